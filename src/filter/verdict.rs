@@ -1,0 +1,98 @@
+//! What the filter says of a message: the sum, what made it, and what is to be done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happens to a message (design: `pass`, `tag` or `drop`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// The original bytes go to the client.
+    Pass,
+    /// The message is marked as spam and goes to the client.
+    Tag,
+    /// The original goes to quarantine and the client gets a notice.
+    Drop,
+}
+
+/// The scores at which something is done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// From this score on a message is spam.
+    pub tag_at: f64,
+    /// From this score on it is dropped; `None` = never.
+    pub drop_at: Option<f64>,
+}
+
+impl Thresholds {
+    /// The action that a score asks for.
+    pub fn action(&self, score: f64) -> Action {
+        // Sums of decimal fractions: 1.7 + 3.3 must reach 5.0.
+        const ROUNDING: f64 = 1e-6;
+        match self.drop_at {
+            Some(drop_at) if score + ROUNDING >= drop_at => Action::Drop,
+            _ if score + ROUNDING >= self.tag_at => Action::Tag,
+            _ => Action::Pass,
+        }
+    }
+}
+
+/// A rule that hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// The rule's id, such as `URL_IP`.
+    pub rule: Arc<str>,
+    /// One sentence for people.
+    pub description: Arc<str>,
+    /// What it adds to the sum.
+    pub score: f64,
+    /// The words or the link that hit, as they stand in the message: bounded in length, but not
+    /// made harmless for a terminal or a header.
+    pub text: String,
+}
+
+/// The filter's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Sum of the scores of all hits.
+    pub score: f64,
+    /// The thresholds in force.
+    pub thresholds: Thresholds,
+    /// What they make of the score.
+    pub action: Action,
+    /// Highest score first.
+    pub hits: Vec<Hit>,
+    /// How many bytes of the message were looked at.
+    pub bytes_judged: usize,
+    /// Time spent on decoding.
+    pub decode_time: Duration,
+    /// Time spent on the rules.
+    pub rules_time: Duration,
+}
+
+impl Verdict {
+    /// Whether the message is spam.
+    pub fn is_spam(&self) -> bool {
+        self.action != Action::Pass
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_make_the_action() {
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: Some(10.0),
+        };
+        assert_eq!(thresholds.action(4.99), Action::Pass);
+        assert_eq!(thresholds.action(1.7 + 3.3), Action::Tag);
+        assert_eq!(thresholds.action(10.0), Action::Drop);
+        let never = Thresholds {
+            drop_at: None,
+            ..thresholds
+        };
+        assert_eq!(never.action(1e9), Action::Tag);
+    }
+}

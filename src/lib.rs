@@ -1,0 +1,5 @@
+//! popgate: a POP3 proxy that filters spam.
+
+pub mod filter;
+pub mod message;
+pub mod schema;

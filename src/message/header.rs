@@ -1,0 +1,141 @@
+//! Header fields as they stand in the bytes, found without changing any.
+//!
+//! In: a message, or as much of its beginning as there is; out: where each field begins and ends.
+//! It decodes nothing and refuses nothing: lines that are no field (RFC 5322 section 2.2) are
+//! passed over, CRLF and bare LF both end a line, and a field's value runs over its folded lines.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+/// One header field, as byte offsets into the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The name without the colon and the white space before it.
+    pub name: Range<usize>,
+    /// All behind the colon, with folds, without the last line end.
+    pub value: Range<usize>,
+    /// From the name to the end of the last line, line end included.
+    pub whole: Range<usize>,
+}
+
+impl Field {
+    /// Whether the field has this name, in any case.
+    pub fn is(&self, raw: &[u8], name: &str) -> bool {
+        raw[self.name.clone()].eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// Walks the header fields of a message; ends at the blank line.
+pub fn fields(raw: &[u8]) -> Fields<'_> {
+    Fields { raw, at: 0 }
+}
+
+/// The offset just behind the blank line that ends the header, if it is there already.
+pub fn header_end(raw: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match raw.get(at)? {
+            b'\n' => return Some(at + 1),
+            b'\r' if raw.get(at + 1) == Some(&b'\n') => return Some(at + 2),
+            _ => at += memchr(b'\n', &raw[at..])? + 1,
+        }
+    }
+}
+
+/// See [`fields`].
+#[derive(Debug)]
+pub struct Fields<'a> {
+    raw: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Field;
+
+    fn next(&mut self) -> Option<Field> {
+        loop {
+            let start = self.at;
+            let mut end = line_end(self.raw, start);
+            let line = trim_line_end(&self.raw[start..end]);
+            if line.is_empty() {
+                return None;
+            }
+            while matches!(self.raw.get(end), Some(b' ' | b'\t')) {
+                end = line_end(self.raw, end);
+            }
+            self.at = end;
+            // RFC 5322 section 2.2: a name is printable US-ASCII without the colon. White space
+            // before the colon is obsolete syntax (section 4.5.8) that still arrives.
+            let Some(colon) = memchr(b':', line) else {
+                continue;
+            };
+            let name = line[..colon].trim_ascii_end();
+            if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+                continue;
+            }
+            let value_end = start + trim_line_end(&self.raw[start..end]).len();
+            return Some(Field {
+                name: start..start + name.len(),
+                value: start + colon + 1..value_end,
+                whole: start..end,
+            });
+        }
+    }
+}
+
+fn line_end(raw: &[u8], from: usize) -> usize {
+    memchr(b'\n', &raw[from..]).map_or(raw.len(), |at| from + at + 1)
+}
+
+fn trim_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(raw: &str) -> Vec<(String, String)> {
+        fields(raw.as_bytes())
+            .map(|field| (raw[field.name].to_owned(), raw[field.value].to_owned()))
+            .collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        let expected = expected.iter();
+        expected
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn fields_are_found_with_their_folds() {
+        let raw = "From: a\r\nSubject: one\r\n two\r\n\tthree\r\nX :y\r\n\r\nBody: no\r\n";
+        let expected = pairs(&[
+            ("From", " a"),
+            ("Subject", " one\r\n two\r\n\tthree"),
+            ("X", "y"),
+        ]);
+        assert_eq!(shown(raw), expected);
+        let bare = raw.replace('\r', "");
+        assert_eq!(shown(&bare).len(), 3);
+    }
+
+    #[test]
+    fn lines_that_are_no_field_are_passed_over() {
+        let raw = " folded first\r\nFrom me Mon\r\n: empty\r\nbad name: x\r\nTo: b\r\n junk";
+        assert_eq!(shown(raw), pairs(&[("To", " b\r\n junk")]));
+    }
+
+    #[test]
+    fn the_header_ends_at_the_blank_line() {
+        assert_eq!(header_end(b"A: b\r\n\r\nbody"), Some(8));
+        assert_eq!(header_end(b"A: b\n\nbody"), Some(6));
+        assert_eq!(header_end(b"\r\nbody"), Some(2));
+        assert_eq!(header_end(b"A: b\r\n\r"), None);
+        assert_eq!(header_end(b"A: b\r\n"), None);
+        assert_eq!(header_end(b""), None);
+    }
+}

@@ -1,0 +1,361 @@
+//! Reading TOML against a declared shape, so that a person sees every mistake at once.
+//!
+//! In: the text of a file. Out: typed values, one call a key, and a list of [`Problem`]s, each with
+//! file, line and key and what to write instead. A caller takes what it knows from a [`Section`]
+//! and ends with [`Section::finish`], which reports every key that nobody asked for.
+//!
+//! It never stops at the first mistake (serde's derive would) and never guesses a value: a key
+//! with a problem yields `None`, and the caller refuses the file in the end.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// One mistake in a file that people write.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file's name as the user gave it.
+    pub file: String,
+    /// Counted from 1; 0 where the mistake has no place in the file.
+    pub line: usize,
+    /// The path of the key, such as `listen[0].address`; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Collects the problems of one file and knows its line numbers.
+pub struct Report<'t> {
+    file: String,
+    text: &'t str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'t> Report<'t> {
+    /// A report on `text`, which was read from `file`.
+    pub fn new(file: &str, text: &'t str) -> Self {
+        Self {
+            file: file.to_owned(),
+            text,
+            problems: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The document's top level; its syntax errors are in the report already.
+    pub fn parse(&self) -> Spanned<DeTable<'t>> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        for error in errors {
+            let at = error.span().map_or(0, |span| span.start);
+            self.add(at, "", error.message());
+        }
+        table
+    }
+
+    /// Adds a problem at a byte offset of the file.
+    pub fn add(&self, at: usize, key: &str, message: impl Into<String>) {
+        let before = self.text.as_bytes().iter().take(at);
+        self.problems.borrow_mut().push(Problem {
+            file: self.file.clone(),
+            line: 1 + before.filter(|&&byte| byte == b'\n').count(),
+            key: key.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    /// All problems, in the order of their lines.
+    pub fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+}
+
+/// One table of the file, or the absence of one (then every key is absent, too).
+pub struct Section<'r, 't> {
+    report: &'r Report<'t>,
+    path: String,
+    at: usize,
+    table: Option<&'r DeTable<'t>>,
+    known: Vec<&'static str>,
+}
+
+impl<'r, 't> Section<'r, 't> {
+    /// The top level of a parsed document.
+    pub fn top(report: &'r Report<'t>, table: &'r Spanned<DeTable<'t>>) -> Self {
+        Self {
+            report,
+            path: String::new(),
+            at: 0,
+            table: Some(table.get_ref()),
+            known: Vec::new(),
+        }
+    }
+
+    /// Where the table begins, as a byte offset: for problems that concern it as a whole.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Names the section in messages, such as by a rule's id instead of its index.
+    pub fn rename(&mut self, path: impl Into<String>) {
+        self.path = path.into();
+    }
+
+    /// The path of a key of this section.
+    pub fn key(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+
+    /// Reports a problem with one key, at its line if it stands in the file.
+    pub fn problem(&self, key: &str, message: impl Into<String>) {
+        let at = self.find(key).map_or(self.at, |value| value.span().start);
+        self.report.add(at, &self.key(key), message);
+    }
+
+    /// Reports a problem with the whole section.
+    pub fn wrong(&self, message: impl Into<String>) {
+        self.report.add(self.at, &self.path, message);
+    }
+
+    /// Whether the key stands in the file, rightly or wrongly.
+    pub fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// A text.
+    pub fn string(&mut self, key: &'static str) -> Option<String> {
+        self.typed(key, "a text in quotes", |value| {
+            value.as_str().map(str::to_owned)
+        })
+    }
+
+    /// A number with or without a fraction.
+    pub fn number(&mut self, key: &'static str) -> Option<f64> {
+        self.typed(key, "a number", |value| match value {
+            DeValue::Integer(number) => number.as_str().replace('_', "").parse().ok(),
+            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// A whole number.
+    pub fn integer(&mut self, key: &'static str) -> Option<i64> {
+        self.typed(key, "a whole number", |value| {
+            let number = value.as_integer()?;
+            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()
+        })
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        self.typed(key, "true or false", DeValue::as_bool)
+    }
+
+    /// A list of texts.
+    pub fn strings(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.typed(key, "a list of texts, such as [\"a\", \"b\"]", |value| {
+            let items = value.as_array()?.iter();
+            items
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect()
+        })
+    }
+
+    /// A text that a function turns into a value, or says why not.
+    pub fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.string(key)?;
+        parse(&text)
+            .map_err(|message| self.problem(key, message))
+            .ok()
+    }
+
+    /// A table under this one; an absent one has no keys.
+    pub fn section(&mut self, key: &'static str) -> Section<'r, 't> {
+        self.known.push(key);
+        let value = self.find(key);
+        let table = value.and_then(|value| value.get_ref().as_table());
+        if value.is_some() && table.is_none() {
+            let path = self.key(key);
+            self.problem(
+                key,
+                format!("must be a table; write [{path}] and its keys below"),
+            );
+        }
+        Section {
+            report: self.report,
+            path: self.key(key),
+            at: value.map_or(self.at, |value| value.span().start),
+            table,
+            known: Vec::new(),
+        }
+    }
+
+    /// The tables of a list, as `[[key]]` writes them.
+    pub fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 't>> {
+        self.known.push(key);
+        let Some(value) = self.find(key) else {
+            return Vec::new();
+        };
+        let items = value.get_ref().as_array();
+        let tables: Option<Vec<_>> = items.and_then(|items| {
+            let items = items.iter();
+            items
+                .map(|item| Some((item.span().start, item.get_ref().as_table()?)))
+                .collect()
+        });
+        let Some(tables) = tables else {
+            let path = self.key(key);
+            self.problem(
+                key,
+                format!("must be a list of tables; write [[{path}]] before each one's keys"),
+            );
+            return Vec::new();
+        };
+        let numbered = tables.into_iter().enumerate();
+        numbered
+            .map(|(number, (at, table))| Section {
+                report: self.report,
+                path: format!("{}[{number}]", self.key(key)),
+                at,
+                table: Some(table),
+                known: Vec::new(),
+            })
+            .collect()
+    }
+
+    /// Reports every key that nobody asked for.
+    pub fn finish(self) {
+        for (key, _) in self.table.into_iter().flatten() {
+            let name = key.get_ref().as_ref();
+            if self.known.contains(&name) {
+                continue;
+            }
+            let near = self
+                .known
+                .iter()
+                .min_by_key(|known| distance(known, name))
+                .filter(|known| distance(known, name) <= 1 + known.len() / 3);
+            let message = match near {
+                Some(near) => format!("unknown key; did you mean `{near}`?"),
+                None => format!(
+                    "unknown key; remove it (known here: {})",
+                    self.known.join(", ")
+                ),
+            };
+            self.report.add(key.span().start, &self.key(name), message);
+        }
+    }
+
+    fn find(&self, key: &str) -> Option<&'r Spanned<DeValue<'t>>> {
+        self.table?.get(key)
+    }
+
+    fn typed<T>(
+        &mut self,
+        key: &'static str,
+        wanted: &str,
+        read: impl FnOnce(&DeValue<'t>) -> Option<T>,
+    ) -> Option<T> {
+        self.known.push(key);
+        let value = self.find(key)?.get_ref();
+        let read = read(value);
+        if read.is_none() {
+            self.problem(
+                key,
+                format!("must be {wanted}, but is {}", value.type_str()),
+            );
+        }
+        read
+    }
+}
+
+/// Levenshtein's distance: how many letters to change, add or leave out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_reported_with_its_line_and_key() {
+        let text = "name = 3\nwieght = 1.5\n\n[inner]\nflag = \"yes\"\n\n[[many]]\nx = 1\n[[many]]\ny = 2\n";
+        let report = Report::new("a.toml", text);
+        let parsed = report.parse();
+        let mut top = Section::top(&report, &parsed);
+        assert_eq!(top.string("name"), None);
+        assert_eq!(top.number("weight"), None);
+        let mut inner = top.section("inner");
+        assert_eq!(inner.boolean("flag"), None);
+        inner.finish();
+        let found: Vec<_> = top
+            .sections("many")
+            .into_iter()
+            .map(|mut section| {
+                let x = section.integer("x");
+                section.finish();
+                x
+            })
+            .collect();
+        assert_eq!(found, [Some(1), None]);
+        top.finish();
+        let said: Vec<_> = report
+            .into_problems()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "a.toml:1: name: must be a text in quotes, but is integer",
+                "a.toml:2: wieght: unknown key; did you mean `weight`?",
+                "a.toml:5: inner.flag: must be true or false, but is string",
+                "a.toml:10: many[1].y: unknown key; did you mean `x`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_syntax_names_its_line() {
+        let report = Report::new("b.toml", "a = 1\nb = = 2\n");
+        let _ = report.parse();
+        let problems = report.into_problems();
+        assert_eq!(problems[0].line, 2, "{problems:?}");
+    }
+}
