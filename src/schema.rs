@@ -8,6 +8,7 @@
 //! with a problem yields `None`, and the caller refuses the file in the end.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use toml::Spanned;
@@ -44,6 +45,7 @@ pub struct Report<'t> {
     file: String,
     text: &'t str,
     problems: RefCell<Vec<Problem>>,
+    asked: RefCell<BTreeMap<String, usize>>,
 }
 
 impl<'t> Report<'t> {
@@ -53,6 +55,7 @@ impl<'t> Report<'t> {
             file: file.to_owned(),
             text,
             problems: RefCell::new(Vec::new()),
+            asked: RefCell::new(BTreeMap::new()),
         }
     }
 
@@ -68,13 +71,22 @@ impl<'t> Report<'t> {
 
     /// Adds a problem at a byte offset of the file.
     pub fn add(&self, at: usize, key: &str, message: impl Into<String>) {
-        let before = self.text.as_bytes().iter().take(at);
         self.problems.borrow_mut().push(Problem {
             file: self.file.clone(),
-            line: 1 + before.filter(|&&byte| byte == b'\n').count(),
+            line: self.line(at),
             key: key.to_owned(),
             message: message.into(),
         });
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.as_bytes().iter().take(at);
+        1 + before.filter(|&&byte| byte == b'\n').count()
+    }
+
+    /// The path of every key that was asked for, and its line; 0 if it is not in the file.
+    pub fn asked(&self) -> BTreeMap<String, usize> {
+        self.asked.borrow().clone()
     }
 
     /// All problems, in the order of their lines.
@@ -195,7 +207,7 @@ impl<'r, 't> Section<'r, 't> {
 
     /// A table under this one; an absent one has no keys.
     pub fn section(&mut self, key: &'static str) -> Section<'r, 't> {
-        self.known.push(key);
+        self.ask(key);
         let value = self.find(key);
         let table = value.and_then(|value| value.get_ref().as_table());
         if value.is_some() && table.is_none() {
@@ -216,7 +228,7 @@ impl<'r, 't> Section<'r, 't> {
 
     /// The tables of a list, as `[[key]]` writes them.
     pub fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 't>> {
-        self.known.push(key);
+        self.ask(key);
         let Some(value) = self.find(key) else {
             return Vec::new();
         };
@@ -270,6 +282,14 @@ impl<'r, 't> Section<'r, 't> {
         }
     }
 
+    fn ask(&mut self, key: &'static str) {
+        self.known.push(key);
+        let line = self
+            .find(key)
+            .map_or(0, |value| self.report.line(value.span().start));
+        self.report.asked.borrow_mut().insert(self.key(key), line);
+    }
+
     fn find(&self, key: &str) -> Option<&'r Spanned<DeValue<'t>>> {
         self.table?.get(key)
     }
@@ -280,7 +300,7 @@ impl<'r, 't> Section<'r, 't> {
         wanted: &str,
         read: impl FnOnce(&DeValue<'t>) -> Option<T>,
     ) -> Option<T> {
-        self.known.push(key);
+        self.ask(key);
         let value = self.find(key)?.get_ref();
         let read = read(value);
         if read.is_none() {

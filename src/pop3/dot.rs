@@ -1,0 +1,215 @@
+//! Dot-stuffing and the end of a multi-line answer.
+//!
+//! In: the bytes behind a status line, in pieces of any size; out: where the answer ends. And
+//! whole texts, stuffed or un-stuffed.
+//!
+//! It never takes `LF.LF` for the end: a server that treats bare LF as data would let a sender cut
+//! a message short and smuggle a second answer. Servers that use LF only are translated before
+//! this (see `line::LfToCrlf`).
+//!
+//! RFC 1939 section 3 (multi-line responses).
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+/// What ends a multi-line answer, the preceding line's end included.
+const END: &[u8] = b"\r\n.\r\n";
+
+/// Finds the final dot line, whatever the pieces.
+#[derive(Debug, Clone)]
+pub struct EndOfAnswer {
+    /// How many bytes of [`END`] the bytes so far end with.
+    matched: usize,
+}
+
+impl Default for EndOfAnswer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EndOfAnswer {
+    /// Ready for the first byte behind the status line, which counts as a line's beginning.
+    pub fn new() -> Self {
+        Self { matched: 2 }
+    }
+
+    /// Looks at the next piece; `Some(n)` when the answer ends with the piece's first `n` bytes.
+    pub fn find(&mut self, piece: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        loop {
+            // Byte by byte only while the bytes may belong to an end.
+            while self.matched > 0 {
+                let &byte = piece.get(at)?;
+                at += 1;
+                self.step(byte);
+                if self.matched == END.len() {
+                    return Some(at);
+                }
+            }
+            let rest = &piece[at..];
+            if let Some(found) = memmem::find(rest, END) {
+                self.matched = END.len();
+                return Some(at + found + END.len());
+            }
+            // What may be the beginning of an end lies in the last four bytes.
+            let tail = rest.len() - rest.len().min(END.len() - 1);
+            for &byte in &rest[tail..] {
+                self.step(byte);
+            }
+            return None;
+        }
+    }
+
+    fn step(&mut self, byte: u8) {
+        self.matched = match (self.matched, byte) {
+            (matched, byte) if END.get(matched) == Some(&byte) => matched + 1,
+            (_, b'\r') => 1,
+            _ => 0,
+        };
+    }
+}
+
+/// Takes the stuffing out of an answer's text (without its final dot line).
+///
+/// Borrowed where there is none, as in most mail.
+pub fn unstuff(wire: &[u8]) -> Cow<'_, [u8]> {
+    let mut stuffed = memmem::find_iter(wire, b"\r\n.").peekable();
+    let first = wire.first() == Some(&b'.');
+    if !first && stuffed.peek().is_none() {
+        return Cow::Borrowed(wire);
+    }
+    let mut plain = Vec::with_capacity(wire.len());
+    let mut kept = usize::from(first);
+    for at in stuffed {
+        plain.extend_from_slice(&wire[kept..at + 2]);
+        kept = at + 3;
+    }
+    plain.extend_from_slice(&wire[kept..]);
+    Cow::Owned(plain)
+}
+
+/// Stuffs a text whose lines end in CRLF; its first byte counts as a line's beginning.
+pub fn stuff(plain: &[u8]) -> Cow<'_, [u8]> {
+    let mut dots = memmem::find_iter(plain, b"\r\n.").peekable();
+    let first = plain.first() == Some(&b'.');
+    if !first && dots.peek().is_none() {
+        return Cow::Borrowed(plain);
+    }
+    let mut wire = Vec::with_capacity(plain.len() + 16);
+    let mut kept = 0;
+    if first {
+        wire.push(b'.');
+    }
+    for at in dots {
+        wire.extend_from_slice(&plain[kept..at + 2]);
+        wire.push(b'.');
+        kept = at + 2;
+    }
+    wire.extend_from_slice(&plain[kept..]);
+    Cow::Owned(wire)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Wire bytes that end right behind the final dot line.
+    const ANSWERS: &[&[u8]] = &[
+        b".\r\n",
+        b"\r\n.\r\n",
+        b"a\r\n.\r\n",
+        b"..\r\n.\r\n",
+        b"a\r\n..\r\n.\r\n",
+        b"\r\r\n.\r\n",
+        b"a\r\n.\r\r\n.\r\n",
+        b"a\n.\nb\r\n.\r\n",
+        b"a\r\n.\nb\r\n.\r\n",
+        b"a\n.\r\nb\r\n.\r\n",
+        b"\r\n.\rx\r\n\r\n.\r\n",
+        b"a\r.\r\nb\r\n.\r\n",
+    ];
+
+    fn end_in_pieces(bytes: &[u8], size: usize) -> Option<usize> {
+        let mut end = EndOfAnswer::new();
+        let mut seen = 0;
+        for piece in bytes.chunks(size) {
+            if let Some(at) = end.find(piece) {
+                return Some(seen + at);
+            }
+            seen += piece.len();
+        }
+        None
+    }
+
+    #[test]
+    fn trap_03_the_end_is_found_at_every_split_and_what_follows_is_left() {
+        for answer in ANSWERS {
+            let mut wire = answer.to_vec();
+            wire.extend_from_slice(b"+OK next\r\n.\r\n");
+            for size in 1..=wire.len() {
+                assert_eq!(
+                    end_in_pieces(&wire, size),
+                    Some(answer.len()),
+                    "{answer:?} by {size}"
+                );
+            }
+            for first in 0..=answer.len() {
+                let mut end = EndOfAnswer::new();
+                let before = end.find(&wire[..first]);
+                let found = before.or_else(|| end.find(&wire[first..]).map(|at| first + at));
+                assert_eq!(found, Some(answer.len()), "{answer:?} at {first}");
+            }
+        }
+    }
+
+    #[test]
+    fn trap_04_bare_lf_is_no_end() {
+        for wire in [
+            &b"a\n.\n"[..],
+            b"\n.\n",
+            b".\n",
+            b"a\r\n.\n",
+            b"a\n.\r\n",
+            b"a\r.\r",
+        ] {
+            assert_eq!(end_in_pieces(wire, 1), None, "{wire:?}");
+            assert_eq!(end_in_pieces(wire, wire.len()), None, "{wire:?}");
+        }
+    }
+
+    #[test]
+    fn trap_05_the_first_byte_counts_as_a_line_start() {
+        assert_eq!(&*stuff(b".a\r\n.b\r\nc\r\n"), b"..a\r\n..b\r\nc\r\n");
+        assert_eq!(&*unstuff(b"..a\r\n..b\r\nc\r\n"), b".a\r\n.b\r\nc\r\n");
+        assert!(matches!(unstuff(b"a\n.b\r\n"), Cow::Borrowed(_)));
+    }
+
+    /// Bytes in which ends and near-ends are frequent.
+    fn dotty() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(b"\r\n.ab".to_vec()), 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn stuffing_is_undone_by_unstuffing(plain in dotty()) {
+            let wire = stuff(&plain).into_owned();
+            prop_assert_eq!(unstuff(&wire).into_owned(), plain);
+        }
+
+        #[test]
+        fn a_stuffed_text_ends_at_its_own_end(mut plain in dotty(), size in 1usize..9) {
+            plain.extend_from_slice(b"\r\n");
+            let mut wire = stuff(&plain).into_owned();
+            wire.extend_from_slice(b".\r\n");
+            prop_assert_eq!(end_in_pieces(&wire, size), Some(wire.len()));
+        }
+
+        #[test]
+        fn pieces_do_not_matter(wire in dotty(), size in 1usize..9) {
+            prop_assert_eq!(end_in_pieces(&wire, size), end_in_pieces(&wire, 60));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The POP3 codec: bytes to commands and replies, and back.
+//!
+//! In: bytes as they arrive, in pieces of any size; out: what they mean. Everything that concerns
+//! line ends and dot-stuffing happens in this room and nowhere else.
+//!
+//! It does no input or output, keeps no clock, and never holds a whole answer.
+//!
+//! RFC 1939 (POP3), RFC 2449 (CAPA, command length), RFC 2595 (STLS), RFC 3206 (response codes),
+//! RFC 5034 (AUTH), RFC 6856 (UTF8, LANG).
+
+pub mod capa;
+pub mod command;
+pub mod dot;
+pub mod line;
+pub mod reply;
+
+pub use command::{Command, Lines};
+pub use reply::{Shape, Status};
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+/// A message's number in one session; counts from 1 (RFC 1939 section 5).
+///
+/// The client's numbers and the upstream's are both of this type; `session::view` is the only
+/// place that turns one into the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageNumber(NonZeroU32);
+
+impl MessageNumber {
+    /// `None` for 0.
+    pub fn new(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    /// The number as it goes over the wire.
+    pub fn value(self) -> u32 {
+        self.0.get()
+    }
+
+    /// Reads decimal digits; anything else, 0 and what is beyond 32 bits is `None`.
+    pub fn parse(digits: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(digits).ok()?;
+        if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Self::new(text.parse().ok()?)
+    }
+}
+
+impl fmt::Display for MessageNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
