@@ -1,0 +1,78 @@
+//! Durations and sizes as people write them: `"30s"`, `"8MiB"`.
+//!
+//! In: the text of a setting; out: a value, or a sentence that says what to write instead.
+
+use std::time::Duration;
+
+const DURATIONS: &[(&str, u64)] = &[("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+const SIZES: &[(&str, u64)] = &[
+    ("B", 1),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("KB", 1000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+];
+
+/// Reads a duration such as `"15s"`, `"250ms"` or `"10m"`.
+///
+/// # Errors
+/// What to write instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    parse(text, DURATIONS)
+        .map(Duration::from_millis)
+        .ok_or_else(|| {
+            format!(
+                "`{text}` is no duration; write a whole number and ms, s, m or h, such as \"15s\""
+            )
+        })
+}
+
+/// Reads a size such as `"512KiB"`.
+///
+/// # Errors
+/// What to write instead.
+pub fn size(text: &str) -> Result<u64, String> {
+    parse(text, SIZES).ok_or_else(|| {
+        format!(
+            "`{text}` is no size; write a whole number and B, KiB, MiB or GiB, such as \"512KiB\""
+        )
+    })
+}
+
+fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = text[digits..].trim_start();
+    let (_, factor) = units
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    number.checked_mul(*factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_read() {
+        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("250 ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(size("512KiB"), Ok(524_288));
+        assert_eq!(size("8 mib"), Ok(8 << 20));
+        for wrong in [
+            "",
+            "15",
+            "s",
+            "1.5s",
+            "-1s",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}
