@@ -1,0 +1,418 @@
+//! Every metric family, in one place: name, unit, labels, help.
+//!
+//! In: observations from every room that runs; out: Prometheus' text format. Labels are closed
+//! sets of this program's own words, the configured names of upstreams and the ids of rules:
+//! nothing that a sender or a user chose.
+//!
+//! The children that every message touches are looked up once, here; a hash over label values for
+//! each command would cost more than the command's parsing.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::filter::Verdict;
+use crate::pop3::command;
+
+/// What became of a message, as the label `action`.
+pub const ACTIONS: &[&str] = &["pass", "tag", "drop", "unscanned"];
+
+/// Which way a byte went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// From a mail client.
+    ClientIn,
+    /// To a mail client.
+    ClientOut,
+    /// From a POP3 server.
+    UpstreamIn,
+    /// To a POP3 server.
+    UpstreamOut,
+}
+
+/// RETR, or TOP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// RETR
+    Retr,
+    /// TOP
+    Top,
+}
+
+impl Fetch {
+    /// The value of the label `command`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Retr => "retr",
+            Self::Top => "top",
+        }
+    }
+}
+
+/// All families.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    build_info: IntGaugeVec,
+    connections: IntCounterVec,
+    sessions_active: IntGaugeVec,
+    logins: IntCounterVec,
+    commands: Vec<(&'static str, IntCounter)>,
+    messages: IntCounterVec,
+    unscanned: IntCounterVec,
+    bytes: [IntCounter; 4],
+    edited_added: IntCounter,
+    edited_removed: IntCounter,
+    filter_decode: Histogram,
+    filter_rules: Histogram,
+    filter_total: Histogram,
+    held_bytes: Histogram,
+    judged_bytes: Histogram,
+    first_byte: [Histogram; 2],
+    retr_seconds: Histogram,
+    score: Histogram,
+    rule_hits: IntCounterVec,
+    upstream_errors: IntCounterVec,
+    client_aborts: IntCounterVec,
+    reloads: IntCounterVec,
+    rules: IntGaugeVec,
+}
+
+/// From 50 µs to 10 s, in steps of about two.
+const SECONDS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
+    2.0, 5.0, 10.0,
+];
+/// Answers wait for the upstream, too, so a longer tail.
+const ANSWER_SECONDS: &[f64] = &[
+    0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+    10.0, 20.0, 60.0,
+];
+const OCTETS: &[f64] = &[
+    1024.0,
+    4096.0,
+    16_384.0,
+    65_536.0,
+    262_144.0,
+    524_288.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+];
+const SCORES: &[f64] = &[
+    -5.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0,
+];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All families, at zero.
+    pub fn new() -> Self {
+        let make = Families {
+            registry: Registry::new(),
+        };
+        let bytes = make.counters(
+            "popgate_bytes_total",
+            "Octets read from and written to mail clients and POP3 servers, inside TLS",
+            &["leg", "direction"],
+        );
+        let edited = make.counters(
+            "popgate_edited_bytes_total",
+            "Octets that popgate added to or took out of what the upstream sent; \
+             client out = upstream in + added - removed",
+            &["kind"],
+        );
+        let filter = make.histograms(
+            "popgate_filter_seconds",
+            "Time to judge one message, by stage",
+            &["stage"],
+            SECONDS,
+        );
+        let first_byte = make.histograms(
+            "popgate_first_byte_seconds",
+            "From the turn of a RETR or TOP to the first octet of its answer",
+            &["command"],
+            ANSWER_SECONDS,
+        );
+        let commands = make.counters("popgate_commands_total", "Commands of clients", &["verb"]);
+        Self {
+            build_info: make.gauges(
+                "popgate_build_info",
+                "1, with the version of the program and of its rules",
+                &["version", "rules_version"],
+            ),
+            connections: make.counters(
+                "popgate_connections_total",
+                "Connections of mail clients",
+                &["listener", "outcome"],
+            ),
+            sessions_active: make.gauges(
+                "popgate_sessions_active",
+                "Sessions that are open now",
+                &["listener"],
+            ),
+            logins: make.counters(
+                "popgate_logins_total",
+                "Logins that were relayed",
+                &["upstream", "mechanism", "outcome"],
+            ),
+            commands: command::LABELS
+                .iter()
+                .map(|label| (*label, commands.with_label_values(&[label])))
+                .collect(),
+            messages: make.counters(
+                "popgate_messages_total",
+                "Messages that were answered, by what was done with them",
+                &["action", "command"],
+            ),
+            unscanned: make.counters(
+                "popgate_unscanned_total",
+                "Messages that passed without a verdict",
+                &["reason"],
+            ),
+            bytes: [
+                ("client", "in"),
+                ("client", "out"),
+                ("upstream", "in"),
+                ("upstream", "out"),
+            ]
+            .map(|(leg, direction)| bytes.with_label_values(&[leg, direction])),
+            edited_added: edited.with_label_values(&["added"]),
+            edited_removed: edited.with_label_values(&["removed"]),
+            filter_decode: filter.with_label_values(&["decode"]),
+            filter_rules: filter.with_label_values(&["rules"]),
+            filter_total: filter.with_label_values(&["total"]),
+            held_bytes: make.histogram(
+                "popgate_held_bytes",
+                "Octets of a message that were held when its verdict was made",
+                OCTETS,
+            ),
+            judged_bytes: make.histogram(
+                "popgate_judged_bytes",
+                "Octets of a message that its verdict was made from",
+                OCTETS,
+            ),
+            first_byte: [Fetch::Retr, Fetch::Top]
+                .map(|fetch| first_byte.with_label_values(&[fetch.label()])),
+            retr_seconds: make.histogram(
+                "popgate_retr_seconds",
+                "From the turn of a RETR to the last octet of its answer",
+                ANSWER_SECONDS,
+            ),
+            score: make.histogram("popgate_score", "Scores of judged messages", SCORES),
+            rule_hits: make.counters(
+                "popgate_rule_hits_total",
+                "Messages that a rule hit",
+                &["rule"],
+            ),
+            upstream_errors: make.counters(
+                "popgate_upstream_errors_total",
+                "Sessions that an upstream's trouble ended",
+                &["upstream", "kind"],
+            ),
+            client_aborts: make.counters(
+                "popgate_client_aborts_total",
+                "Clients that left without QUIT",
+                &["state"],
+            ),
+            reloads: make.counters(
+                "popgate_reloads_total",
+                "Reloads of rules and configuration",
+                &["outcome"],
+            ),
+            rules: make.gauges("popgate_rules", "Rules in force", &["kind"]),
+            registry: make.finish(),
+        }
+    }
+
+    /// The text that `/metrics` answers.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        // Encoding fails only if writing does, and a Vec takes everything.
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        text
+    }
+
+    /// The rules in force: version and number.
+    pub fn filter_in_force(&self, rules_version: &str, rules: usize) {
+        self.build_info.reset();
+        let version = env!("CARGO_PKG_VERSION");
+        self.build_info
+            .with_label_values(&[version, rules_version])
+            .set(1);
+        let rules = i64::try_from(rules).unwrap_or(i64::MAX);
+        self.rules.with_label_values(&["pattern"]).set(rules);
+    }
+
+    /// A client's connection: `accepted` or `refused`.
+    pub fn connection(&self, listener: &str, outcome: &str) {
+        self.connections
+            .with_label_values(&[listener, outcome])
+            .inc();
+    }
+
+    /// The gauge of open sessions.
+    pub fn sessions(&self, listener: &str) -> IntGauge {
+        self.sessions_active.with_label_values(&[listener])
+    }
+
+    /// A login's end: `ok`, `denied` or `error`.
+    pub fn login(&self, upstream: &str, mechanism: &str, outcome: &str) {
+        self.logins
+            .with_label_values(&[upstream, mechanism, outcome])
+            .inc();
+    }
+
+    /// A client's command, by its label.
+    pub fn command(&self, label: &str) {
+        if let Some((_, counter)) = self.commands.iter().find(|(known, _)| *known == label) {
+            counter.inc();
+        }
+    }
+
+    /// A message that was answered.
+    pub fn message(&self, action: &str, fetch: Fetch) {
+        self.messages
+            .with_label_values(&[action, fetch.label()])
+            .inc();
+    }
+
+    /// A message without a verdict.
+    pub fn unscanned(&self, reason: &str) {
+        self.unscanned.with_label_values(&[reason]).inc();
+    }
+
+    /// Octets over the wire.
+    pub fn bytes(&self, flow: Flow, octets: usize) {
+        self.bytes[flow as usize].inc_by(octets as u64);
+    }
+
+    /// Octets that the client gets but the upstream did not send, and the other way round.
+    pub fn edited(&self, added: usize, removed: usize) {
+        self.edited_added.inc_by(added as u64);
+        self.edited_removed.inc_by(removed as u64);
+    }
+
+    /// A verdict: its times, its score, its hits.
+    pub fn verdict(&self, verdict: &Verdict, held: usize) {
+        let decode = verdict.decode_time.as_secs_f64();
+        let rules = verdict.rules_time.as_secs_f64();
+        self.filter_decode.observe(decode);
+        self.filter_rules.observe(rules);
+        self.filter_total.observe(decode + rules);
+        self.held_bytes.observe(held as f64);
+        self.judged_bytes.observe(verdict.bytes_judged as f64);
+        self.score.observe(verdict.score);
+        for hit in &verdict.hits {
+            self.rule_hits.with_label_values(&[&*hit.rule]).inc();
+        }
+    }
+
+    /// The first octet of an answer left.
+    pub fn first_byte(&self, fetch: Fetch, seconds: f64) {
+        self.first_byte[fetch as usize].observe(seconds);
+    }
+
+    /// The last octet of an answer left.
+    pub fn answered(&self, fetch: Fetch, seconds: f64) {
+        if fetch == Fetch::Retr {
+            self.retr_seconds.observe(seconds);
+        }
+    }
+
+    /// An upstream's trouble, by kind.
+    pub fn upstream_error(&self, upstream: &str, kind: &str) {
+        self.upstream_errors
+            .with_label_values(&[upstream, kind])
+            .inc();
+    }
+
+    /// A client that left, by the session's state.
+    pub fn client_abort(&self, state: &str) {
+        self.client_aborts.with_label_values(&[state]).inc();
+    }
+
+    /// A reload: `ok` or `refused`.
+    pub fn reload(&self, outcome: &str) {
+        self.reloads.with_label_values(&[outcome]).inc();
+    }
+}
+
+/// Makes and registers families. Their names and labels are constants above, and the tests make
+/// them all: a clash cannot reach a user, so it is logged rather than passed around.
+struct Families {
+    registry: Registry,
+}
+
+impl Families {
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.registered(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.registered(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        self.registered(HistogramVec::new(options, labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+        self.registered(Histogram::with_opts(options))
+    }
+
+    fn finish(self) -> Registry {
+        #[cfg(target_os = "linux")]
+        {
+            let process = prometheus::process_collector::ProcessCollector::for_self();
+            if let Err(error) = self.registry.register(Box::new(process)) {
+                tracing::error!(%error, "process metrics cannot be registered");
+            }
+        }
+        self.registry
+    }
+
+    #[expect(clippy::expect_used, reason = "constant names, all made by the tests")]
+    fn registered<C>(&self, family: prometheus::Result<C>) -> C
+    where
+        C: prometheus::core::Collector + Clone + 'static,
+    {
+        let family = family.expect("a family's name and labels are valid constants");
+        self.registry
+            .register(Box::new(family.clone()))
+            .expect("a family is declared once");
+        family
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_families_can_be_made_and_scraped() {
+        let metrics = Metrics::new();
+        metrics.filter_in_force("abc", 3);
+        metrics.command("retr");
+        metrics.bytes(Flow::UpstreamOut, 7);
+        metrics.message("tag", Fetch::Retr);
+        let text = String::from_utf8(metrics.text()).unwrap();
+        for line in [
+            "popgate_build_info{rules_version=\"abc\",version=\"0.1.0\"} 1",
+            "popgate_commands_total{verb=\"retr\"} 1",
+            "popgate_bytes_total{direction=\"out\",leg=\"upstream\"} 7",
+            "popgate_messages_total{action=\"tag\",command=\"retr\"} 1",
+            "popgate_rules{kind=\"pattern\"} 3",
+        ] {
+            assert!(text.contains(line), "no `{line}` in:\n{text}");
+        }
+    }
+}
