@@ -1,0 +1,60 @@
+//! The signal to stop: sent once, seen by everyone, and the wait for the last to leave.
+//!
+//! Each session holds a [`Drain`]; the one who stops holds the [`DrainSignal`]. Sessions end when
+//! they owe no answer; [`DrainSignal::drained`] returns when all their `Drain`s are dropped.
+
+use tokio::sync::watch;
+
+/// The sender's side.
+#[derive(Debug)]
+pub struct DrainSignal(watch::Sender<bool>);
+
+/// A session's side.
+#[derive(Debug, Clone)]
+pub struct Drain(watch::Receiver<bool>);
+
+impl Default for DrainSignal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DrainSignal {
+    /// Not stopping yet.
+    pub fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// A side for one more session.
+    pub fn drain(&self) -> Drain {
+        Drain(self.0.subscribe())
+    }
+
+    /// Tells everyone to stop.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Whether everyone was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until every [`Drain`] is dropped.
+    pub async fn drained(&self) {
+        self.0.closed().await;
+    }
+}
+
+impl Drain {
+    /// Waits for the signal.
+    pub async fn stopping(mut self) {
+        // An error means that the sender is gone, which is a stop, too.
+        let _ = self.0.wait_for(|stopping| *stopping).await;
+    }
+
+    /// Whether the signal was given.
+    pub fn is_stopping(&self) -> bool {
+        *self.0.borrow()
+    }
+}

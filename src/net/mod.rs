@@ -1,0 +1,11 @@
+//! Sockets: listening, streams with and without TLS, and the signal to stop.
+//!
+//! In: addresses; out: bound listeners and byte streams. It knows nothing of POP3.
+
+pub mod drain;
+pub mod listen;
+pub mod stream;
+pub mod workers;
+
+pub use drain::{Drain, DrainSignal};
+pub use stream::Stream;

@@ -1,0 +1,165 @@
+//! One side of a session: a TCP stream, with or without TLS over it.
+//!
+//! In: nothing but what the peer sends; out: bytes in the caller's buffer. An idle stream holds no
+//! buffer: what arrives first lands in a scratch of the thread and is copied out exactly.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// From this much free room on, bytes are read right into the caller's buffer.
+const DIRECT: usize = 16 << 10;
+/// What one read of an idle stream takes at most: a whole message, mostly.
+const SCRATCH: usize = 64 << 10;
+
+thread_local! {
+    static SCRATCH_BYTES: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
+}
+
+/// A connection to a client or to a server.
+#[derive(Debug)]
+pub struct Stream {
+    kind: Kind,
+    /// The most that one read takes: lets tests cut the stream into pieces of any size.
+    piece: usize,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// A plain stream. Small writes leave at once: Nagle's algorithm and the peer's delayed
+    /// acknowledgement would hold the end of an answer back for 40 ms.
+    ///
+    /// # Errors
+    /// The system's, if the socket is gone already.
+    pub fn plain(tcp: TcpStream) -> io::Result<Self> {
+        tcp.set_nodelay(true)?;
+        Ok(Self {
+            kind: Kind::Plain(tcp),
+            piece: usize::MAX,
+        })
+    }
+
+    /// A stream over which TLS is established.
+    pub fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self {
+            kind: Kind::Tls(Box::new(stream)),
+            piece: usize::MAX,
+        }
+    }
+
+    /// Makes each read take at most this many bytes, so that tests see every split.
+    pub fn in_pieces(mut self, piece: usize) -> Self {
+        self.piece = piece.max(1);
+        self
+    }
+
+    /// The plain TCP stream below, if there is no TLS yet.
+    pub fn into_plain(self) -> Option<TcpStream> {
+        match self.kind {
+            Kind::Plain(tcp) => Some(tcp),
+            Kind::Tls(_) => None,
+        }
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// The system's, if the connection is gone.
+    pub fn peer(&self) -> io::Result<SocketAddr> {
+        match &self.kind {
+            Kind::Plain(tcp) => tcp.peer_addr(),
+            Kind::Tls(tls) => tls.get_ref().0.peer_addr(),
+        }
+    }
+
+    /// Appends what has arrived to `buffer`; `Ok(0)` is the end of the stream.
+    ///
+    /// # Errors
+    /// The system's or TLS's.
+    pub fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        let piece = self.piece;
+        if buffer.capacity() - buffer.len() >= DIRECT {
+            let mut room = buffer.limit(piece);
+            let read = pin!(self.read_buf(&mut room));
+            return read.poll(cx);
+        }
+        SCRATCH_BYTES.with_borrow_mut(|scratch| {
+            let most = scratch.len().min(piece);
+            let mut room = ReadBuf::new(&mut scratch[..most]);
+            ready!(Pin::new(self).poll_read(cx, &mut room))?;
+            buffer.extend_from_slice(room.filled());
+            Poll::Ready(Ok(room.filled().len()))
+        })
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
+            Kind::Tls(tls) => Pin::new(tls).poll_read(cx, room),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Kind::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
+            Kind::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Kind::Tls(tls) => Pin::new(tls).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Kind::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+        }
+    }
+}

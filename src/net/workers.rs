@@ -1,0 +1,82 @@
+//! Threads that sessions run on: one a core, each with its own event loop.
+//!
+//! In: connections; out: a session on the thread that has the fewest. A session's two sockets, its
+//! buffers and its wake-ups stay on one core: handing them from thread to thread, as a
+//! work-stealing runtime does, costs more than relaying a message.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// A session that is about to run: made on its own thread, so that its sockets belong there.
+pub type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// The threads.
+#[derive(Debug)]
+pub struct Workers {
+    workers: Vec<Worker>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    jobs: UnboundedSender<Job>,
+    running: Arc<AtomicUsize>,
+}
+
+impl Workers {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let workers = (0..count.max(1)).map(start).collect::<io::Result<_>>()?;
+        Ok(Self { workers })
+    }
+
+    /// Runs a session on the thread that has the fewest.
+    pub fn run(&self, job: Job) {
+        let least = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.running.load(Ordering::Relaxed));
+        if let Some(worker) = least {
+            worker.running.fetch_add(1, Ordering::Relaxed);
+            // A thread that is gone takes no more sessions; the connection closes with the job.
+            let _ = worker.jobs.send(job);
+        }
+    }
+}
+
+fn start(number: usize) -> io::Result<Worker> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (jobs, queue) = unbounded_channel();
+    let running = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&running);
+    thread::Builder::new()
+        .name(format!("sessions-{number}"))
+        .spawn(move || runtime.block_on(serve(queue, count)))?;
+    Ok(Worker { jobs, running })
+}
+
+async fn serve(mut queue: UnboundedReceiver<Job>, running: Arc<AtomicUsize>) {
+    /// Counts down even when the session panics.
+    struct Running(Arc<AtomicUsize>);
+    impl Drop for Running {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    while let Some(job) = queue.recv().await {
+        let running = Running(Arc::clone(&running));
+        tokio::spawn(async move {
+            let _running = running;
+            job().await;
+        });
+    }
+}
