@@ -1,0 +1,126 @@
+//! The fields that popgate writes, in SpamAssassin's shapes, so that filters made for those work.
+
+use std::fmt::Write as _;
+
+use crate::filter::Verdict;
+
+/// What a message is marked as.
+#[derive(Debug, Clone, Copy)]
+pub enum Mark<'a> {
+    /// Judged, and spam.
+    Spam(&'a Verdict),
+    /// Judged, and not spam.
+    Ham(&'a Verdict),
+    /// Not judged, for this reason.
+    Unscanned(&'a str),
+}
+
+/// Fields of these names are ours; copies that come with a message are taken out.
+const OWN: &[&str] = &[
+    "X-Spam-Flag",
+    "X-Spam-Status",
+    "X-Spam-Level",
+    "X-Spam-Report",
+    "X-Popgate-Id",
+];
+
+/// RFC 5322 section 2.1.1: lines should have no more than 78 characters.
+const WIDTH: usize = 78;
+/// One star a point; SpamAssassin stops here, too.
+const MOST_STARS: f64 = 50.0;
+
+/// Whether popgate writes fields of this name.
+pub(super) fn is_own(name: &[u8]) -> bool {
+    OWN.iter()
+        .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+}
+
+/// The block of fields for the top of a message, with CRLF line ends.
+///
+/// The id comes first: a message that begins with a folded line would fold it into our last field.
+pub(super) fn block(mark: &Mark<'_>, id: &str) -> Vec<u8> {
+    let mut text = format!("X-Popgate-Id: {id}\r\n");
+    match mark {
+        Mark::Spam(verdict) => {
+            text.push_str("X-Spam-Flag: YES\r\n");
+            status(&mut text, "Yes", verdict);
+            let stars = verdict.score.clamp(0.0, MOST_STARS) as usize;
+            let _ = write!(text, "X-Spam-Level: {}\r\n", "*".repeat(stars));
+            report(&mut text, verdict);
+        }
+        Mark::Ham(verdict) => status(&mut text, "No", verdict),
+        Mark::Unscanned(reason) => {
+            let _ = write!(
+                text,
+                "X-Spam-Status: No, unscanned={reason} version={}\r\n",
+                version()
+            );
+        }
+    }
+    text.into_bytes()
+}
+
+fn version() -> &'static str {
+    concat!(
+        "popgate/",
+        env!("CARGO_PKG_VERSION_MAJOR"),
+        ".",
+        env!("CARGO_PKG_VERSION_MINOR")
+    )
+}
+
+fn status(text: &mut String, word: &str, verdict: &Verdict) {
+    let mut line = format!(
+        "X-Spam-Status: {word}, score={:.1} required={:.1}",
+        verdict.score, verdict.thresholds.tag_at
+    );
+    let mut tests = String::from("tests=");
+    if verdict.hits.is_empty() {
+        tests.push_str("none");
+    }
+    for (number, hit) in verdict.hits.iter().enumerate() {
+        if number > 0 {
+            tests.push(',');
+        }
+        // Ids are capitals, digits and underscores; a fold may follow each comma.
+        if line.len() + 1 + tests.len() + hit.rule.len() > WIDTH && number > 0 {
+            let _ = write!(text, "{line} {tests}\r\n\t");
+            line.clear();
+            tests.clear();
+        }
+        tests.push_str(&hit.rule);
+    }
+    if !line.is_empty() {
+        line.push(' ');
+    }
+    line.push_str(&tests);
+    let rest = format!("judged={} version={}", verdict.bytes_judged, version());
+    let separator = match line.len() + 1 + rest.len() > WIDTH {
+        true => "\r\n\t",
+        false => " ",
+    };
+    let _ = write!(text, "{line}{separator}{rest}\r\n");
+}
+
+fn report(text: &mut String, verdict: &Verdict) {
+    let _ = write!(
+        text,
+        "X-Spam-Report: {:.1} points of {:.1}, from {} octets:\r\n",
+        verdict.score, verdict.thresholds.tag_at, verdict.bytes_judged
+    );
+    for hit in &verdict.hits {
+        let mut line = format!("\t* {:4.1} {}", hit.score, hit.rule);
+        for word in hit.description.split_whitespace() {
+            let word: String = word
+                .chars()
+                .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+                .collect();
+            if line.len() + 1 + word.len() > WIDTH {
+                let _ = write!(text, "{line}\r\n");
+                line = "\t*     ".to_owned();
+            }
+            let _ = write!(line, " {word}");
+        }
+        let _ = write!(text, "{line}\r\n");
+    }
+}

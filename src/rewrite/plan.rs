@@ -1,0 +1,126 @@
+//! The edits to one message.
+
+use bytes::Bytes;
+
+use super::headers::{self, Mark};
+use crate::config::HeaderMode;
+use crate::message::header::{Field, fields};
+use crate::pop3::dot;
+
+/// What the configuration says about rewriting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Style {
+    /// Which messages get X-Spam headers.
+    pub headers: HeaderMode,
+    /// What goes in front of a spam's subject; empty = nothing.
+    pub subject_mark: String,
+}
+
+/// One edit, by offset into the message on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Where.
+    pub at: usize,
+    /// How many octets go.
+    pub remove: usize,
+    /// What comes in their place.
+    pub insert: Bytes,
+}
+
+/// All edits to one message, in the order of their places.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    edits: Vec<Edit>,
+}
+
+impl Plan {
+    /// The edits that mark a message, found in its header.
+    ///
+    /// `complete` says whether the header is there to its end; without that its last field may
+    /// still go on, and stays as it is.
+    ///
+    /// Fields are inserted at the very top, where no signature of the message covers them
+    /// (RFC 6376 section 5.4.2), so DKIM still verifies; only the subject mark breaks it, on spam.
+    pub fn new(wire: &[u8], complete: bool, mark: &Mark<'_>, id: &str, style: &Style) -> Self {
+        let mut edits = Vec::new();
+        let wanted = match (mark, style.headers) {
+            (_, HeaderMode::Never) | (Mark::Ham(_), HeaderMode::Spam) => false,
+            (Mark::Spam(_) | Mark::Unscanned(_), HeaderMode::Spam) | (_, HeaderMode::Always) => {
+                true
+            }
+        };
+        if wanted {
+            edits.push(Edit {
+                at: 0,
+                remove: 0,
+                insert: Bytes::from(dot::stuff(&headers::block(mark, id)).into_owned()),
+            });
+        }
+        let mark_subject = matches!(mark, Mark::Spam(_)) && !style.subject_mark.is_empty();
+        if !wanted && !mark_subject {
+            return Self { edits };
+        }
+        let mut subject_seen = false;
+        for field in fields(wire) {
+            if !complete && field.whole.end == wire.len() {
+                break;
+            }
+            if wanted && headers::is_own(&wire[field.name.clone()]) {
+                // A sender must not vouch for himself with our own words.
+                edits.push(Edit {
+                    at: field.whole.start,
+                    remove: field.whole.len(),
+                    insert: Bytes::new(),
+                });
+            } else if mark_subject && !subject_seen && field.is(wire, "Subject") {
+                subject_seen = true;
+                edits.extend(subject_edit(wire, &field, &style.subject_mark));
+            }
+        }
+        Self { edits }
+    }
+
+    /// Whether the message stays as it is.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Octets that come in.
+    pub fn added(&self) -> usize {
+        self.edits.iter().map(|edit| edit.insert.len()).sum()
+    }
+
+    /// Octets that go.
+    pub fn removed(&self) -> usize {
+        self.edits.iter().map(|edit| edit.remove).sum()
+    }
+
+    /// The message in pieces, edits made; what they do not touch is not copied.
+    pub fn apply(&self, wire: &Bytes) -> Vec<Bytes> {
+        let mut pieces = Vec::with_capacity(2 * self.edits.len() + 1);
+        let mut done = 0;
+        for edit in &self.edits {
+            pieces.push(wire.slice(done..edit.at));
+            pieces.push(edit.insert.clone());
+            done = edit.at + edit.remove;
+        }
+        pieces.push(wire.slice(done..));
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
+    }
+}
+
+/// The mark in front of the subject's value, outside any encoded word, exactly as configured.
+fn subject_edit(wire: &[u8], field: &Field, mark: &str) -> Option<Edit> {
+    let value = &wire[field.value.clone()];
+    // A second proxy, or the provider, may have marked it already.
+    if value.trim_ascii_start().starts_with(mark.trim().as_bytes()) {
+        return None;
+    }
+    let space = usize::from(value.first() == Some(&b' '));
+    Some(Edit {
+        at: field.value.start + space,
+        remove: 0,
+        insert: Bytes::copy_from_slice(mark.as_bytes()),
+    })
+}
