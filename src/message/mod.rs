@@ -1,3 +1,12 @@
 //! A message: its header fields as bytes, and its decoded view that the filter judges.
 
+pub mod content;
+pub mod decode;
+pub mod fold;
 pub mod header;
+pub mod html;
+pub mod link;
+pub mod mime;
+pub mod value;
+
+pub use content::{Content, Wanted};

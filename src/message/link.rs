@@ -1,0 +1,117 @@
+//! Links: what a click or the display of a message would fetch.
+//!
+//! In: an attribute's value or plain text; out: links without the characters a browser leaves out.
+//! It never resolves or fetches anything.
+
+use memchr::memmem;
+
+/// A link is kept up to here; what leads to a page is at its beginning.
+const LINK_LIMIT: usize = 2048;
+
+/// The link of an attribute, unless it leads nowhere outside of the message.
+pub fn from_attribute(value: &str) -> Option<String> {
+    // The URL standard (section 4.4) strips white space around, and tabs and line ends within.
+    let value = value.trim_matches(|c: char| c <= ' ');
+    let value = crate::message::fold::cut(value, LINK_LIMIT);
+    let (scheme, _) = value.split_once(':').unwrap_or_default();
+    let has_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    let outside = has_scheme || value.starts_with("//") || starts_with_www(value);
+    if !outside || scheme.eq_ignore_ascii_case("cid") {
+        return None;
+    }
+    let breaks = ['\t', '\r', '\n'];
+    if value.contains(breaks) {
+        return Some(value.replace(breaks, ""));
+    }
+    Some(value.to_owned())
+}
+
+/// The links that mail clients find in plain text, at most `limit`.
+pub fn in_text(text: &str, limit: usize) -> Vec<String> {
+    let mut links = Vec::new();
+    let mut at = 0;
+    let bytes = text.as_bytes();
+    for colon in memmem::find_iter(bytes, b"://") {
+        if links.len() >= limit {
+            return links;
+        }
+        if colon < at {
+            continue;
+        }
+        let letters = bytes[at..colon].iter().rev().take(10);
+        let letters = letters
+            .take_while(|byte| byte.is_ascii_alphanumeric())
+            .count();
+        if letters > 0 {
+            at = colon + link_length(&text[colon..]);
+            links.push(text[colon - letters..at].to_owned());
+        }
+    }
+    at = 0;
+    for www in memmem::find_iter(bytes, b"www.") {
+        if links.len() >= limit {
+            break;
+        }
+        let before = www.checked_sub(1).map(|before| bytes[before]);
+        let apart = before.is_none_or(|before| !before.is_ascii_alphanumeric() && before != b'/');
+        if www >= at && apart {
+            at = www + link_length(&text[www..]);
+            links.push(text[www..at].to_owned());
+        }
+    }
+    for mailto in memmem::find_iter(bytes, b"mailto:").take(limit.saturating_sub(links.len())) {
+        links.push(text[mailto..mailto + link_length(&text[mailto..])].to_owned());
+    }
+    links
+}
+
+fn starts_with_www(value: &str) -> bool {
+    let head = value.as_bytes().get(..4);
+    head.is_some_and(|head| head.eq_ignore_ascii_case(b"www."))
+}
+
+// Up to white space or a delimiter (RFC 3986 appendix C), without the sentence's own marks.
+fn link_length(text: &str) -> usize {
+    let text = crate::message::fold::cut(text, LINK_LIMIT);
+    let ends = |c: char| c <= ' ' || matches!(c, '<' | '>' | '"' | '\u{7f}') || c.is_whitespace();
+    let link = &text[..text.find(ends).unwrap_or(text.len())];
+    let marks = ['.', ',', ';', ':', '!', '?', ')', ']', '\'', '*'];
+    let trimmed = link.trim_end_matches(marks).len();
+    // Of a link that is nothing but marks the scheme's stay.
+    trimmed.max(link.len().min(3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_give_links_as_browsers_read_them() {
+        let link = |value| from_attribute(value);
+        assert_eq!(
+            link(" ht\ntp://a.example/x "),
+            Some("http://a.example/x".into())
+        );
+        assert_eq!(link("//a.example"), Some("//a.example".into()));
+        assert_eq!(link("mailto:a@b"), Some("mailto:a@b".into()));
+        for inside in ["#top", "", "/relative", "cid:image1", "?q=a:b"] {
+            assert_eq!(link(inside), None, "{inside}");
+        }
+    }
+
+    #[test]
+    fn text_gives_links_without_the_sentence_around() {
+        let text = "See (https://a.example/x?y=1). Or <http://b.example>, www.c.example! \
+            nowww.d.example :// http:// mailto:e@f.example";
+        let links = in_text(text, 10);
+        let expected = [
+            "https://a.example/x?y=1",
+            "http://b.example",
+            "http://",
+            "www.c.example",
+            "mailto:e@f.example",
+        ];
+        assert_eq!(links, expected);
+        assert_eq!(in_text(&"http://a ".repeat(50), 7).len(), 7);
+    }
+}

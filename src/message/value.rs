@@ -1,0 +1,124 @@
+//! The values of header fields, decoded.
+//!
+//! In: the bytes behind a field's colon, folds and all; out: text with its encoded words (RFC 2047)
+//! decoded, mailboxes (RFC 5322 section 3.4), or a media type (RFC 2045 section 5.1). It never
+//! fails: what cannot be read is text as it stands, or absent.
+
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Addr, Attribute, ContentType, HeaderValue};
+
+use crate::message::fold::folded;
+
+/// A value is read up to here. Real ones stay below 10 KiB; the parsers' work on one value need
+/// not be linear, so it gets no more.
+const VALUE_LIMIT: usize = 16 << 10;
+
+/// Mailboxes read from one value: a list's `To` has hundreds at the very most.
+const MAILBOX_LIMIT: usize = 1000;
+
+/// One sender or recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// The name shown to people.
+    pub name: Option<String>,
+    /// The address, as a rule `local@domain`.
+    pub addr: Option<String>,
+}
+
+/// The value as text on one line.
+pub fn text(raw: &[u8]) -> String {
+    let mut raw = &raw[..raw.len().min(VALUE_LIMIT)];
+    if raw.is_ascii() && memchr::memmem::find(raw, b"=?").is_none() {
+        raw = raw.trim_ascii();
+        return folded(&String::from_utf8_lossy(raw));
+    }
+    parsed(raw, |stream| match stream.parse_unstructured() {
+        HeaderValue::Text(text) => folded(&text),
+        _ => String::new(),
+    })
+}
+
+/// The mailboxes of an address field.
+pub fn mailboxes(raw: &[u8]) -> Vec<Mailbox> {
+    parsed(raw, |stream| match stream.parse_address() {
+        HeaderValue::Address(address) => {
+            let all = address.iter().take(MAILBOX_LIMIT);
+            all.map(mailbox).collect()
+        }
+        _ => Vec::new(),
+    })
+}
+
+fn mailbox(addr: &Addr<'_>) -> Mailbox {
+    Mailbox {
+        name: addr.name().map(folded),
+        addr: addr.address().map(folded),
+    }
+}
+
+/// A value of the shape `type/subtype; attribute=value`, or `attachment; filename=…`.
+pub fn content_type(raw: &[u8]) -> Option<ContentType<'static>> {
+    parsed(raw, |stream| match stream.parse_content_type() {
+        HeaderValue::ContentType(content_type) => Some(owned(content_type)),
+        _ => None,
+    })
+}
+
+fn owned(content_type: ContentType<'_>) -> ContentType<'static> {
+    let attributes = content_type.attributes.unwrap_or_default().into_iter();
+    let attributes = attributes.map(|attribute| Attribute {
+        name: attribute.name.into_owned().into(),
+        value: attribute.value.into_owned().into(),
+    });
+    ContentType {
+        c_type: content_type.c_type.into_owned().into(),
+        c_subtype: content_type.c_subtype.map(|of| of.into_owned().into()),
+        attributes: Some(attributes.collect()),
+    }
+}
+
+// The parsers know the end of a value by its line end, so it must have one.
+fn parsed<T>(raw: &[u8], parse: impl FnOnce(&mut MessageStream<'_>) -> T) -> T {
+    let raw = &raw[..raw.len().min(VALUE_LIMIT)];
+    let mut line = Vec::with_capacity(raw.len() + 1);
+    line.extend_from_slice(raw);
+    line.push(b'\n');
+    parse(&mut MessageStream::new(&line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_unfolded_and_its_encoded_words_decoded() {
+        assert_eq!(text(b" plain  text\r\n goes on"), "plain text goes on");
+        let encoded = b" =?utf-8?B?R3LDvMOf?= =?iso-8859-1?Q?e=20?=\r\n =?utf-8?q?an?= all";
+        assert_eq!(text(encoded), "Grüße an all");
+        assert_eq!(text("größe".as_bytes()), "größe");
+        assert_eq!(text(b" =?utf-8?b?!!!?= left"), "=?utf-8?b?!!!?= left");
+        assert_eq!(text(b""), "");
+    }
+
+    #[test]
+    fn mailboxes_have_names_and_addresses() {
+        let raw = b" \"Bank, Inc.\" <a@example.org>, b@example.net, =?utf-8?q?J=C3=BCrg?= <c@d>";
+        let found = mailboxes(raw);
+        let names: Vec<_> = found.iter().map(|one| one.name.as_deref()).collect();
+        let addrs: Vec<_> = found.iter().map(|one| one.addr.as_deref()).collect();
+        assert_eq!(names, [Some("Bank, Inc."), None, Some("Jürg")]);
+        assert_eq!(
+            addrs,
+            [Some("a@example.org"), Some("b@example.net"), Some("c@d")]
+        );
+    }
+
+    #[test]
+    fn media_types_are_lower_case() {
+        let read = content_type(b" Text/HTML; charset=\"utf-8\";\r\n name*=utf-8''a%20b.html");
+        let read = read.expect("a media type");
+        assert_eq!((read.ctype(), read.subtype()), ("text", Some("html")));
+        assert_eq!(read.attribute("name"), Some("a b.html"));
+        assert_eq!(content_type(b""), None);
+    }
+}
