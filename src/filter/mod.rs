@@ -1,5 +1,21 @@
 //! Judging a message: rules in, verdict out.
+//!
+//! In: rule files once, then messages as bytes, whole or just their beginning; out: a [`Verdict`]
+//! each. It does no input or output, keeps nothing between messages, and never refuses one.
+//!
+//! A rule looks at one [`place`]; all words and all regexes' literals of a place go through it in
+//! one pass ([`scan`]).
 
+pub mod examples;
+pub mod judge;
+pub mod literal;
+pub mod pattern;
+pub mod place;
+pub mod rules;
+pub mod scan;
+pub mod stock;
 pub mod verdict;
 
+pub use judge::{Filter, HeaderStage};
+pub use rules::RuleSet;
 pub use verdict::{Action, Hit, Thresholds, Verdict};

@@ -106,7 +106,14 @@ pub fn folded(text: &str) -> String {
 
 /// The longest beginning of at most `limit` bytes that ends between characters.
 pub fn cut(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
+    if limit >= text.len() {
+        return text;
+    }
+    let mut end = limit;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 // Soft hyphen, grapheme joiner, zero-width characters, directional marks and overrides, BOM.

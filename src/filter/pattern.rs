@@ -1,0 +1,142 @@
+//! A rule's regex, made ready: checked, bounded, and with the literals it cannot match without.
+//!
+//! In: the text of a regex; out: a [`Pattern`], or what is wrong with it. Matching is linear in the
+//! text (no look-around, no back-references exist). Two things are narrower than in the regex
+//! crate: `\b` knows ASCII letters only (the Unicode one falls back to a slow engine), and `(?i)`
+//! does not take the long s for an `s` nor the Kelvin sign for a `k`.
+
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::{Capture, Repetition};
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
+
+use crate::filter::literal;
+
+/// A compiled regex's size: one that exceeds it repeats too much to be fast.
+const SIZE_LIMIT: usize = 1 << 20;
+
+/// A regex, ready to match.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// What matches.
+    pub regex: Regex,
+    /// In lower case: one of these is in every match; empty where there are none.
+    pub literals: Vec<Vec<u8>>,
+}
+
+impl Pattern {
+    /// Reads a regex.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
+        let hir = parser.parse(text).map_err(|error| reason(&error))?;
+        let hir = narrowed(&hir);
+        if hir.properties().minimum_len() == Some(0) && !has_anchor(&hir) {
+            return Err(
+                "matches the empty text, so every message; demand at least one character".into(),
+            );
+        }
+        let regex = RegexBuilder::new(&hir.to_string())
+            .size_limit(SIZE_LIMIT)
+            .build()
+            .map_err(|error| match error {
+                regex::Error::CompiledTooBig(_) => {
+                    "is too big when compiled; repeat less".to_owned()
+                }
+                error => error.to_string(),
+            })?;
+        Ok(Self {
+            regex,
+            literals: literal::required(&hir).unwrap_or_default(),
+        })
+    }
+}
+
+fn has_anchor(hir: &Hir) -> bool {
+    !hir.properties().look_set().is_empty()
+}
+
+fn reason(error: &regex_syntax::Error) -> String {
+    let (kind, span) = match error {
+        regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span()),
+        regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span()),
+        error => return error.to_string(),
+    };
+    format!("is no regex: {kind} (at character {})", span.start.column)
+}
+
+fn narrowed(hir: &Hir) -> Hir {
+    let all = |hirs: &[Hir]| hirs.iter().map(narrowed).collect();
+    match hir.kind() {
+        HirKind::Look(Look::WordUnicode) => Hir::look(Look::WordAscii),
+        HirKind::Look(Look::WordUnicodeNegate) => Hir::look(Look::WordAsciiNegate),
+        HirKind::Look(Look::WordStartUnicode) => Hir::look(Look::WordStartAscii),
+        HirKind::Look(Look::WordEndUnicode) => Hir::look(Look::WordEndAscii),
+        HirKind::Class(Class::Unicode(class)) => {
+            Hir::class(Class::Unicode(without_look_alikes(class)))
+        }
+        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
+            sub: Box::new(narrowed(&repetition.sub)),
+            ..repetition.clone()
+        }),
+        HirKind::Capture(capture) => Hir::capture(Capture {
+            sub: Box::new(narrowed(&capture.sub)),
+            ..capture.clone()
+        }),
+        HirKind::Concat(hirs) => Hir::concat(all(hirs)),
+        HirKind::Alternation(hirs) => Hir::alternation(all(hirs)),
+        _ => hir.clone(),
+    }
+}
+
+fn without_look_alikes(class: &ClassUnicode) -> ClassUnicode {
+    let of = |letters: &[char]| {
+        ClassUnicode::new(
+            letters
+                .iter()
+                .map(|letter| ClassUnicodeRange::new(*letter, *letter)),
+        )
+    };
+    for (upper, lower, look_alike) in [('S', 's', '\u{17f}'), ('K', 'k', '\u{212a}')] {
+        if *class == of(&[upper, lower, look_alike]) {
+            return of(&[upper, lower]);
+        }
+    }
+    class.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(regex: &str, text: &str) -> bool {
+        let pattern = Pattern::new(regex).expect("a regex");
+        pattern.regex.is_match(text.as_bytes())
+    }
+
+    #[test]
+    fn regexes_mean_what_they_did_before() {
+        assert!(matches(r"(?i)\bkiss\b", "a KISS!"));
+        assert!(!matches(r"(?i)\bkiss\b", "akiss"));
+        assert!(matches(r"^\p{Greek}+$", "αβγ"));
+        assert!(matches(r"(?m)^b.d\x20$", "a\nbüd \nc"));
+        assert!(matches(r"[^\x00-\x7f]{2}", "éé"));
+        assert!(!matches("^$", "x"));
+        assert!(matches(r"a(?:b|c){2,3}?d", "abcd"));
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let reason = |regex| Pattern::new(regex).err().unwrap_or_default();
+        assert!(
+            reason("a(b").contains("unclosed group"),
+            "{}",
+            reason("a(b")
+        );
+        assert!(
+            reason("(?=a)").contains("look-around"),
+            "{}",
+            reason("(?=a)")
+        );
+        assert!(reason(r"(?:\w{100}){100}").contains("too big"));
+        assert!(reason("a*").contains("empty text"));
+    }
+}

@@ -1,0 +1,277 @@
+//! Looking for all that the rules of one place look for, in one pass.
+//!
+//! In: the rules of a place, once; then the texts that a message has there; out: counts and matched
+//! texts in a [`Tally`]. One automaton holds all words, phrases and the literals of all regexes; a
+//! regex runs only on a text that has one of its literals. The work is linear in the text.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::bytes::{RegexSet, RegexSetBuilder};
+use std::collections::HashMap;
+
+use crate::filter::pattern::Pattern;
+use crate::filter::place::Place;
+use crate::filter::rules::{Rule, Test};
+use crate::message::fold::cut;
+
+/// How much of what hit is kept, in bytes: a line of a report.
+const TEXT_LIMIT: usize = 80;
+
+/// A set of regexes without literals, compiled.
+const LOOSE_SIZE_LIMIT: usize = 16 << 20;
+
+/// What was found so far, by rule.
+#[derive(Debug, Clone)]
+pub(crate) struct Tally {
+    pub(crate) counts: Vec<u32>,
+    pub(crate) texts: Vec<String>,
+    seen: Vec<bool>,
+}
+
+impl Tally {
+    pub(crate) fn new(rules: usize, phrases: usize) -> Self {
+        Self {
+            counts: vec![0; rules],
+            texts: vec![String::new(); rules],
+            seen: vec![false; phrases],
+        }
+    }
+
+    pub(crate) fn add(&mut self, rule: usize, matched: &str) {
+        self.counts[rule] += 1;
+        let text = &mut self.texts[rule];
+        if text.is_empty() {
+            text.push_str(cut(matched.trim(), TEXT_LIMIT));
+        } else if text.len() + 2 + matched.len() <= TEXT_LIMIT {
+            text.push_str(", ");
+            text.push_str(matched);
+        }
+    }
+}
+
+/// All that is looked for at one place.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    pub(crate) place: Place,
+    words: Option<AhoCorasick>,
+    /// By the automaton's pattern.
+    finds: Vec<Vec<Find>>,
+    regexes: Vec<Search>,
+    /// The regexes without a literal.
+    loose: Option<RegexSet>,
+    /// By the number in `loose`: which of `regexes`.
+    loose_regexes: Vec<usize>,
+    /// Rules that count the texts themselves.
+    presence: Vec<usize>,
+}
+
+/// What it means that the automaton found a pattern.
+#[derive(Debug, Clone, Copy)]
+enum Find {
+    /// A rule's word or phrase, if it stands alone; the phrase counts once.
+    Phrase { rule: usize, phrase: usize },
+    /// This regex may match.
+    Literal { regex: usize },
+}
+
+#[derive(Debug)]
+struct Search {
+    rule: usize,
+    at_least: u32,
+    pattern: Pattern,
+}
+
+impl Scanner {
+    /// A scanner for the rules of one place, given with their numbers; `phrases` numbers the
+    /// phrases of all scanners.
+    pub(crate) fn new(
+        place: Place,
+        rules: &[(usize, &Rule)],
+        phrases: &mut usize,
+    ) -> Result<Self, String> {
+        let mut scanner = Self {
+            place,
+            words: None,
+            finds: Vec::new(),
+            regexes: Vec::new(),
+            loose: None,
+            loose_regexes: Vec::new(),
+            presence: Vec::new(),
+        };
+        let mut patterns = Patterns::default();
+        for (number, rule) in rules {
+            match &rule.test {
+                Test::Phrases(list) => {
+                    for text in list {
+                        let find = Find::Phrase {
+                            rule: *number,
+                            phrase: *phrases,
+                        };
+                        *phrases += 1;
+                        for spelling in spellings(text) {
+                            patterns.add(spelling.into_bytes(), find);
+                        }
+                    }
+                }
+                Test::Regex(pattern) => {
+                    let regex = scanner.regexes.len();
+                    for literal in &pattern.literals {
+                        patterns.add(literal.clone(), Find::Literal { regex });
+                    }
+                    if pattern.literals.is_empty() {
+                        scanner.loose_regexes.push(regex);
+                    }
+                    scanner.regexes.push(Search {
+                        rule: *number,
+                        at_least: rule.at_least,
+                        pattern: pattern.clone(),
+                    });
+                }
+                Test::Exists | Test::Missing => scanner.presence.push(*number),
+            }
+        }
+        if !patterns.texts.is_empty() {
+            let words = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::Standard)
+                .build(&patterns.texts);
+            scanner.words = Some(words.map_err(|error| error.to_string())?);
+            scanner.finds = patterns.finds;
+        }
+        if !scanner.loose_regexes.is_empty() {
+            let all = scanner.loose_regexes.iter();
+            let all = all.map(|regex| scanner.regexes[*regex].pattern.regex.as_str());
+            let loose = RegexSetBuilder::new(all)
+                .size_limit(LOOSE_SIZE_LIMIT)
+                .build();
+            scanner.loose = Some(loose.map_err(|error| error.to_string())?);
+        }
+        Ok(scanner)
+    }
+
+    /// Looks at the texts of the place.
+    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, tally: &mut Tally) {
+        let mut awake = vec![false; self.regexes.len()];
+        for text in texts {
+            for rule in &self.presence {
+                tally.add(*rule, text);
+            }
+            let mut any = false;
+            if let Some(words) = &self.words {
+                for found in words.find_overlapping_iter(text) {
+                    for find in &self.finds[found.pattern().as_usize()] {
+                        match *find {
+                            Find::Literal { regex } => {
+                                awake[regex] = true;
+                                any = true;
+                            }
+                            Find::Phrase { rule, phrase } => {
+                                if !tally.seen[phrase] && stands_alone(text, found.range()) {
+                                    tally.seen[phrase] = true;
+                                    tally.add(rule, &text[found.range()]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            if let Some(loose) = &self.loose {
+                for number in loose.matches(text.as_bytes()) {
+                    awake[self.loose_regexes[number]] = true;
+                    any = true;
+                }
+            }
+            if any {
+                for (search, awake) in self.regexes.iter().zip(&mut awake) {
+                    if std::mem::take(awake) {
+                        search.run(text, tally);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Search {
+    fn run(&self, text: &str, tally: &mut Tally) {
+        let missing = self.at_least.saturating_sub(tally.counts[self.rule]);
+        let matches = self.pattern.regex.find_iter(text.as_bytes());
+        for found in matches.take(missing as usize) {
+            tally.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
+        }
+    }
+}
+
+/// Patterns of an automaton, each once.
+#[derive(Default)]
+struct Patterns {
+    texts: Vec<Vec<u8>>,
+    finds: Vec<Vec<Find>>,
+    known: HashMap<Vec<u8>, usize>,
+}
+
+impl Patterns {
+    fn add(&mut self, text: Vec<u8>, find: Find) {
+        let key = text.to_ascii_lowercase();
+        let number = *self.known.entry(key).or_insert(self.texts.len());
+        if number == self.texts.len() {
+            self.texts.push(text);
+            self.finds.push(Vec::new());
+        }
+        self.finds[number].push(find);
+    }
+}
+
+// The automaton knows the two cases of ASCII; letters of other scripts are spelled out.
+fn spellings(text: &str) -> Vec<String> {
+    if text.is_ascii() {
+        return vec![text.to_owned()];
+    }
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let title = first.chain(letters.flat_map(char::to_lowercase)).collect();
+    let mut all = vec![
+        text.to_owned(),
+        text.to_lowercase(),
+        text.to_uppercase(),
+        title,
+    ];
+    all.sort_by_key(|text| text.to_ascii_lowercase());
+    all.dedup_by_key(|text| text.to_ascii_lowercase());
+    all
+}
+
+/// Whether a match is not a piece of a longer word; a sign at its edge is a boundary itself.
+fn stands_alone(text: &str, range: std::ops::Range<usize>) -> bool {
+    let in_word = |letter: Option<char>| {
+        letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    let (before, found, after) = (
+        &text[..range.start],
+        &text[range.clone()],
+        &text[range.end..],
+    );
+    let open = in_word(before.chars().next_back()) && in_word(found.chars().next());
+    let goes_on = in_word(after.chars().next()) && in_word(found.chars().next_back());
+    !open && !goes_on
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_alone() {
+        assert!(stands_alone("act now!", 0..7));
+        assert!(!stands_alone("react now", 2..9));
+        assert!(!stands_alone("nowé", 0..3));
+        assert!(stands_alone("a$$$b", 1..4));
+    }
+
+    #[test]
+    fn letters_of_other_scripts_are_spelled_in_both_cases() {
+        assert_eq!(spellings("Free"), ["Free"]);
+        let mut all = spellings("бесплатно");
+        all.sort();
+        assert_eq!(all, ["БЕСПЛАТНО", "Бесплатно", "бесплатно"]);
+    }
+}
