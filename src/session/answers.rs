@@ -1,0 +1,317 @@
+//! Answers: what the upstream sends, by the shape of the answer that is owed.
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
+
+use super::Failure;
+use super::intake::Intake;
+use super::login::{self, Login};
+use super::mailbox::Listing;
+use super::relay::{Owed, Relay};
+use super::retrieve::Fetching;
+use crate::metrics::Fetch;
+use crate::pop3::dot::EndOfAnswer;
+use crate::pop3::line::{take_line, trim_end};
+use crate::pop3::{Command, Shape, Status, capa};
+
+/// A line that popgate must see whole. RFC 2449 section 4 allows a reply 512 octets; challenges of
+/// AUTH are longer.
+const LINE: usize = 64 << 10;
+
+/// Where in the answer that is owed the upstream is.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Its status line is next.
+    Status,
+    /// A challenge of AUTH was passed on; the client's line is next.
+    Challenge,
+    /// The lines pass as they are, up to the final dot; of a message, if it is one.
+    Lines(Passing),
+    /// Each line is rewritten: LIST or UIDL of all messages.
+    Listing(Listing),
+    /// Each line is a capability.
+    Capabilities,
+    /// Each line is a mechanism: the answer to AUTH alone.
+    Mechanisms,
+    /// A message is held until it is decided on.
+    Held(Box<Held>),
+    /// A message is read and thrown away, because this takes its place.
+    Swallowed(Box<Swallowed>),
+}
+
+/// Lines that pass.
+#[derive(Debug)]
+pub(super) struct Passing {
+    pub(super) end: EndOfAnswer,
+    pub(super) fetch: Option<Fetch>,
+}
+
+/// A message that waits.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) fetching: Fetching,
+    /// The upstream's `+OK` line, not passed on yet.
+    pub(super) status: Bytes,
+    pub(super) intake: Intake,
+}
+
+/// A message that is replaced.
+#[derive(Debug)]
+pub(super) struct Swallowed {
+    pub(super) fetch: Fetch,
+    pub(super) end: EndOfAnswer,
+    pub(super) notice: Bytes,
+}
+
+impl Answer {
+    /// Whether part of it has gone to the client, so that nothing else can be said.
+    pub(super) fn is_under_way(&self) -> bool {
+        match self {
+            Self::Status | Self::Challenge | Self::Held(_) | Self::Swallowed(_) => false,
+            Self::Lines(_) | Self::Listing(_) | Self::Capabilities | Self::Mechanisms => true,
+        }
+    }
+}
+
+impl Relay<'_> {
+    /// Takes as much of the answers as is there.
+    pub(super) async fn take_answers(&mut self) -> Result<(), Failure> {
+        loop {
+            self.flush_if_large().await?;
+            let progress = match &mut self.answer {
+                Answer::Status => self.take_status()?,
+                Answer::Challenge => false,
+                Answer::Lines(_) => self.take_lines(),
+                Answer::Swallowed(_) => self.swallow(),
+                Answer::Held(_) => self.take_held().await?,
+                Answer::Listing(_) | Answer::Capabilities | Answer::Mechanisms => {
+                    self.take_text_line()?
+                }
+            };
+            if !progress {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The answer that was owed is complete.
+    pub(super) fn answered(&mut self) {
+        if let Some(Owed::Relayed(Command::Retr(_) | Command::Top(..))) = self.owed.pop_front() {
+            self.fetching -= 1;
+        }
+        self.answer = Answer::Status;
+        self.since = self.now;
+    }
+
+    /// Passes bytes on that popgate wrote in place of the upstream's.
+    pub(super) fn instead(&mut self, text: Bytes, of: usize) {
+        self.service.metrics.edited(text.len(), of);
+        self.out.push(text);
+    }
+
+    fn take_status(&mut self) -> Result<bool, Failure> {
+        let command = match self.owed.front() {
+            Some(Owed::Own(text)) => {
+                let text = text.clone();
+                self.instead(text, 0);
+                self.answered();
+                return Ok(true);
+            }
+            None => {
+                // Nothing is owed: an autologout's last words, or more lines of an answer to a
+                // command that popgate does not know. They pass as they are.
+                self.out.push(self.upstream.buffer.split().freeze());
+                return Ok(false);
+            }
+            Some(Owed::Relayed(command)) => command.clone(),
+        };
+        let Some(line) = self.take_line()? else {
+            return Ok(false);
+        };
+        let status = Status::of(&line);
+        if status == Status::Other {
+            // Chatter, or an unknown command's second line: passed on, and the status still owed.
+            self.out.push(line.freeze());
+            return Ok(true);
+        }
+        match command.shape() {
+            Shape::Challenges => self.exchange(&command, status, line),
+            Shape::LinesIfOk if status == Status::Ok => self.begin_lines(command, line),
+            Shape::Line | Shape::LinesIfOk => self.single_line(&command, status, line),
+        }
+        Ok(true)
+    }
+
+    /// RFC 5034 section 4: challenges until `+OK` or `-ERR`.
+    fn exchange(&mut self, command: &Command, status: Status, line: BytesMut) {
+        let asks = match (status, command) {
+            (Status::Challenge, _) => true,
+            // Some servers write `+OK` for `+`. Before the client has sent any credential it
+            // cannot mean success.
+            (
+                Status::Ok,
+                Command::Auth {
+                    initial_response: false,
+                    ..
+                },
+            ) => !self.responded,
+            _ => false,
+        };
+        self.out.push(line.freeze());
+        if asks {
+            self.responded = true;
+            self.answer = Answer::Challenge;
+        } else {
+            self.logged_in(command, status);
+            self.answered();
+        }
+    }
+
+    fn logged_in(&mut self, command: &Command, status: Status) {
+        let Some(mechanism) = login::mechanism(command) else {
+            return;
+        };
+        self.responded = false;
+        let outcome = match status {
+            Status::Ok => "ok",
+            _ => "denied",
+        };
+        if status == Status::Ok {
+            self.login = Login::Done;
+        }
+        let upstream = &self.service.dialler.upstream().name;
+        self.service.metrics.login(upstream, mechanism, outcome);
+    }
+
+    fn single_line(&mut self, command: &Command, status: Status, line: BytesMut) {
+        let ok = status == Status::Ok;
+        match command {
+            Command::Dele(number) if ok => self.mailbox.delete(*number),
+            Command::Rset if ok => self.mailbox.reset(),
+            Command::Quit => self.quit(),
+            _ => {}
+        }
+        self.logged_in(command, status);
+        let text = trim_end(&line);
+        let rewritten = match command {
+            _ if !ok || self.mailbox.is_transparent() => None,
+            Command::Stat => self.mailbox.stat(text),
+            // `+OK 2 200`: behind the status as in a listing.
+            Command::List(Some(_)) => self.one_of(text, Listing::List),
+            Command::Uidl(Some(_)) => self.one_of(text, Listing::Uidl),
+            _ => None,
+        };
+        match rewritten {
+            Some(mut text) => {
+                text.extend_from_slice(b"\r\n");
+                self.instead(Bytes::from(text), line.len());
+            }
+            None => self.out.push(line.freeze()),
+        }
+        self.answered();
+    }
+
+    fn one_of(&self, text: &[u8], kind: Listing) -> Option<Vec<u8>> {
+        let rest = text.get(4..)?;
+        let shown = self.mailbox.line(rest.trim_ascii_start(), kind)?;
+        Some([b"+OK ".as_slice(), &shown].concat())
+    }
+
+    fn begin_lines(&mut self, command: Command, line: BytesMut) {
+        let passing = |fetch| {
+            Answer::Lines(Passing {
+                end: EndOfAnswer::new(),
+                fetch,
+            })
+        };
+        self.answer = match command {
+            Command::Retr(_) | Command::Top(..) => {
+                return self.begin_fetch(&command, line.freeze());
+            }
+            Command::Capa => Answer::Capabilities,
+            Command::AuthList => Answer::Mechanisms,
+            Command::List(None) if !self.mailbox.is_transparent() => Answer::Listing(Listing::List),
+            Command::Uidl(None) if !self.mailbox.is_transparent() => Answer::Listing(Listing::Uidl),
+            _ => passing(None),
+        };
+        self.out.push(line.freeze());
+    }
+
+    fn take_lines(&mut self) -> bool {
+        let Answer::Lines(passing) = &mut self.answer else {
+            return false;
+        };
+        if self.upstream.buffer.is_empty() {
+            return false;
+        }
+        let end = passing.end.find(&self.upstream.buffer);
+        let fetch = passing.fetch;
+        let taken = end.unwrap_or(self.upstream.buffer.len());
+        self.out.push(self.upstream.buffer.split_to(taken).freeze());
+        if end.is_some() {
+            if let Some(fetch) = fetch {
+                self.fetched.push((fetch, self.since));
+            }
+            self.answered();
+        }
+        end.is_some()
+    }
+
+    fn swallow(&mut self) -> bool {
+        let Answer::Swallowed(swallowed) = &mut self.answer else {
+            return false;
+        };
+        let end = swallowed.end.find(&self.upstream.buffer);
+        let taken = end.unwrap_or(self.upstream.buffer.len());
+        let _ = self.upstream.buffer.split_to(taken);
+        let (fetch, notice) = (swallowed.fetch, swallowed.notice.clone());
+        self.service.metrics.edited(0, taken);
+        if end.is_some() {
+            self.send_notice(fetch, notice);
+        }
+        end.is_some()
+    }
+
+    /// One line of an answer that popgate rewrites line by line.
+    fn take_text_line(&mut self) -> Result<bool, Failure> {
+        let Some(line) = self.take_line()? else {
+            return Ok(false);
+        };
+        let text = trim_end(&line);
+        if text == b"." {
+            self.out.push(line.freeze());
+            self.answered();
+            return Ok(true);
+        }
+        let shown = match &self.answer {
+            Answer::Listing(kind) => self.mailbox.line(text, *kind),
+            Answer::Capabilities => capa::carried(text).map(String::into_bytes),
+            Answer::Mechanisms => {
+                let mechanism = String::from_utf8_lossy(text);
+                capa::mechanism_passes(&mechanism).then(|| text.to_vec())
+            }
+            _ => None,
+        };
+        let shown = shown.map_or_else(Bytes::new, |mut shown| {
+            shown.extend_from_slice(b"\r\n");
+            Bytes::from(shown)
+        });
+        self.instead(shown, line.len());
+        Ok(true)
+    }
+
+    fn take_line(&mut self) -> Result<Option<BytesMut>, Failure> {
+        match take_line(&mut self.upstream.buffer) {
+            Some(line) => Ok(Some(line)),
+            None if self.upstream.buffer.len() > LINE => {
+                Err(Failure::UpstreamFlood(self.upstream.buffer.len()))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Seconds since the turn of the answer that is owed.
+    pub(super) fn seconds(&self) -> f64 {
+        Instant::now().duration_since(self.since).as_secs_f64()
+    }
+}

@@ -1,0 +1,78 @@
+//! What ends a session early: whose fault, and what the client, the log and the metric are told.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::upstream::DialError;
+
+/// Why a session ended early.
+#[derive(Debug)]
+pub enum Failure {
+    /// The client went away, or its connection broke.
+    ClientGone(Option<io::Error>),
+    /// The client takes no bytes.
+    ClientStalled(Duration),
+    /// No connection to the upstream, or none that can be trusted.
+    Dial(DialError),
+    /// The upstream closed while it owed an answer.
+    UpstreamClosed,
+    /// The upstream's connection broke.
+    UpstreamBroke(io::Error),
+    /// The upstream owes an answer and sends nothing.
+    UpstreamStalled(Duration),
+    /// A line of an answer has no end.
+    UpstreamFlood(usize),
+}
+
+impl Failure {
+    /// The one place that says what the client is told.
+    ///
+    /// Inside a multi-line answer nothing can be said: what follows would be read as part of the
+    /// message, and an invented dot would make half a message look whole. RFC 3206 section 4:
+    /// SYS/TEMP tells the client that its password is not the problem.
+    pub(super) fn wire(&self, inside_answer: bool) -> Option<String> {
+        let said = match self {
+            _ if inside_answer => return None,
+            Self::ClientGone(_) | Self::ClientStalled(_) => return None,
+            Self::Dial(error) => format!("popgate cannot reach the mail server: {error}"),
+            Self::UpstreamClosed => "the mail server closed the connection".to_owned(),
+            Self::UpstreamBroke(error) => {
+                format!("the connection to the mail server broke: {error}")
+            }
+            Self::UpstreamStalled(limit) => format!("the mail server sent nothing for {limit:?}"),
+            Self::UpstreamFlood(_) => "the mail server sent a line without an end".to_owned(),
+        };
+        let said = crate::pop3::line::printable(said.as_bytes(), 400);
+        Some(format!("-ERR [SYS/TEMP] {said}\r\n"))
+    }
+
+    /// The value of the label `kind` where the upstream is to blame.
+    pub(super) fn upstream_kind(&self) -> Option<&'static str> {
+        match self {
+            Self::ClientGone(_) | Self::ClientStalled(_) => None,
+            Self::Dial(error) => Some(error.label()),
+            Self::UpstreamClosed => Some("closed"),
+            Self::UpstreamBroke(_) => Some("broken"),
+            Self::UpstreamStalled(_) => Some("stalled"),
+            Self::UpstreamFlood(_) => Some("flood"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientGone(None) => f.write_str("the client left"),
+            Self::ClientGone(Some(error)) => write!(f, "the client's connection broke: {error}"),
+            Self::ClientStalled(limit) => write!(f, "the client took nothing for {limit:?}"),
+            Self::Dial(error) => error.fmt(f),
+            Self::UpstreamClosed => f.write_str("the upstream closed while it owed an answer"),
+            Self::UpstreamBroke(error) => write!(f, "the upstream's connection broke: {error}"),
+            Self::UpstreamStalled(limit) => write!(f, "the upstream sent nothing for {limit:?}"),
+            Self::UpstreamFlood(octets) => {
+                write!(f, "a line of the upstream has no end after {octets} octets")
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A message that is held: how much of it is there, and when it must be let go.
+//!
+//! In: the upstream's buffer as it grows (the buffer is the spool: a message is not copied); out:
+//! whether to wait, to look at the header, or to decide. It is bounded by size and by time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::filter::HeaderStage;
+use crate::message::header::header_end;
+use crate::pop3::dot::EndOfAnswer;
+
+/// How much is held, and how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Octets.
+    pub bytes: usize,
+    /// From the turn of the command.
+    pub time: Duration,
+}
+
+/// What the caller does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait for more.
+    Wait,
+    /// The header is complete, and is this long; the body still arrives.
+    Header(usize),
+    /// Decide: the answer is complete and this long, final dot line included.
+    Whole(usize),
+    /// Decide from what is there: a limit is reached.
+    Part,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Intake {
+    end: EndOfAnswer,
+    seen: usize,
+    header: HeaderState,
+    limits: Limits,
+    until: Instant,
+}
+
+#[derive(Debug)]
+enum HeaderState {
+    Arriving,
+    Complete(Option<HeaderStage>),
+}
+
+impl Intake {
+    /// The command's turn came at `since`.
+    pub(super) fn new(limits: Limits, since: Instant) -> Self {
+        Self {
+            end: EndOfAnswer::new(),
+            seen: 0,
+            header: HeaderState::Arriving,
+            limits,
+            until: since + limits.time,
+        }
+    }
+
+    /// When the message must be let go.
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Looks at what has come; `buffer` begins with the message.
+    pub(super) fn look(&mut self, buffer: &[u8], now: Instant) -> Next {
+        if let Some(end) = self.end.find(&buffer[self.seen..]) {
+            let whole = self.seen + end;
+            self.seen = whole;
+            return Next::Whole(whole);
+        }
+        self.seen = buffer.len();
+        if buffer.len() >= self.limits.bytes || now >= self.until {
+            return Next::Part;
+        }
+        if matches!(self.header, HeaderState::Arriving)
+            && let Some(end) = header_end(buffer)
+        {
+            self.header = HeaderState::Complete(None);
+            return Next::Header(end);
+        }
+        Next::Wait
+    }
+
+    /// Keeps what the header rules found.
+    pub(super) fn header_judged(&mut self, stage: Option<HeaderStage>) {
+        self.header = HeaderState::Complete(stage);
+    }
+
+    /// What the header rules found, and the search for the end of what is still to come.
+    pub(super) fn finish(self) -> (Option<HeaderStage>, EndOfAnswer) {
+        let stage = match self.header {
+            HeaderState::Complete(stage) => stage,
+            HeaderState::Arriving => None,
+        };
+        (stage, self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MESSAGE: &[u8] = b"From: a\r\nSubject: b\r\n\r\nbody\r\n.\r\n";
+
+    fn intake(bytes: usize) -> (Intake, Instant) {
+        let now = Instant::now();
+        let time = Duration::from_secs(15);
+        (Intake::new(Limits { bytes, time }, now), now)
+    }
+
+    #[test]
+    fn the_header_comes_before_the_whole_at_every_split() {
+        let header = header_end(MESSAGE).unwrap();
+        for size in 1..MESSAGE.len() {
+            let (mut intake, now) = intake(4096);
+            let mut headers = 0;
+            for end in (size..MESSAGE.len()).step_by(size) {
+                match intake.look(&MESSAGE[..end], now) {
+                    Next::Wait => {}
+                    Next::Header(at) => {
+                        assert_eq!(at, header);
+                        headers += 1;
+                    }
+                    other => panic!("{other:?} at {end}"),
+                }
+            }
+            assert!(headers <= 1);
+            assert_eq!(intake.look(MESSAGE, now), Next::Whole(MESSAGE.len()));
+        }
+    }
+
+    #[test]
+    fn limits_of_size_and_time_are_kept() {
+        let (mut small, now) = intake(10);
+        assert_eq!(small.look(&MESSAGE[..9], now), Next::Wait);
+        assert_eq!(small.look(&MESSAGE[..12], now), Next::Part);
+        let (mut late, now) = intake(4096);
+        assert_eq!(late.look(&MESSAGE[..9], now), Next::Wait);
+        assert_eq!(late.look(&MESSAGE[..9], late.until()), Next::Part);
+    }
+}

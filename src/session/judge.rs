@@ -1,0 +1,117 @@
+//! Asking the filter, so that nothing it does can hurt the session.
+//!
+//! In: a message as it is on the wire, or its first part; out: a verdict, or the reason why there
+//! is none. A panic and a filter that does not come back are such reasons (promise 2: filter
+//! trouble fails open).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::filter::{Filter, HeaderStage, Verdict};
+use crate::pop3::dot;
+
+/// Up to this size a message is judged where it is: to hand it to another thread costs more than
+/// judging it, and other sessions of this thread wait for a millisecond at the most.
+const INLINE: usize = 32 << 10;
+
+/// Whom to ask.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    /// The rules in force.
+    Rules(Arc<Filter>),
+    /// A filter that fails: for tests of what happens then.
+    Broken(fn() -> Verdict),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Judged(Verdict),
+    Unscanned(&'static str),
+}
+
+/// The filter, and how long it may take.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    engine: Engine,
+    limit: Duration,
+    /// Large messages that are judged at a time: each may need some times its size in memory.
+    large: Arc<Semaphore>,
+}
+
+impl Judge {
+    /// `limit` is for one message; `large` messages are judged at a time.
+    pub fn new(engine: Engine, limit: Duration, large: usize) -> Self {
+        Self {
+            engine,
+            limit,
+            large: Arc::new(Semaphore::new(large.max(1))),
+        }
+    }
+
+    /// Whether there is anything to ask; without rules no header needs a look of its own.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(&self.engine, Engine::Rules(filter) if filter.rule_count() == 0)
+    }
+
+    /// The header rules, while the body still arrives. Trouble here shows again at the end.
+    pub(super) fn header(&self, wire: &[u8]) -> Option<HeaderStage> {
+        match &self.engine {
+            Engine::Rules(filter) if wire.len() <= INLINE && !self.is_idle() => {
+                guarded(|| filter.judge_header(&dot::unstuff(wire)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The verdict on a message, or on as much of it as there is.
+    pub(super) async fn message(&self, stage: Option<HeaderStage>, wire: Bytes) -> Outcome {
+        match &self.engine {
+            Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
+                match guarded(|| verdict(filter, stage, &wire)) {
+                    Some(verdict) => Outcome::Judged(verdict),
+                    None => Outcome::Unscanned("panic"),
+                }
+            }
+            Engine::Rules(filter) => {
+                let filter = Arc::clone(filter);
+                self.elsewhere(move || verdict(&filter, stage, &wire)).await
+            }
+            Engine::Broken(fail) => self.elsewhere(*fail).await,
+        }
+    }
+
+    async fn elsewhere(&self, judge: impl FnOnce() -> Verdict + Send + 'static) -> Outcome {
+        let judged = async {
+            // Given back when this wait ends, not when the thread does: a filter that hangs must
+            // not keep everybody else's mail from being judged.
+            let _permit = self.large.acquire().await;
+            tokio::task::spawn_blocking(move || guarded(judge)).await
+        };
+        match tokio::time::timeout(self.limit, judged).await {
+            Ok(Ok(Some(verdict))) => Outcome::Judged(verdict),
+            Ok(Ok(None) | Err(_)) => Outcome::Unscanned("panic"),
+            Err(_) => Outcome::Unscanned("timeout"),
+        }
+    }
+}
+
+fn verdict(filter: &Filter, stage: Option<HeaderStage>, wire: &[u8]) -> Verdict {
+    let message = match filter.rule_count() {
+        0 => wire.into(),
+        _ => dot::unstuff(wire),
+    };
+    match stage {
+        Some(stage) => filter.judge_after(stage, &message),
+        None => filter.judge(&message),
+    }
+}
+
+fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // The filter is immutable and the message is not used again: nothing is left half-changed.
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}

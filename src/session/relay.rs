@@ -1,0 +1,471 @@
+//! The relay: commands go up in order, answers come down in order, a FIFO between them.
+//!
+//! One loop, one step a turn: take commands, send them, take answers, send those, wait.
+//!
+//! A client may pipeline (RFC 2449 section 6.6), but DELE and QUIT go up only when every message
+//! asked for before them has been handed to the client's connection: were popgate or the client to
+//! fail in the middle, the upstream must still have the mail.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
+
+use super::answers::Answer;
+use super::leg::{Leg, Outbox};
+use super::login::Login;
+use super::mailbox::Mailbox;
+use super::verdicts::Verdicts;
+use super::{Failure, Service};
+use crate::metrics::{Fetch, Flow};
+use crate::net::Drain;
+use crate::pop3::line::trim_end;
+use crate::pop3::{Command, MessageNumber, capa};
+
+/// Answers that may be awaited at a time; mpop pipelines up to 100 commands.
+const MOST_AWAITED: usize = 128;
+/// A client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are longer.
+const CLIENT_LINE: usize = 128 << 10;
+/// Refused commands until the client is sent away.
+const MOST_REFUSED: u32 = 20;
+/// From this much on, what is to be sent is sent before more is taken.
+const FLUSH: usize = 64 << 10;
+
+/// How a session ended without anybody's failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// QUIT was answered.
+    Quit,
+    /// The client closed without QUIT.
+    ClientLeft,
+    /// The client said nothing for too long.
+    Idle,
+    /// The upstream closed between answers.
+    UpstreamLeft,
+    /// popgate was told to stop.
+    Drained,
+    /// The client talked something else than POP3.
+    SentAway,
+}
+
+/// What the client is owed.
+#[derive(Debug)]
+pub(super) enum Owed {
+    /// The upstream's answer to this command; numbers in it are the upstream's.
+    Relayed(Command),
+    /// popgate's own line.
+    Own(Bytes),
+}
+
+/// See the module.
+pub(super) struct Relay<'s> {
+    pub(super) service: &'s Service,
+    pub(super) client: Leg,
+    pub(super) upstream: Leg,
+    pub(super) owed: VecDeque<Owed>,
+    pub(super) answer: Answer,
+    pub(super) out: Outbox,
+    pub(super) mailbox: Mailbox,
+    pub(super) verdicts: Verdicts,
+    pub(super) login: Login,
+    /// When the answer that is owed first became that.
+    pub(super) since: Instant,
+    pub(super) now: Instant,
+    /// Answers to RETR and TOP that are complete but not yet sent.
+    pub(super) fetched: Vec<(Fetch, Instant)>,
+    /// How many of the commands that are owed an answer fetch a message.
+    pub(super) fetching: usize,
+    /// Whether the client has answered a challenge of the AUTH exchange that is under way.
+    pub(super) responded: bool,
+    refused: u32,
+    ending: Option<End>,
+    heard_client: Instant,
+    heard_upstream: Instant,
+    timer: super::timer::Timer,
+    drain: Pin<Box<dyn Future<Output = ()> + Send>>,
+    draining: bool,
+}
+
+impl<'s> Relay<'s> {
+    pub(super) fn new(
+        service: &'s Service,
+        client: Leg,
+        upstream: Leg,
+        greeting: Bytes,
+        drain: Drain,
+    ) -> Self {
+        let now = Instant::now();
+        let mut out = Outbox::default();
+        out.push(greeting);
+        Self {
+            service,
+            client,
+            upstream,
+            owed: VecDeque::new(),
+            answer: Answer::Status,
+            out,
+            mailbox: Mailbox::default(),
+            verdicts: Verdicts::default(),
+            login: Login::Awaited,
+            since: now,
+            now,
+            fetched: Vec::new(),
+            fetching: 0,
+            responded: false,
+            refused: 0,
+            ending: None,
+            heard_client: now,
+            heard_upstream: now,
+            timer: super::timer::Timer::new(),
+            drain: Box::pin(drain.stopping()),
+            draining: false,
+        }
+    }
+
+    /// Relays until the session ends.
+    pub(super) async fn run(&mut self) -> Result<End, Failure> {
+        loop {
+            self.now = Instant::now();
+            let up = self.take_commands();
+            self.send_up(up).await?;
+            self.take_answers().await?;
+            self.flush().await?;
+            if self.may_take() && memchr(b'\n', &self.client.buffer).is_some() && self.takes_first()
+            {
+                continue;
+            }
+            if let Some(end) = self.end()? {
+                return Ok(end);
+            }
+            if self.owed.is_empty() {
+                self.client.release_buffer();
+                self.upstream.release_buffer();
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// The state's name for logs and metrics.
+    pub(super) fn state(&self) -> &'static str {
+        match (&self.answer, self.login) {
+            (Answer::Held(_), _) => "held",
+            (Answer::Lines(_) | Answer::Swallowed(_), _) => "answer",
+            (_, Login::Awaited) => "authorization",
+            (_, Login::Done) => "transaction",
+        }
+    }
+
+    /// Says what can still be said, and lets the upstream know what the client meant.
+    pub(super) async fn give_up(&mut self, failure: &Failure) {
+        let inside = self.answer.is_under_way() || !self.out.is_empty();
+        if let Some(text) = failure.wire(inside) {
+            super::say(self.service, &mut self.client.stream, text.as_bytes()).await;
+        }
+        // A client that said QUIT and left without reading wants its deletions (RFC 1939 section
+        // 6), so the upstream's answer is awaited. Without QUIT the connection just closes.
+        let quits = matches!(self.owed.back(), Some(Owed::Relayed(Command::Quit)));
+        if quits && matches!(failure, Failure::ClientGone(_) | Failure::ClientStalled(_)) {
+            let until_closed = async {
+                while let Ok(1..) = poll_fn(|cx| self.upstream.poll_fill(cx)).await {
+                    self.upstream.buffer.clear();
+                }
+            };
+            // Ended either way: the upstream has the command.
+            let _ = tokio::time::timeout(self.service.timeouts.connect, until_closed).await;
+        }
+    }
+
+    /// An answer of popgate's own, in its turn.
+    pub(super) fn own(&mut self, text: &[u8]) {
+        self.owe(Owed::Own(Bytes::copy_from_slice(text)));
+    }
+
+    fn owe(&mut self, owed: Owed) {
+        if self.owed.is_empty() {
+            self.since = self.now;
+            self.heard_upstream = self.now;
+        }
+        self.owed.push_back(owed);
+    }
+
+    /// Whether the next line of the client may be looked at.
+    fn may_take(&self) -> bool {
+        if self.ending.is_some() || self.owed.len() >= MOST_AWAITED {
+            return false;
+        }
+        match self.owed.back() {
+            // RFC 5034 section 4: what comes next belongs to the exchange, once it is asked for.
+            Some(Owed::Relayed(Command::Auth { .. })) => matches!(self.answer, Answer::Challenge),
+            Some(Owed::Relayed(Command::Quit)) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the first line may go up before what is owed is delivered (see the module).
+    fn takes_first(&self) -> bool {
+        let settled = self.fetching == 0 && self.out.is_empty();
+        settled
+            || matches!(self.answer, Answer::Challenge)
+            || !matches!(
+                Command::parse(&self.client.buffer[..self.first_line()]),
+                Command::Dele(_) | Command::Quit
+            )
+    }
+
+    fn first_line(&self) -> usize {
+        memchr(b'\n', &self.client.buffer).map_or(self.client.buffer.len(), |at| at + 1)
+    }
+
+    /// Takes the client's commands; what goes up for them.
+    fn take_commands(&mut self) -> BytesMut {
+        let mut up = BytesMut::new();
+        while self.may_take() {
+            if memchr(b'\n', &self.client.buffer).is_none() {
+                if self.client.buffer.len() > CLIENT_LINE {
+                    self.own(b"-ERR the line is too long\r\n");
+                    self.ending = Some(End::SentAway);
+                }
+                break;
+            }
+            if !self.takes_first() {
+                break;
+            }
+            let end = self.first_line();
+            let mut line = self.client.buffer.split_to(end);
+            if matches!(self.answer, Answer::Challenge) {
+                up.extend_from_slice(trim_end(&line));
+                up.extend_from_slice(b"\r\n");
+                self.answer = Answer::Status;
+                self.heard_upstream = self.now;
+            } else {
+                self.take_command(&line, &mut up);
+            }
+            // It may hold a password, and the buffer lives on.
+            line.fill(0);
+        }
+        up
+    }
+
+    fn take_command(&mut self, line: &[u8], up: &mut BytesMut) {
+        let command = Command::parse(line);
+        self.service.metrics.command(command.label());
+        let to_upstream = |number: MessageNumber| self.mailbox.to_upstream(number);
+        let absent: &[u8] = b"-ERR no such message\r\n";
+        // What carries a number is written anew, with the upstream's; all else goes as it came.
+        let (command, text) = match command {
+            Command::Retr(number) => match to_upstream(number) {
+                Some(number) => (Command::Retr(number), format!("RETR {number}\r\n")),
+                None => return self.own(absent),
+            },
+            Command::Top(number, lines) => match to_upstream(number) {
+                Some(number) => (
+                    Command::Top(number, lines),
+                    format!("TOP {number} {}\r\n", lines.0),
+                ),
+                None => return self.own(absent),
+            },
+            Command::Dele(number) => match to_upstream(number) {
+                Some(number) => (Command::Dele(number), format!("DELE {number}\r\n")),
+                None => return self.own(absent),
+            },
+            Command::List(Some(number)) => match to_upstream(number) {
+                Some(number) => (Command::List(Some(number)), format!("LIST {number}\r\n")),
+                None => return self.own(absent),
+            },
+            Command::Uidl(Some(number)) => match to_upstream(number) {
+                Some(number) => (Command::Uidl(Some(number)), format!("UIDL {number}\r\n")),
+                None => return self.own(absent),
+            },
+            Command::Stls => return self.own(b"-ERR STLS is not offered here\r\n"),
+            Command::Auth { ref mechanism, .. } if !capa::mechanism_passes(mechanism) => {
+                return self.own(b"-ERR this mechanism does not pass through a proxy\r\n");
+            }
+            Command::Foreign => {
+                self.own(b"-ERR this is a POP3 server\r\n");
+                self.ending = Some(End::SentAway);
+                return;
+            }
+            Command::Refused(why) => {
+                self.refused += 1;
+                self.own(format!("-ERR {why}\r\n").as_bytes());
+                if self.refused >= MOST_REFUSED {
+                    self.ending = Some(End::SentAway);
+                }
+                return;
+            }
+            command => (command, String::new()),
+        };
+        if text.is_empty() {
+            up.extend_from_slice(trim_end(line));
+            up.extend_from_slice(b"\r\n");
+        } else {
+            up.extend_from_slice(text.as_bytes());
+        }
+        self.fetching += usize::from(matches!(command, Command::Retr(_) | Command::Top(..)));
+        self.owe(Owed::Relayed(command));
+    }
+
+    async fn send_up(&mut self, mut up: BytesMut) -> Result<(), Failure> {
+        if up.is_empty() {
+            return Ok(());
+        }
+        let limit = self.service.timeouts.stall;
+        let sent = tokio::time::timeout(limit, self.upstream.stream.write_all(&up)).await;
+        self.service.metrics.bytes(Flow::UpstreamOut, up.len());
+        up.fill(0);
+        match sent {
+            Ok(Ok(())) => Ok(()),
+            // The upstream may have said why before it closed: that is read first.
+            Ok(Err(_)) => Ok(()),
+            Err(_) => Err(Failure::UpstreamStalled(limit)),
+        }
+    }
+
+    /// Sends what is to be sent to the client, all of it.
+    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        if !self.out.is_empty() {
+            let limit = self.service.timeouts.idle;
+            let before = self.out.len();
+            let mut last = before;
+            let Self {
+                out, client, timer, ..
+            } = self;
+            let mut due = self.now + limit;
+            let sent = poll_fn(|cx| {
+                if let Poll::Ready(sent) = out.poll_write(cx, &mut client.stream) {
+                    return Poll::Ready(sent.map_err(|error| Failure::ClientGone(Some(error))));
+                }
+                if out.len() < last {
+                    last = out.len();
+                    due = Instant::now() + limit;
+                }
+                timer
+                    .poll_due(cx, due)
+                    .map(|()| Err(Failure::ClientStalled(limit)))
+            })
+            .await;
+            self.service
+                .metrics
+                .bytes(Flow::ClientOut, before - self.out.len());
+            sent?;
+        }
+        for (fetch, since) in self.fetched.drain(..) {
+            self.service
+                .metrics
+                .answered(fetch, since.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    /// Sends when there is much to send; the rest goes at the end of the turn, in one write.
+    pub(super) async fn flush_if_large(&mut self) -> Result<(), Failure> {
+        match self.out.len() >= FLUSH {
+            true => self.flush().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the session is over, now that all that could be done is done.
+    fn end(&mut self) -> Result<Option<End>, Failure> {
+        if self.owed.is_empty() && self.ending.is_some() {
+            return Ok(self.ending);
+        }
+        if self.upstream.ended {
+            return match self.owed.is_empty() {
+                true => Ok(Some(End::UpstreamLeft)),
+                false => Err(Failure::UpstreamClosed),
+            };
+        }
+        if self.owed.is_empty() && self.client.ended {
+            return Ok(Some(End::ClientLeft));
+        }
+        if self.owed.is_empty() && self.draining {
+            return Ok(Some(End::Drained));
+        }
+        Ok(None)
+    }
+
+    /// QUIT was answered.
+    pub(super) fn quit(&mut self) {
+        self.ending = Some(End::Quit);
+    }
+
+    /// Waits for bytes of either side, a deadline, or the signal to stop.
+    async fn wait(&mut self) -> Result<(), Failure> {
+        let timeouts = &self.service.timeouts;
+        let waits_for_upstream = !self.owed.is_empty() && !matches!(self.answer, Answer::Challenge);
+        let stalled = self.heard_upstream + timeouts.stall;
+        let due = match (&self.answer, waits_for_upstream) {
+            (Answer::Held(held), _) => held.intake.until().min(stalled),
+            (_, true) => stalled,
+            (_, false) => self.heard_client + timeouts.idle,
+        };
+        let wants_client = !self.client.ended && self.client.buffer.len() <= CLIENT_LINE;
+        if self.upstream.buffer.len() >= FLUSH {
+            // A long answer: room for whole pieces of it, read where they stay.
+            self.upstream.buffer.reserve(FLUSH);
+        } else if matches!(self.answer, Answer::Lines(_)) {
+            self.upstream.buffer.reserve(4 * FLUSH);
+        }
+        let Self {
+            client,
+            upstream,
+            timer,
+            drain,
+            draining,
+            service,
+            ..
+        } = self;
+        let metrics = &service.metrics;
+        let (mut from_client, mut from_upstream) = (false, false);
+        let expired = poll_fn(|cx| {
+            let mut ready = false;
+            if !upstream.ended
+                && let Poll::Ready(read) = upstream.poll_fill(cx)
+            {
+                metrics.bytes(Flow::UpstreamIn, read.map_err(Failure::UpstreamBroke)?);
+                from_upstream = true;
+                ready = true;
+            }
+            if wants_client && let Poll::Ready(read) = client.poll_fill(cx) {
+                metrics.bytes(
+                    Flow::ClientIn,
+                    read.map_err(|error| Failure::ClientGone(Some(error)))?,
+                );
+                from_client = true;
+                ready = true;
+            }
+            if !*draining && drain.as_mut().poll(cx).is_ready() {
+                *draining = true;
+                ready = true;
+            }
+            if ready {
+                return Poll::Ready(Ok(false));
+            }
+            timer.poll_due(cx, due).map(|()| Ok(true))
+        })
+        .await?;
+        if from_client || from_upstream {
+            self.now = Instant::now();
+        }
+        if from_client {
+            self.heard_client = self.now;
+        }
+        if from_upstream {
+            self.heard_upstream = self.now;
+        }
+        if expired && waits_for_upstream && Instant::now() >= stalled {
+            return Err(Failure::UpstreamStalled(timeouts.stall));
+        }
+        if expired && !waits_for_upstream {
+            self.ending = Some(End::Idle);
+            self.owed.clear();
+        }
+        Ok(())
+    }
+}
