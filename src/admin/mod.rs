@@ -1,0 +1,103 @@
+//! HTTP for administrators.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/metrics` | every family, in Prometheus' text format |
+//! | `/healthz` | 200 while the process runs |
+//! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining |
+//!
+//! It changes nothing, knows no user, and shows no mail; whoever can reach the port can read it.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::TcpListener as StdListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+use crate::metrics::Metrics;
+use crate::net::DrainSignal;
+
+/// A scraper that sends no request for so long is cut off.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Serves until dropped.
+///
+/// # Errors
+/// If the runtime cannot take the listener.
+pub async fn serve(
+    listener: StdListener,
+    metrics: Arc<Metrics>,
+    signal: Arc<DrainSignal>,
+) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    loop {
+        let tcp = match listener.accept().await {
+            Ok((tcp, _)) => tcp,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection to the admin port");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let (metrics, signal) = (Arc::clone(&metrics), Arc::clone(&signal));
+        let service = service_fn(move |request| {
+            let answer = answer(&request, &metrics, &signal);
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(tcp), service);
+        tokio::spawn(quietly(connection));
+    }
+}
+
+/// A broken connection is the scraper's affair.
+async fn quietly(connection: impl Future<Output = hyper::Result<()>>) {
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a connection to the admin port broke");
+    }
+}
+
+fn answer(
+    request: &Request<Incoming>,
+    metrics: &Metrics,
+    signal: &DrainSignal,
+) -> Response<Full<Bytes>> {
+    const TEXT: &str = "text/plain; charset=utf-8";
+    let (status, kind, text): (_, _, Vec<u8>) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/metrics") => {
+            (StatusCode::OK, prometheus::TEXT_FORMAT, metrics.text())
+        }
+        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, b"ok\n".to_vec()),
+        (&Method::GET | &Method::HEAD, "/readyz") if signal.is_stopping() => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            TEXT,
+            b"draining\n".to_vec(),
+        ),
+        (&Method::GET | &Method::HEAD, "/readyz") => (StatusCode::OK, TEXT, b"ready\n".to_vec()),
+        (_, "/metrics" | "/healthz" | "/readyz") => {
+            (StatusCode::METHOD_NOT_ALLOWED, TEXT, b"only GET\n".to_vec())
+        }
+        _ => (
+            StatusCode::NOT_FOUND,
+            TEXT,
+            b"there are /metrics, /healthz and /readyz\n".to_vec(),
+        ),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
