@@ -1,0 +1,91 @@
+//! The command line: one file a verb, and what they share.
+//!
+//! Exit codes everywhere: 0 fine, 1 negative result, 2 failure, 64 bad usage or configuration.
+
+pub mod check;
+pub mod serve;
+
+mod server;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::schema::Problem;
+
+/// Everything went as it should.
+pub const OK: u8 = 0;
+/// A negative result: spam found, a sample not as expected.
+pub const NEGATIVE: u8 = 1;
+/// Something failed.
+pub const FAILURE: u8 = 2;
+/// Wrong usage or configuration (EX_USAGE of sysexits).
+pub const USAGE: u8 = 64;
+
+/// popgate: a POP3 proxy that filters spam.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about = None)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One variant a verb.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the proxy
+    Serve(serve::ServeArgs),
+    /// Read configuration and rules, and report every problem
+    Check(check::CheckArgs),
+}
+
+/// The file, and nothing over it.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Read settings from this file (TOML); without it every setting has its default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Runs the verb that the command line names; the exit code.
+pub fn run(cli: &Cli) -> u8 {
+    match &cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(args),
+    }
+}
+
+/// Tells a person everything that is wrong.
+fn complain(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    let count = problems.len();
+    eprintln!(
+        "popgate: {count} problem{} to mend",
+        if count == 1 { "" } else { "s" }
+    );
+}
+
+/// Logs to stderr, at the level that POPGATE_LOG names (info without it).
+fn log() {
+    let level = EnvFilter::try_from_env("POPGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let stderr = tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_writer(std::io::stderr);
+    // A second call, as in tests, changes nothing.
+    let _ = stderr.try_init();
+    // A panic's message may quote the mail that caused it, so the log gets the place only.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(
+            place,
+            "a task panicked; what it served is closed, the rest goes on"
+        );
+    }));
+}

@@ -1,0 +1,131 @@
+//! `popgate serve`: runs the proxy until it is told to stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::server::{Reloader, Server};
+use super::{ConfigArgs, FAILURE, OK, USAGE};
+use crate::config::{Config, Flags};
+
+/// Flags of `serve`; they override the file.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Listen here for mail clients, IP:PORT; may be repeated [default: 127.0.0.1:110]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
+    /// The provider's POP3 server
+    #[arg(long, value_name = "HOST[:PORT]")]
+    upstream: Option<String>,
+    /// How the connection to it is protected: implicit, starttls or off [default: implicit]
+    #[arg(long, value_name = "MODE")]
+    upstream_tls: Option<String>,
+    /// Serve metrics and health here, or "off" [default: 127.0.0.1:9110]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<String>,
+    /// Keep the quarantine in this folder [default: /var/lib/popgate]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Use the rules in this folder in place of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+}
+
+impl ServeArgs {
+    fn flags(&self) -> Flags {
+        Flags {
+            listen: self.listen.clone(),
+            upstream: self.upstream.clone(),
+            upstream_tls: self.upstream_tls.clone(),
+            admin: self.admin.clone(),
+            data_dir: self.data_dir.clone(),
+            rules: self.rules.clone(),
+        }
+    }
+}
+
+/// Runs the proxy; the exit code.
+pub fn run(args: &ServeArgs) -> u8 {
+    super::log();
+    let (config, mut problems) = Config::load(args.config.config.as_deref(), &args.flags());
+    // Two descriptors a session; the usual soft limit of 1024 ends at 500.
+    if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let server = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(async {
+            let server = Server::open(&config);
+            match server {
+                Ok(server) if problems.is_empty() => {
+                    server.announce();
+                    Ok(serve(server, args).await)
+                }
+                server => {
+                    problems.extend(server.err().into_iter().flatten());
+                    Err(problems)
+                }
+            }
+        }),
+        Err(error) => Ok(Err(error)),
+    };
+    match server {
+        Ok(Ok(())) => OK,
+        Ok(Err(error)) => {
+            eprintln!("popgate: {error}");
+            FAILURE
+        }
+        Err(problems) => {
+            super::complain(&problems);
+            USAGE
+        }
+    }
+}
+
+async fn serve(server: Server, args: &ServeArgs) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let reloader = server.reloader();
+    let path = args.config.config.clone();
+    let flags = Arc::new(args.flags());
+    let reloading = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let (reloader, path, flags) = (reloader.clone(), path.clone(), Arc::clone(&flags));
+            // Reading files and compiling rules would keep clients waiting.
+            let done = tokio::task::spawn_blocking(move || reload(&reloader, path, &flags)).await;
+            if done.is_err() {
+                tracing::error!("a reload failed; all stays as it was");
+            }
+        }
+    });
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new sessions, running answers end");
+    };
+    let served = server.run(stop).await;
+    reloading.abort();
+    served
+}
+
+fn reload(reloader: &Reloader, path: Option<PathBuf>, flags: &Flags) {
+    let (config, problems) = Config::load(path.as_deref(), flags);
+    match reloader.reload(&config, problems) {
+        Ok(()) => tracing::info!("reloaded; new sessions use the new settings and rules"),
+        Err(problems) => {
+            for problem in problems {
+                tracing::error!("{problem}");
+            }
+            tracing::error!("nothing was reloaded; all stays as it was");
+        }
+    }
+}
