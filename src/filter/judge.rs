@@ -274,7 +274,8 @@ impl Filter {
                 .total_cmp(&a.score)
                 .then_with(|| a.rule.cmp(&b.rule))
         });
-        let sum: f64 = hits.iter().map(|hit| hit.score).sum();
+        // An empty sum of floats is -0.0.
+        let sum: f64 = 0.0 + hits.iter().map(|hit| hit.score).sum::<f64>();
         // Scores are decimal fractions: the sum of 0.1 and 0.2 is to read 0.3.
         let score = (sum * 1e6).round() / 1e6;
         Verdict {

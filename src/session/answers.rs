@@ -96,8 +96,10 @@ impl Relay<'_> {
 
     /// The answer that was owed is complete.
     pub(super) fn answered(&mut self) {
-        if let Some(Owed::Relayed(Command::Retr(_) | Command::Top(..))) = self.owed.pop_front() {
-            self.fetching -= 1;
+        match self.owed.pop_front() {
+            Some(Owed::Relayed(Command::Retr(_) | Command::Top(..))) => self.fetching -= 1,
+            Some(Owed::Relayed(command)) => self.after_unknown = command == Command::Unknown,
+            _ => {}
         }
         self.answer = Answer::Status;
         self.since = self.now;
@@ -118,9 +120,7 @@ impl Relay<'_> {
                 return Ok(true);
             }
             None => {
-                // Nothing is owed: an autologout's last words, or more lines of an answer to a
-                // command that popgate does not know. They pass as they are.
-                self.out.push(self.upstream.buffer.split().freeze());
+                self.unasked();
                 return Ok(false);
             }
             Some(Owed::Relayed(command)) => command.clone(),
@@ -130,8 +130,7 @@ impl Relay<'_> {
         };
         let status = Status::of(&line);
         if status == Status::Other {
-            // Chatter, or an unknown command's second line: passed on, and the status still owed.
-            self.out.push(line.freeze());
+            self.stray(line);
             return Ok(true);
         }
         match command.shape() {
@@ -140,6 +139,33 @@ impl Relay<'_> {
             Shape::Line | Shape::LinesIfOk => self.single_line(&command, status, line),
         }
         Ok(true)
+    }
+
+    /// Bytes came though nothing is owed.
+    fn unasked(&mut self) {
+        if !self.upstream.buffer.is_empty() {
+            let bytes = self.upstream.buffer.split();
+            self.stray(bytes);
+        }
+    }
+
+    /// Bytes that belong to no answer that popgate knows of.
+    ///
+    /// Behind a command that it does not know they are more lines of that answer, and pass. Else
+    /// they are a server's chatter, which a client would take for the answer to its next command,
+    /// or, behind a message, wait on for ever: they end here.
+    fn stray(&mut self, bytes: BytesMut) {
+        if self.after_unknown {
+            self.out.push(bytes.freeze());
+        } else {
+            let upstream = &self.service.dialler.upstream().name;
+            tracing::warn!(
+                upstream,
+                octets = bytes.len(),
+                "the server sent something that nobody asked for"
+            );
+            self.service.metrics.edited(0, bytes.len());
+        }
     }
 
     /// RFC 5034 section 4: challenges until `+OK` or `-ERR`.

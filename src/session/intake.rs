@@ -29,8 +29,8 @@ pub(super) enum Next {
     Header(usize),
     /// Decide: the answer is complete and this long, final dot line included.
     Whole(usize),
-    /// Decide from what is there: a limit is reached.
-    Part,
+    /// Decide from this much, which is not all: a limit is reached.
+    Part(usize),
 }
 
 /// See the module.
@@ -67,15 +67,19 @@ impl Intake {
     }
 
     /// Looks at what has come; `buffer` begins with the message.
+    ///
+    /// What lies beyond the limit is not looked at even if it is there already: the verdict must
+    /// not depend on how the network cut the message up.
     pub(super) fn look(&mut self, buffer: &[u8], now: Instant) -> Next {
-        if let Some(end) = self.end.find(&buffer[self.seen..]) {
+        let held = &buffer[..buffer.len().min(self.limits.bytes)];
+        if let Some(end) = self.end.find(&held[self.seen..]) {
             let whole = self.seen + end;
             self.seen = whole;
             return Next::Whole(whole);
         }
-        self.seen = buffer.len();
-        if buffer.len() >= self.limits.bytes || now >= self.until {
-            return Next::Part;
+        self.seen = held.len();
+        if held.len() == self.limits.bytes || now >= self.until {
+            return Next::Part(held.len());
         }
         if matches!(self.header, HeaderState::Arriving)
             && let Some(end) = header_end(buffer)
@@ -138,9 +142,11 @@ mod tests {
     fn limits_of_size_and_time_are_kept() {
         let (mut small, now) = intake(10);
         assert_eq!(small.look(&MESSAGE[..9], now), Next::Wait);
-        assert_eq!(small.look(&MESSAGE[..12], now), Next::Part);
+        assert_eq!(small.look(&MESSAGE[..12], now), Next::Part(10));
         let (mut late, now) = intake(4096);
         assert_eq!(late.look(&MESSAGE[..9], now), Next::Wait);
-        assert_eq!(late.look(&MESSAGE[..9], late.until()), Next::Part);
+        assert_eq!(late.look(&MESSAGE[..9], late.until()), Next::Part(9));
+        let (mut whole, now) = intake(10);
+        assert_eq!(whole.look(MESSAGE, now), Next::Part(10));
     }
 }

@@ -80,6 +80,8 @@ pub(super) struct Relay<'s> {
     pub(super) fetched: Vec<(Fetch, Instant)>,
     /// How many of the commands that are owed an answer fetch a message.
     pub(super) fetching: usize,
+    /// Whether the last answer was to a command that popgate does not know.
+    pub(super) after_unknown: bool,
     /// Whether the client has answered a challenge of the AUTH exchange that is under way.
     pub(super) responded: bool,
     refused: u32,
@@ -116,6 +118,7 @@ impl<'s> Relay<'s> {
             now,
             fetched: Vec::new(),
             fetching: 0,
+            after_unknown: false,
             responded: false,
             refused: 0,
             ending: None,

@@ -107,24 +107,24 @@ impl Relay<'_> {
             Some(Decision::Mark(marked)) => Some(marked.clone()),
             _ => None,
         };
-        let length = match held.intake.look(&self.upstream.buffer, self.now) {
+        let (taken, whole) = match held.intake.look(&self.upstream.buffer, self.now) {
             Next::Wait => return Ok(false),
-            // What is known needs the header only, to find the places of its edits.
-            Next::Header(_) if known.is_some() => None,
             Next::Header(end) => {
-                held.intake
-                    .header_judged(self.service.judge.header(&self.upstream.buffer[..end]));
+                let header = &self.upstream.buffer[..end];
+                let stage = match known {
+                    Some(_) => None,
+                    None => self.service.judge.header(header),
+                };
+                held.intake.header_judged(stage);
                 return Ok(true);
             }
-            Next::Part => None,
-            Next::Whole(length) => Some(length),
+            Next::Part(taken) => (taken, false),
+            Next::Whole(taken) => (taken, true),
         };
         let Answer::Held(held) = std::mem::replace(&mut self.answer, Answer::Status) else {
             return Ok(false);
         };
-        let taken = length.unwrap_or(self.upstream.buffer.len());
         let wire = self.upstream.buffer.split_to(taken).freeze();
-        let whole = length.is_some();
         let Held {
             fetching,
             status,
@@ -140,7 +140,7 @@ impl Relay<'_> {
             Some(marked) => self.send_marked(decided, &marked, wire),
             None => self.decide(decided, stage, wire).await,
         }
-        Ok(whole)
+        Ok(true)
     }
 
     /// Judges what is there and sends it, or the notice in its place.
@@ -154,7 +154,7 @@ impl Relay<'_> {
             Outcome::Judged(verdict) => {
                 self.service.metrics.verdict(&verdict, wire.len());
                 match verdict.action {
-                    Action::Drop if whole && remembered => {
+                    Action::Drop if whole && fetching.fetch == Fetch::Retr => {
                         match self.quarantine(&text, &verdict).await {
                             Some(text) => {
                                 self.service
@@ -167,7 +167,8 @@ impl Relay<'_> {
                             None => Finding::Spam(verdict),
                         }
                     }
-                    // Only what was seen whole can be kept: the rest is tagged.
+                    // Only what was seen whole can be kept, and TOP's text is no proof of that: some
+                    // servers cut it at 64 KiB. The rest is tagged.
                     Action::Tag | Action::Drop => Finding::Spam(verdict),
                     Action::Pass => Finding::Ham(verdict),
                 }

@@ -1,0 +1,299 @@
+//! What the tests of sessions share: a proxy in this process, and peers that say what they are told.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod dialog;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use popgate::config::{HeaderMode, Timeouts, TlsMode, Upstream};
+use popgate::filter::{Filter, RuleSet, Thresholds};
+use popgate::metrics::Metrics;
+use popgate::net::{DrainSignal, Stream};
+use popgate::rewrite::Style;
+use popgate::session::{self, Engine, HoldLimits, Judge, Service};
+use popgate::store::Quarantine;
+use popgate::upstream::Dialler;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// No step of a test takes longer, unless something is wrong.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a test may set.
+pub struct Settings {
+    pub upstream: SocketAddr,
+    pub tls: TlsMode,
+    pub client_config: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
+    pub host: String,
+    pub rules: PathBuf,
+    pub engine: Option<Engine>,
+    pub drop_at: Option<f64>,
+    pub headers: HeaderMode,
+    pub hold_bytes: usize,
+    pub hold_time: Duration,
+    pub timeouts: Timeouts,
+    pub data_dir: Option<PathBuf>,
+    pub piece: usize,
+}
+
+impl Settings {
+    pub fn new(upstream: SocketAddr) -> Self {
+        Self {
+            upstream,
+            tls: TlsMode::Off,
+            client_config: None,
+            host: "127.0.0.1".to_owned(),
+            rules: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules"),
+            engine: None,
+            drop_at: None,
+            headers: HeaderMode::Spam,
+            hold_bytes: 512 << 10,
+            hold_time: Duration::from_secs(15),
+            timeouts: Timeouts {
+                connect: Duration::from_secs(10),
+                stall: Duration::from_secs(60),
+                idle: Duration::from_secs(600),
+                filter: Duration::from_secs(5),
+                drain: Duration::from_secs(30),
+            },
+            data_dir: None,
+            piece: usize::MAX,
+        }
+    }
+}
+
+/// A proxy that serves until it is dropped.
+pub struct Proxy {
+    pub address: SocketAddr,
+    pub metrics: Arc<Metrics>,
+    pub signal: DrainSignal,
+    /// Tells the tests when sessions end, and how: an error is a panic.
+    pub ended: tokio::sync::mpsc::UnboundedReceiver<Result<(), tokio::task::JoinError>>,
+}
+
+impl Proxy {
+    pub async fn start(settings: Settings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: settings.drop_at,
+        };
+        let engine = settings.engine.unwrap_or_else(|| {
+            let rules = RuleSet::load(&settings.rules).unwrap();
+            Engine::Rules(Arc::new(Filter::new(rules, thresholds).unwrap()))
+        });
+        let upstream = Upstream {
+            name: "test".to_owned(),
+            host: settings.host,
+            port: settings.upstream.port(),
+            tls: settings.tls,
+            ca_file: None,
+        };
+        let quarantine = settings
+            .data_dir
+            .map(|dir| Arc::new(Quarantine::open(&dir).unwrap()));
+        let service = Arc::new(Service {
+            dialler: Dialler::new(
+                upstream,
+                settings.client_config,
+                settings.timeouts.connect,
+                Arc::new([address]),
+            ),
+            judge: Judge::new(engine, settings.timeouts.filter, 2),
+            style: Style {
+                headers: settings.headers,
+                subject_mark: "[SPAM] ".to_owned(),
+            },
+            hold: HoldLimits {
+                bytes: settings.hold_bytes,
+                time: settings.hold_time,
+            },
+            timeouts: settings.timeouts,
+            quarantine,
+            metrics: Arc::clone(&metrics),
+            piece: settings.piece,
+        });
+        let signal = DrainSignal::new();
+        let drain = signal.drain();
+        let (tell, ended) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let client = Stream::plain(tcp).unwrap();
+                let session =
+                    tokio::spawn(session::run(Arc::clone(&service), client, drain.clone()));
+                let tell = tell.clone();
+                tokio::spawn(async move { tell.send(session.await) });
+            }
+        });
+        Self {
+            address,
+            metrics,
+            signal,
+            ended,
+        }
+    }
+
+    /// Waits for one session's end.
+    pub async fn session_end(&mut self) {
+        let ended = tokio::time::timeout(PATIENCE, self.ended.recv()).await;
+        ended
+            .expect("a session should have ended")
+            .unwrap()
+            .expect("a session panicked");
+    }
+
+    /// The value of one line of /metrics; 0 if it is not there.
+    pub fn metric(&self, line: &str) -> f64 {
+        let text = String::from_utf8(self.metrics.text()).unwrap();
+        let found = text
+            .lines()
+            .find_map(|it| it.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
+        found.unwrap_or(0.0)
+    }
+}
+
+/// One end of a connection that a test holds.
+pub struct Peer {
+    pub name: &'static str,
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Peer {
+    pub fn new(name: &'static str, stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        Self {
+            name,
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self::new("client", TcpStream::connect(address).await.unwrap())
+    }
+
+    pub async fn accept(listener: &TcpListener) -> Self {
+        let accepted = tokio::time::timeout(PATIENCE, listener.accept()).await;
+        Self::new(
+            "upstream",
+            accepted
+                .expect("nobody connected to the upstream")
+                .unwrap()
+                .0,
+        )
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        let sent = tokio::time::timeout(PATIENCE, self.stream.write_all(bytes)).await;
+        sent.unwrap_or_else(|_| panic!("{}: nobody takes {:?}", self.name, shown(bytes)))
+            .unwrap();
+    }
+
+    /// Sends what a peer that may be gone gets.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Reads exactly these bytes.
+    pub async fn expect(&mut self, bytes: &[u8]) {
+        let got = self.take(bytes.len()).await;
+        assert_eq!(shown(&got), shown(bytes), "{}", self.name);
+    }
+
+    /// Reads so many bytes, fewer only at the end of the stream.
+    pub async fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count && self.fill().await > 0 {}
+        let count = count.min(self.buffer.len());
+        self.buffer.drain(..count).collect()
+    }
+
+    /// Reads a line with its end.
+    pub async fn line(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.buffer.iter().position(|&byte| byte == b'\n') {
+                return self.buffer.drain(..=at).collect();
+            }
+            if self.fill().await == 0 {
+                return std::mem::take(&mut self.buffer);
+            }
+        }
+    }
+
+    /// Reads a whole multi-line answer behind its status line, final dot included.
+    pub async fn answer(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let line = self.line().await;
+            all.extend_from_slice(&line);
+            if line == b".\r\n" || line.is_empty() {
+                return all;
+            }
+        }
+    }
+
+    /// Reads to the end of the stream; a reset is an end, too.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.fill().await > 0 {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Ends the sending side only.
+    pub async fn half_close(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+
+    async fn fill(&mut self) -> usize {
+        let mut piece = vec![0; 64 << 10];
+        let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut piece)).await;
+        let read = read.unwrap_or_else(|_| {
+            panic!(
+                "{}: nothing comes behind {:?}",
+                self.name,
+                shown(&self.buffer)
+            )
+        });
+        let read = read.unwrap_or(0);
+        self.buffer.extend_from_slice(&piece[..read]);
+        read
+    }
+}
+
+/// Bytes as a test's message shows them.
+pub fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+/// A proxy, its client after login, and its upstream.
+pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    change(&mut settings);
+    let proxy = Proxy::start(settings).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let mut upstream = Peer::accept(&listener).await;
+    upstream.send(b"+OK ready\r\n").await;
+    client.expect(b"+OK ready\r\n").await;
+    for (command, answer) in [
+        (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
+        (b"PASS b\r\n", b"+OK in\r\n"),
+    ] {
+        client.send(command).await;
+        upstream.expect(command).await;
+        upstream.send(answer).await;
+        client.expect(answer).await;
+    }
+    (proxy, client, upstream)
+}
