@@ -218,7 +218,7 @@ fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
             section.problem(
                 "hold_bytes",
                 format!("{value} bytes is out of bounds; write \"4KiB\" to \"64MiB\""),
-            )
+            );
         },
     );
     let hold_time = duration(

@@ -10,11 +10,13 @@
 //! RFC 1939 section 3 (multi-line responses).
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use memchr::memmem;
 
 /// What ends a multi-line answer, the preceding line's end included.
 const END: &[u8] = b"\r\n.\r\n";
+static END_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(END));
 
 /// Finds the final dot line, whatever the pieces.
 #[derive(Debug, Clone)]
@@ -38,28 +40,26 @@ impl EndOfAnswer {
     /// Looks at the next piece; `Some(n)` when the answer ends with the piece's first `n` bytes.
     pub fn find(&mut self, piece: &[u8]) -> Option<usize> {
         let mut at = 0;
-        loop {
-            // Byte by byte only while the bytes may belong to an end.
-            while self.matched > 0 {
-                let &byte = piece.get(at)?;
-                at += 1;
-                self.step(byte);
-                if self.matched == END.len() {
-                    return Some(at);
-                }
+        // Byte by byte only while the bytes may belong to an end.
+        while self.matched > 0 {
+            let &byte = piece.get(at)?;
+            at += 1;
+            self.step(byte);
+            if self.matched == END.len() {
+                return Some(at);
             }
-            let rest = &piece[at..];
-            if let Some(found) = memmem::find(rest, END) {
-                self.matched = END.len();
-                return Some(at + found + END.len());
-            }
-            // What may be the beginning of an end lies in the last four bytes.
-            let tail = rest.len() - rest.len().min(END.len() - 1);
-            for &byte in &rest[tail..] {
-                self.step(byte);
-            }
-            return None;
         }
+        let rest = &piece[at..];
+        if let Some(found) = END_FINDER.find(rest) {
+            self.matched = END.len();
+            return Some(at + found + END.len());
+        }
+        // What may be the beginning of an end lies in the last four bytes.
+        let tail = rest.len() - rest.len().min(END.len() - 1);
+        for &byte in &rest[tail..] {
+            self.step(byte);
+        }
+        None
     }
 
     fn step(&mut self, byte: u8) {

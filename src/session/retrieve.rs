@@ -236,7 +236,7 @@ impl Relay<'_> {
                 self.answer = Answer::Lines(Passing {
                     end,
                     fetch: Some(fetch),
-                })
+                });
             }
             None => {
                 self.fetched.push((fetch, self.since));

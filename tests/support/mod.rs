@@ -1,5 +1,12 @@
 //! What the tests of sessions share: a proxy in this process, and peers that say what they are told.
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test file uses a part, and nobody else does"
+)]
 
 pub mod dialog;
 
