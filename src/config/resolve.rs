@@ -478,13 +478,12 @@ mod tests {
     use super::*;
 
     fn load(text: &str) -> Result<Config, Vec<String>> {
-        let resolved = resolve(
-            "popgate.toml",
-            text,
-            Path::new("/etc/popgate"),
-            &Flags::default(),
-        );
-        resolved.map_err(|error| error.0.iter().map(ToString::to_string).collect())
+        let folder = Path::new("/etc/popgate");
+        let (config, problems) = resolve("popgate.toml", text, folder, &Flags::default());
+        match problems.is_empty() {
+            true => Ok(config),
+            false => Err(problems.iter().map(ToString::to_string).collect()),
+        }
     }
 
     #[test]
