@@ -1,5 +1,7 @@
 //! The filter from outside: each place and test, the two stages, and input of every kind.
 
+#![allow(clippy::expect_used)]
+
 use std::sync::Arc;
 
 use popgate::filter::{Action, Filter, RuleSet, Thresholds, Verdict, examples};

@@ -3,6 +3,7 @@
 //! Exit codes everywhere: 0 fine, 1 negative result, 2 failure, 64 bad usage or configuration.
 
 pub mod check;
+pub mod scan;
 pub mod serve;
 
 mod server;

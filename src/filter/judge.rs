@@ -274,10 +274,10 @@ impl Filter {
                 .total_cmp(&a.score)
                 .then_with(|| a.rule.cmp(&b.rule))
         });
-        // An empty sum of floats is -0.0.
-        let sum: f64 = 0.0 + hits.iter().map(|hit| hit.score).sum::<f64>();
+        // From +0.0: std's sum of nothing is -0.0.
+        let sum = hits.iter().fold(0.0, |sum, hit| sum + hit.score);
         // Scores are decimal fractions: the sum of 0.1 and 0.2 is to read 0.3.
-        let score = (sum * 1e6).round() / 1e6;
+        let score = (sum * 1e6_f64).round() / 1e6;
         Verdict {
             score,
             action: self.thresholds.action(score),
