@@ -9,7 +9,8 @@ use toml::de::DeValue;
 
 use crate::filter::judge::Filter;
 use crate::filter::place::Place;
-use crate::filter::rules::{Rule, RuleSet, Source};
+use crate::filter::read::Source;
+use crate::filter::rules::{Rule, RuleSet};
 use crate::filter::verdict::Thresholds;
 use crate::schema::{Problem, Section};
 

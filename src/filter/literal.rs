@@ -208,6 +208,7 @@ fn rarity(set: &Set) -> usize {
 #[cfg(test)]
 mod tests {
     use crate::filter::pattern::Pattern;
+    use proptest::prelude::*;
 
     fn literals(regex: &str) -> Vec<String> {
         let pattern = Pattern::new(regex).expect("a regex");
@@ -248,5 +249,37 @@ mod tests {
         ] {
             assert!(literals(regex).is_empty(), "{regex}: {:?}", literals(regex));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn no_match_lacks_all_literals(regex in regex(), text in "[abcABC1]{0,12}") {
+            let Ok(pattern) = Pattern::new(&regex) else {
+                return Ok(());
+            };
+            if pattern.regex.is_match(text.as_bytes()) && !pattern.literals.is_empty() {
+                let text = text.to_ascii_lowercase().into_bytes();
+                let found = |literal: &Vec<u8>| memchr::memmem::find(&text, literal).is_some();
+                prop_assert!(pattern.literals.iter().any(found), "{:?}", pattern.literals);
+            }
+        }
+    }
+
+    fn regex() -> impl Strategy<Value = String> {
+        let letters = prop_oneof![
+            "[abc1]{1,3}",
+            Just(".".to_owned()),
+            Just("[ab]".to_owned()),
+            Just("(?i:b)".to_owned())
+        ];
+        letters.prop_recursive(4, 24, 4, |inner| {
+            let many = proptest::collection::vec(inner.clone(), 1..4);
+            prop_oneof![
+                many.clone().prop_map(|parts| parts.concat()),
+                many.prop_map(|parts| format!("(?:{})", parts.join("|"))),
+                (inner, "[?*+]|\\{2\\}|\\{1,3\\}")
+                    .prop_map(|(part, times)| format!("(?:{part}){times}")),
+            ]
+        })
     }
 }

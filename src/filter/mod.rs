@@ -11,6 +11,7 @@ pub mod judge;
 pub mod literal;
 pub mod pattern;
 pub mod place;
+mod read;
 pub mod rules;
 pub mod scan;
 pub mod stock;

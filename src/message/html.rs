@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
+use crate::message::element::{hides, implied_end, is_inline, is_void};
 use crate::message::fold::{Folded, cut};
 use crate::message::link;
 
@@ -130,15 +131,11 @@ impl Reader {
             name: name_of(name),
             hides: matches!(
                 name,
-                b"script" | b"style" | b"head" | b"title" | b"template" | b"object" | b"noframes"
+                b"script" | b"style" | b"title" | b"template" | b"noframes"
             ),
         };
         if name == b"a" {
             self.end_anchor();
-        }
-        if name == b"body" {
-            // A head need not be closed (HTML standard, 13.1.2.4).
-            self.element_ends(name_of(b"head"));
         }
         if !is_inline(name) {
             self.text.space();
@@ -188,19 +185,27 @@ impl Reader {
         if is_void(name) || foreign {
             return;
         }
-        // HTML standard 13.1.2.4: these end the one before. It would else hide all that follows.
-        if matches!(name, b"p" | b"li" | b"td" | b"tr" | b"option") {
-            let last = self.open.last();
-            if last.is_some_and(|open| open.name == self.tag.name) {
-                self.pop();
-            }
-        }
+        self.end_implied();
         if self.open.len() < OPEN_LIMIT {
             self.open.push(Open {
                 name: self.tag.name,
                 hides: self.tag.hides,
             });
             self.hidden += usize::from(self.tag.hides);
+        }
+    }
+
+    /// Ends the element that cannot hold the one that begins: a hidden one without an end tag would
+    /// else hide all that follows, which is in plain sight in a mail client.
+    fn end_implied(&mut self) {
+        let Some((ends, barriers)) = implied_end(spelled(&self.tag.name)) else {
+            return;
+        };
+        let open = self.open.iter().enumerate().rev();
+        let names = open.map(|(at, open)| (at, spelled(&open.name)));
+        let mut names = names.take_while(|(_, name)| !barriers.contains(name));
+        if let Some((at, _)) = names.find(|(_, name)| ends.contains(name)) {
+            self.close_from(at);
         }
     }
 
@@ -214,15 +219,12 @@ impl Reader {
         let Some(at) = self.open.iter().rposition(|open| open.name == name) else {
             return;
         };
-        while self.open.len() > at {
-            self.pop();
-        }
+        self.close_from(at);
     }
 
-    fn pop(&mut self) {
-        if let Some(open) = self.open.pop() {
-            self.hidden -= usize::from(open.hides);
-        }
+    fn close_from(&mut self, at: usize) {
+        let closed = self.open.drain(at..);
+        self.hidden -= closed.filter(|open| open.hides).count();
     }
 
     fn end_anchor(&mut self) {
@@ -235,105 +237,6 @@ impl Reader {
             self.anchors.push(format!("{text} -> {}", anchor.target));
         }
     }
-}
-
-// Elements that do not part words; spammers put them within.
-fn is_inline(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"a" | b"abbr"
-            | b"acronym"
-            | b"b"
-            | b"bdi"
-            | b"bdo"
-            | b"big"
-            | b"cite"
-            | b"code"
-            | b"data"
-            | b"del"
-            | b"dfn"
-            | b"em"
-            | b"font"
-            | b"i"
-            | b"ins"
-            | b"kbd"
-            | b"label"
-            | b"mark"
-            | b"nobr"
-            | b"q"
-            | b"s"
-            | b"samp"
-            | b"script"
-            | b"small"
-            | b"span"
-            | b"strike"
-            | b"strong"
-            | b"style"
-            | b"sub"
-            | b"sup"
-            | b"time"
-            | b"tt"
-            | b"u"
-            | b"var"
-            | b"wbr"
-    )
-}
-
-// HTML standard 13.1.2: elements without an end tag.
-fn is_void(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"area"
-            | b"base"
-            | b"basefont"
-            | b"bgsound"
-            | b"br"
-            | b"col"
-            | b"embed"
-            | b"frame"
-            | b"hr"
-            | b"img"
-            | b"input"
-            | b"link"
-            | b"meta"
-            | b"param"
-            | b"source"
-            | b"track"
-            | b"wbr"
-    )
-}
-
-/// Whether a style attribute makes its element's text invisible.
-fn hides(style: &[u8]) -> bool {
-    style.split(|byte| *byte == b';').any(|declaration| {
-        let Some(colon) = memchr::memchr(b':', declaration) else {
-            return false;
-        };
-        let (name, value) = declaration.split_at(colon);
-        let (name, value) = (name.trim_ascii(), value[1..].trim_ascii());
-        let starts = |start: &[u8]| {
-            let head = value.get(..start.len());
-            head.is_some_and(|head| head.eq_ignore_ascii_case(start))
-        };
-        if name.eq_ignore_ascii_case(b"display") {
-            starts(b"none")
-        } else if name.eq_ignore_ascii_case(b"visibility") {
-            starts(b"hidden")
-        } else if name.eq_ignore_ascii_case(b"font-size") || name.eq_ignore_ascii_case(b"opacity") {
-            is_zero(value)
-        } else {
-            false
-        }
-    })
-}
-
-// 0, 0px, 0.0em, 0%, but not 0.8em.
-fn is_zero(value: &[u8]) -> bool {
-    let number = value
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
-    let mut digits = number.filter(|byte| **byte != b'.').peekable();
-    digits.peek().is_some() && digits.all(|digit| *digit == b'0')
 }
 
 #[cfg(test)]
@@ -357,7 +260,10 @@ mod tests {
     fn the_invisible_is_left_out() {
         let cases = [
             "<style>x</style><script>x</script><title>x</title>seen",
-            "<head><meta><b>x</b><body>seen",
+            "<head><meta><p>seen</head>",
+            "<p style='display:none'><b>x<div>seen</div>",
+            "<table><td hidden><i>x<td>seen</table>",
+            "<table><tr hidden><td>x<table><tr><td>x</table>x<tr><td>seen</table>",
             "<div style=\"DISPLAY : none\"><div>x</div>x</div>seen",
             "<span style='color:red;font-size:0px'>x</span>seen",
             "<span style='font-size:0.8em'>seen</span><i hidden>x</i>",

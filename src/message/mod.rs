@@ -2,6 +2,7 @@
 
 pub mod content;
 pub mod decode;
+mod element;
 pub mod fold;
 pub mod header;
 pub mod html;

@@ -6,8 +6,10 @@
 
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, Attribute, ContentType, HeaderValue};
+use memchr::memmem;
 
-use crate::message::fold::folded;
+use crate::message::decode;
+use crate::message::fold::{Folded, folded};
 
 /// A value is read up to here. Real ones stay below 10 KiB; the parsers' work on one value need
 /// not be linear, so it gets no more.
@@ -27,15 +29,29 @@ pub struct Mailbox {
 
 /// The value as text on one line.
 pub fn text(raw: &[u8]) -> String {
-    let mut raw = &raw[..raw.len().min(VALUE_LIMIT)];
-    if raw.is_ascii() && memchr::memmem::find(raw, b"=?").is_none() {
-        raw = raw.trim_ascii();
-        return folded(&String::from_utf8_lossy(raw));
+    let mut rest = &raw[..raw.len().min(VALUE_LIMIT)];
+    // No charset makes more of a byte than three.
+    let mut text = Folded::new(3 * rest.len());
+    let mut after_word = false;
+    let mut looked = 0;
+    while let Some(found) = memmem::find(&rest[looked..], b"=?") {
+        let at = looked + found;
+        let mut stream = MessageStream::new(&rest[at + 1..]);
+        let Some(word) = stream.decode_rfc2047() else {
+            looked = at + 2;
+            continue;
+        };
+        // RFC 2047 section 6.2: white space between encoded words is not shown.
+        if !after_word || !rest[..at].trim_ascii().is_empty() {
+            text.push(&decode::text(None, &rest[..at]));
+        }
+        text.push(&word);
+        after_word = true;
+        rest = &rest[at + 1 + stream.offset()..];
+        looked = 0;
     }
-    parsed(raw, |stream| match stream.parse_unstructured() {
-        HeaderValue::Text(text) => folded(&text),
-        _ => String::new(),
-    })
+    text.push(&decode::text(None, rest));
+    text.finish()
 }
 
 /// The mailboxes of an address field.
@@ -97,6 +113,8 @@ mod tests {
         assert_eq!(text(encoded), "Grüße an all");
         assert_eq!(text("größe".as_bytes()), "größe");
         assert_eq!(text(b" =?utf-8?b?!!!?= left"), "=?utf-8?b?!!!?= left");
+        assert_eq!(text(b"fr=?utf-8?q?ee?=(=?utf-8?q?now?=)"), "free(now)");
+        assert_eq!(text(b"caf\xe9"), "café");
         assert_eq!(text(b""), "");
     }
 
