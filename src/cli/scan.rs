@@ -24,7 +24,7 @@ use crate::schema::Problem;
 /// Results that wait to be written, per worker.
 const WAITING: usize = 64;
 
-/// What `popgate scan` is told.
+/// Judge messages in files, folders, Maildirs and mbox files
 #[derive(Debug, Clone, Args)]
 pub struct ScanArgs {
     /// Messages, folders (with all below), Maildirs, mbox files, or - for standard input

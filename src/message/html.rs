@@ -14,7 +14,7 @@ use crate::message::fold::{Folded, cut};
 use crate::message::link;
 
 /// Open elements remembered; what is nested deeper counts to the deepest remembered one.
-const OPEN_LIMIT: usize = 256;
+const OPEN_LIMIT: usize = 100;
 
 /// Of a link's visible text this much is kept, in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
