@@ -1,6 +1,8 @@
 //! Every dialogue in tests/dialogs, a test each, at every size of piece. See support/dialog.rs for
 //! their language; those named `trap_NN` belong to a trap of the field, by its number.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 mod support;
 
 use std::collections::BTreeSet;

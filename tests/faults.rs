@@ -1,6 +1,8 @@
 //! Faults of every party, and how each ends: the message is delivered whole, or not at all and
 //! visibly so; nothing is deleted that was not delivered; nobody else notices.
 
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 mod support;
 
 use std::time::Duration;

@@ -40,6 +40,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read configuration and rules, and report every problem
     Check(check::CheckArgs),
+    /// Judge messages in files, folders, Maildirs and mbox files
+    Scan(scan::ScanArgs),
 }
 
 /// The file, and nothing over it.
@@ -55,6 +57,7 @@ pub fn run(cli: &Cli) -> u8 {
     match &cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Scan(args) => scan::run(args),
     }
 }
 

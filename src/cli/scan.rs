@@ -11,15 +11,15 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use clap::Args;
 
-use crate::filter::{Filter, RuleSet, Thresholds};
-use crate::schema::Problem;
+use super::{FAILURE, NEGATIVE, OK, USAGE, server};
+use crate::config::{Config, Flags};
+use crate::filter::Filter;
 
 /// Results that wait to be written, per worker.
 const WAITING: usize = 64;
@@ -50,38 +50,29 @@ pub struct ScanArgs {
     pub jobs: Option<NonZeroUsize>,
 }
 
-/// What the configuration says of scanning.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// When a message is spam.
-    pub thresholds: Thresholds,
-    /// Of each message this much is judged, in bytes.
-    pub hold_bytes: usize,
-    /// The folder of rules; `None` = the stock rules.
-    pub rules: Option<PathBuf>,
-}
-
-/// Exit codes (the same for all verbs).
-const SPAM: u8 = 1;
-const TROUBLE: u8 = 2;
-const BAD_CONFIGURATION: u8 = 64;
-
-/// Judges all paths.
-pub fn run(args: &ScanArgs, settings: &Settings) -> ExitCode {
-    let filter = match load(args, settings) {
-        Ok(filter) => filter,
-        Err(problems) => {
-            for problem in problems {
-                eprintln!("{}", report::harmless(&problem.to_string()));
-            }
-            return ExitCode::from(BAD_CONFIGURATION);
+/// Judges all paths; the exit code.
+pub fn run(args: &ScanArgs) -> u8 {
+    let flags = Flags {
+        rules: args.rules.clone(),
+        data_dir: args.data_dir.clone(),
+        ..Flags::default()
+    };
+    let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
+    let filter = match server::rules(&config)
+        .and_then(|rules| Filter::new(rules, config.filter.thresholds))
+    {
+        Ok(filter) if problems.is_empty() => filter,
+        loaded => {
+            problems.extend(loaded.err().into_iter().flatten());
+            super::complain(&problems);
+            return USAGE;
         }
     };
     let (files, mut unreadable) = source::expand(&args.paths);
     let scan = Scan {
         filter: &filter,
         files: &files,
-        hold_bytes: settings.hold_bytes,
+        hold_bytes: config.filter.hold_bytes,
         json: args.json,
         next: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
@@ -100,19 +91,11 @@ pub fn run(args: &ScanArgs, settings: &Settings) -> ExitCode {
             unreadable += 1;
         }
     }
-    ExitCode::from(match (unreadable, counts.spam) {
-        (0, 0) => 0,
-        (0, _) => SPAM,
-        _ => TROUBLE,
-    })
-}
-
-fn load(args: &ScanArgs, settings: &Settings) -> Result<Filter, Vec<Problem>> {
-    let rules = match args.rules.as_ref().or(settings.rules.as_ref()) {
-        Some(folder) => RuleSet::load(folder)?,
-        None => RuleSet::stock()?,
-    };
-    Filter::new(rules, settings.thresholds)
+    match (unreadable, counts.spam) {
+        (0, 0) => OK,
+        (0, _) => NEGATIVE,
+        _ => FAILURE,
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -256,6 +239,7 @@ fn in_order(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::{RuleSet, Thresholds};
 
     const THRESHOLDS: Thresholds = Thresholds {
         tag_at: 1.0,
