@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Real mail programs fetch real mailboxes from Dovecot through popgate; every message is compared.
+
+Each client fetches directly, too: what it makes of a message by itself is not popgate's doing. Through popgate a
+message must equal the direct copy, or differ by exactly the declared edits where it was judged spam; `popgate scan`
+must have judged the same. Exit 0 if all is well, 1 otherwise.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import edits
+import mail
+from fetch import CLIENTS, Wire, unstuffed
+from gate import Popgate, scan
+from server import Dovecot, find
+
+# Dovecot stores lines with LF, so a CR before a line end is lost on its way in.
+STORED_DIFFERENTLY = {"odd-cr-inside"}
+TIDY = {"fetchmail": edits.tidy_fetchmail, "getmail": edits.tidy_getmail}
+FAITHFUL = {"wire", "poplib", "curl", "mpop"}  # these keep every byte of a message
+VARIANTS = {"off": "plain", "implicit": "TLS", "starttls": "STLS"}
+
+
+class Box:
+    """A mailbox: its messages, and what each client and the filter made of them without popgate between."""
+
+    def __init__(self, user, messages):
+        self.user = user
+        self.names = [name for name, _ in messages]
+        self.sources = [data for _, data in messages]
+        self.direct = {}
+        self.verdicts = []
+
+
+class Suite:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.failures = []
+        self.number = 0
+
+    def fail(self, text):
+        self.failures.append(text)
+        print("FAILED: " + text, flush=True)
+
+    def scratch(self):
+        self.number += 1
+        path = os.path.join(self.folder, f"s{self.number}")
+        os.mkdir(path)
+        return path
+
+    def fetch(self, client, port, box):
+        """(tidied messages, seconds); None if the client failed or did not bring all."""
+        folder, begun = self.scratch(), time.monotonic()
+        try:
+            got = CLIENTS[client][0](port, box.user, len(box.sources), folder)
+        except Exception as trouble:  # any: the other clients are still worth running
+            self.fail(f"{client}, {box.user}: {type(trouble).__name__}: {trouble}")
+            return None, 0
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        seconds = time.monotonic() - begun
+        if len(got) != len(box.sources):
+            self.fail(f"{client}, {box.user}: {len(got)} of {len(box.sources)} messages came")
+            return None, seconds
+        got = [TIDY.get(client, edits.tidy)(message) for message in got]
+        return [undotted(m) if s.startswith(b".") else m for m, s in zip(got, box.sources)], seconds
+
+    def straight(self, box, dovecot):
+        """Without popgate: what each client brings, whether that is the source, and what scan says."""
+        print(f"\n{box.user}: {len(box.sources)} messages, {sum(map(len, box.sources))} bytes; straight from Dovecot")
+        print(f"  {'client':10} {'messages':>8} {'equal':>7} {'seconds':>8}")
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = list(pool.map(lambda c: (c, *self.fetch(c, dovecot.pop3, box)), self.options.clients))
+        for client, got, seconds in rows:
+            if got is None:
+                continue
+            box.direct[client] = got
+            tidied = map(edits.tidy, box.sources)
+            if client in TIDY:
+                tidied = (TIDY[client](edits.without_return_path(source)) for source in tidied)
+            wanted = map(undotted, tidied)
+            changed = [name for name, a, b in zip(box.names, wanted, got) if a != b]
+            print(f"  {client:10} {len(got):8} {len(got) - len(changed):7} {seconds:8.1f}")
+            surprising = [name for name in changed if name not in STORED_DIFFERENTLY]
+            if surprising and client in FAITHFUL:
+                self.fail(f"{client} is not byte-faithful without popgate: {surprising[:5]}")
+        client = Wire(dovecot.pop3, box.user)
+        wire = [unstuffed(lines) for _, lines in client.each([f"RETR {n + 1}" for n in range(len(box.sources))])]
+        client.quit()
+        box.verdicts = scan(self.options.popgate, self.scratch() + "/mail", wire)
+
+    def through(self, box, gate, variant, dovecot):
+        """Through popgate: compares, and gives how many messages it judged spam in all fetches."""
+        print(f"\n{box.user} through popgate, upstream {VARIANTS[variant]}")
+        print(f"  {'client':10} {'messages':>8} {'ham equal':>10} {'spam equal':>11} {'differing':>10} {'seconds':>8}")
+        tagged = 0
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = list(pool.map(lambda c: (c, *self.fetch(c, gate.port, box)), box.direct))
+        for client, got, seconds in rows:
+            if got is None:
+                continue
+            outcomes = [edits.judge(direct, message) for direct, message in zip(box.direct[client], got)]
+            for outcome, (verdict, score) in zip(outcomes, box.verdicts):
+                if outcome.kind != "differs" and outcome.kind != verdict:
+                    outcome.reason = f"came as {outcome.kind}, but scan says {verdict} ({score})"
+                elif outcome.kind == "spam" and abs(outcome.score - score) > 0.06:
+                    outcome.reason = f"came with score {outcome.score}, but scan says {score}"
+            kinds = [o.kind for o in outcomes]
+            wrong = [(name, o) for name, o in zip(box.names, outcomes) if o.reason]
+            tagged += kinds.count("spam")
+            print(f"  {client:10} {len(got):8} {kinds.count('ham'):10} {kinds.count('spam'):11} {len(wrong):10} {seconds:8.1f}",
+                  flush=True)
+            for name, outcome in wrong[:5]:
+                print(f"    {name}:\n      " + outcome.reason.replace("\n", "\n      "))
+            if wrong:
+                self.fail(f"{client}, {box.user}, upstream {VARIANTS[variant]}: {len(wrong)} messages are not as they should be")
+        self.listings(box, gate, dovecot)
+        return tagged
+
+    def listings(self, box, gate, dovecot):
+        """UIDL, the count of STAT and LIST, and TOP must agree with the server's."""
+        count = len(box.sources)
+        seen = []
+        for port in (dovecot.pop3, gate.port):
+            client = Wire(port, box.user)
+            tops = client.each([f"TOP {n} 0" for n in range(1, min(count, 300) + 1)])
+            seen.append((client.listing("UIDL"), client.say("STAT").split()[1], len(client.listing("LIST")),
+                         [edits.tidy(unstuffed(lines)) for _, lines in tops]))
+            client.quit()
+        if seen[0][:3] != seen[1][:3]:
+            self.fail(f"{box.user}: UIDL, STAT or LIST count other messages than the server")
+        wrong = [(name, edits.judge(a, b)) for name, a, b in zip(box.names, seen[0][3], seen[1][3])]
+        wrong = [(name, o) for name, o in wrong if o.kind == "differs"]
+        for name, outcome in wrong[:5]:
+            print(f"    TOP of {name}:\n      " + outcome.reason.replace("\n", "\n      "))
+        if wrong:
+            self.fail(f"{box.user}: TOP of {len(wrong)} messages differs")
+
+    def variant(self, variant, boxes, dovecot):
+        gate = Popgate(self.options.popgate, self.scratch(), dovecot, variant)
+        try:
+            tagged = sum(self.through(box, gate, variant, dovecot) for box in boxes)
+            counted = gate.messages("tag"), gate.messages("unscanned")
+            if counted[1] or counted[0] < tagged:
+                self.fail(f"metrics count {counted[0]:.0f} tagged and {counted[1]:.0f} unscanned messages; {tagged} came tagged")
+            if gate.process.poll() is not None:
+                self.fail("popgate ended by itself")
+        except Exception as trouble:
+            self.fail(f"upstream {VARIANTS[variant]}: {trouble}")
+            print(traceback.format_exc() + gate.log())
+        finally:
+            code = gate.stop()
+        if code != 0:
+            self.fail(f"popgate ended with {code} after SIGTERM; it said:\n{gate.log()}")
+
+    def taken(self, dovecot, user):
+        """What a client fetched and deleted is gone upstream, and nothing else is."""
+        gate = Popgate(self.options.popgate, self.scratch(), dovecot, "off")
+        try:
+            client = Wire(gate.port, user)
+            before = len(client.listing("UIDL"))
+            for number in range(1, before + 1, 2):
+                client.say(f"DELE {number}")
+            kept = [line.split()[1] for line in client.listing("UIDL")]
+            client.quit()
+            client = Wire(dovecot.pop3, user)
+            left = [line.split()[1] for line in client.listing("UIDL")]
+            client.quit()
+            print(f"\ndeleted through popgate: {before - len(left)} of {before} messages")
+            if left != kept or len(left) != before // 2:
+                self.fail("DELE through popgate left other messages than it should")
+        finally:
+            gate.stop()
+
+    def untrusted(self, dovecot, user):
+        """A certificate that nobody vouches for must not see a password."""
+        for variant in ("implicit", "starttls"):
+            gate = Popgate(self.options.popgate, self.scratch(), dovecot, variant, trusted=False)
+            try:
+                Wire(gate.port, user).quit()
+                self.fail(f"logged in over {VARIANTS[variant]} with an unknown certificate")
+            except (RuntimeError, OSError) as refusal:
+                print(f"unknown certificate over {VARIANTS[variant]} refused: {refusal}")
+            finally:
+                gate.stop()
+
+    def run(self):
+        boxes = [Box("made", mail.messages())]
+        if self.options.corpus:
+            boxes.append(Box("corpus", corpus(self.options.corpus)))
+        dovecot = Dovecot(os.path.join(self.folder, "dovecot"))
+        for box in boxes:
+            dovecot.fill(box.user, box.sources)
+        dovecot.fill("taken", boxes[0].sources[:20])
+        try:
+            print(f"Dovecot {dovecot.start()}")
+            for box in boxes:
+                self.straight(box, dovecot)
+            spam = sum(verdict == "spam" for verdict, _ in boxes[0].verdicts)
+            if not 10 <= spam <= len(boxes[0].sources) // 2:
+                self.fail(f"scan calls {spam} of our own {len(boxes[0].sources)} messages spam: that proves little")
+            for variant in VARIANTS:
+                self.variant(variant, boxes, dovecot)
+            self.taken(dovecot, "taken")
+            self.untrusted(dovecot, "made")
+        finally:
+            dovecot.stop()
+            if self.failures:
+                print("\nDovecot's log ends with:\n" + dovecot.log()[-1500:])
+
+
+def undotted(message):
+    """Dovecot 2.3 forgets to double a dot that is a message's very first byte. Clients keep it, lose it, or (curl)
+    put a CR in its place: whether it is there says nothing of popgate."""
+    return message[1:] if message.startswith((b".", b"\r")) else message
+
+
+def corpus(path):
+    """The sa/ messages of an archive or of a folder."""
+    found = []
+    if os.path.isdir(path):
+        for place, _, files in os.walk(os.path.join(path, "sa")):
+            for name in files:
+                with open(os.path.join(place, name), "rb") as f:
+                    found.append((os.path.join(os.path.basename(place), name), f.read()))
+    else:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.name.startswith("sa/") and member.isfile():
+                    found.append((member.name, archive.extractfile(member).read()))
+    if not found:
+        raise SystemExit(f"no sa/ messages in {path}")
+    return sorted(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--popgate", required=True, help="the program to test")
+    parser.add_argument("--corpus", help="archive or folder with sa/, fetched besides the mail made here")
+    parser.add_argument("--clients", help="names with commas between (all that are installed)")
+    options = parser.parse_args()
+    options.popgate = os.path.abspath(options.popgate)
+    options.clients = options.clients.split(",") if options.clients else \
+        [name for name, (_, program) in CLIENTS.items() if program is None or find(program)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = tempfile.mkdtemp(prefix="popgate-real-")
+    os.chmod(folder, 0o755)  # as root, Dovecot and the clients run as another user
+    suite = Suite(options, folder)
+    try:
+        suite.run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"\n{len(suite.failures)} failures" if suite.failures else "\nall equal")
+    sys.exit(1 if suite.failures else 0)
+
+
+if __name__ == "__main__":
+    main()

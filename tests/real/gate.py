@@ -1,0 +1,92 @@
+"""popgate as its users run it: `serve` as a process, `scan` for a second opinion, /metrics for the sums."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+import urllib.request
+
+from server import end
+
+
+class Popgate:
+    """`popgate serve` before a Dovecot; tls is off, implicit or starttls."""
+
+    def __init__(self, program, folder, dovecot, tls, trusted=True):
+        os.makedirs(os.path.join(folder, "data"))
+        command = [program, "serve"]
+        if tls == "off":
+            command += ["--listen", "127.0.0.1:0", "--upstream", f"127.0.0.1:{dovecot.pop3}", "--upstream-tls", "off",
+                        "--admin", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data")]
+        else:
+            port = dovecot.pop3s if tls == "implicit" else dovecot.pop3
+            path = os.path.join(folder, "popgate.toml")
+            with open(path, "w") as f:
+                f.write(f'[[listen]]\naddress = "127.0.0.1:0"\n\n[[upstream]]\nname = "test"\n'
+                        f'host = "{"127.0.0.1" if tls == "implicit" else "localhost"}"\nport = {port}\ntls = "{tls}"\n'
+                        + (f'ca_file = "{dovecot.ca}"\n' if trusted else "")
+                        + f'\n[admin]\naddress = "127.0.0.1:0"\n\n[data]\ndir = "{folder}/data"\n')
+            command += ["--config", path]
+        self.said = []
+        self.ports = {}
+        self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True, errors="replace")
+        self.ready = threading.Event()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if not self.ready.wait(30) or len(self.ports) < 2:
+            end(self.process)
+            raise RuntimeError("popgate did not get ready; it said:\n" + self.log())
+
+    def _read(self):
+        # Its log is read to the end: a full pipe would stop it.
+        for line in self.process.stderr:
+            self.said.append(line)
+            found = re.search(r"listening (pop3|admin) \S+:(\d+)", line)
+            if found:
+                self.ports[found[1]] = int(found[2])
+                if len(self.ports) == 2:
+                    self.ready.set()
+        self.ready.set()
+
+    @property
+    def port(self):
+        return self.ports["pop3"]
+
+    def log(self):
+        return "".join(self.said[-40:])
+
+    def metrics(self):
+        """Samples of /metrics: {name{labels}: value}."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with direct.open(f"http://127.0.0.1:{self.ports['admin']}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
+
+    def messages(self, action):
+        return sum(v for k, v in self.metrics().items() if k.startswith("popgate_messages_total{") and f'action="{action}"' in k)
+
+    def stop(self):
+        """Its exit code."""
+        code = end(self.process)
+        self.reader.join(5)
+        return code
+
+
+def scan(program, folder, messages):
+    """What `popgate scan` says of messages: a list of (verdict, score) in their order."""
+    os.makedirs(folder)
+    for number, message in enumerate(messages):
+        with open(os.path.join(folder, f"{number:06}.eml"), "wb") as f:
+            f.write(message)
+    done = subprocess.run([program, "scan", "--json", folder], stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"scan ended with {done.returncode}: {done.stderr[-800:].decode(errors='replace')}")
+    found = {}
+    for line in done.stdout.splitlines():
+        one = json.loads(line)
+        found[int(os.path.basename(one["path"]).partition(".")[0])] = (one["verdict"], one["score"])
+    if sorted(found) != list(range(len(messages))):
+        raise RuntimeError(f"scan judged {len(found)} of {len(messages)} messages")
+    return [found[number] for number in range(len(messages))]
