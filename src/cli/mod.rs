@@ -3,6 +3,7 @@
 //! Exit codes everywhere: 0 fine, 1 negative result, 2 failure, 64 bad usage or configuration.
 
 pub mod check;
+pub mod demo;
 pub mod scan;
 pub mod serve;
 
@@ -36,6 +37,8 @@ pub struct Cli {
 /// One variant a verb.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Fetch sample mail through the proxy and show what happens to it
+    Demo(demo::DemoArgs),
     /// Run the proxy
     Serve(serve::ServeArgs),
     /// Read configuration and rules, and report every problem
@@ -55,6 +58,7 @@ pub struct ConfigArgs {
 /// Runs the verb that the command line names; the exit code.
 pub fn run(cli: &Cli) -> u8 {
     match &cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Scan(args) => scan::run(args),
@@ -73,9 +77,9 @@ fn complain(problems: &[Problem]) {
     );
 }
 
-/// Logs to stderr, at the level that POPGATE_LOG names (info without it).
-fn log() {
-    let level = EnvFilter::try_from_env("POPGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// Logs to stderr, at the level that POPGATE_LOG names (this one without it).
+fn log_at(level: &str) {
+    let level = EnvFilter::try_from_env("POPGATE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let stderr = tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_writer(std::io::stderr);

@@ -50,7 +50,7 @@ impl ServeArgs {
 
 /// Runs the proxy; the exit code.
 pub fn run(args: &ServeArgs) -> u8 {
-    super::log();
+    super::log_at("info");
     let (config, mut problems) = Config::load(args.config.config.as_deref(), &args.flags());
     // Two descriptors a session; the usual soft limit of 1024 ends at 500.
     if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {

@@ -8,7 +8,16 @@ macro_rules! files {
     };
 }
 
-files!["subject.toml"];
+files![
+    "attachments.toml",
+    "bulk.toml",
+    "headers.toml",
+    "html.toml",
+    "identity.toml",
+    "links.toml",
+    "phrases.toml",
+    "subject.toml",
+];
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@
 )]
 
 pub mod dialog;
+pub mod edits;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

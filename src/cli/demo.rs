@@ -1,0 +1,197 @@
+//! `popgate demo`: sample mail through the proxy, to look at.
+
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::server::Server;
+use super::{FAILURE, NEGATIVE, OK, USAGE};
+use crate::config::{Config, Flags};
+use crate::demo::client::{self, Fetched};
+use crate::demo::mail::{Expected, Sample, samples};
+use crate::demo::server::Server as SampleServer;
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End when the mailbox has been fetched: exit 0 if every message came out as it should, else 1
+    #[arg(long)]
+    once: bool,
+    /// Let the proxy listen here [default: a free port on loopback]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: String,
+    /// Serve metrics and health here [default: a free port on loopback]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    admin: String,
+}
+
+/// What became of one message.
+struct Outcome {
+    sample: Sample,
+    fetched: Fetched,
+    /// The report that popgate wrote into it, line by line; empty for ham.
+    report: Vec<String>,
+    score: Option<String>,
+    /// Whether it is the original after the declared edits are taken out.
+    intact: bool,
+}
+
+impl Outcome {
+    fn of(sample: Sample, fetched: Fetched) -> Self {
+        let (inserted, rest) = split_inserted(&fetched.message);
+        let inserted = String::from_utf8_lossy(inserted).into_owned();
+        let report = inserted
+            .lines()
+            .filter_map(|line| line.strip_prefix("\t*"))
+            .map(str::to_owned);
+        let report = report.collect();
+        let score = inserted
+            .split_once("score=")
+            .and_then(|(_, rest)| rest.split_once(' '));
+        let score = score.map(|(score, _)| score.to_owned());
+        let intact = match inserted.is_empty() {
+            true => rest == sample.bytes,
+            false => without_mark(rest) == sample.bytes,
+        };
+        Self {
+            sample,
+            fetched,
+            report,
+            score,
+            intact,
+        }
+    }
+
+    fn is_tagged(&self) -> bool {
+        self.score.is_some()
+    }
+
+    fn is_as_expected(&self) -> bool {
+        self.intact && self.is_tagged() == (self.sample.expected == Expected::Spam)
+    }
+}
+
+/// Runs the demonstration; the exit code.
+pub fn run(args: &DemoArgs) -> u8 {
+    super::log_at("warn");
+    let done = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(demonstrate(args)));
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("popgate: {error}");
+            FAILURE
+        }
+    }
+}
+
+async fn demonstrate(args: &DemoArgs) -> u8 {
+    let samples = samples();
+    let messages = samples.iter().map(|sample| sample.bytes.clone());
+    let mailbox = match SampleServer::start(messages).await {
+        Ok(mailbox) => mailbox,
+        Err(error) => {
+            eprintln!("popgate: the sample server cannot start: {error}");
+            return FAILURE;
+        }
+    };
+    let flags = Flags {
+        listen: vec![args.listen.clone()],
+        upstream: Some(mailbox.address().to_string()),
+        upstream_tls: Some("off".to_owned()),
+        admin: Some(args.admin.clone()),
+        data_dir: Some(PathBuf::new()),
+        rules: None,
+    };
+    let (config, mut problems) = Config::load(None, &flags);
+    let server = match Server::open(&config) {
+        Ok(server) if problems.is_empty() => server,
+        opened => {
+            problems.extend(opened.err().into_iter().flatten());
+            super::complain(&problems);
+            return USAGE;
+        }
+    };
+    let Some(&proxy) = server.addresses().first() else {
+        return FAILURE;
+    };
+    let admin = server.admin_address();
+    println!(
+        "sample mailbox   {}  ({} messages)",
+        mailbox.address(),
+        samples.len()
+    );
+    println!("popgate          {proxy}");
+    if let Some(admin) = admin {
+        println!("metrics          http://{admin}/metrics");
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async {
+        // A dropped sender means stop, too.
+        let _ = stopped.await;
+    }));
+    let code = match client::fetch(proxy, "you", "secret").await {
+        Ok(fetched) => judge(samples, fetched),
+        Err(error) => {
+            eprintln!("popgate: the mailbox could not be fetched: {error}");
+            FAILURE
+        }
+    };
+    if !args.once && code != FAILURE {
+        println!(
+            "\nStill running, until Ctrl-C: point a mail client at {proxy} (POP3, no encryption, any user\n\
+             and password){}",
+            admin.map_or_else(String::new, |admin| format!(
+                ", or look at http://{admin}/metrics"
+            ))
+        );
+        // No signal handler means no way to wait: the demonstration ends then.
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    drop(stop);
+    // Its sessions are over, or cut off: nothing is lost in a demonstration.
+    let _ = serving.await;
+    code
+}
+
+fn judge(samples: Vec<Sample>, fetched: Vec<Fetched>) -> u8 {
+    let expected = samples.len();
+    let outcomes: Vec<_> = samples
+        .into_iter()
+        .zip(fetched)
+        .map(|(sample, fetched)| Outcome::of(sample, fetched))
+        .collect();
+    table::print(&outcomes);
+    match outcomes.len() == expected && outcomes.iter().all(Outcome::is_as_expected) {
+        true => OK,
+        false => NEGATIVE,
+    }
+}
+
+/// The block of our own fields at the top, and what follows.
+fn split_inserted(message: &[u8]) -> (&[u8], &[u8]) {
+    const OURS: [&[u8]; 2] = [b"X-Popgate-", b"X-Spam-"];
+    let mut end = 0;
+    for line in message.split_inclusive(|&byte| byte == b'\n') {
+        let ours = OURS.iter().any(|name| line.starts_with(name));
+        let folded = end > 0 && line.starts_with(b"\t");
+        if !ours && !folded {
+            break;
+        }
+        end += line.len();
+    }
+    message.split_at(end)
+}
+
+/// Takes the mark in front of the first subject out.
+fn without_mark(message: &[u8]) -> Vec<u8> {
+    const MARK: &[u8] = b"[SPAM] ";
+    match memchr::memmem::find(message, MARK) {
+        Some(at) => [&message[..at], &message[at + MARK.len()..]].concat(),
+        None => message.to_vec(),
+    }
+}

@@ -1,0 +1,11 @@
+//! A sample mailbox, for demonstration: an honest POP3 server in this process, mail to put in it,
+//! and a client that takes nothing on trust.
+//!
+//! In: messages as bytes; out: a POP3 server on loopback, and what a client fetches from one. It
+//! keeps everything in memory, and nobody but this machine can reach it.
+//!
+//! RFC 1939, RFC 2449.
+
+pub mod client;
+pub mod mail;
+pub mod server;
