@@ -5,10 +5,12 @@
 //!
 //! It opens no socket and reads no rule: that is for those who use the values.
 
+mod flags;
 mod resolve;
 mod units;
 
-pub use resolve::{Flags, keys};
+pub use flags::Flags;
+pub use resolve::keys;
 pub use units::{duration, size};
 
 use std::collections::BTreeMap;

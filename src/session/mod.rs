@@ -1,7 +1,7 @@
 //! A connection's life: greet, relay until QUIT, and say why it ended.
 //!
 //! In: a client's stream and the [`Service`] in force when it came; out: nothing but bytes on the
-//! two streams and metrics. Read on in `relay` (commands up, answers down, one FIFO between them),
+//! two streams and metrics. Read on in `relay` (one loop, a FIFO of owed answers), `commands` (up),
 //! `answers` (each answer by its command's shape) and `retrieve` (RETR and TOP: hold, judge,
 //! rewrite, release).
 //!
@@ -10,6 +10,7 @@
 //! RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 5034 (AUTH).
 
 mod answers;
+mod commands;
 mod failure;
 mod intake;
 mod judge;

@@ -1,10 +1,6 @@
 //! The relay: commands go up in order, answers come down in order, a FIFO between them.
 //!
 //! One loop, one step a turn: take commands, send them, take answers, send those, wait.
-//!
-//! A client may pipeline (RFC 2449 section 6.6), but DELE and QUIT go up only when every message
-//! asked for before them has been handed to the client's connection: were popgate or the client to
-//! fail in the middle, the upstream must still have the mail.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -17,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::answers::Answer;
+use super::commands::CLIENT_LINE;
 use super::leg::{Leg, Outbox};
 use super::login::Login;
 use super::mailbox::Mailbox;
@@ -24,15 +21,8 @@ use super::verdicts::Verdicts;
 use super::{Failure, Service};
 use crate::metrics::{Fetch, Flow};
 use crate::net::Drain;
-use crate::pop3::line::trim_end;
-use crate::pop3::{Command, MessageNumber, capa};
+use crate::pop3::Command;
 
-/// Answers that may be awaited at a time; mpop pipelines up to 100 commands.
-const MOST_AWAITED: usize = 128;
-/// A client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are longer.
-const CLIENT_LINE: usize = 128 << 10;
-/// Refused commands until the client is sent away.
-const MOST_REFUSED: u32 = 20;
 /// From this much on, what is to be sent is sent before more is taken.
 const FLUSH: usize = 64 << 10;
 
@@ -84,10 +74,10 @@ pub(super) struct Relay<'s> {
     pub(super) after_unknown: bool,
     /// Whether the client has answered a challenge of the AUTH exchange that is under way.
     pub(super) responded: bool,
-    refused: u32,
-    ending: Option<End>,
+    pub(super) refused: u32,
+    pub(super) ending: Option<End>,
     heard_client: Instant,
-    heard_upstream: Instant,
+    pub(super) heard_upstream: Instant,
     timer: super::timer::Timer,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
     draining: bool,
@@ -181,136 +171,6 @@ impl<'s> Relay<'s> {
             // Ended either way: the upstream has the command.
             let _ = tokio::time::timeout(self.service.timeouts.connect, until_closed).await;
         }
-    }
-
-    /// An answer of popgate's own, in its turn.
-    pub(super) fn own(&mut self, text: &[u8]) {
-        self.owe(Owed::Own(Bytes::copy_from_slice(text)));
-    }
-
-    fn owe(&mut self, owed: Owed) {
-        if self.owed.is_empty() {
-            self.since = self.now;
-            self.heard_upstream = self.now;
-        }
-        self.owed.push_back(owed);
-    }
-
-    /// Whether the next line of the client may be looked at.
-    fn may_take(&self) -> bool {
-        if self.ending.is_some() || self.owed.len() >= MOST_AWAITED {
-            return false;
-        }
-        match self.owed.back() {
-            // RFC 5034 section 4: what comes next belongs to the exchange, once it is asked for.
-            Some(Owed::Relayed(Command::Auth { .. })) => matches!(self.answer, Answer::Challenge),
-            Some(Owed::Relayed(Command::Quit)) => false,
-            _ => true,
-        }
-    }
-
-    /// Whether the first line may go up before what is owed is delivered (see the module).
-    fn takes_first(&self) -> bool {
-        let settled = self.fetching == 0 && self.out.is_empty();
-        settled
-            || matches!(self.answer, Answer::Challenge)
-            || !matches!(
-                Command::parse(&self.client.buffer[..self.first_line()]),
-                Command::Dele(_) | Command::Quit
-            )
-    }
-
-    fn first_line(&self) -> usize {
-        memchr(b'\n', &self.client.buffer).map_or(self.client.buffer.len(), |at| at + 1)
-    }
-
-    /// Takes the client's commands; what goes up for them.
-    fn take_commands(&mut self) -> BytesMut {
-        let mut up = BytesMut::new();
-        while self.may_take() {
-            if memchr(b'\n', &self.client.buffer).is_none() {
-                if self.client.buffer.len() > CLIENT_LINE {
-                    self.own(b"-ERR the line is too long\r\n");
-                    self.ending = Some(End::SentAway);
-                }
-                break;
-            }
-            if !self.takes_first() {
-                break;
-            }
-            let end = self.first_line();
-            let mut line = self.client.buffer.split_to(end);
-            if matches!(self.answer, Answer::Challenge) {
-                up.extend_from_slice(trim_end(&line));
-                up.extend_from_slice(b"\r\n");
-                self.answer = Answer::Status;
-                self.heard_upstream = self.now;
-            } else {
-                self.take_command(&line, &mut up);
-            }
-            // It may hold a password, and the buffer lives on.
-            line.fill(0);
-        }
-        up
-    }
-
-    fn take_command(&mut self, line: &[u8], up: &mut BytesMut) {
-        let command = Command::parse(line);
-        self.service.metrics.command(command.label());
-        let to_upstream = |number: MessageNumber| self.mailbox.to_upstream(number);
-        let absent: &[u8] = b"-ERR no such message\r\n";
-        // What carries a number is written anew, with the upstream's; all else goes as it came.
-        let (command, text) = match command {
-            Command::Retr(number) => match to_upstream(number) {
-                Some(number) => (Command::Retr(number), format!("RETR {number}\r\n")),
-                None => return self.own(absent),
-            },
-            Command::Top(number, lines) => match to_upstream(number) {
-                Some(number) => (
-                    Command::Top(number, lines),
-                    format!("TOP {number} {}\r\n", lines.0),
-                ),
-                None => return self.own(absent),
-            },
-            Command::Dele(number) => match to_upstream(number) {
-                Some(number) => (Command::Dele(number), format!("DELE {number}\r\n")),
-                None => return self.own(absent),
-            },
-            Command::List(Some(number)) => match to_upstream(number) {
-                Some(number) => (Command::List(Some(number)), format!("LIST {number}\r\n")),
-                None => return self.own(absent),
-            },
-            Command::Uidl(Some(number)) => match to_upstream(number) {
-                Some(number) => (Command::Uidl(Some(number)), format!("UIDL {number}\r\n")),
-                None => return self.own(absent),
-            },
-            Command::Stls => return self.own(b"-ERR STLS is not offered here\r\n"),
-            Command::Auth { ref mechanism, .. } if !capa::mechanism_passes(mechanism) => {
-                return self.own(b"-ERR this mechanism does not pass through a proxy\r\n");
-            }
-            Command::Foreign => {
-                self.own(b"-ERR this is a POP3 server\r\n");
-                self.ending = Some(End::SentAway);
-                return;
-            }
-            Command::Refused(why) => {
-                self.refused += 1;
-                self.own(format!("-ERR {why}\r\n").as_bytes());
-                if self.refused >= MOST_REFUSED {
-                    self.ending = Some(End::SentAway);
-                }
-                return;
-            }
-            command => (command, String::new()),
-        };
-        if text.is_empty() {
-            up.extend_from_slice(trim_end(line));
-            up.extend_from_slice(b"\r\n");
-        } else {
-            up.extend_from_slice(text.as_bytes());
-        }
-        self.fetching += usize::from(matches!(command, Command::Retr(_) | Command::Top(..)));
-        self.owe(Owed::Relayed(command));
     }
 
     async fn send_up(&mut self, mut up: BytesMut) -> Result<(), Failure> {
