@@ -266,6 +266,30 @@ async fn client_says_nothing_for_too_long() {
 }
 
 #[tokio::test]
+async fn a_long_answer_is_not_the_clients_silence() {
+    let (_proxy, mut client, mut upstream) = session(|it| {
+        it.timeouts.idle = SHORT * 5;
+        it.hold_bytes = 16;
+    })
+    .await;
+    fetch(
+        &mut client,
+        &mut upstream,
+        b"+OK\r\nSubject: a\r\n\r\nfirst\r\n",
+    )
+    .await;
+    client.expect(b"+OK\r\nSubject: a\r\n\r\nfirst\r\n").await;
+    // The answer takes longer than a client may be silent; that time itself is what is tested.
+    tokio::time::sleep(SHORT * 7).await;
+    upstream.send(b".\r\n").await;
+    client.expect(b".\r\n").await;
+    client.send(b"NOOP\r\n").await;
+    upstream.expect(b"NOOP\r\n").await;
+    upstream.send(b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+}
+
+#[tokio::test]
 async fn client_quits_and_leaves_without_reading() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     client.send(b"DELE 1\r\nQUIT\r\n").await;

@@ -103,6 +103,8 @@ impl Relay<'_> {
         }
         self.answer = Answer::Status;
         self.since = self.now;
+        // The client's silence begins when it is owed nothing more.
+        self.heard_client = self.now;
     }
 
     /// Passes bytes on that popgate wrote in place of the upstream's.

@@ -76,7 +76,7 @@ pub(super) struct Relay<'s> {
     pub(super) responded: bool,
     pub(super) refused: u32,
     pub(super) ending: Option<End>,
-    heard_client: Instant,
+    pub(super) heard_client: Instant,
     pub(super) heard_upstream: Instant,
     timer: super::timer::Timer,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -199,10 +199,12 @@ impl<'s> Relay<'s> {
                 out, client, timer, ..
             } = self;
             let mut due = self.now + limit;
+            let mut waited = false;
             let sent = poll_fn(|cx| {
                 if let Poll::Ready(sent) = out.poll_write(cx, &mut client.stream) {
                     return Poll::Ready(sent.map_err(|error| Failure::ClientGone(Some(error))));
                 }
+                waited = true;
                 if out.len() < last {
                     last = out.len();
                     due = Instant::now() + limit;
@@ -215,6 +217,12 @@ impl<'s> Relay<'s> {
             self.service
                 .metrics
                 .bytes(Flow::ClientOut, before - self.out.len());
+            if waited {
+                // A slow client is neither silent, nor is it the upstream's delay.
+                self.now = Instant::now();
+                self.heard_client = self.now;
+                self.heard_upstream = self.now;
+            }
             sent?;
         }
         for (fetch, since) in self.fetched.drain(..) {
