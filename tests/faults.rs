@@ -405,6 +405,62 @@ async fn a_quarantine_that_cannot_take_it_makes_drop_a_tag() {
     );
 }
 
+/// A file system of 64 KiB, unmounted when dropped; `None` where this process may not mount.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(folder.path())
+            .output();
+        match mounted {
+            Ok(done) if done.status.success() => Some(Self(folder)),
+            refused => {
+                eprintln!("no disk to fill, this process may not mount one: {refused:?}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg(self.0.path())
+            .status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_makes_drop_a_tag() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let (proxy, mut client, mut upstream) = session(|it| {
+        it.drop_at = Some(10.0);
+        it.data_dir = Some(disk.0.path().to_owned());
+    })
+    .await;
+    let body = [b"zzdropzz\r\n".as_slice(), &long_message(100_000)].concat();
+    let answer = [b"+OK\r\nSubject: a\r\n\r\n", body.as_slice(), b".\r\n"].concat();
+    fetch(&mut client, &mut upstream, &answer).await;
+    client.line().await;
+    let text = String::from_utf8(client.answer().await).unwrap();
+    assert!(text.contains("X-Spam-Flag: YES\r\n"), "{}", &text[..300]);
+    assert!(text.ends_with(&String::from_utf8([&body[..], b".\r\n"].concat()).unwrap()));
+    assert_eq!(
+        proxy.metric("popgate_messages_total{action=\"tag\",command=\"retr\"}"),
+        1.0
+    );
+    // Half a message in quarantine would be taken for a whole one.
+    for part in ["tmp", "new"] {
+        let left = disk.0.path().join("quarantine").join(part);
+        assert_eq!(std::fs::read_dir(left).unwrap().count(), 0, "{part}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_not_seen_whole_is_tagged_and_never_dropped() {
     let data = tempfile::tempdir().unwrap();
