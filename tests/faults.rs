@@ -54,6 +54,16 @@ async fn upstream_refuses_the_connection() {
     assert_eq!(proxy.metric(line), 1.0);
 }
 
+#[tokio::test]
+async fn upstream_is_the_proxy_itself() {
+    let proxy = Proxy::start(Settings::new("127.0.0.1:0".parse().unwrap())).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let said = String::from_utf8(client.rest().await).unwrap();
+    assert!(said.contains("is this proxy itself"), "{said}");
+    let line = "popgate_upstream_errors_total{kind=\"loop\",upstream=\"test\"}";
+    assert_eq!(proxy.metric(line), 1.0);
+}
+
 async fn greeted_with(greeting: &[u8]) -> (String, Proxy) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut proxy = Proxy::start(Settings::new(listener.local_addr().unwrap())).await;

@@ -80,3 +80,29 @@ async fn serve(mut queue: UnboundedReceiver<Job>, running: Arc<AtomicUsize>) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_session_and_nothing_else() {
+        let workers = Workers::start(1).unwrap();
+        let (told, hear) = channel();
+        for number in 0..4 {
+            let told = told.clone();
+            workers.run(Box::new(move || {
+                Box::pin(async move {
+                    assert!(number % 2 == 0, "a test's panic");
+                    told.send(number).unwrap();
+                })
+            }));
+        }
+        let patience = Duration::from_secs(20);
+        assert_eq!(hear.recv_timeout(patience), Ok(0));
+        assert_eq!(hear.recv_timeout(patience), Ok(2));
+    }
+}

@@ -83,9 +83,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub async fn start(settings: Settings) -> Self {
+    /// An upstream port of 0 means the proxy itself.
+    pub async fn start(mut settings: Settings) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        if settings.upstream.port() == 0 {
+            settings.upstream = address;
+        }
         let metrics = Arc::new(Metrics::new());
         let thresholds = Thresholds {
             tag_at: 5.0,
