@@ -7,7 +7,7 @@
 //! It never stops at the first mistake (serde's derive would) and never guesses a value: a key
 //! with a problem yields `None`, and the caller refuses the file in the end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -45,6 +45,8 @@ pub struct Report<'t> {
     file: String,
     text: &'t str,
     problems: RefCell<Vec<Problem>>,
+    /// Whether the text is no TOML.
+    broken: Cell<bool>,
     asked: RefCell<BTreeMap<String, usize>>,
 }
 
@@ -55,6 +57,7 @@ impl<'t> Report<'t> {
             file: file.to_owned(),
             text,
             problems: RefCell::new(Vec::new()),
+            broken: Cell::new(false),
             asked: RefCell::new(BTreeMap::new()),
         }
     }
@@ -64,13 +67,20 @@ impl<'t> Report<'t> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
-            self.add(at, "", error.message());
+            self.add(at, "", format!("is no TOML: {}", error.message()));
         }
+        self.broken.set(!self.problems.borrow().is_empty());
         table
     }
 
     /// Adds a problem at a byte offset of the file.
+    ///
+    /// Not if the file is no TOML: what was understood of it is guesswork then, and so is every
+    /// problem found in that.
     pub fn add(&self, at: usize, key: &str, message: impl Into<String>) {
+        if self.broken.get() {
+            return;
+        }
         self.problems.borrow_mut().push(Problem {
             file: self.file.clone(),
             line: self.line(at),
@@ -304,12 +314,22 @@ impl<'r, 't> Section<'r, 't> {
         let value = self.find(key)?.get_ref();
         let read = read(value);
         if read.is_none() {
-            self.problem(
-                key,
-                format!("must be {wanted}, but is {}", value.type_str()),
-            );
+            self.problem(key, format!("must be {wanted}, but is {}", kind(value)));
         }
         read
+    }
+}
+
+/// What a value is, in a person's words.
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text in quotes",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
     }
 }
 
@@ -363,9 +383,9 @@ mod tests {
         assert_eq!(
             said,
             [
-                "a.toml:1: name: must be a text in quotes, but is integer",
+                "a.toml:1: name: must be a text in quotes, but is a whole number",
                 "a.toml:2: wieght: unknown key; did you mean `weight`?",
-                "a.toml:5: inner.flag: must be true or false, but is string",
+                "a.toml:5: inner.flag: must be true or false, but is a text in quotes",
                 "a.toml:10: many[1].y: unknown key; did you mean `x`?",
             ]
         );

@@ -93,6 +93,14 @@ fn listen(mut section: Section<'_, '_>) -> Option<Listen> {
             "this version listens in plain text only; write \"off\" and listen on loopback",
         );
     }
+    for key in ["certificate", "key"] {
+        if section.string(key).is_some() {
+            section.problem(
+                key,
+                "not in this version, which listens in plain text only; remove it",
+            );
+        }
+    }
     for key in ["transparent", "proxy_protocol"] {
         if section.boolean(key) == Some(true) {
             section.problem(key, "not in this version; write false");

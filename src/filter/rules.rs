@@ -70,7 +70,9 @@ impl RuleSet {
             file: path.display().to_string(),
             line: 0,
             key: String::new(),
-            message: format!("cannot be read: {error}"),
+            message: format!(
+                "cannot be read: {error}; name a folder of *.toml files, or none for the built-in rules"
+            ),
         };
         let entries =
             std::fs::read_dir(folder).map_err(|error| vec![unreadable(folder, &error)])?;

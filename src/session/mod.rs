@@ -96,7 +96,8 @@ pub async fn run(service: Arc<Service>, client: Stream, drain: Drain) {
         server.translate_lf();
     }
     let client = Leg::new(client, BytesMut::new());
-    let mut relay = Relay::new(&service, client, server, greeting.freeze(), drain);
+    // The one that is kept here says that this session is not over; the other one listens.
+    let mut relay = Relay::new(&service, client, server, greeting.freeze(), drain.clone());
     match relay.run().await {
         Ok(end) => {
             if end == End::ClientLeft {

@@ -1,0 +1,372 @@
+//! The commands as a person or a script calls them: what they print, and how they exit.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+const POPGATE: &str = env!("CARGO_BIN_EXE_popgate");
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn popgate(args: &[&str]) -> Output {
+    Command::new(POPGATE).args(args).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+fn exits(args: &[&str], code: i32) -> String {
+    let output = popgate(args);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{args:?} said:\n{}",
+        said(&output)
+    );
+    said(&output)
+}
+
+/// A running `serve`, ended when dropped.
+struct Serving {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    pop3: SocketAddr,
+    admin: SocketAddr,
+}
+
+impl Serving {
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(POPGATE)
+            .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .args(args)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut address = |what: &str| loop {
+            let mut line = String::new();
+            assert!(
+                stderr.read_line(&mut line).unwrap() > 0,
+                "it ended before `listening {what}`"
+            );
+            if let Some(address) = line.trim_end().strip_prefix(&format!("listening {what} ")) {
+                break address.parse().unwrap();
+            }
+        };
+        let (pop3, admin) = (address("pop3"), address("admin"));
+        Self {
+            child,
+            stderr,
+            pop3,
+            admin,
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Reads the log up to the line that holds this.
+    fn logged(&mut self, words: &str) -> String {
+        let mut all = String::new();
+        loop {
+            let mut line = String::new();
+            assert!(
+                self.stderr.read_line(&mut line).unwrap() > 0,
+                "no `{words}` in:\n{all}"
+            );
+            all.push_str(&line);
+            if line.contains(words) {
+                return all;
+            }
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = connect(self.admin);
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+fn expect(stream: &mut TcpStream, bytes: &[u8]) {
+    let mut got = vec![0; bytes.len()];
+    stream.read_exact(&mut got).unwrap();
+    assert_eq!(
+        got.escape_ascii().to_string(),
+        bytes.escape_ascii().to_string()
+    );
+}
+
+fn accept(listener: &TcpListener) -> TcpStream {
+    let stream = listener.accept().unwrap().0;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+#[test]
+fn help_and_version_are_answers_and_nonsense_is_wrong_usage() {
+    assert!(exits(&["--help"], 0).contains("demo"));
+    assert!(exits(&["--version"], 0).contains(env!("CARGO_PKG_VERSION")));
+    assert!(exits(&["serve", "--help"], 0).contains("--upstream-tls"));
+    exits(&["frobnicate"], 64);
+    exits(&["serve", "--no-such-flag"], 64);
+    exits(&[], 64);
+}
+
+#[test]
+fn check_is_fine_without_a_file() {
+    assert!(exits(&["check"], 0).starts_with("fine: "));
+    assert!(
+        exits(&["check", "--config", "no/such/file.toml"], 64)
+            .contains("no/such/file.toml: cannot be read")
+    );
+}
+
+#[test]
+fn the_demonstration_comes_out_as_expected() {
+    let text = exits(&["demo", "--once"], 0);
+    assert!(
+        text.contains("6 tagged of 6 spam; 14 unchanged but for the headers"),
+        "{text}"
+    );
+    assert!(text.contains("SEXTORTION"), "{text}");
+}
+
+#[test]
+fn serve_needs_an_upstream_and_names_every_problem() {
+    let args = ["serve", "--listen", "127.0.0.1:0", "--admin", "off"];
+    assert!(exits(&args, 64).contains("no upstream; write [[upstream]]"));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("popgate.toml");
+    let address = taken.local_addr().unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "[[listen]]\naddress = \"{address}\"\n[filter]\ntag_at = 0\n[admin]\naddress = \"\"\n"
+        ),
+    )
+    .unwrap();
+    let text = exits(&["serve", "--config", file.to_str().unwrap()], 64);
+    for words in [
+        &format!(
+            "popgate.toml:2: listen[0].address: cannot listen on {address}: Address already in use"
+        ),
+        "choose another port",
+        "popgate.toml:4: filter.tag_at: 0 is out of bounds",
+        "no upstream; write [[upstream]]",
+    ] {
+        assert!(text.contains(words), "no `{words}` in:\n{text}");
+    }
+}
+
+/// As an ordinary user; only root can become one, and some systems let everybody bind port 110.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_port_below_1024_says_how_to_get_it() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if first.trim().parse::<u16>().unwrap() <= 110 {
+        eprintln!("this system lets everybody bind port 110: nothing to refuse");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let copy = folder.path().join("popgate");
+    std::fs::copy(POPGATE, &copy).unwrap();
+    let mut command = Command::new(&copy);
+    command.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:110",
+        "--admin",
+        "off",
+        "--upstream",
+        "localhost",
+    ]);
+    let root = String::from_utf8(Command::new("id").arg("-u").output().unwrap().stdout)
+        .unwrap()
+        .trim()
+        == "0";
+    if root {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.current_dir("/").output().unwrap();
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    for words in ["setcap cap_net_bind_service", "systemd", "another port"] {
+        assert!(text.contains(words), "no `{words}` in:\n{text}");
+    }
+}
+
+#[test]
+fn serve_announces_answers_and_stops() {
+    for signal in ["-TERM", "-INT"] {
+        let mut serving = Serving::start(&["--upstream", "127.0.0.1:1", "--upstream-tls", "off"]);
+        assert!(serving.get("/healthz").starts_with("HTTP/1.1 200 "));
+        assert!(serving.get("/readyz").starts_with("HTTP/1.1 200 "));
+        assert!(serving.get("/nothing").starts_with("HTTP/1.1 404 "));
+        let mut client = connect(serving.pop3);
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert!(
+            text.starts_with("-ERR [SYS/TEMP] popgate cannot reach"),
+            "{text}"
+        );
+        let metrics = serving.get("/metrics");
+        for line in [
+            "popgate_connections_total{listener=\"pop3\",outcome=\"accepted\"} 1",
+            "popgate_upstream_errors_total{kind=\"connect\",upstream=\"default\"} 1",
+            "# TYPE popgate_filter_seconds histogram",
+            "# TYPE process_resident_memory_bytes gauge",
+        ] {
+            assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
+        }
+        serving.signal(signal);
+        assert_eq!(serving.exit_code(), Some(0));
+    }
+}
+
+#[test]
+fn a_reload_takes_all_or_nothing() {
+    let (first, second) = (
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("popgate.toml");
+    let write = |upstream: &TcpListener, more: &str| {
+        let port = upstream.local_addr().unwrap().port();
+        let text =
+            format!("[[upstream]]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\n{more}");
+        std::fs::write(&file, text).unwrap();
+    };
+    write(&first, "");
+    let mut serving = Serving::start(&["--config", file.to_str().unwrap()]);
+    let greet = |serving: &Serving, upstream: &TcpListener, greeting: &[u8]| {
+        let mut client = connect(serving.pop3);
+        let mut server = accept(upstream);
+        server.write_all(greeting).unwrap();
+        expect(&mut client, greeting);
+        (client, server)
+    };
+    let (mut old_client, mut old_server) = greet(&serving, &first, b"+OK first\r\n");
+
+    write(&second, "[filter]\ntag_at = \"five\"\n");
+    serving.signal("-HUP");
+    let log = serving.logged("nothing was reloaded");
+    assert!(
+        log.contains("popgate.toml:6: filter.tag_at: must be a number"),
+        "{log}"
+    );
+    greet(&serving, &first, b"+OK still first\r\n");
+
+    write(&second, "");
+    serving.signal("-HUP");
+    serving.logged("reloaded; new sessions use the new settings");
+    greet(&serving, &second, b"+OK second\r\n");
+    let metrics = serving.get("/metrics");
+    for line in [
+        "popgate_reloads_total{outcome=\"ok\"} 1",
+        "popgate_reloads_total{outcome=\"refused\"} 1",
+    ] {
+        assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
+    }
+    // A session that was there before goes on.
+    old_client.write_all(b"NOOP\r\n").unwrap();
+    expect(&mut old_server, b"NOOP\r\n");
+    old_server.write_all(b"+OK\r\n").unwrap();
+    expect(&mut old_client, b"+OK\r\n");
+}
+
+#[test]
+fn stopping_completes_the_answer_that_is_under_way() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let mut serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
+    let mut client = connect(serving.pop3);
+    let mut server = accept(&upstream);
+    server.write_all(b"+OK\r\n").unwrap();
+    expect(&mut client, b"+OK\r\n");
+    client.write_all(b"LIST\r\n").unwrap();
+    expect(&mut server, b"LIST\r\n");
+    server.write_all(b"+OK\r\n1 100\r\n").unwrap();
+    expect(&mut client, b"+OK\r\n1 100\r\n");
+    serving.signal("-TERM");
+    serving.logged("stopping");
+    assert!(serving.get("/readyz").starts_with("HTTP/1.1 503 "));
+    server.write_all(b"2 200\r\n.\r\n").unwrap();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"2 200\r\n.\r\n");
+    assert_eq!(serving.exit_code(), Some(0));
+}
+
+#[test]
+fn scan_says_why_and_exits_by_what_it_found() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/mail/");
+    let ham = format!("{folder}01-personal.eml");
+    let spam = format!("{folder}12-sextortion.eml");
+    assert!(exits(&["scan", &ham], 0).contains(": ham "));
+    let text = exits(&["scan", &ham, &spam], 1);
+    assert!(
+        text.contains("SEXTORTION: The text threatens to publish"),
+        "{text}"
+    );
+    assert!(text.contains("2 messages: 1 spam, 1 ham"), "{text}");
+    assert!(exits(&["scan", &ham, "no/such/file"], 2).contains("no/such/file"));
+    let json = exits(&["scan", "--json", &spam], 1);
+    let value: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    assert_eq!(value["path"], spam.as_str());
+    assert_eq!(
+        (&value["verdict"], &value["action"]),
+        (&"spam".into(), &"tag".into())
+    );
+    assert_eq!(value["probability"], serde_json::Value::Null);
+    assert!(value["score"].as_f64().unwrap() >= value["tag_at"].as_f64().unwrap());
+    assert!(
+        value["rules"][0]["hit"]
+            .as_str()
+            .is_some_and(|hit| !hit.is_empty())
+    );
+    assert!(value["bytes"].as_u64() == value["bytes_judged"].as_u64() && value["micros"].is_u64());
+}
