@@ -266,6 +266,18 @@ impl<'s> Relay<'s> {
         self.ending = Some(End::Quit);
     }
 
+    /// Room to read a long answer into, where it stays; a short one comes through the scratch.
+    fn make_room(&mut self) {
+        let buffer = &mut self.upstream.buffer;
+        let room = match &self.answer {
+            // All that will be held, in one piece: growing by doubling would need twice of it.
+            Answer::Held(_) if buffer.len() >= FLUSH => self.service.hold.bytes + FLUSH,
+            Answer::Lines(_) | Answer::Swallowed(_) => 4 * FLUSH,
+            _ => return,
+        };
+        buffer.reserve(room.saturating_sub(buffer.len()).max(FLUSH));
+    }
+
     /// Waits for bytes of either side, a deadline, or the signal to stop.
     async fn wait(&mut self) -> Result<(), Failure> {
         let timeouts = &self.service.timeouts;
@@ -277,12 +289,7 @@ impl<'s> Relay<'s> {
             (_, false) => self.heard_client + timeouts.idle,
         };
         let wants_client = !self.client.ended && self.client.buffer.len() <= CLIENT_LINE;
-        if self.upstream.buffer.len() >= FLUSH {
-            // A long answer: room for whole pieces of it, read where they stay.
-            self.upstream.buffer.reserve(FLUSH);
-        } else if matches!(self.answer, Answer::Lines(_)) {
-            self.upstream.buffer.reserve(4 * FLUSH);
-        }
+        self.make_room();
         let Self {
             client,
             upstream,
