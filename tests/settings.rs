@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use popgate::config::{Config, Flags, keys};
+use popgate::filter::{RuleSet, examples};
 
 #[test]
 fn the_sample_configuration_lists_every_setting_at_its_default() {
@@ -32,4 +33,46 @@ fn the_sample_configuration_lists_every_setting_at_its_default() {
     sample.places.clear();
     default.places.clear();
     assert_eq!(sample, default);
+}
+
+/// The indented blocks of the README that hold these words, without their indent.
+fn readme_blocks(words: &str) -> Vec<String> {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let mut blocks = vec![String::new()];
+    for line in text.lines() {
+        match line.strip_prefix("    ") {
+            Some(code) => {
+                let block = blocks.last_mut().unwrap();
+                block.push_str(code);
+                block.push('\n');
+            }
+            // A blank line inside a block does not end it.
+            None if line.is_empty() => blocks.last_mut().unwrap().push('\n'),
+            None => blocks.push(String::new()),
+        }
+    }
+    blocks.retain(|block| block.contains(words));
+    blocks
+}
+
+#[test]
+fn the_configurations_and_the_rule_of_the_readme_are_sound() {
+    let blocks = readme_blocks("[[upstream]]");
+    assert_eq!(blocks.len(), 2, "one for a person, one for an office");
+    let folder = tempfile::tempdir().unwrap();
+    for block in blocks {
+        let lines = block.lines().filter(|line| !line.is_empty()).count();
+        assert!(lines <= 10, "{lines} lines:\n{block}");
+        let file = folder.path().join("popgate.toml");
+        std::fs::write(&file, &block).unwrap();
+        let (config, problems) = Config::load(Some(&file), &Flags::default());
+        assert_eq!(problems, [], "{block}");
+        assert!(config.upstream.is_some());
+    }
+    let rules = readme_blocks("[[rule]]");
+    assert_eq!(rules.len(), 1);
+    let rules = RuleSet::parse([("README.md".to_owned(), rules[0].clone())]).unwrap();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(examples::check(&rules), []);
 }
