@@ -204,6 +204,29 @@ async fn upstream_closes_between_answers() {
     proxy.session_end().await;
 }
 
+#[tokio::test]
+async fn upstream_speaks_bare_lf_and_every_octet_is_accounted_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut proxy = Proxy::start(Settings::new(listener.local_addr().unwrap())).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let mut upstream = Peer::accept(&listener).await;
+    upstream.send(b"+OK ready\n").await;
+    client.expect(b"+OK ready\r\n").await;
+    fetch(&mut client, &mut upstream, b"+OK\nSubject: a\n\nb\n.\n").await;
+    client.expect(b"+OK\r\nSubject: a\r\n\r\nb\r\n.\r\n").await;
+    drop(upstream);
+    assert_eq!(client.rest().await, b"");
+    proxy.session_end().await;
+    let bytes = |leg, direction| {
+        proxy.metric(&format!(
+            "popgate_bytes_total{{direction=\"{direction}\",leg=\"{leg}\"}}"
+        ))
+    };
+    let added = proxy.metric("popgate_edited_bytes_total{kind=\"added\"}");
+    assert_eq!(added, 6.0);
+    assert_eq!(bytes("upstream", "in") + added, bytes("client", "out"));
+}
+
 // --- the client ----------------------------------------------------------------------------------
 
 #[tokio::test]

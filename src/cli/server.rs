@@ -74,11 +74,11 @@ impl Server {
         let metrics = Arc::new(Metrics::new());
         match service(config, &metrics, &own) {
             Ok(service) if problems.is_empty() => Ok(Self {
+                service: Arc::new(ArcSwap::from_pointee(in_force(service))),
                 listeners,
                 admin,
                 own,
                 admin_address,
-                service: Arc::new(ArcSwap::from_pointee(service)),
                 metrics,
                 sessions: config.limits.sessions,
                 drain: config.timeouts.drain,
@@ -226,7 +226,7 @@ impl Reloader {
         let loaded = service(config, &self.metrics, &self.own);
         match loaded {
             Ok(service) if problems.is_empty() => {
-                self.service.store(Arc::new(service));
+                self.service.store(Arc::new(in_force(service)));
                 self.metrics.reload("ok");
                 Ok(())
             }
@@ -237,6 +237,16 @@ impl Reloader {
             }
         }
     }
+}
+
+/// Says which rules judge from now on.
+fn in_force(service: Service) -> Service {
+    if let Some(filter) = service.judge.rules() {
+        service
+            .metrics
+            .filter_in_force(filter.version(), filter.rule_count());
+    }
+    service
 }
 
 /// The rules that a configuration names.
@@ -275,7 +285,6 @@ pub(super) fn service(
     let (Some(filter), Some(dialler), Some(quarantine)) = (filter, dialler, quarantine) else {
         return Err(problems);
     };
-    metrics.filter_in_force(filter.version(), filter.rule_count());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Service {
         dialler,

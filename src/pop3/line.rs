@@ -49,8 +49,8 @@ pub struct LfToCrlf {
 }
 
 impl LfToCrlf {
-    /// Translates what stands in the buffer from `from` on.
-    pub fn translate(&mut self, buffer: &mut BytesMut, from: usize) {
+    /// Translates what stands in the buffer from `from` on; how many octets that added.
+    pub fn translate(&mut self, buffer: &mut BytesMut, from: usize) -> usize {
         let piece = buffer.split_off(from);
         buffer.reserve(piece.len() + piece.len() / 16);
         for &byte in &piece {
@@ -60,6 +60,7 @@ impl LfToCrlf {
             buffer.extend_from_slice(&[byte]);
             self.after_cr = byte == b'\r';
         }
+        buffer.len() - from - piece.len()
     }
 }
 
@@ -87,7 +88,9 @@ mod tests {
             for piece in wire.chunks(size) {
                 let from = buffer.len();
                 buffer.extend_from_slice(piece);
-                translate.translate(&mut buffer, from);
+                let before = buffer.len();
+                let added = translate.translate(&mut buffer, from);
+                assert_eq!(buffer.len(), before + added);
             }
             assert_eq!(
                 &buffer[..],

@@ -53,6 +53,14 @@ impl Judge {
         }
     }
 
+    /// The rules in force, unless a test's filter is.
+    pub fn rules(&self) -> Option<&Filter> {
+        match &self.engine {
+            Engine::Rules(filter) => Some(filter),
+            Engine::Broken(_) => None,
+        }
+    }
+
     /// Whether there is anything to ask; without rules no header needs a look of its own.
     pub(super) fn is_idle(&self) -> bool {
         matches!(&self.engine, Engine::Rules(filter) if filter.rule_count() == 0)

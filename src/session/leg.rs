@@ -23,6 +23,15 @@ pub(super) struct Leg {
     translate: Option<LfToCrlf>,
 }
 
+/// What one read brought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filled {
+    /// Octets over the wire; 0 at the end of the stream.
+    pub(super) read: usize,
+    /// Octets that mending line ends added.
+    pub(super) added: usize,
+}
+
 impl Leg {
     pub(super) fn new(stream: Stream, buffer: BytesMut) -> Self {
         Self {
@@ -33,24 +42,27 @@ impl Leg {
         }
     }
 
-    /// From here on bare LF becomes CRLF, what is in the buffer already included.
-    pub(super) fn translate_lf(&mut self) {
+    /// From here on bare LF becomes CRLF, what is in the buffer already included; how many octets
+    /// that added.
+    pub(super) fn translate_lf(&mut self) -> usize {
         let mut translate = LfToCrlf::default();
-        translate.translate(&mut self.buffer, 0);
+        let added = translate.translate(&mut self.buffer, 0);
         self.translate = Some(translate);
+        added
     }
 
-    /// Reads once; the number of octets that came over the wire, 0 at the end of the stream.
-    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads once.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Filled>> {
         let from = self.buffer.len();
         let read = ready!(self.stream.poll_fill(cx, &mut self.buffer))?;
         if read == 0 {
             self.ended = true;
         }
-        if let Some(translate) = &mut self.translate {
-            translate.translate(&mut self.buffer, from);
-        }
-        Poll::Ready(Ok(read))
+        let added = match &mut self.translate {
+            Some(translate) => translate.translate(&mut self.buffer, from),
+            None => 0,
+        };
+        Poll::Ready(Ok(Filled { read, added }))
     }
 
     /// Gives the memory of an empty buffer back: an idle session keeps none.

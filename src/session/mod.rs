@@ -91,9 +91,8 @@ pub async fn run(service: Arc<Service>, client: Stream, drain: Drain) {
             upstream,
             "the server ends lines in bare LF; they are sent on as CRLF"
         );
-        LfToCrlf::default().translate(&mut greeting, 0);
-        metrics.edited(1, 0);
-        server.translate_lf();
+        let added = LfToCrlf::default().translate(&mut greeting, 0) + server.translate_lf();
+        metrics.edited(added, 0);
     }
     let client = Leg::new(client, BytesMut::new());
     // The one that is kept here says that this session is not over; the other one listens.

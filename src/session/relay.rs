@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::answers::Answer;
 use super::commands::CLIENT_LINE;
-use super::leg::{Leg, Outbox};
+use super::leg::{Filled, Leg, Outbox};
 use super::login::Login;
 use super::mailbox::Mailbox;
 use super::verdicts::Verdicts;
@@ -164,7 +164,9 @@ impl<'s> Relay<'s> {
         let quits = matches!(self.owed.back(), Some(Owed::Relayed(Command::Quit)));
         if quits && matches!(failure, Failure::ClientGone(_) | Failure::ClientStalled(_)) {
             let until_closed = async {
-                while let Ok(1..) = poll_fn(|cx| self.upstream.poll_fill(cx)).await {
+                while let Ok(Filled { read: 1.., .. }) =
+                    poll_fn(|cx| self.upstream.poll_fill(cx)).await
+                {
                     self.upstream.buffer.clear();
                 }
             };
@@ -304,17 +306,19 @@ impl<'s> Relay<'s> {
         let expired = poll_fn(|cx| {
             let mut ready = false;
             if !upstream.ended
-                && let Poll::Ready(read) = upstream.poll_fill(cx)
+                && let Poll::Ready(filled) = upstream.poll_fill(cx)
             {
-                metrics.bytes(Flow::UpstreamIn, read.map_err(Failure::UpstreamBroke)?);
+                let filled = filled.map_err(Failure::UpstreamBroke)?;
+                metrics.bytes(Flow::UpstreamIn, filled.read);
+                if filled.added > 0 {
+                    metrics.edited(filled.added, 0);
+                }
                 from_upstream = true;
                 ready = true;
             }
-            if wants_client && let Poll::Ready(read) = client.poll_fill(cx) {
-                metrics.bytes(
-                    Flow::ClientIn,
-                    read.map_err(|error| Failure::ClientGone(Some(error)))?,
-                );
+            if wants_client && let Poll::Ready(filled) = client.poll_fill(cx) {
+                let filled = filled.map_err(|error| Failure::ClientGone(Some(error)))?;
+                metrics.bytes(Flow::ClientIn, filled.read);
                 from_client = true;
                 ready = true;
             }
