@@ -1,7 +1,7 @@
 //! Looking for all that the rules of one place look for, in one pass.
 //!
 //! In: the rules of a place, once; then the texts that a message has there; out: counts and matched
-//! texts in a [`Tally`]. One automaton holds all words, phrases and the literals of all regexes; a
+//! texts in a `Tally`. One automaton holds all words, phrases and the literals of all regexes; a
 //! regex runs only on a text that has one of its literals. The work is linear in the text.
 
 use aho_corasick::{AhoCorasick, MatchKind};
