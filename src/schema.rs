@@ -203,6 +203,19 @@ impl<'r, 't> Section<'r, 't> {
         })
     }
 
+    /// A text, or a list of texts.
+    pub fn one_or_more(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.typed(key, "a text in quotes, or a list of texts", |value| {
+            if let Some(text) = value.as_str() {
+                return Some(vec![text.to_owned()]);
+            }
+            let items = value.as_array()?.iter();
+            items
+                .map(|item| item.get_ref().as_str().map(str::to_owned))
+                .collect()
+        })
+    }
+
     /// A text that a function turns into a value, or says why not.
     pub fn parsed<T>(
         &mut self,

@@ -11,12 +11,11 @@ use std::path::PathBuf;
 use popgate::message::{Content, Wanted, header, value};
 
 const ALL: Wanted = Wanted {
-    body: true,
-    html: false,
-    links: true,
-    anchors: true,
-    attachments: true,
-    types: true,
+    text: true,
+    source: false,
+    tags: false,
+    parts: true,
+    files: false,
 };
 
 #[test]
@@ -65,16 +64,25 @@ fn shown(raw: &[u8]) -> String {
         }
     }
     let content = Content::of(raw, ALL);
-    for (kind, texts) in [
-        ("body", content.body),
-        ("link", content.links),
-        ("anchor", content.anchors),
-        ("attachment", content.attachments),
-        ("type", content.types),
-    ] {
-        for text in texts {
-            line(&mut shown, kind, &text);
-        }
+    for text in &content.texts {
+        line(&mut shown, "body", &text.text.text);
+    }
+    for link in &content.links {
+        line(&mut shown, "link", link);
+    }
+    for anchor in content
+        .anchors
+        .iter()
+        .filter(|anchor| !anchor.text.is_empty())
+    {
+        let text = format!("{} -> {}", anchor.text, anchor.target);
+        line(&mut shown, "anchor", &text);
+    }
+    for name in content.parts.iter().filter_map(|part| part.name.as_ref()) {
+        line(&mut shown, "attachment", name);
+    }
+    for declared in content.types() {
+        line(&mut shown, "type", declared);
     }
     shown
 }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::filter::judge::Filter;
-use crate::filter::place::Place;
+use crate::filter::place::{FileMark, Place, UriPiece, View};
 use crate::filter::read::Source;
 use crate::filter::rules::{Rule, RuleSet};
 use crate::filter::verdict::Thresholds;
@@ -48,7 +48,7 @@ pub fn check(rules: &RuleSet) -> Vec<Problem> {
         drop_at: None,
     };
     let filter = match Filter::new(rules.clone(), thresholds) {
-        Ok(filter) => filter,
+        Ok(filter) => filter.reporting_parts(),
         Err(problems) => return problems,
     };
     let mut problems = Vec::new();
@@ -81,6 +81,10 @@ fn message(rule: &Rule, text: &Text) -> Vec<u8> {
         Text::Message(message) => return message.clone().into_bytes(),
         Text::Value(value) => value,
     };
+    // Rules without a place have whole messages for examples: reading them makes sure of it.
+    let Some(place) = rule.places.first() else {
+        return value.clone().into_bytes();
+    };
     // RFC 5322 section 2.2.3: a line end within a value must be a fold.
     let folded = value.replace('\n', "\n ");
     let plain = "From: a@example.org\nContent-Type: text/plain; charset=utf-8\n\n";
@@ -92,33 +96,58 @@ fn message(rule: &Rule, text: &Text) -> Vec<u8> {
             .replace('"', "&quot;")
             .replace('<', "&lt;")
     };
-    let message = match &rule.place {
-        Place::Header(name) | Place::RawHeader(name) => format!("{name}: {folded}\n\nx\n"),
-        Place::Address(name) => format!("{name}: <{folded}>\n\nx\n"),
-        Place::Name(name) => format!("{name}: \"{quoted}\" <a@example.org>\n\nx\n"),
+    let file = |name: &str, declared: &str, body: &str| {
+        format!(
+            "{part}Content-Type: {declared}\nContent-Disposition: attachment; filename=\"{name}\"\n\n\
+             {body}\n--b--\n"
+        )
+    };
+    let link = |target: &str, shown: &str| {
+        format!(
+            "{page}<a href=\"{}\">{}</a>\n",
+            escaped(target),
+            escaped(shown)
+        )
+    };
+    let message = match place {
+        Place::Field(field) => match field.view {
+            View::Decoded | View::Raw => format!("{}: {folded}\n\nx\n", field.name),
+            View::Address => format!("{}: <{folded}>\n\nx\n", field.name),
+            View::Name => format!("{}: \"{quoted}\" <a@example.org>\n\nx\n", field.name),
+        },
         Place::HeaderBlock => format!("{}\n\nx\n", value.trim_end()),
-        Place::Body | Place::Raw => format!("{plain}{value}\n"),
-        Place::Html => format!("{page}{value}\n"),
-        Place::Uri => format!("{page}<a href=\"{}\">x</a>\n", escaped(value)),
+        Place::Body | Place::Paragraph | Place::RawBody | Place::Disguised | Place::Raw => {
+            format!("{plain}{value}\n")
+        }
+        Place::Html | Place::Tag => format!("{page}{value}\n"),
+        Place::Uri(UriPiece::Whole) => link(value, "x"),
+        Place::Uri(UriPiece::Scheme) => link(&format!("{value}:example.org"), "x"),
+        Place::Uri(UriPiece::Host | UriPiece::Domain) => link(&format!("http://{value}/"), "x"),
+        Place::Uri(UriPiece::Path) => link(&format!("http://example.org{value}"), "x"),
+        Place::Uri(UriPiece::Query) => link(&format!("http://example.org/?{value}"), "x"),
         Place::Anchor => {
             let (shown, target) = value.rsplit_once(" -> ").unwrap_or((value, ""));
-            format!(
-                "{page}<a href=\"{}\">{}</a>\n",
-                escaped(target),
-                escaped(shown)
-            )
+            link(target, shown)
         }
-        Place::Attachment => format!(
-            "{part}Content-Type: application/octet-stream\n\
-             Content-Disposition: attachment; filename=\"{quoted}\"\n\nx\n--b--\n"
-        ),
+        Place::AnchorText => link("http://example.org/", value),
+        Place::File(FileMark::Extension) => {
+            file(&format!("x.{quoted}"), "application/octet-stream", "x")
+        }
+        Place::File(FileMark::Type) => file("x", &folded, "x"),
+        Place::File(_) => file(&quoted, "application/octet-stream", "x"),
         Place::Mime => format!("{part}Content-Type: {folded}\n\nx\n--b--\n"),
     };
     message.into_bytes()
 }
 
 /// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`.
-pub(crate) fn read(section: &mut Section<'_, '_>, source: &Source<'_, '_>) -> Examples {
+///
+/// A text stands at the rule's place; a rule without one place to put it needs whole messages.
+pub(crate) fn read(
+    section: &mut Section<'_, '_>,
+    source: &Source<'_, '_>,
+    places: Option<&[Place]>,
+) -> Examples {
     let path = section.key("examples");
     section.section("examples");
     let table = source
@@ -145,7 +174,18 @@ pub(crate) fn read(section: &mut Section<'_, '_>, source: &Source<'_, '_>) -> Ex
                 .collect()
         });
         match read {
-            Some(read) => *list = read,
+            Some(read) => {
+                let placeless = places.is_some_and(<[Place]>::is_empty);
+                let bare = |example: &&Example| matches!(example.text, Text::Value(_));
+                if placeless && read.iter().any(|example| bare(&example)) {
+                    source.report.add(
+                        value.span().start,
+                        &format!("{path}.{}", key.get_ref()),
+                        "has a text, but the rule has no place for it; write { message = \"…\" }",
+                    );
+                }
+                *list = read;
+            }
             None => source.report.add(
                 value.span().start,
                 &format!("{path}.{}", key.get_ref()),

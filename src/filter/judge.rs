@@ -6,22 +6,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::filter::brands::Brands;
+use crate::filter::combination::{self, Member};
+use crate::filter::day::Day;
+use crate::filter::facts::{Fact, Found};
+use crate::filter::lists::Lists;
+use crate::filter::mail::{self, Mail};
 use crate::filter::place::Place;
-use crate::filter::rules::{RuleSet, Test, fnv};
+use crate::filter::rules::{Range, Rule, RuleSet, Test, fnv};
 use crate::filter::scan::{Scanner, Tally};
 use crate::filter::verdict::{Hit, Thresholds, Verdict};
-use crate::message::content::TEXT_LIMIT;
-use crate::message::{Content, Wanted, header, value};
+use crate::message::{Content, Headers, Wanted};
 use crate::schema::Problem;
-
-/// Header fields looked at: real mail has up to a hundred and fifty.
-const FIELD_LIMIT: usize = 5000;
-
-/// Values of one place looked at, such as of a header field that is repeated.
-const VALUE_LIMIT: usize = 200;
-
-/// Of a raw header value or block this much is looked at; real blocks stay below 64 KiB.
-const RAW_HEADER_LIMIT: usize = 256 << 10;
 
 /// Rules and thresholds, ready to judge; shared by all sessions.
 #[derive(Debug)]
@@ -30,9 +26,16 @@ pub struct Filter {
     phrases: usize,
     header: Vec<Scanner>,
     body: Vec<Scanner>,
+    counts: Vec<(usize, Vec<Place>, Range)>,
+    facts: Vec<&'static Fact>,
+    fact_rules: Vec<(usize, usize, Range)>,
+    combined: Vec<Combined>,
     wanted: Wanted,
+    lists: Lists,
+    brands: Brands,
     thresholds: Thresholds,
     version: String,
+    reports_parts: bool,
 }
 
 /// What is left to know of a rule when it was looked for.
@@ -44,11 +47,33 @@ struct Scored {
     hits: Hits,
 }
 
-/// The counts at which a rule hits.
+/// When a rule hits.
 #[derive(Debug, Clone, Copy)]
 enum Hits {
+    /// So many of what it looks for are there.
     AtLeast(u32),
+    /// Nothing is there.
     None,
+    /// Others hit.
+    Combined,
+}
+
+/// A rule made of others, by their numbers.
+#[derive(Debug)]
+struct Combined {
+    rule: usize,
+    all: Vec<Part>,
+    any: Vec<Part>,
+    none: Vec<Part>,
+    at_least: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Rule(usize),
+    Fact(usize),
+    /// A rule that is switched off.
+    Never,
 }
 
 /// A message whose header was judged. It belongs to the filter that made it.
@@ -61,52 +86,51 @@ pub struct HeaderStage {
 }
 
 impl Filter {
-    /// Makes rules ready.
-    pub fn new(rules: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
-        let mut version = fnv(rules.digest(), &thresholds.tag_at.to_bits().to_be_bytes());
-        version = fnv(
-            version,
-            &thresholds
-                .drop_at
-                .map_or(u64::MAX, f64::to_bits)
-                .to_be_bytes(),
-        );
+    /// Makes rules ready; those whose day has come are left out.
+    pub fn new(set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
+        let mut version = fnv(set.digest(), &thresholds.tag_at.to_bits().to_be_bytes());
+        let drop_at = thresholds.drop_at.map_or(u64::MAX, f64::to_bits);
+        version = fnv(version, &drop_at.to_be_bytes());
+        let today = Day::today();
+        let living = |rule: &&Rule| rule.expires.is_none_or(|day| today < day);
+        let rules: Vec<Rule> = set.iter().filter(living).cloned().collect();
         let mut filter = Self {
             rules: Vec::with_capacity(rules.len()),
             phrases: 0,
             header: Vec::new(),
             body: Vec::new(),
+            counts: Vec::new(),
+            facts: Vec::new(),
+            fact_rules: Vec::new(),
+            combined: Vec::new(),
             wanted: Wanted::default(),
+            lists: set.lists().clone(),
+            brands: set.brands().clone(),
             thresholds,
             version: format!("{:012x}", version >> 16),
+            reports_parts: false,
         };
-        let mut places: Vec<(Place, Vec<_>)> = Vec::new();
-        for (number, rule) in rules.iter().enumerate() {
-            filter.rules.push(Scored {
-                id: rule.id.clone(),
-                description: rule.description.clone(),
-                score: rule.score,
-                hits: match rule.test {
-                    Test::Missing => Hits::None,
-                    _ => Hits::AtLeast(rule.at_least),
-                },
-            });
-            rule.place.want(&mut filter.wanted);
-            match places.iter_mut().find(|(place, _)| *place == rule.place) {
-                Some((_, rules)) => rules.push((number, rule)),
-                None => places.push((rule.place.clone(), vec![(number, rule)])),
-            }
+        let places = filter.sort(&rules);
+        filter.combine(&rules);
+        if !filter.facts.is_empty() {
+            filter.wanted = Wanted {
+                text: true,
+                source: true,
+                parts: true,
+                files: true,
+                ..filter.wanted
+            };
         }
         let mut problems = Vec::new();
         for (place, rules) in places {
             let in_header = place.is_in_header();
-            match Scanner::new(place.clone(), &rules, &mut filter.phrases) {
+            match Scanner::new(place.clone(), &rules, &filter.lists) {
                 Ok(scanner) if in_header => filter.header.push(scanner),
                 Ok(scanner) => filter.body.push(scanner),
                 Err(message) => problems.push(Problem {
                     file: rules
                         .first()
-                        .map_or(String::new(), |(_, rule)| rule.file.to_string()),
+                        .map_or(String::new(), |(_, rule, _)| rule.file.to_string()),
                     line: 0,
                     key: String::new(),
                     message: format!("the rules of `{place}` are too much together: {message}"),
@@ -117,6 +141,96 @@ impl Filter {
             Ok(filter)
         } else {
             Err(problems)
+        }
+    }
+
+    /// The same, but verdicts also name the parts that hit: rules that add nothing themselves.
+    #[must_use]
+    pub fn reporting_parts(self) -> Self {
+        Self {
+            reports_parts: true,
+            ..self
+        }
+    }
+
+    /// Sorts rules by the places they look at.
+    fn sort<'r>(&mut self, rules: &'r [Rule]) -> Vec<(Place, Vec<(usize, &'r Rule, usize)>)> {
+        let mut places: Vec<(Place, Vec<_>)> = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            self.rules.push(Scored {
+                id: rule.id.clone(),
+                description: rule.description.clone(),
+                score: rule.score,
+                hits: match rule.test {
+                    Test::Missing => Hits::None,
+                    Test::Combined(_) => Hits::Combined,
+                    _ => Hits::AtLeast(rule.at_least),
+                },
+            });
+            for place in &rule.places {
+                place.want(&mut self.wanted);
+            }
+            match &rule.test {
+                Test::Count(range) => {
+                    self.counts.push((number, rule.places.clone(), *range));
+                    continue;
+                }
+                Test::Fact(fact, range) => {
+                    let fact = self.fact(fact);
+                    self.fact_rules.push((number, fact, *range));
+                    continue;
+                }
+                _ => {}
+            }
+            for place in &rule.places {
+                let entry = (number, rule, self.phrases);
+                match places.iter_mut().find(|(known, _)| known == place) {
+                    Some((_, rules)) => rules.push(entry),
+                    None => places.push((place.clone(), vec![entry])),
+                }
+            }
+            if let Test::Phrases(list) = &rule.test {
+                self.phrases += list.len();
+            }
+        }
+        places
+    }
+
+    fn fact(&mut self, fact: &'static Fact) -> usize {
+        let known = self.facts.iter().position(|known| known.name == fact.name);
+        known.unwrap_or_else(|| {
+            self.facts.push(fact);
+            self.facts.len() - 1
+        })
+    }
+
+    fn combine(&mut self, rules: &[Rule]) {
+        // Reading the set refused circles.
+        for number in combination::order(rules).unwrap_or_default() {
+            let Test::Combined(combination) = &rules[number].test else {
+                continue;
+            };
+            let mut parts = |members: &[Member]| -> Vec<Part> {
+                let part = |member: &Member| match member {
+                    Member::Fact(fact) => Part::Fact(self.fact(fact)),
+                    Member::Rule(id) => {
+                        let at = rules.iter().position(|rule| *rule.id == **id);
+                        at.map_or(Part::Never, Part::Rule)
+                    }
+                };
+                members.iter().map(part).collect()
+            };
+            let combined = Combined {
+                rule: number,
+                all: parts(&combination.all),
+                any: parts(&combination.any),
+                none: parts(&combination.none),
+                at_least: match combination.any.len() {
+                    0 => 0,
+                    _ => rules[number].at_least as usize,
+                },
+            };
+            self.combined.push(combined);
         }
     }
 
@@ -145,29 +259,17 @@ impl Filter {
         if self.rules.is_empty() {
             return self.nothing_found(raw.len());
         }
-        self.judge_body(self.judge_header(raw), raw)
+        let begun = Instant::now();
+        let headers = Headers::of(raw);
+        let found = begun.elapsed();
+        let mut stage = self.judge_fields(&headers);
+        stage.decode_time += found;
+        self.judge_body(stage, raw, &headers)
     }
 
     /// Judges the header; `header` may go on behind the blank line.
     pub fn judge_header(&self, header: &[u8]) -> HeaderStage {
-        let mut stage = HeaderStage {
-            version: self.version.clone(),
-            tally: Tally::new(self.rules.len(), self.phrases),
-            decode_time: Duration::ZERO,
-            rules_time: Duration::ZERO,
-        };
-        if self.header.is_empty() {
-            return stage;
-        }
-        let begun = Instant::now();
-        let values = self.header_values(header);
-        stage.decode_time = begun.elapsed();
-        let begun = Instant::now();
-        for (scanner, values) in self.header.iter().zip(&values) {
-            scanner.scan(values.iter().map(String::as_str), &mut stage.tally);
-        }
-        stage.rules_time = begun.elapsed();
-        stage
+        self.judge_fields(&Headers::of(header))
     }
 
     /// Judges the rest of a message whose header was judged: the same as [`Filter::judge`] says.
@@ -179,88 +281,118 @@ impl Filter {
         if stage.version != self.version {
             return self.judge(raw);
         }
-        self.judge_body(stage, raw)
+        self.judge_body(stage, raw, &Headers::of(raw))
     }
 
-    fn judge_body(&self, stage: HeaderStage, raw: &[u8]) -> Verdict {
+    fn judge_fields(&self, headers: &Headers<'_>) -> HeaderStage {
+        let mut stage = HeaderStage {
+            version: self.version.clone(),
+            tally: Tally::new(self.rules.len(), self.phrases),
+            decode_time: Duration::ZERO,
+            rules_time: Duration::ZERO,
+        };
+        for scanner in &self.header {
+            let begun = Instant::now();
+            let texts = mail::header_texts(&scanner.place, headers);
+            let decoded = Instant::now();
+            scanner.scan(texts.iter().map(|text| &**text), &mut stage.tally);
+            stage.decode_time += decoded - begun;
+            stage.rules_time += decoded.elapsed();
+        }
+        stage
+    }
+
+    fn judge_body(&self, stage: HeaderStage, raw: &[u8], headers: &Headers<'_>) -> Verdict {
         let HeaderStage {
             mut tally,
             mut decode_time,
-            mut rules_time,
+            rules_time: mut header_time,
             ..
         } = stage;
-        if !self.body.is_empty() {
-            let begun = Instant::now();
-            let content = if self.wanted.anything() {
-                Content::of(raw, self.wanted)
-            } else {
-                Content::default()
-            };
-            let source = if self.body.iter().any(|scanner| scanner.place == Place::Raw) {
-                String::from_utf8_lossy(&raw[..raw.len().min(TEXT_LIMIT)])
-            } else {
-                "".into()
-            };
-            decode_time += begun.elapsed();
-            let begun = Instant::now();
-            for scanner in &self.body {
-                let texts = match scanner.place {
-                    Place::Html => &content.html[..],
-                    Place::Uri => &content.links,
-                    Place::Anchor => &content.anchors,
-                    Place::Attachment => &content.attachments,
-                    Place::Mime => &content.types,
-                    Place::Raw => {
-                        scanner.scan([&*source].into_iter(), &mut tally);
-                        continue;
-                    }
-                    _ => &content.body,
-                };
-                scanner.scan(texts.iter().map(String::as_str), &mut tally);
-            }
-            rules_time += begun.elapsed();
+        let begun = Instant::now();
+        let content = if self.wanted.anything() {
+            Content::of(raw, self.wanted)
+        } else {
+            Content::default()
+        };
+        decode_time += begun.elapsed();
+        let begun = Instant::now();
+        let mail = Mail::new(raw, headers, &content, &self.lists, &self.brands);
+        for scanner in &self.body {
+            let texts = mail.texts(&scanner.place);
+            scanner.scan(texts.iter().map(|text| &**text), &mut tally);
         }
+        for (rule, places, range) in &self.counts {
+            let count: usize = places.iter().map(|place| mail.texts(place).len()).sum();
+            if range.has(count as f64) {
+                tally.add(*rule, &count.to_string());
+            }
+        }
+        let facts: Vec<Found> = self.facts.iter().map(|fact| fact.of(&mail)).collect();
+        for (rule, fact, range) in &self.fact_rules {
+            match &facts[*fact] {
+                Found::Yes(text) => tally.add(*rule, text),
+                Found::Number(number) if range.has(*number) => {
+                    tally.add(*rule, &number.to_string());
+                }
+                Found::No | Found::Number(_) => {}
+            }
+        }
+        let hits = self.hits(&mut tally, &facts);
+        header_time += begun.elapsed();
         Verdict {
             decode_time,
-            rules_time,
-            ..self.sum(tally, raw.len())
+            rules_time: header_time,
+            ..self.sum(tally, &hits, raw.len())
         }
     }
 
-    /// The texts of each header scanner's place.
-    fn header_values(&self, raw: &[u8]) -> Vec<Vec<String>> {
-        let mut values = vec![Vec::new(); self.header.len()];
-        let mut end = 0;
-        for field in header::fields(raw).take(FIELD_LIMIT) {
-            end = field.whole.end;
-            for (scanner, values) in self.header.iter().zip(&mut values) {
-                let wanted = scanner
-                    .place
-                    .field()
-                    .is_some_and(|name| field.is(raw, name));
-                if wanted && values.len() < VALUE_LIMIT {
-                    read_value(&scanner.place, &raw[field.value.clone()], values);
-                }
-            }
-        }
-        for (scanner, values) in self.header.iter().zip(&mut values) {
-            if scanner.place == Place::HeaderBlock {
-                let block = &raw[..end.min(RAW_HEADER_LIMIT)];
-                values.push(String::from_utf8_lossy(block).into_owned());
-            }
-        }
-        values
-    }
-
-    fn sum(&self, tally: Tally, bytes_judged: usize) -> Verdict {
-        let mut hits = Vec::new();
-        let found = tally.counts.into_iter().zip(tally.texts);
-        for (rule, (count, text)) in self.rules.iter().zip(found) {
-            let hit = match rule.hits {
-                Hits::AtLeast(least) => count >= least,
-                Hits::None => count == 0,
+    /// Which rules hit.
+    fn hits(&self, tally: &mut Tally, facts: &[Found]) -> Vec<bool> {
+        let rules = self.rules.iter().zip(&tally.counts);
+        let mut hits: Vec<bool> = rules
+            .map(|(rule, count)| match rule.hits {
+                Hits::AtLeast(least) => *count >= least,
+                Hits::None => *count == 0,
+                Hits::Combined => false,
+            })
+            .collect();
+        for combined in &self.combined {
+            let holds = |part: &&Part| match **part {
+                Part::Rule(rule) => hits[rule],
+                Part::Fact(fact) => matches!(facts[fact], Found::Yes(_)),
+                Part::Never => false,
             };
-            if hit {
+            let count = combined.any.iter().filter(holds).count();
+            let hit = count >= combined.at_least
+                && combined.all.iter().all(|part| holds(&part))
+                && !combined.none.iter().any(|part| holds(&part));
+            if !hit {
+                continue;
+            }
+            let parts = combined.all.iter().chain(&combined.any).filter(holds);
+            let texts: Vec<String> = parts
+                .filter_map(|part| match *part {
+                    Part::Rule(rule) => Some(tally.texts[rule].clone()),
+                    Part::Fact(fact) => match &facts[fact] {
+                        Found::Yes(text) => Some(text.clone()),
+                        Found::No | Found::Number(_) => None,
+                    },
+                    Part::Never => None,
+                })
+                .collect();
+            for text in texts.iter().filter(|text| !text.is_empty()) {
+                tally.add(combined.rule, text);
+            }
+            hits[combined.rule] = true;
+        }
+        hits
+    }
+
+    fn sum(&self, tally: Tally, hit: &[bool], bytes_judged: usize) -> Verdict {
+        let mut hits = Vec::new();
+        for ((rule, text), hit) in self.rules.iter().zip(tally.texts).zip(hit) {
+            if *hit && (rule.score != 0.0 || self.reports_parts) {
                 hits.push(Hit {
                     rule: rule.id.clone(),
                     description: rule.description.clone(),
@@ -296,21 +428,5 @@ impl Filter {
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
         }
-    }
-}
-
-fn read_value(place: &Place, raw: &[u8], values: &mut Vec<String>) {
-    match place {
-        Place::RawHeader(_) => {
-            let raw = &raw[..raw.len().min(RAW_HEADER_LIMIT)];
-            values.push(String::from_utf8_lossy(raw.trim_ascii()).into_owned());
-        }
-        Place::Address(_) => {
-            values.extend(value::mailboxes(raw).into_iter().filter_map(|one| one.addr));
-        }
-        Place::Name(_) => {
-            values.extend(value::mailboxes(raw).into_iter().filter_map(|one| one.name));
-        }
-        _ => values.push(value::text(raw)),
     }
 }

@@ -6,9 +6,15 @@
 //! A rule looks at one [`place`]; all words and all regexes' literals of a place go through it in
 //! one pass ([`scan`]).
 
+pub mod brands;
+pub mod combination;
+pub mod day;
 pub mod examples;
+pub mod facts;
 pub mod judge;
+pub mod lists;
 pub mod literal;
+pub mod mail;
 pub mod pattern;
 pub mod place;
 mod read;

@@ -7,85 +7,210 @@ use crate::message::Wanted;
 /// A list of texts that a message has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
-    /// The decoded value of each field of this name (lower case).
-    Header(String),
-    /// The value of each field of this name as it stands.
-    RawHeader(String),
-    /// The address of each mailbox in the fields of this name.
-    Address(String),
-    /// The shown name of each mailbox in the fields of this name.
-    Name(String),
+    /// Fields of one name.
+    Field(FieldPlace),
     /// The whole header as it stands.
     HeaderBlock,
     /// The visible text of each text part.
     Body,
+    /// The subject, and each paragraph of the visible text.
+    Paragraph,
+    /// The decoded source of each text part.
+    RawBody,
     /// The source of each page.
     Html,
-    /// Each link.
-    Uri,
+    /// Each start tag.
+    Tag,
+    /// Each link, or one piece of each.
+    Uri(UriPiece),
     /// `visible text -> target` of each link.
     Anchor,
-    /// Each file name.
-    Attachment,
+    /// The visible text of each link.
+    AnchorText,
+    /// Each file, by one of its marks.
+    File(FileMark),
     /// Each declared media type.
     Mime,
+    /// Words written with look-alike letters, as they read.
+    Disguised,
     /// The message as it stands.
     Raw,
 }
 
+/// Fields of one name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FieldPlace {
+    /// Lower case.
+    pub name: String,
+    /// How a field is read.
+    pub view: View,
+    /// Which of several fields.
+    pub which: Which,
+}
+
+/// How a field is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum View {
+    /// Decoded.
+    Decoded,
+    /// As it stands.
+    Raw,
+    /// The address of each mailbox.
+    Address,
+    /// The shown name of each mailbox.
+    Name,
+}
+
+/// Which of several fields of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Which {
+    /// Every one.
+    All,
+    /// The uppermost, which is the newest of a trace.
+    First,
+    /// The lowest.
+    Last,
+}
+
+/// A piece of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UriPiece {
+    /// All of it.
+    Whole,
+    /// `https`.
+    Scheme,
+    /// The host in ASCII.
+    Host,
+    /// The name one registers.
+    Domain,
+    /// The path.
+    Path,
+    /// What follows the question mark.
+    Query,
+}
+
+/// What tells a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileMark {
+    /// Its name.
+    Name,
+    /// What follows the last dot of its name, lower case.
+    Extension,
+    /// Its declared media type.
+    Type,
+    /// What its first bytes say.
+    Magic,
+    /// The names of the files in it.
+    Inside,
+}
+
 /// What is written where a rule's place is not known.
-const KNOWN: &str = "subject, from, to, reply-to, from:addr, from:name (and so for to and \
-    reply-to), header:NAME, raw-header:NAME, header, body, html, uri, anchor, attachment, mime, raw";
+const KNOWN: &str = "subject, from, to, cc, reply-to, header:NAME, raw-header:NAME (each also with \
+    :addr, :name, :first, :last), header, body, paragraph, rawbody, html, html:tag, uri, uri:scheme, \
+    uri:host, uri:domain, uri:path, uri:query, anchor, anchor:text, attachment, \
+    attachment:extension, attachment:type, attachment:magic, attachment:inside, mime, disguised, raw";
+
+/// Fields that are named without `header:`.
+const SHORT: [&str; 5] = ["subject", "from", "to", "cc", "reply-to"];
+
+const FIXED: [(&str, Place); 22] = [
+    ("header", Place::HeaderBlock),
+    ("body", Place::Body),
+    ("paragraph", Place::Paragraph),
+    ("rawbody", Place::RawBody),
+    ("html", Place::Html),
+    ("html:tag", Place::Tag),
+    ("uri", Place::Uri(UriPiece::Whole)),
+    ("uri:scheme", Place::Uri(UriPiece::Scheme)),
+    ("uri:host", Place::Uri(UriPiece::Host)),
+    ("uri:domain", Place::Uri(UriPiece::Domain)),
+    ("uri:path", Place::Uri(UriPiece::Path)),
+    ("uri:query", Place::Uri(UriPiece::Query)),
+    ("anchor", Place::Anchor),
+    ("anchor:text", Place::AnchorText),
+    ("attachment", Place::File(FileMark::Name)),
+    ("attachment:extension", Place::File(FileMark::Extension)),
+    ("attachment:type", Place::File(FileMark::Type)),
+    ("attachment:magic", Place::File(FileMark::Magic)),
+    ("attachment:inside", Place::File(FileMark::Inside)),
+    ("mime", Place::Mime),
+    ("disguised", Place::Disguised),
+    ("raw", Place::Raw),
+];
 
 impl Place {
     /// Reads a `where`.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some((_, place)) = FIXED.iter().find(|(name, _)| *name == text) {
+            return Ok(place.clone());
+        }
         let unknown = || format!("unknown place `{text}`; write one of {KNOWN}");
-        Ok(match text {
-            "subject" | "from" | "to" | "reply-to" => Self::Header(text.to_owned()),
-            "header" => Self::HeaderBlock,
-            "body" => Self::Body,
-            "html" => Self::Html,
-            "uri" => Self::Uri,
-            "anchor" => Self::Anchor,
-            "attachment" => Self::Attachment,
-            "mime" => Self::Mime,
-            "raw" => Self::Raw,
-            _ => match text.split_once(':').ok_or_else(unknown)? {
-                ("header", name) => Self::Header(field_name(name)?),
-                ("raw-header", name) => Self::RawHeader(field_name(name)?),
-                (field @ ("from" | "to" | "reply-to"), "addr") => Self::Address(field.to_owned()),
-                (field @ ("from" | "to" | "reply-to"), "name") => Self::Name(field.to_owned()),
+        let (name, view, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
+            ("header", rest) => {
+                let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
+                (field_name(name)?, View::Decoded, rest)
+            }
+            ("raw-header", rest) => {
+                let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
+                (field_name(name)?, View::Raw, rest)
+            }
+            (name, rest) if SHORT.contains(&name) => (name.to_owned(), View::Decoded, rest),
+            _ => return Err(unknown()),
+        };
+        if text.ends_with(':') {
+            return Err(unknown());
+        }
+        let mut field = FieldPlace {
+            name,
+            view,
+            which: Which::All,
+        };
+        while !rest.is_empty() {
+            let (word, after) = rest.split_once(':').unwrap_or((rest, ""));
+            match word {
+                "addr" if field.view == View::Decoded => field.view = View::Address,
+                "name" if field.view == View::Decoded => field.view = View::Name,
+                "first" if field.which == Which::All => field.which = Which::First,
+                "last" if field.which == Which::All => field.which = Which::Last,
                 _ => return Err(unknown()),
-            },
-        })
+            }
+            rest = after;
+        }
+        let unstructured = field.name == "subject" && field.view != View::Decoded;
+        if unstructured && matches!(field.view, View::Address | View::Name) {
+            return Err(unknown());
+        }
+        Ok(Self::Field(field))
     }
 
-    /// The name of the header field it looks at.
-    pub fn field(&self) -> Option<&str> {
-        match self {
-            Self::Header(name) | Self::RawHeader(name) | Self::Address(name) | Self::Name(name) => {
-                Some(name)
-            }
-            _ => None,
-        }
+    /// The decoded values of all fields of a name.
+    pub fn field(name: &str) -> Self {
+        Self::Field(FieldPlace {
+            name: name.to_owned(),
+            view: View::Decoded,
+            which: Which::All,
+        })
     }
 
     /// Whether it can be judged at the blank line.
     pub fn is_in_header(&self) -> bool {
-        self.field().is_some() || *self == Self::HeaderBlock
+        matches!(self, Self::Field(_) | Self::HeaderBlock)
     }
 
     /// Notes what it needs of the body.
     pub fn want(&self, wanted: &mut Wanted) {
         match self {
-            Self::Body => wanted.body = true,
-            Self::Html => wanted.html = true,
-            Self::Uri => wanted.links = true,
-            Self::Anchor => wanted.anchors = true,
-            Self::Attachment => wanted.attachments = true,
-            Self::Mime => wanted.types = true,
-            _ => {}
+            Self::Body
+            | Self::Paragraph
+            | Self::Uri(_)
+            | Self::Anchor
+            | Self::AnchorText
+            | Self::Disguised => wanted.text = true,
+            Self::RawBody | Self::Html => wanted.source = true,
+            Self::Tag => wanted.tags = true,
+            Self::File(FileMark::Magic | FileMark::Inside) => wanted.files = true,
+            Self::File(_) | Self::Mime => wanted.parts = true,
+            Self::Field(_) | Self::HeaderBlock | Self::Raw => {}
         }
     }
 }
@@ -103,23 +228,25 @@ fn field_name(name: &str) -> Result<String, String> {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header(name) if matches!(&**name, "subject" | "from" | "to" | "reply-to") => {
-                f.write_str(name)
-            }
-            Self::Header(name) => write!(f, "header:{name}"),
-            Self::RawHeader(name) => write!(f, "raw-header:{name}"),
-            Self::Address(name) => write!(f, "{name}:addr"),
-            Self::Name(name) => write!(f, "{name}:name"),
-            Self::HeaderBlock => f.write_str("header"),
-            Self::Body => f.write_str("body"),
-            Self::Html => f.write_str("html"),
-            Self::Uri => f.write_str("uri"),
-            Self::Anchor => f.write_str("anchor"),
-            Self::Attachment => f.write_str("attachment"),
-            Self::Mime => f.write_str("mime"),
-            Self::Raw => f.write_str("raw"),
+        let Self::Field(field) = self else {
+            let fixed = FIXED.iter().find(|(_, place)| place == self);
+            return f.write_str(fixed.map_or("", |(name, _)| name));
+        };
+        match field.view {
+            View::Raw => write!(f, "raw-header:{}", field.name)?,
+            _ if SHORT.contains(&&*field.name) => f.write_str(&field.name)?,
+            _ => write!(f, "header:{}", field.name)?,
         }
+        f.write_str(match field.view {
+            View::Address => ":addr",
+            View::Name => ":name",
+            View::Decoded | View::Raw => "",
+        })?;
+        f.write_str(match field.which {
+            Which::All => "",
+            Which::First => ":first",
+            Which::Last => ":last",
+        })
     }
 }
 
@@ -129,16 +256,27 @@ mod tests {
 
     #[test]
     fn places_are_read_and_shown() {
-        let all = "subject from to reply-to from:addr reply-to:name header:x-mailer \
-            raw-header:received header body html uri anchor attachment mime raw";
-        for text in all.split_whitespace() {
+        let fields = "subject from to cc reply-to from:addr reply-to:name header:x-mailer \
+            raw-header:received header:received:last header:sender:addr:first to:name:last";
+        let fixed = FIXED.iter().map(|(name, _)| *name);
+        for text in fields.split_whitespace().chain(fixed) {
             assert_eq!(
                 Place::parse(text).map(|place| place.to_string()),
                 Ok(text.into())
             );
         }
         assert_eq!(Place::parse("header:Subject"), Place::parse("subject"));
-        for wrong in ["boddy", "subject:addr", "header:", "header:a b", "from:"] {
+        for wrong in [
+            "boddy",
+            "subject:addr",
+            "header:",
+            "header:a b",
+            "from:",
+            "from:addr:name",
+            "raw-header:to:addr",
+            "uri:port",
+            "body:first",
+        ] {
             assert!(Place::parse(wrong).is_err(), "{wrong}");
         }
     }

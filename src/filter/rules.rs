@@ -1,14 +1,19 @@
-//! Checked rules, from the stock or from a folder.
+//! Checked rules and lists: the stock, a folder of one's own on top of it, or a folder alone.
 //!
-//! In: the stock rules or a folder of `*.toml`; out: a [`RuleSet`], or every mistake of every file
-//! at once, each with file, line and key. It compiles regexes so as to refuse bad ones here, and
-//! runs no example ([`crate::filter::examples`] does).
+//! In: the stock or a folder of `*.toml` and `lists/*.txt`; out: a [`RuleSet`], or every mistake of
+//! every file at once, each with file, line and key. It compiles regexes so as to refuse bad ones
+//! here, and runs no example ([`crate::filter::examples`] does).
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::filter::brands::Brands;
+use crate::filter::combination::{self, Combination};
+use crate::filter::day::Day;
 use crate::filter::examples::Examples;
+use crate::filter::facts::Fact;
+use crate::filter::lists::Lists;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::{read, stock};
@@ -19,16 +24,20 @@ use crate::schema::Problem;
 pub struct Rule {
     /// Unique over all files.
     pub id: Arc<str>,
-    /// One sentence for people.
+    /// One sentence for people; a part may have none.
     pub description: Arc<str>,
-    /// What a hit adds.
+    /// What a hit adds. A rule that adds nothing is a part of others and is not reported.
     pub score: f64,
-    /// Where it looks.
-    pub place: Place,
+    /// Where it looks; nowhere by itself if it asks for a fact or combines others.
+    pub places: Vec<Place>,
     /// What it looks for.
     pub test: Test,
     /// How many of it make a hit.
     pub at_least: u32,
+    /// Themes, for people.
+    pub tags: Vec<String>,
+    /// The first day on which it does not hit any more.
+    pub expires: Option<Day>,
     /// What must and must not hit.
     pub examples: Examples,
     /// The file it stands in.
@@ -48,78 +57,92 @@ pub enum Test {
     Exists,
     /// That it has nothing.
     Missing,
+    /// Texts that are in the list of this name.
+    Listed(String),
+    /// Texts that begin with a number in this range.
+    Number(Range),
+    /// How many texts there are at the places.
+    Count(Range),
+    /// That a fact is true, or a number in this range.
+    Fact(&'static Fact, Range),
+    /// Other rules and facts.
+    Combined(Combination),
+}
+
+/// A range of numbers, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Range {
+    /// The least.
+    pub min: f64,
+    /// The most.
+    pub max: f64,
+}
+
+impl Range {
+    /// Every number.
+    pub const ALL: Self = Self {
+        min: f64::NEG_INFINITY,
+        max: f64::INFINITY,
+    };
+
+    /// Whether a number is in it.
+    pub fn has(&self, number: f64) -> bool {
+        (self.min..=self.max).contains(&number)
+    }
 }
 
 /// Checked rules in the order of their files.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
+    lists: Lists,
+    brands: Brands,
     digest: u64,
 }
+
+/// A file by name and text.
+pub type File = (String, String);
 
 impl RuleSet {
     /// The rules that are compiled in.
     pub fn stock() -> Result<Self, Vec<Problem>> {
-        let files = stock::FILES.iter();
-        Self::parse(files.map(|(name, text)| (format!("rules/{name}"), (*text).to_owned())))
+        let mut reader = Reader::default();
+        reader.stock();
+        reader.finish()
     }
 
-    /// All `*.toml` files of a folder, by name.
+    /// A folder's rules and lists on top of the stock. The folder is all there is if it has no rule
+    /// file, or one that says `stock = false`.
     pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
-        let unreadable = |path: &Path, error: &std::io::Error| Problem {
-            file: path.display().to_string(),
-            line: 0,
-            key: String::new(),
-            message: format!(
-                "cannot be read: {error}; name a folder of *.toml files, or none for the built-in rules"
-            ),
+        let mut reader = Reader::default();
+        let rules = reader.folder(folder, "toml");
+        let lists = folder.join("lists");
+        let lists = if lists.is_dir() {
+            reader.folder(&lists, "txt")
+        } else {
+            Vec::new()
         };
-        let entries =
-            std::fs::read_dir(folder).map_err(|error| vec![unreadable(folder, &error)])?;
-        let mut paths = Vec::new();
-        let mut problems = Vec::new();
-        for entry in entries {
-            match entry {
-                Ok(entry) => paths.push(entry.path()),
-                Err(error) => problems.push(unreadable(folder, &error)),
-            }
+        if !rules.is_empty() && !rules.iter().any(|(_, text)| read::is_alone(text)) {
+            reader.stock();
         }
-        paths.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
-        paths.sort();
-        let mut files = Vec::new();
-        for path in paths {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => files.push((path.display().to_string(), text)),
-                Err(error) => problems.push(unreadable(&path, &error)),
-            }
-        }
-        match Self::parse(files) {
-            Ok(set) if problems.is_empty() => Ok(set),
-            Ok(_) => Err(problems),
-            Err(more) => {
-                problems.extend(more);
-                Err(problems)
-            }
-        }
+        reader.layer(&rules, &lists);
+        reader.finish()
     }
 
-    /// Reads files, given as name and text.
-    pub fn parse(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, Vec<Problem>> {
-        let mut set = Self {
-            rules: Vec::new(),
-            digest: FNV_OFFSET,
-        };
-        let mut problems = Vec::new();
-        let mut seen = HashMap::new();
-        for (name, text) in files {
-            set.digest = fnv(set.digest, text.as_bytes());
-            problems.extend(read::file(&name, &text, &mut seen, &mut set.rules));
-        }
-        if problems.is_empty() {
-            Ok(set)
-        } else {
-            Err(problems)
-        }
+    /// Reads rule files alone, given as name and text.
+    pub fn parse(files: impl IntoIterator<Item = File>) -> Result<Self, Vec<Problem>> {
+        let files: Vec<_> = files.into_iter().collect();
+        let mut reader = Reader::default();
+        reader.layer(&files, &[]);
+        reader.finish()
+    }
+
+    /// Reads rule and list files on top of the stock, given as name and text.
+    pub fn over_stock(rules: &[File], lists: &[File]) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::default();
+        reader.stock();
+        reader.layer(rules, lists);
+        reader.finish()
     }
 
     /// How many rules are enabled.
@@ -137,8 +160,165 @@ impl RuleSet {
         self.rules.iter()
     }
 
+    /// The lists.
+    pub fn lists(&self) -> &Lists {
+        &self.lists
+    }
+
+    /// The brands.
+    pub fn brands(&self) -> &Brands {
+        &self.brands
+    }
+
     pub(crate) fn digest(&self) -> u64 {
         self.digest
+    }
+}
+
+/// Reads files layer by layer.
+struct Reader {
+    set: RuleSet,
+    /// By id: the number of the rule of an earlier layer, and where it stands.
+    taken: HashMap<String, Taken>,
+    problems: Vec<Problem>,
+}
+
+/// Who has an id.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    /// The layer that it was taken in.
+    pub(crate) layer: usize,
+    /// `file:line`.
+    pub(crate) place: String,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            set: RuleSet {
+                digest: FNV_OFFSET,
+                ..RuleSet::default()
+            },
+            taken: HashMap::new(),
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl Reader {
+    fn stock(&mut self) {
+        let owned = |(name, text): &(&str, &str)| (format!("rules/{name}"), (*text).to_owned());
+        let rules: Vec<_> = stock::FILES.iter().map(owned).collect();
+        let lists: Vec<_> = stock::LISTS.iter().map(owned).collect();
+        self.layer(&rules, &lists);
+    }
+
+    fn layer(&mut self, rules: &[File], lists: &[File]) {
+        for (name, text) in lists {
+            self.set.digest = fnv(self.set.digest, text.as_bytes());
+            let path = Path::new(name);
+            let list = path.file_stem().unwrap_or_default().to_string_lossy();
+            if list == "brands" {
+                self.set.brands.read(name, text, &mut self.problems);
+            } else {
+                self.set.lists.read(&list, name, text, &mut self.problems);
+            }
+        }
+        let layer = 1 + self
+            .taken
+            .values()
+            .map(|taken| taken.layer)
+            .max()
+            .unwrap_or(0);
+        for (name, text) in rules {
+            self.set.digest = fnv(self.set.digest, text.as_bytes());
+            let entries = read::file(name, text, layer, &mut self.taken, &mut self.problems);
+            for entry in entries {
+                self.take(entry);
+            }
+        }
+    }
+
+    fn take(&mut self, entry: read::Entry) {
+        let at = |id: &str| self.set.rules.iter().position(|rule| &*rule.id == id);
+        match entry {
+            read::Entry::Rule(rule) => match at(&rule.id) {
+                Some(at) => self.set.rules[at] = *rule,
+                None => self.set.rules.push(*rule),
+            },
+            read::Entry::Off(id) => {
+                if let Some(at) = at(&id) {
+                    self.set.rules.remove(at);
+                }
+            }
+            read::Entry::Change(change) => {
+                // One that is switched off in its own layer stays so.
+                if let Some(at) = at(&change.id) {
+                    change.apply(&mut self.set.rules[at]);
+                }
+            }
+        }
+    }
+
+    fn folder(&mut self, folder: &Path, ending: &str) -> Vec<File> {
+        let mut unreadable = |path: &Path, error: &std::io::Error| {
+            self.problems.push(Problem {
+                file: path.display().to_string(),
+                line: 0,
+                key: String::new(),
+                message: format!(
+                    "cannot be read: {error}; name a folder of *.toml files, or none for the built-in rules"
+                ),
+            });
+        };
+        let mut paths: Vec<PathBuf> = Vec::new();
+        match std::fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    match entry {
+                        Ok(entry) => paths.push(entry.path()),
+                        Err(error) => unreadable(folder, &error),
+                    }
+                }
+            }
+            Err(error) => unreadable(folder, &error),
+        }
+        paths.retain(|path| path.extension().is_some_and(|of| of == ending));
+        paths.sort();
+        let mut files = Vec::new();
+        for path in paths {
+            match std::fs::read_to_string(&path) {
+                Ok(text) => files.push((path.display().to_string(), text)),
+                Err(error) => unreadable(&path, &error),
+            }
+        }
+        files
+    }
+
+    fn finish(mut self) -> Result<RuleSet, Vec<Problem>> {
+        self.problems
+            .extend(combination::check(&self.set.rules, &self.taken));
+        for rule in &self.set.rules {
+            if let Test::Listed(list) = &rule.test
+                && self.set.lists.named(list).is_none()
+            {
+                let known: Vec<_> = self.set.lists.iter().map(|(name, _)| name).collect();
+                self.problems.push(Problem {
+                    file: rule.file.to_string(),
+                    line: rule.line,
+                    key: format!("rule {}.in_list", rule.id),
+                    message: format!(
+                        "no list is named `{list}`; write lists/{list}.txt beside the rules, or one of {}",
+                        known.join(", ")
+                    ),
+                });
+            }
+        }
+        if self.problems.is_empty() {
+            Ok(self.set)
+        } else {
+            Err(self.problems)
+        }
     }
 }
 

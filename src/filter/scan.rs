@@ -7,10 +7,12 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::filter::lists::{List, Lists};
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::rules::{Rule, Test};
+use crate::filter::rules::{Range, Rule, Test};
 use crate::message::fold::cut;
 
 /// How much of what hit is kept, in bytes: a line of a report.
@@ -62,6 +64,8 @@ pub(crate) struct Scanner {
     loose_regexes: Vec<usize>,
     /// Rules that count the texts themselves.
     presence: Vec<usize>,
+    listed: Vec<(usize, Arc<List>)>,
+    numbers: Vec<(usize, Range)>,
 }
 
 /// What it means that the automaton found a pattern.
@@ -81,12 +85,12 @@ struct Search {
 }
 
 impl Scanner {
-    /// A scanner for the rules of one place, given with their numbers; `phrases` numbers the
-    /// phrases of all scanners.
+    /// A scanner for the rules of one place, given with their numbers, and the numbers of their
+    /// first phrases.
     pub(crate) fn new(
         place: Place,
-        rules: &[(usize, &Rule)],
-        phrases: &mut usize,
+        rules: &[(usize, &Rule, usize)],
+        lists: &Lists,
     ) -> Result<Self, String> {
         let mut scanner = Self {
             place,
@@ -96,17 +100,18 @@ impl Scanner {
             loose: None,
             loose_regexes: Vec::new(),
             presence: Vec::new(),
+            listed: Vec::new(),
+            numbers: Vec::new(),
         };
         let mut patterns = Patterns::default();
-        for (number, rule) in rules {
+        for (number, rule, phrase) in rules {
             match &rule.test {
                 Test::Phrases(list) => {
-                    for text in list {
+                    for (at, text) in list.iter().enumerate() {
                         let find = Find::Phrase {
                             rule: *number,
-                            phrase: *phrases,
+                            phrase: *phrase + at,
                         };
-                        *phrases += 1;
                         for spelling in spellings(text) {
                             patterns.add(spelling.into_bytes(), find);
                         }
@@ -127,6 +132,13 @@ impl Scanner {
                     });
                 }
                 Test::Exists | Test::Missing => scanner.presence.push(*number),
+                Test::Listed(name) => {
+                    let list = lists.named(name).cloned().unwrap_or_default();
+                    scanner.listed.push((*number, list));
+                }
+                Test::Number(range) => scanner.numbers.push((*number, *range)),
+                // These look at no text.
+                Test::Count(_) | Test::Fact(..) | Test::Combined(_) => {}
             }
         }
         if !patterns.texts.is_empty() {
@@ -154,6 +166,16 @@ impl Scanner {
         for text in texts {
             for rule in &self.presence {
                 tally.add(*rule, text);
+            }
+            for (rule, list) in &self.listed {
+                if list.has(text) {
+                    tally.add(*rule, text);
+                }
+            }
+            for (rule, range) in &self.numbers {
+                if leading_number(text).is_some_and(|number| range.has(number)) {
+                    tally.add(*rule, text);
+                }
             }
             let mut any = false;
             if let Some(words) = &self.words {
@@ -199,6 +221,16 @@ impl Search {
             tally.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
         }
     }
+}
+
+/// The number that a text begins with: 1 of `1 (Highest)`.
+fn leading_number(text: &str) -> Option<f64> {
+    let text = text.trim_start();
+    let end = text.find(|letter: char| !matches!(letter, '0'..='9' | '.' | '-' | '+'));
+    text[..end.unwrap_or(text.len())]
+        .trim_end_matches('.')
+        .parse()
+        .ok()
 }
 
 /// Patterns of an automaton, each once.
@@ -265,6 +297,13 @@ mod tests {
         assert!(!stands_alone("react now", 2..9));
         assert!(!stands_alone("nowé", 0..3));
         assert!(stands_alone("a$$$b", 1..4));
+    }
+
+    #[test]
+    fn numbers_begin_texts() {
+        assert_eq!(leading_number(" 1 (Highest)"), Some(1.0));
+        assert_eq!(leading_number("-2.5."), Some(-2.5));
+        assert_eq!(leading_number("high"), None);
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The stock rules, compiled in: popgate judges without any file around.
 
 macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        /// Name and text of each file of `rules/`, by name.
-        pub const FILES: &[(&str, &str)] =
+    ($(#[$about:meta])* $list:ident: $($name:literal),* $(,)?) => {
+        $(#[$about])*
+        pub const $list: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../rules/", $name)))),*];
     };
 }
 
 files![
+    /// Name and text of each file of rules, by name.
+    FILES:
     "attachments.toml",
     "bulk.toml",
     "headers.toml",
@@ -19,26 +21,37 @@ files![
     "subject.toml",
 ];
 
+files![
+    /// Name and text of each list, by name.
+    LISTS:
+    "lists/free-mail.txt",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_rule_file_is_compiled_in() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/rules");
-        let entries = std::fs::read_dir(folder).expect("the folder of stock rules");
-        let mut names: Vec<String> = entries
-            .map(|entry| {
-                entry
-                    .expect("an entry")
-                    .file_name()
-                    .into_string()
-                    .expect("UTF-8")
-            })
-            .filter(|name| name.ends_with(".toml"))
-            .collect();
+    fn names(folder: &str, prefix: &str, ending: &str) -> Vec<String> {
+        let folder = format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"));
+        let entries = std::fs::read_dir(folder).expect("a folder of the stock");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let names = names.map(|name| format!("{prefix}{}", name.to_string_lossy()));
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(ending)).collect();
         names.sort();
-        let known: Vec<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
-        assert_eq!(known, names, "add the file to FILES, sorted");
+        names
+    }
+
+    #[test]
+    fn every_file_is_compiled_in() {
+        let known = |files: &[(&str, &str)]| -> Vec<_> {
+            files.iter().map(|(name, _)| (*name).to_owned()).collect()
+        };
+        let add = "add the file to the list above, sorted";
+        assert_eq!(known(FILES), names("rules", "", ".toml"), "{add}");
+        assert_eq!(
+            known(LISTS),
+            names("rules/lists", "lists/", ".txt"),
+            "{add}"
+        );
     }
 }

@@ -1,12 +1,14 @@
-//! What a message shows: the texts, links and names that body rules look at.
+//! What a message shows: the texts, links and files that body rules look at.
 //!
-//! In: a message, perhaps cut off anywhere, and which of these are wanted; out: each as a list of
-//! texts. It builds nothing that is not wanted, never refuses a message, and holds no more than
-//! [`TEXT_LIMIT`] of each kind.
+//! In: a message, perhaps cut off anywhere, and which of these are wanted; out: its parts, the
+//! visible text of each text part, links, and files. It builds nothing that is not wanted, never
+//! refuses a message, and holds no more than [`TEXT_LIMIT`] of each kind.
 
-use crate::message::fold::{Folded, cut};
+use crate::message::decode::Encoding;
+use crate::message::fold::{Folded, Text, cut};
+use crate::message::html::{self, Anchor, Make};
 use crate::message::mime::{self, Kind, Part};
-use crate::message::{decode, html, link};
+use crate::message::{decode, link};
 
 /// Decoded text judged per message and kind: charsets grow a message of the default hold limit
 /// (512 KiB) at most threefold, and what follows the first megabyte is seen by nobody.
@@ -18,18 +20,16 @@ pub const LINK_LIMIT: usize = 500;
 /// What is wanted of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Visible text.
-    pub body: bool,
-    /// Sources of pages.
-    pub html: bool,
-    /// Links.
-    pub links: bool,
-    /// What links show.
-    pub anchors: bool,
-    /// File names.
-    pub attachments: bool,
-    /// Media types.
-    pub types: bool,
+    /// Visible text, links and what they show.
+    pub text: bool,
+    /// The decoded source of text parts.
+    pub source: bool,
+    /// Start tags.
+    pub tags: bool,
+    /// What parts declare.
+    pub parts: bool,
+    /// What files are: this decodes them.
+    pub files: bool,
 }
 
 impl Wanted {
@@ -37,27 +37,55 @@ impl Wanted {
     pub fn anything(&self) -> bool {
         *self != Self::default()
     }
-
-    fn text(&self) -> bool {
-        self.body || self.html || self.links || self.anchors
-    }
 }
 
 /// What was found. Kinds that were not wanted may be there or not.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Content {
-    /// The visible text of each text part, on one line.
-    pub body: Vec<String>,
-    /// The source of each page.
-    pub html: Vec<String>,
+    /// Every part, the message itself being the first.
+    pub parts: Vec<PartInfo>,
+    /// Each text part.
+    pub texts: Vec<TextPart>,
     /// Each link.
     pub links: Vec<String>,
-    /// `visible text -> target` of each link of a page.
-    pub anchors: Vec<String>,
-    /// The file name of each part that has one.
-    pub attachments: Vec<String>,
-    /// The declared media type of each part.
-    pub types: Vec<String>,
+    /// Each link of a page that is clicked on.
+    pub anchors: Vec<Anchor>,
+    /// Start tags of all pages.
+    pub tags: Vec<String>,
+}
+
+/// What a part declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartInfo {
+    /// Its media type as declared, lower case.
+    pub declared: Option<String>,
+    /// What it is taken for.
+    pub kind: Kind,
+    /// The declared charset.
+    pub charset: Option<String>,
+    /// Its file name, decoded.
+    pub name: Option<String>,
+    /// Whether its disposition is `attachment`.
+    pub attached: bool,
+    /// How its body is encoded.
+    pub encoding: Encoding,
+    /// The number of the part that holds it.
+    pub parent: Option<usize>,
+    /// How long its body is, still encoded.
+    pub bytes: usize,
+}
+
+/// A text part as it is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextPart {
+    /// The number of its part.
+    pub part: usize,
+    /// The visible text.
+    pub text: Text,
+    /// The decoded source, where it was wanted.
+    pub source: String,
+    /// How the page is made, if it is one.
+    pub make: Option<Make>,
 }
 
 impl Content {
@@ -66,50 +94,85 @@ impl Content {
         let mut content = Self::default();
         let mut room = TEXT_LIMIT;
         mime::walk(raw, &mut |part| {
-            if wanted.types {
-                content.types.extend(part.declared.clone());
-            }
-            if wanted.attachments {
-                content.attachments.extend(part.name.clone());
-            }
-            if wanted.text() && matches!(part.kind, Kind::Plain | Kind::Html) && room > 0 {
+            let number = content.parts.len();
+            content.parts.push(PartInfo {
+                declared: part.declared.clone(),
+                kind: part.kind,
+                charset: part.charset.clone(),
+                name: part.name.clone(),
+                attached: part.attached,
+                encoding: part.encoding,
+                parent: part.parent,
+                bytes: part.body.len(),
+            });
+            let is_text = matches!(part.kind, Kind::Plain | Kind::Html);
+            if (wanted.text || wanted.source || wanted.tags) && is_text && room > 0 {
                 let before = room;
-                room = before.saturating_sub(content.add_text(part, wanted, before));
+                room = before.saturating_sub(content.add_text(part, number, wanted, before));
             }
         });
         content
     }
 
     // Returns how much of the room for text it took.
-    fn add_text(&mut self, part: &Part<'_>, wanted: Wanted, room: usize) -> usize {
+    fn add_text(&mut self, part: &Part<'_>, number: usize, wanted: Wanted, room: usize) -> usize {
         // No charset has fewer bytes than a quarter of its text's, no encoding more than threefold.
         let body = &part.body[..part.body.len().min(3 * room)];
         let bytes = decode::bytes(part.encoding, body);
         let bytes = &bytes[..bytes.len().min(room)];
-        let text = decode::text(part.charset.as_deref(), bytes);
-        let text = cut(&text, room);
+        let decoded = decode::text(part.charset.as_deref(), bytes);
+        let text = cut(&decoded, room);
+        let taken = text.len();
         let links_left = LINK_LIMIT.saturating_sub(self.links.len());
+        let mut shown = TextPart {
+            part: number,
+            ..TextPart::default()
+        };
         if part.kind == Kind::Html {
-            if wanted.html {
-                self.html.push(text.to_owned());
-            }
-            if wanted.body || wanted.links || wanted.anchors {
-                let page = html::read(text, room, links_left);
-                self.body.push(page.text);
-                self.links.extend(page.links);
-                self.anchors.extend(page.anchors);
-            }
+            let limits = html::Limits {
+                text: room,
+                links: links_left,
+                tags: wanted.tags,
+            };
+            let page = html::read(text, limits);
+            shown.text = page.text;
+            shown.make = Some(page.make);
+            self.links.extend(page.links);
+            self.anchors.extend(page.anchors);
+            self.tags.extend(page.tags);
         } else {
-            if wanted.links {
-                self.links.extend(link::in_text(text, links_left));
-            }
-            if wanted.body {
-                let mut folded = Folded::new(room);
-                folded.push(text);
-                self.body.push(folded.finish());
-            }
+            self.links.extend(link::in_text(text, links_left));
+            let mut folded = Folded::of_lines(room);
+            folded.push(text);
+            shown.text = folded.finish_text();
         }
-        text.len()
+        if wanted.source {
+            shown.source = if taken == decoded.len() {
+                decoded.into_owned()
+            } else {
+                text.to_owned()
+            };
+        }
+        self.texts.push(shown);
+        taken
+    }
+
+    /// The media type of each part that declares one.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        self.parts
+            .iter()
+            .filter_map(|part| part.declared.as_deref())
+    }
+
+    /// The source of each page.
+    pub fn pages(&self) -> impl Iterator<Item = &str> {
+        let pages = self.texts.iter().filter(|text| text.make.is_some());
+        pages.map(|text| &*text.source)
+    }
+
+    /// How each page is made.
+    pub fn makes(&self) -> impl Iterator<Item = &Make> {
+        self.texts.iter().filter_map(|text| text.make.as_ref())
     }
 }
 
@@ -118,31 +181,45 @@ mod tests {
     use super::*;
 
     const ALL: Wanted = Wanted {
-        body: true,
-        html: true,
-        links: true,
-        anchors: true,
-        attachments: true,
-        types: true,
+        text: true,
+        source: true,
+        tags: true,
+        parts: true,
+        files: true,
     };
 
     #[test]
-    fn nothing_is_built_that_nobody_wants() {
+    fn all_that_a_message_shows() {
         let raw = b"Content-Type: text/html; name=a.html\n\n<a href=http://a>b</a>";
-        assert_eq!(Content::of(raw, Wanted::default()), Content::default());
         let all = Content::of(raw, ALL);
-        assert_eq!(all.body, ["b"]);
-        assert_eq!(all.html, ["<a href=http://a>b</a>"]);
+        assert_eq!(all.texts[0].text.text, "b");
+        assert_eq!(all.pages().collect::<Vec<_>>(), ["<a href=http://a>b</a>"]);
         assert_eq!(all.links, ["http://a"]);
-        assert_eq!(all.anchors, ["b -> http://a"]);
-        assert_eq!(all.attachments, ["a.html"]);
-        assert_eq!(all.types, ["text/html"]);
+        assert_eq!(
+            (&*all.anchors[0].text, &*all.anchors[0].target),
+            ("b", "http://a")
+        );
+        assert_eq!(all.parts[0].name.as_deref(), Some("a.html"));
+        assert_eq!(all.types().collect::<Vec<_>>(), ["text/html"]);
+        assert_eq!(all.tags, ["<a href=\"http://a\">"]);
+    }
+
+    #[test]
+    fn parts_know_what_holds_them() {
+        let raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n\
+            Content-Type: multipart/alternative; boundary=b\n\n--b\n\nx\n--b\n\ny\n--b--\n--a\n\
+            Content-Disposition: attachment\n\nz\n--a--\n";
+        let parts = Content::of(raw, ALL).parts;
+        let parents: Vec<_> = parts.iter().map(|part| part.parent).collect();
+        assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(0)]);
+        assert!(parts[4].attached && !parts[3].attached);
     }
 
     #[test]
     fn text_is_bounded() {
         let raw = format!("\r\n{}", "a".repeat(3 * TEXT_LIMIT));
-        let body = Content::of(raw.as_bytes(), ALL).body;
-        assert_eq!(body.iter().map(String::len).sum::<usize>(), TEXT_LIMIT);
+        let texts = Content::of(raw.as_bytes(), ALL).texts;
+        let length = |text: &TextPart| text.text.text.len();
+        assert_eq!(texts.iter().map(length).sum::<usize>(), TEXT_LIMIT);
     }
 }

@@ -1,7 +1,6 @@
 //! What elements of a page do to the text in and around them.
 //!
-//! In: names in lower case and values of attributes; out: yes or no. It knows the HTML standard's
-//! names and the few styles by which mail hides text, and no style sheets.
+//! In: names in lower case; out: yes or no. It knows the HTML standard's names and no styles.
 
 /// Elements that do not part words; spammers put them within.
 pub(crate) fn is_inline(name: &[u8]) -> bool {
@@ -86,37 +85,121 @@ pub(crate) fn implied_end(name: &[u8]) -> Option<(Names, Names)> {
     })
 }
 
-/// Whether a style attribute makes its element's text invisible.
-pub(crate) fn hides(style: &[u8]) -> bool {
-    style.split(|byte| *byte == b';').any(|declaration| {
-        let Some(colon) = memchr::memchr(b':', declaration) else {
-            return false;
-        };
-        let (name, value) = declaration.split_at(colon);
-        let (name, value) = (name.trim_ascii(), value[1..].trim_ascii());
-        let starts = |start: &[u8]| {
-            let head = value.get(..start.len());
-            head.is_some_and(|head| head.eq_ignore_ascii_case(start))
-        };
-        if name.eq_ignore_ascii_case(b"display") {
-            starts(b"none")
-        } else if name.eq_ignore_ascii_case(b"visibility") {
-            starts(b"hidden")
-        } else if name.eq_ignore_ascii_case(b"font-size") || name.eq_ignore_ascii_case(b"opacity") {
-            is_zero(value)
-        } else {
-            false
-        }
-    })
+/// What parts blocks of text: a paragraph, or a line only.
+pub(crate) fn parts_paragraphs(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"p" | b"hr" | b"blockquote" | b"pre" | b"table" | b"ul" | b"ol" | b"dl" | b"center"
+    )
 }
 
-// 0, 0px, 0.0em, 0%, but not 0.8em.
-fn is_zero(value: &[u8]) -> bool {
-    let number = value
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit() || **byte == b'.');
-    let mut digits = number.filter(|byte| **byte != b'.').peekable();
-    digits.peek().is_some() && digits.all(|digit| *digit == b'0')
+/// Whether the HTML standard, its obsolete part or a mail program's own dialect knows the name.
+pub(crate) fn is_known(name: &[u8]) -> bool {
+    const OTHERS: &[&[u8]] = &[
+        b"address",
+        b"applet",
+        b"article",
+        b"aside",
+        b"audio",
+        b"blink",
+        b"blockquote",
+        b"body",
+        b"button",
+        b"canvas",
+        b"caption",
+        b"center",
+        b"circle",
+        b"clippath",
+        b"colgroup",
+        b"datalist",
+        b"dd",
+        b"defs",
+        b"details",
+        b"dialog",
+        b"dir",
+        b"div",
+        b"dl",
+        b"dt",
+        b"ellipse",
+        b"fieldset",
+        b"figcaption",
+        b"figure",
+        b"footer",
+        b"form",
+        b"frameset",
+        b"g",
+        b"h1",
+        b"h2",
+        b"h3",
+        b"h4",
+        b"h5",
+        b"h6",
+        b"head",
+        b"header",
+        b"hgroup",
+        b"html",
+        b"iframe",
+        b"isindex",
+        b"legend",
+        b"li",
+        b"line",
+        b"lineargradient",
+        b"listing",
+        b"main",
+        b"map",
+        b"marquee",
+        b"math",
+        b"menu",
+        b"meter",
+        b"nav",
+        b"noembed",
+        b"noframes",
+        b"noscript",
+        b"object",
+        b"ol",
+        b"optgroup",
+        b"option",
+        b"output",
+        b"p",
+        b"path",
+        b"picture",
+        b"plaintext",
+        b"polygon",
+        b"pre",
+        b"progress",
+        b"rect",
+        b"rp",
+        b"rt",
+        b"ruby",
+        b"search",
+        b"section",
+        b"select",
+        b"slot",
+        b"spacer",
+        b"stop",
+        b"summary",
+        b"svg",
+        b"table",
+        b"tbody",
+        b"td",
+        b"template",
+        b"text",
+        b"textarea",
+        b"tfoot",
+        b"th",
+        b"thead",
+        b"title",
+        b"tr",
+        b"ul",
+        b"use",
+        b"video",
+        b"x-tab",
+        b"xml",
+        b"xmp",
+    ];
+    // Office and web pages in mail bring namespaces and custom elements along.
+    let dialect = name.contains(&b':') || name.contains(&b'-');
+    dialect || is_inline(name) || is_void(name) || OTHERS.binary_search(&name).is_ok()
 }
 
 #[cfg(test)]
@@ -124,24 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn styles_that_hide() {
-        for style in [
-            "display:none",
-            "a:b; Font-Size: 0.0px !important",
-            "visibility : HIDDEN",
-            "opacity:0",
+    fn known_names() {
+        for name in [
+            "div", "address", "xmp", "img", "span", "o:p", "amp-img", "text",
         ] {
-            assert!(hides(style.as_bytes()), "{style}");
+            assert!(is_known(name.as_bytes()), "{name}");
         }
-        for style in [
-            "display:block",
-            "font-size:.5em",
-            "font-size:medium",
-            "none",
-            "opacity:0.01",
-            "",
-        ] {
-            assert!(!hides(style.as_bytes()), "{style}");
+        for name in ["xqz", "bx", "h7", ""] {
+            assert!(!is_known(name.as_bytes()), "{name}");
         }
     }
 }

@@ -10,6 +10,31 @@ pub struct Folded {
     text: String,
     space: bool,
     limit: usize,
+    /// Line ends since the last word: two of them part paragraphs.
+    lines: usize,
+    keeps_lines: bool,
+    breaks: Vec<usize>,
+}
+
+/// Text on one line that knows where its paragraphs begin.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// All of it.
+    pub text: String,
+    /// Where each paragraph but the first begins.
+    breaks: Vec<usize>,
+}
+
+impl Text {
+    /// The paragraphs.
+    pub fn paragraphs(&self) -> impl Iterator<Item = &str> {
+        let begins = std::iter::once(0).chain(self.breaks.iter().copied());
+        let ends = self.breaks.iter().copied();
+        let ends = ends.chain(std::iter::once(self.text.len()));
+        begins
+            .zip(ends)
+            .filter_map(|(begin, end)| Some(self.text.get(begin..end)?.trim_end()))
+    }
 }
 
 impl Folded {
@@ -18,6 +43,14 @@ impl Folded {
         Self {
             limit,
             ..Self::default()
+        }
+    }
+
+    /// The same, for text in which a blank line begins a paragraph.
+    pub fn of_lines(limit: usize) -> Self {
+        Self {
+            keeps_lines: true,
+            ..Self::new(limit)
         }
     }
 
@@ -34,6 +67,7 @@ impl Folded {
             } else if byte < 0x80 {
                 self.append(&piece[run..at]);
                 self.space = true;
+                self.lines += usize::from(byte == b'\n' && self.keeps_lines);
                 at += 1;
                 run = at;
             } else {
@@ -60,6 +94,18 @@ impl Folded {
         self.space = true;
     }
 
+    /// A line ends here.
+    pub fn line(&mut self) {
+        self.space = true;
+        self.lines += 1;
+    }
+
+    /// A paragraph ends here.
+    pub fn paragraph(&mut self) {
+        self.space = true;
+        self.lines = 2;
+    }
+
     /// How long the text is, in bytes.
     pub fn len(&self) -> usize {
         self.text.len()
@@ -80,14 +126,26 @@ impl Folded {
         self.text
     }
 
+    /// The text and its paragraphs.
+    pub fn finish_text(self) -> Text {
+        Text {
+            text: self.text,
+            breaks: self.breaks,
+        }
+    }
+
     fn append(&mut self, run: &str) {
         if run.is_empty() {
             return;
         }
         if self.space && !self.text.is_empty() {
             self.text.push(' ');
+            if self.lines >= 2 {
+                self.breaks.push(self.text.len());
+            }
         }
         self.space = false;
+        self.lines = 0;
         let room = self.limit.saturating_sub(self.text.len());
         let part = cut(run, room);
         self.text.push_str(part);
@@ -138,6 +196,16 @@ mod tests {
         text.push("ee ");
         text.push(" now");
         assert_eq!(text.finish(), "free now");
+    }
+
+    #[test]
+    fn paragraphs_are_remembered() {
+        let mut text = Folded::of_lines(100);
+        text.push("\n\na\nb\n \nc\n\n\n\nd\n\n");
+        let text = text.finish_text();
+        assert_eq!(text.text, "a b c d");
+        assert_eq!(text.paragraphs().collect::<Vec<_>>(), ["a b", "c", "d"]);
+        assert_eq!(Text::default().paragraphs().collect::<Vec<_>>(), [""]);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! HTML to the text a reader sees and the links a click would follow.
 //!
-//! In: the source of a page; out: its visible text on one line, its links, and for each link what
-//! it shows. One pass over the tokens of the HTML standard, no tree, no styles sheets: it never
-//! fails, and its work is linear in the source.
+//! In: the source of a page; out: its visible text on one line, its links, for each link what it
+//! shows, and how the page is made. One pass over the tokens of the HTML standard, no tree, no
+//! style sheets: it never fails, and its work is linear in the source.
 
 use std::convert::Infallible;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
-use crate::message::element::{hides, implied_end, is_inline, is_void};
-use crate::message::fold::{Folded, cut};
+use crate::message::element::{implied_end, is_inline, is_known, is_void, parts_paragraphs};
+use crate::message::fold::{Folded, Text, cut};
 use crate::message::link;
+use crate::message::style::{self, Paint};
 
 /// Open elements remembered; what is nested deeper counts to the deepest remembered one.
 const OPEN_LIMIT: usize = 100;
@@ -19,26 +20,115 @@ const OPEN_LIMIT: usize = 100;
 /// Of a link's visible text this much is kept, in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
 
+/// Of text that cannot be seen this much is kept, in bytes.
+const UNSEEN_LIMIT: usize = 80;
+
+/// Of a start tag this much is kept, in bytes; it is a link's limit and room for its name.
+const TAG_LIMIT: usize = 2200;
+
+/// Start tags kept, in bytes of all together.
+const TAGS_LIMIT: usize = 1 << 20;
+
+/// How much of a page is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Visible text, in bytes.
+    pub text: usize,
+    /// Links of each kind.
+    pub links: usize,
+    /// Whether start tags are kept.
+    pub tags: bool,
+}
+
 /// What a page shows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Visible text on one line.
-    pub text: String,
+    /// Visible text.
+    pub text: Text,
     /// Targets of links, images, forms.
     pub links: Vec<String>,
-    /// `visible text -> target` of each link that shows text.
-    pub anchors: Vec<String>,
+    /// Each link that is clicked on.
+    pub anchors: Vec<Anchor>,
+    /// Each start tag, as `<name attribute="value">` in lower case, values as they stand.
+    pub tags: Vec<String>,
+    /// How it is made.
+    pub make: Make,
 }
 
-/// Reads a page; at most `text_limit` bytes of text and `link_limit` links of each kind.
-pub fn read(source: &str, text_limit: usize, link_limit: usize) -> Page {
+/// A link that is clicked on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Anchor {
+    /// Its visible text.
+    pub text: String,
+    /// Where it leads.
+    pub target: String,
+    /// Whether it shows an image.
+    pub image: bool,
+}
+
+/// How a page is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Make {
+    /// Text that no mail client shows.
+    pub hidden: Unseen,
+    /// Text in the colour of its ground.
+    pub faint: Unseen,
+    /// Text too small to read, or outside of the window.
+    pub tiny: Unseen,
+    /// Images that are not mere spacers.
+    pub images: usize,
+    /// Forms, by where they lead (as it stands).
+    pub forms: Vec<String>,
+    /// Fields that ask for a password.
+    pub passwords: usize,
+    /// Scripts.
+    pub scripts: usize,
+    /// Elements that nobody knows.
+    pub unknown: usize,
+    /// The first of them.
+    pub unknown_name: String,
+    /// Where the page itself leads without a click.
+    pub refresh: Option<String>,
+    /// Elements.
+    pub elements: usize,
+}
+
+/// Text that is there and not seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// How many bytes, without white space.
+    pub bytes: usize,
+    /// How it begins.
+    pub text: String,
+}
+
+impl Unseen {
+    fn add(&mut self, text: &str) {
+        let bytes = text.bytes().filter(|byte| *byte > b' ').count();
+        if bytes == 0 {
+            return;
+        }
+        self.bytes += bytes;
+        let room = UNSEEN_LIMIT.saturating_sub(self.text.len());
+        if room > 0 {
+            self.text.push_str(cut(text.trim(), room));
+        }
+    }
+}
+
+/// Reads a page.
+pub fn read(source: &str, limits: Limits) -> Page {
     let mut reader = Reader {
-        text: Folded::new(text_limit),
-        link_limit,
+        text: Folded::new(limits.text),
+        link_limit: limits.links,
         links: Vec::new(),
         anchors: Vec::new(),
+        tags_left: if limits.tags { TAGS_LIMIT } else { 0 },
+        tags: Vec::new(),
+        make: Make::default(),
         open: Vec::new(),
         hidden: 0,
+        code: 0,
         tag: Tag::default(),
         attribute: Attribute::Other,
         anchor: None,
@@ -52,9 +142,11 @@ pub fn read(source: &str, text_limit: usize, link_limit: usize) -> Page {
     let Ok(()) = Tokenizer::new_with_emitter(source, emitter).finish();
     reader.end_anchor();
     Page {
-        text: reader.text.finish(),
+        text: reader.text.finish_text(),
         links: reader.links,
         anchors: reader.anchors,
+        tags: reader.tags,
+        make: reader.make,
     }
 }
 
@@ -62,36 +154,73 @@ struct Reader {
     text: Folded,
     link_limit: usize,
     links: Vec<String>,
-    anchors: Vec<String>,
+    anchors: Vec<Anchor>,
+    tags_left: usize,
+    tags: Vec<String>,
+    make: Make,
     open: Vec<Open>,
     /// How many of the open elements hide their content.
     hidden: usize,
+    /// How many of the open elements hold no text for people at all.
+    code: usize,
     tag: Tag,
     attribute: Attribute,
-    anchor: Option<Anchor>,
+    anchor: Option<OpenAnchor>,
 }
 
+#[derive(Clone, Copy)]
 struct Open {
     name: Name,
     hides: bool,
+    code: bool,
+    shrinks: bool,
+    text: Paint,
+    ground: Paint,
 }
+
+/// What a page says before it says anything.
+const PLAIN: Open = Open {
+    name: [0; 12],
+    hides: false,
+    code: false,
+    shrinks: false,
+    text: Paint::Rgb([0; 3]),
+    ground: Paint::Rgb([255; 3]),
+};
 
 /// The tag that is being read.
 #[derive(Default)]
 struct Tag {
     name: Name,
     hides: bool,
+    code: bool,
+    shrinks: bool,
+    text: Paint,
+    ground: Paint,
+    /// An image's width or height says that it is a spacer.
+    spacer: bool,
+    refreshes: bool,
+    /// As it is kept.
+    kept: String,
 }
 
-struct Anchor {
+struct OpenAnchor {
     target: String,
     text_from: usize,
+    image: bool,
 }
 
 #[derive(Clone, Copy)]
 enum Attribute {
     Link { anchor: bool },
+    Action,
     Style,
+    TextColour,
+    Ground,
+    Measure,
+    InputType,
+    HttpEquiv,
+    Content,
     Other,
 }
 
@@ -119,79 +248,186 @@ impl Reader {
             CallbackEvent::AttributeValue { value } => self.attribute_value(value),
             CallbackEvent::CloseStartTag { self_closing } => self.tag_ends(*self_closing),
             CallbackEvent::EndTag { name } => self.element_ends(name_of(name)),
-            CallbackEvent::String { value } if self.hidden == 0 => {
-                self.text.push(&String::from_utf8_lossy(value));
+            CallbackEvent::String { value } if self.code == 0 => {
+                self.string(&String::from_utf8_lossy(value));
             }
             _ => {}
         }
     }
 
+    fn string(&mut self, text: &str) {
+        if self.hidden > 0 {
+            self.make.hidden.add(text);
+            return;
+        }
+        if let Some(open) = self.open.last() {
+            if open.shrinks {
+                self.make.tiny.add(text);
+            } else if open.text.vanishes_on(open.ground) {
+                self.make.faint.add(text);
+            }
+        }
+        self.text.push(text);
+    }
+
     fn tag_begins(&mut self, name: &[u8]) {
         self.tag = Tag {
             name: name_of(name),
-            hides: matches!(
+            code: matches!(
                 name,
                 b"script" | b"style" | b"title" | b"template" | b"noframes"
             ),
+            ..Tag::default()
         };
+        self.make.elements += 1;
+        self.make.scripts += usize::from(name == b"script");
+        if !is_known(name) {
+            self.make.unknown += 1;
+            if self.make.unknown == 1 {
+                let name = String::from_utf8_lossy(name);
+                self.make.unknown_name = cut(&name, UNSEEN_LIMIT).to_owned();
+            }
+        }
+        if self.tags_left > 0 {
+            self.tag.kept.push('<');
+            self.tag.kept.push_str(&String::from_utf8_lossy(name));
+        }
         if name == b"a" {
             self.end_anchor();
         }
-        if !is_inline(name) {
+        self.part_words(name);
+    }
+
+    fn part_words(&mut self, name: &[u8]) {
+        if parts_paragraphs(name) {
+            self.text.paragraph();
+        } else if matches!(name, b"br" | b"div") {
+            self.text.line();
+        } else if !is_inline(name) {
             self.text.space();
         }
     }
 
     fn attribute_begins(&mut self, name: &[u8]) {
+        let tag = spelled(&self.tag.name);
         self.attribute = match name {
             b"href" => Attribute::Link {
-                anchor: spelled(&self.tag.name) == b"a",
+                anchor: matches!(tag, b"a" | b"area"),
             },
-            b"src" | b"action" | b"formaction" | b"background" => Attribute::Link { anchor: false },
+            b"src" | b"background" => Attribute::Link { anchor: false },
+            b"action" | b"formaction" => Attribute::Action,
             b"style" => Attribute::Style,
+            b"bgcolor" => Attribute::Ground,
+            b"color" | b"text" => Attribute::TextColour,
+            b"width" | b"height" => Attribute::Measure,
+            b"type" if tag == b"input" => Attribute::InputType,
+            b"http-equiv" => Attribute::HttpEquiv,
+            b"content" if tag == b"meta" => Attribute::Content,
             b"hidden" => {
                 self.tag.hides = true;
                 Attribute::Other
             }
             _ => Attribute::Other,
         };
+        if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
+            self.tag.kept.push(' ');
+            self.tag.kept.push_str(&String::from_utf8_lossy(name));
+        }
     }
 
     fn attribute_value(&mut self, value: &[u8]) {
+        if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
+            let value = String::from_utf8_lossy(value);
+            let room = TAG_LIMIT - self.tag.kept.len();
+            self.tag.kept.push_str("=\"");
+            self.tag.kept.push_str(cut(&value, room));
+            self.tag.kept.push('"');
+        }
         match self.attribute {
-            Attribute::Link { anchor } => {
+            Attribute::Link { anchor } => self.link(&String::from_utf8_lossy(value), anchor),
+            Attribute::Action => {
                 let value = String::from_utf8_lossy(value);
-                let Some(link) = link::from_attribute(&value) else {
-                    return;
-                };
-                if anchor && self.anchor.is_none() {
-                    self.anchor = Some(Anchor {
-                        target: link.clone(),
-                        text_from: self.text.len(),
-                    });
+                if self.make.forms.len() < self.link_limit {
+                    self.make.forms.push(cut(&value, TAG_LIMIT).to_owned());
                 }
-                if self.links.len() < self.link_limit {
-                    self.links.push(link);
+                self.link(&value, false);
+            }
+            Attribute::Style => {
+                let style = style::read(value);
+                self.tag.hides |= style.hides;
+                self.tag.shrinks |= style.shrinks;
+                self.tag.text = style.text.over(self.tag.text);
+                self.tag.ground = style.ground.over(self.tag.ground);
+            }
+            Attribute::TextColour => self.tag.text = self.tag.text.over(Paint::read(value)),
+            Attribute::Ground => self.tag.ground = self.tag.ground.over(Paint::read(value)),
+            Attribute::Measure => {
+                self.tag.spacer |= matches!(value.trim_ascii(), b"0" | b"1" | b"1px" | b"0px");
+            }
+            Attribute::InputType => {
+                self.make.passwords += usize::from(value.eq_ignore_ascii_case(b"password"));
+            }
+            Attribute::HttpEquiv => {
+                self.tag.refreshes = value.trim_ascii().eq_ignore_ascii_case(b"refresh");
+            }
+            Attribute::Content if self.tag.refreshes => {
+                let value = String::from_utf8_lossy(value);
+                if let Some((_, target)) = value.split_once('=') {
+                    self.make.refresh = Some(cut(target.trim(), TAG_LIMIT).to_owned());
                 }
             }
-            Attribute::Style => self.tag.hides |= hides(value),
-            Attribute::Other => {}
+            Attribute::Content | Attribute::Other => {}
+        }
+    }
+
+    fn link(&mut self, value: &str, anchor: bool) {
+        let Some(link) = link::from_attribute(value) else {
+            return;
+        };
+        if anchor && self.anchor.is_none() {
+            self.anchor = Some(OpenAnchor {
+                target: link.clone(),
+                text_from: self.text.len(),
+                image: false,
+            });
+        }
+        if self.links.len() < self.link_limit {
+            self.links.push(link);
         }
     }
 
     fn tag_ends(&mut self, self_closing: bool) {
         let name = spelled(&self.tag.name);
+        if name == b"img" && !self.tag.spacer && !self.tag.hides {
+            self.make.images += 1;
+            if let Some(anchor) = &mut self.anchor {
+                anchor.image = true;
+            }
+        }
+        if self.tags_left > 0 {
+            let mut kept = std::mem::take(&mut self.tag.kept);
+            kept.push('>');
+            self.tags_left = self.tags_left.saturating_sub(kept.len());
+            self.tags.push(kept);
+        }
         let foreign = self_closing && matches!(name, b"path" | b"use" | b"rect" | b"circle");
         if is_void(name) || foreign {
             return;
         }
         self.end_implied();
         if self.open.len() < OPEN_LIMIT {
+            let outer = self.open.last().copied().unwrap_or(PLAIN);
+            let tag = &self.tag;
             self.open.push(Open {
-                name: self.tag.name,
-                hides: self.tag.hides,
+                name: tag.name,
+                hides: tag.hides,
+                code: tag.code,
+                shrinks: tag.shrinks || outer.shrinks,
+                text: tag.text.over(outer.text),
+                ground: tag.ground.over(outer.ground),
             });
-            self.hidden += usize::from(self.tag.hides);
+            self.hidden += usize::from(tag.hides);
+            self.code += usize::from(tag.code);
         }
     }
 
@@ -213,8 +449,9 @@ impl Reader {
         if spelled(&name) == b"a" {
             self.end_anchor();
         }
-        if !is_inline(spelled(&name)) {
-            self.text.space();
+        match spelled(&name) {
+            b"br" | b"div" => self.text.space(),
+            name => self.part_words(name),
         }
         let Some(at) = self.open.iter().rposition(|open| open.name == name) else {
             return;
@@ -223,18 +460,23 @@ impl Reader {
     }
 
     fn close_from(&mut self, at: usize) {
-        let closed = self.open.drain(at..);
-        self.hidden -= closed.filter(|open| open.hides).count();
+        for closed in self.open.drain(at..) {
+            self.hidden -= usize::from(closed.hides);
+            self.code -= usize::from(closed.code);
+        }
     }
 
     fn end_anchor(&mut self) {
         let Some(anchor) = self.anchor.take() else {
             return;
         };
-        let text = self.text.since(anchor.text_from);
-        if !text.is_empty() && self.anchors.len() < self.link_limit {
-            let text = cut(text, ANCHOR_TEXT_LIMIT);
-            self.anchors.push(format!("{text} -> {}", anchor.target));
+        if self.anchors.len() < self.link_limit {
+            let text = self.text.since(anchor.text_from);
+            self.anchors.push(Anchor {
+                text: cut(text, ANCHOR_TEXT_LIMIT).to_owned(),
+                target: anchor.target,
+                image: anchor.image,
+            });
         }
     }
 }
@@ -243,8 +485,14 @@ impl Reader {
 mod tests {
     use super::*;
 
+    const LIMITS: Limits = Limits {
+        text: 1000,
+        links: 10,
+        tags: false,
+    };
+
     fn text(source: &str) -> String {
-        read(source, 1000, 10).text
+        read(source, LIMITS).text.text
     }
 
     #[test]
@@ -282,8 +530,7 @@ mod tests {
             "<a class=x href='http&#58;//a.example/?x=1&amp;y=2'>My <b>bank</b></a>\
              <img src=//b.example/i.png><a href='#x'>no</a><form action=https://c.example>\
              <a href='mailto:d@e'><img alt=x></a>",
-            1000,
-            10,
+            LIMITS,
         );
         let links = [
             "http://a.example/?x=1&y=2",
@@ -292,7 +539,58 @@ mod tests {
             "mailto:d@e",
         ];
         assert_eq!(page.links, links);
-        assert_eq!(page.anchors, ["My bank -> http://a.example/?x=1&y=2"]);
+        let anchor = |text: &str, target: &str, image| Anchor {
+            text: text.into(),
+            target: target.into(),
+            image,
+        };
+        let anchors = [
+            anchor("My bank", "http://a.example/?x=1&y=2", false),
+            anchor("", "mailto:d@e", true),
+        ];
+        assert_eq!(page.anchors, anchors);
+        assert_eq!(page.make.forms, ["https://c.example"]);
+    }
+
+    #[test]
+    fn paragraphs_begin_at_blocks() {
+        let page = read("<p>a<b>b</b><br>c</p>d<div>e</div><br><br>f", LIMITS);
+        let paragraphs: Vec<_> = page.text.paragraphs().collect();
+        assert_eq!(paragraphs, ["ab c", "d e", "f"]);
+    }
+
+    #[test]
+    fn unseen_text_is_counted() {
+        let make = |source| read(source, LIMITS).make;
+        let hidden = make("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
+        assert_eq!((hidden.bytes, &*hidden.text), (3, "abc"));
+        let faint = "<body bgcolor=#000000><td style='color:#000'>a b</td><font color=white>c";
+        assert_eq!(make(faint).faint.bytes, 2);
+        let picture = "<td background=x style='background:url(x);color:#fff'>a</td>";
+        assert_eq!(make(picture).faint.bytes, 0);
+        assert_eq!(make("<p style=font-size:1px>ab<i>c</i></p>").tiny.bytes, 3);
+    }
+
+    #[test]
+    fn the_make_of_a_page() {
+        let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
+            <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
+        let make = read(source, LIMITS).make;
+        assert_eq!(make.refresh.as_deref(), Some("http://a.example"));
+        assert_eq!((make.images, make.passwords, make.scripts), (1, 1, 1));
+        assert_eq!((make.unknown, &*make.unknown_name), (1, "xq"));
+        assert_eq!(make.forms, ["mailto:a@b"]);
+    }
+
+    #[test]
+    fn start_tags_are_kept_where_they_are_wanted() {
+        let limits = Limits {
+            tags: true,
+            ..LIMITS
+        };
+        let page = read("<A HREF = 'x&amp;y' hidden>b</A><br/>", limits);
+        assert_eq!(page.tags, ["<a href=\"x&y\" hidden>", "<br>"]);
+        assert!(read("<a>", LIMITS).tags.is_empty());
     }
 
     #[test]
@@ -304,6 +602,6 @@ mod tests {
         );
         assert_eq!(text(&deep), "seen");
         let wide = "<a href=http://a>b</a>".repeat(1000);
-        assert_eq!(read(&wide, 1000, 10).links.len(), 10);
+        assert_eq!(read(&wide, LIMITS).links.len(), 10);
     }
 }

@@ -33,6 +33,10 @@ pub struct Part<'a> {
     pub charset: Option<String>,
     /// Its file name, decoded.
     pub name: Option<String>,
+    /// Whether its disposition is `attachment` (RFC 2183 section 2.2).
+    pub attached: bool,
+    /// The number of the part that holds it, counted from 0 in the order of the visits.
+    pub parent: Option<usize>,
     /// How its body is encoded.
     pub encoding: Encoding,
     /// The body, still encoded.
@@ -59,6 +63,7 @@ pub fn walk(raw: &[u8], visit: &mut dyn FnMut(&Part<'_>)) {
     let mut walk = Walk {
         visit,
         left: PART_LIMIT,
+        parent: None,
     };
     walk.entity(raw, 0, "text/plain");
 }
@@ -66,6 +71,7 @@ pub fn walk(raw: &[u8], visit: &mut dyn FnMut(&Part<'_>)) {
 struct Walk<'v> {
     visit: &'v mut dyn FnMut(&Part<'_>),
     left: usize,
+    parent: Option<usize>,
 }
 
 impl Walk<'_> {
@@ -73,8 +79,10 @@ impl Walk<'_> {
         if self.left == 0 {
             return;
         }
+        let number = PART_LIMIT - self.left;
         self.left -= 1;
-        let (part, boundary) = read(raw, default);
+        let (mut part, boundary) = read(raw, default);
+        part.parent = self.parent;
         let deeper = depth < DEPTH_LIMIT;
         match part.kind {
             Kind::Multipart => {
@@ -91,8 +99,9 @@ impl Walk<'_> {
                 match parts {
                     Some(parts) if !parts.is_empty() => {
                         (self.visit)(&part);
-                        for part in parts {
-                            self.entity(part, depth + 1, default);
+                        for inner in parts {
+                            self.parent = Some(number);
+                            self.entity(inner, depth + 1, default);
                         }
                     }
                     _ => (self.visit)(&Part {
@@ -105,6 +114,7 @@ impl Walk<'_> {
                 (self.visit)(&part);
                 // RFC 2046 section 5.2.1 forbids encoding it; it is done, and clients decode it.
                 let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, part.body);
+                self.parent = Some(number);
                 self.entity(&inner, depth + 1, "text/plain");
             }
             Kind::Message => (self.visit)(&Part {
@@ -146,6 +156,8 @@ fn read<'a>(raw: &'a [u8], default: &str) -> (Part<'a>, Option<String>) {
         declared,
         charset: attribute(&content_type, "charset"),
         name: name.map(|name| value::text(name.as_bytes())),
+        attached: disposition.is_some_and(|of| of.ctype() == "attachment"),
+        parent: None,
         encoding,
         body: &raw[body..],
     };
@@ -157,6 +169,8 @@ fn kind(declared: &str, name: Option<&str>) -> Kind {
         Some(("multipart", _)) => Kind::Multipart,
         Some(("message", "rfc822" | "global")) => Kind::Message,
         Some(("text", "html")) | Some(("application", "xhtml+xml")) => Kind::Html,
+        // A drawing that is opened in a browser, scripts and all.
+        Some(("image", "svg+xml")) => Kind::Html,
         // A page sent as a file opens in a browser whatever its declared type says.
         _ if name.is_some_and(names_a_page) => Kind::Html,
         Some(("text", _)) => Kind::Plain,
@@ -168,7 +182,7 @@ fn kind(declared: &str, name: Option<&str>) -> Kind {
 
 fn names_a_page(name: &str) -> bool {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.trim());
-    let pages = ["htm", "html", "shtml", "xhtml"];
+    let pages = ["htm", "html", "shtml", "xhtml", "svg"];
     ending.is_some_and(|ending| pages.iter().any(|page| ending.eq_ignore_ascii_case(page)))
 }
 

@@ -2,12 +2,17 @@
 
 pub mod content;
 pub mod decode;
+pub mod disguise;
 mod element;
 pub mod fold;
 pub mod header;
+pub mod headers;
 pub mod html;
 pub mod link;
 pub mod mime;
+mod style;
+pub mod url;
 pub mod value;
 
 pub use content::{Content, Wanted};
+pub use headers::Headers;

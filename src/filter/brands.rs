@@ -1,0 +1,188 @@
+//! Brands that are often imitated, and the domains that are their own.
+//!
+//! In: the text of a brands file, each line `name | other name: domain domain …`; out: which brand
+//! a text names, and whether a host is that brand's. A name with `~` before it is an everyday word:
+//! it counts at the beginning of a sender's shown name only.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use crate::filter::lists::uncommented;
+use crate::message::url::{ascii_host, registrable};
+use crate::schema::Problem;
+
+/// All brands.
+#[derive(Debug, Clone, Default)]
+pub struct Brands {
+    brands: Vec<Brand>,
+    names: Vec<(String, usize)>,
+    automaton: Option<AhoCorasick>,
+}
+
+/// One brand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brand {
+    /// Its first name.
+    pub name: String,
+    /// What it sends from and links to.
+    domains: Vec<String>,
+    everyday: bool,
+}
+
+impl Brand {
+    /// Whether a host is the brand's own.
+    pub fn owns(&self, host: &str) -> bool {
+        let host = ascii_host(host);
+        let registered = registrable(&host).unwrap_or(&host);
+        self.domains
+            .iter()
+            .any(|domain| domain == registered || is_below(&host, domain))
+    }
+}
+
+fn is_below(host: &str, domain: &str) -> bool {
+    let rest = host.strip_suffix(domain);
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+impl Brands {
+    /// The brands that a text names, once each, in the order of the text; `sender` says that the
+    /// text is a sender's shown name.
+    pub fn named_in(&self, text: &str, sender: bool) -> Vec<&Brand> {
+        let mut found: Vec<&Brand> = Vec::new();
+        let Some(automaton) = &self.automaton else {
+            return found;
+        };
+        for hit in automaton.find_iter(text) {
+            if !stands_alone(text, hit.start(), hit.end()) {
+                continue;
+            }
+            let brand = &self.brands[self.names[hit.pattern().as_usize()].1];
+            let begins = || !text[..hit.start()].contains(char::is_alphanumeric);
+            if brand.everyday && !(sender && begins()) {
+                continue;
+            }
+            if !found.iter().any(|known| known.name == brand.name) {
+                found.push(brand);
+            }
+        }
+        found
+    }
+
+    /// All brands.
+    pub fn iter(&self) -> impl Iterator<Item = &Brand> {
+        self.brands.iter()
+    }
+
+    /// Reads a file on top of what is known; a brand of the same name is replaced.
+    pub(crate) fn read(&mut self, file: &str, text: &str, problems: &mut Vec<Problem>) {
+        for (number, line) in text.lines().enumerate() {
+            let line = uncommented(line);
+            if line.is_empty() {
+                continue;
+            }
+            if let Err(message) = self.add(line) {
+                problems.push(Problem {
+                    file: file.to_owned(),
+                    line: number + 1,
+                    key: String::new(),
+                    message: message.to_owned(),
+                });
+            }
+        }
+        let names = self.names.iter().map(|(name, _)| name);
+        // Names are short and few: this cannot become too large.
+        self.automaton = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(names)
+            .ok();
+    }
+
+    fn add(&mut self, line: &str) -> Result<(), &'static str> {
+        let (names, domains) = line
+            .split_once(':')
+            .ok_or("has no colon; write name: domain domain")?;
+        let domains: Vec<_> = domains.split_whitespace().map(ascii_host).collect();
+        if domains.is_empty() {
+            return Err("has no domain of its own behind the colon");
+        }
+        if domains.iter().any(|domain| !domain.contains('.')) {
+            return Err("has a domain without a dot");
+        }
+        let everyday = names.trim_start().starts_with('~');
+        let names = names.trim_start().trim_start_matches('~').split('|');
+        let names: Vec<_> = names.map(|name| name.trim().to_lowercase()).collect();
+        if names.iter().any(String::is_empty) {
+            return Err("has an empty name");
+        }
+        let first = names.first().cloned().unwrap_or_default();
+        let brand = Brand {
+            name: first.clone(),
+            domains,
+            everyday,
+        };
+        let known = self.brands.iter().position(|known| known.name == first);
+        let number = match known {
+            Some(number) => {
+                self.brands[number] = brand;
+                number
+            }
+            None => {
+                self.brands.push(brand);
+                self.brands.len() - 1
+            }
+        };
+        for name in names {
+            if !self.names.iter().any(|(known, _)| *known == name) {
+                self.names.push((name, number));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let before = text[..start].chars().next_back();
+    let after = text[end..].chars().next();
+    let in_word = |letter: Option<char>| letter.is_some_and(char::is_alphanumeric);
+    !in_word(before) && !in_word(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str =
+        "# origin\nacme bank | acme: acme.example acme.co.example\n~shop: shop.example\n";
+
+    fn brands(text: &str) -> (Brands, Vec<Problem>) {
+        let mut brands = Brands::default();
+        let mut problems = Vec::new();
+        brands.read("brands.txt", text, &mut problems);
+        (brands, problems)
+    }
+
+    #[test]
+    fn brands_are_named_and_own_domains() {
+        let (brands, problems) = brands(TEXT);
+        assert_eq!(problems, []);
+        let named = |text, sender| -> Vec<_> {
+            let found = brands.named_in(text, sender);
+            found.into_iter().map(|brand| &*brand.name).collect()
+        };
+        assert_eq!(named("Your ACME account", false), ["acme bank"]);
+        assert_eq!(named("acmeish", false), [""; 0]);
+        assert_eq!(named("Shop here", false), [""; 0]);
+        assert_eq!(named("\"Shop\" support", true), ["shop"]);
+        assert_eq!(named("My shop", true), [""; 0]);
+        let brand = brands.named_in("acme", false)[0];
+        assert!(brand.owns("mail.acme.example") && !brand.owns("acme.example.org"));
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let (_, problems) = brands("acme\nacme:\nacme: x\n: a.example\n");
+        let lines: Vec<_> = problems.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [1, 2, 3, 4]);
+    }
+}

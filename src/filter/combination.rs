@@ -1,0 +1,164 @@
+//! Rules made of other rules: `all`, `any`, `none`.
+//!
+//! In: names of rules and facts; out: whether what hit makes the combination hit, and, once for a
+//! whole set, every name that stands for nothing and every circle.
+
+use std::collections::HashMap;
+
+use crate::filter::facts::{self, Fact};
+use crate::filter::rules::{Rule, Taken, Test};
+use crate::schema::Problem;
+
+/// What must, may and must not hit.
+#[derive(Debug, Clone, Default)]
+pub struct Combination {
+    /// All of these,
+    pub all: Vec<Member>,
+    /// as many of these as the rule's `at_least` says,
+    pub any: Vec<Member>,
+    /// and none of these.
+    pub none: Vec<Member>,
+}
+
+/// A rule or a fact.
+#[derive(Debug, Clone)]
+pub enum Member {
+    /// A rule by its id.
+    Rule(String),
+    /// A fact: these have lower-case names.
+    Fact(&'static Fact),
+}
+
+impl Member {
+    /// Reads a name.
+    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+        if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return facts::yes_or_no(name).map(Self::Fact);
+        }
+        Ok(Self::Rule(name.to_owned()))
+    }
+}
+
+impl Combination {
+    /// Every member, with the key it stands under.
+    pub fn members(&self) -> impl Iterator<Item = (&'static str, &Member)> {
+        let all = self.all.iter().map(|member| ("all", member));
+        let any = self.any.iter().map(|member| ("any", member));
+        let none = self.none.iter().map(|member| ("none", member));
+        all.chain(any).chain(none)
+    }
+}
+
+/// Finds members that do not exist and rules that wait for themselves.
+pub(crate) fn check(rules: &[Rule], taken: &HashMap<String, Taken>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let numbers = by_id(rules);
+    for rule in rules {
+        let Test::Combined(combination) = &rule.test else {
+            continue;
+        };
+        for (key, member) in combination.members() {
+            let Member::Rule(id) = member else {
+                continue;
+            };
+            // One that is switched off counts as one that does not hit.
+            if numbers.contains_key(&**id) || taken.contains_key(id) {
+                continue;
+            }
+            problems.push(problem(
+                rule,
+                key,
+                format!("no rule is named `{id}`; write the id of one, or a fact"),
+            ));
+        }
+    }
+    for circle in order(rules).err().into_iter().flatten() {
+        let ids: Vec<_> = circle.iter().map(|number| &*rules[*number].id).collect();
+        let rule = &rules[circle[0]];
+        problems.push(problem(
+            rule,
+            "",
+            format!(
+                "waits for itself: {} -> {}; break the circle",
+                ids.join(" -> "),
+                ids[0]
+            ),
+        ));
+    }
+    problems
+}
+
+fn problem(rule: &Rule, key: &str, message: String) -> Problem {
+    let dot = if key.is_empty() { "" } else { "." };
+    Problem {
+        file: rule.file.to_string(),
+        line: rule.line,
+        key: format!("rule {}{dot}{key}", rule.id),
+        message,
+    }
+}
+
+fn by_id(rules: &[Rule]) -> HashMap<&str, usize> {
+    let numbered = rules.iter().enumerate();
+    numbered.map(|(number, rule)| (&*rule.id, number)).collect()
+}
+
+/// The numbers of all rules that combine others, each behind those it needs; or all circles.
+pub(crate) fn order(rules: &[Rule]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        Open,
+        Done,
+    }
+    let numbers = by_id(rules);
+    let needs = |number: usize| -> Vec<usize> {
+        let Test::Combined(combination) = &rules[number].test else {
+            return Vec::new();
+        };
+        let ids = combination
+            .members()
+            .filter_map(|(_, member)| match member {
+                Member::Rule(id) => numbers.get(&**id).copied(),
+                Member::Fact(_) => None,
+            });
+        ids.collect()
+    };
+    let mut marks = vec![Mark::New; rules.len()];
+    let mut order = Vec::new();
+    let mut circles = Vec::new();
+    for start in 0..rules.len() {
+        if marks[start] != Mark::New {
+            continue;
+        }
+        // A stack of its own: a chain of rules may be longer than the thread's stack is deep.
+        let mut path = vec![(start, needs(start))];
+        marks[start] = Mark::Open;
+        while let Some((number, left)) = path.last_mut() {
+            let number = *number;
+            match left.pop() {
+                Some(next) if marks[next] == Mark::New => {
+                    marks[next] = Mark::Open;
+                    path.push((next, needs(next)));
+                }
+                Some(next) if marks[next] == Mark::Open => {
+                    let from = path.iter().position(|(at, _)| *at == next).unwrap_or(0);
+                    circles.push(path[from..].iter().map(|(at, _)| *at).collect());
+                }
+                Some(_) => {}
+                None => {
+                    marks[number] = Mark::Done;
+                    if matches!(rules[number].test, Test::Combined(_)) {
+                        order.push(number);
+                    }
+                    path.pop();
+                }
+            }
+        }
+    }
+    if circles.is_empty() {
+        Ok(order)
+    } else {
+        Err(circles)
+    }
+}

@@ -1,0 +1,273 @@
+//! Lists of domains, addresses and words that rules ask by name.
+//!
+//! In: the text of list files (one entry a line, `#` begins a comment, `!entry` takes one out of
+//! the list of the same name that is built in); out: [`Lists`], or what is wrong with which line.
+//! A domain matches itself and all below it; letters outside of ASCII are compared as RFC 5891
+//! writes them. It reads no file itself.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::message::url::ascii_host;
+use crate::schema::Problem;
+
+/// One list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    entries: HashSet<String>,
+    /// By host: the beginnings of paths that count.
+    paths: HashMap<String, Vec<String>>,
+}
+
+impl List {
+    /// Whether a host, an address, a link or a word is in it.
+    pub fn has(&self, value: &str) -> bool {
+        let value = value.trim();
+        if let Some((_, rest)) = value.split_once("://") {
+            return self.has_link(rest);
+        }
+        if let Some((_, domain)) = value.rsplit_once('@') {
+            return self.entries.contains(&*lower(value)) || self.has_host(domain);
+        }
+        if value.contains('/') {
+            return self.has_link(value);
+        }
+        self.has_host(value)
+    }
+
+    /// Whether a host or a domain above it is in it.
+    pub fn has_host(&self, host: &str) -> bool {
+        let host = ascii_host(host);
+        above(&host).any(|name| self.entries.contains(name))
+    }
+
+    fn has_link(&self, rest: &str) -> bool {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        let host = host.split(':').next().unwrap_or_default();
+        if self.has_host(host) {
+            return true;
+        }
+        let host = ascii_host(host);
+        above(&host).any(|name| {
+            let paths = self.paths.get(name);
+            paths.is_some_and(|paths| paths.iter().any(|start| path.starts_with(&**start)))
+        })
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len() + self.paths.values().map(Vec::len).sum::<usize>()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn add(&mut self, entry: &str) {
+        match entry.split_once('/') {
+            Some((host, path)) => {
+                let paths = self.paths.entry(ascii_host(host)).or_default();
+                paths.push(format!("/{path}"));
+            }
+            None => {
+                self.entries.insert(normal(entry));
+            }
+        }
+    }
+
+    fn remove(&mut self, entry: &str) -> bool {
+        match entry.split_once('/') {
+            Some((host, _)) => self.paths.remove(&ascii_host(host)).is_some(),
+            None => self.entries.remove(&normal(entry)),
+        }
+    }
+}
+
+fn lower(text: &str) -> std::borrow::Cow<'_, str> {
+    if text
+        .bytes()
+        .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
+    {
+        text.to_lowercase().into()
+    } else {
+        text.into()
+    }
+}
+
+fn normal(entry: &str) -> String {
+    match entry.rsplit_once('@') {
+        Some((local, domain)) => format!("{}@{}", local.to_lowercase(), ascii_host(domain)),
+        None => ascii_host(entry.trim_start_matches('.')),
+    }
+}
+
+/// A host and all domains above it, the longest first.
+fn above(host: &str) -> impl Iterator<Item = &str> {
+    let mut next = Some(host);
+    std::iter::from_fn(move || {
+        let name = next?;
+        next = name.split_once('.').map(|(_, above)| above);
+        Some(name)
+    })
+}
+
+/// All lists by name.
+#[derive(Debug, Clone, Default)]
+pub struct Lists {
+    lists: BTreeMap<String, Arc<List>>,
+}
+
+impl Lists {
+    /// The list of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<List>> {
+        self.lists.get(name)
+    }
+
+    /// Whether a list of this name has the value; no list has nothing.
+    pub fn has(&self, name: &str, value: &str) -> bool {
+        self.named(name).is_some_and(|list| list.has(value))
+    }
+
+    /// Names and lists.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &List)> {
+        self.lists.iter().map(|(name, list)| (&**name, &**list))
+    }
+
+    /// Reads a file into the list of this name, on top of what it has.
+    pub(crate) fn read(&mut self, name: &str, file: &str, text: &str, problems: &mut Vec<Problem>) {
+        let list = Arc::make_mut(self.lists.entry(name.to_owned()).or_default());
+        for (number, line) in text.lines().enumerate() {
+            let mut wrong = |message: String| {
+                problems.push(Problem {
+                    file: file.to_owned(),
+                    line: number + 1,
+                    key: String::new(),
+                    message,
+                });
+            };
+            let entry = uncommented(line);
+            if entry.is_empty() {
+                continue;
+            }
+            let (out, entry) = match entry.strip_prefix('!') {
+                Some(entry) => (true, entry.trim()),
+                None => (false, entry),
+            };
+            match fault(entry) {
+                Some(fault) => wrong(format!("`{entry}` {fault}")),
+                None if out => {
+                    if !list.remove(entry) {
+                        wrong(format!("`{entry}` is not in the list; remove the line"));
+                    }
+                }
+                None => list.add(entry),
+            }
+        }
+    }
+}
+
+/// A line without its comment.
+pub(crate) fn uncommented(line: &str) -> &str {
+    // A number sign within an entry, as in a link, begins no comment.
+    let line = match line.find(" #") {
+        Some(at) => &line[..at],
+        None => line,
+    };
+    if line.trim_start().starts_with('#') {
+        return "";
+    }
+    line.trim().trim_start_matches('\u{feff}')
+}
+
+fn fault(entry: &str) -> Option<&'static str> {
+    if entry.is_empty() {
+        Some("takes out nothing; write what")
+    } else if entry.contains(char::is_whitespace) {
+        Some("is more than one entry; write one a line")
+    } else if entry.contains("://") {
+        Some("is a link; write the host alone, or host/path")
+    } else if entry.contains('*') {
+        Some("has a wildcard; a domain matches all below it by itself")
+    } else if entry.contains(char::is_control) {
+        Some("has a control character; remove it")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(text: &str) -> (Lists, Vec<String>) {
+        let mut lists = Lists::default();
+        let mut problems = Vec::new();
+        lists.read("a", "a.txt", text, &mut problems);
+        let problems = problems.iter().map(ToString::to_string).collect();
+        (lists, problems)
+    }
+
+    #[test]
+    fn domains_match_what_is_below_them() {
+        let (lists, problems) = list(
+            "# origin\nExample.org\nbücher.example # a shop\nme@example.net\n.zip\ng.example/url\n",
+        );
+        assert_eq!(problems, [""; 0]);
+        for value in [
+            "example.org",
+            "a.b.EXAMPLE.org",
+            "x@sub.example.org",
+            "https://example.org/x",
+            "xn--bcher-kva.example",
+            "BÜCHER.example",
+            "ME@example.net",
+            "invoice.zip",
+            "http://www.g.example/url?q=1",
+        ] {
+            assert!(lists.has("a", value), "{value}");
+        }
+        for value in [
+            "badexample.org",
+            "org",
+            "you@example.net",
+            "http://g.example/",
+            "",
+        ] {
+            assert!(!lists.has("a", value), "{value}");
+        }
+        assert!(!lists.has("b", "example.org"));
+    }
+
+    #[test]
+    fn entries_can_be_taken_out() {
+        let (mut lists, _) = list("a.example\nb.example\n");
+        let mut problems = Vec::new();
+        lists.read(
+            "a",
+            "own.txt",
+            "!a.example\n!c.example\nd.example",
+            &mut problems,
+        );
+        assert!(!lists.has("a", "a.example") && lists.has("a", "d.example"));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].line, 2);
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let (_, problems) = list("ok\na b\nhttp://x\n*.x\n!\n");
+        let expected = [
+            "a.txt:2: `a b` is more than one entry",
+            "a.txt:3: `http://x` is a link",
+            "a.txt:4: `*.x` has a wildcard",
+            "a.txt:5: `` takes out nothing",
+        ];
+        assert_eq!(problems.len(), expected.len());
+        for (found, expected) in problems.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{found}");
+        }
+    }
+}

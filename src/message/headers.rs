@@ -1,0 +1,116 @@
+//! The header fields of a message by name, and what facts need of them.
+//!
+//! In: a message, or as much of its beginning as there is; out: values as they stand, decoded
+//! texts, mailboxes, dates. It keeps no copy, and looks at a bounded number of fields.
+
+use mail_parser::DateTime;
+
+use crate::message::header::{self, Field};
+use crate::message::value::{self, Mailbox};
+
+/// Header fields looked at: real mail has up to a hundred and fifty.
+const FIELD_LIMIT: usize = 5000;
+
+/// A message's header.
+#[derive(Debug)]
+pub struct Headers<'a> {
+    raw: &'a [u8],
+    fields: Vec<Field>,
+    end: usize,
+}
+
+impl<'a> Headers<'a> {
+    /// Finds the fields.
+    pub fn of(raw: &'a [u8]) -> Self {
+        let fields: Vec<_> = header::fields(raw).take(FIELD_LIMIT).collect();
+        let end = fields.last().map_or(0, |field| field.whole.end);
+        Self { raw, fields, end }
+    }
+
+    /// The fields in their order.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// All fields as they stand.
+    pub fn block(&self) -> &'a [u8] {
+        &self.raw[..self.end]
+    }
+
+    /// The name of a field as it stands.
+    pub fn name(&self, field: &Field) -> &'a [u8] {
+        &self.raw[field.name.clone()]
+    }
+
+    /// The value of a field as it stands.
+    pub fn value(&self, field: &Field) -> &'a [u8] {
+        &self.raw[field.value.clone()]
+    }
+
+    /// The values of all fields of this name, as they stand.
+    pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'a [u8]> + 'h {
+        let named = self.fields.iter().filter(|field| field.is(self.raw, name));
+        named.map(|field| self.value(field))
+    }
+
+    /// The value of the first field of this name.
+    pub fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// Whether there is a field of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.first(name).is_some()
+    }
+
+    /// The first field of this name, decoded; empty if there is none.
+    pub fn text(&self, name: &str) -> String {
+        self.first(name).map(value::text).unwrap_or_default()
+    }
+
+    /// The mailboxes of all fields of this name.
+    pub fn mailboxes(&self, name: &str) -> Vec<Mailbox> {
+        self.all(name).flat_map(value::mailboxes).collect()
+    }
+
+    /// Date: in seconds since 1970 (RFC 5322 section 3.6.1).
+    pub fn date(&self) -> Option<i64> {
+        seconds(&self.text("date"))
+    }
+
+    /// When the receiving server took the message: the date of the newest Received field (RFC 5321
+    /// section 4.4), which that server wrote itself.
+    pub fn received(&self) -> Option<i64> {
+        let newest = self.text("received");
+        seconds(newest.rsplit_once(';')?.1)
+    }
+}
+
+fn seconds(date: &str) -> Option<i64> {
+    let date = DateTime::parse_rfc822(date.trim())?;
+    (date.is_valid() && (1970..3000).contains(&date.year)).then(|| date.to_timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_by_name() {
+        let raw = b"Received: by b; Tue, 1 Jul 2025 10:00:05 +0000\r\nFROM: A <a@b>\r\n\
+            To: c@d\r\nTo: e@f\r\nDate: Tue, 1 Jul 2025 12:00:00 +0200\r\n\r\nFrom: no";
+        let headers = Headers::of(raw);
+        assert_eq!(headers.text("from"), "A <a@b>");
+        assert_eq!(headers.mailboxes("to").len(), 2);
+        assert_eq!(headers.received(), headers.date().map(|date| date + 5));
+        assert!(!headers.has("subject"));
+        assert!(headers.block().ends_with(b"+0200\r\n"));
+    }
+
+    #[test]
+    fn nonsense_is_no_date() {
+        for text in ["", "yesterday", "Tue, 99 Jul 2025 12:00:00 +0200"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Where a link leads, read as the victim's browser reads it (WHATWG URL standard).
+//!
+//! In: a link as it stands in a message; out: its scheme, host, registrable domain, path and query.
+//! It resolves and fetches nothing; what no browser would follow has no host.
+
+use url::{Host, Url};
+
+/// A link, read.
+#[derive(Debug, Clone)]
+pub struct Link<'a> {
+    /// As it stands.
+    pub text: &'a str,
+    url: Option<Url>,
+}
+
+impl<'a> Link<'a> {
+    /// Reads a link.
+    pub fn new(text: &'a str) -> Self {
+        let parsed = match text {
+            _ if text.starts_with("//") => Url::parse(&format!("http:{text}")),
+            _ if has_scheme(text) => Url::parse(text),
+            // What begins with `www.` or shows a bare name is completed by mail clients.
+            _ => Url::parse(&format!("http://{text}")),
+        };
+        Self {
+            text,
+            url: parsed.ok(),
+        }
+    }
+
+    /// `http`, `mailto` and the like, in lower case.
+    pub fn scheme(&self) -> &str {
+        self.url.as_ref().map_or("", Url::scheme)
+    }
+
+    /// Whether a click opens a page.
+    pub fn is_web(&self) -> bool {
+        matches!(self.scheme(), "http" | "https")
+    }
+
+    /// The host in lower case, as ASCII (RFC 5891), numbers in four decimal parts.
+    pub fn host(&self) -> Option<&str> {
+        self.url
+            .as_ref()?
+            .host_str()
+            .filter(|host| !host.is_empty())
+    }
+
+    /// Whether the host is a number, however it is written.
+    pub fn is_numeric(&self) -> bool {
+        let host = self.url.as_ref().and_then(Url::host);
+        matches!(host, Some(Host::Ipv4(_) | Host::Ipv6(_)))
+    }
+
+    /// The name one registers: `example.co.uk` of `a.b.example.co.uk`.
+    pub fn domain(&self) -> Option<&str> {
+        registrable(self.host()?)
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        self.url.as_ref().map_or("", Url::path)
+    }
+
+    /// What follows the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.url.as_ref()?.query()
+    }
+
+    /// What follows the number sign.
+    pub fn fragment(&self) -> Option<&str> {
+        self.url.as_ref()?.fragment()
+    }
+
+    /// What stands before an `@` in front of the host.
+    pub fn user(&self) -> Option<&str> {
+        let url = self.url.as_ref()?;
+        let user = url.username();
+        (!user.is_empty() || url.password().is_some()).then_some(user)
+    }
+
+    /// A port that is not the scheme's own.
+    pub fn port(&self) -> Option<u16> {
+        self.url.as_ref()?.port()
+    }
+}
+
+/// The name one registers, by the public suffix list; `None` for numbers and bare suffixes.
+pub fn registrable(host: &str) -> Option<&str> {
+    let host = host.trim_end_matches('.');
+    // Four numbers are no name; the list would take the last two for one.
+    if host
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.')
+        || host.starts_with('[')
+    {
+        return None;
+    }
+    psl::domain_str(host)
+}
+
+/// A host as ASCII in lower case (RFC 5891); as it stands if it cannot be one.
+pub fn ascii_host(host: &str) -> String {
+    let host = host.trim().trim_end_matches('.');
+    if host.is_ascii() {
+        return host.to_ascii_lowercase();
+    }
+    idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_lowercase())
+}
+
+/// The same host in letters that people read.
+pub fn shown_host(host: &str) -> String {
+    if host.contains("xn--") {
+        idna::domain_to_unicode(host).0
+    } else {
+        host.to_owned()
+    }
+}
+
+fn has_scheme(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else {
+        return false;
+    };
+    // A port is no scheme's content: `example.org:80/x`.
+    let begins = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic());
+    begins
+        && !scheme.contains('.')
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_read_as_browsers_do() {
+        let host = |text| Link::new(text).host().map(str::to_owned);
+        assert_eq!(
+            host("HTTP://WWW.Example.ORG/a"),
+            Some("www.example.org".into())
+        );
+        assert_eq!(host("www.example.org/a"), Some("www.example.org".into()));
+        assert_eq!(host("//example.org"), Some("example.org".into()));
+        assert_eq!(host("http:\\\\example.org\\x"), Some("example.org".into()));
+        assert_eq!(host("http://0x7f.1/"), Some("127.0.0.1".into()));
+        assert_eq!(host("http://3232235777/"), Some("192.168.1.1".into()));
+        assert_eq!(
+            host("http://bücher.example"),
+            Some("xn--bcher-kva.example".into())
+        );
+        assert_eq!(host("mailto:a@b"), None);
+        assert_eq!(host("example.org:80/x"), Some("example.org".into()));
+        assert_eq!(host("http://"), None);
+    }
+
+    #[test]
+    fn pieces_of_a_link() {
+        let link = Link::new("https://user@a.b.example.co.uk:8443/p/q?x=1#frag");
+        assert_eq!(link.domain(), Some("example.co.uk"));
+        assert_eq!((link.path(), link.query()), ("/p/q", Some("x=1")));
+        assert_eq!((link.user(), link.port()), (Some("user"), Some(8443)));
+        assert_eq!(link.fragment(), Some("frag"));
+        assert!(Link::new("http://[::1]/").is_numeric());
+        assert_eq!(registrable("203.0.113.9"), None);
+        assert_eq!(registrable("com"), None);
+        assert_eq!(ascii_host("BÜCHER.example."), "xn--bcher-kva.example");
+        assert_eq!(shown_host("xn--bcher-kva.example"), "bücher.example");
+    }
+}
