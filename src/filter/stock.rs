@@ -24,7 +24,19 @@ files![
 files![
     /// Name and text of each list, by name.
     LISTS:
+    "lists/abused-tlds.txt",
+    "lists/archive-extensions.txt",
+    "lists/brands.txt",
+    "lists/bulk-senders.txt",
+    "lists/dangerous-extensions.txt",
+    "lists/dynamic-dns.txt",
+    "lists/free-hosting.txt",
     "lists/free-mail.txt",
+    "lists/image-hosts.txt",
+    "lists/ipfs-gateways.txt",
+    "lists/macro-extensions.txt",
+    "lists/redirectors.txt",
+    "lists/shorteners.txt",
 ];
 
 #[cfg(test)]

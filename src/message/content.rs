@@ -65,6 +65,8 @@ pub struct PartInfo {
     pub charset: Option<String>,
     /// Its file name, decoded.
     pub name: Option<String>,
+    /// Whether that name holds characters that turn the direction of writing or cannot be seen.
+    pub name_turned: bool,
     /// Whether its disposition is `attachment`.
     pub attached: bool,
     /// How its body is encoded.
@@ -100,6 +102,7 @@ impl Content {
                 kind: part.kind,
                 charset: part.charset.clone(),
                 name: part.name.clone(),
+                name_turned: part.name_turned,
                 attached: part.attached,
                 encoding: part.encoding,
                 parent: part.parent,

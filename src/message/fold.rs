@@ -14,6 +14,7 @@ pub struct Folded {
     lines: usize,
     keeps_lines: bool,
     breaks: Vec<usize>,
+    split_words: usize,
 }
 
 /// Text on one line that knows where its paragraphs begin.
@@ -23,6 +24,8 @@ pub struct Text {
     pub text: String,
     /// Where each paragraph but the first begins.
     breaks: Vec<usize>,
+    /// How many times something invisible stood between two letters.
+    pub split_words: usize,
 }
 
 impl Text {
@@ -80,6 +83,14 @@ impl Folded {
                     self.space = true;
                     run = next;
                 } else if shows_nothing(letter) {
+                    let before = at.checked_sub(1).map(|before| bytes[before]);
+                    let letters = [before, bytes.get(next).copied()];
+                    // A soft hyphen says where a word may be parted.
+                    let splits = letter != '\u{ad}'
+                        && letters
+                            .iter()
+                            .all(|of| of.is_some_and(|of| of.is_ascii_alphabetic()));
+                    self.split_words += usize::from(splits);
                     self.append(&piece[run..at]);
                     run = next;
                 }
@@ -131,6 +142,7 @@ impl Folded {
         Text {
             text: self.text,
             breaks: self.breaks,
+            split_words: self.split_words,
         }
     }
 

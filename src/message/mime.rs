@@ -33,6 +33,8 @@ pub struct Part<'a> {
     pub charset: Option<String>,
     /// Its file name, decoded.
     pub name: Option<String>,
+    /// Whether that name holds characters that turn the direction of writing or cannot be seen.
+    pub name_turned: bool,
     /// Whether its disposition is `attachment` (RFC 2183 section 2.2).
     pub attached: bool,
     /// The number of the part that holds it, counted from 0 in the order of the visits.
@@ -155,6 +157,7 @@ fn read<'a>(raw: &'a [u8], default: &str) -> (Part<'a>, Option<String>) {
         kind: kind(declared.as_deref().unwrap_or(default), name.as_deref()),
         declared,
         charset: attribute(&content_type, "charset"),
+        name_turned: name.as_deref().is_some_and(is_turned),
         name: name.map(|name| value::text(name.as_bytes())),
         attached: disposition.is_some_and(|of| of.ctype() == "attachment"),
         parent: None,
@@ -178,6 +181,12 @@ fn kind(declared: &str, name: Option<&str>) -> Kind {
         None => Kind::Plain,
         _ => Kind::Data,
     }
+}
+
+fn is_turned(name: &str) -> bool {
+    let odd = |letter: char| matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // As a parameter it should be coded as RFC 2231 says, and is an encoded word as often.
+    name.contains(odd) || name.contains("=?") && name.to_ascii_lowercase().contains("=e2=80=ae")
 }
 
 fn names_a_page(name: &str) -> bool {

@@ -4,6 +4,10 @@
 //! prove it, or a number. A fact compares, counts and looks up; it judges nothing, for the scores
 //! are the rules'. Each one's work is bounded by what the message's content is bounded to.
 
+mod header;
+mod links;
+mod page;
+mod parts;
 mod sender;
 
 use crate::filter::mail::Mail;
@@ -77,7 +81,13 @@ impl Fact {
     }
 }
 
-const ALL: &[&[Fact]] = &[sender::FACTS];
+const ALL: &[&[Fact]] = &[
+    header::FACTS,
+    links::FACTS,
+    page::FACTS,
+    parts::FACTS,
+    sender::FACTS,
+];
 
 /// All facts.
 pub fn all() -> impl Iterator<Item = &'static Fact> {

@@ -1,5 +1,6 @@
 //! Who a message says it is from, and whether its own words agree.
 
+use crate::filter::brands::Brand;
 use crate::filter::facts::Fact;
 use crate::filter::mail::{Mail, domain_of};
 use crate::message::url::registrable;
@@ -11,22 +12,101 @@ pub(super) const FACTS: &[Fact] = &[
         name_holds_other_address,
     ),
     Fact::holds(
+        "from-free-mail",
+        "The sender uses a free mailbox.",
+        from_free_mail,
+    ),
+    Fact::holds(
+        "from-abused-tld",
+        "The sender's domain ends in a top-level domain that is mostly abused.",
+        from_abused_tld,
+    ),
+    Fact::holds(
+        "from-dynamic-dns",
+        "The sender's domain is a dynamic name that leads to somebody's home, or a free host.",
+        from_dynamic_dns,
+    ),
+    Fact::holds(
+        "from-is-recipient",
+        "The message claims to come from its own recipient.",
+        from_is_recipient,
+    ),
+    Fact::holds(
         "reply-to-free-mail",
         "Replies go to a free mailbox in another domain than the sender's.",
         reply_to_free_mail,
     ),
+    Fact::holds(
+        "reply-to-other-domain",
+        "Replies go to another domain than the sender's.",
+        reply_to_other_domain,
+    ),
+    Fact::holds(
+        "reply-to-other-free-mail",
+        "Sender and replies are two different free mailboxes.",
+        reply_to_other_free_mail,
+    ),
+    Fact::holds(
+        "reply-to-imitates",
+        "Replies go to a domain that looks like the sender's and is another.",
+        reply_to_imitates,
+    ),
+    Fact::holds(
+        "reply-to-is-recipient",
+        "Replies go back to the recipient.",
+        reply_to_is_recipient,
+    ),
+    Fact::holds(
+        "return-path-other-domain",
+        "Bounces go to another domain than the sender's.",
+        return_path_other_domain,
+    ),
+    Fact::holds(
+        "brand-in-name",
+        "The sender's shown name is a known brand's, and the sender's domain is not.",
+        brand_in_name,
+    ),
+    Fact::holds(
+        "brand-in-subject",
+        "The subject names a known brand, and the sender's domain is not that brand's.",
+        brand_in_subject,
+    ),
+    Fact::holds(
+        "brand-disguised",
+        "A known brand's name is written with look-alike letters.",
+        brand_disguised,
+    ),
+    Fact::holds(
+        "brand-in-address",
+        "The sender's address holds a known brand's name, and its domain is not that brand's.",
+        brand_in_address,
+    ),
+    Fact::holds(
+        "brand-is-sender",
+        "The sender's domain is that of the brand which the shown name or the subject names.",
+        brand_is_sender,
+    ),
+    Fact::holds(
+        "recipient-domain-in-name",
+        "The sender's shown name holds the recipient's domain or address, and the sender's domain is another.",
+        recipient_domain_in_name,
+    ),
 ];
 
-/// What two addresses or hosts have in common: the registered name, or all of it.
-fn same_domain(a: &str, b: &str) -> bool {
+/// Whether two hosts are of the same owner, as far as names tell.
+pub(super) fn same_domain(a: &str, b: &str) -> bool {
     registrable(a).unwrap_or(a) == registrable(b).unwrap_or(b)
 }
 
+/// The sender's domain.
+pub(super) fn from_domain(mail: &Mail<'_>) -> Option<String> {
+    domain_of(mail.from_address()?)
+}
+
 fn name_holds_other_address(mail: &Mail<'_>) -> Option<String> {
-    let own = domain_of(mail.from_address()?)?;
-    let name = mail.from_name();
-    let mut words =
-        name.split(|letter: char| letter.is_whitespace() || "<>()[]\"',;:".contains(letter));
+    let own = from_domain(mail)?;
+    let parts = |letter: char| letter.is_whitespace() || "<>()[]\"',;:".contains(letter);
+    let mut words = mail.from_name().split(parts);
     let other = words.find(|word| {
         let domain = domain_of(word);
         domain.is_some_and(|domain| domain.contains('.') && !same_domain(&domain, &own))
@@ -34,10 +114,197 @@ fn name_holds_other_address(mail: &Mail<'_>) -> Option<String> {
     Some(other.to_owned())
 }
 
-fn reply_to_free_mail(mail: &Mail<'_>) -> Option<String> {
-    let from = domain_of(mail.from_address()?)?;
+fn from_free_mail(mail: &Mail<'_>) -> Option<String> {
+    let domain = from_domain(mail)?;
+    mail.lists.has("free-mail", &domain).then_some(domain)
+}
+
+fn from_abused_tld(mail: &Mail<'_>) -> Option<String> {
+    let domain = from_domain(mail)?;
+    mail.lists.has("abused-tlds", &domain).then_some(domain)
+}
+
+fn from_dynamic_dns(mail: &Mail<'_>) -> Option<String> {
+    let domain = from_domain(mail)?;
+    let free = mail.lists.has("dynamic-dns", &domain) || mail.lists.has("free-hosting", &domain);
+    free.then_some(domain)
+}
+
+fn from_is_recipient(mail: &Mail<'_>) -> Option<String> {
+    let from = mail.from_address()?;
+    let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+    // Who writes to himself and to others keeps a copy.
+    let alone = mail.to().len() == 1;
+    (alone && to.any(|to| to.eq_ignore_ascii_case(from))).then(|| from.to_owned())
+}
+
+/// Reply-To and its domain, if it is not the sender's.
+fn other_reply<'m>(mail: &'m Mail<'_>) -> Option<(&'m str, String)> {
+    let from = from_domain(mail)?;
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let domain = domain_of(reply)?;
-    let free = mail.lists.has("free-mail", &domain);
-    (free && !same_domain(&from, &domain)).then(|| reply.to_owned())
+    (!same_domain(&from, &domain)).then_some((reply, domain))
+}
+
+fn reply_to_free_mail(mail: &Mail<'_>) -> Option<String> {
+    let (reply, domain) = other_reply(mail)?;
+    let from = from_domain(mail)?;
+    let free = mail.lists.has("free-mail", &domain) && !mail.lists.has("free-mail", &from);
+    free.then(|| reply.to_owned())
+}
+
+fn reply_to_other_domain(mail: &Mail<'_>) -> Option<String> {
+    other_reply(mail).map(|(reply, _)| reply.to_owned())
+}
+
+fn reply_to_other_free_mail(mail: &Mail<'_>) -> Option<String> {
+    let from = mail.from_address()?;
+    let reply = mail.reply_to().first()?.addr.as_deref()?;
+    let free = |address: &str| {
+        mail.lists
+            .has("free-mail", &domain_of(address).unwrap_or_default())
+    };
+    (!from.eq_ignore_ascii_case(reply) && free(from) && free(reply)).then(|| reply.to_owned())
+}
+
+fn reply_to_imitates(mail: &Mail<'_>) -> Option<String> {
+    let (reply, domain) = other_reply(mail)?;
+    let from = from_domain(mail)?;
+    let own = registrable(&from)?;
+    let other = registrable(&domain)?;
+    let label = |domain: &str| domain.split('.').next().unwrap_or_default().to_owned();
+    let (own, other) = (label(own), label(other));
+    let alike = own.len() >= 5
+        && own != other
+        && (one_edit_apart(&own, &other) || other.contains(&own) && other.contains('-'));
+    alike.then(|| reply.to_owned())
+}
+
+/// Whether one letter more, less or else makes one of the other.
+pub(super) fn one_edit_apart(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > 1 || a == b {
+        return false;
+    }
+    let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (rest_a, rest_b) = (&a[start..], &b[start..]);
+    let end = rest_a
+        .iter()
+        .rev()
+        .zip(rest_b.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    rest_a.len().max(rest_b.len()) - end <= 1
+}
+
+fn reply_to_is_recipient(mail: &Mail<'_>) -> Option<String> {
+    let reply = mail.reply_to().first()?.addr.as_deref()?;
+    let from = mail.from_address()?;
+    let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+    let is_recipient = to.any(|to| to.eq_ignore_ascii_case(reply));
+    // Lists ask for replies to the list.
+    let list = mail.headers.has("list-id") || mail.headers.has("list-post");
+    (is_recipient && !list && !from.eq_ignore_ascii_case(reply)).then(|| reply.to_owned())
+}
+
+fn return_path_other_domain(mail: &Mail<'_>) -> Option<String> {
+    let from = from_domain(mail)?;
+    let path = mail.headers.text("return-path");
+    let domain = domain_of(path.trim_matches(['<', '>', ' ']))?;
+    (!same_domain(&from, &domain)).then_some(domain)
+}
+
+/// The brand that a text names while the sender's domain is none of the brand's.
+fn foreign<'m>(mail: &'m Mail<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
+    let from = from_domain(mail)?;
+    // One brand may write about another; nobody writes from a domain of none of those it names.
+    if brands.iter().any(|brand| brand.owns(&from)) {
+        return None;
+    }
+    brands.into_iter().next()
+}
+
+fn brand_in_name(mail: &Mail<'_>) -> Option<String> {
+    let brands = mail.brands.named_in(mail.from_name(), true);
+    foreign(mail, brands)?;
+    Some(mail.from_name().to_owned())
+}
+
+fn brand_in_subject(mail: &Mail<'_>) -> Option<String> {
+    let brands = mail.brands.named_in(mail.subject(), false);
+    foreign(mail, brands).map(|brand| brand.name.clone())
+}
+
+fn brand_is_sender(mail: &Mail<'_>) -> Option<String> {
+    let from = from_domain(mail)?;
+    let mut brands = mail.brands.named_in(mail.from_name(), true);
+    brands.extend(mail.brands.named_in(mail.subject(), false));
+    let own = brands.into_iter().find(|brand| brand.owns(&from))?;
+    Some(own.name.clone())
+}
+
+fn brand_disguised(mail: &Mail<'_>) -> Option<String> {
+    let mut words = mail.disguised().iter();
+    words.find_map(|words| {
+        let brand = mail.brands.named_in(words, true).into_iter().next()?;
+        Some(brand.name.clone())
+    })
+}
+
+fn brand_in_address(mail: &Mail<'_>) -> Option<String> {
+    let from = mail.from_address()?;
+    let domain = domain_of(from)?;
+    let words: String = from
+        .chars()
+        .map(|letter| {
+            if letter.is_alphanumeric() {
+                letter
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    let brands = mail.brands.named_in(&words, false);
+    if brands.is_empty() || brands.iter().any(|brand| brand.owns(&domain)) {
+        return None;
+    }
+    // People write to each other about their bank; a free mailbox's name is its owner's.
+    Some(from.to_owned())
+}
+
+fn recipient_domain_in_name(mail: &Mail<'_>) -> Option<String> {
+    let from = from_domain(mail)?;
+    let name = mail.from_name().to_lowercase();
+    let mut domains = mail
+        .to()
+        .iter()
+        .filter_map(|to| domain_of(to.addr.as_deref()?));
+    let found = domains.find(|domain| {
+        let at = name.find(&**domain);
+        at.is_some() && domain.contains('.') && !same_domain(domain, &from)
+    })?;
+    Some(format!("{} ({found})", mail.from_name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_letter_makes_the_difference() {
+        for (a, b) in [
+            ("example", "exampel1"),
+            ("example", "example"),
+            ("abc", "xyz"),
+        ] {
+            assert!(!one_edit_apart(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("example", "examp1e"),
+            ("example", "exmple"),
+            ("example", "examplee"),
+        ] {
+            assert!(one_edit_apart(a, b), "{a} {b}");
+        }
+    }
 }

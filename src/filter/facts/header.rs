@@ -1,0 +1,380 @@
+//! What a header's fields say of each other, and what the receiving server says of the sender.
+
+use crate::filter::facts::Fact;
+use crate::filter::facts::sender::{from_domain, same_domain};
+use crate::filter::mail::{Mail, domain_of};
+use crate::message::value;
+
+pub(super) const FACTS: &[Fact] = &[
+    Fact::holds(
+        "header-duplicated",
+        "A field that must be there once is there twice.",
+        duplicated,
+    ),
+    Fact::number(
+        "date-skew-hours",
+        "By how many hours Date differs from when the message was received; less than zero is the past.",
+        date_skew_hours,
+    ),
+    Fact::holds(
+        "reply-without-thread",
+        "The subject says reply, and no field names the message that it answers.",
+        reply_without_thread,
+    ),
+    Fact::holds(
+        "message-id-holds-recipient",
+        "The Message-ID holds the recipient's address.",
+        message_id_holds_recipient,
+    ),
+    Fact::holds(
+        "message-id-is-sender",
+        "What follows the @ in the Message-ID is the local part of the sender's address.",
+        message_id_is_sender,
+    ),
+    Fact::holds(
+        "message-id-other-domain",
+        "The Message-ID is of a domain that neither sender nor bounces belong to.",
+        message_id_other_domain,
+    ),
+    Fact::holds(
+        "recipient-in-subject",
+        "The subject holds the recipient's address.",
+        recipient_in_subject,
+    ),
+    Fact::holds(
+        "recipient-name-in-subject",
+        "The subject holds the local part of the recipient's address as a word.",
+        recipient_name_in_subject,
+    ),
+    Fact::holds(
+        "no-recipient",
+        "Neither To nor Cc names an address.",
+        no_recipient,
+    ),
+    Fact::number(
+        "recipient-count",
+        "How many addresses To and Cc name.",
+        |mail| mail.to().iter().filter(|to| to.addr.is_some()).count() as f64,
+    ),
+    Fact::holds(
+        "recipients-sorted",
+        "Five recipients or more stand in alphabetical order.",
+        recipients_sorted,
+    ),
+    Fact::holds(
+        "needless-encoding",
+        "The subject or the sender's name is encoded in base64 though it is plain ASCII.",
+        needless_encoding,
+    ),
+    Fact::holds(
+        "auth-nothing-passed",
+        "The receiving server checked the sender, and no check passed.",
+        auth_nothing_passed,
+    ),
+    Fact::holds(
+        "auth-dmarc-failed",
+        "The receiving server says that the sender's domain disowns the message (DMARC).",
+        auth_dmarc_failed,
+    ),
+    Fact::holds(
+        "auth-spf-failed",
+        "The receiving server says that the sender's domain does not send from there (SPF).",
+        auth_spf_failed,
+    ),
+    Fact::holds(
+        "auth-dkim-failed",
+        "The receiving server says that the message's signature is false (DKIM).",
+        auth_dkim_failed,
+    ),
+    Fact::holds(
+        "auth-passed",
+        "The receiving server says that the message is from the sender's domain (DMARC, or an aligned DKIM or SPF pass).",
+        auth_passed,
+    ),
+    Fact::holds(
+        "auth-other-domain",
+        "What the receiving server could check passed for another domain than the sender's only.",
+        auth_other_domain,
+    ),
+    Fact::holds(
+        "list-coherent",
+        "A mailing list's fields agree with each other or with the sender.",
+        list_coherent,
+    ),
+    Fact::holds(
+        "bulk-fields",
+        "The message says itself that it goes to many: List-Unsubscribe, Precedence, Feedback-ID.",
+        bulk_fields,
+    ),
+];
+
+// RFC 5322 section 3.6: the greatest number of these is one.
+fn duplicated(mail: &Mail<'_>) -> Option<String> {
+    let unique = [
+        "From",
+        "Sender",
+        "Reply-To",
+        "To",
+        "Cc",
+        "Subject",
+        "Date",
+        "Message-ID",
+    ];
+    let twice = unique
+        .iter()
+        .find(|name| mail.headers.all(name).count() > 1)?;
+    Some((*twice).to_owned())
+}
+
+fn date_skew_hours(mail: &Mail<'_>) -> f64 {
+    let (Some(date), Some(received)) = (mail.headers.date(), mail.headers.received()) else {
+        return 0.0;
+    };
+    ((date - received) as f64 / 3600.0).round()
+}
+
+fn reply_without_thread(mail: &Mail<'_>) -> Option<String> {
+    let subject = mail.subject();
+    let head = subject.get(..4).unwrap_or(subject).to_ascii_lowercase();
+    let says_reply = ["re:", "re :", "aw:", "sv:"]
+        .iter()
+        .any(|mark| head.starts_with(mark));
+    let thread = ["in-reply-to", "references", "thread-index", "thread-topic"];
+    (says_reply && !thread.iter().any(|name| mail.headers.has(name))).then(|| subject.to_owned())
+}
+
+fn message_id(mail: &Mail<'_>) -> Option<String> {
+    let id = mail.headers.text("message-id");
+    (!id.is_empty()).then_some(id)
+}
+
+fn message_id_holds_recipient(mail: &Mail<'_>) -> Option<String> {
+    let id = message_id(mail)?.to_lowercase();
+    let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+    let found = to.any(|to| to.contains('@') && id.contains(&to.to_lowercase()));
+    found.then_some(id)
+}
+
+fn message_id_is_sender(mail: &Mail<'_>) -> Option<String> {
+    let id = message_id(mail)?;
+    let right = domain_of(id.trim_matches(['<', '>']))?;
+    let (local, _) = mail.from_address()?.rsplit_once('@')?;
+    (!local.is_empty() && local.eq_ignore_ascii_case(&right)).then_some(id)
+}
+
+fn message_id_other_domain(mail: &Mail<'_>) -> Option<String> {
+    let id = message_id(mail)?;
+    let right = domain_of(id.trim_matches(['<', '>']))?;
+    let from = from_domain(mail)?;
+    let path = mail.headers.text("return-path");
+    let path = domain_of(path.trim_matches(['<', '>', ' ']));
+    let own = same_domain(&right, &from) || path.is_some_and(|path| same_domain(&right, &path));
+    (!own).then_some(right)
+}
+
+fn recipient_in_subject(mail: &Mail<'_>) -> Option<String> {
+    let subject = mail.subject().to_lowercase();
+    let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+    let found = to.find(|to| to.contains('@') && subject.contains(&to.to_lowercase()))?;
+    Some(found.to_owned())
+}
+
+fn recipient_name_in_subject(mail: &Mail<'_>) -> Option<String> {
+    let subject = mail.subject().to_lowercase();
+    let mut words = subject
+        .split(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '.' | '_' | '-'));
+    words.find_map(|word| {
+        let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+        let is_local = to.any(|to| {
+            let local = to.split('@').next().unwrap_or_default();
+            local.len() >= 4 && local.eq_ignore_ascii_case(word)
+        });
+        is_local.then(|| word.to_owned())
+    })
+}
+
+fn no_recipient(mail: &Mail<'_>) -> Option<String> {
+    let named = mail.to().iter().any(|to| {
+        let address = to.addr.as_deref().unwrap_or_default();
+        address.contains('@')
+    });
+    (!named).then(|| mail.headers.text("to"))
+}
+
+fn recipients_sorted(mail: &Mail<'_>) -> Option<String> {
+    let all: Vec<String> = mail
+        .to()
+        .iter()
+        .filter_map(|to| Some(to.addr.as_deref()?.to_lowercase()))
+        .collect();
+    (all.len() >= 5 && all.is_sorted()).then(|| all[..2].join(", "))
+}
+
+fn needless_encoding(mail: &Mail<'_>) -> Option<String> {
+    let mut names = ["subject", "from"].iter();
+    names.find_map(|name| {
+        let raw = mail.headers.first(name)?;
+        let lower = raw.to_ascii_lowercase();
+        let base64 = memchr::memmem::find(&lower, b"?b?").is_some();
+        let text = value::text(raw);
+        (base64 && text.len() >= 8 && text.is_ascii()).then_some(text)
+    })
+}
+
+/// What the receiving server found out (RFC 8601): the uppermost field, since a server puts its own
+/// above all that came with the message. One that the sender made up says that checks failed only
+/// if that is what he wants people to hear.
+struct Auth {
+    text: String,
+}
+
+impl Auth {
+    fn of(mail: &Mail<'_>) -> Option<Self> {
+        let text = mail.headers.text("authentication-results").to_lowercase();
+        (!text.is_empty()).then_some(Self { text })
+    }
+
+    /// The result of a method, such as `pass`.
+    fn result<'a>(&'a self, method: &'a str) -> Option<&'a str> {
+        self.results(method).next().map(|(result, _)| result)
+    }
+
+    /// All results of a method, each with what follows it up to the next semicolon.
+    fn results<'a>(&'a self, method: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let pieces = self.text.split(';').map(str::trim);
+        pieces.filter_map(move |piece| {
+            // A server's name may stand before the first result without a semicolon.
+            let at = piece.find(method)?;
+            let free = at == 0 || piece[..at].ends_with(' ');
+            let rest = piece[at + method.len()..]
+                .strip_prefix('=')
+                .filter(|_| free)?;
+            let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric());
+            let (result, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            Some((result, rest))
+        })
+    }
+
+    fn passed(&self, method: &str) -> bool {
+        self.results(method).any(|(result, _)| result == "pass")
+    }
+}
+
+fn auth_nothing_passed(mail: &Mail<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let spf = auth.result("spf")?;
+    let dkim = auth.result("dkim")?;
+    let passed = ["spf", "dkim", "dmarc"]
+        .iter()
+        .any(|method| auth.passed(method));
+    // Some servers guess for domains that say nothing.
+    let guessed = auth.result("dmarc") == Some("bestguesspass");
+    (!passed && !guessed).then(|| format!("spf={spf}, dkim={dkim}"))
+}
+
+fn auth_dmarc_failed(mail: &Mail<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let failed = auth.result("dmarc") == Some("fail");
+    failed.then(|| "dmarc=fail".to_owned())
+}
+
+fn auth_spf_failed(mail: &Mail<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let result = auth.result("spf")?;
+    matches!(result, "fail" | "softfail" | "hardfail").then(|| format!("spf={result}"))
+}
+
+fn auth_dkim_failed(mail: &Mail<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let failed = !auth.passed("dkim") && auth.result("dkim") == Some("fail");
+    failed.then(|| "dkim=fail".to_owned())
+}
+
+/// The domains for which DKIM or SPF passed.
+fn passed_domains(auth: &Auth) -> Vec<String> {
+    let property = |rest: &str, names: &[&str]| -> Option<String> {
+        let mut words = rest.split([' ', '\t', '(', ')']);
+        words.find_map(|word| {
+            let (name, value) = word.split_once('=')?;
+            names.contains(&name).then(|| match value.rsplit_once('@') {
+                Some((_, domain)) => domain.to_owned(),
+                None => value.to_owned(),
+            })
+        })
+    };
+    let dkim = auth.results("dkim").filter(|(result, _)| *result == "pass");
+    let dkim = dkim.filter_map(|(_, rest)| property(rest, &["header.d", "header.i"]));
+    let spf = auth.results("spf").filter(|(result, _)| *result == "pass");
+    let spf = spf.filter_map(|(_, rest)| property(rest, &["smtp.mailfrom", "smtp.from"]));
+    dkim.chain(spf).collect()
+}
+
+fn auth_passed(mail: &Mail<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let from = from_domain(mail)?;
+    if auth.passed("dmarc") {
+        return Some(from);
+    }
+    passed_domains(&auth)
+        .into_iter()
+        .find(|domain| same_domain(domain, &from))
+}
+
+fn auth_other_domain(mail: &Mail<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let from = from_domain(mail)?;
+    if auth.passed("dmarc") {
+        return None;
+    }
+    let passed = passed_domains(&auth);
+    let aligned = passed.iter().any(|domain| same_domain(domain, &from));
+    if aligned {
+        None
+    } else {
+        passed.into_iter().next()
+    }
+}
+
+fn list_coherent(mail: &Mail<'_>) -> Option<String> {
+    let id = mail.headers.text("list-id");
+    let id = id
+        .rsplit('<')
+        .next()?
+        .trim_end_matches('>')
+        .trim()
+        .to_lowercase();
+    if !id.contains('.') {
+        return None;
+    }
+    let from = from_domain(mail);
+    let names = [
+        "list-post",
+        "list-unsubscribe",
+        "list-help",
+        "sender",
+        "return-path",
+        "to",
+        "cc",
+    ];
+    let registered = crate::message::url::registrable(&id)?;
+    let agrees = names.iter().any(|name| {
+        let text = mail.headers.text(name).to_lowercase();
+        text.contains(registered)
+    });
+    let own = from.is_some_and(|from| same_domain(&from, registered));
+    (agrees || own).then_some(id)
+}
+
+fn bulk_fields(mail: &Mail<'_>) -> Option<String> {
+    let names = [
+        "List-Unsubscribe",
+        "List-Id",
+        "Feedback-ID",
+        "X-CSA-Complaints",
+    ];
+    if let Some(name) = names.iter().find(|name| mail.headers.has(name)) {
+        return Some((*name).to_owned());
+    }
+    let precedence = mail.headers.text("precedence").to_lowercase();
+    matches!(&*precedence, "bulk" | "list" | "junk").then_some(precedence)
+}

@@ -1,0 +1,457 @@
+//! Where links lead, and what they hide.
+
+use std::collections::BTreeSet;
+
+use crate::filter::facts::Fact;
+use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
+use crate::filter::mail::Mail;
+use crate::message::disguise;
+use crate::message::url::{Link, registrable, shown_host};
+
+pub(super) const FACTS: &[Fact] = &[
+    Fact::holds(
+        "anchor-shows-other-domain",
+        "A link shows one domain and leads to another.",
+        anchor_shows_other_domain,
+    ),
+    Fact::holds(
+        "link-to-number",
+        "A link leads to a number in place of a name.",
+        link_to_number,
+    ),
+    Fact::holds(
+        "link-number-disguised",
+        "A link leads to a number written so that it does not look like one.",
+        link_number_disguised,
+    ),
+    Fact::holds(
+        "link-holds-user",
+        "A link has a user name before its host, which looks like a host itself.",
+        link_holds_user,
+    ),
+    Fact::holds(
+        "link-odd-syntax",
+        "A link has backslashes, several @ or invisible characters.",
+        link_odd_syntax,
+    ),
+    Fact::holds(
+        "link-odd-port",
+        "A link leads to an unusual port.",
+        link_odd_port,
+    ),
+    Fact::holds(
+        "link-homograph",
+        "A link's host is written in letters of two alphabets.",
+        link_homograph,
+    ),
+    Fact::holds(
+        "link-imitates-brand",
+        "A link's host holds a known brand's name and is not that brand's.",
+        link_imitates_brand,
+    ),
+    Fact::holds(
+        "link-imitates-sender",
+        "A link's domain differs by one letter from the sender's.",
+        link_imitates_sender,
+    ),
+    Fact::holds(
+        "link-nested",
+        "A link carries another link to another domain.",
+        link_nested,
+    ),
+    Fact::holds(
+        "link-open-redirect",
+        "A link goes through a redirector that sends anybody anywhere.",
+        link_open_redirect,
+    ),
+    Fact::holds(
+        "link-shortener",
+        "A link goes through a shortener.",
+        |mail| clicked_in(mail, "shorteners"),
+    ),
+    Fact::holds(
+        "link-free-hosting",
+        "A link leads to a host where anybody can publish a page.",
+        |mail| clicked_in(mail, "free-hosting"),
+    ),
+    Fact::holds(
+        "link-ipfs",
+        "A link leads to a gateway of the IPFS, where nothing can be taken down.",
+        |mail| clicked_in(mail, "ipfs-gateways"),
+    ),
+    Fact::holds(
+        "link-dynamic-dns",
+        "A link leads to a dynamic name.",
+        |mail| clicked_in(mail, "dynamic-dns"),
+    ),
+    Fact::holds(
+        "link-abused-tld",
+        "A link's top-level domain is mostly abused.",
+        |mail| clicked_in(mail, "abused-tlds"),
+    ),
+    Fact::holds(
+        "link-image-host",
+        "An image comes from a host where anybody can upload one.",
+        link_image_host,
+    ),
+    Fact::holds(
+        "link-holds-recipient",
+        "A link holds the recipient's address, in plain, in base64 or in hexadecimal.",
+        link_holds_recipient,
+    ),
+    Fact::holds(
+        "link-host-of-many-labels",
+        "A link's host has five labels or more below the name one registers.",
+        link_host_of_many_labels,
+    ),
+    Fact::holds(
+        "links-none-of-sender",
+        "There are links to click on, and none leads to the sender's domain.",
+        links_none_of_sender,
+    ),
+    Fact::holds(
+        "links-all-one",
+        "Every link to click on leads to one host, which is not the sender's.",
+        links_all_one,
+    ),
+    Fact::holds(
+        "link-data",
+        "A link carries the page that it shows within itself.",
+        link_data,
+    ),
+    Fact::number(
+        "link-domain-count",
+        "How many registered domains the links lead to.",
+        |mail| {
+            let domains: BTreeSet<_> = mail.web_links().filter_map(Link::domain).collect();
+            domains.len() as f64
+        },
+    ),
+    Fact::number(
+        "link-count",
+        "How many links there are to click on, or in plain text.",
+        |mail| clicked(mail).len() as f64,
+    ),
+];
+
+/// Links that people click on: those of pages, or of plain text where there is no page.
+fn clicked<'m>(mail: &'m Mail<'_>) -> Vec<Link<'m>> {
+    if mail.content.anchors.is_empty() {
+        let links = mail.web_links();
+        return links.cloned().collect();
+    }
+    let targets = mail.content.anchors.iter();
+    let links = targets.map(|anchor| Link::new(&anchor.target));
+    links.filter(Link::is_web).collect()
+}
+
+fn clicked_in(mail: &Mail<'_>, list: &str) -> Option<String> {
+    let list = mail.lists.named(list)?;
+    let links = clicked(mail);
+    let mut hosts = links.iter().filter_map(Link::host);
+    hosts.find(|host| list.has_host(host)).map(str::to_owned)
+}
+
+/// The host that a text shows, if it is nothing but a host or a link.
+fn shown(text: &str) -> Option<String> {
+    let text = text.trim();
+    if text.contains(char::is_whitespace) || text.contains('@') || text.len() > 200 {
+        return None;
+    }
+    let with_scheme = text.starts_with("http://") || text.starts_with("https://");
+    let host = Link::new(text).host()?.to_owned();
+    let domain = registrable(&host)?;
+    // `index.php` and `Node.js` are no hosts: without a scheme the suffix must be a real one.
+    let suffix = domain.rsplit('.').next()?;
+    let known = psl_knows(&host) && !["js", "py", "sh", "rs", "md", "pl"].contains(&suffix);
+    (with_scheme || known).then_some(host)
+}
+
+fn psl_knows(host: &str) -> bool {
+    psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
+}
+
+fn anchor_shows_other_domain(mail: &Mail<'_>) -> Option<String> {
+    mail.content.anchors.iter().find_map(|anchor| {
+        let host = shown(&anchor.text)?;
+        let link = Link::new(&anchor.target);
+        let target = link.host().filter(|_| link.is_web())?;
+        // Bulk mailers count clicks on a host of their own: one that a link's owner shows too.
+        (!same_domain(&host, target)).then(|| format!("{} -> {target}", anchor.text))
+    })
+}
+
+fn link_to_number(mail: &Mail<'_>) -> Option<String> {
+    let mut links = mail.web_links();
+    let link = links.find(|link| link.is_numeric() && !is_private(link))?;
+    Some(link.text.to_owned())
+}
+
+/// RFC 1918 and loopback: people of one house link to their own servers.
+fn is_private(link: &Link<'_>) -> bool {
+    let host = link.host().unwrap_or_default();
+    let second = || host.split('.').nth(1).and_then(|of| of.parse::<u8>().ok());
+    host.starts_with("10.")
+        || host.starts_with("192.168.")
+        || host.starts_with("127.")
+        || host.starts_with("172.") && second().is_some_and(|of| (16..32).contains(&of))
+        || host.starts_with("[::1]")
+        || host.starts_with("[fd")
+}
+
+fn link_number_disguised(mail: &Mail<'_>) -> Option<String> {
+    let mut links = mail.web_links();
+    let link = links.find(|link| {
+        let host = link.host().unwrap_or_default();
+        link.is_numeric() && !host.starts_with('[') && !link.text.contains(host)
+    })?;
+    Some(link.text.to_owned())
+}
+
+fn link_holds_user(mail: &Mail<'_>) -> Option<String> {
+    let mut links = mail.web_links();
+    let link = links.find(|link| link.user().is_some_and(|user| user.contains('.')))?;
+    Some(link.text.to_owned())
+}
+
+fn link_odd_syntax(mail: &Mail<'_>) -> Option<String> {
+    let mut links = mail.web_links();
+    let link = links.find(|link| {
+        let text = link.text;
+        let end = text.find("://").map_or(0, |at| at + 3);
+        let authority_end = text[end..].find(['/', '?', '#']).map_or(text.len(), |at| end + at);
+        let authority = &text[end..authority_end];
+        let invisible = |letter: char| matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
+        text.starts_with("http:\\") || text.starts_with("https:\\")
+            || authority.contains('\\')
+            || authority.matches('@').count() > 1
+            || authority.contains(invisible)
+            || authority.contains("%E2%80%8") || authority.contains("%e2%80%8")
+    })?;
+    Some(link.text.to_owned())
+}
+
+fn link_odd_port(mail: &Mail<'_>) -> Option<String> {
+    let mut links = mail.web_links();
+    let link = links.find(|link| {
+        let odd = link
+            .port()
+            .is_some_and(|port| !matches!(port, 80 | 443 | 8080 | 8443));
+        odd && !is_private(link)
+    })?;
+    Some(link.text.to_owned())
+}
+
+fn link_homograph(mail: &Mail<'_>) -> Option<String> {
+    let mut hosts = mail.web_links().filter_map(Link::host);
+    hosts.find_map(|host| {
+        if !host.contains("xn--") {
+            return None;
+        }
+        let shown = shown_host(host);
+        let words = shown.replace(['.', '-'], " ");
+        (!disguise::words(&words).is_empty()).then_some(shown)
+    })
+}
+
+fn link_imitates_brand(mail: &Mail<'_>) -> Option<String> {
+    let mut hosts = mail.web_links().filter_map(Link::host);
+    hosts.find_map(|host| {
+        let domain = registrable(host)?;
+        // The shop's path may name a brand, its name must not.
+        let words = shown_host(host).replace(['.', '-', '_'], " ");
+        let brands = mail.brands.named_in(&words, false);
+        let foreign = !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
+        // Below a service's own domain each customer has a name.
+        let customer = mail.lists.has("bulk-senders", domain);
+        (foreign && !customer).then(|| host.to_owned())
+    })
+}
+
+fn link_imitates_sender(mail: &Mail<'_>) -> Option<String> {
+    let from = from_domain(mail)?;
+    let own = registrable(&from)?;
+    if own.len() < 8 {
+        return None;
+    }
+    let mut hosts = mail.web_links().filter_map(Link::host);
+    let found =
+        hosts.find(|host| registrable(host).is_some_and(|other| one_edit_apart(own, other)))?;
+    Some(found.to_owned())
+}
+
+/// The link that a link carries, in plain or percent-encoded.
+fn inner<'t>(link: &'t Link<'_>) -> Option<std::borrow::Cow<'t, str>> {
+    let rest = link.text.get(8..)?;
+    let lower = rest.to_ascii_lowercase();
+    let at = ["http://", "https://", "http%3a", "https%3a"]
+        .iter()
+        .filter_map(|mark| lower.find(mark))
+        .min()?;
+    let piece = &rest[at..];
+    let piece = piece.split(['&', '#']).next()?;
+    Some(percent_decoded(piece))
+}
+
+fn percent_decoded(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let code = (*byte == b'%').then(|| tail.get(..2)).flatten();
+        let code = code.and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
+        match code {
+            Some(code) => {
+                bytes.push(code);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+fn link_nested(mail: &Mail<'_>) -> Option<String> {
+    let links = clicked(mail);
+    links.iter().find_map(|link| {
+        let carried = inner(link)?;
+        let target = Link::new(&carried);
+        let other = !same_domain(target.host()?, link.host()?);
+        other.then(|| link.text.to_owned())
+    })
+}
+
+fn link_open_redirect(mail: &Mail<'_>) -> Option<String> {
+    let list = mail.lists.named("redirectors")?;
+    let links = clicked(mail);
+    let found = links.iter().find(|link| list.has(link.text))?;
+    Some(found.text.to_owned())
+}
+
+fn link_image_host(mail: &Mail<'_>) -> Option<String> {
+    let list = mail.lists.named("image-hosts")?;
+    let mut hosts = mail.web_links().filter_map(Link::host);
+    hosts.find(|host| list.has_host(host)).map(str::to_owned)
+}
+
+fn link_holds_recipient(mail: &Mail<'_>) -> Option<String> {
+    let addresses: Vec<String> = mail
+        .to()
+        .iter()
+        .filter_map(|to| Some(to.addr.as_deref()?.to_lowercase()))
+        .filter(|to| to.contains('@'))
+        .take(5)
+        .collect();
+    if addresses.is_empty() {
+        return None;
+    }
+    let coded: Vec<String> = addresses
+        .iter()
+        .flat_map(|address| [base64(address), hexadecimal(address)])
+        .collect();
+    let links = clicked(mail);
+    let found = links.iter().find(|link| {
+        let text = percent_decoded(link.text);
+        let lower = text.to_lowercase();
+        addresses.iter().any(|address| lower.contains(&**address))
+            || coded.iter().any(|coded| text.contains(&**coded))
+    })?;
+    Some(found.text.to_owned())
+}
+
+// RFC 4648 section 4, without the padding and the last letter, which depend on what follows.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut coded = String::new();
+    for group in text.as_bytes().chunks_exact(3) {
+        let bits = group
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        for shift in [18, 12, 6, 0] {
+            coded.push(char::from(LETTERS[bits >> shift & 63]));
+        }
+    }
+    coded
+}
+
+fn hexadecimal(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
+    let links = clicked(mail);
+    let found = links.iter().filter_map(Link::host).find(|host| {
+        let own = registrable(host).map_or(0, |domain| domain.split('.').count());
+        own > 0 && host.split('.').count() >= own + 4
+    })?;
+    Some(found.to_owned())
+}
+
+fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
+    let from = from_domain(mail)?;
+    let links = clicked(mail);
+    let mut hosts = links.iter().filter_map(Link::host);
+    let first = hosts.clone().next()?;
+    let own = hosts.any(|host| same_domain(host, &from));
+    (!own).then(|| first.to_owned())
+}
+
+fn links_all_one(mail: &Mail<'_>) -> Option<String> {
+    let from = from_domain(mail)?;
+    let links = clicked(mail);
+    let hosts: BTreeSet<_> = links.iter().filter_map(Link::host).collect();
+    let host = (hosts.len() == 1).then(|| hosts.first())??;
+    (!same_domain(host, &from)).then(|| (*host).to_owned())
+}
+
+fn link_data(mail: &Mail<'_>) -> Option<String> {
+    let mut targets = mail.content.anchors.iter().map(|anchor| &*anchor.target);
+    let found = targets.find(|target| {
+        let head = target.get(..10).unwrap_or(target).to_ascii_lowercase();
+        head.starts_with("data:text/")
+            || head.starts_with("data:appli")
+            || head.starts_with("javascript")
+    })?;
+    Some(found.chars().take(60).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_a_host_shows_one() {
+        for (text, host) in [
+            ("www.example.org", Some("www.example.org")),
+            ("https://example.org/login", Some("example.org")),
+            ("Node.js", None),
+            ("click here", None),
+            ("a@example.org", None),
+            ("index.php", None),
+        ] {
+            assert_eq!(shown(text).as_deref(), host, "{text}");
+        }
+    }
+
+    #[test]
+    fn links_within_links_are_found() {
+        let carried = |text| inner(&Link::new(text)).map(|link| link.into_owned());
+        assert_eq!(
+            carried("https://a.example/?u=https%3A%2F%2Fb.example%2Fx&z=1"),
+            Some("https://b.example/x".into())
+        );
+        assert_eq!(carried("https://a.example/http"), None);
+        assert_eq!(percent_decoded("%zz%4"), "%zz%4");
+    }
+
+    #[test]
+    fn addresses_are_coded() {
+        assert_eq!(base64("abcd"), "YWJj");
+        assert_eq!(hexadecimal("a@"), "6140");
+    }
+}

@@ -1,0 +1,299 @@
+//! What a message's parts say of each other, and what their names say.
+
+use std::collections::HashSet;
+
+use crate::filter::facts::Fact;
+use crate::filter::mail::{Mail, extension};
+use crate::message::content::{PartInfo, TextPart};
+use crate::message::decode::Encoding;
+use crate::message::header;
+use crate::message::mime::Kind;
+
+pub(super) const FACTS: &[Fact] = &[
+    Fact::holds(
+        "alternatives-differ",
+        "The plain text and the page that should say the same have hardly a word in common.",
+        alternatives_differ,
+    ),
+    Fact::holds(
+        "alternative-lacks-text",
+        "Alternatives without a plain text among them.",
+        alternative_lacks_text,
+    ),
+    Fact::holds(
+        "page-alone",
+        "A page and no plain text beside it.",
+        page_alone,
+    ),
+    Fact::holds(
+        "text-needlessly-base64",
+        "Plain ASCII text in base64, which only serves to hide it.",
+        text_needlessly_base64,
+    ),
+    Fact::holds(
+        "eight-bit-as-seven",
+        "The body is declared as 7bit and is not.",
+        eight_bit_as_seven,
+    ),
+    Fact::holds(
+        "encrypted-with-text",
+        "An encrypted message with readable text in it.",
+        encrypted_with_text,
+    ),
+    Fact::holds(
+        "file-dangerous",
+        "A file that runs when it is opened.",
+        |mail| name_in(mail, "dangerous-extensions"),
+    ),
+    Fact::holds(
+        "file-has-macros",
+        "An office document of a kind that holds macros.",
+        |mail| name_in(mail, "macro-extensions"),
+    ),
+    Fact::holds("file-is-archive", "An archive.", |mail| {
+        name_in(mail, "archive-extensions")
+    }),
+    Fact::holds(
+        "file-double-extension",
+        "A file name with a harmless extension before a dangerous one.",
+        file_double_extension,
+    ),
+    Fact::holds(
+        "file-name-turned",
+        "A file name with characters that turn the direction of writing or cannot be seen.",
+        |mail| {
+            let mut turned = mail.content.parts.iter().filter(|part| part.name_turned);
+            turned.next()?.name.clone()
+        },
+    ),
+    Fact::holds("file-is-page", "A page sent as a file.", |mail| {
+        attached_page(mail).map(|(part, _)| part.name.clone().unwrap_or_default())
+    }),
+    Fact::holds(
+        "file-is-page-with-script",
+        "A page or drawing sent as a file, with a script in it.",
+        file_is_page_with_script,
+    ),
+    Fact::holds(
+        "file-is-page-unpacking",
+        "A page sent as a file that unpacks what it shows or saves by a script.",
+        file_is_page_unpacking,
+    ),
+    Fact::holds(
+        "calendar-with-link",
+        "A calendar entry with a link.",
+        calendar_with_link,
+    ),
+    Fact::holds(
+        "name-in-file-name",
+        "A file's name holds the recipient's address or its local part.",
+        name_in_file_name,
+    ),
+    Fact::number("file-count", "How many files there are.", |mail| {
+        let parts = mail.content.parts.iter();
+        parts
+            .filter(|part| part.name.is_some() || part.attached)
+            .count() as f64
+    }),
+    Fact::number("part-count", "How many parts there are.", |mail| {
+        mail.content.parts.len() as f64
+    }),
+];
+
+fn part_of<'m>(mail: &'m Mail<'_>, text: &TextPart) -> Option<&'m PartInfo> {
+    mail.content.parts.get(text.part)
+}
+
+/// The texts of each multipart/alternative: plain, page.
+fn alternatives<'m>(mail: &'m Mail<'_>) -> Option<(&'m TextPart, &'m TextPart)> {
+    let content = mail.content;
+    let page = content.texts.iter().find(|text| text.make.is_some())?;
+    let holder = part_of(mail, page)?.parent?;
+    // A page with its images is one part of the alternatives.
+    let related = content.parts.get(holder)?.declared.as_deref() == Some("multipart/related");
+    let holder = if related {
+        content.parts.get(holder)?.parent?
+    } else {
+        holder
+    };
+    if content.parts.get(holder)?.declared.as_deref() != Some("multipart/alternative") {
+        return None;
+    }
+    let plain = content.texts.iter().find(|text| {
+        text.make.is_none() && part_of(mail, text).is_some_and(|part| part.parent == Some(holder))
+    })?;
+    Some((plain, page))
+}
+
+fn words(text: &str) -> HashSet<String> {
+    // The beginning tells; a set of all words of a megabyte costs more than it is worth.
+    const LIMIT: usize = 8 << 10;
+    let text = crate::message::fold::cut(text, LIMIT);
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    // Links and their codes are shown by one and not by the other.
+    let plain = words.filter(|word| (3..=20).contains(&word.len()));
+    plain.map(str::to_lowercase).collect()
+}
+
+fn alternatives_differ(mail: &Mail<'_>) -> Option<String> {
+    let (plain, page) = alternatives(mail)?;
+    let (plain_words, page_words) = (words(&plain.text.text), words(&page.text.text));
+    let fewer = plain_words.len().min(page_words.len());
+    // "Your client cannot show this": too little to compare.
+    if fewer < 10 {
+        return None;
+    }
+    let common = plain_words.intersection(&page_words).count();
+    let begins = plain.text.text.chars().take(60).collect();
+    (common * 5 < fewer).then_some(begins)
+}
+
+fn alternative_lacks_text(mail: &Mail<'_>) -> Option<String> {
+    let parts = &mail.content.parts;
+    let at = parts
+        .iter()
+        .position(|part| part.declared.as_deref() == Some("multipart/alternative"))?;
+    let plain = parts
+        .iter()
+        .any(|part| part.parent == Some(at) && part.kind == Kind::Plain);
+    (!plain).then(|| "multipart/alternative".to_owned())
+}
+
+fn page_alone(mail: &Mail<'_>) -> Option<String> {
+    let plain = mail.content.texts.iter().any(|text| text.make.is_none());
+    let page = mail.content.makes().next().is_some();
+    (page && !plain).then(|| "text/html".to_owned())
+}
+
+fn text_needlessly_base64(mail: &Mail<'_>) -> Option<String> {
+    let found = mail.content.texts.iter().find(|text| {
+        let part = part_of(mail, text);
+        let coded =
+            part.is_some_and(|part| part.encoding == Encoding::Base64 && part.name.is_none());
+        coded && text.source.len() > 40 && text.source.is_ascii()
+    })?;
+    Some(found.text.text.chars().take(60).collect())
+}
+
+fn eight_bit_as_seven(mail: &Mail<'_>) -> Option<String> {
+    let declared = mail.headers.text("content-transfer-encoding");
+    let body = header::header_end(mail.raw)?;
+    let lies = declared.eq_ignore_ascii_case("7bit") && !mail.raw[body..].is_ascii();
+    lies.then_some(declared)
+}
+
+fn encrypted_with_text(mail: &Mail<'_>) -> Option<String> {
+    let parts = &mail.content.parts;
+    let at = parts
+        .iter()
+        .position(|part| part.declared.as_deref() == Some("multipart/encrypted"))?;
+    let found = mail.content.texts.iter().find(|text| {
+        let inside = part_of(mail, text).is_some_and(|part| part.parent == Some(at));
+        inside && text.text.text.len() > 40
+    })?;
+    Some(found.text.text.chars().take(60).collect())
+}
+
+fn name_in(mail: &Mail<'_>, list: &str) -> Option<String> {
+    let names = mail
+        .content
+        .parts
+        .iter()
+        .filter_map(|part| part.name.as_deref());
+    let mut names = names
+        .filter(|name| extension(name).is_some_and(|extension| mail.lists.has(list, &extension)));
+    names.next().map(str::to_owned)
+}
+
+fn file_double_extension(mail: &Mail<'_>) -> Option<String> {
+    const HARMLESS: [&str; 14] = [
+        "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "jpg", "jpeg", "png", "gif",
+        "mp3", "mp4",
+    ];
+    let names = mail
+        .content
+        .parts
+        .iter()
+        .filter_map(|part| part.name.as_deref());
+    let mut names = names.filter(|name| {
+        let Some((stem, last)) = name.trim().rsplit_once('.') else {
+            return false;
+        };
+        let last = last.to_lowercase();
+        let dangerous = mail.lists.has("dangerous-extensions", &last)
+            || matches!(&*last, "html" | "htm" | "shtml" | "svg" | "zip" | "rar");
+        let inner = extension(stem).unwrap_or_default();
+        let runs = mail.lists.has("dangerous-extensions", &last);
+        // `report.pdf.zip` is how some people name archives.
+        let harmless = HARMLESS.contains(&&*inner) && (runs || !matches!(&*last, "zip" | "rar"));
+        dangerous && harmless
+    });
+    names.next().map(str::to_owned)
+}
+
+/// The first page that came as a file, with its text.
+fn attached_page<'m>(mail: &'m Mail<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
+    mail.content.texts.iter().find_map(|text| {
+        text.make.as_ref()?;
+        let part = part_of(mail, text)?;
+        let is_file = part.attached || part.name.is_some();
+        is_file.then_some((part, text))
+    })
+}
+
+fn file_is_page_with_script(mail: &Mail<'_>) -> Option<String> {
+    let (part, text) = attached_page(mail)?;
+    let scripts = text.make.as_ref().is_some_and(|make| make.scripts > 0);
+    scripts.then(|| part.name.clone().unwrap_or_default())
+}
+
+fn file_is_page_unpacking(mail: &Mail<'_>) -> Option<String> {
+    const WAYS: [&str; 10] = [
+        "atob(",
+        "unescape(",
+        "fromCharCode",
+        "document.write(",
+        "new Blob",
+        "createObjectURL",
+        "msSaveOrOpenBlob",
+        "eval(",
+        "decodeURIComponent(",
+        "location.href",
+    ];
+    let (part, text) = attached_page(mail)?;
+    let way = WAYS.iter().find(|way| text.source.contains(**way))?;
+    Some(format!(
+        "{}: {way}",
+        part.name.as_deref().unwrap_or_default()
+    ))
+}
+
+fn calendar_with_link(mail: &Mail<'_>) -> Option<String> {
+    let text = mail.content.texts.iter().find(|text| {
+        let declared = part_of(mail, text).and_then(|part| part.declared.as_deref());
+        declared == Some("text/calendar")
+    })?;
+    let at = text.text.text.find("http")?;
+    let link = text.text.text[at..].split([' ', '\\', '"', '>']).next()?;
+    link.contains("://").then(|| link.to_owned())
+}
+
+fn name_in_file_name(mail: &Mail<'_>) -> Option<String> {
+    let names = mail
+        .content
+        .parts
+        .iter()
+        .filter_map(|part| part.name.as_deref());
+    let mut names = names.filter(|name| {
+        let name = name.to_lowercase();
+        mail.to()
+            .iter()
+            .filter_map(|to| to.addr.as_deref())
+            .any(|to| {
+                let local = to.split('@').next().unwrap_or_default().to_lowercase();
+                name.contains(&to.to_lowercase()) && to.contains('@')
+                    || local.len() >= 6 && name.contains(&local)
+            })
+    });
+    names.next().map(str::to_owned)
+}
