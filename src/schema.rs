@@ -203,6 +203,22 @@ impl<'r, 't> Section<'r, 't> {
         })
     }
 
+    /// A list of lists of texts.
+    pub fn lists(&mut self, key: &'static str) -> Option<Vec<Vec<String>>> {
+        let wanted = "a list of lists of texts, such as [[\"a\", \"b\"], [\"c\"]]";
+        self.typed(key, wanted, |value| {
+            let lists = value.as_array()?.iter();
+            lists
+                .map(|list| {
+                    let items = list.get_ref().as_array()?.iter();
+                    items
+                        .map(|item| item.get_ref().as_str().map(str::to_owned))
+                        .collect()
+                })
+                .collect()
+        })
+    }
+
     /// A text, or a list of texts.
     pub fn one_or_more(&mut self, key: &'static str) -> Option<Vec<String>> {
         self.typed(key, "a text in quotes, or a list of texts", |value| {

@@ -45,6 +45,9 @@ pub struct ScanArgs {
     /// Judge by rules alone
     #[arg(long)]
     pub no_classifier: bool,
+    /// Name the rules that add nothing, too: the parts of others
+    #[arg(long)]
+    pub parts: bool,
     /// Judge N messages at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -61,6 +64,7 @@ pub fn run(args: &ScanArgs) -> u8 {
     let filter = match server::rules(&config)
         .and_then(|rules| Filter::new(rules, config.filter.thresholds))
     {
+        Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts(),
         Ok(filter) if problems.is_empty() => filter,
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());

@@ -15,14 +15,15 @@ use crate::filter::examples;
 use crate::filter::facts;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::rules::{Range, Rule, Taken, Test};
+use crate::filter::rules::{Near, Range, Rule, Taken, Test};
 use crate::message::fold::folded;
 use crate::schema::{Problem, Report, Section};
 
 /// The kinds of tests; a rule has exactly one.
-const TESTS: [&str; 9] = [
+const TESTS: [&str; 10] = [
     "words",
     "phrases",
+    "near",
     "regex",
     "exists",
     "missing",
@@ -43,6 +44,12 @@ const OWN: [&str; 15] = [
 
 /// A sum of scores stays readable, and one rule cannot be made infinite.
 const SCORE_LIMIT: f64 = 100.0;
+
+/// Between the words of a group at most, in bytes; a sentence is rarely longer.
+const NEAR_LIMIT: i64 = 500;
+
+/// Without `within`.
+const NEAR: usize = 60;
 
 /// Matches counted: finding n of them may take n times the text.
 const COUNT_LIMIT: i64 = 100;
@@ -292,6 +299,8 @@ fn looks(section: &mut Section<'_, '_>) -> Option<(Vec<Place>, Test)> {
     let place = place(section);
     let words = section.strings("words");
     let phrases = section.strings("phrases");
+    let near = section.lists("near");
+    let within = within(section);
     let regex = section.parsed("regex", Pattern::new);
     let exists = section.boolean("exists");
     let missing = section.boolean("missing");
@@ -357,6 +366,7 @@ fn looks(section: &mut Section<'_, '_>) -> Option<(Vec<Place>, Test)> {
     };
     let test = match key {
         "words" | "phrases" => phrase_test(section, key, &words.or(phrases)?)?,
+        "near" => near_test(section, &near?, within?)?,
         "regex" => Test::Regex(regex?),
         "in_list" => Test::Listed(list?),
         "min or max" => Test::Number(range),
@@ -395,16 +405,56 @@ fn combined(section: &mut Section<'_, '_>) -> Option<Combination> {
     sound.then_some(combination)
 }
 
-fn phrase_test(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Test> {
+fn within(section: &mut Section<'_, '_>) -> Option<usize> {
+    let given = section.integer("within");
+    if !section.has("within") {
+        return Some(NEAR);
+    }
+    if !section.has("near") {
+        section.problem("within", "has no meaning without near; remove it");
+        return None;
+    }
+    let sound = given.filter(|within| (1..=NEAR_LIMIT).contains(within));
+    if given.is_some() && sound.is_none() {
+        section.problem("within", format!("must be from 1 to {NEAR_LIMIT}"));
+    }
+    usize::try_from(sound?).ok()
+}
+
+fn near_test(section: &Section<'_, '_>, groups: &[Vec<String>], within: usize) -> Option<Test> {
+    if groups.len() < 2 || groups.len() > 4 {
+        section.problem("near", "must have from two to four groups of words");
+        return None;
+    }
+    let groups: Option<Vec<_>> = groups
+        .iter()
+        .map(|group| texts(section, "near", group))
+        .collect();
+    Some(Test::Near(Near {
+        groups: groups?,
+        within,
+    }))
+}
+
+/// A list of words or phrases, as they are looked for.
+fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<String>> {
     if list.is_empty() {
         section.problem(key, "is empty; name at least one");
         return None;
     }
     let list: Vec<_> = list.iter().map(|text| folded(text)).collect();
-    if list.iter().any(String::is_empty) {
+    if list
+        .iter()
+        .any(|text| text.trim_end_matches('*').is_empty())
+    {
         section.problem(key, "has an empty text, which is everywhere; remove it");
         return None;
     }
+    Some(list)
+}
+
+fn phrase_test(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Test> {
+    let list = texts(section, key, list)?;
     if key == "words" && list.iter().any(|word| word.contains(' ')) {
         section.problem(
             key,

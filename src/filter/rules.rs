@@ -51,6 +51,8 @@ pub struct Rule {
 pub enum Test {
     /// Whole words or phrases, in any case; counts the distinct ones.
     Phrases(Vec<String>),
+    /// A word or phrase of each group, in one sentence and close to each other.
+    Near(Near),
     /// Matches of a regex.
     Regex(Pattern),
     /// That the place has something, be it empty.
@@ -67,6 +69,15 @@ pub enum Test {
     Fact(&'static Fact, Range),
     /// Other rules and facts.
     Combined(Combination),
+}
+
+/// Groups of words that stand together.
+#[derive(Debug, Clone)]
+pub struct Near {
+    /// One of each group must be there.
+    pub groups: Vec<Vec<String>>,
+    /// So many bytes may be between two of them.
+    pub within: usize,
 }
 
 /// A range of numbers, both ends included.
@@ -107,14 +118,16 @@ impl RuleSet {
     /// The rules that are compiled in.
     pub fn stock() -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
+        reader.stock_lists();
         reader.stock();
         reader.finish()
     }
 
-    /// A folder's rules and lists on top of the stock. The folder is all there is if it has no rule
-    /// file, or one that says `stock = false`.
+    /// A folder's rules and lists on top of the stock. Its rules are all there are if it has no rule
+    /// file, or one that says `stock = false`; the stock's lists stay.
     pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
+        reader.stock_lists();
         let rules = reader.folder(folder, "toml");
         let lists = folder.join("lists");
         let lists = if lists.is_dir() {
@@ -133,6 +146,7 @@ impl RuleSet {
     pub fn parse(files: impl IntoIterator<Item = File>) -> Result<Self, Vec<Problem>> {
         let files: Vec<_> = files.into_iter().collect();
         let mut reader = Reader::default();
+        reader.stock_lists();
         reader.layer(&files, &[]);
         reader.finish()
     }
@@ -140,6 +154,7 @@ impl RuleSet {
     /// Reads rule and list files on top of the stock, given as name and text.
     pub fn over_stock(rules: &[File], lists: &[File]) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
+        reader.stock_lists();
         reader.stock();
         reader.layer(rules, lists);
         reader.finish()
@@ -175,6 +190,10 @@ impl RuleSet {
     }
 }
 
+fn built_in((name, text): &(&str, &str)) -> File {
+    (format!("rules/{name}"), (*text).to_owned())
+}
+
 /// Reads files layer by layer.
 struct Reader {
     set: RuleSet,
@@ -207,10 +226,14 @@ impl Default for Reader {
 
 impl Reader {
     fn stock(&mut self) {
-        let owned = |(name, text): &(&str, &str)| (format!("rules/{name}"), (*text).to_owned());
-        let rules: Vec<_> = stock::FILES.iter().map(owned).collect();
-        let lists: Vec<_> = stock::LISTS.iter().map(owned).collect();
-        self.layer(&rules, &lists);
+        let rules: Vec<_> = stock::FILES.iter().map(built_in).collect();
+        self.layer(&rules, &[]);
+    }
+
+    /// Facts ask these whatever the rules are.
+    fn stock_lists(&mut self) {
+        let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
+        self.layer(&[], &lists);
     }
 
     fn layer(&mut self, rules: &[File], lists: &[File]) {

@@ -62,6 +62,7 @@ pub(crate) struct Scanner {
     loose: Option<RegexSet>,
     /// By the number in `loose`: which of `regexes`.
     loose_regexes: Vec<usize>,
+    nears: Vec<NearRule>,
     /// Rules that count the texts themselves.
     presence: Vec<usize>,
     listed: Vec<(usize, Arc<List>)>,
@@ -72,9 +73,78 @@ pub(crate) struct Scanner {
 #[derive(Debug, Clone, Copy)]
 enum Find {
     /// A rule's word or phrase, if it stands alone; the phrase counts once.
-    Phrase { rule: usize, phrase: usize },
+    Phrase {
+        rule: usize,
+        phrase: usize,
+        open: bool,
+    },
+    /// One of a group's words.
+    Near {
+        near: usize,
+        group: usize,
+        open: bool,
+    },
     /// This regex may match.
     Literal { regex: usize },
+}
+
+/// A rule that looks for words close to each other.
+#[derive(Debug)]
+struct NearRule {
+    rule: usize,
+    groups: usize,
+    within: usize,
+}
+
+/// Where the last word of each group of a rule was seen in a text.
+#[derive(Debug, Clone, Default)]
+struct LastSeen([Option<(usize, usize)>; 4]);
+
+impl NearRule {
+    fn saw(
+        &self,
+        group: usize,
+        text: &str,
+        at: std::ops::Range<usize>,
+        last: &mut LastSeen,
+        tally: &mut Tally,
+    ) {
+        last.0[group] = Some((at.start, at.end));
+        let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
+        let Some(mut seen) = seen else {
+            return;
+        };
+        seen.sort_unstable();
+        let apart = |pair: &[(usize, usize)]| {
+            // One word may be part of two groups' longer phrases.
+            let between = text.get(pair[0].1..pair[1].0).unwrap_or_default();
+            between.len() > self.within || has_sentence_end(between)
+        };
+        if seen.windows(2).any(apart) {
+            return;
+        }
+        let begin = seen[0].0;
+        let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
+        tally.add(self.rule, &text[begin..end]);
+        // What was counted does not count again.
+        *last = LastSeen::default();
+    }
+}
+
+/// A mark followed by white space; the dot of a number or a host is none.
+fn has_sentence_end(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
+    ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
+}
+
+/// A word without the star that says that it goes on.
+fn ending(text: &str) -> (&str, bool) {
+    match text.strip_suffix('*') {
+        // A text of stars is a text of stars.
+        Some(stem) if !stem.is_empty() && !stem.ends_with('*') => (stem, true),
+        _ => (text, false),
+    }
 }
 
 #[derive(Debug)]
@@ -99,6 +169,7 @@ impl Scanner {
             regexes: Vec::new(),
             loose: None,
             loose_regexes: Vec::new(),
+            nears: Vec::new(),
             presence: Vec::new(),
             listed: Vec::new(),
             numbers: Vec::new(),
@@ -108,14 +179,28 @@ impl Scanner {
             match &rule.test {
                 Test::Phrases(list) => {
                     for (at, text) in list.iter().enumerate() {
+                        let (text, open) = ending(text);
                         let find = Find::Phrase {
                             rule: *number,
                             phrase: *phrase + at,
+                            open,
                         };
-                        for spelling in spellings(text) {
-                            patterns.add(spelling.into_bytes(), find);
+                        patterns.spell(text, find);
+                    }
+                }
+                Test::Near(near) => {
+                    for (group, list) in near.groups.iter().enumerate() {
+                        for text in list {
+                            let (text, open) = ending(text);
+                            let near = scanner.nears.len();
+                            patterns.spell(text, Find::Near { near, group, open });
                         }
                     }
+                    scanner.nears.push(NearRule {
+                        rule: *number,
+                        groups: near.groups.len(),
+                        within: near.within,
+                    });
                 }
                 Test::Regex(pattern) => {
                     let regex = scanner.regexes.len();
@@ -164,6 +249,7 @@ impl Scanner {
     pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, tally: &mut Tally) {
         let mut awake = vec![false; self.regexes.len()];
         for text in texts {
+            let mut last = vec![LastSeen::default(); self.nears.len()];
             for rule in &self.presence {
                 tally.add(*rule, text);
             }
@@ -186,8 +272,14 @@ impl Scanner {
                                 awake[regex] = true;
                                 any = true;
                             }
-                            Find::Phrase { rule, phrase } => {
-                                if !tally.seen[phrase] && stands_alone(text, found.range()) {
+                            Find::Near { near, group, open } => {
+                                if stands_alone(text, found.range(), open) {
+                                    let rule = &self.nears[near];
+                                    rule.saw(group, text, found.range(), &mut last[near], tally);
+                                }
+                            }
+                            Find::Phrase { rule, phrase, open } => {
+                                if !tally.seen[phrase] && stands_alone(text, found.range(), open) {
                                     tally.seen[phrase] = true;
                                     tally.add(rule, &text[found.range()]);
                                 }
@@ -242,6 +334,12 @@ struct Patterns {
 }
 
 impl Patterns {
+    fn spell(&mut self, text: &str, find: Find) {
+        for spelling in spellings(text) {
+            self.add(spelling.into_bytes(), find);
+        }
+    }
+
     fn add(&mut self, text: Vec<u8>, find: Find) {
         let key = text.to_ascii_lowercase();
         let number = *self.known.entry(key).or_insert(self.texts.len());
@@ -272,8 +370,9 @@ fn spellings(text: &str) -> Vec<String> {
     all
 }
 
-/// Whether a match is not a piece of a longer word; a sign at its edge is a boundary itself.
-fn stands_alone(text: &str, range: std::ops::Range<usize>) -> bool {
+/// Whether a match is not a piece of a longer word; a sign at its edge is a boundary itself. An
+/// open one may go on.
+fn stands_alone(text: &str, range: std::ops::Range<usize>, open: bool) -> bool {
     let in_word = |letter: Option<char>| {
         letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
     };
@@ -282,9 +381,9 @@ fn stands_alone(text: &str, range: std::ops::Range<usize>) -> bool {
         &text[range.clone()],
         &text[range.end..],
     );
-    let open = in_word(before.chars().next_back()) && in_word(found.chars().next());
+    let began = in_word(before.chars().next_back()) && in_word(found.chars().next());
     let goes_on = in_word(after.chars().next()) && in_word(found.chars().next_back());
-    !open && !goes_on
+    !began && (open || !goes_on)
 }
 
 #[cfg(test)]
@@ -293,10 +392,14 @@ mod tests {
 
     #[test]
     fn words_stand_alone() {
-        assert!(stands_alone("act now!", 0..7));
-        assert!(!stands_alone("react now", 2..9));
-        assert!(!stands_alone("nowé", 0..3));
-        assert!(stands_alone("a$$$b", 1..4));
+        assert!(stands_alone("act now!", 0..7, false));
+        assert!(!stands_alone("react now", 2..9, false));
+        assert!(!stands_alone("nowé", 0..3, false));
+        assert!(stands_alone("a$$$b", 1..4, false));
+        assert!(stands_alone("suspended", 0..7, true));
+        assert!(!stands_alone("unsuspended", 2..9, true));
+        assert_eq!(ending("suspend*"), ("suspend", true));
+        assert_eq!(ending("***"), ("***", false));
     }
 
     #[test]

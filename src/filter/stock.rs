@@ -13,10 +13,12 @@ files![
     FILES:
     "attachments.toml",
     "bulk.toml",
+    "conjunctions.toml",
     "headers.toml",
     "html.toml",
     "identity.toml",
     "links.toml",
+    "lures.toml",
     "phrases.toml",
     "subject.toml",
 ];

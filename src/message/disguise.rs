@@ -47,6 +47,15 @@ pub fn words(text: &str) -> Vec<String> {
     found
 }
 
+/// Whether a word is written in letters of two alphabets, or strewn with marks.
+pub fn is_foreign(text: &str) -> bool {
+    let words = text.split(' ').filter(|word| !word.is_ascii());
+    words.filter(|word| read(word).is_some()).any(|word| {
+        // Styled letters are loud rather than hidden.
+        word.chars().any(|letter| look_alike(letter).is_some() || is_combining_mark(letter))
+    })
+}
+
 /// Letters set apart: `P a y p a l`.
 #[derive(Default)]
 struct Apart {

@@ -3,6 +3,7 @@
 use crate::filter::brands::Brand;
 use crate::filter::facts::Fact;
 use crate::filter::mail::{Mail, domain_of};
+use crate::message::disguise;
 use crate::message::url::registrable;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -75,6 +76,11 @@ pub(super) const FACTS: &[Fact] = &[
         "brand-disguised",
         "A known brand's name is written with look-alike letters.",
         brand_disguised,
+    ),
+    Fact::holds(
+        "subject-disguised",
+        "Words of the subject or of the sender's name are written with letters of another alphabet, or strewn with marks.",
+        subject_disguised,
     ),
     Fact::holds(
         "brand-in-address",
@@ -249,6 +255,14 @@ fn brand_disguised(mail: &Mail<'_>) -> Option<String> {
         let brand = mail.brands.named_in(words, true).into_iter().next()?;
         Some(brand.name.clone())
     })
+}
+
+fn subject_disguised(mail: &Mail<'_>) -> Option<String> {
+    let texts = [mail.subject(), mail.from_name()];
+    texts
+        .into_iter()
+        .find(|text| disguise::is_foreign(text))
+        .map(str::to_owned)
 }
 
 fn brand_in_address(mail: &Mail<'_>) -> Option<String> {
