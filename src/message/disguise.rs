@@ -193,7 +193,8 @@ fn digit_for(letter: char) -> Option<char> {
         '1' | '|' | '!' => 'l',
         '3' => 'e',
         '4' | '@' => 'a',
-        '5' | '$' => 's',
+        // A dollar for an s is a joke about a company as often as a disguise.
+        '5' => 's',
         _ => return None,
     })
 }
