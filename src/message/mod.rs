@@ -9,6 +9,7 @@ pub mod header;
 pub mod headers;
 pub mod html;
 pub mod link;
+pub mod magic;
 pub mod mime;
 mod style;
 pub mod url;
