@@ -1,5 +1,6 @@
 //! A message: its header fields as bytes, and its decoded view that the filter judges.
 
+pub mod archive;
 pub mod content;
 pub mod decode;
 pub mod disguise;
