@@ -4,6 +4,7 @@ pub mod archive;
 pub mod content;
 pub mod decode;
 pub mod disguise;
+pub mod document;
 mod element;
 pub mod fold;
 pub mod header;

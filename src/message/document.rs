@@ -1,0 +1,137 @@
+//! Documents: where a PDF leads and what it does by itself, and whether an Office file has macros.
+//!
+//! In: a decoded attachment, perhaps cut off anywhere; out: links and marks. It opens nothing,
+//! resolves no references, decrypts nothing, and inflates no more than a megabyte. ISO 32000-1 is
+//! PDF, MS-OVBA are macros.
+
+mod stream;
+mod syntax;
+
+use crate::message::fold::cut;
+use crate::message::magic::{self, Magic, PDF_MARK_WITHIN};
+use memchr::memmem;
+
+/// Links kept of a document.
+pub const LINKS_LIMIT: usize = 50;
+
+/// Bytes kept of a link.
+pub const LINK_LIMIT: usize = 2048;
+
+/// What a PDF tells without being drawn.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Pdf {
+    /// Where a click leads, each once; at most [`LINKS_LIMIT`] of [`LINK_LIMIT`] bytes.
+    pub links: Vec<String>,
+    /// Whether it brings scripts.
+    pub javascript: bool,
+    /// Whether it starts programs.
+    pub launch: bool,
+    /// Whether it asks for something.
+    pub form: bool,
+    /// Pages seen; those of earlier versions within the file count, too.
+    pub pages: usize,
+    /// Whether its texts are encrypted: then the links are missing.
+    pub encrypted: bool,
+}
+
+/// Reads a PDF; nothing if it is none.
+pub fn pdf(data: &[u8]) -> Option<Pdf> {
+    memmem::find(&data[..data.len().min(PDF_MARK_WITHIN)], b"%PDF-")?;
+    let mut pdf = Pdf::default();
+    pdf.read(data);
+    stream::each(data, &mut |objects| pdf.read(objects));
+    if pdf.encrypted {
+        // What is no link is ciphertext.
+        pdf.links.retain(|link| link.is_ascii());
+    }
+    Some(pdf)
+}
+
+impl Pdf {
+    // Goes over names in whatever they stand: whoever skips comments and streams as a reader would
+    // must parse as each of the readers does.
+    fn read(&mut self, data: &[u8]) {
+        let mut at = 0;
+        while let Some(found) = data.get(at..).and_then(|rest| memchr::memchr(b'/', rest)) {
+            let name = syntax::name(data, at + found);
+            at = name.end;
+            match name.as_bytes() {
+                // 12.6.4.7; `/S /URI` is the action's type.
+                b"URI" => {
+                    at = syntax::skip_space(data, at);
+                    if let Some((link, end)) = syntax::string(data, at, LINK_LIMIT) {
+                        self.add_link(&link);
+                        at = end;
+                    }
+                }
+                // 12.6.4.16. Two letters are in any noise, so a text or a reference must follow.
+                b"JS" => {
+                    at = syntax::skip_space(data, at);
+                    let value = data.get(at);
+                    self.javascript |=
+                        value.is_some_and(|it| matches!(it, b'(' | b'<' | b'0'..=b'9'));
+                }
+                b"JavaScript" => self.javascript = true,
+                // 12.6.4.5.
+                b"Launch" => self.launch = true,
+                // 12.7.2, 12.7.5.2.
+                b"AcroForm" | b"SubmitForm" => self.form = true,
+                // 7.5.5, table 15.
+                b"Encrypt" => self.encrypted = true,
+                // 7.7.3.3.
+                b"Type" => {
+                    at = syntax::skip_space(data, at);
+                    if data.get(at) == Some(&b'/') {
+                        let kind = syntax::name(data, at);
+                        at = kind.end;
+                        self.pages += usize::from(kind.as_bytes() == b"Page");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add_link(&mut self, bytes: &[u8]) {
+        if self.links.len() >= LINKS_LIMIT {
+            return;
+        }
+        // 12.6.4.7 wants ASCII; readers take texts (7.9.2.2), too.
+        let text = match bytes {
+            [0xfe, 0xff, wide @ ..] => {
+                let units = wide.chunks_exact(2);
+                let units = units.map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
+                char::decode_utf16(units)
+                    .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+                    .collect()
+            }
+            [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+            _ => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        let seen = text.chars().filter(|c| !c.is_control());
+        let text: String = seen.collect();
+        let link = cut(text.trim(), LINK_LIMIT);
+        if !link.is_empty() && !self.links.iter().any(|known| known == link) {
+            self.links.push(link.to_owned());
+        }
+    }
+}
+
+/// Whether an Office file has macros: `data` is the file, `names` are those within if it is a ZIP.
+pub fn macros(data: &[u8], names: &[String]) -> bool {
+    // Modules of VBA, and sheets of the macros that Excel had before.
+    let tells = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        name.ends_with("vbaproject.bin") || name.contains("macrosheets/")
+    };
+    if names.iter().any(tells) {
+        return true;
+    }
+    // MS-OVBA 2.2.1: the storage's name, which a compound file has in UTF-16 (MS-CFB 2.6.1). Excel's
+    // `_VBA_PROJECT_CUR` begins with it.
+    magic::of(data) == Some(Magic::Ole)
+        && memmem::find(data, b"_\0V\0B\0A\0_\0P\0R\0O\0J\0E\0C\0T\0").is_some()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The streams of a PDF in which it keeps objects.
+//!
+//! In: a whole PDF or its beginning; out: the inflated bytes of its object streams, one after the
+//! other. It never inflates pictures, fonts or pages, nor more than the limits below, and takes what
+//! comes before damage. ISO 32000-1 sections 7.3.8, 7.4.4 and 7.5.7.
+
+use super::syntax;
+use flate2::{Decompress, FlushDecompress};
+use memchr::memmem;
+
+/// Inflated of a stream, of all streams, and the number of streams.
+const STREAM_LIMIT: usize = 256 << 10;
+const TOTAL_LIMIT: usize = 1 << 20;
+const STREAMS_LIMIT: usize = 64;
+
+/// Deflated bytes read of a stream. Objects shrink, so that more would not fit inflated.
+const INPUT_LIMIT: usize = STREAM_LIMIT;
+
+/// A dictionary is looked at this far back from its stream.
+const DICTIONARY_LIMIT: usize = 1024;
+
+/// Gives each object stream's bytes to `visit`.
+pub(super) fn each(data: &[u8], visit: &mut dyn FnMut(&[u8])) {
+    let mut inflater = Decompress::new(true);
+    let mut output = Vec::new();
+    let (mut streams, mut total, mut before) = (0, 0, 0);
+    for keyword in memmem::find_iter(data, b"stream") {
+        let Some(start) = content(data, keyword) else {
+            continue;
+        };
+        let back = before.max(keyword.saturating_sub(DICTIONARY_LIMIT));
+        before = start;
+        if !holds_objects(&data[back..keyword]) {
+            continue;
+        }
+        let input = &data[start..data.len().min(start + INPUT_LIMIT)];
+        output.clear();
+        output.reserve_exact(STREAM_LIMIT.min(TOTAL_LIMIT - total));
+        inflater.reset(true);
+        // Asked to finish at once it writes straight into the output, whose capacity is the limit.
+        // Whatever came before an error or the limit is good.
+        let _ = inflater.decompress_vec(input, &mut output, FlushDecompress::Finish);
+        visit(&output);
+        streams += 1;
+        total += output.len();
+        if streams >= STREAMS_LIMIT || total >= TOTAL_LIMIT {
+            return;
+        }
+    }
+}
+
+// Where the bytes of the stream begin whose keyword this may be: it stands after a dictionary and
+// before a line's end (7.3.8.1).
+fn content(data: &[u8], keyword: usize) -> Option<usize> {
+    if !data[..keyword].trim_ascii_end().ends_with(b">>") {
+        return None;
+    }
+    let start = keyword + b"stream".len();
+    match data.get(start..)? {
+        [b'\r', b'\n', ..] => Some(start + 2),
+        // A carriage return alone is not allowed, and written.
+        [b'\r' | b'\n', ..] => Some(start + 1),
+        _ => None,
+    }
+}
+
+// 7.5.7, table 16: readers find the objects by /First, with or without the /Type.
+fn holds_objects(before: &[u8]) -> bool {
+    let start = memmem::rfind(before, b"obj").unwrap_or(0);
+    let dictionary = &before[start..];
+    let (mut objects, mut deflated, mut image) = (false, false, false);
+    for slash in memchr::memchr_iter(b'/', dictionary) {
+        match syntax::name(dictionary, slash).as_bytes() {
+            b"ObjStm" | b"First" => objects = true,
+            b"FlateDecode" | b"Fl" => deflated = true,
+            b"Image" => image = true,
+            _ => {}
+        }
+    }
+    objects && deflated && !image
+}

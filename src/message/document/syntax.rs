@@ -1,0 +1,210 @@
+//! PDF's names and strings.
+//!
+//! In: bytes and a place in them; out: what stands there and where it ends. It never builds objects,
+//! and each call costs what lies between its place and the end it gives, or a fixed limit.
+//! ISO 32000-1 section 7.2 and 7.3.
+
+/// Names longer than this are none that anybody asks for, with each character as `#xx`.
+const NAME_LIMIT: usize = 48;
+
+/// A name without its slash, written out.
+pub(super) struct Name {
+    bytes: [u8; NAME_LIMIT],
+    length: usize,
+    /// Where it ends.
+    pub(super) end: usize,
+}
+
+impl Name {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// The name whose slash is at `slash`; of one that is too long the beginning.
+pub(super) fn name(data: &[u8], slash: usize) -> Name {
+    let mut name = Name {
+        bytes: [0; NAME_LIMIT],
+        length: 0,
+        end: slash + 1,
+    };
+    while name.length < NAME_LIMIT {
+        let rest = data.get(name.end..).unwrap_or_default();
+        let (byte, taken) = match rest {
+            // 7.3.5: `#` and two digits are a character. A lone `#` stands for itself.
+            [b'#', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (digit(*high) << 4 | digit(*low), 3)
+            }
+            [byte, ..] if is_regular(*byte) => (*byte, 1),
+            _ => break,
+        };
+        name.bytes[name.length] = byte;
+        name.length += 1;
+        name.end += taken;
+    }
+    name
+}
+
+/// The first place from `at` on that is no white space.
+pub(super) fn skip_space(data: &[u8], at: usize) -> usize {
+    let rest = data.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| is_space(**byte)).count()
+}
+
+/// The string at `at`, up to `limit` bytes of it, and where it ends.
+pub(super) fn string(data: &[u8], at: usize, limit: usize) -> Option<(Vec<u8>, usize)> {
+    match data.get(at..)? {
+        [b'(', ..] => Some(literal(data, at + 1, limit)),
+        [b'<', b'<', ..] => None,
+        [b'<', ..] => Some(hexadecimal(data, at + 1, limit)),
+        _ => None,
+    }
+}
+
+// 7.3.4.2.
+fn literal(data: &[u8], mut at: usize, limit: usize) -> (Vec<u8>, usize) {
+    let mut text = Vec::new();
+    let mut depth = 0_usize;
+    while text.len() < limit {
+        let Some(byte) = data.get(at) else {
+            break;
+        };
+        at += 1;
+        match byte {
+            b')' if depth == 0 => break,
+            b')' => depth -= 1,
+            b'(' => depth += 1,
+            b'\\' => {
+                at = escape(data, at, &mut text);
+                continue;
+            }
+            _ => {}
+        }
+        text.push(*byte);
+    }
+    (text, at)
+}
+
+fn escape(data: &[u8], at: usize, text: &mut Vec<u8>) -> usize {
+    let rest = data.get(at..).unwrap_or_default();
+    let digits = rest.iter().take(3);
+    let digits = digits
+        .take_while(|byte| matches!(byte, b'0'..=b'7'))
+        .count();
+    if digits > 0 {
+        // What is above a byte is lost.
+        let value = |value: u8, digit: &u8| value << 3 | (digit - b'0');
+        text.push(rest[..digits].iter().fold(0, value));
+        return at + digits;
+    }
+    match rest {
+        [b'\r', b'\n', ..] => return at + 2,
+        [b'\r' | b'\n', ..] => {}
+        [b'n', ..] => text.push(b'\n'),
+        [b'r', ..] => text.push(b'\r'),
+        [b't', ..] => text.push(b'\t'),
+        [b'b', ..] => text.push(8),
+        [b'f', ..] => text.push(12),
+        [byte, ..] => text.push(*byte),
+        [] => return at,
+    }
+    at + 1
+}
+
+// 7.3.4.3.
+fn hexadecimal(data: &[u8], mut at: usize, limit: usize) -> (Vec<u8>, usize) {
+    let mut text = Vec::new();
+    let mut high = None;
+    // White space within is left out, so is anything else; not without end.
+    let end = data.len().min(at.saturating_add(4 * limit));
+    while at < end && text.len() < limit {
+        let byte = data[at];
+        at += 1;
+        match (byte, high) {
+            (b'>', _) => break,
+            (byte, _) if !byte.is_ascii_hexdigit() => {}
+            (byte, None) => high = Some(digit(byte)),
+            (byte, Some(first)) => {
+                text.push(first << 4 | digit(byte));
+                high = None;
+            }
+        }
+    }
+    // A missing last digit is 0.
+    text.extend(high.map(|first| first << 4));
+    (text, at)
+}
+
+fn digit(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => byte - b'0',
+        _ => (byte | 0x20).wrapping_sub(b'a' - 10) & 15,
+    }
+}
+
+// 7.2.2, table 1.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, 0 | 9 | 10 | 12 | 13 | 32)
+}
+
+// 7.2.2, table 2.
+fn is_regular(byte: u8) -> bool {
+    !is_space(byte) && !b"()<>[]{}/%".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of(text: &str) -> String {
+        String::from_utf8(name(text.as_bytes(), 0).as_bytes().to_vec()).unwrap()
+    }
+
+    fn string_of(text: &str) -> (String, usize) {
+        let (bytes, end) = string(text.as_bytes(), 0, 40).unwrap();
+        (String::from_utf8(bytes).unwrap(), end)
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(name_of("/JavaScript("), "JavaScript");
+        assert_eq!(name_of("/J#61va#53cript /x"), "JavaScript");
+        assert_eq!(name_of("/A#4Z#"), "A#4Z#");
+        assert_eq!(name_of("/"), "");
+        assert_eq!(name_of("/ab%c"), "ab");
+        let long = name(&[b"/", &[b'a'; 99][..]].concat(), 0);
+        assert_eq!((long.length, long.end), (NAME_LIMIT, NAME_LIMIT + 1));
+    }
+
+    #[test]
+    fn literals() {
+        for (source, text) in [
+            (r"(http://a/\(x\))", "http://a/(x)"),
+            ("(a(b)c)", "a(b)c"),
+            (r"(\150\164tp\72\0571)", "http:/1"),
+            ("(a\\\r\nb\\\nc)", "abc"),
+            (r"(\n\r\t\b\f\q\\)", "\n\r\t\x08\x0cq\\"),
+            ("()", ""),
+        ] {
+            assert_eq!(
+                string_of(source),
+                (text.to_owned(), source.len()),
+                "{source}"
+            );
+        }
+        assert_eq!(string_of("(cut off").0, "cut off");
+        assert_eq!(string_of("(cut\\").0, "cut");
+        let long = format!("({})", "a".repeat(99));
+        assert_eq!(string_of(&long), ("a".repeat(40), 41));
+    }
+
+    #[test]
+    fn hexadecimals() {
+        assert_eq!(string_of("<68 7474\n70>").0, "http");
+        assert_eq!(string_of("<6A7>").0, "jp");
+        assert_eq!(string_of("<>").0, "");
+        assert!(string(b"<<6a>>", 0, 9).is_none());
+        assert!(string(b"12 0 R", 0, 9).is_none());
+        assert!(string(b"", 0, 9).is_none());
+    }
+}
