@@ -10,6 +10,7 @@ use crate::filter::brands::Brands;
 use crate::filter::lists::Lists;
 use crate::filter::place::{FieldPlace, FileMark, Place, UriPiece, View, Which};
 use crate::message::content::TEXT_LIMIT;
+use crate::message::magic::Magic;
 use crate::message::url::Link;
 use crate::message::value::{self, Mailbox};
 use crate::message::{Content, Headers, disguise};
@@ -182,7 +183,14 @@ impl<'a> Mail<'a> {
                 let files = parts.filter(|part| part.attached || part.name.is_some());
                 all(files.filter_map(|part| part.declared.as_deref()))
             }
-            Place::File(FileMark::Magic | FileMark::Inside) => Vec::new(),
+            Place::File(FileMark::Magic) => {
+                let files = parts.filter_map(|part| part.file.as_ref());
+                all(files.filter_map(|file| file.magic.map(Magic::name)))
+            }
+            Place::File(FileMark::Inside) => {
+                let files = parts.filter_map(|part| part.file.as_ref()?.archive.as_ref());
+                all(files.flat_map(|archive| archive.names.iter().map(String::as_str)))
+            }
             Place::Mime => all(content.types()),
             Place::Disguised => all(self.disguised().iter().map(String::as_str)),
             Place::Raw => {

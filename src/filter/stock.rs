@@ -14,6 +14,7 @@ files![
     "attachments.toml",
     "bulk.toml",
     "conjunctions.toml",
+    "files.toml",
     "headers.toml",
     "html.toml",
     "identity.toml",

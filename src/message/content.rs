@@ -4,9 +4,12 @@
 //! visible text of each text part, links, and files. It builds nothing that is not wanted, never
 //! refuses a message, and holds no more than [`TEXT_LIMIT`] of each kind.
 
+use crate::message::archive::{self, Archive};
 use crate::message::decode::Encoding;
+use crate::message::document::{self, Pdf};
 use crate::message::fold::{Folded, Text, cut};
 use crate::message::html::{self, Anchor, Make};
+use crate::message::magic::{self, Magic};
 use crate::message::mime::{self, Kind, Part};
 use crate::message::{decode, link};
 
@@ -16,6 +19,12 @@ pub const TEXT_LIMIT: usize = 1 << 20;
 
 /// Links judged per message: newsletters have up to two hundred.
 pub const LINK_LIMIT: usize = 500;
+
+/// Of a file this much, still encoded, tells what it is.
+const HEAD_LIMIT: usize = 6 << 10;
+
+/// Of a file this much, still encoded, is looked into.
+const FILE_LIMIT: usize = 1 << 20;
 
 /// What is wanted of a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +84,47 @@ pub struct PartInfo {
     pub parent: Option<usize>,
     /// How long its body is, still encoded.
     pub bytes: usize,
+    /// What its bytes say, if it is a file and was wanted.
+    pub file: Option<File>,
+}
+
+/// What a file's bytes say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct File {
+    /// What it is.
+    pub magic: Option<Magic>,
+    /// The files in it.
+    pub archive: Option<Archive>,
+    /// What it does as a PDF.
+    pub pdf: Option<Pdf>,
+    /// Whether it holds macros.
+    pub macros: bool,
+}
+
+impl File {
+    fn of(part: &Part<'_>) -> Self {
+        let head = decode::bytes(part.encoding, &part.body[..part.body.len().min(HEAD_LIMIT)]);
+        let magic = magic::of(&head);
+        let mut file = Self {
+            magic,
+            ..Self::default()
+        };
+        if !matches!(magic, Some(Magic::Zip | Magic::Pdf | Magic::Ole)) {
+            return file;
+        }
+        let data = decode::bytes(part.encoding, &part.body[..part.body.len().min(FILE_LIMIT)]);
+        if magic == Some(Magic::Pdf) {
+            file.pdf = document::pdf(&data);
+            return file;
+        }
+        file.archive = archive::zip(&data);
+        let names = file
+            .archive
+            .as_ref()
+            .map_or(&[][..], |archive| &archive.names);
+        file.macros = document::macros(&data, names);
+        file
+    }
 }
 
 /// A text part as it is shown.
@@ -97,7 +147,15 @@ impl Content {
         let mut room = TEXT_LIMIT;
         mime::walk(raw, &mut |part| {
             let number = content.parts.len();
+            let is_file = part.attached || part.name.is_some() || part.kind == Kind::Data;
+            let is_leaf = !matches!(part.kind, Kind::Multipart | Kind::Message);
+            let file = (wanted.files && is_file && is_leaf).then(|| File::of(part));
+            let pdf = file.as_ref().and_then(|file| file.pdf.as_ref());
+            let room_for_links = LINK_LIMIT.saturating_sub(content.links.len());
+            let links = pdf.into_iter().flat_map(|pdf| &pdf.links);
+            content.links.extend(links.take(room_for_links).cloned());
             content.parts.push(PartInfo {
+                file,
                 declared: part.declared.clone(),
                 kind: part.kind,
                 charset: part.charset.clone(),

@@ -52,7 +52,8 @@ pub fn is_foreign(text: &str) -> bool {
     let words = text.split(' ').filter(|word| !word.is_ascii());
     words.filter(|word| read(word).is_some()).any(|word| {
         // Styled letters are loud rather than hidden.
-        word.chars().any(|letter| look_alike(letter).is_some() || is_combining_mark(letter))
+        word.chars()
+            .any(|letter| look_alike(letter).is_some() || is_combining_mark(letter))
     })
 }
 

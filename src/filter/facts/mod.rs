@@ -4,6 +4,7 @@
 //! prove it, or a number. A fact compares, counts and looks up; it judges nothing, for the scores
 //! are the rules'. Each one's work is bounded by what the message's content is bounded to.
 
+mod files;
 mod header;
 mod links;
 mod page;
@@ -82,6 +83,7 @@ impl Fact {
 }
 
 const ALL: &[&[Fact]] = &[
+    files::FACTS,
     header::FACTS,
     links::FACTS,
     page::FACTS,

@@ -1,0 +1,201 @@
+//! What files are, whatever their names and types say.
+
+use crate::filter::facts::Fact;
+use crate::filter::mail::{Mail, extension};
+use crate::message::content::{File, PartInfo};
+use crate::message::document::Pdf;
+use crate::message::magic::{self, Magic};
+use crate::message::url::Link;
+
+pub(super) const FACTS: &[Fact] = &[
+    Fact::holds(
+        "file-is-program",
+        "A file's bytes are a program's, whatever it is called.",
+        file_is_program,
+    ),
+    Fact::holds(
+        "file-kind-lies",
+        "A file's bytes are of another kind than its name says.",
+        file_kind_lies,
+    ),
+    Fact::holds(
+        "archive-holds-program",
+        "An archive holds a file that runs when it is opened.",
+        |mail| name_inside(mail, "dangerous-extensions"),
+    ),
+    Fact::holds(
+        "archive-holds-archive",
+        "An archive holds another.",
+        |mail| name_inside(mail, "archive-extensions"),
+    ),
+    Fact::holds(
+        "archive-is-encrypted",
+        "An archive is encrypted, so that nobody looks into it on its way.",
+        archive_is_encrypted,
+    ),
+    Fact::holds(
+        "file-with-password",
+        "A file is encrypted, and the text tells the password.",
+        file_with_password,
+    ),
+    Fact::holds(
+        "file-runs-macros",
+        "An office document holds macros.",
+        |mail| first(mail, |part, file| file.macros.then(|| name(part))),
+    ),
+    Fact::holds(
+        "pdf-has-script",
+        "A PDF has a script or starts a program.",
+        |mail| {
+            first(mail, |part, file| {
+                let pdf = file.pdf.as_ref()?;
+                (pdf.javascript || pdf.launch).then(|| name(part))
+            })
+        },
+    ),
+    Fact::holds(
+        "pdf-is-a-link",
+        "A PDF of one or two pages with a link or two: a poster to click on.",
+        |mail| {
+            first(mail, |_, file| {
+                let pdf = file.pdf.as_ref().filter(|pdf| pdf.pages <= 2)?;
+                let links = web_links(pdf);
+                (1..=3).contains(&links.len()).then(|| links[0].clone())
+            })
+        },
+    ),
+    Fact::holds(
+        "pdf-link-suspect",
+        "A PDF's link goes through a shortener, a redirector or a host of free pages.",
+        pdf_link_suspect,
+    ),
+    Fact::holds("pdf-is-encrypted", "A PDF is encrypted.", |mail| {
+        first(mail, |part, file| {
+            let pdf = file.pdf.as_ref()?;
+            pdf.encrypted.then(|| name(part))
+        })
+    }),
+    Fact::holds(
+        "pdf-has-form",
+        "A PDF asks for something in a form that it sends.",
+        |mail| {
+            first(mail, |part, file| {
+                let pdf = file.pdf.as_ref()?;
+                pdf.form.then(|| name(part))
+            })
+        },
+    ),
+];
+
+fn name(part: &PartInfo) -> String {
+    part.name.clone().unwrap_or_default()
+}
+
+/// The first file of which something can be told.
+fn first<T>(mail: &Mail<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
+    let mut parts = mail.content.parts.iter();
+    parts.find_map(|part| tell(part, part.file.as_ref()?))
+}
+
+fn file_is_program(mail: &Mail<'_>) -> Option<String> {
+    first(mail, |part, file| {
+        let programs = [
+            Magic::Pe,
+            Magic::Elf,
+            Magic::MachO,
+            Magic::Lnk,
+            Magic::Class,
+        ];
+        let is_program = file.magic.is_some_and(|magic| programs.contains(&magic));
+        is_program.then(|| name(part))
+    })
+}
+
+fn file_kind_lies(mail: &Mail<'_>) -> Option<String> {
+    first(mail, |part, file| {
+        let name = part.name.as_deref()?;
+        let honest = magic::fits(file.magic?, &extension(name)?);
+        (!honest).then(|| format!("{name} ({})", file.magic.map_or("", Magic::name)))
+    })
+}
+
+fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
+    let list = mail.lists.named(list)?;
+    first(mail, |part, file| {
+        // Documents and Java programs are archives by the way; what they hold runs nowhere.
+        let outer = extension(&name(part)).unwrap_or_default();
+        if !matches!(&*outer, "zip" | "zipx" | "") {
+            return None;
+        }
+        let mut names = file.archive.as_ref()?.names.iter();
+        let found = names.find(|name| extension(name).is_some_and(|of| list.has(&of)))?;
+        Some(format!("{} in {}", found, name(part)))
+    })
+}
+
+fn archive_is_encrypted(mail: &Mail<'_>) -> Option<String> {
+    first(mail, |part, file| {
+        let archive = file.archive.as_ref()?;
+        archive.encrypted.then(|| name(part))
+    })
+}
+
+fn file_with_password(mail: &Mail<'_>) -> Option<String> {
+    const WORDS: [&str; 14] = [
+        "password",
+        "passcode",
+        "pass code",
+        "senha",
+        "contrase\u{f1}a",
+        "passwort",
+        "kennwort",
+        "mot de passe",
+        "wachtwoord",
+        "parola",
+        "\u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c}",
+        "has\u{142}o",
+        "pin:",
+        "pwd",
+    ];
+    let encrypted = first(mail, |part, file| {
+        let archive = file
+            .archive
+            .as_ref()
+            .is_some_and(|archive| archive.encrypted);
+        let pdf = file.pdf.as_ref().is_some_and(|pdf| pdf.encrypted);
+        // What an archive of another kind holds is not known, but few send one with a password.
+        let other = matches!(file.magic, Some(Magic::Rar | Magic::SevenZip));
+        (archive || pdf || other).then(|| name(part))
+    })?;
+    let text = mail.visible().next()?.to_lowercase();
+    let word = WORDS.iter().find(|word| text.contains(**word))?;
+    Some(format!("{encrypted}: {word}"))
+}
+
+fn web_links(pdf: &Pdf) -> Vec<String> {
+    let links = pdf.links.iter().filter(|link| Link::new(link).is_web());
+    let mut links: Vec<_> = links.cloned().collect();
+    links.sort();
+    links.dedup();
+    links
+}
+
+fn pdf_link_suspect(mail: &Mail<'_>) -> Option<String> {
+    const LISTS: [&str; 6] = [
+        "shorteners",
+        "free-hosting",
+        "ipfs-gateways",
+        "dynamic-dns",
+        "redirectors",
+        "abused-tlds",
+    ];
+    first(mail, |_, file| {
+        let mut links = file.pdf.as_ref()?.links.iter();
+        let found = links.find(|link| {
+            let read = Link::new(link);
+            let suspect = |list: &&str| mail.lists.has(list, link);
+            read.is_numeric() || read.is_web() && LISTS.iter().any(|list| suspect(&list))
+        })?;
+        Some(found.clone())
+    })
+}
