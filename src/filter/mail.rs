@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use crate::filter::brands::Brands;
 use crate::filter::lists::Lists;
@@ -38,6 +39,7 @@ pub struct Mail<'a> {
     /// Brands.
     pub brands: &'a Brands,
     links: OnceCell<Vec<Link<'a>>>,
+    clicked: OnceCell<Vec<Link<'a>>>,
     from: OnceCell<Vec<Mailbox>>,
     reply_to: OnceCell<Vec<Mailbox>>,
     to: OnceCell<Vec<Mailbox>>,
@@ -61,6 +63,7 @@ impl<'a> Mail<'a> {
             lists,
             brands,
             links: OnceCell::new(),
+            clicked: OnceCell::new(),
             from: OnceCell::new(),
             reply_to: OnceCell::new(),
             to: OnceCell::new(),
@@ -69,11 +72,28 @@ impl<'a> Mail<'a> {
         }
     }
 
-    /// Every link, read.
+    /// Every link, read; each once.
     pub fn links(&self) -> &[Link<'a>] {
         self.links.get_or_init(|| {
-            let links = self.content.links.iter();
-            links.map(|link| Link::new(link)).collect()
+            let mut seen = HashSet::new();
+            let links = self.content.links.iter().map(String::as_str);
+            let links = links.filter(|link| seen.insert(*link));
+            links.map(Link::new).collect()
+        })
+    }
+
+    /// Links that people click on, each once: those of pages, or of plain text where there is no
+    /// page.
+    pub fn clicked(&self) -> &[Link<'a>] {
+        self.clicked.get_or_init(|| {
+            let anchors = &self.content.anchors;
+            if anchors.is_empty() {
+                return self.web_links().cloned().collect();
+            }
+            let mut seen = HashSet::new();
+            let targets = anchors.iter().map(|anchor| &*anchor.target);
+            let links = targets.filter(|target| seen.insert(*target)).map(Link::new);
+            links.filter(Link::is_web).collect()
         })
     }
 

@@ -1,13 +1,16 @@
 //! A rule's regex, made ready: checked, bounded, and with the literals it cannot match without.
 //!
 //! In: the text of a regex; out: a [`Pattern`], or what is wrong with it. Matching is linear in the
-//! text (no look-around, no back-references exist). Two things are narrower than in the regex
-//! crate: `\b` knows ASCII letters only (the Unicode one falls back to a slow engine), and `(?i)`
-//! does not take the long s for an `s` nor the Kelvin sign for a `k`.
+//! text (no look-around, no back-references exist). Some things are simpler than in the regex
+//! crate: `\b` knows ASCII letters only (the Unicode one falls back to a slow engine), `\d` and `\s`
+//! are ASCII's (and the no-break space), `\w` has all that is beyond ASCII, and `(?i)` does not take
+//! the long s for an `s` nor the Kelvin sign for a `k`.
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
+
+use std::sync::LazyLock;
 
 use crate::filter::literal;
 
@@ -70,13 +73,22 @@ fn narrowed(hir: &Hir) -> Hir {
         HirKind::Look(Look::WordUnicodeNegate) => Hir::look(Look::WordAsciiNegate),
         HirKind::Look(Look::WordStartUnicode) => Hir::look(Look::WordStartAscii),
         HirKind::Look(Look::WordEndUnicode) => Hir::look(Look::WordEndAscii),
-        HirKind::Class(Class::Unicode(class)) => {
-            Hir::class(Class::Unicode(without_look_alikes(class)))
+        HirKind::Class(Class::Unicode(class)) => Hir::class(Class::Unicode(simple(class))),
+        HirKind::Repetition(repetition) => {
+            let mut sub = narrowed(&repetition.sub);
+            // Printed without a group, a question mark behind a count would mean lazy.
+            if matches!(sub.kind(), HirKind::Repetition(_)) {
+                sub = Hir::capture(Capture {
+                    index: 1,
+                    name: None,
+                    sub: Box::new(sub),
+                });
+            }
+            Hir::repetition(Repetition {
+                sub: Box::new(sub),
+                ..repetition.clone()
+            })
         }
-        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
-            sub: Box::new(narrowed(&repetition.sub)),
-            ..repetition.clone()
-        }),
         HirKind::Capture(capture) => Hir::capture(Capture {
             sub: Box::new(narrowed(&capture.sub)),
             ..capture.clone()
@@ -85,6 +97,37 @@ fn narrowed(hir: &Hir) -> Hir {
         HirKind::Alternation(hirs) => Hir::alternation(all(hirs)),
         _ => hir.clone(),
     }
+}
+
+/// The classes of Perl as automata of a few states: digits and white space are ASCII's, and a word
+/// has ASCII's letters and all beyond ASCII. In visible text all white space is a space already.
+fn simple(class: &ClassUnicode) -> ClassUnicode {
+    static SIMPLE: LazyLock<Vec<(ClassUnicode, ClassUnicode)>> = LazyLock::new(|| {
+        let ranges = |ranges: &[(char, char)]| {
+            let ranges = ranges.iter();
+            ClassUnicode::new(ranges.map(|(first, last)| ClassUnicodeRange::new(*first, *last)))
+        };
+        let beyond = ('\u{80}', char::MAX);
+        let words = ranges(&[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z'), beyond]);
+        let digits = ranges(&[('0', '9')]);
+        let spaces = ranges(&[('\t', '\r'), (' ', ' '), ('\u{a0}', '\u{a0}')]);
+        let mut pairs = Vec::new();
+        for (perl, plain) in [(r"\w", words), (r"\d", digits), (r"\s", spaces)] {
+            if let Ok(hir) = regex_syntax::parse(perl)
+                && let HirKind::Class(Class::Unicode(all)) = hir.kind()
+            {
+                let (mut none, mut not_plain) = (all.clone(), plain.clone());
+                none.negate();
+                not_plain.negate();
+                pairs.extend([(all.clone(), plain), (none, not_plain)]);
+            }
+        }
+        pairs
+    });
+    if let Some((_, plain)) = SIMPLE.iter().find(|(perl, _)| perl == class) {
+        return plain.clone();
+    }
+    without_look_alikes(class)
 }
 
 fn without_look_alikes(class: &ClassUnicode) -> ClassUnicode {
@@ -121,6 +164,10 @@ mod tests {
         assert!(matches(r"[^\x00-\x7f]{2}", "éé"));
         assert!(!matches("^$", "x"));
         assert!(matches(r"a(?:b|c){2,3}?d", "abcd"));
+        assert!(matches(r"^(?:x{3})?y$", "y") && matches(r"^(?:x{3})?y$", "xxxy"));
+        assert!(!matches(r"^(?:x{3})?y$", "xxy"));
+        assert!(matches(r"^\w+ \d\s\D$", "größe 1 x"));
+        assert!(!matches(r"^\d$", "\u{661}"));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::message::archive::{self, Archive};
 use crate::message::decode::Encoding;
 use crate::message::document::{self, Pdf};
 use crate::message::fold::{Folded, Text, cut};
-use crate::message::html::{self, Anchor, Make};
+use crate::message::html::{self, Anchor};
 use crate::message::magic::{self, Magic};
+use crate::message::make::Make;
 use crate::message::mime::{self, Kind, Part};
 use crate::message::{decode, link};
 

@@ -20,16 +20,16 @@ pub fn words(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut run = String::new();
     let mut apart = Apart::default();
-    for word in text.split(' ') {
+    for word in Words::of(text) {
         if found.len() >= FOUND_LIMIT {
             break;
         }
-        if let Some(letter) = single_letter(word) {
-            apart.letters.push(letter);
+        if word.text.len() == 1 && word.text.as_bytes()[0].is_ascii_alphanumeric() {
+            apart.letters.push_str(word.text);
             continue;
         }
-        found.extend(apart.take());
-        match read(word) {
+        apart.take(&mut found);
+        match word.odd.then(|| read(word.text)).flatten() {
             Some(plain) => {
                 if !run.is_empty() {
                     run.push(' ');
@@ -40,21 +40,93 @@ pub fn words(text: &str) -> Vec<String> {
             None => {}
         }
     }
-    found.extend(apart.take());
+    apart.take(&mut found);
     if !run.is_empty() {
         found.push(run);
     }
     found
 }
 
+/// The words of a text, and whether one has anything but small and capital letters of ASCII.
+struct Words<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+struct Word<'t> {
+    text: &'t str,
+    odd: bool,
+}
+
+impl<'t> Words<'t> {
+    fn of(text: &'t str) -> Self {
+        Self { text, at: 0 }
+    }
+}
+
+impl<'t> Iterator for Words<'t> {
+    type Item = Word<'t>;
+
+    fn next(&mut self) -> Option<Word<'t>> {
+        let bytes = self.text.as_bytes();
+        let begin = self.at;
+        let (mut end, mut odd) = (begin, false);
+        while let Some(&byte) = bytes.get(end) {
+            if byte == b' ' {
+                break;
+            }
+            // Most words end here, without a disguise: this is asked of every byte.
+            odd |= ODD[usize::from(byte)];
+            end += 1;
+        }
+        if begin >= bytes.len() {
+            return None;
+        }
+        self.at = end + 1;
+        Some(Word {
+            text: &self.text[begin..end],
+            odd,
+        })
+    }
+}
+
+/// Bytes of which at least one is in every disguised word.
+const ODD: [bool; 256] = {
+    let mut odd = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = byte as u8;
+        odd[byte] = !value.is_ascii()
+            || matches!(
+                value,
+                b'I' | b'0' | b'1' | b'3' | b'4' | b'5' | b'@' | b'|' | b'!'
+            )
+            || matches!(value, b'.' | b'-' | b'_' | b'*');
+        byte += 1;
+    }
+    odd
+};
+
 /// Whether a word is written in letters of two alphabets, or strewn with marks.
 pub fn is_foreign(text: &str) -> bool {
-    let words = text.split(' ').filter(|word| !word.is_ascii());
-    words.filter(|word| read(word).is_some()).any(|word| {
+    foreign_words(text) > 0
+}
+
+/// How many words are written in letters of two alphabets, or strewn with marks.
+pub fn foreign_words(text: &str) -> usize {
+    if text.is_ascii() {
+        return 0;
+    }
+    let words = Words::of(text)
+        .filter(|word| word.odd)
+        .map(|word| word.text);
+    let disguised = words.filter(|word| !word.is_ascii()).filter(|word| {
         // Styled letters are loud rather than hidden.
-        word.chars()
-            .any(|letter| look_alike(letter).is_some() || is_combining_mark(letter))
-    })
+        let mut letters = word.chars();
+        let odd = letters.any(|letter| look_alike(letter).is_some() || is_combining_mark(letter));
+        odd && read(word).is_some()
+    });
+    disguised.count()
 }
 
 /// Letters set apart: `P a y p a l`.
@@ -64,17 +136,12 @@ struct Apart {
 }
 
 impl Apart {
-    fn take(&mut self) -> Option<String> {
-        let letters = std::mem::take(&mut self.letters);
-        (letters.len() >= 5).then_some(letters)
+    fn take(&mut self, found: &mut Vec<String>) {
+        if self.letters.len() >= 5 {
+            found.push(self.letters.to_ascii_lowercase());
+        }
+        self.letters.clear();
     }
-}
-
-fn single_letter(word: &str) -> Option<char> {
-    let mut letters = word.chars();
-    let letter = letters.next()?;
-    let alone = letters.next().is_none() && letter.is_ascii_alphanumeric();
-    alone.then(|| letter.to_ascii_lowercase())
 }
 
 /// A word as a person reads it, if it is disguised.
@@ -86,13 +153,19 @@ fn read(word: &str) -> Option<String> {
         return read_ascii(word);
     }
     let mut plain = String::with_capacity(word.len());
-    let (mut latin, mut foreign, mut styled, mut marks) = (0, 0, 0, 0);
+    let (mut latin, mut foreign, mut greek, mut styled, mut marks) = (0, 0, 0, 0, 0);
+    // Letters of two alphabets that touch: `α-helix` is a word of each.
+    let (mut touching, mut before) = (false, None);
     for letter in word.chars().take(WORD_LIMIT) {
+        let kind = (letter.is_alphabetic()).then(|| letter.is_ascii());
+        touching |= kind.is_some() && before.is_some() && kind != before;
+        before = kind;
         if letter.is_ascii() {
             latin += usize::from(letter.is_ascii_alphabetic());
             plain.push(letter.to_ascii_lowercase());
         } else if let Some(alike) = look_alike(letter) {
             foreign += 1;
+            greek += usize::from(letter.script() == Script::Greek);
             plain.push(alike);
         } else if is_combining_mark(letter) {
             // A mark of its own letter's script is spelling, one of another is disguise.
@@ -116,7 +189,8 @@ fn read(word: &str) -> Option<String> {
             plain.push(letter);
         }
     }
-    let mixed = latin > 0 && foreign > 0;
+    // Formulas have Greek letters beside one or two of ours.
+    let mixed = latin > 0 && foreign > 0 && touching && (greek == 0 || latin >= 3);
     let strewn = marks >= 2 && latin >= 3;
     (mixed || styled >= 3 || strewn)
         .then(|| trimmed(&plain))
@@ -224,7 +298,7 @@ fn look_alike(letter: char) -> Option<char> {
         'г' | 'Ꮢ' => 'r',
         'ѕ' | 'Ѕ' | 'Ꮪ' | 'տ' => 's',
         'т' | 'Т' | 'τ' | 'Τ' | 'Ꭲ' => 't',
-        'υ' | 'ս' | 'μ' => 'u',
+        'υ' | 'ս' => 'u',
         'ν' | 'ѵ' | 'Ꮩ' => 'v',
         'ԝ' | 'ω' | 'ա' | 'Ꮃ' | 'ш' => 'w',
         'х' | 'Х' | 'χ' | 'Χ' => 'x',

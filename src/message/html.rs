@@ -12,6 +12,7 @@ use html5gum::{Span, Tokenizer};
 use crate::message::element::{implied_end, is_inline, is_known, is_void, parts_paragraphs};
 use crate::message::fold::{Folded, Text, cut};
 use crate::message::link;
+use crate::message::make::{Make, UNSEEN_LIMIT};
 use crate::message::style::{self, Paint};
 
 /// Open elements remembered; what is nested deeper counts to the deepest remembered one.
@@ -20,8 +21,8 @@ const OPEN_LIMIT: usize = 100;
 /// Of a link's visible text this much is kept, in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
 
-/// Of text that cannot be seen this much is kept, in bytes.
-const UNSEEN_LIMIT: usize = 80;
+/// So many line breaks in a row leave the window.
+const BREAKS_OUT_OF_SIGHT: usize = 40;
 
 /// Of a start tag this much is kept, in bytes; it is a link's limit and room for its name.
 const TAG_LIMIT: usize = 2200;
@@ -66,56 +67,6 @@ pub struct Anchor {
     pub image: bool,
 }
 
-/// How a page is made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Make {
-    /// Text that no mail client shows.
-    pub hidden: Unseen,
-    /// Text in the colour of its ground.
-    pub faint: Unseen,
-    /// Text too small to read, or outside of the window.
-    pub tiny: Unseen,
-    /// Images that are not mere spacers.
-    pub images: usize,
-    /// Forms, by where they lead (as it stands).
-    pub forms: Vec<String>,
-    /// Fields that ask for a password.
-    pub passwords: usize,
-    /// Scripts.
-    pub scripts: usize,
-    /// Elements that nobody knows.
-    pub unknown: usize,
-    /// The first of them.
-    pub unknown_name: String,
-    /// Where the page itself leads without a click.
-    pub refresh: Option<String>,
-    /// Elements.
-    pub elements: usize,
-}
-
-/// Text that is there and not seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unseen {
-    /// How many bytes, without white space.
-    pub bytes: usize,
-    /// How it begins.
-    pub text: String,
-}
-
-impl Unseen {
-    fn add(&mut self, text: &str) {
-        let bytes = text.bytes().filter(|byte| *byte > b' ').count();
-        if bytes == 0 {
-            return;
-        }
-        self.bytes += bytes;
-        let room = UNSEEN_LIMIT.saturating_sub(self.text.len());
-        if room > 0 {
-            self.text.push_str(cut(text.trim(), room));
-        }
-    }
-}
-
 /// Reads a page.
 pub fn read(source: &str, limits: Limits) -> Page {
     let mut reader = Reader {
@@ -132,6 +83,9 @@ pub fn read(source: &str, limits: Limits) -> Page {
         tag: Tag::default(),
         attribute: Attribute::Other,
         anchor: None,
+        ended_in_letter: false,
+        comment_in_word: false,
+        breaks: 0,
     };
     let on_event = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
         reader.event(&event);
@@ -166,6 +120,11 @@ struct Reader {
     tag: Tag,
     attribute: Attribute,
     anchor: Option<OpenAnchor>,
+    /// Whether the text before ends within a word, and whether a comment follows it.
+    ended_in_letter: bool,
+    comment_in_word: bool,
+    /// Line breaks in a row.
+    breaks: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -173,6 +132,7 @@ struct Open {
     name: Name,
     hides: bool,
     code: bool,
+    nothing: bool,
     shrinks: bool,
     text: Paint,
     ground: Paint,
@@ -183,6 +143,7 @@ const PLAIN: Open = Open {
     name: [0; 12],
     hides: false,
     code: false,
+    nothing: false,
     shrinks: false,
     text: Paint::Rgb([0; 3]),
     ground: Paint::Rgb([255; 3]),
@@ -194,6 +155,7 @@ struct Tag {
     name: Name,
     hides: bool,
     code: bool,
+    nothing: Option<bool>,
     shrinks: bool,
     text: Paint,
     ground: Paint,
@@ -218,6 +180,7 @@ enum Attribute {
     TextColour,
     Ground,
     Measure,
+    FontSize,
     InputType,
     HttpEquiv,
     Content,
@@ -251,12 +214,25 @@ impl Reader {
             CallbackEvent::String { value } if self.code == 0 => {
                 self.string(&String::from_utf8_lossy(value));
             }
+            CallbackEvent::Comment { value } => {
+                // Conditional comments stand between words.
+                self.comment_in_word = self.ended_in_letter && value.len() <= 40;
+                return;
+            }
             _ => {}
         }
     }
 
     fn string(&mut self, text: &str) {
-        if self.hidden > 0 {
+        let begins_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
+        self.make.split_words += usize::from(self.comment_in_word && begins_with_letter);
+        self.comment_in_word = false;
+        if text.bytes().any(|byte| byte > b' ') {
+            self.breaks = 0;
+        }
+        self.ended_in_letter = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
+        let nothing = self.open.last().is_some_and(|open| open.nothing);
+        if self.hidden > 0 || nothing {
             self.make.hidden.add(text);
             return;
         }
@@ -271,6 +247,10 @@ impl Reader {
     }
 
     fn tag_begins(&mut self, name: &[u8]) {
+        self.ended_in_letter = false;
+        self.breaks = if name == b"br" { self.breaks + 1 } else { 0 };
+        self.make.pushed_down |= self.breaks >= BREAKS_OUT_OF_SIGHT;
+        self.make.centered |= name == b"center";
         self.tag = Tag {
             name: name_of(name),
             code: matches!(
@@ -279,7 +259,6 @@ impl Reader {
             ),
             ..Tag::default()
         };
-        self.make.elements += 1;
         self.make.scripts += usize::from(name == b"script");
         if !is_known(name) {
             self.make.unknown += 1;
@@ -320,6 +299,7 @@ impl Reader {
             b"bgcolor" => Attribute::Ground,
             b"color" | b"text" => Attribute::TextColour,
             b"width" | b"height" => Attribute::Measure,
+            b"size" if tag == b"font" => Attribute::FontSize,
             b"type" if tag == b"input" => Attribute::InputType,
             b"http-equiv" => Attribute::HttpEquiv,
             b"content" if tag == b"meta" => Attribute::Content,
@@ -355,12 +335,30 @@ impl Reader {
             Attribute::Style => {
                 let style = style::read(value);
                 self.tag.hides |= style.hides;
+                self.tag.nothing = style.nothing.or(self.tag.nothing);
                 self.tag.shrinks |= style.shrinks;
+                self.make.pushed_down |= style.pushes;
+                self.make.red |= style.text.is_red();
+                self.make.loud_ground |= style.ground.is_loud();
                 self.tag.text = style.text.over(self.tag.text);
                 self.tag.ground = style.ground.over(self.tag.ground);
             }
-            Attribute::TextColour => self.tag.text = self.tag.text.over(Paint::read(value)),
-            Attribute::Ground => self.tag.ground = self.tag.ground.over(Paint::read(value)),
+            Attribute::TextColour => {
+                let paint = Paint::read(value);
+                self.make.red |= paint.is_red();
+                self.tag.text = self.tag.text.over(paint);
+            }
+            Attribute::Ground => {
+                let paint = Paint::read(value);
+                self.make.loud_ground |= paint.is_loud();
+                self.tag.ground = self.tag.ground.over(paint);
+            }
+            Attribute::FontSize => {
+                let sign = value.trim_ascii().trim_ascii_start();
+                let digit = sign.strip_prefix(b"+").unwrap_or(sign);
+                self.make.large |= matches!(digit, [b'5'..=b'9', ..]);
+                self.tag.nothing = Some(matches!(digit, [b'0'] | [b'-', _, _, ..]));
+            }
             Attribute::Measure => {
                 self.tag.spacer |= matches!(value.trim_ascii(), b"0" | b"1" | b"1px" | b"0px");
             }
@@ -402,6 +400,7 @@ impl Reader {
             self.make.images += 1;
             if let Some(anchor) = &mut self.anchor {
                 anchor.image = true;
+                self.make.image_first |= self.text.is_empty() && self.make.images == 1;
             }
         }
         if self.tags_left > 0 {
@@ -422,6 +421,7 @@ impl Reader {
                 name: tag.name,
                 hides: tag.hides,
                 code: tag.code,
+                nothing: tag.nothing.unwrap_or(outer.nothing),
                 shrinks: tag.shrinks || outer.shrinks,
                 text: tag.text.over(outer.text),
                 ground: tag.ground.over(outer.ground),
@@ -482,126 +482,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        text: 1000,
-        links: 10,
-        tags: false,
-    };
-
-    fn text(source: &str) -> String {
-        read(source, LIMITS).text.text
-    }
-
-    #[test]
-    fn words_are_parted_by_blocks_and_not_by_letters_in_bold() {
-        assert_eq!(
-            text("<p>v<b>ia</b>gra<!-- x -->s<br>now</p><td>a<td>b"),
-            "viagras now a b"
-        );
-        assert_eq!(text("a &amp; b&nbsp;&#67;"), "a & b C");
-    }
-
-    #[test]
-    fn the_invisible_is_left_out() {
-        let cases = [
-            "<style>x</style><script>x</script><title>x</title>seen",
-            "<head><meta><p>seen</head>",
-            "<p style='display:none'><b>x<div>seen</div>",
-            "<table><td hidden><i>x<td>seen</table>",
-            "<table><tr hidden><td>x<table><tr><td>x</table>x<tr><td>seen</table>",
-            "<div style=\"DISPLAY : none\"><div>x</div>x</div>seen",
-            "<span style='color:red;font-size:0px'>x</span>seen",
-            "<span style='font-size:0.8em'>seen</span><i hidden>x</i>",
-            "<p style='visibility:hidden'>x<p>seen",
-            "<div><span style='display:none'>x</div>seen",
-            "<img style='display:none'>seen",
-        ];
-        for case in cases {
-            assert_eq!(text(case), "seen", "{case}");
-        }
-    }
-
-    #[test]
-    fn links_come_with_what_they_show() {
-        let page = read(
-            "<a class=x href='http&#58;//a.example/?x=1&amp;y=2'>My <b>bank</b></a>\
-             <img src=//b.example/i.png><a href='#x'>no</a><form action=https://c.example>\
-             <a href='mailto:d@e'><img alt=x></a>",
-            LIMITS,
-        );
-        let links = [
-            "http://a.example/?x=1&y=2",
-            "//b.example/i.png",
-            "https://c.example",
-            "mailto:d@e",
-        ];
-        assert_eq!(page.links, links);
-        let anchor = |text: &str, target: &str, image| Anchor {
-            text: text.into(),
-            target: target.into(),
-            image,
-        };
-        let anchors = [
-            anchor("My bank", "http://a.example/?x=1&y=2", false),
-            anchor("", "mailto:d@e", true),
-        ];
-        assert_eq!(page.anchors, anchors);
-        assert_eq!(page.make.forms, ["https://c.example"]);
-    }
-
-    #[test]
-    fn paragraphs_begin_at_blocks() {
-        let page = read("<p>a<b>b</b><br>c</p>d<div>e</div><br><br>f", LIMITS);
-        let paragraphs: Vec<_> = page.text.paragraphs().collect();
-        assert_eq!(paragraphs, ["ab c", "d e", "f"]);
-    }
-
-    #[test]
-    fn unseen_text_is_counted() {
-        let make = |source| read(source, LIMITS).make;
-        let hidden = make("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
-        assert_eq!((hidden.bytes, &*hidden.text), (3, "abc"));
-        let faint = "<body bgcolor=#000000><td style='color:#000'>a b</td><font color=white>c";
-        assert_eq!(make(faint).faint.bytes, 2);
-        let picture = "<td background=x style='background:url(x);color:#fff'>a</td>";
-        assert_eq!(make(picture).faint.bytes, 0);
-        assert_eq!(make("<p style=font-size:1px>ab<i>c</i></p>").tiny.bytes, 3);
-    }
-
-    #[test]
-    fn the_make_of_a_page() {
-        let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
-            <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
-        let make = read(source, LIMITS).make;
-        assert_eq!(make.refresh.as_deref(), Some("http://a.example"));
-        assert_eq!((make.images, make.passwords, make.scripts), (1, 1, 1));
-        assert_eq!((make.unknown, &*make.unknown_name), (1, "xq"));
-        assert_eq!(make.forms, ["mailto:a@b"]);
-    }
-
-    #[test]
-    fn start_tags_are_kept_where_they_are_wanted() {
-        let limits = Limits {
-            tags: true,
-            ..LIMITS
-        };
-        let page = read("<A HREF = 'x&amp;y' hidden>b</A><br/>", limits);
-        assert_eq!(page.tags, ["<a href=\"x&y\" hidden>", "<br>"]);
-        assert!(read("<a>", LIMITS).tags.is_empty());
-    }
-
-    #[test]
-    fn deep_and_wide_pages_are_bounded() {
-        let deep = format!(
-            "{}seen{}",
-            "<div>".repeat(100_000),
-            "</div>".repeat(100_000)
-        );
-        assert_eq!(text(&deep), "seen");
-        let wide = "<a href=http://a>b</a>".repeat(1000);
-        assert_eq!(read(&wide, LIMITS).links.len(), 10);
-    }
-}
+mod tests;

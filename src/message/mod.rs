@@ -12,6 +12,7 @@ pub mod headers;
 pub mod html;
 pub mod link;
 pub mod magic;
+pub mod make;
 pub mod mime;
 mod style;
 pub mod url;

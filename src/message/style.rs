@@ -33,6 +33,23 @@ impl Paint {
             .all(|(text, ground)| text.abs_diff(ground) < VISIBLE)
     }
 
+    /// Whether it shouts: pure red.
+    pub(crate) fn is_red(self) -> bool {
+        self == Self::Rgb([255, 0, 0])
+    }
+
+    /// Whether a ground of it shouts: yellow, red, green, magenta.
+    pub(crate) fn is_loud(self) -> bool {
+        let loud = [
+            [255, 255, 0],
+            [255, 255, 51],
+            [255, 0, 0],
+            [0, 255, 0],
+            [255, 0, 255],
+        ];
+        matches!(self, Self::Rgb(paint) if loud.contains(&paint))
+    }
+
     /// Reads a colour as in `color:` or `bgcolor=`.
     pub(crate) fn read(value: &[u8]) -> Self {
         let value = value.trim_ascii();
@@ -54,6 +71,8 @@ impl Paint {
             b"white" => Self::Rgb([255; 3]),
             b"black" => Self::Rgb([0; 3]),
             b"red" => Self::Rgb([255, 0, 0]),
+            b"lime" => Self::Rgb([0, 255, 0]),
+            b"magenta" | b"fuchsia" => Self::Rgb([255, 0, 255]),
             b"blue" => Self::Rgb([0, 0, 255]),
             b"yellow" => Self::Rgb([255, 255, 0]),
             b"snow" => Self::Rgb([255, 250, 250]),
@@ -101,8 +120,12 @@ fn rgb(inner: &[u8]) -> Option<Paint> {
 pub(crate) struct Style {
     /// Its element's text is not shown at all.
     pub(crate) hides: bool,
+    /// Its letters have no size, or have one again; elements within can have another.
+    pub(crate) nothing: Option<bool>,
     /// Its text is shown too small to read, or outside of the window.
     pub(crate) shrinks: bool,
+    /// It moves what follows out of sight, far down the page.
+    pub(crate) pushes: bool,
     pub(crate) text: Paint,
     pub(crate) ground: Paint,
 }
@@ -123,14 +146,20 @@ pub(crate) fn read(style: &[u8]) -> Style {
             (Some(b'v'), 10) if is(b"visibility") => read.hides |= starts(value, b"hidden"),
             (Some(b'o'), 7) if is(b"opacity") => read.hides |= number(value) == Some(0.0),
             (Some(b'f'), 9) if is(b"font-size") => match number(value) {
-                Some(0.0) => read.hides = true,
-                // Points and pixels; an `em` below two is not small.
-                Some(size) => {
-                    let tiny = size <= 2.0 && (unit(value, b"px") || unit(value, b"pt"));
-                    read.shrinks |= tiny;
+                Some(0.0) => read.nothing = Some(true),
+                // Points and pixels; an `em` below two is not small, and one of nothing is nothing.
+                Some(size) if unit(value, b"px") || unit(value, b"pt") => {
+                    read.nothing = Some(false);
+                    read.shrinks |= size <= 2.0;
                 }
-                None => {}
+                Some(_) => {}
+                None => read.nothing = Some(false),
             },
+            (Some(b'm' | b'p'), 6 | 7 | 10 | 11)
+                if is(b"margin") || is(b"padding") || is(b"margin-top") || is(b"padding-top") =>
+            {
+                read.pushes |= number(value).is_some_and(|number| number >= 1000.0);
+            }
             (Some(b't'), 11) if is(b"text-indent") => read.shrinks |= far_off(value),
             (Some(b'l'), 4) if is(b"left") => read.shrinks |= far_off(value),
             (Some(b't'), 3) if is(b"top") => read.shrinks |= far_off(value),
@@ -173,12 +202,7 @@ mod tests {
 
     #[test]
     fn styles_that_hide() {
-        for style in [
-            "display:none",
-            "a:b; Font-Size: 0.0px !important",
-            "visibility : HIDDEN",
-            "opacity:0",
-        ] {
+        for style in ["display:none", "visibility : HIDDEN", "opacity:0"] {
             assert!(read(style.as_bytes()).hides, "{style}");
         }
         for style in [
@@ -191,6 +215,12 @@ mod tests {
         ] {
             assert!(!read(style.as_bytes()).hides, "{style}");
         }
+        assert_eq!(
+            read(b"a:b; Font-Size: 0.0px !important").nothing,
+            Some(true)
+        );
+        assert_eq!(read(b"font-size:14px").nothing, Some(false));
+        assert_eq!(read(b"font-size:1em").nothing, None);
         assert!(read(b"font-size:1px").shrinks);
         assert!(read(b"text-indent:-9999px").shrinks);
         assert!(!read(b"font-size:1.2em;left:-5px").shrinks);

@@ -130,24 +130,13 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::number(
         "link-count",
         "How many links there are to click on, or in plain text.",
-        |mail| clicked(mail).len() as f64,
+        |mail| mail.clicked().len() as f64,
     ),
 ];
 
-/// Links that people click on: those of pages, or of plain text where there is no page.
-fn clicked<'m>(mail: &'m Mail<'_>) -> Vec<Link<'m>> {
-    if mail.content.anchors.is_empty() {
-        let links = mail.web_links();
-        return links.cloned().collect();
-    }
-    let targets = mail.content.anchors.iter();
-    let links = targets.map(|anchor| Link::new(&anchor.target));
-    links.filter(Link::is_web).collect()
-}
-
 fn clicked_in(mail: &Mail<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
-    let links = clicked(mail);
+    let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
@@ -317,7 +306,7 @@ fn percent_decoded(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 fn link_nested(mail: &Mail<'_>) -> Option<String> {
-    let links = clicked(mail);
+    let links = mail.clicked();
     links.iter().find_map(|link| {
         let carried = inner(link)?;
         let target = Link::new(&carried);
@@ -328,7 +317,7 @@ fn link_nested(mail: &Mail<'_>) -> Option<String> {
 
 fn link_open_redirect(mail: &Mail<'_>) -> Option<String> {
     let list = mail.lists.named("redirectors")?;
-    let links = clicked(mail);
+    let links = mail.clicked();
     let found = links.iter().find(|link| list.has(link.text))?;
     Some(found.text.to_owned())
 }
@@ -354,7 +343,7 @@ fn link_holds_recipient(mail: &Mail<'_>) -> Option<String> {
         .iter()
         .flat_map(|address| [base64(address), hexadecimal(address)])
         .collect();
-    let links = clicked(mail);
+    let links = mail.clicked();
     let found = links.iter().find(|link| {
         let text = percent_decoded(link.text);
         let lower = text.to_lowercase();
@@ -384,7 +373,7 @@ fn hexadecimal(text: &str) -> String {
 }
 
 fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
-    let links = clicked(mail);
+    let links = mail.clicked();
     let found = links.iter().filter_map(Link::host).find(|host| {
         let own = registrable(host).map_or(0, |domain| domain.split('.').count());
         own > 0 && host.split('.').count() >= own + 4
@@ -394,7 +383,7 @@ fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
 
 fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
     let from = from_domain(mail)?;
-    let links = clicked(mail);
+    let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
     let first = hosts.clone().next()?;
     let own = hosts.any(|host| same_domain(host, &from));
@@ -403,14 +392,14 @@ fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
 
 fn links_all_one(mail: &Mail<'_>) -> Option<String> {
     let from = from_domain(mail)?;
-    let links = clicked(mail);
+    let links = mail.clicked();
     let hosts: BTreeSet<_> = links.iter().filter_map(Link::host).collect();
     let host = (hosts.len() == 1).then(|| hosts.first())??;
     (!same_domain(host, &from)).then(|| (*host).to_owned())
 }
 
 fn link_data(mail: &Mail<'_>) -> Option<String> {
-    let mut targets = mail.content.anchors.iter().map(|anchor| &*anchor.target);
+    let mut targets = mail.content.links.iter().map(String::as_str);
     let found = targets.find(|target| {
         let head = target.get(..10).unwrap_or(target).to_ascii_lowercase();
         head.starts_with("data:text/")

@@ -2,7 +2,8 @@
 
 use crate::filter::facts::Fact;
 use crate::filter::mail::Mail;
-use crate::message::html::{Make, Unseen};
+use crate::message::disguise;
+use crate::message::make::{Make, Unseen};
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::number(
@@ -87,6 +88,74 @@ pub(super) const FACTS: &[Fact] = &[
         },
     ),
     Fact::holds(
+        "page-is-centered",
+        "A page whose text is centred by the old way.",
+        |mail| made(mail, |make| make.centered),
+    ),
+    Fact::holds("page-has-red-text", "A page with pure red text.", |mail| {
+        made(mail, |make| make.red)
+    }),
+    Fact::holds(
+        "page-has-loud-ground",
+        "A page with a yellow, red, green or magenta ground.",
+        |mail| made(mail, |make| make.loud_ground),
+    ),
+    Fact::holds(
+        "page-has-large-letters",
+        "A page with letters set large by the old way.",
+        |mail| made(mail, |make| make.large),
+    ),
+    Fact::holds(
+        "page-pushes-down",
+        "A page that moves what follows out of sight, far down.",
+        |mail| made(mail, |make| make.pushed_down),
+    ),
+    Fact::holds(
+        "page-begins-with-image",
+        "A page that begins with an image to click on.",
+        |mail| made(mail, |make| make.image_first),
+    ),
+    Fact::number(
+        "comments-in-words",
+        "How many words are split by a comment.",
+        |mail| {
+            mail.content
+                .makes()
+                .map(|make| make.split_words)
+                .sum::<usize>() as f64
+        },
+    ),
+    Fact::holds(
+        "page-script-unpacks",
+        "A script that unpacks what it shows.",
+        page_script_unpacks,
+    ),
+    Fact::number(
+        "capital-words-in-row",
+        "How many words in capitals follow each other at most.",
+        |mail| mail.visible().map(capital_words_in_row).max().unwrap_or(0) as f64,
+    ),
+    Fact::number(
+        "exclamations",
+        "How many times signs of exclamation or dollars follow each other.",
+        |mail| mail.visible().map(exclamations).sum::<usize>() as f64,
+    ),
+    Fact::number(
+        "styled-letters",
+        "How many letters of the text are mathematical, circled or of full width.",
+        |mail| mail.visible().map(styled_letters).sum::<usize>() as f64,
+    ),
+    Fact::number(
+        "mixed-script-words",
+        "How many words of the subject, the sender's name and the text are written in letters of two alphabets, or strewn with marks.",
+        mixed_script_words,
+    ),
+    Fact::holds(
+        "names-big-sum",
+        "The text names a sum of money of thousands or millions.",
+        |mail| mail.visible().find_map(big_sum).map(str::to_owned),
+    ),
+    Fact::holds(
         "text-only-links",
         "A link and hardly any other text.",
         text_only_links,
@@ -97,6 +166,122 @@ pub(super) const FACTS: &[Fact] = &[
         empty_message,
     ),
 ];
+
+fn made(mail: &Mail<'_>, is: fn(&Make) -> bool) -> Option<String> {
+    mail.content.makes().any(is).then(String::new)
+}
+
+fn page_script_unpacks(mail: &Mail<'_>) -> Option<String> {
+    const WAYS: [&str; 5] = [
+        "unescape(",
+        "atob(",
+        "fromCharCode",
+        "eval(",
+        "msSaveOrOpenBlob",
+    ];
+    let mut pages = mail.content.texts.iter();
+    pages.find_map(|text| {
+        text.make.as_ref().filter(|make| make.scripts > 0)?;
+        let way = WAYS.iter().find(|way| text.source.contains(**way))?;
+        Some((*way).to_owned())
+    })
+}
+
+/// A sign of money and a number with thousands behind it, or a million of a currency.
+fn big_sum(text: &str) -> Option<&str> {
+    const MILLIONS: [&[u8]; 4] = [
+        b"million dollars",
+        b"million euro",
+        b"million pounds",
+        b"million usd",
+    ];
+    let bytes = text.as_bytes();
+    let signs = memchr::memchr_iter(b'$', bytes)
+        .chain(memchr::memmem::find_iter(bytes, "\u{20ac}").map(|at| at + 2))
+        .chain(memchr::memmem::find_iter(bytes, "\u{a3}").map(|at| at + 1));
+    for at in signs.take(200) {
+        let rest = text
+            .get(at + 1..)
+            .unwrap_or_default()
+            .trim_start_matches(' ');
+        let end = rest.find(|letter: char| !matches!(letter, '0'..='9' | ',' | '.'));
+        let number = &rest[..end.unwrap_or(rest.len())];
+        let grouped = number.split(',').skip(1).any(|group| group.len() >= 3);
+        let follows = rest[number.len()..].trim_start_matches(' ').as_bytes();
+        let million = matches!(follows, [b'm' | b'M', rest @ ..]
+            if !rest.first().is_some_and(|byte| byte.is_ascii_alphabetic() && *byte != b'i'));
+        let begins = number.starts_with(|digit: char| digit.is_ascii_digit());
+        if begins && (grouped || million) {
+            return Some(number);
+        }
+    }
+    let at = memchr::memmem::find(bytes, b"illion ")?.checked_sub(1)?;
+    let found = MILLIONS.iter().any(|words| {
+        let head = bytes.get(at..at + words.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(words))
+    });
+    found.then_some("million")
+}
+
+fn capital_words_in_row(text: &str) -> usize {
+    let (mut most, mut row) = (0, 0);
+    for word in text.as_bytes().split(|byte| *byte == b' ') {
+        let mut letters = 0;
+        let mut capitals = true;
+        for byte in word {
+            // Letters beyond ASCII are told apart below, and only where all others are capitals.
+            letters += usize::from(byte.is_ascii_alphanumeric() || *byte >= 0xc0);
+            capitals &= !byte.is_ascii_lowercase() && !byte.is_ascii_digit();
+        }
+        if capitals && !word.is_ascii() {
+            let word = String::from_utf8_lossy(word);
+            capitals =
+                word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);
+            letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
+        }
+        // A short one or a sign between them interrupts nobody.
+        row = match (capitals, letters) {
+            (true, 3..) => row + 1,
+            (true, _) | (_, 0) => row,
+            _ => 0,
+        };
+        most = most.max(row);
+    }
+    most
+}
+
+fn exclamations(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut count = 0;
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'!', b'$', &bytes[at..]) {
+        let begin = at + found;
+        let run = bytes[begin..]
+            .iter()
+            .take_while(|byte| **byte == bytes[begin])
+            .count();
+        let end = begin + run;
+        let two =
+            run == 2 && bytes[begin] == b'!' && bytes.get(end).is_none_or(|byte| *byte == b' ');
+        count += usize::from(run >= 3 || two);
+        at = end;
+    }
+    count
+}
+
+fn styled_letters(text: &str) -> usize {
+    if text.is_ascii() {
+        return 0;
+    }
+    let styled = |letter: &char| matches!(letter, '\u{1d400}'..='\u{1d7ff}' | '\u{ff21}'..='\u{ff5a}' | '\u{24b6}'..='\u{24e9}');
+    text.chars().filter(styled).count()
+}
+
+fn mixed_script_words(mail: &Mail<'_>) -> f64 {
+    let named = disguise::foreign_words(mail.subject()) + disguise::foreign_words(mail.from_name());
+    let texts = mail.visible().map(disguise::foreign_words);
+    (named + texts.sum::<usize>()) as f64
+}
 
 fn unseen(mail: &Mail<'_>, of: fn(&Make) -> &Unseen) -> f64 {
     mail.content
@@ -170,6 +355,28 @@ fn letters_as_numbers(source: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shouting_is_counted() {
+        assert_eq!(
+            capital_words_in_row("a BUY NOW - A GREAT, OFFER! today BUY"),
+            4
+        );
+        assert_eq!(capital_words_in_row("the quick FOX"), 1);
+        assert_eq!(
+            capital_words_in_row(
+                "\u{43f}\u{440}\u{438} \u{41f}\u{420}\u{418} \u{65e5}\u{672c}\u{8a9e}"
+            ),
+            1
+        );
+        assert_eq!(exclamations("a!!! b!! c! $$$ d $$"), 3);
+        assert_eq!(exclamations(""), 0);
+        assert_eq!(big_sum("it costs $5, or $1,000"), Some("1,000"));
+        assert_eq!(big_sum("US$2.5M waits"), Some("2.5"));
+        assert_eq!(big_sum("five million dollars"), Some("million"));
+        assert_eq!(big_sum("it costs $5 and \u{20ac}20 more"), None);
+        assert_eq!(styled_letters("\u{1d400}\u{ff21}a"), 2);
+    }
 
     #[test]
     fn numbers_for_letters_are_counted() {

@@ -1,0 +1,133 @@
+//! Pages, and what is read of them.
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    text: 1000,
+    links: 10,
+    tags: false,
+};
+
+fn text(source: &str) -> String {
+    read(source, LIMITS).text.text
+}
+
+#[test]
+fn words_are_parted_by_blocks_and_not_by_letters_in_bold() {
+    assert_eq!(
+        text("<p>v<b>ia</b>gra<!-- x -->s<br>now</p><td>a<td>b"),
+        "viagras now a b"
+    );
+    assert_eq!(text("a &amp; b&nbsp;&#67;"), "a & b C");
+}
+
+#[test]
+fn the_invisible_is_left_out() {
+    let cases = [
+        "<style>x</style><script>x</script><title>x</title>seen",
+        "<head><meta><p>seen</head>",
+        "<p style='display:none'><b>x<div>seen</div>",
+        "<table><td hidden><i>x<td>seen</table>",
+        "<table><tr hidden><td>x<table><tr><td>x</table>x<tr><td>seen</table>",
+        "<div style=\"DISPLAY : none\"><div>x</div>x</div>seen",
+        "<span style='color:red;font-size:0px'>x</span>seen",
+        "<span style='font-size:0.8em'>seen</span><i hidden>x</i>",
+        "<p style='visibility:hidden'>x<p>seen",
+        "<div><span style='display:none'>x</div>seen",
+        "<img style='display:none'>seen",
+    ];
+    for case in cases {
+        assert_eq!(text(case), "seen", "{case}");
+    }
+}
+
+#[test]
+fn links_come_with_what_they_show() {
+    let page = read(
+        "<a class=x href='http&#58;//a.example/?x=1&amp;y=2'>My <b>bank</b></a>\
+         <img src=//b.example/i.png><a href='#x'>no</a><form action=https://c.example>\
+         <a href='mailto:d@e'><img alt=x></a>",
+        LIMITS,
+    );
+    let links = [
+        "http://a.example/?x=1&y=2",
+        "//b.example/i.png",
+        "https://c.example",
+        "mailto:d@e",
+    ];
+    assert_eq!(page.links, links);
+    let anchor = |text: &str, target: &str, image| Anchor {
+        text: text.into(),
+        target: target.into(),
+        image,
+    };
+    let anchors = [
+        anchor("My bank", "http://a.example/?x=1&y=2", false),
+        anchor("", "mailto:d@e", true),
+    ];
+    assert_eq!(page.anchors, anchors);
+    assert_eq!(page.make.forms, ["https://c.example"]);
+}
+
+#[test]
+fn paragraphs_begin_at_blocks() {
+    let page = read("<p>a<b>b</b><br>c</p>d<div>e</div><br><br>f", LIMITS);
+    let paragraphs: Vec<_> = page.text.paragraphs().collect();
+    assert_eq!(paragraphs, ["ab c", "d e", "f"]);
+}
+
+#[test]
+fn unseen_text_is_counted() {
+    let make = |source| read(source, LIMITS).make;
+    let hidden = make("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
+    assert_eq!((hidden.bytes, &*hidden.text), (3, "abc"));
+    let faint = "<body bgcolor=#000000><td style='color:#000'>a b</td><font color=white>c";
+    assert_eq!(make(faint).faint.bytes, 2);
+    let picture = "<td background=x style='background:url(x);color:#fff'>a</td>";
+    assert_eq!(make(picture).faint.bytes, 0);
+    let sized = "<td style=font-size:0>ab<p style=font-size:14px>seen</p>c";
+    assert_eq!(make(sized).hidden.bytes, 3);
+    assert_eq!(text(sized), "seen");
+    assert_eq!(make("<p style=font-size:1px>ab<i>c</i></p>").tiny.bytes, 3);
+}
+
+#[test]
+fn the_make_of_a_page() {
+    let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
+        <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
+    let make = read(source, LIMITS).make;
+    let poster = "<center><a href=http://a><img src=b></a><font size=+6 color=red>v<!--x-->ia\
+        <td bgcolor=yellow style='margin-top:99999px'>";
+    let made = read(poster, LIMITS).make;
+    assert!(made.centered && made.image_first && made.large && made.red);
+    assert!(made.loud_ground && made.pushed_down);
+    assert_eq!(made.split_words, 1);
+    assert!(!make.centered && !make.image_first && !make.pushed_down);
+    assert_eq!(make.refresh.as_deref(), Some("http://a.example"));
+    assert_eq!((make.images, make.passwords, make.scripts), (1, 1, 1));
+    assert_eq!((make.unknown, &*make.unknown_name), (1, "xq"));
+    assert_eq!(make.forms, ["mailto:a@b"]);
+}
+
+#[test]
+fn start_tags_are_kept_where_they_are_wanted() {
+    let limits = Limits {
+        tags: true,
+        ..LIMITS
+    };
+    let page = read("<A HREF = 'x&amp;y' hidden>b</A><br/>", limits);
+    assert_eq!(page.tags, ["<a href=\"x&y\" hidden>", "<br>"]);
+    assert!(read("<a>", LIMITS).tags.is_empty());
+}
+
+#[test]
+fn deep_and_wide_pages_are_bounded() {
+    let deep = format!(
+        "{}seen{}",
+        "<div>".repeat(100_000),
+        "</div>".repeat(100_000)
+    );
+    assert_eq!(text(&deep), "seen");
+    let wide = "<a href=http://a>b</a>".repeat(1000);
+    assert_eq!(read(&wide, LIMITS).links.len(), 10);
+}
