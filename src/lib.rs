@@ -35,6 +35,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod filter;
+pub mod import;
 pub mod message;
 pub mod metrics;
 pub mod net;

@@ -12,6 +12,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("schema", &[], false),
     ("message", &[], false),
     ("filter", &["message", "schema"], false),
+    ("import", &["filter", "schema"], false),
     ("rewrite", &["config", "filter", "message", "pop3"], false),
     // A threshold is declared where the filter compares with it.
     ("config", &["filter", "schema"], false),
@@ -31,8 +32,8 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     (
         "cli",
         &[
-            "admin", "config", "demo", "filter", "metrics", "net", "rewrite", "schema", "session",
-            "store", "upstream",
+            "admin", "config", "demo", "filter", "import", "metrics", "net", "rewrite", "schema",
+            "session", "store", "upstream",
         ],
         true,
     ),

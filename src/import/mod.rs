@@ -1,0 +1,52 @@
+//! Turns SpamAssassin rules into rules of this filter.
+//!
+//! In: the texts of `.cf` files, in the order in which they are to be read. Out: the text of a rule
+//! file, and a [`Report`] that names every rule which could not be turned, and why. A file's way:
+//! lines and conditions ([`Book`]), tags replaced, Perl's regexes read, look-around rewritten, meta
+//! rules combined, TOML written.
+//!
+//! It reads no file and asks nobody. It never guesses: what has no exact counterpart is refused, or
+//! the report says what the difference is. Each regex that it writes was compiled.
+//!
+//! Mail::SpamAssassin::Conf(3) describes the files, perlre(1) the regexes.
+
+mod around;
+mod bytes;
+mod condition;
+mod formula;
+mod lines;
+mod meta;
+mod perl;
+mod place;
+mod regex;
+mod report;
+mod show;
+mod tags;
+mod tree;
+mod turn;
+mod write;
+
+use lines::Book;
+pub use report::{Reason, Report};
+
+/// What came of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// A rule file.
+    pub toml: String,
+    /// What became of each rule.
+    pub report: Report,
+}
+
+/// Turns rule files, each a name and its bytes.
+pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
+    let book = Book::read(files);
+    let (rules, report) = turn::book(&book);
+    Imported {
+        toml: write::file(&rules),
+        report,
+    }
+}
+
+#[cfg(test)]
+mod tests;

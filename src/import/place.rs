@@ -1,0 +1,126 @@
+//! Where a header rule looks.
+//!
+//! In: what stands before the operator, such as `From:addr`; out: places of this filter.
+
+/// Places, and what their texts are like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) names: Vec<String>,
+    /// Texts are as they stand: lines end with CRLF.
+    pub(super) is_raw: bool,
+}
+
+impl Places {
+    pub(super) fn one(name: &str, is_raw: bool) -> Self {
+        Self {
+            names: vec![name.to_owned()],
+            is_raw,
+        }
+    }
+
+    /// The fields that a header rule names, or why they cannot be looked at.
+    pub(super) fn of_header(text: &str) -> Result<Self, String> {
+        let mut parts = text.trim_end_matches(':').split(':');
+        let name = parts.next().unwrap_or_default();
+        let mut is_raw = false;
+        let mut mailbox = "";
+        let mut which = "";
+        for modifier in parts {
+            match modifier {
+                "raw" => is_raw = true,
+                "addr" => mailbox = ":addr",
+                "name" => mailbox = ":name",
+                "first" => which = ":first",
+                "last" => which = ":last",
+                other => return Err(format!("modifier :{other}")),
+            }
+        }
+        if name == "ALL" {
+            return Ok(Self::one("header", true));
+        }
+        let lower = name.to_ascii_lowercase();
+        if is_metadata(&lower) {
+            return Err(format!("metadata {name}"));
+        }
+        // An address is one with or without its field being decoded.
+        let is_raw = is_raw && mailbox.is_empty();
+        let place = |name: &str| {
+            let lower = name.to_ascii_lowercase();
+            let field = if is_raw {
+                format!("raw-header:{name}")
+            } else if matches!(&*lower, "subject" | "from" | "to" | "cc" | "reply-to") {
+                lower
+            } else {
+                format!("header:{name}")
+            };
+            format!("{field}{mailbox}{which}")
+        };
+        let names = match &*lower {
+            "tocc" => vec![place("To"), place("Cc")],
+            "envelopefrom" => mailbox_of_envelope(which),
+            "messageid" if name == "MESSAGEID" => [
+                "X-Message-Id",
+                "Resent-Message-Id",
+                "X-Original-Message-ID",
+                "Message-Id",
+            ]
+            .map(place)
+            .to_vec(),
+            _ => vec![place(name)],
+        };
+        Ok(Self { names, is_raw })
+    }
+
+    /// Whether a message has one such text at most, as mail goes.
+    pub(super) fn is_one_text(&self) -> bool {
+        self.names.len() == 1 && !matches!(&*self.names[0], "header" | "header:Received")
+    }
+
+    /// Whether there are fields that may be missing.
+    pub(super) fn is_field(&self) -> bool {
+        self.names.len() == 1 && self.names[0] != "header"
+    }
+}
+
+// The envelope's sender is where the last server put it (RFC 5321 section 4.4).
+fn mailbox_of_envelope(which: &str) -> Vec<String> {
+    vec![format!("header:Return-Path:addr{which}")]
+}
+
+/// What SpamAssassin finds out about a message and shows as fields that no message has.
+fn is_metadata(name: &str) -> bool {
+    name.starts_with("x-spam-relays-")
+        || name.starts_with("all-")
+        || name.starts_with("x-relay-countries")
+        || matches!(name, "x-languages" | "x-asn" | "x-asn-route")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_have_places() {
+        let names = |text: &str| match Places::of_header(text) {
+            Ok(places) => places.names.join(" "),
+            Err(reason) => reason,
+        };
+        for (text, place) in [
+            ("Subject", "subject"),
+            ("X-Mailer:", "header:X-Mailer"),
+            ("Subject:raw", "raw-header:Subject"),
+            ("From:addr:raw", "from:addr"),
+            ("Received:last", "header:Received:last"),
+            ("Sender:name", "header:Sender:name"),
+            ("ToCc:addr", "to:addr cc:addr"),
+            ("EnvelopeFrom", "header:Return-Path:addr"),
+            ("ALL:raw", "header"),
+            ("From:host", "modifier :host"),
+            ("X-Spam-Relays-External", "metadata X-Spam-Relays-External"),
+        ] {
+            assert_eq!(names(text), place, "{text}");
+        }
+        assert_eq!(names("MESSAGEID").split(' ').count(), 4);
+        assert_eq!(names("Message-ID"), "header:Message-ID");
+    }
+}

@@ -1,0 +1,167 @@
+//! From a regex as it stands in a rule file to one that this filter runs.
+
+use super::around::{self, Conditions};
+use super::perl::{self, Flags};
+use super::report::Reason;
+use super::show;
+use super::tree::Node;
+use crate::filter::pattern::Pattern;
+
+/// A regex, turned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Regex {
+    One(String),
+    /// Several on the same text: all of the first must match, and none of the second.
+    Several(Vec<String>, Vec<String>),
+}
+
+/// What texts the regex is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Texts {
+    /// Lines end with CRLF, and so may the text.
+    pub(super) is_raw: bool,
+    /// A message has one such text at most.
+    pub(super) is_one: bool,
+}
+
+/// Turns what stands between the delimiters.
+pub(super) fn turn(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reason> {
+    let node = tree(regex, flags, texts)?;
+    let refused = match around::without_look_around(&node) {
+        Ok(node) => match shown(&node, texts) {
+            Ok(regex) => return Ok(Regex::One(regex)),
+            // Conditions are smaller than their product.
+            Err(reason) => reason,
+        },
+        Err(reason) => Reason::new(&reason, ""),
+    };
+    let Some(Conditions { all, none }) = texts.is_one.then(|| around::conditions(&node)).flatten()
+    else {
+        return Err(refused);
+    };
+    let shown = |nodes: Vec<Node>| -> Result<Vec<String>, Reason> {
+        nodes.iter().map(|node| shown(node, texts)).collect()
+    };
+    Ok(Regex::Several(shown(all)?, shown(none)?))
+}
+
+fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
+    let mut flags = Flags {
+        line_ends: texts.is_raw,
+        ..Flags::default()
+    };
+    let named = |reason: String| match &*reason {
+        "back-reference" | "atomic group" | "Unicode property" => Reason::new(&reason, ""),
+        reason => Reason::new("regex", reason),
+    };
+    for letter in letters.bytes() {
+        flags.switch(letter, true).map_err(named)?;
+    }
+    // Characters stand for bytes here.
+    let bytes: Vec<u8> = regex
+        .chars()
+        .map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?'))
+        .collect();
+    perl::parse(&bytes, flags).map_err(named)
+}
+
+fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
+    let regex = show::regex(node, texts.is_raw);
+    match Pattern::new(&regex) {
+        Ok(_) => Ok(regex),
+        Err(reason) if reason.contains("too big") => Err(Reason::new("too big", "")),
+        Err(reason) => Err(Reason::new("regex", reason)),
+    }
+}
+
+/// The regex between its delimiters, and its flags.
+pub(super) fn delimited(text: &str) -> Result<(&str, &str), Reason> {
+    let wrong = || Reason::new("regex", "no delimiters");
+    let inside = match text.strip_prefix('/') {
+        Some(_) => text,
+        None => text
+            .strip_prefix('m')
+            .or_else(|| text.strip_prefix("qr"))
+            .ok_or_else(wrong)?,
+    };
+    let open = inside.chars().next().ok_or_else(wrong)?;
+    if open.is_ascii_alphanumeric() || open == '\\' {
+        return Err(wrong());
+    }
+    let close = match open {
+        '{' => '}',
+        '(' => ')',
+        '<' => '>',
+        '[' => ']',
+        same => same,
+    };
+    let inside = &inside[open.len_utf8()..];
+    let (regex, flags) = inside.rsplit_once(close).ok_or_else(wrong)?;
+    if !flags.bytes().all(|flag| flag.is_ascii_lowercase()) {
+        return Err(wrong());
+    }
+    Ok((regex, flags))
+}
+
+/// Whether the regex matches a text.
+pub(super) fn is_match(regex: &Regex, text: &str) -> bool {
+    let matches = |regex: &String| {
+        Pattern::new(regex).is_ok_and(|pattern| pattern.regex.is_match(text.as_bytes()))
+    };
+    match regex {
+        Regex::One(regex) => matches(regex),
+        Regex::Several(all, none) => all.iter().all(matches) && !none.iter().any(matches),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delimiters_are_found() {
+        for (text, parts) in [
+            ("/a\\/b/i", ("a\\/b", "i")),
+            ("m{a{2}}x", ("a{2}", "x")),
+            ("m'a'", ("a", "")),
+            ("qr!a!sm", ("a", "sm")),
+            ("m,a,", ("a", "")),
+            ("m<a>i", ("a", "i")),
+        ] {
+            assert_eq!(delimited(text), Ok(parts), "{text}");
+        }
+        for wrong in ["a", "/a", "m", "/a/I", "mxax"] {
+            assert!(delimited(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn raw_texts_have_other_line_ends() {
+        let raw = Texts {
+            is_raw: true,
+            is_one: false,
+        };
+        let one = |regex, flags, texts| match turn(regex, flags, texts) {
+            Ok(Regex::One(regex)) => regex,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(one(r"a$\n^b", "m", raw), r"(?mR-u)a$\r?\n^b");
+        assert_eq!(one("a$", "", raw), r"(?R-u)a(?:\r?\n)?$");
+        assert_eq!(one("a$", "", Texts::default()), "(?-u)a$");
+    }
+
+    #[test]
+    fn conditions_where_one_regex_is_too_much() {
+        let regex = "^(?!.*[ab].{12}c)(?=.*[de].{12}f)x.*y";
+        let one = Texts {
+            is_raw: false,
+            is_one: true,
+        };
+        let turned = turn(regex, "", one).expect("conditions");
+        assert!(matches!(&turned, Regex::Several(all, none) if all.len() == 2 && none.len() == 1));
+        assert!(is_match(&turned, "xd123456789012fy"));
+        assert!(!is_match(&turned, "xd123456789012fya123456789012c"));
+        let refused = turn(regex, "", Texts::default());
+        assert_eq!(refused, Err(Reason::new("look-around", "")));
+    }
+}

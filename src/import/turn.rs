@@ -1,0 +1,304 @@
+//! Turns what the files define, rule by rule.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::formula::{Fate, Formula, Turner};
+use super::lines::{Book, Definition, Kind};
+use super::meta;
+use super::place::Places;
+use super::regex::{self, Regex, Texts};
+use super::report::{Reason, Report};
+use super::write::{Rule, Rules, Test};
+
+mod combine;
+
+/// The language's bounds on ids and scores.
+const LONGEST_ID: usize = 64;
+const SHORTEST_ID: usize = 3;
+const SCORE_LIMIT: f64 = 100.0;
+
+/// What became of a rule, once that is known.
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    Turned(Fate),
+    /// It is not there, and whoever asks for it asks in vain.
+    Never,
+    Refused,
+    /// It is being looked at: who asks now is part of a circle.
+    Open,
+}
+
+/// Turns all rules of a book.
+pub(super) struct Work<'b> {
+    book: &'b Book,
+    outcomes: HashMap<String, Outcome>,
+    ids: HashMap<String, String>,
+    taken: BTreeSet<String>,
+    rules: Vec<Rule>,
+    /// Where a rule is, by id.
+    places: BTreeMap<String, usize>,
+    report: Report,
+}
+
+/// The rules, and what became of each.
+pub(super) fn book(book: &Book) -> (Vec<Rule>, Report) {
+    let mut work = Work {
+        book,
+        outcomes: HashMap::new(),
+        ids: HashMap::new(),
+        taken: BTreeSet::new(),
+        rules: Vec::new(),
+        places: BTreeMap::new(),
+        report: Report::default(),
+    };
+    for name in &book.order {
+        let id = work.free_id(name);
+        work.ids.insert(name.clone(), id);
+    }
+    for name in &book.order {
+        work.settle(name);
+    }
+    for (name, condition) in &book.outside {
+        let reason = Reason::new("condition", condition.clone());
+        work.report.refused.push((name.clone(), reason));
+    }
+    work.report.remarks = book.notes.clone();
+    work.switch_unused_off();
+    (work.rules, work.report)
+}
+
+impl Work<'_> {
+    /// An id that nobody has, as near to the name as the language allows.
+    fn free_id(&mut self, name: &str) -> String {
+        let known = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let mut id: String = name
+            .to_ascii_uppercase()
+            .chars()
+            .filter(|letter| known(*letter))
+            .take(LONGEST_ID - 5)
+            .collect();
+        while id.len() < SHORTEST_ID {
+            id.push('_');
+        }
+        if self.taken.insert(id.clone()) {
+            return id;
+        }
+        self.numbered_id(&id)
+    }
+
+    /// The id with the first number, from one on, with which nobody has it.
+    fn numbered_id(&mut self, id: &str) -> String {
+        let mut number = 1;
+        loop {
+            let numbered = format!("{id}_{number}");
+            if self.taken.insert(numbered.clone()) {
+                return numbered;
+            }
+            number += 1;
+        }
+    }
+
+    /// Decides what becomes of a rule.
+    fn settle(&mut self, name: &str) -> Outcome {
+        if let Some(outcome) = self.outcomes.get(name) {
+            return outcome.clone();
+        }
+        let Some(definition) = self.book.rules.get(name) else {
+            return Outcome::Refused;
+        };
+        self.outcomes.insert(name.to_owned(), Outcome::Open);
+        let outcome = match self.turn(name, definition) {
+            Ok(fate) => {
+                *self.report.turned.entry(word(definition.kind)).or_default() += 1;
+                if fate == Fate::Never {
+                    Outcome::Never
+                } else {
+                    Outcome::Turned(fate)
+                }
+            }
+            Err(reason) => {
+                let never = matches!(&*reason.group, "score 0" | "never hits");
+                self.report.refused.push((name.to_owned(), reason));
+                if never {
+                    Outcome::Never
+                } else {
+                    Outcome::Refused
+                }
+            }
+        };
+        self.outcomes.insert(name.to_owned(), outcome.clone());
+        outcome
+    }
+
+    fn turn(&mut self, name: &str, definition: &Definition) -> Result<Fate, Reason> {
+        let text = &*definition.text;
+        if let Kind::Other(keyword) = definition.kind {
+            return Err(Reason::new(keyword, ""));
+        }
+        if text.starts_with("eval:") {
+            return Err(Reason::new("eval", text.trim_start_matches("eval:")));
+        }
+        if self.book.has_flag(name, "net") {
+            return Err(Reason::new("net", ""));
+        }
+        if self.book.scores.get(name) == Some(&0.0) {
+            return Err(Reason::new("score 0", ""));
+        }
+        if text.contains("%{") && definition.kind != Kind::Meta {
+            return Err(Reason::new("captured text", ""));
+        }
+        let plain = |place: &str, is_raw| Places::one(place, is_raw);
+        match definition.kind {
+            Kind::Meta => return self.meta(name, text).map(|()| Fate::Loaded),
+            Kind::Header => self.header(name, text)?,
+            Kind::Body if self.book.has_flag(name, "nosubject") => {
+                self.note(name, "looks at each part's text as one line");
+                self.regex(name, text, &plain("body", false))?;
+            }
+            Kind::Body => self.regex(name, text, &plain("paragraph", false))?,
+            Kind::RawBody => self.regex(name, text, &plain("rawbody", true))?,
+            Kind::Uri => self.regex(name, text, &plain("uri", false))?,
+            Kind::Full => self.regex(name, text, &plain("raw", true))?,
+            Kind::Other(_) => {}
+        }
+        if !self.book.has_flag(name, "multiple") {
+            return Ok(Fate::Loaded);
+        }
+        let flags = self.book.flags.get(name);
+        let most = flags.into_iter().flatten();
+        let most = most.filter_map(|flag| flag.strip_prefix("maxhits=")?.parse().ok());
+        Ok(Fate::Counts(most.last()))
+    }
+
+    fn header(&mut self, name: &str, text: &str) -> Result<(), Reason> {
+        let refuse = |detail: String| match detail.split_once(' ') {
+            Some(("metadata", field)) => Reason::new("metadata", field),
+            _ => Reason::new("header", detail),
+        };
+        if let Some(field) = text.strip_prefix("exists:") {
+            let places = Places::of_header(field).map_err(refuse)?;
+            let test = match &places.names[..] {
+                [place] if place != "header" => Test::Exists(place.clone()),
+                [_] => return Err(Reason::new("header", format!("exists:{field}"))),
+                several => {
+                    let parts = several.iter();
+                    Test::Rules(Rules {
+                        any: parts
+                            .map(|place| self.push_part(name, Test::Exists(place.clone())))
+                            .collect(),
+                        ..Rules::default()
+                    })
+                }
+            };
+            self.push(name, test);
+            return Ok(());
+        }
+        let operator = text.find("=~").into_iter().chain(text.find("!~")).min();
+        let operator = operator.ok_or_else(|| Reason::new("header", text))?;
+        let (field, rest) = text.split_at(operator);
+        let places = Places::of_header(field.trim()).map_err(refuse)?;
+        let is_negative = rest.starts_with('!');
+        let rest = rest[2..].trim();
+        let (regex, unset) = match rest.rsplit_once("[if-unset:") {
+            Some((regex, unset)) => (
+                regex.trim_end(),
+                Some(unset.trim().trim_end_matches(']').trim()),
+            ),
+            None => (rest, None),
+        };
+        let turned = self.turned(name, regex, &places)?;
+        // What is matched in place of a field that is missing.
+        let hits_unset = unset.is_some_and(|unset| regex::is_match(&turned, unset));
+        if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
+            if is_negative {
+                return Err(Reason::new("header", "[if-unset] of several fields"));
+            }
+            self.push_regex(name, &turned, &places);
+            return Ok(());
+        }
+        let found = self.push_part_regex(name, &turned, &places);
+        let place = places.names[0].clone();
+        let rules = match (is_negative, hits_unset) {
+            (true, false) => Rules {
+                none: vec![found],
+                ..Rules::default()
+            },
+            (true, true) => Rules {
+                all: vec![self.push_part(name, Test::Exists(place))],
+                none: vec![found],
+                ..Rules::default()
+            },
+            (false, _) => Rules {
+                any: vec![found, self.push_part(name, Test::Missing(place))],
+                ..Rules::default()
+            },
+        };
+        self.push(name, Test::Rules(rules));
+        Ok(())
+    }
+
+    fn regex(&mut self, name: &str, text: &str, places: &Places) -> Result<(), Reason> {
+        let turned = self.turned(name, text, places)?;
+        self.push_regex(name, &turned, places);
+        Ok(())
+    }
+
+    fn turned(&self, name: &str, text: &str, places: &Places) -> Result<Regex, Reason> {
+        let (regex, flags) = regex::delimited(text)?;
+        let texts = Texts {
+            is_raw: places.is_raw,
+            is_one: places.is_one_text(),
+        };
+        if self.book.tagged.contains(name) {
+            regex::turn(&self.book.tags.expand(regex), flags, texts)
+        } else {
+            regex::turn(regex, flags, texts)
+        }
+    }
+
+    fn meta(&mut self, name: &str, text: &str) -> Result<(), Reason> {
+        let wrong = |reason: String| Reason::new("meta", reason);
+        let expression = meta::parse(text).map_err(wrong)?;
+        let mut fate = |name: &str| match self.settle(name) {
+            Outcome::Turned(fate) => fate,
+            Outcome::Never => Fate::Never,
+            Outcome::Refused | Outcome::Open => Fate::Missing,
+        };
+        let mut turner = Turner {
+            fate: &mut fate,
+            left_out: BTreeSet::new(),
+        };
+        let formula = turner.truth(&expression, true).map_err(wrong)?;
+        let left_out: Vec<String> = turner.left_out.into_iter().collect();
+        match formula {
+            Formula::Constant(true) => Err(Reason::new("meta", "always hits")),
+            Formula::Constant(false) => Err(Reason::new("never hits", "")),
+            Formula::Unknown(names) => {
+                let names: Vec<_> = names.into_iter().collect();
+                Err(Reason::new("needs what was not turned", names.join(" ")))
+            }
+            formula => {
+                if !left_out.is_empty() {
+                    self.note(name, &format!("without {}", left_out.join(" ")));
+                }
+                self.combine(name, &formula).map_err(wrong)
+            }
+        }
+    }
+
+    fn note(&mut self, name: &str, note: &str) {
+        self.report.notes.push((name.to_owned(), note.to_owned()));
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Header => "header",
+        Kind::Body => "body",
+        Kind::RawBody => "rawbody",
+        Kind::Uri => "uri",
+        Kind::Full => "full",
+        Kind::Meta => "meta",
+        Kind::Other(keyword) => keyword,
+    }
+}
