@@ -13,6 +13,7 @@
 //! | [`pop3`] | the codec: lines, commands, replies, capabilities, dot-stuffing |
 //! | [`message`] | header fields as bytes; decoding into text, links and names |
 //! | [`filter`] | rules in, verdict out |
+//! | [`import`] | SpamAssassin's rules in, ours out |
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | the quarantine |
 //! | [`metrics`], [`admin`] | every metric family, and HTTP to read them |

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod rules_import;
 pub mod scan;
 pub mod serve;
 
@@ -45,6 +46,16 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Judge messages in files, folders, Maildirs and mbox files
     Scan(scan::ScanArgs),
+    /// Work with rule files
+    #[command(subcommand)]
+    Rules(RulesCommand),
+}
+
+/// One variant a verb of `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Turn SpamAssassin rules into a rule file, and report what could not be turned
+    Import(rules_import::ImportArgs),
 }
 
 /// The file, and nothing over it.
@@ -62,6 +73,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Rules(RulesCommand::Import(args)) => rules_import::run(args),
     }
 }
 

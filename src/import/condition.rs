@@ -133,18 +133,18 @@ impl<'t> Reader<'t> {
 
     fn comparison(&mut self) -> Result<f64, String> {
         let left = self.value()?;
-        let compare: [(&str, fn(f64, f64) -> bool); 6] = [
-            (">=", |left, right| left >= right),
-            ("<=", |left, right| left <= right),
-            ("==", |left, right| (left - right).abs() < 1e-9),
-            ("!=", |left, right| (left - right).abs() >= 1e-9),
-            (">", |left, right| left > right),
-            ("<", |left, right| left < right),
-        ];
-        for (sign, is_so) in compare {
+        for sign in [">=", "<=", "==", "!=", ">", "<"] {
             if self.eat(sign) {
                 let right = self.value()?;
-                return Ok(truth(is_so(left, right)));
+                let equal = (left - right).abs() < 1e-9;
+                return Ok(truth(match sign {
+                    ">=" => left >= right,
+                    "<=" => left <= right,
+                    "==" => equal,
+                    "!=" => !equal,
+                    ">" => left > right,
+                    _ => left < right,
+                }));
             }
         }
         Ok(left)

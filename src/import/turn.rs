@@ -165,9 +165,9 @@ impl Work<'_> {
             return Ok(Fate::Loaded);
         }
         let flags = self.book.flags.get(name);
-        let most = flags.into_iter().flatten();
-        let most = most.filter_map(|flag| flag.strip_prefix("maxhits=")?.parse().ok());
-        Ok(Fate::Counts(most.last()))
+        let mut flags = flags.into_iter().flatten();
+        let most = flags.find_map(|flag| flag.strip_prefix("maxhits=")?.parse().ok());
+        Ok(Fate::Counts(most))
     }
 
     fn header(&mut self, name: &str, text: &str) -> Result<(), Reason> {

@@ -58,10 +58,11 @@ impl Parser<'_> {
     }
 
     fn member(&mut self, byte: u8) -> Result<Member, String> {
-        if byte == b'[' && self.peek() == Some(b':') {
-            if let Some(set) = self.posix() {
-                return Ok(Member::Many(set));
-            }
+        if byte == b'['
+            && self.peek() == Some(b':')
+            && let Some(set) = self.posix()
+        {
+            return Ok(Member::Many(set));
         }
         if byte != b'\\' {
             return Ok(Member::Byte(byte));
