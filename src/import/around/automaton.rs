@@ -37,15 +37,25 @@ impl Automaton {
         Some(Node::concat([again, all]))
     }
 
+    /// How much longer all gets without a state: each way out is copied for each way in but one,
+    /// and the other way round (Delgado and Morais, 2004).
     fn cost(&self, state: usize) -> usize {
-        let into: usize = self
-            .edges
-            .iter()
-            .filter(|((from, to), _)| *to == Some(state) && *from != state)
-            .count();
-        let out: usize = self.out_of(state).map(|(_, label)| 1 + label.size()).sum();
-        // One way in copies nothing.
-        into.saturating_sub(1) * out
+        let mut into = (0, 0);
+        for ((from, to), label) in &self.edges {
+            if *to == Some(state) && *from != state {
+                into = (into.0 + 1, into.1 + label.size());
+            }
+        }
+        let mut out = (0, 0);
+        for (_, label) in self.out_of(state) {
+            out = (out.0 + 1, out.1 + label.size());
+        }
+        let again = self.edges.get(&(state, Some(state)));
+        let again = again.map_or(0, Node::size);
+        let copies: usize = into.0 * out.0;
+        into.1 * out.0.max(1).saturating_sub(1)
+            + out.1 * into.0.max(1).saturating_sub(1)
+            + again * copies.saturating_sub(1)
     }
 
     fn out_of(&self, state: usize) -> impl Iterator<Item = (Option<usize>, &Node)> {
