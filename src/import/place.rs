@@ -2,6 +2,16 @@
 //!
 //! In: what stands before the operator, such as `From:addr`; out: places of this filter.
 
+/// Fields that mail has several of.
+const SEVERAL: [&str; 6] = [
+    "received",
+    "x-received",
+    "delivered-to",
+    "dkim-signature",
+    "authentication-results",
+    "received-spf",
+];
+
 /// Places, and what their texts are like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Places {
@@ -42,6 +52,9 @@ impl Places {
         if is_metadata(&lower) {
             return Err(format!("metadata {name}"));
         }
+        if is_raw && mailbox == ":name" {
+            return Err("modifier :name:raw".into());
+        }
         // An address is one with or without its field being decoded.
         let is_raw = is_raw && mailbox.is_empty();
         let place = |name: &str| {
@@ -71,9 +84,31 @@ impl Places {
         Ok(Self { names, is_raw })
     }
 
+    /// The first field only, of fields of which mail has several. SpamAssassin joins them, so what
+    /// is found at the start is found in the first.
+    pub(super) fn first(mut self) -> Self {
+        for name in &mut self.names {
+            let field = name.to_ascii_lowercase();
+            let field = field
+                .trim_start_matches("raw-")
+                .trim_start_matches("header:");
+            if SEVERAL.contains(&field) {
+                name.push_str(":first");
+            }
+        }
+        self
+    }
+
     /// Whether a message has one such text at most, as mail goes.
     pub(super) fn is_one_text(&self) -> bool {
-        self.names.len() == 1 && !matches!(&*self.names[0], "header" | "header:Received")
+        let is_one = |name: &String| {
+            let field = name.to_ascii_lowercase();
+            let field = field
+                .trim_start_matches("raw-")
+                .trim_start_matches("header:");
+            field != "header" && !SEVERAL.contains(&field)
+        };
+        self.names.len() == 1 && self.names.iter().all(is_one)
     }
 
     /// Whether there are fields that may be missing.
@@ -120,6 +155,14 @@ mod tests {
         ] {
             assert_eq!(names(text), place, "{text}");
         }
+        assert_eq!(names("From:name:raw"), "modifier :name:raw");
+        let first = Places::of_header("Received").map(Places::first);
+        assert_eq!(
+            first.map(|it| it.names),
+            Ok(vec!["header:Received:first".to_owned()])
+        );
+        let only = Places::of_header("Subject").map(Places::first);
+        assert_eq!(only.map(|it| it.names), Ok(vec!["subject".to_owned()]));
         assert_eq!(names("MESSAGEID").split(' ').count(), 4);
         assert_eq!(names("Message-ID"), "header:Message-ID");
     }

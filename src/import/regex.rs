@@ -1,11 +1,28 @@
 //! From a regex as it stands in a rule file to one that this filter runs.
 
 use super::around::{self, Conditions};
+use super::bytes::Bytes;
 use super::perl::{self, Flags};
 use super::report::Reason;
 use super::show;
-use super::tree::Node;
+use super::tree::{Anchor, Node};
 use crate::filter::pattern::Pattern;
+
+/// Whether all that a regex finds begins where the text does.
+pub(super) fn is_at_start(text: &str) -> bool {
+    delimited(text).is_ok_and(|(regex, flags)| {
+        tree(regex, flags, Texts::default()).is_ok_and(|node| begins_at_start(&node))
+    })
+}
+
+fn begins_at_start(node: &Node) -> bool {
+    match node {
+        Node::Anchor(anchor) => *anchor == Anchor::Start,
+        Node::Concat(parts) => begins_at_start(&parts[0]),
+        Node::Alt(parts) => parts.iter().all(begins_at_start),
+        _ => false,
+    }
+}
 
 /// A regex, turned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +79,26 @@ fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
         .chars()
         .map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?'))
         .collect();
-    perl::parse(&bytes, flags).map_err(named)
+    let node = perl::parse(&bytes, flags).map_err(named)?;
+    Ok(if texts.is_raw {
+        with_stray_returns(&node)
+    } else {
+        node
+    })
+}
+
+/// Where lines end with CRLF, a carriage return that is asked for is one that ends no line.
+fn with_stray_returns(node: &Node) -> Node {
+    match node {
+        Node::Set(set) if *set == Bytes::one(b'\r') => {
+            Node::concat([node.clone(), Node::byte(b'\n').look(true, true)])
+        }
+        Node::Concat(parts) => Node::concat(parts.iter().map(with_stray_returns)),
+        Node::Alt(parts) => Node::alt(parts.iter().map(with_stray_returns)),
+        Node::Repeat(sub, times) => with_stray_returns(sub).repeat(*times),
+        Node::Look(look, sub) => with_stray_returns(sub).look(look.ahead, look.negative),
+        node => node.clone(),
+    }
 }
 
 fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
@@ -148,6 +184,11 @@ mod tests {
         assert_eq!(one(r"a$\n^b", "m", raw), r"(?mR-u)a$\r?\n^b");
         assert_eq!(one("a$", "", raw), r"(?R-u)a(?:\r?\n)?$");
         assert_eq!(one("a$", "", Texts::default()), "(?-u)a$");
+        assert_eq!(one(r"a\sb", "", raw), r"(?R-u)a(?:\r?\n|[\t\x0b\x0c ])b");
+        assert_eq!(
+            one(r"a\s{2}[^b]*", "", raw),
+            r"(?R-u)a(?:(?:\r?\n|[\t\x0b\x0c ])){2}[^b]*"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Writes a tree as a regex of the regex crate.
 //!
 //! In: a [`Node`] without look-around; out: the regex, in ASCII. Where the texts have CRLF line ends
-//! a lone line feed becomes `\r?\n`: the regex was written for texts with LF.
+//! a line feed becomes `\r?\n`: the regex was written for texts with LF.
 
 use std::fmt::Write;
 
@@ -94,8 +94,15 @@ impl Style {
                 (Anchor::NotWord, _) => r"\B",
             }),
             Node::Repeat(sub, times) => {
-                match **sub {
-                    Node::Set(set) if !self.is_line_feed(set) => self.set(set, text),
+                match &**sub {
+                    Node::Set(set) => self.repeated_set(*set, *times, text),
+                    // Parsed and printed once more, (?:a{2})? would be a{2}?, which is lazy; a
+                    // group that captures stays one.
+                    Node::Repeat(..) => {
+                        text.push('(');
+                        self.alternatives(sub, text);
+                        text.push(')');
+                    }
                     _ => self.group(sub, text),
                 }
                 repetition(*times, text);
@@ -122,15 +129,42 @@ impl Style {
         text.push(')');
     }
 
-    fn is_line_feed(&self, set: Bytes) -> bool {
-        self.crlf && set == Bytes::one(b'\n')
+    /// A set that repeats. Where it does so without end, or so often that a few more or less
+    /// are all one, the two bytes of a line end are two.
+    fn repeated_set(&self, set: Bytes, times: Times, text: &mut String) {
+        let is_long = times.max.is_none_or(|max| max > 20 && set.len() > 128);
+        if !self.crlf || !set.has(b'\n') || (is_long && set.has(b'\r')) {
+            self.one_byte(set, text);
+        } else {
+            text.push_str("(?:");
+            self.set(set, text);
+            text.push(')');
+        }
     }
 
     fn set(&self, set: Bytes, text: &mut String) {
-        if self.is_line_feed(set) {
+        let line_feed = Bytes::one(b'\n');
+        if !self.crlf || !set.has(b'\n') {
+            self.one_byte(set, text);
+        } else if set.minus(Bytes::one(b'\r')) == line_feed {
             text.push_str(r"\r?\n");
-            return;
+        } else {
+            text.push_str(r"(?:\r?\n|");
+            self.one_byte(set.minus(line_feed), text);
+            text.push(')');
         }
+    }
+
+    fn one_byte(&self, mut set: Bytes, text: &mut String) {
+        // Part of a line end; one that stands alone is asked for alone.
+        if self.crlf && !set.has(b'\n') && set.single().is_none() {
+            set = set.minus(Bytes::one(b'\r'));
+        }
+        let dot = if self.crlf {
+            Bytes::of(b"\r\n").not()
+        } else {
+            Bytes::dot()
+        };
         let letters = set.and(Bytes::letters());
         let is_one_letter = self.any_case && set == letters && letters.len() == 2;
         if let Some(byte) = set.single() {
@@ -139,7 +173,7 @@ impl Style {
             set.iter().skip(1).for_each(|byte| literal(byte, text));
         } else if set == Bytes::ALL {
             text.push_str("(?s:.)");
-        } else if set == Bytes::dot() {
+        } else if set == dot {
             text.push('.');
         } else if let Some(name) = name(set) {
             text.push_str(name);

@@ -206,6 +206,11 @@ impl Work<'_> {
             ),
             None => (rest, None),
         };
+        let places = if regex::is_at_start(regex) {
+            places.first()
+        } else {
+            places
+        };
         let turned = self.turned(name, regex, &places)?;
         // What is matched in place of a field that is missing.
         let hits_unset = unset.is_some_and(|unset| regex::is_match(&turned, unset));

@@ -31,6 +31,12 @@ fn what_both_know_stays() {
 }
 
 #[test]
+fn a_repetition_repeated_is_no_lazy_one() {
+    assert_eq!(shown("(?:a{2})?b", ""), "(?-u)(a{2})?b");
+    assert!(matches("^(?:a{2})?b", "", b"b"));
+}
+
+#[test]
 fn escapes_that_only_perl_knows() {
     assert_eq!(shown(r"\@\#\/\!\%\&\<\:\'", ""), r"(?-u)@#/!%&<:'");
     assert_eq!(shown(r"a{b}{,x{1", ""), r"(?-u)a\{b\}\{,x\{1");
