@@ -88,6 +88,13 @@ fn negated_and_defaulted_headers() {
         entry(text, "AAA"),
         "score = 1; all = [\"AAA_2\"]; none = [\"AAA_1\"]"
     );
+    let text = "header AAA Subject =~ /^\\s*$/";
+    assert_eq!(
+        entry(text, "AAA"),
+        "score = 1; any = [\"AAA_1\", \"AAA_2\"]"
+    );
+    let text = "header AAA Subject !~ /./";
+    assert_eq!(entry(text, "AAA"), "score = 1; none = [\"AAA_1\"]");
     let text = "header AAA Subject =~ /b/ [if-unset: c]";
     assert_eq!(
         entry(text, "AAA"),

@@ -200,11 +200,9 @@ impl Work<'_> {
         let is_negative = rest.starts_with('!');
         let rest = rest[2..].trim();
         let (regex, unset) = match rest.rsplit_once("[if-unset:") {
-            Some((regex, unset)) => (
-                regex.trim_end(),
-                Some(unset.trim().trim_end_matches(']').trim()),
-            ),
-            None => (rest, None),
+            Some((regex, unset)) => (regex.trim_end(), unset.trim().trim_end_matches(']').trim()),
+            // A field that is missing is an empty one.
+            None => (rest, ""),
         };
         let places = if regex::is_at_start(regex) {
             places.first()
@@ -213,10 +211,10 @@ impl Work<'_> {
         };
         let turned = self.turned(name, regex, &places)?;
         // What is matched in place of a field that is missing.
-        let hits_unset = unset.is_some_and(|unset| regex::is_match(&turned, unset));
+        let hits_unset = regex::is_match(&turned, unset);
         if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
             if is_negative {
-                return Err(Reason::new("header", "[if-unset] of several fields"));
+                return Err(Reason::new("header", "several fields, one of them missing"));
             }
             self.push_regex(name, &turned, &places);
             return Ok(());
