@@ -12,12 +12,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::bytes::Bytes;
-use super::tree::{Anchor, Look, Node};
+use super::tree::{Anchor, Node};
 
 mod automaton;
+mod conditions;
 mod linear;
 
 use automaton::Automaton;
+pub(super) use conditions::{Conditions, conditions};
 use linear::{Head, Linear, beginning_with, empty_part, linear, optional_heads, without};
 
 /// More states than this make no regex that anybody wants to run.
@@ -360,59 +362,6 @@ fn parts(set: Bytes, others: &[Bytes]) -> Vec<Bytes> {
             .collect();
     }
     parts
-}
-
-/// A regex that only holds at the start of a text, as conditions on that text, each a regex.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Conditions {
-    pub(super) all: Vec<Node>,
-    pub(super) none: Vec<Node>,
-}
-
-/// Takes the look-aheads after a leading `^` for regexes of their own.
-pub(super) fn conditions(node: &Node) -> Option<Conditions> {
-    let Node::Concat(parts) = node else {
-        return None;
-    };
-    let start = Node::Anchor(Anchor::Start);
-    if parts[0] != start {
-        return None;
-    }
-    let mut found = Conditions {
-        all: Vec::new(),
-        none: Vec::new(),
-    };
-    let mut rest = &parts[1..];
-    while let Some((
-        Node::Look(
-            Look {
-                ahead: true,
-                negative,
-            },
-            sub,
-        ),
-        tail,
-    )) = rest.split_first()
-    {
-        let condition = Node::concat([start.clone(), (**sub).clone()]);
-        let condition = without_look_around(&condition).ok()?;
-        if *negative {
-            found.none.push(condition);
-        } else {
-            found.all.push(condition);
-        }
-        rest = tail;
-    }
-    if rest.len() + 1 == parts.len() {
-        return None;
-    }
-    let rest = Node::concat([start].into_iter().chain(rest.iter().cloned()));
-    // What is there anyway need not be asked for.
-    if rest.split().1.is_nullable() && !rest.split().1.has_look(|_| true) && !found.all.is_empty() {
-        return Some(found);
-    }
-    found.all.push(without_look_around(&rest).ok()?);
-    Some(found)
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Rule files in, rule files and reports out.
+
 use super::*;
 
 fn imported(text: &str) -> Imported {

@@ -1,3 +1,5 @@
+//! Look-around rewritten, compared with a matcher that tries everything.
+
 use super::*;
 use crate::filter::pattern::Pattern;
 use crate::import::perl::{Flags, parse};

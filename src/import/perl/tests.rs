@@ -1,3 +1,5 @@
+//! Perl's regexes and what they become.
+
 use super::*;
 use crate::import::show;
 
