@@ -76,7 +76,7 @@ async fn torture_and_phishing_go_through_a_session_unharmed() {
         assert_eq!(fetched.len(), all.len());
         let mut marked = 0;
         for ((path, source), got) in paths.iter().zip(&all).zip(&fetched) {
-            match compare(source, &got.message) {
+            match compare(source, &got.message, hold_bytes) {
                 Ok(Done::Marked) => marked += 1,
                 Ok(Done::Nothing) => {}
                 Err(how) => panic!("{} {how}", path.display()),

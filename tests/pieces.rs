@@ -97,7 +97,7 @@ async fn at_every_size(rules: &str, hold_bytes: usize) {
     let whole = fetched(rules, hold_bytes, usize::MAX, &all).await;
     let mut marked = 0;
     for ((name, source), got) in all.iter().zip(&whole) {
-        match compare(source, got) {
+        match compare(source, got, hold_bytes) {
             Ok(Done::Marked) => marked += 1,
             Ok(Done::Nothing) => {}
             Err(how) => panic!("{name} {how}"),

@@ -19,6 +19,9 @@ use crate::filter::verdict::{Hit, Thresholds, Verdict};
 use crate::message::{Content, Headers, Wanted};
 use crate::schema::Problem;
 
+/// A rule to look for in a place: its number, itself, and where its phrases begin.
+pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
+
 /// Rules and thresholds, ready to judge; shared by all sessions.
 #[derive(Debug)]
 pub struct Filter {
@@ -154,8 +157,8 @@ impl Filter {
     }
 
     /// Sorts rules by the places they look at.
-    fn sort<'r>(&mut self, rules: &'r [Rule]) -> Vec<(Place, Vec<(usize, &'r Rule, usize)>)> {
-        let mut places: Vec<(Place, Vec<_>)> = Vec::new();
+    fn sort<'r>(&mut self, rules: &'r [Rule]) -> Vec<(Place, Vec<Placed<'r>>)> {
+        let mut places: Vec<(Place, Vec<Placed<'r>>)> = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             self.rules.push(Scored {
                 id: rule.id.clone(),

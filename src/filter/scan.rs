@@ -9,10 +9,11 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::filter::judge::Placed;
 use crate::filter::lists::{List, Lists};
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::rules::{Range, Rule, Test};
+use crate::filter::rules::{Range, Test};
 use crate::message::fold::cut;
 
 /// How much of what hit is kept, in bytes: a line of a report.
@@ -20,6 +21,13 @@ const TEXT_LIMIT: usize = 80;
 
 /// A set of regexes without literals, compiled.
 const LOOSE_SIZE_LIMIT: usize = 16 << 20;
+
+/// Regexes in one such set: the states of many together are more than their cache holds, and
+/// without it each costs a hundred times as much.
+const LOOSE_TOGETHER: usize = 8;
+
+/// What a set may remember of its states, per thread.
+const LOOSE_CACHE: usize = 4 << 20;
 
 /// What was found so far, by rule.
 #[derive(Debug, Clone)]
@@ -58,9 +66,9 @@ pub(crate) struct Scanner {
     /// By the automaton's pattern.
     finds: Vec<Vec<Find>>,
     regexes: Vec<Search>,
-    /// The regexes without a literal.
-    loose: Option<RegexSet>,
-    /// By the number in `loose`: which of `regexes`.
+    /// The regexes without a literal, some at a time.
+    loose: Vec<RegexSet>,
+    /// By the number over all of `loose`: which of `regexes`.
     loose_regexes: Vec<usize>,
     nears: Vec<NearRule>,
     /// Rules that count the texts themselves.
@@ -157,17 +165,13 @@ struct Search {
 impl Scanner {
     /// A scanner for the rules of one place, given with their numbers, and the numbers of their
     /// first phrases.
-    pub(crate) fn new(
-        place: Place,
-        rules: &[(usize, &Rule, usize)],
-        lists: &Lists,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(place: Place, rules: &[Placed<'_>], lists: &Lists) -> Result<Self, String> {
         let mut scanner = Self {
             place,
             words: None,
             finds: Vec::new(),
             regexes: Vec::new(),
-            loose: None,
+            loose: Vec::new(),
             loose_regexes: Vec::new(),
             nears: Vec::new(),
             presence: Vec::new(),
@@ -234,13 +238,14 @@ impl Scanner {
             scanner.words = Some(words.map_err(|error| error.to_string())?);
             scanner.finds = patterns.finds;
         }
-        if !scanner.loose_regexes.is_empty() {
-            let all = scanner.loose_regexes.iter();
-            let all = all.map(|regex| scanner.regexes[*regex].pattern.regex.as_str());
-            let loose = RegexSetBuilder::new(all)
+        for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
+            let some = some.iter();
+            let some = some.map(|regex| scanner.regexes[*regex].pattern.regex.as_str());
+            let set = RegexSetBuilder::new(some)
                 .size_limit(LOOSE_SIZE_LIMIT)
+                .dfa_size_limit(LOOSE_CACHE)
                 .build();
-            scanner.loose = Some(loose.map_err(|error| error.to_string())?);
+            scanner.loose.push(set.map_err(|error| error.to_string())?);
         }
         Ok(scanner)
     }
@@ -288,9 +293,13 @@ impl Scanner {
                     }
                 }
             }
-            if let Some(loose) = &self.loose {
+            for (loose, regexes) in self
+                .loose
+                .iter()
+                .zip(self.loose_regexes.chunks(LOOSE_TOGETHER))
+            {
                 for number in loose.matches(text.as_bytes()) {
-                    awake[self.loose_regexes[number]] = true;
+                    awake[regexes[number]] = true;
                     any = true;
                 }
             }

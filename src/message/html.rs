@@ -217,7 +217,6 @@ impl Reader {
             CallbackEvent::Comment { value } => {
                 // Conditional comments stand between words.
                 self.comment_in_word = self.ended_in_letter && value.len() <= 40;
-                return;
             }
             _ => {}
         }

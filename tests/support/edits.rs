@@ -10,8 +10,9 @@ const OURS: &[&[u8]] = &[
 ];
 const MARK: &[u8] = b"[SPAM] ";
 
-/// Checks a fetched message against its source; what was done to it.
-pub fn compare(source: &[u8], got: &[u8]) -> Result<Done, String> {
+/// Checks a fetched message against its source; what was done to it. Fields behind the first
+/// `held` octets are not rewritten.
+pub fn compare(source: &[u8], got: &[u8], held: usize) -> Result<Done, String> {
     if source == got {
         return Ok(Done::Nothing);
     }
@@ -19,7 +20,7 @@ pub fn compare(source: &[u8], got: &[u8]) -> Result<Done, String> {
         return Err(differ(source, got));
     }
     let (block, rest) = own_block(got);
-    let expected = without_own(source);
+    let expected = without_own(source, held);
     let rest = match block.windows(16).any(|it| it == b"X-Spam-Flag: YES") {
         true => without_mark(rest),
         false => rest.to_vec(),
@@ -71,8 +72,9 @@ fn own_block(message: &[u8]) -> (&[u8], &[u8]) {
     message.split_at(end)
 }
 
-fn without_own(message: &[u8]) -> Vec<u8> {
+fn without_own(message: &[u8], held: usize) -> Vec<u8> {
     let mut kept = Vec::new();
+    let mut passed = 0;
     let (mut in_header, mut dropping) = (true, false);
     for line in lines(message) {
         if in_header
@@ -83,7 +85,8 @@ fn without_own(message: &[u8]) -> Vec<u8> {
             in_header = false;
         }
         let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        dropping = in_header && (is_ours(line) || dropping && folded);
+        passed += line.len();
+        dropping = in_header && passed <= held && (is_ours(line) || dropping && folded);
         if !dropping {
             kept.extend_from_slice(line);
         }

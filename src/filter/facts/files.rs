@@ -193,8 +193,8 @@ fn pdf_link_suspect(mail: &Mail<'_>) -> Option<String> {
         let mut links = file.pdf.as_ref()?.links.iter();
         let found = links.find(|link| {
             let read = Link::new(link);
-            let suspect = |list: &&str| mail.lists.has(list, link);
-            read.is_numeric() || read.is_web() && LISTS.iter().any(|list| suspect(&list))
+            let suspect = LISTS.iter().any(|list| mail.lists.has(list, link));
+            read.is_numeric() || read.is_web() && suspect
         })?;
         Some(found.clone())
     })

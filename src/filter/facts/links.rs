@@ -250,7 +250,8 @@ fn link_imitates_brand(mail: &Mail<'_>) -> Option<String> {
         // The shop's path may name a brand, its name must not.
         let words = shown_host(host).replace(['.', '-', '_'], " ");
         let brands = mail.brands.named_in(&words, false);
-        let foreign = psl_knows(host) && !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
+        let foreign =
+            psl_knows(host) && !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
         // Below a service's own domain each customer has a name.
         let customer = mail.lists.has("bulk-senders", domain);
         (foreign && !customer).then(|| host.to_owned())
