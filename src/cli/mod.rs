@@ -4,11 +4,14 @@
 
 pub mod check;
 pub mod demo;
+pub mod eval;
 pub mod rules_import;
 pub mod scan;
 pub mod serve;
 
 mod server;
+mod show;
+mod source;
 
 use std::path::PathBuf;
 
@@ -46,6 +49,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// Judge messages in files, folders, Maildirs and mbox files
     Scan(scan::ScanArgs),
+    /// Measure the filter on mail of which is known what it is
+    Eval(eval::EvalArgs),
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -73,6 +78,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Eval(args) => eval::run(args),
         Command::Rules(RulesCommand::Import(args)) => rules_import::run(args),
     }
 }

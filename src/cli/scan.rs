@@ -5,7 +5,6 @@
 //! other from being judged.
 
 mod report;
-mod source;
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
@@ -17,7 +16,7 @@ use std::thread;
 
 use clap::Args;
 
-use super::{FAILURE, NEGATIVE, OK, USAGE, server};
+use super::{FAILURE, NEGATIVE, OK, USAGE, server, source};
 use crate::config::{Config, Flags};
 use crate::filter::Filter;
 

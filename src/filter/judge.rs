@@ -247,6 +247,12 @@ impl Filter {
         self.rules.iter().map(|rule| &rule.id)
     }
 
+    /// The rules that add something, each with what it adds.
+    pub fn scores(&self) -> impl Iterator<Item = (&Arc<str>, f64)> {
+        let rules = self.rules.iter().map(|rule| (&rule.id, rule.score));
+        rules.filter(|(_, score)| *score != 0.0)
+    }
+
     /// The thresholds in force.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds

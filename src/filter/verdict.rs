@@ -24,6 +24,11 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
+    /// Whether a score is spam's.
+    pub fn is_spam(&self, score: f64) -> bool {
+        self.action(score) != Action::Pass
+    }
+
     /// The action that a score asks for.
     pub fn action(&self, score: f64) -> Action {
         // Sums of decimal fractions: 1.7 + 3.3 must reach 5.0.

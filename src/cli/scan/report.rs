@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::cli::scan::source::Message;
+use crate::cli::show::harmless;
+use crate::cli::source::Message;
 use crate::filter::{Action, Verdict};
 
 #[derive(Serialize)]
@@ -99,22 +100,6 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
         text.push('\n');
     }
     text
-}
-
-/// A text that does nothing to a terminal: escape sequences, other controls, and marks that turn
-/// the direction of writing are replaced.
-pub(super) fn harmless(text: &str) -> String {
-    let bidi = |letter| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let safe = |letter: char| {
-        if letter.is_whitespace() && letter != '\u{85}' && !bidi(letter) {
-            ' '
-        } else if letter.is_control() || bidi(letter) {
-            '\u{fffd}'
-        } else {
-            letter
-        }
-    };
-    text.chars().map(safe).collect()
 }
 
 #[cfg(test)]

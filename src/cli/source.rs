@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::scan::report::harmless;
+use crate::cli::show::harmless;
 
 /// A line of an mbox file is read in pieces of this size.
 const PIECE: u64 = 64 << 10;
