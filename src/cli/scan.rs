@@ -17,8 +17,9 @@ use std::thread;
 use clap::Args;
 
 use super::{FAILURE, NEGATIVE, OK, USAGE, server, source};
+use crate::cli::source::Message;
 use crate::config::{Config, Flags};
-use crate::filter::Filter;
+use crate::filter::{Filter, Verdict};
 
 /// Results that wait to be written, per worker.
 const WAITING: usize = 64;
@@ -32,10 +33,13 @@ pub struct ScanArgs {
     /// Print one JSON object per message and line
     #[arg(long)]
     pub json: bool,
+    /// Print one line per message: the verdict and the names of the rules
+    #[arg(long, conflicts_with = "json")]
+    pub brief: bool,
     /// Take thresholds and rules from this configuration file
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Judge by the *.toml files of this folder instead of the stock rules
+    /// Judge by the rules in this folder and the stock rules beneath them
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
     /// Where popgate keeps what it has learnt
@@ -76,7 +80,11 @@ pub fn run(args: &ScanArgs) -> u8 {
         filter: &filter,
         files: &files,
         hold_bytes: config.filter.hold_bytes,
-        json: args.json,
+        print: match (args.json, args.brief) {
+            (true, _) => report::json,
+            (_, true) => report::brief,
+            _ => report::text,
+        },
         next: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
     };
@@ -126,7 +134,7 @@ struct Scan<'a> {
     filter: &'a Filter,
     files: &'a [PathBuf],
     hold_bytes: usize,
-    json: bool,
+    print: fn(&Message, &Verdict) -> String,
     next: AtomicUsize,
     stop: AtomicBool,
 }
@@ -176,11 +184,7 @@ impl Scan<'_> {
                 let verdict = self.filter.judge(&message.raw);
                 counts.messages += 1;
                 counts.spam += usize::from(verdict.is_spam());
-                let text = if self.json {
-                    report::json(&message, &verdict)
-                } else {
-                    report::text(&message, &verdict)
-                };
+                let text = (self.print)(&message, &verdict);
                 let heard = sender.send((number, Told::Text(text))).is_ok();
                 heard && !self.stop.load(Ordering::Relaxed)
             });
@@ -265,7 +269,7 @@ mod tests {
             let (body, said) = match number % 3 {
                 0 => (
                     "spam",
-                    "spam 1.0/1.0 tag\n     1.0  WORD: d: \u{201c}spam\u{201d}",
+                    "spam 1.0/1.0 tag\n     1.0  WORD: d: \u{201c}spam\u{201d}\n          without WORD it would be ham",
                 ),
                 _ => ("mail", "ham 0.0/1.0"),
             };
@@ -283,7 +287,7 @@ mod tests {
                 filter: &filter,
                 files: &files,
                 hold_bytes: 50,
-                json: false,
+                print: report::text,
                 next: AtomicUsize::new(0),
                 stop: AtomicBool::new(false),
             };
@@ -319,7 +323,7 @@ mod tests {
             filter: &filter,
             files: &vec![path; 1000],
             hold_bytes: 50,
-            json: true,
+            print: report::json,
             next: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
         };

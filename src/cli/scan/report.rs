@@ -68,24 +68,10 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
     line
 }
 
-/// Spam with its reasons, ham on one line.
+/// The verdict, each rule that hit with what it found, and what would have changed the verdict.
 pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
-    let mut text = format!(
-        "{}: {} {:.1}/{:.1}",
-        harmless(&message.path),
-        verdict_name(verdict),
-        verdict.score,
-        verdict.thresholds.tag_at
-    );
-    if !verdict.is_spam() {
-        for hit in &verdict.hits {
-            text.push(' ');
-            text.push_str(&hit.rule);
-        }
-        text.push('\n');
-        return text;
-    }
-    let _ = writeln!(text, " {}", action_name(verdict.action));
+    let mut text = head(message, verdict);
+    text.push('\n');
     for hit in &verdict.hits {
         let _ = write!(
             text,
@@ -99,7 +85,78 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
         }
         text.push('\n');
     }
+    if !verdict.hits.is_empty() {
+        let _ = writeln!(text, "{:>8}  {}", "", otherwise(verdict));
+    }
     text
+}
+
+/// The verdict and the rules' names on one line.
+pub(super) fn brief(message: &Message, verdict: &Verdict) -> String {
+    let mut text = head(message, verdict);
+    for hit in &verdict.hits {
+        text.push(' ');
+        text.push_str(&hit.rule);
+    }
+    text.push('\n');
+    text
+}
+
+fn head(message: &Message, verdict: &Verdict) -> String {
+    let action = match verdict.action {
+        Action::Pass => String::new(),
+        action => format!(" {}", action_name(action)),
+    };
+    format!(
+        "{}: {} {:.1}/{:.1}{action}",
+        harmless(&message.path),
+        verdict_name(verdict),
+        verdict.score,
+        verdict.thresholds.tag_at
+    )
+}
+
+/// What would have changed the verdict: the fewest rules that decide it, or what is missing.
+fn otherwise(verdict: &Verdict) -> String {
+    let thresholds = verdict.thresholds;
+    let is_spam = verdict.is_spam();
+    // Hits come highest first; from ham only those that speak for ham can be taken.
+    let mut hits: Vec<_> = verdict
+        .hits
+        .iter()
+        .filter(|hit| (hit.score > 0.0) == is_spam)
+        .collect();
+    if !is_spam {
+        hits.reverse();
+    }
+    let mut score = verdict.score;
+    let mut without = Vec::new();
+    for hit in hits {
+        score -= hit.score;
+        without.push(&*hit.rule);
+        if thresholds.is_spam(score) != is_spam {
+            let kind = if is_spam { "ham" } else { "spam" };
+            return format!("without {} it would be {kind}", listed(&without));
+        }
+    }
+    let missing = thresholds.tag_at - verdict.score;
+    if is_spam {
+        // The threshold is 0 or less: the score alone does not decide.
+        format!(
+            "with a threshold above {:.1} it would be ham",
+            verdict.score
+        )
+    } else {
+        format!("with {missing:.1} more it would be spam")
+    }
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [some @ .., last] => format!("{} and {last}", some.join(", ")),
+    }
 }
 
 #[cfg(test)]
@@ -153,11 +210,51 @@ mod tests {
     #[test]
     fn text_is_harmless() {
         let spam = "a b: spam 7.2/5.0 tag\n     1.5  URL_IP: A link to a number: \
-            \u{201c}http://203.0.113.9/\u{fffd}[2J\u{fffd}\u{201d}\n";
+            \u{201c}http://203.0.113.9/\u{fffd}[2J\u{fffd}\u{201d}\n          \
+            with a threshold above 7.2 it would be ham\n";
         assert_eq!(text(&message(), &verdict(Action::Tag)), spam);
         assert_eq!(
-            text(&message(), &verdict(Action::Pass)),
+            brief(&message(), &verdict(Action::Pass)),
             "a b: ham 7.2/5.0 URL_IP\n"
         );
+    }
+
+    #[test]
+    fn the_fewest_rules_that_decide_are_named() {
+        let of = |scores: &[(&str, f64)]| {
+            let score = scores.iter().map(|(_, score)| score).sum();
+            let mut verdict = verdict(Action::Pass);
+            verdict.score = score;
+            verdict.action = verdict.thresholds.action(score);
+            verdict.hits = scores
+                .iter()
+                .map(|(rule, score)| Hit {
+                    rule: (*rule).into(),
+                    description: "d".into(),
+                    score: *score,
+                    text: String::new(),
+                })
+                .collect();
+            otherwise(&verdict)
+        };
+        for (scores, said) in [
+            (&[("A", 4.0), ("B", 1.0)][..], "without A it would be ham"),
+            (
+                &[("A", 4.0), ("B", 3.0), ("C", 2.5), ("D", 2.0)],
+                "without A and B it would be ham",
+            ),
+            (
+                &[("A", 4.0), ("B", 3.0), ("C", 3.0), ("D", 3.0), ("E", -0.5)],
+                "without A, B and C it would be ham",
+            ),
+            (&[("A", 1.5)], "with 3.5 more it would be spam"),
+            (
+                &[("A", 6.0), ("B", -1.0), ("C", -2.0)],
+                "without C it would be spam",
+            ),
+            (&[("A", 1.0), ("B", -1.0)], "with 5.0 more it would be spam"),
+        ] {
+            assert_eq!(of(scores), said);
+        }
     }
 }
