@@ -5,7 +5,7 @@
 pub mod check;
 pub mod demo;
 pub mod eval;
-pub mod rules_import;
+pub mod rules;
 pub mod scan;
 pub mod serve;
 
@@ -53,14 +53,7 @@ pub enum Command {
     Eval(eval::EvalArgs),
     /// Work with rule files
     #[command(subcommand)]
-    Rules(RulesCommand),
-}
-
-/// One variant a verb of `rules`.
-#[derive(Debug, Subcommand)]
-pub enum RulesCommand {
-    /// Turn SpamAssassin rules into a rule file, and report what could not be turned
-    Import(rules_import::ImportArgs),
+    Rules(rules::RulesCommand),
 }
 
 /// The file, and nothing over it.
@@ -79,7 +72,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Check(args) => check::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Eval(args) => eval::run(args),
-        Command::Rules(RulesCommand::Import(args)) => rules_import::run(args),
+        Command::Rules(command) => rules::run(command),
     }
 }
 

@@ -76,7 +76,7 @@ pub fn check(rules: &RuleSet) -> Vec<Problem> {
 }
 
 /// The least message that has the example at the rule's place.
-fn message(rule: &Rule, text: &Text) -> Vec<u8> {
+pub(crate) fn message(rule: &Rule, text: &Text) -> Vec<u8> {
     let value = match text {
         Text::Message(message) => return message.clone().into_bytes(),
         Text::Value(value) => value,

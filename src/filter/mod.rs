@@ -8,6 +8,7 @@
 
 pub mod brands;
 pub mod combination;
+pub mod cost;
 pub mod day;
 pub mod examples;
 pub mod facts;
@@ -15,6 +16,7 @@ pub mod judge;
 pub mod lists;
 pub mod literal;
 pub mod mail;
+pub mod overlap;
 pub mod pattern;
 pub mod place;
 mod read;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FAILURE, OK};
+use crate::cli::{FAILURE, OK};
 use crate::import;
 
 /// Flags of `rules import`.

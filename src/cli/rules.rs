@@ -1,0 +1,37 @@
+//! `popgate rules`: what a person who writes rules needs.
+
+pub mod check;
+pub mod import;
+pub mod list;
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+
+use crate::filter::RuleSet;
+use crate::schema::Problem;
+
+/// One variant a verb of `rules`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Read rules, run their examples, and name what overlaps, has expired or is slow
+    Check(check::CheckArgs),
+    /// List the rules in force
+    List(list::ListArgs),
+    /// Turn SpamAssassin rules into a rule file, and report what could not be turned
+    Import(import::ImportArgs),
+}
+
+/// Runs a verb of `rules`; the exit code.
+pub fn run(command: &RulesCommand) -> u8 {
+    match command {
+        RulesCommand::Check(args) => check::run(args),
+        RulesCommand::List(args) => list::run(args),
+        RulesCommand::Import(args) => import::run(args),
+    }
+}
+
+/// The rules of a folder with the stock beneath them, or the stock.
+fn load(folder: Option<&PathBuf>) -> Result<RuleSet, Vec<Problem>> {
+    folder.map_or_else(RuleSet::stock, |folder| RuleSet::load(Path::new(folder)))
+}

@@ -1,0 +1,207 @@
+//! What a rule costs: its time on sample text, by itself.
+//!
+//! In: rules and sample messages; out: microseconds per KiB of the text that each rule looks at. It
+//! judges nothing: a rule is measured alone, on the samples and on text made to wake it again and
+//! again, and the dearer of both counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::filter::mail::{self, Mail};
+use crate::filter::place::Place;
+use crate::filter::rules::{Rule, RuleSet, Test};
+use crate::filter::scan::{Scanner, Tally};
+use crate::filter::verdict::Thresholds;
+use crate::filter::{Filter, examples};
+use crate::message::{Content, Headers, Wanted};
+
+/// So much text of a place is enough to measure with.
+const ENOUGH: usize = 128 << 10;
+
+/// How long the text is that is made to wake a regex.
+const WAKING: usize = 16 << 10;
+
+/// A shorter text counts as so long: what it costs to begin is not the rule's fault.
+const SHORT: usize = 64;
+
+/// The quickest of so many runs counts: the others were disturbed.
+const RUNS: usize = 3;
+
+/// A rule's cost.
+#[derive(Debug, Clone)]
+pub struct Cost {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// Microseconds per KiB of the text that it looks at.
+    pub micros_per_kib: f64,
+}
+
+/// The cost of each rule that looks at text or asks for a fact, dearest first.
+pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
+    let mut examples = Vec::new();
+    for rule in rules.iter() {
+        let both = rule.examples.hit.iter().chain(&rule.examples.miss);
+        examples.extend(both.map(|example| examples::message(rule, &example.text)));
+    }
+    let all = Wanted {
+        text: true,
+        source: true,
+        parts: true,
+        files: true,
+        ..wanted(rules)
+    };
+    let opened: Vec<_> = samples
+        .iter()
+        .chain(&examples)
+        .map(|raw| (raw.as_slice(), Headers::of(raw), Content::of(raw, all)))
+        .collect();
+    let mails: Vec<Mail<'_>> = opened
+        .iter()
+        .map(|(raw, headers, content)| {
+            Mail::new(raw, headers, content, rules.lists(), rules.brands())
+        })
+        .collect();
+    let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();
+    let mut costs = Vec::new();
+    for rule in rules.iter() {
+        let mut dearest: Option<f64> = None;
+        if let Test::Fact(fact, _) = &rule.test {
+            // Once before, so that what facts share is there already.
+            let whole: usize = mails.iter().map(|mail| mail.raw.len()).sum();
+            let run = || mails.iter().for_each(|mail| drop(fact.of(mail)));
+            run();
+            dearest = Some(per_kib(run, whole));
+        }
+        for place in &rule.places {
+            let sample = texts
+                .entry(place)
+                .or_insert_with(|| enough(place, &opened, &mails));
+            let Ok(scanner) = Scanner::new(place.clone(), &[(0, rule, 0)], rules.lists()) else {
+                continue;
+            };
+            for text in [sample.as_slice(), &[waking(rule)]] {
+                let length = text.iter().map(|text| text.len().max(SHORT)).sum();
+                let cost = per_kib(|| scan(rule, &scanner, text), length);
+                dearest = Some(dearest.unwrap_or(0.0).max(cost));
+            }
+        }
+        costs.extend(dearest.map(|micros_per_kib| Cost {
+            rule: rule.id.clone(),
+            micros_per_kib,
+        }));
+    }
+    costs.sort_by(|a, b| b.micros_per_kib.total_cmp(&a.micros_per_kib));
+    costs
+}
+
+/// What any rule of a set wants of a message.
+fn wanted(rules: &RuleSet) -> Wanted {
+    let mut wanted = Wanted::default();
+    for place in rules.iter().flat_map(|rule| &rule.places) {
+        place.want(&mut wanted);
+    }
+    wanted
+}
+
+/// Texts of a place, until there are enough.
+fn enough(
+    place: &Place,
+    opened: &[(&[u8], Headers<'_>, Content)],
+    mails: &[Mail<'_>],
+) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut length = 0;
+    for ((_, headers, _), mail) in opened.iter().zip(mails) {
+        let texts = if place.is_in_header() {
+            mail::header_texts(place, headers)
+        } else {
+            mail.texts(place)
+        };
+        for text in texts {
+            length += text.len();
+            all.push(text.into_owned());
+        }
+        if length >= ENOUGH {
+            break;
+        }
+    }
+    all
+}
+
+/// Text that wakes a rule all the time and, if its examples are good, never lets it hit.
+fn waking(rule: &Rule) -> String {
+    let mut piece = String::new();
+    if let Test::Regex(pattern) = &rule.test {
+        for literal in &pattern.literals {
+            piece.push_str(&String::from_utf8_lossy(literal));
+            piece.push(' ');
+        }
+    }
+    for example in &rule.examples.miss {
+        if let examples::Text::Value(text) = &example.text {
+            piece.push_str(text);
+            piece.push(' ');
+        }
+    }
+    if piece.is_empty() {
+        piece.push('a');
+    }
+    piece.repeat(WAKING / piece.len() + 1)
+}
+
+fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
+    let phrases = match &rule.test {
+        Test::Phrases(list) => list.len(),
+        _ => 0,
+    };
+    for text in texts {
+        // A new tally each time: one that is full asks no more.
+        let mut tally = Tally::new(1, phrases);
+        scanner.scan(std::iter::once(text.as_str()), &mut tally);
+    }
+}
+
+fn per_kib(run: impl Fn(), bytes: usize) -> f64 {
+    let mut quickest = Duration::MAX;
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        run();
+        quickest = quickest.min(begun.elapsed());
+    }
+    quickest.as_secs_f64() * 1e6 / (bytes.max(1) as f64 / 1024.0)
+}
+
+/// Pairs of rules that hit the same messages, with how many: whoever hits one, hits the other.
+pub fn twins(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<(Arc<str>, Arc<str>, usize)> {
+    /// Fewer messages may be chance.
+    const FEWEST: usize = 5;
+    let thresholds = Thresholds {
+        tag_at: f64::MAX,
+        drop_at: None,
+    };
+    let Ok(filter) = Filter::new(rules.clone(), thresholds) else {
+        return Vec::new();
+    };
+    let mut hits: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
+    for (number, raw) in samples.iter().enumerate() {
+        for hit in filter.judge(raw).hits {
+            hits.entry(hit.rule).or_default().push(number);
+        }
+    }
+    let mut by_messages: HashMap<Vec<usize>, Vec<Arc<str>>> = HashMap::new();
+    for (rule, messages) in hits {
+        if messages.len() >= FEWEST {
+            by_messages.entry(messages).or_default().push(rule);
+        }
+    }
+    let mut pairs = Vec::new();
+    for (messages, mut rules) in by_messages {
+        rules.sort();
+        for pair in rules.windows(2) {
+            pairs.push((pair[0].clone(), pair[1].clone(), messages.len()));
+        }
+    }
+    pairs.sort();
+    pairs
+}
