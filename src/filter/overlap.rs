@@ -52,8 +52,9 @@ pub fn find(rules: &RuleSet) -> Vec<Overlap> {
     for ((one, other, place), shared) in pairs {
         let (all, others) = (sought(rules[one]), sought(rules[other]));
         // A second rule for more of the same is a step, made so that more costs more.
-        let step = all == others && rules[one].at_least != rules[other].at_least;
-        if shared.len() * 2 >= all.len().min(others.len()) && !step {
+        let fewest = all.len().min(others.len());
+        let step = rules[one].at_least != rules[other].at_least && shared.len() * 5 >= fewest * 4;
+        if shared.len() * 2 >= fewest && !step {
             found.push(Overlap {
                 rule: rules[one].id.clone(),
                 other: rules[other].id.clone(),
