@@ -300,6 +300,19 @@ fn a_reload_takes_all_or_nothing() {
     );
     greet(&serving, &first, b"+OK still first\r\n");
 
+    // One bad line of a list is enough.
+    let rules = folder.path().join("rules.d");
+    std::fs::create_dir_all(rules.join("lists")).unwrap();
+    std::fs::write(rules.join("lists/shorteners.txt"), "two words\n").unwrap();
+    write(&second, &format!("[filter]\nrules = {rules:?}\n"));
+    serving.signal("-HUP");
+    let log = serving.logged("nothing was reloaded");
+    assert!(
+        log.contains("lists/shorteners.txt:1: `two words` is more than one entry"),
+        "{log}"
+    );
+    greet(&serving, &first, b"+OK still first\r\n");
+
     write(&second, "");
     serving.signal("-HUP");
     serving.logged("reloaded; new sessions use the new settings");
@@ -307,7 +320,7 @@ fn a_reload_takes_all_or_nothing() {
     let metrics = serving.get("/metrics");
     for line in [
         "popgate_reloads_total{outcome=\"ok\"} 1",
-        "popgate_reloads_total{outcome=\"refused\"} 1",
+        "popgate_reloads_total{outcome=\"refused\"} 2",
     ] {
         assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
     }

@@ -108,7 +108,8 @@ pub enum FileMark {
 const KNOWN: &str = "subject, from, to, cc, reply-to, header:NAME, raw-header:NAME (each also with \
     :addr, :name, :first, :last), header, body, paragraph, rawbody, html, html:tag, uri, uri:scheme, \
     uri:host, uri:domain, uri:path, uri:query, anchor, anchor:text, attachment, \
-    attachment:extension, attachment:type, attachment:magic, attachment:inside, mime, disguised, raw";
+    attachment:extension, attachment:type, attachment:magic, attachment:inside, mime, disguised, raw, \
+    or count: and one of these";
 
 /// Fields that are named without `header:`.
 const SHORT: [&str; 5] = ["subject", "from", "to", "cc", "reply-to"];
