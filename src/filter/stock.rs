@@ -20,6 +20,7 @@ files![
     "identity.toml",
     "links.toml",
     "lures.toml",
+    "oddities.toml",
     "phrases.toml",
     "subject.toml",
 ];
