@@ -99,13 +99,14 @@ pub async fn accept(
     let listener = TcpListener::from_std(listener)?;
     let mut pause = PAUSES.0;
     loop {
-        // The permit comes first: who gets none stays in the system's queue, not in our memory.
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-            return Ok(());
-        };
         match listener.accept().await.and_then(|(tcp, _)| tcp.into_std()) {
             Ok(tcp) => {
                 pause = PAUSES.0;
+                // One waits here for its permit, so that a listener to which nobody comes keeps none;
+                // the others stay in the system's queue, not in our memory.
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                    return Ok(());
+                };
                 hand_over(Accepted { tcp, permit });
             }
             Err(error) => {

@@ -6,6 +6,7 @@ use super::headers::{self, Mark};
 use crate::config::HeaderMode;
 use crate::message::header::{Field, fields};
 use crate::pop3::dot;
+use crate::pop3::line::ends_in_bare_lf;
 
 /// What the configuration says about rewriting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +67,7 @@ impl Plan {
                 break;
             }
             if wanted && headers::is_own(&wire[field.name.clone()]) {
-                // A sender must not vouch for himself with our own words.
-                edits.push(Edit {
-                    at: field.whole.start,
-                    remove: field.whole.len(),
-                    insert: Bytes::new(),
-                });
+                edits.push(without(wire, &field));
             } else if mark_subject && !subject_seen && field.is(wire, "Subject") {
                 subject_seen = true;
                 edits.extend(subject_edit(wire, &field, &style.subject_mark));
@@ -123,4 +119,24 @@ fn subject_edit(wire: &[u8], field: &Field, mark: &str) -> Option<Edit> {
         remove: 0,
         insert: Bytes::copy_from_slice(mark.as_bytes()),
     })
+}
+
+/// Takes a field away: a sender must not vouch for himself with our own words.
+///
+/// Whether a line's first dot is stuffing, or the end of the answer, depends on the line end before
+/// it. Where the line ends before and behind the field differ, the next line would change its
+/// meaning; then the field stays under a name that says nothing.
+fn without(wire: &[u8], field: &Field) -> Edit {
+    let bare = |at: usize| ends_in_bare_lf(&wire[..at]);
+    let at = field.whole.start;
+    if bare(field.whole.start) == bare(field.whole.end) {
+        let remove = field.whole.len();
+        let insert = Bytes::new();
+        return Edit { at, remove, insert };
+    }
+    Edit {
+        at,
+        remove: 0,
+        insert: Bytes::from_static(b"Old-"),
+    }
 }

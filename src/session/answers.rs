@@ -18,6 +18,9 @@ use crate::pop3::{Command, Shape, Status, capa};
 /// AUTH are longer.
 const LINE: usize = 64 << 10;
 
+/// So much that nobody asked for is taken in a session.
+const STRAY: usize = 64 << 10;
+
 /// Where in the answer that is owed the upstream is.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -97,7 +100,10 @@ impl Relay<'_> {
     /// The answer that was owed is complete.
     pub(super) fn answered(&mut self) {
         match self.owed.pop_front() {
-            Some(Owed::Relayed(Command::Retr(_) | Command::Top(..))) => self.fetching -= 1,
+            Some(Owed::Relayed(Command::Retr(_) | Command::Top(..))) => {
+                self.fetching -= 1;
+                self.after_unknown = false;
+            }
             Some(Owed::Relayed(command)) => self.after_unknown = command == Command::Unknown,
             _ => {}
         }
@@ -122,7 +128,7 @@ impl Relay<'_> {
                 return Ok(true);
             }
             None => {
-                self.unasked();
+                self.unasked()?;
                 return Ok(false);
             }
             Some(Owed::Relayed(command)) => command.clone(),
@@ -132,7 +138,7 @@ impl Relay<'_> {
         };
         let status = Status::of(&line);
         if status == Status::Other {
-            self.stray(line);
+            self.stray(line)?;
             return Ok(true);
         }
         match command.shape() {
@@ -144,11 +150,12 @@ impl Relay<'_> {
     }
 
     /// Bytes came though nothing is owed.
-    fn unasked(&mut self) {
-        if !self.upstream.buffer.is_empty() {
-            let bytes = self.upstream.buffer.split();
-            self.stray(bytes);
+    fn unasked(&mut self) -> Result<(), Failure> {
+        if self.upstream.buffer.is_empty() {
+            return Ok(());
         }
+        let bytes = self.upstream.buffer.split();
+        self.stray(bytes)
     }
 
     /// Bytes that belong to no answer that popgate knows of.
@@ -156,17 +163,26 @@ impl Relay<'_> {
     /// Behind a command that it does not know they are more lines of that answer, and pass. Else
     /// they are a server's chatter, which a client would take for the answer to its next command,
     /// or, behind a message, wait on for ever: they end here.
-    fn stray(&mut self, bytes: BytesMut) {
+    fn stray(&mut self, bytes: BytesMut) -> Result<(), Failure> {
         if self.after_unknown {
             self.out.push(bytes.freeze());
-        } else {
+            return Ok(());
+        }
+        if self.stray == 0 {
             let upstream = &self.service.dialler.upstream().name;
             tracing::warn!(
                 upstream,
                 octets = bytes.len(),
-                "the server sent something that nobody asked for"
+                "the server sends something that nobody asked for; said once a session"
             );
-            self.service.metrics.edited(0, bytes.len());
+        }
+        self.service.metrics.edited(0, bytes.len());
+        self.stray += bytes.len();
+        // It brings no answer nearer.
+        self.heard_upstream = self.heard_before;
+        match self.stray > STRAY {
+            true => Err(Failure::UpstreamFlood(self.stray)),
+            false => Ok(()),
         }
     }
 

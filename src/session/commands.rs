@@ -67,6 +67,11 @@ impl Relay<'_> {
         while self.may_take() {
             if memchr(b'\n', &self.client.buffer).is_none() {
                 if self.client.buffer.len() > CLIENT_LINE {
+                    // The AUTH waits for this line, so it is this that is answered.
+                    if matches!(self.answer, Answer::Challenge) {
+                        self.owed.clear();
+                        self.answer = Answer::Status;
+                    }
                     self.own(b"-ERR the line is too long\r\n");
                     self.ending = Some(End::SentAway);
                 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use memchr::memrchr;
 use tokio::time::Instant;
 
 use crate::filter::HeaderStage;
@@ -45,7 +46,8 @@ pub(super) struct Intake {
 
 #[derive(Debug)]
 enum HeaderState {
-    Arriving,
+    /// Its end was not before the line that begins here.
+    Arriving(usize),
     Complete(Option<HeaderStage>),
 }
 
@@ -55,7 +57,7 @@ impl Intake {
         Self {
             end: EndOfAnswer::new(),
             seen: 0,
-            header: HeaderState::Arriving,
+            header: HeaderState::Arriving(0),
             limits,
             until: since + limits.time,
         }
@@ -64,6 +66,11 @@ impl Intake {
     /// When the message must be let go.
     pub(super) fn until(&self) -> Instant {
         self.until
+    }
+
+    /// A wait for the client does not count.
+    pub(super) fn extend(&mut self, by: Duration) {
+        self.until += by;
     }
 
     /// Looks at what has come; `buffer` begins with the message.
@@ -81,11 +88,14 @@ impl Intake {
         if held.len() == self.limits.bytes || now >= self.until {
             return Next::Part(held.len());
         }
-        if matches!(self.header, HeaderState::Arriving)
-            && let Some(end) = header_end(buffer)
-        {
-            self.header = HeaderState::Complete(None);
-            return Next::Header(end);
+        if let HeaderState::Arriving(line) = &mut self.header {
+            if let Some(end) = header_end(&buffer[*line..]) {
+                let end = *line + end;
+                self.header = HeaderState::Complete(None);
+                return Next::Header(end);
+            }
+            // Many short lines must not be looked at again with every read.
+            *line += memrchr(b'\n', &buffer[*line..]).map_or(0, |end| end + 1);
         }
         Next::Wait
     }
@@ -99,7 +109,7 @@ impl Intake {
     pub(super) fn finish(self) -> (Option<HeaderStage>, EndOfAnswer) {
         let stage = match self.header {
             HeaderState::Complete(stage) => stage,
-            HeaderState::Arriving => None,
+            HeaderState::Arriving(_) => None,
         };
         (stage, self.end)
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::filter::{Filter, HeaderStage, Verdict};
 use crate::pop3::dot;
@@ -76,8 +77,13 @@ impl Judge {
         }
     }
 
-    /// The verdict on a message, or on as much of it as there is.
-    pub(super) async fn message(&self, stage: Option<HeaderStage>, wire: Bytes) -> Outcome {
+    /// The verdict on a message, or on as much of it as there is, by this time.
+    pub(super) async fn message(
+        &self,
+        stage: Option<HeaderStage>,
+        wire: Bytes,
+        by: Instant,
+    ) -> Outcome {
         match &self.engine {
             Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
                 match guarded(|| verdict(filter, stage, &wire)) {
@@ -87,20 +93,26 @@ impl Judge {
             }
             Engine::Rules(filter) => {
                 let filter = Arc::clone(filter);
-                self.elsewhere(move || verdict(&filter, stage, &wire)).await
+                self.elsewhere(by, move || verdict(&filter, stage, &wire))
+                    .await
             }
-            Engine::Broken(fail) => self.elsewhere(*fail).await,
+            Engine::Broken(fail) => self.elsewhere(by, *fail).await,
         }
     }
 
-    async fn elsewhere(&self, judge: impl FnOnce() -> Verdict + Send + 'static) -> Outcome {
+    async fn elsewhere(
+        &self,
+        by: Instant,
+        judge: impl FnOnce() -> Verdict + Send + 'static,
+    ) -> Outcome {
         let judged = async {
             // Given back when this wait ends, not when the thread does: a filter that hangs must
             // not keep everybody else's mail from being judged.
             let _permit = self.large.acquire().await;
             tokio::task::spawn_blocking(move || guarded(judge)).await
         };
-        match tokio::time::timeout(self.limit, judged).await {
+        let by = by.min(Instant::now() + self.limit);
+        match tokio::time::timeout_at(by, judged).await {
             Ok(Ok(Some(verdict))) => Outcome::Judged(verdict),
             Ok(Ok(None) | Err(_)) => Outcome::Unscanned("panic"),
             Err(_) => Outcome::Unscanned("timeout"),

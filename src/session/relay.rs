@@ -78,6 +78,10 @@ pub(super) struct Relay<'s> {
     pub(super) ending: Option<End>,
     pub(super) heard_client: Instant,
     pub(super) heard_upstream: Instant,
+    /// What `heard_upstream` was before the last read.
+    pub(super) heard_before: Instant,
+    /// Octets that nobody asked for.
+    pub(super) stray: usize,
     timer: super::timer::Timer,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
     draining: bool,
@@ -114,6 +118,8 @@ impl<'s> Relay<'s> {
             ending: None,
             heard_client: now,
             heard_upstream: now,
+            heard_before: now,
+            stray: 0,
             timer: super::timer::Timer::new(),
             drain: Box::pin(drain.stopping()),
             draining: false,
@@ -180,7 +186,12 @@ impl<'s> Relay<'s> {
             return Ok(());
         }
         let limit = self.service.timeouts.stall;
-        let sent = tokio::time::timeout(limit, self.upstream.stream.write_all(&up)).await;
+        let sent = async {
+            self.upstream.stream.write_all(&up).await?;
+            // TLS keeps a record that the socket did not take until it is flushed.
+            self.upstream.stream.flush().await
+        };
+        let sent = tokio::time::timeout(limit, sent).await;
         self.service.metrics.bytes(Flow::UpstreamOut, up.len());
         up.fill(0);
         match sent {
@@ -195,6 +206,7 @@ impl<'s> Relay<'s> {
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         if !self.out.is_empty() {
             let limit = self.service.timeouts.idle;
+            let began = Instant::now();
             let before = self.out.len();
             let mut last = before;
             let Self {
@@ -220,10 +232,16 @@ impl<'s> Relay<'s> {
                 .metrics
                 .bytes(Flow::ClientOut, before - self.out.len());
             if waited {
-                // A slow client is neither silent, nor is it the upstream's delay.
+                // A slow client is neither silent, nor is it the upstream's delay, nor does it spend
+                // the time of the message that is held next.
                 self.now = Instant::now();
                 self.heard_client = self.now;
                 self.heard_upstream = self.now;
+                let waited = self.now.duration_since(began);
+                self.since += waited;
+                if let Answer::Held(held) = &mut self.answer {
+                    held.intake.extend(waited);
+                }
             }
             sent?;
         }
@@ -254,7 +272,9 @@ impl<'s> Relay<'s> {
                 false => Err(Failure::UpstreamClosed),
             };
         }
-        if self.owed.is_empty() && self.client.ended {
+        // A client that leaves at a challenge has nothing more to say.
+        let challenged = matches!(self.answer, Answer::Challenge);
+        if (self.owed.is_empty() || challenged) && self.client.ended {
             return Ok(Some(End::ClientLeft));
         }
         if self.owed.is_empty() && self.draining {
@@ -291,6 +311,9 @@ impl<'s> Relay<'s> {
             (_, false) => self.heard_client + timeouts.idle,
         };
         let wants_client = !self.client.ended && self.client.buffer.len() <= CLIENT_LINE;
+        // While the client's answer to a challenge is awaited, nothing is taken out of the buffer.
+        let full = matches!(self.answer, Answer::Challenge) && self.upstream.buffer.len() > FLUSH;
+        let wants_upstream = !self.upstream.ended && !full;
         self.make_room();
         let Self {
             client,
@@ -305,9 +328,7 @@ impl<'s> Relay<'s> {
         let (mut from_client, mut from_upstream) = (false, false);
         let expired = poll_fn(|cx| {
             let mut ready = false;
-            if !upstream.ended
-                && let Poll::Ready(filled) = upstream.poll_fill(cx)
-            {
+            if wants_upstream && let Poll::Ready(filled) = upstream.poll_fill(cx) {
                 let filled = filled.map_err(Failure::UpstreamBroke)?;
                 metrics.bytes(Flow::UpstreamIn, filled.read);
                 if filled.added > 0 {
@@ -339,6 +360,7 @@ impl<'s> Relay<'s> {
             self.heard_client = self.now;
         }
         if from_upstream {
+            self.heard_before = self.heard_upstream;
             self.heard_upstream = self.now;
         }
         if expired && waits_for_upstream && Instant::now() >= stalled {

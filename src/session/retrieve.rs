@@ -4,6 +4,7 @@
 //! This is the one place where all rooms meet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -20,6 +21,10 @@ use crate::metrics::Fetch;
 use crate::pop3::dot::{self, EndOfAnswer};
 use crate::pop3::{Command, Lines, MessageNumber};
 use crate::rewrite::{Mark, Plan, notice, top_of};
+
+/// From the turn of the command, so that with the way to the client the first byte comes within 20
+/// seconds.
+const FIRST_BYTE: Duration = Duration::from_secs(19);
 
 /// The final dot line.
 const DOT: &[u8] = b".\r\n";
@@ -148,7 +153,13 @@ impl Relay<'_> {
         let fetching = decided.fetching;
         let whole = decided.rest.is_none();
         let text = text_of(&wire, whole);
-        let outcome = self.service.judge.message(stage, text.clone()).await;
+        // Half a header is no message: whatever were said of it would be remembered for the whole.
+        let enough = whole || wire.len() == self.service.hold.bytes || header_end(&wire).is_some();
+        let by = self.since + FIRST_BYTE;
+        let outcome = match enough {
+            true => self.service.judge.message(stage, text.clone(), by).await,
+            false => Outcome::Unscanned("late"),
+        };
         let remembered = fetching.lines.is_none();
         let finding = match outcome {
             Outcome::Judged(verdict) => {
@@ -276,13 +287,20 @@ impl Relay<'_> {
             quarantine.put(&id, &message)?;
             std::io::Result::Ok(notice(&message, &verdict, &id))
         });
-        match put.await {
-            Ok(Ok(notice)) => Some(notice),
-            Ok(Err(error)) => {
+        // A disk that hangs must not keep the client waiting. A copy that gets there late does no
+        // harm: the message is delivered as well.
+        let by = self.since + FIRST_BYTE;
+        match tokio::time::timeout_at(by, put).await {
+            Ok(Ok(Ok(notice))) => Some(notice),
+            Ok(Ok(Err(error))) => {
                 tracing::error!(%error, "quarantine cannot take a message; it is tagged instead");
                 None
             }
-            Err(_) => None,
+            Ok(Err(_)) => None,
+            Err(_) => {
+                tracing::error!("quarantine takes too long; the message is tagged instead");
+                None
+            }
         }
     }
 

@@ -26,6 +26,11 @@ impl Quarantine {
             let path = folder.join(part);
             private(&path).map_err(|error| named(&path, error))?;
         }
+        // The folders' names must outlive a crash as the messages in them do.
+        for path in [folder.as_path(), data_dir] {
+            let synced = File::open(path).and_then(|folder| folder.sync_all());
+            synced.map_err(|error| named(path, error))?;
+        }
         Ok(Self { folder })
     }
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -139,11 +139,10 @@ impl Dialler {
         let Upstream {
             host, port, tls, ..
         } = &self.upstream;
-        let tcp = TcpStream::connect((host.as_str(), *port))
-            .await
-            .map_err(DialError::Connect)?;
+        let tcp = self.connect_any(host, *port).await?;
         let peer = tcp.peer_addr().map_err(DialError::Connect)?;
-        if self.own.iter().any(|own| is_ourselves(*own, peer)) {
+        let local = tcp.local_addr().map_err(DialError::Connect)?;
+        if self.own.iter().any(|own| is_ourselves(*own, local, peer)) {
             return Err(DialError::Loop(peer));
         }
         let mut stream = Stream::plain(tcp).map_err(DialError::Connect)?;
@@ -179,6 +178,27 @@ impl Dialler {
         })
     }
 
+    /// Connects to the first address that answers. Each gets its share of the time, so that one that
+    /// leads nowhere does not hide the others.
+    async fn connect_any(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let begun = Instant::now();
+        let addresses = lookup_host((host, port))
+            .await
+            .map_err(DialError::Connect)?;
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let mut failed = DialError::Connect(io::Error::other("the name has no address"));
+        for (number, address) in addresses.iter().enumerate() {
+            let left = self.limit.saturating_sub(begun.elapsed());
+            let share = left / u32::try_from(addresses.len() - number).unwrap_or(u32::MAX);
+            match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => return Ok(tcp),
+                Ok(Err(error)) => failed = DialError::Connect(error),
+                Err(_) => failed = DialError::TimedOut(self.limit),
+            }
+        }
+        Err(failed)
+    }
+
     async fn encrypt(&self, stream: Stream) -> Result<Stream, DialError> {
         let unusable = |why: &str| DialError::Tls(io::Error::other(why.to_owned()));
         let config = self
@@ -198,10 +218,11 @@ impl Dialler {
     }
 }
 
-/// Whether a connection to `peer` reaches a listener on `own`, which may be on all addresses.
-fn is_ourselves(own: SocketAddr, peer: SocketAddr) -> bool {
-    own.port() == peer.port()
-        && (own.ip() == peer.ip() || own.ip().is_unspecified() && peer.ip().is_loopback())
+/// Whether a connection from `local` to `peer` reaches a listener on `own`, which may be on all of
+/// this machine's addresses: what one of them reaches is on the same machine if both ends are alike.
+fn is_ourselves(own: SocketAddr, local: SocketAddr, peer: SocketAddr) -> bool {
+    let here = peer.ip().is_loopback() || local.ip() == peer.ip();
+    own.port() == peer.port() && (own.ip() == peer.ip() || own.ip().is_unspecified() && here)
 }
 
 async fn read_line(stream: &mut Stream, buffer: &mut BytesMut) -> Result<BytesMut, DialError> {
