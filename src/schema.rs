@@ -44,6 +44,8 @@ impl fmt::Display for Problem {
 pub struct Report<'t> {
     file: String,
     text: &'t str,
+    /// Where each line but the first begins.
+    lines: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
     /// Whether the text is no TOML.
     broken: Cell<bool>,
@@ -56,6 +58,9 @@ impl<'t> Report<'t> {
         Self {
             file: file.to_owned(),
             text,
+            lines: memchr::memchr_iter(b'\n', text.as_bytes())
+                .map(|end| end + 1)
+                .collect(),
             problems: RefCell::new(Vec::new()),
             broken: Cell::new(false),
             asked: RefCell::new(BTreeMap::new()),
@@ -89,9 +94,9 @@ impl<'t> Report<'t> {
         });
     }
 
-    fn line(&self, at: usize) -> usize {
-        let before = self.text.as_bytes().iter().take(at);
-        1 + before.filter(|&&byte| byte == b'\n').count()
+    /// The line of a byte offset of the file, from 1.
+    pub fn line(&self, at: usize) -> usize {
+        1 + self.lines.partition_point(|begin| *begin <= at)
     }
 
     /// The path of every key that was asked for, and its line; 0 if it is not in the file.

@@ -123,7 +123,11 @@ fn fields_are_there_or_missing() {
     let with = "X-Test:\nSubject: s\n\nx\n".to_owned();
     let without = "Subject: s\n\nx\n".to_owned();
     let exists = "where = \"header:X-Test\"\nexists = true";
-    all_hold(exists, &[(with.clone(), "")], std::slice::from_ref(&without));
+    all_hold(
+        exists,
+        &[(with.clone(), "")],
+        std::slice::from_ref(&without),
+    );
     let missing = "where = \"header:X-Test\"\nmissing = true";
     all_hold(missing, &[(without, "")], &[with]);
 }

@@ -12,7 +12,7 @@ use crate::filter::place::{FileMark, Place, UriPiece, View};
 use crate::filter::read::Source;
 use crate::filter::rules::{Rule, RuleSet};
 use crate::filter::verdict::Thresholds;
-use crate::schema::{Problem, Section};
+use crate::schema::{Problem, Report, Section};
 
 /// The examples of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -170,7 +170,7 @@ pub(crate) fn read(
         let read: Option<Vec<_>> = items.and_then(|items| {
             items
                 .iter()
-                .map(|item| read_one(item, source.text))
+                .map(|item| read_one(item, source.report))
                 .collect()
         });
         match read {
@@ -196,7 +196,7 @@ pub(crate) fn read(
     examples
 }
 
-fn read_one(item: &Spanned<DeValue<'_>>, file: &str) -> Option<Example> {
+fn read_one(item: &Spanned<DeValue<'_>>, report: &Report<'_>) -> Option<Example> {
     let text = match item.get_ref() {
         DeValue::String(value) => Text::Value(value.to_string()),
         DeValue::Table(table) if table.len() == 1 => {
@@ -205,9 +205,8 @@ fn read_one(item: &Spanned<DeValue<'_>>, file: &str) -> Option<Example> {
         }
         _ => return None,
     };
-    let before = file.as_bytes().iter().take(item.span().start);
     Some(Example {
-        line: 1 + before.filter(|byte| **byte == b'\n').count(),
+        line: report.line(item.span().start),
         text,
     })
 }

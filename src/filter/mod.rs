@@ -16,6 +16,7 @@ pub mod judge;
 pub mod lists;
 pub mod literal;
 pub mod mail;
+mod needs;
 pub mod overlap;
 pub mod pattern;
 pub mod place;

@@ -13,6 +13,7 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Lo
 use std::sync::LazyLock;
 
 use crate::filter::literal;
+use crate::filter::needs::{self, ByteSet};
 
 /// A compiled regex's size: one that exceeds it repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
@@ -24,6 +25,8 @@ pub struct Pattern {
     pub regex: Regex,
     /// In lower case: one of these is in every match; empty where there are none.
     pub literals: Vec<Vec<u8>>,
+    /// Every match has a byte of each of these.
+    pub(crate) needs: Vec<ByteSet>,
 }
 
 impl Pattern {
@@ -49,6 +52,7 @@ impl Pattern {
         Ok(Self {
             regex,
             literals: literal::required(&hir).unwrap_or_default(),
+            needs: needs::required(&hir),
         })
     }
 }

@@ -114,15 +114,9 @@ pub(crate) fn file(
     let file: Arc<str> = name.into();
     let mut entries = Vec::new();
     for (number, section) in top.sections("rule").into_iter().enumerate() {
-        let line = 1 + text
-            .as_bytes()
-            .iter()
-            .take(section.at())
-            .filter(|byte| **byte == b'\n')
-            .count();
+        let line = report.line(section.at());
         let source = Source {
             report: &report,
-            text,
             table: rule_table(table.get_ref(), number),
             file: file.clone(),
             line,
@@ -142,7 +136,6 @@ fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable
 /// A rule as it stands in its file.
 pub(crate) struct Source<'a, 't> {
     pub(crate) report: &'a Report<'t>,
-    pub(crate) text: &'t str,
     pub(crate) table: Option<&'a DeTable<'t>>,
     pub(crate) file: Arc<str>,
     pub(crate) line: usize,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::filter::judge::Placed;
 use crate::filter::lists::{List, Lists};
+use crate::filter::needs::ByteSet;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::rules::{Range, Test};
@@ -25,6 +26,10 @@ const LOOSE_SIZE_LIMIT: usize = 16 << 20;
 /// Regexes in one such set: the states of many together are more than their cache holds, and
 /// without it each costs a hundred times as much.
 const LOOSE_TOGETHER: usize = 8;
+
+/// In a text up to this length regexes without literals are searched for one by one, if it has the
+/// bytes that they need: few are left then, and a set is slow to begin.
+const SHORT: usize = 512;
 
 /// What a set may remember of its states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
@@ -253,8 +258,10 @@ impl Scanner {
     /// Looks at the texts of the place.
     pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, tally: &mut Tally) {
         let mut awake = vec![false; self.regexes.len()];
+        let mut woken: Vec<usize> = Vec::new();
+        let mut last = vec![LastSeen::default(); self.nears.len()];
+        let mut begun: Vec<usize> = Vec::new();
         for text in texts {
-            let mut last = vec![LastSeen::default(); self.nears.len()];
             for rule in &self.presence {
                 tally.add(*rule, text);
             }
@@ -268,17 +275,18 @@ impl Scanner {
                     tally.add(*rule, text);
                 }
             }
-            let mut any = false;
             if let Some(words) = &self.words {
                 for found in words.find_overlapping_iter(text) {
                     for find in &self.finds[found.pattern().as_usize()] {
                         match *find {
                             Find::Literal { regex } => {
-                                awake[regex] = true;
-                                any = true;
+                                if !std::mem::replace(&mut awake[regex], true) {
+                                    woken.push(regex);
+                                }
                             }
                             Find::Near { near, group, open } => {
                                 if stands_alone(text, found.range(), open) {
+                                    begun.push(near);
                                     let rule = &self.nears[near];
                                     rule.saw(group, text, found.range(), &mut last[near], tally);
                                 }
@@ -293,22 +301,26 @@ impl Scanner {
                     }
                 }
             }
-            for (loose, regexes) in self
-                .loose
-                .iter()
-                .zip(self.loose_regexes.chunks(LOOSE_TOGETHER))
-            {
-                for number in loose.matches(text.as_bytes()) {
-                    awake[regexes[number]] = true;
-                    any = true;
+            let have = if text.len() <= SHORT {
+                woken.extend(&self.loose_regexes);
+                ByteSet::of(text.as_bytes())
+            } else {
+                let sets = self.loose.iter();
+                for (set, regexes) in sets.zip(self.loose_regexes.chunks(LOOSE_TOGETHER)) {
+                    let matching = set.matches(text.as_bytes());
+                    woken.extend(matching.into_iter().map(|number| regexes[number]));
+                }
+                ByteSet::ALL
+            };
+            for regex in woken.drain(..) {
+                awake[regex] = false;
+                let search = &self.regexes[regex];
+                if search.pattern.needs.iter().all(|need| have.meets(need)) {
+                    search.run(text, tally);
                 }
             }
-            if any {
-                for (search, awake) in self.regexes.iter().zip(&mut awake) {
-                    if std::mem::take(awake) {
-                        search.run(text, tally);
-                    }
-                }
+            for near in begun.drain(..) {
+                last[near] = LastSeen::default();
             }
         }
     }

@@ -68,19 +68,47 @@ pub(crate) fn is_void(name: &[u8]) -> bool {
     )
 }
 
-pub(crate) type Names = &'static [&'static [u8]];
+/// Elements that end, or keep from ending, as another begins: a bit each, since each tag asks for
+/// all that are open.
+pub(crate) type Kinds = u16;
+
+const P: Kinds = 1;
+const LI: Kinds = 1 << 1;
+const CELL: Kinds = 1 << 2;
+const ROW: Kinds = 1 << 3;
+const OPTION: Kinds = 1 << 4;
+const TABLE: Kinds = 1 << 5;
+const LIST: Kinds = 1 << 6;
+const BUTTON: Kinds = 1 << 7;
+const SELECT: Kinds = 1 << 8;
+
+/// Which of these an element is.
+pub(crate) fn kind(name: &[u8]) -> Kinds {
+    match name {
+        b"p" => P,
+        b"li" => LI,
+        b"td" | b"th" => CELL,
+        b"tr" => ROW,
+        b"option" => OPTION,
+        b"table" => TABLE,
+        b"ul" | b"ol" => LIST,
+        b"button" => BUTTON,
+        b"select" => SELECT,
+        _ => 0,
+    }
+}
 
 /// What an element ends as it begins, and the elements through which it does not reach (HTML
 /// standard 13.1.2.4, 13.2.6.4.7).
-pub(crate) fn implied_end(name: &[u8]) -> Option<(Names, Names)> {
+pub(crate) fn implied_end(name: &[u8]) -> Option<(Kinds, Kinds)> {
     Some(match name {
         b"p" | b"div" | b"table" | b"ul" | b"ol" | b"dl" | b"center" | b"blockquote" | b"pre"
         | b"form" | b"section" | b"article" | b"header" | b"footer" | b"main" | b"h1" | b"h2"
-        | b"h3" | b"h4" | b"h5" | b"h6" => (&[b"p"], &[b"td", b"th", b"table", b"button"]),
-        b"li" => (&[b"li"], &[b"ul", b"ol"]),
-        b"td" | b"th" => (&[b"td", b"th"], &[b"table"]),
-        b"tr" => (&[b"tr"], &[b"table"]),
-        b"option" => (&[b"option"], &[b"select"]),
+        | b"h3" | b"h4" | b"h5" | b"h6" => (P, CELL | TABLE | BUTTON),
+        b"li" => (LI, LIST),
+        b"td" | b"th" => (CELL, TABLE),
+        b"tr" => (ROW, TABLE),
+        b"option" => (OPTION, SELECT),
         _ => return None,
     })
 }

@@ -9,7 +9,9 @@ use std::convert::Infallible;
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
-use crate::message::element::{implied_end, is_inline, is_known, is_void, parts_paragraphs};
+use crate::message::element::{
+    Kinds, implied_end, is_inline, is_known, is_void, kind, parts_paragraphs,
+};
 use crate::message::fold::{Folded, Text, cut};
 use crate::message::link;
 use crate::message::make::{Make, UNSEEN_LIMIT};
@@ -130,6 +132,7 @@ struct Reader {
 #[derive(Clone, Copy)]
 struct Open {
     name: Name,
+    kind: Kinds,
     hides: bool,
     code: bool,
     nothing: bool,
@@ -141,6 +144,7 @@ struct Open {
 /// What a page says before it says anything.
 const PLAIN: Open = Open {
     name: [0; 12],
+    kind: 0,
     hides: false,
     code: false,
     nothing: false,
@@ -418,6 +422,7 @@ impl Reader {
             let tag = &self.tag;
             self.open.push(Open {
                 name: tag.name,
+                kind: kind(spelled(&tag.name)),
                 hides: tag.hides,
                 code: tag.code,
                 nothing: tag.nothing.unwrap_or(outer.nothing),
@@ -436,10 +441,11 @@ impl Reader {
         let Some((ends, barriers)) = implied_end(spelled(&self.tag.name)) else {
             return;
         };
-        let open = self.open.iter().enumerate().rev();
-        let names = open.map(|(at, open)| (at, spelled(&open.name)));
-        let mut names = names.take_while(|(_, name)| !barriers.contains(name));
-        if let Some((at, _)) = names.find(|(_, name)| ends.contains(name)) {
+        let met = |open: &Open| open.kind & (ends | barriers) != 0;
+        if let Some(at) = self.open.iter().rposition(met)
+            && self.open[at].kind & ends != 0
+            && self.open[at].kind & barriers == 0
+        {
             self.close_from(at);
         }
     }

@@ -1,0 +1,57 @@
+"""Mail to measure with, and how popgate is run on it; what the benches here share."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+POPGATE = HERE.parent.parent / "target/release/popgate"
+
+
+def files(folders, count):
+    """So many files of the folders, evenly spread over all of them."""
+    everything = [sorted(str(path) for path in pathlib.Path(folder).rglob("*") if path.is_file()) for folder in folders]
+    total = sum(map(len, everything))
+    if total == 0:
+        sys.exit(f"no mail in {' '.join(map(str, folders))}")
+    chosen = []
+    for some in everything:
+        share = min(len(some), max(1, round(count * len(some) / total)))
+        chosen += [some[number * len(some) // share] for number in range(share)]
+    return chosen
+
+
+def timed(command, text=""):
+    """Runs a command on a text; what it says and the CPU seconds it takes, children included."""
+    before = os.times()
+    done = subprocess.run(command, input=text, capture_output=True, text=True, errors="replace")
+    after = os.times()
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    return done, seconds
+
+
+def scanned(popgate, paths, *flags):
+    """What popgate finds in these files, one object each, and the CPU seconds of the process."""
+    done, seconds = timed([popgate, "scan", "--json", "--jobs", "1", *flags, *paths])
+    if done.returncode not in (0, 1):
+        sys.exit(f"popgate ended with {done.returncode}: {done.stderr}")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(found) != len(paths):
+        sys.exit(f"popgate judged {len(found)} of {len(paths)} messages")
+    return found, seconds
+
+
+def micros(found):
+    """Mean, median, 99th percentile and MB/s of decoding and judging."""
+    times = sorted(line["micros"] for line in found)
+    mean = sum(times) / len(times)
+    octets = sum(line["bytes_judged"] for line in found)
+    share = lambda part: times[min(len(times) - 1, int(len(times) * part))]
+    return mean, share(0.5), share(0.99), octets / max(1, sum(times))
+
+
+def hits(found):
+    """Which rules hit which message."""
+    return {line["path"]: sorted(rule["id"] for rule in line["rules"]) for line in found}
