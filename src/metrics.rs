@@ -66,6 +66,7 @@ pub struct Metrics {
     edited_removed: IntCounter,
     filter_decode: Histogram,
     filter_rules: Histogram,
+    filter_classifier: Histogram,
     filter_total: Histogram,
     held_bytes: Histogram,
     judged_bytes: Histogram,
@@ -187,6 +188,7 @@ impl Metrics {
             edited_removed: edited.with_label_values(&["removed"]),
             filter_decode: filter.with_label_values(&["decode"]),
             filter_rules: filter.with_label_values(&["rules"]),
+            filter_classifier: filter.with_label_values(&["classifier"]),
             filter_total: filter.with_label_values(&["total"]),
             held_bytes: make.histogram(
                 "popgate_held_bytes",
@@ -305,7 +307,11 @@ impl Metrics {
         let rules = verdict.rules_time.as_secs_f64();
         self.filter_decode.observe(decode);
         self.filter_rules.observe(rules);
-        self.filter_total.observe(decode + rules);
+        if verdict.opinion.is_some() {
+            let classifier = verdict.classifier_time.as_secs_f64();
+            self.filter_classifier.observe(classifier);
+        }
+        self.filter_total.observe(verdict.time().as_secs_f64());
         self.held_bytes.observe(held as f64);
         self.judged_bytes.observe(verdict.bytes_judged as f64);
         self.score.observe(verdict.score);

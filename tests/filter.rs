@@ -175,7 +175,7 @@ fn said(verdict: &Verdict) -> (String, Vec<(String, String)>) {
 
 fn in_two_stages(filter: &Filter, raw: &[u8]) -> Verdict {
     let end = header::header_end(raw).unwrap_or(raw.len());
-    filter.judge_after(filter.judge_header(&raw[..end]), raw)
+    filter.judge_after(None, filter.judge_header(&raw[..end]), raw)
 }
 
 #[test]
@@ -225,12 +225,12 @@ fn the_version_follows_rules_and_thresholds() {
     // A stage of another filter means other rules.
     let stage = one.judge_header(b"Subject: viagra $$$\n\n");
     assert_eq!(
-        said(&empty.judge_after(stage.clone(), b"x")),
+        said(&empty.judge_after(None, stage.clone(), b"x")),
         said(&empty.judge(b"x"))
     );
     let raw = b"Subject: viagra $$$\n\n";
     assert_eq!(
-        said(&other.judge_after(stage, raw)),
+        said(&other.judge_after(None, stage, raw)),
         said(&other.judge(raw))
     );
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::filter::brands::Brands;
+use crate::filter::classifier::{Features, Look, Memory, View, opinion};
 use crate::filter::combination::{self, Member};
 use crate::filter::day::Day;
 use crate::filter::facts::{Fact, Found};
@@ -15,9 +16,12 @@ use crate::filter::mail::{self, Mail};
 use crate::filter::place::Place;
 use crate::filter::rules::{Range, Rule, RuleSet, Test, fnv};
 use crate::filter::scan::{Scanner, Tally};
-use crate::filter::verdict::{Hit, Thresholds, Verdict};
+use crate::filter::verdict::{Action, Hit, Thresholds, Verdict};
 use crate::message::{Content, Headers, Wanted};
 use crate::schema::Problem;
+
+/// The name under which the learnt filter's points stand among the rules.
+pub const LEARNT: &str = "LEARNT";
 
 /// A rule to look for in a place: its number, itself, and where its phrases begin.
 pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
@@ -39,6 +43,8 @@ pub struct Filter {
     thresholds: Thresholds,
     version: String,
     reports_parts: bool,
+    explains: bool,
+    memory: Option<Arc<Memory>>,
 }
 
 /// What is left to know of a rule when it was looked for.
@@ -112,6 +118,8 @@ impl Filter {
             thresholds,
             version: format!("{:012x}", version >> 16),
             reports_parts: false,
+            explains: false,
+            memory: None,
         };
         let places = filter.sort(&rules);
         filter.combine(&rules);
@@ -154,6 +162,38 @@ impl Filter {
             reports_parts: true,
             ..self
         }
+    }
+
+    /// The same, but with the learnt filter's opinion in each verdict.
+    #[must_use]
+    pub fn remembering(self, memory: Arc<Memory>) -> Self {
+        Self {
+            memory: Some(memory),
+            ..self
+        }
+        .attentive()
+    }
+
+    /// The same, but decoding all that the classifier looks at.
+    #[must_use]
+    pub fn attentive(mut self) -> Self {
+        self.wanted.text = true;
+        self.wanted.parts = true;
+        self
+    }
+
+    /// The same, but with the learnt filter's reasons for ham, too.
+    #[must_use]
+    pub fn explaining(self) -> Self {
+        Self {
+            explains: true,
+            ..self
+        }
+    }
+
+    /// What was learnt, if that has a say.
+    pub fn memory(&self) -> Option<&Arc<Memory>> {
+        self.memory.as_ref()
     }
 
     /// Sorts rules by the places they look at.
@@ -242,6 +282,11 @@ impl Filter {
         self.rules.len()
     }
 
+    /// Whether there is nothing to judge by.
+    pub fn is_idle(&self) -> bool {
+        self.rules.is_empty() && self.memory.is_none()
+    }
+
     /// The ids of all rules.
     pub fn rule_ids(&self) -> impl Iterator<Item = &Arc<str>> {
         self.rules.iter().map(|rule| &rule.id)
@@ -263,9 +308,14 @@ impl Filter {
         &self.version
     }
 
-    /// Judges a message, or as much of its beginning as there is.
+    /// Judges a message, or as much of its beginning as there is, as nobody's in particular.
     pub fn judge(&self, raw: &[u8]) -> Verdict {
-        if self.rules.is_empty() {
+        self.judge_for(None, raw)
+    }
+
+    /// Judges a message of an account.
+    pub fn judge_for(&self, account: Option<&str>, raw: &[u8]) -> Verdict {
+        if self.is_idle() {
             return self.nothing_found(raw.len());
         }
         let begun = Instant::now();
@@ -273,7 +323,19 @@ impl Filter {
         let found = begun.elapsed();
         let mut stage = self.judge_fields(&headers);
         stage.decode_time += found;
-        self.judge_body(stage, raw, &headers)
+        self.judge_body(account, stage, raw, &headers, |_, _| ())
+    }
+
+    /// Judges a message, and says what the classifier sees of it.
+    pub fn study(&self, raw: &[u8]) -> (Verdict, Features) {
+        let headers = Headers::of(raw);
+        let stage = self.judge_fields(&headers);
+        let mut features = None;
+        let verdict = self.judge_body(None, stage, raw, &headers, |mail, verdict| {
+            let rules = verdict.hits.iter().map(|hit| &*hit.rule);
+            features = Some(Look::at(mail, rules, &View::ALL).features);
+        });
+        (verdict, features.unwrap_or_default())
     }
 
     /// Judges the header; `header` may go on behind the blank line.
@@ -281,16 +343,16 @@ impl Filter {
         self.judge_fields(&Headers::of(header))
     }
 
-    /// Judges the rest of a message whose header was judged: the same as [`Filter::judge`] says.
-    pub fn judge_after(&self, stage: HeaderStage, raw: &[u8]) -> Verdict {
-        if self.rules.is_empty() {
+    /// Judges the rest of a message whose header was judged: the same as [`Filter::judge_for`] says.
+    pub fn judge_after(&self, account: Option<&str>, stage: HeaderStage, raw: &[u8]) -> Verdict {
+        if self.is_idle() {
             return self.nothing_found(raw.len());
         }
         // The rules may have been loaded anew since; then the numbers mean other rules.
         if stage.version != self.version {
-            return self.judge(raw);
+            return self.judge_for(account, raw);
         }
-        self.judge_body(stage, raw, &Headers::of(raw))
+        self.judge_body(account, stage, raw, &Headers::of(raw), |_, _| ())
     }
 
     fn judge_fields(&self, headers: &Headers<'_>) -> HeaderStage {
@@ -311,7 +373,15 @@ impl Filter {
         stage
     }
 
-    fn judge_body(&self, stage: HeaderStage, raw: &[u8], headers: &Headers<'_>) -> Verdict {
+    /// `look` sees what the rules found before the learnt filter is asked.
+    fn judge_body(
+        &self,
+        account: Option<&str>,
+        stage: HeaderStage,
+        raw: &[u8],
+        headers: &Headers<'_>,
+        look: impl FnOnce(&Mail<'_>, &Verdict),
+    ) -> Verdict {
         let HeaderStage {
             mut tally,
             mut decode_time,
@@ -349,11 +419,66 @@ impl Filter {
         }
         let hits = self.hits(&mut tally, &facts);
         header_time += begun.elapsed();
-        Verdict {
+        let mut verdict = Verdict {
             decode_time,
             rules_time: header_time,
             ..self.sum(tally, &hits, raw.len())
+        };
+        look(&mail, &verdict);
+        if let Some(memory) = &self.memory {
+            let begun = Instant::now();
+            self.ask(memory, account, &mail, &mut verdict);
+            verdict.classifier_time = begun.elapsed();
         }
+        verdict
+    }
+
+    /// Adds what the learnt filter thinks.
+    fn ask(&self, memory: &Memory, account: Option<&str>, mail: &Mail<'_>, verdict: &mut Verdict) {
+        let known = memory.known_for(account);
+        if known.views().is_empty() {
+            return;
+        }
+        let rules = verdict.hits.iter().map(|hit| &*hit.rule);
+        let look = known.look(mail, rules);
+        let opinion = opinion::of(&known, &look.features);
+        if opinion.points != 0.0 {
+            let for_spam = opinion.points > 0.0;
+            let kind = if for_spam { "spam" } else { "ham" };
+            let description = format!(
+                "What was learnt from other mail speaks for {kind} ({:.1} %)",
+                100.0 * opinion.probability
+            );
+            verdict.hits.push(Hit {
+                rule: LEARNT.into(),
+                description: description.into(),
+                score: opinion.points,
+                text: String::new(),
+            });
+            self.weigh(verdict);
+            // Nobody sees them on mail that just passes.
+            if self.explains || verdict.action != Action::Pass {
+                let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
+                if let Some(hit) = hit {
+                    hit.text = opinion::reasons(&known, mail, &look, for_spam);
+                }
+            }
+        }
+        verdict.opinion = Some(opinion);
+    }
+
+    /// Puts hits in order, sums them up and decides.
+    fn weigh(&self, verdict: &mut Verdict) {
+        verdict.hits.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then_with(|| a.rule.cmp(&b.rule))
+        });
+        // From +0.0: std's sum of nothing is -0.0.
+        let sum = verdict.hits.iter().fold(0.0, |sum, hit| sum + hit.score);
+        // Scores are decimal fractions: the sum of 0.1 and 0.2 is to read 0.3.
+        verdict.score = (sum * 1e6_f64).round() / 1e6;
+        verdict.action = self.thresholds.action(verdict.score);
     }
 
     /// Which rules hit.
@@ -410,21 +535,12 @@ impl Filter {
                 });
             }
         }
-        hits.sort_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then_with(|| a.rule.cmp(&b.rule))
-        });
-        // From +0.0: std's sum of nothing is -0.0.
-        let sum = hits.iter().fold(0.0, |sum, hit| sum + hit.score);
-        // Scores are decimal fractions: the sum of 0.1 and 0.2 is to read 0.3.
-        let score = (sum * 1e6_f64).round() / 1e6;
-        Verdict {
-            score,
-            action: self.thresholds.action(score),
+        let mut verdict = Verdict {
             hits,
             ..self.nothing_found(bytes_judged)
-        }
+        };
+        self.weigh(&mut verdict);
+        verdict
     }
 
     fn nothing_found(&self, bytes_judged: usize) -> Verdict {
@@ -436,6 +552,8 @@ impl Filter {
             bytes_judged,
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
+            opinion: None,
+            classifier_time: Duration::ZERO,
         }
     }
 }

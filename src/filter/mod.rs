@@ -7,6 +7,7 @@
 //! one pass ([`scan`]).
 
 pub mod brands;
+pub mod classifier;
 pub mod combination;
 pub mod cost;
 pub mod day;
@@ -26,6 +27,6 @@ pub mod scan;
 pub mod stock;
 pub mod verdict;
 
-pub use judge::{Filter, HeaderStage};
+pub use judge::{Filter, HeaderStage, LEARNT};
 pub use rules::RuleSet;
 pub use verdict::{Action, Hit, Thresholds, Verdict};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::filter::classifier::Opinion;
+
 /// What happens to a message (design: `pass`, `tag` or `drop`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Action {
@@ -72,9 +74,18 @@ pub struct Verdict {
     pub decode_time: Duration,
     /// Time spent on the rules.
     pub rules_time: Duration,
+    /// What the learnt filter thinks; nothing if there is none. Its points are one of the hits.
+    pub opinion: Option<Opinion>,
+    /// Time spent on that.
+    pub classifier_time: Duration,
 }
 
 impl Verdict {
+    /// Time spent in all.
+    pub fn time(&self) -> Duration {
+        self.decode_time + self.rules_time + self.classifier_time
+    }
+
     /// Whether the message is spam.
     pub fn is_spam(&self) -> bool {
         self.action != Action::Pass

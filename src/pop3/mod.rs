@@ -8,12 +8,14 @@
 //! RFC 1939 (POP3), RFC 2449 (CAPA, command length), RFC 2595 (STLS), RFC 3206 (response codes),
 //! RFC 5034 (AUTH), RFC 6856 (UTF8, LANG).
 
+pub mod account;
 pub mod capa;
 pub mod command;
 pub mod dot;
 pub mod line;
 pub mod reply;
 
+pub use account::Account;
 pub use command::{Command, Lines};
 pub use reply::{Shape, Status};
 

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
 use super::answers::Answer;
+use super::login::Login;
 use super::relay::{End, Owed, Relay};
 use crate::pop3::line::trim_end;
 use crate::pop3::{Command, MessageNumber, capa};
@@ -83,6 +84,7 @@ impl Relay<'_> {
             let end = self.first_line();
             let mut line = self.client.buffer.split_to(end);
             if matches!(self.answer, Answer::Challenge) {
+                self.account.response(&line);
                 up.extend_from_slice(trim_end(&line));
                 up.extend_from_slice(b"\r\n");
                 self.answer = Answer::Status;
@@ -99,6 +101,9 @@ impl Relay<'_> {
     fn take_command(&mut self, line: &[u8], up: &mut BytesMut) {
         let command = Command::parse(line);
         self.service.metrics.command(command.label());
+        if self.login == Login::Awaited {
+            self.account.command(&command, line);
+        }
         let to_upstream = |number: MessageNumber| self.mailbox.to_upstream(number);
         let absent: &[u8] = b"-ERR no such message\r\n";
         // What carries a number is written anew, with the upstream's; all else goes as it came.

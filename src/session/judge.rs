@@ -64,7 +64,7 @@ impl Judge {
 
     /// Whether there is anything to ask; without rules no header needs a look of its own.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(&self.engine, Engine::Rules(filter) if filter.rule_count() == 0)
+        matches!(&self.engine, Engine::Rules(filter) if filter.is_idle())
     }
 
     /// The header rules, while the body still arrives. Trouble here shows again at the end.
@@ -77,24 +77,25 @@ impl Judge {
         }
     }
 
-    /// The verdict on a message, or on as much of it as there is, by this time.
+    /// The verdict on a message of an account, or on as much of it as there is, by this time.
     pub(super) async fn message(
         &self,
+        account: Option<Arc<str>>,
         stage: Option<HeaderStage>,
         wire: Bytes,
         by: Instant,
     ) -> Outcome {
         match &self.engine {
             Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
-                match guarded(|| verdict(filter, stage, &wire)) {
+                match guarded(|| verdict(filter, account.as_deref(), stage, &wire)) {
                     Some(verdict) => Outcome::Judged(verdict),
                     None => Outcome::Unscanned("panic"),
                 }
             }
             Engine::Rules(filter) => {
                 let filter = Arc::clone(filter);
-                self.elsewhere(by, move || verdict(&filter, stage, &wire))
-                    .await
+                let judge = move || verdict(&filter, account.as_deref(), stage, &wire);
+                self.elsewhere(by, judge).await
             }
             Engine::Broken(fail) => self.elsewhere(by, *fail).await,
         }
@@ -120,14 +121,19 @@ impl Judge {
     }
 }
 
-fn verdict(filter: &Filter, stage: Option<HeaderStage>, wire: &[u8]) -> Verdict {
-    let message = match filter.rule_count() {
-        0 => wire.into(),
-        _ => dot::unstuff(wire),
+fn verdict(
+    filter: &Filter,
+    account: Option<&str>,
+    stage: Option<HeaderStage>,
+    wire: &[u8],
+) -> Verdict {
+    let message = match filter.is_idle() {
+        true => wire.into(),
+        false => dot::unstuff(wire),
     };
     match stage {
-        Some(stage) => filter.judge_after(stage, &message),
-        None => filter.judge(&message),
+        Some(stage) => filter.judge_after(account, stage, &message),
+        None => filter.judge_for(account, &message),
     }
 }
 

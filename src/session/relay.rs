@@ -21,7 +21,7 @@ use super::verdicts::Verdicts;
 use super::{Failure, Service};
 use crate::metrics::{Fetch, Flow};
 use crate::net::Drain;
-use crate::pop3::Command;
+use crate::pop3::{Account, Command};
 
 /// From this much on, what is to be sent is sent before more is taken.
 const FLUSH: usize = 64 << 10;
@@ -63,6 +63,8 @@ pub(super) struct Relay<'s> {
     pub(super) mailbox: Mailbox,
     pub(super) verdicts: Verdicts,
     pub(super) login: Login,
+    /// Whose mailbox it is.
+    pub(super) account: Account,
     /// When the answer that is owed first became that.
     pub(super) since: Instant,
     pub(super) now: Instant,
@@ -108,6 +110,7 @@ impl<'s> Relay<'s> {
             mailbox: Mailbox::default(),
             verdicts: Verdicts::default(),
             login: Login::Awaited,
+            account: Account::default(),
             since: now,
             now,
             fetched: Vec::new(),

@@ -156,8 +156,10 @@ impl Relay<'_> {
         // Half a header is no message: whatever were said of it would be remembered for the whole.
         let enough = whole || wire.len() == self.service.hold.bytes || header_end(&wire).is_some();
         let by = self.since + FIRST_BYTE;
+        let account = self.account.name().cloned();
+        let judge = &self.service.judge;
         let outcome = match enough {
-            true => self.service.judge.message(stage, text.clone(), by).await,
+            true => judge.message(account, stage, text.clone(), by).await,
             false => Outcome::Unscanned("late"),
         };
         let remembered = fetching.lines.is_none();

@@ -1,0 +1,71 @@
+//! The learnt filter: what a mailbox's owner calls spam, from examples.
+//!
+//! In: messages of which it is known what they are; out: how likely others are spam, and why. It
+//! does no input or output: [`crate::store`] keeps what is learnt.
+
+pub mod features;
+mod hash;
+pub mod memory;
+pub mod model;
+pub mod opinion;
+pub mod overlay;
+pub mod shipped;
+
+pub use features::{Features, Look, View};
+pub use memory::{Digest, Lesson, Memory};
+pub use model::Belief;
+pub use opinion::Opinion;
+pub use shipped::Shipped;
+
+use crate::message::header::fields;
+use hash::Hash;
+
+/// A message without the block of fields that popgate put on top of it: what it marked itself must
+/// teach it nothing.
+pub fn original(raw: &[u8]) -> &[u8] {
+    const FIRST: &[u8] = b"x-popgate-id";
+    const OURS: &[u8] = b"x-spam-";
+    let is = |name: &[u8], begin: &[u8]| {
+        name.get(..begin.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(begin))
+    };
+    let mut end = 0;
+    for field in fields(raw) {
+        let name = &raw[field.name.clone()];
+        let ours = if end == 0 {
+            is(name, FIRST)
+        } else {
+            is(name, OURS)
+        };
+        if !ours || field.whole.start != end {
+            break;
+        }
+        end = field.whole.end;
+    }
+    &raw[end..]
+}
+
+/// Tells a message from others.
+pub fn digest(raw: &[u8]) -> Digest {
+    let half = |salt| Hash::salted(salt).with(raw).whole().to_le_bytes();
+    let mut digest = Digest::default();
+    digest[..8].copy_from_slice(&half(1001));
+    digest[8..].copy_from_slice(&half(1002));
+    digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_block_is_taken_off() {
+        let mail = b"Subject: x\r\nX-Spam-Flag: NO\r\n\r\nbody";
+        let block = b"X-Popgate-Id: 1\r\nX-Spam-Flag: YES\r\nX-Spam-Report: a\r\n\tb\r\n";
+        let marked = [&block[..], mail].concat();
+        assert_eq!(original(&marked), mail);
+        assert_eq!(original(mail), mail);
+        assert_eq!(digest(original(&marked)), digest(mail));
+        assert_ne!(digest(mail), digest(b"Subject: y\r\n\r\nbody"));
+    }
+}

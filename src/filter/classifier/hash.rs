@@ -1,0 +1,90 @@
+//! Hashes that never change: a model learnt today must mean the same on every machine and in every
+//! release, so that no library's hasher will do.
+
+/// Weights in a table, as a power of two.
+pub(super) const BITS: u32 = 21;
+
+/// Odd, and without a pattern: 2^64 divided by the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A hash that text is added to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hash(u64);
+
+impl Hash {
+    /// Different for each salt.
+    pub(super) fn salted(salt: u64) -> Self {
+        Self(mix(salt.wrapping_add(1)))
+    }
+
+    /// With some bytes added; `ab` and then `c` is not `a` and then `bc`.
+    pub(super) fn with(self, bytes: &[u8]) -> Self {
+        let mut hash = self.0 ^ bytes.len() as u64;
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            let word = word.try_into().map_or(0, u64::from_le_bytes);
+            hash = mix(hash ^ word);
+        }
+        Self(mix(hash ^ last(words.remainder())))
+    }
+
+    /// With a number added.
+    pub(super) fn with_number(self, number: u64) -> Self {
+        Self(mix(self.0 ^ number))
+    }
+
+    /// All of it.
+    pub(super) fn whole(self) -> u64 {
+        self.0
+    }
+
+    /// Where its weight is.
+    pub(super) fn index(self) -> u32 {
+        // BITS is below 32.
+        (self.0 >> (64 - BITS)) as u32
+    }
+}
+
+/// Fewer than eight bytes as a little-endian number, without a loop: most words are that short.
+fn last(bytes: &[u8]) -> u64 {
+    let at = |at: usize| u64::from(bytes[at]) << (8 * at);
+    let count = bytes.len();
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            // They overlap, in bytes that are the same.
+            let last = u64::from(u32::from_le_bytes(*last)) << (8 * (count - 4));
+            u64::from(u32::from_le_bytes(*first)) | last
+        }
+        _ if count == 0 => 0,
+        _ => at(0) | at(count / 2) | at(count - 1),
+    }
+}
+
+fn mix(hash: u64) -> u64 {
+    let hash = (hash ^ (hash >> 32)).wrapping_mul(GOLDEN);
+    hash ^ (hash >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_bytes_are_a_number() {
+        for count in 0..8 {
+            let bytes: Vec<u8> = (1..=count).collect();
+            let mut padded = [0; 8];
+            padded[..bytes.len()].copy_from_slice(&bytes);
+            assert_eq!(last(&bytes), u64::from_le_bytes(padded));
+        }
+    }
+
+    #[test]
+    fn hashes_are_those_of_the_first_release() {
+        let of = |text: &str| Hash::salted(3).with(text.as_bytes()).0;
+        // A change here makes every model that was learnt before worthless.
+        assert_eq!(of(""), 0xd01e_d458_bf15_6f10);
+        assert_eq!(of("gold"), 0xf847_283e_1c41_c318);
+        assert_eq!(of("gold and silver"), 0x501a_5404_0efc_925d);
+    }
+}
