@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("rewrite", &["config", "filter", "message", "pop3"], false),
     // A threshold is declared where the filter compares with it.
     ("config", &["filter", "schema"], false),
-    ("store", &[], false),
+    ("store", &["filter"], false),
     ("metrics", &["filter", "pop3"], false),
     ("net", &[], true),
     ("upstream", &["config", "net", "pop3"], true),
@@ -32,8 +32,8 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     (
         "cli",
         &[
-            "admin", "config", "demo", "filter", "import", "metrics", "net", "rewrite", "schema",
-            "session", "store", "upstream",
+            "admin", "config", "demo", "filter", "import", "message", "metrics", "net", "pop3",
+            "rewrite", "schema", "session", "store", "upstream",
         ],
         true,
     ),

@@ -8,6 +8,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A Maildir below the data directory.
 #[derive(Debug)]
@@ -54,6 +55,74 @@ impl Quarantine {
     }
 }
 
+/// A message that was dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its id, which the notice named.
+    pub id: String,
+    /// When it was dropped.
+    pub when: SystemTime,
+    /// Its size in octets.
+    pub size: u64,
+    path: PathBuf,
+}
+
+impl Kept {
+    /// The message.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn message(&self) -> io::Result<Vec<u8>> {
+        fs::read(&self.path).map_err(|error| named(&self.path, error))
+    }
+
+    /// Takes it out of the quarantine, for good.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.path).map_err(|error| named(&self.path, error))
+    }
+}
+
+/// What a data directory's quarantine holds, the oldest first; nothing if there is none.
+///
+/// # Errors
+/// The system's, with the path.
+pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
+    let folder = data_dir.join("quarantine");
+    let mut all = Vec::new();
+    // A mail program moves what it has shown from new to cur.
+    for part in ["new", "cur"] {
+        let path = folder.join(part);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(named(&path, error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| named(&path, error))?;
+            let name = entry.file_name();
+            // Its flags stand behind a colon.
+            let name = name.to_string_lossy();
+            let Some((id, _)) = name.split_once(".popgate") else {
+                continue;
+            };
+            let about = entry
+                .metadata()
+                .map_err(|error| named(&entry.path(), error))?;
+            all.push(Kept {
+                id: id.to_owned(),
+                when: about.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                size: about.len(),
+                path: entry.path(),
+            });
+        }
+    }
+    all.sort_by(|a, b| (a.when, &a.id).cmp(&(b.when, &b.id)));
+    Ok(all)
+}
+
 /// Mail is nobody else's business.
 fn private(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
@@ -96,6 +165,31 @@ mod tests {
                 .count(),
             0
         );
+    }
+
+    #[test]
+    fn what_is_kept_is_listed_and_can_be_taken_out() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), []);
+        let quarantine = Quarantine::open(dir.path()).unwrap();
+        quarantine.put("abc-1", b"one").unwrap();
+        quarantine.put("abc-2", b"three").unwrap();
+        let maildir = dir.path().join("quarantine");
+        // As a mail program does.
+        let seen = maildir.join("cur/abc-2.popgate:2,S");
+        fs::rename(maildir.join("new/abc-2.popgate"), seen).unwrap();
+        fs::write(maildir.join("new/not-ours"), b"x").unwrap();
+        let all = kept(dir.path()).unwrap();
+        let mut ids: Vec<&str> = all.iter().map(|kept| &*kept.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["abc-1", "abc-2"]);
+        let second = all.iter().find(|kept| kept.id == "abc-2").unwrap();
+        assert_eq!(
+            (second.size, second.message().unwrap()),
+            (5, b"three".to_vec())
+        );
+        second.remove().unwrap();
+        assert_eq!(kept(dir.path()).unwrap().len(), 1);
     }
 
     #[test]

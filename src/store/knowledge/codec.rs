@@ -1,0 +1,358 @@
+//! The bytes of what was learnt. All numbers are little-endian; every piece ends in a CRC-32 of itself.
+//!
+//! `weights`: head, then zlib: counts, then runs of weights that are not zero, then accounts, then the
+//! messages learnt. `journal`: head, then records: length, change, CRC-32.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::Crc;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+
+use super::KnowledgeError;
+use crate::filter::classifier::features::{Features, VIEWS};
+use crate::filter::classifier::memory::{Change, Counts, Learnt, Memory, Shared};
+use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
+use crate::filter::classifier::overlay::Overlay;
+
+/// The format. A change that an older popgate would misread gets the next number.
+pub(super) const VERSION: u32 = 1;
+
+/// How long a head is.
+pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
+
+const MAGIC: &[u8; 8] = b"popgate\n";
+
+/// A record that is longer is no record.
+const RECORD_LIMIT: usize = 1 << 20;
+
+/// What is wrong with bytes.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Damaged(&'static str),
+    Newer(u32),
+}
+
+impl Fault {
+    pub(super) fn at(self, path: &Path) -> KnowledgeError {
+        match self {
+            Self::Damaged(why) => KnowledgeError::Damaged(path.to_owned(), why.to_owned()),
+            Self::Newer(version) => KnowledgeError::Newer(path.to_owned(), version),
+        }
+    }
+}
+
+const SHORT: Fault = Fault::Damaged("ends too early");
+
+/// Writes numbers.
+#[derive(Default)]
+struct Out(Vec<u8>);
+
+impl Out {
+    fn u32(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn u64(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn f32(&mut self, number: f32) {
+        self.u32(number.to_bits());
+    }
+
+    /// Seven bits a byte, the lowest first.
+    fn small(&mut self, mut number: u32) {
+        while number >= 0x80 {
+            self.0.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.u32(text.len() as u32);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Reads numbers.
+struct In<'b>(&'b [u8]);
+
+impl<'b> In<'b> {
+    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    fn f32(&mut self) -> Option<f32> {
+        self.u32().map(f32::from_bits)
+    }
+
+    fn small(&mut self) -> Option<u32> {
+        let mut number = 0;
+        for shift in (0..35).step_by(7) {
+            let byte = self.take(1)?[0];
+            number |= u32::from(byte & 0x7f).checked_shl(shift)?;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.u32()? as usize;
+        String::from_utf8(self.take(length)?.to_vec()).ok()
+    }
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// The beginning of either file.
+pub(super) fn write_head(generation: u64) -> Vec<u8> {
+    let mut out = Out(MAGIC.to_vec());
+    out.u32(VERSION);
+    out.u64(generation);
+    let sum = crc(&out.0);
+    out.u32(sum);
+    out.0
+}
+
+/// The generation that a file is of.
+pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
+    let head = bytes.get(..HEAD).ok_or(SHORT)?;
+    if !head.starts_with(MAGIC) {
+        return Err(Fault::Damaged("is not popgate's"));
+    }
+    let mut input = In(&head[MAGIC.len()..]);
+    let version = input.u32().ok_or(SHORT)?;
+    if version > VERSION {
+        return Err(Fault::Newer(version));
+    }
+    let generation = input.u64().ok_or(SHORT)?;
+    if input.u32() != Some(crc(&head[..HEAD - 4])) {
+        return Err(Fault::Damaged("its head is damaged"));
+    }
+    Ok(generation)
+}
+
+/// A record of the journal.
+pub(super) fn write_change(change: &Change) -> Vec<u8> {
+    let mut out = Out::default();
+    out.u32(0);
+    out.0.push(u8::from(change.back));
+    out.text(change.account.as_deref().unwrap_or_default());
+    out.0.extend_from_slice(&change.digest);
+    learnt(&mut out, &change.learnt);
+    for view in change.features.sorted_views() {
+        out.u32(view.len() as u32);
+        let mut before = 0;
+        for index in view {
+            out.small(index - before);
+            before = index;
+        }
+    }
+    let length = (out.0.len() - 4) as u32;
+    out.0[..4].copy_from_slice(&length.to_le_bytes());
+    let sum = crc(&out.0[4..]);
+    out.u32(sum);
+    out.0
+}
+
+/// The first record and how long it is; `None` if it is not whole.
+pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
+    let length = In(bytes).u32()? as usize;
+    if length > RECORD_LIMIT {
+        return None;
+    }
+    let record = bytes.get(4..4 + length)?;
+    let end = 4 + length + 4;
+    if In(bytes.get(4 + length..end)?).u32()? != crc(record) {
+        return None;
+    }
+    let mut input = In(record);
+    let back = input.take(1)?[0] == 1;
+    let account = input.text()?;
+    let digest = input.take(16)?.try_into().ok()?;
+    let learnt = read_learnt(&mut input)?;
+    let mut views: [Vec<u32>; VIEWS] = Default::default();
+    for view in &mut views {
+        let mut before = 0u32;
+        for _ in 0..input.u32()? {
+            before = before.checked_add(input.small()?)?;
+            if before as usize >= WEIGHTS {
+                return None;
+            }
+            view.push(before);
+        }
+    }
+    let change = Change {
+        account: (!account.is_empty()).then(|| account.into()),
+        digest,
+        features: Features::from_views(&views),
+        learnt,
+        back,
+    };
+    Some((change, end))
+}
+
+fn learnt(out: &mut Out, learnt: &Learnt) {
+    out.0.push(u8::from(learnt.is_spam));
+    for error in learnt.step {
+        out.f32(error);
+    }
+}
+
+fn read_learnt(input: &mut In<'_>) -> Option<Learnt> {
+    let is_spam = input.take(1)?[0] == 1;
+    let mut step = [0.0; VIEWS];
+    for error in &mut step {
+        *error = input.f32()?;
+    }
+    Some(Learnt { is_spam, step })
+}
+
+/// All that is known, in one piece.
+pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
+    let mut out = Out::default();
+    let weights = memory
+        .weights()
+        .into_iter()
+        .flat_map(Weights::iter)
+        .enumerate();
+    let kept = weights.filter(|(_, (weight, spent))| *weight != 0.0 || *spent != 0.0);
+    table(&mut out, kept.map(|(index, cell)| (index as u32, cell)));
+    let shared = memory.shared();
+    counts(&mut out, shared.counts);
+    out.u32(shared.overlays.len() as u32);
+    let mut overlays: Vec<_> = shared.overlays.iter().collect();
+    overlays.sort_unstable_by_key(|(account, _)| *account);
+    for (account, overlay) in overlays {
+        out.text(account);
+        counts(&mut out, overlay.counts());
+        let mut cells = overlay.entries();
+        cells.sort_unstable_by_key(|(at, _)| *at);
+        table(&mut out, cells.into_iter());
+    }
+    let all = memory.learnt();
+    out.u64(all.len() as u64);
+    // In an order: the same knowledge makes the same file.
+    let mut entries: Vec<_> = all.iter().collect();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    for ((account, digest), how) in entries {
+        out.text(account.as_deref().unwrap_or_default());
+        out.0.extend_from_slice(digest);
+        learnt(&mut out, how);
+    }
+    drop(all);
+    let sum = crc(&out.0);
+    out.u32(sum);
+    let mut file = write_head(generation);
+    let mut packed = ZlibEncoder::new(&mut file, Compression::fast());
+    // A vector takes whatever is written.
+    let _ = packed.write_all(&out.0).and_then(|()| packed.try_finish());
+    drop(packed);
+    file
+}
+
+/// The generation and what is known.
+pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
+    let generation = read_head(bytes)?;
+    let mut unpacked = Vec::new();
+    ZlibDecoder::new(&bytes[HEAD..])
+        .read_to_end(&mut unpacked)
+        .map_err(|_| Fault::Damaged("cannot be unpacked"))?;
+    let body = unpacked.len().checked_sub(4).ok_or(SHORT)?;
+    if In(&unpacked[body..]).u32() != Some(crc(&unpacked[..body])) {
+        return Err(Fault::Damaged("is damaged"));
+    }
+    let memory = read_all(&mut In(&unpacked[..body])).ok_or(SHORT)?;
+    Ok((generation, memory))
+}
+
+fn read_all(input: &mut In<'_>) -> Option<Memory> {
+    let mut weights = None;
+    read_table(input, |index, weight, spent| {
+        weights
+            .get_or_insert_with(Weights::default)
+            .set(index, weight, spent);
+    })?;
+    let mut shared = Shared {
+        counts: read_counts(input)?,
+        ..Shared::default()
+    };
+    for _ in 0..input.u32()? {
+        let account: Arc<str> = input.text()?.into();
+        let overlay = Overlay::default();
+        overlay.set_counts(read_counts(input)?);
+        read_table(input, |index, weight, spent| {
+            (&mut &overlay).change(index, |_, _| (weight, spent));
+        })?;
+        shared.overlays.insert(account, Arc::new(overlay));
+    }
+    let mut learnt = HashMap::new();
+    for _ in 0..input.u64()? {
+        let account = input.text()?;
+        let account = (!account.is_empty()).then(|| account.into());
+        let digest = input.take(16)?.try_into().ok()?;
+        learnt.insert((account, digest), read_learnt(input)?);
+    }
+    Some(Memory::new(weights, shared, learnt))
+}
+
+fn counts(out: &mut Out, counts: Counts) {
+    out.u64(counts.ham);
+    out.u64(counts.spam);
+}
+
+fn read_counts(input: &mut In<'_>) -> Option<Counts> {
+    Some(Counts {
+        ham: input.u64()?,
+        spam: input.u64()?,
+    })
+}
+
+/// Cells in the order of their places: how far to the next, weight, what it went through.
+fn table(out: &mut Out, cells: impl Iterator<Item = (u32, (f32, f32))>) {
+    let at = out.0.len();
+    out.u32(0);
+    let (mut count, mut before) = (0u32, 0);
+    for (index, (weight, spent)) in cells {
+        out.small(index - before);
+        out.f32(weight);
+        out.f32(spent);
+        before = index;
+        count += 1;
+    }
+    out.0[at..at + 4].copy_from_slice(&count.to_le_bytes());
+}
+
+fn read_table(input: &mut In<'_>, mut set: impl FnMut(u32, f32, f32)) -> Option<()> {
+    let mut index = 0u32;
+    for _ in 0..input.u32()? {
+        index = index.checked_add(input.small()?)?;
+        if index as usize >= WEIGHTS {
+            return None;
+        }
+        set(index, input.f32()?, input.f32()?);
+    }
+    Some(())
+}
