@@ -374,12 +374,16 @@ fn scan_says_why_and_exits_by_what_it_found() {
         (&value["verdict"], &value["action"]),
         (&"spam".into(), &"tag".into())
     );
-    assert_eq!(value["probability"], serde_json::Value::Null);
+    assert!(value["probability"].as_f64().unwrap() > 0.5);
     assert!(value["score"].as_f64().unwrap() >= value["tag_at"].as_f64().unwrap());
     assert!(
         value["rules"][0]["hit"]
             .as_str()
             .is_some_and(|hit| !hit.is_empty())
     );
+    let json = exits(&["scan", "--json", "--no-classifier", &spam], 1);
+    let alone: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    assert_eq!(alone["probability"], serde_json::Value::Null);
+    assert!(alone["score"].as_f64().unwrap() < value["score"].as_f64().unwrap());
     assert!(value["bytes"].as_u64() == value["bytes_judged"].as_u64() && value["micros"].is_u64());
 }

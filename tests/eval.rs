@@ -70,7 +70,7 @@ impl Mail {
     fn eval(&self, args: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_popgate"))
             .current_dir(self.0.path())
-            .args(["eval", "--rules", "rules"])
+            .args(["eval", "--no-classifier", "--rules", "rules"])
             .args(args)
             .output()
             .unwrap()

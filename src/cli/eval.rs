@@ -3,13 +3,16 @@
 //! In: paths of ham and of spam; out: shares of mistakes, by path, by threshold and by rule, and the
 //! time that it took. It changes nothing and learns nothing.
 
+mod folds;
+mod online;
 mod report;
 mod roc;
 mod rules;
 
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,17 +22,24 @@ use clap::Args;
 
 use super::{FAILURE, OK, USAGE, server, source};
 use crate::config::{Config, Flags};
-use crate::filter::Filter;
+use crate::filter::classifier::{Features, Memory, Shipped};
 
 /// Measure the filter on mail of which is known what it is
 #[derive(Debug, Clone, Args)]
 pub struct EvalArgs {
     /// Wanted mail: messages, folders (with all below), Maildirs, mbox files
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(long, required_unless_present = "online", num_args = 1.., value_name = "PATH")]
     pub ham: Vec<PathBuf>,
     /// Spam, likewise
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(long, required_unless_present = "online", num_args = 1.., value_name = "PATH")]
     pub spam: Vec<PathBuf>,
+    /// Learn from the messages themselves: K times all but a Kth part, judging that part
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub cross_validate: Option<u16>,
+    /// Judge each message of INDEX (lines of `spam PATH` and `ham PATH`, relative to INDEX), then
+    /// learn it, beginning with nothing; print `label<TAB>score` for each
+    #[arg(long, value_name = "INDEX", conflicts_with_all = ["ham", "spam", "json", "all", "cross_validate"])]
+    pub online: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -48,6 +58,13 @@ pub struct EvalArgs {
     /// Judge by rules alone
     #[arg(long)]
     pub no_classifier: bool,
+    /// Judge as this account's mail: by what was learnt for it, too
+    #[arg(long, value_name = "NAME", value_parser = super::account, conflicts_with_all = ["online", "cross_validate"])]
+    pub account: Option<Arc<str>>,
+    /// Judge by this model, which `popgate model build` made, in place of the one that popgate ships
+    /// with and of what was learnt
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["online", "cross_validate", "no_classifier"])]
+    pub model: Option<PathBuf>,
     /// Judge N messages at a time [default: one per processor]; 1 gives the truest times
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -64,6 +81,10 @@ struct Judged {
     micros: u64,
     bytes: usize,
     hits: Vec<(Arc<str>, f64)>,
+    /// What the learnt filter made of it: log odds.
+    log_odds: Option<f64>,
+    /// What it sees of it, if it is to learn from it.
+    features: Features,
 }
 
 /// Evaluates; the exit code.
@@ -74,9 +95,12 @@ pub fn run(args: &EvalArgs) -> u8 {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    let loaded =
-        server::rules(&config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
+    // What was learnt from these very messages would say nothing of others.
+    let own = args.cross_validate.is_some() || args.online.is_some() || args.model.is_some();
+    let learnt = !args.no_classifier && !own;
+    let loaded = server::filter(&config, learnt);
     let filter = match loaded {
+        Ok(filter) if problems.is_empty() && args.cross_validate.is_some() => filter.attentive(),
         Ok(filter) if problems.is_empty() => filter,
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());
@@ -84,6 +108,19 @@ pub fn run(args: &EvalArgs) -> u8 {
             return USAGE;
         }
     };
+    let filter = match &args.model {
+        Some(path) => match model(path) {
+            Ok(model) => filter.remembering(Arc::new(Memory::default().with_model(model))),
+            Err(error) => {
+                eprintln!("popgate: {}: {error}", path.display());
+                return FAILURE;
+            }
+        },
+        None => filter,
+    };
+    if let Some(index) = &args.online {
+        return online::run(&filter.attentive(), index, config.filter.hold_bytes);
+    }
     let mut unreadable = 0;
     let mut files = Vec::new();
     for (group, path) in args.ham.iter().chain(&args.spam).enumerate() {
@@ -93,19 +130,24 @@ pub fn run(args: &EvalArgs) -> u8 {
     }
     let work = Work {
         filter: &filter,
+        account: args.account.as_deref(),
         files: &files,
         first_spam: args.ham.len(),
         hold_bytes: config.filter.hold_bytes,
+        studies: args.cross_validate.is_some(),
         next: AtomicUsize::new(0),
         unreadable: AtomicUsize::new(0),
     };
-    let judged = work.all(args.jobs);
+    let mut judged = work.all(args.jobs);
     unreadable += work.unreadable.into_inner();
     for (kind, wanted) in [("ham", false), ("spam", true)] {
         if !judged.iter().any(|message| message.spam == wanted) {
             eprintln!("popgate: no message in what --{kind} names: there is nothing to measure");
             return FAILURE;
         }
+    }
+    if let Some(folds) = args.cross_validate {
+        folds::cross_validate(&mut judged, usize::from(folds));
     }
     let paths = args.ham.iter().chain(&args.spam);
     let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
@@ -131,12 +173,22 @@ pub fn run(args: &EvalArgs) -> u8 {
     OK
 }
 
+/// A model's file.
+fn model(path: &Path) -> io::Result<Arc<Shipped>> {
+    let model = Shipped::read(&fs::read(path)?);
+    let said = "not made by `popgate model build`, or damaged";
+    model.map(Arc::new).ok_or_else(|| io::Error::other(said))
+}
+
 /// What the workers share.
 struct Work<'a> {
-    filter: &'a Filter,
+    filter: &'a crate::filter::Filter,
+    account: Option<&'a str>,
     files: &'a [(usize, PathBuf)],
     first_spam: usize,
     hold_bytes: usize,
+    /// Whether the classifier will learn from the messages.
+    studies: bool,
     next: AtomicUsize,
     unreadable: AtomicUsize,
 }
@@ -184,8 +236,15 @@ impl Work<'_> {
     }
 
     fn judge(&self, group: usize, message: &source::Message) -> Judged {
-        let verdict = self.filter.judge(&message.raw);
-        let micros = (verdict.decode_time + verdict.rules_time).as_micros();
+        let (verdict, features) = if self.studies {
+            self.filter.study(&message.raw)
+        } else {
+            (
+                self.filter.judge_for(self.account, &message.raw),
+                Features::default(),
+            )
+        };
+        let micros = verdict.time().as_micros();
         Judged {
             path: message.path.clone(),
             group,
@@ -198,6 +257,8 @@ impl Work<'_> {
                 .iter()
                 .map(|hit| (hit.rule.clone(), hit.score))
                 .collect(),
+            log_odds: verdict.opinion.map(|opinion| opinion.log_odds),
+            features,
         }
     }
 }

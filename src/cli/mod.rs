@@ -5,19 +5,23 @@
 pub mod check;
 pub mod demo;
 pub mod eval;
+pub mod model;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod train;
 
 mod server;
 mod show;
 mod source;
+mod teacher;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::pop3::account::normal;
 use crate::schema::Problem;
 
 /// Everything went as it should.
@@ -51,6 +55,11 @@ pub enum Command {
     Scan(scan::ScanArgs),
     /// Measure the filter on mail of which is known what it is
     Eval(eval::EvalArgs),
+    /// Teach the learnt filter what is ham and what is spam
+    Train(train::TrainArgs),
+    /// Show, carry or forget what was learnt
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -72,8 +81,15 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Check(args) => check::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Train(args) => train::run(args),
+        Command::Model(command) => model::run(command),
         Command::Rules(command) => rules::run(command),
     }
+}
+
+/// An account's name, as it is compared.
+fn account(name: &str) -> Result<std::sync::Arc<str>, &'static str> {
+    normal(name).ok_or("not the name of an account")
 }
 
 /// Tells a person everything that is wrong.

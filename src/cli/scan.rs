@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -48,6 +49,9 @@ pub struct ScanArgs {
     /// Judge by rules alone
     #[arg(long)]
     pub no_classifier: bool,
+    /// Judge as this account's mail: by what was learnt for it, too
+    #[arg(long, value_name = "NAME", value_parser = super::account)]
+    pub account: Option<Arc<str>>,
     /// Name the rules that add nothing, too: the parts of others
     #[arg(long)]
     pub parts: bool,
@@ -64,11 +68,9 @@ pub fn run(args: &ScanArgs) -> u8 {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    let filter = match server::rules(&config)
-        .and_then(|rules| Filter::new(rules, config.filter.thresholds))
-    {
-        Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts(),
-        Ok(filter) if problems.is_empty() => filter,
+    let filter = match server::filter(&config, !args.no_classifier) {
+        Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts().explaining(),
+        Ok(filter) if problems.is_empty() => filter.explaining(),
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());
             super::complain(&problems);
@@ -78,6 +80,7 @@ pub fn run(args: &ScanArgs) -> u8 {
     let (files, mut unreadable) = source::expand(&args.paths);
     let scan = Scan {
         filter: &filter,
+        account: args.account.as_deref(),
         files: &files,
         hold_bytes: config.filter.hold_bytes,
         print: match (args.json, args.brief) {
@@ -132,6 +135,7 @@ impl Counts {
 /// What the workers share.
 struct Scan<'a> {
     filter: &'a Filter,
+    account: Option<&'a str>,
     files: &'a [PathBuf],
     hold_bytes: usize,
     print: fn(&Message, &Verdict) -> String,
@@ -181,7 +185,7 @@ impl Scan<'_> {
             };
             let mut counts = Counts::default();
             let read = source::read(path, self.hold_bytes, &mut |message| {
-                let verdict = self.filter.judge(&message.raw);
+                let verdict = self.filter.judge_for(self.account, &message.raw);
                 counts.messages += 1;
                 counts.spam += usize::from(verdict.is_spam());
                 let text = (self.print)(&message, &verdict);
@@ -284,6 +288,7 @@ mod tests {
         let filter = filter();
         for jobs in [1, 3, 16] {
             let scan = Scan {
+                account: None,
                 filter: &filter,
                 files: &files,
                 hold_bytes: 50,
@@ -320,6 +325,7 @@ mod tests {
         std::fs::write(&path, "From: a\n\nb").expect("a file");
         let filter = filter();
         let scan = Scan {
+            account: None,
             filter: &filter,
             files: &vec![path; 1000],
             hold_bytes: 50,

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::admin;
 use crate::config::{Config, TlsMode};
+use crate::filter::classifier::Memory;
 use crate::filter::{Filter, RuleSet};
 use crate::metrics::Metrics;
 use crate::net::listen::{self, Accepted};
@@ -20,7 +21,7 @@ use crate::net::{DrainSignal, Stream};
 use crate::rewrite::Style;
 use crate::schema::Problem;
 use crate::session::{self, Engine, HoldLimits, Judge, Service};
-use crate::store::Quarantine;
+use crate::store::{Knowledge, Quarantine};
 use crate::upstream::{Dialler, client_config};
 
 /// A plain listener's name in metrics and in the line that announces it.
@@ -260,6 +261,44 @@ pub(super) fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
     }
 }
 
+/// The filter that a configuration asks for: its rules, and what was learnt unless it is not wanted.
+///
+/// # Errors
+/// Every problem of every rule file, and of what was learnt.
+pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Problem>> {
+    let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
+    if !learnt || !config.filter.classifier {
+        return Ok(filter);
+    }
+    let (_, memory) = memory(config)?;
+    Ok(filter.remembering(Arc::new(memory)))
+}
+
+/// What was learnt, on top of what popgate came with.
+fn memory(config: &Config) -> Result<(Knowledge, Memory), Vec<Problem>> {
+    match Knowledge::read(&config.data_dir) {
+        Ok((knowledge, memory)) if config.filter.shipped_model => {
+            Ok((knowledge, memory.with_shipped()))
+        }
+        Ok(read) => Ok(read),
+        Err(error) => Err(vec![config.problem("data.dir", error.to_string())]),
+    }
+}
+
+/// The filter as [`filter`] makes it, but taking over what other processes teach it.
+fn learning_filter(config: &Config) -> Result<Filter, Vec<Problem>> {
+    let filter = filter(config, false)?;
+    if !config.filter.classifier {
+        return Ok(filter);
+    }
+    let (knowledge, memory) = memory(config)?;
+    let memory = Arc::new(memory);
+    knowledge
+        .follow(&memory)
+        .map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
+    Ok(filter.remembering(memory))
+}
+
 /// Everything that a session needs, and every problem on the way to it.
 pub(super) fn service(
     config: &Config,
@@ -267,8 +306,9 @@ pub(super) fn service(
     own: &Arc<[SocketAddr]>,
 ) -> Result<Service, Vec<Problem>> {
     let mut problems = Vec::new();
-    let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
-    let filter = filter.map_err(|more| problems.extend(more)).ok();
+    let filter = learning_filter(config)
+        .map_err(|more| problems.extend(more))
+        .ok();
     let dialler = dialler(config, own)
         .map_err(|problem| problems.push(problem))
         .ok();

@@ -111,6 +111,8 @@ pub struct FilterConfig {
     pub rules: Option<PathBuf>,
     /// Whether the learned filter takes part.
     pub classifier: bool,
+    /// Whether it begins with the model that comes with popgate.
+    pub shipped_model: bool,
 }
 
 /// Which messages get X-Spam headers.

@@ -222,6 +222,7 @@ fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
     );
     let rules = section.string("rules").filter(|rules| !rules.is_empty());
     let classifier = section.boolean("classifier").unwrap_or(true);
+    let shipped_model = section.boolean("shipped_model").unwrap_or(true);
     section.finish();
     FilterConfig {
         thresholds: Thresholds {
@@ -234,6 +235,7 @@ fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
         hold_time,
         rules: rules.map(|rules| folder.join(rules)),
         classifier,
+        shipped_model,
     }
 }
 

@@ -27,9 +27,19 @@ pub(super) struct Report<'a> {
     at_hm_0_1_percent: Point,
     at_hm_1_percent: Point,
     thresholds: Vec<Point>,
+    /// The learnt filter by itself, in log odds.
+    classifier: Option<Alone>,
     micros: Micros,
     megabytes_per_second: f64,
     rules: Vec<RuleFigures>,
+}
+
+/// What the learnt filter would do without rules.
+#[derive(Debug, Serialize)]
+struct Alone {
+    one_minus_roca_percent: f64,
+    at_hm_0_1_percent: Point,
+    at_hm_1_percent: Point,
 }
 
 /// Ham or spam.
@@ -112,6 +122,17 @@ impl<'a> Report<'a> {
                 judged_wrong,
             }
         };
+        let alone = |spam: bool| {
+            let all = judged.iter().filter(move |message| message.spam == spam);
+            all.filter_map(|message| message.log_odds).collect()
+        };
+        let alone = Scores::new(alone(false), alone(true));
+        let classifier = judged.iter().any(|message| message.log_odds.is_some());
+        let classifier = classifier.then(|| Alone {
+            one_minus_roca_percent: alone.one_minus_roca_percent(),
+            at_hm_0_1_percent: alone.within(0.1),
+            at_hm_1_percent: alone.within(1.0),
+        });
         let micros = Micros::of(judged);
         let bytes: usize = judged.iter().map(|message| message.bytes).sum();
         let seconds = micros.mean * judged.len() as f64 / 1e6;
@@ -123,6 +144,7 @@ impl<'a> Report<'a> {
             at_hm_0_1_percent: scores.within(0.1),
             at_hm_1_percent: scores.within(1.0),
             thresholds: table.into_iter().map(|tag_at| scores.at(tag_at)).collect(),
+            classifier,
             megabytes_per_second: if seconds > 0.0 {
                 bytes as f64 / 1e6 / seconds
             } else {
@@ -171,6 +193,15 @@ impl<'a> Report<'a> {
                 true => writeln!(out, " (from a score of {:.3})", point.tag_at),
                 false => writeln!(out),
             };
+        }
+        if let Some(alone) = &self.classifier {
+            let _ = writeln!(
+                out,
+                "the learnt filter alone: 1-ROCA % {:.4}, sm % at hm 0.1 %: {:.3}, at 1 %: {:.3}",
+                alone.one_minus_roca_percent,
+                alone.at_hm_0_1_percent.sm_percent,
+                alone.at_hm_1_percent.sm_percent
+            );
         }
         let Micros {
             mean,

@@ -16,6 +16,7 @@ struct Line<'a> {
     score: f64,
     tag_at: f64,
     probability: Option<f64>,
+    log_odds: Option<f64>,
     rules: Vec<RuleLine<'a>>,
     bytes: u64,
     bytes_judged: usize,
@@ -50,7 +51,8 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
         action: action_name(verdict.action),
         score: verdict.score,
         tag_at: verdict.thresholds.tag_at,
-        probability: None,
+        probability: verdict.opinion.as_ref().map(|opinion| opinion.probability),
+        log_odds: verdict.opinion.as_ref().map(|opinion| opinion.log_odds),
         rules: hits
             .map(|hit| RuleLine {
                 id: &hit.rule,
@@ -60,7 +62,7 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
             .collect(),
         bytes: message.length,
         bytes_judged: verdict.bytes_judged,
-        micros: (verdict.decode_time + verdict.rules_time).as_micros(),
+        micros: verdict.time().as_micros(),
     };
     // Texts and finite numbers have no way to fail.
     let mut line = serde_json::to_string(&line).unwrap_or_default();
@@ -182,6 +184,8 @@ mod tests {
             bytes_judged: 100,
             decode_time: Duration::from_micros(140),
             rules_time: Duration::from_micros(3),
+            opinion: None,
+            classifier_time: Duration::ZERO,
         }
     }
 
@@ -197,7 +201,7 @@ mod tests {
     fn json_has_the_agreed_keys() {
         let expected = concat!(
             r#"{"path":"a\nb","verdict":"spam","action":"tag","score":7.25,"tag_at":5.0,"#,
-            r#""probability":null,"rules":[{"id":"URL_IP","score":1.5,"#,
+            r#""probability":null,"log_odds":null,"rules":[{"id":"URL_IP","score":1.5,"#,
             r#""hit":"http://203.0.113.9/\u001b[2J"#,
             "\u{202e}",
             r#""}],"#,
