@@ -454,6 +454,51 @@ async fn a_session_is_judged_by_what_its_account_taught() {
 }
 
 #[test]
+fn what_is_released_from_quarantine_is_ham() {
+    let world = World::new(20);
+    world.taught();
+    let quarantine = popgate::store::Quarantine::open(&world.path("data")).unwrap();
+    for number in 0..3 {
+        let id = format!("id-{number}");
+        quarantine
+            .put(&id, mail(true, 300 + number).as_bytes())
+            .unwrap();
+    }
+    let list = world.says(&["quarantine", "list"], 0);
+    assert_eq!(list.lines().count(), 4, "{list}");
+    assert!(
+        list.contains("id-1  ") && list.contains("someone@example.net"),
+        "{list}"
+    );
+    assert_eq!(
+        world.says(&["quarantine", "show", "id-1"], 0),
+        mail(true, 301)
+    );
+    let said = world.says(&["quarantine", "show", "id-9"], 2);
+    assert!(said.contains("no message id-9"), "{said}");
+    let said = world.says(&["quarantine", "release", "id-1", "--to", "missing"], 2);
+    assert!(said.contains("missing/id-1.eml: "), "{said}");
+    let said = world.says(&["quarantine", "release", "id-1"], 0);
+    assert!(said.contains("learnt as ham"), "{said}");
+    assert_eq!(
+        fs::read_to_string(world.path("id-1.eml")).unwrap(),
+        mail(true, 301)
+    );
+    assert_eq!(world.info(), "learnt: 21 ham, 20 spam");
+    let said = world.says(&["quarantine", "purge", "--older-than", "1"], 0);
+    assert_eq!(said, "0 deleted, 2 left\n");
+    assert_eq!(
+        world.says(&["quarantine", "purge"], 0),
+        "2 deleted, 0 left\n"
+    );
+    assert!(
+        world
+            .says(&["quarantine", "list"], 0)
+            .contains("0 in quarantine")
+    );
+}
+
+#[test]
 fn an_index_is_judged_and_learnt_in_its_order() {
     let world = World::new(50);
     let mut index = String::new();

@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod eval;
 pub mod model;
+pub mod quarantine;
 pub mod rules;
 pub mod scan;
 pub mod serve;
@@ -60,6 +61,9 @@ pub enum Command {
     /// Show, carry or forget what was learnt
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// List, show, release or delete what was dropped
+    #[command(subcommand)]
+    Quarantine(quarantine::QuarantineCommand),
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -83,6 +87,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Eval(args) => eval::run(args),
         Command::Train(args) => train::run(args),
         Command::Model(command) => model::run(command),
+        Command::Quarantine(command) => quarantine::run(command),
         Command::Rules(command) => rules::run(command),
     }
 }

@@ -1,0 +1,186 @@
+//! `popgate quarantine`: what was dropped, shown, given back, or thrown away.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
+
+use super::show::harmless;
+use super::teacher::{Taught, Teacher};
+use super::{FAILURE, OK, USAGE, complain};
+use crate::config::{Config, Flags};
+use crate::message::Headers;
+use crate::store::quarantine::{self, Kept};
+
+/// Where it is.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// Where popgate keeps the quarantine
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Take settings from this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// One variant a verb of `quarantine`.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// List what was dropped, the oldest first
+    List(Place),
+    /// Print a message
+    Show {
+        /// The id that the notice named
+        id: String,
+        /// Where it is
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Give a message back as a file, and learn that it is ham
+    Release {
+        /// The id that the notice named
+        id: String,
+        /// The folder that the file is put into
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        to: PathBuf,
+        /// Learn it for this account alone
+        #[arg(long, value_name = "NAME", value_parser = super::account)]
+        account: Option<Arc<str>>,
+        /// Where it is
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Delete what was dropped
+    Purge {
+        /// Only what was dropped before so many days
+        #[arg(long, value_name = "DAYS", default_value = "0")]
+        older_than: u32,
+        /// Where it is
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs a verb of `quarantine`; the exit code.
+pub fn run(command: &QuarantineCommand) -> u8 {
+    let (QuarantineCommand::List(place)
+    | QuarantineCommand::Show { place, .. }
+    | QuarantineCommand::Release { place, .. }
+    | QuarantineCommand::Purge { place, .. }) = command;
+    let flags = Flags {
+        data_dir: place.data_dir.clone(),
+        ..Flags::default()
+    };
+    let (config, problems) = Config::load(place.config.as_deref(), &flags);
+    if !problems.is_empty() {
+        complain(&problems);
+        return USAGE;
+    }
+    let done = quarantine::kept(&config.data_dir).and_then(|all| match command {
+        QuarantineCommand::List(_) => list(&all),
+        QuarantineCommand::Show { id, .. } => {
+            let message = find(&all, id)?.message()?;
+            io::stdout().lock().write_all(&message)?;
+            Ok(OK)
+        }
+        QuarantineCommand::Release {
+            id, to, account, ..
+        } => release(find(&all, id)?, to, &config, account.clone()),
+        QuarantineCommand::Purge { older_than, .. } => purge(&all, *older_than),
+    });
+    match done {
+        Ok(code) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+        Err(error) => {
+            eprintln!("popgate: {error}");
+            FAILURE
+        }
+    }
+}
+
+fn find<'k>(all: &'k [Kept], id: &str) -> io::Result<&'k Kept> {
+    all.iter().find(|kept| kept.id == id).ok_or_else(|| {
+        let id = harmless(id);
+        io::Error::other(format!(
+            "no message {id}; `popgate quarantine list` names them"
+        ))
+    })
+}
+
+fn list(all: &[Kept]) -> io::Result<u8> {
+    let mut output = io::stdout().lock();
+    let now = SystemTime::now();
+    for kept in all {
+        let message = kept.message()?;
+        let headers = Headers::of(&message);
+        let age = now.duration_since(kept.when).unwrap_or_default();
+        let age = match age.as_secs() {
+            seconds @ 0..3600 => format!("{} min", seconds / 60),
+            seconds @ 3600..86400 => format!("{} h", seconds / 3600),
+            seconds => format!("{} days", seconds / 86400),
+        };
+        writeln!(
+            output,
+            "{}  {age:>8}  {:>9} octets  {}  {}",
+            kept.id,
+            kept.size,
+            harmless(headers.text("from").trim()),
+            harmless(headers.text("subject").trim()),
+        )?;
+    }
+    eprintln!("{} in quarantine", all.len());
+    Ok(OK)
+}
+
+fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> io::Result<u8> {
+    let message = kept.message()?;
+    let path = to.join(format!("{}.eml", kept.id));
+    // Out first: what fails later must not have taken it from anybody.
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .and_then(|mut file| {
+            file.write_all(&message)?;
+            file.sync_all()
+        });
+    written
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    println!("released to {}", path.display());
+    let taught = Teacher::open(config, account).and_then(|mut teacher| {
+        let judged = &message[..message.len().min(config.filter.hold_bytes)];
+        teacher.teach(judged, false).map_err(|error| {
+            eprintln!("popgate: {error}");
+            FAILURE
+        })
+    });
+    match taught {
+        Ok(Taught::NoMail) => println!("it has no header, so there is nothing to learn"),
+        Ok(_) => println!("learnt as ham"),
+        Err(code) => {
+            eprintln!("popgate: it stays in the quarantine until it can be learnt, too");
+            return Ok(code);
+        }
+    }
+    kept.remove()?;
+    Ok(OK)
+}
+
+fn purge(all: &[Kept], days: u32) -> io::Result<u8> {
+    let now = SystemTime::now();
+    let mut gone = 0;
+    for kept in all {
+        let age = now.duration_since(kept.when).unwrap_or_default();
+        if age >= DAY * days {
+            kept.remove()?;
+            gone += 1;
+        }
+    }
+    println!("{gone} deleted, {} left", all.len() - gone);
+    Ok(OK)
+}
