@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::{Config, Flags};
 use crate::pop3::account::normal;
 use crate::schema::Problem;
 
@@ -75,6 +76,34 @@ pub struct ConfigArgs {
     /// Read settings from this file (TOML); without it every setting has its default
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Where popgate keeps what outlives a session.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// Where popgate keeps the quarantine and what it has learnt
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Take settings from this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// The configuration, or the exit code when its problems are told.
+    fn load(&self) -> Result<Config, u8> {
+        let flags = Flags {
+            data_dir: self.data_dir.clone(),
+            ..Flags::default()
+        };
+        let (config, problems) = Config::load(self.config.as_deref(), &flags);
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            complain(&problems);
+            Err(USAGE)
+        }
+    }
 }
 
 /// Runs the verb that the command line names; the exit code.

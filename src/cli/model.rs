@@ -7,32 +7,20 @@ mod letters;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::{FAILURE, OK, USAGE, complain};
-use crate::config::{Config, Flags};
+use super::{DataArgs, FAILURE, OK};
 use crate::filter::classifier::memory::Counts;
 use crate::filter::classifier::{Memory, Shipped};
 use crate::store::{Knowledge, KnowledgeError};
-
-/// Where what was learnt is.
-#[derive(Debug, Clone, Args)]
-pub struct Place {
-    /// Where popgate keeps what it has learnt
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Take settings from this configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
 
 /// One variant a verb of `model`.
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
     /// Say how much was learnt, and for whom
-    Info(Place),
+    Info(DataArgs),
     /// Forget all that was learnt
-    Reset(Place),
+    Reset(DataArgs),
     /// Write all that was learnt to a file
     Export {
         /// The file
@@ -40,7 +28,7 @@ pub enum ModelCommand {
         file: PathBuf,
         /// Where what was learnt is
         #[command(flatten)]
-        place: Place,
+        place: DataArgs,
     },
     /// Make the model that popgate ships with
     Build {
@@ -64,7 +52,7 @@ pub enum ModelCommand {
         file: PathBuf,
         /// Where what was learnt is
         #[command(flatten)]
-        place: Place,
+        place: DataArgs,
     },
 }
 
@@ -82,15 +70,10 @@ pub fn run(command: &ModelCommand) -> u8 {
         | ModelCommand::Export { place, .. }
         | ModelCommand::Import { place, .. } => place,
     };
-    let flags = Flags {
-        data_dir: place.data_dir.clone(),
-        ..Flags::default()
+    let config = match place.load() {
+        Ok(config) => config,
+        Err(code) => return code,
     };
-    let (config, problems) = Config::load(place.config.as_deref(), &flags);
-    if !problems.is_empty() {
-        complain(&problems);
-        return USAGE;
-    }
     let data_dir = &config.data_dir;
     let done = match command {
         ModelCommand::Build { .. } => Ok(()),

@@ -6,38 +6,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use super::show::harmless;
 use super::teacher::{Taught, Teacher};
-use super::{FAILURE, OK, USAGE, complain};
-use crate::config::{Config, Flags};
+use super::{DataArgs, FAILURE, OK};
+use crate::config::Config;
 use crate::message::Headers;
 use crate::store::quarantine::{self, Kept};
-
-/// Where it is.
-#[derive(Debug, Clone, Args)]
-pub struct Place {
-    /// Where popgate keeps the quarantine
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Take settings from this configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
 
 /// One variant a verb of `quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
     /// List what was dropped, the oldest first
-    List(Place),
+    List(DataArgs),
     /// Print a message
     Show {
         /// The id that the notice named
         id: String,
         /// Where it is
         #[command(flatten)]
-        place: Place,
+        place: DataArgs,
     },
     /// Give a message back as a file, and learn that it is ham
     Release {
@@ -51,7 +40,7 @@ pub enum QuarantineCommand {
         account: Option<Arc<str>>,
         /// Where it is
         #[command(flatten)]
-        place: Place,
+        place: DataArgs,
     },
     /// Delete what was dropped
     Purge {
@@ -60,7 +49,7 @@ pub enum QuarantineCommand {
         older_than: u32,
         /// Where it is
         #[command(flatten)]
-        place: Place,
+        place: DataArgs,
     },
 }
 
@@ -72,15 +61,10 @@ pub fn run(command: &QuarantineCommand) -> u8 {
     | QuarantineCommand::Show { place, .. }
     | QuarantineCommand::Release { place, .. }
     | QuarantineCommand::Purge { place, .. }) = command;
-    let flags = Flags {
-        data_dir: place.data_dir.clone(),
-        ..Flags::default()
+    let config = match place.load() {
+        Ok(config) => config,
+        Err(code) => return code,
     };
-    let (config, problems) = Config::load(place.config.as_deref(), &flags);
-    if !problems.is_empty() {
-        complain(&problems);
-        return USAGE;
-    }
     let done = quarantine::kept(&config.data_dir).and_then(|all| match command {
         QuarantineCommand::List(_) => list(&all),
         QuarantineCommand::Show { id, .. } => {

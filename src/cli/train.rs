@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::teacher::{Taught, Teacher};
-use super::{FAILURE, OK, USAGE, complain, source};
+use super::{DataArgs, FAILURE, OK, source};
 use crate::cli::show::harmless;
-use crate::config::{Config, Flags};
 use crate::store::KnowledgeError;
 
 /// Messages read ahead of each kind.
@@ -37,12 +36,8 @@ pub struct TrainArgs {
     /// Teach it for this account alone, on top of what all accounts share
     #[arg(long, value_name = "NAME", value_parser = super::account)]
     pub account: Option<Arc<str>>,
-    /// Where popgate keeps what it has learnt
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Take settings from this configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
 }
 
 /// What came of it.
@@ -60,15 +55,10 @@ struct Counts {
 
 /// Trains; the exit code.
 pub fn run(args: &TrainArgs) -> u8 {
-    let flags = Flags {
-        data_dir: args.data_dir.clone(),
-        ..Flags::default()
+    let config = match args.data.load() {
+        Ok(config) => config,
+        Err(code) => return code,
     };
-    let (config, problems) = Config::load(args.config.as_deref(), &flags);
-    if !problems.is_empty() {
-        complain(&problems);
-        return USAGE;
-    }
     let teacher = match Teacher::open(&config, args.account.clone()) {
         Ok(teacher) => teacher,
         Err(code) => return code,

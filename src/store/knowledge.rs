@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::private;
 use crate::filter::classifier::memory::{Change, Memory};
 
 /// Past this the journal is made part of the weights.
@@ -367,15 +368,6 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
         Err(fs::TryLockError::WouldBlock) => Err(KnowledgeError::Busy(folder.to_owned())),
         Err(fs::TryLockError::Error(error)) => Err(KnowledgeError::Io(path, error)),
     }
-}
-
-/// What was learnt tells about mail: it is nobody else's business.
-fn private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn private_file(path: &Path) -> io::Result<File> {

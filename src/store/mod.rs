@@ -7,5 +7,18 @@
 mod knowledge;
 pub mod quarantine;
 
+use std::io;
+use std::path::Path;
+
 pub use knowledge::{Knowledge, KnowledgeError, Progress};
 pub use quarantine::Quarantine;
+
+/// Makes a folder that only its owner looks into: mail, and what was learnt of it, is nobody else's
+/// business.
+fn private(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

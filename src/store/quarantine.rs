@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::private;
+
 /// A Maildir below the data directory.
 #[derive(Debug)]
 pub struct Quarantine {
@@ -121,15 +123,6 @@ pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
     }
     all.sort_by(|a, b| (a.when, &a.id).cmp(&(b.when, &b.id)));
     Ok(all)
-}
-
-/// Mail is nobody else's business.
-fn private(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn write(path: &Path, message: &[u8]) -> io::Result<()> {
