@@ -568,3 +568,23 @@ fn cross_validation_learns_from_the_others_only() {
         .unwrap();
     assert!(mixed > 20.0, "{mixed}");
 }
+
+#[test]
+fn to_see_the_parts_of_rules_changes_no_verdict() {
+    let world = World::new(30);
+    world.taught();
+    for is_spam in [false, true] {
+        let letter = world.write("letter.eml", mail(is_spam, 600).as_bytes());
+        assert_eq!(
+            world.judged(&letter, &["--parts"]),
+            world.judged(&letter, &[])
+        );
+    }
+    // A message whose rules have parts that hit.
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/mail");
+    let demo = Path::new(demo);
+    assert_eq!(
+        world.judged(demo, &["--parts", "--jobs", "1"]),
+        world.judged(demo, &["--jobs", "1"])
+    );
+}

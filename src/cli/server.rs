@@ -274,14 +274,19 @@ pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Proble
     Ok(filter.remembering(Arc::new(memory)))
 }
 
-/// What was learnt, on top of what popgate came with.
-fn memory(config: &Config) -> Result<(Knowledge, Memory), Vec<Problem>> {
-    match Knowledge::read(&config.data_dir) {
-        Ok((knowledge, memory)) if config.filter.shipped_model => {
-            Ok((knowledge, memory.with_shipped()))
-        }
-        Ok(read) => Ok(read),
-        Err(error) => Err(vec![config.problem("data.dir", error.to_string())]),
+/// What was learnt, on top of what popgate came with. Without a data directory, as in the
+/// demonstration, nothing was.
+fn memory(config: &Config) -> Result<(Option<Knowledge>, Memory), Vec<Problem>> {
+    let (knowledge, memory) = if config.data_dir.as_os_str().is_empty() {
+        (None, Memory::default())
+    } else {
+        let read = Knowledge::read(&config.data_dir);
+        let read = read.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
+        (Some(read.0), read.1)
+    };
+    match config.filter.shipped_model {
+        true => Ok((knowledge, memory.with_shipped())),
+        false => Ok((knowledge, memory)),
     }
 }
 
@@ -293,9 +298,10 @@ fn learning_filter(config: &Config) -> Result<Filter, Vec<Problem>> {
     }
     let (knowledge, memory) = memory(config)?;
     let memory = Arc::new(memory);
-    knowledge
-        .follow(&memory)
-        .map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
+    if let Some(knowledge) = knowledge {
+        let followed = knowledge.follow(&memory);
+        followed.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
+    }
     Ok(filter.remembering(memory))
 }
 

@@ -3,11 +3,13 @@
 //! In: a message, whole or just its beginning, or its header first and the rest later; out: a
 //! [`Verdict`]. It never fails: what cannot be decoded is judged as it stands.
 
+mod learnt;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::filter::brands::Brands;
-use crate::filter::classifier::{Features, Look, Memory, View, opinion};
+use crate::filter::classifier::Memory;
 use crate::filter::combination::{self, Member};
 use crate::filter::day::Day;
 use crate::filter::facts::{Fact, Found};
@@ -16,7 +18,7 @@ use crate::filter::mail::{self, Mail};
 use crate::filter::place::Place;
 use crate::filter::rules::{Range, Rule, RuleSet, Test, fnv};
 use crate::filter::scan::{Scanner, Tally};
-use crate::filter::verdict::{Action, Hit, Thresholds, Verdict};
+use crate::filter::verdict::{Hit, Thresholds, Verdict};
 use crate::message::{Content, Headers, Wanted};
 use crate::schema::Problem;
 
@@ -164,38 +166,6 @@ impl Filter {
         }
     }
 
-    /// The same, but with the learnt filter's opinion in each verdict.
-    #[must_use]
-    pub fn remembering(self, memory: Arc<Memory>) -> Self {
-        Self {
-            memory: Some(memory),
-            ..self
-        }
-        .attentive()
-    }
-
-    /// The same, but decoding all that the classifier looks at.
-    #[must_use]
-    pub fn attentive(mut self) -> Self {
-        self.wanted.text = true;
-        self.wanted.parts = true;
-        self
-    }
-
-    /// The same, but with the learnt filter's reasons for ham, too.
-    #[must_use]
-    pub fn explaining(self) -> Self {
-        Self {
-            explains: true,
-            ..self
-        }
-    }
-
-    /// What was learnt, if that has a say.
-    pub fn memory(&self) -> Option<&Arc<Memory>> {
-        self.memory.as_ref()
-    }
-
     /// Sorts rules by the places they look at.
     fn sort<'r>(&mut self, rules: &'r [Rule]) -> Vec<(Place, Vec<Placed<'r>>)> {
         let mut places: Vec<(Place, Vec<Placed<'r>>)> = Vec::new();
@@ -326,18 +296,6 @@ impl Filter {
         self.judge_body(account, stage, raw, &headers, |_, _| ())
     }
 
-    /// Judges a message, and says what the classifier sees of it.
-    pub fn study(&self, raw: &[u8]) -> (Verdict, Features) {
-        let headers = Headers::of(raw);
-        let stage = self.judge_fields(&headers);
-        let mut features = None;
-        let verdict = self.judge_body(None, stage, raw, &headers, |mail, verdict| {
-            let rules = verdict.hits.iter().map(|hit| &*hit.rule);
-            features = Some(Look::at(mail, rules, &View::ALL).features);
-        });
-        (verdict, features.unwrap_or_default())
-    }
-
     /// Judges the header; `header` may go on behind the blank line.
     pub fn judge_header(&self, header: &[u8]) -> HeaderStage {
         self.judge_fields(&Headers::of(header))
@@ -431,40 +389,6 @@ impl Filter {
             verdict.classifier_time = begun.elapsed();
         }
         verdict
-    }
-
-    /// Adds what the learnt filter thinks.
-    fn ask(&self, memory: &Memory, account: Option<&str>, mail: &Mail<'_>, verdict: &mut Verdict) {
-        let known = memory.known_for(account);
-        if known.views().is_empty() {
-            return;
-        }
-        let rules = verdict.hits.iter().map(|hit| &*hit.rule);
-        let look = known.look(mail, rules);
-        let opinion = opinion::of(&known, &look.features);
-        if opinion.points != 0.0 {
-            let for_spam = opinion.points > 0.0;
-            let kind = if for_spam { "spam" } else { "ham" };
-            let description = format!(
-                "What was learnt from other mail speaks for {kind} ({:.1} %)",
-                100.0 * opinion.probability
-            );
-            verdict.hits.push(Hit {
-                rule: LEARNT.into(),
-                description: description.into(),
-                score: opinion.points,
-                text: String::new(),
-            });
-            self.weigh(verdict);
-            // Nobody sees them on mail that just passes.
-            if self.explains || verdict.action != Action::Pass {
-                let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
-                if let Some(hit) = hit {
-                    hit.text = opinion::reasons(&known, mail, &look, for_spam);
-                }
-            }
-        }
-        verdict.opinion = Some(opinion);
     }
 
     /// Puts hits in order, sums them up and decides.

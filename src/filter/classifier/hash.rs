@@ -4,6 +4,9 @@
 /// Weights in a table, as a power of two.
 pub(super) const BITS: u32 = 21;
 
+/// Places are 32 bits.
+const _: () = assert!(BITS < 32);
+
 /// Odd, and without a pattern: 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -76,7 +76,7 @@ const CUT: u32 = 20;
 const LEAST: u32 = ((127 - 8) << 3) - 1;
 
 /// A weight in a byte: sign, four bits of exponent, three of fraction. What is below 2^-8 is 0, what
-/// is above 240 is 240.
+/// is above 224 is 224.
 fn byte(weight: f32) -> u8 {
     let bits = weight.to_bits();
     let size = bits & !(1 << 31);
@@ -194,7 +194,12 @@ pub(super) fn error(evidence: f32, is_spam: bool) -> f32 {
 
 /// Takes a step.
 pub fn learn(table: &mut impl Table, features: &Features, step: &Step) {
-    walk(features, step, |index, error, length| {
+    learn_at(RATE, table, features, step);
+}
+
+/// Takes a step of another length than usual.
+pub(super) fn learn_at(rate: f32, table: &mut impl Table, features: &Features, step: &Step) {
+    walk(rate, features, step, |index, error, length| {
         table.change(index, |weight, spent| {
             (
                 weight + length / (1.0 + spent).sqrt(),
@@ -207,7 +212,7 @@ pub fn learn(table: &mut impl Table, features: &Features, step: &Step) {
 /// Takes a step back. If nothing was learnt since, all is as before; else weights that have moved on
 /// do not quite return.
 pub fn unlearn(table: &mut impl Table, features: &Features, step: &Step) {
-    walk(features, step, |index, error, length| {
+    walk(RATE, features, step, |index, error, length| {
         table.change(index, |weight, spent| {
             let spent = (spent - error * error).max(0.0);
             (weight - length / (1.0 + spent).sqrt(), spent)
@@ -215,11 +220,11 @@ pub fn unlearn(table: &mut impl Table, features: &Features, step: &Step) {
     });
 }
 
-fn walk(features: &Features, step: &Step, mut visit: impl FnMut(u32, f32, f32)) {
+fn walk(rate: f32, features: &Features, step: &Step, mut visit: impl FnMut(u32, f32, f32)) {
     for view in View::ALL {
         let error = step[view as usize];
         let features = features.view(view);
-        let length = RATE * error * scale(features.len());
+        let length = rate * error * scale(features.len());
         if error != 0.0 {
             for index in features {
                 visit(*index, error, length);

@@ -17,7 +17,7 @@ use flate2::write::ZlibEncoder;
 
 use crate::filter::classifier::features::{Features, View};
 use crate::filter::classifier::memory::Counts;
-use crate::filter::classifier::model::{self, Table, WEIGHTS, Weights};
+use crate::filter::classifier::model::{self, Step, Table, WEIGHTS, Weights};
 
 /// What it looks at.
 pub const VIEWS: [View; 2] = [View::Text, View::Words];
@@ -30,7 +30,7 @@ const STEPS: f32 = 127.0;
 /// The share of weights that are not cut.
 const WHOLE: f64 = 0.999;
 
-/// Hashes of the first release; see [`crate::filter::classifier::hash`].
+/// Made with the features and hashes of this release: who changes them makes it anew.
 static FILE: &[u8] = include_bytes!("../../../rules/model/popgate.model");
 
 static BUILT_IN: LazyLock<Option<Arc<Shipped>>> =
@@ -195,26 +195,19 @@ impl Default for Builder {
 impl Builder {
     /// Learns a message.
     pub fn learn(&mut self, features: &Features, is_spam: bool) {
-        let table = &mut &self.weights;
+        let evidence = model::evidence(|index| (&self.weights).weight(index), features);
+        let mut step = Step::default();
         for view in VIEWS {
-            let features = features.view(view);
-            for index in features {
+            for index in features.view(view) {
                 let seen = &mut self.seen[*index as usize];
                 *seen = seen.saturating_add(1);
             }
-            let scale = model::scale(features.len());
-            let sum: f32 = features.iter().map(|index| table.weight(*index)).sum();
-            let error = model::error(sum * scale, is_spam);
-            if error.abs() < SURE {
-                continue;
-            }
-            for index in features {
-                table.change(*index, |weight, spent| {
-                    let length = RATE * error * scale / (1.0 + spent).sqrt();
-                    (weight + length, spent + error * error)
-                });
+            let error = model::error(evidence[view as usize], is_spam);
+            if error.abs() >= SURE {
+                step[view as usize] = error;
             }
         }
+        model::learn_at(RATE, &mut &self.weights, features, &step);
         *(if is_spam {
             &mut self.counts.spam
         } else {
