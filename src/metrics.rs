@@ -56,6 +56,7 @@ pub struct Metrics {
     registry: Registry,
     build_info: IntGaugeVec,
     connections: IntCounterVec,
+    refused: IntCounterVec,
     sessions_active: IntGaugeVec,
     logins: IntCounterVec,
     commands: Vec<(&'static str, IntCounter)>,
@@ -69,6 +70,8 @@ pub struct Metrics {
     filter_classifier: Histogram,
     filter_total: Histogram,
     held_bytes: Histogram,
+    holding: IntGauge,
+    memory_waits: IntCounter,
     judged_bytes: Histogram,
     first_byte: [Histogram; 2],
     retr_seconds: Histogram,
@@ -153,6 +156,11 @@ impl Metrics {
                 "Connections of mail clients",
                 &["listener", "outcome"],
             ),
+            refused: make.counters(
+                "popgate_refused_total",
+                "Clients and logins that popgate itself refused",
+                &["reason"],
+            ),
             sessions_active: make.gauges(
                 "popgate_sessions_active",
                 "Sessions that are open now",
@@ -190,6 +198,14 @@ impl Metrics {
             filter_rules: filter.with_label_values(&["rules"]),
             filter_classifier: filter.with_label_values(&["classifier"]),
             filter_total: filter.with_label_values(&["total"]),
+            holding: make.gauge(
+                "popgate_holding_bytes",
+                "Octets that are set aside for messages held now, in all sessions; at most limits.held_bytes",
+            ),
+            memory_waits: make.counter(
+                "popgate_memory_waits_total",
+                "Times that an upstream had to wait because limits.held_bytes was reached",
+            ),
             held_bytes: make.histogram(
                 "popgate_held_bytes",
                 "Octets of a message that were held when its verdict was made",
@@ -252,11 +268,16 @@ impl Metrics {
         self.rules.with_label_values(&["pattern"]).set(rules);
     }
 
-    /// A client's connection: `accepted` or `refused`.
+    /// A client's connection: `accepted`, `refused` or `proxied_away`.
     pub fn connection(&self, listener: &str, outcome: &str) {
         self.connections
             .with_label_values(&[listener, outcome])
             .inc();
+    }
+
+    /// A client that is not served, or a login that is not tried.
+    pub fn refused(&self, reason: &str) {
+        self.refused.with_label_values(&[reason]).inc();
     }
 
     /// The gauge of open sessions.
@@ -320,6 +341,16 @@ impl Metrics {
         }
     }
 
+    /// Octets that are held from now on, or no more.
+    pub fn holds(&self, octets: i64) {
+        self.holding.add(octets);
+    }
+
+    /// An upstream that has to wait for memory.
+    pub fn waits_for_memory(&self) {
+        self.memory_waits.inc();
+    }
+
     /// The first octet of an answer left.
     pub fn first_byte(&self, fetch: Fetch, seconds: f64) {
         self.first_byte[fetch as usize].observe(seconds);
@@ -359,6 +390,14 @@ struct Families {
 impl Families {
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.registered(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.registered(IntCounter::with_opts(Opts::new(name, help)))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.registered(IntGauge::with_opts(Opts::new(name, help)))
     }
 
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

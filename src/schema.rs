@@ -303,6 +303,16 @@ impl<'r, 't> Section<'r, 't> {
             .collect()
     }
 
+    /// All keys of a table whose keys people choose, with their texts (`None` for what is no text).
+    ///
+    /// Such a table is not to be finished: every key is known.
+    pub fn entries(&self) -> Vec<(&'r str, Option<&'r str>)> {
+        let entries = self.table.into_iter().flatten();
+        entries
+            .map(|(key, value)| (key.get_ref().as_ref(), value.get_ref().as_str()))
+            .collect()
+    }
+
     /// Reports every key that nobody asked for.
     pub fn finish(self) {
         for (key, _) in self.table.into_iter().flatten() {

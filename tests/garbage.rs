@@ -82,7 +82,7 @@ async fn nonsense_ends_with_its_peers_and_hurts_nobody() {
         // A client that has closed its side still gets what it is owed, so a server that owes is
         // waited for.
         settings.timeouts.stall = Duration::from_millis(50);
-        settings.timeouts.connect = Duration::from_millis(200);
+        settings.timeouts.greeting = Duration::from_millis(200);
         settings.drop_at = Some(10.0);
         settings.data_dir = Some(data.path().to_owned());
         settings.piece = [1, 3, 64, usize::MAX][rng.usize(..4)];

@@ -226,26 +226,33 @@ async fn a_flood_of_chatter_ends_the_session() {
 }
 
 #[tokio::test]
-async fn every_listener_serves_while_there_is_a_permit() {
-    use popgate::net::listen;
+async fn who_comes_beyond_the_permits_is_handed_over_without_one() {
+    use popgate::net::listen::{self, Inherited};
     use std::sync::Arc;
     use tokio::sync::{Semaphore, mpsc::unbounded_channel};
-    let permits = Arc::new(Semaphore::new(2));
+    let permits = Arc::new(Semaphore::new(1));
     let (tell, mut hear) = unbounded_channel();
     let mut addresses = Vec::new();
     for _ in 0..2 {
-        let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = listen::bind(any, false, &mut Inherited::default()).unwrap();
         addresses.push(listener.local_addr().unwrap());
         let tell = tell.clone();
         let hand_over = move |accepted| drop(tell.send(accepted));
         tokio::spawn(listen::accept(listener, Arc::clone(&permits), hand_over));
     }
     let mut open = Vec::new();
-    for _ in 0..2 {
-        open.push(Peer::connect(addresses[1]).await);
-        open.push(Peer::connect(addresses[1]).await);
+    let mut kept = Vec::new();
+    // The permit is everybody's; who comes too late is told so, not left to wait.
+    for (address, permitted) in [(addresses[0], true), (addresses[1], false)] {
+        open.push(Peer::connect(address).await);
         let accepted = timeout(PATIENCE, hear.recv()).await;
-        // Kept: its permit is not given back.
-        std::mem::forget(accepted.expect("a permit is left").unwrap());
+        let accepted = accepted.expect("nobody is handed over").unwrap();
+        assert_eq!(accepted.permit.is_some(), permitted);
+        kept.push(accepted);
     }
+    kept.clear();
+    open.push(Peer::connect(addresses[1]).await);
+    let accepted = timeout(PATIENCE, hear.recv()).await.unwrap().unwrap();
+    assert!(accepted.permit.is_some(), "the permit came back");
 }

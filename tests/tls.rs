@@ -4,48 +4,13 @@
 
 mod support;
 
-use std::io::Write;
-use std::sync::Arc;
-
 use popgate::config::TlsMode;
 use popgate::upstream::client_config;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use support::authority::{Authority, authority};
 use support::{PATIENCE, Peer, Proxy, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
-
-/// A certificate authority of the test's own, as a PEM file, and a server certified by it.
-struct Authority {
-    pem: tempfile::NamedTempFile,
-    acceptor: TlsAcceptor,
-}
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    let mut pem = tempfile::NamedTempFile::new().unwrap();
-    pem.write_all(issuer.pem().as_bytes()).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    Authority {
-        pem,
-        acceptor: TlsAcceptor::from(Arc::new(config)),
-    }
-}
 
 /// A proxy that trusts `trusted`, its client, and the listener of its upstream.
 async fn proxy(tls: TlsMode, trusted: &Authority) -> (Proxy, Peer, TcpListener) {
@@ -53,7 +18,7 @@ async fn proxy(tls: TlsMode, trusted: &Authority) -> (Proxy, Peer, TcpListener) 
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.tls = tls;
     settings.host = "localhost".to_owned();
-    settings.client_config = Some(client_config(Some(trusted.pem.path())).unwrap());
+    settings.client_config = Some(client_config(Some(&trusted.pem()), &[]).unwrap());
     let proxy = Proxy::start(settings).await;
     let client = Peer::connect(proxy.address).await;
     (proxy, client, listener)
@@ -171,7 +136,7 @@ async fn an_unknown_authority_is_refused() {
         said.contains("TLS failed: invalid peer certificate"),
         "{said}"
     );
-    let line = "popgate_upstream_errors_total{kind=\"tls\",upstream=\"test\"}";
+    let line = "popgate_upstream_errors_total{kind=\"certificate\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
 }
 

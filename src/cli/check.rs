@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConfigArgs, OK, USAGE, server};
-use crate::config::{Config, Flags, TlsMode};
+use super::{ConfigArgs, OK, USAGE, open};
+use crate::config::{Config, Flags};
 use crate::filter::Filter;
-use crate::upstream::client_config;
+use crate::upstream::Own;
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -26,28 +26,25 @@ pub fn run(args: &CheckArgs) -> u8 {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.config.as_deref(), &flags);
-    let rules =
-        server::rules(&config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
+    let rules = open::rules(&config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
     let count = match &rules {
         Ok(filter) => filter.rule_count(),
         Err(_) => 0,
     };
     problems.extend(rules.err().into_iter().flatten());
-    if let Some(upstream) = config
-        .upstream
-        .as_ref()
-        .filter(|upstream| upstream.tls != TlsMode::Off)
-        && let Err(error) = client_config(upstream.ca_file.as_deref())
-    {
-        problems.push(config.problem("upstream[0].ca_file", error.to_string()));
+    problems.extend(open::ports(&config).err().into_iter().flatten());
+    if !config.upstreams.is_empty() {
+        let router = open::router(&config, &Own::new(Vec::new()));
+        problems.extend(router.err().into_iter().flatten());
     }
     if !problems.is_empty() {
         super::complain(&problems);
         return USAGE;
     }
-    let upstream = match &config.upstream {
-        Some(upstream) => format!("upstream {}:{}", upstream.host, upstream.port),
-        None => "no upstream (serve needs one)".to_owned(),
+    let upstream = match &config.upstreams[..] {
+        [] => "no upstream (serve needs one)".to_owned(),
+        [one] => format!("upstream {}:{}", one.host, one.port),
+        many => format!("{} upstreams", many.len()),
     };
     println!(
         "fine: {} listener(s), {upstream}, {count} rules",

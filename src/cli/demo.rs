@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::server::Server;
+use super::server::{Root, Server};
 use super::{FAILURE, NEGATIVE, OK, USAGE};
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
@@ -108,7 +108,7 @@ async fn demonstrate(args: &DemoArgs) -> u8 {
         rules: None,
     };
     let (config, mut problems) = Config::load(None, &flags);
-    let server = match Server::open(&config) {
+    let server = match Server::open(&config, Root::Kept) {
         Ok(server) if problems.is_empty() => server,
         opened => {
             problems.extend(opened.err().into_iter().flatten());

@@ -20,7 +20,7 @@ use std::thread;
 
 use clap::Args;
 
-use super::{FAILURE, OK, USAGE, server, source};
+use super::{FAILURE, OK, USAGE, open, source};
 use crate::config::{Config, Flags};
 use crate::filter::classifier::{Features, Memory, Shipped};
 
@@ -98,7 +98,7 @@ pub fn run(args: &EvalArgs) -> u8 {
     // What was learnt from these very messages would say nothing of others.
     let own = args.cross_validate.is_some() || args.online.is_some() || args.model.is_some();
     let learnt = !args.no_classifier && !own;
-    let loaded = server::filter(&config, learnt);
+    let loaded = open::filter(&config, learnt);
     let filter = match loaded {
         Ok(filter) if problems.is_empty() && args.cross_validate.is_some() => filter.attentive(),
         Ok(filter) if problems.is_empty() => filter,

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod eval;
 pub mod model;
 pub mod quarantine;
@@ -12,6 +13,8 @@ pub mod scan;
 pub mod serve;
 pub mod train;
 
+mod open;
+mod privileges;
 mod server;
 mod show;
 mod source;
@@ -53,6 +56,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read configuration and rules, and report every problem
     Check(check::CheckArgs),
+    /// Look at ports, rights, servers, certificates, names and clock, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// Judge messages in files, folders, Maildirs and mbox files
     Scan(scan::ScanArgs),
     /// Measure the filter on mail of which is known what it is
@@ -112,6 +117,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Train(args) => train::run(args),

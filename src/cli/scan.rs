@@ -17,7 +17,7 @@ use std::thread;
 
 use clap::Args;
 
-use super::{FAILURE, NEGATIVE, OK, USAGE, server, source};
+use super::{FAILURE, NEGATIVE, OK, USAGE, open, source};
 use crate::cli::source::Message;
 use crate::config::{Config, Flags};
 use crate::filter::{Filter, Verdict};
@@ -68,7 +68,7 @@ pub fn run(args: &ScanArgs) -> u8 {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    let filter = match server::filter(&config, !args.no_classifier) {
+    let filter = match open::filter(&config, !args.no_classifier) {
         Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts().explaining(),
         Ok(filter) if problems.is_empty() => filter.explaining(),
         loaded => {

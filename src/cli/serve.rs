@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::server::{Reloader, Server};
+use super::server::{Reloader, Root, Server};
 use super::{ConfigArgs, FAILURE, OK, USAGE};
 use crate::config::{Config, Flags};
 
@@ -61,7 +61,7 @@ pub fn run(args: &ServeArgs) -> u8 {
         .build()
     {
         Ok(runtime) => runtime.block_on(async {
-            let server = Server::open(&config);
+            let server = Server::open(&config, Root::GivenUp);
             match server {
                 Ok(server) if problems.is_empty() => {
                     server.announce();

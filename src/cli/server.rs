@@ -1,7 +1,7 @@
 //! The proxy, put together from a configuration: what `serve` and `demo` share.
 //!
-//! Everything that can fail is opened first (sockets, rules, certificates, quarantine); only then
-//! is anyone served.
+//! Everything that can fail is opened first (sockets, certificates, rules, stores); only then is
+//! anyone served.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -10,34 +10,51 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
+use super::open::{self, Lasting, Ports};
+use super::privileges;
 use crate::admin;
-use crate::config::{Config, TlsMode};
-use crate::filter::classifier::Memory;
-use crate::filter::{Filter, RuleSet};
+use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
-use crate::net::listen::{self, Accepted};
+use crate::net::DrainSignal;
+use crate::net::listen::{self, Accepted, Inherited};
+use crate::net::tls::Certificate;
 use crate::net::workers::Workers;
-use crate::net::{DrainSignal, Stream};
-use crate::rewrite::Style;
 use crate::schema::Problem;
-use crate::session::{self, Engine, HoldLimits, Judge, Service};
-use crate::store::{Knowledge, Quarantine};
-use crate::upstream::{Dialler, client_config};
+use crate::session::{self, Port, Service};
+use crate::upstream::Own;
 
-/// A plain listener's name in metrics and in the line that announces it.
-const POP3: &str = "pop3";
+/// How often certificates are looked at: whoever renews them need not tell popgate.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// What a session that is turned away at the door hears.
+const FULL: &[u8] = b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n";
+
+/// Certificates that are in force.
+type Certificates = ArcSwap<Vec<Arc<Certificate>>>;
 
 /// Bound and loaded, not serving yet.
 #[derive(Debug)]
 pub(super) struct Server {
     listeners: Vec<TcpListener>,
     admin: Option<TcpListener>,
-    own: Arc<[SocketAddr]>,
+    /// What each listener is, as it was bound.
+    bound: Arc<[Listen]>,
+    addresses: Vec<SocketAddr>,
     admin_address: Option<SocketAddr>,
     service: Arc<ArcSwap<Service>>,
-    pub(super) metrics: Arc<Metrics>,
+    certificates: Arc<Certificates>,
+    lasting: Lasting,
     sessions: usize,
     drain: Duration,
+}
+
+/// Whether root's rights are given up on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    /// As the configuration says.
+    GivenUp,
+    /// Not in a demonstration.
+    Kept,
 }
 
 impl Server {
@@ -45,11 +62,15 @@ impl Server {
     ///
     /// # Errors
     /// Every problem, those of the rules and of the sockets included.
-    pub(super) fn open(config: &Config) -> Result<Self, Vec<Problem>> {
+    pub(super) fn open(config: &Config, root: Root) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
+        let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
+            problems.push(config.problem("listen", format!("an inherited socket: {error}")));
+            Inherited::default()
+        });
         let mut listeners = Vec::new();
         for (number, wanted) in config.listen.iter().enumerate() {
-            match listen::bind(wanted.address) {
+            match listen::bind(wanted.address, wanted.tproxy, &mut inherited) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
                     problems.push(
@@ -58,29 +79,55 @@ impl Server {
                 }
             }
         }
-        let admin = config
-            .admin
-            .and_then(|address| match listen::bind(address) {
-                Ok(listener) => Some(listener),
-                Err(error) => {
-                    problems.push(config.problem("admin.address", error.to_string()));
-                    None
-                }
-            });
-        let own: Arc<[SocketAddr]> = listeners
+        let admin =
+            config.admin.and_then(
+                |address| match listen::bind(address, false, &mut inherited) {
+                    Ok(listener) => Some(listener),
+                    Err(error) => {
+                        problems.push(config.problem("admin.address", error.to_string()));
+                        None
+                    }
+                },
+            );
+        for address in inherited.left() {
+            let message =
+                format!("the service manager gave a socket on {address}, which no address names");
+            problems.push(config.problem("listen", message));
+        }
+        // Keys are for root to read.
+        let ports = open::ports(config).unwrap_or_else(|more| {
+            problems.extend(more);
+            Ports::default()
+        });
+        if root == Root::GivenUp {
+            problems.extend(privileges::refuses_root(config));
+            if problems.is_empty()
+                && let Err(problem) = privileges::give_up_root(config)
+            {
+                // Files that only root may read or write are not to be touched now.
+                return Err(vec![problem]);
+            }
+        }
+        let addresses: Vec<SocketAddr> = listeners
             .iter()
             .filter_map(|it| it.local_addr().ok())
             .collect();
         let admin_address = admin.as_ref().and_then(|it| it.local_addr().ok());
-        let metrics = Arc::new(Metrics::new());
-        match service(config, &metrics, &own) {
+        let lasting = Lasting {
+            metrics: Arc::new(Metrics::new()),
+            own: Own::new(addresses.clone()),
+            guards: Arc::default(),
+        };
+        match open::service(config, ports.ports, &lasting) {
             Ok(service) if problems.is_empty() => Ok(Self {
                 service: Arc::new(ArcSwap::from_pointee(in_force(service))),
+                certificates: Arc::new(ArcSwap::from_pointee(ports.certificates)),
                 listeners,
                 admin,
-                own,
+                bound: config.listen.iter().cloned().collect(),
+                addresses,
                 admin_address,
-                metrics,
+                lasting,
                 sessions: config.limits.sessions,
                 drain: config.timeouts.drain,
             }),
@@ -94,7 +141,7 @@ impl Server {
 
     /// The addresses that clients connect to.
     pub(super) fn addresses(&self) -> &[SocketAddr] {
-        &self.own
+        &self.addresses
     }
 
     /// The address for administrators.
@@ -104,8 +151,8 @@ impl Server {
 
     /// One line a socket, so that whoever chose port 0 learns the port.
     pub(super) fn announce(&self) {
-        for address in self.addresses() {
-            eprintln!("listening {POP3} {address}");
+        for (listen, address) in self.bound.iter().zip(&self.addresses) {
+            eprintln!("listening {} {address}", listen.tls.label());
         }
         if let Some(address) = self.admin_address {
             eprintln!("listening admin {address}");
@@ -115,9 +162,10 @@ impl Server {
     /// What a reload changes.
     pub(super) fn reloader(&self) -> Reloader {
         Reloader {
-            own: Arc::clone(&self.own),
+            bound: Arc::clone(&self.bound),
             service: Arc::clone(&self.service),
-            metrics: Arc::clone(&self.metrics),
+            certificates: Arc::clone(&self.certificates),
+            lasting: self.lasting.clone(),
         }
     }
 
@@ -130,22 +178,26 @@ impl Server {
         let workers = Arc::new(Workers::start(cores)?);
         let signal = Arc::new(DrainSignal::new());
         let permits = Arc::new(Semaphore::new(self.sessions));
+        let metrics = Arc::clone(&self.lasting.metrics);
         let mut tasks = tokio::task::JoinSet::new();
-        for listener in self.listeners {
-            let hand_over = hand_over(&workers, &self.service, &self.metrics, &signal);
+        for (number, listener) in self.listeners.into_iter().enumerate() {
+            let name = &self.bound[number].name;
+            let hand_over = hand_over(number, name, &workers, &self.service, &metrics, &signal);
             tasks.spawn(listen::accept(listener, Arc::clone(&permits), hand_over));
         }
         let admin = self.admin.map(|listener| {
             tokio::spawn(admin::serve(
                 listener,
-                Arc::clone(&self.metrics),
+                Arc::clone(&metrics),
                 Arc::clone(&signal),
             ))
         });
+        let looking = tokio::spawn(look_again(Arc::clone(&self.certificates)));
         tokio::select! {
             () = stop => {}
             Some(Ok(Err(error))) = tasks.join_next() => return Err(error),
         }
+        looking.abort();
         // No new clients: the sockets close with their tasks.
         tasks.shutdown().await;
         signal.stop();
@@ -164,6 +216,8 @@ impl Server {
 }
 
 fn hand_over(
+    number: usize,
+    name: &str,
     workers: &Arc<Workers>,
     service: &Arc<ArcSwap<Service>>,
     metrics: &Arc<Metrics>,
@@ -171,22 +225,59 @@ fn hand_over(
 ) -> impl FnMut(Accepted) + Send + 'static {
     let (workers, service) = (Arc::clone(workers), Arc::clone(service));
     let (metrics, signal) = (Arc::clone(metrics), Arc::clone(signal));
-    let active = metrics.sessions(POP3);
+    let active = metrics.sessions(name);
+    let name = name.to_owned();
     move |Accepted { tcp, permit }| {
-        metrics.connection(POP3, "accepted");
         let service = service.load_full();
+        let Some(permit) = permit else {
+            metrics.connection(&name, "refused");
+            metrics.refused("sessions");
+            turn_away(&tcp, service.ports.get(number));
+            return;
+        };
         let open = Open::new(&active);
         let drain = signal.drain();
         workers.run(Box::new(move || {
             Box::pin(async move {
                 // Both are given back when the session ends, a panic included.
                 let (_open, _permit) = (open, permit);
-                match tokio::net::TcpStream::from_std(tcp).and_then(Stream::plain) {
-                    Ok(client) => session::run(service, client, drain).await,
+                match tokio::net::TcpStream::from_std(tcp) {
+                    Ok(tcp) => session::run(service, tcp, number, drain).await,
                     Err(error) => tracing::warn!(%error, "a client was gone before it was served"),
                 }
             })
         }));
+    }
+}
+
+/// Tells a client that there is no room, if that can be done at once and in plain text.
+fn turn_away(mut tcp: &std::net::TcpStream, port: Option<&Port>) {
+    tracing::warn!("limits.sessions is reached; a client is turned away");
+    if port.is_some_and(|port| port.tls.is_none()) {
+        // It may be gone already.
+        let _ = std::io::Write::write(&mut tcp, FULL);
+    }
+}
+
+/// Reads certificates again when their files change.
+async fn look_again(certificates: Arc<Certificates>) {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let certificates = certificates.load_full();
+        let looked = tokio::task::spawn_blocking(move || {
+            for certificate in certificates.iter() {
+                let file = certificate.file().display();
+                match certificate.refresh() {
+                    Ok(true) => tracing::info!(%file, "a changed certificate is in force"),
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::error!("{error}; the certificate before it stays in force");
+                    }
+                }
+            }
+        });
+        // A panic there is logged already.
+        let _ = looked.await;
     }
 }
 
@@ -209,9 +300,10 @@ impl Drop for Open {
 /// Puts a new configuration in force for sessions that begin after it.
 #[derive(Debug, Clone)]
 pub(super) struct Reloader {
-    own: Arc<[SocketAddr]>,
+    bound: Arc<[Listen]>,
     service: Arc<ArcSwap<Service>>,
-    metrics: Arc<Metrics>,
+    certificates: Arc<Certificates>,
+    lasting: Lasting,
 }
 
 impl Reloader {
@@ -224,19 +316,53 @@ impl Reloader {
         config: &Config,
         mut problems: Vec<Problem>,
     ) -> Result<(), Vec<Problem>> {
-        let loaded = service(config, &self.metrics, &self.own);
-        match loaded {
+        let metrics = &self.lasting.metrics;
+        let opened = open::ports(config).unwrap_or_else(|more| {
+            problems.extend(more);
+            Ports::default()
+        });
+        let ports = self.ports(config, &opened.ports);
+        match open::service(config, ports, &self.lasting) {
             Ok(service) if problems.is_empty() => {
                 self.service.store(Arc::new(in_force(service)));
-                self.metrics.reload("ok");
+                self.certificates.store(Arc::new(opened.certificates));
+                metrics.reload("ok");
                 Ok(())
             }
             loaded => {
                 problems.extend(loaded.err().into_iter().flatten());
-                self.metrics.reload("refused");
+                metrics.reload("refused");
                 Err(problems)
             }
         }
+    }
+
+    /// The bound sockets, with what the new configuration says of their addresses. Sockets themselves
+    /// are bound but once: by then root's rights are gone.
+    fn ports(&self, config: &Config, opened: &[Port]) -> Vec<Port> {
+        let before = self.service.load();
+        let mut taken = vec![false; config.listen.len()];
+        let mut ports = Vec::new();
+        for (bound, old) in self.bound.iter().zip(&before.ports) {
+            let mut wanted = config.listen.iter().enumerate();
+            let found = wanted.find(|(place, it)| !taken[*place] && it.address == bound.address);
+            match found {
+                Some((place, _)) => {
+                    taken[place] = true;
+                    ports.push(opened.get(place).unwrap_or(old).clone());
+                }
+                None => {
+                    tracing::warn!(address = %bound.address, "is listened on until a restart");
+                    ports.push(old.clone());
+                }
+            }
+        }
+        for (wanted, taken) in config.listen.iter().zip(taken) {
+            if !taken {
+                tracing::warn!(address = %wanted.address, "is listened on after a restart only");
+            }
+        }
+        ports
     }
 }
 
@@ -248,131 +374,4 @@ fn in_force(service: Service) -> Service {
             .filter_in_force(filter.version(), filter.rule_count());
     }
     service
-}
-
-/// The rules that a configuration names.
-///
-/// # Errors
-/// Every problem of every rule file.
-pub(super) fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
-    match &config.filter.rules {
-        Some(folder) => RuleSet::load(folder),
-        None => RuleSet::stock(),
-    }
-}
-
-/// The filter that a configuration asks for: its rules, and what was learnt unless it is not wanted.
-///
-/// # Errors
-/// Every problem of every rule file, and of what was learnt.
-pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Problem>> {
-    let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
-    if !learnt || !config.filter.classifier {
-        return Ok(filter);
-    }
-    let (_, memory) = memory(config)?;
-    Ok(filter.remembering(Arc::new(memory)))
-}
-
-/// What was learnt, on top of what popgate came with. Without a data directory, as in the
-/// demonstration, nothing was.
-fn memory(config: &Config) -> Result<(Option<Knowledge>, Memory), Vec<Problem>> {
-    let (knowledge, memory) = if config.data_dir.as_os_str().is_empty() {
-        (None, Memory::default())
-    } else {
-        let read = Knowledge::read(&config.data_dir);
-        let read = read.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
-        (Some(read.0), read.1)
-    };
-    match config.filter.shipped_model {
-        true => Ok((knowledge, memory.with_shipped())),
-        false => Ok((knowledge, memory)),
-    }
-}
-
-/// The filter as [`filter`] makes it, but taking over what other processes teach it.
-fn learning_filter(config: &Config) -> Result<Filter, Vec<Problem>> {
-    let filter = filter(config, false)?;
-    if !config.filter.classifier {
-        return Ok(filter);
-    }
-    let (knowledge, memory) = memory(config)?;
-    let memory = Arc::new(memory);
-    if let Some(knowledge) = knowledge {
-        let followed = knowledge.follow(&memory);
-        followed.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
-    }
-    Ok(filter.remembering(memory))
-}
-
-/// Everything that a session needs, and every problem on the way to it.
-pub(super) fn service(
-    config: &Config,
-    metrics: &Arc<Metrics>,
-    own: &Arc<[SocketAddr]>,
-) -> Result<Service, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let filter = learning_filter(config)
-        .map_err(|more| problems.extend(more))
-        .ok();
-    let dialler = dialler(config, own)
-        .map_err(|problem| problems.push(problem))
-        .ok();
-    let quarantine = match config.filter.thresholds.drop_at {
-        Some(_) => Quarantine::open(&config.data_dir).map(|it| Some(Arc::new(it))),
-        None => Ok(None),
-    };
-    let quarantine = quarantine
-        .map_err(|error| {
-            let message = format!("{error}; name a folder that popgate may write to");
-            problems.push(config.problem("data.dir", message));
-        })
-        .ok();
-    let (Some(filter), Some(dialler), Some(quarantine)) = (filter, dialler, quarantine) else {
-        return Err(problems);
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Service {
-        dialler,
-        judge: Judge::new(
-            Engine::Rules(Arc::new(filter)),
-            config.timeouts.filter,
-            cores,
-        ),
-        style: Style {
-            headers: config.filter.headers,
-            subject_mark: config.filter.subject_mark.clone(),
-        },
-        hold: HoldLimits {
-            bytes: config.filter.hold_bytes,
-            time: config.filter.hold_time,
-        },
-        timeouts: config.timeouts,
-        quarantine,
-        metrics: Arc::clone(metrics),
-        piece: usize::MAX,
-    })
-}
-
-fn dialler(config: &Config, own: &Arc<[SocketAddr]>) -> Result<Dialler, Problem> {
-    let Some(upstream) = &config.upstream else {
-        let message = "no upstream; write [[upstream]] and host = \"pop.example.net\", or give --upstream HOST";
-        return Err(config.problem("upstream", message));
-    };
-    let tls = match upstream.tls {
-        TlsMode::Off => None,
-        TlsMode::Implicit | TlsMode::Starttls => {
-            let trusted = client_config(upstream.ca_file.as_deref());
-            Some(
-                trusted
-                    .map_err(|error| config.problem("upstream[0].ca_file", error.to_string()))?,
-            )
-        }
-    };
-    Ok(Dialler::new(
-        upstream.clone(),
-        tls,
-        config.timeouts.connect,
-        Arc::clone(own),
-    ))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FAILURE, USAGE, complain, server};
+use super::{FAILURE, USAGE, complain, open};
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::filter::classifier::{self, Belief, Lesson, Memory};
@@ -39,7 +39,7 @@ impl Teacher {
     /// Opens a data directory to teach for an account, or for all; or says what is wrong, and gives
     /// the exit code.
     pub(super) fn open(config: &Config, account: Option<Arc<str>>) -> Result<Self, u8> {
-        let filter = server::filter(config, false).map_err(|problems| {
+        let filter = open::filter(config, false).map_err(|problems| {
             complain(&problems);
             USAGE
         })?;

@@ -35,7 +35,7 @@ pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Pro
     let mut listen = Vec::new();
     for text in &flags.listen {
         match address(text) {
-            Ok(address) => listen.push(Listen { address }),
+            Ok(address) => listen.push(Listen::on(address)),
             Err(message) => complain("--listen", message),
         }
     }
@@ -65,7 +65,12 @@ pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Pro
             set(key.to_owned());
         }
     }
-    let tls = match flags.upstream_tls.as_deref().map(tls_mode).transpose() {
+    let tls = match flags
+        .upstream_tls
+        .as_deref()
+        .map(TlsMode::parse)
+        .transpose()
+    {
         Ok(tls) => tls,
         Err(message) => {
             complain("--upstream-tls", message);
@@ -75,19 +80,15 @@ pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Pro
     if let Some(text) = &flags.upstream {
         match host_and_port(text) {
             Some((host, port)) => {
-                let from_file = config.upstream.take();
-                let tls = tls
-                    .or(from_file.as_ref().map(|found| found.tls))
-                    .unwrap_or(TlsMode::Implicit);
-                config.upstream = Some(Upstream {
-                    name: from_file
-                        .as_ref()
-                        .map_or_else(|| "default".to_owned(), |found| found.name.clone()),
-                    host,
-                    port: port.unwrap_or(tls.default_port()),
-                    tls,
-                    ca_file: from_file.and_then(|found| found.ca_file),
-                });
+                // Where it is; who may be trusted there stays as the file has it.
+                let mut first = match config.upstreams.is_empty() {
+                    true => Upstream::new("default", "", 0, TlsMode::Implicit),
+                    false => config.upstreams.remove(0),
+                };
+                first.host = host;
+                first.tls = tls.unwrap_or(first.tls);
+                first.port = port.unwrap_or(first.tls.default_port());
+                config.upstreams.insert(0, first);
             }
             None => complain(
                 "--upstream",
@@ -96,7 +97,7 @@ pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Pro
                 ),
             ),
         }
-    } else if let (Some(tls), Some(upstream)) = (tls, &mut config.upstream) {
+    } else if let (Some(tls), Some(upstream)) = (tls, config.upstreams.first_mut()) {
         if upstream.port == upstream.tls.default_port() {
             upstream.port = tls.default_port();
         }
@@ -125,17 +126,6 @@ pub(super) fn admin_address(text: &str) -> Result<Option<SocketAddr>, String> {
     match text {
         "" | "off" => Ok(None),
         text => address(text).map(Some),
-    }
-}
-
-pub(super) fn tls_mode(text: &str) -> Result<TlsMode, String> {
-    match text {
-        "implicit" => Ok(TlsMode::Implicit),
-        "starttls" => Ok(TlsMode::Starttls),
-        "off" => Ok(TlsMode::Off),
-        _ => Err(format!(
-            "`{text}` is not known; write \"implicit\", \"starttls\" or \"off\""
-        )),
     }
 }
 
@@ -182,7 +172,7 @@ mod tests {
             ..Flags::default()
         };
         let config = resolve("f", text, Path::new(""), &flags).0;
-        let upstream = config.upstream.unwrap();
+        let upstream = &config.upstreams[0];
         assert_eq!((upstream.host.as_str(), upstream.port), ("::1", 1100));
         assert_eq!(
             (upstream.tls, upstream.name.as_str()),

@@ -6,12 +6,20 @@
 //! It opens no socket and reads no rule: that is for those who use the values.
 
 mod flags;
+mod host;
+mod listen;
 mod resolve;
+mod route;
 mod units;
+mod upstream;
 
 pub use flags::Flags;
+pub use host::{AllowedHost, HostPattern};
+pub use listen::{KeyPair, Listen, ListenTls, Sni};
 pub use resolve::keys;
+pub use route::{Routes, UserNames};
 pub use units::{duration, size};
+pub use upstream::{OAuth, ProxyHeader, TlsMode, Upstream};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,14 +34,18 @@ use crate::schema::Problem;
 pub struct Config {
     /// Where mail clients connect to.
     pub listen: Vec<Listen>,
-    /// Where the mail is; `serve` needs one.
-    pub upstream: Option<Upstream>,
+    /// Where the mail is, the default first; `serve` needs one, unless every listener is transparent.
+    pub upstreams: Vec<Upstream>,
+    /// Who goes to which of them.
+    pub routes: Routes,
     /// Judging and rewriting.
     pub filter: FilterConfig,
     /// Where metrics and health are served; `None` = nowhere.
     pub admin: Option<SocketAddr>,
-    /// Where quarantine and later stores live.
+    /// Where quarantine and other stores live.
     pub data_dir: PathBuf,
+    /// Whom popgate becomes.
+    pub process: Process,
     /// How long to wait for whom.
     pub timeouts: Timeouts,
     /// How much of what.
@@ -49,49 +61,6 @@ pub struct Place {
     pub file: String,
     /// Its line there; 0 where there is none.
     pub line: usize,
-}
-
-/// One listening socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
-    /// Its address; port 0 lets the system choose.
-    pub address: SocketAddr,
-}
-
-/// One POP3 server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its name in metrics and logs.
-    pub name: String,
-    /// Host name or address; also the name that its certificate must carry.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// How the connection is protected.
-    pub tls: TlsMode,
-    /// Trusted instead of the platform's roots.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
-    /// TLS from the first byte (RFC 8314); port 995.
-    Implicit,
-    /// STLS after the greeting (RFC 2595), or no session at all; port 110.
-    Starttls,
-    /// Plain text; port 110.
-    Off,
-}
-
-impl TlsMode {
-    /// The port that goes with it.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Implicit => 995,
-            Self::Starttls | Self::Off => 110,
-        }
-    }
 }
 
 /// Judging and rewriting.
@@ -126,14 +95,31 @@ pub enum HeaderMode {
     Never,
 }
 
+/// Whom popgate becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Process {
+    /// The user to become once all ports are bound; `None` = whoever started it.
+    pub user: Option<String>,
+    /// Whether it may go on as root.
+    pub allow_root: bool,
+}
+
 /// How long to wait for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the upstream's connection, its TLS and its greeting together.
+    /// For the upstream's connection and its TLS.
     pub connect: Duration,
+    /// For the upstream's greeting.
+    pub greeting: Duration,
+    /// For the client to log in, from its connection on.
+    pub login: Duration,
+    /// For the rest of a command that has begun.
+    pub command: Duration,
     /// For the next byte of an answer that the upstream owes.
     pub stall: Duration,
-    /// For the client: its next command, or the next byte that it takes.
+    /// For the client to take the next byte of what it is sent.
+    pub take: Duration,
+    /// For the client's next command.
     pub idle: Duration,
     /// For the filter's verdict on one message.
     pub filter: Duration,
@@ -141,11 +127,33 @@ pub struct Timeouts {
     pub drain: Duration,
 }
 
-/// How much of what.
+/// How much of what. Sizes are octets; in those that may be `None` that means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Sessions at a time; further clients wait in the system's queue.
+    /// Sessions at a time.
     pub sessions: usize,
+    /// Of them from one address (IPv6: from one /64), loopback excepted.
+    pub sessions_per_address: Option<usize>,
+    /// Of them logged in to one account.
+    pub sessions_per_account: Option<usize>,
+    /// Connections to upstreams that are being made at a time.
+    pub dials: usize,
+    /// Failed logins to one account from one address until a pause.
+    pub login_failures: Option<u32>,
+    /// That pause.
+    pub login_pause: Duration,
+    /// A client's line.
+    pub command: usize,
+    /// A client's line during AUTH.
+    pub auth_line: usize,
+    /// A user name.
+    pub argument: usize,
+    /// An upstream's line that popgate must see whole.
+    pub answer_line: usize,
+    /// A whole answer of the upstream.
+    pub answer: Option<u64>,
+    /// Messages held in all sessions together.
+    pub held_bytes: usize,
 }
 
 impl Config {

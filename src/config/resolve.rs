@@ -7,16 +7,18 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::flags::{Flags, address, admin_address, host_and_port, overlay, tls_mode};
+use super::flags::{Flags, admin_address, overlay};
 use super::{
-    Config, FilterConfig, HeaderMode, Limits, Listen, Place, Timeouts, TlsMode, Upstream, units,
+    Config, FilterConfig, HeaderMode, Limits, Listen, Place, Process, Timeouts, Upstream, listen,
+    route, units, upstream,
 };
 use crate::filter::Thresholds;
 use crate::schema::{Problem, Report, Section};
 
 /// The path of every setting there is.
 pub fn keys() -> Vec<String> {
-    let report = Report::new("", "[[listen]]\n[[upstream]]\nhost = \"pop.example.net\"\n");
+    let text = "[[listen]]\n[[listen.sni]]\n[[upstream]]\nhost = \"pop.example.net\"\n";
+    let report = Report::new("", text);
     let parsed = report.parse();
     let _ = file(&mut Section::top(&report, &parsed), Path::new(""));
     report.asked().into_keys().collect()
@@ -44,19 +46,26 @@ pub(super) fn resolve(
 }
 
 fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
-    let listen: Vec<_> = top
-        .sections("listen")
-        .into_iter()
-        .filter_map(listen)
-        .collect();
-    let upstreams = top.sections("upstream");
-    if let Some(second) = upstreams.get(1) {
-        second.wrong("this version serves one upstream; remove this table");
+    let upstreams = upstreams(top, folder);
+    let place = |name: &str| {
+        let found = upstreams.iter().position(|upstream| upstream.name == name);
+        found.ok_or_else(|| {
+            let names: Vec<_> = upstreams.iter().map(|it| it.name.as_str()).collect();
+            format!(
+                "no [[upstream]] has the name `{name}` (there are: {})",
+                names.join(", ")
+            )
+        })
+    };
+    let mut listens = Vec::new();
+    for mut section in top.sections("listen") {
+        listens.extend(listen::read(&mut section, folder, &place));
+        section.finish();
     }
-    let mut upstreams = upstreams.into_iter();
-    let upstream = upstreams
-        .next()
-        .and_then(|section| upstream(section, folder));
+    if listens.is_empty() {
+        listens.push(Listen::on(SocketAddr::from(([127, 0, 0, 1], 110))));
+    }
+    let routes = route::read(top.section("route"), &place);
     let filter = filter(top.section("filter"), folder);
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
@@ -64,110 +73,60 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let mut section = top.section("data");
     let data_dir = section.string("dir");
     section.finish();
+    let mut section = top.section("process");
+    let process = Process {
+        user: section.string("user").filter(|user| !user.is_empty()),
+        allow_root: section.boolean("allow_root").unwrap_or(false),
+    };
+    section.finish();
+    let limits = limits(top.section("limits"), filter.hold_bytes);
     Config {
-        listen: match listen.is_empty() {
-            true => vec![Listen {
-                address: SocketAddr::from(([127, 0, 0, 1], 110)),
-            }],
-            false => listen,
-        },
-        upstream,
+        listen: listens,
+        upstreams,
+        routes,
         filter,
         admin: admin.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 9110)))),
         data_dir: data_dir
             .map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir)),
+        process,
         timeouts: timeouts(top.section("timeouts")),
-        limits: limits(top.section("limits")),
+        limits,
         places: BTreeMap::new(),
     }
 }
 
-fn listen(mut section: Section<'_, '_>) -> Option<Listen> {
-    let address = section.parsed("address", address);
-    if !section.has("address") {
-        section.wrong("address is missing; write address = \"127.0.0.1:110\"");
-    }
-    if section.string("tls").is_some_and(|tls| tls != "off") {
-        section.problem(
-            "tls",
-            "this version listens in plain text only; write \"off\" and listen on loopback",
-        );
-    }
-    for key in ["certificate", "key"] {
-        if section.string(key).is_some() {
-            section.problem(
-                key,
-                "not in this version, which listens in plain text only; remove it",
-            );
-        }
-    }
-    for key in ["transparent", "proxy_protocol"] {
-        if section.boolean(key) == Some(true) {
-            section.problem(key, "not in this version; write false");
-        }
-    }
-    section.finish();
-    Some(Listen { address: address? })
-}
-
-fn upstream(mut section: Section<'_, '_>, folder: &Path) -> Option<Upstream> {
-    let name = section.parsed("name", |name| match name {
-        // It becomes a metric's label.
-        name if !name.is_empty() && name.len() <= 64 => Ok(name.to_owned()),
-        _ => Err("must have 1 to 64 letters, such as \"isp\"".to_owned()),
-    });
-    let host = section.parsed("host", |host| match host_and_port(host) {
-        Some((host, None)) => Ok(host),
-        Some((_, Some(_))) => Err("names a port, too; write that as port = …".to_owned()),
-        None => Err(format!(
-            "`{host}` is no host name; write one such as \"pop.example.net\""
-        )),
-    });
-    if !section.has("host") {
-        section.wrong("host is missing; write host = \"pop.example.net\"");
-    }
-    let tls = section.parsed("tls", tls_mode).unwrap_or(TlsMode::Implicit);
-    let port = match section.integer("port") {
-        Some(port) => match u16::try_from(port) {
-            Ok(port) if port > 0 => port,
-            _ => {
+/// All of them, reserves found.
+fn upstreams(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream> {
+    let mut found: Vec<Upstream> = Vec::new();
+    let mut reserves = Vec::new();
+    for mut section in top.sections("upstream") {
+        if let Some((upstream, reserve)) = upstream::read(&mut section, folder) {
+            if found.iter().any(|other| other.name == upstream.name) {
                 section.problem(
-                    "port",
-                    format!("{port} is no port; write a number from 1 to 65535"),
+                    "name",
+                    format!("`{}` is taken; give each upstream its own", upstream.name),
                 );
-                tls.default_port()
             }
-        },
-        None => tls.default_port(),
-    };
-    let ca_file = section.parsed("ca_file", |file| {
-        let file = folder.join(file);
-        match std::fs::metadata(&file) {
-            Ok(found) if found.is_file() => Ok(file),
-            Ok(_) => Err(format!(
-                "{} is no file; name a file of PEM certificates",
-                file.display()
-            )),
-            Err(error) => Err(format!(
-                "{}: {error}; name a file of PEM certificates",
-                file.display()
-            )),
+            reserves.push((section, reserve));
+            found.push(upstream);
+        } else {
+            section.finish();
         }
-    });
-    if ca_file.is_some() && tls == TlsMode::Off {
-        section.problem(
-            "ca_file",
-            "has no use with tls = \"off\"; remove one of the two",
-        );
     }
-    section.finish();
-    Some(Upstream {
-        name: name.unwrap_or_else(|| "default".to_owned()),
-        host: host?,
-        port,
-        tls,
-        ca_file,
-    })
+    for (number, (section, reserve)) in reserves.into_iter().enumerate() {
+        if let Some(name) = reserve {
+            let place = found.iter().position(|other| other.name == name);
+            match place {
+                Some(place) if place != number => found[number].reserve = Some(place),
+                _ => section.problem(
+                    "reserve",
+                    format!("`{name}` is no other upstream; name one that stands in this file"),
+                ),
+            }
+        }
+        section.finish();
+    }
+    found
 }
 
 fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
@@ -241,13 +200,18 @@ fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
 
 fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
     const MS: Duration = Duration::from_millis(10);
+    const MINUTE: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(3600);
     let mut read = |key, default: u64, most| {
         duration(&mut section, key, Duration::from_secs(default), MS..=most)
     };
     let timeouts = Timeouts {
-        connect: read("connect", 15, Duration::from_secs(60)),
+        connect: read("connect", 10, MINUTE),
+        greeting: read("greeting", 10, MINUTE),
+        login: read("login", 180, HOUR),
+        command: read("command", 60, HOUR),
         stall: read("stall", 60, HOUR),
+        take: read("take", 120, HOUR),
         // RFC 1939 section 3: an autologout timer must be of at least 10 minutes.
         idle: read("idle", 600, 24 * HOUR),
         filter: read("filter", 5, Duration::from_secs(15)),
@@ -257,17 +221,82 @@ fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
     timeouts
 }
 
-fn limits(mut section: Section<'_, '_>) -> Limits {
-    let sessions = bounded(section.integer("sessions"), 2000, 1..=1_000_000, |value| {
+fn limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {
+    let sessions = count(&mut section, "sessions", 5000, 1..=1_000_000);
+    let per_address = count(&mut section, "sessions_per_address", 100, 0..=1_000_000);
+    let per_account = count(&mut section, "sessions_per_account", 0, 0..=1_000_000);
+    let dials = count(&mut section, "dials", 256, 1..=1_000_000);
+    let failures = count(&mut section, "login_failures", 10, 0..=1_000_000);
+    let pause = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
+    let login_pause = duration(&mut section, "login_pause", Duration::from_secs(60), pause);
+    let mut read = |key, default, least, most| octets(&mut section, key, default, least..=most);
+    let limits = Limits {
+        sessions,
+        sessions_per_address: Some(per_address).filter(|most| *most > 0),
+        sessions_per_account: Some(per_account).filter(|most| *most > 0),
+        dials,
+        login_failures: u32::try_from(failures).ok().filter(|most| *most > 0),
+        login_pause,
+        // RFC 2449 section 4: 255 octets and CRLF are the least that must be taken.
+        command: read("command", 1 << 10, 257, 1 << 20),
+        auth_line: read("auth_line", 128 << 10, 257, 16 << 20),
+        argument: read("argument", 512, 40, 1 << 20),
+        // RFC 2449 section 4: 512 octets.
+        answer_line: read("answer_line", 64 << 10, 512, 16 << 20),
+        answer: u64::try_from(read("answer", 0, 0, 1 << 40))
+            .ok()
+            .filter(|most| *most > 0),
+        held_bytes: read("held_bytes", 256 << 20, 1 << 20, 1 << 40),
+    };
+    if limits.held_bytes < 2 * hold_bytes {
+        let message = "must be at least twice filter.hold_bytes, or no large message could be held";
+        section.problem("held_bytes", message);
+    }
+    section.finish();
+    limits
+}
+
+fn count(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    default: i64,
+    bounds: RangeInclusive<i64>,
+) -> usize {
+    let value = bounded(section.integer(key), default, bounds.clone(), |value| {
         section.problem(
-            "sessions",
-            format!("{value} is out of bounds; write 1 to 1000000"),
+            key,
+            format!(
+                "{value} is out of bounds; write {} to {}",
+                bounds.start(),
+                bounds.end()
+            ),
         );
     });
-    section.finish();
-    Limits {
-        sessions: usize::try_from(sessions).unwrap_or(usize::MAX),
-    }
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn octets(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
+    default: u64,
+    bounds: RangeInclusive<u64>,
+) -> usize {
+    let value = bounded(
+        section.parsed(key, units::size),
+        default,
+        bounds.clone(),
+        |value| {
+            section.problem(
+                key,
+                format!(
+                    "{value} bytes is out of bounds; write \"{}B\" to \"{}B\"",
+                    bounds.start(),
+                    bounds.end()
+                ),
+            );
+        },
+    );
+    usize::try_from(value).unwrap_or(usize::MAX)
 }
 
 fn number(
@@ -356,9 +385,9 @@ mod tests {
     #[test]
     fn tls_chooses_the_port() {
         let config = load("[[upstream]]\nhost = \"pop.example.net\"\n").unwrap();
-        assert_eq!(config.upstream.unwrap().port, 995);
+        assert_eq!(config.upstreams[0].port, 995);
         let config =
             load("[[upstream]]\nhost = \"pop.example.net\"\ntls = \"starttls\"\n").unwrap();
-        assert_eq!(config.upstream.unwrap().port, 110);
+        assert_eq!(config.upstreams[0].port, 110);
     }
 }

@@ -8,11 +8,12 @@ use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Connections that the system queues for us while all permits are taken.
+/// Connections that the system queues until they are accepted.
 const BACKLOG: i32 = 1024;
 /// The first and the longest pause after a failed accept, as when descriptors run out.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -21,18 +22,35 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_s
 #[derive(Debug)]
 pub struct BindError {
     address: SocketAddr,
+    transparent: bool,
     source: io::Error,
+}
+
+impl BindError {
+    /// Whether somebody has it already.
+    pub fn is_in_use(&self) -> bool {
+        self.source.kind() == io::ErrorKind::AddrInUse
+    }
 }
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, source } = self;
+        let Self {
+            address,
+            transparent,
+            source,
+        } = self;
         write!(f, "cannot listen on {address}: {source}")?;
         match source.kind() {
             io::ErrorKind::AddrInUse => write!(
                 f,
                 "; another program has it (see `ss -ltnp sport = :{port}`): stop that one, or choose another port",
                 port = address.port()
+            ),
+            io::ErrorKind::PermissionDenied if *transparent => write!(
+                f,
+                "; tproxy = true needs a right: start popgate as root with [process] user = \"popgate\", \
+                 or as a systemd service with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE"
             ),
             io::ErrorKind::PermissionDenied => write!(
                 f,
@@ -57,11 +75,56 @@ impl std::error::Error for BindError {
     }
 }
 
-/// Binds an address and listens.
+/// Sockets that a service manager has bound for us (sd_listen_fds(3)).
+#[derive(Debug, Default)]
+pub struct Inherited(Vec<StdListener>);
+
+impl Inherited {
+    /// Takes them over; none without a service manager.
+    ///
+    /// # Errors
+    /// If one of them is no listening TCP socket.
+    pub fn take_over() -> io::Result<Self> {
+        let mut given = ListenFd::from_env();
+        let mut sockets = Vec::new();
+        for number in 0..given.len() {
+            sockets.extend(given.take_tcp_listener(number)?);
+        }
+        for socket in &sockets {
+            socket.set_nonblocking(true)?;
+        }
+        Ok(Self(sockets))
+    }
+
+    /// The one on this address.
+    fn take(&mut self, address: SocketAddr) -> Option<StdListener> {
+        let found = self
+            .0
+            .iter()
+            .position(|socket| socket.local_addr().is_ok_and(|own| own == address))?;
+        Some(self.0.swap_remove(found))
+    }
+
+    /// The addresses of those that nobody took.
+    pub fn left(&self) -> Vec<SocketAddr> {
+        let left = self.0.iter().filter_map(|it| it.local_addr().ok());
+        left.collect()
+    }
+}
+
+/// Binds an address and listens, or takes the socket that was inherited for it. With `transparent` it
+/// takes connections that are meant for any address (TPROXY).
 ///
 /// # Errors
 /// With the address and what a person can do about it.
-pub fn bind(address: SocketAddr) -> Result<StdListener, BindError> {
+pub fn bind(
+    address: SocketAddr,
+    transparent: bool,
+    inherited: &mut Inherited,
+) -> Result<StdListener, BindError> {
+    if let Some(socket) = inherited.take(address) {
+        return Ok(socket);
+    }
     let bound = || {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -70,12 +133,26 @@ pub fn bind(address: SocketAddr) -> Result<StdListener, BindError> {
         )?;
         // A restart must not wait for the old connections' TIME_WAIT.
         socket.set_reuse_address(true)?;
+        match address {
+            // 0.0.0.0 and [::] can both be listened on.
+            SocketAddr::V6(_) => socket.set_only_v6(true)?,
+            SocketAddr::V4(_) => {}
+        }
+        match address {
+            SocketAddr::V4(_) if transparent => socket.set_ip_transparent_v4(true)?,
+            SocketAddr::V6(_) if transparent => socket.set_ip_transparent_v6(true)?,
+            _ => {}
+        }
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(StdListener::from(socket))
     };
-    bound().map_err(|source| BindError { address, source })
+    bound().map_err(|source| BindError {
+        address,
+        transparent,
+        source,
+    })
 }
 
 /// A client's connection and its permit to be one.
@@ -83,8 +160,8 @@ pub fn bind(address: SocketAddr) -> Result<StdListener, BindError> {
 pub struct Accepted {
     /// The connection, not yet bound to a runtime.
     pub tcp: StdStream,
-    /// Given back when the session ends.
-    pub permit: OwnedSemaphorePermit,
+    /// Given back when the session ends; `None` if there are too many already.
+    pub permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Accepts until dropped, and hands each connection over.
@@ -102,11 +179,7 @@ pub async fn accept(
         match listener.accept().await.and_then(|(tcp, _)| tcp.into_std()) {
             Ok(tcp) => {
                 pause = PAUSES.0;
-                // One waits here for its permit, so that a listener to which nobody comes keeps none;
-                // the others stay in the system's queue, not in our memory.
-                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                    return Ok(());
-                };
+                let permit = Arc::clone(&permits).try_acquire_owned().ok();
                 hand_over(Accepted { tcp, permit });
             }
             Err(error) => {

@@ -2,9 +2,13 @@
 //!
 //! In: addresses; out: bound listeners and byte streams. It knows nothing of POP3.
 
+pub mod certificate;
 pub mod drain;
+pub mod guard;
 pub mod listen;
+pub mod proxy;
 pub mod stream;
+pub mod tls;
 pub mod workers;
 
 pub use drain::{Drain, DrainSignal};

@@ -12,7 +12,9 @@ use std::task::{Context, Poll, ready};
 use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
+use tokio_rustls::rustls::ProtocolVersion;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 /// From this much free room on, bytes are read right into the caller's buffer.
 const DIRECT: usize = 16 << 10;
@@ -35,6 +37,8 @@ pub struct Stream {
 enum Kind {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// Taken away, to put TLS over it.
+    Gone,
 }
 
 impl Stream {
@@ -51,12 +55,27 @@ impl Stream {
         })
     }
 
-    /// A stream over which TLS is established.
-    pub fn tls(stream: TlsStream<TcpStream>) -> Self {
+    /// A stream over which TLS is established, by either side.
+    pub fn tls(stream: impl Into<TlsStream<TcpStream>>) -> Self {
         Self {
-            kind: Kind::Tls(Box::new(stream)),
+            kind: Kind::Tls(Box::new(stream.into())),
             piece: usize::MAX,
         }
+    }
+
+    /// Whether TLS protects it.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.kind, Kind::Tls(_))
+    }
+
+    /// What the other side has proved itself with, and the version of TLS.
+    pub fn proof(&self) -> Option<(CertificateDer<'static>, ProtocolVersion)> {
+        let Kind::Tls(tls) = &self.kind else {
+            return None;
+        };
+        let (_, connection) = tls.get_ref();
+        let certificate = connection.peer_certificates()?.first()?.clone();
+        Some((certificate.into_owned(), connection.protocol_version()?))
     }
 
     /// Makes each read take at most this many bytes, so that tests see every split.
@@ -66,10 +85,19 @@ impl Stream {
     }
 
     /// The plain TCP stream below, if there is no TLS yet.
-    pub fn into_plain(self) -> Option<TcpStream> {
-        match self.kind {
+    pub fn into_plain(mut self) -> Option<TcpStream> {
+        self.take_plain()
+    }
+
+    /// Takes the plain TCP stream below, if there is no TLS yet; nothing can be sent or read then,
+    /// until another stream takes its place.
+    pub fn take_plain(&mut self) -> Option<TcpStream> {
+        match std::mem::replace(&mut self.kind, Kind::Gone) {
             Kind::Plain(tcp) => Some(tcp),
-            Kind::Tls(_) => None,
+            other => {
+                self.kind = other;
+                None
+            }
         }
     }
 
@@ -81,6 +109,7 @@ impl Stream {
         match &self.kind {
             Kind::Plain(tcp) => tcp.peer_addr(),
             Kind::Tls(tls) => tls.get_ref().0.peer_addr(),
+            Kind::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
@@ -118,6 +147,7 @@ impl AsyncRead for Stream {
         match &mut self.kind {
             Kind::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
             Kind::Tls(tls) => Pin::new(tls).poll_read(cx, room),
+            Kind::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }
@@ -131,6 +161,7 @@ impl AsyncWrite for Stream {
         match &mut self.kind {
             Kind::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
             Kind::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            Kind::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -142,6 +173,7 @@ impl AsyncWrite for Stream {
         match &mut self.kind {
             Kind::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
             Kind::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+            Kind::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -153,6 +185,7 @@ impl AsyncWrite for Stream {
         match &mut self.kind {
             Kind::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Kind::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            Kind::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -160,6 +193,7 @@ impl AsyncWrite for Stream {
         match &mut self.kind {
             Kind::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Kind::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            Kind::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 }

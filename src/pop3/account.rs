@@ -74,16 +74,15 @@ impl Account {
             // Authorization identity, name, password.
             Mechanism::Plain => self.take(said.split(|byte| *byte == 0).nth(1).unwrap_or_default()),
             Mechanism::Login => self.take(&said),
-            Mechanism::OAuth => {
-                let mut parts = said.split(|byte| matches!(byte, 1 | b','));
-                let name = parts.find_map(|part| {
-                    let part = part
-                        .strip_prefix(b"user=")
-                        .or_else(|| part.strip_prefix(b"a="));
-                    part.filter(|name| !name.is_empty())
-                });
-                self.take(name.unwrap_or_default());
-            }
+            Mechanism::OAuth => self.take(bearer_name(&said).unwrap_or_default()),
+        }
+    }
+
+    /// Takes a name that is known otherwise.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: normal(name),
+            awaited: None,
         }
     }
 
@@ -91,6 +90,17 @@ impl Account {
         let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
         self.name = normal(name);
     }
+}
+
+/// The `user=` of XOAUTH2 or the `a=` of OAUTHBEARER (RFC 7628 section 3.1).
+pub(super) fn bearer_name(said: &[u8]) -> Option<&[u8]> {
+    let mut parts = said.split(|byte| matches!(byte, 1 | b','));
+    parts.find_map(|part| {
+        let part = part
+            .strip_prefix(b"user=")
+            .or_else(|| part.strip_prefix(b"a="));
+        part.filter(|name| !name.is_empty())
+    })
 }
 
 /// A name as it is compared; nothing if it is none.

@@ -50,6 +50,55 @@ pub fn carried(line: &[u8]) -> Option<String> {
     })
 }
 
+/// The list of a session whose server is not known yet, because the user's name will tell: what every
+/// server has, and what popgate itself does until then.
+pub fn own(logins: bool, stls: bool) -> String {
+    let mut list = "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n".to_owned();
+    if stls {
+        list.push_str("STLS\r\n");
+    }
+    if logins {
+        list.push_str("USER\r\nSASL PLAIN LOGIN XOAUTH2 OAUTHBEARER\r\n");
+    }
+    list.push_str("IMPLEMENTATION popgate\r\n");
+    list
+}
+
+/// The list of a server that has none: what hardly any lacks.
+pub fn least(logins: bool, stls: bool) -> String {
+    let mut list = "TOP\r\nUIDL\r\n".to_owned();
+    if stls {
+        list.push_str("STLS\r\n");
+    }
+    if logins {
+        list.push_str("USER\r\n");
+    }
+    list
+}
+
+/// Whether who listens to this mechanism learns enough to log in himself.
+pub fn mechanism_shows_secrets(mechanism: &str) -> bool {
+    const HIDE: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "GSSAPI", "NTLM"];
+    let mechanism = mechanism.to_ascii_uppercase();
+    !mechanism.starts_with("SCRAM-") && !HIDE.contains(&mechanism.as_str())
+}
+
+/// A capability's line without what would show a password in plain text (RFC 2595 section 2.3); the
+/// whole line may go.
+pub fn without_plain_logins(line: String) -> Option<String> {
+    if line == "USER" {
+        return None;
+    }
+    let Some(mechanisms) = line.strip_prefix("SASL ") else {
+        return Some(line);
+    };
+    let hidden: Vec<_> = mechanisms
+        .split(' ')
+        .filter(|mechanism| !mechanism_shows_secrets(mechanism))
+        .collect();
+    (!hidden.is_empty()).then(|| format!("SASL {}", hidden.join(" ")))
+}
+
 /// Whether an AUTH mechanism works through a proxy that relays it as opaque lines.
 pub fn mechanism_passes(mechanism: &str) -> bool {
     let mechanism = mechanism.to_ascii_uppercase();
@@ -61,6 +110,19 @@ pub fn mechanism_passes(mechanism: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_shows_a_password_is_offered_in_plain_text() {
+        let shown = |line: &str| without_plain_logins(line.to_owned());
+        assert_eq!(shown("USER"), None);
+        assert_eq!(shown("SASL PLAIN LOGIN XOAUTH2"), None);
+        assert_eq!(
+            shown("SASL PLAIN SCRAM-SHA-1 CRAM-MD5").as_deref(),
+            Some("SASL SCRAM-SHA-1 CRAM-MD5")
+        );
+        assert_eq!(shown("TOP").as_deref(), Some("TOP"));
+        assert!(!own(false, true).contains("USER") && own(false, true).contains("STLS"));
+    }
 
     #[test]
     fn trap_26_only_what_this_leg_can_carry_is_offered() {

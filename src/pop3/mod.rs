@@ -14,10 +14,13 @@ pub mod command;
 pub mod dot;
 pub mod line;
 pub mod reply;
+pub mod sasl;
+pub mod secret;
 
 pub use account::Account;
 pub use command::{Command, Lines};
 pub use reply::{Shape, Status};
+pub use secret::Secret;
 
 use std::fmt;
 use std::num::NonZeroU32;

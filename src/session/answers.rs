@@ -4,19 +4,17 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
 use super::Failure;
+use super::guards::Share;
 use super::intake::Intake;
 use super::login::{self, Login};
 use super::mailbox::Listing;
 use super::relay::{Owed, Relay};
 use super::retrieve::Fetching;
+use crate::config::ListenTls;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::line::{take_line, trim_end};
 use crate::pop3::{Command, Shape, Status, capa};
-
-/// A line that popgate must see whole. RFC 2449 section 4 allows a reply 512 octets; challenges of
-/// AUTH are longer.
-const LINE: usize = 64 << 10;
 
 /// So much that nobody asked for is taken in a session.
 const STRAY: usize = 64 << 10;
@@ -56,6 +54,8 @@ pub(super) struct Held {
     /// The upstream's `+OK` line, not passed on yet.
     pub(super) status: Bytes,
     pub(super) intake: Intake,
+    /// What it takes of the octets that all sessions may hold.
+    pub(super) shares: Vec<Share>,
 }
 
 /// A message that is replaced.
@@ -84,8 +84,8 @@ impl Relay<'_> {
             let progress = match &mut self.answer {
                 Answer::Status => self.take_status()?,
                 Answer::Challenge => false,
-                Answer::Lines(_) => self.take_lines(),
-                Answer::Swallowed(_) => self.swallow(),
+                Answer::Lines(_) => self.take_lines()?,
+                Answer::Swallowed(_) => self.swallow()?,
                 Answer::Held(_) => self.take_held().await?,
                 Answer::Listing(_) | Answer::Capabilities | Answer::Mechanisms => {
                     self.take_text_line()?
@@ -108,6 +108,7 @@ impl Relay<'_> {
             _ => {}
         }
         self.answer = Answer::Status;
+        self.answered_octets = 0;
         self.since = self.now;
         // The client's silence begins when it is owed nothing more.
         self.heard_client = self.now;
@@ -127,6 +128,8 @@ impl Relay<'_> {
                 self.answered();
                 return Ok(true);
             }
+            // At its turn when all before it is sent.
+            Some(Owed::Stls) => return Ok(false),
             None => {
                 self.unasked()?;
                 return Ok(false);
@@ -169,7 +172,7 @@ impl Relay<'_> {
             return Ok(());
         }
         if self.stray == 0 {
-            let upstream = &self.service.dialler.upstream().name;
+            let upstream = self.server.name();
             tracing::warn!(
                 upstream,
                 octets = bytes.len(),
@@ -201,6 +204,13 @@ impl Relay<'_> {
             ) => !self.responded,
             _ => false,
         };
+        if asks && let Some(response) = self.response.take() {
+            self.service.metrics.edited(0, line.len());
+            self.responded = true;
+            self.pending_up.extend_from_slice(response.reveal());
+            self.pending_up.extend_from_slice(b"\r\n");
+            return;
+        }
         self.out.push(line.freeze());
         if asks {
             self.responded = true;
@@ -216,14 +226,23 @@ impl Relay<'_> {
             return;
         };
         self.responded = false;
+        self.response = None;
         let outcome = match status {
             Status::Ok => "ok",
             _ => "denied",
         };
-        if status == Status::Ok {
+        let well = status == Status::Ok;
+        let address = self.caller.address().ip();
+        let account = self.account.name();
+        self.service
+            .guards
+            .logged_in(self.service, address, account, well);
+        if well {
             self.login = Login::Done;
+        } else {
+            self.slot = None;
         }
-        let upstream = &self.service.dialler.upstream().name;
+        let upstream = self.server.name();
         self.service.metrics.login(upstream, mechanism, outcome);
     }
 
@@ -236,6 +255,15 @@ impl Relay<'_> {
             _ => {}
         }
         self.logged_in(command, status);
+        let door = self.caller.port.protection == ListenTls::Starttls;
+        if *command == Command::Capa && !ok && door && self.login == Login::Awaited {
+            // A server without CAPA would leave the client without a hint of STLS; and what was
+            // answered before TLS must be answered in it.
+            let list = capa::least(!self.overheard(), self.offers_stls());
+            let list = format!("+OK\r\n{list}.\r\n");
+            self.instead(Bytes::from(list), line.len());
+            return self.answered();
+        }
         let text = trim_end(&line);
         let rewritten = match command {
             _ if !ok || self.mailbox.is_transparent() => None,
@@ -281,16 +309,17 @@ impl Relay<'_> {
         self.out.push(line.freeze());
     }
 
-    fn take_lines(&mut self) -> bool {
+    fn take_lines(&mut self) -> Result<bool, Failure> {
         let Answer::Lines(passing) = &mut self.answer else {
-            return false;
+            return Ok(false);
         };
         if self.upstream.buffer.is_empty() {
-            return false;
+            return Ok(false);
         }
         let end = passing.end.find(&self.upstream.buffer);
         let fetch = passing.fetch;
         let taken = end.unwrap_or(self.upstream.buffer.len());
+        self.count(taken)?;
         self.out.push(self.upstream.buffer.split_to(taken).freeze());
         if end.is_some() {
             if let Some(fetch) = fetch {
@@ -298,22 +327,23 @@ impl Relay<'_> {
             }
             self.answered();
         }
-        end.is_some()
+        Ok(end.is_some())
     }
 
-    fn swallow(&mut self) -> bool {
+    fn swallow(&mut self) -> Result<bool, Failure> {
         let Answer::Swallowed(swallowed) = &mut self.answer else {
-            return false;
+            return Ok(false);
         };
         let end = swallowed.end.find(&self.upstream.buffer);
         let taken = end.unwrap_or(self.upstream.buffer.len());
         let _ = self.upstream.buffer.split_to(taken);
         let (fetch, notice) = (swallowed.fetch, swallowed.notice.clone());
         self.service.metrics.edited(0, taken);
+        self.count(taken)?;
         if end.is_some() {
             self.send_notice(fetch, notice);
         }
-        end.is_some()
+        Ok(end.is_some())
     }
 
     /// One line of an answer that popgate rewrites line by line.
@@ -321,18 +351,31 @@ impl Relay<'_> {
         let Some(line) = self.take_line()? else {
             return Ok(false);
         };
+        self.count(line.len())?;
         let text = trim_end(&line);
         if text == b"." {
+            if matches!(self.answer, Answer::Capabilities) && self.offers_stls() {
+                self.instead(Bytes::from_static(b"STLS\r\n"), 0);
+            }
             self.out.push(line.freeze());
             self.answered();
             return Ok(true);
         }
         let shown = match &self.answer {
             Answer::Listing(kind) => self.mailbox.line(text, *kind),
-            Answer::Capabilities => capa::carried(text).map(String::into_bytes),
+            Answer::Capabilities => {
+                let shown = capa::carried(text);
+                let shown = match self.overheard() {
+                    true => shown.and_then(capa::without_plain_logins),
+                    false => shown,
+                };
+                shown.map(String::into_bytes)
+            }
             Answer::Mechanisms => {
                 let mechanism = String::from_utf8_lossy(text);
-                capa::mechanism_passes(&mechanism).then(|| text.to_vec())
+                let shows = capa::mechanism_shows_secrets(&mechanism);
+                let passes = capa::mechanism_passes(&mechanism) && !(shows && self.overheard());
+                passes.then(|| text.to_vec())
             }
             _ => None,
         };
@@ -344,10 +387,28 @@ impl Relay<'_> {
         Ok(true)
     }
 
+    /// Whether a login in plain text would be refused.
+    fn overheard(&self) -> bool {
+        self.caller.is_overheard(self.client.stream.is_tls())
+    }
+
+    fn offers_stls(&self) -> bool {
+        self.login == Login::Awaited && super::stls::is_offered(&self.caller, &self.client)
+    }
+
+    /// Counts what was taken of an answer.
+    pub(super) fn count(&mut self, octets: usize) -> Result<(), Failure> {
+        self.answered_octets += octets as u64;
+        match self.service.limits.answer {
+            Some(most) if self.answered_octets > most => Err(Failure::AnswerTooLong(most)),
+            _ => Ok(()),
+        }
+    }
+
     fn take_line(&mut self) -> Result<Option<BytesMut>, Failure> {
         match take_line(&mut self.upstream.buffer) {
             Some(line) => Ok(Some(line)),
-            None if self.upstream.buffer.len() > LINE => {
+            None if self.upstream.buffer.len() > self.service.limits.answer_line => {
                 Err(Failure::UpstreamFlood(self.upstream.buffer.len()))
             }
             None => Ok(None),

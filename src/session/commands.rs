@@ -9,14 +9,13 @@ use memchr::memchr;
 
 use super::answers::Answer;
 use super::login::Login;
-use super::relay::{End, Owed, Relay};
+use super::relay::{Owed, Relay};
+use super::{End, Refusal};
 use crate::pop3::line::trim_end;
-use crate::pop3::{Command, MessageNumber, capa};
+use crate::pop3::{Command, MessageNumber, Secret, capa};
 
 /// Answers that may be awaited at a time; mpop pipelines up to 100 commands.
 const MOST_AWAITED: usize = 128;
-/// A client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are longer.
-pub(super) const CLIENT_LINE: usize = 128 << 10;
 /// Refused commands until the client is sent away.
 const MOST_REFUSED: u32 = 20;
 
@@ -42,6 +41,8 @@ impl Relay<'_> {
         match self.owed.back() {
             // RFC 5034 section 4: what comes next belongs to the exchange, once it is asked for.
             Some(Owed::Relayed(Command::Auth { .. })) => matches!(self.answer, Answer::Challenge),
+            // What the client says next, it says in TLS.
+            Some(Owed::Stls) => false,
             Some(Owed::Relayed(Command::Quit)) => false,
             _ => true,
         }
@@ -58,6 +59,60 @@ impl Relay<'_> {
             )
     }
 
+    /// How long the client's line may be. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth
+    /// are longer.
+    fn longest_line(&self) -> usize {
+        let limits = &self.service.limits;
+        let verb = self.client.buffer.get(..4).unwrap_or_default();
+        match matches!(self.answer, Answer::Challenge) || verb.eq_ignore_ascii_case(b"AUTH") {
+            true => limits.auth_line,
+            false => limits.command,
+        }
+    }
+
+    /// Answers in place of all that is owed (an AUTH waits for the line that is refused here), and ends
+    /// the session.
+    fn send_away(&mut self, text: &[u8]) {
+        if matches!(self.answer, Answer::Challenge) {
+            self.owed.clear();
+            self.answer = Answer::Status;
+        }
+        self.own(text);
+        self.ending = Some(End::SentAway);
+    }
+
+    /// Whether a login may go up, now that its account is known as far as it will be.
+    fn admit(&mut self) -> Result<(), Refusal> {
+        if self.slot.is_none() {
+            let address = self.caller.address().ip();
+            let guards = &self.service.guards;
+            self.slot = guards.may_log_in(self.service, address, self.account.name())?;
+        }
+        Ok(())
+    }
+
+    /// Whether popgate itself has something against a login.
+    fn objection(&mut self, command: &Command, line: &[u8]) -> Option<Refusal> {
+        let overheard = self.caller.is_overheard(self.client.stream.is_tls());
+        let shows = match command {
+            Command::User | Command::Pass => true,
+            Command::Auth { mechanism, .. } => capa::mechanism_shows_secrets(mechanism),
+            Command::Apop => false,
+            _ => return None,
+        };
+        if overheard && shows {
+            return Some(Refusal::Plaintext);
+        }
+        let is_named = matches!(command, Command::User | Command::Apop);
+        if is_named && line.len() > self.service.limits.argument + "USER \r\n".len() {
+            return Some(Refusal::NameTooLong);
+        }
+        match command {
+            Command::User => None,
+            _ => self.admit().err(),
+        }
+    }
+
     fn first_line(&self) -> usize {
         memchr(b'\n', &self.client.buffer).map_or(self.client.buffer.len(), |at| at + 1)
     }
@@ -66,16 +121,12 @@ impl Relay<'_> {
     pub(super) fn take_commands(&mut self) -> BytesMut {
         let mut up = BytesMut::new();
         while self.may_take() {
-            if memchr(b'\n', &self.client.buffer).is_none() {
-                if self.client.buffer.len() > CLIENT_LINE {
-                    // The AUTH waits for this line, so it is this that is answered.
-                    if matches!(self.answer, Answer::Challenge) {
-                        self.owed.clear();
-                        self.answer = Answer::Status;
-                    }
-                    self.own(b"-ERR the line is too long\r\n");
-                    self.ending = Some(End::SentAway);
-                }
+            let end = memchr(b'\n', &self.client.buffer);
+            if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {
+                self.send_away(b"-ERR the line is too long\r\n");
+                break;
+            }
+            if end.is_none() {
                 break;
             }
             if !self.takes_first() {
@@ -85,6 +136,13 @@ impl Relay<'_> {
             let mut line = self.client.buffer.split_to(end);
             if matches!(self.answer, Answer::Challenge) {
                 self.account.response(&line);
+                if let Err(refusal) = self.admit() {
+                    super::report_refusal(self.service, self.caller.address(), &refusal);
+                    let text = refusal.wire().unwrap_or_default();
+                    self.send_away(format!("-ERR {text}\r\n").as_bytes());
+                    line.fill(0);
+                    break;
+                }
                 up.extend_from_slice(trim_end(&line));
                 up.extend_from_slice(b"\r\n");
                 self.answer = Answer::Status;
@@ -103,6 +161,15 @@ impl Relay<'_> {
         self.service.metrics.command(command.label());
         if self.login == Login::Awaited {
             self.account.command(&command, line);
+            if let Some(refusal) = self.objection(&command, line) {
+                super::report_refusal(self.service, self.caller.address(), &refusal);
+                let text = refusal.wire().unwrap_or_default();
+                self.own(format!("-ERR {text}\r\n").as_bytes());
+                if !matches!(refusal, Refusal::Plaintext | Refusal::NameTooLong) {
+                    self.ending = Some(End::SentAway);
+                }
+                return;
+            }
         }
         let to_upstream = |number: MessageNumber| self.mailbox.to_upstream(number);
         let absent: &[u8] = b"-ERR no such message\r\n";
@@ -131,7 +198,35 @@ impl Relay<'_> {
                 Some(number) => (Command::Uidl(Some(number)), format!("UIDL {number}\r\n")),
                 None => return self.own(absent),
             },
+            Command::Stls
+                if self.login == Login::Awaited
+                    && super::stls::is_offered(&self.caller, &self.client) =>
+            {
+                // The server would remember a name that somebody else may have put into the
+                // connection (RFC 2595 section 4), and no command makes it forget.
+                if self.named {
+                    return self.own(b"-ERR STLS comes before any login\r\n");
+                }
+                return self.owe(Owed::Stls);
+            }
             Command::Stls => return self.own(b"-ERR STLS is not offered here\r\n"),
+            // In two steps: Office 365 takes no other way, and a token is longer than a command may be
+            // (RFC 5034 section 4).
+            Command::Auth {
+                ref mechanism,
+                initial_response: true,
+            } if matches!(mechanism.as_str(), "XOAUTH2" | "OAUTHBEARER") => {
+                let words = line.split(u8::is_ascii_whitespace);
+                let response = words.filter(|word| !word.is_empty()).nth(2);
+                self.response = response.map(Secret::new);
+                let text = format!("AUTH {mechanism}\r\n");
+                let mechanism = mechanism.clone();
+                let auth = Command::Auth {
+                    mechanism,
+                    initial_response: false,
+                };
+                (auth, text)
+            }
             Command::Auth { ref mechanism, .. } if !capa::mechanism_passes(mechanism) => {
                 return self.own(b"-ERR this mechanism does not pass through a proxy\r\n");
             }
@@ -156,6 +251,7 @@ impl Relay<'_> {
         } else {
             up.extend_from_slice(text.as_bytes());
         }
+        self.named |= command == Command::User;
         self.fetching += usize::from(matches!(command, Command::Retr(_) | Command::Top(..)));
         self.owe(Owed::Relayed(command));
     }

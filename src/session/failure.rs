@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use super::Refusal;
+use crate::pop3::line::printable;
 use crate::upstream::DialError;
 
 /// Why a session ended early.
@@ -13,8 +15,10 @@ pub enum Failure {
     ClientGone(Option<io::Error>),
     /// The client takes no bytes.
     ClientStalled(Duration),
-    /// No connection to the upstream, or none that can be trusted.
-    Dial(DialError),
+    /// popgate does not serve this client, or not so.
+    Refused(Refusal),
+    /// No connection to this upstream, or none that can be trusted.
+    Dial(String, DialError),
     /// The upstream closed while it owed an answer.
     UpstreamClosed,
     /// The upstream's connection broke.
@@ -23,6 +27,14 @@ pub enum Failure {
     UpstreamStalled(Duration),
     /// A line of an answer has no end.
     UpstreamFlood(usize),
+    /// An answer is longer than `limits.answer`.
+    AnswerTooLong(u64),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl Failure {
@@ -35,27 +47,33 @@ impl Failure {
         let said = match self {
             _ if inside_answer => return None,
             Self::ClientGone(_) | Self::ClientStalled(_) => return None,
-            Self::Dial(error) => format!("popgate cannot reach the mail server: {error}"),
+            Self::Refused(refusal) => {
+                let said = printable(refusal.wire()?.as_bytes(), 400);
+                return Some(format!("-ERR {said}\r\n"));
+            }
+            Self::Dial(_, error) => format!("popgate cannot reach the mail server: {error}"),
             Self::UpstreamClosed => "the mail server closed the connection".to_owned(),
             Self::UpstreamBroke(error) => {
                 format!("the connection to the mail server broke: {error}")
             }
             Self::UpstreamStalled(limit) => format!("the mail server sent nothing for {limit:?}"),
             Self::UpstreamFlood(_) => "the mail server sent a line without an end".to_owned(),
+            Self::AnswerTooLong(_) => "the mail server's answer is too long".to_owned(),
         };
-        let said = crate::pop3::line::printable(said.as_bytes(), 400);
+        let said = printable(said.as_bytes(), 400);
         Some(format!("-ERR [SYS/TEMP] {said}\r\n"))
     }
 
     /// The value of the label `kind` where the upstream is to blame.
     pub(super) fn upstream_kind(&self) -> Option<&'static str> {
         match self {
-            Self::ClientGone(_) | Self::ClientStalled(_) => None,
-            Self::Dial(error) => Some(error.label()),
+            Self::ClientGone(_) | Self::ClientStalled(_) | Self::Refused(_) => None,
+            Self::Dial(_, error) => Some(error.label()),
             Self::UpstreamClosed => Some("closed"),
             Self::UpstreamBroke(_) => Some("broken"),
             Self::UpstreamStalled(_) => Some("stalled"),
             Self::UpstreamFlood(_) => Some("flood"),
+            Self::AnswerTooLong(_) => Some("answer_too_long"),
         }
     }
 }
@@ -66,12 +84,16 @@ impl fmt::Display for Failure {
             Self::ClientGone(None) => f.write_str("the client left"),
             Self::ClientGone(Some(error)) => write!(f, "the client's connection broke: {error}"),
             Self::ClientStalled(limit) => write!(f, "the client took nothing for {limit:?}"),
-            Self::Dial(error) => error.fmt(f),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Dial(_, error) => error.fmt(f),
             Self::UpstreamClosed => f.write_str("the upstream closed while it owed an answer"),
             Self::UpstreamBroke(error) => write!(f, "the upstream's connection broke: {error}"),
             Self::UpstreamStalled(limit) => write!(f, "the upstream sent nothing for {limit:?}"),
             Self::UpstreamFlood(octets) => {
                 write!(f, "a line of the upstream has no end after {octets} octets")
+            }
+            Self::AnswerTooLong(octets) => {
+                write!(f, "an answer of the upstream has more than {octets} octets")
             }
         }
     }

@@ -1,13 +1,16 @@
 //! One side of a session: its stream, what it sent and was not looked at, what it is owed.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
+use super::{Failure, Service};
+use crate::metrics::Flow;
 use crate::net::Stream;
 use crate::pop3::line::LfToCrlf;
 
@@ -63,6 +66,36 @@ impl Leg {
             None => 0,
         };
         Poll::Ready(Ok(Filled { read, added }))
+    }
+
+    /// Reads once from a client; how many octets came, 0 at the end.
+    pub(super) async fn fill(&mut self, service: &Service) -> Result<usize, Failure> {
+        let filled = poll_fn(|cx| self.poll_fill(cx)).await;
+        let filled = filled.map_err(|error| Failure::ClientGone(Some(error)))?;
+        service.metrics.bytes(Flow::ClientIn, filled.read);
+        Ok(filled.read)
+    }
+
+    /// Sends all of it.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        // TLS keeps a record that the socket did not take until it is flushed.
+        self.stream.flush().await
+    }
+
+    /// Says something of popgate's own to a client.
+    pub(super) async fn say(&mut self, service: &Service, text: &[u8]) -> Result<(), Failure> {
+        service.metrics.edited(text.len(), 0);
+        self.pass(service, text).await
+    }
+
+    /// Passes something on to a client.
+    pub(super) async fn pass(&mut self, service: &Service, text: &[u8]) -> Result<(), Failure> {
+        let limit = service.timeouts.take;
+        let sent = tokio::time::timeout(limit, self.send(text)).await;
+        service.metrics.bytes(Flow::ClientOut, text.len());
+        sent.map_err(|_| Failure::ClientStalled(limit))?
+            .map_err(|error| Failure::ClientGone(Some(error)))
     }
 
     /// Gives the memory of an empty buffer back: an idle session keeps none.

@@ -5,43 +5,28 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
-use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
 use super::answers::Answer;
-use super::commands::CLIENT_LINE;
+use super::caller::Caller;
+use super::dialling::Server;
+use super::guards::Taken;
 use super::leg::{Filled, Leg, Outbox};
 use super::login::Login;
 use super::mailbox::Mailbox;
 use super::verdicts::Verdicts;
-use super::{Failure, Service};
+use super::{End, Failure, Service};
 use crate::metrics::{Fetch, Flow};
 use crate::net::Drain;
-use crate::pop3::{Account, Command};
+use crate::pop3::{Account, Command, Secret};
 
 /// From this much on, what is to be sent is sent before more is taken.
 const FLUSH: usize = 64 << 10;
-
-/// How a session ended without anybody's failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// QUIT was answered.
-    Quit,
-    /// The client closed without QUIT.
-    ClientLeft,
-    /// The client said nothing for too long.
-    Idle,
-    /// The upstream closed between answers.
-    UpstreamLeft,
-    /// popgate was told to stop.
-    Drained,
-    /// The client talked something else than POP3.
-    SentAway,
-}
 
 /// What the client is owed.
 #[derive(Debug)]
@@ -50,11 +35,26 @@ pub(super) enum Owed {
     Relayed(Command),
     /// popgate's own line.
     Own(Bytes),
+    /// The start of TLS.
+    Stls,
+}
+
+/// What a relay begins with.
+pub(super) struct Begin {
+    pub(super) upstream: Leg,
+    pub(super) server: Server,
+    /// What the client hears first.
+    pub(super) said: Bytes,
+    pub(super) login: Login,
+    pub(super) account: Account,
+    pub(super) slot: Taken<Arc<str>>,
 }
 
 /// See the module.
 pub(super) struct Relay<'s> {
     pub(super) service: &'s Service,
+    pub(super) caller: Caller<'s>,
+    pub(super) server: Server,
     pub(super) client: Leg,
     pub(super) upstream: Leg,
     pub(super) owed: VecDeque<Owed>,
@@ -65,6 +65,18 @@ pub(super) struct Relay<'s> {
     pub(super) login: Login,
     /// Whose mailbox it is.
     pub(super) account: Account,
+    /// Counts the session of the account.
+    pub(super) slot: Taken<Arc<str>>,
+    /// Whether the server was told a name.
+    pub(super) named: bool,
+    /// By when the login must be done.
+    login_by: Instant,
+    /// A response that came along with AUTH, and goes up when the server asks for it.
+    pub(super) response: Option<Secret>,
+    /// What popgate has to say to the server beside the client's commands.
+    pub(super) pending_up: BytesMut,
+    /// Octets of the answer that is under way.
+    pub(super) answered_octets: u64,
     /// When the answer that is owed first became that.
     pub(super) since: Instant,
     pub(super) now: Instant,
@@ -79,6 +91,8 @@ pub(super) struct Relay<'s> {
     pub(super) refused: u32,
     pub(super) ending: Option<End>,
     pub(super) heard_client: Instant,
+    /// Since when the client's last line lacks its end.
+    line_since: Option<Instant>,
     pub(super) heard_upstream: Instant,
     /// What `heard_upstream` was before the last read.
     pub(super) heard_before: Instant,
@@ -92,25 +106,34 @@ pub(super) struct Relay<'s> {
 impl<'s> Relay<'s> {
     pub(super) fn new(
         service: &'s Service,
+        caller: Caller<'s>,
         client: Leg,
-        upstream: Leg,
-        greeting: Bytes,
+        begin: Begin,
+        login_by: Instant,
         drain: Drain,
     ) -> Self {
         let now = Instant::now();
         let mut out = Outbox::default();
-        out.push(greeting);
+        out.push(begin.said);
         Self {
             service,
+            caller,
+            server: begin.server,
             client,
-            upstream,
+            upstream: begin.upstream,
             owed: VecDeque::new(),
             answer: Answer::Status,
             out,
             mailbox: Mailbox::default(),
             verdicts: Verdicts::default(),
-            login: Login::Awaited,
-            account: Account::default(),
+            login: begin.login,
+            account: begin.account,
+            slot: begin.slot,
+            named: false,
+            login_by,
+            response: None,
+            pending_up: BytesMut::new(),
+            answered_octets: 0,
             since: now,
             now,
             fetched: Vec::new(),
@@ -120,6 +143,7 @@ impl<'s> Relay<'s> {
             refused: 0,
             ending: None,
             heard_client: now,
+            line_since: None,
             heard_upstream: now,
             heard_before: now,
             stray: 0,
@@ -136,7 +160,15 @@ impl<'s> Relay<'s> {
             let up = self.take_commands();
             self.send_up(up).await?;
             self.take_answers().await?;
+            if !self.pending_up.is_empty() {
+                let up = std::mem::take(&mut self.pending_up);
+                self.send_up(up).await?;
+            }
             self.flush().await?;
+            if matches!(self.owed.front(), Some(Owed::Stls)) && self.out.is_empty() {
+                self.begin_tls().await?;
+                continue;
+            }
             if self.may_take() && memchr(b'\n', &self.client.buffer).is_some() && self.takes_first()
             {
                 continue;
@@ -189,12 +221,7 @@ impl<'s> Relay<'s> {
             return Ok(());
         }
         let limit = self.service.timeouts.stall;
-        let sent = async {
-            self.upstream.stream.write_all(&up).await?;
-            // TLS keeps a record that the socket did not take until it is flushed.
-            self.upstream.stream.flush().await
-        };
-        let sent = tokio::time::timeout(limit, sent).await;
+        let sent = tokio::time::timeout(limit, self.upstream.send(&up)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, up.len());
         up.fill(0);
         match sent {
@@ -208,7 +235,7 @@ impl<'s> Relay<'s> {
     /// Sends what is to be sent to the client, all of it.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         if !self.out.is_empty() {
-            let limit = self.service.timeouts.idle;
+            let limit = self.service.timeouts.take;
             let began = Instant::now();
             let before = self.out.len();
             let mut last = before;
@@ -303,6 +330,46 @@ impl<'s> Relay<'s> {
         buffer.reserve(room.saturating_sub(buffer.len()).max(FLUSH));
     }
 
+    /// STLS is at its turn: everything before it is answered and sent.
+    async fn begin_tls(&mut self) -> Result<(), Failure> {
+        let (caller, client) = (&mut self.caller, &mut self.client);
+        super::stls::begin(self.service, caller, client, self.login_by).await?;
+        self.answered();
+        Ok(())
+    }
+
+    /// Whether the message that is held must wait until others have given back what they hold: more is
+    /// not read from the upstream then. Its time goes on, so it waits no longer than it would be held.
+    fn starves(&mut self) -> bool {
+        let Answer::Held(held) = &mut self.answer else {
+            return false;
+        };
+        let steps: &[usize] = match self.upstream.buffer.len() < FLUSH {
+            true => &[FLUSH],
+            false => &[FLUSH, self.service.hold.bytes],
+        };
+        while let Some(step) = steps.get(held.shares.len()) {
+            match self.service.guards.hold(self.service, *step) {
+                Some(share) => held.shares.push(share),
+                None => return true,
+            }
+        }
+        false
+    }
+
+    /// When the client's silence has lasted too long.
+    fn silence_ends(&self) -> Instant {
+        let timeouts = &self.service.timeouts;
+        let mut ends = self.heard_client + timeouts.idle;
+        if self.login == Login::Awaited {
+            ends = ends.min(self.login_by);
+        }
+        if let Some(since) = self.line_since {
+            ends = ends.min(since + timeouts.command);
+        }
+        ends
+    }
+
     /// Waits for bytes of either side, a deadline, or the signal to stop.
     async fn wait(&mut self) -> Result<(), Failure> {
         let timeouts = &self.service.timeouts;
@@ -311,13 +378,21 @@ impl<'s> Relay<'s> {
         let due = match (&self.answer, waits_for_upstream) {
             (Answer::Held(held), _) => held.intake.until().min(stalled),
             (_, true) => stalled,
-            (_, false) => self.heard_client + timeouts.idle,
+            (_, false) => self.silence_ends(),
         };
-        let wants_client = !self.client.ended && self.client.buffer.len() <= CLIENT_LINE;
+        let wants_client =
+            !self.client.ended && self.client.buffer.len() <= self.service.limits.auth_line;
         // While the client's answer to a challenge is awaited, nothing is taken out of the buffer.
         let full = matches!(self.answer, Answer::Challenge) && self.upstream.buffer.len() > FLUSH;
-        let wants_upstream = !self.upstream.ended && !full;
-        self.make_room();
+        let starves = self.starves();
+        let wants_upstream = !self.upstream.ended && !full && !starves;
+        let mut freed = None;
+        if starves {
+            self.service.metrics.waits_for_memory();
+            freed = Some(Box::pin(self.service.guards.held.freed()));
+        } else {
+            self.make_room();
+        }
         let Self {
             client,
             upstream,
@@ -329,7 +404,7 @@ impl<'s> Relay<'s> {
         } = self;
         let metrics = &service.metrics;
         let (mut from_client, mut from_upstream) = (false, false);
-        let expired = poll_fn(|cx| {
+        let expired: Result<bool, Failure> = poll_fn(|cx| {
             let mut ready = false;
             if wants_upstream && let Poll::Ready(filled) = upstream.poll_fill(cx) {
                 let filled = filled.map_err(Failure::UpstreamBroke)?;
@@ -350,17 +425,24 @@ impl<'s> Relay<'s> {
                 *draining = true;
                 ready = true;
             }
+            if let Some(freed) = &mut freed {
+                ready |= freed.as_mut().poll(cx).is_ready();
+            }
             if ready {
                 return Poll::Ready(Ok(false));
             }
             timer.poll_due(cx, due).map(|()| Ok(true))
         })
-        .await?;
+        .await;
+        let expired = expired?;
         if from_client || from_upstream {
             self.now = Instant::now();
         }
         if from_client {
             self.heard_client = self.now;
+            let begun =
+                !self.client.buffer.is_empty() && memchr(b'\n', &self.client.buffer).is_none();
+            self.line_since = begun.then(|| self.line_since.unwrap_or(self.now));
         }
         if from_upstream {
             self.heard_before = self.heard_upstream;

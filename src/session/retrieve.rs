@@ -76,6 +76,7 @@ impl Relay<'_> {
                 fetching,
                 status,
                 intake,
+                shares: Vec::new(),
             }))
         };
         self.answer = match self.verdicts.recall(fetching.message) {
@@ -134,7 +135,9 @@ impl Relay<'_> {
             fetching,
             status,
             intake,
+            shares,
         } = *held;
+        self.count(taken)?;
         let (stage, end) = intake.finish();
         let decided = Decided {
             fetching,
@@ -145,6 +148,7 @@ impl Relay<'_> {
             Some(marked) => self.send_marked(decided, &marked, wire),
             None => self.decide(decided, stage, wire).await,
         }
+        drop(shares);
         Ok(true)
     }
 

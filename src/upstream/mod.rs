@@ -1,12 +1,24 @@
-//! The way to the provider's POP3 server: dialling it, with TLS verified, up to its greeting.
+//! The way to the provider's POP3 server: choosing it, dialling it with TLS verified, up to its
+//! greeting.
 //!
-//! In: a configured upstream; out: a stream and the greeting, or a typed reason why not. It never
-//! lowers the protection that was asked for, and never speaks after the greeting.
+//! In: configured upstreams and what is known of a client; out: a stream and the greeting, or a typed
+//! reason why not. It never lowers the protection that was asked for, never goes where nobody
+//! allowed it to, and never speaks after the greeting.
 //!
-//! RFC 8314 (implicit TLS), RFC 2595 (STLS), RFC 1939 section 4 (greeting).
+//! RFC 8314 (implicit TLS), RFC 2595 (STLS), RFC 1939 section 4 (greeting), RFC 8305 (several
+//! addresses).
 
 mod connect;
+mod dial;
+mod error;
+mod own;
+mod route;
 mod tls;
+mod user_name;
 
-pub use connect::{DialError, Dialled, Dialler};
-pub use tls::{TlsConfigError, client_config};
+pub use dial::{DialLimits, Dialled, Dialler, OnBehalf};
+pub use error::DialError;
+pub use own::{Outgoing, Own};
+pub use route::{Router, Way};
+pub use tls::{Recorder, TlsConfigError, client_config, pin_of, recorder};
+pub use user_name::NameError;

@@ -1,17 +1,30 @@
 //! Which certificates are trusted.
 //!
 //! RFC 8314 section 4.2: a server's certificate is verified, name included; there is no switch to
-//! leave that out.
+//! leave that out. Whose server has a certificate of its own making pins its key (RFC 7469 section
+//! 2.4 has the form).
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, ring as provider, verify_tls12_signature,
+    verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::ParsedCertificate;
+use tokio_rustls::rustls::{
+    self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 /// Why no TLS connection could be trusted.
 #[derive(Debug)]
@@ -45,11 +58,29 @@ impl fmt::Display for TlsConfigError {
 
 impl std::error::Error for TlsConfigError {}
 
-/// A TLS client that trusts the file's certificates, or the platform's roots without one.
+/// A TLS client that trusts these keys and nobody else; without any, the file's certificates; and
+/// without one, the platform's roots.
 ///
 /// # Errors
 /// If there is nothing to trust.
-pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsConfigError> {
+pub fn client_config(
+    ca_file: Option<&Path>,
+    pins: &[[u8; 32]],
+) -> Result<Arc<ClientConfig>, TlsConfigError> {
+    let crypto = Arc::new(provider::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&crypto))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsConfigError::Rustls)?;
+    let config = match pins {
+        [] => builder.with_root_certificates(roots(ca_file)?),
+        pins => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Pinned::new(pins, &crypto))),
+    };
+    Ok(Arc::new(config.with_no_client_auth()))
+}
+
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(file) => {
@@ -70,10 +101,150 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsCon
             }
         }
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    Ok(roots)
+}
+
+/// The pin of a certificate's key, as settings have it.
+///
+/// # Errors
+/// If it is no certificate.
+pub fn pin_of(certificate: &CertificateDer<'_>) -> Result<String, rustls::Error> {
+    Ok(format!(
+        "sha256/{}",
+        STANDARD.encode(key_digest(certificate)?)
+    ))
+}
+
+fn key_digest(certificate: &CertificateDer<'_>) -> Result<[u8; 32], rustls::Error> {
+    let parsed = ParsedCertificate::try_from(certificate)?;
+    let key = digest(&SHA256, &parsed.subject_public_key_info());
+    <[u8; 32]>::try_from(key.as_ref())
+        .map_err(|_| rustls::Error::General("SHA-256 has 32 octets".to_owned()))
+}
+
+/// A TLS client that trusts nobody, and keeps what it was shown: to tell a person which key to pin.
+///
+/// # Errors
+/// If the TLS library refuses its own defaults.
+pub fn recorder() -> Result<(Arc<ClientConfig>, Arc<Recorder>), TlsConfigError> {
+    let crypto = Arc::new(provider::default_provider());
+    let recorder = Arc::new(Recorder {
+        algorithms: crypto.signature_verification_algorithms,
+        shown: Mutex::default(),
+    });
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::<Recorder>::clone(&recorder);
+    let config = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Rustls)?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    Ok(Arc::new(config))
+    Ok((Arc::new(config), recorder))
+}
+
+/// See [`recorder`].
+#[derive(Debug)]
+pub struct Recorder {
+    algorithms: WebPkiSupportedAlgorithms,
+    shown: Mutex<Option<CertificateDer<'static>>>,
+}
+
+impl Recorder {
+    /// The certificate that was shown.
+    pub fn shown(&self) -> Option<CertificateDer<'static>> {
+        let shown = self.shown.lock();
+        shown.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        *shown = Some(end_entity.clone().into_owned());
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Trusts a server by its key: whoever can sign with it is the server, whatever its certificate says
+/// of names and dates.
+#[derive(Debug)]
+struct Pinned {
+    pins: Vec<[u8; 32]>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Pinned {
+    fn new(pins: &[[u8; 32]], crypto: &CryptoProvider) -> Self {
+        Self {
+            pins: pins.to_vec(),
+            algorithms: crypto.signature_verification_algorithms,
+        }
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.pins.contains(&key_digest(end_entity)?) {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
 }

@@ -200,6 +200,7 @@ fn set(settings: &mut Settings, text: &str) {
         "stall" => settings.timeouts.stall = popgate::config::duration(value).unwrap(),
         "idle" => settings.timeouts.idle = popgate::config::duration(value).unwrap(),
         "connect" => settings.timeouts.connect = popgate::config::duration(value).unwrap(),
+        "greeting" => settings.timeouts.greeting = popgate::config::duration(value).unwrap(),
         other => panic!("no setting {other}"),
     }
 }

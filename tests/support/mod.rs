@@ -8,6 +8,7 @@
     reason = "each test file uses a part, and nobody else does"
 )]
 
+pub mod authority;
 pub mod dialog;
 pub mod edits;
 
@@ -16,14 +17,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use popgate::config::{HeaderMode, Timeouts, TlsMode, Upstream};
+use popgate::config::{
+    Config, Flags, HeaderMode, Limits, Listen, Routes, Timeouts, TlsMode, Upstream,
+};
 use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::metrics::Metrics;
-use popgate::net::{DrainSignal, Stream};
+use popgate::net::DrainSignal;
+use popgate::net::Stream;
 use popgate::rewrite::Style;
-use popgate::session::{self, Engine, HoldLimits, Judge, Service};
+use popgate::session::{self, Engine, Guards, HoldLimits, Judge, Port, Service};
 use popgate::store::Quarantine;
-use popgate::upstream::Dialler;
+use popgate::upstream::{DialLimits, Dialler, Own, Router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -43,7 +47,18 @@ pub struct Settings {
     pub hold_bytes: usize,
     pub hold_time: Duration,
     pub timeouts: Timeouts,
+    pub limits: Limits,
     pub data_dir: Option<PathBuf>,
+    /// The listener, its address left out of account.
+    pub listen: Listen,
+    pub tls_server: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
+    /// More upstreams, and who goes to them.
+    pub others: Vec<(Upstream, Option<Arc<tokio_rustls::rustls::ClientConfig>>)>,
+    pub routes: Routes,
+    /// Addresses that are the proxy's own, beside its listener's.
+    pub also_own: Vec<SocketAddr>,
+    /// Changes the first upstream.
+    pub change: fn(&mut Upstream),
     pub piece: usize,
 }
 
@@ -60,14 +75,15 @@ impl Settings {
             headers: HeaderMode::Spam,
             hold_bytes: 512 << 10,
             hold_time: Duration::from_secs(15),
-            timeouts: Timeouts {
-                connect: Duration::from_secs(10),
-                stall: Duration::from_secs(60),
-                idle: Duration::from_secs(600),
-                filter: Duration::from_secs(5),
-                drain: Duration::from_secs(30),
-            },
+            timeouts: Config::load(None, &Flags::default()).0.timeouts,
+            limits: Config::load(None, &Flags::default()).0.limits,
             data_dir: None,
+            listen: Listen::on(SocketAddr::from(([127, 0, 0, 1], 0))),
+            tls_server: None,
+            others: Vec::new(),
+            routes: Routes::default(),
+            also_own: Vec::new(),
+            change: |_| {},
             piece: usize::MAX,
         }
     }
@@ -99,23 +115,47 @@ impl Proxy {
             let rules = RuleSet::load(&settings.rules).unwrap();
             Engine::Rules(Arc::new(Filter::new(rules, thresholds).unwrap()))
         });
-        let upstream = Upstream {
-            name: "test".to_owned(),
-            host: settings.host,
-            port: settings.upstream.port(),
-            tls: settings.tls,
-            ca_file: None,
+        let mut upstream = Upstream::new(
+            "test",
+            &settings.host,
+            settings.upstream.port(),
+            settings.tls,
+        );
+        (settings.change)(&mut upstream);
+        let limits = DialLimits {
+            connect: settings.timeouts.connect,
+            greeting: settings.timeouts.greeting,
+            at_a_time: Arc::new(tokio::sync::Semaphore::new(settings.limits.dials)),
         };
+        let own = Own::new([vec![address], settings.also_own].concat());
+        let all =
+            std::iter::once((upstream, settings.client_config.clone())).chain(settings.others);
+        let diallers = all
+            .map(|(upstream, tls)| {
+                Arc::new(Dialler::new(
+                    upstream,
+                    tls,
+                    limits.clone(),
+                    Arc::clone(&own),
+                ))
+            })
+            .collect();
+        let router = Router::new(
+            diallers,
+            settings.routes,
+            settings.client_config,
+            limits,
+            own,
+        );
         let quarantine = settings
             .data_dir
             .map(|dir| Arc::new(Quarantine::open(&dir).unwrap()));
         let service = Arc::new(Service {
-            dialler: Dialler::new(
-                upstream,
-                settings.client_config,
-                settings.timeouts.connect,
-                Arc::new([address]),
-            ),
+            ports: vec![Port::new(&settings.listen, settings.tls_server)],
+            router,
+            bridges: Vec::new(),
+            limits: settings.limits,
+            guards: Arc::new(Guards::default()),
             judge: Judge::new(engine, settings.timeouts.filter, 2),
             style: Style {
                 headers: settings.headers,
@@ -135,9 +175,8 @@ impl Proxy {
         let (tell, ended) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
-                let client = Stream::plain(tcp).unwrap();
                 let session =
-                    tokio::spawn(session::run(Arc::clone(&service), client, drain.clone()));
+                    tokio::spawn(session::run(Arc::clone(&service), tcp, 0, drain.clone()));
                 let tell = tell.clone();
                 tokio::spawn(async move { tell.send(session.await) });
             }
@@ -172,18 +211,50 @@ impl Proxy {
 /// One end of a connection that a test holds.
 pub struct Peer {
     pub name: &'static str,
-    stream: TcpStream,
+    stream: Stream,
     buffer: Vec<u8>,
 }
 
 impl Peer {
     pub fn new(name: &'static str, stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
         Self {
             name,
-            stream,
+            stream: Stream::plain(stream).unwrap(),
             buffer: Vec::new(),
         }
+    }
+
+    /// The same connection, with TLS as a client; what was read before is let go.
+    pub async fn encrypted(
+        self,
+        name: &str,
+        config: Arc<tokio_rustls::rustls::ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let name_of_server = name.to_owned().try_into().unwrap();
+        let tcp = self.stream.into_plain().unwrap();
+        let connector = tokio_rustls::TlsConnector::from(config);
+        let tls = tokio::time::timeout(PATIENCE, connector.connect(name_of_server, tcp)).await;
+        Ok(Self {
+            name: self.name,
+            stream: Stream::tls(tls.expect("TLS takes for ever")?),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The same connection, with TLS as a server.
+    pub async fn accepted(self, acceptor: &tokio_rustls::TlsAcceptor) -> std::io::Result<Self> {
+        let tcp = self.stream.into_plain().unwrap();
+        let tls = tokio::time::timeout(PATIENCE, acceptor.accept(tcp)).await;
+        Ok(Self {
+            name: self.name,
+            stream: Stream::tls(tls.expect("TLS takes for ever")?),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// What the other side has proved itself with.
+    pub fn proof(&self) -> Vec<u8> {
+        self.stream.proof().unwrap().0.to_vec()
     }
 
     pub async fn connect(address: SocketAddr) -> Self {
@@ -262,7 +333,8 @@ impl Peer {
 
     /// Ends the connection with a reset.
     pub fn reset(self) {
-        socket2::SockRef::from(&self.stream)
+        let tcp = self.stream.into_plain().unwrap();
+        socket2::SockRef::from(&tcp)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
     }

@@ -1,0 +1,198 @@
+//! This machine: rights, ports, certificates, the data directory, open files, the clock.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use caps::{CapSet, Capability};
+use nix::unistd::{AccessFlags, User, access, geteuid};
+
+use super::Findings;
+use crate::cli::{open, privileges};
+use crate::config::{Config, Listen, ListenTls};
+use crate::net::certificate::facts;
+use crate::net::listen::{self, Inherited};
+
+/// popgate was written after this moment: a clock before it is wrong.
+const WRITTEN: u64 = 1_790_000_000;
+/// Who renews certificates by hand needs some days.
+const SOON: i64 = 14;
+
+pub(super) fn look(config: &Config, findings: &mut Findings) {
+    clock(findings);
+    rights(config, findings);
+    for listen in &config.listen {
+        port(listen, findings);
+    }
+    certificates(config, findings);
+    data(config, findings);
+    files(config, findings);
+}
+
+fn clock(findings: &mut Findings) {
+    let now = SystemTime::now();
+    match now.duration_since(UNIX_EPOCH + Duration::from_secs(WRITTEN)) {
+        Ok(_) => findings.fine("clock", "later than this program"),
+        Err(_) => findings.wrong(
+            "clock",
+            "earlier than this program was written, so every certificate will look wrong",
+            "set the time: `timedatectl set-ntp true`",
+        ),
+    }
+}
+
+fn has(right: Capability) -> bool {
+    caps::has_cap(None, CapSet::Effective, right).unwrap_or(false)
+}
+
+fn rights(config: &Config, findings: &mut Findings) {
+    let low = |listen: &&Listen| (1..1024).contains(&listen.address.port());
+    match config.listen.iter().find(low) {
+        Some(listen) if !has(Capability::CAP_NET_BIND_SERVICE) => findings.wrong(
+            "rights",
+            format!("a port below 1024 ({}) needs one", listen.address),
+            "start popgate as root with [process] user = \"nobody\", or as a systemd service with \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE, or choose another port",
+        ),
+        _ => findings.fine("rights", "enough for the ports"),
+    }
+    if config.listen.iter().any(|listen| listen.tproxy) {
+        match has(Capability::CAP_NET_ADMIN) {
+            true => findings.fine("rights", "enough for TPROXY"),
+            false => findings.wrong(
+                "rights",
+                "tproxy = true needs CAP_NET_ADMIN",
+                "start popgate as root with [process] user set (it keeps that right), or give the service the capability",
+            ),
+        }
+    }
+    if let Some(problem) = privileges::refuses_root(config) {
+        findings.wrong("rights", "serve will not start", problem.to_string());
+    }
+    if let Some(name) = &config.process.user {
+        match User::from_name(name) {
+            Ok(Some(_)) if geteuid().is_root() => {
+                findings.fine("user", format!("{name}, once the ports are bound"));
+            }
+            Ok(Some(user)) if user.uid == geteuid() => findings.fine("user", name),
+            Ok(Some(_)) => findings.wrong(
+                "user",
+                format!("only root can become {name}"),
+                "start popgate as root, or leave [process] user out",
+            ),
+            _ => findings.wrong(
+                "user",
+                format!("there is no user {name}"),
+                format!("`useradd --system --shell /usr/sbin/nologin {name}`"),
+            ),
+        }
+    }
+}
+
+fn port(listen: &Listen, findings: &mut Findings) {
+    let what = format!("port {}", listen.address);
+    match listen::bind(listen.address, listen.tproxy, &mut Inherited::default()) {
+        Ok(_) => findings.fine(&what, "free"),
+        Err(error) if error.is_in_use() => findings.note(
+            &what,
+            "taken: by popgate, if it runs already; else see `ss -ltnp`",
+        ),
+        Err(error) => findings.wrong(&what, error.to_string(), ""),
+    }
+    let away = !listen.address.ip().is_loopback();
+    let plain = matches!(listen.tls, ListenTls::Off);
+    if away && plain && !listen.allow_plaintext && !listen.transparent {
+        findings.note(
+            &what,
+            "logins from other machines are refused here, for the password would travel in plain text: \
+             write tls = \"starttls\" with certificate and key, or allow_plaintext = true",
+        );
+    }
+    if listen.transparent && plain && !listen.allow_plaintext {
+        findings.wrong(
+            &what,
+            "clients of a transparent port log in without TLS, and that is not allowed",
+            "write allow_plaintext = true: their passwords travel as they did before",
+        );
+    }
+}
+
+fn certificates(config: &Config, findings: &mut Findings) {
+    let opened = match open::ports(config) {
+        Ok(opened) => opened,
+        Err(problems) => {
+            for problem in problems {
+                findings.wrong("certificate", problem.to_string(), "");
+            }
+            return;
+        }
+    };
+    for certificate in opened.certificates {
+        let what = format!("certificate {}", certificate.file().display());
+        let Some(facts) = certificate.der().and_then(|der| facts(&der)) else {
+            findings.wrong(&what, "cannot be read", "make it anew");
+            continue;
+        };
+        let names = facts.names.join(", ");
+        let days = facts.days_left(SystemTime::now());
+        if facts.begins > SystemTime::now() {
+            findings.wrong(
+                &what,
+                "is not valid yet",
+                "look at the clock, or make it anew",
+            );
+        } else if days < 0 {
+            findings.wrong(
+                &what,
+                "has expired",
+                "renew it; popgate takes it over by itself",
+            );
+        } else if days < SOON {
+            findings.wrong(&what, format!("expires in {days} days"), "renew it");
+        } else {
+            findings.fine(&what, format!("for {names}; {days} days left"));
+        }
+    }
+}
+
+fn data(config: &Config, findings: &mut Findings) {
+    let dir = &config.data_dir;
+    let what = format!("data {}", dir.display());
+    let existing = dir
+        .ancestors()
+        .find(|it| it.exists())
+        .unwrap_or(Path::new("/"));
+    if config.process.user.is_some() && geteuid().is_root() {
+        return match dir.exists() {
+            true => findings.note(&what, "must be writable for the user whom popgate becomes"),
+            false => findings.fine(&what, "will be made"),
+        };
+    }
+    match access(existing, AccessFlags::W_OK) {
+        Ok(()) => findings.fine(&what, "can be written"),
+        Err(error) => findings.wrong(
+            &what,
+            format!("{}: {error}", existing.display()),
+            "name a folder that popgate may write to, under [data] dir",
+        ),
+    }
+}
+
+fn files(config: &Config, findings: &mut Findings) {
+    // Two connections a session, and some for listeners, stores and servers that are being dialled.
+    let wanted = 2 * config.limits.sessions as u64 + 512;
+    match rlimit::getrlimit(rlimit::Resource::NOFILE) {
+        Ok((_, hard)) if hard < wanted => findings.wrong(
+            "open files",
+            format!(
+                "at most {hard}, but {} sessions need {wanted}",
+                config.limits.sessions
+            ),
+            "raise the limit (LimitNOFILE= of the service), or lower limits.sessions",
+        ),
+        Ok(_) => findings.fine(
+            "open files",
+            format!("enough for {} sessions", config.limits.sessions),
+        ),
+        Err(error) => findings.note("open files", error.to_string()),
+    }
+}

@@ -1,0 +1,157 @@
+//! The servers: names, connections, certificates, greetings, and who goes where.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::net::lookup_host;
+use tokio::sync::Semaphore;
+
+use super::Findings;
+use crate::cli::open;
+use crate::config::{Config, Upstream};
+use crate::net::certificate::facts;
+use crate::net::proxy::Addressed;
+use crate::pop3::line::{printable, trim_end};
+use crate::upstream::{
+    DialError, DialLimits, Dialler, OnBehalf, Own, client_config, pin_of, recorder,
+};
+
+pub(super) async fn look(config: &Config, findings: &mut Findings) {
+    if config.upstreams.is_empty() {
+        match config.listen.iter().all(|listen| listen.transparent) {
+            true => findings.fine("upstream", "the servers that clients mean"),
+            false => findings.wrong(
+                "upstream",
+                "none",
+                "write [[upstream]] and host = \"pop.example.net\"",
+            ),
+        }
+    }
+    for upstream in &config.upstreams {
+        server(config, upstream, findings).await;
+    }
+    ways(config, findings);
+    if let Err(problems) = open::router(config, &Own::new(Vec::new())) {
+        for problem in problems {
+            findings.wrong("routes", problem.to_string(), "");
+        }
+    }
+}
+
+async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
+    let Upstream {
+        name, host, port, ..
+    } = upstream;
+    let what = format!("upstream {name}");
+    let addresses: Vec<SocketAddr> = match lookup_host((host.as_str(), *port)).await {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => {
+            return findings.wrong(
+                &what,
+                format!("no address of {host} is known: {error}"),
+                "is the name right, and does `getent hosts` know any other?",
+            );
+        }
+    };
+    let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    findings.fine(&what, format!("{host} is {}", shown.join(", ")));
+    let tls = match client_config(upstream.ca_file.as_deref(), &upstream.pins) {
+        Ok(tls) => tls,
+        Err(error) => return findings.wrong(&what, error.to_string(), ""),
+    };
+    let limits = DialLimits {
+        connect: config.timeouts.connect,
+        greeting: config.timeouts.greeting,
+        at_a_time: Arc::new(Semaphore::new(1)),
+    };
+    // Which of them are popgate's own ports is plain from the configuration.
+    let own = Own::new(config.listen.iter().map(|listen| listen.address).collect());
+    let dialler = |tls| {
+        let (limits, own) = (limits.clone(), Arc::clone(&own));
+        Dialler::new(upstream.clone(), Some(tls), limits, own)
+    };
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    let nobody = OnBehalf {
+        addressed: Addressed {
+            client: here,
+            meant: here,
+        },
+        as_client: false,
+    };
+    match dialler(tls).dial(nobody).await {
+        Ok(dialled) => {
+            let greeting = printable(trim_end(&dialled.greeting), 80);
+            findings.fine(&what, format!("greets: {greeting}"));
+            match dialled.stream.proof() {
+                Some((certificate, version)) => {
+                    let days = facts(&certificate).map(|it| it.days_left(SystemTime::now()));
+                    let days = days.map_or_else(String::new, |days| format!(", {days} days left"));
+                    let pin = pin_of(&certificate).unwrap_or_default();
+                    findings.fine(
+                        &what,
+                        format!("{version:?}, verified{days}; its key is {pin}"),
+                    );
+                }
+                None => findings.note(&what, "nothing protects the way to it (no TLS)"),
+            }
+        }
+        Err(error) => {
+            let is_certificate = error.label() == "certificate";
+            let to_do = match (&error, is_certificate) {
+                (_, true) => {
+                    "see below for its key; pin it only if you have it from whoever runs the server"
+                }
+                (DialError::Loop(_), _) => "set host to the provider's server, not to popgate",
+                (DialError::ConnectTimedOut(_) | DialError::Connect(_), _) => {
+                    "is the port right, and does a firewall let it through?"
+                }
+                _ => "",
+            };
+            findings.wrong(&what, error.to_string(), to_do);
+            if is_certificate && let Ok((tls, recorder)) = recorder() {
+                // Refused on purpose: nothing but the certificate is wanted.
+                let _ = dialler(tls).dial(nobody).await;
+                if let Some(pin) = recorder.shown().and_then(|shown| pin_of(&shown).ok()) {
+                    findings.note(&what, format!("pin = [\"{pin}\"]"));
+                }
+            }
+        }
+    }
+}
+
+/// Who goes where, in the order in which it is decided.
+fn ways(config: &Config, findings: &mut Findings) {
+    let name = |place: usize| {
+        let upstream = config.upstreams.get(place);
+        upstream.map_or("nowhere", |it| it.name.as_str())
+    };
+    for listen in &config.listen {
+        let what = format!("route from {}", listen.address);
+        if listen.transparent {
+            findings.fine(&what, "to the server that the client means");
+        } else if let Some(place) = listen.upstream {
+            findings.fine(&what, format!("to {}", name(place)));
+        }
+        for sni in &listen.sni {
+            if let Some(place) = sni.upstream {
+                let asked = sni.name.exact().unwrap_or("a name below a domain");
+                findings.fine(&what, format!("asking for {asked}: to {}", name(place)));
+            }
+        }
+    }
+    let names = &config.routes.user_names;
+    if !names.hosts.is_empty() {
+        findings.fine(
+            "route by server in the user name",
+            format!("{} allowed", names.hosts.len()),
+        );
+    }
+    for (pattern, place) in &config.routes.domains {
+        let domain = pattern.exact().unwrap_or("names below a domain");
+        findings.fine("route by domain", format!("{domain} to {}", name(*place)));
+    }
+    if let Some(first) = config.upstreams.first() {
+        findings.fine("route of everybody else", format!("to {}", first.name));
+    }
+}

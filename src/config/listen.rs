@@ -1,0 +1,245 @@
+//! `[[listen]]`: where mail clients connect to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+
+use super::flags::address;
+use super::host::HostPattern;
+use super::upstream::file;
+use crate::schema::Section;
+
+/// One listening socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// Its name in metrics.
+    pub name: String,
+    /// Its address; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// How connections to it are protected.
+    pub tls: ListenTls,
+    /// What it proves itself with to those who ask for no other name.
+    pub pair: Option<KeyPair>,
+    /// Other names.
+    pub sni: Vec<Sni>,
+    /// Where its clients go, whatever else is said: a place in [`super::Config::upstreams`].
+    pub upstream: Option<usize>,
+    /// Whether the address that the client meant is the upstream.
+    pub transparent: bool,
+    /// Whether connections come by TPROXY, and go out with the client's address.
+    pub tproxy: bool,
+    /// Whether each connection begins with a PROXY header.
+    pub proxy_header: bool,
+    /// Whose headers are believed.
+    pub trusted: Vec<IpNet>,
+    /// Whether logins without TLS are taken from other machines.
+    pub allow_plaintext: bool,
+}
+
+impl Listen {
+    /// A plain listener on an address.
+    pub fn on(address: SocketAddr) -> Self {
+        Self {
+            name: ListenTls::Off.label().to_owned(),
+            address,
+            tls: ListenTls::Off,
+            pair: None,
+            sni: Vec::new(),
+            upstream: None,
+            transparent: false,
+            tproxy: false,
+            proxy_header: false,
+            trusted: Vec::new(),
+            allow_plaintext: false,
+        }
+    }
+}
+
+/// How connections to a listener are protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenTls {
+    /// Not at all.
+    Off,
+    /// By STLS, when the client wants it (RFC 2595).
+    Starttls,
+    /// From the first byte (RFC 8314).
+    Implicit,
+    /// By the server that the client meant: popgate only carries the bytes.
+    Passthrough,
+}
+
+impl ListenTls {
+    /// The word for it, in the line that announces the socket and as its name.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Off | Self::Starttls => "pop3",
+            Self::Implicit => "pop3s",
+            Self::Passthrough => "passthrough",
+        }
+    }
+}
+
+/// A certificate and its key, as PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPair {
+    /// The certificate, and those that certify it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// What is different for a name that clients ask for (RFC 6066 section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sni {
+    /// The name.
+    pub name: HostPattern,
+    /// In place of the listener's.
+    pub pair: Option<KeyPair>,
+    /// Where its clients go.
+    pub upstream: Option<usize>,
+}
+
+/// Reads one; `place` turns an upstream's name into its place.
+pub(super) fn read(
+    section: &mut Section<'_, '_>,
+    folder: &Path,
+    place: &impl Fn(&str) -> Result<usize, String>,
+) -> Option<Listen> {
+    let address = section.parsed("address", address);
+    if !section.has("address") {
+        section.wrong("address is missing; write address = \"127.0.0.1:110\"");
+    }
+    let name = section.parsed("name", |name| match name {
+        name if !name.is_empty() && name.len() <= 64 => Ok(name.to_owned()),
+        _ => Err("must have 1 to 64 letters, such as \"office\"".to_owned()),
+    });
+    let tls = section.parsed("tls", |tls| match tls {
+        "off" => Ok(ListenTls::Off),
+        "starttls" => Ok(ListenTls::Starttls),
+        "implicit" => Ok(ListenTls::Implicit),
+        "passthrough" => Ok(ListenTls::Passthrough),
+        _ => Err(format!(
+            "`{tls}` is not known; write \"off\", \"starttls\", \"implicit\" or \"passthrough\""
+        )),
+    });
+    let tls = tls.unwrap_or(ListenTls::Off);
+    let pair = pair(section, folder);
+    let upstream = section.parsed("upstream", place);
+    let transparent = section.boolean("transparent").unwrap_or(false);
+    let tproxy = section.boolean("tproxy").unwrap_or(false);
+    let proxy_header = section.boolean("proxy_protocol").unwrap_or(false);
+    let trusted = section.strings("trusted").unwrap_or_default();
+    let trusted: Vec<_> = trusted
+        .iter()
+        .filter_map(|text| {
+            let net = network(text);
+            if net.is_none() {
+                section.problem(
+                    "trusted",
+                    format!("`{text}` is no address or network; write one such as \"10.0.0.1\" or \"10.0.0.0/8\""),
+                );
+            }
+            net
+        })
+        .collect();
+    let allow_plaintext = section.boolean("allow_plaintext").unwrap_or(false);
+    let sni: Vec<_> = section
+        .sections("sni")
+        .into_iter()
+        .filter_map(|section| sni(section, folder, place))
+        .collect();
+    let uses_tls = matches!(tls, ListenTls::Starttls | ListenTls::Implicit);
+    if uses_tls
+        && pair.is_none()
+        && !section.has("certificate")
+        && sni.iter().all(|it| it.pair.is_none())
+    {
+        section.problem(
+            "tls",
+            "needs certificate = \"cert.pem\" and key = \"key.pem\"",
+        );
+    }
+    if !uses_tls && (pair.is_some() || !sni.is_empty()) {
+        let key = if pair.is_some() { "certificate" } else { "sni" };
+        section.problem(
+            key,
+            "has no use without TLS; write tls = \"starttls\" or \"implicit\"",
+        );
+    }
+    if tls == ListenTls::Passthrough && !transparent {
+        section.problem("tls", "\"passthrough\" needs transparent = true");
+    }
+    if tproxy && !transparent {
+        section.problem("tproxy", "needs transparent = true");
+    }
+    if transparent && upstream.is_some() {
+        section.problem(
+            "upstream",
+            "with transparent = true the client's own choice is the upstream; remove one of the two",
+        );
+    }
+    if transparent && proxy_header {
+        section.problem(
+            "proxy_protocol",
+            "does not go with transparent = true; remove one of the two",
+        );
+    }
+    if proxy_header && trusted.is_empty() && !section.has("trusted") {
+        section.problem(
+            "proxy_protocol",
+            "needs trusted = [\"10.0.0.1\"]: whose headers are believed",
+        );
+    }
+    Some(Listen {
+        name: name.unwrap_or_else(|| tls.label().to_owned()),
+        address: address?,
+        tls,
+        pair,
+        sni,
+        upstream,
+        transparent,
+        tproxy,
+        proxy_header,
+        trusted,
+        allow_plaintext,
+    })
+}
+
+fn sni(
+    mut section: Section<'_, '_>,
+    folder: &Path,
+    place: &impl Fn(&str) -> Result<usize, String>,
+) -> Option<Sni> {
+    let name = section.parsed("name", HostPattern::parse);
+    if !section.has("name") {
+        section.wrong("name is missing; write name = \"pop.example.org\"");
+    }
+    let pair = pair(&mut section, folder);
+    let upstream = section.parsed("upstream", place);
+    section.finish();
+    Some(Sni {
+        name: name?,
+        pair,
+        upstream,
+    })
+}
+
+fn pair(section: &mut Section<'_, '_>, folder: &Path) -> Option<KeyPair> {
+    let certificate = file(section, "certificate", folder, "a file of PEM certificates");
+    let key = file(section, "key", folder, "a file with a PEM private key");
+    for (one, other) in [("certificate", "key"), ("key", "certificate")] {
+        if section.has(one) && !section.has(other) {
+            section.problem(one, format!("needs {other} = …, too"));
+        }
+    }
+    Some(KeyPair {
+        certificate: certificate?,
+        key: key?,
+    })
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| one()).ok()
+}

@@ -1,0 +1,115 @@
+//! `[route]`: who goes to which upstream.
+
+use super::host::{AllowedHost, HostPattern};
+use super::upstream::TlsMode;
+use crate::schema::Section;
+
+/// Who goes to which upstream; who is not named goes to the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// By the domain of the user name: places in [`super::Config::upstreams`].
+    pub domains: Vec<(HostPattern, usize)>,
+    /// By a server in the user name.
+    pub user_names: UserNames,
+}
+
+/// Servers in user names, as old tools had them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserNames {
+    /// Who may be named; nobody means that user names are not looked at.
+    pub hosts: Vec<AllowedHost>,
+    /// Separators of `server:port:user`.
+    pub server_first: String,
+    /// Separators of `user@server:port`.
+    pub server_last: String,
+    /// How such servers are reached on other ports than 995.
+    pub tls: TlsMode,
+}
+
+impl Default for UserNames {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            server_first: ":".to_owned(),
+            server_last: "@#".to_owned(),
+            tls: TlsMode::Starttls,
+        }
+    }
+}
+
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    place: &impl Fn(&str) -> Result<usize, String>,
+) -> Routes {
+    let domains = domains(section.section("domains"), place);
+    let user_names = user_names(section.section("user_name"));
+    section.finish();
+    Routes {
+        domains,
+        user_names,
+    }
+}
+
+fn domains(
+    section: Section<'_, '_>,
+    place: &impl Fn(&str) -> Result<usize, String>,
+) -> Vec<(HostPattern, usize)> {
+    let read = |(domain, upstream): (&str, Option<&str>)| {
+        let wanted = "must be an upstream's name in quotes".to_owned();
+        let to = upstream.ok_or(wanted).and_then(place);
+        match (HostPattern::parse(domain), to) {
+            (Ok(pattern), Ok(to)) => Some((pattern, to)),
+            (Err(message), _) | (_, Err(message)) => {
+                section.problem(domain, message);
+                None
+            }
+        }
+    };
+    let mut found: Vec<_> = section.entries().into_iter().filter_map(read).collect();
+    // What is said of a name counts more than what is said of all below a domain, and of those the longest.
+    found.sort_by_key(|(pattern, _)| match pattern {
+        HostPattern::Exact(_) => (0, 0),
+        HostPattern::Below(end) => (1, usize::MAX - end.len()),
+    });
+    found
+}
+
+fn user_names(mut section: Section<'_, '_>) -> UserNames {
+    let default = UserNames::default();
+    let hosts = section.strings("hosts").unwrap_or_default();
+    let hosts = hosts
+        .iter()
+        .filter_map(|text| match AllowedHost::parse(text) {
+            Ok(host) => Some(host),
+            Err(message) => {
+                section.problem("hosts", message);
+                None
+            }
+        })
+        .collect();
+    let separators = |text: &str| {
+        let is_mark = |byte: u8| byte.is_ascii_punctuation() && !b".-_".contains(&byte);
+        match text.bytes().all(is_mark) {
+            true => Ok(text.to_owned()),
+            false => Err(format!(
+                "`{text}` cannot separate: write marks that no host name has, such as \":\" or \"@#\""
+            )),
+        }
+    };
+    let server_first = section.parsed("server_first", separators);
+    let server_last = section.parsed("server_last", separators);
+    let tls = section.parsed("tls", |text| match TlsMode::parse(text)? {
+        TlsMode::Implicit => Err(
+            "port 995 is implicit TLS already; write \"starttls\", \"opportunistic\" or \"off\""
+                .to_owned(),
+        ),
+        mode => Ok(mode),
+    });
+    section.finish();
+    UserNames {
+        hosts,
+        server_first: server_first.unwrap_or(default.server_first),
+        server_last: server_last.unwrap_or(default.server_last),
+        tls: tls.unwrap_or(default.tls),
+    }
+}

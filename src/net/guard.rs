@@ -1,0 +1,217 @@
+//! Counts that keep one client, one account or one flood from taking all there is.
+//!
+//! In: who comes; out: a slot that is given back when dropped, or no. Counts live as long as the
+//! process: the limits they are held against may change with each reload.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// Whose address counts as one: all of an IPv6 customer's /64 (RFC 6177), an IPv4 address by itself.
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        v4 => v4,
+    }
+}
+
+/// How many are there of each.
+#[derive(Debug)]
+pub struct Slots<K>(Arc<Mutex<HashMap<K, usize>>>);
+
+impl<K> Default for Slots<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+/// One of them; given back when dropped.
+#[derive(Debug)]
+pub struct Slot<K: Eq + Hash> {
+    of: Arc<Mutex<HashMap<K, usize>>>,
+    key: K,
+}
+
+impl<K: Eq + Hash + Clone> Slots<K> {
+    /// One more of these, unless there are `most` already.
+    pub fn enter(&self, key: K, most: usize) -> Option<Slot<K>> {
+        let mut counts = locked(&self.0);
+        let count = counts.entry(key.clone()).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Slot {
+            of: Arc::clone(&self.0),
+            key,
+        })
+    }
+}
+
+impl<K: Eq + Hash> Drop for Slot<K> {
+    fn drop(&mut self) {
+        let mut counts = locked(&self.of);
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// Who failed how often, and when last.
+#[derive(Debug)]
+pub struct Failures<K>(Mutex<HashMap<K, (u32, Instant)>>);
+
+impl<K> Default for Failures<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// So many are remembered: an attacker who invents names must not fill memory.
+const MOST_REMEMBERED: usize = 100_000;
+
+impl<K: Eq + Hash> Failures<K> {
+    /// How long this one has to wait, after `most` failures of which the last was less than `pause`
+    /// ago.
+    pub fn wait(&self, key: &K, most: u32, pause: Duration) -> Option<Duration> {
+        let failures = locked(&self.0);
+        let (count, last) = failures.get(key)?;
+        let left = pause.checked_sub(last.elapsed())?;
+        (*count >= most && !left.is_zero()).then_some(left)
+    }
+
+    /// One failure more; those before the last pause are forgiven.
+    pub fn failed(&self, key: K, pause: Duration) {
+        let mut failures = locked(&self.0);
+        if failures.len() >= MOST_REMEMBERED {
+            failures.retain(|_, (_, last)| last.elapsed() < pause);
+            if failures.len() >= MOST_REMEMBERED {
+                failures.clear();
+            }
+        }
+        let now = Instant::now();
+        let (count, last) = failures.entry(key).or_insert((0, now));
+        if last.elapsed() >= pause {
+            *count = 0;
+        }
+        *count = count.saturating_add(1);
+        *last = now;
+    }
+
+    /// All is well again.
+    pub fn succeeded(&self, key: &K) {
+        locked(&self.0).remove(key);
+    }
+}
+
+/// Octets that all sessions together may hold.
+#[derive(Debug, Default)]
+pub struct Budget {
+    taken: AtomicUsize,
+    freed: Notify,
+}
+
+/// A part of the budget; given back when dropped.
+#[derive(Debug)]
+pub struct Share {
+    of: Arc<Budget>,
+    octets: usize,
+}
+
+impl Budget {
+    /// Takes so many octets, if no more than `most` are taken then.
+    pub fn take(self: &Arc<Self>, octets: usize, most: usize) -> Option<Share> {
+        let taken = self
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+                taken.checked_add(octets).filter(|all| *all <= most)
+            });
+        taken.ok().map(|_| Share {
+            of: Arc::clone(self),
+            octets,
+        })
+    }
+
+    /// Octets that are taken now.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Ready when somebody gave something back.
+    pub async fn freed(&self) {
+        self.freed.notified().await;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.of.taken.fetch_sub(self.octets, Ordering::Relaxed);
+        // One is enough: it wakes the next when it gives back in turn.
+        self.of.freed.notify_one();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds a lock here can panic half-way.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_come_back() {
+        let slots = Slots::default();
+        let first = slots.enter("a", 2).unwrap();
+        let _second = slots.enter("a", 2).unwrap();
+        assert!(slots.enter("a", 2).is_none());
+        assert!(slots.enter("b", 2).is_some());
+        drop(first);
+        assert!(slots.enter("a", 2).is_some());
+    }
+
+    #[test]
+    fn failures_count_until_success_or_the_pause_is_over() {
+        let (pause, none) = (Duration::from_secs(3600), Duration::ZERO);
+        let failures = Failures::default();
+        failures.failed("a", pause);
+        assert_eq!(failures.wait(&"a", 2, pause), None);
+        failures.failed("a", pause);
+        assert!(failures.wait(&"a", 2, pause).unwrap() <= pause);
+        assert_eq!(failures.wait(&"b", 2, pause), None);
+        assert_eq!(failures.wait(&"a", 2, none), None);
+        failures.succeeded(&"a");
+        assert_eq!(failures.wait(&"a", 2, pause), None);
+    }
+
+    #[test]
+    fn the_budget_is_never_overdrawn() {
+        let budget = Arc::new(Budget::default());
+        let share = budget.take(60, 100).unwrap();
+        assert!(budget.take(60, 100).is_none());
+        let other = budget.take(40, 100).unwrap();
+        assert_eq!(budget.taken(), 100);
+        drop((share, other));
+        assert_eq!(budget.taken(), 0);
+    }
+
+    #[test]
+    fn a_customer_is_one_address() {
+        let counted = |text: &str| counted(text.parse().unwrap()).to_string();
+        assert_eq!(counted("192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
+}

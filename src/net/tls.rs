@@ -1,0 +1,225 @@
+//! TLS towards mail clients: certificates from files, chosen by name, read again when they change.
+//!
+//! In: pairs of PEM files; out: a TLS server, or what is wrong with which file. TLS 1.2 and 1.3 only
+//! (RFC 8314 section 4.1); a client that names a protocol by ALPN must name `pop3`, so that nobody's
+//! web page can talk to this port (the ALPACA attack).
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{self, ServerConfig};
+
+/// Why a certificate cannot be used.
+#[derive(Debug)]
+pub enum CertificateError {
+    /// A file cannot be read.
+    Unreadable(PathBuf, io::Error),
+    /// Others than its owner and group may read the key.
+    Exposed(PathBuf, u32),
+    /// There is no certificate in it.
+    NoCertificate(PathBuf),
+    /// There is no private key in it.
+    NoKey(PathBuf),
+    /// The key is of a kind that cannot sign.
+    UnusableKey(PathBuf, rustls::Error),
+    /// The key belongs to another certificate.
+    Mismatch(PathBuf, PathBuf),
+    /// The TLS library refuses its own defaults.
+    Rustls(rustls::Error),
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(file, error) => write!(f, "{}: {error}", file.display()),
+            Self::Exposed(file, mode) => write!(
+                f,
+                "{file}: everybody on this machine may read this key (mode {mode:04o}); run `chmod 600 {file}`",
+                file = file.display()
+            ),
+            Self::NoCertificate(file) => write!(
+                f,
+                "{}: no certificate in it; PEM is wanted (-----BEGIN CERTIFICATE-----)",
+                file.display()
+            ),
+            Self::NoKey(file) => write!(
+                f,
+                "{}: no private key in it; PEM without a passphrase is wanted (-----BEGIN PRIVATE KEY-----)",
+                file.display()
+            ),
+            Self::UnusableKey(file, error) => write!(f, "{}: {error}", file.display()),
+            Self::Mismatch(certificate, key) => write!(
+                f,
+                "{} is the key of another certificate than {}",
+                key.display(),
+                certificate.display()
+            ),
+            Self::Rustls(error) => write!(f, "TLS: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+/// Which file, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    changed: Option<SystemTime>,
+    size: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(file: &Path) -> Option<Self> {
+        let found = std::fs::metadata(file).ok()?;
+        Some(Self {
+            changed: found.modified().ok(),
+            size: found.len(),
+            inode: found.ino(),
+        })
+    }
+}
+
+/// A certificate with its key, and where they come from.
+#[derive(Debug)]
+pub struct Certificate {
+    certificate: PathBuf,
+    key: PathBuf,
+    stamps: std::sync::Mutex<[Option<Stamp>; 2]>,
+    loaded: ArcSwap<CertifiedKey>,
+}
+
+impl Certificate {
+    /// Reads a pair of files.
+    ///
+    /// # Errors
+    /// What is wrong with which of them.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
+        let stamps = [Stamp::of(certificate), Stamp::of(key)];
+        let loaded = load(certificate, key)?;
+        Ok(Self {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            stamps: std::sync::Mutex::new(stamps),
+            loaded: ArcSwap::from_pointee(loaded),
+        })
+    }
+
+    /// Reads the files again if they have changed; whether they had. What cannot be used leaves the
+    /// old certificate in force, and is not tried again until the files change once more.
+    ///
+    /// # Errors
+    /// What is wrong with which of them.
+    pub fn refresh(&self) -> Result<bool, CertificateError> {
+        let now = [Stamp::of(&self.certificate), Stamp::of(&self.key)];
+        let mut stamps = self
+            .stamps
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *stamps == now {
+            return Ok(false);
+        }
+        *stamps = now;
+        drop(stamps);
+        self.loaded
+            .store(Arc::new(load(&self.certificate, &self.key)?));
+        Ok(true)
+    }
+
+    /// The file of the certificate.
+    pub fn file(&self) -> &Path {
+        &self.certificate
+    }
+
+    /// The certificate itself, in DER.
+    pub fn der(&self) -> Option<CertificateDer<'static>> {
+        self.loaded.load().cert.first().cloned()
+    }
+}
+
+fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
+    let read = |file: &Path| {
+        std::fs::read(file).map_err(|error| CertificateError::Unreadable(file.to_owned(), error))
+    };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(certificate)?)
+        .filter_map(Result::ok)
+        .collect();
+    if chain.is_empty() {
+        return Err(CertificateError::NoCertificate(certificate.to_owned()));
+    }
+    let mode = std::fs::metadata(key)
+        .map_err(|error| CertificateError::Unreadable(key.to_owned(), error))?
+        .mode();
+    // A group for those who may read keys is usual; the whole world is a mistake.
+    if mode & 0o027 != 0 {
+        return Err(CertificateError::Exposed(key.to_owned(), mode & 0o7777));
+    }
+    let pem = zeroize::Zeroizing::new(read(key)?);
+    let private =
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|_| CertificateError::NoKey(key.to_owned()))?;
+    let signing = ring::sign::any_supported_type(&private)
+        .map_err(|error| CertificateError::UnusableKey(key.to_owned(), error))?;
+    let certified = CertifiedKey::new(chain, signing);
+    match certified.keys_match() {
+        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Err(
+            CertificateError::Mismatch(certificate.to_owned(), key.to_owned()),
+        ),
+        Err(rustls::Error::InvalidCertificate(_)) => {
+            Err(CertificateError::NoCertificate(certificate.to_owned()))
+        }
+        _ => Ok(certified),
+    }
+}
+
+/// A name that a client may ask for: exact, or everything that ends so.
+pub type NameTest = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Which certificate is shown to whom.
+pub struct Choice {
+    /// To those who ask for one of these names; the first that fits.
+    pub named: Vec<(NameTest, Arc<Certificate>)>,
+    /// To everybody else; without it they are refused.
+    pub default: Option<Arc<Certificate>>,
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Choice")
+            .field("named", &self.named.len())
+            .field("default", &self.default)
+            .finish()
+    }
+}
+
+impl ResolvesServerCert for Choice {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name();
+        let named = name.and_then(|name| self.named.iter().find(|(fits, _)| fits(name)));
+        let certificate = named.map(|(_, it)| it).or(self.default.as_ref());
+        certificate.map(|it| it.loaded.load_full())
+    }
+}
+
+/// A TLS server.
+///
+/// # Errors
+/// If the TLS library refuses its own defaults.
+pub fn server_config(choice: Choice) -> Result<Arc<ServerConfig>, CertificateError> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(CertificateError::Rustls)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(choice));
+    config.alpn_protocols = vec![b"pop3".to_vec()];
+    Ok(Arc::new(config))
+}

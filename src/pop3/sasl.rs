@@ -1,0 +1,99 @@
+//! The SASL mechanisms that show who logs in, for a login that popgate takes itself.
+//!
+//! In: a response of the client; out: name and proof. RFC 4616 (PLAIN), the LOGIN mechanism, RFC 7628
+//! and Google's XOAUTH2, whose responses are passed on as they are.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::Secret;
+use super::account;
+
+/// A name and a password.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The name.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// What a client's response says, without base64; `None` if it is not base64.
+pub fn decoded(response: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    match response.trim_ascii() {
+        // An empty initial response (RFC 5034 section 4).
+        b"=" => Some(Zeroizing::default()),
+        text => STANDARD.decode(text).ok().map(Zeroizing::new),
+    }
+}
+
+/// Reads the response of PLAIN. Who wants to act for somebody else is refused: no POP3 server that
+/// takes USER and PASS can be asked for that.
+pub fn plain(response: &[u8]) -> Option<Login> {
+    let text = decoded(response)?;
+    let mut parts = text.splitn(3, |byte| *byte == 0);
+    let (acts_for, user, password) = (parts.next()?, parts.next()?, parts.next()?);
+    if !acts_for.is_empty() && acts_for != user {
+        return None;
+    }
+    Some(Login {
+        user: name(user)?,
+        password: Secret::new(password),
+    })
+}
+
+/// A name as it goes into a command: one line of text.
+pub fn name(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let fits = !text.is_empty() && !text.contains(char::is_control);
+    fits.then(|| text.to_owned())
+}
+
+/// The name in a response of XOAUTH2 or OAUTHBEARER.
+pub fn bearer_name(response: &[u8]) -> Option<String> {
+    account::bearer_name(&decoded(response)?).and_then(name)
+}
+
+/// The response of XOAUTH2 for a user and an access token.
+pub fn xoauth2(user: &str, token: &str) -> Secret {
+    let text = Zeroizing::new(format!("user={user}\x01auth=Bearer {token}\x01\x01"));
+    Secret::new(Zeroizing::new(STANDARD.encode(text.as_bytes())).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_tells_name_and_password() {
+        let login = plain(b"AGFubgBzZWNyZXQ=\r\n").unwrap();
+        assert_eq!(
+            (login.user.as_str(), login.password.reveal()),
+            ("ann", &b"secret"[..])
+        );
+        // ann for ann, and a password with a zero octet in it.
+        let login = plain(STANDARD.encode(b"ann\0ann\0a\0b").as_bytes()).unwrap();
+        assert_eq!(login.password.reveal(), b"a\0b");
+        for wrong in [&b"AGFubgBzZWNyZXQ"[..], b"*", b"", b"=", b"AGFubg=="] {
+            assert!(plain(wrong).is_none(), "{wrong:?}");
+        }
+        assert!(plain(STANDARD.encode(b"bob\0ann\0x").as_bytes()).is_none());
+        assert!(plain(STANDARD.encode(b"\0a\r\nDELE 1\0x").as_bytes()).is_none());
+    }
+
+    #[test]
+    fn bearers_are_named() {
+        let made = xoauth2("ann@example.net", "ya29.x");
+        assert_eq!(
+            bearer_name(made.reveal()).as_deref(),
+            Some("ann@example.net")
+        );
+        let bearer = STANDARD.encode(b"n,a=ann@example.net,\x01auth=Bearer x\x01\x01");
+        assert_eq!(
+            bearer_name(bearer.as_bytes()).as_deref(),
+            Some("ann@example.net")
+        );
+        assert_eq!(bearer_name(b"*"), None);
+    }
+}

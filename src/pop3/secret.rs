@@ -1,0 +1,37 @@
+//! A password or a token: never shown, wiped when it is no longer needed.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// What must not be seen in logs, errors or memory that is given back.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Keeps it.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
+    }
+
+    /// What it is.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_not_shown() {
+        assert_eq!(format!("{:?}", Secret::new(b"open sesame")), "(secret)");
+    }
+}

@@ -1,0 +1,194 @@
+//! From an accepted connection to a client that popgate can talk to: whose it is (PROXY header, the
+//! firewall's redirect), whether it may come, and TLS where the listener begins with it.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+use bytes::BytesMut;
+use socket2::SockRef;
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+
+use super::caller::Caller;
+use super::leg::Leg;
+use super::port::Port;
+use super::{Failure, Refusal, Service};
+use crate::config::ListenTls;
+use crate::net::Stream;
+use crate::net::proxy::{self, Addressed, HeaderError};
+
+/// Why it does not begin, and the stream if the client can be told.
+pub(super) type Turned = (Failure, Option<Stream>);
+
+/// Takes a connection in, by this time; nothing if it was carried through, and is over.
+pub(super) async fn arrive<'s>(
+    service: &'s Service,
+    port: &'s Port,
+    mut tcp: TcpStream,
+    by: Instant,
+) -> Result<Option<(Caller<'s>, Leg)>, Turned> {
+    let gone = |error| (Failure::ClientGone(Some(error)), None);
+    let from = tcp.peer_addr().map_err(gone)?;
+    let addressed = match addressed(port, &mut tcp, from, by).await {
+        Ok(addressed) => addressed,
+        Err(failure) => return Err((failure, voice(port, tcp))),
+    };
+    if service.router.own().dialled(addressed.client) {
+        return Err((Refusal::Loop.into(), voice(port, tcp)));
+    }
+    let slot = match service.guards.arrive(service, addressed.client.ip()) {
+        Ok(slot) => slot,
+        Err(refusal) => return Err((refusal.into(), voice(port, tcp))),
+    };
+    let mut caller = Caller {
+        port,
+        addressed,
+        asked_for: None,
+        _slot: slot,
+    };
+    // A client whose machine is gone must not stay for ever.
+    if let Err(error) = SockRef::from(&tcp).set_keepalive(true) {
+        tracing::debug!(%error, "no keep-alive");
+    }
+    let stream = match (port.protection, &port.tls) {
+        (ListenTls::Passthrough, _) => {
+            carry_through(service, &caller, tcp).await?;
+            return Ok(None);
+        }
+        (ListenTls::Implicit, Some(_)) => encrypt(&mut caller, tcp, by)
+            .await
+            .map_err(|it| (it, None))?,
+        _ => Stream::plain(tcp).map_err(gone)?,
+    };
+    service.metrics.connection(&port.name, "accepted");
+    let leg = Leg::new(stream.in_pieces(service.piece), BytesMut::new());
+    Ok(Some((caller, leg)))
+}
+
+/// The stream to tell a client why it is turned away; none where TLS comes first, in front of which a
+/// line of text could not be read.
+fn voice(port: &Port, tcp: TcpStream) -> Option<Stream> {
+    match port.protection {
+        ListenTls::Off | ListenTls::Starttls => Stream::plain(tcp).ok(),
+        ListenTls::Implicit | ListenTls::Passthrough => None,
+    }
+}
+
+/// Whose connection it is, and whom it meant.
+async fn addressed(
+    port: &Port,
+    tcp: &mut TcpStream,
+    from: SocketAddr,
+    by: Instant,
+) -> Result<Addressed, Failure> {
+    let local = tcp
+        .local_addr()
+        .map_err(|error| Failure::ClientGone(Some(error)))?;
+    let direct = Addressed {
+        client: from,
+        meant: local,
+    };
+    if port.proxy_header {
+        if !port.trusts(from.ip()) {
+            return Err(Refusal::Stranger.into());
+        }
+        let late = || HeaderError::Io(io::ErrorKind::TimedOut.into());
+        let header = timeout_at(by, proxy::read(tcp)).await;
+        let header = header.unwrap_or_else(|_| Err(late()));
+        return match header {
+            Ok(header) => Ok(header.unwrap_or(direct)),
+            Err(error) => Err(Refusal::ProxyHeader(error).into()),
+        };
+    }
+    if !port.transparent {
+        return Ok(direct);
+    }
+    if port.tproxy {
+        // TPROXY leaves the address that was meant on the socket; one of this machine's was not meant
+        // for anybody else.
+        return match UdpSocket::bind((local.ip(), 0)) {
+            Ok(_) => Err(Refusal::NotRedirected.into()),
+            Err(_) => Ok(direct),
+        };
+    }
+    // REDIRECT keeps what was meant in the connection tracking; who came without it meant us.
+    let socket = SockRef::from(&*tcp);
+    let meant = match from {
+        SocketAddr::V4(_) => socket.original_dst_v4(),
+        SocketAddr::V6(_) => socket.original_dst_v6(),
+    };
+    let meant = meant.ok().and_then(|it| it.as_socket());
+    match meant {
+        Some(meant) if meant != local => Ok(Addressed {
+            client: from,
+            meant,
+        }),
+        _ => Err(Refusal::NotRedirected.into()),
+    }
+}
+
+/// TLS with the client, by the name that it asks for.
+pub(super) async fn encrypt(
+    caller: &mut Caller<'_>,
+    tcp: TcpStream,
+    by: Instant,
+) -> Result<Stream, Failure> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let refused = |error| Failure::from(Refusal::Handshake(error));
+    let Some(config) = caller.port.tls.clone() else {
+        return Err(refused(io::Error::other("no certificate")));
+    };
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp);
+    let hello = timeout_at(by, hello)
+        .await
+        .map_err(late)
+        .flatten()
+        .map_err(refused)?;
+    let asked_for = hello.client_hello().server_name().map(str::to_owned);
+    let tls = timeout_at(by, hello.into_stream(config))
+        .await
+        .map_err(late)
+        .flatten();
+    match tls {
+        Ok(tls) => {
+            caller.asked_for = asked_for;
+            Ok(Stream::tls(tls))
+        }
+        Err(error) => Err(match asked_for {
+            // The library says the same for a client without any cipher in common.
+            Some(name) if error.to_string().contains("no server certificate") => {
+                Refusal::UnknownName(name).into()
+            }
+            _ => refused(error),
+        }),
+    }
+}
+
+/// Carries bytes between the client and the server that it meant, without a look at them.
+async fn carry_through(
+    service: &Service,
+    caller: &Caller<'_>,
+    mut tcp: TcpStream,
+) -> Result<(), Turned> {
+    let dialler = service.router.original(caller.addressed.meant, None);
+    let connected = dialler.connect(caller.on_behalf()).await;
+    let (mut upstream, _outgoing) = match connected {
+        Ok(connected) => connected,
+        Err(error) => {
+            let name = dialler.upstream().name.clone();
+            return Err((Failure::Dial(name, error), None));
+        }
+    };
+    if service.router.own().dialled(caller.address()) {
+        return Err((Refusal::Loop.into(), None));
+    }
+    service
+        .metrics
+        .connection(&caller.port.name, "proxied_away");
+    // However it ends, both sides see the same end.
+    let _ = copy_bidirectional(&mut tcp, &mut upstream).await;
+    Ok(())
+}

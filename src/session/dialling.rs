@@ -1,0 +1,87 @@
+//! The upstream's side of a session, up to its greeting: the chosen server, or its reserve.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use super::caller::Caller;
+use super::leg::Leg;
+use super::{Failure, Refusal, Service, report};
+use crate::metrics::Flow;
+use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
+use crate::upstream::{Dialler, Outgoing};
+
+/// A server that has greeted.
+pub(super) struct Opened {
+    pub(super) leg: Leg,
+    /// As it goes to the client.
+    pub(super) greeting: BytesMut,
+    pub(super) server: Server,
+}
+
+/// Which server it is.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) dialler: Arc<Dialler>,
+    /// Marks the connection as popgate's own.
+    pub(super) _outgoing: Outgoing,
+}
+
+impl Server {
+    pub(super) fn name(&self) -> &str {
+        &self.dialler.upstream().name
+    }
+}
+
+/// Dials an upstream, and those in reserve for it; a failure of all is the last one's.
+pub(super) async fn open(
+    service: &Service,
+    caller: &Caller<'_>,
+    first: &Arc<Dialler>,
+) -> Result<Opened, Failure> {
+    let mut failed: Option<Failure> = None;
+    for dialler in service.router.in_turn(first) {
+        if let Some(failure) = failed.take() {
+            report(service, caller.address(), None, &failure, "greeting");
+        }
+        match dialler.dial(caller.on_behalf()).await {
+            Ok(dialled) => {
+                // By now whoever dialled knows the near end of his connection: if that was popgate,
+                // it has met itself.
+                if service.router.own().dialled(caller.address()) {
+                    return Err(Refusal::Loop.into());
+                }
+                let mut greeting = dialled.greeting;
+                let octets = greeting.len() + dialled.rest.len();
+                service.metrics.bytes(Flow::UpstreamIn, octets);
+                let stream = dialled.stream.in_pieces(service.piece);
+                let mut leg = Leg::new(stream, dialled.rest);
+                if ends_in_bare_lf(&greeting) {
+                    // A server that ends its very greeting in bare LF does so throughout, and clients
+                    // want CRLF (RFC 1939 section 3): its lines are mended, all of them, and nobody
+                    // else's.
+                    tracing::warn!(
+                        upstream = dialler.upstream().name,
+                        "the server ends lines in bare LF; they are sent on as CRLF"
+                    );
+                    let added =
+                        LfToCrlf::default().translate(&mut greeting, 0) + leg.translate_lf();
+                    service.metrics.edited(added, 0);
+                }
+                return Ok(Opened {
+                    leg,
+                    greeting,
+                    server: Server {
+                        dialler,
+                        _outgoing: dialled.outgoing,
+                    },
+                });
+            }
+            Err(error) => {
+                let name = dialler.upstream().name.clone();
+                failed = Some(Failure::Dial(name, error));
+            }
+        }
+    }
+    Err(failed.unwrap_or_else(|| Refusal::NoUpstream.into()))
+}

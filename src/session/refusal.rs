@@ -1,0 +1,150 @@
+//! What popgate itself refuses, before or in place of a login: what the client, the log and the
+//! metric are told. deploy/refusals.md has the table, and a test holds it against this file.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::net::proxy::HeaderError;
+use crate::upstream::NameError;
+
+/// Why a client is sent away, or a login not even tried.
+#[derive(Debug)]
+pub enum Refusal {
+    /// There are as many sessions as there may be.
+    Sessions,
+    /// From this address there are.
+    SessionsOfAddress(usize),
+    /// Of this account there are.
+    SessionsOfAccount(usize),
+    /// Logins failed too often; so long is the wait.
+    LoginPause(Duration),
+    /// The password would travel in plain text.
+    Plaintext,
+    /// A PROXY header was due from somebody who is not believed.
+    Stranger,
+    /// None came.
+    ProxyHeader(HeaderError),
+    /// TLS with the client could not be established.
+    Handshake(io::Error),
+    /// There is no certificate for the name that the client asks for.
+    UnknownName(String),
+    /// TLS ends here, but the client did not say whom it meant.
+    NoName,
+    /// The client is popgate itself.
+    Loop,
+    /// A transparent listener was reached without a firewall's redirect.
+    NotRedirected,
+    /// The user name leads where it must not.
+    UserName(NameError),
+    /// No upstream is configured.
+    NoUpstream,
+    /// A stamp cannot be had from a server that is not known yet.
+    Apop,
+    /// A user name is longer than it may be.
+    NameTooLong,
+    /// Nobody has given popgate a token for this account, or the password does not open it.
+    Token(String),
+}
+
+impl Refusal {
+    /// What the client is told, behind `-ERR `; nothing where it could not read it.
+    ///
+    /// RFC 3206: SYS/TEMP is not the password's fault, AUTH is. RFC 2449 section 8.1.1: IN-USE.
+    pub(super) fn wire(&self) -> Option<String> {
+        Some(match self {
+            Self::Stranger | Self::ProxyHeader(_) | Self::Handshake(_) | Self::UnknownName(_) => {
+                return None;
+            }
+            Self::Sessions => "[SYS/TEMP] popgate has too many sessions; try again later".to_owned(),
+            Self::SessionsOfAddress(most) => {
+                format!("[SYS/TEMP] {most} sessions from your address are open; try again later")
+            }
+            Self::SessionsOfAccount(most) => {
+                format!("[IN-USE] {most} sessions of this account are open; try again later")
+            }
+            Self::LoginPause(wait) => format!(
+                "[SYS/TEMP] too many failed logins; try again in {} seconds",
+                wait.as_secs() + 1
+            ),
+            Self::Plaintext => {
+                "[AUTH] passwords are not taken without TLS here; switch it on in the mail program"
+                    .to_owned()
+            }
+            Self::NoName => {
+                "[SYS/PERM] TLS ends at this proxy, and your mail program names no server (SNI)"
+                    .to_owned()
+            }
+            Self::Loop => "[SYS/PERM] popgate has reached itself; its firewall rules lead in a circle"
+                .to_owned(),
+            Self::NotRedirected => {
+                "[SYS/PERM] this port takes redirected connections only".to_owned()
+            }
+            Self::UserName(error) => format!("[AUTH] {error}"),
+            Self::NoUpstream => "[SYS/PERM] popgate has no mail server for you".to_owned(),
+            Self::Apop => {
+                "APOP does not work here: the server is known by the user name only; use USER and PASS"
+                    .to_owned()
+            }
+            Self::NameTooLong => "the user name is too long".to_owned(),
+            Self::Token(why) => format!("[AUTH] {why}"),
+        })
+    }
+
+    /// The value of the label `reason`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::SessionsOfAddress(_) => "sessions_per_address",
+            Self::SessionsOfAccount(_) => "sessions_per_account",
+            Self::LoginPause(_) => "login_failures",
+            Self::Plaintext => "plaintext",
+            Self::Stranger => "proxy_stranger",
+            Self::ProxyHeader(_) => "proxy_header",
+            Self::Handshake(_) => "handshake",
+            Self::UnknownName(_) => "unknown_name",
+            Self::NoName => "no_name",
+            Self::Loop => "loop",
+            Self::NotRedirected => "not_redirected",
+            Self::UserName(_) => "user_name",
+            Self::NoUpstream => "no_upstream",
+            Self::Apop => "apop",
+            Self::NameTooLong => "argument",
+            Self::Token(_) => "token",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sessions => f.write_str("limits.sessions is reached"),
+            Self::SessionsOfAddress(most) => {
+                write!(f, "limits.sessions_per_address is reached: {most}")
+            }
+            Self::SessionsOfAccount(most) => {
+                write!(f, "limits.sessions_per_account is reached: {most}")
+            }
+            Self::LoginPause(_) => f.write_str("limits.login_failures is reached"),
+            Self::Plaintext => f.write_str("a login without TLS from another machine"),
+            Self::Stranger => {
+                f.write_str("not in the list `trusted`, so its PROXY header is not read")
+            }
+            Self::ProxyHeader(error) => error.fmt(f),
+            Self::Handshake(error) => write!(f, "TLS with the client failed: {error}"),
+            Self::UnknownName(name) => write!(f, "no certificate for the name {name}"),
+            Self::NoName => f.write_str("TLS without a name (SNI) on a transparent listener"),
+            Self::Loop => f.write_str(
+                "the client is popgate itself: exempt its user from the firewall's redirect",
+            ),
+            Self::NotRedirected => f.write_str(
+                "a connection straight to a transparent listener, not redirected by the firewall",
+            ),
+            Self::UserName(error) => error.fmt(f),
+            Self::NoUpstream => f.write_str("no [[upstream]] is configured for this client"),
+            Self::Apop => f.write_str("APOP where the user name decides on the server"),
+            Self::NameTooLong => f.write_str("limits.argument is exceeded"),
+            Self::Token(why) => f.write_str(why),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Dialling: TCP, the PROXY header and TLS where they are asked for, the greeting.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::own::{Outgoing, Own};
+use super::{DialError, connect};
+use crate::config::{ProxyHeader, TlsMode, Upstream};
+use crate::net::Stream;
+use crate::net::proxy::{self, Addressed};
+use crate::pop3::Status;
+use crate::pop3::line::{printable, take_line, trim_end};
+
+/// A greeting or an answer to STLS is one line; RFC 2449 section 4 allows 512 octets, servers in
+/// the field send more.
+const LINE: usize = 8 << 10;
+
+/// A connection on which the server has greeted.
+#[derive(Debug)]
+pub struct Dialled {
+    /// The connection.
+    pub stream: Stream,
+    /// The greeting as it came, line end included: APOP's stamp must reach the client untouched
+    /// (RFC 1939 section 7).
+    pub greeting: BytesMut,
+    /// What came behind it.
+    pub rest: BytesMut,
+    /// As long as this lives, popgate knows the connection for its own.
+    pub outgoing: Outgoing,
+}
+
+/// For whom a connection is made.
+#[derive(Debug, Clone, Copy)]
+pub struct OnBehalf {
+    /// The client, and whom it meant: what a PROXY header says.
+    pub addressed: Addressed,
+    /// Whether the server shall see the client's address (TPROXY).
+    pub as_client: bool,
+}
+
+/// What all dialling has in common.
+#[derive(Debug, Clone)]
+pub struct DialLimits {
+    /// For TCP and TLS.
+    pub connect: Duration,
+    /// For the greeting.
+    pub greeting: Duration,
+    /// Connections that are being made at a time.
+    pub at_a_time: Arc<Semaphore>,
+}
+
+/// Connects to one upstream.
+#[derive(Debug, Clone)]
+pub struct Dialler {
+    upstream: Upstream,
+    /// Where it is, if that is known without asking for the host's address.
+    at: Option<SocketAddr>,
+    tls: Option<Arc<ClientConfig>>,
+    limits: DialLimits,
+    own: Arc<Own>,
+}
+
+impl Dialler {
+    /// `tls` is needed unless the upstream's mode is off.
+    pub fn new(
+        upstream: Upstream,
+        tls: Option<Arc<ClientConfig>>,
+        limits: DialLimits,
+        own: Arc<Own>,
+    ) -> Self {
+        Self {
+            upstream,
+            at: None,
+            tls,
+            limits,
+            own,
+        }
+    }
+
+    /// The same upstream at a known address.
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.at = Some(address);
+        self
+    }
+
+    /// Whom this dials.
+    pub fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+
+    /// Connects and waits for the greeting, within the time limits.
+    ///
+    /// # Errors
+    /// What went wrong; nothing is open then.
+    pub async fn dial(&self, client: OnBehalf) -> Result<Dialled, DialError> {
+        let _turn = self.limits.at_a_time.acquire().await;
+        let Upstream { tls, .. } = &self.upstream;
+        let (mut stream, outgoing) = self.connect(client).await?;
+        let mut rest = BytesMut::new();
+        let greeting = self.said(&mut stream, &mut rest).await?;
+        match Status::of(&greeting) {
+            Status::Ok => {}
+            Status::Err => return Err(DialError::Refused(shown(&greeting))),
+            _ => return Err(DialError::NotPop3(shown(&greeting))),
+        }
+        if matches!(tls, TlsMode::Starttls | TlsMode::Opportunistic) {
+            stream
+                .write_all(b"STLS\r\n")
+                .await
+                .map_err(DialError::Connect)?;
+            let answer = self.said(&mut stream, &mut rest).await?;
+            match (Status::of(&answer), tls) {
+                // RFC 2595 section 4: nothing from before TLS may be believed after it.
+                (Status::Ok, _) if !rest.is_empty() => return Err(DialError::Injected),
+                (Status::Ok, _) => {
+                    let by = Instant::now() + self.limits.connect;
+                    stream = self.in_time(by, self.encrypt(stream)).await?;
+                }
+                (Status::Err, TlsMode::Opportunistic) => {}
+                _ => return Err(DialError::NoStls(shown(&answer))),
+            }
+        }
+        Ok(Dialled {
+            stream,
+            greeting,
+            rest,
+            outgoing,
+        })
+    }
+
+    /// TCP, the PROXY header and implicit TLS, without a word of POP3.
+    ///
+    /// # Errors
+    /// What went wrong; nothing is open then.
+    pub async fn connect(&self, client: OnBehalf) -> Result<(Stream, Outgoing), DialError> {
+        let by = Instant::now() + self.limits.connect;
+        let tcp = self.in_time(by, self.tcp(client)).await?;
+        let peer = tcp.peer_addr().map_err(DialError::Connect)?;
+        let local = tcp.local_addr().map_err(DialError::Connect)?;
+        if self.own.listens(local, peer) {
+            return Err(DialError::Loop(peer));
+        }
+        let outgoing = self.own.takes_note(local);
+        let mut stream = Stream::plain(tcp).map_err(DialError::Connect)?;
+        let header = match self.upstream.proxy_header {
+            ProxyHeader::Off => Vec::new(),
+            ProxyHeader::V1 => proxy::v1(client.addressed),
+            ProxyHeader::V2 => proxy::v2(client.addressed).map_err(DialError::Connect)?,
+        };
+        if !header.is_empty() {
+            stream
+                .write_all(&header)
+                .await
+                .map_err(DialError::Connect)?;
+        }
+        if self.upstream.tls == TlsMode::Implicit {
+            stream = self.in_time(by, self.encrypt(stream)).await?;
+        }
+        Ok((stream, outgoing))
+    }
+
+    async fn in_time<T>(
+        &self,
+        by: Instant,
+        work: impl Future<Output = Result<T, DialError>>,
+    ) -> Result<T, DialError> {
+        let limit = self.limits.connect;
+        timeout_at(by, work)
+            .await
+            .unwrap_or(Err(DialError::ConnectTimedOut(limit)))
+    }
+
+    async fn tcp(&self, client: OnBehalf) -> Result<TcpStream, DialError> {
+        let Upstream { host, port, .. } = &self.upstream;
+        let addresses = match self.at {
+            Some(address) => vec![address],
+            None => lookup_host((host.as_str(), *port))
+                .await
+                .map_err(|error| DialError::Resolve(host.clone(), error))?
+                .collect(),
+        };
+        let from: Option<IpAddr> = client.as_client.then(|| client.addressed.client.ip());
+        connect::any(addresses, from)
+            .await
+            .map_err(DialError::Connect)
+    }
+
+    async fn encrypt(&self, stream: Stream) -> Result<Stream, DialError> {
+        let unusable = |why: &str| DialError::Tls(io::Error::other(why.to_owned()));
+        let config = self
+            .tls
+            .clone()
+            .ok_or_else(|| unusable("no certificates to trust"))?;
+        let name = ServerName::try_from(self.upstream.host.clone())
+            .map_err(|_| unusable("the host's name cannot stand in a certificate"))?;
+        let tcp = stream
+            .into_plain()
+            .ok_or_else(|| unusable("TLS within TLS"))?;
+        let tls = TlsConnector::from(config)
+            .connect(name, tcp)
+            .await
+            .map_err(DialError::Tls)?;
+        Ok(Stream::tls(tls))
+    }
+
+    /// A line that the server owes before the session begins.
+    async fn said(
+        &self,
+        stream: &mut Stream,
+        buffer: &mut BytesMut,
+    ) -> Result<BytesMut, DialError> {
+        let limit = self.limits.greeting;
+        tokio::time::timeout(limit, read_line(stream, buffer))
+            .await
+            .unwrap_or(Err(DialError::GreetingTimedOut(limit)))
+    }
+}
+
+async fn read_line(stream: &mut Stream, buffer: &mut BytesMut) -> Result<BytesMut, DialError> {
+    loop {
+        if let Some(line) = take_line(buffer) {
+            return Ok(line);
+        }
+        if buffer.len() > LINE {
+            return Err(DialError::NotPop3(shown(buffer)));
+        }
+        let read = poll_fn(|cx| stream.poll_fill(cx, buffer)).await;
+        // Servers of other protocols wait for the client to speak, or end at once: their certificate
+        // is refused here, too, where TLS 1.3 has the client finish first.
+        let read = read.map_err(|error| match error.get_ref() {
+            Some(inner) if inner.is::<tokio_rustls::rustls::Error>() => DialError::Tls(error),
+            _ => DialError::Connect(error),
+        });
+        if read? == 0 {
+            return match buffer.is_empty() {
+                true => Err(DialError::Closed),
+                false => Err(DialError::NotPop3(shown(buffer))),
+            };
+        }
+    }
+}
+
+fn shown(line: &[u8]) -> String {
+    printable(trim_end(line), 120)
+}

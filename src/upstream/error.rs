@@ -1,0 +1,117 @@
+//! Why there is no connection to an upstream: for the client, the log and the metric.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio_rustls::rustls;
+
+/// Why there is no connection to the upstream.
+#[derive(Debug)]
+pub enum DialError {
+    /// The name is not known.
+    Resolve(String, io::Error),
+    /// No TCP connection.
+    Connect(io::Error),
+    /// None in time.
+    ConnectTimedOut(Duration),
+    /// The host's address is this proxy's own.
+    Loop(SocketAddr),
+    /// The certificate, or TLS itself, did not hold.
+    Tls(io::Error),
+    /// The server offers no STLS, and plain text was not asked for.
+    NoStls(String),
+    /// More bytes came with the plain answer to STLS than that answer: somebody's injection.
+    Injected,
+    /// The server ended the connection before its greeting.
+    Closed,
+    /// The greeting was `-ERR`.
+    Refused(String),
+    /// What came is no greeting of POP3.
+    NotPop3(String),
+    /// No greeting, or no answer to STLS, in time.
+    GreetingTimedOut(Duration),
+}
+
+impl DialError {
+    /// The value of the label `kind`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Resolve(..) => "resolve",
+            Self::Connect(_) => "connect",
+            Self::ConnectTimedOut(_) => "connect_timeout",
+            Self::Loop(_) => "loop",
+            Self::Tls(error) if is_about_certificate(error) => "certificate",
+            Self::Tls(_) => "tls",
+            Self::NoStls(_) | Self::Injected => "stls",
+            Self::Closed => "closed",
+            Self::Refused(_) => "refused",
+            Self::NotPop3(_) => "not_pop3",
+            Self::GreetingTimedOut(_) => "greeting_timeout",
+        }
+    }
+
+    /// Every label there is.
+    pub const LABELS: &[&str] = &[
+        "resolve",
+        "connect",
+        "connect_timeout",
+        "loop",
+        "certificate",
+        "tls",
+        "stls",
+        "closed",
+        "refused",
+        "not_pop3",
+        "greeting_timeout",
+    ];
+}
+
+/// The TLS library's own error, if it is one.
+fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+fn is_about_certificate(error: &io::Error) -> bool {
+    matches!(of_tls(error), Some(rustls::Error::InvalidCertificate(_)))
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve(host, error) => write!(f, "no address of {host} is known: {error}"),
+            Self::Connect(error) => write!(f, "cannot connect: {error}"),
+            Self::ConnectTimedOut(limit) => write!(f, "cannot connect: no answer within {limit:?}"),
+            Self::Loop(address) => write!(
+                f,
+                "{address} is this proxy itself; set upstream to the provider's server"
+            ),
+            Self::Tls(error) => {
+                write!(f, "TLS failed: {error}")?;
+                match of_tls(error) {
+                    Some(rustls::Error::InvalidMessage(_)) => f.write_str(
+                        "; this port does not begin with TLS: tls = \"starttls\" may be right",
+                    ),
+                    _ => Ok(()),
+                }
+            }
+            Self::NoStls(said) => write!(f, "the server refused STLS: {said}"),
+            Self::Injected => f.write_str("plain text came behind the answer to STLS"),
+            Self::Closed => f.write_str("the server closed the connection without a greeting"),
+            Self::Refused(said) => write!(f, "the server refuses sessions: {said}"),
+            Self::NotPop3(said) => {
+                write!(f, "no POP3 greeting but: {said}")?;
+                match said.split([' ', '/']).next() {
+                    Some("*") => f.write_str("; that is IMAP: POP3 has the ports 995 and 110"),
+                    Some("HTTP" | "<!DOCTYPE" | "<html>") => f.write_str("; that is a web server"),
+                    Some("220" | "220-" | "421" | "554") => f.write_str("; that is SMTP or FTP"),
+                    _ => Ok(()),
+                }
+            }
+            Self::GreetingTimedOut(limit) => write!(f, "no greeting within {limit:?}"),
+        }
+    }
+}
+
+impl std::error::Error for DialError {}

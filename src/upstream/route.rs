@@ -1,0 +1,160 @@
+//! Who goes to which upstream.
+//!
+//! In: what is known of a client (its listener, the name it asked for, its user name, the address it
+//! meant); out: a dialler. A listener's own choice counts most, then the name asked for (SNI), then
+//! a server in the user name, then the domain of the user name, then the first upstream.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::ClientConfig;
+
+use super::user_name::{self, NameError, Named};
+use super::{DialLimits, Dialler, Own};
+use crate::config::{Routes, TlsMode, Upstream};
+
+/// The label `upstream` for servers that user names name.
+const USER_NAME: &str = "user_name";
+/// The label `upstream` for servers that clients of a transparent listener meant.
+const TRANSPARENT: &str = "transparent";
+
+/// All upstreams and the ways to them.
+#[derive(Debug)]
+pub struct Router {
+    diallers: Vec<Arc<Dialler>>,
+    routes: Routes,
+    /// For servers that stand in no `[[upstream]]`: trusted certificates, if there are any.
+    tls: Option<Arc<ClientConfig>>,
+    limits: DialLimits,
+    own: Arc<Own>,
+}
+
+/// A user's way.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// To whom.
+    pub dialler: Arc<Dialler>,
+    /// Under which name the user is known there.
+    pub user: String,
+}
+
+impl Router {
+    /// `diallers` are those of the configuration, in its order.
+    pub fn new(
+        diallers: Vec<Arc<Dialler>>,
+        routes: Routes,
+        tls: Option<Arc<ClientConfig>>,
+        limits: DialLimits,
+        own: Arc<Own>,
+    ) -> Self {
+        Self {
+            diallers,
+            routes,
+            tls,
+            limits,
+            own,
+        }
+    }
+
+    /// What popgate knows of its own connections.
+    pub fn own(&self) -> &Arc<Own> {
+        &self.own
+    }
+
+    /// The upstream of the configuration.
+    pub fn upstream(&self, place: usize) -> Option<&Arc<Dialler>> {
+        self.diallers.get(place)
+    }
+
+    /// The one upstream, if nobody's user name can lead elsewhere.
+    pub fn only(&self) -> Option<&Arc<Dialler>> {
+        let Routes {
+            domains,
+            user_names,
+        } = &self.routes;
+        let fixed = domains.is_empty() && user_names.hosts.is_empty();
+        self.diallers.first().filter(|_| fixed)
+    }
+
+    /// A user's way.
+    ///
+    /// # Errors
+    /// If the name leads where it must not.
+    pub fn of_user(&self, user: &str) -> Result<Option<Way>, NameError> {
+        if let Some(named) = user_name::read(&self.routes.user_names, user)? {
+            return Ok(Some(Way {
+                user: named.user.clone(),
+                dialler: self.to_named(named),
+            }));
+        }
+        let domain = user.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let routes = &self.routes.domains;
+        let place = routes.iter().find(|(pattern, _)| pattern.matches(domain));
+        let dialler = self.diallers.get(place.map_or(0, |(_, place)| *place));
+        Ok(dialler.map(|dialler| Way {
+            dialler: Arc::clone(dialler),
+            user: user.to_owned(),
+        }))
+    }
+
+    fn to_named(&self, named: Named) -> Arc<Dialler> {
+        let configured = self.diallers.iter().find(|dialler| {
+            let Upstream { host, port, .. } = dialler.upstream();
+            host.eq_ignore_ascii_case(&named.host) && *port == named.port
+        });
+        configured.cloned().unwrap_or_else(|| {
+            self.to_stranger(Upstream::new(USER_NAME, &named.host, named.port, named.tls))
+        })
+    }
+
+    /// The way to where a client wanted to go anyway: as it came, in plain text; or, where popgate
+    /// stands at the end of its TLS, by TLS to the name that it asked for.
+    pub fn original(&self, address: SocketAddr, asked_for: Option<&str>) -> Arc<Dialler> {
+        let Some(host) = asked_for else {
+            let host = address.ip().to_string();
+            let upstream = Upstream::new(TRANSPARENT, &host, address.port(), TlsMode::Off);
+            return Arc::new(self.stranger(upstream).at(address));
+        };
+        let configured = self
+            .diallers
+            .iter()
+            .find(|dialler| dialler.upstream().host.eq_ignore_ascii_case(host));
+        let dialler = match configured {
+            Some(dialler) => Dialler::clone(dialler),
+            None => {
+                let tls = match address.port() {
+                    995 => TlsMode::Implicit,
+                    _ => TlsMode::Starttls,
+                };
+                self.stranger(Upstream::new(TRANSPARENT, host, address.port(), tls))
+            }
+        };
+        Arc::new(dialler.at(address))
+    }
+
+    /// Who is tried in turn: an upstream, its reserve, the reserve's reserve.
+    pub fn in_turn(&self, first: &Arc<Dialler>) -> Vec<Arc<Dialler>> {
+        let mut chain = vec![Arc::clone(first)];
+        let mut next = first.upstream().reserve;
+        while let Some(dialler) = next.and_then(|place| self.diallers.get(place)) {
+            if chain
+                .iter()
+                .any(|seen| seen.upstream().name == dialler.upstream().name)
+            {
+                break;
+            }
+            chain.push(Arc::clone(dialler));
+            next = dialler.upstream().reserve;
+        }
+        chain
+    }
+
+    fn stranger(&self, upstream: Upstream) -> Dialler {
+        let (limits, own) = (self.limits.clone(), Arc::clone(&self.own));
+        Dialler::new(upstream, self.tls.clone(), limits, own)
+    }
+
+    fn to_stranger(&self, upstream: Upstream) -> Arc<Dialler> {
+        Arc::new(self.stranger(upstream))
+    }
+}

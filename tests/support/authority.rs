@@ -1,0 +1,100 @@
+//! A certificate authority of the tests' own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use popgate::net::tls::{Certificate, Choice, server_config};
+use popgate::upstream::client_config;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+
+/// An authority as a PEM file, and a server that it certifies.
+pub struct Authority {
+    folder: tempfile::TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    pub acceptor: TlsAcceptor,
+}
+
+/// A certificate and its key, as files.
+pub struct Pair {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// An authority that certifies one host.
+pub fn authority(name: &str) -> Authority {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
+    let pair = certify(&issuer, folder.path(), name, |_| {});
+    let acceptor = TlsAcceptor::from(server(&pair));
+    Authority {
+        folder,
+        issuer,
+        acceptor,
+    }
+}
+
+impl Authority {
+    /// The file of its own certificate.
+    pub fn pem(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    /// A client that trusts it.
+    pub fn trusted(&self) -> Arc<ClientConfig> {
+        client_config(Some(&self.pem()), &[]).unwrap()
+    }
+
+    /// A certificate for a name; the files lie in its folder.
+    pub fn pair(&self, name: &str) -> Pair {
+        certify(&self.issuer, self.folder.path(), name, |_| {})
+    }
+
+    /// One that has expired.
+    pub fn expired(&self, name: &str) -> Pair {
+        certify(&self.issuer, self.folder.path(), name, |params| {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        })
+    }
+}
+
+fn certify(
+    issuer: &CertifiedIssuer<'static, KeyPair>,
+    folder: &Path,
+    name: &str,
+    change: impl FnOnce(&mut CertificateParams),
+) -> Pair {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    change(&mut params);
+    let certificate = params.signed_by(&key, issuer).unwrap();
+    let pair = Pair {
+        certificate: folder.join(format!("{name}.pem")),
+        key: folder.join(format!("{name}.key")),
+    };
+    std::fs::write(&pair.certificate, certificate.pem()).unwrap();
+    write_key(&pair.key, &key.serialize_pem());
+    pair
+}
+
+/// Writes a key as keys should be written.
+pub fn write_key(file: &Path, pem: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(file, pem).unwrap();
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A TLS server with one certificate.
+pub fn server(pair: &Pair) -> Arc<ServerConfig> {
+    let default = Certificate::read(&pair.certificate, &pair.key).unwrap();
+    server_config(Choice {
+        named: Vec::new(),
+        default: Some(Arc::new(default)),
+    })
+    .unwrap()
+}
