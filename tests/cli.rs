@@ -387,3 +387,39 @@ fn scan_says_why_and_exits_by_what_it_found() {
     assert!(alone["score"].as_f64().unwrap() < value["score"].as_f64().unwrap());
     assert!(value["bytes"].as_u64() == value["bytes_judged"].as_u64() && value["micros"].is_u64());
 }
+
+/// The row `sessions` of deploy/refusals.md.
+#[test]
+fn who_comes_when_it_is_full_is_told_so() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("popgate.toml");
+    let port = upstream.local_addr().unwrap().port();
+    let text = format!(
+        "[[upstream]]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\n[limits]\nsessions = 1\n\
+         [data]\ndir = \"data\"\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut serving = Serving::start(&["--config", config.to_str().unwrap()]);
+    let mut first = connect(serving.pop3);
+    let (mut server, _) = upstream.accept().unwrap();
+    server.write_all(b"+OK ready\r\n").unwrap();
+    expect(&mut first, b"+OK ready\r\n");
+    let mut second = connect(serving.pop3);
+    expect(
+        &mut second,
+        b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n",
+    );
+    serving.logged("limits.sessions is reached");
+    let metrics = serving.get("/metrics");
+    for line in [
+        "popgate_refused_total{reason=\"sessions\"} 1",
+        "popgate_connections_total{listener=\"pop3\",outcome=\"refused\"} 1",
+        "popgate_sessions_active{listener=\"pop3\"} 1",
+    ] {
+        assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
+    }
+    serving.signal("-TERM");
+    drop((first, server));
+    assert_eq!(serving.exit_code(), Some(0));
+}

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use popgate::net::tls::{Certificate, Choice, server_config};
 use popgate::upstream::client_config;
@@ -26,6 +27,12 @@ pub struct Pair {
 pub fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Each has its own name: who looks for an issuer by name must not find another.
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let own = format!("authority {}", NEXT.fetch_add(1, Ordering::Relaxed));
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, own);
     let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
