@@ -1,7 +1,8 @@
 """One function per mail program: fetches a whole mailbox, leaves it on the server, gives what the program stored.
 
-Each takes (port, user, count, folder) and returns the messages in the mailbox's order, as the program keeps
+Each takes (port, user, count, folder, way) and returns the messages in the mailbox's order, as the program keeps
 them: with CRLF or LF. Options switch off what a program adds on purpose (Received, Delivered-To) and nothing else.
+Over TLS each verifies the certificate and its name.
 """
 
 import os
@@ -9,7 +10,9 @@ import poplib
 import pwd
 import re
 import socket
+import ssl
 import subprocess
+from typing import NamedTuple
 
 from server import PASSWORD
 from sink import Sink
@@ -21,9 +24,20 @@ AT_ONCE = 32    # commands that wire() has under way
 poplib._MAXLINE = 16 << 20  # mail has longer lines than the 2048 bytes that poplib takes
 
 
-def run(folder, *command):
+class Way(NamedTuple):
+    """How a client gets to a server: tls is off, starttls or implicit; ca is the authority to trust."""
+
+    tls: str
+    ca: str | None
+    sasl: bool  # whether the server knows AUTH PLAIN and APOP besides USER and PASS
+
+
+PLAIN = Way("off", None, True)
+
+
+def run(folder, *command, terminal=None):
     """Runs a program with its home in this folder, never as root: getmail refuses that, and so would a person."""
-    env = {**os.environ, "HOME": folder, "LC_ALL": "C"}
+    env = {**os.environ, "HOME": folder, "LC_ALL": "C", "TERM": "vt100"}
     for name in [n for n in env if n.lower().endswith("_proxy")]:
         del env[name]
     other = {}
@@ -33,10 +47,11 @@ def run(folder, *command):
         for place, _, files in os.walk(folder):
             for path in [place, *(os.path.join(place, f) for f in files)]:
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    done = subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=DEADLINE, **other)
+    done = subprocess.run(command, cwd=folder, env=env, stdin=terminal or subprocess.DEVNULL,
+                          stdout=terminal or subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEADLINE, **other)
     if done.returncode:
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stdout[-800:].decode(errors='replace')}")
+        said = "" if terminal else ": " + done.stdout[-800:].decode(errors="replace")
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}{said}")
 
 
 def config(folder, name, text):
@@ -55,8 +70,8 @@ def read(path):
 class Wire:
     """A POP3 client that hides nothing: answers as they came, dot-stuffing and all."""
 
-    def __init__(self, port, user, password=PASSWORD):
-        self.socket = socket.create_connection((HOST, port), 60)
+    def __init__(self, port, user, password=PASSWORD, connected=None):
+        self.socket = connected or socket.create_connection((HOST, port), 60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb", 1 << 18)
         self.greeting = self.file.readline()
@@ -113,38 +128,49 @@ def unstuffed(lines):
     return b"".join(line[1:] if line.startswith(b".") else line for line in lines)
 
 
-def wire(port, user, count, folder):
+def wire(port, user, count, folder, way=PLAIN):
     client = Wire(port, user)
     found = [unstuffed(lines) for _, lines in client.each([f"RETR {n + 1}" for n in range(count)])]
     client.quit()
     return found
 
 
-def python_poplib(port, user, count, folder):
-    client = poplib.POP3(HOST, port, 60)
-    client.apop(user, PASSWORD)
+def python_poplib(port, user, count, folder, way=PLAIN):
+    trust = ssl.create_default_context(cafile=way.ca) if way.tls != "off" else None
+    client = poplib.POP3_SSL(HOST, port, timeout=60, context=trust) if way.tls == "implicit" else poplib.POP3(HOST, port, 60)
+    if way.tls == "starttls":
+        client.stls(trust)
+    if way.sasl:
+        client.apop(user, PASSWORD)
+    else:
+        client.user(user)
+        client.pass_(PASSWORD)
     found = [b"".join(line + b"\n" for line in client.retr(n + 1)[1]) for n in range(count)]
     client.quit()
     return found
 
 
-def curl(port, user, count, folder):
-    run(folder, "curl", "--disable", "--silent", "--show-error", "--fail", "--user", f"{user}:{PASSWORD}",
-         "--output", os.path.join(folder, "#1"), f"pop3://{HOST}:{port}/[1-{count}]")
+def curl(port, user, count, folder, way=PLAIN):
+    scheme = "pop3s" if way.tls == "implicit" else "pop3"
+    protection = {"off": [], "starttls": ["--ssl-reqd", "--cacert", way.ca], "implicit": ["--cacert", way.ca]}[way.tls]
+    run(folder, "curl", "--disable", "--silent", "--show-error", "--fail", "--user", f"{user}:{PASSWORD}", *protection,
+         "--output", os.path.join(folder, "#1"), f"{scheme}://{HOST}:{port}/[1-{count}]")
     return [read(os.path.join(folder, str(n + 1))) for n in range(count)]
 
 
-def mpop(port, user, count, folder):
+def mpop(port, user, count, folder, way=PLAIN):
     # Its "exchange" delivery keeps CRLF and needs no Maildir; the files are numbered as they come.
     box = os.path.join(folder, "pickup")
     os.mkdir(box)
+    protection = "tls off" if way.tls == "off" else \
+        f"tls on\ntls_starttls {'on' if way.tls == 'starttls' else 'off'}\ntls_trust_file {way.ca}"
     rc = config(folder, "mpoprc", f"""account a
 host {HOST}
 port {port}
 user {user}
 password {PASSWORD}
-auth plain
-tls off
+auth {"plain" if way.sasl else "user"}
+{protection}
 keep on
 received_header off
 uidls_file {folder}/uidls
@@ -154,14 +180,16 @@ delivery exchange {box}
     return in_order(box)
 
 
-def getmail(port, user, count, folder):
+def getmail(port, user, count, folder, way=PLAIN):
+    kind, trust = ("SimplePOP3SSLRetriever", f"ca_certs = {way.ca}") if way.tls == "implicit" else ("SimplePOP3Retriever", "")
     with Sink() as sink:
         rc = config(folder, "getmailrc", f"""[retriever]
-type = SimplePOP3Retriever
+type = {kind}
 server = {HOST}
 port = {port}
 username = {user}
 password = {PASSWORD}
+{trust}
 [destination]
 type = MDA_lmtp
 host = {HOST}
@@ -178,15 +206,20 @@ delivered_to = false
         return sink.taken
 
 
-def fetchmail(port, user, count, folder):
+def fetchmail(port, user, count, folder, way=PLAIN):
     # Batch SMTP is its one delivery without a process, a From_ line or a delayed acknowledgement per message.
     out = os.path.join(folder, "batch")
+    trust = f"sslcertck sslcertfile {way.ca}"
+    # Unless sslproto is empty it asks for STLS, and with a version named it insists.
+    protection = {"off": "sslproto ''", "starttls": f"sslproto TLS1.2+ {trust}", "implicit": f"ssl {trust}"}[way.tls]
+    # It compares the certificate with names alone, not with addresses.
+    host = HOST if way.tls == "off" else "localhost"
     rc = config(folder, "fetchmailrc", f"""set no syslog
 set idfile {folder}/ids
 set invisible
-poll {HOST} service {port} protocol pop3 timeout 60 auth password bad-header accept
+poll {host} service {port} protocol pop3 timeout 60 auth password bad-header accept
     user "{user}" password "{PASSWORD}" is joe here
-    keep fetchall no rewrite forcecr sslproto '' bsmtp {out}
+    keep fetchall no rewrite forcecr {protection} bsmtp {out}
 """)
     run(folder, "fetchmail", f"--fetchmailrc={rc}", f"--pidfile={folder}/pid", "--silent")
     return batch(read(out))

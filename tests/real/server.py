@@ -13,7 +13,7 @@ PASSWORD = "open-sesame"
 # Dovecot 2.4 renamed most settings, so each series has its own page.
 COMMON = """
 protocols = pop3
-listen = 127.0.0.1
+listen = {listen}
 base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/dovecot.log
@@ -93,13 +93,13 @@ def free_ports(count):
     return ports
 
 
-def make_certificates(folder):
-    """A private authority and a certificate of it for localhost."""
+def make_certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
+    """A private authority and a certificate of it for localhost, or for other names."""
     def openssl(*args):
         subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
 
     with open(os.path.join(folder, "server.ext"), "w") as f:
-        f.write("basicConstraints=CA:FALSE\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        f.write(f"basicConstraints=CA:FALSE\nsubjectAltName={names}\n")
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=popgate test authority",
             "-keyout", "ca.key", "-out", "ca.pem")
@@ -109,7 +109,11 @@ def make_certificates(folder):
 
 
 class Dovecot:
-    def __init__(self, folder):
+    """On free ports of loopback. A subclass may put it elsewhere: `inside` goes before the command."""
+
+    listen, inside = "127.0.0.1", []
+
+    def __init__(self, folder, names="DNS:localhost,IP:127.0.0.1"):
         self.folder = folder
         self.root = os.geteuid() == 0
         owner = pwd.getpwnam("mail") if self.root else pwd.getpwuid(os.geteuid())
@@ -117,7 +121,7 @@ class Dovecot:
         for name in ("run", "state", "mail"):
             os.makedirs(os.path.join(folder, name))
         os.chmod(folder, 0o755)
-        make_certificates(folder)
+        make_certificates(folder, names)
         self.ca = os.path.join(folder, "ca.pem")
         self.process = None
 
@@ -141,24 +145,30 @@ class Dovecot:
         program = find("dovecot")
         version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.split()[0]
         series = tuple(map(int, version.split(".")[:2]))
-        self.pop3, self.pop3s = free_ports(2)
+        self.pop3, self.pop3s = self.ports()
         names = {"user": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
         text = COMMON + (SERIES_2_3 if series < (2, 4) else SERIES_2_4) + ("" if self.root else UNPRIVILEGED)
         if series >= (2, 4):
             text = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + text
         path = os.path.join(self.folder, "dovecot.conf")
         with open(path, "w") as f:
-            f.write(text.format(dir=self.folder, pop3=self.pop3, pop3s=self.pop3s, password=PASSWORD,
+            f.write(text.format(dir=self.folder, listen=self.listen, pop3=self.pop3, pop3s=self.pop3s, password=PASSWORD,
                                 cert=os.path.join(self.folder, "server.pem"),
                                 key=os.path.join(self.folder, "server.key"),
                                 uid=self.uid, gid=self.gid, **names))
         out = open(os.path.join(self.folder, "dovecot.out"), "wb")
-        self.process = subprocess.Popen([program, "-F", "-c", path], stdin=subprocess.DEVNULL, stdout=out,
-                                        stderr=out)
+        self.process = subprocess.Popen([*self.inside, program, "-F", "-c", path], stdin=subprocess.DEVNULL,
+                                        stdout=out, stderr=out)
         out.close()
-        if not greets(self.pop3, self.process):
+        if not self.answers():
             raise RuntimeError(f"Dovecot {version} does not answer:\n{self.log()}")
         return version
+
+    def ports(self):
+        return free_ports(2)
+
+    def answers(self):
+        return greets(self.pop3, self.process)
 
     def log(self):
         text = ""
@@ -175,12 +185,12 @@ class Dovecot:
             end(self.process)
 
 
-def greets(port, process, seconds=20):
-    """Whether a POP3 greeting comes on this port before the process ends or the time is up."""
+def greets(port, process, seconds=20, host="127.0.0.1"):
+    """Whether a POP3 greeting comes on this port before the process, if any, ends or the time is up."""
     limit = time.monotonic() + seconds
-    while time.monotonic() < limit and process.poll() is None:
+    while time.monotonic() < limit and (process is None or process.poll() is None):
         try:
-            with socket.create_connection(("127.0.0.1", port), 5) as s:
+            with socket.create_connection((host, port), 5) as s:
                 if s.recv(3) == b"+OK":
                     return True
         except OSError:
