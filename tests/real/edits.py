@@ -19,6 +19,11 @@ def tidy(data):
     return data if data.endswith(b"\n") else data + b"\n"
 
 
+def tidy_net_pop3(data):
+    """Net::POP3 takes every CR from a line's end, but one of them over TLS."""
+    return tidy(re.sub(rb"\r+\n", b"\n", data))
+
+
 def tidy_fetchmail(data):
     """fetchmail writes a stand-in header where a message has none and drops From_ lines (its FAQ, G and X)."""
     fields, rest = split(tidy(data))

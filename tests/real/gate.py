@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import threading
 import urllib.request
@@ -28,14 +29,17 @@ class Popgate:
                         + (f'ca_file = "{dovecot.ca}"\n' if trusted else "")
                         + f'\n[admin]\naddress = "127.0.0.1:0"\n\n[data]\ndir = "{folder}/data"\n')
             command += ["--config", path]
-        self.said = []
-        self.ports = {}
+        self.start(command, folder, 2)
+
+    def start(self, command, folder, sockets):
+        """Runs it until it listens on that many sockets, of which `heard` has the kind and the port in their order."""
+        self.said, self.heard, self.sockets = [], [], sockets
         self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, errors="replace")
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        if not self.ready.wait(30) or len(self.ports) < 2:
+        if not self.ready.wait(30) or len(self.heard) < sockets:
             end(self.process)
             raise RuntimeError("popgate did not get ready; it said:\n" + self.log())
 
@@ -43,16 +47,16 @@ class Popgate:
         # Its log is read to the end: a full pipe would stop it.
         for line in self.process.stderr:
             self.said.append(line)
-            found = re.search(r"listening (pop3|admin) \S+:(\d+)", line)
+            found = re.search(r"listening (pop3s?|admin) \S+:(\d+)", line)
             if found:
-                self.ports[found[1]] = int(found[2])
-                if len(self.ports) == 2:
+                self.heard.append((found[1], int(found[2])))
+                if len(self.heard) == self.sockets:
                     self.ready.set()
         self.ready.set()
 
     @property
     def port(self):
-        return self.ports["pop3"]
+        return dict(self.heard)["pop3"]
 
     def log(self):
         return "".join(self.said[-40:])
@@ -60,7 +64,7 @@ class Popgate:
     def metrics(self):
         """Samples of /metrics: {name{labels}: value}."""
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"http://127.0.0.1:{self.ports['admin']}/metrics", timeout=10) as answer:
+        with direct.open(f"http://127.0.0.1:{dict(self.heard)['admin']}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
 
@@ -72,6 +76,33 @@ class Popgate:
         code = end(self.process)
         self.reader.join(5)
         return code
+
+
+class Doors(Popgate):
+    """`popgate serve` before any server, with a listener for each of the ways in; `doors` has their ports by way."""
+
+    def __init__(self, program, folder, server, ways, certificates):
+        os.makedirs(os.path.join(folder, "data"))
+        path = os.path.join(folder, "popgate.toml")
+        key = os.path.join(folder, "listen.key")
+        shutil.copyfile(os.path.join(certificates, "server.key"), key)
+        os.chmod(key, 0o600)
+        with open(path, "w") as f:
+            for way in ways:
+                f.write('[[listen]]\naddress = "127.0.0.1:0"\n')
+                if way != "off":
+                    f.write(f'tls = "{way}"\ncertificate = "{certificates}/server.pem"\nkey = "{key}"\n')
+            f.write(f'\n[[upstream]]\nname = "test"\nhost = "127.0.0.1"\nport = {server.upstream}\ntls = "{server.tls}"\n')
+            if server.tls != "off":
+                f.write(f'ca_file = "{server.ca}"\n')
+            f.write(f'\n[admin]\naddress = "127.0.0.1:0"\n\n[data]\ndir = "{folder}/data"\n')
+        self.start([program, "serve", "--config", path], folder, len(ways) + 1)
+        kinds = [kind for kind, _ in self.heard]
+        expected = [*("pop3s" if way == "implicit" else "pop3" for way in ways), "admin"]
+        if kinds != expected:
+            self.stop()
+            raise RuntimeError(f"popgate listens on {kinds}, not on {expected}")
+        self.doors = {way: port for way, (_, port) in zip(ways, self.heard)}
 
 
 def scan(program, folder, messages):
