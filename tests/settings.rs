@@ -36,10 +36,9 @@ fn the_sample_configuration_lists_every_setting_at_its_default() {
     assert_eq!(sample, default);
 }
 
-/// The indented blocks of the README that hold these words, without their indent.
-fn readme_blocks(words: &str) -> Vec<String> {
-    let text =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+/// The indented blocks of a page that hold these words, without their indent.
+fn blocks_of(page: &str, words: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let mut blocks = vec![String::new()];
     for line in text.lines() {
         match line.strip_prefix("    ") {
@@ -57,21 +56,42 @@ fn readme_blocks(words: &str) -> Vec<String> {
     blocks
 }
 
-#[test]
-fn the_configurations_and_the_rule_of_the_readme_are_sound() {
-    let blocks = readme_blocks("[[upstream]]");
-    assert_eq!(blocks.len(), 2, "one for a person, one for an office");
+/// Loads each block as a configuration of its own.
+fn are_sound(blocks: &[String]) -> Vec<Config> {
     let folder = tempfile::tempdir().unwrap();
-    for block in blocks {
-        let lines = block.lines().filter(|line| !line.is_empty()).count();
-        assert!(lines <= 10, "{lines} lines:\n{block}");
+    for file in ["cert.pem", "key.pem", "other.pem", "other-key.pem"] {
+        std::fs::write(folder.path().join(file), "").unwrap();
+    }
+    let load = |block: &String| {
         let file = folder.path().join("popgate.toml");
-        std::fs::write(&file, &block).unwrap();
+        std::fs::write(&file, block).unwrap();
         let (config, problems) = Config::load(Some(&file), &Flags::default());
         assert_eq!(problems, [], "{block}");
+        config
+    };
+    blocks.iter().map(load).collect()
+}
+
+#[test]
+fn the_configurations_of_the_gateway_page_are_sound() {
+    let mut blocks = blocks_of("deploy/gateway.md", "[[listen]]");
+    blocks.extend(blocks_of("deploy/gateway.md", "[route.user_name]"));
+    assert!(blocks.len() >= 4, "only {} blocks", blocks.len());
+    are_sound(&blocks);
+}
+
+#[test]
+fn the_configurations_and_the_rule_of_the_readme_are_sound() {
+    let blocks = blocks_of("README.md", "[[upstream]]");
+    assert_eq!(blocks.len(), 2, "one for a person, one for an office");
+    for block in &blocks {
+        let lines = block.lines().filter(|line| !line.is_empty()).count();
+        assert!(lines <= 13, "{lines} lines:\n{block}");
+    }
+    for config in are_sound(&blocks) {
         assert!(!config.upstreams.is_empty());
     }
-    let rules = readme_blocks("[[rule]]");
+    let rules = blocks_of("README.md", "[[rule]]");
     assert_eq!(rules.len(), 1);
     let rules = RuleSet::parse([("README.md".to_owned(), rules[0].clone())]).unwrap();
     assert_eq!(rules.len(), 1);
