@@ -266,7 +266,7 @@ async fn client_vanishes_while_a_message_is_held() {
 
 #[tokio::test]
 async fn client_never_reads() {
-    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.idle = SHORT).await;
+    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.take = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\n").await;
     let message = long_message(1 << 20);
     // More than all socket buffers take: the proxy must let go, not grow.

@@ -172,28 +172,6 @@ async fn lines_have_a_length_and_tokens_a_longer_one() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_given_up() {
-    let (mut proxy, mut client, mut upstream) = session(|settings| {
-        settings.timeouts.take = Duration::from_millis(300);
-    })
-    .await;
-    client.send(b"RETR 1\r\n").await;
-    upstream.expect(b"RETR 1\r\n").await;
-    // More than all buffers on the way can take.
-    let flood = async {
-        let _ = upstream.try_send(b"+OK\r\n\r\n").await;
-        let line = b"text\r\n".repeat(20_000);
-        while upstream.try_send(&line).await.is_ok() {}
-    };
-    let ended = async { tokio::join!(flood, proxy.session_end()) };
-    tokio::time::timeout(support::PATIENCE, ended)
-        .await
-        .expect("the client is waited for");
-    let counted = "popgate_client_aborts_total{state=\"answer\"}";
-    assert_eq!(proxy.metric(counted), 1.0);
-}
-
-#[tokio::test]
 async fn those_who_leave_make_room_for_others() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());

@@ -14,7 +14,10 @@ use popgate::config::{AllowedHost, ListenTls, TlsMode};
 use popgate::net::proxy::{self, Addressed};
 use popgate::net::tls::{Choice, server_config};
 use popgate::upstream::client_config;
+use popgate::pop3::Secret;
+use popgate::store::{Grant, Tokens};
 use support::authority::{self, authority};
+use support::provider::Provider;
 use support::{Peer, Proxy, Settings};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -275,6 +278,30 @@ async fn refused(reason: &str) -> Seen {
             let client = Peer::connect(proxy.address).await;
             (proxy, hears(client, "USER ann\r\nPASS x\r\n").await)
         }
+        "token" | "token_service" => {
+            let folder = tempfile::tempdir().unwrap();
+            let tokens = Tokens::open(folder.path()).unwrap();
+            let provider = Provider::start(Arc::new(authority("localhost"))).await;
+            let bridge = provider.bridge(&tokens, Duration::from_secs(20));
+            settings.bridges = vec![bridge];
+            if reason == "token_service" {
+                let grant = Grant {
+                    refresh: Secret::new(b"refresh-me"),
+                    access: None,
+                };
+                let password = Secret::new(b"x");
+                tokens.put("test", "ann", &password, &grant).unwrap();
+            }
+            let proxy = Proxy::start(settings).await;
+            let mut client = Peer::connect(proxy.address).await;
+            client.line().await;
+            client.send(b"USER ann\r\nPASS x\r\n").await;
+            client.expect(b"+OK\r\n").await;
+            if reason == "token_service" {
+                provider.asked().await.answer("503 Later", "{}").await;
+            }
+            (proxy, client.line().await)
+        }
         other => panic!("{other} is in the table, but nobody plays it"),
     };
     drop(keep);
@@ -290,7 +317,7 @@ async fn what_popgate_refuses_looks_as_the_table_says() {
         }
         let (log, guard) = Log::listen();
         let mut seen = refused(&row.label).await;
-        if !["plaintext", "argument", "apop"].contains(&row.label.as_str()) {
+        if !["plaintext", "argument", "apop", "token", "token_service"].contains(&row.label.as_str()) {
             seen.proxy.session_end().await;
         }
         drop(guard);

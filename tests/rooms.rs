@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str], bool)] = &[
     ("rewrite", &["config", "filter", "message", "pop3"], false),
     // A threshold is declared where the filter compares with it.
     ("config", &["filter", "schema"], false),
-    ("store", &["filter"], false),
+    ("store", &["filter", "pop3"], false),
     ("metrics", &["filter", "pop3"], false),
     ("net", &[], true),
     ("upstream", &["config", "net", "pop3"], true),

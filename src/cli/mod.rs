@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod model;
+pub mod oauth;
 pub mod quarantine;
 pub mod rules;
 pub mod scan;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Show, carry or forget what was learnt
     #[command(subcommand)]
     Model(model::ModelCommand),
+    /// Let popgate log in by token where the mail program only knows passwords
+    #[command(subcommand)]
+    Oauth(oauth::OAuthCommand),
     /// List, show, release or delete what was dropped
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
@@ -122,6 +126,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Eval(args) => eval::run(args),
         Command::Train(args) => train::run(args),
         Command::Model(command) => model::run(command),
+        Command::Oauth(command) => oauth::run(command),
         Command::Quarantine(command) => quarantine::run(command),
         Command::Rules(command) => rules::run(command),
     }

@@ -13,9 +13,9 @@ use crate::metrics::Metrics;
 use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
 use crate::rewrite::Style;
 use crate::schema::Problem;
-use crate::session::{Engine, Guards, HoldLimits, Judge, Port, Service};
-use crate::store::{Knowledge, Quarantine};
-use crate::upstream::{DialLimits, Dialler, Own, Router, client_config};
+use crate::session::{Bridge, Engine, Guards, HoldLimits, Judge, Port, Service};
+use crate::store::{Knowledge, Quarantine, Tokens};
+use crate::upstream::{DialLimits, Dialler, Own, Router, TokenService, client_config};
 
 /// What outlives a reload.
 #[derive(Debug, Clone)]
@@ -168,14 +168,19 @@ pub(super) fn service(
             problems.push(config.problem("data.dir", message));
         })
         .ok();
-    let (Some(filter), Some(router), Some(quarantine)) = (filter, router, quarantine) else {
+    let bridges = bridges(config)
+        .map_err(|problem| problems.push(problem))
+        .ok();
+    let (Some(filter), Some(router), Some(quarantine), Some(bridges)) =
+        (filter, router, quarantine, bridges)
+    else {
         return Err(problems);
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Service {
         ports,
         router,
-        bridges: Vec::new(),
+        bridges,
         judge: Judge::new(
             Engine::Rules(Arc::new(filter)),
             config.timeouts.filter,
@@ -196,6 +201,24 @@ pub(super) fn service(
         metrics: Arc::clone(&lasting.metrics),
         piece: usize::MAX,
     })
+}
+
+/// Logins by token, for the upstreams that have it so.
+fn bridges(config: &Config) -> Result<Vec<(String, Bridge)>, Problem> {
+    let mut bridges = Vec::new();
+    for (number, upstream) in config.upstreams.iter().enumerate() {
+        let Some(oauth) = &upstream.oauth else {
+            continue;
+        };
+        let wrong = |message: String| config.problem(&format!("upstream[{number}].oauth"), message);
+        let service = TokenService::new(oauth.clone(), config.timeouts.connect)
+            .map_err(|error| wrong(error.to_string()))?;
+        let tokens = Tokens::open(&config.data_dir)
+            .map_err(|error| config.problem("data.dir", error.to_string()))?;
+        let bridge = Bridge::new(&upstream.name, service, tokens);
+        bridges.push((upstream.name.clone(), bridge));
+    }
+    Ok(bridges)
 }
 
 /// The ways to the upstreams.

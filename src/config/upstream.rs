@@ -108,6 +108,8 @@ pub struct OAuth {
     pub client_secret: Option<String>,
     /// For which rights.
     pub scope: String,
+    /// Trusted instead of the platform's roots, for the token service.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// An upstream, and the name of its reserve, which may stand further down.
@@ -181,7 +183,7 @@ pub(super) fn read(
         )),
     });
     let reserve = section.string("reserve");
-    let oauth = oauth(section, tls);
+    let oauth = oauth(section, folder, tls);
     Some((
         Upstream {
             name: name.unwrap_or_else(|| "default".to_owned()),
@@ -198,7 +200,7 @@ pub(super) fn read(
     ))
 }
 
-fn oauth(above: &mut Section<'_, '_>, tls: TlsMode) -> Option<OAuth> {
+fn oauth(above: &mut Section<'_, '_>, folder: &Path, tls: TlsMode) -> Option<OAuth> {
     let is_wanted = above.has("oauth");
     let mut section = above.section("oauth");
     let url = |text: &str| match url::Url::parse(text) {
@@ -213,6 +215,7 @@ fn oauth(above: &mut Section<'_, '_>, tls: TlsMode) -> Option<OAuth> {
     let client_id = section.string("client_id");
     let client_secret = section.string("client_secret");
     let scope = section.string("scope");
+    let ca_file = file(&mut section, "ca_file", folder, "a file of PEM certificates");
     if is_wanted {
         for key in ["token_url", "client_id", "scope"] {
             if !section.has(key) {
@@ -232,6 +235,7 @@ fn oauth(above: &mut Section<'_, '_>, tls: TlsMode) -> Option<OAuth> {
         client_id: client_id?,
         client_secret: client_secret.filter(|secret| !secret.is_empty()),
         scope: scope?,
+        ca_file,
     })
 }
 

@@ -43,8 +43,11 @@ pub enum Refusal {
     Apop,
     /// A user name is longer than it may be.
     NameTooLong,
-    /// Nobody has given popgate a token for this account, or the password does not open it.
+    /// Nobody has given popgate a token for this account, the password does not open it, or the
+    /// provider takes it no more.
     Token(String),
+    /// The provider's token service does not do what it should.
+    TokenService(String),
 }
 
 impl Refusal {
@@ -88,6 +91,7 @@ impl Refusal {
             }
             Self::NameTooLong => "the user name is too long".to_owned(),
             Self::Token(why) => format!("[AUTH] {why}"),
+            Self::TokenService(why) => format!("[SYS/TEMP] {why}"),
         })
     }
 
@@ -111,6 +115,7 @@ impl Refusal {
             Self::Apop => "apop",
             Self::NameTooLong => "argument",
             Self::Token(_) => "token",
+            Self::TokenService(_) => "token_service",
         }
     }
 }
@@ -144,7 +149,7 @@ impl fmt::Display for Refusal {
             Self::NoUpstream => f.write_str("no [[upstream]] is configured for this client"),
             Self::Apop => f.write_str("APOP where the user name decides on the server"),
             Self::NameTooLong => f.write_str("limits.argument is exceeded"),
-            Self::Token(why) => f.write_str(why),
+            Self::Token(why) | Self::TokenService(why) => f.write_str(why),
         }
     }
 }

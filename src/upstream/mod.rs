@@ -14,11 +14,13 @@ mod error;
 mod own;
 mod route;
 mod tls;
+mod token;
 mod user_name;
 
 pub use dial::{DialLimits, Dialled, Dialler, OnBehalf};
 pub use error::DialError;
 pub use own::{Outgoing, Own};
 pub use route::{Router, Way};
+pub use token::{Consent, Fresh, TokenError, TokenService};
 pub use tls::{Recorder, TlsConfigError, client_config, pin_of, recorder};
 pub use user_name::NameError;

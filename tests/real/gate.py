@@ -31,11 +31,11 @@ class Popgate:
             command += ["--config", path]
         self.start(command, folder, 2)
 
-    def start(self, command, folder, sockets):
+    def start(self, command, folder, sockets, pass_fds=()):
         """Runs it until it listens on that many sockets, of which `heard` has the kind and the port in their order."""
         self.said, self.heard, self.sockets = [], [], sockets
         self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True, errors="replace")
+                                        stderr=subprocess.PIPE, text=True, errors="replace", pass_fds=pass_fds)
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -51,6 +51,13 @@ impl Authority {
         self.folder.path().join("ca.pem")
     }
 
+    /// A server of another protocol than POP3, with the first certificate.
+    pub fn web(&self) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(self.acceptor.config());
+        config.alpn_protocols.clear();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
     /// A client that trusts it.
     pub fn trusted(&self) -> Arc<ClientConfig> {
         client_config(Some(&self.pem()), &[]).unwrap()

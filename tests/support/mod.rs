@@ -11,6 +11,7 @@
 pub mod authority;
 pub mod dialog;
 pub mod edits;
+pub mod provider;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,8 @@ pub struct Settings {
     /// More upstreams, and who goes to them.
     pub others: Vec<(Upstream, Option<Arc<tokio_rustls::rustls::ClientConfig>>)>,
     pub routes: Routes,
+    /// Logins by token.
+    pub bridges: Vec<(String, session::Bridge)>,
     /// Addresses that are the proxy's own, beside its listener's.
     pub also_own: Vec<SocketAddr>,
     /// Changes the first upstream.
@@ -82,6 +85,7 @@ impl Settings {
             tls_server: None,
             others: Vec::new(),
             routes: Routes::default(),
+            bridges: Vec::new(),
             also_own: Vec::new(),
             change: |_| {},
             piece: usize::MAX,
@@ -153,7 +157,7 @@ impl Proxy {
         let service = Arc::new(Service {
             ports: vec![Port::new(&settings.listen, settings.tls_server)],
             router,
-            bridges: Vec::new(),
+            bridges: settings.bridges,
             limits: settings.limits,
             guards: Arc::new(Guards::default()),
             judge: Judge::new(engine, settings.timeouts.filter, 2),

@@ -13,6 +13,9 @@ use crate::session::leg::{Filled, Leg};
 use crate::session::{Failure, Refusal, report};
 use crate::upstream::Way;
 
+/// The label `mechanism` of a login by a token that a password opened.
+const BRIDGE: &str = "bridge";
+
 impl Lobby<'_, '_> {
     /// Logs a user in.
     pub(super) async fn enter(
@@ -39,7 +42,9 @@ impl Lobby<'_, '_> {
         let (proof, mechanism) = match self.proof(&way, proof, mechanism).await {
             Ok(proof) => proof,
             Err(refusal) => {
-                guards.logged_in(self.service, address, account.as_ref(), false);
+                if matches!(refusal, Refusal::Token(_)) {
+                    guards.logged_in(self.service, address, account.as_ref(), false);
+                }
                 self.refuse(&refusal).await?;
                 return Ok(Next::Stay);
             }
@@ -82,6 +87,11 @@ impl Lobby<'_, '_> {
             .metrics
             .login(server.name(), mechanism, outcome);
         if !well {
+            if mechanism == BRIDGE
+                && let Some(bridge) = self.service.bridge(&way.dialler)
+            {
+                bridge.was_refused(&way.user);
+            }
             // What the server says is for the user: trap 34.
             self.client.pass(self.service, &answer).await?;
             return Ok(Next::Stay);
@@ -108,7 +118,7 @@ impl Lobby<'_, '_> {
         match proof {
             Proof::Password(password) => {
                 let response = bridge.response(&way.user, password).await?;
-                Ok((Proof::Bearer("XOAUTH2", response), "bridge"))
+                Ok((Proof::Bearer("XOAUTH2", response), BRIDGE))
             }
             // A client that has a token of its own needs no bridge.
             bearer @ Proof::Bearer(..) => Ok((bearer, mechanism)),

@@ -1,0 +1,203 @@
+//! `popgate oauth`: consent to log in by token, stored so that only the account's password opens it.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
+
+use super::{DataArgs, FAILURE, NEGATIVE, OK, USAGE};
+use crate::config::{Config, OAuth};
+use crate::pop3::Secret;
+use crate::store::{Grant, Tokens};
+use crate::upstream::TokenService;
+
+/// For one question to a provider.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// One variant a verb of `oauth`.
+#[derive(Debug, Subcommand)]
+pub enum OAuthCommand {
+    /// Ask the provider for consent, and store the token under the password that the mail program sends
+    Add {
+        /// Whose
+        #[command(flatten)]
+        whose: Whose,
+        /// Store this refresh token in place of asking: a file, or - for standard input
+        #[arg(long, value_name = "FILE")]
+        refresh_token_file: Option<PathBuf>,
+    },
+    /// Say how many tokens are stored for each upstream
+    List(DataArgs),
+    /// Forget a token
+    Remove {
+        /// Whose
+        #[command(flatten)]
+        whose: Whose,
+    },
+}
+
+/// An account of an upstream.
+#[derive(Debug, Args)]
+pub struct Whose {
+    /// The name of an [[upstream]] that has [upstream.oauth]
+    #[arg(long, value_name = "NAME")]
+    upstream: String,
+    /// The user name
+    #[arg(long, value_name = "NAME")]
+    account: String,
+    #[command(flatten)]
+    place: DataArgs,
+}
+
+/// Runs a verb of `oauth`; the exit code.
+pub fn run(command: &OAuthCommand) -> u8 {
+    let (OAuthCommand::List(place)
+    | OAuthCommand::Add {
+        whose: Whose { place, .. },
+        ..
+    }
+    | OAuthCommand::Remove {
+        whose: Whose { place, .. },
+    }) = command;
+    let config = match place.load() {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let tokens = match Tokens::open(&config.data_dir) {
+        Ok(tokens) => tokens,
+        Err(error) => return failed(&error),
+    };
+    match command {
+        OAuthCommand::Add {
+            whose,
+            refresh_token_file,
+        } => add(&config, &tokens, whose, refresh_token_file.as_ref()),
+        OAuthCommand::List(_) => list(&tokens),
+        OAuthCommand::Remove { whose } => match tokens.remove(&whose.upstream, &whose.account) {
+            Ok(true) => {
+                println!("forgotten");
+                OK
+            }
+            Ok(false) => {
+                println!("there was none");
+                NEGATIVE
+            }
+            Err(error) => failed(&error),
+        },
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> u8 {
+    eprintln!("popgate: {error}");
+    FAILURE
+}
+
+fn list(tokens: &Tokens) -> u8 {
+    let upstreams = match tokens.upstreams() {
+        Ok(upstreams) => upstreams,
+        Err(error) => return failed(&error),
+    };
+    for group in upstreams.chunk_by(|a, b| a == b) {
+        println!("{:>5}  {}", group.len(), group[0]);
+    }
+    if upstreams.is_empty() {
+        println!("no tokens");
+    }
+    OK
+}
+
+fn add(config: &Config, tokens: &Tokens, whose: &Whose, file: Option<&PathBuf>) -> u8 {
+    let upstream = config.upstreams.iter().find(|it| it.name == whose.upstream);
+    let Some(oauth) = upstream.and_then(|upstream| upstream.oauth.clone()) else {
+        eprintln!(
+            "popgate: no [[upstream]] with the name {} has [upstream.oauth]; name the file with --config",
+            whose.upstream
+        );
+        return USAGE;
+    };
+    let grant = match file {
+        Some(file) => given(file),
+        None => consent(oauth),
+    };
+    let grant = match grant {
+        Ok(grant) => grant,
+        Err(error) => return failed(&error),
+    };
+    let password = match password() {
+        Ok(password) => password,
+        Err(error) => return failed(&error),
+    };
+    match tokens.put(&whose.upstream, &whose.account, &password, &grant) {
+        Ok(()) => {
+            println!("stored; let the mail program log in with that password");
+            OK
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// A refresh token that a person has already.
+fn given(file: &PathBuf) -> Result<Grant, String> {
+    let mut text = Zeroizing::new(String::new());
+    let read = match file.as_os_str() == "-" {
+        // One line, so that the password may follow.
+        true => io::stdin().lock().read_line(&mut text).map(drop),
+        false => std::fs::File::open(file).and_then(|mut it| it.read_to_string(&mut text).map(drop)),
+    };
+    read.map_err(|error| format!("{}: {error}", file.display()))?;
+    let token = text.trim();
+    if token.is_empty() || token.contains(char::is_control) {
+        return Err(format!("{}: no refresh token in it", file.display()));
+    }
+    Ok(Grant {
+        refresh: Secret::new(token.as_bytes()),
+        access: None,
+    })
+}
+
+/// Lets a person consent in a browser, on whatever machine.
+fn consent(oauth: OAuth) -> Result<Grant, String> {
+    let service = TokenService::new(oauth, LIMIT).map_err(|error| error.to_string())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let fresh = runtime.block_on(async {
+        let mut consent = service.consent().await?;
+        println!("open {} and enter {}", consent.address, consent.code);
+        loop {
+            tokio::time::sleep(consent.interval).await;
+            if let Some(fresh) = service.consented(&mut consent).await? {
+                return Ok(fresh);
+            }
+        }
+    });
+    let fresh = fresh.map_err(|error: crate::upstream::TokenError| error.to_string())?;
+    let refresh = fresh.refresh.ok_or(
+        "the provider gave no refresh token; scope may lack offline_access (Microsoft), or access_type=offline (Google)",
+    )?;
+    let access = (fresh.until > SystemTime::now()).then_some((fresh.access, fresh.until));
+    Ok(Grant { refresh, access })
+}
+
+/// The password that the mail program will send.
+fn password() -> Result<Secret, String> {
+    if let Ok(password) = std::env::var("POPGATE_PASSWORD") {
+        return Ok(Secret::new(Zeroizing::new(password).as_bytes()));
+    }
+    if io::stdin().is_terminal() {
+        println!("the password that the mail program will send (it is shown as you type):");
+    }
+    let mut line = Zeroizing::new(String::new());
+    io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| error.to_string())?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    match password.is_empty() {
+        true => Err("no password: set POPGATE_PASSWORD, or type one".to_owned()),
+        false => Ok(Secret::new(password.as_bytes())),
+    }
+}

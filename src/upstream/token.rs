@@ -1,0 +1,291 @@
+//! Asking a provider's token service: for a new access token, or for a person's consent.
+//!
+//! In: a refresh token, or nothing yet; out: an access token and how long it is good. HTTPS only, its
+//! certificate verified, no redirect followed, no answer believed that is longer than it can be.
+//!
+//! RFC 6749 section 6 (refreshing), RFC 8628 (consent on another device).
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{TlsConfigError, client_config, connect};
+use crate::config::OAuth;
+use crate::pop3::Secret;
+use crate::pop3::line::printable;
+
+/// Tokens have some KiB.
+const LONGEST_ANSWER: usize = 64 << 10;
+/// RFC 6749 section 5.1 leaves it open; an hour is usual.
+const USUAL: u64 = 3600;
+/// RFC 8628 section 3.2: without a word of the server, this many seconds between two questions.
+const INTERVAL: u64 = 5;
+
+/// Why there is no token.
+#[derive(Debug)]
+pub enum TokenError {
+    /// The service cannot be reached, or does not answer.
+    Unreachable(String),
+    /// It says no.
+    Denied(String),
+    /// It says something that makes no sense.
+    Malformed(String),
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "the token service cannot be reached: {why}"),
+            Self::Denied(why) => write!(
+                f,
+                "the token service refuses: {why}; `popgate oauth add` asks for consent again"
+            ),
+            Self::Malformed(why) => write!(f, "the token service's answer makes no sense: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for TokenError {}
+
+/// What a service gave.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The access token.
+    pub access: Secret,
+    /// Until when it is good.
+    pub until: SystemTime,
+    /// A new refresh token in place of the old one, if there is one.
+    pub refresh: Option<Secret>,
+}
+
+/// A question that a person must answer elsewhere.
+#[derive(Debug)]
+pub struct Consent {
+    /// Where.
+    pub address: String,
+    /// With which code.
+    pub code: String,
+    device: Secret,
+    /// How long to wait between two looks.
+    pub interval: Duration,
+}
+
+/// A provider's token service.
+#[derive(Debug, Clone)]
+pub struct TokenService {
+    oauth: OAuth,
+    tls: Arc<ClientConfig>,
+    limit: Duration,
+}
+
+impl TokenService {
+    /// `limit` is for one question.
+    ///
+    /// # Errors
+    /// If there is no certificate to trust.
+    pub fn new(oauth: OAuth, limit: Duration) -> Result<Self, TlsConfigError> {
+        let tls = client_config(oauth.ca_file.as_deref().map(Path::new), &[])?;
+        Ok(Self { oauth, tls, limit })
+    }
+
+    /// A new access token.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn refresh(&self, refresh: &Secret) -> Result<Fresh, TokenError> {
+        let refresh = String::from_utf8_lossy(refresh.reveal());
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
+        let (status, said) = self.ask(&self.oauth.token_url, &fields).await?;
+        match status.is_success() {
+            true => fresh(&said),
+            false => Err(denied(status, &said)),
+        }
+    }
+
+    /// Asks for consent, if the provider has a way to ask on another device.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub async fn consent(&self) -> Result<Consent, TokenError> {
+        let Some(url) = &self.oauth.device_url else {
+            return Err(TokenError::Denied("no device_url is configured".to_owned()));
+        };
+        let (status, said) = self.ask(url, &[]).await?;
+        if !status.is_success() {
+            return Err(denied(status, &said));
+        }
+        let seconds = said["interval"].as_u64().unwrap_or(INTERVAL);
+        Ok(Consent {
+            address: text(&said, "verification_uri")?,
+            code: text(&said, "user_code")?,
+            device: Secret::new(text(&said, "device_code")?.as_bytes()),
+            interval: Duration::from_secs(seconds.clamp(1, 60)),
+        })
+    }
+
+    /// Whether consent was given; `None` if nobody has answered yet.
+    ///
+    /// # Errors
+    /// If it was not given, or the question is too old.
+    pub async fn consented(&self, consent: &mut Consent) -> Result<Option<Fresh>, TokenError> {
+        let device = String::from_utf8_lossy(consent.device.reveal()).into_owned();
+        let fields = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+            ("device_code", &*device),
+        ];
+        let (status, said) = self.ask(&self.oauth.token_url, &fields).await?;
+        match (status.is_success(), said["error"].as_str()) {
+            (true, _) => fresh(&said).map(Some),
+            (false, Some("authorization_pending")) => Ok(None),
+            // RFC 8628 section 3.5.
+            (false, Some("slow_down")) => {
+                consent.interval += Duration::from_secs(INTERVAL);
+                Ok(None)
+            }
+            _ => Err(denied(status, &said)),
+        }
+    }
+
+    async fn ask(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<(StatusCode, Value), TokenError> {
+        let late = || TokenError::Unreachable(format!("no answer within {:?}", self.limit));
+        tokio::time::timeout(self.limit, self.post(url, fields))
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn post(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<(StatusCode, Value), TokenError> {
+        let url = Url::parse(url).map_err(|error| TokenError::Malformed(error.to_string()))?;
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or(443);
+        let form = self.form(fields);
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let target = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let request = Request::post(target)
+            .header(HOST, authority)
+            .header(CONNECTION, "close")
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(Bytes::copy_from_slice(form.as_bytes())))
+            .map_err(|error| TokenError::Malformed(error.to_string()))?;
+        let unreachable = |error: &dyn fmt::Display| TokenError::Unreachable(error.to_string());
+        let stream = self.connect(host, port).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        // It ends with the sender, or with the server.
+        let driven = tokio::spawn(connection);
+        let answer = sender.send_request(request).await;
+        let answer = answer.map_err(|error| unreachable(&error))?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await;
+        driven.abort();
+        let body = body.map_err(|error| unreachable(&error))?.to_bytes();
+        match serde_json::from_slice(&body) {
+            Ok(said) => Ok((status, said)),
+            // What a provider's front end says when the service behind it is down is no JSON.
+            Err(_) if status.is_server_error() => Err(TokenError::Unreachable(status.to_string())),
+            Err(_) => Err(TokenError::Malformed(format!("{status}, and no JSON"))),
+        }
+    }
+
+    fn form(&self, fields: &[(&str, &str)]) -> Zeroizing<String> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        form.append_pair("client_id", &self.oauth.client_id);
+        form.append_pair("scope", &self.oauth.scope);
+        if let Some(secret) = &self.oauth.client_secret {
+            form.append_pair("client_secret", secret);
+        }
+        Zeroizing::new(form.finish())
+    }
+
+    async fn connect(
+        &self,
+        host: &str,
+        port: u16,
+    ) -> Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>, TokenError> {
+        let unreachable = |error: &dyn fmt::Display| {
+            TokenError::Unreachable(format!("{host}, port {port}: {error}"))
+        };
+        let addresses = lookup_host((host, port))
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let tcp = connect::any(addresses.collect(), None)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
+        let tls = TlsConnector::from(Arc::clone(&self.tls))
+            .connect(name, tcp)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        Ok(TokioIo::new(tls))
+    }
+}
+
+fn text(said: &Value, key: &str) -> Result<String, TokenError> {
+    match said[key].as_str() {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(TokenError::Malformed(format!("no {key} in it"))),
+    }
+}
+
+/// RFC 6749 section 5.1.
+fn fresh(said: &Value) -> Result<Fresh, TokenError> {
+    let access = Zeroizing::new(text(said, "access_token")?);
+    // Between two characters of a response nothing may stand that ends it.
+    if access.contains(|c: char| c.is_control()) {
+        return Err(TokenError::Malformed("an odd access_token".to_owned()));
+    }
+    let lasts = match &said["expires_in"] {
+        Value::String(text) => text.parse().unwrap_or(USUAL),
+        other => other.as_u64().unwrap_or(USUAL),
+    };
+    let lasts = Duration::from_secs(lasts.min(365 * 24 * 3600));
+    Ok(Fresh {
+        access: Secret::new(access.as_bytes()),
+        until: SystemTime::now() + lasts,
+        refresh: said["refresh_token"]
+            .as_str()
+            .map(|token| Secret::new(token.as_bytes())),
+    })
+}
+
+/// RFC 6749 section 5.2.
+fn denied(status: StatusCode, said: &Value) -> TokenError {
+    if status.is_server_error() {
+        return TokenError::Unreachable(status.to_string());
+    }
+    let error = said["error"].as_str().unwrap_or("no reason given");
+    let more = said["error_description"].as_str().unwrap_or_default();
+    let text = format!("{error} {more}");
+    TokenError::Denied(printable(text.trim().as_bytes(), 200))
+}

@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""popgate as a service manager starts it: as root with a user to become, with sockets handed over, told to reload.
+
+Exit 0 if all is well, 1 if not, 77 without root, which alone can become somebody else.
+"""
+
+import argparse
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+
+from gate import Popgate
+from server import end, make_certificates
+
+NOBODY = pwd.getpwnam("nobody")
+CAP_NET_ADMIN = 1 << 12
+
+
+class Wrong(Exception):
+    pass
+
+
+def must(true, what):
+    if not true:
+        raise Wrong(what)
+
+
+class Provider:
+    """A POP3 server that greets and knows nothing else."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            client, _ = self.socket.accept()
+            threading.Thread(target=self._greet, args=(client,), daemon=True).start()
+
+    @staticmethod
+    def _greet(client):
+        with client, client.makefile("rwb") as file:
+            file.write(b"+OK provider\r\n")
+            file.flush()
+            for line in file:
+                quits = line.upper().startswith(b"QUIT")
+                file.write(b"+OK bye\r\n" if quits else b"-ERR no\r\n")
+                file.flush()
+                if quits:
+                    return
+
+
+class Started(Popgate):
+    """`popgate serve` with a configuration of the test's own."""
+
+    def __init__(self, program, folder, text, sockets, command=(), pass_fds=()):
+        path = os.path.join(folder, "popgate.toml")
+        write(path, text)
+        self.start([*command, program, "serve", "--config", path], folder, sockets, pass_fds)
+
+    def status(self):
+        """What the kernel says of the process: {key: value}."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+    def logged(self, words):
+        """Waits until the log has these words."""
+        for _ in range(400):
+            if any(words in line for line in self.said):
+                return
+            self.reader.join(0.05)
+        raise Wrong(f"`{words}` is not in the log:\n{self.log()}")
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def hello(port, family=socket.AF_INET):
+    """The greeting on a port, and an orderly end."""
+    with socket.socket(family) as s:
+        s.settimeout(20)
+        s.connect(("127.0.0.1" if family == socket.AF_INET else "::1", port))
+        file = s.makefile("rwb")
+        greeting = file.readline()
+        file.write(b"QUIT\r\n")
+        file.flush()
+        file.read()
+        return greeting
+
+
+class Suite:
+    def __init__(self, program, folder):
+        self.program, self.folder, self.failed, self.number = program, folder, 0, 0
+        self.provider = Provider()
+        self.upstream = f'[[upstream]]\nhost = "127.0.0.1"\nport = {self.provider.port}\ntls = "off"\n'
+
+    def scratch(self):
+        self.number += 1
+        path = os.path.join(self.folder, str(self.number))
+        os.mkdir(path)
+        os.chmod(path, 0o777)  # as anybody's folder would be, so that nobody can make his own in it
+        return path
+
+    def check(self, name, function):
+        try:
+            function(self.scratch())
+            print(f"ok      {name}", flush=True)
+        except Exception as trouble:  # any: the other checks are still worth running
+            self.failed += 1
+            print(f"FAILED  {name}\n        {type(trouble).__name__}: {trouble}", flush=True)
+
+    def text(self, listen="", process="", data="data"):
+        return (f'[[listen]]\naddress = "127.0.0.1:0"\n{listen}\n{self.upstream}\n[admin]\naddress = "127.0.0.1:0"\n'
+                f'[data]\ndir = "{data}"\n[filter]\ndrop_at = 12.0\n{process}')
+
+    def becomes_somebody(self, folder):
+        gate = Started(self.program, folder, self.text(process='[process]\nuser = "nobody"\n'), 2)
+        try:
+            must(hello(gate.port) == b"+OK provider\r\n", "no greeting")
+            for task in os.listdir(f"/proc/{gate.process.pid}/task"):
+                with open(f"/proc/{gate.process.pid}/task/{task}/status") as f:
+                    status = f.read()
+                for line in (rf"Uid:(\t{NOBODY.pw_uid}){{4}}", rf"Gid:(\t{NOBODY.pw_gid}){{4}}",
+                             rf"Groups:\t{NOBODY.pw_gid} ?\n", r"CapEff:\t0+\n", r"CapPrm:\t0+\n"):
+                    must(re.search(line, status), f"{line} is not in a thread's status:\n{status}")
+            made = os.stat(os.path.join(folder, "data"))
+            must((made.st_uid, made.st_mode & 0o777) == (NOBODY.pw_uid, 0o700), "the data folder is not nobody's alone")
+        finally:
+            must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
+
+    def keeps_one_right(self, folder):
+        listen = "transparent = true\ntproxy = true\nallow_plaintext = true\n"
+        gate = Started(self.program, folder, self.text(listen, '[process]\nuser = "nobody"\n'), 2)
+        try:
+            status = gate.status()
+            must(status["Uid"].split()[0] == str(NOBODY.pw_uid), "still root")
+            must(int(status["CapEff"], 16) == CAP_NET_ADMIN, f"rights: {status['CapEff']}")
+        finally:
+            gate.stop()
+
+    def refuses_root(self, folder):
+        text = self.text().replace("127.0.0.1:0", "0.0.0.0:0", 1)
+        path = os.path.join(folder, "popgate.toml")
+        write(path, text)
+        done = subprocess.run([self.program, "serve", "--config", path], capture_output=True, text=True, timeout=60)
+        must(done.returncode == 64 and "as root" in done.stderr and "allow_root" in done.stderr, done.stderr)
+        gate = Started(self.program, folder, text + "[process]\nallow_root = true\n", 2)
+        must(gate.stop() == 0, gate.log())
+
+    def refuses_unknown_users(self, folder):
+        path = os.path.join(folder, "popgate.toml")
+        write(path, self.text(process='[process]\nuser = "no-such-user"\n'))
+        done = subprocess.run([self.program, "serve", "--config", path], capture_output=True, text=True, timeout=60)
+        must(done.returncode == 64 and "there is no user no-such-user" in done.stderr, done.stderr)
+
+    def takes_sockets_over(self, folder):
+        four, six = socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=socket.AF_INET6)
+        ports = four.getsockname()[1], six.getsockname()[1]
+        text = self.text().replace("127.0.0.1:0", f"127.0.0.1:{ports[0]}", 1) + f'[[listen]]\naddress = "[::1]:{ports[1]}"\n'
+        # As systemd does it: the sockets are 3 and 4, and the process that they are meant for is named.
+        starter = ("import fcntl, os, sys\n"
+                   "held = [fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3]]\n"
+                   "for number, socket in enumerate(held): os.dup2(socket, 3 + number)\n"
+                   "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2')\n"
+                   "os.execv(sys.argv[3], sys.argv[3:])\n")
+        handed = (four.fileno(), six.fileno())
+        gate = Started(self.program, folder, text, 3, [sys.executable, "-c", starter, *map(str, handed)], handed)
+        four.close()
+        six.close()
+        try:
+            must([port for kind, port in gate.heard if kind == "pop3"] == list(ports), f"{gate.heard}, not {ports}")
+            must(hello(ports[0]) == b"+OK provider\r\n", "no greeting over IPv4")
+            must(hello(ports[1], socket.AF_INET6) == b"+OK provider\r\n", "no greeting over IPv6")
+        finally:
+            must(gate.stop() == 0, gate.log())
+
+    def takes_certificates_over(self, folder):
+        first, second = os.path.join(folder, "a"), os.path.join(folder, "b")
+        for place in (first, second):
+            os.mkdir(place)
+            make_certificates(place)
+        pair = [os.path.join(folder, name) for name in ("server.pem", "server.key")]
+
+        def lay(place):
+            for path in pair:
+                shutil.copyfile(os.path.join(place, os.path.basename(path)), path)
+                os.chmod(path, 0o600)
+
+        def shown(port):
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with socket.create_connection(("127.0.0.1", port), 20) as tcp, context.wrap_socket(tcp) as tls:
+                return ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)).strip()
+
+        def laid(place):
+            with open(os.path.join(place, "server.pem")) as f:
+                return f.read().strip()
+
+        lay(first)
+        gate = Started(self.program, folder, self.text('tls = "implicit"\ncertificate = "server.pem"\nkey = "server.key"\n'), 2)
+        port = dict(gate.heard)["pop3s"]
+        try:
+            must(shown(port) == laid(first), "not the first certificate")
+            lay(second)
+            gate.process.send_signal(signal.SIGHUP)
+            gate.logged("reloaded; new sessions")
+            must(shown(port) == laid(second), "not the second certificate")
+            shutil.copyfile(os.path.join(first, "server.key"), pair[1])
+            gate.process.send_signal(signal.SIGHUP)
+            gate.logged("is the key of another certificate")
+            gate.logged("nothing was reloaded")
+            must(shown(port) == laid(second), "a broken pair is in force")
+            # Without a word to popgate, too.
+            lay(first)
+            gate.logged("a changed certificate is in force")
+            must(shown(port) == laid(first), "the renewed certificate is not in force")
+        finally:
+            must(gate.stop() == 0, gate.log())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--popgate", required=True, help="the program to test")
+    program = os.path.abspath(parser.parse_args().popgate)
+    if os.geteuid() != 0:
+        print("needs root, which alone can become somebody else")
+        sys.exit(77)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = tempfile.mkdtemp(prefix="popgate-started-")
+    os.chmod(folder, 0o755)
+    suite = Suite(program, folder)
+    try:
+        suite.check("root becomes the user that is set, in every thread", suite.becomes_somebody)
+        suite.check("of root's rights TPROXY keeps one", suite.keeps_one_right)
+        suite.check("other machines are not served as root unless told", suite.refuses_root)
+        suite.check("an unknown user is named", suite.refuses_unknown_users)
+        suite.check("sockets of a service manager are taken over", suite.takes_sockets_over)
+        suite.check("certificates are taken over by SIGHUP and by themselves", suite.takes_certificates_over)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(f"\n{suite.failed} failed" if suite.failed else "\nall is well")
+    sys.exit(1 if suite.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
