@@ -78,7 +78,11 @@ async fn a_password_becomes_a_token() {
     let scene = scene().await;
     let mut client = logging_in(&scene, "open sesame").await;
     let question = scene.provider.asked().await;
-    assert!(question.head.starts_with("POST /token?v=2 HTTP/1.1\r\n"), "{}", question.head);
+    assert!(
+        question.head.starts_with("POST /token?v=2 HTTP/1.1\r\n"),
+        "{}",
+        question.head
+    );
     for (key, value) in [
         ("grant_type", "refresh_token"),
         ("refresh_token", "refresh-1"),
@@ -128,7 +132,10 @@ async fn another_password_opens_nothing_and_asks_nobody() {
     let scene = scene().await;
     let mut client = logging_in(&scene, "guess").await;
     let said = shown(&client.line().await);
-    assert!(said.starts_with("-ERR [AUTH] the password is not the one"), "{said}");
+    assert!(
+        said.starts_with("-ERR [AUTH] the password is not the one"),
+        "{said}"
+    );
     // The session goes on; the right one is still taken.
     client.send(b"USER ann\r\nPASS open sesame\r\n").await;
     client.expect(b"+OK\r\n").await;
@@ -143,9 +150,17 @@ async fn a_consent_that_is_gone_is_told() {
     let scene = scene().await;
     let mut client = logging_in(&scene, "open sesame").await;
     let json = r#"{"error":"invalid_grant","error_description":"Token has been revoked."}"#;
-    scene.provider.asked().await.answer("400 Bad Request", json).await;
+    scene
+        .provider
+        .asked()
+        .await
+        .answer("400 Bad Request", json)
+        .await;
     let said = shown(&client.line().await);
-    assert!(said.starts_with("-ERR [AUTH] the token service refuses: invalid_grant Token"), "{said}");
+    assert!(
+        said.starts_with("-ERR [AUTH] the token service refuses: invalid_grant Token"),
+        "{said}"
+    );
     assert!(!said.contains("refresh-1"), "{said}");
 }
 
@@ -162,10 +177,7 @@ async fn a_client_with_a_token_of_its_own_needs_no_bridge() {
 }
 
 /// What a service answers, and what is made of it.
-async fn asked(
-    limit: Duration,
-    answer: impl AsyncFnOnce(&Provider),
-) -> Result<Secret, TokenError> {
+async fn asked(limit: Duration, answer: impl AsyncFnOnce(&Provider)) -> Result<Secret, TokenError> {
     let provider = Provider::start(Arc::new(authority("localhost"))).await;
     let service = provider.service(limit);
     let refresh = Secret::new(b"refresh-me");
@@ -185,13 +197,20 @@ async fn odd_answers_of_a_service_are_named() {
     let down = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>";
     let odd = asked(PATIENCE, async |it| it.asked().await.raw(down).await).await;
     assert!(matches!(odd, Err(TokenError::Unreachable(_))), "{odd:?}");
-    let empty = asked(PATIENCE, async |it| it.asked().await.answer("200 OK", "{}").await).await;
+    let empty = asked(PATIENCE, async |it| {
+        it.asked().await.answer("200 OK", "{}").await
+    })
+    .await;
     assert!(matches!(empty, Err(TokenError::Malformed(_))), "{empty:?}");
     // A token that would end the response and begin another one.
     let smuggled = r#"{"access_token":"a\u0001user=bob"}"#;
-    let odd = asked(PATIENCE, async |it| it.asked().await.answer("200 OK", smuggled).await).await;
+    let odd = asked(PATIENCE, async |it| {
+        it.asked().await.answer("200 OK", smuggled).await
+    })
+    .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
-    let elsewhere = b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 2\r\n\r\n{}";
+    let elsewhere =
+        b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 2\r\n\r\n{}";
     let odd = asked(PATIENCE, async |it| it.asked().await.raw(elsewhere).await).await;
     assert!(matches!(odd, Err(TokenError::Denied(_))), "{odd:?}");
     let endless = [
@@ -206,7 +225,12 @@ async fn odd_answers_of_a_service_are_named() {
         std::mem::forget(question);
     });
     let silent = silent.await;
-    assert!(silent.unwrap_err().to_string().contains("no answer within 200ms"));
+    assert!(
+        silent
+            .unwrap_err()
+            .to_string()
+            .contains("no answer within 200ms")
+    );
 }
 
 #[tokio::test]
@@ -218,7 +242,10 @@ async fn a_service_that_cannot_prove_its_name_gets_no_token() {
     let service = TokenService::new(oauth, PATIENCE).unwrap();
     let refresh = Secret::new(b"refresh-me");
     let (fresh, refused) = tokio::join!(service.refresh(&refresh), provider.refused());
-    assert!(matches!(fresh, Err(TokenError::Unreachable(_))), "{fresh:?}");
+    assert!(
+        matches!(fresh, Err(TokenError::Unreachable(_))),
+        "{fresh:?}"
+    );
     assert!(refused);
 }
 
@@ -229,7 +256,11 @@ async fn consent_is_asked_for_until_it_is_given() {
     let json = r#"{"device_code":"d-1","user_code":"ABCD-EFGH","verification_uri":"https://login.example/device","interval":1}"#;
     let question = async {
         let question = provider.asked().await;
-        assert!(question.head.starts_with("POST /device "), "{}", question.head);
+        assert!(
+            question.head.starts_with("POST /device "),
+            "{}",
+            question.head
+        );
         assert_eq!(question.form["scope"], "mail.pop");
         question.answer("200 OK", json).await;
     };
@@ -256,7 +287,9 @@ async fn consent_is_asked_for_until_it_is_given() {
     assert_eq!(fresh.refresh.unwrap().reveal(), b"r");
     let question = async {
         let question = provider.asked().await;
-        question.answer("400 Bad Request", r#"{"error":"access_denied"}"#).await;
+        question
+            .answer("400 Bad Request", r#"{"error":"access_denied"}"#)
+            .await;
     };
     let (fresh, ()) = tokio::join!(service.consented(&mut consent), question);
     assert!(matches!(fresh, Err(TokenError::Denied(_))));
@@ -283,7 +316,12 @@ fn the_command_stores_lists_and_forgets() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
         let done = child.wait_with_output().unwrap();
         let said = [done.stdout, done.stderr].concat();
         (done.status.code(), String::from_utf8(said).unwrap())
@@ -305,5 +343,8 @@ fn the_command_stores_lists_and_forgets() {
     let unknown = ["add", "--upstream", "home", "--account", "ann"];
     let (code, said) = run(&unknown, "");
     assert_eq!(code, Some(64), "{said}");
-    assert!(said.contains("no [[upstream]] with the name home"), "{said}");
+    assert!(
+        said.contains("no [[upstream]] with the name home"),
+        "{said}"
+    );
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 use popgate::config::{AllowedHost, ListenTls, TlsMode};
 use popgate::net::proxy::{self, Addressed};
 use popgate::net::tls::{Choice, server_config};
-use popgate::upstream::client_config;
 use popgate::pop3::Secret;
 use popgate::store::{Grant, Tokens};
+use popgate::upstream::client_config;
 use support::authority::{self, authority};
 use support::provider::Provider;
 use support::{Peer, Proxy, Settings};
@@ -317,7 +317,9 @@ async fn what_popgate_refuses_looks_as_the_table_says() {
         }
         let (log, guard) = Log::listen();
         let mut seen = refused(&row.label).await;
-        if !["plaintext", "argument", "apop", "token", "token_service"].contains(&row.label.as_str()) {
+        if !["plaintext", "argument", "apop", "token", "token_service"]
+            .contains(&row.label.as_str())
+        {
             seen.proxy.session_end().await;
         }
         drop(guard);

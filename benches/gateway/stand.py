@@ -139,16 +139,21 @@ class Gate(Program):
 
 
 @contextlib.contextmanager
-def standing(program, bin_folder, boxes, host, settings=""):
-    """(popserve's address, popgate on this host); boxes are mailboxes in popserve's words."""
+def standing(program, bin_folder, boxes, host, far=0, settings=""):
+    """(popserve's address, popgate on this host); boxes are mailboxes in popserve's words. With `far` popserve is so
+    many milliseconds away for popgate, and its address is that of where the way begins."""
     with tempfile.TemporaryDirectory(prefix="popgate-bench-") as folder:
         os.chmod(folder, 0o755)
         folder = pathlib.Path(folder)
         flags = [flag for box in boxes for flag in ("--box", box)]
         with Program([bin_folder / "popserve", "--listen", "127.0.0.1:0", *flags], folder / "popserve.log") as server:
-            port = int(server.said(r"listening on \S+:(\d+)")[0])
-            with Gate(program, folder / "gate", port, host, settings) as gate:
-                yield f"127.0.0.1:{port}", gate
+            address = server.said(r"listening on (\S+:\d+)")[0]
+            with contextlib.ExitStack() as stack:
+                if far:
+                    way = [sys.executable, pathlib.Path(__file__).parent / "far.py", address, far]
+                    address = stack.enter_context(Program(way, folder / "far.log")).said(r"listening on (\S+:\d+)")[0]
+                port = int(address.rpartition(":")[2])
+                yield address, stack.enter_context(Gate(program, folder / "gate", port, host, settings))
 
 
 def load(bin_folder, address, *flags):

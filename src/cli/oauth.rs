@@ -144,7 +144,9 @@ fn given(file: &PathBuf) -> Result<Grant, String> {
     let read = match file.as_os_str() == "-" {
         // One line, so that the password may follow.
         true => io::stdin().lock().read_line(&mut text).map(drop),
-        false => std::fs::File::open(file).and_then(|mut it| it.read_to_string(&mut text).map(drop)),
+        false => {
+            std::fs::File::open(file).and_then(|mut it| it.read_to_string(&mut text).map(drop))
+        }
     };
     read.map_err(|error| format!("{}: {error}", file.display()))?;
     let token = text.trim();

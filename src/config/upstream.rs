@@ -215,7 +215,12 @@ fn oauth(above: &mut Section<'_, '_>, folder: &Path, tls: TlsMode) -> Option<OAu
     let client_id = section.string("client_id");
     let client_secret = section.string("client_secret");
     let scope = section.string("scope");
-    let ca_file = file(&mut section, "ca_file", folder, "a file of PEM certificates");
+    let ca_file = file(
+        &mut section,
+        "ca_file",
+        folder,
+        "a file of PEM certificates",
+    );
     if is_wanted {
         for key in ["token_url", "client_id", "scope"] {
             if !section.has(key) {

@@ -104,7 +104,8 @@ impl Bridge {
             refresh: refresh.unwrap_or(grant.refresh),
             access: Some((access.clone(), until)),
         };
-        let (tokens, upstream, user) = (self.tokens.clone(), self.upstream.clone(), user.to_owned());
+        let (tokens, upstream, user) =
+            (self.tokens.clone(), self.upstream.clone(), user.to_owned());
         let kept = self
             .key(move || tokens.put(&upstream, &user, &password, &renewed))
             .await;

@@ -146,7 +146,9 @@ impl Tokens {
         let failed = |what: &str| TokensError::Io(path.clone(), io::Error::other(what.to_owned()));
         let (mut salt, mut nonce) = ([0; SALT], [0; NONCE_LEN]);
         for bytes in [&mut salt[..], &mut nonce[..]] {
-            random.fill(bytes).map_err(|_| failed("no random numbers"))?;
+            random
+                .fill(bytes)
+                .map_err(|_| failed("no random numbers"))?;
         }
         let key = key(password, &salt, COST).ok_or_else(|| failed("no key"))?;
         let text = |secret: &Secret| {

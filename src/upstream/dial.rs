@@ -95,6 +95,12 @@ impl Dialler {
         self
     }
 
+    /// The same upstream, protected in another way.
+    pub fn protected_by(mut self, tls: TlsMode) -> Self {
+        self.upstream.tls = tls;
+        self
+    }
+
     /// Whom this dials.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
@@ -105,7 +111,11 @@ impl Dialler {
     /// # Errors
     /// What went wrong; nothing is open then.
     pub async fn dial(&self, client: OnBehalf) -> Result<Dialled, DialError> {
-        let _turn = self.limits.at_a_time.acquire().await;
+        let turn = self.limits.at_a_time.acquire();
+        let limit = self.limits.connect;
+        let _turn = tokio::time::timeout(limit, turn)
+            .await
+            .map_err(|_| DialError::ConnectTimedOut(limit))?;
         let Upstream { tls, .. } = &self.upstream;
         let (mut stream, outgoing) = self.connect(client).await?;
         let mut rest = BytesMut::new();

@@ -119,15 +119,14 @@ impl Router {
             .diallers
             .iter()
             .find(|dialler| dialler.upstream().host.eq_ignore_ascii_case(host));
+        // The port that was meant says how, whatever port popgate would use by itself.
+        let tls = match address.port() {
+            995 => TlsMode::Implicit,
+            _ => TlsMode::Starttls,
+        };
         let dialler = match configured {
-            Some(dialler) => Dialler::clone(dialler),
-            None => {
-                let tls = match address.port() {
-                    995 => TlsMode::Implicit,
-                    _ => TlsMode::Starttls,
-                };
-                self.stranger(Upstream::new(TRANSPARENT, host, address.port(), tls))
-            }
+            Some(dialler) => Dialler::clone(dialler).protected_by(tls),
+            None => self.stranger(Upstream::new(TRANSPARENT, host, address.port(), tls)),
         };
         Arc::new(dialler.at(address))
     }

@@ -108,7 +108,10 @@ impl TokenService {
     /// Why not.
     pub async fn refresh(&self, refresh: &Secret) -> Result<Fresh, TokenError> {
         let refresh = String::from_utf8_lossy(refresh.reveal());
-        let fields = [("grant_type", "refresh_token"), ("refresh_token", &*refresh)];
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &*refresh),
+        ];
         let (status, said) = self.ask(&self.oauth.token_url, &fields).await?;
         match status.is_success() {
             true => fresh(&said),
@@ -205,7 +208,9 @@ impl TokenService {
         let answer = sender.send_request(request).await;
         let answer = answer.map_err(|error| unreachable(&error))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await;
+        let body = Limited::new(answer.into_body(), LONGEST_ANSWER)
+            .collect()
+            .await;
         driven.abort();
         let body = body.map_err(|error| unreachable(&error))?.to_bytes();
         match serde_json::from_slice(&body) {
@@ -241,8 +246,7 @@ impl TokenService {
         let tcp = connect::any(addresses.collect(), None)
             .await
             .map_err(|error| unreachable(&error))?;
-        let name =
-            ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
         let tls = TlsConnector::from(Arc::clone(&self.tls))
             .connect(name, tcp)
             .await

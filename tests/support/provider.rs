@@ -92,7 +92,9 @@ impl Question {
     /// Answers with JSON.
     pub async fn answer(self, status: &str, json: &str) {
         let length = json.len();
-        let text = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}");
+        let text = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"
+        );
         self.raw(text.as_bytes()).await;
     }
 
