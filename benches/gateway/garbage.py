@@ -63,7 +63,7 @@ def flood(host, port, rate, seconds, seed):
 
 
 if __name__ == "__main__":
-    os.nice(10)  # it stands for other machines, whose processors are their own
-    address, rate, seconds, seed = sys.argv[1:]
+    address, rate, seconds, seed, nice = sys.argv[1:]
+    os.nice(int(nice))  # it stands for other machines, whose processors are their own
     host, _, port = address.rpartition(":")
     print(json.dumps(flood(host.strip("[]"), int(port), float(rate), float(seconds), int(seed))))
