@@ -55,6 +55,8 @@ impl Fetch {
 pub struct Metrics {
     registry: Registry,
     build_info: IntGaugeVec,
+    certificates: IntGaugeVec,
+    limits: IntGaugeVec,
     connections: IntCounterVec,
     refused: IntCounterVec,
     sessions_active: IntGaugeVec,
@@ -150,6 +152,16 @@ impl Metrics {
                 "popgate_build_info",
                 "1, with the version of the program and of its rules",
                 &["version", "rules_version"],
+            ),
+            certificates: make.gauges(
+                "popgate_certificate_expiry_timestamp_seconds",
+                "When a listener's certificate expires, as Unix time",
+                &["listener", "name"],
+            ),
+            limits: make.gauges(
+                "popgate_limit",
+                "The limits that are in force, as they are configured; 0 where there is none",
+                &["limit"],
             ),
             connections: make.counters(
                 "popgate_connections_total",
@@ -266,6 +278,24 @@ impl Metrics {
             .set(1);
         let rules = i64::try_from(rules).unwrap_or(i64::MAX);
         self.rules.with_label_values(&["pattern"]).set(rules);
+    }
+
+    /// When a certificate (by its file's name) expires.
+    pub fn certificate(&self, listener: &str, name: &str, expires: i64) {
+        self.certificates
+            .with_label_values(&[listener, name])
+            .set(expires);
+    }
+
+    /// The certificates that were shown before count no more.
+    pub fn forget_certificates(&self) {
+        self.certificates.reset();
+    }
+
+    /// A limit that is in force.
+    pub fn limit(&self, name: &str, value: u64) {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.limits.with_label_values(&[name]).set(value);
     }
 
     /// A client's connection: `accepted`, `refused` or `proxied_away`.

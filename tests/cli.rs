@@ -388,19 +388,114 @@ fn scan_says_why_and_exits_by_what_it_found() {
     assert!(value["bytes"].as_u64() == value["bytes_judged"].as_u64() && value["micros"].is_u64());
 }
 
+/// A configuration with an upstream that the test plays, and more lines.
+fn configured(folder: &std::path::Path, upstream: &TcpListener, more: &str) -> String {
+    let config = folder.join("popgate.toml");
+    let port = upstream.local_addr().unwrap().port();
+    let text = format!(
+        "[[upstream]]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\n[data]\ndir = \"data\"\n{more}"
+    );
+    std::fs::write(&config, text).unwrap();
+    config.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_end_of_a_session_is_one_line_for_machines() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = configured(folder.path(), &upstream, "[log]\nformat = \"json\"\n");
+    let mut serving = Serving::start(&["--config", &config]);
+    let mut client = connect(serving.pop3);
+    let (mut server, _) = upstream.accept().unwrap();
+    server.write_all(b"+OK\r\n").unwrap();
+    expect(&mut client, b"+OK\r\n");
+    let mut asked = BufReader::new(server.try_clone().unwrap());
+    for (command, answer) in [
+        ("USER ann@example.net", &b"+OK\r\n"[..]),
+        ("PASS geheim", b"+OK\r\n"),
+        ("RETR 1", b"+OK\r\nSubject: private\r\n\r\nbody\r\n.\r\n"),
+        ("QUIT", b"+OK\r\n"),
+    ] {
+        write!(client, "{command}\r\n").unwrap();
+        let mut line = String::new();
+        asked.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("{command}\r\n"));
+        server.write_all(answer).unwrap();
+        expect(&mut client, answer);
+    }
+    let log = serving.logged("session ended");
+    let line = log.lines().last().unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["upstream"], "default", "{line}");
+    assert!(
+        line["seconds"].is_number() && line["octets_to_client"].is_number(),
+        "{line}"
+    );
+    assert_eq!(line["account"].as_str().map(str::len), Some(12), "{line}");
+    for secret in ["ann@", "geheim", "private", "body"] {
+        assert!(!log.contains(secret), "{secret} is in\n{log}");
+    }
+}
+
+#[test]
+fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    let rule = |id: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\ndescription = \"a test\"\nscore = 1.0\nwhere = \"subject\"\nwords = [\"zzz\"]\n\
+             examples.hit = [\"zzz\"]\nexamples.miss = [\"y\"]\n"
+        )
+    };
+    std::fs::write(rules.join("own.toml"), rule("OWN_ONE")).unwrap();
+    let config = configured(folder.path(), &upstream, "[filter]\nrules = \"rules\"\n");
+    let mut serving = Serving::start(&["--config", &config]);
+    let count = |serving: &Serving| {
+        let metrics = serving.get("/metrics");
+        let line = metrics.lines().find(|it| it.starts_with("popgate_rules{"));
+        line.unwrap()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+    };
+    let before = count(&serving);
+    std::fs::write(rules.join("own.toml"), rule("OWN_ONE") + &rule("OWN_TWO")).unwrap();
+    serving.logged("reloaded; new sessions");
+    assert_eq!(count(&serving), before + 1);
+    std::fs::write(rules.join("own.toml"), "[[rule]]\nid = 3\n").unwrap();
+    serving.logged("nothing was reloaded");
+    assert_eq!(count(&serving), before + 1);
+    let metrics = serving.get("/metrics");
+    for line in [
+        "popgate_reloads_total{outcome=\"ok\"} 1",
+        "popgate_reloads_total{outcome=\"refused\"} 1",
+        "popgate_limit{limit=\"sessions\"} 5000",
+    ] {
+        assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
+    }
+}
+
+#[test]
+fn pages_for_packages_are_made() {
+    let page = exits(&["man"], 0);
+    assert!(page.contains(".TH popgate 1"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    exits(&["man", "--output", folder.path().to_str().unwrap()], 0);
+    assert!(folder.path().join("popgate-serve.1").exists());
+    assert!(exits(&["completions", "bash"], 0).contains("_popgate"));
+}
+
 /// The row `sessions` of deploy/refusals.md.
 #[test]
 fn who_comes_when_it_is_full_is_told_so() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("popgate.toml");
-    let port = upstream.local_addr().unwrap().port();
-    let text = format!(
-        "[[upstream]]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"off\"\n[limits]\nsessions = 1\n\
-         [data]\ndir = \"data\"\n"
-    );
-    std::fs::write(&config, text).unwrap();
-    let mut serving = Serving::start(&["--config", config.to_str().unwrap()]);
+    let config = configured(folder.path(), &upstream, "[limits]\nsessions = 1\n");
+    let mut serving = Serving::start(&["--config", &config]);
     let mut first = connect(serving.pop3);
     let (mut server, _) = upstream.accept().unwrap();
     server.write_all(b"+OK ready\r\n").unwrap();

@@ -459,3 +459,20 @@ async fn the_server_is_told_the_clients_address() {
         client.expect(b"+OK\r\n").await;
     }
 }
+
+/// The system gives one local port to several connections: a mail program on this machine may have the
+/// same address as the near end of a connection that popgate made, and is not popgate for that.
+#[tokio::test]
+async fn a_client_with_the_port_of_an_outgoing_connection_is_no_loop() {
+    let authority = authority("pop.example.org");
+    let (proxy, listener) = proxy(ListenTls::Off, &authority, behind_a_proxy).await;
+    let _first = from_afar_to(proxy.address).await;
+    let (_server, near_end) = listener.accept().await.unwrap();
+    let mut second = Peer::connect(proxy.address).await;
+    let header = proxy::v1(Addressed {
+        client: near_end,
+        meant: proxy.address,
+    });
+    second.send(&header).await;
+    greeted(&mut second, &listener).await;
+}

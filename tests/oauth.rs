@@ -198,14 +198,14 @@ async fn odd_answers_of_a_service_are_named() {
     let odd = asked(PATIENCE, async |it| it.asked().await.raw(down).await).await;
     assert!(matches!(odd, Err(TokenError::Unreachable(_))), "{odd:?}");
     let empty = asked(PATIENCE, async |it| {
-        it.asked().await.answer("200 OK", "{}").await
+        it.asked().await.answer("200 OK", "{}").await;
     })
     .await;
     assert!(matches!(empty, Err(TokenError::Malformed(_))), "{empty:?}");
     // A token that would end the response and begin another one.
     let smuggled = r#"{"access_token":"a\u0001user=bob"}"#;
     let odd = asked(PATIENCE, async |it| {
-        it.asked().await.answer("200 OK", smuggled).await
+        it.asked().await.answer("200 OK", smuggled).await;
     })
     .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");

@@ -268,7 +268,12 @@ async fn refused(reason: &str) -> Seen {
             let proxy = Proxy::start(settings).await;
             keep.push(come_from(&proxy, somebody()).await);
             let accepted = listener.accept().await.unwrap();
-            let client = come_from(&proxy, accepted.1).await;
+            let mut client = Peer::connect(proxy.address).await;
+            let turned_round = Addressed {
+                client: accepted.1,
+                meant: listener.local_addr().unwrap(),
+            };
+            client.send(&proxy::v1(turned_round)).await;
             (proxy, hears(client, "").await)
         }
         "no_upstream" => {

@@ -14,7 +14,7 @@ use crate::upstream::Own;
 pub struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Check the rules in this folder in place of the built-in ones
+    /// Check the rules in this folder, laid over the built-in ones
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
 }

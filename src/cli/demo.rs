@@ -75,7 +75,7 @@ impl Outcome {
 
 /// Runs the demonstration; the exit code.
 pub fn run(args: &DemoArgs) -> u8 {
-    super::log_at("warn");
+    super::log::at("warn");
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -8,23 +8,27 @@ pub mod doctor;
 pub mod eval;
 pub mod model;
 pub mod oauth;
+pub mod pages;
 pub mod quarantine;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod top;
 pub mod train;
 
+mod log;
+mod notify;
 mod open;
 mod privileges;
 mod server;
 mod show;
 mod source;
 mod teacher;
+mod watch;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, Flags};
 use crate::pop3::account::normal;
@@ -61,6 +65,8 @@ pub enum Command {
     Doctor(doctor::DoctorArgs),
     /// Judge messages in files, folders, Maildirs and mbox files
     Scan(scan::ScanArgs),
+    /// Show what a running popgate does, live
+    Top(top::TopArgs),
     /// Measure the filter on mail of which is known what it is
     Eval(eval::EvalArgs),
     /// Teach the learnt filter what is ham and what is spam
@@ -77,6 +83,12 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Print completions for a shell
+    #[command(hide = true)]
+    Completions(pages::CompletionsArgs),
+    /// Print the manual page
+    #[command(hide = true)]
+    Man(pages::ManArgs),
 }
 
 /// The file, and nothing over it.
@@ -123,12 +135,15 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Scan(args) => scan::run(args),
+        Command::Top(args) => top::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Train(args) => train::run(args),
         Command::Model(command) => model::run(command),
         Command::Oauth(command) => oauth::run(command),
         Command::Quarantine(command) => quarantine::run(command),
         Command::Rules(command) => rules::run(command),
+        Command::Completions(args) => pages::completions(args),
+        Command::Man(args) => pages::man(args),
     }
 }
 
@@ -147,25 +162,4 @@ fn complain(problems: &[Problem]) {
         "popgate: {count} problem{} to mend",
         if count == 1 { "" } else { "s" }
     );
-}
-
-/// Logs to stderr, at the level that POPGATE_LOG names (this one without it).
-fn log_at(level: &str) {
-    let level = EnvFilter::try_from_env("POPGATE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let stderr = tracing_subscriber::fmt()
-        .with_env_filter(level)
-        .with_writer(std::io::stderr);
-    // A second call, as in tests, changes nothing.
-    let _ = stderr.try_init();
-    // A panic's message may quote the mail that caused it, so the log gets the place only.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        tracing::error!(
-            place,
-            "a task panicked; what it served is closed, the rest goes on"
-        );
-    }));
 }

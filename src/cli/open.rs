@@ -29,7 +29,8 @@ pub(super) struct Lasting {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ports {
     pub(super) ports: Vec<Port>,
-    pub(super) certificates: Vec<Arc<Certificate>>,
+    /// With the listener that shows each.
+    pub(super) certificates: Vec<(String, Arc<Certificate>)>,
 }
 
 /// Reads every certificate.
@@ -45,7 +46,9 @@ pub(super) fn ports(config: &Config) -> Result<Ports, Vec<Problem>> {
             match Certificate::read(&pair.certificate, &pair.key) {
                 Ok(certificate) => {
                     let certificate = Arc::new(certificate);
-                    opened.certificates.push(Arc::clone(&certificate));
+                    opened
+                        .certificates
+                        .push((listen.name.clone(), Arc::clone(&certificate)));
                     Some(certificate)
                 }
                 Err(error) => {
@@ -197,6 +200,7 @@ pub(super) fn service(
         timeouts: config.timeouts,
         limits: config.limits,
         guards: Arc::clone(&lasting.guards),
+        log_accounts: config.log.accounts,
         quarantine,
         metrics: Arc::clone(&lasting.metrics),
         piece: usize::MAX,
@@ -242,12 +246,16 @@ pub(super) fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Prob
             _ => client_config(upstream.ca_file.as_deref(), &upstream.pins).map(Some),
         };
         match tls {
-            Ok(tls) => diallers.push(Arc::new(Dialler::new(
-                upstream.clone(),
-                tls,
-                limits.clone(),
-                Arc::clone(own),
-            ))),
+            Ok(tls) => {
+                // Each has its own turns: who waits for one that is dead keeps nobody from another.
+                let limits = DialLimits {
+                    at_a_time: Arc::new(Semaphore::new(config.limits.dials)),
+                    ..limits.clone()
+                };
+                let own = Arc::clone(own);
+                let dialler = Dialler::new(upstream.clone(), tls, limits, own);
+                diallers.push(Arc::new(dialler));
+            }
             Err(error) => {
                 let key = format!("upstream[{number}].ca_file");
                 problems.push(config.problem(&key, error.to_string()));

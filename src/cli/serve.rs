@@ -7,7 +7,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::server::{Reloader, Root, Server};
-use super::{ConfigArgs, FAILURE, OK, USAGE};
+use super::{ConfigArgs, FAILURE, OK, USAGE, log, notify, watch};
 use crate::config::{Config, Flags};
 
 /// Flags of `serve`; they override the file.
@@ -30,7 +30,7 @@ pub struct ServeArgs {
     /// Keep the quarantine and what was learnt in this folder [default: /var/lib/popgate]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Use the rules in this folder in place of the built-in ones
+    /// Lay the rules in this folder over the built-in ones; an empty folder means no rules
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
 }
@@ -50,8 +50,8 @@ impl ServeArgs {
 
 /// Runs the proxy; the exit code.
 pub fn run(args: &ServeArgs) -> u8 {
-    super::log_at("info");
     let (config, mut problems) = Config::load(args.config.config.as_deref(), &args.flags());
+    log::start(&config.log);
     // Two descriptors a session; the usual soft limit of 1024 ends at 500.
     if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
         tracing::warn!(%error, "the limit of open files stays as it is");
@@ -65,7 +65,8 @@ pub fn run(args: &ServeArgs) -> u8 {
             match server {
                 Ok(server) if problems.is_empty() => {
                     server.announce();
-                    Ok(serve(server, args).await)
+                    notify::ready();
+                    Ok(serve(server, args, &config).await)
                 }
                 server => {
                     problems.extend(server.err().into_iter().flatten());
@@ -88,21 +89,38 @@ pub fn run(args: &ServeArgs) -> u8 {
     }
 }
 
-async fn serve(server: Server, args: &ServeArgs) -> std::io::Result<()> {
+async fn serve(server: Server, args: &ServeArgs, config: &Config) -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let reloader = server.reloader();
     let path = args.config.config.clone();
     let flags = Arc::new(args.flags());
+    let mut rules = config.filter.rules.clone();
     let reloading = tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
+        let mut seen = rules.as_deref().map(watch::look).unwrap_or_default();
+        loop {
+            tokio::select! {
+                signal = hangup.recv() => if signal.is_none() { return },
+                () = watch::changed(rules.clone(), seen) => {
+                    tracing::info!("the files of rules have changed");
+                }
+            }
+            notify::reloading();
+            // From before they are read: what changes meanwhile is another change.
+            seen = rules.as_deref().map(watch::look).unwrap_or_default();
             let (reloader, path, flags) = (reloader.clone(), path.clone(), Arc::clone(&flags));
             // Reading files and compiling rules would keep clients waiting.
             let done = tokio::task::spawn_blocking(move || reload(&reloader, path, &flags)).await;
-            if done.is_err() {
-                tracing::error!("a reload failed; all stays as it was");
+            match done {
+                Ok(Some(folder)) if folder != rules => {
+                    seen = folder.as_deref().map(watch::look).unwrap_or_default();
+                    rules = folder;
+                }
+                Ok(_) => {}
+                Err(_) => tracing::error!("a reload failed; all stays as it was"),
             }
+            notify::ready();
         }
     });
     let stop = async {
@@ -110,22 +128,33 @@ async fn serve(server: Server, args: &ServeArgs) -> std::io::Result<()> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        notify::stopping();
         tracing::info!("stopping: no new sessions, running answers end");
     };
-    let served = server.run(stop).await;
-    reloading.abort();
-    served
+    tokio::select! {
+        served = server.run(stop) => {
+            reloading.abort();
+            served
+        }
+        () = notify::alive() => Ok(()),
+    }
 }
 
-fn reload(reloader: &Reloader, path: Option<PathBuf>, flags: &Flags) {
+/// Reloads; the folder of rules that is in force now, if all was well.
+fn reload(reloader: &Reloader, path: Option<PathBuf>, flags: &Flags) -> Option<Option<PathBuf>> {
     let (config, problems) = Config::load(path.as_deref(), flags);
     match reloader.reload(&config, problems) {
-        Ok(()) => tracing::info!("reloaded; new sessions use the new settings and rules"),
+        Ok(()) => {
+            log::change(&config.log.level);
+            tracing::info!("reloaded; new sessions use the new settings and rules");
+            Some(config.filter.rules)
+        }
         Err(problems) => {
             for problem in problems {
                 tracing::error!("{problem}");
             }
             tracing::error!("nothing was reloaded; all stays as it was");
+            None
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
@@ -16,6 +16,7 @@ use crate::admin;
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
+use crate::net::certificate::facts;
 use crate::net::listen::{self, Accepted, Inherited};
 use crate::net::tls::Certificate;
 use crate::net::workers::Workers;
@@ -30,7 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const FULL: &[u8] = b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n";
 
 /// Certificates that are in force.
-type Certificates = ArcSwap<Vec<Arc<Certificate>>>;
+type Certificates = ArcSwap<Vec<(String, Arc<Certificate>)>>;
 
 /// Bound and loaded, not serving yet.
 #[derive(Debug)]
@@ -192,7 +193,9 @@ impl Server {
                 Arc::clone(&signal),
             ))
         });
-        let looking = tokio::spawn(look_again(Arc::clone(&self.certificates)));
+        show_certificates(&metrics, &self.certificates.load());
+        let looking = look_again(Arc::clone(&self.certificates), Arc::clone(&metrics));
+        let looking = tokio::spawn(looking);
         tokio::select! {
             () = stop => {}
             Some(Ok(Err(error))) = tasks.join_next() => return Err(error),
@@ -232,7 +235,7 @@ fn hand_over(
         let Some(permit) = permit else {
             metrics.connection(&name, "refused");
             metrics.refused("sessions");
-            turn_away(&tcp, service.ports.get(number));
+            turn_away(&tcp, &service, number);
             return;
         };
         let open = Open::new(&active);
@@ -251,8 +254,9 @@ fn hand_over(
 }
 
 /// Tells a client that there is no room, if that can be done at once and in plain text.
-fn turn_away(mut tcp: &std::net::TcpStream, port: Option<&Port>) {
-    tracing::warn!("limits.sessions is reached; a client is turned away");
+fn turn_away(mut tcp: &std::net::TcpStream, service: &Service, number: usize) {
+    service.turned_away();
+    let port = service.ports.get(number);
     if port.is_some_and(|port| port.tls.is_none()) {
         // It may be gone already.
         let _ = std::io::Write::write(&mut tcp, FULL);
@@ -260,12 +264,12 @@ fn turn_away(mut tcp: &std::net::TcpStream, port: Option<&Port>) {
 }
 
 /// Reads certificates again when their files change.
-async fn look_again(certificates: Arc<Certificates>) {
+async fn look_again(certificates: Arc<Certificates>, metrics: Arc<Metrics>) {
     loop {
         tokio::time::sleep(LOOK_AGAIN).await;
-        let certificates = certificates.load_full();
+        let (certificates, metrics) = (certificates.load_full(), Arc::clone(&metrics));
         let looked = tokio::task::spawn_blocking(move || {
-            for certificate in certificates.iter() {
+            for (_, certificate) in certificates.iter() {
                 let file = certificate.file().display();
                 match certificate.refresh() {
                     Ok(true) => tracing::info!(%file, "a changed certificate is in force"),
@@ -275,9 +279,23 @@ async fn look_again(certificates: Arc<Certificates>) {
                     }
                 }
             }
+            show_certificates(&metrics, &certificates);
         });
         // A panic there is logged already.
         let _ = looked.await;
+    }
+}
+
+/// Says until when each certificate is good.
+fn show_certificates(metrics: &Metrics, certificates: &[(String, Arc<Certificate>)]) {
+    for (listener, certificate) in certificates {
+        let name = certificate.file().file_name().unwrap_or_default();
+        let facts = certificate.der().and_then(|der| facts(&der));
+        let ends = facts.and_then(|facts| facts.ends.duration_since(UNIX_EPOCH).ok());
+        if let Some(ends) = ends {
+            let ends = i64::try_from(ends.as_secs()).unwrap_or(i64::MAX);
+            metrics.certificate(listener, &name.to_string_lossy(), ends);
+        }
     }
 }
 
@@ -325,6 +343,8 @@ impl Reloader {
         match open::service(config, ports, &self.lasting) {
             Ok(service) if problems.is_empty() => {
                 self.service.store(Arc::new(in_force(service)));
+                metrics.forget_certificates();
+                show_certificates(metrics, &opened.certificates);
                 self.certificates.store(Arc::new(opened.certificates));
                 metrics.reload("ok");
                 Ok(())
@@ -366,12 +386,37 @@ impl Reloader {
     }
 }
 
-/// Says which rules judge from now on.
+/// Says which rules judge from now on, within which limits.
 fn in_force(service: Service) -> Service {
     if let Some(filter) = service.judge.rules() {
         service
             .metrics
             .filter_in_force(filter.version(), filter.rule_count());
+    }
+    let limits = &service.limits;
+    for (name, value) in [
+        ("sessions", limits.sessions as u64),
+        (
+            "sessions_per_address",
+            limits.sessions_per_address.unwrap_or(0) as u64,
+        ),
+        (
+            "sessions_per_account",
+            limits.sessions_per_account.unwrap_or(0) as u64,
+        ),
+        ("dials", limits.dials as u64),
+        (
+            "login_failures",
+            u64::from(limits.login_failures.unwrap_or(0)),
+        ),
+        ("command", limits.command as u64),
+        ("auth_line", limits.auth_line as u64),
+        ("argument", limits.argument as u64),
+        ("answer_line", limits.answer_line as u64),
+        ("answer", limits.answer.unwrap_or(0)),
+        ("held_bytes", limits.held_bytes as u64),
+    ] {
+        service.metrics.limit(name, value);
     }
     service
 }

@@ -46,6 +46,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whom popgate becomes.
     pub process: Process,
+    /// What the log has, and how.
+    pub log: LogConfig,
     /// How long to wait for whom.
     pub timeouts: Timeouts,
     /// How much of what.
@@ -76,7 +78,7 @@ pub struct FilterConfig {
     pub hold_bytes: usize,
     /// How long a message is held until its verdict.
     pub hold_time: Duration,
-    /// A folder of rules in place of the built-in ones.
+    /// A folder of rules over the built-in ones; without a rule in it there are none.
     pub rules: Option<PathBuf>,
     /// Whether the learned filter takes part.
     pub classifier: bool,
@@ -104,6 +106,47 @@ pub struct Process {
     pub allow_root: bool,
 }
 
+/// What the log has, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// From which level on; `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// How accounts are named.
+    pub accounts: LogAccounts,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+            accounts: LogAccounts::Hashed,
+        }
+    }
+}
+
+/// For whom the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// How the log names accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogAccounts {
+    /// By twelve digits of a hash.
+    Hashed,
+    /// As they are.
+    Shown,
+    /// Not at all.
+    Hidden,
+}
+
 /// How long to wait for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -111,6 +154,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the upstream's greeting.
     pub greeting: Duration,
+    /// For the client's PROXY header, and for its TLS.
+    pub handshake: Duration,
     /// For the client to log in, from its connection on.
     pub login: Duration,
     /// For the rest of a command that has begun.
@@ -136,7 +181,7 @@ pub struct Limits {
     pub sessions_per_address: Option<usize>,
     /// Of them logged in to one account.
     pub sessions_per_account: Option<usize>,
-    /// Connections to upstreams that are being made at a time.
+    /// Connections to one upstream that are being made at a time.
     pub dials: usize,
     /// Failed logins to one account from one address until a pause.
     pub login_failures: Option<u32>,

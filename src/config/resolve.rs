@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::flags::{Flags, admin_address, overlay};
 use super::{
-    Config, FilterConfig, HeaderMode, Limits, Listen, Place, Process, Timeouts, Upstream, listen,
-    route, units, upstream,
+    Config, FilterConfig, HeaderMode, Limits, Listen, LogAccounts, LogConfig, LogFormat, Place,
+    Process, Timeouts, Upstream, listen, route, units, upstream,
 };
 use crate::filter::Thresholds;
 use crate::schema::{Problem, Report, Section};
@@ -89,6 +89,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         data_dir: data_dir
             .map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir)),
         process,
+        log: log(top.section("log")),
         timeouts: timeouts(top.section("timeouts")),
         limits,
         places: BTreeMap::new(),
@@ -198,6 +199,35 @@ fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
     }
 }
 
+fn log(mut section: Section<'_, '_>) -> LogConfig {
+    let format = section.parsed("format", |text| match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("`{text}` is not known; write \"text\" or \"json\"")),
+    });
+    let level = section.parsed("level", |text| match text {
+        "error" | "warn" | "info" | "debug" | "trace" => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not known; write \"error\", \"warn\", \"info\", \"debug\" or \"trace\""
+        )),
+    });
+    let accounts = section.parsed("accounts", |text| match text {
+        "hashed" => Ok(LogAccounts::Hashed),
+        "shown" => Ok(LogAccounts::Shown),
+        "hidden" => Ok(LogAccounts::Hidden),
+        _ => Err(format!(
+            "`{text}` is not known; write \"hashed\", \"shown\" or \"hidden\""
+        )),
+    });
+    section.finish();
+    let default = LogConfig::default();
+    LogConfig {
+        format: format.unwrap_or(default.format),
+        level: level.unwrap_or(default.level),
+        accounts: accounts.unwrap_or(default.accounts),
+    }
+}
+
 fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
     const MS: Duration = Duration::from_millis(10);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -208,6 +238,7 @@ fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
     let timeouts = Timeouts {
         connect: read("connect", 10, MINUTE),
         greeting: read("greeting", 10, MINUTE),
+        handshake: read("handshake", 20, MINUTE),
         login: read("login", 180, HOUR),
         command: read("command", 60, HOUR),
         stall: read("stall", 60, HOUR),

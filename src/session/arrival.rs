@@ -31,12 +31,21 @@ pub(super) async fn arrive<'s>(
     by: Instant,
 ) -> Result<Option<(Caller<'s>, Leg)>, Turned> {
     let gone = |error| (Failure::ClientGone(Some(error)), None);
+    // Nagle's algorithm and the peer's delayed acknowledgement would hold the end of an answer, and of
+    // a handshake, back for 40 ms.
+    tcp.set_nodelay(true).map_err(gone)?;
+    let by = by.min(Instant::now() + service.timeouts.handshake);
     let from = tcp.peer_addr().map_err(gone)?;
     let addressed = match addressed(port, &mut tcp, from, by).await {
         Ok(addressed) => addressed,
         Err(failure) => return Err((failure, voice(port, tcp))),
     };
-    if service.router.own().dialled(addressed.client) {
+    let before_firewall = match port.proxy_header {
+        true => addressed.meant,
+        false => original(&tcp).unwrap_or(addressed.meant),
+    };
+    let own = service.router.own();
+    if own.dialled(addressed.client, before_firewall) {
         return Err((Refusal::Loop.into(), voice(port, tcp)));
     }
     let slot = match service.guards.arrive(service, addressed.client.ip()) {
@@ -46,6 +55,7 @@ pub(super) async fn arrive<'s>(
     let mut caller = Caller {
         port,
         addressed,
+        before_firewall,
         asked_for: None,
         _slot: slot,
     };
@@ -115,19 +125,24 @@ async fn addressed(
         };
     }
     // REDIRECT keeps what was meant in the connection tracking; who came without it meant us.
-    let socket = SockRef::from(&*tcp);
-    let meant = match from {
-        SocketAddr::V4(_) => socket.original_dst_v4(),
-        SocketAddr::V6(_) => socket.original_dst_v6(),
-    };
-    let meant = meant.ok().and_then(|it| it.as_socket());
-    match meant {
+    match original(tcp) {
         Some(meant) if meant != local => Ok(Addressed {
             client: from,
             meant,
         }),
         _ => Err(Refusal::NotRedirected.into()),
     }
+}
+
+/// Where a connection was meant to go before a firewall's redirect; the kernel's connection tracking
+/// knows, if there was one.
+fn original(tcp: &TcpStream) -> Option<SocketAddr> {
+    let socket = SockRef::from(tcp);
+    let meant = match tcp.local_addr().ok()? {
+        SocketAddr::V4(_) => socket.original_dst_v4(),
+        SocketAddr::V6(_) => socket.original_dst_v6(),
+    };
+    meant.ok()?.as_socket()
 }
 
 /// TLS with the client, by the name that it asks for.
@@ -182,7 +197,7 @@ async fn carry_through(
             return Err((Failure::Dial(name, error), None));
         }
     };
-    if service.router.own().dialled(caller.address()) {
+    if caller.is_ourselves(service.router.own()) {
         return Err((Refusal::Loop.into(), None));
     }
     service

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::guards::Taken;
 use super::port::Port;
 use crate::net::proxy::Addressed;
-use crate::upstream::OnBehalf;
+use crate::upstream::{OnBehalf, Own};
 
 /// A client, before and beside anything that it says.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Caller<'s> {
     pub(super) port: &'s Port,
     /// Its address, and the one that it meant.
     pub(super) addressed: Addressed,
+    /// The same as far as a firewall knows of it.
+    pub(super) before_firewall: SocketAddr,
     /// The name in its TLS (SNI).
     pub(super) asked_for: Option<String>,
     /// Counts it as long as it is here.
@@ -28,6 +30,11 @@ impl Caller<'_> {
     pub(super) fn is_here(&self) -> bool {
         let Addressed { client, meant } = self.addressed;
         client.ip().to_canonical().is_loopback() || client.ip() == meant.ip()
+    }
+
+    /// Whether it is popgate itself, whose connection a firewall has turned round.
+    pub(super) fn is_ourselves(&self, own: &Own) -> bool {
+        own.dialled(self.addressed.client, self.before_firewall)
     }
 
     /// Whether its password would be seen on the way here.

@@ -1,5 +1,6 @@
 //! The upstream's side of a session, up to its greeting: the chosen server, or its reserve.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -33,8 +34,31 @@ impl Server {
     }
 }
 
-/// Dials an upstream, and those in reserve for it; a failure of all is the last one's.
+/// Dials an upstream, and those in reserve for it; a failure of all is the last one's. It ends when the
+/// client leaves: nobody is dialled for, or waited for, on behalf of somebody who is gone.
 pub(super) async fn open(
+    service: &Service,
+    caller: &Caller<'_>,
+    client: &mut Leg,
+    first: &Arc<Dialler>,
+) -> Result<Opened, Failure> {
+    let mut dialled = pin!(dial(service, caller, first));
+    loop {
+        // A client may send its commands ahead, and even end there; those are answered.
+        let is_watched = !client.ended && client.buffer.len() <= service.limits.command;
+        tokio::select! {
+            biased;
+            filled = client.fill(service), if is_watched => {
+                if filled? == 0 && client.buffer.is_empty() {
+                    return Err(Failure::ClientGone(None));
+                }
+            }
+            opened = &mut dialled => return opened,
+        }
+    }
+}
+
+async fn dial(
     service: &Service,
     caller: &Caller<'_>,
     first: &Arc<Dialler>,
@@ -48,7 +72,7 @@ pub(super) async fn open(
             Ok(dialled) => {
                 // By now whoever dialled knows the near end of his connection: if that was popgate,
                 // it has met itself.
-                if service.router.own().dialled(caller.address()) {
+                if caller.is_ourselves(service.router.own()) {
                     return Err(Refusal::Loop.into());
                 }
                 let mut greeting = dialled.greeting;

@@ -1,8 +1,10 @@
 //! What sessions share so that none takes all there is: counts of sessions and of failed logins, and
 //! the octets that are held.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Refusal, Service};
 use crate::metrics::Metrics;
@@ -21,7 +23,18 @@ pub struct Guards {
     of_address: Failures<IpAddr>,
     /// Octets of messages that are held.
     pub(super) held: Arc<Budget>,
+    said: Mutex<HashMap<&'static str, Said>>,
 }
+
+/// Lines of the log of one kind.
+#[derive(Debug)]
+struct Said {
+    since: Instant,
+    lines: u32,
+}
+
+/// So many lines of one kind a second: a flood must not fill the disk.
+const MOST_LINES: u32 = 20;
 
 /// A part of the octets that all sessions may hold, and the gauge that shows it.
 #[derive(Debug)]
@@ -100,6 +113,26 @@ impl Guards {
         })
     }
 
+    /// Whether the log may have one more line of this kind, and how many it did not have before it.
+    pub(super) fn may_say(&self, kind: &'static str) -> Option<Option<u32>> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let of_kind = said.entry(kind).or_insert(Said {
+            since: now,
+            lines: 0,
+        });
+        if now.duration_since(of_kind.since) >= Duration::from_secs(1) {
+            let kept_back = of_kind.lines.saturating_sub(MOST_LINES);
+            *of_kind = Said {
+                since: now,
+                lines: 1,
+            };
+            return Some(Some(kept_back).filter(|lines| *lines > 0));
+        }
+        of_kind.lines += 1;
+        (of_kind.lines <= MOST_LINES).then_some(None)
+    }
+
     /// How a login ended.
     pub(super) fn logged_in(
         &self,
@@ -116,5 +149,19 @@ impl Guards {
             self.of_address.failed(key.0, pause);
             self.failures.failed(key, pause);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_has_a_few_lines() {
+        let guards = Guards::default();
+        let lines = (0..1000).filter(|_| guards.may_say("loop").is_some());
+        // Were this slow, a second more would have some lines more.
+        assert!((1..=200).contains(&lines.count()));
+        assert!(guards.may_say("plaintext").is_some());
     }
 }

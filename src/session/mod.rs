@@ -29,6 +29,7 @@ mod refusal;
 mod relay;
 mod retrieve;
 mod stls;
+mod tally;
 mod timer;
 mod verdicts;
 
@@ -49,7 +50,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::config::{Limits, ListenTls, Timeouts};
+use crate::config::{Limits, ListenTls, LogAccounts, Timeouts};
 use crate::metrics::{Flow, Metrics};
 use crate::net::{Drain, Stream};
 use crate::pop3::Account;
@@ -81,6 +82,20 @@ enum End {
     SentAway,
 }
 
+impl End {
+    /// Its word in the log.
+    fn label(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::ClientLeft => "client_left",
+            Self::Idle => "idle",
+            Self::UpstreamLeft => "upstream_left",
+            Self::Drained => "drained",
+            Self::SentAway => "sent_away",
+        }
+    }
+}
+
 /// What a session begins with and keeps to its end; a reload makes a new one for new sessions.
 #[derive(Debug)]
 pub struct Service {
@@ -104,6 +119,8 @@ pub struct Service {
     pub guards: Arc<Guards>,
     /// Where dropped messages go; without it they are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// How the log names accounts.
+    pub log_accounts: LogAccounts,
     /// All families.
     pub metrics: Arc<Metrics>,
     /// The most octets that one read takes, on both legs: `usize::MAX`, but for tests of splits.
@@ -111,6 +128,16 @@ pub struct Service {
 }
 
 impl Service {
+    /// Tells the log that there are too many sessions for one more.
+    pub fn turned_away(&self) {
+        if let Some(not_shown) = self.guards.may_say("sessions") {
+            tracing::warn!(
+                not_shown,
+                "limits.sessions is reached; a client is turned away"
+            );
+        }
+    }
+
     /// The bridge of an upstream, if it has one.
     fn bridge(&self, dialler: &Dialler) -> Option<&Bridge> {
         let name = &dialler.upstream().name;
@@ -152,7 +179,8 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, port: usize, drain: Drai
         return;
     };
     let by = Instant::now() + service.timeouts.login;
-    match arrival::arrive(service, port, tcp, by).await {
+    // What is done once is kept apart from what lasts: a session's memory is its largest state's.
+    match Box::pin(arrival::arrive(service, port, tcp, by)).await {
         Ok(Some((caller, client))) => serve(service, caller, client, by, drain).await,
         Ok(None) => {}
         Err((failure, stream)) => {
@@ -176,10 +204,14 @@ async fn serve(
 ) {
     let from = caller.address();
     let begun = match service.at_once(&caller) {
-        Ok(Some(dialler)) => dialling::open(service, &caller, &dialler)
-            .await
-            .map(|opened| Ok(begin(opened))),
-        Ok(None) => enter(service, &mut caller, &mut client, by, drain.clone()).await,
+        Ok(Some(dialler)) => {
+            let opened = dialling::open(service, &caller, &mut client, &dialler);
+            Box::pin(opened).await.map(|opened| Ok(begin(opened)))
+        }
+        Ok(None) => {
+            let entered = enter(service, &mut caller, &mut client, by, drain.clone());
+            Box::pin(entered).await
+        }
         Err(refusal) => Err(refusal.into()),
     };
     let begin = match begun {
@@ -194,27 +226,31 @@ async fn serve(
         Err(failure) => {
             report(service, from, None, &failure, "greeting");
             if let Some(text) = failure.wire(false) {
-                say(service, &mut client.stream, text.as_bytes()).await;
+                Box::pin(say(service, &mut client.stream, text.as_bytes())).await;
             }
             return;
         }
     };
     // The one that is kept here says that this session is not over; the other one listens.
     let mut relay = Relay::new(service, caller, client, begin, by, drain.clone());
-    match relay.run().await {
+    let end = match relay.run().await {
         Ok(end) => {
             if end == End::ClientLeft {
                 service.metrics.client_abort(relay.state());
             }
-            let upstream = relay.server.name();
-            tracing::debug!(client = %from, upstream, ?end, "session ended");
+            end.label()
         }
         Err(failure) => {
             let upstream = relay.server.name();
             report(service, from, Some(upstream), &failure, relay.state());
             relay.give_up(&failure).await;
+            "failure"
         }
-    }
+    };
+    let (upstream, account) = (relay.server.name(), relay.account.name());
+    relay
+        .tally
+        .log(from, upstream, account, service.log_accounts, end);
 }
 
 /// A relay that begins with the server's greeting.
@@ -276,11 +312,15 @@ fn report(
             service
                 .metrics
                 .upstream_error(upstream.unwrap_or_default(), kind);
-            tracing::warn!(%client, upstream, state, "{failure}");
+            if let Some(not_shown) = service.guards.may_say(kind) {
+                tracing::warn!(%client, upstream, state, not_shown, "{failure}");
+            }
         }
         None => {
             service.metrics.client_abort(state);
-            tracing::info!(%client, upstream, state, "{failure}");
+            if let Some(not_shown) = service.guards.may_say(state) {
+                tracing::info!(%client, upstream, state, not_shown, "{failure}");
+            }
         }
     }
 }
@@ -288,7 +328,10 @@ fn report(
 /// Tells log and metric of a client that is not served, or not so.
 fn report_refusal(service: &Service, client: SocketAddr, refusal: &Refusal) {
     service.metrics.refused(refusal.label());
-    tracing::warn!(%client, reason = refusal.label(), "refused: {refusal}");
+    let reason = refusal.label();
+    if let Some(not_shown) = service.guards.may_say(reason) {
+        tracing::warn!(%client, reason, not_shown, "refused: {refusal}");
+    }
 }
 
 /// Says a last word to a client that may not listen.

@@ -19,6 +19,7 @@ use super::guards::Taken;
 use super::leg::{Filled, Leg, Outbox};
 use super::login::Login;
 use super::mailbox::Mailbox;
+use super::tally::Tally;
 use super::verdicts::Verdicts;
 use super::{End, Failure, Service};
 use crate::metrics::{Fetch, Flow};
@@ -75,6 +76,8 @@ pub(super) struct Relay<'s> {
     pub(super) response: Option<Secret>,
     /// What popgate has to say to the server beside the client's commands.
     pub(super) pending_up: BytesMut,
+    /// What the log will say of the session.
+    pub(super) tally: Tally,
     /// Octets of the answer that is under way.
     pub(super) answered_octets: u64,
     /// When the answer that is owed first became that.
@@ -133,6 +136,7 @@ impl<'s> Relay<'s> {
             login_by,
             response: None,
             pending_up: BytesMut::new(),
+            tally: Tally::new(),
             answered_octets: 0,
             since: now,
             now,
@@ -258,9 +262,9 @@ impl<'s> Relay<'s> {
                     .map(|()| Err(Failure::ClientStalled(limit)))
             })
             .await;
-            self.service
-                .metrics
-                .bytes(Flow::ClientOut, before - self.out.len());
+            let sent_octets = before - self.out.len();
+            self.service.metrics.bytes(Flow::ClientOut, sent_octets);
+            self.tally.to_client += sent_octets as u64;
             if waited {
                 // A slow client is neither silent, nor is it the upstream's delay, nor does it spend
                 // the time of the message that is held next.
@@ -400,6 +404,7 @@ impl<'s> Relay<'s> {
             drain,
             draining,
             service,
+            tally,
             ..
         } = self;
         let metrics = &service.metrics;
@@ -409,6 +414,7 @@ impl<'s> Relay<'s> {
             if wants_upstream && let Poll::Ready(filled) = upstream.poll_fill(cx) {
                 let filled = filled.map_err(Failure::UpstreamBroke)?;
                 metrics.bytes(Flow::UpstreamIn, filled.read);
+                tally.from_upstream += filled.read as u64;
                 if filled.added > 0 {
                     metrics.edited(filled.added, 0);
                 }

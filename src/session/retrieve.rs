@@ -310,7 +310,8 @@ impl Relay<'_> {
         }
     }
 
-    fn release(&self, fetch: Fetch, action: &'static str) {
+    fn release(&mut self, fetch: Fetch, action: &'static str) {
+        self.tally.message(action);
         self.service.metrics.message(action, fetch);
         self.service.metrics.first_byte(fetch, self.seconds());
     }

@@ -34,6 +34,7 @@ pub(super) async fn begin(
     let Some(tcp) = client.stream.take_plain() else {
         return Err(Failure::ClientGone(None));
     };
+    let by = by.min(Instant::now() + service.timeouts.handshake);
     let stream = encrypt(caller, tcp, by).await?;
     client.stream = stream.in_pieces(service.piece);
     Ok(())

@@ -162,7 +162,7 @@ impl Dialler {
         if self.own.listens(local, peer) {
             return Err(DialError::Loop(peer));
         }
-        let outgoing = self.own.takes_note(local);
+        let outgoing = self.own.takes_note(local, peer);
         let mut stream = Stream::plain(tcp).map_err(DialError::Connect)?;
         let header = match self.upstream.proxy_header {
             ProxyHeader::Off => Vec::new(),

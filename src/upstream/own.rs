@@ -1,24 +1,29 @@
 //! Which connections are popgate's own, so that it never talks to itself.
 //!
-//! A loop has two signs: the address that was dialled is one that popgate listens on, or a client's
-//! address is that of a connection which popgate has made (a firewall has turned it round).
+//! A loop has two signs: the address that was dialled is one that popgate listens on, or a client comes
+//! from where popgate has made a connection, and meant whom popgate had dialled (a firewall has
+//! turned the connection round). Both ends count: the system gives one local port to several connections,
+//! so that a mail program on this machine may have the near end of one of popgate's.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What popgate listens on, and the near ends of what it has dialled.
+/// What popgate listens on, and the ends of what it has dialled.
 #[derive(Debug, Default)]
 pub struct Own {
     listening: Vec<SocketAddr>,
-    outgoing: Mutex<HashSet<SocketAddr>>,
+    outgoing: Mutex<HashSet<Ends>>,
 }
+
+/// The near and the far end of a connection.
+type Ends = (SocketAddr, SocketAddr);
 
 /// A connection of popgate's own, as long as it lives.
 #[derive(Debug)]
 pub struct Outgoing {
     own: Arc<Own>,
-    local: SocketAddr,
+    ends: Ends,
 }
 
 impl Own {
@@ -36,21 +41,22 @@ impl Own {
         self.listening.iter().any(ours)
     }
 
-    /// Whether this client is popgate.
-    pub fn dialled(&self, client: SocketAddr) -> bool {
+    /// Whether this client, who meant that address, is popgate.
+    pub fn dialled(&self, client: SocketAddr, meant: SocketAddr) -> bool {
         let outgoing = self.outgoing.lock();
         outgoing
             .unwrap_or_else(PoisonError::into_inner)
-            .contains(&client)
+            .contains(&(client, meant))
     }
 
     /// Takes note of a connection that popgate has made.
-    pub fn takes_note(self: &Arc<Self>, local: SocketAddr) -> Outgoing {
+    pub fn takes_note(self: &Arc<Self>, local: SocketAddr, peer: SocketAddr) -> Outgoing {
+        let ends = (local, peer);
         let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
-        outgoing.insert(local);
+        outgoing.insert(ends);
         Outgoing {
             own: Arc::clone(self),
-            local,
+            ends,
         }
     }
 }
@@ -62,7 +68,7 @@ impl Drop for Outgoing {
             .outgoing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        outgoing.remove(&self.local);
+        outgoing.remove(&self.ends);
     }
 }
 
@@ -84,11 +90,13 @@ mod tests {
         assert!(own.listens(address("127.0.0.1:4000"), address("127.0.0.1:1110")));
         assert!(own.listens(address("192.0.2.1:4000"), address("192.0.2.1:110")));
         assert!(!own.listens(address("192.0.2.1:4000"), address("192.0.2.2:110")));
-        let client = address("192.0.2.1:4000");
-        assert!(!own.dialled(client));
-        let outgoing = own.takes_note(client);
-        assert!(own.dialled(client));
+        let (client, server) = (address("192.0.2.1:4000"), address("192.0.2.2:110"));
+        assert!(!own.dialled(client, server));
+        let outgoing = own.takes_note(client, server);
+        assert!(own.dialled(client, server));
+        // The same port, but another connection.
+        assert!(!own.dialled(client, address("192.0.2.1:110")));
         drop(outgoing);
-        assert!(!own.dialled(client));
+        assert!(!own.dialled(client, server));
     }
 }

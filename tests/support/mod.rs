@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use popgate::config::{
-    Config, Flags, HeaderMode, Limits, Listen, Routes, Timeouts, TlsMode, Upstream,
+    Config, Flags, HeaderMode, Limits, Listen, LogAccounts, Routes, Timeouts, TlsMode, Upstream,
 };
 use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::metrics::Metrics;
@@ -171,6 +171,7 @@ impl Proxy {
             },
             timeouts: settings.timeouts,
             quarantine,
+            log_accounts: LogAccounts::Hashed,
             metrics: Arc::clone(&metrics),
             piece: settings.piece,
         });

@@ -126,7 +126,7 @@ fn certificates(config: &Config, findings: &mut Findings) {
             return;
         }
     };
-    for certificate in opened.certificates {
+    for (_, certificate) in opened.certificates {
         let what = format!("certificate {}", certificate.file().display());
         let Some(facts) = certificate.der().and_then(|der| facts(&der)) else {
             findings.wrong(&what, "cannot be read", "make it anew");

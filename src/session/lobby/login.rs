@@ -49,7 +49,7 @@ impl Lobby<'_, '_> {
                 return Ok(Next::Stay);
             }
         };
-        let opened = dialling::open(self.service, self.caller, &way.dialler).await?;
+        let opened = dialling::open(self.service, self.caller, self.client, &way.dialler).await?;
         let Opened {
             mut leg,
             greeting,

@@ -1,0 +1,116 @@
+//! `popgate top`: what the dashboards show, live in a terminal, from /metrics.
+
+mod picture;
+mod sample;
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::HOST;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::{FAILURE, OK};
+use sample::Sample;
+
+/// A thousand rules have some hundred KiB.
+const LONGEST: usize = 16 << 20;
+/// For one look.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Flags of `top`.
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// Where popgate serves its metrics
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9110")]
+    admin: SocketAddr,
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    interval: u64,
+    /// Show one picture and end
+    #[arg(long)]
+    once: bool,
+}
+
+/// Shows; the exit code.
+pub fn run(args: &TopArgs) -> u8 {
+    let shown = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())
+        .and_then(|runtime| runtime.block_on(show(args)));
+    match shown {
+        Ok(()) => OK,
+        Err(error) => {
+            eprintln!(
+                "popgate: {}: {error}; name the address of its metrics with --admin",
+                args.admin
+            );
+            FAILURE
+        }
+    }
+}
+
+async fn show(args: &TopArgs) -> Result<(), String> {
+    let interval = Duration::from_secs(args.interval);
+    let live = std::io::stdout().is_terminal() && !args.once;
+    let mut before = look(args.admin).await?;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+        }
+        let now = look(args.admin).await?;
+        let picture = picture::draw(&before, &now, interval.as_secs_f64());
+        let mut out = std::io::stdout().lock();
+        // From the upper left corner, and what is left of the last picture goes.
+        let written = match live {
+            true => write!(out, "\x1b[H{}\x1b[J", picture.replace('\n', "\x1b[K\n")),
+            false => write!(out, "{picture}"),
+        };
+        // A closed pipe is somebody who has seen enough.
+        if written.and_then(|()| out.flush()).is_err() || args.once {
+            return Ok(());
+        }
+        before = now;
+    }
+}
+
+async fn look(admin: SocketAddr) -> Result<Sample, String> {
+    tokio::time::timeout(LIMIT, fetch(admin))
+        .await
+        .map_err(|_| format!("no answer within {LIMIT:?}"))?
+        .map(|text| Sample::read(&text))
+}
+
+async fn fetch(admin: SocketAddr) -> Result<String, String> {
+    let tcp = TcpStream::connect(admin)
+        .await
+        .map_err(|error| error.to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
+        .await
+        .map_err(|error| error.to_string())?;
+    let driven = tokio::spawn(connection);
+    let request = Request::get("/metrics")
+        .header(HOST, admin.to_string())
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    if !answer.status().is_success() {
+        return Err(format!("it answers {}", answer.status()));
+    }
+    let body = Limited::new(answer.into_body(), LONGEST)
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?;
+    driven.abort();
+    String::from_utf8(body.to_bytes().into()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,98 @@
+//! What a session did, for the one line that the log has at its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ring::digest::{SHA256, digest};
+
+use crate::config::LogAccounts;
+
+/// Counts of one session.
+#[derive(Debug)]
+pub(super) struct Tally {
+    began: Instant,
+    pub(super) pass: u32,
+    pub(super) tag: u32,
+    pub(super) drop: u32,
+    pub(super) unscanned: u32,
+    pub(super) to_client: u64,
+    pub(super) from_upstream: u64,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            pass: 0,
+            tag: 0,
+            drop: 0,
+            unscanned: 0,
+            to_client: 0,
+            from_upstream: 0,
+        }
+    }
+
+    /// A message was answered.
+    pub(super) fn message(&mut self, action: &str) {
+        match action {
+            "pass" => self.pass += 1,
+            "tag" => self.tag += 1,
+            "drop" => self.drop += 1,
+            _ => self.unscanned += 1,
+        }
+    }
+
+    /// The line.
+    pub(super) fn log(
+        &self,
+        client: SocketAddr,
+        upstream: &str,
+        account: Option<&Arc<str>>,
+        shown: LogAccounts,
+        end: &str,
+    ) {
+        tracing::info!(
+            %client,
+            upstream,
+            account = account.and_then(|name| self::shown(name, shown)),
+            end,
+            passed = self.pass,
+            tagged = self.tag,
+            dropped = self.drop,
+            unscanned = self.unscanned,
+            octets_to_client = self.to_client,
+            octets_from_upstream = self.from_upstream,
+            seconds = self.began.elapsed().as_secs_f64(),
+            "session ended"
+        );
+    }
+}
+
+/// An account as the log has it: hashed, the lines of one account can be told apart and found by
+/// whoever knows its name, and nobody reads a list of names.
+fn shown(name: &str, accounts: LogAccounts) -> Option<String> {
+    match accounts {
+        LogAccounts::Shown => Some(name.to_owned()),
+        LogAccounts::Hidden => None,
+        LogAccounts::Hashed => {
+            let hash = digest(&SHA256, name.as_bytes());
+            let begin = hash.as_ref().iter().take(6);
+            Some(begin.map(|byte| format!("{byte:02x}")).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_shown_as_it_is_set() {
+        assert_eq!(shown("ann", LogAccounts::Shown).as_deref(), Some("ann"));
+        assert_eq!(shown("ann", LogAccounts::Hidden), None);
+        let hashed = shown("ann", LogAccounts::Hashed).unwrap();
+        assert_eq!(hashed.len(), 12);
+        assert_ne!(Some(hashed), shown("bob", LogAccounts::Hashed));
+    }
+}
