@@ -63,11 +63,7 @@ pub fn run(args: &ServeArgs) -> u8 {
         Ok(runtime) => runtime.block_on(async {
             let server = Server::open(&config, Root::GivenUp);
             match server {
-                Ok(server) if problems.is_empty() => {
-                    server.announce();
-                    notify::ready();
-                    Ok(serve(server, args, &config).await)
-                }
+                Ok(server) if problems.is_empty() => Ok(serve(server, args, &config).await),
                 server => {
                     problems.extend(server.err().into_iter().flatten());
                     Err(problems)
@@ -93,6 +89,9 @@ async fn serve(server: Server, args: &ServeArgs, config: &Config) -> std::io::Re
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    // Whoever hears that popgate serves may send a signal at once.
+    server.announce();
+    notify::ready();
     let reloader = server.reloader();
     let path = args.config.config.clone();
     let flags = Arc::new(args.flags());

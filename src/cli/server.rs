@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::open::{self, Lasting, Ports};
 use super::privileges;
 use crate::admin;
-use crate::config::{Config, Listen};
+use crate::config::{Config, Listen, ListenTls};
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::certificate::facts;
@@ -257,7 +257,9 @@ fn hand_over(
 fn turn_away(mut tcp: &std::net::TcpStream, service: &Service, number: usize) {
     service.turned_away();
     let port = service.ports.get(number);
-    if port.is_some_and(|port| port.tls.is_none()) {
+    let speaks_first =
+        |port: &Port| matches!(port.protection, ListenTls::Off | ListenTls::Starttls);
+    if port.is_some_and(speaks_first) {
         // It may be gone already.
         let _ = std::io::Write::write(&mut tcp, FULL);
     }

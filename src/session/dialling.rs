@@ -4,11 +4,13 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use memchr::memchr;
 
 use super::caller::Caller;
 use super::leg::Leg;
 use super::{Failure, Refusal, Service, report};
 use crate::metrics::Flow;
+use crate::pop3::Command;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
 use crate::upstream::{Dialler, Outgoing};
 
@@ -49,13 +51,24 @@ pub(super) async fn open(
         tokio::select! {
             biased;
             filled = client.fill(service), if is_watched => {
-                if filled? == 0 && client.buffer.is_empty() {
+                if filled? == 0 && !begins_well(&client.buffer) {
                     return Err(Failure::ClientGone(None));
                 }
             }
             opened = &mut dialled => return opened,
         }
     }
+}
+
+/// Whether somebody who has said this, and will say no more, may want an answer.
+fn begins_well(said: &[u8]) -> bool {
+    let Some(end) = memchr(b'\n', said) else {
+        return false;
+    };
+    !matches!(
+        Command::parse(&said[..=end]),
+        Command::Refused(_) | Command::Foreign | Command::Unknown
+    )
 }
 
 async fn dial(

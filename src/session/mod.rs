@@ -243,14 +243,18 @@ async fn serve(
         Err(failure) => {
             let upstream = relay.server.name();
             report(service, from, Some(upstream), &failure, relay.state());
-            relay.give_up(&failure).await;
+            Box::pin(relay.give_up(&failure)).await;
             "failure"
         }
     };
     let (upstream, account) = (relay.server.name(), relay.account.name());
-    relay
-        .tally
-        .log(from, upstream, account, service.log_accounts, end);
+    // Who came and went without a login may be one of a flood.
+    let is_shown = relay.login == Login::Done || service.guards.may_say("ended").is_some();
+    if is_shown {
+        relay
+            .tally
+            .log(from, upstream, account, service.log_accounts, end);
+    }
 }
 
 /// A relay that begins with the server's greeting.

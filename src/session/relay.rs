@@ -170,7 +170,7 @@ impl<'s> Relay<'s> {
             }
             self.flush().await?;
             if matches!(self.owed.front(), Some(Owed::Stls)) && self.out.is_empty() {
-                self.begin_tls().await?;
+                Box::pin(self.begin_tls()).await?;
                 continue;
             }
             if self.may_take() && memchr(b'\n', &self.client.buffer).is_some() && self.takes_first()

@@ -146,7 +146,8 @@ impl Relay<'_> {
         };
         match known {
             Some(marked) => self.send_marked(decided, &marked, wire),
-            None => self.decide(decided, stage, wire).await,
+            // Kept apart, so that a session that waits for its client does not carry it.
+            None => Box::pin(self.decide(decided, stage, wire)).await,
         }
         drop(shares);
         Ok(true)

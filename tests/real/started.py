@@ -48,15 +48,18 @@ class Provider:
 
     @staticmethod
     def _greet(client):
-        with client, client.makefile("rwb") as file:
-            file.write(b"+OK provider\r\n")
-            file.flush()
-            for line in file:
-                quits = line.upper().startswith(b"QUIT")
-                file.write(b"+OK bye\r\n" if quits else b"-ERR no\r\n")
+        try:
+            with client, client.makefile("rwb") as file:
+                file.write(b"+OK provider\r\n")
                 file.flush()
-                if quits:
-                    return
+                for line in file:
+                    quits = line.upper().startswith(b"QUIT")
+                    file.write(b"+OK bye\r\n" if quits else b"-ERR no\r\n")
+                    file.flush()
+                    if quits:
+                        return
+        except OSError:
+            pass  # popgate has left, as its client did
 
 
 class Started(Popgate):
