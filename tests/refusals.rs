@@ -206,6 +206,12 @@ async fn refused(reason: &str) -> Seen {
             client.send(line.as_bytes()).await;
             (proxy, client.line().await)
         }
+        "command" => {
+            by_name(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            (proxy, hears(client, &"a".repeat(2000)).await)
+        }
         "user_name" => {
             by_name(&mut settings);
             let proxy = Proxy::start(settings).await;

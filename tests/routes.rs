@@ -557,3 +557,14 @@ async fn an_account_has_so_many_sessions() {
         assert_eq!(proxy.metric(counted), f64::from(round + 1));
     }
 }
+
+#[tokio::test]
+async fn a_listener_has_an_upstream_of_its_own() {
+    let (proxy, _first, second) = two(|settings| settings.listen.upstream = Some(1)).await;
+    let mut client = Peer::connect(proxy.address).await;
+    // Nothing is left to be decided: greeting and stamp are the server's.
+    let mut server = served(&second, &[]).await;
+    client.expect(b"+OK <stamp@example>\r\n").await;
+    client.send(b"APOP ann 0123\r\n").await;
+    server.expect(b"APOP ann 0123\r\n").await;
+}

@@ -21,7 +21,8 @@ pub struct ServeArgs {
     /// The provider's POP3 server
     #[arg(long, value_name = "HOST[:PORT]")]
     upstream: Option<String>,
-    /// How the connection to it is protected: implicit, starttls or off [default: implicit]
+    /// How the connection to it is protected: implicit, starttls, opportunistic or off [default:
+    /// implicit]
     #[arg(long, value_name = "MODE")]
     upstream_tls: Option<String>,
     /// Serve metrics and health here, or "off" [default: 127.0.0.1:9110]

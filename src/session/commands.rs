@@ -72,13 +72,20 @@ impl Relay<'_> {
 
     /// Answers in place of all that is owed (an AUTH waits for the line that is refused here), and ends
     /// the session.
-    fn send_away(&mut self, text: &[u8]) {
+    fn send_away(&mut self, refusal: &Refusal) {
         if matches!(self.answer, Answer::Challenge) {
             self.owed.clear();
             self.answer = Answer::Status;
         }
-        self.own(text);
+        self.refuse(refusal);
         self.ending = Some(End::SentAway);
+    }
+
+    /// Answers with a refusal.
+    fn refuse(&mut self, refusal: &Refusal) {
+        super::report_refusal(self.service, self.caller.address(), refusal);
+        let text = refusal.wire().unwrap_or_default();
+        self.own(format!("-ERR {text}\r\n").as_bytes());
     }
 
     /// Whether a login may go up, now that its account is known as far as it will be.
@@ -123,7 +130,7 @@ impl Relay<'_> {
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
             if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {
-                self.send_away(b"-ERR the line is too long\r\n");
+                self.send_away(&Refusal::LineTooLong);
                 break;
             }
             if end.is_none() {
@@ -137,9 +144,7 @@ impl Relay<'_> {
             if matches!(self.answer, Answer::Challenge) {
                 self.account.response(&line);
                 if let Err(refusal) = self.admit() {
-                    super::report_refusal(self.service, self.caller.address(), &refusal);
-                    let text = refusal.wire().unwrap_or_default();
-                    self.send_away(format!("-ERR {text}\r\n").as_bytes());
+                    self.send_away(&refusal);
                     line.fill(0);
                     break;
                 }
@@ -162,9 +167,7 @@ impl Relay<'_> {
         if self.login == Login::Awaited {
             self.account.command(&command, line);
             if let Some(refusal) = self.objection(&command, line) {
-                super::report_refusal(self.service, self.caller.address(), &refusal);
-                let text = refusal.wire().unwrap_or_default();
-                self.own(format!("-ERR {text}\r\n").as_bytes());
+                self.refuse(&refusal);
                 if !matches!(refusal, Refusal::Plaintext | Refusal::NameTooLong) {
                     self.ending = Some(End::SentAway);
                 }

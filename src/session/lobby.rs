@@ -282,7 +282,7 @@ impl Lobby<'_, '_> {
             };
             let line = take_line(buffer);
             if line.as_ref().map_or(buffer.len(), BytesMut::len) > most {
-                self.say("-ERR the line is too long\r\n").await?;
+                self.refuse(&Refusal::LineTooLong).await?;
                 self.end = End::SentAway;
                 return Ok(None);
             }

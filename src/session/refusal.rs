@@ -43,6 +43,8 @@ pub enum Refusal {
     Apop,
     /// A user name is longer than it may be.
     NameTooLong,
+    /// A line is longer than it may be.
+    LineTooLong,
     /// Nobody has given popgate a token for this account, the password does not open it, or the
     /// provider takes it no more.
     Token(String),
@@ -90,6 +92,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::NameTooLong => "the user name is too long".to_owned(),
+            Self::LineTooLong => "the line is too long".to_owned(),
             Self::Token(why) => format!("[AUTH] {why}"),
             Self::TokenService(why) => format!("[SYS/TEMP] {why}"),
         })
@@ -114,6 +117,7 @@ impl Refusal {
             Self::NoUpstream => "no_upstream",
             Self::Apop => "apop",
             Self::NameTooLong => "argument",
+            Self::LineTooLong => "command",
             Self::Token(_) => "token",
             Self::TokenService(_) => "token_service",
         }
@@ -149,6 +153,7 @@ impl fmt::Display for Refusal {
             Self::NoUpstream => f.write_str("no [[upstream]] is configured for this client"),
             Self::Apop => f.write_str("APOP where the user name decides on the server"),
             Self::NameTooLong => f.write_str("limits.argument is exceeded"),
+            Self::LineTooLong => f.write_str("limits.command or limits.auth_line is exceeded"),
             Self::Token(why) | Self::TokenService(why) => f.write_str(why),
         }
     }
