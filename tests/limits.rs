@@ -6,26 +6,8 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Peer, Proxy, Settings, session, shown};
+use support::{Peer, Proxy, Settings, logged_in, session, shown};
 use tokio::net::TcpListener;
-
-/// A second client of the same proxy, logged in.
-async fn another(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
-    let mut client = Peer::connect(proxy.address).await;
-    let mut upstream = Peer::accept(listener).await;
-    upstream.send(b"+OK ready\r\n").await;
-    client.expect(b"+OK ready\r\n").await;
-    for (command, answer) in [
-        (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
-        (b"PASS b\r\n", b"+OK in\r\n"),
-    ] {
-        client.send(command).await;
-        upstream.expect(command).await;
-        upstream.send(answer).await;
-        client.expect(answer).await;
-    }
-    (client, upstream)
-}
 
 /// Waits until a line of /metrics has this value.
 async fn until(proxy: &Proxy, line: &str, value: f64) {
@@ -47,8 +29,8 @@ async fn when_memory_is_short_the_upstream_waits_and_nothing_is_lost() {
     settings.hold_bytes = 256 << 10;
     settings.limits.held_bytes = 400 << 10;
     let proxy = Proxy::start(settings).await;
-    let (mut first, mut first_upstream) = another(&proxy, &listener).await;
-    let (mut second, mut second_upstream) = another(&proxy, &listener).await;
+    let (mut first, mut first_upstream) = logged_in(&proxy, &listener).await;
+    let (mut second, mut second_upstream) = logged_in(&proxy, &listener).await;
     let message = [
         b"Subject: a\r\n\r\n".as_slice(),
         &b"text\r\n".repeat(30_000),
@@ -94,7 +76,7 @@ async fn a_message_that_waits_for_memory_too_long_passes_all_the_same() {
     settings.limits.held_bytes = 0;
     settings.hold_time = Duration::from_millis(200);
     let proxy = Proxy::start(settings).await;
-    let (mut client, mut upstream) = another(&proxy, &listener).await;
+    let (mut client, mut upstream) = logged_in(&proxy, &listener).await;
     client.send(b"RETR 1\r\n").await;
     upstream.expect(b"RETR 1\r\n").await;
     upstream

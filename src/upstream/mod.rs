@@ -21,6 +21,6 @@ pub use dial::{DialLimits, Dialled, Dialler, OnBehalf};
 pub use error::DialError;
 pub use own::{Outgoing, Own};
 pub use route::{Router, Way};
-pub use tls::{Recorder, TlsConfigError, client_config, pin_of, recorder};
+pub use tls::{ByKey, TlsConfigError, client_config, pin_of, recorder};
 pub use token::{Consent, Fresh, TokenError, TokenService};
 pub use user_name::NameError;

@@ -67,17 +67,15 @@ pub fn client_config(
     ca_file: Option<&Path>,
     pins: &[[u8; 32]],
 ) -> Result<Arc<ClientConfig>, TlsConfigError> {
-    let crypto = Arc::new(provider::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&crypto))
+    if !pins.is_empty() {
+        return by_key(pins).map(|(config, _)| config);
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(TlsConfigError::Rustls)?;
-    let config = match pins {
-        [] => builder.with_root_certificates(roots(ca_file)?),
-        pins => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pinned::new(pins, &crypto))),
-    };
-    Ok(Arc::new(config.with_no_client_auth()))
+        .map_err(TlsConfigError::Rustls)?
+        .with_root_certificates(roots(ca_file)?)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
@@ -126,38 +124,49 @@ fn key_digest(certificate: &CertificateDer<'_>) -> Result<[u8; 32], rustls::Erro
 ///
 /// # Errors
 /// If the TLS library refuses its own defaults.
-pub fn recorder() -> Result<(Arc<ClientConfig>, Arc<Recorder>), TlsConfigError> {
+pub fn recorder() -> Result<(Arc<ClientConfig>, Arc<ByKey>), TlsConfigError> {
+    by_key(&[])
+}
+
+fn by_key(pins: &[[u8; 32]]) -> Result<(Arc<ClientConfig>, Arc<ByKey>), TlsConfigError> {
     let crypto = Arc::new(provider::default_provider());
-    let recorder = Arc::new(Recorder {
-        algorithms: crypto.signature_verification_algorithms,
-        shown: Mutex::default(),
-    });
-    let verifier: Arc<dyn ServerCertVerifier> = Arc::<Recorder>::clone(&recorder);
+    let by_key = ByKey::new(pins, &crypto);
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::<ByKey>::clone(&by_key);
     let config = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Rustls)?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    Ok((Arc::new(config), recorder))
+    Ok((Arc::new(config), by_key))
 }
 
-/// See [`recorder`].
+/// Trusts a server by its key: whoever can sign with it is the server, whatever its certificate says
+/// of names and dates. It keeps what it was shown.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct ByKey {
+    pins: Vec<[u8; 32]>,
     algorithms: WebPkiSupportedAlgorithms,
     shown: Mutex<Option<CertificateDer<'static>>>,
 }
 
-impl Recorder {
-    /// The certificate that was shown.
+impl ByKey {
+    fn new(pins: &[[u8; 32]], crypto: &CryptoProvider) -> Arc<Self> {
+        Arc::new(Self {
+            pins: pins.to_vec(),
+            algorithms: crypto.signature_verification_algorithms,
+            shown: Mutex::default(),
+        })
+    }
+
+    /// The certificate that was shown last.
     pub fn shown(&self) -> Option<CertificateDer<'static>> {
         let shown = self.shown.lock();
         shown.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl ServerCertVerifier for Recorder {
+impl ServerCertVerifier for ByKey {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -168,58 +177,6 @@ impl ServerCertVerifier for Recorder {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         *shown = Some(end_entity.clone().into_owned());
-        Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-/// Trusts a server by its key: whoever can sign with it is the server, whatever its certificate says
-/// of names and dates.
-#[derive(Debug)]
-struct Pinned {
-    pins: Vec<[u8; 32]>,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl Pinned {
-    fn new(pins: &[[u8; 32]], crypto: &CryptoProvider) -> Self {
-        Self {
-            pins: pins.to_vec(),
-            algorithms: crypto.signature_verification_algorithms,
-        }
-    }
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
         match self.pins.contains(&key_digest(end_entity)?) {
             true => Ok(ServerCertVerified::assertion()),
             false => Err(CertificateError::ApplicationVerificationFailure.into()),

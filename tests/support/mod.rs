@@ -371,8 +371,14 @@ pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) 
     let mut settings = Settings::new(listener.local_addr().unwrap());
     change(&mut settings);
     let proxy = Proxy::start(settings).await;
+    let (client, upstream) = logged_in(&proxy, &listener).await;
+    (proxy, client, upstream)
+}
+
+/// A client after login, and its upstream.
+pub async fn logged_in(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
     let mut client = Peer::connect(proxy.address).await;
-    let mut upstream = Peer::accept(&listener).await;
+    let mut upstream = Peer::accept(listener).await;
     upstream.send(b"+OK ready\r\n").await;
     client.expect(b"+OK ready\r\n").await;
     for (command, answer) in [
@@ -384,5 +390,5 @@ pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) 
         upstream.send(answer).await;
         client.expect(answer).await;
     }
-    (proxy, client, upstream)
+    (client, upstream)
 }
