@@ -1,0 +1,152 @@
+"""How popgate is, on one page: is it up, what does it do with mail, how fast, and what goes wrong."""
+
+from panels import (GREEN, RED, YELLOW, bars, curve, dashboard, heat, link_to, number, query, row, steps, table)
+
+DAY = 86_400
+RULE = link_to("popgate-rules", "This rule", "var-rule=${__field.labels.rule}&")
+UPSTREAM = link_to("popgate-upstreams", "This upstream", "var-upstream=${__field.labels.upstream}&")
+
+
+def quantiles(family, by="", chosen="@", shares=(50, 95, 99), name=""):
+    """Queries for some quantiles of a histogram, kept apart by a label if there is one."""
+    kept = f"{by}, le" if by else "le"
+    legend = f"{{{{{by}}}}} " if by else name and f"{name} "
+    return [query(f"histogram_quantile({share / 100}, sum by ({kept}) (rate({family}_bucket{{{chosen}}}[$__rate_interval])))",
+                  f"{legend}p{share}") for share in shares]
+
+
+def per_minute(family, by, chosen="@"):
+    return [query(f"60 * sum by ({by}) (rate({family}{{{chosen}}}[$__rate_interval]))", f"{{{{{by}}}}}")]
+
+
+def now():
+    up = [{"type": "value", "options": {"0": {"text": "down", "color": RED, "index": 0}, "1": {"text": "up", "color": GREEN, "index": 1}}}]
+    return row(
+        "Now",
+        number("State", "Whether Prometheus reaches /metrics of every chosen popgate.", 'min(up{@})', "none",
+               steps(RED, (1, GREEN)), mappings=up),
+        number("Alerts", "Alerts of deploy/prometheus that fire; deploy/prometheus/runbook.md says what to do.",
+               'count(ALERTS{alertname=~"Popgate.+",alertstate="firing",@}) or vector(0)', "short", steps(GREEN, (1, RED))),
+        number("Sessions", "Sessions that are open now, on all listeners.", "sum(popgate_sessions_active{@})", "short"),
+        number("Messages, last hour", "RETR and TOP that were answered.", "sum(increase(popgate_messages_total{@}[1h]))", "short", decimals=0),
+        number("Spam", "Share of spam, tagged or dropped, among what was judged in 30 minutes.",
+               "avg(instance:popgate_spam_share:ratio_rate30m{@})", "percentunit", max=1,
+               links=[link_to("popgate-rules", "Rules")]),
+        number("First byte of a RETR", "The slowest of twenty clients waits that long for its message to begin (95 %).",
+               'max(instance_command:popgate_first_byte_seconds:p95_5m{command="retr",@})', "s", steps(GREEN, (2, YELLOW), (10, RED))),
+        number("Memory for held mail", "How much of limits.held_bytes is taken. At 1 upstreams wait.",
+               "max(instance:popgate_held_bytes:ratio{@})", "percentunit", steps(GREEN, (0.6, YELLOW), (0.8, RED)), max=1),
+        number("Certificate left", "Until the first certificate expires. popgate takes a renewed file over by itself.",
+               "min(popgate_certificate_expiry_timestamp_seconds{@}) - time()", "s", steps(RED, (2 * DAY, YELLOW), (14 * DAY, GREEN))))
+
+
+def mail():
+    return row(
+        "Mail",
+        curve("Messages by action", "What became of messages: passed as they are, tagged, dropped for a notice, or passed without a "
+              "verdict, each minute.", per_minute("popgate_messages_total", "action"), "cpm", width=10, stack=True,
+              names=("pass", "tag", "drop", "unscanned")),
+        curve("Share of spam", "Among what was judged in the last 5 minutes; thin: the mean of a day, which the alert "
+              "PopgateSpamShareAnomalous compares with.",
+              [query("instance:popgate_spam_share:ratio_rate5m{@}", "{{instance}}"),
+               query("instance:popgate_spam_share:avg1d{@}", "{{instance}}, usual")], "percentunit", width=7, max=1),
+        bars("Top rules", "The ten rules that hit most messages in the time shown. A click leads to the rule.",
+             'topk(10, sum by (rule) (increase(popgate_rule_hits_total{rule!="LEARNT",@}[$__range])))', "{{rule}}", width=7, links=[RULE]),
+        heat("Scores", "How many messages had which score. tag_at and drop_at cut this picture into ham, spam and dropped.",
+             "sum by (le) (increase(popgate_score_bucket{@}[$__rate_interval]))", "none", width=12),
+        curve("Sizes", "Octets of a message that were held when its verdict was made, and that it was made from: half of the "
+              "messages and 95 % have no more.",
+              [*quantiles("popgate_held_bytes", shares=(50, 95), name="held"),
+               *quantiles("popgate_judged_bytes", shares=(50, 95), name="judged")], "bytes", width=12))
+
+
+def sessions():
+    return row(
+        "Sessions",
+        curve("Open sessions", "By listener.", [query("sum by (listener) (popgate_sessions_active{@})", "{{listener}}")], "short", width=6, stack=True),
+        curve("Connections", "Of mail clients each minute: accepted, refused, or led on unseen (proxied_away).",
+              per_minute("popgate_connections_total", "outcome"), "cpm", width=6, names=("accepted", "refused", "proxied_away")),
+        curve("Logins", "As the upstreams answered them, each minute: ok, denied, or error if the server failed.",
+              per_minute("popgate_logins_total", "outcome"), "cpm", width=6, names=("ok", "denied", "error")),
+        curve("Commands", "Of clients, each second.", [query("sum by (verb) (rate(popgate_commands_total{@}[$__rate_interval])) > 0", "{{verb}}")],
+              "ops", width=6))
+
+
+def throughput():
+    def flow(leg):
+        chosen = f'leg="{leg}",@'
+        return [query(f"sum by (direction) (rate(popgate_bytes_total{{{chosen}}}[$__rate_interval]))", "{{direction}}")]
+
+    return row(
+        "Throughput",
+        curve("Clients", "Octets inside TLS each second. In: commands. Out: mail.", flow("client"), "Bps"),
+        curve("Upstreams", "Octets inside TLS each second. In: mail. Out: commands.", flow("upstream"), "Bps"),
+        curve("Edited", "Octets that popgate added (X-Spam fields, notices) and took out. Client out is upstream in + added - removed.",
+              [query("sum by (kind) (rate(popgate_edited_bytes_total{@}[$__rate_interval]))", "{{kind}}")], "Bps"))
+
+
+def latency():
+    return row(
+        "Latency",
+        curve("Filter", "Time for one verdict: half of the messages, 95 % and 99 % take no longer. The alert PopgateFilterSlow "
+              "begins at 250 ms for p99; timeouts.filter ends it.", quantiles("popgate_filter_seconds", chosen='stage="total",@'), "s",
+              thresholds=steps(GREEN, (0.25, RED))),
+        heat("Filter, all verdicts", "How many verdicts took how long.",
+             'sum by (le) (increase(popgate_filter_seconds_bucket{stage="total",@}[$__rate_interval]))', "s"),
+        curve("Filter by stage", "Mean time for decoding, for the rules, and for the learnt filter.",
+              [query('sum by (stage) (rate(popgate_filter_seconds_sum{stage!="total",@}[$__rate_interval])) / '
+                     'sum by (stage) (rate(popgate_filter_seconds_count{stage!="total",@}[$__rate_interval]))', "{{stage}}")], "s", stack=True),
+        curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its answer: the upstream, the time held, "
+              "and the verdict.", quantiles("popgate_first_byte_seconds", by="command", shares=(50, 95)), "s",
+              thresholds=steps(GREEN, (10, RED))),
+        heat("Time to the first byte, all RETR", "How many messages began how late. Clients give up after some 20 to 60 seconds.",
+             'sum by (le) (increase(popgate_first_byte_seconds_bucket{command="retr",@}[$__rate_interval]))', "s"),
+        curve("Whole RETR", "From the turn of a RETR to the last octet of its answer.", quantiles("popgate_retr_seconds"), "s"))
+
+
+def limits():
+    return row(
+        "Limits",
+        curve("Held mail", "Octets set aside for messages held now, and limits.held_bytes.",
+              [query("sum(popgate_holding_bytes{@})", "held"), query('sum(popgate_limit{limit="held_bytes",@})', "limit")], "bytes", width=6),
+        curve("Used of the limits", "Sessions, held octets and open files, as a share of what may be.",
+              [query("max(instance:popgate_sessions:ratio{@})", "sessions"), query("max(instance:popgate_held_bytes:ratio{@})", "held_bytes"),
+               query("max(process_open_fds{@} / process_max_fds{@})", "open files")], "percentunit", width=6, max=1,
+              thresholds=steps(GREEN, (0.8, RED))),
+        curve("Waits for memory", "Times each minute that an upstream had to wait because limits.held_bytes was reached.",
+              [query("60 * sum(rate(popgate_memory_waits_total{@}[$__rate_interval]))", "waits")], "cpm", width=4),
+        curve("Resident memory", "Of the process.", [query("process_resident_memory_bytes{@}", "{{instance}}")], "bytes", width=4),
+        curve("CPU", "Cores that the process keeps busy.", [query("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")], "short", width=4))
+
+
+def trouble():
+    since = "since popgate started"
+    return row(
+        "Trouble",
+        curve("Upstream errors", "Sessions that an upstream's trouble ended, in 15 minutes.",
+              [query("sum by (upstream) (instance_upstream:popgate_upstream_errors:increase15m{@})", "{{upstream}}")], "short", width=6,
+              thresholds=steps(GREEN, (3, RED)), links=[UPSTREAM]),
+        curve("Failed logins", "Logins that were refused or failed, in 15 minutes.",
+              [query("sum by (upstream) (instance_upstream:popgate_logins_failed:increase15m{@})", "{{upstream}}")], "short", width=6,
+              thresholds=steps(GREEN, (10, RED)), links=[UPSTREAM]),
+        curve("Unscanned and given up", "Messages that passed without a verdict, and clients that left while theirs was held, in 15 minutes.",
+              [query("sum(instance:popgate_unscanned:increase15m{@})", "unscanned"),
+               query("sum(instance:popgate_client_aborts_held:increase15m{@})", "left while held")], "short", width=6,
+              thresholds=steps(GREEN, (3, RED))),
+        table("Certificates", "When each certificate expires. Red: within 14 days.",
+              "sort(popgate_certificate_expiry_timestamp_seconds{@} - time())", ("instance", "listener", "name"), "s", "Time left", width=6,
+              thresholds=steps(RED, (14 * DAY, GREEN))),
+        bars("Refused clients", f"Clients and logins that popgate itself refused, by reason, {since}. deploy/refusals.md explains each.",
+             "sum by (reason) (popgate_refused_total{@})", "{{reason}}", width=5),
+        bars("Upstream errors by kind", f"Sessions that an upstream's trouble ended, {since}. deploy/refusals.md explains each kind.",
+             "sum by (kind) (popgate_upstream_errors_total{@})", "{{kind}}", width=5),
+        bars("Unscanned by reason", f"Messages without a verdict, {since}: late, timeout, panic.",
+             "sum by (reason) (popgate_unscanned_total{@})", "{{reason}}", width=5),
+        bars("Clients that left", f"Without QUIT, by what the session was doing, {since}. Many clients never say QUIT.",
+             "sum by (state) (popgate_client_aborts_total{@})", "{{state}}", width=5),
+        bars("Reloads", f"By SIGHUP, {since}. A refused one changed nothing.", "sum by (outcome) (popgate_reloads_total{@})", "{{outcome}}", width=4))
+
+
+def made():
+    return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and trouble of popgate.",
+                     [now(), mail(), sessions(), throughput(), latency(), limits(), trouble()])

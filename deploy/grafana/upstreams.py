@@ -1,0 +1,53 @@
+"""The servers behind popgate: one block for each that is chosen, below what concerns them all."""
+
+from overview import per_minute, quantiles
+from panels import GREEN, RED, YELLOW, bars, curve, dashboard, number, query, row, steps, table, variable
+
+THIS = 'upstream=~"$upstream",@'
+
+
+def together():
+    return row(
+        "All upstreams",
+        curve("Logins", "Each minute, by upstream.", per_minute("popgate_logins_total", "upstream", THIS), "cpm", width=8),
+        curve("Errors", "Sessions that an upstream's trouble ended, in 15 minutes.",
+              [query(f"sum by (upstream) (instance_upstream:popgate_upstream_errors:increase15m{{{THIS}}})", "{{upstream}}")], "short", width=8,
+              thresholds=steps(GREEN, (3, RED))),
+        table("Errors since popgate started", "By upstream and kind. deploy/refusals.md explains each kind.",
+              f"sum by (upstream, kind) (popgate_upstream_errors_total{{{THIS}}})", ("upstream", "kind"), "short", "Sessions", width=8),
+        curve("Octets", "Inside TLS, each second. In: mail. Out: commands. Of all upstreams together.",
+              [query('sum by (direction) (rate(popgate_bytes_total{leg="upstream",@}[$__rate_interval]))', "{{direction}}")], "Bps", width=8),
+        curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its answer. Of all upstreams together.",
+              quantiles("popgate_first_byte_seconds", by="command", shares=(50, 95)), "s", width=8),
+        curve("Unscanned because late", "Messages whose upstream was too slow for a verdict, since popgate started.",
+              [query('sum by (reason) (popgate_unscanned_total{reason="late",@})', "{{reason}}")], "short", width=4),
+        number("Dials at a time", "limits.dials: connections to one upstream that may be made at a time; more of them wait.",
+               'min(popgate_limit{limit="dials",@})', "short", width=4, height=8))
+
+
+def each():
+    return row(
+        "$upstream",
+        number("Logins, last hour", "That the server took.",
+               f"sum(increase(popgate_logins_total{{outcome=\"ok\",{THIS}}}[1h]))", "short", width=3, height=8, decimals=0),
+        number("Failed logins", "Of the logins of 15 minutes. The alert PopgateLoginFailures begins at a half.",
+               f"max(instance_upstream:popgate_logins_failed:ratio15m{{{THIS}}})", "percentunit", steps(GREEN, (0.2, YELLOW), (0.5, RED)),
+               width=3, height=8, max=1),
+        number("Failed sessions", "Of the sessions of 15 minutes, those that the server's trouble ended. The alert PopgateUpstreamErrors begins at 5 %.",
+               f"max(instance_upstream:popgate_upstream_errors:ratio15m{{{THIS}}})", "percentunit", steps(GREEN, (0.01, YELLOW), (0.05, RED)),
+               width=3, height=8, max=1),
+        curve("Logins by outcome", "Each minute.", per_minute("popgate_logins_total", "outcome", THIS), "cpm", width=6,
+              names=("ok", "denied", "error")),
+        bars("Errors by kind", "Since popgate started. deploy/refusals.md explains each kind.",
+             f"sum by (kind) (popgate_upstream_errors_total{{{THIS}}})", "{{kind}}", width=5),
+        bars("Ways of logging in", "Logins since popgate started, by mechanism.",
+             f"sum by (mechanism) (popgate_logins_total{{{THIS}}})", "{{mechanism}}", width=4))
+
+
+def made():
+    names = '{__name__=~"popgate_logins_total|popgate_upstream_errors_total",job=~"$job",instance=~"$instance"}'
+    upstream = variable("upstream", "Upstream", f"label_values({names}, upstream)", "Which servers, by their names in the configuration")
+    block = each()
+    block["repeat"] = "upstream"
+    return dashboard("popgate-upstreams", "popgate: upstreams", "Logins, errors and speed of the servers behind popgate.",
+                     [together(), block], [upstream])

@@ -1,0 +1,476 @@
+#!/usr/bin/env python3
+"""popgate under load, watched by a real Prometheus with the rules of deploy/prometheus and the dashboards of deploy/grafana.
+
+promtool checks and tests the rules. Then popgate runs before two servers, mail is fetched all the time, and Prometheus
+scrapes: while all is well no alert may even be pending. After that everything goes wrong once: logins, a server, a
+reload, messages that are too slow, clients that leave. In the end every expression of every panel, alert, recording rule
+and variable must have data. Exit 0 if all is well, 1 otherwise.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import poplib
+import re
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import mail
+from dashboards import Expression, Question, comparisons, faults, filled, panels, questions, variables
+from gate import Popgate
+from server import PASSWORD, end, find, free_ports, make_certificates
+from staged import Staged, on_the_wire
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+RULES = os.path.join(ROOT, "deploy", "prometheus")
+GRAFANA = os.path.join(ROOT, "deploy", "grafana")
+# Families that dashboards and alerts count on and popgate does not have yet.
+NOT_YET = ()
+# Families that nobody needs to look at.
+UNSEEN = {"process_virtual_memory_bytes", "process_threads"}
+PATIENCE = 90  # seconds for any one thing to come true
+HELD = 1       # seconds that a message is held
+WINDOW = 30    # seconds of $__rate_interval in a test, as dashboards.py has it
+
+FAULTY = {"late": 1, "endless": 2}  # places of the messages that are no pleasure
+
+
+class Wrong(Exception):
+    """What is not as it should be."""
+
+
+def until(true, what, seconds=PATIENCE):
+    """Waits for something to come true, and gives it."""
+    limit = time.monotonic() + seconds
+    while not (found := true()):
+        if time.monotonic() > limit:
+            raise Wrong(f"waited {seconds} s in vain: {what() if callable(what) else what}")
+        time.sleep(0.1)
+    return found
+
+
+class Prometheus:
+    """The real one, with the rules of this repository; only where it looks and how often are the test's."""
+
+    def __init__(self, folder, admin):
+        self.port, = free_ports(1)
+        here = os.path.join(folder, "prometheus")
+        shutil.copytree(RULES, here)
+        path = os.path.join(here, "prometheus.yml")
+        with open(path) as f:
+            text, changed = re.subn(r"(scrape_interval|evaluation_interval): 15s", r"\1: 1s", f.read())
+        if changed != 2:
+            raise Wrong("prometheus.yml has other intervals than 15s")
+        with open(path, "w") as f:
+            f.write(text)
+        with open(os.path.join(here, "targets", "popgate.yml"), "w") as f:
+            f.write(f'- targets: ["127.0.0.1:{admin}"]\n')
+        self.log = os.path.join(folder, "prometheus.log")
+        with open(self.log, "wb") as out:
+            self.process = subprocess.Popen(
+                [find("prometheus"), f"--config.file={path}", f"--storage.tsdb.path={folder}/series", "--log.level=warn",
+                 f"--web.listen-address=127.0.0.1:{self.port}"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder)
+        self.direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ready(self):
+        try:
+            return self.direct.open(f"http://127.0.0.1:{self.port}/-/ready", timeout=30).status == 200
+        except OSError:
+            if self.process.poll() is None:
+                return False
+            with open(self.log, errors="replace") as f:
+                raise Wrong(f"Prometheus ended: {f.read()[-2000:]}") from None
+
+    def ask(self, what, **given):
+        """The data of an answer of its API; Wrong for an error."""
+        url = f"http://127.0.0.1:{self.port}/api/v1/{what}?{urllib.parse.urlencode(given, doseq=True)}"
+        try:
+            with self.direct.open(url, timeout=60) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise Wrong(f"{given}: {error.read().decode(errors='replace')}") from error
+
+    def series(self, expr):
+        """What an expression gives now: {labels} for each series whose value is a number."""
+        answer = self.ask("query", query=expr)
+        if answer["resultType"] == "scalar":
+            return [{}]
+        return [one["metric"] for one in answer["result"] if one["value"][1] != "NaN"]
+
+    def rules(self):
+        groups = self.ask("rules")["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def alerts(self):
+        """The alerts that are pending or fire: {name: state}."""
+        return {one["labels"]["alertname"]: one["state"] for one in self.ask("alerts")["alerts"]}
+
+    def stop(self):
+        end(self.process)
+
+
+class Load:
+    """Mail clients that come and go until `stop()`."""
+
+    def __init__(self, clients):
+        self.over, self.failed, self.sessions = threading.Event(), [], 0
+        self.threads = [threading.Thread(target=self._fetch, args=(client,), daemon=True) for client in clients]
+        for thread in self.threads:
+            thread.start()
+
+    def _fetch(self, client):
+        while not self.over.is_set():
+            try:
+                box = client()
+                for number in range(len(FAULTY) + 1, box.stat()[0] + 1):
+                    if number % 7 == 0:
+                        box.top(number, 1_000_000)
+                    box.retr(number)
+                    # Not as fast as it can: others use this machine, too.
+                    self.over.wait(0.02)
+                box.quit()
+                self.sessions += 1
+            except (OSError, poplib.error_proto) as error:
+                self.failed.append(error)
+                self.over.wait(0.2)
+
+    def stop(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+class Configured(Popgate):
+    """popgate by a configuration file with two listeners."""
+
+    def __init__(self, program, folder, path):
+        self.start([program, "serve", "--config", path], folder, 3)
+
+
+class Stage:
+    """popgate with two listeners before two servers."""
+
+    def __init__(self, program, folder):
+        letters = [data for name, data in mail.messages() if name.startswith(("ham-plain", "ham-alternative", "ham-list", "spam-"))]
+        whole = on_the_wire(letters[0])
+        middle = whole.index(b"\r\n", 40) + 2
+        # Popgate judges no half header, and gives a message no longer than filter.hold_seconds.
+        late = [whole[:middle], 3 * HELD, whole[middle:]]
+        endless = [whole[:-3], 3 * HELD, whole[-3:]]
+        mailbox = [late, endless, *([on_the_wire(letter)] for letter in letters)]
+        self.servers = {name: Staged(mailbox) for name in ("isp", "office")}
+        self.folder, self.path = folder, os.path.join(folder, "popgate.toml")
+        self.certificate()
+        with open(self.path, "w") as f:
+            f.write(self.configuration())
+        os.makedirs(os.path.join(folder, "data"))
+        self.gate = Configured(program, folder, self.path)
+        self.ports = dict(self.gate.heard)
+
+    def certificate(self):
+        """Good for 90 days: one that expires sooner would raise an alert."""
+        make_certificates(self.folder)
+        subprocess.run(["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90",
+                        "-extfile", "server.ext", "-out", "server.pem"], cwd=self.folder, check=True, capture_output=True)
+        os.chmod(os.path.join(self.folder, "server.key"), 0o600)
+
+    def configuration(self):
+        upstreams = "".join(f'[[upstream]]\nname = "{name}"\nhost = "127.0.0.1"\nport = {server.port}\ntls = "off"\n\n'
+                            for name, server in self.servers.items())
+        return (f'[[listen]]\naddress = "127.0.0.1:0"\nupstream = "isp"\n\n'
+                f'[[listen]]\naddress = "127.0.0.1:0"\ntls = "implicit"\ncertificate = "server.pem"\nkey = "server.key"\nupstream = "office"\n\n'
+                f'{upstreams}[filter]\ndrop_at = 12.0\nhold_seconds = "{HELD}s"\n\n[admin]\naddress = "127.0.0.1:0"\n\n'
+                f'[data]\ndir = "{self.folder}/data"\n')
+
+    def isp(self, user="joe", password=PASSWORD):
+        return self._in(poplib.POP3("127.0.0.1", self.ports["pop3"], 30), user, password)
+
+    def office(self, user="ann", password=PASSWORD):
+        trust = ssl.create_default_context(cafile=os.path.join(self.folder, "ca.pem"))
+        return self._in(poplib.POP3_SSL("127.0.0.1", self.ports["pop3s"], timeout=30, context=trust), user, password)
+
+    @staticmethod
+    def _in(box, user, password):
+        box.user(user)
+        box.pass_(password)
+        return box
+
+    def counted(self, family, **labels):
+        chosen = [f'{name}="{value}"' for name, value in labels.items()]
+        return sum(value for name, value in self.gate.metrics().items()
+                   if re.split(r"[{]", name)[0] == family and all(one in name for one in chosen))
+
+    # What goes wrong.
+
+    def wrong_passwords(self):
+        """Some users who mistype, and one who does not stop until popgate does."""
+        for number in range(24):
+            with contextlib.suppress(poplib.error_proto):
+                self.isp(user=f"user{number}" if number < 12 else "guess", password="wrong")
+        until(lambda: self.counted("popgate_refused_total", reason="login_failures"), "a guesser is refused")
+
+    def slow_headers(self):
+        boxes = [self.isp(user=f"patient{number}") for number in range(4)]
+        threads = [threading.Thread(target=box.retr, args=(FAULTY["late"],)) for box in boxes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        for box in boxes:
+            box.quit()
+        if self.counted("popgate_unscanned_total") < len(boxes):
+            raise Wrong("messages with a slow header were judged")
+
+    def leave_while_held(self):
+        """Some leave a moment too late or too early on a busy machine; four who did not are enough."""
+        server = self.servers["isp"]
+        for number in range(20):
+            before = self.counted("popgate_client_aborts_total")
+            while server.pausing.acquire(blocking=False):
+                pass
+            box = self.isp(user=f"hasty{number}")
+            box._putcmd(f"RETR {FAULTY['endless']}")
+            server.pausing.acquire(timeout=PATIENCE)
+            # With RST the connection is gone at once, as if the mail program's machine were.
+            box.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            box.file.close()
+            box.sock.close()
+            until(lambda: self.counted("popgate_client_aborts_total") > before, "a client that left is counted")
+            if self.counted("popgate_client_aborts_total", state="held") >= 4:
+                return
+        raise Wrong("clients that leave while a message is held are counted as others")
+
+    def server_gone(self):
+        self.servers["office"].close()
+        for _ in range(12):
+            with contextlib.suppress(poplib.error_proto, OSError):
+                self.office()
+        until(lambda: self.counted("popgate_upstream_errors_total", upstream="office", kind="connect"), "a server that is gone is counted")
+
+    def reloads(self):
+        for text, outcome in ((self.configuration(), "ok"), (self.configuration() + "[no such thing]\n", "refused")):
+            with open(self.path, "w") as f:
+                f.write(text)
+            self.gate.process.send_signal(signal.SIGHUP)
+            until(lambda: self.counted("popgate_reloads_total", outcome=outcome), f"a reload that is {outcome}")
+
+    def stop(self):
+        self.gate.stop()
+        self.servers["isp"].close()
+        with contextlib.suppress(OSError):
+            self.servers["office"].close()
+
+
+class Audience:
+    """Asks Prometheus what people would look at."""
+
+    def __init__(self, prometheus, stage, boards):
+        self.prometheus, self.stage, self.boards = prometheus, stage, boards
+        self.known = {}  # metric → its labels
+
+    def learn(self):
+        found = {}
+        for one in self.prometheus.ask("series", **{"match[]": '{__name__=~".+"}'}):
+            found.setdefault(one.pop("__name__"), set()).update(one)
+        self.known = found
+
+    def everything(self):
+        """Every expression, for people and for the alerts."""
+        for board in self.boards:
+            chosen = {name: "popgate" if name == "job" else ".*" for name in variables(board)}
+            for one in questions(board):
+                yield one._replace(expr=filled(one.expr, chosen))
+        for rule in self.prometheus.rules():
+            if rule["type"] == "recording":
+                yield Question(f"rule {rule['name']}", rule["name"])
+                yield Question(f"rule {rule['name']}, computed", rule["query"])
+                continue
+            sides = comparisons(rule["query"])
+            if sides is None:
+                raise Wrong(f"alert {rule['name']} is no comparison: {rule['query']}")
+            for side in sides:
+                yield Question(f"alert {rule['name']}", side)
+            if len(sides) > 1:
+                yield Question(f"alert {rule['name']}, joined", " and ".join(f"({side})" for side in sides))
+
+    def faults_of(self, question):
+        """What an expression names that there is not; and that it has no data, if so."""
+        names = Expression(question.expr)
+        if any(name.startswith(NOT_YET) for name in names.selected):
+            print(f"    no data yet: {question.where}")
+            return
+        for name, labels in names.selected.items():
+            if name not in self.known:
+                yield f"there is no {name}"
+            elif unknown := labels - self.known[name]:
+                yield f"{name} has no labels {sorted(unknown)}"
+        everywhere = {"le"}.union(*(self.known.get(name, set()) for name in names.selected))
+        if unknown := names.kept - everywhere:
+            yield f"no metric in it has the labels {sorted(unknown)}"
+        series = self.prometheus.series(question.expr)
+        if not series:
+            yield "no data"
+            return
+        for label in re.findall(r"\{\{\s*(\w+)\s*\}\}", question.legend):
+            if not any(label in one for one in series):
+                yield f"its legend names {label}, which no series of it has"
+
+    def variables(self):
+        for board in self.boards:
+            for name, one in variables(board).items():
+                if one["type"] != "query":
+                    continue
+                chosen = {other: "popgate" if other == "job" else ".*" for other in variables(board)}
+                match, label = re.fullmatch(r"label_values\((.+), (\w+)\)", filled(one["query"]["query"], chosen)).groups()
+                if not self.prometheus.ask(f"label/{label}/values", **{"match[]": match}):
+                    yield f"{board['uid']}: variable {name} has no values"
+
+    def unseen(self):
+        """Families that no panel and no alert looks at."""
+        text = json.dumps(self.boards) + "".join(rule["query"] for rule in self.prometheus.rules())
+        for family in sorted({re.sub(r"_(bucket|sum|count)$", "", name) for name in self.known if name.startswith(("popgate_", "process_"))}):
+            if family not in UNSEEN and not re.search(rf"\b{family}(_bucket|_sum|_count)?\b", text):
+                yield family
+
+
+def promtool():
+    for command in (["check", "config", "prometheus.yml"], ["check", "rules", "popgate.rules.yml", "popgate.alerts.yml"],
+                    ["test", "rules", "popgate.test.yml"]):
+        done = subprocess.run([find("promtool"), *command], cwd=RULES, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        print("promtool " + " ".join(command))
+        print("".join(f"    {line}\n" for line in (done.stdout + done.stderr).splitlines() if line.strip()), end="")
+        if done.returncode:
+            raise Wrong(f"promtool {' '.join(command)} ended with {done.returncode}")
+
+
+def as_written(boards):
+    """What needs no server: the files themselves."""
+    found = []
+    done = subprocess.run([sys.executable, os.path.join(GRAFANA, "make"), "--check"], capture_output=True, text=True)
+    if done.returncode:
+        found.append(done.stdout + done.stderr)
+    uids = {board.get("uid") for board in boards}
+    for board in boards:
+        found += [f"{board.get('uid')}: {fault}" for fault in faults(board, uids)]
+    with open(os.path.join(RULES, "popgate.alerts.yml")) as f:
+        alerts = re.findall(r"- alert: (\w+)(.*?)(?=\n\s+- alert:|\Z)", f.read(), re.DOTALL)
+    with open(os.path.join(RULES, "runbook.md")) as f:
+        sections = {re.sub(r"\W", "", title).lower() for title in re.findall(r"^## (.+)$", f.read(), re.MULTILINE)}
+    with open(os.path.join(RULES, "popgate.test.yml")) as f:
+        tests = f.read()
+    for name, text in alerts:
+        if f'runbook_url: "runbook.md#{name.lower()}"' not in text or name.lower() not in sections:
+            found.append(f"alert {name}: no section in runbook.md, or no link to it")
+        if not re.search(rf"alertname: {name}\n\s+exp_alerts:", tests) or not re.search(rf"alertname: {name}}}", tests):
+            found.append(f"alert {name}: popgate.test.yml does not show both that it fires and that it does not")
+    if stale := sections - {name.lower() for name, _ in alerts}:
+        found.append(f"runbook.md has sections without an alert: {stale}")
+    return found
+
+
+def answered(audience):
+    """Waits until every expression has data; gives how many there are."""
+    waiting = None
+
+    def all_of_them():
+        nonlocal waiting
+        audience.learn()
+        asked = waiting if waiting is not None else {one: None for one in audience.everything()}
+        waiting = {one: list(audience.faults_of(one)) for one in asked}
+        waiting = {one: faults for one, faults in waiting.items() if faults}
+        return not waiting
+
+    def what():
+        return "".join(f"\n    {one.where}: {'; '.join(faults)}\n        {one.expr}" for one, faults in waiting.items())
+
+    until(all_of_them, what)
+    return sum(1 for _ in audience.everything())
+
+
+def quiet(alerts):
+    """Whether no alert is even pending, but for one about time: other programs may have this machine's."""
+    if "firing" in alerts.values():
+        raise Wrong(f"while all is well there are alerts: {alerts}")
+    return alerts.keys() <= {"PopgateFilterSlow"}
+
+
+def watch(options, folder):
+    boards = []
+    for name in sorted(os.listdir(os.path.join(GRAFANA, "dashboards"))):
+        with open(os.path.join(GRAFANA, "dashboards", name), encoding="utf-8") as f:
+            boards.append(json.load(f))
+    if found := as_written(boards):
+        raise Wrong("\n".join(found))
+    promtool()
+    with contextlib.ExitStack() as last:
+        stage = Stage(options.popgate, folder)
+        last.callback(stage.stop)
+        prometheus = Prometheus(folder, stage.ports["admin"])
+        last.callback(prometheus.stop)
+        begun = time.time()
+        load = Load([stage.isp, stage.office] * 2)
+        last.callback(load.stop)
+        until(prometheus.ready, "Prometheus is ready")
+        until(lambda: prometheus.series('up{job="popgate"} == 1'), "Prometheus reaches popgate")
+        # As many mails as the alert about the share of spam wants to see before it says anything.
+        until(lambda: prometheus.series("instance:popgate_messages_judged:increase30m >= 50"), "50 messages are seen")
+        until(lambda: time.time() - begun > options.seconds, "", options.seconds + 5)
+        # In its first seconds a rate is what it is not in the long run: what is only pending may pass.
+        until(lambda: quiet(prometheus.alerts()), lambda: f"while all is well there are alerts: {prometheus.alerts()}")
+        if load.failed:
+            raise Wrong(f"while all is well clients failed: {load.failed[:3]}")
+        well = load.sessions
+        for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.reloads):
+            trouble()
+        audience = Audience(prometheus, stage, boards)
+        count = answered(audience)
+        if found := [*audience.variables(), *(f"nobody looks at {family}" for family in audience.unseen())]:
+            raise Wrong("\n".join(found))
+        rules = prometheus.rules()
+        if broken := [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]:
+            raise Wrong("\n".join(broken))
+        until(lambda: prometheus.alerts().get("PopgateReloadFailed") == "firing", "the refused reload fires its alert")
+        alerts = prometheus.alerts()
+        print(f"{well} sessions without an alert; then alerts: {', '.join(sorted(alerts))}")
+        for board in boards:
+            print(f"{board['uid']}: {len(panels(board))} panels, {sum(1 for _ in questions(board))} expressions")
+        print(f"{sum(len(panels(board)) for board in boards)} panels, {sum(rule['type'] == 'alerting' for rule in rules)} alerts, "
+              f"{sum(rule['type'] == 'recording' for rule in rules)} recording rules: {count} expressions, all with data")
+        if options.pictures:
+            # matplotlib is no part of the tests.
+            import plotted
+            for board in boards:
+                # Until there are values for a whole window, a rate only seems to rise.
+                print("wrote", plotted.picture(board, prometheus, begun + WINDOW, options.pictures))
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--popgate", required=True, help="the program")
+    options.add_argument("--seconds", type=float, default=8, help="how long all is well")
+    options.add_argument("--pictures", help="a folder for a picture of each dashboard (needs matplotlib)")
+    options = options.parse_args()
+    options.popgate = os.path.abspath(options.popgate)
+    with tempfile.TemporaryDirectory(prefix="popgate-watched-") as folder:
+        try:
+            watch(options, folder)
+        except (Wrong, RuntimeError) as error:
+            print(f"FAILED: {error}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
