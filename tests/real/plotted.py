@@ -14,7 +14,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
 
-from dashboards import filled, panels, variables  # noqa: E402
+from dashboards import filled, variables  # noqa: E402
 
 STEPS = 120  # values in a curve
 NAMED = 10   # curves in a legend

@@ -1,7 +1,8 @@
 """A POP3 server that is as slow or as broken as a test wants it.
 
 A message is a list of pieces: bytes, which are sent as they are on the wire, and numbers, for which it waits so many
-seconds (`pausing` is released when it begins to). Every user has the same mailbox; the password is `PASSWORD`. `close()` frees the port: who connects is refused.
+seconds (`pausing` is released when it begins to). Every user has the same mailbox; the password is `PASSWORD`.
+`close()` frees the port: who connects is refused.
 """
 
 import socketserver

@@ -11,27 +11,19 @@ import argparse
 import contextlib
 import json
 import os
-import poplib
 import re
 import shutil
-import signal
-import socket
-import ssl
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-import mail
 from dashboards import Expression, Question, comparisons, faults, filled, panels, questions, variables
-from gate import Popgate
-from server import PASSWORD, end, find, free_ports, make_certificates
-from staged import Staged, on_the_wire
+from server import end, find, free_ports
+from troubles import Load, Stage, Wrong, until
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 RULES = os.path.join(ROOT, "deploy", "prometheus")
@@ -40,25 +32,7 @@ GRAFANA = os.path.join(ROOT, "deploy", "grafana")
 NOT_YET = ()
 # Families that nobody needs to look at.
 UNSEEN = {"process_virtual_memory_bytes", "process_threads"}
-PATIENCE = 90  # seconds for any one thing to come true
-HELD = 1       # seconds that a message is held
-WINDOW = 30    # seconds of $__rate_interval in a test, as dashboards.py has it
-
-FAULTY = {"late": 1, "endless": 2}  # places of the messages that are no pleasure
-
-
-class Wrong(Exception):
-    """What is not as it should be."""
-
-
-def until(true, what, seconds=PATIENCE):
-    """Waits for something to come true, and gives it."""
-    limit = time.monotonic() + seconds
-    while not (found := true()):
-        if time.monotonic() > limit:
-            raise Wrong(f"waited {seconds} s in vain: {what() if callable(what) else what}")
-        time.sleep(0.1)
-    return found
+WINDOW = 30  # seconds of $__rate_interval in a test, as dashboards.py has it
 
 
 class Prometheus:
@@ -119,158 +93,6 @@ class Prometheus:
 
     def stop(self):
         end(self.process)
-
-
-class Load:
-    """Mail clients that come and go until `stop()`."""
-
-    def __init__(self, clients):
-        self.over, self.failed, self.sessions = threading.Event(), [], 0
-        self.threads = [threading.Thread(target=self._fetch, args=(client,), daemon=True) for client in clients]
-        for thread in self.threads:
-            thread.start()
-
-    def _fetch(self, client):
-        while not self.over.is_set():
-            try:
-                box = client()
-                for number in range(len(FAULTY) + 1, box.stat()[0] + 1):
-                    if number % 7 == 0:
-                        box.top(number, 1_000_000)
-                    box.retr(number)
-                    # Not as fast as it can: others use this machine, too.
-                    self.over.wait(0.02)
-                box.quit()
-                self.sessions += 1
-            except (OSError, poplib.error_proto) as error:
-                self.failed.append(error)
-                self.over.wait(0.2)
-
-    def stop(self):
-        self.over.set()
-        for thread in self.threads:
-            thread.join(30)
-
-
-class Configured(Popgate):
-    """popgate by a configuration file with two listeners."""
-
-    def __init__(self, program, folder, path):
-        self.start([program, "serve", "--config", path], folder, 3)
-
-
-class Stage:
-    """popgate with two listeners before two servers."""
-
-    def __init__(self, program, folder):
-        letters = [data for name, data in mail.messages() if name.startswith(("ham-plain", "ham-alternative", "ham-list", "spam-"))]
-        whole = on_the_wire(letters[0])
-        middle = whole.index(b"\r\n", 40) + 2
-        # Popgate judges no half header, and gives a message no longer than filter.hold_seconds.
-        late = [whole[:middle], 3 * HELD, whole[middle:]]
-        endless = [whole[:-3], 3 * HELD, whole[-3:]]
-        mailbox = [late, endless, *([on_the_wire(letter)] for letter in letters)]
-        self.servers = {name: Staged(mailbox) for name in ("isp", "office")}
-        self.folder, self.path = folder, os.path.join(folder, "popgate.toml")
-        self.certificate()
-        with open(self.path, "w") as f:
-            f.write(self.configuration())
-        os.makedirs(os.path.join(folder, "data"))
-        self.gate = Configured(program, folder, self.path)
-        self.ports = dict(self.gate.heard)
-
-    def certificate(self):
-        """Good for 90 days: one that expires sooner would raise an alert."""
-        make_certificates(self.folder)
-        subprocess.run(["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90",
-                        "-extfile", "server.ext", "-out", "server.pem"], cwd=self.folder, check=True, capture_output=True)
-        os.chmod(os.path.join(self.folder, "server.key"), 0o600)
-
-    def configuration(self):
-        upstreams = "".join(f'[[upstream]]\nname = "{name}"\nhost = "127.0.0.1"\nport = {server.port}\ntls = "off"\n\n'
-                            for name, server in self.servers.items())
-        return (f'[[listen]]\naddress = "127.0.0.1:0"\nupstream = "isp"\n\n'
-                f'[[listen]]\naddress = "127.0.0.1:0"\ntls = "implicit"\ncertificate = "server.pem"\nkey = "server.key"\nupstream = "office"\n\n'
-                f'{upstreams}[filter]\ndrop_at = 12.0\nhold_seconds = "{HELD}s"\n\n[admin]\naddress = "127.0.0.1:0"\n\n'
-                f'[data]\ndir = "{self.folder}/data"\n')
-
-    def isp(self, user="joe", password=PASSWORD):
-        return self._in(poplib.POP3("127.0.0.1", self.ports["pop3"], 30), user, password)
-
-    def office(self, user="ann", password=PASSWORD):
-        trust = ssl.create_default_context(cafile=os.path.join(self.folder, "ca.pem"))
-        return self._in(poplib.POP3_SSL("127.0.0.1", self.ports["pop3s"], timeout=30, context=trust), user, password)
-
-    @staticmethod
-    def _in(box, user, password):
-        box.user(user)
-        box.pass_(password)
-        return box
-
-    def counted(self, family, **labels):
-        chosen = [f'{name}="{value}"' for name, value in labels.items()]
-        return sum(value for name, value in self.gate.metrics().items()
-                   if re.split(r"[{]", name)[0] == family and all(one in name for one in chosen))
-
-    # What goes wrong.
-
-    def wrong_passwords(self):
-        """Some users who mistype, and one who does not stop until popgate does."""
-        for number in range(24):
-            with contextlib.suppress(poplib.error_proto):
-                self.isp(user=f"user{number}" if number < 12 else "guess", password="wrong")
-        until(lambda: self.counted("popgate_refused_total", reason="login_failures"), "a guesser is refused")
-
-    def slow_headers(self):
-        boxes = [self.isp(user=f"patient{number}") for number in range(4)]
-        threads = [threading.Thread(target=box.retr, args=(FAULTY["late"],)) for box in boxes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        for box in boxes:
-            box.quit()
-        if self.counted("popgate_unscanned_total") < len(boxes):
-            raise Wrong("messages with a slow header were judged")
-
-    def leave_while_held(self):
-        """Some leave a moment too late or too early on a busy machine; four who did not are enough."""
-        server = self.servers["isp"]
-        for number in range(20):
-            before = self.counted("popgate_client_aborts_total")
-            while server.pausing.acquire(blocking=False):
-                pass
-            box = self.isp(user=f"hasty{number}")
-            box._putcmd(f"RETR {FAULTY['endless']}")
-            server.pausing.acquire(timeout=PATIENCE)
-            # With RST the connection is gone at once, as if the mail program's machine were.
-            box.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            box.file.close()
-            box.sock.close()
-            until(lambda: self.counted("popgate_client_aborts_total") > before, "a client that left is counted")
-            if self.counted("popgate_client_aborts_total", state="held") >= 4:
-                return
-        raise Wrong("clients that leave while a message is held are counted as others")
-
-    def server_gone(self):
-        self.servers["office"].close()
-        for _ in range(12):
-            with contextlib.suppress(poplib.error_proto, OSError):
-                self.office()
-        until(lambda: self.counted("popgate_upstream_errors_total", upstream="office", kind="connect"), "a server that is gone is counted")
-
-    def reloads(self):
-        for text, outcome in ((self.configuration(), "ok"), (self.configuration() + "[no such thing]\n", "refused")):
-            with open(self.path, "w") as f:
-                f.write(text)
-            self.gate.process.send_signal(signal.SIGHUP)
-            until(lambda: self.counted("popgate_reloads_total", outcome=outcome), f"a reload that is {outcome}")
-
-    def stop(self):
-        self.gate.stop()
-        self.servers["isp"].close()
-        with contextlib.suppress(OSError):
-            self.servers["office"].close()
 
 
 class Audience:
