@@ -119,8 +119,13 @@ async fn a_token_that_the_server_refuses_is_not_shown_twice() {
     let scene = scene().await;
     for (round, answer) in [(1, &b"-ERR [AUTH] no\r\n"[..]), (2, b"+OK\r\n")] {
         let mut client = logging_in(&scene, "open sesame").await;
-        let json = format!(r#"{{"access_token":"access-{round}","expires_in":"3600"}}"#);
-        scene.provider.asked().await.answer("200 OK", &json).await;
+        // An empty refresh token is none: the one that is stored stays.
+        let json = format!(
+            r#"{{"access_token":"access-{round}","expires_in":"3600","refresh_token":""}}"#
+        );
+        let question = scene.provider.asked().await;
+        assert_eq!(question.form["refresh_token"], "refresh-1");
+        question.answer("200 OK", &json).await;
         let token = format!("access-{round}");
         let _server = shown_to_the_server(&scene, &token, answer).await;
         client.expect(answer).await;
@@ -149,7 +154,8 @@ async fn another_password_opens_nothing_and_asks_nobody() {
 async fn a_consent_that_is_gone_is_told() {
     let scene = scene().await;
     let mut client = logging_in(&scene, "open sesame").await;
-    let json = r#"{"error":"invalid_grant","error_description":"Token has been revoked."}"#;
+    let json =
+        r#"{"error":"invalid_grant","error_description":"Token refresh-1 has been revoked."}"#;
     scene
         .provider
         .asked()
@@ -158,7 +164,7 @@ async fn a_consent_that_is_gone_is_told() {
         .await;
     let said = shown(&client.line().await);
     assert!(
-        said.starts_with("-ERR [AUTH] the token service refuses: invalid_grant Token"),
+        said.starts_with("-ERR [AUTH] the token service refuses: invalid_grant;"),
         "{said}"
     );
     assert!(!said.contains("refresh-1"), "{said}");
@@ -212,7 +218,12 @@ async fn odd_answers_of_a_service_are_named() {
     let elsewhere =
         b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 2\r\n\r\n{}";
     let odd = asked(PATIENCE, async |it| it.asked().await.raw(elsewhere).await).await;
-    assert!(matches!(odd, Err(TokenError::Denied(_))), "{odd:?}");
+    assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
+    let busy = asked(PATIENCE, async |it| {
+        it.asked().await.answer("429 Too Many Requests", "{}").await;
+    })
+    .await;
+    assert!(matches!(busy, Err(TokenError::Unreachable(_))), "{busy:?}");
     let endless = [
         b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n".as_slice(),
         &[b' '; 200_000],

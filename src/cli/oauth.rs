@@ -7,14 +7,18 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
+use super::show::harmless;
 use super::{DataArgs, FAILURE, NEGATIVE, OK, USAGE};
 use crate::config::{Config, OAuth};
 use crate::pop3::Secret;
 use crate::store::{Grant, Tokens};
-use crate::upstream::TokenService;
+use crate::upstream::{TokenError, TokenService};
 
 /// For one question to a provider.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Between two looks at whether consent was given.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// One variant a verb of `oauth`.
 #[derive(Debug, Subcommand)]
@@ -168,15 +172,25 @@ fn consent(oauth: OAuth) -> Result<Grant, String> {
         .map_err(|error| error.to_string())?;
     let fresh = runtime.block_on(async {
         let mut consent = service.consent().await?;
-        println!("open {} and enter {}", consent.address, consent.code);
+        println!(
+            "open {} and enter {}",
+            harmless(&consent.address),
+            harmless(&consent.code)
+        );
         loop {
             tokio::time::sleep(consent.interval).await;
-            if let Some(fresh) = service.consented(&mut consent).await? {
-                return Ok(fresh);
+            match service.consented(&mut consent).await {
+                Ok(Some(fresh)) => return Ok(fresh),
+                Ok(None) => {}
+                // RFC 8628 section 3.5: wait longer and ask again.
+                Err(TokenError::Unreachable(_)) => {
+                    consent.interval = (consent.interval * 2).min(LONGEST_WAIT);
+                }
+                Err(error) => return Err(error),
             }
         }
     });
-    let fresh = fresh.map_err(|error: crate::upstream::TokenError| error.to_string())?;
+    let fresh = fresh.map_err(|error: TokenError| error.to_string())?;
     let refresh = fresh.refresh.ok_or(
         "the provider gave no refresh token; scope may lack offline_access (Microsoft), or access_type=offline (Google)",
     )?;

@@ -98,6 +98,12 @@ struct Sealed {
     sealed: String,
 }
 
+/// Of which form a file is.
+#[derive(Deserialize)]
+struct Form {
+    popgate_token: u32,
+}
+
 /// What is sealed in it.
 #[derive(Serialize, Deserialize)]
 struct Open {
@@ -223,10 +229,12 @@ impl Tokens {
             Err(error) => return Err(TokensError::Io(path, error)),
         };
         let damaged = || TokensError::Damaged(path.clone());
-        let file: Sealed = serde_json::from_slice(&text).map_err(|_| damaged())?;
-        if file.popgate_token > FORM {
+        // A later form may have other fields.
+        let form: Form = serde_json::from_slice(&text).map_err(|_| damaged())?;
+        if form.popgate_token > FORM {
             return Err(TokensError::Newer(path));
         }
+        let file: Sealed = serde_json::from_slice(&text).map_err(|_| damaged())?;
         let bytes = |text: &str| STANDARD.decode(text).map_err(|_| damaged());
         let (salt, nonce) = (bytes(&file.salt)?, bytes(&file.nonce)?);
         let nonce: [u8; NONCE_LEN] = nonce.try_into().map_err(|_| damaged())?;
@@ -382,8 +390,7 @@ mod tests {
             assert!(matches!(cut, Err(TokensError::Damaged(_))), "at {at}");
         }
         let text = String::from_utf8(whole).unwrap();
-        let newer = text.replace("\"popgate_token\": 1", "\"popgate_token\": 2");
-        fs::write(&path, newer).unwrap();
+        fs::write(&path, "{\"popgate_token\": 2, \"other\": true}").unwrap();
         let newer = tokens.read("office", "ann@example.net", &password);
         assert!(matches!(newer, Err(TokensError::Newer(_))));
         let greedy = text.replace("\"memory_kib\": 19456", "\"memory_kib\": 4000000000");

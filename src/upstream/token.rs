@@ -262,34 +262,49 @@ fn text(said: &Value, key: &str) -> Result<String, TokenError> {
     }
 }
 
+/// A token, in which nothing may stand that ends a response.
+fn token(said: &Value, key: &str) -> Result<Secret, TokenError> {
+    let token = Zeroizing::new(text(said, key)?);
+    match token.contains(char::is_control) {
+        true => Err(TokenError::Malformed(format!("an odd {key}"))),
+        false => Ok(Secret::new(token.as_bytes())),
+    }
+}
+
 /// RFC 6749 section 5.1.
 fn fresh(said: &Value) -> Result<Fresh, TokenError> {
-    let access = Zeroizing::new(text(said, "access_token")?);
-    // Between two characters of a response nothing may stand that ends it.
-    if access.contains(|c: char| c.is_control()) {
-        return Err(TokenError::Malformed("an odd access_token".to_owned()));
-    }
+    let access = token(said, "access_token")?;
+    // An empty one in place of the old one would lose the account.
+    let refresh = match said["refresh_token"].as_str() {
+        None | Some("") => None,
+        Some(_) => Some(token(said, "refresh_token")?),
+    };
     let lasts = match &said["expires_in"] {
         Value::String(text) => text.parse().unwrap_or(USUAL),
         other => other.as_u64().unwrap_or(USUAL),
     };
     let lasts = Duration::from_secs(lasts.min(365 * 24 * 3600));
     Ok(Fresh {
-        access: Secret::new(access.as_bytes()),
+        access,
         until: SystemTime::now() + lasts,
-        refresh: said["refresh_token"]
-            .as_str()
-            .map(|token| Secret::new(token.as_bytes())),
+        refresh,
     })
 }
 
 /// RFC 6749 section 5.2.
 fn denied(status: StatusCode, said: &Value) -> TokenError {
-    if status.is_server_error() {
+    let error = said["error"].as_str().unwrap_or("no reason given");
+    let later = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+    );
+    // What passes by itself must not send a person to consent again.
+    if status.is_server_error() || later || error == "temporarily_unavailable" {
         return TokenError::Unreachable(status.to_string());
     }
-    let error = said["error"].as_str().unwrap_or("no reason given");
-    let more = said["error_description"].as_str().unwrap_or_default();
-    let text = format!("{error} {more}");
-    TokenError::Denied(printable(text.trim().as_bytes(), 200))
+    if !status.is_client_error() {
+        return TokenError::Malformed(status.to_string());
+    }
+    // The description is the service's own text, and may repeat what it was sent.
+    TokenError::Denied(printable(error.as_bytes(), 80))
 }
