@@ -5,9 +5,11 @@
 
 mod learnt;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::filter::abreast::abreast;
 use crate::filter::brands::Brands;
 use crate::filter::classifier::Memory;
 use crate::filter::combination::{self, Member};
@@ -123,7 +125,7 @@ impl Filter {
             explains: false,
             memory: None,
         };
-        let places = filter.sort(&rules);
+        let mut places = filter.sort(&rules);
         filter.combine(&rules);
         if !filter.facts.is_empty() {
             filter.wanted = Wanted {
@@ -135,10 +137,13 @@ impl Filter {
             };
         }
         let mut problems = Vec::new();
-        for (place, rules) in places {
-            let in_header = place.is_in_header();
-            match Scanner::new(place.clone(), &rules, &filter.lists) {
-                Ok(scanner) if in_header => filter.header.push(scanner),
+        places.sort_by_key(|(_, rules)| Reverse(rules.len()));
+        let scanners = abreast(&places, |(place, rules)| {
+            Scanner::new(place.clone(), rules, &filter.lists)
+        });
+        for ((place, rules), scanner) in places.iter().zip(scanners) {
+            match scanner {
+                Ok(scanner) if place.is_in_header() => filter.header.push(scanner),
                 Ok(scanner) => filter.body.push(scanner),
                 Err(message) => problems.push(Problem {
                     file: rules

@@ -10,8 +10,10 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::filter::abreast::abreast;
 use crate::filter::literal;
 use crate::filter::needs::{self, ByteSet};
 
@@ -54,6 +56,25 @@ impl Pattern {
             literals: literal::required(&hir).unwrap_or_default(),
             needs: needs::required(&hir),
         })
+    }
+}
+
+/// Regexes by their texts, all made ready at the same time.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns(HashMap<String, Result<Pattern, String>>);
+
+impl Patterns {
+    pub(crate) fn of(texts: Vec<String>) -> Self {
+        let made = abreast(&texts, |text| Pattern::new(text));
+        Self(texts.into_iter().zip(made).collect())
+    }
+
+    /// As [`Pattern::new`].
+    pub(crate) fn pattern(&self, text: &str) -> Result<Pattern, String> {
+        match self.0.get(text) {
+            Some(made) => made.clone(),
+            None => Pattern::new(text),
+        }
     }
 }
 

@@ -7,15 +7,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use crate::filter::combination::{Combination, Member};
 use crate::filter::day::Day;
 use crate::filter::examples;
 use crate::filter::facts;
-use crate::filter::pattern::Pattern;
+use crate::filter::pattern::Patterns;
 use crate::filter::place::Place;
-use crate::filter::rules::{Near, Range, Rule, Taken, Test};
+use crate::filter::rules::{File, Near, Range, Rule, Taken, Test};
 use crate::message::fold::folded;
 use crate::schema::{Problem, Report, Section};
 
@@ -99,10 +100,22 @@ pub(crate) fn is_alone(text: &str) -> bool {
     stock.is_some_and(|stock| stock.get_ref().as_bool() == Some(false))
 }
 
+/// The regexes of a file's rules.
+pub(crate) fn regexes(text: &str) -> Vec<String> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let rules = table.get_ref().get("rule");
+    let rules = rules.and_then(|rules| rules.get_ref().as_array());
+    let regex = |rule: &Spanned<DeValue<'_>>| {
+        let regex = rule.get_ref().as_table()?.get("regex")?;
+        regex.get_ref().as_str().map(str::to_owned)
+    };
+    rules.into_iter().flatten().filter_map(regex).collect()
+}
+
 /// Reads one file; `taken` says who has which id.
 pub(crate) fn file(
-    name: &str,
-    text: &str,
+    (name, text): &File,
+    patterns: &Patterns,
     layer: usize,
     taken: &mut HashMap<String, Taken>,
     problems: &mut Vec<Problem>,
@@ -111,7 +124,7 @@ pub(crate) fn file(
     let table = report.parse();
     let mut top = Section::top(&report, &table);
     top.boolean("stock");
-    let file: Arc<str> = name.into();
+    let file: Arc<str> = name.as_str().into();
     let mut entries = Vec::new();
     for (number, section) in top.sections("rule").into_iter().enumerate() {
         let line = report.line(section.at());
@@ -121,7 +134,7 @@ pub(crate) fn file(
             file: file.clone(),
             line,
         };
-        entries.extend(entry(section, &source, layer, taken));
+        entries.extend(entry(section, &source, patterns, layer, taken));
     }
     top.finish();
     problems.extend(report.into_problems());
@@ -144,6 +157,7 @@ pub(crate) struct Source<'a, 't> {
 fn entry(
     mut section: Section<'_, '_>,
     source: &Source<'_, '_>,
+    patterns: &Patterns,
     layer: usize,
     taken: &mut HashMap<String, Taken>,
 ) -> Option<Entry> {
@@ -212,7 +226,7 @@ fn entry(
             "has no score; write what a hit adds, such as score = 1.5 (0 for a part of other rules)",
         );
     }
-    let looks = looks(&mut section);
+    let looks = looks(&mut section, patterns);
     let (places, test) = match looks {
         Some((places, test)) => (Some(places), Some(test)),
         None => (None, None),
@@ -288,13 +302,13 @@ fn place(section: &mut Section<'_, '_>) -> Option<Where> {
     })
 }
 
-fn looks(section: &mut Section<'_, '_>) -> Option<(Vec<Place>, Test)> {
+fn looks(section: &mut Section<'_, '_>, patterns: &Patterns) -> Option<(Vec<Place>, Test)> {
     let place = place(section);
     let words = section.strings("words");
     let phrases = section.strings("phrases");
     let near = section.lists("near");
     let within = within(section);
-    let regex = section.parsed("regex", Pattern::new);
+    let regex = section.parsed("regex", |text| patterns.pattern(text));
     let exists = section.boolean("exists");
     let missing = section.boolean("missing");
     let list = section.string("in_list");

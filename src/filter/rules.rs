@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::filter::abreast::abreast;
 use crate::filter::brands::Brands;
 use crate::filter::combination::{self, Combination};
 use crate::filter::day::Day;
 use crate::filter::examples::Examples;
 use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
-use crate::filter::pattern::Pattern;
+use crate::filter::pattern::{Pattern, Patterns};
 use crate::filter::place::Place;
 use crate::filter::{read, stock};
 use crate::schema::Problem;
@@ -253,9 +254,11 @@ impl Reader {
             .map(|taken| taken.layer)
             .max()
             .unwrap_or(0);
-        for (name, text) in rules {
-            self.set.digest = fnv(self.set.digest, text.as_bytes());
-            let entries = read::file(name, text, layer, &mut self.taken, &mut self.problems);
+        let regexes = abreast(rules, |(_, text)| read::regexes(text)).concat();
+        let patterns = Patterns::of(regexes);
+        for file in rules {
+            self.set.digest = fnv(self.set.digest, file.1.as_bytes());
+            let entries = read::file(file, &patterns, layer, &mut self.taken, &mut self.problems);
             for entry in entries {
                 self.take(entry);
             }
