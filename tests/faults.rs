@@ -542,3 +542,19 @@ async fn draining_completes_the_answer_that_is_under_way() {
     proxy.session_end().await;
     assert_eq!(upstream.rest().await, b"");
 }
+
+#[tokio::test]
+async fn a_client_that_fetches_goes_on_to_its_quit_while_popgate_stops() {
+    let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
+    proxy.signal.stop();
+    for _ in 0..3 {
+        let message = b"+OK\r\nSubject: a\r\n\r\ntext\r\n.\r\n";
+        fetch(&mut client, &mut upstream, message).await;
+        client.expect(message).await;
+    }
+    client.send(b"QUIT\r\n").await;
+    upstream.expect(b"QUIT\r\n").await;
+    upstream.send(b"+OK bye\r\n").await;
+    client.expect(b"+OK bye\r\n").await;
+    proxy.session_end().await;
+}

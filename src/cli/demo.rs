@@ -5,8 +5,10 @@ mod table;
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::sync::mpsc;
 
 use super::server::{Root, Server};
+use super::stop::StopSignals;
 use super::{FAILURE, NEGATIVE, OK, USAGE};
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
@@ -129,17 +131,25 @@ async fn demonstrate(args: &DemoArgs) -> u8 {
     if let Some(admin) = admin {
         println!("metrics          http://{admin}/metrics");
     }
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.run(async {
-        // A dropped sender means stop, too.
-        let _ = stopped.await;
-    }));
-    let code = match client::fetch(proxy, "you", "secret").await {
-        Ok(fetched) => judge(samples, fetched),
+    // Whoever reads that it is still running may send a signal at once.
+    let mut stops = match StopSignals::new() {
+        Ok(stops) => stops,
         Err(error) => {
-            eprintln!("popgate: the mailbox could not be fetched: {error}");
-            FAILURE
+            eprintln!("popgate: signals cannot be received: {error}");
+            return FAILURE;
         }
+    };
+    let (stop, stopped) = mpsc::channel(1);
+    let serving = tokio::spawn(server.run(stopped));
+    let code = tokio::select! {
+        fetched = client::fetch(proxy, "you", "secret") => match fetched {
+            Ok(fetched) => judge(samples, fetched),
+            Err(error) => {
+                eprintln!("popgate: the mailbox could not be fetched: {error}");
+                FAILURE
+            }
+        },
+        () = stops.next() => FAILURE,
     };
     if !args.once && code != FAILURE {
         println!(
@@ -149,11 +159,12 @@ async fn demonstrate(args: &DemoArgs) -> u8 {
                 ", or look at http://{admin}/metrics"
             ))
         );
-        // No signal handler means no way to wait: the demonstration ends then.
-        let _ = tokio::signal::ctrl_c().await;
+        stops.next().await;
     }
-    drop(stop);
-    // Its sessions are over, or cut off: nothing is lost in a demonstration.
+    // Twice, so that sessions are cut off: nothing is lost in a demonstration.
+    for _ in 0..2 {
+        let _ = stop.send(()).await;
+    }
     let _ = serving.await;
     code
 }

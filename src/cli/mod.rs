@@ -25,6 +25,7 @@ mod show;
 mod source;
 mod teacher;
 mod watch;
+mod stop;
 
 use std::path::PathBuf;
 

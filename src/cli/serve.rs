@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::server::{Reloader, Root, Server};
+use super::stop::StopSignals;
 use super::{ConfigArgs, FAILURE, OK, USAGE, log, notify, watch};
 use crate::config::{Config, Flags};
 
@@ -87,8 +89,7 @@ pub fn run(args: &ServeArgs) -> u8 {
 }
 
 async fn serve(server: Server, args: &ServeArgs, config: &Config) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stops = StopSignals::new()?;
     let mut hangup = signal(SignalKind::hangup())?;
     // Whoever hears that popgate serves may send a signal at once.
     server.announce();
@@ -123,16 +124,16 @@ async fn serve(server: Server, args: &ServeArgs, config: &Config) -> std::io::Re
             notify::ready();
         }
     });
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let (tell, told) = mpsc::channel(1);
+    tokio::spawn(async move {
+        stops.next().await;
         notify::stopping();
-        tracing::info!("stopping: no new sessions, running answers end");
-    };
+        while tell.send(()).await.is_ok() {
+            stops.next().await;
+        }
+    });
     tokio::select! {
-        served = server.run(stop) => {
+        served = server.run(told) => {
             reloading.abort();
             served
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::open::{self, Lasting, Ports};
 use super::privileges;
@@ -170,11 +170,12 @@ impl Server {
         }
     }
 
-    /// Serves until `stop` is ready, then lets running answers end.
+    /// Serves until it is told to stop (or nobody can tell it any more), then lets running sessions end;
+    /// told again, it cuts them off.
     ///
     /// # Errors
     /// The system's, when threads or sockets cannot be taken into use.
-    pub(super) async fn run(self, stop: impl Future<Output = ()>) -> std::io::Result<()> {
+    pub(super) async fn run(self, mut stops: mpsc::Receiver<()>) -> std::io::Result<()> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Arc::new(Workers::start(cores)?);
         let signal = Arc::new(DrainSignal::new());
@@ -197,21 +198,20 @@ impl Server {
         let looking = look_again(Arc::clone(&self.certificates), Arc::clone(&metrics));
         let looking = tokio::spawn(looking);
         tokio::select! {
-            () = stop => {}
+            _ = stops.recv() => {}
             Some(Ok(Err(error))) = tasks.join_next() => return Err(error),
         }
         looking.abort();
         // No new clients: the sockets close with their tasks.
         tasks.shutdown().await;
         signal.stop();
-        if tokio::time::timeout(self.drain, signal.drained())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                "sessions were still busy after {:?}; they are cut off",
-                self.drain
-            );
+        tracing::info!("stopping: no new sessions, running ones may end; once more cuts them off");
+        tokio::select! {
+            () = signal.drained() => {}
+            () = tokio::time::sleep(self.drain) => {
+                tracing::warn!("sessions were still busy after {:?}; they are cut off", self.drain);
+            }
+            Some(()) = stops.recv() => tracing::warn!("told to stop again; running sessions are cut off"),
         }
         drop(admin);
         Ok(())

@@ -19,6 +19,7 @@ use super::caller::Caller;
 use super::dialling::Server;
 use super::guards::Taken;
 use super::leg::Leg;
+use super::relay::LAST_WORDS;
 use super::{End, Failure, Refusal, Service, stls};
 use crate::net::Drain;
 use crate::pop3::line::take_line;
@@ -296,7 +297,7 @@ impl Lobby<'_, '_> {
             }
             let filled = tokio::select! {
                 filled = timeout_at(by, self.client.fill(self.service)) => filled,
-                () = self.drain.clone().stopping() => {
+                () = last_words(self.drain.clone()) => {
                     self.end = End::Drained;
                     return Ok(None);
                 }
@@ -327,4 +328,10 @@ impl Lobby<'_, '_> {
             None => Ok(()),
         }
     }
+}
+
+/// Ready when popgate stops and a client that could still go on has said nothing for a while.
+async fn last_words(drain: Drain) {
+    drain.stopping().await;
+    tokio::time::sleep(LAST_WORDS).await;
 }

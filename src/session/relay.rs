@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
@@ -28,6 +29,9 @@ use crate::pop3::{Account, Command, Secret};
 
 /// From this much on, what is to be sent is sent before more is taken.
 const FLUSH: usize = 64 << 10;
+/// While popgate stops, a client that fetches may go on to its QUIT: cut off between two messages it
+/// would call the fetch failed. One that is owed nothing and says nothing for so long has gone to sleep.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// What the client is owed.
 #[derive(Debug)]
@@ -103,7 +107,8 @@ pub(super) struct Relay<'s> {
     pub(super) stray: usize,
     timer: super::timer::Timer,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
-    draining: bool,
+    /// Since when popgate is to stop.
+    draining: Option<Instant>,
 }
 
 impl<'s> Relay<'s> {
@@ -153,7 +158,7 @@ impl<'s> Relay<'s> {
             stray: 0,
             timer: super::timer::Timer::new(),
             drain: Box::pin(drain.stopping()),
-            draining: false,
+            draining: None,
         }
     }
 
@@ -311,9 +316,6 @@ impl<'s> Relay<'s> {
         if (self.owed.is_empty() || challenged) && self.client.ended {
             return Ok(Some(End::ClientLeft));
         }
-        if self.owed.is_empty() && self.draining {
-            return Ok(Some(End::Drained));
-        }
         Ok(None)
     }
 
@@ -371,6 +373,9 @@ impl<'s> Relay<'s> {
         if let Some(since) = self.line_since {
             ends = ends.min(since + timeouts.command);
         }
+        if let Some(since) = self.draining {
+            ends = ends.min(self.heard_client.max(since) + LAST_WORDS);
+        }
         ends
     }
 
@@ -427,8 +432,8 @@ impl<'s> Relay<'s> {
                 from_client = true;
                 ready = true;
             }
-            if !*draining && drain.as_mut().poll(cx).is_ready() {
-                *draining = true;
+            if draining.is_none() && drain.as_mut().poll(cx).is_ready() {
+                *draining = Some(Instant::now());
                 ready = true;
             }
             if let Some(freed) = &mut freed {
@@ -458,7 +463,10 @@ impl<'s> Relay<'s> {
             return Err(Failure::UpstreamStalled(timeouts.stall));
         }
         if expired && !waits_for_upstream {
-            self.ending = Some(End::Idle);
+            self.ending = Some(match self.draining {
+                Some(_) => End::Drained,
+                None => End::Idle,
+            });
             self.owed.clear();
         }
         Ok(())
