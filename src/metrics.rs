@@ -7,53 +7,28 @@
 //! The children that every message touches are looked up once, here; a hash over label values for
 //! each command would cost more than the command's parsing.
 
+mod families;
+mod labels;
+mod meter;
+mod reference;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    TextEncoder,
 };
 
-use crate::filter::Verdict;
+use crate::filter::{Thresholds, Verdict};
 use crate::pop3::command;
-
-/// What became of a message, as the label `action`.
-pub const ACTIONS: &[&str] = &["pass", "tag", "drop", "unscanned"];
-
-/// Which way a byte went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// From a mail client.
-    ClientIn,
-    /// To a mail client.
-    ClientOut,
-    /// From a POP3 server.
-    UpstreamIn,
-    /// To a POP3 server.
-    UpstreamOut,
-}
-
-/// RETR, or TOP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetch {
-    /// RETR
-    Retr,
-    /// TOP
-    Top,
-}
-
-impl Fetch {
-    /// The value of the label `command`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Retr => "retr",
-            Self::Top => "top",
-        }
-    }
-}
+use families::{Families, Made};
+pub use labels::{ACTIONS, CONNECTIONS, Fetch, Flow, LOGINS, STATES, UNSCANNED};
+pub use meter::{Open, UpstreamMeter};
 
 /// All families.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    made: Made,
     build_info: IntGaugeVec,
     certificates: IntGaugeVec,
     limits: IntGaugeVec,
@@ -80,9 +55,16 @@ pub struct Metrics {
     score: Histogram,
     rule_hits: IntCounterVec,
     upstream_errors: IntCounterVec,
+    upstream_bytes: IntCounterVec,
+    upstream_sessions: IntGaugeVec,
+    upstream_connect: HistogramVec,
+    quarantine_failures: IntCounter,
     client_aborts: IntCounterVec,
     reloads: IntCounterVec,
-    rules: IntGaugeVec,
+    last_reload_successful: IntGauge,
+    last_reload: IntGauge,
+    rules_in_force: IntGaugeVec,
+    thresholds: GaugeVec,
 }
 
 /// From 50 µs to 10 s, in steps of about two.
@@ -120,9 +102,7 @@ impl Default for Metrics {
 impl Metrics {
     /// All families, at zero.
     pub fn new() -> Self {
-        let make = Families {
-            registry: Registry::new(),
-        };
+        let make = Families::default();
         let bytes = make.counters(
             "popgate_bytes_total",
             "Octets read from and written to mail clients and POP3 servers, inside TLS",
@@ -147,6 +127,24 @@ impl Metrics {
             ANSWER_SECONDS,
         );
         let commands = make.counters("popgate_commands_total", "Commands of clients", &["verb"]);
+        // What can be counted is there from the start, at zero: Prometheus sees no increase in a
+        // series that begins with its first event.
+        let messages = make.counters(
+            "popgate_messages_total",
+            "Messages that were answered, by what was done with them",
+            &["action", "command"],
+        );
+        for action in ACTIONS {
+            for fetch in [Fetch::Retr, Fetch::Top] {
+                messages.with_label_values(&[*action, fetch.label()]);
+            }
+        }
+        let closed = |family: IntCounterVec, values: &[&str]| {
+            for value in values {
+                family.with_label_values(&[*value]);
+            }
+            family
+        };
         Self {
             build_info: make.gauges(
                 "popgate_build_info",
@@ -187,15 +185,14 @@ impl Metrics {
                 .iter()
                 .map(|label| (*label, commands.with_label_values(&[label])))
                 .collect(),
-            messages: make.counters(
-                "popgate_messages_total",
-                "Messages that were answered, by what was done with them",
-                &["action", "command"],
-            ),
-            unscanned: make.counters(
-                "popgate_unscanned_total",
-                "Messages that passed without a verdict",
-                &["reason"],
+            messages,
+            unscanned: closed(
+                make.counters(
+                    "popgate_unscanned_total",
+                    "Messages that passed without a verdict",
+                    &["reason"],
+                ),
+                UNSCANNED,
             ),
             bytes: [
                 ("client", "in"),
@@ -238,7 +235,7 @@ impl Metrics {
             score: make.histogram("popgate_score", "Scores of judged messages", SCORES),
             rule_hits: make.counters(
                 "popgate_rule_hits_total",
-                "Messages that a rule hit",
+                "Judged messages that a rule hit; LEARNT is the learnt filter's say",
                 &["rule"],
             ),
             upstream_errors: make.counters(
@@ -246,18 +243,57 @@ impl Metrics {
                 "Sessions that an upstream's trouble ended",
                 &["upstream", "kind"],
             ),
-            client_aborts: make.counters(
-                "popgate_client_aborts_total",
-                "Clients that left without QUIT",
-                &["state"],
+            upstream_bytes: make.counters(
+                "popgate_upstream_bytes_total",
+                "Octets read from (in) and written to (out) each POP3 server, inside TLS, from its greeting on",
+                &["upstream", "direction"],
             ),
-            reloads: make.counters(
-                "popgate_reloads_total",
-                "Reloads of rules and configuration",
-                &["outcome"],
+            upstream_sessions: make.gauges(
+                "popgate_upstream_sessions_active",
+                "Connections to each POP3 server that have greeted and are open now",
+                &["upstream"],
             ),
-            rules: make.gauges("popgate_rules", "Rules in force", &["kind"]),
-            registry: make.finish(),
+            upstream_connect: make.histograms(
+                "popgate_upstream_connect_seconds",
+                "From the dial to the greeting of a POP3 server, TLS included; failures are not in it",
+                &["upstream"],
+                SECONDS,
+            ),
+            quarantine_failures: make.counter(
+                "popgate_quarantine_failures_total",
+                "Messages to be held back that the quarantine could not take, and that were tagged instead",
+            ),
+            client_aborts: closed(
+                make.counters(
+                    "popgate_client_aborts_total",
+                    "Clients that left without QUIT",
+                    &["state"],
+                ),
+                STATES,
+            ),
+            reloads: closed(
+                make.counters(
+                    "popgate_reloads_total",
+                    "Reloads of rules and configuration",
+                    &["outcome"],
+                ),
+                &["ok", "refused"],
+            ),
+            last_reload_successful: make.gauge(
+                "popgate_last_reload_successful",
+                "1 if the last reload was taken over or there was none, 0 if it was refused",
+            ),
+            last_reload: make.gauge(
+                "popgate_last_reload_timestamp_seconds",
+                "When the rules and the configuration that are in force were read, as Unix time",
+            ),
+            rules_in_force: make.gauges("popgate_rules", "Rules in force", &["kind"]),
+            thresholds: make.decimals(
+                "popgate_filter_threshold",
+                "Points from which a message is tagged or dropped; 0 = never",
+                &["kind"],
+            ),
+            made: make.finish(),
         }
     }
 
@@ -265,19 +301,39 @@ impl Metrics {
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
         // Encoding fails only if writing does, and a Vec takes everything.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        let _ = TextEncoder::new().encode(&self.made.registry.gather(), &mut text);
         text
     }
 
-    /// The rules in force: version and number.
-    pub fn filter_in_force(&self, rules_version: &str, rules: usize) {
+    /// The page that describes all families, as Markdown.
+    pub fn reference(&self) -> String {
+        reference::page(&self.made)
+    }
+
+    /// The rules in force: version and number, and from where on they act.
+    pub fn filter_in_force(&self, rules_version: &str, rules: usize, thresholds: Thresholds) {
+        for (kind, points) in [
+            ("tag_at", thresholds.tag_at),
+            ("drop_at", thresholds.drop_at.unwrap_or(0.0)),
+        ] {
+            self.thresholds.with_label_values(&[kind]).set(points);
+        }
         self.build_info.reset();
         let version = env!("CARGO_PKG_VERSION");
         self.build_info
             .with_label_values(&[version, rules_version])
             .set(1);
         let rules = i64::try_from(rules).unwrap_or(i64::MAX);
-        self.rules.with_label_values(&["pattern"]).set(rules);
+        self.rules_in_force
+            .with_label_values(&["pattern"])
+            .set(rules);
+    }
+
+    /// What may hit.
+    pub fn rules<'r>(&self, ids: impl Iterator<Item = &'r str>) {
+        for id in ids {
+            self.rule_hits.with_label_values(&[id]);
+        }
     }
 
     /// When a certificate (by its file's name) expires.
@@ -290,6 +346,36 @@ impl Metrics {
     /// The certificates that were shown before count no more.
     pub fn forget_certificates(&self) {
         self.certificates.reset();
+    }
+
+    /// A listener that there is.
+    pub fn listener(&self, name: &str) {
+        for outcome in CONNECTIONS {
+            self.connections.with_label_values(&[name, outcome]);
+        }
+        self.sessions_active.with_label_values(&[name]);
+    }
+
+    /// An upstream that there is, and the kinds of trouble that it can make.
+    pub fn upstream(&self, name: &str, kinds: impl Iterator<Item = &'static str>) {
+        for outcome in LOGINS {
+            self.logins.with_label_values(&[name, "userpass", outcome]);
+        }
+        for kind in kinds {
+            self.upstream_errors.with_label_values(&[name, kind]);
+        }
+        self.upstream_sessions.with_label_values(&[name]);
+        self.upstream_connect.with_label_values(&[name]);
+        for direction in ["in", "out"] {
+            self.upstream_bytes.with_label_values(&[name, direction]);
+        }
+    }
+
+    /// Why a client may be refused.
+    pub fn refusals(&self, reasons: &[&str]) {
+        for reason in reasons {
+            self.refused.with_label_values(&[*reason]);
+        }
     }
 
     /// A limit that is in force.
@@ -313,6 +399,24 @@ impl Metrics {
     /// The gauge of open sessions.
     pub fn sessions(&self, listener: &str) -> IntGauge {
         self.sessions_active.with_label_values(&[listener])
+    }
+
+    /// A server has greeted, so many seconds after it was dialled.
+    pub fn greeted(&self, upstream: &str, seconds: f64) -> UpstreamMeter {
+        self.upstream_connect
+            .with_label_values(&[upstream])
+            .observe(seconds);
+        let bytes = |direction| {
+            self.upstream_bytes
+                .with_label_values(&[upstream, direction])
+        };
+        let active = self.upstream_sessions.with_label_values(&[upstream]);
+        UpstreamMeter::new(bytes("in"), bytes("out"), &active)
+    }
+
+    /// A message that was to be held back could not be put away.
+    pub fn quarantine_failed(&self) {
+        self.quarantine_failures.inc();
     }
 
     /// A login's end: `ok`, `denied` or `error`.
@@ -405,66 +509,24 @@ impl Metrics {
         self.client_aborts.with_label_values(&[state]).inc();
     }
 
-    /// A reload: `ok` or `refused`.
-    pub fn reload(&self, outcome: &str) {
-        self.reloads.with_label_values(&[outcome]).inc();
-    }
-}
-
-/// Makes and registers families. Their names and labels are constants above, and the tests make
-/// them all: a clash cannot reach a user, so it is logged rather than passed around.
-struct Families {
-    registry: Registry,
-}
-
-impl Families {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.registered(IntCounterVec::new(Opts::new(name, help), labels))
+    /// What is in force was read.
+    pub fn loaded(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        self.last_reload.set(now);
+        self.last_reload_successful.set(1);
     }
 
-    fn counter(&self, name: &str, help: &str) -> IntCounter {
-        self.registered(IntCounter::with_opts(Opts::new(name, help)))
+    /// A reload was taken over.
+    pub fn reloaded(&self) {
+        self.reloads.with_label_values(&["ok"]).inc();
+        self.loaded();
     }
 
-    fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        self.registered(IntGauge::with_opts(Opts::new(name, help)))
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-        self.registered(IntGaugeVec::new(Opts::new(name, help), labels))
-    }
-
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        self.registered(HistogramVec::new(options, labels))
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        self.registered(Histogram::with_opts(options))
-    }
-
-    fn finish(self) -> Registry {
-        #[cfg(target_os = "linux")]
-        {
-            let process = prometheus::process_collector::ProcessCollector::for_self();
-            if let Err(error) = self.registry.register(Box::new(process)) {
-                tracing::error!(%error, "process metrics cannot be registered");
-            }
-        }
-        self.registry
-    }
-
-    #[expect(clippy::expect_used, reason = "constant names, all made by the tests")]
-    fn registered<C>(&self, family: prometheus::Result<C>) -> C
-    where
-        C: prometheus::core::Collector + Clone + 'static,
-    {
-        let family = family.expect("a family's name and labels are valid constants");
-        self.registry
-            .register(Box::new(family.clone()))
-            .expect("a family is declared once");
-        family
+    /// A reload was refused: what was in force before still is.
+    pub fn reload_refused(&self) {
+        self.reloads.with_label_values(&["refused"]).inc();
+        self.last_reload_successful.set(0);
     }
 }
 
@@ -475,7 +537,11 @@ mod tests {
     #[test]
     fn all_families_can_be_made_and_scraped() {
         let metrics = Metrics::new();
-        metrics.filter_in_force("abc", 3);
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: None,
+        };
+        metrics.filter_in_force("abc", 3, thresholds);
         metrics.command("retr");
         metrics.bytes(Flow::UpstreamOut, 7);
         metrics.message("tag", Fetch::Retr);

@@ -300,6 +300,12 @@ fn a_reload_takes_all_or_nothing() {
     );
     greet(&serving, &first, b"+OK still first\r\n");
 
+    assert!(
+        serving
+            .get("/metrics")
+            .contains("popgate_last_reload_successful 0")
+    );
+
     // One bad line of a list is enough.
     let rules = folder.path().join("rules.d");
     std::fs::create_dir_all(rules.join("lists")).unwrap();
@@ -321,6 +327,7 @@ fn a_reload_takes_all_or_nothing() {
     for line in [
         "popgate_reloads_total{outcome=\"ok\"} 1",
         "popgate_reloads_total{outcome=\"refused\"} 2",
+        "popgate_last_reload_successful 1",
     ] {
         assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
     }
@@ -477,6 +484,59 @@ fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
     ] {
         assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
     }
+}
+
+/// A second signal is from somebody who does not want to wait.
+#[test]
+fn stopping_twice_cuts_off() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let mut serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
+    let mut client = connect(serving.pop3);
+    let mut server = accept(&upstream);
+    server.write_all(b"+OK\r\n").unwrap();
+    expect(&mut client, b"+OK\r\n");
+    client.write_all(b"LIST\r\n").unwrap();
+    expect(&mut server, b"LIST\r\n");
+    serving.signal("-TERM");
+    serving.logged("stopping");
+    serving.signal("-INT");
+    serving.logged("told to stop again");
+    assert_eq!(serving.exit_code(), Some(0));
+}
+
+#[test]
+fn health_says_whether_it_is_ready() {
+    let serving = Serving::start(&["--upstream", "127.0.0.1:1", "--upstream-tls", "off"]);
+    let admin = serving.admin.to_string();
+    assert_eq!(exits(&["health", "--admin", &admin], 0), "ready\n");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("popgate.toml");
+    std::fs::write(&file, format!("[admin]\naddress = \"{admin}\"\n")).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(exits(&["health", "--config", file], 0), "ready\n");
+    drop(serving);
+    let said = exits(&["health", "--admin", &admin], 2);
+    assert!(said.contains(&admin), "{said}");
+    let said = exits(&["health", "--config", "/nonexistent/popgate.toml"], 64);
+    assert!(said.contains("cannot be read"), "{said}");
+}
+
+#[test]
+fn top_shows_what_a_running_popgate_does() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
+    let mut client = connect(serving.pop3);
+    let mut server = accept(&upstream);
+    server.write_all(b"+OK\r\n").unwrap();
+    expect(&mut client, b"+OK\r\n");
+    let admin = serving.admin.to_string();
+    let shown = exits(&["top", "--once", "--interval", "1", "--admin", &admin], 0);
+    assert!(shown.starts_with("popgate   sessions 1 "), "{shown}");
+    drop(serving);
+    let said = exits(&["top", "--once", "--admin", &admin], 2);
+    assert!(said.contains("--admin"), "{said}");
 }
 
 #[test]

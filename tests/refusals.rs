@@ -321,7 +321,9 @@ async fn refused(reason: &str) -> Seen {
 
 #[tokio::test]
 async fn what_popgate_refuses_looks_as_the_table_says() {
+    let mut reasons = BTreeSet::new();
     for row in rows("reason") {
+        reasons.insert(row.label.clone());
         // tests/cli.rs plays it: it happens before there is a session.
         if row.label == "sessions" {
             continue;
@@ -356,6 +358,11 @@ async fn what_popgate_refuses_looks_as_the_table_says() {
         let counted = format!("popgate_refused_total{{reason=\"{}\"}}", row.label);
         assert_eq!(seen.proxy.metric(&counted), 1.0, "{counted}");
     }
+    let known: BTreeSet<_> = popgate::session::Refusal::LABELS
+        .iter()
+        .map(|label| (*label).to_owned())
+        .collect();
+    assert_eq!(reasons, known, "the table has every reason");
 }
 
 /// A server that does not serve, as the case says.

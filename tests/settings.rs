@@ -36,6 +36,46 @@ fn the_sample_configuration_lists_every_setting_at_its_default() {
     assert_eq!(sample, default);
 }
 
+#[test]
+fn the_pages_that_are_made_from_the_program_are_up_to_date() {
+    for (page, name, made) in [
+        (
+            "metrics",
+            "deploy/metrics.md",
+            popgate::cli::pages::metrics(),
+        ),
+        (
+            "settings",
+            "deploy/settings.md",
+            popgate::cli::pages::settings(),
+        ),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(
+            written == made,
+            "run: cargo run -- reference {page} > {name}"
+        );
+    }
+    // Each setting has its line.
+    let rows = popgate::cli::pages::settings().matches("\n| `").count();
+    let tables = [
+        "listen",
+        "listen.sni",
+        "upstream",
+        "upstream.oauth",
+        "route",
+        "route.domains",
+    ];
+    let settings = keys()
+        .into_iter()
+        .map(|key| key.split(['[', ']']).step_by(2).collect::<String>())
+        .filter(|key| key.contains('.') && !tables.contains(&key.as_str()))
+        .filter(|key| key != "route.user_name");
+    let settings: Vec<_> = settings.collect();
+    assert_eq!(rows, settings.len(), "{settings:?}");
+}
+
 /// The indented blocks of a page that hold these words, without their indent.
 fn blocks_of(page: &str, words: &str) -> Vec<String> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();

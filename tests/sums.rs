@@ -158,3 +158,61 @@ async fn bytes_in_are_bytes_out_and_edits() {
     assert_eq!(get(admin, "/healthz").await.0, "HTTP/1.1 200 OK");
     assert_eq!(get(admin, "/nothing").await.0, "HTTP/1.1 404 Not Found");
 }
+
+/// Somebody's browser on this machine must not read the page for somebody else (DNS rebinding).
+#[tokio::test]
+async fn only_who_asks_for_this_machine_is_answered() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let admin = listener.local_addr().unwrap();
+    let serving = popgate::admin::serve(listener, Arc::default(), Arc::default());
+    tokio::spawn(serving);
+    for (request, status) in [
+        ("GET /metrics HTTP/1.0\r\n\r\n", 200),
+        ("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:9110\r\n", 200),
+        ("GET /metrics HTTP/1.1\r\nHost: [::1]:9110\r\n", 200),
+        ("GET /metrics HTTP/1.1\r\nHost: LocalHost\r\n", 200),
+        ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n", 421),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: localhost.evil.example\r\n",
+            421,
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: evil.example@localhost\r\n",
+            421,
+        ),
+        (
+            "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n",
+            421,
+        ),
+        (
+            "GET http://evil.example/metrics HTTP/1.1\r\nHost: localhost\r\n",
+            421,
+        ),
+        ("GET /metrics HTTP/1.1\r\nHost: \r\n", 421),
+        ("GET /metrics HTTP/1.1\r\nHost: a b\r\n", 421),
+        ("GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n", 404),
+        (
+            "GET /metrics/../quarantine HTTP/1.1\r\nHost: localhost\r\n",
+            404,
+        ),
+        ("GET //metrics HTTP/1.1\r\nHost: localhost\r\n", 404),
+        ("GET /%6detrics HTTP/1.1\r\nHost: localhost\r\n", 404),
+        (
+            "POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n",
+            405,
+        ),
+        ("GET /metrics HTTP/9.9\r\nHost: localhost\r\n", 400),
+        ("\u{1}\u{2}garbage\r\n", 400),
+    ] {
+        let mut peer = Peer::connect(admin).await;
+        peer.send(format!("{request}Connection: close\r\n\r\n").as_bytes())
+            .await;
+        let answer = String::from_utf8(peer.rest().await).unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} "))
+                || answer.starts_with(&format!("HTTP/1.0 {status} ")),
+            "{request}: {answer}"
+        );
+    }
+}

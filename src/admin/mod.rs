@@ -6,18 +6,21 @@
 //! | `/healthz` | 200 while the process runs |
 //! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining |
 //!
-//! It changes nothing, knows no user, and shows no mail; whoever can reach the port can read it.
+//! It changes nothing, knows no user, and shows no mail; whoever can reach the port can read it. A page
+//! from elsewhere must not do so through somebody's browser, by a name that it lets point here (DNS
+//! rebinding): on loopback only those are answered who ask for an address or for `localhost`.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::TcpListener as StdListener;
+use std::net::{IpAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -39,6 +42,7 @@ pub async fn serve(
     signal: Arc<DrainSignal>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
+    let is_private = listener.local_addr()?.ip().is_loopback();
     loop {
         let tcp = match listener.accept().await {
             Ok((tcp, _)) => tcp,
@@ -50,7 +54,10 @@ pub async fn serve(
         };
         let (metrics, signal) = (Arc::clone(&metrics), Arc::clone(&signal));
         let service = service_fn(move |request| {
-            let answer = answer(&request, &metrics, &signal);
+            let answer = match is_private && !is_for_here(&request) {
+                true => misdirected(),
+                false => answer(&request, &metrics, &signal),
+            };
             async move { Ok::<_, Infallible>(answer) }
         });
         let connection = hyper::server::conn::http1::Builder::new()
@@ -68,13 +75,48 @@ async fn quietly(connection: impl Future<Output = hyper::Result<()>>) {
     }
 }
 
+/// Whether whom the request names can be nobody but this machine. A client without a name (HTTP/1.0)
+/// is no browser.
+fn is_for_here(request: &Request<Incoming>) -> bool {
+    let named = request.headers().get_all(HOST).iter();
+    let named = named.map(|value| value.to_str().unwrap_or("?"));
+    let mut named = named.chain(request.uri().authority().map(Authority::as_str));
+    named.all(|named| {
+        !named.contains('@')
+            && named.parse::<Authority>().is_ok_and(|named| {
+                let host = named.host();
+                let address = host.trim_start_matches('[').trim_end_matches(']');
+                host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
+            })
+    })
+}
+
+fn misdirected() -> Response<Full<Bytes>> {
+    text(
+        StatusCode::MISDIRECTED_REQUEST,
+        "text/plain; charset=utf-8",
+        b"this page listens on loopback and answers to an IP address or localhost alone: ask for one\n\
+          of these (behind a proxy of your own, let it send Host: localhost)\n"
+            .to_vec(),
+    )
+}
+
+fn text(status: StatusCode, kind: &'static str, text: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
 fn answer(
     request: &Request<Incoming>,
     metrics: &Metrics,
     signal: &DrainSignal,
 ) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
-    let (status, kind, text): (_, _, Vec<u8>) = match (request.method(), request.uri().path()) {
+    let (status, kind, body): (_, _, Vec<u8>) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics") => {
             (StatusCode::OK, prometheus::TEXT_FORMAT, metrics.text())
         }
@@ -94,10 +136,5 @@ fn answer(
             b"there are /metrics, /healthz and /readyz\n".to_vec(),
         ),
     };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
+    text(status, kind, body)
 }

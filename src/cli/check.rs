@@ -37,12 +37,19 @@ pub fn run(args: &CheckArgs) -> u8 {
         let router = open::router(&config, &Own::new(Vec::new()));
         problems.extend(router.err().into_iter().flatten());
     }
+    problems.extend(open::token_services(&config).err());
     if !problems.is_empty() {
         super::complain(&problems);
         return USAGE;
     }
     let upstream = match &config.upstreams[..] {
-        [] => "no upstream (serve needs one)".to_owned(),
+        [] if config.needs_upstream() => {
+            eprintln!(
+                "popgate: no [[upstream]] is named; serve needs one, here or by --upstream HOST"
+            );
+            "no upstream".to_owned()
+        }
+        [] => "no upstream".to_owned(),
         [one] => format!("upstream {}:{}", one.host, one.port),
         many => format!("{} upstreams", many.len()),
     };

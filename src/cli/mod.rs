@@ -6,6 +6,7 @@ pub mod check;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod health;
 pub mod model;
 pub mod oauth;
 pub mod pages;
@@ -16,6 +17,7 @@ pub mod serve;
 pub mod top;
 pub mod train;
 
+mod ask;
 mod log;
 mod notify;
 mod open;
@@ -23,9 +25,9 @@ mod privileges;
 mod server;
 mod show;
 mod source;
+mod stop;
 mod teacher;
 mod watch;
-mod stop;
 
 use std::path::PathBuf;
 
@@ -68,6 +70,8 @@ pub enum Command {
     Scan(scan::ScanArgs),
     /// Show what a running popgate does, live
     Top(top::TopArgs),
+    /// Say whether a running popgate is ready for mail clients
+    Health(health::HealthArgs),
     /// Measure the filter on mail of which is known what it is
     Eval(eval::EvalArgs),
     /// Teach the learnt filter what is ham and what is spam
@@ -90,6 +94,9 @@ pub enum Command {
     /// Print the manual page
     #[command(hide = true)]
     Man(pages::ManArgs),
+    /// Print a page of deploy/ that is made from the program
+    #[command(hide = true)]
+    Reference(pages::ReferenceArgs),
 }
 
 /// The file, and nothing over it.
@@ -137,6 +144,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Doctor(args) => doctor::run(args),
         Command::Scan(args) => scan::run(args),
         Command::Top(args) => top::run(args),
+        Command::Health(args) => health::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Train(args) => train::run(args),
         Command::Model(command) => model::run(command),
@@ -145,6 +153,7 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Rules(command) => rules::run(command),
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
+        Command::Reference(args) => pages::reference(args),
     }
 }
 

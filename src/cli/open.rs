@@ -207,20 +207,29 @@ pub(super) fn service(
     })
 }
 
+/// The token services, by the places of the upstreams that have one.
+pub(super) fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Problem> {
+    let mut services = Vec::new();
+    for (number, upstream) in config.upstreams.iter().enumerate() {
+        if let Some(oauth) = &upstream.oauth {
+            let service = TokenService::new(oauth.clone(), config.timeouts.connect);
+            let service = service.map_err(|error| {
+                config.problem(&format!("upstream[{number}].oauth"), error.to_string())
+            })?;
+            services.push((number, service));
+        }
+    }
+    Ok(services)
+}
+
 /// Logins by token, for the upstreams that have it so.
 fn bridges(config: &Config) -> Result<Vec<(String, Bridge)>, Problem> {
     let mut bridges = Vec::new();
-    for (number, upstream) in config.upstreams.iter().enumerate() {
-        let Some(oauth) = &upstream.oauth else {
-            continue;
-        };
-        let wrong = |message: String| config.problem(&format!("upstream[{number}].oauth"), message);
-        let service = TokenService::new(oauth.clone(), config.timeouts.connect)
-            .map_err(|error| wrong(error.to_string()))?;
+    for (number, service) in token_services(config)? {
+        let name = &config.upstreams[number].name;
         let tokens = Tokens::open(&config.data_dir)
             .map_err(|error| config.problem("data.dir", error.to_string()))?;
-        let bridge = Bridge::new(&upstream.name, service, tokens);
-        bridges.push((upstream.name.clone(), bridge));
+        bridges.push((name.clone(), Bridge::new(name, service, tokens)));
     }
     Ok(bridges)
 }
@@ -228,9 +237,8 @@ fn bridges(config: &Config) -> Result<Vec<(String, Bridge)>, Problem> {
 /// The ways to the upstreams.
 pub(super) fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Problem>> {
     let mut problems = Vec::new();
-    let needs_upstream = config.listen.iter().any(|listen| !listen.transparent);
     let names_hosts = !config.routes.user_names.hosts.is_empty();
-    if config.upstreams.is_empty() && needs_upstream && !names_hosts {
+    if config.upstreams.is_empty() && config.needs_upstream() {
         let message = "no upstream; write [[upstream]] and host = \"pop.example.net\", or give --upstream HOST";
         problems.push(config.problem("upstream", message));
     }

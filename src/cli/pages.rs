@@ -3,10 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::{Cli, FAILURE, OK};
+use crate::cli::server;
+use crate::config;
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -21,6 +23,41 @@ pub struct ManArgs {
     /// Write a page for each verb into this folder [default: popgate(1) to standard output]
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+}
+
+/// Flags of `reference`.
+#[derive(Debug, Args)]
+pub struct ReferenceArgs {
+    /// Which page
+    page: Page,
+}
+
+/// The pages.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Page {
+    /// deploy/metrics.md
+    Metrics,
+    /// deploy/settings.md
+    Settings,
+}
+
+/// Prints a page.
+pub fn reference(args: &ReferenceArgs) -> u8 {
+    match args.page {
+        Page::Metrics => print!("{}", metrics()),
+        Page::Settings => print!("{}", settings()),
+    }
+    OK
+}
+
+/// deploy/metrics.md.
+pub fn metrics() -> String {
+    server::described().reference()
+}
+
+/// deploy/settings.md.
+pub fn settings() -> String {
+    config::reference::page()
 }
 
 /// Prints completions.

@@ -13,16 +13,17 @@ use tokio::sync::{Semaphore, mpsc};
 use super::open::{self, Lasting, Ports};
 use super::privileges;
 use crate::admin;
-use crate::config::{Config, Listen, ListenTls};
-use crate::metrics::Metrics;
+use crate::config::{Config, Flags, Limits, Listen, ListenTls};
+use crate::filter::LEARNT;
+use crate::metrics::{Metrics, Open};
 use crate::net::DrainSignal;
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Accepted, Inherited};
 use crate::net::tls::Certificate;
 use crate::net::workers::Workers;
 use crate::schema::Problem;
-use crate::session::{self, Port, Service};
-use crate::upstream::Own;
+use crate::session::{self, Failure, MECHANISMS, Port, Refusal, Service};
+use crate::upstream::{DialError, Own};
 
 /// How often certificates are looked at: whoever renews them need not tell popgate.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -119,6 +120,7 @@ impl Server {
             own: Own::new(addresses.clone()),
             guards: Arc::default(),
         };
+        lasting.metrics.loaded();
         match open::service(config, ports.ports, &lasting) {
             Ok(service) if problems.is_empty() => Ok(Self {
                 service: Arc::new(ArcSwap::from_pointee(in_force(service))),
@@ -301,22 +303,6 @@ fn show_certificates(metrics: &Metrics, certificates: &[(String, Arc<Certificate
     }
 }
 
-/// Counts a session as long as it lives.
-struct Open(prometheus::IntGauge);
-
-impl Open {
-    fn new(gauge: &prometheus::IntGauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 /// Puts a new configuration in force for sessions that begin after it.
 #[derive(Debug, Clone)]
 pub(super) struct Reloader {
@@ -348,12 +334,12 @@ impl Reloader {
                 metrics.forget_certificates();
                 show_certificates(metrics, &opened.certificates);
                 self.certificates.store(Arc::new(opened.certificates));
-                metrics.reload("ok");
+                metrics.reloaded();
                 Ok(())
             }
             loaded => {
                 problems.extend(loaded.err().into_iter().flatten());
-                metrics.reload("refused");
+                metrics.reload_refused();
                 Err(problems)
             }
         }
@@ -388,14 +374,27 @@ impl Reloader {
     }
 }
 
-/// Says which rules judge from now on, within which limits.
+/// Says which rules judge from now on, for whom, within which limits.
 fn in_force(service: Service) -> Service {
     if let Some(filter) = service.judge.rules() {
-        service
-            .metrics
-            .filter_in_force(filter.version(), filter.rule_count());
+        let metrics = &service.metrics;
+        metrics.filter_in_force(filter.version(), filter.rule_count(), filter.thresholds());
+        // What adds nothing is a part of other rules, and no hit of it is counted.
+        let counted = filter.scores().map(|(rule, _)| &**rule);
+        metrics.rules(counted.chain([LEARNT]));
     }
-    let limits = &service.limits;
+    for port in &service.ports {
+        service.metrics.listener(&port.name);
+    }
+    for upstream in service.router.upstreams() {
+        show_upstream(&service.metrics, upstream);
+    }
+    service.metrics.refusals(Refusal::LABELS);
+    show_limits(&service.metrics, &service.limits);
+    service
+}
+
+fn show_limits(metrics: &Metrics, limits: &Limits) {
     for (name, value) in [
         ("sessions", limits.sessions as u64),
         (
@@ -418,7 +417,26 @@ fn in_force(service: Service) -> Service {
         ("answer", limits.answer.unwrap_or(0)),
         ("held_bytes", limits.held_bytes as u64),
     ] {
-        service.metrics.limit(name, value);
+        metrics.limit(name, value);
     }
-    service
+}
+
+/// Metrics with every value that a closed set of labels can have, for the page that lists them.
+pub(super) fn described() -> Metrics {
+    let metrics = Metrics::new();
+    let (config, _) = Config::load(None, &Flags::default());
+    show_limits(&metrics, &config.limits);
+    metrics.filter_in_force("", 0, config.filter.thresholds);
+    metrics.listener("");
+    show_upstream(&metrics, "");
+    for mechanism in MECHANISMS {
+        metrics.login("", mechanism, "ok");
+    }
+    metrics.refusals(Refusal::LABELS);
+    metrics
+}
+
+fn show_upstream(metrics: &Metrics, name: &str) {
+    let kinds = [DialError::LABELS, Failure::UPSTREAM_KINDS].concat();
+    metrics.upstream(name, kinds.into_iter());
 }

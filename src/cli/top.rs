@@ -8,20 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper::header::HOST;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use super::{FAILURE, OK};
+use super::{FAILURE, OK, ask};
 use sample::Sample;
-
-/// A thousand rules have some hundred KiB.
-const LONGEST: usize = 16 << 20;
-/// For one look.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Flags of `top`.
 #[derive(Debug, Args)]
@@ -82,35 +71,9 @@ async fn show(args: &TopArgs) -> Result<(), String> {
 }
 
 async fn look(admin: SocketAddr) -> Result<Sample, String> {
-    tokio::time::timeout(LIMIT, fetch(admin))
-        .await
-        .map_err(|_| format!("no answer within {LIMIT:?}"))?
-        .map(|text| Sample::read(&text))
-}
-
-async fn fetch(admin: SocketAddr) -> Result<String, String> {
-    let tcp = TcpStream::connect(admin)
-        .await
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
-        .await
-        .map_err(|error| error.to_string())?;
-    let driven = tokio::spawn(connection);
-    let request = Request::get("/metrics")
-        .header(HOST, admin.to_string())
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let answer = sender
-        .send_request(request)
-        .await
-        .map_err(|error| error.to_string())?;
-    if !answer.status().is_success() {
-        return Err(format!("it answers {}", answer.status()));
+    let (status, text) = ask::get(admin, "/metrics").await?;
+    match status.is_success() {
+        true => Ok(Sample::read(&text)),
+        false => Err(format!("it answers {status}")),
     }
-    let body = Limited::new(answer.into_body(), LONGEST)
-        .collect()
-        .await
-        .map_err(|error| error.to_string())?;
-    driven.abort();
-    String::from_utf8(body.to_bytes().into()).map_err(|error| error.to_string())
 }

@@ -8,6 +8,7 @@
 mod flags;
 mod host;
 mod listen;
+pub mod reference;
 mod resolve;
 mod route;
 mod units;
@@ -202,6 +203,12 @@ pub struct Limits {
 }
 
 impl Config {
+    /// Whether somebody can connect for whom nothing but an `[[upstream]]` says where to.
+    pub fn needs_upstream(&self) -> bool {
+        let by_name = !self.routes.user_names.hosts.is_empty();
+        !by_name && self.listen.iter().any(|listen| !listen.transparent)
+    }
+
     /// Reads a file (`None`: every setting at its default) and lays the flags over it.
     ///
     /// Beside the problems of both there is always a configuration, with defaults in place of what

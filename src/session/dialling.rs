@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use memchr::memchr;
+use tokio::time::Instant;
 
 use super::caller::Caller;
 use super::leg::Leg;
@@ -81,6 +82,7 @@ async fn dial(
         if let Some(failure) = failed.take() {
             report(service, caller.address(), None, &failure, "greeting");
         }
+        let began = Instant::now();
         match dialler.dial(caller.on_behalf()).await {
             Ok(dialled) => {
                 // By now whoever dialled knows the near end of his connection: if that was popgate,
@@ -92,7 +94,10 @@ async fn dial(
                 let octets = greeting.len() + dialled.rest.len();
                 service.metrics.bytes(Flow::UpstreamIn, octets);
                 let stream = dialled.stream.in_pieces(service.piece);
-                let mut leg = Leg::new(stream, dialled.rest);
+                let meter = service
+                    .metrics
+                    .greeted(&dialler.upstream().name, began.elapsed().as_secs_f64());
+                let mut leg = Leg::new(stream, dialled.rest).metered(meter, greeting.len());
                 if ends_in_bare_lf(&greeting) {
                     // A server that ends its very greeting in bare LF does so throughout, and clients
                     // want CRLF (RFC 1939 section 3): its lines are mended, all of them, and nobody

@@ -64,6 +64,10 @@ impl Failure {
         Some(format!("-ERR [SYS/TEMP] {said}\r\n"))
     }
 
+    /// Every label of a server's trouble behind its greeting; before it, see [`DialError::LABELS`].
+    pub const UPSTREAM_KINDS: &[&str] =
+        &["closed", "broken", "stalled", "flood", "answer_too_long"];
+
     /// The value of the label `kind` where the upstream is to blame.
     pub(super) fn upstream_kind(&self) -> Option<&'static str> {
         match self {

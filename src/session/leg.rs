@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::{Failure, Service};
-use crate::metrics::Flow;
+use crate::metrics::{Flow, UpstreamMeter};
 use crate::net::Stream;
 use crate::pop3::line::LfToCrlf;
 
@@ -24,6 +24,8 @@ pub(super) struct Leg {
     pub(super) ended: bool,
     /// For a server that ends its lines in bare LF.
     translate: Option<LfToCrlf>,
+    /// Counts an upstream's octets.
+    meter: Option<UpstreamMeter>,
 }
 
 /// What one read brought.
@@ -42,6 +44,16 @@ impl Leg {
             buffer,
             ended: false,
             translate: None,
+            meter: None,
+        }
+    }
+
+    /// Counted from here on, what is in the buffer already and the octets before it included.
+    pub(super) fn metered(self, meter: UpstreamMeter, before: usize) -> Self {
+        meter.received(before + self.buffer.len());
+        Self {
+            meter: Some(meter),
+            ..self
         }
     }
 
@@ -61,6 +73,9 @@ impl Leg {
         if read == 0 {
             self.ended = true;
         }
+        if let Some(meter) = &self.meter {
+            meter.received(read);
+        }
         let added = match &mut self.translate {
             Some(translate) => translate.translate(&mut self.buffer, from),
             None => 0,
@@ -78,6 +93,9 @@ impl Leg {
 
     /// Sends all of it.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(meter) = &self.meter {
+            meter.sent(bytes.len());
+        }
         self.stream.write_all(bytes).await?;
         // TLS keeps a record that the socket did not take until it is flushed.
         self.stream.flush().await

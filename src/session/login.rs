@@ -11,6 +11,24 @@ pub(super) enum Login {
     Done,
 }
 
+/// Every metric's name of a way to log in; `bridge` is a password turned into a token.
+pub const MECHANISMS: &[&str] = &[
+    "userpass",
+    "apop",
+    "plain",
+    "login",
+    "cram-md5",
+    "digest-md5",
+    "scram-sha-1",
+    "scram-sha-256",
+    "xoauth2",
+    "oauthbearer",
+    "gssapi",
+    "ntlm",
+    "bridge",
+    "other",
+];
+
 /// The metric's name for the way of a login: a closed set, never the client's own word.
 pub(super) fn mechanism(command: &Command) -> Option<&'static str> {
     let Command::Auth { mechanism, .. } = command else {

@@ -38,6 +38,7 @@ pub use failure::Failure;
 pub use guards::Guards;
 pub use intake::Limits as HoldLimits;
 pub use judge::{Engine, Judge};
+pub use login::MECHANISMS;
 pub use mailbox::{Listing, Mailbox};
 pub use port::Port;
 pub use refusal::Refusal;

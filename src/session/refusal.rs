@@ -98,6 +98,29 @@ impl Refusal {
         })
     }
 
+    /// Every label there is.
+    pub const LABELS: &[&str] = &[
+        "sessions",
+        "sessions_per_address",
+        "sessions_per_account",
+        "login_failures",
+        "plaintext",
+        "proxy_stranger",
+        "proxy_header",
+        "handshake",
+        "unknown_name",
+        "no_name",
+        "loop",
+        "not_redirected",
+        "user_name",
+        "no_upstream",
+        "apop",
+        "argument",
+        "command",
+        "token",
+        "token_service",
+    ];
+
     /// The value of the label `reason`.
     pub fn label(&self) -> &'static str {
         match self {

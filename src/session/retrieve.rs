@@ -298,17 +298,18 @@ impl Relay<'_> {
         // harm: the message is delivered as well.
         let by = self.since + FIRST_BYTE;
         match tokio::time::timeout_at(by, put).await {
-            Ok(Ok(Ok(notice))) => Some(notice),
+            Ok(Ok(Ok(notice))) => return Some(notice),
             Ok(Ok(Err(error))) => {
                 tracing::error!(%error, "quarantine cannot take a message; it is tagged instead");
-                None
             }
-            Ok(Err(_)) => None,
+            // A panic is logged already.
+            Ok(Err(_)) => {}
             Err(_) => {
                 tracing::error!("quarantine takes too long; the message is tagged instead");
-                None
             }
         }
+        self.service.metrics.quarantine_failed();
+        None
     }
 
     fn release(&mut self, fetch: Fetch, action: &'static str) {

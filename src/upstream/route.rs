@@ -66,6 +66,13 @@ impl Router {
         self.diallers.get(place)
     }
 
+    /// The names of those in the configuration.
+    pub fn upstreams(&self) -> impl Iterator<Item = &str> {
+        self.diallers
+            .iter()
+            .map(|dialler| dialler.upstream().name.as_str())
+    }
+
     /// The one upstream, if nobody's user name can lead elsewhere.
     pub fn only(&self) -> Option<&Arc<Dialler>> {
         let Routes {

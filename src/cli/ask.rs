@@ -1,0 +1,62 @@
+//! Asking a running popgate by its admin page.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// A thousand rules have some hundred KiB.
+const LONGEST: usize = 16 << 20;
+/// For one answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What it answers.
+///
+/// # Errors
+/// If it cannot be reached, or what answers is no such page.
+pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), String> {
+    tokio::time::timeout(LIMIT, fetch(reachable(admin), path))
+        .await
+        .map_err(|_| format!("no answer within {LIMIT:?}"))?
+}
+
+/// Where an address to listen on can be reached from this machine.
+fn reachable(admin: SocketAddr) -> SocketAddr {
+    let ip = match admin.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, admin.port())
+}
+
+async fn fetch(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), String> {
+    let tcp = TcpStream::connect(admin)
+        .await
+        .map_err(|error| error.to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
+        .await
+        .map_err(|error| error.to_string())?;
+    let driven = tokio::spawn(connection);
+    let request = Request::get(path)
+        .header(HOST, admin.to_string())
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let answer = sender
+        .send_request(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), LONGEST)
+        .collect()
+        .await
+        .map_err(|error| error.to_string())?;
+    driven.abort();
+    let text = String::from_utf8(body.to_bytes().into()).map_err(|error| error.to_string())?;
+    Ok((status, text))
+}

@@ -1,0 +1,77 @@
+//! The page deploy/settings.md, made from deploy/config.toml: every setting stands there at its default,
+//! which a test holds to the program.
+
+use std::fmt::Write;
+
+/// Every setting of popgate, at its default.
+pub const SAMPLE: &str = include_str!("../../deploy/config.toml");
+
+const BEGIN: &str = "# Settings
+
+popgate reads one TOML file, named by `--config FILE`; without it every setting has its default. This page is made by
+`popgate reference settings`; [config.toml](config.toml) has the same as a file to copy from.
+
+- Unknown keys are refused, and every mistake is named at once with file, line and key: `popgate check --config FILE`.
+- Units stand in the text: `\"15s\"`, `\"250ms\"`, `\"10m\"`; `\"512KiB\"`, `\"8MiB\"`.
+- Paths are meant from the folder of the file.
+- `serve` takes some settings as flags, too, and they override the file: `--listen`, `--upstream`, `--upstream-tls`,
+  `--admin`, `--data-dir`, `--rules`.
+- SIGHUP takes a changed file over for new sessions. Addresses, `[process]`, `[log] format`, `limits.sessions` and
+  `timeouts.drain` wait for a restart.
+";
+
+/// The whole page.
+pub fn page() -> String {
+    let mut page = BEGIN.to_owned();
+    for line in SAMPLE.lines().skip_while(|line| !line.starts_with('[')) {
+        let is_off = line.starts_with("# ");
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        let (setting, says) = split(line);
+        if setting.starts_with('[') {
+            let _ = write!(page, "\n## `{setting}`\n\n");
+            if !says.is_empty() {
+                let _ = write!(page, "{}\n\n", sentence(says));
+            }
+            page.push_str("| setting | default | meaning |\n|---|---|---|\n");
+        } else if let Some((key, value)) = setting.split_once(" = ") {
+            let (value, says) = (cell(value), cell(says));
+            let _ = match is_off {
+                true if says.is_empty() => {
+                    writeln!(page, "| `{key}` | not set | such as `{value}` |")
+                }
+                true => writeln!(page, "| `{key}` | not set | {says}; such as `{value}` |"),
+                false => writeln!(page, "| `{key}` | `{value}` | {says} |"),
+            };
+        }
+    }
+    // A table without settings of its own is one of the user's own keys.
+    page.replace("| setting | default | meaning |\n|---|---|---|\n\n", "\n")
+        .replace("\n\n\n", "\n\n")
+}
+
+/// A setting and what is said of it; a value may have a # between its quotes.
+fn split(line: &str) -> (&str, &str) {
+    let mut quoted = false;
+    let comment = line.char_indices().find(|(_, letter)| {
+        quoted ^= *letter == '"';
+        *letter == '#' && !quoted
+    });
+    match comment {
+        Some((at, _)) => (line[..at].trim(), line[at + 1..].trim()),
+        None => (line.trim(), ""),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase());
+    let text: String = first.into_iter().flatten().chain(letters).collect();
+    match text.ends_with('.') {
+        true => text,
+        false => text + ".",
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}
