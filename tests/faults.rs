@@ -414,6 +414,30 @@ async fn what_quarantine_keeps_is_the_original() {
     );
 }
 
+/// A notice says from whom and about what, also of a message that says neither.
+#[tokio::test]
+async fn a_message_without_a_header_is_held_back_like_any_other() {
+    for answer in [
+        "+OK\r\n\r\nzzdropzz\r\n.\r\n",
+        "+OK\r\nno field\r\n\r\nzzdropzz\r\n.\r\n",
+        "+OK\r\n: \r\n\r\nzzdropzz\r\n.\r\n",
+        "+OK\r\nFrom:\r\nSubject:\r\n\r\nzzdropzz\r\n.\r\n",
+    ] {
+        let data = tempfile::tempdir().unwrap();
+        let (proxy, mut client, mut upstream) = session(|it| {
+            it.drop_at = Some(10.0);
+            it.data_dir = Some(data.path().to_owned());
+        })
+        .await;
+        fetch(&mut client, &mut upstream, answer.as_bytes()).await;
+        let notice = String::from_utf8(client.answer().await).unwrap();
+        assert!(notice.contains("    From:    "), "{answer:?}: {notice}");
+        assert_eq!(proxy.metric("popgate_quarantine_failures_total"), 0.0);
+        let dropped = "popgate_messages_total{action=\"drop\",command=\"retr\"}";
+        assert_eq!(proxy.metric(dropped), 1.0);
+    }
+}
+
 #[tokio::test]
 async fn a_quarantine_that_cannot_take_it_makes_drop_a_tag() {
     let data = tempfile::tempdir().unwrap();
@@ -426,6 +450,7 @@ async fn a_quarantine_that_cannot_take_it_makes_drop_a_tag() {
     std::fs::remove_dir_all(data.path().join("quarantine")).unwrap();
     fetch(&mut client, &mut upstream, DROP).await;
     client.line().await;
+    assert_eq!(proxy.metric("popgate_quarantine_failures_total"), 1.0);
     let answer = client.answer().await;
     let text = String::from_utf8(answer).unwrap();
     assert!(text.contains("X-Spam-Flag: YES\r\n"), "{text}");

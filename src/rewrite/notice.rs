@@ -19,13 +19,14 @@ const SHOWN: usize = 200;
 ///
 /// `message` is the un-stuffed original.
 pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
-    let header = MessageParser::new()
-        .parse_headers(message)
-        .unwrap_or_default();
+    // None where there is not one field; an empty message would not do: it has no header to ask.
+    let header = MessageParser::new().parse_headers(message);
+    let header = header.as_ref();
     let sender = header
-        .from()
+        .and_then(|header| header.from())
         .map_or_else(|| "unknown".to_owned(), |from| sender(from));
-    let subject = harmless(header.subject().unwrap_or("(none)"));
+    let subject = header.and_then(|header| header.subject());
+    let subject = harmless(subject.unwrap_or("(none)"));
     let date = raw_field(message, "Date").unwrap_or(b" Thu, 01 Jan 1970 00:00:00 +0000");
     let mut text = Vec::with_capacity(2048);
     let mut top =

@@ -71,13 +71,12 @@ pub(super) fn print(outcomes: &[Outcome]) {
 
 /// The decoded subject, cut to its column; columns of wide characters are counted as two.
 fn subject(message: &[u8]) -> String {
-    let parsed = MessageParser::new()
-        .parse_headers(message)
-        .unwrap_or_default();
+    let parsed = MessageParser::new().parse_headers(message);
     let mut shown = String::new();
     let mut width = 0;
     for c in parsed
-        .subject()
+        .as_ref()
+        .and_then(|parsed| parsed.subject())
         .unwrap_or("(none)")
         .chars()
         .filter(|c| !c.is_control())
