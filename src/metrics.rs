@@ -11,6 +11,7 @@ mod families;
 mod labels;
 mod meter;
 mod reference;
+mod rule_hits;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,7 @@ use crate::pop3::command;
 use families::{Families, Made};
 pub use labels::{ACTIONS, CONNECTIONS, Fetch, Flow, LOGINS, STATES, UNSCANNED};
 pub use meter::{Open, UpstreamMeter};
+use rule_hits::RuleHits;
 
 /// All families.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ pub struct Metrics {
     first_byte: [Histogram; 2],
     retr_seconds: Histogram,
     score: Histogram,
-    rule_hits: IntCounterVec,
+    rule_hits: RuleHits,
     upstream_errors: IntCounterVec,
     upstream_bytes: IntCounterVec,
     upstream_sessions: IntGaugeVec,
@@ -139,6 +141,8 @@ impl Metrics {
                 messages.with_label_values(&[*action, fetch.label()]);
             }
         }
+        let rule_hits = RuleHits::default();
+        make.declare("counter", rule_hits::NAME, rule_hits::HELP, &["rule"], &[]);
         let closed = |family: IntCounterVec, values: &[&str]| {
             for value in values {
                 family.with_label_values(&[*value]);
@@ -233,11 +237,7 @@ impl Metrics {
                 ANSWER_SECONDS,
             ),
             score: make.histogram("popgate_score", "Scores of judged messages", SCORES),
-            rule_hits: make.counters(
-                "popgate_rule_hits_total",
-                "Judged messages that a rule hit; LEARNT is the learnt filter's say",
-                &["rule"],
-            ),
+            rule_hits,
             upstream_errors: make.counters(
                 "popgate_upstream_errors_total",
                 "Sessions that an upstream's trouble ended",
@@ -302,6 +302,7 @@ impl Metrics {
         let mut text = Vec::new();
         // Encoding fails only if writing does, and a Vec takes everything.
         let _ = TextEncoder::new().encode(&self.made.registry.gather(), &mut text);
+        self.rule_hits.write(&mut text);
         text
     }
 
@@ -331,9 +332,7 @@ impl Metrics {
 
     /// What may hit.
     pub fn rules<'r>(&self, ids: impl Iterator<Item = &'r str>) {
-        for id in ids {
-            self.rule_hits.with_label_values(&[id]);
-        }
+        self.rule_hits.know(ids);
     }
 
     /// When a certificate (by its file's name) expires.
@@ -470,9 +469,8 @@ impl Metrics {
         self.held_bytes.observe(held as f64);
         self.judged_bytes.observe(verdict.bytes_judged as f64);
         self.score.observe(verdict.score);
-        for hit in &verdict.hits {
-            self.rule_hits.with_label_values(&[&*hit.rule]).inc();
-        }
+        self.rule_hits
+            .hit(verdict.hits.iter().map(|hit| &*hit.rule));
     }
 
     /// Octets that are held from now on, or no more.

@@ -94,7 +94,7 @@ impl Families {
         }
     }
 
-    fn declare(
+    pub(super) fn declare(
         &self,
         kind: &'static str,
         name: &str,
