@@ -51,7 +51,7 @@ def mail():
               [query("instance:popgate_spam_share:ratio_rate5m{@}", "{{instance}}"),
                query("instance:popgate_spam_share:avg1d{@}", "{{instance}}, usual")], "percentunit", width=7, max=1),
         bars("Top rules", "The ten rules that hit most messages in the time shown. A click leads to the rule.",
-             'topk(10, sum by (rule) (increase(popgate_rule_hits_total{rule!="LEARNT",@}[$__range])))', "{{rule}}", width=7, links=[RULE]),
+             'topk(10, sum by (rule) (increase(popgate_rule_hits_total{rule!="LEARNT",@}[$__range])) > 0)', "{{rule}}", width=7, links=[RULE]),
         heat("Scores", "How many messages had which score. tag_at and drop_at cut this picture into ham, spam and dropped.",
              "sum by (le) (increase(popgate_score_bucket{@}[$__rate_interval]))", "none", width=12),
         curve("Sizes", "Octets of a message that were held when its verdict was made, and that it was made from: half of the "
@@ -121,6 +121,7 @@ def limits():
 
 def trouble():
     since = "since popgate started"
+    reloaded = [{"type": "value", "options": {"0": {"text": "refused", "color": RED, "index": 0}, "1": {"text": "fine", "color": GREEN, "index": 1}}}]
     return row(
         "Trouble",
         curve("Upstream errors", "Sessions that an upstream's trouble ended, in 15 minutes.",
@@ -137,14 +138,23 @@ def trouble():
               "sort(popgate_certificate_expiry_timestamp_seconds{@} - time())", ("instance", "listener", "name"), "s", "Time left", width=6,
               thresholds=steps(RED, (14 * DAY, GREEN))),
         bars("Refused clients", f"Clients and logins that popgate itself refused, by reason, {since}. deploy/refusals.md explains each.",
-             "sum by (reason) (popgate_refused_total{@})", "{{reason}}", width=5),
+             "sum by (reason) (popgate_refused_total{@}) > 0", "{{reason}}", width=5),
         bars("Upstream errors by kind", f"Sessions that an upstream's trouble ended, {since}. deploy/refusals.md explains each kind.",
-             "sum by (kind) (popgate_upstream_errors_total{@})", "{{kind}}", width=5),
+             "sum by (kind) (popgate_upstream_errors_total{@}) > 0", "{{kind}}", width=5),
         bars("Unscanned by reason", f"Messages without a verdict, {since}: late, timeout, panic.",
-             "sum by (reason) (popgate_unscanned_total{@})", "{{reason}}", width=5),
+             "sum by (reason) (popgate_unscanned_total{@}) > 0", "{{reason}}", width=5),
         bars("Clients that left", f"Without QUIT, by what the session was doing, {since}. Many clients never say QUIT.",
-             "sum by (state) (popgate_client_aborts_total{@})", "{{state}}", width=5),
-        bars("Reloads", f"By SIGHUP, {since}. A refused one changed nothing.", "sum by (outcome) (popgate_reloads_total{@})", "{{outcome}}", width=4))
+             "sum by (state) (popgate_client_aborts_total{@}) > 0", "{{state}}", width=5),
+        bars("Reloads", f"By SIGHUP or changed rule files, {since}. A refused one changed nothing.",
+             "sum by (outcome) (popgate_reloads_total{@})", "{{outcome}}", width=4),
+        number("Last reload", "Whether it was taken over; if not, what was in force before still is. The alert PopgateReloadFailed.",
+               "min(popgate_last_reload_successful{@})", "none", steps(RED, (1, GREEN)), width=6, mappings=reloaded),
+        number("In force since", "When the rules and the configuration in force were read.",
+               "max(popgate_last_reload_timestamp_seconds{@}) * 1000", "dateTimeFromNow", width=6),
+        number("Not put away", f"Messages to be held back that the quarantine could not take, {since}: they were tagged and delivered.",
+               "sum(popgate_quarantine_failures_total{@})", "short", steps(GREEN, (1, RED)), width=6),
+        table("Thresholds", "Points from which a message is tagged or dropped; 0 is never.",
+              "min by (instance, kind) (popgate_filter_threshold{@})", ("instance", "kind"), "none", "Points", width=6, height=4))
 
 
 def made():

@@ -30,14 +30,14 @@ def which():
     return row(
         "Which rules",
         bars("Top rules", "The twenty rules that hit most messages in the time shown. A click shows one alone.",
-             f"topk(20, sum by (rule) (increase(popgate_rule_hits_total{{{HAND_MADE}}}[$__range])))", "{{rule}}", width=8, height=12, links=[PICK]),
+             f"topk(20, sum by (rule) (increase(popgate_rule_hits_total{{{HAND_MADE}}}[$__range])) > 0)", "{{rule}}", width=8, height=12, links=[PICK]),
         curve("Hits", "Messages each minute that the chosen rules hit; of many rules the fifteen that hit most.",
               [query(f"topk(15, 60 * sum by (rule) (rate(popgate_rule_hits_total{{{RULE}}}[$__rate_interval])))", "{{rule}}")], "cpm", width=16, height=12),
         curve("Share of the mail", "Of all judged messages, those that the chosen rules hit. A rule that jumps judges wrongly, or has met a wave.",
               [query(f"topk(15, sum by (rule) (rate(popgate_rule_hits_total{{{RULE}}}[$__rate_interval])) / on () group_left () {JUDGED})", "{{rule}}")],
               "percentunit", width=14, max=1),
-        table("Seldom", "The twenty rules that hit least since popgate started. What never hit is not in it: `popgate rules list` has all.",
-              f"bottomk(20, sum by (rule) (popgate_rule_hits_total{{{HAND_MADE}}}))", ("rule",), "short", "Messages", width=10))
+        table("Seldom", "The twenty rules that hit least since popgate started, of those that hit at all.",
+              f"bottomk(20, sum by (rule) (popgate_rule_hits_total{{{HAND_MADE}}}) > 0)", ("rule",), "short", "Messages", width=10))
 
 
 def scores():
@@ -67,6 +67,6 @@ def cost():
 
 
 def made():
-    rule = variable("rule", "Rule", 'label_values(popgate_rule_hits_total{job=~"$job",instance=~"$instance"}, rule)', "Which rules; those that have hit")
+    rule = variable("rule", "Rule", 'label_values(popgate_rule_hits_total{job=~"$job",instance=~"$instance"}, rule)', "Which rules")
     return dashboard("popgate-rules", "popgate: rules", "What the rules and the learnt filter find, and what they cost.",
                      [now(), which(), scores(), cost()], [rule])

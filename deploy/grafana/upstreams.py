@@ -14,9 +14,12 @@ def together():
               [query(f"sum by (upstream) (instance_upstream:popgate_upstream_errors:increase15m{{{THIS}}})", "{{upstream}}")], "short", width=8,
               thresholds=steps(GREEN, (3, RED))),
         table("Errors since popgate started", "By upstream and kind. deploy/refusals.md explains each kind.",
-              f"sum by (upstream, kind) (popgate_upstream_errors_total{{{THIS}}})", ("upstream", "kind"), "short", "Sessions", width=8),
-        curve("Octets", "Inside TLS, each second. In: mail. Out: commands. Of all upstreams together.",
-              [query('sum by (direction) (rate(popgate_bytes_total{leg="upstream",@}[$__rate_interval]))', "{{direction}}")], "Bps", width=8),
+              f"sum by (upstream, kind) (popgate_upstream_errors_total{{{THIS}}}) > 0", ("upstream", "kind"), "short", "Sessions", width=8),
+        curve("Open sessions", "Connections to each server that have greeted.",
+              [query(f"sum by (upstream) (popgate_upstream_sessions_active{{{THIS}}})", "{{upstream}}")], "short", width=8, stack=True),
+        curve("Mail", "Octets that each server sent, inside TLS, each second.",
+              [query(f'sum by (upstream) (rate(popgate_upstream_bytes_total{{direction="in",{THIS}}}[$__rate_interval]))', "{{upstream}}")],
+              "Bps", width=8),
         curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its answer. Of all upstreams together.",
               quantiles("popgate_first_byte_seconds", by="command", shares=(50, 95)), "s", width=8),
         curve("Unscanned because late", "Messages whose upstream was too slow for a verdict, since popgate started.",
@@ -39,13 +42,19 @@ def each():
         curve("Logins by outcome", "Each minute.", per_minute("popgate_logins_total", "outcome", THIS), "cpm", width=6,
               names=("ok", "denied", "error")),
         bars("Errors by kind", "Since popgate started. deploy/refusals.md explains each kind.",
-             f"sum by (kind) (popgate_upstream_errors_total{{{THIS}}})", "{{kind}}", width=5),
+             f"sum by (kind) (popgate_upstream_errors_total{{{THIS}}}) > 0", "{{kind}}", width=5),
         bars("Ways of logging in", "Logins since popgate started, by mechanism.",
-             f"sum by (mechanism) (popgate_logins_total{{{THIS}}})", "{{mechanism}}", width=4))
+             f"sum by (mechanism) (popgate_logins_total{{{THIS}}}) > 0", "{{mechanism}}", width=4),
+        curve("Time to the greeting", "From the dial to the server's greeting, TLS included: half of the connections and 95 %.",
+              quantiles("popgate_upstream_connect_seconds", chosen=THIS, shares=(50, 95)), "s", width=8),
+        curve("Octets", "Inside TLS, each second. In: mail. Out: commands.",
+              [query(f"sum by (direction) (rate(popgate_upstream_bytes_total{{{THIS}}}[$__rate_interval]))", "{{direction}}")], "Bps", width=8),
+        curve("Sessions", "Connections to it that are open.",
+              [query(f"sum by (instance) (popgate_upstream_sessions_active{{{THIS}}})", "{{instance}}")], "short", width=8))
 
 
 def made():
-    names = '{__name__=~"popgate_logins_total|popgate_upstream_errors_total",job=~"$job",instance=~"$instance"}'
+    names = '{__name__=~"popgate_upstream_sessions_active|popgate_upstream_errors_total",job=~"$job",instance=~"$instance"}'
     upstream = variable("upstream", "Upstream", f"label_values({names}, upstream)", "Which servers, by their names in the configuration")
     block = each()
     block["repeat"] = "upstream"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 SCHEMA = range(39, 42)  # Grafana 11 and 12
 SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 # Those of Grafana's units that fit what popgate measures.
-UNITS = {"none", "short", "percentunit", "s", "bytes", "Bps", "cpm", "ops"}
+UNITS = {"none", "short", "percentunit", "s", "bytes", "Bps", "cpm", "dateTimeFromNow", "ops"}
 # Each kind of panel with the options without which it shows something else than was meant.
 KINDS = {
     "timeseries": {"legend", "tooltip"},

@@ -29,6 +29,8 @@ def shown(value, unit):
         return f"{value / 86_400:.3g} d"
     if unit == "s" and abs(value) < 1:
         return f"{1000 * value:.3g} ms"
+    if unit == "dateTimeFromNow":
+        return f"{time.time() - value / 1000:.0f} s ago"
     if unit in ("bytes", "Bps"):
         for size in ("B", "KiB", "MiB", "GiB"):
             if abs(value) < 1024 or size == "GiB":
