@@ -87,7 +87,7 @@ class Image:
                     must(re.search(line, status), f"{line} is not in its status:\n{status}")
                 mounts = self.machine.run("cat", f"/proc/{pid}/mountinfo").stdout
                 must(re.search(r"(?m)^\S+ \S+ \S+ \S+ / ro", mounts), f"its root can be written to:\n{mounts}")
-                self.machine.run("sh", "-c", f"kill -INT {pid}")
+                self.machine.run("sh", "-c", f"kill -TERM {pid}")
                 must(demo.wait(30) == 0, "the demonstration did not end well: " + read(self.machine.shared, "demo.log"))
             finally:
                 demo.kill()

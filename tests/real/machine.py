@@ -10,8 +10,8 @@ import subprocess
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# adduser and ca-certificates for the package, busybox for the image; systemd without what only hardware needs.
-PACKAGES = "adduser,busybox-static,ca-certificates,systemd"
+# adduser and ca-certificates for the package and the image; systemd without what only hardware needs.
+PACKAGES = "adduser,ca-certificates,systemd"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 # Where a machine sees the folder that it shares with the test.
 SHARED = "/run/test"

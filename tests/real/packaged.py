@@ -395,8 +395,14 @@ class Suite:
         for name, systemd, checks in (("without systemd", False, self.without_systemd), ("with systemd", True,
                                                                                         self.with_systemd)):
             print(f"\non a Debian {name}", flush=True)
-            with Machine(base, os.path.join(self.folder, name.replace(" ", "-")), systemd) as machine:
-                checks(machine, packages)
+            try:
+                with Machine(base, os.path.join(self.folder, name.replace(" ", "-")), systemd) as machine:
+                    checks(machine, packages)
+            except Unavailable as trouble:
+                # Not every kernel that runs tests lets another systemd be the first process of anything.
+                if not systemd:
+                    raise
+                print(f"left out: {' '.join(str(trouble).split())}")
 
 
 def main():
