@@ -533,7 +533,15 @@ fn top_shows_what_a_running_popgate_does() {
     expect(&mut client, b"+OK\r\n");
     let admin = serving.admin.to_string();
     let shown = exits(&["top", "--once", "--interval", "1", "--admin", &admin], 0);
-    assert!(shown.starts_with("popgate   sessions 1 "), "{shown}");
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(
+        shown.starts_with(&format!("popgate   {version}, up ")),
+        "{shown}"
+    );
+    assert!(shown.contains("\nclients   sessions 1 "), "{shown}");
+    let default = shown.lines().find(|line| line.starts_with("  default "));
+    let sessions = default.and_then(|line| line.split_whitespace().nth(1));
+    assert_eq!(sessions, Some("1"), "{shown}");
     drop(serving);
     let said = exits(&["top", "--once", "--admin", &admin], 2);
     assert!(said.contains("--admin"), "{said}");

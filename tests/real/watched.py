@@ -228,6 +228,18 @@ def quiet(alerts):
     return alerts.keys() <= {"PopgateFilterSlow"}
 
 
+def in_a_terminal(options, stage, prometheus):
+    """The picture of `popgate top`, which must name what Prometheus found, too."""
+    admin = f"127.0.0.1:{stage.ports['admin']}"
+    done = subprocess.run([options.popgate, "top", "--once", "--interval", "2", "--admin", admin], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60)
+    rules = prometheus.series('topk(3, sum by (rule) (popgate_rule_hits_total{rule!="LEARNT"}))')
+    for words in (["tagged from 5, dropped from 12"], ["  isp  "], ["  office  "], [one["rule"] for one in rules]):
+        if done.returncode or not any(word in done.stdout for word in words):
+            raise Wrong(f"`popgate top` ended with {done.returncode}, and has none of {words}:\n{done.stdout}{done.stderr}")
+    print("popgate top --once\n" + re.sub("(?m)^", "    ", done.stdout))
+
+
 def watch(options, folder):
     boards = []
     for name in sorted(os.listdir(os.path.join(GRAFANA, "dashboards"))):
@@ -254,6 +266,7 @@ def watch(options, folder):
         if load.failed:
             raise Wrong(f"while all is well clients failed: {load.failed[:3]}")
         well = load.sessions
+        in_a_terminal(options, stage, prometheus)
         for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.reloads):
             trouble()
         audience = Audience(prometheus, stage, boards)

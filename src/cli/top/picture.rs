@@ -1,8 +1,10 @@
 //! Two looks become a picture of 80 columns.
 
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::sample::{Sample, quantile};
+use crate::filter::LEARNT;
 
 const ACTIONS: [&str; 4] = ["pass", "tag", "drop", "unscanned"];
 
@@ -18,9 +20,10 @@ fn write(out: &mut String, before: &Sample, now: &Sample, seconds: f64) -> std::
     let rate = |name: &str, with: &[(&str, &str)]| {
         ((now.sum(name, with) - before.sum(name, with)) / seconds).max(0.0)
     };
+    head(out, now)?;
     writeln!(
         out,
-        "popgate   sessions {:<8} connections/s {:<8.1} refused/s {:<8.1}",
+        "clients   sessions {:<8} connections/s {:<8.1} refused/s {:<8.1}",
         now.sum("popgate_sessions_active", &[]),
         rate("popgate_connections_total", &[]),
         rate("popgate_refused_total", &[]),
@@ -75,6 +78,7 @@ fn write(out: &mut String, before: &Sample, now: &Sample, seconds: f64) -> std::
             shown[0], shown[1], shown[2]
         )?;
     }
+    upstreams(out, before, now, seconds)?;
     for (title, family, label) in [
         ("rules that hit most", "popgate_rule_hits_total", "rule"),
         (
@@ -85,6 +89,8 @@ fn write(out: &mut String, before: &Sample, now: &Sample, seconds: f64) -> std::
         ("refused", "popgate_refused_total", "reason"),
     ] {
         let mut found: Vec<_> = now.by(family, label).into_iter().collect();
+        // The learnt filter has a say about nearly every message, and would dwarf the rules.
+        found.retain(|(name, count)| *count > 0.0 && name != LEARNT);
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
         if found.is_empty() {
             continue;
@@ -96,6 +102,88 @@ fn write(out: &mut String, before: &Sample, now: &Sample, seconds: f64) -> std::
         }
     }
     Ok(())
+}
+
+/// What runs, since when, by which rules, and whether it took its last reload over.
+fn head(out: &mut String, now: &Sample) -> std::fmt::Result {
+    let version = now.by("popgate_build_info", "version");
+    let version = version.keys().next().map_or("?", String::as_str);
+    let started = now.sum("process_start_time_seconds", &[]);
+    let up = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(today) if started > 0.0 => span(today.as_secs_f64() - started),
+        _ => "?".to_owned(),
+    };
+    let rules = now.sum("popgate_rules", &[("kind", "pattern")]);
+    let (tag_at, drop_at) = (
+        now.sum("popgate_filter_threshold", &[("kind", "tag_at")]),
+        now.sum("popgate_filter_threshold", &[("kind", "drop_at")]),
+    );
+    let drops = match drop_at > 0.0 {
+        true => format!("dropped from {drop_at}"),
+        false => "never dropped".to_owned(),
+    };
+    writeln!(
+        out,
+        "popgate   {version}, up {up}; {rules} rules, tagged from {tag_at}, {drops}"
+    )?;
+    let last_reload = "popgate_last_reload_successful";
+    if now.has(last_reload) && now.sum(last_reload, &[]) < 1.0 {
+        writeln!(
+            out,
+            "!         the last reload was refused; its log says why"
+        )?;
+    }
+    let failures = now.sum("popgate_quarantine_failures_total", &[]);
+    if failures > 0.0 {
+        writeln!(
+            out,
+            "!         the quarantine could not take {failures} messages; they were tagged"
+        )?;
+    }
+    Ok(())
+}
+
+fn upstreams(out: &mut String, before: &Sample, now: &Sample, seconds: f64) -> std::fmt::Result {
+    let known = now.by("popgate_upstream_sessions_active", "upstream");
+    if known.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nupstreams               sessions  logins/s   octets/s   greeting 90 %  errors"
+    )?;
+    for (name, sessions) in known.iter().take(6) {
+        let of = [("upstream", name.as_str())];
+        let rate = |family: &str, with: &[(&str, &str)]| {
+            ((now.sum(family, with) - before.sum(family, with)) / seconds).max(0.0)
+        };
+        let connect = "popgate_upstream_connect_seconds";
+        let (old, new) = (before.buckets(connect, &of), now.buckets(connect, &of));
+        let greeting = quantile(&old, &new, 0.9).map_or("-".to_owned(), time);
+        let shown: String = name.chars().take(20).collect();
+        writeln!(
+            out,
+            "  {shown:<20} {sessions:>9} {:>9.1} {:>10} {greeting:>15} {:>7}",
+            rate("popgate_logins_total", &of),
+            octets(rate(
+                "popgate_upstream_bytes_total",
+                &[("upstream", name), ("direction", "in")]
+            )),
+            now.sum("popgate_upstream_errors_total", &of),
+        )?;
+    }
+    Ok(())
+}
+
+/// A time in its two largest units.
+fn span(seconds: f64) -> String {
+    let minutes = (seconds.max(0.0) / 60.0) as u64;
+    match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
+        (0, 0, 0) => format!("{seconds:.0} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
 }
 
 fn bar(share: f64, width: usize) -> String {
@@ -137,11 +225,31 @@ mod tests {
             "popgate_messages_total{action=\"pass\",command=\"retr\"} 30\n\
              popgate_messages_total{action=\"tag\",command=\"retr\"} 10\n\
              popgate_rule_hits_total{rule=\"URL_IP\"} 7\n\
+             popgate_rule_hits_total{rule=\"NEVER\"} 0\n\
+             popgate_rule_hits_total{rule=\"LEARNT\"} 40\n\
+             popgate_build_info{version=\"1.2.3\",rules_version=\"abc\"} 1\n\
+             popgate_filter_threshold{kind=\"tag_at\"} 5\n\
+             popgate_upstream_sessions_active{upstream=\"isp\"} 4\n\
+             popgate_upstream_errors_total{upstream=\"isp\",kind=\"tls\"} 3\n\
+             popgate_last_reload_successful 0\n\
              popgate_holding_bytes 2048\n",
         );
         let picture = draw(&before, &now, 2.0);
-        for words in ["pass", "10.0", "25.0 %", "URL_IP", "2.0 KiB"] {
+        for words in [
+            "1.2.3",
+            "tagged from 5, never dropped",
+            "reload was refused",
+            "pass",
+            "10.0",
+            "25.0 %",
+            "isp",
+            "URL_IP",
+            "2.0 KiB",
+        ] {
             assert!(picture.contains(words), "no `{words}` in\n{picture}");
+        }
+        for words in ["NEVER", "LEARNT"] {
+            assert!(!picture.contains(words), "`{words}` in\n{picture}");
         }
         assert!(picture.lines().all(|line| line.len() <= 80), "{picture}");
     }

@@ -43,8 +43,13 @@ impl Sample {
         };
         values
             .filter(|(labels, _)| fits(labels))
-            .map(|(_, value)| value)
-            .sum()
+            // The sum of no floats is -0.0.
+            .fold(0.0, |sum, (_, value)| sum + value)
+    }
+
+    /// Whether there is such a family.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// A family's values by one label.
