@@ -257,7 +257,7 @@ mod tests {
             let Ok(pattern) = Pattern::new(&regex) else {
                 return Ok(());
             };
-            if pattern.regex.is_match(text.as_bytes()) && !pattern.literals.is_empty() {
+            if pattern.regex().is_some_and(|regex| regex.is_match(text.as_bytes())) && !pattern.literals.is_empty() {
                 let text = text.to_ascii_lowercase().into_bytes();
                 let found = |literal: &Vec<u8>| memchr::memmem::find(&text, literal).is_some();
                 prop_assert!(pattern.literals.iter().any(found), "{:?}", pattern.literals);

@@ -70,7 +70,7 @@ pub fn find(rules: &RuleSet) -> Vec<Overlap> {
 fn sought(rule: &Rule) -> BTreeSet<String> {
     match &rule.test {
         Test::Phrases(list) => list.iter().map(|text| text.to_lowercase()).collect(),
-        Test::Regex(pattern) => BTreeSet::from([format!("/{}/", pattern.regex.as_str())]),
+        Test::Regex(pattern) => BTreeSet::from([format!("/{}/", pattern.source())]),
         Test::Listed(list) => BTreeSet::from([format!("list {list}")]),
         Test::Fact(fact, range) => {
             BTreeSet::from([format!("fact {} {}..{}", fact.name, range.min, range.max)])

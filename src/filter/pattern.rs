@@ -11,7 +11,7 @@ use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use crate::filter::abreast::abreast;
 use crate::filter::literal;
@@ -23,8 +23,9 @@ const SIZE_LIMIT: usize = 1 << 20;
 /// A regex, ready to match.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    /// What matches.
-    pub regex: Regex,
+    /// As it is compiled.
+    source: Arc<str>,
+    regex: Arc<OnceLock<Option<Regex>>>,
     /// In lower case: one of these is in every match; empty where there are none.
     pub literals: Vec<Vec<u8>>,
     /// Every match has a byte of each of these.
@@ -34,6 +35,14 @@ pub struct Pattern {
 impl Pattern {
     /// Reads a regex.
     pub fn new(text: &str) -> Result<Self, String> {
+        let pattern = Self::of_stock(text)?;
+        let _ = pattern.regex.set(Some(compiled(&pattern.source)?));
+        Ok(pattern)
+    }
+
+    /// Reads a regex that the tests compile: here it is compiled when a text first has what it needs. Most
+    /// never are, and all of them would be two fifths of popgate's start.
+    pub(crate) fn of_stock(text: &str) -> Result<Self, String> {
         let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
         let hir = parser.parse(text).map_err(|error| reason(&error))?;
         let hir = narrowed(&hir);
@@ -42,21 +51,49 @@ impl Pattern {
                 "matches the empty text, so every message; demand at least one character".into(),
             );
         }
-        let regex = RegexBuilder::new(&hir.to_string())
-            .size_limit(SIZE_LIMIT)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(_) => {
-                    "is too big when compiled; repeat less".to_owned()
-                }
-                error => error.to_string(),
-            })?;
         Ok(Self {
-            regex,
+            source: hir.to_string().into(),
+            regex: Arc::default(),
             literals: literal::required(&hir).unwrap_or_default(),
             needs: needs::required(&hir),
         })
     }
+
+    /// The regex's text, as it is compiled.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What matches; nothing if it cannot be compiled, which [`Pattern::new`] would have refused.
+    pub fn regex(&self) -> Option<&Regex> {
+        let regex = self.regex.get_or_init(|| {
+            compiled(&self.source)
+                .inspect_err(
+                    |error| tracing::error!(regex = %self.source, "a rule's regex {error}"),
+                )
+                .ok()
+        });
+        regex.as_ref()
+    }
+}
+
+fn compiled(source: &str) -> Result<Regex, String> {
+    RegexBuilder::new(source)
+        .size_limit(SIZE_LIMIT)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "is too big when compiled; repeat less".to_owned(),
+            error => error.to_string(),
+        })
+}
+
+/// Whose rules are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// Those that are compiled in, and that the tests have tried.
+    Stock,
+    /// Somebody's own.
+    Own,
 }
 
 /// Regexes by their texts, all made ready at the same time.
@@ -64,8 +101,11 @@ impl Pattern {
 pub(crate) struct Patterns(HashMap<String, Result<Pattern, String>>);
 
 impl Patterns {
-    pub(crate) fn of(texts: Vec<String>) -> Self {
-        let made = abreast(&texts, |text| Pattern::new(text));
+    pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
+        let made = abreast(&texts, |text| match layer {
+            Layer::Stock => Pattern::of_stock(text),
+            Layer::Own => Pattern::new(text),
+        });
         Self(texts.into_iter().zip(made).collect())
     }
 
@@ -177,7 +217,9 @@ mod tests {
 
     fn matches(regex: &str, text: &str) -> bool {
         let pattern = Pattern::new(regex).expect("a regex");
-        pattern.regex.is_match(text.as_bytes())
+        pattern
+            .regex()
+            .is_some_and(|regex| regex.is_match(text.as_bytes()))
     }
 
     #[test]

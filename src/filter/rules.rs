@@ -15,7 +15,7 @@ use crate::filter::day::Day;
 use crate::filter::examples::Examples;
 use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
-use crate::filter::pattern::{Pattern, Patterns};
+use crate::filter::pattern::{Layer, Pattern, Patterns};
 use crate::filter::place::Place;
 use crate::filter::{read, stock};
 use crate::schema::Problem;
@@ -139,7 +139,7 @@ impl RuleSet {
         if !rules.is_empty() && !rules.iter().any(|(_, text)| read::is_alone(text)) {
             reader.stock();
         }
-        reader.layer(&rules, &lists);
+        reader.layer(Layer::Own, &rules, &lists);
         reader.finish()
     }
 
@@ -148,7 +148,7 @@ impl RuleSet {
         let files: Vec<_> = files.into_iter().collect();
         let mut reader = Reader::default();
         reader.stock_lists();
-        reader.layer(&files, &[]);
+        reader.layer(Layer::Own, &files, &[]);
         reader.finish()
     }
 
@@ -157,7 +157,7 @@ impl RuleSet {
         let mut reader = Reader::default();
         reader.stock_lists();
         reader.stock();
-        reader.layer(rules, lists);
+        reader.layer(Layer::Own, rules, lists);
         reader.finish()
     }
 
@@ -228,16 +228,16 @@ impl Default for Reader {
 impl Reader {
     fn stock(&mut self) {
         let rules: Vec<_> = stock::FILES.iter().map(built_in).collect();
-        self.layer(&rules, &[]);
+        self.layer(Layer::Stock, &rules, &[]);
     }
 
     /// Facts ask these whatever the rules are.
     fn stock_lists(&mut self) {
         let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
-        self.layer(&[], &lists);
+        self.layer(Layer::Stock, &[], &lists);
     }
 
-    fn layer(&mut self, rules: &[File], lists: &[File]) {
+    fn layer(&mut self, of: Layer, rules: &[File], lists: &[File]) {
         for (name, text) in lists {
             self.set.digest = fnv(self.set.digest, text.as_bytes());
             let path = Path::new(name);
@@ -255,7 +255,7 @@ impl Reader {
             .max()
             .unwrap_or(0);
         let regexes = abreast(rules, |(_, text)| read::regexes(text)).concat();
-        let patterns = Patterns::of(regexes);
+        let patterns = Patterns::of(regexes, of);
         for file in rules {
             self.set.digest = fnv(self.set.digest, file.1.as_bytes());
             let entries = read::file(file, &patterns, layer, &mut self.taken, &mut self.problems);
@@ -397,6 +397,19 @@ mod tests {
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{found}\n{expected}");
         }
+    }
+
+    #[test]
+    fn every_regex_of_the_stock_compiles() {
+        let stock = RuleSet::stock().expect("the stock");
+        let mut tried = 0;
+        for rule in stock.iter() {
+            if let Test::Regex(pattern) = &rule.test {
+                assert!(pattern.regex().is_some(), "{}", rule.id);
+                tried += 1;
+            }
+        }
+        assert!(tried > 100, "only {tried}");
     }
 
     #[test]

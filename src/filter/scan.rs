@@ -245,7 +245,7 @@ impl Scanner {
         }
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
             let some = some.iter();
-            let some = some.map(|regex| scanner.regexes[*regex].pattern.regex.as_str());
+            let some = some.map(|regex| scanner.regexes[*regex].pattern.source());
             let set = RegexSetBuilder::new(some)
                 .size_limit(LOOSE_SIZE_LIMIT)
                 .dfa_size_limit(LOOSE_CACHE)
@@ -329,7 +329,10 @@ impl Scanner {
 impl Search {
     fn run(&self, text: &str, tally: &mut Tally) {
         let missing = self.at_least.saturating_sub(tally.counts[self.rule]);
-        let matches = self.pattern.regex.find_iter(text.as_bytes());
+        let Some(regex) = self.pattern.regex() else {
+            return;
+        };
+        let matches = regex.find_iter(text.as_bytes());
         for found in matches.take(missing as usize) {
             tally.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
         }

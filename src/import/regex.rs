@@ -142,7 +142,11 @@ pub(super) fn delimited(text: &str) -> Result<(&str, &str), Reason> {
 /// Whether the regex matches a text.
 pub(super) fn is_match(regex: &Regex, text: &str) -> bool {
     let matches = |regex: &String| {
-        Pattern::new(regex).is_ok_and(|pattern| pattern.regex.is_match(text.as_bytes()))
+        Pattern::new(regex).is_ok_and(|pattern| {
+            pattern
+                .regex()
+                .is_some_and(|regex| regex.is_match(text.as_bytes()))
+        })
     };
     match regex {
         Regex::One(regex) => matches(regex),

@@ -79,7 +79,7 @@ proptest! {
             let shown = show::regex(&rewritten, false);
             // As rules are compiled, except that the empty text is refused there.
             let compiled = match Pattern::new(&shown) {
-                Ok(pattern) => pattern.regex,
+                Ok(pattern) => pattern.regex().expect("a regex").clone(),
                 Err(_) => regex::bytes::Regex::new(&shown).expect("a regex"),
             };
             let finds = (0..=text.len()).any(|at| reference(&tree, text.as_bytes(), at).any(|_| true));

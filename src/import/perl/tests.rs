@@ -17,7 +17,11 @@ fn shown(regex: &str, flags: &str) -> String {
 fn matches(regex: &str, flags: &str, text: &[u8]) -> bool {
     let shown = shown(regex, flags);
     let pattern = crate::filter::pattern::Pattern::new(&shown);
-    pattern.expect("a pattern").regex.is_match(text)
+    pattern
+        .expect("a pattern")
+        .regex()
+        .expect("a regex")
+        .is_match(text)
 }
 
 #[test]
