@@ -198,6 +198,22 @@ fn serve_needs_an_upstream_and_names_every_problem() {
     }
 }
 
+/// Whoever has it may be about to leave: a service manager tries again after this exit code, and not after 64.
+#[test]
+fn a_port_that_is_taken_is_a_failure() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let free = ["--upstream", "localhost", "--listen", "127.0.0.1:0"];
+    let serve = |more: &[&str], code| exits(&[&["serve"], &free[..], more].concat(), code);
+    let said = serve(&["--listen", &taken, "--admin", "off"], 2);
+    assert!(said.contains("another program has it"), "{said}");
+    assert!(said.contains(&taken), "{said}");
+    let said = serve(&["--admin", &taken], 2);
+    assert!(said.contains("admin.address"), "{said}");
+    // What is to be mended stays wrong usage.
+    serve(&["--admin", &taken, "--rules", "/nonexistent"], 64);
+}
+
 /// As an ordinary user; only root can become one, and some systems let everybody bind port 110.
 #[test]
 #[cfg(target_os = "linux")]
@@ -319,15 +335,26 @@ fn a_reload_takes_all_or_nothing() {
     );
     greet(&serving, &first, b"+OK still first\r\n");
 
-    write(&second, "");
+    let waiting = "[process]\nallow_root = true\n\
+        [log]\nformat = \"json\"\n[limits]\nsessions = 7\n[timeouts]\ndrain = \"9s\"\n";
+    write(&second, waiting);
     serving.signal("-HUP");
-    serving.logged("reloaded; new sessions use the new settings");
+    let log = serving.logged("reloaded; new sessions use the new settings");
+    for words in [
+        "[process] has changed, and waits for a restart",
+        "[log] format has changed, and waits for a restart",
+        "limits.sessions has changed, and waits for a restart",
+        "timeouts.drain has changed, and waits for a restart",
+    ] {
+        assert!(log.contains(words), "no `{words}` in:\n{log}");
+    }
     greet(&serving, &second, b"+OK second\r\n");
     let metrics = serving.get("/metrics");
     for line in [
         "popgate_reloads_total{outcome=\"ok\"} 1",
         "popgate_reloads_total{outcome=\"refused\"} 2",
         "popgate_last_reload_successful 1",
+        "popgate_limit{limit=\"sessions\"} 5000",
     ] {
         assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
     }
@@ -419,6 +446,8 @@ fn the_end_of_a_session_is_one_line_for_machines() {
     let mut asked = BufReader::new(server.try_clone().unwrap());
     for (command, answer) in [
         ("USER ann@example.net", &b"+OK\r\n"[..]),
+        ("PASS geheimx", b"-ERR no\r\n"),
+        ("USER ann@example.net", b"+OK\r\n"),
         ("PASS geheim", b"+OK\r\n"),
         ("RETR 1", b"+OK\r\nSubject: private\r\n\r\nbody\r\n.\r\n"),
         ("QUIT", b"+OK\r\n"),
@@ -430,7 +459,16 @@ fn the_end_of_a_session_is_one_line_for_machines() {
         server.write_all(answer).unwrap();
         expect(&mut client, answer);
     }
-    let log = serving.logged("session ended");
+    let mut log = serving.logged("login denied by the server");
+    let line = log.lines().last().unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["mechanism"], "userpass", "{line}");
+    assert_eq!(line["account"].as_str().map(str::len), Some(12), "{line}");
+    assert!(
+        line["client"].as_str().unwrap().starts_with("127.0.0.1:"),
+        "{line}"
+    );
+    log.push_str(&serving.logged("session ended"));
     let line = log.lines().last().unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["upstream"], "default", "{line}");

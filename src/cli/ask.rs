@@ -3,12 +3,44 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+
+use super::{ConfigArgs, FAILURE, USAGE};
+use crate::config::{Config, Flags};
+
+/// Which popgate.
+#[derive(Debug, Args)]
+pub(super) struct AdminArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Where popgate serves its metrics [default: as the configuration says]
+    #[arg(long, value_name = "ADDR")]
+    admin: Option<SocketAddr>,
+}
+
+impl AdminArgs {
+    /// Where it can be asked, or the exit code when it is told why not.
+    pub(super) fn address(&self) -> Result<SocketAddr, u8> {
+        if let Some(admin) = self.admin {
+            return Ok(admin);
+        }
+        let (config, problems) = Config::load(self.config.config.as_deref(), &Flags::default());
+        if !problems.is_empty() {
+            super::complain(&problems);
+            return Err(USAGE);
+        }
+        config.admin.ok_or_else(|| {
+            eprintln!("popgate: [admin] address is \"\": there is nothing to ask");
+            FAILURE
+        })
+    }
+}
 
 /// A thousand rules have some hundred KiB.
 const LONGEST: usize = 16 << 20;

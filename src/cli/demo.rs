@@ -113,9 +113,16 @@ async fn demonstrate(args: &DemoArgs) -> u8 {
     let server = match Server::open(&config, Root::Kept) {
         Ok(server) if problems.is_empty() => server,
         opened => {
-            problems.extend(opened.err().into_iter().flatten());
+            let unopened = opened.err();
+            let passes = unopened.as_ref().is_some_and(|it| it.may_pass);
+            let code = if passes && problems.is_empty() {
+                FAILURE
+            } else {
+                USAGE
+            };
+            problems.extend(unopened.into_iter().flat_map(|it| it.problems));
             super::complain(&problems);
-            return USAGE;
+            return code;
         }
     };
     let Some(&proxy) = server.addresses().first() else {

@@ -1,39 +1,23 @@
 //! `popgate health`: whether a running popgate takes mail clients; for containers and scripts.
 
-use std::net::SocketAddr;
-
 use clap::Args;
 use hyper::StatusCode;
 
-use super::{ConfigArgs, FAILURE, NEGATIVE, OK, USAGE, ask};
-use crate::config::{Config, Flags};
+use super::ask::{self, AdminArgs};
+use super::{FAILURE, NEGATIVE, OK};
 
 /// Flags of `health`.
 #[derive(Debug, Args)]
 pub struct HealthArgs {
     #[command(flatten)]
-    config: ConfigArgs,
-    /// Where popgate serves its metrics [default: as the configuration says]
-    #[arg(long, value_name = "ADDR")]
-    admin: Option<SocketAddr>,
+    admin: AdminArgs,
 }
 
 /// Asks /readyz; the exit code: 0 ready, 1 not ready, 2 not reached.
 pub fn run(args: &HealthArgs) -> u8 {
-    let admin = match args.admin {
-        Some(admin) => admin,
-        None => {
-            let (config, problems) = Config::load(args.config.config.as_deref(), &Flags::default());
-            if !problems.is_empty() {
-                super::complain(&problems);
-                return USAGE;
-            }
-            let Some(admin) = config.admin else {
-                eprintln!("popgate: [admin] address is \"\": there is nothing to ask");
-                return FAILURE;
-            };
-            admin
-        }
+    let admin = match args.admin.address() {
+        Ok(admin) => admin,
+        Err(code) => return code,
     };
     let answer = tokio::runtime::Builder::new_current_thread()
         .enable_all()

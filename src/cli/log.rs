@@ -60,5 +60,10 @@ pub(super) fn change(level: &str) {
 }
 
 fn filter(level: &str) -> EnvFilter {
-    EnvFilter::try_from_env(LEVEL).unwrap_or_else(|_| EnvFilter::new(level))
+    let said = std::env::var(LEVEL).unwrap_or_default();
+    // Set but empty would mean silence.
+    match said.trim() {
+        "" => EnvFilter::new(level),
+        said => EnvFilter::try_new(said).unwrap_or_else(|_| EnvFilter::new(level)),
+    }
 }

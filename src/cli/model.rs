@@ -5,6 +5,8 @@ mod build;
 mod letters;
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -89,7 +91,14 @@ pub fn run(command: &ModelCommand) -> u8 {
         ModelCommand::Reset(_) => Knowledge::reset(data_dir).map(|()| println!("all forgotten")),
         ModelCommand::Export { file, .. } => Knowledge::read(data_dir)
             .and_then(|(_, memory)| {
-                fs::write(file, Knowledge::pack(&memory))
+                // Names of accounts are in it.
+                fs::OpenOptions::new()
+                    .write(true)
+                    .create(true)
+                    .truncate(true)
+                    .mode(0o600)
+                    .open(file)
+                    .and_then(|mut out| out.write_all(&Knowledge::pack(&memory)))
                     .map_err(|error| KnowledgeError::Io(file.clone(), error))
             })
             .map(|()| println!("written to {}", file.display())),

@@ -25,11 +25,11 @@ pub(super) fn reloading() {
     }
 }
 
-/// No new sessions, running answers end.
+/// No new sessions, running ones may end.
 pub(super) fn stopping() {
     say(&[
         NotifyState::Stopping,
-        NotifyState::Status("running answers end"),
+        NotifyState::Status("running sessions end"),
     ]);
 }
 

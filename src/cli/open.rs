@@ -51,9 +51,18 @@ pub(super) fn ports(config: &Config) -> Result<Ports, Vec<Problem>> {
                         .push((listen.name.clone(), Arc::clone(&certificate)));
                     Some(certificate)
                 }
+                // One file may serve many names.
+                Err(error)
+                    if problems
+                        .iter()
+                        .any(|it: &Problem| it.message == error.to_string()) =>
+                {
+                    None
+                }
                 Err(error) => {
                     let key = match &error {
                         CertificateError::Exposed(..)
+                        | CertificateError::UnreadableKey(..)
                         | CertificateError::NoKey(_)
                         | CertificateError::UnusableKey(..)
                         | CertificateError::Mismatch(..) => "key",

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -80,6 +81,10 @@ pub fn run(command: &QuarantineCommand) -> u8 {
     match done {
         Ok(code) => code,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            eprintln!("popgate: {error}; be the user that popgate runs as");
+            FAILURE
+        }
         Err(error) => {
             eprintln!("popgate: {error}");
             FAILURE
@@ -128,6 +133,8 @@ fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
+        // It is somebody's mail.
+        .mode(0o600)
         .open(&path)
         .and_then(|mut file| {
             file.write_all(&message)?;

@@ -68,8 +68,16 @@ pub fn run(args: &ServeArgs) -> u8 {
             match server {
                 Ok(server) if problems.is_empty() => Ok(serve(server, args, &config).await),
                 server => {
-                    problems.extend(server.err().into_iter().flatten());
-                    Err(problems)
+                    let unopened = server.err();
+                    let passes = unopened.as_ref().is_some_and(|it| it.may_pass);
+                    // A service manager starts it again after a failure, and not after wrong usage.
+                    let code = if passes && problems.is_empty() {
+                        FAILURE
+                    } else {
+                        USAGE
+                    };
+                    problems.extend(unopened.into_iter().flat_map(|it| it.problems));
+                    Err((problems, code))
                 }
             }
         }),
@@ -81,9 +89,9 @@ pub fn run(args: &ServeArgs) -> u8 {
             eprintln!("popgate: {error}");
             FAILURE
         }
-        Err(problems) => {
+        Err((problems, code)) => {
             super::complain(&problems);
-            USAGE
+            code
         }
     }
 }

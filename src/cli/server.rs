@@ -39,6 +39,8 @@ type Certificates = ArcSwap<Vec<(String, Arc<Certificate>)>>;
 pub(super) struct Server {
     listeners: Vec<TcpListener>,
     admin: Option<TcpListener>,
+    /// What it was opened by.
+    begun: Arc<Config>,
     /// What each listener is, as it was bound.
     bound: Arc<[Listen]>,
     addresses: Vec<SocketAddr>,
@@ -46,8 +48,16 @@ pub(super) struct Server {
     service: Arc<ArcSwap<Service>>,
     certificates: Arc<Certificates>,
     lasting: Lasting,
-    sessions: usize,
-    drain: Duration,
+}
+
+/// Why it cannot be opened.
+#[derive(Debug)]
+pub(super) struct Unopened {
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+    /// Whether all of it is that somebody else has a port, who may be about to leave: nothing is to be
+    /// mended in the configuration.
+    pub(super) may_pass: bool,
 }
 
 /// Whether root's rights are given up on the way.
@@ -64,17 +74,19 @@ impl Server {
     ///
     /// # Errors
     /// Every problem, those of the rules and of the sockets included.
-    pub(super) fn open(config: &Config, root: Root) -> Result<Self, Vec<Problem>> {
+    pub(super) fn open(config: &Config, root: Root) -> Result<Self, Unopened> {
         let mut problems = Vec::new();
         let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
             problems.push(config.problem("listen", format!("an inherited socket: {error}")));
             Inherited::default()
         });
+        let mut taken = 0;
         let mut listeners = Vec::new();
         for (number, wanted) in config.listen.iter().enumerate() {
             match listen::bind(wanted.address, wanted.tproxy, &mut inherited) {
                 Ok(listener) => listeners.push(listener),
                 Err(error) => {
+                    taken += usize::from(error.is_in_use());
                     problems.push(
                         config.problem(&format!("listen[{number}].address"), error.to_string()),
                     );
@@ -86,6 +98,7 @@ impl Server {
                 |address| match listen::bind(address, false, &mut inherited) {
                     Ok(listener) => Some(listener),
                     Err(error) => {
+                        taken += usize::from(error.is_in_use());
                         problems.push(config.problem("admin.address", error.to_string()));
                         None
                     }
@@ -107,7 +120,10 @@ impl Server {
                 && let Err(problem) = privileges::give_up_root(config)
             {
                 // Files that only root may read or write are not to be touched now.
-                return Err(vec![problem]);
+                return Err(Unopened {
+                    problems: vec![problem],
+                    may_pass: false,
+                });
             }
         }
         let addresses: Vec<SocketAddr> = listeners
@@ -127,17 +143,18 @@ impl Server {
                 certificates: Arc::new(ArcSwap::from_pointee(ports.certificates)),
                 listeners,
                 admin,
+                begun: Arc::new(config.clone()),
                 bound: config.listen.iter().cloned().collect(),
                 addresses,
                 admin_address,
                 lasting,
-                sessions: config.limits.sessions,
-                drain: config.timeouts.drain,
             }),
-            Ok(_) => Err(problems),
-            Err(more) => {
-                problems.extend(more);
-                Err(problems)
+            opened => {
+                problems.extend(opened.err().into_iter().flatten());
+                Err(Unopened {
+                    may_pass: problems.len() == taken,
+                    problems,
+                })
             }
         }
     }
@@ -165,6 +182,7 @@ impl Server {
     /// What a reload changes.
     pub(super) fn reloader(&self) -> Reloader {
         Reloader {
+            begun: Arc::clone(&self.begun),
             bound: Arc::clone(&self.bound),
             service: Arc::clone(&self.service),
             certificates: Arc::clone(&self.certificates),
@@ -181,7 +199,8 @@ impl Server {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Arc::new(Workers::start(cores)?);
         let signal = Arc::new(DrainSignal::new());
-        let permits = Arc::new(Semaphore::new(self.sessions));
+        let drain = self.begun.timeouts.drain;
+        let permits = Arc::new(Semaphore::new(self.begun.limits.sessions));
         let metrics = Arc::clone(&self.lasting.metrics);
         let mut tasks = tokio::task::JoinSet::new();
         for (number, listener) in self.listeners.into_iter().enumerate() {
@@ -210,8 +229,8 @@ impl Server {
         tracing::info!("stopping: no new sessions, running ones may end; once more cuts them off");
         tokio::select! {
             () = signal.drained() => {}
-            () = tokio::time::sleep(self.drain) => {
-                tracing::warn!("sessions were still busy after {:?}; they are cut off", self.drain);
+            () = tokio::time::sleep(drain) => {
+                tracing::warn!("sessions were still busy after {drain:?}; they are cut off");
             }
             Some(()) = stops.recv() => tracing::warn!("told to stop again; running sessions are cut off"),
         }
@@ -306,6 +325,8 @@ fn show_certificates(metrics: &Metrics, certificates: &[(String, Arc<Certificate
 /// Puts a new configuration in force for sessions that begin after it.
 #[derive(Debug, Clone)]
 pub(super) struct Reloader {
+    /// What popgate was started with.
+    begun: Arc<Config>,
     bound: Arc<[Listen]>,
     service: Arc<ArcSwap<Service>>,
     certificates: Arc<Certificates>,
@@ -327,9 +348,13 @@ impl Reloader {
             problems.extend(more);
             Ports::default()
         });
-        let ports = self.ports(config, &opened.ports);
+        let (ports, waiting) = self.ports(config, &opened.ports);
         match open::service(config, ports, &self.lasting) {
-            Ok(service) if problems.is_empty() => {
+            Ok(mut service) if problems.is_empty() => {
+                service.limits.sessions = self.begun.limits.sessions;
+                for what in waiting {
+                    tracing::warn!("{what}");
+                }
                 self.service.store(Arc::new(in_force(service)));
                 metrics.forget_certificates();
                 show_certificates(metrics, &opened.certificates);
@@ -347,10 +372,10 @@ impl Reloader {
 
     /// The bound sockets, with what the new configuration says of their addresses. Sockets themselves
     /// are bound but once: by then root's rights are gone.
-    fn ports(&self, config: &Config, opened: &[Port]) -> Vec<Port> {
+    fn ports(&self, config: &Config, opened: &[Port]) -> (Vec<Port>, Vec<String>) {
         let before = self.service.load();
         let mut taken = vec![false; config.listen.len()];
-        let mut ports = Vec::new();
+        let (mut ports, mut waiting) = (Vec::new(), Vec::new());
         for (bound, old) in self.bound.iter().zip(&before.ports) {
             let mut wanted = config.listen.iter().enumerate();
             let found = wanted.find(|(place, it)| !taken[*place] && it.address == bound.address);
@@ -360,17 +385,41 @@ impl Reloader {
                     ports.push(opened.get(place).unwrap_or(old).clone());
                 }
                 None => {
-                    tracing::warn!(address = %bound.address, "is listened on until a restart");
+                    waiting.push(format!(
+                        "[[listen]] {} is gone, and is listened on until a restart",
+                        bound.address
+                    ));
                     ports.push(old.clone());
                 }
             }
         }
         for (wanted, taken) in config.listen.iter().zip(taken) {
             if !taken {
-                tracing::warn!(address = %wanted.address, "is listened on after a restart only");
+                let address = wanted.address;
+                waiting.push(format!(
+                    "[[listen]] {address} is new, and waits for a restart"
+                ));
             }
         }
-        ports
+        let begun = &self.begun;
+        for (changed, what) in [
+            (begun.admin != config.admin, "[admin] address"),
+            (begun.process != config.process, "[process]"),
+            (begun.log.format != config.log.format, "[log] format"),
+            (
+                begun.limits.sessions != config.limits.sessions,
+                "limits.sessions",
+            ),
+            (
+                begun.timeouts.drain != config.timeouts.drain,
+                "timeouts.drain",
+            ),
+        ] {
+            if changed {
+                waiting.push(format!("{what} has changed, and waits for a restart"));
+            }
+        }
+        (ports, waiting)
     }
 }
 

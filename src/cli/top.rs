@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{FAILURE, OK, ask};
+use super::ask::{self, AdminArgs};
+use super::{FAILURE, OK};
 use sample::Sample;
 
 /// Flags of `top`.
 #[derive(Debug, Args)]
 pub struct TopArgs {
-    /// Where popgate serves its metrics
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9110")]
-    admin: SocketAddr,
+    #[command(flatten)]
+    admin: AdminArgs,
     /// Seconds between two looks
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
@@ -28,33 +28,34 @@ pub struct TopArgs {
 
 /// Shows; the exit code.
 pub fn run(args: &TopArgs) -> u8 {
+    let admin = match args.admin.address() {
+        Ok(admin) => admin,
+        Err(code) => return code,
+    };
     let shown = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(show(args)));
+        .and_then(|runtime| runtime.block_on(show(args, admin)));
     match shown {
         Ok(()) => OK,
         Err(error) => {
-            eprintln!(
-                "popgate: {}: {error}; name the address of its metrics with --admin",
-                args.admin
-            );
+            eprintln!("popgate: {admin}: {error}; name the address of its metrics with --admin");
             FAILURE
         }
     }
 }
 
-async fn show(args: &TopArgs) -> Result<(), String> {
+async fn show(args: &TopArgs, admin: SocketAddr) -> Result<(), String> {
     let interval = Duration::from_secs(args.interval);
     let live = std::io::stdout().is_terminal() && !args.once;
-    let mut before = look(args.admin).await?;
+    let mut before = look(admin).await?;
     loop {
         tokio::select! {
             () = tokio::time::sleep(interval) => {}
             _ = tokio::signal::ctrl_c() => return Ok(()),
         }
-        let now = look(args.admin).await?;
+        let now = look(admin).await?;
         let picture = picture::draw(&before, &now, interval.as_secs_f64());
         let mut out = std::io::stdout().lock();
         // From the upper left corner, and what is left of the last picture goes.

@@ -169,7 +169,7 @@ pub struct Timeouts {
     pub idle: Duration,
     /// For the filter's verdict on one message.
     pub filter: Duration,
-    /// For running answers when popgate is told to stop.
+    /// For running sessions when popgate is told to stop.
     pub drain: Duration,
 }
 

@@ -256,6 +256,10 @@ pub(super) fn file(
         match std::fs::metadata(&file) {
             Ok(found) if found.is_file() => Ok(file),
             Ok(_) => Err(format!("{} is no file; name {wanted}", file.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(format!(
+                "{}: {error}; its folders must be open to popgate's user",
+                file.display()
+            )),
             Err(error) => Err(format!("{}: {error}; name {wanted}", file.display())),
         }
     })

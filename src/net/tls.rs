@@ -24,7 +24,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 pub enum CertificateError {
     /// A file cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// Others than its owner and group may read the key.
+    /// The key's file cannot be read.
+    UnreadableKey(PathBuf, io::Error),
+    /// Others than its owner and group may read the key, or its group may change it.
     Exposed(PathBuf, u32),
     /// There is no certificate in it.
     NoCertificate(PathBuf),
@@ -41,12 +43,28 @@ pub enum CertificateError {
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(file, error) => write!(f, "{}: {error}", file.display()),
-            Self::Exposed(file, mode) => write!(
-                f,
-                "{file}: everybody on this machine may read this key (mode {mode:04o}); run `chmod 600 {file}`",
-                file = file.display()
-            ),
+            Self::Unreadable(file, error) | Self::UnreadableKey(file, error) => {
+                write!(f, "{}: {error}", file.display())?;
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => f.write_str(
+                        "; it and its folders must be readable for popgate's user, or popgate be started as root",
+                    ),
+                    _ => Ok(()),
+                }
+            }
+            Self::Exposed(file, mode) => {
+                let (who, may) = match (mode & 0o007, mode & 0o004) {
+                    (0, _) => ("its group", "write"),
+                    (_, 0) => ("everybody on this machine", "use"),
+                    _ => ("everybody on this machine", "read"),
+                };
+                write!(
+                    f,
+                    "{file}: {who} may {may} this key (mode {mode:04o}); run `chmod 600 {file}`, or `chmod 640 {file}` \
+                     where popgate reads it by its group",
+                    file = file.display()
+                )
+            }
             Self::NoCertificate(file) => write!(
                 f,
                 "{}: no certificate in it; PEM is wanted (-----BEGIN CERTIFICATE-----)",
@@ -157,14 +175,13 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
     if chain.is_empty() {
         return Err(CertificateError::NoCertificate(certificate.to_owned()));
     }
-    let mode = std::fs::metadata(key)
-        .map_err(|error| CertificateError::Unreadable(key.to_owned(), error))?
-        .mode();
+    let unreadable = |error| CertificateError::UnreadableKey(key.to_owned(), error);
+    let mode = std::fs::metadata(key).map_err(unreadable)?.mode();
     // A group for those who may read keys is usual; the whole world is a mistake.
     if mode & 0o027 != 0 {
         return Err(CertificateError::Exposed(key.to_owned(), mode & 0o7777));
     }
-    let pem = zeroize::Zeroizing::new(read(key)?);
+    let pem = zeroize::Zeroizing::new(std::fs::read(key).map_err(unreadable)?);
     let private =
         PrivateKeyDer::from_pem_slice(&pem).map_err(|_| CertificateError::NoKey(key.to_owned()))?;
     let signing = ring::sign::any_supported_type(&private)

@@ -3,13 +3,13 @@
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::Failure;
 use super::guards::Share;
 use super::intake::Intake;
 use super::login::{self, Login};
 use super::mailbox::Listing;
 use super::relay::{Owed, Relay};
 use super::retrieve::Fetching;
+use super::{Failure, tally};
 use crate::config::ListenTls;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
@@ -244,6 +244,10 @@ impl Relay<'_> {
         }
         let upstream = self.server.name();
         self.service.metrics.login(upstream, mechanism, outcome);
+        if !well {
+            let client = self.caller.address();
+            tally::denied(self.service, client, upstream, account, mechanism);
+        }
     }
 
     fn single_line(&mut self, command: &Command, status: Status, line: BytesMut) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 
+use super::Service;
 use crate::config::LogAccounts;
 
 /// Counts of one session.
@@ -66,6 +67,20 @@ impl Tally {
             seconds = self.began.elapsed().as_secs_f64(),
             "session ended"
         );
+    }
+}
+
+/// A login that the server denied: who guesses passwords is found by the client's address.
+pub(super) fn denied(
+    service: &Service,
+    client: SocketAddr,
+    upstream: &str,
+    account: Option<&Arc<str>>,
+    mechanism: &str,
+) {
+    if let Some(not_shown) = service.guards.may_say("denied") {
+        let account = account.and_then(|name| shown(name, service.log_accounts));
+        tracing::info!(%client, upstream, account, mechanism, not_shown, "login denied by the server");
     }
 }
 

@@ -93,6 +93,12 @@ impl fmt::Display for DialError {
                     Some(rustls::Error::InvalidMessage(_)) => f.write_str(
                         "; this port does not begin with TLS: tls = \"starttls\" may be right",
                     ),
+                    // As `openssl req -x509` makes them: as an authority no ca_file makes it a server.
+                    Some(rustls::Error::InvalidCertificate(_))
+                        if error.to_string().contains("CaUsedAsEndEntity") =>
+                    {
+                        f.write_str("; it signed itself, as an authority: trust its key by pin (popgate doctor shows it)")
+                    }
                     _ => Ok(()),
                 }
             }

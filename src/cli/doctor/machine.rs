@@ -45,13 +45,16 @@ fn has(right: Capability) -> bool {
 }
 
 fn rights(config: &Config, findings: &mut Findings) {
-    let low = |listen: &&Listen| (1..1024).contains(&listen.address.port());
+    // What is open already was opened by somebody who may: a service manager, or popgate itself.
+    let low = |listen: &&Listen| {
+        (1..1024).contains(&listen.address.port()) && !is_open(listen.address.port())
+    };
     match config.listen.iter().find(low) {
         Some(listen) if !has(Capability::CAP_NET_BIND_SERVICE) => findings.wrong(
             "rights",
             format!("a port below 1024 ({}) needs one", listen.address),
             "start popgate as root with [process] user = \"nobody\", or as a systemd service with \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE, or choose another port",
+             AmbientCapabilities=CAP_NET_BIND_SERVICE, or let systemd open it (popgate.socket), or choose another port",
         ),
         _ => findings.fine("rights", "enough for the ports"),
     }
@@ -66,7 +69,12 @@ fn rights(config: &Config, findings: &mut Findings) {
         }
     }
     if let Some(problem) = privileges::refuses_root(config) {
-        findings.wrong("rights", "serve will not start", problem.to_string());
+        findings.note(
+            "rights",
+            format!(
+                "started by root, serve would refuse ({problem}); a service with User= does not"
+            ),
+        );
     }
     if let Some(name) = &config.process.user {
         match User::from_name(name) {
@@ -96,6 +104,10 @@ fn port(listen: &Listen, findings: &mut Findings) {
             &what,
             "taken: by popgate, if it runs already; else see `ss -ltnp`",
         ),
+        Err(_) if is_open(listen.address.port()) => findings.note(
+            &what,
+            "taken: by the service manager's socket, or by popgate, if it runs already; else see `ss -ltnp`",
+        ),
         Err(error) => findings.wrong(&what, error.to_string(), ""),
     }
     let away = !listen.address.ip().is_loopback();
@@ -114,6 +126,21 @@ fn port(listen: &Listen, findings: &mut Findings) {
             "write allow_plaintext = true: their passwords travel as they did before",
         );
     }
+}
+
+/// Whether somebody on this machine listens on this port: without the right to a port the system does not
+/// say whether it is taken.
+fn is_open(port: u16) -> bool {
+    const LISTENS: &str = "0A";
+    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
+        let table = std::fs::read_to_string(table).unwrap_or_default();
+        table.lines().skip(1).any(|line| {
+            let mut words = line.split_whitespace();
+            let local = words.nth(1).and_then(|local| local.rsplit(':').next());
+            let of = local.and_then(|port| u16::from_str_radix(port, 16).ok());
+            of == Some(port) && words.nth(1) == Some(LISTENS)
+        })
+    })
 }
 
 fn certificates(config: &Config, findings: &mut Findings) {

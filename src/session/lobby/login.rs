@@ -10,7 +10,7 @@ use crate::pop3::line::take_line;
 use crate::pop3::{Secret, Status};
 use crate::session::dialling::{self, Opened};
 use crate::session::leg::{Filled, Leg};
-use crate::session::{Failure, Refusal, report};
+use crate::session::{Failure, Refusal, report, tally};
 use crate::upstream::Way;
 
 /// The label `mechanism` of a login by a token that a password opened.
@@ -87,6 +87,14 @@ impl Lobby<'_, '_> {
             .metrics
             .login(server.name(), mechanism, outcome);
         if !well {
+            let client = self.caller.address();
+            tally::denied(
+                self.service,
+                client,
+                server.name(),
+                account.as_ref(),
+                mechanism,
+            );
             if mechanism == BRIDGE
                 && let Some(bridge) = self.service.bridge(&way.dialler)
             {
