@@ -18,7 +18,11 @@ WANTED = ["usr/bin/popgate", "etc/popgate/popgate.toml", "usr/lib/systemd/system
           "usr/share/bash-completion/completions/popgate", "usr/share/zsh/vendor-completions/_popgate",
           "usr/share/fish/vendor_completions.d/popgate.fish", "usr/share/doc/popgate/copyright",
           "usr/share/doc/popgate/changelog.gz", "usr/share/doc/popgate/changelog.Debian.gz",
-          "usr/share/doc/popgate/examples/config.toml"]
+          *(f"usr/share/doc/popgate/{name}" for name in (
+              "config.toml", "install.md", "settings.md", "gateway.md", "learning.md", "metrics.md", "troubleshooting.md",
+              "refusals.md", "privacy.md", "prometheus/popgate.alerts.yml", "prometheus/runbook.md",
+              "prometheus/targets/popgate.yml", "grafana/dashboards/overview.json",
+              "grafana/provisioning/dashboards/popgate.yml"))]
 
 
 def build(root, program, output, revision):
