@@ -89,6 +89,20 @@ def write(path, text):
         f.write(text)
 
 
+def given(*sockets):
+    """What starts popgate as systemd does it: the sockets are 3, 4 and so on, and the process that they are meant for is
+    named. Gives the command to put before popgate's own, and the descriptors that it needs."""
+    starter = ("import fcntl, os, sys\n"
+               "count = int(sys.argv[1])\n"
+               "held = [fcntl.fcntl(int(n), fcntl.F_DUPFD_CLOEXEC, 100) for n in sys.argv[2:2 + count]]\n"
+               "os.closerange(3, 100)\n"
+               "for number, socket in enumerate(held): os.dup2(socket, 3 + number)\n"
+               "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count))\n"
+               "os.execv(sys.argv[2 + count], sys.argv[2 + count:])\n")
+    numbers = [one.fileno() for one in sockets]
+    return [sys.executable, "-c", starter, str(len(numbers)), *map(str, numbers)], numbers
+
+
 def hello(port, family=socket.AF_INET):
     """The greeting on a port, and an orderly end."""
     with socket.socket(family) as s:
@@ -171,14 +185,7 @@ class Suite:
         four, six = socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=socket.AF_INET6)
         ports = four.getsockname()[1], six.getsockname()[1]
         text = self.text().replace("127.0.0.1:0", f"127.0.0.1:{ports[0]}", 1) + f'[[listen]]\naddress = "[::1]:{ports[1]}"\n'
-        # As systemd does it: the sockets are 3 and 4, and the process that they are meant for is named.
-        starter = ("import fcntl, os, sys\n"
-                   "held = [fcntl.fcntl(int(n), fcntl.F_DUPFD, 10) for n in sys.argv[1:3]]\n"
-                   "for number, socket in enumerate(held): os.dup2(socket, 3 + number)\n"
-                   "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2')\n"
-                   "os.execv(sys.argv[3], sys.argv[3:])\n")
-        handed = (four.fileno(), six.fileno())
-        gate = Started(self.program, folder, text, 3, [sys.executable, "-c", starter, *map(str, handed)], handed)
+        gate = Started(self.program, folder, text, 3, *given(four, six))
         four.close()
         six.close()
         try:

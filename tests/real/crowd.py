@@ -1,0 +1,231 @@
+"""Mail clients by the hundred in one process, each fetching the same mailbox over and over; every octet is compared.
+
+A set of rules has a number and marks each spam with it, and an odd one calls the message SWINGS spam, too. So a client
+can tell by which rules a session was judged: by one set from its first message to its last, and by none older than
+what was in force when it connected.
+"""
+
+import asyncio
+import dataclasses
+import multiprocessing
+import random
+import re
+import time
+
+import edits
+import mail
+from server import PASSWORD
+from staged import on_the_wire
+
+PATIENCE = 60      # seconds for one session
+LONGEST = 1 << 20  # octets of one message
+MARKER = re.compile(rb"\bSET_(\d+)\b")
+SWINGS = "ham-plain-02"
+MADE = ("ham-plain-00", "ham-plain-01", SWINGS, "ham-qp-60", "ham-alternative-75", "ham-list-96", "ham-nested-5",
+        "ham-attachment-1000", "odd-own-fields", "odd-dot-lines", "odd-dot-last-line", "odd-dot-after-4095", "odd-latin1",
+        "odd-all-bytes", "odd-binary-8-bit", "spam-money-0", "spam-pills-1", "spam-lottery-2", "spam-phish-3",
+        "spam-dots", "spam-folded-subject", "spam-two-subjects", "spam-vouches-for-itself")
+
+
+def mailbox():
+    """Messages as (name, bytes), mixed: 1 KiB to 300 KiB, dots at the beginning of lines, octets of 8 bits."""
+    rng = random.Random("crowd")
+    found = [(name, data) for name, data in mail.messages() if name in MADE]
+    if len(found) != len(MADE):
+        raise RuntimeError(f"mail.py makes only {len(found)} of {len(MADE)} messages")
+    for number, octets in enumerate((30_000, 75_000, 220_000), 600):
+        file = ["Content-Type: application/octet-stream", "Content-Transfer-Encoding: base64"]
+        parts = (["Content-Type: text/plain"], mail.prose(rng, 9)), (file, mail.in_base64(rng.randbytes(octets)))
+        found.append((f"ham-file-{octets}", mail.mail(mail.head(
+            number, "the file", "Ann Other <ann@example.org>", f'Content-Type: multipart/mixed; boundary="=_{number}"'),
+            mail.multipart(f"=_{number}", *parts))))
+    pills = dict(mail.messages())["spam-pills-1"]
+    found.append(("spam-long", pills + mail.prose(rng, 1500)))
+    rng.shuffle(found)
+    return found
+
+
+@dataclasses.dataclass
+class Found:
+    """What all sessions came to."""
+
+    sessions: int = 0
+    messages: int = 0
+    tagged: int = 0
+    octets: int = 0
+    most: int = 0     # sessions at a time, from greeting to QUIT
+    pause: float = 0  # the longest that this process was late, in seconds: from 2 on popgate takes it for silence
+    failed: list = dataclasses.field(default_factory=list)
+    differing: list = dataclasses.field(default_factory=list)
+    sets: set = dataclasses.field(default_factory=set)
+    waits: list = dataclasses.field(default_factory=list)  # (when it connected, seconds until the greeting)
+
+
+class Letter:
+    """A message of the mailbox, and what may become of it."""
+
+    def __init__(self, name, data):
+        self.name, self.wire, self.tidy = name, on_the_wire(data), edits.tidy(data)
+
+    def judge(self, wire):
+        """(kind, reason) of one that came, as it was on the wire."""
+        if wire == self.wire:
+            return "ham", ""
+        if wire.count(b"\n") != wire.count(b"\r\n"):
+            return "differs", "a line ends in bare LF"
+        # Every LF has its CR here as in the original, so nothing is lost by comparing without.
+        data = wire.removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.").replace(b"\r\n", b"\n")
+        outcome = edits.judge(self.tidy, data)
+        return outcome.kind, outcome.reason
+
+    def expected(self, number):
+        """Its kind under a set of rules."""
+        return "spam" if self.name.startswith("spam-") or self.name == SWINGS and number % 2 else "ham"
+
+
+class Broken(Exception):
+    """A session that was not as it should be."""
+
+
+class Client:
+    def __init__(self, crowd, reader, writer):
+        self.crowd, self.reader, self.writer = crowd, reader, writer
+
+    async def heard(self, after):
+        line = await self.reader.readuntil(b"\r\n")
+        if not line.startswith(b"+OK"):
+            raise Broken(f"{after} was answered with {line[:200]!r}")
+
+    async def say(self, command):
+        self.writer.write(command.encode() + b"\r\n")
+        await self.heard(command)
+
+    async def body(self):
+        return await self.reader.readuntil(b"\r\n.\r\n")
+
+    async def fetch(self, user):
+        """A whole session after its greeting; the number of the set that it was judged by."""
+        crowd, kinds, numbers = self.crowd, [], set()
+        await self.say(f"USER user{user}")
+        await self.say(f"PASS {PASSWORD}")
+        await self.say("LIST" if user % 2 else "UIDL")
+        listed = (await self.body()).count(b"\r\n") - 1
+        if listed != len(crowd.letters):
+            raise Broken(f"{listed} messages are listed, not {len(crowd.letters)}")
+        for place, letter in enumerate(crowd.letters, 1):
+            await self.say(f"RETR {place}")
+            wire = await self.body()
+            kind, reason = letter.judge(wire)
+            crowd.compared(letter, wire, kind, reason)
+            kinds.append(kind)
+            if kind == "spam":
+                numbers.add(frozenset(MARKER.findall(wire, 0, wire.index(b"\r\n\r\n"))))
+        await self.say("QUIT")
+        if rest := await self.reader.read():
+            raise Broken(f"{rest[:200]!r} came after the answer to QUIT")
+        return self.one(kinds, numbers)
+
+    def one(self, kinds, numbers):
+        """The one set whose marks all tagged messages carry."""
+        if not numbers:
+            raise Broken("no message was tagged")
+        if len(numbers) != 1 or len(only := next(iter(numbers))) != 1:
+            raise Broken(f"the rules changed within a session: its messages carry {sorted(map(sorted, numbers))}")
+        number = int(next(iter(only)))
+        for letter, kind in zip(self.crowd.letters, kinds):
+            if kind != letter.expected(number):
+                raise Broken(f"{letter.name} came as {kind}, which is wrong by set {number}")
+        return number
+
+
+class Clients:
+    """The crowd as it is in its own process."""
+
+    def __init__(self, port, shared):
+        self.port, self.shared = port, shared
+        self.letters = [Letter(name, data) for name, data in mailbox()]
+        self.found, self.now = Found(), 0
+
+    def compared(self, letter, wire, kind, reason):
+        self.found.messages += 1
+        self.found.octets += len(wire)
+        self.found.tagged += kind == "spam"
+        if kind == "differs":
+            self.found.differing.append(f"{letter.name}:\n{reason}")
+            raise Broken(f"{letter.name} differs")
+
+    async def session(self, user):
+        begun, least = time.monotonic(), self.shared.in_force.value
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=LONGEST)
+        try:
+            client = Client(self, reader, writer)
+            await client.heard("the connection")
+            self.found.waits.append((begun, time.monotonic() - begun))
+            self.now += 1
+            self.found.most = max(self.found.most, self.now)
+            try:
+                number = await client.fetch(user)
+            finally:
+                self.now -= 1
+        finally:
+            writer.close()
+        if not least <= number <= self.shared.written.value:
+            raise Broken(f"judged by set {number}, but {least} was in force when it connected")
+        self.found.sets.add(number)
+
+    async def again_and_again(self, user):
+        while not self.shared.over.value:
+            self.found.sessions += 1
+            try:
+                await asyncio.wait_for(self.session(user), PATIENCE)
+            except (OSError, EOFError, Broken, asyncio.TimeoutError, asyncio.LimitOverrunError) as trouble:
+                self.found.failed.append((time.monotonic(), f"{type(trouble).__name__}: {trouble}"))
+                await asyncio.sleep(0.1)  # a refused connection would keep this process busy
+
+    async def beat(self):
+        """Looks whether this process gets its turn: it may not, where the machine is busy or stands still."""
+        while not self.shared.over.value:
+            begun = time.monotonic()
+            await asyncio.sleep(0.05)
+            self.found.pause = max(self.found.pause, time.monotonic() - begun - 0.05)
+
+    async def run(self, count):
+        await asyncio.gather(self.beat(), *(self.again_and_again(user) for user in range(count)))
+        return self.found
+
+
+def fetch(port, count, shared, told):
+    told.send(asyncio.run(Clients(port, shared).run(count)))
+
+
+class Shared:
+    """What the crowd and the one who changes the rules know of each other."""
+
+    def __init__(self, context):
+        # The newest set that new sessions must be judged by, the newest that they may be, and whether it is enough.
+        self.in_force, self.written, self.over = (context.RawValue("i", 0) for _ in range(3))
+
+
+class Crowd:
+    """So many clients at a time, from now until `stop()`."""
+
+    def __init__(self, port, count):
+        context = multiprocessing.get_context("spawn")
+        self.shared = Shared(context)
+        self.hear, told = context.Pipe(duplex=False)
+        self.process = context.Process(target=fetch, args=(port, count, self.shared, told), daemon=True)
+        self.process.start()
+        told.close()
+
+    def stop(self):
+        """Lets running sessions end; what all came to."""
+        self.shared.over.value = 1
+        if not self.hear.poll(2 * PATIENCE):
+            raise RuntimeError("the clients did not come to an end")
+        found = self.hear.recv()
+        self.process.join(PATIENCE)
+        return found
+
+    def close(self):
+        self.process.terminate()
+        self.process.join(PATIENCE)
