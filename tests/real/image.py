@@ -31,6 +31,40 @@ def has_what_the_program_includes(root):
             must(any(path == place or path.startswith(place + "/") for place in places), f"{what} leaves {path} out")
 
 
+# What hadolint would look for, by its numbers, as (what is wrong, pattern, whether it must be there).
+LINT = (("DL3006/DL3007: an image without a fixed tag", r"(?m)^FROM (?!scratch\b)(?![^\s:@]+:(?!latest\b)\S+)", False),
+        ("DL3020: ADD for files", r"(?m)^ADD ", False),
+        ("DL3004: sudo", r"\bsudo\b", False),
+        ("DL3003: cd in place of WORKDIR", r"(?m)^RUN cd ", False),
+        ("DL3000: a WORKDIR that is not absolute", r"(?m)^WORKDIR (?!/)", False),
+        ("DL3015: recommended packages are installed", r"apt-get install (?!-y --no-install-recommends)", False),
+        ("DL3009: apt's lists stay", r"apt-get update(?!(?:[^\n]|\\\n)*rm -rf /var/lib/apt/lists)", False),
+        ("DL3025: a command that is not JSON", r"(?m)^\s*(?:CMD|ENTRYPOINT) (?!\[)", False),
+        ("DL4000: MAINTAINER", r"(?m)^MAINTAINER", False),
+        ("DL3002: the last user is root, or has a name that only the image knows", r"(?m)^USER [1-9]\d*:[1-9]\d*$", True),
+        ("no health check", r"(?m)^HEALTHCHECK ", True),
+        ("no entry point", r"(?m)^ENTRYPOINT \[", True))
+
+
+def is_linted(root):
+    docker = read(root, "deploy/docker/Dockerfile")
+    plain = re.sub(r"(?m)^#.*\n", "", docker)
+    wrong = [what for what, pattern, wanted in LINT if bool(re.search(pattern, plain)) != wanted]
+    must(not wrong, f"deploy/docker/Dockerfile: {wrong}")
+    stages = re.findall(r"(?m)^FROM \S+ AS (\S+)", plain)
+    for stage in re.findall(r"--from=(\S+)", plain):
+        must(stage in stages, f"there is no stage {stage}")
+    compose = read(root, "deploy/docker/compose.yaml")
+    for image in re.findall(r"(?m)^\s+image: (\S+)", compose):
+        must(re.fullmatch(r"[^:]+:v?\d[\w.]*", image), f"compose.yaml: {image} has no fixed tag")
+    for port in re.findall(r'(?m)^\s+ports: \["([^"]+)"', compose):
+        must(port.startswith("127.0.0.1:"), f"compose.yaml opens {port} to other machines")
+    for path in re.findall(r"(?m)^\s+- (\.{1,2}/[^:]+):", compose):
+        must(os.path.exists(os.path.join(root, "deploy/docker", path)), f"compose.yaml: there is no {path}")
+    services = len(re.findall(r"(?m)^  \w+:$", compose.split("services:")[1].split("\nvolumes:")[0]))
+    must(compose.count("no-new-privileges:true") == services, "compose.yaml: a service may get new privileges")
+
+
 def commands(docker):
     """The words of ENTRYPOINT, of CMD, and of the CMD under HEALTHCHECK."""
     found = re.findall(r"(?m)^( *)(ENTRYPOINT|CMD) (\[.*\])$", docker)

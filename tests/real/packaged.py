@@ -344,6 +344,7 @@ class Suite:
         self.check("systemd understands the units", units.are_understood, copies)
         exposure = self.check(f"the service's exposure is at most {units.MOST_EXPOSED / 10}", units.exposure, copies)
         self.check("the Dockerfile copies what the program includes", image.has_what_the_program_includes, ROOT)
+        self.check("Dockerfile and compose.yaml are as linters want them", image.is_linted, ROOT)
         first = deb.build(ROOT, self.program, os.path.join(self.folder, "packages"), 1)
         package = deb.Package(first)
         self.check("the package has what it should", package.has_what_it_should)
