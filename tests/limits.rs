@@ -187,3 +187,70 @@ async fn those_who_leave_make_room_for_others() {
     upstream.send(b"+OK\r\n").await;
     client.expect(b"+OK\r\n").await;
 }
+
+/// A client before its login, and its upstream.
+async fn greeted(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
+    let mut client = Peer::connect(proxy.address).await;
+    let mut upstream = Peer::accept(listener).await;
+    upstream.send(b"+OK ready\r\n").await;
+    client.expect(b"+OK ready\r\n").await;
+    (client, upstream)
+}
+
+/// Guesses that are sent in one piece go up one by one: each is counted before the next, for the name that it
+/// was made with.
+#[tokio::test]
+async fn guesses_that_are_pipelined_are_counted_like_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.login_failures = Some(2);
+    let mut proxy = Proxy::start(settings).await;
+    let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    client
+        .send(b"USER ann\r\nPASS a\r\nUSER x\r\nUSER ann\r\nPASS b\r\nUSER y\r\nUSER ann\r\nPASS c\r\n")
+        .await;
+    for guess in [
+        &b"USER ann\r\nPASS a\r\n"[..],
+        b"USER x\r\nUSER ann\r\nPASS b\r\n",
+    ] {
+        upstream.expect(guess).await;
+        let lines = guess.iter().filter(|octet| **octet == b'\n').count();
+        let answers = [&b"+OK\r\n".repeat(lines - 1)[..], b"-ERR no\r\n"].concat();
+        upstream.send(&answers).await;
+        client.expect(&answers).await;
+    }
+    upstream.expect(b"USER y\r\nUSER ann\r\n").await;
+    upstream.send(b"+OK\r\n+OK\r\n").await;
+    client.expect(b"+OK\r\n+OK\r\n").await;
+    let heard = shown(&client.rest().await);
+    assert!(heard.contains("too many failed logins"), "{heard}");
+    proxy.session_end().await;
+    assert_eq!(shown(&upstream.rest().await), "");
+}
+
+/// Who says a name without a proof takes nobody's place.
+#[tokio::test]
+async fn a_name_alone_keeps_nobody_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.sessions_per_account = Some(1);
+    let proxy = Proxy::start(settings).await;
+    let (mut stranger, mut upstream) = greeted(&proxy, &listener).await;
+    // "a", as in logged_in.
+    for (said, answer) in [
+        (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
+        (b"AUTH LOGIN\r\n", b"+ VXNlcm5hbWU6\r\n"),
+        (b"YQ==\r\n", b"+ UGFzc3dvcmQ6\r\n"),
+    ] {
+        stranger.send(said).await;
+        upstream.expect(said).await;
+        upstream.send(answer).await;
+        stranger.expect(answer).await;
+    }
+    let (first, first_upstream) = logged_in(&proxy, &listener).await;
+    // With the proof there is no room for a second one.
+    stranger.send(b"eA==\r\n").await;
+    let heard = shown(&stranger.rest().await);
+    assert!(heard.contains("[IN-USE]"), "{heard}");
+    drop((first, first_upstream));
+}

@@ -404,6 +404,29 @@ fn keys_are_looked_at_before_they_are_used() {
     assert!(said(&one.certificate, std::path::Path::new("/nowhere")).contains("/nowhere"));
 }
 
+/// What the error asks for is seen when it is done.
+#[test]
+fn a_key_is_looked_at_again_when_its_mode_changes() {
+    use std::os::unix::fs::PermissionsExt;
+    let authority = authority("pop.example.org");
+    let (one, other) = (
+        authority.pair("one.example"),
+        authority.pair("other.example"),
+    );
+    let certificate = Certificate::read(&one.certificate, &one.key).unwrap();
+    assert!(certificate.is_still(&one.certificate, &one.key));
+    std::fs::copy(&other.certificate, &one.certificate).unwrap();
+    std::fs::copy(&other.key, &one.key).unwrap();
+    std::fs::set_permissions(&one.key, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(!certificate.is_still(&one.certificate, &one.key));
+    let said = certificate.refresh().unwrap_err().to_string();
+    assert!(said.contains("chmod 600"), "{said}");
+    assert!(!certificate.refresh().unwrap(), "it is said once");
+    std::fs::set_permissions(&one.key, PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(certificate.refresh().unwrap());
+    assert!(certificate.is_still(&one.certificate, &one.key));
+}
+
 #[tokio::test]
 async fn a_client_that_does_not_log_in_is_sent_away() {
     let authority = authority("pop.example.org");

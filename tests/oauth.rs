@@ -170,6 +170,23 @@ async fn a_consent_that_is_gone_is_told() {
     assert!(!said.contains("refresh-1"), "{said}");
 }
 
+/// When popgate's own secret has run out, no user's password is wrong.
+#[tokio::test]
+async fn what_the_service_holds_against_popgate_is_nobodys_password() {
+    let scene = scene().await;
+    let mut client = logging_in(&scene, "open sesame").await;
+    let json = r#"{"error":"invalid_client"}"#;
+    let asked = scene.provider.asked().await;
+    asked.answer("401 Unauthorized", json).await;
+    let said = shown(&client.line().await);
+    assert!(said.starts_with("-ERR [SYS/TEMP]"), "{said}");
+    let refused = |reason| {
+        let line = format!("popgate_refused_total{{reason=\"{reason}\"}}");
+        scene.proxy.metric(&line)
+    };
+    assert_eq!((refused("token_service"), refused("token")), (1.0, 0.0));
+}
+
 #[tokio::test]
 async fn a_client_with_a_token_of_its_own_needs_no_bridge() {
     let scene = scene().await;

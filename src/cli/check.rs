@@ -32,7 +32,7 @@ pub fn run(args: &CheckArgs) -> u8 {
         Err(_) => 0,
     };
     problems.extend(rules.err().into_iter().flatten());
-    problems.extend(open::ports(&config).err().into_iter().flatten());
+    problems.extend(open::ports(&config, &[]).err().into_iter().flatten());
     if !config.upstreams.is_empty() {
         let router = open::router(&config, &Own::new(Vec::new()));
         problems.extend(router.err().into_iter().flatten());

@@ -33,19 +33,27 @@ pub(super) struct Ports {
     pub(super) certificates: Vec<(String, Arc<Certificate>)>,
 }
 
-/// Reads every certificate.
+/// Reads every certificate that has changed since before.
 ///
 /// # Errors
 /// Every problem with any of them.
-pub(super) fn ports(config: &Config) -> Result<Ports, Vec<Problem>> {
+pub(super) fn ports(
+    config: &Config,
+    before: &[(String, Arc<Certificate>)],
+) -> Result<Ports, Vec<Problem>> {
     let mut opened = Ports::default();
     let mut problems = Vec::new();
     for (number, listen) in config.listen.iter().enumerate() {
         let mut read = |pair: &Option<KeyPair>, path: &str| {
             let pair = pair.as_ref()?;
-            match Certificate::read(&pair.certificate, &pair.key) {
+            let mut known = before.iter().map(|(_, certificate)| certificate);
+            let known = known.find(|it| it.is_still(&pair.certificate, &pair.key));
+            let read = match known {
+                Some(known) => Ok(Arc::clone(known)),
+                None => Certificate::read(&pair.certificate, &pair.key).map(Arc::new),
+            };
+            match read {
                 Ok(certificate) => {
-                    let certificate = Arc::new(certificate);
                     opened
                         .certificates
                         .push((listen.name.clone(), Arc::clone(&certificate)));

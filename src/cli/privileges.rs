@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 
 use caps::{CapSet, Capability};
-use nix::unistd::{User, chown, geteuid, setgid, setgroups, setuid};
+use nix::unistd::{User, chown, geteuid, initgroups, setgid, setuid};
 
 use crate::config::{Config, Listen};
 use crate::schema::Problem;
@@ -76,8 +76,11 @@ fn own_data(config: &Config, user: &User) -> io::Result<()> {
     if config.data_dir.as_os_str().is_empty() || config.data_dir.exists() {
         return Ok(());
     }
+    // Those above it are everybody's to pass through, or its owner could not get there.
+    if let Some(above) = config.data_dir.parent() {
+        std::fs::create_dir_all(above)?;
+    }
     std::fs::DirBuilder::new()
-        .recursive(true)
         .mode(0o700)
         .create(&config.data_dir)?;
     chown(&config.data_dir, Some(user.uid), Some(user.gid)).map_err(io::Error::from)
@@ -87,7 +90,9 @@ fn become_user(user: &User, keeps_net_admin: bool) -> io::Result<()> {
     if keeps_net_admin {
         caps::securebits::set_keepcaps(true).map_err(io::Error::other)?;
     }
-    setgroups(&[user.gid])?;
+    // With the groups that it is in: keys are often readable by one of these.
+    let name = std::ffi::CString::new(user.name.as_str()).map_err(io::Error::other)?;
+    initgroups(&name, user.gid)?;
     setgid(user.gid)?;
     setuid(user.uid)?;
     if keeps_net_admin {

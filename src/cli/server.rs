@@ -110,7 +110,7 @@ impl Server {
             problems.push(config.problem("listen", message));
         }
         // Keys are for root to read.
-        let ports = open::ports(config).unwrap_or_else(|more| {
+        let ports = open::ports(config, &[]).unwrap_or_else(|more| {
             problems.extend(more);
             Ports::default()
         });
@@ -344,7 +344,7 @@ impl Reloader {
         mut problems: Vec<Problem>,
     ) -> Result<(), Vec<Problem>> {
         let metrics = &self.lasting.metrics;
-        let opened = open::ports(config).unwrap_or_else(|more| {
+        let opened = open::ports(config, &self.certificates.load()).unwrap_or_else(|more| {
             problems.extend(more);
             Ports::default()
         });
@@ -382,7 +382,16 @@ impl Reloader {
             match found {
                 Some((place, _)) => {
                     taken[place] = true;
-                    ports.push(opened.get(place).unwrap_or(old).clone());
+                    let mut port = opened.get(place).unwrap_or(old).clone();
+                    if port.tproxy != bound.tproxy {
+                        let address = bound.address;
+                        waiting.push(format!(
+                            "tproxy of [[listen]] {address} has changed, and waits for a restart"
+                        ));
+                        // The socket is what it was bound as.
+                        port = old.clone();
+                    }
+                    ports.push(port);
                 }
                 None => {
                     waiting.push(format!(

@@ -118,6 +118,10 @@ fn upstreams(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream> {
         if let Some(name) = reserve {
             let place = found.iter().position(|other| other.name == name);
             match place {
+                Some(_) if found[number].oauth.is_some() => section.problem(
+                    "reserve",
+                    "does not go with [upstream.oauth]: a token is for the server it was made for",
+                ),
                 Some(place) if place != number => found[number].reserve = Some(place),
                 _ => section.problem(
                     "reserve",

@@ -119,6 +119,8 @@ pub(super) fn read(
 ) -> Option<(Upstream, Option<String>)> {
     let name = section.parsed("name", |name| match name {
         // It becomes a metric's label.
+        // What servers that stand in no [[upstream]] are called together.
+        "user_name" | "transparent" => Err("is a name of popgate's own; choose another".to_owned()),
         name if !name.is_empty() && name.len() <= 64 => Ok(name.to_owned()),
         _ => Err("must have 1 to 64 letters, such as \"isp\"".to_owned()),
     });

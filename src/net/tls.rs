@@ -93,6 +93,8 @@ impl std::error::Error for CertificateError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     changed: Option<SystemTime>,
+    /// Another owner or mode is a change, too: it may be what was asked for.
+    status_changed: (i64, i64),
     size: u64,
     inode: u64,
 }
@@ -102,6 +104,7 @@ impl Stamp {
         let found = std::fs::metadata(file).ok()?;
         Some(Self {
             changed: found.modified().ok(),
+            status_changed: (found.ctime(), found.ctime_nsec()),
             size: found.len(),
             inode: found.ino(),
         })
@@ -147,11 +150,29 @@ impl Certificate {
         if *stamps == now {
             return Ok(false);
         }
-        *stamps = now;
+        let loaded = load(&self.certificate, &self.key);
+        // What the system refused to read may be had at the next look.
+        let passes = matches!(
+            loaded,
+            Err(CertificateError::Unreadable(..) | CertificateError::UnreadableKey(..))
+        );
+        if !passes {
+            *stamps = now;
+        }
         drop(stamps);
-        self.loaded
-            .store(Arc::new(load(&self.certificate, &self.key)?));
+        self.loaded.store(Arc::new(loaded?));
         Ok(true)
+    }
+
+    /// Whether it is of these files, and they are as they were when it was read: popgate may have given up
+    /// the right to read them since.
+    pub fn is_still(&self, certificate: &Path, key: &Path) -> bool {
+        let stamps = self
+            .stamps
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now = [Stamp::of(certificate), Stamp::of(key)];
+        self.certificate == certificate && self.key == key && now[1].is_some() && *stamps == now
     }
 
     /// The file of the certificate.

@@ -34,6 +34,11 @@ impl Account {
         self.name.as_ref()
     }
 
+    /// Whether what comes next is a name without a proof: the first response of LOGIN.
+    pub fn awaits_name_alone(&self) -> bool {
+        matches!(self.awaited, Some(Mechanism::Login))
+    }
+
     /// Hears a command before the login is done.
     pub fn command(&mut self, command: &Command, line: &[u8]) {
         let mut words = line
@@ -48,6 +53,8 @@ impl Account {
             }
             Command::Apop => self.take(words.nth(1).unwrap_or_default()),
             Command::Auth { mechanism, .. } => {
+                // Who it is shows in the exchange, or not at all.
+                self.name = None;
                 self.awaited = match mechanism.as_str() {
                     "PLAIN" => Some(Mechanism::Plain),
                     "LOGIN" => Some(Mechanism::Login),

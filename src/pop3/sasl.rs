@@ -39,8 +39,15 @@ pub fn plain(response: &[u8]) -> Option<Login> {
     }
     Some(Login {
         user: name(user)?,
-        password: Secret::new(password),
+        password: self::password(password)?,
     })
+}
+
+/// A password as it goes into a command: what ended the line would be commands of popgate's own. RFC 4616
+/// section 2 has no zero octet in it either.
+pub fn password(bytes: &[u8]) -> Option<Secret> {
+    let fits = !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
+    fits.then(|| Secret::new(bytes))
 }
 
 /// A name as it goes into a command: one line of text.
@@ -72,9 +79,16 @@ mod tests {
             (login.user.as_str(), login.password.reveal()),
             ("ann", &b"secret"[..])
         );
-        // ann for ann, and a password with a zero octet in it.
-        let login = plain(STANDARD.encode(b"ann\0ann\0a\0b").as_bytes()).unwrap();
-        assert_eq!(login.password.reveal(), b"a\0b");
+        // ann for ann.
+        let login = plain(STANDARD.encode(b"ann\0ann\0a b").as_bytes()).unwrap();
+        assert_eq!(login.password.reveal(), b"a b");
+        for injected in [
+            &b"\0ann\0x\r\nDELE 1"[..],
+            b"\0ann\0x\nQUIT",
+            b"\0ann\0x\0y",
+        ] {
+            assert!(plain(STANDARD.encode(injected).as_bytes()).is_none());
+        }
         for wrong in [&b"AGFubgBzZWNyZXQ"[..], b"*", b"", b"=", b"AGFubg=="] {
             assert!(plain(wrong).is_none(), "{wrong:?}");
         }

@@ -3,10 +3,12 @@
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
@@ -15,10 +17,11 @@ use tokio_rustls::rustls::server::Acceptor;
 use super::caller::Caller;
 use super::leg::Leg;
 use super::port::Port;
+use super::relay::LAST_WORDS;
 use super::{Failure, Refusal, Service};
 use crate::config::ListenTls;
-use crate::net::Stream;
 use crate::net::proxy::{self, Addressed, HeaderError};
+use crate::net::{Drain, Stream};
 
 /// Why it does not begin, and the stream if the client can be told.
 pub(super) type Turned = (Failure, Option<Stream>);
@@ -29,6 +32,7 @@ pub(super) async fn arrive<'s>(
     port: &'s Port,
     mut tcp: TcpStream,
     by: Instant,
+    drain: &Drain,
 ) -> Result<Option<(Caller<'s>, Leg)>, Turned> {
     let gone = |error| (Failure::ClientGone(Some(error)), None);
     // Nagle's algorithm and the peer's delayed acknowledgement would hold the end of an answer, and of
@@ -65,7 +69,7 @@ pub(super) async fn arrive<'s>(
     }
     let stream = match (port.protection, &port.tls) {
         (ListenTls::Passthrough, _) => {
-            carry_through(service, &caller, tcp).await?;
+            carry_through(service, &caller, tcp, drain).await?;
             return Ok(None);
         }
         (ListenTls::Implicit, Some(_)) => encrypt(&mut caller, tcp, by)
@@ -186,11 +190,12 @@ pub(super) async fn encrypt(
 async fn carry_through(
     service: &Service,
     caller: &Caller<'_>,
-    mut tcp: TcpStream,
+    tcp: TcpStream,
+    drain: &Drain,
 ) -> Result<(), Turned> {
     let dialler = service.router.original(caller.addressed.meant, None);
     let connected = dialler.connect(caller.on_behalf()).await;
-    let (mut upstream, _outgoing) = match connected {
+    let (upstream, _outgoing) = match connected {
         Ok(connected) => connected,
         Err(error) => {
             let name = dialler.upstream().name.clone();
@@ -204,6 +209,97 @@ async fn carry_through(
         .metrics
         .connection(&caller.port.name, "proxied_away");
     // However it ends, both sides see the same end.
-    let _ = copy_bidirectional(&mut tcp, &mut upstream).await;
+    let carried = Carried {
+        began: Instant::now(),
+        moved: AtomicU64::new(0),
+    };
+    let (from_client, to_client) = tokio::io::split(tcp);
+    let (from_upstream, to_upstream) = tokio::io::split(upstream);
+    let both = async {
+        tokio::try_join!(
+            carried.one_way(from_client, to_upstream),
+            carried.one_way(from_upstream, to_client)
+        )
+    };
+    tokio::select! {
+        _ = both => {}
+        () = carried.rests(service.timeouts.idle) => {}
+        () = async {
+            drain.clone().stopping().await;
+            tokio::time::sleep(LAST_WORDS).await;
+            carried.rests(LAST_WORDS).await;
+        } => {}
+    }
     Ok(())
+}
+
+/// When octets last moved between two sides that nobody looks into.
+struct Carried {
+    began: Instant,
+    /// In milliseconds from then.
+    moved: AtomicU64,
+}
+
+impl Carried {
+    async fn one_way(
+        &self,
+        mut from: impl AsyncRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let mut piece = vec![0; 16 << 10];
+        loop {
+            let read = from.read(&mut piece).await?;
+            if read == 0 {
+                return to.shutdown().await;
+            }
+            to.write_all(&piece[..read]).await?;
+            to.flush().await?;
+            let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.moved.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// Ready when nothing has moved for so long.
+    async fn rests(&self, limit: Duration) {
+        loop {
+            let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+            let due = self.began + moved + limit;
+            if Instant::now() >= due {
+                return;
+            }
+            tokio::time::sleep_until(due).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_carried_goes_on_while_it_moves_and_ends_when_it_rests() {
+        let carried = Carried {
+            began: Instant::now(),
+            moved: AtomicU64::new(0),
+        };
+        let (mut near, from) = tokio::io::duplex(64);
+        let (to, mut far) = tokio::io::duplex(64);
+        let limit = Duration::from_millis(400);
+        let talk = async {
+            for number in 0..8u8 {
+                tokio::time::sleep(limit / 4).await;
+                near.write_all(&[number]).await.unwrap();
+                assert_eq!(far.read_u8().await.unwrap(), number);
+            }
+            carried.began.elapsed()
+        };
+        let rests = async {
+            carried.rests(limit).await;
+            carried.began.elapsed()
+        };
+        tokio::select! {
+            ended = carried.one_way(from, to) => panic!("{ended:?}"),
+            (talked, rested) = async { tokio::join!(talk, rests) } => assert!(talked < rested),
+        }
+    }
 }

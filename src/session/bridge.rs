@@ -18,6 +18,17 @@ use crate::upstream::{Fresh, TokenError, TokenService};
 /// A token must be good for so long still: the server looks at it a moment later.
 const SPARE: Duration = Duration::from_secs(60);
 
+/// What a token service says of a consent that is no longer good (RFC 6749 section 5.2, RFC 8628 section
+/// 3.5, OpenID Connect's); all else that it refuses is the fault of how popgate is known to it.
+const GRANT: &[&str] = &[
+    "invalid_grant",
+    "access_denied",
+    "expired_token",
+    "interaction_required",
+    "consent_required",
+    "login_required",
+];
+
 /// One upstream's.
 #[derive(Debug)]
 pub struct Bridge {
@@ -97,7 +108,15 @@ impl Bridge {
             until,
             refresh,
         } = fresh.map_err(|error| match error {
-            TokenError::Denied(_) => Refusal::Token(error.to_string()),
+            TokenError::Denied(ref why) if GRANT.contains(&why.as_str()) => {
+                Refusal::Token(error.to_string())
+            }
+            TokenError::Denied(_) => {
+                // The administrator's affair: no password of a user is wrong.
+                let upstream = &self.upstream;
+                tracing::error!(upstream, "{error}; look at [upstream.oauth]");
+                Refusal::TokenService(error.to_string())
+            }
             _ => Refusal::TokenService(error.to_string()),
         })?;
         let renewed = Grant {

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
 use super::answers::Answer;
-use super::login::Login;
+use super::login::{self, Login};
 use super::relay::{Owed, Relay};
 use super::{End, Refusal};
 use crate::pop3::line::trim_end;
@@ -36,6 +36,15 @@ impl Relay<'_> {
     /// Whether the next line of the client may be looked at.
     pub(super) fn may_take(&self) -> bool {
         if self.ending.is_some() || self.owed.len() >= MOST_AWAITED {
+            return false;
+        }
+        // Whose mailbox it is, and whether the guess was right, is known with the answer: what came behind
+        // it could name somebody else.
+        let proves = |owed: &Owed| matches!(owed, Owed::Relayed(it) if login::is_proof(it));
+        if self.login == Login::Awaited
+            && !matches!(self.answer, Answer::Challenge)
+            && self.owed.iter().any(proves)
+        {
             return false;
         }
         match self.owed.back() {
@@ -115,7 +124,20 @@ impl Relay<'_> {
             return Some(Refusal::NameTooLong);
         }
         match command {
-            Command::User => None,
+            Command::User => {
+                self.slot = None;
+                None
+            }
+            // A place is taken with the proof, not with the name: who cannot log in keeps nobody out. The
+            // initial response of LOGIN is the name alone.
+            Command::Auth {
+                mechanism,
+                initial_response,
+            } => {
+                self.slot = None;
+                let proves = *initial_response && mechanism != "LOGIN";
+                proves.then(|| self.admit().err()).flatten()
+            }
             _ => self.admit().err(),
         }
     }
@@ -142,8 +164,9 @@ impl Relay<'_> {
             let end = self.first_line();
             let mut line = self.client.buffer.split_to(end);
             if matches!(self.answer, Answer::Challenge) {
+                let is_name_alone = self.account.awaits_name_alone();
                 self.account.response(&line);
-                if let Err(refusal) = self.admit() {
+                if !is_name_alone && let Err(refusal) = self.admit() {
                     self.send_away(&refusal);
                     line.fill(0);
                     break;

@@ -187,10 +187,10 @@ impl Lobby<'_, '_> {
                     return Ok(Next::Stay);
                 };
                 let user = sasl::decoded(user.reveal()).and_then(|it| sasl::name(&it));
-                match (user, sasl::decoded(password.reveal())) {
+                let password = sasl::decoded(password.reveal());
+                match (user, password.and_then(|it| sasl::password(&it))) {
                     (Some(user), Some(password)) => {
-                        let proof = Proof::Password(Secret::new(&password));
-                        return self.enter("login", user, proof).await;
+                        return self.enter("login", user, Proof::Password(password)).await;
                     }
                     _ => self.say(unreadable).await?,
                 }

@@ -11,6 +11,14 @@ pub(super) enum Login {
     Done,
 }
 
+/// Whether a command shows who somebody is: its answer decides on the login.
+pub(super) fn is_proof(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Pass | Command::Apop | Command::Auth { .. }
+    )
+}
+
 /// Every metric's name of a way to log in; `bridge` is a password turned into a token.
 pub const MECHANISMS: &[&str] = &[
     "userpass",

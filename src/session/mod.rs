@@ -181,7 +181,7 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, port: usize, drain: Drai
     };
     let by = Instant::now() + service.timeouts.login;
     // What is done once is kept apart from what lasts: a session's memory is its largest state's.
-    match Box::pin(arrival::arrive(service, port, tcp, by)).await {
+    match Box::pin(arrival::arrive(service, port, tcp, by, &drain)).await {
         Ok(Some((caller, client))) => serve(service, caller, client, by, drain).await,
         Ok(None) => {}
         Err((failure, stream)) => {

@@ -156,6 +156,23 @@ class Suite:
         finally:
             must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
 
+    def reloads_without_its_key(self, folder):
+        """A key that only root reads was read before root's rights were given up: a reload of the rest needs no other look."""
+        make_certificates(folder)
+        key = os.path.join(folder, "server.key")
+        os.chmod(key, 0o600)
+        listen = f'tls = "implicit"\ncertificate = "server.pem"\nkey = "server.key"\n'
+        gate = Started(self.program, folder, self.text(listen, '[process]\nuser = "nobody"\n'), 2)
+        try:
+            gate.process.send_signal(signal.SIGHUP)
+            gate.logged("reloaded; new sessions use the new settings")
+            os.utime(key)
+            gate.process.send_signal(signal.SIGHUP)
+            gate.logged("server.key: Permission denied")
+            gate.logged("nothing was reloaded")
+        finally:
+            must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
+
     def keeps_one_right(self, folder):
         listen = "transparent = true\ntproxy = true\nallow_plaintext = true\n"
         gate = Started(self.program, folder, self.text(listen, '[process]\nuser = "nobody"\n'), 2)
@@ -252,6 +269,7 @@ def main():
     suite = Suite(program, folder)
     try:
         suite.check("root becomes the user that is set, in every thread", suite.becomes_somebody)
+        suite.check("a reload does without a key that only root may read", suite.reloads_without_its_key)
         suite.check("of root's rights TPROXY keeps one", suite.keeps_one_right)
         suite.check("other machines are not served as root unless told", suite.refuses_root)
         suite.check("an unknown user is named", suite.refuses_unknown_users)

@@ -144,7 +144,7 @@ fn is_open(port: u16) -> bool {
 }
 
 fn certificates(config: &Config, findings: &mut Findings) {
-    let opened = match open::ports(config) {
+    let opened = match open::ports(config, &[]) {
         Ok(opened) => opened,
         Err(problems) => {
             for problem in problems {
