@@ -568,3 +568,40 @@ async fn a_listener_has_an_upstream_of_its_own() {
     client.send(b"APOP ann 0123\r\n").await;
     server.expect(b"APOP ann 0123\r\n").await;
 }
+
+/// However the server is spelt in a name, it is the same mailbox that is guessed at.
+#[tokio::test]
+async fn a_mailbox_is_one_however_it_is_spelt() {
+    let (mut proxy, _first, second) = two(|settings| {
+        let port = settings.others[0].0.port;
+        settings.limits.login_failures = Some(2);
+        settings.routes = Routes {
+            user_names: UserNames {
+                hosts: vec![AllowedHost::parse(&format!("127.0.0.1:{port}")).unwrap()],
+                tls: TlsMode::Off,
+                ..UserNames::default()
+            },
+            ..Routes::default()
+        };
+    })
+    .await;
+    let port = second.local_addr().unwrap().port();
+    for name in [format!("127.0.0.1:{port}:ann"), "127.0.0.1:ann".to_owned()] {
+        let mut client = welcome(&proxy).await;
+        say(&mut client, &format!("USER {name}"), "+OK").await;
+        client.send(b"PASS wrong\r\n").await;
+        let dialogue: &[(&[u8], &[u8])] = &[
+            (b"USER ann\r\n", b"+OK\r\n"),
+            (b"PASS wrong\r\n", b"-ERR no\r\n"),
+        ];
+        served(&second, dialogue).await;
+        client.expect(b"-ERR no\r\n").await;
+        drop(client);
+        proxy.session_end().await;
+    }
+    let mut client = welcome(&proxy).await;
+    say(&mut client, &format!("USER ann@127.0.0.1:{port}"), "+OK").await;
+    client.send(b"PASS wrong\r\n").await;
+    let said = shown(&client.rest().await);
+    assert!(said.contains("too many failed logins"), "{said}");
+}

@@ -30,13 +30,15 @@ impl Lobby<'_, '_> {
             self.refuse(&Refusal::NameTooLong).await?;
             return Ok(Next::Stay);
         }
-        let account = normal(&user);
-        let slot = match guards.may_log_in(self.service, address, account.as_ref()) {
-            Ok(slot) => slot,
-            Err(refusal) => return Err(refusal.into()),
-        };
         let way = match self.way(user) {
             Ok(way) => way,
+            Err(refusal) => return Err(refusal.into()),
+        };
+        // The mailbox counts, however it was spelt: a server may stand in a name in many ways.
+        let upstream = way.dialler.upstream();
+        let account = normal(&format!("{} {}:{}", way.user, upstream.host, upstream.port));
+        let slot = match guards.may_log_in(self.service, address, account.as_ref()) {
+            Ok(slot) => slot,
             Err(refusal) => return Err(refusal.into()),
         };
         let (proof, mechanism) = match self.proof(&way, proof, mechanism).await {
@@ -88,11 +90,12 @@ impl Lobby<'_, '_> {
             .login(server.name(), mechanism, outcome);
         if !well {
             let client = self.caller.address();
+            let user = normal(&way.user);
             tally::denied(
                 self.service,
                 client,
                 server.name(),
-                account.as_ref(),
+                user.as_ref(),
                 mechanism,
             );
             if mechanism == BRIDGE
