@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
 use crate::rewrite::Style;
 use crate::schema::Problem;
-use crate::session::{Bridge, Engine, Guards, HoldLimits, Judge, Port, Service};
+use crate::session::{Bridge, Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
 use crate::store::{Knowledge, Quarantine, Tokens};
 use crate::upstream::{DialLimits, Dialler, Own, Router, TokenService, client_config};
 
@@ -23,6 +23,7 @@ pub(super) struct Lasting {
     pub(super) metrics: Arc<Metrics>,
     pub(super) own: Arc<Own>,
     pub(super) guards: Arc<Guards>,
+    pub(super) turns: Arc<Turns>,
 }
 
 /// The listeners of a configuration, and the certificates that they show.
@@ -188,7 +189,7 @@ pub(super) fn service(
             problems.push(config.problem("data.dir", message));
         })
         .ok();
-    let bridges = bridges(config)
+    let bridges = bridges(config, &lasting.turns)
         .map_err(|problem| problems.push(problem))
         .ok();
     let (Some(filter), Some(router), Some(quarantine), Some(bridges)) =
@@ -240,13 +241,16 @@ pub(super) fn token_services(config: &Config) -> Result<Vec<(usize, TokenService
 }
 
 /// Logins by token, for the upstreams that have it so.
-fn bridges(config: &Config) -> Result<Vec<(String, Bridge)>, Problem> {
+fn bridges(config: &Config, turns: &Arc<Turns>) -> Result<Vec<(String, Bridge)>, Problem> {
     let mut bridges = Vec::new();
     for (number, service) in token_services(config)? {
         let name = &config.upstreams[number].name;
         let tokens = Tokens::open(&config.data_dir)
             .map_err(|error| config.problem("data.dir", error.to_string()))?;
-        bridges.push((name.clone(), Bridge::new(name, service, tokens)));
+        bridges.push((
+            name.clone(),
+            Bridge::new(name, service, tokens, Arc::clone(turns)),
+        ));
     }
     Ok(bridges)
 }

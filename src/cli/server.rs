@@ -135,6 +135,7 @@ impl Server {
             metrics: Arc::new(Metrics::new()),
             own: Own::new(addresses.clone()),
             guards: Arc::default(),
+            turns: Arc::default(),
         };
         lasting.metrics.loaded();
         match open::service(config, ports.ports, &lasting) {

@@ -37,38 +37,48 @@ pub struct Bridge {
     tokens: Tokens,
     /// Keys that are made at a time: each takes memory, on purpose.
     keys: Semaphore,
-    /// Who is asked for.
-    asking: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    /// Whose access token the server did not take.
-    refused: Mutex<HashSet<String>>,
+    turns: Arc<Turns>,
 }
+
+/// Who may ask for whose token. It outlives a reload: sessions from before it may still be asking.
+#[derive(Debug, Default)]
+pub struct Turns {
+    /// Who is asked for, by upstream and user.
+    asking: Mutex<HashMap<Whose, Arc<tokio::sync::Mutex<()>>>>,
+    /// Whose access token the server did not take.
+    refused: Mutex<HashSet<Whose>>,
+}
+
+/// An upstream and a user.
+type Whose = (String, String);
 
 impl Bridge {
     /// The bridge to an upstream.
-    pub fn new(upstream: &str, service: TokenService, tokens: Tokens) -> Self {
+    pub fn new(upstream: &str, service: TokenService, tokens: Tokens, turns: Arc<Turns>) -> Self {
         Self {
             upstream: upstream.to_owned(),
             service,
             tokens,
             keys: Semaphore::new(2),
-            asking: Mutex::default(),
-            refused: Mutex::default(),
+            turns,
         }
     }
 
     /// The response of XOAUTH2 for a user with this password.
     pub(super) async fn response(&self, user: &str, password: Secret) -> Result<Secret, Refusal> {
         let turn = {
-            let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+            let asking = self.turns.asking.lock();
+            let mut asking = asking.unwrap_or_else(PoisonError::into_inner);
             // Those whom nobody waits for any more.
             asking.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(asking.entry(user.to_lowercase()).or_default())
+            Arc::clone(asking.entry(self.whose(user)).or_default())
         };
         let _turn = turn.lock().await;
         let mut grant = self.stored(user, &password).await?;
         let was_refused = {
-            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-            refused.remove(&user.to_lowercase())
+            let refused = self.turns.refused.lock();
+            let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
+            refused.remove(&self.whose(user))
         };
         let good = |until: &SystemTime| *until > SystemTime::now() + SPARE;
         let kept = grant.access.take().filter(|(_, until)| good(until));
@@ -82,8 +92,13 @@ impl Bridge {
 
     /// The server did not take the token: the next login asks for another one.
     pub(super) fn was_refused(&self, user: &str) {
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.insert(user.to_lowercase());
+        let refused = self.turns.refused.lock();
+        let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
+        refused.insert(self.whose(user));
+    }
+
+    fn whose(&self, user: &str) -> Whose {
+        (self.upstream.clone(), user.to_lowercase())
     }
 
     async fn stored(&self, user: &str, password: &Secret) -> Result<Grant, Refusal> {

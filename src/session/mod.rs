@@ -33,7 +33,7 @@ mod tally;
 mod timer;
 mod verdicts;
 
-pub use bridge::Bridge;
+pub use bridge::{Bridge, Turns};
 pub use failure::Failure;
 pub use guards::Guards;
 pub use intake::Limits as HoldLimits;

@@ -56,7 +56,7 @@ impl Provider {
 
     /// A bridge of the upstream `test` that asks here.
     pub fn bridge(&self, tokens: &Tokens, limit: Duration) -> (String, Bridge) {
-        let bridge = Bridge::new("test", self.service(limit), tokens.clone());
+        let bridge = Bridge::new("test", self.service(limit), tokens.clone(), Arc::default());
         ("test".to_owned(), bridge)
     }
 
