@@ -57,12 +57,22 @@ async fn upstream_refuses_the_connection() {
 
 #[tokio::test]
 async fn upstream_is_the_proxy_itself() {
-    let proxy = Proxy::start(Settings::new("127.0.0.1:0".parse().unwrap())).await;
+    let mut proxy = Proxy::start(Settings::new("127.0.0.1:0".parse().unwrap())).await;
     let mut client = Peer::connect(proxy.address).await;
     let said = String::from_utf8(client.rest().await).unwrap();
     assert!(said.contains("is this proxy itself"), "{said}");
     let line = "popgate_upstream_errors_total{kind=\"loop\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
+    proxy.session_end().await;
+    // Nobody but the client came: a connection to itself would have made the next one.
+    let text = String::from_utf8(proxy.metrics.text()).unwrap();
+    let accepted = text.lines().filter(|line| line.contains("\"accepted\""));
+    let accepted: Vec<_> = accepted.collect();
+    assert!(
+        accepted.iter().all(|line| line.ends_with(" 1")),
+        "{accepted:?}"
+    );
+    assert_eq!(accepted.len(), 1);
 }
 
 async fn greeted_with(greeting: &[u8]) -> (String, Proxy) {

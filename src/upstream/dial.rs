@@ -194,13 +194,16 @@ impl Dialler {
 
     async fn tcp(&self, client: OnBehalf) -> Result<TcpStream, DialError> {
         let Upstream { host, port, .. } = &self.upstream;
-        let addresses = match self.at {
+        let addresses: Vec<_> = match self.at {
             Some(address) => vec![address],
             None => lookup_host((host.as_str(), *port))
                 .await
                 .map_err(|error| DialError::Resolve(host.clone(), error))?
                 .collect(),
         };
+        if let Some(own) = addresses.iter().find(|it| self.own.would_reach(**it)) {
+            return Err(DialError::Loop(*own));
+        }
         let from: Option<IpAddr> = client.as_client.then(|| client.addressed.client.ip());
         connect::any(addresses, from)
             .await

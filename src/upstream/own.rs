@@ -6,7 +6,7 @@
 //! so that a mail program on this machine may have the near end of one of popgate's.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What popgate listens on, and the ends of what it has dialled.
@@ -32,6 +32,17 @@ impl Own {
         Arc::new(Self {
             listening,
             outgoing: Mutex::default(),
+        })
+    }
+
+    /// Whether a connection to this address would reach a listener here: known before it is made, or the
+    /// session at its far end would make the next one, and so on without an end.
+    pub fn would_reach(&self, address: SocketAddr) -> bool {
+        // Only an address of this machine can be bound.
+        let here = |ip: IpAddr| ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok();
+        self.listening.iter().any(|own| {
+            own.port() == address.port()
+                && (own.ip() == address.ip() || own.ip().is_unspecified() && here(address.ip()))
         })
     }
 
@@ -88,6 +99,10 @@ mod tests {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let own = Own::new(vec![address("0.0.0.0:110"), address("127.0.0.1:1110")]);
         assert!(own.listens(address("127.0.0.1:4000"), address("127.0.0.1:1110")));
+        assert!(own.would_reach(address("127.0.0.1:1110")));
+        assert!(own.would_reach(address("127.0.0.1:110")));
+        assert!(!own.would_reach(address("127.0.0.1:995")));
+        assert!(!own.would_reach(address("203.0.113.9:110")));
         assert!(own.listens(address("192.0.2.1:4000"), address("192.0.2.1:110")));
         assert!(!own.listens(address("192.0.2.1:4000"), address("192.0.2.2:110")));
         let (client, server) = (address("192.0.2.1:4000"), address("192.0.2.2:110"));
