@@ -55,7 +55,7 @@ impl fmt::Display for BindError {
             io::ErrorKind::PermissionDenied => write!(
                 f,
                 "; ports below 1024 need a right: `sudo setcap cap_net_bind_service=+ep $(command -v popgate)`, \
-                 or let systemd open it (popgate.socket of the package), \
+                 or let systemd open it (popgate.socket, or popgate-tls.socket for 995; stop the service, then start both), \
                  or start it as a systemd service with AmbientCapabilities=CAP_NET_BIND_SERVICE, \
                  or choose another port such as 127.0.0.1:1110"
             ),

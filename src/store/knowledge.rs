@@ -10,12 +10,13 @@ mod codec;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::private;
+use super::{given_to_owner, private};
 use crate::filter::classifier::memory::{Change, Memory};
 
 /// Past this the journal is made part of the weights.
@@ -358,7 +359,10 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
         .create(true)
         .truncate(false)
         .write(true)
-        .open(&path);
+        .mode(0o600)
+        .custom_flags(NO_LINK)
+        .open(&path)
+        .and_then(|file| given_to_owner(file, &path));
     let lock = match opened {
         Ok(lock) => lock,
         Err(error) => return Err(KnowledgeError::Io(path, error)),
@@ -373,10 +377,12 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
 fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options.mode(0o600).custom_flags(NO_LINK);
+    given_to_owner(options.open(path)?, path)
 }
+
+/// Where root writes into somebody's folder, a link there must not lead it elsewhere.
+const NO_LINK: i32 = nix::fcntl::OFlag::O_NOFOLLOW.bits();
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::private;
+use super::{given_to_owner, private};
 
 /// A Maildir below the data directory.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ fn write(path: &Path, message: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = given_to_owner(options.open(path)?, path)?;
     file.write_all(message)?;
     file.sync_all()
 }

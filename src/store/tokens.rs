@@ -23,7 +23,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::private;
+use super::{given_to_owner, private};
 use crate::pop3::Secret;
 
 /// The form that this release writes.
@@ -200,7 +200,8 @@ impl Tokens {
                 .write(true)
                 .create_new(true)
                 .mode(0o600)
-                .open(&tmp)?;
+                .open(&tmp)
+                .and_then(|file| given_to_owner(file, &tmp))?;
             file.write_all(text)?;
             file.sync_all()?;
             fs::rename(&tmp, path)?;

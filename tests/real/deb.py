@@ -18,7 +18,8 @@ WANTED = ["usr/bin/popgate", "etc/popgate/popgate.toml", "usr/lib/systemd/system
           "usr/share/bash-completion/completions/popgate", "usr/share/zsh/vendor-completions/_popgate",
           "usr/share/fish/vendor_completions.d/popgate.fish", "usr/share/doc/popgate/copyright",
           "usr/share/doc/popgate/changelog.gz", "usr/share/doc/popgate/changelog.Debian.gz",
-          *(f"usr/share/doc/popgate/{name}" for name in (
+          "usr/share/doc/popgate/README.md", "usr/share/doc/popgate/rules/README.md",
+          *(f"usr/share/doc/popgate/deploy/{name}" for name in (
               "config.toml", "install.md", "settings.md", "gateway.md", "learning.md", "metrics.md", "troubleshooting.md",
               "refusals.md", "privacy.md", "prometheus/popgate.alerts.yml", "prometheus/runbook.md",
               "prometheus/targets/popgate.yml", "grafana/dashboards/overview.json",
