@@ -141,6 +141,18 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
+/// A running `serve`, and a session that has just begun.
+fn in_session() -> (Serving, TcpStream, TcpStream) {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = upstream.local_addr().unwrap().to_string();
+    let serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
+    let mut client = connect(serving.pop3);
+    let mut server = accept(&upstream);
+    server.write_all(b"+OK\r\n").unwrap();
+    expect(&mut client, b"+OK\r\n");
+    (serving, client, server)
+}
+
 #[test]
 fn help_and_version_are_answers_and_nonsense_is_wrong_usage() {
     assert!(exits(&["--help"], 0).contains("demo"));
@@ -367,13 +379,7 @@ fn a_reload_takes_all_or_nothing() {
 
 #[test]
 fn stopping_completes_the_answer_that_is_under_way() {
-    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = upstream.local_addr().unwrap().to_string();
-    let mut serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
-    let mut client = connect(serving.pop3);
-    let mut server = accept(&upstream);
-    server.write_all(b"+OK\r\n").unwrap();
-    expect(&mut client, b"+OK\r\n");
+    let (mut serving, mut client, mut server) = in_session();
     client.write_all(b"LIST\r\n").unwrap();
     expect(&mut server, b"LIST\r\n");
     server.write_all(b"+OK\r\n1 100\r\n").unwrap();
@@ -527,13 +533,7 @@ fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
 /// A second signal is from somebody who does not want to wait.
 #[test]
 fn stopping_twice_cuts_off() {
-    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = upstream.local_addr().unwrap().to_string();
-    let mut serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
-    let mut client = connect(serving.pop3);
-    let mut server = accept(&upstream);
-    server.write_all(b"+OK\r\n").unwrap();
-    expect(&mut client, b"+OK\r\n");
+    let (mut serving, mut client, mut server) = in_session();
     client.write_all(b"LIST\r\n").unwrap();
     expect(&mut server, b"LIST\r\n");
     serving.signal("-TERM");
@@ -562,13 +562,7 @@ fn health_says_whether_it_is_ready() {
 
 #[test]
 fn top_shows_what_a_running_popgate_does() {
-    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = upstream.local_addr().unwrap().to_string();
-    let serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
-    let mut client = connect(serving.pop3);
-    let mut server = accept(&upstream);
-    server.write_all(b"+OK\r\n").unwrap();
-    expect(&mut client, b"+OK\r\n");
+    let (serving, _client, _server) = in_session();
     let admin = serving.admin.to_string();
     let shown = exits(&["top", "--once", "--interval", "1", "--admin", &admin], 0);
     let version = env!("CARGO_PKG_VERSION");

@@ -27,6 +27,19 @@ async fn two(change: impl FnOnce(&mut Settings)) -> (Proxy, TcpListener, TcpList
     (Proxy::start(settings).await, first, second)
 }
 
+/// The second upstream is reached by its name in the user name, and in no other way.
+fn second_may_be_named(settings: &mut Settings) {
+    let port = settings.others[0].0.port;
+    settings.routes = Routes {
+        user_names: UserNames {
+            hosts: vec![AllowedHost::parse(&format!("127.0.0.1:{port}")).unwrap()],
+            tls: TlsMode::Off,
+            ..UserNames::default()
+        },
+        ..Routes::default()
+    };
+}
+
 async fn welcome(proxy: &Proxy) -> Peer {
     let mut client = Peer::connect(proxy.address).await;
     client.expect(GREETING).await;
@@ -317,18 +330,7 @@ async fn nonsense_and_silence_end_in_the_lobby() {
 
 #[tokio::test]
 async fn a_server_in_the_user_name_is_reached_if_it_is_allowed() {
-    let (proxy, first, second) = two(|settings| {
-        let port = settings.others[0].0.port;
-        settings.routes = Routes {
-            user_names: UserNames {
-                hosts: vec![AllowedHost::parse(&format!("127.0.0.1:{port}")).unwrap()],
-                tls: TlsMode::Off,
-                ..UserNames::default()
-            },
-            ..Routes::default()
-        };
-    })
-    .await;
+    let (proxy, first, second) = two(second_may_be_named).await;
     let port = second.local_addr().unwrap().port();
     for name in [
         format!("127.0.0.1:{port}:ann"),
@@ -573,16 +575,8 @@ async fn a_listener_has_an_upstream_of_its_own() {
 #[tokio::test]
 async fn a_mailbox_is_one_however_it_is_spelt() {
     let (mut proxy, _first, second) = two(|settings| {
-        let port = settings.others[0].0.port;
         settings.limits.login_failures = Some(2);
-        settings.routes = Routes {
-            user_names: UserNames {
-                hosts: vec![AllowedHost::parse(&format!("127.0.0.1:{port}")).unwrap()],
-                tls: TlsMode::Off,
-                ..UserNames::default()
-            },
-            ..Routes::default()
-        };
+        second_may_be_named(settings);
     })
     .await;
     let port = second.local_addr().unwrap().port();

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::server::{Root, Server};
 use super::stop::StopSignals;
-use super::{FAILURE, NEGATIVE, OK, USAGE};
+use super::{FAILURE, NEGATIVE, OK};
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
 use crate::demo::mail::{Expected, Sample, samples};
@@ -109,21 +109,10 @@ async fn demonstrate(args: &DemoArgs) -> u8 {
         data_dir: Some(PathBuf::new()),
         rules: None,
     };
-    let (config, mut problems) = Config::load(None, &flags);
-    let server = match Server::open(&config, Root::Kept) {
-        Ok(server) if problems.is_empty() => server,
-        opened => {
-            let unopened = opened.err();
-            let passes = unopened.as_ref().is_some_and(|it| it.may_pass);
-            let code = if passes && problems.is_empty() {
-                FAILURE
-            } else {
-                USAGE
-            };
-            problems.extend(unopened.into_iter().flat_map(|it| it.problems));
-            super::complain(&problems);
-            return code;
-        }
+    let (config, problems) = Config::load(None, &flags);
+    let server = match Server::open(&config, problems, Root::Kept) {
+        Ok(server) => server,
+        Err(unopened) => return unopened.complain(),
     };
     let Some(&proxy) = server.addresses().first() else {
         return FAILURE;

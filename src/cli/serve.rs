@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::server::{Reloader, Root, Server};
 use super::stop::StopSignals;
-use super::{ConfigArgs, FAILURE, OK, USAGE, log, notify, watch};
+use super::{ConfigArgs, FAILURE, OK, log, notify, watch};
 use crate::config::{Config, Flags};
 
 /// Flags of `serve`; they override the file.
@@ -53,7 +53,7 @@ impl ServeArgs {
 
 /// Runs the proxy; the exit code.
 pub fn run(args: &ServeArgs) -> u8 {
-    let (config, mut problems) = Config::load(args.config.config.as_deref(), &args.flags());
+    let (config, problems) = Config::load(args.config.config.as_deref(), &args.flags());
     log::start(&config.log);
     // Two descriptors a session; the usual soft limit of 1024 ends at 500.
     if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
@@ -64,21 +64,9 @@ pub fn run(args: &ServeArgs) -> u8 {
         .build()
     {
         Ok(runtime) => runtime.block_on(async {
-            let server = Server::open(&config, Root::GivenUp);
-            match server {
-                Ok(server) if problems.is_empty() => Ok(serve(server, args, &config).await),
-                server => {
-                    let unopened = server.err();
-                    let passes = unopened.as_ref().is_some_and(|it| it.may_pass);
-                    // A service manager starts it again after a failure, and not after wrong usage.
-                    let code = if passes && problems.is_empty() {
-                        FAILURE
-                    } else {
-                        USAGE
-                    };
-                    problems.extend(unopened.into_iter().flat_map(|it| it.problems));
-                    Err((problems, code))
-                }
+            match Server::open(&config, problems, Root::GivenUp) {
+                Ok(server) => Ok(serve(server, args, &config).await),
+                Err(unopened) => Err(unopened),
             }
         }),
         Err(error) => Ok(Err(error)),
@@ -89,10 +77,7 @@ pub fn run(args: &ServeArgs) -> u8 {
             eprintln!("popgate: {error}");
             FAILURE
         }
-        Err((problems, code)) => {
-            super::complain(&problems);
-            code
-        }
+        Err(unopened) => unopened.complain(),
     }
 }
 

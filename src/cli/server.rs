@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::open::{self, Lasting, Ports};
-use super::privileges;
+use super::{FAILURE, USAGE, privileges};
 use crate::admin;
 use crate::config::{Config, Flags, Limits, Listen, ListenTls};
 use crate::filter::LEARNT;
@@ -53,11 +53,22 @@ pub(super) struct Server {
 /// Why it cannot be opened.
 #[derive(Debug)]
 pub(super) struct Unopened {
-    /// What is wrong.
-    pub(super) problems: Vec<Problem>,
+    problems: Vec<Problem>,
     /// Whether all of it is that somebody else has a port, who may be about to leave: nothing is to be
     /// mended in the configuration.
-    pub(super) may_pass: bool,
+    may_pass: bool,
+}
+
+impl Unopened {
+    /// Tells everything that is wrong; the exit code. A service manager starts popgate again after a
+    /// failure, and not after wrong usage.
+    pub(super) fn complain(&self) -> u8 {
+        super::complain(&self.problems);
+        match self.may_pass {
+            true => FAILURE,
+            false => USAGE,
+        }
+    }
 }
 
 /// Whether root's rights are given up on the way.
@@ -70,12 +81,15 @@ pub(super) enum Root {
 }
 
 impl Server {
-    /// Opens everything that the configuration names.
+    /// Opens everything that the configuration names, of which these problems are known already.
     ///
     /// # Errors
     /// Every problem, those of the rules and of the sockets included.
-    pub(super) fn open(config: &Config, root: Root) -> Result<Self, Unopened> {
-        let mut problems = Vec::new();
+    pub(super) fn open(
+        config: &Config,
+        mut problems: Vec<Problem>,
+        root: Root,
+    ) -> Result<Self, Unopened> {
         let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
             problems.push(config.problem("listen", format!("an inherited socket: {error}")));
             Inherited::default()
