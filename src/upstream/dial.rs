@@ -159,9 +159,6 @@ impl Dialler {
         let tcp = self.in_time(by, self.tcp(client)).await?;
         let peer = tcp.peer_addr().map_err(DialError::Connect)?;
         let local = tcp.local_addr().map_err(DialError::Connect)?;
-        if self.own.listens(local, peer) {
-            return Err(DialError::Loop(peer));
-        }
         let outgoing = self.own.takes_note(local, peer);
         let mut stream = Stream::plain(tcp).map_err(DialError::Connect)?;
         let header = match self.upstream.proxy_header {

@@ -38,18 +38,12 @@ impl Own {
     /// Whether a connection to this address would reach a listener here: known before it is made, or the
     /// session at its far end would make the next one, and so on without an end.
     pub fn would_reach(&self, address: SocketAddr) -> bool {
-        // Only an address of this machine can be bound.
+        // A listener may be on all of this machine's addresses, and only those can be bound.
         let here = |ip: IpAddr| ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok();
         self.listening.iter().any(|own| {
             own.port() == address.port()
                 && (own.ip() == address.ip() || own.ip().is_unspecified() && here(address.ip()))
         })
-    }
-
-    /// Whether a connection from `local` to `peer` reaches a listener here.
-    pub fn listens(&self, local: SocketAddr, peer: SocketAddr) -> bool {
-        let ours = |own: &SocketAddr| is_ourselves(*own, local, peer);
-        self.listening.iter().any(ours)
     }
 
     /// Whether this client, who meant that address, is popgate.
@@ -83,13 +77,6 @@ impl Drop for Outgoing {
     }
 }
 
-/// A listener may be on all of this machine's addresses: what one of them reaches is on the same
-/// machine if both ends are alike.
-fn is_ourselves(own: SocketAddr, local: SocketAddr, peer: SocketAddr) -> bool {
-    let here = peer.ip().is_loopback() || local.ip() == peer.ip();
-    own.port() == peer.port() && (own.ip() == peer.ip() || own.ip().is_unspecified() && here)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,13 +85,10 @@ mod tests {
     fn both_signs_of_a_loop_are_seen() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let own = Own::new(vec![address("0.0.0.0:110"), address("127.0.0.1:1110")]);
-        assert!(own.listens(address("127.0.0.1:4000"), address("127.0.0.1:1110")));
         assert!(own.would_reach(address("127.0.0.1:1110")));
         assert!(own.would_reach(address("127.0.0.1:110")));
         assert!(!own.would_reach(address("127.0.0.1:995")));
         assert!(!own.would_reach(address("203.0.113.9:110")));
-        assert!(own.listens(address("192.0.2.1:4000"), address("192.0.2.1:110")));
-        assert!(!own.listens(address("192.0.2.1:4000"), address("192.0.2.2:110")));
         let (client, server) = (address("192.0.2.1:4000"), address("192.0.2.2:110"));
         assert!(!own.dialled(client, server));
         let outgoing = own.takes_note(client, server);
