@@ -3,13 +3,13 @@
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::guards::Share;
 use super::intake::Intake;
 use super::login::{self, Login};
 use super::mailbox::Listing;
+use super::quotas::Share;
 use super::relay::{Owed, Relay};
 use super::retrieve::Fetching;
-use super::{Failure, tally};
+use super::{Failure, access_log};
 use crate::config::ListenTls;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
@@ -246,7 +246,7 @@ impl Relay<'_> {
         self.service.metrics.login(upstream, mechanism, outcome);
         if !well {
             let client = self.caller.address();
-            tally::denied(self.service, client, upstream, account, mechanism);
+            access_log::denied(self.service, client, upstream, account, mechanism);
         }
     }
 
@@ -397,7 +397,7 @@ impl Relay<'_> {
     }
 
     fn offers_stls(&self) -> bool {
-        self.login == Login::Awaited && super::stls::is_offered(&self.caller, &self.client)
+        self.login == Login::Awaited && super::client_tls::is_offered(&self.caller, &self.client)
     }
 
     /// Counts what was taken of an answer.

@@ -226,7 +226,7 @@ impl Relay<'_> {
             },
             Command::Stls
                 if self.login == Login::Awaited
-                    && super::stls::is_offered(&self.caller, &self.client) =>
+                    && super::client_tls::is_offered(&self.caller, &self.client) =>
             {
                 // The server would remember a name that somebody else may have put into the
                 // connection (RFC 2595 section 4), and no command makes it forget.

@@ -7,8 +7,8 @@ use bytes::BytesMut;
 use memchr::memchr;
 use tokio::time::Instant;
 
-use super::caller::Caller;
-use super::leg::Leg;
+use super::client::Client;
+use super::connection::Connection;
 use super::{Failure, Refusal, Service, report};
 use crate::metrics::Flow;
 use crate::pop3::Command;
@@ -17,7 +17,7 @@ use crate::upstream::{Dialler, Outgoing};
 
 /// A server that has greeted.
 pub(super) struct Opened {
-    pub(super) leg: Leg,
+    pub(super) leg: Connection,
     /// As it goes to the client.
     pub(super) greeting: BytesMut,
     pub(super) server: Server,
@@ -41,8 +41,8 @@ impl Server {
 /// client leaves: nobody is dialled for, or waited for, on behalf of somebody who is gone.
 pub(super) async fn open(
     service: &Service,
-    caller: &Caller<'_>,
-    client: &mut Leg,
+    caller: &Client<'_>,
+    client: &mut Connection,
     first: &Arc<Dialler>,
 ) -> Result<Opened, Failure> {
     let mut dialled = pin!(dial(service, caller, first));
@@ -74,7 +74,7 @@ fn begins_well(said: &[u8]) -> bool {
 
 async fn dial(
     service: &Service,
-    caller: &Caller<'_>,
+    caller: &Client<'_>,
     first: &Arc<Dialler>,
 ) -> Result<Opened, Failure> {
     let mut failed: Option<Failure> = None;
@@ -97,7 +97,7 @@ async fn dial(
                 let meter = service
                     .metrics
                     .greeted(&dialler.upstream().name, began.elapsed().as_secs_f64());
-                let mut leg = Leg::new(stream, dialled.rest).metered(meter, greeting.len());
+                let mut leg = Connection::new(stream, dialled.rest).metered(meter, greeting.len());
                 if ends_in_bare_lf(&greeting) {
                     // A server that ends its very greeting in bare LF does so throughout, and clients
                     // want CRLF (RFC 1939 section 3): its lines are mended, all of them, and nobody

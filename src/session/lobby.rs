@@ -15,12 +15,12 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio::time::{Instant, timeout_at};
 
-use super::caller::Caller;
+use super::client::Client;
+use super::connection::Connection;
 use super::dialling::Server;
-use super::guards::Taken;
-use super::leg::Leg;
+use super::quotas::Taken;
 use super::relay::LAST_WORDS;
-use super::{End, Failure, Refusal, Service, stls};
+use super::{End, Failure, Refusal, Service, client_tls};
 use crate::net::Drain;
 use crate::pop3::line::take_line;
 use crate::pop3::sasl::{self, Login};
@@ -34,7 +34,7 @@ const MOST_REFUSED: u32 = 20;
 
 /// Who is in.
 pub(super) struct Entered {
-    pub(super) upstream: Leg,
+    pub(super) upstream: Connection,
     pub(super) server: Server,
     pub(super) user: String,
     /// Counts the session of the account.
@@ -53,8 +53,8 @@ enum Proof {
 /// See the module.
 pub(super) struct Lobby<'a, 's> {
     pub(super) service: &'s Service,
-    pub(super) caller: &'a mut Caller<'s>,
-    pub(super) client: &'a mut Leg,
+    pub(super) caller: &'a mut Client<'s>,
+    pub(super) client: &'a mut Connection,
     /// By when the login must be done.
     pub(super) by: Instant,
     pub(super) drain: Drain,
@@ -101,7 +101,7 @@ impl Lobby<'_, '_> {
         user: &mut Option<String>,
     ) -> Result<Next, Failure> {
         let overheard = self.caller.is_overheard(self.client.stream.is_tls());
-        let stls = stls::is_offered(self.caller, self.client);
+        let stls = client_tls::is_offered(self.caller, self.client);
         match command {
             Command::Capa => {
                 let list = capa::own(!overheard, stls);
@@ -109,7 +109,7 @@ impl Lobby<'_, '_> {
             }
             Command::Stls if stls => {
                 *user = None;
-                stls::begin(self.service, self.caller, self.client, self.by).await?;
+                client_tls::begin(self.service, self.caller, self.client, self.by).await?;
             }
             Command::Stls => self.say("-ERR STLS is not offered here\r\n").await?,
             Command::AuthList if !overheard => {

@@ -1,7 +1,7 @@
 //! A connection's life: greet, relay until QUIT, and say why it ended.
 //!
 //! In: a client's connection and the [`Service`] in force when it came; out: nothing but bytes on the
-//! two streams and metrics. Read on in `arrival` (whose connection it is, TLS), `dialling` (the server
+//! two streams and metrics. Read on in `accept` (whose connection it is, TLS), `dialling` (the server
 //! and its greeting) or `lobby` (the login first, where the user's name tells the server), `relay`
 //! (one loop, a FIFO of owed answers), `commands` (up), `answers` (each answer by its command's shape)
 //! and `retrieve` (RETR and TOP: hold, judge, rewrite, release).
@@ -10,37 +10,37 @@
 //!
 //! RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 5034 (AUTH).
 
+mod accept;
+mod access_log;
 mod answers;
-mod arrival;
-mod bridge;
-mod caller;
+mod client;
+mod client_tls;
 mod commands;
+mod connection;
 mod dialling;
 mod failure;
-mod guards;
 mod intake;
 mod judge;
-mod leg;
+mod listener;
 mod lobby;
 mod login;
 mod mailbox;
-mod port;
+mod oauth;
+mod quotas;
 mod refusal;
 mod relay;
 mod retrieve;
-mod stls;
-mod tally;
 mod timer;
 mod verdicts;
 
-pub use bridge::{Bridge, Turns};
 pub use failure::Failure;
-pub use guards::Guards;
 pub use intake::Limits as HoldLimits;
 pub use judge::{Engine, Judge};
+pub use listener::{Listener, Listener as Port};
 pub use login::MECHANISMS;
 pub use mailbox::{Listing, Mailbox};
-pub use port::Port;
+pub use oauth::{OAuth, OAuth as Bridge, RefreshLocks, RefreshLocks as Turns};
+pub use quotas::{Quotas, Quotas as Guards};
 pub use refusal::Refusal;
 
 use std::net::SocketAddr;
@@ -59,9 +59,9 @@ use crate::rewrite::Style;
 use crate::store::Quarantine;
 use crate::upstream::{Dialler, Router};
 
-use caller::Caller;
+use client::Client;
+use connection::Connection;
 use dialling::Opened;
-use leg::Leg;
 use lobby::Lobby;
 use login::Login;
 use relay::{Begin, Relay};
@@ -101,11 +101,11 @@ impl End {
 #[derive(Debug)]
 pub struct Service {
     /// The listeners, in the order in which they were bound.
-    pub ports: Vec<Port>,
+    pub ports: Vec<Listener>,
     /// The ways to the upstreams.
     pub router: Router,
     /// Logins by token: for each upstream of the configuration that has it so.
-    pub bridges: Vec<(String, Bridge)>,
+    pub bridges: Vec<(String, OAuth)>,
     /// The filter.
     pub judge: Judge,
     /// How messages are marked.
@@ -117,7 +117,7 @@ pub struct Service {
     /// How much of what.
     pub limits: Limits,
     /// What all sessions share.
-    pub guards: Arc<Guards>,
+    pub guards: Arc<Quotas>,
     /// Where dropped messages go; without it they are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
     /// How the log names accounts.
@@ -140,7 +140,7 @@ impl Service {
     }
 
     /// The bridge of an upstream, if it has one.
-    fn bridge(&self, dialler: &Dialler) -> Option<&Bridge> {
+    fn bridge(&self, dialler: &Dialler) -> Option<&OAuth> {
         let name = &dialler.upstream().name;
         let bridge = self.bridges.iter().find(|(of, _)| of == name);
         bridge.map(|(_, bridge)| bridge)
@@ -148,7 +148,7 @@ impl Service {
 
     /// The one server that this client can be meant for, before it has said a word; `None` if the name
     /// that it logs in with tells, or if popgate must see its password.
-    fn at_once(&self, caller: &Caller<'_>) -> Result<Option<Arc<Dialler>>, Refusal> {
+    fn at_once(&self, caller: &Client<'_>) -> Result<Option<Arc<Dialler>>, Refusal> {
         let port = caller.port;
         if port.transparent {
             let meant = caller.addressed.meant;
@@ -181,7 +181,7 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, port: usize, drain: Drai
     };
     let by = Instant::now() + service.timeouts.login;
     // What is done once is kept apart from what lasts: a session's memory is its largest state's.
-    match Box::pin(arrival::arrive(service, port, tcp, by, &drain)).await {
+    match Box::pin(accept::arrive(service, port, tcp, by, &drain)).await {
         Ok(Some((caller, client))) => serve(service, caller, client, by, drain).await,
         Ok(None) => {}
         Err((failure, stream)) => {
@@ -198,8 +198,8 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, port: usize, drain: Drai
 
 async fn serve(
     service: &Service,
-    mut caller: Caller<'_>,
-    mut client: Leg,
+    mut caller: Client<'_>,
+    mut client: Connection,
     by: Instant,
     drain: Drain,
 ) {
@@ -273,8 +273,8 @@ fn begin(opened: Opened) -> Begin {
 /// A relay that begins behind the login.
 async fn enter<'s>(
     service: &'s Service,
-    caller: &mut Caller<'s>,
-    client: &mut Leg,
+    caller: &mut Client<'s>,
+    client: &mut Connection,
     by: Instant,
     drain: Drain,
 ) -> Result<Result<Begin, End>, Failure> {

@@ -13,14 +13,14 @@ use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 use tokio::time::Instant;
 
+use super::access_log::AccessLog;
 use super::answers::Answer;
-use super::caller::Caller;
+use super::client::Client;
+use super::connection::{Connection, Filled, Outbox};
 use super::dialling::Server;
-use super::guards::Taken;
-use super::leg::{Filled, Leg, Outbox};
 use super::login::Login;
 use super::mailbox::Mailbox;
-use super::tally::Tally;
+use super::quotas::Taken;
 use super::verdicts::Verdicts;
 use super::{End, Failure, Service};
 use crate::metrics::{Fetch, Flow};
@@ -46,7 +46,7 @@ pub(super) enum Owed {
 
 /// What a relay begins with.
 pub(super) struct Begin {
-    pub(super) upstream: Leg,
+    pub(super) upstream: Connection,
     pub(super) server: Server,
     /// What the client hears first.
     pub(super) said: Bytes,
@@ -58,10 +58,10 @@ pub(super) struct Begin {
 /// See the module.
 pub(super) struct Relay<'s> {
     pub(super) service: &'s Service,
-    pub(super) caller: Caller<'s>,
+    pub(super) caller: Client<'s>,
     pub(super) server: Server,
-    pub(super) client: Leg,
-    pub(super) upstream: Leg,
+    pub(super) client: Connection,
+    pub(super) upstream: Connection,
     pub(super) owed: VecDeque<Owed>,
     pub(super) answer: Answer,
     pub(super) out: Outbox,
@@ -81,7 +81,7 @@ pub(super) struct Relay<'s> {
     /// What popgate has to say to the server beside the client's commands.
     pub(super) pending_up: BytesMut,
     /// What the log will say of the session.
-    pub(super) tally: Tally,
+    pub(super) tally: AccessLog,
     /// Octets of the answer that is under way.
     pub(super) answered_octets: u64,
     /// When the answer that is owed first became that.
@@ -114,8 +114,8 @@ pub(super) struct Relay<'s> {
 impl<'s> Relay<'s> {
     pub(super) fn new(
         service: &'s Service,
-        caller: Caller<'s>,
-        client: Leg,
+        caller: Client<'s>,
+        client: Connection,
         begin: Begin,
         login_by: Instant,
         drain: Drain,
@@ -141,7 +141,7 @@ impl<'s> Relay<'s> {
             login_by,
             response: None,
             pending_up: BytesMut::new(),
-            tally: Tally::new(),
+            tally: AccessLog::new(),
             answered_octets: 0,
             since: now,
             now,
@@ -339,7 +339,7 @@ impl<'s> Relay<'s> {
     /// STLS is at its turn: everything before it is answered and sent.
     async fn begin_tls(&mut self) -> Result<(), Failure> {
         let (caller, client) = (&mut self.caller, &mut self.client);
-        super::stls::begin(self.service, caller, client, self.login_by).await?;
+        super::client_tls::begin(self.service, caller, client, self.login_by).await?;
         self.answered();
         Ok(())
     }

@@ -8,9 +8,9 @@ use crate::metrics::Flow;
 use crate::pop3::account::normal;
 use crate::pop3::line::take_line;
 use crate::pop3::{Secret, Status};
+use crate::session::connection::{Connection, Filled};
 use crate::session::dialling::{self, Opened};
-use crate::session::leg::{Filled, Leg};
-use crate::session::{Failure, Refusal, report, tally};
+use crate::session::{Failure, Refusal, access_log, report};
 use crate::upstream::Way;
 
 /// The label `mechanism` of a login by a token that a password opened.
@@ -91,7 +91,7 @@ impl Lobby<'_, '_> {
         if !well {
             let client = self.caller.address();
             let user = normal(&way.user);
-            tally::denied(
+            access_log::denied(
                 self.service,
                 client,
                 server.name(),
@@ -139,7 +139,7 @@ impl Lobby<'_, '_> {
     /// The exchange; its last line.
     async fn prove(
         &mut self,
-        leg: &mut Leg,
+        leg: &mut Connection,
         user: &str,
         proof: &Proof,
     ) -> Result<BytesMut, Failure> {
@@ -196,7 +196,7 @@ impl Lobby<'_, '_> {
         Ok(said)
     }
 
-    async fn tell(&mut self, leg: &mut Leg, words: &[&[u8]]) -> Result<(), Failure> {
+    async fn tell(&mut self, leg: &mut Connection, words: &[&[u8]]) -> Result<(), Failure> {
         let mut line = zeroize::Zeroizing::new(words.concat());
         line.extend_from_slice(b"\r\n");
         let limit = self.service.timeouts.stall;
@@ -210,7 +210,7 @@ impl Lobby<'_, '_> {
     }
 
     /// A line of the server.
-    async fn hear(&mut self, leg: &mut Leg) -> Result<BytesMut, Failure> {
+    async fn hear(&mut self, leg: &mut Connection) -> Result<BytesMut, Failure> {
         let limit = self.service.timeouts.stall;
         let heard = async {
             loop {

@@ -14,9 +14,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 
-use super::caller::Caller;
-use super::leg::Leg;
-use super::port::Port;
+use super::client::Client;
+use super::connection::Connection;
+use super::listener::Listener;
 use super::relay::LAST_WORDS;
 use super::{Failure, Refusal, Service};
 use crate::config::ListenTls;
@@ -29,11 +29,11 @@ pub(super) type Turned = (Failure, Option<Stream>);
 /// Takes a connection in, by this time; nothing if it was carried through, and is over.
 pub(super) async fn arrive<'s>(
     service: &'s Service,
-    port: &'s Port,
+    port: &'s Listener,
     mut tcp: TcpStream,
     by: Instant,
     drain: &Drain,
-) -> Result<Option<(Caller<'s>, Leg)>, Turned> {
+) -> Result<Option<(Client<'s>, Connection)>, Turned> {
     let gone = |error| (Failure::ClientGone(Some(error)), None);
     // Nagle's algorithm and the peer's delayed acknowledgement would hold the end of an answer, and of
     // a handshake, back for 40 ms.
@@ -56,7 +56,7 @@ pub(super) async fn arrive<'s>(
         Ok(slot) => slot,
         Err(refusal) => return Err((refusal.into(), voice(port, tcp))),
     };
-    let mut caller = Caller {
+    let mut caller = Client {
         port,
         addressed,
         before_firewall,
@@ -78,13 +78,13 @@ pub(super) async fn arrive<'s>(
         _ => Stream::plain(tcp).map_err(gone)?,
     };
     service.metrics.connection(&port.name, "accepted");
-    let leg = Leg::new(stream.in_pieces(service.piece), BytesMut::new());
+    let leg = Connection::new(stream.in_pieces(service.piece), BytesMut::new());
     Ok(Some((caller, leg)))
 }
 
 /// The stream to tell a client why it is turned away; none where TLS comes first, in front of which a
 /// line of text could not be read.
-fn voice(port: &Port, tcp: TcpStream) -> Option<Stream> {
+fn voice(port: &Listener, tcp: TcpStream) -> Option<Stream> {
     match port.protection {
         ListenTls::Off | ListenTls::Starttls => Stream::plain(tcp).ok(),
         ListenTls::Implicit | ListenTls::Passthrough => None,
@@ -93,7 +93,7 @@ fn voice(port: &Port, tcp: TcpStream) -> Option<Stream> {
 
 /// Whose connection it is, and whom it meant.
 async fn addressed(
-    port: &Port,
+    port: &Listener,
     tcp: &mut TcpStream,
     from: SocketAddr,
     by: Instant,
@@ -151,7 +151,7 @@ fn original(tcp: &TcpStream) -> Option<SocketAddr> {
 
 /// TLS with the client, by the name that it asks for.
 pub(super) async fn encrypt(
-    caller: &mut Caller<'_>,
+    caller: &mut Client<'_>,
     tcp: TcpStream,
     by: Instant,
 ) -> Result<Stream, Failure> {
@@ -189,7 +189,7 @@ pub(super) async fn encrypt(
 /// Carries bytes between the client and the server that it meant, without a look at them.
 async fn carry_through(
     service: &Service,
-    caller: &Caller<'_>,
+    caller: &Client<'_>,
     tcp: TcpStream,
     drain: &Drain,
 ) -> Result<(), Turned> {

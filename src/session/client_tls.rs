@@ -4,9 +4,9 @@
 
 use tokio::time::Instant;
 
-use super::arrival::encrypt;
-use super::caller::Caller;
-use super::leg::Leg;
+use super::accept::encrypt;
+use super::client::Client;
+use super::connection::Connection;
 use super::{Failure, Service};
 use crate::config::ListenTls;
 
@@ -14,7 +14,7 @@ use crate::config::ListenTls;
 const GO: &[u8] = b"+OK begin TLS\r\n";
 
 /// Whether STLS can be done now.
-pub(super) fn is_offered(caller: &Caller<'_>, client: &Leg) -> bool {
+pub(super) fn is_offered(caller: &Client<'_>, client: &Connection) -> bool {
     caller.port.protection == ListenTls::Starttls
         && caller.port.tls.is_some()
         && !client.stream.is_tls()
@@ -23,8 +23,8 @@ pub(super) fn is_offered(caller: &Caller<'_>, client: &Leg) -> bool {
 /// Says go, and establishes TLS by this time. All that the client was owed before is sent already.
 pub(super) async fn begin(
     service: &Service,
-    caller: &mut Caller<'_>,
-    client: &mut Leg,
+    caller: &mut Client<'_>,
+    client: &mut Connection,
     by: Instant,
 ) -> Result<(), Failure> {
     client.say(service, GO).await?;

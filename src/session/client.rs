@@ -2,15 +2,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::guards::Taken;
-use super::port::Port;
+use super::listener::Listener;
+use super::quotas::Taken;
 use crate::net::proxy::Addressed;
 use crate::upstream::{OnBehalf, Own};
 
 /// A client, before and beside anything that it says.
 #[derive(Debug)]
-pub(super) struct Caller<'s> {
-    pub(super) port: &'s Port,
+pub(super) struct Client<'s> {
+    pub(super) port: &'s Listener,
     /// Its address, and the one that it meant.
     pub(super) addressed: Addressed,
     /// The same as far as a firewall knows of it.
@@ -21,7 +21,7 @@ pub(super) struct Caller<'s> {
     pub(super) _slot: Taken<IpAddr>,
 }
 
-impl Caller<'_> {
+impl Client<'_> {
     pub(super) fn address(&self) -> SocketAddr {
         self.addressed.client
     }

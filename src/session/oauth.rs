@@ -31,18 +31,18 @@ const GRANT: &[&str] = &[
 
 /// One upstream's.
 #[derive(Debug)]
-pub struct Bridge {
+pub struct OAuth {
     upstream: String,
     service: TokenService,
     tokens: Tokens,
     /// Keys that are made at a time: each takes memory, on purpose.
     keys: Semaphore,
-    turns: Arc<Turns>,
+    turns: Arc<RefreshLocks>,
 }
 
 /// Who may ask for whose token. It outlives a reload: sessions from before it may still be asking.
 #[derive(Debug, Default)]
-pub struct Turns {
+pub struct RefreshLocks {
     /// Who is asked for, by upstream and user.
     asking: Mutex<HashMap<Whose, Arc<tokio::sync::Mutex<()>>>>,
     /// Whose access token the server did not take.
@@ -52,9 +52,14 @@ pub struct Turns {
 /// An upstream and a user.
 type Whose = (String, String);
 
-impl Bridge {
+impl OAuth {
     /// The bridge to an upstream.
-    pub fn new(upstream: &str, service: TokenService, tokens: Tokens, turns: Arc<Turns>) -> Self {
+    pub fn new(
+        upstream: &str,
+        service: TokenService,
+        tokens: Tokens,
+        turns: Arc<RefreshLocks>,
+    ) -> Self {
         Self {
             upstream: upstream.to_owned(),
             service,

@@ -10,7 +10,7 @@ use crate::config::{HostPattern, Listen, ListenTls};
 
 /// One listener.
 #[derive(Debug, Clone)]
-pub struct Port {
+pub struct Listener {
     /// Its name in metrics.
     pub name: Arc<str>,
     /// How its clients are protected.
@@ -33,7 +33,7 @@ pub struct Port {
     pub allow_plaintext: bool,
 }
 
-impl Port {
+impl Listener {
     /// What a configuration says of a listener.
     pub fn new(listen: &Listen, tls: Option<Arc<ServerConfig>>) -> Self {
         let sni = listen.sni.iter();

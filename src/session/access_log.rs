@@ -11,7 +11,7 @@ use crate::config::LogAccounts;
 
 /// Counts of one session.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct AccessLog {
     began: Instant,
     pub(super) pass: u32,
     pub(super) tag: u32,
@@ -21,7 +21,7 @@ pub(super) struct Tally {
     pub(super) from_upstream: u64,
 }
 
-impl Tally {
+impl AccessLog {
     pub(super) fn new() -> Self {
         Self {
             began: Instant::now(),

@@ -16,7 +16,7 @@ const ACCOUNTS: u32 = 5;
 
 /// The counts. They outlive a reload.
 #[derive(Debug, Default)]
-pub struct Guards {
+pub struct Quotas {
     addresses: Slots<IpAddr>,
     accounts: Slots<Arc<str>>,
     failures: Failures<(IpAddr, Arc<str>)>,
@@ -53,7 +53,7 @@ impl Drop for Share {
 /// What a session has taken of the counts.
 pub(super) type Taken<K> = Option<Slot<K>>;
 
-impl Guards {
+impl Quotas {
     /// A session more from this address.
     pub(super) fn arrive(
         &self,
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_flood_has_a_few_lines() {
-        let guards = Guards::default();
+        let guards = Quotas::default();
         let lines = (0..1000).filter(|_| guards.may_say("loop").is_some());
         // Were this slow, a second more would have some lines more.
         assert!((1..=200).contains(&lines.count()));

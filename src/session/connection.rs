@@ -16,7 +16,7 @@ use crate::pop3::line::LfToCrlf;
 
 /// A connection with its incoming bytes.
 #[derive(Debug)]
-pub(super) struct Leg {
+pub(super) struct Connection {
     pub(super) stream: Stream,
     /// What came and was not taken yet.
     pub(super) buffer: BytesMut,
@@ -37,7 +37,7 @@ pub(super) struct Filled {
     pub(super) added: usize,
 }
 
-impl Leg {
+impl Connection {
     pub(super) fn new(stream: Stream, buffer: BytesMut) -> Self {
         Self {
             stream,
