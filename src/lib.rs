@@ -37,6 +37,7 @@ pub mod config;
 pub mod demo;
 pub mod filter;
 pub mod import;
+pub mod mailbox_id;
 pub mod message;
 pub mod metrics;
 pub mod net;

@@ -141,7 +141,7 @@ async fn upstream_floods_a_status_line() {
         "-ERR [SYS/TEMP] the mail server sent a line without an end\r\n"
     );
     proxy.session_end().await;
-    let line = "popgate_upstream_errors_total{kind=\"flood\",upstream=\"test\"}";
+    let line = "popgate_upstream_errors_total{kind=\"line_too_long\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
 }
 

@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Flags};
-use crate::pop3::account::normal;
+use crate::mailbox_id::canonical_user as normal;
 use crate::schema::Problem;
 
 /// Everything went as it should.

@@ -291,7 +291,7 @@ fn hand_over(
 
 /// Tells a client that there is no room, if that can be done at once and in plain text.
 fn turn_away(mut tcp: &std::net::TcpStream, service: &Service, number: usize) {
-    service.turned_away();
+    service.log_turned_away();
     let port = service.ports.get(number);
     let speaks_first =
         |port: &Port| matches!(port.protection, ListenTls::Off | ListenTls::Starttls);

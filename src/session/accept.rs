@@ -1,99 +1,102 @@
-//! From an accepted connection to a client that popgate can talk to: whose it is (PROXY header, the
-//! firewall's redirect), whether it may come, and TLS where the listener begins with it.
+//! From an accepted connection to a client that popgate can talk to: its address (PROXY header, the
+//! firewall's redirect), whether it is admitted, and TLS where the listener begins with it.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::rustls::server::Acceptor;
 
 use super::client::Client;
+use super::client_tls::accept_tls;
 use super::connection::Connection;
+use super::failure::Failure;
 use super::listener::Listener;
-use super::relay::LAST_WORDS;
-use super::{Failure, Refusal, Service};
+use super::refusal::Refusal;
+use super::service::Service;
 use crate::config::ListenTls;
+use crate::net::Stream;
 use crate::net::proxy::{self, Addressed, HeaderError};
-use crate::net::{Drain, Stream};
 
-/// Why it does not begin, and the stream if the client can be told.
-pub(super) type Turned = (Failure, Option<Stream>);
+/// Why the session does not begin, and the stream if the client can be told.
+pub(super) type Rejected = (Failure, Option<Stream>);
 
-/// Takes a connection in, by this time; nothing if it was carried through, and is over.
-pub(super) async fn arrive<'s>(
+/// A connection that may begin.
+pub(super) enum Accepted<'s> {
+    /// A POP3 client.
+    Client(Client<'s>, Connection),
+    /// A client whose TLS is passed on to the server that it connected to.
+    Passthrough(Client<'s>, TcpStream),
+}
+
+/// Accepts a connection, by this time.
+pub(super) async fn accept<'s>(
     service: &'s Service,
-    port: &'s Listener,
+    listener: &'s Listener,
     mut tcp: TcpStream,
     by: Instant,
-    drain: &Drain,
-) -> Result<Option<(Client<'s>, Connection)>, Turned> {
+) -> Result<Accepted<'s>, Rejected> {
     let gone = |error| (Failure::ClientGone(Some(error)), None);
     // Nagle's algorithm and the peer's delayed acknowledgement would hold the end of an answer, and of
     // a handshake, back for 40 ms.
     tcp.set_nodelay(true).map_err(gone)?;
     let by = by.min(Instant::now() + service.timeouts.handshake);
     let from = tcp.peer_addr().map_err(gone)?;
-    let addressed = match addressed(port, &mut tcp, from, by).await {
+    let addressed = match addressed(listener, &mut tcp, from, by).await {
         Ok(addressed) => addressed,
-        Err(failure) => return Err((failure, voice(port, tcp))),
+        Err(failure) => return Err((failure, plain_stream(listener, tcp))),
     };
-    let before_firewall = match port.proxy_header {
+    let conntrack_dst = match listener.proxy_header {
         true => addressed.meant,
         false => original(&tcp).unwrap_or(addressed.meant),
     };
     let own = service.router.own();
-    if own.dialled(addressed.client, before_firewall) {
-        return Err((Refusal::Loop.into(), voice(port, tcp)));
+    if own.dialled(addressed.client, conntrack_dst) {
+        return Err((Refusal::Loop.into(), plain_stream(listener, tcp)));
     }
-    let slot = match service.guards.arrive(service, addressed.client.ip()) {
+    let slot = match service
+        .guards
+        .admit_address(&service.limits, addressed.client.ip())
+    {
         Ok(slot) => slot,
-        Err(refusal) => return Err((refusal.into(), voice(port, tcp))),
+        Err(refusal) => return Err((refusal.into(), plain_stream(listener, tcp))),
     };
-    let mut caller = Client {
-        port,
+    let mut client = Client {
+        listener,
         addressed,
-        before_firewall,
-        asked_for: None,
+        conntrack_dst,
+        sni: None,
         _slot: slot,
     };
     // A client whose machine is gone must not stay for ever.
     if let Err(error) = SockRef::from(&tcp).set_keepalive(true) {
         tracing::debug!(%error, "no keep-alive");
     }
-    let stream = match (port.protection, &port.tls) {
-        (ListenTls::Passthrough, _) => {
-            carry_through(service, &caller, tcp, drain).await?;
-            return Ok(None);
-        }
-        (ListenTls::Implicit, Some(_)) => encrypt(&mut caller, tcp, by)
+    let stream = match (listener.protection, &listener.tls) {
+        (ListenTls::Passthrough, _) => return Ok(Accepted::Passthrough(client, tcp)),
+        (ListenTls::Implicit, Some(_)) => accept_tls(&mut client, tcp, by)
             .await
             .map_err(|it| (it, None))?,
         _ => Stream::plain(tcp).map_err(gone)?,
     };
-    service.metrics.connection(&port.name, "accepted");
-    let leg = Connection::new(stream.in_pieces(service.piece), BytesMut::new());
-    Ok(Some((caller, leg)))
+    service.metrics.connection(&listener.name, "accepted");
+    let connection = Connection::new(stream.in_pieces(service.piece));
+    Ok(Accepted::Client(client, connection))
 }
 
 /// The stream to tell a client why it is turned away; none where TLS comes first, in front of which a
 /// line of text could not be read.
-fn voice(port: &Listener, tcp: TcpStream) -> Option<Stream> {
-    match port.protection {
+fn plain_stream(listener: &Listener, tcp: TcpStream) -> Option<Stream> {
+    match listener.protection {
         ListenTls::Off | ListenTls::Starttls => Stream::plain(tcp).ok(),
         ListenTls::Implicit | ListenTls::Passthrough => None,
     }
 }
 
-/// Whose connection it is, and whom it meant.
+/// The client's address, and the one that it connected to.
 async fn addressed(
-    port: &Listener,
+    listener: &Listener,
     tcp: &mut TcpStream,
     from: SocketAddr,
     by: Instant,
@@ -105,9 +108,9 @@ async fn addressed(
         client: from,
         meant: local,
     };
-    if port.proxy_header {
-        if !port.trusts(from.ip()) {
-            return Err(Refusal::Stranger.into());
+    if listener.proxy_header {
+        if !listener.trusts(from.ip()) {
+            return Err(Refusal::ProxyUntrusted.into());
         }
         let late = || HeaderError::Io(io::ErrorKind::TimedOut.into());
         let header = timeout_at(by, proxy::read(tcp)).await;
@@ -117,18 +120,18 @@ async fn addressed(
             Err(error) => Err(Refusal::ProxyHeader(error).into()),
         };
     }
-    if !port.transparent {
+    if !listener.transparent {
         return Ok(direct);
     }
-    if port.tproxy {
-        // TPROXY leaves the address that was meant on the socket; one of this machine's was not meant
+    if listener.tproxy {
+        // TPROXY leaves the original destination on the socket; an address of this machine was not meant
         // for anybody else.
         return match UdpSocket::bind((local.ip(), 0)) {
             Ok(_) => Err(Refusal::NotRedirected.into()),
             Err(_) => Ok(direct),
         };
     }
-    // REDIRECT keeps what was meant in the connection tracking; who came without it meant us.
+    // REDIRECT keeps the original destination in connection tracking; a client without one meant us.
     match original(tcp) {
         Some(meant) if meant != local => Ok(Addressed {
             client: from,
@@ -138,8 +141,8 @@ async fn addressed(
     }
 }
 
-/// Where a connection was meant to go before a firewall's redirect; the kernel's connection tracking
-/// knows, if there was one.
+/// The destination of a connection before a firewall's redirect; the kernel's connection tracking knows,
+/// if there was one.
 fn original(tcp: &TcpStream) -> Option<SocketAddr> {
     let socket = SockRef::from(tcp);
     let meant = match tcp.local_addr().ok()? {
@@ -147,159 +150,4 @@ fn original(tcp: &TcpStream) -> Option<SocketAddr> {
         SocketAddr::V6(_) => socket.original_dst_v6(),
     };
     meant.ok()?.as_socket()
-}
-
-/// TLS with the client, by the name that it asks for.
-pub(super) async fn encrypt(
-    caller: &mut Client<'_>,
-    tcp: TcpStream,
-    by: Instant,
-) -> Result<Stream, Failure> {
-    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let refused = |error| Failure::from(Refusal::Handshake(error));
-    let Some(config) = caller.port.tls.clone() else {
-        return Err(refused(io::Error::other("no certificate")));
-    };
-    let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp);
-    let hello = timeout_at(by, hello)
-        .await
-        .map_err(late)
-        .flatten()
-        .map_err(refused)?;
-    let asked_for = hello.client_hello().server_name().map(str::to_owned);
-    let tls = timeout_at(by, hello.into_stream(config))
-        .await
-        .map_err(late)
-        .flatten();
-    match tls {
-        Ok(tls) => {
-            caller.asked_for = asked_for;
-            Ok(Stream::tls(tls))
-        }
-        Err(error) => Err(match asked_for {
-            // The library says the same for a client without any cipher in common.
-            Some(name) if error.to_string().contains("no server certificate") => {
-                Refusal::UnknownName(name).into()
-            }
-            _ => refused(error),
-        }),
-    }
-}
-
-/// Carries bytes between the client and the server that it meant, without a look at them.
-async fn carry_through(
-    service: &Service,
-    caller: &Client<'_>,
-    tcp: TcpStream,
-    drain: &Drain,
-) -> Result<(), Turned> {
-    let dialler = service.router.original(caller.addressed.meant, None);
-    let connected = dialler.connect(caller.on_behalf()).await;
-    let (upstream, _outgoing) = match connected {
-        Ok(connected) => connected,
-        Err(error) => {
-            let name = dialler.upstream().name.clone();
-            return Err((Failure::Dial(name, error), None));
-        }
-    };
-    if caller.is_ourselves(service.router.own()) {
-        return Err((Refusal::Loop.into(), None));
-    }
-    service
-        .metrics
-        .connection(&caller.port.name, "proxied_away");
-    // However it ends, both sides see the same end.
-    let carried = Carried {
-        began: Instant::now(),
-        moved: AtomicU64::new(0),
-    };
-    let (from_client, to_client) = tokio::io::split(tcp);
-    let (from_upstream, to_upstream) = tokio::io::split(upstream);
-    let both = async {
-        tokio::try_join!(
-            carried.one_way(from_client, to_upstream),
-            carried.one_way(from_upstream, to_client)
-        )
-    };
-    tokio::select! {
-        _ = both => {}
-        () = carried.rests(service.timeouts.idle) => {}
-        () = async {
-            drain.clone().stopping().await;
-            tokio::time::sleep(LAST_WORDS).await;
-            carried.rests(LAST_WORDS).await;
-        } => {}
-    }
-    Ok(())
-}
-
-/// When octets last moved between two sides that nobody looks into.
-struct Carried {
-    began: Instant,
-    /// In milliseconds from then.
-    moved: AtomicU64,
-}
-
-impl Carried {
-    async fn one_way(
-        &self,
-        mut from: impl AsyncRead + Unpin,
-        mut to: impl AsyncWrite + Unpin,
-    ) -> io::Result<()> {
-        let mut piece = vec![0; 16 << 10];
-        loop {
-            let read = from.read(&mut piece).await?;
-            if read == 0 {
-                return to.shutdown().await;
-            }
-            to.write_all(&piece[..read]).await?;
-            to.flush().await?;
-            let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.moved.store(now, Ordering::Relaxed);
-        }
-    }
-
-    /// Ready when nothing has moved for so long.
-    async fn rests(&self, limit: Duration) {
-        loop {
-            let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
-            let due = self.began + moved + limit;
-            if Instant::now() >= due {
-                return;
-            }
-            tokio::time::sleep_until(due).await;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_carried_goes_on_while_it_moves_and_ends_when_it_rests() {
-        let carried = Carried {
-            began: Instant::now(),
-            moved: AtomicU64::new(0),
-        };
-        let (mut near, from) = tokio::io::duplex(64);
-        let (to, mut far) = tokio::io::duplex(64);
-        let limit = Duration::from_millis(400);
-        let talk = async {
-            for number in 0..8u8 {
-                tokio::time::sleep(limit / 4).await;
-                near.write_all(&[number]).await.unwrap();
-                assert_eq!(far.read_u8().await.unwrap(), number);
-            }
-            carried.began.elapsed()
-        };
-        let rests = async {
-            carried.rests(limit).await;
-            carried.began.elapsed()
-        };
-        tokio::select! {
-            ended = carried.one_way(from, to) => panic!("{ended:?}"),
-            (talked, rested) = async { tokio::join!(talk, rests) } => assert!(talked < rested),
-        }
-    }
 }

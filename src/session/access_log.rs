@@ -1,4 +1,4 @@
-//! What a session did, for the one line that the log has at its end.
+//! The access log: one line at the end of each session that says what it did.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 
-use super::Service;
+use super::exchange::Delivery;
 use crate::config::LogAccounts;
 
 /// Counts of one session.
@@ -35,12 +35,12 @@ impl AccessLog {
     }
 
     /// A message was answered.
-    pub(super) fn message(&mut self, action: &str) {
-        match action {
-            "pass" => self.pass += 1,
-            "tag" => self.tag += 1,
-            "drop" => self.drop += 1,
-            _ => self.unscanned += 1,
+    pub(super) fn message(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Pass => self.pass += 1,
+            Delivery::Tag => self.tag += 1,
+            Delivery::Drop => self.drop += 1,
+            Delivery::Unscanned => self.unscanned += 1,
         }
     }
 
@@ -49,14 +49,14 @@ impl AccessLog {
         &self,
         client: SocketAddr,
         upstream: &str,
-        account: Option<&Arc<str>>,
+        user: Option<&Arc<str>>,
         shown: LogAccounts,
         end: &str,
     ) {
         tracing::info!(
             %client,
             upstream,
-            account = account.and_then(|name| self::shown(name, shown)),
+            mailbox = user.and_then(|name| self::shown(name, shown)),
             end,
             passed = self.pass,
             tagged = self.tag,
@@ -70,23 +70,9 @@ impl AccessLog {
     }
 }
 
-/// A login that the server denied: who guesses passwords is found by the client's address.
-pub(super) fn denied(
-    service: &Service,
-    client: SocketAddr,
-    upstream: &str,
-    account: Option<&Arc<str>>,
-    mechanism: &str,
-) {
-    if let Some(not_shown) = service.guards.may_say("denied") {
-        let account = account.and_then(|name| shown(name, service.log_accounts));
-        tracing::info!(%client, upstream, account, mechanism, not_shown, "login denied by the server");
-    }
-}
-
-/// An account as the log has it: hashed, the lines of one account can be told apart and found by
-/// whoever knows its name, and nobody reads a list of names.
-fn shown(name: &str, accounts: LogAccounts) -> Option<String> {
+/// A user name as the log has it: hashed, the lines of one mailbox can be told apart and found by anyone
+/// who knows its name, and nobody reads a list of names.
+pub(super) fn shown(name: &str, accounts: LogAccounts) -> Option<String> {
     match accounts {
         LogAccounts::Shown => Some(name.to_owned()),
         LogAccounts::Hidden => None,
@@ -103,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_are_shown_as_it_is_set() {
+    fn names_are_shown_as_configured() {
         assert_eq!(shown("ann", LogAccounts::Shown).as_deref(), Some("ann"));
         assert_eq!(shown("ann", LogAccounts::Hidden), None);
         let hashed = shown("ann", LogAccounts::Hashed).unwrap();

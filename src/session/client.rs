@@ -1,24 +1,26 @@
-//! Who has connected: address, listener, and the name that was asked for.
+//! The client of a session: its address, its listener, and the server name that it asked for.
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::exchange::ClientSecurity;
 use super::listener::Listener;
-use super::quotas::Taken;
+use super::quotas::Occupied;
+use crate::config::ListenTls;
 use crate::net::proxy::Addressed;
 use crate::upstream::{OnBehalf, Own};
 
 /// A client, before and beside anything that it says.
 #[derive(Debug)]
 pub(super) struct Client<'s> {
-    pub(super) port: &'s Listener,
-    /// Its address, and the one that it meant.
+    pub(super) listener: &'s Listener,
+    /// Its address, and the one that it connected to.
     pub(super) addressed: Addressed,
-    /// The same as far as a firewall knows of it.
-    pub(super) before_firewall: SocketAddr,
-    /// The name in its TLS (SNI).
-    pub(super) asked_for: Option<String>,
+    /// The address that it connected to before a firewall's redirect, as connection tracking has it.
+    pub(super) conntrack_dst: SocketAddr,
+    /// The server name in its TLS (SNI).
+    pub(super) sni: Option<String>,
     /// Counts it as long as it is here.
-    pub(super) _slot: Taken<IpAddr>,
+    pub(super) _slot: Occupied<IpAddr>,
 }
 
 impl Client<'_> {
@@ -27,26 +29,35 @@ impl Client<'_> {
     }
 
     /// Whether what it says stays on this machine.
-    pub(super) fn is_here(&self) -> bool {
+    fn is_local(&self) -> bool {
         let Addressed { client, meant } = self.addressed;
         client.ip().to_canonical().is_loopback() || client.ip() == meant.ip()
     }
 
-    /// Whether it is popgate itself, whose connection a firewall has turned round.
-    pub(super) fn is_ourselves(&self, own: &Own) -> bool {
-        own.dialled(self.addressed.client, self.before_firewall)
+    /// Whether it is popgate itself, whose connection a firewall has redirected.
+    pub(super) fn is_self(&self, own: &Own) -> bool {
+        own.dialled(self.addressed.client, self.conntrack_dst)
     }
 
-    /// Whether its password would be seen on the way here.
-    pub(super) fn is_overheard(&self, is_tls: bool) -> bool {
-        !is_tls && !self.port.allow_plaintext && !self.is_here()
+    /// How its connection is protected.
+    pub(super) fn security(&self, tls: bool) -> ClientSecurity {
+        let Listener {
+            protection,
+            allow_plaintext,
+            ..
+        } = self.listener;
+        ClientSecurity {
+            tls,
+            starttls: *protection == ListenTls::Starttls && self.listener.tls.is_some(),
+            plaintext_logins: *allow_plaintext || self.is_local(),
+        }
     }
 
     /// What an upstream is told of it.
     pub(super) fn on_behalf(&self) -> OnBehalf {
         OnBehalf {
             addressed: self.addressed,
-            as_client: self.port.tproxy,
+            as_client: self.listener.tproxy,
         }
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::pop3::line::printable;
 use crate::upstream::DialError;
 
 /// Why a session ended early.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Failure {
     /// The client went away, or its connection broke.
     ClientGone(Option<io::Error>),
@@ -47,10 +48,7 @@ impl Failure {
         let said = match self {
             _ if inside_answer => return None,
             Self::ClientGone(_) | Self::ClientStalled(_) => return None,
-            Self::Refused(refusal) => {
-                let said = printable(refusal.wire()?.as_bytes(), 400);
-                return Some(format!("-ERR {said}\r\n"));
-            }
+            Self::Refused(refusal) => return Some(refusal.line()).filter(|it| !it.is_empty()),
             Self::Dial(_, error) => format!("popgate cannot reach the mail server: {error}"),
             Self::UpstreamClosed => "the mail server closed the connection".to_owned(),
             Self::UpstreamBroke(error) => {
@@ -65,8 +63,13 @@ impl Failure {
     }
 
     /// Every label of a server's trouble behind its greeting; before it, see [`DialError::LABELS`].
-    pub const UPSTREAM_KINDS: &[&str] =
-        &["closed", "broken", "stalled", "flood", "answer_too_long"];
+    pub const UPSTREAM_KINDS: &[&str] = &[
+        "closed",
+        "io_error",
+        "timeout",
+        "line_too_long",
+        "response_too_long",
+    ];
 
     /// The value of the label `kind` where the upstream is to blame.
     pub(super) fn upstream_kind(&self) -> Option<&'static str> {
@@ -74,13 +77,15 @@ impl Failure {
             Self::ClientGone(_) | Self::ClientStalled(_) | Self::Refused(_) => None,
             Self::Dial(_, error) => Some(error.label()),
             Self::UpstreamClosed => Some("closed"),
-            Self::UpstreamBroke(_) => Some("broken"),
-            Self::UpstreamStalled(_) => Some("stalled"),
-            Self::UpstreamFlood(_) => Some("flood"),
-            Self::AnswerTooLong(_) => Some("answer_too_long"),
+            Self::UpstreamBroke(_) => Some("io_error"),
+            Self::UpstreamStalled(_) => Some("timeout"),
+            Self::UpstreamFlood(_) => Some("line_too_long"),
+            Self::AnswerTooLong(_) => Some("response_too_long"),
         }
     }
 }
+
+impl std::error::Error for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

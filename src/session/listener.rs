@@ -57,18 +57,18 @@ impl Listener {
         self.trusted.iter().any(|net| net.contains(&address))
     }
 
-    /// The upstream for who asked for this name, if the listener has one.
-    pub(super) fn upstream_for(&self, asked_for: Option<&str>) -> Option<usize> {
+    /// The upstream for a client that asked for this server name, if the listener has one.
+    pub(super) fn upstream_for(&self, sni: Option<&str>) -> Option<usize> {
         let by_name = || {
-            let name = asked_for?;
+            let name = sni?;
             let named = self.sni.iter().find(|(pattern, _)| pattern.matches(name));
             named.and_then(|(_, upstream)| *upstream)
         };
         self.upstream.or_else(by_name)
     }
 
-    /// Whether it depends on the name that a client will ask for.
-    pub(super) fn waits_for_name(&self) -> bool {
+    /// Whether the client's server depends on the name that it asks for after STLS (SNI).
+    pub(super) fn needs_sni(&self) -> bool {
         self.protection == ListenTls::Starttls
             && self.upstream.is_none()
             && self.sni.iter().any(|(_, upstream)| upstream.is_some())

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::pop3::{Secret, sasl};
 use crate::store::{Grant, Tokens, TokensError};
 use crate::upstream::{Fresh, TokenError, TokenService};

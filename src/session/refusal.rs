@@ -6,31 +6,33 @@ use std::io;
 use std::time::Duration;
 
 use crate::net::proxy::HeaderError;
+use crate::pop3::line::printable;
 use crate::upstream::NameError;
 
 /// Why a client is sent away, or a login not even tried.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Refusal {
     /// There are as many sessions as there may be.
     Sessions,
     /// From this address there are.
     SessionsOfAddress(usize),
     /// Of this account there are.
-    SessionsOfAccount(usize),
+    SessionsOfMailbox(usize),
     /// Logins failed too often; so long is the wait.
     LoginPause(Duration),
     /// The password would travel in plain text.
     Plaintext,
     /// A PROXY header was due from somebody who is not believed.
-    Stranger,
+    ProxyUntrusted,
     /// None came.
     ProxyHeader(HeaderError),
     /// TLS with the client could not be established.
     Handshake(io::Error),
     /// There is no certificate for the name that the client asks for.
-    UnknownName(String),
+    UnknownSni(String),
     /// TLS ends here, but the client did not say whom it meant.
-    NoName,
+    NoSni,
     /// The client is popgate itself.
     Loop,
     /// A transparent listener was reached without a firewall's redirect.
@@ -58,15 +60,15 @@ impl Refusal {
     /// RFC 3206: SYS/TEMP is not the password's fault, AUTH is. RFC 2449 section 8.1.1: IN-USE.
     pub(super) fn wire(&self) -> Option<String> {
         Some(match self {
-            Self::Stranger | Self::ProxyHeader(_) | Self::Handshake(_) | Self::UnknownName(_) => {
+            Self::ProxyUntrusted | Self::ProxyHeader(_) | Self::Handshake(_) | Self::UnknownSni(_) => {
                 return None;
             }
             Self::Sessions => "[SYS/TEMP] popgate has too many sessions; try again later".to_owned(),
             Self::SessionsOfAddress(most) => {
                 format!("[SYS/TEMP] {most} sessions from your address are open; try again later")
             }
-            Self::SessionsOfAccount(most) => {
-                format!("[IN-USE] {most} sessions of this account are open; try again later")
+            Self::SessionsOfMailbox(most) => {
+                format!("[IN-USE] {most} sessions of this mailbox are open; try again later")
             }
             Self::LoginPause(wait) => format!(
                 "[SYS/TEMP] too many failed logins; try again in {} seconds",
@@ -76,7 +78,7 @@ impl Refusal {
                 "[AUTH] passwords are not taken without TLS here; switch it on in the mail program"
                     .to_owned()
             }
-            Self::NoName => {
+            Self::NoSni => {
                 "[SYS/PERM] TLS ends at this proxy, and your mail program names no server (SNI)"
                     .to_owned()
             }
@@ -98,25 +100,32 @@ impl Refusal {
         })
     }
 
+    /// The whole line for the client; empty where it could not read it.
+    pub(super) fn line(&self) -> String {
+        self.wire().map_or_else(String::new, |text| {
+            format!("-ERR {}\r\n", printable(text.as_bytes(), 400))
+        })
+    }
+
     /// Every label there is.
     pub const LABELS: &[&str] = &[
         "sessions",
         "sessions_per_address",
-        "sessions_per_account",
-        "login_failures",
+        "sessions_per_mailbox",
+        "login_throttled",
         "plaintext",
-        "proxy_stranger",
+        "proxy_untrusted",
         "proxy_header",
         "handshake",
-        "unknown_name",
-        "no_name",
+        "unknown_sni",
+        "no_sni",
         "loop",
         "not_redirected",
         "user_name",
         "no_upstream",
         "apop",
-        "argument",
-        "command",
+        "user_name_too_long",
+        "line_too_long",
         "token",
         "token_service",
     ];
@@ -126,26 +135,28 @@ impl Refusal {
         match self {
             Self::Sessions => "sessions",
             Self::SessionsOfAddress(_) => "sessions_per_address",
-            Self::SessionsOfAccount(_) => "sessions_per_account",
-            Self::LoginPause(_) => "login_failures",
+            Self::SessionsOfMailbox(_) => "sessions_per_mailbox",
+            Self::LoginPause(_) => "login_throttled",
             Self::Plaintext => "plaintext",
-            Self::Stranger => "proxy_stranger",
+            Self::ProxyUntrusted => "proxy_untrusted",
             Self::ProxyHeader(_) => "proxy_header",
             Self::Handshake(_) => "handshake",
-            Self::UnknownName(_) => "unknown_name",
-            Self::NoName => "no_name",
+            Self::UnknownSni(_) => "unknown_sni",
+            Self::NoSni => "no_sni",
             Self::Loop => "loop",
             Self::NotRedirected => "not_redirected",
             Self::UserName(_) => "user_name",
             Self::NoUpstream => "no_upstream",
             Self::Apop => "apop",
-            Self::NameTooLong => "argument",
-            Self::LineTooLong => "command",
+            Self::NameTooLong => "user_name_too_long",
+            Self::LineTooLong => "line_too_long",
             Self::Token(_) => "token",
             Self::TokenService(_) => "token_service",
         }
     }
 }
+
+impl std::error::Error for Refusal {}
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,18 +165,18 @@ impl fmt::Display for Refusal {
             Self::SessionsOfAddress(most) => {
                 write!(f, "limits.sessions_per_address is reached: {most}")
             }
-            Self::SessionsOfAccount(most) => {
-                write!(f, "limits.sessions_per_account is reached: {most}")
+            Self::SessionsOfMailbox(most) => {
+                write!(f, "limits.sessions_per_mailbox is reached: {most}")
             }
             Self::LoginPause(_) => f.write_str("limits.login_failures is reached"),
             Self::Plaintext => f.write_str("a login without TLS from another machine"),
-            Self::Stranger => {
+            Self::ProxyUntrusted => {
                 f.write_str("not in the list `trusted`, so its PROXY header is not read")
             }
             Self::ProxyHeader(error) => error.fmt(f),
             Self::Handshake(error) => write!(f, "TLS with the client failed: {error}"),
-            Self::UnknownName(name) => write!(f, "no certificate for the name {name}"),
-            Self::NoName => f.write_str("TLS without a name (SNI) on a transparent listener"),
+            Self::UnknownSni(name) => write!(f, "no certificate for the name {name}"),
+            Self::NoSni => f.write_str("TLS without a name (SNI) on a transparent listener"),
             Self::Loop => f.write_str(
                 "the client is popgate itself: exempt its user from the firewall's redirect",
             ),
@@ -175,8 +186,8 @@ impl fmt::Display for Refusal {
             Self::UserName(error) => error.fmt(f),
             Self::NoUpstream => f.write_str("no [[upstream]] is configured for this client"),
             Self::Apop => f.write_str("APOP where the user name decides on the server"),
-            Self::NameTooLong => f.write_str("limits.argument is exceeded"),
-            Self::LineTooLong => f.write_str("limits.command or limits.auth_line is exceeded"),
+            Self::NameTooLong => f.write_str("limits.user_name is exceeded"),
+            Self::LineTooLong => f.write_str("limits.command_line or limits.auth_line is exceeded"),
             Self::Token(why) | Self::TokenService(why) => f.write_str(why),
         }
     }

@@ -1,29 +1,28 @@
 //! What was decided about each message of a session, so that TOP, RETR and a second RETR agree.
-//!
-//! By upstream number, for the session; a store that outlives it would be asked and told here.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::action::{MessageId, Unscanned};
 use crate::filter::Verdict;
-use crate::pop3::MessageNumber;
+use crate::pop3::UpstreamNumber;
 
 /// What happens to a message whenever it is fetched.
 #[derive(Debug, Clone)]
 pub(super) enum Decision {
-    /// It goes out as it came.
+    /// It passes as it came.
     Pass,
     /// It is marked, with the same fields each time.
-    Mark(Box<Marked>),
-    /// It lies in quarantine, and this notice goes out.
+    Mark(Box<Judged>),
+    /// It is in quarantine, and this notice goes out.
     Notice(Bytes),
 }
 
-/// What a marked message carries.
+/// A message that carries a mark.
 #[derive(Debug, Clone)]
-pub(super) struct Marked {
-    pub(super) id: String,
+pub(super) struct Judged {
+    pub(super) id: MessageId,
     pub(super) finding: Finding,
 }
 
@@ -32,21 +31,21 @@ pub(super) struct Marked {
 pub(super) enum Finding {
     Spam(Verdict),
     Ham(Verdict),
-    Unscanned(&'static str),
+    Unscanned(Unscanned),
 }
 
 /// The session's memory.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    known: HashMap<MessageNumber, Decision>,
+    known: HashMap<UpstreamNumber, Decision>,
 }
 
 impl Verdicts {
-    pub(super) fn recall(&self, message: MessageNumber) -> Option<&Decision> {
+    pub(super) fn get(&self, message: UpstreamNumber) -> Option<&Decision> {
         self.known.get(&message)
     }
 
-    pub(super) fn remember(&mut self, message: MessageNumber, decision: Decision) {
+    pub(super) fn insert(&mut self, message: UpstreamNumber, decision: Decision) {
         self.known.insert(message, decision);
     }
 }

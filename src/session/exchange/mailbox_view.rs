@@ -9,20 +9,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::pop3::MessageNumber;
+use crate::pop3::{ClientNumber, Command, MessageNumber, UpstreamNumber};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Mailbox {
+pub struct MailboxView {
     /// Upstream numbers that the client does not see, with their sizes there.
-    hidden: BTreeMap<MessageNumber, u64>,
+    hidden: BTreeMap<UpstreamNumber, u64>,
     /// By how much a message's size changes on its way; by upstream number.
-    grown: BTreeMap<MessageNumber, i64>,
+    grown: BTreeMap<UpstreamNumber, i64>,
     /// Marked as deleted in this session; by upstream number.
-    deleted: BTreeSet<MessageNumber>,
+    deleted: BTreeSet<UpstreamNumber>,
 }
 
-impl Mailbox {
+impl MailboxView {
     /// Whether the client's view is the upstream's, so that answers pass as they are.
     pub fn is_transparent(&self) -> bool {
         self.hidden.is_empty() && self.grown.is_empty()
@@ -30,12 +30,12 @@ impl Mailbox {
 
     /// Takes a message out of the view. Only before the client has seen any number: they may not
     /// change within a session.
-    pub fn hide(&mut self, upstream: MessageNumber, octets: u64) {
+    pub fn hide(&mut self, upstream: UpstreamNumber, octets: u64) {
         self.hidden.insert(upstream, octets);
     }
 
     /// A message will be sent with so many octets more than the upstream has.
-    pub fn grow(&mut self, upstream: MessageNumber, octets: i64) {
+    pub fn grow(&mut self, upstream: UpstreamNumber, octets: i64) {
         match octets {
             0 => self.grown.remove(&upstream),
             octets => self.grown.insert(upstream, octets),
@@ -43,7 +43,7 @@ impl Mailbox {
     }
 
     /// The upstream said `+OK` to DELE.
-    pub fn delete(&mut self, upstream: MessageNumber) {
+    pub fn delete(&mut self, upstream: UpstreamNumber) {
         self.deleted.insert(upstream);
     }
 
@@ -53,29 +53,30 @@ impl Mailbox {
     }
 
     /// The upstream's number for a client's; `None` if no such message can be.
-    pub fn to_upstream(&self, client: MessageNumber) -> Option<MessageNumber> {
-        let mut number = client.value();
+    pub fn to_upstream(&self, client: ClientNumber) -> Option<UpstreamNumber> {
+        let mut number = client.0.value();
         // Ascending: each hidden message at or below the number moves it up by one.
         for hidden in self.hidden.keys() {
-            if hidden.value() > number {
+            if hidden.0.value() > number {
                 break;
             }
             number = number.checked_add(1)?;
         }
-        MessageNumber::new(number)
+        MessageNumber::new(number).map(UpstreamNumber)
     }
 
     /// The client's number for an upstream's; `None` if it is hidden.
-    pub fn to_client(&self, upstream: MessageNumber) -> Option<MessageNumber> {
+    pub fn to_client(&self, upstream: UpstreamNumber) -> Option<ClientNumber> {
         if self.hidden.contains_key(&upstream) {
             return None;
         }
         let below = self.hidden.range(..upstream).count();
-        MessageNumber::new(upstream.value() - u32::try_from(below).ok()?)
+        let number = upstream.0.value() - u32::try_from(below).ok()?;
+        MessageNumber::new(number).map(ClientNumber)
     }
 
     /// The size that a message will be sent with.
-    pub fn size(&self, upstream: MessageNumber, octets: u64) -> u64 {
+    pub fn size(&self, upstream: UpstreamNumber, octets: u64) -> u64 {
         let grown = self.grown.get(&upstream).copied().unwrap_or(0);
         octets.saturating_add_signed(grown)
     }
@@ -84,7 +85,7 @@ impl Mailbox {
     pub fn totals(&self, messages: u64, octets: u64) -> (u64, u64) {
         // A hidden message is never deleted: the client cannot name it.
         let hidden: u64 = self.hidden.values().sum();
-        let counted = |(number, _): &(&MessageNumber, &i64)| {
+        let counted = |(number, _): &(&UpstreamNumber, &i64)| {
             !self.deleted.contains(number) && !self.hidden.contains_key(number)
         };
         let grown: i64 = self
@@ -107,7 +108,7 @@ impl Mailbox {
             return Some(line.to_vec());
         };
         let client = self.to_client(number)?;
-        let mut shown = client.to_string().into_bytes();
+        let mut shown = client.0.to_string().into_bytes();
         shown.push(b' ');
         match (kind, parse_octets(rest)) {
             (Listing::List, Some((octets, more))) => {
@@ -117,6 +118,26 @@ impl Mailbox {
             _ => shown.extend_from_slice(rest),
         }
         Some(shown)
+    }
+
+    /// The upstream's `+OK` line to a command (without its end) as the client gets it; `None` where it
+    /// passes as it is.
+    pub fn status_line(&self, command: &Command<UpstreamNumber>, line: &[u8]) -> Option<Vec<u8>> {
+        if self.is_transparent() {
+            return None;
+        }
+        // `+OK 2 200`: behind the status as in a listing.
+        let one_of = |listing| {
+            let rest = line.get(4..)?;
+            let shown = self.line(rest.trim_ascii_start(), listing)?;
+            Some([b"+OK ".as_slice(), &shown].concat())
+        };
+        match command {
+            Command::Stat => self.stat(line),
+            Command::List(Some(_)) => one_of(Listing::List),
+            Command::Uidl(Some(_)) => one_of(Listing::Uidl),
+            _ => None,
+        }
     }
 
     /// The upstream's `+OK messages octets` (without the line end) as the client gets it.
@@ -139,9 +160,10 @@ pub enum Listing {
     Uidl,
 }
 
-fn split_number(line: &[u8]) -> Option<(MessageNumber, &[u8])> {
+fn split_number(line: &[u8]) -> Option<(UpstreamNumber, &[u8])> {
     let at = line.iter().position(|&byte| byte == b' ')?;
-    Some((MessageNumber::parse(&line[..at])?, &line[at + 1..]))
+    let number = MessageNumber::parse(&line[..at])?;
+    Some((UpstreamNumber(number), &line[at + 1..]))
 }
 
 fn parse_octets(text: &[u8]) -> Option<(u64, &[u8])> {
@@ -158,26 +180,31 @@ mod tests {
         MessageNumber::new(n).unwrap()
     }
 
+    fn upstream(n: u32) -> UpstreamNumber {
+        UpstreamNumber(number(n))
+    }
+
     #[test]
     fn numbers_stay_dense_when_messages_are_hidden() {
-        let mut mailbox = Mailbox::default();
-        mailbox.hide(number(1), 100);
-        mailbox.hide(number(4), 400);
-        mailbox.hide(number(5), 500);
+        let mut mailbox = MailboxView::default();
+        mailbox.hide(upstream(1), 100);
+        mailbox.hide(upstream(4), 400);
+        mailbox.hide(upstream(5), 500);
         // upstream 2 3 6 7 are the client's 1 2 3 4
-        for (client, upstream) in [(1, 2), (2, 3), (3, 6), (4, 7)] {
-            assert_eq!(mailbox.to_upstream(number(client)), Some(number(upstream)));
-            assert_eq!(mailbox.to_client(number(upstream)), Some(number(client)));
+        for (client, at_upstream) in [(1, 2), (2, 3), (3, 6), (4, 7)] {
+            let client = ClientNumber(number(client));
+            assert_eq!(mailbox.to_upstream(client), Some(upstream(at_upstream)));
+            assert_eq!(mailbox.to_client(upstream(at_upstream)), Some(client));
         }
-        assert_eq!(mailbox.to_client(number(4)), None);
+        assert_eq!(mailbox.to_client(upstream(4)), None);
         assert_eq!(mailbox.totals(7, 10_000), (4, 9000));
     }
 
     #[test]
     fn sizes_are_those_that_will_be_sent() {
-        let mut mailbox = Mailbox::default();
-        mailbox.grow(number(2), 300);
-        mailbox.grow(number(3), -5000);
+        let mut mailbox = MailboxView::default();
+        mailbox.grow(upstream(2), 300);
+        mailbox.grow(upstream(3), -5000);
         assert!(!mailbox.is_transparent());
         assert_eq!(mailbox.line(b"1 700", Listing::List).unwrap(), b"1 700");
         assert_eq!(mailbox.line(b"2 700", Listing::List).unwrap(), b"2 1000");
@@ -188,12 +215,12 @@ mod tests {
         );
         assert_eq!(mailbox.line(b"odd", Listing::List).unwrap(), b"odd");
         assert_eq!(mailbox.stat(b"+OK 3 7400").unwrap(), b"+OK 3 2700");
-        mailbox.delete(number(3));
+        mailbox.delete(upstream(3));
         assert_eq!(mailbox.stat(b"+OK 2 1400").unwrap(), b"+OK 2 1700");
         mailbox.reset();
         assert_eq!(mailbox.stat(b"+OK 3 7400").unwrap(), b"+OK 3 2700");
-        mailbox.grow(number(2), 0);
-        mailbox.grow(number(3), 0);
+        mailbox.grow(upstream(2), 0);
+        mailbox.grow(upstream(3), 0);
         assert!(mailbox.is_transparent());
     }
 }

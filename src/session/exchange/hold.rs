@@ -1,12 +1,11 @@
-//! A message that is held: how much of it is there, and when it must be let go.
+//! A held message: how much of it is there, and when it must be decided on.
 //!
 //! In: the upstream's buffer as it grows (the buffer is the spool: a message is not copied); out:
 //! whether to wait, to look at the header, or to decide. It is bounded by size and by time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use memchr::memrchr;
-use tokio::time::Instant;
 
 use crate::filter::HeaderStage;
 use crate::message::header::header_end;
@@ -14,14 +13,14 @@ use crate::pop3::dot::EndOfAnswer;
 
 /// How much is held, and how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct HoldLimits {
     /// Octets.
     pub bytes: usize,
     /// From the turn of the command.
     pub time: Duration,
 }
 
-/// What the caller does next.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// Wait for more.
@@ -36,11 +35,11 @@ pub(super) enum Next {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub(super) struct Hold {
     end: EndOfAnswer,
     seen: usize,
     header: HeaderState,
-    limits: Limits,
+    limits: HoldLimits,
     until: Instant,
 }
 
@@ -51,9 +50,9 @@ enum HeaderState {
     Complete(Option<HeaderStage>),
 }
 
-impl Intake {
+impl Hold {
     /// The command's turn came at `since`.
-    pub(super) fn new(limits: Limits, since: Instant) -> Self {
+    pub(super) fn new(limits: HoldLimits, since: Instant) -> Self {
         Self {
             end: EndOfAnswer::new(),
             seen: 0,
@@ -63,7 +62,7 @@ impl Intake {
         }
     }
 
-    /// When the message must be let go.
+    /// When the message must be decided on.
     pub(super) fn until(&self) -> Instant {
         self.until
     }
@@ -121,20 +120,20 @@ mod tests {
 
     const MESSAGE: &[u8] = b"From: a\r\nSubject: b\r\n\r\nbody\r\n.\r\n";
 
-    fn intake(bytes: usize) -> (Intake, Instant) {
+    fn hold(bytes: usize) -> (Hold, Instant) {
         let now = Instant::now();
         let time = Duration::from_secs(15);
-        (Intake::new(Limits { bytes, time }, now), now)
+        (Hold::new(HoldLimits { bytes, time }, now), now)
     }
 
     #[test]
     fn the_header_comes_before_the_whole_at_every_split() {
         let header = header_end(MESSAGE).unwrap();
         for size in 1..MESSAGE.len() {
-            let (mut intake, now) = intake(4096);
+            let (mut hold, now) = hold(4096);
             let mut headers = 0;
             for end in (size..MESSAGE.len()).step_by(size) {
-                match intake.look(&MESSAGE[..end], now) {
+                match hold.look(&MESSAGE[..end], now) {
                     Next::Wait => {}
                     Next::Header(at) => {
                         assert_eq!(at, header);
@@ -144,19 +143,19 @@ mod tests {
                 }
             }
             assert!(headers <= 1);
-            assert_eq!(intake.look(MESSAGE, now), Next::Whole(MESSAGE.len()));
+            assert_eq!(hold.look(MESSAGE, now), Next::Whole(MESSAGE.len()));
         }
     }
 
     #[test]
     fn limits_of_size_and_time_are_kept() {
-        let (mut small, now) = intake(10);
+        let (mut small, now) = hold(10);
         assert_eq!(small.look(&MESSAGE[..9], now), Next::Wait);
         assert_eq!(small.look(&MESSAGE[..12], now), Next::Part(10));
-        let (mut late, now) = intake(4096);
+        let (mut late, now) = hold(4096);
         assert_eq!(late.look(&MESSAGE[..9], now), Next::Wait);
         assert_eq!(late.look(&MESSAGE[..9], late.until()), Next::Part(9));
-        let (mut whole, now) = intake(10);
+        let (mut whole, now) = hold(10);
         assert_eq!(whole.look(MESSAGE, now), Next::Part(10));
     }
 }

@@ -1,4 +1,4 @@
-//! Whose mailbox a session is about, read from the commands that popgate relays.
+//! The user name of a login, read from the commands that popgate relays.
 //!
 //! RFC 1939 sections 4 and 7 (USER, APOP), RFC 4616 (PLAIN), the LOGIN mechanism, and the `user=`
 //! and `n,a=` of XOAUTH2 and OAUTHBEARER (RFC 7628). Other mechanisms do not show it. Only the name
@@ -8,14 +8,12 @@ use std::sync::Arc;
 
 use mail_parser::decoders::base64::base64_decode;
 
+use crate::mailbox_id::canonical_user;
 use crate::pop3::Command;
-
-/// A name is no longer.
-const LONGEST: usize = 320;
 
 /// What is known so far.
 #[derive(Debug, Default, Clone)]
-pub struct Account {
+pub struct LoginName {
     name: Option<Arc<str>>,
     /// The mechanism whose next response may tell.
     awaited: Option<Mechanism>,
@@ -28,7 +26,7 @@ enum Mechanism {
     OAuth,
 }
 
-impl Account {
+impl LoginName {
     /// The name, in lower case; servers seldom tell cases apart, and people never do.
     pub fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
@@ -39,7 +37,7 @@ impl Account {
         matches!(self.awaited, Some(Mechanism::Login))
     }
 
-    /// Hears a command before the login is done.
+    /// Reads a command of a client that is not logged in yet.
     pub fn command(&mut self, command: &Command, line: &[u8]) {
         let mut words = line
             .split(u8::is_ascii_whitespace)
@@ -69,7 +67,7 @@ impl Account {
         }
     }
 
-    /// Hears the client's answer to a challenge.
+    /// Reads the client's response to a challenge.
     pub fn response(&mut self, line: &[u8]) {
         let Some(mechanism) = self.awaited.take() else {
             return;
@@ -85,17 +83,9 @@ impl Account {
         }
     }
 
-    /// Takes a name that is known otherwise.
-    pub fn named(name: &str) -> Self {
-        Self {
-            name: normal(name),
-            awaited: None,
-        }
-    }
-
     fn take(&mut self, name: &[u8]) {
         let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
-        self.name = normal(name);
+        self.name = canonical_user(name);
     }
 }
 
@@ -110,25 +100,19 @@ pub(super) fn bearer_name(said: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// A name as it is compared; nothing if it is none.
-pub fn normal(name: &str) -> Option<Arc<str>> {
-    let fits = !name.is_empty() && name.len() <= LONGEST && !name.contains(char::is_control);
-    fits.then(|| name.to_lowercase().into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn after(lines: &[&str]) -> Option<String> {
-        let mut account = Account::default();
+        let mut login = LoginName::default();
         for line in lines {
             match line.strip_prefix("C: ") {
-                Some(response) => account.response(response.as_bytes()),
-                None => account.command(&Command::parse(line.as_bytes()), line.as_bytes()),
+                Some(response) => login.response(response.as_bytes()),
+                None => login.command(&Command::parse(line.as_bytes()), line.as_bytes()),
             }
         }
-        account.name().map(|name| name.to_string())
+        login.name().map(|name| name.to_string())
     }
 
     #[test]
