@@ -3,16 +3,14 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::edits::{Done, compare};
+use crate::support::{Proxy, Settings};
 use bytes::Bytes;
 use popgate::demo::client::fetch;
 use popgate::demo::server::Server;
-use support::edits::{Done, compare};
-use support::{Proxy, Settings};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

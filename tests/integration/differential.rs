@@ -3,14 +3,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::net::SocketAddr;
 
+use crate::support::{Peer, Proxy, Settings, shown};
 use bytes::Bytes;
 use fastrand::Rng;
 use popgate::demo::server::Server;
-use support::{Peer, Proxy, Settings, shown};
 
 const MESSAGES: u32 = 8;
 

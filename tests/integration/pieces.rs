@@ -2,15 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::edits::{Done, compare, without_id};
+use crate::support::{Proxy, Settings};
 use bytes::Bytes;
 use popgate::demo::client::fetch;
 use popgate::demo::server::Server;
-use support::edits::{Done, compare, without_id};
-use support::{Proxy, Settings};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -111,8 +109,8 @@ async fn at_every_size(rules: &str, hold_bytes: usize) {
         let again = fetched(rules, hold_bytes, piece, &all).await;
         for (((name, _), a), b) in all.iter().zip(&whole).zip(&again) {
             assert_eq!(
-                support::shown(&without_id(a)),
-                support::shown(&without_id(b)),
+                crate::support::shown(&without_id(a)),
+                crate::support::shown(&without_id(b)),
                 "{name} in pieces of {piece}"
             );
         }

@@ -3,8 +3,6 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -439,8 +437,8 @@ async fn a_session_is_judged_by_what_its_account_taught() {
         };
         let filter = Filter::new(RuleSet::default(), thresholds).unwrap();
         let engine = Engine::Rules(Arc::new(filter.remembering(Arc::new(memory))));
-        let set = |settings: &mut support::Settings| settings.engine = Some(engine);
-        let (_proxy, mut client, mut upstream) = support::session(set).await;
+        let set = |settings: &mut crate::support::Settings| settings.engine = Some(engine);
+        let (_proxy, mut client, mut upstream) = crate::support::session(set).await;
         client.send(b"RETR 1\r\n").await;
         upstream.expect(b"RETR 1\r\n").await;
         upstream

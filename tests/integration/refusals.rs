@@ -2,23 +2,21 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::authority::{self, authority};
+use crate::support::provider::Provider;
+use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{AllowedHost, ListenTls, TlsMode};
 use popgate::net::proxy::{self, Addressed};
 use popgate::net::tls::{Choice, server_config};
 use popgate::pop3::Secret;
 use popgate::store::{Grant, Tokens};
 use popgate::upstream::client_config;
-use support::authority::{self, authority};
-use support::provider::Provider;
-use support::{Peer, Proxy, Settings};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 

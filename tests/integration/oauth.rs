@@ -2,17 +2,15 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::authority::authority;
+use crate::support::provider::Provider;
+use crate::support::{PATIENCE, Peer, Proxy, Settings, shown};
 use popgate::pop3::Secret;
 use popgate::store::{Grant, Tokens};
 use popgate::upstream::{TokenError, TokenService};
-use support::authority::authority;
-use support::provider::Provider;
-use support::{PATIENCE, Peer, Proxy, Settings, shown};
 use tokio::net::TcpListener;
 
 /// "user=ann\1auth=Bearer TOKEN\1\1"

@@ -3,12 +3,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Peer, Proxy, Settings};
 use fastrand::Rng;
-use support::{Peer, Proxy, Settings};
 use tokio::net::TcpListener;
 
 const CLIENT: &[&[u8]] = &[

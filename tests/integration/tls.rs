@@ -2,12 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
+use crate::support::authority::{Authority, authority};
+use crate::support::{PATIENCE, Peer, Proxy, Settings};
 use popgate::config::TlsMode;
 use popgate::upstream::client_config;
-use support::authority::{Authority, authority};
-use support::{PATIENCE, Peer, Proxy, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;

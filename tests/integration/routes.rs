@@ -3,13 +3,11 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::net::SocketAddr;
 
+use crate::support::authority::{self, authority};
+use crate::support::{Peer, Proxy, Settings, shown};
 use popgate::config::{AllowedHost, HostPattern, ListenTls, Routes, TlsMode, Upstream, UserNames};
-use support::authority::{self, authority};
-use support::{Peer, Proxy, Settings, shown};
 use tokio::net::TcpListener;
 
 const GREETING: &[u8] = b"+OK popgate is ready\r\n";

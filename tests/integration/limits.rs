@@ -2,11 +2,9 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Peer, Proxy, Settings, logged_in, session, shown};
+use crate::support::{Peer, Proxy, Settings, logged_in, session, shown};
 use tokio::net::TcpListener;
 
 /// Waits until a line of /metrics has this value.
@@ -16,7 +14,7 @@ async fn until(proxy: &Proxy, line: &str, value: f64) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(support::PATIENCE, reached)
+    tokio::time::timeout(crate::support::PATIENCE, reached)
         .await
         .unwrap_or_else(|_| panic!("{line} is {}, not {value}", proxy.metric(line)));
 }

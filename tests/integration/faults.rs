@@ -3,12 +3,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Peer, Proxy, Settings, session};
 use popgate::session::Engine;
-use support::{Peer, Proxy, Settings, session};
 use tokio::net::TcpListener;
 
 /// Long enough for the exchanges before it on a busy machine.
@@ -362,7 +360,11 @@ async fn unscanned(engine: Engine, reason: &str, limit: Duration) {
         )
         .await;
         let status = client.line().await;
-        assert!(status.starts_with(b"+OK"), "{}", support::shown(&status));
+        assert!(
+            status.starts_with(b"+OK"),
+            "{}",
+            crate::support::shown(&status)
+        );
         assert!(client.line().await.starts_with(b"X-Popgate-Id: "));
         let mark = format!("X-Spam-Status: No, unscanned={reason} version=popgate/0.1\r\n");
         client.expect(mark.as_bytes()).await;
@@ -379,7 +381,7 @@ async fn unscanned(engine: Engine, reason: &str, limit: Duration) {
 #[tokio::test]
 async fn a_filter_that_panics_lets_the_original_pass() {
     // Writing the panic down may take its time.
-    let limit = support::PATIENCE;
+    let limit = crate::support::PATIENCE;
     unscanned(Engine::Broken(|| panic!("a test's filter")), "panic", limit).await;
 }
 

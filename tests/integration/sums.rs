@@ -2,14 +2,12 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::support::{Peer, session};
 use popgate::config::HeaderMode;
 use popgate::net::DrainSignal;
-use support::{Peer, session};
 
 /// One GET; status line and body.
 async fn get(address: SocketAddr, path: &str) -> (String, String) {

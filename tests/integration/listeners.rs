@@ -2,16 +2,14 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use crate::support::authority::{self, Authority, Pair, authority};
+use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{HostPattern, ListenTls, Sni};
 use popgate::net::proxy::{self, Addressed};
 use popgate::net::tls::{Certificate, CertificateError, Choice, server_config};
-use support::authority::{self, Authority, Pair, authority};
-use support::{Peer, Proxy, Settings};
 use tokio::net::TcpListener;
 
 /// A proxy with a listener of this kind, before an upstream that the test plays.

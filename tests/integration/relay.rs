@@ -3,13 +3,11 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Peer, session, shown};
 use popgate::config::HeaderMode;
 use popgate::pop3::dot::{EndOfAnswer, unstuff};
-use support::{Peer, session, shown};
 use tokio::time::timeout;
 
 /// Longer than anything here takes that is right.
@@ -66,7 +64,7 @@ async fn no_end_is_invented_or_hidden_where_our_own_field_was() {
 
 #[tokio::test]
 async fn no_dot_is_eaten_where_our_own_field_was() {
-    let always = |settings: &mut support::Settings| settings.headers = HeaderMode::Always;
+    let always = |settings: &mut crate::support::Settings| settings.headers = HeaderMode::Always;
     let (_proxy, mut client, mut upstream) = session(always).await;
     let wire = b"+OK\r\nA: b\r\nX-Spam-Flag: NO\n.dotline\r\n\r\nbody\r\n.\r\n";
     let all = fetched(&mut client, &mut upstream, wire).await;

@@ -3,8 +3,6 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::BTreeSet;
 
 macro_rules! dialogs {
@@ -12,7 +10,7 @@ macro_rules! dialogs {
         $(
             #[test]
             fn $name() {
-                support::dialog::run(stringify!($name));
+                crate::support::dialog::run(stringify!($name));
             }
         )*
 
