@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConfigArgs, OK, USAGE, open};
+use super::{ConfigArgs, OK, USAGE};
 use crate::config::{Config, Flags};
 use crate::filter::Filter;
+use crate::server::build;
 use crate::upstream::Own;
 
 /// Flags of `check`.
@@ -26,18 +27,19 @@ pub fn run(args: &CheckArgs) -> u8 {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.config.as_deref(), &flags);
-    let rules = open::rules(&config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
+    let rules =
+        build::rules(&config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
     let count = match &rules {
         Ok(filter) => filter.rule_count(),
         Err(_) => 0,
     };
     problems.extend(rules.err().into_iter().flatten());
-    problems.extend(open::ports(&config, &[]).err().into_iter().flatten());
+    problems.extend(build::ports(&config, &[]).err().into_iter().flatten());
     if !config.upstreams.is_empty() {
-        let router = open::router(&config, &Own::new(Vec::new()));
+        let router = build::router(&config, &Own::new(Vec::new()));
         problems.extend(router.err().into_iter().flatten());
     }
-    problems.extend(open::token_services(&config).err());
+    problems.extend(build::token_services(&config).err());
     if !problems.is_empty() {
         super::complain(&problems);
         return USAGE;

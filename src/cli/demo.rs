@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::sync::mpsc;
 
-use super::server::{Root, Server};
-use super::stop::StopSignals;
 use super::{FAILURE, NEGATIVE, OK};
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
 use crate::demo::mail::{Expected, Sample, samples};
 use crate::demo::server::Server as SampleServer;
+use crate::server::stop::StopSignals;
+use crate::server::{Root, Server};
 
 /// Flags of `demo`.
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ impl Outcome {
 
 /// Runs the demonstration; the exit code.
 pub fn run(args: &DemoArgs) -> u8 {
-    super::log::at("warn");
+    crate::server::log::at("warn");
     let done = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -47,7 +47,7 @@ impl Findings {
 
 /// Looks; the exit code.
 pub fn run(args: &DoctorArgs) -> u8 {
-    super::log::at("error");
+    crate::server::log::at("error");
     let (config, problems) = Config::load(args.config.config.as_deref(), &Flags::default());
     if !problems.is_empty() {
         super::complain(&problems);

@@ -3,11 +3,7 @@
 //! In: paths of ham and of spam; out: shares of mistakes, by path, by threshold and by rule, and the
 //! time that it took. It changes nothing and learns nothing.
 
-mod folds;
-mod online;
 mod report;
-mod roc;
-mod rules;
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -20,9 +16,11 @@ use std::thread;
 
 use clap::Args;
 
-use super::{FAILURE, OK, USAGE, open, source};
+use super::{FAILURE, OK, USAGE};
 use crate::config::{Config, Flags};
 use crate::filter::classifier::{Features, Memory, Shipped};
+use crate::learn::{corpus, cross_validation, online};
+use crate::server::build;
 
 /// Measure the filter on mail of which is known what it is
 #[derive(Debug, Clone, Args)]
@@ -72,19 +70,19 @@ pub struct EvalArgs {
 
 /// A message and what came out.
 #[derive(Debug, Clone)]
-struct Judged {
-    path: String,
+pub(crate) struct Judged {
+    pub(crate) path: String,
     /// Which of the paths given it was found in, counted over ham and then spam.
-    group: usize,
-    spam: bool,
-    score: f64,
-    micros: u64,
-    bytes: usize,
-    hits: Vec<(Arc<str>, f64)>,
+    pub(crate) group: usize,
+    pub(crate) spam: bool,
+    pub(crate) score: f64,
+    pub(crate) micros: u64,
+    pub(crate) bytes: usize,
+    pub(crate) hits: Vec<(Arc<str>, f64)>,
     /// What the learnt filter made of it: log odds.
-    log_odds: Option<f64>,
+    pub(crate) log_odds: Option<f64>,
     /// What it sees of it, if it is to learn from it.
-    features: Features,
+    pub(crate) features: Features,
 }
 
 /// Evaluates; the exit code.
@@ -98,7 +96,7 @@ pub fn run(args: &EvalArgs) -> u8 {
     // What was learnt from these very messages would say nothing of others.
     let own = args.cross_validate.is_some() || args.online.is_some() || args.model.is_some();
     let learnt = !args.no_classifier && !own;
-    let loaded = open::filter(&config, learnt);
+    let loaded = build::filter(&config, learnt);
     let filter = match loaded {
         Ok(filter) if problems.is_empty() && args.cross_validate.is_some() => filter.attentive(),
         Ok(filter) if problems.is_empty() => filter,
@@ -124,7 +122,7 @@ pub fn run(args: &EvalArgs) -> u8 {
     let mut unreadable = 0;
     let mut files = Vec::new();
     for (group, path) in args.ham.iter().chain(&args.spam).enumerate() {
-        let (found, failed) = source::expand(std::slice::from_ref(path));
+        let (found, failed) = corpus::expand(std::slice::from_ref(path));
         unreadable += failed;
         files.extend(found.into_iter().map(|file| (group, file)));
     }
@@ -147,7 +145,7 @@ pub fn run(args: &EvalArgs) -> u8 {
         }
     }
     if let Some(folds) = args.cross_validate {
-        folds::cross_validate(&mut judged, usize::from(folds));
+        cross_validation::cross_validate(&mut judged, usize::from(folds));
     }
     let paths = args.ham.iter().chain(&args.spam);
     let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
@@ -223,19 +221,19 @@ impl Work<'_> {
                 return done;
             };
             let mut judged = Vec::new();
-            let read = source::read(path, self.hold_bytes, &mut |message| {
+            let read = corpus::read(path, self.hold_bytes, &mut |message| {
                 judged.push(self.judge(*group, &message));
                 true
             });
             if let Err(error) = read {
-                source::complain(path, &error);
+                corpus::complain(path, &error);
                 self.unreadable.fetch_add(1, Ordering::Relaxed);
             }
             done.push((number, judged));
         }
     }
 
-    fn judge(&self, group: usize, message: &source::Message) -> Judged {
+    fn judge(&self, group: usize, message: &corpus::Message) -> Judged {
         let (verdict, features) = if self.studies {
             self.filter.study(&message.raw)
         } else {

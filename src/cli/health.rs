@@ -3,7 +3,7 @@
 use clap::Args;
 use hyper::StatusCode;
 
-use super::ask::{self, AdminArgs};
+use super::admin_client::{self, AdminArgs};
 use super::{FAILURE, NEGATIVE, OK};
 
 /// Flags of `health`.
@@ -23,7 +23,7 @@ pub fn run(args: &HealthArgs) -> u8 {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(ask::get(admin, "/readyz")));
+        .and_then(|runtime| runtime.block_on(admin_client::get(admin, "/readyz")));
     match answer {
         Ok((StatusCode::OK, said)) => {
             println!("{}", said.trim_end());

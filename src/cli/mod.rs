@@ -17,17 +17,8 @@ pub mod serve;
 pub mod top;
 pub mod train;
 
-mod ask;
-mod log;
-mod notify;
-mod open;
-mod privileges;
-mod server;
-mod show;
-mod source;
-mod stop;
-mod teacher;
-mod watch;
+mod admin_client;
+pub(crate) mod terminal;
 
 use std::path::PathBuf;
 
@@ -163,7 +154,7 @@ fn account(name: &str) -> Result<std::sync::Arc<str>, &'static str> {
 }
 
 /// Tells a person everything that is wrong.
-fn complain(problems: &[Problem]) {
+pub(crate) fn complain(problems: &[Problem]) {
     for problem in problems {
         eprintln!("{problem}");
     }

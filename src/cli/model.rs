@@ -1,9 +1,6 @@
 //! `popgate model`: what was learnt, shown, carried elsewhere, or forgotten; and what popgate ships
 //! with, made.
 
-mod build;
-mod letters;
-
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -66,7 +63,7 @@ pub fn run(command: &ModelCommand) -> u8 {
             spam,
             letters,
             output,
-        } => return made(build::build(ham, spam, letters), output),
+        } => return made(crate::learn::build::build(ham, spam, letters), output),
         ModelCommand::Info(place)
         | ModelCommand::Reset(place)
         | ModelCommand::Export { place, .. }
@@ -164,7 +161,7 @@ fn info(memory: &Memory) -> String {
     for (account, overlay) in accounts {
         text.push_str(&format!(
             "account {}: {} ham, {} spam, {} weights\n",
-            super::show::harmless(account),
+            super::terminal::harmless(account),
             overlay.counts().ham,
             overlay.counts().spam,
             overlay.len()

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::show::harmless;
+use super::terminal::harmless;
 use super::{DataArgs, FAILURE, NEGATIVE, OK, USAGE};
 use crate::config::{Config, OAuth};
 use crate::pop3::Secret;

@@ -7,8 +7,8 @@ use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::{Cli, FAILURE, OK};
-use crate::cli::server;
 use crate::config;
+use crate::server;
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]

@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 
-use super::show::harmless;
-use super::teacher::{Taught, Teacher};
+use super::terminal::harmless;
 use super::{DataArgs, FAILURE, OK};
 use crate::config::Config;
+use crate::learn::trainer::{Taught, Teacher};
 use crate::message::Headers;
 use crate::store::quarantine::{self, Kept};
 

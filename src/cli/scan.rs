@@ -17,10 +17,12 @@ use std::thread;
 
 use clap::Args;
 
-use super::{FAILURE, NEGATIVE, OK, USAGE, open, source};
-use crate::cli::source::Message;
+use super::{FAILURE, NEGATIVE, OK, USAGE};
 use crate::config::{Config, Flags};
 use crate::filter::{Filter, Verdict};
+use crate::learn::corpus;
+use crate::learn::corpus::Message;
+use crate::server::build;
 
 /// Results that wait to be written, per worker.
 const WAITING: usize = 64;
@@ -68,7 +70,7 @@ pub fn run(args: &ScanArgs) -> u8 {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    let filter = match open::filter(&config, !args.no_classifier) {
+    let filter = match build::filter(&config, !args.no_classifier) {
         Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts().explaining(),
         Ok(filter) if problems.is_empty() => filter.explaining(),
         loaded => {
@@ -77,7 +79,7 @@ pub fn run(args: &ScanArgs) -> u8 {
             return USAGE;
         }
     };
-    let (files, mut unreadable) = source::expand(&args.paths);
+    let (files, mut unreadable) = corpus::expand(&args.paths);
     let scan = Scan {
         filter: &filter,
         account: args.account.as_deref(),
@@ -184,7 +186,7 @@ impl Scan<'_> {
                 return;
             };
             let mut counts = Counts::default();
-            let read = source::read(path, self.hold_bytes, &mut |message| {
+            let read = corpus::read(path, self.hold_bytes, &mut |message| {
                 let verdict = self.filter.judge_for(self.account, &message.raw);
                 counts.messages += 1;
                 counts.spam += usize::from(verdict.is_spam());
@@ -193,7 +195,7 @@ impl Scan<'_> {
                 heard && !self.stop.load(Ordering::Relaxed)
             });
             if let Err(error) = read {
-                source::complain(path, &error);
+                corpus::complain(path, &error);
                 counts.unreadable = 1;
             }
             if sender.send((number, Told::Done(counts))).is_err() {

@@ -7,10 +7,11 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::server::{Reloader, Root, Server};
-use super::stop::StopSignals;
-use super::{ConfigArgs, FAILURE, OK, log, notify, watch};
+use super::{ConfigArgs, FAILURE, OK};
 use crate::config::{Config, Flags};
+use crate::server::stop::StopSignals;
+use crate::server::{Reloader, Root, Server};
+use crate::server::{log, notify, watch};
 
 /// Flags of `serve`; they override the file.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::ask::{self, AdminArgs};
+use super::admin_client::{self, AdminArgs};
 use super::{FAILURE, OK};
 use sample::Sample;
 
@@ -72,7 +72,7 @@ async fn show(args: &TopArgs, admin: SocketAddr) -> Result<(), String> {
 }
 
 async fn look(admin: SocketAddr) -> Result<Sample, String> {
-    let (status, text) = ask::get(admin, "/metrics").await?;
+    let (status, text) = admin_client::get(admin, "/metrics").await?;
     match status.is_success() {
         true => Ok(Sample::read(&text)),
         false => Err(format!("it answers {status}")),

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::teacher::{Taught, Teacher};
-use super::{DataArgs, FAILURE, OK, source};
-use crate::cli::show::harmless;
+use super::{DataArgs, FAILURE, OK};
+use crate::cli::terminal::harmless;
+use crate::learn::corpus;
+use crate::learn::trainer::{Taught, Teacher};
 use crate::store::KnowledgeError;
 
 /// Messages read ahead of each kind.
@@ -125,7 +126,7 @@ impl Counts {
 }
 
 /// A message and how far its kind is read, from 0 to 1.
-type Read = (source::Message, f64);
+type Read = (corpus::Message, f64);
 
 /// Reads the messages of one kind.
 struct Reader {
@@ -135,7 +136,7 @@ struct Reader {
 
 impl Reader {
     fn new(paths: &[PathBuf]) -> Self {
-        let (files, unreadable) = source::expand(paths);
+        let (files, unreadable) = corpus::expand(paths);
         Self { files, unreadable }
     }
 
@@ -148,14 +149,14 @@ impl Reader {
         for (file, size) in self.files.iter().zip(sizes) {
             let mut within = 0;
             let mut heard = true;
-            let read = source::read(file, limit, &mut |message| {
+            let read = corpus::read(file, limit, &mut |message| {
                 within += message.length;
                 let share = (before + within.min(size)) as f64 / all;
                 heard = sender.send((message, share)).is_ok();
                 heard
             });
             if let Err(error) = read {
-                source::complain(file, &error);
+                corpus::complain(file, &error);
                 unreadable += 1;
             }
             if !heard {
@@ -194,7 +195,7 @@ impl School {
         }
     }
 
-    fn learn(&mut self, message: &source::Message, is_spam: bool) -> Result<(), KnowledgeError> {
+    fn learn(&mut self, message: &corpus::Message, is_spam: bool) -> Result<(), KnowledgeError> {
         let counts = &mut self.counts;
         let count = if is_spam {
             &mut counts.spam

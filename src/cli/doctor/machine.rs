@@ -7,10 +7,10 @@ use caps::{CapSet, Capability};
 use nix::unistd::{AccessFlags, User, access, geteuid};
 
 use super::Findings;
-use crate::cli::{open, privileges};
 use crate::config::{Config, Listen, ListenTls};
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};
+use crate::server::{build, privileges};
 
 /// popgate was written after this moment: a clock before it is wrong.
 const WRITTEN: u64 = 1_790_000_000;
@@ -144,7 +144,7 @@ fn is_open(port: u16) -> bool {
 }
 
 fn certificates(config: &Config, findings: &mut Findings) {
-    let opened = match open::ports(config, &[]) {
+    let opened = match build::ports(config, &[]) {
         Ok(opened) => opened,
         Err(problems) => {
             for problem in problems {

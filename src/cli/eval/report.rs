@@ -5,10 +5,10 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::cli::eval::Judged;
-use crate::cli::eval::roc::{Point, Scores, percent};
-use crate::cli::eval::rules::{self, RuleFigures};
-use crate::cli::show::harmless;
+use crate::cli::terminal::harmless;
 use crate::filter::Filter;
+use crate::learn::roc::{Point, Scores, percent};
+use crate::learn::rule_figures::{self, RuleFigures};
 
 /// Rules and messages that are named without `--all`.
 const SHOWN: usize = 20;
@@ -151,7 +151,7 @@ impl<'a> Report<'a> {
                 0.0
             },
             micros,
-            rules: rules::figures(filter.scores(), judged, thresholds),
+            rules: rule_figures::figures(filter.scores(), judged, thresholds),
         }
     }
 

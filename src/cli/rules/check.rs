@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::{FAILURE, NEGATIVE, OK, USAGE, complain, source};
+use crate::cli::{FAILURE, NEGATIVE, OK, USAGE, complain};
 use crate::demo::mail;
 use crate::filter::day::Day;
 use crate::filter::rules::Rule;
 use crate::filter::{RuleSet, cost, examples, overlap};
+use crate::learn::corpus;
 
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.
 const SLOW_MICROS: f64 = 20.0;
@@ -100,15 +101,15 @@ pub fn run(args: &CheckArgs) -> u8 {
 
 /// The messages below the paths; `None` if some cannot be read, which is said.
 fn samples(paths: &[PathBuf]) -> Option<Vec<Vec<u8>>> {
-    let (files, mut unreadable) = source::expand(paths);
+    let (files, mut unreadable) = corpus::expand(paths);
     let mut samples = Vec::new();
     for file in files {
-        let read = source::read(&file, SAMPLE_LIMIT, &mut |message| {
+        let read = corpus::read(&file, SAMPLE_LIMIT, &mut |message| {
             samples.push(message.raw);
             true
         });
         if let Err(error) = read {
-            source::complain(&file, &error);
+            corpus::complain(&file, &error);
             unreadable += 1;
         }
     }

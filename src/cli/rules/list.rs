@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::show::harmless;
+use crate::cli::terminal::harmless;
 use crate::cli::{FAILURE, OK, USAGE, complain};
 use crate::filter::rules::Rule;
 

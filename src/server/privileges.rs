@@ -13,7 +13,7 @@ use crate::config::{Config, Listen};
 use crate::schema::Problem;
 
 /// Whether popgate would serve other machines as root though nobody said that it may.
-pub(super) fn refuses_root(config: &Config) -> Option<Problem> {
+pub fn refuses_root(config: &Config) -> Option<Problem> {
     let is_told = config.process.user.is_some() || config.process.allow_root;
     if !geteuid().is_root() || is_told {
         return None;
@@ -39,7 +39,7 @@ pub(super) fn refuses_root(config: &Config) -> Option<Problem> {
 ///
 /// # Errors
 /// What stood in the way; popgate must not go on then.
-pub(super) fn give_up_root(config: &Config) -> Result<(), Problem> {
+pub fn give_up_root(config: &Config) -> Result<(), Problem> {
     let Some(name) = &config.process.user else {
         return Ok(());
     };

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{FAILURE, USAGE, complain, open};
+use crate::cli::{FAILURE, USAGE, complain};
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::filter::classifier::{self, Belief, Lesson, Memory};
 use crate::message::Headers;
+use crate::server::build;
 use crate::store::{Knowledge, KnowledgeError};
 
 /// Teaches what is in a data directory.
-pub(super) struct Teacher {
+pub struct Teacher {
     filter: Filter,
     memory: Memory,
     knowledge: Knowledge,
@@ -24,7 +25,7 @@ const LOOKED_AT: usize = 100;
 
 /// What came of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taught {
+pub enum Taught {
     /// It was learnt.
     New,
     /// It was learnt; before it was known as the other kind.
@@ -38,8 +39,8 @@ pub(super) enum Taught {
 impl Teacher {
     /// Opens a data directory to teach for an account, or for all; or says what is wrong, and gives
     /// the exit code.
-    pub(super) fn open(config: &Config, account: Option<Arc<str>>) -> Result<Self, u8> {
-        let filter = open::filter(config, false).map_err(|problems| {
+    pub fn open(config: &Config, account: Option<Arc<str>>) -> Result<Self, u8> {
+        let filter = build::filter(config, false).map_err(|problems| {
             complain(&problems);
             USAGE
         })?;
@@ -60,7 +61,7 @@ impl Teacher {
     ///
     /// # Errors
     /// As [`Knowledge::change`].
-    pub(super) fn teach(&mut self, raw: &[u8], is_spam: bool) -> Result<Taught, KnowledgeError> {
+    pub fn teach(&mut self, raw: &[u8], is_spam: bool) -> Result<Taught, KnowledgeError> {
         let raw = classifier::original(raw);
         if Headers::of(raw).fields().is_empty() {
             return Ok(Taught::NoMail);
@@ -97,7 +98,7 @@ impl Teacher {
     ///
     /// # Errors
     /// As [`Knowledge::save`].
-    pub(super) fn save(&mut self) -> Result<(), KnowledgeError> {
+    pub fn save(&mut self) -> Result<(), KnowledgeError> {
         self.knowledge.save(&self.memory)
     }
 }

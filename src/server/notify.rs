@@ -13,12 +13,12 @@ fn say(state: &[NotifyState<'_>]) {
 }
 
 /// All sockets are bound and all rules are loaded.
-pub(super) fn ready() {
+pub fn ready() {
     say(&[NotifyState::Ready, NotifyState::Status("serving")]);
 }
 
 /// A reload begins; [`ready`] ends it.
-pub(super) fn reloading() {
+pub fn reloading() {
     // A reload is told from the one before it by its moment.
     if let Ok(moment) = NotifyState::monotonic_usec_now() {
         say(&[NotifyState::Reloading, moment]);
@@ -26,7 +26,7 @@ pub(super) fn reloading() {
 }
 
 /// No new sessions, running ones may end.
-pub(super) fn stopping() {
+pub fn stopping() {
     say(&[
         NotifyState::Stopping,
         NotifyState::Status("running sessions end"),
@@ -34,7 +34,7 @@ pub(super) fn stopping() {
 }
 
 /// Says that popgate is alive, twice as often as the manager wants to hear it; for ever.
-pub(super) async fn alive() {
+pub async fn alive() {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;
     };

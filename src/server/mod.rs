@@ -3,6 +3,13 @@
 //! Everything that can fail is opened first (sockets, certificates, rules, stores); only then is
 //! anyone served.
 
+pub mod build;
+pub mod log;
+pub mod notify;
+pub mod privileges;
+pub mod stop;
+pub mod watch;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,9 +17,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::open::{self, Lasting, Ports};
-use super::{FAILURE, USAGE, privileges};
 use crate::admin;
+use crate::cli::{FAILURE, USAGE};
 use crate::config::{Config, Flags, Limits, Listen, ListenTls};
 use crate::filter::LEARNT;
 use crate::metrics::{Metrics, Open};
@@ -24,6 +30,7 @@ use crate::net::workers::Workers;
 use crate::schema::Problem;
 use crate::session::{self, Failure, MECHANISMS, Port, Refusal, Service};
 use crate::upstream::{DialError, Own};
+use build::{Lasting, Ports};
 
 /// How often certificates are looked at: whoever renews them need not tell popgate.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -36,7 +43,7 @@ type Certificates = ArcSwap<Vec<(String, Arc<Certificate>)>>;
 
 /// Bound and loaded, not serving yet.
 #[derive(Debug)]
-pub(super) struct Server {
+pub struct Server {
     listeners: Vec<TcpListener>,
     admin: Option<TcpListener>,
     /// What it was opened by.
@@ -52,7 +59,7 @@ pub(super) struct Server {
 
 /// Why it cannot be opened.
 #[derive(Debug)]
-pub(super) struct Unopened {
+pub struct Unopened {
     problems: Vec<Problem>,
     /// Whether all of it is that somebody else has a port, who may be about to leave: nothing is to be
     /// mended in the configuration.
@@ -62,8 +69,8 @@ pub(super) struct Unopened {
 impl Unopened {
     /// Tells everything that is wrong; the exit code. A service manager starts popgate again after a
     /// failure, and not after wrong usage.
-    pub(super) fn complain(&self) -> u8 {
-        super::complain(&self.problems);
+    pub fn complain(&self) -> u8 {
+        crate::cli::complain(&self.problems);
         match self.may_pass {
             true => FAILURE,
             false => USAGE,
@@ -73,7 +80,7 @@ impl Unopened {
 
 /// Whether root's rights are given up on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Root {
+pub enum Root {
     /// As the configuration says.
     GivenUp,
     /// Not in a demonstration.
@@ -85,11 +92,7 @@ impl Server {
     ///
     /// # Errors
     /// Every problem, those of the rules and of the sockets included.
-    pub(super) fn open(
-        config: &Config,
-        mut problems: Vec<Problem>,
-        root: Root,
-    ) -> Result<Self, Unopened> {
+    pub fn open(config: &Config, mut problems: Vec<Problem>, root: Root) -> Result<Self, Unopened> {
         let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
             problems.push(config.problem("listen", format!("an inherited socket: {error}")));
             Inherited::default()
@@ -124,7 +127,7 @@ impl Server {
             problems.push(config.problem("listen", message));
         }
         // Keys are for root to read.
-        let ports = open::ports(config, &[]).unwrap_or_else(|more| {
+        let ports = build::ports(config, &[]).unwrap_or_else(|more| {
             problems.extend(more);
             Ports::default()
         });
@@ -152,7 +155,7 @@ impl Server {
             turns: Arc::default(),
         };
         lasting.metrics.loaded();
-        match open::service(config, ports.ports, &lasting) {
+        match build::service(config, ports.ports, &lasting) {
             Ok(service) if problems.is_empty() => Ok(Self {
                 service: Arc::new(ArcSwap::from_pointee(in_force(service))),
                 certificates: Arc::new(ArcSwap::from_pointee(ports.certificates)),
@@ -175,17 +178,17 @@ impl Server {
     }
 
     /// The addresses that clients connect to.
-    pub(super) fn addresses(&self) -> &[SocketAddr] {
+    pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
     /// The address for administrators.
-    pub(super) fn admin_address(&self) -> Option<SocketAddr> {
+    pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin_address
     }
 
     /// One line a socket, so that whoever chose port 0 learns the port.
-    pub(super) fn announce(&self) {
+    pub fn announce(&self) {
         for (listen, address) in self.bound.iter().zip(&self.addresses) {
             eprintln!("listening {} {address}", listen.tls.label());
         }
@@ -195,7 +198,7 @@ impl Server {
     }
 
     /// What a reload changes.
-    pub(super) fn reloader(&self) -> Reloader {
+    pub fn reloader(&self) -> Reloader {
         Reloader {
             begun: Arc::clone(&self.begun),
             bound: Arc::clone(&self.bound),
@@ -210,7 +213,7 @@ impl Server {
     ///
     /// # Errors
     /// The system's, when threads or sockets cannot be taken into use.
-    pub(super) async fn run(self, mut stops: mpsc::Receiver<()>) -> std::io::Result<()> {
+    pub async fn run(self, mut stops: mpsc::Receiver<()>) -> std::io::Result<()> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let workers = Arc::new(Workers::start(cores)?);
         let signal = Arc::new(DrainSignal::new());
@@ -339,7 +342,7 @@ fn show_certificates(metrics: &Metrics, certificates: &[(String, Arc<Certificate
 
 /// Puts a new configuration in force for sessions that begin after it.
 #[derive(Debug, Clone)]
-pub(super) struct Reloader {
+pub struct Reloader {
     /// What popgate was started with.
     begun: Arc<Config>,
     bound: Arc<[Listen]>,
@@ -353,18 +356,14 @@ impl Reloader {
     ///
     /// # Errors
     /// Every problem; all stays as it was then.
-    pub(super) fn reload(
-        &self,
-        config: &Config,
-        mut problems: Vec<Problem>,
-    ) -> Result<(), Vec<Problem>> {
+    pub fn reload(&self, config: &Config, mut problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
         let metrics = &self.lasting.metrics;
-        let opened = open::ports(config, &self.certificates.load()).unwrap_or_else(|more| {
+        let opened = build::ports(config, &self.certificates.load()).unwrap_or_else(|more| {
             problems.extend(more);
             Ports::default()
         });
         let (ports, waiting) = self.ports(config, &opened.ports);
-        match open::service(config, ports, &self.lasting) {
+        match build::service(config, ports, &self.lasting) {
             Ok(mut service) if problems.is_empty() => {
                 service.limits.sessions = self.begun.limits.sessions;
                 for what in waiting {
@@ -495,7 +494,7 @@ fn show_limits(metrics: &Metrics, limits: &Limits) {
 }
 
 /// Metrics with every value that a closed set of labels can have, for the page that lists them.
-pub(super) fn described() -> Metrics {
+pub fn described() -> Metrics {
     let metrics = Metrics::new();
     let (config, _) = Config::load(None, &Flags::default());
     show_limits(&metrics, &config.limits);

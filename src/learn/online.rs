@@ -8,16 +8,17 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use crate::cli::{FAILURE, OK, source};
+use crate::cli::{FAILURE, OK};
 use crate::filter::Filter;
 use crate::filter::classifier::{Belief, Lesson, Memory, opinion};
+use crate::learn::corpus;
 
 /// Runs over an index; the exit code.
-pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
+pub fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
     let lines = match fs::read_to_string(index) {
         Ok(lines) => lines,
         Err(error) => {
-            source::complain(index, &error);
+            corpus::complain(index, &error);
             return FAILURE;
         }
     };
@@ -42,7 +43,7 @@ pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
         };
         let path = folder.join(path.trim());
         let mut first = None;
-        let read = source::read(&path, limit, &mut |message| {
+        let read = corpus::read(&path, limit, &mut |message| {
             first = Some(message.raw);
             false
         });
@@ -52,7 +53,7 @@ pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
                 let error = read
                     .err()
                     .unwrap_or_else(|| ErrorKind::UnexpectedEof.into());
-                source::complain(&path, &error);
+                corpus::complain(&path, &error);
                 wrong += 1;
                 continue;
             }

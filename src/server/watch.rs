@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 const EVERY: Duration = Duration::from_secs(2);
 
 /// What a folder looks like: each file with its size and time.
-pub(super) type Look = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+pub type Look = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
 /// Looks at a folder, and those in it.
-pub(super) fn look(folder: &Path) -> Look {
+pub fn look(folder: &Path) -> Look {
     let mut found = Look::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -34,7 +34,7 @@ pub(super) fn look(folder: &Path) -> Look {
 }
 
 /// Ready when the folder has changed and rests; without a folder, never.
-pub(super) async fn changed(folder: Option<PathBuf>, from: Look) {
+pub async fn changed(folder: Option<PathBuf>, from: Look) {
     let Some(folder) = folder else {
         return std::future::pending().await;
     };

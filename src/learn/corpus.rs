@@ -7,28 +7,28 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::cli::show::harmless;
+use crate::cli::terminal::harmless;
 
 /// A line of an mbox file is read in pieces of this size.
 const PIECE: u64 = 64 << 10;
 
 /// A message, or as much of its beginning as is judged.
-pub(super) struct Message {
+pub struct Message {
     /// Its file; in an mbox file also its number, from 1.
-    pub(super) path: String,
+    pub path: String,
     /// The bytes to be judged.
-    pub(super) raw: Vec<u8>,
+    pub raw: Vec<u8>,
     /// How long it really is.
-    pub(super) length: u64,
+    pub length: u64,
 }
 
 /// Says on stderr that a path cannot be read.
-pub(super) fn complain(path: &Path, error: &io::Error) {
+pub fn complain(path: &Path, error: &io::Error) {
     eprintln!("{}: {error}", harmless(&path.to_string_lossy()));
 }
 
 /// All files in and below the paths, each folder by name; and how many could not be read.
-pub(super) fn expand(paths: &[PathBuf]) -> (Vec<PathBuf>, usize) {
+pub fn expand(paths: &[PathBuf]) -> (Vec<PathBuf>, usize) {
     let mut files = Vec::new();
     let mut unreadable = 0;
     for path in paths {
@@ -78,11 +78,7 @@ fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut usize) {
 }
 
 /// Calls `visit` for each message of a file until it says no.
-pub(super) fn read(
-    path: &Path,
-    limit: usize,
-    visit: &mut dyn FnMut(Message) -> bool,
-) -> io::Result<()> {
+pub fn read(path: &Path, limit: usize, visit: &mut dyn FnMut(Message) -> bool) -> io::Result<()> {
     if path == Path::new("-") {
         return read_from(io::stdin().lock(), "-", 0, limit, visit);
     }

@@ -8,24 +8,24 @@ use serde::Serialize;
 
 /// The scores of all messages, each kind in order.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Scores {
+pub struct Scores {
     ham: Vec<f64>,
     spam: Vec<f64>,
 }
 
 /// What a threshold does.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct Point {
+pub struct Point {
     /// From this score on a message is judged spam; infinite if none is.
-    pub(super) tag_at: f64,
+    pub tag_at: f64,
     /// Share of ham judged spam, in percent.
-    pub(super) hm_percent: f64,
+    pub hm_percent: f64,
     /// Share of spam judged ham, in percent.
-    pub(super) sm_percent: f64,
+    pub sm_percent: f64,
 }
 
 /// A share in percent; of nothing it is 0.
-pub(super) fn percent(part: usize, whole: usize) -> f64 {
+pub fn percent(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         0.0
     } else {
@@ -35,14 +35,14 @@ pub(super) fn percent(part: usize, whole: usize) -> f64 {
 
 impl Scores {
     /// Puts the scores in order.
-    pub(super) fn new(mut ham: Vec<f64>, mut spam: Vec<f64>) -> Self {
+    pub fn new(mut ham: Vec<f64>, mut spam: Vec<f64>) -> Self {
         ham.sort_by(f64::total_cmp);
         spam.sort_by(f64::total_cmp);
         Self { ham, spam }
     }
 
     /// The area above the ROC curve, in percent; scores that are equal count half.
-    pub(super) fn one_minus_roca_percent(&self) -> f64 {
+    pub fn one_minus_roca_percent(&self) -> f64 {
         let mut wrong = 0.0;
         for score in &self.spam {
             let below = self.ham.partition_point(|ham| ham < score);
@@ -58,7 +58,7 @@ impl Scores {
     }
 
     /// What a threshold does.
-    pub(super) fn at(&self, tag_at: f64) -> Point {
+    pub fn at(&self, tag_at: f64) -> Point {
         let ham = self.ham.len() - self.ham.partition_point(|score| *score < tag_at);
         let missed = self.spam.partition_point(|score| *score < tag_at);
         Point {
@@ -69,7 +69,7 @@ impl Scores {
     }
 
     /// The threshold that catches most while it mistakes no more than this share of ham.
-    pub(super) fn within(&self, hm_percent: f64) -> Point {
+    pub fn within(&self, hm_percent: f64) -> Point {
         let allowed = (self.ham.len() as f64 * hm_percent / 100.0).floor() as usize;
         let Some(last) = self.ham.len().checked_sub(allowed + 1) else {
             return self.at(f64::NEG_INFINITY);

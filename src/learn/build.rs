@@ -5,11 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::letters;
-use crate::cli::source;
+use super::training_templates;
 use crate::filter::classifier::Features;
 use crate::filter::classifier::shipped::{Builder, Shipped};
 use crate::filter::{Filter, RuleSet, Thresholds};
+use crate::learn::corpus;
 
 /// The same order each time.
 const SEED: u64 = 1997;
@@ -21,7 +21,7 @@ const LIMIT: usize = 512 << 10;
 ///
 /// # Errors
 /// What cannot be read, or taught.
-pub(super) fn build(ham: &[PathBuf], spam: &[PathBuf], folder: &Path) -> Result<Shipped, String> {
+pub fn build(ham: &[PathBuf], spam: &[PathBuf], folder: &Path) -> Result<Shipped, String> {
     let thresholds = Thresholds {
         tag_at: 5.0,
         drop_at: None,
@@ -31,20 +31,20 @@ pub(super) fn build(ham: &[PathBuf], spam: &[PathBuf], folder: &Path) -> Result<
     let filter = filter.attentive();
     let mut all: Vec<(Features, bool)> = Vec::new();
     for (paths, is_spam) in [(ham, false), (spam, true)] {
-        let (mut files, unreadable) = source::expand(paths);
+        let (mut files, unreadable) = corpus::expand(paths);
         files.sort();
         if unreadable > 0 {
             return Err("not all of it can be read: no model is made".to_owned());
         }
         for file in files {
-            let read = source::read(&file, LIMIT, &mut |message| {
+            let read = corpus::read(&file, LIMIT, &mut |message| {
                 all.push((filter.study(&message.raw).1, is_spam));
                 true
             });
             read.map_err(|error| format!("{}: {error}", file.display()))?;
         }
     }
-    for (text, is_spam) in letters::messages(folder)? {
+    for (text, is_spam) in training_templates::messages(folder)? {
         all.push((filter.study(text.as_bytes()).1, is_spam));
     }
     fastrand::Rng::with_seed(SEED).shuffle(&mut all);

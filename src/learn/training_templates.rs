@@ -36,7 +36,7 @@ struct Letter {
 ///
 /// # Errors
 /// Which file is wrong, and why.
-pub(super) fn messages(folder: &Path) -> Result<Vec<(String, bool)>, String> {
+pub fn messages(folder: &Path) -> Result<Vec<(String, bool)>, String> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut messages = Vec::new();
     for (name, is_spam) in [("ham.toml", false), ("spam.toml", true)] {

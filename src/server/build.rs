@@ -19,26 +19,31 @@ use crate::upstream::{DialLimits, Dialler, Own, Router, TokenService, client_con
 
 /// What outlives a reload.
 #[derive(Debug, Clone)]
-pub(super) struct Lasting {
-    pub(super) metrics: Arc<Metrics>,
-    pub(super) own: Arc<Own>,
-    pub(super) guards: Arc<Guards>,
-    pub(super) turns: Arc<Turns>,
+pub struct Lasting {
+    /// All families.
+    pub metrics: Arc<Metrics>,
+    /// Which connections are popgate's own.
+    pub own: Arc<Own>,
+    /// Counts of sessions and of failed logins.
+    pub guards: Arc<Guards>,
+    /// Who may ask for whose token.
+    pub turns: Arc<Turns>,
 }
 
 /// The listeners of a configuration, and the certificates that they show.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ports {
-    pub(super) ports: Vec<Port>,
+pub struct Ports {
+    /// In the order of the configuration.
+    pub ports: Vec<Port>,
     /// With the listener that shows each.
-    pub(super) certificates: Vec<(String, Arc<Certificate>)>,
+    pub certificates: Vec<(String, Arc<Certificate>)>,
 }
 
 /// Reads every certificate that has changed since before.
 ///
 /// # Errors
 /// Every problem with any of them.
-pub(super) fn ports(
+pub fn ports(
     config: &Config,
     before: &[(String, Arc<Certificate>)],
 ) -> Result<Ports, Vec<Problem>> {
@@ -115,7 +120,7 @@ fn tls(listen: &Listen, choice: Choice) -> Result<Option<Arc<ServerConfig>>, Cer
 ///
 /// # Errors
 /// Every problem of every rule file.
-pub(super) fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
+pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
     match &config.filter.rules {
         Some(folder) => RuleSet::load(folder),
         None => RuleSet::stock(),
@@ -126,7 +131,7 @@ pub(super) fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
 ///
 /// # Errors
 /// Every problem of every rule file, and of what was learnt.
-pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Problem>> {
+pub fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
     if !learnt || !config.filter.classifier {
         return Ok(filter);
@@ -167,7 +172,7 @@ fn learning_filter(config: &Config) -> Result<Filter, Vec<Problem>> {
 }
 
 /// Everything that a session needs, and every problem on the way to it.
-pub(super) fn service(
+pub fn service(
     config: &Config,
     ports: Vec<Port>,
     lasting: &Lasting,
@@ -226,7 +231,7 @@ pub(super) fn service(
 }
 
 /// The token services, by the places of the upstreams that have one.
-pub(super) fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Problem> {
+pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Problem> {
     let mut services = Vec::new();
     for (number, upstream) in config.upstreams.iter().enumerate() {
         if let Some(oauth) = &upstream.oauth {
@@ -256,7 +261,7 @@ fn bridges(config: &Config, turns: &Arc<Turns>) -> Result<Vec<(String, Bridge)>,
 }
 
 /// The ways to the upstreams.
-pub(super) fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Problem>> {
+pub fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Problem>> {
     let mut problems = Vec::new();
     let names_hosts = !config.routes.user_names.hosts.is_empty();
     if config.upstreams.is_empty() && config.needs_upstream() {

@@ -15,7 +15,7 @@ const LEVEL: &str = "POPGATE_LOG";
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Logs as text, at this level unless `POPGATE_LOG` names another.
-pub(super) fn at(level: &str) {
+pub fn at(level: &str) {
     start(&LogConfig {
         level: level.to_owned(),
         ..LogConfig::default()
@@ -23,7 +23,7 @@ pub(super) fn at(level: &str) {
 }
 
 /// Logs as it is configured. A second call, as in tests, changes nothing.
-pub(super) fn start(config: &LogConfig) {
+pub fn start(config: &LogConfig) {
     let (filter, handle) = reload::Layer::new(filter(&config.level));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match config.format {
@@ -51,7 +51,7 @@ pub(super) fn start(config: &LogConfig) {
 }
 
 /// Takes another level over.
-pub(super) fn change(level: &str) {
+pub fn change(level: &str) {
     if let Some(handle) = FILTER.get()
         && let Err(error) = handle.reload(filter(level))
     {

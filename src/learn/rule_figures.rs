@@ -6,35 +6,35 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::cli::eval::Judged;
-use crate::cli::eval::roc::percent;
 use crate::filter::Thresholds;
+use crate::learn::roc::percent;
 
 /// A rule's figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct RuleFigures {
+pub(crate) struct RuleFigures {
     /// The rule.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// What it adds.
-    pub(super) score: f64,
+    pub(crate) score: f64,
     /// Ham that it hits.
-    pub(super) ham: usize,
+    pub(crate) ham: usize,
     /// The same as a share of all ham, in percent.
-    pub(super) ham_percent: f64,
+    pub(crate) ham_percent: f64,
     /// Spam that it hits.
-    pub(super) spam: usize,
+    pub(crate) spam: usize,
     /// The same as a share of all spam, in percent.
-    pub(super) spam_percent: f64,
+    pub(crate) spam_percent: f64,
     /// Share of spam in what it hits, each kind weighed as if there were as much of the other, in
     /// percent; none if it hits nothing.
-    pub(super) precision_percent: Option<f64>,
+    pub(crate) precision_percent: Option<f64>,
     /// Spam that would be judged ham without its score, less spam judged ham because of it.
-    pub(super) catches: i64,
+    pub(crate) catches: i64,
     /// Ham judged spam that would not be without its score, less ham kept by it.
-    pub(super) costs: i64,
+    pub(crate) costs: i64,
 }
 
 /// The figures of all rules that add something, most useful first.
-pub(super) fn figures<'a>(
+pub(crate) fn figures<'a>(
     rules: impl Iterator<Item = (&'a Arc<str>, f64)>,
     judged: &[Judged],
     thresholds: Thresholds,
