@@ -11,8 +11,9 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{ConfigArgs, FAILURE, USAGE};
-use crate::config::{Config, Flags};
+use super::ConfigArgs;
+use super::exit::Error;
+use crate::config::Flags;
 
 /// Which popgate.
 #[derive(Debug, Args)]
@@ -25,20 +26,17 @@ pub(super) struct AdminArgs {
 }
 
 impl AdminArgs {
-    /// Where it can be asked, or the exit code when it is told why not.
-    pub(super) fn address(&self) -> Result<SocketAddr, u8> {
+    /// Its address.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, or says that it is off.
+    pub(super) fn address(&self) -> Result<SocketAddr, Error> {
         if let Some(admin) = self.admin {
             return Ok(admin);
         }
-        let (config, problems) = Config::load(self.config.config.as_deref(), &Flags::default());
-        if !problems.is_empty() {
-            super::complain(&problems);
-            return Err(USAGE);
-        }
-        config.admin.ok_or_else(|| {
-            eprintln!("popgate: [admin] address is \"\": there is nothing to ask");
-            FAILURE
-        })
+        let config = super::load(self.config.config.as_deref(), &Flags::default())?;
+        let off = "[admin] address is \"\": there is nothing to ask";
+        config.admin.ok_or_else(|| Error::failed(off))
     }
 }
 
@@ -51,10 +49,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If it cannot be reached, or what answers is no such page.
-pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), String> {
-    tokio::time::timeout(LIMIT, fetch(reachable(admin), path))
-        .await
-        .map_err(|_| format!("no answer within {LIMIT:?}"))?
+pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), Error> {
+    let fetched = tokio::time::timeout(LIMIT, fetch(reachable(admin), path)).await;
+    let fetched = fetched.unwrap_or_else(|_| Err(format!("no answer within {LIMIT:?}")));
+    fetched.map_err(|error| {
+        let hint = "name the address of its metrics with --admin";
+        Error::failed(format!("{admin}: {error}; {hint}"))
+    })
 }
 
 /// Where an address to listen on can be reached from this machine.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::exit::Ended;
 use crate::filter::RuleSet;
 use crate::schema::Problem;
 
@@ -22,8 +23,8 @@ pub enum RulesCommand {
     Import(import::ImportArgs),
 }
 
-/// Runs a verb of `rules`; the exit code.
-pub fn run(command: &RulesCommand) -> u8 {
+/// Runs a verb of `rules`.
+pub(super) fn run(command: &RulesCommand) -> Ended {
     match command {
         RulesCommand::Check(args) => check::run(args),
         RulesCommand::List(args) => list::run(args),

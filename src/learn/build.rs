@@ -1,15 +1,46 @@
-//! `popgate model build`: makes the model that popgate ships with.
+//! Building the model that popgate ships with.
 //!
-//! In: mail of which it is known what it is, and letters written for it; out: a file. The same input
-//! makes the same file.
+//! In: mail of which it is known what it is, and templates of mail; out: a model. The same input makes
+//! the same model.
 
+use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::training_templates;
+use super::corpus::{self, CorpusError};
+use super::training_templates::{self, TemplateError};
 use crate::filter::classifier::Features;
 use crate::filter::classifier::shipped::{Builder, Shipped};
 use crate::filter::{Filter, RuleSet, Thresholds};
-use crate::learn::corpus;
+
+/// Why no model is made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// Files or folders that cannot be read: at least one.
+    Unreadable(Vec<CorpusError>),
+    /// Templates that cannot be used.
+    Templates(TemplateError),
+    /// The filter that shows what the model sees cannot be made.
+    Filter,
+}
+
+impl fmt::Display for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(errors) => {
+                for error in errors {
+                    writeln!(f, "{error}")?;
+                }
+                f.write_str("not all of it can be read: no model is made")
+            }
+            Self::Templates(error) => write!(f, "{error}"),
+            Self::Filter => f.write_str("no filter"),
+        }
+    }
+}
+
+impl Error for ModelError {}
 
 /// The same order each time.
 const SEED: u64 = 1997;
@@ -21,30 +52,30 @@ const LIMIT: usize = 512 << 10;
 ///
 /// # Errors
 /// What cannot be read, or taught.
-pub fn build(ham: &[PathBuf], spam: &[PathBuf], folder: &Path) -> Result<Shipped, String> {
+pub fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path) -> Result<Shipped, ModelError> {
     let thresholds = Thresholds {
         tag_at: 5.0,
         drop_at: None,
     };
     // Rules tell it nothing: only text is looked at.
-    let filter = Filter::new(RuleSet::default(), thresholds).map_err(|_| "no filter".to_owned())?;
+    let filter = Filter::new(RuleSet::default(), thresholds).map_err(|_| ModelError::Filter)?;
     let filter = filter.attentive();
     let mut all: Vec<(Features, bool)> = Vec::new();
     for (paths, is_spam) in [(ham, false), (spam, true)] {
         let (mut files, unreadable) = corpus::expand(paths);
         files.sort();
-        if unreadable > 0 {
-            return Err("not all of it can be read: no model is made".to_owned());
+        if !unreadable.is_empty() {
+            return Err(ModelError::Unreadable(unreadable));
         }
         for file in files {
             let read = corpus::read(&file, LIMIT, &mut |message| {
                 all.push((filter.study(&message.raw).1, is_spam));
                 true
             });
-            read.map_err(|error| format!("{}: {error}", file.display()))?;
+            read.map_err(|error| ModelError::Unreadable(vec![error]))?;
         }
     }
-    for (text, is_spam) in training_templates::messages(folder)? {
+    for (text, is_spam) in training_templates::messages(templates).map_err(ModelError::Templates)? {
         all.push((filter.study(text.as_bytes()).1, is_spam));
     }
     fastrand::Rng::with_seed(SEED).shuffle(&mut all);

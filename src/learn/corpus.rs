@@ -1,18 +1,19 @@
-//! Paths to messages: folders, Maildirs, mbox files, single messages, standard input.
+//! Corpora: folders, Maildirs, mbox files, single messages, standard input.
 //!
 //! In: paths; out: messages with the path to name them by. Of a message no more than is judged is
 //! held in memory, whatever the size of its file.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-
-use crate::cli::terminal::harmless;
 
 /// A line of an mbox file is read in pieces of this size.
 const PIECE: u64 = 64 << 10;
 
 /// A message, or as much of its beginning as is judged.
+#[derive(Debug)]
 pub struct Message {
     /// Its file; in an mbox file also its number, from 1.
     pub path: String,
@@ -22,15 +23,37 @@ pub struct Message {
     pub length: u64,
 }
 
-/// Says on stderr that a path cannot be read.
-pub fn complain(path: &Path, error: &io::Error) {
-    eprintln!("{}: {error}", harmless(&path.to_string_lossy()));
+/// A file or folder that cannot be read.
+#[derive(Debug)]
+pub struct CorpusError {
+    path: PathBuf,
+    source: io::Error,
 }
 
-/// All files in and below the paths, each folder by name; and how many could not be read.
-pub fn expand(paths: &[PathBuf]) -> (Vec<PathBuf>, usize) {
+impl CorpusError {
+    /// The system's error about a path.
+    pub fn new(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self { path, source }
+    }
+}
+
+impl fmt::Display for CorpusError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.source)
+    }
+}
+
+impl Error for CorpusError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// All files in and below the paths, each folder by name; and those that cannot be read.
+pub fn expand(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<CorpusError>) {
     let mut files = Vec::new();
-    let mut unreadable = 0;
+    let mut unreadable = Vec::new();
     for path in paths {
         if path.is_dir() {
             folder(path, &mut files, &mut unreadable);
@@ -41,7 +64,7 @@ pub fn expand(paths: &[PathBuf]) -> (Vec<PathBuf>, usize) {
     (files, unreadable)
 }
 
-fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut usize) {
+fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut Vec<CorpusError>) {
     let listed = fs::read_dir(path).and_then(|entries| {
         entries
             .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))))
@@ -50,8 +73,7 @@ fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut usize) {
     let mut entries = match listed {
         Ok(entries) => entries,
         Err(error) => {
-            complain(path, &error);
-            *unreadable += 1;
+            unreadable.push(CorpusError::new(path, error));
             return;
         }
     };
@@ -78,13 +100,23 @@ fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut usize) {
 }
 
 /// Calls `visit` for each message of a file until it says no.
-pub fn read(path: &Path, limit: usize, visit: &mut dyn FnMut(Message) -> bool) -> io::Result<()> {
-    if path == Path::new("-") {
-        return read_from(io::stdin().lock(), "-", 0, limit, visit);
-    }
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    read_from(file, &path.to_string_lossy(), length, limit, visit)
+///
+/// # Errors
+/// When the file cannot be read to its end, or cannot be opened.
+pub fn read(
+    path: &Path,
+    limit: usize,
+    visit: &mut dyn FnMut(Message) -> bool,
+) -> Result<(), CorpusError> {
+    let mut read = || {
+        if path == Path::new("-") {
+            return read_from(io::stdin().lock(), "-", 0, limit, visit);
+        }
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        read_from(file, &path.to_string_lossy(), length, limit, visit)
+    };
+    read().map_err(|error| CorpusError::new(path, error))
 }
 
 fn read_from(
@@ -286,6 +318,7 @@ mod tests {
             "mail/cur/2",
             "mail/new/1",
         ];
-        assert_eq!((files, unreadable), (expected.to_vec(), 0));
+        assert_eq!(files, expected);
+        assert!(unreadable.is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::eval::Judged;
+use super::evaluation::Judged;
 use crate::filter::LEARNT;
 use crate::filter::classifier::{Belief, Lesson, Memory, opinion};
 
@@ -10,7 +10,7 @@ use crate::filter::classifier::{Belief, Lesson, Memory, opinion};
 const SEED: u64 = 1997;
 
 /// Judges each message by a memory that learnt all messages but its part, in a shuffled order.
-pub(crate) fn cross_validate(judged: &mut [Judged], folds: usize) {
+pub fn cross_validate(judged: &mut [Judged], folds: usize) {
     let mut order: Vec<usize> = (0..judged.len()).collect();
     fastrand::Rng::with_seed(SEED).shuffle(&mut order);
     for fold in 0..folds {

@@ -5,36 +5,36 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::eval::Judged;
+use super::evaluation::Judged;
+use super::roc::percent;
 use crate::filter::Thresholds;
-use crate::learn::roc::percent;
 
 /// A rule's figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct RuleFigures {
+pub struct RuleFigures {
     /// The rule.
-    pub(crate) id: String,
+    pub id: String,
     /// What it adds.
-    pub(crate) score: f64,
+    pub score: f64,
     /// Ham that it hits.
-    pub(crate) ham: usize,
+    pub ham: usize,
     /// The same as a share of all ham, in percent.
-    pub(crate) ham_percent: f64,
+    pub ham_percent: f64,
     /// Spam that it hits.
-    pub(crate) spam: usize,
+    pub spam: usize,
     /// The same as a share of all spam, in percent.
-    pub(crate) spam_percent: f64,
+    pub spam_percent: f64,
     /// Share of spam in what it hits, each kind weighed as if there were as much of the other, in
     /// percent; none if it hits nothing.
-    pub(crate) precision_percent: Option<f64>,
+    pub precision_percent: Option<f64>,
     /// Spam that would be judged ham without its score, less spam judged ham because of it.
-    pub(crate) catches: i64,
+    pub catches: i64,
     /// Ham judged spam that would not be without its score, less ham kept by it.
-    pub(crate) costs: i64,
+    pub costs: i64,
 }
 
 /// The figures of all rules that add something, most useful first.
-pub(crate) fn figures<'a>(
+pub fn figures<'a>(
     rules: impl Iterator<Item = (&'a Arc<str>, f64)>,
     judged: &[Judged],
     thresholds: Thresholds,

@@ -1,17 +1,18 @@
-//! Teaching the learnt filter: what `train` and a release from the quarantine share.
+//! The trainer: teaches the learned filter one message at a time.
+//!
+//! In: a message and what it is; out: changed weights in the data directory, on disk when it returns.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::{FAILURE, USAGE, complain};
-use crate::config::Config;
 use crate::filter::Filter;
 use crate::filter::classifier::{self, Belief, Lesson, Memory};
 use crate::message::Headers;
-use crate::server::build;
 use crate::store::{Knowledge, KnowledgeError};
 
-/// Teaches what is in a data directory.
-pub struct Teacher {
+/// Teaches the weights of a data directory.
+#[derive(Debug)]
+pub struct Trainer {
     filter: Filter,
     memory: Memory,
     knowledge: Knowledge,
@@ -20,34 +21,33 @@ pub struct Teacher {
     taught: usize,
 }
 
-/// Who teaches more at a time has not looked at each.
+/// Of a corpus that is larger than this, nobody has looked at each message.
 const LOOKED_AT: usize = 100;
 
 /// What came of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taught {
-    /// It was learnt.
+    /// It was learned.
     New,
-    /// It was learnt; before it was known as the other kind.
-    Turned,
+    /// It was learned; before it was known as the other kind.
+    Relabelled,
     /// It was known as that.
     Known,
     /// It has no header: it is something else.
-    NoMail,
+    NotMail,
 }
 
-impl Teacher {
-    /// Opens a data directory to teach for an account, or for all; or says what is wrong, and gives
-    /// the exit code.
-    pub fn open(config: &Config, account: Option<Arc<str>>) -> Result<Self, u8> {
-        let filter = build::filter(config, false).map_err(|problems| {
-            complain(&problems);
-            USAGE
-        })?;
-        let (knowledge, memory) = Knowledge::write(&config.data_dir).map_err(|error| {
-            eprintln!("popgate: {error}");
-            FAILURE
-        })?;
+impl Trainer {
+    /// Opens a data directory to teach for an account, or for all.
+    ///
+    /// # Errors
+    /// As [`Knowledge::write`].
+    pub fn open(
+        filter: Filter,
+        data_dir: &Path,
+        account: Option<Arc<str>>,
+    ) -> Result<Self, KnowledgeError> {
+        let (knowledge, memory) = Knowledge::write(data_dir)?;
         Ok(Self {
             filter: filter.attentive(),
             memory,
@@ -64,7 +64,7 @@ impl Teacher {
     pub fn teach(&mut self, raw: &[u8], is_spam: bool) -> Result<Taught, KnowledgeError> {
         let raw = classifier::original(raw);
         if Headers::of(raw).fields().is_empty() {
-            return Ok(Taught::NoMail);
+            return Ok(Taught::NotMail);
         }
         // What is known counts, too: going on after an interruption must come to the same.
         self.taught += 1;
@@ -90,11 +90,11 @@ impl Teacher {
         }
         match changes.len() {
             1 => Ok(Taught::New),
-            _ => Ok(Taught::Turned),
+            _ => Ok(Taught::Relabelled),
         }
     }
 
-    /// Puts all of it in one piece.
+    /// Writes everything in one piece.
     ///
     /// # Errors
     /// As [`Knowledge::save`].

@@ -1,29 +1,31 @@
-//! Letters: templates of mail, written for popgate, that the shipped model learns from.
+//! Templates of mail, written for popgate, that the shipped model learns from.
 //!
 //! In: `spam.toml` and `ham.toml` of a folder (rules/model); out: messages, the same each time. A
-//! letter names topic, subjects and text; each line of the text is one of the alternatives between
-//! bars, and `{name}`, `{sum}` and so on are filled in.
+//! template (`[[letter]]`) names topic, subjects and text; each line of the text is one of the
+//! alternatives between bars, and `{name}`, `{sum}` and so on are filled in.
 
+use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// Messages made of each letter, of spam and of ham: about as many of both in all.
+/// Messages made of each template, of spam and of ham: about as many of both in all.
 const COPIES: [usize; 2] = [20, 12];
 
-/// The same letters each time.
+/// The same messages each time.
 const SEED: u64 = 1982;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    letter: Vec<Letter>,
+    letter: Vec<Template>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Letter {
-    /// For whoever reads the file.
+struct Template {
+    /// For those who read the file.
     #[serde(rename = "topic")]
     _topic: String,
     #[serde(rename = "language")]
@@ -32,21 +34,33 @@ struct Letter {
     text: Vec<String>,
 }
 
-/// The messages of a folder's letters, each with whether it is spam.
+/// A file of templates that cannot be used, and why.
+#[derive(Debug)]
+pub struct TemplateError(PathBuf, String);
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.display(), self.1)
+    }
+}
+
+impl Error for TemplateError {}
+
+/// The messages of a folder's templates, each with whether it is spam.
 ///
 /// # Errors
 /// Which file is wrong, and why.
-pub fn messages(folder: &Path) -> Result<Vec<(String, bool)>, String> {
+pub fn messages(folder: &Path) -> Result<Vec<(String, bool)>, TemplateError> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut messages = Vec::new();
     for (name, is_spam) in [("ham.toml", false), ("spam.toml", true)] {
         let path: PathBuf = folder.join(name);
-        let said = |error: String| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(&path).map_err(|error| said(error.to_string()))?;
-        let file: File = toml::from_str(&text).map_err(|error| said(error.to_string()))?;
-        for letter in &file.letter {
+        let wrong = |error: String| TemplateError(path.clone(), error);
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        for template in &file.letter {
             for _ in 0..COPIES[usize::from(is_spam)] {
-                messages.push((message(letter, is_spam, &mut random), is_spam));
+                messages.push((message(template, is_spam, &mut random), is_spam));
             }
         }
     }
@@ -114,10 +128,10 @@ const FORWARDED: &[&str] = &[
 ];
 const PREFIXES: &[&str] = &["Fw: ", "Fwd: ", "FW: ", "Enc: ", "WG: "];
 
-/// Each line of a letter stays out of so many copies.
+/// Each line of a template stays out of so many copies.
 const LEFT_OUT: f64 = 0.1;
 
-fn message(letter: &Letter, is_spam: bool, random: &mut fastrand::Rng) -> String {
+fn message(template: &Template, is_spam: bool, random: &mut fastrand::Rng) -> String {
     let name = pick(NAMES, random);
     let brand = pick(BRANDS, random);
     let mail = format!("{}@example.net", pick(NAMES, random).to_lowercase());
@@ -141,10 +155,10 @@ fn message(letter: &Letter, is_spam: bool, random: &mut fastrand::Rng) -> String
         }
         filled
     };
-    let subjects: Vec<&str> = letter.subject.iter().map(String::as_str).collect();
+    let subjects: Vec<&str> = template.subject.iter().map(String::as_str).collect();
     let mut subject = fill(pick(&subjects, random), random);
     let mut lines = Vec::new();
-    for line in &letter.text {
+    for line in &template.text {
         let alternatives: Vec<&str> = line.split(" | ").collect();
         if random.f64() >= LEFT_OUT {
             lines.push(fill(pick(&alternatives, random), random));

@@ -1,329 +1,231 @@
-//! What a configuration names, opened: certificates, upstreams, rules, stores. All problems together.
+//! From a configuration to a server that is bound and loaded, or to every problem with it.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-use tokio_rustls::rustls::ServerConfig;
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinError;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
-use crate::config::{Config, KeyPair, Listen, ListenTls, TlsMode};
-use crate::filter::classifier::Memory;
-use crate::filter::{Filter, RuleSet};
+use super::certificates::{self, Listeners};
+use super::describe::announce;
+use super::service::{self, Persistent};
+use super::{Server, privileges};
+use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
-use crate::rewrite::Style;
+use crate::net::DrainSignal;
+use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
-use crate::session::{Bridge, Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
-use crate::store::{Knowledge, Quarantine, Tokens};
-use crate::upstream::{DialLimits, Dialler, Own, Router, TokenService, client_config};
+use crate::session::{Bridge, Engine};
+use crate::upstream::Own;
 
-/// What outlives a reload.
-#[derive(Debug, Clone)]
-pub struct Lasting {
-    /// All families.
-    pub metrics: Arc<Metrics>,
-    /// Which connections are popgate's own.
-    pub own: Arc<Own>,
-    /// Counts of sessions and of failed logins.
-    pub guards: Arc<Guards>,
-    /// Who may ask for whose token.
-    pub turns: Arc<Turns>,
+/// What a program that runs the server itself may set beside the configuration: the demonstration, and
+/// tests. A reload does not know of it.
+#[derive(Debug, Default)]
+pub struct Overrides {
+    /// Bound already, for the first `[[listen]]` sections in their order.
+    pub listeners: Vec<TcpListener>,
+    /// Whether root's privileges are given up.
+    pub root: Root,
+    /// Where sessions run.
+    pub sessions: SessionRuntime,
+    /// In place of the filter that the configuration asks for.
+    pub engine: Option<Engine>,
+    /// TLS of listeners, by their place, in place of their certificates.
+    pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
+    /// TLS of upstreams, by their place, in place of their `ca_file` and pins.
+    pub upstream_tls: BTreeMap<usize, Arc<ClientConfig>>,
+    /// TLS of servers that stand in no `[[upstream]]`.
+    pub ad_hoc_tls: Option<Arc<ClientConfig>>,
+    /// Logins by token, by the name of the upstream, beside those of the configuration.
+    pub oauth: Vec<(String, Bridge)>,
+    /// Addresses that reach this server, beside those of its listeners.
+    pub own_addresses: Vec<SocketAddr>,
+    /// The most octets that one read takes.
+    pub read_limit: Option<usize>,
 }
 
-/// The listeners of a configuration, and the certificates that they show.
-#[derive(Debug, Clone, Default)]
-pub struct Ports {
-    /// In the order of the configuration.
-    pub ports: Vec<Port>,
-    /// With the listener that shows each.
-    pub certificates: Vec<(String, Arc<Certificate>)>,
+/// Whether root's privileges are given up once the ports are bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Root {
+    /// As the configuration says.
+    #[default]
+    GivenUp,
+    /// No.
+    Kept,
 }
 
-/// Reads every certificate that has changed since before.
+/// Where sessions run.
+#[derive(Debug, Default)]
+pub enum SessionRuntime {
+    /// On a thread per core, each with an event loop of its own.
+    #[default]
+    Workers,
+    /// On the runtime that runs the server; the end of each session is reported, a panic as an error.
+    Current(UnboundedSender<Result<(), JoinError>>),
+}
+
+/// Why a server cannot be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The configuration, or what it names, is wrong.
+    Invalid(Vec<Problem>),
+    /// Nothing is wrong but that other programs have the ports: they may be about to leave.
+    PortsInUse(Vec<Problem>),
+}
+
+impl BuildError {
+    /// Every problem.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Invalid(problems) | Self::PortsInUse(problems) => problems,
+        }
+    }
+
+    /// Every problem.
+    pub fn into_problems(self) -> Vec<Problem> {
+        match self {
+            Self::Invalid(problems) | Self::PortsInUse(problems) => problems,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.problems().iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl Error for BuildError {}
+
+/// The sockets, and what went wrong with them.
+#[derive(Debug, Default)]
+struct Sockets {
+    listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
+    problems: Vec<Problem>,
+    /// How many of the problems are that another program has the port.
+    in_use: usize,
+}
+
+/// Opens everything that the configuration names, of which these problems are known already.
 ///
 /// # Errors
-/// Every problem with any of them.
-pub fn ports(
+/// Every problem, those of rules, certificates and sockets included.
+pub fn build(
     config: &Config,
-    before: &[(String, Arc<Certificate>)],
-) -> Result<Ports, Vec<Problem>> {
-    let mut opened = Ports::default();
-    let mut problems = Vec::new();
-    for (number, listen) in config.listen.iter().enumerate() {
-        let mut read = |pair: &Option<KeyPair>, path: &str| {
-            let pair = pair.as_ref()?;
-            let mut known = before.iter().map(|(_, certificate)| certificate);
-            let known = known.find(|it| it.is_still(&pair.certificate, &pair.key));
-            let read = match known {
-                Some(known) => Ok(Arc::clone(known)),
-                None => Certificate::read(&pair.certificate, &pair.key).map(Arc::new),
-            };
-            match read {
-                Ok(certificate) => {
-                    opened
-                        .certificates
-                        .push((listen.name.clone(), Arc::clone(&certificate)));
-                    Some(certificate)
-                }
-                // One file may serve many names.
-                Err(error)
-                    if problems
-                        .iter()
-                        .any(|it: &Problem| it.message == error.to_string()) =>
-                {
-                    None
-                }
-                Err(error) => {
-                    let key = match &error {
-                        CertificateError::Exposed(..)
-                        | CertificateError::UnreadableKey(..)
-                        | CertificateError::NoKey(_)
-                        | CertificateError::UnusableKey(..)
-                        | CertificateError::Mismatch(..) => "key",
-                        _ => "certificate",
-                    };
-                    problems.push(config.problem(&format!("{path}.{key}"), error.to_string()));
-                    None
-                }
-            }
-        };
-        let path = format!("listen[{number}]");
-        let default = read(&listen.pair, &path);
-        let mut named: Vec<(NameTest, Arc<Certificate>)> = Vec::new();
-        for (place, sni) in listen.sni.iter().enumerate() {
-            let own = read(&sni.pair, &format!("{path}.sni[{place}]"));
-            if let Some(certificate) = own.or_else(|| default.clone()) {
-                let pattern = sni.name.clone();
-                named.push((Box::new(move |name| pattern.matches(name)), certificate));
-            }
-        }
-        let choice = Choice { named, default };
-        match tls(listen, choice) {
-            Ok(tls) => opened.ports.push(Port::new(listen, tls)),
-            Err(error) => problems.push(config.problem(&path, error.to_string())),
+    mut problems: Vec<Problem>,
+    mut overrides: Overrides,
+) -> Result<Server, BuildError> {
+    let sockets = bind(config, std::mem::take(&mut overrides.listeners));
+    problems.extend(sockets.problems);
+    // Keys are for root to read.
+    let listeners = certificates::listeners(config, &[], &overrides.listener_tls);
+    let listeners = listeners.unwrap_or_else(|more| {
+        problems.extend(more);
+        Listeners::default()
+    });
+    if overrides.root == Root::GivenUp {
+        problems.extend(privileges::refuses_root(config));
+        if problems.is_empty()
+            && let Err(problem) = privileges::give_up_root(config)
+        {
+            // Files that only root may read or write must not be touched now.
+            return Err(BuildError::Invalid(vec![problem]));
         }
     }
-    match problems.is_empty() {
-        true => Ok(opened),
-        false => Err(problems),
-    }
-}
-
-fn tls(listen: &Listen, choice: Choice) -> Result<Option<Arc<ServerConfig>>, CertificateError> {
-    match listen.tls {
-        ListenTls::Off | ListenTls::Passthrough => Ok(None),
-        ListenTls::Starttls | ListenTls::Implicit => server_config(choice).map(Some),
-    }
-}
-
-/// The rules that a configuration names.
-///
-/// # Errors
-/// Every problem of every rule file.
-pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
-    match &config.filter.rules {
-        Some(folder) => RuleSet::load(folder),
-        None => RuleSet::stock(),
-    }
-}
-
-/// The filter that a configuration asks for: its rules, and what was learnt unless it is not wanted.
-///
-/// # Errors
-/// Every problem of every rule file, and of what was learnt.
-pub fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Problem>> {
-    let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
-    if !learnt || !config.filter.classifier {
-        return Ok(filter);
-    }
-    let (_, memory) = memory(config)?;
-    Ok(filter.remembering(Arc::new(memory)))
-}
-
-/// What was learnt, on top of what popgate came with. Without a data directory, as in the
-/// demonstration, nothing was.
-fn memory(config: &Config) -> Result<(Option<Knowledge>, Memory), Vec<Problem>> {
-    let (knowledge, memory) = if config.data_dir.as_os_str().is_empty() {
-        (None, Memory::default())
-    } else {
-        let read = Knowledge::read(&config.data_dir);
-        let read = read.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
-        (Some(read.0), read.1)
+    let bound = sockets.listeners.iter();
+    let addresses: Vec<_> = bound.filter_map(|it| it.local_addr().ok()).collect();
+    let own_addresses = std::mem::take(&mut overrides.own_addresses);
+    let persistent = Persistent {
+        metrics: Arc::new(Metrics::new()),
+        own: Own::new([addresses.clone(), own_addresses].concat()),
+        guards: Arc::default(),
+        turns: Arc::default(),
     };
-    match config.filter.shipped_model {
-        true => Ok((knowledge, memory.with_shipped())),
-        false => Ok((knowledge, memory)),
-    }
-}
-
-/// The filter as [`filter`] makes it, but taking over what other processes teach it.
-fn learning_filter(config: &Config) -> Result<Filter, Vec<Problem>> {
-    let filter = filter(config, false)?;
-    if !config.filter.classifier {
-        return Ok(filter);
-    }
-    let (knowledge, memory) = memory(config)?;
-    let memory = Arc::new(memory);
-    if let Some(knowledge) = knowledge {
-        let followed = knowledge.follow(&memory);
-        followed.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
-    }
-    Ok(filter.remembering(memory))
-}
-
-/// Everything that a session needs, and every problem on the way to it.
-pub fn service(
-    config: &Config,
-    ports: Vec<Port>,
-    lasting: &Lasting,
-) -> Result<Service, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let filter = learning_filter(config)
-        .map_err(|more| problems.extend(more))
-        .ok();
-    let router = router(config, &lasting.own)
-        .map_err(|more| problems.extend(more))
-        .ok();
-    let quarantine = match config.filter.thresholds.drop_at {
-        Some(_) => Quarantine::open(&config.data_dir).map(|it| Some(Arc::new(it))),
-        None => Ok(None),
-    };
-    let quarantine = quarantine
-        .map_err(|error| {
-            let message = format!("{error}; name a folder that popgate may write to");
-            problems.push(config.problem("data.dir", message));
-        })
-        .ok();
-    let bridges = bridges(config, &lasting.turns)
-        .map_err(|problem| problems.push(problem))
-        .ok();
-    let (Some(filter), Some(router), Some(quarantine), Some(bridges)) =
-        (filter, router, quarantine, bridges)
-    else {
-        return Err(problems);
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Service {
-        ports,
-        router,
-        bridges,
-        judge: Judge::new(
-            Engine::Rules(Arc::new(filter)),
-            config.timeouts.filter,
-            cores,
-        ),
-        style: Style {
-            headers: config.filter.headers,
-            subject_mark: config.filter.subject_mark.clone(),
-        },
-        hold: HoldLimits {
-            bytes: config.filter.hold_bytes,
-            time: config.filter.hold_time,
-        },
-        timeouts: config.timeouts,
-        limits: config.limits,
-        guards: Arc::clone(&lasting.guards),
-        log_accounts: config.log.accounts,
-        quarantine,
-        metrics: Arc::clone(&lasting.metrics),
-        piece: usize::MAX,
-    })
-}
-
-/// The token services, by the places of the upstreams that have one.
-pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Problem> {
-    let mut services = Vec::new();
-    for (number, upstream) in config.upstreams.iter().enumerate() {
-        if let Some(oauth) = &upstream.oauth {
-            let service = TokenService::new(oauth.clone(), config.timeouts.connect);
-            let service = service.map_err(|error| {
-                config.problem(&format!("upstream[{number}].oauth"), error.to_string())
-            })?;
-            services.push((number, service));
+    persistent.metrics.loaded();
+    let sessions = std::mem::take(&mut overrides.sessions);
+    match service::open(config, listeners.ports, &persistent, overrides) {
+        Ok(service) if problems.is_empty() => {
+            announce(&service);
+            Ok(Server {
+                service: Arc::new(ArcSwap::from_pointee(service)),
+                certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
+                admin_address: sockets.admin.as_ref().and_then(|it| it.local_addr().ok()),
+                listeners: sockets.listeners,
+                admin: sockets.admin,
+                initial: Arc::new(config.clone()),
+                bound: config.listen.iter().cloned().collect(),
+                addresses,
+                persistent,
+                sessions,
+                drain: Arc::new(DrainSignal::new()),
+            })
+        }
+        opened => {
+            problems.extend(opened.err().into_iter().flatten());
+            Err(match problems.len() == sockets.in_use {
+                true => BuildError::PortsInUse(problems),
+                false => BuildError::Invalid(problems),
+            })
         }
     }
-    Ok(services)
 }
 
-/// Logins by token, for the upstreams that have it so.
-fn bridges(config: &Config, turns: &Arc<Turns>) -> Result<Vec<(String, Bridge)>, Problem> {
-    let mut bridges = Vec::new();
-    for (number, service) in token_services(config)? {
-        let name = &config.upstreams[number].name;
-        let tokens = Tokens::open(&config.data_dir)
-            .map_err(|error| config.problem("data.dir", error.to_string()))?;
-        bridges.push((
-            name.clone(),
-            Bridge::new(name, service, tokens, Arc::clone(turns)),
-        ));
-    }
-    Ok(bridges)
-}
-
-/// The ways to the upstreams.
-pub fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let names_hosts = !config.routes.user_names.hosts.is_empty();
-    if config.upstreams.is_empty() && config.needs_upstream() {
-        let message = "no upstream; write [[upstream]] and host = \"pop.example.net\", or give --upstream HOST";
-        problems.push(config.problem("upstream", message));
-    }
-    let limits = DialLimits {
-        connect: config.timeouts.connect,
-        greeting: config.timeouts.greeting,
-        at_a_time: Arc::new(Semaphore::new(config.limits.dials)),
-    };
-    let mut diallers = Vec::new();
-    for (number, upstream) in config.upstreams.iter().enumerate() {
-        let tls = match upstream.tls {
-            TlsMode::Off => Ok(None),
-            _ => client_config(upstream.ca_file.as_deref(), &upstream.pins).map(Some),
-        };
-        match tls {
-            Ok(tls) => {
-                // Each has its own turns: who waits for one that is dead keeps nobody from another.
-                let limits = DialLimits {
-                    at_a_time: Arc::new(Semaphore::new(config.limits.dials)),
-                    ..limits.clone()
-                };
-                let own = Arc::clone(own);
-                let dialler = Dialler::new(upstream.clone(), tls, limits, own);
-                diallers.push(Arc::new(dialler));
-            }
+/// Binds what is not bound yet.
+fn bind(config: &Config, bound: Vec<TcpListener>) -> Sockets {
+    let mut sockets = Sockets::default();
+    let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
+        let message = format!("an inherited socket: {error}");
+        sockets.problems.push(config.problem("listen", message));
+        Inherited::default()
+    });
+    let given = bound.len();
+    for listener in bound {
+        match listener.set_nonblocking(true) {
+            Ok(()) => sockets.listeners.push(listener),
             Err(error) => {
-                let key = format!("upstream[{number}].ca_file");
-                problems.push(config.problem(&key, error.to_string()));
+                let problem = config.problem("listen", error.to_string());
+                sockets.problems.push(problem);
             }
         }
     }
-    // Servers that stand in no [[upstream]] are verified by the platform's roots.
-    let meets_strangers = names_hosts
-        || config.listen.iter().any(|listen| {
-            listen.transparent && matches!(listen.tls, ListenTls::Starttls | ListenTls::Implicit)
-        });
-    let tls = match meets_strangers {
-        true => match client_config(None::<&Path>, &[]) {
-            Ok(tls) => Some(tls),
-            // Where every server stands in an [[upstream]] nobody misses them.
-            Err(error) if config.upstreams.is_empty() => {
-                problems.push(config.problem("route.user_name.hosts", error.to_string()));
-                None
-            }
-            Err(error) => {
-                tracing::warn!(%error, "servers that stand in no [[upstream]] cannot be verified");
-                None
-            }
-        },
-        false => None,
-    };
-    match problems.is_empty() {
-        true => Ok(Router::new(
-            diallers,
-            config.routes.clone(),
-            tls,
-            limits,
-            Arc::clone(own),
-        )),
-        false => Err(problems),
+    for (number, wanted) in config.listen.iter().enumerate().skip(given) {
+        let key = format!("listen[{number}].address");
+        let bound = listen::bind(wanted.address, wanted.tproxy, &mut inherited);
+        let bound = sockets.take(config, &key, bound);
+        sockets.listeners.extend(bound);
+    }
+    if let Some(address) = config.admin {
+        let bound = listen::bind(address, false, &mut inherited);
+        sockets.admin = sockets.take(config, "admin.address", bound);
+    }
+    for address in inherited.left() {
+        let message =
+            format!("the service manager gave a socket on {address}, which no address names");
+        sockets.problems.push(config.problem("listen", message));
+    }
+    sockets
+}
+
+impl Sockets {
+    fn take(
+        &mut self,
+        config: &Config,
+        key: &str,
+        bound: Result<TcpListener, listen::BindError>,
+    ) -> Option<TcpListener> {
+        bound
+            .map_err(|error| {
+                self.in_use += usize::from(error.is_in_use());
+                self.problems.push(config.problem(key, error.to_string()));
+            })
+            .ok()
     }
 }

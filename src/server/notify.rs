@@ -1,6 +1,7 @@
 //! What a service manager is told: ready, reloading, stopping, alive (sd_notify(3)). Without one
 //! nothing happens.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -13,12 +14,12 @@ fn say(state: &[NotifyState<'_>]) {
 }
 
 /// All sockets are bound and all rules are loaded.
-pub fn ready() {
+pub(super) fn ready() {
     say(&[NotifyState::Ready, NotifyState::Status("serving")]);
 }
 
 /// A reload begins; [`ready`] ends it.
-pub fn reloading() {
+pub(super) fn reloading() {
     // A reload is told from the one before it by its moment.
     if let Ok(moment) = NotifyState::monotonic_usec_now() {
         say(&[NotifyState::Reloading, moment]);
@@ -26,15 +27,15 @@ pub fn reloading() {
 }
 
 /// No new sessions, running ones may end.
-pub fn stopping() {
+pub(super) fn stopping() {
     say(&[
         NotifyState::Stopping,
         NotifyState::Status("running sessions end"),
     ]);
 }
 
-/// Says that popgate is alive, twice as often as the manager wants to hear it; for ever.
-pub async fn alive() {
+/// Says that popgate is alive, twice as often as the manager wants to hear it, and never ends.
+pub(super) async fn alive() -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;
     };

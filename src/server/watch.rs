@@ -1,24 +1,24 @@
-//! Whether files in a folder have changed: for rules, which whoever edits them wants to see in force.
+//! Notices changed files in a folder, so that edited rules become active by themselves.
 //!
-//! It looks every two seconds at names, sizes and times, which works on every file system; and it waits
-//! until they rest, so that half of what an editor or a copy writes is not taken for all.
+//! It compares names, sizes and times every two seconds, which works on every file system; and it waits
+//! until nothing changes any more, so that a half-written file is not read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Between two looks.
+/// Between two snapshots.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What a folder looks like: each file with its size and time.
-pub type Look = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+/// Each file of a folder, with its size and time.
+pub(super) type Snapshot = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
 
-/// Looks at a folder, and those in it.
-pub fn look(folder: &Path) -> Look {
-    let mut found = Look::new();
-    let mut folders = vec![folder.to_owned()];
+/// The files in a folder and below; without a folder, none.
+pub(super) fn snapshot(folder: Option<&Path>) -> Snapshot {
+    let mut found = Snapshot::new();
+    let mut folders: Vec<PathBuf> = folder.map(Path::to_owned).into_iter().collect();
     while let Some(folder) = folders.pop() {
-        // What is gone by now shows at the next look.
+        // A file that is gone by now shows in the next snapshot.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.metadata() {
                 Ok(facts) if facts.is_dir() => folders.push(entry.path()),
@@ -33,8 +33,8 @@ pub fn look(folder: &Path) -> Look {
     found
 }
 
-/// Ready when the folder has changed and rests; without a folder, never.
-pub async fn changed(folder: Option<PathBuf>, from: Look) {
+/// Ready when the folder has changed and nothing changes any more; without a folder, never.
+pub(super) async fn changed(folder: Option<PathBuf>, from: Snapshot) {
     let Some(folder) = folder else {
         return std::future::pending().await;
     };
@@ -42,7 +42,7 @@ pub async fn changed(folder: Option<PathBuf>, from: Look) {
     loop {
         tokio::time::sleep(EVERY).await;
         let folder = folder.clone();
-        let Ok(now) = tokio::task::spawn_blocking(move || look(&folder)).await else {
+        let Ok(now) = tokio::task::spawn_blocking(move || snapshot(Some(&folder))).await else {
             continue;
         };
         if now != from && now == before {
@@ -61,7 +61,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("lists");
         std::fs::create_dir(&inner).unwrap();
-        let mut seen = vec![look(folder.path())];
+        let mut seen = vec![snapshot(Some(folder.path()))];
         for change in 0..3 {
             let file = inner.join("a.txt");
             match change {
@@ -69,7 +69,7 @@ mod tests {
                 1 => std::fs::write(&file, "three").unwrap(),
                 _ => std::fs::remove_file(&file).unwrap(),
             }
-            let now = look(folder.path());
+            let now = snapshot(Some(folder.path()));
             assert_ne!(now, seen[seen.len() - 1], "change {change}");
             seen.push(now);
         }

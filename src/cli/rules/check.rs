@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::{FAILURE, NEGATIVE, OK, USAGE, complain};
+use crate::cli::exit::{Ended, Exit};
+use crate::cli::terminal::report_unreadable;
 use crate::demo::mail;
 use crate::filter::day::Day;
 use crate::filter::rules::Rule;
@@ -35,17 +36,11 @@ pub struct CheckArgs {
     mail: Vec<PathBuf>,
 }
 
-/// Checks; the exit code.
-pub fn run(args: &CheckArgs) -> u8 {
-    let rules = match super::load(args.folder.as_ref()) {
-        Ok(rules) => rules,
-        Err(problems) => {
-            complain(&problems);
-            return USAGE;
-        }
-    };
+/// Checks.
+pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
+    let rules = super::load(args.folder.as_ref())?;
     let Some(given) = samples(&args.mail) else {
-        return FAILURE;
+        return Ok(Exit::Failure);
     };
     let wrong = examples::check(&rules);
     for problem in &wrong {
@@ -96,7 +91,10 @@ pub fn run(args: &CheckArgs) -> u8 {
         own.counted(),
         dearest.join(", ")
     );
-    if wrong.is_empty() { OK } else { NEGATIVE }
+    Ok(match wrong.is_empty() {
+        true => Exit::Fine,
+        false => Exit::Negative,
+    })
 }
 
 /// The messages below the paths; `None` if some cannot be read, which is said.
@@ -108,12 +106,10 @@ fn samples(paths: &[PathBuf]) -> Option<Vec<Vec<u8>>> {
             samples.push(message.raw);
             true
         });
-        if let Err(error) = read {
-            corpus::complain(&file, &error);
-            unreadable += 1;
-        }
+        unreadable.extend(read.err());
     }
-    (unreadable == 0).then_some(samples)
+    unreadable.iter().for_each(report_unreadable);
+    unreadable.is_empty().then_some(samples)
 }
 
 /// The rules that are being checked, told from the stock beneath them.

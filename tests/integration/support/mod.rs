@@ -19,16 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use popgate::config::{
-    Config, Flags, HeaderMode, Limits, Listen, LogAccounts, Routes, Timeouts, TlsMode, Upstream,
+    Config, Flags, HeaderMode, Limits, Listen, Routes, Timeouts, TlsMode, Upstream,
 };
-use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::metrics::Metrics;
-use popgate::net::DrainSignal;
-use popgate::net::Stream;
-use popgate::rewrite::Style;
-use popgate::session::{self, Engine, Guards, HoldLimits, Judge, Port, Service};
-use popgate::store::Quarantine;
-use popgate::upstream::{DialLimits, Dialler, Own, Router};
+use popgate::net::{DrainSignal, Stream};
+use popgate::server::{self, Overrides, Root, SessionRuntime};
+use popgate::session::{self, Engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -91,13 +87,51 @@ impl Settings {
             piece: usize::MAX,
         }
     }
+
+    /// The configuration, and what no configuration can say.
+    fn into_config(self) -> (Config, Overrides) {
+        let (mut config, problems) = Config::load(None, &Flags::default());
+        assert!(problems.is_empty(), "{problems:?}");
+        let (host, port) = (&self.host, self.upstream.port());
+        let mut upstream = Upstream::new("test", host, port, self.tls);
+        (self.change)(&mut upstream);
+        let first = (upstream, self.client_config.clone());
+        let all = std::iter::once(first).chain(self.others);
+        let (upstreams, tls): (Vec<_>, Vec<_>) = all.unzip();
+        let tls = tls.into_iter().enumerate();
+        let listener_tls = self.tls_server.into_iter().map(|tls| (0, tls));
+        let overrides = Overrides {
+            engine: self.engine,
+            listener_tls: listener_tls.collect(),
+            upstream_tls: tls.filter_map(|(place, tls)| Some((place, tls?))).collect(),
+            ad_hoc_tls: self.client_config,
+            oauth: self.bridges,
+            own_addresses: self.also_own,
+            read_limit: Some(self.piece),
+            ..Overrides::default()
+        };
+        config.listen = vec![self.listen];
+        config.upstreams = upstreams;
+        config.routes = self.routes;
+        config.admin = None;
+        config.data_dir = self.data_dir.unwrap_or_default();
+        config.filter.rules = Some(self.rules);
+        config.filter.classifier = false;
+        config.filter.thresholds.drop_at = self.drop_at;
+        config.filter.headers = self.headers;
+        config.filter.hold_bytes = self.hold_bytes;
+        config.filter.hold_time = self.hold_time;
+        config.timeouts = self.timeouts;
+        config.limits = self.limits;
+        (config, overrides)
+    }
 }
 
 /// A proxy that serves until it is dropped.
 pub struct Proxy {
     pub address: SocketAddr,
     pub metrics: Arc<Metrics>,
-    pub signal: DrainSignal,
+    pub signal: Arc<DrainSignal>,
     /// Tells the tests when sessions end, and how: an error is a panic.
     pub ended: tokio::sync::mpsc::UnboundedReceiver<Result<(), tokio::task::JoinError>>,
 }
@@ -105,93 +139,30 @@ pub struct Proxy {
 impl Proxy {
     /// An upstream port of 0 means the proxy itself.
     pub async fn start(mut settings: Settings) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         if settings.upstream.port() == 0 {
             settings.upstream = address;
         }
-        let metrics = Arc::new(Metrics::new());
-        let thresholds = Thresholds {
-            tag_at: 5.0,
-            drop_at: settings.drop_at,
+        let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
+        let (config, overrides) = settings.into_config();
+        let overrides = Overrides {
+            listeners: vec![listener],
+            root: Root::Kept,
+            sessions: SessionRuntime::Current(ended_sender),
+            ..overrides
         };
-        let engine = settings.engine.unwrap_or_else(|| {
-            let rules = RuleSet::load(&settings.rules).unwrap();
-            Engine::Rules(Arc::new(Filter::new(rules, thresholds).unwrap()))
-        });
-        let mut upstream = Upstream::new(
-            "test",
-            &settings.host,
-            settings.upstream.port(),
-            settings.tls,
-        );
-        (settings.change)(&mut upstream);
-        let limits = DialLimits {
-            connect: settings.timeouts.connect,
-            greeting: settings.timeouts.greeting,
-            at_a_time: Arc::new(tokio::sync::Semaphore::new(settings.limits.dials)),
-        };
-        let own = Own::new([vec![address], settings.also_own].concat());
-        let all =
-            std::iter::once((upstream, settings.client_config.clone())).chain(settings.others);
-        let diallers = all
-            .map(|(upstream, tls)| {
-                Arc::new(Dialler::new(
-                    upstream,
-                    tls,
-                    limits.clone(),
-                    Arc::clone(&own),
-                ))
-            })
-            .collect();
-        let router = Router::new(
-            diallers,
-            settings.routes,
-            settings.client_config,
-            limits,
-            own,
-        );
-        let quarantine = settings
-            .data_dir
-            .map(|dir| Arc::new(Quarantine::open(&dir).unwrap()));
-        let service = Arc::new(Service {
-            ports: vec![Port::new(&settings.listen, settings.tls_server)],
-            router,
-            bridges: settings.bridges,
-            limits: settings.limits,
-            guards: Arc::new(Guards::default()),
-            judge: Judge::new(engine, settings.timeouts.filter, 2),
-            style: Style {
-                headers: settings.headers,
-                subject_mark: "[SPAM] ".to_owned(),
-            },
-            hold: HoldLimits {
-                bytes: settings.hold_bytes,
-                time: settings.hold_time,
-            },
-            timeouts: settings.timeouts,
-            quarantine,
-            log_accounts: LogAccounts::Hashed,
-            metrics: Arc::clone(&metrics),
-            piece: settings.piece,
-        });
-        let signal = DrainSignal::new();
-        let drain = signal.drain();
-        let (tell, ended) = tokio::sync::mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                let session =
-                    tokio::spawn(session::run(Arc::clone(&service), tcp, 0, drain.clone()));
-                let tell = tell.clone();
-                tokio::spawn(async move { tell.send(session.await) });
-            }
-        });
-        Self {
+        let server = server::build(&config, Vec::new(), overrides);
+        let server = server.unwrap_or_else(|error| panic!("{error}"));
+        let proxy = Self {
             address,
-            metrics,
-            signal,
+            metrics: Arc::clone(server.metrics()),
+            signal: Arc::clone(server.drain_signal()),
             ended,
-        }
+        };
+        let never = std::future::pending;
+        tokio::spawn(server::run(server, never(), never()));
+        proxy
     }
 
     /// Waits for one session's end.
