@@ -19,7 +19,7 @@ use graph::Graph;
 /// Room, and the rooms it may name. Nothing names `cli`.
 const ROOMS: &[(&str, &[&str])] = &[
     ("mailbox_id", &[]),
-    ("pop3", &[]),
+    ("pop3", &["mailbox_id"]),
     ("schema", &[]),
     ("message", &[]),
     ("filter", &["mailbox_id", "message", "schema"]),
