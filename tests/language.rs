@@ -269,7 +269,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn named<'s>(set: &'s RuleSet, id: &str) -> Option<&'s popgate::filter::rules::Rule> {
+fn named<'s>(set: &'s RuleSet, id: &str) -> Option<&'s popgate::filter::rule::Rule> {
     set.iter().find(|rule| &*rule.id == id)
 }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::filter::mail::{self, Mail};
 use crate::filter::place::Place;
-use crate::filter::rules::{Rule, RuleSet, Test};
+use crate::filter::rule::{ExampleText, Rule, Test};
+use crate::filter::rules::RuleSet;
 use crate::filter::scan::{Scanner, Tally};
 use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
@@ -139,7 +140,7 @@ fn waking(rule: &Rule) -> String {
         }
     }
     for example in &rule.examples.miss {
-        if let examples::Text::Value(text) = &example.text {
+        if let ExampleText::Value(text) = &example.text {
             piece.push_str(text);
             piece.push(' ');
         }

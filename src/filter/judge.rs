@@ -12,23 +12,22 @@ use std::time::{Duration, Instant};
 use crate::filter::abreast::abreast;
 use crate::filter::brands::Brands;
 use crate::filter::classifier::Memory;
-use crate::filter::combination::{self, Member};
+use crate::filter::combination;
 use crate::filter::day::Day;
 use crate::filter::facts::{Fact, Found};
+use crate::filter::fnv::fnv;
 use crate::filter::lists::Lists;
 use crate::filter::mail::{self, Mail};
 use crate::filter::place::Place;
-use crate::filter::rules::{Range, Rule, RuleSet, Test, fnv};
-use crate::filter::scan::{Scanner, Tally};
+use crate::filter::rule::{Member, Range, Rule, Test};
+use crate::filter::rules::RuleSet;
+use crate::filter::scan::{Placed, Scanner, Tally};
 use crate::filter::verdict::{Hit, Thresholds, Verdict};
 use crate::message::{Content, Headers, Wanted};
 use crate::schema::Problem;
 
 /// The name under which the learnt filter's points stand among the rules.
 pub const LEARNT: &str = "LEARNT";
-
-/// A rule to look for in a place: its number, itself, and where its phrases begin.
-pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 
 /// Rules and thresholds, ready to judge; shared by all sessions.
 #[derive(Debug)]

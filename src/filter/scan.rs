@@ -9,12 +9,11 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::filter::judge::Placed;
 use crate::filter::lists::{List, Lists};
 use crate::filter::needs::ByteSet;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::rules::{Range, Test};
+use crate::filter::rule::{Range, Rule, Test};
 use crate::message::fold::cut;
 
 /// How much of what hit is kept, in bytes: a line of a report.
@@ -33,6 +32,9 @@ const SHORT: usize = 512;
 
 /// What a set may remember of its states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
+
+/// A rule to look for in a place: its number, itself, and where its phrases begin.
+pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 
 /// What was found so far, by rule.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use clap::Args;
 use crate::cli::{FAILURE, NEGATIVE, OK, USAGE, complain, source};
 use crate::demo::mail;
 use crate::filter::day::Day;
-use crate::filter::rules::Rule;
+use crate::filter::rule::Rule;
 use crate::filter::{RuleSet, cost, examples, overlap};
 
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::show::harmless;
 use crate::cli::{FAILURE, OK, USAGE, complain};
-use crate::filter::rules::Rule;
+use crate::filter::rule::Rule;
 
 /// Flags of `rules list`.
 #[derive(Debug, Args)]

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::filter::combination::{Combination, Member};
 use crate::filter::day::Day;
-use crate::filter::examples;
 use crate::filter::facts;
 use crate::filter::pattern::Patterns;
 use crate::filter::place::Place;
-use crate::filter::rules::{File, Near, Range, Rule, Taken, Test};
+use crate::filter::rule::{
+    Combination, Example, ExampleText, Examples, Member, Near, Range, Rule, Test,
+};
 use crate::message::fold::folded;
 use crate::schema::{Problem, Report, Section};
 
@@ -54,6 +54,18 @@ const NEAR: usize = 60;
 
 /// Matches counted: finding n of them may take n times the text.
 const COUNT_LIMIT: i64 = 100;
+
+/// A file by name and text.
+pub type NamedText = (String, String);
+
+/// Who has an id.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    /// The layer that it was taken in.
+    pub(crate) layer: usize,
+    /// `file:line`.
+    pub(crate) place: String,
+}
 
 /// What an entry of a file asks for.
 #[derive(Debug)]
@@ -114,7 +126,7 @@ pub(crate) fn regexes(text: &str) -> Vec<String> {
 
 /// Reads one file; `taken` says who has which id.
 pub(crate) fn file(
-    (name, text): &File,
+    (name, text): &NamedText,
     patterns: &Patterns,
     layer: usize,
     taken: &mut HashMap<String, Taken>,
@@ -232,7 +244,7 @@ fn entry(
         None => (None, None),
     };
     let at_least = count(&mut section, test.as_ref());
-    let examples = examples::read(&mut section, source, places.as_deref());
+    let examples = examples(&mut section, source, places.as_deref());
     section.finish();
     let id = id?;
     if !enabled {
@@ -518,4 +530,75 @@ fn count(section: &mut Section<'_, '_>, test: Option<&Test>) -> Option<u32> {
         return None;
     }
     u32::try_from(count).ok()
+}
+
+/// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`.
+///
+/// A text stands at the rule's place; a rule without one place to put it needs whole messages.
+fn examples(
+    section: &mut Section<'_, '_>,
+    source: &Source<'_, '_>,
+    places: Option<&[Place]>,
+) -> Examples {
+    let path = section.key("examples");
+    section.section("examples");
+    let table = source
+        .table
+        .and_then(|table| table.get("examples")?.get_ref().as_table());
+    let mut examples = Examples::default();
+    for (key, value) in table.into_iter().flatten() {
+        let list = match key.get_ref().as_ref() {
+            "hit" => &mut examples.hit,
+            "miss" => &mut examples.miss,
+            name => {
+                let fix = "unknown key; write `hit` or `miss`";
+                source
+                    .report
+                    .add(key.span().start, &format!("{path}.{name}"), fix);
+                continue;
+            }
+        };
+        let items = value.get_ref().as_array();
+        let read: Option<Vec<_>> = items.and_then(|items| {
+            items
+                .iter()
+                .map(|item| read_one(item, source.report))
+                .collect()
+        });
+        match read {
+            Some(read) => {
+                let placeless = places.is_some_and(<[Place]>::is_empty);
+                let bare = |example: &&Example| matches!(example.text, ExampleText::Value(_));
+                if placeless && read.iter().any(|example| bare(&example)) {
+                    source.report.add(
+                        value.span().start,
+                        &format!("{path}.{}", key.get_ref()),
+                        "has a text, but the rule has no place for it; write { message = \"…\" }",
+                    );
+                }
+                *list = read;
+            }
+            None => source.report.add(
+                value.span().start,
+                &format!("{path}.{}", key.get_ref()),
+                "must be a list of texts or of { message = \"…\" }",
+            ),
+        }
+    }
+    examples
+}
+
+fn read_one(item: &Spanned<DeValue<'_>>, report: &Report<'_>) -> Option<Example> {
+    let text = match item.get_ref() {
+        DeValue::String(value) => ExampleText::Value(value.to_string()),
+        DeValue::Table(table) if table.len() == 1 => {
+            let message = table.get("message")?.get_ref().as_str()?;
+            ExampleText::Message(message.to_owned())
+        }
+        _ => return None,
+    };
+    Some(Example {
+        line: report.line(item.span().start),
+        text,
+    })
 }
