@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{DataArgs, FAILURE, OK};
-use crate::filter::classifier::memory::Counts;
+use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::{Memory, Shipped};
 use crate::store::{Knowledge, KnowledgeError};
 

@@ -3,6 +3,8 @@
 //! In: messages of which it is known what they are; out: how likely others are spam, and why. It
 //! does no input or output: [`crate::store`] keeps what is learnt.
 
+pub mod counts;
+pub mod extract;
 pub mod features;
 mod hash;
 pub mod memory;
@@ -11,7 +13,8 @@ pub mod opinion;
 pub mod overlay;
 pub mod shipped;
 
-pub use features::{Features, Look, View};
+pub use extract::Look;
+pub use features::{Features, View};
 pub use memory::{Digest, Lesson, Memory};
 pub use model::Belief;
 pub use opinion::Opinion;

@@ -15,11 +15,10 @@ use super::bytes::Bytes;
 use super::tree::{Anchor, Node};
 
 mod automaton;
-mod conditions;
+pub(super) mod conditions;
 mod linear;
 
 use automaton::Automaton;
-pub(super) use conditions::{Conditions, conditions};
 use linear::{Head, Linear, beginning_with, empty_part, linear, optional_heads, without};
 
 /// More states than this make no regex that anybody wants to run.

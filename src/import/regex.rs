@@ -1,6 +1,7 @@
 //! From a regex as it stands in a rule file to one that this filter runs.
 
-use super::around::{self, Conditions};
+use super::around;
+use super::around::conditions::{Conditions, conditions};
 use super::bytes::Bytes;
 use super::perl::{self, Flags};
 use super::report::Reason;
@@ -52,8 +53,7 @@ pub(super) fn turn(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reas
         },
         Err(reason) => Reason::new(&reason, ""),
     };
-    let Some(Conditions { all, none }) = texts.is_one.then(|| around::conditions(&node)).flatten()
-    else {
+    let Some(Conditions { all, none }) = texts.is_one.then(|| conditions(&node)).flatten() else {
         return Err(refused);
     };
     let shown = |nodes: Vec<Node>| -> Result<Vec<String>, Reason> {

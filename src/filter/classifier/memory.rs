@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use crate::filter::classifier::features::{Features, Look, View};
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::extract::Look;
+use crate::filter::classifier::features::{Features, View};
 use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weights};
 use crate::filter::classifier::overlay::Overlay;
 use crate::filter::classifier::shipped::{self, Shipped};
@@ -19,30 +21,6 @@ pub type Digest = [u8; 16];
 
 /// Messages of the rarer kind that it takes to doubt what a message is said to be.
 const EXPERIENCE: u64 = 50;
-
-/// Messages learnt.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Counts {
-    /// As ham.
-    pub ham: u64,
-    /// As spam.
-    pub spam: u64,
-}
-
-impl Counts {
-    fn of(&mut self, is_spam: bool) -> &mut u64 {
-        if is_spam {
-            &mut self.spam
-        } else {
-            &mut self.ham
-        }
-    }
-
-    /// Both.
-    pub fn all(&self) -> u64 {
-        self.ham + self.spam
-    }
-}
 
 /// A message that was learnt, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]

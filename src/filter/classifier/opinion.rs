@@ -19,9 +19,11 @@
 //! was learnt is believed by and by ([`TRUST`]), and the model that comes with popgate, which knows
 //! no one's mail, fades as it is ([`FADE`]); that one adds -1 to 4 points.
 
-use crate::filter::classifier::features::{self, Features, Look, View};
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::extract::{LINKS, Look, link_features};
+use crate::filter::classifier::features::{Features, View, salt};
 use crate::filter::classifier::hash::Hash;
-use crate::filter::classifier::memory::{Counts, Known};
+use crate::filter::classifier::memory::Known;
 use crate::filter::classifier::model;
 use crate::filter::mail::Mail;
 
@@ -124,9 +126,9 @@ pub fn reasons(known: &Known<'_>, mail: &Mail<'_>, look: &Look, for_spam: bool) 
     }
     if known.learnt_anything() {
         let loud = sign * learnt * model::loudness(View::Links, size(View::Links));
-        let own = Hash::salted(features::salt(View::Links));
-        for link in mail.links().iter().take(features::LINKS) {
-            features::link_features(link, own, &mut |hash, text| {
+        let own = Hash::salted(salt(View::Links));
+        for link in mail.links().iter().take(LINKS) {
+            link_features(link, own, &mut |hash, text| {
                 let weight = loud * weight(hash.index());
                 if weight > 0.0 && text.len() >= SHORTEST {
                     found.push((weight, text, ""));

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
-use crate::filter::classifier::memory::Counts;
+use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::model::Table;
 
 /// Slots to begin with.

@@ -15,8 +15,8 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
+use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{Features, View};
-use crate::filter::classifier::memory::Counts;
 use crate::filter::classifier::model::{self, Step, Table, WEIGHTS, Weights};
 
 /// What it looks at.

@@ -1,6 +1,6 @@
 //! What files are, whatever their names and types say.
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::mail::{Mail, extension};
 use crate::message::content::{File, PartInfo};
 use crate::message::document::Pdf;

@@ -1,6 +1,6 @@
 //! What a header's fields say of each other, and what the receiving server says of the sender.
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::mail::{Mail, domain_of};
 use crate::message::value;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
 use crate::filter::mail::Mail;
 use crate::message::disguise;

@@ -1,6 +1,6 @@
 //! How a message's pages are made, and how much they show.
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::mail::Mail;
 use crate::message::disguise;
 use crate::message::make::{Make, Unseen};

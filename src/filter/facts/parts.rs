@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::mail::{Mail, extension};
 use crate::message::content::{PartInfo, TextPart};
 use crate::message::decode::Encoding;

@@ -1,7 +1,7 @@
 //! Who a message says it is from, and whether its own words agree.
 
 use crate::filter::brands::Brand;
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::mail::{Mail, domain_of};
 use crate::message::disguise;
 use crate::message::url::registrable;

@@ -5,13 +5,13 @@ use crate::import::tree::{Anchor, Look, Node};
 
 /// A regex that only holds at the start of a text, as conditions on that text, each a regex.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::import) struct Conditions {
-    pub(in crate::import) all: Vec<Node>,
-    pub(in crate::import) none: Vec<Node>,
+pub(crate) struct Conditions {
+    pub(crate) all: Vec<Node>,
+    pub(crate) none: Vec<Node>,
 }
 
 /// Takes the look-aheads after a leading `^` for regexes of their own.
-pub(in crate::import) fn conditions(node: &Node) -> Option<Conditions> {
+pub(crate) fn conditions(node: &Node) -> Option<Conditions> {
     let Node::Concat(parts) = node else {
         return None;
     };

@@ -5,7 +5,7 @@
 //! a table of Excel that is a page. No RFC; the lists are what the makers of each format register or
 //! write.
 
-use super::Magic;
+use super::kind::Magic;
 
 const PICTURES: &[&str] = &[
     "png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "webp", "bmp", "dib", "tif", "tiff",

@@ -3,7 +3,7 @@
 //! In: the first bytes of a file, in ASCII's superset or UTF-16; out: its kind, if it begins as one
 //! does. It never judges prose, and knows no scripts by their grammar.
 
-use super::Magic;
+use super::kind::Magic;
 
 /// Read of a file, as the MIME Sniffing standard does with more care (section 5.2: 1445 bytes).
 const HEAD_LIMIT: usize = 4096;

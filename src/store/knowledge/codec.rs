@@ -14,8 +14,9 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::KnowledgeError;
+use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{Features, VIEWS};
-use crate::filter::classifier::memory::{Change, Counts, Learnt, Memory, Shared};
+use crate::filter::classifier::memory::{Change, Learnt, Memory, Shared};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
 use crate::filter::classifier::overlay::Overlay;
 

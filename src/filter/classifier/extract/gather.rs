@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Features, Found, View};
+use crate::filter::classifier::features::{Features, View};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::mail::Mail;
 use crate::message::url::Link;
@@ -22,6 +22,15 @@ const PARTS: usize = 50;
 
 /// Few messages have more features.
 const USUAL: usize = 8 << 10;
+
+/// Where in the text a feature of [`View::Words`] was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    /// The number of its word.
+    pub(super) at: usize,
+    /// How far behind it the other word is; 0 if there is none.
+    pub(super) gap: usize,
+}
 
 /// The word and the bit of a feature.
 fn bit(index: u32) -> (usize, u64) {

@@ -1,0 +1,72 @@
+//! What a fact is: a name and a measurement of a message.
+
+use crate::filter::mail::Mail;
+
+/// Something that is true of a message, or a number.
+#[derive(Debug)]
+pub struct Fact {
+    /// What rules call it.
+    pub name: &'static str,
+    /// What it means, for people.
+    pub about: &'static str,
+    measure: Measure,
+}
+
+/// How a fact is found out.
+#[derive(Debug)]
+enum Measure {
+    /// Holds, as these words of the message show, or does not.
+    Holds(fn(&Mail<'_>) -> Option<String>),
+    /// How many, or how much.
+    Number(fn(&Mail<'_>) -> f64),
+}
+
+/// What a fact is in one message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// It holds, as these words show.
+    Yes(String),
+    /// It does not.
+    No,
+    /// A number.
+    Number(f64),
+}
+
+impl Fact {
+    pub(super) const fn holds(
+        name: &'static str,
+        about: &'static str,
+        measure: fn(&Mail<'_>) -> Option<String>,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            measure: Measure::Holds(measure),
+        }
+    }
+
+    pub(super) const fn number(
+        name: &'static str,
+        about: &'static str,
+        measure: fn(&Mail<'_>) -> f64,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            measure: Measure::Number(measure),
+        }
+    }
+
+    /// Whether it is a number.
+    pub fn is_number(&self) -> bool {
+        matches!(self.measure, Measure::Number(_))
+    }
+
+    /// Finds it out.
+    pub fn of(&self, mail: &Mail<'_>) -> Found {
+        match self.measure {
+            Measure::Holds(measure) => measure(mail).map_or(Found::No, Found::Yes),
+            Measure::Number(measure) => Found::Number(measure(mail)),
+        }
+    }
+}
