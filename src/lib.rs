@@ -13,6 +13,7 @@
 //! | [`pop3`] | the codec: lines, commands, replies, capabilities, dot-stuffing |
 //! | [`message`] | header fields as bytes; decoding into text, links and names |
 //! | [`filter`] | rules in, verdict out |
+//! | [`rule_folder`] | rule files read from a folder |
 //! | [`import`] | SpamAssassin's rules in, ours out |
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | the quarantine |
@@ -42,6 +43,7 @@ pub mod metrics;
 pub mod net;
 pub mod pop3;
 pub mod rewrite;
+pub mod rule_folder;
 pub mod schema;
 pub mod session;
 pub mod store;

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use popgate::filter::{Filter, RuleSet, Thresholds};
+use popgate::rule_folder;
 use popgate::schema::Problem;
 
 const THRESHOLDS: Thresholds = Thresholds {
@@ -281,7 +282,7 @@ fn a_folder_lies_on_top_of_the_stock() {
         + "[[rule]]\nid = \"URL_IP\"\nscore = 4.5\n[[rule]]\nid = \"HTML_ONLY\"\nenabled = false\n"
         + &rule("MY_OWN", "where = \"body\"\nwords = [\"tin\"]");
     let folder = folder(&[("a.toml", &text)]);
-    let set = RuleSet::load(folder.path()).unwrap();
+    let set = rule_folder::load(Some(folder.path())).unwrap();
     // One more and one less.
     assert_eq!(set.len(), stock.len());
     assert!(named(&set, "MY_OWN").is_some());
@@ -312,7 +313,7 @@ fn lists_are_added_to_and_taken_from() {
         ),
         ("lists/my-friends.txt", "ann@example.org\n"),
     ]);
-    let filter = filter(RuleSet::load(folder.path()).unwrap());
+    let filter = filter(rule_folder::load(Some(folder.path())).unwrap());
     let hits = |message: &str| hits(&filter, message);
     assert_eq!(hits(&body("http://x.go.example/1")), ["SHORT x.go.example"]);
     assert_eq!(hits(&body("http://xn--bcher-kva.example/")).len(), 1);
@@ -348,7 +349,7 @@ fn every_mistake_is_named_at_once() {
         ),
         ("lists/brands.txt", "no separator\n"),
     ]);
-    let found = problems(RuleSet::load(folder.path()));
+    let found = problems(rule_folder::load(Some(folder.path())));
     let prefix = format!("{}/", folder.path().display());
     let found: Vec<_> = found.iter().map(|line| line.replace(&prefix, "")).collect();
     for expected in [
@@ -379,7 +380,7 @@ fn every_mistake_is_named_at_once() {
 #[test]
 fn a_list_of_no_folder_is_refused_with_its_name() {
     let missing = Path::new("/nonexistent/rules");
-    let found = problems(RuleSet::load(missing));
+    let found = problems(rule_folder::load(Some(missing)));
     assert!(
         found[0].starts_with("/nonexistent/rules: cannot be read"),
         "{found:?}"

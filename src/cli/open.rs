@@ -12,6 +12,7 @@ use crate::filter::{Filter, RuleSet};
 use crate::metrics::Metrics;
 use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
 use crate::rewrite::Style;
+use crate::rule_folder;
 use crate::schema::Problem;
 use crate::session::{Bridge, Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
 use crate::store::{Knowledge, Quarantine, Tokens};
@@ -116,10 +117,7 @@ fn tls(listen: &Listen, choice: Choice) -> Result<Option<Arc<ServerConfig>>, Cer
 /// # Errors
 /// Every problem of every rule file.
 pub(super) fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
-    match &config.filter.rules {
-        Some(folder) => RuleSet::load(folder),
-        None => RuleSet::stock(),
-    }
+    rule_folder::load(config.filter.rules.as_deref())
 }
 
 /// The filter that a configuration asks for: its rules, and what was learnt unless it is not wanted.

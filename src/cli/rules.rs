@@ -4,11 +4,12 @@ pub mod check;
 pub mod import;
 pub mod list;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use crate::filter::RuleSet;
+use crate::rule_folder;
 use crate::schema::Problem;
 
 /// One variant a verb of `rules`.
@@ -33,5 +34,5 @@ pub fn run(command: &RulesCommand) -> u8 {
 
 /// The rules of a folder with the stock beneath them, or the stock.
 fn load(folder: Option<&PathBuf>) -> Result<RuleSet, Vec<Problem>> {
-    folder.map_or_else(RuleSet::stock, |folder| RuleSet::load(Path::new(folder)))
+    rule_folder::load(folder.map(PathBuf::as_path))
 }

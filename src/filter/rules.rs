@@ -1,11 +1,11 @@
-//! Checked rules and lists: the stock, a folder of one's own on top of it, or a folder alone.
+//! Checked rules and lists: the stock, own files on top of it, or own files alone.
 //!
-//! In: the stock or a folder of `*.toml` and `lists/*.txt`; out: a [`RuleSet`], or every mistake of
-//! every file at once, each with file, line and key. It compiles regexes so as to refuse bad ones
-//! here, and runs no example ([`crate::filter::examples`] does).
+//! In: rule and list files as names and texts; out: a [`RuleSet`], or every mistake of every file at
+//! once, each with file, line and key. It compiles regexes so that bad ones are refused here. It reads
+//! no file ([`crate::rule_folder`] does) and runs no example ([`crate::filter::examples`] does).
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::filter::abreast::abreast;
 use crate::filter::brands::Brands;
@@ -36,22 +36,15 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// A folder's rules and lists on top of the stock. Its rules are all there are if it has no rule
-    /// file, or one that says `stock = false`; the stock's lists stay.
-    pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
+    /// The rule and list files of a folder on top of the stock. Its rules are all there are if it has
+    /// no rule file, or one that says `stock = false`; the stock's lists stay.
+    pub fn of_folder(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
-        let rules = reader.folder(folder, "toml");
-        let lists = folder.join("lists");
-        let lists = if lists.is_dir() {
-            reader.folder(&lists, "txt")
-        } else {
-            Vec::new()
-        };
         if !rules.is_empty() && !rules.iter().any(|(_, text)| rule_file::is_alone(text)) {
             reader.stock();
         }
-        reader.layer(Layer::Own, &rules, &lists);
+        reader.layer(Layer::Own, rules, lists);
         reader.finish()
     }
 
@@ -190,41 +183,6 @@ impl Reader {
         }
     }
 
-    fn folder(&mut self, folder: &Path, ending: &str) -> Vec<NamedText> {
-        let mut unreadable = |path: &Path, error: &std::io::Error| {
-            self.problems.push(Problem {
-                file: path.display().to_string(),
-                line: 0,
-                key: String::new(),
-                message: format!(
-                    "cannot be read: {error}; name a folder of *.toml files, or none for the built-in rules"
-                ),
-            });
-        };
-        let mut paths: Vec<PathBuf> = Vec::new();
-        match std::fs::read_dir(folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    match entry {
-                        Ok(entry) => paths.push(entry.path()),
-                        Err(error) => unreadable(folder, &error),
-                    }
-                }
-            }
-            Err(error) => unreadable(folder, &error),
-        }
-        paths.retain(|path| path.extension().is_some_and(|of| of == ending));
-        paths.sort();
-        let mut files = Vec::new();
-        for path in paths {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => files.push((path.display().to_string(), text)),
-                Err(error) => unreadable(&path, &error),
-            }
-        }
-        files
-    }
-
     fn finish(mut self) -> Result<RuleSet, Vec<Problem>> {
         self.problems
             .extend(combination::check(&self.set.rules, |id| {
@@ -306,18 +264,5 @@ mod tests {
             }
         }
         assert!(tried > 100, "only {tried}");
-    }
-
-    #[test]
-    fn a_missing_folder_is_a_problem_and_an_empty_one_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert!(RuleSet::load(folder.path()).is_ok_and(|set| set.is_empty()));
-        let problems = RuleSet::load(&folder.path().join("none"))
-            .err()
-            .unwrap_or_default();
-        assert!(
-            problems[0].message.starts_with("cannot be read"),
-            "{problems:?}"
-        );
     }
 }

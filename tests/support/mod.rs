@@ -21,11 +21,12 @@ use std::time::Duration;
 use popgate::config::{
     Config, Flags, HeaderMode, Limits, Listen, LogAccounts, Routes, Timeouts, TlsMode, Upstream,
 };
-use popgate::filter::{Filter, RuleSet, Thresholds};
+use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
 use popgate::net::DrainSignal;
 use popgate::net::Stream;
 use popgate::rewrite::Style;
+use popgate::rule_folder;
 use popgate::session::{self, Engine, Guards, HoldLimits, Judge, Port, Service};
 use popgate::store::Quarantine;
 use popgate::upstream::{DialLimits, Dialler, Own, Router};
@@ -116,7 +117,7 @@ impl Proxy {
             drop_at: settings.drop_at,
         };
         let engine = settings.engine.unwrap_or_else(|| {
-            let rules = RuleSet::load(&settings.rules).unwrap();
+            let rules = rule_folder::load(Some(&settings.rules)).unwrap();
             Engine::Rules(Arc::new(Filter::new(rules, thresholds).unwrap()))
         });
         let mut upstream = Upstream::new(

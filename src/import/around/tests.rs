@@ -1,5 +1,6 @@
 //! Look-around rewritten, compared with a matcher that tries everything.
 
+use super::conditions::conditions;
 use super::*;
 use crate::filter::pattern::Pattern;
 use crate::import::perl::{Flags, parse};
