@@ -6,15 +6,28 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::filter::day::Day;
 use crate::filter::{NamedText, RuleSet};
 use crate::schema::Problem;
 
-/// The rules of a folder on top of the stock, or the stock where no folder is named.
+/// The rules of a folder on top of the stock, or the stock where no folder is named; what has expired
+/// by today does not hit.
 ///
 /// # Errors
 /// Every file that cannot be read, and every mistake in the others.
 pub fn load(folder: Option<&Path>) -> Result<RuleSet, Vec<Problem>> {
+    read(folder).map(|set| set.on(today()))
+}
+
+/// Today (UTC).
+pub fn today() -> Day {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Day::of_unix(since.map_or(0, |since| since.as_secs()))
+}
+
+fn read(folder: Option<&Path>) -> Result<RuleSet, Vec<Problem>> {
     let Some(folder) = folder else {
         return RuleSet::stock();
     };

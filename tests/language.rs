@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use popgate::filter::day::Day;
 use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::rule_folder;
 use popgate::schema::Problem;
@@ -25,6 +26,7 @@ fn set(files: &[(&str, String)]) -> Result<RuleSet, Vec<Problem>> {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.clone())),
     )
+    .map(|set| set.on(Day::parse("2026-11-23").unwrap()))
 }
 
 fn filter(set: RuleSet) -> Filter {

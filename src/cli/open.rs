@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
@@ -126,6 +127,7 @@ pub(super) fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
 /// Every problem of every rule file, and of what was learnt.
 pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
+    let filter = filter.timed_by(Instant::now);
     if !learnt || !config.filter.classifier {
         return Ok(filter);
     }

@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::filter::mail::{self, Mail};
 use crate::filter::place::Place;
 use crate::filter::rule::{ExampleText, Rule, Test};
 use crate::filter::rules::RuleSet;
 use crate::filter::scan::{Scanner, Tally};
+use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
 use crate::message::{Content, Headers, Wanted};
@@ -39,7 +40,7 @@ pub struct Cost {
 }
 
 /// The cost of each rule that looks at text or asks for a fact, dearest first.
-pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
+pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> {
     let mut examples = Vec::new();
     for rule in rules.iter() {
         let both = rule.examples.hit.iter().chain(&rule.examples.miss);
@@ -72,7 +73,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
             let whole: usize = mails.iter().map(|mail| mail.raw.len()).sum();
             let run = || mails.iter().for_each(|mail| drop(fact.of(mail)));
             run();
-            dearest = Some(per_kib(run, whole));
+            dearest = Some(per_kib(run, whole, clock));
         }
         for place in &rule.places {
             let sample = texts
@@ -83,7 +84,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
             };
             for text in [sample.as_slice(), &[waking(rule)]] {
                 let length = text.iter().map(|text| text.len().max(SHORT)).sum();
-                let cost = per_kib(|| scan(rule, &scanner, text), length);
+                let cost = per_kib(|| scan(rule, &scanner, text), length, clock);
                 dearest = Some(dearest.unwrap_or(0.0).max(cost));
             }
         }
@@ -163,12 +164,12 @@ fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
     }
 }
 
-fn per_kib(run: impl Fn(), bytes: usize) -> f64 {
+fn per_kib(run: impl Fn(), bytes: usize, clock: Clock) -> f64 {
     let mut quickest = Duration::MAX;
     for _ in 0..RUNS {
-        let begun = Instant::now();
+        let mut stopwatch = Stopwatch::start(Some(clock));
         run();
-        quickest = quickest.min(begun.elapsed());
+        quickest = quickest.min(stopwatch.lap());
     }
     quickest.as_secs_f64() * 1e6 / (bytes.max(1) as f64 / 1024.0)
 }

@@ -7,13 +7,12 @@ mod learnt;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::filter::abreast::abreast;
 use crate::filter::brands::Brands;
 use crate::filter::classifier::Memory;
 use crate::filter::combination;
-use crate::filter::day::Day;
 use crate::filter::facts::{Fact, Found};
 use crate::filter::fnv::fnv;
 use crate::filter::lists::Lists;
@@ -22,6 +21,7 @@ use crate::filter::place::Place;
 use crate::filter::rule::{Member, Range, Rule, Test};
 use crate::filter::rules::RuleSet;
 use crate::filter::scan::{Placed, Scanner, Tally};
+use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::{Hit, Thresholds, Verdict};
 use crate::message::{Content, Headers, Wanted};
 use crate::schema::Problem;
@@ -48,6 +48,7 @@ pub struct Filter {
     reports_parts: bool,
     explains: bool,
     memory: Option<Arc<Memory>>,
+    clock: Option<Clock>,
 }
 
 /// What is left to know of a rule when it was looked for.
@@ -98,14 +99,12 @@ pub struct HeaderStage {
 }
 
 impl Filter {
-    /// Makes rules ready; those whose day has come are left out.
+    /// Makes rules ready; those that have expired by the set's day ([`RuleSet::on`]) are left out.
     pub fn new(set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
         let mut version = fnv(set.digest(), &thresholds.tag_at.to_bits().to_be_bytes());
         let drop_at = thresholds.drop_at.map_or(u64::MAX, f64::to_bits);
         version = fnv(version, &drop_at.to_be_bytes());
-        let today = Day::today();
-        let living = |rule: &&Rule| rule.expires.is_none_or(|day| today < day);
-        let rules: Vec<Rule> = set.iter().filter(living).cloned().collect();
+        let rules: Vec<Rule> = set.unexpired().cloned().collect();
         let mut filter = Self {
             rules: Vec::with_capacity(rules.len()),
             phrases: 0,
@@ -123,6 +122,7 @@ impl Filter {
             reports_parts: false,
             explains: false,
             memory: None,
+            clock: None,
         };
         let mut places = filter.sort(&rules);
         filter.combine(&rules);
@@ -166,6 +166,15 @@ impl Filter {
     pub fn reporting_parts(self) -> Self {
         Self {
             reports_parts: true,
+            ..self
+        }
+    }
+
+    /// The same, but verdicts say how long each stage took by this clock.
+    #[must_use]
+    pub fn timed_by(self, clock: Clock) -> Self {
+        Self {
+            clock: Some(clock),
             ..self
         }
     }
@@ -292,9 +301,9 @@ impl Filter {
         if self.is_idle() {
             return self.nothing_found(raw.len());
         }
-        let begun = Instant::now();
+        let mut stopwatch = Stopwatch::start(self.clock);
         let headers = Headers::of(raw);
-        let found = begun.elapsed();
+        let found = stopwatch.lap();
         let mut stage = self.judge_fields(&headers);
         stage.decode_time += found;
         self.judge_body(account, stage, raw, &headers, |_, _| ())
@@ -324,13 +333,12 @@ impl Filter {
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
         };
+        let mut stopwatch = Stopwatch::start(self.clock);
         for scanner in &self.header {
-            let begun = Instant::now();
             let texts = mail::header_texts(&scanner.place, headers);
-            let decoded = Instant::now();
+            stage.decode_time += stopwatch.lap();
             scanner.scan(texts.iter().map(|text| &**text), &mut stage.tally);
-            stage.decode_time += decoded - begun;
-            stage.rules_time += decoded.elapsed();
+            stage.rules_time += stopwatch.lap();
         }
         stage
     }
@@ -350,14 +358,13 @@ impl Filter {
             rules_time: mut header_time,
             ..
         } = stage;
-        let begun = Instant::now();
+        let mut stopwatch = Stopwatch::start(self.clock);
         let content = if self.wanted.anything() {
             Content::of(raw, self.wanted)
         } else {
             Content::default()
         };
-        decode_time += begun.elapsed();
-        let begun = Instant::now();
+        decode_time += stopwatch.lap();
         let mail = Mail::new(raw, headers, &content, &self.lists, &self.brands);
         for scanner in &self.body {
             let texts = mail.texts(&scanner.place);
@@ -380,7 +387,7 @@ impl Filter {
             }
         }
         let hits = self.hits(&mut tally, &facts);
-        header_time += begun.elapsed();
+        header_time += stopwatch.lap();
         let mut verdict = Verdict {
             decode_time,
             rules_time: header_time,
@@ -388,9 +395,9 @@ impl Filter {
         };
         look(&mail, &verdict);
         if let Some(memory) = &self.memory {
-            let begun = Instant::now();
+            stopwatch.lap();
             self.ask(memory, account, &mail, &mut verdict);
-            verdict.classifier_time = begun.elapsed();
+            verdict.classifier_time = stopwatch.lap();
         }
         verdict
     }

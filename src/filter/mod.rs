@@ -28,9 +28,11 @@ mod rule_file;
 pub mod rules;
 pub mod scan;
 pub mod stock;
+mod stopwatch;
 pub mod verdict;
 
 pub use judge::{Filter, HeaderStage, LEARNT};
 pub use rule_file::NamedText;
 pub use rules::RuleSet;
+pub use stopwatch::Clock;
 pub use verdict::{Action, Hit, Thresholds, Verdict};

@@ -10,6 +10,7 @@ use std::path::Path;
 use crate::filter::abreast::abreast;
 use crate::filter::brands::Brands;
 use crate::filter::combination;
+use crate::filter::day::Day;
 use crate::filter::fnv::{FNV_OFFSET, fnv};
 use crate::filter::lists::Lists;
 use crate::filter::pattern::{Layer, Patterns};
@@ -25,6 +26,7 @@ pub struct RuleSet {
     lists: Lists,
     brands: Brands,
     digest: u64,
+    day: Option<Day>,
 }
 
 impl RuleSet {
@@ -64,6 +66,24 @@ impl RuleSet {
         reader.stock();
         reader.layer(Layer::Own, rules, lists);
         reader.finish()
+    }
+
+    /// The same, but a [`crate::filter::Filter`] made of it leaves out what has expired by this day.
+    #[must_use]
+    pub fn on(self, day: Day) -> Self {
+        Self {
+            day: Some(day),
+            ..self
+        }
+    }
+
+    /// The enabled rules that have not expired by the set's day.
+    pub(crate) fn unexpired(&self) -> impl Iterator<Item = &Rule> {
+        let expired = |rule: &Rule| match (rule.expires, self.day) {
+            (Some(expires), Some(day)) => expires <= day,
+            _ => false,
+        };
+        self.rules.iter().filter(move |rule| !expired(rule))
     }
 
     /// How many rules are enabled.

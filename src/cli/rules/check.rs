@@ -5,14 +5,15 @@
 //! of the stock's own rules are told only where the stock itself is checked.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 
 use crate::cli::{FAILURE, NEGATIVE, OK, USAGE, complain, source};
 use crate::demo::mail;
-use crate::filter::day::Day;
 use crate::filter::rule::Rule;
 use crate::filter::{RuleSet, cost, examples, overlap};
+use crate::rule_folder;
 
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.
 const SLOW_MICROS: f64 = 20.0;
@@ -59,7 +60,7 @@ pub fn run(args: &CheckArgs) -> u8 {
         .map(|sample| sample.bytes.to_vec())
         .collect();
     samples.extend(given);
-    let costs = cost::measure(&rules, &samples);
+    let costs = cost::measure(&rules, &samples, Instant::now);
     for cost in costs
         .iter()
         .filter(|cost| cost.micros_per_kib > SLOW_MICROS)
@@ -148,7 +149,7 @@ impl<'r> Own<'r> {
 }
 
 fn expired(own: &Own<'_>) {
-    let today = Day::today();
+    let today = rule_folder::today();
     for rule in &own.rules {
         if let Some(day) = rule.expires.filter(|day| *day <= today) {
             println!(
