@@ -4,7 +4,7 @@
 //! is made into a message, decoded and judged by all rules like any other, so that a rule that
 //! works here works on mail.
 
-use crate::filter::judge::Filter;
+use crate::filter::message_filter::Filter;
 use crate::filter::place::{FileMark, Place, UriPiece, View};
 use crate::filter::rule::{ExampleText, Rule};
 use crate::filter::rules::RuleSet;

@@ -22,8 +22,8 @@ impl Filter {
     /// The same, but decoding all that the classifier looks at.
     #[must_use]
     pub fn attentive(mut self) -> Self {
-        self.wanted.text = true;
-        self.wanted.parts = true;
+        self.rules.wanted.text = true;
+        self.rules.wanted.parts = true;
         self
     }
 
@@ -79,7 +79,7 @@ impl Filter {
                 score: opinion.points,
                 text: String::new(),
             });
-            self.weigh(verdict);
+            verdict.add_up();
             // Nobody sees them on mail that just passes.
             if self.explains || verdict.action != Action::Pass {
                 let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
