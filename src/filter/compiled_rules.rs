@@ -6,7 +6,8 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::filter::abreast::abreast;
+use rayon::prelude::*;
+
 use crate::filter::combination;
 use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
@@ -94,9 +95,12 @@ impl CompiledRules {
         }
         let mut problems = Vec::new();
         places.sort_by_key(|(_, rules)| Reverse(rules.len()));
-        let scanners = abreast(&places, |(place, rules)| {
-            Scanner::new(place.clone(), rules, lists)
-        });
+        // Few of very different sizes: each is a job of its own, the largest first.
+        let scanners: Vec<_> = places
+            .par_iter()
+            .with_max_len(1)
+            .map(|(place, rules)| Scanner::new(place.clone(), rules, lists))
+            .collect();
         for ((place, rules), scanner) in places.iter().zip(scanners) {
             match scanner {
                 Ok(scanner) if place.is_in_header() => compiled.header.push(scanner),

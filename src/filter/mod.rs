@@ -6,7 +6,6 @@
 //! A rule looks at one [`place`]; all words and all regexes' literals of a place go through it in
 //! one pass ([`scan`]).
 
-mod abreast;
 pub mod brands;
 pub mod classifier;
 pub mod combination;

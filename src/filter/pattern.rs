@@ -6,14 +6,14 @@
 //! are ASCII's (and the no-break space), `\w` has all that is beyond ASCII, and `(?i)` does not take
 //! the long s for an `s` nor the Kelvin sign for a `k`.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use rayon::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, OnceLock};
-
-use crate::filter::abreast::abreast;
 use crate::filter::literal;
 use crate::filter::needs::{self, ByteSet};
 
@@ -102,10 +102,13 @@ pub(crate) struct Patterns(HashMap<String, Result<Pattern, String>>);
 
 impl Patterns {
     pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
-        let made = abreast(&texts, |text| match layer {
-            Layer::Stock => Pattern::of_stock(text),
-            Layer::Own => Pattern::new(text),
-        });
+        let made: Vec<_> = texts
+            .par_iter()
+            .map(|text| match layer {
+                Layer::Stock => Pattern::of_stock(text),
+                Layer::Own => Pattern::new(text),
+            })
+            .collect();
         Self(texts.into_iter().zip(made).collect())
     }
 

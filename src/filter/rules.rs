@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::filter::abreast::abreast;
+use rayon::prelude::*;
+
 use crate::filter::brands::Brands;
 use crate::filter::combination;
 use crate::filter::day::Day;
@@ -170,7 +171,8 @@ impl Reader {
             .map(|taken| taken.layer)
             .max()
             .unwrap_or(0);
-        let regexes = abreast(rules, |(_, text)| rule_file::regexes(text)).concat();
+        let regexes = rules.par_iter().map(|(_, text)| rule_file::regexes(text));
+        let regexes = regexes.collect::<Vec<_>>().concat();
         let patterns = Patterns::of(regexes, of);
         for file in rules {
             self.set.digest = fnv(self.set.digest, file.1.as_bytes());
