@@ -14,8 +14,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
-use crate::filter::literal;
-use crate::filter::needs::{self, ByteSet};
+use crate::filter::required_bytes::{self, ByteSet};
+use crate::filter::required_literals;
 
 /// A compiled regex's size: one that exceeds it repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub struct Pattern {
     /// In lower case: one of these is in every match; empty where there are none.
     pub literals: Vec<Vec<u8>>,
     /// Every match has a byte of each of these.
-    pub(crate) needs: Vec<ByteSet>,
+    pub(crate) required_bytes: Vec<ByteSet>,
 }
 
 impl Pattern {
@@ -54,8 +54,8 @@ impl Pattern {
         Ok(Self {
             source: hir.to_string().into(),
             regex: Arc::default(),
-            literals: literal::required(&hir).unwrap_or_default(),
-            needs: needs::required(&hir),
+            literals: required_literals::required(&hir).unwrap_or_default(),
+            required_bytes: required_bytes::required(&hir),
         })
     }
 

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::filter::lists::{List, Lists};
-use crate::filter::needs::ByteSet;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
+use crate::filter::required_bytes::ByteSet;
 use crate::filter::rule::{Range, Rule, Test};
 use crate::message::fold::cut;
 
@@ -317,7 +317,12 @@ impl Scanner {
             for regex in woken.drain(..) {
                 awake[regex] = false;
                 let search = &self.regexes[regex];
-                if search.pattern.needs.iter().all(|need| have.meets(need)) {
+                if search
+                    .pattern
+                    .required_bytes
+                    .iter()
+                    .all(|need| have.meets(need))
+                {
                     search.run(text, tally);
                 }
             }

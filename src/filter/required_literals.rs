@@ -22,7 +22,7 @@ type Set = Vec<Vec<u8>>;
 
 /// The best set for a regex; `None` where there is none worth looking for.
 pub fn required(hir: &Hir) -> Option<Set> {
-    let known = analyse(hir);
+    let known = analysis_of(hir);
     let mut best = better(known.exact, known.inner)?;
     best.sort();
     best.dedup();
@@ -31,14 +31,14 @@ pub fn required(hir: &Hir) -> Option<Set> {
 
 /// What is known of a part of a regex.
 #[derive(Clone)]
-struct Known {
+struct Analysis {
     /// All that it matches, if that is a small set.
     exact: Option<Set>,
     /// A set of which each match contains one.
     inner: Option<Set>,
 }
 
-impl Known {
+impl Analysis {
     const NOTHING: Self = Self {
         exact: None,
         inner: None,
@@ -56,26 +56,26 @@ impl Known {
     }
 }
 
-fn analyse(hir: &Hir) -> Known {
+fn analysis_of(hir: &Hir) -> Analysis {
     match hir.kind() {
         // An anchor matches no text, so what stands on both sides of it adjoins.
-        HirKind::Empty | HirKind::Look(_) => Known::exact(vec![Vec::new()]),
-        HirKind::Literal(literal) => Known::exact(vec![literal.0.to_ascii_lowercase()]),
-        HirKind::Class(class) => class_members(class).map_or(Known::NOTHING, Known::exact),
-        HirKind::Capture(capture) => analyse(&capture.sub),
+        HirKind::Empty | HirKind::Look(_) => Analysis::exact(vec![Vec::new()]),
+        HirKind::Literal(literal) => Analysis::exact(vec![literal.0.to_ascii_lowercase()]),
+        HirKind::Class(class) => class_members(class).map_or(Analysis::NOTHING, Analysis::exact),
+        HirKind::Capture(capture) => analysis_of(&capture.sub),
         HirKind::Repetition(repetition) => {
-            let sub = analyse(&repetition.sub);
+            let sub = analysis_of(&repetition.sub);
             match (repetition.min, repetition.max) {
                 (0, Some(1)) => match sub.exact {
                     Some(mut set) => {
                         set.push(Vec::new());
-                        Known::exact(set)
+                        Analysis::exact(set)
                     }
-                    None => Known::NOTHING,
+                    None => Analysis::NOTHING,
                 },
-                (0, _) => Known::NOTHING,
+                (0, _) => Analysis::NOTHING,
                 (1, Some(1)) => sub,
-                _ => Known {
+                _ => Analysis {
                     exact: None,
                     inner: sub.required(),
                 },
@@ -86,7 +86,7 @@ fn analyse(hir: &Hir) -> Known {
     }
 }
 
-fn concat(parts: &[Hir]) -> Known {
+fn concat(parts: &[Hir]) -> Analysis {
     let mut run: Set = vec![Vec::new()];
     let mut inner = None;
     let mut whole = true;
@@ -98,7 +98,7 @@ fn concat(parts: &[Hir]) -> Known {
             run = copy;
             continue;
         }
-        let known = analyse(part);
+        let known = analysis_of(part);
         let joined = known.exact.as_ref().and_then(|set| cross(&run, set));
         if let Some(joined) = joined {
             run = joined;
@@ -111,9 +111,9 @@ fn concat(parts: &[Hir]) -> Known {
         run = known.exact.unwrap_or_else(|| vec![Vec::new()]);
     }
     if whole {
-        Known::exact(run)
+        Analysis::exact(run)
     } else {
-        Known {
+        Analysis {
             exact: None,
             inner: better(inner, Some(run)),
         }
@@ -123,17 +123,17 @@ fn concat(parts: &[Hir]) -> Known {
 /// What is repeated, if it is so at least once and is known exactly.
 fn repeated(hir: &Hir) -> Option<Set> {
     match hir.kind() {
-        HirKind::Repetition(repetition) if repetition.min > 0 => analyse(&repetition.sub).exact,
+        HirKind::Repetition(repetition) if repetition.min > 0 => analysis_of(&repetition.sub).exact,
         _ => None,
     }
 }
 
-fn alternation(parts: &[Hir]) -> Known {
-    let all: Vec<Known> = parts.iter().map(analyse).collect();
+fn alternation(parts: &[Hir]) -> Analysis {
+    let all: Vec<Analysis> = parts.iter().map(analysis_of).collect();
     let exact: Option<Vec<Set>> = all.iter().map(|known| known.exact.clone()).collect();
-    let inner: Option<Vec<Set>> = all.into_iter().map(Known::required).collect();
+    let inner: Option<Vec<Set>> = all.into_iter().map(Analysis::required).collect();
     let inner = inner.map(|sets| sets.concat());
-    Known {
+    Analysis {
         exact: exact
             .map(|sets| sets.concat())
             .filter(|set| set.len() <= SET_LIMIT),
