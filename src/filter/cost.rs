@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::filter::mail::{self, Mail};
+use crate::filter::message_view::{self, MessageView};
 use crate::filter::place::Place;
 use crate::filter::rule::{ExampleText, Rule, Test};
 use crate::filter::rules::RuleSet;
@@ -58,10 +58,10 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
         .chain(&examples)
         .map(|raw| (raw.as_slice(), Headers::of(raw), Content::of(raw, all)))
         .collect();
-    let mails: Vec<Mail<'_>> = opened
+    let mails: Vec<MessageView<'_>> = opened
         .iter()
         .map(|(raw, headers, content)| {
-            Mail::new(raw, headers, content, rules.lists(), rules.brands())
+            MessageView::new(raw, headers, content, rules.lists(), rules.brands())
         })
         .collect();
     let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();
@@ -110,13 +110,13 @@ fn wanted(rules: &RuleSet) -> Wanted {
 fn enough(
     place: &Place,
     opened: &[(&[u8], Headers<'_>, Content)],
-    mails: &[Mail<'_>],
+    mails: &[MessageView<'_>],
 ) -> Vec<String> {
     let mut all = Vec::new();
     let mut length = 0;
     for ((_, headers, _), mail) in opened.iter().zip(mails) {
         let texts = if place.is_in_header() {
-            mail::header_texts(place, headers)
+            message_view::header_texts(place, headers)
         } else {
             mail.texts(place)
         };

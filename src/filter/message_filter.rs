@@ -14,7 +14,7 @@ use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::facts::Found;
 use crate::filter::fnv::fnv;
 use crate::filter::lists::Lists;
-use crate::filter::mail::{self, Mail};
+use crate::filter::message_view::{self, MessageView};
 use crate::filter::rule::Rule;
 use crate::filter::rules::RuleSet;
 use crate::filter::scan::Tally;
@@ -163,7 +163,7 @@ impl Filter {
         };
         let mut stopwatch = Stopwatch::start(self.clock);
         for scanner in &self.rules.header {
-            let texts = mail::header_texts(&scanner.place, headers);
+            let texts = message_view::header_texts(&scanner.place, headers);
             stage.decode_time += stopwatch.lap();
             scanner.scan(texts.iter().map(|text| &**text), &mut stage.tally);
             stage.rules_time += stopwatch.lap();
@@ -178,7 +178,7 @@ impl Filter {
         stage: HeaderStage,
         raw: &[u8],
         headers: &Headers<'_>,
-        look: impl FnOnce(&Mail<'_>, &Verdict),
+        look: impl FnOnce(&MessageView<'_>, &Verdict),
     ) -> Verdict {
         let HeaderStage {
             mut tally,
@@ -193,7 +193,7 @@ impl Filter {
             Content::default()
         };
         decode_time += stopwatch.lap();
-        let mail = Mail::new(raw, headers, &content, &self.lists, &self.brands);
+        let mail = MessageView::new(raw, headers, &content, &self.lists, &self.brands);
         for scanner in &self.rules.body {
             let texts = mail.texts(&scanner.place);
             scanner.scan(texts.iter().map(|text| &**text), &mut tally);

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::filter::classifier::features::{Features, View, salt};
 use crate::filter::classifier::hash::Hash;
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 
 pub(super) use gather::link_features;
 use gather::{Found, Gatherer, beginning, visible, words};
@@ -36,7 +36,7 @@ pub struct Look {
 impl Look {
     /// Looks at a message, from these points of view only.
     pub fn at<'r>(
-        mail: &Mail<'_>,
+        mail: &MessageView<'_>,
         mut rules: impl Iterator<Item = &'r str>,
         views: &[View],
     ) -> Self {

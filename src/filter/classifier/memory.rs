@@ -14,7 +14,7 @@ use crate::filter::classifier::features::{Features, View};
 use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weights};
 use crate::filter::classifier::overlay::Overlay;
 use crate::filter::classifier::shipped::{self, Shipped};
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 
 /// Tells messages apart; of their bytes, before anything was added to them.
 pub type Digest = [u8; 16];
@@ -97,7 +97,7 @@ impl Known<'_> {
     }
 
     /// Looks at a message, as far as something is known.
-    pub fn look<'r>(&self, mail: &Mail<'_>, rules: impl Iterator<Item = &'r str>) -> Look {
+    pub fn look<'r>(&self, mail: &MessageView<'_>, rules: impl Iterator<Item = &'r str>) -> Look {
         Look::at(mail, rules, self.views())
     }
 

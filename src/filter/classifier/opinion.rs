@@ -25,7 +25,7 @@ use crate::filter::classifier::features::{Features, View, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::memory::Known;
 use crate::filter::classifier::model;
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 
 /// Log odds for each unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
 /// of a point a unit, the most at which hardly any ham crosses the threshold.
@@ -106,7 +106,7 @@ fn beliefs(counts: Counts) -> (f64, f64) {
 }
 
 /// The words and links that say most for spam, or for ham.
-pub fn reasons(known: &Known<'_>, mail: &Mail<'_>, look: &Look, for_spam: bool) -> String {
+pub fn reasons(known: &Known<'_>, mail: &MessageView<'_>, look: &Look, for_spam: bool) -> String {
     let (learnt, shipped) = beliefs(known.counts);
     let learnt = (CALIBRATION * learnt) as f32;
     let shipped_share = (SHIPPED * shipped) as f32;

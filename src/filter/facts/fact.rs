@@ -1,6 +1,6 @@
 //! What a fact is: a name and a measurement of a message.
 
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 
 /// Something that is true of a message, or a number.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub struct Fact {
 #[derive(Debug)]
 enum Measure {
     /// Holds, as these words of the message show, or does not.
-    Holds(fn(&Mail<'_>) -> Option<String>),
+    Holds(fn(&MessageView<'_>) -> Option<String>),
     /// How many, or how much.
-    Number(fn(&Mail<'_>) -> f64),
+    Number(fn(&MessageView<'_>) -> f64),
 }
 
 /// What a fact is in one message.
@@ -36,7 +36,7 @@ impl Fact {
     pub(super) const fn holds(
         name: &'static str,
         about: &'static str,
-        measure: fn(&Mail<'_>) -> Option<String>,
+        measure: fn(&MessageView<'_>) -> Option<String>,
     ) -> Self {
         Self {
             name,
@@ -48,7 +48,7 @@ impl Fact {
     pub(super) const fn number(
         name: &'static str,
         about: &'static str,
-        measure: fn(&Mail<'_>) -> f64,
+        measure: fn(&MessageView<'_>) -> f64,
     ) -> Self {
         Self {
             name,
@@ -63,7 +63,7 @@ impl Fact {
     }
 
     /// Finds it out.
-    pub fn of(&self, mail: &Mail<'_>) -> Found {
+    pub fn of(&self, mail: &MessageView<'_>) -> Found {
         match self.measure {
             Measure::Holds(measure) => measure(mail).map_or(Found::No, Found::Yes),
             Measure::Number(measure) => Found::Number(measure(mail)),

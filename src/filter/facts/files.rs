@@ -1,7 +1,7 @@
 //! What files are, whatever their names and types say.
 
 use crate::filter::facts::fact::Fact;
-use crate::filter::mail::{Mail, extension};
+use crate::filter::message_view::{MessageView, extension};
 use crate::message::content::{File, PartInfo};
 use crate::message::document::Pdf;
 use crate::message::magic::{self, Magic};
@@ -92,12 +92,12 @@ fn name(part: &PartInfo) -> String {
 }
 
 /// The first file of which something can be told.
-fn first<T>(mail: &Mail<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
+fn first<T>(mail: &MessageView<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
     let mut parts = mail.content.parts.iter();
     parts.find_map(|part| tell(part, part.file.as_ref()?))
 }
 
-fn file_is_program(mail: &Mail<'_>) -> Option<String> {
+fn file_is_program(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let programs = [
             Magic::Pe,
@@ -111,7 +111,7 @@ fn file_is_program(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn file_kind_lies(mail: &Mail<'_>) -> Option<String> {
+fn file_kind_lies(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let name = part.name.as_deref()?;
         let honest = magic::fits(file.magic?, &extension(name)?);
@@ -119,7 +119,7 @@ fn file_kind_lies(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
+fn name_inside(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
     first(mail, |part, file| {
         // Documents and Java programs are archives by the way; what they hold runs nowhere.
@@ -133,14 +133,14 @@ fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
     })
 }
 
-fn archive_is_encrypted(mail: &Mail<'_>) -> Option<String> {
+fn archive_is_encrypted(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let archive = file.archive.as_ref()?;
         archive.encrypted.then(|| name(part))
     })
 }
 
-fn file_with_password(mail: &Mail<'_>) -> Option<String> {
+fn file_with_password(mail: &MessageView<'_>) -> Option<String> {
     const WORDS: [&str; 14] = [
         "password",
         "passcode",
@@ -180,7 +180,7 @@ fn web_links(pdf: &Pdf) -> Vec<String> {
     links
 }
 
-fn pdf_link_suspect(mail: &Mail<'_>) -> Option<String> {
+fn pdf_link_suspect(mail: &MessageView<'_>) -> Option<String> {
     const LISTS: [&str; 6] = [
         "shorteners",
         "free-hosting",

@@ -1,6 +1,6 @@
 //! Facts: what rules ask by name because no pattern can say it.
 //!
-//! In: a [`crate::filter::mail::Mail`]; out: for each fact that a rule asks for, whether it holds, with the words that
+//! In: a [`crate::filter::message_view::MessageView`]; out: for each fact that a rule asks for, whether it holds, with the words that
 //! prove it, or a number. A fact compares, counts and looks up; it judges nothing, for the scores
 //! are the rules'. Each one's work is bounded by what the message's content is bounded to.
 

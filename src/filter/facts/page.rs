@@ -1,7 +1,7 @@
 //! How a message's pages are made, and how much they show.
 
 use crate::filter::facts::fact::Fact;
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 use crate::message::disguise;
 use crate::message::make::{Make, Unseen};
 
@@ -167,11 +167,11 @@ pub(super) const FACTS: &[Fact] = &[
     ),
 ];
 
-fn made(mail: &Mail<'_>, is: fn(&Make) -> bool) -> Option<String> {
+fn made(mail: &MessageView<'_>, is: fn(&Make) -> bool) -> Option<String> {
     mail.content.makes().any(is).then(String::new)
 }
 
-fn page_script_unpacks(mail: &Mail<'_>) -> Option<String> {
+fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
     const WAYS: [&str; 5] = [
         "unescape(",
         "atob(",
@@ -277,25 +277,25 @@ fn styled_letters(text: &str) -> usize {
     text.chars().filter(styled).count()
 }
 
-fn mixed_script_words(mail: &Mail<'_>) -> f64 {
+fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
     let named = disguise::foreign_words(mail.subject()) + disguise::foreign_words(mail.from_name());
     let texts = mail.visible().map(disguise::foreign_words);
     (named + texts.sum::<usize>()) as f64
 }
 
-fn unseen(mail: &Mail<'_>, of: fn(&Make) -> &Unseen) -> f64 {
+fn unseen(mail: &MessageView<'_>, of: fn(&Make) -> &Unseen) -> f64 {
     mail.content
         .makes()
         .map(|make| of(make).bytes)
         .sum::<usize>() as f64
 }
 
-fn visible(mail: &Mail<'_>) -> usize {
+fn visible(mail: &MessageView<'_>) -> usize {
     // Of alternatives people see one.
     mail.visible().map(str::len).max().unwrap_or(0)
 }
 
-fn image_for_text(mail: &Mail<'_>) -> Option<String> {
+fn image_for_text(mail: &MessageView<'_>) -> Option<String> {
     // A sentence or two: what bulk mailers are bound to add about leaving the list.
     const LITTLE: usize = 200;
     let page = mail.content.texts.iter().find(|text| text.make.is_some())?;
@@ -306,7 +306,7 @@ fn image_for_text(mail: &Mail<'_>) -> Option<String> {
     Some(anchor.target.clone())
 }
 
-fn text_only_links(mail: &Mail<'_>) -> Option<String> {
+fn text_only_links(mail: &MessageView<'_>) -> Option<String> {
     const LITTLE: usize = 60;
     let links: usize = mail.web_links().map(|link| link.text.len()).max()?;
     let plain = mail.content.makes().next().is_none();
@@ -321,7 +321,7 @@ fn text_only_links(mail: &Mail<'_>) -> Option<String> {
     (rest < LITTLE && !images).then(|| first.text.to_owned())
 }
 
-fn empty_message(mail: &Mail<'_>) -> Option<String> {
+fn empty_message(mail: &MessageView<'_>) -> Option<String> {
     let files = mail
         .content
         .parts

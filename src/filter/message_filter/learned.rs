@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Filter, LEARNT};
 use crate::filter::classifier::{Features, Look, Memory, View, opinion};
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
 use crate::message::Headers;
 
@@ -57,7 +57,7 @@ impl Filter {
         &self,
         memory: &Memory,
         account: Option<&str>,
-        mail: &Mail<'_>,
+        mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
         let known = memory.known_for(account);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::filter::classifier::features::{Features, View};
 use crate::filter::classifier::hash::Hash;
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 use crate::message::url::Link;
 
 /// What is looked at at most.
@@ -113,7 +113,7 @@ impl Gatherer {
         found
     }
 
-    pub(super) fn trace(&mut self, view: Hash, mail: &Mail<'_>) {
+    pub(super) fn trace(&mut self, view: Hash, mail: &MessageView<'_>) {
         let mut before = Hash::salted(0);
         for field in fields(mail) {
             let name = field.name(view);
@@ -129,7 +129,7 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn header(&mut self, view: Hash, mail: &Mail<'_>) {
+    pub(super) fn header(&mut self, view: Hash, mail: &MessageView<'_>) {
         let mut before = Hash::salted(0);
         for field in fields(mail).filter(|field| field.kind != Kind::Trace) {
             let name = field.name(view);
@@ -143,7 +143,7 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn fields(&mut self, view: Hash, mail: &Mail<'_>) {
+    pub(super) fn fields(&mut self, view: Hash, mail: &MessageView<'_>) {
         for field in fields(mail) {
             let begin = &field.value[..field.value.len().min(FIELD_GRAMS)];
             self.grams(field.name(view), begin);
@@ -157,7 +157,7 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn parts(&mut self, own: Hash, mail: &Mail<'_>) {
+    pub(super) fn parts(&mut self, own: Hash, mail: &MessageView<'_>) {
         for part in mail.content.parts.iter().take(PARTS) {
             let declared = part.declared.as_deref().unwrap_or_default();
             let charset = part.charset.as_deref().unwrap_or_default();
@@ -195,7 +195,7 @@ impl Field<'_> {
     }
 }
 
-fn fields<'m>(mail: &'m Mail<'_>) -> impl Iterator<Item = Field<'m>> {
+fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
     mail.headers.fields().iter().take(FIELDS).map(|field| {
         let as_written = mail.headers.name(field);
         let value = mail.headers.value(field);
@@ -208,7 +208,7 @@ fn fields<'m>(mail: &'m Mail<'_>) -> impl Iterator<Item = Field<'m>> {
 }
 
 /// Subject and text, as far as they are looked at.
-pub(super) fn visible(mail: &Mail<'_>) -> String {
+pub(super) fn visible(mail: &MessageView<'_>) -> String {
     let mut text = mail.subject().to_owned();
     for part in &mail.content.texts {
         if text.len() >= WORDS_BYTES {

@@ -27,7 +27,7 @@ const DISGUISE_LIMIT: usize = 32 << 10;
 
 /// A message, its header found and its body decoded.
 #[derive(Debug)]
-pub struct Mail<'a> {
+pub struct MessageView<'a> {
     /// The message as it stands.
     pub raw: &'a [u8],
     /// Its header.
@@ -47,7 +47,7 @@ pub struct Mail<'a> {
     disguised: OnceCell<Vec<String>>,
 }
 
-impl<'a> Mail<'a> {
+impl<'a> MessageView<'a> {
     /// A message, ready to be asked.
     pub fn new(
         raw: &'a [u8],
