@@ -159,7 +159,7 @@ fn info(memory: &Memory) -> String {
             "weights: {used} of {all} in use, {size} MiB in memory\n"
         ));
     }
-    let mut accounts: Vec<_> = shared.overlays.iter().collect();
+    let mut accounts: Vec<_> = shared.accounts.iter().collect();
     accounts.sort_by(|a, b| a.0.cmp(b.0));
     for (account, overlay) in accounts {
         text.push_str(&format!(

@@ -3,6 +3,7 @@
 //! In: messages of which it is known what they are; out: how likely others are spam, and why. It
 //! does no input or output: [`crate::store`] keeps what is learnt.
 
+pub mod account_weights;
 pub mod counts;
 pub mod extract;
 pub mod features;
@@ -10,7 +11,6 @@ mod hash;
 pub mod memory;
 pub mod model;
 pub mod opinion;
-pub mod overlay;
 pub mod shipped;
 
 pub use extract::Look;

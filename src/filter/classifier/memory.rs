@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::Look;
 use crate::filter::classifier::features::{Features, View};
 use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weights};
-use crate::filter::classifier::overlay::Overlay;
 use crate::filter::classifier::shipped::{self, Shipped};
 use crate::filter::message_view::MessageView;
 
@@ -65,7 +65,7 @@ pub struct Memory {
 #[derive(Debug)]
 pub struct Known<'m> {
     weights: Option<&'m Weights>,
-    own: Option<Arc<Overlay>>,
+    own: Option<Arc<AccountWeights>>,
     /// What came with popgate.
     pub shipped: Option<&'m Shipped>,
     /// On how many messages the rest of it rests.
@@ -117,7 +117,7 @@ pub struct Shared {
     /// Messages learnt by all.
     pub counts: Counts,
     /// What single accounts learnt.
-    pub overlays: HashMap<Arc<str>, Arc<Overlay>>,
+    pub accounts: HashMap<Arc<str>, Arc<AccountWeights>>,
 }
 
 /// What learning a message changes.
@@ -161,7 +161,7 @@ impl Memory {
     /// What is known for an account.
     pub fn known_for(&self, account: Option<&str>) -> Known<'_> {
         let shared = self.shared.load();
-        let own = account.and_then(|account| shared.overlays.get(account).cloned());
+        let own = account.and_then(|account| shared.accounts.get(account).cloned());
         let mut counts = shared.counts;
         if let Some(own) = own.as_ref().map(|own| own.counts()) {
             counts.ham += own.ham;
@@ -248,20 +248,22 @@ impl Memory {
                 take(&mut &*weights, change, &step);
                 self.shared.store(Arc::new(Shared {
                     counts: count(shared.counts),
-                    overlays: shared.overlays.clone(),
+                    accounts: shared.accounts.clone(),
                 }));
             }
             Some(account) => {
-                let overlay = shared.overlays.get(account).cloned();
-                let overlay = overlay.unwrap_or_else(|| {
-                    let overlay = Arc::<Overlay>::default();
+                let account_weights = shared.accounts.get(account).cloned();
+                let account_weights = account_weights.unwrap_or_else(|| {
+                    let account_weights = Arc::<AccountWeights>::default();
                     let mut shared = Shared::clone(&shared);
-                    shared.overlays.insert(account.clone(), overlay.clone());
+                    shared
+                        .accounts
+                        .insert(account.clone(), account_weights.clone());
                     self.shared.store(Arc::new(shared));
-                    overlay
+                    account_weights
                 });
-                take(&mut &*overlay, change, &step);
-                overlay.set_counts(count(overlay.counts()));
+                take(&mut &*account_weights, change, &step);
+                account_weights.set_counts(count(account_weights.counts()));
             }
         }
         let key = (change.account.clone(), change.digest);

@@ -14,11 +14,11 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::KnowledgeError;
+use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{Features, VIEWS};
 use crate::filter::classifier::memory::{Change, Learnt, Memory, Shared};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-use crate::filter::classifier::overlay::Overlay;
 
 /// The format. A change that an older popgate would misread gets the next number.
 pub(super) const VERSION: u32 = 1;
@@ -243,8 +243,8 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
     table(&mut out, kept.map(|(index, cell)| (index as u32, cell)));
     let shared = memory.shared();
     counts(&mut out, shared.counts);
-    out.u32(shared.overlays.len() as u32);
-    let mut overlays: Vec<_> = shared.overlays.iter().collect();
+    out.u32(shared.accounts.len() as u32);
+    let mut overlays: Vec<_> = shared.accounts.iter().collect();
     overlays.sort_unstable_by_key(|(account, _)| *account);
     for (account, overlay) in overlays {
         out.text(account);
@@ -302,12 +302,12 @@ fn read_all(input: &mut In<'_>) -> Option<Memory> {
     };
     for _ in 0..input.u32()? {
         let account: Arc<str> = input.text()?.into();
-        let overlay = Overlay::default();
+        let overlay = AccountWeights::default();
         overlay.set_counts(read_counts(input)?);
         read_table(input, |index, weight, spent| {
             (&mut &overlay).change(index, |_, _| (weight, spent));
         })?;
-        shared.overlays.insert(account, Arc::new(overlay));
+        shared.accounts.insert(account, Arc::new(overlay));
     }
     let mut learnt = HashMap::new();
     for _ in 0..input.u64()? {

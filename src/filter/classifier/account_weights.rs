@@ -16,7 +16,7 @@ const FIRST: usize = 1 << 10;
 
 /// An account's own weights, on top of those that all share.
 #[derive(Debug)]
-pub struct Overlay {
+pub struct AccountWeights {
     slots: ArcSwap<Vec<Slot>>,
     used: AtomicU32,
     ham: AtomicU64,
@@ -44,7 +44,7 @@ impl Slot {
     }
 }
 
-impl Default for Overlay {
+impl Default for AccountWeights {
     fn default() -> Self {
         Self {
             slots: ArcSwap::from_pointee(empty(FIRST)),
@@ -75,7 +75,7 @@ fn find(slots: &[Slot], key: u32) -> &Slot {
     }
 }
 
-impl Overlay {
+impl AccountWeights {
     /// Messages learnt.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -135,7 +135,7 @@ impl Overlay {
     }
 }
 
-impl Table for &Overlay {
+impl Table for &AccountWeights {
     fn weight(&self, index: u32) -> f32 {
         find(&self.slots.load(), index + 1).pair().0
     }
@@ -160,22 +160,26 @@ mod tests {
 
     #[test]
     fn it_grows_and_keeps_all() {
-        let overlay = Overlay::default();
+        let account_weights = AccountWeights::default();
         // Many that begin at the same slot.
         let keys: Vec<u32> = (0..5000).map(|number| number * 1024 % (1 << 21)).collect();
         for key in &keys {
-            (&mut &overlay).change(*key, |_, _| (*key as f32, 1.0));
+            (&mut &account_weights).change(*key, |_, _| (*key as f32, 1.0));
         }
         let mut different = keys.clone();
         different.sort_unstable();
         different.dedup();
-        assert_eq!(overlay.len(), different.len());
-        let look = overlay.look();
+        assert_eq!(account_weights.len(), different.len());
+        let look = account_weights.look();
         for key in keys {
             assert_eq!(look(key), key as f32);
         }
         assert_eq!(look(3), 0.0);
-        let mut entries: Vec<u32> = overlay.entries().iter().map(|(key, _)| *key).collect();
+        let mut entries: Vec<u32> = account_weights
+            .entries()
+            .iter()
+            .map(|(key, _)| *key)
+            .collect();
         entries.sort_unstable();
         assert_eq!(entries, different);
     }
