@@ -22,7 +22,7 @@ use clap::Args;
 
 use super::{FAILURE, OK, USAGE, open, source};
 use crate::config::{Config, Flags};
-use crate::filter::classifier::{Features, Memory, Shipped};
+use crate::filter::classifier::{Features, LearnedState, Shipped};
 
 /// Measure the filter on mail of which is known what it is
 #[derive(Debug, Clone, Args)]
@@ -110,7 +110,7 @@ pub fn run(args: &EvalArgs) -> u8 {
     };
     let filter = match &args.model {
         Some(path) => match model(path) {
-            Ok(model) => filter.remembering(Arc::new(Memory::default().with_model(model))),
+            Ok(model) => filter.remembering(Arc::new(LearnedState::default().with_model(model))),
             Err(error) => {
                 eprintln!("popgate: {}: {error}", path.display());
                 return FAILURE;

@@ -13,7 +13,7 @@ use clap::Subcommand;
 
 use super::{DataArgs, FAILURE, OK};
 use crate::filter::classifier::counts::Counts;
-use crate::filter::classifier::{Memory, Shipped};
+use crate::filter::classifier::{LearnedState, Shipped};
 use crate::store::{Knowledge, KnowledgeError};
 
 /// One variant a verb of `model`.
@@ -142,7 +142,7 @@ fn made(built: Result<Shipped, String>, file: &Path) -> u8 {
     }
 }
 
-fn info(memory: &Memory) -> String {
+fn info(memory: &LearnedState) -> String {
     let shared = memory.shared();
     let all = crate::filter::classifier::model::WEIGHTS;
     let used = memory.weights().map_or(0, |weights| {

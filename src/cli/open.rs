@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::{Config, KeyPair, Listen, ListenTls, TlsMode};
-use crate::filter::classifier::Memory;
+use crate::filter::classifier::LearnedState;
 use crate::filter::{Filter, RuleSet};
 use crate::metrics::Metrics;
 use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
@@ -137,9 +137,9 @@ pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Proble
 
 /// What was learnt, on top of what popgate came with. Without a data directory, as in the
 /// demonstration, nothing was.
-fn memory(config: &Config) -> Result<(Option<Knowledge>, Memory), Vec<Problem>> {
+fn memory(config: &Config) -> Result<(Option<Knowledge>, LearnedState), Vec<Problem>> {
     let (knowledge, memory) = if config.data_dir.as_os_str().is_empty() {
-        (None, Memory::default())
+        (None, LearnedState::default())
     } else {
         let read = Knowledge::read(&config.data_dir);
         let read = read.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;

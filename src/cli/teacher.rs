@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::{FAILURE, USAGE, complain, open};
 use crate::config::Config;
 use crate::filter::Filter;
-use crate::filter::classifier::{self, Belief, Lesson, Memory};
+use crate::filter::classifier::{self, Belief, LearnedState, Update};
 use crate::message::Headers;
 use crate::store::{Knowledge, KnowledgeError};
 
 /// Teaches what is in a data directory.
 pub(super) struct Teacher {
     filter: Filter,
-    memory: Memory,
+    memory: LearnedState,
     knowledge: Knowledge,
     account: Option<Arc<str>>,
     /// Messages taught so far, or known already.
@@ -80,8 +80,8 @@ impl Teacher {
         };
         let lesson = self
             .memory
-            .lesson(account, digest, &features, is_spam, belief);
-        let Lesson::Changes(changes) = lesson else {
+            .update_for(account, digest, &features, is_spam, belief);
+        let Update::Changes(changes) = lesson else {
             return Ok(Taught::Known);
         };
         for change in &changes {

@@ -45,9 +45,9 @@ pub struct TrainArgs {
 struct Counts {
     ham: usize,
     spam: usize,
-    /// Learnt before, and as the same.
+    /// Learned before, and as the same.
     known: usize,
-    /// Learnt before as the other kind.
+    /// Learned before as the other kind.
     turned: usize,
     /// No mail.
     skipped: usize,

@@ -8,14 +8,14 @@ pub mod counts;
 pub mod extract;
 pub mod features;
 mod hash;
-pub mod memory;
+pub mod learned_state;
 pub mod model;
 pub mod opinion;
 pub mod shipped;
 
 pub use extract::Look;
 pub use features::{Features, View};
-pub use memory::{Digest, Lesson, Memory};
+pub use learned_state::{Digest, LearnedState, Update};
 pub use model::Belief;
 pub use opinion::Opinion;
 pub use shipped::Shipped;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::brands::Brands;
-use crate::filter::classifier::Memory;
+use crate::filter::classifier::LearnedState;
 use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::facts::Found;
 use crate::filter::fnv::fnv;
@@ -37,7 +37,7 @@ pub struct Filter {
     version: String,
     reports_parts: bool,
     explains: bool,
-    memory: Option<Arc<Memory>>,
+    memory: Option<Arc<LearnedState>>,
     clock: Option<Clock>,
 }
 

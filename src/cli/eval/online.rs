@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::cli::{FAILURE, OK, source};
 use crate::filter::Filter;
-use crate::filter::classifier::{Belief, Lesson, Memory, opinion};
+use crate::filter::classifier::{Belief, LearnedState, Update, opinion};
 
 /// Runs over an index; the exit code.
 pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
@@ -22,7 +22,7 @@ pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
         }
     };
     let folder = index.parent().unwrap_or(Path::new("."));
-    let memory = Memory::default();
+    let memory = LearnedState::default();
     let mut output = io::BufWriter::new(io::stdout().lock());
     let mut wrong = 0;
     for (number, line) in lines.lines().enumerate() {
@@ -58,11 +58,11 @@ pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
             }
         };
         let (_, features) = filter.study(&raw);
-        let score = opinion::of(&memory.known_for(None), &features).evidence;
+        let score = opinion::of(&memory.view_for(None), &features).evidence;
         // A message may stand in an index twice, and is learnt twice.
         let digest = (number as u128).to_le_bytes();
-        let lesson = memory.lesson(None, digest, &features, is_spam, Belief::Full);
-        if let Lesson::Changes(changes) = lesson {
+        let lesson = memory.update_for(None, digest, &features, is_spam, Belief::Full);
+        if let Update::Changes(changes) = lesson {
             changes.iter().for_each(|change| memory.apply(change));
         }
         let label = if is_spam { "spam" } else { "ham" };

@@ -128,7 +128,7 @@ impl Weights {
     }
 
     /// Takes over all of another's, or nothing's.
-    pub fn become_like(&self, other: Option<&Self>) {
+    pub fn replace_with(&self, other: Option<&Self>) {
         for index in 0..self.weights.len() {
             let at = |all: &[AtomicU32]| load(&all[index]);
             let other = other.map(|other| (at(&other.weights), at(&other.spent)));

@@ -23,7 +23,7 @@ use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::{LINKS, Look, link_features};
 use crate::filter::classifier::features::{Features, View, salt};
 use crate::filter::classifier::hash::Hash;
-use crate::filter::classifier::memory::Known;
+use crate::filter::classifier::learned_state::AccountView;
 use crate::filter::classifier::model;
 use crate::filter::message_view::MessageView;
 
@@ -76,7 +76,7 @@ pub struct Opinion {
 }
 
 /// What is thought of a message with these features.
-pub fn of(known: &Known<'_>, features: &Features) -> Opinion {
+pub fn of(known: &AccountView<'_>, features: &Features) -> Opinion {
     let evidence = f64::from(model::total(&known.evidence(features)));
     let (learnt, shipped) = beliefs(known.counts);
     let guess = match known.shipped {
@@ -106,7 +106,12 @@ fn beliefs(counts: Counts) -> (f64, f64) {
 }
 
 /// The words and links that say most for spam, or for ham.
-pub fn reasons(known: &Known<'_>, mail: &MessageView<'_>, look: &Look, for_spam: bool) -> String {
+pub fn reasons(
+    known: &AccountView<'_>,
+    mail: &MessageView<'_>,
+    look: &Look,
+    for_spam: bool,
+) -> String {
     let (learnt, shipped) = beliefs(known.counts);
     let learnt = (CALIBRATION * learnt) as f32;
     let shipped_share = (SHIPPED * shipped) as f32;

@@ -97,7 +97,7 @@ impl Shipped {
             bytes.push(steps.cast_unsigned());
         }
         let mut encoder = ZlibEncoder::new(MAGIC.to_vec(), Compression::best());
-        // To memory nothing fails.
+        // Writing to memory cannot fail.
         let _ = encoder.write_all(&bytes);
         encoder.finish().unwrap_or_default()
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Filter, LEARNT};
-use crate::filter::classifier::{Features, Look, Memory, View, opinion};
+use crate::filter::classifier::{Features, LearnedState, Look, View, opinion};
 use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
 use crate::message::Headers;
@@ -11,7 +11,7 @@ use crate::message::Headers;
 impl Filter {
     /// The same, but with the learnt filter's opinion in each verdict.
     #[must_use]
-    pub fn remembering(self, memory: Arc<Memory>) -> Self {
+    pub fn remembering(self, memory: Arc<LearnedState>) -> Self {
         Self {
             memory: Some(memory),
             ..self
@@ -37,7 +37,7 @@ impl Filter {
     }
 
     /// What was learnt, if that has a say.
-    pub fn memory(&self) -> Option<&Arc<Memory>> {
+    pub fn memory(&self) -> Option<&Arc<LearnedState>> {
         self.memory.as_ref()
     }
 
@@ -55,12 +55,12 @@ impl Filter {
     /// Adds what the learnt filter thinks.
     pub(super) fn ask(
         &self,
-        memory: &Memory,
+        memory: &LearnedState,
         account: Option<&str>,
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        let known = memory.known_for(account);
+        let known = memory.view_for(account);
         if known.views().is_empty() {
             return;
         }

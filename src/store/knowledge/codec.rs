@@ -17,7 +17,7 @@ use super::KnowledgeError;
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{Features, VIEWS};
-use crate::filter::classifier::memory::{Change, Learnt, Memory, Shared};
+use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
 
 /// The format. A change that an older popgate would misread gets the next number.
@@ -156,7 +156,7 @@ pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
 }
 
 /// A record of the journal.
-pub(super) fn write_change(change: &Change) -> Vec<u8> {
+pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     let mut out = Out::default();
     out.u32(0);
     out.0.push(u8::from(change.back));
@@ -179,7 +179,7 @@ pub(super) fn write_change(change: &Change) -> Vec<u8> {
 }
 
 /// The first record and how long it is; `None` if it is not whole.
-pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
+pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let length = In(bytes).u32()? as usize;
     if length > RECORD_LIMIT {
         return None;
@@ -205,7 +205,7 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
             view.push(before);
         }
     }
-    let change = Change {
+    let change = WeightChange {
         account: (!account.is_empty()).then(|| account.into()),
         digest,
         features: Features::from_views(&views),
@@ -215,24 +215,24 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
     Some((change, end))
 }
 
-fn learnt(out: &mut Out, learnt: &Learnt) {
+fn learnt(out: &mut Out, learnt: &Learned) {
     out.0.push(u8::from(learnt.is_spam));
     for error in learnt.step {
         out.f32(error);
     }
 }
 
-fn read_learnt(input: &mut In<'_>) -> Option<Learnt> {
+fn read_learnt(input: &mut In<'_>) -> Option<Learned> {
     let is_spam = input.take(1)?[0] == 1;
     let mut step = [0.0; VIEWS];
     for error in &mut step {
         *error = input.f32()?;
     }
-    Some(Learnt { is_spam, step })
+    Some(Learned { is_spam, step })
 }
 
 /// All that is known, in one piece.
-pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
+pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let mut out = Out::default();
     let weights = memory
         .weights()
@@ -275,7 +275,7 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
 }
 
 /// The generation and what is known.
-pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
+pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, LearnedState), Fault> {
     let generation = read_head(bytes)?;
     let mut unpacked = Vec::new();
     ZlibDecoder::new(&bytes[HEAD..])
@@ -289,7 +289,7 @@ pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
     Ok((generation, memory))
 }
 
-fn read_all(input: &mut In<'_>) -> Option<Memory> {
+fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
     let mut weights = None;
     read_table(input, |index, weight, spent| {
         weights
@@ -316,7 +316,7 @@ fn read_all(input: &mut In<'_>) -> Option<Memory> {
         let digest = input.take(16)?.try_into().ok()?;
         learnt.insert((account, digest), read_learnt(input)?);
     }
-    Some(Memory::new(weights, shared, learnt))
+    Some(LearnedState::new(weights, shared, learnt))
 }
 
 fn counts(out: &mut Out, counts: Counts) {

@@ -24,7 +24,7 @@ const EXPERIENCE: u64 = 50;
 
 /// A message that was learnt, and how.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Learnt {
+pub struct Learned {
     /// As what.
     pub is_spam: bool,
     /// By what step.
@@ -33,7 +33,7 @@ pub struct Learnt {
 
 /// A change to what is known: enough to make it again.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct WeightChange {
     /// Whose; all share what is nobody's.
     pub account: Option<Arc<str>>,
     /// Of which message.
@@ -41,7 +41,7 @@ pub struct Change {
     /// Its features.
     pub features: Features,
     /// How it was learnt.
-    pub learnt: Learnt,
+    pub learnt: Learned,
     /// Whether it is taken back.
     pub back: bool,
 }
@@ -51,19 +51,19 @@ pub type Key = (Option<Arc<str>>, Digest);
 
 /// See the module. Any number of threads may ask it without waiting; one learns at a time.
 #[derive(Debug, Default)]
-pub struct Memory {
+pub struct LearnedState {
     /// Taken when the first message is learnt: 18 MiB that not everybody needs.
     weights: OnceLock<Weights>,
     /// Messages learnt by all, and what single accounts learnt.
     shared: ArcSwap<Shared>,
     /// Every message that was learnt.
-    learnt: Mutex<HashMap<Key, Learnt>>,
+    learnt: Mutex<HashMap<Key, Learned>>,
     shipped: Option<Arc<Shipped>>,
 }
 
 /// What is known for one account at one moment.
 #[derive(Debug)]
-pub struct Known<'m> {
+pub struct AccountView<'m> {
     weights: Option<&'m Weights>,
     own: Option<Arc<AccountWeights>>,
     /// What came with popgate.
@@ -72,7 +72,7 @@ pub struct Known<'m> {
     pub counts: Counts,
 }
 
-impl Known<'_> {
+impl AccountView<'_> {
     /// Which views have anything to say.
     pub fn views(&self) -> &'static [View] {
         match (self.learnt_anything(), self.shipped) {
@@ -122,16 +122,16 @@ pub struct Shared {
 
 /// What learning a message changes.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Lesson {
+pub enum Update {
     /// It was learnt before, and as the same.
-    Known,
+    AlreadyLearned,
     /// These, in this order.
-    Changes(Vec<Change>),
+    Changes(Vec<WeightChange>),
 }
 
-impl Memory {
+impl LearnedState {
     /// What is known to begin with.
-    pub fn new(weights: Option<Weights>, shared: Shared, learnt: HashMap<Key, Learnt>) -> Self {
+    pub fn new(weights: Option<Weights>, shared: Shared, learnt: HashMap<Key, Learned>) -> Self {
         Self {
             weights: weights.map_or_else(OnceLock::new, OnceLock::from),
             shared: ArcSwap::from_pointee(shared),
@@ -159,7 +159,7 @@ impl Memory {
     }
 
     /// What is known for an account.
-    pub fn known_for(&self, account: Option<&str>) -> Known<'_> {
+    pub fn view_for(&self, account: Option<&str>) -> AccountView<'_> {
         let shared = self.shared.load();
         let own = account.and_then(|account| shared.accounts.get(account).cloned());
         let mut counts = shared.counts;
@@ -167,7 +167,7 @@ impl Memory {
             counts.ham += own.ham;
             counts.spam += own.spam;
         }
-        Known {
+        AccountView {
             weights: self.weights.get(),
             own,
             shipped: self.shipped.as_deref(),
@@ -176,24 +176,24 @@ impl Memory {
     }
 
     /// What is to change so that a message is known as what it is. Nothing changes yet.
-    pub fn lesson(
+    pub fn update_for(
         &self,
         account: Option<&Arc<str>>,
         digest: Digest,
         features: &Features,
         is_spam: bool,
         belief: Belief,
-    ) -> Lesson {
+    ) -> Update {
         let key = (account.cloned(), digest);
         let before = self.learnt().get(&key).copied();
         let mut changes = Vec::new();
         if let Some(learnt) = before {
             if learnt.is_spam == is_spam {
-                return Lesson::Known;
+                return Update::AlreadyLearned;
             }
             changes.push(self.change(&key, features, learnt, true));
         }
-        let known = self.known_for(account.map(|account| &**account));
+        let known = self.view_for(account.map(|account| &**account));
         let evidence = known.evidence(features);
         // Who has seen little has no reason to doubt.
         let belief = match known.counts.ham.min(known.counts.spam) {
@@ -201,8 +201,8 @@ impl Memory {
             _ => belief,
         };
         let step = model::step(&evidence, is_spam, belief);
-        changes.push(self.change(&key, features, Learnt { is_spam, step }, false));
-        Lesson::Changes(changes)
+        changes.push(self.change(&key, features, Learned { is_spam, step }, false));
+        Update::Changes(changes)
     }
 
     /// What is to change so that a message is as if it had never been learnt; none if it was not.
@@ -211,14 +211,14 @@ impl Memory {
         account: Option<&Arc<str>>,
         digest: Digest,
         features: &Features,
-    ) -> Option<Change> {
+    ) -> Option<WeightChange> {
         let key = (account.cloned(), digest);
         let learnt = self.learnt().get(&key).copied()?;
         Some(self.change(&key, features, learnt, true))
     }
 
-    fn change(&self, key: &Key, features: &Features, learnt: Learnt, back: bool) -> Change {
-        Change {
+    fn change(&self, key: &Key, features: &Features, learnt: Learned, back: bool) -> WeightChange {
+        WeightChange {
             account: key.0.clone(),
             digest: key.1,
             features: features.clone(),
@@ -228,8 +228,8 @@ impl Memory {
     }
 
     /// Makes a change. One thread at a time: two would lose each other's steps.
-    pub fn apply(&self, change: &Change) {
-        let Learnt { is_spam, step } = change.learnt;
+    pub fn apply(&self, change: &WeightChange) {
+        let Learned { is_spam, step } = change.learnt;
         // Held to the end: it is what makes the one thread.
         let mut learnt = self.learnt();
         let shared = self.shared.load_full();
@@ -275,7 +275,7 @@ impl Memory {
     }
 
     /// Takes over all that another has learnt.
-    pub fn become_like(&self, other: Self) {
+    pub fn replace_with(&self, other: Self) {
         let mut learnt = self.learnt();
         *learnt = std::mem::take(&mut other.learnt());
         match (other.weights.into_inner(), self.weights.get()) {
@@ -283,7 +283,7 @@ impl Memory {
                 // Nobody else sets it: the lock is held.
                 let _ = self.weights.set(theirs);
             }
-            (theirs, Some(own)) => own.become_like(theirs.as_ref()),
+            (theirs, Some(own)) => own.replace_with(theirs.as_ref()),
             (None, None) => {}
         }
         self.shared.store(other.shared.load_full());
@@ -311,12 +311,12 @@ impl Memory {
     }
 
     /// Every message that was learnt. Nobody learns while this is held.
-    pub fn learnt(&self) -> MutexGuard<'_, HashMap<Key, Learnt>> {
+    pub fn learnt(&self) -> MutexGuard<'_, HashMap<Key, Learned>> {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn take(table: &mut impl Table, change: &Change, step: &Step) {
+fn take(table: &mut impl Table, change: &WeightChange, step: &Step) {
     if change.back {
         model::unlearn(table, &change.features, step);
     } else {
