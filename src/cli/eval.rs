@@ -100,7 +100,9 @@ pub fn run(args: &EvalArgs) -> u8 {
     let learnt = !args.no_classifier && !own;
     let loaded = open::filter(&config, learnt);
     let filter = match loaded {
-        Ok(filter) if problems.is_empty() && args.cross_validate.is_some() => filter.attentive(),
+        Ok(filter) if problems.is_empty() && args.cross_validate.is_some() => {
+            filter.decoding_for_classifier()
+        }
         Ok(filter) if problems.is_empty() => filter,
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());
@@ -110,7 +112,7 @@ pub fn run(args: &EvalArgs) -> u8 {
     };
     let filter = match &args.model {
         Some(path) => match model(path) {
-            Ok(model) => filter.remembering(Arc::new(LearnedState::default().with_model(model))),
+            Ok(model) => filter.with_learned(Arc::new(LearnedState::default().with_model(model))),
             Err(error) => {
                 eprintln!("popgate: {}: {error}", path.display());
                 return FAILURE;
@@ -119,7 +121,11 @@ pub fn run(args: &EvalArgs) -> u8 {
         None => filter,
     };
     if let Some(index) = &args.online {
-        return online::run(&filter.attentive(), index, config.filter.hold_bytes);
+        return online::run(
+            &filter.decoding_for_classifier(),
+            index,
+            config.filter.hold_bytes,
+        );
     }
     let mut unreadable = 0;
     let mut files = Vec::new();
@@ -237,7 +243,7 @@ impl Work<'_> {
 
     fn judge(&self, group: usize, message: &source::Message) -> Judged {
         let (verdict, features) = if self.studies {
-            self.filter.study(&message.raw)
+            self.filter.judge_with_features(&message.raw)
         } else {
             (
                 self.filter.judge_for(self.account, &message.raw),

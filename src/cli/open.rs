@@ -132,7 +132,7 @@ pub(super) fn filter(config: &Config, learnt: bool) -> Result<Filter, Vec<Proble
         return Ok(filter);
     }
     let (_, memory) = memory(config)?;
-    Ok(filter.remembering(Arc::new(memory)))
+    Ok(filter.with_learned(Arc::new(memory)))
 }
 
 /// What was learnt, on top of what popgate came with. Without a data directory, as in the
@@ -163,7 +163,7 @@ fn learning_filter(config: &Config) -> Result<Filter, Vec<Problem>> {
         let followed = knowledge.follow(&memory);
         followed.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
     }
-    Ok(filter.remembering(memory))
+    Ok(filter.with_learned(memory))
 }
 
 /// Everything that a session needs, and every problem on the way to it.

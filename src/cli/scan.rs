@@ -69,8 +69,10 @@ pub fn run(args: &ScanArgs) -> u8 {
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
     let filter = match open::filter(&config, !args.no_classifier) {
-        Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts().explaining(),
-        Ok(filter) if problems.is_empty() => filter.explaining(),
+        Ok(filter) if problems.is_empty() && args.parts => {
+            filter.reporting_parts().explaining_ham()
+        }
+        Ok(filter) if problems.is_empty() => filter.explaining_ham(),
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());
             super::complain(&problems);

@@ -48,7 +48,7 @@ impl Teacher {
             FAILURE
         })?;
         Ok(Self {
-            filter: filter.attentive(),
+            filter: filter.decoding_for_classifier(),
             memory,
             knowledge,
             account,
@@ -73,7 +73,7 @@ impl Teacher {
         if self.memory.knows(account, digest) == Some(is_spam) {
             return Ok(Taught::Known);
         }
-        let (_, features) = self.filter.study(raw);
+        let (_, features) = self.filter.judge_with_features(raw);
         let belief = match self.taught {
             0..=LOOKED_AT => Belief::Full,
             _ => Belief::Doubting,

@@ -36,8 +36,8 @@ pub struct Filter {
     thresholds: Thresholds,
     version: String,
     reports_parts: bool,
-    explains: bool,
-    memory: Option<Arc<LearnedState>>,
+    explains_ham: bool,
+    learned: Option<Arc<LearnedState>>,
     clock: Option<Clock>,
 }
 
@@ -64,8 +64,8 @@ impl Filter {
             thresholds,
             version: format!("{:012x}", version >> 16),
             reports_parts: false,
-            explains: false,
-            memory: None,
+            explains_ham: false,
+            learned: None,
             clock: None,
         })
     }
@@ -95,7 +95,7 @@ impl Filter {
 
     /// Whether there is nothing to judge by.
     pub fn is_idle(&self) -> bool {
-        self.rules.rules.is_empty() && self.memory.is_none()
+        self.rules.rules.is_empty() && self.learned.is_none()
     }
 
     /// The ids of all rules.
@@ -224,9 +224,9 @@ impl Filter {
         };
         verdict.add_up();
         look(&mail, &verdict);
-        if let Some(memory) = &self.memory {
+        if let Some(learned) = &self.learned {
             stopwatch.lap();
-            self.ask(memory, account, &mail, &mut verdict);
+            self.ask(learned, account, &mail, &mut verdict);
             verdict.classifier_time = stopwatch.lap();
         }
         verdict

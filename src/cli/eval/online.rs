@@ -57,7 +57,7 @@ pub(super) fn run(filter: &Filter, index: &Path, limit: usize) -> u8 {
                 continue;
             }
         };
-        let (_, features) = filter.study(&raw);
+        let (_, features) = filter.judge_with_features(&raw);
         let score = opinion::of(&memory.view_for(None), &features).evidence;
         // A message may stand in an index twice, and is learnt twice.
         let digest = (number as u128).to_le_bytes();

@@ -28,7 +28,7 @@ pub(super) fn build(ham: &[PathBuf], spam: &[PathBuf], folder: &Path) -> Result<
     };
     // Rules tell it nothing: only text is looked at.
     let filter = Filter::new(RuleSet::default(), thresholds).map_err(|_| "no filter".to_owned())?;
-    let filter = filter.attentive();
+    let filter = filter.decoding_for_classifier();
     let mut all: Vec<(Features, bool)> = Vec::new();
     for (paths, is_spam) in [(ham, false), (spam, true)] {
         let (mut files, unreadable) = source::expand(paths);
@@ -38,14 +38,14 @@ pub(super) fn build(ham: &[PathBuf], spam: &[PathBuf], folder: &Path) -> Result<
         }
         for file in files {
             let read = source::read(&file, LIMIT, &mut |message| {
-                all.push((filter.study(&message.raw).1, is_spam));
+                all.push((filter.judge_with_features(&message.raw).1, is_spam));
                 true
             });
             read.map_err(|error| format!("{}: {error}", file.display()))?;
         }
     }
     for (text, is_spam) in letters::messages(folder)? {
-        all.push((filter.study(text.as_bytes()).1, is_spam));
+        all.push((filter.judge_with_features(text.as_bytes()).1, is_spam));
     }
     fastrand::Rng::with_seed(SEED).shuffle(&mut all);
     let mut builder = Builder::default();

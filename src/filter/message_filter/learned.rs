@@ -11,17 +11,17 @@ use crate::message::Headers;
 impl Filter {
     /// The same, but with the learnt filter's opinion in each verdict.
     #[must_use]
-    pub fn remembering(self, memory: Arc<LearnedState>) -> Self {
+    pub fn with_learned(self, learned: Arc<LearnedState>) -> Self {
         Self {
-            memory: Some(memory),
+            learned: Some(learned),
             ..self
         }
-        .attentive()
+        .decoding_for_classifier()
     }
 
     /// The same, but decoding all that the classifier looks at.
     #[must_use]
-    pub fn attentive(mut self) -> Self {
+    pub fn decoding_for_classifier(mut self) -> Self {
         self.rules.wanted.text = true;
         self.rules.wanted.parts = true;
         self
@@ -29,20 +29,20 @@ impl Filter {
 
     /// The same, but with the learnt filter's reasons for ham, too.
     #[must_use]
-    pub fn explaining(self) -> Self {
+    pub fn explaining_ham(self) -> Self {
         Self {
-            explains: true,
+            explains_ham: true,
             ..self
         }
     }
 
     /// What was learnt, if that has a say.
-    pub fn memory(&self) -> Option<&Arc<LearnedState>> {
-        self.memory.as_ref()
+    pub fn learned(&self) -> Option<&Arc<LearnedState>> {
+        self.learned.as_ref()
     }
 
     /// Judges a message, and says what the classifier sees of it.
-    pub fn study(&self, raw: &[u8]) -> (Verdict, Features) {
+    pub fn judge_with_features(&self, raw: &[u8]) -> (Verdict, Features) {
         let headers = Headers::of(raw);
         let stage = self.judge_fields(&headers);
         let mut features = None;
@@ -55,12 +55,12 @@ impl Filter {
     /// Adds what the learnt filter thinks.
     pub(super) fn ask(
         &self,
-        memory: &LearnedState,
+        learned: &LearnedState,
         account: Option<&str>,
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        let known = memory.view_for(account);
+        let known = learned.view_for(account);
         if known.views().is_empty() {
             return;
         }
@@ -81,7 +81,7 @@ impl Filter {
             });
             verdict.add_up();
             // Nobody sees them on mail that just passes.
-            if self.explains || verdict.action != Action::Pass {
+            if self.explains_ham || verdict.action != Action::Pass {
                 let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
                 if let Some(hit) = hit {
                     hit.text = opinion::reasons(&known, mail, &look, for_spam);
