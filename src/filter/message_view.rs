@@ -151,7 +151,7 @@ impl<'a> MessageView<'a> {
             words.extend(disguise::words(self.from_name()));
             let mut left = DISGUISE_LIMIT;
             for text in self.visible() {
-                let text = crate::message::fold::cut(text, left);
+                let text = crate::message::visible_text::cut(text, left);
                 left -= text.len();
                 words.extend(disguise::words(text));
             }

@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use crate::filter::day::Day;
 use crate::filter::pattern::Patterns;
 use crate::filter::rule::Rule;
-use crate::message::fold::folded;
+use crate::message::visible_text::visible;
 use crate::schema::{Problem, Report, Section};
 
 /// The keys that change a rule of the stock without replacing it.
@@ -251,7 +251,7 @@ impl CommonKeys {
 }
 
 fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
-    let description = section.parsed("description", |text| match folded(text) {
+    let description = section.parsed("description", |text| match visible(text) {
         empty if empty.is_empty() => {
             Err("is empty; say in one sentence what a hit means".to_owned())
         }

@@ -14,7 +14,7 @@ use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::required_bytes::ByteSet;
 use crate::filter::rule::{Range, Rule, Test};
-use crate::message::fold::cut;
+use crate::message::visible_text::cut;
 
 /// How much of what hit is kept, in bytes: a line of a report.
 const TEXT_LIMIT: usize = 80;

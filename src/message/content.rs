@@ -7,11 +7,11 @@
 use crate::message::archive::{self, Archive};
 use crate::message::decode::Encoding;
 use crate::message::document::{self, Pdf};
-use crate::message::fold::{Folded, Text, cut};
 use crate::message::html::{self, Anchor};
 use crate::message::magic::{self, Magic};
 use crate::message::make::Make;
 use crate::message::mime::{self, Kind, Part};
+use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 use crate::message::{decode, link};
 
 /// Decoded text judged per message and kind: charsets grow a message of the default hold limit
@@ -134,7 +134,7 @@ pub struct TextPart {
     /// The number of its part.
     pub part: usize,
     /// The visible text.
-    pub text: Text,
+    pub text: VisibleText,
     /// The decoded source, where it was wanted.
     pub source: String,
     /// How the page is made, if it is one.
@@ -204,9 +204,9 @@ impl Content {
             self.tags.extend(page.tags);
         } else {
             self.links.extend(link::in_text(text, links_left));
-            let mut folded = Folded::of_lines(room);
-            folded.push(text);
-            shown.text = folded.finish_text();
+            let mut visible = VisibleTextBuilder::of_lines(room);
+            visible.push(text);
+            shown.text = visible.finish_text();
         }
         if wanted.source {
             shown.source = if taken == decoded.len() {

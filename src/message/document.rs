@@ -7,8 +7,8 @@
 mod stream;
 mod syntax;
 
-use crate::message::fold::cut;
 use crate::message::magic::{self, Magic, PDF_MARK_WITHIN};
+use crate::message::visible_text::cut;
 use memchr::memmem;
 
 /// Links kept of a document.

@@ -12,10 +12,10 @@ use html5gum::{Span, Tokenizer};
 use crate::message::element::{
     Kinds, implied_end, is_inline, is_known, is_void, kind, parts_paragraphs,
 };
-use crate::message::fold::{Folded, Text, cut};
 use crate::message::link;
 use crate::message::make::{Make, UNSEEN_LIMIT};
 use crate::message::style::{self, Paint};
+use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 
 /// Open elements remembered; what is nested deeper counts to the deepest remembered one.
 const OPEN_LIMIT: usize = 100;
@@ -47,7 +47,7 @@ pub struct Limits {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Visible text.
-    pub text: Text,
+    pub text: VisibleText,
     /// Targets of links, images, forms.
     pub links: Vec<String>,
     /// Each link that is clicked on.
@@ -72,7 +72,7 @@ pub struct Anchor {
 /// Reads a page.
 pub fn read(source: &str, limits: Limits) -> Page {
     let mut reader = Reader {
-        text: Folded::new(limits.text),
+        text: VisibleTextBuilder::new(limits.text),
         link_limit: limits.links,
         links: Vec::new(),
         anchors: Vec::new(),
@@ -107,7 +107,7 @@ pub fn read(source: &str, limits: Limits) -> Page {
 }
 
 struct Reader {
-    text: Folded,
+    text: VisibleTextBuilder,
     link_limit: usize,
     links: Vec<String>,
     anchors: Vec<Anchor>,

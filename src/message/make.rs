@@ -3,7 +3,7 @@
 //! In: what the reader ([`crate::message::html`]) meets; out: counts, and the beginning of what is
 //! hidden. It judges nothing.
 
-use crate::message::fold::cut;
+use crate::message::visible_text::cut;
 
 /// Of text that cannot be seen this much is kept, in bytes.
 pub(crate) const UNSEEN_LIMIT: usize = 80;

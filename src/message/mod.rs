@@ -6,7 +6,6 @@ pub mod decode;
 pub mod disguise;
 pub mod document;
 mod element;
-pub mod fold;
 pub mod header;
 pub mod headers;
 pub mod html;
@@ -17,6 +16,7 @@ pub mod mime;
 mod style;
 pub mod url;
 pub mod value;
+pub mod visible_text;
 
 pub use content::{Content, Wanted};
 pub use headers::Headers;

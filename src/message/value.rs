@@ -9,7 +9,7 @@ use mail_parser::{Addr, Attribute, ContentType, HeaderValue};
 use memchr::memmem;
 
 use crate::message::decode;
-use crate::message::fold::{Folded, folded};
+use crate::message::visible_text::{VisibleTextBuilder, visible};
 
 /// A value is read up to here. Real ones stay below 10 KiB; the parsers' work on one value need
 /// not be linear, so it gets no more.
@@ -31,7 +31,7 @@ pub struct Mailbox {
 pub fn text(raw: &[u8]) -> String {
     let mut rest = &raw[..raw.len().min(VALUE_LIMIT)];
     // No charset makes more of a byte than three.
-    let mut text = Folded::new(3 * rest.len());
+    let mut text = VisibleTextBuilder::new(3 * rest.len());
     let mut after_word = false;
     let mut looked = 0;
     while let Some(found) = memmem::find(&rest[looked..], b"=?") {
@@ -67,8 +67,8 @@ pub fn mailboxes(raw: &[u8]) -> Vec<Mailbox> {
 
 fn mailbox(addr: &Addr<'_>) -> Mailbox {
     Mailbox {
-        name: addr.name().map(folded),
-        addr: addr.address().map(folded),
+        name: addr.name().map(visible),
+        addr: addr.address().map(visible),
     }
 }
 

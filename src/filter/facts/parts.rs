@@ -128,7 +128,7 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
 fn words(text: &str) -> HashSet<String> {
     // The beginning tells; a set of all words of a megabyte costs more than it is worth.
     const LIMIT: usize = 8 << 10;
-    let text = crate::message::fold::cut(text, LIMIT);
+    let text = crate::message::visible_text::cut(text, LIMIT);
     let words = text.split(|letter: char| !letter.is_alphanumeric());
     // Links and their codes are shown by one and not by the other.
     let plain = words.filter(|word| (3..=20).contains(&word.len()));

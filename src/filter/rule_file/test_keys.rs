@@ -4,7 +4,7 @@ use crate::filter::facts::{self, Fact};
 use crate::filter::pattern::{Pattern, Patterns};
 use crate::filter::place::Place;
 use crate::filter::rule::{Combination, Member, Near, Range, Test};
-use crate::message::fold::folded;
+use crate::message::visible_text::visible;
 use crate::schema::Section;
 
 /// The kinds of tests; a rule has exactly one.
@@ -248,7 +248,7 @@ fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<St
         section.problem(key, "is empty; name at least one");
         return None;
     }
-    let list: Vec<_> = list.iter().map(|text| folded(text)).collect();
+    let list: Vec<_> = list.iter().map(|text| visible(text)).collect();
     if list
         .iter()
         .any(|text| text.trim_end_matches('*').is_empty())

@@ -4,9 +4,9 @@
 //! space, and without the characters that show nothing, so that `v<ZWSP>iagra` reads as it looks.
 //! It never grows past the room it was given.
 
-/// Builds folded text.
+/// Builds visible text from pieces.
 #[derive(Debug, Default)]
-pub struct Folded {
+pub struct VisibleTextBuilder {
     text: String,
     space: bool,
     limit: usize,
@@ -19,7 +19,7 @@ pub struct Folded {
 
 /// Text on one line that knows where its paragraphs begin.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Text {
+pub struct VisibleText {
     /// All of it.
     pub text: String,
     /// Where each paragraph but the first begins.
@@ -28,7 +28,7 @@ pub struct Text {
     pub split_words: usize,
 }
 
-impl Text {
+impl VisibleText {
     /// The paragraphs.
     pub fn paragraphs(&self) -> impl Iterator<Item = &str> {
         let begins = std::iter::once(0).chain(self.breaks.iter().copied());
@@ -40,7 +40,7 @@ impl Text {
     }
 }
 
-impl Folded {
+impl VisibleTextBuilder {
     /// An empty text that holds at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Folded {
         self.text.is_empty()
     }
 
-    /// What was written since an earlier [`Folded::len`].
+    /// What was written since an earlier [`VisibleTextBuilder::len`].
     pub fn since(&self, start: usize) -> &str {
         self.text.get(start..).unwrap_or_default().trim()
     }
@@ -138,8 +138,8 @@ impl Folded {
     }
 
     /// The text and its paragraphs.
-    pub fn finish_text(self) -> Text {
-        Text {
+    pub fn finish_text(self) -> VisibleText {
+        VisibleText {
             text: self.text,
             breaks: self.breaks,
             split_words: self.split_words,
@@ -168,10 +168,10 @@ impl Folded {
 }
 
 /// Folds a text.
-pub fn folded(text: &str) -> String {
-    let mut folded = Folded::new(text.len());
-    folded.push(text);
-    folded.finish()
+pub fn visible(text: &str) -> String {
+    let mut builder = VisibleTextBuilder::new(text.len());
+    builder.push(text);
+    builder.finish()
 }
 
 /// The longest beginning of at most `limit` bytes that ends between characters.
@@ -201,9 +201,9 @@ mod tests {
 
     #[test]
     fn white_space_is_one_space_and_the_invisible_is_gone() {
-        assert_eq!(folded(" a\r\n\tb\u{a0}\u{3000}c "), "a b c");
-        assert_eq!(folded("v\u{200b}i\u{ad}agra \u{feff}é"), "viagra é");
-        let mut text = Folded::new(100);
+        assert_eq!(visible(" a\r\n\tb\u{a0}\u{3000}c "), "a b c");
+        assert_eq!(visible("v\u{200b}i\u{ad}agra \u{feff}é"), "viagra é");
+        let mut text = VisibleTextBuilder::new(100);
         text.push("fr");
         text.push("ee ");
         text.push(" now");
@@ -212,17 +212,20 @@ mod tests {
 
     #[test]
     fn paragraphs_are_remembered() {
-        let mut text = Folded::of_lines(100);
+        let mut text = VisibleTextBuilder::of_lines(100);
         text.push("\n\na\nb\n \nc\n\n\n\nd\n\n");
         let text = text.finish_text();
         assert_eq!(text.text, "a b c d");
         assert_eq!(text.paragraphs().collect::<Vec<_>>(), ["a b", "c", "d"]);
-        assert_eq!(Text::default().paragraphs().collect::<Vec<_>>(), [""]);
+        assert_eq!(
+            VisibleText::default().paragraphs().collect::<Vec<_>>(),
+            [""]
+        );
     }
 
     #[test]
     fn the_limit_holds_at_a_character_boundary() {
-        let mut text = Folded::new(4);
+        let mut text = VisibleTextBuilder::new(4);
         text.push("abcé");
         text.push("more");
         assert_eq!(text.finish(), "abc");
