@@ -14,7 +14,7 @@ use crate::message::content::TEXT_LIMIT;
 use crate::message::magic::Magic;
 use crate::message::url::Link;
 use crate::message::value::{self, Mailbox};
-use crate::message::{Content, Headers, disguise};
+use crate::message::{Content, Headers, homoglyphs};
 
 /// Values of one place looked at, such as of a header field that is repeated.
 const VALUE_LIMIT: usize = 200;
@@ -147,13 +147,13 @@ impl<'a> MessageView<'a> {
     /// Words written with look-alike letters, as they read.
     pub fn disguised(&self) -> &[String] {
         self.disguised.get_or_init(|| {
-            let mut words = disguise::words(self.subject());
-            words.extend(disguise::words(self.from_name()));
+            let mut words = homoglyphs::words(self.subject());
+            words.extend(homoglyphs::words(self.from_name()));
             let mut left = DISGUISE_LIMIT;
             for text in self.visible() {
                 let text = crate::message::visible_text::cut(text, left);
                 left -= text.len();
-                words.extend(disguise::words(text));
+                words.extend(homoglyphs::words(text));
             }
             words
         })

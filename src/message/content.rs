@@ -9,8 +9,8 @@ use crate::message::decode::Encoding;
 use crate::message::document::{self, Pdf};
 use crate::message::html::{self, Anchor};
 use crate::message::magic::{self, Magic};
-use crate::message::make::Make;
 use crate::message::mime::{self, Kind, Part};
+use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 use crate::message::{decode, link};
 
@@ -138,7 +138,7 @@ pub struct TextPart {
     /// The decoded source, where it was wanted.
     pub source: String,
     /// How the page is made, if it is one.
-    pub make: Option<Make>,
+    pub traits: Option<PageTraits>,
 }
 
 impl Content {
@@ -198,7 +198,7 @@ impl Content {
             };
             let page = html::read(text, limits);
             shown.text = page.text;
-            shown.make = Some(page.make);
+            shown.traits = Some(page.traits);
             self.links.extend(page.links);
             self.anchors.extend(page.anchors);
             self.tags.extend(page.tags);
@@ -228,13 +228,13 @@ impl Content {
 
     /// The source of each page.
     pub fn pages(&self) -> impl Iterator<Item = &str> {
-        let pages = self.texts.iter().filter(|text| text.make.is_some());
+        let pages = self.texts.iter().filter(|text| text.traits.is_some());
         pages.map(|text| &*text.source)
     }
 
     /// How each page is made.
-    pub fn makes(&self) -> impl Iterator<Item = &Make> {
-        self.texts.iter().filter_map(|text| text.make.as_ref())
+    pub fn page_traits(&self) -> impl Iterator<Item = &PageTraits> {
+        self.texts.iter().filter_map(|text| text.traits.as_ref())
     }
 }
 

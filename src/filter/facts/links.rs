@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
 use crate::filter::message_view::MessageView;
-use crate::message::disguise;
+use crate::message::homoglyphs;
 use crate::message::url::{Link, registrable, shown_host};
 
 pub(super) const FACTS: &[Fact] = &[
@@ -239,7 +239,7 @@ fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
         }
         let shown = shown_host(host);
         let words = shown.replace(['.', '-'], " ");
-        (!disguise::words(&words).is_empty()).then_some(shown)
+        (!homoglyphs::words(&words).is_empty()).then_some(shown)
     })
 }
 

@@ -107,7 +107,7 @@ fn part_of<'m>(mail: &'m MessageView<'_>, text: &TextPart) -> Option<&'m PartInf
 /// The texts of each multipart/alternative: plain, page.
 fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m TextPart)> {
     let content = mail.content;
-    let page = content.texts.iter().find(|text| text.make.is_some())?;
+    let page = content.texts.iter().find(|text| text.traits.is_some())?;
     let holder = part_of(mail, page)?.parent?;
     // A page with its images is one part of the alternatives.
     let related = content.parts.get(holder)?.declared.as_deref() == Some("multipart/related");
@@ -120,7 +120,7 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
         return None;
     }
     let plain = content.texts.iter().find(|text| {
-        text.make.is_none() && part_of(mail, text).is_some_and(|part| part.parent == Some(holder))
+        text.traits.is_none() && part_of(mail, text).is_some_and(|part| part.parent == Some(holder))
     })?;
     Some((plain, page))
 }
@@ -160,8 +160,8 @@ fn alternative_lacks_text(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn page_alone(mail: &MessageView<'_>) -> Option<String> {
-    let plain = mail.content.texts.iter().any(|text| text.make.is_none());
-    let page = mail.content.makes().next().is_some();
+    let plain = mail.content.texts.iter().any(|text| text.traits.is_none());
+    let page = mail.content.page_traits().next().is_some();
     (page && !plain).then(|| "text/html".to_owned())
 }
 
@@ -234,7 +234,7 @@ fn file_double_extension(mail: &MessageView<'_>) -> Option<String> {
 /// The first page that came as a file, with its text.
 fn attached_page<'m>(mail: &'m MessageView<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
     mail.content.texts.iter().find_map(|text| {
-        text.make.as_ref()?;
+        text.traits.as_ref()?;
         let part = part_of(mail, text)?;
         let is_file = part.attached || part.name.is_some();
         is_file.then_some((part, text))
@@ -243,7 +243,10 @@ fn attached_page<'m>(mail: &'m MessageView<'_>) -> Option<(&'m PartInfo, &'m Tex
 
 fn file_is_page_with_script(mail: &MessageView<'_>) -> Option<String> {
     let (part, text) = attached_page(mail)?;
-    let scripts = text.make.as_ref().is_some_and(|make| make.scripts > 0);
+    let scripts = text
+        .traits
+        .as_ref()
+        .is_some_and(|traits| traits.scripts > 0);
     scripts.then(|| part.name.clone().unwrap_or_default())
 }
 

@@ -3,7 +3,7 @@
 use crate::filter::brands::Brand;
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::{MessageView, domain_of};
-use crate::message::disguise;
+use crate::message::homoglyphs;
 use crate::message::url::registrable;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -261,7 +261,7 @@ fn subject_disguised(mail: &MessageView<'_>) -> Option<String> {
     let texts = [mail.subject(), mail.from_name()];
     texts
         .into_iter()
-        .find(|text| disguise::is_foreign(text))
+        .find(|text| homoglyphs::is_foreign(text))
         .map(str::to_owned)
 }
 

@@ -6,17 +6,17 @@
 use crate::message::visible_text::cut;
 
 /// Of text that cannot be seen this much is kept, in bytes.
-pub(crate) const UNSEEN_LIMIT: usize = 80;
+pub(crate) const HIDDEN_TEXT_LIMIT: usize = 80;
 
 /// How a page is made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Make {
+pub struct PageTraits {
     /// Text that no mail client shows.
-    pub hidden: Unseen,
+    pub hidden: HiddenText,
     /// Text in the colour of its ground.
-    pub faint: Unseen,
+    pub faint: HiddenText,
     /// Text too small to read, or outside of the window.
-    pub tiny: Unseen,
+    pub tiny: HiddenText,
     /// Images that are not mere spacers.
     pub images: usize,
     /// Forms, by where they lead (as it stands).
@@ -49,21 +49,21 @@ pub struct Make {
 
 /// Text that is there and not seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unseen {
+pub struct HiddenText {
     /// How many bytes, without white space.
     pub bytes: usize,
     /// How it begins.
     pub text: String,
 }
 
-impl Unseen {
+impl HiddenText {
     pub(crate) fn add(&mut self, text: &str) {
         let bytes = text.bytes().filter(|byte| *byte > b' ').count();
         if bytes == 0 {
             return;
         }
         self.bytes += bytes;
-        let room = UNSEEN_LIMIT.saturating_sub(self.text.len());
+        let room = HIDDEN_TEXT_LIMIT.saturating_sub(self.text.len());
         if room > 0 {
             self.text.push_str(cut(text.trim(), room));
         }
