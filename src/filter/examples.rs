@@ -103,7 +103,7 @@ pub(crate) fn message(rule: &Rule, text: &ExampleText) -> Vec<u8> {
         Place::File(FileMark::Extension) => {
             file(&format!("x.{quoted}"), "application/octet-stream", "x")
         }
-        Place::File(FileMark::Type) => file("x", &folded, "x"),
+        Place::File(FileMark::DeclaredType) => file("x", &folded, "x"),
         Place::File(_) => file(&quoted, "application/octet-stream", "x"),
         Place::Mime => format!("{part}Content-Type: {folded}\n\nx\n--b--\n"),
     };

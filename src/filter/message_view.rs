@@ -11,7 +11,7 @@ use crate::filter::brands::Brands;
 use crate::filter::lists::Lists;
 use crate::filter::place::{FieldPlace, FileMark, Place, UriPiece, View, Which};
 use crate::message::content::TEXT_LIMIT;
-use crate::message::magic::Magic;
+use crate::message::file_type::FileType;
 use crate::message::url::Link;
 use crate::message::value::{self, Mailbox};
 use crate::message::{Content, Headers, homoglyphs};
@@ -199,13 +199,13 @@ impl<'a> MessageView<'a> {
                 let extensions = names.filter_map(extension);
                 extensions.map(Cow::Owned).collect()
             }
-            Place::File(FileMark::Type) => {
+            Place::File(FileMark::DeclaredType) => {
                 let files = parts.filter(|part| part.attached || part.name.is_some());
                 all(files.filter_map(|part| part.declared.as_deref()))
             }
-            Place::File(FileMark::Magic) => {
+            Place::File(FileMark::DetectedType) => {
                 let files = parts.filter_map(|part| part.file.as_ref());
-                all(files.filter_map(|file| file.magic.map(Magic::name)))
+                all(files.filter_map(|file| file.file_type.map(FileType::name)))
             }
             Place::File(FileMark::Inside) => {
                 let files = parts.filter_map(|part| part.file.as_ref()?.archive.as_ref());

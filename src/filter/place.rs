@@ -97,9 +97,9 @@ pub enum FileMark {
     /// What follows the last dot of its name, lower case.
     Extension,
     /// Its declared media type.
-    Type,
+    DeclaredType,
     /// What its first bytes say.
-    Magic,
+    DetectedType,
     /// The names of the files in it.
     Inside,
 }
@@ -131,8 +131,8 @@ const FIXED: [(&str, Place); 22] = [
     ("anchor:text", Place::AnchorText),
     ("attachment", Place::File(FileMark::Name)),
     ("attachment:extension", Place::File(FileMark::Extension)),
-    ("attachment:type", Place::File(FileMark::Type)),
-    ("attachment:magic", Place::File(FileMark::Magic)),
+    ("attachment:type", Place::File(FileMark::DeclaredType)),
+    ("attachment:magic", Place::File(FileMark::DetectedType)),
     ("attachment:inside", Place::File(FileMark::Inside)),
     ("mime", Place::Mime),
     ("disguised", Place::Disguised),
@@ -209,7 +209,7 @@ impl Place {
             | Self::Disguised => wanted.text = true,
             Self::RawBody | Self::Html => wanted.source = true,
             Self::Tag => wanted.tags = true,
-            Self::File(FileMark::Magic | FileMark::Inside) => wanted.files = true,
+            Self::File(FileMark::DetectedType | FileMark::Inside) => wanted.files = true,
             Self::File(_) | Self::Mime => wanted.parts = true,
             Self::Field(_) | Self::HeaderBlock | Self::Raw => {}
         }

@@ -7,8 +7,8 @@
 use crate::message::archive::{self, Archive};
 use crate::message::decode::Encoding;
 use crate::message::document::{self, Pdf};
+use crate::message::file_type::{self, FileType};
 use crate::message::html::{self, Anchor};
-use crate::message::magic::{self, Magic};
 use crate::message::mime::{self, Kind, Part};
 use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
@@ -93,7 +93,7 @@ pub struct PartInfo {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct File {
     /// What it is.
-    pub magic: Option<Magic>,
+    pub file_type: Option<FileType>,
     /// The files in it.
     pub archive: Option<Archive>,
     /// What it does as a PDF.
@@ -105,16 +105,19 @@ pub struct File {
 impl File {
     fn of(part: &Part<'_>) -> Self {
         let head = decode::bytes(part.encoding, &part.body[..part.body.len().min(HEAD_LIMIT)]);
-        let magic = magic::of(&head);
+        let file_type = file_type::of(&head);
         let mut file = Self {
-            magic,
+            file_type,
             ..Self::default()
         };
-        if !matches!(magic, Some(Magic::Zip | Magic::Pdf | Magic::Ole)) {
+        if !matches!(
+            file_type,
+            Some(FileType::Zip | FileType::Pdf | FileType::Ole)
+        ) {
             return file;
         }
         let data = decode::bytes(part.encoding, &part.body[..part.body.len().min(FILE_LIMIT)]);
-        if magic == Some(Magic::Pdf) {
+        if file_type == Some(FileType::Pdf) {
             file.pdf = document::pdf(&data);
             return file;
         }

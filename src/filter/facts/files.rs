@@ -4,7 +4,7 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::{MessageView, extension};
 use crate::message::content::{File, PartInfo};
 use crate::message::document::Pdf;
-use crate::message::magic::{self, Magic};
+use crate::message::file_type::{self, FileType};
 use crate::message::url::Link;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -100,13 +100,15 @@ fn first<T>(mail: &MessageView<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>
 fn file_is_program(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let programs = [
-            Magic::Pe,
-            Magic::Elf,
-            Magic::MachO,
-            Magic::Lnk,
-            Magic::Class,
+            FileType::Pe,
+            FileType::Elf,
+            FileType::MachO,
+            FileType::Lnk,
+            FileType::Class,
         ];
-        let is_program = file.magic.is_some_and(|magic| programs.contains(&magic));
+        let is_program = file
+            .file_type
+            .is_some_and(|file_type| programs.contains(&file_type));
         is_program.then(|| name(part))
     })
 }
@@ -114,8 +116,8 @@ fn file_is_program(mail: &MessageView<'_>) -> Option<String> {
 fn file_kind_lies(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let name = part.name.as_deref()?;
-        let honest = magic::fits(file.magic?, &extension(name)?);
-        (!honest).then(|| format!("{name} ({})", file.magic.map_or("", Magic::name)))
+        let honest = file_type::fits(file.file_type?, &extension(name)?);
+        (!honest).then(|| format!("{name} ({})", file.file_type.map_or("", FileType::name)))
     })
 }
 
@@ -164,7 +166,7 @@ fn file_with_password(mail: &MessageView<'_>) -> Option<String> {
             .is_some_and(|archive| archive.encrypted);
         let pdf = file.pdf.as_ref().is_some_and(|pdf| pdf.encrypted);
         // What an archive of another kind holds is not known, but few send one with a password.
-        let other = matches!(file.magic, Some(Magic::Rar | Magic::SevenZip));
+        let other = matches!(file.file_type, Some(FileType::Rar | FileType::SevenZip));
         (archive || pdf || other).then(|| name(part))
     })?;
     let text = mail.visible().next()?.to_lowercase();

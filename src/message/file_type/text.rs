@@ -3,7 +3,7 @@
 //! In: the first bytes of a file, in ASCII's superset or UTF-16; out: its kind, if it begins as one
 //! does. It never judges prose, and knows no scripts by their grammar.
 
-use super::kind::Magic;
+use super::kind::FileType;
 
 /// Read of a file, as the MIME Sniffing standard does with more care (section 5.2: 1445 bytes).
 const HEAD_LIMIT: usize = 4096;
@@ -37,7 +37,7 @@ const FIELDS: &[&[u8]] = &[
 ];
 
 /// The kind of a text.
-pub(super) fn of(head: &[u8]) -> Option<Magic> {
+pub(super) fn of(head: &[u8]) -> Option<FileType> {
     let head = ascii(&head[..head.len().min(HEAD_LIMIT)]);
     let head = head.trim_ascii_start();
     if head.starts_with(b"<") {
@@ -45,10 +45,10 @@ pub(super) fn of(head: &[u8]) -> Option<Magic> {
     }
     // RFC 5545 section 3.4, RFC 6350 section 6.1.1; names are of any case.
     if head.starts_with(b"begin:vcalendar") {
-        return Some(Magic::Ics);
+        return Some(FileType::Ics);
     }
     if head.starts_with(b"begin:vcard") {
-        return Some(Magic::Vcard);
+        return Some(FileType::Vcard);
     }
     let hash_bang = head.strip_prefix(b"#!").map(<[u8]>::trim_ascii_start);
     let says_so = hash_bang.is_some_and(|path| path.starts_with(b"/"))
@@ -56,13 +56,13 @@ pub(super) fn of(head: &[u8]) -> Option<Magic> {
         // Encoded JScript and VBScript.
         || head.starts_with(b"#@~^");
     if says_so {
-        return Some(Magic::Script);
+        return Some(FileType::Script);
     }
     if is_mail(head) {
-        return Some(Magic::Eml);
+        return Some(FileType::Eml);
     }
     let calls = |call: &&[u8]| memchr::memmem::find(head, call).is_some();
-    SCRIPT_CALLS.iter().any(calls).then_some(Magic::Script)
+    SCRIPT_CALLS.iter().any(calls).then_some(FileType::Script)
 }
 
 // Lower case without a byte order mark; of UTF-16 what ASCII has.
@@ -86,25 +86,25 @@ fn ascii(head: &[u8]) -> Vec<u8> {
     head
 }
 
-fn markup(mut rest: &[u8]) -> Option<Magic> {
+fn markup(mut rest: &[u8]) -> Option<FileType> {
     // What may stand before the root: XML 1.0 section 2.8, HTML standard 13.1.
     let mut before = None;
     while let Some(inside) = rest.strip_prefix(b"<") {
         let end: &[u8] = if inside.starts_with(b"!--") {
-            before = before.or(Some(Magic::Html));
+            before = before.or(Some(FileType::Html));
             b"-->"
         } else if inside.starts_with(b"?php") || inside.starts_with(b"?=") {
-            return Some(Magic::Script);
+            return Some(FileType::Script);
         } else if inside.starts_with(b"?xml") {
-            before = Some(Magic::Xml);
+            before = Some(FileType::Xml);
             b"?>"
         } else if let Some(root) = inside.strip_prefix(b"!doctype") {
             let root = name(root.trim_ascii_start());
             match root {
-                b"html" => return Some(Magic::Html),
-                b"svg" => return Some(Magic::Svg),
+                b"html" => return Some(FileType::Html),
+                b"svg" => return Some(FileType::Svg),
                 // With entities within brackets; the root may be past them.
-                _ => before = before.or(Some(Magic::Xml)),
+                _ => before = before.or(Some(FileType::Xml)),
             }
             b">"
         } else {
@@ -118,7 +118,7 @@ fn markup(mut rest: &[u8]) -> Option<Magic> {
     before
 }
 
-fn element(inside: &[u8]) -> Option<Magic> {
+fn element(inside: &[u8]) -> Option<FileType> {
     let name = name(inside);
     let after = inside.get(name.len());
     // `<a:svg xmlns:a=...>` is one, too.
@@ -127,9 +127,9 @@ fn element(inside: &[u8]) -> Option<Magic> {
         return None;
     }
     if local == b"svg" {
-        return Some(Magic::Svg);
+        return Some(FileType::Svg);
     }
-    PAGE_TAGS.contains(&local).then_some(Magic::Html)
+    PAGE_TAGS.contains(&local).then_some(FileType::Html)
 }
 
 fn name(text: &[u8]) -> &[u8] {
@@ -179,17 +179,17 @@ mod tests {
             "<meta charset=utf-8>",
             "<br/>",
         ] {
-            assert_eq!(of(page.as_bytes()), Some(Magic::Html), "{page}");
+            assert_eq!(of(page.as_bytes()), Some(FileType::Html), "{page}");
         }
         for drawing in [
             "<svg xmlns='x'>",
             "<?xml version='1.0'?>\n<!-- made by -->\n<!DOCTYPE svg [",
             "<!-- made by --> <s:svg xmlns:s='x'>",
         ] {
-            assert_eq!(of(drawing.as_bytes()), Some(Magic::Svg), "{drawing}");
+            assert_eq!(of(drawing.as_bytes()), Some(FileType::Svg), "{drawing}");
         }
         for other in ["<?xml version='1.0'?><Invoice>", "<!DOCTYPE plist><plist>"] {
-            assert_eq!(of(other.as_bytes()), Some(Magic::Xml), "{other}");
+            assert_eq!(of(other.as_bytes()), Some(FileType::Xml), "{other}");
         }
         for text in [
             "<abc> wrote:",
@@ -213,7 +213,7 @@ mod tests {
             utf16(page, b"", u16::to_be_bytes),
         ] {
             for end in [wide.len(), wide.len() - 1] {
-                assert_eq!(of(&wide[..end]), Some(Magic::Html));
+                assert_eq!(of(&wide[..end]), Some(FileType::Html));
             }
         }
         let script = utf16(
@@ -221,7 +221,7 @@ mod tests {
             b"\xff\xfe",
             u16::to_le_bytes,
         );
-        assert_eq!(of(&script), Some(Magic::Script));
+        assert_eq!(of(&script), Some(FileType::Script));
     }
 
     #[test]
@@ -234,7 +234,7 @@ mod tests {
             "#@~^AAAA==",
             "x = 1\nSet s = CreateObject(\"WScript.Shell\")",
         ] {
-            assert_eq!(of(script.as_bytes()), Some(Magic::Script), "{script}");
+            assert_eq!(of(script.as_bytes()), Some(FileType::Script), "{script}");
         }
         assert_eq!(of(b"#!shout"), None);
     }
@@ -245,13 +245,13 @@ mod tests {
             "Received: from a\r\n by b\r\nFrom: c\r\n\r\nhi",
             "From a@b Mon Jan  1\nX-Y: z\nDate: d\nTo: e\n",
         ] {
-            assert_eq!(of(mail.as_bytes()), Some(Magic::Eml), "{mail}");
+            assert_eq!(of(mail.as_bytes()), Some(FileType::Eml), "{mail}");
         }
         for text in ["From: a\n\nTo: b", "Note: a\nTo do: b\nFrom: c"] {
             assert_eq!(of(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(of(b"BEGIN:VCALENDAR\r\n"), Some(Magic::Ics));
-        assert_eq!(of(b"Begin:vCard\r\n"), Some(Magic::Vcard));
+        assert_eq!(of(b"BEGIN:VCALENDAR\r\n"), Some(FileType::Ics));
+        assert_eq!(of(b"Begin:vCard\r\n"), Some(FileType::Vcard));
     }
 
     #[test]

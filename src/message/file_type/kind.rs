@@ -2,7 +2,7 @@
 
 /// A kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Magic {
+pub enum FileType {
     /// A program or library of Windows or DOS.
     Pe,
     /// A program or library of Linux and other Unix systems.
@@ -69,7 +69,7 @@ pub enum Magic {
     Class,
 }
 
-impl Magic {
+impl FileType {
     /// The kind's name in rules and reports.
     pub fn name(self) -> &'static str {
         match self {
