@@ -2,7 +2,7 @@
 //!
 //! In: the texts of `.cf` files, in the order in which they are to be read. Out: the text of a rule
 //! file, and a [`Report`] that names every rule which could not be turned, and why. A file's way:
-//! lines and conditions ([`Book`]), tags replaced, Perl's regexes read, look-around rewritten, meta
+//! lines and conditions ([`RuleFiles`]), tags replaced, Perl's regexes read, look-around rewritten, meta
 //! rules combined, TOML written.
 //!
 //! It reads no file and asks nobody. It never guesses: what has no exact counterpart is refused, or
@@ -14,20 +14,20 @@ mod around;
 mod bytes;
 mod condition;
 mod formula;
-mod lines;
 mod meta;
 mod perl;
 mod place;
 mod regex;
 mod report;
+mod rule_files;
 mod show;
 mod tags;
 mod tree;
 mod turn;
 mod write;
 
-use lines::Book;
 pub use report::{Reason, Report};
+use rule_files::RuleFiles;
 
 /// What came of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub struct Imported {
 
 /// Turns rule files, each a name and its bytes.
 pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
-    let book = Book::read(files);
-    let (rules, report) = turn::book(&book);
+    let files = RuleFiles::read(files);
+    let (rules, report) = turn::files(&files);
     Imported {
         toml: write::file(&rules),
         report,

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::formula::{Fate, Formula, Turner};
-use super::lines::{Book, Definition, Kind};
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
 use super::report::{Reason, Report};
+use super::rule_files::{Definition, RuleFiles, RuleKind};
 use super::write::{Rule, Rules, Test};
 
 mod combine;
@@ -30,7 +30,7 @@ enum Outcome {
 
 /// Turns all rules of a book.
 pub(super) struct Work<'b> {
-    book: &'b Book,
+    files: &'b RuleFiles,
     outcomes: HashMap<String, Outcome>,
     ids: HashMap<String, String>,
     taken: BTreeSet<String>,
@@ -41,9 +41,9 @@ pub(super) struct Work<'b> {
 }
 
 /// The rules, and what became of each.
-pub(super) fn book(book: &Book) -> (Vec<Rule>, Report) {
+pub(super) fn files(files: &RuleFiles) -> (Vec<Rule>, Report) {
     let mut work = Work {
-        book,
+        files,
         outcomes: HashMap::new(),
         ids: HashMap::new(),
         taken: BTreeSet::new(),
@@ -51,18 +51,18 @@ pub(super) fn book(book: &Book) -> (Vec<Rule>, Report) {
         places: BTreeMap::new(),
         report: Report::default(),
     };
-    for name in &book.order {
+    for name in &files.order {
         let id = work.free_id(name);
         work.ids.insert(name.clone(), id);
     }
-    for name in &book.order {
+    for name in &files.order {
         work.settle(name);
     }
-    for (name, condition) in &book.outside {
+    for (name, condition) in &files.outside {
         let reason = Reason::new("condition", condition.clone());
         work.report.refused.push((name.clone(), reason));
     }
-    work.report.remarks = book.notes.clone();
+    work.report.remarks = files.notes.clone();
     work.switch_unused_off();
     (work.rules, work.report)
 }
@@ -103,7 +103,7 @@ impl Work<'_> {
         if let Some(outcome) = self.outcomes.get(name) {
             return outcome.clone();
         }
-        let Some(definition) = self.book.rules.get(name) else {
+        let Some(definition) = self.files.rules.get(name) else {
             return Outcome::Refused;
         };
         self.outcomes.insert(name.to_owned(), Outcome::Open);
@@ -132,39 +132,39 @@ impl Work<'_> {
 
     fn turn(&mut self, name: &str, definition: &Definition) -> Result<Fate, Reason> {
         let text = &*definition.text;
-        if let Kind::Other(keyword) = definition.kind {
+        if let RuleKind::Other(keyword) = definition.kind {
             return Err(Reason::new(keyword, ""));
         }
         if text.starts_with("eval:") {
             return Err(Reason::new("eval", text.trim_start_matches("eval:")));
         }
-        if self.book.has_flag(name, "net") {
+        if self.files.has_flag(name, "net") {
             return Err(Reason::new("net", ""));
         }
-        if self.book.scores.get(name) == Some(&0.0) {
+        if self.files.scores.get(name) == Some(&0.0) {
             return Err(Reason::new("score 0", ""));
         }
-        if text.contains("%{") && definition.kind != Kind::Meta {
+        if text.contains("%{") && definition.kind != RuleKind::Meta {
             return Err(Reason::new("captured text", ""));
         }
         let plain = |place: &str, is_raw| Places::one(place, is_raw);
         match definition.kind {
-            Kind::Meta => return self.meta(name, text).map(|()| Fate::Loaded),
-            Kind::Header => self.header(name, text)?,
-            Kind::Body if self.book.has_flag(name, "nosubject") => {
+            RuleKind::Meta => return self.meta(name, text).map(|()| Fate::Loaded),
+            RuleKind::Header => self.header(name, text)?,
+            RuleKind::Body if self.files.has_flag(name, "nosubject") => {
                 self.note(name, "looks at each part's text as one line");
                 self.regex(name, text, &plain("body", false))?;
             }
-            Kind::Body => self.regex(name, text, &plain("paragraph", false))?,
-            Kind::RawBody => self.regex(name, text, &plain("rawbody", true))?,
-            Kind::Uri => self.regex(name, text, &plain("uri", false))?,
-            Kind::Full => self.regex(name, text, &plain("raw", true))?,
-            Kind::Other(_) => {}
+            RuleKind::Body => self.regex(name, text, &plain("paragraph", false))?,
+            RuleKind::RawBody => self.regex(name, text, &plain("rawbody", true))?,
+            RuleKind::Uri => self.regex(name, text, &plain("uri", false))?,
+            RuleKind::Full => self.regex(name, text, &plain("raw", true))?,
+            RuleKind::Other(_) => {}
         }
-        if !self.book.has_flag(name, "multiple") {
+        if !self.files.has_flag(name, "multiple") {
             return Ok(Fate::Loaded);
         }
-        let flags = self.book.flags.get(name);
+        let flags = self.files.flags.get(name);
         let mut flags = flags.into_iter().flatten();
         let most = flags.find_map(|flag| flag.strip_prefix("maxhits=")?.parse().ok());
         Ok(Fate::Counts(most))
@@ -252,8 +252,8 @@ impl Work<'_> {
             is_raw: places.is_raw,
             is_one: places.is_one_text(),
         };
-        if self.book.tagged.contains(name) {
-            regex::turn(&self.book.tags.expand(regex), flags, texts)
+        if self.files.tagged.contains(name) {
+            regex::turn(&self.files.tags.expand(regex), flags, texts)
         } else {
             regex::turn(regex, flags, texts)
         }
@@ -294,14 +294,14 @@ impl Work<'_> {
     }
 }
 
-fn word(kind: Kind) -> &'static str {
+fn word(kind: RuleKind) -> &'static str {
     match kind {
-        Kind::Header => "header",
-        Kind::Body => "body",
-        Kind::RawBody => "rawbody",
-        Kind::Uri => "uri",
-        Kind::Full => "full",
-        Kind::Meta => "meta",
-        Kind::Other(keyword) => keyword,
+        RuleKind::Header => "header",
+        RuleKind::Body => "body",
+        RuleKind::RawBody => "rawbody",
+        RuleKind::Uri => "uri",
+        RuleKind::Full => "full",
+        RuleKind::Meta => "meta",
+        RuleKind::Other(keyword) => keyword,
     }
 }

@@ -17,16 +17,16 @@ impl Work<'_> {
     fn push_counted(&mut self, name: &str, test: Test, at_least: usize) {
         let id = self.ids[name].clone();
         let is_part = name.starts_with("__");
-        let score = self.book.scores.get(name).copied().unwrap_or_else(|| {
+        let score = self.files.scores.get(name).copied().unwrap_or_else(|| {
             // What a rule without a score has (Mail::SpamAssassin::Conf).
             let size = if name.starts_with("T_") { 0.01 } else { 1.0 };
-            if self.book.has_flag(name, "nice") {
+            if self.files.has_flag(name, "nice") {
                 -size
             } else {
                 size
             }
         });
-        let description = self.book.descriptions.get(name).map(|text| {
+        let description = self.files.descriptions.get(name).map(|text| {
             let bytes: Vec<u8> = text
                 .chars()
                 .map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?'))

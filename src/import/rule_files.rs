@@ -10,7 +10,7 @@ use super::tags::Tags;
 
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum RuleKind {
     Header,
     Body,
     RawBody,
@@ -42,13 +42,13 @@ const OTHERS: [&str; 14] = [
 /// A rule as it stands in a file.
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
-    pub(super) kind: Kind,
+    pub(super) kind: RuleKind,
     pub(super) text: String,
 }
 
 /// All that the files say.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(super) struct RuleFiles {
     pub(super) rules: BTreeMap<String, Definition>,
     /// Names in the order in which they were first defined.
     pub(super) order: Vec<String>,
@@ -63,19 +63,19 @@ pub(super) struct Book {
     pub(super) notes: Vec<String>,
 }
 
-impl Book {
+impl RuleFiles {
     /// Reads files, in the order in which they are to be read.
     pub(super) fn read(files: &[(String, Vec<u8>)]) -> Self {
-        let mut book = Self::default();
+        let mut read = Self::default();
         // What stands where only a plugin is missing.
         let mut spare = Self::default();
         for (name, bytes) in files {
-            book.file(name, bytes, &mut spare);
+            read.file(name, bytes, &mut spare);
         }
-        book.fill(spare);
-        let rules = &book.rules;
-        book.outside.retain(|name, _| !rules.contains_key(name));
-        book
+        read.fill(spare);
+        let rules = &read.rules;
+        read.outside.retain(|name, _| !rules.contains_key(name));
+        read
     }
 
     /// Takes over what is not defined here.
@@ -214,15 +214,15 @@ impl Book {
     }
 }
 
-fn kind(key: &str) -> Option<Kind> {
+fn kind(key: &str) -> Option<RuleKind> {
     Some(match key {
-        "header" => Kind::Header,
-        "body" => Kind::Body,
-        "rawbody" => Kind::RawBody,
-        "uri" => Kind::Uri,
-        "full" => Kind::Full,
-        "meta" => Kind::Meta,
-        key => Kind::Other(OTHERS.into_iter().find(|other| *other == key)?),
+        "header" => RuleKind::Header,
+        "body" => RuleKind::Body,
+        "rawbody" => RuleKind::RawBody,
+        "uri" => RuleKind::Uri,
+        "full" => RuleKind::Full,
+        "meta" => RuleKind::Meta,
+        key => RuleKind::Other(OTHERS.into_iter().find(|other| *other == key)?),
     })
 }
 
@@ -244,40 +244,40 @@ fn without_comment(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn book(text: &str) -> Book {
-        Book::read(&[("a.cf".to_owned(), text.as_bytes().to_vec())])
+    fn files(text: &str) -> RuleFiles {
+        RuleFiles::read(&[("a.cf".to_owned(), text.as_bytes().to_vec())])
     }
 
     #[test]
     fn lines_are_read() {
-        let book = book(
+        let files = files(
             "# nothing\n  body  ONE\t/a\\#b/i # said\nscore ONE 0.5 1 2 3\ndescribe ONE One thing\n\
              tflags ONE multiple maxhits=3\nlang de describe ONE Ein Ding\nreplace_tag A [a4]\n\
              replace-rules ONE TWO\nmeta ONE_TWO ONE\nbody ONE /c/\nscore TWO x\ninclude b.cf\n",
         );
-        assert_eq!(book.order, ["ONE", "ONE_TWO"]);
-        assert_eq!(book.rules["ONE"].text, "/c/");
-        assert_eq!(book.rules["ONE_TWO"].kind, Kind::Meta);
-        assert_eq!(book.scores["ONE"], 0.5);
-        assert_eq!(book.descriptions["ONE"], "One thing");
-        assert!(book.has_flag("ONE", "multiple") && !book.has_flag("TWO", "multiple"));
-        assert_eq!(book.tags.tag["A"], "[a4]");
-        assert!(book.tagged.contains("TWO"));
-        assert_eq!(book.notes.len(), 2, "{:?}", book.notes);
+        assert_eq!(files.order, ["ONE", "ONE_TWO"]);
+        assert_eq!(files.rules["ONE"].text, "/c/");
+        assert_eq!(files.rules["ONE_TWO"].kind, RuleKind::Meta);
+        assert_eq!(files.scores["ONE"], 0.5);
+        assert_eq!(files.descriptions["ONE"], "One thing");
+        assert!(files.has_flag("ONE", "multiple") && !files.has_flag("TWO", "multiple"));
+        assert_eq!(files.tags.tag["A"], "[a4]");
+        assert!(files.tagged.contains("TWO"));
+        assert_eq!(files.notes.len(), 2, "{:?}", files.notes);
         assert_eq!(without_comment("a\\#b # c"), "a#b ");
     }
 
     #[test]
     fn only_what_holds_counts() {
-        let book = book(
+        let files = files(
             "if version > 4\nbody A /a/\nelse\nbody A /b/\nbody B /b/\nendif\nifplugin X::Y\nif true\n\
              askdns C x\nendif\nendif\nendif\nif moon\nbody D /d/\n",
         );
-        assert_eq!(book.rules["A"].text, "/a/");
-        assert_eq!(book.order, ["A", "C"]);
-        assert_eq!(book.outside["B"], "!(version > 4)");
-        assert_eq!(book.outside["D"], "moon");
-        assert!(book.rules.contains_key("C"));
-        assert_eq!(book.notes.len(), 3, "{:?}", book.notes);
+        assert_eq!(files.rules["A"].text, "/a/");
+        assert_eq!(files.order, ["A", "C"]);
+        assert_eq!(files.outside["B"], "!(version > 4)");
+        assert_eq!(files.outside["D"], "moon");
+        assert!(files.rules.contains_key("C"));
+        assert_eq!(files.notes.len(), 3, "{:?}", files.notes);
     }
 }
