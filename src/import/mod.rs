@@ -12,13 +12,13 @@
 
 mod around;
 mod bytes;
-mod condition;
-mod formula;
+mod if_condition;
 mod meta;
 mod perl;
 mod place;
 mod regex;
 mod report;
+mod rule_condition;
 mod rule_files;
 mod show;
 mod tags;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::condition::{self, Holds};
+use super::if_condition::{self, Holds};
 use super::tags::Tags;
 
 /// What a rule looks at.
@@ -111,10 +111,10 @@ impl RuleFiles {
             match &*key {
                 "ifplugin" => {
                     let plugin = format!("plugin({value})");
-                    open.push((plugin, condition::has_plugin(value)));
+                    open.push((plugin, if_condition::has_plugin(value)));
                 }
                 "if" => {
-                    let holds = condition::holds(value).unwrap_or_else(|reason| {
+                    let holds = if_condition::holds(value).unwrap_or_else(|reason| {
                         self.notes.push(format!("{place}: if: {reason}"));
                         Holds {
                             here: false,

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::formula::{Fate, Formula, Turner};
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
 use super::report::{Reason, Report};
+use super::rule_condition::{Condition, ConditionBuilder, RuleStatus};
 use super::rule_files::{Definition, RuleFiles, RuleKind};
 use super::write::{Rule, Rules, Test};
 
@@ -20,7 +20,7 @@ const SCORE_LIMIT: f64 = 100.0;
 /// What became of a rule, once that is known.
 #[derive(Debug, Clone, PartialEq)]
 enum Outcome {
-    Turned(Fate),
+    Turned(RuleStatus),
     /// It is not there, and whoever asks for it asks in vain.
     Never,
     Refused,
@@ -108,12 +108,12 @@ impl Work<'_> {
         };
         self.outcomes.insert(name.to_owned(), Outcome::Open);
         let outcome = match self.turn(name, definition) {
-            Ok(fate) => {
+            Ok(status) => {
                 *self.report.turned.entry(word(definition.kind)).or_default() += 1;
-                if fate == Fate::Never {
+                if status == RuleStatus::Never {
                     Outcome::Never
                 } else {
-                    Outcome::Turned(fate)
+                    Outcome::Turned(status)
                 }
             }
             Err(reason) => {
@@ -130,7 +130,7 @@ impl Work<'_> {
         outcome
     }
 
-    fn turn(&mut self, name: &str, definition: &Definition) -> Result<Fate, Reason> {
+    fn turn(&mut self, name: &str, definition: &Definition) -> Result<RuleStatus, Reason> {
         let text = &*definition.text;
         if let RuleKind::Other(keyword) = definition.kind {
             return Err(Reason::new(keyword, ""));
@@ -149,7 +149,7 @@ impl Work<'_> {
         }
         let plain = |place: &str, is_raw| Places::one(place, is_raw);
         match definition.kind {
-            RuleKind::Meta => return self.meta(name, text).map(|()| Fate::Loaded),
+            RuleKind::Meta => return self.meta(name, text).map(|()| RuleStatus::Loaded),
             RuleKind::Header => self.header(name, text)?,
             RuleKind::Body if self.files.has_flag(name, "nosubject") => {
                 self.note(name, "looks at each part's text as one line");
@@ -162,12 +162,12 @@ impl Work<'_> {
             RuleKind::Other(_) => {}
         }
         if !self.files.has_flag(name, "multiple") {
-            return Ok(Fate::Loaded);
+            return Ok(RuleStatus::Loaded);
         }
         let flags = self.files.flags.get(name);
         let mut flags = flags.into_iter().flatten();
         let most = flags.find_map(|flag| flag.strip_prefix("maxhits=")?.parse().ok());
-        Ok(Fate::Counts(most))
+        Ok(RuleStatus::Counts(most))
     }
 
     fn header(&mut self, name: &str, text: &str) -> Result<(), Reason> {
@@ -262,29 +262,29 @@ impl Work<'_> {
     fn meta(&mut self, name: &str, text: &str) -> Result<(), Reason> {
         let wrong = |reason: String| Reason::new("meta", reason);
         let expression = meta::parse(text).map_err(wrong)?;
-        let mut fate = |name: &str| match self.settle(name) {
-            Outcome::Turned(fate) => fate,
-            Outcome::Never => Fate::Never,
-            Outcome::Refused | Outcome::Open => Fate::Missing,
+        let mut status = |name: &str| match self.settle(name) {
+            Outcome::Turned(status) => status,
+            Outcome::Never => RuleStatus::Never,
+            Outcome::Refused | Outcome::Open => RuleStatus::Missing,
         };
-        let mut turner = Turner {
-            fate: &mut fate,
+        let mut builder = ConditionBuilder {
+            status: &mut status,
             left_out: BTreeSet::new(),
         };
-        let formula = turner.truth(&expression, true).map_err(wrong)?;
-        let left_out: Vec<String> = turner.left_out.into_iter().collect();
-        match formula {
-            Formula::Constant(true) => Err(Reason::new("meta", "always hits")),
-            Formula::Constant(false) => Err(Reason::new("never hits", "")),
-            Formula::Unknown(names) => {
+        let condition = builder.truth(&expression, true).map_err(wrong)?;
+        let left_out: Vec<String> = builder.left_out.into_iter().collect();
+        match condition {
+            Condition::Constant(true) => Err(Reason::new("meta", "always hits")),
+            Condition::Constant(false) => Err(Reason::new("never hits", "")),
+            Condition::Unknown(names) => {
                 let names: Vec<_> = names.into_iter().collect();
                 Err(Reason::new("needs what was not turned", names.join(" ")))
             }
-            formula => {
+            condition => {
                 if !left_out.is_empty() {
                     self.note(name, &format!("without {}", left_out.join(" ")));
                 }
-                self.combine(name, &formula).map_err(wrong)
+                self.combine(name, &condition).map_err(wrong)
             }
         }
     }

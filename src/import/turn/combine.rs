@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{SCORE_LIMIT, Work};
-use crate::import::formula::Formula;
 use crate::import::place::Places;
 use crate::import::regex::Regex;
+use crate::import::rule_condition::Condition;
 use crate::import::write::{Rule, Rules, Test};
 
 impl Work<'_> {
@@ -116,9 +116,9 @@ impl Work<'_> {
     }
 
     /// Adds a meta rule.
-    pub(super) fn combine(&mut self, name: &str, formula: &Formula) -> Result<(), String> {
+    pub(super) fn combine(&mut self, name: &str, condition: &Condition) -> Result<(), String> {
         let before = (self.rules.len(), self.report.added);
-        match self.rules_of(name, formula) {
+        match self.rules_of(name, condition) {
             Ok((rules, at_least)) => {
                 self.push_counted(name, Test::Rules(rules), at_least);
                 Ok(())
@@ -135,21 +135,21 @@ impl Work<'_> {
         }
     }
 
-    fn rules_of(&mut self, name: &str, formula: &Formula) -> Result<(Rules, usize), String> {
+    fn rules_of(&mut self, name: &str, condition: &Condition) -> Result<(Rules, usize), String> {
         let mut rules = Rules::default();
         let mut at_least = 1;
-        let parts = match formula {
-            Formula::All(parts) => &parts[..],
+        let parts = match condition {
+            Condition::All(parts) => &parts[..],
             one => std::slice::from_ref(one),
         };
         for part in parts {
             match part {
-                Formula::Some(bound, some) if rules.any.is_empty() => {
+                Condition::Some(bound, some) if rules.any.is_empty() => {
                     rules.any = self.ids_of(name, some)?;
                     at_least = *bound as usize;
                 }
-                Formula::Not(inner) => match &**inner {
-                    Formula::Some(1, some) => rules.none.extend(self.ids_of(name, some)?),
+                Condition::Not(inner) => match &**inner {
+                    Condition::Some(1, some) => rules.none.extend(self.ids_of(name, some)?),
                     inner => rules.none.push(self.id_of(name, inner)?),
                 },
                 part => rules.all.push(self.id_of(name, part)?),
@@ -159,7 +159,7 @@ impl Work<'_> {
     }
 
     /// Ids that are all different: a rule that counts twice has a second name.
-    fn ids_of(&mut self, name: &str, parts: &[Formula]) -> Result<Vec<String>, String> {
+    fn ids_of(&mut self, name: &str, parts: &[Condition]) -> Result<Vec<String>, String> {
         let mut seen = BTreeSet::new();
         let mut ids = Vec::new();
         for part in parts {
@@ -177,12 +177,12 @@ impl Work<'_> {
     }
 
     /// The id of a rule that hits where a formula holds.
-    fn id_of(&mut self, name: &str, formula: &Formula) -> Result<String, String> {
-        match formula {
-            Formula::Hits(rule, 1) => Ok(self.ids[rule].clone()),
-            Formula::Hits(rule, times) => self.counted(rule, *times as usize),
-            formula => {
-                let (rules, at_least) = self.rules_of(name, formula)?;
+    fn id_of(&mut self, name: &str, condition: &Condition) -> Result<String, String> {
+        match condition {
+            Condition::Hits(rule, 1) => Ok(self.ids[rule].clone()),
+            Condition::Hits(rule, times) => self.counted(rule, *times as usize),
+            condition => {
+                let (rules, at_least) = self.rules_of(name, condition)?;
                 Ok(self.push_part_counted(name, Test::Rules(rules), at_least))
             }
         }

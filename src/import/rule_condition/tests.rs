@@ -3,42 +3,42 @@
 use super::*;
 use crate::import::meta;
 
-fn shown(formula: &Formula) -> String {
-    let list = |parts: &[Formula]| parts.iter().map(shown).collect::<Vec<_>>().join(" ");
-    match formula {
-        Formula::Constant(is_so) => is_so.to_string(),
-        Formula::Hits(name, 1) => name.clone(),
-        Formula::Hits(name, times) => format!("{name}*{times}"),
-        Formula::Not(inner) => format!("!{}", shown(inner)),
-        Formula::All(parts) => format!("({})", list(parts)),
-        Formula::Some(bound, parts) => format!("{bound}of({})", list(parts)),
-        Formula::Unknown(names) => format!("?{}", names.len()),
+fn shown(condition: &Condition) -> String {
+    let list = |parts: &[Condition]| parts.iter().map(shown).collect::<Vec<_>>().join(" ");
+    match condition {
+        Condition::Constant(is_so) => is_so.to_string(),
+        Condition::Hits(name, 1) => name.clone(),
+        Condition::Hits(name, times) => format!("{name}*{times}"),
+        Condition::Not(inner) => format!("!{}", shown(inner)),
+        Condition::All(parts) => format!("({})", list(parts)),
+        Condition::Some(bound, parts) => format!("{bound}of({})", list(parts)),
+        Condition::Unknown(names) => format!("?{}", names.len()),
     }
 }
 
 fn turned(text: &str) -> String {
     let expression = meta::parse(text).expect("an expression");
-    let mut fate = |name: &str| match name.as_bytes()[0] {
-        b'N' => Fate::Never,
-        b'M' => Fate::Missing,
-        b'C' => Fate::Counts(None),
-        b'K' => Fate::Counts(Some(2)),
-        _ => Fate::Loaded,
+    let mut status = |name: &str| match name.as_bytes()[0] {
+        b'N' => RuleStatus::Never,
+        b'M' => RuleStatus::Missing,
+        b'C' => RuleStatus::Counts(None),
+        b'K' => RuleStatus::Counts(Some(2)),
+        _ => RuleStatus::Loaded,
     };
-    let mut turner = Turner {
-        fate: &mut fate,
+    let mut builder = ConditionBuilder {
+        status: &mut status,
         left_out: BTreeSet::new(),
     };
-    match turner.truth(&expression, true) {
-        Ok(formula) if turner.left_out.is_empty() => shown(&formula),
-        Ok(formula) => format!("{} without {}", shown(&formula), turner.left_out.len()),
+    match builder.truth(&expression, true) {
+        Ok(condition) if builder.left_out.is_empty() => shown(&condition),
+        Ok(condition) => format!("{} without {}", shown(&condition), builder.left_out.len()),
         Err(reason) => reason,
     }
 }
 
 #[test]
 fn expressions_become_conditions() {
-    for (text, formula) in [
+    for (text, condition) in [
         ("A && !B || D", "1of(D (A !B))"),
         ("A + B + D >= 2", "2of(A B D)"),
         ("(A + B + D) > 2", "(A B D)"),
@@ -56,13 +56,13 @@ fn expressions_become_conditions() {
         ("1", "true"),
         ("A / 2 > 1", "arithmetic"),
     ] {
-        assert_eq!(turned(text), formula, "{text}");
+        assert_eq!(turned(text), condition, "{text}");
     }
 }
 
 #[test]
 fn counted_rules_are_counted() {
-    for (text, formula) in [
+    for (text, condition) in [
         ("C > 3", "C*4"),
         ("C >= 1 && A", "(A C)"),
         ("K > 2", "false"),
@@ -71,13 +71,13 @@ fn counted_rules_are_counted() {
         ("C + C2 >= 2", "1of(C*2 C2*2 (C C2))"),
         ("C > 500", "arithmetic"),
     ] {
-        assert_eq!(turned(text), formula, "{text}");
+        assert_eq!(turned(text), condition, "{text}");
     }
 }
 
 #[test]
 fn what_is_missing_is_left_out_only_where_that_costs_hits_alone() {
-    for (text, formula) in [
+    for (text, condition) in [
         ("A && M", "?1"),
         ("A || M", "A without 1"),
         ("A && !M", "?1"),
@@ -87,6 +87,6 @@ fn what_is_missing_is_left_out_only_where_that_costs_hits_alone() {
         ("A + M > 1", "?1"),
         ("A || (B && M)", "A without 1"),
     ] {
-        assert_eq!(turned(text), formula, "{text}");
+        assert_eq!(turned(text), condition, "{text}");
     }
 }

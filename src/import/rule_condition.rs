@@ -1,10 +1,10 @@
 //! From an expression to conditions on rules.
 //!
-//! In: an [`Expression`] and what became of the rules that it names; out: a [`Formula`]. Sums that
+//! In: an [`Expression`] and what became of the rules that it names; out: a [`Condition`]. Sums that
 //! are compared with numbers become "at least n of these".
 //!
 //! A rule that could not be turned is left out where only one of several ways goes through it. Where
-//! all do, or where its not hitting would let the rule hit, the formula is [`Formula::Unknown`].
+//! all do, or where its not hitting would let the rule hit, the formula is [`Condition::Unknown`].
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use super::meta::{Expression, Operator};
 
 /// A condition on a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Formula {
+pub(super) enum Condition {
     Constant(bool),
     /// The rule hits, at least so many times.
     Hits(String, u32),
-    Not(Box<Formula>),
-    All(Vec<Formula>),
+    Not(Box<Condition>),
+    All(Vec<Condition>),
     /// At least so many of these.
-    Some(u32, Vec<Formula>),
+    Some(u32, Vec<Condition>),
     /// Nobody knows, because these rules are missing.
     Unknown(BTreeSet<String>),
 }
 
 /// What became of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum RuleStatus {
     Loaded,
     /// It counts how often it hits, up to a limit.
     Counts(Option<u32>),
@@ -43,15 +43,15 @@ const MOST_WAYS: u32 = 8;
 const TOO_MUCH: &str = "arithmetic";
 
 /// Turns expressions into formulas.
-pub(super) struct Turner<'f> {
-    pub(super) fate: &'f mut dyn FnMut(&str) -> Fate,
+pub(super) struct ConditionBuilder<'f> {
+    pub(super) status: &'f mut dyn FnMut(&str) -> RuleStatus,
     /// Rules that were left out.
     pub(super) left_out: BTreeSet<String>,
 }
 
 /// A part of a sum.
 enum Term {
-    Condition(Formula),
+    Condition(Condition),
     Count(String, Option<u32>),
 }
 
@@ -61,20 +61,20 @@ struct Sum {
     constant: f64,
 }
 
-impl Turner<'_> {
+impl ConditionBuilder<'_> {
     /// Whether the expression is true; `positive` says that more hits make more of the whole.
     pub(super) fn truth(
         &mut self,
         expression: &Expression,
         positive: bool,
-    ) -> Result<Formula, String> {
+    ) -> Result<Condition, String> {
         use Operator::{And, AtLeast, AtMost, Equal, Less, More, Or, Unequal};
         Ok(match expression {
-            Expression::Number(number) => Formula::Constant(*number != 0.0),
-            Expression::Rule(name) => match (self.fate)(name) {
-                Fate::Loaded | Fate::Counts(_) => Formula::Hits(name.clone(), 1),
-                Fate::Never => Formula::Constant(false),
-                Fate::Missing => Formula::Unknown(BTreeSet::from([name.clone()])),
+            Expression::Number(number) => Condition::Constant(*number != 0.0),
+            Expression::Rule(name) => match (self.status)(name) {
+                RuleStatus::Loaded | RuleStatus::Counts(_) => Condition::Hits(name.clone(), 1),
+                RuleStatus::Never => Condition::Constant(false),
+                RuleStatus::Missing => Condition::Unknown(BTreeSet::from([name.clone()])),
             },
             Expression::Not(inner) => not(self.truth(inner, !positive)?),
             Expression::Two(operator, left, right) => match operator {
@@ -120,7 +120,7 @@ impl Turner<'_> {
         right: &Expression,
         strictly: bool,
         positive: bool,
-    ) -> Result<Formula, String> {
+    ) -> Result<Condition, String> {
         let mut sum = self.sum(left, positive)?;
         let minus = self.sum(right, !positive)?;
         let negated = minus.terms.into_iter();
@@ -152,8 +152,8 @@ impl Turner<'_> {
         match expression {
             Expression::Number(number) => sum.constant += weight * number,
             Expression::Rule(name) => {
-                let term = match (self.fate)(name) {
-                    Fate::Counts(most) => Term::Count(name.clone(), most),
+                let term = match (self.status)(name) {
+                    RuleStatus::Counts(most) => Term::Count(name.clone(), most),
                     _ => Term::Condition(self.truth(expression, positive)?),
                 };
                 sum.terms.push((weight, term));
@@ -183,7 +183,7 @@ impl Turner<'_> {
     }
 
     /// Whether a sum is at least `bound`.
-    fn reaches(&mut self, sum: Sum, mut bound: f64, positive: bool) -> Result<Formula, String> {
+    fn reaches(&mut self, sum: Sum, mut bound: f64, positive: bool) -> Result<Condition, String> {
         let mut parts = Vec::new();
         let mut counts = Vec::new();
         let weights = sum.terms.iter().map(|(weight, _)| weight.abs());
@@ -228,9 +228,9 @@ impl Turner<'_> {
         &mut self,
         bound: u32,
         counts: &[(String, Option<u32>)],
-        parts: &[Formula],
+        parts: &[Condition],
         positive: bool,
-    ) -> Formula {
+    ) -> Condition {
         let Some(((name, most), others)) = counts.split_first() else {
             return self.some(bound, parts.to_vec(), positive);
         };
@@ -240,33 +240,33 @@ impl Turner<'_> {
                 let rest = self.ways(bound - hits, others, parts, positive);
                 match hits {
                     0 => rest,
-                    hits => all(vec![Formula::Hits(name.clone(), hits), rest]),
+                    hits => all(vec![Condition::Hits(name.clone(), hits), rest]),
                 }
             })
             .collect();
         self.some(1, ways, positive)
     }
 
-    fn some(&mut self, bound: u32, parts: Vec<Formula>, positive: bool) -> Formula {
+    fn some(&mut self, bound: u32, parts: Vec<Condition>, positive: bool) -> Condition {
         let mut bound = bound;
         let mut known = Vec::new();
         let mut missing = BTreeSet::new();
         for part in parts {
             match part {
-                Formula::Constant(false) => {}
-                Formula::Constant(true) => bound = bound.saturating_sub(1),
-                Formula::Unknown(names) => missing.extend(names),
-                Formula::Some(1, inner) if bound == 1 => known.extend(inner),
+                Condition::Constant(false) => {}
+                Condition::Constant(true) => bound = bound.saturating_sub(1),
+                Condition::Unknown(names) => missing.extend(names),
+                Condition::Some(1, inner) if bound == 1 => known.extend(inner),
                 part => known.push(part),
             }
         }
         if bound == 0 {
-            return Formula::Constant(true);
+            return Condition::Constant(true);
         }
         let is_enough = known.len() >= bound as usize;
         if !missing.is_empty() {
             if !positive || !is_enough {
-                return Formula::Unknown(missing);
+                return Condition::Unknown(missing);
             }
             self.left_out.extend(missing);
         }
@@ -275,44 +275,44 @@ impl Turner<'_> {
             known.dedup();
         }
         match known.len() {
-            _ if !is_enough => Formula::Constant(false),
+            _ if !is_enough => Condition::Constant(false),
             1 => known.remove(0),
             length if length == bound as usize => all(known),
-            _ => Formula::Some(bound, known),
+            _ => Condition::Some(bound, known),
         }
     }
 }
 
-fn not(formula: Formula) -> Formula {
-    match formula {
-        Formula::Constant(is_so) => Formula::Constant(!is_so),
-        Formula::Not(inner) => *inner,
-        Formula::Unknown(names) => Formula::Unknown(names),
-        formula => Formula::Not(Box::new(formula)),
+fn not(condition: Condition) -> Condition {
+    match condition {
+        Condition::Constant(is_so) => Condition::Constant(!is_so),
+        Condition::Not(inner) => *inner,
+        Condition::Unknown(names) => Condition::Unknown(names),
+        condition => Condition::Not(Box::new(condition)),
     }
 }
 
-fn all(parts: Vec<Formula>) -> Formula {
+fn all(parts: Vec<Condition>) -> Condition {
     let mut known = Vec::new();
     let mut missing = BTreeSet::new();
     for part in parts {
         match part {
-            Formula::Constant(true) => {}
-            Formula::Constant(false) => return Formula::Constant(false),
-            Formula::Unknown(names) => missing.extend(names),
-            Formula::All(inner) => known.extend(inner),
+            Condition::Constant(true) => {}
+            Condition::Constant(false) => return Condition::Constant(false),
+            Condition::Unknown(names) => missing.extend(names),
+            Condition::All(inner) => known.extend(inner),
             part => known.push(part),
         }
     }
     known.sort();
     known.dedup();
     if !missing.is_empty() {
-        return Formula::Unknown(missing);
+        return Condition::Unknown(missing);
     }
     match known.len() {
-        0 => Formula::Constant(true),
+        0 => Condition::Constant(true),
         1 => known.remove(0),
-        _ => Formula::All(known),
+        _ => Condition::All(known),
     }
 }
 
