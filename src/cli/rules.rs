@@ -19,7 +19,7 @@ pub enum RulesCommand {
     Check(check::CheckArgs),
     /// List the rules in force
     List(list::ListArgs),
-    /// Turn SpamAssassin rules into a rule file, and report what could not be turned
+    /// Convert SpamAssassin rules into a rule file, and report what could not be converted
     Import(import::ImportArgs),
 }
 

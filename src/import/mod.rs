@@ -1,7 +1,7 @@
 //! Turns SpamAssassin rules into rules of this filter.
 //!
 //! In: the texts of `.cf` files, in the order in which they are to be read. Out: the text of a rule
-//! file, and a [`Report`] that names every rule which could not be turned, and why. A file's way:
+//! file, and a [`Report`] that names every rule which could not be converted, and why. A file's way:
 //! lines and conditions ([`RuleFiles`]), tags replaced, Perl's regexes read, look-around rewritten, meta
 //! rules combined, TOML written.
 //!
@@ -10,9 +10,10 @@
 //!
 //! Mail::SpamAssassin::Conf(3) describes the files, perlre(1) the regexes.
 
-mod around;
 mod bytes;
+mod convert;
 mod if_condition;
+mod lookaround;
 mod meta;
 mod perl;
 mod place;
@@ -23,7 +24,6 @@ mod rule_files;
 mod show;
 mod tags;
 mod tree;
-mod turn;
 mod write;
 
 pub use report::{Reason, Report};
@@ -41,7 +41,7 @@ pub struct Imported {
 /// Turns rule files, each a name and its bytes.
 pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
     let files = RuleFiles::read(files);
-    let (rules, report) = turn::files(&files);
+    let (rules, report) = convert::convert(&files);
     Imported {
         toml: write::file(&rules),
         report,

@@ -3,7 +3,7 @@
 //! In: an [`Expression`] and what became of the rules that it names; out: a [`Condition`]. Sums that
 //! are compared with numbers become "at least n of these".
 //!
-//! A rule that could not be turned is left out where only one of several ways goes through it. Where
+//! A rule that could not be converted is left out where only one of several ways goes through it. Where
 //! all do, or where its not hitting would let the rule hit, the formula is [`Condition::Unknown`].
 
 use std::collections::BTreeSet;

@@ -33,8 +33,7 @@ pub(super) struct Rules {
     pub(super) none: Vec<String>,
 }
 
-const TOP: &str =
-    "# Turned from SpamAssassin rules; the licence of their authors goes with them.\n";
+const TOP: &str = "# Converted from SpamAssassin rules; their authors' license applies.\n";
 
 /// The text of a rule file.
 pub(super) fn file(rules: &[Rule]) -> String {

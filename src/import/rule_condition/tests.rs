@@ -16,7 +16,7 @@ fn shown(condition: &Condition) -> String {
     }
 }
 
-fn turned(text: &str) -> String {
+fn converted(text: &str) -> String {
     let expression = meta::parse(text).expect("an expression");
     let mut status = |name: &str| match name.as_bytes()[0] {
         b'N' => RuleStatus::Never,
@@ -56,7 +56,7 @@ fn expressions_become_conditions() {
         ("1", "true"),
         ("A / 2 > 1", "arithmetic"),
     ] {
-        assert_eq!(turned(text), condition, "{text}");
+        assert_eq!(converted(text), condition, "{text}");
     }
 }
 
@@ -71,7 +71,7 @@ fn counted_rules_are_counted() {
         ("C + C2 >= 2", "1of(C*2 C2*2 (C C2))"),
         ("C > 500", "arithmetic"),
     ] {
-        assert_eq!(turned(text), condition, "{text}");
+        assert_eq!(converted(text), condition, "{text}");
     }
 }
 
@@ -87,6 +87,6 @@ fn what_is_missing_is_left_out_only_where_that_costs_hits_alone() {
         ("A + M > 1", "?1"),
         ("A || (B && M)", "A without 1"),
     ] {
-        assert_eq!(turned(text), condition, "{text}");
+        assert_eq!(converted(text), condition, "{text}");
     }
 }

@@ -15,8 +15,8 @@ use super::bytes::Bytes;
 use super::tree::{Anchor, Node};
 
 mod automaton;
-pub(super) mod conditions;
 mod linear;
+pub(super) mod split;
 
 use automaton::Automaton;
 use linear::{Head, Linear, beginning_with, empty_part, linear, optional_heads, without};

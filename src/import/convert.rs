@@ -19,55 +19,55 @@ const SCORE_LIMIT: f64 = 100.0;
 
 /// What became of a rule, once that is known.
 #[derive(Debug, Clone, PartialEq)]
-enum Outcome {
-    Turned(RuleStatus),
+enum Conversion {
+    Converted(RuleStatus),
     /// It is not there, and whoever asks for it asks in vain.
     Never,
     Refused,
     /// It is being looked at: who asks now is part of a circle.
-    Open,
+    InProgress,
 }
 
 /// Turns all rules of a book.
-pub(super) struct Work<'b> {
+pub(super) struct Converter<'b> {
     files: &'b RuleFiles,
-    outcomes: HashMap<String, Outcome>,
+    conversions: HashMap<String, Conversion>,
     ids: HashMap<String, String>,
     taken: BTreeSet<String>,
     rules: Vec<Rule>,
-    /// Where a rule is, by id.
-    places: BTreeMap<String, usize>,
+    /// The index of each rule, by id.
+    positions: BTreeMap<String, usize>,
     report: Report,
 }
 
 /// The rules, and what became of each.
-pub(super) fn files(files: &RuleFiles) -> (Vec<Rule>, Report) {
-    let mut work = Work {
+pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, Report) {
+    let mut converter = Converter {
         files,
-        outcomes: HashMap::new(),
+        conversions: HashMap::new(),
         ids: HashMap::new(),
         taken: BTreeSet::new(),
         rules: Vec::new(),
-        places: BTreeMap::new(),
+        positions: BTreeMap::new(),
         report: Report::default(),
     };
     for name in &files.order {
-        let id = work.free_id(name);
-        work.ids.insert(name.clone(), id);
+        let id = converter.free_id(name);
+        converter.ids.insert(name.clone(), id);
     }
     for name in &files.order {
-        work.settle(name);
+        converter.conversion(name);
     }
     for (name, condition) in &files.outside {
         let reason = Reason::new("condition", condition.clone());
-        work.report.refused.push((name.clone(), reason));
+        converter.report.refused.push((name.clone(), reason));
     }
-    work.report.remarks = files.notes.clone();
-    work.switch_unused_off();
-    (work.rules, work.report)
+    converter.report.remarks = files.notes.clone();
+    converter.switch_unused_off();
+    (converter.rules, converter.report)
 }
 
-impl Work<'_> {
+impl Converter<'_> {
     /// An id that nobody has, as near to the name as the language allows.
     fn free_id(&mut self, name: &str) -> String {
         let known = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
@@ -99,38 +99,43 @@ impl Work<'_> {
     }
 
     /// Decides what becomes of a rule.
-    fn settle(&mut self, name: &str) -> Outcome {
-        if let Some(outcome) = self.outcomes.get(name) {
-            return outcome.clone();
+    fn conversion(&mut self, name: &str) -> Conversion {
+        if let Some(conversion) = self.conversions.get(name) {
+            return conversion.clone();
         }
         let Some(definition) = self.files.rules.get(name) else {
-            return Outcome::Refused;
+            return Conversion::Refused;
         };
-        self.outcomes.insert(name.to_owned(), Outcome::Open);
-        let outcome = match self.turn(name, definition) {
+        self.conversions
+            .insert(name.to_owned(), Conversion::InProgress);
+        let conversion = match self.convert(name, definition) {
             Ok(status) => {
-                *self.report.turned.entry(word(definition.kind)).or_default() += 1;
+                *self
+                    .report
+                    .converted
+                    .entry(word(definition.kind))
+                    .or_default() += 1;
                 if status == RuleStatus::Never {
-                    Outcome::Never
+                    Conversion::Never
                 } else {
-                    Outcome::Turned(status)
+                    Conversion::Converted(status)
                 }
             }
             Err(reason) => {
                 let never = matches!(&*reason.group, "score 0" | "never hits");
                 self.report.refused.push((name.to_owned(), reason));
                 if never {
-                    Outcome::Never
+                    Conversion::Never
                 } else {
-                    Outcome::Refused
+                    Conversion::Refused
                 }
             }
         };
-        self.outcomes.insert(name.to_owned(), outcome.clone());
-        outcome
+        self.conversions.insert(name.to_owned(), conversion.clone());
+        conversion
     }
 
-    fn turn(&mut self, name: &str, definition: &Definition) -> Result<RuleStatus, Reason> {
+    fn convert(&mut self, name: &str, definition: &Definition) -> Result<RuleStatus, Reason> {
         let text = &*definition.text;
         if let RuleKind::Other(keyword) = definition.kind {
             return Err(Reason::new(keyword, ""));
@@ -209,17 +214,17 @@ impl Work<'_> {
         } else {
             places
         };
-        let turned = self.turned(name, regex, &places)?;
+        let converted = self.converted_regex(name, regex, &places)?;
         // What is matched in place of a field that is missing.
-        let hits_unset = regex::is_match(&turned, unset);
+        let hits_unset = regex::is_match(&converted, unset);
         if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
             if is_negative {
                 return Err(Reason::new("header", "several fields, one of them missing"));
             }
-            self.push_regex(name, &turned, &places);
+            self.push_regex(name, &converted, &places);
             return Ok(());
         }
-        let found = self.push_part_regex(name, &turned, &places);
+        let found = self.push_part_regex(name, &converted, &places);
         let place = places.names[0].clone();
         let rules = match (is_negative, hits_unset) {
             (true, false) => Rules {
@@ -241,31 +246,31 @@ impl Work<'_> {
     }
 
     fn regex(&mut self, name: &str, text: &str, places: &Places) -> Result<(), Reason> {
-        let turned = self.turned(name, text, places)?;
-        self.push_regex(name, &turned, places);
+        let converted = self.converted_regex(name, text, places)?;
+        self.push_regex(name, &converted, places);
         Ok(())
     }
 
-    fn turned(&self, name: &str, text: &str, places: &Places) -> Result<Regex, Reason> {
+    fn converted_regex(&self, name: &str, text: &str, places: &Places) -> Result<Regex, Reason> {
         let (regex, flags) = regex::delimited(text)?;
         let texts = Texts {
             is_raw: places.is_raw,
             is_one: places.is_one_text(),
         };
         if self.files.tagged.contains(name) {
-            regex::turn(&self.files.tags.expand(regex), flags, texts)
+            regex::convert(&self.files.tags.expand(regex), flags, texts)
         } else {
-            regex::turn(regex, flags, texts)
+            regex::convert(regex, flags, texts)
         }
     }
 
     fn meta(&mut self, name: &str, text: &str) -> Result<(), Reason> {
         let wrong = |reason: String| Reason::new("meta", reason);
         let expression = meta::parse(text).map_err(wrong)?;
-        let mut status = |name: &str| match self.settle(name) {
-            Outcome::Turned(status) => status,
-            Outcome::Never => RuleStatus::Never,
-            Outcome::Refused | Outcome::Open => RuleStatus::Missing,
+        let mut status = |name: &str| match self.conversion(name) {
+            Conversion::Converted(status) => status,
+            Conversion::Never => RuleStatus::Never,
+            Conversion::Refused | Conversion::InProgress => RuleStatus::Missing,
         };
         let mut builder = ConditionBuilder {
             status: &mut status,
@@ -278,7 +283,7 @@ impl Work<'_> {
             Condition::Constant(false) => Err(Reason::new("never hits", "")),
             Condition::Unknown(names) => {
                 let names: Vec<_> = names.into_iter().collect();
-                Err(Reason::new("needs what was not turned", names.join(" ")))
+                Err(Reason::new("needs what was not converted", names.join(" ")))
             }
             condition => {
                 if !left_out.is_empty() {

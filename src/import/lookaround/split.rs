@@ -5,13 +5,13 @@ use crate::import::tree::{Anchor, Look, Node};
 
 /// A regex that only holds at the start of a text, as conditions on that text, each a regex.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Conditions {
+pub(crate) struct SplitRegex {
     pub(crate) all: Vec<Node>,
     pub(crate) none: Vec<Node>,
 }
 
 /// Takes the look-aheads after a leading `^` for regexes of their own.
-pub(crate) fn conditions(node: &Node) -> Option<Conditions> {
+pub(crate) fn split(node: &Node) -> Option<SplitRegex> {
     let Node::Concat(parts) = node else {
         return None;
     };
@@ -19,7 +19,7 @@ pub(crate) fn conditions(node: &Node) -> Option<Conditions> {
     if parts[0] != start {
         return None;
     }
-    let mut found = Conditions {
+    let mut found = SplitRegex {
         all: Vec::new(),
         none: Vec::new(),
     };

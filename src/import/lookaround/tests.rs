@@ -1,6 +1,6 @@
 //! Look-around rewritten, compared with a matcher that tries everything.
 
-use super::conditions::conditions;
+use super::split::split;
 use super::*;
 use crate::filter::pattern::Pattern;
 use crate::import::perl::{Flags, parse};
@@ -64,11 +64,11 @@ fn what_asks_for_too_much_is_refused() {
 
 #[test]
 fn conditions_on_a_whole_text() {
-    let found = conditions(&node("^(?=.*a)(?!.*b)c.*d")).expect("conditions");
+    let found = split(&node("^(?=.*a)(?!.*b)c.*d")).expect("conditions");
     assert_eq!(found.all, [node("^.*a"), node("^c.*d")]);
     assert_eq!(found.none, [node("^.*b")]);
-    assert_eq!(conditions(&node("^ab")), None);
-    assert_eq!(conditions(&node("(?=a)b")), None);
+    assert_eq!(split(&node("^ab")), None);
+    assert_eq!(split(&node("(?=a)b")), None);
 }
 
 proptest! {

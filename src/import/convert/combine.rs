@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::{SCORE_LIMIT, Work};
+use super::{Converter, SCORE_LIMIT};
 use crate::import::place::Places;
 use crate::import::regex::Regex;
 use crate::import::rule_condition::Condition;
 use crate::import::write::{Rule, Rules, Test};
 
-impl Work<'_> {
+impl Converter<'_> {
     /// Adds the rule itself.
     pub(super) fn push(&mut self, name: &str, test: Test) {
         self.push_counted(name, test, 1);
@@ -59,7 +59,7 @@ impl Work<'_> {
     }
 
     fn add(&mut self, rule: Rule) {
-        self.places.insert(rule.id.clone(), self.rules.len());
+        self.positions.insert(rule.id.clone(), self.rules.len());
         self.rules.push(rule);
     }
 
@@ -126,7 +126,7 @@ impl Work<'_> {
             Err(reason) => {
                 // Parts of what failed are of no use.
                 for rule in self.rules.drain(before.0..) {
-                    self.places.remove(&rule.id);
+                    self.positions.remove(&rule.id);
                     self.taken.remove(&rule.id);
                 }
                 self.report.added = before.1;
@@ -190,7 +190,7 @@ impl Work<'_> {
 
     /// A rule like another one that wants more matches.
     fn counted(&mut self, name: &str, times: usize) -> Result<String, String> {
-        let base = self.places.get(&self.ids[name]).ok_or("arithmetic")?;
+        let base = self.positions.get(&self.ids[name]).ok_or("arithmetic")?;
         let base = &self.rules[*base];
         let Test::Regex { .. } = base.test else {
             return Err("arithmetic".into());
@@ -212,7 +212,7 @@ impl Work<'_> {
         let scored = self.rules.iter().filter(|rule| rule.score != 0.0);
         let mut queue: Vec<String> = scored.map(|rule| rule.id.clone()).collect();
         while let Some(id) = queue.pop() {
-            let Some(rule) = self.places.get(&id).map(|at| &self.rules[*at]) else {
+            let Some(rule) = self.positions.get(&id).map(|at| &self.rules[*at]) else {
                 continue;
             };
             if !used.insert(id) {
@@ -225,7 +225,7 @@ impl Work<'_> {
         for rule in &mut self.rules {
             if !used.contains(&rule.id) {
                 rule.enabled = false;
-                rule.notes.push("no rule that was turned uses it".into());
+                rule.notes.push("no rule that was converted uses it".into());
                 self.report.unused += 1;
             }
         }
