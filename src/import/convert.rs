@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::emit_toml::{Rule, Rules, Test};
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
 use super::report::{Reason, Report};
 use super::rule_condition::{Condition, ConditionBuilder, RuleStatus};
 use super::rule_files::{Definition, RuleFiles, RuleKind};
-use super::write::{Rule, Rules, Test};
 
 mod combine;
 

@@ -12,6 +12,8 @@
 
 mod bytes;
 mod convert;
+mod emit_regex;
+mod emit_toml;
 mod if_condition;
 mod lookaround;
 mod meta;
@@ -21,10 +23,8 @@ mod regex;
 mod report;
 mod rule_condition;
 mod rule_files;
-mod show;
 mod tags;
 mod tree;
-mod write;
 
 pub use report::{Reason, Report};
 use rule_files::RuleFiles;
@@ -43,7 +43,7 @@ pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
     let files = RuleFiles::read(files);
     let (rules, report) = convert::convert(&files);
     Imported {
-        toml: write::file(&rules),
+        toml: emit_toml::file(&rules),
         report,
     }
 }

@@ -1,11 +1,11 @@
 //! From a regex as it stands in a rule file to one that this filter runs.
 
 use super::bytes::Bytes;
+use super::emit_regex;
 use super::lookaround;
 use super::lookaround::split::{SplitRegex, split};
 use super::perl::{self, Flags};
 use super::report::Reason;
-use super::show;
 use super::tree::{Anchor, Node};
 use crate::filter::pattern::Pattern;
 
@@ -102,7 +102,7 @@ fn with_stray_returns(node: &Node) -> Node {
 }
 
 fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
-    let regex = show::regex(node, texts.is_raw);
+    let regex = emit_regex::regex(node, texts.is_raw);
     match Pattern::new(&regex) {
         Ok(_) => Ok(regex),
         Err(reason) if reason.contains("too big") => Err(Reason::new("too big", "")),

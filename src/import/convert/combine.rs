@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Converter, SCORE_LIMIT};
+use crate::import::emit_toml::{Rule, Rules, Test};
 use crate::import::place::Places;
 use crate::import::regex::Regex;
 use crate::import::rule_condition::Condition;
-use crate::import::write::{Rule, Rules, Test};
 
 impl Converter<'_> {
     /// Adds the rule itself.

@@ -3,8 +3,8 @@
 use super::split::split;
 use super::*;
 use crate::filter::pattern::Pattern;
+use crate::import::emit_regex;
 use crate::import::perl::{Flags, parse};
-use crate::import::show;
 use proptest::prelude::*;
 
 fn node(regex: &str) -> Node {
@@ -13,7 +13,7 @@ fn node(regex: &str) -> Node {
 
 fn rewritten(regex: &str) -> String {
     match without_look_around(&node(regex)) {
-        Ok(node) => show::regex(&node, false),
+        Ok(node) => emit_regex::regex(&node, false),
         Err(reason) => reason,
     }
 }
@@ -77,7 +77,7 @@ proptest! {
     fn the_same_texts_are_found(regex in regex(), text in "[ab ]{0,8}") {
         let tree = node(&regex);
         if let Ok(rewritten) = without_look_around(&tree) {
-            let shown = show::regex(&rewritten, false);
+            let shown = emit_regex::regex(&rewritten, false);
             // As rules are compiled, except that the empty text is refused there.
             let compiled = match Pattern::new(&shown) {
                 Ok(pattern) => pattern.regex().expect("a regex").clone(),

@@ -10,19 +10,19 @@ use super::tree::{Anchor, Node, Times};
 
 /// The regex. `crlf` says that lines end with CRLF.
 pub(super) fn regex(node: &Node, crlf: bool) -> String {
-    let style = Style {
+    let writer = RegexWriter {
         any_case: is_any_case(node) && has_letter(node),
         lines: has_line_anchor(node),
         crlf,
     };
     let mut text = "(?".to_owned();
-    for (letter, on) in [('i', style.any_case), ('m', style.lines), ('R', crlf)] {
+    for (letter, on) in [('i', writer.any_case), ('m', writer.lines), ('R', crlf)] {
         if on {
             text.push(letter);
         }
     }
     text.push_str("-u)");
-    style.alternatives(node, &mut text);
+    writer.alternatives(node, &mut text);
     text
 }
 
@@ -55,13 +55,13 @@ fn has_line_anchor(node: &Node) -> bool {
     }
 }
 
-struct Style {
+struct RegexWriter {
     any_case: bool,
     lines: bool,
     crlf: bool,
 }
 
-impl Style {
+impl RegexWriter {
     fn alternatives(&self, node: &Node, text: &mut String) {
         let Node::Alt(parts) = node else {
             return self.sequence(node, text);
