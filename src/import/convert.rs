@@ -6,7 +6,7 @@ use super::emit_toml::{Rule, Rules, Test};
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
-use super::report::{Reason, Report};
+use super::report::{ImportReport, Reason};
 use super::rule_condition::{Condition, ConditionBuilder, RuleStatus};
 use super::rule_files::{Definition, RuleFiles, RuleKind};
 
@@ -37,11 +37,11 @@ pub(super) struct Converter<'b> {
     rules: Vec<Rule>,
     /// The index of each rule, by id.
     positions: BTreeMap<String, usize>,
-    report: Report,
+    report: ImportReport,
 }
 
 /// The rules, and what became of each.
-pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, Report) {
+pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, ImportReport) {
     let mut converter = Converter {
         files,
         conversions: HashMap::new(),
@@ -49,7 +49,7 @@ pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, Report) {
         taken: BTreeSet::new(),
         rules: Vec::new(),
         positions: BTreeMap::new(),
-        report: Report::default(),
+        report: ImportReport::default(),
     };
     for name in &files.order {
         let id = converter.free_id(name);

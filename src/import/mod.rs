@@ -1,7 +1,7 @@
 //! Turns SpamAssassin rules into rules of this filter.
 //!
 //! In: the texts of `.cf` files, in the order in which they are to be read. Out: the text of a rule
-//! file, and a [`Report`] that names every rule which could not be converted, and why. A file's way:
+//! file, and a [`ImportReport`] that names every rule which could not be converted, and why. A file's way:
 //! lines and conditions ([`RuleFiles`]), tags replaced, Perl's regexes read, look-around rewritten, meta
 //! rules combined, TOML written.
 //!
@@ -26,7 +26,7 @@ mod rule_files;
 mod tags;
 mod tree;
 
-pub use report::{Reason, Report};
+pub use report::{ImportReport, Reason};
 use rule_files::RuleFiles;
 
 /// What came of an import.
@@ -35,7 +35,7 @@ pub struct Imported {
     /// A rule file.
     pub toml: String,
     /// What became of each rule.
-    pub report: Report,
+    pub report: ImportReport,
 }
 
 /// Turns rule files, each a name and its bytes.

@@ -33,7 +33,7 @@ impl fmt::Display for Reason {
 
 /// What became of the rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct ImportReport {
     /// How many rules were converted, by kind.
     pub converted: BTreeMap<&'static str, usize>,
     /// Parts that were added: one rule may need several.
@@ -48,7 +48,7 @@ pub struct Report {
     pub remarks: Vec<String>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all: usize = self.converted.values().sum();
         writeln!(f, "converted: {all}")?;
