@@ -14,7 +14,7 @@ pub mod opinion;
 pub mod shipped;
 
 pub use extract::Look;
-pub use features::{Features, View};
+pub use features::{FeatureGroup, Features};
 pub use learned_state::{Digest, LearnedState, Update};
 pub use model::Belief;
 pub use opinion::Opinion;

@@ -5,7 +5,7 @@
 //! works here works on mail.
 
 use crate::filter::message_filter::Filter;
-use crate::filter::place::{FileMark, Place, UriPiece, View};
+use crate::filter::place::{FieldForm, FileMark, Place, UriPiece};
 use crate::filter::rule::{ExampleText, Rule};
 use crate::filter::rules::RuleSet;
 use crate::filter::verdict::Thresholds;
@@ -80,10 +80,10 @@ pub(crate) fn message(rule: &Rule, text: &ExampleText) -> Vec<u8> {
         )
     };
     let message = match place {
-        Place::Field(field) => match field.view {
-            View::Decoded | View::Raw => format!("{}: {folded}\n\nx\n", field.name),
-            View::Address => format!("{}: <{folded}>\n\nx\n", field.name),
-            View::Name => format!("{}: \"{quoted}\" <a@example.org>\n\nx\n", field.name),
+        Place::Field(field) => match field.form {
+            FieldForm::Decoded | FieldForm::Raw => format!("{}: {folded}\n\nx\n", field.name),
+            FieldForm::Address => format!("{}: <{folded}>\n\nx\n", field.name),
+            FieldForm::Name => format!("{}: \"{quoted}\" <a@example.org>\n\nx\n", field.name),
         },
         Place::HeaderBlock => format!("{}\n\nx\n", value.trim_end()),
         Place::Body | Place::Paragraph | Place::RawBody | Place::Disguised | Place::Raw => {

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use crate::filter::brands::Brands;
 use crate::filter::lists::Lists;
-use crate::filter::place::{FieldPlace, FileMark, Place, UriPiece, View, Which};
+use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
 use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
 use crate::message::url::Link;
@@ -260,19 +260,19 @@ pub(crate) fn header_texts<'h>(place: &Place, headers: &'h Headers<'_>) -> Vec<C
 }
 
 fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str>>) {
-    match field.view {
-        View::Raw => {
+    match field.form {
+        FieldForm::Raw => {
             let raw = &raw[..raw.len().min(RAW_HEADER_LIMIT)];
             texts.push(String::from_utf8_lossy(raw.trim_ascii()));
         }
-        View::Address => {
+        FieldForm::Address => {
             let addresses = value::mailboxes(raw).into_iter();
             texts.extend(addresses.filter_map(|one| one.addr).map(Cow::Owned));
         }
-        View::Name => {
+        FieldForm::Name => {
             let names = value::mailboxes(raw).into_iter();
             texts.extend(names.filter_map(|one| one.name).map(Cow::Owned));
         }
-        View::Decoded => texts.push(Cow::Owned(value::text(raw))),
+        FieldForm::Decoded => texts.push(Cow::Owned(value::text(raw))),
     }
 }

@@ -98,9 +98,9 @@ pub(crate) enum Layer {
 
 /// Regexes by their texts, all made ready at the same time.
 #[derive(Debug, Default)]
-pub(crate) struct Patterns(HashMap<String, Result<Pattern, String>>);
+pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, String>>);
 
-impl Patterns {
+impl CompiledPatterns {
     pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
         let made: Vec<_> = texts
             .par_iter()

@@ -43,14 +43,14 @@ pub struct FieldPlace {
     /// Lower case.
     pub name: String,
     /// How a field is read.
-    pub view: View,
+    pub form: FieldForm,
     /// Which of several fields.
     pub which: Which,
 }
 
 /// How a field is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum View {
+pub enum FieldForm {
     /// Decoded.
     Decoded,
     /// As it stands.
@@ -146,16 +146,16 @@ impl Place {
             return Ok(place.clone());
         }
         let unknown = || format!("unknown place `{text}`; write one of {KNOWN}");
-        let (name, view, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
+        let (name, form, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
             ("header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
-                (field_name(name)?, View::Decoded, rest)
+                (field_name(name)?, FieldForm::Decoded, rest)
             }
             ("raw-header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
-                (field_name(name)?, View::Raw, rest)
+                (field_name(name)?, FieldForm::Raw, rest)
             }
-            (name, rest) if SHORT.contains(&name) => (name.to_owned(), View::Decoded, rest),
+            (name, rest) if SHORT.contains(&name) => (name.to_owned(), FieldForm::Decoded, rest),
             _ => return Err(unknown()),
         };
         if text.ends_with(':') {
@@ -163,22 +163,22 @@ impl Place {
         }
         let mut field = FieldPlace {
             name,
-            view,
+            form,
             which: Which::All,
         };
         while !rest.is_empty() {
             let (word, after) = rest.split_once(':').unwrap_or((rest, ""));
             match word {
-                "addr" if field.view == View::Decoded => field.view = View::Address,
-                "name" if field.view == View::Decoded => field.view = View::Name,
+                "addr" if field.form == FieldForm::Decoded => field.form = FieldForm::Address,
+                "name" if field.form == FieldForm::Decoded => field.form = FieldForm::Name,
                 "first" if field.which == Which::All => field.which = Which::First,
                 "last" if field.which == Which::All => field.which = Which::Last,
                 _ => return Err(unknown()),
             }
             rest = after;
         }
-        let unstructured = field.name == "subject" && field.view != View::Decoded;
-        if unstructured && matches!(field.view, View::Address | View::Name) {
+        let unstructured = field.name == "subject" && field.form != FieldForm::Decoded;
+        if unstructured && matches!(field.form, FieldForm::Address | FieldForm::Name) {
             return Err(unknown());
         }
         Ok(Self::Field(field))
@@ -188,7 +188,7 @@ impl Place {
     pub fn field(name: &str) -> Self {
         Self::Field(FieldPlace {
             name: name.to_owned(),
-            view: View::Decoded,
+            form: FieldForm::Decoded,
             which: Which::All,
         })
     }
@@ -233,15 +233,15 @@ impl fmt::Display for Place {
             let fixed = FIXED.iter().find(|(_, place)| place == self);
             return f.write_str(fixed.map_or("", |(name, _)| name));
         };
-        match field.view {
-            View::Raw => write!(f, "raw-header:{}", field.name)?,
+        match field.form {
+            FieldForm::Raw => write!(f, "raw-header:{}", field.name)?,
             _ if SHORT.contains(&&*field.name) => f.write_str(&field.name)?,
             _ => write!(f, "header:{}", field.name)?,
         }
-        f.write_str(match field.view {
-            View::Address => ":addr",
-            View::Name => ":name",
-            View::Decoded | View::Raw => "",
+        f.write_str(match field.form {
+            FieldForm::Address => ":addr",
+            FieldForm::Name => ":name",
+            FieldForm::Decoded | FieldForm::Raw => "",
         })?;
         f.write_str(match field.which {
             Which::All => "",

@@ -14,7 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::filter::day::Day;
-use crate::filter::pattern::Patterns;
+use crate::filter::pattern::CompiledPatterns;
 use crate::filter::rule::Rule;
 use crate::message::visible_text::visible;
 use crate::schema::{Problem, Report, Section};
@@ -36,11 +36,11 @@ pub type NamedText = (String, String);
 
 /// Who has an id.
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
+pub(crate) struct IdOwner {
     /// The layer that it was taken in.
     pub(crate) layer: usize,
     /// `file:line`.
-    pub(crate) place: String,
+    pub(crate) position: String,
 }
 
 /// What an entry of a file asks for.
@@ -51,12 +51,12 @@ pub(crate) enum Entry {
     /// No rule of this id.
     Off(String),
     /// Changes to the rule of an earlier layer.
-    Change(Change),
+    Override(RuleOverride),
 }
 
 /// Changes to a rule.
 #[derive(Debug)]
-pub(crate) struct Change {
+pub(crate) struct RuleOverride {
     pub(crate) id: String,
     score: Option<f64>,
     description: Option<String>,
@@ -64,7 +64,7 @@ pub(crate) struct Change {
     expires: Option<Day>,
 }
 
-impl Change {
+impl RuleOverride {
     pub(crate) fn apply(self, rule: &mut Rule) {
         if let Some(score) = self.score {
             rule.score = score;
@@ -100,12 +100,12 @@ pub(crate) fn regexes(text: &str) -> Vec<String> {
     rules.into_iter().flatten().filter_map(regex).collect()
 }
 
-/// Reads one file; `taken` says who has which id.
+/// Reads one file; `id_owners` says who has which id.
 pub(crate) fn file(
     (name, text): &NamedText,
-    patterns: &Patterns,
+    patterns: &CompiledPatterns,
     layer: usize,
-    taken: &mut HashMap<String, Taken>,
+    id_owners: &mut HashMap<String, IdOwner>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Entry> {
     let report = Report::new(name, text);
@@ -122,7 +122,7 @@ pub(crate) fn file(
             file: file.clone(),
             line,
         };
-        entries.extend(entry(section, &source, patterns, layer, taken));
+        entries.extend(entry(section, &source, patterns, layer, id_owners));
     }
     top.finish();
     problems.extend(report.into_problems());
@@ -145,17 +145,17 @@ struct Source<'a, 't> {
 fn entry(
     mut section: Section<'_, '_>,
     source: &Source<'_, '_>,
-    patterns: &Patterns,
+    patterns: &CompiledPatterns,
     layer: usize,
-    taken: &mut HashMap<String, Taken>,
+    id_owners: &mut HashMap<String, IdOwner>,
 ) -> Option<Entry> {
-    let (id, known_before) = identity(&mut section, source, layer, taken);
+    let (id, known_before) = identity(&mut section, source, layer, id_owners);
     let keys = common_keys(&mut section);
     let changes = CHANGES.iter().any(|key| section.has(key));
     let own = OWN.iter().any(|key| section.has(key));
     if known_before && changes && !own {
         section.finish();
-        return Some(keys.change(id?));
+        return Some(keys.into_override(id?));
     }
     // A part is not reported, so it needs no words for people.
     let is_part = keys.score == Some(0.0);
@@ -200,7 +200,7 @@ fn identity(
     section: &mut Section<'_, '_>,
     source: &Source<'_, '_>,
     layer: usize,
-    taken: &mut HashMap<String, Taken>,
+    id_owners: &mut HashMap<String, IdOwner>,
 ) -> (Option<String>, bool) {
     let id = section.parsed("id", |id| rule_id(id).map(str::to_owned));
     if !section.has("id") {
@@ -211,15 +211,15 @@ fn identity(
     };
     section.rename(format!("rule {id}"));
     let mut known_before = false;
-    match taken.get(&id) {
+    match id_owners.get(&id) {
         Some(first) if first.layer == layer => {
-            let place = &first.place;
-            section.problem("id", format!("is taken by {place}; choose another"));
+            let position = &first.position;
+            section.problem("id", format!("is taken by {position}; choose another"));
         }
         earlier => {
             known_before = earlier.is_some();
-            let place = format!("{}:{}", source.file, source.line);
-            taken.insert(id.clone(), Taken { layer, place });
+            let position = format!("{}:{}", source.file, source.line);
+            id_owners.insert(id.clone(), IdOwner { layer, position });
         }
     }
     (Some(id), known_before)
@@ -236,11 +236,11 @@ struct CommonKeys {
 
 impl CommonKeys {
     /// A change to the rule of an earlier layer.
-    fn change(self, id: String) -> Entry {
+    fn into_override(self, id: String) -> Entry {
         if !self.enabled {
             return Entry::Off(id);
         }
-        Entry::Change(Change {
+        Entry::Override(RuleOverride {
             id,
             score: self.score,
             description: self.description,

@@ -14,9 +14,9 @@ use crate::filter::combination;
 use crate::filter::day::Day;
 use crate::filter::fnv::{FNV_OFFSET, fnv};
 use crate::filter::lists::Lists;
-use crate::filter::pattern::{Layer, Patterns};
+use crate::filter::pattern::{CompiledPatterns, Layer};
 use crate::filter::rule::{Rule, Test};
-use crate::filter::rule_file::{self, NamedText, Taken};
+use crate::filter::rule_file::{self, IdOwner, NamedText};
 use crate::filter::stock;
 use crate::schema::Problem;
 
@@ -125,7 +125,7 @@ fn built_in((name, text): &(&str, &str)) -> NamedText {
 struct Reader {
     set: RuleSet,
     /// By id: the number of the rule of an earlier layer, and where it stands.
-    taken: HashMap<String, Taken>,
+    id_owners: HashMap<String, IdOwner>,
     problems: Vec<Problem>,
 }
 
@@ -136,7 +136,7 @@ impl Default for Reader {
                 digest: FNV_OFFSET,
                 ..RuleSet::default()
             },
-            taken: HashMap::new(),
+            id_owners: HashMap::new(),
             problems: Vec::new(),
         }
     }
@@ -166,18 +166,23 @@ impl Reader {
             }
         }
         let layer = 1 + self
-            .taken
+            .id_owners
             .values()
-            .map(|taken| taken.layer)
+            .map(|owner| owner.layer)
             .max()
             .unwrap_or(0);
         let regexes = rules.par_iter().map(|(_, text)| rule_file::regexes(text));
         let regexes = regexes.collect::<Vec<_>>().concat();
-        let patterns = Patterns::of(regexes, of);
+        let patterns = CompiledPatterns::of(regexes, of);
         for file in rules {
             self.set.digest = fnv(self.set.digest, file.1.as_bytes());
-            let entries =
-                rule_file::file(file, &patterns, layer, &mut self.taken, &mut self.problems);
+            let entries = rule_file::file(
+                file,
+                &patterns,
+                layer,
+                &mut self.id_owners,
+                &mut self.problems,
+            );
             for entry in entries {
                 self.take(entry);
             }
@@ -196,10 +201,10 @@ impl Reader {
                     self.set.rules.remove(at);
                 }
             }
-            rule_file::Entry::Change(change) => {
+            rule_file::Entry::Override(changed) => {
                 // One that is switched off in its own layer stays so.
-                if let Some(at) = at(&change.id) {
-                    change.apply(&mut self.set.rules[at]);
+                if let Some(at) = at(&changed.id) {
+                    changed.apply(&mut self.set.rules[at]);
                 }
             }
         }
@@ -208,7 +213,7 @@ impl Reader {
     fn finish(mut self) -> Result<RuleSet, Vec<Problem>> {
         self.problems
             .extend(combination::check(&self.set.rules, |id| {
-                self.taken.contains_key(id)
+                self.id_owners.contains_key(id)
             }));
         for rule in &self.set.rules {
             if let Test::Listed(list) = &rule.test

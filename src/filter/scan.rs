@@ -185,7 +185,7 @@ impl Scanner {
             listed: Vec::new(),
             numbers: Vec::new(),
         };
-        let mut patterns = Patterns::default();
+        let mut patterns = AutomatonPatterns::default();
         for (number, rule, phrase) in rules {
             match &rule.test {
                 Test::Phrases(list) => {
@@ -358,13 +358,13 @@ fn leading_number(text: &str) -> Option<f64> {
 
 /// Patterns of an automaton, each once.
 #[derive(Default)]
-struct Patterns {
+struct AutomatonPatterns {
     texts: Vec<Vec<u8>>,
     finds: Vec<Vec<Find>>,
     known: HashMap<Vec<u8>, usize>,
 }
 
-impl Patterns {
+impl AutomatonPatterns {
     fn spell(&mut self, text: &str, find: Find) {
         for spelling in spellings(text) {
             self.add(spelling.into_bytes(), find);

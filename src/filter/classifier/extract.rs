@@ -11,7 +11,7 @@ mod gather;
 
 use std::ops::Range;
 
-use crate::filter::classifier::features::{Features, View, salt};
+use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::message_view::MessageView;
 
@@ -38,38 +38,38 @@ impl Look {
     pub fn at<'r>(
         mail: &MessageView<'_>,
         mut rules: impl Iterator<Item = &'r str>,
-        views: &[View],
+        groups: &[FeatureGroup],
     ) -> Self {
         let mut gatherer = Gatherer::new();
         let text = visible(mail);
         let words = words(&text);
         let mut found = Vec::new();
-        for view in View::ALL {
-            let own = Hash::salted(salt(view));
-            gatherer.view = view;
-            match view {
-                _ if !views.contains(&view) => {}
-                View::Raw => {
+        for group in FeatureGroup::ALL {
+            let own = Hash::salted(salt(group));
+            gatherer.group = group;
+            match group {
+                _ if !groups.contains(&group) => {}
+                FeatureGroup::Raw => {
                     let begin = &mail.raw[..mail.raw.len().min(RAW_BYTES)];
                     gatherer.grams(own, begin);
                 }
-                View::Trace => gatherer.trace(own, mail),
-                View::Header => gatherer.header(own, mail),
-                View::Fields => gatherer.fields(own, mail),
-                View::Text => {
+                FeatureGroup::Trace => gatherer.trace(own, mail),
+                FeatureGroup::Header => gatherer.header(own, mail),
+                FeatureGroup::Fields => gatherer.fields(own, mail),
+                FeatureGroup::Text => {
                     let lower = beginning(&text, TEXT_BYTES).to_lowercase();
                     gatherer.grams(own, lower.as_bytes());
                 }
-                View::Words => found = gatherer.words(own, &text, &words),
-                View::Links => {
+                FeatureGroup::Words => found = gatherer.words(own, &text, &words),
+                FeatureGroup::Links => {
                     for link in mail.links().iter().take(LINKS) {
                         link_features(link, own, &mut |hash, _| {
                             gatherer.add(hash);
                         });
                     }
                 }
-                View::Parts => gatherer.parts(own, mail),
-                View::Rules => {
+                FeatureGroup::Parts => gatherer.parts(own, mail),
+                FeatureGroup::Rules => {
                     for rule in rules.by_ref() {
                         gatherer.add(own.with(rule.as_bytes()));
                     }
@@ -92,7 +92,7 @@ impl Look {
             let second = (found.gap > 0).then(|| word(found.at + found.gap));
             (word(found.at), second)
         };
-        let indexes = self.features.view(View::Words).iter().copied();
+        let indexes = self.features.group(FeatureGroup::Words).iter().copied();
         indexes.zip(self.found.iter().map(shown))
     }
 }

@@ -2,7 +2,7 @@
 
 /// A way to look at a message. Each has its own features, and learns for itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
+pub enum FeatureGroup {
     /// Byte 4-grams of the message as it stands.
     Raw,
     /// Words and shapes of header fields that tell where the message has been.
@@ -24,11 +24,11 @@ pub enum View {
 }
 
 /// How many views there are.
-pub const VIEWS: usize = 9;
+pub const FEATURE_GROUPS: usize = 9;
 
-impl View {
+impl FeatureGroup {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; VIEWS] = [
+    pub const ALL: [Self; FEATURE_GROUPS] = [
         Self::Raw,
         Self::Trace,
         Self::Header,
@@ -45,13 +45,13 @@ impl View {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Features {
     pub(super) indexes: Vec<u32>,
-    pub(super) ends: [usize; VIEWS],
+    pub(super) ends: [usize; FEATURE_GROUPS],
 }
 
 impl Features {
     /// Those of a view.
-    pub fn view(&self, view: View) -> &[u32] {
-        let number = view as usize;
+    pub fn group(&self, group: FeatureGroup) -> &[u32] {
+        let number = group as usize;
         let begin = match number {
             0 => 0,
             number => self.ends[number - 1],
@@ -60,19 +60,19 @@ impl Features {
     }
 
     /// Those of each view, in the order of their places.
-    pub fn sorted_views(&self) -> impl Iterator<Item = Vec<u32>> {
-        View::ALL.into_iter().map(|view| {
-            let mut all = self.view(view).to_vec();
+    pub fn sorted_groups(&self) -> impl Iterator<Item = Vec<u32>> {
+        FeatureGroup::ALL.into_iter().map(|group| {
+            let mut all = self.group(group).to_vec();
             all.sort_unstable();
             all
         })
     }
 
     /// Puts views together.
-    pub fn from_views(views: &[Vec<u32>; VIEWS]) -> Self {
+    pub fn from_groups(groups: &[Vec<u32>; FEATURE_GROUPS]) -> Self {
         let mut features = Self::default();
-        for (view, end) in views.iter().zip(&mut features.ends) {
-            features.indexes.extend_from_slice(view);
+        for (group, end) in groups.iter().zip(&mut features.ends) {
+            features.indexes.extend_from_slice(group);
             *end = features.indexes.len();
         }
         features
@@ -89,6 +89,6 @@ impl Features {
     }
 }
 
-pub(super) fn salt(view: View) -> u64 {
-    view as u64 + 1
+pub(super) fn salt(group: FeatureGroup) -> u64 {
+    group as u64 + 1
 }

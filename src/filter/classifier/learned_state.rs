@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::Look;
-use crate::filter::classifier::features::{Features, View};
+use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weights};
 use crate::filter::classifier::shipped::{self, Shipped};
 use crate::filter::message_view::MessageView;
@@ -74,10 +74,10 @@ pub struct AccountView<'m> {
 
 impl AccountView<'_> {
     /// Which views have anything to say.
-    pub fn views(&self) -> &'static [View] {
+    pub fn groups(&self) -> &'static [FeatureGroup] {
         match (self.learnt_anything(), self.shipped) {
-            (true, _) => &View::ALL,
-            (false, Some(_)) => &shipped::VIEWS,
+            (true, _) => &FeatureGroup::ALL,
+            (false, Some(_)) => &shipped::SHIPPED_GROUPS,
             (false, None) => &[],
         }
     }
@@ -98,7 +98,7 @@ impl AccountView<'_> {
 
     /// Looks at a message, as far as something is known.
     pub fn look<'r>(&self, mail: &MessageView<'_>, rules: impl Iterator<Item = &'r str>) -> Look {
-        Look::at(mail, rules, self.views())
+        Look::at(mail, rules, self.groups())
     }
 
     /// The evidence on a message that was learnt.

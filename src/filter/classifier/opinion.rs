@@ -21,7 +21,7 @@
 
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::{LINKS, Look, link_features};
-use crate::filter::classifier::features::{Features, View, salt};
+use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::learned_state::AccountView;
 use crate::filter::classifier::model;
@@ -117,10 +117,10 @@ pub fn reasons(
     let shipped_share = (SHIPPED * shipped) as f32;
     let sign = if for_spam { 1.0 } else { -1.0 };
     let weight = known.weight();
-    let size = |view: View| look.features.view(view).len();
+    let size = |group: FeatureGroup| look.features.group(group).len();
     let mut found: Vec<(f32, &str, &str)> = Vec::new();
-    let loud = sign * learnt * model::loudness(View::Words, size(View::Words));
-    let shipped_loud = sign * shipped_share * model::scale(size(View::Words));
+    let loud = sign * learnt * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
+    let shipped_loud = sign * shipped_share * model::scale(size(FeatureGroup::Words));
     for (index, (word, next)) in look.words() {
         let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
         let weight = loud * weight(index) + shipped_loud * shipped;
@@ -130,8 +130,8 @@ pub fn reasons(
         }
     }
     if known.learnt_anything() {
-        let loud = sign * learnt * model::loudness(View::Links, size(View::Links));
-        let own = Hash::salted(salt(View::Links));
+        let loud = sign * learnt * model::loudness(FeatureGroup::Links, size(FeatureGroup::Links));
+        let own = Hash::salted(salt(FeatureGroup::Links));
         for link in mail.links().iter().take(LINKS) {
             link_features(link, own, &mut |hash, text| {
                 let weight = loud * weight(hash.index());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Filter, LEARNT};
-use crate::filter::classifier::{Features, LearnedState, Look, View, opinion};
+use crate::filter::classifier::{FeatureGroup, Features, LearnedState, Look, opinion};
 use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
 use crate::message::Headers;
@@ -47,7 +47,7 @@ impl Filter {
         let stage = self.judge_fields(&headers);
         let mut features = None;
         let verdict = self.judge_body(None, stage, raw, &headers, |mail, verdict| {
-            features = Some(Look::at(mail, counted(verdict), &View::ALL).features);
+            features = Some(Look::at(mail, counted(verdict), &FeatureGroup::ALL).features);
         });
         (verdict, features.unwrap_or_default())
     }
@@ -61,7 +61,7 @@ impl Filter {
         verdict: &mut Verdict,
     ) {
         let known = learned.view_for(account);
-        if known.views().is_empty() {
+        if known.groups().is_empty() {
             return;
         }
         let look = known.look(mail, counted(verdict));

@@ -1,7 +1,7 @@
 //! The keys that say where a rule looks and what for: `where`, its one test, and `at_least`.
 
 use crate::filter::facts::{self, Fact};
-use crate::filter::pattern::{Pattern, Patterns};
+use crate::filter::pattern::{CompiledPatterns, Pattern};
 use crate::filter::place::Place;
 use crate::filter::rule::{Combination, Member, Near, Range, Test};
 use crate::message::visible_text::visible;
@@ -70,7 +70,7 @@ fn place(section: &mut Section<'_, '_>) -> Option<Where> {
 /// The places and the test of a rule.
 pub(super) fn looks(
     section: &mut Section<'_, '_>,
-    patterns: &Patterns,
+    patterns: &CompiledPatterns,
 ) -> Option<(Vec<Place>, Test)> {
     let given = Given {
         place: place(section),

@@ -16,7 +16,7 @@ use flate2::write::ZlibEncoder;
 use super::KnowledgeError;
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
-use crate::filter::classifier::features::{Features, VIEWS};
+use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
 use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
 
@@ -163,7 +163,7 @@ pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     out.text(change.account.as_deref().unwrap_or_default());
     out.0.extend_from_slice(&change.digest);
     learnt(&mut out, &change.learnt);
-    for view in change.features.sorted_views() {
+    for view in change.features.sorted_groups() {
         out.u32(view.len() as u32);
         let mut before = 0;
         for index in view {
@@ -194,7 +194,7 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let account = input.text()?;
     let digest = input.take(16)?.try_into().ok()?;
     let learnt = read_learnt(&mut input)?;
-    let mut views: [Vec<u32>; VIEWS] = Default::default();
+    let mut views: [Vec<u32>; FEATURE_GROUPS] = Default::default();
     for view in &mut views {
         let mut before = 0u32;
         for _ in 0..input.u32()? {
@@ -208,7 +208,7 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let change = WeightChange {
         account: (!account.is_empty()).then(|| account.into()),
         digest,
-        features: Features::from_views(&views),
+        features: Features::from_groups(&views),
         learnt,
         back,
     };
@@ -224,7 +224,7 @@ fn learnt(out: &mut Out, learnt: &Learned) {
 
 fn read_learnt(input: &mut In<'_>) -> Option<Learned> {
     let is_spam = input.take(1)?[0] == 1;
-    let mut step = [0.0; VIEWS];
+    let mut step = [0.0; FEATURE_GROUPS];
     for error in &mut step {
         *error = input.f32()?;
     }

@@ -1,14 +1,14 @@
 //! A journal cut anywhere, all in one piece, and what is taken back.
 
 use super::*;
-use crate::filter::classifier::features::{Features, VIEWS};
+use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
 use crate::filter::classifier::{Belief, Update};
 
 /// Features of which some are shared by all messages.
 fn features(number: u32) -> Features {
     let view = |view: u32| vec![view, 1000 + view, 10_000 * (number + 1) + view];
-    let views: [Vec<u32>; VIEWS] = std::array::from_fn(|at| view(at as u32));
-    Features::from_views(&views)
+    let views: [Vec<u32>; FEATURE_GROUPS] = std::array::from_fn(|at| view(at as u32));
+    Features::from_groups(&views)
 }
 
 fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account: Option<&str>) {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::filter::classifier::features::{Features, View};
+use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::message_view::MessageView;
 use crate::message::url::Link;
@@ -23,7 +23,7 @@ const PARTS: usize = 50;
 /// Few messages have more features.
 const USUAL: usize = 8 << 10;
 
-/// Where in the text a feature of [`View::Words`] was found.
+/// Where in the text a feature of [`FeatureGroup::Words`] was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     /// The number of its word.
@@ -41,7 +41,7 @@ fn bit(index: u32) -> (usize, u64) {
 /// Gathers features view by view, each once.
 pub(super) struct Gatherer {
     pub(super) features: Features,
-    pub(super) view: View,
+    pub(super) group: FeatureGroup,
     /// A bit for each feature of the view, by the lowest bits of its place.
     seen: Vec<u64>,
 }
@@ -57,7 +57,7 @@ impl Gatherer {
                 indexes: Vec::with_capacity(USUAL),
                 ..Features::default()
             },
-            view: View::Raw,
+            group: FeatureGroup::Raw,
             seen: vec![0; 1 << (SEEN - 6)],
         }
     }
@@ -77,9 +77,9 @@ impl Gatherer {
 
     /// Ends a view.
     pub(super) fn end(&mut self) {
-        let number = self.view as usize;
+        let number = self.group as usize;
         self.features.ends[number] = self.features.indexes.len();
-        for index in self.features.view(self.view) {
+        for index in self.features.group(self.group) {
             self.seen[bit(*index).0] = 0;
         }
     }
@@ -113,10 +113,10 @@ impl Gatherer {
         found
     }
 
-    pub(super) fn trace(&mut self, view: Hash, mail: &MessageView<'_>) {
+    pub(super) fn trace(&mut self, group: Hash, mail: &MessageView<'_>) {
         let mut before = Hash::salted(0);
         for field in fields(mail) {
-            let name = field.name(view);
+            let name = field.name(group);
             if field.kind == Kind::Trace {
                 self.add(name.with(field.as_written));
                 self.add(name.with(b"~").with(&shape(field.value)));
@@ -129,10 +129,10 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn header(&mut self, view: Hash, mail: &MessageView<'_>) {
+    pub(super) fn header(&mut self, group: Hash, mail: &MessageView<'_>) {
         let mut before = Hash::salted(0);
         for field in fields(mail).filter(|field| field.kind != Kind::Trace) {
-            let name = field.name(view);
+            let name = field.name(group);
             self.add(name.with(field.as_written));
             self.add(name.with(b"~").with(&shape(field.value)));
             self.add(name.with(b">").with_number(before.whole()));
@@ -143,10 +143,10 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn fields(&mut self, view: Hash, mail: &MessageView<'_>) {
+    pub(super) fn fields(&mut self, group: Hash, mail: &MessageView<'_>) {
         for field in fields(mail) {
             let begin = &field.value[..field.value.len().min(FIELD_GRAMS)];
-            self.grams(field.name(view), begin);
+            self.grams(field.name(group), begin);
         }
     }
 
@@ -185,13 +185,13 @@ struct Field<'m> {
 
 impl Field<'_> {
     /// Its name in a view, in whatever case it is written.
-    fn name(&self, view: Hash) -> Hash {
+    fn name(&self, group: Hash) -> Hash {
         let mut lower = [0; NAME_BYTES];
         let name = &self.as_written[..self.as_written.len().min(NAME_BYTES)];
         let lower = &mut lower[..name.len()];
         lower.copy_from_slice(name);
         lower.make_ascii_lowercase();
-        view.with(lower)
+        group.with(lower)
     }
 }
 
