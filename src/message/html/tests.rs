@@ -95,16 +95,16 @@ fn unseen_text_is_counted() {
 }
 
 #[test]
-fn the_make_of_a_page() {
+fn traits_of_a_page() {
     let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
         <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
     let traits = read(source, LIMITS).traits;
     let poster = "<center><a href=http://a><img src=b></a><font size=+6 color=red>v<!--x-->ia\
         <td bgcolor=yellow style='margin-top:99999px'>";
-    let traits = read(poster, LIMITS).traits;
-    assert!(traits.centered && traits.image_first && traits.large && traits.red);
-    assert!(traits.loud_ground && traits.pushed_down);
-    assert_eq!(traits.split_words, 1);
+    let of_poster = read(poster, LIMITS).traits;
+    assert!(of_poster.centered && of_poster.image_first && of_poster.large && of_poster.red);
+    assert!(of_poster.loud_ground && of_poster.pushed_down);
+    assert_eq!(of_poster.split_words, 1);
     assert!(!traits.centered && !traits.image_first && !traits.pushed_down);
     assert_eq!(traits.refresh.as_deref(), Some("http://a.example"));
     assert_eq!((traits.images, traits.passwords, traits.scripts), (1, 1, 1));
