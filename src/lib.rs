@@ -15,6 +15,7 @@
 //! | [`message`] | header fields as bytes; decoding into text, links and names |
 //! | [`filter`] | rules in, verdict out |
 //! | [`learn`] | corpora, training, the shipped model, evaluation |
+//! | [`rule_folder`] | rule files read from a folder |
 //! | [`import`] | SpamAssassin's rules in, ours out |
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | the quarantine |
@@ -46,6 +47,7 @@ pub mod metrics;
 pub mod net;
 pub mod pop3;
 pub mod rewrite;
+pub mod rule_folder;
 pub mod schema;
 pub mod server;
 pub mod session;

@@ -17,7 +17,7 @@ use super::exit::{Ended, Error, Exit};
 use super::terminal::{harmless, report_unreadable};
 use crate::config::Flags;
 use crate::filter::Filter;
-use crate::filter::classifier::{Memory, Shipped};
+use crate::filter::classifier::{LearnedState, Shipped};
 use crate::learn::evaluation::Evaluation;
 use crate::learn::figures::Figures;
 use crate::learn::{cross_validation, online};
@@ -86,14 +86,14 @@ pub(super) fn run(args: &EvalArgs) -> Ended {
     let filter = server::filter::load(&config, !args.no_classifier && !own)?;
     let limit = config.filter.hold_bytes;
     if let Some(index) = &args.online {
-        return evaluate_online(&filter.attentive(), index, limit);
+        return evaluate_online(&filter.decoding_for_classifier(), index, limit);
     }
     let filter = match &args.model {
         Some(path) => {
-            let memory = Memory::default().with_model(read_model(path)?);
-            filter.remembering(Arc::new(memory))
+            let memory = LearnedState::default().with_model(read_model(path)?);
+            filter.with_learned(Arc::new(memory))
         }
-        None if args.cross_validate.is_some() => filter.attentive(),
+        None if args.cross_validate.is_some() => filter.decoding_for_classifier(),
         None => filter,
     };
     evaluate(args, &filter, limit)

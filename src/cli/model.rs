@@ -11,8 +11,8 @@ use clap::Subcommand;
 use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
 use super::terminal::harmless;
-use crate::filter::classifier::Memory;
-use crate::filter::classifier::memory::Counts;
+use crate::filter::classifier::LearnedState;
+use crate::filter::classifier::counts::Counts;
 use crate::learn;
 use crate::store::{Knowledge, KnowledgeError};
 
@@ -121,7 +121,7 @@ fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path, file: &Path) -> En
     Ok(Exit::Fine)
 }
 
-fn info(memory: &Memory) -> String {
+fn info(memory: &LearnedState) -> String {
     let shared = memory.shared();
     let all = crate::filter::classifier::model::WEIGHTS;
     let used = memory.weights().map_or(0, |weights| {
@@ -138,7 +138,7 @@ fn info(memory: &Memory) -> String {
             "weights: {used} of {all} in use, {size} MiB in memory\n"
         ));
     }
-    let mut accounts: Vec<_> = shared.overlays.iter().collect();
+    let mut accounts: Vec<_> = shared.accounts.iter().collect();
     accounts.sort_by(|a, b| a.0.cmp(b.0));
     for (account, overlay) in accounts {
         text.push_str(&format!(

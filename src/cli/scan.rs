@@ -107,7 +107,7 @@ fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
                 true => filter.reporting_parts(),
                 false => filter,
             };
-            Ok((config, filter.explaining()))
+            Ok((config, filter.explaining_ham()))
         }
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());

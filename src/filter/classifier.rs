@@ -3,16 +3,19 @@
 //! In: messages of which it is known what they are; out: how likely others are spam, and why. It
 //! does no input or output: [`crate::store`] keeps what is learnt.
 
+pub mod account_weights;
+pub mod counts;
+pub mod extract;
 pub mod features;
 mod hash;
-pub mod memory;
+pub mod learned_state;
 pub mod model;
 pub mod opinion;
-pub mod overlay;
 pub mod shipped;
 
-pub use features::{Features, Look, View};
-pub use memory::{Digest, Lesson, Memory};
+pub use extract::Look;
+pub use features::{FeatureGroup, Features};
+pub use learned_state::{Digest, LearnedState, Update};
 pub use model::Belief;
 pub use opinion::Opinion;
 pub use shipped::Shipped;

@@ -5,52 +5,11 @@
 
 use std::collections::HashMap;
 
-use crate::filter::facts::{self, Fact};
-use crate::filter::rules::{Rule, Taken, Test};
+use crate::filter::rule::{Member, Rule, Test};
 use crate::schema::Problem;
 
-/// What must, may and must not hit.
-#[derive(Debug, Clone, Default)]
-pub struct Combination {
-    /// All of these,
-    pub all: Vec<Member>,
-    /// as many of these as the rule's `at_least` says,
-    pub any: Vec<Member>,
-    /// and none of these.
-    pub none: Vec<Member>,
-}
-
-/// A rule or a fact.
-#[derive(Debug, Clone)]
-pub enum Member {
-    /// A rule by its id.
-    Rule(String),
-    /// A fact: these have lower-case names.
-    Fact(&'static Fact),
-}
-
-impl Member {
-    /// Reads a name.
-    pub(crate) fn parse(name: &str) -> Result<Self, String> {
-        if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            return facts::yes_or_no(name).map(Self::Fact);
-        }
-        Ok(Self::Rule(name.to_owned()))
-    }
-}
-
-impl Combination {
-    /// Every member, with the key it stands under.
-    pub fn members(&self) -> impl Iterator<Item = (&'static str, &Member)> {
-        let all = self.all.iter().map(|member| ("all", member));
-        let any = self.any.iter().map(|member| ("any", member));
-        let none = self.none.iter().map(|member| ("none", member));
-        all.chain(any).chain(none)
-    }
-}
-
 /// Finds members that do not exist and rules that wait for themselves.
-pub(crate) fn check(rules: &[Rule], taken: &HashMap<String, Taken>) -> Vec<Problem> {
+pub(crate) fn check(rules: &[Rule], is_known: impl Fn(&str) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     let numbers = by_id(rules);
     for rule in rules {
@@ -62,7 +21,7 @@ pub(crate) fn check(rules: &[Rule], taken: &HashMap<String, Taken>) -> Vec<Probl
                 continue;
             };
             // One that is switched off counts as one that does not hit.
-            if numbers.contains_key(&**id) || taken.contains_key(id) {
+            if numbers.contains_key(&**id) || is_known(id) {
                 continue;
             }
             problems.push(problem(

@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::filter::mail::{self, Mail};
+use crate::filter::message_view::{self, MessageView};
 use crate::filter::place::Place;
-use crate::filter::rules::{Rule, RuleSet, Test};
-use crate::filter::scan::{Scanner, Tally};
+use crate::filter::rule::{ExampleText, Rule, Test};
+use crate::filter::rules::RuleSet;
+use crate::filter::scan::{RuleMatches, Scanner};
+use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
 use crate::message::{Content, Headers, Wanted};
@@ -38,7 +40,7 @@ pub struct Cost {
 }
 
 /// The cost of each rule that looks at text or asks for a fact, dearest first.
-pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
+pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> {
     let mut examples = Vec::new();
     for rule in rules.iter() {
         let both = rule.examples.hit.iter().chain(&rule.examples.miss);
@@ -56,10 +58,10 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
         .chain(&examples)
         .map(|raw| (raw.as_slice(), Headers::of(raw), Content::of(raw, all)))
         .collect();
-    let mails: Vec<Mail<'_>> = opened
+    let mails: Vec<MessageView<'_>> = opened
         .iter()
         .map(|(raw, headers, content)| {
-            Mail::new(raw, headers, content, rules.lists(), rules.brands())
+            MessageView::new(raw, headers, content, rules.lists(), rules.brands())
         })
         .collect();
     let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();
@@ -71,7 +73,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
             let whole: usize = mails.iter().map(|mail| mail.raw.len()).sum();
             let run = || mails.iter().for_each(|mail| drop(fact.of(mail)));
             run();
-            dearest = Some(per_kib(run, whole));
+            dearest = Some(per_kib(run, whole, clock));
         }
         for place in &rule.places {
             let sample = texts
@@ -82,7 +84,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
             };
             for text in [sample.as_slice(), &[waking(rule)]] {
                 let length = text.iter().map(|text| text.len().max(SHORT)).sum();
-                let cost = per_kib(|| scan(rule, &scanner, text), length);
+                let cost = per_kib(|| scan(rule, &scanner, text), length, clock);
                 dearest = Some(dearest.unwrap_or(0.0).max(cost));
             }
         }
@@ -108,13 +110,13 @@ fn wanted(rules: &RuleSet) -> Wanted {
 fn enough(
     place: &Place,
     opened: &[(&[u8], Headers<'_>, Content)],
-    mails: &[Mail<'_>],
+    mails: &[MessageView<'_>],
 ) -> Vec<String> {
     let mut all = Vec::new();
     let mut length = 0;
     for ((_, headers, _), mail) in opened.iter().zip(mails) {
         let texts = if place.is_in_header() {
-            mail::header_texts(place, headers)
+            message_view::header_texts(place, headers)
         } else {
             mail.texts(place)
         };
@@ -139,7 +141,7 @@ fn waking(rule: &Rule) -> String {
         }
     }
     for example in &rule.examples.miss {
-        if let examples::Text::Value(text) = &example.text {
+        if let ExampleText::Value(text) = &example.text {
             piece.push_str(text);
             piece.push(' ');
         }
@@ -157,17 +159,17 @@ fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
     };
     for text in texts {
         // A new tally each time: one that is full asks no more.
-        let mut tally = Tally::new(1, phrases);
-        scanner.scan(std::iter::once(text.as_str()), &mut tally);
+        let mut matches = RuleMatches::new(1, phrases);
+        scanner.scan(std::iter::once(text.as_str()), &mut matches);
     }
 }
 
-fn per_kib(run: impl Fn(), bytes: usize) -> f64 {
+fn per_kib(run: impl Fn(), bytes: usize, clock: Clock) -> f64 {
     let mut quickest = Duration::MAX;
     for _ in 0..RUNS {
-        let begun = Instant::now();
+        let mut stopwatch = Stopwatch::start(Some(clock));
         run();
-        quickest = quickest.min(begun.elapsed());
+        quickest = quickest.min(stopwatch.lap());
     }
     quickest.as_secs_f64() * 1e6 / (bytes.max(1) as f64 / 1024.0)
 }

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::filter::rules::{Rule, RuleSet, Test};
+use crate::filter::rule::{Rule, Test};
+use crate::filter::rules::RuleSet;
 
 /// Two rules and what both look for in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]

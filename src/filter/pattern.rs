@@ -6,16 +6,16 @@
 //! are ASCII's (and the no-break space), `\w` has all that is beyond ASCII, and `(?i)` does not take
 //! the long s for an `s` nor the Kelvin sign for a `k`.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use rayon::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, OnceLock};
-
-use crate::filter::abreast::abreast;
-use crate::filter::literal;
-use crate::filter::needs::{self, ByteSet};
+use crate::filter::required_bytes::{self, ByteSet};
+use crate::filter::required_literals;
 
 /// A compiled regex's size: one that exceeds it repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub struct Pattern {
     /// In lower case: one of these is in every match; empty where there are none.
     pub literals: Vec<Vec<u8>>,
     /// Every match has a byte of each of these.
-    pub(crate) needs: Vec<ByteSet>,
+    pub(crate) required_bytes: Vec<ByteSet>,
 }
 
 impl Pattern {
@@ -54,8 +54,8 @@ impl Pattern {
         Ok(Self {
             source: hir.to_string().into(),
             regex: Arc::default(),
-            literals: literal::required(&hir).unwrap_or_default(),
-            needs: needs::required(&hir),
+            literals: required_literals::required(&hir).unwrap_or_default(),
+            required_bytes: required_bytes::required(&hir),
         })
     }
 
@@ -98,14 +98,17 @@ pub(crate) enum Layer {
 
 /// Regexes by their texts, all made ready at the same time.
 #[derive(Debug, Default)]
-pub(crate) struct Patterns(HashMap<String, Result<Pattern, String>>);
+pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, String>>);
 
-impl Patterns {
+impl CompiledPatterns {
     pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
-        let made = abreast(&texts, |text| match layer {
-            Layer::Stock => Pattern::of_stock(text),
-            Layer::Own => Pattern::new(text),
-        });
+        let made: Vec<_> = texts
+            .par_iter()
+            .map(|text| match layer {
+                Layer::Stock => Pattern::of_stock(text),
+                Layer::Own => Pattern::new(text),
+            })
+            .collect();
         Self(texts.into_iter().zip(made).collect())
     }
 

@@ -43,14 +43,14 @@ pub struct FieldPlace {
     /// Lower case.
     pub name: String,
     /// How a field is read.
-    pub view: View,
+    pub form: FieldForm,
     /// Which of several fields.
     pub which: Which,
 }
 
 /// How a field is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum View {
+pub enum FieldForm {
     /// Decoded.
     Decoded,
     /// As it stands.
@@ -97,9 +97,9 @@ pub enum FileMark {
     /// What follows the last dot of its name, lower case.
     Extension,
     /// Its declared media type.
-    Type,
+    DeclaredType,
     /// What its first bytes say.
-    Magic,
+    DetectedType,
     /// The names of the files in it.
     Inside,
 }
@@ -131,8 +131,8 @@ const FIXED: [(&str, Place); 22] = [
     ("anchor:text", Place::AnchorText),
     ("attachment", Place::File(FileMark::Name)),
     ("attachment:extension", Place::File(FileMark::Extension)),
-    ("attachment:type", Place::File(FileMark::Type)),
-    ("attachment:magic", Place::File(FileMark::Magic)),
+    ("attachment:type", Place::File(FileMark::DeclaredType)),
+    ("attachment:magic", Place::File(FileMark::DetectedType)),
     ("attachment:inside", Place::File(FileMark::Inside)),
     ("mime", Place::Mime),
     ("disguised", Place::Disguised),
@@ -146,16 +146,16 @@ impl Place {
             return Ok(place.clone());
         }
         let unknown = || format!("unknown place `{text}`; write one of {KNOWN}");
-        let (name, view, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
+        let (name, form, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
             ("header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
-                (field_name(name)?, View::Decoded, rest)
+                (field_name(name)?, FieldForm::Decoded, rest)
             }
             ("raw-header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
-                (field_name(name)?, View::Raw, rest)
+                (field_name(name)?, FieldForm::Raw, rest)
             }
-            (name, rest) if SHORT.contains(&name) => (name.to_owned(), View::Decoded, rest),
+            (name, rest) if SHORT.contains(&name) => (name.to_owned(), FieldForm::Decoded, rest),
             _ => return Err(unknown()),
         };
         if text.ends_with(':') {
@@ -163,22 +163,22 @@ impl Place {
         }
         let mut field = FieldPlace {
             name,
-            view,
+            form,
             which: Which::All,
         };
         while !rest.is_empty() {
             let (word, after) = rest.split_once(':').unwrap_or((rest, ""));
             match word {
-                "addr" if field.view == View::Decoded => field.view = View::Address,
-                "name" if field.view == View::Decoded => field.view = View::Name,
+                "addr" if field.form == FieldForm::Decoded => field.form = FieldForm::Address,
+                "name" if field.form == FieldForm::Decoded => field.form = FieldForm::Name,
                 "first" if field.which == Which::All => field.which = Which::First,
                 "last" if field.which == Which::All => field.which = Which::Last,
                 _ => return Err(unknown()),
             }
             rest = after;
         }
-        let unstructured = field.name == "subject" && field.view != View::Decoded;
-        if unstructured && matches!(field.view, View::Address | View::Name) {
+        let unstructured = field.name == "subject" && field.form != FieldForm::Decoded;
+        if unstructured && matches!(field.form, FieldForm::Address | FieldForm::Name) {
             return Err(unknown());
         }
         Ok(Self::Field(field))
@@ -188,7 +188,7 @@ impl Place {
     pub fn field(name: &str) -> Self {
         Self::Field(FieldPlace {
             name: name.to_owned(),
-            view: View::Decoded,
+            form: FieldForm::Decoded,
             which: Which::All,
         })
     }
@@ -209,7 +209,7 @@ impl Place {
             | Self::Disguised => wanted.text = true,
             Self::RawBody | Self::Html => wanted.source = true,
             Self::Tag => wanted.tags = true,
-            Self::File(FileMark::Magic | FileMark::Inside) => wanted.files = true,
+            Self::File(FileMark::DetectedType | FileMark::Inside) => wanted.files = true,
             Self::File(_) | Self::Mime => wanted.parts = true,
             Self::Field(_) | Self::HeaderBlock | Self::Raw => {}
         }
@@ -233,15 +233,15 @@ impl fmt::Display for Place {
             let fixed = FIXED.iter().find(|(_, place)| place == self);
             return f.write_str(fixed.map_or("", |(name, _)| name));
         };
-        match field.view {
-            View::Raw => write!(f, "raw-header:{}", field.name)?,
+        match field.form {
+            FieldForm::Raw => write!(f, "raw-header:{}", field.name)?,
             _ if SHORT.contains(&&*field.name) => f.write_str(&field.name)?,
             _ => write!(f, "header:{}", field.name)?,
         }
-        f.write_str(match field.view {
-            View::Address => ":addr",
-            View::Name => ":name",
-            View::Decoded | View::Raw => "",
+        f.write_str(match field.form {
+            FieldForm::Address => ":addr",
+            FieldForm::Name => ":name",
+            FieldForm::Decoded | FieldForm::Raw => "",
         })?;
         f.write_str(match field.which {
             Which::All => "",

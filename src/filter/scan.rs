@@ -1,7 +1,7 @@
 //! Looking for all that the rules of one place look for, in one pass.
 //!
 //! In: the rules of a place, once; then the texts that a message has there; out: counts and matched
-//! texts in a `Tally`. One automaton holds all words, phrases and the literals of all regexes; a
+//! texts in a `RuleMatches`. One automaton holds all words, phrases and the literals of all regexes; a
 //! regex runs only on a text that has one of its literals. The work is linear in the text.
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -9,13 +9,12 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::filter::judge::Placed;
 use crate::filter::lists::{List, Lists};
-use crate::filter::needs::ByteSet;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::rules::{Range, Test};
-use crate::message::fold::cut;
+use crate::filter::required_bytes::ByteSet;
+use crate::filter::rule::{Range, Rule, Test};
+use crate::message::visible_text::cut;
 
 /// How much of what hit is kept, in bytes: a line of a report.
 const TEXT_LIMIT: usize = 80;
@@ -34,15 +33,18 @@ const SHORT: usize = 512;
 /// What a set may remember of its states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
 
+/// A rule to look for in a place: its number, itself, and where its phrases begin.
+pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
+
 /// What was found so far, by rule.
 #[derive(Debug, Clone)]
-pub(crate) struct Tally {
+pub(crate) struct RuleMatches {
     pub(crate) counts: Vec<u32>,
     pub(crate) texts: Vec<String>,
     seen: Vec<bool>,
 }
 
-impl Tally {
+impl RuleMatches {
     pub(crate) fn new(rules: usize, phrases: usize) -> Self {
         Self {
             counts: vec![0; rules],
@@ -120,7 +122,7 @@ impl NearRule {
         text: &str,
         at: std::ops::Range<usize>,
         last: &mut LastSeen,
-        tally: &mut Tally,
+        matches: &mut RuleMatches,
     ) {
         last.0[group] = Some((at.start, at.end));
         let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
@@ -138,7 +140,7 @@ impl NearRule {
         }
         let begin = seen[0].0;
         let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
-        tally.add(self.rule, &text[begin..end]);
+        matches.add(self.rule, &text[begin..end]);
         // What was counted does not count again.
         *last = LastSeen::default();
     }
@@ -183,7 +185,7 @@ impl Scanner {
             listed: Vec::new(),
             numbers: Vec::new(),
         };
-        let mut patterns = Patterns::default();
+        let mut patterns = AutomatonPatterns::default();
         for (number, rule, phrase) in rules {
             match &rule.test {
                 Test::Phrases(list) => {
@@ -256,23 +258,23 @@ impl Scanner {
     }
 
     /// Looks at the texts of the place.
-    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, tally: &mut Tally) {
+    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, matches: &mut RuleMatches) {
         let mut awake = vec![false; self.regexes.len()];
         let mut woken: Vec<usize> = Vec::new();
         let mut last = vec![LastSeen::default(); self.nears.len()];
         let mut begun: Vec<usize> = Vec::new();
         for text in texts {
             for rule in &self.presence {
-                tally.add(*rule, text);
+                matches.add(*rule, text);
             }
             for (rule, list) in &self.listed {
                 if list.has(text) {
-                    tally.add(*rule, text);
+                    matches.add(*rule, text);
                 }
             }
             for (rule, range) in &self.numbers {
                 if leading_number(text).is_some_and(|number| range.has(number)) {
-                    tally.add(*rule, text);
+                    matches.add(*rule, text);
                 }
             }
             if let Some(words) = &self.words {
@@ -288,13 +290,14 @@ impl Scanner {
                                 if stands_alone(text, found.range(), open) {
                                     begun.push(near);
                                     let rule = &self.nears[near];
-                                    rule.saw(group, text, found.range(), &mut last[near], tally);
+                                    rule.saw(group, text, found.range(), &mut last[near], matches);
                                 }
                             }
                             Find::Phrase { rule, phrase, open } => {
-                                if !tally.seen[phrase] && stands_alone(text, found.range(), open) {
-                                    tally.seen[phrase] = true;
-                                    tally.add(rule, &text[found.range()]);
+                                if !matches.seen[phrase] && stands_alone(text, found.range(), open)
+                                {
+                                    matches.seen[phrase] = true;
+                                    matches.add(rule, &text[found.range()]);
                                 }
                             }
                         }
@@ -315,8 +318,13 @@ impl Scanner {
             for regex in woken.drain(..) {
                 awake[regex] = false;
                 let search = &self.regexes[regex];
-                if search.pattern.needs.iter().all(|need| have.meets(need)) {
-                    search.run(text, tally);
+                if search
+                    .pattern
+                    .required_bytes
+                    .iter()
+                    .all(|need| have.meets(need))
+                {
+                    search.run(text, matches);
                 }
             }
             for near in begun.drain(..) {
@@ -327,14 +335,14 @@ impl Scanner {
 }
 
 impl Search {
-    fn run(&self, text: &str, tally: &mut Tally) {
-        let missing = self.at_least.saturating_sub(tally.counts[self.rule]);
+    fn run(&self, text: &str, matches: &mut RuleMatches) {
+        let missing = self.at_least.saturating_sub(matches.counts[self.rule]);
         let Some(regex) = self.pattern.regex() else {
             return;
         };
-        let matches = regex.find_iter(text.as_bytes());
-        for found in matches.take(missing as usize) {
-            tally.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
+        let all = regex.find_iter(text.as_bytes());
+        for found in all.take(missing as usize) {
+            matches.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
         }
     }
 }
@@ -351,13 +359,13 @@ fn leading_number(text: &str) -> Option<f64> {
 
 /// Patterns of an automaton, each once.
 #[derive(Default)]
-struct Patterns {
+struct AutomatonPatterns {
     texts: Vec<Vec<u8>>,
     finds: Vec<Vec<Find>>,
     known: HashMap<Vec<u8>, usize>,
 }
 
-impl Patterns {
+impl AutomatonPatterns {
     fn spell(&mut self, text: &str, find: Find) {
         for spelling in spellings(text) {
             self.add(spelling.into_bytes(), find);

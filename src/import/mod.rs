@@ -1,8 +1,8 @@
 //! Turns SpamAssassin rules into rules of this filter.
 //!
 //! In: the texts of `.cf` files, in the order in which they are to be read. Out: the text of a rule
-//! file, and a [`Report`] that names every rule which could not be turned, and why. A file's way:
-//! lines and conditions ([`Book`]), tags replaced, Perl's regexes read, look-around rewritten, meta
+//! file, and a [`ImportReport`] that names every rule which could not be converted, and why. A file's way:
+//! lines and conditions ([`RuleFiles`]), tags replaced, Perl's regexes read, look-around rewritten, meta
 //! rules combined, TOML written.
 //!
 //! It reads no file and asks nobody. It never guesses: what has no exact counterpart is refused, or
@@ -10,24 +10,24 @@
 //!
 //! Mail::SpamAssassin::Conf(3) describes the files, perlre(1) the regexes.
 
-mod around;
 mod bytes;
-mod condition;
-mod formula;
-mod lines;
+mod convert;
+mod emit_regex;
+mod emit_toml;
+mod if_condition;
+mod lookaround;
 mod meta;
 mod perl;
 mod place;
 mod regex;
 mod report;
-mod show;
+mod rule_condition;
+mod rule_files;
 mod tags;
 mod tree;
-mod turn;
-mod write;
 
-use lines::Book;
-pub use report::{Reason, Report};
+pub use report::{ImportReport, Reason};
+use rule_files::RuleFiles;
 
 /// What came of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +35,15 @@ pub struct Imported {
     /// A rule file.
     pub toml: String,
     /// What became of each rule.
-    pub report: Report,
+    pub report: ImportReport,
 }
 
 /// Turns rule files, each a name and its bytes.
 pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
-    let book = Book::read(files);
-    let (rules, report) = turn::book(&book);
+    let files = RuleFiles::read(files);
+    let (rules, report) = convert::convert(&files);
     Imported {
-        toml: write::file(&rules),
+        toml: emit_toml::file(&rules),
         report,
     }
 }

@@ -1,10 +1,11 @@
 //! From a regex as it stands in a rule file to one that this filter runs.
 
-use super::around::{self, Conditions};
 use super::bytes::Bytes;
+use super::emit_regex;
+use super::lookaround;
+use super::lookaround::split::{SplitRegex, split};
 use super::perl::{self, Flags};
 use super::report::Reason;
-use super::show;
 use super::tree::{Anchor, Node};
 use crate::filter::pattern::Pattern;
 
@@ -24,7 +25,7 @@ fn begins_at_start(node: &Node) -> bool {
     }
 }
 
-/// A regex, turned.
+/// A regex, converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Regex {
     One(String),
@@ -42,9 +43,9 @@ pub(super) struct Texts {
 }
 
 /// Turns what stands between the delimiters.
-pub(super) fn turn(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reason> {
+pub(super) fn convert(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reason> {
     let node = tree(regex, flags, texts)?;
-    let refused = match around::without_look_around(&node) {
+    let refused = match lookaround::without_look_around(&node) {
         Ok(node) => match shown(&node, texts) {
             Ok(regex) => return Ok(Regex::One(regex)),
             // Conditions are smaller than their product.
@@ -52,8 +53,7 @@ pub(super) fn turn(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reas
         },
         Err(reason) => Reason::new(&reason, ""),
     };
-    let Some(Conditions { all, none }) = texts.is_one.then(|| around::conditions(&node)).flatten()
-    else {
+    let Some(SplitRegex { all, none }) = texts.is_one.then(|| split(&node)).flatten() else {
         return Err(refused);
     };
     let shown = |nodes: Vec<Node>| -> Result<Vec<String>, Reason> {
@@ -102,7 +102,7 @@ fn with_stray_returns(node: &Node) -> Node {
 }
 
 fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
-    let regex = show::regex(node, texts.is_raw);
+    let regex = emit_regex::regex(node, texts.is_raw);
     match Pattern::new(&regex) {
         Ok(_) => Ok(regex),
         Err(reason) if reason.contains("too big") => Err(Reason::new("too big", "")),
@@ -181,7 +181,7 @@ mod tests {
             is_raw: true,
             is_one: false,
         };
-        let one = |regex, flags, texts| match turn(regex, flags, texts) {
+        let one = |regex, flags, texts| match convert(regex, flags, texts) {
             Ok(Regex::One(regex)) => regex,
             other => format!("{other:?}"),
         };
@@ -202,11 +202,13 @@ mod tests {
             is_raw: false,
             is_one: true,
         };
-        let turned = turn(regex, "", one).expect("conditions");
-        assert!(matches!(&turned, Regex::Several(all, none) if all.len() == 2 && none.len() == 1));
-        assert!(is_match(&turned, "xd123456789012fy"));
-        assert!(!is_match(&turned, "xd123456789012fya123456789012c"));
-        let refused = turn(regex, "", Texts::default());
+        let converted = convert(regex, "", one).expect("conditions");
+        assert!(
+            matches!(&converted, Regex::Several(all, none) if all.len() == 2 && none.len() == 1)
+        );
+        assert!(is_match(&converted, "xd123456789012fy"));
+        assert!(!is_match(&converted, "xd123456789012fya123456789012c"));
+        let refused = convert(regex, "", Texts::default());
         assert_eq!(refused, Err(Reason::new("look-around", "")));
     }
 }

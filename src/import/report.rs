@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why a rule was not turned.
+/// Why a rule was not converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// What such rules have in common.
@@ -33,26 +33,26 @@ impl fmt::Display for Reason {
 
 /// What became of the rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// How many rules were turned, by kind.
-    pub turned: BTreeMap<&'static str, usize>,
+pub struct ImportReport {
+    /// How many rules were converted, by kind.
+    pub converted: BTreeMap<&'static str, usize>,
     /// Parts that were added: one rule may need several.
     pub added: usize,
-    /// Parts that no rule which was turned uses; they are switched off.
+    /// Parts that no rule which was converted uses; they are switched off.
     pub unused: usize,
-    /// What was not turned, in the order of the files.
+    /// What was not converted, in the order of the files.
     pub refused: Vec<(String, Reason)>,
-    /// What was turned but means a little less or more, by name.
+    /// What was converted but means a little less or more, by name.
     pub notes: Vec<(String, String)>,
     /// What concerns no single rule.
     pub remarks: Vec<String>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: usize = self.turned.values().sum();
-        writeln!(f, "turned: {all}")?;
-        for (kind, count) in &self.turned {
+        let all: usize = self.converted.values().sum();
+        writeln!(f, "converted: {all}")?;
+        for (kind, count) in &self.converted {
             writeln!(f, "  {count:5} {kind}")?;
         }
         writeln!(
@@ -66,7 +66,7 @@ impl fmt::Display for Report {
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
         groups.sort_by_key(|(group, count)| (usize::MAX - count, *group));
-        writeln!(f, "not turned: {}", self.refused.len())?;
+        writeln!(f, "not converted: {}", self.refused.len())?;
         for (group, count) in groups {
             writeln!(f, "  {count:5} {group}")?;
         }
@@ -74,10 +74,10 @@ impl fmt::Display for Report {
             writeln!(f, "{remark}")?;
         }
         for (name, reason) in &self.refused {
-            writeln!(f, "not turned: {name}: {reason}")?;
+            writeln!(f, "not converted: {name}: {reason}")?;
         }
         for (name, note) in &self.notes {
-            writeln!(f, "turned: {name}: {note}")?;
+            writeln!(f, "converted: {name}: {note}")?;
         }
         Ok(())
     }

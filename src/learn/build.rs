@@ -59,7 +59,7 @@ pub fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path) -> Result<Ship
     };
     // Rules tell it nothing: only text is looked at.
     let filter = Filter::new(RuleSet::default(), thresholds).map_err(|_| ModelError::Filter)?;
-    let filter = filter.attentive();
+    let filter = filter.decoding_for_classifier();
     let mut all: Vec<(Features, bool)> = Vec::new();
     for (paths, is_spam) in [(ham, false), (spam, true)] {
         let (mut files, unreadable) = corpus::expand(paths);
@@ -69,14 +69,14 @@ pub fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path) -> Result<Ship
         }
         for file in files {
             let read = corpus::read(&file, LIMIT, &mut |message| {
-                all.push((filter.study(&message.raw).1, is_spam));
+                all.push((filter.judge_with_features(&message.raw).1, is_spam));
                 true
             });
             read.map_err(|error| ModelError::Unreadable(vec![error]))?;
         }
     }
     for (text, is_spam) in training_templates::messages(templates).map_err(ModelError::Templates)? {
-        all.push((filter.study(text.as_bytes()).1, is_spam));
+        all.push((filter.judge_with_features(text.as_bytes()).1, is_spam));
     }
     fastrand::Rng::with_seed(SEED).shuffle(&mut all);
     let mut builder = Builder::default();

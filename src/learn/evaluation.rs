@@ -93,7 +93,7 @@ impl Evaluation<'_> {
 
     fn judge(&self, group: usize, spam: bool, message: Message) -> Judged {
         let (verdict, features) = match self.studies {
-            true => self.filter.study(&message.raw),
+            true => self.filter.judge_with_features(&message.raw),
             false => {
                 let verdict = self.filter.judge_for(self.account, &message.raw);
                 (verdict, Features::default())

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::corpus::{self, CorpusError};
 use crate::filter::Filter;
-use crate::filter::classifier::{Belief, Lesson, Memory, opinion};
+use crate::filter::classifier::{Belief, Update, LearnedState, opinion};
 
 /// What a line of the index says of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,17 +96,17 @@ impl Index {
         filter: &Filter,
         limit: usize,
     ) -> impl Iterator<Item = Result<(Label, f64), CorpusError>> {
-        let memory = Memory::default();
+        let memory = LearnedState::default();
         let numbered = self.0.into_iter().enumerate();
         numbered.map(move |(number, entry)| {
             let raw = first_message(&entry.path, limit)?;
-            let (_, features) = filter.study(&raw);
-            let score = opinion::of(&memory.known_for(None), &features).evidence;
+            let (_, features) = filter.judge_with_features(&raw);
+            let score = opinion::of(&memory.view_for(None), &features).evidence;
             // A message may stand in an index twice, and is learned twice.
             let digest = (number as u128).to_le_bytes();
             let is_spam = entry.label == Label::Spam;
-            let lesson = memory.lesson(None, digest, &features, is_spam, Belief::Full);
-            if let Lesson::Changes(changes) = lesson {
+            let lesson = memory.update_for(None, digest, &features, is_spam, Belief::Full);
+            if let Update::Changes(changes) = lesson {
                 changes.iter().for_each(|change| memory.apply(change));
             }
             Ok((entry.label, score))

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::filter::Filter;
-use crate::filter::classifier::{self, Belief, Lesson, Memory};
+use crate::filter::classifier::{self, Belief, LearnedState, Update};
 use crate::message::Headers;
 use crate::store::{Knowledge, KnowledgeError};
 
@@ -14,7 +14,7 @@ use crate::store::{Knowledge, KnowledgeError};
 #[derive(Debug)]
 pub struct Trainer {
     filter: Filter,
-    memory: Memory,
+    memory: LearnedState,
     knowledge: Knowledge,
     account: Option<Arc<str>>,
     /// Messages taught so far, or known already.
@@ -49,7 +49,7 @@ impl Trainer {
     ) -> Result<Self, KnowledgeError> {
         let (knowledge, memory) = Knowledge::write(data_dir)?;
         Ok(Self {
-            filter: filter.attentive(),
+            filter: filter.decoding_for_classifier(),
             memory,
             knowledge,
             account,
@@ -74,15 +74,15 @@ impl Trainer {
         if self.memory.knows(account, digest) == Some(is_spam) {
             return Ok(Taught::Known);
         }
-        let (_, features) = self.filter.study(raw);
+        let (_, features) = self.filter.judge_with_features(raw);
         let belief = match self.taught {
             0..=LOOKED_AT => Belief::Full,
             _ => Belief::Doubting,
         };
         let lesson = self
             .memory
-            .lesson(account, digest, &features, is_spam, belief);
-        let Lesson::Changes(changes) = lesson else {
+            .update_for(account, digest, &features, is_spam, belief);
+        let Update::Changes(changes) = lesson else {
             return Ok(Taught::Known);
         };
         for change in &changes {

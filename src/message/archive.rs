@@ -4,7 +4,7 @@
 //! nothing, trusts no length it was told, and goes over the bytes once for the directory and once for
 //! the files. Sections are those of PKWARE's APPNOTE.TXT 6.3.10.
 
-use crate::message::fold::cut;
+use crate::message::visible_text::cut;
 use memchr::memmem;
 
 /// Names kept of an archive.

@@ -7,11 +7,11 @@
 use crate::message::archive::{self, Archive};
 use crate::message::decode::Encoding;
 use crate::message::document::{self, Pdf};
-use crate::message::fold::{Folded, Text, cut};
+use crate::message::file_type::{self, FileType};
 use crate::message::html::{self, Anchor};
-use crate::message::magic::{self, Magic};
-use crate::message::make::Make;
 use crate::message::mime::{self, Kind, Part};
+use crate::message::page_traits::PageTraits;
+use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 use crate::message::{decode, link};
 
 /// Decoded text judged per message and kind: charsets grow a message of the default hold limit
@@ -93,7 +93,7 @@ pub struct PartInfo {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct File {
     /// What it is.
-    pub magic: Option<Magic>,
+    pub file_type: Option<FileType>,
     /// The files in it.
     pub archive: Option<Archive>,
     /// What it does as a PDF.
@@ -105,16 +105,19 @@ pub struct File {
 impl File {
     fn of(part: &Part<'_>) -> Self {
         let head = decode::bytes(part.encoding, &part.body[..part.body.len().min(HEAD_LIMIT)]);
-        let magic = magic::of(&head);
+        let file_type = file_type::of(&head);
         let mut file = Self {
-            magic,
+            file_type,
             ..Self::default()
         };
-        if !matches!(magic, Some(Magic::Zip | Magic::Pdf | Magic::Ole)) {
+        if !matches!(
+            file_type,
+            Some(FileType::Zip | FileType::Pdf | FileType::Ole)
+        ) {
             return file;
         }
         let data = decode::bytes(part.encoding, &part.body[..part.body.len().min(FILE_LIMIT)]);
-        if magic == Some(Magic::Pdf) {
+        if file_type == Some(FileType::Pdf) {
             file.pdf = document::pdf(&data);
             return file;
         }
@@ -134,11 +137,11 @@ pub struct TextPart {
     /// The number of its part.
     pub part: usize,
     /// The visible text.
-    pub text: Text,
+    pub text: VisibleText,
     /// The decoded source, where it was wanted.
     pub source: String,
     /// How the page is made, if it is one.
-    pub make: Option<Make>,
+    pub traits: Option<PageTraits>,
 }
 
 impl Content {
@@ -191,22 +194,22 @@ impl Content {
             ..TextPart::default()
         };
         if part.kind == Kind::Html {
-            let limits = html::Limits {
+            let limits = html::PageLimits {
                 text: room,
                 links: links_left,
                 tags: wanted.tags,
             };
             let page = html::read(text, limits);
             shown.text = page.text;
-            shown.make = Some(page.make);
+            shown.traits = Some(page.traits);
             self.links.extend(page.links);
             self.anchors.extend(page.anchors);
             self.tags.extend(page.tags);
         } else {
             self.links.extend(link::in_text(text, links_left));
-            let mut folded = Folded::of_lines(room);
-            folded.push(text);
-            shown.text = folded.finish_text();
+            let mut visible = VisibleTextBuilder::of_lines(room);
+            visible.push(text);
+            shown.text = visible.finish_text();
         }
         if wanted.source {
             shown.source = if taken == decoded.len() {
@@ -228,13 +231,13 @@ impl Content {
 
     /// The source of each page.
     pub fn pages(&self) -> impl Iterator<Item = &str> {
-        let pages = self.texts.iter().filter(|text| text.make.is_some());
+        let pages = self.texts.iter().filter(|text| text.traits.is_some());
         pages.map(|text| &*text.source)
     }
 
     /// How each page is made.
-    pub fn makes(&self) -> impl Iterator<Item = &Make> {
-        self.texts.iter().filter_map(|text| text.make.as_ref())
+    pub fn page_traits(&self) -> impl Iterator<Item = &PageTraits> {
+        self.texts.iter().filter_map(|text| text.traits.as_ref())
     }
 }
 

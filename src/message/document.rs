@@ -7,8 +7,8 @@
 mod stream;
 mod syntax;
 
-use crate::message::fold::cut;
-use crate::message::magic::{self, Magic, PDF_MARK_WITHIN};
+use crate::message::file_type::{self, FileType, PDF_MARK_WITHIN};
+use crate::message::visible_text::cut;
 use memchr::memmem;
 
 /// Links kept of a document.
@@ -129,7 +129,7 @@ pub fn macros(data: &[u8], names: &[String]) -> bool {
     }
     // MS-OVBA 2.2.1: the storage's name, which a compound file has in UTF-16 (MS-CFB 2.6.1). Excel's
     // `_VBA_PROJECT_CUR` begins with it.
-    magic::of(data) == Some(Magic::Ole)
+    file_type::of(data) == Some(FileType::Ole)
         && memmem::find(data, b"_\0V\0B\0A\0_\0P\0R\0O\0J\0E\0C\0T\0").is_some()
 }
 

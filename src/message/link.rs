@@ -12,7 +12,7 @@ const LINK_LIMIT: usize = 2048;
 pub fn from_attribute(value: &str) -> Option<String> {
     // The URL standard (section 4.4) strips white space around, and tabs and line ends within.
     let value = value.trim_matches(|c: char| c <= ' ');
-    let value = crate::message::fold::cut(value, LINK_LIMIT);
+    let value = crate::message::visible_text::cut(value, LINK_LIMIT);
     let (scheme, _) = value.split_once(':').unwrap_or_default();
     let has_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
     let outside = has_scheme || value.starts_with("//") || starts_with_www(value);
@@ -72,7 +72,7 @@ fn starts_with_www(value: &str) -> bool {
 
 // Up to white space or a delimiter (RFC 3986 appendix C), without the sentence's own marks.
 fn link_length(text: &str) -> usize {
-    let text = crate::message::fold::cut(text, LINK_LIMIT);
+    let text = crate::message::visible_text::cut(text, LINK_LIMIT);
     let ends = |c: char| c <= ' ' || matches!(c, '<' | '>' | '"' | '\u{7f}') || c.is_whitespace();
     let link = &text[..text.find(ends).unwrap_or(text.len())];
     let marks = ['.', ',', ';', ':', '!', '?', ')', ']', '\'', '*'];

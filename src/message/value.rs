@@ -9,7 +9,7 @@ use mail_parser::{Addr, Attribute, ContentType, HeaderValue};
 use memchr::memmem;
 
 use crate::message::decode;
-use crate::message::fold::{Folded, folded};
+use crate::message::visible_text::{VisibleTextBuilder, visible};
 
 /// A value is read up to here. Real ones stay below 10 KiB; the parsers' work on one value need
 /// not be linear, so it gets no more.
@@ -20,7 +20,7 @@ const MAILBOX_LIMIT: usize = 1000;
 
 /// One sender or recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mailbox {
+pub struct NamedAddress {
     /// The name shown to people.
     pub name: Option<String>,
     /// The address, as a rule `local@domain`.
@@ -31,7 +31,7 @@ pub struct Mailbox {
 pub fn text(raw: &[u8]) -> String {
     let mut rest = &raw[..raw.len().min(VALUE_LIMIT)];
     // No charset makes more of a byte than three.
-    let mut text = Folded::new(3 * rest.len());
+    let mut text = VisibleTextBuilder::new(3 * rest.len());
     let mut after_word = false;
     let mut looked = 0;
     while let Some(found) = memmem::find(&rest[looked..], b"=?") {
@@ -55,20 +55,20 @@ pub fn text(raw: &[u8]) -> String {
 }
 
 /// The mailboxes of an address field.
-pub fn mailboxes(raw: &[u8]) -> Vec<Mailbox> {
+pub fn addresses(raw: &[u8]) -> Vec<NamedAddress> {
     parsed(raw, |stream| match stream.parse_address() {
         HeaderValue::Address(address) => {
             let all = address.iter().take(MAILBOX_LIMIT);
-            all.map(mailbox).collect()
+            all.map(named_address).collect()
         }
         _ => Vec::new(),
     })
 }
 
-fn mailbox(addr: &Addr<'_>) -> Mailbox {
-    Mailbox {
-        name: addr.name().map(folded),
-        addr: addr.address().map(folded),
+fn named_address(addr: &Addr<'_>) -> NamedAddress {
+    NamedAddress {
+        name: addr.name().map(visible),
+        addr: addr.address().map(visible),
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn mailboxes_have_names_and_addresses() {
         let raw = b" \"Bank, Inc.\" <a@example.org>, b@example.net, =?utf-8?q?J=C3=BCrg?= <c@d>";
-        let found = mailboxes(raw);
+        let found = addresses(raw);
         let names: Vec<_> = found.iter().map(|one| one.name.as_deref()).collect();
         let addrs: Vec<_> = found.iter().map(|one| one.addr.as_deref()).collect();
         assert_eq!(names, [Some("Bank, Inc."), None, Some("Jürg")]);

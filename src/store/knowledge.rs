@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{given_to_owner, private};
-use crate::filter::classifier::memory::{Change, Memory};
+use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 
 /// Past this the journal is made part of the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
@@ -86,12 +86,12 @@ impl Knowledge {
     ///
     /// # Errors
     /// What is there and cannot be read.
-    pub fn read(data_dir: &Path) -> Result<(Self, Memory), KnowledgeError> {
+    pub fn read(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
         let path = folder.join("weights");
         let (generation, memory) = match fs::read(&path) {
             Ok(bytes) => codec::read_weights(&bytes).map_err(|fault| fault.at(&path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, Memory::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, LearnedState::default()),
             Err(error) => return Err(KnowledgeError::Io(path, error)),
         };
         let mut knowledge = Self {
@@ -109,7 +109,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// As [`Knowledge::read`], and if another process learns.
-    pub fn write(data_dir: &Path) -> Result<(Self, Memory), KnowledgeError> {
+    pub fn write(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -127,7 +127,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// What cannot be read.
-    pub fn catch_up(&mut self, memory: &Memory) -> Result<Progress, KnowledgeError> {
+    pub fn catch_up(&mut self, memory: &LearnedState) -> Result<Progress, KnowledgeError> {
         let path = self.folder.join("journal");
         let io = |error| KnowledgeError::Io(path.clone(), error);
         let mut file = match File::open(&path) {
@@ -174,7 +174,7 @@ impl Knowledge {
         }
         self.read = from + at as u64;
         Ok(if changes > 0 {
-            Progress::Learnt(changes)
+            Progress::Learned(changes)
         } else {
             Progress::Nothing
         })
@@ -184,7 +184,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// The system's, if there can't be a thread for it.
-    pub fn follow(mut self, memory: &Arc<Memory>) -> io::Result<()> {
+    pub fn follow(mut self, memory: &Arc<LearnedState>) -> io::Result<()> {
         let memory = Arc::downgrade(memory);
         let mut complained = false;
         let work = move || {
@@ -193,7 +193,7 @@ impl Knowledge {
                     if progress == Progress::Replaced {
                         let data_dir = self.folder.parent().unwrap_or(Path::new("."));
                         let (knowledge, anew) = Self::read(data_dir)?;
-                        memory.become_like(anew);
+                        memory.replace_with(anew);
                         self = knowledge;
                     }
                     Ok(progress)
@@ -205,7 +205,7 @@ impl Knowledge {
                         let (ham, spam) = (counts.ham, counts.spam);
                         match progress {
                             // While somebody teaches, this is every quarter of a second.
-                            Progress::Learnt(_) => tracing::debug!(ham, spam, "learning along"),
+                            Progress::Learned(_) => tracing::debug!(ham, spam, "learning along"),
                             _ => tracing::info!(ham, spam, "what was learnt is in force"),
                         }
                         complained = false;
@@ -229,7 +229,11 @@ impl Knowledge {
     ///
     /// # Errors
     /// The system's, as when the disk is full; nothing has changed then.
-    pub fn change(&mut self, memory: &Memory, change: &Change) -> Result<(), KnowledgeError> {
+    pub fn change(
+        &mut self,
+        memory: &LearnedState,
+        change: &WeightChange,
+    ) -> Result<(), KnowledgeError> {
         let path = self.folder.join("journal");
         let Some(journal) = &mut self.journal else {
             let error = io::Error::other("opened to read only");
@@ -254,7 +258,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// The system's; what was on disk stays then.
-    pub fn save(&mut self, memory: &Memory) -> Result<(), KnowledgeError> {
+    pub fn save(&mut self, memory: &LearnedState) -> Result<(), KnowledgeError> {
         let path = self.folder.join("weights");
         let io = |error| KnowledgeError::Io(path.clone(), error);
         let new = self.folder.join("weights.new");
@@ -321,7 +325,7 @@ impl Knowledge {
     }
 
     /// All that is known, to carry elsewhere.
-    pub fn pack(memory: &Memory) -> Vec<u8> {
+    pub fn pack(memory: &LearnedState) -> Vec<u8> {
         codec::write_weights(memory, 0)
     }
 
@@ -329,7 +333,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// If it is something else.
-    pub fn unpack(path: &Path, bytes: &[u8]) -> Result<Memory, KnowledgeError> {
+    pub fn unpack(path: &Path, bytes: &[u8]) -> Result<LearnedState, KnowledgeError> {
         let (_, memory) = codec::read_weights(bytes).map_err(|fault| fault.at(path))?;
         Ok(memory)
     }
@@ -347,7 +351,7 @@ pub enum Progress {
     /// Nothing new.
     Nothing,
     /// So many changes.
-    Learnt(usize),
+    Learned(usize),
     /// Other weights: all is to be read again.
     Replaced,
 }

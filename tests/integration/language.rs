@@ -5,7 +5,9 @@
 use std::fs;
 use std::path::Path;
 
+use popgate::filter::day::Day;
 use popgate::filter::{Filter, RuleSet, Thresholds};
+use popgate::rule_folder;
 use popgate::schema::Problem;
 
 const THRESHOLDS: Thresholds = Thresholds {
@@ -24,6 +26,7 @@ fn set(files: &[(&str, String)]) -> Result<RuleSet, Vec<Problem>> {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), text.clone())),
     )
+    .map(|set| set.on(Day::parse("2026-11-23").unwrap()))
 }
 
 fn filter(set: RuleSet) -> Filter {
@@ -269,7 +272,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn named<'s>(set: &'s RuleSet, id: &str) -> Option<&'s popgate::filter::rules::Rule> {
+fn named<'s>(set: &'s RuleSet, id: &str) -> Option<&'s popgate::filter::rule::Rule> {
     set.iter().find(|rule| &*rule.id == id)
 }
 
@@ -281,7 +284,7 @@ fn a_folder_lies_on_top_of_the_stock() {
         + "[[rule]]\nid = \"URL_IP\"\nscore = 4.5\n[[rule]]\nid = \"HTML_ONLY\"\nenabled = false\n"
         + &rule("MY_OWN", "where = \"body\"\nwords = [\"tin\"]");
     let folder = folder(&[("a.toml", &text)]);
-    let set = RuleSet::load(folder.path()).unwrap();
+    let set = rule_folder::load(Some(folder.path())).unwrap();
     // One more and one less.
     assert_eq!(set.len(), stock.len());
     assert!(named(&set, "MY_OWN").is_some());
@@ -312,7 +315,7 @@ fn lists_are_added_to_and_taken_from() {
         ),
         ("lists/my-friends.txt", "ann@example.org\n"),
     ]);
-    let filter = filter(RuleSet::load(folder.path()).unwrap());
+    let filter = filter(rule_folder::load(Some(folder.path())).unwrap());
     let hits = |message: &str| hits(&filter, message);
     assert_eq!(hits(&body("http://x.go.example/1")), ["SHORT x.go.example"]);
     assert_eq!(hits(&body("http://xn--bcher-kva.example/")).len(), 1);
@@ -348,7 +351,7 @@ fn every_mistake_is_named_at_once() {
         ),
         ("lists/brands.txt", "no separator\n"),
     ]);
-    let found = problems(RuleSet::load(folder.path()));
+    let found = problems(rule_folder::load(Some(folder.path())));
     let prefix = format!("{}/", folder.path().display());
     let found: Vec<_> = found.iter().map(|line| line.replace(&prefix, "")).collect();
     for expected in [
@@ -379,7 +382,7 @@ fn every_mistake_is_named_at_once() {
 #[test]
 fn a_list_of_no_folder_is_refused_with_its_name() {
     let missing = Path::new("/nonexistent/rules");
-    let found = problems(RuleSet::load(missing));
+    let found = problems(rule_folder::load(Some(missing)));
     assert!(
         found[0].starts_with("/nonexistent/rules: cannot be read"),
         "{found:?}"

@@ -388,7 +388,7 @@ fn a_running_filter_takes_over_what_is_taught_and_what_is_forgotten() {
     let rules = RuleSet::default();
     let filter = Filter::new(rules, thresholds)
         .unwrap()
-        .remembering(Arc::clone(&memory));
+        .with_learned(Arc::clone(&memory));
     let letter = mail(true, 5000);
     let points = |account: Option<&str>| filter.judge_for(account, letter.as_bytes()).score;
     let until = |what: &str, happened: &dyn Fn() -> bool| {
@@ -436,7 +436,7 @@ async fn a_session_is_judged_by_what_its_account_taught() {
             drop_at: None,
         };
         let filter = Filter::new(RuleSet::default(), thresholds).unwrap();
-        let engine = Engine::Rules(Arc::new(filter.remembering(Arc::new(memory))));
+        let engine = Engine::Rules(Arc::new(filter.with_learned(Arc::new(memory))));
         let set = |settings: &mut crate::support::Settings| settings.engine = Some(engine);
         let (_proxy, mut client, mut upstream) = crate::support::session(set).await;
         client.send(b"RETR 1\r\n").await;

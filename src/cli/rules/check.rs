@@ -5,16 +5,17 @@
 //! of the stock's own rules are told only where the stock itself is checked.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 
 use crate::cli::exit::{Ended, Exit};
 use crate::cli::terminal::report_unreadable;
 use crate::demo::mail;
-use crate::filter::day::Day;
-use crate::filter::rules::Rule;
+use crate::filter::rule::Rule;
 use crate::filter::{RuleSet, cost, examples, overlap};
 use crate::learn::corpus;
+use crate::rule_folder;
 
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.
 const SLOW_MICROS: f64 = 20.0;
@@ -55,7 +56,7 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
         .map(|sample| sample.bytes.to_vec())
         .collect();
     samples.extend(given);
-    let costs = cost::measure(&rules, &samples);
+    let costs = cost::measure(&rules, &samples, Instant::now);
     for cost in costs
         .iter()
         .filter(|cost| cost.micros_per_kib > SLOW_MICROS)
@@ -145,7 +146,7 @@ impl<'r> Own<'r> {
 }
 
 fn expired(own: &Own<'_>) {
-    let today = Day::today();
+    let today = rule_folder::today();
     for rule in &own.rules {
         if let Some(day) = rule.expires.filter(|day| *day <= today) {
             println!(

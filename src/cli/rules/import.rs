@@ -1,6 +1,6 @@
-//! `popgate rules import`: turns SpamAssassin rules into a rule file.
+//! `popgate rules import`: converts SpamAssassin rules into a rule file.
 //!
-//! The rule file goes to stdout or a file, the report on what could not be turned to stderr.
+//! The rule file goes to stdout or a file, the report on what could not be converted to stderr.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::exit::{Ended, Exit};
 use crate::cli::terminal::harmless;
-use crate::filter::rules::Rule;
+use crate::filter::rule::Rule;
 
 /// Flags of `rules list`.
 #[derive(Debug, Args)]

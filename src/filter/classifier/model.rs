@@ -10,14 +10,14 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-use crate::filter::classifier::features::{Features, VIEWS, View};
+use crate::filter::classifier::features::{FEATURE_GROUPS, FeatureGroup, Features};
 use crate::filter::classifier::hash::BITS;
 
 /// Weights in a table.
 pub const WEIGHTS: usize = 1 << BITS;
 
 /// How much each view's evidence counts: the last three see little of a message.
-const SHARES: [f32; VIEWS] = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.3, 0.3];
+const SHARES: [f32; FEATURE_GROUPS] = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.3, 0.3];
 
 /// The first step: so that one message is nearly learnt by heart.
 const RATE: f32 = 20.0;
@@ -29,10 +29,10 @@ const SURE: f32 = 0.02;
 const MOST: f32 = 30.0;
 
 /// What a view has to say: log odds, not yet calibrated.
-pub type Evidence = [f32; VIEWS];
+pub type Evidence = [f32; FEATURE_GROUPS];
 
 /// By how much each view was wrong about a message: what it learns from, and enough to take it back.
-pub type Step = [f32; VIEWS];
+pub type Step = [f32; FEATURE_GROUPS];
 
 /// Where weights are kept.
 pub trait Table {
@@ -128,7 +128,7 @@ impl Weights {
     }
 
     /// Takes over all of another's, or nothing's.
-    pub fn become_like(&self, other: Option<&Self>) {
+    pub fn replace_with(&self, other: Option<&Self>) {
         for index in 0..self.weights.len() {
             let at = |all: &[AtomicU32]| load(&all[index]);
             let other = other.map(|other| (at(&other.weights), at(&other.spent)));
@@ -153,8 +153,8 @@ impl Weights {
 
 /// The evidence of each view.
 pub fn evidence(weight: impl Fn(u32) -> f32, features: &Features) -> Evidence {
-    View::ALL.map(|view| {
-        let features = features.view(view);
+    FeatureGroup::ALL.map(|group| {
+        let features = features.group(group);
         let sum: f32 = features.iter().map(|index| weight(*index)).sum();
         (sum * scale(features.len())).clamp(-MOST, MOST)
     })
@@ -221,9 +221,9 @@ pub fn unlearn(table: &mut impl Table, features: &Features, step: &Step) {
 }
 
 fn walk(rate: f32, features: &Features, step: &Step, mut visit: impl FnMut(u32, f32, f32)) {
-    for view in View::ALL {
-        let error = step[view as usize];
-        let features = features.view(view);
+    for group in FeatureGroup::ALL {
+        let error = step[group as usize];
+        let features = features.group(group);
         let length = rate * error * scale(features.len());
         if error != 0.0 {
             for index in features {
@@ -240,8 +240,8 @@ pub fn total(evidence: &Evidence) -> f32 {
 }
 
 /// How much a feature of a view of so many says in the sum.
-pub(super) fn loudness(view: View, features: usize) -> f32 {
-    SHARES[view as usize] * scale(features)
+pub(super) fn loudness(group: FeatureGroup, features: usize) -> f32 {
+    SHARES[group as usize] * scale(features)
 }
 
 /// A long message is no louder than a short one.

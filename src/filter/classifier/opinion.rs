@@ -19,11 +19,13 @@
 //! was learnt is believed by and by ([`TRUST`]), and the model that comes with popgate, which knows
 //! no one's mail, fades as it is ([`FADE`]); that one adds -1 to 4 points.
 
-use crate::filter::classifier::features::{self, Features, Look, View};
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::extract::{LINKS, Look, link_features};
+use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
-use crate::filter::classifier::memory::{Counts, Known};
+use crate::filter::classifier::learned_state::AccountView;
 use crate::filter::classifier::model;
-use crate::filter::mail::Mail;
+use crate::filter::message_view::MessageView;
 
 /// Log odds for each unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
 /// of a point a unit, the most at which hardly any ham crosses the threshold.
@@ -74,7 +76,7 @@ pub struct Opinion {
 }
 
 /// What is thought of a message with these features.
-pub fn of(known: &Known<'_>, features: &Features) -> Opinion {
+pub fn of(known: &AccountView<'_>, features: &Features) -> Opinion {
     let evidence = f64::from(model::total(&known.evidence(features)));
     let (learnt, shipped) = beliefs(known.counts);
     let guess = match known.shipped {
@@ -104,16 +106,21 @@ fn beliefs(counts: Counts) -> (f64, f64) {
 }
 
 /// The words and links that say most for spam, or for ham.
-pub fn reasons(known: &Known<'_>, mail: &Mail<'_>, look: &Look, for_spam: bool) -> String {
+pub fn reasons(
+    known: &AccountView<'_>,
+    mail: &MessageView<'_>,
+    look: &Look,
+    for_spam: bool,
+) -> String {
     let (learnt, shipped) = beliefs(known.counts);
     let learnt = (CALIBRATION * learnt) as f32;
     let shipped_share = (SHIPPED * shipped) as f32;
     let sign = if for_spam { 1.0 } else { -1.0 };
     let weight = known.weight();
-    let size = |view: View| look.features.view(view).len();
+    let size = |group: FeatureGroup| look.features.group(group).len();
     let mut found: Vec<(f32, &str, &str)> = Vec::new();
-    let loud = sign * learnt * model::loudness(View::Words, size(View::Words));
-    let shipped_loud = sign * shipped_share * model::scale(size(View::Words));
+    let loud = sign * learnt * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
+    let shipped_loud = sign * shipped_share * model::scale(size(FeatureGroup::Words));
     for (index, (word, next)) in look.words() {
         let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
         let weight = loud * weight(index) + shipped_loud * shipped;
@@ -123,10 +130,10 @@ pub fn reasons(known: &Known<'_>, mail: &Mail<'_>, look: &Look, for_spam: bool) 
         }
     }
     if known.learnt_anything() {
-        let loud = sign * learnt * model::loudness(View::Links, size(View::Links));
-        let own = Hash::salted(features::salt(View::Links));
-        for link in mail.links().iter().take(features::LINKS) {
-            features::link_features(link, own, &mut |hash, text| {
+        let loud = sign * learnt * model::loudness(FeatureGroup::Links, size(FeatureGroup::Links));
+        let own = Hash::salted(salt(FeatureGroup::Links));
+        for link in mail.links().iter().take(LINKS) {
+            link_features(link, own, &mut |hash, text| {
                 let weight = loud * weight(hash.index());
                 if weight > 0.0 && text.len() >= SHORTEST {
                     found.push((weight, text, ""));

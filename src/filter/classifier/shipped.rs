@@ -1,7 +1,7 @@
 //! The model that comes with popgate: a guess before anything was learnt.
 //!
 //! In: the file that `popgate model build` made; out: evidence from the words of a message. It sees
-//! only the visible text ([`VIEWS`]): header fields, relays and hosts tell where mail was collected,
+//! only the visible text ([`SHIPPED_GROUPS`]): header fields, relays and hosts tell where mail was collected,
 //! and would tell nothing, or wrong things, anywhere else. A user's own examples soon outweigh it.
 //!
 //! The file: [`MAGIC`], then zlib of: messages learnt as ham and as spam (u64), the worth of one step
@@ -15,12 +15,12 @@ use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use crate::filter::classifier::features::{Features, View};
-use crate::filter::classifier::memory::Counts;
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::model::{self, Step, Table, WEIGHTS, Weights};
 
 /// What it looks at.
-pub const VIEWS: [View; 2] = [View::Text, View::Words];
+pub const SHIPPED_GROUPS: [FeatureGroup; 2] = [FeatureGroup::Text, FeatureGroup::Words];
 
 const MAGIC: &[u8; 16] = b"popgate model 1\n";
 
@@ -97,7 +97,7 @@ impl Shipped {
             bytes.push(steps.cast_unsigned());
         }
         let mut encoder = ZlibEncoder::new(MAGIC.to_vec(), Compression::best());
-        // To memory nothing fails.
+        // Writing to memory cannot fail.
         let _ = encoder.write_all(&bytes);
         encoder.finish().unwrap_or_default()
     }
@@ -155,12 +155,12 @@ impl Shipped {
 
     /// The evidence on a message.
     pub fn evidence(&self, features: &Features) -> f32 {
-        let views = VIEWS.iter().map(|view| {
-            let features = features.view(*view);
+        let groups = SHIPPED_GROUPS.iter().map(|group| {
+            let features = features.group(*group);
             let weights = features.iter().map(|index| self.weight(*index));
             weights.sum::<f32>() * model::scale(features.len())
         });
-        views.sum()
+        groups.sum()
     }
 }
 
@@ -197,14 +197,14 @@ impl Builder {
     pub fn learn(&mut self, features: &Features, is_spam: bool) {
         let evidence = model::evidence(|index| (&self.weights).weight(index), features);
         let mut step = Step::default();
-        for view in VIEWS {
-            for index in features.view(view) {
+        for group in SHIPPED_GROUPS {
+            for index in features.group(group) {
                 let seen = &mut self.seen[*index as usize];
                 *seen = seen.saturating_add(1);
             }
-            let error = model::error(evidence[view as usize], is_spam);
+            let error = model::error(evidence[group as usize], is_spam);
             if error.abs() >= SURE {
-                step[view as usize] = error;
+                step[group as usize] = error;
             }
         }
         model::learn_at(RATE, &mut &self.weights, features, &step);

@@ -1,10 +1,10 @@
 //! What files are, whatever their names and types say.
 
-use crate::filter::facts::Fact;
-use crate::filter::mail::{Mail, extension};
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::{MessageView, extension};
 use crate::message::content::{File, PartInfo};
 use crate::message::document::Pdf;
-use crate::message::magic::{self, Magic};
+use crate::message::file_type::{self, FileType};
 use crate::message::url::Link;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -92,34 +92,36 @@ fn name(part: &PartInfo) -> String {
 }
 
 /// The first file of which something can be told.
-fn first<T>(mail: &Mail<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
+fn first<T>(mail: &MessageView<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
     let mut parts = mail.content.parts.iter();
     parts.find_map(|part| tell(part, part.file.as_ref()?))
 }
 
-fn file_is_program(mail: &Mail<'_>) -> Option<String> {
+fn file_is_program(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let programs = [
-            Magic::Pe,
-            Magic::Elf,
-            Magic::MachO,
-            Magic::Lnk,
-            Magic::Class,
+            FileType::Pe,
+            FileType::Elf,
+            FileType::MachO,
+            FileType::Lnk,
+            FileType::Class,
         ];
-        let is_program = file.magic.is_some_and(|magic| programs.contains(&magic));
+        let is_program = file
+            .file_type
+            .is_some_and(|file_type| programs.contains(&file_type));
         is_program.then(|| name(part))
     })
 }
 
-fn file_kind_lies(mail: &Mail<'_>) -> Option<String> {
+fn file_kind_lies(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let name = part.name.as_deref()?;
-        let honest = magic::fits(file.magic?, &extension(name)?);
-        (!honest).then(|| format!("{name} ({})", file.magic.map_or("", Magic::name)))
+        let honest = file_type::fits(file.file_type?, &extension(name)?);
+        (!honest).then(|| format!("{name} ({})", file.file_type.map_or("", FileType::name)))
     })
 }
 
-fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
+fn name_inside(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
     first(mail, |part, file| {
         // Documents and Java programs are archives by the way; what they hold runs nowhere.
@@ -133,14 +135,14 @@ fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
     })
 }
 
-fn archive_is_encrypted(mail: &Mail<'_>) -> Option<String> {
+fn archive_is_encrypted(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let archive = file.archive.as_ref()?;
         archive.encrypted.then(|| name(part))
     })
 }
 
-fn file_with_password(mail: &Mail<'_>) -> Option<String> {
+fn file_with_password(mail: &MessageView<'_>) -> Option<String> {
     const WORDS: [&str; 14] = [
         "password",
         "passcode",
@@ -164,7 +166,7 @@ fn file_with_password(mail: &Mail<'_>) -> Option<String> {
             .is_some_and(|archive| archive.encrypted);
         let pdf = file.pdf.as_ref().is_some_and(|pdf| pdf.encrypted);
         // What an archive of another kind holds is not known, but few send one with a password.
-        let other = matches!(file.magic, Some(Magic::Rar | Magic::SevenZip));
+        let other = matches!(file.file_type, Some(FileType::Rar | FileType::SevenZip));
         (archive || pdf || other).then(|| name(part))
     })?;
     let text = mail.visible().next()?.to_lowercase();
@@ -180,7 +182,7 @@ fn web_links(pdf: &Pdf) -> Vec<String> {
     links
 }
 
-fn pdf_link_suspect(mail: &Mail<'_>) -> Option<String> {
+fn pdf_link_suspect(mail: &MessageView<'_>) -> Option<String> {
     const LISTS: [&str; 6] = [
         "shorteners",
         "free-hosting",

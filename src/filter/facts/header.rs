@@ -1,8 +1,8 @@
 //! What a header's fields say of each other, and what the receiving server says of the sender.
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, same_domain};
-use crate::filter::mail::{Mail, domain_of};
+use crate::filter::message_view::{MessageView, domain_of};
 use crate::message::value;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -109,7 +109,7 @@ pub(super) const FACTS: &[Fact] = &[
 ];
 
 // RFC 5322 section 3.6: the greatest number of these is one.
-fn duplicated(mail: &Mail<'_>) -> Option<String> {
+fn duplicated(mail: &MessageView<'_>) -> Option<String> {
     let unique = [
         "From",
         "Sender",
@@ -126,14 +126,14 @@ fn duplicated(mail: &Mail<'_>) -> Option<String> {
     Some((*twice).to_owned())
 }
 
-fn date_skew_hours(mail: &Mail<'_>) -> f64 {
+fn date_skew_hours(mail: &MessageView<'_>) -> f64 {
     let (Some(date), Some(received)) = (mail.headers.date(), mail.headers.received()) else {
         return 0.0;
     };
     ((date - received) as f64 / 3600.0).round()
 }
 
-fn reply_without_thread(mail: &Mail<'_>) -> Option<String> {
+fn reply_without_thread(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject();
     let head = subject.get(..4).unwrap_or(subject).to_ascii_lowercase();
     let says_reply = ["re:", "re :", "aw:", "sv:"]
@@ -143,26 +143,26 @@ fn reply_without_thread(mail: &Mail<'_>) -> Option<String> {
     (says_reply && !thread.iter().any(|name| mail.headers.has(name))).then(|| subject.to_owned())
 }
 
-fn message_id(mail: &Mail<'_>) -> Option<String> {
+fn message_id(mail: &MessageView<'_>) -> Option<String> {
     let id = mail.headers.text("message-id");
     (!id.is_empty()).then_some(id)
 }
 
-fn message_id_holds_recipient(mail: &Mail<'_>) -> Option<String> {
+fn message_id_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?.to_lowercase();
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
     let found = to.any(|to| to.contains('@') && id.contains(&to.to_lowercase()));
     found.then_some(id)
 }
 
-fn message_id_is_sender(mail: &Mail<'_>) -> Option<String> {
+fn message_id_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?;
     let right = domain_of(id.trim_matches(['<', '>']))?;
     let (local, _) = mail.from_address()?.rsplit_once('@')?;
     (!local.is_empty() && local.eq_ignore_ascii_case(&right)).then_some(id)
 }
 
-fn message_id_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn message_id_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?;
     let right = domain_of(id.trim_matches(['<', '>']))?;
     let from = from_domain(mail)?;
@@ -172,14 +172,14 @@ fn message_id_other_domain(mail: &Mail<'_>) -> Option<String> {
     (!own).then_some(right)
 }
 
-fn recipient_in_subject(mail: &Mail<'_>) -> Option<String> {
+fn recipient_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject().to_lowercase();
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
     let found = to.find(|to| to.contains('@') && subject.contains(&to.to_lowercase()))?;
     Some(found.to_owned())
 }
 
-fn recipient_name_in_subject(mail: &Mail<'_>) -> Option<String> {
+fn recipient_name_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject().to_lowercase();
     let mut words = subject
         .split(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '.' | '_' | '-'));
@@ -193,7 +193,7 @@ fn recipient_name_in_subject(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn no_recipient(mail: &Mail<'_>) -> Option<String> {
+fn no_recipient(mail: &MessageView<'_>) -> Option<String> {
     let named = mail.to().iter().any(|to| {
         let address = to.addr.as_deref().unwrap_or_default();
         address.contains('@')
@@ -201,7 +201,7 @@ fn no_recipient(mail: &Mail<'_>) -> Option<String> {
     (!named).then(|| mail.headers.text("to"))
 }
 
-fn recipients_sorted(mail: &Mail<'_>) -> Option<String> {
+fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
     let all: Vec<String> = mail
         .to()
         .iter()
@@ -210,7 +210,7 @@ fn recipients_sorted(mail: &Mail<'_>) -> Option<String> {
     (all.len() >= 5 && all.is_sorted()).then(|| all[..2].join(", "))
 }
 
-fn needless_encoding(mail: &Mail<'_>) -> Option<String> {
+fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
     let mut names = ["subject", "from"].iter();
     names.find_map(|name| {
         let raw = mail.headers.first(name)?;
@@ -229,7 +229,7 @@ struct Auth {
 }
 
 impl Auth {
-    fn of(mail: &Mail<'_>) -> Option<Self> {
+    fn of(mail: &MessageView<'_>) -> Option<Self> {
         let text = mail.headers.text("authentication-results").to_lowercase();
         (!text.is_empty()).then_some(Self { text })
     }
@@ -260,7 +260,7 @@ impl Auth {
     }
 }
 
-fn auth_nothing_passed(mail: &Mail<'_>) -> Option<String> {
+fn auth_nothing_passed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let spf = auth.result("spf")?;
     let dkim = auth.result("dkim")?;
@@ -272,19 +272,19 @@ fn auth_nothing_passed(mail: &Mail<'_>) -> Option<String> {
     (!passed && !guessed).then(|| format!("spf={spf}, dkim={dkim}"))
 }
 
-fn auth_dmarc_failed(mail: &Mail<'_>) -> Option<String> {
+fn auth_dmarc_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let failed = auth.result("dmarc") == Some("fail");
     failed.then(|| "dmarc=fail".to_owned())
 }
 
-fn auth_spf_failed(mail: &Mail<'_>) -> Option<String> {
+fn auth_spf_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let result = auth.result("spf")?;
     matches!(result, "fail" | "softfail" | "hardfail").then(|| format!("spf={result}"))
 }
 
-fn auth_dkim_failed(mail: &Mail<'_>) -> Option<String> {
+fn auth_dkim_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let failed = !auth.passed("dkim") && auth.result("dkim") == Some("fail");
     failed.then(|| "dkim=fail".to_owned())
@@ -309,7 +309,7 @@ fn passed_domains(auth: &Auth) -> Vec<String> {
     dkim.chain(spf).collect()
 }
 
-fn auth_passed(mail: &Mail<'_>) -> Option<String> {
+fn auth_passed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
     if auth.passed("dmarc") {
@@ -320,7 +320,7 @@ fn auth_passed(mail: &Mail<'_>) -> Option<String> {
         .find(|domain| same_domain(domain, &from))
 }
 
-fn auth_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn auth_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
     if auth.passed("dmarc") {
@@ -335,7 +335,7 @@ fn auth_other_domain(mail: &Mail<'_>) -> Option<String> {
     }
 }
 
-fn list_coherent(mail: &Mail<'_>) -> Option<String> {
+fn list_coherent(mail: &MessageView<'_>) -> Option<String> {
     let id = mail.headers.text("list-id");
     let id = id
         .rsplit('<')
@@ -365,7 +365,7 @@ fn list_coherent(mail: &Mail<'_>) -> Option<String> {
     (agrees || own).then_some(id)
 }
 
-fn bulk_fields(mail: &Mail<'_>) -> Option<String> {
+fn bulk_fields(mail: &MessageView<'_>) -> Option<String> {
     let names = [
         "List-Unsubscribe",
         "List-Id",

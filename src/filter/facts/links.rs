@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
-use crate::filter::mail::Mail;
-use crate::message::disguise;
+use crate::filter::message_view::MessageView;
+use crate::message::homoglyphs;
 use crate::message::url::{Link, registrable, shown_host};
 
 pub(super) const FACTS: &[Fact] = &[
@@ -134,7 +134,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
 ];
 
-fn clicked_in(mail: &Mail<'_>, list: &str) -> Option<String> {
+fn clicked_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
     let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
@@ -160,7 +160,7 @@ fn psl_knows(host: &str) -> bool {
     psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
 }
 
-fn anchor_shows_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn anchor_shows_other_domain(mail: &MessageView<'_>) -> Option<String> {
     mail.content.anchors.iter().find_map(|anchor| {
         let host = shown(&anchor.text)?;
         let link = Link::new(&anchor.target);
@@ -170,7 +170,7 @@ fn anchor_shows_other_domain(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn link_to_number(mail: &Mail<'_>) -> Option<String> {
+fn link_to_number(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| link.is_numeric() && !is_private(link))?;
     Some(link.text.to_owned())
@@ -188,7 +188,7 @@ fn is_private(link: &Link<'_>) -> bool {
         || host.starts_with("[fd")
 }
 
-fn link_number_disguised(mail: &Mail<'_>) -> Option<String> {
+fn link_number_disguised(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| {
         let host = link.host().unwrap_or_default();
@@ -197,13 +197,13 @@ fn link_number_disguised(mail: &Mail<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-fn link_holds_user(mail: &Mail<'_>) -> Option<String> {
+fn link_holds_user(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| link.user().is_some_and(|user| user.contains('.')))?;
     Some(link.text.to_owned())
 }
 
-fn link_odd_syntax(mail: &Mail<'_>) -> Option<String> {
+fn link_odd_syntax(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| {
         let text = link.text;
@@ -220,7 +220,7 @@ fn link_odd_syntax(mail: &Mail<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-fn link_odd_port(mail: &Mail<'_>) -> Option<String> {
+fn link_odd_port(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| {
         let odd = link
@@ -231,7 +231,7 @@ fn link_odd_port(mail: &Mail<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-fn link_homograph(mail: &Mail<'_>) -> Option<String> {
+fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find_map(|host| {
         if !host.contains("xn--") {
@@ -239,11 +239,11 @@ fn link_homograph(mail: &Mail<'_>) -> Option<String> {
         }
         let shown = shown_host(host);
         let words = shown.replace(['.', '-'], " ");
-        (!disguise::words(&words).is_empty()).then_some(shown)
+        (!homoglyphs::words(&words).is_empty()).then_some(shown)
     })
 }
 
-fn link_imitates_brand(mail: &Mail<'_>) -> Option<String> {
+fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find_map(|host| {
         let domain = registrable(host)?;
@@ -258,7 +258,7 @@ fn link_imitates_brand(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn link_imitates_sender(mail: &Mail<'_>) -> Option<String> {
+fn link_imitates_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let own = registrable(&from)?;
     if own.len() < 8 {
@@ -306,7 +306,7 @@ fn percent_decoded(text: &str) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-fn link_nested(mail: &Mail<'_>) -> Option<String> {
+fn link_nested(mail: &MessageView<'_>) -> Option<String> {
     let links = mail.clicked();
     links.iter().find_map(|link| {
         let carried = inner(link)?;
@@ -316,20 +316,20 @@ fn link_nested(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn link_open_redirect(mail: &Mail<'_>) -> Option<String> {
+fn link_open_redirect(mail: &MessageView<'_>) -> Option<String> {
     let list = mail.lists.named("redirectors")?;
     let links = mail.clicked();
     let found = links.iter().find(|link| list.has(link.text))?;
     Some(found.text.to_owned())
 }
 
-fn link_image_host(mail: &Mail<'_>) -> Option<String> {
+fn link_image_host(mail: &MessageView<'_>) -> Option<String> {
     let list = mail.lists.named("image-hosts")?;
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
 
-fn link_holds_recipient(mail: &Mail<'_>) -> Option<String> {
+fn link_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
     let addresses: Vec<String> = mail
         .to()
         .iter()
@@ -373,7 +373,7 @@ fn hexadecimal(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
+fn link_host_of_many_labels(mail: &MessageView<'_>) -> Option<String> {
     let links = mail.clicked();
     let found = links.iter().filter_map(Link::host).find(|host| {
         let own = registrable(host).map_or(0, |domain| domain.split('.').count());
@@ -382,7 +382,7 @@ fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
     Some(found.to_owned())
 }
 
-fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
+fn links_none_of_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
@@ -391,7 +391,7 @@ fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
     (!own).then(|| first.to_owned())
 }
 
-fn links_all_one(mail: &Mail<'_>) -> Option<String> {
+fn links_all_one(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let links = mail.clicked();
     let hosts: BTreeSet<_> = links.iter().filter_map(Link::host).collect();
@@ -399,7 +399,7 @@ fn links_all_one(mail: &Mail<'_>) -> Option<String> {
     (!same_domain(host, &from)).then(|| (*host).to_owned())
 }
 
-fn link_data(mail: &Mail<'_>) -> Option<String> {
+fn link_data(mail: &MessageView<'_>) -> Option<String> {
     let mut targets = mail.content.links.iter().map(String::as_str);
     let found = targets.find(|target| {
         let head = target.get(..10).unwrap_or(target).to_ascii_lowercase();

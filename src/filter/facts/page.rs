@@ -1,25 +1,25 @@
 //! How a message's pages are made, and how much they show.
 
-use crate::filter::facts::Fact;
-use crate::filter::mail::Mail;
-use crate::message::disguise;
-use crate::message::make::{Make, Unseen};
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::MessageView;
+use crate::message::homoglyphs;
+use crate::message::page_traits::{HiddenText, PageTraits};
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::number(
         "hidden-text",
         "How many bytes of text no mail client shows.",
-        |mail| unseen(mail, |make| &make.hidden),
+        |mail| hidden_text(mail, |traits| &traits.hidden),
     ),
     Fact::number(
         "faint-text",
         "How many bytes of text have the colour of their ground.",
-        |mail| unseen(mail, |make| &make.faint),
+        |mail| hidden_text(mail, |traits| &traits.faint),
     ),
     Fact::number(
         "tiny-text",
         "How many bytes of text are too small to read or outside of the window.",
-        |mail| unseen(mail, |make| &make.tiny),
+        |mail| hidden_text(mail, |traits| &traits.tiny),
     ),
     Fact::number(
         "visible-text",
@@ -27,7 +27,10 @@ pub(super) const FACTS: &[Fact] = &[
         |mail| visible(mail) as f64,
     ),
     Fact::number("image-count", "How many images the pages show.", |mail| {
-        mail.content.makes().map(|make| make.images).sum::<usize>() as f64
+        mail.content
+            .page_traits()
+            .map(|traits| traits.images)
+            .sum::<usize>() as f64
     }),
     Fact::holds(
         "image-for-text",
@@ -37,15 +40,19 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "page-refreshes",
         "The page leads elsewhere by itself.",
-        |mail| mail.content.makes().find_map(|make| make.refresh.clone()),
+        |mail| {
+            mail.content
+                .page_traits()
+                .find_map(|traits| traits.refresh.clone())
+        },
     ),
     Fact::holds(
         "form-asks-password",
         "A form asks for a password.",
         |mail| {
-            let mut makes = mail.content.makes();
-            let make = makes.find(|make| make.passwords > 0)?;
-            Some(make.forms.first().cloned().unwrap_or_default())
+            let mut pages = mail.content.page_traits();
+            let traits = pages.find(|traits| traits.passwords > 0)?;
+            Some(traits.forms.first().cloned().unwrap_or_default())
         },
     ),
     Fact::holds(
@@ -53,18 +60,21 @@ pub(super) const FACTS: &[Fact] = &[
         "A form that is sent from within the message.",
         |mail| {
             mail.content
-                .makes()
-                .find_map(|make| make.forms.first().cloned())
+                .page_traits()
+                .find_map(|traits| traits.forms.first().cloned())
         },
     ),
     Fact::holds("page-has-script", "A page with a script.", |mail| {
-        let mut makes = mail.content.makes();
-        makes
-            .any(|make| make.scripts > 0)
+        let mut pages = mail.content.page_traits();
+        pages
+            .any(|traits| traits.scripts > 0)
             .then(|| "script".to_owned())
     }),
     Fact::number("unknown-tags", "How many elements nobody knows.", |mail| {
-        mail.content.makes().map(|make| make.unknown).sum::<usize>() as f64
+        mail.content
+            .page_traits()
+            .map(|traits| traits.unknown)
+            .sum::<usize>() as f64
     }),
     Fact::number(
         "entities-for-letters",
@@ -90,38 +100,38 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "page-is-centered",
         "A page whose text is centred by the old way.",
-        |mail| made(mail, |make| make.centered),
+        |mail| any_page(mail, |traits| traits.centered),
     ),
     Fact::holds("page-has-red-text", "A page with pure red text.", |mail| {
-        made(mail, |make| make.red)
+        any_page(mail, |traits| traits.red)
     }),
     Fact::holds(
         "page-has-loud-ground",
         "A page with a yellow, red, green or magenta ground.",
-        |mail| made(mail, |make| make.loud_ground),
+        |mail| any_page(mail, |traits| traits.loud_ground),
     ),
     Fact::holds(
         "page-has-large-letters",
         "A page with letters set large by the old way.",
-        |mail| made(mail, |make| make.large),
+        |mail| any_page(mail, |traits| traits.large),
     ),
     Fact::holds(
         "page-pushes-down",
         "A page that moves what follows out of sight, far down.",
-        |mail| made(mail, |make| make.pushed_down),
+        |mail| any_page(mail, |traits| traits.pushed_down),
     ),
     Fact::holds(
         "page-begins-with-image",
         "A page that begins with an image to click on.",
-        |mail| made(mail, |make| make.image_first),
+        |mail| any_page(mail, |traits| traits.image_first),
     ),
     Fact::number(
         "comments-in-words",
         "How many words are split by a comment.",
         |mail| {
             mail.content
-                .makes()
-                .map(|make| make.split_words)
+                .page_traits()
+                .map(|traits| traits.split_words)
                 .sum::<usize>() as f64
         },
     ),
@@ -167,11 +177,11 @@ pub(super) const FACTS: &[Fact] = &[
     ),
 ];
 
-fn made(mail: &Mail<'_>, is: fn(&Make) -> bool) -> Option<String> {
-    mail.content.makes().any(is).then(String::new)
+fn any_page(mail: &MessageView<'_>, is: fn(&PageTraits) -> bool) -> Option<String> {
+    mail.content.page_traits().any(is).then(String::new)
 }
 
-fn page_script_unpacks(mail: &Mail<'_>) -> Option<String> {
+fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
     const WAYS: [&str; 5] = [
         "unescape(",
         "atob(",
@@ -181,7 +191,7 @@ fn page_script_unpacks(mail: &Mail<'_>) -> Option<String> {
     ];
     let mut pages = mail.content.texts.iter();
     pages.find_map(|text| {
-        text.make.as_ref().filter(|make| make.scripts > 0)?;
+        text.traits.as_ref().filter(|traits| traits.scripts > 0)?;
         let way = WAYS.iter().find(|way| text.source.contains(**way))?;
         Some((*way).to_owned())
     })
@@ -277,28 +287,33 @@ fn styled_letters(text: &str) -> usize {
     text.chars().filter(styled).count()
 }
 
-fn mixed_script_words(mail: &Mail<'_>) -> f64 {
-    let named = disguise::foreign_words(mail.subject()) + disguise::foreign_words(mail.from_name());
-    let texts = mail.visible().map(disguise::foreign_words);
+fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
+    let named =
+        homoglyphs::foreign_words(mail.subject()) + homoglyphs::foreign_words(mail.from_name());
+    let texts = mail.visible().map(homoglyphs::foreign_words);
     (named + texts.sum::<usize>()) as f64
 }
 
-fn unseen(mail: &Mail<'_>, of: fn(&Make) -> &Unseen) -> f64 {
+fn hidden_text(mail: &MessageView<'_>, of: fn(&PageTraits) -> &HiddenText) -> f64 {
     mail.content
-        .makes()
-        .map(|make| of(make).bytes)
+        .page_traits()
+        .map(|traits| of(traits).bytes)
         .sum::<usize>() as f64
 }
 
-fn visible(mail: &Mail<'_>) -> usize {
+fn visible(mail: &MessageView<'_>) -> usize {
     // Of alternatives people see one.
     mail.visible().map(str::len).max().unwrap_or(0)
 }
 
-fn image_for_text(mail: &Mail<'_>) -> Option<String> {
+fn image_for_text(mail: &MessageView<'_>) -> Option<String> {
     // A sentence or two: what bulk mailers are bound to add about leaving the list.
     const LITTLE: usize = 200;
-    let page = mail.content.texts.iter().find(|text| text.make.is_some())?;
+    let page = mail
+        .content
+        .texts
+        .iter()
+        .find(|text| text.traits.is_some())?;
     if page.text.text.len() > LITTLE {
         return None;
     }
@@ -306,28 +321,28 @@ fn image_for_text(mail: &Mail<'_>) -> Option<String> {
     Some(anchor.target.clone())
 }
 
-fn text_only_links(mail: &Mail<'_>) -> Option<String> {
+fn text_only_links(mail: &MessageView<'_>) -> Option<String> {
     const LITTLE: usize = 60;
     let links: usize = mail.web_links().map(|link| link.text.len()).max()?;
-    let plain = mail.content.makes().next().is_none();
+    let plain = mail.content.page_traits().next().is_none();
     let shown = visible(mail);
     let rest = if plain {
         shown.saturating_sub(links)
     } else {
         shown
     };
-    let images = mail.content.makes().any(|make| make.images > 0);
+    let images = mail.content.page_traits().any(|traits| traits.images > 0);
     let first = mail.web_links().next()?;
     (rest < LITTLE && !images).then(|| first.text.to_owned())
 }
 
-fn empty_message(mail: &Mail<'_>) -> Option<String> {
+fn empty_message(mail: &MessageView<'_>) -> Option<String> {
     let files = mail
         .content
         .parts
         .iter()
         .any(|part| part.name.is_some() || part.attached);
-    let images = mail.content.makes().any(|make| make.images > 0);
+    let images = mail.content.page_traits().any(|traits| traits.images > 0);
     let empty = visible(mail) == 0 && !files && !images && mail.subject().is_empty();
     empty.then(String::new)
 }

@@ -1,9 +1,9 @@
 //! Who a message says it is from, and whether its own words agree.
 
 use crate::filter::brands::Brand;
-use crate::filter::facts::Fact;
-use crate::filter::mail::{Mail, domain_of};
-use crate::message::disguise;
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::{MessageView, domain_of};
+use crate::message::homoglyphs;
 use crate::message::url::registrable;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -105,11 +105,11 @@ pub(super) fn same_domain(a: &str, b: &str) -> bool {
 }
 
 /// The sender's domain.
-pub(super) fn from_domain(mail: &Mail<'_>) -> Option<String> {
+pub(super) fn from_domain(mail: &MessageView<'_>) -> Option<String> {
     domain_of(mail.from_address()?)
 }
 
-fn name_holds_other_address(mail: &Mail<'_>) -> Option<String> {
+fn name_holds_other_address(mail: &MessageView<'_>) -> Option<String> {
     let own = from_domain(mail)?;
     let parts = |letter: char| letter.is_whitespace() || "<>()[]\"',;:".contains(letter);
     let mut words = mail.from_name().split(parts);
@@ -120,23 +120,23 @@ fn name_holds_other_address(mail: &Mail<'_>) -> Option<String> {
     Some(other.to_owned())
 }
 
-fn from_free_mail(mail: &Mail<'_>) -> Option<String> {
+fn from_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
     mail.lists.has("free-mail", &domain).then_some(domain)
 }
 
-fn from_abused_tld(mail: &Mail<'_>) -> Option<String> {
+fn from_abused_tld(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
     mail.lists.has("abused-tlds", &domain).then_some(domain)
 }
 
-fn from_dynamic_dns(mail: &Mail<'_>) -> Option<String> {
+fn from_dynamic_dns(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
     let free = mail.lists.has("dynamic-dns", &domain) || mail.lists.has("free-hosting", &domain);
     free.then_some(domain)
 }
 
-fn from_is_recipient(mail: &Mail<'_>) -> Option<String> {
+fn from_is_recipient(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
     // Who writes to himself and to others keeps a copy.
@@ -145,25 +145,25 @@ fn from_is_recipient(mail: &Mail<'_>) -> Option<String> {
 }
 
 /// Reply-To and its domain, if it is not the sender's.
-fn other_reply<'m>(mail: &'m Mail<'_>) -> Option<(&'m str, String)> {
+fn other_reply<'m>(mail: &'m MessageView<'_>) -> Option<(&'m str, String)> {
     let from = from_domain(mail)?;
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let domain = domain_of(reply)?;
     (!same_domain(&from, &domain)).then_some((reply, domain))
 }
 
-fn reply_to_free_mail(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let (reply, domain) = other_reply(mail)?;
     let from = from_domain(mail)?;
     let free = mail.lists.has("free-mail", &domain) && !mail.lists.has("free-mail", &from);
     free.then(|| reply.to_owned())
 }
 
-fn reply_to_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_other_domain(mail: &MessageView<'_>) -> Option<String> {
     other_reply(mail).map(|(reply, _)| reply.to_owned())
 }
 
-fn reply_to_other_free_mail(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_other_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let free = |address: &str| {
@@ -173,7 +173,7 @@ fn reply_to_other_free_mail(mail: &Mail<'_>) -> Option<String> {
     (!from.eq_ignore_ascii_case(reply) && free(from) && free(reply)).then(|| reply.to_owned())
 }
 
-fn reply_to_imitates(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_imitates(mail: &MessageView<'_>) -> Option<String> {
     let (reply, domain) = other_reply(mail)?;
     let from = from_domain(mail)?;
     let own = registrable(&from)?;
@@ -203,7 +203,7 @@ pub(super) fn one_edit_apart(a: &str, b: &str) -> bool {
     rest_a.len().max(rest_b.len()) - end <= 1
 }
 
-fn reply_to_is_recipient(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_is_recipient(mail: &MessageView<'_>) -> Option<String> {
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let from = mail.from_address()?;
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
@@ -213,7 +213,7 @@ fn reply_to_is_recipient(mail: &Mail<'_>) -> Option<String> {
     (is_recipient && !list && !from.eq_ignore_ascii_case(reply)).then(|| reply.to_owned())
 }
 
-fn return_path_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn return_path_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let path = mail.headers.text("return-path");
     let domain = domain_of(path.trim_matches(['<', '>', ' ']))?;
@@ -221,7 +221,7 @@ fn return_path_other_domain(mail: &Mail<'_>) -> Option<String> {
 }
 
 /// The brand that a text names while the sender's domain is none of the brand's.
-fn foreign<'m>(mail: &'m Mail<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
+fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
     let from = from_domain(mail)?;
     // One brand may write about another; nobody writes from a domain of none of those it names.
     if brands.iter().any(|brand| brand.owns(&from)) {
@@ -230,18 +230,18 @@ fn foreign<'m>(mail: &'m Mail<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> 
     brands.into_iter().next()
 }
 
-fn brand_in_name(mail: &Mail<'_>) -> Option<String> {
+fn brand_in_name(mail: &MessageView<'_>) -> Option<String> {
     let brands = mail.brands.named_in(mail.from_name(), true);
     foreign(mail, brands)?;
     Some(mail.from_name().to_owned())
 }
 
-fn brand_in_subject(mail: &Mail<'_>) -> Option<String> {
+fn brand_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let brands = mail.brands.named_in(mail.subject(), false);
     foreign(mail, brands).map(|brand| brand.name.clone())
 }
 
-fn brand_is_sender(mail: &Mail<'_>) -> Option<String> {
+fn brand_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let mut brands = mail.brands.named_in(mail.from_name(), true);
     brands.extend(mail.brands.named_in(mail.subject(), false));
@@ -249,7 +249,7 @@ fn brand_is_sender(mail: &Mail<'_>) -> Option<String> {
     Some(own.name.clone())
 }
 
-fn brand_disguised(mail: &Mail<'_>) -> Option<String> {
+fn brand_disguised(mail: &MessageView<'_>) -> Option<String> {
     let mut words = mail.disguised().iter();
     words.find_map(|words| {
         let brand = mail.brands.named_in(words, true).into_iter().next()?;
@@ -257,15 +257,15 @@ fn brand_disguised(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn subject_disguised(mail: &Mail<'_>) -> Option<String> {
+fn subject_disguised(mail: &MessageView<'_>) -> Option<String> {
     let texts = [mail.subject(), mail.from_name()];
     texts
         .into_iter()
-        .find(|text| disguise::is_foreign(text))
+        .find(|text| homoglyphs::is_foreign(text))
         .map(str::to_owned)
 }
 
-fn brand_in_address(mail: &Mail<'_>) -> Option<String> {
+fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let domain = domain_of(from)?;
     let words: String = from
@@ -286,7 +286,7 @@ fn brand_in_address(mail: &Mail<'_>) -> Option<String> {
     Some(from.to_owned())
 }
 
-fn recipient_domain_in_name(mail: &Mail<'_>) -> Option<String> {
+fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let name = mail.from_name().to_lowercase();
     let mut domains = mail

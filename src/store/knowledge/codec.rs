@@ -14,10 +14,11 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::KnowledgeError;
-use crate::filter::classifier::features::{Features, VIEWS};
-use crate::filter::classifier::memory::{Change, Counts, Learnt, Memory, Shared};
+use crate::filter::classifier::account_weights::AccountWeights;
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
+use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-use crate::filter::classifier::overlay::Overlay;
 
 /// The format. A change that an older popgate would misread gets the next number.
 pub(super) const VERSION: u32 = 1;
@@ -155,14 +156,14 @@ pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
 }
 
 /// A record of the journal.
-pub(super) fn write_change(change: &Change) -> Vec<u8> {
+pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     let mut out = Out::default();
     out.u32(0);
     out.0.push(u8::from(change.back));
     out.text(change.account.as_deref().unwrap_or_default());
     out.0.extend_from_slice(&change.digest);
     learnt(&mut out, &change.learnt);
-    for view in change.features.sorted_views() {
+    for view in change.features.sorted_groups() {
         out.u32(view.len() as u32);
         let mut before = 0;
         for index in view {
@@ -178,7 +179,7 @@ pub(super) fn write_change(change: &Change) -> Vec<u8> {
 }
 
 /// The first record and how long it is; `None` if it is not whole.
-pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
+pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let length = In(bytes).u32()? as usize;
     if length > RECORD_LIMIT {
         return None;
@@ -193,7 +194,7 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
     let account = input.text()?;
     let digest = input.take(16)?.try_into().ok()?;
     let learnt = read_learnt(&mut input)?;
-    let mut views: [Vec<u32>; VIEWS] = Default::default();
+    let mut views: [Vec<u32>; FEATURE_GROUPS] = Default::default();
     for view in &mut views {
         let mut before = 0u32;
         for _ in 0..input.u32()? {
@@ -204,34 +205,34 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
             view.push(before);
         }
     }
-    let change = Change {
+    let change = WeightChange {
         account: (!account.is_empty()).then(|| account.into()),
         digest,
-        features: Features::from_views(&views),
+        features: Features::from_groups(&views),
         learnt,
         back,
     };
     Some((change, end))
 }
 
-fn learnt(out: &mut Out, learnt: &Learnt) {
+fn learnt(out: &mut Out, learnt: &Learned) {
     out.0.push(u8::from(learnt.is_spam));
     for error in learnt.step {
         out.f32(error);
     }
 }
 
-fn read_learnt(input: &mut In<'_>) -> Option<Learnt> {
+fn read_learnt(input: &mut In<'_>) -> Option<Learned> {
     let is_spam = input.take(1)?[0] == 1;
-    let mut step = [0.0; VIEWS];
+    let mut step = [0.0; FEATURE_GROUPS];
     for error in &mut step {
         *error = input.f32()?;
     }
-    Some(Learnt { is_spam, step })
+    Some(Learned { is_spam, step })
 }
 
 /// All that is known, in one piece.
-pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
+pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let mut out = Out::default();
     let weights = memory
         .weights()
@@ -242,8 +243,8 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
     table(&mut out, kept.map(|(index, cell)| (index as u32, cell)));
     let shared = memory.shared();
     counts(&mut out, shared.counts);
-    out.u32(shared.overlays.len() as u32);
-    let mut overlays: Vec<_> = shared.overlays.iter().collect();
+    out.u32(shared.accounts.len() as u32);
+    let mut overlays: Vec<_> = shared.accounts.iter().collect();
     overlays.sort_unstable_by_key(|(account, _)| *account);
     for (account, overlay) in overlays {
         out.text(account);
@@ -274,7 +275,7 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
 }
 
 /// The generation and what is known.
-pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
+pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, LearnedState), Fault> {
     let generation = read_head(bytes)?;
     let mut unpacked = Vec::new();
     ZlibDecoder::new(&bytes[HEAD..])
@@ -288,7 +289,7 @@ pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
     Ok((generation, memory))
 }
 
-fn read_all(input: &mut In<'_>) -> Option<Memory> {
+fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
     let mut weights = None;
     read_table(input, |index, weight, spent| {
         weights
@@ -301,12 +302,12 @@ fn read_all(input: &mut In<'_>) -> Option<Memory> {
     };
     for _ in 0..input.u32()? {
         let account: Arc<str> = input.text()?.into();
-        let overlay = Overlay::default();
+        let overlay = AccountWeights::default();
         overlay.set_counts(read_counts(input)?);
         read_table(input, |index, weight, spent| {
             (&mut &overlay).change(index, |_, _| (weight, spent));
         })?;
-        shared.overlays.insert(account, Arc::new(overlay));
+        shared.accounts.insert(account, Arc::new(overlay));
     }
     let mut learnt = HashMap::new();
     for _ in 0..input.u64()? {
@@ -315,7 +316,7 @@ fn read_all(input: &mut In<'_>) -> Option<Memory> {
         let digest = input.take(16)?.try_into().ok()?;
         learnt.insert((account, digest), read_learnt(input)?);
     }
-    Some(Memory::new(weights, shared, learnt))
+    Some(LearnedState::new(weights, shared, learnt))
 }
 
 fn counts(out: &mut Out, counts: Counts) {

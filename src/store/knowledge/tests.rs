@@ -1,23 +1,23 @@
 //! A journal cut anywhere, all in one piece, and what is taken back.
 
 use super::*;
-use crate::filter::classifier::features::{Features, VIEWS};
-use crate::filter::classifier::{Belief, Lesson};
+use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
+use crate::filter::classifier::{Belief, Update};
 
 /// Features of which some are shared by all messages.
 fn features(number: u32) -> Features {
     let view = |view: u32| vec![view, 1000 + view, 10_000 * (number + 1) + view];
-    let views: [Vec<u32>; VIEWS] = std::array::from_fn(|at| view(at as u32));
-    Features::from_views(&views)
+    let views: [Vec<u32>; FEATURE_GROUPS] = std::array::from_fn(|at| view(at as u32));
+    Features::from_groups(&views)
 }
 
-fn teach(knowledge: &mut Knowledge, memory: &Memory, number: u32, account: Option<&str>) {
+fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account: Option<&str>) {
     let account = account.map(Arc::from);
     let digest = u128::from(number).to_le_bytes();
     let is_spam = number % 2 == 1;
     let features = features(number);
-    let lesson = memory.lesson(account.as_ref(), digest, &features, is_spam, Belief::Full);
-    let Lesson::Changes(changes) = lesson else {
+    let lesson = memory.update_for(account.as_ref(), digest, &features, is_spam, Belief::Full);
+    let Update::Changes(changes) = lesson else {
         panic!("{number} is known");
     };
     for change in &changes {
@@ -94,14 +94,14 @@ fn what_is_taken_back_leaves_no_trace() {
     for number in 0..4 {
         teach(&mut knowledge, &memory, number, None);
     }
-    let known = memory.known_for(None);
+    let known = memory.view_for(None);
     let before = known.evidence(&features(1));
     teach(&mut knowledge, &memory, 4, None);
-    assert_ne!(memory.known_for(None).evidence(&features(1)), before);
+    assert_ne!(memory.view_for(None).evidence(&features(1)), before);
     let digest = 4u128.to_le_bytes();
     let change = memory.forgetting(None, digest, &features(4)).unwrap();
     knowledge.change(&memory, &change).unwrap();
-    assert_eq!(memory.known_for(None).evidence(&features(1)), before);
+    assert_eq!(memory.view_for(None).evidence(&features(1)), before);
     assert_eq!(memory.knows(None, digest), None);
     assert_eq!(memory.shared().counts.all(), 4);
     assert!(memory.forgetting(None, digest, &features(4)).is_none());

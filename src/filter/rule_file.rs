@@ -1,0 +1,289 @@
+//! Rule files: their exact shape.
+//!
+//! In: the text of a file; out: its rules and its changes to rules of an earlier layer, and a
+//! problem for each mistake, with line and key and what to write instead. A rule with a mistake is
+//! left out, and the caller refuses the file.
+
+mod example_keys;
+mod test_keys;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::filter::day::Day;
+use crate::filter::pattern::CompiledPatterns;
+use crate::filter::rule::Rule;
+use crate::message::visible_text::visible;
+use crate::schema::{Problem, Report, Section};
+
+/// The keys that change a rule of the stock without replacing it.
+const CHANGES: [&str; 5] = ["score", "description", "enabled", "tags", "expires"];
+
+/// The keys that make a rule of its own.
+const OWN: [&str; 15] = [
+    "where", "words", "phrases", "regex", "exists", "missing", "in_list", "min", "max", "fact",
+    "all", "any", "none", "at_least", "examples",
+];
+
+/// A sum of scores stays readable, and one rule cannot be made infinite.
+const SCORE_LIMIT: f64 = 100.0;
+
+/// A file by name and text.
+pub type NamedText = (String, String);
+
+/// Who has an id.
+#[derive(Debug, Clone)]
+pub(crate) struct IdOwner {
+    /// The layer that it was taken in.
+    pub(crate) layer: usize,
+    /// `file:line`.
+    pub(crate) position: String,
+}
+
+/// What an entry of a file asks for.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// A rule; it replaces one of the same id.
+    Rule(Box<Rule>),
+    /// No rule of this id.
+    Off(String),
+    /// Changes to the rule of an earlier layer.
+    Override(RuleOverride),
+}
+
+/// Changes to a rule.
+#[derive(Debug)]
+pub(crate) struct RuleOverride {
+    pub(crate) id: String,
+    score: Option<f64>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    expires: Option<Day>,
+}
+
+impl RuleOverride {
+    pub(crate) fn apply(self, rule: &mut Rule) {
+        if let Some(score) = self.score {
+            rule.score = score;
+        }
+        if let Some(description) = self.description {
+            rule.description = description.into();
+        }
+        if let Some(tags) = self.tags {
+            rule.tags = tags;
+        }
+        if self.expires.is_some() {
+            rule.expires = self.expires;
+        }
+    }
+}
+
+/// Whether a file says that its folder is all there is.
+pub(crate) fn is_alone(text: &str) -> bool {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let stock = table.get_ref().get("stock");
+    stock.is_some_and(|stock| stock.get_ref().as_bool() == Some(false))
+}
+
+/// The regexes of a file's rules.
+pub(crate) fn regexes(text: &str) -> Vec<String> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let rules = table.get_ref().get("rule");
+    let rules = rules.and_then(|rules| rules.get_ref().as_array());
+    let regex = |rule: &Spanned<DeValue<'_>>| {
+        let regex = rule.get_ref().as_table()?.get("regex")?;
+        regex.get_ref().as_str().map(str::to_owned)
+    };
+    rules.into_iter().flatten().filter_map(regex).collect()
+}
+
+/// Reads one file; `id_owners` says who has which id.
+pub(crate) fn file(
+    (name, text): &NamedText,
+    patterns: &CompiledPatterns,
+    layer: usize,
+    id_owners: &mut HashMap<String, IdOwner>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Entry> {
+    let report = Report::new(name, text);
+    let table = report.parse();
+    let mut top = Section::top(&report, &table);
+    top.boolean("stock");
+    let file: Arc<str> = name.as_str().into();
+    let mut entries = Vec::new();
+    for (number, section) in top.sections("rule").into_iter().enumerate() {
+        let line = report.line(section.at());
+        let source = Source {
+            report: &report,
+            table: rule_table(table.get_ref(), number),
+            file: file.clone(),
+            line,
+        };
+        entries.extend(entry(section, &source, patterns, layer, id_owners));
+    }
+    top.finish();
+    problems.extend(report.into_problems());
+    entries
+}
+
+fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable<'t>> {
+    let rules = top.get("rule")?.get_ref().as_array()?;
+    rules.get(number)?.get_ref().as_table()
+}
+
+/// A rule as it stands in its file.
+struct Source<'a, 't> {
+    report: &'a Report<'t>,
+    table: Option<&'a DeTable<'t>>,
+    file: Arc<str>,
+    line: usize,
+}
+
+fn entry(
+    mut section: Section<'_, '_>,
+    source: &Source<'_, '_>,
+    patterns: &CompiledPatterns,
+    layer: usize,
+    id_owners: &mut HashMap<String, IdOwner>,
+) -> Option<Entry> {
+    let (id, known_before) = identity(&mut section, source, layer, id_owners);
+    let keys = common_keys(&mut section);
+    let changes = CHANGES.iter().any(|key| section.has(key));
+    let own = OWN.iter().any(|key| section.has(key));
+    if known_before && changes && !own {
+        section.finish();
+        return Some(keys.into_override(id?));
+    }
+    // A part is not reported, so it needs no words for people.
+    let is_part = keys.score == Some(0.0);
+    if !section.has("description") && !is_part {
+        section.wrong("has no description; say in one sentence what a hit means");
+    }
+    if !section.has("score") {
+        section.wrong(
+            "has no score; write what a hit adds, such as score = 1.5 (0 for a part of other rules)",
+        );
+    }
+    let looks = test_keys::looks(&mut section, patterns);
+    let (places, test) = match looks {
+        Some((places, test)) => (Some(places), Some(test)),
+        None => (None, None),
+    };
+    let at_least = test_keys::count(&mut section, test.as_ref());
+    let examples =
+        example_keys::examples(&mut section, source.report, source.table, places.as_deref());
+    section.finish();
+    let id = id?;
+    if !keys.enabled {
+        return Some(Entry::Off(id));
+    }
+    Some(Entry::Rule(Box::new(Rule {
+        id: id.into(),
+        description: keys.description.unwrap_or_default().into(),
+        score: keys.score?,
+        places: places?,
+        test: test?,
+        at_least: at_least?,
+        tags: keys.tags.unwrap_or_default(),
+        expires: keys.expires,
+        examples,
+        file: source.file.clone(),
+        line: source.line,
+    })))
+}
+
+/// The id, and whether a rule of an earlier layer has it.
+fn identity(
+    section: &mut Section<'_, '_>,
+    source: &Source<'_, '_>,
+    layer: usize,
+    id_owners: &mut HashMap<String, IdOwner>,
+) -> (Option<String>, bool) {
+    let id = section.parsed("id", |id| rule_id(id).map(str::to_owned));
+    if !section.has("id") {
+        section.wrong("has no id; write id = \"SOME_NAME\"");
+    }
+    let Some(id) = id else {
+        return (None, false);
+    };
+    section.rename(format!("rule {id}"));
+    let mut known_before = false;
+    match id_owners.get(&id) {
+        Some(first) if first.layer == layer => {
+            let position = &first.position;
+            section.problem("id", format!("is taken by {position}; choose another"));
+        }
+        earlier => {
+            known_before = earlier.is_some();
+            let position = format!("{}:{}", source.file, source.line);
+            id_owners.insert(id.clone(), IdOwner { layer, position });
+        }
+    }
+    (Some(id), known_before)
+}
+
+/// The keys that rules and changes to rules have in common.
+struct CommonKeys {
+    score: Option<f64>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    expires: Option<Day>,
+    enabled: bool,
+}
+
+impl CommonKeys {
+    /// A change to the rule of an earlier layer.
+    fn into_override(self, id: String) -> Entry {
+        if !self.enabled {
+            return Entry::Off(id);
+        }
+        Entry::Override(RuleOverride {
+            id,
+            score: self.score,
+            description: self.description,
+            tags: self.tags,
+            expires: self.expires,
+        })
+    }
+}
+
+fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
+    let description = section.parsed("description", |text| match visible(text) {
+        empty if empty.is_empty() => {
+            Err("is empty; say in one sentence what a hit means".to_owned())
+        }
+        text => Ok(text),
+    });
+    let score = section.number("score").filter(|score| {
+        let fine = score.is_finite() && score.abs() <= SCORE_LIMIT;
+        if !fine {
+            section.problem(
+                "score",
+                format!("must be from -{SCORE_LIMIT} to {SCORE_LIMIT}"),
+            );
+        }
+        fine
+    });
+    CommonKeys {
+        score,
+        description,
+        tags: section.strings("tags"),
+        expires: section.parsed("expires", Day::parse),
+        enabled: section.boolean("enabled") != Some(false),
+    }
+}
+
+fn rule_id(id: &str) -> Result<&str, String> {
+    let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = id.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_');
+    // The id stands in a header and a metric's label, hence its letters and its length.
+    if !begins || !id.bytes().all(known) || !(3..=64).contains(&id.len()) {
+        return Err(format!(
+            "`{id}` is no id; write 3 to 64 capital letters, digits and underscores, no digit first"
+        ));
+    }
+    Ok(id)
+}
