@@ -50,11 +50,20 @@ pub struct Report<'t> {
     /// Whether the text is no TOML.
     broken: Cell<bool>,
     asked: RefCell<BTreeMap<String, usize>>,
+    renamed: Renamed,
 }
+
+/// Keys that have another name now: the table's path without indexes, the old name, the new one.
+pub type Renamed = &'static [(&'static str, &'static str, &'static str)];
 
 impl<'t> Report<'t> {
     /// A report on `text`, which was read from `file`.
     pub fn new(file: &str, text: &'t str) -> Self {
+        Self::with_renamed(file, text, &[])
+    }
+
+    /// The same; an unknown key that is in `renamed` is answered with its new name.
+    pub fn with_renamed(file: &str, text: &'t str, renamed: Renamed) -> Self {
         Self {
             file: file.to_owned(),
             text,
@@ -64,6 +73,7 @@ impl<'t> Report<'t> {
             problems: RefCell::new(Vec::new()),
             broken: Cell::new(false),
             asked: RefCell::new(BTreeMap::new()),
+            renamed,
         }
     }
 
@@ -320,19 +330,35 @@ impl<'r, 't> Section<'r, 't> {
             if self.known.contains(&name) {
                 continue;
             }
-            let near = self
-                .known
-                .iter()
-                .min_by_key(|known| distance(known, name))
-                .filter(|known| distance(known, name) <= 1 + known.len() / 3);
-            let message = match near {
-                Some(near) => format!("unknown key; did you mean `{near}`?"),
-                None => format!(
-                    "unknown key; remove it (known here: {})",
-                    self.known.join(", ")
-                ),
+            let message = match self.new_name(name) {
+                Some(new) => format!("is now called {}", self.key(new)),
+                None => self.unknown(name),
             };
             self.report.add(key.span().start, &self.key(name), message);
+        }
+    }
+
+    /// The name that an old key of this section has now.
+    fn new_name(&self, old: &str) -> Option<&'static str> {
+        let table: String = self.path.split(['[', ']']).step_by(2).collect();
+        let renamed = self.report.renamed.iter();
+        renamed
+            .filter(|(path, _, _)| *path == table)
+            .find_map(|(_, was, now)| (*was == old).then_some(*now))
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let near = self
+            .known
+            .iter()
+            .min_by_key(|known| distance(known, name))
+            .filter(|known| distance(known, name) <= 1 + known.len() / 3);
+        match near {
+            Some(near) => format!("unknown key; did you mean `{near}`?"),
+            None => format!(
+                "unknown key; remove it (known here: {})",
+                self.known.join(", ")
+            ),
         }
     }
 

@@ -147,7 +147,8 @@ async fn upstream_floods_a_status_line() {
 
 #[tokio::test]
 async fn upstream_stalls_while_a_message_is_held() {
-    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.stall = SHORT).await;
+    let (mut proxy, mut client, mut upstream) =
+        session(|it| it.timeouts.upstream_read = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\nSubject: a\r\n\r\nhalf").await;
     let said = String::from_utf8(client.rest().await).unwrap();
     assert_eq!(
@@ -162,7 +163,7 @@ async fn upstream_stalls_while_a_message_is_held() {
 #[tokio::test]
 async fn upstream_stalls_after_a_message_began_to_leave() {
     let (mut proxy, mut client, mut upstream) = session(|it| {
-        it.timeouts.stall = SHORT;
+        it.timeouts.upstream_read = SHORT;
         it.hold_bytes = 16;
     })
     .await;
@@ -276,7 +277,8 @@ async fn client_vanishes_while_a_message_is_held() {
 
 #[tokio::test]
 async fn client_never_reads() {
-    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.take = SHORT).await;
+    let (mut proxy, mut client, mut upstream) =
+        session(|it| it.timeouts.client_write = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\n").await;
     let message = long_message(1 << 20);
     // More than all socket buffers take: the proxy must let go, not grow.

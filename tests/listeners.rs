@@ -49,7 +49,7 @@ async fn relayed(client: &mut Peer, upstream: &mut Peer, command: &[u8], answer:
 /// another machine.
 fn behind_a_proxy(settings: &mut Settings) {
     settings.listen.proxy_header = true;
-    settings.listen.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
 fn from_afar() -> Vec<u8> {
@@ -260,7 +260,7 @@ async fn strangers_and_those_without_a_header_are_turned_away() {
     let authority = authority("pop.example.org");
     let (stranger, _listener) = proxy(ListenTls::Off, &authority, |settings| {
         behind_a_proxy(settings);
-        settings.listen.trusted = vec!["192.0.2.0/24".parse().unwrap()];
+        settings.listen.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
     })
     .await;
     let mut client = Peer::connect(stranger.address).await;
@@ -444,7 +444,7 @@ async fn a_client_that_does_not_log_in_is_sent_away() {
 async fn a_command_that_has_begun_must_end() {
     let authority = authority("pop.example.org");
     let (mut proxy, listener) = proxy(ListenTls::Off, &authority, |settings| {
-        settings.timeouts.command = std::time::Duration::from_millis(200);
+        settings.timeouts.command_line = std::time::Duration::from_millis(200);
     })
     .await;
     let mut client = Peer::connect(proxy.address).await;

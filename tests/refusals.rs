@@ -113,7 +113,7 @@ async fn upstream() -> (TcpListener, Settings) {
 /// The client may come from another machine.
 fn from_afar(settings: &mut Settings) {
     settings.listen.proxy_header = true;
-    settings.listen.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
 async fn come_from(proxy: &Proxy, client: SocketAddr) -> Peer {
@@ -154,7 +154,7 @@ async fn refused(reason: &str) -> Seen {
             (proxy, hears(client, "").await)
         }
         "sessions_per_account" => {
-            settings.limits.sessions_per_account = Some(1);
+            settings.limits.sessions_per_mailbox = Some(1);
             let proxy = Proxy::start(settings).await;
             let mut first = Peer::connect(proxy.address).await;
             let mut server = Peer::accept(&listener).await;
@@ -222,7 +222,7 @@ async fn refused(reason: &str) -> Seen {
         "proxy_stranger" | "proxy_header" => {
             from_afar(&mut settings);
             if reason == "proxy_stranger" {
-                settings.listen.trusted.clear();
+                settings.listen.trusted_proxies.clear();
             }
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;

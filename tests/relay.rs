@@ -197,7 +197,7 @@ async fn chatter_behind_a_message_is_kept_back_after_an_unknown_command() {
 async fn chatter_is_no_answer() {
     let stall = Duration::from_millis(500);
     let (mut proxy, mut client, mut upstream) =
-        session(|settings| settings.timeouts.stall = stall).await;
+        session(|settings| settings.timeouts.upstream_read = stall).await;
     client.send(b"STAT\r\n").await;
     upstream.expect(b"STAT\r\n").await;
     let chatter = async {

@@ -24,8 +24,8 @@ def together():
               quantiles("popgate_first_byte_seconds", by="command", shares=(50, 95)), "s", width=8),
         curve("Unscanned because late", "Messages whose upstream was too slow for a verdict, since popgate started.",
               [query('sum by (reason) (popgate_unscanned_total{reason="late",@})', "{{reason}}")], "short", width=4),
-        number("Dials at a time", "limits.dials: connections to one upstream that may be made at a time; more of them wait.",
-               'min(popgate_limit{limit="dials",@})', "short", width=4, height=8))
+        number("Connects at a time", "limits.upstream_connects: connections to one upstream that may be made at a time; more of them wait.",
+               'min(popgate_limit{limit="upstream_connects",@})', "short", width=4, height=8))
 
 
 def each():

@@ -218,7 +218,7 @@ pub(super) fn service(
         timeouts: config.timeouts,
         limits: config.limits,
         guards: Arc::clone(&lasting.guards),
-        log_accounts: config.log.accounts,
+        log_mailboxes: config.log.mailboxes,
         quarantine,
         metrics: Arc::clone(&lasting.metrics),
         piece: usize::MAX,
@@ -266,7 +266,7 @@ pub(super) fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Prob
     let limits = DialLimits {
         connect: config.timeouts.connect,
         greeting: config.timeouts.greeting,
-        at_a_time: Arc::new(Semaphore::new(config.limits.dials)),
+        at_a_time: Arc::new(Semaphore::new(config.limits.upstream_connects)),
     };
     let mut diallers = Vec::new();
     for (number, upstream) in config.upstreams.iter().enumerate() {
@@ -278,7 +278,7 @@ pub(super) fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Prob
             Ok(tls) => {
                 // Each has its own turns: who waits for one that is dead keeps nobody from another.
                 let limits = DialLimits {
-                    at_a_time: Arc::new(Semaphore::new(config.limits.dials)),
+                    at_a_time: Arc::new(Semaphore::new(config.limits.upstream_connects)),
                     ..limits.clone()
                 };
                 let own = Arc::clone(own);

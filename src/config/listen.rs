@@ -32,7 +32,7 @@ pub struct Listen {
     /// Whether each connection begins with a PROXY header.
     pub proxy_header: bool,
     /// Whose headers are believed.
-    pub trusted: Vec<IpNet>,
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether logins without TLS are taken from other machines.
     pub allow_plaintext: bool,
 }
@@ -50,7 +50,7 @@ impl Listen {
             transparent: false,
             tproxy: false,
             proxy_header: false,
-            trusted: Vec::new(),
+            trusted_proxies: Vec::new(),
             allow_plaintext: false,
         }
     }
@@ -129,14 +129,14 @@ pub(super) fn read(
     let transparent = section.boolean("transparent").unwrap_or(false);
     let tproxy = section.boolean("tproxy").unwrap_or(false);
     let proxy_header = section.boolean("proxy_protocol").unwrap_or(false);
-    let trusted = section.strings("trusted").unwrap_or_default();
-    let trusted: Vec<_> = trusted
+    let trusted_proxies = section.strings("trusted_proxies").unwrap_or_default();
+    let trusted_proxies: Vec<_> = trusted_proxies
         .iter()
         .filter_map(|text| {
             let net = network(text);
             if net.is_none() {
                 section.problem(
-                    "trusted",
+                    "trusted_proxies",
                     format!("`{text}` is no address or network; write one such as \"10.0.0.1\" or \"10.0.0.0/8\""),
                 );
             }
@@ -185,10 +185,10 @@ pub(super) fn read(
             "does not go with transparent = true; remove one of the two",
         );
     }
-    if proxy_header && trusted.is_empty() && !section.has("trusted") {
+    if proxy_header && trusted_proxies.is_empty() && !section.has("trusted_proxies") {
         section.problem(
             "proxy_protocol",
-            "needs trusted = [\"10.0.0.1\"]: whose headers are believed",
+            "needs trusted_proxies = [\"10.0.0.1\"]: whose headers are believed",
         );
     }
     Some(Listen {
@@ -201,7 +201,7 @@ pub(super) fn read(
         transparent,
         tproxy,
         proxy_header,
-        trusted,
+        trusted_proxies,
         allow_plaintext,
     })
 }

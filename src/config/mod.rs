@@ -9,6 +9,7 @@ mod flags;
 mod host;
 mod listen;
 pub mod reference;
+mod renamed;
 mod resolve;
 mod route;
 mod units;
@@ -114,8 +115,8 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// From which level on; `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
-    /// How accounts are named.
-    pub accounts: LogAccounts,
+    /// How mailboxes are named.
+    pub mailboxes: LogMailboxes,
 }
 
 impl Default for LogConfig {
@@ -123,7 +124,7 @@ impl Default for LogConfig {
         Self {
             format: LogFormat::Text,
             level: "info".to_owned(),
-            accounts: LogAccounts::Hashed,
+            mailboxes: LogMailboxes::Hashed,
         }
     }
 }
@@ -137,9 +138,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// How the log names accounts.
+/// How the log names mailboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogAccounts {
+pub enum LogMailboxes {
     /// By twelve digits of a hash.
     Hashed,
     /// As they are.
@@ -160,11 +161,11 @@ pub struct Timeouts {
     /// For the client to log in, from its connection on.
     pub login: Duration,
     /// For the rest of a command that has begun.
-    pub command: Duration,
+    pub command_line: Duration,
     /// For the next byte of an answer that the upstream owes.
-    pub stall: Duration,
+    pub upstream_read: Duration,
     /// For the client to take the next byte of what it is sent.
-    pub take: Duration,
+    pub client_write: Duration,
     /// For the client's next command.
     pub idle: Duration,
     /// For the filter's verdict on one message.
@@ -180,24 +181,24 @@ pub struct Limits {
     pub sessions: usize,
     /// Of them from one address (IPv6: from one /64), loopback excepted.
     pub sessions_per_address: Option<usize>,
-    /// Of them logged in to one account.
-    pub sessions_per_account: Option<usize>,
+    /// Of them logged in to one mailbox.
+    pub sessions_per_mailbox: Option<usize>,
     /// Connections to one upstream that are being made at a time.
-    pub dials: usize,
+    pub upstream_connects: usize,
     /// Failed logins to one account from one address until a pause.
     pub login_failures: Option<u32>,
     /// That pause.
     pub login_pause: Duration,
     /// A client's line.
-    pub command: usize,
+    pub command_line: usize,
     /// A client's line during AUTH.
     pub auth_line: usize,
     /// A user name.
-    pub argument: usize,
+    pub user_name: usize,
     /// An upstream's line that popgate must see whole.
-    pub answer_line: usize,
+    pub response_line: usize,
     /// A whole answer of the upstream.
-    pub answer: Option<u64>,
+    pub response: Option<u64>,
     /// Messages held in all sessions together.
     pub held_bytes: usize,
 }

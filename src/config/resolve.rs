@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::flags::{Flags, admin_address, overlay};
+use super::renamed::RENAMED;
 use super::{
-    Config, FilterConfig, HeaderMode, Limits, Listen, LogAccounts, LogConfig, LogFormat, Place,
+    Config, FilterConfig, HeaderMode, Limits, Listen, LogConfig, LogFormat, LogMailboxes, Place,
     Process, Timeouts, Upstream, listen, route, units, upstream,
 };
 use crate::filter::Thresholds;
@@ -30,7 +31,7 @@ pub(super) fn resolve(
     folder: &Path,
     flags: &Flags,
 ) -> (Config, Vec<Problem>) {
-    let report = Report::new(name, text);
+    let report = Report::with_renamed(name, text, RENAMED);
     let parsed = report.parse();
     let mut top = Section::top(&report, &parsed);
     let mut config = file(&mut top, folder);
@@ -96,35 +97,35 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     }
 }
 
-/// All of them, reserves found.
+/// All of them, fallbacks found.
 fn upstreams(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream> {
     let mut found: Vec<Upstream> = Vec::new();
-    let mut reserves = Vec::new();
+    let mut fallbacks = Vec::new();
     for mut section in top.sections("upstream") {
-        if let Some((upstream, reserve)) = upstream::read(&mut section, folder) {
+        if let Some((upstream, fallback)) = upstream::read(&mut section, folder) {
             if found.iter().any(|other| other.name == upstream.name) {
                 section.problem(
                     "name",
                     format!("`{}` is taken; give each upstream its own", upstream.name),
                 );
             }
-            reserves.push((section, reserve));
+            fallbacks.push((section, fallback));
             found.push(upstream);
         } else {
             section.finish();
         }
     }
-    for (number, (section, reserve)) in reserves.into_iter().enumerate() {
-        if let Some(name) = reserve {
+    for (number, (section, fallback)) in fallbacks.into_iter().enumerate() {
+        if let Some(name) = fallback {
             let place = found.iter().position(|other| other.name == name);
             match place {
                 Some(_) if found[number].oauth.is_some() => section.problem(
-                    "reserve",
+                    "fallback",
                     "does not go with [upstream.oauth]: a token is for the server it was made for",
                 ),
-                Some(place) if place != number => found[number].reserve = Some(place),
+                Some(place) if place != number => found[number].fallback = Some(place),
                 _ => section.problem(
-                    "reserve",
+                    "fallback",
                     format!("`{name}` is no other upstream; name one that stands in this file"),
                 ),
             }
@@ -215,10 +216,10 @@ fn log(mut section: Section<'_, '_>) -> LogConfig {
             "`{text}` is not known; write \"error\", \"warn\", \"info\", \"debug\" or \"trace\""
         )),
     });
-    let accounts = section.parsed("accounts", |text| match text {
-        "hashed" => Ok(LogAccounts::Hashed),
-        "shown" => Ok(LogAccounts::Shown),
-        "hidden" => Ok(LogAccounts::Hidden),
+    let mailboxes = section.parsed("mailboxes", |text| match text {
+        "hashed" => Ok(LogMailboxes::Hashed),
+        "shown" => Ok(LogMailboxes::Shown),
+        "hidden" => Ok(LogMailboxes::Hidden),
         _ => Err(format!(
             "`{text}` is not known; write \"hashed\", \"shown\" or \"hidden\""
         )),
@@ -228,7 +229,7 @@ fn log(mut section: Section<'_, '_>) -> LogConfig {
     LogConfig {
         format: format.unwrap_or(default.format),
         level: level.unwrap_or(default.level),
-        accounts: accounts.unwrap_or(default.accounts),
+        mailboxes: mailboxes.unwrap_or(default.mailboxes),
     }
 }
 
@@ -244,9 +245,9 @@ fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
         greeting: read("greeting", 10, MINUTE),
         handshake: read("handshake", 20, MINUTE),
         login: read("login", 180, HOUR),
-        command: read("command", 60, HOUR),
-        stall: read("stall", 60, HOUR),
-        take: read("take", 120, HOUR),
+        command_line: read("command_line", 60, HOUR),
+        upstream_read: read("upstream_read", 60, HOUR),
+        client_write: read("client_write", 120, HOUR),
         // RFC 1939 section 3: an autologout timer must be of at least 10 minutes.
         idle: read("idle", 600, 24 * HOUR),
         filter: read("filter", 5, Duration::from_secs(15)),
@@ -259,8 +260,8 @@ fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
 fn limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {
     let sessions = count(&mut section, "sessions", 5000, 1..=1_000_000);
     let per_address = count(&mut section, "sessions_per_address", 100, 0..=1_000_000);
-    let per_account = count(&mut section, "sessions_per_account", 0, 0..=1_000_000);
-    let dials = count(&mut section, "dials", 256, 1..=1_000_000);
+    let per_mailbox = count(&mut section, "sessions_per_mailbox", 0, 0..=1_000_000);
+    let upstream_connects = count(&mut section, "upstream_connects", 256, 1..=1_000_000);
     let failures = count(&mut section, "login_failures", 10, 0..=1_000_000);
     let pause = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
     let login_pause = duration(&mut section, "login_pause", Duration::from_secs(60), pause);
@@ -268,17 +269,17 @@ fn limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {
     let limits = Limits {
         sessions,
         sessions_per_address: Some(per_address).filter(|most| *most > 0),
-        sessions_per_account: Some(per_account).filter(|most| *most > 0),
-        dials,
+        sessions_per_mailbox: Some(per_mailbox).filter(|most| *most > 0),
+        upstream_connects,
         login_failures: u32::try_from(failures).ok().filter(|most| *most > 0),
         login_pause,
         // RFC 2449 section 4: 255 octets and CRLF are the least that must be taken.
-        command: read("command", 1 << 10, 257, 1 << 20),
+        command_line: read("command_line", 1 << 10, 257, 1 << 20),
         auth_line: read("auth_line", 128 << 10, 257, 16 << 20),
-        argument: read("argument", 512, 40, 1 << 20),
+        user_name: read("user_name", 512, 40, 1 << 20),
         // RFC 2449 section 4: 512 octets.
-        answer_line: read("answer_line", 64 << 10, 512, 16 << 20),
-        answer: u64::try_from(read("answer", 0, 0, 1 << 40))
+        response_line: read("response_line", 64 << 10, 512, 16 << 20),
+        response: u64::try_from(read("response", 0, 0, 1 << 40))
             .ok()
             .filter(|most| *most > 0),
         held_bytes: read("held_bytes", 256 << 20, 1 << 20, 1 << 40),
@@ -415,6 +416,21 @@ mod tests {
                 drop_at: None
             }
         );
+    }
+
+    #[test]
+    fn renamed_settings_lead_to_ones_that_exist() {
+        let keys = keys();
+        for (table, was, now) in RENAMED {
+            let exists = |name: &str| {
+                keys.iter().any(|key| {
+                    let path: String = key.split(['[', ']']).step_by(2).collect();
+                    path == format!("{table}.{name}")
+                })
+            };
+            assert!(exists(now), "{table}.{now}");
+            assert!(!exists(was), "{table}.{was}");
+        }
     }
 
     #[test]

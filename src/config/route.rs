@@ -19,9 +19,9 @@ pub struct UserNames {
     /// Who may be named; nobody means that user names are not looked at.
     pub hosts: Vec<AllowedHost>,
     /// Separators of `server:port:user`.
-    pub server_first: String,
+    pub server_prefix_separators: String,
     /// Separators of `user@server:port`.
-    pub server_last: String,
+    pub server_suffix_separators: String,
     /// How such servers are reached on other ports than 995.
     pub tls: TlsMode,
 }
@@ -30,8 +30,8 @@ impl Default for UserNames {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
-            server_first: ":".to_owned(),
-            server_last: "@#".to_owned(),
+            server_prefix_separators: ":".to_owned(),
+            server_suffix_separators: "@#".to_owned(),
             tls: TlsMode::Starttls,
         }
     }
@@ -96,8 +96,8 @@ fn user_names(mut section: Section<'_, '_>) -> UserNames {
             )),
         }
     };
-    let server_first = section.parsed("server_first", separators);
-    let server_last = section.parsed("server_last", separators);
+    let server_prefix_separators = section.parsed("server_prefix_separators", separators);
+    let server_suffix_separators = section.parsed("server_suffix_separators", separators);
     let tls = section.parsed("tls", |text| match TlsMode::parse(text)? {
         TlsMode::Implicit => Err(
             "port 995 is implicit TLS already; write \"starttls\", \"opportunistic\" or \"off\""
@@ -108,8 +108,10 @@ fn user_names(mut section: Section<'_, '_>) -> UserNames {
     section.finish();
     UserNames {
         hosts,
-        server_first: server_first.unwrap_or(default.server_first),
-        server_last: server_last.unwrap_or(default.server_last),
+        server_prefix_separators: server_prefix_separators
+            .unwrap_or(default.server_prefix_separators),
+        server_suffix_separators: server_suffix_separators
+            .unwrap_or(default.server_suffix_separators),
         tls: tls.unwrap_or(default.tls),
     }
 }

@@ -26,7 +26,7 @@ pub struct Upstream {
     /// Whether it is told the client's address.
     pub proxy_header: ProxyHeader,
     /// Which one is tried when this one cannot be reached: a place in [`super::Config::upstreams`].
-    pub reserve: Option<usize>,
+    pub fallback: Option<usize>,
     /// How to log in with a token in place of the client's password.
     pub oauth: Option<OAuth>,
 }
@@ -42,7 +42,7 @@ impl Upstream {
             ca_file: None,
             pins: Vec::new(),
             proxy_header: ProxyHeader::Off,
-            reserve: None,
+            fallback: None,
             oauth: None,
         }
     }
@@ -112,7 +112,7 @@ pub struct OAuth {
     pub ca_file: Option<PathBuf>,
 }
 
-/// An upstream, and the name of its reserve, which may stand further down.
+/// An upstream, and the name of its fallback, which may stand further down.
 pub(super) fn read(
     section: &mut Section<'_, '_>,
     folder: &Path,
@@ -184,7 +184,7 @@ pub(super) fn read(
             "`{text}` is not known; write \"off\", \"v1\" or \"v2\""
         )),
     });
-    let reserve = section.string("reserve");
+    let fallback = section.string("fallback");
     let oauth = oauth(section, folder, tls);
     Some((
         Upstream {
@@ -195,10 +195,10 @@ pub(super) fn read(
             ca_file,
             pins,
             proxy_header: proxy_header.unwrap_or(ProxyHeader::Off),
-            reserve: None,
+            fallback: None,
             oauth,
         },
-        reserve,
+        fallback,
     ))
 }
 

@@ -403,7 +403,7 @@ impl Relay<'_> {
     /// Counts what was taken of an answer.
     pub(super) fn count(&mut self, octets: usize) -> Result<(), Failure> {
         self.answered_octets += octets as u64;
-        match self.service.limits.answer {
+        match self.service.limits.response {
             Some(most) if self.answered_octets > most => Err(Failure::AnswerTooLong(most)),
             _ => Ok(()),
         }
@@ -412,7 +412,7 @@ impl Relay<'_> {
     fn take_line(&mut self) -> Result<Option<BytesMut>, Failure> {
         match take_line(&mut self.upstream.buffer) {
             Some(line) => Ok(Some(line)),
-            None if self.upstream.buffer.len() > self.service.limits.answer_line => {
+            None if self.upstream.buffer.len() > self.service.limits.response_line => {
                 Err(Failure::UpstreamFlood(self.upstream.buffer.len()))
             }
             None => Ok(None),

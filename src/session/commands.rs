@@ -75,7 +75,7 @@ impl Relay<'_> {
         let verb = self.client.buffer.get(..4).unwrap_or_default();
         match matches!(self.answer, Answer::Challenge) || verb.eq_ignore_ascii_case(b"AUTH") {
             true => limits.auth_line,
-            false => limits.command,
+            false => limits.command_line,
         }
     }
 
@@ -120,7 +120,7 @@ impl Relay<'_> {
             return Some(Refusal::Plaintext);
         }
         let is_named = matches!(command, Command::User | Command::Apop);
-        if is_named && line.len() > self.service.limits.argument + "USER \r\n".len() {
+        if is_named && line.len() > self.service.limits.user_name + "USER \r\n".len() {
             return Some(Refusal::NameTooLong);
         }
         match command {

@@ -48,7 +48,7 @@ pub(super) async fn open(
     let mut dialled = pin!(dial(service, caller, first));
     loop {
         // A client may send its commands ahead, and even end there; those are answered.
-        let is_watched = !client.ended && client.buffer.len() <= service.limits.command;
+        let is_watched = !client.ended && client.buffer.len() <= service.limits.command_line;
         tokio::select! {
             biased;
             filled = client.fill(service), if is_watched => {

@@ -93,7 +93,7 @@ impl Guards {
                 return Err(Refusal::LoginPause(wait));
             }
         }
-        match (limits.sessions_per_account, account) {
+        match (limits.sessions_per_mailbox, account) {
             (Some(most), Some(account)) => {
                 let slot = self.accounts.enter(Arc::clone(account), most);
                 slot.map(Some).ok_or(Refusal::SessionsOfAccount(most))

@@ -109,7 +109,7 @@ impl Leg {
 
     /// Passes something on to a client.
     pub(super) async fn pass(&mut self, service: &Service, text: &[u8]) -> Result<(), Failure> {
-        let limit = service.timeouts.take;
+        let limit = service.timeouts.client_write;
         let sent = tokio::time::timeout(limit, self.send(text)).await;
         service.metrics.bytes(Flow::ClientOut, text.len());
         sent.map_err(|_| Failure::ClientStalled(limit))?

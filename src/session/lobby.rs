@@ -134,7 +134,7 @@ impl Lobby<'_, '_> {
                 let name = line.trim_ascii().get(b"USER".len()..);
                 *user = name.and_then(sasl::name);
                 match user {
-                    Some(name) if name.len() > self.service.limits.argument => {
+                    Some(name) if name.len() > self.service.limits.user_name => {
                         *user = None;
                         self.refuse(&Refusal::NameTooLong).await?;
                     }
@@ -266,7 +266,7 @@ impl Lobby<'_, '_> {
     /// The client's next line; `None` if there will be none, and [`Self::end`] says why.
     async fn line(&mut self) -> Result<Option<BytesMut>, Failure> {
         let limits = &self.service.limits;
-        self.line_of(limits.command).await
+        self.line_of(limits.command_line).await
     }
 
     /// A line of at most so many octets; one of AUTH may carry a response.
@@ -293,7 +293,7 @@ impl Lobby<'_, '_> {
             let mut by = self.by;
             if !buffer.is_empty() {
                 let begun = *begun.get_or_insert_with(Instant::now);
-                by = by.min(begun + self.service.timeouts.command);
+                by = by.min(begun + self.service.timeouts.command_line);
             }
             let filled = tokio::select! {
                 filled = timeout_at(by, self.client.fill(self.service)) => filled,

@@ -51,7 +51,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::config::{Limits, ListenTls, LogAccounts, Timeouts};
+use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::metrics::{Flow, Metrics};
 use crate::net::{Drain, Stream};
 use crate::pop3::Account;
@@ -121,7 +121,7 @@ pub struct Service {
     /// Where dropped messages go; without it they are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
     /// How the log names accounts.
-    pub log_accounts: LogAccounts,
+    pub log_mailboxes: LogMailboxes,
     /// All families.
     pub metrics: Arc<Metrics>,
     /// The most octets that one read takes, on both legs: `usize::MAX`, but for tests of splits.
@@ -254,7 +254,7 @@ async fn serve(
     if is_shown {
         relay
             .tally
-            .log(from, upstream, account, service.log_accounts, end);
+            .log(from, upstream, account, service.log_mailboxes, end);
     }
 }
 
@@ -346,7 +346,7 @@ async fn say(service: &Service, client: &mut Stream, text: &[u8]) {
         client.shutdown().await
     };
     // Whether it was heard makes no difference: the connection ends here.
-    if let Ok(Ok(())) = tokio::time::timeout(service.timeouts.take, said).await {
+    if let Ok(Ok(())) = tokio::time::timeout(service.timeouts.client_write, said).await {
         service.metrics.bytes(Flow::ClientOut, text.len());
         service.metrics.edited(text.len(), 0);
     }

@@ -155,12 +155,12 @@ impl fmt::Display for Refusal {
                 write!(f, "limits.sessions_per_address is reached: {most}")
             }
             Self::SessionsOfAccount(most) => {
-                write!(f, "limits.sessions_per_account is reached: {most}")
+                write!(f, "limits.sessions_per_mailbox is reached: {most}")
             }
             Self::LoginPause(_) => f.write_str("limits.login_failures is reached"),
             Self::Plaintext => f.write_str("a login without TLS from another machine"),
             Self::Stranger => {
-                f.write_str("not in the list `trusted`, so its PROXY header is not read")
+                f.write_str("not in the list `trusted_proxies`, so its PROXY header is not read")
             }
             Self::ProxyHeader(error) => error.fmt(f),
             Self::Handshake(error) => write!(f, "TLS with the client failed: {error}"),
@@ -175,8 +175,8 @@ impl fmt::Display for Refusal {
             Self::UserName(error) => error.fmt(f),
             Self::NoUpstream => f.write_str("no [[upstream]] is configured for this client"),
             Self::Apop => f.write_str("APOP where the user name decides on the server"),
-            Self::NameTooLong => f.write_str("limits.argument is exceeded"),
-            Self::LineTooLong => f.write_str("limits.command or limits.auth_line is exceeded"),
+            Self::NameTooLong => f.write_str("limits.user_name is exceeded"),
+            Self::LineTooLong => f.write_str("limits.command_line or limits.auth_line is exceeded"),
             Self::Token(why) | Self::TokenService(why) => f.write_str(why),
         }
     }

@@ -229,7 +229,7 @@ impl<'s> Relay<'s> {
         if up.is_empty() {
             return Ok(());
         }
-        let limit = self.service.timeouts.stall;
+        let limit = self.service.timeouts.upstream_read;
         let sent = tokio::time::timeout(limit, self.upstream.send(&up)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, up.len());
         up.fill(0);
@@ -244,7 +244,7 @@ impl<'s> Relay<'s> {
     /// Sends what is to be sent to the client, all of it.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         if !self.out.is_empty() {
-            let limit = self.service.timeouts.take;
+            let limit = self.service.timeouts.client_write;
             let began = Instant::now();
             let before = self.out.len();
             let mut last = before;
@@ -371,7 +371,7 @@ impl<'s> Relay<'s> {
             ends = ends.min(self.login_by);
         }
         if let Some(since) = self.line_since {
-            ends = ends.min(since + timeouts.command);
+            ends = ends.min(since + timeouts.command_line);
         }
         if let Some(since) = self.draining {
             ends = ends.min(self.heard_client.max(since) + LAST_WORDS);
@@ -383,7 +383,7 @@ impl<'s> Relay<'s> {
     async fn wait(&mut self) -> Result<(), Failure> {
         let timeouts = &self.service.timeouts;
         let waits_for_upstream = !self.owed.is_empty() && !matches!(self.answer, Answer::Challenge);
-        let stalled = self.heard_upstream + timeouts.stall;
+        let stalled = self.heard_upstream + timeouts.upstream_read;
         let due = match (&self.answer, waits_for_upstream) {
             (Answer::Held(held), _) => held.intake.until().min(stalled),
             (_, true) => stalled,
@@ -460,7 +460,7 @@ impl<'s> Relay<'s> {
             self.heard_upstream = self.now;
         }
         if expired && waits_for_upstream && Instant::now() >= stalled {
-            return Err(Failure::UpstreamStalled(timeouts.stall));
+            return Err(Failure::UpstreamStalled(timeouts.upstream_read));
         }
         if expired && !waits_for_upstream {
             self.ending = Some(match self.draining {

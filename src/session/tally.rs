@@ -7,7 +7,7 @@ use std::time::Instant;
 use ring::digest::{SHA256, digest};
 
 use super::Service;
-use crate::config::LogAccounts;
+use crate::config::LogMailboxes;
 
 /// Counts of one session.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Tally {
         client: SocketAddr,
         upstream: &str,
         account: Option<&Arc<str>>,
-        shown: LogAccounts,
+        shown: LogMailboxes,
         end: &str,
     ) {
         tracing::info!(
@@ -79,18 +79,18 @@ pub(super) fn denied(
     mechanism: &str,
 ) {
     if let Some(not_shown) = service.guards.may_say("denied") {
-        let account = account.and_then(|name| shown(name, service.log_accounts));
+        let account = account.and_then(|name| shown(name, service.log_mailboxes));
         tracing::info!(%client, upstream, account, mechanism, not_shown, "login denied by the server");
     }
 }
 
 /// An account as the log has it: hashed, the lines of one account can be told apart and found by
 /// whoever knows its name, and nobody reads a list of names.
-fn shown(name: &str, accounts: LogAccounts) -> Option<String> {
+fn shown(name: &str, accounts: LogMailboxes) -> Option<String> {
     match accounts {
-        LogAccounts::Shown => Some(name.to_owned()),
-        LogAccounts::Hidden => None,
-        LogAccounts::Hashed => {
+        LogMailboxes::Shown => Some(name.to_owned()),
+        LogMailboxes::Hidden => None,
+        LogMailboxes::Hashed => {
             let hash = digest(&SHA256, name.as_bytes());
             let begin = hash.as_ref().iter().take(6);
             Some(begin.map(|byte| format!("{byte:02x}")).collect())
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn accounts_are_shown_as_it_is_set() {
-        assert_eq!(shown("ann", LogAccounts::Shown).as_deref(), Some("ann"));
-        assert_eq!(shown("ann", LogAccounts::Hidden), None);
-        let hashed = shown("ann", LogAccounts::Hashed).unwrap();
+        assert_eq!(shown("ann", LogMailboxes::Shown).as_deref(), Some("ann"));
+        assert_eq!(shown("ann", LogMailboxes::Hidden), None);
+        let hashed = shown("ann", LogMailboxes::Hashed).unwrap();
         assert_eq!(hashed.len(), 12);
-        assert_ne!(Some(hashed), shown("bob", LogAccounts::Hashed));
+        assert_ne!(Some(hashed), shown("bob", LogMailboxes::Hashed));
     }
 }

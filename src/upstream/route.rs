@@ -138,10 +138,10 @@ impl Router {
         Arc::new(dialler.at(address))
     }
 
-    /// Who is tried in turn: an upstream, its reserve, the reserve's reserve.
+    /// Who is tried in turn: an upstream, its fallback, the fallback's fallback.
     pub fn in_turn(&self, first: &Arc<Dialler>) -> Vec<Arc<Dialler>> {
         let mut chain = vec![Arc::clone(first)];
-        let mut next = first.upstream().reserve;
+        let mut next = first.upstream().fallback;
         while let Some(dialler) = next.and_then(|place| self.diallers.get(place)) {
             if chain
                 .iter()
@@ -150,7 +150,7 @@ impl Router {
                 break;
             }
             chain.push(Arc::clone(dialler));
-            next = dialler.upstream().reserve;
+            next = dialler.upstream().fallback;
         }
         chain
     }

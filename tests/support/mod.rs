@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use popgate::config::{
-    Config, Flags, HeaderMode, Limits, Listen, LogAccounts, Routes, Timeouts, TlsMode, Upstream,
+    Config, Flags, HeaderMode, Limits, Listen, LogMailboxes, Routes, Timeouts, TlsMode, Upstream,
 };
 use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::metrics::Metrics;
@@ -129,7 +129,9 @@ impl Proxy {
         let limits = DialLimits {
             connect: settings.timeouts.connect,
             greeting: settings.timeouts.greeting,
-            at_a_time: Arc::new(tokio::sync::Semaphore::new(settings.limits.dials)),
+            at_a_time: Arc::new(tokio::sync::Semaphore::new(
+                settings.limits.upstream_connects,
+            )),
         };
         let own = Own::new([vec![address], settings.also_own].concat());
         let all =
@@ -171,7 +173,7 @@ impl Proxy {
             },
             timeouts: settings.timeouts,
             quarantine,
-            log_accounts: LogAccounts::Hashed,
+            log_mailboxes: LogMailboxes::Hashed,
             metrics: Arc::clone(&metrics),
             piece: settings.piece,
         });

@@ -26,7 +26,7 @@ impl Lobby<'_, '_> {
     ) -> Result<Next, Failure> {
         let address = self.caller.address().ip();
         let guards = &self.service.guards;
-        if user.len() > self.service.limits.argument {
+        if user.len() > self.service.limits.user_name {
             self.refuse(&Refusal::NameTooLong).await?;
             return Ok(Next::Stay);
         }
@@ -199,7 +199,7 @@ impl Lobby<'_, '_> {
     async fn tell(&mut self, leg: &mut Leg, words: &[&[u8]]) -> Result<(), Failure> {
         let mut line = zeroize::Zeroizing::new(words.concat());
         line.extend_from_slice(b"\r\n");
-        let limit = self.service.timeouts.stall;
+        let limit = self.service.timeouts.upstream_read;
         let sent = tokio::time::timeout(limit, leg.send(&line)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, line.len());
         match sent {
@@ -211,13 +211,13 @@ impl Lobby<'_, '_> {
 
     /// A line of the server.
     async fn hear(&mut self, leg: &mut Leg) -> Result<BytesMut, Failure> {
-        let limit = self.service.timeouts.stall;
+        let limit = self.service.timeouts.upstream_read;
         let heard = async {
             loop {
                 if let Some(line) = take_line(&mut leg.buffer) {
                     return Ok(line);
                 }
-                if leg.buffer.len() > self.service.limits.answer_line {
+                if leg.buffer.len() > self.service.limits.response_line {
                     return Err(Failure::UpstreamFlood(leg.buffer.len()));
                 }
                 let filled = std::future::poll_fn(|cx| leg.poll_fill(cx)).await;
