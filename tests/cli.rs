@@ -469,7 +469,7 @@ fn the_end_of_a_session_is_one_line_for_machines() {
     let line = log.lines().last().unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["mechanism"], "userpass", "{line}");
-    assert_eq!(line["account"].as_str().map(str::len), Some(12), "{line}");
+    assert_eq!(line["mailbox"].as_str().map(str::len), Some(12), "{line}");
     assert!(
         line["client"].as_str().unwrap().starts_with("127.0.0.1:"),
         "{line}"
@@ -482,7 +482,7 @@ fn the_end_of_a_session_is_one_line_for_machines() {
         line["seconds"].is_number() && line["octets_to_client"].is_number(),
         "{line}"
     );
-    assert_eq!(line["account"].as_str().map(str::len), Some(12), "{line}");
+    assert_eq!(line["mailbox"].as_str().map(str::len), Some(12), "{line}");
     for secret in ["ann@", "geheim", "private", "body"] {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
     }

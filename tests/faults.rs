@@ -141,7 +141,7 @@ async fn upstream_floods_a_status_line() {
         "-ERR [SYS/TEMP] the mail server sent a line without an end\r\n"
     );
     proxy.session_end().await;
-    let line = "popgate_upstream_errors_total{kind=\"flood\",upstream=\"test\"}";
+    let line = "popgate_upstream_errors_total{kind=\"line_too_long\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
 }
 
@@ -257,7 +257,7 @@ async fn client_vanishes_while_a_message_is_sent() {
     // Neither the deletion nor QUIT may follow a message that was not delivered.
     assert_eq!(upstream.rest().await, b"");
     assert_eq!(
-        proxy.metric("popgate_client_aborts_total{state=\"answer\"}"),
+        proxy.metric("popgate_client_aborts_total{state=\"response\"}"),
         1.0
     );
 }
@@ -289,7 +289,7 @@ async fn client_never_reads() {
     }
     proxy.session_end().await;
     assert_eq!(
-        proxy.metric("popgate_client_aborts_total{state=\"answer\"}"),
+        proxy.metric("popgate_client_aborts_total{state=\"response\"}"),
         1.0
     );
     drop(client);

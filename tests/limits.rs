@@ -107,7 +107,7 @@ async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
         "{heard}"
     );
     proxy.session_end().await;
-    let counted = "popgate_upstream_errors_total{kind=\"answer_too_long\",upstream=\"test\"}";
+    let counted = "popgate_upstream_errors_total{kind=\"response_too_long\",upstream=\"test\"}";
     assert_eq!(proxy.metric(counted), 1.0);
     // It counts for each answer anew.
     let (_proxy, mut client, mut upstream) = session(|settings| {

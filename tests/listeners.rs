@@ -265,7 +265,7 @@ async fn strangers_and_those_without_a_header_are_turned_away() {
     .await;
     let mut client = Peer::connect(stranger.address).await;
     assert_eq!(client.rest().await, b"");
-    let counted = "popgate_refused_total{reason=\"proxy_stranger\"}";
+    let counted = "popgate_refused_total{reason=\"proxy_untrusted\"}";
     assert_eq!(stranger.metric(counted), 1.0);
     let (headless, _listener) = proxy(ListenTls::Off, &authority, behind_a_proxy).await;
     let mut client = Peer::connect(headless.address).await;
@@ -334,7 +334,7 @@ async fn a_name_without_a_certificate_is_refused() {
     let tls = client.encrypted("unknown.example.org", authority.trusted());
     assert!(tls.await.is_err());
     proxy.session_end().await;
-    let counted = "popgate_refused_total{reason=\"unknown_name\"}";
+    let counted = "popgate_refused_total{reason=\"unknown_sni\"}";
     assert_eq!(proxy.metric(counted), 1.0);
 }
 

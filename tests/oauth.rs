@@ -102,7 +102,7 @@ async fn a_password_becomes_a_token() {
     client.expect(b"+OK welcome\r\n").await;
     client.send(b"STAT\r\n").await;
     server.expect(b"STAT\r\n").await;
-    let counted = "popgate_logins_total{mechanism=\"bridge\",outcome=\"ok\",upstream=\"test\"}";
+    let counted = "popgate_logins_total{mechanism=\"oauth\",outcome=\"ok\",upstream=\"test\"}";
     assert_eq!(scene.proxy.metric(counted), 1.0);
     // The next session needs no provider: the token is still good.
     let mut client = logging_in(&scene, "open sesame").await;

@@ -153,7 +153,7 @@ async fn refused(reason: &str) -> Seen {
             let client = come_from(&proxy, somebody()).await;
             (proxy, hears(client, "").await)
         }
-        "sessions_per_account" => {
+        "sessions_per_mailbox" => {
             settings.limits.sessions_per_mailbox = Some(1);
             let proxy = Proxy::start(settings).await;
             let mut first = Peer::connect(proxy.address).await;
@@ -172,7 +172,7 @@ async fn refused(reason: &str) -> Seen {
             keep.extend([first, server, other]);
             (proxy, heard)
         }
-        "login_failures" => {
+        "login_throttled" => {
             settings.limits.login_failures = Some(1);
             let proxy = Proxy::start(settings).await;
             let mut client = Peer::connect(proxy.address).await;
@@ -194,7 +194,7 @@ async fn refused(reason: &str) -> Seen {
             client.expect(b"+OK\r\n").await;
             (proxy, client.line().await)
         }
-        "argument" | "apop" => {
+        "user_name_too_long" | "apop" => {
             by_name(&mut settings);
             let proxy = Proxy::start(settings).await;
             let mut client = Peer::connect(proxy.address).await;
@@ -206,7 +206,7 @@ async fn refused(reason: &str) -> Seen {
             client.send(line.as_bytes()).await;
             (proxy, client.line().await)
         }
-        "command" => {
+        "line_too_long" => {
             by_name(&mut settings);
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
@@ -219,9 +219,9 @@ async fn refused(reason: &str) -> Seen {
             let heard = hears(client, "USER pop.evil.example:ann\r\nPASS x\r\n").await;
             (proxy, heard)
         }
-        "proxy_stranger" | "proxy_header" => {
+        "proxy_untrusted" | "proxy_header" => {
             from_afar(&mut settings);
-            if reason == "proxy_stranger" {
+            if reason == "proxy_untrusted" {
                 settings.listen.trusted_proxies.clear();
             }
             let proxy = Proxy::start(settings).await;
@@ -238,7 +238,7 @@ async fn refused(reason: &str) -> Seen {
             assert!(!heard.starts_with(b"-ERR"), "text within TLS");
             (proxy, Vec::new())
         }
-        "unknown_name" => {
+        "unknown_sni" => {
             settings.listen.tls = ListenTls::Implicit;
             let choice = Choice {
                 named: Vec::new(),
@@ -251,7 +251,7 @@ async fn refused(reason: &str) -> Seen {
             assert!(tls.await.is_err());
             (proxy, Vec::new())
         }
-        "no_name" => {
+        "no_sni" => {
             from_afar(&mut settings);
             settings.listen.tls = ListenTls::Implicit;
             settings.listen.transparent = true;
@@ -330,8 +330,14 @@ async fn what_popgate_refuses_looks_as_the_table_says() {
         }
         let (log, guard) = Log::listen();
         let mut seen = refused(&row.label).await;
-        if !["plaintext", "argument", "apop", "token", "token_service"]
-            .contains(&row.label.as_str())
+        if ![
+            "plaintext",
+            "user_name_too_long",
+            "apop",
+            "token",
+            "token_service",
+        ]
+        .contains(&row.label.as_str())
         {
             seen.proxy.session_end().await;
         }

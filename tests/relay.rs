@@ -164,11 +164,11 @@ async fn what_was_not_seen_is_not_called_ham() {
     upstream.send(b"ectzz\r\n\r\nzzspamzz\r\n.\r\n").await;
     let first = client.answer().await;
     assert!(
-        shown(&first).contains("unscanned=late"),
+        shown(&first).contains("unscanned=hold_timeout"),
         "{}",
         shown(&first)
     );
-    let late = "popgate_unscanned_total{reason=\"late\"}";
+    let late = "popgate_unscanned_total{reason=\"hold_timeout\"}";
     assert_eq!(proxy.metric(late), 1.0);
     // It is judged when it is asked for again.
     client.send(b"RETR 1\r\n").await;
@@ -209,7 +209,7 @@ async fn chatter_is_no_answer() {
     timeout(PATIENCE, ended)
         .await
         .expect("chatter keeps the session");
-    let stalled = "popgate_upstream_errors_total{kind=\"stalled\",upstream=\"test\"}";
+    let stalled = "popgate_upstream_errors_total{kind=\"timeout\",upstream=\"test\"}";
     assert_eq!(proxy.metric(stalled), 1.0);
 }
 
@@ -221,7 +221,7 @@ async fn a_flood_of_chatter_ends_the_session() {
     timeout(PATIENCE, ended)
         .await
         .expect("it takes them for ever");
-    let flood = "popgate_upstream_errors_total{kind=\"flood\",upstream=\"test\"}";
+    let flood = "popgate_upstream_errors_total{kind=\"line_too_long\",upstream=\"test\"}";
     assert_eq!(proxy.metric(flood), 1.0);
 }
 

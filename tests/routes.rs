@@ -555,7 +555,7 @@ async fn an_account_has_so_many_sessions() {
         server.send(b"+OK\r\n").await;
         client.expect(b"+OK\r\n").await;
         proxy.session_end().await;
-        let counted = "popgate_refused_total{reason=\"sessions_per_account\"}";
+        let counted = "popgate_refused_total{reason=\"sessions_per_mailbox\"}";
         assert_eq!(proxy.metric(counted), f64::from(round + 1));
     }
 }

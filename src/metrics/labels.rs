@@ -4,14 +4,14 @@
 pub const ACTIONS: &[&str] = &["pass", "tag", "drop", "unscanned"];
 
 /// Why a message passed without a verdict, as the label `reason`.
-pub const UNSCANNED: &[&str] = &["late", "timeout", "panic"];
+pub const UNSCANNED: &[&str] = &["hold_timeout", "timeout", "panic"];
 /// Where a session was when its client left, as the label `state`.
 pub const STATES: &[&str] = &[
-    "arrival",
+    "handshake",
     "greeting",
     "authorization",
     "transaction",
-    "answer",
+    "response",
     "held",
 ];
 /// How a login ended, as the label `outcome`.

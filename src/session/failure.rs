@@ -65,8 +65,13 @@ impl Failure {
     }
 
     /// Every label of a server's trouble behind its greeting; before it, see [`DialError::LABELS`].
-    pub const UPSTREAM_KINDS: &[&str] =
-        &["closed", "broken", "stalled", "flood", "answer_too_long"];
+    pub const UPSTREAM_KINDS: &[&str] = &[
+        "closed",
+        "io_error",
+        "timeout",
+        "line_too_long",
+        "response_too_long",
+    ];
 
     /// The value of the label `kind` where the upstream is to blame.
     pub(super) fn upstream_kind(&self) -> Option<&'static str> {
@@ -74,10 +79,10 @@ impl Failure {
             Self::ClientGone(_) | Self::ClientStalled(_) | Self::Refused(_) => None,
             Self::Dial(_, error) => Some(error.label()),
             Self::UpstreamClosed => Some("closed"),
-            Self::UpstreamBroke(_) => Some("broken"),
-            Self::UpstreamStalled(_) => Some("stalled"),
-            Self::UpstreamFlood(_) => Some("flood"),
-            Self::AnswerTooLong(_) => Some("answer_too_long"),
+            Self::UpstreamBroke(_) => Some("io_error"),
+            Self::UpstreamStalled(_) => Some("timeout"),
+            Self::UpstreamFlood(_) => Some("line_too_long"),
+            Self::AnswerTooLong(_) => Some("response_too_long"),
         }
     }
 }

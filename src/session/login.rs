@@ -19,7 +19,7 @@ pub(super) fn is_proof(command: &Command) -> bool {
     )
 }
 
-/// Every metric's name of a way to log in; `bridge` is a password turned into a token.
+/// Every metric's name of a way to log in; `oauth` is a password turned into a token.
 pub const MECHANISMS: &[&str] = &[
     "userpass",
     "apop",
@@ -33,7 +33,7 @@ pub const MECHANISMS: &[&str] = &[
     "oauthbearer",
     "gssapi",
     "ntlm",
-    "bridge",
+    "oauth",
     "other",
 ];
 

@@ -88,11 +88,11 @@ impl End {
     fn label(self) -> &'static str {
         match self {
             Self::Quit => "quit",
-            Self::ClientLeft => "client_left",
-            Self::Idle => "idle",
-            Self::UpstreamLeft => "upstream_left",
+            Self::ClientLeft => "client_closed",
+            Self::Idle => "idle_timeout",
+            Self::UpstreamLeft => "upstream_closed",
             Self::Drained => "drained",
-            Self::SentAway => "sent_away",
+            Self::SentAway => "rejected",
         }
     }
 }
@@ -188,7 +188,7 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, port: usize, drain: Drai
             if matches!(failure, Failure::Refused(_)) {
                 service.metrics.connection(&port.name, "refused");
             }
-            report(service, from, None, &failure, "arrival");
+            report(service, from, None, &failure, "handshake");
             if let (Some(text), Some(mut stream)) = (failure.wire(false), stream) {
                 say(service, &mut stream, text.as_bytes()).await;
             }

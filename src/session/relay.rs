@@ -197,7 +197,7 @@ impl<'s> Relay<'s> {
     pub(super) fn state(&self) -> &'static str {
         match (&self.answer, self.login) {
             (Answer::Held(_), _) => "held",
-            (Answer::Lines(_) | Answer::Swallowed(_), _) => "answer",
+            (Answer::Lines(_) | Answer::Swallowed(_), _) => "response",
             (_, Login::Awaited) => "authorization",
             (_, Login::Done) => "transaction",
         }

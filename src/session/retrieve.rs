@@ -165,7 +165,7 @@ impl Relay<'_> {
         let judge = &self.service.judge;
         let outcome = match enough {
             true => judge.message(account, stage, text.clone(), by).await,
-            false => Outcome::Unscanned("late"),
+            false => Outcome::Unscanned("hold_timeout"),
         };
         let remembered = fetching.lines.is_none();
         let finding = match outcome {

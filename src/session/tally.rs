@@ -56,7 +56,7 @@ impl Tally {
         tracing::info!(
             %client,
             upstream,
-            account = account.and_then(|name| self::shown(name, shown)),
+            mailbox = account.and_then(|name| self::shown(name, shown)),
             end,
             passed = self.pass,
             tagged = self.tag,
@@ -79,8 +79,8 @@ pub(super) fn denied(
     mechanism: &str,
 ) {
     if let Some(not_shown) = service.guards.may_say("denied") {
-        let account = account.and_then(|name| shown(name, service.log_mailboxes));
-        tracing::info!(%client, upstream, account, mechanism, not_shown, "login denied by the server");
+        let mailbox = account.and_then(|name| shown(name, service.log_mailboxes));
+        tracing::info!(%client, upstream, mailbox, mechanism, not_shown, "login denied by the server");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::session::{Failure, Refusal, report, tally};
 use crate::upstream::Way;
 
 /// The label `mechanism` of a login by a token that a password opened.
-const BRIDGE: &str = "bridge";
+const BRIDGE: &str = "oauth";
 
 impl Lobby<'_, '_> {
     /// Logs a user in.
