@@ -1,8 +1,8 @@
 //! Which certificates are trusted.
 //!
-//! RFC 8314 section 4.2: a server's certificate is verified, name included; there is no switch to
-//! leave that out. Whose server has a certificate of its own making pins its key (RFC 7469 section
-//! 2.4 has the form).
+//! RFC 8314 section 4.2: a server's certificate is verified, name included. No setting skips that:
+//! `tls = "off"` and `"opportunistic"` do without TLS, and a pinned key (RFC 7469 section 2.4 has the
+//! form) replaces authority, name and dates for a server with a self-signed certificate.
 
 use std::fmt;
 use std::io;
