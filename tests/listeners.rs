@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use popgate::config::{HostPattern, ListenTls, Sni};
 use popgate::net::proxy::{self, Addressed};
-use popgate::net::tls::{Certificate, CertificateError, Choice, server_config};
+use popgate::net::tls::{Certificate, CertificateError, CertificateResolver, server_config};
 use support::authority::{self, Authority, Pair, authority};
 use support::{Peer, Proxy, Settings};
 use tokio::net::TcpListener;
@@ -55,7 +55,7 @@ fn behind_a_proxy(settings: &mut Settings) {
 fn from_afar() -> Vec<u8> {
     proxy::v1(Addressed {
         client: "192.0.2.7:4000".parse().unwrap(),
-        meant: "198.51.100.1:110".parse().unwrap(),
+        original_dst: "198.51.100.1:110".parse().unwrap(),
     })
 }
 
@@ -301,7 +301,7 @@ async fn each_name_has_its_certificate_and_its_upstream() {
         );
         settings.others = vec![(upstream, None)];
         let read = |pair: &Pair| Arc::new(Certificate::read(&pair.certificate, &pair.key).unwrap());
-        let choice = Choice {
+        let choice = CertificateResolver {
             named: vec![(Box::new(move |name| fits.matches(name)), read(&named))],
             default: Some(read(&default)),
         };
@@ -323,7 +323,7 @@ async fn each_name_has_its_certificate_and_its_upstream() {
 async fn a_name_without_a_certificate_is_refused() {
     let authority = authority("pop.example.org");
     let (mut proxy, _listener) = proxy(ListenTls::Implicit, &authority, |settings| {
-        let choice = Choice {
+        let choice = CertificateResolver {
             named: Vec::new(),
             default: None,
         };
@@ -343,7 +343,7 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
     let authority = authority("renewed.example.org");
     let pair = authority.pair("renewed.example.org");
     let certificate = Arc::new(Certificate::read(&pair.certificate, &pair.key).unwrap());
-    let choice = Choice {
+    let choice = CertificateResolver {
         named: Vec::new(),
         default: Some(Arc::clone(&certificate)),
     };
@@ -476,7 +476,7 @@ async fn the_server_is_told_the_clients_address() {
             ProxyHeader::V1 => from_afar(),
             _ => proxy::v2(Addressed {
                 client: "192.0.2.7:4000".parse().unwrap(),
-                meant: "198.51.100.1:110".parse().unwrap(),
+                original_dst: "198.51.100.1:110".parse().unwrap(),
             })
             .unwrap(),
         };
@@ -497,7 +497,7 @@ async fn a_client_with_the_port_of_an_outgoing_connection_is_no_loop() {
     let mut second = Peer::connect(proxy.address).await;
     let header = proxy::v1(Addressed {
         client: near_end,
-        meant: proxy.address,
+        original_dst: proxy.address,
     });
     second.send(&header).await;
     greeted(&mut second, &listener).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use popgate::config::{AllowedHost, ListenTls, TlsMode};
 use popgate::net::proxy::{self, Addressed};
-use popgate::net::tls::{Choice, server_config};
+use popgate::net::tls::{CertificateResolver, server_config};
 use popgate::pop3::Secret;
 use popgate::store::{Grant, Tokens};
 use popgate::upstream::client_config;
@@ -118,8 +118,12 @@ fn from_afar(settings: &mut Settings) {
 
 async fn come_from(proxy: &Proxy, client: SocketAddr) -> Peer {
     let mut peer = Peer::connect(proxy.address).await;
-    let meant = "198.51.100.1:110".parse().unwrap();
-    peer.send(&proxy::v1(Addressed { client, meant })).await;
+    let original_dst = "198.51.100.1:110".parse().unwrap();
+    peer.send(&proxy::v1(Addressed {
+        client,
+        original_dst,
+    }))
+    .await;
     peer
 }
 
@@ -240,7 +244,7 @@ async fn refused(reason: &str) -> Seen {
         }
         "unknown_sni" => {
             settings.listen.tls = ListenTls::Implicit;
-            let choice = Choice {
+            let choice = CertificateResolver {
                 named: Vec::new(),
                 default: None,
             };
@@ -277,7 +281,7 @@ async fn refused(reason: &str) -> Seen {
             let mut client = Peer::connect(proxy.address).await;
             let turned_round = Addressed {
                 client: accepted.1,
-                meant: listener.local_addr().unwrap(),
+                original_dst: listener.local_addr().unwrap(),
             };
             client.send(&proxy::v1(turned_round)).await;
             (proxy, hears(client, "").await)

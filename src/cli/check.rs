@@ -7,7 +7,7 @@ use clap::Args;
 use super::{ConfigArgs, OK, USAGE, open};
 use crate::config::{Config, Flags};
 use crate::filter::Filter;
-use crate::upstream::Own;
+use crate::upstream::LoopDetection;
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub fn run(args: &CheckArgs) -> u8 {
     problems.extend(rules.err().into_iter().flatten());
     problems.extend(open::ports(&config, &[]).err().into_iter().flatten());
     if !config.upstreams.is_empty() {
-        let router = open::router(&config, &Own::new(Vec::new()));
+        let router = open::router(&config, &LoopDetection::new(Vec::new()));
         problems.extend(router.err().into_iter().flatten());
     }
     problems.extend(open::token_services(&config).err());

@@ -10,18 +10,20 @@ use crate::config::{Config, KeyPair, Listen, ListenTls, TlsMode};
 use crate::filter::classifier::Memory;
 use crate::filter::{Filter, RuleSet};
 use crate::metrics::Metrics;
-use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
+use crate::net::tls::{
+    Certificate, CertificateError, CertificateResolver, NameTest, server_config,
+};
 use crate::rewrite::Style;
 use crate::schema::Problem;
 use crate::session::{Bridge, Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
 use crate::store::{Knowledge, Quarantine, Tokens};
-use crate::upstream::{DialLimits, Dialler, Own, Router, TokenService, client_config};
+use crate::upstream::{DialLimits, Dialler, LoopDetection, Router, TokenService, client_config};
 
 /// What outlives a reload.
 #[derive(Debug, Clone)]
 pub(super) struct Lasting {
     pub(super) metrics: Arc<Metrics>,
-    pub(super) own: Arc<Own>,
+    pub(super) own: Arc<LoopDetection>,
     pub(super) guards: Arc<Guards>,
     pub(super) turns: Arc<Turns>,
 }
@@ -92,7 +94,7 @@ pub(super) fn ports(
                 named.push((Box::new(move |name| pattern.matches(name)), certificate));
             }
         }
-        let choice = Choice { named, default };
+        let choice = CertificateResolver { named, default };
         match tls(listen, choice) {
             Ok(tls) => opened.ports.push(Port::new(listen, tls)),
             Err(error) => problems.push(config.problem(&path, error.to_string())),
@@ -104,7 +106,10 @@ pub(super) fn ports(
     }
 }
 
-fn tls(listen: &Listen, choice: Choice) -> Result<Option<Arc<ServerConfig>>, CertificateError> {
+fn tls(
+    listen: &Listen,
+    choice: CertificateResolver,
+) -> Result<Option<Arc<ServerConfig>>, CertificateError> {
     match listen.tls {
         ListenTls::Off | ListenTls::Passthrough => Ok(None),
         ListenTls::Starttls | ListenTls::Implicit => server_config(choice).map(Some),
@@ -256,7 +261,7 @@ fn bridges(config: &Config, turns: &Arc<Turns>) -> Result<Vec<(String, Bridge)>,
 }
 
 /// The ways to the upstreams.
-pub(super) fn router(config: &Config, own: &Arc<Own>) -> Result<Router, Vec<Problem>> {
+pub(super) fn router(config: &Config, own: &Arc<LoopDetection>) -> Result<Router, Vec<Problem>> {
     let mut problems = Vec::new();
     let names_hosts = !config.routes.user_names.hosts.is_empty();
     if config.upstreams.is_empty() && config.needs_upstream() {

@@ -23,7 +23,7 @@ use crate::net::tls::Certificate;
 use crate::net::workers::Workers;
 use crate::schema::Problem;
 use crate::session::{self, Failure, MECHANISMS, Port, Refusal, Service};
-use crate::upstream::{DialError, Own};
+use crate::upstream::{DialError, LoopDetection};
 
 /// How often certificates are looked at: whoever renews them need not tell popgate.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ impl Server {
         mut problems: Vec<Problem>,
         root: Root,
     ) -> Result<Self, Unopened> {
-        let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
+        let mut inherited = Inherited::from_service_manager().unwrap_or_else(|error| {
             problems.push(config.problem("listen", format!("an inherited socket: {error}")));
             Inherited::default()
         });
@@ -147,7 +147,7 @@ impl Server {
         let admin_address = admin.as_ref().and_then(|it| it.local_addr().ok());
         let lasting = Lasting {
             metrics: Arc::new(Metrics::new()),
-            own: Own::new(addresses.clone()),
+            own: LoopDetection::new(addresses.clone()),
             guards: Arc::default(),
             turns: Arc::default(),
         };

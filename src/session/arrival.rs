@@ -45,11 +45,11 @@ pub(super) async fn arrive<'s>(
         Err(failure) => return Err((failure, voice(port, tcp))),
     };
     let before_firewall = match port.proxy_header {
-        true => addressed.meant,
-        false => original(&tcp).unwrap_or(addressed.meant),
+        true => addressed.original_dst,
+        false => original(&tcp).unwrap_or(addressed.original_dst),
     };
-    let own = service.router.own();
-    if own.dialled(addressed.client, before_firewall) {
+    let loops = service.router.loop_detection();
+    if loops.is_own_connection(addressed.client, before_firewall) {
         return Err((Refusal::Loop.into(), voice(port, tcp)));
     }
     let slot = match service.guards.arrive(service, addressed.client.ip()) {
@@ -78,7 +78,7 @@ pub(super) async fn arrive<'s>(
         _ => Stream::plain(tcp).map_err(gone)?,
     };
     service.metrics.connection(&port.name, "accepted");
-    let leg = Leg::new(stream.in_pieces(service.piece), BytesMut::new());
+    let leg = Leg::new(stream.with_read_limit(service.piece), BytesMut::new());
     Ok(Some((caller, leg)))
 }
 
@@ -103,7 +103,7 @@ async fn addressed(
         .map_err(|error| Failure::ClientGone(Some(error)))?;
     let direct = Addressed {
         client: from,
-        meant: local,
+        original_dst: local,
     };
     if port.proxy_header {
         if !port.trusts(from.ip()) {
@@ -132,7 +132,7 @@ async fn addressed(
     match original(tcp) {
         Some(meant) if meant != local => Ok(Addressed {
             client: from,
-            meant,
+            original_dst: meant,
         }),
         _ => Err(Refusal::NotRedirected.into()),
     }
@@ -193,16 +193,16 @@ async fn carry_through(
     tcp: TcpStream,
     drain: &Drain,
 ) -> Result<(), Turned> {
-    let dialler = service.router.original(caller.addressed.meant, None);
+    let dialler = service.router.original(caller.addressed.original_dst, None);
     let connected = dialler.connect(caller.on_behalf()).await;
-    let (upstream, _outgoing) = match connected {
+    let (upstream, _own) = match connected {
         Ok(connected) => connected,
         Err(error) => {
             let name = dialler.upstream().name.clone();
             return Err((Failure::Dial(name, error), None));
         }
     };
-    if caller.is_ourselves(service.router.own()) {
+    if caller.is_ourselves(service.router.loop_detection()) {
         return Err((Refusal::Loop.into(), None));
     }
     service

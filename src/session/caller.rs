@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::guards::Taken;
 use super::port::Port;
 use crate::net::proxy::Addressed;
-use crate::upstream::{OnBehalf, Own};
+use crate::upstream::{LoopDetection, OnBehalf};
 
 /// A client, before and beside anything that it says.
 #[derive(Debug)]
@@ -28,13 +28,16 @@ impl Caller<'_> {
 
     /// Whether what it says stays on this machine.
     pub(super) fn is_here(&self) -> bool {
-        let Addressed { client, meant } = self.addressed;
-        client.ip().to_canonical().is_loopback() || client.ip() == meant.ip()
+        let Addressed {
+            client,
+            original_dst,
+        } = self.addressed;
+        client.ip().to_canonical().is_loopback() || client.ip() == original_dst.ip()
     }
 
     /// Whether it is popgate itself, whose connection a firewall has turned round.
-    pub(super) fn is_ourselves(&self, own: &Own) -> bool {
-        own.dialled(self.addressed.client, self.before_firewall)
+    pub(super) fn is_ourselves(&self, loops: &LoopDetection) -> bool {
+        loops.is_own_connection(self.addressed.client, self.before_firewall)
     }
 
     /// Whether its password would be seen on the way here.

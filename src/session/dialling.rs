@@ -13,7 +13,7 @@ use super::{Failure, Refusal, Service, report};
 use crate::metrics::Flow;
 use crate::pop3::Command;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
-use crate::upstream::{Dialler, Outgoing};
+use crate::upstream::{Dialler, OwnConnection};
 
 /// A server that has greeted.
 pub(super) struct Opened {
@@ -28,7 +28,7 @@ pub(super) struct Opened {
 pub(super) struct Server {
     pub(super) dialler: Arc<Dialler>,
     /// Marks the connection as popgate's own.
-    pub(super) _outgoing: Outgoing,
+    pub(super) _own: OwnConnection,
 }
 
 impl Server {
@@ -78,7 +78,7 @@ async fn dial(
     first: &Arc<Dialler>,
 ) -> Result<Opened, Failure> {
     let mut failed: Option<Failure> = None;
-    for dialler in service.router.in_turn(first) {
+    for dialler in service.router.with_fallbacks(first) {
         if let Some(failure) = failed.take() {
             report(service, caller.address(), None, &failure, "greeting");
         }
@@ -87,13 +87,13 @@ async fn dial(
             Ok(dialled) => {
                 // By now whoever dialled knows the near end of his connection: if that was popgate,
                 // it has met itself.
-                if caller.is_ourselves(service.router.own()) {
+                if caller.is_ourselves(service.router.loop_detection()) {
                     return Err(Refusal::Loop.into());
                 }
                 let mut greeting = dialled.greeting;
                 let octets = greeting.len() + dialled.rest.len();
                 service.metrics.bytes(Flow::UpstreamIn, octets);
-                let stream = dialled.stream.in_pieces(service.piece);
+                let stream = dialled.stream.with_read_limit(service.piece);
                 let meter = service
                     .metrics
                     .greeted(&dialler.upstream().name, began.elapsed().as_secs_f64());
@@ -115,7 +115,7 @@ async fn dial(
                     greeting,
                     server: Server {
                         dialler,
-                        _outgoing: dialled.outgoing,
+                        _own: dialled.own,
                     },
                 });
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::{Refusal, Service};
 use crate::metrics::Metrics;
-use crate::net::guard::{self as budget, Budget, Failures, Slot, Slots, counted};
+use crate::net::quota::{self as budget, Budget, Failures, Slot, Slots, counted};
 
 /// Who guesses passwords of many accounts from one address fails that many times more often than
 /// somebody with one wrong password in his mail program.

@@ -25,7 +25,7 @@ use crate::net::Drain;
 use crate::pop3::line::take_line;
 use crate::pop3::sasl::{self, Login};
 use crate::pop3::{Command, Secret, capa};
-use crate::upstream::Way;
+use crate::upstream::Route;
 
 /// Without `<`, so that no client takes it for APOP's stamp (RFC 1939 section 7).
 const GREETING: &[u8] = b"+OK popgate is ready\r\n";
@@ -239,7 +239,7 @@ impl Lobby<'_, '_> {
     }
 
     /// Where a user goes, and under which name.
-    fn way(&self, user: String) -> Result<Way, Refusal> {
+    fn way(&self, user: String) -> Result<Route, Refusal> {
         let router = &self.service.router;
         let port = self.caller.port;
         let asked_for = self.caller.asked_for.as_deref();
@@ -251,15 +251,15 @@ impl Lobby<'_, '_> {
                 (true, name) => name,
                 (false, _) => None,
             };
-            let dialler = router.original(self.caller.addressed.meant, name);
-            return Ok(Way { dialler, user });
+            let dialler = router.original(self.caller.addressed.original_dst, name);
+            return Ok(Route { dialler, user });
         }
         if let Some(place) = port.upstream_for(asked_for) {
             let dialler = router.upstream(place).ok_or(Refusal::NoUpstream)?;
             let dialler = Arc::clone(dialler);
-            return Ok(Way { dialler, user });
+            return Ok(Route { dialler, user });
         }
-        let way = router.of_user(&user).map_err(Refusal::UserName)?;
+        let way = router.for_user(&user).map_err(Refusal::UserName)?;
         way.ok_or(Refusal::NoUpstream)
     }
 

@@ -151,12 +151,12 @@ impl Service {
     fn at_once(&self, caller: &Caller<'_>) -> Result<Option<Arc<Dialler>>, Refusal> {
         let port = caller.port;
         if port.transparent {
-            let meant = caller.addressed.meant;
+            let original_dst = caller.addressed.original_dst;
             return match (port.protection, caller.asked_for.as_deref()) {
                 (ListenTls::Implicit, None) => Err(Refusal::NoName),
-                (ListenTls::Implicit, name) => Ok(Some(self.router.original(meant, name))),
+                (ListenTls::Implicit, name) => Ok(Some(self.router.original(original_dst, name))),
                 (ListenTls::Starttls, _) => Ok(None),
-                _ => Ok(Some(self.router.original(meant, None))),
+                _ => Ok(Some(self.router.original(original_dst, None))),
             };
         }
         if port.waits_for_name() {

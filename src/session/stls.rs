@@ -36,6 +36,6 @@ pub(super) async fn begin(
     };
     let by = by.min(Instant::now() + service.timeouts.handshake);
     let stream = encrypt(caller, tcp, by).await?;
-    client.stream = stream.in_pieces(service.piece);
+    client.stream = stream.with_read_limit(service.piece);
     Ok(())
 }

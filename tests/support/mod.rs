@@ -28,7 +28,7 @@ use popgate::net::Stream;
 use popgate::rewrite::Style;
 use popgate::session::{self, Engine, Guards, HoldLimits, Judge, Port, Service};
 use popgate::store::Quarantine;
-use popgate::upstream::{DialLimits, Dialler, Own, Router};
+use popgate::upstream::{DialLimits, Dialler, LoopDetection, Router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -133,7 +133,7 @@ impl Proxy {
                 settings.limits.upstream_connects,
             )),
         };
-        let own = Own::new([vec![address], settings.also_own].concat());
+        let own = LoopDetection::new([vec![address], settings.also_own].concat());
         let all =
             std::iter::once((upstream, settings.client_config.clone())).chain(settings.others);
         let diallers = all
@@ -261,7 +261,7 @@ impl Peer {
 
     /// What the other side has proved itself with.
     pub fn proof(&self) -> Vec<u8> {
-        self.stream.proof().unwrap().0.to_vec()
+        self.stream.peer_certificate().unwrap().0.to_vec()
     }
 
     pub async fn connect(address: SocketAddr) -> Self {

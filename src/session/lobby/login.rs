@@ -11,7 +11,7 @@ use crate::pop3::{Secret, Status};
 use crate::session::dialling::{self, Opened};
 use crate::session::leg::{Filled, Leg};
 use crate::session::{Failure, Refusal, report, tally};
-use crate::upstream::Way;
+use crate::upstream::Route;
 
 /// The label `mechanism` of a login by a token that a password opened.
 const BRIDGE: &str = "oauth";
@@ -119,7 +119,7 @@ impl Lobby<'_, '_> {
     /// What the server will be shown: the client's own proof, or a token that it opens.
     async fn proof(
         &self,
-        way: &Way,
+        way: &Route,
         proof: Proof,
         mechanism: &'static str,
     ) -> Result<(Proof, &'static str), Refusal> {
