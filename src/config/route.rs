@@ -1,13 +1,13 @@
 //! `[route]`: who goes to which upstream.
 
 use super::host::{AllowedHost, HostPattern};
-use super::upstream::TlsMode;
+use super::tls_mode::TlsMode;
 use crate::schema::Section;
 
 /// Who goes to which upstream; who is not named goes to the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
-    /// By the domain of the user name: places in [`super::Config::upstreams`].
+    /// By the domain of the user name: indexes into `Config::upstreams`.
     pub domains: Vec<(HostPattern, usize)>,
     /// By a server in the user name.
     pub user_names: UserNames,
@@ -39,9 +39,9 @@ impl Default for UserNames {
 
 pub(super) fn read(
     mut section: Section<'_, '_>,
-    place: &impl Fn(&str) -> Result<usize, String>,
+    index_of: &impl Fn(&str) -> Result<usize, String>,
 ) -> Routes {
-    let domains = domains(section.section("domains"), place);
+    let domains = domains(section.section("domains"), index_of);
     let user_names = user_names(section.section("user_name"));
     section.finish();
     Routes {
@@ -52,11 +52,11 @@ pub(super) fn read(
 
 fn domains(
     section: Section<'_, '_>,
-    place: &impl Fn(&str) -> Result<usize, String>,
+    index_of: &impl Fn(&str) -> Result<usize, String>,
 ) -> Vec<(HostPattern, usize)> {
     let read = |(domain, upstream): (&str, Option<&str>)| {
         let wanted = "must be an upstream's name in quotes".to_owned();
-        let to = upstream.ok_or(wanted).and_then(place);
+        let to = upstream.ok_or(wanted).and_then(index_of);
         match (HostPattern::parse(domain), to) {
             (Ok(pattern), Ok(to)) => Some((pattern, to)),
             (Err(message), _) | (_, Err(message)) => {

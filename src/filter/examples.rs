@@ -12,7 +12,7 @@ use crate::filter::place::{FileMark, Place, UriPiece, View};
 use crate::filter::read::Source;
 use crate::filter::rules::{Rule, RuleSet};
 use crate::filter::verdict::Thresholds;
-use crate::schema::{Problem, Report, Section};
+use crate::schema::{Problem, Section, TomlFile};
 
 /// The examples of a rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -196,7 +196,7 @@ pub(crate) fn read(
     examples
 }
 
-fn read_one(item: &Spanned<DeValue<'_>>, report: &Report<'_>) -> Option<Example> {
+fn read_one(item: &Spanned<DeValue<'_>>, report: &TomlFile<'_>) -> Option<Example> {
     let text = match item.get_ref() {
         DeValue::String(value) => Text::Value(value.to_string()),
         DeValue::Table(table) if table.len() == 1 => {

@@ -18,7 +18,7 @@ use crate::filter::pattern::Patterns;
 use crate::filter::place::Place;
 use crate::filter::rules::{File, Near, Range, Rule, Taken, Test};
 use crate::message::fold::folded;
-use crate::schema::{Problem, Report, Section};
+use crate::schema::{Problem, Section, TomlFile};
 
 /// The kinds of tests; a rule has exactly one.
 const TESTS: [&str; 10] = [
@@ -120,7 +120,7 @@ pub(crate) fn file(
     taken: &mut HashMap<String, Taken>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Entry> {
-    let report = Report::new(name, text);
+    let report = TomlFile::new(name, text);
     let table = report.parse();
     let mut top = Section::top(&report, &table);
     top.boolean("stock");
@@ -148,7 +148,7 @@ fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable
 
 /// A rule as it stands in its file.
 pub(crate) struct Source<'a, 't> {
-    pub(crate) report: &'a Report<'t>,
+    pub(crate) report: &'a TomlFile<'t>,
     pub(crate) table: Option<&'a DeTable<'t>>,
     pub(crate) file: Arc<str>,
     pub(crate) line: usize,
