@@ -15,7 +15,7 @@ use super::{FAILURE, USAGE, privileges};
 use crate::admin;
 use crate::config::{Config, Flags, Limits, Listen, ListenTls};
 use crate::filter::LEARNT;
-use crate::metrics::{Metrics, Open};
+use crate::metrics::{ConnectionOutcome, GaugeGuard, LoginOutcome, Metrics};
 use crate::net::DrainSignal;
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Accepted, Inherited};
@@ -269,12 +269,12 @@ fn hand_over(
     move |Accepted { tcp, permit }| {
         let service = service.load_full();
         let Some(permit) = permit else {
-            metrics.connection(&name, "refused");
+            metrics.connection(&name, ConnectionOutcome::Refused);
             metrics.refused("sessions");
             turn_away(&tcp, &service, number);
             return;
         };
-        let open = Open::new(&active);
+        let open = GaugeGuard::new(&active);
         let drain = signal.drain();
         workers.run(Box::new(move || {
             Box::pin(async move {
@@ -451,7 +451,7 @@ impl Reloader {
 fn in_force(service: Service) -> Service {
     if let Some(filter) = service.judge.rules() {
         let metrics = &service.metrics;
-        metrics.filter_in_force(filter.version(), filter.rule_count(), filter.thresholds());
+        metrics.filter_active(filter.version(), filter.rule_count(), filter.thresholds());
         // What adds nothing is a part of other rules, and no hit of it is counted.
         let counted = filter.scores().map(|(rule, _)| &**rule);
         metrics.rules(counted.chain([LEARNT]));
@@ -499,11 +499,11 @@ pub(super) fn described() -> Metrics {
     let metrics = Metrics::new();
     let (config, _) = Config::load(None, &Flags::default());
     show_limits(&metrics, &config.limits);
-    metrics.filter_in_force("", 0, config.filter.thresholds);
+    metrics.filter_active("", 0, config.filter.thresholds);
     metrics.listener("");
     show_upstream(&metrics, "");
     for mechanism in MECHANISMS {
-        metrics.login("", mechanism, "ok");
+        metrics.login("", mechanism, LoginOutcome::Ok);
     }
     metrics.refusals(Refusal::LABELS);
     metrics

@@ -11,7 +11,7 @@ use super::relay::{Owed, Relay};
 use super::retrieve::Fetching;
 use super::{Failure, tally};
 use crate::config::ListenTls;
-use crate::metrics::Fetch;
+use crate::metrics::{Fetch, LoginOutcome};
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::line::{take_line, trim_end};
 use crate::pop3::{Command, Shape, Status, capa};
@@ -228,8 +228,8 @@ impl Relay<'_> {
         self.responded = false;
         self.response = None;
         let outcome = match status {
-            Status::Ok => "ok",
-            _ => "denied",
+            Status::Ok => LoginOutcome::Ok,
+            _ => LoginOutcome::Denied,
         };
         let well = status == Status::Ok;
         let address = self.caller.address().ip();

@@ -20,6 +20,7 @@ use super::port::Port;
 use super::relay::LAST_WORDS;
 use super::{Failure, Refusal, Service};
 use crate::config::ListenTls;
+use crate::metrics::ConnectionOutcome;
 use crate::net::proxy::{self, Addressed, HeaderError};
 use crate::net::{Drain, Stream};
 
@@ -77,7 +78,9 @@ pub(super) async fn arrive<'s>(
             .map_err(|it| (it, None))?,
         _ => Stream::plain(tcp).map_err(gone)?,
     };
-    service.metrics.connection(&port.name, "accepted");
+    service
+        .metrics
+        .connection(&port.name, ConnectionOutcome::Accepted);
     let leg = Leg::new(stream.with_read_limit(service.piece), BytesMut::new());
     Ok(Some((caller, leg)))
 }
@@ -207,7 +210,7 @@ async fn carry_through(
     }
     service
         .metrics
-        .connection(&caller.port.name, "proxied_away");
+        .connection(&caller.port.name, ConnectionOutcome::ProxiedAway);
     // However it ends, both sides see the same end.
     let carried = Carried {
         began: Instant::now(),

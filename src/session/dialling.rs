@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::caller::Caller;
 use super::leg::Leg;
 use super::{Failure, Refusal, Service, report};
-use crate::metrics::Flow;
+use crate::metrics::{ClientState, Flow};
 use crate::pop3::Command;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
 use crate::upstream::{Dialler, OwnConnection};
@@ -80,7 +80,13 @@ async fn dial(
     let mut failed: Option<Failure> = None;
     for dialler in service.router.with_fallbacks(first) {
         if let Some(failure) = failed.take() {
-            report(service, caller.address(), None, &failure, "greeting");
+            report(
+                service,
+                caller.address(),
+                None,
+                &failure,
+                ClientState::Greeting,
+            );
         }
         let began = Instant::now();
         match dialler.dial(caller.on_behalf()).await {

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::filter::{Filter, HeaderStage, Verdict};
+use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
 
 /// Up to this size a message is judged where it is: to hand it to another thread costs more than
@@ -36,7 +37,7 @@ pub enum Engine {
 #[derive(Debug)]
 pub(super) enum Outcome {
     Judged(Verdict),
-    Unscanned(&'static str),
+    Unscanned(UnscannedReason),
 }
 
 /// The filter, and how long it may take.
@@ -93,7 +94,7 @@ impl Judge {
             Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
                 match guarded(|| verdict(filter, account.as_deref(), stage, &wire)) {
                     Some(verdict) => Outcome::Judged(verdict),
-                    None => Outcome::Unscanned("panic"),
+                    None => Outcome::Unscanned(UnscannedReason::Panic),
                 }
             }
             Engine::Rules(filter) => {
@@ -114,18 +115,18 @@ impl Judge {
         // back when this wait ends, not when the thread does: a filter that hangs must not keep everybody
         // else's mail from being judged.
         let Ok(_permit) = tokio::time::timeout_at(by, self.large.acquire()).await else {
-            return Outcome::Unscanned("timeout");
+            return Outcome::Unscanned(UnscannedReason::Timeout);
         };
         let mut judged = tokio::task::spawn_blocking(move || guarded(judge));
         for _ in 0..PARTS {
             let by = by.min(Instant::now() + self.limit / PARTS);
             match tokio::time::timeout_at(by, &mut judged).await {
                 Ok(Ok(Some(verdict))) => return Outcome::Judged(verdict),
-                Ok(Ok(None) | Err(_)) => return Outcome::Unscanned("panic"),
+                Ok(Ok(None) | Err(_)) => return Outcome::Unscanned(UnscannedReason::Panic),
                 Err(_) => {}
             }
         }
-        Outcome::Unscanned("timeout")
+        Outcome::Unscanned(UnscannedReason::Timeout)
     }
 }
 

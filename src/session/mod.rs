@@ -52,7 +52,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
-use crate::metrics::{Flow, Metrics};
+use crate::metrics::{ClientState, ConnectionOutcome, Flow, Metrics};
 use crate::net::{Drain, Stream};
 use crate::pop3::Account;
 use crate::rewrite::Style;
@@ -186,9 +186,11 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, port: usize, drain: Drai
         Ok(None) => {}
         Err((failure, stream)) => {
             if matches!(failure, Failure::Refused(_)) {
-                service.metrics.connection(&port.name, "refused");
+                service
+                    .metrics
+                    .connection(&port.name, ConnectionOutcome::Refused);
             }
-            report(service, from, None, &failure, "handshake");
+            report(service, from, None, &failure, ClientState::Handshake);
             if let (Some(text), Some(mut stream)) = (failure.wire(false), stream) {
                 say(service, &mut stream, text.as_bytes()).await;
             }
@@ -219,13 +221,13 @@ async fn serve(
         Ok(Ok(begin)) => begin,
         Ok(Err(end)) => {
             if end == End::ClientLeft {
-                service.metrics.client_abort("authorization");
+                service.metrics.client_abort(ClientState::Authorization);
             }
             tracing::debug!(client = %from, ?end, "session ended");
             return;
         }
         Err(failure) => {
-            report(service, from, None, &failure, "greeting");
+            report(service, from, None, &failure, ClientState::Greeting);
             if let Some(text) = failure.wire(false) {
                 Box::pin(say(service, &mut client.stream, text.as_bytes())).await;
             }
@@ -303,7 +305,7 @@ fn report(
     client: SocketAddr,
     upstream: Option<&str>,
     failure: &Failure,
-    state: &'static str,
+    state: ClientState,
 ) {
     if let Failure::Refused(refusal) = failure {
         return report_refusal(service, client, refusal);
@@ -318,13 +320,14 @@ fn report(
                 .metrics
                 .upstream_error(upstream.unwrap_or_default(), kind);
             if let Some(not_shown) = service.guards.may_say(kind) {
-                tracing::warn!(%client, upstream, state, not_shown, "{failure}");
+                tracing::warn!(%client, upstream, state = state.label(), not_shown, "{failure}");
             }
         }
         None => {
+            let label = state.label();
             service.metrics.client_abort(state);
-            if let Some(not_shown) = service.guards.may_say(state) {
-                tracing::info!(%client, upstream, state, not_shown, "{failure}");
+            if let Some(not_shown) = service.guards.may_say(label) {
+                tracing::info!(%client, upstream, state = label, not_shown, "{failure}");
             }
         }
     }

@@ -23,7 +23,7 @@ use super::mailbox::Mailbox;
 use super::tally::Tally;
 use super::verdicts::Verdicts;
 use super::{End, Failure, Service};
-use crate::metrics::{Fetch, Flow};
+use crate::metrics::{ClientState, Fetch, Flow};
 use crate::net::Drain;
 use crate::pop3::{Account, Command, Secret};
 
@@ -194,12 +194,12 @@ impl<'s> Relay<'s> {
     }
 
     /// The state's name for logs and metrics.
-    pub(super) fn state(&self) -> &'static str {
+    pub(super) fn state(&self) -> ClientState {
         match (&self.answer, self.login) {
-            (Answer::Held(_), _) => "held",
-            (Answer::Lines(_) | Answer::Swallowed(_), _) => "response",
-            (_, Login::Awaited) => "authorization",
-            (_, Login::Done) => "transaction",
+            (Answer::Held(_), _) => ClientState::Held,
+            (Answer::Lines(_) | Answer::Swallowed(_), _) => ClientState::Response,
+            (_, Login::Awaited) => ClientState::Authorization,
+            (_, Login::Done) => ClientState::Transaction,
         }
     }
 

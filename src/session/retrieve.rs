@@ -17,7 +17,7 @@ use super::verdicts::{Decision, Finding, Marked};
 use crate::config::HeaderMode;
 use crate::filter::{Action, HeaderStage, Verdict};
 use crate::message::header::header_end;
-use crate::metrics::Fetch;
+use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::{self, EndOfAnswer};
 use crate::pop3::{Command, Lines, MessageNumber};
 use crate::rewrite::{Mark, Plan, notice, top_of};
@@ -81,7 +81,7 @@ impl Relay<'_> {
         };
         self.answer = match self.verdicts.recall(fetching.message) {
             Some(Decision::Pass) => {
-                self.release(fetching.fetch, "pass");
+                self.release(fetching.fetch, MessageAction::Pass);
                 self.out.push(status);
                 Answer::Lines(Passing {
                     end: EndOfAnswer::new(),
@@ -165,7 +165,7 @@ impl Relay<'_> {
         let judge = &self.service.judge;
         let outcome = match enough {
             true => judge.message(account, stage, text.clone(), by).await,
-            false => Outcome::Unscanned("hold_timeout"),
+            false => Outcome::Unscanned(UnscannedReason::HoldTimeout),
         };
         let remembered = fetching.lines.is_none();
         let finding = match outcome {
@@ -200,7 +200,7 @@ impl Relay<'_> {
             if remembered {
                 self.verdicts.remember(fetching.message, Decision::Pass);
             }
-            self.send(decided, "pass", vec![wire]);
+            self.send(decided, MessageAction::Pass, vec![wire]);
             return;
         }
         let marked = Box::new(Marked {
@@ -217,9 +217,11 @@ impl Relay<'_> {
 
     fn send_marked(&mut self, mut decided: Decided, marked: &Marked, wire: Bytes) {
         let (mark, action) = match &marked.finding {
-            Finding::Spam(verdict) => (Mark::Spam(verdict), "tag"),
-            Finding::Ham(verdict) => (Mark::Ham(verdict), "pass"),
-            Finding::Unscanned(reason) => (Mark::Unscanned(reason), "unscanned"),
+            Finding::Spam(verdict) => (Mark::Spam(verdict), MessageAction::Tag),
+            Finding::Ham(verdict) => (Mark::Ham(verdict), MessageAction::Pass),
+            Finding::Unscanned(reason) => {
+                (Mark::Unscanned(reason.label()), MessageAction::Unscanned)
+            }
         };
         let whole = decided.rest.is_none();
         let complete = whole || header_end(&wire).is_some();
@@ -242,7 +244,7 @@ impl Relay<'_> {
     }
 
     /// Sends the status line and the pieces; what is still to come follows as it is.
-    fn send(&mut self, decided: Decided, action: &'static str, pieces: Vec<Bytes>) {
+    fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Bytes>) {
         let fetch = decided.fetching.fetch;
         self.release(fetch, action);
         self.out.push(decided.status);
@@ -265,7 +267,7 @@ impl Relay<'_> {
 
     /// Sends a notice in place of an answer whose last byte was read.
     pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
-        self.release(fetch, "drop");
+        self.release(fetch, MessageAction::Drop);
         let status = format!("+OK {} octets\r\n", notice.len());
         self.service
             .metrics
@@ -312,7 +314,7 @@ impl Relay<'_> {
         None
     }
 
-    fn release(&mut self, fetch: Fetch, action: &'static str) {
+    fn release(&mut self, fetch: Fetch, action: MessageAction) {
         self.tally.message(action);
         self.service.metrics.message(action, fetch);
         self.service.metrics.first_byte(fetch, self.seconds());

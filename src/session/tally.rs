@@ -8,6 +8,7 @@ use ring::digest::{SHA256, digest};
 
 use super::Service;
 use crate::config::LogMailboxes;
+use crate::metrics::MessageAction;
 
 /// Counts of one session.
 #[derive(Debug)]
@@ -35,12 +36,12 @@ impl Tally {
     }
 
     /// A message was answered.
-    pub(super) fn message(&mut self, action: &str) {
+    pub(super) fn message(&mut self, action: MessageAction) {
         match action {
-            "pass" => self.pass += 1,
-            "tag" => self.tag += 1,
-            "drop" => self.drop += 1,
-            _ => self.unscanned += 1,
+            MessageAction::Pass => self.pass += 1,
+            MessageAction::Tag => self.tag += 1,
+            MessageAction::Drop => self.drop += 1,
+            MessageAction::Unscanned => self.unscanned += 1,
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use crate::filter::Verdict;
+use crate::metrics::UnscannedReason;
 use crate::pop3::MessageNumber;
 
 /// What happens to a message whenever it is fetched.
@@ -32,7 +33,7 @@ pub(super) struct Marked {
 pub(super) enum Finding {
     Spam(Verdict),
     Ham(Verdict),
-    Unscanned(&'static str),
+    Unscanned(UnscannedReason),
 }
 
 /// The session's memory.

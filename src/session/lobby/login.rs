@@ -4,7 +4,7 @@
 use bytes::BytesMut;
 
 use super::{Entered, Lobby, Next, Proof};
-use crate::metrics::Flow;
+use crate::metrics::{ClientState, Flow, LoginOutcome};
 use crate::pop3::account::normal;
 use crate::pop3::line::take_line;
 use crate::pop3::{Secret, Status};
@@ -68,11 +68,11 @@ impl Lobby<'_, '_> {
                     self.caller.address(),
                     Some(server.name()),
                     &failure,
-                    "authorization",
+                    ClientState::Authorization,
                 );
                 self.service
                     .metrics
-                    .login(server.name(), mechanism, "error");
+                    .login(server.name(), mechanism, LoginOutcome::Error);
                 if let Some(text) = failure.wire(false) {
                     self.client.say(self.service, text.as_bytes()).await?;
                 }
@@ -84,7 +84,10 @@ impl Lobby<'_, '_> {
         };
         let well = Status::of(&answer) == Status::Ok;
         guards.logged_in(self.service, address, account.as_ref(), well);
-        let outcome = if well { "ok" } else { "denied" };
+        let outcome = match well {
+            true => LoginOutcome::Ok,
+            false => LoginOutcome::Denied,
+        };
         self.service
             .metrics
             .login(server.name(), mechanism, outcome);
