@@ -32,6 +32,7 @@ pub struct Addressed {
 
 /// Why there is no header.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// The connection ended or broke.
     Io(io::Error),
@@ -48,7 +49,14 @@ impl fmt::Display for HeaderError {
     }
 }
 
-impl std::error::Error for HeaderError {}
+impl std::error::Error for HeaderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Malformed => None,
+        }
+    }
+}
 
 /// Reads a header; `None` if it says that the connection is the sender's own (a health check), or
 /// that the client is not known.

@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 /// Why a certificate cannot be used.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CertificateError {
     /// A file cannot be read.
     Unreadable(PathBuf, io::Error),
@@ -87,7 +88,15 @@ impl fmt::Display for CertificateError {
     }
 }
 
-impl std::error::Error for CertificateError {}
+impl std::error::Error for CertificateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(_, error) | Self::UnreadableKey(_, error) => Some(error),
+            Self::UnusableKey(_, error) | Self::Rustls(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Which file, as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,6 +28,7 @@ use tokio_rustls::rustls::{
 
 /// Why no TLS connection could be trusted.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TlsConfigError {
     /// The file of trusted certificates cannot be read.
     Unreadable(PathBuf, io::Error),
@@ -56,7 +57,15 @@ impl fmt::Display for TlsConfigError {
     }
 }
 
-impl std::error::Error for TlsConfigError {}
+impl std::error::Error for TlsConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(_, error) => Some(error),
+            Self::Rustls(error) => Some(error),
+            Self::NoCertificates(_) | Self::NoPlatformRoots => None,
+        }
+    }
+}
 
 /// A TLS client that trusts these keys and nobody else; without any, the file's certificates; and
 /// without one, the platform's roots.

@@ -37,6 +37,7 @@ const INTERVAL: u64 = 5;
 
 /// Why there is no token.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TokenError {
     /// The service cannot be reached, or does not answer.
     Unreachable(String),

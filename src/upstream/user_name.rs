@@ -23,6 +23,7 @@ pub(super) struct Named {
 
 /// Why a user name leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NameError {
     /// To a server that is not allowed.
     Forbidden(String, u16),

@@ -13,14 +13,11 @@ use flate2::Crc;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use super::KnowledgeError;
+use super::error::{KnowledgeError, VERSION};
 use crate::filter::classifier::features::{Features, VIEWS};
 use crate::filter::classifier::memory::{Change, Counts, Learnt, Memory, Shared};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
 use crate::filter::classifier::overlay::Overlay;
-
-/// The format. A change that an older popgate would misread gets the next number.
-pub(super) const VERSION: u32 = 1;
 
 /// How long a head is.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
