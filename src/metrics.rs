@@ -4,96 +4,47 @@
 //! sets of this program's own words, the configured names of upstreams and the ids of rules:
 //! nothing that a sender or a user chose.
 //!
-//! The children that every message touches are looked up once, here; a hash over label values for
-//! each command would cost more than the command's parsing.
+//! Series that every message touches are looked up once, when they are made.
 
+mod buckets;
+mod clients;
 mod families;
+mod judging;
 mod labels;
+mod messages;
 mod meter;
 mod reference;
+mod reloads;
 mod rule_hits;
+mod upstreams;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{
-    Encoder, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    TextEncoder,
-};
+use prometheus::{Encoder, IntGauge, TextEncoder};
 
 use crate::filter::{Thresholds, Verdict};
-use crate::pop3::command;
-use families::{Families, Made};
-pub use labels::{ACTIONS, CONNECTIONS, Fetch, Flow, LOGINS, STATES, UNSCANNED};
-pub use meter::{Open, UpstreamMeter};
-use rule_hits::RuleHits;
+use clients::Clients;
+use families::{Families, Registered};
+use judging::Judging;
+pub use labels::{
+    ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, MessageAction, UnscannedReason,
+};
+use labels::{Direction, ReloadOutcome};
+use messages::Messages;
+pub use meter::{GaugeGuard, UpstreamMeter};
+use reloads::Reloads;
+use upstreams::Upstreams;
 
 /// All families.
 #[derive(Debug)]
 pub struct Metrics {
-    made: Made,
-    build_info: IntGaugeVec,
-    certificates: IntGaugeVec,
-    limits: IntGaugeVec,
-    connections: IntCounterVec,
-    refused: IntCounterVec,
-    sessions_active: IntGaugeVec,
-    logins: IntCounterVec,
-    commands: Vec<(&'static str, IntCounter)>,
-    messages: IntCounterVec,
-    unscanned: IntCounterVec,
-    bytes: [IntCounter; 4],
-    edited_added: IntCounter,
-    edited_removed: IntCounter,
-    filter_decode: Histogram,
-    filter_rules: Histogram,
-    filter_classifier: Histogram,
-    filter_total: Histogram,
-    held_bytes: Histogram,
-    holding: IntGauge,
-    memory_waits: IntCounter,
-    judged_bytes: Histogram,
-    first_byte: [Histogram; 2],
-    retr_seconds: Histogram,
-    score: Histogram,
-    rule_hits: RuleHits,
-    upstream_errors: IntCounterVec,
-    upstream_bytes: IntCounterVec,
-    upstream_sessions: IntGaugeVec,
-    upstream_connect: HistogramVec,
-    quarantine_failures: IntCounter,
-    client_aborts: IntCounterVec,
-    reloads: IntCounterVec,
-    last_reload_successful: IntGauge,
-    last_reload: IntGauge,
-    rules_in_force: IntGaugeVec,
-    thresholds: GaugeVec,
+    registered: Registered,
+    clients: Clients,
+    messages: Messages,
+    judging: Judging,
+    upstreams: Upstreams,
+    reloads: Reloads,
 }
-
-/// From 50 µs to 10 s, in steps of about two.
-const SECONDS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
-    2.0, 5.0, 10.0,
-];
-/// Answers wait for the upstream, too, so a longer tail.
-const ANSWER_SECONDS: &[f64] = &[
-    0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
-    10.0, 20.0, 60.0,
-];
-const OCTETS: &[f64] = &[
-    1024.0,
-    4096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    524_288.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-    67_108_864.0,
-];
-const SCORES: &[f64] = &[
-    -5.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0,
-];
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -102,198 +53,17 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All families, at zero.
+    /// All families, at zero. Series with a closed set of labels exist from the start: Prometheus
+    /// sees no increase in a series that begins with its first event.
     pub fn new() -> Self {
         let make = Families::default();
-        let bytes = make.counters(
-            "popgate_bytes_total",
-            "Octets read from and written to mail clients and POP3 servers, inside TLS",
-            &["leg", "direction"],
-        );
-        let edited = make.counters(
-            "popgate_edited_bytes_total",
-            "Octets that popgate added to or took out of what the upstream sent; \
-             client out = upstream in + added - removed",
-            &["kind"],
-        );
-        let filter = make.histograms(
-            "popgate_filter_seconds",
-            "Time to judge one message, by stage",
-            &["stage"],
-            SECONDS,
-        );
-        let first_byte = make.histograms(
-            "popgate_first_byte_seconds",
-            "From the turn of a RETR or TOP to the first octet of its answer",
-            &["command"],
-            ANSWER_SECONDS,
-        );
-        let commands = make.counters("popgate_commands_total", "Commands of clients", &["verb"]);
-        // What can be counted is there from the start, at zero: Prometheus sees no increase in a
-        // series that begins with its first event.
-        let messages = make.counters(
-            "popgate_messages_total",
-            "Messages that were answered, by what was done with them",
-            &["action", "command"],
-        );
-        for action in ACTIONS {
-            for fetch in [Fetch::Retr, Fetch::Top] {
-                messages.with_label_values(&[*action, fetch.label()]);
-            }
-        }
-        let rule_hits = RuleHits::default();
-        make.declare("counter", rule_hits::NAME, rule_hits::HELP, &["rule"], &[]);
-        let closed = |family: IntCounterVec, values: &[&str]| {
-            for value in values {
-                family.with_label_values(&[*value]);
-            }
-            family
-        };
         Self {
-            build_info: make.gauges(
-                "popgate_build_info",
-                "1, with the version of the program and of its rules",
-                &["version", "rules_version"],
-            ),
-            certificates: make.gauges(
-                "popgate_certificate_expiry_timestamp_seconds",
-                "When a listener's certificate expires, as Unix time",
-                &["listener", "name"],
-            ),
-            limits: make.gauges(
-                "popgate_limit",
-                "The limits that are in force, as they are configured; 0 where there is none",
-                &["limit"],
-            ),
-            connections: make.counters(
-                "popgate_connections_total",
-                "Connections of mail clients",
-                &["listener", "outcome"],
-            ),
-            refused: make.counters(
-                "popgate_refused_total",
-                "Clients and logins that popgate itself refused",
-                &["reason"],
-            ),
-            sessions_active: make.gauges(
-                "popgate_sessions_active",
-                "Sessions that are open now",
-                &["listener"],
-            ),
-            logins: make.counters(
-                "popgate_logins_total",
-                "Logins that were relayed",
-                &["upstream", "mechanism", "outcome"],
-            ),
-            commands: command::LABELS
-                .iter()
-                .map(|label| (*label, commands.with_label_values(&[label])))
-                .collect(),
-            messages,
-            unscanned: closed(
-                make.counters(
-                    "popgate_unscanned_total",
-                    "Messages that passed without a verdict",
-                    &["reason"],
-                ),
-                UNSCANNED,
-            ),
-            bytes: [
-                ("client", "in"),
-                ("client", "out"),
-                ("upstream", "in"),
-                ("upstream", "out"),
-            ]
-            .map(|(leg, direction)| bytes.with_label_values(&[leg, direction])),
-            edited_added: edited.with_label_values(&["added"]),
-            edited_removed: edited.with_label_values(&["removed"]),
-            filter_decode: filter.with_label_values(&["decode"]),
-            filter_rules: filter.with_label_values(&["rules"]),
-            filter_classifier: filter.with_label_values(&["classifier"]),
-            filter_total: filter.with_label_values(&["total"]),
-            holding: make.gauge(
-                "popgate_holding_bytes",
-                "Octets that are set aside for messages held now, in all sessions; at most limits.held_bytes",
-            ),
-            memory_waits: make.counter(
-                "popgate_memory_waits_total",
-                "Times that an upstream had to wait because limits.held_bytes was reached",
-            ),
-            held_bytes: make.histogram(
-                "popgate_held_bytes",
-                "Octets of a message that were held when its verdict was made",
-                OCTETS,
-            ),
-            judged_bytes: make.histogram(
-                "popgate_judged_bytes",
-                "Octets of a message that its verdict was made from",
-                OCTETS,
-            ),
-            first_byte: [Fetch::Retr, Fetch::Top]
-                .map(|fetch| first_byte.with_label_values(&[fetch.label()])),
-            retr_seconds: make.histogram(
-                "popgate_retr_seconds",
-                "From the turn of a RETR to the last octet of its answer",
-                ANSWER_SECONDS,
-            ),
-            score: make.histogram("popgate_score", "Scores of judged messages", SCORES),
-            rule_hits,
-            upstream_errors: make.counters(
-                "popgate_upstream_errors_total",
-                "Sessions that an upstream's trouble ended",
-                &["upstream", "kind"],
-            ),
-            upstream_bytes: make.counters(
-                "popgate_upstream_bytes_total",
-                "Octets read from (in) and written to (out) each POP3 server, inside TLS, from its greeting on",
-                &["upstream", "direction"],
-            ),
-            upstream_sessions: make.gauges(
-                "popgate_upstream_sessions_active",
-                "Connections to each POP3 server that have greeted and are open now",
-                &["upstream"],
-            ),
-            upstream_connect: make.histograms(
-                "popgate_upstream_connect_seconds",
-                "From the dial to the greeting of a POP3 server, TLS included; failures are not in it",
-                &["upstream"],
-                SECONDS,
-            ),
-            quarantine_failures: make.counter(
-                "popgate_quarantine_failures_total",
-                "Messages to be held back that the quarantine could not take, and that were tagged instead",
-            ),
-            client_aborts: closed(
-                make.counters(
-                    "popgate_client_aborts_total",
-                    "Clients that left without QUIT",
-                    &["state"],
-                ),
-                STATES,
-            ),
-            reloads: closed(
-                make.counters(
-                    "popgate_reloads_total",
-                    "Reloads of rules and configuration",
-                    &["outcome"],
-                ),
-                &["ok", "refused"],
-            ),
-            last_reload_successful: make.gauge(
-                "popgate_last_reload_successful",
-                "1 if the last reload was taken over or there was none, 0 if it was refused",
-            ),
-            last_reload: make.gauge(
-                "popgate_last_reload_timestamp_seconds",
-                "When the rules and the configuration that are in force were read, as Unix time",
-            ),
-            rules_in_force: make.gauges("popgate_rules", "Rules in force", &["kind"]),
-            thresholds: make.decimals(
-                "popgate_filter_threshold",
-                "Points from which a message is tagged or dropped; 0 = never",
-                &["kind"],
-            ),
-            made: make.finish(),
+            clients: Clients::new(&make),
+            messages: Messages::new(&make),
+            judging: Judging::new(&make),
+            upstreams: Upstreams::new(&make),
+            reloads: Reloads::new(&make),
+            registered: make.finish(),
         }
     }
 
@@ -301,230 +71,274 @@ impl Metrics {
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
         // Encoding fails only if writing does, and a Vec takes everything.
-        let _ = TextEncoder::new().encode(&self.made.registry.gather(), &mut text);
-        self.rule_hits.write(&mut text);
+        let _ = TextEncoder::new().encode(&self.registered.registry.gather(), &mut text);
+        self.judging.rule_hits.write(&mut text);
         text
     }
 
     /// The page that describes all families, as Markdown.
     pub fn reference(&self) -> String {
-        reference::page(&self.made)
+        reference::page(&self.registered)
     }
 
-    /// The rules in force: version and number, and from where on they act.
-    pub fn filter_in_force(&self, rules_version: &str, rules: usize, thresholds: Thresholds) {
+    /// The active rules (version and number) and thresholds.
+    pub fn filter_active(&self, rules_version: &str, rules: usize, thresholds: Thresholds) {
         for (kind, points) in [
             ("tag_at", thresholds.tag_at),
             ("drop_at", thresholds.drop_at.unwrap_or(0.0)),
         ] {
-            self.thresholds.with_label_values(&[kind]).set(points);
+            self.judging
+                .thresholds
+                .with_label_values(&[kind])
+                .set(points);
         }
-        self.build_info.reset();
+        self.judging.build_info.reset();
         let version = env!("CARGO_PKG_VERSION");
-        self.build_info
+        self.judging
+            .build_info
             .with_label_values(&[version, rules_version])
             .set(1);
         let rules = i64::try_from(rules).unwrap_or(i64::MAX);
-        self.rules_in_force
+        self.judging
+            .rules
             .with_label_values(&["pattern"])
             .set(rules);
     }
 
-    /// What may hit.
+    /// The ids that rules may hit under.
     pub fn rules<'r>(&self, ids: impl Iterator<Item = &'r str>) {
-        self.rule_hits.know(ids);
+        self.judging.rule_hits.know(ids);
     }
 
     /// When a certificate (by its file's name) expires.
     pub fn certificate(&self, listener: &str, name: &str, expires: i64) {
-        self.certificates
+        self.clients
+            .certificates
             .with_label_values(&[listener, name])
             .set(expires);
     }
 
-    /// The certificates that were shown before count no more.
+    /// Removes the certificates that were reported before.
     pub fn forget_certificates(&self) {
-        self.certificates.reset();
+        self.clients.certificates.reset();
     }
 
-    /// A listener that there is.
+    /// Registers a listener.
     pub fn listener(&self, name: &str) {
-        for outcome in CONNECTIONS {
-            self.connections.with_label_values(&[name, outcome]);
+        for outcome in ConnectionOutcome::ALL {
+            self.clients
+                .connections
+                .with_label_values(&[name, outcome.label()]);
         }
-        self.sessions_active.with_label_values(&[name]);
+        self.clients.sessions_active.with_label_values(&[name]);
     }
 
-    /// An upstream that there is, and the kinds of trouble that it can make.
+    /// Registers an upstream, and the kinds of errors that it can have.
     pub fn upstream(&self, name: &str, kinds: impl Iterator<Item = &'static str>) {
-        for outcome in LOGINS {
-            self.logins.with_label_values(&[name, "userpass", outcome]);
+        let Upstreams {
+            logins,
+            errors,
+            bytes,
+            sessions_active,
+            connect_seconds,
+        } = &self.upstreams;
+        for outcome in LoginOutcome::ALL {
+            logins.with_label_values(&[name, "userpass", outcome.label()]);
         }
         for kind in kinds {
-            self.upstream_errors.with_label_values(&[name, kind]);
+            errors.with_label_values(&[name, kind]);
         }
-        self.upstream_sessions.with_label_values(&[name]);
-        self.upstream_connect.with_label_values(&[name]);
-        for direction in ["in", "out"] {
-            self.upstream_bytes.with_label_values(&[name, direction]);
+        for direction in Direction::ALL {
+            bytes.with_label_values(&[name, direction.label()]);
         }
+        sessions_active.with_label_values(&[name]);
+        connect_seconds.with_label_values(&[name]);
     }
 
-    /// Why a client may be refused.
+    /// Registers the reasons that a client may be refused for.
     pub fn refusals(&self, reasons: &[&str]) {
         for reason in reasons {
-            self.refused.with_label_values(&[*reason]);
+            self.clients.refused.with_label_values(&[*reason]);
         }
     }
 
-    /// A limit that is in force.
+    /// An active limit.
     pub fn limit(&self, name: &str, value: u64) {
         let value = i64::try_from(value).unwrap_or(i64::MAX);
-        self.limits.with_label_values(&[name]).set(value);
+        self.clients.limits.with_label_values(&[name]).set(value);
     }
 
-    /// A client's connection: `accepted`, `refused` or `proxied_away`.
-    pub fn connection(&self, listener: &str, outcome: &str) {
-        self.connections
-            .with_label_values(&[listener, outcome])
+    /// A client's connection.
+    pub fn connection(&self, listener: &str, outcome: ConnectionOutcome) {
+        self.clients
+            .connections
+            .with_label_values(&[listener, outcome.label()])
             .inc();
     }
 
     /// A client that is not served, or a login that is not tried.
-    pub fn refused(&self, reason: &str) {
-        self.refused.with_label_values(&[reason]).inc();
+    pub fn refused(&self, reason: &'static str) {
+        self.clients.refused.with_label_values(&[reason]).inc();
     }
 
     /// The gauge of open sessions.
     pub fn sessions(&self, listener: &str) -> IntGauge {
-        self.sessions_active.with_label_values(&[listener])
+        self.clients.sessions_active.with_label_values(&[listener])
     }
 
     /// A server has greeted, so many seconds after it was dialled.
     pub fn greeted(&self, upstream: &str, seconds: f64) -> UpstreamMeter {
-        self.upstream_connect
+        let Upstreams {
+            bytes,
+            sessions_active,
+            connect_seconds,
+            ..
+        } = &self.upstreams;
+        connect_seconds
             .with_label_values(&[upstream])
             .observe(seconds);
-        let bytes = |direction| {
-            self.upstream_bytes
-                .with_label_values(&[upstream, direction])
-        };
-        let active = self.upstream_sessions.with_label_values(&[upstream]);
-        UpstreamMeter::new(bytes("in"), bytes("out"), &active)
+        let bytes = |direction: Direction| bytes.with_label_values(&[upstream, direction.label()]);
+        UpstreamMeter::new(
+            bytes(Direction::In),
+            bytes(Direction::Out),
+            &sessions_active.with_label_values(&[upstream]),
+        )
     }
 
-    /// A message that was to be held back could not be put away.
+    /// The quarantine could not store a message that was to be held back.
     pub fn quarantine_failed(&self) {
-        self.quarantine_failures.inc();
+        self.messages.quarantine_failures.inc();
     }
 
-    /// A login's end: `ok`, `denied` or `error`.
-    pub fn login(&self, upstream: &str, mechanism: &str, outcome: &str) {
-        self.logins
-            .with_label_values(&[upstream, mechanism, outcome])
+    /// A login's end.
+    pub fn login(&self, upstream: &str, mechanism: &'static str, outcome: LoginOutcome) {
+        self.upstreams
+            .logins
+            .with_label_values(&[upstream, mechanism, outcome.label()])
             .inc();
     }
 
     /// A client's command, by its label.
     pub fn command(&self, label: &str) {
-        if let Some((_, counter)) = self.commands.iter().find(|(known, _)| *known == label) {
+        if let Some((_, counter)) = self
+            .clients
+            .commands
+            .iter()
+            .find(|(known, _)| *known == label)
+        {
             counter.inc();
         }
     }
 
-    /// A message that was answered.
-    pub fn message(&self, action: &str, fetch: Fetch) {
+    /// A message was delivered.
+    pub fn message(&self, action: MessageAction, fetch: Fetch) {
         self.messages
-            .with_label_values(&[action, fetch.label()])
+            .actions
+            .with_label_values(&[action.label(), fetch.label()])
             .inc();
     }
 
     /// A message without a verdict.
-    pub fn unscanned(&self, reason: &str) {
-        self.unscanned.with_label_values(&[reason]).inc();
+    pub fn unscanned(&self, reason: UnscannedReason) {
+        self.messages
+            .unscanned
+            .with_label_values(&[reason.label()])
+            .inc();
     }
 
     /// Octets over the wire.
     pub fn bytes(&self, flow: Flow, octets: usize) {
-        self.bytes[flow as usize].inc_by(octets as u64);
+        self.messages.bytes[flow as usize].inc_by(octets as u64);
     }
 
     /// Octets that the client gets but the upstream did not send, and the other way round.
     pub fn edited(&self, added: usize, removed: usize) {
-        self.edited_added.inc_by(added as u64);
-        self.edited_removed.inc_by(removed as u64);
+        self.messages.edited_added.inc_by(added as u64);
+        self.messages.edited_removed.inc_by(removed as u64);
     }
 
     /// A verdict: its times, its score, its hits.
     pub fn verdict(&self, verdict: &Verdict, held: usize) {
-        let decode = verdict.decode_time.as_secs_f64();
-        let rules = verdict.rules_time.as_secs_f64();
-        self.filter_decode.observe(decode);
-        self.filter_rules.observe(rules);
+        let judging = &self.judging;
+        let seconds = verdict.decode_time.as_secs_f64();
+        judging.decode_seconds.observe(seconds);
+        let seconds = verdict.rules_time.as_secs_f64();
+        judging.rules_seconds.observe(seconds);
         if verdict.opinion.is_some() {
-            let classifier = verdict.classifier_time.as_secs_f64();
-            self.filter_classifier.observe(classifier);
+            let seconds = verdict.classifier_time.as_secs_f64();
+            judging.classifier_seconds.observe(seconds);
         }
-        self.filter_total.observe(verdict.time().as_secs_f64());
-        self.held_bytes.observe(held as f64);
-        self.judged_bytes.observe(verdict.bytes_judged as f64);
-        self.score.observe(verdict.score);
-        self.rule_hits
-            .hit(verdict.hits.iter().map(|hit| &*hit.rule));
+        judging.total_seconds.observe(verdict.time().as_secs_f64());
+        judging.judged_bytes.observe(verdict.bytes_judged as f64);
+        judging.score.observe(verdict.score);
+        let hits = verdict.hits.iter().map(|hit| &*hit.rule);
+        judging.rule_hits.hit(hits);
+        self.messages.held_bytes.observe(held as f64);
     }
 
-    /// Octets that are held from now on, or no more.
+    /// Octets that are held from now on; negative: no longer held.
     pub fn holds(&self, octets: i64) {
-        self.holding.add(octets);
+        self.messages.holding.add(octets);
     }
 
-    /// An upstream that has to wait for memory.
+    /// An upstream has to wait for memory.
     pub fn waits_for_memory(&self) {
-        self.memory_waits.inc();
+        self.messages.memory_waits.inc();
     }
 
     /// The first octet of an answer left.
     pub fn first_byte(&self, fetch: Fetch, seconds: f64) {
-        self.first_byte[fetch as usize].observe(seconds);
+        self.messages.first_byte[fetch as usize].observe(seconds);
     }
 
     /// The last octet of an answer left.
     pub fn answered(&self, fetch: Fetch, seconds: f64) {
         if fetch == Fetch::Retr {
-            self.retr_seconds.observe(seconds);
+            self.messages.retr_seconds.observe(seconds);
         }
     }
 
-    /// An upstream's trouble, by kind.
-    pub fn upstream_error(&self, upstream: &str, kind: &str) {
-        self.upstream_errors
+    /// An upstream's failure, by kind.
+    pub fn upstream_error(&self, upstream: &str, kind: &'static str) {
+        self.upstreams
+            .errors
             .with_label_values(&[upstream, kind])
             .inc();
     }
 
     /// A client that left, by the session's state.
-    pub fn client_abort(&self, state: &str) {
-        self.client_aborts.with_label_values(&[state]).inc();
+    pub fn client_abort(&self, state: ClientState) {
+        self.clients
+            .aborts
+            .with_label_values(&[state.label()])
+            .inc();
     }
 
-    /// What is in force was read.
+    /// Rules and configuration were read and are active.
     pub fn loaded(&self) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
-        self.last_reload.set(now);
-        self.last_reload_successful.set(1);
+        self.reloads.last.set(now);
+        self.reloads.last_successful.set(1);
     }
 
-    /// A reload was taken over.
+    /// A reload was applied.
     pub fn reloaded(&self) {
-        self.reloads.with_label_values(&["ok"]).inc();
+        self.reload(ReloadOutcome::Ok);
         self.loaded();
     }
 
-    /// A reload was refused: what was in force before still is.
+    /// A reload was refused: what was active before still is.
     pub fn reload_refused(&self) {
-        self.reloads.with_label_values(&["refused"]).inc();
-        self.last_reload_successful.set(0);
+        self.reload(ReloadOutcome::Refused);
+        self.reloads.last_successful.set(0);
+    }
+
+    fn reload(&self, outcome: ReloadOutcome) {
+        self.reloads
+            .outcomes
+            .with_label_values(&[outcome.label()])
+            .inc();
     }
 }
 
@@ -539,10 +353,10 @@ mod tests {
             tag_at: 5.0,
             drop_at: None,
         };
-        metrics.filter_in_force("abc", 3, thresholds);
+        metrics.filter_active("abc", 3, thresholds);
         metrics.command("retr");
         metrics.bytes(Flow::UpstreamOut, 7);
-        metrics.message("tag", Fetch::Retr);
+        metrics.message(MessageAction::Tag, Fetch::Retr);
         let text = String::from_utf8(metrics.text()).unwrap();
         for line in [
             "popgate_build_info{rules_version=\"abc\",version=\"0.1.0\"} 1",

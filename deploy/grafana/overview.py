@@ -141,7 +141,7 @@ def trouble():
              "sum by (reason) (popgate_refused_total{@}) > 0", "{{reason}}", width=5),
         bars("Upstream errors by kind", f"Sessions that an upstream's trouble ended, {since}. deploy/refusals.md explains each kind.",
              "sum by (kind) (popgate_upstream_errors_total{@}) > 0", "{{kind}}", width=5),
-        bars("Unscanned by reason", f"Messages without a verdict, {since}: late, timeout, panic.",
+        bars("Unscanned by reason", f"Messages without a verdict, {since}: hold_timeout, timeout, panic.",
              "sum by (reason) (popgate_unscanned_total{@}) > 0", "{{reason}}", width=5),
         bars("Clients that left", f"Without QUIT, by what the session was doing, {since}. Many clients never say QUIT.",
              "sum by (state) (popgate_client_aborts_total{@}) > 0", "{{state}}", width=5),

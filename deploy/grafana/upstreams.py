@@ -22,10 +22,10 @@ def together():
               "Bps", width=8),
         curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its answer. Of all upstreams together.",
               quantiles("popgate_first_byte_seconds", by="command", shares=(50, 95)), "s", width=8),
-        curve("Unscanned because late", "Messages whose upstream was too slow for a verdict, since popgate started.",
-              [query('sum by (reason) (popgate_unscanned_total{reason="late",@})', "{{reason}}")], "short", width=4),
-        number("Dials at a time", "limits.dials: connections to one upstream that may be made at a time; more of them wait.",
-               'min(popgate_limit{limit="dials",@})', "short", width=4, height=8))
+        curve("Unscanned for a slow upstream", "Messages whose upstream was too slow for a verdict, since popgate started.",
+              [query('sum by (reason) (popgate_unscanned_total{reason="hold_timeout",@})', "{{reason}}")], "short", width=4),
+        number("Connects at a time", "limits.upstream_connects: connections to one upstream that may be made at a time; more of them wait.",
+               'min(popgate_limit{limit="upstream_connects",@})', "short", width=4, height=8))
 
 
 def each():

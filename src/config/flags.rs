@@ -1,12 +1,18 @@
-//! The command line's flags over the file, and the forms of address that both know.
+//! The command line's flags over the file.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{Config, Listen, Place, TlsMode, Upstream};
+use super::address::{address, admin_address, host_and_port};
+use super::listen::Listen;
+use super::settings::{Config, Origin};
+use super::tls_mode::TlsMode;
+use super::upstream::Upstream;
 use crate::schema::Problem;
 
-/// What the command line says over the file; texts as the user typed them.
+/// The origin of what flags say, in place of a file's name.
+const COMMAND_LINE: &str = "command line";
+
+/// Flags that override the file; as the user typed them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--listen`
@@ -23,86 +29,20 @@ pub struct Flags {
     pub rules: Option<PathBuf>,
 }
 
+/// Lays the flags over the file's settings.
 pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Problem>) {
     let mut complain = |flag: &str, message: String| {
         problems.push(Problem {
-            file: "command line".to_owned(),
+            file: COMMAND_LINE.to_owned(),
             line: 0,
             key: flag.to_owned(),
             message,
         });
     };
-    let mut listen = Vec::new();
-    for text in &flags.listen {
-        match address(text) {
-            Ok(address) => listen.push(Listen::on(address)),
-            Err(message) => complain("--listen", message),
-        }
-    }
-    let places = &mut config.places;
-    let mut set = |key: String| {
-        places.insert(
-            key,
-            Place {
-                file: "command line".to_owned(),
-                line: 0,
-            },
-        );
-    };
     if !flags.listen.is_empty() {
-        for number in 0..listen.len() {
-            set(format!("listen[{number}].address"));
-        }
-        config.listen = listen;
+        config.listen = listeners(&flags.listen, &mut complain);
     }
-    for (key, given) in [
-        ("upstream[0].host", flags.upstream.is_some()),
-        ("admin.address", flags.admin.is_some()),
-        ("data.dir", flags.data_dir.is_some()),
-        ("filter.rules", flags.rules.is_some()),
-    ] {
-        if given {
-            set(key.to_owned());
-        }
-    }
-    let tls = match flags
-        .upstream_tls
-        .as_deref()
-        .map(TlsMode::parse)
-        .transpose()
-    {
-        Ok(tls) => tls,
-        Err(message) => {
-            complain("--upstream-tls", message);
-            None
-        }
-    };
-    if let Some(text) = &flags.upstream {
-        match host_and_port(text) {
-            Some((host, port)) => {
-                // Where it is; who may be trusted there stays as the file has it.
-                let mut first = match config.upstreams.is_empty() {
-                    true => Upstream::new("default", "", 0, TlsMode::Implicit),
-                    false => config.upstreams.remove(0),
-                };
-                first.host = host;
-                first.tls = tls.unwrap_or(first.tls);
-                first.port = port.unwrap_or(first.tls.default_port());
-                config.upstreams.insert(0, first);
-            }
-            None => complain(
-                "--upstream",
-                format!(
-                    "`{text}` is no server; write HOST or HOST:PORT, such as pop.example.net:995"
-                ),
-            ),
-        }
-    } else if let (Some(tls), Some(upstream)) = (tls, config.upstreams.first_mut()) {
-        if upstream.port == upstream.tls.default_port() {
-            upstream.port = tls.default_port();
-        }
-        upstream.tls = tls;
-    }
+    overlay_upstream(config, flags, &mut complain);
     match flags.admin.as_deref().map(admin_address) {
         Some(Ok(admin)) => config.admin = admin,
         Some(Err(message)) => complain("--admin", message),
@@ -114,45 +54,74 @@ pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Pro
     if let Some(rules) = &flags.rules {
         config.filter.rules = Some(rules.clone());
     }
+    set_origins(config, flags);
 }
 
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!("`{text}` is no address; write IP:PORT, such as 127.0.0.1:110 or [::1]:110")
-    })
-}
-
-pub(super) fn admin_address(text: &str) -> Result<Option<SocketAddr>, String> {
-    match text {
-        "" | "off" => Ok(None),
-        text => address(text).map(Some),
-    }
-}
-
-/// Splits `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address.
-pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            match rest {
-                "" => (host, None),
-                rest => (host, Some(rest.strip_prefix(':')?)),
-            }
+fn listeners(texts: &[String], complain: &mut impl FnMut(&str, String)) -> Vec<Listen> {
+    let mut listeners = Vec::new();
+    for text in texts {
+        match address(text) {
+            Ok(address) => listeners.push(Listen::on(address)),
+            Err(message) => complain("--listen", message),
         }
-        None if text.parse::<std::net::Ipv6Addr>().is_ok() => (text, None),
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
-    let port = match port {
-        Some(port) => Some(port.parse().ok().filter(|&port| port > 0)?),
+    }
+    listeners
+}
+
+/// `--upstream` and `--upstream-tls` change the first upstream.
+fn overlay_upstream(config: &mut Config, flags: &Flags, complain: &mut impl FnMut(&str, String)) {
+    let tls = match &flags.upstream_tls {
+        Some(text) => TlsMode::parse(text)
+            .map_err(|message| complain("--upstream-tls", message))
+            .ok(),
         None => None,
     };
-    let sane = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
-    let valid = !host.is_empty() && host.len() <= 253 && host.bytes().all(sane);
-    valid.then(|| (host.to_owned(), port))
+    let Some(text) = &flags.upstream else {
+        if let (Some(tls), Some(upstream)) = (tls, config.upstreams.first_mut()) {
+            if upstream.port == upstream.tls.default_port() {
+                upstream.port = tls.default_port();
+            }
+            upstream.tls = tls;
+        }
+        return;
+    };
+    let Some((host, port)) = host_and_port(text) else {
+        return complain(
+            "--upstream",
+            format!("`{text}` is no server; write HOST or HOST:PORT, such as pop.example.net:995"),
+        );
+    };
+    // Its address; which certificates are trusted there stays as the file has it.
+    let mut first = match config.upstreams.is_empty() {
+        true => Upstream::new("default", "", 0, TlsMode::Implicit),
+        false => config.upstreams.remove(0),
+    };
+    first.host = host;
+    first.tls = tls.unwrap_or(first.tls);
+    first.port = port.unwrap_or(first.tls.default_port());
+    config.upstreams.insert(0, first);
+}
+
+/// Problems that show later name the command line, not the file.
+fn set_origins(config: &mut Config, flags: &Flags) {
+    let mut keys = Vec::new();
+    if !flags.listen.is_empty() {
+        keys.extend((0..config.listen.len()).map(|number| format!("listen[{number}].address")));
+    }
+    for (key, given) in [
+        ("upstream[0].host", flags.upstream.is_some()),
+        ("admin.address", flags.admin.is_some()),
+        ("data.dir", flags.data_dir.is_some()),
+        ("filter.rules", flags.rules.is_some()),
+    ] {
+        if given {
+            keys.push(key.to_owned());
+        }
+    }
+    for key in keys {
+        let file = COMMAND_LINE.to_owned();
+        config.origins.insert(key, Origin { file, line: 0 });
+    }
 }
 
 #[cfg(test)]
@@ -179,18 +148,5 @@ mod tests {
             (TlsMode::Off, "isp")
         );
         assert_eq!(config.admin, None);
-    }
-
-    #[test]
-    fn hosts_and_ports_are_split() {
-        assert_eq!(
-            host_and_port("a.example:1"),
-            Some(("a.example".to_owned(), Some(1)))
-        );
-        assert_eq!(host_and_port("::1"), Some(("::1".to_owned(), None)));
-        assert_eq!(host_and_port("[::1]:9"), Some(("::1".to_owned(), Some(9))));
-        for wrong in ["", ":1", "a:0", "a:99999", "a b", "[::1", "[x]:1", "a:1:2"] {
-            assert_eq!(host_and_port(wrong), None, "{wrong}");
-        }
     }
 }

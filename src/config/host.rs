@@ -1,6 +1,6 @@
 //! Host names as people write them in settings: exact, or everything below a domain.
 
-use super::flags::host_and_port;
+use super::address::host_and_port;
 
 /// A host name, or all names below a domain (`*.example.net`); in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]

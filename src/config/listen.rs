@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use super::flags::address;
+use super::address::address;
+use super::bounds::existing_file;
 use super::host::HostPattern;
-use super::upstream::file;
 use crate::schema::Section;
 
 /// One listening socket.
@@ -23,7 +23,7 @@ pub struct Listen {
     pub pair: Option<KeyPair>,
     /// Other names.
     pub sni: Vec<Sni>,
-    /// Where its clients go, whatever else is said: a place in [`super::Config::upstreams`].
+    /// Where its clients go, whatever else is said: an index into `Config::upstreams`.
     pub upstream: Option<usize>,
     /// Whether the address that the client meant is the upstream.
     pub transparent: bool,
@@ -32,7 +32,7 @@ pub struct Listen {
     /// Whether each connection begins with a PROXY header.
     pub proxy_header: bool,
     /// Whose headers are believed.
-    pub trusted: Vec<IpNet>,
+    pub trusted_proxies: Vec<IpNet>,
     /// Whether logins without TLS are taken from other machines.
     pub allow_plaintext: bool,
 }
@@ -50,7 +50,7 @@ impl Listen {
             transparent: false,
             tproxy: false,
             proxy_header: false,
-            trusted: Vec::new(),
+            trusted_proxies: Vec::new(),
             allow_plaintext: false,
         }
     }
@@ -70,7 +70,19 @@ pub enum ListenTls {
 }
 
 impl ListenTls {
-    /// The word for it, in the line that announces the socket and as its name.
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "starttls" => Ok(Self::Starttls),
+            "implicit" => Ok(Self::Implicit),
+            "passthrough" => Ok(Self::Passthrough),
+            _ => Err(format!(
+                "`{text}` is not known; write \"off\", \"starttls\", \"implicit\" or \"passthrough\""
+            )),
+        }
+    }
+
+    /// Its word in the line that announces the socket, and the listener's default name.
     pub fn label(self) -> &'static str {
         match self {
             Self::Off | Self::Starttls => "pop3",
@@ -100,11 +112,11 @@ pub struct Sni {
     pub upstream: Option<usize>,
 }
 
-/// Reads one; `place` turns an upstream's name into its place.
+/// Reads one; `index_of` finds an upstream by its name.
 pub(super) fn read(
     section: &mut Section<'_, '_>,
     folder: &Path,
-    place: &impl Fn(&str) -> Result<usize, String>,
+    index_of: &impl Fn(&str) -> Result<usize, String>,
 ) -> Option<Listen> {
     let address = section.parsed("address", address);
     if !section.has("address") {
@@ -114,41 +126,60 @@ pub(super) fn read(
         name if !name.is_empty() && name.len() <= 64 => Ok(name.to_owned()),
         _ => Err("must have 1 to 64 letters, such as \"office\"".to_owned()),
     });
-    let tls = section.parsed("tls", |tls| match tls {
-        "off" => Ok(ListenTls::Off),
-        "starttls" => Ok(ListenTls::Starttls),
-        "implicit" => Ok(ListenTls::Implicit),
-        "passthrough" => Ok(ListenTls::Passthrough),
-        _ => Err(format!(
-            "`{tls}` is not known; write \"off\", \"starttls\", \"implicit\" or \"passthrough\""
-        )),
-    });
-    let tls = tls.unwrap_or(ListenTls::Off);
+    let tls = section
+        .parsed("tls", ListenTls::parse)
+        .unwrap_or(ListenTls::Off);
     let pair = pair(section, folder);
-    let upstream = section.parsed("upstream", place);
+    let upstream = section.parsed("upstream", index_of);
     let transparent = section.boolean("transparent").unwrap_or(false);
     let tproxy = section.boolean("tproxy").unwrap_or(false);
     let proxy_header = section.boolean("proxy_protocol").unwrap_or(false);
-    let trusted = section.strings("trusted").unwrap_or_default();
-    let trusted: Vec<_> = trusted
-        .iter()
-        .filter_map(|text| {
-            let net = network(text);
-            if net.is_none() {
-                section.problem(
-                    "trusted",
-                    format!("`{text}` is no address or network; write one such as \"10.0.0.1\" or \"10.0.0.0/8\""),
-                );
-            }
-            net
-        })
-        .collect();
+    let trusted_proxies = trusted_proxies(section);
     let allow_plaintext = section.boolean("allow_plaintext").unwrap_or(false);
     let sni: Vec<_> = section
         .sections("sni")
         .into_iter()
-        .filter_map(|section| sni(section, folder, place))
+        .filter_map(|section| sni(section, folder, index_of))
         .collect();
+    let listen = Listen {
+        name: name.unwrap_or_else(|| tls.label().to_owned()),
+        // Reported above; the value goes nowhere.
+        address: address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
+        tls,
+        pair,
+        sni,
+        upstream,
+        transparent,
+        tproxy,
+        proxy_header,
+        trusted_proxies,
+        allow_plaintext,
+    };
+    check_certificates(section, &listen);
+    check_addressing(section, &listen);
+    address.map(|_| listen)
+}
+
+fn trusted_proxies(section: &mut Section<'_, '_>) -> Vec<IpNet> {
+    let texts = section.strings("trusted_proxies").unwrap_or_default();
+    let mut networks = Vec::new();
+    for text in &texts {
+        match network(text) {
+            Some(network) => networks.push(network),
+            None => section.problem(
+                "trusted_proxies",
+                format!(
+                    "`{text}` is no address or network; write one such as \"10.0.0.1\" or \"10.0.0.0/8\""
+                ),
+            ),
+        }
+    }
+    networks
+}
+
+/// TLS needs certificates, and certificates need TLS.
+fn check_certificates(section: &Section<'_, '_>, listen: &Listen) {
+    let Listen { tls, pair, sni, .. } = listen;
     let uses_tls = matches!(tls, ListenTls::Starttls | ListenTls::Implicit);
     if uses_tls
         && pair.is_none()
@@ -167,56 +198,48 @@ pub(super) fn read(
             "has no use without TLS; write tls = \"starttls\" or \"implicit\"",
         );
     }
-    if tls == ListenTls::Passthrough && !transparent {
+}
+
+/// Settings that say where connections come from and go to, and exclude or need each other.
+fn check_addressing(section: &Section<'_, '_>, listen: &Listen) {
+    let transparent = listen.transparent;
+    if listen.tls == ListenTls::Passthrough && !transparent {
         section.problem("tls", "\"passthrough\" needs transparent = true");
     }
-    if tproxy && !transparent {
+    if listen.tproxy && !transparent {
         section.problem("tproxy", "needs transparent = true");
     }
-    if transparent && upstream.is_some() {
+    if transparent && listen.upstream.is_some() {
         section.problem(
             "upstream",
             "with transparent = true the client's own choice is the upstream; remove one of the two",
         );
     }
-    if transparent && proxy_header {
+    if transparent && listen.proxy_header {
         section.problem(
             "proxy_protocol",
             "does not go with transparent = true; remove one of the two",
         );
     }
-    if proxy_header && trusted.is_empty() && !section.has("trusted") {
+    if listen.proxy_header && listen.trusted_proxies.is_empty() && !section.has("trusted_proxies") {
         section.problem(
             "proxy_protocol",
-            "needs trusted = [\"10.0.0.1\"]: whose headers are believed",
+            "needs trusted_proxies = [\"10.0.0.1\"]: whose headers are believed",
         );
     }
-    Some(Listen {
-        name: name.unwrap_or_else(|| tls.label().to_owned()),
-        address: address?,
-        tls,
-        pair,
-        sni,
-        upstream,
-        transparent,
-        tproxy,
-        proxy_header,
-        trusted,
-        allow_plaintext,
-    })
 }
 
 fn sni(
     mut section: Section<'_, '_>,
     folder: &Path,
-    place: &impl Fn(&str) -> Result<usize, String>,
+    index_of: &impl Fn(&str) -> Result<usize, String>,
 ) -> Option<Sni> {
     let name = section.parsed("name", HostPattern::parse);
     if !section.has("name") {
         section.wrong("name is missing; write name = \"pop.example.org\"");
     }
     let pair = pair(&mut section, folder);
-    let upstream = section.parsed("upstream", place);
+    let upstream = section.parsed("upstream", index_of);
     section.finish();
     Some(Sni {
         name: name?,
@@ -226,8 +249,8 @@ fn sni(
 }
 
 fn pair(section: &mut Section<'_, '_>, folder: &Path) -> Option<KeyPair> {
-    let certificate = file(section, "certificate", folder, "a file of PEM certificates");
-    let key = file(section, "key", folder, "a file with a PEM private key");
+    let certificate = existing_file(section, "certificate", folder, "a file of PEM certificates");
+    let key = existing_file(section, "key", folder, "a file with a PEM private key");
     for (one, other) in [("certificate", "key"), ("key", "certificate")] {
         if section.has(one) && !section.has(other) {
             section.problem(one, format!("needs {other} = …, too"));

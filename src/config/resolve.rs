@@ -1,27 +1,57 @@
-//! From a file's text to a [`Config`]: each setting is declared here, once, with default and
-//! bounds. Problems are collected, never thrown.
+//! From a file's text and the flags to a [`Config`]. Each section of the file declares its settings once, with
+//! default and bounds, in a file of its own; problems are collected, never thrown.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use super::flags::{Flags, admin_address, overlay};
-use super::{
-    Config, FilterConfig, HeaderMode, Limits, Listen, LogAccounts, LogConfig, LogFormat, Place,
-    Process, Timeouts, Upstream, listen, route, units, upstream,
-};
-use crate::filter::Thresholds;
-use crate::schema::{Problem, Report, Section};
+use super::address::admin_address;
+use super::flags::{Flags, overlay};
+use super::listen::{self, Listen};
+use super::renamed::RENAMED;
+use super::settings::{Config, Origin, Process};
+use super::{filter, limits, log, route, upstream};
+use crate::schema::{Problem, Section, TomlFile};
+
+impl Config {
+    /// Reads a file (`None`: every setting at its default) and lays the flags over it.
+    ///
+    /// Beside the problems of both there is always a configuration, with defaults in place of what
+    /// is wrong: so that the rules and other files that it names can be checked in the same run.
+    pub fn load(path: Option<&Path>, flags: &Flags) -> (Self, Vec<Problem>) {
+        let Some(path) = path else {
+            return resolve("defaults", "", Path::new(""), flags);
+        };
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            // Paths in the file are meant from where the file is, not from where popgate starts.
+            Ok(text) => resolve(&file, &text, path.parent().unwrap_or(Path::new("")), flags),
+            Err(error) => {
+                let (config, mut problems) = resolve(&file, "", Path::new(""), flags);
+                let message =
+                    format!("cannot be read: {error}; name an existing file with --config");
+                problems.insert(
+                    0,
+                    Problem {
+                        file,
+                        line: 0,
+                        key: String::new(),
+                        message,
+                    },
+                );
+                (config, problems)
+            }
+        }
+    }
+}
 
 /// The path of every setting there is.
 pub fn keys() -> Vec<String> {
     let text = "[[listen]]\n[[listen.sni]]\n[[upstream]]\nhost = \"pop.example.net\"\n";
-    let report = Report::new("", text);
-    let parsed = report.parse();
-    let _ = file(&mut Section::top(&report, &parsed), Path::new(""));
-    report.asked().into_keys().collect()
+    let source = TomlFile::new("", text);
+    let parsed = source.parse();
+    let _ = file(&mut Section::top(&source, &parsed), Path::new(""));
+    source.asked().into_keys().collect()
 }
 
 pub(super) fn resolve(
@@ -30,24 +60,24 @@ pub(super) fn resolve(
     folder: &Path,
     flags: &Flags,
 ) -> (Config, Vec<Problem>) {
-    let report = Report::new(name, text);
-    let parsed = report.parse();
-    let mut top = Section::top(&report, &parsed);
+    let source = TomlFile::with_renamed(name, text, RENAMED);
+    let parsed = source.parse();
+    let mut top = Section::top(&source, &parsed);
     let mut config = file(&mut top, folder);
     top.finish();
-    let places = report.asked().into_iter().map(|(key, line)| {
+    let origins = source.asked().into_iter().map(|(key, line)| {
         let file = if line > 0 { name } else { "defaults" }.to_owned();
-        (key, Place { file, line })
+        (key, Origin { file, line })
     });
-    config.places = places.collect();
-    let mut problems = report.into_problems();
+    config.origins = origins.collect();
+    let mut problems = source.into_problems();
     overlay(&mut config, flags, &mut problems);
     (config, problems)
 }
 
 fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
-    let upstreams = upstreams(top, folder);
-    let place = |name: &str| {
+    let upstreams = upstream::read_all(top, folder);
+    let index_of = |name: &str| {
         let found = upstreams.iter().position(|upstream| upstream.name == name);
         found.ok_or_else(|| {
             let names: Vec<_> = upstreams.iter().map(|it| it.name.as_str()).collect();
@@ -59,14 +89,14 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     };
     let mut listens = Vec::new();
     for mut section in top.sections("listen") {
-        listens.extend(listen::read(&mut section, folder, &place));
+        listens.extend(listen::read(&mut section, folder, &index_of));
         section.finish();
     }
     if listens.is_empty() {
         listens.push(Listen::on(SocketAddr::from(([127, 0, 0, 1], 110))));
     }
-    let routes = route::read(top.section("route"), &place);
-    let filter = filter(top.section("filter"), folder);
+    let routes = route::read(top.section("route"), &index_of);
+    let filter = filter::read(top.section("filter"), folder);
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();
@@ -79,7 +109,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         allow_root: section.boolean("allow_root").unwrap_or(false),
     };
     section.finish();
-    let limits = limits(top.section("limits"), filter.hold_bytes);
+    let limits = limits::read_limits(top.section("limits"), filter.hold_bytes);
     Config {
         listen: listens,
         upstreams,
@@ -89,309 +119,17 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         data_dir: data_dir
             .map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir)),
         process,
-        log: log(top.section("log")),
-        timeouts: timeouts(top.section("timeouts")),
+        log: log::read(top.section("log")),
+        timeouts: limits::read_timeouts(top.section("timeouts")),
         limits,
-        places: BTreeMap::new(),
-    }
-}
-
-/// All of them, reserves found.
-fn upstreams(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream> {
-    let mut found: Vec<Upstream> = Vec::new();
-    let mut reserves = Vec::new();
-    for mut section in top.sections("upstream") {
-        if let Some((upstream, reserve)) = upstream::read(&mut section, folder) {
-            if found.iter().any(|other| other.name == upstream.name) {
-                section.problem(
-                    "name",
-                    format!("`{}` is taken; give each upstream its own", upstream.name),
-                );
-            }
-            reserves.push((section, reserve));
-            found.push(upstream);
-        } else {
-            section.finish();
-        }
-    }
-    for (number, (section, reserve)) in reserves.into_iter().enumerate() {
-        if let Some(name) = reserve {
-            let place = found.iter().position(|other| other.name == name);
-            match place {
-                Some(_) if found[number].oauth.is_some() => section.problem(
-                    "reserve",
-                    "does not go with [upstream.oauth]: a token is for the server it was made for",
-                ),
-                Some(place) if place != number => found[number].reserve = Some(place),
-                _ => section.problem(
-                    "reserve",
-                    format!("`{name}` is no other upstream; name one that stands in this file"),
-                ),
-            }
-        }
-        section.finish();
-    }
-    found
-}
-
-fn filter(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
-    let tag_at = number(&mut section, "tag_at", 5.0, 0.1..=1000.0);
-    let drop_at = number(&mut section, "drop_at", 0.0, 0.0..=1000.0);
-    if drop_at > 0.0 && drop_at < tag_at {
-        section.problem(
-            "drop_at",
-            format!("{drop_at} is below tag_at ({tag_at}); write a higher score, or 0 for never"),
-        );
-    }
-    if section
-        .string("drop_mode")
-        .is_some_and(|mode| mode != "notice")
-    {
-        section.problem("drop_mode", "this version knows \"notice\" only");
-    }
-    let headers = section.parsed("headers", |mode| match mode {
-        "spam" => Ok(HeaderMode::Spam),
-        "always" => Ok(HeaderMode::Always),
-        "never" => Ok(HeaderMode::Never),
-        _ => Err(format!(
-            "`{mode}` is not known; write \"spam\", \"always\" or \"never\""
-        )),
-    });
-    let subject_mark = section.parsed("subject_mark", |mark| {
-        // It goes into a header line as it is: RFC 5322 section 2.2 allows printable US-ASCII.
-        match mark.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && mark.len() <= 64 {
-            true => Ok(mark.to_owned()),
-            false => {
-                Err("must be at most 64 printable ASCII characters, such as \"[SPAM] \"".to_owned())
-            }
-        }
-    });
-    let hold_bytes = bounded(
-        section.parsed("hold_bytes", units::size),
-        512 << 10,
-        4 << 10..=64 << 20,
-        |value| {
-            section.problem(
-                "hold_bytes",
-                format!("{value} bytes is out of bounds; write \"4KiB\" to \"64MiB\""),
-            );
-        },
-    );
-    let hold_time = duration(
-        &mut section,
-        "hold_seconds",
-        Duration::from_secs(15),
-        // Clients give up at about 60 s without a byte; the first one must be out within 20.
-        Duration::from_millis(10)..=Duration::from_secs(19),
-    );
-    let rules = section.string("rules").filter(|rules| !rules.is_empty());
-    let classifier = section.boolean("classifier").unwrap_or(true);
-    let shipped_model = section.boolean("shipped_model").unwrap_or(true);
-    section.finish();
-    FilterConfig {
-        thresholds: Thresholds {
-            tag_at,
-            drop_at: (drop_at > 0.0).then_some(drop_at),
-        },
-        headers: headers.unwrap_or(HeaderMode::Spam),
-        subject_mark: subject_mark.unwrap_or_else(|| "[SPAM] ".to_owned()),
-        hold_bytes: usize::try_from(hold_bytes).unwrap_or(usize::MAX),
-        hold_time,
-        rules: rules.map(|rules| folder.join(rules)),
-        classifier,
-        shipped_model,
-    }
-}
-
-fn log(mut section: Section<'_, '_>) -> LogConfig {
-    let format = section.parsed("format", |text| match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err(format!("`{text}` is not known; write \"text\" or \"json\"")),
-    });
-    let level = section.parsed("level", |text| match text {
-        "error" | "warn" | "info" | "debug" | "trace" => Ok(text.to_owned()),
-        _ => Err(format!(
-            "`{text}` is not known; write \"error\", \"warn\", \"info\", \"debug\" or \"trace\""
-        )),
-    });
-    let accounts = section.parsed("accounts", |text| match text {
-        "hashed" => Ok(LogAccounts::Hashed),
-        "shown" => Ok(LogAccounts::Shown),
-        "hidden" => Ok(LogAccounts::Hidden),
-        _ => Err(format!(
-            "`{text}` is not known; write \"hashed\", \"shown\" or \"hidden\""
-        )),
-    });
-    section.finish();
-    let default = LogConfig::default();
-    LogConfig {
-        format: format.unwrap_or(default.format),
-        level: level.unwrap_or(default.level),
-        accounts: accounts.unwrap_or(default.accounts),
-    }
-}
-
-fn timeouts(mut section: Section<'_, '_>) -> Timeouts {
-    const MS: Duration = Duration::from_millis(10);
-    const MINUTE: Duration = Duration::from_secs(60);
-    const HOUR: Duration = Duration::from_secs(3600);
-    let mut read = |key, default: u64, most| {
-        duration(&mut section, key, Duration::from_secs(default), MS..=most)
-    };
-    let timeouts = Timeouts {
-        connect: read("connect", 10, MINUTE),
-        greeting: read("greeting", 10, MINUTE),
-        handshake: read("handshake", 20, MINUTE),
-        login: read("login", 180, HOUR),
-        command: read("command", 60, HOUR),
-        stall: read("stall", 60, HOUR),
-        take: read("take", 120, HOUR),
-        // RFC 1939 section 3: an autologout timer must be of at least 10 minutes.
-        idle: read("idle", 600, 24 * HOUR),
-        filter: read("filter", 5, Duration::from_secs(15)),
-        drain: read("drain", 30, HOUR),
-    };
-    section.finish();
-    timeouts
-}
-
-fn limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {
-    let sessions = count(&mut section, "sessions", 5000, 1..=1_000_000);
-    let per_address = count(&mut section, "sessions_per_address", 100, 0..=1_000_000);
-    let per_account = count(&mut section, "sessions_per_account", 0, 0..=1_000_000);
-    let dials = count(&mut section, "dials", 256, 1..=1_000_000);
-    let failures = count(&mut section, "login_failures", 10, 0..=1_000_000);
-    let pause = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
-    let login_pause = duration(&mut section, "login_pause", Duration::from_secs(60), pause);
-    let mut read = |key, default, least, most| octets(&mut section, key, default, least..=most);
-    let limits = Limits {
-        sessions,
-        sessions_per_address: Some(per_address).filter(|most| *most > 0),
-        sessions_per_account: Some(per_account).filter(|most| *most > 0),
-        dials,
-        login_failures: u32::try_from(failures).ok().filter(|most| *most > 0),
-        login_pause,
-        // RFC 2449 section 4: 255 octets and CRLF are the least that must be taken.
-        command: read("command", 1 << 10, 257, 1 << 20),
-        auth_line: read("auth_line", 128 << 10, 257, 16 << 20),
-        argument: read("argument", 512, 40, 1 << 20),
-        // RFC 2449 section 4: 512 octets.
-        answer_line: read("answer_line", 64 << 10, 512, 16 << 20),
-        answer: u64::try_from(read("answer", 0, 0, 1 << 40))
-            .ok()
-            .filter(|most| *most > 0),
-        held_bytes: read("held_bytes", 256 << 20, 1 << 20, 1 << 40),
-    };
-    if limits.held_bytes < 2 * hold_bytes {
-        let message = "must be at least twice filter.hold_bytes, or no large message could be held";
-        section.problem("held_bytes", message);
-    }
-    section.finish();
-    limits
-}
-
-fn count(
-    section: &mut Section<'_, '_>,
-    key: &'static str,
-    default: i64,
-    bounds: RangeInclusive<i64>,
-) -> usize {
-    let value = bounded(section.integer(key), default, bounds.clone(), |value| {
-        section.problem(
-            key,
-            format!(
-                "{value} is out of bounds; write {} to {}",
-                bounds.start(),
-                bounds.end()
-            ),
-        );
-    });
-    usize::try_from(value).unwrap_or(usize::MAX)
-}
-
-fn octets(
-    section: &mut Section<'_, '_>,
-    key: &'static str,
-    default: u64,
-    bounds: RangeInclusive<u64>,
-) -> usize {
-    let value = bounded(
-        section.parsed(key, units::size),
-        default,
-        bounds.clone(),
-        |value| {
-            section.problem(
-                key,
-                format!(
-                    "{value} bytes is out of bounds; write \"{}B\" to \"{}B\"",
-                    bounds.start(),
-                    bounds.end()
-                ),
-            );
-        },
-    );
-    usize::try_from(value).unwrap_or(usize::MAX)
-}
-
-fn number(
-    section: &mut Section<'_, '_>,
-    key: &'static str,
-    default: f64,
-    bounds: RangeInclusive<f64>,
-) -> f64 {
-    bounded(section.number(key), default, bounds.clone(), |value| {
-        let message = format!(
-            "{value} is out of bounds; write {} to {}",
-            bounds.start(),
-            bounds.end()
-        );
-        section.problem(key, message);
-    })
-}
-
-fn duration(
-    section: &mut Section<'_, '_>,
-    key: &'static str,
-    default: Duration,
-    bounds: RangeInclusive<Duration>,
-) -> Duration {
-    bounded(
-        section.parsed(key, units::duration),
-        default,
-        bounds.clone(),
-        |value| {
-            section.problem(
-                key,
-                format!(
-                    "{value:?} is out of bounds; write \"{:?}\" to \"{:?}\"",
-                    bounds.start(),
-                    bounds.end()
-                ),
-            );
-        },
-    )
-}
-
-fn bounded<T: PartialOrd + Copy>(
-    value: Option<T>,
-    default: T,
-    bounds: RangeInclusive<T>,
-    complain: impl FnOnce(T),
-) -> T {
-    match value {
-        Some(value) if bounds.contains(&value) => value,
-        Some(value) => {
-            complain(value);
-            default
-        }
-        None => default,
+        origins: BTreeMap::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::Thresholds;
 
     fn load(text: &str) -> Result<Config, Vec<String>> {
         let folder = Path::new("/etc/popgate");
@@ -415,6 +153,21 @@ mod tests {
                 drop_at: None
             }
         );
+    }
+
+    #[test]
+    fn renamed_settings_lead_to_ones_that_exist() {
+        let keys = keys();
+        for (table, was, now) in RENAMED {
+            let exists = |name: &str| {
+                keys.iter().any(|key| {
+                    let path: String = key.split(['[', ']']).step_by(2).collect();
+                    path == format!("{table}.{name}")
+                })
+            };
+            assert!(exists(now), "{table}.{now}");
+            assert!(!exists(was), "{table}.{was}");
+        }
     }
 
     #[test]

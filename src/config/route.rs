@@ -1,13 +1,13 @@
 //! `[route]`: who goes to which upstream.
 
 use super::host::{AllowedHost, HostPattern};
-use super::upstream::TlsMode;
+use super::tls_mode::TlsMode;
 use crate::schema::Section;
 
 /// Who goes to which upstream; who is not named goes to the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
-    /// By the domain of the user name: places in [`super::Config::upstreams`].
+    /// By the domain of the user name: indexes into `Config::upstreams`.
     pub domains: Vec<(HostPattern, usize)>,
     /// By a server in the user name.
     pub user_names: UserNames,
@@ -19,9 +19,9 @@ pub struct UserNames {
     /// Who may be named; nobody means that user names are not looked at.
     pub hosts: Vec<AllowedHost>,
     /// Separators of `server:port:user`.
-    pub server_first: String,
+    pub server_prefix_separators: String,
     /// Separators of `user@server:port`.
-    pub server_last: String,
+    pub server_suffix_separators: String,
     /// How such servers are reached on other ports than 995.
     pub tls: TlsMode,
 }
@@ -30,8 +30,8 @@ impl Default for UserNames {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
-            server_first: ":".to_owned(),
-            server_last: "@#".to_owned(),
+            server_prefix_separators: ":".to_owned(),
+            server_suffix_separators: "@#".to_owned(),
             tls: TlsMode::Starttls,
         }
     }
@@ -39,9 +39,9 @@ impl Default for UserNames {
 
 pub(super) fn read(
     mut section: Section<'_, '_>,
-    place: &impl Fn(&str) -> Result<usize, String>,
+    index_of: &impl Fn(&str) -> Result<usize, String>,
 ) -> Routes {
-    let domains = domains(section.section("domains"), place);
+    let domains = domains(section.section("domains"), index_of);
     let user_names = user_names(section.section("user_name"));
     section.finish();
     Routes {
@@ -52,11 +52,11 @@ pub(super) fn read(
 
 fn domains(
     section: Section<'_, '_>,
-    place: &impl Fn(&str) -> Result<usize, String>,
+    index_of: &impl Fn(&str) -> Result<usize, String>,
 ) -> Vec<(HostPattern, usize)> {
     let read = |(domain, upstream): (&str, Option<&str>)| {
         let wanted = "must be an upstream's name in quotes".to_owned();
-        let to = upstream.ok_or(wanted).and_then(place);
+        let to = upstream.ok_or(wanted).and_then(index_of);
         match (HostPattern::parse(domain), to) {
             (Ok(pattern), Ok(to)) => Some((pattern, to)),
             (Err(message), _) | (_, Err(message)) => {
@@ -96,8 +96,8 @@ fn user_names(mut section: Section<'_, '_>) -> UserNames {
             )),
         }
     };
-    let server_first = section.parsed("server_first", separators);
-    let server_last = section.parsed("server_last", separators);
+    let server_prefix_separators = section.parsed("server_prefix_separators", separators);
+    let server_suffix_separators = section.parsed("server_suffix_separators", separators);
     let tls = section.parsed("tls", |text| match TlsMode::parse(text)? {
         TlsMode::Implicit => Err(
             "port 995 is implicit TLS already; write \"starttls\", \"opportunistic\" or \"off\""
@@ -108,8 +108,10 @@ fn user_names(mut section: Section<'_, '_>) -> UserNames {
     section.finish();
     UserNames {
         hosts,
-        server_first: server_first.unwrap_or(default.server_first),
-        server_last: server_last.unwrap_or(default.server_last),
+        server_prefix_separators: server_prefix_separators
+            .unwrap_or(default.server_prefix_separators),
+        server_suffix_separators: server_suffix_separators
+            .unwrap_or(default.server_suffix_separators),
         tls: tls.unwrap_or(default.tls),
     }
 }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::flags::host_and_port;
+use super::address::host_and_port;
+use super::bounds::existing_file;
+use super::oauth::{self, OAuth};
+use super::tls_mode::TlsMode;
 use crate::schema::Section;
 
 /// One POP3 server.
@@ -23,16 +26,16 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 digests of public keys (RFC 7469 section 2.4), trusted instead of any authority.
     pub pins: Vec<[u8; 32]>,
-    /// Whether it is told the client's address.
+    /// Whether and how it is told the client's address.
     pub proxy_header: ProxyHeader,
-    /// Which one is tried when this one cannot be reached: a place in [`super::Config::upstreams`].
-    pub reserve: Option<usize>,
+    /// The one that is tried when this one cannot be reached: an index into `Config::upstreams`.
+    pub fallback: Option<usize>,
     /// How to log in with a token in place of the client's password.
     pub oauth: Option<OAuth>,
 }
 
 impl Upstream {
-    /// A server with nothing special about it.
+    /// A server with defaults for everything else.
     pub fn new(name: &str, host: &str, port: u16, tls: TlsMode) -> Self {
         Self {
             name: name.to_owned(),
@@ -42,44 +45,8 @@ impl Upstream {
             ca_file: None,
             pins: Vec::new(),
             proxy_header: ProxyHeader::Off,
-            reserve: None,
+            fallback: None,
             oauth: None,
-        }
-    }
-}
-
-/// How a connection is protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsMode {
-    /// TLS from the first byte (RFC 8314); port 995.
-    Implicit,
-    /// STLS after the greeting (RFC 2595), or no session at all; port 110.
-    Starttls,
-    /// STLS if the server offers it, else plain text; port 110.
-    Opportunistic,
-    /// Plain text; port 110.
-    Off,
-}
-
-impl TlsMode {
-    /// The port that goes with it.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Implicit => 995,
-            Self::Starttls | Self::Opportunistic | Self::Off => 110,
-        }
-    }
-
-    /// Reads a setting.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "implicit" => Ok(Self::Implicit),
-            "starttls" => Ok(Self::Starttls),
-            "opportunistic" => Ok(Self::Opportunistic),
-            "off" => Ok(Self::Off),
-            _ => Err(format!(
-                "`{text}` is not known; write \"implicit\", \"starttls\", \"opportunistic\" or \"off\""
-            )),
         }
     }
 }
@@ -95,31 +62,48 @@ pub enum ProxyHeader {
     V2,
 }
 
-/// A provider's token service (RFC 6749).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OAuth {
-    /// Where tokens are asked for.
-    pub token_url: String,
-    /// Where a person's consent is asked for (RFC 8628).
-    pub device_url: Option<String>,
-    /// As which program.
-    pub client_id: String,
-    /// With which secret of that program, where the provider wants one.
-    pub client_secret: Option<String>,
-    /// For which rights.
-    pub scope: String,
-    /// Trusted instead of the platform's roots, for the token service.
-    pub ca_file: Option<PathBuf>,
+/// All upstreams, in the order of the file.
+pub(super) fn read_all(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream> {
+    let mut found: Vec<Upstream> = Vec::new();
+    let mut fallbacks = Vec::new();
+    for mut section in top.sections("upstream") {
+        if let Some((upstream, fallback)) = read(&mut section, folder) {
+            if found.iter().any(|other| other.name == upstream.name) {
+                section.problem(
+                    "name",
+                    format!("`{}` is taken; give each upstream its own", upstream.name),
+                );
+            }
+            fallbacks.push((section, fallback));
+            found.push(upstream);
+        } else {
+            section.finish();
+        }
+    }
+    // A fallback may come later in the file, so names are looked up at the end.
+    for (number, (section, fallback)) in fallbacks.into_iter().enumerate() {
+        if let Some(name) = fallback {
+            match found.iter().position(|other| other.name == name) {
+                Some(_) if found[number].oauth.is_some() => section.problem(
+                    "fallback",
+                    "does not go with [upstream.oauth]: a token is for the server it was made for",
+                ),
+                Some(index) if index != number => found[number].fallback = Some(index),
+                _ => section.problem(
+                    "fallback",
+                    format!("`{name}` is no other upstream; name one that is in this file"),
+                ),
+            }
+        }
+        section.finish();
+    }
+    found
 }
 
-/// An upstream, and the name of its reserve, which may stand further down.
-pub(super) fn read(
-    section: &mut Section<'_, '_>,
-    folder: &Path,
-) -> Option<(Upstream, Option<String>)> {
+/// An upstream, and the name of its fallback.
+fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Option<String>)> {
     let name = section.parsed("name", |name| match name {
-        // It becomes a metric's label.
-        // What servers that stand in no [[upstream]] are called together.
+        // Labels for all servers that are in no [[upstream]].
         "user_name" | "transparent" => Err("is a name of popgate's own; choose another".to_owned()),
         name if !name.is_empty() && name.len() <= 64 => Ok(name.to_owned()),
         _ => Err("must have 1 to 64 letters, such as \"isp\"".to_owned()),
@@ -137,45 +121,10 @@ pub(super) fn read(
     let tls = section
         .parsed("tls", TlsMode::parse)
         .unwrap_or(TlsMode::Implicit);
-    let port = match section.integer("port") {
-        Some(port) => match u16::try_from(port) {
-            Ok(port) if port > 0 => port,
-            _ => {
-                section.problem(
-                    "port",
-                    format!("{port} is no port; write a number from 1 to 65535"),
-                );
-                tls.default_port()
-            }
-        },
-        None => tls.default_port(),
-    };
-    let ca_file = file(section, "ca_file", folder, "a file of PEM certificates");
-    let pins = section.one_or_more("pin").unwrap_or_default();
-    let pins: Vec<_> = pins
-        .iter()
-        .filter_map(|text| {
-            let pin = pin(text);
-            if pin.is_none() {
-                section.problem(
-                    "pin",
-                    format!("`{text}` is no pin; write \"sha256/\" and 44 characters of base64, as `popgate doctor` shows it"),
-                );
-            }
-            pin
-        })
-        .collect();
-    for (key, given) in [("ca_file", ca_file.is_some()), ("pin", !pins.is_empty())] {
-        if given && tls == TlsMode::Off {
-            section.problem(key, "has no use with tls = \"off\"; remove one of the two");
-        }
-    }
-    if ca_file.is_some() && !pins.is_empty() {
-        section.problem(
-            "pin",
-            "is trusted instead of any authority, so ca_file has no use; remove one of the two",
-        );
-    }
+    let port = port(section).unwrap_or(tls.default_port());
+    let ca_file = existing_file(section, "ca_file", folder, "a file of PEM certificates");
+    let pins = pins(section);
+    check_trust(section, tls, ca_file.is_some(), !pins.is_empty());
     let proxy_header = section.parsed("proxy_protocol", |text| match text {
         "off" => Ok(ProxyHeader::Off),
         "v1" => Ok(ProxyHeader::V1),
@@ -184,87 +133,64 @@ pub(super) fn read(
             "`{text}` is not known; write \"off\", \"v1\" or \"v2\""
         )),
     });
-    let reserve = section.string("reserve");
-    let oauth = oauth(section, folder, tls);
-    Some((
-        Upstream {
-            name: name.unwrap_or_else(|| "default".to_owned()),
-            host: host?,
-            port,
-            tls,
-            ca_file,
-            pins,
-            proxy_header: proxy_header.unwrap_or(ProxyHeader::Off),
-            reserve: None,
-            oauth,
-        },
-        reserve,
-    ))
+    let fallback = section.string("fallback");
+    let oauth = oauth::read(section, folder, tls);
+    let upstream = Upstream {
+        name: name.unwrap_or_else(|| "default".to_owned()),
+        host: host?,
+        port,
+        tls,
+        ca_file,
+        pins,
+        proxy_header: proxy_header.unwrap_or(ProxyHeader::Off),
+        fallback: None,
+        oauth,
+    };
+    Some((upstream, fallback))
 }
 
-fn oauth(above: &mut Section<'_, '_>, folder: &Path, tls: TlsMode) -> Option<OAuth> {
-    let is_wanted = above.has("oauth");
-    let mut section = above.section("oauth");
-    let url = |text: &str| match url::Url::parse(text) {
-        // A refresh token is a password: it goes nowhere in plain text.
-        Ok(url) if url.scheme() == "https" && url.has_host() => Ok(text.to_owned()),
-        _ => Err(format!(
-            "`{text}` is no address of a token service; write one that begins with https://"
-        )),
-    };
-    let token_url = section.parsed("token_url", url);
-    let device_url = section.parsed("device_url", url);
-    let client_id = section.string("client_id");
-    let client_secret = section.string("client_secret");
-    let scope = section.string("scope");
-    let ca_file = file(
-        &mut section,
-        "ca_file",
-        folder,
-        "a file of PEM certificates",
-    );
-    if is_wanted {
-        for key in ["token_url", "client_id", "scope"] {
-            if !section.has(key) {
-                section.wrong(format!("{key} is missing"));
-            }
-        }
-        if matches!(tls, TlsMode::Off | TlsMode::Opportunistic) {
-            section.wrong(
-                "a token must not travel in plain text; write tls = \"implicit\" or \"starttls\" for this upstream",
-            );
+fn port(section: &mut Section<'_, '_>) -> Option<u16> {
+    let number = section.integer("port")?;
+    let port = u16::try_from(number).ok().filter(|port| *port > 0);
+    if port.is_none() {
+        section.problem(
+            "port",
+            format!("{number} is no port; write a number from 1 to 65535"),
+        );
+    }
+    port
+}
+
+fn pins(section: &mut Section<'_, '_>) -> Vec<[u8; 32]> {
+    let texts = section.one_or_more("pin").unwrap_or_default();
+    let mut pins = Vec::new();
+    for text in &texts {
+        match pin(text) {
+            Some(pin) => pins.push(pin),
+            None => section.problem(
+                "pin",
+                format!(
+                    "`{text}` is no pin; write \"sha256/\" and 44 characters of base64, as `popgate doctor` shows it"
+                ),
+            ),
         }
     }
-    section.finish();
-    Some(OAuth {
-        token_url: token_url?,
-        device_url,
-        client_id: client_id?,
-        client_secret: client_secret.filter(|secret| !secret.is_empty()),
-        scope: scope?,
-        ca_file,
-    })
+    pins
 }
 
-/// A file that must be there.
-pub(super) fn file(
-    section: &mut Section<'_, '_>,
-    key: &'static str,
-    folder: &Path,
-    wanted: &str,
-) -> Option<PathBuf> {
-    section.parsed(key, |file| {
-        let file = folder.join(file);
-        match std::fs::metadata(&file) {
-            Ok(found) if found.is_file() => Ok(file),
-            Ok(_) => Err(format!("{} is no file; name {wanted}", file.display())),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(format!(
-                "{}: {error}; its folders must be open to popgate's user",
-                file.display()
-            )),
-            Err(error) => Err(format!("{}: {error}; name {wanted}", file.display())),
+/// Settings of trust that exclude each other.
+fn check_trust(section: &Section<'_, '_>, tls: TlsMode, ca_file: bool, pinned: bool) {
+    for (key, given) in [("ca_file", ca_file), ("pin", pinned)] {
+        if given && tls == TlsMode::Off {
+            section.problem(key, "has no use with tls = \"off\"; remove one of the two");
         }
-    })
+    }
+    if ca_file && pinned {
+        section.problem(
+            "pin",
+            "is trusted instead of any authority, so ca_file has no use; remove one of the two",
+        );
+    }
 }
 
 fn pin(text: &str) -> Option<[u8; 32]> {

@@ -16,6 +16,7 @@ use crate::pop3::{MessageNumber, Status};
 
 /// Why the mailbox could not be fetched.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum FetchError {
     /// The connection failed.
     Io(io::Error),
@@ -35,7 +36,14 @@ impl fmt::Display for FetchError {
     }
 }
 
-impl std::error::Error for FetchError {}
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<io::Error> for FetchError {
     fn from(error: io::Error) -> Self {

@@ -17,7 +17,7 @@ use crate::filter::day::Day;
 use crate::filter::pattern::CompiledPatterns;
 use crate::filter::rule::Rule;
 use crate::message::visible_text::visible;
-use crate::schema::{Problem, Report, Section};
+use crate::schema::{Problem, Section, TomlFile};
 
 /// The keys that change a rule of the stock without replacing it.
 const CHANGES: [&str; 5] = ["score", "description", "enabled", "tags", "expires"];
@@ -108,7 +108,7 @@ pub(crate) fn file(
     id_owners: &mut HashMap<String, IdOwner>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Entry> {
-    let report = Report::new(name, text);
+    let report = TomlFile::new(name, text);
     let table = report.parse();
     let mut top = Section::top(&report, &table);
     top.boolean("stock");
@@ -136,7 +136,7 @@ fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable
 
 /// A rule as it stands in its file.
 struct Source<'a, 't> {
-    report: &'a Report<'t>,
+    report: &'a TomlFile<'t>,
     table: Option<&'a DeTable<'t>>,
     file: Arc<str>,
     line: usize,

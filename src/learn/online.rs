@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::corpus::{self, CorpusError};
 use crate::filter::Filter;
-use crate::filter::classifier::{Belief, Update, LearnedState, opinion};
+use crate::filter::classifier::{Belief, LearnedState, Update, opinion};
 
 /// What a line of the index says of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Makes and registers families, and remembers what was said of each.
+//! Makes and registers families, and remembers how each was declared.
 
 use std::cell::RefCell;
 
@@ -18,9 +18,9 @@ pub(super) struct Declared {
     pub(super) buckets: Vec<f64>,
 }
 
-/// All that were made.
+/// All families, registered.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct Registered {
     pub(super) registry: Registry,
     pub(super) declared: Vec<Declared>,
 }
@@ -78,7 +78,7 @@ impl Families {
         self.registered(Histogram::with_opts(options))
     }
 
-    pub(super) fn finish(self) -> Made {
+    pub(super) fn finish(self) -> Registered {
         #[cfg(target_os = "linux")]
         {
             let process = prometheus::process_collector::ProcessCollector::for_self();
@@ -88,7 +88,7 @@ impl Families {
         }
         let mut declared = self.declared.into_inner();
         declared.sort_by(|one, other| one.name.cmp(&other.name));
-        Made {
+        Registered {
             registry: self.registry,
             declared,
         }

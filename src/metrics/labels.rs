@@ -1,25 +1,127 @@
-//! The closed sets of words that stand in labels.
+//! The closed sets of words that labels have.
 
-/// What became of a message, as the label `action`.
-pub const ACTIONS: &[&str] = &["pass", "tag", "drop", "unscanned"];
+/// An enum whose variants are the values of a label.
+macro_rules! label {
+    ($(#[$about:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        $vis enum $name {
+            $($(#[$doc])* $variant,)*
+        }
 
-/// Why a message passed without a verdict, as the label `reason`.
-pub const UNSCANNED: &[&str] = &["late", "timeout", "panic"];
-/// Where a session was when its client left, as the label `state`.
-pub const STATES: &[&str] = &[
-    "arrival",
-    "greeting",
-    "authorization",
-    "transaction",
-    "answer",
-    "held",
-];
-/// How a login ended, as the label `outcome`.
-pub const LOGINS: &[&str] = &["ok", "denied", "error"];
-/// What became of a client's connection, as the label `outcome`.
-pub const CONNECTIONS: &[&str] = &["accepted", "refused", "proxied_away"];
+        impl $name {
+            /// Every value that there is.
+            $vis const ALL: &[Self] = &[$(Self::$variant),*];
 
-/// Which way a byte went.
+            /// The value of the label.
+            $vis fn label(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value,)*
+                }
+            }
+        }
+    };
+}
+
+label! {
+    /// What was done with a message: the label `action`.
+    pub enum MessageAction {
+        /// Passed as it is.
+        Pass = "pass",
+        /// Tagged as spam.
+        Tag = "tag",
+        /// Held back; the client got a notice.
+        Drop = "drop",
+        /// Passed without a verdict.
+        Unscanned = "unscanned",
+    }
+}
+
+label! {
+    /// Why a message passed without a verdict: the label `reason`, and the word in X-Spam-Status.
+    pub enum UnscannedReason {
+        /// Its header was not complete when the hold limit was reached.
+        HoldTimeout = "hold_timeout",
+        /// The filter took longer than `timeouts.filter`.
+        Timeout = "timeout",
+        /// The filter panicked.
+        Panic = "panic",
+    }
+}
+
+label! {
+    /// Where a session was when its client left: the label `state`, and a field of the log.
+    pub enum ClientState {
+        /// Before the greeting: PROXY header or TLS.
+        Handshake = "handshake",
+        /// Waiting for the upstream's greeting.
+        Greeting = "greeting",
+        /// RFC 1939's AUTHORIZATION state.
+        Authorization = "authorization",
+        /// RFC 1939's TRANSACTION state, between two responses.
+        Transaction = "transaction",
+        /// Inside a multi-line response.
+        Response = "response",
+        /// While a message was held for its verdict.
+        Held = "held",
+    }
+}
+
+label! {
+    /// How a login ended: the label `outcome`.
+    pub enum LoginOutcome {
+        /// The server accepted it.
+        Ok = "ok",
+        /// The server denied it.
+        Denied = "denied",
+        /// The server failed.
+        Error = "error",
+    }
+}
+
+label! {
+    /// What became of a client's connection: the label `outcome`.
+    pub enum ConnectionOutcome {
+        /// It is served.
+        Accepted = "accepted",
+        /// It is turned away.
+        Refused = "refused",
+        /// Its bytes are passed through to the server without a look at them.
+        ProxiedAway = "proxied_away",
+    }
+}
+
+label! {
+    /// How a reload ended: the label `outcome`.
+    pub(super) enum ReloadOutcome {
+        /// It was applied.
+        Ok = "ok",
+        /// It was refused.
+        Refused = "refused",
+    }
+}
+
+label! {
+    /// RETR or TOP: the label `command`.
+    pub enum Fetch {
+        /// RETR
+        Retr = "retr",
+        /// TOP
+        Top = "top",
+    }
+}
+
+label! {
+    /// The labels `direction`, as popgate sees it.
+    pub(super) enum Direction {
+        /// Read by popgate.
+        In = "in",
+        /// Written by popgate.
+        Out = "out",
+    }
+}
+
+/// One direction of one side of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// From a mail client.
@@ -32,21 +134,22 @@ pub enum Flow {
     UpstreamOut,
 }
 
-/// RETR, or TOP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetch {
-    /// RETR
-    Retr,
-    /// TOP
-    Top,
-}
+impl Flow {
+    /// All of them, in the order of their numbers.
+    pub(super) const ALL: [Self; 4] = [
+        Self::ClientIn,
+        Self::ClientOut,
+        Self::UpstreamIn,
+        Self::UpstreamOut,
+    ];
 
-impl Fetch {
-    /// The value of the label `command`.
-    pub fn label(self) -> &'static str {
+    /// The values of the labels `leg` and `direction`.
+    pub(super) fn labels(self) -> [&'static str; 2] {
         match self {
-            Self::Retr => "retr",
-            Self::Top => "top",
+            Self::ClientIn => ["client", "in"],
+            Self::ClientOut => ["client", "out"],
+            Self::UpstreamIn => ["upstream", "in"],
+            Self::UpstreamOut => ["upstream", "out"],
         }
     }
 }

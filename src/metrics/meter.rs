@@ -1,12 +1,12 @@
-//! Counts that live as long as what they count.
+//! Counts that live as long as what they count: a session, a connection to an upstream.
 
 use prometheus::{IntCounter, IntGauge};
 
-/// One of those that are open now.
+/// Counts in a gauge as long as it lives.
 #[derive(Debug)]
-pub struct Open(IntGauge);
+pub struct GaugeGuard(IntGauge);
 
-impl Open {
+impl GaugeGuard {
     /// One more.
     pub fn new(gauge: &IntGauge) -> Self {
         gauge.inc();
@@ -14,7 +14,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -25,7 +25,7 @@ impl Drop for Open {
 pub struct UpstreamMeter {
     received: IntCounter,
     sent: IntCounter,
-    _open: Open,
+    _active: GaugeGuard,
 }
 
 impl UpstreamMeter {
@@ -33,7 +33,7 @@ impl UpstreamMeter {
         Self {
             received,
             sent,
-            _open: Open::new(active),
+            _active: GaugeGuard::new(active),
         }
     }
 

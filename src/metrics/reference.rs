@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::families::{Declared, Made};
+use super::families::{Declared, Registered};
 
 /// Labels whose values come from the configuration and the rules, and what they are.
-const OPEN: &[(&str, &str)] = &[
+const OPEN_LABELS: &[(&str, &str)] = &[
     ("listener", "the name of a `[[listen]]`"),
     (
         "upstream",
@@ -34,9 +34,9 @@ sender or a user chose. Series with a closed set of values are there from the st
 ";
 
 /// The whole page. The series that there are at the moment show the values of closed sets.
-pub(super) fn page(made: &Made) -> String {
+pub(super) fn page(registered: &Registered) -> String {
     let mut values: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for family in made.registry.gather() {
+    for family in registered.registry.gather() {
         for metric in family.get_metric() {
             for pair in metric.get_label() {
                 let key = (family.name().to_owned(), pair.name().to_owned());
@@ -48,7 +48,7 @@ pub(super) fn page(made: &Made) -> String {
         }
     }
     let mut page = BEGIN.to_owned();
-    for family in &made.declared {
+    for family in &registered.declared {
         let labels: Vec<_> = family.labels.iter().map(|it| format!("`{it}`")).collect();
         let Declared {
             name, kind, help, ..
@@ -57,17 +57,17 @@ pub(super) fn page(made: &Made) -> String {
     }
     page.push_str("| process_* | | | CPU, memory, descriptors and start of the process, as Prometheus' libraries have them |\n");
     page.push_str("\n## Labels\n\n| label | values |\n|---|---|\n");
-    let labels: BTreeSet<_> = made
+    let labels: BTreeSet<_> = registered
         .declared
         .iter()
         .flat_map(|family| &family.labels)
         .collect();
     for label in labels {
-        if let Some((_, meaning)) = OPEN.iter().find(|(open, _)| open == label) {
+        if let Some((_, meaning)) = OPEN_LABELS.iter().find(|(open, _)| open == label) {
             let _ = writeln!(page, "| `{label}` | {meaning} |");
             continue;
         }
-        for family in &made.declared {
+        for family in &registered.declared {
             let key = (family.name.clone(), label.clone());
             if let Some(known) = values.get(&key) {
                 let known: Vec<_> = known.iter().map(|value| format!("`{value}`")).collect();
@@ -81,7 +81,11 @@ pub(super) fn page(made: &Made) -> String {
         }
     }
     page.push_str("\n## Buckets\n\n| histogram | upper bounds |\n|---|---|\n");
-    for family in made.declared.iter().filter(|it| !it.buckets.is_empty()) {
+    for family in registered
+        .declared
+        .iter()
+        .filter(|it| !it.buckets.is_empty())
+    {
         let bounds: Vec<_> = family.buckets.iter().map(f64::to_string).collect();
         let _ = writeln!(page, "| {} | {} |", family.name, bounds.join(", "));
     }

@@ -85,7 +85,7 @@ impl Inherited {
     ///
     /// # Errors
     /// If one of them is no listening TCP socket.
-    pub fn take_over() -> io::Result<Self> {
+    pub fn from_service_manager() -> io::Result<Self> {
         let mut given = ListenFd::from_env();
         let mut sockets = Vec::new();
         for number in 0..given.len() {
@@ -172,7 +172,7 @@ pub struct Accepted {
 pub async fn accept(
     listener: StdListener,
     permits: Arc<Semaphore>,
-    mut hand_over: impl FnMut(Accepted),
+    mut on_accept: impl FnMut(Accepted),
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut pause = PAUSES.0;
@@ -181,7 +181,7 @@ pub async fn accept(
             Ok(tcp) => {
                 pause = PAUSES.0;
                 let permit = Arc::clone(&permits).try_acquire_owned().ok();
-                hand_over(Accepted { tcp, permit });
+                on_accept(Accepted { tcp, permit });
             }
             Err(error) => {
                 tracing::warn!(%error, ?pause, "cannot accept a connection");

@@ -4,9 +4,9 @@
 
 pub mod certificate;
 pub mod drain;
-pub mod guard;
 pub mod listen;
 pub mod proxy;
+pub mod quota;
 pub mod stream;
 pub mod tls;
 pub mod workers;

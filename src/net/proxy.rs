@@ -1,6 +1,6 @@
 //! The PROXY protocol, versions 1 and 2: a header in front of a connection that says whose it is.
 //!
-//! In: the first bytes of a connection; out: the client's address and the one it meant. And the
+//! In: the first bytes of a connection; out: the client's address and the one it was going to. And the
 //! other way round, the header for a connection that popgate makes. It reads not one byte more than
 //! the header, so that TLS can begin right behind it.
 //!
@@ -26,12 +26,13 @@ const V2_PREFIX: usize = 16;
 pub struct Addressed {
     /// The client.
     pub client: SocketAddr,
-    /// Whom it meant.
-    pub meant: SocketAddr,
+    /// Where it was going, before a firewall or another proxy redirected it.
+    pub original_dst: SocketAddr,
 }
 
 /// Why there is no header.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// The connection ended or broke.
     Io(io::Error),
@@ -48,7 +49,14 @@ impl fmt::Display for HeaderError {
     }
 }
 
-impl std::error::Error for HeaderError {}
+impl std::error::Error for HeaderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Malformed => None,
+        }
+    }
+}
 
 /// Reads a header; `None` if it says that the connection is the sender's own (a health check), or
 /// that the client is not known.
@@ -89,11 +97,11 @@ fn read_v1(header: &[u8]) -> Result<Option<Addressed>, HeaderError> {
     Ok(match header.addresses {
         v1::Addresses::Tcp4(it) => Some(Addressed {
             client: (it.source_address, it.source_port).into(),
-            meant: (it.destination_address, it.destination_port).into(),
+            original_dst: (it.destination_address, it.destination_port).into(),
         }),
         v1::Addresses::Tcp6(it) => Some(Addressed {
             client: (it.source_address, it.source_port).into(),
-            meant: (it.destination_address, it.destination_port).into(),
+            original_dst: (it.destination_address, it.destination_port).into(),
         }),
         v1::Addresses::Unknown => None,
     })
@@ -107,11 +115,11 @@ fn read_v2(header: &[u8]) -> Result<Option<Addressed>, HeaderError> {
     Ok(match header.addresses {
         Addresses::IPv4(it) => Some(Addressed {
             client: (it.source_address, it.source_port).into(),
-            meant: (it.destination_address, it.destination_port).into(),
+            original_dst: (it.destination_address, it.destination_port).into(),
         }),
         Addresses::IPv6(it) => Some(Addressed {
             client: (it.source_address, it.source_port).into(),
-            meant: (it.destination_address, it.destination_port).into(),
+            original_dst: (it.destination_address, it.destination_port).into(),
         }),
         Addresses::Unspecified | Addresses::Unix(_) => None,
     })
@@ -120,19 +128,19 @@ fn read_v2(header: &[u8]) -> Result<Option<Addressed>, HeaderError> {
 /// A header of version 1.
 pub fn v1(of: Addressed) -> Vec<u8> {
     match same_family(of) {
-        (SocketAddr::V4(client), SocketAddr::V4(meant)) => format!(
+        (SocketAddr::V4(client), SocketAddr::V4(original_dst)) => format!(
             "PROXY TCP4 {} {} {} {}\r\n",
             client.ip(),
-            meant.ip(),
+            original_dst.ip(),
             client.port(),
-            meant.port()
+            original_dst.port()
         ),
-        (client, meant) => format!(
+        (client, original_dst) => format!(
             "PROXY TCP6 {} {} {} {}\r\n",
             client.ip(),
-            meant.ip(),
+            original_dst.ip(),
             client.port(),
-            meant.port()
+            original_dst.port()
         ),
     }
     .into_bytes()
@@ -149,13 +157,15 @@ pub fn v2(of: Addressed) -> io::Result<Vec<u8>> {
 
 /// Both as IPv6 if one is: a header has one family.
 fn same_family(of: Addressed) -> (SocketAddr, SocketAddr) {
-    match (of.client, of.meant) {
-        (SocketAddr::V4(client), meant @ SocketAddr::V6(_)) => {
-            ((client.ip().to_ipv6_mapped(), client.port()).into(), meant)
-        }
-        (client @ SocketAddr::V6(_), SocketAddr::V4(meant)) => {
-            (client, (meant.ip().to_ipv6_mapped(), meant.port()).into())
-        }
+    match (of.client, of.original_dst) {
+        (SocketAddr::V4(client), original_dst @ SocketAddr::V6(_)) => (
+            (client.ip().to_ipv6_mapped(), client.port()).into(),
+            original_dst,
+        ),
+        (client @ SocketAddr::V6(_), SocketAddr::V4(original_dst)) => (
+            client,
+            (original_dst.ip().to_ipv6_mapped(), original_dst.port()).into(),
+        ),
         both => both,
     }
 }
@@ -173,20 +183,20 @@ mod tests {
         read
     }
 
-    fn addressed(client: &str, meant: &str) -> Addressed {
+    fn addressed(client: &str, original_dst: &str) -> Addressed {
         Addressed {
             client: client.parse().unwrap(),
-            meant: meant.parse().unwrap(),
+            original_dst: original_dst.parse().unwrap(),
         }
     }
 
     #[tokio::test]
     async fn what_is_written_is_read() {
-        for (client, meant) in [
+        for (client, original_dst) in [
             ("192.0.2.1:4000", "198.51.100.2:110"),
             ("[2001:db8::1]:4000", "[2001:db8::2]:995"),
         ] {
-            let both = addressed(client, meant);
+            let both = addressed(client, original_dst);
             for header in [v1(both), v2(both).unwrap()] {
                 let wire = [&header[..], b"USER"].concat();
                 assert_eq!(of(&wire).await, Ok(Some(both)));

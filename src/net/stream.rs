@@ -30,7 +30,7 @@ thread_local! {
 pub struct Stream {
     kind: Kind,
     /// The most that one read takes: lets tests cut the stream into pieces of any size.
-    piece: usize,
+    read_limit: usize,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Stream {
         tcp.set_nodelay(true)?;
         Ok(Self {
             kind: Kind::Plain(tcp),
-            piece: usize::MAX,
+            read_limit: usize::MAX,
         })
     }
 
@@ -59,7 +59,7 @@ impl Stream {
     pub fn tls(stream: impl Into<TlsStream<TcpStream>>) -> Self {
         Self {
             kind: Kind::Tls(Box::new(stream.into())),
-            piece: usize::MAX,
+            read_limit: usize::MAX,
         }
     }
 
@@ -69,7 +69,7 @@ impl Stream {
     }
 
     /// What the other side has proved itself with, and the version of TLS.
-    pub fn proof(&self) -> Option<(CertificateDer<'static>, ProtocolVersion)> {
+    pub fn peer_certificate(&self) -> Option<(CertificateDer<'static>, ProtocolVersion)> {
         let Kind::Tls(tls) = &self.kind else {
             return None;
         };
@@ -79,8 +79,8 @@ impl Stream {
     }
 
     /// Makes each read take at most this many bytes, so that tests see every split.
-    pub fn in_pieces(mut self, piece: usize) -> Self {
-        self.piece = piece.max(1);
+    pub fn with_read_limit(mut self, read_limit: usize) -> Self {
+        self.read_limit = read_limit.max(1);
         self
     }
 
@@ -122,14 +122,14 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
-        let piece = self.piece;
+        let read_limit = self.read_limit;
         if buffer.capacity() - buffer.len() >= DIRECT {
-            let mut room = buffer.limit(piece);
+            let mut room = buffer.limit(read_limit);
             let read = pin!(self.read_buf(&mut room));
             return read.poll(cx);
         }
         SCRATCH_BYTES.with_borrow_mut(|scratch| {
-            let most = scratch.len().min(piece);
+            let most = scratch.len().min(read_limit);
             let mut room = ReadBuf::new(&mut scratch[..most]);
             ready!(Pin::new(self).poll_read(cx, &mut room))?;
             buffer.extend_from_slice(room.filled());

@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 /// Why a certificate cannot be used.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum CertificateError {
     /// A file cannot be read.
     Unreadable(PathBuf, io::Error),
@@ -87,7 +88,15 @@ impl fmt::Display for CertificateError {
     }
 }
 
-impl std::error::Error for CertificateError {}
+impl std::error::Error for CertificateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(_, error) | Self::UnreadableKey(_, error) => Some(error),
+            Self::UnusableKey(_, error) | Self::Rustls(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 /// Which file, as it was when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,23 +232,23 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
 pub type NameTest = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// Which certificate is shown to whom.
-pub struct Choice {
+pub struct CertificateResolver {
     /// To those who ask for one of these names; the first that fits.
     pub named: Vec<(NameTest, Arc<Certificate>)>,
     /// To everybody else; without it they are refused.
     pub default: Option<Arc<Certificate>>,
 }
 
-impl fmt::Debug for Choice {
+impl fmt::Debug for CertificateResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Choice")
+        f.debug_struct("CertificateResolver")
             .field("named", &self.named.len())
             .field("default", &self.default)
             .finish()
     }
 }
 
-impl ResolvesServerCert for Choice {
+impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name();
         let named = name.and_then(|name| self.named.iter().find(|(fits, _)| fits(name)));
@@ -252,12 +261,12 @@ impl ResolvesServerCert for Choice {
 ///
 /// # Errors
 /// If the TLS library refuses its own defaults.
-pub fn server_config(choice: Choice) -> Result<Arc<ServerConfig>, CertificateError> {
+pub fn server_config(resolver: CertificateResolver) -> Result<Arc<ServerConfig>, CertificateError> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(CertificateError::Rustls)?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(choice));
+        .with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![b"pop3".to_vec()];
     Ok(Arc::new(config))
 }

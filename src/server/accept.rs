@@ -11,7 +11,7 @@ use tokio::task::JoinError;
 
 use super::SessionRuntime;
 use crate::config::ListenTls;
-use crate::metrics::{Metrics, Open};
+use crate::metrics::{ConnectionOutcome, GaugeGuard, Metrics};
 use crate::net::DrainSignal;
 use crate::net::listen::Accepted;
 use crate::net::workers::{Job, Workers};
@@ -84,12 +84,13 @@ impl Acceptor {
     pub(super) fn serve(&self, Accepted { tcp, permit }: Accepted) {
         let service = self.service.load_full();
         let Some(permit) = permit else {
-            self.metrics.connection(&self.name, "refused");
+            self.metrics
+                .connection(&self.name, ConnectionOutcome::Refused);
             self.metrics.refused("sessions");
             turn_away(&tcp, &service, self.number);
             return;
         };
-        let open = Open::new(&self.active);
+        let open = GaugeGuard::new(&self.active);
         let (number, drain) = (self.number, self.signal.drain());
         self.runner.run(Box::new(move || {
             Box::pin(async move {

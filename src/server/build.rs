@@ -21,7 +21,7 @@ use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
 use crate::session::{Bridge, Engine};
-use crate::upstream::Own;
+use crate::upstream::LoopDetection;
 
 /// What a program that runs the server itself may set beside the configuration: the demonstration, and
 /// tests. A reload does not know of it.
@@ -145,7 +145,7 @@ pub fn build(
     let own_addresses = std::mem::take(&mut overrides.own_addresses);
     let persistent = Persistent {
         metrics: Arc::new(Metrics::new()),
-        own: Own::new([addresses.clone(), own_addresses].concat()),
+        own: LoopDetection::new([addresses.clone(), own_addresses].concat()),
         guards: Arc::default(),
         turns: Arc::default(),
     };
@@ -181,7 +181,7 @@ pub fn build(
 /// Binds what is not bound yet.
 fn bind(config: &Config, bound: Vec<TcpListener>) -> Sockets {
     let mut sockets = Sockets::default();
-    let mut inherited = Inherited::take_over().unwrap_or_else(|error| {
+    let mut inherited = Inherited::from_service_manager().unwrap_or_else(|error| {
         let message = format!("an inherited socket: {error}");
         sockets.problems.push(config.problem("listen", message));
         Inherited::default()

@@ -10,7 +10,9 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::config::{Config, KeyPair, Listen, ListenTls};
 use crate::metrics::Metrics;
 use crate::net::certificate::facts;
-use crate::net::tls::{Certificate, CertificateError, Choice, NameTest, server_config};
+use crate::net::tls::{
+    Certificate, CertificateError, CertificateResolver, NameTest, server_config,
+};
 use crate::schema::Problem;
 use crate::session::Port;
 
@@ -69,7 +71,10 @@ pub fn listeners(
     }
 }
 
-fn tls(listen: &Listen, choice: Choice) -> Result<Option<Arc<ServerConfig>>, CertificateError> {
+fn tls(
+    listen: &Listen,
+    choice: CertificateResolver,
+) -> Result<Option<Arc<ServerConfig>>, CertificateError> {
     match listen.tls {
         ListenTls::Off | ListenTls::Passthrough => Ok(None),
         ListenTls::Starttls | ListenTls::Implicit => server_config(choice).map(Some),
@@ -86,7 +91,7 @@ struct Reader<'c> {
 
 impl Reader<'_> {
     /// What a listener shows to whom.
-    fn choice(&mut self, number: usize, listen: &Listen) -> Choice {
+    fn choice(&mut self, number: usize, listen: &Listen) -> CertificateResolver {
         let path = format!("listen[{number}]");
         let default = self.certificate(&listen.name, listen.pair.as_ref(), &path);
         let mut named: Vec<(NameTest, Arc<Certificate>)> = Vec::new();
@@ -98,7 +103,7 @@ impl Reader<'_> {
                 named.push((Box::new(move |name| pattern.matches(name)), certificate));
             }
         }
-        Choice { named, default }
+        CertificateResolver { named, default }
     }
 
     fn certificate(

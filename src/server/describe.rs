@@ -3,7 +3,7 @@
 
 use crate::config::{Config, Flags, Limits};
 use crate::filter::LEARNT;
-use crate::metrics::Metrics;
+use crate::metrics::{LoginOutcome, Metrics};
 use crate::session::{Failure, MECHANISMS, Refusal, Service};
 use crate::upstream::DialError;
 
@@ -11,7 +11,7 @@ use crate::upstream::DialError;
 pub(super) fn announce(service: &Service) {
     if let Some(filter) = service.judge.rules() {
         let metrics = &service.metrics;
-        metrics.filter_in_force(filter.version(), filter.rule_count(), filter.thresholds());
+        metrics.filter_active(filter.version(), filter.rule_count(), filter.thresholds());
         // What adds nothing is a part of other rules, and no hit of it is counted.
         let counted = filter.scores().map(|(rule, _)| &**rule);
         metrics.rules(counted.chain([LEARNT]));
@@ -35,18 +35,18 @@ fn show_limits(metrics: &Metrics, limits: &Limits) {
         ),
         (
             "sessions_per_account",
-            limits.sessions_per_account.unwrap_or(0) as u64,
+            limits.sessions_per_mailbox.unwrap_or(0) as u64,
         ),
-        ("dials", limits.dials as u64),
+        ("dials", limits.upstream_connects as u64),
         (
             "login_failures",
             u64::from(limits.login_failures.unwrap_or(0)),
         ),
-        ("command", limits.command as u64),
+        ("command", limits.command_line as u64),
         ("auth_line", limits.auth_line as u64),
-        ("argument", limits.argument as u64),
-        ("answer_line", limits.answer_line as u64),
-        ("answer", limits.answer.unwrap_or(0)),
+        ("argument", limits.user_name as u64),
+        ("answer_line", limits.response_line as u64),
+        ("answer", limits.response.unwrap_or(0)),
         ("held_bytes", limits.held_bytes as u64),
     ] {
         metrics.limit(name, value);
@@ -58,11 +58,11 @@ pub fn all_labels() -> Metrics {
     let metrics = Metrics::new();
     let (config, _) = Config::load(None, &Flags::default());
     show_limits(&metrics, &config.limits);
-    metrics.filter_in_force("", 0, config.filter.thresholds);
+    metrics.filter_active("", 0, config.filter.thresholds);
     metrics.listener("");
     show_upstream(&metrics, "");
     for mechanism in MECHANISMS {
-        metrics.login("", mechanism, "ok");
+        metrics.login("", mechanism, LoginOutcome::Ok);
     }
     metrics.refusals(Refusal::LABELS);
     metrics

@@ -10,7 +10,7 @@ use crate::rewrite::Style;
 use crate::schema::Problem;
 use crate::session::{Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
 use crate::store::Quarantine;
-use crate::upstream::Own;
+use crate::upstream::LoopDetection;
 
 /// What outlives a reload.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub(super) struct Persistent {
     /// All families.
     pub(super) metrics: Arc<Metrics>,
     /// The server's own listeners and outgoing connections.
-    pub(super) own: Arc<Own>,
+    pub(super) own: Arc<LoopDetection>,
     /// Counts of sessions and of failed logins.
     pub(super) guards: Arc<Guards>,
     /// Which tokens are being refreshed.
@@ -82,7 +82,7 @@ pub(super) fn open(
         timeouts: config.timeouts,
         limits: config.limits,
         guards: Arc::clone(&persistent.guards),
-        log_accounts: config.log.accounts,
+        log_mailboxes: config.log.mailboxes,
         quarantine,
         metrics: Arc::clone(&persistent.metrics),
         piece: overrides.read_limit.unwrap_or(usize::MAX),

@@ -11,7 +11,7 @@ use crate::config::{Config, ListenTls, TlsMode};
 use crate::schema::Problem;
 use crate::session::{Bridge, Turns};
 use crate::store::Tokens;
-use crate::upstream::{DialLimits, Dialler, Own, Router, TokenService, client_config};
+use crate::upstream::{DialLimits, Dialler, LoopDetection, Router, TokenService, client_config};
 
 /// The token services, by the places of the upstreams that have one.
 ///
@@ -64,7 +64,12 @@ type TlsOverrides<'o> = (
 /// # Errors
 /// Every problem with any upstream.
 pub fn check(config: &Config) -> Result<(), Vec<Problem>> {
-    router(config, &Own::new(Vec::new()), (&BTreeMap::new(), None)).map(drop)
+    router(
+        config,
+        &LoopDetection::new(Vec::new()),
+        (&BTreeMap::new(), None),
+    )
+    .map(drop)
 }
 
 /// The routes to the upstreams.
@@ -73,7 +78,7 @@ pub fn check(config: &Config) -> Result<(), Vec<Problem>> {
 /// Every problem with any upstream.
 pub(super) fn router(
     config: &Config,
-    own: &Arc<Own>,
+    own: &Arc<LoopDetection>,
     (overrides, ad_hoc): TlsOverrides<'_>,
 ) -> Result<Router, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -85,7 +90,7 @@ pub(super) fn router(
     let limits = || DialLimits {
         connect: config.timeouts.connect,
         greeting: config.timeouts.greeting,
-        at_a_time: Arc::new(Semaphore::new(config.limits.dials)),
+        at_a_time: Arc::new(Semaphore::new(config.limits.upstream_connects)),
     };
     let mut diallers = Vec::new();
     for (number, upstream) in config.upstreams.iter().enumerate() {

@@ -16,6 +16,7 @@ use super::listener::Listener;
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::config::ListenTls;
+use crate::metrics::ConnectionOutcome;
 use crate::net::Stream;
 use crate::net::proxy::{self, Addressed, HeaderError};
 
@@ -48,11 +49,11 @@ pub(super) async fn accept<'s>(
         Err(failure) => return Err((failure, plain_stream(listener, tcp))),
     };
     let conntrack_dst = match listener.proxy_header {
-        true => addressed.meant,
-        false => original(&tcp).unwrap_or(addressed.meant),
+        true => addressed.original_dst,
+        false => original(&tcp).unwrap_or(addressed.original_dst),
     };
-    let own = service.router.own();
-    if own.dialled(addressed.client, conntrack_dst) {
+    let loops = service.router.loop_detection();
+    if loops.is_own_connection(addressed.client, conntrack_dst) {
         return Err((Refusal::Loop.into(), plain_stream(listener, tcp)));
     }
     let slot = match service
@@ -80,8 +81,10 @@ pub(super) async fn accept<'s>(
             .map_err(|it| (it, None))?,
         _ => Stream::plain(tcp).map_err(gone)?,
     };
-    service.metrics.connection(&listener.name, "accepted");
-    let connection = Connection::new(stream.in_pieces(service.piece));
+    service
+        .metrics
+        .connection(&listener.name, ConnectionOutcome::Accepted);
+    let connection = Connection::new(stream.with_read_limit(service.piece));
     Ok(Accepted::Client(client, connection))
 }
 
@@ -106,7 +109,7 @@ async fn addressed(
         .map_err(|error| Failure::ClientGone(Some(error)))?;
     let direct = Addressed {
         client: from,
-        meant: local,
+        original_dst: local,
     };
     if listener.proxy_header {
         if !listener.trusts(from.ip()) {
@@ -135,7 +138,7 @@ async fn addressed(
     match original(tcp) {
         Some(meant) if meant != local => Ok(Addressed {
             client: from,
-            meant,
+            original_dst: meant,
         }),
         _ => Err(Refusal::NotRedirected.into()),
     }

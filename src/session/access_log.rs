@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 
-use super::exchange::Delivery;
-use crate::config::LogAccounts;
+use crate::config::LogMailboxes;
+use crate::metrics::MessageAction;
 
 /// Counts of one session.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ impl AccessLog {
     }
 
     /// A message was answered.
-    pub(super) fn message(&mut self, delivery: Delivery) {
-        match delivery {
-            Delivery::Pass => self.pass += 1,
-            Delivery::Tag => self.tag += 1,
-            Delivery::Drop => self.drop += 1,
-            Delivery::Unscanned => self.unscanned += 1,
+    pub(super) fn message(&mut self, action: MessageAction) {
+        match action {
+            MessageAction::Pass => self.pass += 1,
+            MessageAction::Tag => self.tag += 1,
+            MessageAction::Drop => self.drop += 1,
+            MessageAction::Unscanned => self.unscanned += 1,
         }
     }
 
@@ -50,7 +50,7 @@ impl AccessLog {
         client: SocketAddr,
         upstream: &str,
         user: Option<&Arc<str>>,
-        shown: LogAccounts,
+        shown: LogMailboxes,
         end: &str,
     ) {
         tracing::info!(
@@ -72,11 +72,11 @@ impl AccessLog {
 
 /// A user name as the log has it: hashed, the lines of one mailbox can be told apart and found by anyone
 /// who knows its name, and nobody reads a list of names.
-pub(super) fn shown(name: &str, accounts: LogAccounts) -> Option<String> {
+pub(super) fn shown(name: &str, accounts: LogMailboxes) -> Option<String> {
     match accounts {
-        LogAccounts::Shown => Some(name.to_owned()),
-        LogAccounts::Hidden => None,
-        LogAccounts::Hashed => {
+        LogMailboxes::Shown => Some(name.to_owned()),
+        LogMailboxes::Hidden => None,
+        LogMailboxes::Hashed => {
             let hash = digest(&SHA256, name.as_bytes());
             let begin = hash.as_ref().iter().take(6);
             Some(begin.map(|byte| format!("{byte:02x}")).collect())
@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn names_are_shown_as_configured() {
-        assert_eq!(shown("ann", LogAccounts::Shown).as_deref(), Some("ann"));
-        assert_eq!(shown("ann", LogAccounts::Hidden), None);
-        let hashed = shown("ann", LogAccounts::Hashed).unwrap();
+        assert_eq!(shown("ann", LogMailboxes::Shown).as_deref(), Some("ann"));
+        assert_eq!(shown("ann", LogMailboxes::Hidden), None);
+        let hashed = shown("ann", LogMailboxes::Hashed).unwrap();
         assert_eq!(hashed.len(), 12);
-        assert_ne!(Some(hashed), shown("bob", LogAccounts::Hashed));
+        assert_ne!(Some(hashed), shown("bob", LogMailboxes::Hashed));
     }
 }

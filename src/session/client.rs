@@ -7,7 +7,7 @@ use super::listener::Listener;
 use super::quotas::Occupied;
 use crate::config::ListenTls;
 use crate::net::proxy::Addressed;
-use crate::upstream::{OnBehalf, Own};
+use crate::upstream::{LoopDetection, OnBehalf};
 
 /// A client, before and beside anything that it says.
 #[derive(Debug)]
@@ -30,13 +30,16 @@ impl Client<'_> {
 
     /// Whether what it says stays on this machine.
     fn is_local(&self) -> bool {
-        let Addressed { client, meant } = self.addressed;
-        client.ip().to_canonical().is_loopback() || client.ip() == meant.ip()
+        let Addressed {
+            client,
+            original_dst,
+        } = self.addressed;
+        client.ip().to_canonical().is_loopback() || client.ip() == original_dst.ip()
     }
 
     /// Whether it is popgate itself, whose connection a firewall has redirected.
-    pub(super) fn is_self(&self, own: &Own) -> bool {
-        own.dialled(self.addressed.client, self.conntrack_dst)
+    pub(super) fn is_self(&self, loops: &LoopDetection) -> bool {
+        loops.is_own_connection(self.addressed.client, self.conntrack_dst)
     }
 
     /// How its connection is protected.

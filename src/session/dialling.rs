@@ -15,9 +15,9 @@ use super::refusal::Refusal;
 use super::report::report;
 use super::service::Service;
 use crate::mailbox_id::{MailboxId, UpstreamId};
-use crate::metrics::Flow;
+use crate::metrics::{ClientState, Flow};
 use crate::pop3::Command;
-use crate::upstream::{Dialler, Outgoing};
+use crate::upstream::{Dialler, OwnConnection};
 
 /// A server that has greeted.
 pub(super) struct Greeted {
@@ -36,7 +36,7 @@ pub(super) struct Upstream {
     /// Which server it is.
     dialler: Arc<Dialler>,
     /// Marks the connection as popgate's own.
-    _outgoing: Outgoing,
+    _own: OwnConnection,
 }
 
 impl Upstream {
@@ -65,7 +65,7 @@ pub(super) async fn open(
     loop {
         // A client may send its commands ahead, and even end there; those are answered.
         let is_watched = !exchange.client_has_ended()
-            && exchange.client_buffer().len() <= service.limits.command;
+            && exchange.client_buffer().len() <= service.limits.command_line;
         tokio::select! {
             biased;
             read = connection.read(exchange.client_buffer()), if is_watched => {
@@ -98,21 +98,27 @@ async fn dial(
     route: &Arc<Dialler>,
 ) -> Result<Greeted, Failure> {
     let mut failed: Option<Failure> = None;
-    for dialler in service.router.in_turn(route) {
+    for dialler in service.router.with_fallbacks(route) {
         if let Some(failure) = failed.take() {
-            report(service, client.address(), None, &failure, "greeting");
+            report(
+                service,
+                client.address(),
+                None,
+                &failure,
+                ClientState::Greeting,
+            );
         }
         let began = Instant::now();
         match dialler.dial(client.on_behalf()).await {
             Ok(dialled) => {
                 // By now the one that dialled knows the near end of its connection: if that was popgate, it
                 // has reached itself.
-                if client.is_self(service.router.own()) {
+                if client.is_self(service.router.loop_detection()) {
                     return Err(Refusal::Loop.into());
                 }
                 let octets = dialled.greeting.len() + dialled.rest.len();
                 service.metrics.bytes(Flow::UpstreamIn, octets);
-                let stream = dialled.stream.in_pieces(service.piece);
+                let stream = dialled.stream.with_read_limit(service.piece);
                 let seconds = began.elapsed().as_secs_f64();
                 let meter = service.metrics.greeted(&dialler.upstream().name, seconds);
                 return Ok(Greeted {
@@ -120,7 +126,7 @@ async fn dial(
                         connection: Connection::new(stream).metered(meter, octets),
                         route: Arc::clone(route),
                         dialler,
-                        _outgoing: dialled.outgoing,
+                        _own: dialled.own,
                     },
                     greeting: dialled.greeting,
                     rest: dialled.rest,

@@ -10,9 +10,7 @@ use super::quotas::Occupied;
 use super::report::{report, report_refusal};
 use super::service::Service;
 use crate::mailbox_id::MailboxId;
-
-/// The state that a failed login is reported with.
-const AUTHORIZATION: &str = "authorization";
+use crate::metrics::{ClientState, LoginOutcome};
 
 /// What an event may concern.
 pub(super) struct Observer<'a> {
@@ -42,18 +40,18 @@ impl Observer<'_> {
                     self.client,
                     Some(upstream),
                     &failure,
-                    AUTHORIZATION,
+                    ClientState::Authorization,
                 );
-                metrics.login(upstream, mechanism.label(), "error");
+                metrics.login(upstream, mechanism.label(), LoginOutcome::Error);
                 *self.slot = None;
             }
-            Event::Released(delivery, fetch, waited) => {
-                self.log.message(delivery);
-                metrics.message(delivery.label(), fetch);
+            Event::Released(action, fetch, waited) => {
+                self.log.message(action);
+                metrics.message(action, fetch);
                 metrics.first_byte(fetch, waited.as_secs_f64());
             }
             Event::Delivered(fetch, waited) => metrics.answered(fetch, waited.as_secs_f64()),
-            Event::Unscanned(reason) => metrics.unscanned(reason.label()),
+            Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
             Event::Unsolicited(octets) => {
                 let upstream = self.upstream_name();
@@ -89,7 +87,10 @@ impl Observer<'_> {
         service
             .guards
             .login_ended(&service.limits, address, mailbox.as_ref(), accepted);
-        let outcome = if accepted { "ok" } else { "denied" };
+        let outcome = match accepted {
+            true => LoginOutcome::Ok,
+            false => LoginOutcome::Denied,
+        };
         let name = upstream.name();
         service.metrics.login(name, mechanism.label(), outcome);
         if accepted {
@@ -97,7 +98,7 @@ impl Observer<'_> {
         }
         *self.slot = None;
         if let Some(suppressed) = service.may_log("denied") {
-            let mailbox = user.and_then(|user| shown(user, service.log_accounts));
+            let mailbox = user.and_then(|user| shown(user, service.log_mailboxes));
             tracing::info!(
                 client = %self.client,
                 upstream = name,

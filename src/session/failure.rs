@@ -28,7 +28,7 @@ pub enum Failure {
     UpstreamStalled(Duration),
     /// A line of an answer has no end.
     UpstreamFlood(usize),
-    /// An answer is longer than `limits.answer`.
+    /// An answer is longer than `limits.response`.
     AnswerTooLong(u64),
 }
 

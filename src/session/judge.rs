@@ -12,8 +12,9 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::exchange::{Judgement, Unscanned};
+use super::exchange::Judgement;
 use crate::filter::{Filter, HeaderStage, Verdict};
+use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
 
 /// Up to this size a message is judged where it is: to hand it to another thread costs more than
@@ -87,7 +88,7 @@ impl Judge {
             Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
                 match guarded(|| verdict(filter, account.as_deref(), stage, &wire)) {
                     Some(verdict) => Judgement::Judged(verdict),
-                    None => Judgement::Unscanned(Unscanned::Panic),
+                    None => Judgement::Unscanned(UnscannedReason::Panic),
                 }
             }
             Engine::Rules(filter) => {
@@ -108,18 +109,18 @@ impl Judge {
         // back when this wait ends, not when the thread does: a filter that hangs must not keep everybody
         // else's mail from being judged.
         let Ok(_permit) = tokio::time::timeout_at(by, self.large.acquire()).await else {
-            return Judgement::Unscanned(Unscanned::Timeout);
+            return Judgement::Unscanned(UnscannedReason::Timeout);
         };
         let mut judged = tokio::task::spawn_blocking(move || guarded(judge));
         for _ in 0..PARTS {
             let by = by.min(Instant::now() + self.limit / PARTS);
             match tokio::time::timeout_at(by, &mut judged).await {
                 Ok(Ok(Some(verdict))) => return Judgement::Judged(verdict),
-                Ok(Ok(None) | Err(_)) => return Judgement::Unscanned(Unscanned::Panic),
+                Ok(Ok(None) | Err(_)) => return Judgement::Unscanned(UnscannedReason::Panic),
                 Err(_) => {}
             }
         }
-        Judgement::Unscanned(Unscanned::Timeout)
+        Judgement::Unscanned(UnscannedReason::Timeout)
     }
 }
 

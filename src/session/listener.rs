@@ -46,7 +46,7 @@ impl Listener {
             transparent: listen.transparent,
             tproxy: listen.tproxy,
             proxy_header: listen.proxy_header,
-            trusted: listen.trusted.clone(),
+            trusted: listen.trusted_proxies.clone(),
             allow_plaintext: listen.allow_plaintext,
         }
     }

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::refusal::Refusal;
 use super::relay::{Relay, now};
 use super::service::Service;
-use crate::upstream::Way;
+use crate::upstream::Route;
 
 impl Relay<'_> {
     /// Answers [`Action::LogIn`](super::exchange::Action::LogIn).
@@ -56,7 +56,7 @@ impl Relay<'_> {
     }
 
     /// Where a user goes, and under which name.
-    fn route_of(&self, user: String) -> Result<Way, Refusal> {
+    fn route_of(&self, user: String) -> Result<Route, Refusal> {
         let router = &self.service.router;
         let listener = self.client.listener;
         let sni = self.client.sni.as_deref();
@@ -68,15 +68,15 @@ impl Relay<'_> {
                 (true, name) => name,
                 (false, _) => None,
             };
-            let dialler = router.original(self.client.addressed.meant, name);
-            return Ok(Way { dialler, user });
+            let dialler = router.original(self.client.addressed.original_dst, name);
+            return Ok(Route { dialler, user });
         }
         if let Some(place) = listener.upstream_for(sni) {
             let dialler = router.upstream(place).ok_or(Refusal::NoUpstream)?;
             let dialler = Arc::clone(dialler);
-            return Ok(Way { dialler, user });
+            return Ok(Route { dialler, user });
         }
-        let route = router.of_user(&user).map_err(Refusal::UserName)?;
+        let route = router.for_user(&user).map_err(Refusal::UserName)?;
         route.ok_or(Refusal::NoUpstream)
     }
 }
@@ -85,7 +85,7 @@ impl Service {
     /// What the server will be shown: the client's own proof, or a token that the client's password opens.
     async fn proof(
         &self,
-        route: &Way,
+        route: &Route,
         proof: Proof,
         mechanism: Mechanism,
     ) -> Result<(Proof, Mechanism), Refusal> {

@@ -14,6 +14,7 @@ use super::exchange::DRAIN_SILENCE;
 use super::failure::Failure;
 use super::refusal::Refusal;
 use super::service::Service;
+use crate::metrics::ConnectionOutcome;
 use crate::net::Drain;
 
 /// Passes bytes between the client and the server that it connected to, without a look at them.
@@ -23,21 +24,21 @@ pub(super) async fn pass_through(
     tcp: TcpStream,
     drain: &Drain,
 ) -> Result<(), Failure> {
-    let dialler = service.router.original(client.addressed.meant, None);
+    let dialler = service.router.original(client.addressed.original_dst, None);
     let connected = dialler.connect(client.on_behalf()).await;
-    let (upstream, _outgoing) = match connected {
+    let (upstream, _own) = match connected {
         Ok(connected) => connected,
         Err(error) => {
             let name = dialler.upstream().name.clone();
             return Err(Failure::Dial(name, error));
         }
     };
-    if client.is_self(service.router.own()) {
+    if client.is_self(service.router.loop_detection()) {
         return Err(Refusal::Loop.into());
     }
     service
         .metrics
-        .connection(&client.listener.name, "proxied_away");
+        .connection(&client.listener.name, ConnectionOutcome::ProxiedAway);
     // However it ends, both sides see the same end.
     let transfer = Transfer {
         began: Instant::now(),

@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Metrics;
-use crate::net::guard::{Budget, Failures, Share, Slot, Slots, counted};
+use crate::net::quota::{Budget, Failures, Share, Slot, Slots, counted};
 
 /// A client that guesses passwords of many mailboxes from one address fails that many times more often than
 /// somebody with one wrong password in the mail program.
@@ -90,7 +90,7 @@ impl Quotas {
                 return Err(Refusal::LoginPause(wait));
             }
         }
-        match (limits.sessions_per_account, mailbox) {
+        match (limits.sessions_per_mailbox, mailbox) {
             (Some(most), Some(mailbox)) => {
                 let slot = self.mailboxes.enter(mailbox.clone(), most);
                 slot.map(Some).ok_or(Refusal::SessionsOfMailbox(most))

@@ -143,7 +143,7 @@ impl<'s> Relay<'s> {
             // Whether it was heard makes no difference: the connection ends here.
             let _ = self.write_client().await;
             let shutdown = tokio::io::AsyncWriteExt::shutdown(&mut self.connection.stream);
-            let _ = timeout(self.service.timeouts.take, shutdown).await;
+            let _ = timeout(self.service.timeouts.client_write, shutdown).await;
         }
         self.observe();
         // Without QUIT the connection just closes.
@@ -237,7 +237,7 @@ impl<'s> Relay<'s> {
         let Some(upstream) = &mut self.upstream else {
             return Ok(());
         };
-        let limit = self.service.timeouts.stall;
+        let limit = self.service.timeouts.upstream_read;
         let sent = timeout(limit, upstream.connection.send(&bytes)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, bytes.len());
         // It may have held a password.
@@ -251,7 +251,7 @@ impl<'s> Relay<'s> {
 
     /// Writes all output to the client.
     async fn write_client(&mut self) -> Result<(), Failure> {
-        let limit = self.service.timeouts.take;
+        let limit = self.service.timeouts.client_write;
         let began = Instant::now();
         let Self {
             connection,

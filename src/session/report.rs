@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::failure::Failure;
 use super::refusal::Refusal;
 use super::service::Service;
+use crate::metrics::ClientState;
 
 /// Reports what ended a session early.
 pub(super) fn report(
@@ -12,7 +13,7 @@ pub(super) fn report(
     client: SocketAddr,
     upstream: Option<&str>,
     failure: &Failure,
-    state: &'static str,
+    state: ClientState,
 ) {
     if let Failure::Refused(refusal) = failure {
         return report_refusal(service, client, refusal);
@@ -27,14 +28,14 @@ pub(super) fn report(
             service.metrics.upstream_error(name, kind);
             if let Some(suppressed) = service.may_log(kind) {
                 let suppressed = suppressed.lines();
-                tracing::warn!(%client, upstream, state, suppressed, "{failure}");
+                tracing::warn!(%client, upstream, state = state.label(), suppressed, "{failure}");
             }
         }
         None => {
             service.metrics.client_abort(state);
-            if let Some(suppressed) = service.may_log(state) {
+            if let Some(suppressed) = service.may_log(state.label()) {
                 let suppressed = suppressed.lines();
-                tracing::info!(%client, upstream, state, suppressed, "{failure}");
+                tracing::info!(%client, upstream, state = state.label(), suppressed, "{failure}");
             }
         }
     }

@@ -15,7 +15,7 @@ use super::passthrough::pass_through;
 use super::relay::Relay;
 use super::report::report;
 use super::service::Service;
-use crate::metrics::Flow;
+use crate::metrics::{ClientState, ConnectionOutcome, Flow};
 use crate::net::{Drain, Stream};
 
 /// Serves one client of a listener (by its place) until it or the upstream ends the session.
@@ -41,9 +41,11 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: 
         Err(rejected) => rejected,
     };
     if matches!(failure, Failure::Refused(_)) {
-        service.metrics.connection(&listener.name, "refused");
+        service
+            .metrics
+            .connection(&listener.name, ConnectionOutcome::Refused);
     }
-    report(service, from, None, &failure, "arrival");
+    report(service, from, None, &failure, ClientState::Handshake);
     if let (Some(text), Some(mut stream)) = (failure.wire(false), stream) {
         say(service, &mut stream, text.as_bytes()).await;
     }
@@ -62,7 +64,7 @@ async fn serve(
         Ok(route) => route,
         Err(refusal) => {
             let failure = Failure::from(refusal);
-            report(service, from, None, &failure, "greeting");
+            report(service, from, None, &failure, ClientState::Greeting);
             if let Some(text) = failure.wire(false) {
                 Box::pin(say(service, &mut connection.stream, text.as_bytes())).await;
             }
@@ -102,7 +104,7 @@ fn log_end(service: &Service, relay: &Relay<'_>, end: &str) {
         let user = relay.exchange.user();
         relay
             .log
-            .log(client, upstream, user, service.log_accounts, end);
+            .log(client, upstream, user, service.log_mailboxes, end);
     }
 }
 
@@ -113,7 +115,7 @@ async fn say(service: &Service, client: &mut Stream, text: &[u8]) {
         client.shutdown().await
     };
     // Whether it was heard makes no difference: the connection ends here.
-    if let Ok(Ok(())) = timeout(service.timeouts.take, said).await {
+    if let Ok(Ok(())) = timeout(service.timeouts.client_write, said).await {
         service.metrics.bytes(Flow::ClientOut, text.len());
         service.metrics.edited(text.len(), 0);
     }

@@ -10,7 +10,7 @@ use super::log_throttle::Suppressed;
 use super::oauth::OAuth;
 use super::quotas::Quotas;
 use super::refusal::Refusal;
-use crate::config::{Limits, ListenTls, LogAccounts, Timeouts};
+use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::metrics::Metrics;
 use crate::rewrite::Style;
 use crate::store::Quarantine;
@@ -40,7 +40,7 @@ pub struct Service {
     /// Where held-back messages go; without it they are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
     /// How the log names mailboxes.
-    pub log_accounts: LogAccounts,
+    pub log_mailboxes: LogMailboxes,
     /// All families.
     pub metrics: Arc<Metrics>,
     /// The most octets that one read takes, on both connections: `usize::MAX`, but for tests of splits.
@@ -86,7 +86,7 @@ impl Service {
     pub(super) fn server_of(&self, client: &Client<'_>) -> Result<Option<Arc<Dialler>>, Refusal> {
         let listener = client.listener;
         if listener.transparent {
-            let original = client.addressed.meant;
+            let original = client.addressed.original_dst;
             return match (listener.protection, client.sni.as_deref()) {
                 (ListenTls::Implicit, None) => Err(Refusal::NoSni),
                 (ListenTls::Implicit, name) => Ok(Some(self.router.original(original, name))),

@@ -7,6 +7,7 @@
 //! process learns at a time; others read along.
 
 mod codec;
+mod error;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,56 +19,13 @@ use std::time::Duration;
 
 use super::{given_to_owner, private};
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
+pub use error::KnowledgeError;
 
 /// Past this the journal is made part of the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
 
 /// How often it is looked whether another process has learnt.
 const OFTEN: Duration = Duration::from_millis(250);
-
-/// Why knowledge cannot be read or written.
-#[derive(Debug)]
-pub enum KnowledgeError {
-    /// The system's reason.
-    Io(PathBuf, io::Error),
-    /// The file is another program's, or damaged.
-    Damaged(PathBuf, String),
-    /// A later release wrote it.
-    Newer(PathBuf, u32),
-    /// Another process is learning.
-    Busy(PathBuf),
-}
-
-impl std::fmt::Display for KnowledgeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Io(path, error) if error.kind() == io::ErrorKind::PermissionDenied => write!(
-                f,
-                "{}: {error}; be the user that popgate runs as, or name another --data-dir",
-                path.display()
-            ),
-            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Damaged(path, why) => write!(
-                f,
-                "{}: {why}; put back a copy, or begin anew with `popgate model reset`",
-                path.display()
-            ),
-            Self::Newer(path, version) => write!(
-                f,
-                "{}: written by a later popgate (format {version}, this one knows {}); use that one",
-                path.display(),
-                codec::VERSION
-            ),
-            Self::Busy(path) => write!(
-                f,
-                "{}: another process is learning; wait until it is done",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for KnowledgeError {}
 
 /// The folder, open.
 #[derive(Debug)]

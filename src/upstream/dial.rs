@@ -15,8 +15,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::own::{Outgoing, Own};
-use super::{DialError, connect};
+use super::loop_detection::{LoopDetection, OwnConnection};
+use super::{DialError, happy_eyeballs};
 use crate::config::{ProxyHeader, TlsMode, Upstream};
 use crate::net::Stream;
 use crate::net::proxy::{self, Addressed};
@@ -38,7 +38,7 @@ pub struct Dialled {
     /// What came behind it.
     pub rest: BytesMut,
     /// As long as this lives, popgate knows the connection for its own.
-    pub outgoing: Outgoing,
+    pub own: OwnConnection,
 }
 
 /// For whom a connection is made.
@@ -69,7 +69,7 @@ pub struct Dialler {
     at: Option<SocketAddr>,
     tls: Option<Arc<ClientConfig>>,
     limits: DialLimits,
-    own: Arc<Own>,
+    loops: Arc<LoopDetection>,
 }
 
 impl Dialler {
@@ -78,14 +78,14 @@ impl Dialler {
         upstream: Upstream,
         tls: Option<Arc<ClientConfig>>,
         limits: DialLimits,
-        own: Arc<Own>,
+        loops: Arc<LoopDetection>,
     ) -> Self {
         Self {
             upstream,
             at: None,
             tls,
             limits,
-            own,
+            loops,
         }
     }
 
@@ -117,7 +117,7 @@ impl Dialler {
             .await
             .map_err(|_| DialError::ConnectTimedOut(limit))?;
         let Upstream { tls, .. } = &self.upstream;
-        let (mut stream, outgoing) = self.connect(client).await?;
+        let (mut stream, own) = self.connect(client).await?;
         let mut rest = BytesMut::new();
         let greeting = self.said(&mut stream, &mut rest).await?;
         match Status::of(&greeting) {
@@ -146,7 +146,7 @@ impl Dialler {
             stream,
             greeting,
             rest,
-            outgoing,
+            own,
         })
     }
 
@@ -154,12 +154,12 @@ impl Dialler {
     ///
     /// # Errors
     /// What went wrong; nothing is open then.
-    pub async fn connect(&self, client: OnBehalf) -> Result<(Stream, Outgoing), DialError> {
+    pub async fn connect(&self, client: OnBehalf) -> Result<(Stream, OwnConnection), DialError> {
         let by = Instant::now() + self.limits.connect;
         let tcp = self.in_time(by, self.tcp(client)).await?;
         let peer = tcp.peer_addr().map_err(DialError::Connect)?;
         let local = tcp.local_addr().map_err(DialError::Connect)?;
-        let outgoing = self.own.takes_note(local, peer);
+        let own = self.loops.register(local, peer);
         let mut stream = Stream::plain(tcp).map_err(DialError::Connect)?;
         let header = match self.upstream.proxy_header {
             ProxyHeader::Off => Vec::new(),
@@ -175,7 +175,7 @@ impl Dialler {
         if self.upstream.tls == TlsMode::Implicit {
             stream = self.in_time(by, self.encrypt(stream)).await?;
         }
-        Ok((stream, outgoing))
+        Ok((stream, own))
     }
 
     async fn in_time<T>(
@@ -198,11 +198,11 @@ impl Dialler {
                 .map_err(|error| DialError::Resolve(host.clone(), error))?
                 .collect(),
         };
-        if let Some(own) = addresses.iter().find(|it| self.own.would_reach(**it)) {
+        if let Some(own) = addresses.iter().find(|it| self.loops.is_self(**it)) {
             return Err(DialError::Loop(*own));
         }
         let from: Option<IpAddr> = client.as_client.then(|| client.addressed.client.ip());
-        connect::any(addresses, from)
+        happy_eyeballs::connect(addresses, from)
             .await
             .map_err(DialError::Connect)
     }

@@ -9,6 +9,7 @@ use tokio_rustls::rustls;
 
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum DialError {
     /// The name is not known.
     Resolve(String, io::Error),
@@ -120,4 +121,11 @@ impl fmt::Display for DialError {
     }
 }
 
-impl std::error::Error for DialError {}
+impl std::error::Error for DialError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Resolve(_, error) | Self::Connect(error) | Self::Tls(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -8,10 +8,10 @@
 //! RFC 8314 (implicit TLS), RFC 2595 (STLS), RFC 1939 section 4 (greeting), RFC 8305 (several
 //! addresses).
 
-mod connect;
 mod dial;
 mod error;
-mod own;
+mod happy_eyeballs;
+mod loop_detection;
 mod route;
 mod tls;
 mod token;
@@ -19,8 +19,8 @@ mod user_name;
 
 pub use dial::{DialLimits, Dialled, Dialler, OnBehalf};
 pub use error::DialError;
-pub use own::{Outgoing, Own};
-pub use route::{Router, Way};
+pub use loop_detection::{LoopDetection, OwnConnection};
+pub use route::{Route, Router};
 pub use tls::{ByKey, TlsConfigError, client_config, pin_of, recorder};
 pub use token::{Consent, Fresh, TokenError, TokenService};
 pub use user_name::NameError;

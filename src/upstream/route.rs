@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::user_name::{self, NameError, Named};
-use super::{DialLimits, Dialler, Own};
+use super::{DialLimits, Dialler, LoopDetection};
 use crate::config::{Routes, TlsMode, Upstream};
 
 /// The label `upstream` for servers that user names name.
@@ -18,7 +18,7 @@ const USER_NAME: &str = "user_name";
 /// The label `upstream` for servers that clients of a transparent listener meant.
 const TRANSPARENT: &str = "transparent";
 
-/// All upstreams and the ways to them.
+/// All upstreams and the routes to them.
 #[derive(Debug)]
 pub struct Router {
     diallers: Vec<Arc<Dialler>>,
@@ -26,12 +26,12 @@ pub struct Router {
     /// For servers that stand in no `[[upstream]]`: trusted certificates, if there are any.
     tls: Option<Arc<ClientConfig>>,
     limits: DialLimits,
-    own: Arc<Own>,
+    loops: Arc<LoopDetection>,
 }
 
-/// A user's way.
+/// Where a user's login goes.
 #[derive(Debug, Clone)]
-pub struct Way {
+pub struct Route {
     /// To whom.
     pub dialler: Arc<Dialler>,
     /// Under which name the user is known there.
@@ -45,20 +45,20 @@ impl Router {
         routes: Routes,
         tls: Option<Arc<ClientConfig>>,
         limits: DialLimits,
-        own: Arc<Own>,
+        loops: Arc<LoopDetection>,
     ) -> Self {
         Self {
             diallers,
             routes,
             tls,
             limits,
-            own,
+            loops,
         }
     }
 
     /// What popgate knows of its own connections.
-    pub fn own(&self) -> &Arc<Own> {
-        &self.own
+    pub fn loop_detection(&self) -> &Arc<LoopDetection> {
+        &self.loops
     }
 
     /// The upstream of the configuration.
@@ -83,13 +83,13 @@ impl Router {
         self.diallers.first().filter(|_| fixed)
     }
 
-    /// A user's way.
+    /// Where a user's login goes; `None` without an upstream.
     ///
     /// # Errors
     /// If the name leads where it must not.
-    pub fn of_user(&self, user: &str) -> Result<Option<Way>, NameError> {
+    pub fn for_user(&self, user: &str) -> Result<Option<Route>, NameError> {
         if let Some(named) = user_name::read(&self.routes.user_names, user)? {
-            return Ok(Some(Way {
+            return Ok(Some(Route {
                 user: named.user.clone(),
                 dialler: self.to_named(named),
             }));
@@ -98,7 +98,7 @@ impl Router {
         let routes = &self.routes.domains;
         let place = routes.iter().find(|(pattern, _)| pattern.matches(domain));
         let dialler = self.diallers.get(place.map_or(0, |(_, place)| *place));
-        Ok(dialler.map(|dialler| Way {
+        Ok(dialler.map(|dialler| Route {
             dialler: Arc::clone(dialler),
             user: user.to_owned(),
         }))
@@ -110,17 +110,17 @@ impl Router {
             host.eq_ignore_ascii_case(&named.host) && *port == named.port
         });
         configured.cloned().unwrap_or_else(|| {
-            self.to_stranger(Upstream::new(USER_NAME, &named.host, named.port, named.tls))
+            Arc::new(self.ad_hoc(Upstream::new(USER_NAME, &named.host, named.port, named.tls)))
         })
     }
 
     /// The way to where a client wanted to go anyway: as it came, in plain text; or, where popgate
     /// stands at the end of its TLS, by TLS to the name that it asked for.
-    pub fn original(&self, address: SocketAddr, asked_for: Option<&str>) -> Arc<Dialler> {
-        let Some(host) = asked_for else {
+    pub fn original(&self, address: SocketAddr, sni: Option<&str>) -> Arc<Dialler> {
+        let Some(host) = sni else {
             let host = address.ip().to_string();
             let upstream = Upstream::new(TRANSPARENT, &host, address.port(), TlsMode::Off);
-            return Arc::new(self.stranger(upstream).at(address));
+            return Arc::new(self.ad_hoc(upstream).at(address));
         };
         let configured = self
             .diallers
@@ -133,15 +133,15 @@ impl Router {
         };
         let dialler = match configured {
             Some(dialler) => Dialler::clone(dialler).protected_by(tls),
-            None => self.stranger(Upstream::new(TRANSPARENT, host, address.port(), tls)),
+            None => self.ad_hoc(Upstream::new(TRANSPARENT, host, address.port(), tls)),
         };
         Arc::new(dialler.at(address))
     }
 
-    /// Who is tried in turn: an upstream, its reserve, the reserve's reserve.
-    pub fn in_turn(&self, first: &Arc<Dialler>) -> Vec<Arc<Dialler>> {
+    /// Who is tried in turn: an upstream, its fallback, the fallback's fallback.
+    pub fn with_fallbacks(&self, first: &Arc<Dialler>) -> Vec<Arc<Dialler>> {
         let mut chain = vec![Arc::clone(first)];
-        let mut next = first.upstream().reserve;
+        let mut next = first.upstream().fallback;
         while let Some(dialler) = next.and_then(|place| self.diallers.get(place)) {
             if chain
                 .iter()
@@ -150,17 +150,13 @@ impl Router {
                 break;
             }
             chain.push(Arc::clone(dialler));
-            next = dialler.upstream().reserve;
+            next = dialler.upstream().fallback;
         }
         chain
     }
 
-    fn stranger(&self, upstream: Upstream) -> Dialler {
-        let (limits, own) = (self.limits.clone(), Arc::clone(&self.own));
-        Dialler::new(upstream, self.tls.clone(), limits, own)
-    }
-
-    fn to_stranger(&self, upstream: Upstream) -> Arc<Dialler> {
-        Arc::new(self.stranger(upstream))
+    fn ad_hoc(&self, upstream: Upstream) -> Dialler {
+        let (limits, loops) = (self.limits.clone(), Arc::clone(&self.loops));
+        Dialler::new(upstream, self.tls.clone(), limits, loops)
     }
 }

@@ -1,8 +1,8 @@
 //! Which certificates are trusted.
 //!
-//! RFC 8314 section 4.2: a server's certificate is verified, name included; there is no switch to
-//! leave that out. Whose server has a certificate of its own making pins its key (RFC 7469 section
-//! 2.4 has the form).
+//! RFC 8314 section 4.2: a server's certificate is verified, name included. No setting skips that:
+//! `tls = "off"` and `"opportunistic"` do without TLS, and a pinned key (RFC 7469 section 2.4 has the
+//! form) replaces authority, name and dates for a server with a self-signed certificate.
 
 use std::fmt;
 use std::io;
@@ -28,6 +28,7 @@ use tokio_rustls::rustls::{
 
 /// Why no TLS connection could be trusted.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TlsConfigError {
     /// The file of trusted certificates cannot be read.
     Unreadable(PathBuf, io::Error),
@@ -56,7 +57,15 @@ impl fmt::Display for TlsConfigError {
     }
 }
 
-impl std::error::Error for TlsConfigError {}
+impl std::error::Error for TlsConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(_, error) => Some(error),
+            Self::Rustls(error) => Some(error),
+            Self::NoCertificates(_) | Self::NoPlatformRoots => None,
+        }
+    }
+}
 
 /// A TLS client that trusts these keys and nobody else; without any, the file's certificates; and
 /// without one, the platform's roots.

@@ -23,7 +23,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{TlsConfigError, client_config, connect};
+use super::{TlsConfigError, client_config, happy_eyeballs};
 use crate::config::OAuth;
 use crate::pop3::Secret;
 use crate::pop3::line::printable;
@@ -37,6 +37,7 @@ const INTERVAL: u64 = 5;
 
 /// Why there is no token.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TokenError {
     /// The service cannot be reached, or does not answer.
     Unreachable(String),
@@ -243,7 +244,7 @@ impl TokenService {
         let addresses = lookup_host((host, port))
             .await
             .map_err(|error| unreachable(&error))?;
-        let tcp = connect::any(addresses.collect(), None)
+        let tcp = happy_eyeballs::connect(addresses.collect(), None)
             .await
             .map_err(|error| unreachable(&error))?;
         let name = ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;

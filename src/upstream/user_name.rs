@@ -23,6 +23,7 @@ pub(super) struct Named {
 
 /// Why a user name leads nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NameError {
     /// To a server that is not allowed.
     Forbidden(String, u16),
@@ -52,13 +53,18 @@ pub(super) fn read(names: &UserNames, user: &str) -> Result<Option<Named>, NameE
     if names.hosts.is_empty() {
         return Ok(None);
     }
-    if let Some(mark) = user.chars().find(|mark| names.server_first.contains(*mark))
+    if let Some(mark) = user
+        .chars()
+        .find(|mark| names.server_prefix_separators.contains(*mark))
         && let Some((host, rest)) = user.split_once(mark)
         && is_host(host)
     {
         return server_first(names, host, rest, mark).map(Some);
     }
-    let Some(mark) = user.chars().rfind(|mark| names.server_last.contains(*mark)) else {
+    let Some(mark) = user
+        .chars()
+        .rfind(|mark| names.server_suffix_separators.contains(*mark))
+    else {
         return Ok(None);
     };
     let Some((user, server)) = user.rsplit_once(mark) else {

@@ -145,7 +145,8 @@ async fn upstream_floods_a_status_line() {
 
 #[tokio::test]
 async fn upstream_stalls_while_a_message_is_held() {
-    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.stall = SHORT).await;
+    let (mut proxy, mut client, mut upstream) =
+        session(|it| it.timeouts.upstream_read = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\nSubject: a\r\n\r\nhalf").await;
     let said = String::from_utf8(client.rest().await).unwrap();
     assert_eq!(
@@ -160,7 +161,7 @@ async fn upstream_stalls_while_a_message_is_held() {
 #[tokio::test]
 async fn upstream_stalls_after_a_message_began_to_leave() {
     let (mut proxy, mut client, mut upstream) = session(|it| {
-        it.timeouts.stall = SHORT;
+        it.timeouts.upstream_read = SHORT;
         it.hold_bytes = 16;
     })
     .await;
@@ -254,7 +255,7 @@ async fn client_vanishes_while_a_message_is_sent() {
     // Neither the deletion nor QUIT may follow a message that was not delivered.
     assert_eq!(upstream.rest().await, b"");
     assert_eq!(
-        proxy.metric("popgate_client_aborts_total{state=\"answer\"}"),
+        proxy.metric("popgate_client_aborts_total{state=\"response\"}"),
         1.0
     );
 }
@@ -274,7 +275,8 @@ async fn client_vanishes_while_a_message_is_held() {
 
 #[tokio::test]
 async fn client_never_reads() {
-    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.take = SHORT).await;
+    let (mut proxy, mut client, mut upstream) =
+        session(|it| it.timeouts.client_write = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\n").await;
     let message = long_message(1 << 20);
     // More than all socket buffers take: the proxy must let go, not grow.
@@ -285,7 +287,7 @@ async fn client_never_reads() {
     }
     proxy.session_end().await;
     assert_eq!(
-        proxy.metric("popgate_client_aborts_total{state=\"answer\"}"),
+        proxy.metric("popgate_client_aborts_total{state=\"response\"}"),
         1.0
     );
     drop(client);

@@ -79,7 +79,7 @@ async fn nonsense_ends_with_its_peers_and_hurts_nobody() {
         let mut settings = Settings::new(listener.local_addr().unwrap());
         // A client that has closed its side still gets what it is owed, so a server that owes is
         // waited for.
-        settings.timeouts.stall = Duration::from_millis(50);
+        settings.timeouts.upstream_read = Duration::from_millis(50);
         settings.timeouts.greeting = Duration::from_millis(200);
         settings.drop_at = Some(10.0);
         settings.data_dir = Some(data.path().to_owned());

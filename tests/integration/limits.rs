@@ -90,7 +90,7 @@ async fn a_message_that_waits_for_memory_too_long_passes_all_the_same() {
 #[tokio::test]
 async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
     let (mut proxy, mut client, mut upstream) = session(|settings| {
-        settings.limits.answer = Some(1000);
+        settings.limits.response = Some(1000);
     })
     .await;
     client.send(b"RETR 1\r\n").await;
@@ -109,7 +109,7 @@ async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
     assert_eq!(proxy.metric(counted), 1.0);
     // It counts for each answer anew.
     let (_proxy, mut client, mut upstream) = session(|settings| {
-        settings.limits.answer = Some(1000);
+        settings.limits.response = Some(1000);
     })
     .await;
     for _ in 0..3 {
@@ -129,7 +129,7 @@ async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
 #[tokio::test]
 async fn lines_have_a_length_and_tokens_a_longer_one() {
     let (_proxy, mut client, mut upstream) = session(|settings| {
-        settings.limits.command = 300;
+        settings.limits.command_line = 300;
     })
     .await;
     let fits = format!("XTRA {}\r\n", "a".repeat(290));
@@ -156,7 +156,7 @@ async fn those_who_leave_make_room_for_others() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.listen.proxy_header = true;
-    settings.listen.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     settings.limits.sessions_per_address = Some(2);
     let mut proxy = Proxy::start(settings).await;
     let from = |last: u8| format!("PROXY TCP6 2001:db8::{last} 2001:db8:1::1 4000 110\r\n");
@@ -231,7 +231,7 @@ async fn guesses_that_are_pipelined_are_counted_like_others() {
 async fn a_name_alone_keeps_nobody_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
-    settings.limits.sessions_per_account = Some(1);
+    settings.limits.sessions_per_mailbox = Some(1);
     let proxy = Proxy::start(settings).await;
     let (mut stranger, mut upstream) = greeted(&proxy, &listener).await;
     // "a", as in logged_in.

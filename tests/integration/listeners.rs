@@ -9,7 +9,7 @@ use crate::support::authority::{self, Authority, Pair, authority};
 use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{HostPattern, ListenTls, Sni};
 use popgate::net::proxy::{self, Addressed};
-use popgate::net::tls::{Certificate, CertificateError, Choice, server_config};
+use popgate::net::tls::{Certificate, CertificateError, CertificateResolver, server_config};
 use tokio::net::TcpListener;
 
 /// A proxy with a listener of this kind, before an upstream that the test plays.
@@ -47,13 +47,13 @@ async fn relayed(client: &mut Peer, upstream: &mut Peer, command: &[u8], answer:
 /// another machine.
 fn behind_a_proxy(settings: &mut Settings) {
     settings.listen.proxy_header = true;
-    settings.listen.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
 fn from_afar() -> Vec<u8> {
     proxy::v1(Addressed {
         client: "192.0.2.7:4000".parse().unwrap(),
-        meant: "198.51.100.1:110".parse().unwrap(),
+        original_dst: "198.51.100.1:110".parse().unwrap(),
     })
 }
 
@@ -258,7 +258,7 @@ async fn strangers_and_those_without_a_header_are_turned_away() {
     let authority = authority("pop.example.org");
     let (stranger, _listener) = proxy(ListenTls::Off, &authority, |settings| {
         behind_a_proxy(settings);
-        settings.listen.trusted = vec!["192.0.2.0/24".parse().unwrap()];
+        settings.listen.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
     })
     .await;
     let mut client = Peer::connect(stranger.address).await;
@@ -299,7 +299,7 @@ async fn each_name_has_its_certificate_and_its_upstream() {
         );
         settings.others = vec![(upstream, None)];
         let read = |pair: &Pair| Arc::new(Certificate::read(&pair.certificate, &pair.key).unwrap());
-        let choice = Choice {
+        let choice = CertificateResolver {
             named: vec![(Box::new(move |name| fits.matches(name)), read(&named))],
             default: Some(read(&default)),
         };
@@ -321,7 +321,7 @@ async fn each_name_has_its_certificate_and_its_upstream() {
 async fn a_name_without_a_certificate_is_refused() {
     let authority = authority("pop.example.org");
     let (mut proxy, _listener) = proxy(ListenTls::Implicit, &authority, |settings| {
-        let choice = Choice {
+        let choice = CertificateResolver {
             named: Vec::new(),
             default: None,
         };
@@ -341,7 +341,7 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
     let authority = authority("renewed.example.org");
     let pair = authority.pair("renewed.example.org");
     let certificate = Arc::new(Certificate::read(&pair.certificate, &pair.key).unwrap());
-    let choice = Choice {
+    let choice = CertificateResolver {
         named: Vec::new(),
         default: Some(Arc::clone(&certificate)),
     };
@@ -442,7 +442,7 @@ async fn a_client_that_does_not_log_in_is_sent_away() {
 async fn a_command_that_has_begun_must_end() {
     let authority = authority("pop.example.org");
     let (mut proxy, listener) = proxy(ListenTls::Off, &authority, |settings| {
-        settings.timeouts.command = std::time::Duration::from_millis(200);
+        settings.timeouts.command_line = std::time::Duration::from_millis(200);
     })
     .await;
     let mut client = Peer::connect(proxy.address).await;
@@ -474,7 +474,7 @@ async fn the_server_is_told_the_clients_address() {
             ProxyHeader::V1 => from_afar(),
             _ => proxy::v2(Addressed {
                 client: "192.0.2.7:4000".parse().unwrap(),
-                meant: "198.51.100.1:110".parse().unwrap(),
+                original_dst: "198.51.100.1:110".parse().unwrap(),
             })
             .unwrap(),
         };
@@ -495,7 +495,7 @@ async fn a_client_with_the_port_of_an_outgoing_connection_is_no_loop() {
     let mut second = Peer::connect(proxy.address).await;
     let header = proxy::v1(Addressed {
         client: near_end,
-        meant: proxy.address,
+        original_dst: proxy.address,
     });
     second.send(&header).await;
     greeted(&mut second, &listener).await;

@@ -13,7 +13,7 @@ use crate::support::provider::Provider;
 use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{AllowedHost, ListenTls, TlsMode};
 use popgate::net::proxy::{self, Addressed};
-use popgate::net::tls::{Choice, server_config};
+use popgate::net::tls::{CertificateResolver, server_config};
 use popgate::pop3::Secret;
 use popgate::store::{Grant, Tokens};
 use popgate::upstream::client_config;
@@ -111,13 +111,17 @@ async fn upstream() -> (TcpListener, Settings) {
 /// The client may come from another machine.
 fn from_afar(settings: &mut Settings) {
     settings.listen.proxy_header = true;
-    settings.listen.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
 async fn come_from(proxy: &Proxy, client: SocketAddr) -> Peer {
     let mut peer = Peer::connect(proxy.address).await;
-    let meant = "198.51.100.1:110".parse().unwrap();
-    peer.send(&proxy::v1(Addressed { client, meant })).await;
+    let original_dst = "198.51.100.1:110".parse().unwrap();
+    peer.send(&proxy::v1(Addressed {
+        client,
+        original_dst,
+    }))
+    .await;
     peer
 }
 
@@ -152,7 +156,7 @@ async fn refused(reason: &str) -> Seen {
             (proxy, hears(client, "").await)
         }
         "sessions_per_mailbox" => {
-            settings.limits.sessions_per_account = Some(1);
+            settings.limits.sessions_per_mailbox = Some(1);
             let proxy = Proxy::start(settings).await;
             let mut first = Peer::connect(proxy.address).await;
             let mut server = Peer::accept(&listener).await;
@@ -220,7 +224,7 @@ async fn refused(reason: &str) -> Seen {
         "proxy_untrusted" | "proxy_header" => {
             from_afar(&mut settings);
             if reason == "proxy_untrusted" {
-                settings.listen.trusted.clear();
+                settings.listen.trusted_proxies.clear();
             }
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
@@ -238,7 +242,7 @@ async fn refused(reason: &str) -> Seen {
         }
         "unknown_sni" => {
             settings.listen.tls = ListenTls::Implicit;
-            let choice = Choice {
+            let choice = CertificateResolver {
                 named: Vec::new(),
                 default: None,
             };
@@ -275,7 +279,7 @@ async fn refused(reason: &str) -> Seen {
             let mut client = Peer::connect(proxy.address).await;
             let turned_round = Addressed {
                 client: accepted.1,
-                meant: listener.local_addr().unwrap(),
+                original_dst: listener.local_addr().unwrap(),
             };
             client.send(&proxy::v1(turned_round)).await;
             (proxy, hears(client, "").await)

@@ -162,11 +162,11 @@ async fn what_was_not_seen_is_not_called_ham() {
     upstream.send(b"ectzz\r\n\r\nzzspamzz\r\n.\r\n").await;
     let first = client.answer().await;
     assert!(
-        shown(&first).contains("unscanned=late"),
+        shown(&first).contains("unscanned=hold_timeout"),
         "{}",
         shown(&first)
     );
-    let late = "popgate_unscanned_total{reason=\"late\"}";
+    let late = "popgate_unscanned_total{reason=\"hold_timeout\"}";
     assert_eq!(proxy.metric(late), 1.0);
     // It is judged when it is asked for again.
     client.send(b"RETR 1\r\n").await;
@@ -195,7 +195,7 @@ async fn chatter_behind_a_message_is_kept_back_after_an_unknown_command() {
 async fn chatter_is_no_answer() {
     let stall = Duration::from_millis(500);
     let (mut proxy, mut client, mut upstream) =
-        session(|settings| settings.timeouts.stall = stall).await;
+        session(|settings| settings.timeouts.upstream_read = stall).await;
     client.send(b"STAT\r\n").await;
     upstream.expect(b"STAT\r\n").await;
     let chatter = async {

@@ -1,5 +1,5 @@
 //! Who goes to which server: by the domain of the user name, by a server in the user name, by
-//! reserve; and the login that popgate makes for it.
+//! fallback; and the login that popgate makes for it.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -410,11 +410,11 @@ async fn the_reserve_steps_in() {
     let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(gone);
     let port = second.local_addr().unwrap().port();
-    settings.change = |upstream| upstream.reserve = Some(1);
-    let mut reserve = Upstream::new("second", "127.0.0.1", port, TlsMode::Off);
+    settings.change = |upstream| upstream.fallback = Some(1);
+    let mut fallback = Upstream::new("second", "127.0.0.1", port, TlsMode::Off);
     // A circle is no way.
-    reserve.reserve = Some(0);
-    settings.others = vec![(reserve, None)];
+    fallback.fallback = Some(0);
+    settings.others = vec![(fallback, None)];
     let proxy = Proxy::start(settings).await;
     let mut client = Peer::connect(proxy.address).await;
     let mut server = served(&second, &[]).await;
@@ -526,7 +526,7 @@ async fn too_many_failed_logins_make_a_pause() {
 #[tokio::test]
 async fn an_account_has_so_many_sessions() {
     let (mut proxy, _first, second) = two(|settings| {
-        settings.limits.sessions_per_account = Some(1);
+        settings.limits.sessions_per_mailbox = Some(1);
     })
     .await;
     let dialogue: &[(&[u8], &[u8])] = &[

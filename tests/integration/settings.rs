@@ -30,9 +30,9 @@ fn the_sample_configuration_lists_every_setting_at_its_default() {
         (upstream.host.as_str(), upstream.port),
         ("pop.example.net", 995)
     );
-    // Where a setting stands differs, of course; what it is must not.
-    sample.places.clear();
-    default.places.clear();
+    // Where a setting comes from differs, of course; what it is must not.
+    sample.origins.clear();
+    default.origins.clear();
     assert_eq!(sample, default);
 }
 

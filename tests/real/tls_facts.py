@@ -337,7 +337,7 @@ class Suite:
         """A name without a certificate, and no name, where each certificate is for a name."""
         with self.client(self.gate.named) as client:
             self.serves(client.encrypt("localhost"))
-        before = self.gate.refused("unknown_name")
+        before = self.gate.refused("unknown_sni")
         try:
             with self.client(self.gate.named) as client:
                 client.encrypt("unknown.example")
@@ -348,7 +348,7 @@ class Suite:
         else:
             raise Wrong("it was served")
         must(self.gate.logged("no certificate for the name unknown.example") == 1, "more than one line in the log")
-        must(self.gate.refused("unknown_name") == before + 1, "not counted, or not once")
+        must(self.gate.refused("unknown_sni") == before + 1, "not counted, or not once")
         before = self.gate.refused("handshake")
         try:
             with self.client(self.gate.named) as client:

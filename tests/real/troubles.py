@@ -134,7 +134,7 @@ class Stage:
         for number in range(24):
             with contextlib.suppress(poplib.error_proto):
                 self.isp(user=f"user{number}" if number < 12 else "guess", password="wrong")
-        until(lambda: self.counted("popgate_refused_total", reason="login_failures"), "a guesser is refused")
+        until(lambda: self.counted("popgate_refused_total", reason="login_throttled"), "a guesser is refused")
 
     def slow_headers(self):
         boxes = [self.isp(user=f"patient{number}") for number in range(4)]

@@ -14,7 +14,7 @@ use crate::net::proxy::Addressed;
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
-    DialError, DialLimits, Dialler, OnBehalf, Own, client_config, pin_of, recorder,
+    DialError, DialLimits, Dialler, LoopDetection, OnBehalf, client_config, pin_of, recorder,
 };
 
 pub(super) async fn look(config: &Config, findings: &mut Findings) {
@@ -66,7 +66,7 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
         at_a_time: Arc::new(Semaphore::new(1)),
     };
     // Which of them are popgate's own ports is plain from the configuration.
-    let own = Own::new(config.listen.iter().map(|listen| listen.address).collect());
+    let own = LoopDetection::new(config.listen.iter().map(|listen| listen.address).collect());
     let dialler = |tls| {
         let (limits, own) = (limits.clone(), Arc::clone(&own));
         Dialler::new(upstream.clone(), Some(tls), limits, own)
@@ -75,7 +75,7 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
     let nobody = OnBehalf {
         addressed: Addressed {
             client: here,
-            meant: here,
+            original_dst: here,
         },
         as_client: false,
     };
@@ -83,7 +83,7 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
         Ok(dialled) => {
             let greeting = printable(trim_end(&dialled.greeting), 80);
             findings.fine(&what, format!("greets: {greeting}"));
-            match dialled.stream.proof() {
+            match dialled.stream.peer_certificate() {
                 Some((certificate, version)) => {
                     let days = facts(&certificate).map(|it| it.days_left(SystemTime::now()));
                     let days = days.map_or_else(String::new, |days| format!(", {days} days left"));

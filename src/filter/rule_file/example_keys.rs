@@ -5,14 +5,14 @@ use toml::de::{DeTable, DeValue};
 
 use crate::filter::place::Place;
 use crate::filter::rule::{Example, ExampleText, Examples};
-use crate::schema::{Report, Section};
+use crate::schema::{Section, TomlFile};
 
 /// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`.
 ///
 /// A text stands at the rule's place; a rule without one place to put it needs whole messages.
 pub(super) fn examples(
     section: &mut Section<'_, '_>,
-    report: &Report<'_>,
+    report: &TomlFile<'_>,
     table: Option<&DeTable<'_>>,
     places: Option<&[Place]>,
 ) -> Examples {
@@ -56,7 +56,7 @@ pub(super) fn examples(
     examples
 }
 
-fn read_one(item: &Spanned<DeValue<'_>>, report: &Report<'_>) -> Option<Example> {
+fn read_one(item: &Spanned<DeValue<'_>>, report: &TomlFile<'_>) -> Option<Example> {
     let text = match item.get_ref() {
         DeValue::String(value) => ExampleText::Value(value.to_string()),
         DeValue::Table(table) if table.len() == 1 => {

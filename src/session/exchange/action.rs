@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::mechanism::Mechanism;
 use crate::filter::{HeaderStage, Verdict};
+use crate::metrics::UnscannedReason;
 use crate::pop3::Secret;
 
 /// What the driver does before it calls [`advance`](super::Exchange::advance) again.
@@ -77,29 +78,7 @@ pub enum Judgement {
     /// The filter's verdict.
     Judged(Verdict),
     /// There is none, for this reason.
-    Unscanned(Unscanned),
-}
-
-/// Why a message passes without a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unscanned {
-    /// Not even its header was there in time.
-    Late,
-    /// The filter took too long.
-    Timeout,
-    /// The filter panicked.
-    Panic,
-}
-
-impl Unscanned {
-    /// The value of the label `reason`, and of `unscanned=` in the header.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Timeout => "timeout",
-            Self::Panic => "panic",
-        }
-    }
+    Unscanned(UnscannedReason),
 }
 
 /// A message that is held back.

@@ -118,7 +118,7 @@ impl Exchange<'_> {
                 .is_some_and(|login| login.awaits_response());
         match is_auth {
             true => self.config.limits.auth_line,
-            false => self.config.limits.command,
+            false => self.config.limits.command_line,
         }
     }
 
@@ -213,7 +213,7 @@ impl Exchange<'_> {
             return Some(Refusal::Plaintext);
         }
         let is_named = matches!(command, Command::User | Command::Apop);
-        let most = self.config.limits.argument + "USER \r\n".len();
+        let most = self.config.limits.user_name + "USER \r\n".len();
         (is_named && line.len() > most).then_some(Refusal::NameTooLong)
     }
 

@@ -21,7 +21,7 @@ impl Exchange<'_> {
             ends = ends.min(deadline);
         }
         if let Some(since) = self.client.line_since {
-            ends = ends.min(since + timeouts.command);
+            ends = ends.min(since + timeouts.command_line);
         }
         if let Some(since) = self.draining {
             ends = ends.min(self.client.heard.max(since) + DRAIN_SILENCE);
@@ -33,14 +33,14 @@ impl Exchange<'_> {
     fn upstream_ends(&self) -> Option<Instant> {
         let owes = !self.pending.is_empty() && !matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref().filter(|_| owes)?;
-        Some(upstream.heard + self.config.timeouts.stall)
+        Some(upstream.heard + self.config.timeouts.upstream_read)
     }
 
     /// Whether a deadline has passed; then there is something to do.
     pub(super) fn deadline_passed(&mut self) -> Result<bool, Failure> {
         match self.upstream_ends() {
             Some(ends) if self.now >= ends => {
-                Err(Failure::UpstreamStalled(self.config.timeouts.stall))
+                Err(Failure::UpstreamStalled(self.config.timeouts.upstream_read))
             }
             Some(_) => Ok(false),
             None if self.now >= self.silence_ends() => {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action::Unscanned;
 use super::mechanism::Mechanism;
-use crate::metrics::Fetch;
+use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
 
@@ -28,11 +27,11 @@ pub enum Event {
     /// The upstream failed during a login that popgate made for the client.
     LoginFailed(Mechanism, Failure),
     /// The answer to RETR or TOP begins to go out, so long after its turn came.
-    Released(Delivery, Fetch, Duration),
+    Released(MessageAction, Fetch, Duration),
     /// The whole of it is with the client's connection, so long after its turn came.
     Delivered(Fetch, Duration),
     /// A message has no verdict.
-    Unscanned(Unscanned),
+    Unscanned(UnscannedReason),
     /// Octets that the client gets but the upstream did not send, and the other way round.
     Edited {
         /// Ours.
@@ -44,29 +43,4 @@ pub enum Event {
     Unsolicited(usize),
     /// The upstream ends its lines in bare LF; they are sent on as CRLF.
     BareLf,
-}
-
-/// How a message was delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// As it came, except for header fields that were asked for.
-    Pass,
-    /// Marked as spam.
-    Tag,
-    /// A notice went out in its place.
-    Drop,
-    /// As it came, for want of a verdict.
-    Unscanned,
-}
-
-impl Delivery {
-    /// The value of the label `action`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Tag => "tag",
-            Self::Drop => "drop",
-            Self::Unscanned => "unscanned",
-        }
-    }
 }

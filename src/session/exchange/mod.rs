@@ -30,11 +30,10 @@ mod state;
 mod verdicts;
 
 pub use action::{
-    Action, End, JudgeRequest, Judgement, LoginRequest, MessageId, Proof, QuarantineRequest,
-    Unscanned, Wait,
+    Action, End, JudgeRequest, Judgement, LoginRequest, MessageId, Proof, QuarantineRequest, Wait,
 };
 pub(super) use deadline::DRAIN_SILENCE;
-pub use event::{Delivery, Event};
+pub use event::Event;
 pub use hold::HoldLimits;
 pub use input::ClientSecurity;
 pub use mailbox_view::{Listing, MailboxView};

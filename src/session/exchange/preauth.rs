@@ -143,7 +143,7 @@ impl Exchange<'_> {
         let name = line.trim_ascii().get(b"USER".len()..);
         let name = name.and_then(sasl::name);
         match &name {
-            Some(name) if name.len() > self.config.limits.argument => {
+            Some(name) if name.len() > self.config.limits.user_name => {
                 return self.refuse(Refusal::NameTooLong);
             }
             Some(_) => self.answer(b"+OK\r\n"),
@@ -244,7 +244,7 @@ impl Exchange<'_> {
         user: String,
         proof: Proof,
     ) -> Option<Action> {
-        if user.len() > self.config.limits.argument {
+        if user.len() > self.config.limits.user_name {
             self.refuse(Refusal::NameTooLong);
             return None;
         }

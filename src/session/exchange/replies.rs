@@ -332,7 +332,7 @@ impl Exchange<'_> {
     /// Counts what was taken of an answer.
     pub(super) fn count(&mut self, octets: usize) -> Result<(), Failure> {
         self.response_octets += octets as u64;
-        match self.config.limits.answer {
+        match self.config.limits.response {
             Some(most) if self.response_octets > most => Err(Failure::AnswerTooLong(most)),
             _ => Ok(()),
         }
@@ -357,7 +357,7 @@ impl Exchange<'_> {
                 self.consumed += line.len() as u64;
                 Ok(Some(line))
             }
-            None if upstream.buffer.len() > self.config.limits.answer_line => {
+            None if upstream.buffer.len() > self.config.limits.response_line => {
                 Err(Failure::UpstreamFlood(upstream.buffer.len()))
             }
             None => Ok(None),

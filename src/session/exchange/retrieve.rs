@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest, Unscanned};
-use super::event::{Delivery, Event};
+use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
+use super::event::Event;
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
 use super::pending::{Discarded, Held, Lines, Quarantining, Response};
@@ -17,7 +17,7 @@ use super::verdicts::{Decision, Finding, Judged};
 use crate::config::HeaderMode;
 use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
 use crate::message::header::header_end;
-use crate::metrics::Fetch;
+use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::{self, EndOfAnswer};
 use crate::pop3::{Command, Lines as TopLines, UpstreamNumber};
 use crate::rewrite::{Mark, Piece, Plan, top_of};
@@ -93,7 +93,7 @@ impl Exchange<'_> {
         let known = known.and_then(|it| it.verdicts.get(retrieval.message));
         self.response = match known {
             Some(Decision::Pass) => {
-                self.release(retrieval.fetch, Delivery::Pass);
+                self.release(retrieval.fetch, MessageAction::Pass);
                 self.output.relay(status);
                 Response::Lines(Lines {
                     end: EndOfAnswer::new(),
@@ -186,7 +186,7 @@ impl Exchange<'_> {
             || wire.len() == self.config.hold.bytes
             || header_end(wire).is_some();
         if !is_enough {
-            self.finish(decided, Finding::Unscanned(Unscanned::Late));
+            self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
             return None;
         }
         let request = JudgeRequest {
@@ -286,7 +286,7 @@ impl Exchange<'_> {
             self.remember(&decided, Decision::Pass);
             let status = Outgoing::Relayed(decided.status.clone());
             let wire = Outgoing::Relayed(decided.wire.clone());
-            return self.send(decided, Delivery::Pass, vec![status, wire]);
+            return self.send(decided, MessageAction::Pass, vec![status, wire]);
         }
         let id = (self.config.new_id)();
         self.finish_as(decided, Judged { id, finding });
@@ -316,10 +316,12 @@ impl Exchange<'_> {
     }
 
     fn send_marked(&mut self, decided: Decided, judged: &Judged) {
-        let (mark, delivery) = match &judged.finding {
-            Finding::Spam(verdict) => (Mark::Spam(verdict), Delivery::Tag),
-            Finding::Ham(verdict) => (Mark::Ham(verdict), Delivery::Pass),
-            Finding::Unscanned(reason) => (Mark::Unscanned(reason.label()), Delivery::Unscanned),
+        let (mark, action) = match &judged.finding {
+            Finding::Spam(verdict) => (Mark::Spam(verdict), MessageAction::Tag),
+            Finding::Ham(verdict) => (Mark::Ham(verdict), MessageAction::Pass),
+            Finding::Unscanned(reason) => {
+                (Mark::Unscanned(reason.label()), MessageAction::Unscanned)
+            }
         };
         let wire = decided.wire.bytes();
         let is_whole = decided.is_whole();
@@ -349,13 +351,13 @@ impl Exchange<'_> {
             Piece::Original(range) => Outgoing::Relayed(decided.wire.slice(range)),
             Piece::Inserted(bytes) => Outgoing::Own(bytes),
         }));
-        self.send(decided, delivery, pieces);
+        self.send(decided, action, pieces);
     }
 
     /// Sends the pieces; what is still to come follows as it is.
-    fn send(&mut self, decided: Decided, delivery: Delivery, pieces: Vec<Outgoing>) {
+    fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
         let fetch = decided.retrieval.fetch;
-        self.release(fetch, delivery);
+        self.release(fetch, action);
         for piece in pieces {
             match piece {
                 Outgoing::Relayed(bytes) => self.output.relay(bytes),
@@ -378,7 +380,7 @@ impl Exchange<'_> {
 
     /// Sends a notice in place of an answer whose last byte was read.
     pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
-        self.release(fetch, Delivery::Drop);
+        self.release(fetch, MessageAction::Drop);
         let status = format!("+OK {} octets\r\n", notice.len());
         self.output.add(Bytes::from(status));
         self.output.add(notice);
@@ -387,9 +389,9 @@ impl Exchange<'_> {
         self.answered();
     }
 
-    fn release(&mut self, fetch: Fetch, delivery: Delivery) {
+    fn release(&mut self, fetch: Fetch, action: MessageAction) {
         let waited = self.now.saturating_duration_since(self.turn);
-        self.event(Event::Released(delivery, fetch, waited));
+        self.event(Event::Released(action, fetch, waited));
     }
 }
 

@@ -18,7 +18,7 @@ use super::pending::{Pending, Response};
 use super::phase::{Login, Phase, RelayedLogin, Transaction};
 use super::preauth::{GREETING, LocalLogin, UpstreamLogin};
 use crate::config::{Limits, Timeouts};
-use crate::metrics::Fetch;
+use crate::metrics::{ClientState, Fetch};
 use crate::pop3::Command;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
 use crate::rewrite::Style;
@@ -391,20 +391,22 @@ impl<'s> Exchange<'s> {
         !self.phase.is_authorization()
     }
 
-    /// The state's name for metrics and the log.
-    pub fn state(&self) -> &'static str {
+    /// The state, for metrics and the log.
+    pub fn state(&self) -> ClientState {
         match (&self.response, &self.phase) {
-            (Response::Held(_) | Response::Judging(_) | Response::Quarantining(_), _) => "held",
-            (Response::Lines(_) | Response::Discarded(_), _) => "answer",
+            (Response::Held(_) | Response::Judging(_) | Response::Quarantining(_), _) => {
+                ClientState::Held
+            }
+            (Response::Lines(_) | Response::Discarded(_), _) => ClientState::Response,
             (
                 _,
                 Phase::Authorization {
                     login: Login::Relayed(_),
                     ..
                 },
-            ) if self.upstream.is_none() => "greeting",
-            (_, Phase::Authorization { .. }) => "authorization",
-            (_, Phase::Transaction(_)) => "transaction",
+            ) if self.upstream.is_none() => ClientState::Greeting,
+            (_, Phase::Authorization { .. }) => ClientState::Authorization,
+            (_, Phase::Transaction(_)) => ClientState::Transaction,
         }
     }
 

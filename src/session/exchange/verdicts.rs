@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::action::{MessageId, Unscanned};
+use super::action::MessageId;
 use crate::filter::Verdict;
+use crate::metrics::UnscannedReason;
 use crate::pop3::UpstreamNumber;
 
 /// What happens to a message whenever it is fetched.
@@ -31,7 +32,7 @@ pub(super) struct Judged {
 pub(super) enum Finding {
     Spam(Verdict),
     Ham(Verdict),
-    Unscanned(Unscanned),
+    Unscanned(UnscannedReason),
 }
 
 /// The session's memory.

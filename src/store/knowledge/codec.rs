@@ -13,15 +13,12 @@ use flate2::Crc;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
-use super::KnowledgeError;
+use super::error::{KnowledgeError, VERSION};
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
 use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-
-/// The format. A change that an older popgate would misread gets the next number.
-pub(super) const VERSION: u32 = 1;
 
 /// How long a head is.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;

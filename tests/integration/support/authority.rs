@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use popgate::net::tls::{Certificate, Choice, server_config};
+use popgate::net::tls::{Certificate, CertificateResolver, server_config};
 use popgate::upstream::client_config;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::TlsAcceptor;
@@ -106,7 +106,7 @@ pub fn write_key(file: &Path, pem: &str) {
 /// A TLS server with one certificate.
 pub fn server(pair: &Pair) -> Arc<ServerConfig> {
     let default = Certificate::read(&pair.certificate, &pair.key).unwrap();
-    server_config(Choice {
+    server_config(CertificateResolver {
         named: Vec::new(),
         default: Some(Arc::new(default)),
     })

@@ -230,7 +230,7 @@ impl Peer {
 
     /// What the other side has proved itself with.
     pub fn proof(&self) -> Vec<u8> {
-        self.stream.proof().unwrap().0.to_vec()
+        self.stream.peer_certificate().unwrap().0.to_vec()
     }
 
     pub async fn connect(address: SocketAddr) -> Self {

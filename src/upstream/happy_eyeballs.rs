@@ -16,7 +16,10 @@ const NEXT: Duration = Duration::from_millis(250);
 
 /// Connects to the first that answers. With `from` the connection comes from that address, which
 /// may be somebody else's (TPROXY).
-pub(super) async fn any(addresses: Vec<SocketAddr>, from: Option<IpAddr>) -> io::Result<TcpStream> {
+pub(super) async fn connect(
+    addresses: Vec<SocketAddr>,
+    from: Option<IpAddr>,
+) -> io::Result<TcpStream> {
     if let [only] = addresses[..] {
         return one(only, from).await;
     }
@@ -116,10 +119,10 @@ mod tests {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             listener.local_addr().unwrap()
         };
-        let tcp = any(vec![gone, living], None).await.unwrap();
+        let tcp = connect(vec![gone, living], None).await.unwrap();
         assert_eq!(tcp.peer_addr().unwrap(), living);
-        let error = any(vec![gone, gone], None).await.unwrap_err();
+        let error = connect(vec![gone, gone], None).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        assert!(any(Vec::new(), None).await.is_err());
+        assert!(connect(Vec::new(), None).await.is_err());
     }
 }

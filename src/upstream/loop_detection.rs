@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What popgate listens on, and the ends of what it has dialled.
 #[derive(Debug, Default)]
-pub struct Own {
+pub struct LoopDetection {
     listening: Vec<SocketAddr>,
     outgoing: Mutex<HashSet<Ends>>,
 }
@@ -21,12 +21,12 @@ type Ends = (SocketAddr, SocketAddr);
 
 /// A connection of popgate's own, as long as it lives.
 #[derive(Debug)]
-pub struct Outgoing {
-    own: Arc<Own>,
+pub struct OwnConnection {
+    of: Arc<LoopDetection>,
     ends: Ends,
 }
 
-impl Own {
+impl LoopDetection {
     /// With these listening sockets.
     pub fn new(listening: Vec<SocketAddr>) -> Arc<Self> {
         Arc::new(Self {
@@ -37,7 +37,7 @@ impl Own {
 
     /// Whether a connection to this address would reach a listener here: known before it is made, or the
     /// session at its far end would make the next one, and so on without an end.
-    pub fn would_reach(&self, address: SocketAddr) -> bool {
+    pub fn is_self(&self, address: SocketAddr) -> bool {
         // A listener may be on all of this machine's addresses, and only those can be bound.
         let here = |ip: IpAddr| ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok();
         self.listening.iter().any(|own| {
@@ -46,30 +46,30 @@ impl Own {
         })
     }
 
-    /// Whether this client, who meant that address, is popgate.
-    pub fn dialled(&self, client: SocketAddr, meant: SocketAddr) -> bool {
+    /// Whether a connection from this client to that destination is one that popgate has made.
+    pub fn is_own_connection(&self, client: SocketAddr, original_dst: SocketAddr) -> bool {
         let outgoing = self.outgoing.lock();
         outgoing
             .unwrap_or_else(PoisonError::into_inner)
-            .contains(&(client, meant))
+            .contains(&(client, original_dst))
     }
 
-    /// Takes note of a connection that popgate has made.
-    pub fn takes_note(self: &Arc<Self>, local: SocketAddr, peer: SocketAddr) -> Outgoing {
+    /// Registers a connection that popgate has made, for as long as the result lives.
+    pub fn register(self: &Arc<Self>, local: SocketAddr, peer: SocketAddr) -> OwnConnection {
         let ends = (local, peer);
         let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         outgoing.insert(ends);
-        Outgoing {
-            own: Arc::clone(self),
+        OwnConnection {
+            of: Arc::clone(self),
             ends,
         }
     }
 }
 
-impl Drop for Outgoing {
+impl Drop for OwnConnection {
     fn drop(&mut self) {
         let mut outgoing = self
-            .own
+            .of
             .outgoing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -84,18 +84,18 @@ mod tests {
     #[test]
     fn both_signs_of_a_loop_are_seen() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-        let own = Own::new(vec![address("0.0.0.0:110"), address("127.0.0.1:1110")]);
-        assert!(own.would_reach(address("127.0.0.1:1110")));
-        assert!(own.would_reach(address("127.0.0.1:110")));
-        assert!(!own.would_reach(address("127.0.0.1:995")));
-        assert!(!own.would_reach(address("203.0.113.9:110")));
+        let loops = LoopDetection::new(vec![address("0.0.0.0:110"), address("127.0.0.1:1110")]);
+        assert!(loops.is_self(address("127.0.0.1:1110")));
+        assert!(loops.is_self(address("127.0.0.1:110")));
+        assert!(!loops.is_self(address("127.0.0.1:995")));
+        assert!(!loops.is_self(address("203.0.113.9:110")));
         let (client, server) = (address("192.0.2.1:4000"), address("192.0.2.2:110"));
-        assert!(!own.dialled(client, server));
-        let outgoing = own.takes_note(client, server);
-        assert!(own.dialled(client, server));
+        assert!(!loops.is_own_connection(client, server));
+        let outgoing = loops.register(client, server);
+        assert!(loops.is_own_connection(client, server));
         // The same port, but another connection.
-        assert!(!own.dialled(client, address("192.0.2.1:110")));
+        assert!(!loops.is_own_connection(client, address("192.0.2.1:110")));
         drop(outgoing);
-        assert!(!own.dialled(client, server));
+        assert!(!loops.is_own_connection(client, server));
     }
 }

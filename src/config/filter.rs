@@ -1,0 +1,117 @@
+//! `[filter]`: judging and rewriting.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::bounds::{bounded, duration, number};
+use super::units;
+use crate::filter::Thresholds;
+use crate::schema::Section;
+
+/// Judging and rewriting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterConfig {
+    /// From which scores on something is done.
+    pub thresholds: Thresholds,
+    /// Which messages get X-Spam headers.
+    pub headers: HeaderMode,
+    /// What goes in front of a spam's subject; empty = nothing.
+    pub subject_mark: String,
+    /// How much of a message is held until its verdict.
+    pub hold_bytes: usize,
+    /// How long a message is held until its verdict.
+    pub hold_time: Duration,
+    /// A folder of rules over the built-in ones; without a rule in it there are none.
+    pub rules: Option<PathBuf>,
+    /// Whether the learned filter takes part.
+    pub classifier: bool,
+    /// Whether it begins with the model that comes with popgate.
+    pub shipped_model: bool,
+}
+
+/// Which messages get X-Spam headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderMode {
+    /// Spam, and mail that could not be judged.
+    Spam,
+    /// All mail.
+    Always,
+    /// None.
+    Never,
+}
+
+pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
+    let thresholds = thresholds(&mut section);
+    if section
+        .string("drop_mode")
+        .is_some_and(|mode| mode != "notice")
+    {
+        section.problem("drop_mode", "this version knows \"notice\" only");
+    }
+    let headers = section.parsed("headers", |mode| match mode {
+        "spam" => Ok(HeaderMode::Spam),
+        "always" => Ok(HeaderMode::Always),
+        "never" => Ok(HeaderMode::Never),
+        _ => Err(format!(
+            "`{mode}` is not known; write \"spam\", \"always\" or \"never\""
+        )),
+    });
+    let subject_mark = section.parsed("subject_mark", subject_mark);
+    let hold_bytes = bounded(
+        section.parsed("hold_bytes", units::size),
+        512 << 10,
+        4 << 10..=64 << 20,
+        |value| {
+            section.problem(
+                "hold_bytes",
+                format!("{value} bytes is out of bounds; write \"4KiB\" to \"64MiB\""),
+            );
+        },
+    );
+    let hold_time = duration(
+        &mut section,
+        "hold_seconds",
+        Duration::from_secs(15),
+        // Clients give up at about 60 s without a byte; the first one must be out within 20.
+        Duration::from_millis(10)..=Duration::from_secs(19),
+    );
+    let rules = section.string("rules").filter(|rules| !rules.is_empty());
+    let classifier = section.boolean("classifier").unwrap_or(true);
+    let shipped_model = section.boolean("shipped_model").unwrap_or(true);
+    section.finish();
+    FilterConfig {
+        thresholds,
+        headers: headers.unwrap_or(HeaderMode::Spam),
+        subject_mark: subject_mark.unwrap_or_else(|| "[SPAM] ".to_owned()),
+        hold_bytes: usize::try_from(hold_bytes).unwrap_or(usize::MAX),
+        hold_time,
+        rules: rules.map(|rules| folder.join(rules)),
+        classifier,
+        shipped_model,
+    }
+}
+
+fn thresholds(section: &mut Section<'_, '_>) -> Thresholds {
+    let tag_at = number(section, "tag_at", 5.0, 0.1..=1000.0);
+    let drop_at = number(section, "drop_at", 0.0, 0.0..=1000.0);
+    if drop_at > 0.0 && drop_at < tag_at {
+        section.problem(
+            "drop_at",
+            format!("{drop_at} is below tag_at ({tag_at}); write a higher score, or 0 for never"),
+        );
+    }
+    Thresholds {
+        tag_at,
+        drop_at: (drop_at > 0.0).then_some(drop_at),
+    }
+}
+
+/// It goes into a header line as it is: RFC 5322 section 2.2 allows printable US-ASCII.
+fn subject_mark(mark: &str) -> Result<String, String> {
+    match mark.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && mark.len() <= 64 {
+        true => Ok(mark.to_owned()),
+        false => {
+            Err("must be at most 64 printable ASCII characters, such as \"[SPAM] \"".to_owned())
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `[timeouts]` and `[limits]`.
+
+use std::time::Duration;
+
+use super::bounds::{count, duration, octets};
+use crate::schema::Section;
+
+/// How long to wait for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the upstream's connection and its TLS.
+    pub connect: Duration,
+    /// For the upstream's greeting.
+    pub greeting: Duration,
+    /// For the client's PROXY header, and for its TLS.
+    pub handshake: Duration,
+    /// For the client to log in, from its connection on.
+    pub login: Duration,
+    /// For the rest of a command that has begun.
+    pub command_line: Duration,
+    /// For the next byte of an answer that the upstream owes.
+    pub upstream_read: Duration,
+    /// For the client to take the next byte of what it is sent.
+    pub client_write: Duration,
+    /// For the client's next command.
+    pub idle: Duration,
+    /// For the filter's verdict on one message.
+    pub filter: Duration,
+    /// For running sessions when popgate is told to stop.
+    pub drain: Duration,
+}
+
+/// How much of what. Sizes are octets; in those that may be `None` that means no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// Of them from one address (IPv6: from one /64), loopback excepted.
+    pub sessions_per_address: Option<usize>,
+    /// Of them logged in to one mailbox.
+    pub sessions_per_mailbox: Option<usize>,
+    /// Connections to one upstream that are being made at a time.
+    pub upstream_connects: usize,
+    /// Failed logins to one account from one address until a pause.
+    pub login_failures: Option<u32>,
+    /// That pause.
+    pub login_pause: Duration,
+    /// A client's line.
+    pub command_line: usize,
+    /// A client's line during AUTH.
+    pub auth_line: usize,
+    /// A user name.
+    pub user_name: usize,
+    /// An upstream's line that popgate must see whole.
+    pub response_line: usize,
+    /// A whole answer of the upstream.
+    pub response: Option<u64>,
+    /// Messages held in all sessions together.
+    pub held_bytes: usize,
+}
+
+pub(super) fn read_timeouts(mut section: Section<'_, '_>) -> Timeouts {
+    const MS: Duration = Duration::from_millis(10);
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOUR: Duration = Duration::from_secs(3600);
+    let mut read = |key, default: u64, most| {
+        duration(&mut section, key, Duration::from_secs(default), MS..=most)
+    };
+    let timeouts = Timeouts {
+        connect: read("connect", 10, MINUTE),
+        greeting: read("greeting", 10, MINUTE),
+        handshake: read("handshake", 20, MINUTE),
+        login: read("login", 180, HOUR),
+        command_line: read("command_line", 60, HOUR),
+        upstream_read: read("upstream_read", 60, HOUR),
+        client_write: read("client_write", 120, HOUR),
+        // RFC 1939 section 3: an autologout timer must be of at least 10 minutes.
+        idle: read("idle", 600, 24 * HOUR),
+        filter: read("filter", 5, Duration::from_secs(15)),
+        drain: read("drain", 30, HOUR),
+    };
+    section.finish();
+    timeouts
+}
+
+pub(super) fn read_limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {
+    let sessions = count(&mut section, "sessions", 5000, 1..=1_000_000);
+    let per_address = count(&mut section, "sessions_per_address", 100, 0..=1_000_000);
+    let per_mailbox = count(&mut section, "sessions_per_mailbox", 0, 0..=1_000_000);
+    let upstream_connects = count(&mut section, "upstream_connects", 256, 1..=1_000_000);
+    let failures = count(&mut section, "login_failures", 10, 0..=1_000_000);
+    let pause = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
+    let login_pause = duration(&mut section, "login_pause", Duration::from_secs(60), pause);
+    let mut read = |key, default, least, most| octets(&mut section, key, default, least..=most);
+    let limits = Limits {
+        sessions,
+        sessions_per_address: Some(per_address).filter(|most| *most > 0),
+        sessions_per_mailbox: Some(per_mailbox).filter(|most| *most > 0),
+        upstream_connects,
+        login_failures: u32::try_from(failures).ok().filter(|most| *most > 0),
+        login_pause,
+        // RFC 2449 section 4: 255 octets and CRLF are the least that must be taken.
+        command_line: read("command_line", 1 << 10, 257, 1 << 20),
+        auth_line: read("auth_line", 128 << 10, 257, 16 << 20),
+        user_name: read("user_name", 512, 40, 1 << 20),
+        // RFC 2449 section 4: 512 octets.
+        response_line: read("response_line", 64 << 10, 512, 16 << 20),
+        response: u64::try_from(read("response", 0, 0, 1 << 40))
+            .ok()
+            .filter(|most| *most > 0),
+        held_bytes: read("held_bytes", 256 << 20, 1 << 20, 1 << 40),
+    };
+    if limits.held_bytes < 2 * hold_bytes {
+        let message = "must be at least twice filter.hold_bytes, or no large message could be held";
+        section.problem("held_bytes", message);
+    }
+    section.finish();
+    limits
+}

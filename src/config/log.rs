@@ -1,0 +1,73 @@
+//! `[log]`.
+
+use crate::schema::Section;
+
+/// What the log has, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// From which level on; `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    /// How mailboxes are named.
+    pub mailboxes: LogMailboxes,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+            mailboxes: LogMailboxes::Hashed,
+        }
+    }
+}
+
+/// For whom the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// How the log names mailboxes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogMailboxes {
+    /// By twelve digits of a hash.
+    Hashed,
+    /// As they are.
+    Shown,
+    /// Not at all.
+    Hidden,
+}
+
+pub(super) fn read(mut section: Section<'_, '_>) -> LogConfig {
+    let format = section.parsed("format", |text| match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err(format!("`{text}` is not known; write \"text\" or \"json\"")),
+    });
+    let level = section.parsed("level", |text| match text {
+        "error" | "warn" | "info" | "debug" | "trace" => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not known; write \"error\", \"warn\", \"info\", \"debug\" or \"trace\""
+        )),
+    });
+    let mailboxes = section.parsed("mailboxes", |text| match text {
+        "hashed" => Ok(LogMailboxes::Hashed),
+        "shown" => Ok(LogMailboxes::Shown),
+        "hidden" => Ok(LogMailboxes::Hidden),
+        _ => Err(format!(
+            "`{text}` is not known; write \"hashed\", \"shown\" or \"hidden\""
+        )),
+    });
+    section.finish();
+    let default = LogConfig::default();
+    LogConfig {
+        format: format.unwrap_or(default.format),
+        level: level.unwrap_or(default.level),
+        mailboxes: mailboxes.unwrap_or(default.mailboxes),
+    }
+}
