@@ -87,6 +87,11 @@ impl Server {
         &self.persistent.metrics
     }
 
+    /// What a session that begins now is served by.
+    pub fn service(&self) -> Arc<Service> {
+        self.service.load_full()
+    }
+
     /// Tells all sessions to end once they owe nothing, while the listeners stay open.
     pub fn drain_signal(&self) -> &Arc<DrainSignal> {
         &self.drain

@@ -16,8 +16,9 @@ use super::report::report;
 use super::service::Service;
 use crate::mailbox_id::{MailboxId, UpstreamId};
 use crate::metrics::{ClientState, Flow};
+use crate::net::Stream;
 use crate::pop3::Command;
-use crate::upstream::{Dialler, OwnConnection};
+use crate::upstream::{Dialled, Dialler, OwnConnection};
 
 /// A server that has greeted.
 pub(super) struct Greeted {
@@ -25,6 +26,32 @@ pub(super) struct Greeted {
     pub(super) greeting: BytesMut,
     /// What came behind it.
     pub(super) rest: BytesMut,
+}
+
+impl Greeted {
+    /// `route` is where the session was to go, `dialler` whom it reached, after so many seconds.
+    fn new(
+        service: &Service,
+        route: &Arc<Dialler>,
+        dialler: Arc<Dialler>,
+        dialled: Dialled,
+        seconds: f64,
+    ) -> Self {
+        let octets = dialled.greeting.len() + dialled.rest.len();
+        service.metrics.bytes(Flow::UpstreamIn, octets);
+        let stream = dialled.stream.with_read_limit(service.piece);
+        let meter = service.metrics.greeted(&dialler.upstream().name, seconds);
+        Self {
+            upstream: Upstream {
+                connection: Connection::new(stream).metered(meter, octets),
+                route: Arc::clone(route),
+                dialler,
+                _own: dialled.own,
+            },
+            greeting: dialled.greeting,
+            rest: dialled.rest,
+        }
+    }
 }
 
 /// A session's upstream.
@@ -36,7 +63,7 @@ pub(super) struct Upstream {
     /// Which server it is.
     dialler: Arc<Dialler>,
     /// Marks the connection as popgate's own.
-    _own: OwnConnection,
+    _own: Option<OwnConnection>,
 }
 
 impl Upstream {
@@ -81,6 +108,21 @@ pub(super) async fn open(
     }
 }
 
+/// Waits for the greeting on a connection to an upstream that somebody else has made.
+pub(super) async fn open_over(
+    service: &Service,
+    stream: Stream,
+    route: &Arc<Dialler>,
+) -> Result<Greeted, Failure> {
+    let began = Instant::now();
+    let name = || route.upstream().name.clone();
+    let dialled = route.greeted(stream).await;
+    let dialled = dialled.map_err(|error| Failure::Dial(name(), error))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let dialler = Arc::clone(route);
+    Ok(Greeted::new(service, route, dialler, dialled, seconds))
+}
+
 /// Whether a client that has sent this, and will send no more, may want an answer.
 fn awaits_answer(sent: &[u8]) -> bool {
     let Some(end) = memchr(b'\n', sent) else {
@@ -116,21 +158,8 @@ async fn dial(
                 if client.is_self(service.router.loop_detection()) {
                     return Err(Refusal::Loop.into());
                 }
-                let octets = dialled.greeting.len() + dialled.rest.len();
-                service.metrics.bytes(Flow::UpstreamIn, octets);
-                let stream = dialled.stream.with_read_limit(service.piece);
                 let seconds = began.elapsed().as_secs_f64();
-                let meter = service.metrics.greeted(&dialler.upstream().name, seconds);
-                return Ok(Greeted {
-                    upstream: Upstream {
-                        connection: Connection::new(stream).metered(meter, octets),
-                        route: Arc::clone(route),
-                        dialler,
-                        _own: dialled.own,
-                    },
-                    greeting: dialled.greeting,
-                    rest: dialled.rest,
-                });
+                return Ok(Greeted::new(service, route, dialler, dialled, seconds));
             }
             Err(error) => {
                 let name = dialler.upstream().name.clone();

@@ -38,7 +38,7 @@ pub use listener::{Listener, Listener as Port};
 pub use oauth::{OAuth, OAuth as Bridge, RefreshLocks, RefreshLocks as Turns};
 pub use quotas::{Quotas, Quotas as Guards};
 pub use refusal::Refusal;
-pub use serve::run;
+pub use serve::{run, run_over};
 pub use service::Service;
 
 /// The metrics' name of every way to log in.

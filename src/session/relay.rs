@@ -27,7 +27,7 @@ use super::service::Service;
 use super::timer::Timer;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Flow;
-use crate::net::Drain;
+use crate::net::{Drain, Stream};
 use crate::pop3::dot;
 use crate::rewrite::notice;
 use crate::upstream::Dialler;
@@ -40,6 +40,8 @@ pub(super) struct Relay<'s> {
     pub(super) exchange: Exchange<'s>,
     /// The server, where the user's name does not decide on it.
     route: Option<Arc<Dialler>>,
+    /// A connection to that server that somebody else has made.
+    upstream_stream: Option<Stream>,
     pub(super) upstream: Option<Upstream>,
     /// Counts the session of the mailbox.
     pub(super) slot: Occupied<MailboxId>,
@@ -80,6 +82,7 @@ impl<'s> Relay<'s> {
             connection,
             exchange,
             route,
+            upstream_stream: None,
             upstream: None,
             slot: None,
             held: Vec::new(),
@@ -88,6 +91,14 @@ impl<'s> Relay<'s> {
             timer: Timer::new(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
+        }
+    }
+
+    /// Talks to the upstream over a connection that somebody else has made.
+    pub(super) fn over(self, upstream: Stream) -> Self {
+        Self {
+            upstream_stream: Some(upstream),
+            ..self
         }
     }
 
@@ -185,14 +196,13 @@ impl<'s> Relay<'s> {
         let Some(route) = self.route.clone() else {
             return Err(Refusal::NoUpstream.into());
         };
-        let greeted = dialling::open(
-            self.service,
-            &self.client,
-            &mut self.connection,
-            &mut self.exchange,
-            &route,
-        )
-        .await?;
+        let greeted = match self.upstream_stream.take() {
+            Some(stream) => dialling::open_over(self.service, stream, &route).await?,
+            None => {
+                let (connection, exchange) = (&mut self.connection, &mut self.exchange);
+                dialling::open(self.service, &self.client, connection, exchange, &route).await?
+            }
+        };
         self.upstream = Some(greeted.upstream);
         self.exchange
             .connected(greeted.greeting, greeted.rest, None, now());

@@ -1,5 +1,6 @@
 //! One connection, from its acceptance to its end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::AsyncWriteExt;
@@ -16,6 +17,7 @@ use super::relay::Relay;
 use super::report::report;
 use super::service::Service;
 use crate::metrics::{ClientState, ConnectionOutcome, Flow};
+use crate::net::proxy::Addressed;
 use crate::net::{Drain, Stream};
 
 /// Serves one client of a listener (by its place) until it or the upstream ends the session.
@@ -72,7 +74,47 @@ async fn serve(
         }
     };
     // The drain that is kept here says that this session is not over; the other one listens.
-    let mut relay = Relay::new(service, client, connection, route, deadline, drain.clone());
+    let relay = Relay::new(service, client, connection, route, deadline, drain.clone());
+    relay_to_end(relay).await;
+    drop(drain);
+}
+
+/// Serves a client of the first listener over one stream, from its upstream over another: a session without
+/// a socket, which tests run in paused time.
+pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, drain: Drain) {
+    let service = &*service;
+    let Some((listener, route)) = service.ports.first().zip(service.router.only()) else {
+        return;
+    };
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let addressed = Addressed {
+        client: nowhere,
+        original_dst: nowhere,
+    };
+    let client_of = Client {
+        listener,
+        addressed,
+        conntrack_dst: nowhere,
+        sni: None,
+        _slot: None,
+    };
+    let deadline = Instant::now() + service.timeouts.login;
+    let connection = Connection::new(client.with_read_limit(service.piece));
+    let route = Some(Arc::clone(route));
+    let relay = Relay::new(
+        service,
+        client_of,
+        connection,
+        route,
+        deadline,
+        drain.clone(),
+    );
+    relay_to_end(relay.over(upstream)).await;
+    drop(drain);
+}
+
+async fn relay_to_end(mut relay: Relay<'_>) {
+    let (service, from) = (relay.service, relay.client.address());
     let end = match relay.run().await {
         Ok(end) => {
             if end == End::ClientClosed {
@@ -88,7 +130,6 @@ async fn serve(
         }
     };
     log_end(service, &relay, end);
-    drop(drain);
 }
 
 /// The line that the log gets at the end of a session that had a server.

@@ -14,6 +14,16 @@ macro_rules! dialogs {
             }
         )*
 
+        /// The same without a socket: nothing but the exchange.
+        mod in_memory {
+            $(
+                #[test]
+                fn $name() {
+                    crate::support::dialog::run_in_memory(stringify!($name));
+                }
+            )*
+        }
+
         /// A file that nobody runs would prove nothing.
         #[test]
         fn every_file_is_a_test() {

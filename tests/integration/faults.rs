@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Peer, Proxy, Settings, session};
+use crate::support::{Peer, Proxy, Settings, session, session_in_memory};
 use popgate::session::Engine;
 use tokio::net::TcpListener;
 
@@ -143,10 +143,10 @@ async fn upstream_floods_a_status_line() {
     assert_eq!(proxy.metric(line), 1.0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn upstream_stalls_while_a_message_is_held() {
     let (mut proxy, mut client, mut upstream) =
-        session(|it| it.timeouts.upstream_read = SHORT).await;
+        session_in_memory(|it| it.timeouts.upstream_read = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\nSubject: a\r\n\r\nhalf").await;
     let said = String::from_utf8(client.rest().await).unwrap();
     assert_eq!(
@@ -158,9 +158,9 @@ async fn upstream_stalls_while_a_message_is_held() {
     assert_eq!(upstream.rest().await, b"");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn upstream_stalls_after_a_message_began_to_leave() {
-    let (mut proxy, mut client, mut upstream) = session(|it| {
+    let (mut proxy, mut client, mut upstream) = session_in_memory(|it| {
         it.timeouts.upstream_read = SHORT;
         it.hold_bytes = 16;
     })
@@ -170,9 +170,9 @@ async fn upstream_stalls_after_a_message_began_to_leave() {
     proxy.session_end().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_message_is_let_go_after_hold_seconds() {
-    let (_proxy, mut client, mut upstream) = session(|it| it.hold_time = SHORT).await;
+    let (_proxy, mut client, mut upstream) = session_in_memory(|it| it.hold_time = SHORT).await;
     fetch(
         &mut client,
         &mut upstream,
@@ -273,10 +273,10 @@ async fn client_vanishes_while_a_message_is_held() {
     assert_eq!(states.iter().sum::<f64>(), 1.0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn client_never_reads() {
     let (mut proxy, mut client, mut upstream) =
-        session(|it| it.timeouts.client_write = SHORT).await;
+        session_in_memory(|it| it.timeouts.client_write = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\n").await;
     let message = long_message(1 << 20);
     // More than all socket buffers take: the proxy must let go, not grow.
@@ -301,17 +301,18 @@ async fn client_floods_a_line() {
     assert_eq!(upstream.rest().await, b"");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn client_says_nothing_for_too_long() {
-    let (mut proxy, mut client, mut upstream) = session(|it| it.timeouts.idle = SHORT).await;
+    let (mut proxy, mut client, mut upstream) =
+        session_in_memory(|it| it.timeouts.idle = SHORT).await;
     assert_eq!(client.rest().await, b"");
     assert_eq!(upstream.rest().await, b"");
     proxy.session_end().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_long_answer_is_not_the_clients_silence() {
-    let (_proxy, mut client, mut upstream) = session(|it| {
+    let (_proxy, mut client, mut upstream) = session_in_memory(|it| {
         it.timeouts.idle = SHORT * 5;
         it.hold_bytes = 16;
     })

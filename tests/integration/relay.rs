@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Peer, session, shown};
+use crate::support::{Peer, session, session_in_memory, shown};
 use popgate::config::HeaderMode;
 use popgate::pop3::dot::{EndOfAnswer, unstuff};
 use tokio::time::timeout;
@@ -80,9 +80,9 @@ async fn challenged(client: &mut Peer, upstream: &mut Peer) {
     client.expect(b"+ \r\n").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_flood_at_a_challenge_is_not_taken() {
-    let (_proxy, mut client, mut upstream) = session(|_| {}).await;
+    let (_proxy, mut client, mut upstream) = session_in_memory(|_| {}).await;
     challenged(&mut client, &mut upstream).await;
     let piece = vec![b'x'; 1 << 20];
     let mut taken = 0;
@@ -112,10 +112,10 @@ async fn a_response_without_an_end_is_answered() {
     timeout(PATIENCE, proxy.session_end()).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_client_does_not_spend_the_next_messages_time() {
     let hold = Duration::from_millis(500);
-    let (proxy, mut client, mut upstream) = session(|settings| {
+    let (proxy, mut client, mut upstream) = session_in_memory(|settings| {
         settings.hold_time = hold;
         settings.hold_bytes = 32 << 20;
     })
@@ -150,10 +150,11 @@ async fn a_slow_client_does_not_spend_the_next_messages_time() {
     assert_eq!(proxy.metric(unscanned), 0.0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_not_seen_is_not_called_ham() {
     let hold = Duration::from_millis(300);
-    let (proxy, mut client, mut upstream) = session(|settings| settings.hold_time = hold).await;
+    let (proxy, mut client, mut upstream) =
+        session_in_memory(|settings| settings.hold_time = hold).await;
     client.send(b"RETR 1\r\n").await;
     upstream.expect(b"RETR 1\r\n").await;
     upstream.send(b"+OK\r\nSubject: zzsubj").await;
@@ -191,11 +192,11 @@ async fn chatter_behind_a_message_is_kept_back_after_an_unknown_command() {
     assert!(!shown(&all).contains("chatter"), "{}", shown(&all));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn chatter_is_no_answer() {
     let stall = Duration::from_millis(500);
     let (mut proxy, mut client, mut upstream) =
-        session(|settings| settings.timeouts.upstream_read = stall).await;
+        session_in_memory(|settings| settings.timeouts.upstream_read = stall).await;
     client.send(b"STAT\r\n").await;
     upstream.expect(b"STAT\r\n").await;
     let chatter = async {

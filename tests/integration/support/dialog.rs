@@ -13,74 +13,131 @@
 //! >client closed              the client must see the end, with nothing before it
 //! ```
 //! In an expected line `{id}` stands for a message's id, `{*}` for anything up to the line's end.
-//! Every dialogue is run as it is and with reads of 1, 2 and 7 bytes.
+//! Every dialogue is run as it is and with reads of 1, 2 and 7 bytes: over sockets, and in memory with
+//! nothing but the exchange.
 
 use std::path::Path;
 
+use popgate::session::exchange::LoginBy;
 use tokio::net::TcpListener;
 
+use super::exchange::{Driven, PLAIN};
 use super::{Peer, Proxy, Settings, shown};
 
-/// Runs a dialogue at every size of piece.
+/// The largest piece that one read takes.
+const PIECES: [usize; 4] = [usize::MAX, 1, 2, 7];
+
+/// Runs a dialogue over sockets, at every size of piece.
 pub fn run(name: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/dialogs")
-        .join(format!("{name}.txt"));
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    for piece in [usize::MAX, 1, 2, 7] {
+    let script = Script::read(name);
+    for piece in PIECES {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(play(name, &text, piece));
+        runtime.block_on(play_over_sockets(&script, piece));
     }
 }
 
-async fn play(name: &str, text: &str, piece: usize) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut settings = Settings::new(listener.local_addr().unwrap());
-    settings.piece = piece;
-    let data = tempfile::tempdir().unwrap();
-    settings.data_dir = Some(data.path().to_owned());
-    let mut lines = text.lines().enumerate().peekable();
-    while let Some((_, line)) = lines.next_if(|(_, line)| is_preface(line)) {
-        if let Some(setting) = line.strip_prefix("set ") {
-            set(&mut settings, setting);
+/// Runs a dialogue in memory, at every size of piece.
+pub fn run_in_memory(name: &str) {
+    let script = Script::read(name);
+    for piece in PIECES {
+        play_in_memory(&script, piece);
+    }
+}
+
+/// A dialogue.
+struct Script {
+    name: String,
+    settings: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// A step; lines of one side in a row are one, as a pipelining client sends them in one write.
+struct Step {
+    line: usize,
+    who: &'static str,
+    what: What,
+    expected: bool,
+}
+
+impl Script {
+    fn read(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/dialogs")
+            .join(format!("{name}.txt"));
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut settings = Vec::new();
+        let mut steps: Vec<Step> = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            if let Some(setting) = line.strip_prefix("set ") {
+                settings.push(setting.to_owned());
+                continue;
+            }
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let (who, what, expected) =
+                step(line).unwrap_or_else(|| panic!("{name}.txt:{}: not a step", number + 1));
+            if let (false, What::Bytes(more)) = (expected, &what)
+                && let Some(last) = steps.last_mut()
+                && last.who == who
+                && !last.expected
+                && let What::Bytes(bytes) = &mut last.what
+            {
+                bytes.extend_from_slice(more);
+                continue;
+            }
+            steps.push(Step {
+                line: number + 1,
+                who,
+                what,
+                expected,
+            });
+        }
+        Self {
+            name: name.to_owned(),
+            settings,
+            steps,
         }
     }
+
+    fn settings(&self, upstream: std::net::SocketAddr, piece: usize) -> Settings {
+        let mut settings = Settings::new(upstream);
+        settings.piece = piece;
+        for setting in &self.settings {
+            set(&mut settings, setting);
+        }
+        settings
+    }
+}
+
+async fn play_over_sockets(script: &Script, piece: usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = script.settings(listener.local_addr().unwrap(), piece);
+    let data = tempfile::tempdir().unwrap();
+    settings.data_dir = Some(data.path().to_owned());
     let _proxy = Proxy::start(settings).await;
     let address = _proxy.address;
     let mut client = Some(Peer::connect(address).await);
     let mut upstream = Some(Peer::accept(&listener).await);
-    let mut batch = Vec::new();
-    while let Some((number, line)) = lines.next() {
-        let at = format!("{name}.txt:{} (pieces of {piece})", number + 1);
-        let (who, what, expected) = match step(line) {
-            Some(step) => step,
-            None if is_preface(line) => continue,
-            None => panic!("{at}: not a step: {line}"),
-        };
-        let peer = match who {
+    for step in &script.steps {
+        let Step { line, who, .. } = step;
+        let at = format!("{}.txt:{line} (pieces of {piece})", script.name);
+        let peer = match *who {
             "client" => &mut client,
             _ => &mut upstream,
         };
         let Some(there) = peer.as_mut() else {
             panic!("{at}: {who} has closed already");
         };
-        match (expected, what) {
-            (false, What::Bytes(bytes)) => {
-                batch.extend_from_slice(&bytes);
-                // Lines of one side in a row go out in one write, as a pipelining client does.
-                let next = lines.peek().and_then(|(_, line)| step(line));
-                let goes_on = matches!(next, Some((next, What::Bytes(_), false)) if next == who);
-                if !goes_on {
-                    there.send(&std::mem::take(&mut batch)).await;
-                }
-            }
+        match (step.expected, &step.what) {
+            (false, What::Bytes(bytes)) => there.send(bytes).await,
             (true, What::Bytes(pattern)) => {
                 let got = there.line().await;
-                assert!(matches(&got, &pattern), "{at}: {who} got {:?}", shown(&got));
+                assert!(matches(&got, pattern), "{at}: {who} got {:?}", shown(&got));
             }
             (true, What::Closed) => {
                 let rest = there.rest().await;
@@ -99,10 +156,79 @@ async fn play(name: &str, text: &str, piece: usize) {
     for peer in [client, upstream].into_iter().flatten() {
         assert!(
             peer.buffer.is_empty(),
-            "{name}: {} also got {:?}",
+            "{}: {} also got {:?}",
+            script.name,
             peer.name,
             shown(&peer.buffer)
         );
+    }
+}
+
+fn play_in_memory(script: &Script, piece: usize) {
+    let settings = script.settings(([127, 0, 0, 1], 110).into(), piece);
+    let mut driven = Driven::new(&settings, LoginBy::Client, PLAIN);
+    for step in &script.steps {
+        let at = format!("{}.txt:{} (pieces of {piece})", script.name, step.line);
+        let is_client = step.who == "client";
+        match (step.expected, &step.what) {
+            (false, What::Bytes(bytes)) if is_client => driven.client_sends(bytes),
+            (false, What::Bytes(bytes)) => driven.upstream_sends(bytes),
+            (false, _) if is_client => driven.client_ends(),
+            (false, _) => driven.upstream_ends(),
+            (true, What::Bytes(pattern)) => {
+                let mut line = || match is_client {
+                    true => driven.client_line(),
+                    false => driven.upstream_line(),
+                };
+                let mut got = line();
+                if got.is_none() && driven.ended.is_none() {
+                    driven.pass_time();
+                    got = match is_client {
+                        true => driven.client_line(),
+                        false => driven.upstream_line(),
+                    };
+                }
+                let got = got.unwrap_or_else(|| {
+                    panic!("{at}: {} got nothing; {:?}", step.who, driven.ended)
+                });
+                assert!(
+                    matches(&got, pattern),
+                    "{at}: {} got {:?}",
+                    step.who,
+                    shown(&got)
+                );
+            }
+            (true, _) => {
+                if driven.ended.is_none() {
+                    driven.pass_time();
+                }
+                assert!(driven.ended.is_some(), "{at}: the session goes on");
+                let rest = match is_client {
+                    true => &driven.to_client,
+                    false => &driven.to_upstream,
+                };
+                assert!(
+                    rest.is_empty(),
+                    "{at}: {} got {:?} before the end",
+                    step.who,
+                    shown(rest)
+                );
+            }
+        }
+    }
+    for (who, rest) in [
+        ("client", &driven.to_client),
+        ("upstream", &driven.to_upstream),
+    ] {
+        assert!(
+            rest.is_empty(),
+            "{}: {who} also got {:?}",
+            script.name,
+            shown(rest)
+        );
+    }
+    if !matches!(driven.ended, Some(Err(_))) {
+        driven.assert_octets_add_up();
     }
 }
 
@@ -110,10 +236,6 @@ enum What {
     Bytes(Vec<u8>),
     Closed,
     HalfCloses,
-}
-
-fn is_preface(line: &str) -> bool {
-    line.trim().is_empty() || line.starts_with('#') || line.starts_with("set ")
 }
 
 fn step(line: &str) -> Option<(&'static str, What, bool)> {

@@ -11,6 +11,7 @@
 pub mod authority;
 pub mod dialog;
 pub mod edits;
+pub mod exchange;
 pub mod provider;
 
 use std::net::SocketAddr;
@@ -193,9 +194,13 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(name: &'static str, stream: TcpStream) -> Self {
+        Self::over(name, Stream::plain(stream).unwrap())
+    }
+
+    fn over(name: &'static str, stream: Stream) -> Self {
         Self {
             name,
-            stream: Stream::plain(stream).unwrap(),
+            stream,
             buffer: Vec::new(),
         }
     }
@@ -346,10 +351,48 @@ pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) 
     (proxy, client, upstream)
 }
 
+/// What a pipe takes before its reader must read.
+const PIPE: usize = 64 << 10;
+
+/// A session after login over pipes in memory: with paused time (`start_paused`) its deadlines pass at once,
+/// and only when both sides wait.
+pub async fn session_in_memory(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
+    let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
+    change(&mut settings);
+    let (config, overrides) = settings.into_config();
+    let server = server::build(&config, Vec::new(), overrides);
+    let server = server.unwrap_or_else(|error| panic!("{error}"));
+    let (client, near_client) = tokio::io::duplex(PIPE);
+    let (upstream, near_upstream) = tokio::io::duplex(PIPE);
+    let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
+    let session = tokio::spawn(session::run_over(
+        server.service(),
+        Stream::memory(near_client),
+        Stream::memory(near_upstream),
+        server.drain_signal().drain(),
+    ));
+    tokio::spawn(async move { ended_sender.send(session.await) });
+    let proxy = Proxy {
+        address: ([127, 0, 0, 1], 0).into(),
+        metrics: Arc::clone(server.metrics()),
+        signal: Arc::clone(server.drain_signal()),
+        ended,
+    };
+    let mut client = Peer::over("client", Stream::memory(client));
+    let mut upstream = Peer::over("upstream", Stream::memory(upstream));
+    log_in(&mut client, &mut upstream).await;
+    (proxy, client, upstream)
+}
+
 /// A client after login, and its upstream.
 pub async fn logged_in(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
     let mut client = Peer::connect(proxy.address).await;
     let mut upstream = Peer::accept(listener).await;
+    log_in(&mut client, &mut upstream).await;
+    (client, upstream)
+}
+
+async fn log_in(client: &mut Peer, upstream: &mut Peer) {
     upstream.send(b"+OK ready\r\n").await;
     client.expect(b"+OK ready\r\n").await;
     for (command, answer) in [
@@ -361,5 +404,4 @@ pub async fn logged_in(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
         upstream.send(answer).await;
         client.expect(answer).await;
     }
-    (client, upstream)
 }
