@@ -1,7 +1,7 @@
 //! What the classifier learnt, on disk.
 //!
 //! In: changes, one a message learnt or taken back; out: the same memory after any crash. Two files
-//! in the data directory's `learnt/`: `weights`, all as it was at some moment, and `journal`, every
+//! in the data directory's `learned/`: `weights`, all as it was at some moment, and `journal`, every
 //! change since. A change is in the journal before it is in memory, and the journal is read up to the
 //! first record that is not whole: a process that is killed loses the message in flight at most. One
 //! process learns at a time; others read along.
@@ -45,7 +45,7 @@ impl Knowledge {
     /// # Errors
     /// What is there and cannot be read.
     pub fn read(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
-        let folder = data_dir.join("learnt");
+        let folder = data_dir.join("learned");
         let path = folder.join("weights");
         let (generation, memory) = match fs::read(&path) {
             Ok(bytes) => codec::read_weights(&bytes).map_err(|fault| fault.at(&path))?,
@@ -68,7 +68,7 @@ impl Knowledge {
     /// # Errors
     /// As [`Knowledge::read`], and if another process learns.
     pub fn write(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
-        let folder = data_dir.join("learnt");
+        let folder = data_dir.join("learned");
         let at = |path: &Path| {
             let path = path.to_owned();
             move |error| KnowledgeError::Io(path, error)
@@ -164,14 +164,14 @@ impl Knowledge {
                         match progress {
                             // While somebody teaches, this is every quarter of a second.
                             Progress::Learned(_) => tracing::debug!(ham, spam, "learning along"),
-                            _ => tracing::info!(ham, spam, "what was learnt is in force"),
+                            _ => tracing::info!(ham, spam, "what was learned is in force"),
                         }
                         complained = false;
                     }
                     // Once, not each time.
                     Err(error) if !complained => {
                         complained = true;
-                        tracing::warn!("what was learnt meanwhile cannot be read: {error}");
+                        tracing::warn!("what was learned meanwhile cannot be read: {error}");
                     }
                     Err(_) => {}
                 }
@@ -265,7 +265,7 @@ impl Knowledge {
     /// # Errors
     /// The system's, and if another process learns.
     pub fn reset(data_dir: &Path) -> Result<(), KnowledgeError> {
-        let folder = data_dir.join("learnt");
+        let folder = data_dir.join("learned");
         if !folder.exists() {
             return Ok(());
         }
@@ -298,7 +298,7 @@ impl Knowledge {
 
     /// Whether something was learnt here: else all is as it was shipped.
     pub fn exists(data_dir: &Path) -> bool {
-        let folder = data_dir.join("learnt");
+        let folder = data_dir.join("learned");
         folder.join("weights").exists() || folder.join("journal").exists()
     }
 }

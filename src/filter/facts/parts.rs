@@ -1,4 +1,4 @@
-//! What a message's parts say of each other, and what their names say.
+//! Facts about the parts of a message and their names.
 
 use std::collections::HashSet;
 
@@ -12,42 +12,36 @@ use crate::message::mime::Kind;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "alternatives-differ",
-        "The plain text and the page that should say the same have hardly a word in common.",
+        "The plain text part and the HTML part have hardly a word in common.",
         alternatives_differ,
     ),
     Fact::holds(
         "alternative-lacks-text",
-        "Alternatives without a plain text among them.",
+        "A multipart/alternative without a plain text part.",
         alternative_lacks_text,
     ),
-    Fact::holds(
-        "page-alone",
-        "A page and no plain text beside it.",
-        page_alone,
-    ),
+    Fact::holds("page-alone", "HTML without a plain text part.", page_alone),
     Fact::holds(
         "text-needlessly-base64",
-        "Plain ASCII text in base64, which only serves to hide it.",
+        "Plain ASCII text in base64, which only hides it.",
         text_needlessly_base64,
     ),
     Fact::holds(
         "eight-bit-as-seven",
-        "The body is declared as 7bit and is not.",
+        "The body is declared as 7bit but is not.",
         eight_bit_as_seven,
     ),
     Fact::holds(
         "encrypted-with-text",
-        "An encrypted message with readable text in it.",
+        "An encrypted message that contains readable text.",
         encrypted_with_text,
     ),
-    Fact::holds(
-        "file-dangerous",
-        "A file that runs when it is opened.",
-        |mail| name_in(mail, "dangerous-extensions"),
-    ),
+    Fact::holds("file-dangerous", "A file that runs when opened.", |mail| {
+        name_in(mail, "dangerous-extensions")
+    }),
     Fact::holds(
         "file-has-macros",
-        "An office document of a kind that holds macros.",
+        "An office document of a type that can contain macros.",
         |mail| name_in(mail, "macro-extensions"),
     ),
     Fact::holds("file-is-archive", "An archive.", |mail| {
@@ -60,23 +54,23 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "file-name-turned",
-        "A file name with characters that turn the direction of writing or cannot be seen.",
+        "A file name with characters that reverse the writing direction or are invisible.",
         |mail| {
             let mut turned = mail.content.parts.iter().filter(|part| part.name_turned);
             turned.next()?.name.clone()
         },
     ),
-    Fact::holds("file-is-page", "A page sent as a file.", |mail| {
+    Fact::holds("file-is-page", "An attached web page.", |mail| {
         attached_page(mail).map(|(part, _)| part.name.clone().unwrap_or_default())
     }),
     Fact::holds(
         "file-is-page-with-script",
-        "A page or drawing sent as a file, with a script in it.",
+        "An attached web page or drawing with a script in it.",
         file_is_page_with_script,
     ),
     Fact::holds(
         "file-is-page-unpacking",
-        "A page sent as a file that unpacks what it shows or saves by a script.",
+        "An attached web page whose script unpacks what it shows or saves.",
         file_is_page_unpacking,
     ),
     Fact::holds(
@@ -86,7 +80,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "name-in-file-name",
-        "A file's name holds the recipient's address or its local part.",
+        "A file's name contains the recipient's address or its local part.",
         name_in_file_name,
     ),
     Fact::number("file-count", "How many files there are.", |mail| {
@@ -104,12 +98,12 @@ fn part_of<'m>(mail: &'m MessageView<'_>, text: &TextPart) -> Option<&'m PartInf
     mail.content.parts.get(text.part)
 }
 
-/// The texts of each multipart/alternative: plain, page.
+/// The texts of each multipart/alternative: plain text, HTML.
 fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m TextPart)> {
     let content = mail.content;
     let page = content.texts.iter().find(|text| text.traits.is_some())?;
     let holder = part_of(mail, page)?.parent?;
-    // A page with its images is one part of the alternatives.
+    // HTML with its images (multipart/related) is one of the alternatives.
     let related = content.parts.get(holder)?.declared.as_deref() == Some("multipart/related");
     let holder = if related {
         content.parts.get(holder)?.parent?
@@ -126,11 +120,11 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
 }
 
 fn words(text: &str) -> HashSet<String> {
-    // The beginning tells; a set of all words of a megabyte costs more than it is worth.
+    // The beginning is enough; a set of all words of a megabyte is too expensive.
     const LIMIT: usize = 8 << 10;
     let text = crate::message::visible_text::cut(text, LIMIT);
     let words = text.split(|letter: char| !letter.is_alphanumeric());
-    // Links and their codes are shown by one and not by the other.
+    // Links appear in one and not in the other.
     let plain = words.filter(|word| (3..=20).contains(&word.len()));
     plain.map(str::to_lowercase).collect()
 }
@@ -231,7 +225,7 @@ fn file_double_extension(mail: &MessageView<'_>) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
-/// The first page that came as a file, with its text.
+/// The first attached HTML file, with its text.
 fn attached_page<'m>(mail: &'m MessageView<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
     mail.content.texts.iter().find_map(|text| {
         text.traits.as_ref()?;

@@ -1,4 +1,4 @@
-//! Who a message says it is from, and whether its own words agree.
+//! Facts about the claimed sender, and whether the fields agree.
 
 use crate::filter::brands::Brand;
 use crate::filter::facts::fact::Fact;
@@ -9,7 +9,7 @@ use crate::message::url::registrable;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "name-holds-other-address",
-        "The sender's shown name is an address, and not the one the message comes from.",
+        "The sender's display name is an address, but not the one the message comes from.",
         name_holds_other_address,
     ),
     Fact::holds(
@@ -19,12 +19,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "from-abused-tld",
-        "The sender's domain ends in a top-level domain that is mostly abused.",
+        "The sender's domain is under a top-level domain that is mostly abused.",
         from_abused_tld,
     ),
     Fact::holds(
         "from-dynamic-dns",
-        "The sender's domain is a dynamic name that leads to somebody's home, or a free host.",
+        "The sender's domain is a dynamic DNS name or a free host's.",
         from_dynamic_dns,
     ),
     Fact::holds(
@@ -49,7 +49,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "reply-to-imitates",
-        "Replies go to a domain that looks like the sender's and is another.",
+        "Replies go to a domain that looks like the sender's but is another.",
         reply_to_imitates,
     ),
     Fact::holds(
@@ -64,12 +64,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "brand-in-name",
-        "The sender's shown name is a known brand's, and the sender's domain is not.",
+        "The sender's display name is a known brand's, but the sender's domain is not.",
         brand_in_name,
     ),
     Fact::holds(
         "brand-in-subject",
-        "The subject names a known brand, and the sender's domain is not that brand's.",
+        "The subject names a known brand, but the sender's domain is not that brand's.",
         brand_in_subject,
     ),
     Fact::holds(
@@ -79,27 +79,27 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "subject-disguised",
-        "Words of the subject or of the sender's name are written with letters of another alphabet, or strewn with marks.",
+        "Words of the subject or of the sender's name use letters of another alphabet, or are broken up with marks.",
         subject_disguised,
     ),
     Fact::holds(
         "brand-in-address",
-        "The sender's address holds a known brand's name, and its domain is not that brand's.",
+        "The sender's address contains a known brand's name, but its domain is not that brand's.",
         brand_in_address,
     ),
     Fact::holds(
         "brand-is-sender",
-        "The sender's domain is that of the brand which the shown name or the subject names.",
+        "The sender's domain belongs to the brand that the display name or the subject names.",
         brand_is_sender,
     ),
     Fact::holds(
         "recipient-domain-in-name",
-        "The sender's shown name holds the recipient's domain or address, and the sender's domain is another.",
+        "The sender's display name contains the recipient's domain or address, but the sender's domain is another.",
         recipient_domain_in_name,
     ),
 ];
 
-/// Whether two hosts are of the same owner, as far as names tell.
+/// Whether two hosts have the same owner, judging by their names.
 pub(super) fn same_domain(a: &str, b: &str) -> bool {
     registrable(a).unwrap_or(a) == registrable(b).unwrap_or(b)
 }
@@ -139,7 +139,7 @@ fn from_dynamic_dns(mail: &MessageView<'_>) -> Option<String> {
 fn from_is_recipient(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
-    // Who writes to himself and to others keeps a copy.
+    // Mail to oneself and others is a copy.
     let alone = mail.to().len() == 1;
     (alone && to.any(|to| to.eq_ignore_ascii_case(from))).then(|| from.to_owned())
 }
@@ -186,7 +186,7 @@ fn reply_to_imitates(mail: &MessageView<'_>) -> Option<String> {
     alike.then(|| reply.to_owned())
 }
 
-/// Whether one letter more, less or else makes one of the other.
+/// Whether one inserted, removed or changed letter turns one into the other.
 pub(super) fn one_edit_apart(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len().abs_diff(b.len()) > 1 || a == b {
@@ -220,10 +220,10 @@ fn return_path_other_domain(mail: &MessageView<'_>) -> Option<String> {
     (!same_domain(&from, &domain)).then_some(domain)
 }
 
-/// The brand that a text names while the sender's domain is none of the brand's.
+/// The brand that a text names, if the sender's domain does not belong to it.
 fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
     let from = from_domain(mail)?;
-    // One brand may write about another; nobody writes from a domain of none of those it names.
+    // One brand may write about another, but from the domain of one of those it names.
     if brands.iter().any(|brand| brand.owns(&from)) {
         return None;
     }
@@ -282,7 +282,7 @@ fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
     if brands.is_empty() || brands.iter().any(|brand| brand.owns(&domain)) {
         return None;
     }
-    // People write to each other about their bank; a free mailbox's name is its owner's.
+    // People write about their bank, and the display name of a free mailbox is its owner's.
     Some(from.to_owned())
 }
 

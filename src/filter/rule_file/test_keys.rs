@@ -1,4 +1,4 @@
-//! The keys that say where a rule looks and what for: `where`, its one test, and `at_least`.
+//! The keys for where a rule looks and what for: `where`, its test, and `at_least`.
 
 use crate::filter::facts::{self, Fact};
 use crate::filter::pattern::{CompiledPatterns, Pattern};
@@ -21,16 +21,16 @@ const TESTS: [&str; 10] = [
     "all, any or none",
 ];
 
-/// Between the words of a group at most, in bytes; a sentence is rarely longer.
+/// Maximum distance of words in bytes; a sentence is rarely longer.
 const NEAR_LIMIT: i64 = 500;
 
-/// Without `within`.
+/// Default of `within`.
 const NEAR: usize = 60;
 
-/// Matches counted: finding n of them may take n times the text.
+/// Limit of counted matches: finding n of them may take n passes over the text.
 const COUNT_LIMIT: i64 = 100;
 
-/// What is looked at, before it is known what for.
+/// The value of `where`.
 enum Where {
     Places(Vec<Place>),
     Count(Vec<Place>),
@@ -47,14 +47,17 @@ fn place(section: &mut Section<'_, '_>) -> Option<Where> {
         .filter(|name| name.starts_with("count:"))
         .count();
     if counts > 0 && counts < names.len() {
-        section.problem("where", "counts some places and not others; make two rules");
+        section.problem(
+            "where",
+            "counts some places and searches others; write two rules",
+        );
         return None;
     }
     let mut places = Vec::new();
     for name in &names {
         match Place::parse(name.strip_prefix("count:").unwrap_or(name)) {
             Ok(place) => places.push(place),
-            Err(message) => section.problem("where", message),
+            Err(error) => section.problem("where", error.to_string()),
         }
     }
     if places.len() < names.len() {
@@ -78,13 +81,17 @@ pub(super) fn looks(
         phrases: section.strings("phrases"),
         near: section.lists("near"),
         within: within(section),
-        regex: section.parsed("regex", |text| patterns.pattern(text)),
+        regex: section.parsed("regex", |text| {
+            patterns.pattern(text).map_err(|error| error.to_string())
+        }),
         exists: section.boolean("exists"),
         missing: section.boolean("missing"),
         list: section.string("in_list"),
         min: section.number("min"),
         max: section.number("max"),
-        fact: section.parsed("fact", facts::named),
+        fact: section.parsed("fact", |name| {
+            facts::named(name).map_err(|error| error.to_string())
+        }),
         combined: combined(section),
     };
     let key = only_test(section)?;
@@ -110,7 +117,7 @@ pub(super) fn looks(
     let places = match (given.place?, key) {
         (Where::Count(places), "min or max") => return Some((places, Test::Count(range))),
         (Where::Count(_), _) => {
-            section.problem(key, "looks at a number; write min or max, or both");
+            section.problem(key, "compares a count; write min or max, or both");
             return None;
         }
         (Where::Places(places), _) => places,
@@ -126,7 +133,7 @@ pub(super) fn looks(
     Some((places, test))
 }
 
-/// The values of all keys that make a test: each is read, so that mistakes in all are reported.
+/// The values of all test keys: each is read, so that mistakes in all are reported.
 struct Given {
     place: Option<Where>,
     words: Option<Vec<String>>,
@@ -143,7 +150,7 @@ struct Given {
     combined: Option<Combination>,
 }
 
-/// Which test a rule has: exactly one.
+/// The test of a rule: exactly one.
 fn only_test(section: &Section<'_, '_>) -> Option<&'static str> {
     let has = |key: &&str| match *key {
         "min or max" => (section.has("min") || section.has("max")) && !section.has("fact"),
@@ -157,9 +164,9 @@ fn only_test(section: &Section<'_, '_>) -> Option<&'static str> {
     }
     let [key] = given[..] else {
         section.wrong(match given[..] {
-            [] => format!("looks for nothing; write one of {}", TESTS.join(", ")),
+            [] => format!("has no test; write one of {}", TESTS.join(", ")),
             _ => format!(
-                "has {}; keep one and make rules of the others",
+                "has {}; keep one and move the others to rules of their own",
                 given.join(" and ")
             ),
         });
@@ -201,8 +208,8 @@ fn combined(section: &mut Section<'_, '_>) -> Option<Combination> {
             };
             match Member::parse(name) {
                 Ok(member) => list.push(member),
-                Err(message) => {
-                    section.problem(key, message);
+                Err(error) => {
+                    section.problem(key, error.to_string());
                     sound = false;
                 }
             }
@@ -242,7 +249,7 @@ fn near_test(section: &Section<'_, '_>, groups: &[Vec<String>], within: usize) -
     }))
 }
 
-/// A list of words or phrases, as they are looked for.
+/// A list of words or phrases, normalised for the search.
 fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<String>> {
     if list.is_empty() {
         section.problem(key, "is empty; name at least one");
@@ -253,7 +260,10 @@ fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<St
         .iter()
         .any(|text| text.trim_end_matches('*').is_empty())
     {
-        section.problem(key, "has an empty text, which is everywhere; remove it");
+        section.problem(
+            key,
+            "has an empty text, which matches everything; remove it",
+        );
         return None;
     }
     Some(list)
@@ -276,14 +286,14 @@ fn presence(section: &Section<'_, '_>, key: &str, wanted: bool, places: &[Place]
         let other = if key == "exists" { "missing" } else { "exists" };
         section.problem(
             key,
-            format!("must be true; for the contrary write {other} = true"),
+            format!("must be true; for the opposite write {other} = true"),
         );
         return None;
     }
     if places.iter().any(|place| !matches!(place, Place::Field(_))) {
         section.problem(
             key,
-            "asks for a header field; use it with where = \"header:NAME\", and count:PLACE with min or max for others",
+            "tests a header field; use it with where = \"header:NAME\", and count:PLACE with min or max for others",
         );
         return None;
     }
@@ -310,7 +320,7 @@ pub(super) fn count(section: &mut Section<'_, '_>, test: Option<&Test>) -> Optio
         section.problem(
             "at_least",
             match most {
-                0 => "has no `any` to count in; remove it".to_owned(),
+                0 => "has no `any` to count; remove it".to_owned(),
                 _ => format!("must be from 1 to {most}, or the rule never hits"),
             },
         );

@@ -42,7 +42,7 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
         ends.push(knowledge.read);
     }
     drop(knowledge);
-    let path = dir.path().join("learnt/journal");
+    let path = dir.path().join("learned/journal");
     let journal = fs::read(&path).unwrap();
     assert_eq!(journal.len() as u64, ends[4]);
     for cut in 0..=journal.len() {
