@@ -70,7 +70,7 @@ impl Metrics {
     /// The text that `/metrics` answers.
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
-        // Encoding fails only if writing does, and a Vec takes everything.
+        // Encoding fails only if writing does, and writing to a Vec cannot fail.
         let _ = TextEncoder::new().encode(&self.registered.registry.gather(), &mut text);
         self.judging.rule_hits.write(&mut text);
         text

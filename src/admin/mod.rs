@@ -6,9 +6,9 @@
 //! | `/healthz` | 200 while the process runs |
 //! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining |
 //!
-//! It changes nothing, knows no user, and shows no mail; whoever can reach the port can read it. A page
-//! from elsewhere must not do so through somebody's browser, by a name that it lets point here (DNS
-//! rebinding): on loopback only those are answered who ask for an address or for `localhost`.
+//! It changes nothing, knows no user, and shows no mail; anyone who can reach the port can read it. A web
+//! page must not read it through a browser on this machine, with a name that it points here (DNS
+//! rebinding): on loopback only requests for an IP address or `localhost` are answered.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 
-/// A scraper that sends no request for so long is cut off.
+/// How long a scraper may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves until dropped.
@@ -68,15 +68,15 @@ pub async fn serve(
     }
 }
 
-/// A broken connection is the scraper's affair.
+/// A broken connection is not popgate's problem.
 async fn quietly(connection: impl Future<Output = hyper::Result<()>>) {
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection to the admin port broke");
     }
 }
 
-/// Whether whom the request names can be nobody but this machine. A client without a name (HTTP/1.0)
-/// is no browser.
+/// Whether the request names an IP address or `localhost`. A request without a host (HTTP/1.0) does not
+/// come from a browser.
 fn is_for_here(request: &Request<Incoming>) -> bool {
     let named = request.headers().get_all(HOST).iter();
     let named = named.map(|value| value.to_str().unwrap_or("?"));
@@ -95,8 +95,8 @@ fn misdirected() -> Response<Full<Bytes>> {
     text(
         StatusCode::MISDIRECTED_REQUEST,
         "text/plain; charset=utf-8",
-        b"this page listens on loopback and answers to an IP address or localhost alone: ask for one\n\
-          of these (behind a proxy of your own, let it send Host: localhost)\n"
+        b"this page listens on loopback and answers only to an IP address or localhost: use one of these\n\
+          (a reverse proxy must send Host: localhost)\n"
             .to_vec(),
     )
 }
@@ -133,7 +133,7 @@ fn answer(
         _ => (
             StatusCode::NOT_FOUND,
             TEXT,
-            b"there are /metrics, /healthz and /readyz\n".to_vec(),
+            b"not found; there are /metrics, /healthz and /readyz\n".to_vec(),
         ),
     };
     text(status, kind, body)

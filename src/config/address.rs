@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
-        format!("`{text}` is no address; write IP:PORT, such as 127.0.0.1:110 or [::1]:110")
+        format!("`{text}` is not an address; write IP:PORT, such as 127.0.0.1:110 or [::1]:110")
     })
 }
 

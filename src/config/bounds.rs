@@ -17,7 +17,7 @@ pub(super) fn count(
         section.problem(
             key,
             format!(
-                "{value} is out of bounds; write {} to {}",
+                "{value} is out of range; write {} to {}",
                 bounds.start(),
                 bounds.end()
             ),
@@ -40,7 +40,7 @@ pub(super) fn octets(
             section.problem(
                 key,
                 format!(
-                    "{value} bytes is out of bounds; write \"{}B\" to \"{}B\"",
+                    "{value} bytes is out of range; write \"{}B\" to \"{}B\"",
                     bounds.start(),
                     bounds.end()
                 ),
@@ -58,7 +58,7 @@ pub(super) fn number(
 ) -> f64 {
     bounded(section.number(key), default, bounds.clone(), |value| {
         let message = format!(
-            "{value} is out of bounds; write {} to {}",
+            "{value} is out of range; write {} to {}",
             bounds.start(),
             bounds.end()
         );
@@ -80,7 +80,7 @@ pub(super) fn duration(
             section.problem(
                 key,
                 format!(
-                    "{value:?} is out of bounds; write \"{:?}\" to \"{:?}\"",
+                    "{value:?} is out of range; write \"{:?}\" to \"{:?}\"",
                     bounds.start(),
                     bounds.end()
                 ),
@@ -116,9 +116,9 @@ pub(super) fn existing_file(
         let file = folder.join(file);
         match std::fs::metadata(&file) {
             Ok(found) if found.is_file() => Ok(file),
-            Ok(_) => Err(format!("{} is no file; name {wanted}", file.display())),
+            Ok(_) => Err(format!("{} is not a file; name {wanted}", file.display())),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(format!(
-                "{}: {error}; its folders must be open to popgate's user",
+                "{}: {error}; popgate's user must be able to enter its folders",
                 file.display()
             )),
             Err(error) => Err(format!("{}: {error}; name {wanted}", file.display())),

@@ -46,7 +46,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         .string("drop_mode")
         .is_some_and(|mode| mode != "notice")
     {
-        section.problem("drop_mode", "this version knows \"notice\" only");
+        section.problem("drop_mode", "this version supports only \"notice\"");
     }
     let headers = section.parsed("headers", |mode| match mode {
         "spam" => Ok(HeaderMode::Spam),
@@ -64,7 +64,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         |value| {
             section.problem(
                 "hold_bytes",
-                format!("{value} bytes is out of bounds; write \"4KiB\" to \"64MiB\""),
+                format!("{value} bytes is out of range; write \"4KiB\" to \"64MiB\""),
             );
         },
     );

@@ -88,7 +88,9 @@ fn overlay_upstream(config: &mut Config, flags: &Flags, complain: &mut impl FnMu
     let Some((host, port)) = host_and_port(text) else {
         return complain(
             "--upstream",
-            format!("`{text}` is no server; write HOST or HOST:PORT, such as pop.example.net:995"),
+            format!(
+                "`{text}` is not a server; write HOST or HOST:PORT, such as pop.example.net:995"
+            ),
         );
     };
     // Its address; which certificates are trusted there stays as the file has it.

@@ -1,4 +1,4 @@
-//! Host names as people write them in settings: exact, or everything below a domain.
+//! Host names in settings: exact, or everything below a domain.
 
 use super::address::host_and_port;
 
@@ -7,12 +7,12 @@ use super::address::host_and_port;
 pub enum HostPattern {
     /// This name.
     Exact(String),
-    /// Every name that ends so; begins with a dot.
+    /// Every name with this suffix; it begins with a dot.
     Below(String),
 }
 
 impl HostPattern {
-    /// Reads what a person wrote.
+    /// Parses a setting.
     ///
     /// # Errors
     /// What to write instead.
@@ -23,18 +23,18 @@ impl HostPattern {
             None => (lower.as_str(), false),
         };
         match host_and_port(name) {
-            // A wildcard over a whole top-level domain would be everybody's relay.
+            // A wildcard over a whole top-level domain would make an open relay.
             Some((host, None)) if !below || host.contains('.') => Ok(match below {
                 true => Self::Below(format!(".{host}")),
                 false => Self::Exact(host),
             }),
             _ => Err(format!(
-                "`{text}` is no host name; write one such as \"pop.example.net\" or \"*.example.net\""
+                "`{text}` is not a host name; write one such as \"pop.example.net\" or \"*.example.net\""
             )),
         }
     }
 
-    /// Whether a name is meant; upper and lower case are the same (RFC 4343).
+    /// Whether it matches a name; upper and lower case are the same (RFC 4343).
     pub fn matches(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         match self {
@@ -52,11 +52,11 @@ impl HostPattern {
     }
 }
 
-/// A server that a user name may lead to.
+/// A server that a user name may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     host: HostPattern,
-    /// The one port; without it those that POP3 has (RFC 1939, RFC 8314).
+    /// The only port; without it the ports of POP3 (RFC 1939, RFC 8314).
     port: Option<u16>,
 }
 
@@ -80,7 +80,7 @@ impl AllowedHost {
         Ok(Self { host, port })
     }
 
-    /// Whether this server is meant.
+    /// Whether this server is allowed.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let port_fits = match self.port {
             Some(only) => port == only,
@@ -89,7 +89,7 @@ impl AllowedHost {
         port_fits && self.host.matches(host)
     }
 
-    /// The port that this host must be reached at, if it is this one and there is only one.
+    /// The only port of this host, if it matches and has just one.
     pub fn only_port(&self, host: &str) -> Option<u16> {
         self.port.filter(|_| self.host.matches(host))
     }

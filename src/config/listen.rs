@@ -169,7 +169,7 @@ fn trusted_proxies(section: &mut Section<'_, '_>) -> Vec<IpNet> {
             None => section.problem(
                 "trusted_proxies",
                 format!(
-                    "`{text}` is no address or network; write one such as \"10.0.0.1\" or \"10.0.0.0/8\""
+                    "`{text}` is not an address or network; write one such as \"10.0.0.1\" or \"10.0.0.0/8\""
                 ),
             ),
         }
@@ -195,7 +195,7 @@ fn check_certificates(section: &Section<'_, '_>, listen: &Listen) {
         let key = if pair.is_some() { "certificate" } else { "sni" };
         section.problem(
             key,
-            "has no use without TLS; write tls = \"starttls\" or \"implicit\"",
+            "has no effect without TLS; write tls = \"starttls\" or \"implicit\"",
         );
     }
 }
@@ -212,19 +212,19 @@ fn check_addressing(section: &Section<'_, '_>, listen: &Listen) {
     if transparent && listen.upstream.is_some() {
         section.problem(
             "upstream",
-            "with transparent = true the client's own choice is the upstream; remove one of the two",
+            "cannot be combined with transparent = true, where each client's destination is the upstream; remove one of the two",
         );
     }
     if transparent && listen.proxy_header {
         section.problem(
             "proxy_protocol",
-            "does not go with transparent = true; remove one of the two",
+            "cannot be combined with transparent = true; remove one of the two",
         );
     }
     if listen.proxy_header && listen.trusted_proxies.is_empty() && !section.has("trusted_proxies") {
         section.problem(
             "proxy_protocol",
-            "needs trusted_proxies = [\"10.0.0.1\"]: whose headers are believed",
+            "needs trusted_proxies = [\"10.0.0.1\"]: the senders whose headers are trusted",
         );
     }
 }
@@ -253,7 +253,7 @@ fn pair(section: &mut Section<'_, '_>, folder: &Path) -> Option<KeyPair> {
     let key = existing_file(section, "key", folder, "a file with a PEM private key");
     for (one, other) in [("certificate", "key"), ("key", "certificate")] {
         if section.has(one) && !section.has(other) {
-            section.problem(one, format!("needs {other} = …, too"));
+            section.problem(one, format!("also needs {other} = …"));
         }
     }
     Some(KeyPair {

@@ -30,7 +30,7 @@ pub(super) fn read(above: &mut Section<'_, '_>, folder: &Path, tls: TlsMode) -> 
         // A refresh token is a password: it goes nowhere in plain text.
         Ok(url) if url.scheme() == "https" && url.has_host() => Ok(text.to_owned()),
         _ => Err(format!(
-            "`{text}` is no address of a token service; write one that begins with https://"
+            "`{text}` is not the URL of a token service; write one that begins with https://"
         )),
     };
     let token_url = section.parsed("token_url", url);

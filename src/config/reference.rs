@@ -1,5 +1,5 @@
-//! The page deploy/settings.md, made from deploy/config.toml: every setting stands there at its default,
-//! which a test holds to the program.
+//! The page deploy/settings.md, generated from deploy/config.toml, which has every setting at its default
+//! (a test compares it with the program).
 
 use std::fmt::Write;
 
@@ -8,16 +8,17 @@ pub const SAMPLE: &str = include_str!("../../deploy/config.toml");
 
 const BEGIN: &str = "# Settings
 
-popgate reads one TOML file, named by `--config FILE`; without it every setting has its default. This page is made by
-`popgate reference settings`; [config.toml](config.toml) has the same as a file to copy from.
+popgate reads one TOML file, named by `--config FILE`; without it every setting has its default. This page is generated
+by `popgate reference settings`; [config.toml](config.toml) has the same as a file to copy from.
 
-- Unknown keys are refused, and every mistake is named at once with file, line and key: `popgate check --config FILE`.
-- Units stand in the text: `\"15s\"`, `\"250ms\"`, `\"10m\"`; `\"512KiB\"`, `\"8MiB\"`.
-- Paths are meant from the folder of the file.
-- `serve` takes some settings as flags, too, and they override the file: `--listen`, `--upstream`, `--upstream-tls`,
-  `--admin`, `--data-dir`, `--rules`.
-- SIGHUP takes a changed file over for new sessions. Addresses, `[process]`, `[log] format`, `limits.sessions` and
-  `timeouts.drain` wait for a restart.
+- Unknown keys are refused, and all mistakes are reported together, with file, line and key: `popgate check --config
+  FILE`. A key that was renamed is refused with its new name.
+- Values include their unit: `\"15s\"`, `\"250ms\"`, `\"10m\"`; `\"512KiB\"`, `\"8MiB\"`.
+- Relative paths are relative to the folder of the file.
+- Some settings are also flags of `serve`, which override the file: `--listen`, `--upstream`, `--upstream-tls`, `--admin`,
+  `--data-dir`, `--rules`.
+- SIGHUP applies a changed file to new sessions. Addresses, `[process]`, `[log] format`, `limits.sessions` and
+  `timeouts.drain` need a restart.
 ";
 
 /// The whole page.

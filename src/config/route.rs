@@ -1,10 +1,10 @@
-//! `[route]`: who goes to which upstream.
+//! `[route]`: which client goes to which upstream.
 
 use super::host::{AllowedHost, HostPattern};
 use super::tls_mode::TlsMode;
 use crate::schema::Section;
 
-/// Who goes to which upstream; who is not named goes to the first.
+/// Which client goes to which upstream; without a match, to the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
     /// By the domain of the user name: indexes into `Config::upstreams`.
@@ -13,10 +13,10 @@ pub struct Routes {
     pub user_names: UserNames,
 }
 
-/// Servers in user names, as old tools had them.
+/// Servers in user names, as POPFile, SpamPal and p3scan had them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserNames {
-    /// Who may be named; nobody means that user names are not looked at.
+    /// The servers that may be named; empty: user names are not parsed.
     pub hosts: Vec<AllowedHost>,
     /// Separators of `server:port:user`.
     pub server_prefix_separators: String,
@@ -66,7 +66,7 @@ fn domains(
         }
     };
     let mut found: Vec<_> = section.entries().into_iter().filter_map(read).collect();
-    // What is said of a name counts more than what is said of all below a domain, and of those the longest.
+    // An exact name beats a wildcard, and a longer wildcard a shorter one.
     found.sort_by_key(|(pattern, _)| match pattern {
         HostPattern::Exact(_) => (0, 0),
         HostPattern::Below(end) => (1, usize::MAX - end.len()),
@@ -92,7 +92,7 @@ fn user_names(mut section: Section<'_, '_>) -> UserNames {
         match text.bytes().all(is_mark) {
             true => Ok(text.to_owned()),
             false => Err(format!(
-                "`{text}` cannot separate: write marks that no host name has, such as \":\" or \"@#\""
+                "`{text}` cannot be a separator: write characters that no host name has, such as \":\" or \"@#\""
             )),
         }
     };

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: `"30s"`, `"8MiB"`.
+//! Durations and sizes as settings have them: `"30s"`, `"8MiB"`.
 //!
 //! In: the text of a setting; out: a value, or a sentence that says what to write instead.
 
@@ -24,7 +24,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .map(Duration::from_millis)
         .ok_or_else(|| {
             format!(
-                "`{text}` is no duration; write a whole number and ms, s, m or h, such as \"15s\""
+                "`{text}` is not a duration; write a whole number and ms, s, m or h, such as \"15s\""
             )
         })
 }
@@ -36,7 +36,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 pub fn size(text: &str) -> Result<u64, String> {
     parse(text, SIZES).ok_or_else(|| {
         format!(
-            "`{text}` is no size; write a whole number and B, KiB, MiB or GiB, such as \"512KiB\""
+            "`{text}` is not a size; write a whole number and B, KiB, MiB or GiB, such as \"512KiB\""
         )
     })
 }

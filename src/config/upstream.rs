@@ -71,7 +71,10 @@ pub(super) fn read_all(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream
             if found.iter().any(|other| other.name == upstream.name) {
                 section.problem(
                     "name",
-                    format!("`{}` is taken; give each upstream its own", upstream.name),
+                    format!(
+                        "`{}` is used twice; give each upstream its own name",
+                        upstream.name
+                    ),
                 );
             }
             fallbacks.push((section, fallback));
@@ -86,12 +89,12 @@ pub(super) fn read_all(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream
             match found.iter().position(|other| other.name == name) {
                 Some(_) if found[number].oauth.is_some() => section.problem(
                     "fallback",
-                    "does not go with [upstream.oauth]: a token is for the server it was made for",
+                    "cannot be combined with [upstream.oauth]: a token is for the server that it was issued for",
                 ),
                 Some(index) if index != number => found[number].fallback = Some(index),
                 _ => section.problem(
                     "fallback",
-                    format!("`{name}` is no other upstream; name one that is in this file"),
+                    format!("`{name}` is not another upstream; name one that is in this file"),
                 ),
             }
         }
@@ -104,15 +107,15 @@ pub(super) fn read_all(top: &mut Section<'_, '_>, folder: &Path) -> Vec<Upstream
 fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Option<String>)> {
     let name = section.parsed("name", |name| match name {
         // Labels for all servers that are in no [[upstream]].
-        "user_name" | "transparent" => Err("is a name of popgate's own; choose another".to_owned()),
+        "user_name" | "transparent" => Err("is reserved; choose another name".to_owned()),
         name if !name.is_empty() && name.len() <= 64 => Ok(name.to_owned()),
         _ => Err("must have 1 to 64 letters, such as \"isp\"".to_owned()),
     });
     let host = section.parsed("host", |host| match host_and_port(host) {
         Some((host, None)) => Ok(host),
-        Some((_, Some(_))) => Err("names a port, too; write that as port = …".to_owned()),
+        Some((_, Some(_))) => Err("includes a port; write that as port = …".to_owned()),
         None => Err(format!(
-            "`{host}` is no host name; write one such as \"pop.example.net\""
+            "`{host}` is not a host name; write one such as \"pop.example.net\""
         )),
     });
     if !section.has("host") {
@@ -155,7 +158,7 @@ fn port(section: &mut Section<'_, '_>) -> Option<u16> {
     if port.is_none() {
         section.problem(
             "port",
-            format!("{number} is no port; write a number from 1 to 65535"),
+            format!("{number} is not a port; write a number from 1 to 65535"),
         );
     }
     port
@@ -170,7 +173,7 @@ fn pins(section: &mut Section<'_, '_>) -> Vec<[u8; 32]> {
             None => section.problem(
                 "pin",
                 format!(
-                    "`{text}` is no pin; write \"sha256/\" and 44 characters of base64, as `popgate doctor` shows it"
+                    "`{text}` is not a pin; write \"sha256/\" and 44 characters of base64, as `popgate doctor` shows it"
                 ),
             ),
         }
@@ -182,13 +185,16 @@ fn pins(section: &mut Section<'_, '_>) -> Vec<[u8; 32]> {
 fn check_trust(section: &Section<'_, '_>, tls: TlsMode, ca_file: bool, pinned: bool) {
     for (key, given) in [("ca_file", ca_file), ("pin", pinned)] {
         if given && tls == TlsMode::Off {
-            section.problem(key, "has no use with tls = \"off\"; remove one of the two");
+            section.problem(
+                key,
+                "has no effect with tls = \"off\"; remove one of the two",
+            );
         }
     }
     if ca_file && pinned {
         section.problem(
             "pin",
-            "is trusted instead of any authority, so ca_file has no use; remove one of the two",
+            "is trusted instead of any authority, so ca_file has no effect; remove one of the two",
         );
     }
 }

@@ -1,5 +1,4 @@
-//! A POP3 client that takes nothing on trust: it fetches a mailbox and refuses every answer that
-//! breaks the protocol.
+//! A strict POP3 client: it fetches a mailbox and refuses every response that breaks the protocol.
 
 use std::fmt;
 use std::io;

@@ -1,8 +1,8 @@
-//! The sample mail, all of it made up, with what is expected to become of it.
+//! The sample mail, all of it made up, with the expected verdict.
 
 use bytes::Bytes;
 
-/// What the filter should say.
+/// The expected verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// It arrives byte for byte.
@@ -18,7 +18,7 @@ pub struct Sample {
     pub name: &'static str,
     /// CRLF line ends, not stuffed.
     pub bytes: Bytes,
-    /// What should become of it.
+    /// Its expected verdict.
     pub expected: Expected,
 }
 

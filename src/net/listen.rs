@@ -27,7 +27,7 @@ pub struct BindError {
 }
 
 impl BindError {
-    /// Whether somebody has it already.
+    /// Whether another process uses it already.
     pub fn is_in_use(&self) -> bool {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
@@ -44,17 +44,17 @@ impl fmt::Display for BindError {
         match source.kind() {
             io::ErrorKind::AddrInUse => write!(
                 f,
-                "; another program has it (see `ss -ltnp sport = :{port}`): stop that one, or choose another port",
+                "; another program uses it (see `ss -ltnp sport = :{port}`): stop that one, or choose another port",
                 port = address.port()
             ),
             io::ErrorKind::PermissionDenied if *transparent => write!(
                 f,
-                "; tproxy = true needs a right: start popgate as root with [process] user = \"popgate\", \
+                "; tproxy = true needs a privilege: start popgate as root with [process] user = \"popgate\", \
                  or as a systemd service with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE"
             ),
             io::ErrorKind::PermissionDenied => write!(
                 f,
-                "; ports below 1024 need a right: `sudo setcap cap_net_bind_service=+ep $(command -v popgate)`, \
+                "; ports below 1024 need a privilege: `sudo setcap cap_net_bind_service=+ep $(command -v popgate)`, \
                  or let systemd open it (popgate.socket, or popgate-tls.socket for 995; stop the service, then start both), \
                  or start it as a systemd service with AmbientCapabilities=CAP_NET_BIND_SERVICE, \
                  or choose another port such as 127.0.0.1:1110"
@@ -81,10 +81,10 @@ impl std::error::Error for BindError {
 pub struct Inherited(Vec<StdListener>);
 
 impl Inherited {
-    /// Takes them over; none without a service manager.
+    /// The sockets that are passed in; none without a service manager.
     ///
     /// # Errors
-    /// If one of them is no listening TCP socket.
+    /// If one of them is not a listening TCP socket.
     pub fn from_service_manager() -> io::Result<Self> {
         let mut given = ListenFd::from_env();
         let mut sockets = Vec::new();
@@ -97,7 +97,7 @@ impl Inherited {
         Ok(Self(sockets))
     }
 
-    /// The one on this address.
+    /// Takes the one on this address.
     fn take(&mut self, address: SocketAddr) -> Option<StdListener> {
         let found = self
             .0
@@ -106,7 +106,7 @@ impl Inherited {
         Some(self.0.swap_remove(found))
     }
 
-    /// The addresses of those that nobody took.
+    /// The addresses of those that were not taken.
     pub fn left(&self) -> Vec<SocketAddr> {
         let left = self.0.iter().filter_map(|it| it.local_addr().ok());
         left.collect()
@@ -114,10 +114,10 @@ impl Inherited {
 }
 
 /// Binds an address and listens, or takes the socket that was inherited for it. With `transparent` it
-/// takes connections that are meant for any address (TPROXY).
+/// accepts connections to any address (TPROXY).
 ///
 /// # Errors
-/// With the address and what a person can do about it.
+/// With the address, and what to do about it.
 pub fn bind(
     address: SocketAddr,
     transparent: bool,
@@ -156,16 +156,16 @@ pub fn bind(
     })
 }
 
-/// A client's connection and its permit to be one.
+/// A client's connection, and its permit.
 #[derive(Debug)]
 pub struct Accepted {
     /// The connection, not yet bound to a runtime.
     pub tcp: StdStream,
-    /// Given back when the session ends; `None` if there are too many already.
+    /// Released when the session ends; `None` if `limits.sessions` is reached.
     pub permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Accepts until dropped, and hands each connection over.
+/// Accepts until dropped.
 ///
 /// # Errors
 /// If the runtime cannot take the listener.

@@ -14,14 +14,14 @@ use ppp::v2::{Addresses, Command, Protocol, Version};
 use ppp::{v1, v2};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// A header of version 1 is no longer (section 2.1).
+/// The longest header of version 1 (section 2.1).
 const LONGEST_V1: usize = 107;
-/// One of version 2 says how long it is; addresses need 36 octets, and some senders add more.
+/// The longest accepted header of version 2: addresses need 36 octets, and some senders add more.
 const LONGEST_V2: usize = 4096;
-/// What version 2 begins with, and its length field's end.
+/// The fixed part of version 2, up to and including its length.
 const V2_PREFIX: usize = 16;
 
-/// Whose connection it is.
+/// The two ends of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Addressed {
     /// The client.
@@ -30,13 +30,13 @@ pub struct Addressed {
     pub original_dst: SocketAddr,
 }
 
-/// Why there is no header.
+/// Why no header could be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HeaderError {
     /// The connection ended or broke.
     Io(io::Error),
-    /// What came is none.
+    /// It is not a PROXY header.
     Malformed,
 }
 

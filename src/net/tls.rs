@@ -1,7 +1,7 @@
-//! TLS towards mail clients: certificates from files, chosen by name, read again when they change.
+//! TLS towards mail clients: certificates from files, chosen by name, reloaded when they change.
 //!
 //! In: pairs of PEM files; out: a TLS server, or what is wrong with which file. TLS 1.2 and 1.3 only
-//! (RFC 8314 section 4.1); a client that names a protocol by ALPN must name `pop3`, so that nobody's
+//! (RFC 8314 section 4.1); a client that names a protocol by ALPN must name `pop3`, so that no
 //! web page can talk to this port (the ALPACA attack).
 
 use std::fmt;
@@ -48,7 +48,7 @@ impl fmt::Display for CertificateError {
                 write!(f, "{}: {error}", file.display())?;
                 match error.kind() {
                     io::ErrorKind::PermissionDenied => f.write_str(
-                        "; it and its folders must be readable for popgate's user, or popgate be started as root",
+                        "; popgate's user must be able to read it and enter its folders, or popgate must be started as root",
                     ),
                     _ => Ok(()),
                 }
@@ -68,18 +68,18 @@ impl fmt::Display for CertificateError {
             }
             Self::NoCertificate(file) => write!(
                 f,
-                "{}: no certificate in it; PEM is wanted (-----BEGIN CERTIFICATE-----)",
+                "{}: contains no certificate; PEM is expected (-----BEGIN CERTIFICATE-----)",
                 file.display()
             ),
             Self::NoKey(file) => write!(
                 f,
-                "{}: no private key in it; PEM without a passphrase is wanted (-----BEGIN PRIVATE KEY-----)",
+                "{}: contains no private key; PEM without a passphrase is expected (-----BEGIN PRIVATE KEY-----)",
                 file.display()
             ),
             Self::UnusableKey(file, error) => write!(f, "{}: {error}", file.display()),
             Self::Mismatch(certificate, key) => write!(
                 f,
-                "{} is the key of another certificate than {}",
+                "{} does not belong to the certificate {}",
                 key.display(),
                 certificate.display()
             ),

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 pub struct Problem {
     /// The file's name as the user gave it.
     pub file: String,
-    /// Counted from 1; 0 where the mistake has no place in the file.
+    /// From 1; 0 if the mistake is not in one place.
     pub line: usize,
     /// The path of the key, such as `listen[0].address`; empty for the file as a whole.
     pub key: String,
@@ -42,7 +42,7 @@ pub struct TomlFile<'t> {
     /// Where each line but the first begins.
     lines: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
-    /// Whether the text is no TOML.
+    /// Whether the text is not valid TOML.
     broken: Cell<bool>,
     asked: RefCell<BTreeMap<String, usize>>,
     renamed: Renamed,
@@ -77,7 +77,7 @@ impl<'t> TomlFile<'t> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
-            self.add(at, "", format!("is no TOML: {}", error.message()));
+            self.add(at, "", format!("is not valid TOML: {}", error.message()));
         }
         self.broken.set(!self.problems.borrow().is_empty());
         table
@@ -85,8 +85,7 @@ impl<'t> TomlFile<'t> {
 
     /// Adds a problem at a byte offset of the file.
     ///
-    /// Not if the file is no TOML: what was understood of it is guesswork then, and so is every
-    /// problem found in that.
+    /// Ignored if the file is not valid TOML: what was parsed of it is guesswork then.
     pub fn add(&self, at: usize, key: &str, message: impl Into<String>) {
         if self.broken.get() {
             return;

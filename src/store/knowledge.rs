@@ -163,15 +163,17 @@ impl Knowledge {
                         let (ham, spam) = (counts.ham, counts.spam);
                         match progress {
                             // While somebody teaches, this is every quarter of a second.
-                            Progress::Learned(_) => tracing::debug!(ham, spam, "learning along"),
-                            _ => tracing::info!(ham, spam, "what was learned is in force"),
+                            Progress::Learned(_) => {
+                                tracing::debug!(ham, spam, "learned state updated");
+                            }
+                            _ => tracing::info!(ham, spam, "learned state reloaded"),
                         }
                         complained = false;
                     }
                     // Once, not each time.
                     Err(error) if !complained => {
                         complained = true;
-                        tracing::warn!("what was learned meanwhile cannot be read: {error}");
+                        tracing::warn!("learned state cannot be reloaded: {error}");
                     }
                     Err(_) => {}
                 }

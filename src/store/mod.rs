@@ -1,8 +1,7 @@
 //! What outlives a session.
 //!
-//! In: messages that were dropped, what was learnt, and tokens to log in with; out: the same, after any crash. Verdicts that
-//! outlive a session would be kept here, too, by account, UIDL and the filter's version;
-//! `session::verdicts` is their only asker.
+//! In: messages that were held back, the learned state, and OAuth tokens; out: the same, after any crash.
+//! It keeps no verdicts: those end with the session.
 
 mod knowledge;
 pub mod quarantine;
@@ -17,8 +16,7 @@ pub use knowledge::{Knowledge, KnowledgeError, Progress};
 pub use quarantine::Quarantine;
 pub use tokens::{Grant, Tokens, TokensError};
 
-/// Makes a folder that only its owner looks into: mail, and what was learnt of it, is nobody else's
-/// business.
+/// Creates a folder that only its owner can enter.
 fn private(path: &Path) -> io::Result<()> {
     let is_new = !path.exists();
     let mut builder = std::fs::DirBuilder::new();
@@ -32,7 +30,7 @@ fn private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What root makes in somebody's folder is that somebody's: the popgate that runs as him must read it.
+/// Gives a file that root creates in another user's folder to that user: popgate must read it there.
 fn given_to_owner(file: File, path: &Path) -> io::Result<File> {
     if let Some((user, group)) = owner(path, &file.metadata()?) {
         fchown(&file, Some(user), Some(group))?;
@@ -40,7 +38,7 @@ fn given_to_owner(file: File, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whose it should be, if that is not root, whose it is.
+/// The owner of the folder, if root owns the file and not the folder.
 fn owner(path: &Path, made: &Metadata) -> Option<(u32, u32)> {
     let folder = std::fs::metadata(path.parent()?).ok()?;
     (made.uid() == 0 && folder.uid() != 0).then(|| (folder.uid(), folder.gid()))

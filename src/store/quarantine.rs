@@ -1,4 +1,4 @@
-//! The quarantine: a Maildir, so that any mail program can read what was dropped.
+//! The quarantine: a Maildir, so that any mail program can read what was held back.
 //!
 //! In: a message and its id; out: a file that survives a crash. A message is in it only when this
 //! returns without an error.
@@ -19,7 +19,7 @@ pub struct Quarantine {
 }
 
 impl Quarantine {
-    /// Opens the quarantine of a data directory, and makes it if it is not there.
+    /// Opens the quarantine of a data directory, and creates it if it is missing.
     ///
     /// # Errors
     /// The system's, with the path.
@@ -57,12 +57,12 @@ impl Quarantine {
     }
 }
 
-/// A message that was dropped.
+/// A message that was held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// Its id, which the notice named.
+    /// Its id, as in the notice.
     pub id: String,
-    /// When it was dropped.
+    /// When it was held back.
     pub when: SystemTime,
     /// Its size in octets.
     pub size: u64,
@@ -78,7 +78,7 @@ impl Kept {
         fs::read(&self.path).map_err(|error| named(&self.path, error))
     }
 
-    /// Takes it out of the quarantine, for good.
+    /// Deletes it.
     ///
     /// # Errors
     /// The system's, with the path.

@@ -1,4 +1,4 @@
-//! Dialling: TCP, the PROXY header and TLS where they are asked for, the greeting.
+//! Dialling: TCP, the PROXY header and TLS where they are configured, the greeting.
 
 use std::future::poll_fn;
 use std::io;
@@ -35,22 +35,22 @@ pub struct Dialled {
     /// The greeting as it came, line end included: APOP's stamp must reach the client untouched
     /// (RFC 1939 section 7).
     pub greeting: BytesMut,
-    /// What came behind it.
+    /// Bytes that came after it.
     pub rest: BytesMut,
     /// As long as this lives, popgate knows the connection for its own; nothing if it did not make it.
     pub own: Option<OwnConnection>,
 }
 
-/// For whom a connection is made.
+/// The client that a connection is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct OnBehalf {
-    /// The client, and whom it meant: what a PROXY header says.
+    /// What a PROXY header says of it.
     pub addressed: Addressed,
-    /// Whether the server shall see the client's address (TPROXY).
+    /// Whether to connect from the client's address (TPROXY).
     pub as_client: bool,
 }
 
-/// What all dialling has in common.
+/// Limits of dialling.
 #[derive(Debug, Clone)]
 pub struct DialLimits {
     /// For TCP and TLS.
@@ -65,7 +65,7 @@ pub struct DialLimits {
 #[derive(Debug, Clone)]
 pub struct Dialler {
     upstream: Upstream,
-    /// Where it is, if that is known without asking for the host's address.
+    /// Its address, if no lookup of the host is needed.
     at: Option<SocketAddr>,
     tls: Option<Arc<ClientConfig>>,
     limits: DialLimits,
@@ -95,13 +95,13 @@ impl Dialler {
         self
     }
 
-    /// The same upstream, protected in another way.
+    /// The same upstream with another TLS mode.
     pub fn protected_by(mut self, tls: TlsMode) -> Self {
         self.upstream.tls = tls;
         self
     }
 
-    /// Whom this dials.
+    /// The upstream that this dials.
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -237,7 +237,7 @@ impl Dialler {
         Ok(Stream::tls(tls))
     }
 
-    /// A line that the server owes before the session begins.
+    /// The next line from the server, before the session begins.
     async fn said(
         &self,
         stream: &mut Stream,

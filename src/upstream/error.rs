@@ -15,21 +15,21 @@ pub enum DialError {
     Resolve(String, io::Error),
     /// No TCP connection.
     Connect(io::Error),
-    /// None in time.
+    /// No TCP connection or no TLS in time.
     ConnectTimedOut(Duration),
     /// The host's address is this proxy's own.
     Loop(SocketAddr),
-    /// The certificate, or TLS itself, did not hold.
+    /// The certificate is not trusted, or TLS failed.
     Tls(io::Error),
-    /// The server offers no STLS, and plain text was not asked for.
+    /// The server refused STLS, and plain text is not allowed.
     NoStls(String),
-    /// More bytes came with the plain answer to STLS than that answer: somebody's injection.
+    /// More bytes than the response to STLS came in plain text: an injection (RFC 2595 section 4).
     Injected,
-    /// The server ended the connection before its greeting.
+    /// The server closed the connection before its greeting.
     Closed,
     /// The greeting was `-ERR`.
     Refused(String),
-    /// What came is no greeting of POP3.
+    /// The first line is not a POP3 greeting.
     NotPop3(String),
     /// No greeting, or no answer to STLS, in time.
     GreetingTimedOut(Duration),
@@ -81,7 +81,7 @@ fn is_about_certificate(error: &io::Error) -> bool {
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve(host, error) => write!(f, "no address of {host} is known: {error}"),
+            Self::Resolve(host, error) => write!(f, "cannot resolve {host}: {error}"),
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectTimedOut(limit) => write!(f, "cannot connect: no answer within {limit:?}"),
             Self::Loop(address) => write!(
@@ -92,25 +92,25 @@ impl fmt::Display for DialError {
                 write!(f, "TLS failed: {error}")?;
                 match of_tls(error) {
                     Some(rustls::Error::InvalidMessage(_)) => f.write_str(
-                        "; this port does not begin with TLS: tls = \"starttls\" may be right",
+                        "; this port does not start with TLS: try tls = \"starttls\"",
                     ),
                     // As `openssl req -x509` makes them: as an authority no ca_file makes it a server.
                     Some(rustls::Error::InvalidCertificate(_))
                         if error.to_string().contains("CaUsedAsEndEntity") =>
                     {
-                        f.write_str("; it signed itself, as an authority: trust its key by pin (popgate doctor shows it)")
+                        f.write_str("; it is self-signed, as an authority: trust its key with pin (popgate doctor shows it)")
                     }
                     _ => Ok(()),
                 }
             }
             Self::NoStls(said) => write!(f, "the server refused STLS: {said}"),
-            Self::Injected => f.write_str("plain text came behind the answer to STLS"),
+            Self::Injected => f.write_str("plain text followed the response to STLS"),
             Self::Closed => f.write_str("the server closed the connection without a greeting"),
             Self::Refused(said) => write!(f, "the server refuses sessions: {said}"),
             Self::NotPop3(said) => {
-                write!(f, "no POP3 greeting but: {said}")?;
+                write!(f, "not a POP3 greeting: {said}")?;
                 match said.split([' ', '/']).next() {
-                    Some("*") => f.write_str("; that is IMAP: POP3 has the ports 995 and 110"),
+                    Some("*") => f.write_str("; that is IMAP; POP3 uses ports 995 and 110"),
                     Some("HTTP" | "<!DOCTYPE" | "<html>") => f.write_str("; that is a web server"),
                     Some("220" | "220-" | "421" | "554") => f.write_str("; that is SMTP or FTP"),
                     _ => Ok(()),

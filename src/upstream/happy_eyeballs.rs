@@ -1,7 +1,7 @@
-//! TCP to one of a host's addresses: the first that answers, both families in turn.
+//! TCP to one of a host's addresses: the first that answers, alternating between address families.
 //!
-//! RFC 8305 section 5: an attempt that leads nowhere does not hide the others; the next one starts
-//! 250 ms later, and the first connection wins.
+//! RFC 8305 section 5: an attempt that hangs does not block the others; the next one starts 250 ms
+//! later, and the first connection wins.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 /// RFC 8305 section 5, the recommended delay.
 const NEXT: Duration = Duration::from_millis(250);
 
-/// Connects to the first that answers. With `from` the connection comes from that address, which
-/// may be somebody else's (TPROXY).
+/// Connects to the first that answers. With `from` the connection has that source address, which may be
+/// another machine's (TPROXY).
 pub(super) async fn connect(
     addresses: Vec<SocketAddr>,
     from: Option<IpAddr>,
@@ -50,7 +50,7 @@ pub(super) async fn connect(
                 },
                 () = next => {}
             }
-            // A failure, too, is a reason to go on to the next at once.
+            // A failure starts the next attempt at once.
             if more {
                 break;
             }
@@ -58,7 +58,7 @@ pub(super) async fn connect(
     }
 }
 
-/// RFC 8305 section 4: families take turns, beginning with the resolver's first choice.
+/// RFC 8305 section 4: families alternate, beginning with the resolver's first choice.
 fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) = addresses

@@ -1,15 +1,15 @@
-//! Which connections are popgate's own, so that it never talks to itself.
+//! Which connections are popgate's own, so that it never connects to itself.
 //!
-//! A loop has two signs: the address that was dialled is one that popgate listens on, or a client comes
-//! from where popgate has made a connection, and meant whom popgate had dialled (a firewall has
-//! turned the connection round). Both ends count: the system gives one local port to several connections,
-//! so that a mail program on this machine may have the near end of one of popgate's.
+//! A loop shows in two ways: the address to dial is one that popgate listens on, or a client's source and
+//! original destination are those of a connection that popgate has made (a firewall has redirected it
+//! back). Both ends are compared: the system may give the same local port to several connections, so a
+//! mail program on this machine can share the near end with one of popgate's.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What popgate listens on, and the ends of what it has dialled.
+/// The listening addresses, and both ends of the connections that popgate has made.
 #[derive(Debug, Default)]
 pub struct LoopDetection {
     listening: Vec<SocketAddr>,
@@ -35,10 +35,10 @@ impl LoopDetection {
         })
     }
 
-    /// Whether a connection to this address would reach a listener here: known before it is made, or the
-    /// session at its far end would make the next one, and so on without an end.
+    /// Whether a connection to this address would reach a listener of this process. It must be known before
+    /// dialling: the session at the far end would dial in turn, without end.
     pub fn is_self(&self, address: SocketAddr) -> bool {
-        // A listener may be on all of this machine's addresses, and only those can be bound.
+        // A listener on an unspecified address has all of this machine's addresses: those that can be bound.
         let here = |ip: IpAddr| ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok();
         self.listening.iter().any(|own| {
             own.port() == address.port()

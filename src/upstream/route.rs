@@ -1,8 +1,8 @@
-//! Who goes to which upstream.
+//! Which upstream a client is routed to.
 //!
-//! In: what is known of a client (its listener, the name it asked for, its user name, the address it
-//! meant); out: a dialler. A listener's own choice counts most, then the name asked for (SNI), then
-//! a server in the user name, then the domain of the user name, then the first upstream.
+//! In: what is known of a client (its listener, SNI, user name, original destination); out: a dialler.
+//! The listener's `upstream` wins, then SNI, then a server in the user name, then the domain of the user
+//! name, then the first upstream.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use super::user_name::{self, NameError, Named};
 use super::{DialLimits, Dialler, LoopDetection};
 use crate::config::{Routes, TlsMode, Upstream};
 
-/// The label `upstream` for servers that user names name.
+/// The label `upstream` of all servers that are named in user names.
 const USER_NAME: &str = "user_name";
-/// The label `upstream` for servers that clients of a transparent listener meant.
+/// The label `upstream` of all servers behind transparent listeners.
 const TRANSPARENT: &str = "transparent";
 
 /// All upstreams and the routes to them.
@@ -23,7 +23,7 @@ const TRANSPARENT: &str = "transparent";
 pub struct Router {
     diallers: Vec<Arc<Dialler>>,
     routes: Routes,
-    /// For servers that stand in no `[[upstream]]`: trusted certificates, if there are any.
+    /// For servers that are in no `[[upstream]]`: trusted certificates, if there are any.
     tls: Option<Arc<ClientConfig>>,
     limits: DialLimits,
     loops: Arc<LoopDetection>,
@@ -32,9 +32,9 @@ pub struct Router {
 /// Where a user's login goes.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// To whom.
+    /// The upstream.
     pub dialler: Arc<Dialler>,
-    /// Under which name the user is known there.
+    /// The name of the user at that upstream.
     pub user: String,
 }
 
@@ -61,7 +61,7 @@ impl Router {
         &self.loops
     }
 
-    /// The upstream of the configuration.
+    /// An upstream of the configuration, by its index.
     pub fn upstream(&self, place: usize) -> Option<&Arc<Dialler>> {
         self.diallers.get(place)
     }
@@ -73,7 +73,7 @@ impl Router {
             .map(|dialler| dialler.upstream().name.as_str())
     }
 
-    /// The one upstream, if nobody's user name can lead elsewhere.
+    /// The only upstream, if no user name can change the route.
     pub fn only(&self) -> Option<&Arc<Dialler>> {
         let Routes {
             domains,
@@ -86,7 +86,7 @@ impl Router {
     /// Where a user's login goes; `None` without an upstream.
     ///
     /// # Errors
-    /// If the name leads where it must not.
+    /// If the name leads to a server that is not allowed.
     pub fn for_user(&self, user: &str) -> Result<Option<Route>, NameError> {
         if let Some(named) = user_name::read(&self.routes.user_names, user)? {
             return Ok(Some(Route {
@@ -114,8 +114,8 @@ impl Router {
         })
     }
 
-    /// The way to where a client wanted to go anyway: as it came, in plain text; or, where popgate
-    /// stands at the end of its TLS, by TLS to the name that it asked for.
+    /// To the original destination of a redirected client: in plain text, as it came; or, where popgate
+    /// terminates its TLS, with TLS to the server that it named.
     pub fn original(&self, address: SocketAddr, sni: Option<&str>) -> Arc<Dialler> {
         let Some(host) = sni else {
             let host = address.ip().to_string();
@@ -126,7 +126,7 @@ impl Router {
             .diallers
             .iter()
             .find(|dialler| dialler.upstream().host.eq_ignore_ascii_case(host));
-        // The port that was meant says how, whatever port popgate would use by itself.
+        // The original port decides, whatever port the configuration has.
         let tls = match address.port() {
             995 => TlsMode::Implicit,
             _ => TlsMode::Starttls,
@@ -138,7 +138,7 @@ impl Router {
         Arc::new(dialler.at(address))
     }
 
-    /// Who is tried in turn: an upstream, its fallback, the fallback's fallback.
+    /// The upstreams to try in turn: this one, its fallback, the fallback's fallback.
     pub fn with_fallbacks(&self, first: &Arc<Dialler>) -> Vec<Arc<Dialler>> {
         let mut chain = vec![Arc::clone(first)];
         let mut next = first.upstream().fallback;

@@ -26,13 +26,13 @@ use tokio_rustls::rustls::{
     self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-/// Why no TLS connection could be trusted.
+/// Why TLS towards a server cannot be configured.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsConfigError {
     /// The file of trusted certificates cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// It holds no certificate that can be used.
+    /// It contains no usable certificate.
     NoCertificates(PathBuf),
     /// The platform's own store is empty.
     NoPlatformRoots,
@@ -46,7 +46,7 @@ impl fmt::Display for TlsConfigError {
             Self::Unreadable(file, error) => write!(f, "{}: {error}", file.display()),
             Self::NoCertificates(file) => write!(
                 f,
-                "{}: no certificate in it; PEM is wanted (-----BEGIN CERTIFICATE-----)",
+                "{}: contains no certificate; PEM is expected (-----BEGIN CERTIFICATE-----)",
                 file.display()
             ),
             Self::NoPlatformRoots => f.write_str(
@@ -67,8 +67,8 @@ impl std::error::Error for TlsConfigError {
     }
 }
 
-/// A TLS client that trusts these keys and nobody else; without any, the file's certificates; and
-/// without one, the platform's roots.
+/// A TLS client that trusts these keys alone; without any, the certificates of the file; without a file,
+/// the roots of the platform.
 ///
 /// # Errors
 /// If there is nothing to trust.
@@ -114,7 +114,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
 /// The pin of a certificate's key, as settings have it.
 ///
 /// # Errors
-/// If it is no certificate.
+/// If it is not a certificate.
 pub fn pin_of(certificate: &CertificateDer<'_>) -> Result<String, rustls::Error> {
     Ok(format!(
         "sha256/{}",
@@ -129,7 +129,7 @@ fn key_digest(certificate: &CertificateDer<'_>) -> Result<[u8; 32], rustls::Erro
         .map_err(|_| rustls::Error::General("SHA-256 has 32 octets".to_owned()))
 }
 
-/// A TLS client that trusts nobody, and keeps what it was shown: to tell a person which key to pin.
+/// A TLS client that trusts no server, and records the certificate: to show which key could be pinned.
 ///
 /// # Errors
 /// If the TLS library refuses its own defaults.
@@ -150,8 +150,8 @@ fn by_key(pins: &[[u8; 32]]) -> Result<(Arc<ClientConfig>, Arc<ByKey>), TlsConfi
     Ok((Arc::new(config), by_key))
 }
 
-/// Trusts a server by its key: whoever can sign with it is the server, whatever its certificate says
-/// of names and dates. It keeps what it was shown.
+/// Trusts a server by its key, whatever its certificate says of names and dates. It records the
+/// certificate that it was shown.
 #[derive(Debug)]
 pub struct ByKey {
     pins: Vec<[u8; 32]>,

@@ -1,7 +1,7 @@
-//! Asking a provider's token service: for a new access token, or for a person's consent.
+//! Requests to a provider's token service: for a new access token, or for a user's consent.
 //!
 //! In: a refresh token, or nothing yet; out: an access token and how long it is good. HTTPS only, its
-//! certificate verified, no redirect followed, no answer believed that is longer than it can be.
+//! certificate verified, no redirect followed, responses limited in size.
 //!
 //! RFC 6749 section 6 (refreshing), RFC 8628 (consent on another device).
 
@@ -35,15 +35,15 @@ const USUAL: u64 = 3600;
 /// RFC 8628 section 3.2: without a word of the server, this many seconds between two questions.
 const INTERVAL: u64 = 5;
 
-/// Why there is no token.
+/// Why no token was issued.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The service cannot be reached, or does not answer.
     Unreachable(String),
-    /// It says no.
+    /// It denies the request.
     Denied(String),
-    /// It says something that makes no sense.
+    /// Its response is malformed.
     Malformed(String),
 }
 
@@ -55,30 +55,30 @@ impl fmt::Display for TokenError {
                 f,
                 "the token service refuses: {why}; `popgate oauth add` asks for consent again"
             ),
-            Self::Malformed(why) => write!(f, "the token service's answer makes no sense: {why}"),
+            Self::Malformed(why) => write!(f, "the token service's response is malformed: {why}"),
         }
     }
 }
 
 impl std::error::Error for TokenError {}
 
-/// What a service gave.
+/// What a service has issued.
 #[derive(Debug)]
 pub struct Fresh {
     /// The access token.
     pub access: Secret,
-    /// Until when it is good.
+    /// When it expires.
     pub until: SystemTime,
     /// A new refresh token in place of the old one, if there is one.
     pub refresh: Option<Secret>,
 }
 
-/// A question that a person must answer elsewhere.
+/// A request for consent, which the user answers in a browser.
 #[derive(Debug)]
 pub struct Consent {
-    /// Where.
+    /// The page to open.
     pub address: String,
-    /// With which code.
+    /// The code to enter there.
     pub code: String,
     device: Secret,
     /// How long to wait between two looks.
@@ -218,7 +218,7 @@ impl TokenService {
             Ok(said) => Ok((status, said)),
             // What a provider's front end says when the service behind it is down is no JSON.
             Err(_) if status.is_server_error() => Err(TokenError::Unreachable(status.to_string())),
-            Err(_) => Err(TokenError::Malformed(format!("{status}, and no JSON"))),
+            Err(_) => Err(TokenError::Malformed(format!("{status}, and not JSON"))),
         }
     }
 

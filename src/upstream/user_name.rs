@@ -1,14 +1,14 @@
-//! A server in a user name, as the proxies of old had it.
+//! A server in a user name, as older proxies had it.
 //!
 //! `pop.example.net:995:alice` and `pop.example.net:alice:ssl` (POPFile), `alice@pop.example.net`
 //! (SpamPal), `alice#pop.example.net:110` (p3scan, perdition). Only allowed servers are reached: a
-//! proxy that went wherever a user name points would be everybody's way around a firewall.
+//! proxy that connects to any server would let its users around a firewall.
 
 use std::fmt;
 
 use crate::config::{TlsMode, UserNames};
 
-/// What a user name says.
+/// The server and the user in a user name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
     /// The server.
@@ -21,13 +21,13 @@ pub(super) struct Named {
     pub user: String,
 }
 
-/// Why a user name leads nowhere.
+/// Why a user name is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
-    /// To a server that is not allowed.
+    /// It names a server that is not allowed.
     Forbidden(String, u16),
-    /// With a word behind it that is not known here.
+    /// It ends in an unknown option.
     Option(String),
 }
 
@@ -38,17 +38,20 @@ impl fmt::Display for NameError {
                 f,
                 "the user name leads to {host}, port {port}, which is not allowed here"
             ),
-            Self::Option(word) => write!(f, "`{word}` behind the user name is not known here"),
+            Self::Option(word) => write!(
+                f,
+                "the option `{word}` after the user name is not known here"
+            ),
         }
     }
 }
 
 impl std::error::Error for NameError {}
 
-/// Reads a user name; `None` if it names no server.
+/// Parses a user name; `None` if it names no server.
 ///
 /// # Errors
-/// If it names one that must not be reached.
+/// If it names one that is not allowed.
 pub(super) fn read(names: &UserNames, user: &str) -> Result<Option<Named>, NameError> {
     if names.hosts.is_empty() {
         return Ok(None);
@@ -84,7 +87,7 @@ pub(super) fn read(names: &UserNames, user: &str) -> Result<Option<Named>, NameE
             tls,
             user: user.to_owned(),
         })),
-        // Behind an @ there is the user's own domain, mostly.
+        // After an @ it is usually the user's own domain.
         Err(_) if mark == '@' => Ok(None),
         Err(error) => Err(error),
     }
@@ -122,7 +125,7 @@ fn allowed(
     port: Option<u16>,
     ssl: bool,
 ) -> Result<(u16, TlsMode), NameError> {
-    // Without a port the safe one, or the only one that is allowed.
+    // Without a port: 995, or the only port that is allowed.
     let port = port.or_else(|| {
         let usual = names.hosts.iter().any(|it| it.allows(host, 995));
         match usual {

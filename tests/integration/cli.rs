@@ -203,7 +203,7 @@ fn serve_needs_an_upstream_and_names_every_problem() {
             "popgate.toml:2: listen[0].address: cannot listen on {address}: Address already in use"
         ),
         "choose another port",
-        "popgate.toml:4: filter.tag_at: 0 is out of bounds",
+        "popgate.toml:4: filter.tag_at: 0 is out of range",
         "no upstream; write [[upstream]]",
     ] {
         assert!(text.contains(words), "no `{words}` in:\n{text}");
@@ -218,7 +218,7 @@ fn a_port_that_is_taken_is_a_failure() {
     let free = ["--upstream", "localhost", "--listen", "127.0.0.1:0"];
     let serve = |more: &[&str], code| exits(&[&["serve"], &free[..], more].concat(), code);
     let said = serve(&["--listen", &taken, "--admin", "off"], 2);
-    assert!(said.contains("another program has it"), "{said}");
+    assert!(said.contains("another program uses it"), "{said}");
     assert!(said.contains(&taken), "{said}");
     let said = serve(&["--admin", &taken], 2);
     assert!(said.contains("admin.address"), "{said}");

@@ -109,7 +109,7 @@ async fn upstream_speaks_another_protocol() {
         "220 smtp\r\n",
     ] {
         let (said, proxy) = greeted_with(greeting.as_bytes()).await;
-        assert!(said.contains("no POP3 greeting"), "{said}");
+        assert!(said.contains("not a POP3 greeting"), "{said}");
         let line = "popgate_upstream_errors_total{kind=\"not_pop3\",upstream=\"test\"}";
         assert_eq!(proxy.metric(line), 1.0);
     }
@@ -118,7 +118,7 @@ async fn upstream_speaks_another_protocol() {
 #[tokio::test]
 async fn upstream_floods_its_greeting() {
     let (said, _) = greeted_with(&vec![b'x'; 100_000]).await;
-    assert!(said.contains("no POP3 greeting"), "{said}");
+    assert!(said.contains("not a POP3 greeting"), "{said}");
     assert!(
         said.len() < 1000,
         "{} octets of it came through",

@@ -99,7 +99,7 @@ async fn trap_36_plain_text_behind_the_answer_to_stls_is_refused() {
         .unwrap();
     let said = String::from_utf8(client.rest().await).unwrap();
     assert!(
-        said.contains("plain text came behind the answer to STLS"),
+        said.contains("plain text followed the response to STLS"),
         "{said}"
     );
     assert!(!said.contains("injected"), "{said}");

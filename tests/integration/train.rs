@@ -275,16 +275,16 @@ fn files_that_are_not_ours_are_named() {
             &newer[..],
             "written by a later popgate (format 9, this one knows 1)",
         ),
-        (&damaged, "begin anew with `popgate model reset`"),
+        (&damaged, "start over with `popgate model reset`"),
         (
             &good[..good.len() - 9],
-            "begin anew with `popgate model reset`",
+            "start over with `popgate model reset`",
         ),
         (
             b"something else entirely, and long enough",
-            "begin anew with `popgate model reset`",
+            "start over with `popgate model reset`",
         ),
-        (b"", "begin anew with `popgate model reset`"),
+        (b"", "start over with `popgate model reset`"),
     ] {
         fs::write(&weights, bytes).unwrap();
         for verb in [&["model", "info"][..], &["train", "--ham", "ham"]] {

@@ -245,7 +245,7 @@ class Suite:
             must(shown(port) == laid(second), "not the second certificate")
             shutil.copyfile(os.path.join(first, "server.key"), pair[1])
             gate.process.send_signal(signal.SIGHUP)
-            gate.logged("is the key of another certificate")
+            gate.logged("does not belong to the certificate")
             gate.logged("nothing was reloaded")
             must(shown(port) == laid(second), "a broken pair is in force")
             # Without a word to popgate, too.

@@ -49,7 +49,7 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
         Err(error) => {
             return findings.wrong(
                 &what,
-                format!("no address of {host} is known: {error}"),
+                format!("cannot resolve {host}: {error}"),
                 "is the name right, and does `getent hosts` know any other?",
             );
         }
