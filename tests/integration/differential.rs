@@ -4,11 +4,14 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::support::{Peer, Proxy, Settings, shown};
 use bytes::Bytes;
 use fastrand::Rng;
 use popgate::demo::server::Server;
+use popgate::filter::{Filter, RuleSet, Thresholds};
+use popgate::session::Engine;
 
 const MESSAGES: u32 = 8;
 
@@ -75,6 +78,11 @@ async fn converse(address: SocketAddr, commands: &[u8], rng: &mut Rng) -> Vec<u8
 
 #[tokio::test]
 async fn random_sessions_are_the_same_through_the_proxy() {
+    let thresholds = Thresholds {
+        tag_at: 5.0,
+        drop_at: None,
+    };
+    let no_rules = Arc::new(Filter::new(RuleSet::default(), thresholds).unwrap());
     for seed in 0..150 {
         let mut rng = Rng::with_seed(seed);
         let mail = messages(&mut rng);
@@ -82,8 +90,7 @@ async fn random_sessions_are_the_same_through_the_proxy() {
         let direct = Server::start(mail.iter().cloned()).await.unwrap();
         let behind = Server::start(mail).await.unwrap();
         let mut settings = Settings::new(behind.address());
-        let no_rules = tempfile::tempdir().unwrap();
-        settings.rules = no_rules.path().to_owned();
+        settings.engine = Some(Engine::Rules(Arc::clone(&no_rules)));
         settings.piece = [1, 2, 7, 100, usize::MAX][rng.usize(..5)];
         // Below the size of most messages, so that some stream.
         settings.hold_bytes = [16, 200, 1 << 20][rng.usize(..3)];

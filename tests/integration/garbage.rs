@@ -3,11 +3,16 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Peer, Proxy, Settings};
+use crate::support::{Peer, Proxy, Settings, filter};
 use fastrand::Rng;
+use popgate::filter::Filter;
+use popgate::session::Engine;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 const CLIENT: &[&[u8]] = &[
     b"RETR 1\r\n",
@@ -72,38 +77,57 @@ fn nonsense(rng: &mut Rng, pieces: &[&[u8]], most: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn nonsense_ends_with_its_peers_and_hurts_nobody() {
+    // Most of the time is waiting for what does not come: some wait at once.
+    let mut running = JoinSet::new();
+    let filter = filter(Some(10.0));
+    let data = tempfile::tempdir().unwrap();
     for seed in 0..200 {
-        let mut rng = Rng::with_seed(seed);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let data = tempfile::tempdir().unwrap();
-        let mut settings = Settings::new(listener.local_addr().unwrap());
-        // A client that has closed its side still gets what it is owed, so a server that owes is
-        // waited for.
-        settings.timeouts.upstream_read = Duration::from_millis(50);
-        settings.timeouts.greeting = Duration::from_millis(200);
-        settings.drop_at = Some(10.0);
-        settings.data_dir = Some(data.path().to_owned());
-        settings.piece = [1, 3, 64, usize::MAX][rng.usize(..4)];
-        settings.hold_bytes = [8, 100, 1 << 20][rng.usize(..3)];
-        let mut proxy = Proxy::start(settings).await;
-        let mut client = Peer::connect(proxy.address).await;
-        let mut upstream = Peer::accept(&listener).await;
-        upstream
-            .send([&b"+OK\r\n"[..], b"+OK\n"][rng.usize(..2)])
-            .await;
-        for _ in 0..rng.usize(1..6) {
-            // Either may have been sent away by now.
-            let _ = client.try_send(&nonsense(&mut rng, CLIENT, 12)).await;
-            let _ = upstream.try_send(&nonsense(&mut rng, SERVER, 40)).await;
-            tokio::task::yield_now().await;
+        if running.len() == 25 {
+            running.join_next().await.unwrap().unwrap();
         }
-        if rng.bool() {
-            drop(upstream);
-            client.rest().await;
-        } else {
-            drop(client);
-            upstream.rest().await;
-        }
-        proxy.session_end().await;
+        running.spawn(nonsense_from_both(
+            seed,
+            Arc::clone(&filter),
+            data.path().to_owned(),
+        ));
     }
+    while let Some(done) = running.join_next().await {
+        done.unwrap();
+    }
+}
+
+async fn nonsense_from_both(seed: u64, filter: Arc<Filter>, data: PathBuf) {
+    let mut rng = Rng::with_seed(seed);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    // A client that has closed its side still gets what it is owed, so a server that owes is
+    // waited for.
+    settings.timeouts.upstream_read = Duration::from_millis(50);
+    // So is its answer to QUIT after the client has gone.
+    settings.timeouts.connect = Duration::from_secs(2);
+    settings.timeouts.greeting = Duration::from_millis(200);
+    settings.engine = Some(Engine::Rules(filter));
+    settings.data_dir = Some(data);
+    settings.piece = [1, 3, 64, usize::MAX][rng.usize(..4)];
+    settings.hold_bytes = [8, 100, 1 << 20][rng.usize(..3)];
+    let mut proxy = Proxy::start(settings).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let mut upstream = Peer::accept(&listener).await;
+    upstream
+        .send([&b"+OK\r\n"[..], b"+OK\n"][rng.usize(..2)])
+        .await;
+    for _ in 0..rng.usize(1..6) {
+        // Either may have been sent away by now.
+        let _ = client.try_send(&nonsense(&mut rng, CLIENT, 12)).await;
+        let _ = upstream.try_send(&nonsense(&mut rng, SERVER, 40)).await;
+        tokio::task::yield_now().await;
+    }
+    if rng.bool() {
+        drop(upstream);
+        client.rest().await;
+    } else {
+        drop(client);
+        upstream.rest().await;
+    }
+    proxy.session_end().await;
 }

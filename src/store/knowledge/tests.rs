@@ -1,4 +1,4 @@
-//! A journal cut anywhere, all in one piece, and what is taken back.
+//! A journal cut anywhere, all in one piece or cut on the way there, and what is taken back.
 
 use super::*;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
@@ -25,6 +25,17 @@ fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account:
     }
 }
 
+/// Nothing of the journal is read yet, and there are no weights.
+fn beginning(data_dir: &Path) -> Knowledge {
+    Knowledge {
+        folder: data_dir.join("learnt"),
+        lock: None,
+        journal: None,
+        generation: 0,
+        read: 0,
+    }
+}
+
 #[test]
 fn a_journal_cut_anywhere_is_read_up_to_there() {
     let dir = tempfile::tempdir().unwrap();
@@ -45,10 +56,32 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
     let path = dir.path().join("learned/journal");
     let journal = fs::read(&path).unwrap();
     assert_eq!(journal.len() as u64, ends[4]);
+    // At every byte: how many records are read, and to where.
+    let memory = LearnedState::default();
     for cut in 0..=journal.len() {
         fs::write(&path, &journal[..cut]).unwrap();
+        let whole = ends.iter().rposition(|end| *end <= cut as u64);
+        let progress = match whole.unwrap_or(0) {
+            0 => Progress::Nothing,
+            changes => Progress::Learned(changes),
+        };
+        let mut knowledge = beginning(dir.path());
+        assert_eq!(
+            knowledge.catch_up(&memory).unwrap(),
+            progress,
+            "cut at {cut}"
+        );
+        assert_eq!(
+            knowledge.read,
+            whole.map_or(0, |at| ends[at]),
+            "cut at {cut}"
+        );
+    }
+    // What they come to, which is the same as long as the same records are read: once for each.
+    for (whole, end) in ends.iter().enumerate() {
+        let cut = (*end as usize + 1).min(journal.len());
+        fs::write(&path, &journal[..cut]).unwrap();
         let (_, memory) = Knowledge::read(dir.path()).unwrap();
-        let whole = ends.iter().rposition(|end| *end <= cut as u64).unwrap_or(0);
         assert!(Knowledge::pack(&memory) == packed[whole], "cut at {cut}");
     }
     // Damaged in the last record: that one is not believed, and what comes next follows the others.
@@ -85,6 +118,40 @@ fn all_of_it_in_one_piece_is_the_same() {
     assert!(Knowledge::pack(&read) != before);
     let unpacked = Knowledge::unpack(Path::new("x"), &before).unwrap();
     assert!(Knowledge::pack(&unpacked) == before);
+}
+
+/// A process that is killed while it writes all in one piece leaves the old weights with the old
+/// journal, or the new weights with the old journal, which is part of them.
+#[test]
+fn a_save_cut_between_its_steps_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    for number in 0..2 {
+        teach(&mut knowledge, &memory, number, None);
+    }
+    let packed = Knowledge::pack(&memory);
+    let folder = dir.path().join("learnt");
+    let journal = fs::read(folder.join("journal")).unwrap();
+    knowledge.save(&memory).unwrap();
+    drop(knowledge);
+    let weights = fs::read(folder.join("weights")).unwrap();
+    fs::write(folder.join("journal"), &journal).unwrap();
+    fs::remove_file(folder.join("weights")).unwrap();
+    for (name, bytes) in [
+        ("weights.new", &weights[..weights.len() / 2]),
+        ("weights.new", &weights),
+        ("weights", &weights),
+        ("journal.new", b"half a head"),
+    ] {
+        fs::write(folder.join(name), bytes).unwrap();
+        let (_, memory) = Knowledge::read(dir.path()).unwrap();
+        assert!(Knowledge::pack(&memory) == packed, "{name}");
+    }
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    assert!(Knowledge::pack(&memory) == packed);
+    teach(&mut knowledge, &memory, 2, None);
+    let (_, again) = Knowledge::read(dir.path()).unwrap();
+    assert!(Knowledge::pack(&again) == Knowledge::pack(&memory));
 }
 
 #[test]

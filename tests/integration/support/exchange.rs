@@ -1,11 +1,10 @@
 //! An exchange that a test drives by hand: no socket, and only the time that the test passes.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use popgate::filter::{Filter, Thresholds};
+use popgate::filter::Filter;
 use popgate::pop3::dot::unstuff;
 use popgate::rewrite::{Style, notice};
 use popgate::session::Failure;
@@ -15,7 +14,7 @@ use popgate::session::exchange::{
 };
 use popgate::upstream::DialError;
 
-use super::Settings;
+use super::{Settings, filter};
 
 /// See the module.
 pub struct Driven {
@@ -300,24 +299,6 @@ impl Driven {
     pub fn upstream_line(&mut self) -> Option<Bytes> {
         take_line(&mut self.to_upstream)
     }
-}
-
-/// The filter of the tests' rules, made once for each threshold.
-fn filter(drop_at: Option<f64>) -> Arc<Filter> {
-    static MADE: Mutex<Vec<(Option<f64>, Arc<Filter>)>> = Mutex::new(Vec::new());
-    let mut made = MADE.lock().unwrap();
-    if let Some((_, filter)) = made.iter().find(|(of, _)| *of == drop_at) {
-        return Arc::clone(filter);
-    }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
-    let rules = popgate::rule_folder::load(Some(&folder)).unwrap();
-    let thresholds = Thresholds {
-        tag_at: 5.0,
-        drop_at,
-    };
-    let filter = Arc::new(Filter::new(rules, thresholds).unwrap());
-    made.push((drop_at, Arc::clone(&filter)));
-    filter
 }
 
 fn take_line(bytes: &mut Vec<u8>) -> Option<Bytes> {

@@ -16,14 +16,16 @@ pub mod provider;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use popgate::config::{
     Config, Flags, HeaderMode, Limits, Listen, Routes, Timeouts, TlsMode, Upstream,
 };
+use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
 use popgate::net::{DrainSignal, Stream};
+use popgate::rule_folder;
 use popgate::server::{self, Overrides, Root, SessionRuntime};
 use popgate::session::{self, Engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,7 +71,7 @@ impl Settings {
             tls: TlsMode::Off,
             client_config: None,
             host: "127.0.0.1".to_owned(),
-            rules: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules"),
+            rules: test_rules(),
             engine: None,
             drop_at: None,
             headers: HeaderMode::Spam,
@@ -101,8 +103,9 @@ impl Settings {
         let (upstreams, tls): (Vec<_>, Vec<_>) = all.unzip();
         let tls = tls.into_iter().enumerate();
         let listener_tls = self.tls_server.into_iter().map(|tls| (0, tls));
+        let shared = (self.rules == test_rules()).then(|| Engine::Rules(filter(self.drop_at)));
         let overrides = Overrides {
-            engine: self.engine,
+            engine: self.engine.or(shared),
             listener_tls: listener_tls.collect(),
             upstream_tls: tls.filter_map(|(place, tls)| Some((place, tls?))).collect(),
             ad_hoc_tls: self.client_config,
@@ -126,6 +129,28 @@ impl Settings {
         config.limits = self.limits;
         (config, overrides)
     }
+}
+
+/// The filter of tests/rules, made once for each threshold: it keeps nothing between messages.
+pub fn filter(drop_at: Option<f64>) -> Arc<Filter> {
+    static MADE: Mutex<Vec<(Option<f64>, Arc<Filter>)>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap();
+    if let Some((_, filter)) = made.iter().find(|it| it.0 == drop_at) {
+        return Arc::clone(filter);
+    }
+    let filter = Arc::new(new_filter(&test_rules(), drop_at));
+    made.push((drop_at, Arc::clone(&filter)));
+    filter
+}
+
+fn test_rules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules")
+}
+
+fn new_filter(rules: &Path, drop_at: Option<f64>) -> Filter {
+    let tag_at = 5.0;
+    let rules = rule_folder::load(Some(rules)).unwrap();
+    Filter::new(rules, Thresholds { tag_at, drop_at }).unwrap()
 }
 
 /// A proxy that serves until it is dropped.
@@ -333,6 +358,15 @@ impl Peer {
         let read = read.unwrap_or(0);
         self.buffer.extend_from_slice(&piece[..read]);
         read
+    }
+}
+
+/// Waits for what another process or thread does and tells nobody.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !happened() {
+        assert!(begun.elapsed() < 3 * PATIENCE, "not {what} yet");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
