@@ -12,6 +12,7 @@ pub mod learned_state;
 pub mod model;
 pub mod opinion;
 pub mod shipped;
+pub mod varint;
 
 pub use extract::Look;
 pub use features::{FeatureGroup, Features};

@@ -18,6 +18,7 @@ use flate2::write::ZlibEncoder;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::model::{self, Step, Table, WEIGHTS, Weights};
+use crate::filter::classifier::varint;
 
 /// The groups it uses.
 pub const SHIPPED_GROUPS: [FeatureGroup; 2] = [FeatureGroup::Text, FeatureGroup::Words];
@@ -87,13 +88,8 @@ impl Shipped {
         bytes.extend_from_slice(&(self.len() as u32).to_le_bytes());
         let mut before = 0;
         for (index, steps) in used {
-            let mut distance = index - before;
+            varint::write((index - before) as u32, &mut bytes);
             before = index;
-            while distance >= 0x80 {
-                bytes.push(distance as u8 | 0x80);
-                distance >>= 7;
-            }
-            bytes.push(distance as u8);
             bytes.push(steps.cast_unsigned());
         }
         let mut encoder = ZlibEncoder::new(MAGIC.to_vec(), Compression::best());
@@ -120,15 +116,7 @@ impl Shipped {
         let mut steps = vec![0; WEIGHTS];
         let mut at = 0;
         for _ in 0..count {
-            let mut distance = 0;
-            for shift in (0..28).step_by(7) {
-                let byte = take(1)?[0];
-                distance |= usize::from(byte & 0x7f) << shift;
-                if byte < 0x80 {
-                    break;
-                }
-            }
-            at += distance;
+            at += varint::read(|| Some(take(1)?[0]))? as usize;
             *steps.get_mut(at)? = take(1)?[0].cast_signed();
         }
         Some(Self {

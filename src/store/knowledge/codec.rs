@@ -19,6 +19,7 @@ use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
 use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
+use crate::filter::classifier::varint;
 
 /// How long a head is.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
@@ -63,13 +64,8 @@ impl Out {
         self.u32(number.to_bits());
     }
 
-    /// Seven bits a byte, the lowest first.
-    fn small(&mut self, mut number: u32) {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
+    fn small(&mut self, number: u32) {
+        varint::write(number, &mut self.0);
     }
 
     fn text(&mut self, text: &str) {
@@ -101,15 +97,7 @@ impl<'b> In<'b> {
     }
 
     fn small(&mut self) -> Option<u32> {
-        let mut number = 0;
-        for shift in (0..35).step_by(7) {
-            let byte = self.take(1)?[0];
-            number |= u32::from(byte & 0x7f).checked_shl(shift)?;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
+        varint::read(|| Some(self.take(1)?[0]))
     }
 
     fn text(&mut self) -> Option<String> {
