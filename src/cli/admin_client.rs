@@ -1,19 +1,20 @@
 //! Asking a running popgate by its admin page.
 
+use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::header::HOST;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::ConfigArgs;
-use super::exit::Error;
+use super::exit;
 use crate::config::Flags;
+use crate::net::http;
 
 /// Which popgate.
 #[derive(Debug, Args)]
@@ -30,13 +31,13 @@ impl AdminArgs {
     ///
     /// # Errors
     /// When the configuration is wrong, or says that it is off.
-    pub(super) fn address(&self) -> Result<SocketAddr, Error> {
+    pub(super) fn address(&self) -> Result<SocketAddr, exit::Error> {
         if let Some(admin) = self.admin {
             return Ok(admin);
         }
         let config = super::load(self.config.config.as_deref(), &Flags::default())?;
         let off = "[admin] address is \"\": there is nothing to ask";
-        config.admin.ok_or_else(|| Error::failed(off))
+        config.admin.ok_or_else(|| exit::Error::failed(off))
     }
 }
 
@@ -49,12 +50,15 @@ const LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If it cannot be reached, or what answers is no such page.
-pub(super) async fn get(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), Error> {
+pub(super) async fn get(
+    admin: SocketAddr,
+    path: &str,
+) -> Result<(StatusCode, String), exit::Error> {
     let fetched = tokio::time::timeout(LIMIT, fetch(reachable(admin), path)).await;
-    let fetched = fetched.unwrap_or_else(|_| Err(format!("no answer within {LIMIT:?}")));
+    let fetched = fetched.unwrap_or_else(|_| Err(format!("no answer within {LIMIT:?}").into()));
     fetched.map_err(|error| {
         let hint = "name the address of its metrics with --admin";
-        Error::failed(format!("{admin}: {error}; {hint}"))
+        exit::Error::failed(format!("{admin}: {error}; {hint}"))
     })
 }
 
@@ -68,28 +72,11 @@ fn reachable(admin: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, admin.port())
 }
 
-async fn fetch(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), String> {
-    let tcp = TcpStream::connect(admin)
-        .await
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tcp))
-        .await
-        .map_err(|error| error.to_string())?;
-    let driven = tokio::spawn(connection);
+async fn fetch(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), Box<dyn Error>> {
+    let tcp = TcpStream::connect(admin).await?;
     let request = Request::get(path)
         .header(HOST, admin.to_string())
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let answer = sender
-        .send_request(request)
-        .await
-        .map_err(|error| error.to_string())?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), LONGEST)
-        .collect()
-        .await
-        .map_err(|error| error.to_string())?;
-    driven.abort();
-    let text = String::from_utf8(body.to_bytes().into()).map_err(|error| error.to_string())?;
-    Ok((status, text))
+        .body(Empty::<Bytes>::new())?;
+    let (status, body) = http::send(tcp, request, LONGEST).await?;
+    Ok((status, String::from_utf8(body.into())?))
 }
