@@ -2,8 +2,6 @@
 //! with, made.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -14,6 +12,7 @@ use super::terminal::harmless;
 use crate::filter::classifier::LearnedState;
 use crate::filter::classifier::counts::Counts;
 use crate::learn;
+use crate::store::durable_write;
 use crate::store::{Knowledge, KnowledgeError};
 
 /// One variant a verb of `model`.
@@ -84,15 +83,9 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
         }
         ModelCommand::Export { file, place } => {
             let (_, memory) = Knowledge::read(&place.load()?.data_dir)?;
-            // Names of accounts are in it.
-            let written = fs::OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(file)
-                .and_then(|mut out| out.write_all(&Knowledge::pack(&memory)));
-            written.map_err(|error| KnowledgeError::Io(file.clone(), error))?;
+            // Only the owner reads it: names of accounts are in it.
+            durable_write::replace(file, &Knowledge::pack(&memory))
+                .map_err(|error| KnowledgeError::Io(file.clone(), error))?;
             println!("written to {}", file.display());
             Ok(Exit::Fine)
         }

@@ -1,8 +1,6 @@
 //! `popgate quarantine`: what was dropped, shown, given back, or thrown away.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,6 +14,7 @@ use crate::config::Config;
 use crate::learn::trainer::{Taught, Trainer};
 use crate::message::Headers;
 use crate::server;
+use crate::store::durable_write;
 use crate::store::quarantine::{self, Kept};
 
 /// One variant a verb of `quarantine`.
@@ -126,18 +125,8 @@ fn list(all: &[Kept]) -> Ended {
 fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> Ended {
     let message = kept.message()?;
     let path = to.join(format!("{}.eml", kept.id));
-    // Out first: what fails later must not have taken it from anybody.
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        // It is somebody's mail.
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut file| {
-            file.write_all(&message)?;
-            file.sync_all()
-        });
-    written
+    // First of all: what fails later must not lose it. It overwrites no file.
+    durable_write::create(&path, &message)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     println!("released to {}", path.display());
     match learn_as_ham(&message, config, account) {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::durable_write::{self, NO_LINK};
 use super::{given_to_owner, private};
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 pub use error::KnowledgeError;
@@ -220,19 +221,10 @@ impl Knowledge {
     /// The system's; what was on disk stays then.
     pub fn save(&mut self, memory: &LearnedState) -> Result<(), KnowledgeError> {
         let path = self.folder.join("weights");
-        let io = |error| KnowledgeError::Io(path.clone(), error);
         let new = self.folder.join("weights.new");
         let bytes = codec::write_weights(memory, self.generation + 1);
-        let written = private_file(&new).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()
-        });
-        written.map_err(io)?;
-        fs::rename(&new, &path).map_err(io)?;
-        // The name is safe only when the folder is.
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io)?;
+        durable_write::replace_through(&new, &path, &bytes)
+            .map_err(|error| KnowledgeError::Io(path, error))?;
         self.generation += 1;
         self.read = 0;
         self.open_journal()
@@ -250,11 +242,8 @@ impl Knowledge {
             }
             // Made apart, so that there is never half a head.
             let new = self.folder.join("journal.new");
-            let mut file = private_file(&new)?;
-            file.write_all(&codec::write_head(self.generation))?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            Ok(file)
+            let head = codec::write_head(self.generation);
+            durable_write::replace_through(&new, &path, &head)
         };
         let file = opened().map_err(|error| KnowledgeError::Io(path.clone(), error))?;
         self.journal = Some(file);
@@ -337,16 +326,6 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
         Err(fs::TryLockError::Error(error)) => Err(KnowledgeError::Io(path, error)),
     }
 }
-
-fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    options.mode(0o600).custom_flags(NO_LINK);
-    given_to_owner(options.open(path)?, path)
-}
-
-/// Where root writes into somebody's folder, a link there must not lead it elsewhere.
-const NO_LINK: i32 = nix::fcntl::OFlag::O_NOFOLLOW.bits();
 
 #[cfg(test)]
 mod tests;
