@@ -15,7 +15,7 @@ use crate::metrics::{ConnectionOutcome, GaugeGuard, Metrics};
 use crate::net::DrainSignal;
 use crate::net::listen::Accepted;
 use crate::net::workers::{Job, Workers};
-use crate::session::{self, Port, Service};
+use crate::session::{self, Listener, Service};
 
 /// What a client hears when there are too many sessions.
 const FULL: &[u8] = b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n";
@@ -108,9 +108,9 @@ impl Acceptor {
 /// Tells a client that there are too many sessions, if that can be done at once and in plain text.
 fn turn_away(mut tcp: &TcpStream, service: &Service, number: usize) {
     service.log_turned_away();
-    let port = service.ports.get(number);
+    let port = service.listeners.get(number);
     let speaks_first =
-        |port: &Port| matches!(port.protection, ListenTls::Off | ListenTls::Starttls);
+        |port: &Listener| matches!(port.protection, ListenTls::Off | ListenTls::Starttls);
     if port.is_some_and(speaks_first) {
         // It may be gone already.
         let _ = tcp.write(FULL);

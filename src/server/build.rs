@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
-use crate::session::{Bridge, Engine};
+use crate::session::{Engine, OAuthLogin};
 use crate::upstream::LoopDetection;
 
 /// What a program that runs the server itself may set beside the configuration: the demonstration, and
@@ -42,7 +42,7 @@ pub struct Overrides {
     /// TLS of servers that stand in no `[[upstream]]`.
     pub ad_hoc_tls: Option<Arc<ClientConfig>>,
     /// Logins by token, by the name of the upstream, beside those of the configuration.
-    pub oauth: Vec<(String, Bridge)>,
+    pub oauth: Vec<(String, OAuthLogin)>,
     /// Addresses that reach this server, beside those of its listeners.
     pub own_addresses: Vec<SocketAddr>,
     /// The most octets that one read takes.
@@ -146,12 +146,12 @@ pub fn build(
     let persistent = Persistent {
         metrics: Arc::new(Metrics::new()),
         own: LoopDetection::new([addresses.clone(), own_addresses].concat()),
-        guards: Arc::default(),
-        turns: Arc::default(),
+        quotas: Arc::default(),
+        refresh_locks: Arc::default(),
     };
     persistent.metrics.loaded();
     let sessions = std::mem::take(&mut overrides.sessions);
-    match service::open(config, listeners.ports, &persistent, overrides) {
+    match service::open(config, listeners.listeners, &persistent, overrides) {
         Ok(service) if problems.is_empty() => {
             announce(&service);
             Ok(Server {

@@ -14,7 +14,7 @@ use crate::net::tls::{
     Certificate, CertificateError, CertificateResolver, NameTest, server_config,
 };
 use crate::schema::Problem;
-use crate::session::Port;
+use crate::session::Listener;
 
 /// How often certificate files are checked, so that a renewal takes effect without a reload.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ pub(super) type Certificates = ArcSwap<Vec<(String, Arc<Certificate>)>>;
 #[derive(Debug, Clone, Default)]
 pub struct Listeners {
     /// In the order of the configuration.
-    pub ports: Vec<Port>,
+    pub listeners: Vec<Listener>,
     /// Each with the name of its listener.
     pub certificates: Vec<(String, Arc<Certificate>)>,
 }
@@ -47,14 +47,14 @@ pub fn listeners(
         read: Vec::new(),
         problems: Vec::new(),
     };
-    let mut ports = Vec::new();
+    let mut listeners = Vec::new();
     for (number, listen) in config.listen.iter().enumerate() {
         let tls = match overrides.get(&number) {
             Some(tls) => Ok(Some(Arc::clone(tls))),
             None => tls(listen, reader.choice(number, listen)),
         };
         match tls {
-            Ok(tls) => ports.push(Port::new(listen, tls)),
+            Ok(tls) => listeners.push(Listener::new(listen, tls)),
             Err(error) => {
                 let key = format!("listen[{number}]");
                 let problem = config.problem(&key, error.to_string());
@@ -64,7 +64,7 @@ pub fn listeners(
     }
     match reader.problems.is_empty() {
         true => Ok(Listeners {
-            ports,
+            listeners,
             certificates: reader.read,
         }),
         false => Err(reader.problems),

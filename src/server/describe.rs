@@ -16,7 +16,7 @@ pub(super) fn announce(service: &Service) {
         let counted = filter.scores().map(|(rule, _)| &**rule);
         metrics.rules(counted.chain([LEARNT]));
     }
-    for port in &service.ports {
+    for port in &service.listeners {
         service.metrics.listener(&port.name);
     }
     for upstream in service.router.upstreams() {

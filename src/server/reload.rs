@@ -14,7 +14,7 @@ use super::describe::announce;
 use super::service::{self, Persistent};
 use crate::config::{Config, Listen};
 use crate::schema::Problem;
-use crate::session::{Port, Service};
+use crate::session::{Listener, Service};
 
 /// Applies a new configuration to sessions that begin after it.
 #[derive(Debug, Clone)]
@@ -40,8 +40,8 @@ impl Reloader {
             problems.extend(more);
             Listeners::default()
         });
-        let (ports, postponed) = self.ports(config, &opened.ports);
-        match service::open(config, ports, &self.persistent, Overrides::default()) {
+        let (listeners, postponed) = self.listeners(config, &opened.listeners);
+        match service::open(config, listeners, &self.persistent, Overrides::default()) {
             Ok(mut service) if problems.is_empty() => {
                 service.limits.sessions = self.initial.limits.sessions;
                 for what in postponed {
@@ -64,11 +64,11 @@ impl Reloader {
     }
 
     /// The bound listeners with their new settings, and what waits for a restart.
-    fn ports(&self, config: &Config, opened: &[Port]) -> (Vec<Port>, Vec<String>) {
+    fn listeners(&self, config: &Config, opened: &[Listener]) -> (Vec<Listener>, Vec<String>) {
         let before = self.service.load();
         let mut matched = vec![false; config.listen.len()];
         let (mut ports, mut postponed) = (Vec::new(), Vec::new());
-        for (bound, old) in self.bound.iter().zip(&before.ports) {
+        for (bound, old) in self.bound.iter().zip(&before.listeners) {
             let mut wanted = config.listen.iter().enumerate();
             let found = wanted.find(|(place, it)| !matched[*place] && it.address == bound.address);
             match found {

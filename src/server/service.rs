@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rewrite::Style;
 use crate::schema::Problem;
-use crate::session::{Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
+use crate::session::{Engine, HoldLimits, Judge, Listener, Quotas, RefreshLocks, Service};
 use crate::store::Quarantine;
 use crate::upstream::LoopDetection;
 
@@ -20,9 +20,9 @@ pub(super) struct Persistent {
     /// The server's own listeners and outgoing connections.
     pub(super) own: Arc<LoopDetection>,
     /// Counts of sessions and of failed logins.
-    pub(super) guards: Arc<Guards>,
+    pub(super) quotas: Arc<Quotas>,
     /// Which tokens are being refreshed.
-    pub(super) turns: Arc<Turns>,
+    pub(super) refresh_locks: Arc<RefreshLocks>,
 }
 
 /// Opens everything that a session needs.
@@ -31,7 +31,7 @@ pub(super) struct Persistent {
 /// Every problem on the way.
 pub(super) fn open(
     config: &Config,
-    ports: Vec<Port>,
+    listeners: Vec<Listener>,
     persistent: &Persistent,
     overrides: Overrides,
 ) -> Result<Service, Vec<Problem>> {
@@ -57,19 +57,19 @@ pub(super) fn open(
             problems.push(config.problem("data.dir", message));
         })
         .ok();
-    let bridges = upstreams::bridges(config, &persistent.turns)
+    let oauth = upstreams::oauth(config, &persistent.refresh_locks)
         .map_err(|problem| problems.push(problem))
         .ok();
-    let (Some(engine), Some(router), Some(quarantine), Some(bridges)) =
-        (engine, router, quarantine, bridges)
+    let (Some(engine), Some(router), Some(quarantine), Some(oauth)) =
+        (engine, router, quarantine, oauth)
     else {
         return Err(problems);
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Service {
-        ports,
+        listeners,
         router,
-        bridges: bridges.into_iter().chain(overrides.oauth).collect(),
+        oauth: oauth.into_iter().chain(overrides.oauth).collect(),
         judge: Judge::new(engine, config.timeouts.filter, cores),
         style: Style {
             headers: config.filter.headers,
@@ -81,10 +81,10 @@ pub(super) fn open(
         },
         timeouts: config.timeouts,
         limits: config.limits,
-        guards: Arc::clone(&persistent.guards),
+        quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
         quarantine,
         metrics: Arc::clone(&persistent.metrics),
-        piece: overrides.read_limit.unwrap_or(usize::MAX),
+        read_limit: overrides.read_limit.unwrap_or(usize::MAX),
     })
 }

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::config::{Config, ListenTls, TlsMode};
 use crate::schema::Problem;
-use crate::session::{Bridge, Turns};
+use crate::session::{OAuthLogin, RefreshLocks};
 use crate::store::Tokens;
 use crate::upstream::{DialLimits, Dialler, LoopDetection, Router, TokenService, client_config};
 
@@ -35,21 +35,21 @@ pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Pro
 ///
 /// # Errors
 /// The first problem.
-pub(super) fn bridges(
+pub(super) fn oauth(
     config: &Config,
-    turns: &Arc<Turns>,
-) -> Result<Vec<(String, Bridge)>, Problem> {
-    let mut bridges = Vec::new();
+    refresh_locks: &Arc<RefreshLocks>,
+) -> Result<Vec<(String, OAuthLogin)>, Problem> {
+    let mut logins = Vec::new();
     for (number, service) in token_services(config)? {
         let name = &config.upstreams[number].name;
         let tokens = Tokens::open(&config.data_dir)
             .map_err(|error| config.problem("data.dir", error.to_string()))?;
-        bridges.push((
+        logins.push((
             name.clone(),
-            Bridge::new(name, service, tokens, Arc::clone(turns)),
+            OAuthLogin::new(name, service, tokens, Arc::clone(refresh_locks)),
         ));
     }
-    Ok(bridges)
+    Ok(logins)
 }
 
 /// TLS in place of what the configuration says: of upstreams by their place, and of servers that stand in

@@ -57,7 +57,7 @@ pub(super) async fn accept<'s>(
         return Err((Refusal::Loop.into(), plain_stream(listener, tcp)));
     }
     let slot = match service
-        .guards
+        .quotas
         .admit_address(&service.limits, addressed.client.ip())
     {
         Ok(slot) => slot,
@@ -84,7 +84,7 @@ pub(super) async fn accept<'s>(
     service
         .metrics
         .connection(&listener.name, ConnectionOutcome::Accepted);
-    let connection = Connection::new(stream.with_read_limit(service.piece));
+    let connection = Connection::new(stream.with_read_limit(service.read_limit));
     Ok(Accepted::Client(client, connection))
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn start_tls(
     };
     let deadline = deadline.min(Instant::now() + service.timeouts.handshake);
     let stream = accept_tls(client, tcp, deadline).await?;
-    connection.stream = stream.with_read_limit(service.piece);
+    connection.stream = stream.with_read_limit(service.read_limit);
     Ok(())
 }
 

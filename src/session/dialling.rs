@@ -39,7 +39,7 @@ impl Greeted {
     ) -> Self {
         let octets = dialled.greeting.len() + dialled.rest.len();
         service.metrics.bytes(Flow::UpstreamIn, octets);
-        let stream = dialled.stream.with_read_limit(service.piece);
+        let stream = dialled.stream.with_read_limit(service.read_limit);
         let meter = service.metrics.greeted(&dialler.upstream().name, seconds);
         Self {
             upstream: Upstream {

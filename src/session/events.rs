@@ -85,7 +85,7 @@ impl Observer<'_> {
         let mailbox = user.and_then(|user| mailbox_on(&upstream.route, user));
         let address = self.client.ip();
         service
-            .guards
+            .quotas
             .login_ended(&service.limits, address, mailbox.as_ref(), accepted);
         let outcome = match accepted {
             true => LoginOutcome::Ok,

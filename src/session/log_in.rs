@@ -21,7 +21,7 @@ impl Relay<'_> {
         let route = self.route_of(user)?;
         let mailbox = mailbox_on(&route.dialler, &route.user);
         let address = self.client.address().ip();
-        let (quotas, limits) = (&self.service.guards, &self.service.limits);
+        let (quotas, limits) = (&self.service.quotas, &self.service.limits);
         // Another name, another mailbox: the place of the last one is given back first.
         self.slot = None;
         self.slot = quotas.admit_login(limits, address, mailbox.as_ref())?;

@@ -1,4 +1,4 @@
-//! The OAuth bridge: the client logs in with a password, popgate with a token that the password opens.
+//! Login by token: the client logs in with a password, popgate with an OAuth token that the password opens.
 //!
 //! An access token is kept, sealed, as long as it is good; then the provider is asked for the next one.
 //! Two sessions of one account do not ask at the same time: a provider may give a new refresh token
@@ -29,18 +29,19 @@ const GRANT: &[&str] = &[
     "login_required",
 ];
 
-/// One upstream's.
+/// The logins to one upstream.
 #[derive(Debug)]
-pub struct OAuth {
+pub struct OAuthLogin {
     upstream: String,
     service: TokenService,
     tokens: Tokens,
     /// Keys that are made at a time: each takes memory, on purpose.
     keys: Semaphore,
-    turns: Arc<RefreshLocks>,
+    refresh_locks: Arc<RefreshLocks>,
 }
 
-/// Who may ask for whose token. It outlives a reload: sessions from before it may still be asking.
+/// One lock for each user whose token is being refreshed. They outlive a reload: sessions from before it may
+/// still hold one.
 #[derive(Debug, Default)]
 pub struct RefreshLocks {
     /// Who is asked for, by upstream and user.
@@ -52,27 +53,27 @@ pub struct RefreshLocks {
 /// An upstream and a user.
 type Whose = (String, String);
 
-impl OAuth {
-    /// The bridge to an upstream.
+impl OAuthLogin {
+    /// The logins to an upstream.
     pub fn new(
         upstream: &str,
         service: TokenService,
         tokens: Tokens,
-        turns: Arc<RefreshLocks>,
+        refresh_locks: Arc<RefreshLocks>,
     ) -> Self {
         Self {
             upstream: upstream.to_owned(),
             service,
             tokens,
             keys: Semaphore::new(2),
-            turns,
+            refresh_locks,
         }
     }
 
     /// The response of XOAUTH2 for a user with this password.
     pub(super) async fn response(&self, user: &str, password: Secret) -> Result<Secret, Refusal> {
         let turn = {
-            let asking = self.turns.asking.lock();
+            let asking = self.refresh_locks.asking.lock();
             let mut asking = asking.unwrap_or_else(PoisonError::into_inner);
             // Those whom nobody waits for any more.
             asking.retain(|_, turn| Arc::strong_count(turn) > 1);
@@ -81,7 +82,7 @@ impl OAuth {
         let _turn = turn.lock().await;
         let mut grant = self.stored(user, &password).await?;
         let was_refused = {
-            let refused = self.turns.refused.lock();
+            let refused = self.refresh_locks.refused.lock();
             let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
             refused.remove(&self.whose(user))
         };
@@ -97,7 +98,7 @@ impl OAuth {
 
     /// The server did not take the token: the next login asks for another one.
     pub(super) fn was_refused(&self, user: &str) {
-        let refused = self.turns.refused.lock();
+        let refused = self.refresh_locks.refused.lock();
         let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
         refused.insert(self.whose(user));
     }

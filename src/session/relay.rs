@@ -180,7 +180,7 @@ impl<'s> Relay<'s> {
         let address = self.client.address().ip();
         // Another name, another mailbox: the place of the last one is given back first.
         self.slot = None;
-        let quotas = &self.service.guards;
+        let quotas = &self.service.quotas;
         let slot = quotas.admit_login(&self.service.limits, address, mailbox.as_ref());
         let admission = slot.map(|slot| self.slot = slot);
         self.exchange.admitted(admission);
@@ -312,7 +312,7 @@ impl<'s> Relay<'s> {
         if reserved == octets {
             return true;
         }
-        let quotas = &self.service.guards;
+        let quotas = &self.service.quotas;
         let share = quotas.hold(
             &self.service.limits,
             &self.service.metrics,
@@ -331,7 +331,7 @@ impl<'s> Relay<'s> {
             self.exchange.make_room();
         } else {
             self.service.metrics.waits_for_memory();
-            freed = Some(Box::pin(self.service.guards.held.freed()));
+            freed = Some(Box::pin(self.service.quotas.held.freed()));
         }
         let deadline = Instant::from_std(wait.deadline);
         let Self {

@@ -24,7 +24,7 @@ use crate::net::{Drain, Stream};
 pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: Drain) {
     let service = &*service;
     let from = tcp.peer_addr().ok();
-    let Some((listener, from)) = service.ports.get(listener).zip(from) else {
+    let Some((listener, from)) = service.listeners.get(listener).zip(from) else {
         return;
     };
     let deadline = Instant::now() + service.timeouts.login;
@@ -83,7 +83,7 @@ async fn serve(
 /// a socket, which tests run in paused time.
 pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, drain: Drain) {
     let service = &*service;
-    let Some((listener, route)) = service.ports.first().zip(service.router.only()) else {
+    let Some((listener, route)) = service.listeners.first().zip(service.router.only()) else {
         return;
     };
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -99,7 +99,7 @@ pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, d
         _slot: None,
     };
     let deadline = Instant::now() + service.timeouts.login;
-    let connection = Connection::new(client.with_read_limit(service.piece));
+    let connection = Connection::new(client.with_read_limit(service.read_limit));
     let route = Some(Arc::clone(route));
     let relay = Relay::new(
         service,

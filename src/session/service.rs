@@ -7,7 +7,7 @@ use super::exchange::{ExchangeConfig, HoldLimits, MessageId};
 use super::judge::Judge;
 use super::listener::Listener;
 use super::log_throttle::Suppressed;
-use super::oauth::OAuth;
+use super::oauth::OAuthLogin;
 use super::quotas::Quotas;
 use super::refusal::Refusal;
 use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
@@ -20,11 +20,11 @@ use crate::upstream::{Dialler, Router};
 #[derive(Debug)]
 pub struct Service {
     /// The listeners, in the order in which they were bound.
-    pub ports: Vec<Listener>,
+    pub listeners: Vec<Listener>,
     /// The routes to the upstreams.
     pub router: Router,
     /// Logins by token: for each upstream of the configuration that has it so.
-    pub bridges: Vec<(String, OAuth)>,
+    pub oauth: Vec<(String, OAuthLogin)>,
     /// The filter.
     pub judge: Judge,
     /// How messages are marked.
@@ -36,7 +36,7 @@ pub struct Service {
     /// How much of what.
     pub limits: Limits,
     /// What all sessions share.
-    pub guards: Arc<Quotas>,
+    pub quotas: Arc<Quotas>,
     /// Where held-back messages go; without it they are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
     /// How the log names mailboxes.
@@ -44,7 +44,7 @@ pub struct Service {
     /// All families.
     pub metrics: Arc<Metrics>,
     /// The most octets that one read takes, on both connections: `usize::MAX`, but for tests of splits.
-    pub piece: usize,
+    pub read_limit: usize,
 }
 
 impl Service {
@@ -60,7 +60,7 @@ impl Service {
 
     /// Whether the log may have one more line of this kind.
     pub(super) fn may_log(&self, kind: &'static str) -> Option<Suppressed> {
-        self.guards.log.admit(kind)
+        self.quotas.log.admit(kind)
     }
 
     /// What the exchange needs of the configuration.
@@ -75,9 +75,9 @@ impl Service {
     }
 
     /// The logins by token of an upstream, if it has them.
-    pub(super) fn oauth(&self, dialler: &Dialler) -> Option<&OAuth> {
+    pub(super) fn oauth(&self, dialler: &Dialler) -> Option<&OAuthLogin> {
         let name = &dialler.upstream().name;
-        let found = self.bridges.iter().find(|(of, _)| of == name);
+        let found = self.oauth.iter().find(|(of, _)| of == name);
         found.map(|(_, oauth)| oauth)
     }
 

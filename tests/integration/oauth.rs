@@ -41,7 +41,7 @@ async fn scene() -> Scene {
     let provider = Provider::start(Arc::new(authority("localhost"))).await;
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(server.local_addr().unwrap());
-    settings.bridges = vec![provider.bridge(&tokens, PATIENCE)];
+    settings.oauth = vec![provider.oauth_login(&tokens, PATIENCE)];
     Scene {
         proxy: Proxy::start(settings).await,
         server,

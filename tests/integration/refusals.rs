@@ -295,8 +295,8 @@ async fn refused(reason: &str) -> Seen {
             let folder = tempfile::tempdir().unwrap();
             let tokens = Tokens::open(folder.path()).unwrap();
             let provider = Provider::start(Arc::new(authority("localhost"))).await;
-            let bridge = provider.bridge(&tokens, Duration::from_secs(20));
-            settings.bridges = vec![bridge];
+            let oauth = provider.oauth_login(&tokens, Duration::from_secs(20));
+            settings.oauth = vec![oauth];
             if reason == "token_service" {
                 let grant = Grant {
                     refresh: Secret::new(b"refresh-me"),

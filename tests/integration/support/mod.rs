@@ -56,7 +56,7 @@ pub struct Settings {
     pub others: Vec<(Upstream, Option<Arc<tokio_rustls::rustls::ClientConfig>>)>,
     pub routes: Routes,
     /// Logins by token.
-    pub bridges: Vec<(String, session::Bridge)>,
+    pub oauth: Vec<(String, session::OAuthLogin)>,
     /// Addresses that are the proxy's own, beside its listener's.
     pub also_own: Vec<SocketAddr>,
     /// Changes the first upstream.
@@ -84,7 +84,7 @@ impl Settings {
             tls_server: None,
             others: Vec::new(),
             routes: Routes::default(),
-            bridges: Vec::new(),
+            oauth: Vec::new(),
             also_own: Vec::new(),
             change: |_| {},
             piece: usize::MAX,
@@ -109,7 +109,7 @@ impl Settings {
             listener_tls: listener_tls.collect(),
             upstream_tls: tls.filter_map(|(place, tls)| Some((place, tls?))).collect(),
             ad_hoc_tls: self.client_config,
-            oauth: self.bridges,
+            oauth: self.oauth,
             own_addresses: self.also_own,
             read_limit: Some(self.piece),
             ..Overrides::default()

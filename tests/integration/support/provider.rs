@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use popgate::config::OAuth;
-use popgate::session::Bridge;
+use popgate::session::OAuthLogin;
 use popgate::store::Tokens;
 use popgate::upstream::TokenService;
 use tokio::net::TcpListener;
@@ -54,10 +54,10 @@ impl Provider {
         TokenService::new(self.oauth(), limit).unwrap()
     }
 
-    /// A bridge of the upstream `test` that asks here.
-    pub fn bridge(&self, tokens: &Tokens, limit: Duration) -> (String, Bridge) {
-        let bridge = Bridge::new("test", self.service(limit), tokens.clone(), Arc::default());
-        ("test".to_owned(), bridge)
+    /// A oauth of the upstream `test` that asks here.
+    pub fn oauth_login(&self, tokens: &Tokens, limit: Duration) -> (String, OAuthLogin) {
+        let oauth = OAuthLogin::new("test", self.service(limit), tokens.clone(), Arc::default());
+        ("test".to_owned(), oauth)
     }
 
     /// The next question.
