@@ -1,10 +1,10 @@
-//! What the classifier learnt, on disk.
+//! The learned state of the classifier, on disk.
 //!
-//! In: changes, one a message learnt or taken back; out: the same memory after any crash. Two files
-//! in the data directory's `learnt/`: `weights`, all as it was at some moment, and `journal`, every
+//! In: changes, one for each message learned or forgotten; out: the same state after any crash. Two files
+//! in the data directory's `learnt/`: `weights`, a snapshot, and `journal`, every
 //! change since. A change is in the journal before it is in memory, and the journal is read up to the
-//! first record that is not whole: a process that is killed loses the message in flight at most. One
-//! process learns at a time; others read along.
+//! first record that is not complete: a process that is killed loses at most the message in flight. One
+//! process learns at a time; others follow.
 
 mod codec;
 mod error;
@@ -21,10 +21,10 @@ use super::{given_to_owner, private};
 use crate::filter::classifier::memory::{Change, Memory};
 pub use error::KnowledgeError;
 
-/// Past this the journal is made part of the weights.
+/// Beyond this size the journal is merged into the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
 
-/// How often it is looked whether another process has learnt.
+/// How often another process's changes are looked for.
 const OFTEN: Duration = Duration::from_millis(250);
 
 /// The folder, open.
@@ -40,10 +40,10 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Reads what there is; an empty memory if there is nothing.
+    /// Reads the state; an empty memory if there is none.
     ///
     /// # Errors
-    /// What is there and cannot be read.
+    /// If something is there and cannot be read.
     pub fn read(data_dir: &Path) -> Result<(Self, Memory), KnowledgeError> {
         let folder = data_dir.join("learnt");
         let path = folder.join("weights");
@@ -81,7 +81,7 @@ impl Knowledge {
         Ok((knowledge, memory))
     }
 
-    /// Takes over what another process has learnt since.
+    /// Applies what another process has learned since.
     ///
     /// # Errors
     /// What cannot be read.
@@ -138,7 +138,7 @@ impl Knowledge {
         })
     }
 
-    /// Takes over what other processes learn, as long as anybody else holds the memory.
+    /// Applies what other processes learn, as long as the memory is in use.
     ///
     /// # Errors
     /// The system's, if there can't be a thread for it.
@@ -162,7 +162,7 @@ impl Knowledge {
                         let counts = memory.shared().counts;
                         let (ham, spam) = (counts.ham, counts.spam);
                         match progress {
-                            // While somebody teaches, this is every quarter of a second.
+                            // During a training this is every quarter of a second.
                             Progress::Learnt(_) => {
                                 tracing::debug!(ham, spam, "learned state updated");
                             }
@@ -185,7 +185,7 @@ impl Knowledge {
         thread.spawn(work).map(drop)
     }
 
-    /// Makes a change, on disk and then in memory.
+    /// Applies a change, on disk and then in memory.
     ///
     /// # Errors
     /// The system's, as when the disk is full; nothing has changed then.
@@ -234,7 +234,7 @@ impl Knowledge {
         self.open_journal()
     }
 
-    /// Opens the journal behind its last whole record, or begins one.
+    /// Opens the journal after its last complete record, or creates one.
     fn open_journal(&mut self) -> Result<(), KnowledgeError> {
         let path = self.folder.join("journal");
         let opened = || -> io::Result<File> {
@@ -294,7 +294,7 @@ impl Knowledge {
         Ok(memory)
     }
 
-    /// Whether something was learnt here: else all is as it was shipped.
+    /// Whether anything was learned here; if not, the shipped model is all there is.
     pub fn exists(data_dir: &Path) -> bool {
         let folder = data_dir.join("learnt");
         folder.join("weights").exists() || folder.join("journal").exists()
@@ -341,7 +341,7 @@ fn private_file(path: &Path) -> io::Result<File> {
     given_to_owner(options.open(path)?, path)
 }
 
-/// Where root writes into somebody's folder, a link there must not lead it elsewhere.
+/// If root writes into another user's folder, it must not follow a symbolic link there.
 const NO_LINK: i32 = nix::fcntl::OFlag::O_NOFOLLOW.bits();
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A journal cut anywhere, all in one piece, and what is taken back.
+//! A journal cut at any octet, the whole state in one file, and changes that are undone.
 
 use super::*;
 use crate::filter::classifier::features::{Features, VIEWS};
