@@ -6,6 +6,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`cli`] | the command line: one file a verb |
+//! | [`server`] | the running server: built from a configuration, run, reloaded, stopped |
 //! | [`config`] | a TOML file and flags become resolved, bounded values; [`schema`] reads TOML against a declared shape |
 //! | [`net`] | listeners, streams, one event loop a core, the signal to stop |
 //! | [`upstream`] | the way to the provider's server, TLS verified, up to its greeting |
@@ -13,6 +14,8 @@
 //! | [`pop3`] | the codec: lines, commands, replies, capabilities, dot-stuffing |
 //! | [`message`] | header fields as bytes; decoding into text, links and names |
 //! | [`filter`] | rules in, verdict out |
+//! | [`learn`] | corpora, training, the shipped model, evaluation |
+//! | [`rule_folder`] | rule files read from a folder |
 //! | [`import`] | SpamAssassin's rules in, ours out |
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | the quarantine |
@@ -37,12 +40,16 @@ pub mod config;
 pub mod demo;
 pub mod filter;
 pub mod import;
+pub mod learn;
+pub mod mailbox_id;
 pub mod message;
 pub mod metrics;
 pub mod net;
 pub mod pop3;
 pub mod rewrite;
+pub mod rule_folder;
 pub mod schema;
+pub mod server;
 pub mod session;
 pub mod store;
 pub mod upstream;

@@ -3,21 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use popgate::cli::{self, Cli};
+use popgate::cli::{self, Cli, Exit};
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
-        Ok(cli) => ExitCode::from(cli::run(&cli)),
+    let exit = match Cli::try_parse() {
+        Ok(cli) => cli::run(&cli),
         Err(error) => {
-            // Help and version are answers, all else is wrong usage.
-            let code = if error.use_stderr() {
-                cli::USAGE
-            } else {
-                cli::OK
-            };
-            // A closed pipe behind `--help` is nobody's problem.
+            // A closed pipe behind `--help` is no failure.
             let _ = error.print();
-            ExitCode::from(code)
+            // Help and version are answers, all else is wrong usage.
+            match error.use_stderr() {
+                true => Exit::Usage,
+                false => Exit::Fine,
+            }
         }
-    }
+    };
+    exit.into()
 }

@@ -1,75 +1,195 @@
-//! The shape of the house: who may name whom, how large a file may be, what each must say first.
+//! The shape of the source: which room may name which, what does no I/O, no circles among files, how
+//! long files and functions may be, what each file says first. `cargo test --test rooms -- --nocapture`
+//! prints the shape.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+#[path = "rooms/graph.rs"]
+mod graph;
+#[path = "rooms/source.rs"]
+mod source;
 
-/// Room, the rooms it may name, and whether tokio may be in it.
-const ROOMS: &[(&str, &[&str], bool)] = &[
-    // Protocol, decoding, judging and rewriting do no input or output.
-    ("pop3", &[], false),
-    ("schema", &[], false),
-    ("message", &[], false),
-    ("filter", &["message", "schema"], false),
-    ("import", &["filter", "schema"], false),
-    ("rewrite", &["config", "filter", "message", "pop3"], false),
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use graph::Graph;
+
+/// Room, and the rooms it may name. Nothing names `cli`.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("mailbox_id", &[]),
+    ("pop3", &["mailbox_id"]),
+    ("schema", &[]),
+    ("message", &[]),
+    ("filter", &["mailbox_id", "message", "schema"]),
+    ("import", &["filter", "schema"]),
+    ("rewrite", &["config", "filter", "message", "pop3"]),
     // A threshold is declared where the filter compares with it.
-    ("config", &["filter", "schema"], false),
-    ("store", &["filter", "pop3"], false),
-    ("metrics", &["filter", "pop3"], false),
-    ("net", &[], true),
-    ("upstream", &["config", "net", "pop3"], true),
+    ("config", &["filter", "schema"]),
+    ("store", &["filter", "mailbox_id", "pop3"]),
+    ("metrics", &["filter", "mailbox_id", "pop3"]),
+    ("net", &[]),
+    ("upstream", &["config", "mailbox_id", "net", "pop3"]),
     (
         "session",
         &[
-            "config", "filter", "message", "metrics", "net", "pop3", "rewrite", "store", "upstream",
+            "config",
+            "filter",
+            "mailbox_id",
+            "message",
+            "metrics",
+            "net",
+            "pop3",
+            "rewrite",
+            "store",
+            "upstream",
         ],
-        true,
     ),
-    ("admin", &["metrics", "net"], true),
-    ("demo", &["message", "pop3"], true),
+    ("admin", &["metrics", "net"]),
+    ("demo", &["message", "pop3"]),
+    (
+        "learn",
+        &[
+            "filter",
+            "mailbox_id",
+            "message",
+            "pop3",
+            "rewrite",
+            "schema",
+            "store",
+        ],
+    ),
+    (
+        "server",
+        &[
+            "admin",
+            "config",
+            "filter",
+            "mailbox_id",
+            "metrics",
+            "net",
+            "pop3",
+            "rewrite",
+            "schema",
+            "session",
+            "store",
+            "upstream",
+        ],
+    ),
     (
         "cli",
         &[
-            "admin", "config", "demo", "filter", "import", "message", "metrics", "net", "pop3",
-            "rewrite", "schema", "session", "store", "upstream",
+            "admin",
+            "config",
+            "demo",
+            "filter",
+            "import",
+            "learn",
+            "mailbox_id",
+            "message",
+            "metrics",
+            "net",
+            "pop3",
+            "rewrite",
+            "schema",
+            "server",
+            "session",
+            "store",
+            "upstream",
         ],
-        true,
     ),
 ];
 
-/// Past this a file is refused; past 400 lines the question is why.
-const LONGEST: usize = 600;
+/// Rooms, or parts of one, without input and output and without a clock: bytes, values and the time
+/// come in as arguments. A part that does not exist yet is none to check.
+const NO_IO: [&str; 5] = ["pop3", "message", "filter", "rewrite", "session/exchange"];
+const IO: [&str; 3] = ["std::fs", "std::net", "tokio"];
+const CLOCKS: [&str; 3] = ["Instant::now", "SystemTime::now", ".elapsed()"];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+/// Rooms where files and sockets may be, but no event loop.
+const NO_TOKIO: [&str; 5] = ["config", "import", "metrics", "schema", "store"];
+
+/// TEMPORARY, by the beginning of a path: what still does I/O or reads a clock. Only ever made
+/// shorter; empty, it goes.
+const KNOWN_IO: &[&str] = &[
+    "filter/cost.rs",
+    "filter/day.rs",
+    "filter/judge.rs",
+    "filter/rules.rs",
+];
+
+/// TEMPORARY, by the beginning of a path: where circles still are. A circle belongs to the first entry
+/// that all its files begin with. Only ever made shorter; empty, it goes.
+const KNOWN_CIRCLES: &[&str] = &[
+    "cli/",
+    "config/",
+    "filter/classifier/features",
+    "filter/classifier/",
+    "filter/facts/",
+    "filter/",
+    "import/around",
+    "message/magic",
+    "session/",
+    "store/knowledge",
+];
+
+/// The most lines of a file; past 400 the question is why.
+const LONGEST_FILE: usize = 600;
+
+/// The most lines of a function outside of tests: what the longest one has today. The aim is 60.
+const LONGEST_FUNCTION: usize = 193;
+
+/// One file of src.
+struct Source {
+    text: String,
+    code: String,
+    /// The code that is in the program; empty if the file is only for tests.
+    program: String,
 }
 
-/// Every source file by its path below src, with its text.
-fn sources() -> BTreeMap<String, String> {
+/// Every source file by its path below src.
+fn sources() -> &'static BTreeMap<String, Source> {
+    static SOURCES: OnceLock<BTreeMap<String, Source>> = OnceLock::new();
+    SOURCES.get_or_init(read)
+}
+
+fn read() -> BTreeMap<String, Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
-    let mut folders = vec![root()];
+    let mut only_tests = BTreeSet::new();
+    let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|it| it == "rs") {
-                let name = path
-                    .strip_prefix(root())
-                    .unwrap()
-                    .to_string_lossy()
-                    .into_owned();
-                found.insert(name, std::fs::read_to_string(&path).unwrap());
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                let text = std::fs::read_to_string(&path).unwrap();
+                let code = source::code(&text);
+                let (program, modules) = source::without_tests(&code);
+                let stem = name.trim_end_matches(".rs").trim_end_matches("mod");
+                let stem = stem.trim_end_matches('/');
+                only_tests.extend(modules.iter().map(|module| format!("{stem}/{module}")));
+                let source = Source {
+                    text,
+                    code,
+                    program,
+                };
+                found.insert(name.to_owned(), source);
             }
         }
     }
-    assert!(
-        found.len() > 30,
-        "only {} files: is this the right folder?",
-        found.len()
-    );
+    for (name, source) in &mut found {
+        let stem = name.trim_end_matches(".rs");
+        let above = stem.match_indices('/').map(|(at, _)| &stem[..at]);
+        if above.chain([stem]).any(|it| only_tests.contains(it)) {
+            source.program.clear();
+        }
+    }
+    let count = found.len();
+    assert!(count > 30, "only {count} files: is this the right folder?");
     found
 }
 
@@ -77,44 +197,125 @@ fn room(path: &str) -> &str {
     path.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// The rooms that a text names, as `crate::room`.
-fn named(text: &str) -> BTreeSet<String> {
-    let code = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let names = code.flat_map(|line| {
-        line.split("crate::").skip(1).map(|rest| {
-            rest.chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .collect::<String>()
-        })
-    });
-    names.collect()
+fn is_in(file: &str, part: &str) -> bool {
+    let file = file.trim_end_matches(".rs");
+    file == part || file.starts_with(&format!("{part}/"))
 }
 
 #[test]
-fn rooms_name_only_whom_they_may() {
+fn rooms_name_only_what_they_may() {
+    let sources = sources();
+    let graph = Graph::new(sources.iter().map(|(file, it)| (&**file, &*it.code)));
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
-        let own = room(&path);
+    let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (file, named) in graph.edges() {
+        let own = room(file);
         if ["lib", "main"].contains(&own) {
             continue;
         }
-        let Some((_, may, tokio)) = ROOMS.iter().find(|(name, ..)| *name == own) else {
-            wrong.push(format!("{path}: the room {own} is not in the table"));
+        let Some((_, may)) = ROOMS.iter().find(|(name, _)| *name == own) else {
+            wrong.push(format!("{file}: the room {own} is not in the table"));
             continue;
         };
-        for name in named(&text) {
-            if name != own
-                && ROOMS.iter().any(|(room, ..)| *room == name)
-                && !may.contains(&name.as_str())
-            {
-                wrong.push(format!("{path}: {own} may not name {name}"));
+        for other in named
+            .into_iter()
+            .map(room)
+            .filter(|it| ![own, "lib"].contains(it))
+        {
+            names.entry(own).or_default().insert(other);
+            if !may.contains(&other) {
+                wrong.push(format!("{file}: {own} may not name {other}"));
             }
         }
-        if !tokio && text.contains("tokio::") {
-            wrong.push(format!("{path}: no tokio in {own}"));
+    }
+    println!("each room, what it names, (and what else it may name)");
+    for (room, may) in ROOMS {
+        let named = names.remove(room).unwrap_or_default();
+        let unused: Vec<_> = may
+            .iter()
+            .filter(|it| !named.contains(**it))
+            .copied()
+            .collect();
+        let named = Vec::from_iter(named).join(" ");
+        println!("  {room:10} {named} ({})", unused.join(" "));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn some_rooms_do_no_io_and_read_no_clock() {
+    let sources = sources();
+    let graph = Graph::new(sources.iter().map(|(file, it)| (&**file, &*it.program)));
+    let mut wrong = Vec::new();
+    let mut used = BTreeSet::new();
+    for (file, paths) in graph.foreign() {
+        let banned = |name: &str| {
+            paths
+                .iter()
+                .any(|path| format!("{path}::").starts_with(&format!("{name}::")))
+        };
+        let mut found = Vec::new();
+        if NO_IO.iter().any(|part| is_in(file, part)) {
+            found.extend(IO.into_iter().filter(|name| banned(name)));
+            let code = &sources[file].program;
+            found.extend(CLOCKS.into_iter().filter(|clock| code.contains(clock)));
+        } else if NO_TOKIO.iter().any(|part| is_in(file, part)) {
+            found.extend(["tokio"].into_iter().filter(|name| banned(name)));
         }
+        let known = KNOWN_IO.iter().find(|known| file.starts_with(**known));
+        match known {
+            Some(known) if !found.is_empty() => _ = used.insert(*known),
+            None if !found.is_empty() => {
+                wrong.push(format!("{file}: no {} in here", found.join(", ")));
+            }
+            _ => {}
+        }
+    }
+    for known in KNOWN_IO.iter().filter(|it| !used.contains(**it)) {
+        println!("{known} is clean: take it off KNOWN_IO");
+    }
+    println!(
+        "without I/O and clocks: {}; known exceptions: {}",
+        NO_IO.join(", "),
+        Vec::from_iter(used).join(" ")
+    );
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_circles_among_files() {
+    let sources = sources();
+    let graph = Graph::new(sources.iter().map(|(file, it)| (&**file, &*it.program)));
+    let edges = graph.edges();
+    let circles = graph::circles(&edges);
+    let mut apart = edges.clone();
+    for (file, named) in &mut apart {
+        named.retain(|other| !graph::is_part(other, file));
+    }
+    println!(
+        "{} circles among {} files; {} if a module may name its own parts",
+        circles.len(),
+        sources.len(),
+        graph::circles(&apart).len()
+    );
+    let mut wrong = Vec::new();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    for circle in &circles {
+        let covers = |known: &&&str| circle.iter().all(|file| file.starts_with(**known));
+        let known = KNOWN_CIRCLES.iter().find(covers);
+        used.extend(known);
+        let mut text = format!("a circle of {}:", circle.len());
+        for file in circle {
+            let named: Vec<_> = edges[file].intersection(circle).copied().collect();
+            let _ = write!(text, "\n    {file} names {}", named.join(" "));
+        }
+        println!("  {text}");
+        if known.is_none() {
+            wrong.push(text);
+        }
+    }
+    for known in KNOWN_CIRCLES.iter().filter(|it| !used.contains(**it)) {
+        println!("no circle in {known} any more: take it off KNOWN_CIRCLES");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -122,18 +323,124 @@ fn rooms_name_only_whom_they_may() {
 #[test]
 fn files_are_small_named_and_say_what_they_are() {
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
-        let lines = text.lines().count();
-        if lines > LONGEST {
-            wrong.push(format!("{path}: {lines} lines; {LONGEST} is the most"));
+    let mut all = Vec::new();
+    for (path, source) in sources() {
+        let lines = source.text.lines().count();
+        if lines > LONGEST_FILE {
+            wrong.push(format!("{path}: {lines} lines; {LONGEST_FILE} is the most"));
         }
         let name = path.rsplit('/').next().unwrap().trim_end_matches(".rs");
         if ["util", "utils", "common", "helpers", "types", "misc"].contains(&name) {
-            wrong.push(format!("{path}: a drawer, not a room"));
+            wrong.push(format!("{path}: its name does not say what is in it"));
         }
-        if !text.starts_with("//! ") {
-            wrong.push(format!("{path}: begins without a word on what it is"));
+        if !source.text.starts_with("//! ") {
+            wrong.push(format!("{path}: does not begin with what it is"));
+        }
+        all.push((lines, path.clone()));
+    }
+    print_longest("files", 400, all);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn functions_are_short() {
+    let mut wrong = Vec::new();
+    let mut all = Vec::new();
+    for (path, source) in sources() {
+        for function in source::functions(&source.program) {
+            let (name, lines) = (format!("{path}: {}", function.name), function.lines);
+            if lines > LONGEST_FUNCTION {
+                wrong.push(format!(
+                    "{name}: {lines} lines; {LONGEST_FUNCTION} is the most"
+                ));
+            }
+            all.push((lines, name));
         }
     }
+    print_longest("functions", 60, all);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn print_longest(what: &str, aim: usize, mut all: Vec<(usize, String)>) {
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    let median = all[all.len() / 2].0;
+    let past = all.iter().filter(|it| it.0 > aim).count();
+    println!(
+        "{} {what}, median {median} lines, {past} past {aim}; the longest:",
+        all.len()
+    );
+    for (lines, name) in &all[..5] {
+        println!("  {lines:4} {name}");
+    }
+}
+
+/// The reading of source has its own examples: what it overlooks, the tests above would.
+#[test]
+fn source_is_read_as_rust_is() {
+    let text = r##"
+        use std::{fs, net::{IpAddr, SocketAddr as Address}};
+        pub use judge::Filter;
+        const A: &str = "// no comment \" fn no() {}"; // fn no() {}
+        /* fn no() { /* nested */ } */
+        fn a<'a>(c: [u8; 2]) -> char { let _ = ('{', '\'', b'"', r#"" } "#); crate::b::c('é') }
+        #[cfg(test)]
+        #[allow(x[1])]
+        mod tests { fn b() { super::super::d::e(); } }
+        #[cfg(test)]
+        mod more;
+        struct S { #[cfg(test)] field: u8, kept: u8 }
+    "##;
+    let code = source::code(text);
+    assert!(!code.contains("no"), "{code}");
+    let (program, modules) = source::without_tests(&code);
+    assert_eq!(Vec::from_iter(modules), ["more"]);
+    assert!(
+        !program.contains("field") && program.contains("kept"),
+        "{program}"
+    );
+    let tokens = source::tokens(&program);
+    let (imports, rest) = source::imports(&tokens);
+    let shown: Vec<_> = imports
+        .iter()
+        .map(|it| format!("{} {} {}", it.path.join("::"), it.name, it.passed_on))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "std::fs fs false",
+            "std::net::IpAddr IpAddr false",
+            "std::net::SocketAddr Address false",
+            "judge::Filter Filter true"
+        ]
+    );
+    assert_eq!(source::paths(&rest), [["crate", "b", "c"]]);
+    assert_eq!(Vec::from_iter(source::defined(&rest)), ["A", "S", "a"]);
+    let functions: Vec<_> = source::functions(&program)
+        .into_iter()
+        .map(|it| it.name)
+        .collect();
+    assert_eq!(functions, ["a"]);
+}
+
+#[test]
+fn circles_are_found_through_reexports_and_modules() {
+    let files = [
+        ("a/mod.rs", "mod b; mod c; pub use b::B; pub fn facade() {}"),
+        ("a/b.rs", "use super::c; pub struct B; fn x() { c::y(); }"),
+        ("a/c.rs", "use crate::a::B; pub fn y() {}"),
+        ("a/d.rs", "use super::*; fn z() { facade(); }"),
+        (
+            "e.rs",
+            "use crate::{a::{self, facade}, f::F}; pub struct E;",
+        ),
+        ("f.rs", "use self::g::G; pub struct F; mod g;"),
+        ("f/g.rs", "pub struct G(super::super::e::E);"),
+    ];
+    let graph = Graph::new(files.into_iter());
+    let circles = graph::circles(&graph.edges());
+    let shown: Vec<_> = circles.into_iter().map(Vec::from_iter).collect();
+    assert_eq!(
+        shown,
+        [vec!["a/b.rs", "a/c.rs"], vec!["e.rs", "f.rs", "f/g.rs"]]
+    );
 }

@@ -59,7 +59,7 @@ def imported(popgate, files, folder):
     path.parent.mkdir()
     command = [popgate, "rules", "import", "--output", path, *files]
     report = subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True).stderr
-    print("\n".join(line for line in report.splitlines() if not re.match(r"(not )?turned: \D", line)))
+    print("\n".join(line for line in report.splitlines() if not re.match(r"(not )?converted: \D", line)))
     text = path.read_text()
     text = re.sub(r"^score = .*$", "score = 0.001", text, flags=re.M)
     text = re.sub(r"^enabled = false\n", "", text, flags=re.M)

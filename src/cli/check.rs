@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ConfigArgs, OK, USAGE, open};
+use super::ConfigArgs;
+use super::exit::{Ended, Exit};
 use crate::config::{Config, Flags};
-use crate::filter::Filter;
-use crate::upstream::LoopDetection;
+use crate::server;
 
 /// Flags of `check`.
 #[derive(Debug, Args)]
@@ -19,43 +19,28 @@ pub struct CheckArgs {
     rules: Option<PathBuf>,
 }
 
-/// Checks; the exit code.
-pub fn run(args: &CheckArgs) -> u8 {
+/// Checks everything that `serve` would open, but the sockets and the stores.
+pub(super) fn run(args: &CheckArgs) -> Ended {
     let flags = Flags {
         rules: args.rules.clone(),
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.config.as_deref(), &flags);
-    let rules = open::rules(&config).and_then(|rules| Filter::new(rules, config.filter.thresholds));
-    let count = match &rules {
-        Ok(filter) => filter.rule_count(),
-        Err(_) => 0,
-    };
-    problems.extend(rules.err().into_iter().flatten());
-    problems.extend(open::ports(&config, &[]).err().into_iter().flatten());
-    if !config.upstreams.is_empty() {
-        let router = open::router(&config, &LoopDetection::new(Vec::new()));
-        problems.extend(router.err().into_iter().flatten());
-    }
-    problems.extend(open::token_services(&config).err());
+    let rule_count = server::check(&config, &mut problems);
     if !problems.is_empty() {
-        super::complain(&problems);
-        return USAGE;
+        return Err(problems.into());
+    }
+    if config.upstreams.is_empty() && config.needs_upstream() {
+        eprintln!("popgate: no [[upstream]] is named; serve needs one, here or by --upstream HOST");
     }
     let upstream = match &config.upstreams[..] {
-        [] if config.needs_upstream() => {
-            eprintln!(
-                "popgate: no [[upstream]] is named; serve needs one, here or by --upstream HOST"
-            );
-            "no upstream".to_owned()
-        }
         [] => "no upstream".to_owned(),
         [one] => format!("upstream {}:{}", one.host, one.port),
         many => format!("{} upstreams", many.len()),
     };
     println!(
-        "fine: {} listener(s), {upstream}, {count} rules",
+        "fine: {} listener(s), {upstream}, {rule_count} rules",
         config.listen.len()
     );
-    OK
+    Ok(Exit::Fine)
 }

@@ -3,17 +3,19 @@
 mod table;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
-use super::server::{Root, Server};
-use super::stop::StopSignals;
-use super::{FAILURE, NEGATIVE, OK};
+use super::block_on;
+use super::exit::{Ended, Error, Exit};
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
 use crate::demo::mail::{Expected, Sample, samples};
 use crate::demo::server::Server as SampleServer;
+use crate::server::signals::StopSignals;
+use crate::server::{self, Overrides, Root, log};
 
 /// Flags of `demo`.
 #[derive(Debug, Args)]
@@ -75,47 +77,26 @@ impl Outcome {
     }
 }
 
-/// Runs the demonstration; the exit code.
-pub fn run(args: &DemoArgs) -> u8 {
-    super::log::at("warn");
-    let done = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map(|runtime| runtime.block_on(demonstrate(args)));
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("popgate: {error}");
-            FAILURE
-        }
-    }
+/// Runs the demonstration.
+pub(super) fn run(args: &DemoArgs) -> Ended {
+    log::at("warn");
+    block_on(demonstrate(args))
 }
 
-async fn demonstrate(args: &DemoArgs) -> u8 {
+async fn demonstrate(args: &DemoArgs) -> Ended {
     let samples = samples();
     let messages = samples.iter().map(|sample| sample.bytes.clone());
-    let mailbox = match SampleServer::start(messages).await {
-        Ok(mailbox) => mailbox,
-        Err(error) => {
-            eprintln!("popgate: the sample server cannot start: {error}");
-            return FAILURE;
-        }
+    let mailbox = SampleServer::start(messages).await;
+    let mailbox = mailbox
+        .map_err(|error| Error::failed(format!("the sample server cannot start: {error}")))?;
+    let (config, problems) = Config::load(None, &flags(args, &mailbox));
+    let overrides = Overrides {
+        root: Root::Kept,
+        ..Overrides::default()
     };
-    let flags = Flags {
-        listen: vec![args.listen.clone()],
-        upstream: Some(mailbox.address().to_string()),
-        upstream_tls: Some("off".to_owned()),
-        admin: Some(args.admin.clone()),
-        data_dir: Some(PathBuf::new()),
-        rules: None,
-    };
-    let (config, problems) = Config::load(None, &flags);
-    let server = match Server::open(&config, problems, Root::Kept) {
-        Ok(server) => server,
-        Err(unopened) => return unopened.complain(),
-    };
+    let server = server::build(&config, problems, overrides)?;
     let Some(&proxy) = server.addresses().first() else {
-        return FAILURE;
+        return Err(Error::failed("the proxy has no address"));
     };
     let admin = server.admin_address();
     println!(
@@ -127,45 +108,53 @@ async fn demonstrate(args: &DemoArgs) -> u8 {
     if let Some(admin) = admin {
         println!("metrics          http://{admin}/metrics");
     }
-    // Whoever reads that it is still running may send a signal at once.
-    let mut stops = match StopSignals::new() {
-        Ok(stops) => stops,
-        Err(error) => {
-            eprintln!("popgate: signals cannot be received: {error}");
-            return FAILURE;
-        }
-    };
-    let (stop, stopped) = mpsc::channel(1);
-    let serving = tokio::spawn(server.run(stopped));
-    let code = tokio::select! {
+    // Before anybody can read that it is still running, and send a signal.
+    let mut stops = StopSignals::new()
+        .map_err(|error| Error::failed(format!("signals cannot be received: {error}")))?;
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    // Sessions are cut off: nothing is lost in a demonstration.
+    let serving = server::run(
+        server,
+        async move { stopped.notified().await },
+        std::future::ready(()),
+    );
+    let serving = tokio::spawn(serving);
+    let ended = tokio::select! {
         fetched = client::fetch(proxy, "you", "secret") => match fetched {
-            Ok(fetched) => judge(samples, fetched),
+            Ok(fetched) => Ok(judge(samples, fetched)),
             Err(error) => {
-                eprintln!("popgate: the mailbox could not be fetched: {error}");
-                FAILURE
+                Err(Error::failed(format!("the mailbox could not be fetched: {error}")))
             }
         },
-        () = stops.next() => FAILURE,
+        () = stops.next() => Ok(Exit::Failure),
     };
-    if !args.once && code != FAILURE {
+    if !args.once && matches!(ended, Ok(Exit::Fine | Exit::Negative)) {
+        let metrics = admin.map(|admin| format!(", or look at http://{admin}/metrics"));
         println!(
             "\nStill running, until Ctrl-C: point a mail client at {proxy} (POP3, no encryption, any user\n\
              and password){}",
-            admin.map_or_else(String::new, |admin| format!(
-                ", or look at http://{admin}/metrics"
-            ))
+            metrics.unwrap_or_default()
         );
         stops.next().await;
     }
-    // Twice, so that sessions are cut off: nothing is lost in a demonstration.
-    for _ in 0..2 {
-        let _ = stop.send(()).await;
-    }
+    stop.notify_one();
     let _ = serving.await;
-    code
+    ended
 }
 
-fn judge(samples: Vec<Sample>, fetched: Vec<Fetched>) -> u8 {
+fn flags(args: &DemoArgs, mailbox: &SampleServer) -> Flags {
+    Flags {
+        listen: vec![args.listen.clone()],
+        upstream: Some(mailbox.address().to_string()),
+        upstream_tls: Some("off".to_owned()),
+        admin: Some(args.admin.clone()),
+        data_dir: Some(PathBuf::new()),
+        rules: None,
+    }
+}
+
+fn judge(samples: Vec<Sample>, fetched: Vec<Fetched>) -> Exit {
     let expected = samples.len();
     let outcomes: Vec<_> = samples
         .into_iter()
@@ -174,8 +163,8 @@ fn judge(samples: Vec<Sample>, fetched: Vec<Fetched>) -> u8 {
         .collect();
     table::print(&outcomes);
     match outcomes.len() == expected && outcomes.iter().all(Outcome::is_as_expected) {
-        true => OK,
-        false => NEGATIVE,
+        true => Exit::Fine,
+        false => Exit::Negative,
     }
 }
 

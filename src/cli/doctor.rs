@@ -8,8 +8,10 @@ mod servers;
 
 use clap::Args;
 
-use super::{ConfigArgs, FAILURE, NEGATIVE, OK, USAGE};
-use crate::config::{Config, Flags};
+use super::exit::{Ended, Exit};
+use super::{ConfigArgs, block_on};
+use crate::config::Flags;
+use crate::server::log;
 
 /// Flags of `doctor`.
 #[derive(Debug, Args)]
@@ -45,14 +47,10 @@ impl Findings {
     }
 }
 
-/// Looks; the exit code.
-pub fn run(args: &DoctorArgs) -> u8 {
-    super::log::at("error");
-    let (config, problems) = Config::load(args.config.config.as_deref(), &Flags::default());
-    if !problems.is_empty() {
-        super::complain(&problems);
-        return USAGE;
-    }
+/// Checks, and says what to do.
+pub(super) fn run(args: &DoctorArgs) -> Ended {
+    log::at("error");
+    let config = super::load(args.config.config.as_deref(), &Flags::default())?;
     let mut findings = Findings::default();
     match &args.config.config {
         Some(file) => findings.fine("configuration", file.display().to_string()),
@@ -62,25 +60,19 @@ pub fn run(args: &DoctorArgs) -> u8 {
         ),
     }
     machine::look(&config, &mut findings);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    match runtime {
-        Ok(runtime) => runtime.block_on(servers::look(&config, &mut findings)),
-        Err(error) => {
-            eprintln!("popgate: {error}");
-            return FAILURE;
-        }
-    }
+    block_on(async {
+        servers::look(&config, &mut findings).await;
+        Ok(Exit::Fine)
+    })?;
     firewall::look(&config, &mut findings);
-    match findings.wrong {
+    Ok(match findings.wrong {
         0 => {
             println!("all is well");
-            OK
+            Exit::Fine
         }
         count => {
             println!("{count} thing{} to mend", if count == 1 { "" } else { "s" });
-            NEGATIVE
+            Exit::Negative
         }
-    }
+    })
 }

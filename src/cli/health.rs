@@ -3,8 +3,9 @@
 use clap::Args;
 use hyper::StatusCode;
 
-use super::ask::{self, AdminArgs};
-use super::{FAILURE, NEGATIVE, OK};
+use super::admin_client::{self, AdminArgs};
+use super::block_on;
+use super::exit::{Ended, Exit};
 
 /// Flags of `health`.
 #[derive(Debug, Args)]
@@ -13,29 +14,15 @@ pub struct HealthArgs {
     admin: AdminArgs,
 }
 
-/// Asks /readyz; the exit code: 0 ready, 1 not ready, 2 not reached.
-pub fn run(args: &HealthArgs) -> u8 {
-    let admin = match args.admin.address() {
-        Ok(admin) => admin,
-        Err(code) => return code,
-    };
-    let answer = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(ask::get(admin, "/readyz")));
-    match answer {
-        Ok((StatusCode::OK, said)) => {
-            println!("{}", said.trim_end());
-            OK
-        }
-        Ok((_, said)) => {
-            println!("{}", said.trim_end());
-            NEGATIVE
-        }
-        Err(error) => {
-            eprintln!("popgate: {admin}: {error}; name the address of its metrics with --admin");
-            FAILURE
-        }
-    }
+/// Asks /readyz: 0 ready, 1 not ready, 2 not reached.
+pub(super) fn run(args: &HealthArgs) -> Ended {
+    let admin = args.admin.address()?;
+    block_on(async {
+        let (status, said) = admin_client::get(admin, "/readyz").await?;
+        println!("{}", said.trim_end());
+        Ok(match status {
+            StatusCode::OK => Exit::Fine,
+            _ => Exit::Negative,
+        })
+    })
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a verb, and what they share.
 //!
-//! Exit codes everywhere: 0 fine, 1 negative result, 2 failure, 64 bad usage or configuration.
+//! In: arguments; out: text on stdout, errors on stderr, and an [`Exit`]. The work itself is done in the
+//! other rooms.
 
 pub mod check;
 pub mod demo;
@@ -17,34 +18,22 @@ pub mod serve;
 pub mod top;
 pub mod train;
 
-mod ask;
-mod log;
-mod notify;
-mod open;
-mod privileges;
-mod server;
-mod show;
-mod source;
-mod stop;
-mod teacher;
-mod watch;
+mod admin_client;
+mod exit;
+mod terminal;
 
-use std::path::PathBuf;
+pub use exit::Exit;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Flags};
-use crate::pop3::account::normal;
-use crate::schema::Problem;
+use crate::mailbox_id::canonical_user as normal;
 
-/// Everything went as it should.
-pub const OK: u8 = 0;
-/// A negative result: spam found, a sample not as expected.
-pub const NEGATIVE: u8 = 1;
-/// Something failed.
-pub const FAILURE: u8 = 2;
-/// Wrong usage or configuration (EX_USAGE of sysexits).
-pub const USAGE: u8 = 64;
+use exit::{Ended, Error};
 
 /// popgate: a POP3 proxy that filters spam.
 #[derive(Debug, Parser)]
@@ -119,25 +108,20 @@ pub struct DataArgs {
 }
 
 impl DataArgs {
-    /// The configuration, or the exit code when its problems are told.
-    fn load(&self) -> Result<Config, u8> {
-        let flags = Flags {
-            data_dir: self.data_dir.clone(),
-            ..Flags::default()
-        };
-        let (config, problems) = Config::load(self.config.as_deref(), &flags);
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            complain(&problems);
-            Err(USAGE)
-        }
+    fn load(&self) -> Result<Config, Error> {
+        load(
+            self.config.as_deref(),
+            &Flags {
+                data_dir: self.data_dir.clone(),
+                ..Flags::default()
+            },
+        )
     }
 }
 
-/// Runs the verb that the command line names; the exit code.
-pub fn run(cli: &Cli) -> u8 {
-    match &cli.command {
+/// Runs the verb that the command line names.
+pub fn run(cli: &Cli) -> Exit {
+    let ended = match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Serve(args) => serve::run(args),
         Command::Check(args) => check::run(args),
@@ -154,22 +138,27 @@ pub fn run(cli: &Cli) -> u8 {
         Command::Completions(args) => pages::completions(args),
         Command::Man(args) => pages::man(args),
         Command::Reference(args) => pages::reference(args),
+    };
+    ended.unwrap_or_else(|error| error.report())
+}
+
+/// The configuration of a file and flags, if nothing is wrong with it.
+fn load(path: Option<&Path>, flags: &Flags) -> Result<Config, Error> {
+    match Config::load(path, flags) {
+        (config, problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(Error::Invalid(problems)),
     }
+}
+
+/// Runs a verb that waits for sockets.
+fn block_on(verb: impl Future<Output = Ended>) -> Ended {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(verb)
 }
 
 /// An account's name, as it is compared.
-fn account(name: &str) -> Result<std::sync::Arc<str>, &'static str> {
+fn account(name: &str) -> Result<Arc<str>, &'static str> {
     normal(name).ok_or("not the name of an account")
-}
-
-/// Tells a person everything that is wrong.
-fn complain(problems: &[Problem]) {
-    for problem in problems {
-        eprintln!("{problem}");
-    }
-    let count = problems.len();
-    eprintln!(
-        "popgate: {count} problem{} to mend",
-        if count == 1 { "" } else { "s" }
-    );
 }

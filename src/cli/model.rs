@@ -1,19 +1,18 @@
 //! `popgate model`: what was learnt, shown, carried elsewhere, or forgotten; and what popgate ships
 //! with, made.
 
-mod build;
-mod letters;
-
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::{DataArgs, FAILURE, OK};
-use crate::filter::classifier::memory::Counts;
-use crate::filter::classifier::{Memory, Shipped};
+use super::DataArgs;
+use super::exit::{Ended, Error, Exit};
+use super::terminal::harmless;
+use crate::filter::classifier::LearnedState;
+use crate::filter::classifier::counts::Counts;
+use crate::learn;
+use crate::store::durable_write;
 use crate::store::{Knowledge, KnowledgeError};
 
 /// One variant a verb of `model`.
@@ -58,91 +57,64 @@ pub enum ModelCommand {
     },
 }
 
-/// Runs a verb of `model`; the exit code.
-pub fn run(command: &ModelCommand) -> u8 {
-    let place = match command {
+/// Runs a verb of `model`.
+pub(super) fn run(command: &ModelCommand) -> Ended {
+    match command {
         ModelCommand::Build {
             ham,
             spam,
             letters,
             output,
-        } => return made(build::build(ham, spam, letters), output),
-        ModelCommand::Info(place)
-        | ModelCommand::Reset(place)
-        | ModelCommand::Export { place, .. }
-        | ModelCommand::Import { place, .. } => place,
-    };
-    let config = match place.load() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    let data_dir = &config.data_dir;
-    let done = match command {
-        ModelCommand::Build { .. } => Ok(()),
-        ModelCommand::Info(_) => Knowledge::read(data_dir).map(|(_, memory)| {
-            let shipped = config.filter.shipped_model;
-            let memory = if shipped {
-                memory.with_shipped()
-            } else {
-                memory
+        } => build(ham, spam, letters, output),
+        ModelCommand::Info(place) => {
+            let config = place.load()?;
+            let (_, memory) = Knowledge::read(&config.data_dir)?;
+            let memory = match config.filter.shipped_model {
+                true => memory.with_shipped(),
+                false => memory,
             };
             print!("{}", info(&memory));
-        }),
-        ModelCommand::Reset(_) => Knowledge::reset(data_dir).map(|()| println!("all forgotten")),
-        ModelCommand::Export { file, .. } => Knowledge::read(data_dir)
-            .and_then(|(_, memory)| {
-                // Names of accounts are in it.
-                fs::OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o600)
-                    .open(file)
-                    .and_then(|mut out| out.write_all(&Knowledge::pack(&memory)))
-                    .map_err(|error| KnowledgeError::Io(file.clone(), error))
-            })
-            .map(|()| println!("written to {}", file.display())),
-        ModelCommand::Import { file, .. } => fs::read(file)
-            .map_err(|error| KnowledgeError::Io(file.clone(), error))
-            .and_then(|bytes| Knowledge::unpack(file, &bytes))
-            .and_then(|imported| {
-                let (mut knowledge, _) = Knowledge::write(data_dir)?;
-                knowledge.save(&imported)?;
-                print!("{}", info(&imported));
-                Ok(())
-            }),
-    };
-    match done {
-        Ok(()) => OK,
-        Err(error) => {
-            eprintln!("popgate: {error}");
-            FAILURE
+            Ok(Exit::Fine)
+        }
+        ModelCommand::Reset(place) => {
+            Knowledge::reset(&place.load()?.data_dir)?;
+            println!("all forgotten");
+            Ok(Exit::Fine)
+        }
+        ModelCommand::Export { file, place } => {
+            let (_, memory) = Knowledge::read(&place.load()?.data_dir)?;
+            // Only the owner reads it: names of accounts are in it.
+            durable_write::replace(file, &Knowledge::pack(&memory))
+                .map_err(|error| KnowledgeError::Io(file.clone(), error))?;
+            println!("written to {}", file.display());
+            Ok(Exit::Fine)
+        }
+        ModelCommand::Import { file, place } => {
+            let config = place.load()?;
+            let bytes = fs::read(file).map_err(|error| KnowledgeError::Io(file.clone(), error))?;
+            let imported = Knowledge::unpack(file, &bytes)?;
+            let (mut knowledge, _) = Knowledge::write(&config.data_dir)?;
+            knowledge.save(&imported)?;
+            print!("{}", info(&imported));
+            Ok(Exit::Fine)
         }
     }
 }
 
-/// Writes a model that was made; the exit code.
-fn made(built: Result<Shipped, String>, file: &Path) -> u8 {
-    let written = built.and_then(|model| {
-        let bytes = model.write();
-        fs::write(file, &bytes).map_err(|error| format!("{}: {error}", file.display()))?;
-        Ok((model, bytes.len()))
-    });
-    match written {
-        Ok((model, size)) => {
-            let Counts { ham, spam } = model.counts;
-            let weights = model.len();
-            println!("{weights} weights from {ham} ham and {spam} spam, {size} bytes");
-            OK
-        }
-        Err(error) => {
-            eprintln!("popgate: {error}");
-            FAILURE
-        }
-    }
+/// Builds a model, and writes it to a file.
+fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path, file: &Path) -> Ended {
+    let built = learn::build::build(ham, spam, templates);
+    let model = built.map_err(|error| Error::failed(harmless(&error.to_string())))?;
+    let bytes = model.write();
+    fs::write(file, &bytes)
+        .map_err(|error| Error::failed(format!("{}: {error}", file.display())))?;
+    let Counts { ham, spam } = model.counts;
+    let (weights, size) = (model.len(), bytes.len());
+    println!("{weights} weights from {ham} ham and {spam} spam, {size} bytes");
+    Ok(Exit::Fine)
 }
 
-fn info(memory: &Memory) -> String {
+fn info(memory: &LearnedState) -> String {
     let shared = memory.shared();
     let all = crate::filter::classifier::model::WEIGHTS;
     let used = memory.weights().map_or(0, |weights| {
@@ -159,12 +131,12 @@ fn info(memory: &Memory) -> String {
             "weights: {used} of {all} in use, {size} MiB in memory\n"
         ));
     }
-    let mut accounts: Vec<_> = shared.overlays.iter().collect();
+    let mut accounts: Vec<_> = shared.accounts.iter().collect();
     accounts.sort_by(|a, b| a.0.cmp(b.0));
     for (account, overlay) in accounts {
         text.push_str(&format!(
             "account {}: {} ham, {} spam, {} weights\n",
-            super::show::harmless(account),
+            harmless(account),
             overlay.counts().ham,
             overlay.counts().spam,
             overlay.len()

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::show::harmless;
-use super::{DataArgs, FAILURE, NEGATIVE, OK, USAGE};
+use super::DataArgs;
+use super::exit::{Ended, Error, Exit};
+use super::terminal::harmless;
 use crate::config::{Config, OAuth};
 use crate::pop3::Secret;
 use crate::store::{Grant, Tokens};
@@ -55,8 +56,8 @@ pub struct Whose {
     place: DataArgs,
 }
 
-/// Runs a verb of `oauth`; the exit code.
-pub fn run(command: &OAuthCommand) -> u8 {
+/// Runs a verb of `oauth`.
+pub(super) fn run(command: &OAuthCommand) -> Ended {
     let (OAuthCommand::List(place)
     | OAuthCommand::Add {
         whose: Whose { place, .. },
@@ -65,85 +66,59 @@ pub fn run(command: &OAuthCommand) -> u8 {
     | OAuthCommand::Remove {
         whose: Whose { place, .. },
     }) = command;
-    let config = match place.load() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    let tokens = match Tokens::open(&config.data_dir) {
-        Ok(tokens) => tokens,
-        Err(error) => return failed(&error),
-    };
+    let config = place.load()?;
+    let tokens = Tokens::open(&config.data_dir)?;
     match command {
         OAuthCommand::Add {
             whose,
             refresh_token_file,
         } => add(&config, &tokens, whose, refresh_token_file.as_ref()),
         OAuthCommand::List(_) => list(&tokens),
-        OAuthCommand::Remove { whose } => match tokens.remove(&whose.upstream, &whose.account) {
-            Ok(true) => {
-                println!("forgotten");
-                OK
-            }
-            Ok(false) => {
-                println!("there was none");
-                NEGATIVE
-            }
-            Err(error) => failed(&error),
-        },
+        OAuthCommand::Remove { whose } => {
+            Ok(match tokens.remove(&whose.upstream, &whose.account)? {
+                true => {
+                    println!("forgotten");
+                    Exit::Fine
+                }
+                false => {
+                    println!("there was none");
+                    Exit::Negative
+                }
+            })
+        }
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> u8 {
-    eprintln!("popgate: {error}");
-    FAILURE
-}
-
-fn list(tokens: &Tokens) -> u8 {
-    let upstreams = match tokens.upstreams() {
-        Ok(upstreams) => upstreams,
-        Err(error) => return failed(&error),
-    };
+fn list(tokens: &Tokens) -> Ended {
+    let upstreams = tokens.upstreams()?;
     for group in upstreams.chunk_by(|a, b| a == b) {
         println!("{:>5}  {}", group.len(), group[0]);
     }
     if upstreams.is_empty() {
         println!("no tokens");
     }
-    OK
+    Ok(Exit::Fine)
 }
 
-fn add(config: &Config, tokens: &Tokens, whose: &Whose, file: Option<&PathBuf>) -> u8 {
+fn add(config: &Config, tokens: &Tokens, whose: &Whose, file: Option<&PathBuf>) -> Ended {
     let upstream = config.upstreams.iter().find(|it| it.name == whose.upstream);
     let Some(oauth) = upstream.and_then(|upstream| upstream.oauth.clone()) else {
-        eprintln!(
-            "popgate: no [[upstream]] with the name {} has [upstream.oauth]; name the file with --config",
+        return Err(Error::Usage(format!(
+            "no [[upstream]] with the name {} has [upstream.oauth]; name the file with --config",
             whose.upstream
-        );
-        return USAGE;
+        )));
     };
     let grant = match file {
-        Some(file) => given(file),
-        None => consent(oauth),
+        Some(file) => given(file)?,
+        None => consent(oauth)?,
     };
-    let grant = match grant {
-        Ok(grant) => grant,
-        Err(error) => return failed(&error),
-    };
-    let password = match password() {
-        Ok(password) => password,
-        Err(error) => return failed(&error),
-    };
-    match tokens.put(&whose.upstream, &whose.account, &password, &grant) {
-        Ok(()) => {
-            println!("stored; let the mail program log in with that password");
-            OK
-        }
-        Err(error) => failed(&error),
-    }
+    tokens.put(&whose.upstream, &whose.account, &password()?, &grant)?;
+    println!("stored; let the mail program log in with that password");
+    Ok(Exit::Fine)
 }
 
 /// A refresh token that a person has already.
-fn given(file: &PathBuf) -> Result<Grant, String> {
+fn given(file: &PathBuf) -> Result<Grant, Error> {
     let mut text = Zeroizing::new(String::new());
     let read = match file.as_os_str() == "-" {
         // One line, so that the password may follow.
@@ -152,10 +127,11 @@ fn given(file: &PathBuf) -> Result<Grant, String> {
             std::fs::File::open(file).and_then(|mut it| it.read_to_string(&mut text).map(drop))
         }
     };
-    read.map_err(|error| format!("{}: {error}", file.display()))?;
+    read.map_err(|error| Error::failed(format!("{}: {error}", file.display())))?;
     let token = text.trim();
     if token.is_empty() || token.contains(char::is_control) {
-        return Err(format!("{}: no refresh token in it", file.display()));
+        let message = format!("{}: no refresh token in it", file.display());
+        return Err(Error::failed(message));
     }
     Ok(Grant {
         refresh: Secret::new(token.as_bytes()),
@@ -164,12 +140,11 @@ fn given(file: &PathBuf) -> Result<Grant, String> {
 }
 
 /// Lets a person consent in a browser, on whatever machine.
-fn consent(oauth: OAuth) -> Result<Grant, String> {
-    let service = TokenService::new(oauth, LIMIT).map_err(|error| error.to_string())?;
+fn consent(oauth: OAuth) -> Result<Grant, Error> {
+    let service = TokenService::new(oauth, LIMIT).map_err(Error::failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
+        .build()?;
     let fresh = runtime.block_on(async {
         let mut consent = service.consent().await?;
         println!(
@@ -190,16 +165,16 @@ fn consent(oauth: OAuth) -> Result<Grant, String> {
             }
         }
     });
-    let fresh = fresh.map_err(|error: TokenError| error.to_string())?;
-    let refresh = fresh.refresh.ok_or(
+    let fresh = fresh.map_err(|error: TokenError| Error::from(error))?;
+    let refresh = fresh.refresh.ok_or_else(|| Error::failed(
         "the provider gave no refresh token; scope may lack offline_access (Microsoft), or access_type=offline (Google)",
-    )?;
+    ))?;
     let access = (fresh.until > SystemTime::now()).then_some((fresh.access, fresh.until));
     Ok(Grant { refresh, access })
 }
 
 /// The password that the mail program will send.
-fn password() -> Result<Secret, String> {
+fn password() -> Result<Secret, Error> {
     if let Ok(password) = std::env::var("POPGATE_PASSWORD") {
         return Ok(Secret::new(Zeroizing::new(password).as_bytes()));
     }
@@ -207,13 +182,12 @@ fn password() -> Result<Secret, String> {
         println!("the password that the mail program will send (it is shown as you type):");
     }
     let mut line = Zeroizing::new(String::new());
-    io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|error| error.to_string())?;
+    io::stdin().lock().read_line(&mut line)?;
     let password = line.trim_end_matches(['\r', '\n']);
     match password.is_empty() {
-        true => Err("no password: set POPGATE_PASSWORD, or type one".to_owned()),
+        true => Err(Error::failed(
+            "no password: set POPGATE_PASSWORD, or type one",
+        )),
         false => Ok(Secret::new(password.as_bytes())),
     }
 }

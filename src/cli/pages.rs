@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
-use super::{Cli, FAILURE, OK};
-use crate::cli::server;
+use super::Cli;
+use super::exit::{Ended, Exit};
 use crate::config;
+use crate::server;
 
 /// Flags of `completions`.
 #[derive(Debug, Args)]
@@ -42,17 +43,17 @@ pub enum Page {
 }
 
 /// Prints a page.
-pub fn reference(args: &ReferenceArgs) -> u8 {
+pub(super) fn reference(args: &ReferenceArgs) -> Ended {
     match args.page {
         Page::Metrics => print!("{}", metrics()),
         Page::Settings => print!("{}", settings()),
     }
-    OK
+    Ok(Exit::Fine)
 }
 
 /// deploy/metrics.md.
 pub fn metrics() -> String {
-    server::described().reference()
+    server::describe::all_labels().reference()
 }
 
 /// deploy/settings.md.
@@ -61,28 +62,22 @@ pub fn settings() -> String {
 }
 
 /// Prints completions.
-pub fn completions(args: &CompletionsArgs) -> u8 {
+pub(super) fn completions(args: &CompletionsArgs) -> Ended {
     clap_complete::generate(
         args.shell,
         &mut Cli::command(),
         "popgate",
         &mut io::stdout(),
     );
-    OK
+    Ok(Exit::Fine)
 }
 
 /// Prints the manual page, or writes all of them.
-pub fn man(args: &ManArgs) -> u8 {
+pub(super) fn man(args: &ManArgs) -> Ended {
     let command = Cli::command();
-    let made = match &args.output {
-        Some(folder) => clap_mangen::generate_to(command, folder),
-        None => clap_mangen::Man::new(command).render(&mut io::stdout()),
-    };
-    match made {
-        Ok(()) => OK,
-        Err(error) => {
-            eprintln!("popgate: {error}");
-            FAILURE
-        }
+    match &args.output {
+        Some(folder) => clap_mangen::generate_to(command, folder)?,
+        None => clap_mangen::Man::new(command).render(&mut io::stdout())?,
     }
+    Ok(Exit::Fine)
 }

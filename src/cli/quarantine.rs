@@ -1,19 +1,20 @@
 //! `popgate quarantine`: what was dropped, shown, given back, or thrown away.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 
-use super::show::harmless;
-use super::teacher::{Taught, Teacher};
-use super::{DataArgs, FAILURE, OK};
+use super::DataArgs;
+use super::exit::{Ended, Error, Exit};
+use super::terminal::harmless;
 use crate::config::Config;
+use crate::learn::trainer::{Taught, Trainer};
 use crate::message::Headers;
+use crate::server;
+use crate::store::durable_write;
 use crate::store::quarantine::{self, Kept};
 
 /// One variant a verb of `quarantine`.
@@ -56,52 +57,47 @@ pub enum QuarantineCommand {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Runs a verb of `quarantine`; the exit code.
-pub fn run(command: &QuarantineCommand) -> u8 {
+/// Runs a verb of `quarantine`.
+pub(super) fn run(command: &QuarantineCommand) -> Ended {
     let (QuarantineCommand::List(place)
     | QuarantineCommand::Show { place, .. }
     | QuarantineCommand::Release { place, .. }
     | QuarantineCommand::Purge { place, .. }) = command;
-    let config = match place.load() {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    let done = quarantine::kept(&config.data_dir).and_then(|all| match command {
+    let config = place.load()?;
+    run_in(&config, command).map_err(|error| match error {
+        Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Error::failed(format!("{error}; be the user that popgate runs as"))
+        }
+        error => error,
+    })
+}
+
+fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
+    let all = quarantine::kept(&config.data_dir)?;
+    match command {
         QuarantineCommand::List(_) => list(&all),
         QuarantineCommand::Show { id, .. } => {
             let message = find(&all, id)?.message()?;
             io::stdout().lock().write_all(&message)?;
-            Ok(OK)
+            Ok(Exit::Fine)
         }
         QuarantineCommand::Release {
             id, to, account, ..
-        } => release(find(&all, id)?, to, &config, account.clone()),
+        } => release(find(&all, id)?, to, config, account.clone()),
         QuarantineCommand::Purge { older_than, .. } => purge(&all, *older_than),
-    });
-    match done {
-        Ok(code) => code,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => OK,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            eprintln!("popgate: {error}; be the user that popgate runs as");
-            FAILURE
-        }
-        Err(error) => {
-            eprintln!("popgate: {error}");
-            FAILURE
-        }
     }
 }
 
-fn find<'k>(all: &'k [Kept], id: &str) -> io::Result<&'k Kept> {
+fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
     all.iter().find(|kept| kept.id == id).ok_or_else(|| {
         let id = harmless(id);
-        io::Error::other(format!(
+        Error::failed(format!(
             "no message {id}; `popgate quarantine list` names them"
         ))
     })
 }
 
-fn list(all: &[Kept]) -> io::Result<u8> {
+fn list(all: &[Kept]) -> Ended {
     let mut output = io::stdout().lock();
     let now = SystemTime::now();
     for kept in all {
@@ -123,46 +119,41 @@ fn list(all: &[Kept]) -> io::Result<u8> {
         )?;
     }
     eprintln!("{} in quarantine", all.len());
-    Ok(OK)
+    Ok(Exit::Fine)
 }
 
-fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> io::Result<u8> {
+fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> Ended {
     let message = kept.message()?;
     let path = to.join(format!("{}.eml", kept.id));
-    // Out first: what fails later must not have taken it from anybody.
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        // It is somebody's mail.
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut file| {
-            file.write_all(&message)?;
-            file.sync_all()
-        });
-    written
+    // First of all: what fails later must not lose it. It overwrites no file.
+    durable_write::create(&path, &message)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     println!("released to {}", path.display());
-    let taught = Teacher::open(config, account).and_then(|mut teacher| {
-        let judged = &message[..message.len().min(config.filter.hold_bytes)];
-        teacher.teach(judged, false).map_err(|error| {
-            eprintln!("popgate: {error}");
-            FAILURE
-        })
-    });
-    match taught {
-        Ok(Taught::NoMail) => println!("it has no header, so there is nothing to learn"),
+    match learn_as_ham(&message, config, account) {
+        Ok(Taught::NotMail) => println!("it has no header, so there is nothing to learn"),
         Ok(_) => println!("learnt as ham"),
-        Err(code) => {
+        Err(error) => {
+            let exit = error.report();
             eprintln!("popgate: it stays in the quarantine until it can be learnt, too");
-            return Ok(code);
+            return Ok(exit);
         }
     }
     kept.remove()?;
-    Ok(OK)
+    Ok(Exit::Fine)
 }
 
-fn purge(all: &[Kept], days: u32) -> io::Result<u8> {
+fn learn_as_ham(
+    message: &[u8],
+    config: &Config,
+    account: Option<Arc<str>>,
+) -> Result<Taught, Error> {
+    let filter = server::filter::load(config, false)?;
+    let mut trainer = Trainer::open(filter, &config.data_dir, account)?;
+    let judged = &message[..message.len().min(config.filter.hold_bytes)];
+    Ok(trainer.teach(judged, false)?)
+}
+
+fn purge(all: &[Kept], days: u32) -> Ended {
     let now = SystemTime::now();
     let mut gone = 0;
     for kept in all {
@@ -173,5 +164,5 @@ fn purge(all: &[Kept], days: u32) -> io::Result<u8> {
         }
     }
     println!("{gone} deleted, {} left", all.len() - gone);
-    Ok(OK)
+    Ok(Exit::Fine)
 }

@@ -4,11 +4,13 @@ pub mod check;
 pub mod import;
 pub mod list;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::exit::Ended;
 use crate::filter::RuleSet;
+use crate::rule_folder;
 use crate::schema::Problem;
 
 /// One variant a verb of `rules`.
@@ -18,12 +20,12 @@ pub enum RulesCommand {
     Check(check::CheckArgs),
     /// List the rules in force
     List(list::ListArgs),
-    /// Turn SpamAssassin rules into a rule file, and report what could not be turned
+    /// Convert SpamAssassin rules into a rule file, and report what could not be converted
     Import(import::ImportArgs),
 }
 
-/// Runs a verb of `rules`; the exit code.
-pub fn run(command: &RulesCommand) -> u8 {
+/// Runs a verb of `rules`.
+pub(super) fn run(command: &RulesCommand) -> Ended {
     match command {
         RulesCommand::Check(args) => check::run(args),
         RulesCommand::List(args) => list::run(args),
@@ -33,5 +35,5 @@ pub fn run(command: &RulesCommand) -> u8 {
 
 /// The rules of a folder with the stock beneath them, or the stock.
 fn load(folder: Option<&PathBuf>) -> Result<RuleSet, Vec<Problem>> {
-    folder.map_or_else(RuleSet::stock, |folder| RuleSet::load(Path::new(folder)))
+    rule_folder::load(folder.map(PathBuf::as_path))
 }

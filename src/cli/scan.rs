@@ -6,24 +6,20 @@
 
 mod report;
 
-use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use clap::Args;
 
-use super::{FAILURE, NEGATIVE, OK, USAGE, open, source};
-use crate::cli::source::Message;
+use super::exit::{Ended, Error, Exit};
+use super::terminal::report_unreadable;
 use crate::config::{Config, Flags};
 use crate::filter::{Filter, Verdict};
-
-/// Results that wait to be written, per worker.
-const WAITING: usize = 64;
+use crate::learn::corpus::{self, Message};
+use crate::learn::parallel::{Step, for_each_message};
+use crate::server;
 
 /// Judge messages in files, folders, Maildirs and mbox files
 #[derive(Debug, Clone, Args)]
@@ -60,55 +56,63 @@ pub struct ScanArgs {
     pub jobs: Option<NonZeroUsize>,
 }
 
-/// Judges all paths; the exit code.
-pub fn run(args: &ScanArgs) -> u8 {
+/// Judges all paths.
+pub(super) fn run(args: &ScanArgs) -> Ended {
+    let (config, filter) = open(args)?;
+    let (files, failed) = corpus::expand(&args.paths);
+    failed.iter().for_each(report_unreadable);
+    let scan = Scan {
+        filter: &filter,
+        account: args.account.as_deref(),
+        files: &files,
+        limit: config.filter.hold_bytes,
+        print: match (args.json, args.brief) {
+            (true, _) => report::json,
+            (_, true) => report::brief,
+            _ => report::text,
+        },
+    };
+    let mut counts = Counts {
+        unreadable: failed.len(),
+        ..Counts::default()
+    };
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut written = scan.all(args.jobs, &mut output, &mut counts);
+    if !args.json && written.is_ok() {
+        written = writeln!(output, "{}", counts.line());
+    }
+    match written.and_then(|()| output.flush()) {
+        // A reader that closes the pipe, such as `head`, has seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
+    }
+    Ok(match (counts.unreadable, counts.spam) {
+        (0, 0) => Exit::Fine,
+        (0, _) => Exit::Negative,
+        _ => Exit::Failure,
+    })
+}
+
+/// The configuration and its filter, or the problems of both.
+fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
     let flags = Flags {
         rules: args.rules.clone(),
         data_dir: args.data_dir.clone(),
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    let filter = match open::filter(&config, !args.no_classifier) {
-        Ok(filter) if problems.is_empty() && args.parts => filter.reporting_parts().explaining(),
-        Ok(filter) if problems.is_empty() => filter.explaining(),
+    match server::filter::load(&config, !args.no_classifier) {
+        Ok(filter) if problems.is_empty() => {
+            let filter = match args.parts {
+                true => filter.reporting_parts(),
+                false => filter,
+            };
+            Ok((config, filter.explaining_ham()))
+        }
         loaded => {
             problems.extend(loaded.err().into_iter().flatten());
-            super::complain(&problems);
-            return USAGE;
+            Err(problems.into())
         }
-    };
-    let (files, mut unreadable) = source::expand(&args.paths);
-    let scan = Scan {
-        filter: &filter,
-        account: args.account.as_deref(),
-        files: &files,
-        hold_bytes: config.filter.hold_bytes,
-        print: match (args.json, args.brief) {
-            (true, _) => report::json,
-            (_, true) => report::brief,
-            _ => report::text,
-        },
-        next: AtomicUsize::new(0),
-        stop: AtomicBool::new(false),
-    };
-    let mut counts = Counts::default();
-    let mut output = io::BufWriter::new(io::stdout().lock());
-    let mut written = scan.all(args.jobs, &mut output, &mut counts);
-    unreadable += counts.unreadable;
-    if !args.json && written.is_ok() {
-        written = writeln!(output, "{}", counts.line(unreadable));
-    }
-    if let Err(error) = written.and_then(|()| output.flush()) {
-        // Whoever reads on, such as `head`, has seen enough.
-        if error.kind() != ErrorKind::BrokenPipe {
-            eprintln!("standard output: {error}");
-            unreadable += 1;
-        }
-    }
-    match (unreadable, counts.spam) {
-        (0, 0) => OK,
-        (0, _) => NEGATIVE,
-        _ => FAILURE,
     }
 }
 
@@ -120,8 +124,12 @@ struct Counts {
 }
 
 impl Counts {
-    fn line(&self, unreadable: usize) -> String {
-        let Self { messages, spam, .. } = self;
+    fn line(&self) -> String {
+        let Self {
+            messages,
+            spam,
+            unreadable,
+        } = self;
         let ham = messages - spam;
         let plural = if *messages == 1 { "" } else { "s" };
         let trouble = match unreadable {
@@ -132,24 +140,13 @@ impl Counts {
     }
 }
 
-/// What the workers share.
 struct Scan<'a> {
     filter: &'a Filter,
     account: Option<&'a str>,
     files: &'a [PathBuf],
-    hold_bytes: usize,
+    limit: usize,
     print: fn(&Message, &Verdict) -> String,
-    next: AtomicUsize,
-    stop: AtomicBool,
 }
-
-/// What a worker tells, with the number of the file.
-enum Told {
-    Text(String),
-    Done(Counts),
-}
-
-type Channel = SyncSender<(usize, Told)>;
 
 impl Scan<'_> {
     fn all(
@@ -158,93 +155,26 @@ impl Scan<'_> {
         output: &mut impl Write,
         counts: &mut Counts,
     ) -> io::Result<()> {
-        let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let jobs = jobs.map_or_else(processors, NonZeroUsize::get);
-        thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(WAITING * jobs);
-            for _ in 0..jobs.min(self.files.len()) {
-                let sender = sender.clone();
-                scope.spawn(move || self.work(&sender));
+        let judge = |_, message: Message| {
+            let verdict = self.filter.judge_for(self.account, &message.raw);
+            (verdict.is_spam(), (self.print)(&message, &verdict))
+        };
+        for_each_message(self.files, jobs, self.limit, judge, |step| {
+            match step {
+                Step::Judged((is_spam, text)) => {
+                    counts.messages += 1;
+                    counts.spam += usize::from(is_spam);
+                    output.write_all(text.as_bytes())?;
+                }
+                Step::FileEnd(Ok(())) => {}
+                Step::FileEnd(Err(error)) => {
+                    report_unreadable(&error);
+                    counts.unreadable += 1;
+                }
             }
-            drop(sender);
-            let written = in_order(&receiver, output, counts);
-            if written.is_err() {
-                self.stop.store(true, Ordering::Relaxed);
-                // The workers' channel must not be full while they find out.
-                drop(receiver);
-            }
-            written
+            Ok(())
         })
     }
-
-    fn work(&self, sender: &Channel) {
-        loop {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(path) = self.files.get(number) else {
-                return;
-            };
-            let mut counts = Counts::default();
-            let read = source::read(path, self.hold_bytes, &mut |message| {
-                let verdict = self.filter.judge_for(self.account, &message.raw);
-                counts.messages += 1;
-                counts.spam += usize::from(verdict.is_spam());
-                let text = (self.print)(&message, &verdict);
-                let heard = sender.send((number, Told::Text(text))).is_ok();
-                heard && !self.stop.load(Ordering::Relaxed)
-            });
-            if let Err(error) = read {
-                source::complain(path, &error);
-                counts.unreadable = 1;
-            }
-            if sender.send((number, Told::Done(counts))).is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Writes what the workers tell in the order of the files.
-fn in_order(
-    receiver: &Receiver<(usize, Told)>,
-    output: &mut impl Write,
-    counts: &mut Counts,
-) -> io::Result<()> {
-    let mut current = 0;
-    let mut early: BTreeMap<usize, (String, bool)> = BTreeMap::new();
-    for (number, told) in receiver {
-        let done = match told {
-            Told::Text(text) if number == current => {
-                output.write_all(text.as_bytes())?;
-                false
-            }
-            Told::Text(text) => {
-                early.entry(number).or_default().0.push_str(&text);
-                false
-            }
-            Told::Done(file) => {
-                counts.messages += file.messages;
-                counts.spam += file.spam;
-                counts.unreadable += file.unreadable;
-                if number != current {
-                    early.entry(number).or_default().1 = true;
-                }
-                number == current
-            }
-        };
-        if !done {
-            continue;
-        }
-        current += 1;
-        // What came early of the next ones can go now, up to the first that is not done.
-        while let Some((text, done)) = early.remove(&current) {
-            output.write_all(text.as_bytes())?;
-            if !done {
-                break;
-            }
-            current += 1;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -291,10 +221,8 @@ mod tests {
                 account: None,
                 filter: &filter,
                 files: &files,
-                hold_bytes: 50,
+                limit: 50,
                 print: report::text,
-                next: AtomicUsize::new(0),
-                stop: AtomicBool::new(false),
             };
             let mut output = Vec::new();
             let mut counts = Counts::default();
@@ -305,7 +233,7 @@ mod tests {
                 expected,
                 "with {jobs} jobs"
             );
-            assert_eq!(counts.line(1), "99 messages: 34 spam, 65 ham, 1 unreadable");
+            assert_eq!(counts.line(), "99 messages: 34 spam, 65 ham, 1 unreadable");
         }
     }
 
@@ -328,10 +256,8 @@ mod tests {
             account: None,
             filter: &filter,
             files: &vec![path; 1000],
-            hold_bytes: 50,
+            limit: 50,
             print: report::json,
-            next: AtomicUsize::new(0),
-            stop: AtomicBool::new(false),
         };
         let written = scan.all(NonZeroUsize::new(4), &mut Closed, &mut Counts::default());
         assert_eq!(

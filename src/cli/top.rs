@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::ask::{self, AdminArgs};
-use super::{FAILURE, OK};
+use super::admin_client::{self, AdminArgs};
+use super::block_on;
+use super::exit::{Ended, Error, Exit};
 use sample::Sample;
 
 /// Flags of `top`.
@@ -26,27 +27,16 @@ pub struct TopArgs {
     once: bool,
 }
 
-/// Shows; the exit code.
-pub fn run(args: &TopArgs) -> u8 {
-    let admin = match args.admin.address() {
-        Ok(admin) => admin,
-        Err(code) => return code,
-    };
-    let shown = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())
-        .and_then(|runtime| runtime.block_on(show(args, admin)));
-    match shown {
-        Ok(()) => OK,
-        Err(error) => {
-            eprintln!("popgate: {admin}: {error}; name the address of its metrics with --admin");
-            FAILURE
-        }
-    }
+/// Shows until it is interrupted.
+pub(super) fn run(args: &TopArgs) -> Ended {
+    let admin = args.admin.address()?;
+    block_on(async {
+        show(args, admin).await?;
+        Ok(Exit::Fine)
+    })
 }
 
-async fn show(args: &TopArgs, admin: SocketAddr) -> Result<(), String> {
+async fn show(args: &TopArgs, admin: SocketAddr) -> Result<(), Error> {
     let interval = Duration::from_secs(args.interval);
     let live = std::io::stdout().is_terminal() && !args.once;
     let mut before = look(admin).await?;
@@ -71,10 +61,10 @@ async fn show(args: &TopArgs, admin: SocketAddr) -> Result<(), String> {
     }
 }
 
-async fn look(admin: SocketAddr) -> Result<Sample, String> {
-    let (status, text) = ask::get(admin, "/metrics").await?;
+async fn look(admin: SocketAddr) -> Result<Sample, Error> {
+    let (status, text) = admin_client::get(admin, "/metrics").await?;
     match status.is_success() {
         true => Ok(Sample::read(&text)),
-        false => Err(format!("it answers {status}")),
+        false => Err(Error::failed(format!("{admin}: it answers {status}"))),
     }
 }

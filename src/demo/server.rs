@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::message::header::header_end;
 use crate::pop3::dot;
 use crate::pop3::line::take_line;
-use crate::pop3::{Command, Lines, MessageNumber};
+use crate::pop3::{ClientNumber, Command, Lines, MessageNumber};
 
 /// A command of RFC 2449 section 4 has at most 255 octets; a longer one ends the session.
 const LINE: usize = 4096;
@@ -147,22 +147,22 @@ impl Session {
             }
             Command::List(None) => self.listing(|message| message.octets.to_string()),
             Command::Uidl(None) => self.listing(|message| message.uidl.clone()),
-            Command::List(Some(number)) => self.with(number, |message| {
+            Command::List(Some(ClientNumber(number))) => self.with(number, |message| {
                 line(&format!("+OK {number} {}", message.octets))
             }),
-            Command::Uidl(Some(number)) => self.with(number, |message| {
+            Command::Uidl(Some(ClientNumber(number))) => self.with(number, |message| {
                 line(&format!("+OK {number} {}", message.uidl))
             }),
-            Command::Retr(number) => self.with(number, |message| {
+            Command::Retr(ClientNumber(number)) => self.with(number, |message| {
                 lines(
                     &format!("+OK {} octets", message.octets),
                     message.wire.clone(),
                 )
             }),
-            Command::Top(number, count) => {
+            Command::Top(ClientNumber(number), count) => {
                 self.with(number, |message| lines("+OK", top(&message.wire, count)))
             }
-            Command::Dele(number) => {
+            Command::Dele(ClientNumber(number)) => {
                 let answer = self.with(number, |_| line("+OK marked as deleted"));
                 self.deleted.insert(number);
                 answer

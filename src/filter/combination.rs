@@ -1,56 +1,15 @@
 //! Rules made of other rules: `all`, `any`, `none`.
 //!
-//! In: names of rules and facts; out: whether what hit makes the combination hit, and, once for a
-//! whole set, every name that stands for nothing and every circle.
+//! In: rules with their members; out: the order in which to evaluate them, and a problem for each
+//! unknown name and each cycle.
 
 use std::collections::HashMap;
 
-use crate::filter::facts::{self, Fact};
-use crate::filter::rules::{Rule, Taken, Test};
+use crate::filter::rule::{Member, Rule, Test};
 use crate::schema::Problem;
 
-/// What must, may and must not hit.
-#[derive(Debug, Clone, Default)]
-pub struct Combination {
-    /// All of these,
-    pub all: Vec<Member>,
-    /// as many of these as the rule's `at_least` says,
-    pub any: Vec<Member>,
-    /// and none of these.
-    pub none: Vec<Member>,
-}
-
-/// A rule or a fact.
-#[derive(Debug, Clone)]
-pub enum Member {
-    /// A rule by its id.
-    Rule(String),
-    /// A fact: these have lower-case names.
-    Fact(&'static Fact),
-}
-
-impl Member {
-    /// Reads a name.
-    pub(crate) fn parse(name: &str) -> Result<Self, String> {
-        if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            return facts::yes_or_no(name).map(Self::Fact);
-        }
-        Ok(Self::Rule(name.to_owned()))
-    }
-}
-
-impl Combination {
-    /// Every member, with the key it stands under.
-    pub fn members(&self) -> impl Iterator<Item = (&'static str, &Member)> {
-        let all = self.all.iter().map(|member| ("all", member));
-        let any = self.any.iter().map(|member| ("any", member));
-        let none = self.none.iter().map(|member| ("none", member));
-        all.chain(any).chain(none)
-    }
-}
-
-/// Finds members that do not exist and rules that wait for themselves.
-pub(crate) fn check(rules: &[Rule], taken: &HashMap<String, Taken>) -> Vec<Problem> {
+/// Finds members that do not exist and rules that depend on themselves.
+pub(crate) fn check(rules: &[Rule], is_known: impl Fn(&str) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     let numbers = by_id(rules);
     for rule in rules {
@@ -61,8 +20,8 @@ pub(crate) fn check(rules: &[Rule], taken: &HashMap<String, Taken>) -> Vec<Probl
             let Member::Rule(id) = member else {
                 continue;
             };
-            // One that is switched off counts as one that does not hit.
-            if numbers.contains_key(&**id) || taken.contains_key(id) {
+            // A disabled rule counts as one that does not hit.
+            if numbers.contains_key(&**id) || is_known(id) {
                 continue;
             }
             problems.push(problem(
@@ -79,7 +38,7 @@ pub(crate) fn check(rules: &[Rule], taken: &HashMap<String, Taken>) -> Vec<Probl
             rule,
             "",
             format!(
-                "waits for itself: {} -> {}; break the circle",
+                "depends on itself: {} -> {}; break the cycle",
                 ids.join(" -> "),
                 ids[0]
             ),
@@ -103,7 +62,7 @@ fn by_id(rules: &[Rule]) -> HashMap<&str, usize> {
     numbered.map(|(number, rule)| (&*rule.id, number)).collect()
 }
 
-/// The numbers of all rules that combine others, each behind those it needs; or all circles.
+/// The indexes of all combinations, each after the rules it depends on; or all cycles.
 pub(crate) fn order(rules: &[Rule]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -131,7 +90,7 @@ pub(crate) fn order(rules: &[Rule]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
         if marks[start] != Mark::New {
             continue;
         }
-        // A stack of its own: a chain of rules may be longer than the thread's stack is deep.
+        // An explicit stack: a chain of rules may be too long for the thread's stack.
         let mut path = vec![(start, needs(start))];
         marks[start] = Mark::Open;
         while let Some((number, left)) = path.last_mut() {

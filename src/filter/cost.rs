@@ -1,31 +1,33 @@
-//! What a rule costs: its time on sample text, by itself.
+//! The cost of each rule: its run time on sample text.
 //!
-//! In: rules and sample messages; out: microseconds per KiB of the text that each rule looks at. It
-//! judges nothing: a rule is measured alone, on the samples and on text made to wake it again and
-//! again, and the dearer of both counts.
+//! In: rules and sample messages; out: microseconds per KiB of the text that each rule searches. A
+//! rule is measured alone, on the samples and on text made to trigger its regex again and
+//! again; the higher cost of both counts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::filter::mail::{self, Mail};
+use crate::filter::message_view::{self, MessageView};
 use crate::filter::place::Place;
-use crate::filter::rules::{Rule, RuleSet, Test};
-use crate::filter::scan::{Scanner, Tally};
+use crate::filter::rule::{ExampleText, Rule, Test};
+use crate::filter::rules::RuleSet;
+use crate::filter::scan::{RuleMatches, Scanner};
+use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
 use crate::message::{Content, Headers, Wanted};
 
-/// So much text of a place is enough to measure with.
+/// Enough text of a place to measure with.
 const ENOUGH: usize = 128 << 10;
 
-/// How long the text is that is made to wake a regex.
+/// Size of the text made to trigger a regex.
 const WAKING: usize = 16 << 10;
 
-/// A shorter text counts as so long: what it costs to begin is not the rule's fault.
+/// A shorter text counts as this long: the fixed cost of a search is not the rule's fault.
 const SHORT: usize = 64;
 
-/// The quickest of so many runs counts: the others were disturbed.
+/// The fastest of so many runs counts; the others were disturbed.
 const RUNS: usize = 3;
 
 /// A rule's cost.
@@ -33,12 +35,12 @@ const RUNS: usize = 3;
 pub struct Cost {
     /// The rule.
     pub rule: Arc<str>,
-    /// Microseconds per KiB of the text that it looks at.
+    /// Microseconds per KiB of the text that it searches.
     pub micros_per_kib: f64,
 }
 
-/// The cost of each rule that looks at text or asks for a fact, dearest first.
-pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
+/// The cost of each rule that searches text or tests a fact, most expensive first.
+pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> {
     let mut examples = Vec::new();
     for rule in rules.iter() {
         let both = rule.examples.hit.iter().chain(&rule.examples.miss);
@@ -56,10 +58,10 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
         .chain(&examples)
         .map(|raw| (raw.as_slice(), Headers::of(raw), Content::of(raw, all)))
         .collect();
-    let mails: Vec<Mail<'_>> = opened
+    let mails: Vec<MessageView<'_>> = opened
         .iter()
         .map(|(raw, headers, content)| {
-            Mail::new(raw, headers, content, rules.lists(), rules.brands())
+            MessageView::new(raw, headers, content, rules.lists(), rules.brands())
         })
         .collect();
     let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();
@@ -67,11 +69,11 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
     for rule in rules.iter() {
         let mut dearest: Option<f64> = None;
         if let Test::Fact(fact, _) = &rule.test {
-            // Once before, so that what facts share is there already.
+            // A first run computes what facts share.
             let whole: usize = mails.iter().map(|mail| mail.raw.len()).sum();
             let run = || mails.iter().for_each(|mail| drop(fact.of(mail)));
             run();
-            dearest = Some(per_kib(run, whole));
+            dearest = Some(per_kib(run, whole, clock));
         }
         for place in &rule.places {
             let sample = texts
@@ -82,7 +84,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
             };
             for text in [sample.as_slice(), &[waking(rule)]] {
                 let length = text.iter().map(|text| text.len().max(SHORT)).sum();
-                let cost = per_kib(|| scan(rule, &scanner, text), length);
+                let cost = per_kib(|| scan(rule, &scanner, text), length, clock);
                 dearest = Some(dearest.unwrap_or(0.0).max(cost));
             }
         }
@@ -95,7 +97,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<Cost> {
     costs
 }
 
-/// What any rule of a set wants of a message.
+/// What the rules of a set need of a message.
 fn wanted(rules: &RuleSet) -> Wanted {
     let mut wanted = Wanted::default();
     for place in rules.iter().flat_map(|rule| &rule.places) {
@@ -108,13 +110,13 @@ fn wanted(rules: &RuleSet) -> Wanted {
 fn enough(
     place: &Place,
     opened: &[(&[u8], Headers<'_>, Content)],
-    mails: &[Mail<'_>],
+    mails: &[MessageView<'_>],
 ) -> Vec<String> {
     let mut all = Vec::new();
     let mut length = 0;
     for ((_, headers, _), mail) in opened.iter().zip(mails) {
         let texts = if place.is_in_header() {
-            mail::header_texts(place, headers)
+            message_view::header_texts(place, headers)
         } else {
             mail.texts(place)
         };
@@ -129,7 +131,7 @@ fn enough(
     all
 }
 
-/// Text that wakes a rule all the time and, if its examples are good, never lets it hit.
+/// Text that triggers a rule's regex all the time but, if its examples are good, never hits.
 fn waking(rule: &Rule) -> String {
     let mut piece = String::new();
     if let Test::Regex(pattern) = &rule.test {
@@ -139,7 +141,7 @@ fn waking(rule: &Rule) -> String {
         }
     }
     for example in &rule.examples.miss {
-        if let examples::Text::Value(text) = &example.text {
+        if let ExampleText::Value(text) = &example.text {
             piece.push_str(text);
             piece.push(' ');
         }
@@ -156,25 +158,25 @@ fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
         _ => 0,
     };
     for text in texts {
-        // A new tally each time: one that is full asks no more.
-        let mut tally = Tally::new(1, phrases);
-        scanner.scan(std::iter::once(text.as_str()), &mut tally);
+        // New matches each time: a rule that has hit enough is skipped.
+        let mut matches = RuleMatches::new(1, phrases);
+        scanner.scan(std::iter::once(text.as_str()), &mut matches);
     }
 }
 
-fn per_kib(run: impl Fn(), bytes: usize) -> f64 {
+fn per_kib(run: impl Fn(), bytes: usize, clock: Clock) -> f64 {
     let mut quickest = Duration::MAX;
     for _ in 0..RUNS {
-        let begun = Instant::now();
+        let mut stopwatch = Stopwatch::start(Some(clock));
         run();
-        quickest = quickest.min(begun.elapsed());
+        quickest = quickest.min(stopwatch.lap());
     }
     quickest.as_secs_f64() * 1e6 / (bytes.max(1) as f64 / 1024.0)
 }
 
-/// Pairs of rules that hit the same messages, with how many: whoever hits one, hits the other.
+/// Pairs of rules that hit exactly the same messages, with their number.
 pub fn twins(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<(Arc<str>, Arc<str>, usize)> {
-    /// Fewer messages may be chance.
+    /// Fewer messages may be coincidence.
     const FEWEST: usize = 5;
     let thresholds = Thresholds {
         tag_at: f64::MAX,

@@ -1,45 +1,15 @@
-//! A rule's examples: what must hit and what must not, run the whole way.
+//! Runs the examples of rules: texts that must hit and texts that must not.
 //!
-//! In: rules with their examples; out: a problem for each example that came out wrong. An example
-//! is made into a message, decoded and judged by all rules like any other, so that a rule that
+//! In: rules with their examples; out: a problem for each example that failed. An example
+//! becomes a message that is decoded and judged by all rules like any other, so that a rule that
 //! works here works on mail.
 
-use toml::Spanned;
-use toml::de::DeValue;
-
-use crate::filter::judge::Filter;
-use crate::filter::place::{FileMark, Place, UriPiece, View};
-use crate::filter::read::Source;
-use crate::filter::rules::{Rule, RuleSet};
+use crate::filter::message_filter::Filter;
+use crate::filter::place::{FieldForm, FileMark, Place, UriPiece};
+use crate::filter::rule::{ExampleText, Rule};
+use crate::filter::rules::RuleSet;
 use crate::filter::verdict::Thresholds;
-use crate::schema::{Problem, Section, TomlFile};
-
-/// The examples of a rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Examples {
-    /// These must hit.
-    pub hit: Vec<Example>,
-    /// These must not.
-    pub miss: Vec<Example>,
-}
-
-/// One example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    /// Where it stands in its file.
-    pub line: usize,
-    /// What it is.
-    pub text: Text,
-}
-
-/// What an example gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Text {
-    /// What stands at the rule's place.
-    Value(String),
-    /// A whole message.
-    Message(String),
-}
+use crate::schema::Problem;
 
 /// Judges all examples of all rules.
 pub fn check(rules: &RuleSet) -> Vec<Problem> {
@@ -75,13 +45,13 @@ pub fn check(rules: &RuleSet) -> Vec<Problem> {
     problems
 }
 
-/// The least message that has the example at the rule's place.
-pub(crate) fn message(rule: &Rule, text: &Text) -> Vec<u8> {
+/// A minimal message that has the example at the rule's place.
+pub(crate) fn message(rule: &Rule, text: &ExampleText) -> Vec<u8> {
     let value = match text {
-        Text::Message(message) => return message.clone().into_bytes(),
-        Text::Value(value) => value,
+        ExampleText::Message(message) => return message.clone().into_bytes(),
+        ExampleText::Value(value) => value,
     };
-    // Rules without a place have whole messages for examples: reading them makes sure of it.
+    // Examples of rules without a place are whole messages: reading them ensures this.
     let Some(place) = rule.places.first() else {
         return value.clone().into_bytes();
     };
@@ -110,10 +80,10 @@ pub(crate) fn message(rule: &Rule, text: &Text) -> Vec<u8> {
         )
     };
     let message = match place {
-        Place::Field(field) => match field.view {
-            View::Decoded | View::Raw => format!("{}: {folded}\n\nx\n", field.name),
-            View::Address => format!("{}: <{folded}>\n\nx\n", field.name),
-            View::Name => format!("{}: \"{quoted}\" <a@example.org>\n\nx\n", field.name),
+        Place::Field(field) => match field.form {
+            FieldForm::Decoded | FieldForm::Raw => format!("{}: {folded}\n\nx\n", field.name),
+            FieldForm::Address => format!("{}: <{folded}>\n\nx\n", field.name),
+            FieldForm::Name => format!("{}: \"{quoted}\" <a@example.org>\n\nx\n", field.name),
         },
         Place::HeaderBlock => format!("{}\n\nx\n", value.trim_end()),
         Place::Body | Place::Paragraph | Place::RawBody | Place::Disguised | Place::Raw => {
@@ -133,80 +103,9 @@ pub(crate) fn message(rule: &Rule, text: &Text) -> Vec<u8> {
         Place::File(FileMark::Extension) => {
             file(&format!("x.{quoted}"), "application/octet-stream", "x")
         }
-        Place::File(FileMark::Type) => file("x", &folded, "x"),
+        Place::File(FileMark::DeclaredType) => file("x", &folded, "x"),
         Place::File(_) => file(&quoted, "application/octet-stream", "x"),
         Place::Mime => format!("{part}Content-Type: {folded}\n\nx\n--b--\n"),
     };
     message.into_bytes()
-}
-
-/// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`.
-///
-/// A text stands at the rule's place; a rule without one place to put it needs whole messages.
-pub(crate) fn read(
-    section: &mut Section<'_, '_>,
-    source: &Source<'_, '_>,
-    places: Option<&[Place]>,
-) -> Examples {
-    let path = section.key("examples");
-    section.section("examples");
-    let table = source
-        .table
-        .and_then(|table| table.get("examples")?.get_ref().as_table());
-    let mut examples = Examples::default();
-    for (key, value) in table.into_iter().flatten() {
-        let list = match key.get_ref().as_ref() {
-            "hit" => &mut examples.hit,
-            "miss" => &mut examples.miss,
-            name => {
-                let fix = "unknown key; write `hit` or `miss`";
-                source
-                    .report
-                    .add(key.span().start, &format!("{path}.{name}"), fix);
-                continue;
-            }
-        };
-        let items = value.get_ref().as_array();
-        let read: Option<Vec<_>> = items.and_then(|items| {
-            items
-                .iter()
-                .map(|item| read_one(item, source.report))
-                .collect()
-        });
-        match read {
-            Some(read) => {
-                let placeless = places.is_some_and(<[Place]>::is_empty);
-                let bare = |example: &&Example| matches!(example.text, Text::Value(_));
-                if placeless && read.iter().any(|example| bare(&example)) {
-                    source.report.add(
-                        value.span().start,
-                        &format!("{path}.{}", key.get_ref()),
-                        "has a text, but the rule has no place for it; write { message = \"…\" }",
-                    );
-                }
-                *list = read;
-            }
-            None => source.report.add(
-                value.span().start,
-                &format!("{path}.{}", key.get_ref()),
-                "must be a list of texts or of { message = \"…\" }",
-            ),
-        }
-    }
-    examples
-}
-
-fn read_one(item: &Spanned<DeValue<'_>>, report: &TomlFile<'_>) -> Option<Example> {
-    let text = match item.get_ref() {
-        DeValue::String(value) => Text::Value(value.to_string()),
-        DeValue::Table(table) if table.len() == 1 => {
-            let message = table.get("message")?.get_ref().as_str()?;
-            Text::Message(message.to_owned())
-        }
-        _ => return None,
-    };
-    Some(Example {
-        line: report.line(item.span().start),
-        text,
-    })
 }

@@ -1,33 +1,41 @@
 //! Judging a message: rules in, verdict out.
 //!
-//! In: rule files once, then messages as bytes, whole or just their beginning; out: a [`Verdict`]
-//! each. It does no input or output, keeps nothing between messages, and never refuses one.
+//! In: rule files once, then messages as bytes, whole or truncated; out: a [`Verdict`] for
+//! each. It does no I/O, reads no clock, keeps nothing between messages, and never refuses one.
 //!
-//! A rule looks at one [`place`]; all words and all regexes' literals of a place go through it in
+//! A rule looks at one or more [`place`]s; all words and all regex literals of a place are found in
 //! one pass ([`scan`]).
 
-mod abreast;
 pub mod brands;
 pub mod classifier;
 pub mod combination;
+mod compiled_rules;
 pub mod cost;
 pub mod day;
 pub mod examples;
 pub mod facts;
-pub mod judge;
+mod fnv;
 pub mod lists;
-pub mod literal;
-pub mod mail;
-mod needs;
+pub mod message_filter;
+pub mod message_view;
 pub mod overlap;
 pub mod pattern;
 pub mod place;
-mod read;
+mod required_bytes;
+pub mod required_literals;
+pub mod rule;
+mod rule_error;
+mod rule_file;
 pub mod rules;
 pub mod scan;
+mod scoring;
 pub mod stock;
+mod stopwatch;
 pub mod verdict;
 
-pub use judge::{Filter, HeaderStage, LEARNT};
+pub use message_filter::{Filter, HeaderStage, LEARNT};
+pub use rule_error::RuleError;
+pub use rule_file::NamedText;
 pub use rules::RuleSet;
+pub use stopwatch::Clock;
 pub use verdict::{Action, Hit, Thresholds, Verdict};

@@ -1,23 +1,24 @@
-//! A rule's regex, made ready: checked, bounded, and with the literals it cannot match without.
+//! A rule's regex: checked, bounded in size, and with the literals that every match requires.
 //!
 //! In: the text of a regex; out: a [`Pattern`], or what is wrong with it. Matching is linear in the
-//! text (no look-around, no back-references exist). Some things are simpler than in the regex
-//! crate: `\b` knows ASCII letters only (the Unicode one falls back to a slow engine), `\d` and `\s`
-//! are ASCII's (and the no-break space), `\w` has all that is beyond ASCII, and `(?i)` does not take
-//! the long s for an `s` nor the Kelvin sign for a `k`.
-
-use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::hir::{Capture, Repetition};
-use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
+//! text (there are no look-around and no back-references). Some things are simpler than in the regex
+//! crate: `\b` is ASCII only (the Unicode one falls back to a slow engine), `\d` and `\s`
+//! are ASCII (plus the no-break space), `\w` contains all non-ASCII characters, and `(?i)` does not
+//! match the long s as `s` nor the Kelvin sign as `k`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use crate::filter::abreast::abreast;
-use crate::filter::literal;
-use crate::filter::needs::{self, ByteSet};
+use rayon::prelude::*;
+use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::{Capture, Repetition};
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
-/// A compiled regex's size: one that exceeds it repeats too much to be fast.
+use crate::filter::required_bytes::{self, ByteSet};
+use crate::filter::required_literals;
+use crate::filter::rule_error::RuleError;
+
+/// Limit of a compiled regex's size: a larger one repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
 
 /// A regex, ready to match.
@@ -26,36 +27,34 @@ pub struct Pattern {
     /// As it is compiled.
     source: Arc<str>,
     regex: Arc<OnceLock<Option<Regex>>>,
-    /// In lower case: one of these is in every match; empty where there are none.
+    /// In lower case; every match contains one of these. Empty if there are none.
     pub literals: Vec<Vec<u8>>,
-    /// Every match has a byte of each of these.
-    pub(crate) needs: Vec<ByteSet>,
+    /// Every match contains a byte of each of these sets.
+    pub(crate) required_bytes: Vec<ByteSet>,
 }
 
 impl Pattern {
-    /// Reads a regex.
-    pub fn new(text: &str) -> Result<Self, String> {
+    /// Parses and compiles a regex.
+    pub fn new(text: &str) -> Result<Self, RuleError> {
         let pattern = Self::of_stock(text)?;
         let _ = pattern.regex.set(Some(compiled(&pattern.source)?));
         Ok(pattern)
     }
 
-    /// Reads a regex that the tests compile: here it is compiled when a text first has what it needs. Most
-    /// never are, and all of them would be two fifths of popgate's start.
-    pub(crate) fn of_stock(text: &str) -> Result<Self, String> {
+    /// Parses a regex of the stock, which tests compile. Here it is compiled when a text first has the
+    /// required literals: most never are, and compiling all would take 40 % of the start-up time.
+    pub(crate) fn of_stock(text: &str) -> Result<Self, RuleError> {
         let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
-        let hir = parser.parse(text).map_err(|error| reason(&error))?;
+        let hir = parser.parse(text).map_err(|error| syntax_error(&error))?;
         let hir = narrowed(&hir);
         if hir.properties().minimum_len() == Some(0) && !has_anchor(&hir) {
-            return Err(
-                "matches the empty text, so every message; demand at least one character".into(),
-            );
+            return Err(RuleError::MatchesEmptyText);
         }
         Ok(Self {
             source: hir.to_string().into(),
             regex: Arc::default(),
-            literals: literal::required(&hir).unwrap_or_default(),
-            needs: needs::required(&hir),
+            literals: required_literals::required(&hir).unwrap_or_default(),
+            required_bytes: required_bytes::required(&hir),
         })
     }
 
@@ -64,7 +63,7 @@ impl Pattern {
         &self.source
     }
 
-    /// What matches; nothing if it cannot be compiled, which [`Pattern::new`] would have refused.
+    /// The compiled regex; `None` if it cannot be compiled, which [`Pattern::new`] would have refused.
     pub fn regex(&self) -> Option<&Regex> {
         let regex = self.regex.get_or_init(|| {
             compiled(&self.source)
@@ -77,40 +76,43 @@ impl Pattern {
     }
 }
 
-fn compiled(source: &str) -> Result<Regex, String> {
+fn compiled(source: &str) -> Result<Regex, RuleError> {
     RegexBuilder::new(source)
         .size_limit(SIZE_LIMIT)
         .build()
         .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "is too big when compiled; repeat less".to_owned(),
-            error => error.to_string(),
+            regex::Error::CompiledTooBig(_) => RuleError::RegexTooBig,
+            error => RuleError::RefusedRegex(error.to_string()),
         })
 }
 
-/// Whose rules are read.
+/// Where rules come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
-    /// Those that are compiled in, and that the tests have tried.
+    /// Compiled in and covered by tests.
     Stock,
-    /// Somebody's own.
+    /// The user's own.
     Own,
 }
 
-/// Regexes by their texts, all made ready at the same time.
+/// Regexes by their texts, compiled in parallel.
 #[derive(Debug, Default)]
-pub(crate) struct Patterns(HashMap<String, Result<Pattern, String>>);
+pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, RuleError>>);
 
-impl Patterns {
+impl CompiledPatterns {
     pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
-        let made = abreast(&texts, |text| match layer {
-            Layer::Stock => Pattern::of_stock(text),
-            Layer::Own => Pattern::new(text),
-        });
+        let made: Vec<_> = texts
+            .par_iter()
+            .map(|text| match layer {
+                Layer::Stock => Pattern::of_stock(text),
+                Layer::Own => Pattern::new(text),
+            })
+            .collect();
         Self(texts.into_iter().zip(made).collect())
     }
 
     /// As [`Pattern::new`].
-    pub(crate) fn pattern(&self, text: &str) -> Result<Pattern, String> {
+    pub(crate) fn pattern(&self, text: &str) -> Result<Pattern, RuleError> {
         match self.0.get(text) {
             Some(made) => made.clone(),
             None => Pattern::new(text),
@@ -122,13 +124,16 @@ fn has_anchor(hir: &Hir) -> bool {
     !hir.properties().look_set().is_empty()
 }
 
-fn reason(error: &regex_syntax::Error) -> String {
+fn syntax_error(error: &regex_syntax::Error) -> RuleError {
     let (kind, span) = match error {
         regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span()),
         regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span()),
-        error => return error.to_string(),
+        error => return RuleError::RefusedRegex(error.to_string()),
     };
-    format!("is no regex: {kind} (at character {})", span.start.column)
+    RuleError::InvalidRegex {
+        reason: kind,
+        column: span.start.column,
+    }
 }
 
 fn narrowed(hir: &Hir) -> Hir {
@@ -141,7 +146,7 @@ fn narrowed(hir: &Hir) -> Hir {
         HirKind::Class(Class::Unicode(class)) => Hir::class(Class::Unicode(simple(class))),
         HirKind::Repetition(repetition) => {
             let mut sub = narrowed(&repetition.sub);
-            // Printed without a group, a question mark behind a count would mean lazy.
+            // Without a group, a question mark after a count would be printed as lazy.
             if matches!(sub.kind(), HirKind::Repetition(_)) {
                 sub = Hir::capture(Capture {
                     index: 1,
@@ -164,8 +169,8 @@ fn narrowed(hir: &Hir) -> Hir {
     }
 }
 
-/// The classes of Perl as automata of a few states: digits and white space are ASCII's, and a word
-/// has ASCII's letters and all beyond ASCII. In visible text all white space is a space already.
+/// Perl classes as automata of few states: digits and white space are ASCII, and a word character is
+/// an ASCII one or any non-ASCII one. In visible text all white space is a space already.
 fn simple(class: &ClassUnicode) -> ClassUnicode {
     static SIMPLE: LazyLock<Vec<(ClassUnicode, ClassUnicode)>> = LazyLock::new(|| {
         let ranges = |ranges: &[(char, char)]| {
@@ -239,7 +244,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_explained() {
-        let reason = |regex| Pattern::new(regex).err().unwrap_or_default();
+        let reason = |regex| {
+            Pattern::new(regex)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
+        };
         assert!(
             reason("a(b").contains("unclosed group"),
             "{}",

@@ -2,14 +2,15 @@
 
 use std::fmt;
 
+use crate::filter::rule_error::RuleError;
 use crate::message::Wanted;
 
-/// A list of texts that a message has.
+/// A list of texts in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// Fields of one name.
     Field(FieldPlace),
-    /// The whole header as it stands.
+    /// The whole raw header.
     HeaderBlock,
     /// The visible text of each text part.
     Body,
@@ -17,23 +18,23 @@ pub enum Place {
     Paragraph,
     /// The decoded source of each text part.
     RawBody,
-    /// The source of each page.
+    /// The source of each HTML part.
     Html,
     /// Each start tag.
     Tag,
-    /// Each link, or one piece of each.
+    /// Each link, or one part of each.
     Uri(UriPiece),
     /// `visible text -> target` of each link.
     Anchor,
     /// The visible text of each link.
     AnchorText,
-    /// Each file, by one of its marks.
+    /// A property of each file.
     File(FileMark),
     /// Each declared media type.
     Mime,
-    /// Words written with look-alike letters, as they read.
+    /// Words written with look-alike letters, as a reader would read them.
     Disguised,
-    /// The message as it stands.
+    /// The raw message.
     Raw,
 }
 
@@ -43,53 +44,53 @@ pub struct FieldPlace {
     /// Lower case.
     pub name: String,
     /// How a field is read.
-    pub view: View,
+    pub form: FieldForm,
     /// Which of several fields.
     pub which: Which,
 }
 
 /// How a field is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum View {
+pub enum FieldForm {
     /// Decoded.
     Decoded,
-    /// As it stands.
+    /// Raw.
     Raw,
-    /// The address of each mailbox.
+    /// Each address.
     Address,
-    /// The shown name of each mailbox.
+    /// Each display name.
     Name,
 }
 
 /// Which of several fields of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Which {
-    /// Every one.
+    /// All of them.
     All,
-    /// The uppermost, which is the newest of a trace.
+    /// The topmost, which is the newest of trace fields.
     First,
-    /// The lowest.
+    /// The bottommost.
     Last,
 }
 
-/// A piece of a link.
+/// A part of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UriPiece {
-    /// All of it.
+    /// All.
     Whole,
     /// `https`.
     Scheme,
     /// The host in ASCII.
     Host,
-    /// The name one registers.
+    /// The registrable domain.
     Domain,
     /// The path.
     Path,
-    /// What follows the question mark.
+    /// The query.
     Query,
 }
 
-/// What tells a file.
+/// A property of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileMark {
     /// Its name.
@@ -97,21 +98,21 @@ pub enum FileMark {
     /// What follows the last dot of its name, lower case.
     Extension,
     /// Its declared media type.
-    Type,
-    /// What its first bytes say.
-    Magic,
-    /// The names of the files in it.
+    DeclaredType,
+    /// The type detected from its first bytes.
+    DetectedType,
+    /// The names of the files in an archive.
     Inside,
 }
 
-/// What is written where a rule's place is not known.
+/// The known places, for error messages.
 const KNOWN: &str = "subject, from, to, cc, reply-to, header:NAME, raw-header:NAME (each also with \
     :addr, :name, :first, :last), header, body, paragraph, rawbody, html, html:tag, uri, uri:scheme, \
     uri:host, uri:domain, uri:path, uri:query, anchor, anchor:text, attachment, \
     attachment:extension, attachment:type, attachment:magic, attachment:inside, mime, disguised, raw, \
     or count: and one of these";
 
-/// Fields that are named without `header:`.
+/// Fields that can be named without `header:`.
 const SHORT: [&str; 5] = ["subject", "from", "to", "cc", "reply-to"];
 
 const FIXED: [(&str, Place); 22] = [
@@ -131,8 +132,8 @@ const FIXED: [(&str, Place); 22] = [
     ("anchor:text", Place::AnchorText),
     ("attachment", Place::File(FileMark::Name)),
     ("attachment:extension", Place::File(FileMark::Extension)),
-    ("attachment:type", Place::File(FileMark::Type)),
-    ("attachment:magic", Place::File(FileMark::Magic)),
+    ("attachment:type", Place::File(FileMark::DeclaredType)),
+    ("attachment:magic", Place::File(FileMark::DetectedType)),
     ("attachment:inside", Place::File(FileMark::Inside)),
     ("mime", Place::Mime),
     ("disguised", Place::Disguised),
@@ -140,22 +141,25 @@ const FIXED: [(&str, Place); 22] = [
 ];
 
 impl Place {
-    /// Reads a `where`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Parses a `where`.
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
         if let Some((_, place)) = FIXED.iter().find(|(name, _)| *name == text) {
             return Ok(place.clone());
         }
-        let unknown = || format!("unknown place `{text}`; write one of {KNOWN}");
-        let (name, view, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
+        let unknown = || RuleError::UnknownPlace {
+            place: text.to_owned(),
+            known: KNOWN,
+        };
+        let (name, form, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
             ("header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
-                (field_name(name)?, View::Decoded, rest)
+                (field_name(name)?, FieldForm::Decoded, rest)
             }
             ("raw-header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
-                (field_name(name)?, View::Raw, rest)
+                (field_name(name)?, FieldForm::Raw, rest)
             }
-            (name, rest) if SHORT.contains(&name) => (name.to_owned(), View::Decoded, rest),
+            (name, rest) if SHORT.contains(&name) => (name.to_owned(), FieldForm::Decoded, rest),
             _ => return Err(unknown()),
         };
         if text.ends_with(':') {
@@ -163,22 +167,22 @@ impl Place {
         }
         let mut field = FieldPlace {
             name,
-            view,
+            form,
             which: Which::All,
         };
         while !rest.is_empty() {
             let (word, after) = rest.split_once(':').unwrap_or((rest, ""));
             match word {
-                "addr" if field.view == View::Decoded => field.view = View::Address,
-                "name" if field.view == View::Decoded => field.view = View::Name,
+                "addr" if field.form == FieldForm::Decoded => field.form = FieldForm::Address,
+                "name" if field.form == FieldForm::Decoded => field.form = FieldForm::Name,
                 "first" if field.which == Which::All => field.which = Which::First,
                 "last" if field.which == Which::All => field.which = Which::Last,
                 _ => return Err(unknown()),
             }
             rest = after;
         }
-        let unstructured = field.name == "subject" && field.view != View::Decoded;
-        if unstructured && matches!(field.view, View::Address | View::Name) {
+        let unstructured = field.name == "subject" && field.form != FieldForm::Decoded;
+        if unstructured && matches!(field.form, FieldForm::Address | FieldForm::Name) {
             return Err(unknown());
         }
         Ok(Self::Field(field))
@@ -188,17 +192,17 @@ impl Place {
     pub fn field(name: &str) -> Self {
         Self::Field(FieldPlace {
             name: name.to_owned(),
-            view: View::Decoded,
+            form: FieldForm::Decoded,
             which: Which::All,
         })
     }
 
-    /// Whether it can be judged at the blank line.
+    /// Whether it is complete at the blank line after the header.
     pub fn is_in_header(&self) -> bool {
         matches!(self, Self::Field(_) | Self::HeaderBlock)
     }
 
-    /// Notes what it needs of the body.
+    /// Adds what it needs of the body.
     pub fn want(&self, wanted: &mut Wanted) {
         match self {
             Self::Body
@@ -209,20 +213,18 @@ impl Place {
             | Self::Disguised => wanted.text = true,
             Self::RawBody | Self::Html => wanted.source = true,
             Self::Tag => wanted.tags = true,
-            Self::File(FileMark::Magic | FileMark::Inside) => wanted.files = true,
+            Self::File(FileMark::DetectedType | FileMark::Inside) => wanted.files = true,
             Self::File(_) | Self::Mime => wanted.parts = true,
             Self::Field(_) | Self::HeaderBlock | Self::Raw => {}
         }
     }
 }
 
-// RFC 5322 section 2.2: printable US-ASCII without the colon; no case.
-fn field_name(name: &str) -> Result<String, String> {
+// RFC 5322 section 2.2: printable US-ASCII without the colon; case-insensitive.
+fn field_name(name: &str) -> Result<String, RuleError> {
     let known = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || !name.bytes().all(known) {
-        return Err(format!(
-            "`{name}` is no name of a header field; write it without colon and spaces, such as header:X-Mailer"
-        ));
+        return Err(RuleError::NotAFieldName(name.to_owned()));
     }
     Ok(name.to_ascii_lowercase())
 }
@@ -233,15 +235,15 @@ impl fmt::Display for Place {
             let fixed = FIXED.iter().find(|(_, place)| place == self);
             return f.write_str(fixed.map_or("", |(name, _)| name));
         };
-        match field.view {
-            View::Raw => write!(f, "raw-header:{}", field.name)?,
+        match field.form {
+            FieldForm::Raw => write!(f, "raw-header:{}", field.name)?,
             _ if SHORT.contains(&&*field.name) => f.write_str(&field.name)?,
             _ => write!(f, "header:{}", field.name)?,
         }
-        f.write_str(match field.view {
-            View::Address => ":addr",
-            View::Name => ":name",
-            View::Decoded | View::Raw => "",
+        f.write_str(match field.form {
+            FieldForm::Address => ":addr",
+            FieldForm::Name => ":name",
+            FieldForm::Decoded | FieldForm::Raw => "",
         })?;
         f.write_str(match field.which {
             Which::All => "",

@@ -1,107 +1,24 @@
-//! Checked rules and lists: the stock, a folder of one's own on top of it, or a folder alone.
+//! A set of checked rules and lists: the stock, own files on top of it, or own files alone.
 //!
-//! In: the stock or a folder of `*.toml` and `lists/*.txt`; out: a [`RuleSet`], or every mistake of
-//! every file at once, each with file, line and key. It compiles regexes so as to refuse bad ones
-//! here, and runs no example ([`crate::filter::examples`] does).
+//! In: rule and list files as names and texts; out: a [`RuleSet`], or every mistake of every file at
+//! once, each with file, line and key. It compiles regexes so that bad ones are refused here. It reads
+//! no file ([`crate::rule_folder`] does) and runs no example ([`crate::filter::examples`] does).
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
-use crate::filter::abreast::abreast;
+use rayon::prelude::*;
+
 use crate::filter::brands::Brands;
-use crate::filter::combination::{self, Combination};
+use crate::filter::combination;
 use crate::filter::day::Day;
-use crate::filter::examples::Examples;
-use crate::filter::facts::Fact;
+use crate::filter::fnv::{FNV_OFFSET, fnv};
 use crate::filter::lists::Lists;
-use crate::filter::pattern::{Layer, Pattern, Patterns};
-use crate::filter::place::Place;
-use crate::filter::{read, stock};
+use crate::filter::pattern::{CompiledPatterns, Layer};
+use crate::filter::rule::{Rule, Test};
+use crate::filter::rule_file::{self, IdOwner, NamedText};
+use crate::filter::stock;
 use crate::schema::Problem;
-
-/// One rule.
-#[derive(Debug, Clone)]
-pub struct Rule {
-    /// Unique over all files.
-    pub id: Arc<str>,
-    /// One sentence for people; a part may have none.
-    pub description: Arc<str>,
-    /// What a hit adds. A rule that adds nothing is a part of others and is not reported.
-    pub score: f64,
-    /// Where it looks; nowhere by itself if it asks for a fact or combines others.
-    pub places: Vec<Place>,
-    /// What it looks for.
-    pub test: Test,
-    /// How many of it make a hit.
-    pub at_least: u32,
-    /// Themes, for people.
-    pub tags: Vec<String>,
-    /// The first day on which it does not hit any more.
-    pub expires: Option<Day>,
-    /// What must and must not hit.
-    pub examples: Examples,
-    /// The file it stands in.
-    pub file: Arc<str>,
-    /// The line it begins at.
-    pub line: usize,
-}
-
-/// What a rule looks for.
-#[derive(Debug, Clone)]
-pub enum Test {
-    /// Whole words or phrases, in any case; counts the distinct ones.
-    Phrases(Vec<String>),
-    /// A word or phrase of each group, in one sentence and close to each other.
-    Near(Near),
-    /// Matches of a regex.
-    Regex(Pattern),
-    /// That the place has something, be it empty.
-    Exists,
-    /// That it has nothing.
-    Missing,
-    /// Texts that are in the list of this name.
-    Listed(String),
-    /// Texts that begin with a number in this range.
-    Number(Range),
-    /// How many texts there are at the places.
-    Count(Range),
-    /// That a fact is true, or a number in this range.
-    Fact(&'static Fact, Range),
-    /// Other rules and facts.
-    Combined(Combination),
-}
-
-/// Groups of words that stand together.
-#[derive(Debug, Clone)]
-pub struct Near {
-    /// One of each group must be there.
-    pub groups: Vec<Vec<String>>,
-    /// So many bytes may be between two of them.
-    pub within: usize,
-}
-
-/// A range of numbers, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Range {
-    /// The least.
-    pub min: f64,
-    /// The most.
-    pub max: f64,
-}
-
-impl Range {
-    /// Every number.
-    pub const ALL: Self = Self {
-        min: f64::NEG_INFINITY,
-        max: f64::INFINITY,
-    };
-
-    /// Whether a number is in it.
-    pub fn has(&self, number: f64) -> bool {
-        (self.min..=self.max).contains(&number)
-    }
-}
 
 /// Checked rules in the order of their files.
 #[derive(Debug, Clone, Default)]
@@ -110,13 +27,11 @@ pub struct RuleSet {
     lists: Lists,
     brands: Brands,
     digest: u64,
+    day: Option<Day>,
 }
 
-/// A file by name and text.
-pub type File = (String, String);
-
 impl RuleSet {
-    /// The rules that are compiled in.
+    /// The compiled-in rules.
     pub fn stock() -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
@@ -124,27 +39,20 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// A folder's rules and lists on top of the stock. Its rules are all there are if it has no rule
-    /// file, or one that says `stock = false`; the stock's lists stay.
-    pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
+    /// The rule and list files of a folder on top of the stock. The stock rules are left out if it has
+    /// no rule file, or one with `stock = false`; the stock lists remain.
+    pub fn of_folder(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
-        let rules = reader.folder(folder, "toml");
-        let lists = folder.join("lists");
-        let lists = if lists.is_dir() {
-            reader.folder(&lists, "txt")
-        } else {
-            Vec::new()
-        };
-        if !rules.is_empty() && !rules.iter().any(|(_, text)| read::is_alone(text)) {
+        if !rules.is_empty() && !rules.iter().any(|(_, text)| rule_file::is_alone(text)) {
             reader.stock();
         }
-        reader.layer(Layer::Own, &rules, &lists);
+        reader.layer(Layer::Own, rules, lists);
         reader.finish()
     }
 
-    /// Reads rule files alone, given as name and text.
-    pub fn parse(files: impl IntoIterator<Item = File>) -> Result<Self, Vec<Problem>> {
+    /// Reads rule files without the stock rules.
+    pub fn parse(files: impl IntoIterator<Item = NamedText>) -> Result<Self, Vec<Problem>> {
         let files: Vec<_> = files.into_iter().collect();
         let mut reader = Reader::default();
         reader.stock_lists();
@@ -152,8 +60,8 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// Reads rule and list files on top of the stock, given as name and text.
-    pub fn over_stock(rules: &[File], lists: &[File]) -> Result<Self, Vec<Problem>> {
+    /// Reads rule and list files on top of the stock.
+    pub fn over_stock(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
         reader.stock();
@@ -161,7 +69,25 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// How many rules are enabled.
+    /// Sets the day: a [`crate::filter::Filter`] of this set leaves out rules that have expired by then.
+    #[must_use]
+    pub fn on(self, day: Day) -> Self {
+        Self {
+            day: Some(day),
+            ..self
+        }
+    }
+
+    /// The enabled rules that have not expired by the set's day.
+    pub(crate) fn unexpired(&self) -> impl Iterator<Item = &Rule> {
+        let expired = |rule: &Rule| match (rule.expires, self.day) {
+            (Some(expires), Some(day)) => expires <= day,
+            _ => false,
+        };
+        self.rules.iter().filter(move |rule| !expired(rule))
+    }
+
+    /// Number of enabled rules.
     pub fn len(&self) -> usize {
         self.rules.len()
     }
@@ -191,25 +117,16 @@ impl RuleSet {
     }
 }
 
-fn built_in((name, text): &(&str, &str)) -> File {
+fn built_in((name, text): &(&str, &str)) -> NamedText {
     (format!("rules/{name}"), (*text).to_owned())
 }
 
 /// Reads files layer by layer.
 struct Reader {
     set: RuleSet,
-    /// By id: the number of the rule of an earlier layer, and where it stands.
-    taken: HashMap<String, Taken>,
+    /// By id: where each rule was defined.
+    id_owners: HashMap<String, IdOwner>,
     problems: Vec<Problem>,
-}
-
-/// Who has an id.
-#[derive(Debug, Clone)]
-pub(crate) struct Taken {
-    /// The layer that it was taken in.
-    pub(crate) layer: usize,
-    /// `file:line`.
-    pub(crate) place: String,
 }
 
 impl Default for Reader {
@@ -219,7 +136,7 @@ impl Default for Reader {
                 digest: FNV_OFFSET,
                 ..RuleSet::default()
             },
-            taken: HashMap::new(),
+            id_owners: HashMap::new(),
             problems: Vec::new(),
         }
     }
@@ -231,13 +148,13 @@ impl Reader {
         self.layer(Layer::Stock, &rules, &[]);
     }
 
-    /// Facts ask these whatever the rules are.
+    /// Facts use these lists whatever the rules are.
     fn stock_lists(&mut self) {
         let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
         self.layer(Layer::Stock, &[], &lists);
     }
 
-    fn layer(&mut self, of: Layer, rules: &[File], lists: &[File]) {
+    fn layer(&mut self, of: Layer, rules: &[NamedText], lists: &[NamedText]) {
         for (name, text) in lists {
             self.set.digest = fnv(self.set.digest, text.as_bytes());
             let path = Path::new(name);
@@ -249,81 +166,55 @@ impl Reader {
             }
         }
         let layer = 1 + self
-            .taken
+            .id_owners
             .values()
-            .map(|taken| taken.layer)
+            .map(|owner| owner.layer)
             .max()
             .unwrap_or(0);
-        let regexes = abreast(rules, |(_, text)| read::regexes(text)).concat();
-        let patterns = Patterns::of(regexes, of);
+        let regexes = rules.par_iter().map(|(_, text)| rule_file::regexes(text));
+        let regexes = regexes.collect::<Vec<_>>().concat();
+        let patterns = CompiledPatterns::of(regexes, of);
         for file in rules {
             self.set.digest = fnv(self.set.digest, file.1.as_bytes());
-            let entries = read::file(file, &patterns, layer, &mut self.taken, &mut self.problems);
+            let entries = rule_file::file(
+                file,
+                &patterns,
+                layer,
+                &mut self.id_owners,
+                &mut self.problems,
+            );
             for entry in entries {
                 self.take(entry);
             }
         }
     }
 
-    fn take(&mut self, entry: read::Entry) {
+    fn take(&mut self, entry: rule_file::Entry) {
         let at = |id: &str| self.set.rules.iter().position(|rule| &*rule.id == id);
         match entry {
-            read::Entry::Rule(rule) => match at(&rule.id) {
+            rule_file::Entry::Rule(rule) => match at(&rule.id) {
                 Some(at) => self.set.rules[at] = *rule,
                 None => self.set.rules.push(*rule),
             },
-            read::Entry::Off(id) => {
+            rule_file::Entry::Off(id) => {
                 if let Some(at) = at(&id) {
                     self.set.rules.remove(at);
                 }
             }
-            read::Entry::Change(change) => {
-                // One that is switched off in its own layer stays so.
-                if let Some(at) = at(&change.id) {
-                    change.apply(&mut self.set.rules[at]);
+            rule_file::Entry::Override(changed) => {
+                // A rule that its own layer disables stays disabled.
+                if let Some(at) = at(&changed.id) {
+                    changed.apply(&mut self.set.rules[at]);
                 }
             }
         }
-    }
-
-    fn folder(&mut self, folder: &Path, ending: &str) -> Vec<File> {
-        let mut unreadable = |path: &Path, error: &std::io::Error| {
-            self.problems.push(Problem {
-                file: path.display().to_string(),
-                line: 0,
-                key: String::new(),
-                message: format!(
-                    "cannot be read: {error}; name a folder of *.toml files, or none for the built-in rules"
-                ),
-            });
-        };
-        let mut paths: Vec<PathBuf> = Vec::new();
-        match std::fs::read_dir(folder) {
-            Ok(entries) => {
-                for entry in entries {
-                    match entry {
-                        Ok(entry) => paths.push(entry.path()),
-                        Err(error) => unreadable(folder, &error),
-                    }
-                }
-            }
-            Err(error) => unreadable(folder, &error),
-        }
-        paths.retain(|path| path.extension().is_some_and(|of| of == ending));
-        paths.sort();
-        let mut files = Vec::new();
-        for path in paths {
-            match std::fs::read_to_string(&path) {
-                Ok(text) => files.push((path.display().to_string(), text)),
-                Err(error) => unreadable(&path, &error),
-            }
-        }
-        files
     }
 
     fn finish(mut self) -> Result<RuleSet, Vec<Problem>> {
         self.problems
-            .extend(combination::check(&self.set.rules, &self.taken));
+            .extend(combination::check(&self.set.rules, |id| {
+                self.id_owners.contains_key(id)
+            }));
         for rule in &self.set.rules {
             if let Test::Listed(list) = &rule.test
                 && self.set.lists.named(list).is_none()
@@ -348,16 +239,6 @@ impl Reader {
     }
 }
 
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a: the same on every machine and in every release, unlike std's hasher.
-pub(crate) fn fnv(mut hash: u64, bytes: &[u8]) -> u64 {
-    for byte in bytes {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    hash
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,17 +258,17 @@ mod tests {
             [[rule]]\nid = \"CCC\"\ndescription = \"d\"\nscore = 2\nwhere = \"body\"\nexists = true\nexamples.hit = [3]\n\
             [[rule]]\nid = \"DDD\"\ndescription = \"d\"\nscore = 2\nwhere = \"body\"\nwords = [\"a\", \"b\"]\nat_least = 3\nscroe = 1\n";
         let expected = [
-            "b.toml:2: rule AAA.id: is taken by a.toml:1; choose another",
+            "b.toml:2: rule AAA.id: is already used at a.toml:1; choose another",
             "b.toml:3: rule AAA.description: is empty; say in one sentence what a hit means",
             "b.toml:4: rule AAA.score: must be from -100 to 100",
             "b.toml:5: rule AAA.where: unknown place `boddy`",
-            "b.toml:6: rule AAA.regex: is no regex: unclosed group",
+            "b.toml:6: rule AAA.regex: is not a valid regex: unclosed group",
             "b.toml:7: rule[1]: has no description; say in one sentence what a hit means",
             "b.toml:7: rule[1]: has no score; write what a hit adds, such as score = 1.5",
             "b.toml:7: rule[1]: has no where; write where to look, such as where = \"subject\"",
-            "b.toml:7: rule[1]: has words and phrases; keep one and make rules of the others",
-            "b.toml:8: rule[1].id: `lower` is no id; write 3 to 64",
-            "b.toml:16: rule CCC.exists: asks for a header field",
+            "b.toml:7: rule[1]: has words and phrases; keep one and move the others to rules of their own",
+            "b.toml:8: rule[1].id: `lower` is not a valid id; write 3 to 64",
+            "b.toml:16: rule CCC.exists: tests a header field",
             "b.toml:17: rule CCC.examples.hit: must be a list of texts",
             "b.toml:24: rule DDD.at_least: must be from 1 to 2, or the rule never hits",
             "b.toml:25: rule DDD.scroe: unknown key; did you mean `score`?",
@@ -410,18 +291,5 @@ mod tests {
             }
         }
         assert!(tried > 100, "only {tried}");
-    }
-
-    #[test]
-    fn a_missing_folder_is_a_problem_and_an_empty_one_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        assert!(RuleSet::load(folder.path()).is_ok_and(|set| set.is_empty()));
-        let problems = RuleSet::load(&folder.path().join("none"))
-            .err()
-            .unwrap_or_default();
-        assert!(
-            problems[0].message.starts_with("cannot be read"),
-            "{problems:?}"
-        );
     }
 }

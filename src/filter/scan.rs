@@ -1,48 +1,51 @@
-//! Looking for all that the rules of one place look for, in one pass.
+//! Searches the texts of one place for all its rules in one pass.
 //!
-//! In: the rules of a place, once; then the texts that a message has there; out: counts and matched
-//! texts in a `Tally`. One automaton holds all words, phrases and the literals of all regexes; a
-//! regex runs only on a text that has one of its literals. The work is linear in the text.
+//! In: the rules of a place, once; then the texts of a message at this place; out: counts and matched
+//! texts in `RuleMatches`. One automaton finds all words, phrases and required literals of regexes; a
+//! regex runs only on a text with one of its literals. The work is linear in the text.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::filter::judge::Placed;
 use crate::filter::lists::{List, Lists};
-use crate::filter::needs::ByteSet;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::rules::{Range, Test};
-use crate::message::fold::cut;
+use crate::filter::required_bytes::ByteSet;
+use crate::filter::rule::{Range, Rule, Test};
+use crate::filter::rule_error::RuleError;
+use crate::message::visible_text::cut;
 
-/// How much of what hit is kept, in bytes: a line of a report.
+/// Bytes of matched text that are kept: a line of a report.
 const TEXT_LIMIT: usize = 80;
 
-/// A set of regexes without literals, compiled.
+/// Limit of a compiled set of regexes without literals.
 const LOOSE_SIZE_LIMIT: usize = 16 << 20;
 
-/// Regexes in one such set: the states of many together are more than their cache holds, and
+/// Regexes in one such set: the states of more together do not fit into the cache, and
 /// without it each costs a hundred times as much.
 const LOOSE_TOGETHER: usize = 8;
 
-/// In a text up to this length regexes without literals are searched for one by one, if it has the
-/// bytes that they need: few are left then, and a set is slow to begin.
+/// On a text up to this length regexes without literals run one by one, if it has the
+/// bytes they require: few are left then, and a set is slow to start.
 const SHORT: usize = 512;
 
-/// What a set may remember of its states, per thread.
+/// Cache of a set's states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
+
+/// A rule at a place: its index, itself, and the index of its first phrase.
+pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 
 /// What was found so far, by rule.
 #[derive(Debug, Clone)]
-pub(crate) struct Tally {
+pub(crate) struct RuleMatches {
     pub(crate) counts: Vec<u32>,
     pub(crate) texts: Vec<String>,
     seen: Vec<bool>,
 }
 
-impl Tally {
+impl RuleMatches {
     pub(crate) fn new(rules: usize, phrases: usize) -> Self {
         Self {
             counts: vec![0; rules],
@@ -63,7 +66,7 @@ impl Tally {
     }
 }
 
-/// All that is looked for at one place.
+/// The search for all rules of one place.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) place: Place,
@@ -71,9 +74,9 @@ pub(crate) struct Scanner {
     /// By the automaton's pattern.
     finds: Vec<Vec<Find>>,
     regexes: Vec<Search>,
-    /// The regexes without a literal, some at a time.
+    /// The regexes without a literal, in groups.
     loose: Vec<RegexSet>,
-    /// By the number over all of `loose`: which of `regexes`.
+    /// Index into `regexes` by index over all of `loose`.
     loose_regexes: Vec<usize>,
     nears: Vec<NearRule>,
     /// Rules that count the texts themselves.
@@ -82,10 +85,10 @@ pub(crate) struct Scanner {
     numbers: Vec<(usize, Range)>,
 }
 
-/// What it means that the automaton found a pattern.
+/// The meaning of a pattern that the automaton found.
 #[derive(Debug, Clone, Copy)]
 enum Find {
-    /// A rule's word or phrase, if it stands alone; the phrase counts once.
+    /// A rule's word or phrase, if it is a whole word; each phrase counts once.
     Phrase {
         rule: usize,
         phrase: usize,
@@ -101,7 +104,7 @@ enum Find {
     Literal { regex: usize },
 }
 
-/// A rule that looks for words close to each other.
+/// A rule that searches for words close to each other.
 #[derive(Debug)]
 struct NearRule {
     rule: usize,
@@ -109,7 +112,7 @@ struct NearRule {
     within: usize,
 }
 
-/// Where the last word of each group of a rule was seen in a text.
+/// Where the last word of each group was seen in a text.
 #[derive(Debug, Clone, Default)]
 struct LastSeen([Option<(usize, usize)>; 4]);
 
@@ -120,7 +123,7 @@ impl NearRule {
         text: &str,
         at: std::ops::Range<usize>,
         last: &mut LastSeen,
-        tally: &mut Tally,
+        matches: &mut RuleMatches,
     ) {
         last.0[group] = Some((at.start, at.end));
         let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
@@ -129,7 +132,7 @@ impl NearRule {
         };
         seen.sort_unstable();
         let apart = |pair: &[(usize, usize)]| {
-            // One word may be part of two groups' longer phrases.
+            // One word may be part of phrases of two groups.
             let between = text.get(pair[0].1..pair[1].0).unwrap_or_default();
             between.len() > self.within || has_sentence_end(between)
         };
@@ -138,23 +141,23 @@ impl NearRule {
         }
         let begin = seen[0].0;
         let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
-        tally.add(self.rule, &text[begin..end]);
-        // What was counted does not count again.
+        matches.add(self.rule, &text[begin..end]);
+        // A match counts once.
         *last = LastSeen::default();
     }
 }
 
-/// A mark followed by white space; the dot of a number or a host is none.
+/// Punctuation followed by white space; the dot of a number or a host does not count.
 fn has_sentence_end(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
     ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
 }
 
-/// A word without the star that says that it goes on.
+/// A word without its trailing star, and whether it had one.
 fn ending(text: &str) -> (&str, bool) {
     match text.strip_suffix('*') {
-        // A text of stars is a text of stars.
+        // A text of stars only is literal.
         Some(stem) if !stem.is_empty() && !stem.ends_with('*') => (stem, true),
         _ => (text, false),
     }
@@ -168,9 +171,13 @@ struct Search {
 }
 
 impl Scanner {
-    /// A scanner for the rules of one place, given with their numbers, and the numbers of their
+    /// A scanner for the rules of one place, with their indexes and the indexes of their
     /// first phrases.
-    pub(crate) fn new(place: Place, rules: &[Placed<'_>], lists: &Lists) -> Result<Self, String> {
+    pub(crate) fn new(
+        place: Place,
+        rules: &[Placed<'_>],
+        lists: &Lists,
+    ) -> Result<Self, RuleError> {
         let mut scanner = Self {
             place,
             words: None,
@@ -183,7 +190,7 @@ impl Scanner {
             listed: Vec::new(),
             numbers: Vec::new(),
         };
-        let mut patterns = Patterns::default();
+        let mut patterns = AutomatonPatterns::default();
         for (number, rule, phrase) in rules {
             match &rule.test {
                 Test::Phrases(list) => {
@@ -240,7 +247,8 @@ impl Scanner {
                 .ascii_case_insensitive(true)
                 .match_kind(MatchKind::Standard)
                 .build(&patterns.texts);
-            scanner.words = Some(words.map_err(|error| error.to_string())?);
+            scanner.words =
+                Some(words.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
             scanner.finds = patterns.finds;
         }
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
@@ -250,29 +258,31 @@ impl Scanner {
                 .size_limit(LOOSE_SIZE_LIMIT)
                 .dfa_size_limit(LOOSE_CACHE)
                 .build();
-            scanner.loose.push(set.map_err(|error| error.to_string())?);
+            scanner
+                .loose
+                .push(set.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
         }
         Ok(scanner)
     }
 
-    /// Looks at the texts of the place.
-    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, tally: &mut Tally) {
+    /// Searches the texts of the place.
+    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, matches: &mut RuleMatches) {
         let mut awake = vec![false; self.regexes.len()];
         let mut woken: Vec<usize> = Vec::new();
         let mut last = vec![LastSeen::default(); self.nears.len()];
         let mut begun: Vec<usize> = Vec::new();
         for text in texts {
             for rule in &self.presence {
-                tally.add(*rule, text);
+                matches.add(*rule, text);
             }
             for (rule, list) in &self.listed {
                 if list.has(text) {
-                    tally.add(*rule, text);
+                    matches.add(*rule, text);
                 }
             }
             for (rule, range) in &self.numbers {
                 if leading_number(text).is_some_and(|number| range.has(number)) {
-                    tally.add(*rule, text);
+                    matches.add(*rule, text);
                 }
             }
             if let Some(words) = &self.words {
@@ -288,13 +298,14 @@ impl Scanner {
                                 if stands_alone(text, found.range(), open) {
                                     begun.push(near);
                                     let rule = &self.nears[near];
-                                    rule.saw(group, text, found.range(), &mut last[near], tally);
+                                    rule.saw(group, text, found.range(), &mut last[near], matches);
                                 }
                             }
                             Find::Phrase { rule, phrase, open } => {
-                                if !tally.seen[phrase] && stands_alone(text, found.range(), open) {
-                                    tally.seen[phrase] = true;
-                                    tally.add(rule, &text[found.range()]);
+                                if !matches.seen[phrase] && stands_alone(text, found.range(), open)
+                                {
+                                    matches.seen[phrase] = true;
+                                    matches.add(rule, &text[found.range()]);
                                 }
                             }
                         }
@@ -315,8 +326,13 @@ impl Scanner {
             for regex in woken.drain(..) {
                 awake[regex] = false;
                 let search = &self.regexes[regex];
-                if search.pattern.needs.iter().all(|need| have.meets(need)) {
-                    search.run(text, tally);
+                if search
+                    .pattern
+                    .required_bytes
+                    .iter()
+                    .all(|need| have.meets(need))
+                {
+                    search.run(text, matches);
                 }
             }
             for near in begun.drain(..) {
@@ -327,19 +343,19 @@ impl Scanner {
 }
 
 impl Search {
-    fn run(&self, text: &str, tally: &mut Tally) {
-        let missing = self.at_least.saturating_sub(tally.counts[self.rule]);
+    fn run(&self, text: &str, matches: &mut RuleMatches) {
+        let missing = self.at_least.saturating_sub(matches.counts[self.rule]);
         let Some(regex) = self.pattern.regex() else {
             return;
         };
-        let matches = regex.find_iter(text.as_bytes());
-        for found in matches.take(missing as usize) {
-            tally.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
+        let all = regex.find_iter(text.as_bytes());
+        for found in all.take(missing as usize) {
+            matches.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
         }
     }
 }
 
-/// The number that a text begins with: 1 of `1 (Highest)`.
+/// The number at the beginning of a text: 1 for `1 (Highest)`.
 fn leading_number(text: &str) -> Option<f64> {
     let text = text.trim_start();
     let end = text.find(|letter: char| !matches!(letter, '0'..='9' | '.' | '-' | '+'));
@@ -349,15 +365,15 @@ fn leading_number(text: &str) -> Option<f64> {
         .ok()
 }
 
-/// Patterns of an automaton, each once.
+/// Patterns of an automaton, without duplicates.
 #[derive(Default)]
-struct Patterns {
+struct AutomatonPatterns {
     texts: Vec<Vec<u8>>,
     finds: Vec<Vec<Find>>,
     known: HashMap<Vec<u8>, usize>,
 }
 
-impl Patterns {
+impl AutomatonPatterns {
     fn spell(&mut self, text: &str, find: Find) {
         for spelling in spellings(text) {
             self.add(spelling.into_bytes(), find);
@@ -375,7 +391,7 @@ impl Patterns {
     }
 }
 
-// The automaton knows the two cases of ASCII; letters of other scripts are spelled out.
+// The automaton ignores case in ASCII; other scripts need each spelling.
 fn spellings(text: &str) -> Vec<String> {
     if text.is_ascii() {
         return vec![text.to_owned()];
@@ -394,8 +410,8 @@ fn spellings(text: &str) -> Vec<String> {
     all
 }
 
-/// Whether a match is not a piece of a longer word; a sign at its edge is a boundary itself. An
-/// open one may go on.
+/// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An
+/// open one may be continued.
 fn stands_alone(text: &str, range: std::ops::Range<usize>, open: bool) -> bool {
     let in_word = |letter: Option<char>| {
         letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')

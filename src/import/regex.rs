@@ -1,14 +1,16 @@
-//! From a regex as it stands in a rule file to one that this filter runs.
+//! Converts a regex of a rule file to one that this filter runs.
 
-use super::around::{self, Conditions};
 use super::bytes::Bytes;
+use super::emit_regex;
+use super::lookaround;
+use super::lookaround::split::{SplitRegex, split};
 use super::perl::{self, Flags};
 use super::report::Reason;
-use super::show;
 use super::tree::{Anchor, Node};
+use crate::filter::RuleError;
 use crate::filter::pattern::Pattern;
 
-/// Whether all that a regex finds begins where the text does.
+/// Whether all matches of a regex begin at the start of the text.
 pub(super) fn is_at_start(text: &str) -> bool {
     delimited(text).is_ok_and(|(regex, flags)| {
         tree(regex, flags, Texts::default()).is_ok_and(|node| begins_at_start(&node))
@@ -24,36 +26,35 @@ fn begins_at_start(node: &Node) -> bool {
     }
 }
 
-/// A regex, turned.
+/// A converted regex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Regex {
     One(String),
-    /// Several on the same text: all of the first must match, and none of the second.
+    /// Several on the same text: all of the first and none of the second must match.
     Several(Vec<String>, Vec<String>),
 }
 
-/// What texts the regex is for.
+/// Properties of the texts that the regex is for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Texts {
     /// Lines end with CRLF, and so may the text.
     pub(super) is_raw: bool,
-    /// A message has one such text at most.
+    /// A message has at most one such text.
     pub(super) is_one: bool,
 }
 
-/// Turns what stands between the delimiters.
-pub(super) fn turn(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reason> {
+/// Converts the text between the delimiters.
+pub(super) fn convert(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reason> {
     let node = tree(regex, flags, texts)?;
-    let refused = match around::without_look_around(&node) {
+    let refused = match lookaround::without_look_around(&node) {
         Ok(node) => match shown(&node, texts) {
             Ok(regex) => return Ok(Regex::One(regex)),
-            // Conditions are smaller than their product.
+            // Separate regexes are smaller than their product.
             Err(reason) => reason,
         },
         Err(reason) => Reason::new(&reason, ""),
     };
-    let Some(Conditions { all, none }) = texts.is_one.then(|| around::conditions(&node)).flatten()
-    else {
+    let Some(SplitRegex { all, none }) = texts.is_one.then(|| split(&node)).flatten() else {
         return Err(refused);
     };
     let shown = |nodes: Vec<Node>| -> Result<Vec<String>, Reason> {
@@ -87,7 +88,7 @@ fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
     })
 }
 
-/// Where lines end with CRLF, a carriage return that is asked for is one that ends no line.
+/// If lines end with CRLF, a carriage return in a regex means one that does not end a line.
 fn with_stray_returns(node: &Node) -> Node {
     match node {
         Node::Set(set) if *set == Bytes::one(b'\r') => {
@@ -102,11 +103,11 @@ fn with_stray_returns(node: &Node) -> Node {
 }
 
 fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
-    let regex = show::regex(node, texts.is_raw);
+    let regex = emit_regex::regex(node, texts.is_raw);
     match Pattern::new(&regex) {
         Ok(_) => Ok(regex),
-        Err(reason) if reason.contains("too big") => Err(Reason::new("too big", "")),
-        Err(reason) => Err(Reason::new("regex", reason)),
+        Err(RuleError::RegexTooBig) => Err(Reason::new("too big", "")),
+        Err(error) => Err(Reason::new("regex", error.to_string())),
     }
 }
 
@@ -181,7 +182,7 @@ mod tests {
             is_raw: true,
             is_one: false,
         };
-        let one = |regex, flags, texts| match turn(regex, flags, texts) {
+        let one = |regex, flags, texts| match convert(regex, flags, texts) {
             Ok(Regex::One(regex)) => regex,
             other => format!("{other:?}"),
         };
@@ -202,11 +203,13 @@ mod tests {
             is_raw: false,
             is_one: true,
         };
-        let turned = turn(regex, "", one).expect("conditions");
-        assert!(matches!(&turned, Regex::Several(all, none) if all.len() == 2 && none.len() == 1));
-        assert!(is_match(&turned, "xd123456789012fy"));
-        assert!(!is_match(&turned, "xd123456789012fya123456789012c"));
-        let refused = turn(regex, "", Texts::default());
+        let converted = convert(regex, "", one).expect("conditions");
+        assert!(
+            matches!(&converted, Regex::Several(all, none) if all.len() == 2 && none.len() == 1)
+        );
+        assert!(is_match(&converted, "xd123456789012fy"));
+        assert!(!is_match(&converted, "xd123456789012fya123456789012c"));
+        let refused = convert(regex, "", Texts::default());
         assert_eq!(refused, Err(Reason::new("look-around", "")));
     }
 }

@@ -1,14 +1,14 @@
-//! What became of each rule, for a person to read.
+//! The report of an import.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Why a rule was not turned.
+/// Why a rule was not converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// What such rules have in common.
+    /// The reason that such rules share.
     pub group: String,
-    /// What it is about this one; may be empty.
+    /// The detail of this rule; may be empty.
     pub detail: String,
 }
 
@@ -31,28 +31,28 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What became of the rules.
+/// The report of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// How many rules were turned, by kind.
-    pub turned: BTreeMap<&'static str, usize>,
-    /// Parts that were added: one rule may need several.
+pub struct ImportReport {
+    /// Number of converted rules, by kind.
+    pub converted: BTreeMap<&'static str, usize>,
+    /// Number of parts added: one rule may need several.
     pub added: usize,
-    /// Parts that no rule which was turned uses; they are switched off.
+    /// Number of parts that no converted rule uses; they are disabled.
     pub unused: usize,
-    /// What was not turned, in the order of the files.
+    /// Rules that were not converted, in file order.
     pub refused: Vec<(String, Reason)>,
-    /// What was turned but means a little less or more, by name.
+    /// Rules whose meaning changed slightly, by name.
     pub notes: Vec<(String, String)>,
-    /// What concerns no single rule.
+    /// Remarks that concern no single rule.
     pub remarks: Vec<String>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: usize = self.turned.values().sum();
-        writeln!(f, "turned: {all}")?;
-        for (kind, count) in &self.turned {
+        let all: usize = self.converted.values().sum();
+        writeln!(f, "converted: {all}")?;
+        for (kind, count) in &self.converted {
             writeln!(f, "  {count:5} {kind}")?;
         }
         writeln!(
@@ -66,7 +66,7 @@ impl fmt::Display for Report {
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
         groups.sort_by_key(|(group, count)| (usize::MAX - count, *group));
-        writeln!(f, "not turned: {}", self.refused.len())?;
+        writeln!(f, "not converted: {}", self.refused.len())?;
         for (group, count) in groups {
             writeln!(f, "  {count:5} {group}")?;
         }
@@ -74,10 +74,10 @@ impl fmt::Display for Report {
             writeln!(f, "{remark}")?;
         }
         for (name, reason) in &self.refused {
-            writeln!(f, "not turned: {name}: {reason}")?;
+            writeln!(f, "not converted: {name}: {reason}")?;
         }
         for (name, note) in &self.notes {
-            writeln!(f, "turned: {name}: {note}")?;
+            writeln!(f, "converted: {name}: {note}")?;
         }
         Ok(())
     }

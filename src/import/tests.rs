@@ -1,4 +1,4 @@
-//! Rule files in, rule files and reports out.
+//! Whole imports: rule files in, rule files and reports out.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn imported(text: &str) -> Imported {
     import(&[("a.cf".to_owned(), text.as_bytes().to_vec())])
 }
 
-/// The entry of one rule, without what every rule has.
+/// The entry of one rule, without the common keys.
 fn entry(text: &str, id: &str) -> String {
     let toml = imported(text).toml;
     let id = format!("id = \"{id}\"\n");
@@ -151,11 +151,11 @@ fn what_is_not_turned_is_named() {
         ("BACK", "back-reference"),
         ("REL", "metadata: X-Spam-Relays-External"),
         ("MMM", "never hits"),
-        ("M2", "needs what was not turned: __E"),
+        ("M2", "needs what was not converted: __E"),
         ("M3", "never hits"),
         ("ZERO", "never hits"),
-        ("M4", "needs what was not turned: BACK MISSING"),
-        ("LOOP2", "needs what was not turned: LOOP1"),
+        ("M4", "needs what was not converted: BACK MISSING"),
+        ("LOOP2", "needs what was not converted: LOOP1"),
         ("COND", "condition: version < 3"),
         ("CAP", "captured text"),
     ] {
@@ -177,11 +177,11 @@ fn what_differs_is_noted() {
     assert!(
         found
             .toml
-            .contains("# no rule that was turned uses it\n[[rule]]\nid = \"__U\"")
+            .contains("# no rule that was converted uses it\n[[rule]]\nid = \"__U\"")
     );
     let shown = found.report.to_string();
     assert!(
-        shown.starts_with("turned: 4\n") && shown.contains("    3 body\n"),
+        shown.starts_with("converted: 4\n") && shown.contains("    3 body\n"),
         "{shown}"
     );
 }

@@ -1,66 +1,66 @@
-//! What a message shows: the texts, links and files that body rules look at.
+//! The content of a message: the texts, links and files that body rules look at.
 //!
-//! In: a message, perhaps cut off anywhere, and which of these are wanted; out: its parts, the
-//! visible text of each text part, links, and files. It builds nothing that is not wanted, never
+//! In: a message, possibly truncated, and which of these are wanted; out: its parts, the
+//! visible text of each text part, links, and files. It computes only what is wanted, never
 //! refuses a message, and holds no more than [`TEXT_LIMIT`] of each kind.
 
 use crate::message::archive::{self, Archive};
 use crate::message::decode::Encoding;
 use crate::message::document::{self, Pdf};
-use crate::message::fold::{Folded, Text, cut};
+use crate::message::file_type::{self, FileType};
 use crate::message::html::{self, Anchor};
-use crate::message::magic::{self, Magic};
-use crate::message::make::Make;
 use crate::message::mime::{self, Kind, Part};
+use crate::message::page_traits::PageTraits;
+use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 use crate::message::{decode, link};
 
-/// Decoded text judged per message and kind: charsets grow a message of the default hold limit
-/// (512 KiB) at most threefold, and what follows the first megabyte is seen by nobody.
+/// Limit of decoded text per message and kind: charsets expand a message of the default hold limit
+/// (512 KiB) at most threefold, and nobody reads beyond the first megabyte.
 pub const TEXT_LIMIT: usize = 1 << 20;
 
-/// Links judged per message: newsletters have up to two hundred.
+/// Limit of links per message: newsletters have up to 200.
 pub const LINK_LIMIT: usize = 500;
 
-/// Of a file this much, still encoded, tells what it is.
+/// Encoded bytes of a file that are decoded to detect its type.
 const HEAD_LIMIT: usize = 6 << 10;
 
-/// Of a file this much, still encoded, is looked into.
+/// Encoded bytes of a file whose content is inspected.
 const FILE_LIMIT: usize = 1 << 20;
 
-/// What is wanted of a message.
+/// What to extract from a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Visible text, links and what they show.
+    /// Visible text, links and their texts.
     pub text: bool,
     /// The decoded source of text parts.
     pub source: bool,
     /// Start tags.
     pub tags: bool,
-    /// What parts declare.
+    /// The declarations of parts.
     pub parts: bool,
-    /// What files are: this decodes them.
+    /// The types of files: this decodes them.
     pub files: bool,
 }
 
 impl Wanted {
-    /// Whether any part is to be looked at.
+    /// Whether any part is needed.
     pub fn anything(&self) -> bool {
         *self != Self::default()
     }
 }
 
-/// What was found. Kinds that were not wanted may be there or not.
+/// The content. Kinds that were not wanted may be missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Content {
-    /// Every part, the message itself being the first.
+    /// Every part, the message itself first.
     pub parts: Vec<PartInfo>,
     /// Each text part.
     pub texts: Vec<TextPart>,
     /// Each link.
     pub links: Vec<String>,
-    /// Each link of a page that is clicked on.
+    /// Each clickable link of HTML parts.
     pub anchors: Vec<Anchor>,
-    /// Start tags of all pages.
+    /// Start tags of all HTML parts.
     pub tags: Vec<String>,
 }
 
@@ -69,52 +69,55 @@ pub struct Content {
 pub struct PartInfo {
     /// Its media type as declared, lower case.
     pub declared: Option<String>,
-    /// What it is taken for.
+    /// How it is treated.
     pub kind: Kind,
     /// The declared charset.
     pub charset: Option<String>,
     /// Its file name, decoded.
     pub name: Option<String>,
-    /// Whether that name holds characters that turn the direction of writing or cannot be seen.
+    /// Whether that name contains characters that reverse the writing direction or are invisible.
     pub name_turned: bool,
     /// Whether its disposition is `attachment`.
     pub attached: bool,
     /// How its body is encoded.
     pub encoding: Encoding,
-    /// The number of the part that holds it.
+    /// The index of the parent part.
     pub parent: Option<usize>,
-    /// How long its body is, still encoded.
+    /// The length of its encoded body.
     pub bytes: usize,
-    /// What its bytes say, if it is a file and was wanted.
+    /// The inspected content, if it is a file and was wanted.
     pub file: Option<File>,
 }
 
-/// What a file's bytes say.
+/// What the bytes of a file reveal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct File {
     /// What it is.
-    pub magic: Option<Magic>,
+    pub file_type: Option<FileType>,
     /// The files in it.
     pub archive: Option<Archive>,
-    /// What it does as a PDF.
+    /// Its content as a PDF.
     pub pdf: Option<Pdf>,
-    /// Whether it holds macros.
+    /// Whether it contains macros.
     pub macros: bool,
 }
 
 impl File {
     fn of(part: &Part<'_>) -> Self {
         let head = decode::bytes(part.encoding, &part.body[..part.body.len().min(HEAD_LIMIT)]);
-        let magic = magic::of(&head);
+        let file_type = file_type::of(&head);
         let mut file = Self {
-            magic,
+            file_type,
             ..Self::default()
         };
-        if !matches!(magic, Some(Magic::Zip | Magic::Pdf | Magic::Ole)) {
+        if !matches!(
+            file_type,
+            Some(FileType::Zip | FileType::Pdf | FileType::Ole)
+        ) {
             return file;
         }
         let data = decode::bytes(part.encoding, &part.body[..part.body.len().min(FILE_LIMIT)]);
-        if magic == Some(Magic::Pdf) {
+        if file_type == Some(FileType::Pdf) {
             file.pdf = document::pdf(&data);
             return file;
         }
@@ -128,17 +131,17 @@ impl File {
     }
 }
 
-/// A text part as it is shown.
+/// A text part as displayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextPart {
-    /// The number of its part.
+    /// The index of its part.
     pub part: usize,
     /// The visible text.
-    pub text: Text,
-    /// The decoded source, where it was wanted.
+    pub text: VisibleText,
+    /// The decoded source, if wanted.
     pub source: String,
-    /// How the page is made, if it is one.
-    pub make: Option<Make>,
+    /// The traits of the HTML, if it is HTML.
+    pub traits: Option<PageTraits>,
 }
 
 impl Content {
@@ -176,9 +179,9 @@ impl Content {
         content
     }
 
-    // Returns how much of the room for text it took.
+    // Returns how much of the limit for text it used.
     fn add_text(&mut self, part: &Part<'_>, number: usize, wanted: Wanted, room: usize) -> usize {
-        // No charset has fewer bytes than a quarter of its text's, no encoding more than threefold.
+        // No charset is smaller than a quarter of its text, no encoding larger than threefold.
         let body = &part.body[..part.body.len().min(3 * room)];
         let bytes = decode::bytes(part.encoding, body);
         let bytes = &bytes[..bytes.len().min(room)];
@@ -191,22 +194,22 @@ impl Content {
             ..TextPart::default()
         };
         if part.kind == Kind::Html {
-            let limits = html::Limits {
+            let limits = html::PageLimits {
                 text: room,
                 links: links_left,
                 tags: wanted.tags,
             };
             let page = html::read(text, limits);
             shown.text = page.text;
-            shown.make = Some(page.make);
+            shown.traits = Some(page.traits);
             self.links.extend(page.links);
             self.anchors.extend(page.anchors);
             self.tags.extend(page.tags);
         } else {
             self.links.extend(link::in_text(text, links_left));
-            let mut folded = Folded::of_lines(room);
-            folded.push(text);
-            shown.text = folded.finish_text();
+            let mut visible = VisibleTextBuilder::of_lines(room);
+            visible.push(text);
+            shown.text = visible.finish_text();
         }
         if wanted.source {
             shown.source = if taken == decoded.len() {
@@ -228,13 +231,13 @@ impl Content {
 
     /// The source of each page.
     pub fn pages(&self) -> impl Iterator<Item = &str> {
-        let pages = self.texts.iter().filter(|text| text.make.is_some());
+        let pages = self.texts.iter().filter(|text| text.traits.is_some());
         pages.map(|text| &*text.source)
     }
 
-    /// How each page is made.
-    pub fn makes(&self) -> impl Iterator<Item = &Make> {
-        self.texts.iter().filter_map(|text| text.make.as_ref())
+    /// The traits of each HTML part.
+    pub fn page_traits(&self) -> impl Iterator<Item = &PageTraits> {
+        self.texts.iter().filter_map(|text| text.traits.as_ref())
     }
 }
 

@@ -1,7 +1,7 @@
-//! HTML to the text a reader sees and the links a click would follow.
+//! Reads HTML: the visible text and the links.
 //!
-//! In: the source of a page; out: its visible text on one line, its links, for each link what it
-//! shows, and how the page is made. One pass over the tokens of the HTML standard, no tree, no
+//! In: HTML; out: its visible text on one line, its links, the text of each link,
+//! and its traits. One pass over the tokens of the HTML standard, no tree, no
 //! style sheets: it never fails, and its work is linear in the source.
 
 use std::convert::Infallible;
@@ -9,76 +9,76 @@ use std::convert::Infallible;
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
-use crate::message::element::{
+use crate::message::html_elements::{
     Kinds, implied_end, is_inline, is_known, is_void, kind, parts_paragraphs,
 };
-use crate::message::fold::{Folded, Text, cut};
 use crate::message::link;
-use crate::message::make::{Make, UNSEEN_LIMIT};
+use crate::message::page_traits::{HIDDEN_TEXT_LIMIT, PageTraits};
 use crate::message::style::{self, Paint};
+use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 
-/// Open elements remembered; what is nested deeper counts to the deepest remembered one.
+/// Limit of open elements; what is nested deeper belongs to the deepest one.
 const OPEN_LIMIT: usize = 100;
 
-/// Of a link's visible text this much is kept, in bytes.
+/// Limit of a link's visible text in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
 
-/// So many line breaks in a row leave the window.
+/// So many line breaks in a row move text out of the window.
 const BREAKS_OUT_OF_SIGHT: usize = 40;
 
-/// Of a start tag this much is kept, in bytes; it is a link's limit and room for its name.
+/// Limit of a start tag in bytes: a link's limit and room for the name.
 const TAG_LIMIT: usize = 2200;
 
-/// Start tags kept, in bytes of all together.
+/// Limit of all start tags in bytes.
 const TAGS_LIMIT: usize = 1 << 20;
 
-/// How much of a page is read.
+/// Limits of reading HTML.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct PageLimits {
     /// Visible text, in bytes.
     pub text: usize,
-    /// Links of each kind.
+    /// Number of links of each kind.
     pub links: usize,
     /// Whether start tags are kept.
     pub tags: bool,
 }
 
-/// What a page shows.
+/// The content of an HTML part.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Visible text.
-    pub text: Text,
+    pub text: VisibleText,
     /// Targets of links, images, forms.
     pub links: Vec<String>,
-    /// Each link that is clicked on.
+    /// Each clickable link.
     pub anchors: Vec<Anchor>,
-    /// Each start tag, as `<name attribute="value">` in lower case, values as they stand.
+    /// Each start tag as `<name attribute="value">` in lower case, with raw values.
     pub tags: Vec<String>,
-    /// How it is made.
-    pub make: Make,
+    /// Its traits.
+    pub traits: PageTraits,
 }
 
-/// A link that is clicked on.
+/// A clickable link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Anchor {
     /// Its visible text.
     pub text: String,
-    /// Where it leads.
+    /// Its target.
     pub target: String,
-    /// Whether it shows an image.
+    /// Whether it contains an image.
     pub image: bool,
 }
 
-/// Reads a page.
-pub fn read(source: &str, limits: Limits) -> Page {
+/// Reads HTML.
+pub fn read(source: &str, limits: PageLimits) -> Page {
     let mut reader = Reader {
-        text: Folded::new(limits.text),
+        text: VisibleTextBuilder::new(limits.text),
         link_limit: limits.links,
         links: Vec::new(),
         anchors: Vec::new(),
         tags_left: if limits.tags { TAGS_LIMIT } else { 0 },
         tags: Vec::new(),
-        make: Make::default(),
+        traits: PageTraits::default(),
         open: Vec::new(),
         hidden: 0,
         code: 0,
@@ -102,27 +102,27 @@ pub fn read(source: &str, limits: Limits) -> Page {
         links: reader.links,
         anchors: reader.anchors,
         tags: reader.tags,
-        make: reader.make,
+        traits: reader.traits,
     }
 }
 
 struct Reader {
-    text: Folded,
+    text: VisibleTextBuilder,
     link_limit: usize,
     links: Vec<String>,
     anchors: Vec<Anchor>,
     tags_left: usize,
     tags: Vec<String>,
-    make: Make,
-    open: Vec<Open>,
-    /// How many of the open elements hide their content.
+    traits: PageTraits,
+    open: Vec<OpenElement>,
+    /// Number of open elements that hide their content.
     hidden: usize,
-    /// How many of the open elements hold no text for people at all.
+    /// Number of open elements without text for people.
     code: usize,
     tag: Tag,
     attribute: Attribute,
     anchor: Option<OpenAnchor>,
-    /// Whether the text before ends within a word, and whether a comment follows it.
+    /// Whether the preceding text ends within a word, and whether a comment follows it.
     ended_in_letter: bool,
     comment_in_word: bool,
     /// Line breaks in a row.
@@ -130,7 +130,7 @@ struct Reader {
 }
 
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenElement {
     name: Name,
     kind: Kinds,
     hides: bool,
@@ -141,8 +141,8 @@ struct Open {
     ground: Paint,
 }
 
-/// What a page says before it says anything.
-const PLAIN: Open = Open {
+/// The initial state.
+const PLAIN: OpenElement = OpenElement {
     name: [0; 12],
     kind: 0,
     hides: false,
@@ -153,7 +153,7 @@ const PLAIN: Open = Open {
     ground: Paint::Rgb([255; 3]),
 };
 
-/// The tag that is being read.
+/// The current tag.
 #[derive(Default)]
 struct Tag {
     name: Name,
@@ -163,10 +163,10 @@ struct Tag {
     shrinks: bool,
     text: Paint,
     ground: Paint,
-    /// An image's width or height says that it is a spacer.
+    /// Whether an image's width or height makes it a spacer.
     spacer: bool,
     refreshes: bool,
-    /// As it is kept.
+    /// Its stored form.
     kept: String,
 }
 
@@ -191,7 +191,7 @@ enum Attribute {
     Other,
 }
 
-/// The beginning of an element's name; enough to tell all real ones apart.
+/// The beginning of an element's name; enough to distinguish all real ones.
 type Name = [u8; 12];
 
 fn name_of(name: &[u8]) -> Name {
@@ -228,7 +228,7 @@ impl Reader {
 
     fn string(&mut self, text: &str) {
         let begins_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
-        self.make.split_words += usize::from(self.comment_in_word && begins_with_letter);
+        self.traits.split_words += usize::from(self.comment_in_word && begins_with_letter);
         self.comment_in_word = false;
         if text.bytes().any(|byte| byte > b' ') {
             self.breaks = 0;
@@ -236,14 +236,14 @@ impl Reader {
         self.ended_in_letter = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
         let nothing = self.open.last().is_some_and(|open| open.nothing);
         if self.hidden > 0 || nothing {
-            self.make.hidden.add(text);
+            self.traits.hidden.add(text);
             return;
         }
         if let Some(open) = self.open.last() {
             if open.shrinks {
-                self.make.tiny.add(text);
+                self.traits.tiny.add(text);
             } else if open.text.vanishes_on(open.ground) {
-                self.make.faint.add(text);
+                self.traits.faint.add(text);
             }
         }
         self.text.push(text);
@@ -252,8 +252,8 @@ impl Reader {
     fn tag_begins(&mut self, name: &[u8]) {
         self.ended_in_letter = false;
         self.breaks = if name == b"br" { self.breaks + 1 } else { 0 };
-        self.make.pushed_down |= self.breaks >= BREAKS_OUT_OF_SIGHT;
-        self.make.centered |= name == b"center";
+        self.traits.pushed_down |= self.breaks >= BREAKS_OUT_OF_SIGHT;
+        self.traits.centered |= name == b"center";
         self.tag = Tag {
             name: name_of(name),
             code: matches!(
@@ -262,12 +262,12 @@ impl Reader {
             ),
             ..Tag::default()
         };
-        self.make.scripts += usize::from(name == b"script");
+        self.traits.scripts += usize::from(name == b"script");
         if !is_known(name) {
-            self.make.unknown += 1;
-            if self.make.unknown == 1 {
+            self.traits.unknown += 1;
+            if self.traits.unknown == 1 {
                 let name = String::from_utf8_lossy(name);
-                self.make.unknown_name = cut(&name, UNSEEN_LIMIT).to_owned();
+                self.traits.unknown_name = cut(&name, HIDDEN_TEXT_LIMIT).to_owned();
             }
         }
         if self.tags_left > 0 {
@@ -330,8 +330,8 @@ impl Reader {
             Attribute::Link { anchor } => self.link(&String::from_utf8_lossy(value), anchor),
             Attribute::Action => {
                 let value = String::from_utf8_lossy(value);
-                if self.make.forms.len() < self.link_limit {
-                    self.make.forms.push(cut(&value, TAG_LIMIT).to_owned());
+                if self.traits.forms.len() < self.link_limit {
+                    self.traits.forms.push(cut(&value, TAG_LIMIT).to_owned());
                 }
                 self.link(&value, false);
             }
@@ -340,33 +340,33 @@ impl Reader {
                 self.tag.hides |= style.hides;
                 self.tag.nothing = style.nothing.or(self.tag.nothing);
                 self.tag.shrinks |= style.shrinks;
-                self.make.pushed_down |= style.pushes;
-                self.make.red |= style.text.is_red();
-                self.make.loud_ground |= style.ground.is_loud();
+                self.traits.pushed_down |= style.pushes;
+                self.traits.red |= style.text.is_red();
+                self.traits.loud_ground |= style.ground.is_loud();
                 self.tag.text = style.text.over(self.tag.text);
                 self.tag.ground = style.ground.over(self.tag.ground);
             }
             Attribute::TextColour => {
                 let paint = Paint::read(value);
-                self.make.red |= paint.is_red();
+                self.traits.red |= paint.is_red();
                 self.tag.text = self.tag.text.over(paint);
             }
             Attribute::Ground => {
                 let paint = Paint::read(value);
-                self.make.loud_ground |= paint.is_loud();
+                self.traits.loud_ground |= paint.is_loud();
                 self.tag.ground = self.tag.ground.over(paint);
             }
             Attribute::FontSize => {
                 let sign = value.trim_ascii().trim_ascii_start();
                 let digit = sign.strip_prefix(b"+").unwrap_or(sign);
-                self.make.large |= matches!(digit, [b'5'..=b'9', ..]);
+                self.traits.large |= matches!(digit, [b'5'..=b'9', ..]);
                 self.tag.nothing = Some(matches!(digit, [b'0'] | [b'-', _, _, ..]));
             }
             Attribute::Measure => {
                 self.tag.spacer |= matches!(value.trim_ascii(), b"0" | b"1" | b"1px" | b"0px");
             }
             Attribute::InputType => {
-                self.make.passwords += usize::from(value.eq_ignore_ascii_case(b"password"));
+                self.traits.passwords += usize::from(value.eq_ignore_ascii_case(b"password"));
             }
             Attribute::HttpEquiv => {
                 self.tag.refreshes = value.trim_ascii().eq_ignore_ascii_case(b"refresh");
@@ -374,7 +374,7 @@ impl Reader {
             Attribute::Content if self.tag.refreshes => {
                 let value = String::from_utf8_lossy(value);
                 if let Some((_, target)) = value.split_once('=') {
-                    self.make.refresh = Some(cut(target.trim(), TAG_LIMIT).to_owned());
+                    self.traits.refresh = Some(cut(target.trim(), TAG_LIMIT).to_owned());
                 }
             }
             Attribute::Content | Attribute::Other => {}
@@ -400,10 +400,10 @@ impl Reader {
     fn tag_ends(&mut self, self_closing: bool) {
         let name = spelled(&self.tag.name);
         if name == b"img" && !self.tag.spacer && !self.tag.hides {
-            self.make.images += 1;
+            self.traits.images += 1;
             if let Some(anchor) = &mut self.anchor {
                 anchor.image = true;
-                self.make.image_first |= self.text.is_empty() && self.make.images == 1;
+                self.traits.image_first |= self.text.is_empty() && self.traits.images == 1;
             }
         }
         if self.tags_left > 0 {
@@ -420,7 +420,7 @@ impl Reader {
         if self.open.len() < OPEN_LIMIT {
             let outer = self.open.last().copied().unwrap_or(PLAIN);
             let tag = &self.tag;
-            self.open.push(Open {
+            self.open.push(OpenElement {
                 name: tag.name,
                 kind: kind(spelled(&tag.name)),
                 hides: tag.hides,
@@ -435,13 +435,13 @@ impl Reader {
         }
     }
 
-    /// Ends the element that cannot hold the one that begins: a hidden one without an end tag would
-    /// else hide all that follows, which is in plain sight in a mail client.
+    /// Closes elements that cannot contain the new one: a hidden element without an end tag would
+    /// otherwise hide all that follows, which a mail client shows.
     fn end_implied(&mut self) {
         let Some((ends, barriers)) = implied_end(spelled(&self.tag.name)) else {
             return;
         };
-        let met = |open: &Open| open.kind & (ends | barriers) != 0;
+        let met = |open: &OpenElement| open.kind & (ends | barriers) != 0;
         if let Some(at) = self.open.iter().rposition(met)
             && self.open[at].kind & ends != 0
             && self.open[at].kind & barriers == 0

@@ -1,22 +1,22 @@
-//! A message: its header fields as bytes, and its decoded view that the filter judges.
+//! A message: its raw header fields, and the decoded content that the filter judges.
 
 pub mod archive;
 pub mod content;
 pub mod decode;
-pub mod disguise;
 pub mod document;
-mod element;
-pub mod fold;
+pub mod file_type;
 pub mod header;
 pub mod headers;
+pub mod homoglyphs;
 pub mod html;
+mod html_elements;
 pub mod link;
-pub mod magic;
-pub mod make;
 pub mod mime;
+pub mod page_traits;
 mod style;
 pub mod url;
 pub mod value;
+pub mod visible_text;
 
 pub use content::{Content, Wanted};
 pub use headers::Headers;

@@ -4,6 +4,7 @@
 
 pub mod certificate;
 pub mod drain;
+pub mod http;
 pub mod listen;
 pub mod proxy;
 pub mod quota;

@@ -5,9 +5,9 @@
 //!
 //! RFC 1939 sections 5 to 7, RFC 2449 section 5, RFC 5034 section 4, RFC 6856 sections 2 and 3.
 
-use super::MessageNumber;
 use super::line::trim_end;
 use super::reply::Shape;
+use super::{ClientNumber, MessageNumber, UpstreamNumber};
 
 /// How many lines of the body TOP shall show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +24,10 @@ impl Lines {
     }
 }
 
-/// One command of a client.
+/// One command. `N` says whose message numbers it carries: a client's, or the upstream's once they
+/// were mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+pub enum Command<N = ClientNumber> {
     /// USER name
     User,
     /// PASS string, spaces included
@@ -49,15 +50,15 @@ pub enum Command {
     /// STAT
     Stat,
     /// LIST, of one message or of all
-    List(Option<MessageNumber>),
+    List(Option<N>),
     /// UIDL, of one message or of all
-    Uidl(Option<MessageNumber>),
+    Uidl(Option<N>),
     /// RETR msg
-    Retr(MessageNumber),
+    Retr(N),
     /// TOP msg n
-    Top(MessageNumber, Lines),
+    Top(N, Lines),
     /// DELE msg
-    Dele(MessageNumber),
+    Dele(N),
     /// RSET
     Rset,
     /// NOOP
@@ -76,7 +77,7 @@ pub enum Command {
     Foreign,
 }
 
-impl Command {
+impl Command<ClientNumber> {
     /// Reads a client's line. Verbs are case-insensitive (RFC 1939 section 3), spaces at the end
     /// are tolerated, and so is a bare LF.
     pub fn parse(line: &[u8]) -> Self {
@@ -110,7 +111,10 @@ impl Command {
             "RETR" => Self::numbered(words, Self::Retr),
             "DELE" => Self::numbered(words, Self::Dele),
             "TOP" => {
-                let number = words.next().and_then(MessageNumber::parse);
+                let number = words
+                    .next()
+                    .and_then(MessageNumber::parse)
+                    .map(ClientNumber);
                 let lines = words.next().and_then(parse_lines);
                 match (number, lines, words.next()) {
                     (Some(number), Some(lines), None) => Self::Top(number, lines),
@@ -139,6 +143,29 @@ impl Command {
         }
     }
 
+    fn numbered<'a>(
+        mut words: impl Iterator<Item = &'a [u8]>,
+        command: impl FnOnce(ClientNumber) -> Self,
+    ) -> Self {
+        match (words.next().and_then(MessageNumber::parse), words.next()) {
+            (Some(number), None) => command(ClientNumber(number)),
+            _ => Self::Refused("one message number is needed"),
+        }
+    }
+
+    fn numbered_or_all<'a>(
+        words: impl Iterator<Item = &'a [u8]>,
+        command: impl FnOnce(Option<ClientNumber>) -> Self,
+    ) -> Self {
+        let mut words = words.peekable();
+        match words.peek() {
+            None => command(None),
+            Some(_) => Self::numbered(words, |number| command(Some(number))),
+        }
+    }
+}
+
+impl<N> Command<N> {
     /// The shape of the answer.
     pub fn shape(&self) -> Shape {
         match self {
@@ -178,24 +205,65 @@ impl Command {
         }
     }
 
-    fn numbered<'a>(
-        mut words: impl Iterator<Item = &'a [u8]>,
-        command: impl FnOnce(MessageNumber) -> Self,
-    ) -> Self {
-        match (words.next().and_then(MessageNumber::parse), words.next()) {
-            (Some(number), None) => command(number),
-            _ => Self::Refused("one message number is needed"),
-        }
+    /// Whether its answer is a message, or a part of one.
+    pub fn fetches(&self) -> bool {
+        matches!(self, Self::Retr(_) | Self::Top(..))
     }
 
-    fn numbered_or_all<'a>(
-        words: impl Iterator<Item = &'a [u8]>,
-        command: impl FnOnce(Option<MessageNumber>) -> Self,
-    ) -> Self {
-        let mut words = words.peekable();
-        match words.peek() {
-            None => command(None),
-            Some(_) => Self::numbered(words, |number| command(Some(number))),
+    /// Whether it proves who the user is: the answer to it decides on the login.
+    pub fn is_proof(&self) -> bool {
+        matches!(self, Self::Pass | Self::Apop | Self::Auth { .. })
+    }
+
+    /// The same command with its message number mapped; `None` where the mapping has none.
+    pub fn map_number<M>(self, map: impl FnOnce(N) -> Option<M>) -> Option<Command<M>> {
+        Some(match self {
+            Self::List(Some(number)) => Command::List(Some(map(number)?)),
+            Self::Uidl(Some(number)) => Command::Uidl(Some(map(number)?)),
+            Self::Retr(number) => Command::Retr(map(number)?),
+            Self::Top(number, lines) => Command::Top(map(number)?, lines),
+            Self::Dele(number) => Command::Dele(map(number)?),
+            Self::List(None) => Command::List(None),
+            Self::Uidl(None) => Command::Uidl(None),
+            Self::User => Command::User,
+            Self::Pass => Command::Pass,
+            Self::Apop => Command::Apop,
+            Self::Auth {
+                mechanism,
+                initial_response,
+            } => Command::Auth {
+                mechanism,
+                initial_response,
+            },
+            Self::AuthList => Command::AuthList,
+            Self::Capa => Command::Capa,
+            Self::Stls => Command::Stls,
+            Self::Stat => Command::Stat,
+            Self::Rset => Command::Rset,
+            Self::Noop => Command::Noop,
+            Self::Quit => Command::Quit,
+            Self::LangList => Command::LangList,
+            Self::Known(verb, shape) => Command::Known(verb, shape),
+            Self::Unknown => Command::Unknown,
+            Self::Refused(why) => Command::Refused(why),
+            Self::Foreign => Command::Foreign,
+        })
+    }
+}
+
+impl Command<UpstreamNumber> {
+    /// The line for the upstream, without its end, of a command that carries a message number; every
+    /// other command goes up as the client wrote it.
+    pub fn numbered_line(&self) -> Option<String> {
+        match self {
+            Self::List(Some(UpstreamNumber(number))) => Some(format!("LIST {number}")),
+            Self::Uidl(Some(UpstreamNumber(number))) => Some(format!("UIDL {number}")),
+            Self::Retr(UpstreamNumber(number)) => Some(format!("RETR {number}")),
+            Self::Top(UpstreamNumber(number), Lines(lines)) => {
+                Some(format!("TOP {number} {lines}"))
+            }
+            Self::Dele(UpstreamNumber(number)) => Some(format!("DELE {number}")),
+            _ => None,
         }
     }
 }
@@ -219,8 +287,8 @@ fn parse_lines(digits: &[u8]) -> Option<Lines> {
 mod tests {
     use super::*;
 
-    fn number(n: u32) -> MessageNumber {
-        MessageNumber::new(n).unwrap()
+    fn number(n: u32) -> ClientNumber {
+        ClientNumber(MessageNumber::new(n).unwrap())
     }
 
     #[test]

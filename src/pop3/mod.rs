@@ -8,27 +8,24 @@
 //! RFC 1939 (POP3), RFC 2449 (CAPA, command length), RFC 2595 (STLS), RFC 3206 (response codes),
 //! RFC 5034 (AUTH), RFC 6856 (UTF8, LANG).
 
-pub mod account;
 pub mod capa;
 pub mod command;
 pub mod dot;
 pub mod line;
+pub mod login_name;
 pub mod reply;
 pub mod sasl;
 pub mod secret;
 
-pub use account::Account;
 pub use command::{Command, Lines};
+pub use login_name::LoginName;
 pub use reply::{Shape, Status};
 pub use secret::Secret;
 
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// A message's number in one session; counts from 1 (RFC 1939 section 5).
-///
-/// The client's numbers and the upstream's are both of this type; `session::view` is the only
-/// place that turns one into the other.
+/// A message's number as it stands on the wire; counts from 1 (RFC 1939 section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageNumber(NonZeroU32);
 
@@ -58,3 +55,12 @@ impl fmt::Display for MessageNumber {
         self.0.fmt(f)
     }
 }
+
+/// A message's number in the mailbox that the client sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientNumber(pub MessageNumber);
+
+/// A message's number in the upstream's mailbox. Only the session's mailbox view turns one kind of
+/// number into the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UpstreamNumber(pub MessageNumber);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::Secret;
-use super::account;
+use super::login_name;
 
 /// A name and a password.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ pub fn name(bytes: &[u8]) -> Option<String> {
 
 /// The name in a response of XOAUTH2 or OAUTHBEARER.
 pub fn bearer_name(response: &[u8]) -> Option<String> {
-    account::bearer_name(&decoded(response)?).and_then(name)
+    login_name::bearer_name(&decoded(response)?).and_then(name)
 }
 
 /// The response of XOAUTH2 for a user and an access token.

@@ -14,4 +14,4 @@ mod plan;
 
 pub use headers::Mark;
 pub use notice::{notice, top_of};
-pub use plan::{Edit, Plan, Style};
+pub use plan::{Edit, Piece, Plan, Style};

@@ -1,5 +1,7 @@
 //! The edits to one message.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::headers::{self, Mark};
@@ -26,6 +28,15 @@ pub struct Edit {
     pub remove: usize,
     /// What comes in their place.
     pub insert: Bytes,
+}
+
+/// A piece of a rewritten message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Octets of the original, by offset.
+    Original(Range<usize>),
+    /// Octets that popgate adds.
+    Inserted(Bytes),
 }
 
 /// All edits to one message, in the order of their places.
@@ -91,17 +102,20 @@ impl Plan {
         self.edits.iter().map(|edit| edit.remove).sum()
     }
 
-    /// The message in pieces, edits made; what they do not touch is not copied.
-    pub fn apply(&self, wire: &Bytes) -> Vec<Bytes> {
+    /// A message of this length in pieces, edits made; what they do not touch is named by its place.
+    pub fn apply(&self, length: usize) -> Vec<Piece> {
         let mut pieces = Vec::with_capacity(2 * self.edits.len() + 1);
         let mut done = 0;
         for edit in &self.edits {
-            pieces.push(wire.slice(done..edit.at));
-            pieces.push(edit.insert.clone());
+            pieces.push(Piece::Original(done..edit.at));
+            pieces.push(Piece::Inserted(edit.insert.clone()));
             done = edit.at + edit.remove;
         }
-        pieces.push(wire.slice(done..));
-        pieces.retain(|piece| !piece.is_empty());
+        pieces.push(Piece::Original(done..length));
+        pieces.retain(|piece| match piece {
+            Piece::Original(range) => !range.is_empty(),
+            Piece::Inserted(bytes) => !bytes.is_empty(),
+        });
         pieces
     }
 }

@@ -1,5 +1,6 @@
 //! A table of a TOML file: each key is asked for by name and type, and unknown keys are reported at the end.
 
+use strsim::levenshtein;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -225,8 +226,8 @@ impl<'r, 't> Section<'r, 't> {
         let near = self
             .known
             .iter()
-            .min_by_key(|known| distance(known, name))
-            .filter(|known| distance(known, name) <= 1 + known.len() / 3);
+            .min_by_key(|known| levenshtein(known, name))
+            .filter(|known| levenshtein(known, name) <= 1 + known.len() / 3);
         match near {
             Some(near) => format!("unknown key; did you mean `{near}`?"),
             None => format!(
@@ -275,22 +276,6 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
-}
-
-/// Levenshtein's distance: the number of letters to change, insert or remove.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The upstream's side of a session, up to its greeting: the chosen server, or its reserve.
+//! The upstream of a session, up to its greeting: the chosen server, or its fallback.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,123 +7,159 @@ use bytes::BytesMut;
 use memchr::memchr;
 use tokio::time::Instant;
 
-use super::caller::Caller;
-use super::leg::Leg;
-use super::{Failure, Refusal, Service, report};
+use super::client::Client;
+use super::connection::Connection;
+use super::exchange::Exchange;
+use super::failure::Failure;
+use super::refusal::Refusal;
+use super::report::report;
+use super::service::Service;
+use crate::mailbox_id::{MailboxId, UpstreamId};
 use crate::metrics::{ClientState, Flow};
+use crate::net::Stream;
 use crate::pop3::Command;
-use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
-use crate::upstream::{Dialler, OwnConnection};
+use crate::upstream::{Dialled, Dialler, OwnConnection};
 
 /// A server that has greeted.
-pub(super) struct Opened {
-    pub(super) leg: Leg,
-    /// As it goes to the client.
+pub(super) struct Greeted {
+    pub(super) upstream: Upstream,
     pub(super) greeting: BytesMut,
-    pub(super) server: Server,
+    /// What came behind it.
+    pub(super) rest: BytesMut,
 }
 
-/// Which server it is.
+impl Greeted {
+    /// `route` is where the session was to go, `dialler` whom it reached, after so many seconds.
+    fn new(
+        service: &Service,
+        route: &Arc<Dialler>,
+        dialler: Arc<Dialler>,
+        dialled: Dialled,
+        seconds: f64,
+    ) -> Self {
+        let octets = dialled.greeting.len() + dialled.rest.len();
+        service.metrics.bytes(Flow::UpstreamIn, octets);
+        let stream = dialled.stream.with_read_limit(service.piece);
+        let meter = service.metrics.greeted(&dialler.upstream().name, seconds);
+        Self {
+            upstream: Upstream {
+                connection: Connection::new(stream).metered(meter, octets),
+                route: Arc::clone(route),
+                dialler,
+                _own: dialled.own,
+            },
+            greeting: dialled.greeting,
+            rest: dialled.rest,
+        }
+    }
+}
+
+/// A session's upstream.
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) dialler: Arc<Dialler>,
+pub(super) struct Upstream {
+    pub(super) connection: Connection,
+    /// Where the route led: its fallbacks hold the same mailboxes.
+    pub(super) route: Arc<Dialler>,
+    /// Which server it is.
+    dialler: Arc<Dialler>,
     /// Marks the connection as popgate's own.
-    pub(super) _own: OwnConnection,
+    _own: Option<OwnConnection>,
 }
 
-impl Server {
+impl Upstream {
+    /// Its name in metrics and the log.
     pub(super) fn name(&self) -> &str {
         &self.dialler.upstream().name
     }
 }
 
-/// Dials an upstream, and those in reserve for it; a failure of all is the last one's. It ends when the
-/// client leaves: nobody is dialled for, or waited for, on behalf of somebody who is gone.
+/// A user's mailbox on the server of a route.
+pub(super) fn mailbox_on(route: &Dialler, user: &str) -> Option<MailboxId> {
+    let upstream = route.upstream();
+    MailboxId::new(UpstreamId::new(&upstream.host, upstream.port), user)
+}
+
+/// Dials an upstream, and its fallbacks; a failure of all is the last one's. It ends when the client leaves:
+/// nobody is dialled for a client that is gone.
 pub(super) async fn open(
     service: &Service,
-    caller: &Caller<'_>,
-    client: &mut Leg,
-    first: &Arc<Dialler>,
-) -> Result<Opened, Failure> {
-    let mut dialled = pin!(dial(service, caller, first));
+    client: &Client<'_>,
+    connection: &mut Connection,
+    exchange: &mut Exchange<'_>,
+    route: &Arc<Dialler>,
+) -> Result<Greeted, Failure> {
+    let mut dialled = pin!(dial(service, client, route));
     loop {
         // A client may send its commands ahead, and even end there; those are answered.
-        let is_watched = !client.ended && client.buffer.len() <= service.limits.command_line;
+        let is_watched = !exchange.client_has_ended()
+            && exchange.client_buffer().len() <= service.limits.command_line;
         tokio::select! {
             biased;
-            filled = client.fill(service), if is_watched => {
-                if filled? == 0 && !begins_well(&client.buffer) {
+            read = connection.read(exchange.client_buffer()), if is_watched => {
+                let read = read.map_err(|error| Failure::ClientGone(Some(error)))?;
+                service.metrics.bytes(Flow::ClientIn, read);
+                exchange.client_received(read, Instant::now().into_std());
+                if read == 0 && !awaits_answer(exchange.client_buffer()) {
                     return Err(Failure::ClientGone(None));
                 }
             }
-            opened = &mut dialled => return opened,
+            greeted = &mut dialled => return greeted,
         }
     }
 }
 
-/// Whether somebody who has said this, and will say no more, may want an answer.
-fn begins_well(said: &[u8]) -> bool {
-    let Some(end) = memchr(b'\n', said) else {
+/// Waits for the greeting on a connection to an upstream that somebody else has made.
+pub(super) async fn open_over(
+    service: &Service,
+    stream: Stream,
+    route: &Arc<Dialler>,
+) -> Result<Greeted, Failure> {
+    let began = Instant::now();
+    let name = || route.upstream().name.clone();
+    let dialled = route.greeted(stream).await;
+    let dialled = dialled.map_err(|error| Failure::Dial(name(), error))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let dialler = Arc::clone(route);
+    Ok(Greeted::new(service, route, dialler, dialled, seconds))
+}
+
+/// Whether a client that has sent this, and will send no more, may want an answer.
+fn awaits_answer(sent: &[u8]) -> bool {
+    let Some(end) = memchr(b'\n', sent) else {
         return false;
     };
     !matches!(
-        Command::parse(&said[..=end]),
+        Command::parse(&sent[..=end]),
         Command::Refused(_) | Command::Foreign | Command::Unknown
     )
 }
 
 async fn dial(
     service: &Service,
-    caller: &Caller<'_>,
-    first: &Arc<Dialler>,
-) -> Result<Opened, Failure> {
+    client: &Client<'_>,
+    route: &Arc<Dialler>,
+) -> Result<Greeted, Failure> {
     let mut failed: Option<Failure> = None;
-    for dialler in service.router.with_fallbacks(first) {
+    for dialler in service.router.with_fallbacks(route) {
         if let Some(failure) = failed.take() {
             report(
                 service,
-                caller.address(),
+                client.address(),
                 None,
                 &failure,
                 ClientState::Greeting,
             );
         }
         let began = Instant::now();
-        match dialler.dial(caller.on_behalf()).await {
+        match dialler.dial(client.on_behalf()).await {
             Ok(dialled) => {
-                // By now whoever dialled knows the near end of his connection: if that was popgate,
-                // it has met itself.
-                if caller.is_ourselves(service.router.loop_detection()) {
+                // By now the one that dialled knows the near end of its connection: if that was popgate, it
+                // has reached itself.
+                if client.is_self(service.router.loop_detection()) {
                     return Err(Refusal::Loop.into());
                 }
-                let mut greeting = dialled.greeting;
-                let octets = greeting.len() + dialled.rest.len();
-                service.metrics.bytes(Flow::UpstreamIn, octets);
-                let stream = dialled.stream.with_read_limit(service.piece);
-                let meter = service
-                    .metrics
-                    .greeted(&dialler.upstream().name, began.elapsed().as_secs_f64());
-                let mut leg = Leg::new(stream, dialled.rest).metered(meter, greeting.len());
-                if ends_in_bare_lf(&greeting) {
-                    // A server that ends its very greeting in bare LF does so throughout, and clients
-                    // want CRLF (RFC 1939 section 3): its lines are mended, all of them, and nobody
-                    // else's.
-                    tracing::warn!(
-                        upstream = dialler.upstream().name,
-                        "the server ends lines in bare LF; they are sent on as CRLF"
-                    );
-                    let added =
-                        LfToCrlf::default().translate(&mut greeting, 0) + leg.translate_lf();
-                    service.metrics.edited(added, 0);
-                }
-                return Ok(Opened {
-                    leg,
-                    greeting,
-                    server: Server {
-                        dialler,
-                        _own: dialled.own,
-                    },
-                });
+                let seconds = began.elapsed().as_secs_f64();
+                return Ok(Greeted::new(service, route, dialler, dialled, seconds));
             }
             Err(error) => {
                 let name = dialler.upstream().name.clone();

@@ -4,12 +4,13 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::pop3::line::printable;
 use crate::upstream::DialError;
 
 /// Why a session ended early.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Failure {
     /// The client went away, or its connection broke.
     ClientGone(Option<io::Error>),
@@ -47,10 +48,7 @@ impl Failure {
         let said = match self {
             _ if inside_answer => return None,
             Self::ClientGone(_) | Self::ClientStalled(_) => return None,
-            Self::Refused(refusal) => {
-                let said = printable(refusal.wire()?.as_bytes(), 400);
-                return Some(format!("-ERR {said}\r\n"));
-            }
+            Self::Refused(refusal) => return Some(refusal.line()).filter(|it| !it.is_empty()),
             Self::Dial(_, error) => format!("popgate cannot reach the mail server: {error}"),
             Self::UpstreamClosed => "the mail server closed the connection".to_owned(),
             Self::UpstreamBroke(error) => {
@@ -86,6 +84,8 @@ impl Failure {
         }
     }
 }
+
+impl std::error::Error for Failure {}
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

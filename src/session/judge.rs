@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::exchange::Judgement;
 use crate::filter::{Filter, HeaderStage, Verdict};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
@@ -24,20 +25,13 @@ const INLINE: usize = 32 << 10;
 /// part when it goes on, and not the filter's whole time.
 const PARTS: u32 = 4;
 
-/// Whom to ask.
+/// What to ask.
 #[derive(Debug, Clone)]
 pub enum Engine {
-    /// The rules in force.
+    /// The active rules.
     Rules(Arc<Filter>),
     /// A filter that fails: for tests of what happens then.
     Broken(fn() -> Verdict),
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(super) enum Outcome {
-    Judged(Verdict),
-    Unscanned(UnscannedReason),
 }
 
 /// The filter, and how long it may take.
@@ -59,7 +53,7 @@ impl Judge {
         }
     }
 
-    /// The rules in force, unless a test's filter is.
+    /// The active rules, unless a test's filter is.
     pub fn rules(&self) -> Option<&Filter> {
         match &self.engine {
             Engine::Rules(filter) => Some(filter),
@@ -89,12 +83,12 @@ impl Judge {
         stage: Option<HeaderStage>,
         wire: Bytes,
         by: Instant,
-    ) -> Outcome {
+    ) -> Judgement {
         match &self.engine {
             Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
                 match guarded(|| verdict(filter, account.as_deref(), stage, &wire)) {
-                    Some(verdict) => Outcome::Judged(verdict),
-                    None => Outcome::Unscanned(UnscannedReason::Panic),
+                    Some(verdict) => Judgement::Judged(verdict),
+                    None => Judgement::Unscanned(UnscannedReason::Panic),
                 }
             }
             Engine::Rules(filter) => {
@@ -110,23 +104,23 @@ impl Judge {
         &self,
         by: Instant,
         judge: impl FnOnce() -> Verdict + Send + 'static,
-    ) -> Outcome {
+    ) -> Judgement {
         // The limit is for the filter: those who wait for their turn have until `by`. The permit is given
         // back when this wait ends, not when the thread does: a filter that hangs must not keep everybody
         // else's mail from being judged.
         let Ok(_permit) = tokio::time::timeout_at(by, self.large.acquire()).await else {
-            return Outcome::Unscanned(UnscannedReason::Timeout);
+            return Judgement::Unscanned(UnscannedReason::Timeout);
         };
         let mut judged = tokio::task::spawn_blocking(move || guarded(judge));
         for _ in 0..PARTS {
             let by = by.min(Instant::now() + self.limit / PARTS);
             match tokio::time::timeout_at(by, &mut judged).await {
-                Ok(Ok(Some(verdict))) => return Outcome::Judged(verdict),
-                Ok(Ok(None) | Err(_)) => return Outcome::Unscanned(UnscannedReason::Panic),
+                Ok(Ok(Some(verdict))) => return Judgement::Judged(verdict),
+                Ok(Ok(None) | Err(_)) => return Judgement::Unscanned(UnscannedReason::Panic),
                 Err(_) => {}
             }
         }
-        Outcome::Unscanned(UnscannedReason::Timeout)
+        Judgement::Unscanned(UnscannedReason::Timeout)
     }
 }
 
@@ -174,7 +168,7 @@ mod tests {
         let one = || judge.message(None, None, Bytes::new(), by);
         let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
         for outcome in [a, b, c, d] {
-            assert!(matches!(outcome, Outcome::Judged(_)), "{outcome:?}");
+            assert!(matches!(outcome, Judgement::Judged(_)), "{outcome:?}");
         }
     }
 }

@@ -6,31 +6,33 @@ use std::io;
 use std::time::Duration;
 
 use crate::net::proxy::HeaderError;
+use crate::pop3::line::printable;
 use crate::upstream::NameError;
 
 /// Why a client is sent away, or a login not even tried.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Refusal {
     /// There are as many sessions as there may be.
     Sessions,
     /// From this address there are.
     SessionsOfAddress(usize),
     /// Of this account there are.
-    SessionsOfAccount(usize),
+    SessionsOfMailbox(usize),
     /// Logins failed too often; so long is the wait.
     LoginPause(Duration),
     /// The password would travel in plain text.
     Plaintext,
     /// A PROXY header was due from somebody who is not believed.
-    Stranger,
+    ProxyUntrusted,
     /// None came.
     ProxyHeader(HeaderError),
     /// TLS with the client could not be established.
     Handshake(io::Error),
     /// There is no certificate for the name that the client asks for.
-    UnknownName(String),
+    UnknownSni(String),
     /// TLS ends here, but the client did not say whom it meant.
-    NoName,
+    NoSni,
     /// The client is popgate itself.
     Loop,
     /// A transparent listener was reached without a firewall's redirect.
@@ -58,15 +60,15 @@ impl Refusal {
     /// RFC 3206: SYS/TEMP is not the password's fault, AUTH is. RFC 2449 section 8.1.1: IN-USE.
     pub(super) fn wire(&self) -> Option<String> {
         Some(match self {
-            Self::Stranger | Self::ProxyHeader(_) | Self::Handshake(_) | Self::UnknownName(_) => {
+            Self::ProxyUntrusted | Self::ProxyHeader(_) | Self::Handshake(_) | Self::UnknownSni(_) => {
                 return None;
             }
             Self::Sessions => "[SYS/TEMP] popgate has too many sessions; try again later".to_owned(),
             Self::SessionsOfAddress(most) => {
                 format!("[SYS/TEMP] {most} sessions from your address are open; try again later")
             }
-            Self::SessionsOfAccount(most) => {
-                format!("[IN-USE] {most} sessions of this account are open; try again later")
+            Self::SessionsOfMailbox(most) => {
+                format!("[IN-USE] {most} sessions of this mailbox are open; try again later")
             }
             Self::LoginPause(wait) => format!(
                 "[SYS/TEMP] too many failed logins; try again in {} seconds",
@@ -76,7 +78,7 @@ impl Refusal {
                 "[AUTH] passwords are not taken without TLS here; switch it on in the mail program"
                     .to_owned()
             }
-            Self::NoName => {
+            Self::NoSni => {
                 "[SYS/PERM] TLS ends at this proxy, and your mail program names no server (SNI)"
                     .to_owned()
             }
@@ -95,6 +97,13 @@ impl Refusal {
             Self::LineTooLong => "the line is too long".to_owned(),
             Self::Token(why) => format!("[AUTH] {why}"),
             Self::TokenService(why) => format!("[SYS/TEMP] {why}"),
+        })
+    }
+
+    /// The whole line for the client; empty where it could not read it.
+    pub(super) fn line(&self) -> String {
+        self.wire().map_or_else(String::new, |text| {
+            format!("-ERR {}\r\n", printable(text.as_bytes(), 400))
         })
     }
 
@@ -126,14 +135,14 @@ impl Refusal {
         match self {
             Self::Sessions => "sessions",
             Self::SessionsOfAddress(_) => "sessions_per_address",
-            Self::SessionsOfAccount(_) => "sessions_per_mailbox",
+            Self::SessionsOfMailbox(_) => "sessions_per_mailbox",
             Self::LoginPause(_) => "login_throttled",
             Self::Plaintext => "plaintext",
-            Self::Stranger => "proxy_untrusted",
+            Self::ProxyUntrusted => "proxy_untrusted",
             Self::ProxyHeader(_) => "proxy_header",
             Self::Handshake(_) => "handshake",
-            Self::UnknownName(_) => "unknown_sni",
-            Self::NoName => "no_sni",
+            Self::UnknownSni(_) => "unknown_sni",
+            Self::NoSni => "no_sni",
             Self::Loop => "loop",
             Self::NotRedirected => "not_redirected",
             Self::UserName(_) => "user_name",
@@ -147,6 +156,8 @@ impl Refusal {
     }
 }
 
+impl std::error::Error for Refusal {}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,18 +165,18 @@ impl fmt::Display for Refusal {
             Self::SessionsOfAddress(most) => {
                 write!(f, "limits.sessions_per_address is reached: {most}")
             }
-            Self::SessionsOfAccount(most) => {
+            Self::SessionsOfMailbox(most) => {
                 write!(f, "limits.sessions_per_mailbox is reached: {most}")
             }
             Self::LoginPause(_) => f.write_str("limits.login_failures is reached"),
             Self::Plaintext => f.write_str("a login without TLS from another machine"),
-            Self::Stranger => {
-                f.write_str("not in the list `trusted_proxies`, so its PROXY header is not read")
+            Self::ProxyUntrusted => {
+                f.write_str("not in the list `trusted`, so its PROXY header is not read")
             }
             Self::ProxyHeader(error) => error.fmt(f),
             Self::Handshake(error) => write!(f, "TLS with the client failed: {error}"),
-            Self::UnknownName(name) => write!(f, "no certificate for the name {name}"),
-            Self::NoName => f.write_str("TLS without a name (SNI) on a transparent listener"),
+            Self::UnknownSni(name) => write!(f, "no certificate for the name {name}"),
+            Self::NoSni => f.write_str("TLS without a name (SNI) on a transparent listener"),
             Self::Loop => f.write_str(
                 "the client is popgate itself: exempt its user from the firewall's redirect",
             ),

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use super::durable_write::{self, NO_LINK};
 use super::{given_to_owner, private};
-use crate::filter::classifier::memory::{Change, Memory};
+use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 pub use error::KnowledgeError;
 
 /// Beyond this size the journal is merged into the weights.
@@ -44,12 +45,12 @@ impl Knowledge {
     ///
     /// # Errors
     /// If something is there and cannot be read.
-    pub fn read(data_dir: &Path) -> Result<(Self, Memory), KnowledgeError> {
+    pub fn read(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
         let path = folder.join("weights");
         let (generation, memory) = match fs::read(&path) {
             Ok(bytes) => codec::read_weights(&bytes).map_err(|fault| fault.at(&path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, Memory::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, LearnedState::default()),
             Err(error) => return Err(KnowledgeError::Io(path, error)),
         };
         let mut knowledge = Self {
@@ -67,7 +68,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// As [`Knowledge::read`], and if another process learns.
-    pub fn write(data_dir: &Path) -> Result<(Self, Memory), KnowledgeError> {
+    pub fn write(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
         let at = |path: &Path| {
             let path = path.to_owned();
@@ -85,7 +86,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// What cannot be read.
-    pub fn catch_up(&mut self, memory: &Memory) -> Result<Progress, KnowledgeError> {
+    pub fn catch_up(&mut self, memory: &LearnedState) -> Result<Progress, KnowledgeError> {
         let path = self.folder.join("journal");
         let io = |error| KnowledgeError::Io(path.clone(), error);
         let mut file = match File::open(&path) {
@@ -132,7 +133,7 @@ impl Knowledge {
         }
         self.read = from + at as u64;
         Ok(if changes > 0 {
-            Progress::Learnt(changes)
+            Progress::Learned(changes)
         } else {
             Progress::Nothing
         })
@@ -142,7 +143,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// The system's, if there can't be a thread for it.
-    pub fn follow(mut self, memory: &Arc<Memory>) -> io::Result<()> {
+    pub fn follow(mut self, memory: &Arc<LearnedState>) -> io::Result<()> {
         let memory = Arc::downgrade(memory);
         let mut complained = false;
         let work = move || {
@@ -151,7 +152,7 @@ impl Knowledge {
                     if progress == Progress::Replaced {
                         let data_dir = self.folder.parent().unwrap_or(Path::new("."));
                         let (knowledge, anew) = Self::read(data_dir)?;
-                        memory.become_like(anew);
+                        memory.replace_with(anew);
                         self = knowledge;
                     }
                     Ok(progress)
@@ -163,7 +164,7 @@ impl Knowledge {
                         let (ham, spam) = (counts.ham, counts.spam);
                         match progress {
                             // During a training this is every quarter of a second.
-                            Progress::Learnt(_) => {
+                            Progress::Learned(_) => {
                                 tracing::debug!(ham, spam, "learned state updated");
                             }
                             _ => tracing::info!(ham, spam, "learned state reloaded"),
@@ -189,7 +190,11 @@ impl Knowledge {
     ///
     /// # Errors
     /// The system's, as when the disk is full; nothing has changed then.
-    pub fn change(&mut self, memory: &Memory, change: &Change) -> Result<(), KnowledgeError> {
+    pub fn change(
+        &mut self,
+        memory: &LearnedState,
+        change: &WeightChange,
+    ) -> Result<(), KnowledgeError> {
         let path = self.folder.join("journal");
         let Some(journal) = &mut self.journal else {
             let error = io::Error::other("opened to read only");
@@ -214,21 +219,12 @@ impl Knowledge {
     ///
     /// # Errors
     /// The system's; what was on disk stays then.
-    pub fn save(&mut self, memory: &Memory) -> Result<(), KnowledgeError> {
+    pub fn save(&mut self, memory: &LearnedState) -> Result<(), KnowledgeError> {
         let path = self.folder.join("weights");
-        let io = |error| KnowledgeError::Io(path.clone(), error);
         let new = self.folder.join("weights.new");
         let bytes = codec::write_weights(memory, self.generation + 1);
-        let written = private_file(&new).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()
-        });
-        written.map_err(io)?;
-        fs::rename(&new, &path).map_err(io)?;
-        // The name is safe only when the folder is.
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io)?;
+        durable_write::replace_through(&new, &path, &bytes)
+            .map_err(|error| KnowledgeError::Io(path, error))?;
         self.generation += 1;
         self.read = 0;
         self.open_journal()
@@ -246,11 +242,8 @@ impl Knowledge {
             }
             // Made apart, so that there is never half a head.
             let new = self.folder.join("journal.new");
-            let mut file = private_file(&new)?;
-            file.write_all(&codec::write_head(self.generation))?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            Ok(file)
+            let head = codec::write_head(self.generation);
+            durable_write::replace_through(&new, &path, &head)
         };
         let file = opened().map_err(|error| KnowledgeError::Io(path.clone(), error))?;
         self.journal = Some(file);
@@ -281,7 +274,7 @@ impl Knowledge {
     }
 
     /// All that is known, to carry elsewhere.
-    pub fn pack(memory: &Memory) -> Vec<u8> {
+    pub fn pack(memory: &LearnedState) -> Vec<u8> {
         codec::write_weights(memory, 0)
     }
 
@@ -289,7 +282,7 @@ impl Knowledge {
     ///
     /// # Errors
     /// If it is something else.
-    pub fn unpack(path: &Path, bytes: &[u8]) -> Result<Memory, KnowledgeError> {
+    pub fn unpack(path: &Path, bytes: &[u8]) -> Result<LearnedState, KnowledgeError> {
         let (_, memory) = codec::read_weights(bytes).map_err(|fault| fault.at(path))?;
         Ok(memory)
     }
@@ -307,7 +300,7 @@ pub enum Progress {
     /// Nothing new.
     Nothing,
     /// So many changes.
-    Learnt(usize),
+    Learned(usize),
     /// Other weights: all is to be read again.
     Replaced,
 }
@@ -333,16 +326,6 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
         Err(fs::TryLockError::Error(error)) => Err(KnowledgeError::Io(path, error)),
     }
 }
-
-fn private_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    options.mode(0o600).custom_flags(NO_LINK);
-    given_to_owner(options.open(path)?, path)
-}
-
-/// If root writes into another user's folder, it must not follow a symbolic link there.
-const NO_LINK: i32 = nix::fcntl::OFlag::O_NOFOLLOW.bits();
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! In: messages that were held back, the learned state, and OAuth tokens; out: the same, after any crash.
 //! It keeps no verdicts: those end with the session.
 
+pub mod durable_write;
 mod knowledge;
 pub mod quarantine;
 mod tokens;

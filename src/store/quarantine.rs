@@ -5,12 +5,12 @@
 //!
 //! The Maildir convention: written in `tmp`, moved to `new` when complete.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{given_to_owner, private};
+use super::{durable_write, private};
 
 /// A Maildir below the data directory.
 #[derive(Debug)]
@@ -44,16 +44,9 @@ impl Quarantine {
     pub fn put(&self, id: &str, message: &[u8]) -> io::Result<()> {
         let name = format!("{id}.popgate");
         let tmp = self.folder.join("tmp").join(&name);
-        let written = write(&tmp, message).and_then(|()| {
-            let new = self.folder.join("new");
-            fs::rename(&tmp, new.join(&name))?;
-            // The name is safe only when the folder is.
-            File::open(&new)?.sync_all()
-        });
-        written.map_err(|error| {
-            let _ = fs::remove_file(&tmp);
-            named(&tmp, error)
-        })
+        let new = self.folder.join("new").join(&name);
+        let written = durable_write::replace_through(&tmp, &new, message);
+        written.map(drop).map_err(|error| named(&tmp, error))
     }
 }
 
@@ -123,16 +116,6 @@ pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
     }
     all.sort_by(|a, b| (a.when, &a.id).cmp(&(b.when, &b.id)));
     Ok(all)
-}
-
-fn write(path: &Path, message: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = given_to_owner(options.open(path)?, path)?;
-    file.write_all(message)?;
-    file.sync_all()
 }
 
 fn named(path: &Path, error: io::Error) -> io::Error {

@@ -10,14 +10,13 @@ mod seal;
 mod tests;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
-use super::{given_to_owner, private};
+use super::{durable_write, private};
 use crate::pop3::Secret;
 pub use seal::Grant;
 use seal::OpenError;
@@ -108,29 +107,8 @@ impl Tokens {
         let path = self.path(upstream, account);
         seal::seal(grant, password, upstream, &bound_to(upstream, account))
             .map_err(io::Error::other)
-            .and_then(|text| self.write(&path, &text))
+            .and_then(|text| durable_write::replace(&path, &text))
             .map_err(|error| TokensError::Io(path, error))
-    }
-
-    /// Whole or not at all, and safe from a crash.
-    fn write(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        let tmp = path.with_extension(format!("{:016x}", fastrand::u64(..)));
-        let written = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&tmp)
-                .and_then(|file| given_to_owner(file, &tmp))?;
-            file.write_all(text)?;
-            file.sync_all()?;
-            fs::rename(&tmp, path)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        written().inspect_err(|_| {
-            // An incomplete file is of no use.
-            let _ = fs::remove_file(&tmp);
-        })
     }
 
     /// What is stored for an account, if this is its password.

@@ -37,8 +37,8 @@ pub struct Dialled {
     pub greeting: BytesMut,
     /// Bytes that came after it.
     pub rest: BytesMut,
-    /// Registers the connection with loop detection.
-    pub own: OwnConnection,
+    /// As long as this lives, popgate knows the connection for its own; nothing if it did not make it.
+    pub own: Option<OwnConnection>,
 }
 
 /// The client that a connection is made for.
@@ -116,8 +116,20 @@ impl Dialler {
         let _turn = tokio::time::timeout(limit, turn)
             .await
             .map_err(|_| DialError::ConnectTimedOut(limit))?;
+        let (stream, own) = self.connect(client).await?;
+        let greeted = self.greeted(stream).await?;
+        Ok(Dialled {
+            own: Some(own),
+            ..greeted
+        })
+    }
+
+    /// Waits for the greeting on a connection, and does STLS where that is wanted.
+    ///
+    /// # Errors
+    /// What went wrong; the connection is closed then.
+    pub async fn greeted(&self, mut stream: Stream) -> Result<Dialled, DialError> {
         let Upstream { tls, .. } = &self.upstream;
-        let (mut stream, own) = self.connect(client).await?;
         let mut rest = BytesMut::new();
         let greeting = self.said(&mut stream, &mut rest).await?;
         match Status::of(&greeting) {
@@ -146,7 +158,7 @@ impl Dialler {
             stream,
             greeting,
             rest,
-            own,
+            own: None,
         })
     }
 

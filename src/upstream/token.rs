@@ -10,14 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST};
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 use url::Url;
@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use super::{TlsConfigError, client_config, happy_eyeballs};
 use crate::config::OAuth;
+use crate::net::http;
 use crate::pop3::Secret;
 use crate::pop3::line::printable;
 
@@ -201,19 +202,9 @@ impl TokenService {
             .map_err(|error| TokenError::Malformed(error.to_string()))?;
         let unreachable = |error: &dyn fmt::Display| TokenError::Unreachable(error.to_string());
         let stream = self.connect(host, port).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
+        let (status, body) = http::send(stream, request, LONGEST_ANSWER)
             .await
             .map_err(|error| unreachable(&error))?;
-        // It ends with the sender, or with the server.
-        let driven = tokio::spawn(connection);
-        let answer = sender.send_request(request).await;
-        let answer = answer.map_err(|error| unreachable(&error))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST_ANSWER)
-            .collect()
-            .await;
-        driven.abort();
-        let body = body.map_err(|error| unreachable(&error))?.to_bytes();
         match serde_json::from_slice(&body) {
             Ok(said) => Ok((status, said)),
             // A provider's front end does not answer in JSON when the service behind it is down.
@@ -233,11 +224,7 @@ impl TokenService {
         Zeroizing::new(form.finish())
     }
 
-    async fn connect(
-        &self,
-        host: &str,
-        port: u16,
-    ) -> Result<TokioIo<tokio_rustls::client::TlsStream<TcpStream>>, TokenError> {
+    async fn connect(&self, host: &str, port: u16) -> Result<TlsStream<TcpStream>, TokenError> {
         let unreachable = |error: &dyn fmt::Display| {
             TokenError::Unreachable(format!("{host}, port {port}: {error}"))
         };
@@ -252,7 +239,7 @@ impl TokenService {
             .connect(name, tcp)
             .await
             .map_err(|error| unreachable(&error))?;
-        Ok(TokioIo::new(tls))
+        Ok(tls)
     }
 }
 

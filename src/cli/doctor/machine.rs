@@ -1,5 +1,6 @@
 //! This machine: rights, ports, certificates, the data directory, open files, the clock.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,10 +8,10 @@ use caps::{CapSet, Capability};
 use nix::unistd::{AccessFlags, User, access, geteuid};
 
 use super::Findings;
-use crate::cli::{open, privileges};
 use crate::config::{Config, Listen, ListenTls};
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};
+use crate::server::{certificates, open_files, privileges};
 
 /// popgate was written after this moment: a clock before it is wrong.
 const WRITTEN: u64 = 1_790_000_000;
@@ -144,7 +145,7 @@ fn is_open(port: u16) -> bool {
 }
 
 fn certificates(config: &Config, findings: &mut Findings) {
-    let opened = match open::ports(config, &[]) {
+    let opened = match certificates::listeners(config, &[], &BTreeMap::new()) {
         Ok(opened) => opened,
         Err(problems) => {
             for problem in problems {
@@ -207,8 +208,8 @@ fn data(config: &Config, findings: &mut Findings) {
 fn files(config: &Config, findings: &mut Findings) {
     // Two connections a session, and some for listeners, stores and servers that are being dialled.
     let wanted = 2 * config.limits.sessions as u64 + 512;
-    match rlimit::getrlimit(rlimit::Resource::NOFILE) {
-        Ok((_, hard)) if hard < wanted => findings.wrong(
+    match open_files::highest_limit() {
+        Ok(hard) if hard < wanted => findings.wrong(
             "open files",
             format!(
                 "at most {hard}, but {} sessions need {wanted}",

@@ -8,11 +8,11 @@ use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 
 use super::Findings;
-use crate::cli::open;
 use crate::config::{Config, Upstream};
 use crate::net::certificate::facts;
 use crate::net::proxy::Addressed;
 use crate::pop3::line::{printable, trim_end};
+use crate::server::upstreams;
 use crate::upstream::{
     DialError, DialLimits, Dialler, LoopDetection, OnBehalf, client_config, pin_of, recorder,
 };
@@ -32,7 +32,7 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
         server(config, upstream, findings).await;
     }
     ways(config, findings);
-    if let Err(problems) = open::router(config, &LoopDetection::new(Vec::new())) {
+    if let Err(problems) = upstreams::check(config) {
         for problem in problems {
             findings.wrong("routes", problem.to_string(), "");
         }

@@ -5,14 +5,17 @@
 //! of the stock's own rules are told only where the stock itself is checked.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 
-use crate::cli::{FAILURE, NEGATIVE, OK, USAGE, complain, source};
+use crate::cli::exit::{Ended, Exit};
+use crate::cli::terminal::report_unreadable;
 use crate::demo::mail;
-use crate::filter::day::Day;
-use crate::filter::rules::Rule;
+use crate::filter::rule::Rule;
 use crate::filter::{RuleSet, cost, examples, overlap};
+use crate::learn::corpus;
+use crate::rule_folder;
 
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.
 const SLOW_MICROS: f64 = 20.0;
@@ -34,17 +37,11 @@ pub struct CheckArgs {
     mail: Vec<PathBuf>,
 }
 
-/// Checks; the exit code.
-pub fn run(args: &CheckArgs) -> u8 {
-    let rules = match super::load(args.folder.as_ref()) {
-        Ok(rules) => rules,
-        Err(problems) => {
-            complain(&problems);
-            return USAGE;
-        }
-    };
+/// Checks.
+pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
+    let rules = super::load(args.folder.as_ref())?;
     let Some(given) = samples(&args.mail) else {
-        return FAILURE;
+        return Ok(Exit::Failure);
     };
     let wrong = examples::check(&rules);
     for problem in &wrong {
@@ -59,7 +56,7 @@ pub fn run(args: &CheckArgs) -> u8 {
         .map(|sample| sample.bytes.to_vec())
         .collect();
     samples.extend(given);
-    let costs = cost::measure(&rules, &samples);
+    let costs = cost::measure(&rules, &samples, Instant::now);
     for cost in costs
         .iter()
         .filter(|cost| cost.micros_per_kib > SLOW_MICROS)
@@ -95,24 +92,25 @@ pub fn run(args: &CheckArgs) -> u8 {
         own.counted(),
         dearest.join(", ")
     );
-    if wrong.is_empty() { OK } else { NEGATIVE }
+    Ok(match wrong.is_empty() {
+        true => Exit::Fine,
+        false => Exit::Negative,
+    })
 }
 
 /// The messages below the paths; `None` if some cannot be read, which is said.
 fn samples(paths: &[PathBuf]) -> Option<Vec<Vec<u8>>> {
-    let (files, mut unreadable) = source::expand(paths);
+    let (files, mut unreadable) = corpus::expand(paths);
     let mut samples = Vec::new();
     for file in files {
-        let read = source::read(&file, SAMPLE_LIMIT, &mut |message| {
+        let read = corpus::read(&file, SAMPLE_LIMIT, &mut |message| {
             samples.push(message.raw);
             true
         });
-        if let Err(error) = read {
-            source::complain(&file, &error);
-            unreadable += 1;
-        }
+        unreadable.extend(read.err());
     }
-    (unreadable == 0).then_some(samples)
+    unreadable.iter().for_each(report_unreadable);
+    unreadable.is_empty().then_some(samples)
 }
 
 /// The rules that are being checked, told from the stock beneath them.
@@ -148,7 +146,7 @@ impl<'r> Own<'r> {
 }
 
 fn expired(own: &Own<'_>) {
-    let today = Day::today();
+    let today = rule_folder::today();
     for rule in &own.rules {
         if let Some(day) = rule.expires.filter(|day| *day <= today) {
             println!(

@@ -1,13 +1,13 @@
-//! `popgate rules import`: turns SpamAssassin rules into a rule file.
+//! `popgate rules import`: converts SpamAssassin rules into a rule file.
 //!
-//! The rule file goes to stdout or a file, the report on what could not be turned to stderr.
+//! The rule file goes to stdout or a file, the report on what could not be converted to stderr.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::{FAILURE, OK};
+use crate::cli::exit::{Ended, Error, Exit};
 use crate::import;
 
 /// Flags of `rules import`.
@@ -21,30 +21,20 @@ pub struct ImportArgs {
     output: Option<PathBuf>,
 }
 
-/// Imports; the exit code.
-pub fn run(args: &ImportArgs) -> u8 {
+/// Imports.
+pub(in crate::cli) fn run(args: &ImportArgs) -> Ended {
+    let failed =
+        |path: &Path, error: io::Error| Error::failed(format!("{}: {error}", path.display()));
     let mut files = Vec::new();
     for path in &args.files {
-        match std::fs::read(path) {
-            Ok(bytes) => files.push((path.display().to_string(), bytes)),
-            Err(error) => {
-                eprintln!("popgate: {}: {error}", path.display());
-                return FAILURE;
-            }
-        }
+        let bytes = std::fs::read(path).map_err(|error| failed(path, error))?;
+        files.push((path.display().to_string(), bytes));
     }
     let imported = import::import(&files);
-    let written = match &args.output {
-        Some(path) => std::fs::write(path, &imported.toml)
-            .map_err(|error| format!("{}: {error}", path.display())),
-        None => std::io::stdout()
-            .write_all(imported.toml.as_bytes())
-            .map_err(|error| error.to_string()),
-    };
-    if let Err(error) = written {
-        eprintln!("popgate: {error}");
-        return FAILURE;
+    match &args.output {
+        Some(path) => std::fs::write(path, &imported.toml).map_err(|error| failed(path, error))?,
+        None => io::stdout().write_all(imported.toml.as_bytes())?,
     }
     eprint!("{}", imported.report);
-    OK
+    Ok(Exit::Fine)
 }

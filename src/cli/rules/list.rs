@@ -1,14 +1,14 @@
 //! `popgate rules list`: every rule in force, as a table or as JSON.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::show::harmless;
-use crate::cli::{FAILURE, OK, USAGE, complain};
-use crate::filter::rules::Rule;
+use crate::cli::exit::{Ended, Exit};
+use crate::cli::terminal::harmless;
+use crate::filter::rule::Rule;
 
 /// Flags of `rules list`.
 #[derive(Debug, Args)]
@@ -68,24 +68,12 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Lists; the exit code.
-pub fn run(args: &ListArgs) -> u8 {
-    let rules = match super::load(args.folder.as_ref()) {
-        Ok(rules) => rules,
-        Err(problems) => {
-            complain(&problems);
-            return USAGE;
-        }
-    };
+/// Lists.
+pub(in crate::cli) fn run(args: &ListArgs) -> Ended {
+    let rules = super::load(args.folder.as_ref())?;
+    let has_tag = |rule: &&Rule| args.tag.as_ref().is_none_or(|tag| rule.tags.contains(tag));
     let mut text = String::new();
-    for rule in rules.iter() {
-        if args
-            .tag
-            .as_ref()
-            .is_some_and(|tag| !rule.tags.contains(tag))
-        {
-            continue;
-        }
+    for rule in rules.iter().filter(has_tag) {
         let line = Line::new(rule);
         if args.json {
             // Texts and finite numbers have no way to fail.
@@ -95,11 +83,6 @@ pub fn run(args: &ListArgs) -> u8 {
             text.push_str(&line.text());
         }
     }
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            eprintln!("standard output: {error}");
-            FAILURE
-        }
-        _ => OK,
-    }
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(Exit::Fine)
 }

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::cli::show::harmless;
-use crate::cli::source::Message;
+use crate::cli::terminal::harmless;
 use crate::filter::{Action, Verdict};
+use crate::learn::corpus::Message;
 
 #[derive(Serialize)]
 struct Line<'a> {

@@ -1,46 +1,46 @@
-//! What files are, whatever their names and types say.
+//! Facts about attached files: what they are, whatever their names and types say.
 
-use crate::filter::facts::Fact;
-use crate::filter::mail::{Mail, extension};
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::{MessageView, extension};
 use crate::message::content::{File, PartInfo};
 use crate::message::document::Pdf;
-use crate::message::magic::{self, Magic};
+use crate::message::file_type::{self, FileType};
 use crate::message::url::Link;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "file-is-program",
-        "A file's bytes are a program's, whatever it is called.",
+        "A file's content is a program, whatever its name.",
         file_is_program,
     ),
     Fact::holds(
         "file-kind-lies",
-        "A file's bytes are of another kind than its name says.",
+        "A file's content is of another type than its name says.",
         file_kind_lies,
     ),
     Fact::holds(
         "archive-holds-program",
-        "An archive holds a file that runs when it is opened.",
+        "An archive contains a file that runs when opened.",
         |mail| name_inside(mail, "dangerous-extensions"),
     ),
     Fact::holds(
         "archive-holds-archive",
-        "An archive holds another.",
+        "An archive contains another archive.",
         |mail| name_inside(mail, "archive-extensions"),
     ),
     Fact::holds(
         "archive-is-encrypted",
-        "An archive is encrypted, so that nobody looks into it on its way.",
+        "An archive is encrypted, so that nothing can look into it on the way.",
         archive_is_encrypted,
     ),
     Fact::holds(
         "file-with-password",
-        "A file is encrypted, and the text tells the password.",
+        "A file is encrypted, and the text contains the password.",
         file_with_password,
     ),
     Fact::holds(
         "file-runs-macros",
-        "An office document holds macros.",
+        "An office document contains macros.",
         |mail| first(mail, |part, file| file.macros.then(|| name(part))),
     ),
     Fact::holds(
@@ -55,7 +55,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "pdf-is-a-link",
-        "A PDF of one or two pages with a link or two: a poster to click on.",
+        "A PDF of one or two pages with one or two links: a clickable poster.",
         |mail| {
             first(mail, |_, file| {
                 let pdf = file.pdf.as_ref().filter(|pdf| pdf.pages <= 2)?;
@@ -66,7 +66,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "pdf-link-suspect",
-        "A PDF's link goes through a shortener, a redirector or a host of free pages.",
+        "A PDF's link goes through a URL shortener, a redirector or a free page host.",
         pdf_link_suspect,
     ),
     Fact::holds("pdf-is-encrypted", "A PDF is encrypted.", |mail| {
@@ -77,7 +77,7 @@ pub(super) const FACTS: &[Fact] = &[
     }),
     Fact::holds(
         "pdf-has-form",
-        "A PDF asks for something in a form that it sends.",
+        "A PDF contains a form that it submits.",
         |mail| {
             first(mail, |part, file| {
                 let pdf = file.pdf.as_ref()?;
@@ -91,38 +91,40 @@ fn name(part: &PartInfo) -> String {
     part.name.clone().unwrap_or_default()
 }
 
-/// The first file of which something can be told.
-fn first<T>(mail: &Mail<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
+/// The first file for which the test gives a text.
+fn first<T>(mail: &MessageView<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
     let mut parts = mail.content.parts.iter();
     parts.find_map(|part| tell(part, part.file.as_ref()?))
 }
 
-fn file_is_program(mail: &Mail<'_>) -> Option<String> {
+fn file_is_program(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let programs = [
-            Magic::Pe,
-            Magic::Elf,
-            Magic::MachO,
-            Magic::Lnk,
-            Magic::Class,
+            FileType::Pe,
+            FileType::Elf,
+            FileType::MachO,
+            FileType::Lnk,
+            FileType::Class,
         ];
-        let is_program = file.magic.is_some_and(|magic| programs.contains(&magic));
+        let is_program = file
+            .file_type
+            .is_some_and(|file_type| programs.contains(&file_type));
         is_program.then(|| name(part))
     })
 }
 
-fn file_kind_lies(mail: &Mail<'_>) -> Option<String> {
+fn file_kind_lies(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let name = part.name.as_deref()?;
-        let honest = magic::fits(file.magic?, &extension(name)?);
-        (!honest).then(|| format!("{name} ({})", file.magic.map_or("", Magic::name)))
+        let honest = file_type::fits(file.file_type?, &extension(name)?);
+        (!honest).then(|| format!("{name} ({})", file.file_type.map_or("", FileType::name)))
     })
 }
 
-fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
+fn name_inside(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
     first(mail, |part, file| {
-        // Documents and Java programs are archives by the way; what they hold runs nowhere.
+        // Office documents and Java programs are archives, too; what they contain is not run.
         let outer = extension(&name(part)).unwrap_or_default();
         if !matches!(&*outer, "zip" | "zipx" | "") {
             return None;
@@ -133,14 +135,14 @@ fn name_inside(mail: &Mail<'_>, list: &str) -> Option<String> {
     })
 }
 
-fn archive_is_encrypted(mail: &Mail<'_>) -> Option<String> {
+fn archive_is_encrypted(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
         let archive = file.archive.as_ref()?;
         archive.encrypted.then(|| name(part))
     })
 }
 
-fn file_with_password(mail: &Mail<'_>) -> Option<String> {
+fn file_with_password(mail: &MessageView<'_>) -> Option<String> {
     const WORDS: [&str; 14] = [
         "password",
         "passcode",
@@ -163,8 +165,8 @@ fn file_with_password(mail: &Mail<'_>) -> Option<String> {
             .as_ref()
             .is_some_and(|archive| archive.encrypted);
         let pdf = file.pdf.as_ref().is_some_and(|pdf| pdf.encrypted);
-        // What an archive of another kind holds is not known, but few send one with a password.
-        let other = matches!(file.magic, Some(Magic::Rar | Magic::SevenZip));
+        // The content of other archive formats is unknown, but few are sent with a password.
+        let other = matches!(file.file_type, Some(FileType::Rar | FileType::SevenZip));
         (archive || pdf || other).then(|| name(part))
     })?;
     let text = mail.visible().next()?.to_lowercase();
@@ -180,7 +182,7 @@ fn web_links(pdf: &Pdf) -> Vec<String> {
     links
 }
 
-fn pdf_link_suspect(mail: &Mail<'_>) -> Option<String> {
+fn pdf_link_suspect(mail: &MessageView<'_>) -> Option<String> {
     const LISTS: [&str; 6] = [
         "shorteners",
         "free-hosting",

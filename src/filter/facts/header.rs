@@ -1,49 +1,49 @@
-//! What a header's fields say of each other, and what the receiving server says of the sender.
+//! Facts about the header, and the receiving server's checks of the sender.
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, same_domain};
-use crate::filter::mail::{Mail, domain_of};
+use crate::filter::message_view::{MessageView, domain_of};
 use crate::message::value;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "header-duplicated",
-        "A field that must be there once is there twice.",
+        "A field that may occur only once occurs twice.",
         duplicated,
     ),
     Fact::number(
         "date-skew-hours",
-        "By how many hours Date differs from when the message was received; less than zero is the past.",
+        "By how many hours Date differs from the time of receipt; negative means in the past.",
         date_skew_hours,
     ),
     Fact::holds(
         "reply-without-thread",
-        "The subject says reply, and no field names the message that it answers.",
+        "The subject says it is a reply, but no field references another message.",
         reply_without_thread,
     ),
     Fact::holds(
         "message-id-holds-recipient",
-        "The Message-ID holds the recipient's address.",
+        "The Message-ID contains the recipient's address.",
         message_id_holds_recipient,
     ),
     Fact::holds(
         "message-id-is-sender",
-        "What follows the @ in the Message-ID is the local part of the sender's address.",
+        "The Message-ID has the local part of the sender's address after the @.",
         message_id_is_sender,
     ),
     Fact::holds(
         "message-id-other-domain",
-        "The Message-ID is of a domain that neither sender nor bounces belong to.",
+        "The Message-ID's domain is neither the sender's nor that of bounces.",
         message_id_other_domain,
     ),
     Fact::holds(
         "recipient-in-subject",
-        "The subject holds the recipient's address.",
+        "The subject contains the recipient's address.",
         recipient_in_subject,
     ),
     Fact::holds(
         "recipient-name-in-subject",
-        "The subject holds the local part of the recipient's address as a word.",
+        "The subject contains the local part of the recipient's address as a word.",
         recipient_name_in_subject,
     ),
     Fact::holds(
@@ -58,7 +58,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "recipients-sorted",
-        "Five recipients or more stand in alphabetical order.",
+        "Five or more recipients are in alphabetical order.",
         recipients_sorted,
     ),
     Fact::holds(
@@ -83,7 +83,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "auth-dkim-failed",
-        "The receiving server says that the message's signature is false (DKIM).",
+        "The receiving server says that the message's signature is invalid (DKIM).",
         auth_dkim_failed,
     ),
     Fact::holds(
@@ -93,23 +93,23 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "auth-other-domain",
-        "What the receiving server could check passed for another domain than the sender's only.",
+        "The receiving server's checks passed only for another domain than the sender's.",
         auth_other_domain,
     ),
     Fact::holds(
         "list-coherent",
-        "A mailing list's fields agree with each other or with the sender.",
+        "A mailing list's fields match each other or the sender.",
         list_coherent,
     ),
     Fact::holds(
         "bulk-fields",
-        "The message says itself that it goes to many: List-Unsubscribe, Precedence, Feedback-ID.",
+        "The message declares itself as bulk: List-Unsubscribe, Precedence, Feedback-ID.",
         bulk_fields,
     ),
 ];
 
-// RFC 5322 section 3.6: the greatest number of these is one.
-fn duplicated(mail: &Mail<'_>) -> Option<String> {
+// RFC 5322 section 3.6: these occur at most once.
+fn duplicated(mail: &MessageView<'_>) -> Option<String> {
     let unique = [
         "From",
         "Sender",
@@ -126,14 +126,14 @@ fn duplicated(mail: &Mail<'_>) -> Option<String> {
     Some((*twice).to_owned())
 }
 
-fn date_skew_hours(mail: &Mail<'_>) -> f64 {
+fn date_skew_hours(mail: &MessageView<'_>) -> f64 {
     let (Some(date), Some(received)) = (mail.headers.date(), mail.headers.received()) else {
         return 0.0;
     };
     ((date - received) as f64 / 3600.0).round()
 }
 
-fn reply_without_thread(mail: &Mail<'_>) -> Option<String> {
+fn reply_without_thread(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject();
     let head = subject.get(..4).unwrap_or(subject).to_ascii_lowercase();
     let says_reply = ["re:", "re :", "aw:", "sv:"]
@@ -143,26 +143,26 @@ fn reply_without_thread(mail: &Mail<'_>) -> Option<String> {
     (says_reply && !thread.iter().any(|name| mail.headers.has(name))).then(|| subject.to_owned())
 }
 
-fn message_id(mail: &Mail<'_>) -> Option<String> {
+fn message_id(mail: &MessageView<'_>) -> Option<String> {
     let id = mail.headers.text("message-id");
     (!id.is_empty()).then_some(id)
 }
 
-fn message_id_holds_recipient(mail: &Mail<'_>) -> Option<String> {
+fn message_id_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?.to_lowercase();
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
     let found = to.any(|to| to.contains('@') && id.contains(&to.to_lowercase()));
     found.then_some(id)
 }
 
-fn message_id_is_sender(mail: &Mail<'_>) -> Option<String> {
+fn message_id_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?;
     let right = domain_of(id.trim_matches(['<', '>']))?;
     let (local, _) = mail.from_address()?.rsplit_once('@')?;
     (!local.is_empty() && local.eq_ignore_ascii_case(&right)).then_some(id)
 }
 
-fn message_id_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn message_id_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?;
     let right = domain_of(id.trim_matches(['<', '>']))?;
     let from = from_domain(mail)?;
@@ -172,14 +172,14 @@ fn message_id_other_domain(mail: &Mail<'_>) -> Option<String> {
     (!own).then_some(right)
 }
 
-fn recipient_in_subject(mail: &Mail<'_>) -> Option<String> {
+fn recipient_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject().to_lowercase();
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
     let found = to.find(|to| to.contains('@') && subject.contains(&to.to_lowercase()))?;
     Some(found.to_owned())
 }
 
-fn recipient_name_in_subject(mail: &Mail<'_>) -> Option<String> {
+fn recipient_name_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject().to_lowercase();
     let mut words = subject
         .split(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '.' | '_' | '-'));
@@ -193,7 +193,7 @@ fn recipient_name_in_subject(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn no_recipient(mail: &Mail<'_>) -> Option<String> {
+fn no_recipient(mail: &MessageView<'_>) -> Option<String> {
     let named = mail.to().iter().any(|to| {
         let address = to.addr.as_deref().unwrap_or_default();
         address.contains('@')
@@ -201,7 +201,7 @@ fn no_recipient(mail: &Mail<'_>) -> Option<String> {
     (!named).then(|| mail.headers.text("to"))
 }
 
-fn recipients_sorted(mail: &Mail<'_>) -> Option<String> {
+fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
     let all: Vec<String> = mail
         .to()
         .iter()
@@ -210,7 +210,7 @@ fn recipients_sorted(mail: &Mail<'_>) -> Option<String> {
     (all.len() >= 5 && all.is_sorted()).then(|| all[..2].join(", "))
 }
 
-fn needless_encoding(mail: &Mail<'_>) -> Option<String> {
+fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
     let mut names = ["subject", "from"].iter();
     names.find_map(|name| {
         let raw = mail.headers.first(name)?;
@@ -221,15 +221,15 @@ fn needless_encoding(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-/// What the receiving server found out (RFC 8601): the uppermost field, since a server puts its own
-/// above all that came with the message. One that the sender made up says that checks failed only
-/// if that is what he wants people to hear.
+/// The results of the receiving server (RFC 8601): the topmost field, because a server adds its own
+/// above all that came with the message. A forged field says that checks failed only
+/// if the sender wants it to.
 struct Auth {
     text: String,
 }
 
 impl Auth {
-    fn of(mail: &Mail<'_>) -> Option<Self> {
+    fn of(mail: &MessageView<'_>) -> Option<Self> {
         let text = mail.headers.text("authentication-results").to_lowercase();
         (!text.is_empty()).then_some(Self { text })
     }
@@ -243,7 +243,7 @@ impl Auth {
     fn results<'a>(&'a self, method: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let pieces = self.text.split(';').map(str::trim);
         pieces.filter_map(move |piece| {
-            // A server's name may stand before the first result without a semicolon.
+            // The server's name may precede the first result without a semicolon.
             let at = piece.find(method)?;
             let free = at == 0 || piece[..at].ends_with(' ');
             let rest = piece[at + method.len()..]
@@ -260,31 +260,31 @@ impl Auth {
     }
 }
 
-fn auth_nothing_passed(mail: &Mail<'_>) -> Option<String> {
+fn auth_nothing_passed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let spf = auth.result("spf")?;
     let dkim = auth.result("dkim")?;
     let passed = ["spf", "dkim", "dmarc"]
         .iter()
         .any(|method| auth.passed(method));
-    // Some servers guess for domains that say nothing.
+    // Some servers guess for domains without a policy.
     let guessed = auth.result("dmarc") == Some("bestguesspass");
     (!passed && !guessed).then(|| format!("spf={spf}, dkim={dkim}"))
 }
 
-fn auth_dmarc_failed(mail: &Mail<'_>) -> Option<String> {
+fn auth_dmarc_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let failed = auth.result("dmarc") == Some("fail");
     failed.then(|| "dmarc=fail".to_owned())
 }
 
-fn auth_spf_failed(mail: &Mail<'_>) -> Option<String> {
+fn auth_spf_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let result = auth.result("spf")?;
     matches!(result, "fail" | "softfail" | "hardfail").then(|| format!("spf={result}"))
 }
 
-fn auth_dkim_failed(mail: &Mail<'_>) -> Option<String> {
+fn auth_dkim_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let failed = !auth.passed("dkim") && auth.result("dkim") == Some("fail");
     failed.then(|| "dkim=fail".to_owned())
@@ -309,7 +309,7 @@ fn passed_domains(auth: &Auth) -> Vec<String> {
     dkim.chain(spf).collect()
 }
 
-fn auth_passed(mail: &Mail<'_>) -> Option<String> {
+fn auth_passed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
     if auth.passed("dmarc") {
@@ -320,7 +320,7 @@ fn auth_passed(mail: &Mail<'_>) -> Option<String> {
         .find(|domain| same_domain(domain, &from))
 }
 
-fn auth_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn auth_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
     if auth.passed("dmarc") {
@@ -335,7 +335,7 @@ fn auth_other_domain(mail: &Mail<'_>) -> Option<String> {
     }
 }
 
-fn list_coherent(mail: &Mail<'_>) -> Option<String> {
+fn list_coherent(mail: &MessageView<'_>) -> Option<String> {
     let id = mail.headers.text("list-id");
     let id = id
         .rsplit('<')
@@ -365,7 +365,7 @@ fn list_coherent(mail: &Mail<'_>) -> Option<String> {
     (agrees || own).then_some(id)
 }
 
-fn bulk_fields(mail: &Mail<'_>) -> Option<String> {
+fn bulk_fields(mail: &MessageView<'_>) -> Option<String> {
     let names = [
         "List-Unsubscribe",
         "List-Id",

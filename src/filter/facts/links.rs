@@ -1,11 +1,11 @@
-//! Where links lead, and what they hide.
+//! Facts about links: where they lead, and what they hide.
 
 use std::collections::BTreeSet;
 
-use crate::filter::facts::Fact;
+use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
-use crate::filter::mail::Mail;
-use crate::message::disguise;
+use crate::filter::message_view::MessageView;
+use crate::message::homoglyphs;
 use crate::message::url::{Link, registrable, shown_host};
 
 pub(super) const FACTS: &[Fact] = &[
@@ -16,12 +16,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-to-number",
-        "A link leads to a number in place of a name.",
+        "A link leads to an IP address instead of a name.",
         link_to_number,
     ),
     Fact::holds(
         "link-number-disguised",
-        "A link leads to a number written so that it does not look like one.",
+        "A link leads to an IP address written so that it does not look like one.",
         link_number_disguised,
     ),
     Fact::holds(
@@ -41,12 +41,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-homograph",
-        "A link's host is written in letters of two alphabets.",
+        "A link's host mixes letters of two alphabets.",
         link_homograph,
     ),
     Fact::holds(
         "link-imitates-brand",
-        "A link's host holds a known brand's name and is not that brand's.",
+        "A link's host contains a known brand's name but is not that brand's.",
         link_imitates_brand,
     ),
     Fact::holds(
@@ -56,17 +56,17 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-nested",
-        "A link carries another link to another domain.",
+        "A link contains another link to another domain.",
         link_nested,
     ),
     Fact::holds(
         "link-open-redirect",
-        "A link goes through a redirector that sends anybody anywhere.",
+        "A link goes through an open redirector.",
         link_open_redirect,
     ),
     Fact::holds(
         "link-shortener",
-        "A link goes through a shortener.",
+        "A link goes through a URL shortener.",
         |mail| clicked_in(mail, "shorteners"),
     ),
     Fact::holds(
@@ -76,12 +76,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-ipfs",
-        "A link leads to a gateway of the IPFS, where nothing can be taken down.",
+        "A link leads to an IPFS gateway, where nothing can be taken down.",
         |mail| clicked_in(mail, "ipfs-gateways"),
     ),
     Fact::holds(
         "link-dynamic-dns",
-        "A link leads to a dynamic name.",
+        "A link leads to a dynamic DNS name.",
         |mail| clicked_in(mail, "dynamic-dns"),
     ),
     Fact::holds(
@@ -96,27 +96,27 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-holds-recipient",
-        "A link holds the recipient's address, in plain, in base64 or in hexadecimal.",
+        "A link contains the recipient's address, plain, in base64 or in hexadecimal.",
         link_holds_recipient,
     ),
     Fact::holds(
         "link-host-of-many-labels",
-        "A link's host has five labels or more below the name one registers.",
+        "A link's host has five or more labels below the registrable domain.",
         link_host_of_many_labels,
     ),
     Fact::holds(
         "links-none-of-sender",
-        "There are links to click on, and none leads to the sender's domain.",
+        "There are clickable links, and none leads to the sender's domain.",
         links_none_of_sender,
     ),
     Fact::holds(
         "links-all-one",
-        "Every link to click on leads to one host, which is not the sender's.",
+        "All clickable links lead to one host, which is not the sender's.",
         links_all_one,
     ),
     Fact::holds(
         "link-data",
-        "A link carries the page that it shows within itself.",
+        "A link contains the page that it shows (data:).",
         link_data,
     ),
     Fact::number(
@@ -129,19 +129,19 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "link-count",
-        "How many links there are to click on, or in plain text.",
+        "How many clickable links there are, or links in plain text.",
         |mail| mail.clicked().len() as f64,
     ),
 ];
 
-fn clicked_in(mail: &Mail<'_>, list: &str) -> Option<String> {
+fn clicked_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
     let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
 
-/// The host that a text shows, if it is nothing but a host or a link.
+/// The host that a text shows, if it is just a host or a link.
 fn shown(text: &str) -> Option<String> {
     let text = text.trim();
     if text.contains(char::is_whitespace) || text.contains('@') || text.len() > 200 {
@@ -150,7 +150,7 @@ fn shown(text: &str) -> Option<String> {
     let with_scheme = text.starts_with("http://") || text.starts_with("https://");
     let host = Link::new(text).host()?.to_owned();
     let domain = registrable(&host)?;
-    // `index.php` and `Node.js` are no hosts: without a scheme the suffix must be a real one.
+    // `index.php` and `Node.js` are not hosts: without a scheme the suffix must be a real one.
     let suffix = domain.rsplit('.').next()?;
     let known = psl_knows(&host) && !["js", "py", "sh", "rs", "md", "pl"].contains(&suffix);
     (with_scheme || known).then_some(host)
@@ -160,23 +160,23 @@ fn psl_knows(host: &str) -> bool {
     psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
 }
 
-fn anchor_shows_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn anchor_shows_other_domain(mail: &MessageView<'_>) -> Option<String> {
     mail.content.anchors.iter().find_map(|anchor| {
         let host = shown(&anchor.text)?;
         let link = Link::new(&anchor.target);
         let target = link.host().filter(|_| link.is_web())?;
-        // Bulk mailers count clicks on a host of their own: one that a link's owner shows too.
+        // Bulk mailers count clicks on a host of their own, which shares the domain of the shown one.
         (!same_domain(&host, target)).then(|| format!("{} -> {target}", anchor.text))
     })
 }
 
-fn link_to_number(mail: &Mail<'_>) -> Option<String> {
+fn link_to_number(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| link.is_numeric() && !is_private(link))?;
     Some(link.text.to_owned())
 }
 
-/// RFC 1918 and loopback: people of one house link to their own servers.
+/// RFC 1918 and loopback: people link to servers in their own network.
 fn is_private(link: &Link<'_>) -> bool {
     let host = link.host().unwrap_or_default();
     let second = || host.split('.').nth(1).and_then(|of| of.parse::<u8>().ok());
@@ -188,7 +188,7 @@ fn is_private(link: &Link<'_>) -> bool {
         || host.starts_with("[fd")
 }
 
-fn link_number_disguised(mail: &Mail<'_>) -> Option<String> {
+fn link_number_disguised(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| {
         let host = link.host().unwrap_or_default();
@@ -197,13 +197,13 @@ fn link_number_disguised(mail: &Mail<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-fn link_holds_user(mail: &Mail<'_>) -> Option<String> {
+fn link_holds_user(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| link.user().is_some_and(|user| user.contains('.')))?;
     Some(link.text.to_owned())
 }
 
-fn link_odd_syntax(mail: &Mail<'_>) -> Option<String> {
+fn link_odd_syntax(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| {
         let text = link.text;
@@ -220,7 +220,7 @@ fn link_odd_syntax(mail: &Mail<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-fn link_odd_port(mail: &Mail<'_>) -> Option<String> {
+fn link_odd_port(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.web_links();
     let link = links.find(|link| {
         let odd = link
@@ -231,7 +231,7 @@ fn link_odd_port(mail: &Mail<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-fn link_homograph(mail: &Mail<'_>) -> Option<String> {
+fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find_map(|host| {
         if !host.contains("xn--") {
@@ -239,26 +239,26 @@ fn link_homograph(mail: &Mail<'_>) -> Option<String> {
         }
         let shown = shown_host(host);
         let words = shown.replace(['.', '-'], " ");
-        (!disguise::words(&words).is_empty()).then_some(shown)
+        (!homoglyphs::words(&words).is_empty()).then_some(shown)
     })
 }
 
-fn link_imitates_brand(mail: &Mail<'_>) -> Option<String> {
+fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find_map(|host| {
         let domain = registrable(host)?;
-        // The shop's path may name a brand, its name must not.
+        // A shop's path may name a brand, its host must not.
         let words = shown_host(host).replace(['.', '-', '_'], " ");
         let brands = mail.brands.named_in(&words, false);
         let foreign =
             psl_knows(host) && !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
-        // Below a service's own domain each customer has a name.
+        // Each customer has a name under the service's own domain.
         let customer = mail.lists.has("bulk-senders", domain);
         (foreign && !customer).then(|| host.to_owned())
     })
 }
 
-fn link_imitates_sender(mail: &Mail<'_>) -> Option<String> {
+fn link_imitates_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let own = registrable(&from)?;
     if own.len() < 8 {
@@ -270,7 +270,7 @@ fn link_imitates_sender(mail: &Mail<'_>) -> Option<String> {
     Some(found.to_owned())
 }
 
-/// The link that a link carries, in plain or percent-encoded.
+/// The link in a link, plain or percent-encoded.
 fn inner<'t>(link: &'t Link<'_>) -> Option<std::borrow::Cow<'t, str>> {
     let rest = link.text.get(8..)?;
     let lower = rest.to_ascii_lowercase();
@@ -306,7 +306,7 @@ fn percent_decoded(text: &str) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
-fn link_nested(mail: &Mail<'_>) -> Option<String> {
+fn link_nested(mail: &MessageView<'_>) -> Option<String> {
     let links = mail.clicked();
     links.iter().find_map(|link| {
         let carried = inner(link)?;
@@ -316,20 +316,20 @@ fn link_nested(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn link_open_redirect(mail: &Mail<'_>) -> Option<String> {
+fn link_open_redirect(mail: &MessageView<'_>) -> Option<String> {
     let list = mail.lists.named("redirectors")?;
     let links = mail.clicked();
     let found = links.iter().find(|link| list.has(link.text))?;
     Some(found.text.to_owned())
 }
 
-fn link_image_host(mail: &Mail<'_>) -> Option<String> {
+fn link_image_host(mail: &MessageView<'_>) -> Option<String> {
     let list = mail.lists.named("image-hosts")?;
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
 
-fn link_holds_recipient(mail: &Mail<'_>) -> Option<String> {
+fn link_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
     let addresses: Vec<String> = mail
         .to()
         .iter()
@@ -373,7 +373,7 @@ fn hexadecimal(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
+fn link_host_of_many_labels(mail: &MessageView<'_>) -> Option<String> {
     let links = mail.clicked();
     let found = links.iter().filter_map(Link::host).find(|host| {
         let own = registrable(host).map_or(0, |domain| domain.split('.').count());
@@ -382,7 +382,7 @@ fn link_host_of_many_labels(mail: &Mail<'_>) -> Option<String> {
     Some(found.to_owned())
 }
 
-fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
+fn links_none_of_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
@@ -391,7 +391,7 @@ fn links_none_of_sender(mail: &Mail<'_>) -> Option<String> {
     (!own).then(|| first.to_owned())
 }
 
-fn links_all_one(mail: &Mail<'_>) -> Option<String> {
+fn links_all_one(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let links = mail.clicked();
     let hosts: BTreeSet<_> = links.iter().filter_map(Link::host).collect();
@@ -399,7 +399,7 @@ fn links_all_one(mail: &Mail<'_>) -> Option<String> {
     (!same_domain(host, &from)).then(|| (*host).to_owned())
 }
 
-fn link_data(mail: &Mail<'_>) -> Option<String> {
+fn link_data(mail: &MessageView<'_>) -> Option<String> {
     let mut targets = mail.content.links.iter().map(String::as_str);
     let found = targets.find(|target| {
         let head = target.get(..10).unwrap_or(target).to_ascii_lowercase();

@@ -1,9 +1,10 @@
-//! Facts: what rules ask by name because no pattern can say it.
+//! Facts: properties of a message that no pattern can express; rules use them by name.
 //!
-//! In: a [`Mail`]; out: for each fact that a rule asks for, whether it holds, with the words that
-//! prove it, or a number. A fact compares, counts and looks up; it judges nothing, for the scores
-//! are the rules'. Each one's work is bounded by what the message's content is bounded to.
+//! In: a [`crate::filter::message_view::MessageView`]; out: for each fact that a rule uses, true
+//! (with the words that prove it), false, or a number. A fact compares, counts and looks up; scores
+//! belong to rules. Its work is bounded by the limits of the message's content.
 
+mod fact;
 mod files;
 mod header;
 mod links;
@@ -11,76 +12,9 @@ mod page;
 mod parts;
 mod sender;
 
-use crate::filter::mail::Mail;
+use crate::filter::rule_error::RuleError;
 
-/// Something that is true of a message, or a number.
-#[derive(Debug)]
-pub struct Fact {
-    /// What rules call it.
-    pub name: &'static str,
-    /// What it means, for people.
-    pub about: &'static str,
-    measure: Measure,
-}
-
-/// How a fact is found out.
-#[derive(Debug)]
-enum Measure {
-    /// Holds, as these words of the message show, or does not.
-    Holds(fn(&Mail<'_>) -> Option<String>),
-    /// How many, or how much.
-    Number(fn(&Mail<'_>) -> f64),
-}
-
-/// What a fact is in one message.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Found {
-    /// It holds, as these words show.
-    Yes(String),
-    /// It does not.
-    No,
-    /// A number.
-    Number(f64),
-}
-
-impl Fact {
-    const fn holds(
-        name: &'static str,
-        about: &'static str,
-        measure: fn(&Mail<'_>) -> Option<String>,
-    ) -> Self {
-        Self {
-            name,
-            about,
-            measure: Measure::Holds(measure),
-        }
-    }
-
-    const fn number(
-        name: &'static str,
-        about: &'static str,
-        measure: fn(&Mail<'_>) -> f64,
-    ) -> Self {
-        Self {
-            name,
-            about,
-            measure: Measure::Number(measure),
-        }
-    }
-
-    /// Whether it is a number.
-    pub fn is_number(&self) -> bool {
-        matches!(self.measure, Measure::Number(_))
-    }
-
-    /// Finds it out.
-    pub fn of(&self, mail: &Mail<'_>) -> Found {
-        match self.measure {
-            Measure::Holds(measure) => measure(mail).map_or(Found::No, Found::Yes),
-            Measure::Number(measure) => Found::Number(measure(mail)),
-        }
-    }
-}
+pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[
     files::FACTS,
@@ -97,23 +31,21 @@ pub fn all() -> impl Iterator<Item = &'static Fact> {
 }
 
 /// The fact of this name.
-pub fn named(name: &str) -> Result<&'static Fact, String> {
+pub fn named(name: &str) -> Result<&'static Fact, RuleError> {
     all().find(|fact| fact.name == name).ok_or_else(|| {
         let known: Vec<_> = all().map(|fact| fact.name).collect();
-        format!(
-            "no fact is named `{name}`; write one of {}",
-            known.join(", ")
-        )
+        RuleError::UnknownFact {
+            fact: name.to_owned(),
+            known: known.join(", "),
+        }
     })
 }
 
-/// The fact of this name, if it is one that holds or does not.
-pub(crate) fn yes_or_no(name: &str) -> Result<&'static Fact, String> {
+/// The fact of this name, if it is true or false.
+pub(crate) fn yes_or_no(name: &str) -> Result<&'static Fact, RuleError> {
     let fact = named(name)?;
     if fact.is_number() {
-        return Err(format!(
-            "`{name}` is a number; make a rule of score 0 with fact, min and max, and name that"
-        ));
+        return Err(RuleError::NumericFact(name.to_owned()));
     }
     Ok(fact)
 }

@@ -1,79 +1,93 @@
-//! How a message's pages are made, and how much they show.
+//! Facts about HTML parts and visible text.
 
-use crate::filter::facts::Fact;
-use crate::filter::mail::Mail;
-use crate::message::disguise;
-use crate::message::make::{Make, Unseen};
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::MessageView;
+use crate::message::homoglyphs;
+use crate::message::page_traits::{HiddenText, PageTraits};
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::number(
         "hidden-text",
         "How many bytes of text no mail client shows.",
-        |mail| unseen(mail, |make| &make.hidden),
+        |mail| hidden_text(mail, |traits| &traits.hidden),
     ),
     Fact::number(
         "faint-text",
-        "How many bytes of text have the colour of their ground.",
-        |mail| unseen(mail, |make| &make.faint),
+        "How many bytes of text have the colour of their background.",
+        |mail| hidden_text(mail, |traits| &traits.faint),
     ),
     Fact::number(
         "tiny-text",
-        "How many bytes of text are too small to read or outside of the window.",
-        |mail| unseen(mail, |make| &make.tiny),
+        "How many bytes of text are too small to read or outside the window.",
+        |mail| hidden_text(mail, |traits| &traits.tiny),
     ),
     Fact::number(
         "visible-text",
-        "How many bytes of text people see.",
+        "How many bytes of text are visible.",
         |mail| visible(mail) as f64,
     ),
-    Fact::number("image-count", "How many images the pages show.", |mail| {
-        mail.content.makes().map(|make| make.images).sum::<usize>() as f64
-    }),
+    Fact::number(
+        "image-count",
+        "How many images the HTML parts show.",
+        |mail| {
+            mail.content
+                .page_traits()
+                .map(|traits| traits.images)
+                .sum::<usize>() as f64
+        },
+    ),
     Fact::holds(
         "image-for-text",
-        "An image that one clicks on, and hardly any text beside it.",
+        "A clickable image with hardly any text.",
         image_for_text,
     ),
-    Fact::holds(
-        "page-refreshes",
-        "The page leads elsewhere by itself.",
-        |mail| mail.content.makes().find_map(|make| make.refresh.clone()),
-    ),
+    Fact::holds("page-refreshes", "The HTML redirects by itself.", |mail| {
+        mail.content
+            .page_traits()
+            .find_map(|traits| traits.refresh.clone())
+    }),
     Fact::holds(
         "form-asks-password",
         "A form asks for a password.",
         |mail| {
-            let mut makes = mail.content.makes();
-            let make = makes.find(|make| make.passwords > 0)?;
-            Some(make.forms.first().cloned().unwrap_or_default())
+            let mut pages = mail.content.page_traits();
+            let traits = pages.find(|traits| traits.passwords > 0)?;
+            Some(traits.forms.first().cloned().unwrap_or_default())
         },
     ),
     Fact::holds(
         "form-in-mail",
-        "A form that is sent from within the message.",
+        "A form that can be submitted from within the message.",
         |mail| {
             mail.content
-                .makes()
-                .find_map(|make| make.forms.first().cloned())
+                .page_traits()
+                .find_map(|traits| traits.forms.first().cloned())
         },
     ),
-    Fact::holds("page-has-script", "A page with a script.", |mail| {
-        let mut makes = mail.content.makes();
-        makes
-            .any(|make| make.scripts > 0)
+    Fact::holds("page-has-script", "HTML with a script.", |mail| {
+        let mut pages = mail.content.page_traits();
+        pages
+            .any(|traits| traits.scripts > 0)
             .then(|| "script".to_owned())
     }),
-    Fact::number("unknown-tags", "How many elements nobody knows.", |mail| {
-        mail.content.makes().map(|make| make.unknown).sum::<usize>() as f64
-    }),
+    Fact::number(
+        "unknown-tags",
+        "How many unknown HTML elements there are.",
+        |mail| {
+            mail.content
+                .page_traits()
+                .map(|traits| traits.unknown)
+                .sum::<usize>() as f64
+        },
+    ),
     Fact::number(
         "entities-for-letters",
-        "How many plain letters and digits are written as numbers.",
+        "How many plain letters and digits are written as numeric character references.",
         |mail| mail.content.pages().map(letters_as_numbers).sum::<usize>() as f64,
     ),
     Fact::number(
         "split-words",
-        "How many words of the text have invisible characters within.",
+        "How many words of the text contain invisible characters.",
         |mail| {
             let texts = mail.content.texts.iter();
             texts.map(|text| text.text.split_words).sum::<usize>() as f64
@@ -81,7 +95,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "disguised-words",
-        "How many words of the subject, the sender's name and the text are disguised by letters of other alphabets.",
+        "How many words of the subject, the sender's name and the text are disguised with letters of other alphabets.",
         |mail| {
             let words = mail.disguised().iter();
             words.map(|words| words.split(' ').count()).sum::<usize>() as f64
@@ -89,39 +103,39 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "page-is-centered",
-        "A page whose text is centred by the old way.",
-        |mail| made(mail, |make| make.centered),
+        "HTML whose text is centred by `<center>`.",
+        |mail| any_page(mail, |traits| traits.centered),
     ),
-    Fact::holds("page-has-red-text", "A page with pure red text.", |mail| {
-        made(mail, |make| make.red)
+    Fact::holds("page-has-red-text", "HTML with pure red text.", |mail| {
+        any_page(mail, |traits| traits.red)
     }),
     Fact::holds(
         "page-has-loud-ground",
-        "A page with a yellow, red, green or magenta ground.",
-        |mail| made(mail, |make| make.loud_ground),
+        "HTML with a yellow, red, green or magenta background.",
+        |mail| any_page(mail, |traits| traits.loud_ground),
     ),
     Fact::holds(
         "page-has-large-letters",
-        "A page with letters set large by the old way.",
-        |mail| made(mail, |make| make.large),
+        "HTML with large letters set by `<font>`.",
+        |mail| any_page(mail, |traits| traits.large),
     ),
     Fact::holds(
         "page-pushes-down",
-        "A page that moves what follows out of sight, far down.",
-        |mail| made(mail, |make| make.pushed_down),
+        "HTML that moves its content far down, out of view.",
+        |mail| any_page(mail, |traits| traits.pushed_down),
     ),
     Fact::holds(
         "page-begins-with-image",
-        "A page that begins with an image to click on.",
-        |mail| made(mail, |make| make.image_first),
+        "HTML that begins with a clickable image.",
+        |mail| any_page(mail, |traits| traits.image_first),
     ),
     Fact::number(
         "comments-in-words",
         "How many words are split by a comment.",
         |mail| {
             mail.content
-                .makes()
-                .map(|make| make.split_words)
+                .page_traits()
+                .map(|traits| traits.split_words)
                 .sum::<usize>() as f64
         },
     ),
@@ -132,27 +146,27 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "capital-words-in-row",
-        "How many words in capitals follow each other at most.",
+        "The longest run of words in capitals.",
         |mail| mail.visible().map(capital_words_in_row).max().unwrap_or(0) as f64,
     ),
     Fact::number(
         "exclamations",
-        "How many times signs of exclamation or dollars follow each other.",
+        "How many runs of exclamation or dollar signs there are.",
         |mail| mail.visible().map(exclamations).sum::<usize>() as f64,
     ),
     Fact::number(
         "styled-letters",
-        "How many letters of the text are mathematical, circled or of full width.",
+        "How many letters of the text are mathematical, circled or full-width.",
         |mail| mail.visible().map(styled_letters).sum::<usize>() as f64,
     ),
     Fact::number(
         "mixed-script-words",
-        "How many words of the subject, the sender's name and the text are written in letters of two alphabets, or strewn with marks.",
+        "How many words of the subject, the sender's name and the text mix letters of two alphabets, or are broken up with marks.",
         mixed_script_words,
     ),
     Fact::holds(
         "names-big-sum",
-        "The text names a sum of money of thousands or millions.",
+        "The text names a sum of money in thousands or millions.",
         |mail| mail.visible().find_map(big_sum).map(str::to_owned),
     ),
     Fact::holds(
@@ -162,16 +176,16 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "empty-message",
-        "Neither subject nor text nor files.",
+        "No subject, no text and no files.",
         empty_message,
     ),
 ];
 
-fn made(mail: &Mail<'_>, is: fn(&Make) -> bool) -> Option<String> {
-    mail.content.makes().any(is).then(String::new)
+fn any_page(mail: &MessageView<'_>, is: fn(&PageTraits) -> bool) -> Option<String> {
+    mail.content.page_traits().any(is).then(String::new)
 }
 
-fn page_script_unpacks(mail: &Mail<'_>) -> Option<String> {
+fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
     const WAYS: [&str; 5] = [
         "unescape(",
         "atob(",
@@ -181,13 +195,13 @@ fn page_script_unpacks(mail: &Mail<'_>) -> Option<String> {
     ];
     let mut pages = mail.content.texts.iter();
     pages.find_map(|text| {
-        text.make.as_ref().filter(|make| make.scripts > 0)?;
+        text.traits.as_ref().filter(|traits| traits.scripts > 0)?;
         let way = WAYS.iter().find(|way| text.source.contains(**way))?;
         Some((*way).to_owned())
     })
 }
 
-/// A sign of money and a number with thousands behind it, or a million of a currency.
+/// A currency sign and a number of at least thousands, or a million of a currency.
 fn big_sum(text: &str) -> Option<&str> {
     const MILLIONS: [&[u8]; 4] = [
         b"million dollars",
@@ -229,7 +243,7 @@ fn capital_words_in_row(text: &str) -> usize {
         let mut letters = 0;
         let mut capitals = true;
         for byte in word {
-            // Letters beyond ASCII are told apart below, and only where all others are capitals.
+            // Non-ASCII letters are checked below, and only if all others are capitals.
             letters += usize::from(byte.is_ascii_alphanumeric() || *byte >= 0xc0);
             capitals &= !byte.is_ascii_lowercase() && !byte.is_ascii_digit();
         }
@@ -239,7 +253,7 @@ fn capital_words_in_row(text: &str) -> usize {
                 word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);
             letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
         }
-        // A short one or a sign between them interrupts nobody.
+        // A short word or punctuation between them does not end the run.
         row = match (capitals, letters) {
             (true, 3..) => row + 1,
             (true, _) | (_, 0) => row,
@@ -277,28 +291,33 @@ fn styled_letters(text: &str) -> usize {
     text.chars().filter(styled).count()
 }
 
-fn mixed_script_words(mail: &Mail<'_>) -> f64 {
-    let named = disguise::foreign_words(mail.subject()) + disguise::foreign_words(mail.from_name());
-    let texts = mail.visible().map(disguise::foreign_words);
+fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
+    let named =
+        homoglyphs::foreign_words(mail.subject()) + homoglyphs::foreign_words(mail.from_name());
+    let texts = mail.visible().map(homoglyphs::foreign_words);
     (named + texts.sum::<usize>()) as f64
 }
 
-fn unseen(mail: &Mail<'_>, of: fn(&Make) -> &Unseen) -> f64 {
+fn hidden_text(mail: &MessageView<'_>, of: fn(&PageTraits) -> &HiddenText) -> f64 {
     mail.content
-        .makes()
-        .map(|make| of(make).bytes)
+        .page_traits()
+        .map(|traits| of(traits).bytes)
         .sum::<usize>() as f64
 }
 
-fn visible(mail: &Mail<'_>) -> usize {
-    // Of alternatives people see one.
+fn visible(mail: &MessageView<'_>) -> usize {
+    // Readers see one of the alternatives.
     mail.visible().map(str::len).max().unwrap_or(0)
 }
 
-fn image_for_text(mail: &Mail<'_>) -> Option<String> {
-    // A sentence or two: what bulk mailers are bound to add about leaving the list.
+fn image_for_text(mail: &MessageView<'_>) -> Option<String> {
+    // A sentence or two: bulk mailers must add an unsubscribe notice.
     const LITTLE: usize = 200;
-    let page = mail.content.texts.iter().find(|text| text.make.is_some())?;
+    let page = mail
+        .content
+        .texts
+        .iter()
+        .find(|text| text.traits.is_some())?;
     if page.text.text.len() > LITTLE {
         return None;
     }
@@ -306,33 +325,33 @@ fn image_for_text(mail: &Mail<'_>) -> Option<String> {
     Some(anchor.target.clone())
 }
 
-fn text_only_links(mail: &Mail<'_>) -> Option<String> {
+fn text_only_links(mail: &MessageView<'_>) -> Option<String> {
     const LITTLE: usize = 60;
     let links: usize = mail.web_links().map(|link| link.text.len()).max()?;
-    let plain = mail.content.makes().next().is_none();
+    let plain = mail.content.page_traits().next().is_none();
     let shown = visible(mail);
     let rest = if plain {
         shown.saturating_sub(links)
     } else {
         shown
     };
-    let images = mail.content.makes().any(|make| make.images > 0);
+    let images = mail.content.page_traits().any(|traits| traits.images > 0);
     let first = mail.web_links().next()?;
     (rest < LITTLE && !images).then(|| first.text.to_owned())
 }
 
-fn empty_message(mail: &Mail<'_>) -> Option<String> {
+fn empty_message(mail: &MessageView<'_>) -> Option<String> {
     let files = mail
         .content
         .parts
         .iter()
         .any(|part| part.name.is_some() || part.attached);
-    let images = mail.content.makes().any(|make| make.images > 0);
+    let images = mail.content.page_traits().any(|traits| traits.images > 0);
     let empty = visible(mail) == 0 && !files && !images && mail.subject().is_empty();
     empty.then(String::new)
 }
 
-/// How many of `&#65;` or `&#x41;` stand for what needs no number.
+/// Number of numeric references such as `&#65;` or `&#x41;` for plain characters.
 fn letters_as_numbers(source: &str) -> usize {
     let mut count = 0;
     for at in memchr::memmem::find_iter(source.as_bytes(), b"&#") {

@@ -1,9 +1,9 @@
-//! What a message's parts say of each other, and what their names say.
+//! Facts about the parts of a message and their names.
 
 use std::collections::HashSet;
 
-use crate::filter::facts::Fact;
-use crate::filter::mail::{Mail, extension};
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::{MessageView, extension};
 use crate::message::content::{PartInfo, TextPart};
 use crate::message::decode::Encoding;
 use crate::message::header;
@@ -12,42 +12,36 @@ use crate::message::mime::Kind;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "alternatives-differ",
-        "The plain text and the page that should say the same have hardly a word in common.",
+        "The plain text part and the HTML part have hardly a word in common.",
         alternatives_differ,
     ),
     Fact::holds(
         "alternative-lacks-text",
-        "Alternatives without a plain text among them.",
+        "A multipart/alternative without a plain text part.",
         alternative_lacks_text,
     ),
-    Fact::holds(
-        "page-alone",
-        "A page and no plain text beside it.",
-        page_alone,
-    ),
+    Fact::holds("page-alone", "HTML without a plain text part.", page_alone),
     Fact::holds(
         "text-needlessly-base64",
-        "Plain ASCII text in base64, which only serves to hide it.",
+        "Plain ASCII text in base64, which only hides it.",
         text_needlessly_base64,
     ),
     Fact::holds(
         "eight-bit-as-seven",
-        "The body is declared as 7bit and is not.",
+        "The body is declared as 7bit but is not.",
         eight_bit_as_seven,
     ),
     Fact::holds(
         "encrypted-with-text",
-        "An encrypted message with readable text in it.",
+        "An encrypted message that contains readable text.",
         encrypted_with_text,
     ),
-    Fact::holds(
-        "file-dangerous",
-        "A file that runs when it is opened.",
-        |mail| name_in(mail, "dangerous-extensions"),
-    ),
+    Fact::holds("file-dangerous", "A file that runs when opened.", |mail| {
+        name_in(mail, "dangerous-extensions")
+    }),
     Fact::holds(
         "file-has-macros",
-        "An office document of a kind that holds macros.",
+        "An office document of a type that can contain macros.",
         |mail| name_in(mail, "macro-extensions"),
     ),
     Fact::holds("file-is-archive", "An archive.", |mail| {
@@ -60,23 +54,23 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "file-name-turned",
-        "A file name with characters that turn the direction of writing or cannot be seen.",
+        "A file name with characters that reverse the writing direction or are invisible.",
         |mail| {
             let mut turned = mail.content.parts.iter().filter(|part| part.name_turned);
             turned.next()?.name.clone()
         },
     ),
-    Fact::holds("file-is-page", "A page sent as a file.", |mail| {
+    Fact::holds("file-is-page", "An attached web page.", |mail| {
         attached_page(mail).map(|(part, _)| part.name.clone().unwrap_or_default())
     }),
     Fact::holds(
         "file-is-page-with-script",
-        "A page or drawing sent as a file, with a script in it.",
+        "An attached web page or drawing with a script in it.",
         file_is_page_with_script,
     ),
     Fact::holds(
         "file-is-page-unpacking",
-        "A page sent as a file that unpacks what it shows or saves by a script.",
+        "An attached web page whose script unpacks what it shows or saves.",
         file_is_page_unpacking,
     ),
     Fact::holds(
@@ -86,7 +80,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "name-in-file-name",
-        "A file's name holds the recipient's address or its local part.",
+        "A file's name contains the recipient's address or its local part.",
         name_in_file_name,
     ),
     Fact::number("file-count", "How many files there are.", |mail| {
@@ -100,16 +94,16 @@ pub(super) const FACTS: &[Fact] = &[
     }),
 ];
 
-fn part_of<'m>(mail: &'m Mail<'_>, text: &TextPart) -> Option<&'m PartInfo> {
+fn part_of<'m>(mail: &'m MessageView<'_>, text: &TextPart) -> Option<&'m PartInfo> {
     mail.content.parts.get(text.part)
 }
 
-/// The texts of each multipart/alternative: plain, page.
-fn alternatives<'m>(mail: &'m Mail<'_>) -> Option<(&'m TextPart, &'m TextPart)> {
+/// The texts of each multipart/alternative: plain text, HTML.
+fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m TextPart)> {
     let content = mail.content;
-    let page = content.texts.iter().find(|text| text.make.is_some())?;
+    let page = content.texts.iter().find(|text| text.traits.is_some())?;
     let holder = part_of(mail, page)?.parent?;
-    // A page with its images is one part of the alternatives.
+    // HTML with its images (multipart/related) is one of the alternatives.
     let related = content.parts.get(holder)?.declared.as_deref() == Some("multipart/related");
     let holder = if related {
         content.parts.get(holder)?.parent?
@@ -120,22 +114,22 @@ fn alternatives<'m>(mail: &'m Mail<'_>) -> Option<(&'m TextPart, &'m TextPart)> 
         return None;
     }
     let plain = content.texts.iter().find(|text| {
-        text.make.is_none() && part_of(mail, text).is_some_and(|part| part.parent == Some(holder))
+        text.traits.is_none() && part_of(mail, text).is_some_and(|part| part.parent == Some(holder))
     })?;
     Some((plain, page))
 }
 
 fn words(text: &str) -> HashSet<String> {
-    // The beginning tells; a set of all words of a megabyte costs more than it is worth.
+    // The beginning is enough; a set of all words of a megabyte is too expensive.
     const LIMIT: usize = 8 << 10;
-    let text = crate::message::fold::cut(text, LIMIT);
+    let text = crate::message::visible_text::cut(text, LIMIT);
     let words = text.split(|letter: char| !letter.is_alphanumeric());
-    // Links and their codes are shown by one and not by the other.
+    // Links appear in one and not in the other.
     let plain = words.filter(|word| (3..=20).contains(&word.len()));
     plain.map(str::to_lowercase).collect()
 }
 
-fn alternatives_differ(mail: &Mail<'_>) -> Option<String> {
+fn alternatives_differ(mail: &MessageView<'_>) -> Option<String> {
     let (plain, page) = alternatives(mail)?;
     let (plain_words, page_words) = (words(&plain.text.text), words(&page.text.text));
     let fewer = plain_words.len().min(page_words.len());
@@ -148,7 +142,7 @@ fn alternatives_differ(mail: &Mail<'_>) -> Option<String> {
     (common * 5 < fewer).then_some(begins)
 }
 
-fn alternative_lacks_text(mail: &Mail<'_>) -> Option<String> {
+fn alternative_lacks_text(mail: &MessageView<'_>) -> Option<String> {
     let parts = &mail.content.parts;
     let at = parts
         .iter()
@@ -159,13 +153,13 @@ fn alternative_lacks_text(mail: &Mail<'_>) -> Option<String> {
     (!plain).then(|| "multipart/alternative".to_owned())
 }
 
-fn page_alone(mail: &Mail<'_>) -> Option<String> {
-    let plain = mail.content.texts.iter().any(|text| text.make.is_none());
-    let page = mail.content.makes().next().is_some();
+fn page_alone(mail: &MessageView<'_>) -> Option<String> {
+    let plain = mail.content.texts.iter().any(|text| text.traits.is_none());
+    let page = mail.content.page_traits().next().is_some();
     (page && !plain).then(|| "text/html".to_owned())
 }
 
-fn text_needlessly_base64(mail: &Mail<'_>) -> Option<String> {
+fn text_needlessly_base64(mail: &MessageView<'_>) -> Option<String> {
     let found = mail.content.texts.iter().find(|text| {
         let part = part_of(mail, text);
         let coded =
@@ -175,14 +169,14 @@ fn text_needlessly_base64(mail: &Mail<'_>) -> Option<String> {
     Some(found.text.text.chars().take(60).collect())
 }
 
-fn eight_bit_as_seven(mail: &Mail<'_>) -> Option<String> {
+fn eight_bit_as_seven(mail: &MessageView<'_>) -> Option<String> {
     let declared = mail.headers.text("content-transfer-encoding");
     let body = header::header_end(mail.raw)?;
     let lies = declared.eq_ignore_ascii_case("7bit") && !mail.raw[body..].is_ascii();
     lies.then_some(declared)
 }
 
-fn encrypted_with_text(mail: &Mail<'_>) -> Option<String> {
+fn encrypted_with_text(mail: &MessageView<'_>) -> Option<String> {
     let parts = &mail.content.parts;
     let at = parts
         .iter()
@@ -194,7 +188,7 @@ fn encrypted_with_text(mail: &Mail<'_>) -> Option<String> {
     Some(found.text.text.chars().take(60).collect())
 }
 
-fn name_in(mail: &Mail<'_>, list: &str) -> Option<String> {
+fn name_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let names = mail
         .content
         .parts
@@ -205,7 +199,7 @@ fn name_in(mail: &Mail<'_>, list: &str) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
-fn file_double_extension(mail: &Mail<'_>) -> Option<String> {
+fn file_double_extension(mail: &MessageView<'_>) -> Option<String> {
     const HARMLESS: [&str; 14] = [
         "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "jpg", "jpeg", "png", "gif",
         "mp3", "mp4",
@@ -231,23 +225,26 @@ fn file_double_extension(mail: &Mail<'_>) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
-/// The first page that came as a file, with its text.
-fn attached_page<'m>(mail: &'m Mail<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
+/// The first attached HTML file, with its text.
+fn attached_page<'m>(mail: &'m MessageView<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
     mail.content.texts.iter().find_map(|text| {
-        text.make.as_ref()?;
+        text.traits.as_ref()?;
         let part = part_of(mail, text)?;
         let is_file = part.attached || part.name.is_some();
         is_file.then_some((part, text))
     })
 }
 
-fn file_is_page_with_script(mail: &Mail<'_>) -> Option<String> {
+fn file_is_page_with_script(mail: &MessageView<'_>) -> Option<String> {
     let (part, text) = attached_page(mail)?;
-    let scripts = text.make.as_ref().is_some_and(|make| make.scripts > 0);
+    let scripts = text
+        .traits
+        .as_ref()
+        .is_some_and(|traits| traits.scripts > 0);
     scripts.then(|| part.name.clone().unwrap_or_default())
 }
 
-fn file_is_page_unpacking(mail: &Mail<'_>) -> Option<String> {
+fn file_is_page_unpacking(mail: &MessageView<'_>) -> Option<String> {
     const WAYS: [&str; 10] = [
         "atob(",
         "unescape(",
@@ -268,7 +265,7 @@ fn file_is_page_unpacking(mail: &Mail<'_>) -> Option<String> {
     ))
 }
 
-fn calendar_with_link(mail: &Mail<'_>) -> Option<String> {
+fn calendar_with_link(mail: &MessageView<'_>) -> Option<String> {
     let text = mail.content.texts.iter().find(|text| {
         let declared = part_of(mail, text).and_then(|part| part.declared.as_deref());
         declared == Some("text/calendar")
@@ -278,7 +275,7 @@ fn calendar_with_link(mail: &Mail<'_>) -> Option<String> {
     link.contains("://").then(|| link.to_owned())
 }
 
-fn name_in_file_name(mail: &Mail<'_>) -> Option<String> {
+fn name_in_file_name(mail: &MessageView<'_>) -> Option<String> {
     let names = mail
         .content
         .parts

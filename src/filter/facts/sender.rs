@@ -1,15 +1,15 @@
-//! Who a message says it is from, and whether its own words agree.
+//! Facts about the claimed sender, and whether the fields agree.
 
 use crate::filter::brands::Brand;
-use crate::filter::facts::Fact;
-use crate::filter::mail::{Mail, domain_of};
-use crate::message::disguise;
+use crate::filter::facts::fact::Fact;
+use crate::filter::message_view::{MessageView, domain_of};
+use crate::message::homoglyphs;
 use crate::message::url::registrable;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "name-holds-other-address",
-        "The sender's shown name is an address, and not the one the message comes from.",
+        "The sender's display name is an address, but not the one the message comes from.",
         name_holds_other_address,
     ),
     Fact::holds(
@@ -19,12 +19,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "from-abused-tld",
-        "The sender's domain ends in a top-level domain that is mostly abused.",
+        "The sender's domain is under a top-level domain that is mostly abused.",
         from_abused_tld,
     ),
     Fact::holds(
         "from-dynamic-dns",
-        "The sender's domain is a dynamic name that leads to somebody's home, or a free host.",
+        "The sender's domain is a dynamic DNS name or a free host's.",
         from_dynamic_dns,
     ),
     Fact::holds(
@@ -49,7 +49,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "reply-to-imitates",
-        "Replies go to a domain that looks like the sender's and is another.",
+        "Replies go to a domain that looks like the sender's but is another.",
         reply_to_imitates,
     ),
     Fact::holds(
@@ -64,12 +64,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "brand-in-name",
-        "The sender's shown name is a known brand's, and the sender's domain is not.",
+        "The sender's display name is a known brand's, but the sender's domain is not.",
         brand_in_name,
     ),
     Fact::holds(
         "brand-in-subject",
-        "The subject names a known brand, and the sender's domain is not that brand's.",
+        "The subject names a known brand, but the sender's domain is not that brand's.",
         brand_in_subject,
     ),
     Fact::holds(
@@ -79,37 +79,37 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "subject-disguised",
-        "Words of the subject or of the sender's name are written with letters of another alphabet, or strewn with marks.",
+        "Words of the subject or of the sender's name use letters of another alphabet, or are broken up with marks.",
         subject_disguised,
     ),
     Fact::holds(
         "brand-in-address",
-        "The sender's address holds a known brand's name, and its domain is not that brand's.",
+        "The sender's address contains a known brand's name, but its domain is not that brand's.",
         brand_in_address,
     ),
     Fact::holds(
         "brand-is-sender",
-        "The sender's domain is that of the brand which the shown name or the subject names.",
+        "The sender's domain belongs to the brand that the display name or the subject names.",
         brand_is_sender,
     ),
     Fact::holds(
         "recipient-domain-in-name",
-        "The sender's shown name holds the recipient's domain or address, and the sender's domain is another.",
+        "The sender's display name contains the recipient's domain or address, but the sender's domain is another.",
         recipient_domain_in_name,
     ),
 ];
 
-/// Whether two hosts are of the same owner, as far as names tell.
+/// Whether two hosts have the same owner, judging by their names.
 pub(super) fn same_domain(a: &str, b: &str) -> bool {
     registrable(a).unwrap_or(a) == registrable(b).unwrap_or(b)
 }
 
 /// The sender's domain.
-pub(super) fn from_domain(mail: &Mail<'_>) -> Option<String> {
+pub(super) fn from_domain(mail: &MessageView<'_>) -> Option<String> {
     domain_of(mail.from_address()?)
 }
 
-fn name_holds_other_address(mail: &Mail<'_>) -> Option<String> {
+fn name_holds_other_address(mail: &MessageView<'_>) -> Option<String> {
     let own = from_domain(mail)?;
     let parts = |letter: char| letter.is_whitespace() || "<>()[]\"',;:".contains(letter);
     let mut words = mail.from_name().split(parts);
@@ -120,50 +120,50 @@ fn name_holds_other_address(mail: &Mail<'_>) -> Option<String> {
     Some(other.to_owned())
 }
 
-fn from_free_mail(mail: &Mail<'_>) -> Option<String> {
+fn from_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
     mail.lists.has("free-mail", &domain).then_some(domain)
 }
 
-fn from_abused_tld(mail: &Mail<'_>) -> Option<String> {
+fn from_abused_tld(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
     mail.lists.has("abused-tlds", &domain).then_some(domain)
 }
 
-fn from_dynamic_dns(mail: &Mail<'_>) -> Option<String> {
+fn from_dynamic_dns(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
     let free = mail.lists.has("dynamic-dns", &domain) || mail.lists.has("free-hosting", &domain);
     free.then_some(domain)
 }
 
-fn from_is_recipient(mail: &Mail<'_>) -> Option<String> {
+fn from_is_recipient(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
-    // Who writes to himself and to others keeps a copy.
+    // Mail to oneself and others is a copy.
     let alone = mail.to().len() == 1;
     (alone && to.any(|to| to.eq_ignore_ascii_case(from))).then(|| from.to_owned())
 }
 
 /// Reply-To and its domain, if it is not the sender's.
-fn other_reply<'m>(mail: &'m Mail<'_>) -> Option<(&'m str, String)> {
+fn other_reply<'m>(mail: &'m MessageView<'_>) -> Option<(&'m str, String)> {
     let from = from_domain(mail)?;
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let domain = domain_of(reply)?;
     (!same_domain(&from, &domain)).then_some((reply, domain))
 }
 
-fn reply_to_free_mail(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let (reply, domain) = other_reply(mail)?;
     let from = from_domain(mail)?;
     let free = mail.lists.has("free-mail", &domain) && !mail.lists.has("free-mail", &from);
     free.then(|| reply.to_owned())
 }
 
-fn reply_to_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_other_domain(mail: &MessageView<'_>) -> Option<String> {
     other_reply(mail).map(|(reply, _)| reply.to_owned())
 }
 
-fn reply_to_other_free_mail(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_other_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let free = |address: &str| {
@@ -173,7 +173,7 @@ fn reply_to_other_free_mail(mail: &Mail<'_>) -> Option<String> {
     (!from.eq_ignore_ascii_case(reply) && free(from) && free(reply)).then(|| reply.to_owned())
 }
 
-fn reply_to_imitates(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_imitates(mail: &MessageView<'_>) -> Option<String> {
     let (reply, domain) = other_reply(mail)?;
     let from = from_domain(mail)?;
     let own = registrable(&from)?;
@@ -186,7 +186,7 @@ fn reply_to_imitates(mail: &Mail<'_>) -> Option<String> {
     alike.then(|| reply.to_owned())
 }
 
-/// Whether one letter more, less or else makes one of the other.
+/// Whether one inserted, removed or changed letter turns one into the other.
 pub(super) fn one_edit_apart(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len().abs_diff(b.len()) > 1 || a == b {
@@ -203,7 +203,7 @@ pub(super) fn one_edit_apart(a: &str, b: &str) -> bool {
     rest_a.len().max(rest_b.len()) - end <= 1
 }
 
-fn reply_to_is_recipient(mail: &Mail<'_>) -> Option<String> {
+fn reply_to_is_recipient(mail: &MessageView<'_>) -> Option<String> {
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let from = mail.from_address()?;
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
@@ -213,35 +213,35 @@ fn reply_to_is_recipient(mail: &Mail<'_>) -> Option<String> {
     (is_recipient && !list && !from.eq_ignore_ascii_case(reply)).then(|| reply.to_owned())
 }
 
-fn return_path_other_domain(mail: &Mail<'_>) -> Option<String> {
+fn return_path_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let path = mail.headers.text("return-path");
     let domain = domain_of(path.trim_matches(['<', '>', ' ']))?;
     (!same_domain(&from, &domain)).then_some(domain)
 }
 
-/// The brand that a text names while the sender's domain is none of the brand's.
-fn foreign<'m>(mail: &'m Mail<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
+/// The brand that a text names, if the sender's domain does not belong to it.
+fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
     let from = from_domain(mail)?;
-    // One brand may write about another; nobody writes from a domain of none of those it names.
+    // One brand may write about another, but from the domain of one of those it names.
     if brands.iter().any(|brand| brand.owns(&from)) {
         return None;
     }
     brands.into_iter().next()
 }
 
-fn brand_in_name(mail: &Mail<'_>) -> Option<String> {
+fn brand_in_name(mail: &MessageView<'_>) -> Option<String> {
     let brands = mail.brands.named_in(mail.from_name(), true);
     foreign(mail, brands)?;
     Some(mail.from_name().to_owned())
 }
 
-fn brand_in_subject(mail: &Mail<'_>) -> Option<String> {
+fn brand_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let brands = mail.brands.named_in(mail.subject(), false);
     foreign(mail, brands).map(|brand| brand.name.clone())
 }
 
-fn brand_is_sender(mail: &Mail<'_>) -> Option<String> {
+fn brand_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let mut brands = mail.brands.named_in(mail.from_name(), true);
     brands.extend(mail.brands.named_in(mail.subject(), false));
@@ -249,7 +249,7 @@ fn brand_is_sender(mail: &Mail<'_>) -> Option<String> {
     Some(own.name.clone())
 }
 
-fn brand_disguised(mail: &Mail<'_>) -> Option<String> {
+fn brand_disguised(mail: &MessageView<'_>) -> Option<String> {
     let mut words = mail.disguised().iter();
     words.find_map(|words| {
         let brand = mail.brands.named_in(words, true).into_iter().next()?;
@@ -257,15 +257,15 @@ fn brand_disguised(mail: &Mail<'_>) -> Option<String> {
     })
 }
 
-fn subject_disguised(mail: &Mail<'_>) -> Option<String> {
+fn subject_disguised(mail: &MessageView<'_>) -> Option<String> {
     let texts = [mail.subject(), mail.from_name()];
     texts
         .into_iter()
-        .find(|text| disguise::is_foreign(text))
+        .find(|text| homoglyphs::is_foreign(text))
         .map(str::to_owned)
 }
 
-fn brand_in_address(mail: &Mail<'_>) -> Option<String> {
+fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let domain = domain_of(from)?;
     let words: String = from
@@ -282,11 +282,11 @@ fn brand_in_address(mail: &Mail<'_>) -> Option<String> {
     if brands.is_empty() || brands.iter().any(|brand| brand.owns(&domain)) {
         return None;
     }
-    // People write to each other about their bank; a free mailbox's name is its owner's.
+    // People write about their bank, and the display name of a free mailbox is its owner's.
     Some(from.to_owned())
 }
 
-fn recipient_domain_in_name(mail: &Mail<'_>) -> Option<String> {
+fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let name = mail.from_name().to_lowercase();
     let mut domains = mail

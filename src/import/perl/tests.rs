@@ -1,7 +1,7 @@
-//! Perl's regexes and what they become.
+//! Tests of Perl regexes and their conversion.
 
 use super::*;
-use crate::import::show;
+use crate::import::emit_regex;
 
 fn shown(regex: &str, flags: &str) -> String {
     let mut set = Flags::default();
@@ -9,7 +9,7 @@ fn shown(regex: &str, flags: &str) -> String {
         set.switch(letter, true).expect("a flag");
     }
     match parse(regex.as_bytes(), set) {
-        Ok(node) => show::regex(&node, false),
+        Ok(node) => emit_regex::regex(&node, false),
         Err(reason) => reason,
     }
 }

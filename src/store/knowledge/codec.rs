@@ -14,10 +14,12 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
 use super::error::{KnowledgeError, VERSION};
-use crate::filter::classifier::features::{Features, VIEWS};
-use crate::filter::classifier::memory::{Change, Counts, Learnt, Memory, Shared};
+use crate::filter::classifier::account_weights::AccountWeights;
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
+use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-use crate::filter::classifier::overlay::Overlay;
+use crate::filter::classifier::varint;
 
 /// How long a head is.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
@@ -62,13 +64,8 @@ impl Out {
         self.u32(number.to_bits());
     }
 
-    /// Seven bits a byte, the lowest first.
-    fn small(&mut self, mut number: u32) {
-        while number >= 0x80 {
-            self.0.push(number as u8 | 0x80);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
+    fn small(&mut self, number: u32) {
+        varint::write(number, &mut self.0);
     }
 
     fn text(&mut self, text: &str) {
@@ -100,15 +97,7 @@ impl<'b> In<'b> {
     }
 
     fn small(&mut self) -> Option<u32> {
-        let mut number = 0;
-        for shift in (0..35).step_by(7) {
-            let byte = self.take(1)?[0];
-            number |= u32::from(byte & 0x7f).checked_shl(shift)?;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
+        varint::read(|| Some(self.take(1)?[0]))
     }
 
     fn text(&mut self) -> Option<String> {
@@ -152,14 +141,14 @@ pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
 }
 
 /// A record of the journal.
-pub(super) fn write_change(change: &Change) -> Vec<u8> {
+pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     let mut out = Out::default();
     out.u32(0);
     out.0.push(u8::from(change.back));
     out.text(change.account.as_deref().unwrap_or_default());
     out.0.extend_from_slice(&change.digest);
-    learnt(&mut out, &change.learnt);
-    for view in change.features.sorted_views() {
+    learned(&mut out, &change.learned);
+    for view in change.features.sorted_groups() {
         out.u32(view.len() as u32);
         let mut before = 0;
         for index in view {
@@ -175,7 +164,7 @@ pub(super) fn write_change(change: &Change) -> Vec<u8> {
 }
 
 /// The first record and how long it is; `None` if it is not whole.
-pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
+pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let length = In(bytes).u32()? as usize;
     if length > RECORD_LIMIT {
         return None;
@@ -189,8 +178,8 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
     let back = input.take(1)?[0] == 1;
     let account = input.text()?;
     let digest = input.take(16)?.try_into().ok()?;
-    let learnt = read_learnt(&mut input)?;
-    let mut views: [Vec<u32>; VIEWS] = Default::default();
+    let learned = read_learnt(&mut input)?;
+    let mut views: [Vec<u32>; FEATURE_GROUPS] = Default::default();
     for view in &mut views {
         let mut before = 0u32;
         for _ in 0..input.u32()? {
@@ -201,34 +190,34 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(Change, usize)> {
             view.push(before);
         }
     }
-    let change = Change {
+    let change = WeightChange {
         account: (!account.is_empty()).then(|| account.into()),
         digest,
-        features: Features::from_views(&views),
-        learnt,
+        features: Features::from_groups(&views),
+        learned,
         back,
     };
     Some((change, end))
 }
 
-fn learnt(out: &mut Out, learnt: &Learnt) {
-    out.0.push(u8::from(learnt.is_spam));
-    for error in learnt.step {
+fn learned(out: &mut Out, learned: &Learned) {
+    out.0.push(u8::from(learned.is_spam));
+    for error in learned.step {
         out.f32(error);
     }
 }
 
-fn read_learnt(input: &mut In<'_>) -> Option<Learnt> {
+fn read_learnt(input: &mut In<'_>) -> Option<Learned> {
     let is_spam = input.take(1)?[0] == 1;
-    let mut step = [0.0; VIEWS];
+    let mut step = [0.0; FEATURE_GROUPS];
     for error in &mut step {
         *error = input.f32()?;
     }
-    Some(Learnt { is_spam, step })
+    Some(Learned { is_spam, step })
 }
 
 /// All that is known, in one piece.
-pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
+pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let mut out = Out::default();
     let weights = memory
         .weights()
@@ -239,8 +228,8 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
     table(&mut out, kept.map(|(index, cell)| (index as u32, cell)));
     let shared = memory.shared();
     counts(&mut out, shared.counts);
-    out.u32(shared.overlays.len() as u32);
-    let mut overlays: Vec<_> = shared.overlays.iter().collect();
+    out.u32(shared.accounts.len() as u32);
+    let mut overlays: Vec<_> = shared.accounts.iter().collect();
     overlays.sort_unstable_by_key(|(account, _)| *account);
     for (account, overlay) in overlays {
         out.text(account);
@@ -249,7 +238,7 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
         cells.sort_unstable_by_key(|(at, _)| *at);
         table(&mut out, cells.into_iter());
     }
-    let all = memory.learnt();
+    let all = memory.learned();
     out.u64(all.len() as u64);
     // In an order: the same knowledge makes the same file.
     let mut entries: Vec<_> = all.iter().collect();
@@ -257,7 +246,7 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
     for ((account, digest), how) in entries {
         out.text(account.as_deref().unwrap_or_default());
         out.0.extend_from_slice(digest);
-        learnt(&mut out, how);
+        learned(&mut out, how);
     }
     drop(all);
     let sum = crc(&out.0);
@@ -271,7 +260,7 @@ pub(super) fn write_weights(memory: &Memory, generation: u64) -> Vec<u8> {
 }
 
 /// The generation and the learned state.
-pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
+pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, LearnedState), Fault> {
     let generation = read_head(bytes)?;
     let mut unpacked = Vec::new();
     ZlibDecoder::new(&bytes[HEAD..])
@@ -285,7 +274,7 @@ pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, Memory), Fault> {
     Ok((generation, memory))
 }
 
-fn read_all(input: &mut In<'_>) -> Option<Memory> {
+fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
     let mut weights = None;
     read_table(input, |index, weight, spent| {
         weights
@@ -298,21 +287,21 @@ fn read_all(input: &mut In<'_>) -> Option<Memory> {
     };
     for _ in 0..input.u32()? {
         let account: Arc<str> = input.text()?.into();
-        let overlay = Overlay::default();
+        let overlay = AccountWeights::default();
         overlay.set_counts(read_counts(input)?);
         read_table(input, |index, weight, spent| {
             (&mut &overlay).change(index, |_, _| (weight, spent));
         })?;
-        shared.overlays.insert(account, Arc::new(overlay));
+        shared.accounts.insert(account, Arc::new(overlay));
     }
-    let mut learnt = HashMap::new();
+    let mut learned = HashMap::new();
     for _ in 0..input.u64()? {
         let account = input.text()?;
         let account = (!account.is_empty()).then(|| account.into());
         let digest = input.take(16)?.try_into().ok()?;
-        learnt.insert((account, digest), read_learnt(input)?);
+        learned.insert((account, digest), read_learnt(input)?);
     }
-    Some(Memory::new(weights, shared, learnt))
+    Some(LearnedState::new(weights, shared, learned))
 }
 
 fn counts(out: &mut Out, counts: Counts) {

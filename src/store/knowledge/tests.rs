@@ -1,27 +1,38 @@
 //! A journal cut at any octet, the whole state in one file, and changes that are undone.
 
 use super::*;
-use crate::filter::classifier::features::{Features, VIEWS};
-use crate::filter::classifier::{Belief, Lesson};
+use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
+use crate::filter::classifier::{Belief, Update};
 
 /// Features of which some are shared by all messages.
 fn features(number: u32) -> Features {
     let view = |view: u32| vec![view, 1000 + view, 10_000 * (number + 1) + view];
-    let views: [Vec<u32>; VIEWS] = std::array::from_fn(|at| view(at as u32));
-    Features::from_views(&views)
+    let views: [Vec<u32>; FEATURE_GROUPS] = std::array::from_fn(|at| view(at as u32));
+    Features::from_groups(&views)
 }
 
-fn teach(knowledge: &mut Knowledge, memory: &Memory, number: u32, account: Option<&str>) {
+fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account: Option<&str>) {
     let account = account.map(Arc::from);
     let digest = u128::from(number).to_le_bytes();
     let is_spam = number % 2 == 1;
     let features = features(number);
-    let lesson = memory.lesson(account.as_ref(), digest, &features, is_spam, Belief::Full);
-    let Lesson::Changes(changes) = lesson else {
+    let lesson = memory.update_for(account.as_ref(), digest, &features, is_spam, Belief::Full);
+    let Update::Changes(changes) = lesson else {
         panic!("{number} is known");
     };
     for change in &changes {
         knowledge.change(memory, change).unwrap();
+    }
+}
+
+/// Nothing of the journal is read yet, and there are no weights.
+fn beginning(data_dir: &Path) -> Knowledge {
+    Knowledge {
+        folder: data_dir.join("learnt"),
+        lock: None,
+        journal: None,
+        generation: 0,
+        read: 0,
     }
 }
 
@@ -45,10 +56,32 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
     let path = dir.path().join("learnt/journal");
     let journal = fs::read(&path).unwrap();
     assert_eq!(journal.len() as u64, ends[4]);
+    // At every byte: how many records are read, and to where.
+    let memory = LearnedState::default();
     for cut in 0..=journal.len() {
         fs::write(&path, &journal[..cut]).unwrap();
+        let whole = ends.iter().rposition(|end| *end <= cut as u64);
+        let progress = match whole.unwrap_or(0) {
+            0 => Progress::Nothing,
+            changes => Progress::Learned(changes),
+        };
+        let mut knowledge = beginning(dir.path());
+        assert_eq!(
+            knowledge.catch_up(&memory).unwrap(),
+            progress,
+            "cut at {cut}"
+        );
+        assert_eq!(
+            knowledge.read,
+            whole.map_or(0, |at| ends[at]),
+            "cut at {cut}"
+        );
+    }
+    // What they come to, which is the same as long as the same records are read: once for each.
+    for (whole, end) in ends.iter().enumerate() {
+        let cut = (*end as usize + 1).min(journal.len());
+        fs::write(&path, &journal[..cut]).unwrap();
         let (_, memory) = Knowledge::read(dir.path()).unwrap();
-        let whole = ends.iter().rposition(|end| *end <= cut as u64).unwrap_or(0);
         assert!(Knowledge::pack(&memory) == packed[whole], "cut at {cut}");
     }
     // Damaged in the last record: that one is not believed, and what comes next follows the others.
@@ -87,6 +120,40 @@ fn all_of_it_in_one_piece_is_the_same() {
     assert!(Knowledge::pack(&unpacked) == before);
 }
 
+/// A process that is killed while it writes all in one piece leaves the old weights with the old
+/// journal, or the new weights with the old journal, which is part of them.
+#[test]
+fn a_save_cut_between_its_steps_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    for number in 0..2 {
+        teach(&mut knowledge, &memory, number, None);
+    }
+    let packed = Knowledge::pack(&memory);
+    let folder = dir.path().join("learnt");
+    let journal = fs::read(folder.join("journal")).unwrap();
+    knowledge.save(&memory).unwrap();
+    drop(knowledge);
+    let weights = fs::read(folder.join("weights")).unwrap();
+    fs::write(folder.join("journal"), &journal).unwrap();
+    fs::remove_file(folder.join("weights")).unwrap();
+    for (name, bytes) in [
+        ("weights.new", &weights[..weights.len() / 2]),
+        ("weights.new", &weights),
+        ("weights", &weights),
+        ("journal.new", b"half a head"),
+    ] {
+        fs::write(folder.join(name), bytes).unwrap();
+        let (_, memory) = Knowledge::read(dir.path()).unwrap();
+        assert!(Knowledge::pack(&memory) == packed, "{name}");
+    }
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    assert!(Knowledge::pack(&memory) == packed);
+    teach(&mut knowledge, &memory, 2, None);
+    let (_, again) = Knowledge::read(dir.path()).unwrap();
+    assert!(Knowledge::pack(&again) == Knowledge::pack(&memory));
+}
+
 #[test]
 fn what_is_taken_back_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
@@ -94,14 +161,14 @@ fn what_is_taken_back_leaves_no_trace() {
     for number in 0..4 {
         teach(&mut knowledge, &memory, number, None);
     }
-    let known = memory.known_for(None);
+    let known = memory.view_for(None);
     let before = known.evidence(&features(1));
     teach(&mut knowledge, &memory, 4, None);
-    assert_ne!(memory.known_for(None).evidence(&features(1)), before);
+    assert_ne!(memory.view_for(None).evidence(&features(1)), before);
     let digest = 4u128.to_le_bytes();
     let change = memory.forgetting(None, digest, &features(4)).unwrap();
     knowledge.change(&memory, &change).unwrap();
-    assert_eq!(memory.known_for(None).evidence(&features(1)), before);
+    assert_eq!(memory.view_for(None).evidence(&features(1)), before);
     assert_eq!(memory.knows(None, digest), None);
     assert_eq!(memory.shared().counts.all(), 4);
     assert!(memory.forgetting(None, digest, &features(4)).is_none());

@@ -1,0 +1,349 @@
+//! Collects features from header fields, words, links and parts, without duplicates in a group.
+
+use std::ops::Range;
+
+use crate::filter::classifier::features::{FeatureGroup, Features};
+use crate::filter::classifier::hash::Hash;
+use crate::filter::message_view::MessageView;
+use crate::message::url::Link;
+
+/// Limits of what is looked at.
+const WORDS_BYTES: usize = 12_000;
+const WORDS: usize = 800;
+const WORD_BYTES: usize = 24;
+const GAPS: usize = 2;
+const FIELDS: usize = 100;
+const FIELD_BYTES: usize = 400;
+const FIELD_GRAMS: usize = 250;
+const NAME_BYTES: usize = 40;
+const FIELD_WORDS: usize = 60;
+const PATH_WORDS: usize = 12;
+const PARTS: usize = 50;
+
+/// Few messages have more features.
+const USUAL: usize = 8 << 10;
+
+/// Where in the text a feature of [`FeatureGroup::Words`] was found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    /// Index of its word.
+    pub(super) at: usize,
+    /// Distance to the second word; 0 if there is none.
+    pub(super) gap: usize,
+}
+
+/// The word and the bit of a feature.
+fn bit(index: u32) -> (usize, u64) {
+    let low = index as usize % (1 << SEEN);
+    (low / 64, 1 << (low % 64))
+}
+
+/// Collects features group by group, without duplicates.
+pub(super) struct Gatherer {
+    pub(super) features: Features,
+    pub(super) group: FeatureGroup,
+    /// A bit for each feature of the group, by the lowest bits of its index.
+    seen: Vec<u64>,
+}
+
+/// Number of bits, as a power of two: few enough for the L1 cache. Of 1,500 features of a group
+/// one in 170 is lost because its bits equal another's; always the same ones.
+const SEEN: u32 = 17;
+
+impl Gatherer {
+    pub(super) fn new() -> Self {
+        Self {
+            features: Features {
+                indexes: Vec::with_capacity(USUAL),
+                ..Features::default()
+            },
+            group: FeatureGroup::Raw,
+            seen: vec![0; 1 << (SEEN - 6)],
+        }
+    }
+
+    /// Adds a feature; returns whether it is new in its group.
+    pub(super) fn add(&mut self, hash: Hash) -> bool {
+        let index = hash.index();
+        let (word, bit) = bit(index);
+        let word = &mut self.seen[word];
+        if *word & bit != 0 {
+            return false;
+        }
+        *word |= bit;
+        self.features.indexes.push(index);
+        true
+    }
+
+    /// Ends a group.
+    pub(super) fn end(&mut self) {
+        let number = self.group as usize;
+        self.features.ends[number] = self.features.indexes.len();
+        for index in self.features.group(self.group) {
+            self.seen[bit(*index).0] = 0;
+        }
+    }
+
+    pub(super) fn grams(&mut self, salt: Hash, text: &[u8]) {
+        for window in text.windows(4) {
+            let number = window.try_into().map_or(0, u32::from_le_bytes);
+            self.add(salt.with_number(u64::from(number)));
+        }
+    }
+
+    /// Words and pairs of words; returns where each feature was found.
+    pub(super) fn words(&mut self, own: Hash, text: &str, words: &[Range<usize>]) -> Vec<Found> {
+        let mut found = Vec::with_capacity(3 * words.len());
+        for (at, word) in words.iter().enumerate() {
+            let first = own.with(text[word.clone()].as_bytes());
+            if self.add(first) {
+                found.push(Found { at, gap: 0 });
+            }
+            for gap in 1..=GAPS {
+                let other = words.get(at + gap);
+                let pair = other.map(|other| {
+                    let other = text[other.clone()].as_bytes();
+                    first.with_number(gap as u64).with(other)
+                });
+                if pair.is_some_and(|pair| self.add(pair)) {
+                    found.push(Found { at, gap });
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn trace(&mut self, group: Hash, mail: &MessageView<'_>) {
+        let mut before = Hash::salted(0);
+        for field in fields(mail) {
+            let name = field.name(group);
+            if field.kind == FieldKind::Trace {
+                self.add(name.with(field.as_written));
+                self.add(name.with(b"~").with(&shape(field.value)));
+            }
+            if field.kind != FieldKind::Plain {
+                self.tokens(name, field.value);
+            }
+            self.add(name.with(b">").with_number(before.whole()));
+            before = name;
+        }
+    }
+
+    pub(super) fn header(&mut self, group: Hash, mail: &MessageView<'_>) {
+        let mut before = Hash::salted(0);
+        for field in fields(mail).filter(|field| field.kind != FieldKind::Trace) {
+            let name = field.name(group);
+            self.add(name.with(field.as_written));
+            self.add(name.with(b"~").with(&shape(field.value)));
+            self.add(name.with(b">").with_number(before.whole()));
+            before = name;
+            if field.kind == FieldKind::Plain {
+                self.tokens(name, field.value);
+            }
+        }
+    }
+
+    pub(super) fn fields(&mut self, group: Hash, mail: &MessageView<'_>) {
+        for field in fields(mail) {
+            let begin = &field.value[..field.value.len().min(FIELD_GRAMS)];
+            self.grams(field.name(group), begin);
+        }
+    }
+
+    fn tokens(&mut self, own: Hash, value: &[u8]) {
+        let parts = value.split(|byte| !TOKEN[usize::from(*byte)]);
+        for part in parts.filter(|part| !part.is_empty()).take(FIELD_WORDS) {
+            self.add(own.with(part));
+        }
+    }
+
+    pub(super) fn parts(&mut self, own: Hash, mail: &MessageView<'_>) {
+        for part in mail.content.parts.iter().take(PARTS) {
+            let declared = part.declared.as_deref().unwrap_or_default();
+            let charset = part.charset.as_deref().unwrap_or_default();
+            let coded = own.with_number(part.encoding as u64);
+            self.add(coded.with(declared.as_bytes()));
+            self.add(own.with(b"charset").with(charset.as_bytes()));
+            if let Some(name) = &part.name {
+                self.add(own.with(b"name").with(name.as_bytes()));
+                let ending = name.rsplit('.').next().unwrap_or_default();
+                self.add(own.with(b"ending").with(ending.as_bytes()));
+                self.add(own.with(b"shape").with(&shape(name.as_bytes())));
+            }
+        }
+        let count = mail.content.parts.len().min(6);
+        self.add(own.with(b"count").with_number(count as u64));
+    }
+}
+
+/// The part of a header field that is looked at.
+struct Field<'m> {
+    kind: FieldKind,
+    as_written: &'m [u8],
+    value: &'m [u8],
+}
+
+impl Field<'_> {
+    /// The hash of its name in a group, ignoring case.
+    fn name(&self, group: Hash) -> Hash {
+        let mut lower = [0; NAME_BYTES];
+        let name = &self.as_written[..self.as_written.len().min(NAME_BYTES)];
+        let lower = &mut lower[..name.len()];
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        group.with(lower)
+    }
+}
+
+fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
+    mail.headers.fields().iter().take(FIELDS).map(|field| {
+        let as_written = mail.headers.name(field);
+        let value = mail.headers.value(field);
+        Field {
+            kind: FieldKind::of(as_written),
+            as_written,
+            value: &value[..value.len().min(FIELD_BYTES)],
+        }
+    })
+}
+
+/// The part of subject and text that is looked at.
+pub(super) fn visible(mail: &MessageView<'_>) -> String {
+    let mut text = mail.subject().to_owned();
+    for part in &mail.content.texts {
+        if text.len() >= WORDS_BYTES {
+            break;
+        }
+        text.push(' ');
+        text.push_str(beginning(&part.text.text, WORDS_BYTES));
+    }
+    text
+}
+
+/// The ranges of the words.
+pub(super) fn words(text: &str) -> Vec<Range<usize>> {
+    let marks = |letter: char| {
+        matches!(
+            letter,
+            '.' | ',' | ';' | ':' | '(' | ')' | '"' | '\'' | '<' | '>'
+        )
+    };
+    let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
+    let words = text
+        .split_whitespace()
+        .map(|word| beginning(word.trim_matches(marks), WORD_BYTES));
+    let words = words.filter(|word| !word.is_empty()).take(WORDS);
+    words
+        .map(|word| start(word)..start(word) + word.len())
+        .collect()
+}
+
+pub(super) fn beginning(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The features of a link, with their text for people.
+pub(in crate::filter::classifier) fn link_features<'l>(
+    link: &'l Link<'_>,
+    own: Hash,
+    add: &mut dyn FnMut(Hash, &'l str),
+) {
+    if let Some(host) = link.host() {
+        let mut name = host;
+        loop {
+            add(own.with(b"host").with(name.as_bytes()), name);
+            match name.split_once('.') {
+                Some((_, above)) => name = above,
+                None => break,
+            }
+        }
+        add(own.with(b"shape").with(&shape(host.as_bytes())), host);
+    }
+    add(
+        own.with(b"scheme").with(link.scheme().as_bytes()),
+        link.scheme(),
+    );
+    let words = link
+        .path()
+        .split(|letter: char| !letter.is_ascii_alphanumeric());
+    for word in words.filter(|word| !word.is_empty()).take(PATH_WORDS) {
+        add(own.with(b"path").with(word.as_bytes()), word);
+    }
+}
+
+/// The sequence of letters, digits and punctuation: `Aa 0-0` for `Ann 23-4`.
+fn shape(value: &[u8]) -> Vec<u8> {
+    let mut shape: Vec<u8> = Vec::with_capacity(32);
+    for byte in value.trim_ascii().iter().take(80) {
+        let class = match byte {
+            b'A'..=b'Z' => b'A',
+            b'a'..=b'z' => b'a',
+            b'0'..=b'9' => b'0',
+            other => *other,
+        };
+        if shape.last() != Some(&class) {
+            shape.push(class);
+        }
+    }
+    shape
+}
+
+/// Which bytes belong to a token.
+const TOKEN: [bool; 256] = {
+    let mut is_token = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = byte as u8;
+        is_token[byte] = letter.is_ascii_alphanumeric()
+            || matches!(letter, b'-' | b'_' | b'$')
+            || letter >= 0x80;
+        byte += 1;
+    }
+    is_token
+};
+
+/// Which features of a field are useful for mail of other people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FieldKind {
+    /// All.
+    Plain,
+    /// Its presence and shape.
+    Shape,
+    /// Only its route: relays, recipients, dates, lists, private fields.
+    Trace,
+}
+
+impl FieldKind {
+    fn of(name: &[u8]) -> Self {
+        const PLAIN: &[&[u8]] = &[
+            b"subject",
+            b"mime-version",
+            b"content-transfer-encoding",
+            b"content-disposition",
+            b"importance",
+            b"priority",
+            b"user-agent",
+            b"content-language",
+        ];
+        const SHAPE: &[&[u8]] = &[
+            b"from",
+            b"reply-to",
+            b"message-id",
+            b"content-type",
+            b"in-reply-to",
+            b"references",
+        ];
+        let is_in = |names: &[&[u8]]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if is_in(PLAIN) {
+            Self::Plain
+        } else if is_in(SHAPE) {
+            Self::Shape
+        } else {
+            Self::Trace
+        }
+    }
+}

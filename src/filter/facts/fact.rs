@@ -1,0 +1,72 @@
+//! What a fact is: a name and a measurement of a message.
+
+use crate::filter::message_view::MessageView;
+
+/// A property of a message: true or false, or a number.
+#[derive(Debug)]
+pub struct Fact {
+    /// Its name in rules.
+    pub name: &'static str,
+    /// What it means, for people.
+    pub about: &'static str,
+    measure: Measure,
+}
+
+/// How a fact is computed.
+#[derive(Debug)]
+enum Measure {
+    /// True, with the words of the message that prove it, or false.
+    Holds(fn(&MessageView<'_>) -> Option<String>),
+    /// A number.
+    Number(fn(&MessageView<'_>) -> f64),
+}
+
+/// The value of a fact for a message.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FactValue {
+    /// True, with the words that prove it.
+    Yes(String),
+    /// False.
+    No,
+    /// A number.
+    Number(f64),
+}
+
+impl Fact {
+    pub(super) const fn holds(
+        name: &'static str,
+        about: &'static str,
+        measure: fn(&MessageView<'_>) -> Option<String>,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            measure: Measure::Holds(measure),
+        }
+    }
+
+    pub(super) const fn number(
+        name: &'static str,
+        about: &'static str,
+        measure: fn(&MessageView<'_>) -> f64,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            measure: Measure::Number(measure),
+        }
+    }
+
+    /// Whether it is a number.
+    pub fn is_number(&self) -> bool {
+        matches!(self.measure, Measure::Number(_))
+    }
+
+    /// Computes it.
+    pub fn of(&self, mail: &MessageView<'_>) -> FactValue {
+        match self.measure {
+            Measure::Holds(measure) => measure(mail).map_or(FactValue::No, FactValue::Yes),
+            Measure::Number(measure) => FactValue::Number(measure(mail)),
+        }
+    }
+}

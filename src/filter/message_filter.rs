@@ -1,0 +1,248 @@
+//! The filter: runs a message through compiled rules and the learned filter.
+//!
+//! In: a message, whole or truncated, or its header first and the rest later; out: a
+//! [`Verdict`]. It never fails: what cannot be decoded is judged raw.
+
+mod learned;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::filter::brands::Brands;
+use crate::filter::classifier::LearnedState;
+use crate::filter::compiled_rules::CompiledRules;
+use crate::filter::facts::FactValue;
+use crate::filter::fnv::fnv;
+use crate::filter::lists::Lists;
+use crate::filter::message_view::{self, MessageView};
+use crate::filter::rule::Rule;
+use crate::filter::rules::RuleSet;
+use crate::filter::scan::RuleMatches;
+use crate::filter::scoring::{hits, report};
+use crate::filter::stopwatch::{Clock, Stopwatch};
+use crate::filter::verdict::{Thresholds, Verdict};
+use crate::message::{Content, Headers};
+use crate::schema::Problem;
+
+/// The name of the learned filter's points among the rules that hit.
+pub const LEARNT: &str = "LEARNT";
+
+/// Rules and thresholds, ready to judge; shared by all sessions.
+#[derive(Debug)]
+pub struct Filter {
+    rules: CompiledRules,
+    lists: Lists,
+    brands: Brands,
+    thresholds: Thresholds,
+    version: String,
+    reports_parts: bool,
+    explains_ham: bool,
+    learned: Option<Arc<LearnedState>>,
+    clock: Option<Clock>,
+}
+
+/// The state after judging a header. It is valid for the filter that made it.
+#[derive(Debug, Clone)]
+pub struct HeaderStage {
+    version: String,
+    matches: RuleMatches,
+    decode_time: Duration,
+    rules_time: Duration,
+}
+
+impl Filter {
+    /// Compiles the rules, except those that have expired by the set's day ([`RuleSet::on`]).
+    pub fn new(set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
+        let mut version = fnv(set.digest(), &thresholds.tag_at.to_bits().to_be_bytes());
+        let drop_at = thresholds.drop_at.map_or(u64::MAX, f64::to_bits);
+        version = fnv(version, &drop_at.to_be_bytes());
+        let rules: Vec<Rule> = set.unexpired().cloned().collect();
+        Ok(Self {
+            rules: CompiledRules::new(&rules, set.lists())?,
+            lists: set.lists().clone(),
+            brands: set.brands().clone(),
+            thresholds,
+            version: format!("{:012x}", version >> 16),
+            reports_parts: false,
+            explains_ham: false,
+            learned: None,
+            clock: None,
+        })
+    }
+
+    /// Makes verdicts also list the parts that hit: rules with score 0.
+    #[must_use]
+    pub fn reporting_parts(self) -> Self {
+        Self {
+            reports_parts: true,
+            ..self
+        }
+    }
+
+    /// Makes verdicts say how long each stage took by this clock.
+    #[must_use]
+    pub fn timed_by(self, clock: Clock) -> Self {
+        Self {
+            clock: Some(clock),
+            ..self
+        }
+    }
+
+    /// Number of rules.
+    pub fn rule_count(&self) -> usize {
+        self.rules.rules.len()
+    }
+
+    /// Whether there are neither rules nor a learned filter.
+    pub fn is_idle(&self) -> bool {
+        self.rules.rules.is_empty() && self.learned.is_none()
+    }
+
+    /// The ids of all rules.
+    pub fn rule_ids(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.rules.rules.iter().map(|rule| &rule.id)
+    }
+
+    /// The rules with a score, each with its score.
+    pub fn scores(&self) -> impl Iterator<Item = (&Arc<str>, f64)> {
+        let rules = self.rules.rules.iter().map(|rule| (&rule.id, rule.score));
+        rules.filter(|(_, score)| *score != 0.0)
+    }
+
+    /// The active thresholds.
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
+    }
+
+    /// Twelve hexadecimal digits that change with the text of the rules and the thresholds.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Judges a message, or its beginning, for no account in particular.
+    pub fn judge(&self, raw: &[u8]) -> Verdict {
+        self.judge_for(None, raw)
+    }
+
+    /// Judges a message for an account.
+    pub fn judge_for(&self, account: Option<&str>, raw: &[u8]) -> Verdict {
+        if self.is_idle() {
+            return self.nothing_found(raw.len());
+        }
+        let mut stopwatch = Stopwatch::start(self.clock);
+        let headers = Headers::of(raw);
+        let found = stopwatch.lap();
+        let mut stage = self.judge_fields(&headers);
+        stage.decode_time += found;
+        self.judge_body(account, stage, raw, &headers, |_, _| ())
+    }
+
+    /// Judges the header; `header` may continue after the blank line.
+    pub fn judge_header(&self, header: &[u8]) -> HeaderStage {
+        self.judge_fields(&Headers::of(header))
+    }
+
+    /// Judges the rest of a message whose header was judged; the result equals [`Filter::judge_for`].
+    pub fn judge_after(&self, account: Option<&str>, stage: HeaderStage, raw: &[u8]) -> Verdict {
+        if self.is_idle() {
+            return self.nothing_found(raw.len());
+        }
+        // The rules may have been reloaded since; then the indexes mean other rules.
+        if stage.version != self.version {
+            return self.judge_for(account, raw);
+        }
+        self.judge_body(account, stage, raw, &Headers::of(raw), |_, _| ())
+    }
+
+    fn judge_fields(&self, headers: &Headers<'_>) -> HeaderStage {
+        let mut stage = HeaderStage {
+            version: self.version.clone(),
+            matches: self.rules.matches(),
+            decode_time: Duration::ZERO,
+            rules_time: Duration::ZERO,
+        };
+        let mut stopwatch = Stopwatch::start(self.clock);
+        for scanner in &self.rules.header {
+            let texts = message_view::header_texts(&scanner.place, headers);
+            stage.decode_time += stopwatch.lap();
+            scanner.scan(texts.iter().map(|text| &**text), &mut stage.matches);
+            stage.rules_time += stopwatch.lap();
+        }
+        stage
+    }
+
+    /// `look` gets what the rules found before the learned filter is asked.
+    fn judge_body(
+        &self,
+        account: Option<&str>,
+        stage: HeaderStage,
+        raw: &[u8],
+        headers: &Headers<'_>,
+        look: impl FnOnce(&MessageView<'_>, &Verdict),
+    ) -> Verdict {
+        let HeaderStage {
+            mut matches,
+            mut decode_time,
+            rules_time: mut header_time,
+            ..
+        } = stage;
+        let mut stopwatch = Stopwatch::start(self.clock);
+        let content = if self.rules.wanted.anything() {
+            Content::of(raw, self.rules.wanted)
+        } else {
+            Content::default()
+        };
+        decode_time += stopwatch.lap();
+        let mail = MessageView::new(raw, headers, &content, &self.lists, &self.brands);
+        for scanner in &self.rules.body {
+            let texts = mail.texts(&scanner.place);
+            scanner.scan(texts.iter().map(|text| &**text), &mut matches);
+        }
+        for (rule, places, range) in &self.rules.counts {
+            let count: usize = places.iter().map(|place| mail.texts(place).len()).sum();
+            if range.has(count as f64) {
+                matches.add(*rule, &count.to_string());
+            }
+        }
+        let facts: Vec<FactValue> = self.rules.facts.iter().map(|fact| fact.of(&mail)).collect();
+        for (rule, fact, range) in &self.rules.fact_rules {
+            match &facts[*fact] {
+                FactValue::Yes(text) => matches.add(*rule, text),
+                FactValue::Number(number) if range.has(*number) => {
+                    matches.add(*rule, &number.to_string());
+                }
+                FactValue::No | FactValue::Number(_) => {}
+            }
+        }
+        let hits = hits(&self.rules, &mut matches, &facts);
+        header_time += stopwatch.lap();
+        let mut verdict = Verdict {
+            hits: report(&self.rules, matches, &hits, self.reports_parts),
+            decode_time,
+            rules_time: header_time,
+            ..self.nothing_found(raw.len())
+        };
+        verdict.add_up();
+        look(&mail, &verdict);
+        if let Some(learned) = &self.learned {
+            stopwatch.lap();
+            self.ask(learned, account, &mail, &mut verdict);
+            verdict.classifier_time = stopwatch.lap();
+        }
+        verdict
+    }
+
+    fn nothing_found(&self, bytes_judged: usize) -> Verdict {
+        Verdict {
+            score: 0.0,
+            thresholds: self.thresholds,
+            action: self.thresholds.action(0.0),
+            hits: Vec::new(),
+            bytes_judged,
+            decode_time: Duration::ZERO,
+            rules_time: Duration::ZERO,
+            opinion: None,
+            classifier_time: Duration::ZERO,
+        }
+    }
+}

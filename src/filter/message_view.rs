@@ -1,0 +1,278 @@
+//! A message as rules see it: the texts of each place, and values that several facts use.
+//!
+//! In: a message's header and content; out: texts by place, parsed links, sender and recipients. What
+//! several rules use is computed once; nothing is kept beyond the message.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use crate::filter::brands::Brands;
+use crate::filter::lists::Lists;
+use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
+use crate::message::content::TEXT_LIMIT;
+use crate::message::file_type::FileType;
+use crate::message::url::Link;
+use crate::message::value::{self, NamedAddress};
+use crate::message::{Content, Headers, homoglyphs};
+
+/// Limit of values of one place, such as those of a repeated header field.
+const VALUE_LIMIT: usize = 200;
+
+/// Limit of a raw header value or block; real blocks are below 64 KiB.
+const RAW_HEADER_LIMIT: usize = 256 << 10;
+
+/// Limit of visible text searched for homoglyphs: what is beyond it deceives nobody.
+const DISGUISE_LIMIT: usize = 32 << 10;
+
+/// A message with parsed header and decoded body.
+#[derive(Debug)]
+pub struct MessageView<'a> {
+    /// The raw message.
+    pub raw: &'a [u8],
+    /// Its header.
+    pub headers: &'a Headers<'a>,
+    /// Its body.
+    pub content: &'a Content,
+    /// Lists by name.
+    pub lists: &'a Lists,
+    /// Brands.
+    pub brands: &'a Brands,
+    links: OnceCell<Vec<Link<'a>>>,
+    clicked: OnceCell<Vec<Link<'a>>>,
+    from: OnceCell<Vec<NamedAddress>>,
+    reply_to: OnceCell<Vec<NamedAddress>>,
+    to: OnceCell<Vec<NamedAddress>>,
+    subject: OnceCell<String>,
+    disguised: OnceCell<Vec<String>>,
+}
+
+impl<'a> MessageView<'a> {
+    /// A view of a message.
+    pub fn new(
+        raw: &'a [u8],
+        headers: &'a Headers<'a>,
+        content: &'a Content,
+        lists: &'a Lists,
+        brands: &'a Brands,
+    ) -> Self {
+        Self {
+            raw,
+            headers,
+            content,
+            lists,
+            brands,
+            links: OnceCell::new(),
+            clicked: OnceCell::new(),
+            from: OnceCell::new(),
+            reply_to: OnceCell::new(),
+            to: OnceCell::new(),
+            subject: OnceCell::new(),
+            disguised: OnceCell::new(),
+        }
+    }
+
+    /// All links, parsed, without duplicates.
+    pub fn links(&self) -> &[Link<'a>] {
+        self.links.get_or_init(|| {
+            let mut seen = HashSet::new();
+            let links = self.content.links.iter().map(String::as_str);
+            let links = links.filter(|link| seen.insert(*link));
+            links.map(Link::new).collect()
+        })
+    }
+
+    /// Clickable links without duplicates: those of HTML parts, or of plain text where there is no
+    /// HTML.
+    pub fn clicked(&self) -> &[Link<'a>] {
+        self.clicked.get_or_init(|| {
+            let anchors = &self.content.anchors;
+            if anchors.is_empty() {
+                return self.web_links().cloned().collect();
+            }
+            let mut seen = HashSet::new();
+            let targets = anchors.iter().map(|anchor| &*anchor.target);
+            let links = targets.filter(|target| seen.insert(*target)).map(Link::new);
+            links.filter(Link::is_web).collect()
+        })
+    }
+
+    /// Links to web pages or images.
+    pub fn web_links(&self) -> impl Iterator<Item = &Link<'a>> {
+        self.links().iter().filter(|link| link.is_web())
+    }
+
+    /// The addresses in From.
+    pub fn from(&self) -> &[NamedAddress] {
+        self.from.get_or_init(|| self.headers.addresses("from"))
+    }
+
+    /// The addresses in Reply-To.
+    pub fn reply_to(&self) -> &[NamedAddress] {
+        self.reply_to
+            .get_or_init(|| self.headers.addresses("reply-to"))
+    }
+
+    /// The addresses in To and Cc.
+    pub fn to(&self) -> &[NamedAddress] {
+        self.to.get_or_init(|| {
+            let mut all = self.headers.addresses("to");
+            all.extend(self.headers.addresses("cc"));
+            all
+        })
+    }
+
+    /// The address in From, if it is valid.
+    pub fn from_address(&self) -> Option<&str> {
+        let address = self.from().first()?.addr.as_deref()?;
+        address.contains('@').then_some(address)
+    }
+
+    /// The display name in From.
+    pub fn from_name(&self) -> &str {
+        let name = self.from().first().and_then(|from| from.name.as_deref());
+        name.unwrap_or_default()
+    }
+
+    /// The subject, decoded.
+    pub fn subject(&self) -> &str {
+        self.subject.get_or_init(|| self.headers.text("subject"))
+    }
+
+    /// The visible text of all parts.
+    pub fn visible(&self) -> impl Iterator<Item = &'a str> {
+        self.content.texts.iter().map(|text| &*text.text.text)
+    }
+
+    /// Words written with look-alike letters, as a reader would read them.
+    pub fn disguised(&self) -> &[String] {
+        self.disguised.get_or_init(|| {
+            let mut words = homoglyphs::words(self.subject());
+            words.extend(homoglyphs::words(self.from_name()));
+            let mut left = DISGUISE_LIMIT;
+            for text in self.visible() {
+                let text = crate::message::visible_text::cut(text, left);
+                left -= text.len();
+                words.extend(homoglyphs::words(text));
+            }
+            words
+        })
+    }
+
+    /// The texts of a place.
+    pub fn texts(&self, place: &Place) -> Vec<Cow<'_, str>> {
+        fn all<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Cow<'t, str>> {
+            texts.map(Cow::Borrowed).collect()
+        }
+        let content = self.content;
+        let parts = content.parts.iter();
+        match place {
+            Place::Field(_) | Place::HeaderBlock => header_texts(place, self.headers),
+            Place::Body => all(self.visible()),
+            Place::Paragraph => {
+                let paragraphs = content.texts.iter().flat_map(|text| text.text.paragraphs());
+                all(std::iter::once(self.subject()).chain(paragraphs))
+            }
+            Place::RawBody => all(content.texts.iter().map(|text| &*text.source)),
+            Place::Html => all(content.pages()),
+            Place::Tag => all(content.tags.iter().map(String::as_str)),
+            Place::Uri(piece) => all(self.links().iter().filter_map(|link| match piece {
+                UriPiece::Whole => Some(link.text),
+                UriPiece::Scheme => Some(link.scheme()).filter(|scheme| !scheme.is_empty()),
+                UriPiece::Host => link.host(),
+                UriPiece::Domain => link.domain(),
+                UriPiece::Path => link.host().map(|_| link.path()),
+                UriPiece::Query => link.query(),
+            })),
+            Place::Anchor => {
+                let shown = content
+                    .anchors
+                    .iter()
+                    .filter(|anchor| !anchor.text.is_empty());
+                let texts = shown.map(|anchor| format!("{} -> {}", anchor.text, anchor.target));
+                texts.map(Cow::Owned).collect()
+            }
+            Place::AnchorText => all(content.anchors.iter().map(|anchor| &*anchor.text)),
+            Place::File(FileMark::Name) => all(parts.filter_map(|part| part.name.as_deref())),
+            Place::File(FileMark::Extension) => {
+                let names = parts.filter_map(|part| part.name.as_deref());
+                let extensions = names.filter_map(extension);
+                extensions.map(Cow::Owned).collect()
+            }
+            Place::File(FileMark::DeclaredType) => {
+                let files = parts.filter(|part| part.attached || part.name.is_some());
+                all(files.filter_map(|part| part.declared.as_deref()))
+            }
+            Place::File(FileMark::DetectedType) => {
+                let files = parts.filter_map(|part| part.file.as_ref());
+                all(files.filter_map(|file| file.file_type.map(FileType::name)))
+            }
+            Place::File(FileMark::Inside) => {
+                let files = parts.filter_map(|part| part.file.as_ref()?.archive.as_ref());
+                all(files.flat_map(|archive| archive.names.iter().map(String::as_str)))
+            }
+            Place::Mime => all(content.types()),
+            Place::Disguised => all(self.disguised().iter().map(String::as_str)),
+            Place::Raw => {
+                let raw = &self.raw[..self.raw.len().min(TEXT_LIMIT)];
+                vec![String::from_utf8_lossy(raw)]
+            }
+        }
+    }
+}
+
+/// The extension of a file name, lower case.
+pub(crate) fn extension(name: &str) -> Option<String> {
+    let (_, extension) = name.trim().rsplit_once('.')?;
+    Some(extension.trim().to_lowercase())
+}
+
+/// The domain of an address, lower case.
+pub(crate) fn domain_of(address: &str) -> Option<String> {
+    let (_, domain) = address.rsplit_once('@')?;
+    let domain = domain.trim_matches(|letter: char| letter == '>' || letter.is_whitespace());
+    (!domain.is_empty()).then(|| crate::message::url::ascii_host(domain))
+}
+
+/// The texts of a place in the header.
+pub(crate) fn header_texts<'h>(place: &Place, headers: &'h Headers<'_>) -> Vec<Cow<'h, str>> {
+    let Place::Field(field) = place else {
+        let block = headers.block();
+        let block = &block[..block.len().min(RAW_HEADER_LIMIT)];
+        return vec![String::from_utf8_lossy(block)];
+    };
+    let mut texts = Vec::new();
+    let values = headers.all(&field.name);
+    match field.which {
+        Which::All => values
+            .take(VALUE_LIMIT)
+            .for_each(|value| read_value(field, value, &mut texts)),
+        Which::First => values
+            .take(1)
+            .for_each(|value| read_value(field, value, &mut texts)),
+        Which::Last => {
+            if let Some(value) = values.last() {
+                read_value(field, value, &mut texts);
+            }
+        }
+    }
+    texts
+}
+
+fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str>>) {
+    match field.form {
+        FieldForm::Raw => {
+            let raw = &raw[..raw.len().min(RAW_HEADER_LIMIT)];
+            texts.push(String::from_utf8_lossy(raw.trim_ascii()));
+        }
+        FieldForm::Address => {
+            let addresses = value::addresses(raw).into_iter();
+            texts.extend(addresses.filter_map(|one| one.addr).map(Cow::Owned));
+        }
+        FieldForm::Name => {
+            let names = value::addresses(raw).into_iter();
+            texts.extend(names.filter_map(|one| one.name).map(Cow::Owned));
+        }
+        FieldForm::Decoded => texts.push(Cow::Owned(value::text(raw))),
+    }
+}

@@ -1,0 +1,285 @@
+//! The literals that every match of a regex requires.
+//!
+//! In: a parsed regex; out: a set of texts in lower case. Every match contains one of them, ignoring
+//! ASCII case. The scanner searches for all of them in one pass and runs a regex only where
+//! one was found. It may miss literals; it never returns one that a match can lack.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// A set with more members is dropped: it would match too many texts by chance.
+const SET_LIMIT: usize = 64;
+
+/// Shorter literals are in nearly every text.
+const SHORTEST: usize = 2;
+
+/// A longer literal is no rarer.
+const LONG_ENOUGH: usize = 8;
+
+/// Larger classes are more than a letter in two cases.
+const CLASS_LIMIT: usize = 6;
+
+type Set = Vec<Vec<u8>>;
+
+/// The best set for a regex; `None` if none is selective.
+pub fn required(hir: &Hir) -> Option<Set> {
+    let known = analysis_of(hir);
+    let mut best = better(known.exact, known.inner)?;
+    best.sort();
+    best.dedup();
+    (rarity(&best) >= SHORTEST).then_some(best)
+}
+
+/// What is known of a part of a regex.
+#[derive(Clone)]
+struct Analysis {
+    /// All texts that it matches, if they are few.
+    exact: Option<Set>,
+    /// A set; each match contains one of its members.
+    inner: Option<Set>,
+}
+
+impl Analysis {
+    const NOTHING: Self = Self {
+        exact: None,
+        inner: None,
+    };
+
+    fn exact(set: Set) -> Self {
+        Self {
+            exact: (set.len() <= SET_LIMIT).then_some(set),
+            inner: None,
+        }
+    }
+
+    fn required(self) -> Option<Set> {
+        better(self.exact, self.inner)
+    }
+}
+
+fn analysis_of(hir: &Hir) -> Analysis {
+    match hir.kind() {
+        // An anchor matches no text, so the texts on both sides are adjacent.
+        HirKind::Empty | HirKind::Look(_) => Analysis::exact(vec![Vec::new()]),
+        HirKind::Literal(literal) => Analysis::exact(vec![literal.0.to_ascii_lowercase()]),
+        HirKind::Class(class) => class_members(class).map_or(Analysis::NOTHING, Analysis::exact),
+        HirKind::Capture(capture) => analysis_of(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let sub = analysis_of(&repetition.sub);
+            match (repetition.min, repetition.max) {
+                (0, Some(1)) => match sub.exact {
+                    Some(mut set) => {
+                        set.push(Vec::new());
+                        Analysis::exact(set)
+                    }
+                    None => Analysis::NOTHING,
+                },
+                (0, _) => Analysis::NOTHING,
+                (1, Some(1)) => sub,
+                _ => Analysis {
+                    exact: None,
+                    inner: sub.required(),
+                },
+            }
+        }
+        HirKind::Concat(parts) => concat(parts),
+        HirKind::Alternation(parts) => alternation(parts),
+    }
+}
+
+fn concat(parts: &[Hir]) -> Analysis {
+    let mut run: Set = vec![Vec::new()];
+    let mut inner = None;
+    let mut whole = true;
+    for part in parts {
+        if let Some(copy) = repeated(part) {
+            // The first copy is adjacent to what precedes, the last one to what follows.
+            whole = false;
+            inner = better(inner, cross(&run, &copy).or(Some(run)));
+            run = copy;
+            continue;
+        }
+        let known = analysis_of(part);
+        let joined = known.exact.as_ref().and_then(|set| cross(&run, set));
+        if let Some(joined) = joined {
+            run = joined;
+            continue;
+        }
+        whole = false;
+        inner = better(inner, Some(run));
+        inner = better(inner, known.inner);
+        // Too many to combine with what precedes, but a start for what follows.
+        run = known.exact.unwrap_or_else(|| vec![Vec::new()]);
+    }
+    if whole {
+        Analysis::exact(run)
+    } else {
+        Analysis {
+            exact: None,
+            inner: better(inner, Some(run)),
+        }
+    }
+}
+
+/// What is repeated at least once, if it is known exactly.
+fn repeated(hir: &Hir) -> Option<Set> {
+    match hir.kind() {
+        HirKind::Repetition(repetition) if repetition.min > 0 => analysis_of(&repetition.sub).exact,
+        _ => None,
+    }
+}
+
+fn alternation(parts: &[Hir]) -> Analysis {
+    let all: Vec<Analysis> = parts.iter().map(analysis_of).collect();
+    let exact: Option<Vec<Set>> = all.iter().map(|known| known.exact.clone()).collect();
+    let inner: Option<Vec<Set>> = all.into_iter().map(Analysis::required).collect();
+    let inner = inner.map(|sets| sets.concat());
+    Analysis {
+        exact: exact
+            .map(|sets| sets.concat())
+            .filter(|set| set.len() <= SET_LIMIT),
+        inner: inner.filter(|set| set.len() <= SET_LIMIT),
+    }
+}
+
+fn cross(heads: &Set, tails: &Set) -> Option<Set> {
+    if heads.len() * tails.len() > SET_LIMIT {
+        return None;
+    }
+    let with = |head: &Vec<u8>| {
+        tails
+            .iter()
+            .map(|tail| [&head[..], tail].concat())
+            .collect()
+    };
+    let mut crossed: Set = heads
+        .iter()
+        .flat_map(|head| -> Set { with(head) })
+        .collect();
+    crossed.sort();
+    crossed.dedup();
+    Some(crossed)
+}
+
+fn class_members(class: &Class) -> Option<Set> {
+    let mut members = Set::new();
+    match class {
+        Class::Unicode(class) => {
+            for range in class.ranges() {
+                for letter in range.start()..=range.end() {
+                    let lower = letter.to_ascii_lowercase();
+                    members.push(lower.to_string().into_bytes());
+                    if members.len() > CLASS_LIMIT {
+                        return None;
+                    }
+                }
+            }
+        }
+        Class::Bytes(class) => {
+            for range in class.ranges() {
+                for byte in range.start()..=range.end() {
+                    members.push(vec![byte.to_ascii_lowercase()]);
+                    if members.len() > CLASS_LIMIT {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+    members.sort();
+    members.dedup();
+    Some(members)
+}
+
+fn better(one: Option<Set>, other: Option<Set>) -> Option<Set> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let key = |set: &Set| (rarity(set), usize::MAX - set.len());
+            Some(if key(&one) >= key(&other) { one } else { other })
+        }
+        (one, other) => one.or(other),
+    }
+}
+
+fn rarity(set: &Set) -> usize {
+    let shortest = set.iter().map(Vec::len).min().unwrap_or(0);
+    shortest.min(LONG_ENOUGH)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::filter::pattern::Pattern;
+    use proptest::prelude::*;
+
+    fn literals(regex: &str) -> Vec<String> {
+        let pattern = Pattern::new(regex).expect("a regex");
+        let literals = pattern.literals.into_iter();
+        literals
+            .map(|literal| String::from_utf8(literal).expect("UTF-8"))
+            .collect()
+    }
+
+    #[test]
+    fn the_literals_every_match_needs() {
+        assert_eq!(literals("(?i)^re:"), ["re:"]);
+        assert_eq!(
+            literals(r"\d+ dollars? (?:now|today)"),
+            [
+                " dollar now",
+                " dollar today",
+                " dollars now",
+                " dollars today"
+            ]
+        );
+        assert_eq!(literals(r"(?i)kiss\b.*ban"), ["kiss"]);
+        assert_eq!(literals("v[i1!]agra"), ["v!agra", "v1agra", "viagra"]);
+        assert_eq!(literals("(?:abc|de+f)x"), ["abc", "de"]);
+        assert_eq!(literals("(?:foo)+"), ["foo"]);
+        assert_eq!(literals("w{3}-(?:ab){2,}c"), ["w-ab"]);
+        assert_eq!(literals("(?i)für"), ["fÜr", "für"]);
+    }
+
+    #[test]
+    fn none_where_a_match_can_do_without() {
+        for regex in [
+            "[A-Z]{3,}",
+            "(?:abc)*d",
+            "abc|[0-9]+",
+            "(?:abc)?[0-9]",
+            "a.b",
+        ] {
+            assert!(literals(regex).is_empty(), "{regex}: {:?}", literals(regex));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_match_lacks_all_literals(regex in regex(), text in "[abcABC1]{0,12}") {
+            let Ok(pattern) = Pattern::new(&regex) else {
+                return Ok(());
+            };
+            if pattern.regex().is_some_and(|regex| regex.is_match(text.as_bytes())) && !pattern.literals.is_empty() {
+                let text = text.to_ascii_lowercase().into_bytes();
+                let found = |literal: &Vec<u8>| memchr::memmem::find(&text, literal).is_some();
+                prop_assert!(pattern.literals.iter().any(found), "{:?}", pattern.literals);
+            }
+        }
+    }
+
+    fn regex() -> impl Strategy<Value = String> {
+        let letters = prop_oneof![
+            "[abc1]{1,3}",
+            Just(".".to_owned()),
+            Just("[ab]".to_owned()),
+            Just("(?i:b)".to_owned())
+        ];
+        letters.prop_recursive(4, 24, 4, |inner| {
+            let many = proptest::collection::vec(inner.clone(), 1..4);
+            prop_oneof![
+                many.clone().prop_map(|parts| parts.concat()),
+                many.prop_map(|parts| format!("(?:{})", parts.join("|"))),
+                (inner, "[?*+]|\\{2\\}|\\{1,3\\}")
+                    .prop_map(|(part, times)| format!("(?:{part}){times}")),
+            ]
+        })
+    }
+}

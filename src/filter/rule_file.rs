@@ -1,0 +1,297 @@
+//! The TOML format of rule files.
+//!
+//! In: the text of a file; out: its rules, its overrides of rules of an earlier layer, and a
+//! problem for each mistake, with line, key and what to write instead. A rule with a mistake is
+//! left out, and the caller refuses the file.
+
+mod example_keys;
+mod test_keys;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::filter::day::Day;
+use crate::filter::pattern::CompiledPatterns;
+use crate::filter::rule::Rule;
+use crate::filter::rule_error::RuleError;
+use crate::message::visible_text::visible;
+use crate::schema::{Problem, Section, TomlFile};
+
+/// Keys that change a stock rule without replacing it.
+const CHANGES: [&str; 5] = ["score", "description", "enabled", "tags", "expires"];
+
+/// Keys that make an entry a rule of its own.
+const OWN: [&str; 15] = [
+    "where", "words", "phrases", "regex", "exists", "missing", "in_list", "min", "max", "fact",
+    "all", "any", "none", "at_least", "examples",
+];
+
+/// Keeps sums readable and scores finite.
+const SCORE_LIMIT: f64 = 100.0;
+
+/// A file as its name and its text.
+pub type NamedText = (String, String);
+
+/// Where an id was defined.
+#[derive(Debug, Clone)]
+pub(crate) struct IdOwner {
+    /// The layer that defined it.
+    pub(crate) layer: usize,
+    /// `file:line`.
+    pub(crate) position: String,
+}
+
+/// What an entry of a file does.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// Defines a rule; it replaces one with the same id.
+    Rule(Box<Rule>),
+    /// Disables the rule with this id.
+    Off(String),
+    /// Changes the rule of an earlier layer.
+    Override(RuleOverride),
+}
+
+/// New values for some keys of a rule.
+#[derive(Debug)]
+pub(crate) struct RuleOverride {
+    pub(crate) id: String,
+    score: Option<f64>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    expires: Option<Day>,
+}
+
+impl RuleOverride {
+    pub(crate) fn apply(self, rule: &mut Rule) {
+        if let Some(score) = self.score {
+            rule.score = score;
+        }
+        if let Some(description) = self.description {
+            rule.description = description.into();
+        }
+        if let Some(tags) = self.tags {
+            rule.tags = tags;
+        }
+        if self.expires.is_some() {
+            rule.expires = self.expires;
+        }
+    }
+}
+
+/// Whether a file disables the stock rules (`stock = false`).
+pub(crate) fn is_alone(text: &str) -> bool {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let stock = table.get_ref().get("stock");
+    stock.is_some_and(|stock| stock.get_ref().as_bool() == Some(false))
+}
+
+/// The regexes of a file's rules.
+pub(crate) fn regexes(text: &str) -> Vec<String> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let rules = table.get_ref().get("rule");
+    let rules = rules.and_then(|rules| rules.get_ref().as_array());
+    let regex = |rule: &Spanned<DeValue<'_>>| {
+        let regex = rule.get_ref().as_table()?.get("regex")?;
+        regex.get_ref().as_str().map(str::to_owned)
+    };
+    rules.into_iter().flatten().filter_map(regex).collect()
+}
+
+/// Reads one file; `id_owners` says where each id was defined.
+pub(crate) fn file(
+    (name, text): &NamedText,
+    patterns: &CompiledPatterns,
+    layer: usize,
+    id_owners: &mut HashMap<String, IdOwner>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Entry> {
+    let report = TomlFile::new(name, text);
+    let table = report.parse();
+    let mut top = Section::top(&report, &table);
+    top.boolean("stock");
+    let file: Arc<str> = name.as_str().into();
+    let mut entries = Vec::new();
+    for (number, section) in top.sections("rule").into_iter().enumerate() {
+        let line = report.line(section.at());
+        let source = Source {
+            report: &report,
+            table: rule_table(table.get_ref(), number),
+            file: file.clone(),
+            line,
+        };
+        entries.extend(entry(section, &source, patterns, layer, id_owners));
+    }
+    top.finish();
+    problems.extend(report.into_problems());
+    entries
+}
+
+fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable<'t>> {
+    let rules = top.get("rule")?.get_ref().as_array()?;
+    rules.get(number)?.get_ref().as_table()
+}
+
+/// The source of a rule in its file.
+struct Source<'a, 't> {
+    report: &'a TomlFile<'t>,
+    table: Option<&'a DeTable<'t>>,
+    file: Arc<str>,
+    line: usize,
+}
+
+fn entry(
+    mut section: Section<'_, '_>,
+    source: &Source<'_, '_>,
+    patterns: &CompiledPatterns,
+    layer: usize,
+    id_owners: &mut HashMap<String, IdOwner>,
+) -> Option<Entry> {
+    let (id, known_before) = identity(&mut section, source, layer, id_owners);
+    let keys = common_keys(&mut section);
+    let changes = CHANGES.iter().any(|key| section.has(key));
+    let own = OWN.iter().any(|key| section.has(key));
+    if known_before && changes && !own {
+        section.finish();
+        return Some(keys.into_override(id?));
+    }
+    // A part is not reported, so it needs no description.
+    let is_part = keys.score == Some(0.0);
+    if !section.has("description") && !is_part {
+        section.wrong("has no description; say in one sentence what a hit means");
+    }
+    if !section.has("score") {
+        section.wrong(
+            "has no score; write what a hit adds, such as score = 1.5 (0 for a part of other rules)",
+        );
+    }
+    let looks = test_keys::looks(&mut section, patterns);
+    let (places, test) = match looks {
+        Some((places, test)) => (Some(places), Some(test)),
+        None => (None, None),
+    };
+    let at_least = test_keys::count(&mut section, test.as_ref());
+    let examples =
+        example_keys::examples(&mut section, source.report, source.table, places.as_deref());
+    section.finish();
+    let id = id?;
+    if !keys.enabled {
+        return Some(Entry::Off(id));
+    }
+    Some(Entry::Rule(Box::new(Rule {
+        id: id.into(),
+        description: keys.description.unwrap_or_default().into(),
+        score: keys.score?,
+        places: places?,
+        test: test?,
+        at_least: at_least?,
+        tags: keys.tags.unwrap_or_default(),
+        expires: keys.expires,
+        examples,
+        file: source.file.clone(),
+        line: source.line,
+    })))
+}
+
+/// Reads the id; also returns whether an earlier layer has a rule with this id.
+fn identity(
+    section: &mut Section<'_, '_>,
+    source: &Source<'_, '_>,
+    layer: usize,
+    id_owners: &mut HashMap<String, IdOwner>,
+) -> (Option<String>, bool) {
+    let id = section.parsed("id", |id| {
+        rule_id(id)
+            .map(str::to_owned)
+            .map_err(|error| error.to_string())
+    });
+    if !section.has("id") {
+        section.wrong("has no id; write id = \"SOME_NAME\"");
+    }
+    let Some(id) = id else {
+        return (None, false);
+    };
+    section.rename(format!("rule {id}"));
+    let mut known_before = false;
+    match id_owners.get(&id) {
+        Some(first) if first.layer == layer => {
+            let position = &first.position;
+            section.problem(
+                "id",
+                format!("is already used at {position}; choose another"),
+            );
+        }
+        earlier => {
+            known_before = earlier.is_some();
+            let position = format!("{}:{}", source.file, source.line);
+            id_owners.insert(id.clone(), IdOwner { layer, position });
+        }
+    }
+    (Some(id), known_before)
+}
+
+/// The keys that rules and overrides have in common.
+struct CommonKeys {
+    score: Option<f64>,
+    description: Option<String>,
+    tags: Option<Vec<String>>,
+    expires: Option<Day>,
+    enabled: bool,
+}
+
+impl CommonKeys {
+    /// An override of the rule of an earlier layer.
+    fn into_override(self, id: String) -> Entry {
+        if !self.enabled {
+            return Entry::Off(id);
+        }
+        Entry::Override(RuleOverride {
+            id,
+            score: self.score,
+            description: self.description,
+            tags: self.tags,
+            expires: self.expires,
+        })
+    }
+}
+
+fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
+    let description = section.parsed("description", |text| match visible(text) {
+        empty if empty.is_empty() => {
+            Err("is empty; say in one sentence what a hit means".to_owned())
+        }
+        text => Ok(text),
+    });
+    let score = section.number("score").filter(|score| {
+        let fine = score.is_finite() && score.abs() <= SCORE_LIMIT;
+        if !fine {
+            section.problem(
+                "score",
+                format!("must be from -{SCORE_LIMIT} to {SCORE_LIMIT}"),
+            );
+        }
+        fine
+    });
+    CommonKeys {
+        score,
+        description,
+        tags: section.strings("tags"),
+        expires: section.parsed("expires", |text| {
+            Day::parse(text).map_err(|error| error.to_string())
+        }),
+        enabled: section.boolean("enabled") != Some(false),
+    }
+}
+
+fn rule_id(id: &str) -> Result<&str, RuleError> {
+    let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = id.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_');
+    // The id is used in a header and as a metric label; hence its letters and length.
+    if !begins || !id.bytes().all(known) || !(3..=64).contains(&id.len()) {
+        return Err(RuleError::InvalidId(id.to_owned()));
+    }
+    Ok(id)
+}

@@ -1,0 +1,115 @@
+//! Judging mail of which it is known what it is.
+//!
+//! In: a filter and paths of ham and of spam; out: each message with its score, for
+//! [`figures`](super::figures) and [`cross_validation`](super::cross_validation). It learns nothing.
+
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::corpus::{self, CorpusError, Message};
+use super::parallel::{Step, for_each_message};
+use crate::filter::Filter;
+use crate::filter::classifier::Features;
+
+/// A message and what came out.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Its path.
+    pub path: String,
+    /// Which of the paths given it was found in, counted over ham and then spam.
+    pub group: usize,
+    /// What it is.
+    pub spam: bool,
+    /// What the filter makes of it.
+    pub score: f64,
+    /// How long that took.
+    pub micros: u64,
+    /// How much of it was judged.
+    pub bytes: usize,
+    /// The rules that hit, and what each added.
+    pub hits: Vec<(Arc<str>, f64)>,
+    /// What the learned filter made of it: log odds.
+    pub log_odds: Option<f64>,
+    /// What the learned filter sees of it, if it is to learn from it.
+    pub features: Features,
+}
+
+/// How to evaluate.
+#[derive(Debug)]
+pub struct Evaluation<'e> {
+    /// The filter.
+    pub filter: &'e Filter,
+    /// Whose mail it is.
+    pub account: Option<&'e str>,
+    /// Of a message so many octets are judged.
+    pub limit: usize,
+    /// Whether the learned filter will learn from the messages.
+    pub studies: bool,
+    /// Messages that are judged at a time; one a core without it.
+    pub jobs: Option<NonZeroUsize>,
+}
+
+impl Evaluation<'_> {
+    /// Judges everything, in the order of the paths; `progress` is told the share of the files that is
+    /// judged. Beside the messages: what cannot be read.
+    pub fn run(
+        &self,
+        ham: &[PathBuf],
+        spam: &[PathBuf],
+        progress: &mut dyn FnMut(f64),
+    ) -> (Vec<Judged>, Vec<CorpusError>) {
+        let (mut files, mut groups) = (Vec::new(), Vec::new());
+        let mut unreadable = Vec::new();
+        for (group, path) in ham.iter().chain(spam).enumerate() {
+            let (found, failed) = corpus::expand(std::slice::from_ref(path));
+            groups.extend(found.iter().map(|_| group));
+            files.extend(found);
+            unreadable.extend(failed);
+        }
+        let mut judged = Vec::new();
+        let mut done = 0_usize;
+        let judge = |number: usize, message| {
+            let group = groups[number];
+            self.judge(group, group >= ham.len(), message)
+        };
+        let finished = for_each_message(&files, self.jobs, self.limit, judge, |step| {
+            match step {
+                Step::Judged(message) => judged.push(message),
+                Step::FileEnd(read) => {
+                    unreadable.extend(read.err());
+                    done += 1;
+                    progress(done as f64 / files.len() as f64);
+                }
+            }
+            Ok::<(), Infallible>(())
+        });
+        match finished {
+            Ok(()) => (judged, unreadable),
+            Err(never) => match never {},
+        }
+    }
+
+    fn judge(&self, group: usize, spam: bool, message: Message) -> Judged {
+        let (verdict, features) = match self.studies {
+            true => self.filter.judge_with_features(&message.raw),
+            false => {
+                let verdict = self.filter.judge_for(self.account, &message.raw);
+                (verdict, Features::default())
+            }
+        };
+        let hits = verdict.hits.iter();
+        Judged {
+            path: message.path,
+            group,
+            spam,
+            score: verdict.score,
+            micros: u64::try_from(verdict.time().as_micros()).unwrap_or(u64::MAX),
+            bytes: verdict.bytes_judged,
+            hits: hits.map(|hit| (hit.rule.clone(), hit.score)).collect(),
+            log_odds: verdict.opinion.map(|opinion| opinion.log_odds),
+            features,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Learning and measuring: corpora, training, the shipped model, evaluation.
+//!
+//! In: paths of messages of which it is known what they are, and a filter; out: learned weights,
+//! figures, errors. It prints nothing and reads no configuration.
+
+pub mod build;
+pub mod corpus;
+pub mod cross_validation;
+pub mod evaluation;
+pub mod figures;
+pub mod online;
+pub mod parallel;
+pub mod roc;
+pub mod rule_figures;
+pub mod trainer;
+pub mod training;
+pub mod training_templates;

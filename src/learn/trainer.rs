@@ -1,0 +1,104 @@
+//! The trainer: teaches the learned filter one message at a time.
+//!
+//! In: a message and what it is; out: changed weights in the data directory, on disk when it returns.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::filter::Filter;
+use crate::filter::classifier::{self, Belief, LearnedState, Update};
+use crate::message::Headers;
+use crate::store::{Knowledge, KnowledgeError};
+
+/// Teaches the weights of a data directory.
+#[derive(Debug)]
+pub struct Trainer {
+    filter: Filter,
+    memory: LearnedState,
+    knowledge: Knowledge,
+    account: Option<Arc<str>>,
+    /// Messages taught so far, or known already.
+    taught: usize,
+}
+
+/// Of a corpus that is larger than this, nobody has looked at each message.
+const LOOKED_AT: usize = 100;
+
+/// What came of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taught {
+    /// It was learned.
+    New,
+    /// It was learned; before it was known as the other kind.
+    Relabelled,
+    /// It was known as that.
+    Known,
+    /// It has no header: it is something else.
+    NotMail,
+}
+
+impl Trainer {
+    /// Opens a data directory to teach for an account, or for all.
+    ///
+    /// # Errors
+    /// As [`Knowledge::write`].
+    pub fn open(
+        filter: Filter,
+        data_dir: &Path,
+        account: Option<Arc<str>>,
+    ) -> Result<Self, KnowledgeError> {
+        let (knowledge, memory) = Knowledge::write(data_dir)?;
+        Ok(Self {
+            filter: filter.decoding_for_classifier(),
+            memory,
+            knowledge,
+            account,
+            taught: 0,
+        })
+    }
+
+    /// Teaches a message. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// As [`Knowledge::change`].
+    pub fn teach(&mut self, raw: &[u8], is_spam: bool) -> Result<Taught, KnowledgeError> {
+        let raw = classifier::original(raw);
+        if Headers::of(raw).fields().is_empty() {
+            return Ok(Taught::NotMail);
+        }
+        // What is known counts, too: going on after an interruption must come to the same.
+        self.taught += 1;
+        let digest = classifier::digest(raw);
+        let account = self.account.as_ref();
+        // Before the work of looking at it.
+        if self.memory.knows(account, digest) == Some(is_spam) {
+            return Ok(Taught::Known);
+        }
+        let (_, features) = self.filter.judge_with_features(raw);
+        let belief = match self.taught {
+            0..=LOOKED_AT => Belief::Full,
+            _ => Belief::Doubting,
+        };
+        let lesson = self
+            .memory
+            .update_for(account, digest, &features, is_spam, belief);
+        let Update::Changes(changes) = lesson else {
+            return Ok(Taught::Known);
+        };
+        for change in &changes {
+            self.knowledge.change(&self.memory, change)?;
+        }
+        match changes.len() {
+            1 => Ok(Taught::New),
+            _ => Ok(Taught::Relabelled),
+        }
+    }
+
+    /// Writes everything in one piece.
+    ///
+    /// # Errors
+    /// As [`Knowledge::save`].
+    pub fn save(&mut self) -> Result<(), KnowledgeError> {
+        self.knowledge.save(&self.memory)
+    }
+}

@@ -1,0 +1,220 @@
+//! Templates of mail, written for popgate, that the shipped model learns from.
+//!
+//! In: `spam.toml` and `ham.toml` of a folder (rules/model); out: messages, the same each time. A
+//! template (`[[letter]]`) names topic, subjects and text; each line of the text is one of the
+//! alternatives between bars, and `{name}`, `{sum}` and so on are filled in.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Messages made of each template, of spam and of ham: about as many of both in all.
+const COPIES: [usize; 2] = [20, 12];
+
+/// The same messages each time.
+const SEED: u64 = 1982;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    letter: Vec<Template>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Template {
+    /// For those who read the file.
+    #[serde(rename = "topic")]
+    _topic: String,
+    #[serde(rename = "language")]
+    _language: Option<String>,
+    subject: Vec<String>,
+    text: Vec<String>,
+}
+
+/// A file of templates that cannot be used, and why.
+#[derive(Debug)]
+pub struct TemplateError(PathBuf, String);
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.display(), self.1)
+    }
+}
+
+impl Error for TemplateError {}
+
+/// The messages of a folder's templates, each with whether it is spam.
+///
+/// # Errors
+/// Which file is wrong, and why.
+pub fn messages(folder: &Path) -> Result<Vec<(String, bool)>, TemplateError> {
+    let mut random = fastrand::Rng::with_seed(SEED);
+    let mut messages = Vec::new();
+    for (name, is_spam) in [("ham.toml", false), ("spam.toml", true)] {
+        let path: PathBuf = folder.join(name);
+        let wrong = |error: String| TemplateError(path.clone(), error);
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        for template in &file.letter {
+            for _ in 0..COPIES[usize::from(is_spam)] {
+                messages.push((message(template, is_spam, &mut random), is_spam));
+            }
+        }
+    }
+    Ok(messages)
+}
+
+const NAMES: &[&str] = &[
+    "Anna", "Tom", "Maria", "Peter", "Julia", "David", "Laura", "Jan", "Sofia", "Paul", "Nina",
+    "Marco", "Elena", "Lukas", "Carla",
+];
+const BRANDS: &[&str] = &[
+    "PayPal",
+    "Amazon",
+    "Netflix",
+    "Apple",
+    "Microsoft",
+    "DHL",
+    "McAfee",
+    "Norton",
+    "Facebook",
+    "LinkedIn",
+    "Spotify",
+    "Walmart",
+    "Costco",
+    "Coinbase",
+];
+const CITIES: &[&str] = &[
+    "Berlin", "Paris", "Lyon", "Madrid", "Porto", "Milano", "Utrecht", "Leeds", "Boston", "Denver",
+];
+const DAYS: &[&str] = &[
+    "Monday",
+    "12 May",
+    "3 June",
+    "Friday",
+    "2 October",
+    "Thursday",
+    "11/04",
+    "15.03.",
+];
+const LOUD_SUMS: &[&str] = &[
+    "2.99",
+    "49.90",
+    "19,95",
+    "350",
+    "399.99",
+    "1,500",
+    "5,000",
+    "2.5 million",
+];
+const SUMS: &[&str] = &[
+    "2.99", "49.90", "19,95", "350", "129.00", "84,50", "12.00", "1,240.10",
+];
+const PATHS: &[&str] = &[
+    "secure", "account", "portal", "go", "track", "view", "login", "news", "a", "p", "item",
+    "shop", "doc", "app",
+];
+
+/// How mail programs quote what they pass on.
+const FORWARDED: &[&str] = &[
+    "---------- Forwarded message ---------\nFrom: {from}\nDate: Mon, 3 Apr\nSubject: {subject}\nTo: {mail}\n",
+    "-----Ursprüngliche Nachricht-----\nVon: {from}\nGesendet: Montag\nBetreff: {subject}\nAn: {mail}\n",
+    "________________________________\nDe : {from}\nEnvoyé : lundi\nObjet : {subject}\nÀ : {mail}\n",
+    "________________________________\nDe: {from}\nEnviado: lunes\nAsunto: {subject}\nPara: {mail}\n",
+    "________________________________\nDe: {from}\nEnviado: segunda-feira\nAssunto: {subject}\nPara: {mail}\n",
+];
+const PREFIXES: &[&str] = &["Fw: ", "Fwd: ", "FW: ", "Enc: ", "WG: "];
+
+/// Each line of a template stays out of so many copies.
+const LEFT_OUT: f64 = 0.1;
+
+fn message(template: &Template, is_spam: bool, random: &mut fastrand::Rng) -> String {
+    let name = pick(NAMES, random);
+    let brand = pick(BRANDS, random);
+    let mail = format!("{}@example.net", pick(NAMES, random).to_lowercase());
+    let fill = |text: &str, random: &mut fastrand::Rng| {
+        let mut filled = text.replace("{name}", name).replace("{brand}", brand);
+        filled = filled.replace("{mail}", &mail);
+        let sums = if is_spam { LOUD_SUMS } else { SUMS };
+        while let Some((before, rest)) = filled.split_once('{') {
+            let Some((key, after)) = rest.split_once('}') else {
+                break;
+            };
+            let value = match key {
+                "city" => pick(CITIES, random).to_owned(),
+                "day" => pick(DAYS, random).to_owned(),
+                "number" => random.u32(10..1000).to_string(),
+                "sum" => pick(&["$", "€", "£"], random).to_owned() + pick(sums, random),
+                "link" => link(random),
+                _ => code(random.usize(6..11), random),
+            };
+            filled = format!("{before}{value}{after}");
+        }
+        filled
+    };
+    let subjects: Vec<&str> = template.subject.iter().map(String::as_str).collect();
+    let mut subject = fill(pick(&subjects, random), random);
+    let mut lines = Vec::new();
+    for line in &template.text {
+        let alternatives: Vec<&str> = line.split(" | ").collect();
+        if random.f64() >= LEFT_OUT {
+            lines.push(fill(pick(&alternatives, random), random));
+        }
+    }
+    let form = random.u8(0..4);
+    if form == 3 {
+        let head = pick(FORWARDED, random)
+            .replace("{from}", name)
+            .replace("{mail}", &mail)
+            .replace("{subject}", &subject);
+        lines.splice(0..0, head.split('\n').map(str::to_owned));
+        subject.insert_str(0, pick(PREFIXES, random));
+    }
+    let head =
+        format!("From: a@b.example\r\nTo: {mail}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n");
+    let plain = format!(
+        "Content-Type: text/plain; charset=utf-8\r\n\r\n{}\r\n",
+        lines.join("\r\n")
+    );
+    let page = format!(
+        "Content-Type: text/html; charset=utf-8\r\n\r\n<html><body>{}</body></html>\r\n",
+        lines.iter().map(|line| paragraph(line)).collect::<String>()
+    );
+    match form {
+        1 => head + &page,
+        2 => format!(
+            "{head}Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n{plain}\r\n--b\r\n{page}\r\n--b--\r\n"
+        ),
+        _ => head + &plain,
+    }
+}
+
+fn paragraph(line: &str) -> String {
+    let escaped = line.replace('&', "&amp;").replace('<', "&lt;");
+    let words = escaped
+        .split(' ')
+        .map(|word| match word.starts_with("https://") {
+            true => format!("<a href=\"{word}\">{word}</a>"),
+            false => word.to_owned(),
+        });
+    format!("<p>{}</p>", words.collect::<Vec<_>>().join(" "))
+}
+
+fn pick<'t>(all: &[&'t str], random: &mut fastrand::Rng) -> &'t str {
+    all[random.usize(..all.len())]
+}
+
+fn code(length: usize, random: &mut fastrand::Rng) -> String {
+    (0..length)
+        .map(|_| random.alphanumeric().to_ascii_uppercase())
+        .collect()
+}
+
+fn link(random: &mut fastrand::Rng) -> String {
+    let host = pick(PATHS, random).to_owned() + &code(3, random);
+    let path = format!("{}/{}", pick(PATHS, random), code(6, random));
+    format!("https://{host}.example/{path}").to_lowercase()
+}

@@ -1,0 +1,71 @@
+//! Traits of HTML besides text and links.
+//!
+//! In: what the HTML reader ([`crate::message::html`]) finds; out: counts, and the beginning of
+//! hidden text. It judges nothing.
+
+use crate::message::visible_text::cut;
+
+/// Limit of hidden text that is kept, in bytes.
+pub(crate) const HIDDEN_TEXT_LIMIT: usize = 80;
+
+/// Traits of HTML.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PageTraits {
+    /// Text that no mail client shows.
+    pub hidden: HiddenText,
+    /// Text in the colour of its background.
+    pub faint: HiddenText,
+    /// Text too small to read, or outside the window.
+    pub tiny: HiddenText,
+    /// Number of images other than spacers.
+    pub images: usize,
+    /// The raw targets of forms.
+    pub forms: Vec<String>,
+    /// Number of password fields.
+    pub passwords: usize,
+    /// Number of scripts.
+    pub scripts: usize,
+    /// Number of unknown elements.
+    pub unknown: usize,
+    /// The first of them.
+    pub unknown_name: String,
+    /// The target of a refresh.
+    pub refresh: Option<String>,
+    /// Whether text is centred by `<center>`.
+    pub centered: bool,
+    /// Whether text is red.
+    pub red: bool,
+    /// Whether a background is yellow, red, green or magenta.
+    pub loud_ground: bool,
+    /// Whether letters are made large by `<font>`.
+    pub large: bool,
+    /// Whether content is moved far down, out of view.
+    pub pushed_down: bool,
+    /// Whether it begins with a clickable image.
+    pub image_first: bool,
+    /// Number of words split by a comment.
+    pub split_words: usize,
+}
+
+/// Text that is not visible.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HiddenText {
+    /// Its length in bytes, without white space.
+    pub bytes: usize,
+    /// Its beginning.
+    pub text: String,
+}
+
+impl HiddenText {
+    pub(crate) fn add(&mut self, text: &str) {
+        let bytes = text.bytes().filter(|byte| *byte > b' ').count();
+        if bytes == 0 {
+            return;
+        }
+        self.bytes += bytes;
+        let room = HIDDEN_TEXT_LIMIT.saturating_sub(self.text.len());
+        if room > 0 {
+            self.text.push_str(cut(text.trim(), room));
+        }
+    }
+}

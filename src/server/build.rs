@@ -1,0 +1,231 @@
+//! From a configuration to a server that is bound and loaded, or to every problem with it.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinError;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+
+use super::certificates::{self, Listeners};
+use super::describe::announce;
+use super::service::{self, Persistent};
+use super::{Server, privileges};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::net::DrainSignal;
+use crate::net::listen::{self, Inherited};
+use crate::schema::Problem;
+use crate::session::{Bridge, Engine};
+use crate::upstream::LoopDetection;
+
+/// What a program that runs the server itself may set beside the configuration: the demonstration, and
+/// tests. A reload does not know of it.
+#[derive(Debug, Default)]
+pub struct Overrides {
+    /// Bound already, for the first `[[listen]]` sections in their order.
+    pub listeners: Vec<TcpListener>,
+    /// Whether root's privileges are given up.
+    pub root: Root,
+    /// Where sessions run.
+    pub sessions: SessionRuntime,
+    /// In place of the filter that the configuration asks for.
+    pub engine: Option<Engine>,
+    /// TLS of listeners, by their place, in place of their certificates.
+    pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
+    /// TLS of upstreams, by their place, in place of their `ca_file` and pins.
+    pub upstream_tls: BTreeMap<usize, Arc<ClientConfig>>,
+    /// TLS of servers that stand in no `[[upstream]]`.
+    pub ad_hoc_tls: Option<Arc<ClientConfig>>,
+    /// Logins by token, by the name of the upstream, beside those of the configuration.
+    pub oauth: Vec<(String, Bridge)>,
+    /// Addresses that reach this server, beside those of its listeners.
+    pub own_addresses: Vec<SocketAddr>,
+    /// The most octets that one read takes.
+    pub read_limit: Option<usize>,
+}
+
+/// Whether root's privileges are given up once the ports are bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Root {
+    /// As the configuration says.
+    #[default]
+    GivenUp,
+    /// No.
+    Kept,
+}
+
+/// Where sessions run.
+#[derive(Debug, Default)]
+pub enum SessionRuntime {
+    /// On a thread per core, each with an event loop of its own.
+    #[default]
+    Workers,
+    /// On the runtime that runs the server; the end of each session is reported, a panic as an error.
+    Current(UnboundedSender<Result<(), JoinError>>),
+}
+
+/// Why a server cannot be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The configuration, or what it names, is wrong.
+    Invalid(Vec<Problem>),
+    /// Nothing is wrong but that other programs have the ports: they may be about to leave.
+    PortsInUse(Vec<Problem>),
+}
+
+impl BuildError {
+    /// Every problem.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Invalid(problems) | Self::PortsInUse(problems) => problems,
+        }
+    }
+
+    /// Every problem.
+    pub fn into_problems(self) -> Vec<Problem> {
+        match self {
+            Self::Invalid(problems) | Self::PortsInUse(problems) => problems,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.problems().iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl Error for BuildError {}
+
+/// The sockets, and what went wrong with them.
+#[derive(Debug, Default)]
+struct Sockets {
+    listeners: Vec<TcpListener>,
+    admin: Option<TcpListener>,
+    problems: Vec<Problem>,
+    /// How many of the problems are that another program has the port.
+    in_use: usize,
+}
+
+/// Opens everything that the configuration names, of which these problems are known already.
+///
+/// # Errors
+/// Every problem, those of rules, certificates and sockets included.
+pub fn build(
+    config: &Config,
+    mut problems: Vec<Problem>,
+    mut overrides: Overrides,
+) -> Result<Server, BuildError> {
+    let sockets = bind(config, std::mem::take(&mut overrides.listeners));
+    problems.extend(sockets.problems);
+    // Keys are for root to read.
+    let listeners = certificates::listeners(config, &[], &overrides.listener_tls);
+    let listeners = listeners.unwrap_or_else(|more| {
+        problems.extend(more);
+        Listeners::default()
+    });
+    if overrides.root == Root::GivenUp {
+        problems.extend(privileges::refuses_root(config));
+        if problems.is_empty()
+            && let Err(problem) = privileges::give_up_root(config)
+        {
+            // Files that only root may read or write must not be touched now.
+            return Err(BuildError::Invalid(vec![problem]));
+        }
+    }
+    let bound = sockets.listeners.iter();
+    let addresses: Vec<_> = bound.filter_map(|it| it.local_addr().ok()).collect();
+    let own_addresses = std::mem::take(&mut overrides.own_addresses);
+    let persistent = Persistent {
+        metrics: Arc::new(Metrics::new()),
+        own: LoopDetection::new([addresses.clone(), own_addresses].concat()),
+        guards: Arc::default(),
+        turns: Arc::default(),
+    };
+    persistent.metrics.loaded();
+    let sessions = std::mem::take(&mut overrides.sessions);
+    match service::open(config, listeners.ports, &persistent, overrides) {
+        Ok(service) if problems.is_empty() => {
+            announce(&service);
+            Ok(Server {
+                service: Arc::new(ArcSwap::from_pointee(service)),
+                certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
+                admin_address: sockets.admin.as_ref().and_then(|it| it.local_addr().ok()),
+                listeners: sockets.listeners,
+                admin: sockets.admin,
+                initial: Arc::new(config.clone()),
+                bound: config.listen.iter().cloned().collect(),
+                addresses,
+                persistent,
+                sessions,
+                drain: Arc::new(DrainSignal::new()),
+            })
+        }
+        opened => {
+            problems.extend(opened.err().into_iter().flatten());
+            Err(match problems.len() == sockets.in_use {
+                true => BuildError::PortsInUse(problems),
+                false => BuildError::Invalid(problems),
+            })
+        }
+    }
+}
+
+/// Binds what is not bound yet.
+fn bind(config: &Config, bound: Vec<TcpListener>) -> Sockets {
+    let mut sockets = Sockets::default();
+    let mut inherited = Inherited::from_service_manager().unwrap_or_else(|error| {
+        let message = format!("an inherited socket: {error}");
+        sockets.problems.push(config.problem("listen", message));
+        Inherited::default()
+    });
+    let given = bound.len();
+    for listener in bound {
+        match listener.set_nonblocking(true) {
+            Ok(()) => sockets.listeners.push(listener),
+            Err(error) => {
+                let problem = config.problem("listen", error.to_string());
+                sockets.problems.push(problem);
+            }
+        }
+    }
+    for (number, wanted) in config.listen.iter().enumerate().skip(given) {
+        let key = format!("listen[{number}].address");
+        let bound = listen::bind(wanted.address, wanted.tproxy, &mut inherited);
+        let bound = sockets.take(config, &key, bound);
+        sockets.listeners.extend(bound);
+    }
+    if let Some(address) = config.admin {
+        let bound = listen::bind(address, false, &mut inherited);
+        sockets.admin = sockets.take(config, "admin.address", bound);
+    }
+    for address in inherited.left() {
+        let message =
+            format!("the service manager gave a socket on {address}, which no address names");
+        sockets.problems.push(config.problem("listen", message));
+    }
+    sockets
+}
+
+impl Sockets {
+    fn take(
+        &mut self,
+        config: &Config,
+        key: &str,
+        bound: Result<TcpListener, listen::BindError>,
+    ) -> Option<TcpListener> {
+        bound
+            .map_err(|error| {
+                self.in_use += usize::from(error.is_in_use());
+                self.problems.push(config.problem(key, error.to_string()));
+            })
+            .ok()
+    }
+}

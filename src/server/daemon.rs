@@ -1,0 +1,101 @@
+//! The server as a process: signals and changed rule files become reloads and the end, and the service
+//! manager learns of both.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::signals::{ReloadSignal, StopSignals};
+use super::{Reloader, Server, log, notify, watch};
+use crate::config::Config;
+use crate::schema::Problem;
+
+/// Reads the configuration anew, with every problem.
+pub type LoadConfig = dyn Fn() -> (Config, Vec<Problem>) + Send + Sync;
+
+/// Runs a server until a signal stops it. `serving` is called once signals are received.
+///
+/// # Errors
+/// The system's, when signals, threads or sockets cannot be used.
+pub async fn run(
+    server: Server,
+    load: Arc<LoadConfig>,
+    serving: impl FnOnce(&Server),
+) -> io::Result<()> {
+    let mut stops = StopSignals::new()?;
+    let reload_signal = ReloadSignal::new()?;
+    serving(&server);
+    notify::ready();
+    let reloader = server.reloader();
+    let rules = server.initial.filter.rules.clone();
+    let reloading = tokio::spawn(reload_on_change(reloader, load, reload_signal, rules));
+    let (shutdown, abort) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (first, second) = (Arc::clone(&shutdown), Arc::clone(&abort));
+    tokio::spawn(async move {
+        stops.next().await;
+        notify::stopping();
+        first.notify_one();
+        stops.next().await;
+        second.notify_one();
+    });
+    tokio::select! {
+        served = super::run(server, shutdown.notified(), abort.notified()) => {
+            reloading.abort();
+            served
+        }
+        never = notify::alive() => match never {},
+    }
+}
+
+/// Reloads at each signal, and when the folder of rules has changed.
+async fn reload_on_change(
+    reloader: Reloader,
+    load: Arc<LoadConfig>,
+    mut signal: ReloadSignal,
+    mut rules: Option<PathBuf>,
+) {
+    let mut seen = watch::snapshot(rules.as_deref());
+    loop {
+        tokio::select! {
+            () = signal.next() => {}
+            () = watch::changed(rules.clone(), seen) => {
+                tracing::info!("the rule files have changed");
+            }
+        }
+        notify::reloading();
+        // From before they are read: what changes meanwhile is another change.
+        seen = watch::snapshot(rules.as_deref());
+        let (reloader, load) = (reloader.clone(), Arc::clone(&load));
+        // Reading files and compiling rules would keep clients waiting.
+        match tokio::task::spawn_blocking(move || reload(&reloader, &*load)).await {
+            Ok(Some(config)) if config.filter.rules != rules => {
+                rules = config.filter.rules;
+                seen = watch::snapshot(rules.as_deref());
+            }
+            Ok(_) => {}
+            Err(_) => tracing::error!("a reload failed; everything stays as it was"),
+        }
+        notify::ready();
+    }
+}
+
+/// Reloads; the new configuration if it was applied.
+fn reload(reloader: &Reloader, load: &LoadConfig) -> Option<Config> {
+    let (config, problems) = load();
+    match reloader.reload(&config, problems) {
+        Ok(()) => {
+            log::change(&config.log.level);
+            tracing::info!("reloaded; new sessions use the new settings and rules");
+            Some(config)
+        }
+        Err(problems) => {
+            for problem in problems {
+                tracing::error!("{problem}");
+            }
+            tracing::error!("nothing was reloaded; everything stays as it was");
+            None
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What /metrics says of a configuration: limits, listeners, upstreams, rules, and every value that a
+//! closed set of labels can have.
+
+use crate::config::{Config, Flags, Limits};
+use crate::filter::LEARNT;
+use crate::metrics::{LoginOutcome, Metrics};
+use crate::session::{Failure, MECHANISMS, Refusal, Service};
+use crate::upstream::DialError;
+
+/// Reports the active rules, listeners, upstreams and limits.
+pub(super) fn announce(service: &Service) {
+    if let Some(filter) = service.judge.rules() {
+        let metrics = &service.metrics;
+        metrics.filter_active(filter.version(), filter.rule_count(), filter.thresholds());
+        // What adds nothing is a part of other rules, and no hit of it is counted.
+        let counted = filter.scores().map(|(rule, _)| &**rule);
+        metrics.rules(counted.chain([LEARNT]));
+    }
+    for port in &service.ports {
+        service.metrics.listener(&port.name);
+    }
+    for upstream in service.router.upstreams() {
+        show_upstream(&service.metrics, upstream);
+    }
+    service.metrics.refusals(Refusal::LABELS);
+    show_limits(&service.metrics, &service.limits);
+}
+
+fn show_limits(metrics: &Metrics, limits: &Limits) {
+    for (name, value) in [
+        ("sessions", limits.sessions as u64),
+        (
+            "sessions_per_address",
+            limits.sessions_per_address.unwrap_or(0) as u64,
+        ),
+        (
+            "sessions_per_account",
+            limits.sessions_per_mailbox.unwrap_or(0) as u64,
+        ),
+        ("dials", limits.upstream_connects as u64),
+        (
+            "login_failures",
+            u64::from(limits.login_failures.unwrap_or(0)),
+        ),
+        ("command", limits.command_line as u64),
+        ("auth_line", limits.auth_line as u64),
+        ("argument", limits.user_name as u64),
+        ("answer_line", limits.response_line as u64),
+        ("answer", limits.response.unwrap_or(0)),
+        ("held_bytes", limits.held_bytes as u64),
+    ] {
+        metrics.limit(name, value);
+    }
+}
+
+/// Metrics with every value that a closed set of labels can have, for the page that lists them.
+pub fn all_labels() -> Metrics {
+    let metrics = Metrics::new();
+    let (config, _) = Config::load(None, &Flags::default());
+    show_limits(&metrics, &config.limits);
+    metrics.filter_active("", 0, config.filter.thresholds);
+    metrics.listener("");
+    show_upstream(&metrics, "");
+    for mechanism in MECHANISMS {
+        metrics.login("", mechanism, LoginOutcome::Ok);
+    }
+    metrics.refusals(Refusal::LABELS);
+    metrics
+}
+
+fn show_upstream(metrics: &Metrics, name: &str) {
+    let kinds = [DialError::LABELS, Failure::UPSTREAM_KINDS].concat();
+    metrics.upstream(name, kinds.into_iter());
+}

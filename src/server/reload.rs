@@ -1,0 +1,129 @@
+//! Reloading: a new configuration, new rules, new certificates for the sessions that begin afterwards.
+//!
+//! A reload that fails changes nothing. Sockets are bound once, at the start: by the time of a reload
+//! the privilege to bind them is gone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::build::Overrides;
+use super::certificates::{self, Certificates, Listeners};
+use super::describe::announce;
+use super::service::{self, Persistent};
+use crate::config::{Config, Listen};
+use crate::schema::Problem;
+use crate::session::{Port, Service};
+
+/// Applies a new configuration to sessions that begin after it.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    /// The configuration that the server was built from.
+    pub(super) initial: Arc<Config>,
+    pub(super) bound: Arc<[Listen]>,
+    pub(super) service: Arc<ArcSwap<Service>>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) persistent: Persistent,
+}
+
+impl Reloader {
+    /// Applies a configuration, of which these problems are known already.
+    ///
+    /// # Errors
+    /// Every problem; everything stays as it was then.
+    pub fn reload(&self, config: &Config, mut problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
+        let metrics = &self.persistent.metrics;
+        let before = self.certificates.load();
+        let opened = certificates::listeners(config, &before, &BTreeMap::new());
+        let opened = opened.unwrap_or_else(|more| {
+            problems.extend(more);
+            Listeners::default()
+        });
+        let (ports, postponed) = self.ports(config, &opened.ports);
+        match service::open(config, ports, &self.persistent, Overrides::default()) {
+            Ok(mut service) if problems.is_empty() => {
+                service.limits.sessions = self.initial.limits.sessions;
+                for what in postponed {
+                    tracing::warn!("{what}");
+                }
+                announce(&service);
+                self.service.store(Arc::new(service));
+                metrics.forget_certificates();
+                certificates::report(metrics, &opened.certificates);
+                self.certificates.store(Arc::new(opened.certificates));
+                metrics.reloaded();
+                Ok(())
+            }
+            loaded => {
+                problems.extend(loaded.err().into_iter().flatten());
+                metrics.reload_refused();
+                Err(problems)
+            }
+        }
+    }
+
+    /// The bound listeners with their new settings, and what waits for a restart.
+    fn ports(&self, config: &Config, opened: &[Port]) -> (Vec<Port>, Vec<String>) {
+        let before = self.service.load();
+        let mut matched = vec![false; config.listen.len()];
+        let (mut ports, mut postponed) = (Vec::new(), Vec::new());
+        for (bound, old) in self.bound.iter().zip(&before.ports) {
+            let mut wanted = config.listen.iter().enumerate();
+            let found = wanted.find(|(place, it)| !matched[*place] && it.address == bound.address);
+            match found {
+                Some((place, _)) => {
+                    matched[place] = true;
+                    let mut port = opened.get(place).unwrap_or(old).clone();
+                    if port.tproxy != bound.tproxy {
+                        let address = bound.address;
+                        postponed.push(format!(
+                            "tproxy of [[listen]] {address} has changed, and waits for a restart"
+                        ));
+                        // The socket stays as it was bound.
+                        port = old.clone();
+                    }
+                    ports.push(port);
+                }
+                None => {
+                    postponed.push(format!(
+                        "[[listen]] {} is gone, and is listened on until a restart",
+                        bound.address
+                    ));
+                    ports.push(old.clone());
+                }
+            }
+        }
+        for (wanted, matched) in config.listen.iter().zip(matched) {
+            if !matched {
+                let address = wanted.address;
+                postponed.push(format!(
+                    "[[listen]] {address} is new, and waits for a restart"
+                ));
+            }
+        }
+        postponed.extend(self.needs_restart(config));
+        (ports, postponed)
+    }
+
+    /// Settings that are read once.
+    fn needs_restart(&self, config: &Config) -> impl Iterator<Item = String> {
+        let initial = &self.initial;
+        [
+            (initial.admin != config.admin, "[admin] address"),
+            (initial.process != config.process, "[process]"),
+            (initial.log.format != config.log.format, "[log] format"),
+            (
+                initial.limits.sessions != config.limits.sessions,
+                "limits.sessions",
+            ),
+            (
+                initial.timeouts.drain != config.timeouts.drain,
+                "timeouts.drain",
+            ),
+        ]
+        .into_iter()
+        .filter(|(changed, _)| *changed)
+        .map(|(_, what)| format!("{what} has changed, and waits for a restart"))
+    }
+}

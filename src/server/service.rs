@@ -1,0 +1,90 @@
+//! What sessions work with, opened: filter, upstreams, quarantine, logins by token.
+
+use std::sync::Arc;
+
+use super::build::Overrides;
+use super::{filter, upstreams};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::rewrite::Style;
+use crate::schema::Problem;
+use crate::session::{Engine, Guards, HoldLimits, Judge, Port, Service, Turns};
+use crate::store::Quarantine;
+use crate::upstream::LoopDetection;
+
+/// What outlives a reload.
+#[derive(Debug, Clone)]
+pub(super) struct Persistent {
+    /// All families.
+    pub(super) metrics: Arc<Metrics>,
+    /// The server's own listeners and outgoing connections.
+    pub(super) own: Arc<LoopDetection>,
+    /// Counts of sessions and of failed logins.
+    pub(super) guards: Arc<Guards>,
+    /// Which tokens are being refreshed.
+    pub(super) turns: Arc<Turns>,
+}
+
+/// Opens everything that a session needs.
+///
+/// # Errors
+/// Every problem on the way.
+pub(super) fn open(
+    config: &Config,
+    ports: Vec<Port>,
+    persistent: &Persistent,
+    overrides: Overrides,
+) -> Result<Service, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let engine = match overrides.engine {
+        Some(engine) => Some(engine),
+        None => filter::following(config)
+            .map(|filter| Engine::Rules(Arc::new(filter)))
+            .map_err(|more| problems.extend(more))
+            .ok(),
+    };
+    let tls = (&overrides.upstream_tls, overrides.ad_hoc_tls);
+    let router = upstreams::router(config, &persistent.own, tls)
+        .map_err(|more| problems.extend(more))
+        .ok();
+    let quarantine = match config.filter.thresholds.drop_at {
+        Some(_) => Quarantine::open(&config.data_dir).map(|it| Some(Arc::new(it))),
+        None => Ok(None),
+    };
+    let quarantine = quarantine
+        .map_err(|error| {
+            let message = format!("{error}; name a folder that popgate may write to");
+            problems.push(config.problem("data.dir", message));
+        })
+        .ok();
+    let bridges = upstreams::bridges(config, &persistent.turns)
+        .map_err(|problem| problems.push(problem))
+        .ok();
+    let (Some(engine), Some(router), Some(quarantine), Some(bridges)) =
+        (engine, router, quarantine, bridges)
+    else {
+        return Err(problems);
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Service {
+        ports,
+        router,
+        bridges: bridges.into_iter().chain(overrides.oauth).collect(),
+        judge: Judge::new(engine, config.timeouts.filter, cores),
+        style: Style {
+            headers: config.filter.headers,
+            subject_mark: config.filter.subject_mark.clone(),
+        },
+        hold: HoldLimits {
+            bytes: config.filter.hold_bytes,
+            time: config.filter.hold_time,
+        },
+        timeouts: config.timeouts,
+        limits: config.limits,
+        guards: Arc::clone(&persistent.guards),
+        log_mailboxes: config.log.mailboxes,
+        quarantine,
+        metrics: Arc::clone(&persistent.metrics),
+        piece: overrides.read_limit.unwrap_or(usize::MAX),
+    })
+}

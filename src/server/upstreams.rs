@@ -1,0 +1,148 @@
+//! The upstreams of a configuration: how each is dialled, verified and logged in to.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::config::{Config, ListenTls, TlsMode};
+use crate::schema::Problem;
+use crate::session::{Bridge, Turns};
+use crate::store::Tokens;
+use crate::upstream::{DialLimits, Dialler, LoopDetection, Router, TokenService, client_config};
+
+/// The token services, by the places of the upstreams that have one.
+///
+/// # Errors
+/// The first problem.
+pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Problem> {
+    let mut services = Vec::new();
+    for (number, upstream) in config.upstreams.iter().enumerate() {
+        if let Some(oauth) = &upstream.oauth {
+            let service = TokenService::new(oauth.clone(), config.timeouts.connect);
+            let service = service.map_err(|error| {
+                config.problem(&format!("upstream[{number}].oauth"), error.to_string())
+            })?;
+            services.push((number, service));
+        }
+    }
+    Ok(services)
+}
+
+/// Logins by token, for the upstreams that are configured so.
+///
+/// # Errors
+/// The first problem.
+pub(super) fn bridges(
+    config: &Config,
+    turns: &Arc<Turns>,
+) -> Result<Vec<(String, Bridge)>, Problem> {
+    let mut bridges = Vec::new();
+    for (number, service) in token_services(config)? {
+        let name = &config.upstreams[number].name;
+        let tokens = Tokens::open(&config.data_dir)
+            .map_err(|error| config.problem("data.dir", error.to_string()))?;
+        bridges.push((
+            name.clone(),
+            Bridge::new(name, service, tokens, Arc::clone(turns)),
+        ));
+    }
+    Ok(bridges)
+}
+
+/// TLS in place of what the configuration says: of upstreams by their place, and of servers that stand in
+/// no `[[upstream]]`.
+type TlsOverrides<'o> = (
+    &'o BTreeMap<usize, Arc<ClientConfig>>,
+    Option<Arc<ClientConfig>>,
+);
+
+/// The router as `check` and `doctor` need it: to see whether it can be made.
+///
+/// # Errors
+/// Every problem with any upstream.
+pub fn check(config: &Config) -> Result<(), Vec<Problem>> {
+    router(
+        config,
+        &LoopDetection::new(Vec::new()),
+        (&BTreeMap::new(), None),
+    )
+    .map(drop)
+}
+
+/// The routes to the upstreams.
+///
+/// # Errors
+/// Every problem with any upstream.
+pub(super) fn router(
+    config: &Config,
+    own: &Arc<LoopDetection>,
+    (overrides, ad_hoc): TlsOverrides<'_>,
+) -> Result<Router, Vec<Problem>> {
+    let mut problems = Vec::new();
+    if config.upstreams.is_empty() && config.needs_upstream() {
+        let message = "no upstream; write [[upstream]] and host = \"pop.example.net\", or give --upstream HOST";
+        problems.push(config.problem("upstream", message));
+    }
+    // Each upstream has its own permits: one that does not answer must not keep others from being dialled.
+    let limits = || DialLimits {
+        connect: config.timeouts.connect,
+        greeting: config.timeouts.greeting,
+        at_a_time: Arc::new(Semaphore::new(config.limits.upstream_connects)),
+    };
+    let mut diallers = Vec::new();
+    for (number, upstream) in config.upstreams.iter().enumerate() {
+        let tls = match (overrides.get(&number), upstream.tls) {
+            (Some(tls), _) => Ok(Some(Arc::clone(tls))),
+            (None, TlsMode::Off) => Ok(None),
+            _ => client_config(upstream.ca_file.as_deref(), &upstream.pins).map(Some),
+        };
+        match tls {
+            Ok(tls) => {
+                let dialler = Dialler::new(upstream.clone(), tls, limits(), Arc::clone(own));
+                diallers.push(Arc::new(dialler));
+            }
+            Err(error) => {
+                let key = format!("upstream[{number}].ca_file");
+                problems.push(config.problem(&key, error.to_string()));
+            }
+        }
+    }
+    let ad_hoc = ad_hoc.or_else(|| ad_hoc_tls(config, &mut problems));
+    match problems.is_empty() {
+        true => Ok(Router::new(
+            diallers,
+            config.routes.clone(),
+            ad_hoc,
+            limits(),
+            Arc::clone(own),
+        )),
+        false => Err(problems),
+    }
+}
+
+/// Servers that stand in no `[[upstream]]` are verified by the platform's roots, where such can be met.
+fn ad_hoc_tls(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<ClientConfig>> {
+    let names_hosts = !config.routes.user_names.hosts.is_empty();
+    let meets_others = names_hosts
+        || config.listen.iter().any(|listen| {
+            listen.transparent && matches!(listen.tls, ListenTls::Starttls | ListenTls::Implicit)
+        });
+    if !meets_others {
+        return None;
+    }
+    match client_config(None::<&Path>, &[]) {
+        Ok(tls) => Some(tls),
+        // Where every server stands in an [[upstream]], the roots are not needed.
+        Err(error) if config.upstreams.is_empty() => {
+            problems.push(config.problem("route.user_name.hosts", error.to_string()));
+            None
+        }
+        Err(error) => {
+            tracing::warn!(%error, "servers that stand in no [[upstream]] cannot be verified");
+            None
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! One connection of a session: its stream, and the count of its octets.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use super::exchange::ClientOutput;
+use crate::metrics::UpstreamMeter;
+use crate::net::Stream;
+
+/// To a client or to an upstream.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    /// Counts an upstream's octets.
+    meter: Option<UpstreamMeter>,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            meter: None,
+        }
+    }
+
+    /// Counted from here on, with so many octets that came before.
+    pub(super) fn metered(self, meter: UpstreamMeter, received: usize) -> Self {
+        meter.received(received);
+        Self {
+            meter: Some(meter),
+            ..self
+        }
+    }
+
+    /// Reads once, to the buffer's end; 0 octets are the end of the stream.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        let read = ready!(self.stream.poll_fill(cx, buffer))?;
+        if let Some(meter) = &self.meter {
+            meter.received(read);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads once, to the buffer's end; 0 octets are the end of the stream.
+    pub(super) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, buffer)).await
+    }
+
+    /// Sends all of it.
+    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(meter) = &self.meter {
+            meter.sent(bytes.len());
+        }
+        self.stream.write_all(bytes).await?;
+        // TLS keeps a record that the socket did not take until it is flushed.
+        self.stream.flush().await
+    }
+
+    /// Writes as much as the stream takes now; ready when nothing is left.
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut ClientOutput,
+    ) -> Poll<io::Result<()>> {
+        /// Pieces that one system call takes; a tagged message has about five.
+        const SLICES: usize = 32;
+        while !output.is_empty() {
+            let stream = Pin::new(&mut self.stream);
+            let written = match output.only_piece() {
+                Some(piece) => ready!(stream.poll_write(cx, piece))?,
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let used = output.fill_slices(&mut slices);
+                    ready!(stream.poll_write_vectored(cx, &slices[..used]))?
+                }
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            output.advance(written);
+        }
+        // TLS may hold a record back; for plain TCP this does nothing.
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+}

@@ -1,0 +1,155 @@
+//! What the exchange asks of its driver, and what the driver answers.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::mechanism::Mechanism;
+use crate::filter::{HeaderStage, Verdict};
+use crate::metrics::UnscannedReason;
+use crate::pop3::Secret;
+
+/// What the driver does before it calls [`advance`](super::Exchange::advance) again.
+#[derive(Debug)]
+pub enum Action {
+    /// Connect to the upstream; answered by `connected`.
+    Connect,
+    /// Find the user's server, connect to it; answered by `connected`, or `login_refused`.
+    LogIn(LoginRequest),
+    /// The login was denied or has failed: close the upstream's connection.
+    Disconnect,
+    /// Ask the quotas whether the login of this user may go up; answered by `admitted`.
+    Admit,
+    /// Write [`take_commands`](super::Exchange::take_upstream_output) to the upstream.
+    WriteUpstream,
+    /// Write all of the [`output`](super::Exchange::client_output) to the client; answered by
+    /// `client_written`.
+    WriteClient,
+    /// All output is written: begin TLS with the client; answered by `tls_started`.
+    StartTls,
+    /// Judge the header of the message that arrives; answered by `header_judged`.
+    JudgeHeader,
+    /// Judge a message; answered by `judged`.
+    Judge(JudgeRequest),
+    /// Put the original into quarantine; answered by `quarantined`.
+    Quarantine(QuarantineRequest),
+    /// Wait until one side has sent something, or the deadline has passed.
+    Wait(Wait),
+    /// The session is over.
+    Close(End),
+}
+
+/// A login that popgate makes for the client.
+#[derive(Debug)]
+pub struct LoginRequest {
+    /// As the metrics name it.
+    pub mechanism: Mechanism,
+    /// The name as the client gave it; it may name a server, too.
+    pub user: String,
+    /// What proves that it is the user.
+    pub proof: Proof,
+}
+
+/// What proves a user's identity.
+#[derive(Debug)]
+pub enum Proof {
+    /// A password, for USER and PASS.
+    Password(Secret),
+    /// The response of this SASL mechanism, in base64 as the client sent it.
+    Bearer(&'static str, Secret),
+}
+
+/// A message, or the part of it that was held.
+#[derive(Debug)]
+pub struct JudgeRequest {
+    /// What the header rules have found already.
+    pub header: Option<HeaderStage>,
+    /// The message, dot-stuffed as it came, without its final dot line.
+    pub text: Bytes,
+    /// Octets that were held.
+    pub held: usize,
+    /// When the verdict must be there: the client waits for its first octet.
+    pub deadline: Instant,
+}
+
+/// What became of a request to judge.
+#[derive(Debug)]
+pub enum Judgement {
+    /// The filter's verdict.
+    Judged(Verdict),
+    /// There is none, for this reason.
+    Unscanned(UnscannedReason),
+}
+
+/// A message that is held back.
+#[derive(Debug)]
+pub struct QuarantineRequest {
+    /// Its id there, and in the notice.
+    pub id: MessageId,
+    /// The message, dot-stuffed as it came, without its final dot line.
+    pub text: Bytes,
+    /// Why it is held back.
+    pub verdict: Verdict,
+    /// When it must be on disk.
+    pub deadline: Instant,
+}
+
+/// A message's key in quarantine, and its X-Popgate-Id: the time and 48 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageId {
+    /// Seconds since 1970.
+    pub seconds: u64,
+    /// Below 2^48.
+    pub random: u64,
+}
+
+impl std::fmt::Display for MessageId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:x}-{:012x}", self.seconds, self.random)
+    }
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Call `advance` again then, at the latest.
+    pub deadline: Instant,
+    /// Whether to read from the client.
+    pub read_client: bool,
+    /// Whether to read from the upstream.
+    pub read_upstream: bool,
+    /// Octets that a held message may take: the driver reserves them of the memory that all sessions
+    /// share, and does not read from the upstream until it has them.
+    pub held_octets: usize,
+}
+
+/// How a session ended without anybody's failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// QUIT was answered.
+    Quit,
+    /// The client closed without QUIT.
+    ClientClosed,
+    /// The client said nothing for too long.
+    IdleTimeout,
+    /// The upstream closed while it owed nothing.
+    UpstreamClosed,
+    /// popgate was told to stop.
+    Drained,
+    /// The client does not speak POP3, or was refused too often.
+    Rejected,
+}
+
+impl End {
+    /// Its word in the log.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::ClientClosed => "client_closed",
+            Self::IdleTimeout => "idle_timeout",
+            Self::UpstreamClosed => "upstream_closed",
+            Self::Drained => "drained",
+            Self::Rejected => "rejected",
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Commands: what the client asks for, taken in order and sent up in order.
+//!
+//! A client may pipeline (RFC 2449 section 6.6), but DELE and QUIT go up only when every message asked for
+//! before them was handed to the client's connection: were popgate or the client to fail in the middle, the
+//! upstream must still have the mail.
+
+use bytes::Bytes;
+use memchr::memchr;
+
+use super::action::{Action, End};
+use super::event::Event;
+use super::input::ClientLine;
+use super::pending::{Pending, Response};
+use super::state::Exchange;
+use crate::pop3::line::trim_end;
+use crate::pop3::{Command, Secret, UpstreamNumber, capa};
+use crate::session::refusal::Refusal;
+
+/// Answers that may be awaited at a time; mpop pipelines up to 100 commands.
+const MOST_PENDING: usize = 128;
+/// Rejected commands until the client is sent away.
+pub(super) const MOST_REJECTED: u32 = 20;
+
+/// A line that goes up once the quotas admit the login.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    /// A command that proves who the user is.
+    Command(Command, ClientLine),
+    /// The response to a challenge.
+    Response(ClientLine),
+}
+
+impl Exchange<'_> {
+    /// An answer of our own, in its turn.
+    pub(super) fn answer(&mut self, text: &[u8]) {
+        self.push_pending(Pending::Own(Bytes::copy_from_slice(text)));
+    }
+
+    pub(super) fn push_pending(&mut self, pending: Pending) {
+        if self.pending.is_empty() {
+            self.turn = self.now;
+            if let Some(upstream) = &mut self.upstream {
+                upstream.heard = self.now;
+            }
+        }
+        self.pending.push_back(pending);
+    }
+
+    /// Answers with a refusal, which the log and the metrics are told of.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        let text = refusal.wire().unwrap_or_default();
+        self.answer(format!("-ERR {text}\r\n").as_bytes());
+        self.event(Event::Refused(refusal));
+    }
+
+    /// Refuses in place of all that is pending (an AUTH waits for the line that is refused here), and ends
+    /// the session.
+    fn reject(&mut self, refusal: Refusal) {
+        if matches!(self.response, Response::Challenge) {
+            self.pending.clear();
+            self.response = Response::Status;
+        }
+        self.refuse(refusal);
+        self.ending = Some(End::Rejected);
+    }
+
+    /// Whether there is a line of the client that may be taken now.
+    pub(super) fn may_take_line(&self) -> bool {
+        self.may_take() && memchr(b'\n', &self.client.buffer).is_some() && self.may_take_first()
+    }
+
+    /// Whether the next line of the client may be looked at.
+    fn may_take(&self) -> bool {
+        if self.ending.is_some() || self.pending.len() >= MOST_PENDING {
+            return false;
+        }
+        let challenged = matches!(self.response, Response::Challenge);
+        // A login that popgate makes takes its time: what the client is owed before it is sent first.
+        if self.phase.is_local() && !challenged {
+            return self.pending.is_empty() && self.output.is_empty();
+        }
+        // Whose mailbox it is, and whether the guess was right, is known with the answer: what came behind
+        // it could name somebody else.
+        let proves = |pending: &Pending| matches!(pending, Pending::Upstream(it) if it.is_proof());
+        if self.phase.is_authorization() && !challenged && self.pending.iter().any(proves) {
+            return false;
+        }
+        match self.pending.back() {
+            // RFC 5034 section 4: what comes next belongs to the exchange, once it is asked for.
+            Some(Pending::Upstream(Command::Auth { .. }) | Pending::Login) => challenged,
+            // What the client says next, it says in TLS.
+            Some(Pending::StartTls) => false,
+            Some(Pending::Upstream(Command::Quit)) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether the first line may go up before what is pending is delivered (see the module).
+    fn may_take_first(&self) -> bool {
+        let settled = self.fetching == 0 && self.output.is_empty();
+        settled
+            || matches!(self.response, Response::Challenge)
+            || !matches!(
+                Command::parse(self.client.first_line()),
+                Command::Dele(_) | Command::Quit
+            )
+    }
+
+    /// How long the client's line may be. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
+    /// longer.
+    fn longest_line(&mut self) -> usize {
+        let verb = self.client.buffer.get(..4).unwrap_or_default();
+        let is_auth = verb.eq_ignore_ascii_case(b"AUTH")
+            || matches!(self.response, Response::Challenge)
+            || self
+                .phase
+                .local()
+                .is_some_and(|login| login.awaits_response());
+        match is_auth {
+            true => self.config.limits.auth_line,
+            false => self.config.limits.command_line,
+        }
+    }
+
+    /// Takes the client's commands as far as they can go; what must be asked for one of them.
+    pub(super) fn take_commands(&mut self) -> Option<Action> {
+        while self.may_take() {
+            let end = memchr(b'\n', &self.client.buffer);
+            if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {
+                self.reject(Refusal::LineTooLong);
+                break;
+            }
+            let Some(end) = end else { break };
+            if !self.may_take_first() {
+                break;
+            }
+            let line = ClientLine(self.client.buffer.split_to(end + 1));
+            let action = match (&self.response, self.phase.is_local()) {
+                (Response::Challenge, _) => self.take_response(line),
+                (_, true) => self.take_local(&line),
+                (_, false) => self.take_command(line),
+            };
+            if action.is_some() {
+                return action;
+            }
+        }
+        None
+    }
+
+    /// The client's response to a challenge of AUTH.
+    fn take_response(&mut self, line: ClientLine) -> Option<Action> {
+        if let Some(login) = self.phase.relayed() {
+            let is_name_alone = login.name.awaits_name_alone();
+            login.name.response(&line.0);
+            if !is_name_alone {
+                self.deferred = Some(Deferred::Response(line));
+                return Some(Action::Admit);
+            }
+        }
+        self.forward_response(&line);
+        None
+    }
+
+    fn forward_response(&mut self, line: &ClientLine) {
+        self.push_up(trim_end(&line.0));
+        self.response = Response::Status;
+        if let Some(upstream) = &mut self.upstream {
+            upstream.heard = self.now;
+        }
+    }
+
+    /// A command of a client that talks to the upstream.
+    fn take_command(&mut self, line: ClientLine) -> Option<Action> {
+        let command = Command::parse(&line.0);
+        self.event(Event::Command(command.label()));
+        if let Some(login) = self.phase.relayed() {
+            login.name.command(&command, &line.0);
+            if let Some(refusal) = self.objection(&command, &line.0) {
+                self.refuse(refusal);
+                return None;
+            }
+            if needs_admission(&command) {
+                self.deferred = Some(Deferred::Command(command, line));
+                return Some(Action::Admit);
+            }
+        }
+        self.forward(command, &line.0);
+        None
+    }
+
+    /// The quotas' answer: whether the login may go up.
+    pub fn admitted(&mut self, admission: Result<(), Refusal>) {
+        match (self.deferred.take(), admission) {
+            (Some(Deferred::Command(command, line)), Ok(())) => self.forward(command, &line.0),
+            (Some(Deferred::Response(line)), Ok(())) => self.forward_response(&line),
+            (Some(Deferred::Command(..)), Err(refusal)) => {
+                self.refuse(refusal);
+                self.ending = Some(End::Rejected);
+            }
+            (Some(Deferred::Response(_)), Err(refusal)) => self.reject(refusal),
+            (None, _) => {}
+        }
+    }
+
+    /// What the configuration has against a login, before anything is asked of the quotas.
+    fn objection(&self, command: &Command, line: &[u8]) -> Option<Refusal> {
+        let shows_password = match command {
+            Command::User | Command::Pass => true,
+            Command::Auth { mechanism, .. } => capa::mechanism_shows_secrets(mechanism),
+            _ => false,
+        };
+        if shows_password && self.client.exposes_passwords() {
+            return Some(Refusal::Plaintext);
+        }
+        let is_named = matches!(command, Command::User | Command::Apop);
+        let most = self.config.limits.user_name + "USER \r\n".len();
+        (is_named && line.len() > most).then_some(Refusal::NameTooLong)
+    }
+
+    /// Sends a command up, or answers it.
+    fn forward(&mut self, command: Command, line: &[u8]) {
+        if matches!(command, Command::Stls) {
+            return self.start_tls();
+        }
+        if let Command::Foreign = command {
+            self.answer(b"-ERR this is a POP3 server\r\n");
+            self.ending = Some(End::Rejected);
+            return;
+        }
+        if let Command::Refused(why) = command {
+            self.rejected_commands += 1;
+            self.answer(format!("-ERR {why}\r\n").as_bytes());
+            if self.rejected_commands >= MOST_REJECTED {
+                self.ending = Some(End::Rejected);
+            }
+            return;
+        }
+        if let Command::Auth { mechanism, .. } = &command
+            && !capa::mechanism_passes(mechanism)
+        {
+            return self.answer(b"-ERR this mechanism does not pass through a proxy\r\n");
+        }
+        let mapped = command.map_number(|number| match self.phase.transaction() {
+            Some(transaction) => transaction.view.to_upstream(number),
+            None => Some(UpstreamNumber(number.0)),
+        });
+        let Some(command) = mapped else {
+            return self.answer(b"-ERR no such message\r\n");
+        };
+        let command = match command {
+            Command::Auth {
+                mechanism,
+                initial_response: true,
+            } if self.keeps_initial_response(&mechanism, line) => {
+                self.push_up(format!("AUTH {mechanism}").as_bytes());
+                Command::Auth {
+                    mechanism,
+                    initial_response: false,
+                }
+            }
+            // What carries a number is written anew, with the upstream's; all else goes as it came.
+            command => {
+                match command.numbered_line() {
+                    Some(line) => self.push_up(line.as_bytes()),
+                    None => self.push_up(trim_end(line)),
+                }
+                command
+            }
+        };
+        if command == Command::User
+            && let Some(login) = self.phase.relayed()
+        {
+            login.user_sent = true;
+        }
+        self.fetching += usize::from(command.fetches());
+        self.push_pending(Pending::Upstream(command));
+    }
+
+    /// Takes a token out of AUTH's line, to send it when the upstream asks for it: Office 365 takes no other
+    /// way, and a token is longer than a command may be (RFC 5034 section 4).
+    fn keeps_initial_response(&mut self, mechanism: &str, line: &[u8]) -> bool {
+        if !matches!(mechanism, "XOAUTH2" | "OAUTHBEARER") {
+            return false;
+        }
+        let Some(login) = self.phase.relayed() else {
+            return false;
+        };
+        let words = line.split(u8::is_ascii_whitespace);
+        let response = words.filter(|word| !word.is_empty()).nth(2);
+        login.initial_response = response.map(Secret::new);
+        true
+    }
+
+    /// The client asks for TLS.
+    pub(super) fn start_tls(&mut self) {
+        let is_authorization = self.phase.is_authorization();
+        if !is_authorization || !self.client.offers_starttls() {
+            return self.answer(b"-ERR STLS is not offered here\r\n");
+        }
+        // The server would remember a name that somebody else may have put into the connection (RFC 2595
+        // section 4), and no command makes it forget.
+        if self.phase.relayed().is_some_and(|login| login.user_sent) {
+            return self.answer(b"-ERR STLS comes before any login\r\n");
+        }
+        self.push_pending(Pending::StartTls);
+    }
+
+    /// A line for the upstream.
+    pub(super) fn push_up(&mut self, line: &[u8]) {
+        self.upstream_output.extend_from_slice(line);
+        self.upstream_output.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Whether the quotas are asked before a command goes up. A session of the mailbox is counted with the
+/// proof, not with the name: a client that cannot log in keeps nobody out. The initial response of LOGIN is
+/// the name alone.
+fn needs_admission(command: &Command) -> bool {
+    match command {
+        Command::Auth {
+            mechanism,
+            initial_response,
+        } => *initial_response && mechanism != "LOGIN",
+        command => command.is_proof(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Answers that are rewritten line by line: LIST and UIDL of all messages, CAPA, and AUTH alone.
+
+use bytes::Bytes;
+
+use super::pending::Response;
+use super::state::Exchange;
+use crate::pop3::capa;
+use crate::pop3::line::trim_end;
+use crate::session::failure::Failure;
+
+impl Exchange<'_> {
+    /// Takes one line.
+    pub(super) fn take_text_line(&mut self) -> Result<bool, Failure> {
+        let Some(line) = self.take_line()? else {
+            return Ok(false);
+        };
+        self.count(line.len())?;
+        let text = trim_end(line.bytes());
+        if text == b"." {
+            let is_authorization = self.phase.is_authorization();
+            if matches!(self.response, Response::Capabilities)
+                && is_authorization
+                && self.client.offers_starttls()
+            {
+                self.output.add(Bytes::from_static(b"STLS\r\n"));
+            }
+            self.output.relay(line);
+            self.answered();
+            return Ok(true);
+        }
+        if let Some(mut shown) = self.shown(text) {
+            shown.extend_from_slice(b"\r\n");
+            // The upstream's line is passed on where it says the same.
+            match shown == line.bytes()[..] {
+                true => self.output.relay(line),
+                false => self.output.add(Bytes::from(shown)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the client gets for a line, without the line end; nothing if that is nothing.
+    fn shown(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let exposed = self.client.exposes_passwords();
+        match &self.response {
+            Response::Listing(listing) => match self.phase.transaction() {
+                Some(transaction) => transaction.view.line(text, *listing),
+                None => Some(text.to_vec()),
+            },
+            Response::Capabilities => {
+                let shown = capa::carried(text);
+                let shown = match exposed {
+                    true => shown.and_then(capa::without_plain_logins),
+                    false => shown,
+                };
+                shown.map(String::into_bytes)
+            }
+            Response::Mechanisms => {
+                let mechanism = String::from_utf8_lossy(text);
+                let shows = capa::mechanism_shows_secrets(&mechanism);
+                let passes = capa::mechanism_passes(&mechanism) && !(shows && exposed);
+                passes.then(|| text.to_vec())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The client's view of the mailbox: its numbers, what it marked as deleted, and the sizes that
+//! messages will have when they are sent.
+//!
+//! In: what the upstream says of its mailbox; out: what the client is told. Every command and
+//! every answer that carries a message number or a size passes through here, so that STAT, LIST,
+//! UIDL, TOP, RETR and DELE speak of the same mailbox.
+//!
+//! RFC 1939 section 5: numbers are dense and fixed for the session.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::pop3::{ClientNumber, Command, MessageNumber, UpstreamNumber};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct MailboxView {
+    /// Upstream numbers that the client does not see, with their sizes there.
+    hidden: BTreeMap<UpstreamNumber, u64>,
+    /// By how much a message's size changes on its way; by upstream number.
+    grown: BTreeMap<UpstreamNumber, i64>,
+    /// Marked as deleted in this session; by upstream number.
+    deleted: BTreeSet<UpstreamNumber>,
+}
+
+impl MailboxView {
+    /// Whether the client's view is the upstream's, so that answers pass as they are.
+    pub fn is_transparent(&self) -> bool {
+        self.hidden.is_empty() && self.grown.is_empty()
+    }
+
+    /// Takes a message out of the view. Only before the client has seen any number: they may not
+    /// change within a session.
+    pub fn hide(&mut self, upstream: UpstreamNumber, octets: u64) {
+        self.hidden.insert(upstream, octets);
+    }
+
+    /// A message will be sent with so many octets more than the upstream has.
+    pub fn grow(&mut self, upstream: UpstreamNumber, octets: i64) {
+        match octets {
+            0 => self.grown.remove(&upstream),
+            octets => self.grown.insert(upstream, octets),
+        };
+    }
+
+    /// The upstream said `+OK` to DELE.
+    pub fn delete(&mut self, upstream: UpstreamNumber) {
+        self.deleted.insert(upstream);
+    }
+
+    /// The upstream said `+OK` to RSET.
+    pub fn reset(&mut self) {
+        self.deleted.clear();
+    }
+
+    /// The upstream's number for a client's; `None` if no such message can be.
+    pub fn to_upstream(&self, client: ClientNumber) -> Option<UpstreamNumber> {
+        let mut number = client.0.value();
+        // Ascending: each hidden message at or below the number moves it up by one.
+        for hidden in self.hidden.keys() {
+            if hidden.0.value() > number {
+                break;
+            }
+            number = number.checked_add(1)?;
+        }
+        MessageNumber::new(number).map(UpstreamNumber)
+    }
+
+    /// The client's number for an upstream's; `None` if it is hidden.
+    pub fn to_client(&self, upstream: UpstreamNumber) -> Option<ClientNumber> {
+        if self.hidden.contains_key(&upstream) {
+            return None;
+        }
+        let below = self.hidden.range(..upstream).count();
+        let number = upstream.0.value() - u32::try_from(below).ok()?;
+        MessageNumber::new(number).map(ClientNumber)
+    }
+
+    /// The size that a message will be sent with.
+    pub fn size(&self, upstream: UpstreamNumber, octets: u64) -> u64 {
+        let grown = self.grown.get(&upstream).copied().unwrap_or(0);
+        octets.saturating_add_signed(grown)
+    }
+
+    /// STAT's two numbers for the client (RFC 1939: messages marked as deleted do not count).
+    pub fn totals(&self, messages: u64, octets: u64) -> (u64, u64) {
+        // A hidden message is never deleted: the client cannot name it.
+        let hidden: u64 = self.hidden.values().sum();
+        let counted = |(number, _): &(&UpstreamNumber, &i64)| {
+            !self.deleted.contains(number) && !self.hidden.contains_key(number)
+        };
+        let grown: i64 = self
+            .grown
+            .iter()
+            .filter(counted)
+            .map(|(_, octets)| octets)
+            .sum();
+        (
+            messages.saturating_sub(self.hidden.len() as u64),
+            octets.saturating_sub(hidden).saturating_add_signed(grown),
+        )
+    }
+
+    /// An upstream's line `number rest` of LIST or UIDL (without its end) as the client gets it.
+    ///
+    /// `None` for a hidden message; a line that is none of these passes as it is.
+    pub fn line(&self, line: &[u8], kind: Listing) -> Option<Vec<u8>> {
+        let Some((number, rest)) = split_number(line) else {
+            return Some(line.to_vec());
+        };
+        let client = self.to_client(number)?;
+        let mut shown = client.0.to_string().into_bytes();
+        shown.push(b' ');
+        match (kind, parse_octets(rest)) {
+            (Listing::List, Some((octets, more))) => {
+                shown.extend_from_slice(self.size(number, octets).to_string().as_bytes());
+                shown.extend_from_slice(more);
+            }
+            _ => shown.extend_from_slice(rest),
+        }
+        Some(shown)
+    }
+
+    /// The upstream's `+OK` line to a command (without its end) as the client gets it; `None` where it
+    /// passes as it is.
+    pub fn status_line(&self, command: &Command<UpstreamNumber>, line: &[u8]) -> Option<Vec<u8>> {
+        if self.is_transparent() {
+            return None;
+        }
+        // `+OK 2 200`: behind the status as in a listing.
+        let one_of = |listing| {
+            let rest = line.get(4..)?;
+            let shown = self.line(rest.trim_ascii_start(), listing)?;
+            Some([b"+OK ".as_slice(), &shown].concat())
+        };
+        match command {
+            Command::Stat => self.stat(line),
+            Command::List(Some(_)) => one_of(Listing::List),
+            Command::Uidl(Some(_)) => one_of(Listing::Uidl),
+            _ => None,
+        }
+    }
+
+    /// The upstream's `+OK messages octets` (without the line end) as the client gets it.
+    pub fn stat(&self, line: &[u8]) -> Option<Vec<u8>> {
+        let text = std::str::from_utf8(line).ok()?;
+        let mut words = text.split_ascii_whitespace().skip(1);
+        let messages = words.next()?.parse().ok()?;
+        let octets = words.next()?.parse().ok()?;
+        let (messages, octets) = self.totals(messages, octets);
+        Some(format!("+OK {messages} {octets}").into_bytes())
+    }
+}
+
+/// LIST or UIDL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// Numbers and sizes
+    List,
+    /// Numbers and unique ids
+    Uidl,
+}
+
+fn split_number(line: &[u8]) -> Option<(UpstreamNumber, &[u8])> {
+    let at = line.iter().position(|&byte| byte == b' ')?;
+    let number = MessageNumber::parse(&line[..at])?;
+    Some((UpstreamNumber(number), &line[at + 1..]))
+}
+
+fn parse_octets(text: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let octets = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
+    Some((octets, &text[digits..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(n: u32) -> MessageNumber {
+        MessageNumber::new(n).unwrap()
+    }
+
+    fn upstream(n: u32) -> UpstreamNumber {
+        UpstreamNumber(number(n))
+    }
+
+    #[test]
+    fn numbers_stay_dense_when_messages_are_hidden() {
+        let mut mailbox = MailboxView::default();
+        mailbox.hide(upstream(1), 100);
+        mailbox.hide(upstream(4), 400);
+        mailbox.hide(upstream(5), 500);
+        // upstream 2 3 6 7 are the client's 1 2 3 4
+        for (client, at_upstream) in [(1, 2), (2, 3), (3, 6), (4, 7)] {
+            let client = ClientNumber(number(client));
+            assert_eq!(mailbox.to_upstream(client), Some(upstream(at_upstream)));
+            assert_eq!(mailbox.to_client(upstream(at_upstream)), Some(client));
+        }
+        assert_eq!(mailbox.to_client(upstream(4)), None);
+        assert_eq!(mailbox.totals(7, 10_000), (4, 9000));
+    }
+
+    #[test]
+    fn sizes_are_those_that_will_be_sent() {
+        let mut mailbox = MailboxView::default();
+        mailbox.grow(upstream(2), 300);
+        mailbox.grow(upstream(3), -5000);
+        assert!(!mailbox.is_transparent());
+        assert_eq!(mailbox.line(b"1 700", Listing::List).unwrap(), b"1 700");
+        assert_eq!(mailbox.line(b"2 700", Listing::List).unwrap(), b"2 1000");
+        assert_eq!(mailbox.line(b"2 700", Listing::Uidl).unwrap(), b"2 700");
+        assert_eq!(
+            mailbox.line(b"3 6000 x", Listing::List).unwrap(),
+            b"3 1000 x"
+        );
+        assert_eq!(mailbox.line(b"odd", Listing::List).unwrap(), b"odd");
+        assert_eq!(mailbox.stat(b"+OK 3 7400").unwrap(), b"+OK 3 2700");
+        mailbox.delete(upstream(3));
+        assert_eq!(mailbox.stat(b"+OK 2 1400").unwrap(), b"+OK 2 1700");
+        mailbox.reset();
+        assert_eq!(mailbox.stat(b"+OK 3 7400").unwrap(), b"+OK 3 2700");
+        mailbox.grow(upstream(2), 0);
+        mailbox.grow(upstream(3), 0);
+        assert!(mailbox.is_transparent());
+    }
+}

@@ -1,0 +1,43 @@
+//! The POP3 exchange of one session, without I/O.
+//!
+//! In: bytes of the client and of the upstream (read straight into the exchange's buffers), the time, and
+//! the answers to what it asked for. Out: bytes for each side, [`Action`]s for the driver, [`Event`]s for
+//! metrics and the log, and the next deadline.
+//!
+//! The driver calls [`Exchange::advance`], does what the [`Action`] says, and calls it again. Commands go up
+//! in order, answers come down in order, and a queue of pending commands stands between them.
+//!
+//! It never invents a final dot, never sends DELE or QUIT on its own, keeps no password longer than a login
+//! takes, and reads no clock. RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 2595 (STLS), RFC 5034
+//! (AUTH).
+
+mod action;
+mod commands;
+mod deadline;
+mod event;
+mod hold;
+mod input;
+mod listing;
+mod mailbox_view;
+mod mechanism;
+mod output;
+mod pending;
+mod phase;
+mod preauth;
+mod replies;
+mod retrieve;
+mod state;
+mod verdicts;
+
+pub use action::{
+    Action, End, JudgeRequest, Judgement, LoginRequest, MessageId, Proof, QuarantineRequest, Wait,
+};
+pub(super) use deadline::DRAIN_SILENCE;
+pub use event::Event;
+pub use hold::HoldLimits;
+pub use input::ClientSecurity;
+pub use mailbox_view::{Listing, MailboxView};
+pub use mechanism::Mechanism;
+pub use output::ClientOutput;
+pub use preauth::UpstreamLogin;
+pub use state::{Exchange, ExchangeConfig, LoginBy};

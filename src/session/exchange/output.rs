@@ -1,0 +1,91 @@
+//! What is to be written to the client, and the count of octets that follows from it.
+//!
+//! Message bytes are never joined or copied: the output is a queue of pieces. A piece is either the
+//! upstream's, passed on, or ours; the difference between what the upstream sent and what the client gets
+//! follows from that, and is not counted by hand anywhere.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+use super::input::FromUpstream;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct ClientOutput {
+    pieces: VecDeque<Bytes>,
+    len: usize,
+    relayed: u64,
+    added: u64,
+}
+
+impl ClientOutput {
+    /// Passes octets of the upstream on.
+    pub(super) fn relay(&mut self, bytes: FromUpstream) {
+        self.relayed += bytes.len() as u64;
+        self.push(bytes.into_bytes());
+    }
+
+    /// Sends octets of our own.
+    pub(super) fn add(&mut self, bytes: Bytes) {
+        self.added += bytes.len() as u64;
+        self.push(bytes);
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.len += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// Octets of the upstream that were passed on so far.
+    pub(super) fn relayed(&self) -> u64 {
+        self.relayed
+    }
+
+    /// Octets of our own so far.
+    pub(super) fn added(&self) -> u64 {
+        self.added
+    }
+
+    /// Octets that are not written yet.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether all is written.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The first piece, if it is the only one.
+    pub fn only_piece(&self) -> Option<&[u8]> {
+        match self.pieces.len() {
+            1 => self.pieces.front().map(|piece| &**piece),
+            _ => None,
+        }
+    }
+
+    /// Lays the first pieces out for a vectored write; how many there are.
+    pub fn fill_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(piece);
+        }
+        slices.len().min(self.pieces.len())
+    }
+
+    /// So many octets were written.
+    pub fn advance(&mut self, mut written: usize) {
+        self.len -= written;
+        while let Some(first) = self.pieces.front_mut() {
+            if first.len() > written {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.pieces.pop_front();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The state of the session (RFC 1939 section 3), with the data that belongs to each.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::mailbox_view::MailboxView;
+use super::preauth::LocalLogin;
+use super::verdicts::Verdicts;
+use crate::pop3::{LoginName, Secret};
+
+/// AUTHORIZATION or TRANSACTION.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Nobody is logged in.
+    Authorization {
+        /// When the login must be done.
+        deadline: Instant,
+        /// Who makes it.
+        login: Login,
+    },
+    /// A user is logged in.
+    Transaction(Box<Transaction>),
+}
+
+/// Who logs in to the upstream.
+#[derive(Debug)]
+pub(super) enum Login {
+    /// The client does, and its commands pass.
+    Relayed(RelayedLogin),
+    /// popgate does, once it knows for whom: the user's name decides on the server, or a token takes the
+    /// place of the password.
+    Local(LocalLogin),
+}
+
+/// A login whose commands pass.
+#[derive(Debug, Default)]
+pub(super) struct RelayedLogin {
+    pub(super) name: LoginName,
+    /// Whether the upstream was told a name.
+    pub(super) user_sent: bool,
+    /// A response that came along with AUTH, and goes up when the upstream asks for it.
+    pub(super) initial_response: Option<Secret>,
+    /// Whether a challenge of the AUTH exchange was answered.
+    pub(super) responded: bool,
+}
+
+/// What a logged-in session knows.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// The user's name, if the login showed it.
+    pub(super) user: Option<Arc<str>>,
+    pub(super) view: MailboxView,
+    pub(super) verdicts: Verdicts,
+}
+
+impl Phase {
+    pub(super) fn transaction(&self) -> Option<&Transaction> {
+        match self {
+            Self::Transaction(transaction) => Some(transaction),
+            Self::Authorization { .. } => None,
+        }
+    }
+
+    pub(super) fn is_authorization(&self) -> bool {
+        matches!(self, Self::Authorization { .. })
+    }
+
+    /// Whether popgate makes the login that the session waits for.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(
+            self,
+            Self::Authorization {
+                login: Login::Local(_),
+                ..
+            }
+        )
+    }
+
+    pub(super) fn relayed(&mut self) -> Option<&mut RelayedLogin> {
+        match self {
+            Self::Authorization {
+                login: Login::Relayed(login),
+                ..
+            } => Some(login),
+            _ => None,
+        }
+    }
+
+    pub(super) fn local(&mut self) -> Option<&mut LocalLogin> {
+        match self {
+            Self::Authorization {
+                login: Login::Local(login),
+                ..
+            } => Some(login),
+            _ => None,
+        }
+    }
+
+    /// The name of the user who is, or may soon be, logged in.
+    pub(super) fn user(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Authorization {
+                login: Login::Relayed(login),
+                ..
+            } => login.name.name(),
+            Self::Authorization { .. } => None,
+            Self::Transaction(transaction) => transaction.user.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! The upstream's answers, each read by its command's shape.
+
+use bytes::Bytes;
+
+use super::action::{Action, End};
+use super::event::Event;
+use super::input::FromUpstream;
+use super::mailbox_view::Listing;
+use super::mechanism::Mechanism;
+use super::pending::{Lines, Pending, Response};
+use super::phase::Phase;
+use super::state::{Exchange, FLUSH};
+use crate::pop3::dot::EndOfAnswer;
+use crate::pop3::line::trim_end;
+use crate::pop3::{Command, Shape, Status, UpstreamNumber, capa};
+use crate::session::failure::Failure;
+
+/// The answer to STLS, after which the client begins TLS.
+const BEGIN_TLS: &[u8] = b"+OK begin TLS\r\n";
+
+/// So many octets that answer nothing are taken in a session.
+const MOST_UNSOLICITED: usize = 64 << 10;
+
+impl Exchange<'_> {
+    /// Takes as much of the answers as is there.
+    pub(super) fn take_responses(&mut self) -> Result<Option<Action>, Failure> {
+        loop {
+            if self.output.len() >= FLUSH {
+                return Ok(Some(Action::WriteClient));
+            }
+            let has_progressed = match &self.response {
+                Response::Status => self.take_status()?,
+                Response::Lines(_) => self.take_lines()?,
+                Response::Discarded(_) => self.discard()?,
+                Response::Listing(_) | Response::Capabilities | Response::Mechanisms => {
+                    self.take_text_line()?
+                }
+                Response::Held(_) => match self.take_held()? {
+                    Some(action) => return Ok(Some(action)),
+                    None => !matches!(self.response, Response::Held(_)),
+                },
+                Response::Quarantining(_) => match self.quarantine_request() {
+                    Some(request) => return Ok(Some(Action::Quarantine(request))),
+                    None => false,
+                },
+                Response::Challenge | Response::StartTls | Response::Judging(_) => false,
+            };
+            if !has_progressed {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The answer to the first pending command is complete.
+    pub(super) fn answered(&mut self) {
+        match self.pending.pop_front() {
+            Some(Pending::Upstream(command)) if command.fetches() => {
+                self.fetching -= 1;
+                self.after_unknown = false;
+            }
+            Some(Pending::Upstream(command)) => self.after_unknown = command == Command::Unknown,
+            _ => {}
+        }
+        self.response = Response::Status;
+        self.response_octets = 0;
+        self.turn = self.now;
+        // The client's silence begins when it is owed nothing more.
+        self.client.heard = self.now;
+    }
+
+    fn take_status(&mut self) -> Result<bool, Failure> {
+        let command = match self.pending.front() {
+            Some(Pending::Own(text)) => {
+                let text = text.clone();
+                self.output.add(text);
+                self.answered();
+                return Ok(true);
+            }
+            Some(Pending::StartTls) => {
+                self.output.add(Bytes::from_static(BEGIN_TLS));
+                self.response = Response::StartTls;
+                return Ok(false);
+            }
+            None => {
+                self.take_unsolicited()?;
+                return Ok(false);
+            }
+            Some(Pending::Login) => None,
+            Some(Pending::Upstream(command)) => Some(command.clone()),
+        };
+        let Some(line) = self.take_line()? else {
+            return Ok(false);
+        };
+        let status = Status::of(line.bytes());
+        if status == Status::Other {
+            self.unsolicited(line)?;
+            return Ok(true);
+        }
+        let Some(command) = command else {
+            self.take_login_reply(status, line);
+            return Ok(true);
+        };
+        match command.shape() {
+            Shape::Challenges => self.take_auth_reply(&command, status, line),
+            Shape::LinesIfOk if status == Status::Ok => self.begin_lines(command, line),
+            Shape::Line | Shape::LinesIfOk => self.take_single_line(&command, status, line),
+        }
+        Ok(true)
+    }
+
+    /// Octets came though nothing is pending.
+    fn take_unsolicited(&mut self) -> Result<(), Failure> {
+        let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
+        match buffered {
+            0 => Ok(()),
+            buffered => {
+                let bytes = self.consume(buffered);
+                self.unsolicited(bytes)
+            }
+        }
+    }
+
+    /// Octets that belong to no answer that popgate knows of.
+    ///
+    /// Behind a command that it does not know they are more lines of that answer, and pass. Else they are a
+    /// server's chatter, which a client would take for the answer to its next command, or, behind a message,
+    /// wait on for ever: they are discarded.
+    fn unsolicited(&mut self, bytes: FromUpstream) -> Result<(), Failure> {
+        if self.after_unknown {
+            self.output.relay(bytes);
+            return Ok(());
+        }
+        if self.unsolicited == 0 {
+            self.event(Event::Unsolicited(bytes.len()));
+        }
+        self.unsolicited += bytes.len();
+        // It brings no answer nearer.
+        if let Some(upstream) = &mut self.upstream {
+            upstream.heard = upstream.heard_before;
+        }
+        match self.unsolicited > MOST_UNSOLICITED {
+            true => Err(Failure::UpstreamFlood(self.unsolicited)),
+            false => Ok(()),
+        }
+    }
+
+    /// RFC 5034 section 4: challenges until `+OK` or `-ERR`.
+    fn take_auth_reply(
+        &mut self,
+        command: &Command<UpstreamNumber>,
+        status: Status,
+        line: FromUpstream,
+    ) {
+        let mut initial_response = None;
+        let mut challenges = status == Status::Challenge;
+        if let Some(login) = self.phase.relayed() {
+            // Some servers write `+OK` for `+`. Before the client has sent any credential it cannot mean
+            // success.
+            let came_alone = matches!(
+                command,
+                Command::Auth {
+                    initial_response: false,
+                    ..
+                }
+            );
+            challenges |= status == Status::Ok && came_alone && !login.responded;
+            if challenges {
+                initial_response = login.initial_response.take();
+                login.responded = true;
+            }
+        }
+        if let Some(response) = initial_response {
+            self.push_up(response.reveal());
+            return;
+        }
+        self.output.relay(line);
+        if challenges {
+            self.response = Response::Challenge;
+        } else {
+            self.login_answered(command, status);
+            self.answered();
+        }
+    }
+
+    /// The upstream has answered a login, if this command is one.
+    fn login_answered(&mut self, command: &Command<UpstreamNumber>, status: Status) {
+        let Some(mechanism) = Mechanism::of(command) else {
+            return;
+        };
+        let Some(login) = self.phase.relayed() else {
+            return;
+        };
+        login.responded = false;
+        login.initial_response = None;
+        let user = login.name.name().cloned();
+        let accepted = status == Status::Ok;
+        if accepted {
+            self.enter_transaction(user.clone());
+        }
+        self.event(Event::Login {
+            mechanism,
+            accepted,
+            user,
+        });
+    }
+
+    /// A server that answers a command of the TRANSACTION state has let the user in, even if popgate did not
+    /// know the command that did it.
+    fn note_transaction(&mut self, command: &Command<UpstreamNumber>) {
+        let is_transaction = matches!(
+            command,
+            Command::Stat
+                | Command::List(_)
+                | Command::Uidl(_)
+                | Command::Retr(_)
+                | Command::Top(..)
+                | Command::Dele(_)
+        );
+        if is_transaction && let Some(login) = self.phase.relayed() {
+            let user = login.name.name().cloned();
+            self.enter_transaction(user);
+        }
+    }
+
+    fn take_single_line(
+        &mut self,
+        command: &Command<UpstreamNumber>,
+        status: Status,
+        line: FromUpstream,
+    ) {
+        let accepted = status == Status::Ok;
+        if accepted {
+            self.note_transaction(command);
+        }
+        self.login_answered(command, status);
+        if *command == Command::Quit {
+            self.ending = Some(End::Quit);
+        }
+        let is_authorization = self.phase.is_authorization();
+        if *command == Command::Capa
+            && !accepted
+            && is_authorization
+            && self.client.security.starttls
+        {
+            // A server without CAPA would leave the client without a hint of STLS; and what was answered
+            // before TLS must be answered in it.
+            let list = capa::least(
+                !self.client.exposes_passwords(),
+                self.client.offers_starttls(),
+            );
+            self.output.add(Bytes::from(format!("+OK\r\n{list}.\r\n")));
+            return self.answered();
+        }
+        let rewritten = match &mut self.phase {
+            Phase::Transaction(transaction) if accepted => {
+                let view = &mut transaction.view;
+                match command {
+                    Command::Dele(number) => view.delete(*number),
+                    Command::Rset => view.reset(),
+                    _ => {}
+                }
+                view.status_line(command, trim_end(line.bytes()))
+            }
+            _ => None,
+        };
+        match rewritten {
+            Some(mut text) => {
+                text.extend_from_slice(b"\r\n");
+                self.output.add(Bytes::from(text));
+            }
+            None => self.output.relay(line),
+        }
+        self.answered();
+    }
+
+    fn begin_lines(&mut self, command: Command<UpstreamNumber>, line: FromUpstream) {
+        self.note_transaction(&command);
+        let view = self.phase.transaction().map(|it| &it.view);
+        let is_transparent = view.is_none_or(|view| view.is_transparent());
+        self.response = match command {
+            Command::Retr(_) | Command::Top(..) => return self.begin_retrieval(&command, line),
+            Command::Capa => Response::Capabilities,
+            Command::AuthList => Response::Mechanisms,
+            Command::List(None) if !is_transparent => Response::Listing(Listing::List),
+            Command::Uidl(None) if !is_transparent => Response::Listing(Listing::Uidl),
+            _ => Response::Lines(Lines {
+                end: EndOfAnswer::new(),
+                fetch: None,
+            }),
+        };
+        self.output.relay(line);
+    }
+
+    fn take_lines(&mut self) -> Result<bool, Failure> {
+        let (Response::Lines(lines), Some(upstream)) = (&mut self.response, &self.upstream) else {
+            return Ok(false);
+        };
+        if upstream.buffer.is_empty() {
+            return Ok(false);
+        }
+        let end = lines.end.find(&upstream.buffer);
+        let fetch = lines.fetch;
+        let taken = end.unwrap_or(upstream.buffer.len());
+        self.count(taken)?;
+        let bytes = self.consume(taken);
+        self.output.relay(bytes);
+        if end.is_some() {
+            if let Some(fetch) = fetch {
+                self.delivered.push((fetch, self.turn));
+            }
+            self.answered();
+        }
+        Ok(end.is_some())
+    }
+
+    fn discard(&mut self) -> Result<bool, Failure> {
+        let (Response::Discarded(discarded), Some(upstream)) = (&mut self.response, &self.upstream)
+        else {
+            return Ok(false);
+        };
+        let end = discarded.end.find(&upstream.buffer);
+        let taken = end.unwrap_or(upstream.buffer.len());
+        let (fetch, notice) = (discarded.fetch, discarded.notice.clone());
+        let _ = self.consume(taken);
+        self.count(taken)?;
+        if end.is_some() {
+            self.send_notice(fetch, notice);
+        }
+        Ok(end.is_some())
+    }
+
+    /// Counts what was taken of an answer.
+    pub(super) fn count(&mut self, octets: usize) -> Result<(), Failure> {
+        self.response_octets += octets as u64;
+        match self.config.limits.response {
+            Some(most) if self.response_octets > most => Err(Failure::AnswerTooLong(most)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Consumes so many octets of the upstream.
+    pub(super) fn consume(&mut self, octets: usize) -> FromUpstream {
+        self.consumed += octets as u64;
+        match &mut self.upstream {
+            Some(upstream) => upstream.take(octets),
+            None => FromUpstream::default(),
+        }
+    }
+
+    /// Consumes a line of the upstream, if it is there.
+    pub(super) fn take_line(&mut self) -> Result<Option<FromUpstream>, Failure> {
+        let Some(upstream) = &mut self.upstream else {
+            return Ok(None);
+        };
+        match upstream.take_line() {
+            Some(line) => {
+                self.consumed += line.len() as u64;
+                Ok(Some(line))
+            }
+            None if upstream.buffer.len() > self.config.limits.response_line => {
+                Err(Failure::UpstreamFlood(upstream.buffer.len()))
+            }
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! RETR and TOP: hold the message, have it judged, decide, rewrite, release.
+//!
+//! The outcome is fixed before the first byte leaves; from then on nothing can change it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
+use super::event::Event;
+use super::hold::{Hold, Next};
+use super::input::FromUpstream;
+use super::pending::{Discarded, Held, Lines, Quarantining, Response};
+use super::phase::Phase;
+use super::state::Exchange;
+use super::verdicts::{Decision, Finding, Judged};
+use crate::config::HeaderMode;
+use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
+use crate::message::header::header_end;
+use crate::metrics::{Fetch, MessageAction, UnscannedReason};
+use crate::pop3::dot::{self, EndOfAnswer};
+use crate::pop3::{Command, Lines as TopLines, UpstreamNumber};
+use crate::rewrite::{Mark, Piece, Plan, top_of};
+use crate::session::failure::Failure;
+
+/// From the turn of the command, so that with the way to the client the first byte comes within 20 seconds.
+const FIRST_BYTE: Duration = Duration::from_secs(19);
+
+/// The final dot line.
+const DOT: &[u8] = b".\r\n";
+
+/// What is being fetched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retrieval {
+    message: UpstreamNumber,
+    /// TOP's count, if it shows less than the whole message.
+    lines: Option<TopLines>,
+    fetch: Fetch,
+}
+
+impl Retrieval {
+    fn of(command: &Command<UpstreamNumber>) -> Option<Self> {
+        match *command {
+            Command::Retr(message) => Some(Self {
+                message,
+                lines: None,
+                fetch: Fetch::Retr,
+            }),
+            Command::Top(message, lines) => Some(Self {
+                message,
+                lines: (!lines.means_whole()).then_some(lines),
+                fetch: Fetch::Top,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A message that is about to be decided on: what goes out around it.
+#[derive(Debug)]
+pub(super) struct Decided {
+    retrieval: Retrieval,
+    status: FromUpstream,
+    /// The search for the end of what is still to come; `None` when all is there.
+    rest: Option<EndOfAnswer>,
+    /// The message as it is on the wire, or the part of it that was held.
+    wire: FromUpstream,
+}
+
+impl Decided {
+    fn is_whole(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    /// The lines without the final dot line, if that is there.
+    fn text(&self) -> Bytes {
+        let end = self.wire.len() - if self.is_whole() { DOT.len() } else { 0 };
+        self.wire.bytes().slice(..end)
+    }
+}
+
+impl Exchange<'_> {
+    /// The upstream said `+OK`; the message follows.
+    pub(super) fn begin_retrieval(
+        &mut self,
+        command: &Command<UpstreamNumber>,
+        status: FromUpstream,
+    ) {
+        let Some(retrieval) = Retrieval::of(command) else {
+            return;
+        };
+        let known = self.phase.transaction();
+        let known = known.and_then(|it| it.verdicts.get(retrieval.message));
+        self.response = match known {
+            Some(Decision::Pass) => {
+                self.release(retrieval.fetch, MessageAction::Pass);
+                self.output.relay(status);
+                Response::Lines(Lines {
+                    end: EndOfAnswer::new(),
+                    fetch: Some(retrieval.fetch),
+                })
+            }
+            Some(Decision::Notice(text)) => Response::Discarded(Box::new(Discarded {
+                fetch: retrieval.fetch,
+                end: EndOfAnswer::new(),
+                notice: match retrieval.lines {
+                    Some(lines) => top_of(text, lines),
+                    None => text.clone(),
+                },
+            })),
+            Some(Decision::Mark(_)) | None => Response::Held(Box::new(Held {
+                retrieval,
+                status,
+                hold: Hold::new(self.config.hold, self.turn),
+                header: 0,
+            })),
+        };
+    }
+
+    /// What was decided on a message that carries a mark.
+    fn known_mark(&self, message: UpstreamNumber) -> Option<Judged> {
+        match self.phase.transaction()?.verdicts.get(message)? {
+            Decision::Mark(judged) => Some(Judged::clone(judged)),
+            Decision::Pass | Decision::Notice(_) => None,
+        }
+    }
+
+    /// Looks at the message that is held, and decides when its time has come.
+    pub(super) fn take_held(&mut self) -> Result<Option<Action>, Failure> {
+        let (Response::Held(held), Some(upstream)) = (&mut self.response, &self.upstream) else {
+            return Ok(None);
+        };
+        let message = held.retrieval.message;
+        let (taken, whole) = match held.hold.look(&upstream.buffer, self.now) {
+            Next::Wait => return Ok(None),
+            Next::Header(end) => {
+                held.header = end;
+                return Ok(match self.known_mark(message) {
+                    Some(_) => None,
+                    None => Some(Action::JudgeHeader),
+                });
+            }
+            Next::Part(taken) => (taken, false),
+            Next::Whole(taken) => (taken, true),
+        };
+        let wire = self.consume(taken);
+        let Response::Held(held) = std::mem::replace(&mut self.response, Response::Status) else {
+            return Ok(None);
+        };
+        self.count(taken)?;
+        let (header, end) = held.hold.finish();
+        let decided = Decided {
+            retrieval: held.retrieval,
+            status: held.status,
+            rest: (!whole).then_some(end),
+            wire,
+        };
+        Ok(match self.known_mark(message) {
+            Some(judged) => {
+                self.send_marked(decided, &judged);
+                None
+            }
+            None => self.request_verdict(decided, header),
+        })
+    }
+
+    /// The header of the message that is held, for [`Action::JudgeHeader`].
+    pub fn held_header(&self) -> &[u8] {
+        match (&self.response, &self.upstream) {
+            (Response::Held(held), Some(upstream)) => &upstream.buffer[..held.header],
+            _ => &[],
+        }
+    }
+
+    /// What the header rules have found.
+    pub fn header_judged(&mut self, stage: Option<HeaderStage>) {
+        if let Response::Held(held) = &mut self.response {
+            held.hold.header_judged(stage);
+        }
+    }
+
+    fn request_verdict(&mut self, decided: Decided, header: Option<HeaderStage>) -> Option<Action> {
+        let wire = decided.wire.bytes();
+        // Half a header is no message: what is said of it would be remembered for the whole.
+        let is_enough = decided.is_whole()
+            || wire.len() == self.config.hold.bytes
+            || header_end(wire).is_some();
+        if !is_enough {
+            self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
+            return None;
+        }
+        let request = JudgeRequest {
+            header,
+            text: decided.text(),
+            held: wire.len(),
+            deadline: self.first_byte_due(),
+        };
+        self.response = Response::Judging(Box::new(decided));
+        Some(Action::Judge(request))
+    }
+
+    fn first_byte_due(&self) -> Instant {
+        self.turn + FIRST_BYTE
+    }
+
+    /// The filter's answer.
+    pub fn judged(&mut self, judgement: Judgement, now: Instant) {
+        self.now = now;
+        let Response::Judging(decided) = std::mem::replace(&mut self.response, Response::Status)
+        else {
+            return;
+        };
+        let finding = match judgement {
+            Judgement::Unscanned(reason) => Finding::Unscanned(reason),
+            Judgement::Judged(verdict) => match verdict.action {
+                FilterAction::Pass => Finding::Ham(verdict),
+                // Only what was seen whole can be kept, and TOP's text is no proof of that: some servers
+                // cut it at 64 KiB. The rest is tagged.
+                FilterAction::Drop
+                    if decided.is_whole() && decided.retrieval.fetch == Fetch::Retr =>
+                {
+                    return self.hold_back(*decided, verdict);
+                }
+                FilterAction::Tag | FilterAction::Drop => Finding::Spam(verdict),
+            },
+        };
+        self.finish(*decided, finding);
+    }
+
+    /// The original must be on disk before the client hears anything.
+    fn hold_back(&mut self, decided: Decided, verdict: Verdict) {
+        let id = (self.config.new_id)();
+        let request = QuarantineRequest {
+            id,
+            text: decided.text(),
+            verdict: verdict.clone(),
+            deadline: self.first_byte_due(),
+        };
+        let finding = Finding::Spam(verdict);
+        self.response = Response::Quarantining(Box::new(Quarantining {
+            decided,
+            judged: Judged { id, finding },
+            request: Some(request),
+        }));
+    }
+
+    /// What the quarantine was not asked yet.
+    pub(super) fn quarantine_request(&mut self) -> Option<QuarantineRequest> {
+        match &mut self.response {
+            Response::Quarantining(held) => held.request.take(),
+            _ => None,
+        }
+    }
+
+    /// The quarantine's answer: the notice that goes out in the message's place, or nothing if it could not
+    /// take the message, which is tagged then.
+    pub fn quarantined(&mut self, notice: Option<Bytes>, now: Instant) {
+        self.now = now;
+        let Response::Quarantining(held) = std::mem::replace(&mut self.response, Response::Status)
+        else {
+            return;
+        };
+        let Quarantining {
+            decided, judged, ..
+        } = *held;
+        match notice {
+            Some(notice) => {
+                let was = dot::unstuff(&decided.text()).len();
+                let is = dot::unstuff(&notice).len();
+                let message = decided.retrieval.message;
+                if let Phase::Transaction(transaction) = &mut self.phase {
+                    transaction.view.grow(message, is as i64 - was as i64);
+                    let decision = Decision::Notice(notice.clone());
+                    transaction.verdicts.insert(message, decision);
+                }
+                self.send_notice(decided.retrieval.fetch, notice);
+            }
+            None => self.finish_as(decided, judged),
+        }
+    }
+
+    /// Sends a message by what was found, and remembers that.
+    fn finish(&mut self, decided: Decided, finding: Finding) {
+        let passes = matches!(finding, Finding::Ham(_));
+        if passes && self.config.style.headers != HeaderMode::Always {
+            self.remember(&decided, Decision::Pass);
+            let status = Outgoing::Relayed(decided.status.clone());
+            let wire = Outgoing::Relayed(decided.wire.clone());
+            return self.send(decided, MessageAction::Pass, vec![status, wire]);
+        }
+        let id = (self.config.new_id)();
+        self.finish_as(decided, Judged { id, finding });
+    }
+
+    /// Sends a message with a mark, and remembers that.
+    fn finish_as(&mut self, decided: Decided, judged: Judged) {
+        match judged.finding {
+            // What could not be judged is judged anew when it is asked for again.
+            Finding::Unscanned(reason) => self.event(Event::Unscanned(reason)),
+            _ => {
+                let decision = Decision::Mark(Box::new(judged.clone()));
+                self.remember(&decided, decision);
+            }
+        }
+        self.send_marked(decided, &judged);
+    }
+
+    /// Remembers a decision; one on a few lines says nothing of the whole message.
+    fn remember(&mut self, decided: &Decided, decision: Decision) {
+        if decided.retrieval.lines.is_none()
+            && let Phase::Transaction(transaction) = &mut self.phase
+        {
+            let message = decided.retrieval.message;
+            transaction.verdicts.insert(message, decision);
+        }
+    }
+
+    fn send_marked(&mut self, decided: Decided, judged: &Judged) {
+        let (mark, action) = match &judged.finding {
+            Finding::Spam(verdict) => (Mark::Spam(verdict), MessageAction::Tag),
+            Finding::Ham(verdict) => (Mark::Ham(verdict), MessageAction::Pass),
+            Finding::Unscanned(reason) => {
+                (Mark::Unscanned(reason.label()), MessageAction::Unscanned)
+            }
+        };
+        let wire = decided.wire.bytes();
+        let is_whole = decided.is_whole();
+        let has_header = is_whole || header_end(wire).is_some();
+        let id = judged.id.to_string();
+        let plan = Plan::new(wire, has_header, &mark, &id, self.config.style);
+        let is_judged = !matches!(judged.finding, Finding::Unscanned(_));
+        if decided.retrieval.lines.is_none()
+            && is_judged
+            && let Phase::Transaction(transaction) = &mut self.phase
+        {
+            let grown = plan.added() as i64 - plan.removed() as i64;
+            transaction.view.grow(decided.retrieval.message, grown);
+        }
+        let mut pieces = Vec::new();
+        let mut status = None;
+        if is_whole && !plan.is_empty() {
+            // The upstream's line names a size that is no longer true.
+            let octets = dot::unstuff(&decided.text()).len() + plan.added() - plan.removed();
+            status = Some(Bytes::from(format!("+OK {octets} octets\r\n")));
+        }
+        match status {
+            Some(status) => pieces.push(Outgoing::Own(status)),
+            None => pieces.push(Outgoing::Relayed(decided.status.clone())),
+        }
+        pieces.extend(plan.apply(wire.len()).into_iter().map(|piece| match piece {
+            Piece::Original(range) => Outgoing::Relayed(decided.wire.slice(range)),
+            Piece::Inserted(bytes) => Outgoing::Own(bytes),
+        }));
+        self.send(decided, action, pieces);
+    }
+
+    /// Sends the pieces; what is still to come follows as it is.
+    fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
+        let fetch = decided.retrieval.fetch;
+        self.release(fetch, action);
+        for piece in pieces {
+            match piece {
+                Outgoing::Relayed(bytes) => self.output.relay(bytes),
+                Outgoing::Own(bytes) => self.output.add(bytes),
+            }
+        }
+        match decided.rest {
+            Some(end) => {
+                self.response = Response::Lines(Lines {
+                    end,
+                    fetch: Some(fetch),
+                });
+            }
+            None => {
+                self.delivered.push((fetch, self.turn));
+                self.answered();
+            }
+        }
+    }
+
+    /// Sends a notice in place of an answer whose last byte was read.
+    pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
+        self.release(fetch, MessageAction::Drop);
+        let status = format!("+OK {} octets\r\n", notice.len());
+        self.output.add(Bytes::from(status));
+        self.output.add(notice);
+        self.output.add(Bytes::from_static(DOT));
+        self.delivered.push((fetch, self.turn));
+        self.answered();
+    }
+
+    fn release(&mut self, fetch: Fetch, action: MessageAction) {
+        let waited = self.now.saturating_duration_since(self.turn);
+        self.event(Event::Released(action, fetch, waited));
+    }
+}
+
+/// A piece of an answer, by whose it is.
+enum Outgoing {
+    Relayed(FromUpstream),
+    Own(Bytes),
+}

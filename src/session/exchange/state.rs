@@ -1,0 +1,473 @@
+//! The exchange's state, what enters it, and the order in which it does its work.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use memchr::memchr;
+
+use super::action::{Action, End, MessageId};
+use super::commands::Deferred;
+use super::event::Event;
+use super::hold::HoldLimits;
+use super::input::{ClientInput, ClientSecurity, UpstreamInput};
+use super::output::ClientOutput;
+use super::pending::{Pending, Response};
+use super::phase::{Login, Phase, RelayedLogin, Transaction};
+use super::preauth::{GREETING, LocalLogin, UpstreamLogin};
+use crate::config::{Limits, Timeouts};
+use crate::metrics::{ClientState, Fetch};
+use crate::pop3::Command;
+use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
+use crate::rewrite::Style;
+use crate::session::failure::Failure;
+
+/// From this many octets on, output is written before more is taken.
+pub(super) const FLUSH: usize = 64 << 10;
+
+/// What the configuration says of all sessions.
+#[derive(Debug, Clone, Copy)]
+pub struct ExchangeConfig<'s> {
+    /// How much of what.
+    pub limits: &'s Limits,
+    /// How long to wait for whom.
+    pub timeouts: &'s Timeouts,
+    /// How much of a message is held, and how long.
+    pub hold: HoldLimits,
+    /// How messages are marked.
+    pub style: &'s Style,
+    /// Makes the id of a message that is marked or held back: that takes a clock and random bits.
+    pub new_id: fn() -> MessageId,
+}
+
+/// Who logs in to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginBy {
+    /// The client: the server is known before it says a word, and its greeting passes.
+    Client,
+    /// popgate, with what the client gives it: the user's name decides on the server, or a token takes the
+    /// place of the password.
+    Popgate,
+}
+
+/// The state of one session's exchange.
+#[derive(Debug)]
+pub struct Exchange<'s> {
+    pub(super) config: ExchangeConfig<'s>,
+    pub(super) client: ClientInput,
+    pub(super) upstream: Option<UpstreamInput>,
+    /// Whether the driver still has a connection that the exchange is done with.
+    pub(super) disconnects: bool,
+    pub(super) phase: Phase,
+    pub(super) pending: VecDeque<Pending>,
+    pub(super) response: Response,
+    pub(super) output: ClientOutput,
+    pub(super) upstream_output: BytesMut,
+    /// A command that waits for the quotas' answer.
+    pub(super) deferred: Option<Deferred>,
+    pub(super) now: Instant,
+    /// When the first pending command became that.
+    pub(super) turn: Instant,
+    /// Octets of the answer that is under way.
+    pub(super) response_octets: u64,
+    /// Answers to RETR and TOP that are complete but not written yet.
+    pub(super) delivered: Vec<(Fetch, Instant)>,
+    /// How many of the pending commands fetch a message.
+    pub(super) fetching: usize,
+    /// Whether the last answer was to a command that popgate does not know.
+    pub(super) after_unknown: bool,
+    /// Commands that made no sense.
+    pub(super) rejected_commands: u32,
+    /// Octets of the upstream that answer nothing.
+    pub(super) unsolicited: usize,
+    pub(super) ending: Option<End>,
+    pub(super) draining: Option<Instant>,
+    events: Vec<Event>,
+    /// Octets of the upstream that were consumed, or are in a connection that is closed.
+    pub(super) consumed: u64,
+    reported: Reported,
+}
+
+/// Octets that an [`Event::Edited`] has told of already.
+#[derive(Debug, Default)]
+struct Reported {
+    added: u64,
+    removed: u64,
+}
+
+impl<'s> Exchange<'s> {
+    /// A session that begins now; its login must be done by the deadline.
+    pub fn new(
+        config: ExchangeConfig<'s>,
+        login_by: LoginBy,
+        security: ClientSecurity,
+        deadline: Instant,
+        now: Instant,
+    ) -> Self {
+        let mut output = ClientOutput::default();
+        let login = match login_by {
+            LoginBy::Client => Login::Relayed(RelayedLogin::default()),
+            LoginBy::Popgate => {
+                output.add(Bytes::from_static(GREETING));
+                Login::Local(LocalLogin::default())
+            }
+        };
+        Self {
+            config,
+            client: ClientInput {
+                buffer: BytesMut::new(),
+                ended: false,
+                security,
+                heard: now,
+                line_since: None,
+            },
+            upstream: None,
+            disconnects: false,
+            phase: Phase::Authorization { deadline, login },
+            pending: VecDeque::new(),
+            response: Response::Status,
+            output,
+            upstream_output: BytesMut::new(),
+            deferred: None,
+            now,
+            turn: now,
+            response_octets: 0,
+            delivered: Vec::new(),
+            fetching: 0,
+            after_unknown: false,
+            rejected_commands: 0,
+            unsolicited: 0,
+            ending: None,
+            draining: None,
+            events: Vec::new(),
+            consumed: 0,
+            reported: Reported::default(),
+        }
+    }
+
+    /// Does all that can be done now; what the driver must do next.
+    ///
+    /// # Errors
+    /// The failure that ends the session. [`Self::give_up`] says what can still be said.
+    pub fn advance(&mut self, now: Instant) -> Result<Action, Failure> {
+        self.now = now;
+        loop {
+            match self.step() {
+                Ok(Some(action)) => {
+                    self.report_edits();
+                    return Ok(action);
+                }
+                Ok(None) => {}
+                // The server is at fault: the user may try again, with another name, too.
+                Err(failure) if self.is_logging_in() => self.login_failed(failure),
+                Err(failure) => {
+                    self.report_edits();
+                    return Err(failure);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Action>, Failure> {
+        if self.disconnects {
+            self.disconnects = false;
+            return Ok(Some(Action::Disconnect));
+        }
+        if self.upstream.is_none() && self.phase.relayed().is_some() {
+            return Ok(Some(Action::Connect));
+        }
+        if let Some(action) = self.take_commands() {
+            return Ok(Some(action));
+        }
+        if !self.upstream_output.is_empty() {
+            return Ok(Some(Action::WriteUpstream));
+        }
+        if let Some(action) = self.take_responses()? {
+            return Ok(Some(action));
+        }
+        if !self.upstream_output.is_empty() {
+            return Ok(Some(Action::WriteUpstream));
+        }
+        if !self.output.is_empty() {
+            return Ok(Some(Action::WriteClient));
+        }
+        if matches!(self.response, Response::StartTls) {
+            return Ok(Some(Action::StartTls));
+        }
+        if self.disconnects || self.may_take_line() {
+            return Ok(None);
+        }
+        if let Some(end) = self.end()? {
+            return Ok(Some(Action::Close(end)));
+        }
+        if self.pending.is_empty() {
+            self.release_buffers();
+        }
+        Ok(match self.deadline_passed()? {
+            true => None,
+            false => Some(Action::Wait(self.wait())),
+        })
+    }
+
+    /// Whether the session is over, now that all that could be done is done.
+    fn end(&mut self) -> Result<Option<End>, Failure> {
+        if self.pending.is_empty() && self.ending.is_some() {
+            return Ok(self.ending);
+        }
+        if let Some(upstream) = &mut self.upstream
+            && upstream.ended
+        {
+            return match (upstream.error.take(), self.pending.is_empty()) {
+                (Some(error), _) => Err(Failure::UpstreamBroke(error)),
+                (None, true) => Ok(Some(End::UpstreamClosed)),
+                (None, false) => Err(Failure::UpstreamClosed),
+            };
+        }
+        // A client that leaves at a challenge has nothing more to say.
+        let challenged = matches!(self.response, Response::Challenge);
+        if (self.pending.is_empty() || challenged) && self.client.ended {
+            return Ok(Some(End::ClientClosed));
+        }
+        Ok(None)
+    }
+
+    /// An idle session keeps no memory for what it does not have.
+    fn release_buffers(&mut self) {
+        let upstream = self.upstream.as_mut().map(|upstream| &mut upstream.buffer);
+        for buffer in [Some(&mut self.client.buffer), upstream]
+            .into_iter()
+            .flatten()
+        {
+            if buffer.is_empty() && buffer.capacity() > 0 {
+                *buffer = BytesMut::new();
+            }
+        }
+    }
+
+    /// The upstream is connected, and greeted with this line; `rest` came behind it. In an exchange whose
+    /// login popgate makes, `login` is what it makes it with.
+    pub fn connected(
+        &mut self,
+        mut greeting: BytesMut,
+        rest: BytesMut,
+        login: Option<UpstreamLogin>,
+        now: Instant,
+    ) {
+        self.now = now;
+        let mut line = greeting.len();
+        let bare_lf = ends_in_bare_lf(&greeting);
+        greeting.unsplit(rest);
+        let mut upstream = UpstreamInput::new(greeting, now);
+        if bare_lf {
+            // A server that ends its very greeting in bare LF does so throughout, and clients want CRLF
+            // (RFC 1939 section 3): all lines of this server are changed, and no other server's.
+            upstream.translate = Some(LfToCrlf::default());
+            let added = upstream.translate_from(0);
+            // The LF that ends the greeting became CRLF.
+            line += 1;
+            self.events.push(Event::BareLf);
+            self.push_edit(added);
+        }
+        let greeting = upstream.take(line);
+        self.consumed += greeting.len() as u64;
+        self.upstream = Some(upstream);
+        match login {
+            Some(login) => self.begin_login(login),
+            None => self.output.relay(greeting),
+        }
+    }
+
+    /// The buffer to read the client's bytes into; [`Self::client_received`] tells of them.
+    pub fn client_buffer(&mut self) -> &mut BytesMut {
+        &mut self.client.buffer
+    }
+
+    /// The client sent so many octets, or ended its side if 0.
+    pub fn client_received(&mut self, octets: usize, now: Instant) {
+        self.now = now;
+        if octets == 0 {
+            self.client.ended = true;
+        }
+        self.client.heard = now;
+        let buffer = &self.client.buffer;
+        let has_begun = !buffer.is_empty() && memchr(b'\n', buffer).is_none();
+        self.client.line_since = has_begun.then(|| self.client.line_since.unwrap_or(now));
+    }
+
+    /// Whether the client will send no more.
+    pub fn client_has_ended(&self) -> bool {
+        self.client.ended
+    }
+
+    /// The buffer to read the upstream's bytes into; [`Self::upstream_received`] tells of them.
+    pub fn upstream_buffer(&mut self) -> Option<&mut BytesMut> {
+        self.upstream.as_mut().map(|upstream| &mut upstream.buffer)
+    }
+
+    /// The upstream sent so many octets, which are the last ones in its buffer, or ended its side if 0.
+    pub fn upstream_received(&mut self, octets: usize, now: Instant) {
+        self.now = now;
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        upstream.ended |= octets == 0;
+        let added = upstream.translate_from(upstream.buffer.len() - octets);
+        upstream.heard_before = upstream.heard;
+        upstream.heard = now;
+        self.push_edit(added);
+    }
+
+    /// The upstream's connection broke.
+    pub fn upstream_broke(&mut self, error: io::Error) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.ended = true;
+            upstream.error = Some(error);
+        }
+    }
+
+    /// What is to be written to the client.
+    pub fn client_output(&mut self) -> &mut ClientOutput {
+        &mut self.output
+    }
+
+    /// All output is written; `waited` is how long the client kept the driver waiting for that, if it did.
+    pub fn client_written(&mut self, waited: Option<Duration>, now: Instant) {
+        self.now = now;
+        if let Some(waited) = waited {
+            // A slow client is neither silent, nor is it the upstream's delay, nor does it spend the time
+            // of the message that is held next.
+            self.client.heard = now;
+            if let Some(upstream) = &mut self.upstream {
+                upstream.heard = now;
+            }
+            self.turn += waited;
+            if let Response::Held(held) = &mut self.response {
+                held.hold.extend(waited);
+            }
+        }
+        for (fetch, turn) in self.delivered.drain(..) {
+            let since = now.saturating_duration_since(turn);
+            self.events.push(Event::Delivered(fetch, since));
+        }
+    }
+
+    /// Takes what is to be written to the upstream. It may hold a password: overwrite it when it is sent.
+    pub fn take_upstream_output(&mut self) -> BytesMut {
+        std::mem::take(&mut self.upstream_output)
+    }
+
+    /// Takes what has happened since the last call.
+    pub fn take_events(&mut self) -> std::vec::Drain<'_, Event> {
+        self.events.drain(..)
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// TLS with the client is established.
+    pub fn tls_started(&mut self) {
+        // Anybody who can write into the connection could have put commands behind STLS, which would be
+        // taken for the client's own under TLS (CVE-2011-0411): they are discarded.
+        self.client.buffer.clear();
+        self.client.security.tls = true;
+        self.answered();
+    }
+
+    /// popgate is to stop: a client that fetches may go on to its QUIT.
+    pub fn drain(&mut self, now: Instant) {
+        self.draining.get_or_insert(now);
+    }
+
+    /// The name of the user who logs in, or is logged in.
+    pub fn user(&self) -> Option<&Arc<str>> {
+        self.phase.user()
+    }
+
+    /// Whether a user is logged in.
+    pub fn is_logged_in(&self) -> bool {
+        !self.phase.is_authorization()
+    }
+
+    /// The state, for metrics and the log.
+    pub fn state(&self) -> ClientState {
+        match (&self.response, &self.phase) {
+            (Response::Held(_) | Response::Judging(_) | Response::Quarantining(_), _) => {
+                ClientState::Held
+            }
+            (Response::Lines(_) | Response::Discarded(_), _) => ClientState::Response,
+            (
+                _,
+                Phase::Authorization {
+                    login: Login::Relayed(_),
+                    ..
+                },
+            ) if self.upstream.is_none() => ClientState::Greeting,
+            (_, Phase::Authorization { .. }) => ClientState::Authorization,
+            (_, Phase::Transaction(_)) => ClientState::Transaction,
+        }
+    }
+
+    /// The session ends by this failure: puts what can still be said into the output. Whether that is
+    /// anything.
+    pub fn give_up(&mut self, failure: &Failure) -> bool {
+        let inside = self.response.is_partly_sent() || !self.output.is_empty();
+        let Some(text) = failure.wire(inside) else {
+            return false;
+        };
+        self.output.add(Bytes::from(text));
+        self.report_edits();
+        true
+    }
+
+    /// Whether the upstream was sent QUIT and has not answered: a client that leaves without reading wants
+    /// its deletions all the same (RFC 1939 section 6).
+    pub fn awaits_quit(&self) -> bool {
+        matches!(self.pending.back(), Some(Pending::Upstream(Command::Quit)))
+    }
+
+    /// The user is logged in.
+    pub(super) fn enter_transaction(&mut self, user: Option<Arc<str>>) {
+        self.phase = Phase::Transaction(Box::new(Transaction {
+            user,
+            ..Transaction::default()
+        }));
+    }
+
+    /// The upstream's connection is of no more use.
+    pub(super) fn disconnect(&mut self) {
+        if let Some(upstream) = self.upstream.take() {
+            self.consumed += upstream.buffer.len() as u64;
+            self.disconnects = true;
+        }
+        self.upstream_output.fill(0);
+        self.upstream_output.clear();
+    }
+
+    /// Tells of octets that came in, or went out, beside what was passed on. What is consumed but undecided
+    /// is told of later.
+    fn report_edits(&mut self) {
+        let consumed = match self.response.is_undecided() {
+            true => self.output.relayed() + self.reported.removed,
+            false => self.consumed,
+        };
+        let removed = consumed.saturating_sub(self.output.relayed() + self.reported.removed);
+        let added = self.output.added() - self.reported.added;
+        if added > 0 || removed > 0 {
+            self.reported.added += added;
+            self.reported.removed += removed;
+            self.events.push(Event::Edited {
+                added: usize::try_from(added).unwrap_or(usize::MAX),
+                removed: usize::try_from(removed).unwrap_or(usize::MAX),
+            });
+        }
+    }
+
+    fn push_edit(&mut self, added: usize) {
+        if added > 0 {
+            self.events.push(Event::Edited { added, removed: 0 });
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What sessions share so that none takes all there is: counts of sessions and of failed logins, and the
+//! octets that are held.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::log_throttle::LogThrottle;
+use super::refusal::Refusal;
+use crate::config::Limits;
+use crate::mailbox_id::MailboxId;
+use crate::metrics::Metrics;
+use crate::net::quota::{Budget, Failures, Share, Slot, Slots, counted};
+
+/// A client that guesses passwords of many mailboxes from one address fails that many times more often than
+/// somebody with one wrong password in the mail program.
+const MAILBOXES: u32 = 5;
+
+/// The counts. They outlive a reload.
+#[derive(Debug, Default)]
+pub struct Quotas {
+    addresses: Slots<IpAddr>,
+    mailboxes: Slots<MailboxId>,
+    failures: Failures<(IpAddr, Option<MailboxId>)>,
+    of_address: Failures<IpAddr>,
+    /// Octets of messages that are held.
+    pub(super) held: Arc<Budget>,
+    pub(super) log: LogThrottle,
+}
+
+/// A part of the octets that all sessions may hold, and the gauge that shows it.
+#[derive(Debug)]
+pub(super) struct HeldShare {
+    _taken: Share,
+    octets: usize,
+    metrics: Arc<Metrics>,
+}
+
+impl HeldShare {
+    /// How many.
+    pub(super) fn octets(&self) -> usize {
+        self.octets
+    }
+}
+
+impl Drop for HeldShare {
+    fn drop(&mut self) {
+        self.metrics.holds(-(self.octets as i64));
+    }
+}
+
+/// What a session occupies of a count; nothing where there is no limit.
+pub(super) type Occupied<K> = Option<Slot<K>>;
+
+impl Quotas {
+    /// Counts a session more from this address.
+    pub(super) fn admit_address(
+        &self,
+        limits: &Limits,
+        address: IpAddr,
+    ) -> Result<Occupied<IpAddr>, Refusal> {
+        match limits.sessions_per_address {
+            Some(most) if !address.is_loopback() => {
+                let slot = self.addresses.enter(counted(address), most);
+                slot.map(Some).ok_or(Refusal::SessionsOfAddress(most))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a login may be tried, and if so a place for its session.
+    pub(super) fn admit_login(
+        &self,
+        limits: &Limits,
+        address: IpAddr,
+        mailbox: Option<&MailboxId>,
+    ) -> Result<Occupied<MailboxId>, Refusal> {
+        if let Some(most) = limits.login_failures {
+            let pause = limits.login_pause;
+            let counted = counted(address);
+            let key = (counted, mailbox.cloned());
+            let wait = self.failures.wait(&key, most, pause).or_else(|| {
+                // On loopback everybody has the same address.
+                let most = most.saturating_mul(MAILBOXES);
+                match address.is_loopback() {
+                    true => None,
+                    false => self.of_address.wait(&counted, most, pause),
+                }
+            });
+            if let Some(wait) = wait {
+                return Err(Refusal::LoginPause(wait));
+            }
+        }
+        match (limits.sessions_per_mailbox, mailbox) {
+            (Some(most), Some(mailbox)) => {
+                let slot = self.mailboxes.enter(mailbox.clone(), most);
+                slot.map(Some).ok_or(Refusal::SessionsOfMailbox(most))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes a part of the octets that all sessions may hold, if there is so much left.
+    pub(super) fn hold(
+        &self,
+        limits: &Limits,
+        metrics: &Arc<Metrics>,
+        octets: usize,
+    ) -> Option<HeldShare> {
+        let taken = self.held.take(octets, limits.held_bytes)?;
+        metrics.holds(octets as i64);
+        Some(HeldShare {
+            _taken: taken,
+            octets,
+            metrics: Arc::clone(metrics),
+        })
+    }
+
+    /// Counts how a login ended.
+    pub(super) fn login_ended(
+        &self,
+        limits: &Limits,
+        address: IpAddr,
+        mailbox: Option<&MailboxId>,
+        accepted: bool,
+    ) {
+        let key = (counted(address), mailbox.cloned());
+        if accepted {
+            self.failures.succeeded(&key);
+        } else if limits.login_failures.is_some() {
+            self.of_address.failed(key.0, limits.login_pause);
+            self.failures.failed(key, limits.login_pause);
+        }
+    }
+}

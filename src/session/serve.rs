@@ -1,0 +1,163 @@
+//! One connection, from its acceptance to its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::accept::{Accepted, accept};
+use super::client::Client;
+use super::connection::Connection;
+use super::exchange::End;
+use super::failure::Failure;
+use super::passthrough::pass_through;
+use super::relay::Relay;
+use super::report::report;
+use super::service::Service;
+use crate::metrics::{ClientState, ConnectionOutcome, Flow};
+use crate::net::proxy::Addressed;
+use crate::net::{Drain, Stream};
+
+/// Serves one client of a listener (by its place) until it or the upstream ends the session.
+pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: Drain) {
+    let service = &*service;
+    let from = tcp.peer_addr().ok();
+    let Some((listener, from)) = service.ports.get(listener).zip(from) else {
+        return;
+    };
+    let deadline = Instant::now() + service.timeouts.login;
+    // What is done once is kept apart from what lasts: a session's memory is its largest state's.
+    let accepted = Box::pin(accept(service, listener, tcp, deadline)).await;
+    let (failure, stream) = match accepted {
+        Ok(Accepted::Client(client, connection)) => {
+            return serve(service, client, connection, deadline, drain).await;
+        }
+        Ok(Accepted::Passthrough(client, tcp)) => {
+            match Box::pin(pass_through(service, &client, tcp, &drain)).await {
+                Ok(()) => return,
+                Err(failure) => (failure, None),
+            }
+        }
+        Err(rejected) => rejected,
+    };
+    if matches!(failure, Failure::Refused(_)) {
+        service
+            .metrics
+            .connection(&listener.name, ConnectionOutcome::Refused);
+    }
+    report(service, from, None, &failure, ClientState::Handshake);
+    if let (Some(text), Some(mut stream)) = (failure.wire(false), stream) {
+        say(service, &mut stream, text.as_bytes()).await;
+    }
+}
+
+/// Relays between a client and its server.
+async fn serve(
+    service: &Service,
+    client: Client<'_>,
+    mut connection: Connection,
+    deadline: Instant,
+    drain: Drain,
+) {
+    let from = client.address();
+    let route = match service.server_of(&client) {
+        Ok(route) => route,
+        Err(refusal) => {
+            let failure = Failure::from(refusal);
+            report(service, from, None, &failure, ClientState::Greeting);
+            if let Some(text) = failure.wire(false) {
+                Box::pin(say(service, &mut connection.stream, text.as_bytes())).await;
+            }
+            return;
+        }
+    };
+    // The drain that is kept here says that this session is not over; the other one listens.
+    let relay = Relay::new(service, client, connection, route, deadline, drain.clone());
+    relay_to_end(relay).await;
+    drop(drain);
+}
+
+/// Serves a client of the first listener over one stream, from its upstream over another: a session without
+/// a socket, which tests run in paused time.
+pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, drain: Drain) {
+    let service = &*service;
+    let Some((listener, route)) = service.ports.first().zip(service.router.only()) else {
+        return;
+    };
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let addressed = Addressed {
+        client: nowhere,
+        original_dst: nowhere,
+    };
+    let client_of = Client {
+        listener,
+        addressed,
+        conntrack_dst: nowhere,
+        sni: None,
+        _slot: None,
+    };
+    let deadline = Instant::now() + service.timeouts.login;
+    let connection = Connection::new(client.with_read_limit(service.piece));
+    let route = Some(Arc::clone(route));
+    let relay = Relay::new(
+        service,
+        client_of,
+        connection,
+        route,
+        deadline,
+        drain.clone(),
+    );
+    relay_to_end(relay.over(upstream)).await;
+    drop(drain);
+}
+
+async fn relay_to_end(mut relay: Relay<'_>) {
+    let (service, from) = (relay.service, relay.client.address());
+    let end = match relay.run().await {
+        Ok(end) => {
+            if end == End::ClientClosed {
+                service.metrics.client_abort(relay.exchange.state());
+            }
+            end.label()
+        }
+        Err(failure) => {
+            let state = relay.exchange.state();
+            report(service, from, relay.upstream_name(), &failure, state);
+            Box::pin(relay.give_up(&failure)).await;
+            "failure"
+        }
+    };
+    log_end(service, &relay, end);
+}
+
+/// The line that the log gets at the end of a session that had a server.
+fn log_end(service: &Service, relay: &Relay<'_>, end: &str) {
+    let client = relay.client.address();
+    let Some(upstream) = relay.upstream_name() else {
+        tracing::debug!(%client, end, "session ended");
+        return;
+    };
+    // A client that came and went without a login may be one of a flood.
+    let is_shown = relay.exchange.is_logged_in() || service.may_log("ended").is_some();
+    if is_shown {
+        let user = relay.exchange.user();
+        relay
+            .log
+            .log(client, upstream, user, service.log_mailboxes, end);
+    }
+}
+
+/// Says a last word to a client that may not listen.
+async fn say(service: &Service, client: &mut Stream, text: &[u8]) {
+    let said = async {
+        client.write_all(text).await?;
+        client.shutdown().await
+    };
+    // Whether it was heard makes no difference: the connection ends here.
+    if let Ok(Ok(())) = timeout(service.timeouts.client_write, said).await {
+        service.metrics.bytes(Flow::ClientOut, text.len());
+        service.metrics.edited(text.len(), 0);
+    }
+}

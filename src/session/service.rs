@@ -1,0 +1,116 @@
+//! What a session begins with and keeps to its end; a reload makes a new one for new sessions.
+
+use std::sync::Arc;
+
+use super::client::Client;
+use super::exchange::{ExchangeConfig, HoldLimits, MessageId};
+use super::judge::Judge;
+use super::listener::Listener;
+use super::log_throttle::Suppressed;
+use super::oauth::OAuth;
+use super::quotas::Quotas;
+use super::refusal::Refusal;
+use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
+use crate::metrics::Metrics;
+use crate::rewrite::Style;
+use crate::store::Quarantine;
+use crate::upstream::{Dialler, Router};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Service {
+    /// The listeners, in the order in which they were bound.
+    pub ports: Vec<Listener>,
+    /// The routes to the upstreams.
+    pub router: Router,
+    /// Logins by token: for each upstream of the configuration that has it so.
+    pub bridges: Vec<(String, OAuth)>,
+    /// The filter.
+    pub judge: Judge,
+    /// How messages are marked.
+    pub style: Style,
+    /// How much of a message is held, and how long.
+    pub hold: HoldLimits,
+    /// How long to wait for whom.
+    pub timeouts: Timeouts,
+    /// How much of what.
+    pub limits: Limits,
+    /// What all sessions share.
+    pub guards: Arc<Quotas>,
+    /// Where held-back messages go; without it they are tagged.
+    pub quarantine: Option<Arc<Quarantine>>,
+    /// How the log names mailboxes.
+    pub log_mailboxes: LogMailboxes,
+    /// All families.
+    pub metrics: Arc<Metrics>,
+    /// The most octets that one read takes, on both connections: `usize::MAX`, but for tests of splits.
+    pub piece: usize,
+}
+
+impl Service {
+    /// Logs that there are too many sessions for one more.
+    pub fn log_turned_away(&self) {
+        if let Some(suppressed) = self.may_log("sessions") {
+            tracing::warn!(
+                suppressed = suppressed.lines(),
+                "limits.sessions is reached; a client is turned away"
+            );
+        }
+    }
+
+    /// Whether the log may have one more line of this kind.
+    pub(super) fn may_log(&self, kind: &'static str) -> Option<Suppressed> {
+        self.guards.log.admit(kind)
+    }
+
+    /// What the exchange needs of the configuration.
+    pub(super) fn exchange_config(&self) -> ExchangeConfig<'_> {
+        ExchangeConfig {
+            limits: &self.limits,
+            timeouts: &self.timeouts,
+            hold: self.hold,
+            style: &self.style,
+            new_id,
+        }
+    }
+
+    /// The logins by token of an upstream, if it has them.
+    pub(super) fn oauth(&self, dialler: &Dialler) -> Option<&OAuth> {
+        let name = &dialler.upstream().name;
+        let found = self.bridges.iter().find(|(of, _)| of == name);
+        found.map(|(_, oauth)| oauth)
+    }
+
+    /// The one server that this client can be meant for, before it has said a word; `None` if the name that
+    /// it logs in with decides, or if popgate must see its password.
+    pub(super) fn server_of(&self, client: &Client<'_>) -> Result<Option<Arc<Dialler>>, Refusal> {
+        let listener = client.listener;
+        if listener.transparent {
+            let original = client.addressed.original_dst;
+            return match (listener.protection, client.sni.as_deref()) {
+                (ListenTls::Implicit, None) => Err(Refusal::NoSni),
+                (ListenTls::Implicit, name) => Ok(Some(self.router.original(original, name))),
+                (ListenTls::Starttls, _) => Ok(None),
+                _ => Ok(Some(self.router.original(original, None))),
+            };
+        }
+        if listener.needs_sni() {
+            return Ok(None);
+        }
+        let dialler = match listener.upstream_for(client.sni.as_deref()) {
+            Some(place) => self.router.upstream(place),
+            None => self.router.only(),
+        };
+        Ok(dialler
+            .filter(|dialler| self.oauth(dialler).is_none())
+            .cloned())
+    }
+}
+
+fn new_id() -> MessageId {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    MessageId {
+        seconds: now.map_or(0, |since| since.as_secs()),
+        random: fastrand::u64(..1 << 48),
+    }
+}

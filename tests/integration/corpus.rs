@@ -1,0 +1,155 @@
+//! Real and malformed mail, where it is there: through the filter and through a session, without
+//! panic, hang or difference. Without the corpus there is nothing to test, and that is said.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::UNIX_EPOCH;
+
+use crate::support::edits::{Done, compare};
+use crate::support::{Proxy, Settings};
+use bytes::Bytes;
+use popgate::demo::client::fetch;
+use popgate::demo::server::Server;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The corpus, unpacked; `None` if there is none. It is in `SHARED`, which is `../shared` beside the
+/// repository unless the environment says otherwise. What is there and cannot be used is a failure.
+fn corpus() -> Option<&'static Path> {
+    static CORPUS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+        let shared = std::env::var_os("SHARED").map(PathBuf::from);
+        let is_named = shared.is_some();
+        let folder = shared.unwrap_or_else(|| Path::new(ROOT).join("../shared"));
+        let folder = folder.join("corpus");
+        let archive = folder.join("dev.tar.xz");
+        if archive.exists() {
+            return Some(unpacked(&archive));
+        }
+        let is_ci = std::env::var_os("CI").is_some_and(|it| it == "true");
+        let is_there = is_named || folder.exists();
+        assert!(!(is_ci && is_there), "{} is missing", archive.display());
+        // Not by eprintln, which a test that passes keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "no corpus in {}: no real mail is tested",
+            folder.display()
+        );
+        None
+    });
+    CORPUS.as_deref()
+}
+
+/// The folders used here, unpacked once for each archive.
+fn unpacked(archive: &Path) -> PathBuf {
+    let about = archive.metadata().unwrap();
+    let changed = about
+        .modified()
+        .unwrap()
+        .duration_since(UNIX_EPOCH)
+        .unwrap();
+    let name = format!("corpus-{}-{}", about.len(), changed.as_nanos());
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = tmp.join(name);
+    if !folder.exists() {
+        let new = tempfile::tempdir_in(tmp).unwrap();
+        let mut tar = Command::new("tar");
+        tar.arg("xJf").arg(archive).arg("-C").arg(new.path());
+        let done = tar.args(["torture", "phish"]).output().unwrap();
+        assert!(
+            done.status.success(),
+            "{} cannot be unpacked: {done:?}",
+            archive.display()
+        );
+        // Another process may have been first.
+        if std::fs::rename(new.path(), &folder).is_ok() {
+            let _ = new.keep();
+        }
+    }
+    folder
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    assert!(!all.is_empty(), "{} is empty", folder.display());
+    all.sort();
+    all
+}
+
+/// The message as a POP3 server sends it: its bytes, ended by CRLF.
+fn as_served(path: &Path) -> Bytes {
+    let mut bytes = std::fs::read(path).unwrap();
+    if !bytes.is_empty() && !bytes.ends_with(b"\r\n") {
+        bytes.extend_from_slice(b"\r\n");
+    }
+    Bytes::from(bytes)
+}
+
+#[tokio::test]
+async fn torture_and_phishing_go_through_a_session_unharmed() {
+    let Some(corpus) = corpus() else { return };
+    for (folder, hold_bytes) in [
+        ("torture", 512 << 10),
+        ("torture", 4096),
+        ("phish/spam", 512 << 10),
+    ] {
+        let paths = files(&corpus.join(folder));
+        let all: Vec<_> = paths.iter().map(|path| as_served(path)).collect();
+        let server = Server::start(all.iter().cloned()).await.unwrap();
+        let mut settings = Settings::new(server.address());
+        settings.rules = Path::new(ROOT).join("rules");
+        settings.hold_bytes = hold_bytes;
+        let mut proxy = Proxy::start(settings).await;
+        let fetched = fetch(proxy.address, "a", "b").await.unwrap();
+        assert_eq!(fetched.len(), all.len());
+        let mut marked = 0;
+        for ((path, source), got) in paths.iter().zip(&all).zip(&fetched) {
+            match compare(source, &got.message, hold_bytes) {
+                Ok(Done::Marked) => marked += 1,
+                Ok(Done::Nothing) => {}
+                Err(how) => panic!("{} {how}", path.display()),
+            }
+        }
+        proxy.session_end().await;
+        assert!(folder == "torture" || marked > 0, "no {folder} is marked");
+        assert_eq!(
+            proxy.metric("popgate_unscanned_total{reason=\"panic\"}"),
+            0.0,
+            "{folder}"
+        );
+        assert_eq!(
+            proxy.metric("popgate_unscanned_total{reason=\"timeout\"}"),
+            0.0,
+            "{folder}"
+        );
+        eprintln!(
+            "{folder}: {} messages, {marked} marked, all equal but for that",
+            all.len()
+        );
+    }
+}
+
+#[test]
+fn torture_goes_through_scan() {
+    let Some(corpus) = corpus() else { return };
+    let scanned = Command::new(env!("CARGO_BIN_EXE_popgate"))
+        .args(["scan", "--json"])
+        .arg(corpus.join("torture"))
+        .arg(corpus.join("phish"))
+        .output()
+        .unwrap();
+    assert!(matches!(scanned.status.code(), Some(0 | 1)), "{scanned:?}");
+    let lines = scanned
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .count();
+    let there = files(&corpus.join("torture")).len() + files(&corpus.join("phish/spam")).len();
+    assert_eq!(lines, there);
+}

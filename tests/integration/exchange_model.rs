@@ -1,0 +1,308 @@
+//! The exchange against a model of RFC 1939: random pipelined sessions, cut into random pieces in random
+//! order, give the client what a server with popgate's view of the mailbox would have said.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use fastrand::Rng;
+use popgate::pop3::dot::{EndOfAnswer, stuff, unstuff};
+use popgate::session::exchange::LoginBy;
+
+use crate::support::exchange::{Driven, PLAIN};
+use crate::support::{Settings, shown};
+
+/// Random sessions, each with its own seed.
+const CASES: u64 = 10_000;
+
+/// A message as the server has it.
+struct Message {
+    octets: Vec<u8>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Kind {
+    Ham,
+    Spam,
+    HeldBack,
+}
+
+/// A server by RFC 1939, in AUTHORIZATION until PASS.
+struct Server<'m> {
+    messages: &'m [Message],
+    deleted: Vec<bool>,
+    logged_in: bool,
+}
+
+impl<'m> Server<'m> {
+    fn new(messages: &'m [Message]) -> Self {
+        Self {
+            messages,
+            deleted: vec![false; messages.len()],
+            logged_in: false,
+        }
+    }
+
+    /// The message of a client's number, if it is there.
+    fn there(&self, number: &str) -> Option<usize> {
+        let place = number.parse::<usize>().ok()?.checked_sub(1)?;
+        (place < self.messages.len() && !self.deleted[place]).then_some(place)
+    }
+
+    fn answer(&mut self, line: &str, size: impl Fn(usize) -> usize) -> Vec<u8> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let left = |deleted: &[bool]| -> Vec<usize> {
+            (0..deleted.len()).filter(|&it| !deleted[it]).collect()
+        };
+        match (words.as_slice(), self.logged_in) {
+            (["USER", _], false) => b"+OK\r\n".to_vec(),
+            (["PASS", "right"], false) => {
+                self.logged_in = true;
+                b"+OK in\r\n".to_vec()
+            }
+            (["PASS", _], false) => b"-ERR [AUTH] no\r\n".to_vec(),
+            (["QUIT"], _) => b"+OK bye\r\n".to_vec(),
+            (["NOOP"], true) => b"+OK\r\n".to_vec(),
+            (["STAT"], true) => {
+                let left = left(&self.deleted);
+                let octets: usize = left.iter().map(|&it| size(it)).sum();
+                format!("+OK {} {octets}\r\n", left.len()).into_bytes()
+            }
+            (["LIST"], true) => {
+                let mut text = "+OK\r\n".to_owned();
+                for it in left(&self.deleted) {
+                    let _ = write!(text, "{} {}\r\n", it + 1, size(it));
+                }
+                (text + ".\r\n").into_bytes()
+            }
+            (["UIDL"], true) => {
+                let mut text = "+OK\r\n".to_owned();
+                for it in left(&self.deleted) {
+                    let _ = write!(text, "{} uid-{it}\r\n", it + 1);
+                }
+                (text + ".\r\n").into_bytes()
+            }
+            (["LIST", number], true) => match self.there(number) {
+                Some(it) => format!("+OK {number} {}\r\n", size(it)).into_bytes(),
+                None => b"-ERR no such message\r\n".to_vec(),
+            },
+            (["UIDL", number], true) => match self.there(number) {
+                Some(it) => format!("+OK {number} uid-{it}\r\n").into_bytes(),
+                None => b"-ERR no such message\r\n".to_vec(),
+            },
+            (["RETR", number], true) => match self.there(number) {
+                Some(it) => {
+                    let octets = &self.messages[it].octets;
+                    let status = format!("+OK {} octets\r\n", octets.len());
+                    [status.as_bytes(), &stuff(octets), b".\r\n"].concat()
+                }
+                None => b"-ERR no such message\r\n".to_vec(),
+            },
+            (["DELE", number], true) => match self.there(number) {
+                Some(it) => {
+                    self.deleted[it] = true;
+                    b"+OK marked\r\n".to_vec()
+                }
+                None => b"-ERR no such message\r\n".to_vec(),
+            },
+            (["RSET"], true) => {
+                self.deleted.fill(false);
+                b"+OK\r\n".to_vec()
+            }
+            _ => b"-ERR not now\r\n".to_vec(),
+        }
+    }
+}
+
+fn message(rng: &mut Rng) -> Message {
+    let kind = *rng
+        .choice(&[Kind::Ham, Kind::Ham, Kind::Ham, Kind::Spam, Kind::HeldBack])
+        .unwrap();
+    let mut text = format!(
+        "From: a{}@example.org\r\nSubject: {}\r\n\r\n",
+        rng.u8(..),
+        if kind == Kind::Spam {
+            "zzsubjectzz"
+        } else {
+            "hello"
+        }
+    );
+    if kind == Kind::HeldBack {
+        text.push_str("zzdropzz\r\n");
+    }
+    for _ in 0..rng.usize(..6) {
+        let line = rng.choice(&[".", "..", ".x", "", "text", "\r", "a.\r", "+OK", "-ERR [x]"]);
+        let _ = write!(text, "{}\r\n", line.unwrap());
+    }
+    Message {
+        octets: text.into_bytes(),
+        kind,
+    }
+}
+
+fn commands(rng: &mut Rng, messages: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    if rng.bool() {
+        lines.extend(["USER ann".to_owned(), "PASS wrong".to_owned()]);
+    }
+    lines.extend(["USER ann".to_owned(), "PASS right".to_owned()]);
+    for _ in 0..rng.usize(..20) {
+        let number = rng.usize(1..=messages + 1);
+        let line = match rng.u8(..10) {
+            0 => "STAT".to_owned(),
+            1 => "LIST".to_owned(),
+            2 => "UIDL".to_owned(),
+            3 => format!("LIST {number}"),
+            4 => format!("UIDL {number}"),
+            5..=7 => format!("RETR {number}"),
+            8 => format!("DELE {number}"),
+            _ => (*rng.choice(&["NOOP", "RSET"]).unwrap()).to_owned(),
+        };
+        lines.push(line);
+    }
+    lines.push("QUIT".to_owned());
+    lines
+}
+
+/// Sends everything in random pieces, in random order; what the server was told, and what the client got.
+fn exchange(rng: &mut Rng, settings: &Settings, messages: &[Message], lines: &[String]) -> Driven {
+    let mut driven = Driven::new(settings, LoginBy::Client, PLAIN);
+    let mut server = Server::new(messages);
+    let mut from_client: Vec<u8> = lines
+        .iter()
+        .flat_map(|it| format!("{it}\r\n").into_bytes())
+        .collect();
+    let mut from_server = b"+OK ready\r\n".to_vec();
+    let mut retrieved = 0;
+    loop {
+        while let Some(line) = driven.upstream_line() {
+            let line = String::from_utf8(line.to_vec()).unwrap();
+            if line.starts_with("DELE") || line.starts_with("QUIT") {
+                let answers = complete_answers(&driven.to_client);
+                assert!(
+                    answers >= retrieved,
+                    "{line} goes up before the messages asked for before it are delivered"
+                );
+            }
+            let is_retr = line.starts_with("RETR");
+            let answer = server.answer(&line, |it| messages[it].octets.len());
+            retrieved += usize::from(is_retr && answer.starts_with(b"+OK"));
+            from_server.extend_from_slice(&answer);
+        }
+        let side = match (from_client.is_empty(), from_server.is_empty()) {
+            (true, true) => break,
+            (false, true) => true,
+            (true, false) => false,
+            (false, false) => rng.bool(),
+        };
+        let bytes = if side {
+            &mut from_client
+        } else {
+            &mut from_server
+        };
+        let most = *rng.choice(&[1, 2, 7, 100, 100_000]).unwrap();
+        let piece: Vec<u8> = bytes.drain(..bytes.len().min(most)).collect();
+        match side {
+            true => driven.client_sends(&piece),
+            false => driven.upstream_sends(&piece),
+        }
+    }
+    driven
+}
+
+/// How many messages the client has got whole.
+fn complete_answers(to_client: &[u8]) -> usize {
+    to_client
+        .windows(b"\r\n.\r\n".len())
+        .filter(|it| *it == b"\r\n.\r\n")
+        .count()
+}
+
+/// The client's side by the model: each answer in turn.
+fn check(seed: u64, driven: &mut Driven, messages: &[Message], lines: &[String]) {
+    let mut rest = std::mem::take(&mut driven.to_client);
+    let expect = |rest: &mut Vec<u8>, wanted: &[u8], line: &str| {
+        assert!(
+            rest.starts_with(wanted),
+            "seed {seed}: {line}: wanted {:?}, got {:?}",
+            shown(wanted),
+            shown(&rest[..rest.len().min(200)])
+        );
+        rest.drain(..wanted.len());
+    };
+    expect(&mut rest, b"+OK ready\r\n", "greeting");
+    let mut model = Server::new(messages);
+    let mut sent: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
+    for line in lines {
+        let there = line.strip_prefix("RETR ").and_then(|it| model.there(it));
+        let size = |it: usize| sent.get(&it).map_or(messages[it].octets.len(), Vec::len);
+        let answer = model.answer(line, size);
+        let Some(place) = there.filter(|&it| messages[it].kind != Kind::Ham) else {
+            expect(&mut rest, &answer, line);
+            continue;
+        };
+        // What was rewritten: its size is true, and all else is the original.
+        let status = rest.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+        let said = String::from_utf8(rest.drain(..status).collect()).unwrap();
+        let end = EndOfAnswer::new().find(&rest).unwrap();
+        let wire: Vec<u8> = rest.drain(..end).collect();
+        let text = unstuff(&wire[..wire.len() - 3]).into_owned();
+        assert_eq!(
+            said,
+            format!("+OK {} octets\r\n", text.len()),
+            "seed {seed}: {line}"
+        );
+        rewritten(seed, &messages[place], &text);
+        if let Some(before) = sent.insert(place, text.clone()) {
+            assert_eq!(shown(&before), shown(&text), "seed {seed}: {line} differs");
+        }
+    }
+    assert!(rest.is_empty(), "seed {seed}: also got {:?}", shown(&rest));
+    assert_eq!(driven.ended, Some(Ok("quit")), "seed {seed}");
+    driven.assert_octets_add_up();
+}
+
+fn rewritten(seed: u64, message: &Message, text: &[u8]) {
+    let shown_text = shown(text);
+    match message.kind {
+        Kind::Ham => unreachable!("ham is compared to the octet"),
+        Kind::Spam => {
+            let original = String::from_utf8(message.octets.clone()).unwrap();
+            let marked = original.replace("Subject: zz", "Subject: [SPAM] zz");
+            assert!(
+                text.ends_with(marked.as_bytes()),
+                "seed {seed}: {shown_text}"
+            );
+            assert!(
+                shown_text.contains("X-Spam-Flag: YES"),
+                "seed {seed}: {shown_text}"
+            );
+        }
+        Kind::HeldBack => {
+            assert!(
+                shown_text.contains("[held back as spam]"),
+                "seed {seed}: {shown_text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn random_pipelined_sessions_are_those_of_the_model() {
+    let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
+    settings.drop_at = Some(10.0);
+    let settings = settings;
+    for seed in 0..CASES {
+        let mut rng = Rng::with_seed(seed);
+        let messages: Vec<Message> = (0..rng.usize(1..5)).map(|_| message(&mut rng)).collect();
+        let lines = commands(&mut rng, messages.len());
+        let mut driven = exchange(&mut rng, &settings, &messages, &lines);
+        for held in &driven.quarantine {
+            assert!(
+                messages.iter().any(|it| it.octets == *held),
+                "seed {seed}: the quarantine has what no message is"
+            );
+        }
+        check(seed, &mut driven, &messages, &lines);
+    }
+}

@@ -1,0 +1,254 @@
+//! Each limit holds, and nobody but the one that reaches it notices.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use crate::support::{Peer, Proxy, Settings, logged_in, session, shown};
+use tokio::net::TcpListener;
+
+/// Waits until a line of /metrics has this value.
+async fn until(proxy: &Proxy, line: &str, value: f64) {
+    let reached = async {
+        while proxy.metric(line) != value {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, reached)
+        .await
+        .unwrap_or_else(|_| panic!("{line} is {}, not {value}", proxy.metric(line)));
+}
+
+#[tokio::test]
+async fn when_memory_is_short_the_upstream_waits_and_nothing_is_lost() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    // Room for one message that is held, not for two.
+    settings.hold_bytes = 256 << 10;
+    settings.limits.held_bytes = 400 << 10;
+    let proxy = Proxy::start(settings).await;
+    let (mut first, mut first_upstream) = logged_in(&proxy, &listener).await;
+    let (mut second, mut second_upstream) = logged_in(&proxy, &listener).await;
+    let message = [
+        b"Subject: a\r\n\r\n".as_slice(),
+        &b"text\r\n".repeat(30_000),
+    ]
+    .concat();
+    first.send(b"RETR 1\r\n").await;
+    first_upstream.expect(b"RETR 1\r\n").await;
+    // Much of it, but neither its end nor the hold limit: it is held.
+    first_upstream.send(b"+OK\r\n").await;
+    first_upstream.send(&message[..100_000]).await;
+    until(
+        &proxy,
+        "popgate_holding_bytes",
+        f64::from(64 << 10) + f64::from(256 << 10),
+    )
+    .await;
+    second.send(b"RETR 1\r\n").await;
+    second_upstream.expect(b"RETR 1\r\n").await;
+    second_upstream.send(b"+OK\r\n").await;
+    let rest = [&message[..], b".\r\n"].concat();
+    let (waited, ()) = tokio::join!(
+        async {
+            until(&proxy, "popgate_memory_waits_total", 1.0).await;
+            proxy.metric("popgate_messages_total{action=\"pass\",command=\"retr\"}")
+        },
+        second_upstream.send(&rest[..150_000]),
+    );
+    assert_eq!(waited, 0.0);
+    // The first one ends, and makes room.
+    first_upstream
+        .send(&[&message[100_000..], b".\r\n"].concat())
+        .await;
+    first.expect(&[b"+OK\r\n", &rest[..]].concat()).await;
+    second_upstream.send(&rest[150_000..]).await;
+    second.expect(&[b"+OK\r\n", &rest[..]].concat()).await;
+    until(&proxy, "popgate_holding_bytes", 0.0).await;
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_memory_too_long_passes_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.held_bytes = 0;
+    settings.hold_time = Duration::from_millis(200);
+    let proxy = Proxy::start(settings).await;
+    let (mut client, mut upstream) = logged_in(&proxy, &listener).await;
+    client.send(b"RETR 1\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    upstream
+        .send(b"+OK\r\nSubject: a\r\n\r\ntext\r\n.\r\n")
+        .await;
+    let answer = shown(&client.answer().await);
+    assert!(
+        answer.ends_with("Subject: a\\r\\n\\r\\ntext\\r\\n.\\r\\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
+    let (mut proxy, mut client, mut upstream) = session(|settings| {
+        settings.limits.response = Some(1000);
+    })
+    .await;
+    client.send(b"RETR 1\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    upstream.send(b"+OK\r\nSubject: a\r\n\r\n").await;
+    upstream.send(&b"text\r\n".repeat(200)).await;
+    upstream.send(b".\r\n").await;
+    let heard = shown(&client.rest().await);
+    assert!(!heard.contains("\\r\\n.\\r\\n"), "{heard}");
+    assert!(
+        heard.starts_with("-ERR [SYS/TEMP]") && heard.contains("answer is too long"),
+        "{heard}"
+    );
+    proxy.session_end().await;
+    let counted = "popgate_upstream_errors_total{kind=\"response_too_long\",upstream=\"test\"}";
+    assert_eq!(proxy.metric(counted), 1.0);
+    // It counts for each answer anew.
+    let (_proxy, mut client, mut upstream) = session(|settings| {
+        settings.limits.response = Some(1000);
+    })
+    .await;
+    for _ in 0..3 {
+        client.send(b"RETR 1\r\n").await;
+        upstream.expect(b"RETR 1\r\n").await;
+        let message = [
+            b"+OK\r\n\r\n".as_slice(),
+            &b"text\r\n".repeat(100),
+            b".\r\n",
+        ]
+        .concat();
+        upstream.send(&message).await;
+        client.expect(&message).await;
+    }
+}
+
+#[tokio::test]
+async fn lines_have_a_length_and_tokens_a_longer_one() {
+    let (_proxy, mut client, mut upstream) = session(|settings| {
+        settings.limits.command_line = 300;
+    })
+    .await;
+    let fits = format!("XTRA {}\r\n", "a".repeat(290));
+    client.send(fits.as_bytes()).await;
+    upstream.expect(fits.as_bytes()).await;
+    upstream.send(b"-ERR what?\r\n").await;
+    client.expect(b"-ERR what?\r\n").await;
+    let token = format!("AUTH SCRAM-SHA-1 {}\r\n", "a".repeat(70_000));
+    client.send(token.as_bytes()).await;
+    upstream.expect(token.as_bytes()).await;
+    upstream.send(b"-ERR no\r\n").await;
+    client.expect(b"-ERR no\r\n").await;
+    client
+        .send(format!("NOOP {}\r\n", "a".repeat(400)).as_bytes())
+        .await;
+    assert_eq!(
+        shown(&client.rest().await),
+        "-ERR the line is too long\\r\\n"
+    );
+}
+
+#[tokio::test]
+async fn those_who_leave_make_room_for_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.listen.proxy_header = true;
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    settings.limits.sessions_per_address = Some(2);
+    let mut proxy = Proxy::start(settings).await;
+    let from = |last: u8| format!("PROXY TCP6 2001:db8::{last} 2001:db8:1::1 4000 110\r\n");
+    let mut open = Vec::new();
+    for round in 0..3u8 {
+        // All of a /64 are one; the third is one too many.
+        let mut client = Peer::connect(proxy.address).await;
+        client.send(from(round).as_bytes()).await;
+        if round < 2 {
+            let mut upstream = Peer::accept(&listener).await;
+            upstream.send(b"+OK\r\n").await;
+            client.expect(b"+OK\r\n").await;
+            open.push((client, upstream));
+        } else {
+            let said = shown(&client.rest().await);
+            assert!(said.contains("2 sessions from your address"), "{said}");
+            proxy.session_end().await;
+        }
+    }
+    let (gone, _upstream) = open.pop().unwrap();
+    drop(gone);
+    proxy.session_end().await;
+    let mut client = Peer::connect(proxy.address).await;
+    client.send(from(9).as_bytes()).await;
+    let mut upstream = Peer::accept(&listener).await;
+    upstream.send(b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+}
+
+/// A client before its login, and its upstream.
+async fn greeted(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
+    let mut client = Peer::connect(proxy.address).await;
+    let mut upstream = Peer::accept(listener).await;
+    upstream.send(b"+OK ready\r\n").await;
+    client.expect(b"+OK ready\r\n").await;
+    (client, upstream)
+}
+
+/// Guesses that are sent in one piece go up one by one: each is counted before the next, for the name that it
+/// was made with.
+#[tokio::test]
+async fn guesses_that_are_pipelined_are_counted_like_others() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.login_failures = Some(2);
+    let mut proxy = Proxy::start(settings).await;
+    let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    client
+        .send(b"USER ann\r\nPASS a\r\nUSER x\r\nUSER ann\r\nPASS b\r\nUSER y\r\nUSER ann\r\nPASS c\r\n")
+        .await;
+    for guess in [
+        &b"USER ann\r\nPASS a\r\n"[..],
+        b"USER x\r\nUSER ann\r\nPASS b\r\n",
+    ] {
+        upstream.expect(guess).await;
+        let lines = guess.iter().filter(|octet| **octet == b'\n').count();
+        let answers = [&b"+OK\r\n".repeat(lines - 1)[..], b"-ERR no\r\n"].concat();
+        upstream.send(&answers).await;
+        client.expect(&answers).await;
+    }
+    upstream.expect(b"USER y\r\nUSER ann\r\n").await;
+    upstream.send(b"+OK\r\n+OK\r\n").await;
+    client.expect(b"+OK\r\n+OK\r\n").await;
+    let heard = shown(&client.rest().await);
+    assert!(heard.contains("too many failed logins"), "{heard}");
+    proxy.session_end().await;
+    assert_eq!(shown(&upstream.rest().await), "");
+}
+
+/// Who says a name without a proof takes nobody's place.
+#[tokio::test]
+async fn a_name_alone_keeps_nobody_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.sessions_per_mailbox = Some(1);
+    let proxy = Proxy::start(settings).await;
+    let (mut stranger, mut upstream) = greeted(&proxy, &listener).await;
+    // "a", as in logged_in.
+    for (said, answer) in [
+        (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
+        (b"AUTH LOGIN\r\n", b"+ VXNlcm5hbWU6\r\n"),
+        (b"YQ==\r\n", b"+ UGFzc3dvcmQ6\r\n"),
+    ] {
+        stranger.send(said).await;
+        upstream.expect(said).await;
+        upstream.send(answer).await;
+        stranger.expect(answer).await;
+    }
+    let (first, first_upstream) = logged_in(&proxy, &listener).await;
+    // With the proof there is no room for a second one.
+    stranger.send(b"eA==\r\n").await;
+    let heard = shown(&stranger.rest().await);
+    assert!(heard.contains("[IN-USE]"), "{heard}");
+    drop((first, first_upstream));
+}

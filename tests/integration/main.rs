@@ -1,0 +1,33 @@
+//! Tests from outside the crate, in one binary: one link instead of twenty. `cargo test --test
+//! integration faults::` runs those of one file.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod cli;
+mod configs;
+mod corpus;
+mod decode;
+mod dialogs;
+mod differential;
+mod eval;
+mod exchange_model;
+mod faults;
+mod filter;
+mod garbage;
+mod language;
+mod limits;
+mod listeners;
+mod oauth;
+mod pieces;
+mod reference;
+mod refusals;
+mod relay;
+mod routes;
+mod rule_tools;
+mod rules;
+mod settings;
+mod sums;
+mod tls;
+mod train;
+
+mod support;

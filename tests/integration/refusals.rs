@@ -1,0 +1,517 @@
+//! Every row of deploy/refusals.md is played: what the client sees, what the log says, what is counted.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::support::authority::{self, authority};
+use crate::support::provider::Provider;
+use crate::support::{Peer, Proxy, Settings};
+use popgate::config::{AllowedHost, ListenTls, TlsMode};
+use popgate::net::proxy::{self, Addressed};
+use popgate::net::tls::{CertificateResolver, server_config};
+use popgate::pop3::Secret;
+use popgate::store::{Grant, Tokens};
+use popgate::upstream::client_config;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A row: the label, the case, what the client sees, what the log says.
+struct Row {
+    label: String,
+    case: String,
+    client: String,
+    log: String,
+}
+
+/// The rows of one of the two tables, told apart by the first column's name.
+fn rows(first: &str) -> Vec<Row> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/refusals.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let table = text
+        .lines()
+        .skip_while(|line| !line.starts_with(&format!("| {first} |")))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let found: Vec<_> = table
+        .map(|line| {
+            let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+            let plain = |cell: &str| cell.trim_matches('`').to_owned();
+            Row {
+                label: plain(cells[0]),
+                case: cells[1].to_owned(),
+                client: plain(cells[2]),
+                log: plain(cells.last().unwrap()),
+            }
+        })
+        .collect();
+    assert!(found.len() > 10, "only {} rows of {first}", found.len());
+    found
+}
+
+/// Whether a text holds the pieces of a pattern in their order; `…` is anything.
+fn holds(text: &str, pattern: &str) -> bool {
+    let mut rest = text;
+    pattern.split('…').all(|piece| match rest.find(piece) {
+        Some(at) => {
+            rest = &rest[at + piece.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+/// The log of this thread, on which a test's whole proxy runs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// What was seen of a refusal.
+struct Seen {
+    proxy: Proxy,
+    client: Vec<u8>,
+}
+
+async fn upstream() -> (TcpListener, Settings) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = Settings::new(listener.local_addr().unwrap());
+    (listener, settings)
+}
+
+/// The client may come from another machine.
+fn from_afar(settings: &mut Settings) {
+    settings.listen.proxy_header = true;
+    settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+}
+
+async fn come_from(proxy: &Proxy, client: SocketAddr) -> Peer {
+    let mut peer = Peer::connect(proxy.address).await;
+    let original_dst = "198.51.100.1:110".parse().unwrap();
+    peer.send(&proxy::v1(Addressed {
+        client,
+        original_dst,
+    }))
+    .await;
+    peer
+}
+
+fn somebody() -> SocketAddr {
+    "192.0.2.7:4000".parse().unwrap()
+}
+
+/// Popgate greets itself.
+fn by_name(settings: &mut Settings) {
+    settings.routes.user_names.hosts = vec![AllowedHost::parse("pop.example.net").unwrap()];
+}
+
+/// All that a client hears to these lines.
+async fn hears(mut peer: Peer, lines: &str) -> Vec<u8> {
+    peer.send(lines.as_bytes()).await;
+    peer.rest().await
+}
+
+async fn refused(reason: &str) -> Seen {
+    let (listener, mut settings) = upstream().await;
+    let mut keep: Vec<Peer> = Vec::new();
+    let certified = authority("pop.example.org");
+    let tls = authority::server(&certified.pair("pop.example.org"));
+    let (proxy, client) = match reason {
+        "sessions_per_address" => {
+            from_afar(&mut settings);
+            settings.limits.sessions_per_address = Some(1);
+            let proxy = Proxy::start(settings).await;
+            keep.push(come_from(&proxy, somebody()).await);
+            keep.push(Peer::accept(&listener).await);
+            let client = come_from(&proxy, somebody()).await;
+            (proxy, hears(client, "").await)
+        }
+        "sessions_per_mailbox" => {
+            settings.limits.sessions_per_mailbox = Some(1);
+            let proxy = Proxy::start(settings).await;
+            let mut first = Peer::connect(proxy.address).await;
+            let mut server = Peer::accept(&listener).await;
+            server.send(b"+OK\r\n").await;
+            first.send(b"USER ann\r\nPASS x\r\n").await;
+            server.expect(b"USER ann\r\nPASS x\r\n").await;
+            let mut second = Peer::connect(proxy.address).await;
+            let mut other = Peer::accept(&listener).await;
+            other.send(b"+OK\r\n").await;
+            second.send(b"USER ann\r\n").await;
+            other.expect(b"USER ann\r\n").await;
+            other.send(b"+OK\r\n").await;
+            second.expect(b"+OK\r\n+OK\r\n").await;
+            let heard = hears(second, "PASS x\r\n").await;
+            keep.extend([first, server, other]);
+            (proxy, heard)
+        }
+        "login_throttled" => {
+            settings.limits.login_failures = Some(1);
+            let proxy = Proxy::start(settings).await;
+            let mut client = Peer::connect(proxy.address).await;
+            let mut server = Peer::accept(&listener).await;
+            server.send(b"+OK\r\n").await;
+            client.send(b"USER ann\r\nPASS x\r\n").await;
+            server.expect(b"USER ann\r\nPASS x\r\n").await;
+            server.send(b"+OK\r\n-ERR\r\n").await;
+            client.expect(b"+OK\r\n+OK\r\n-ERR\r\n").await;
+            (proxy, hears(client, "PASS x\r\n").await)
+        }
+        "plaintext" => {
+            from_afar(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let mut client = come_from(&proxy, somebody()).await;
+            let mut server = Peer::accept(&listener).await;
+            server.send(b"+OK\r\n").await;
+            client.send(b"USER ann\r\n").await;
+            client.expect(b"+OK\r\n").await;
+            (proxy, client.line().await)
+        }
+        "user_name_too_long" | "apop" => {
+            by_name(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let mut client = Peer::connect(proxy.address).await;
+            client.line().await;
+            let line = match reason {
+                "apop" => "APOP ann 0123\r\n".to_owned(),
+                _ => format!("USER {}\r\n", "a".repeat(600)),
+            };
+            client.send(line.as_bytes()).await;
+            (proxy, client.line().await)
+        }
+        "line_too_long" => {
+            by_name(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            (proxy, hears(client, &"a".repeat(2000)).await)
+        }
+        "user_name" => {
+            by_name(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            let heard = hears(client, "USER pop.evil.example:ann\r\nPASS x\r\n").await;
+            (proxy, heard)
+        }
+        "proxy_untrusted" | "proxy_header" => {
+            from_afar(&mut settings);
+            if reason == "proxy_untrusted" {
+                settings.listen.trusted_proxies.clear();
+            }
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            (proxy, hears(client, "USER ann\r\n").await)
+        }
+        "handshake" => {
+            settings.listen.tls = ListenTls::Implicit;
+            settings.tls_server = Some(tls);
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            // A TLS alert may come; it is no text.
+            let heard = hears(client, "USER ann\r\n").await;
+            assert!(!heard.starts_with(b"-ERR"), "text within TLS");
+            (proxy, Vec::new())
+        }
+        "unknown_sni" => {
+            settings.listen.tls = ListenTls::Implicit;
+            let choice = CertificateResolver {
+                named: Vec::new(),
+                default: None,
+            };
+            settings.tls_server = Some(server_config(choice).unwrap());
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            let tls = client.encrypted("unknown.example", certified.trusted());
+            assert!(tls.await.is_err());
+            (proxy, Vec::new())
+        }
+        "no_sni" => {
+            from_afar(&mut settings);
+            settings.listen.tls = ListenTls::Implicit;
+            settings.listen.transparent = true;
+            let pair = certified.pair("127.0.0.1");
+            settings.tls_server = Some(authority::server(&pair));
+            let proxy = Proxy::start(settings).await;
+            let client = come_from(&proxy, somebody()).await;
+            // An address is no name (RFC 6066 section 3).
+            let client = client.encrypted("127.0.0.1", certified.trusted()).await;
+            (proxy, hears(client.unwrap(), "").await)
+        }
+        "not_redirected" => {
+            settings.listen.transparent = true;
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            (proxy, hears(client, "").await)
+        }
+        "loop" => {
+            from_afar(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            keep.push(come_from(&proxy, somebody()).await);
+            let accepted = listener.accept().await.unwrap();
+            let mut client = Peer::connect(proxy.address).await;
+            let turned_round = Addressed {
+                client: accepted.1,
+                original_dst: listener.local_addr().unwrap(),
+            };
+            client.send(&proxy::v1(turned_round)).await;
+            (proxy, hears(client, "").await)
+        }
+        "no_upstream" => {
+            settings.listen.upstream = Some(7);
+            by_name(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            (proxy, hears(client, "USER ann\r\nPASS x\r\n").await)
+        }
+        "token" | "token_service" => {
+            let folder = tempfile::tempdir().unwrap();
+            let tokens = Tokens::open(folder.path()).unwrap();
+            let provider = Provider::start(Arc::new(authority("localhost"))).await;
+            let bridge = provider.bridge(&tokens, Duration::from_secs(20));
+            settings.bridges = vec![bridge];
+            if reason == "token_service" {
+                let grant = Grant {
+                    refresh: Secret::new(b"refresh-me"),
+                    access: None,
+                };
+                let password = Secret::new(b"x");
+                tokens.put("test", "ann", &password, &grant).unwrap();
+            }
+            let proxy = Proxy::start(settings).await;
+            let mut client = Peer::connect(proxy.address).await;
+            client.line().await;
+            client.send(b"USER ann\r\nPASS x\r\n").await;
+            client.expect(b"+OK\r\n").await;
+            if reason == "token_service" {
+                provider.asked().await.answer("503 Later", "{}").await;
+            }
+            (proxy, client.line().await)
+        }
+        other => panic!("{other} is in the table, but nobody plays it"),
+    };
+    drop(keep);
+    Seen { proxy, client }
+}
+
+#[tokio::test]
+async fn what_popgate_refuses_looks_as_the_table_says() {
+    let mut reasons = BTreeSet::new();
+    for row in rows("reason") {
+        reasons.insert(row.label.clone());
+        // tests/cli.rs plays it: it happens before there is a session.
+        if row.label == "sessions" {
+            continue;
+        }
+        let (log, guard) = Log::listen();
+        let mut seen = refused(&row.label).await;
+        if ![
+            "plaintext",
+            "user_name_too_long",
+            "apop",
+            "token",
+            "token_service",
+        ]
+        .contains(&row.label.as_str())
+        {
+            seen.proxy.session_end().await;
+        }
+        drop(guard);
+        let heard = String::from_utf8_lossy(&seen.client);
+        match row.client.as_str() {
+            "(closed)" | "(TLS alert)" => assert_eq!(heard, "", "{}", row.label),
+            text => {
+                let last = heard.lines().last().unwrap_or_default();
+                assert!(
+                    last.starts_with("-ERR") && holds(last, text),
+                    "{}: {heard}",
+                    row.label
+                );
+            }
+        }
+        let log = log.text();
+        assert!(
+            holds(&log, &row.log),
+            "{}: `{}` is not in\n{log}",
+            row.label,
+            row.log
+        );
+        let counted = format!("popgate_refused_total{{reason=\"{}\"}}", row.label);
+        assert_eq!(seen.proxy.metric(&counted), 1.0, "{counted}");
+    }
+    let known: BTreeSet<_> = popgate::session::Refusal::LABELS
+        .iter()
+        .map(|label| (*label).to_owned())
+        .collect();
+    assert_eq!(reasons, known, "the table has every reason");
+}
+
+/// A server that does not serve, as the case says.
+async fn unserved(row: &Row) -> Seen {
+    let (listener, mut settings) = upstream().await;
+    let certified = authority("localhost");
+    let mut acceptor = certified.acceptor.clone();
+    let mut says: &[u8] = b"";
+    settings.host = "localhost".to_owned();
+    settings.timeouts.connect = Duration::from_secs(5);
+    match (row.label.as_str(), row.case.as_str()) {
+        ("resolve", _) => settings.host = "nowhere.invalid".to_owned(),
+        ("connect", _) => drop(std::mem::replace(
+            &mut settings.upstream,
+            std::net::TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap(),
+        )),
+        ("connect_timeout", _) => {
+            // TLS that never comes: it belongs to the connection.
+            settings.tls = TlsMode::Implicit;
+            settings.client_config = Some(certified.trusted());
+            settings.timeouts.connect = Duration::from_millis(200);
+        }
+        ("greeting_timeout", _) => settings.timeouts.greeting = Duration::from_millis(100),
+        ("certificate", case) => {
+            settings.tls = TlsMode::Implicit;
+            let pair = match case {
+                "expired" => certified.expired("localhost"),
+                "for another host" => certified.pair("elsewhere.example"),
+                _ => certified.pair("localhost"),
+            };
+            acceptor = TlsAcceptor::from(authority::server(&pair));
+            settings.client_config = Some(match case {
+                "expired" | "for another host" => certified.trusted(),
+                "of an authority that is not trusted" => authority("localhost").trusted(),
+                "another key than the one pinned" => client_config(None, &[[7; 32]]).unwrap(),
+                other => panic!("{other} is in the table, but nobody plays it"),
+            });
+        }
+        ("tls", _) => {
+            settings.tls = TlsMode::Implicit;
+            settings.client_config = Some(certified.trusted());
+            says = b"+OK plain text\r\n";
+        }
+        ("stls", _) => {
+            settings.tls = TlsMode::Starttls;
+            settings.client_config = Some(certified.trusted());
+            says = b"+OK\r\n-ERR what?\r\n";
+        }
+        ("closed", _) => {}
+        ("refused", _) => says = b"-ERR busy\r\n",
+        ("not_pop3", "IMAP") => says = b"* OK IMAP4 ready\r\n",
+        ("not_pop3", _) => says = b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        ("loop", _) => {
+            settings.host = "127.0.0.1".to_owned();
+            settings.upstream = SocketAddr::from(([127, 0, 0, 1], 0));
+        }
+        (other, _) => panic!("{other} is in the table, but nobody plays it"),
+    }
+    let proxy = Proxy::start(settings).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let waits = ["connect_timeout", "greeting_timeout"].contains(&row.label.as_str());
+    let serve = async {
+        if ["resolve", "connect", "loop"].contains(&row.label.as_str()) {
+            return None;
+        }
+        let mut server = Peer::accept(&listener).await;
+        if row.label == "certificate" {
+            assert!(server.accepted(&acceptor).await.is_err());
+            return None;
+        }
+        // It may be gone already.
+        let _ = server.try_send(says).await;
+        (waits || !says.is_empty()).then_some(server)
+    };
+    let (_server, client) = tokio::join!(serve, client.rest());
+    Seen { proxy, client }
+}
+
+#[tokio::test]
+async fn servers_that_do_not_serve_look_as_the_table_says() {
+    let mut kinds = BTreeSet::new();
+    for row in rows("kind") {
+        let (log, guard) = Log::listen();
+        let mut seen = unserved(&row).await;
+        seen.proxy.session_end().await;
+        drop(guard);
+        let heard = String::from_utf8_lossy(&seen.client);
+        let begins = "-ERR [SYS/TEMP] popgate cannot reach the mail server: ";
+        assert!(
+            heard.starts_with(begins) && heard.ends_with("\r\n"),
+            "{}: {heard}",
+            row.case
+        );
+        assert_eq!(heard.lines().count(), 1, "{heard}");
+        assert!(holds(&heard, &row.client), "{}: {heard}", row.case);
+        let log = log.text();
+        assert!(
+            holds(&log, &row.log),
+            "{}: `{}` is not in\n{log}",
+            row.case,
+            row.log
+        );
+        let family = "popgate_upstream_errors_total";
+        let counted = format!("{family}{{kind=\"{}\",upstream=\"test\"}}", row.label);
+        assert_eq!(seen.proxy.metric(&counted), 1.0, "{counted}");
+        kinds.insert(row.label);
+    }
+    let known: BTreeSet<_> = popgate::upstream::DialError::LABELS
+        .iter()
+        .map(|label| (*label).to_owned())
+        .collect();
+    assert_eq!(kinds, known, "the table has every kind");
+}
+
+/// A server with a certificate of its own making is trusted by its key, and no other is.
+#[tokio::test]
+async fn a_pinned_key_is_trusted() {
+    use base64::Engine as _;
+    let certified = authority("elsewhere.example");
+    let (listener, mut settings) = upstream().await;
+    settings.host = "localhost".to_owned();
+    settings.tls = TlsMode::Implicit;
+    let pem = std::fs::read(certified.pair("elsewhere.example").certificate).unwrap();
+    let der = tokio_rustls::rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap();
+    let pin = popgate::upstream::pin_of(&der).unwrap();
+    let digest = base64::engine::general_purpose::STANDARD
+        .decode(pin.strip_prefix("sha256/").unwrap())
+        .unwrap();
+    settings.client_config = Some(client_config(None, &[digest.try_into().unwrap()]).unwrap());
+    let pair = authority::Pair {
+        certificate: certified.pem().with_file_name("elsewhere.example.pem"),
+        key: certified.pem().with_file_name("elsewhere.example.key"),
+    };
+    let acceptor = TlsAcceptor::from(authority::server(&pair));
+    let proxy = Proxy::start(settings).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let server = Peer::accept(&listener).await;
+    let mut server = server.accepted(&acceptor).await.unwrap();
+    server.send(b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+}

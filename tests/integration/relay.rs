@@ -1,0 +1,257 @@
+//! The relay against peers that bend the rules: line ends mixed on purpose, floods, chatter, leaving
+//! in the middle, and slow clients.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use crate::support::{Peer, session, session_in_memory, shown};
+use popgate::config::HeaderMode;
+use popgate::pop3::dot::{EndOfAnswer, unstuff};
+use tokio::time::timeout;
+
+/// Longer than anything here takes that is right.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// All that the client gets for `RETR 1`, up to the answer to the NOOP behind it.
+async fn fetched(client: &mut Peer, upstream: &mut Peer, wire: &[u8]) -> Vec<u8> {
+    client.send(b"RETR 1\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    upstream.send(wire).await;
+    client.send(b"NOOP\r\n").await;
+    upstream.expect(b"NOOP\r\n").await;
+    upstream.send(b"+OK marker\r\n").await;
+    let mut all = Vec::new();
+    loop {
+        let line = client.line().await;
+        if line == b"+OK marker\r\n" || line.is_empty() {
+            return all;
+        }
+        all.extend_from_slice(&line);
+    }
+}
+
+/// Where a client finds the end of a multi-line answer, and how long the answer is.
+fn end_of(all: &[u8]) -> (Option<usize>, usize) {
+    let status = all.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let lines = &all[status..];
+    (EndOfAnswer::new().find(lines), lines.len())
+}
+
+#[tokio::test]
+async fn no_end_is_invented_or_hidden_where_our_own_field_was() {
+    for wire in [
+        // LF, dot, CRLF is no end; CRLF, dot, CRLF would be one.
+        &b"+OK\r\nSubject: zzsubjectzz\r\nX-Spam-Flag: NO\n.\r\n+OK injected\r\n\r\nbody\r\n.\r\n"
+            [..],
+        // And the other way round.
+        b"+OK\r\nSubject: zzsubjectzz\nX-Spam-Flag: NO\r\n.\r\n",
+        // Two fields in a row.
+        b"+OK\r\nSubject: zzsubjectzz\r\nX-Spam-Flag: NO\nX-Spam-Level: *\n.\r\n\r\nx\r\n.\r\n",
+    ] {
+        let (_proxy, mut client, mut upstream) = session(|_| {}).await;
+        let all = fetched(&mut client, &mut upstream, wire).await;
+        let (end, length) = end_of(&all);
+        assert_eq!(end, Some(length), "{}", shown(&all));
+        assert!(shown(&all).contains("[SPAM] "), "{}", shown(&all));
+        assert!(
+            !all.windows(14).any(|it| it == b"\r\nX-Spam-Flag: NO"),
+            "{}",
+            shown(&all)
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_dot_is_eaten_where_our_own_field_was() {
+    let always = |settings: &mut crate::support::Settings| settings.headers = HeaderMode::Always;
+    let (_proxy, mut client, mut upstream) = session(always).await;
+    let wire = b"+OK\r\nA: b\r\nX-Spam-Flag: NO\n.dotline\r\n\r\nbody\r\n.\r\n";
+    let all = fetched(&mut client, &mut upstream, wire).await;
+    let plain = unstuff(&all).into_owned();
+    assert!(shown(&plain).contains(".dotline"), "{}", shown(&plain));
+}
+
+/// AUTH up to its challenge.
+async fn challenged(client: &mut Peer, upstream: &mut Peer) {
+    client.send(b"AUTH PLAIN\r\n").await;
+    upstream.expect(b"AUTH PLAIN\r\n").await;
+    upstream.send(b"+ \r\n").await;
+    client.expect(b"+ \r\n").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_at_a_challenge_is_not_taken() {
+    let (_proxy, mut client, mut upstream) = session_in_memory(|_| {}).await;
+    challenged(&mut client, &mut upstream).await;
+    let piece = vec![b'x'; 1 << 20];
+    let mut taken = 0;
+    // What the system's buffers hold is a few MiB.
+    while taken < 100 {
+        match timeout(Duration::from_secs(1), upstream.try_send(&piece)).await {
+            Ok(Ok(())) => taken += 1,
+            _ => break,
+        }
+    }
+    assert!(taken < 50, "the proxy took {taken} MiB");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_at_a_challenge_ends_the_session() {
+    let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
+    challenged(&mut client, &mut upstream).await;
+    drop(client);
+    timeout(PATIENCE, proxy.session_end()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_response_without_an_end_is_answered() {
+    let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
+    challenged(&mut client, &mut upstream).await;
+    client.send(&vec![b'A'; 200 << 10]).await;
+    timeout(PATIENCE, proxy.session_end()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_does_not_spend_the_next_messages_time() {
+    let hold = Duration::from_millis(500);
+    let (proxy, mut client, mut upstream) = session_in_memory(|settings| {
+        settings.hold_time = hold;
+        settings.hold_bytes = 32 << 20;
+    })
+    .await;
+    client.send(b"RETR 1\r\nRETR 2\r\n").await;
+    upstream.expect(b"RETR 1\r\nRETR 2\r\n").await;
+    // More than the system's buffers take for a client that does not read.
+    let line = b"some line of a long message, nothing special at all\r\n";
+    let mut wire = b"+OK\r\nSubject: a\r\n\r\n".to_vec();
+    wire.extend(line.repeat((16 << 20) / line.len()));
+    wire.extend_from_slice(b".\r\n+OK\r\nSubject: second\r\n");
+    upstream.send(&wire).await;
+    upstream.send(b"\r\nzzspamzz\r\n.\r\n").await;
+    // The slowness itself: the second message is all there, and its time is over twice.
+    tokio::time::sleep(2 * hold).await;
+    let mut second = Vec::new();
+    let mut answers = 0;
+    while answers < 2 {
+        let line = client.line().await;
+        assert!(!line.is_empty(), "the session ended");
+        answers += usize::from(line == b".\r\n");
+        if answers == 1 {
+            second.extend_from_slice(&line);
+        }
+    }
+    assert!(
+        shown(&second).contains("[SPAM] second"),
+        "{}",
+        shown(&second)
+    );
+    let unscanned = "popgate_messages_total{action=\"unscanned\",command=\"retr\"}";
+    assert_eq!(proxy.metric(unscanned), 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_seen_is_not_called_ham() {
+    let hold = Duration::from_millis(300);
+    let (proxy, mut client, mut upstream) =
+        session_in_memory(|settings| settings.hold_time = hold).await;
+    client.send(b"RETR 1\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    upstream.send(b"+OK\r\nSubject: zzsubj").await;
+    // The status line comes when the time is over.
+    client.line().await;
+    upstream.send(b"ectzz\r\n\r\nzzspamzz\r\n.\r\n").await;
+    let first = client.answer().await;
+    assert!(
+        shown(&first).contains("unscanned=hold_timeout"),
+        "{}",
+        shown(&first)
+    );
+    let late = "popgate_unscanned_total{reason=\"hold_timeout\"}";
+    assert_eq!(proxy.metric(late), 1.0);
+    // It is judged when it is asked for again.
+    client.send(b"RETR 1\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    upstream
+        .send(b"+OK\r\nSubject: zzsubjectzz\r\n\r\nzzspamzz\r\n.\r\n")
+        .await;
+    client.line().await;
+    let second = client.answer().await;
+    assert!(shown(&second).contains("[SPAM]"), "{}", shown(&second));
+}
+
+#[tokio::test]
+async fn chatter_behind_a_message_is_kept_back_after_an_unknown_command() {
+    let (_proxy, mut client, mut upstream) = session(|_| {}).await;
+    client.send(b"XFOO\r\n").await;
+    upstream.expect(b"XFOO\r\n").await;
+    upstream.send(b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+    let wire = b"+OK\r\nSubject: a\r\n\r\nb\r\n.\r\nchatter\r\n";
+    let all = fetched(&mut client, &mut upstream, wire).await;
+    assert!(!shown(&all).contains("chatter"), "{}", shown(&all));
+}
+
+#[tokio::test(start_paused = true)]
+async fn chatter_is_no_answer() {
+    let stall = Duration::from_millis(500);
+    let (mut proxy, mut client, mut upstream) =
+        session_in_memory(|settings| settings.timeouts.upstream_read = stall).await;
+    client.send(b"STAT\r\n").await;
+    upstream.expect(b"STAT\r\n").await;
+    let chatter = async {
+        while upstream.try_send(b"chatter\r\n").await.is_ok() {
+            tokio::time::sleep(stall / 10).await;
+        }
+    };
+    let ended = async { tokio::join!(chatter, proxy.session_end()) };
+    timeout(PATIENCE, ended)
+        .await
+        .expect("chatter keeps the session");
+    let stalled = "popgate_upstream_errors_total{kind=\"timeout\",upstream=\"test\"}";
+    assert_eq!(proxy.metric(stalled), 1.0);
+}
+
+#[tokio::test]
+async fn a_flood_of_chatter_ends_the_session() {
+    let (mut proxy, _client, mut upstream) = session(|_| {}).await;
+    let flood = async { while upstream.try_send(&[b'\n'; 4096]).await.is_ok() {} };
+    let ended = async { tokio::join!(flood, proxy.session_end()) };
+    timeout(PATIENCE, ended)
+        .await
+        .expect("it takes them for ever");
+    let flood = "popgate_upstream_errors_total{kind=\"line_too_long\",upstream=\"test\"}";
+    assert_eq!(proxy.metric(flood), 1.0);
+}
+
+#[tokio::test]
+async fn who_comes_beyond_the_permits_is_handed_over_without_one() {
+    use popgate::net::listen::{self, Inherited};
+    use std::sync::Arc;
+    use tokio::sync::{Semaphore, mpsc::unbounded_channel};
+    let permits = Arc::new(Semaphore::new(1));
+    let (tell, mut hear) = unbounded_channel();
+    let mut addresses = Vec::new();
+    for _ in 0..2 {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let listener = listen::bind(any, false, &mut Inherited::default()).unwrap();
+        addresses.push(listener.local_addr().unwrap());
+        let tell = tell.clone();
+        let hand_over = move |accepted| drop(tell.send(accepted));
+        tokio::spawn(listen::accept(listener, Arc::clone(&permits), hand_over));
+    }
+    let mut open = Vec::new();
+    let mut kept = Vec::new();
+    // The permit is everybody's; who comes too late is told so, not left to wait.
+    for (address, permitted) in [(addresses[0], true), (addresses[1], false)] {
+        open.push(Peer::connect(address).await);
+        let accepted = timeout(PATIENCE, hear.recv()).await;
+        let accepted = accepted.expect("nobody is handed over").unwrap();
+        assert_eq!(accepted.permit.is_some(), permitted);
+        kept.push(accepted);
+    }
+    kept.clear();
+    open.push(Peer::connect(addresses[1]).await);
+    let accepted = timeout(PATIENCE, hear.recv()).await.unwrap().unwrap();
+    assert!(accepted.permit.is_some(), "the permit came back");
+}

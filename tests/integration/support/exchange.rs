@@ -1,0 +1,307 @@
+//! An exchange that a test drives by hand: no socket, and only the time that the test passes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use popgate::filter::Filter;
+use popgate::pop3::dot::unstuff;
+use popgate::rewrite::{Style, notice};
+use popgate::session::Failure;
+use popgate::session::exchange::{
+    Action, ClientSecurity, Event, Exchange, ExchangeConfig, HoldLimits, Judgement, LoginBy,
+    LoginRequest, MessageId, UpstreamLogin,
+};
+use popgate::upstream::DialError;
+
+use super::{Settings, filter};
+
+/// See the module.
+pub struct Driven {
+    exchange: Exchange<'static>,
+    filter: Arc<Filter>,
+    pub now: Instant,
+    began: Instant,
+    greeting_timeout: Duration,
+    /// The largest piece that is read at a time.
+    piece: usize,
+    /// What the upstream said before it was connected.
+    greeting: BytesMut,
+    connects: Connects,
+    deadline: Instant,
+    pub to_client: Vec<u8>,
+    pub to_upstream: Vec<u8>,
+    /// Whether the upstream's connection was closed, by a denied login for instance.
+    pub disconnected: bool,
+    /// How it ended.
+    pub ended: Option<Result<&'static str, String>>,
+    /// Messages that are in quarantine, un-stuffed.
+    pub quarantine: Vec<Vec<u8>>,
+    pub events: Vec<Event>,
+    /// What every octet is accounted for by.
+    octets: Octets,
+}
+
+enum Connects {
+    No,
+    ForClient,
+    ForLogin(LoginRequest),
+}
+
+#[derive(Default, Debug)]
+struct Octets {
+    from_upstream: usize,
+    to_client: usize,
+    added: usize,
+    removed: usize,
+}
+
+/// TLS of a client that needs none.
+pub const PLAIN: ClientSecurity = ClientSecurity {
+    tls: false,
+    starttls: false,
+    plaintext_logins: true,
+};
+
+impl Driven {
+    pub fn new(settings: &Settings, login_by: LoginBy, security: ClientSecurity) -> Self {
+        let style = Style {
+            headers: settings.headers,
+            subject_mark: "[SPAM] ".to_owned(),
+        };
+        let now = Instant::now();
+        // Tests are few and end: what the exchange borrows is never freed.
+        let config = ExchangeConfig {
+            limits: Box::leak(Box::new(settings.limits)),
+            timeouts: Box::leak(Box::new(settings.timeouts)),
+            hold: HoldLimits {
+                bytes: settings.hold_bytes,
+                time: settings.hold_time,
+            },
+            style: Box::leak(Box::new(style)),
+            new_id: || MessageId {
+                seconds: 0x6929_0000,
+                random: 0x1234_5678_9abc,
+            },
+        };
+        let login = now + settings.timeouts.login;
+        let mut driven = Self {
+            exchange: Exchange::new(config, login_by, security, login, now),
+            filter: filter(settings.drop_at),
+            now,
+            began: now,
+            greeting_timeout: settings.timeouts.greeting,
+            piece: settings.piece,
+            greeting: BytesMut::new(),
+            connects: Connects::No,
+            deadline: now,
+            to_client: Vec::new(),
+            to_upstream: Vec::new(),
+            disconnected: false,
+            ended: None,
+            quarantine: Vec::new(),
+            events: Vec::new(),
+            octets: Octets::default(),
+        };
+        driven.run();
+        driven
+    }
+
+    /// The client sends this, in pieces.
+    pub fn client_sends(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(self.piece.min(bytes.len().max(1))) {
+            if self.ended.is_some() {
+                return;
+            }
+            self.exchange.client_buffer().extend_from_slice(piece);
+            self.exchange.client_received(piece.len(), self.now);
+            self.run();
+        }
+    }
+
+    /// The client ends its side.
+    pub fn client_ends(&mut self) {
+        if self.ended.is_none() {
+            self.exchange.client_received(0, self.now);
+            self.run();
+        }
+    }
+
+    /// The upstream sends this, in pieces; its first line is the greeting.
+    pub fn upstream_sends(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(self.piece.min(bytes.len().max(1))) {
+            if self.ended.is_some() {
+                return;
+            }
+            self.octets.from_upstream += piece.len();
+            match self.exchange.upstream_buffer() {
+                Some(buffer) => {
+                    buffer.extend_from_slice(piece);
+                    self.exchange.upstream_received(piece.len(), self.now);
+                    self.run();
+                }
+                None => {
+                    self.greeting.extend_from_slice(piece);
+                    self.connect();
+                }
+            }
+        }
+    }
+
+    /// The upstream closes its connection.
+    pub fn upstream_ends(&mut self) {
+        if self.ended.is_none() {
+            self.exchange.upstream_received(0, self.now);
+            self.run();
+        }
+    }
+
+    /// Time passes up to the next deadline.
+    pub fn pass_time(&mut self) {
+        if matches!(self.connects, Connects::ForClient) {
+            let limit = self.greeting_timeout;
+            self.now = self.began + limit;
+            let error = DialError::GreetingTimedOut(limit);
+            return self.fail(&Failure::Dial("test".to_owned(), error));
+        }
+        self.now = self.now.max(self.deadline);
+        self.run();
+    }
+
+    fn connect(&mut self) {
+        let Some(end) = self.greeting.iter().position(|&byte| byte == b'\n') else {
+            return;
+        };
+        let rest = self.greeting.split_off(end + 1);
+        let greeting = std::mem::take(&mut self.greeting);
+        let login = match std::mem::replace(&mut self.connects, Connects::No) {
+            Connects::No => panic!("the upstream speaks before it is connected"),
+            Connects::ForClient => None,
+            Connects::ForLogin(request) => Some(UpstreamLogin {
+                mechanism: request.mechanism,
+                user: request.user,
+                proof: request.proof,
+            }),
+        };
+        self.exchange.connected(greeting, rest, login, self.now);
+        self.run();
+    }
+
+    fn run(&mut self) {
+        while self.ended.is_none() {
+            let action = match self.exchange.advance(self.now) {
+                Ok(action) => action,
+                Err(failure) => return self.fail(&failure),
+            };
+            self.take_events();
+            match action {
+                Action::Wait(wait) => {
+                    self.deadline = wait.deadline;
+                    return;
+                }
+                Action::Connect => {
+                    self.connects = Connects::ForClient;
+                    return;
+                }
+                Action::LogIn(request) => {
+                    self.connects = Connects::ForLogin(request);
+                    return;
+                }
+                Action::WriteClient => self.write_client(),
+                Action::WriteUpstream => {
+                    let bytes = self.exchange.take_upstream_output();
+                    self.to_upstream.extend_from_slice(&bytes);
+                }
+                Action::Disconnect => self.disconnected = true,
+                Action::Admit => self.exchange.admitted(Ok(())),
+                Action::StartTls => self.exchange.tls_started(),
+                Action::JudgeHeader => {
+                    let header = unstuff(self.exchange.held_header()).into_owned();
+                    let stage = self.filter.judge_header(&header);
+                    self.exchange.header_judged(Some(stage));
+                }
+                Action::Judge(request) => {
+                    let message = unstuff(&request.text);
+                    let verdict = match request.header {
+                        Some(stage) => self.filter.judge_after(None, stage, &message),
+                        None => self.filter.judge_for(None, &message),
+                    };
+                    self.exchange.judged(Judgement::Judged(verdict), self.now);
+                }
+                Action::Quarantine(request) => {
+                    let message = unstuff(&request.text);
+                    let text = notice(&message, &request.verdict, &request.id.to_string());
+                    self.quarantine.push(message.into_owned());
+                    self.exchange.quarantined(Some(text), self.now);
+                }
+                Action::Close(end) => self.ended = Some(Ok(end.label())),
+            }
+        }
+    }
+
+    fn write_client(&mut self) {
+        let output = self.exchange.client_output();
+        let mut slices = [std::io::IoSlice::new(&[]); 64];
+        while !output.is_empty() {
+            let used = output.fill_slices(&mut slices);
+            let bytes: Vec<u8> = slices[..used].iter().flat_map(|it| it.to_vec()).collect();
+            slices = [std::io::IoSlice::new(&[]); 64];
+            let octets = bytes.len();
+            self.to_client.extend_from_slice(&bytes);
+            self.octets.to_client += octets;
+            output.advance(octets);
+        }
+        self.exchange.client_written(None, self.now);
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        if self.exchange.give_up(failure) {
+            self.write_client();
+        }
+        self.take_events();
+        self.ended = Some(Err(failure.to_string()));
+    }
+
+    fn take_events(&mut self) {
+        for event in self.exchange.take_events() {
+            if let Event::Edited { added, removed } = event {
+                self.octets.added += added;
+                self.octets.removed += removed;
+            }
+            self.events.push(event);
+        }
+    }
+
+    /// Where nothing is buffered or held any more, the client has got what the upstream sent, plus what was
+    /// added, less what was removed.
+    pub fn assert_octets_add_up(&mut self) {
+        let unread = self.exchange.upstream_buffer().map_or(0, |it| it.len());
+        let Octets {
+            from_upstream,
+            to_client,
+            added,
+            removed,
+        } = self.octets;
+        assert_eq!(
+            to_client + removed + unread,
+            from_upstream + added,
+            "{:?}, {unread} unread",
+            self.octets
+        );
+    }
+
+    /// Takes a line that went to the client.
+    pub fn client_line(&mut self) -> Option<Bytes> {
+        take_line(&mut self.to_client)
+    }
+
+    /// Takes a line that went to the upstream.
+    pub fn upstream_line(&mut self) -> Option<Bytes> {
+        take_line(&mut self.to_upstream)
+    }
+}
+
+fn take_line(bytes: &mut Vec<u8>) -> Option<Bytes> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    Some(bytes.drain(..=end).collect())
+}

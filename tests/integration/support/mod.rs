@@ -1,0 +1,441 @@
+//! What the tests of sessions share: a proxy in this process, and peers that say what they are told.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "each test file uses a part, and nobody else does"
+)]
+
+pub mod authority;
+pub mod dialog;
+pub mod edits;
+pub mod exchange;
+pub mod provider;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use popgate::config::{
+    Config, Flags, HeaderMode, Limits, Listen, Routes, Timeouts, TlsMode, Upstream,
+};
+use popgate::filter::{Filter, Thresholds};
+use popgate::metrics::Metrics;
+use popgate::net::{DrainSignal, Stream};
+use popgate::rule_folder;
+use popgate::server::{self, Overrides, Root, SessionRuntime};
+use popgate::session::{self, Engine};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// No step of a test takes longer, unless something is wrong.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a test may set.
+pub struct Settings {
+    pub upstream: SocketAddr,
+    pub tls: TlsMode,
+    pub client_config: Option<Arc<tokio_rustls::rustls::ClientConfig>>,
+    pub host: String,
+    pub rules: PathBuf,
+    pub engine: Option<Engine>,
+    pub drop_at: Option<f64>,
+    pub headers: HeaderMode,
+    pub hold_bytes: usize,
+    pub hold_time: Duration,
+    pub timeouts: Timeouts,
+    pub limits: Limits,
+    pub data_dir: Option<PathBuf>,
+    /// The listener, its address left out of account.
+    pub listen: Listen,
+    pub tls_server: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
+    /// More upstreams, and who goes to them.
+    pub others: Vec<(Upstream, Option<Arc<tokio_rustls::rustls::ClientConfig>>)>,
+    pub routes: Routes,
+    /// Logins by token.
+    pub bridges: Vec<(String, session::Bridge)>,
+    /// Addresses that are the proxy's own, beside its listener's.
+    pub also_own: Vec<SocketAddr>,
+    /// Changes the first upstream.
+    pub change: fn(&mut Upstream),
+    pub piece: usize,
+}
+
+impl Settings {
+    pub fn new(upstream: SocketAddr) -> Self {
+        Self {
+            upstream,
+            tls: TlsMode::Off,
+            client_config: None,
+            host: "127.0.0.1".to_owned(),
+            rules: test_rules(),
+            engine: None,
+            drop_at: None,
+            headers: HeaderMode::Spam,
+            hold_bytes: 512 << 10,
+            hold_time: Duration::from_secs(15),
+            timeouts: Config::load(None, &Flags::default()).0.timeouts,
+            limits: Config::load(None, &Flags::default()).0.limits,
+            data_dir: None,
+            listen: Listen::on(SocketAddr::from(([127, 0, 0, 1], 0))),
+            tls_server: None,
+            others: Vec::new(),
+            routes: Routes::default(),
+            bridges: Vec::new(),
+            also_own: Vec::new(),
+            change: |_| {},
+            piece: usize::MAX,
+        }
+    }
+
+    /// The configuration, and what no configuration can say.
+    fn into_config(self) -> (Config, Overrides) {
+        let (mut config, problems) = Config::load(None, &Flags::default());
+        assert!(problems.is_empty(), "{problems:?}");
+        let (host, port) = (&self.host, self.upstream.port());
+        let mut upstream = Upstream::new("test", host, port, self.tls);
+        (self.change)(&mut upstream);
+        let first = (upstream, self.client_config.clone());
+        let all = std::iter::once(first).chain(self.others);
+        let (upstreams, tls): (Vec<_>, Vec<_>) = all.unzip();
+        let tls = tls.into_iter().enumerate();
+        let listener_tls = self.tls_server.into_iter().map(|tls| (0, tls));
+        let shared = (self.rules == test_rules()).then(|| Engine::Rules(filter(self.drop_at)));
+        let overrides = Overrides {
+            engine: self.engine.or(shared),
+            listener_tls: listener_tls.collect(),
+            upstream_tls: tls.filter_map(|(place, tls)| Some((place, tls?))).collect(),
+            ad_hoc_tls: self.client_config,
+            oauth: self.bridges,
+            own_addresses: self.also_own,
+            read_limit: Some(self.piece),
+            ..Overrides::default()
+        };
+        config.listen = vec![self.listen];
+        config.upstreams = upstreams;
+        config.routes = self.routes;
+        config.admin = None;
+        config.data_dir = self.data_dir.unwrap_or_default();
+        config.filter.rules = Some(self.rules);
+        config.filter.classifier = false;
+        config.filter.thresholds.drop_at = self.drop_at;
+        config.filter.headers = self.headers;
+        config.filter.hold_bytes = self.hold_bytes;
+        config.filter.hold_time = self.hold_time;
+        config.timeouts = self.timeouts;
+        config.limits = self.limits;
+        (config, overrides)
+    }
+}
+
+/// The filter of tests/rules, made once for each threshold: it keeps nothing between messages.
+pub fn filter(drop_at: Option<f64>) -> Arc<Filter> {
+    static MADE: Mutex<Vec<(Option<f64>, Arc<Filter>)>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap();
+    if let Some((_, filter)) = made.iter().find(|it| it.0 == drop_at) {
+        return Arc::clone(filter);
+    }
+    let filter = Arc::new(new_filter(&test_rules(), drop_at));
+    made.push((drop_at, Arc::clone(&filter)));
+    filter
+}
+
+fn test_rules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules")
+}
+
+fn new_filter(rules: &Path, drop_at: Option<f64>) -> Filter {
+    let tag_at = 5.0;
+    let rules = rule_folder::load(Some(rules)).unwrap();
+    Filter::new(rules, Thresholds { tag_at, drop_at }).unwrap()
+}
+
+/// A proxy that serves until it is dropped.
+pub struct Proxy {
+    pub address: SocketAddr,
+    pub metrics: Arc<Metrics>,
+    pub signal: Arc<DrainSignal>,
+    /// Tells the tests when sessions end, and how: an error is a panic.
+    pub ended: tokio::sync::mpsc::UnboundedReceiver<Result<(), tokio::task::JoinError>>,
+}
+
+impl Proxy {
+    /// An upstream port of 0 means the proxy itself.
+    pub async fn start(mut settings: Settings) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        if settings.upstream.port() == 0 {
+            settings.upstream = address;
+        }
+        let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
+        let (config, overrides) = settings.into_config();
+        let overrides = Overrides {
+            listeners: vec![listener],
+            root: Root::Kept,
+            sessions: SessionRuntime::Current(ended_sender),
+            ..overrides
+        };
+        let server = server::build(&config, Vec::new(), overrides);
+        let server = server.unwrap_or_else(|error| panic!("{error}"));
+        let proxy = Self {
+            address,
+            metrics: Arc::clone(server.metrics()),
+            signal: Arc::clone(server.drain_signal()),
+            ended,
+        };
+        let never = std::future::pending;
+        tokio::spawn(server::run(server, never(), never()));
+        proxy
+    }
+
+    /// Waits for one session's end.
+    pub async fn session_end(&mut self) {
+        let ended = tokio::time::timeout(PATIENCE, self.ended.recv()).await;
+        ended
+            .expect("a session should have ended")
+            .unwrap()
+            .expect("a session panicked");
+    }
+
+    /// The value of one line of /metrics; 0 if it is not there.
+    pub fn metric(&self, line: &str) -> f64 {
+        let text = String::from_utf8(self.metrics.text()).unwrap();
+        let found = text
+            .lines()
+            .find_map(|it| it.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
+        found.unwrap_or(0.0)
+    }
+}
+
+/// One end of a connection that a test holds.
+pub struct Peer {
+    pub name: &'static str,
+    stream: Stream,
+    buffer: Vec<u8>,
+}
+
+impl Peer {
+    pub fn new(name: &'static str, stream: TcpStream) -> Self {
+        Self::over(name, Stream::plain(stream).unwrap())
+    }
+
+    fn over(name: &'static str, stream: Stream) -> Self {
+        Self {
+            name,
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// The same connection, with TLS as a client; what was read before is let go.
+    pub async fn encrypted(
+        self,
+        name: &str,
+        config: Arc<tokio_rustls::rustls::ClientConfig>,
+    ) -> std::io::Result<Self> {
+        let name_of_server = name.to_owned().try_into().unwrap();
+        let tcp = self.stream.into_plain().unwrap();
+        let connector = tokio_rustls::TlsConnector::from(config);
+        let tls = tokio::time::timeout(PATIENCE, connector.connect(name_of_server, tcp)).await;
+        Ok(Self {
+            name: self.name,
+            stream: Stream::tls(tls.expect("TLS takes for ever")?),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The same connection, with TLS as a server.
+    pub async fn accepted(self, acceptor: &tokio_rustls::TlsAcceptor) -> std::io::Result<Self> {
+        let tcp = self.stream.into_plain().unwrap();
+        let tls = tokio::time::timeout(PATIENCE, acceptor.accept(tcp)).await;
+        Ok(Self {
+            name: self.name,
+            stream: Stream::tls(tls.expect("TLS takes for ever")?),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// What the other side has proved itself with.
+    pub fn proof(&self) -> Vec<u8> {
+        self.stream.peer_certificate().unwrap().0.to_vec()
+    }
+
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self::new("client", TcpStream::connect(address).await.unwrap())
+    }
+
+    pub async fn accept(listener: &TcpListener) -> Self {
+        let accepted = tokio::time::timeout(PATIENCE, listener.accept()).await;
+        Self::new(
+            "upstream",
+            accepted
+                .expect("nobody connected to the upstream")
+                .unwrap()
+                .0,
+        )
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        let sent = tokio::time::timeout(PATIENCE, self.stream.write_all(bytes)).await;
+        sent.unwrap_or_else(|_| panic!("{}: nobody takes {:?}", self.name, shown(bytes)))
+            .unwrap();
+    }
+
+    /// Sends what a peer that may be gone gets.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Reads exactly these bytes.
+    pub async fn expect(&mut self, bytes: &[u8]) {
+        let got = self.take(bytes.len()).await;
+        assert_eq!(shown(&got), shown(bytes), "{}", self.name);
+    }
+
+    /// Reads so many bytes, fewer only at the end of the stream.
+    pub async fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count && self.fill().await > 0 {}
+        let count = count.min(self.buffer.len());
+        self.buffer.drain(..count).collect()
+    }
+
+    /// Reads a line with its end.
+    pub async fn line(&mut self) -> Vec<u8> {
+        loop {
+            if let Some(at) = self.buffer.iter().position(|&byte| byte == b'\n') {
+                return self.buffer.drain(..=at).collect();
+            }
+            if self.fill().await == 0 {
+                return std::mem::take(&mut self.buffer);
+            }
+        }
+    }
+
+    /// Reads a whole multi-line answer behind its status line, final dot included.
+    pub async fn answer(&mut self) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let line = self.line().await;
+            all.extend_from_slice(&line);
+            if line == b".\r\n" || line.is_empty() {
+                return all;
+            }
+        }
+    }
+
+    /// Reads to the end of the stream; a reset is an end, too.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.fill().await > 0 {}
+        std::mem::take(&mut self.buffer)
+    }
+
+    /// Ends the sending side only.
+    pub async fn half_close(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Ends the connection with a reset.
+    pub fn reset(self) {
+        let tcp = self.stream.into_plain().unwrap();
+        socket2::SockRef::from(&tcp)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
+    }
+
+    async fn fill(&mut self) -> usize {
+        let mut piece = vec![0; 64 << 10];
+        let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut piece)).await;
+        let read = read.unwrap_or_else(|_| {
+            panic!(
+                "{}: nothing comes behind {:?}",
+                self.name,
+                shown(&self.buffer)
+            )
+        });
+        let read = read.unwrap_or(0);
+        self.buffer.extend_from_slice(&piece[..read]);
+        read
+    }
+}
+
+/// Waits for what another process or thread does and tells nobody.
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !happened() {
+        assert!(begun.elapsed() < 3 * PATIENCE, "not {what} yet");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Bytes as a test's message shows them.
+pub fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+/// A proxy, its client after login, and its upstream.
+pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    change(&mut settings);
+    let proxy = Proxy::start(settings).await;
+    let (client, upstream) = logged_in(&proxy, &listener).await;
+    (proxy, client, upstream)
+}
+
+/// What a pipe takes before its reader must read.
+const PIPE: usize = 64 << 10;
+
+/// A session after login over pipes in memory: with paused time (`start_paused`) its deadlines pass at once,
+/// and only when both sides wait.
+pub async fn session_in_memory(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
+    let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
+    change(&mut settings);
+    let (config, overrides) = settings.into_config();
+    let server = server::build(&config, Vec::new(), overrides);
+    let server = server.unwrap_or_else(|error| panic!("{error}"));
+    let (client, near_client) = tokio::io::duplex(PIPE);
+    let (upstream, near_upstream) = tokio::io::duplex(PIPE);
+    let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
+    let session = tokio::spawn(session::run_over(
+        server.service(),
+        Stream::memory(near_client),
+        Stream::memory(near_upstream),
+        server.drain_signal().drain(),
+    ));
+    tokio::spawn(async move { ended_sender.send(session.await) });
+    let proxy = Proxy {
+        address: ([127, 0, 0, 1], 0).into(),
+        metrics: Arc::clone(server.metrics()),
+        signal: Arc::clone(server.drain_signal()),
+        ended,
+    };
+    let mut client = Peer::over("client", Stream::memory(client));
+    let mut upstream = Peer::over("upstream", Stream::memory(upstream));
+    log_in(&mut client, &mut upstream).await;
+    (proxy, client, upstream)
+}
+
+/// A client after login, and its upstream.
+pub async fn logged_in(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
+    let mut client = Peer::connect(proxy.address).await;
+    let mut upstream = Peer::accept(listener).await;
+    log_in(&mut client, &mut upstream).await;
+    (client, upstream)
+}
+
+async fn log_in(client: &mut Peer, upstream: &mut Peer) {
+    upstream.send(b"+OK ready\r\n").await;
+    client.expect(b"+OK ready\r\n").await;
+    for (command, answer) in [
+        (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
+        (b"PASS b\r\n", b"+OK in\r\n"),
+    ] {
+        client.send(command).await;
+        upstream.expect(command).await;
+        upstream.send(answer).await;
+        client.expect(answer).await;
+    }
+}
