@@ -251,7 +251,7 @@ impl Metrics {
         self.messages.bytes[flow as usize].inc_by(octets as u64);
     }
 
-    /// Octets that the client gets but the upstream did not send, and the other way round.
+    /// Octets added to, and removed from, what the upstream sent.
     pub fn edited(&self, added: usize, removed: usize) {
         self.messages.edited_added.inc_by(added as u64);
         self.messages.edited_removed.inc_by(removed as u64);

@@ -1,4 +1,4 @@
-"""How popgate is, on one page: is it up, what does it do with mail, how fast, and what goes wrong."""
+"""popgate on one page: is it up, what happens to mail, how fast, and what fails."""
 
 from panels import (GREEN, RED, YELLOW, bars, curve, dashboard, heat, link_to, number, query, row, steps, table)
 
@@ -8,7 +8,7 @@ UPSTREAM = link_to("popgate-upstreams", "This upstream", "var-upstream=${__field
 
 
 def quantiles(family, by="", chosen="@", shares=(50, 95, 99), name=""):
-    """Queries for some quantiles of a histogram, kept apart by a label if there is one."""
+    """Queries for quantiles of a histogram, by a label if one is given."""
     kept = f"{by}, le" if by else "le"
     legend = f"{{{{{by}}}}} " if by else name and f"{name} "
     return [query(f"histogram_quantile({share / 100}, sum by ({kept}) (rate({family}_bucket{{{chosen}}}[$__rate_interval])))",
@@ -25,37 +25,37 @@ def now():
         "Now",
         number("State", "Whether Prometheus reaches /metrics of every chosen popgate.", 'min(up{@})', "none",
                steps(RED, (1, GREEN)), mappings=up),
-        number("Alerts", "Alerts of deploy/prometheus that fire; deploy/prometheus/runbook.md says what to do.",
+        number("Alerts", "Alerts of deploy/prometheus that are firing; deploy/prometheus/runbook.md says what to do.",
                'count(ALERTS{alertname=~"Popgate.+",alertstate="firing",@}) or vector(0)', "short", steps(GREEN, (1, RED))),
         number("Sessions", "Sessions that are open now, on all listeners.", "sum(popgate_sessions_active{@})", "short"),
         number("Messages, last hour", "RETR and TOP that were answered.", "sum(increase(popgate_messages_total{@}[1h]))", "short", decimals=0),
-        number("Spam", "Share of spam, tagged or dropped, among what was judged in 30 minutes.",
+        number("Spam", "Share of spam, tagged or dropped, in the mail judged in 30 minutes.",
                "avg(instance:popgate_spam_share:ratio_rate30m{@})", "percentunit", max=1,
                links=[link_to("popgate-rules", "Rules")]),
         number("First byte of a RETR", "The slowest of twenty clients waits that long for its message to begin (95 %).",
                'max(instance_command:popgate_first_byte_seconds:p95_5m{command="retr",@})', "s", steps(GREEN, (2, YELLOW), (10, RED))),
-        number("Memory for held mail", "How much of limits.held_bytes is taken. At 1 upstreams wait.",
+        number("Memory for held mail", "The used share of limits.held_bytes. At 1 upstreams wait.",
                "max(instance:popgate_held_bytes:ratio{@})", "percentunit", steps(GREEN, (0.6, YELLOW), (0.8, RED)), max=1),
-        number("Certificate left", "Until the first certificate expires. popgate takes a renewed file over by itself.",
+        number("Certificate left", "Until the first certificate expires. popgate reloads a renewed file by itself.",
                "min(popgate_certificate_expiry_timestamp_seconds{@}) - time()", "s", steps(RED, (2 * DAY, YELLOW), (14 * DAY, GREEN))))
 
 
 def mail():
     return row(
         "Mail",
-        curve("Messages by action", "What became of messages: passed as they are, tagged, dropped for a notice, or passed without a "
-              "verdict, each minute.", per_minute("popgate_messages_total", "action"), "cpm", width=10, stack=True,
+        curve("Messages by action", "Messages each minute: passed as they are, tagged, dropped for a notice, or passed without a "
+              "verdict.", per_minute("popgate_messages_total", "action"), "cpm", width=10, stack=True,
               names=("pass", "tag", "drop", "unscanned")),
-        curve("Share of spam", "Among what was judged in the last 5 minutes; thin: the mean of a day, which the alert "
+        curve("Share of spam", "Of the mail judged in the last 5 minutes; thin: the mean of a day, which the alert "
               "PopgateSpamShareAnomalous compares with.",
               [query("instance:popgate_spam_share:ratio_rate5m{@}", "{{instance}}"),
                query("instance:popgate_spam_share:avg1d{@}", "{{instance}}, usual")], "percentunit", width=7, max=1),
-        bars("Top rules", "The ten rules that hit most messages in the time shown. A click leads to the rule.",
+        bars("Top rules", "The ten rules with the most hits in the time shown. A click opens the rule.",
              'topk(10, sum by (rule) (increase(popgate_rule_hits_total{rule!="LEARNT",@}[$__range])) > 0)', "{{rule}}", width=7, links=[RULE]),
-        heat("Scores", "How many messages had which score. tag_at and drop_at cut this picture into ham, spam and dropped.",
+        heat("Scores", "Messages by score. tag_at and drop_at divide this panel into ham, spam and dropped.",
              "sum by (le) (increase(popgate_score_bucket{@}[$__rate_interval]))", "none", width=12),
-        curve("Sizes", "Octets of a message that were held when its verdict was made, and that it was made from: half of the "
-              "messages and 95 % have no more.",
+        curve("Sizes", "Octets of a message that were held when its verdict was made, and that it was made from: the median "
+              "and the 95 % quantile.",
               [*quantiles("popgate_held_bytes", shares=(50, 95), name="held"),
                *quantiles("popgate_judged_bytes", shares=(50, 95), name="judged")], "bytes", width=12))
 
@@ -64,7 +64,7 @@ def sessions():
     return row(
         "Sessions",
         curve("Open sessions", "By listener.", [query("sum by (listener) (popgate_sessions_active{@})", "{{listener}}")], "short", width=6, stack=True),
-        curve("Connections", "Of mail clients each minute: accepted, refused, or led on unseen (proxied_away).",
+        curve("Connections", "Of mail clients each minute: accepted, refused, or passed through unseen (proxied_away).",
               per_minute("popgate_connections_total", "outcome"), "cpm", width=6, names=("accepted", "refused", "proxied_away")),
         curve("Logins", "As the upstreams answered them, each minute: ok, denied, or error if the server failed.",
               per_minute("popgate_logins_total", "outcome"), "cpm", width=6, names=("ok", "denied", "error")),
@@ -81,35 +81,35 @@ def throughput():
         "Throughput",
         curve("Clients", "Octets inside TLS each second. In: commands. Out: mail.", flow("client"), "Bps"),
         curve("Upstreams", "Octets inside TLS each second. In: mail. Out: commands.", flow("upstream"), "Bps"),
-        curve("Edited", "Octets that popgate added (X-Spam fields, notices) and took out. Client out is upstream in + added - removed.",
+        curve("Edited", "Octets that popgate added (X-Spam fields, notices) and removed. Client out is upstream in + added - removed.",
               [query("sum by (kind) (rate(popgate_edited_bytes_total{@}[$__rate_interval]))", "{{kind}}")], "Bps"))
 
 
 def latency():
     return row(
         "Latency",
-        curve("Filter", "Time for one verdict: half of the messages, 95 % and 99 % take no longer. The alert PopgateFilterSlow "
-              "begins at 250 ms for p99; timeouts.filter ends it.", quantiles("popgate_filter_seconds", chosen='stage="total",@'), "s",
+        curve("Filter", "Time for one verdict: median, 95 % and 99 % quantiles. The alert PopgateFilterSlow begins at 250 ms for "
+              "p99; timeouts.filter is the upper bound.", quantiles("popgate_filter_seconds", chosen='stage="total",@'), "s",
               thresholds=steps(GREEN, (0.25, RED))),
-        heat("Filter, all verdicts", "How many verdicts took how long.",
+        heat("Filter, all verdicts", "Verdicts by time.",
              'sum by (le) (increase(popgate_filter_seconds_bucket{stage="total",@}[$__rate_interval]))', "s"),
         curve("Filter by stage", "Mean time for decoding, for the rules, and for the learnt filter.",
               [query('sum by (stage) (rate(popgate_filter_seconds_sum{stage!="total",@}[$__rate_interval])) / '
                      'sum by (stage) (rate(popgate_filter_seconds_count{stage!="total",@}[$__rate_interval]))', "{{stage}}")], "s", stack=True),
-        curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its answer: the upstream, the time held, "
+        curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its response: the upstream, the time held, "
               "and the verdict.", quantiles("popgate_first_byte_seconds", by="command", shares=(50, 95)), "s",
               thresholds=steps(GREEN, (10, RED))),
-        heat("Time to the first byte, all RETR", "How many messages began how late. Clients give up after some 20 to 60 seconds.",
+        heat("Time to the first byte, all RETR", "Messages by time to the first byte. Clients give up after 20 to 60 seconds.",
              'sum by (le) (increase(popgate_first_byte_seconds_bucket{command="retr",@}[$__rate_interval]))', "s"),
-        curve("Whole RETR", "From the turn of a RETR to the last octet of its answer.", quantiles("popgate_retr_seconds"), "s"))
+        curve("Whole RETR", "From the turn of a RETR to the last octet of its response.", quantiles("popgate_retr_seconds"), "s"))
 
 
 def limits():
     return row(
         "Limits",
-        curve("Held mail", "Octets set aside for messages held now, and limits.held_bytes.",
+        curve("Held mail", "Octets reserved for messages that are held now, and limits.held_bytes.",
               [query("sum(popgate_holding_bytes{@})", "held"), query('sum(popgate_limit{limit="held_bytes",@})', "limit")], "bytes", width=6),
-        curve("Used of the limits", "Sessions, held octets and open files, as a share of what may be.",
+        curve("Used of the limits", "Sessions, held octets and open files, as a share of their limits.",
               [query("max(instance:popgate_sessions:ratio{@})", "sessions"), query("max(instance:popgate_held_bytes:ratio{@})", "held_bytes"),
                query("max(process_open_fds{@} / process_max_fds{@})", "open files")], "percentunit", width=6, max=1,
               thresholds=steps(GREEN, (0.8, RED))),
@@ -123,14 +123,14 @@ def trouble():
     since = "since popgate started"
     reloaded = [{"type": "value", "options": {"0": {"text": "refused", "color": RED, "index": 0}, "1": {"text": "fine", "color": GREEN, "index": 1}}}]
     return row(
-        "Trouble",
-        curve("Upstream errors", "Sessions that an upstream's trouble ended, in 15 minutes.",
+        "Problems",
+        curve("Upstream errors", "Sessions that an upstream's failure ended, in 15 minutes.",
               [query("sum by (upstream) (instance_upstream:popgate_upstream_errors:increase15m{@})", "{{upstream}}")], "short", width=6,
               thresholds=steps(GREEN, (3, RED)), links=[UPSTREAM]),
-        curve("Failed logins", "Logins that were refused or failed, in 15 minutes.",
+        curve("Failed logins", "Logins that were denied or failed, in 15 minutes.",
               [query("sum by (upstream) (instance_upstream:popgate_logins_failed:increase15m{@})", "{{upstream}}")], "short", width=6,
               thresholds=steps(GREEN, (10, RED)), links=[UPSTREAM]),
-        curve("Unscanned and given up", "Messages that passed without a verdict, and clients that left while theirs was held, in 15 minutes.",
+        curve("Unscanned and abandoned", "Messages that passed without a verdict, and clients that left while theirs was held, in 15 minutes.",
               [query("sum(instance:popgate_unscanned:increase15m{@})", "unscanned"),
                query("sum(instance:popgate_client_aborts_held:increase15m{@})", "left while held")], "short", width=6,
               thresholds=steps(GREEN, (3, RED))),
@@ -139,24 +139,24 @@ def trouble():
               thresholds=steps(RED, (14 * DAY, GREEN))),
         bars("Refused clients", f"Clients and logins that popgate itself refused, by reason, {since}. deploy/refusals.md explains each.",
              "sum by (reason) (popgate_refused_total{@}) > 0", "{{reason}}", width=5),
-        bars("Upstream errors by kind", f"Sessions that an upstream's trouble ended, {since}. deploy/refusals.md explains each kind.",
+        bars("Upstream errors by kind", f"Sessions that an upstream's failure ended, {since}. deploy/refusals.md explains each kind.",
              "sum by (kind) (popgate_upstream_errors_total{@}) > 0", "{{kind}}", width=5),
         bars("Unscanned by reason", f"Messages without a verdict, {since}: hold_timeout, timeout, panic.",
              "sum by (reason) (popgate_unscanned_total{@}) > 0", "{{reason}}", width=5),
-        bars("Clients that left", f"Without QUIT, by what the session was doing, {since}. Many clients never say QUIT.",
+        bars("Clients that left", f"Without QUIT, by the state of the session, {since}. Many clients never send QUIT.",
              "sum by (state) (popgate_client_aborts_total{@}) > 0", "{{state}}", width=5),
         bars("Reloads", f"By SIGHUP or changed rule files, {since}. A refused one changed nothing.",
              "sum by (outcome) (popgate_reloads_total{@})", "{{outcome}}", width=4),
-        number("Last reload", "Whether it was taken over; if not, what was in force before still is. The alert PopgateReloadFailed.",
+        number("Last reload", "Whether it was applied; if not, the previous settings are still active. The alert PopgateReloadFailed.",
                "min(popgate_last_reload_successful{@})", "none", steps(RED, (1, GREEN)), width=6, mappings=reloaded),
-        number("In force since", "When the rules and the configuration in force were read.",
+        number("Active since", "When the active rules and configuration were read.",
                "max(popgate_last_reload_timestamp_seconds{@}) * 1000", "dateTimeFromNow", width=6),
-        number("Not put away", f"Messages to be held back that the quarantine could not take, {since}: they were tagged and delivered.",
+        number("Not quarantined", f"Messages that the quarantine could not store, {since}: they were tagged and delivered.",
                "sum(popgate_quarantine_failures_total{@})", "short", steps(GREEN, (1, RED)), width=6),
         table("Thresholds", "Points from which a message is tagged or dropped; 0 is never.",
               "min by (instance, kind) (popgate_filter_threshold{@})", ("instance", "kind"), "none", "Points", width=6, height=4))
 
 
 def made():
-    return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and trouble of popgate.",
+    return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and problems of popgate.",
                      [now(), mail(), sessions(), throughput(), latency(), limits(), trouble()])

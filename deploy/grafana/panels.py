@@ -1,7 +1,7 @@
-"""The pieces of a dashboard, as Grafana's JSON wants them.
+"""The parts of a dashboard, in Grafana's JSON.
 
-In an expression "@" stands for the job and the instances that are chosen above the dashboard. Numbers of panels come
-from their row and their place in it, so that a new row or a new panel at a row's end leaves the others' alone.
+In an expression "@" stands for the job and the instances that are selected above the dashboard. The numbers of panels
+come from their row and their place in it, so that a new row, or a new panel at a row's end, does not change the others.
 """
 
 SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
@@ -10,7 +10,7 @@ VERSION = "11.4.0"
 SCHEMA = 40
 
 GREEN, YELLOW, RED, BLUE = "green", "#EAB839", "red", "blue"
-# The same thing has the same colour in every panel.
+# The same label value has the same colour in every panel.
 COLOURS = {"pass": GREEN, "tag": "orange", "drop": RED, "unscanned": "purple", "ok": GREEN, "denied": "orange",
            "error": RED, "accepted": GREEN, "refused": RED, "proxied_away": BLUE}
 
@@ -47,7 +47,7 @@ def panel(kind, title, says, queries, unit, width, height, thresholds, options, 
 
 
 def curve(title, says, queries, unit, width=8, height=8, stack=False, thresholds=None, names=(), links=(), signed=False, **defaults):
-    """Lines over time, from 0 on unless they may be below. Thresholds are drawn where there are some."""
+    """Lines over time, from 0 unless `signed`. Thresholds are drawn if there are any."""
     if not signed:
         defaults["min"] = 0
     custom = {"drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 30 if stack else 8,
@@ -126,7 +126,7 @@ def source_variable():
 
 
 def link_to(uid, title, extra=""):
-    """A link at a value, to another dashboard with the same time and choice."""
+    """A link from a value to another dashboard with the same time and selection."""
     here = "${job:queryparam}&${instance:queryparam}&${DS_PROMETHEUS:queryparam}&${__url_time_range}"
     return {"title": title, "url": f"/d/{uid}?{extra}{here}", "targetBlank": False}
 

@@ -11,21 +11,21 @@ use crate::schema::Section;
 /// Judging and rewriting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterConfig {
-    /// From which scores on something is done.
+    /// The scores for tagging and dropping.
     pub thresholds: Thresholds,
     /// Which messages get X-Spam headers.
     pub headers: HeaderMode,
-    /// What goes in front of a spam's subject; empty = nothing.
+    /// The prefix of a spam's subject; empty = none.
     pub subject_mark: String,
     /// How much of a message is held until its verdict.
     pub hold_bytes: usize,
     /// How long a message is held until its verdict.
     pub hold_time: Duration,
-    /// A folder of rules over the built-in ones; without a rule in it there are none.
+    /// A folder of rules on top of the built-in ones; an empty folder means no rules.
     pub rules: Option<PathBuf>,
-    /// Whether the learned filter takes part.
+    /// Whether the learned filter is used.
     pub classifier: bool,
-    /// Whether it begins with the model that comes with popgate.
+    /// Whether it starts with the model that comes with popgate.
     pub shipped_model: bool,
 }
 

@@ -29,7 +29,7 @@ pub struct Flags {
     pub rules: Option<PathBuf>,
 }
 
-/// Lays the flags over the file's settings.
+/// Applies the flags on top of the file's settings.
 pub(super) fn overlay(config: &mut Config, flags: &Flags, problems: &mut Vec<Problem>) {
     let mut complain = |flag: &str, message: String| {
         problems.push(Problem {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bounds::{count, duration, octets};
 use crate::schema::Section;
 
-/// How long to wait for whom.
+/// How long popgate waits, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For the upstream's connection and its TLS.
@@ -16,46 +16,46 @@ pub struct Timeouts {
     pub handshake: Duration,
     /// For the client to log in, from its connection on.
     pub login: Duration,
-    /// For the rest of a command that has begun.
+    /// For the rest of a command line that has begun.
     pub command_line: Duration,
-    /// For the next byte of an answer that the upstream owes.
+    /// For the next byte of an outstanding response from the upstream.
     pub upstream_read: Duration,
-    /// For the client to take the next byte of what it is sent.
+    /// For the client to accept the next byte of what it is sent.
     pub client_write: Duration,
     /// For the client's next command.
     pub idle: Duration,
     /// For the filter's verdict on one message.
     pub filter: Duration,
-    /// For running sessions when popgate is told to stop.
+    /// For running sessions after the signal to stop.
     pub drain: Duration,
 }
 
-/// How much of what. Sizes are octets; in those that may be `None` that means no limit.
+/// Bounds on sessions, logins and sizes. Sizes are in octets; `None` is no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Sessions at a time.
     pub sessions: usize,
-    /// Of them from one address (IPv6: from one /64), loopback excepted.
+    /// Sessions from one address (IPv6: from one /64), except loopback.
     pub sessions_per_address: Option<usize>,
-    /// Of them logged in to one mailbox.
+    /// Sessions logged in to one mailbox.
     pub sessions_per_mailbox: Option<usize>,
     /// Connections to one upstream that are being made at a time.
     pub upstream_connects: usize,
-    /// Failed logins to one account from one address until a pause.
+    /// Failed logins to one account from one address before a pause.
     pub login_failures: Option<u32>,
-    /// That pause.
+    /// The length of that pause.
     pub login_pause: Duration,
-    /// A client's line.
+    /// A client's command line.
     pub command_line: usize,
     /// A client's line during AUTH.
     pub auth_line: usize,
     /// A user name.
     pub user_name: usize,
-    /// An upstream's line that popgate must see whole.
+    /// An upstream's line that popgate must see in full.
     pub response_line: usize,
-    /// A whole answer of the upstream.
+    /// A whole response of the upstream.
     pub response: Option<u64>,
-    /// Messages held in all sessions together.
+    /// All messages that are held at a time.
     pub held_bytes: usize,
 }
 

@@ -19,21 +19,21 @@ pub struct Listen {
     pub address: SocketAddr,
     /// How connections to it are protected.
     pub tls: ListenTls,
-    /// What it proves itself with to those who ask for no other name.
+    /// The certificate for clients whose SNI is not among `sni`.
     pub pair: Option<KeyPair>,
-    /// Other names.
+    /// Settings by SNI.
     pub sni: Vec<Sni>,
-    /// Where its clients go, whatever else is said: an index into `Config::upstreams`.
+    /// The upstream of all its clients, before any other route: an index into `Config::upstreams`.
     pub upstream: Option<usize>,
-    /// Whether the address that the client meant is the upstream.
+    /// Whether the client's original destination is the upstream.
     pub transparent: bool,
-    /// Whether connections come by TPROXY, and go out with the client's address.
+    /// Whether connections come by TPROXY, and servers see the client's address.
     pub tproxy: bool,
     /// Whether each connection begins with a PROXY header.
     pub proxy_header: bool,
-    /// Whose headers are believed.
+    /// The senders whose headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether logins without TLS are taken from other machines.
+    /// Whether logins without TLS are accepted from other machines.
     pub allow_plaintext: bool,
 }
 
@@ -56,16 +56,16 @@ impl Listen {
     }
 }
 
-/// How connections to a listener are protected.
+/// TLS on a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenTls {
-    /// Not at all.
+    /// None.
     Off,
-    /// By STLS, when the client wants it (RFC 2595).
+    /// STLS, if the client sends it (RFC 2595).
     Starttls,
     /// From the first byte (RFC 8314).
     Implicit,
-    /// By the server that the client meant: popgate only carries the bytes.
+    /// End to end with the server: popgate passes the bytes through.
     Passthrough,
 }
 
@@ -95,20 +95,20 @@ impl ListenTls {
 /// A certificate and its key, as PEM files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
-    /// The certificate, and those that certify it.
+    /// The certificate and its chain.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
 }
 
-/// What is different for a name that clients ask for (RFC 6066 section 3).
+/// Settings for clients with a certain SNI (RFC 6066 section 3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sni {
     /// The name.
     pub name: HostPattern,
-    /// In place of the listener's.
+    /// Its certificate, instead of the listener's.
     pub pair: Option<KeyPair>,
-    /// Where its clients go.
+    /// The upstream of its clients.
     pub upstream: Option<usize>,
 }
 
@@ -200,7 +200,7 @@ fn check_certificates(section: &Section<'_, '_>, listen: &Listen) {
     }
 }
 
-/// Settings that say where connections come from and go to, and exclude or need each other.
+/// Settings of source and destination that need or exclude each other.
 fn check_addressing(section: &Section<'_, '_>, listen: &Listen) {
     let transparent = listen.transparent;
     if listen.tls == ListenTls::Passthrough && !transparent {

@@ -2,12 +2,12 @@
 
 use crate::schema::Section;
 
-/// What the log has, and how.
+/// Format, level and contents of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     /// For people or for machines.
     pub format: LogFormat,
-    /// From which level on; `error`, `warn`, `info`, `debug` or `trace`.
+    /// The least level: `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
     /// How mailboxes are named.
     pub mailboxes: LogMailboxes,
@@ -23,21 +23,21 @@ impl Default for LogConfig {
     }
 }
 
-/// For whom the log is.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// Lines for people.
     Text,
-    /// An object a line.
+    /// One JSON object per line.
     Json,
 }
 
 /// How the log names mailboxes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogMailboxes {
-    /// By twelve digits of a hash.
+    /// As twelve digits of a hash.
     Hashed,
-    /// As they are.
+    /// In plain text.
     Shown,
     /// Not at all.
     Hidden,

@@ -45,12 +45,12 @@ pub fn page() -> String {
             };
         }
     }
-    // A table without settings of its own is one of the user's own keys.
+    // A table without settings has keys that the user chooses.
     page.replace("| setting | default | meaning |\n|---|---|---|\n\n", "\n")
         .replace("\n\n\n", "\n\n")
 }
 
-/// A setting and what is said of it; a value may have a # between its quotes.
+/// A setting and its comment; a value may have a # between its quotes.
 fn split(line: &str) -> (&str, &str) {
     let mut quoted = false;
     let comment = line.char_indices().find(|(_, letter)| {

@@ -14,7 +14,7 @@ use super::{filter, limits, log, route, upstream};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
-    /// Reads a file (`None`: every setting at its default) and lays the flags over it.
+    /// Reads a file (`None`: every setting at its default) and applies the flags on top.
     ///
     /// Beside the problems of both there is always a configuration, with defaults in place of what
     /// is wrong: so that the rules and other files that it names can be checked in the same run.
@@ -24,7 +24,7 @@ impl Config {
         };
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            // Paths in the file are meant from where the file is, not from where popgate starts.
+            // Paths in the file are relative to its folder, not to the working directory.
             Ok(text) => resolve(&file, &text, path.parent().unwrap_or(Path::new("")), flags),
             Err(error) => {
                 let (config, mut problems) = resolve(&file, "", Path::new(""), flags);

@@ -1,4 +1,4 @@
-//! Families of messages on their way: actions, octets, edits, memory, waiting times.
+//! Families of messages: actions, octets, edits, memory, waiting times.
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 

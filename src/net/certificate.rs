@@ -1,4 +1,4 @@
-//! What a certificate says of itself: for whom, and until when.
+//! The names and dates of a certificate.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,15 +9,15 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// Names and dates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// DNS names that it is for (RFC 6125).
+    /// DNS names that it is valid for (RFC 6125).
     pub names: Vec<String>,
-    /// From when it is valid.
+    /// The start of its validity.
     pub begins: SystemTime,
-    /// Until when.
+    /// The end of its validity.
     pub ends: SystemTime,
 }
 
-/// Reads them; `None` if it is no certificate.
+/// Parses them; `None` if it is not a certificate.
 pub fn facts(certificate: &CertificateDer<'_>) -> Option<Facts> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let names = parsed.subject_alternative_name().ok().flatten();
@@ -39,7 +39,7 @@ pub fn facts(certificate: &CertificateDer<'_>) -> Option<Facts> {
 }
 
 impl Facts {
-    /// Whole days until its end; negative behind it.
+    /// Whole days until its end; negative after it.
     pub fn days_left(&self, now: SystemTime) -> i64 {
         const DAY: u64 = 24 * 3600;
         match self.ends.duration_since(now) {

@@ -1,11 +1,11 @@
-//! The signal to stop: sent once, seen by everyone, and the wait for the last to leave.
+//! The signal to stop: sent once, seen by every session, and the wait for the last of them.
 //!
-//! Each session holds a [`Drain`]; the one who stops holds the [`DrainSignal`]. Sessions end when
-//! they owe no answer; [`DrainSignal::drained`] returns when all their `Drain`s are dropped.
+//! Each session holds a [`Drain`]; the server holds the [`DrainSignal`]. Sessions end when no response is
+//! outstanding; [`DrainSignal::drained`] returns when all their `Drain`s are dropped.
 
 use tokio::sync::watch;
 
-/// The sender's side.
+/// The server's side.
 #[derive(Debug)]
 pub struct DrainSignal(watch::Sender<bool>);
 
@@ -30,12 +30,12 @@ impl DrainSignal {
         Drain(self.0.subscribe())
     }
 
-    /// Tells everyone to stop.
+    /// Tells all sessions to stop.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether everyone was told to stop.
+    /// Whether the signal was given.
     pub fn is_stopping(&self) -> bool {
         *self.0.borrow()
     }

@@ -1,4 +1,4 @@
-//! Sockets: listening, streams with and without TLS, and the signal to stop.
+//! Sockets: listening, streams with and without TLS, quotas, and the signal to stop.
 //!
 //! In: addresses; out: bound listeners and byte streams. It knows nothing of POP3.
 

@@ -1,7 +1,7 @@
-//! Counts that keep one client, one account or one flood from taking all there is.
+//! Counts that keep one client, one mailbox or one flood from using up everything.
 //!
-//! In: who comes; out: a slot that is given back when dropped, or no. Counts live as long as the
-//! process: the limits they are held against may change with each reload.
+//! In: a key; out: a slot that is released when dropped, or none. Counts live as long as the process:
+//! the limits that they are compared with may change with each reload.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Whose address counts as one: all of an IPv6 customer's /64 (RFC 6177), an IPv4 address by itself.
+/// The address that limits count by: all of a customer's IPv6 /64 (RFC 6177), an IPv4 address by itself.
 pub fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -23,7 +23,7 @@ pub fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How many are there of each.
+/// How many there are of each key.
 #[derive(Debug)]
 pub struct Slots<K>(Arc<Mutex<HashMap<K, usize>>>);
 
@@ -33,7 +33,7 @@ impl<K> Default for Slots<K> {
     }
 }
 
-/// One of them; given back when dropped.
+/// One of them; released when dropped.
 #[derive(Debug)]
 pub struct Slot<K: Eq + Hash> {
     of: Arc<Mutex<HashMap<K, usize>>>,
@@ -41,7 +41,7 @@ pub struct Slot<K: Eq + Hash> {
 }
 
 impl<K: Eq + Hash + Clone> Slots<K> {
-    /// One more of these, unless there are `most` already.
+    /// One more for this key, unless there are `most` already.
     pub fn enter(&self, key: K, most: usize) -> Option<Slot<K>> {
         let mut counts = locked(&self.0);
         let count = counts.entry(key.clone()).or_default();
@@ -68,7 +68,7 @@ impl<K: Eq + Hash> Drop for Slot<K> {
     }
 }
 
-/// Who failed how often, and when last.
+/// How often each key failed, and when last.
 #[derive(Debug)]
 pub struct Failures<K>(Mutex<HashMap<K, (u32, Instant)>>);
 
@@ -78,11 +78,11 @@ impl<K> Default for Failures<K> {
     }
 }
 
-/// So many are remembered: an attacker who invents names must not fill memory.
+/// The most keys that are remembered: an attacker who invents names must not fill memory.
 const MOST_REMEMBERED: usize = 100_000;
 
 impl<K: Eq + Hash> Failures<K> {
-    /// How long this one has to wait, after `most` failures of which the last was less than `pause`
+    /// How long this key has to wait, after `most` failures of which the last was less than `pause`
     /// ago.
     pub fn wait(&self, key: &K, most: u32, pause: Duration) -> Option<Duration> {
         let failures = locked(&self.0);
@@ -91,7 +91,7 @@ impl<K: Eq + Hash> Failures<K> {
         (*count >= most && !left.is_zero()).then_some(left)
     }
 
-    /// One failure more; those before the last pause are forgiven.
+    /// One more failure; those before the last pause no longer count.
     pub fn failed(&self, key: K, pause: Duration) {
         let mut failures = locked(&self.0);
         if failures.len() >= MOST_REMEMBERED {
@@ -109,7 +109,7 @@ impl<K: Eq + Hash> Failures<K> {
         *last = now;
     }
 
-    /// All is well again.
+    /// Forgets the failures of this key.
     pub fn succeeded(&self, key: &K) {
         locked(&self.0).remove(key);
     }
@@ -122,7 +122,7 @@ pub struct Budget {
     freed: Notify,
 }
 
-/// A part of the budget; given back when dropped.
+/// A part of the budget; released when dropped.
 #[derive(Debug)]
 pub struct Share {
     of: Arc<Budget>,
@@ -148,7 +148,7 @@ impl Budget {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Ready when somebody gave something back.
+    /// Ready when a share was released.
     pub async fn freed(&self) {
         self.freed.notified().await;
     }
@@ -157,13 +157,13 @@ impl Budget {
 impl Drop for Share {
     fn drop(&mut self) {
         self.of.taken.fetch_sub(self.octets, Ordering::Relaxed);
-        // One is enough: it wakes the next when it gives back in turn.
+        // Waking one is enough: it wakes the next when it releases its own share.
         self.of.freed.notify_one();
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that holds a lock here can panic half-way.
+    // No code that holds a lock here can panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

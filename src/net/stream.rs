@@ -1,7 +1,7 @@
 //! One side of a session: a TCP stream, with or without TLS over it.
 //!
-//! In: nothing but what the peer sends; out: bytes in the caller's buffer. An idle stream holds no
-//! buffer: what arrives first lands in a scratch of the thread and is copied out exactly.
+//! In: what the peer sends; out: bytes in the caller's buffer. An idle stream has no buffer: its first
+//! bytes are read into a scratch buffer of the thread and copied out.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -16,9 +16,9 @@ use tokio_rustls::TlsStream;
 use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-/// From this much free room on, bytes are read right into the caller's buffer.
+/// With this much free space, bytes are read directly into the caller's buffer.
 const DIRECT: usize = 16 << 10;
-/// What one read of an idle stream takes at most: a whole message, mostly.
+/// The most that one read of an idle stream takes: usually a whole message.
 const SCRATCH: usize = 64 << 10;
 
 thread_local! {
@@ -39,13 +39,13 @@ enum Kind {
     Tls(Box<TlsStream<TcpStream>>),
     /// A pipe within the process.
     Memory(DuplexStream),
-    /// Taken away, to put TLS over it.
+    /// Taken out, to start TLS on it.
     Gone,
 }
 
 impl Stream {
-    /// A plain stream. Small writes leave at once: Nagle's algorithm and the peer's delayed
-    /// acknowledgement would hold the end of an answer back for 40 ms.
+    /// A plain stream. Small writes are sent at once: Nagle's algorithm and the peer's delayed
+    /// acknowledgement would delay the end of a response by 40 ms.
     ///
     /// # Errors
     /// The system's, if the socket is gone already.
@@ -78,7 +78,7 @@ impl Stream {
         matches!(self.kind, Kind::Tls(_))
     }
 
-    /// What the other side has proved itself with, and the version of TLS.
+    /// The peer's certificate, and the version of TLS.
     pub fn peer_certificate(&self) -> Option<(CertificateDer<'static>, ProtocolVersion)> {
         let Kind::Tls(tls) = &self.kind else {
             return None;

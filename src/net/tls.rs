@@ -1,6 +1,6 @@
 //! TLS towards mail clients: certificates from files, chosen by name, reloaded when they change.
 //!
-//! In: pairs of PEM files; out: a TLS server, or what is wrong with which file. TLS 1.2 and 1.3 only
+//! In: pairs of PEM files; out: a TLS server, or what is wrong, and in which file. TLS 1.2 and 1.3 only
 //! (RFC 8314 section 4.1); a client that names a protocol by ALPN must name `pop3`, so that no
 //! web page can talk to this port (the ALPACA attack).
 
@@ -29,9 +29,9 @@ pub enum CertificateError {
     UnreadableKey(PathBuf, io::Error),
     /// Others than its owner and group may read the key, or its group may change it.
     Exposed(PathBuf, u32),
-    /// There is no certificate in it.
+    /// It contains no certificate.
     NoCertificate(PathBuf),
-    /// There is no private key in it.
+    /// It contains no private key.
     NoKey(PathBuf),
     /// The key is of a kind that cannot sign.
     UnusableKey(PathBuf, rustls::Error),
@@ -98,11 +98,11 @@ impl std::error::Error for CertificateError {
     }
 }
 
-/// Which file, as it was when it was read.
+/// The state of a file when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Stamp {
     changed: Option<SystemTime>,
-    /// Another owner or mode is a change, too: it may be what was asked for.
+    /// Another owner or mode is a change, too: it may be the fix that an error asked for.
     status_changed: (i64, i64),
     size: u64,
     inode: u64,
@@ -120,7 +120,7 @@ impl Stamp {
     }
 }
 
-/// A certificate with its key, and where they come from.
+/// A certificate with its key, and their files.
 #[derive(Debug)]
 pub struct Certificate {
     certificate: PathBuf,
@@ -133,7 +133,7 @@ impl Certificate {
     /// Reads a pair of files.
     ///
     /// # Errors
-    /// What is wrong with which of them.
+    /// What is wrong, and in which of them.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let stamps = [Stamp::of(certificate), Stamp::of(key)];
         let loaded = load(certificate, key)?;
@@ -145,11 +145,11 @@ impl Certificate {
         })
     }
 
-    /// Reads the files again if they have changed; whether they had. What cannot be used leaves the
-    /// old certificate in force, and is not tried again until the files change once more.
+    /// Reads the files again if they have changed; whether they had. If the new ones cannot be used, the
+    /// old certificate stays active, and they are not tried again until they change once more.
     ///
     /// # Errors
-    /// What is wrong with which of them.
+    /// What is wrong, and in which of them.
     pub fn refresh(&self) -> Result<bool, CertificateError> {
         let now = [Stamp::of(&self.certificate), Stamp::of(&self.key)];
         let mut stamps = self
@@ -160,7 +160,7 @@ impl Certificate {
             return Ok(false);
         }
         let loaded = load(&self.certificate, &self.key);
-        // What the system refused to read may be had at the next look.
+        // What the system refused to read may be readable next time.
         let passes = matches!(
             loaded,
             Err(CertificateError::Unreadable(..) | CertificateError::UnreadableKey(..))
@@ -173,8 +173,8 @@ impl Certificate {
         Ok(true)
     }
 
-    /// Whether it is of these files, and they are as they were when it was read: popgate may have given up
-    /// the right to read them since.
+    /// Whether it was read from these files, and they have not changed since: popgate may have dropped the
+    /// privilege to read them.
     pub fn is_still(&self, certificate: &Path, key: &Path) -> bool {
         let stamps = self
             .stamps
@@ -207,7 +207,7 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
     }
     let unreadable = |error| CertificateError::UnreadableKey(key.to_owned(), error);
     let mode = std::fs::metadata(key).map_err(unreadable)?.mode();
-    // A group for those who may read keys is usual; the whole world is a mistake.
+    // A group with access to keys is usual; access for everybody is a mistake.
     if mode & 0o027 != 0 {
         return Err(CertificateError::Exposed(key.to_owned(), mode & 0o7777));
     }
@@ -228,14 +228,14 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
     }
 }
 
-/// A name that a client may ask for: exact, or everything that ends so.
+/// Matches the SNI of a client.
 pub type NameTest = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// Which certificate is shown to whom.
+/// Chooses a certificate by SNI.
 pub struct CertificateResolver {
-    /// To those who ask for one of these names; the first that fits.
+    /// By name; the first match wins.
     pub named: Vec<(NameTest, Arc<Certificate>)>,
-    /// To everybody else; without it they are refused.
+    /// For all other clients; without it they are refused.
     pub default: Option<Arc<Certificate>>,
 }
 

@@ -1,8 +1,8 @@
-//! Threads that sessions run on: one a core, each with its own event loop.
+//! Threads that sessions run on: one per core, each with its own event loop.
 //!
-//! In: connections; out: a session on the thread that has the fewest. A session's two sockets, its
-//! buffers and its wake-ups stay on one core: handing them from thread to thread, as a
-//! work-stealing runtime does, costs more than relaying a message.
+//! In: connections; out: a session on the thread with the fewest sessions. A session's two sockets,
+//! its buffers and its wake-ups stay on one core: moving them between threads, as a work-stealing
+//! runtime does, costs more than relaying a message.
 
 use std::future::Future;
 use std::io;
@@ -14,7 +14,7 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// A session that is about to run: made on its own thread, so that its sockets belong there.
+/// A session that is about to run: created on its own thread, so that its sockets belong there.
 pub type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// The threads.
@@ -39,7 +39,7 @@ impl Workers {
         Ok(Self { workers })
     }
 
-    /// Runs a session on the thread that has the fewest.
+    /// Runs a session on the thread with the fewest sessions.
     pub fn run(&self, job: Job) {
         let least = self
             .workers
@@ -47,7 +47,7 @@ impl Workers {
             .min_by_key(|worker| worker.running.load(Ordering::Relaxed));
         if let Some(worker) = least {
             worker.running.fetch_add(1, Ordering::Relaxed);
-            // A thread that is gone takes no more sessions; the connection closes with the job.
+            // If the thread has ended, the connection closes with the job.
             let _ = worker.jobs.send(job);
         }
     }

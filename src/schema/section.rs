@@ -130,7 +130,7 @@ impl<'r, 't> Section<'r, 't> {
         })
     }
 
-    /// A text that a function turns into a value, or says why not.
+    /// A text that a function parses, or says why not.
     pub fn parsed<T>(
         &mut self,
         key: &'static str,
@@ -196,9 +196,9 @@ impl<'r, 't> Section<'r, 't> {
             .collect()
     }
 
-    /// All keys of a table whose keys people choose, with their texts (`None` for what is no text).
+    /// All entries of a table with keys of the user's own; `None` for a value that is not a text.
     ///
-    /// Such a table is not to be finished: every key is known.
+    /// Such a table needs no [`Section::finish`]: every key is known.
     pub fn entries(&self) -> Vec<(&'r str, Option<&'r str>)> {
         let entries = self.table.into_iter().flatten();
         entries

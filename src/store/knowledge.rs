@@ -1,10 +1,10 @@
-//! What the classifier learnt, on disk.
+//! The learned state of the classifier, on disk.
 //!
-//! In: changes, one a message learnt or taken back; out: the same memory after any crash. Two files
-//! in the data directory's `learned/`: `weights`, all as it was at some moment, and `journal`, every
+//! In: changes, one for each message learned or forgotten; out: the same state after any crash. Two files
+//! in the data directory's `learnt/`: `weights`, a snapshot, and `journal`, every
 //! change since. A change is in the journal before it is in memory, and the journal is read up to the
-//! first record that is not whole: a process that is killed loses the message in flight at most. One
-//! process learns at a time; others read along.
+//! first record that is not complete: a process that is killed loses at most the message in flight. One
+//! process learns at a time; others follow.
 
 mod codec;
 mod error;
@@ -22,10 +22,10 @@ use super::{given_to_owner, private};
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 pub use error::KnowledgeError;
 
-/// Past this the journal is made part of the weights.
+/// Beyond this size the journal is merged into the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
 
-/// How often it is looked whether another process has learnt.
+/// How often another process's changes are looked for.
 const OFTEN: Duration = Duration::from_millis(250);
 
 /// The folder, open.
@@ -41,12 +41,12 @@ pub struct Knowledge {
 }
 
 impl Knowledge {
-    /// Reads what there is; an empty memory if there is nothing.
+    /// Reads the state; an empty memory if there is none.
     ///
     /// # Errors
-    /// What is there and cannot be read.
+    /// If something is there and cannot be read.
     pub fn read(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
-        let folder = data_dir.join("learned");
+        let folder = data_dir.join("learnt");
         let path = folder.join("weights");
         let (generation, memory) = match fs::read(&path) {
             Ok(bytes) => codec::read_weights(&bytes).map_err(|fault| fault.at(&path))?,
@@ -69,7 +69,7 @@ impl Knowledge {
     /// # Errors
     /// As [`Knowledge::read`], and if another process learns.
     pub fn write(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
-        let folder = data_dir.join("learned");
+        let folder = data_dir.join("learnt");
         let at = |path: &Path| {
             let path = path.to_owned();
             move |error| KnowledgeError::Io(path, error)
@@ -82,7 +82,7 @@ impl Knowledge {
         Ok((knowledge, memory))
     }
 
-    /// Takes over what another process has learnt since.
+    /// Applies what another process has learned since.
     ///
     /// # Errors
     /// What cannot be read.
@@ -139,7 +139,7 @@ impl Knowledge {
         })
     }
 
-    /// Takes over what other processes learn, as long as anybody else holds the memory.
+    /// Applies what other processes learn, as long as the memory is in use.
     ///
     /// # Errors
     /// The system's, if there can't be a thread for it.
@@ -163,7 +163,7 @@ impl Knowledge {
                         let counts = memory.shared().counts;
                         let (ham, spam) = (counts.ham, counts.spam);
                         match progress {
-                            // While somebody teaches, this is every quarter of a second.
+                            // During a training this is every quarter of a second.
                             Progress::Learned(_) => {
                                 tracing::debug!(ham, spam, "learned state updated");
                             }
@@ -186,7 +186,7 @@ impl Knowledge {
         thread.spawn(work).map(drop)
     }
 
-    /// Makes a change, on disk and then in memory.
+    /// Applies a change, on disk and then in memory.
     ///
     /// # Errors
     /// The system's, as when the disk is full; nothing has changed then.
@@ -230,7 +230,7 @@ impl Knowledge {
         self.open_journal()
     }
 
-    /// Opens the journal behind its last whole record, or begins one.
+    /// Opens the journal after its last complete record, or creates one.
     fn open_journal(&mut self) -> Result<(), KnowledgeError> {
         let path = self.folder.join("journal");
         let opened = || -> io::Result<File> {
@@ -256,7 +256,7 @@ impl Knowledge {
     /// # Errors
     /// The system's, and if another process learns.
     pub fn reset(data_dir: &Path) -> Result<(), KnowledgeError> {
-        let folder = data_dir.join("learned");
+        let folder = data_dir.join("learnt");
         if !folder.exists() {
             return Ok(());
         }
@@ -287,9 +287,9 @@ impl Knowledge {
         Ok(memory)
     }
 
-    /// Whether something was learnt here: else all is as it was shipped.
+    /// Whether anything was learned here; if not, the shipped model is all there is.
     pub fn exists(data_dir: &Path) -> bool {
-        let folder = data_dir.join("learned");
+        let folder = data_dir.join("learnt");
         folder.join("weights").exists() || folder.join("journal").exists()
     }
 }

@@ -98,7 +98,7 @@ pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
         for entry in entries {
             let entry = entry.map_err(|error| named(&path, error))?;
             let name = entry.file_name();
-            // Its flags stand behind a colon.
+            // Its flags come after a colon.
             let name = name.to_string_lossy();
             let Some((id, _)) = name.split_once(".popgate") else {
                 continue;

@@ -121,7 +121,7 @@ impl TokenService {
         }
     }
 
-    /// Asks for consent, if the provider has a way to ask on another device.
+    /// Asks for consent, if the provider supports consent on another device.
     ///
     /// # Errors
     /// Why it cannot be asked.
@@ -142,7 +142,7 @@ impl TokenService {
         })
     }
 
-    /// Whether consent was given; `None` if nobody has answered yet.
+    /// The tokens, once consent was given; `None` while it is pending.
     ///
     /// # Errors
     /// If it was not given, or the question is too old.
@@ -207,7 +207,7 @@ impl TokenService {
             .map_err(|error| unreachable(&error))?;
         match serde_json::from_slice(&body) {
             Ok(said) => Ok((status, said)),
-            // What a provider's front end says when the service behind it is down is no JSON.
+            // A provider's front end does not answer in JSON when the service behind it is down.
             Err(_) if status.is_server_error() => Err(TokenError::Unreachable(status.to_string())),
             Err(_) => Err(TokenError::Malformed(format!("{status}, and not JSON"))),
         }
@@ -250,7 +250,7 @@ fn text(said: &Value, key: &str) -> Result<String, TokenError> {
     }
 }
 
-/// A token, in which nothing may stand that ends a response.
+/// A token without control characters: one could end a SASL response.
 fn token(said: &Value, key: &str) -> Result<Secret, TokenError> {
     let token = Zeroizing::new(text(said, key)?);
     match token.contains(char::is_control) {
@@ -262,7 +262,7 @@ fn token(said: &Value, key: &str) -> Result<Secret, TokenError> {
 /// RFC 6749 section 5.1.
 fn fresh(said: &Value) -> Result<Fresh, TokenError> {
     let access = token(said, "access_token")?;
-    // An empty one in place of the old one would lose the account.
+    // An empty token instead of the old one would lose the account.
     let refresh = match said["refresh_token"].as_str() {
         None | Some("") => None,
         Some(_) => Some(token(said, "refresh_token")?),
@@ -286,13 +286,13 @@ fn denied(status: StatusCode, said: &Value) -> TokenError {
         status,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
     );
-    // What passes by itself must not send a person to consent again.
+    // A temporary failure must not make a user consent again.
     if status.is_server_error() || later || error == "temporarily_unavailable" {
         return TokenError::Unreachable(status.to_string());
     }
     if !status.is_client_error() {
         return TokenError::Malformed(status.to_string());
     }
-    // The description is the service's own text, and may repeat what it was sent.
+    // The description is free text of the service, and may repeat what it was sent.
     TokenError::Denied(printable(error.as_bytes(), 80))
 }

@@ -1,11 +1,11 @@
-"""What runs inside a network namespace for transparent.py: a mail client, and what else has to be asked from there.
+"""What runs inside a network namespace for transparent.py: a mail client, and other requests from there.
 
     caller.py fetch HOST PORT USER COUNT [SNI [CA]]   a mailbox; with SNI over TLS, verified if there is a CA
-    caller.py hear HOST PORT                          all lines that come before the other side closes
-    caller.py get URL                                 an HTTP answer's body
+    caller.py hear HOST PORT                          all lines until the server closes
+    caller.py get URL                                 the body of an HTTP response
     caller.py wait HOST PORT SECONDS                  until there is a POP3 greeting
 
-Prints one JSON object; {"error": …} if it went wrong.
+Prints one JSON object; {"error": …} if it failed.
 """
 
 import base64

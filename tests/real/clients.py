@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Real mail programs fetch real mailboxes from Dovecot through popgate; every message is compared.
 
-Each client fetches directly, too: what it makes of a message by itself is not popgate's doing. Through popgate a
-message must equal the direct copy, or differ by exactly the declared edits where it was judged spam; `popgate scan`
-must have judged the same. Exit 0 if all is well, 1 otherwise.
+Each client also fetches directly: its own changes to a message are not popgate's. Through popgate a
+message must equal the direct copy, or differ by exactly the declared edits if it was judged spam; `popgate scan`
+must agree. Exit 0 if everything passed, 1 otherwise.
 """
 
 import argparse
@@ -31,7 +31,7 @@ VARIANTS = {"off": "plain", "implicit": "TLS", "starttls": "STLS"}
 
 
 class Box:
-    """A mailbox: its messages, and what each client and the filter made of them without popgate between."""
+    """A mailbox: its messages, and what each client and the filter made of them without popgate."""
 
     def __init__(self, user, messages):
         self.user = user
@@ -58,7 +58,7 @@ class Suite:
         return path
 
     def fetch(self, client, port, box):
-        """(tidied messages, seconds); None if the client failed or did not bring all."""
+        """(tidied messages, seconds); None if the client failed or did not fetch all."""
         folder, begun = self.scratch(), time.monotonic()
         try:
             got = CLIENTS[client][0](port, box.user, len(box.sources), folder)
@@ -75,7 +75,7 @@ class Suite:
         return [undotted(m) if s.startswith(b".") else m for m, s in zip(got, box.sources)], seconds
 
     def straight(self, box, dovecot):
-        """Without popgate: what each client brings, whether that is the source, and what scan says."""
+        """Without popgate: what each client fetches, whether it equals the source, and the verdict of scan."""
         print(f"\n{box.user}: {len(box.sources)} messages, {sum(map(len, box.sources))} bytes; straight from Dovecot")
         print(f"  {'client':10} {'messages':>8} {'equal':>7} {'seconds':>8}")
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -99,7 +99,7 @@ class Suite:
         box.verdicts = scan(self.options.popgate, self.scratch() + "/mail", wire)
 
     def through(self, box, gate, variant, dovecot):
-        """Through popgate: compares, and gives how many messages it judged spam in all fetches."""
+        """Through popgate: compares, and returns the number of messages judged spam in all fetches."""
         print(f"\n{box.user} through popgate, upstream {VARIANTS[variant]}")
         print(f"  {'client':10} {'messages':>8} {'ham equal':>10} {'spam equal':>11} {'differing':>10} {'seconds':>8}")
         tagged = 0
@@ -182,7 +182,7 @@ class Suite:
             gate.stop()
 
     def untrusted(self, dovecot, user):
-        """A certificate that nobody vouches for must not see a password."""
+        """A server with an untrusted certificate must not get a password."""
         for variant in ("implicit", "starttls"):
             gate = Popgate(self.options.popgate, self.scratch(), dovecot, variant, trusted=False)
             try:
@@ -220,7 +220,7 @@ class Suite:
 
 def undotted(message):
     """Dovecot 2.3 forgets to double a dot that is a message's very first byte. Clients keep it, lose it, or (curl)
-    put a CR in its place: whether it is there says nothing of popgate."""
+    put a CR in its place: whether it is there does not depend on popgate."""
     return message[1:] if message.startswith((b".", b"\r")) else message
 
 

@@ -1,8 +1,8 @@
-"""Mail clients by the hundred in one process, each fetching the same mailbox over and over; every octet is compared.
+"""Hundreds of mail clients in one process, each fetching the same mailbox repeatedly; every octet is compared.
 
-A set of rules has a number and marks each spam with it, and an odd one calls the message SWINGS spam, too. So a client
-can tell by which rules a session was judged: by one set from its first message to its last, and by none older than
-what was in force when it connected.
+A set of rules has a number and marks each spam with it, and odd-numbered sets judge the message SWINGS as spam, too. So
+a client knows which rules a session was judged by: one set from its first message to its last, and none older than the
+one that was active when it connected.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def mailbox():
 
 @dataclasses.dataclass
 class Found:
-    """What all sessions came to."""
+    """The results of all sessions."""
 
     sessions: int = 0
     messages: int = 0
@@ -62,7 +62,7 @@ class Found:
 
 
 class Letter:
-    """A message of the mailbox, and what may become of it."""
+    """A message of the mailbox, and its possible verdicts."""
 
     def __init__(self, name, data):
         self.name, self.wire, self.tidy = name, on_the_wire(data), edits.tidy(data)
@@ -84,7 +84,7 @@ class Letter:
 
 
 class Broken(Exception):
-    """A session that was not as it should be."""
+    """A session that failed a check."""
 
 
 class Client:
@@ -139,7 +139,7 @@ class Client:
 
 
 class Clients:
-    """The crowd as it is in its own process."""
+    """The crowd in its own process."""
 
     def __init__(self, port, shared):
         self.port, self.shared = port, shared
@@ -170,7 +170,7 @@ class Clients:
         finally:
             writer.close()
         if not least <= number <= self.shared.written.value:
-            raise Broken(f"judged by set {number}, but {least} was in force when it connected")
+            raise Broken(f"judged by set {number}, but {least} was active when it connected")
         self.found.sets.add(number)
 
     async def again_and_again(self, user):
@@ -183,7 +183,7 @@ class Clients:
                 await asyncio.sleep(0.1)  # a refused connection would keep this process busy
 
     async def beat(self):
-        """Looks whether this process gets its turn: it may not, where the machine is busy or stands still."""
+        """Checks whether this process is scheduled: it may not be if the machine is busy or suspended."""
         while not self.shared.over.value:
             begun = time.monotonic()
             await asyncio.sleep(0.05)
@@ -199,7 +199,7 @@ def fetch(port, count, shared, told):
 
 
 class Shared:
-    """What the crowd and the one who changes the rules know of each other."""
+    """Shared state of the crowd and the process that changes the rules."""
 
     def __init__(self, context):
         # The newest set that new sessions must be judged by, the newest that they may be, and whether it is enough.
@@ -207,7 +207,7 @@ class Shared:
 
 
 class Crowd:
-    """So many clients at a time, from now until `stop()`."""
+    """A number of clients at a time, from now until `stop()`."""
 
     def __init__(self, port, count):
         context = multiprocessing.get_context("spawn")
@@ -218,7 +218,7 @@ class Crowd:
         told.close()
 
     def stop(self):
-        """Lets running sessions end; what all came to."""
+        """Lets running sessions end; returns the results."""
         self.shared.over.value = 1
         if not self.hear.poll(2 * PATIENCE):
             raise RuntimeError("the clients did not come to an end")

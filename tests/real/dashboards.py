@@ -1,7 +1,7 @@
-"""Dashboards and rules as data: what their JSON must look like, and what their expressions name.
+"""Dashboards and rules as data: the form of their JSON, and the names in their expressions.
 
-Nothing here asks a server: `faults()` judges one dashboard's file by itself, `Expression` takes PromQL apart as far as
-names go. Grafana accepts nearly everything and shows nothing for what it does not understand, so this is strict.
+No server is needed: `faults()` checks one dashboard's file, `Expression` extracts the names from
+PromQL. Grafana accepts nearly everything and shows nothing for what it does not understand, so this is strict.
 """
 
 import json
@@ -12,7 +12,7 @@ SCHEMA = range(39, 42)  # Grafana 11 and 12
 SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 # Those of Grafana's units that fit what popgate measures.
 UNITS = {"none", "short", "percentunit", "s", "bytes", "Bps", "cpm", "dateTimeFromNow", "ops"}
-# Each kind of panel with the options without which it shows something else than was meant.
+# Each kind of panel with the options that it needs to show what is intended.
 KINDS = {
     "timeseries": {"legend", "tooltip"},
     "stat": {"reduceOptions", "textMode", "colorMode"},
@@ -20,7 +20,7 @@ KINDS = {
     "heatmap": {"calculate", "color", "yAxis", "filterValues"},
     "table": {"showHeader", "sortBy"},
 }
-# What Grafana fills in, with what a test's scrapes of every second make of it.
+# Grafana's built-in variables, with values for a test that scrapes every second.
 GIVEN = {"__rate_interval": "30s", "__range": "5m", "__interval": "15s"}
 
 KEYWORDS = {"and", "or", "unless", "offset", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "inf", "nan"}
@@ -29,7 +29,7 @@ NAME = r"[a-zA-Z_][a-zA-Z0-9_]*"
 
 
 class Question(NamedTuple):
-    """An expression that somebody looks at, and where."""
+    """An expression that is displayed, and where."""
 
     where: str
     expr: str
@@ -143,7 +143,7 @@ def panel_faults(panel, known):
 
 
 def faults(board, uids):
-    """What is wrong with a dashboard; `uids` are all that links may lead to."""
+    """What is wrong with a dashboard; `uids` are the allowed targets of links."""
     for key, kind in (("uid", str), ("title", str), ("description", str), ("tags", list), ("schemaVersion", int), ("panels", list),
                       ("links", list), ("refresh", str), ("time", dict), ("templating", dict), ("annotations", dict)):
         if not isinstance(board.get(key), kind) or not board[key]:

@@ -1,4 +1,4 @@
-"""The Debian package as a file: built from a given program, and what can be said of it without installing it."""
+"""The Debian package as a file: built from a given program, and checks that need no installation."""
 
 import gzip
 import io
@@ -11,7 +11,7 @@ import tomllib
 
 from units import must
 
-# Debian's policy asks for these, the issue of this package for the rest.
+# Debian's policy requires these; the rest are this package's own promises.
 WANTED = ["usr/bin/popgate", "etc/popgate/popgate.toml", "usr/lib/systemd/system/popgate.service",
           "usr/lib/systemd/system/popgate.socket", "usr/share/man/man1/popgate.1.gz",
           "usr/share/man/man1/popgate-serve.1.gz", "usr/share/man/man5/popgate.toml.5.gz",
@@ -110,5 +110,5 @@ class Package:
         wanted = sorted(settings(whole))
         page = gzip.decompress(self.contents["usr/share/man/man5/popgate.toml.5.gz"]).decode()
         found = sorted(re.findall(r"(?m)^\.TP\n\\fB([a-z_]+)\\fR = ", page))
-        must(len(wanted) > 60 and found == wanted, f"in the page but not in the file, or the other way round: "
+        must(len(wanted) > 60 and found == wanted, f"in the page but not in the file, or in the file but not in the page: "
              f"{sorted(set(found) ^ set(wanted)) or 'some more than once'}")

@@ -1,7 +1,7 @@
-"""What popgate may do to a message, undone: the judge of every comparison.
+"""Undoes what popgate may do to a message: the reference of every comparison.
 
-Messages are compared with LF and an end of line at the end, since that is where clients differ. A message either
-equals what the same client got straight from the server, or it differs by exactly the declared edits: five header
+Messages are compared with LF and a final line end, since clients differ in these. A message either
+equals what the same client got directly from the server, or it differs by exactly the declared edits: five header
 fields above the first line, inbound copies of these removed, and the mark before the first Subject's value.
 """
 
@@ -14,13 +14,13 @@ STATUS = re.compile(rb"Yes, score=(-?\d+\.\d+) required=\d+\.\d+ tests=\S.* vers
 
 
 def tidy(data):
-    """The form in which everything is compared."""
+    """The form in which messages are compared."""
     data = data.replace(b"\r\n", b"\n")
     return data if data.endswith(b"\n") else data + b"\n"
 
 
 def tidy_net_pop3(data):
-    """Net::POP3 takes every CR from a line's end, but one of them over TLS."""
+    """Net::POP3 removes every CR from a line's end, but only one of them over TLS."""
     return tidy(re.sub(rb"\r+\n", b"\n", data))
 
 
@@ -33,7 +33,7 @@ def tidy_fetchmail(data):
 
 
 def tidy_getmail(data):
-    """getmail puts Return-Path first and folds the header anew, as Python's email package does."""
+    """getmail puts Return-Path first and refolds the header, as Python's email package does."""
     fields, rest = split(tidy(data))
     fields = [re.sub(rb"\s+", b" ", f.rstrip(b"\n")) + b"\n" for f in fields if name(f) != b"return-path"]
     return b"".join(fields) + rest
@@ -66,7 +66,7 @@ def name(field):
 
 
 class Outcome:
-    """What became of one message: `kind` is ham, spam or differs; spam has a score, the last a reason."""
+    """The result for one message: `kind` is ham, spam or differs; spam has a score, the last a reason."""
 
     def __init__(self, kind, score=None, reason=""):
         self.kind, self.score, self.reason = kind, score, reason

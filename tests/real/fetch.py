@@ -1,7 +1,7 @@
-"""One function per mail program: fetches a whole mailbox, leaves it on the server, gives what the program stored.
+"""One function per mail program: fetches a whole mailbox, leaves it on the server, returns what the program stored.
 
 Each takes (port, user, count, folder, way) and returns the messages in the mailbox's order, as the program keeps
-them: with CRLF or LF. Options switch off what a program adds on purpose (Received, Delivered-To) and nothing else.
+them: with CRLF or LF. Options disable what a program adds on purpose (Received, Delivered-To) and nothing else.
 Over TLS each verifies the certificate and its name.
 """
 
@@ -25,7 +25,7 @@ poplib._MAXLINE = 16 << 20  # mail has longer lines than the 2048 bytes that pop
 
 
 class Way(NamedTuple):
-    """How a client gets to a server: tls is off, starttls or implicit; ca is the authority to trust."""
+    """How a client connects to a server: tls is off, starttls or implicit; ca is the authority to trust."""
 
     tls: str
     ca: str | None
@@ -36,7 +36,7 @@ PLAIN = Way("off", None, True)
 
 
 def run(folder, *command, terminal=None):
-    """Runs a program with its home in this folder, never as root: getmail refuses that, and so would a person."""
+    """Runs a program with its home in this folder, never as root: getmail refuses that, and so would a user."""
     env = {**os.environ, "HOME": folder, "LC_ALL": "C", "TERM": "vt100"}
     for name in [n for n in env if n.lower().endswith("_proxy")]:
         del env[name]
@@ -68,7 +68,7 @@ def read(path):
 
 
 class Wire:
-    """A POP3 client that hides nothing: answers as they came, dot-stuffing and all."""
+    """A POP3 client that returns responses unchanged, dot-stuffing included."""
 
     def __init__(self, port, user, password=PASSWORD, connected=None):
         self.socket = connected or socket.create_connection((HOST, port), 60)

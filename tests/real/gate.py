@@ -1,4 +1,4 @@
-"""popgate as its users run it: `serve` as a process, `scan` for a second opinion, /metrics for the sums."""
+"""popgate as its users run it: `serve` as a process, `scan` as a second opinion, /metrics for the counts."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from server import end
 
 
 class Popgate:
-    """`popgate serve` before a Dovecot; tls is off, implicit or starttls."""
+    """`popgate serve` in front of a Dovecot; tls is off, implicit or starttls."""
 
     def __init__(self, program, folder, dovecot, tls, trusted=True):
         os.makedirs(os.path.join(folder, "data"))
@@ -44,7 +44,7 @@ class Popgate:
             raise RuntimeError("popgate did not get ready; it said:\n" + self.log())
 
     def _read(self):
-        # Its log is read to the end: a full pipe would stop it.
+        # Its log is read to the end: a full pipe would block it.
         for line in self.process.stderr:
             self.said.append(line)
             found = re.search(r"listening (pop3s?|admin) \S+:(\d+)", line)
@@ -79,7 +79,7 @@ class Popgate:
 
 
 class Doors(Popgate):
-    """`popgate serve` before any server, with a listener for each of the ways in; `doors` has their ports by way."""
+    """`popgate serve` in front of any server, with a listener for each TLS mode; `doors` has their ports by mode."""
 
     def __init__(self, program, folder, server, ways, certificates):
         os.makedirs(os.path.join(folder, "data"))
@@ -106,7 +106,7 @@ class Doors(Popgate):
 
 
 def scan(program, folder, messages):
-    """What `popgate scan` says of messages: a list of (verdict, score) in their order."""
+    """The verdicts of `popgate scan`: a list of (verdict, score) in the order of the messages."""
     os.makedirs(folder)
     for number, message in enumerate(messages):
         with open(os.path.join(folder, f"{number:06}.eml"), "wb") as f:

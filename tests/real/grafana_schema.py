@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The dashboards read and written again by Grafana's own model of them, the Grafana Foundation SDK.
+"""The dashboards, read and written by Grafana's own model of them, the Grafana Foundation SDK.
 
 What does not come back is no field of that Grafana: misspelt, or of another version. The SDK comes from PyPI into a
 folder that ends with the test. Exit 0 if all is well, 1 if not, 77 if the SDK cannot be had.
@@ -40,7 +40,7 @@ def install(folder):
 
 
 def lost(before, after, where=""):
-    """What is in a dashboard and does not come back as it was."""
+    """The parts of a dashboard that come back changed."""
     if isinstance(before, dict) and isinstance(after, dict):
         for key, value in before.items():
             if key in after:

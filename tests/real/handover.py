@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""200 sessions fetch at any time while rules are reloaded 100 times and the process is replaced twice: none may fail.
+"""200 sessions fetch at all times while rules are reloaded 100 times and the process is replaced twice: none may fail.
 
-The test is the service manager: it holds the sockets and hands them over. Every reload is another set of rules, and
-every tenth is followed by one with a mistake, which must be refused. The process is replaced once at once (the new one
-starts on the same sockets while the old one lets its sessions end) and once in turn (the new one starts when the old
-one is gone; clients wait in the queue meanwhile). Every message is compared octet by octet: ham with the original, spam
-with the original after taking out the declared edits. Exit 0 if all is well, 1 if not.
+The test is the service manager: it holds the sockets and passes them on. Every reload is another set of rules, and
+every tenth is followed by one with a mistake, which must be refused. The process is replaced once with overlap (the new
+one starts on the same sockets while the old one lets its sessions end) and once without (the new one starts when the
+old one has ended; clients wait in the queue meanwhile). Every message is compared octet by octet: ham with the original, spam
+with the original after removing the declared edits. Exit 0 if everything passed, 1 if not.
 """
 
 import argparse
@@ -35,7 +35,7 @@ ENDED = re.compile(r"session ended.*\bend=\"?(\w+)")
 
 
 def until(true, what):
-    """Waits for something to come true, and gives it. Not as troubles.py does it: looks more often, and less long."""
+    """Waits for a condition, and returns its value. Unlike the one in troubles.py it polls more often, for less time."""
     limit = time.monotonic() + PATIENCE
     while not (found := true()):
         if time.monotonic() > limit:
@@ -47,7 +47,7 @@ def until(true, what):
 def rules(number, letter):
     """A set: its marker hits all mail, and an odd one calls this letter spam."""
     ident = re.search(rb"Message-ID: <([^>]+)>", letter)[1].decode()
-    return (f'[[rule]]\nid = "SET_{number}"\ndescription = "Set {number} is in force"\n'
+    return (f'[[rule]]\nid = "SET_{number}"\ndescription = "Set {number} is active"\n'
             f'score = {0.1 * (number % 9 + 1):.1f}\nwhere = "header:Received"\nexists = true\n\n'
             f'[[rule]]\nid = "SWINGS"\ndescription = "A message that is spam by odd sets"\n'
             f'score = {20 if number % 2 else -1}\nwhere = "raw-header:Message-ID"\nphrases = ["{ident}"]\n')
@@ -78,14 +78,14 @@ class Manager:
         self.gate = Started(self.program, self.folder, self.text, len(self.sockets), *given(*self.sockets))
 
     def lay(self, text):
-        """Puts a set in the place of the one before it: there is no moment with half of it."""
+        """Replaces the previous set atomically."""
         new = os.path.join(self.folder, "new.toml")
         with open(new, "w") as f:
             f.write(text)
         os.replace(new, os.path.join(self.folder, "rules", "set.toml"))
 
     def look(self):
-        """What popgate says of itself now: reloads by outcome, and the version of the rules."""
+        """popgate's metrics now: reloads by outcome, and the version of the rules."""
         told = self.gate.metrics()
         self.active.append(sum(v for k, v in told.items() if k.startswith("popgate_sessions_active{")))
         self.weigh(self.gate)
@@ -109,7 +109,7 @@ class Manager:
             now, new = self.look()
             return new if now["ok"] > counts["ok"] and new != version else None
 
-        self.versions.add(until(done, f"set {number} is in force"))
+        self.versions.add(until(done, f"set {number} is active"))
         shared.in_force.value = number
         self.took.append(time.monotonic() - begun)
         time.sleep(max(0, begun + PACE - time.monotonic()))
@@ -120,7 +120,7 @@ class Manager:
         self.lay(text)
         self.gate.process.send_signal(signal.SIGHUP)
         until(lambda: self.look()[0]["refused"] > counts["refused"], "a set with a mistake is refused")
-        must(self.look()[1] == version, "a set with a mistake has changed the rules in force")
+        must(self.look()[1] == version, "a set with a mistake has changed the active rules")
         self.refused += 1
 
     def at_once(self):
@@ -142,7 +142,7 @@ class Manager:
             self.counted[outcome] += count
 
     def over(self, old):
-        """Waits until an old process has ended well, and remembers how its sessions ended."""
+        """Waits until an old process has exited with 0, and records how its sessions ended."""
         def gone():
             self.weigh(old)
             return old.process.poll() is not None
@@ -183,7 +183,7 @@ def run(manager, crowd, reloads):
 
 
 def longest(waits, begun, ended):
-    """The longest wait for a greeting, in ms, of those that fell into this time at least in part."""
+    """The longest wait for a greeting, in ms, of those that overlap this time."""
     return max((1000 * wait for since, wait in waits if since < ended and since + wait > begun), default=0)
 
 
@@ -195,9 +195,9 @@ def table(manager, found, seconds):
             ("  that popgate had when asked", f"{sum(manager.active) / max(1, len(manager.active)):.1f} on the average"),
             ("messages", f"{found.messages}, {found.tagged} of them tagged, by {len(found.sets)} sets of rules"),
             ("octets compared", f"{found.octets}"),
-            ("reloads", f"{len(manager.took)} taken over, {manager.refused} refused; "
+            ("reloads", f"{len(manager.took)} applied, {manager.refused} refused; "
                         f"popgate counts {manager.counted['ok']:.0f} and {manager.counted['refused']:.0f}"),
-            ("  ms until in force", f"{1000 * took[len(took) // 2]:.0f} median, {1000 * took[-1]:.0f} longest"),
+            ("  ms until active", f"{1000 * took[len(took) // 2]:.0f} median, {1000 * took[-1]:.0f} longest"),
             ("replacements", f"{len(manager.replaced)}"),
             ("  ms to do it", ", ".join(f"{how.replace('_', ' ')} {1000 * (end - begun):.0f}"
                                         for how, (begun, end) in manager.replaced.items())),
@@ -211,7 +211,7 @@ def table(manager, found, seconds):
 
 
 def faults(manager, found, options):
-    """All that is not as it should be."""
+    """Everything that failed."""
     others = [how for how in manager.ended if how != "quit"]
     for wrong, what in (
             (found.failed, f"{len(found.failed)} sessions failed"),

@@ -1,5 +1,5 @@
-"""The container image without an engine: its files are checked, its root is laid out as the Dockerfile does it, and
-popgate and the health check run in that root, without rights, on a file system that cannot be written to."""
+"""The container image without an engine: its files are checked, its root is built as the Dockerfile does it, and
+popgate and the health check run in that root, without privileges, on a read-only file system."""
 
 import json
 import os
@@ -16,7 +16,7 @@ def read(root, *path):
 
 
 def has_what_the_program_includes(root):
-    """Every file outside src/ and rules/ that is compiled in is copied, and let through by the list of what is not."""
+    """Every file outside src/ and rules/ that is compiled in is copied, and not excluded by .dockerignore."""
     docker, ignore = read(root, "deploy/docker/Dockerfile"), read(root, "deploy/docker/Dockerfile.dockerignore")
     included = set()
     for at, _, names in os.walk(os.path.join(root, "src")):

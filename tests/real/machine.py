@@ -1,7 +1,7 @@
 """A Debian of our own: a tree from debootstrap, started in namespaces, with systemd as its first process or without.
 
-The tree is made once and kept; what happens to a machine is laid over it and ends with it. It has no network but its
-own loopback, and no process outlives it. Nothing of it is installed on the machine that the test runs on.
+The tree is created once and kept; a machine's changes go to an overlay and end with it. Its only network is its own
+loopback, and no process outlives it. Nothing is installed on the machine that the test runs on.
 """
 
 import os
@@ -36,7 +36,7 @@ def mirror():
 
 
 def tree(folder):
-    """The path of the tree, which is made if it is not there yet; some minutes at worst."""
+    """The path of the tree, which is created if it is missing; that may take some minutes."""
     site, release = mirror()
     made = os.path.join(folder, release)
     if not os.path.exists(made):
@@ -65,14 +65,14 @@ def control_groups():
 
 
 class Machine:
-    """Runs from `with` to its end. `shared` is a folder that it and the test both see."""
+    """Runs from `with` to its end. `shared` is a folder that it shares with the test."""
 
     def __init__(self, base, folder, systemd):
         self.folder, self.shared = folder, os.path.join(folder, "shared")
         for name in ("upper", "work", "root", "shared"):
             os.makedirs(os.path.join(folder, name))
         first = ["/lib/systemd/systemd", "--log-target=null"] if systemd else ["/bin/sleep", "infinity"]
-        # Whatever ends this test ends the machine.
+        # The machine ends with this test, however it ends.
         self.command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--net",
                         "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", os.path.join(HERE, "boot"), base, folder,
                         *first]
@@ -130,7 +130,7 @@ class Machine:
         return ["nsenter", "--target", str(self.pid), "--net", *command]
 
     def run(self, *command, fails=False, timeout=120):
-        """What a program of the machine said. Whether it fails has to be as told; None: either way."""
+        """The output of a program of the machine. It must fail or succeed as expected; None: either."""
         done = subprocess.run(self.inside(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout)
         if fails is not None and (done.returncode != 0) != fails:
@@ -159,7 +159,7 @@ class Machine:
 
 
 def wait(condition, otherwise, why=lambda: "", seconds=60):
-    """What the condition gives, once that is true."""
+    """Waits for a condition, and returns its value."""
     end = time.monotonic() + seconds
     while True:
         found = condition()

@@ -1,4 +1,4 @@
-"""Makes the mail that the clients fetch when there is no corpus: odd, ordinary and spam.
+"""Generates the mail that the clients fetch when there is no corpus: odd, ordinary and spam.
 
 `messages()` gives (name, bytes) pairs, always the same ones. Lines end in CRLF unless that is the
 point of the message. Every name starts with its kind: ham-, spam- or odd-.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every mail program fetches from every POP3 server through popgate: in plain text, by STLS and over TLS.
+"""Every mail program fetches from every POP3 server through popgate: in plain text, with STLS and over TLS.
 
-Each program also fetches straight from each server: what the two make of a message by themselves is not popgate's
-doing. Through popgate a message must equal that copy, or differ by exactly the declared edits where it was judged spam,
-and the same messages must be so judged on every way. Exit 0 if all of the table is equal, 1 otherwise.
+Each program also fetches directly from each server: their own changes to a message are not popgate's. Through popgate a
+message must equal that copy, or differ by exactly the declared edits if it was judged spam, and the same messages must
+be judged spam in every TLS mode. Exit 0 if the whole table is equal, 1 otherwise.
 """
 
 import argparse
@@ -33,7 +33,7 @@ JAILED = [Courier, Cyrus, Mailutils, Popa3d]
 WAYS = {"plain": "off", "STLS": "starttls", "TLS": "implicit"}
 EVERY = frozenset(WAYS)
 # name → (function, what it does to a message by itself, ways it knows); each has an account of its own name, since
-# most servers lock a mailbox while somebody is in it.
+# most servers lock a mailbox while a session is open.
 CLIENTS = {
     "curl": (curl, edits.tidy, EVERY),
     "fetchmail": (fetchmail, edits.tidy_fetchmail, EVERY),
@@ -59,7 +59,7 @@ def account(client):
 
 
 class Cell:
-    """One client on one way to one server: how many came (none if it failed), which were tagged, which are wrong."""
+    """One client, one TLS mode, one server: how many messages came (none if it failed), were tagged, are wrong."""
 
     def __init__(self, count=0, tagged=(), wrong=()):
         self.count, self.tagged, self.wrong = count, list(tagged), list(wrong)
@@ -148,7 +148,7 @@ class Suite:
         return cells
 
     def untrusted(self, server, gate):
-        """No client may go on with a certificate whose authority it was not told of."""
+        """No client may continue with a certificate of an unknown authority."""
         other = os.path.join(self.folder, "other")
         os.mkdir(other, 0o755)
         make_certificates(other)

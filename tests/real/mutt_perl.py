@@ -17,7 +17,7 @@ def net_pop3(port, user, count, folder, way=PLAIN):
 
 
 def on_a_terminal(folder, *command, question, answer):
-    """Runs a program that talks to a screen; what it shows is thrown away, or told if it fails.
+    """Runs a program that needs a terminal; its output is discarded, or reported if it fails.
 
     A question that only a person could answer gets this answer once.
     """

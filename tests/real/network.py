@@ -1,6 +1,6 @@
 """An office in three network namespaces: client - gateway - server, over IPv4 and IPv6.
 
-Their names bear this process's number. The interfaces are made within them, so that nothing outside changes.
+Their names contain this process's number. The interfaces are created inside, so that nothing outside changes.
 """
 
 import os
@@ -15,8 +15,8 @@ OUTSIDE = {4: "198.51.100.1", 6: "fd00:77:2::1"}
 SERVER = {4: "198.51.100.2", 6: "fd00:77:2::2"}
 LAN, WAN = "lan0", "wan0"
 
-# Detection of double addresses delays what is sent first, and here nobody else can have one. Strict checks of
-# senders' addresses are what many distributions set.
+# Duplicate address detection delays the first packets, and no address can be duplicated here. Strict checks of
+# source addresses are the default of many distributions.
 EVERYWHERE = {"ipv6/conf/default/accept_dad": "0", "ipv4/conf/default/rp_filter": "1", "ipv4/conf/all/rp_filter": "1"}
 FORWARDING = {"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"}
 
@@ -26,7 +26,7 @@ class Unavailable(Exception):
 
 
 class Network:
-    """`with Network() as network:`; afterwards the namespaces are gone, all programs in them must be, too."""
+    """`with Network() as network:`; afterwards the namespaces are gone; all programs in them must have ended."""
 
     def __init__(self):
         self.client, self.gateway, self.server = (f"popgate-{os.getpid()}-{role}" for role in ("client", "gateway", "server"))

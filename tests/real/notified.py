@@ -1,4 +1,4 @@
-"""A service manager's end of sd_notify(3): the socket on which a service says that it is ready, alive, or ending."""
+"""A service manager's end of sd_notify(3): the socket on which a service reports that it is ready, alive, or stopping."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ CREDENTIALS = struct.Struct("3i")
 
 
 class Notified:
-    """What was said, each with the process and the user that said it."""
+    """The received messages, each with the process and the user of its sender."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -1,4 +1,4 @@
-"""Who is at work in the three namespaces: Dovecot in the server's, popgate in the gateway's, callers in any."""
+"""The programs in the three namespaces: Dovecot in the server's, popgate in the gateway's, callers in any."""
 
 import base64
 import json
@@ -13,12 +13,12 @@ from network import SERVER, run
 from server import Dovecot, end
 
 NAME = "pop.example.test"  # of the provider's server, in its certificate and in what clients ask for by SNI
-USER = "nobody"            # whom popgate becomes
+USER = "nobody"            # the user that popgate runs as
 POP3, POP3S = 1110, 1995   # its ports, as in deploy/*.nft
 
 
 def call(network, place, *command):
-    """What caller.py finds out in a namespace. RuntimeError if it went wrong."""
+    """The result of caller.py in a namespace. RuntimeError if it failed."""
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "caller.py")
     answer = json.loads(run(*network.within(place), sys.executable, program, *map(str, command)))
     if "error" in answer:
@@ -58,7 +58,7 @@ class Gate:
     """`popgate serve` in the gateway, on both families' ports; `with` it, then it has ended."""
 
     def __init__(self, program, folder, network, pop3s, rest, tproxy=False):
-        """`pop3s` are settings of the listeners for port 995; `rest` goes behind all listeners."""
+        """`pop3s` are settings of the listeners for port 995; `rest` comes after all listeners."""
         self.program, self.network, self.process = program, network, None
         data = os.path.join(folder, "data")
         os.makedirs(data)
@@ -94,7 +94,7 @@ class Gate:
         return sum(line.startswith("listening ") for line in self.said)
 
     def _read(self):
-        # Its log is read to the end: a full pipe would stop it.
+        # Its log is read to the end: a full pipe would block it.
         for line in self.process.stderr:
             self.said.append(line)
             if self._listening() == 5:  # two ports on two families, and metrics

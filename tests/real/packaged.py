@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The Debian package through its life, the systemd units, and the container image.
+"""The life of the Debian package, the systemd units, and the container image.
 
 The package is built from the given program and installed, started, upgraded, removed and purged on a Debian of our
-own (machine.py): once without systemd, where this test plays the service manager, and once with systemd as the first
-process, so that the units' restrictions are the kernel's. Exit 0 if all is well, 1 if not, 77 without root or where no
-such machine can be made.
+own (machine.py): once without systemd, where this test acts as the service manager, and once with systemd as PID 1, so
+that the kernel enforces the units' restrictions. Exit 0 if everything passed, 1 if not, 77 without root or if no such
+machine can be created.
 """
 
 import argparse
@@ -50,7 +50,7 @@ mail.quit()
 
 
 class Life:
-    """One machine's checks, each of which begins where the one before it ended."""
+    """The checks of one machine; each continues where the previous one ended."""
 
     def __init__(self, machine, packages):
         self.machine = machine
@@ -137,7 +137,7 @@ class Life:
 
 
 class Managed(Life):
-    """The test is the service manager, and does for popgate what its unit says."""
+    """The test acts as the service manager, and does what the unit says."""
 
     def command(self, **environment):
         with open(self.machine.path("/usr/lib/systemd/system/popgate.service")) as file:
@@ -200,7 +200,7 @@ class Managed(Life):
 
 
 class Systemd(Life):
-    """systemd is the first process, and the units are in force."""
+    """systemd is PID 1, and the units are active."""
 
     def show(self, name, unit="popgate.service"):
         return self.machine.run("systemctl", "show", "--value", "--property", name, unit).stdout.strip()
@@ -245,7 +245,7 @@ class Systemd(Life):
         must((self.show("ActiveState"), self.show("MainPID")) == ("active", before), "it is another process now")
 
     def outlives_a_bad_configuration(self):
-        """As `reloads` left it: an upgrade must not end what runs."""
+        """As `reloads` left it: an upgrade must not end a running service."""
         before = self.show("MainPID")
         said = self.machine.run("dpkg", "--install", self.packages[0]).stdout
         must("refuses the configuration" in said, said)
@@ -278,7 +278,7 @@ class Systemd(Life):
         self.machine.run("systemctl", "daemon-reload")
 
     def serves_tls(self):
-        """By the second socket, beside the first."""
+        """With the second socket, beside the first."""
         key, certificate = SHARED + "/key.pem", SHARED + "/cert.pem"
         self.machine.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                          "-subj", "/CN=localhost", "-keyout", key, "-out", certificate)
@@ -286,7 +286,7 @@ class Systemd(Life):
         self.machine.run("chmod", "640", key)
         self.configure(f'[[listen]]\naddress = "0.0.0.0:995"\ntls = "implicit"\nkey = "{key}"\n'
                        f'certificate = "{certificate}"\n')
-        # A socket cannot join a service that runs.
+        # A socket cannot be added to a running service.
         self.machine.run("systemctl", "stop", "popgate.service")
         self.machine.run("systemctl", "enable", "--quiet", "--now", "popgate-tls.socket")
         self.machine.run("systemctl", "start", "popgate.service")
@@ -306,7 +306,7 @@ class Systemd(Life):
         self.drop_in("")
 
     def refuses_a_bad_start(self):
-        """It is not started over and over: a mistake in the configuration stays."""
+        """It is not restarted repeatedly: a mistake in the configuration stays."""
         self.machine.run("systemctl", "stop", "popgate.socket", "popgate.service")
         self.write(CONFIG, "# ours\nnonsense = 1\n")
         self.machine.run("systemctl", "start", "popgate.service", fails=True)
@@ -348,7 +348,7 @@ class Suite:
         first = deb.build(ROOT, self.program, os.path.join(self.folder, "packages"), 1)
         package = deb.Package(first)
         self.check("the package has what it should", package.has_what_it_should)
-        self.check("it is laid as Debian's policy says", package.is_laid_as_policy_says)
+        self.check("it is laid out as Debian's policy says", package.is_laid_as_policy_says)
         self.check("its sums and scripts are sound", package.has_sound_sums)
         self.check("its manual pages are without warnings", package.has_readable_pages)
         self.check("popgate.toml(5) has every setting", package.has_every_setting, ROOT)
@@ -358,7 +358,7 @@ class Suite:
         return [first, second]
 
     def without_systemd(self, machine, packages):
-        # As in a container: nobody has systemctl there.
+        # As in a container: there is no systemctl.
         machine.run("mv", "/bin/systemctl", SHARED)
         life = Managed(machine, packages)
         self.check("it installs", life.installs)
@@ -368,10 +368,10 @@ class Suite:
             print(f"        start-up to `listening`, {RUNS} runs: median {statistics.median(times):.0f} ms, "
                   f"{min(times):.0f} to {max(times):.0f}")
         picture = image.Image(ROOT, machine)
-        size = self.check("the image's root can be laid out", picture.lay)
+        size = self.check("the image's root can be built", picture.lay)
         if size:
             print(f"        image {size / 1e6:.1f} MB")
-            self.check("the image serves the demonstration, read-only and without rights", picture.serves_the_demonstration)
+            self.check("the image serves the demonstration, read-only and without privileges", picture.serves_the_demonstration)
         self.check("it upgrades, and leaves a changed configuration alone", life.upgrades)
         self.check("it is removed, but for configuration and data", life.removes)
         self.check("it is purged, and nothing is left", life.purges)
@@ -400,7 +400,7 @@ class Suite:
                 with Machine(base, os.path.join(self.folder, name.replace(" ", "-")), systemd) as machine:
                     checks(machine, packages)
             except Unavailable as trouble:
-                # Not every kernel that runs tests lets another systemd be the first process of anything.
+                # Not every kernel that runs tests allows another systemd as PID 1.
                 if not systemd:
                     raise
                 print(f"left out: {' '.join(str(trouble).split())}")

@@ -1,6 +1,6 @@
-"""A picture of a dashboard: each panel's queries over a time, plotted where the panel stands.
+"""A picture of a dashboard: each panel's queries over a time range, plotted at the panel's place.
 
-This shows what the queries find, not how Grafana draws it. It needs matplotlib, which the tests do not have.
+This shows what the queries find, not how Grafana draws it. It needs matplotlib, which the tests do not install.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A Dovecot of our own: its configuration, mail and sockets live in one folder and end with it."""
+"""A private Dovecot: its configuration, mail and sockets are in one folder and end with it."""
 
 import grp
 import os
@@ -65,7 +65,7 @@ userdb static {{
   }}
 }}
 """
-# Without root there is nobody else to become and nowhere to be locked into.
+# Without root it can neither change its user nor use chroot.
 UNPRIVILEGED = """
 default_internal_user = {user}
 default_internal_group = {group}
@@ -85,7 +85,7 @@ def find(program):
 
 
 def free_ports(count):
-    """Ports that nobody listens on; all are held open until all are known."""
+    """Free ports; all are held open until all are known."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in held]
     for s in held:

@@ -1,4 +1,4 @@
-"""The nftables files of deploy/, changed as their readers are told to change them, and in no other way."""
+"""The nftables files of deploy/, changed only as their comments tell the reader to change them."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def rules(name, **defines):
 
 
 def turned_on(text):
-    """Rules that are off, on: those behind a # without a blank."""
+    """Enables the disabled rules: those after a # without a space."""
     changed, found = re.subn(r"(?m)^(\s+)#(?=\S)", r"\1", text)
     if not found:
         raise RuntimeError("no rules to turn on")

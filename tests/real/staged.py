@@ -1,8 +1,8 @@
-"""A POP3 server that is as slow or as broken as a test wants it.
+"""A POP3 server that is as slow or as faulty as a test needs.
 
 A message is a list of pieces: bytes, which are sent as they are on the wire, and numbers, for which it waits so many
 seconds (`pausing` is released when it begins to). Every user has the same mailbox; the password is `PASSWORD`.
-`close()` frees the port: who connects is refused.
+`close()` frees the port: connections are refused.
 """
 
 import socketserver

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""popgate as a service manager starts it: as root with a user to become, with sockets handed over, told to reload.
+"""popgate as a service manager starts it: as root with a user to change to, with sockets passed in, with reloads.
 
-Exit 0 if all is well, 1 if not, 77 without root, which alone can become somebody else.
+Exit 0 if everything passed, 1 if not, 77 without root, which is needed to change the user.
 """
 
 import argparse
@@ -141,7 +141,7 @@ class Suite:
         return (f'[[listen]]\naddress = "127.0.0.1:0"\n{listen}\n{self.upstream}\n[admin]\naddress = "127.0.0.1:0"\n'
                 f'[data]\ndir = "{data}"\n[filter]\ndrop_at = 12.0\n{process}')
 
-    def becomes_somebody(self, folder):
+    def changes_user(self, folder):
         gate = Started(self.program, folder, self.text(process='[process]\nuser = "nobody"\n'), 2)
         try:
             must(hello(gate.port) == b"+OK provider\r\n", "no greeting")
@@ -157,7 +157,7 @@ class Suite:
             must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
 
     def reloads_without_its_key(self, folder):
-        """A key that only root reads was read before root's rights were given up: a reload of the rest needs no other look."""
+        """A key readable only for root was read before the privileges were dropped: a reload need not read it again."""
         make_certificates(folder)
         key = os.path.join(folder, "server.key")
         os.chmod(key, 0o600)
@@ -173,13 +173,13 @@ class Suite:
         finally:
             must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
 
-    def keeps_one_right(self, folder):
+    def keeps_one_capability(self, folder):
         listen = "transparent = true\ntproxy = true\nallow_plaintext = true\n"
         gate = Started(self.program, folder, self.text(listen, '[process]\nuser = "nobody"\n'), 2)
         try:
             status = gate.status()
             must(status["Uid"].split()[0] == str(NOBODY.pw_uid), "still root")
-            must(int(status["CapEff"], 16) == CAP_NET_ADMIN, f"rights: {status['CapEff']}")
+            must(int(status["CapEff"], 16) == CAP_NET_ADMIN, f"capabilities: {status['CapEff']}")
         finally:
             gate.stop()
 
@@ -198,7 +198,7 @@ class Suite:
         done = subprocess.run([self.program, "serve", "--config", path], capture_output=True, text=True, timeout=60)
         must(done.returncode == 64 and "there is no user no-such-user" in done.stderr, done.stderr)
 
-    def takes_sockets_over(self, folder):
+    def uses_passed_sockets(self, folder):
         four, six = socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=socket.AF_INET6)
         ports = four.getsockname()[1], six.getsockname()[1]
         text = self.text().replace("127.0.0.1:0", f"127.0.0.1:{ports[0]}", 1) + f'[[listen]]\naddress = "[::1]:{ports[1]}"\n'
@@ -212,7 +212,7 @@ class Suite:
         finally:
             must(gate.stop() == 0, gate.log())
 
-    def takes_certificates_over(self, folder):
+    def reloads_certificates(self, folder):
         first, second = os.path.join(folder, "a"), os.path.join(folder, "b")
         for place in (first, second):
             os.mkdir(place)
@@ -247,11 +247,11 @@ class Suite:
             gate.process.send_signal(signal.SIGHUP)
             gate.logged("does not belong to the certificate")
             gate.logged("nothing was reloaded")
-            must(shown(port) == laid(second), "a broken pair is in force")
-            # Without a word to popgate, too.
+            must(shown(port) == laid(second), "a broken pair is active")
+            # Without a signal, too.
             lay(first)
             gate.logged("a changed certificate is in force")
-            must(shown(port) == laid(first), "the renewed certificate is not in force")
+            must(shown(port) == laid(first), "the renewed certificate is not active")
         finally:
             must(gate.stop() == 0, gate.log())
 
@@ -261,20 +261,20 @@ def main():
     parser.add_argument("--popgate", required=True, help="the program to test")
     program = os.path.abspath(parser.parse_args().popgate)
     if os.geteuid() != 0:
-        print("needs root, which alone can become somebody else")
+        print("needs root to change the user")
         sys.exit(77)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = tempfile.mkdtemp(prefix="popgate-started-")
     os.chmod(folder, 0o755)
     suite = Suite(program, folder)
     try:
-        suite.check("root becomes the user that is set, in every thread", suite.becomes_somebody)
+        suite.check("root changes to the configured user, in every thread", suite.changes_user)
         suite.check("a reload does without a key that only root may read", suite.reloads_without_its_key)
-        suite.check("of root's rights TPROXY keeps one", suite.keeps_one_right)
+        suite.check("of root's capabilities TPROXY keeps one", suite.keeps_one_capability)
         suite.check("other machines are not served as root unless told", suite.refuses_root)
         suite.check("an unknown user is named", suite.refuses_unknown_users)
-        suite.check("sockets of a service manager are taken over", suite.takes_sockets_over)
-        suite.check("certificates are taken over by SIGHUP and by themselves", suite.takes_certificates_over)
+        suite.check("sockets of a service manager are used", suite.uses_passed_sockets)
+        suite.check("certificates are reloaded on SIGHUP and by themselves", suite.reloads_certificates)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"\n{suite.failed} failed" if suite.failed else "\nall is well")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What popgate's TLS listeners offer, as sslyze sees it, and what they do with those who misuse them.
+"""What popgate's TLS listeners offer, according to sslyze, and how they handle misuse.
 
-sslyze scans the implicit and the STLS listener. Plain sockets then try commands behind STLS (the injection of
-CVE-2011-0411), other protocols' ALPN names, plain text where TLS begins the session, and names without a certificate.
-sslyze comes from PyPI into a folder that ends with the test. Exit 0 if all is well, 1 if not, 77 if it cannot be had.
+sslyze scans the implicit and the STLS listener. Plain sockets then try commands after STLS (the injection of
+CVE-2011-0411), other protocols' ALPN names, plain text on the implicit port, and names without a certificate.
+sslyze comes from PyPI into a folder that ends with the test. Exit 0 if everything passed, 1 if not, 77 without sslyze.
 """
 
 import argparse
@@ -233,7 +233,7 @@ class Suite:
     # What plain sockets try.
 
     def injected(self, behind):
-        """Commands in the segment of STLS: unanswered, unknown to the server, and the session goes on."""
+        """Commands in the segment of STLS: unanswered, not sent to the server, and the session continues."""
         seen = len(self.upstream.got)
         with self.client(self.gate.starttls) as client:
             must(client.line() == GREETING, "no greeting")
@@ -265,7 +265,7 @@ class Suite:
         self.reached(seen, [])
 
     def owed_first(self):
-        """What was asked before STLS is answered before it, in plain text; what is behind it is gone."""
+        """Commands before STLS are answered before it, in plain text; those after it are discarded."""
         seen = len(self.upstream.got)
         with self.client(self.gate.starttls) as client:
             client.line()
@@ -288,7 +288,7 @@ class Suite:
             client.ask(b"USER alice")
             must(client.ask(b"PASS secret").startswith(b"+OK"), "no login")
             must(client.ask(b"STLS").startswith(b"-ERR"), "STLS after the login")
-            must(client.ask(b"STAT") == b"+OK 0 0", "the session does not go on")
+            must(client.ask(b"STAT") == b"+OK 0 0", "the session does not continue")
 
     def alpn(self, start):
         with start() as client:
@@ -319,7 +319,7 @@ class Suite:
         return client
 
     def plain_text(self):
-        """Other clients' sessions go on, and the server is never bothered."""
+        """Other clients' sessions continue, and nothing reaches the server."""
         seen, before = len(self.upstream.got), self.gate.refused("handshake")
         with self.at_implicit() as other:
             other.encrypt()
@@ -356,8 +356,8 @@ class Suite:
         except OSError:
             pass
         else:
-            raise Wrong("a client that names nobody was served")
-        must(self.gate.refused("handshake") == before + 1, "a client that names nobody is not counted, or not once")
+            raise Wrong("a client without SNI was served")
+        must(self.gate.refused("handshake") == before + 1, "a client without SNI is not counted, or not once")
 
 
 def weak(suites):
@@ -410,12 +410,12 @@ def main():
         suite.check("a command in the segment of STLS gets no answer under TLS", suite.injected, b"CAPA\r\n")
         suite.check("nor does a login", suite.injected, b"USER eve\r\nPASS stolen\r\nSTAT\r\n")
         suite.check("nor the beginning of a command, to which the client's first would be the end", suite.injected, b"XEVE ")
-        suite.check("commands in plain text where TLS has to begin reach nobody", suite.before_tls)
-        suite.check("what is asked before STLS is answered before TLS", suite.owed_first)
+        suite.check("commands in plain text where TLS must begin reach no server", suite.before_tls)
+        suite.check("commands before STLS are answered before TLS", suite.owed_first)
         suite.check("no STLS under TLS nor after the login", suite.twice)
         suite.check("implicit: ALPN is pop3 or nothing", suite.alpn, suite.at_implicit)
         suite.check("STLS: ALPN is pop3 or nothing", suite.alpn, suite.at_starttls)
-        suite.check("plain text to the implicit port harms nobody", suite.plain_text)
+        suite.check("plain text to the implicit port harms no other session", suite.plain_text)
         suite.check("a name without a certificate is refused with one line in the log", suite.names)
         suite.check("popgate ends well", lambda: must(gate.stop() == 0, gate.log()))
     finally:

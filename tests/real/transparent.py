@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Mail through a gateway that nobody configured a client for: network namespaces, real nft rules, a real Dovecot.
+"""Mail through a transparent gateway: network namespaces, real nft rules, a real Dovecot.
 
 A client, a gateway with popgate and a server, each in a network namespace of its own. The rules are those of
-deploy/transparent.nft and deploy/tproxy.nft with only their defines changed. Each way a mailbox is fetched over IPv4
-and over IPv6 and compared with what the client got before there were rules. Exit 0 if all is well, 1 if not, 77 where
-network namespaces are not to be had.
+deploy/transparent.nft and deploy/tproxy.nft with only their defines changed. In each setup a mailbox is fetched over
+IPv4 and over IPv6 and compared with what the client got without rules. Exit 0 if everything passed, 1 if not, 77 without
+network namespaces.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Suite:
             self.check(f"{name}, IPv{family}", function, family, *arguments)
 
     def phase(self, name, checks, pop3s='tls = "passthrough"', rest=AS_USER, tproxy=False):
-        """Runs the checks of one configuration. That popgate serves, and ends well, is one more of them."""
+        """Runs the checks of one configuration. That popgate serves, and exits with 0, is one more of them."""
         folder = os.path.join(self.folder, name)
         os.mkdir(folder)
         gate, before = Gate(self.options.popgate, folder, self.network, pop3s, rest, tproxy), self.failed
@@ -88,7 +88,7 @@ class Suite:
         here.routes([["del" if word == "add" else word for word in line] for line in routes])
 
     def looping(self, gate):
-        # As the file comes, but with somebody else named as popgate's user.
+        # The file as shipped, but with another user as popgate's.
         self.network.rules(shipped.turned_on(shipped.rules("transparent.nft", user='"root"')))
         self.each("rules that send popgate to itself end in one error", self.ways.turned_round, gate, 110)
         self.each("rules that send popgate to itself for port 995 end at once", self.ways.turned_round, gate, 995)

@@ -1,4 +1,4 @@
-"""popgate before two servers of the tests' own, with clients that fetch mail, and everything that can go wrong, once."""
+"""popgate in front of two test servers, with clients that fetch mail, and every kind of failure once."""
 
 import contextlib
 import os
@@ -19,15 +19,15 @@ from staged import Staged, on_the_wire
 
 PATIENCE = 90  # seconds for any one thing to come true
 HELD = 1       # seconds that a message is held
-FAULTY = {"late": 1, "endless": 2}  # places of the messages that are no pleasure
+FAULTY = {"late": 1, "endless": 2}  # indexes of the faulty messages
 
 
 class Wrong(Exception):
-    """What is not as it should be."""
+    """A failed check."""
 
 
 def until(true, what, seconds=PATIENCE):
-    """Waits for something to come true, and gives it."""
+    """Waits for a condition, and returns its value."""
     limit = time.monotonic() + seconds
     while not (found := true()):
         if time.monotonic() > limit:
@@ -37,7 +37,7 @@ def until(true, what, seconds=PATIENCE):
 
 
 class Load:
-    """Mail clients that come and go until `stop()`."""
+    """Mail clients that connect and quit until `stop()`."""
 
     def __init__(self, clients):
         self.over, self.failed, self.sessions = threading.Event(), [], 0
@@ -75,7 +75,7 @@ class Configured(Popgate):
 
 
 class Stage:
-    """popgate with two listeners before two servers."""
+    """popgate with two listeners in front of two servers."""
 
     def __init__(self, program, folder):
         letters = [data for name, data in mail.messages() if name.startswith(("ham-plain", "ham-alternative", "ham-list", "spam-"))]
@@ -95,7 +95,7 @@ class Stage:
         self.ports = dict(self.gate.heard)
 
     def certificate(self):
-        """Good for 90 days: one that expires sooner would raise an alert."""
+        """Valid for 90 days: one that expires sooner would raise an alert."""
         make_certificates(self.folder)
         subprocess.run(["openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "90",
                         "-extfile", "server.ext", "-out", "server.pem"], cwd=self.folder, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""The systemd units, looked at without starting them: does systemd understand them, and how exposed is the service?"""
+"""Static checks of the systemd units: does systemd accept them, and how exposed is the service?"""
 
 import glob
 import os

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """popgate under load, watched by a real Prometheus with the rules of deploy/prometheus and the dashboards of deploy/grafana.
 
-promtool checks and tests the rules. Then popgate runs before two servers, mail is fetched all the time, and Prometheus
-scrapes: while all is well no alert may even be pending. After that everything goes wrong once: logins, a server, a
-reload, messages that are too slow, clients that leave. In the end every expression of every panel, alert, recording rule
-and variable must have data. Exit 0 if all is well, 1 otherwise.
+promtool checks and tests the rules. Then popgate runs in front of two servers, mail is fetched all the time, and
+Prometheus scrapes: without failures no alert may even be pending. After that everything fails once: logins, a server, a
+reload, messages that are too slow, clients that disconnect. In the end every expression of every panel, alert, recording
+rule and variable must have data. Exit 0 if everything passed, 1 otherwise.
 """
 
 import argparse
@@ -28,9 +28,9 @@ from troubles import Load, Stage, Wrong, until
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 RULES = os.path.join(ROOT, "deploy", "prometheus")
 GRAFANA = os.path.join(ROOT, "deploy", "grafana")
-# Families that dashboards and alerts count on and popgate does not have yet.
+# Families that dashboards and alerts use and popgate does not have yet.
 NOT_YET = ()
-# Families that nobody needs to look at.
+# Families that need no panel and no alert.
 UNSEEN = {"process_virtual_memory_bytes", "process_threads"}
 WINDOW = 30  # seconds of $__rate_interval in a test, as dashboards.py has it
 
@@ -96,7 +96,7 @@ class Prometheus:
 
 
 class Audience:
-    """Asks Prometheus what people would look at."""
+    """Queries Prometheus as the dashboards do."""
 
     def __init__(self, prometheus, stage, boards):
         self.prometheus, self.stage, self.boards = prometheus, stage, boards
@@ -128,7 +128,7 @@ class Audience:
                 yield Question(f"alert {rule['name']}, joined", " and ".join(f"({side})" for side in sides))
 
     def faults_of(self, question):
-        """What an expression names that there is not; and that it has no data, if so."""
+        """Names in an expression that do not exist; and that it has no data, if so."""
         names = Expression(question.expr)
         if any(name.startswith(NOT_YET) for name in names.selected):
             print(f"    no data yet: {question.where}")
@@ -160,7 +160,7 @@ class Audience:
                     yield f"{board['uid']}: variable {name} has no values"
 
     def unseen(self):
-        """Families that no panel and no alert looks at."""
+        """Families that no panel and no alert uses."""
         text = json.dumps(self.boards) + "".join(rule["query"] for rule in self.prometheus.rules())
         for family in sorted({re.sub(r"_(bucket|sum|count)$", "", name) for name in self.known if name.startswith(("popgate_", "process_"))}):
             if family not in UNSEEN and not re.search(rf"\b{family}(_bucket|_sum|_count)?\b", text):
@@ -178,7 +178,7 @@ def promtool():
 
 
 def as_written(boards):
-    """What needs no server: the files themselves."""
+    """Checks of the files that need no server."""
     found = []
     done = subprocess.run([sys.executable, os.path.join(GRAFANA, "make"), "--check"], capture_output=True, text=True)
     if done.returncode:
@@ -222,7 +222,7 @@ def answered(audience):
 
 
 def quiet(alerts):
-    """Whether no alert is even pending, but for one about time: other programs may have this machine's."""
+    """Fails if any alert is pending, except one about time: other programs may use this machine's CPU."""
     if "firing" in alerts.values():
         raise Wrong(f"while all is well there are alerts: {alerts}")
     return alerts.keys() <= {"PopgateFilterSlow"}
@@ -271,7 +271,7 @@ def watch(options, folder):
             trouble()
         audience = Audience(prometheus, stage, boards)
         count = answered(audience)
-        if found := [*audience.variables(), *(f"nobody looks at {family}" for family in audience.unseen())]:
+        if found := [*audience.variables(), *(f"no panel and no alert uses {family}" for family in audience.unseen())]:
             raise Wrong("\n".join(found))
         rules = prometheus.rules()
         if broken := [f"{rule['name']}: {rule.get('lastError')}" for rule in rules if rule["health"] != "ok"]:

@@ -1,4 +1,4 @@
-"""The ways of mail through the gateway, each with what has to be true of it. A method that returns found all well."""
+"""The setups of the gateway, each with its checks. A method that returns has passed."""
 
 import os
 import re
@@ -15,12 +15,12 @@ LISTENER = {110: "pop3", POP3: "pop3", 995: "passthrough", POP3S: "passthrough"}
 
 
 class Wrong(Exception):
-    """What is not as it should be."""
+    """A failed check."""
 
 
 class Ways:
-    """One mailbox, fetched again and again. Each time it is another user's, so that the server's log tells whose login
-    came from where."""
+    """One mailbox, fetched repeatedly. Each time it is another user's, so that the server's log shows which login came
+    from where."""
 
     def __init__(self, network, provider, mailbox):
         self.network, self.provider = network, provider
@@ -37,7 +37,7 @@ class Ways:
         return answer, self.provider.login(user)
 
     def straight(self, family):
-        """Without rules: this is what all else is compared with."""
+        """Without rules: the reference for all comparisons."""
         answer, login = self.fetch(self.network.client, family, 110)
         seen_by_server(login, CLIENT[family])
         got = [edits.tidy(message) for message in messages(answer)]
@@ -80,7 +80,7 @@ class Ways:
         counted(gate.connections("pop3s", "accepted") - before)
 
     def unverified(self, family):
-        """The server cannot prove to be whom this client asked for: no password may reach it."""
+        """The server's certificate does not fit the client's SNI: no password may reach it."""
         try:
             self.fetch(self.network.client, family, 995, "other.example.test")
         except RuntimeError as refusal:
@@ -92,7 +92,7 @@ class Ways:
             raise Wrong("the server saw a login")
 
     def unredirected(self, family, gate, port):
-        """A client that comes to popgate's own port, as if popgate were the server."""
+        """A client that connects to popgate's own port, as if popgate were the server."""
         self._refused(gate, INSIDE[family], port)
 
     def turned_round(self, family, gate, port):
@@ -114,11 +114,11 @@ class Ways:
         wrong = [f"{name}: came as {outcome.kind}, is {verdict}\n{outcome.reason}"
                  for name, outcome, verdict in zip(self.names, outcomes, self.verdicts, strict=True) if outcome.kind != verdict]
         if wrong:
-            raise Wrong(f"{len(wrong)} messages are not as they should be\n" + "\n".join(wrong[:3]))
+            raise Wrong(f"{len(wrong)} messages are wrong\n" + "\n".join(wrong[:3]))
 
     def _refused(self, gate, address, port):
-        """One clear error, and it is over, for the client and within popgate. Where nothing but TLS may be said, it
-        just ends."""
+        """One clear error, and the session is over, for the client and inside popgate. On a TLS port the connection is
+        just closed."""
         listener = LISTENER[port]
         before = gate.connections(listener)
         lines = call(self.network, self.network.client, "hear", address, port)["lines"]
@@ -130,7 +130,7 @@ class Ways:
         limit = time.monotonic() + 20
         while gate.metric("popgate_sessions_active{"):
             if time.monotonic() > limit:
-                raise Wrong("sessions go on")
+                raise Wrong("sessions continue")
             time.sleep(0.05)
         made = gate.connections(listener) - before
         if not 1 <= made <= LOOP:

@@ -1,7 +1,7 @@
-//! The bytes of what was learnt. All numbers are little-endian; every piece ends in a CRC-32 of itself.
+//! The file formats of the learned state. All numbers are little-endian; every piece ends in its CRC-32.
 //!
 //! `weights`: head, then zlib: counts, then runs of weights that are not zero, then accounts, then the
-//! messages learnt. `journal`: head, then records: length, change, CRC-32.
+//! messages learned. `journal`: head, then records: length, change, CRC-32.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -26,10 +26,10 @@ pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
 
 const MAGIC: &[u8; 8] = b"popgate\n";
 
-/// A record that is longer is no record.
+/// A longer record is not a record.
 const RECORD_LIMIT: usize = 1 << 20;
 
-/// What is wrong with bytes.
+/// What is wrong with a file.
 #[derive(Debug)]
 pub(super) enum Fault {
     Damaged(&'static str),
@@ -253,13 +253,13 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     out.u32(sum);
     let mut file = write_head(generation);
     let mut packed = ZlibEncoder::new(&mut file, Compression::fast());
-    // A vector takes whatever is written.
+    // Writing to a Vec cannot fail.
     let _ = packed.write_all(&out.0).and_then(|()| packed.try_finish());
     drop(packed);
     file
 }
 
-/// The generation and what is known.
+/// The generation and the learned state.
 pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, LearnedState), Fault> {
     let generation = read_head(bytes)?;
     let mut unpacked = Vec::new();

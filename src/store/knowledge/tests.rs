@@ -1,4 +1,4 @@
-//! A journal cut anywhere, all in one piece or cut on the way there, and what is taken back.
+//! A journal cut at any octet, the whole state in one file, and changes that are undone.
 
 use super::*;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
@@ -53,7 +53,7 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
         ends.push(knowledge.read);
     }
     drop(knowledge);
-    let path = dir.path().join("learned/journal");
+    let path = dir.path().join("learnt/journal");
     let journal = fs::read(&path).unwrap();
     assert_eq!(journal.len() as u64, ends[4]);
     // At every byte: how many records are read, and to where.

@@ -1,4 +1,4 @@
-"""Cyrus in a jail: its master with pop3d (STLS and TLS), and lmtpd, which takes the messages in."""
+"""Cyrus in a jail: its master with pop3d (STLS and TLS), and lmtpd for delivery."""
 
 import os
 import smtplib

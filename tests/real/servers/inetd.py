@@ -10,7 +10,7 @@ class Session(socketserver.BaseRequestHandler):
         with open(self.server.log_path, "ab") as log:
             process = subprocess.Popen(self.server.command, stdin=self.request, stdout=self.request, stderr=log)
         self.server.running.add(process)
-        # The child alone holds the connection from here on, so that its end is the end of the connection.
+        # From here on only the child holds the connection, so that it closes when the child ends.
         self.request.close()
         process.wait()
         self.server.running.discard(process)

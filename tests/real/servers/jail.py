@@ -1,4 +1,4 @@
-"""A root of its own for servers that want a system's paths, users and PAM, or that packages keep from each other.
+"""A chroot for servers that need a system's paths, users and PAM, or whose packages exclude each other.
 
 Debian's packages are unpacked into one folder, what they need of the machine's libraries is copied beside them, and
 passwd, shadow and PAM in there know our users. A server that chroot(8) starts in it finds what it expects, while no
@@ -14,7 +14,7 @@ from server import PASSWORD, find
 
 SERVICES = ("daemon", "courier", "cyrus", "popa3d")  # users that a server wants to become
 GROUPS = ("daemon", "courier", "mail", "popa3d")     # of the same numbers
-FIRST_ID = 8110  # nobody outside has these numbers
+FIRST_ID = 8110  # unused outside
 PAM = "auth required pam_unix.so\naccount required pam_unix.so\npassword required pam_deny.so\nsession required pam_permit.so\n"
 # What programs open by name while they run: ldd does not tell.
 PLUGINS = ("security/pam_unix.so", "security/pam_deny.so", "security/pam_permit.so")

@@ -1,4 +1,4 @@
-"""pop3d of GNU Mailutils in a jail: STLS, and APOP, which some clients take without being asked; no AUTH."""
+"""pop3d of GNU Mailutils in a jail: STLS, and APOP, which some clients use by default; no AUTH."""
 
 import subprocess
 

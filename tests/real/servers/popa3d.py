@@ -12,4 +12,4 @@ class Popa3d(Spooled):
 
     def __init__(self, jail, certificates):
         super().__init__(jail, certificates)
-        jail.folder("/var/lib/popa3d")  # where it locks itself into until somebody has logged in
+        jail.folder("/var/lib/popa3d")  # its chroot until a login
