@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::emit_toml::{Rule, Rules, Test};
+use super::emit_toml::Rule;
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
-use super::report::{ImportReport, Reason};
+use super::report::{Group, ImportReport, Reason};
 use super::rule_condition::{Condition, ConditionBuilder, RuleStatus};
 use super::rule_files::{Definition, RuleFiles, RuleKind};
 
 mod combine;
+mod header;
 
 /// Limits of ids and scores in rule files.
 const LONGEST_ID: usize = 64;
@@ -59,7 +60,7 @@ pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, ImportReport) {
         converter.conversion(name);
     }
     for (name, condition) in &files.outside {
-        let reason = Reason::new("condition", condition.clone());
+        let reason = Reason::new(Group::Condition, condition.clone());
         converter.report.refused.push((name.clone(), reason));
     }
     converter.report.remarks = files.notes.clone();
@@ -122,7 +123,7 @@ impl Converter<'_> {
                 }
             }
             Err(reason) => {
-                let never = matches!(&*reason.group, "score 0" | "never hits");
+                let never = matches!(reason.group, Group::ZeroScore | Group::NeverHits);
                 self.report.refused.push((name.to_owned(), reason));
                 if never {
                     Conversion::Never
@@ -138,19 +139,19 @@ impl Converter<'_> {
     fn convert(&mut self, name: &str, definition: &Definition) -> Result<RuleStatus, Reason> {
         let text = &*definition.text;
         if let RuleKind::Other(keyword) = definition.kind {
-            return Err(Reason::new(keyword, ""));
+            return Err(Reason::new(Group::Keyword(keyword), ""));
         }
         if text.starts_with("eval:") {
-            return Err(Reason::new("eval", text.trim_start_matches("eval:")));
+            return Err(Reason::new(Group::Eval, text.trim_start_matches("eval:")));
         }
         if self.files.has_flag(name, "net") {
-            return Err(Reason::new("net", ""));
+            return Err(Reason::new(Group::Net, ""));
         }
         if self.files.scores.get(name) == Some(&0.0) {
-            return Err(Reason::new("score 0", ""));
+            return Err(Reason::new(Group::ZeroScore, ""));
         }
         if text.contains("%{") && definition.kind != RuleKind::Meta {
-            return Err(Reason::new("captured text", ""));
+            return Err(Reason::new(Group::CapturedText, ""));
         }
         let plain = |place: &str, is_raw| Places::one(place, is_raw);
         match definition.kind {
@@ -175,76 +176,6 @@ impl Converter<'_> {
         Ok(RuleStatus::Counts(most))
     }
 
-    fn header(&mut self, name: &str, text: &str) -> Result<(), Reason> {
-        let refuse = |detail: String| match detail.split_once(' ') {
-            Some(("metadata", field)) => Reason::new("metadata", field),
-            _ => Reason::new("header", detail),
-        };
-        if let Some(field) = text.strip_prefix("exists:") {
-            let places = Places::of_header(field).map_err(refuse)?;
-            let test = match &places.names[..] {
-                [place] if place != "header" => Test::Exists(place.clone()),
-                [_] => return Err(Reason::new("header", format!("exists:{field}"))),
-                several => {
-                    let parts = several.iter();
-                    Test::Rules(Rules {
-                        any: parts
-                            .map(|place| self.push_part(name, Test::Exists(place.clone())))
-                            .collect(),
-                        ..Rules::default()
-                    })
-                }
-            };
-            self.push(name, test);
-            return Ok(());
-        }
-        let operator = text.find("=~").into_iter().chain(text.find("!~")).min();
-        let operator = operator.ok_or_else(|| Reason::new("header", text))?;
-        let (field, rest) = text.split_at(operator);
-        let places = Places::of_header(field.trim()).map_err(refuse)?;
-        let is_negative = rest.starts_with('!');
-        let rest = rest[2..].trim();
-        let (regex, unset) = match rest.rsplit_once("[if-unset:") {
-            Some((regex, unset)) => (regex.trim_end(), unset.trim().trim_end_matches(']').trim()),
-            // A missing field counts as empty.
-            None => (rest, ""),
-        };
-        let places = if regex::is_at_start(regex) {
-            places.first()
-        } else {
-            places
-        };
-        let converted = self.converted_regex(name, regex, &places)?;
-        // `if-unset`: the text matched in place of a missing field.
-        let hits_unset = regex::is_match(&converted, unset);
-        if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
-            if is_negative {
-                return Err(Reason::new("header", "several fields, one of them missing"));
-            }
-            self.push_regex(name, &converted, &places);
-            return Ok(());
-        }
-        let found = self.push_part_regex(name, &converted, &places);
-        let place = places.names[0].clone();
-        let rules = match (is_negative, hits_unset) {
-            (true, false) => Rules {
-                none: vec![found],
-                ..Rules::default()
-            },
-            (true, true) => Rules {
-                all: vec![self.push_part(name, Test::Exists(place))],
-                none: vec![found],
-                ..Rules::default()
-            },
-            (false, _) => Rules {
-                any: vec![found, self.push_part(name, Test::Missing(place))],
-                ..Rules::default()
-            },
-        };
-        self.push(name, Test::Rules(rules));
-        Ok(())
-    }
-
     fn regex(&mut self, name: &str, text: &str, places: &Places) -> Result<(), Reason> {
         let converted = self.converted_regex(name, text, places)?;
         self.push_regex(name, &converted, places);
@@ -265,7 +196,7 @@ impl Converter<'_> {
     }
 
     fn meta(&mut self, name: &str, text: &str) -> Result<(), Reason> {
-        let wrong = |reason: String| Reason::new("meta", reason);
+        let wrong = |reason: String| Reason::new(Group::Meta, reason);
         let expression = meta::parse(text).map_err(wrong)?;
         let mut status = |name: &str| match self.conversion(name) {
             Conversion::Converted(status) => status,
@@ -279,11 +210,11 @@ impl Converter<'_> {
         let condition = builder.truth(&expression, true).map_err(wrong)?;
         let left_out: Vec<String> = builder.left_out.into_iter().collect();
         match condition {
-            Condition::Constant(true) => Err(Reason::new("meta", "always hits")),
-            Condition::Constant(false) => Err(Reason::new("never hits", "")),
+            Condition::Constant(true) => Err(Reason::new(Group::Meta, "always hits")),
+            Condition::Constant(false) => Err(Reason::new(Group::NeverHits, "")),
             Condition::Unknown(names) => {
                 let names: Vec<_> = names.into_iter().collect();
-                Err(Reason::new("needs what was not converted", names.join(" ")))
+                Err(Reason::new(Group::NeedsUnconverted, names.join(" ")))
             }
             condition => {
                 if !left_out.is_empty() {
