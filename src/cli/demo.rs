@@ -12,7 +12,8 @@ use super::block_on;
 use super::exit::{Ended, Error, Exit};
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
-use crate::demo::mail::{Expected, Sample, samples};
+use crate::demo::delivery::Delivery;
+use crate::demo::mail::{Sample, samples};
 use crate::demo::server::Server as SampleServer;
 use crate::server::signals::StopSignals;
 use crate::server::{self, Overrides, Root, log};
@@ -29,52 +30,6 @@ pub struct DemoArgs {
     /// Serve metrics and health here [default: a free port on loopback]
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     admin: String,
-}
-
-/// What became of one message.
-struct Outcome {
-    sample: Sample,
-    fetched: Fetched,
-    /// The report that popgate wrote into it, line by line; empty for ham.
-    report: Vec<String>,
-    score: Option<String>,
-    /// Whether it is the original after the declared edits are taken out.
-    intact: bool,
-}
-
-impl Outcome {
-    fn of(sample: Sample, fetched: Fetched) -> Self {
-        let (inserted, rest) = split_inserted(&fetched.message);
-        let inserted = String::from_utf8_lossy(inserted).into_owned();
-        let report = inserted
-            .lines()
-            .filter_map(|line| line.strip_prefix("\t*"))
-            .map(str::to_owned);
-        let report = report.collect();
-        let score = inserted
-            .split_once("score=")
-            .and_then(|(_, rest)| rest.split_once(' '));
-        let score = score.map(|(score, _)| score.to_owned());
-        let intact = match inserted.is_empty() {
-            true => rest == sample.bytes,
-            false => without_mark(rest) == sample.bytes,
-        };
-        Self {
-            sample,
-            fetched,
-            report,
-            score,
-            intact,
-        }
-    }
-
-    fn is_tagged(&self) -> bool {
-        self.score.is_some()
-    }
-
-    fn is_as_expected(&self) -> bool {
-        self.intact && self.is_tagged() == (self.sample.expected == Expected::Spam)
-    }
 }
 
 /// Runs the demonstration.
@@ -122,7 +77,7 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
     let serving = tokio::spawn(serving);
     let ended = tokio::select! {
         fetched = client::fetch(proxy, "you", "secret") => match fetched {
-            Ok(fetched) => Ok(judge(samples, fetched)),
+            Ok(fetched) => Ok(report(samples, fetched)),
             Err(error) => {
                 Err(Error::failed(format!("the mailbox could not be fetched: {error}")))
             }
@@ -154,40 +109,16 @@ fn flags(args: &DemoArgs, mailbox: &SampleServer) -> Flags {
     }
 }
 
-fn judge(samples: Vec<Sample>, fetched: Vec<Fetched>) -> Exit {
+/// Prints what became of the samples.
+fn report(samples: Vec<Sample>, fetched: Vec<Fetched>) -> Exit {
     let expected = samples.len();
-    let outcomes: Vec<_> = samples
-        .into_iter()
-        .zip(fetched)
-        .map(|(sample, fetched)| Outcome::of(sample, fetched))
+    let both = samples.into_iter().zip(fetched);
+    let deliveries: Vec<_> = both
+        .map(|(sample, fetched)| Delivery::of(sample, fetched))
         .collect();
-    table::print(&outcomes);
-    match outcomes.len() == expected && outcomes.iter().all(Outcome::is_as_expected) {
+    table::print(&deliveries);
+    match deliveries.len() == expected && deliveries.iter().all(Delivery::is_as_expected) {
         true => Exit::Fine,
         false => Exit::Negative,
-    }
-}
-
-/// The block of our own fields at the top, and what follows.
-fn split_inserted(message: &[u8]) -> (&[u8], &[u8]) {
-    const OURS: [&[u8]; 2] = [b"X-Popgate-", b"X-Spam-"];
-    let mut end = 0;
-    for line in message.split_inclusive(|&byte| byte == b'\n') {
-        let ours = OURS.iter().any(|name| line.starts_with(name));
-        let folded = end > 0 && line.starts_with(b"\t");
-        if !ours && !folded {
-            break;
-        }
-        end += line.len();
-    }
-    message.split_at(end)
-}
-
-/// Takes the mark in front of the first subject out.
-fn without_mark(message: &[u8]) -> Vec<u8> {
-    const MARK: &[u8] = b"[SPAM] ";
-    match memchr::memmem::find(message, MARK) {
-        Some(at) => [&message[..at], &message[at + MARK.len()..]].concat(),
-        None => message.to_vec(),
     }
 }

@@ -6,9 +6,11 @@ mod firewall;
 mod machine;
 mod servers;
 
+use anstyle::Style;
 use clap::Args;
 
 use super::exit::{Ended, Exit};
+use super::terminal::{BAD, GOOD, NOTE, styled, width, wrapped};
 use super::{ConfigArgs, block_on};
 use crate::config::Flags;
 use crate::server::log;
@@ -29,21 +31,31 @@ struct Findings {
 impl Findings {
     /// Something is as it should be.
     fn fine(&mut self, what: &str, found: impl AsRef<str>) {
-        println!("ok    {what}: {}", found.as_ref());
+        tell(GOOD, "ok", &format!("{what}: {}", found.as_ref()));
     }
 
     /// Something to know.
     fn note(&mut self, what: &str, found: impl AsRef<str>) {
-        println!("note  {what}: {}", found.as_ref());
+        tell(NOTE, "note", &format!("{what}: {}", found.as_ref()));
     }
 
     /// Something that will not work, and what to do.
     fn wrong(&mut self, what: &str, found: impl AsRef<str>, to_do: impl AsRef<str>) {
         self.wrong += 1;
-        println!("WRONG {what}: {}", found.as_ref());
+        tell(BAD, "WRONG", &format!("{what}: {}", found.as_ref()));
         if !to_do.as_ref().is_empty() {
-            println!("      {}", to_do.as_ref());
+            tell(BAD, "", to_do.as_ref());
         }
+    }
+}
+
+/// One finding, wrapped beside its kind.
+fn tell(style: Style, kind: &str, text: &str) {
+    const INDENT: usize = 6;
+    let mut kind = styled(style, &format!("{kind:<INDENT$}"));
+    for line in wrapped(text, width().map(|width| width - INDENT), 0) {
+        anstream::println!("{kind}{line}");
+        kind = " ".repeat(INDENT);
     }
 }
 

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
-use super::terminal::{harmless, report_unreadable};
+use super::progress::Progress;
+use super::terminal::{self, harmless, report_unreadable};
 use crate::config::Flags;
 use crate::filter::Filter;
 use crate::filter::classifier::{LearnedState, Shipped};
@@ -107,7 +108,10 @@ fn evaluate(args: &EvalArgs, filter: &Filter, limit: usize) -> Ended {
         studies: args.cross_validate.is_some(),
         jobs: args.jobs,
     };
-    let (mut judged, unreadable) = evaluation.run(&args.ham, &args.spam, &mut |_| {});
+    let bar = Progress::new();
+    let progress = &mut |share| bar.set(share, String::new);
+    let (mut judged, unreadable) = evaluation.run(&args.ham, &args.spam, progress);
+    drop(bar);
     unreadable.iter().for_each(report_unreadable);
     for (kind, wanted) in [("ham", false), ("spam", true)] {
         if !judged.iter().any(|message| message.spam == wanted) {
@@ -129,9 +133,7 @@ fn evaluate(args: &EvalArgs, filter: &Filter, limit: usize) -> Ended {
             Tables { figures, all }.text()
         }
     };
-    let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    output.flush()?;
+    terminal::stdout(args.json).write_all(text.as_bytes())?;
     match unreadable.len() {
         0 => Ok(Exit::Fine),
         count => Err(Error::failed(format!("{count} could not be read"))),

@@ -20,6 +20,8 @@ pub mod train;
 
 mod admin_client;
 mod exit;
+mod progress;
+mod table;
 mod terminal;
 
 pub use exit::Exit;

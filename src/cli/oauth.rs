@@ -178,11 +178,15 @@ fn password() -> Result<Secret, Error> {
     if let Ok(password) = std::env::var("POPGATE_PASSWORD") {
         return Ok(Secret::new(Zeroizing::new(password).as_bytes()));
     }
-    if io::stdin().is_terminal() {
-        println!("the password that the mail program will send (it is shown as you type):");
-    }
-    let mut line = Zeroizing::new(String::new());
-    io::stdin().lock().read_line(&mut line)?;
+    let line = match io::stdin().is_terminal() {
+        true => rpassword::prompt_password("the password that the mail program will send: ")?,
+        false => {
+            let mut line = String::new();
+            io::stdin().lock().read_line(&mut line)?;
+            line
+        }
+    };
+    let line = Zeroizing::new(line);
     let password = line.trim_end_matches(['\r', '\n']);
     match password.is_empty() {
         true => Err(Error::failed(

@@ -9,7 +9,8 @@ use clap::Subcommand;
 
 use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
-use super::terminal::harmless;
+use super::table::{Fit, Table};
+use super::terminal::{self, harmless};
 use crate::config::Config;
 use crate::learn::trainer::{Taught, Trainer};
 use crate::message::Headers;
@@ -98,28 +99,40 @@ fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
 }
 
 fn list(all: &[Kept]) -> Ended {
-    let mut output = io::stdout().lock();
     let now = SystemTime::now();
+    let mut table = Table::new([
+        ("id", Fit::Left),
+        ("age", Fit::Right),
+        ("octets", Fit::Right),
+        ("from", Fit::Wrapped),
+        ("subject", Fit::Wrapped),
+    ]);
     for kept in all {
         let message = kept.message()?;
         let headers = Headers::of(&message);
         let age = now.duration_since(kept.when).unwrap_or_default();
-        let age = match age.as_secs() {
-            seconds @ 0..3600 => format!("{} min", seconds / 60),
-            seconds @ 3600..86400 => format!("{} h", seconds / 3600),
-            seconds => format!("{} days", seconds / 86400),
-        };
-        writeln!(
-            output,
-            "{}  {age:>8}  {:>9} octets  {}  {}",
-            kept.id,
-            kept.size,
-            harmless(headers.text("from").trim()),
-            harmless(headers.text("subject").trim()),
-        )?;
+        table.row([
+            kept.id.as_str().into(),
+            shown(age).into(),
+            kept.size.to_string().into(),
+            harmless(headers.text("from").trim()).into(),
+            harmless(headers.text("subject").trim()).into(),
+        ]);
     }
+    let text = table.render(terminal::width());
+    terminal::stdout(false).write_all(text.as_bytes())?;
     eprintln!("{} in quarantine", all.len());
     Ok(Exit::Fine)
+}
+
+/// An age in its largest unit.
+fn shown(age: Duration) -> String {
+    let days = age.as_secs() / DAY.as_secs();
+    match (days, age.as_secs() / 3600) {
+        (0, 0) => format!("{} min", age.as_secs() / 60),
+        (0, hours) => format!("{hours} h"),
+        (days, _) => format!("{days} days"),
+    }
 }
 
 fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> Ended {

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
-use super::terminal::report_unreadable;
+use super::progress::Progress;
+use super::terminal::{self, report_unreadable};
 use crate::config::{Config, Flags};
 use crate::filter::{Filter, Verdict};
 use crate::learn::corpus::{self, Message};
@@ -76,7 +77,7 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
         unreadable: failed.len(),
         ..Counts::default()
     };
-    let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut output = io::BufWriter::new(terminal::stdout(args.json));
     let mut written = scan.all(args.jobs, &mut output, &mut counts);
     if !args.json && written.is_ok() {
         written = writeln!(output, "{}", counts.line());
@@ -159,17 +160,24 @@ impl Scan<'_> {
             let verdict = self.filter.judge_for(self.account, &message.raw);
             (verdict.is_spam(), (self.print)(&message, &verdict))
         };
+        let bar = Progress::for_files(self.files.len());
+        let mut done = 0_usize;
         for_each_message(self.files, jobs, self.limit, judge, |step| {
             match step {
                 Step::Judged((is_spam, text)) => {
                     counts.messages += 1;
                     counts.spam += usize::from(is_spam);
-                    output.write_all(text.as_bytes())?;
+                    bar.print(output, &text)?;
                 }
-                Step::FileEnd(Ok(())) => {}
-                Step::FileEnd(Err(error)) => {
-                    report_unreadable(&error);
-                    counts.unreadable += 1;
+                Step::FileEnd(read) => {
+                    done += 1;
+                    bar.set(done as f64 / self.files.len() as f64, || {
+                        format!("{} messages, {} spam", counts.messages, counts.spam)
+                    });
+                    if let Err(error) = read {
+                        bar.suspend(|| report_unreadable(&error));
+                        counts.unreadable += 1;
+                    }
                 }
             }
             Ok(())
@@ -229,7 +237,7 @@ mod tests {
             let written = scan.all(NonZeroUsize::new(jobs), &mut output, &mut counts);
             assert!(written.is_ok());
             assert_eq!(
-                String::from_utf8_lossy(&output),
+                anstream::adapter::strip_str(&String::from_utf8_lossy(&output)).to_string(),
                 expected,
                 "with {jobs} jobs"
             );

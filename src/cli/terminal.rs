@@ -1,6 +1,95 @@
-//! Texts of mail on a terminal: whatever a sender wrote, it is only read.
+//! What a terminal needs: its width, wrapped lines, colours, and texts of senders that do no harm.
+//!
+//! Where stdout is no terminal, lines have any length; colours are left out by anstream, also with
+//! NO_COLOR.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use terminal_size::{Width, terminal_size_of};
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter};
 
 use crate::learn::corpus::CorpusError;
+
+/// What is wrong, or spam.
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+/// What is as it should be, or ham.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// What to look at.
+pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
+/// Details.
+pub(super) const FAINT: Style = Style::new().dimmed();
+/// Headings.
+pub(super) const HEADING: Style = Style::new().bold();
+
+/// A narrower terminal is treated as one of this width.
+const NARROWEST: usize = 40;
+
+/// Columns of the terminal that stdout is; `None` where it is none.
+pub(super) fn width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let (Width(columns), _) = terminal_size_of(stdout)?;
+    Some(usize::from(columns).max(NARROWEST))
+}
+
+/// Stdout: text for people loses its styles where that is no terminal; JSON is left as it is.
+pub(super) fn stdout(is_json: bool) -> Box<dyn Write> {
+    match is_json {
+        true => Box::new(std::io::stdout()),
+        false => Box::new(anstream::stdout()),
+    }
+}
+
+/// A text in a style.
+pub(super) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// The lines of a text, wrapped at words to this width; each after the first is indented. Without a width,
+/// one line.
+pub(super) fn wrapped(text: &str, width: Option<usize>, indent: usize) -> Vec<String> {
+    let Some(width) = width else {
+        return vec![text.to_owned()];
+    };
+    let indent = " ".repeat(indent.min(width / 2));
+    let options = Options::new(width)
+        .subsequent_indent(&indent)
+        .word_separator(WordSeparator::Custom(words))
+        .word_splitter(WordSplitter::NoHyphenation);
+    let lines = textwrap::wrap(text, options).into_iter();
+    lines.map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// Words end behind spaces, and inside of names and paths behind `_`, `/` and `,`.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let mut rest = line;
+    Box::new(std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let mut end = rest.len();
+        let mut in_space = false;
+        for (at, letter) in rest.char_indices() {
+            if in_space && letter != ' ' {
+                end = at;
+                break;
+            }
+            in_space |= letter == ' ';
+            let after = at + letter.len_utf8();
+            if matches!(letter, '_' | '/' | ',') && !rest[after..].starts_with(' ') {
+                end = after;
+                break;
+            }
+        }
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(Word::from(word))
+    }))
+}
 
 /// Says on stderr that a file or folder cannot be read.
 pub(super) fn report_unreadable(error: &CorpusError) {
@@ -21,4 +110,23 @@ pub(super) fn harmless(text: &str) -> String {
         }
     };
     text.chars().map(safe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_wrapped_at_words_and_names() {
+        let text = "A_LONG_NAME: some words, and /a/path/to/it";
+        let lines = wrapped(text, Some(16), 2);
+        let expected = ["A_LONG_NAME:", "  some words,", "  and /a/path/", "  to/it"];
+        assert_eq!(lines, expected);
+        assert_eq!(wrapped(text, None, 2), [text]);
+    }
+
+    #[test]
+    fn wide_letters_have_two_columns() {
+        assert_eq!(wrapped("日本語 日本語", Some(8), 0), ["日本語", "日本語"]);
+    }
 }

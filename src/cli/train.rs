@@ -4,22 +4,18 @@
 //! proxy. A message is learnt once: to begin again after an interruption is to go on, and one that
 //! was learnt as the other kind is taken back first.
 
-use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
+use super::progress::Progress;
 use super::terminal::{harmless, report_unreadable};
 use crate::learn::trainer::Trainer;
 use crate::learn::training::{TrainingCounts, TrainingEvent, train};
 use crate::server;
-
-/// How often the bar moves.
-const BAR: Duration = Duration::from_millis(200);
 
 /// Teach the learnt filter what is ham and what is spam
 #[derive(Debug, Clone, Args)]
@@ -42,7 +38,7 @@ pub(super) fn run(args: &TrainArgs) -> Ended {
     let config = args.data.load()?;
     let filter = server::filter::load(&config, false)?;
     let mut trainer = Trainer::open(filter, &config.data_dir, args.account.clone())?;
-    let mut bar = Bar::new();
+    let bar = Progress::new();
     let limit = config.filter.hold_bytes;
     let trained = train(
         &mut trainer,
@@ -50,18 +46,16 @@ pub(super) fn run(args: &TrainArgs) -> Ended {
         &args.spam,
         limit,
         &mut |event| match event {
-            TrainingEvent::Progress(share, counts) => bar.show(share, counts),
+            TrainingEvent::Progress(share, TrainingCounts { ham, spam, .. }) => {
+                bar.set(share, || format!("{ham} ham, {spam} spam"));
+            }
             TrainingEvent::NotMail(path) => {
-                bar.clear();
-                eprintln!("{}: no mail; passed over", harmless(path));
+                bar.suspend(|| eprintln!("{}: not mail; skipped", harmless(path)));
             }
-            TrainingEvent::Unreadable(error) => {
-                bar.clear();
-                report_unreadable(error);
-            }
+            TrainingEvent::Unreadable(error) => bar.suspend(|| report_unreadable(error)),
         },
     );
-    bar.clear();
+    drop(bar);
     let counts = trained?;
     println!("{}", summary(&counts));
     if counts.learned() == 0 {
@@ -87,38 +81,4 @@ fn summary(counts: &TrainingCounts) -> String {
         }
     }
     text
-}
-
-/// A line on a terminal that says how far it is.
-struct Bar {
-    shown: Option<Instant>,
-    is_terminal: bool,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self {
-            shown: None,
-            is_terminal: io::stderr().is_terminal(),
-        }
-    }
-
-    fn show(&mut self, share: f64, counts: &TrainingCounts) {
-        const WIDTH: usize = 30;
-        if !self.is_terminal || self.shown.is_some_and(|shown| shown.elapsed() < BAR) {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let full = (share.clamp(0.0, 1.0) * WIDTH as f64) as usize;
-        let TrainingCounts { ham, spam, .. } = counts;
-        let bar = "#".repeat(full) + &"-".repeat(WIDTH - full);
-        eprint!("\r[{bar}] {:3.0} %, {ham} ham, {spam} spam", 100.0 * share);
-        let _ = io::stderr().flush();
-    }
-
-    fn clear(&mut self) {
-        if self.shown.take().is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
 }

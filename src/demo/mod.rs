@@ -7,5 +7,6 @@
 //! RFC 1939, RFC 2449.
 
 pub mod client;
+pub mod delivery;
 pub mod mail;
 pub mod server;

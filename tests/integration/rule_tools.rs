@@ -129,7 +129,7 @@ fn rules_are_listed_with_where_they_stand() {
     let folder = folder(SOUND);
     let (code, said, _) = popgate(folder.path(), &["rules", "list", "own"]);
     assert_eq!(code, 0);
-    let line = "   1.5  GOLD                         Speaks of gold [money]  own/a.toml:3\n";
+    let line = "1.5  GOLD  Speaks of gold [money]  own/a.toml:3\n";
     assert_eq!(said, line);
     let (_, said, _) = popgate(folder.path(), &["rules", "list", "own", "--json"]);
     let expected = concat!(

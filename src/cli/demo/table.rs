@@ -1,100 +1,121 @@
 //! The table that `demo` prints.
 
-use std::io::IsTerminal;
-
 use mail_parser::MessageParser;
 
-use super::Outcome;
+use crate::cli::table::{Cell, Fit, Table};
+use crate::cli::terminal::{BAD, FAINT, GOOD, harmless, width};
+use crate::demo::delivery::Delivery;
 use crate::demo::mail::Expected;
 
-/// Columns of text that come from mail are cut here.
-const SUBJECT: usize = 38;
+/// On a narrower terminal sample and subject share a column.
+const WIDE: usize = 110;
 
 /// Prints one row a message, the reasons under those that were tagged, and a summary.
-pub(super) fn print(outcomes: &[Outcome]) {
-    let colour = std::io::stdout().is_terminal();
-    let paint = |code: &str, text: String| match colour {
-        true => format!("\x1b[{code}m{text}\x1b[0m"),
-        false => text,
+pub(super) fn print(deliveries: &[Delivery]) {
+    let width = width();
+    let is_wide = width.is_none_or(|width| width >= WIDE);
+    let numbers = [
+        ("octets", Fit::Right),
+        ("score", Fit::Right),
+        ("verdict", Fit::Left),
+        ("bytes", Fit::Left),
+        ("1st byte", Fit::Right),
+    ];
+    let [octets, score, verdict, bytes, first_byte] = numbers;
+    let mut table = match is_wide {
+        true => Table::new([
+            ("#", Fit::Right),
+            ("sample", Fit::Left),
+            ("subject", Fit::Wrapped),
+            octets,
+            score,
+            verdict,
+            bytes,
+            first_byte,
+        ]),
+        false => Table::new([
+            ("#", Fit::Right),
+            ("sample and subject", Fit::Wrapped),
+            octets,
+            score,
+            verdict,
+            bytes,
+            first_byte,
+        ]),
     };
-    println!(
-        "\n  #  {:<26} {:<SUBJECT$} {:>9}  {:>5}  {:<7} {:<8} first byte",
-        "sample", "subject", "octets", "score", "verdict", "bytes"
-    );
-    for (number, outcome) in outcomes.iter().enumerate() {
-        let verdict = match outcome.is_tagged() {
-            true => paint("31", format!("{:<7}", "SPAM")),
-            false => paint("32", format!("{:<7}", "ham")),
-        };
-        let bytes = match (outcome.intact, outcome.is_tagged()) {
-            (false, _) => paint("1;31", format!("{:<8}", "DAMAGED")),
-            (true, true) => format!("{:<8}", "+headers"),
-            (true, false) => format!("{:<8}", "same"),
-        };
-        println!(
-            " {:>2}  {:<26} {:<SUBJECT$} {:>9}  {:>5}  {verdict} {bytes} {:>7.2} ms",
-            number + 1,
-            outcome.sample.name,
-            subject(&outcome.sample.bytes),
-            outcome.sample.bytes.len(),
-            outcome.score.as_deref().unwrap_or("-"),
-            outcome.fetched.first_byte.as_secs_f64() * 1e3,
-        );
-        for line in &outcome.report {
-            println!("       {}", paint("2", line.trim_end().to_owned()));
+    for (number, delivery) in deliveries.iter().enumerate() {
+        let number = Cell::from((number + 1).to_string());
+        let (sample, subject) = (delivery.sample.name, subject(&delivery.sample.bytes));
+        let [octets, score, verdict, bytes, first_byte] = figures(delivery);
+        match is_wide {
+            true => table.row([
+                number,
+                sample.into(),
+                subject.into(),
+                octets,
+                score,
+                verdict,
+                bytes,
+                first_byte,
+            ]),
+            false => table.row([
+                number,
+                format!("{sample}: {subject}").into(),
+                octets,
+                score,
+                verdict,
+                bytes,
+                first_byte,
+            ]),
         }
-        if !outcome.is_as_expected() {
-            println!(
-                "       {}",
-                paint("1;31", "this is not what was expected".to_owned())
-            );
+        for line in &delivery.report {
+            table.note(Cell::from(line.as_str()).style(FAINT));
+        }
+        if !delivery.is_as_expected() {
+            table.note(Cell::from("this is not what was expected").style(BAD.bold()));
         }
     }
-    let spam = outcomes
-        .iter()
-        .filter(|outcome| outcome.is_tagged())
-        .count();
-    let wanted = outcomes
-        .iter()
-        .filter(|outcome| outcome.sample.expected == Expected::Spam)
-        .count();
-    let intact = outcomes.iter().filter(|outcome| outcome.intact).count();
-    let octets: usize = outcomes
-        .iter()
-        .map(|outcome| outcome.fetched.message.len())
-        .sum();
-    println!(
-        "\n{} messages, {octets} octets: {spam} tagged of {wanted} spam; {intact} unchanged but for the headers of the tagged",
-        outcomes.len()
-    );
+    anstream::print!("\n{}", table.render(width));
+    println!("\n{}", summary(deliveries));
 }
 
-/// The decoded subject, cut to its column; columns of wide characters are counted as two.
+fn figures(delivery: &Delivery) -> [Cell; 5] {
+    let verdict = match delivery.is_tagged() {
+        true => Cell::from("SPAM").style(BAD),
+        false => Cell::from("ham").style(GOOD),
+    };
+    let bytes = match (delivery.intact, delivery.is_tagged()) {
+        (false, _) => Cell::from("DAMAGED").style(BAD.bold()),
+        (true, true) => "+headers".into(),
+        (true, false) => "same".into(),
+    };
+    let first_byte = delivery.fetched.first_byte.as_secs_f64() * 1e3;
+    [
+        delivery.sample.bytes.len().to_string().into(),
+        delivery.score.as_deref().unwrap_or("-").into(),
+        verdict,
+        bytes,
+        format!("{first_byte:.2} ms").into(),
+    ]
+}
+
+fn summary(deliveries: &[Delivery]) -> String {
+    let count = |wanted: fn(&Delivery) -> bool| deliveries.iter().filter(|it| wanted(it)).count();
+    let tagged = count(Delivery::is_tagged);
+    let spam = count(|it| it.sample.expected == Expected::Spam);
+    let intact = count(|it| it.intact);
+    let octets: usize = deliveries.iter().map(|it| it.fetched.message.len()).sum();
+    let messages = deliveries.len();
+    let text = format!(
+        "{messages} messages, {octets} octets: {tagged} tagged of {spam} spam; {intact} unchanged but for the \
+         headers of the tagged"
+    );
+    crate::cli::terminal::wrapped(&text, width(), 0).join("\n")
+}
+
+/// The decoded subject.
 fn subject(message: &[u8]) -> String {
     let parsed = MessageParser::new().parse_headers(message);
-    let mut shown = String::new();
-    let mut width = 0;
-    for c in parsed
-        .as_ref()
-        .and_then(|parsed| parsed.subject())
-        .unwrap_or("(none)")
-        .chars()
-        .filter(|c| !c.is_control())
-    {
-        let columns = if ('\u{1100}'..='\u{ffef}').contains(&c) {
-            2
-        } else {
-            1
-        };
-        if width + columns > SUBJECT - 1 {
-            shown.push('…');
-            width += 1;
-            break;
-        }
-        shown.push(c);
-        width += columns;
-    }
-    // `{:<N}` counts characters; wide ones take two columns.
-    shown.push_str(&" ".repeat(SUBJECT.saturating_sub(width)));
-    shown
+    let subject = parsed.as_ref().and_then(|parsed| parsed.subject());
+    harmless(subject.unwrap_or("(none)"))
 }

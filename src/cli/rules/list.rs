@@ -1,13 +1,13 @@
 //! `popgate rules list`: every rule in force, as a table or as JSON.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::cli::exit::{Ended, Exit};
-use crate::cli::terminal::harmless;
+use crate::cli::table::{Cell, Fit, Table};
+use crate::cli::terminal::{self, harmless};
 use crate::filter::rule::Rule;
 
 /// Flags of `rules list`.
@@ -51,20 +51,21 @@ impl<'a> Line<'a> {
         }
     }
 
-    fn text(&self) -> String {
+    /// Score, name and all else as cells of a table.
+    fn cells(&self) -> [Cell; 3] {
         let score = match self.score {
             0.0 => "part".to_owned(),
             score => format!("{score:.1}"),
         };
-        let Self { id, file, line, .. } = self;
-        let mut text = format!("{score:>6}  {id:<28} {}", harmless(self.description));
+        let mut text = harmless(self.description);
         if !self.tags.is_empty() {
             text.push_str(&format!(" [{}]", harmless(&self.tags.join(", "))));
         }
         if let Some(day) = &self.expires {
             text.push_str(&format!(" (until {day})"));
         }
-        format!("{text}  {}:{line}\n", harmless(file))
+        text.push_str(&format!("  {}:{}", harmless(self.file), self.line));
+        [score.into(), self.id.into(), text.into()]
     }
 }
 
@@ -72,17 +73,18 @@ impl<'a> Line<'a> {
 pub(in crate::cli) fn run(args: &ListArgs) -> Ended {
     let rules = super::load(args.folder.as_ref())?;
     let has_tag = |rule: &&Rule| args.tag.as_ref().is_none_or(|tag| rule.tags.contains(tag));
-    let mut text = String::new();
-    for rule in rules.iter().filter(has_tag) {
-        let line = Line::new(rule);
-        if args.json {
-            // Texts and finite numbers have no way to fail.
-            text.push_str(&serde_json::to_string(&line).unwrap_or_default());
-            text.push('\n');
-        } else {
-            text.push_str(&line.text());
+    let lines = rules.iter().filter(has_tag).map(Line::new);
+    let text = match args.json {
+        // Texts and finite numbers have no way to fail.
+        true => lines
+            .map(|line| serde_json::to_string(&line).unwrap_or_default() + "\n")
+            .collect(),
+        false => {
+            let mut table = Table::new([("", Fit::Right), ("", Fit::Left), ("", Fit::Wrapped)]);
+            lines.for_each(|line| table.row(line.cells()));
+            table.render(terminal::width())
         }
-    }
-    io::stdout().write_all(text.as_bytes())?;
+    };
+    terminal::stdout(args.json).write_all(text.as_bytes())?;
     Ok(Exit::Fine)
 }

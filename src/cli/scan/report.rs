@@ -4,9 +4,12 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::cli::terminal::harmless;
+use crate::cli::terminal::{self, BAD, GOOD, harmless, styled, wrapped};
 use crate::filter::{Action, Verdict};
 use crate::learn::corpus::Message;
+
+/// The column that the rules that hit begin at.
+const HITS: usize = 10;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -72,23 +75,29 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
 
 /// The verdict, each rule that hit with what it found, and what would have changed the verdict.
 pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
-    let mut text = head(message, verdict);
-    text.push('\n');
+    let width = terminal::width();
+    let mut text = String::new();
+    let mut line = |line: &str, indent| {
+        for line in wrapped(line, width, indent) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    };
+    line(&head(message, verdict), 4);
     for hit in &verdict.hits {
-        let _ = write!(
-            text,
+        let mut hit_line = format!(
             "{:>8.1}  {}: {}",
             hit.score,
             hit.rule,
             harmless(&hit.description)
         );
         if !hit.text.is_empty() {
-            let _ = write!(text, ": \u{201c}{}\u{201d}", harmless(&hit.text));
+            let _ = write!(hit_line, ": \u{201c}{}\u{201d}", harmless(&hit.text));
         }
-        text.push('\n');
+        line(&hit_line, HITS);
     }
     if !verdict.hits.is_empty() {
-        let _ = writeln!(text, "{:>8}  {}", "", otherwise(verdict));
+        line(&format!("{:HITS$}{}", "", otherwise(verdict)), HITS);
     }
     text
 }
@@ -109,10 +118,11 @@ fn head(message: &Message, verdict: &Verdict) -> String {
         Action::Pass => String::new(),
         action => format!(" {}", action_name(action)),
     };
+    let style = if verdict.is_spam() { BAD } else { GOOD };
     format!(
         "{}: {} {:.1}/{:.1}{action}",
         harmless(&message.path),
-        verdict_name(verdict),
+        styled(style, verdict_name(verdict)),
         verdict.score,
         verdict.thresholds.tag_at
     )
@@ -216,9 +226,10 @@ mod tests {
         let spam = "a b: spam 7.2/5.0 tag\n     1.5  URL_IP: A link to a number: \
             \u{201c}http://203.0.113.9/\u{fffd}[2J\u{fffd}\u{201d}\n          \
             with a threshold above 7.2 it would be ham\n";
-        assert_eq!(text(&message(), &verdict(Action::Tag)), spam);
+        let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
+        assert_eq!(plain(text(&message(), &verdict(Action::Tag))), spam);
         assert_eq!(
-            brief(&message(), &verdict(Action::Pass)),
+            plain(brief(&message(), &verdict(Action::Pass))),
             "a b: ham 7.2/5.0 URL_IP\n"
         );
     }
