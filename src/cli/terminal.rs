@@ -7,7 +7,7 @@ use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use terminal_size::{Width, terminal_size_of};
-use textwrap::core::Word;
+use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter};
 
 use crate::learn::corpus::CorpusError;
@@ -56,16 +56,21 @@ pub(super) fn wrapped(text: &str, width: Option<usize>, indent: usize) -> Vec<St
         return vec![text.to_owned()];
     };
     let indent = " ".repeat(indent.min(width / 2));
+    let room = width - indent.len();
+    let separator = match text.split(' ').any(|word| display_width(word) > room) {
+        true => WordSeparator::Custom(parts),
+        false => WordSeparator::AsciiSpace,
+    };
     let options = Options::new(width)
         .subsequent_indent(&indent)
-        .word_separator(WordSeparator::Custom(words))
+        .word_separator(separator)
         .word_splitter(WordSplitter::NoHyphenation);
     let lines = textwrap::wrap(text, options).into_iter();
     lines.map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// Words end behind spaces, and inside of names and paths behind `_`, `/` and `,`.
-fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+/// Words too long for a line: they end behind spaces, and inside of names and paths behind `_`, `/` and `,`.
+fn parts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut rest = line;
     Box::new(std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -120,8 +125,9 @@ mod tests {
     fn lines_are_wrapped_at_words_and_names() {
         let text = "A_LONG_NAME: some words, and /a/path/to/it";
         let lines = wrapped(text, Some(16), 2);
-        let expected = ["A_LONG_NAME:", "  some words,", "  and /a/path/", "  to/it"];
+        let expected = ["A_LONG_NAME:", "  some words,", "  and", "  /a/path/to/it"];
         assert_eq!(lines, expected);
+        assert_eq!(wrapped("A_LONG_NAME", Some(8), 0), ["A_LONG_", "NAME"]);
         assert_eq!(wrapped(text, None, 2), [text]);
     }
 
