@@ -53,7 +53,7 @@ fn shown(raw: &[u8]) -> String {
         if field.is(raw, "Subject") {
             line(&mut shown, "subject", &value::text(bytes));
         } else if field.is(raw, "From") || field.is(raw, "To") {
-            for mailbox in value::mailboxes(bytes) {
+            for mailbox in value::addresses(bytes) {
                 line(&mut shown, "name", mailbox.name.as_deref().unwrap_or("-"));
                 line(
                     &mut shown,

@@ -13,7 +13,7 @@ use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
 use crate::filter::place::Place;
 use crate::filter::rule::{Member, Range, Rule, Test};
-use crate::filter::scan::{Placed, Scanner, Tally};
+use crate::filter::scan::{Placed, RuleMatches, Scanner};
 use crate::message::Wanted;
 use crate::schema::Problem;
 
@@ -123,8 +123,8 @@ impl CompiledRules {
     }
 
     /// A tally for one message.
-    pub(crate) fn tally(&self) -> Tally {
-        Tally::new(self.rules.len(), self.phrases)
+    pub(crate) fn matches(&self) -> RuleMatches {
+        RuleMatches::new(self.rules.len(), self.phrases)
     }
 
     /// Sorts rules by the places they look at.

@@ -12,7 +12,7 @@ use crate::filter::message_view::{self, MessageView};
 use crate::filter::place::Place;
 use crate::filter::rule::{ExampleText, Rule, Test};
 use crate::filter::rules::RuleSet;
-use crate::filter::scan::{Scanner, Tally};
+use crate::filter::scan::{RuleMatches, Scanner};
 use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
@@ -159,8 +159,8 @@ fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
     };
     for text in texts {
         // A new tally each time: one that is full asks no more.
-        let mut tally = Tally::new(1, phrases);
-        scanner.scan(std::iter::once(text.as_str()), &mut tally);
+        let mut matches = RuleMatches::new(1, phrases);
+        scanner.scan(std::iter::once(text.as_str()), &mut matches);
     }
 }
 

@@ -11,13 +11,13 @@ use std::time::Duration;
 use crate::filter::brands::Brands;
 use crate::filter::classifier::LearnedState;
 use crate::filter::compiled_rules::CompiledRules;
-use crate::filter::facts::Found;
+use crate::filter::facts::FactValue;
 use crate::filter::fnv::fnv;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
 use crate::filter::rule::Rule;
 use crate::filter::rules::RuleSet;
-use crate::filter::scan::Tally;
+use crate::filter::scan::RuleMatches;
 use crate::filter::scoring::{hits, report};
 use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::{Thresholds, Verdict};
@@ -45,7 +45,7 @@ pub struct Filter {
 #[derive(Debug, Clone)]
 pub struct HeaderStage {
     version: String,
-    tally: Tally,
+    matches: RuleMatches,
     decode_time: Duration,
     rules_time: Duration,
 }
@@ -157,7 +157,7 @@ impl Filter {
     fn judge_fields(&self, headers: &Headers<'_>) -> HeaderStage {
         let mut stage = HeaderStage {
             version: self.version.clone(),
-            tally: self.rules.tally(),
+            matches: self.rules.matches(),
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
         };
@@ -165,7 +165,7 @@ impl Filter {
         for scanner in &self.rules.header {
             let texts = message_view::header_texts(&scanner.place, headers);
             stage.decode_time += stopwatch.lap();
-            scanner.scan(texts.iter().map(|text| &**text), &mut stage.tally);
+            scanner.scan(texts.iter().map(|text| &**text), &mut stage.matches);
             stage.rules_time += stopwatch.lap();
         }
         stage
@@ -181,7 +181,7 @@ impl Filter {
         look: impl FnOnce(&MessageView<'_>, &Verdict),
     ) -> Verdict {
         let HeaderStage {
-            mut tally,
+            mut matches,
             mut decode_time,
             rules_time: mut header_time,
             ..
@@ -196,28 +196,28 @@ impl Filter {
         let mail = MessageView::new(raw, headers, &content, &self.lists, &self.brands);
         for scanner in &self.rules.body {
             let texts = mail.texts(&scanner.place);
-            scanner.scan(texts.iter().map(|text| &**text), &mut tally);
+            scanner.scan(texts.iter().map(|text| &**text), &mut matches);
         }
         for (rule, places, range) in &self.rules.counts {
             let count: usize = places.iter().map(|place| mail.texts(place).len()).sum();
             if range.has(count as f64) {
-                tally.add(*rule, &count.to_string());
+                matches.add(*rule, &count.to_string());
             }
         }
-        let facts: Vec<Found> = self.rules.facts.iter().map(|fact| fact.of(&mail)).collect();
+        let facts: Vec<FactValue> = self.rules.facts.iter().map(|fact| fact.of(&mail)).collect();
         for (rule, fact, range) in &self.rules.fact_rules {
             match &facts[*fact] {
-                Found::Yes(text) => tally.add(*rule, text),
-                Found::Number(number) if range.has(*number) => {
-                    tally.add(*rule, &number.to_string());
+                FactValue::Yes(text) => matches.add(*rule, text),
+                FactValue::Number(number) if range.has(*number) => {
+                    matches.add(*rule, &number.to_string());
                 }
-                Found::No | Found::Number(_) => {}
+                FactValue::No | FactValue::Number(_) => {}
             }
         }
-        let hits = hits(&self.rules, &mut tally, &facts);
+        let hits = hits(&self.rules, &mut matches, &facts);
         header_time += stopwatch.lap();
         let mut verdict = Verdict {
-            hits: report(&self.rules, tally, &hits, self.reports_parts),
+            hits: report(&self.rules, matches, &hits, self.reports_parts),
             decode_time,
             rules_time: header_time,
             ..self.nothing_found(raw.len())

@@ -13,7 +13,7 @@ use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Whi
 use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
 use crate::message::url::Link;
-use crate::message::value::{self, Mailbox};
+use crate::message::value::{self, NamedAddress};
 use crate::message::{Content, Headers, homoglyphs};
 
 /// Values of one place looked at, such as of a header field that is repeated.
@@ -40,9 +40,9 @@ pub struct MessageView<'a> {
     pub brands: &'a Brands,
     links: OnceCell<Vec<Link<'a>>>,
     clicked: OnceCell<Vec<Link<'a>>>,
-    from: OnceCell<Vec<Mailbox>>,
-    reply_to: OnceCell<Vec<Mailbox>>,
-    to: OnceCell<Vec<Mailbox>>,
+    from: OnceCell<Vec<NamedAddress>>,
+    reply_to: OnceCell<Vec<NamedAddress>>,
+    to: OnceCell<Vec<NamedAddress>>,
     subject: OnceCell<String>,
     disguised: OnceCell<Vec<String>>,
 }
@@ -103,21 +103,21 @@ impl<'a> MessageView<'a> {
     }
 
     /// The mailboxes of From.
-    pub fn from(&self) -> &[Mailbox] {
-        self.from.get_or_init(|| self.headers.mailboxes("from"))
+    pub fn from(&self) -> &[NamedAddress] {
+        self.from.get_or_init(|| self.headers.addresses("from"))
     }
 
     /// The mailboxes of Reply-To.
-    pub fn reply_to(&self) -> &[Mailbox] {
+    pub fn reply_to(&self) -> &[NamedAddress] {
         self.reply_to
-            .get_or_init(|| self.headers.mailboxes("reply-to"))
+            .get_or_init(|| self.headers.addresses("reply-to"))
     }
 
     /// The mailboxes of To and Cc.
-    pub fn to(&self) -> &[Mailbox] {
+    pub fn to(&self) -> &[NamedAddress] {
         self.to.get_or_init(|| {
-            let mut all = self.headers.mailboxes("to");
-            all.extend(self.headers.mailboxes("cc"));
+            let mut all = self.headers.addresses("to");
+            all.extend(self.headers.addresses("cc"));
             all
         })
     }
@@ -266,11 +266,11 @@ fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str
             texts.push(String::from_utf8_lossy(raw.trim_ascii()));
         }
         FieldForm::Address => {
-            let addresses = value::mailboxes(raw).into_iter();
+            let addresses = value::addresses(raw).into_iter();
             texts.extend(addresses.filter_map(|one| one.addr).map(Cow::Owned));
         }
         FieldForm::Name => {
-            let names = value::mailboxes(raw).into_iter();
+            let names = value::addresses(raw).into_iter();
             texts.extend(names.filter_map(|one| one.name).map(Cow::Owned));
         }
         FieldForm::Decoded => texts.push(Cow::Owned(value::text(raw))),

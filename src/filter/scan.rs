@@ -1,7 +1,7 @@
 //! Looking for all that the rules of one place look for, in one pass.
 //!
 //! In: the rules of a place, once; then the texts that a message has there; out: counts and matched
-//! texts in a `Tally`. One automaton holds all words, phrases and the literals of all regexes; a
+//! texts in a `RuleMatches`. One automaton holds all words, phrases and the literals of all regexes; a
 //! regex runs only on a text that has one of its literals. The work is linear in the text.
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -38,13 +38,13 @@ pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 
 /// What was found so far, by rule.
 #[derive(Debug, Clone)]
-pub(crate) struct Tally {
+pub(crate) struct RuleMatches {
     pub(crate) counts: Vec<u32>,
     pub(crate) texts: Vec<String>,
     seen: Vec<bool>,
 }
 
-impl Tally {
+impl RuleMatches {
     pub(crate) fn new(rules: usize, phrases: usize) -> Self {
         Self {
             counts: vec![0; rules],
@@ -122,7 +122,7 @@ impl NearRule {
         text: &str,
         at: std::ops::Range<usize>,
         last: &mut LastSeen,
-        tally: &mut Tally,
+        matches: &mut RuleMatches,
     ) {
         last.0[group] = Some((at.start, at.end));
         let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
@@ -140,7 +140,7 @@ impl NearRule {
         }
         let begin = seen[0].0;
         let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
-        tally.add(self.rule, &text[begin..end]);
+        matches.add(self.rule, &text[begin..end]);
         // What was counted does not count again.
         *last = LastSeen::default();
     }
@@ -258,23 +258,23 @@ impl Scanner {
     }
 
     /// Looks at the texts of the place.
-    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, tally: &mut Tally) {
+    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, matches: &mut RuleMatches) {
         let mut awake = vec![false; self.regexes.len()];
         let mut woken: Vec<usize> = Vec::new();
         let mut last = vec![LastSeen::default(); self.nears.len()];
         let mut begun: Vec<usize> = Vec::new();
         for text in texts {
             for rule in &self.presence {
-                tally.add(*rule, text);
+                matches.add(*rule, text);
             }
             for (rule, list) in &self.listed {
                 if list.has(text) {
-                    tally.add(*rule, text);
+                    matches.add(*rule, text);
                 }
             }
             for (rule, range) in &self.numbers {
                 if leading_number(text).is_some_and(|number| range.has(number)) {
-                    tally.add(*rule, text);
+                    matches.add(*rule, text);
                 }
             }
             if let Some(words) = &self.words {
@@ -290,13 +290,14 @@ impl Scanner {
                                 if stands_alone(text, found.range(), open) {
                                     begun.push(near);
                                     let rule = &self.nears[near];
-                                    rule.saw(group, text, found.range(), &mut last[near], tally);
+                                    rule.saw(group, text, found.range(), &mut last[near], matches);
                                 }
                             }
                             Find::Phrase { rule, phrase, open } => {
-                                if !tally.seen[phrase] && stands_alone(text, found.range(), open) {
-                                    tally.seen[phrase] = true;
-                                    tally.add(rule, &text[found.range()]);
+                                if !matches.seen[phrase] && stands_alone(text, found.range(), open)
+                                {
+                                    matches.seen[phrase] = true;
+                                    matches.add(rule, &text[found.range()]);
                                 }
                             }
                         }
@@ -323,7 +324,7 @@ impl Scanner {
                     .iter()
                     .all(|need| have.meets(need))
                 {
-                    search.run(text, tally);
+                    search.run(text, matches);
                 }
             }
             for near in begun.drain(..) {
@@ -334,14 +335,14 @@ impl Scanner {
 }
 
 impl Search {
-    fn run(&self, text: &str, tally: &mut Tally) {
-        let missing = self.at_least.saturating_sub(tally.counts[self.rule]);
+    fn run(&self, text: &str, matches: &mut RuleMatches) {
+        let missing = self.at_least.saturating_sub(matches.counts[self.rule]);
         let Some(regex) = self.pattern.regex() else {
             return;
         };
-        let matches = regex.find_iter(text.as_bytes());
-        for found in matches.take(missing as usize) {
-            tally.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
+        let all = regex.find_iter(text.as_bytes());
+        for found in all.take(missing as usize) {
+            matches.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
         }
     }
 }

@@ -3,13 +3,17 @@
 //! [`crate::filter::verdict::Verdict::add_up`] adds their scores.
 
 use crate::filter::compiled_rules::{CompiledRules, Hits, Part};
-use crate::filter::facts::Found;
-use crate::filter::scan::Tally;
+use crate::filter::facts::FactValue;
+use crate::filter::scan::RuleMatches;
 use crate::filter::verdict::Hit;
 
 /// Which rules hit.
-pub(crate) fn hits(rules: &CompiledRules, tally: &mut Tally, facts: &[Found]) -> Vec<bool> {
-    let counted = rules.rules.iter().zip(&tally.counts);
+pub(crate) fn hits(
+    rules: &CompiledRules,
+    matches: &mut RuleMatches,
+    facts: &[FactValue],
+) -> Vec<bool> {
+    let counted = rules.rules.iter().zip(&matches.counts);
     let mut hits: Vec<bool> = counted
         .map(|(rule, count)| match rule.hits {
             Hits::AtLeast(least) => *count >= least,
@@ -20,7 +24,7 @@ pub(crate) fn hits(rules: &CompiledRules, tally: &mut Tally, facts: &[Found]) ->
     for combined in &rules.combined {
         let holds = |part: &&Part| match **part {
             Part::Rule(rule) => hits[rule],
-            Part::Fact(fact) => matches!(facts[fact], Found::Yes(_)),
+            Part::Fact(fact) => matches!(facts[fact], FactValue::Yes(_)),
             Part::Never => false,
         };
         let count = combined.any.iter().filter(holds).count();
@@ -33,16 +37,16 @@ pub(crate) fn hits(rules: &CompiledRules, tally: &mut Tally, facts: &[Found]) ->
         let parts = combined.all.iter().chain(&combined.any).filter(holds);
         let texts: Vec<String> = parts
             .filter_map(|part| match *part {
-                Part::Rule(rule) => Some(tally.texts[rule].clone()),
+                Part::Rule(rule) => Some(matches.texts[rule].clone()),
                 Part::Fact(fact) => match &facts[fact] {
-                    Found::Yes(text) => Some(text.clone()),
-                    Found::No | Found::Number(_) => None,
+                    FactValue::Yes(text) => Some(text.clone()),
+                    FactValue::No | FactValue::Number(_) => None,
                 },
                 Part::Never => None,
             })
             .collect();
         for text in texts.iter().filter(|text| !text.is_empty()) {
-            tally.add(combined.rule, text);
+            matches.add(combined.rule, text);
         }
         hits[combined.rule] = true;
     }
@@ -50,8 +54,13 @@ pub(crate) fn hits(rules: &CompiledRules, tally: &mut Tally, facts: &[Found]) ->
 }
 
 /// The hits of a message. Rules that add nothing are among them if `parts` is set.
-pub(crate) fn report(rules: &CompiledRules, tally: Tally, hit: &[bool], parts: bool) -> Vec<Hit> {
-    let all = rules.rules.iter().zip(tally.texts).zip(hit);
+pub(crate) fn report(
+    rules: &CompiledRules,
+    matches: RuleMatches,
+    hit: &[bool],
+    parts: bool,
+) -> Vec<Hit> {
+    let all = rules.rules.iter().zip(matches.texts).zip(hit);
     all.filter(|((rule, _), hit)| **hit && (rule.score != 0.0 || parts))
         .map(|((rule, text), _)| Hit {
             rule: rule.id.clone(),

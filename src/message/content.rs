@@ -194,7 +194,7 @@ impl Content {
             ..TextPart::default()
         };
         if part.kind == Kind::Html {
-            let limits = html::Limits {
+            let limits = html::PageLimits {
                 text: room,
                 links: links_left,
                 tags: wanted.tags,

@@ -6,7 +6,7 @@
 use mail_parser::DateTime;
 
 use crate::message::header::{self, Field};
-use crate::message::value::{self, Mailbox};
+use crate::message::value::{self, NamedAddress};
 
 /// Header fields looked at: real mail has up to a hundred and fifty.
 const FIELD_LIMIT: usize = 5000;
@@ -69,8 +69,8 @@ impl<'a> Headers<'a> {
     }
 
     /// The mailboxes of all fields of this name.
-    pub fn mailboxes(&self, name: &str) -> Vec<Mailbox> {
-        self.all(name).flat_map(value::mailboxes).collect()
+    pub fn addresses(&self, name: &str) -> Vec<NamedAddress> {
+        self.all(name).flat_map(value::addresses).collect()
     }
 
     /// Date: in seconds since 1970 (RFC 5322 section 3.6.1).
@@ -101,7 +101,7 @@ mod tests {
             To: c@d\r\nTo: e@f\r\nDate: Tue, 1 Jul 2025 12:00:00 +0200\r\n\r\nFrom: no";
         let headers = Headers::of(raw);
         assert_eq!(headers.text("from"), "A <a@b>");
-        assert_eq!(headers.mailboxes("to").len(), 2);
+        assert_eq!(headers.addresses("to").len(), 2);
         assert_eq!(headers.received(), headers.date().map(|date| date + 5));
         assert!(!headers.has("subject"));
         assert!(headers.block().ends_with(b"+0200\r\n"));

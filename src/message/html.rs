@@ -34,7 +34,7 @@ const TAGS_LIMIT: usize = 1 << 20;
 
 /// How much of a page is read.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct PageLimits {
     /// Visible text, in bytes.
     pub text: usize,
     /// Links of each kind.
@@ -70,7 +70,7 @@ pub struct Anchor {
 }
 
 /// Reads a page.
-pub fn read(source: &str, limits: Limits) -> Page {
+pub fn read(source: &str, limits: PageLimits) -> Page {
     let mut reader = Reader {
         text: VisibleTextBuilder::new(limits.text),
         link_limit: limits.links,
@@ -114,7 +114,7 @@ struct Reader {
     tags_left: usize,
     tags: Vec<String>,
     traits: PageTraits,
-    open: Vec<Open>,
+    open: Vec<OpenElement>,
     /// How many of the open elements hide their content.
     hidden: usize,
     /// How many of the open elements hold no text for people at all.
@@ -130,7 +130,7 @@ struct Reader {
 }
 
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenElement {
     name: Name,
     kind: Kinds,
     hides: bool,
@@ -142,7 +142,7 @@ struct Open {
 }
 
 /// What a page says before it says anything.
-const PLAIN: Open = Open {
+const PLAIN: OpenElement = OpenElement {
     name: [0; 12],
     kind: 0,
     hides: false,
@@ -420,7 +420,7 @@ impl Reader {
         if self.open.len() < OPEN_LIMIT {
             let outer = self.open.last().copied().unwrap_or(PLAIN);
             let tag = &self.tag;
-            self.open.push(Open {
+            self.open.push(OpenElement {
                 name: tag.name,
                 kind: kind(spelled(&tag.name)),
                 hides: tag.hides,
@@ -441,7 +441,7 @@ impl Reader {
         let Some((ends, barriers)) = implied_end(spelled(&self.tag.name)) else {
             return;
         };
-        let met = |open: &Open| open.kind & (ends | barriers) != 0;
+        let met = |open: &OpenElement| open.kind & (ends | barriers) != 0;
         if let Some(at) = self.open.iter().rposition(met)
             && self.open[at].kind & ends != 0
             && self.open[at].kind & barriers == 0

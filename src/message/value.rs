@@ -20,7 +20,7 @@ const MAILBOX_LIMIT: usize = 1000;
 
 /// One sender or recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mailbox {
+pub struct NamedAddress {
     /// The name shown to people.
     pub name: Option<String>,
     /// The address, as a rule `local@domain`.
@@ -55,18 +55,18 @@ pub fn text(raw: &[u8]) -> String {
 }
 
 /// The mailboxes of an address field.
-pub fn mailboxes(raw: &[u8]) -> Vec<Mailbox> {
+pub fn addresses(raw: &[u8]) -> Vec<NamedAddress> {
     parsed(raw, |stream| match stream.parse_address() {
         HeaderValue::Address(address) => {
             let all = address.iter().take(MAILBOX_LIMIT);
-            all.map(mailbox).collect()
+            all.map(named_address).collect()
         }
         _ => Vec::new(),
     })
 }
 
-fn mailbox(addr: &Addr<'_>) -> Mailbox {
-    Mailbox {
+fn named_address(addr: &Addr<'_>) -> NamedAddress {
+    NamedAddress {
         name: addr.name().map(visible),
         addr: addr.address().map(visible),
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn mailboxes_have_names_and_addresses() {
         let raw = b" \"Bank, Inc.\" <a@example.org>, b@example.net, =?utf-8?q?J=C3=BCrg?= <c@d>";
-        let found = mailboxes(raw);
+        let found = addresses(raw);
         let names: Vec<_> = found.iter().map(|one| one.name.as_deref()).collect();
         let addrs: Vec<_> = found.iter().map(|one| one.addr.as_deref()).collect();
         assert_eq!(names, [Some("Bank, Inc."), None, Some("Jürg")]);

@@ -23,7 +23,7 @@ enum Measure {
 
 /// What a fact is in one message.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Found {
+pub enum FactValue {
     /// It holds, as these words show.
     Yes(String),
     /// It does not.
@@ -63,10 +63,10 @@ impl Fact {
     }
 
     /// Finds it out.
-    pub fn of(&self, mail: &MessageView<'_>) -> Found {
+    pub fn of(&self, mail: &MessageView<'_>) -> FactValue {
         match self.measure {
-            Measure::Holds(measure) => measure(mail).map_or(Found::No, Found::Yes),
-            Measure::Number(measure) => Found::Number(measure(mail)),
+            Measure::Holds(measure) => measure(mail).map_or(FactValue::No, FactValue::Yes),
+            Measure::Number(measure) => FactValue::Number(measure(mail)),
         }
     }
 }

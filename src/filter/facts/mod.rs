@@ -12,7 +12,7 @@ mod page;
 mod parts;
 mod sender;
 
-pub use fact::{Fact, Found};
+pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[
     files::FACTS,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const LIMITS: Limits = Limits {
+const LIMITS: PageLimits = PageLimits {
     text: 1000,
     links: 10,
     tags: false,
@@ -66,7 +66,7 @@ fn links_come_with_what_they_show() {
         anchor("", "mailto:d@e", true),
     ];
     assert_eq!(page.anchors, anchors);
-    assert_eq!(page.make.forms, ["https://c.example"]);
+    assert_eq!(page.traits.forms, ["https://c.example"]);
 }
 
 #[test]
@@ -78,40 +78,43 @@ fn paragraphs_begin_at_blocks() {
 
 #[test]
 fn unseen_text_is_counted() {
-    let make = |source| read(source, LIMITS).make;
-    let hidden = make("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
+    let traits = |source| read(source, LIMITS).traits;
+    let hidden = traits("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
     assert_eq!((hidden.bytes, &*hidden.text), (3, "abc"));
     let faint = "<body bgcolor=#000000><td style='color:#000'>a b</td><font color=white>c";
-    assert_eq!(make(faint).faint.bytes, 2);
+    assert_eq!(traits(faint).faint.bytes, 2);
     let picture = "<td background=x style='background:url(x);color:#fff'>a</td>";
-    assert_eq!(make(picture).faint.bytes, 0);
+    assert_eq!(traits(picture).faint.bytes, 0);
     let sized = "<td style=font-size:0>ab<p style=font-size:14px>seen</p>c";
-    assert_eq!(make(sized).hidden.bytes, 3);
+    assert_eq!(traits(sized).hidden.bytes, 3);
     assert_eq!(text(sized), "seen");
-    assert_eq!(make("<p style=font-size:1px>ab<i>c</i></p>").tiny.bytes, 3);
+    assert_eq!(
+        traits("<p style=font-size:1px>ab<i>c</i></p>").tiny.bytes,
+        3
+    );
 }
 
 #[test]
-fn the_make_of_a_page() {
+fn traits_of_a_page() {
     let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
         <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
-    let make = read(source, LIMITS).make;
+    let traits = read(source, LIMITS).traits;
     let poster = "<center><a href=http://a><img src=b></a><font size=+6 color=red>v<!--x-->ia\
         <td bgcolor=yellow style='margin-top:99999px'>";
-    let made = read(poster, LIMITS).make;
-    assert!(made.centered && made.image_first && made.large && made.red);
-    assert!(made.loud_ground && made.pushed_down);
-    assert_eq!(made.split_words, 1);
-    assert!(!make.centered && !make.image_first && !make.pushed_down);
-    assert_eq!(make.refresh.as_deref(), Some("http://a.example"));
-    assert_eq!((make.images, make.passwords, make.scripts), (1, 1, 1));
-    assert_eq!((make.unknown, &*make.unknown_name), (1, "xq"));
-    assert_eq!(make.forms, ["mailto:a@b"]);
+    let of_poster = read(poster, LIMITS).traits;
+    assert!(of_poster.centered && of_poster.image_first && of_poster.large && of_poster.red);
+    assert!(of_poster.loud_ground && of_poster.pushed_down);
+    assert_eq!(of_poster.split_words, 1);
+    assert!(!traits.centered && !traits.image_first && !traits.pushed_down);
+    assert_eq!(traits.refresh.as_deref(), Some("http://a.example"));
+    assert_eq!((traits.images, traits.passwords, traits.scripts), (1, 1, 1));
+    assert_eq!((traits.unknown, &*traits.unknown_name), (1, "xq"));
+    assert_eq!(traits.forms, ["mailto:a@b"]);
 }
 
 #[test]
 fn start_tags_are_kept_where_they_are_wanted() {
-    let limits = Limits {
+    let limits = PageLimits {
         tags: true,
         ..LIMITS
     };

@@ -117,11 +117,11 @@ impl Gatherer {
         let mut before = Hash::salted(0);
         for field in fields(mail) {
             let name = field.name(group);
-            if field.kind == Kind::Trace {
+            if field.kind == FieldKind::Trace {
                 self.add(name.with(field.as_written));
                 self.add(name.with(b"~").with(&shape(field.value)));
             }
-            if field.kind != Kind::Plain {
+            if field.kind != FieldKind::Plain {
                 self.tokens(name, field.value);
             }
             self.add(name.with(b">").with_number(before.whole()));
@@ -131,13 +131,13 @@ impl Gatherer {
 
     pub(super) fn header(&mut self, group: Hash, mail: &MessageView<'_>) {
         let mut before = Hash::salted(0);
-        for field in fields(mail).filter(|field| field.kind != Kind::Trace) {
+        for field in fields(mail).filter(|field| field.kind != FieldKind::Trace) {
             let name = field.name(group);
             self.add(name.with(field.as_written));
             self.add(name.with(b"~").with(&shape(field.value)));
             self.add(name.with(b">").with_number(before.whole()));
             before = name;
-            if field.kind == Kind::Plain {
+            if field.kind == FieldKind::Plain {
                 self.tokens(name, field.value);
             }
         }
@@ -178,7 +178,7 @@ impl Gatherer {
 
 /// A header field, as far as it is looked at.
 struct Field<'m> {
-    kind: Kind,
+    kind: FieldKind,
     as_written: &'m [u8],
     value: &'m [u8],
 }
@@ -200,7 +200,7 @@ fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
         let as_written = mail.headers.name(field);
         let value = mail.headers.value(field);
         Field {
-            kind: Kind::of(as_written),
+            kind: FieldKind::of(as_written),
             as_written,
             value: &value[..value.len().min(FIELD_BYTES)],
         }
@@ -308,7 +308,7 @@ const TOKEN: [bool; 256] = {
 
 /// What a field tells beyond its collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FieldKind {
     /// All of it.
     Plain,
     /// That it is there, and how it looks.
@@ -317,7 +317,7 @@ enum Kind {
     Trace,
 }
 
-impl Kind {
+impl FieldKind {
     fn of(name: &[u8]) -> Self {
         const PLAIN: &[&[u8]] = &[
             b"subject",
