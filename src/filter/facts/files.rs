@@ -10,37 +10,37 @@ use crate::message::url::Link;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "file-is-program",
-        "A file's bytes are a program's, whatever it is called.",
+        "A file's content is a program, whatever its name.",
         file_is_program,
     ),
     Fact::holds(
         "file-kind-lies",
-        "A file's bytes are of another kind than its name says.",
+        "A file's content is of another type than its name says.",
         file_kind_lies,
     ),
     Fact::holds(
         "archive-holds-program",
-        "An archive holds a file that runs when it is opened.",
+        "An archive contains a file that runs when opened.",
         |mail| name_inside(mail, "dangerous-extensions"),
     ),
     Fact::holds(
         "archive-holds-archive",
-        "An archive holds another.",
+        "An archive contains another archive.",
         |mail| name_inside(mail, "archive-extensions"),
     ),
     Fact::holds(
         "archive-is-encrypted",
-        "An archive is encrypted, so that nobody looks into it on its way.",
+        "An archive is encrypted, so that nothing can look into it on the way.",
         archive_is_encrypted,
     ),
     Fact::holds(
         "file-with-password",
-        "A file is encrypted, and the text tells the password.",
+        "A file is encrypted, and the text contains the password.",
         file_with_password,
     ),
     Fact::holds(
         "file-runs-macros",
-        "An office document holds macros.",
+        "An office document contains macros.",
         |mail| first(mail, |part, file| file.macros.then(|| name(part))),
     ),
     Fact::holds(
@@ -55,7 +55,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "pdf-is-a-link",
-        "A PDF of one or two pages with a link or two: a poster to click on.",
+        "A PDF of one or two pages with one or two links: a clickable poster.",
         |mail| {
             first(mail, |_, file| {
                 let pdf = file.pdf.as_ref().filter(|pdf| pdf.pages <= 2)?;
@@ -66,7 +66,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "pdf-link-suspect",
-        "A PDF's link goes through a shortener, a redirector or a host of free pages.",
+        "A PDF's link goes through a URL shortener, a redirector or a free page host.",
         pdf_link_suspect,
     ),
     Fact::holds("pdf-is-encrypted", "A PDF is encrypted.", |mail| {
@@ -77,7 +77,7 @@ pub(super) const FACTS: &[Fact] = &[
     }),
     Fact::holds(
         "pdf-has-form",
-        "A PDF asks for something in a form that it sends.",
+        "A PDF contains a form that it submits.",
         |mail| {
             first(mail, |part, file| {
                 let pdf = file.pdf.as_ref()?;

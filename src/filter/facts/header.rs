@@ -8,42 +8,42 @@ use crate::message::value;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "header-duplicated",
-        "A field that must be there once is there twice.",
+        "A field that may occur only once occurs twice.",
         duplicated,
     ),
     Fact::number(
         "date-skew-hours",
-        "By how many hours Date differs from when the message was received; less than zero is the past.",
+        "By how many hours Date differs from the time of receipt; negative means in the past.",
         date_skew_hours,
     ),
     Fact::holds(
         "reply-without-thread",
-        "The subject says reply, and no field names the message that it answers.",
+        "The subject says it is a reply, but no field references another message.",
         reply_without_thread,
     ),
     Fact::holds(
         "message-id-holds-recipient",
-        "The Message-ID holds the recipient's address.",
+        "The Message-ID contains the recipient's address.",
         message_id_holds_recipient,
     ),
     Fact::holds(
         "message-id-is-sender",
-        "What follows the @ in the Message-ID is the local part of the sender's address.",
+        "The Message-ID has the local part of the sender's address after the @.",
         message_id_is_sender,
     ),
     Fact::holds(
         "message-id-other-domain",
-        "The Message-ID is of a domain that neither sender nor bounces belong to.",
+        "The Message-ID's domain is neither the sender's nor that of bounces.",
         message_id_other_domain,
     ),
     Fact::holds(
         "recipient-in-subject",
-        "The subject holds the recipient's address.",
+        "The subject contains the recipient's address.",
         recipient_in_subject,
     ),
     Fact::holds(
         "recipient-name-in-subject",
-        "The subject holds the local part of the recipient's address as a word.",
+        "The subject contains the local part of the recipient's address as a word.",
         recipient_name_in_subject,
     ),
     Fact::holds(
@@ -58,7 +58,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "recipients-sorted",
-        "Five recipients or more stand in alphabetical order.",
+        "Five or more recipients are in alphabetical order.",
         recipients_sorted,
     ),
     Fact::holds(
@@ -83,7 +83,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "auth-dkim-failed",
-        "The receiving server says that the message's signature is false (DKIM).",
+        "The receiving server says that the message's signature is invalid (DKIM).",
         auth_dkim_failed,
     ),
     Fact::holds(
@@ -93,17 +93,17 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "auth-other-domain",
-        "What the receiving server could check passed for another domain than the sender's only.",
+        "The receiving server's checks passed only for another domain than the sender's.",
         auth_other_domain,
     ),
     Fact::holds(
         "list-coherent",
-        "A mailing list's fields agree with each other or with the sender.",
+        "A mailing list's fields match each other or the sender.",
         list_coherent,
     ),
     Fact::holds(
         "bulk-fields",
-        "The message says itself that it goes to many: List-Unsubscribe, Precedence, Feedback-ID.",
+        "The message declares itself as bulk: List-Unsubscribe, Precedence, Feedback-ID.",
         bulk_fields,
     ),
 ];

@@ -16,12 +16,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-to-number",
-        "A link leads to a number in place of a name.",
+        "A link leads to an IP address instead of a name.",
         link_to_number,
     ),
     Fact::holds(
         "link-number-disguised",
-        "A link leads to a number written so that it does not look like one.",
+        "A link leads to an IP address written so that it does not look like one.",
         link_number_disguised,
     ),
     Fact::holds(
@@ -41,12 +41,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-homograph",
-        "A link's host is written in letters of two alphabets.",
+        "A link's host mixes letters of two alphabets.",
         link_homograph,
     ),
     Fact::holds(
         "link-imitates-brand",
-        "A link's host holds a known brand's name and is not that brand's.",
+        "A link's host contains a known brand's name but is not that brand's.",
         link_imitates_brand,
     ),
     Fact::holds(
@@ -56,17 +56,17 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-nested",
-        "A link carries another link to another domain.",
+        "A link contains another link to another domain.",
         link_nested,
     ),
     Fact::holds(
         "link-open-redirect",
-        "A link goes through a redirector that sends anybody anywhere.",
+        "A link goes through an open redirector.",
         link_open_redirect,
     ),
     Fact::holds(
         "link-shortener",
-        "A link goes through a shortener.",
+        "A link goes through a URL shortener.",
         |mail| clicked_in(mail, "shorteners"),
     ),
     Fact::holds(
@@ -76,12 +76,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-ipfs",
-        "A link leads to a gateway of the IPFS, where nothing can be taken down.",
+        "A link leads to an IPFS gateway, where nothing can be taken down.",
         |mail| clicked_in(mail, "ipfs-gateways"),
     ),
     Fact::holds(
         "link-dynamic-dns",
-        "A link leads to a dynamic name.",
+        "A link leads to a dynamic DNS name.",
         |mail| clicked_in(mail, "dynamic-dns"),
     ),
     Fact::holds(
@@ -96,27 +96,27 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "link-holds-recipient",
-        "A link holds the recipient's address, in plain, in base64 or in hexadecimal.",
+        "A link contains the recipient's address, plain, in base64 or in hexadecimal.",
         link_holds_recipient,
     ),
     Fact::holds(
         "link-host-of-many-labels",
-        "A link's host has five labels or more below the name one registers.",
+        "A link's host has five or more labels below the registrable domain.",
         link_host_of_many_labels,
     ),
     Fact::holds(
         "links-none-of-sender",
-        "There are links to click on, and none leads to the sender's domain.",
+        "There are clickable links, and none leads to the sender's domain.",
         links_none_of_sender,
     ),
     Fact::holds(
         "links-all-one",
-        "Every link to click on leads to one host, which is not the sender's.",
+        "All clickable links lead to one host, which is not the sender's.",
         links_all_one,
     ),
     Fact::holds(
         "link-data",
-        "A link carries the page that it shows within itself.",
+        "A link contains the page that it shows (data:).",
         link_data,
     ),
     Fact::number(
@@ -129,7 +129,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "link-count",
-        "How many links there are to click on, or in plain text.",
+        "How many clickable links there are, or links in plain text.",
         |mail| mail.clicked().len() as f64,
     ),
 ];

@@ -13,20 +13,20 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "faint-text",
-        "How many bytes of text have the colour of their ground.",
+        "How many bytes of text have the colour of their background.",
         |mail| hidden_text(mail, |traits| &traits.faint),
     ),
     Fact::number(
         "tiny-text",
-        "How many bytes of text are too small to read or outside of the window.",
+        "How many bytes of text are too small to read or outside the window.",
         |mail| hidden_text(mail, |traits| &traits.tiny),
     ),
     Fact::number(
         "visible-text",
-        "How many bytes of text people see.",
+        "How many bytes of text are visible.",
         |mail| visible(mail) as f64,
     ),
-    Fact::number("image-count", "How many images the pages show.", |mail| {
+    Fact::number("image-count", "How many images the HTML parts show.", |mail| {
         mail.content
             .page_traits()
             .map(|traits| traits.images)
@@ -34,12 +34,12 @@ pub(super) const FACTS: &[Fact] = &[
     }),
     Fact::holds(
         "image-for-text",
-        "An image that one clicks on, and hardly any text beside it.",
+        "A clickable image with hardly any text.",
         image_for_text,
     ),
     Fact::holds(
         "page-refreshes",
-        "The page leads elsewhere by itself.",
+        "The HTML redirects by itself.",
         |mail| {
             mail.content
                 .page_traits()
@@ -57,20 +57,20 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "form-in-mail",
-        "A form that is sent from within the message.",
+        "A form that can be submitted from within the message.",
         |mail| {
             mail.content
                 .page_traits()
                 .find_map(|traits| traits.forms.first().cloned())
         },
     ),
-    Fact::holds("page-has-script", "A page with a script.", |mail| {
+    Fact::holds("page-has-script", "HTML with a script.", |mail| {
         let mut pages = mail.content.page_traits();
         pages
             .any(|traits| traits.scripts > 0)
             .then(|| "script".to_owned())
     }),
-    Fact::number("unknown-tags", "How many elements nobody knows.", |mail| {
+    Fact::number("unknown-tags", "How many unknown HTML elements there are.", |mail| {
         mail.content
             .page_traits()
             .map(|traits| traits.unknown)
@@ -78,12 +78,12 @@ pub(super) const FACTS: &[Fact] = &[
     }),
     Fact::number(
         "entities-for-letters",
-        "How many plain letters and digits are written as numbers.",
+        "How many plain letters and digits are written as numeric character references.",
         |mail| mail.content.pages().map(letters_as_numbers).sum::<usize>() as f64,
     ),
     Fact::number(
         "split-words",
-        "How many words of the text have invisible characters within.",
+        "How many words of the text contain invisible characters.",
         |mail| {
             let texts = mail.content.texts.iter();
             texts.map(|text| text.text.split_words).sum::<usize>() as f64
@@ -91,7 +91,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "disguised-words",
-        "How many words of the subject, the sender's name and the text are disguised by letters of other alphabets.",
+        "How many words of the subject, the sender's name and the text are disguised with letters of other alphabets.",
         |mail| {
             let words = mail.disguised().iter();
             words.map(|words| words.split(' ').count()).sum::<usize>() as f64
@@ -99,30 +99,30 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "page-is-centered",
-        "A page whose text is centred by the old way.",
+        "HTML whose text is centred by `<center>`.",
         |mail| any_page(mail, |traits| traits.centered),
     ),
-    Fact::holds("page-has-red-text", "A page with pure red text.", |mail| {
+    Fact::holds("page-has-red-text", "HTML with pure red text.", |mail| {
         any_page(mail, |traits| traits.red)
     }),
     Fact::holds(
         "page-has-loud-ground",
-        "A page with a yellow, red, green or magenta ground.",
+        "HTML with a yellow, red, green or magenta background.",
         |mail| any_page(mail, |traits| traits.loud_ground),
     ),
     Fact::holds(
         "page-has-large-letters",
-        "A page with letters set large by the old way.",
+        "HTML with large letters set by `<font>`.",
         |mail| any_page(mail, |traits| traits.large),
     ),
     Fact::holds(
         "page-pushes-down",
-        "A page that moves what follows out of sight, far down.",
+        "HTML that moves its content far down, out of view.",
         |mail| any_page(mail, |traits| traits.pushed_down),
     ),
     Fact::holds(
         "page-begins-with-image",
-        "A page that begins with an image to click on.",
+        "HTML that begins with a clickable image.",
         |mail| any_page(mail, |traits| traits.image_first),
     ),
     Fact::number(
@@ -142,27 +142,27 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "capital-words-in-row",
-        "How many words in capitals follow each other at most.",
+        "The longest run of words in capitals.",
         |mail| mail.visible().map(capital_words_in_row).max().unwrap_or(0) as f64,
     ),
     Fact::number(
         "exclamations",
-        "How many times signs of exclamation or dollars follow each other.",
+        "How many runs of exclamation or dollar signs there are.",
         |mail| mail.visible().map(exclamations).sum::<usize>() as f64,
     ),
     Fact::number(
         "styled-letters",
-        "How many letters of the text are mathematical, circled or of full width.",
+        "How many letters of the text are mathematical, circled or full-width.",
         |mail| mail.visible().map(styled_letters).sum::<usize>() as f64,
     ),
     Fact::number(
         "mixed-script-words",
-        "How many words of the subject, the sender's name and the text are written in letters of two alphabets, or strewn with marks.",
+        "How many words of the subject, the sender's name and the text mix letters of two alphabets, or are broken up with marks.",
         mixed_script_words,
     ),
     Fact::holds(
         "names-big-sum",
-        "The text names a sum of money of thousands or millions.",
+        "The text names a sum of money in thousands or millions.",
         |mail| mail.visible().find_map(big_sum).map(str::to_owned),
     ),
     Fact::holds(
@@ -172,7 +172,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "empty-message",
-        "Neither subject nor text nor files.",
+        "No subject, no text and no files.",
         empty_message,
     ),
 ];

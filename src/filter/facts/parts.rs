@@ -12,42 +12,42 @@ use crate::message::mime::Kind;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "alternatives-differ",
-        "The plain text and the page that should say the same have hardly a word in common.",
+        "The plain text part and the HTML part have hardly a word in common.",
         alternatives_differ,
     ),
     Fact::holds(
         "alternative-lacks-text",
-        "Alternatives without a plain text among them.",
+        "A multipart/alternative without a plain text part.",
         alternative_lacks_text,
     ),
     Fact::holds(
         "page-alone",
-        "A page and no plain text beside it.",
+        "HTML without a plain text part.",
         page_alone,
     ),
     Fact::holds(
         "text-needlessly-base64",
-        "Plain ASCII text in base64, which only serves to hide it.",
+        "Plain ASCII text in base64, which only hides it.",
         text_needlessly_base64,
     ),
     Fact::holds(
         "eight-bit-as-seven",
-        "The body is declared as 7bit and is not.",
+        "The body is declared as 7bit but is not.",
         eight_bit_as_seven,
     ),
     Fact::holds(
         "encrypted-with-text",
-        "An encrypted message with readable text in it.",
+        "An encrypted message that contains readable text.",
         encrypted_with_text,
     ),
     Fact::holds(
         "file-dangerous",
-        "A file that runs when it is opened.",
+        "A file that runs when opened.",
         |mail| name_in(mail, "dangerous-extensions"),
     ),
     Fact::holds(
         "file-has-macros",
-        "An office document of a kind that holds macros.",
+        "An office document of a type that can contain macros.",
         |mail| name_in(mail, "macro-extensions"),
     ),
     Fact::holds("file-is-archive", "An archive.", |mail| {
@@ -60,23 +60,23 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "file-name-turned",
-        "A file name with characters that turn the direction of writing or cannot be seen.",
+        "A file name with characters that reverse the writing direction or are invisible.",
         |mail| {
             let mut turned = mail.content.parts.iter().filter(|part| part.name_turned);
             turned.next()?.name.clone()
         },
     ),
-    Fact::holds("file-is-page", "A page sent as a file.", |mail| {
+    Fact::holds("file-is-page", "An attached web page.", |mail| {
         attached_page(mail).map(|(part, _)| part.name.clone().unwrap_or_default())
     }),
     Fact::holds(
         "file-is-page-with-script",
-        "A page or drawing sent as a file, with a script in it.",
+        "An attached web page or drawing with a script in it.",
         file_is_page_with_script,
     ),
     Fact::holds(
         "file-is-page-unpacking",
-        "A page sent as a file that unpacks what it shows or saves by a script.",
+        "An attached web page whose script unpacks what it shows or saves.",
         file_is_page_unpacking,
     ),
     Fact::holds(
@@ -86,7 +86,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "name-in-file-name",
-        "A file's name holds the recipient's address or its local part.",
+        "A file's name contains the recipient's address or its local part.",
         name_in_file_name,
     ),
     Fact::number("file-count", "How many files there are.", |mail| {

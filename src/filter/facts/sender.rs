@@ -9,7 +9,7 @@ use crate::message::url::registrable;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "name-holds-other-address",
-        "The sender's shown name is an address, and not the one the message comes from.",
+        "The sender's display name is an address, but not the one the message comes from.",
         name_holds_other_address,
     ),
     Fact::holds(
@@ -19,12 +19,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "from-abused-tld",
-        "The sender's domain ends in a top-level domain that is mostly abused.",
+        "The sender's domain is under a top-level domain that is mostly abused.",
         from_abused_tld,
     ),
     Fact::holds(
         "from-dynamic-dns",
-        "The sender's domain is a dynamic name that leads to somebody's home, or a free host.",
+        "The sender's domain is a dynamic DNS name or a free host's.",
         from_dynamic_dns,
     ),
     Fact::holds(
@@ -49,7 +49,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "reply-to-imitates",
-        "Replies go to a domain that looks like the sender's and is another.",
+        "Replies go to a domain that looks like the sender's but is another.",
         reply_to_imitates,
     ),
     Fact::holds(
@@ -64,12 +64,12 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "brand-in-name",
-        "The sender's shown name is a known brand's, and the sender's domain is not.",
+        "The sender's display name is a known brand's, but the sender's domain is not.",
         brand_in_name,
     ),
     Fact::holds(
         "brand-in-subject",
-        "The subject names a known brand, and the sender's domain is not that brand's.",
+        "The subject names a known brand, but the sender's domain is not that brand's.",
         brand_in_subject,
     ),
     Fact::holds(
@@ -79,22 +79,22 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "subject-disguised",
-        "Words of the subject or of the sender's name are written with letters of another alphabet, or strewn with marks.",
+        "Words of the subject or of the sender's name use letters of another alphabet, or are broken up with marks.",
         subject_disguised,
     ),
     Fact::holds(
         "brand-in-address",
-        "The sender's address holds a known brand's name, and its domain is not that brand's.",
+        "The sender's address contains a known brand's name, but its domain is not that brand's.",
         brand_in_address,
     ),
     Fact::holds(
         "brand-is-sender",
-        "The sender's domain is that of the brand which the shown name or the subject names.",
+        "The sender's domain belongs to the brand that the display name or the subject names.",
         brand_is_sender,
     ),
     Fact::holds(
         "recipient-domain-in-name",
-        "The sender's shown name holds the recipient's domain or address, and the sender's domain is another.",
+        "The sender's display name contains the recipient's domain or address, but the sender's domain is another.",
         recipient_domain_in_name,
     ),
 ];
