@@ -1,8 +1,8 @@
-//! Brands that are often imitated, and the domains that are their own.
+//! Brands that are often imitated, and their own domains.
 //!
 //! In: the text of a brands file, each line `name | other name: domain domain …`; out: which brand
-//! a text names, and whether a host is that brand's. A name with `~` before it is an everyday word:
-//! it counts at the beginning of a sender's shown name only.
+//! a text names, and whether a host belongs to it. A name with `~` before it is an everyday word:
+//! it counts only at the beginning of a sender's display name.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
@@ -23,13 +23,13 @@ pub struct Brands {
 pub struct Brand {
     /// Its first name.
     pub name: String,
-    /// What it sends from and links to.
+    /// The domains it uses.
     domains: Vec<String>,
     everyday: bool,
 }
 
 impl Brand {
-    /// Whether a host is the brand's own.
+    /// Whether a host belongs to the brand.
     pub fn owns(&self, host: &str) -> bool {
         let host = ascii_host(host);
         let registered = registrable(&host).unwrap_or(&host);
@@ -45,8 +45,8 @@ fn is_below(host: &str, domain: &str) -> bool {
 }
 
 impl Brands {
-    /// The brands that a text names, once each, in the order of the text; `sender` says that the
-    /// text is a sender's shown name.
+    /// The brands that a text names, without duplicates, in text order; `sender` says that the
+    /// text is a sender's display name.
     pub fn named_in(&self, text: &str, sender: bool) -> Vec<&Brand> {
         let mut found: Vec<&Brand> = Vec::new();
         let Some(automaton) = &self.automaton else {
@@ -73,7 +73,7 @@ impl Brands {
         self.brands.iter()
     }
 
-    /// Reads a file on top of what is known; a brand of the same name is replaced.
+    /// Adds the brands of a file; a brand of the same name is replaced.
     pub(crate) fn read(&mut self, file: &str, text: &str, problems: &mut Vec<Problem>) {
         for (number, line) in text.lines().enumerate() {
             let line = uncommented(line);
@@ -90,7 +90,7 @@ impl Brands {
             }
         }
         let names = self.names.iter().map(|(name, _)| name);
-        // Names are short and few: this cannot become too large.
+        // Names are short and few, so this cannot become too large.
         self.automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::LeftmostLongest)

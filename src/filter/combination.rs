@@ -1,14 +1,14 @@
 //! Rules made of other rules: `all`, `any`, `none`.
 //!
-//! In: names of rules and facts; out: whether what hit makes the combination hit, and, once for a
-//! whole set, every name that stands for nothing and every circle.
+//! In: rules with their members; out: the order in which to evaluate them, and a problem for each
+//! unknown name and each cycle.
 
 use std::collections::HashMap;
 
 use crate::filter::rule::{Member, Rule, Test};
 use crate::schema::Problem;
 
-/// Finds members that do not exist and rules that wait for themselves.
+/// Finds members that do not exist and rules that depend on themselves.
 pub(crate) fn check(rules: &[Rule], is_known: impl Fn(&str) -> bool) -> Vec<Problem> {
     let mut problems = Vec::new();
     let numbers = by_id(rules);
@@ -20,7 +20,7 @@ pub(crate) fn check(rules: &[Rule], is_known: impl Fn(&str) -> bool) -> Vec<Prob
             let Member::Rule(id) = member else {
                 continue;
             };
-            // One that is switched off counts as one that does not hit.
+            // A disabled rule counts as one that does not hit.
             if numbers.contains_key(&**id) || is_known(id) {
                 continue;
             }
@@ -62,7 +62,7 @@ fn by_id(rules: &[Rule]) -> HashMap<&str, usize> {
     numbered.map(|(number, rule)| (&*rule.id, number)).collect()
 }
 
-/// The numbers of all rules that combine others, each behind those it needs; or all circles.
+/// The indexes of all combinations, each after the rules it depends on; or all cycles.
 pub(crate) fn order(rules: &[Rule]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -90,7 +90,7 @@ pub(crate) fn order(rules: &[Rule]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
         if marks[start] != Mark::New {
             continue;
         }
-        // A stack of its own: a chain of rules may be longer than the thread's stack is deep.
+        // An explicit stack: a chain of rules may be too long for the thread's stack.
         let mut path = vec![(start, needs(start))];
         marks[start] = Mark::Open;
         while let Some((number, left)) = path.last_mut() {

@@ -1,7 +1,7 @@
-//! Rules made ready to run: sorted by the places they look at, one scanner for each place.
+//! Compiled rules: sorted by the places they look at, one scanner for each place.
 //!
-//! In: checked rules and lists; out: [`CompiledRules`], or the places whose rules are too much
-//! together. It judges nothing: [`crate::filter::message_filter`] runs messages through it.
+//! In: checked rules and lists; out: [`CompiledRules`], or the places whose rules are too large
+//! together. [`crate::filter::message_filter`] runs messages through it.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use crate::schema::Problem;
 /// Rules, ready to run.
 #[derive(Debug, Default)]
 pub(crate) struct CompiledRules {
-    /// By number.
+    /// By rule index.
     pub(crate) rules: Vec<Scored>,
-    /// How many phrases all rules look for.
+    /// Number of phrases in all rules.
     phrases: usize,
-    /// For the places in the header.
+    /// Scanners of the places in the header.
     pub(crate) header: Vec<Scanner>,
-    /// For the other places.
+    /// Scanners of the other places.
     pub(crate) body: Vec<Scanner>,
     /// Rules that count the texts of places.
     pub(crate) counts: Vec<(usize, Vec<Place>, Range)>,
-    /// Facts that rules ask for.
+    /// Facts that rules use.
     pub(crate) facts: Vec<&'static Fact>,
-    /// Rules that ask for a fact, by its number in `facts`.
+    /// Rules that test a fact, by its index in `facts`.
     pub(crate) fact_rules: Vec<(usize, usize, Range)>,
-    /// Rules made of others, each behind those it is made of.
+    /// Combinations, each after the rules it refers to.
     pub(crate) combined: Vec<Combined>,
-    /// What is to be decoded of a message.
+    /// What to decode of a message.
     pub(crate) wanted: Wanted,
 }
 
-/// What is left to know of a rule when it was looked for.
+/// What scoring needs of a rule.
 #[derive(Debug)]
 pub(crate) struct Scored {
     pub(crate) id: Arc<str>,
@@ -52,15 +52,15 @@ pub(crate) struct Scored {
 /// When a rule hits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Hits {
-    /// So many of what it looks for are there.
+    /// At least so many matches.
     AtLeast(u32),
-    /// Nothing is there.
+    /// No match.
     None,
-    /// Others hit.
+    /// Depends on other rules.
     Combined,
 }
 
-/// A rule made of others, by their numbers.
+/// A combination, by rule indexes.
 #[derive(Debug)]
 pub(crate) struct Combined {
     pub(crate) rule: usize,
@@ -74,7 +74,7 @@ pub(crate) struct Combined {
 pub(crate) enum Part {
     Rule(usize),
     Fact(usize),
-    /// A rule that is switched off.
+    /// A disabled rule.
     Never,
 }
 
@@ -95,7 +95,7 @@ impl CompiledRules {
         }
         let mut problems = Vec::new();
         places.sort_by_key(|(_, rules)| Reverse(rules.len()));
-        // Few of very different sizes: each is a job of its own, the largest first.
+        // Few jobs of very different sizes: each is scheduled alone, the largest first.
         let scanners: Vec<_> = places
             .par_iter()
             .with_max_len(1)
@@ -122,7 +122,7 @@ impl CompiledRules {
         }
     }
 
-    /// A tally for one message.
+    /// Empty matches for one message.
     pub(crate) fn matches(&self) -> RuleMatches {
         RuleMatches::new(self.rules.len(), self.phrases)
     }
@@ -179,7 +179,7 @@ impl CompiledRules {
     }
 
     fn combine(&mut self, rules: &[Rule]) {
-        // Reading the set refused circles.
+        // Reading the set refused cycles.
         for number in combination::order(rules).unwrap_or_default() {
             let Test::Combined(combination) = &rules[number].test else {
                 continue;

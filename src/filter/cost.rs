@@ -1,8 +1,8 @@
-//! What a rule costs: its time on sample text, by itself.
+//! The cost of each rule: its run time on sample text.
 //!
-//! In: rules and sample messages; out: microseconds per KiB of the text that each rule looks at. It
-//! judges nothing: a rule is measured alone, on the samples and on text made to wake it again and
-//! again, and the dearer of both counts.
+//! In: rules and sample messages; out: microseconds per KiB of the text that each rule searches. A
+//! rule is measured alone, on the samples and on text made to trigger its regex again and
+//! again; the higher cost of both counts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
 use crate::message::{Content, Headers, Wanted};
 
-/// So much text of a place is enough to measure with.
+/// Enough text of a place to measure with.
 const ENOUGH: usize = 128 << 10;
 
-/// How long the text is that is made to wake a regex.
+/// Size of the text made to trigger a regex.
 const WAKING: usize = 16 << 10;
 
-/// A shorter text counts as so long: what it costs to begin is not the rule's fault.
+/// A shorter text counts as this long: the fixed cost of a search is not the rule's fault.
 const SHORT: usize = 64;
 
-/// The quickest of so many runs counts: the others were disturbed.
+/// The fastest of so many runs counts; the others were disturbed.
 const RUNS: usize = 3;
 
 /// A rule's cost.
@@ -35,11 +35,11 @@ const RUNS: usize = 3;
 pub struct Cost {
     /// The rule.
     pub rule: Arc<str>,
-    /// Microseconds per KiB of the text that it looks at.
+    /// Microseconds per KiB of the text that it searches.
     pub micros_per_kib: f64,
 }
 
-/// The cost of each rule that looks at text or asks for a fact, dearest first.
+/// The cost of each rule that searches text or tests a fact, most expensive first.
 pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> {
     let mut examples = Vec::new();
     for rule in rules.iter() {
@@ -69,7 +69,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
     for rule in rules.iter() {
         let mut dearest: Option<f64> = None;
         if let Test::Fact(fact, _) = &rule.test {
-            // Once before, so that what facts share is there already.
+            // A first run computes what facts share.
             let whole: usize = mails.iter().map(|mail| mail.raw.len()).sum();
             let run = || mails.iter().for_each(|mail| drop(fact.of(mail)));
             run();
@@ -97,7 +97,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
     costs
 }
 
-/// What any rule of a set wants of a message.
+/// What the rules of a set need of a message.
 fn wanted(rules: &RuleSet) -> Wanted {
     let mut wanted = Wanted::default();
     for place in rules.iter().flat_map(|rule| &rule.places) {
@@ -131,7 +131,7 @@ fn enough(
     all
 }
 
-/// Text that wakes a rule all the time and, if its examples are good, never lets it hit.
+/// Text that triggers a rule's regex all the time but, if its examples are good, never hits.
 fn waking(rule: &Rule) -> String {
     let mut piece = String::new();
     if let Test::Regex(pattern) = &rule.test {
@@ -158,7 +158,7 @@ fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
         _ => 0,
     };
     for text in texts {
-        // A new tally each time: one that is full asks no more.
+        // New matches each time: a rule that has hit enough is skipped.
         let mut matches = RuleMatches::new(1, phrases);
         scanner.scan(std::iter::once(text.as_str()), &mut matches);
     }
@@ -174,9 +174,9 @@ fn per_kib(run: impl Fn(), bytes: usize, clock: Clock) -> f64 {
     quickest.as_secs_f64() * 1e6 / (bytes.max(1) as f64 / 1024.0)
 }
 
-/// Pairs of rules that hit the same messages, with how many: whoever hits one, hits the other.
+/// Pairs of rules that hit exactly the same messages, with their number.
 pub fn twins(rules: &RuleSet, samples: &[Vec<u8>]) -> Vec<(Arc<str>, Arc<str>, usize)> {
-    /// Fewer messages may be chance.
+    /// Fewer messages may be coincidence.
     const FEWEST: usize = 5;
     let thresholds = Thresholds {
         tag_at: f64::MAX,

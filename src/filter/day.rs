@@ -9,14 +9,14 @@ use time::{Date, Month, OffsetDateTime};
 pub struct Day(Date);
 
 impl Day {
-    /// The day of a Unix time, in seconds.
+    /// The day of a Unix time in seconds.
     pub fn of_unix(seconds: u64) -> Self {
         let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         let time = OffsetDateTime::from_unix_timestamp(seconds);
         Self(time.map_or(Date::MAX, OffsetDateTime::date))
     }
 
-    /// Reads `2027-06-30`.
+    /// Parses `2027-06-30`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is no day; write year, month and day such as 2027-06-30");
         let shape = text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2;

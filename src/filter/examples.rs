@@ -1,7 +1,7 @@
-//! A rule's examples: what must hit and what must not, run the whole way.
+//! Runs the examples of rules: texts that must hit and texts that must not.
 //!
-//! In: rules with their examples; out: a problem for each example that came out wrong. An example
-//! is made into a message, decoded and judged by all rules like any other, so that a rule that
+//! In: rules with their examples; out: a problem for each example that failed. An example
+//! becomes a message that is decoded and judged by all rules like any other, so that a rule that
 //! works here works on mail.
 
 use crate::filter::message_filter::Filter;
@@ -45,13 +45,13 @@ pub fn check(rules: &RuleSet) -> Vec<Problem> {
     problems
 }
 
-/// The least message that has the example at the rule's place.
+/// A minimal message that has the example at the rule's place.
 pub(crate) fn message(rule: &Rule, text: &ExampleText) -> Vec<u8> {
     let value = match text {
         ExampleText::Message(message) => return message.clone().into_bytes(),
         ExampleText::Value(value) => value,
     };
-    // Rules without a place have whole messages for examples: reading them makes sure of it.
+    // Examples of rules without a place are whole messages: reading them ensures this.
     let Some(place) = rule.places.first() else {
         return value.clone().into_bytes();
     };

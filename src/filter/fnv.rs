@@ -1,6 +1,6 @@
 //! FNV-1a, a hash that is the same on every machine and in every release, unlike std's hasher.
 
-/// The hash of nothing, to begin with.
+/// The hash of no bytes.
 pub(crate) const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 
 /// Adds bytes to a hash.

@@ -1,9 +1,9 @@
-//! Lists of domains, addresses and words that rules ask by name.
+//! Lists of domains, addresses and words that rules look up by name.
 //!
-//! In: the text of list files (one entry a line, `#` begins a comment, `!entry` takes one out of
-//! the list of the same name that is built in); out: [`Lists`], or what is wrong with which line.
-//! A domain matches itself and all below it; letters outside of ASCII are compared as RFC 5891
-//! writes them. It reads no file itself.
+//! In: the text of list files (one entry per line, `#` begins a comment, `!entry` removes one from
+//! the built-in list of the same name); out: [`Lists`], or a problem for each bad line.
+//! A domain matches itself and its subdomains; non-ASCII letters are compared as RFC 5891
+//! encodes them. It reads no file itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::schema::Problem;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
     entries: HashSet<String>,
-    /// By host: the beginnings of paths that count.
+    /// Path prefixes, by host.
     paths: HashMap<String, Vec<String>>,
 }
 
@@ -35,7 +35,7 @@ impl List {
         self.has_host(value)
     }
 
-    /// Whether a host or a domain above it is in it.
+    /// Whether a host or a parent domain is in it.
     pub fn has_host(&self, host: &str) -> bool {
         let host = ascii_host(host);
         above(&host).any(|name| self.entries.contains(name))
@@ -56,12 +56,12 @@ impl List {
         })
     }
 
-    /// How many entries there are.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len() + self.paths.values().map(Vec::len).sum::<usize>()
     }
 
-    /// Whether there is none.
+    /// Whether it has no entries.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -104,7 +104,7 @@ fn normal(entry: &str) -> String {
     }
 }
 
-/// A host and all domains above it, the longest first.
+/// A host and its parent domains, longest first.
 fn above(host: &str) -> impl Iterator<Item = &str> {
     let mut next = Some(host);
     std::iter::from_fn(move || {
@@ -126,7 +126,7 @@ impl Lists {
         self.lists.get(name)
     }
 
-    /// Whether a list of this name has the value; no list has nothing.
+    /// Whether the list of this name has the value; an unknown list has none.
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.named(name).is_some_and(|list| list.has(value))
     }
@@ -136,7 +136,7 @@ impl Lists {
         self.lists.iter().map(|(name, list)| (&**name, &**list))
     }
 
-    /// Reads a file into the list of this name, on top of what it has.
+    /// Adds the entries of a file to the list of this name.
     pub(crate) fn read(&mut self, name: &str, file: &str, text: &str, problems: &mut Vec<Problem>) {
         let list = Arc::make_mut(self.lists.entry(name.to_owned()).or_default());
         for (number, line) in text.lines().enumerate() {
@@ -171,7 +171,7 @@ impl Lists {
 
 /// A line without its comment.
 pub(crate) fn uncommented(line: &str) -> &str {
-    // A number sign within an entry, as in a link, begins no comment.
+    // A number sign within an entry, as in a link, does not begin a comment.
     let line = match line.find(" #") {
         Some(at) => &line[..at],
         None => line,

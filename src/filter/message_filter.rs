@@ -1,7 +1,7 @@
-//! The filter: rules made ready, and the way of a message through them.
+//! The filter: runs a message through compiled rules and the learned filter.
 //!
-//! In: a message, whole or just its beginning, or its header first and the rest later; out: a
-//! [`Verdict`]. It never fails: what cannot be decoded is judged as it stands.
+//! In: a message, whole or truncated, or its header first and the rest later; out: a
+//! [`Verdict`]. It never fails: what cannot be decoded is judged raw.
 
 mod learned;
 
@@ -24,7 +24,7 @@ use crate::filter::verdict::{Thresholds, Verdict};
 use crate::message::{Content, Headers};
 use crate::schema::Problem;
 
-/// The name under which the learnt filter's points stand among the rules.
+/// The name of the learned filter's points among the rules that hit.
 pub const LEARNT: &str = "LEARNT";
 
 /// Rules and thresholds, ready to judge; shared by all sessions.
@@ -41,7 +41,7 @@ pub struct Filter {
     clock: Option<Clock>,
 }
 
-/// A message whose header was judged. It belongs to the filter that made it.
+/// The state after judging a header. It is valid for the filter that made it.
 #[derive(Debug, Clone)]
 pub struct HeaderStage {
     version: String,
@@ -51,7 +51,7 @@ pub struct HeaderStage {
 }
 
 impl Filter {
-    /// Makes rules ready; those that have expired by the set's day ([`RuleSet::on`]) are left out.
+    /// Compiles the rules, except those that have expired by the set's day ([`RuleSet::on`]).
     pub fn new(set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
         let mut version = fnv(set.digest(), &thresholds.tag_at.to_bits().to_be_bytes());
         let drop_at = thresholds.drop_at.map_or(u64::MAX, f64::to_bits);
@@ -70,7 +70,7 @@ impl Filter {
         })
     }
 
-    /// The same, but verdicts also name the parts that hit: rules that add nothing themselves.
+    /// Makes verdicts also list the parts that hit: rules with score 0.
     #[must_use]
     pub fn reporting_parts(self) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Filter {
         }
     }
 
-    /// The same, but verdicts say how long each stage took by this clock.
+    /// Makes verdicts say how long each stage took by this clock.
     #[must_use]
     pub fn timed_by(self, clock: Clock) -> Self {
         Self {
@@ -88,12 +88,12 @@ impl Filter {
         }
     }
 
-    /// How many rules there are.
+    /// Number of rules.
     pub fn rule_count(&self) -> usize {
         self.rules.rules.len()
     }
 
-    /// Whether there is nothing to judge by.
+    /// Whether there are neither rules nor a learned filter.
     pub fn is_idle(&self) -> bool {
         self.rules.rules.is_empty() && self.learned.is_none()
     }
@@ -103,28 +103,28 @@ impl Filter {
         self.rules.rules.iter().map(|rule| &rule.id)
     }
 
-    /// The rules that add something, each with what it adds.
+    /// The rules with a score, each with its score.
     pub fn scores(&self) -> impl Iterator<Item = (&Arc<str>, f64)> {
         let rules = self.rules.rules.iter().map(|rule| (&rule.id, rule.score));
         rules.filter(|(_, score)| *score != 0.0)
     }
 
-    /// The thresholds in force.
+    /// The active thresholds.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
     }
 
-    /// Twelve hexadecimal digits that change with the rules' text and the thresholds.
+    /// Twelve hexadecimal digits that change with the text of the rules and the thresholds.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Judges a message, or as much of its beginning as there is, as nobody's in particular.
+    /// Judges a message, or its beginning, for no account in particular.
     pub fn judge(&self, raw: &[u8]) -> Verdict {
         self.judge_for(None, raw)
     }
 
-    /// Judges a message of an account.
+    /// Judges a message for an account.
     pub fn judge_for(&self, account: Option<&str>, raw: &[u8]) -> Verdict {
         if self.is_idle() {
             return self.nothing_found(raw.len());
@@ -137,17 +137,17 @@ impl Filter {
         self.judge_body(account, stage, raw, &headers, |_, _| ())
     }
 
-    /// Judges the header; `header` may go on behind the blank line.
+    /// Judges the header; `header` may continue after the blank line.
     pub fn judge_header(&self, header: &[u8]) -> HeaderStage {
         self.judge_fields(&Headers::of(header))
     }
 
-    /// Judges the rest of a message whose header was judged: the same as [`Filter::judge_for`] says.
+    /// Judges the rest of a message whose header was judged; the result equals [`Filter::judge_for`].
     pub fn judge_after(&self, account: Option<&str>, stage: HeaderStage, raw: &[u8]) -> Verdict {
         if self.is_idle() {
             return self.nothing_found(raw.len());
         }
-        // The rules may have been loaded anew since; then the numbers mean other rules.
+        // The rules may have been reloaded since; then the indexes mean other rules.
         if stage.version != self.version {
             return self.judge_for(account, raw);
         }
@@ -171,7 +171,7 @@ impl Filter {
         stage
     }
 
-    /// `look` sees what the rules found before the learnt filter is asked.
+    /// `look` gets what the rules found before the learned filter is asked.
     fn judge_body(
         &self,
         account: Option<&str>,

@@ -1,7 +1,7 @@
-//! A message as rules see it: the texts of each place, and what facts ask for again and again.
+//! A message as rules see it: the texts of each place, and values that several facts use.
 //!
-//! In: a message's header and content; out: texts by place, links read, sender and recipients. What
-//! several rules ask for is made once; it keeps nothing beyond the message.
+//! In: a message's header and content; out: texts by place, parsed links, sender and recipients. What
+//! several rules use is computed once; nothing is kept beyond the message.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -16,19 +16,19 @@ use crate::message::url::Link;
 use crate::message::value::{self, NamedAddress};
 use crate::message::{Content, Headers, homoglyphs};
 
-/// Values of one place looked at, such as of a header field that is repeated.
+/// Limit of values of one place, such as those of a repeated header field.
 const VALUE_LIMIT: usize = 200;
 
-/// Of a raw header value or block this much is looked at; real blocks stay below 64 KiB.
+/// Limit of a raw header value or block; real blocks are below 64 KiB.
 const RAW_HEADER_LIMIT: usize = 256 << 10;
 
-/// Visible text searched for disguised words: what is beyond is read by nobody who is deceived.
+/// Limit of visible text searched for homoglyphs: what is beyond it deceives nobody.
 const DISGUISE_LIMIT: usize = 32 << 10;
 
-/// A message, its header found and its body decoded.
+/// A message with parsed header and decoded body.
 #[derive(Debug)]
 pub struct MessageView<'a> {
-    /// The message as it stands.
+    /// The raw message.
     pub raw: &'a [u8],
     /// Its header.
     pub headers: &'a Headers<'a>,
@@ -48,7 +48,7 @@ pub struct MessageView<'a> {
 }
 
 impl<'a> MessageView<'a> {
-    /// A message, ready to be asked.
+    /// A view of a message.
     pub fn new(
         raw: &'a [u8],
         headers: &'a Headers<'a>,
@@ -72,7 +72,7 @@ impl<'a> MessageView<'a> {
         }
     }
 
-    /// Every link, read; each once.
+    /// All links, parsed, without duplicates.
     pub fn links(&self) -> &[Link<'a>] {
         self.links.get_or_init(|| {
             let mut seen = HashSet::new();
@@ -82,8 +82,8 @@ impl<'a> MessageView<'a> {
         })
     }
 
-    /// Links that people click on, each once: those of pages, or of plain text where there is no
-    /// page.
+    /// Clickable links without duplicates: those of HTML parts, or of plain text where there is no
+    /// HTML.
     pub fn clicked(&self) -> &[Link<'a>] {
         self.clicked.get_or_init(|| {
             let anchors = &self.content.anchors;
@@ -97,23 +97,23 @@ impl<'a> MessageView<'a> {
         })
     }
 
-    /// Links that open a page or fetch an image.
+    /// Links to web pages or images.
     pub fn web_links(&self) -> impl Iterator<Item = &Link<'a>> {
         self.links().iter().filter(|link| link.is_web())
     }
 
-    /// The mailboxes of From.
+    /// The addresses in From.
     pub fn from(&self) -> &[NamedAddress] {
         self.from.get_or_init(|| self.headers.addresses("from"))
     }
 
-    /// The mailboxes of Reply-To.
+    /// The addresses in Reply-To.
     pub fn reply_to(&self) -> &[NamedAddress] {
         self.reply_to
             .get_or_init(|| self.headers.addresses("reply-to"))
     }
 
-    /// The mailboxes of To and Cc.
+    /// The addresses in To and Cc.
     pub fn to(&self) -> &[NamedAddress] {
         self.to.get_or_init(|| {
             let mut all = self.headers.addresses("to");
@@ -122,13 +122,13 @@ impl<'a> MessageView<'a> {
         })
     }
 
-    /// The address in From, if it is one.
+    /// The address in From, if it is valid.
     pub fn from_address(&self) -> Option<&str> {
         let address = self.from().first()?.addr.as_deref()?;
         address.contains('@').then_some(address)
     }
 
-    /// The shown name in From.
+    /// The display name in From.
     pub fn from_name(&self) -> &str {
         let name = self.from().first().and_then(|from| from.name.as_deref());
         name.unwrap_or_default()
@@ -144,7 +144,7 @@ impl<'a> MessageView<'a> {
         self.content.texts.iter().map(|text| &*text.text.text)
     }
 
-    /// Words written with look-alike letters, as they read.
+    /// Words written with look-alike letters, as a reader would read them.
     pub fn disguised(&self) -> &[String] {
         self.disguised.get_or_init(|| {
             let mut words = homoglyphs::words(self.subject());
@@ -159,7 +159,7 @@ impl<'a> MessageView<'a> {
         })
     }
 
-    /// The texts of a place that is not in the header.
+    /// The texts of a place.
     pub fn texts(&self, place: &Place) -> Vec<Cow<'_, str>> {
         fn all<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Cow<'t, str>> {
             texts.map(Cow::Borrowed).collect()

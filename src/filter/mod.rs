@@ -1,9 +1,9 @@
 //! Judging a message: rules in, verdict out.
 //!
-//! In: rule files once, then messages as bytes, whole or just their beginning; out: a [`Verdict`]
-//! each. It does no input or output, keeps nothing between messages, and never refuses one.
+//! In: rule files once, then messages as bytes, whole or truncated; out: a [`Verdict`] for
+//! each. It does no I/O, reads no clock, keeps nothing between messages, and never refuses one.
 //!
-//! A rule looks at one [`place`]; all words and all regexes' literals of a place go through it in
+//! A rule looks at one or more [`place`]s; all words and all regex literals of a place are found in
 //! one pass ([`scan`]).
 
 pub mod brands;

@@ -1,7 +1,7 @@
-//! Rules that look for the same thing twice, so that a message pays for it twice.
+//! Finds rules that search for the same thing, so that a message is scored for it twice.
 //!
-//! In: rules; out: pairs with what they share. Only what can be read off the rules is compared;
-//! [`crate::filter::cost::twins`] compares what they hit.
+//! In: rules; out: pairs with what they share. Only the definitions are compared;
+//! [`crate::filter::cost::twins`] compares hits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::filter::rule::{Rule, Test};
 use crate::filter::rules::RuleSet;
 
-/// Two rules and what both look for in one place.
+/// Two rules and what both search for at one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlap {
     /// The rule that comes first.
@@ -18,14 +18,14 @@ pub struct Overlap {
     pub other: Arc<str>,
     /// Where both look.
     pub place: String,
-    /// What both look for.
+    /// What both search for.
     pub shared: Vec<String>,
 }
 
-/// All pairs of rules of which one looks for half or more of what the other does.
+/// All pairs of rules that share at least half of what one of them searches for.
 pub fn find(rules: &RuleSet) -> Vec<Overlap> {
     let rules: Vec<&Rule> = rules.iter().filter(|rule| rule.score != 0.0).collect();
-    // By place and text: the rules that look for it there.
+    // By place and text: the rules that search for it.
     let mut seekers: HashMap<(String, String), Vec<usize>> = HashMap::new();
     for (number, rule) in rules.iter().enumerate() {
         // A fact has no place.
@@ -52,7 +52,7 @@ pub fn find(rules: &RuleSet) -> Vec<Overlap> {
     let mut found = Vec::new();
     for ((one, other, place), shared) in pairs {
         let (all, others) = (sought(rules[one]), sought(rules[other]));
-        // A second rule for more of the same is a step, made so that more costs more.
+        // A second rule with a higher `at_least` is intended: more matches score more.
         let fewest = all.len().min(others.len());
         let step = rules[one].at_least != rules[other].at_least && shared.len() * 5 >= fewest * 4;
         if shared.len() * 2 >= fewest && !step {
@@ -67,7 +67,7 @@ pub fn find(rules: &RuleSet) -> Vec<Overlap> {
     found
 }
 
-/// What a rule looks for, as texts that can be compared.
+/// What a rule searches for, as comparable texts.
 fn sought(rule: &Rule) -> BTreeSet<String> {
     match &rule.test {
         Test::Phrases(list) => list.iter().map(|text| text.to_lowercase()).collect(),

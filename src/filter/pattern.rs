@@ -1,10 +1,10 @@
-//! A rule's regex, made ready: checked, bounded, and with the literals it cannot match without.
+//! A rule's regex: checked, bounded in size, and with the literals that every match requires.
 //!
 //! In: the text of a regex; out: a [`Pattern`], or what is wrong with it. Matching is linear in the
-//! text (no look-around, no back-references exist). Some things are simpler than in the regex
-//! crate: `\b` knows ASCII letters only (the Unicode one falls back to a slow engine), `\d` and `\s`
-//! are ASCII's (and the no-break space), `\w` has all that is beyond ASCII, and `(?i)` does not take
-//! the long s for an `s` nor the Kelvin sign for a `k`.
+//! text (there are no look-around and no back-references). Some things are simpler than in the regex
+//! crate: `\b` is ASCII only (the Unicode one falls back to a slow engine), `\d` and `\s`
+//! are ASCII (plus the no-break space), `\w` contains all non-ASCII characters, and `(?i)` does not
+//! match the long s as `s` nor the Kelvin sign as `k`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -17,7 +17,7 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Lo
 use crate::filter::required_bytes::{self, ByteSet};
 use crate::filter::required_literals;
 
-/// A compiled regex's size: one that exceeds it repeats too much to be fast.
+/// Limit of a compiled regex's size: a larger one repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
 
 /// A regex, ready to match.
@@ -26,22 +26,22 @@ pub struct Pattern {
     /// As it is compiled.
     source: Arc<str>,
     regex: Arc<OnceLock<Option<Regex>>>,
-    /// In lower case: one of these is in every match; empty where there are none.
+    /// In lower case; every match contains one of these. Empty if there are none.
     pub literals: Vec<Vec<u8>>,
-    /// Every match has a byte of each of these.
+    /// Every match contains a byte of each of these sets.
     pub(crate) required_bytes: Vec<ByteSet>,
 }
 
 impl Pattern {
-    /// Reads a regex.
+    /// Parses and compiles a regex.
     pub fn new(text: &str) -> Result<Self, String> {
         let pattern = Self::of_stock(text)?;
         let _ = pattern.regex.set(Some(compiled(&pattern.source)?));
         Ok(pattern)
     }
 
-    /// Reads a regex that the tests compile: here it is compiled when a text first has what it needs. Most
-    /// never are, and all of them would be two fifths of popgate's start.
+    /// Parses a regex of the stock, which tests compile. Here it is compiled when a text first has the
+    /// required literals: most never are, and compiling all would take 40 % of the start-up time.
     pub(crate) fn of_stock(text: &str) -> Result<Self, String> {
         let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
         let hir = parser.parse(text).map_err(|error| reason(&error))?;
@@ -64,7 +64,7 @@ impl Pattern {
         &self.source
     }
 
-    /// What matches; nothing if it cannot be compiled, which [`Pattern::new`] would have refused.
+    /// The compiled regex; `None` if it cannot be compiled, which [`Pattern::new`] would have refused.
     pub fn regex(&self) -> Option<&Regex> {
         let regex = self.regex.get_or_init(|| {
             compiled(&self.source)
@@ -87,16 +87,16 @@ fn compiled(source: &str) -> Result<Regex, String> {
         })
 }
 
-/// Whose rules are read.
+/// Where rules come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
-    /// Those that are compiled in, and that the tests have tried.
+    /// Compiled in and covered by tests.
     Stock,
-    /// Somebody's own.
+    /// The user's own.
     Own,
 }
 
-/// Regexes by their texts, all made ready at the same time.
+/// Regexes by their texts, compiled in parallel.
 #[derive(Debug, Default)]
 pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, String>>);
 
@@ -144,7 +144,7 @@ fn narrowed(hir: &Hir) -> Hir {
         HirKind::Class(Class::Unicode(class)) => Hir::class(Class::Unicode(simple(class))),
         HirKind::Repetition(repetition) => {
             let mut sub = narrowed(&repetition.sub);
-            // Printed without a group, a question mark behind a count would mean lazy.
+            // Without a group, a question mark after a count would be printed as lazy.
             if matches!(sub.kind(), HirKind::Repetition(_)) {
                 sub = Hir::capture(Capture {
                     index: 1,
@@ -167,8 +167,8 @@ fn narrowed(hir: &Hir) -> Hir {
     }
 }
 
-/// The classes of Perl as automata of a few states: digits and white space are ASCII's, and a word
-/// has ASCII's letters and all beyond ASCII. In visible text all white space is a space already.
+/// Perl classes as automata of few states: digits and white space are ASCII, and a word character is
+/// an ASCII one or any non-ASCII one. In visible text all white space is a space already.
 fn simple(class: &ClassUnicode) -> ClassUnicode {
     static SIMPLE: LazyLock<Vec<(ClassUnicode, ClassUnicode)>> = LazyLock::new(|| {
         let ranges = |ranges: &[(char, char)]| {

@@ -4,12 +4,12 @@ use std::fmt;
 
 use crate::message::Wanted;
 
-/// A list of texts that a message has.
+/// A list of texts in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Place {
     /// Fields of one name.
     Field(FieldPlace),
-    /// The whole header as it stands.
+    /// The whole raw header.
     HeaderBlock,
     /// The visible text of each text part.
     Body,
@@ -17,23 +17,23 @@ pub enum Place {
     Paragraph,
     /// The decoded source of each text part.
     RawBody,
-    /// The source of each page.
+    /// The source of each HTML part.
     Html,
     /// Each start tag.
     Tag,
-    /// Each link, or one piece of each.
+    /// Each link, or one part of each.
     Uri(UriPiece),
     /// `visible text -> target` of each link.
     Anchor,
     /// The visible text of each link.
     AnchorText,
-    /// Each file, by one of its marks.
+    /// A property of each file.
     File(FileMark),
     /// Each declared media type.
     Mime,
-    /// Words written with look-alike letters, as they read.
+    /// Words written with look-alike letters, as a reader would read them.
     Disguised,
-    /// The message as it stands.
+    /// The raw message.
     Raw,
 }
 
@@ -53,43 +53,43 @@ pub struct FieldPlace {
 pub enum FieldForm {
     /// Decoded.
     Decoded,
-    /// As it stands.
+    /// Raw.
     Raw,
-    /// The address of each mailbox.
+    /// Each address.
     Address,
-    /// The shown name of each mailbox.
+    /// Each display name.
     Name,
 }
 
 /// Which of several fields of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Which {
-    /// Every one.
+    /// All of them.
     All,
-    /// The uppermost, which is the newest of a trace.
+    /// The topmost, which is the newest of trace fields.
     First,
-    /// The lowest.
+    /// The bottommost.
     Last,
 }
 
-/// A piece of a link.
+/// A part of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UriPiece {
-    /// All of it.
+    /// The whole.
     Whole,
     /// `https`.
     Scheme,
     /// The host in ASCII.
     Host,
-    /// The name one registers.
+    /// The registrable domain.
     Domain,
     /// The path.
     Path,
-    /// What follows the question mark.
+    /// The query.
     Query,
 }
 
-/// What tells a file.
+/// A property of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileMark {
     /// Its name.
@@ -98,20 +98,20 @@ pub enum FileMark {
     Extension,
     /// Its declared media type.
     DeclaredType,
-    /// What its first bytes say.
+    /// The type detected from its first bytes.
     DetectedType,
-    /// The names of the files in it.
+    /// The names of the files in an archive.
     Inside,
 }
 
-/// What is written where a rule's place is not known.
+/// The known places, for error messages.
 const KNOWN: &str = "subject, from, to, cc, reply-to, header:NAME, raw-header:NAME (each also with \
     :addr, :name, :first, :last), header, body, paragraph, rawbody, html, html:tag, uri, uri:scheme, \
     uri:host, uri:domain, uri:path, uri:query, anchor, anchor:text, attachment, \
     attachment:extension, attachment:type, attachment:magic, attachment:inside, mime, disguised, raw, \
     or count: and one of these";
 
-/// Fields that are named without `header:`.
+/// Fields that can be named without `header:`.
 const SHORT: [&str; 5] = ["subject", "from", "to", "cc", "reply-to"];
 
 const FIXED: [(&str, Place); 22] = [
@@ -140,7 +140,7 @@ const FIXED: [(&str, Place); 22] = [
 ];
 
 impl Place {
-    /// Reads a `where`.
+    /// Parses a `where`.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some((_, place)) = FIXED.iter().find(|(name, _)| *name == text) {
             return Ok(place.clone());
@@ -193,12 +193,12 @@ impl Place {
         })
     }
 
-    /// Whether it can be judged at the blank line.
+    /// Whether it is complete at the blank line after the header.
     pub fn is_in_header(&self) -> bool {
         matches!(self, Self::Field(_) | Self::HeaderBlock)
     }
 
-    /// Notes what it needs of the body.
+    /// Adds what it needs of the body.
     pub fn want(&self, wanted: &mut Wanted) {
         match self {
             Self::Body
@@ -216,7 +216,7 @@ impl Place {
     }
 }
 
-// RFC 5322 section 2.2: printable US-ASCII without the colon; no case.
+// RFC 5322 section 2.2: printable US-ASCII without the colon; case-insensitive.
 fn field_name(name: &str) -> Result<String, String> {
     let known = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || !name.bytes().all(known) {

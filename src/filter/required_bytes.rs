@@ -1,15 +1,15 @@
-//! The bytes a regex cannot match without.
+//! The bytes that every match of a regex requires.
 //!
-//! In: a parsed regex; out: sets of bytes, of each of which every match has at least one. A short
-//! text that lacks a set is not searched at all: most rules without a literal ask for a digit here, a
-//! mark there, that most header fields lack.
+//! In: a parsed regex; out: sets of bytes. Every match contains at least one byte of each set. A short
+//! text without one is not searched at all: most rules without a literal require a digit or a
+//! punctuation mark that most header fields lack.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A larger set is met by nearly every text.
+/// Nearly every text contains a byte of a larger set.
 const LARGEST: u32 = 100;
 
-/// More sets are hardly better.
+/// More sets hardly help.
 const MOST: usize = 6;
 
 /// A set of bytes.
@@ -20,7 +20,7 @@ impl ByteSet {
     /// Every byte.
     pub(crate) const ALL: Self = Self([u64::MAX; 4]);
 
-    /// Those of a text.
+    /// The bytes of a text.
     pub(crate) fn of(text: &[u8]) -> Self {
         let mut set = Self::default();
         for byte in text {
@@ -52,7 +52,7 @@ impl ByteSet {
     }
 }
 
-/// The sets for a regex, smallest first; none where there are none worth asking for.
+/// The sets for a regex, smallest first; empty if none is selective.
 pub(crate) fn required(hir: &Hir) -> Vec<ByteSet> {
     let mut sets = analyse(hir);
     sets.retain(|set| set.len() <= LARGEST);
@@ -75,7 +75,7 @@ fn analyse(hir: &Hir) -> Vec<ByteSet> {
         HirKind::Capture(capture) => analyse(&capture.sub),
         HirKind::Concat(hirs) => hirs.iter().flat_map(analyse).collect(),
         HirKind::Alternation(hirs) => {
-            // Whichever branch matches, its smallest set is met.
+            // Any branch that matches contains a byte of its smallest set.
             let mut any = ByteSet::default();
             for hir in hirs {
                 match analyse(hir).iter().min_by_key(|set| set.len()) {
@@ -88,7 +88,7 @@ fn analyse(hir: &Hir) -> Vec<ByteSet> {
     }
 }
 
-/// The bytes that a member of a class begins with.
+/// The first bytes of a class's members.
 fn first_bytes(class: &Class) -> ByteSet {
     let mut set = ByteSet::default();
     let first = |letter: char| {

@@ -1,12 +1,12 @@
-//! The literals a regex cannot match without.
+//! The literals that every match of a regex requires.
 //!
-//! In: a parsed regex; out: a set of texts in lower case, of which every match contains one in some
-//! mix of ASCII cases. The scanner looks for all of them in one pass and runs a regex only where
-//! one was seen. It may find none where there are some; it never names one that a match can lack.
+//! In: a parsed regex; out: a set of texts in lower case. Every match contains one of them, ignoring
+//! ASCII case. The scanner searches for all of them in one pass and runs a regex only where
+//! one was found. It may miss literals; it never returns one that a match can lack.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A set with more members is not kept: a wider net catches more by chance.
+/// A set with more members is dropped: it would match too many texts by chance.
 const SET_LIMIT: usize = 64;
 
 /// Shorter literals are in nearly every text.
@@ -15,12 +15,12 @@ const SHORTEST: usize = 2;
 /// A longer literal is no rarer.
 const LONG_ENOUGH: usize = 8;
 
-/// Classes with more members are no letters in two cases.
+/// Larger classes are more than a letter in two cases.
 const CLASS_LIMIT: usize = 6;
 
 type Set = Vec<Vec<u8>>;
 
-/// The best set for a regex; `None` where there is none worth looking for.
+/// The best set for a regex; `None` if none is selective.
 pub fn required(hir: &Hir) -> Option<Set> {
     let known = analysis_of(hir);
     let mut best = better(known.exact, known.inner)?;
@@ -32,9 +32,9 @@ pub fn required(hir: &Hir) -> Option<Set> {
 /// What is known of a part of a regex.
 #[derive(Clone)]
 struct Analysis {
-    /// All that it matches, if that is a small set.
+    /// All texts that it matches, if they are few.
     exact: Option<Set>,
-    /// A set of which each match contains one.
+    /// A set; each match contains one of its members.
     inner: Option<Set>,
 }
 
@@ -58,7 +58,7 @@ impl Analysis {
 
 fn analysis_of(hir: &Hir) -> Analysis {
     match hir.kind() {
-        // An anchor matches no text, so what stands on both sides of it adjoins.
+        // An anchor matches no text, so the texts on both sides are adjacent.
         HirKind::Empty | HirKind::Look(_) => Analysis::exact(vec![Vec::new()]),
         HirKind::Literal(literal) => Analysis::exact(vec![literal.0.to_ascii_lowercase()]),
         HirKind::Class(class) => class_members(class).map_or(Analysis::NOTHING, Analysis::exact),
@@ -92,7 +92,7 @@ fn concat(parts: &[Hir]) -> Analysis {
     let mut whole = true;
     for part in parts {
         if let Some(copy) = repeated(part) {
-            // The first copy adjoins what came before, the last one what comes next.
+            // The first copy is adjacent to what precedes, the last one to what follows.
             whole = false;
             inner = better(inner, cross(&run, &copy).or(Some(run)));
             run = copy;
@@ -107,7 +107,7 @@ fn concat(parts: &[Hir]) -> Analysis {
         whole = false;
         inner = better(inner, Some(run));
         inner = better(inner, known.inner);
-        // Too many to be crossed with what came before, but a beginning for what comes next.
+        // Too many to combine with what precedes, but a start for what follows.
         run = known.exact.unwrap_or_else(|| vec![Vec::new()]);
     }
     if whole {
@@ -120,7 +120,7 @@ fn concat(parts: &[Hir]) -> Analysis {
     }
 }
 
-/// What is repeated, if it is so at least once and is known exactly.
+/// What is repeated at least once, if it is known exactly.
 fn repeated(hir: &Hir) -> Option<Set> {
     match hir.kind() {
         HirKind::Repetition(repetition) if repetition.min > 0 => analysis_of(&repetition.sub).exact,

@@ -1,7 +1,7 @@
 //! What a rule is: its id, score, places, test and examples.
 //!
-//! Plain types. [`crate::filter::rule_file`] reads them from TOML, [`crate::filter::rules`] collects
-//! them in a set, [`crate::filter::scan`] looks for them.
+//! Plain types. `rule_file` reads them from TOML, [`crate::filter::rules`] collects
+//! them in a set, [`crate::filter::scan`] searches for them.
 
 use std::sync::Arc;
 
@@ -17,66 +17,66 @@ pub struct Rule {
     pub id: Arc<str>,
     /// One sentence for people; a part may have none.
     pub description: Arc<str>,
-    /// What a hit adds. A rule that adds nothing is a part of others and is not reported.
+    /// Points of a hit. A rule with score 0 is a part of others and not reported.
     pub score: f64,
-    /// Where it looks; nowhere by itself if it asks for a fact or combines others.
+    /// Where it looks; empty if it tests a fact or combines others.
     pub places: Vec<Place>,
     /// What it looks for.
     pub test: Test,
-    /// How many of it make a hit.
+    /// How many matches make a hit.
     pub at_least: u32,
-    /// Themes, for people.
+    /// Topics, for people.
     pub tags: Vec<String>,
-    /// The first day on which it does not hit any more.
+    /// The day from which it no longer hits.
     pub expires: Option<Day>,
-    /// What must and must not hit.
+    /// Texts that must and must not hit.
     pub examples: Examples,
-    /// The file it stands in.
+    /// Its file.
     pub file: Arc<str>,
-    /// The line it begins at.
+    /// Its first line in the file.
     pub line: usize,
 }
 
 /// What a rule looks for.
 #[derive(Debug, Clone)]
 pub enum Test {
-    /// Whole words or phrases, in any case; counts the distinct ones.
+    /// Whole words or phrases, ignoring case; distinct ones are counted.
     Phrases(Vec<String>),
-    /// A word or phrase of each group, in one sentence and close to each other.
+    /// A word or phrase of each group, close to each other in one sentence.
     Near(Near),
     /// Matches of a regex.
     Regex(Pattern),
-    /// That the place has something, be it empty.
+    /// The field exists, even if empty.
     Exists,
-    /// That it has nothing.
+    /// The field does not exist.
     Missing,
-    /// Texts that are in the list of this name.
+    /// A text is in the list of this name.
     Listed(String),
-    /// Texts that begin with a number in this range.
+    /// A text begins with a number in this range.
     Number(Range),
-    /// How many texts there are at the places.
+    /// The number of texts at the places is in this range.
     Count(Range),
-    /// That a fact is true, or a number in this range.
+    /// A fact is true, or a number in this range.
     Fact(&'static Fact, Range),
     /// Other rules and facts.
     Combined(Combination),
 }
 
-/// Groups of words that stand together.
+/// Groups of words that occur close together.
 #[derive(Debug, Clone)]
 pub struct Near {
-    /// One of each group must be there.
+    /// One of each group must occur.
     pub groups: Vec<Vec<String>>,
-    /// So many bytes may be between two of them.
+    /// Maximum number of bytes between two of them.
     pub within: usize,
 }
 
-/// A range of numbers, both ends included.
+/// A range of numbers, inclusive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
-    /// The least.
+    /// The minimum.
     pub min: f64,
-    /// The most.
+    /// The maximum.
     pub max: f64,
 }
 
@@ -93,10 +93,10 @@ impl Range {
     }
 }
 
-/// What must, may and must not hit.
+/// A combination of rules and facts.
 #[derive(Debug, Clone, Default)]
 pub struct Combination {
-    /// All of these,
+    /// All of these must hit,
     pub all: Vec<Member>,
     /// as many of these as the rule's `at_least` says,
     pub any: Vec<Member>,
@@ -109,12 +109,12 @@ pub struct Combination {
 pub enum Member {
     /// A rule by its id.
     Rule(String),
-    /// A fact: these have lower-case names.
+    /// A fact; these have lower-case names.
     Fact(&'static Fact),
 }
 
 impl Member {
-    /// Reads a name.
+    /// Parses a name.
     pub(crate) fn parse(name: &str) -> Result<Self, String> {
         if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
             return facts::yes_or_no(name).map(Self::Fact);
@@ -124,7 +124,7 @@ impl Member {
 }
 
 impl Combination {
-    /// Every member, with the key it stands under.
+    /// Every member with its key.
     pub fn members(&self) -> impl Iterator<Item = (&'static str, &Member)> {
         let all = self.all.iter().map(|member| ("all", member));
         let any = self.any.iter().map(|member| ("any", member));
@@ -145,16 +145,16 @@ pub struct Examples {
 /// One example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// Where it stands in its file.
+    /// Its line in the file.
     pub line: usize,
-    /// What it is.
+    /// Its content.
     pub text: ExampleText,
 }
 
-/// What an example gives.
+/// The content of an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExampleText {
-    /// What stands at the rule's place.
+    /// The text at the rule's place.
     Value(String),
     /// A whole message.
     Message(String),

@@ -1,7 +1,7 @@
-//! Rule files: their exact shape.
+//! The TOML format of rule files.
 //!
-//! In: the text of a file; out: its rules and its changes to rules of an earlier layer, and a
-//! problem for each mistake, with line and key and what to write instead. A rule with a mistake is
+//! In: the text of a file; out: its rules, its overrides of rules of an earlier layer, and a
+//! problem for each mistake, with line, key and what to write instead. A rule with a mistake is
 //! left out, and the caller refuses the file.
 
 mod example_keys;
@@ -19,42 +19,42 @@ use crate::filter::rule::Rule;
 use crate::message::visible_text::visible;
 use crate::schema::{Problem, Report, Section};
 
-/// The keys that change a rule of the stock without replacing it.
+/// Keys that change a stock rule without replacing it.
 const CHANGES: [&str; 5] = ["score", "description", "enabled", "tags", "expires"];
 
-/// The keys that make a rule of its own.
+/// Keys that make an entry a rule of its own.
 const OWN: [&str; 15] = [
     "where", "words", "phrases", "regex", "exists", "missing", "in_list", "min", "max", "fact",
     "all", "any", "none", "at_least", "examples",
 ];
 
-/// A sum of scores stays readable, and one rule cannot be made infinite.
+/// Keeps sums readable and scores finite.
 const SCORE_LIMIT: f64 = 100.0;
 
-/// A file by name and text.
+/// A file as its name and its text.
 pub type NamedText = (String, String);
 
-/// Who has an id.
+/// Where an id was defined.
 #[derive(Debug, Clone)]
 pub(crate) struct IdOwner {
-    /// The layer that it was taken in.
+    /// The layer that defined it.
     pub(crate) layer: usize,
     /// `file:line`.
     pub(crate) position: String,
 }
 
-/// What an entry of a file asks for.
+/// What an entry of a file does.
 #[derive(Debug)]
 pub(crate) enum Entry {
-    /// A rule; it replaces one of the same id.
+    /// Defines a rule; it replaces one with the same id.
     Rule(Box<Rule>),
-    /// No rule of this id.
+    /// Disables the rule with this id.
     Off(String),
-    /// Changes to the rule of an earlier layer.
+    /// Changes the rule of an earlier layer.
     Override(RuleOverride),
 }
 
-/// Changes to a rule.
+/// New values for some keys of a rule.
 #[derive(Debug)]
 pub(crate) struct RuleOverride {
     pub(crate) id: String,
@@ -81,7 +81,7 @@ impl RuleOverride {
     }
 }
 
-/// Whether a file says that its folder is all there is.
+/// Whether a file disables the stock rules (`stock = false`).
 pub(crate) fn is_alone(text: &str) -> bool {
     let (table, _) = DeTable::parse_recoverable(text);
     let stock = table.get_ref().get("stock");
@@ -100,7 +100,7 @@ pub(crate) fn regexes(text: &str) -> Vec<String> {
     rules.into_iter().flatten().filter_map(regex).collect()
 }
 
-/// Reads one file; `id_owners` says who has which id.
+/// Reads one file; `id_owners` says where each id was defined.
 pub(crate) fn file(
     (name, text): &NamedText,
     patterns: &CompiledPatterns,
@@ -134,7 +134,7 @@ fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable
     rules.get(number)?.get_ref().as_table()
 }
 
-/// A rule as it stands in its file.
+/// The source of a rule in its file.
 struct Source<'a, 't> {
     report: &'a Report<'t>,
     table: Option<&'a DeTable<'t>>,
@@ -157,7 +157,7 @@ fn entry(
         section.finish();
         return Some(keys.into_override(id?));
     }
-    // A part is not reported, so it needs no words for people.
+    // A part is not reported, so it needs no description.
     let is_part = keys.score == Some(0.0);
     if !section.has("description") && !is_part {
         section.wrong("has no description; say in one sentence what a hit means");
@@ -195,7 +195,7 @@ fn entry(
     })))
 }
 
-/// The id, and whether a rule of an earlier layer has it.
+/// Reads the id; also returns whether an earlier layer has a rule with this id.
 fn identity(
     section: &mut Section<'_, '_>,
     source: &Source<'_, '_>,
@@ -225,7 +225,7 @@ fn identity(
     (Some(id), known_before)
 }
 
-/// The keys that rules and changes to rules have in common.
+/// The keys that rules and overrides have in common.
 struct CommonKeys {
     score: Option<f64>,
     description: Option<String>,
@@ -235,7 +235,7 @@ struct CommonKeys {
 }
 
 impl CommonKeys {
-    /// A change to the rule of an earlier layer.
+    /// An override of the rule of an earlier layer.
     fn into_override(self, id: String) -> Entry {
         if !self.enabled {
             return Entry::Off(id);
@@ -279,7 +279,7 @@ fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
 fn rule_id(id: &str) -> Result<&str, String> {
     let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let begins = id.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_');
-    // The id stands in a header and a metric's label, hence its letters and its length.
+    // The id is used in a header and as a metric label; hence its letters and length.
     if !begins || !id.bytes().all(known) || !(3..=64).contains(&id.len()) {
         return Err(format!(
             "`{id}` is no id; write 3 to 64 capital letters, digits and underscores, no digit first"

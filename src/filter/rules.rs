@@ -1,4 +1,4 @@
-//! Checked rules and lists: the stock, own files on top of it, or own files alone.
+//! A set of checked rules and lists: the stock, own files on top of it, or own files alone.
 //!
 //! In: rule and list files as names and texts; out: a [`RuleSet`], or every mistake of every file at
 //! once, each with file, line and key. It compiles regexes so that bad ones are refused here. It reads
@@ -31,7 +31,7 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// The rules that are compiled in.
+    /// The compiled-in rules.
     pub fn stock() -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
@@ -39,8 +39,8 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// The rule and list files of a folder on top of the stock. Its rules are all there are if it has
-    /// no rule file, or one that says `stock = false`; the stock's lists stay.
+    /// The rule and list files of a folder on top of the stock. The stock rules are left out if it has
+    /// no rule file, or one with `stock = false`; the stock lists remain.
     pub fn of_folder(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
@@ -51,7 +51,7 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// Reads rule files alone, given as name and text.
+    /// Reads rule files without the stock rules.
     pub fn parse(files: impl IntoIterator<Item = NamedText>) -> Result<Self, Vec<Problem>> {
         let files: Vec<_> = files.into_iter().collect();
         let mut reader = Reader::default();
@@ -60,7 +60,7 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// Reads rule and list files on top of the stock, given as name and text.
+    /// Reads rule and list files on top of the stock.
     pub fn over_stock(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::default();
         reader.stock_lists();
@@ -69,7 +69,7 @@ impl RuleSet {
         reader.finish()
     }
 
-    /// The same, but a [`crate::filter::Filter`] made of it leaves out what has expired by this day.
+    /// Sets the day: a [`crate::filter::Filter`] of this set leaves out rules that have expired by then.
     #[must_use]
     pub fn on(self, day: Day) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl RuleSet {
         self.rules.iter().filter(move |rule| !expired(rule))
     }
 
-    /// How many rules are enabled.
+    /// Number of enabled rules.
     pub fn len(&self) -> usize {
         self.rules.len()
     }
@@ -124,7 +124,7 @@ fn built_in((name, text): &(&str, &str)) -> NamedText {
 /// Reads files layer by layer.
 struct Reader {
     set: RuleSet,
-    /// By id: the number of the rule of an earlier layer, and where it stands.
+    /// By id: where each rule was defined.
     id_owners: HashMap<String, IdOwner>,
     problems: Vec<Problem>,
 }
@@ -148,7 +148,7 @@ impl Reader {
         self.layer(Layer::Stock, &rules, &[]);
     }
 
-    /// Facts ask these whatever the rules are.
+    /// Facts use these lists whatever the rules are.
     fn stock_lists(&mut self) {
         let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
         self.layer(Layer::Stock, &[], &lists);
@@ -202,7 +202,7 @@ impl Reader {
                 }
             }
             rule_file::Entry::Override(changed) => {
-                // One that is switched off in its own layer stays so.
+                // A rule that its own layer disables stays disabled.
                 if let Some(at) = at(&changed.id) {
                     changed.apply(&mut self.set.rules[at]);
                 }

@@ -1,8 +1,8 @@
-//! Looking for all that the rules of one place look for, in one pass.
+//! Searches the texts of one place for all its rules in one pass.
 //!
-//! In: the rules of a place, once; then the texts that a message has there; out: counts and matched
-//! texts in a `RuleMatches`. One automaton holds all words, phrases and the literals of all regexes; a
-//! regex runs only on a text that has one of its literals. The work is linear in the text.
+//! In: the rules of a place, once; then the texts of a message at this place; out: counts and matched
+//! texts in `RuleMatches`. One automaton finds all words, phrases and required literals of regexes; a
+//! regex runs only on a text with one of its literals. The work is linear in the text.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
@@ -16,24 +16,24 @@ use crate::filter::required_bytes::ByteSet;
 use crate::filter::rule::{Range, Rule, Test};
 use crate::message::visible_text::cut;
 
-/// How much of what hit is kept, in bytes: a line of a report.
+/// Bytes of matched text that are kept: a line of a report.
 const TEXT_LIMIT: usize = 80;
 
-/// A set of regexes without literals, compiled.
+/// Limit of a compiled set of regexes without literals.
 const LOOSE_SIZE_LIMIT: usize = 16 << 20;
 
-/// Regexes in one such set: the states of many together are more than their cache holds, and
+/// Regexes in one such set: the states of more together do not fit into the cache, and
 /// without it each costs a hundred times as much.
 const LOOSE_TOGETHER: usize = 8;
 
-/// In a text up to this length regexes without literals are searched for one by one, if it has the
-/// bytes that they need: few are left then, and a set is slow to begin.
+/// On a text up to this length regexes without literals run one by one, if it has the
+/// bytes they require: few are left then, and a set is slow to start.
 const SHORT: usize = 512;
 
-/// What a set may remember of its states, per thread.
+/// Cache of a set's states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
 
-/// A rule to look for in a place: its number, itself, and where its phrases begin.
+/// A rule at a place: its index, itself, and the index of its first phrase.
 pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 
 /// What was found so far, by rule.
@@ -65,7 +65,7 @@ impl RuleMatches {
     }
 }
 
-/// All that is looked for at one place.
+/// The search for all rules of one place.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) place: Place,
@@ -73,9 +73,9 @@ pub(crate) struct Scanner {
     /// By the automaton's pattern.
     finds: Vec<Vec<Find>>,
     regexes: Vec<Search>,
-    /// The regexes without a literal, some at a time.
+    /// The regexes without a literal, in groups.
     loose: Vec<RegexSet>,
-    /// By the number over all of `loose`: which of `regexes`.
+    /// Index into `regexes` by index over all of `loose`.
     loose_regexes: Vec<usize>,
     nears: Vec<NearRule>,
     /// Rules that count the texts themselves.
@@ -84,10 +84,10 @@ pub(crate) struct Scanner {
     numbers: Vec<(usize, Range)>,
 }
 
-/// What it means that the automaton found a pattern.
+/// The meaning of a pattern that the automaton found.
 #[derive(Debug, Clone, Copy)]
 enum Find {
-    /// A rule's word or phrase, if it stands alone; the phrase counts once.
+    /// A rule's word or phrase, if it is a whole word; each phrase counts once.
     Phrase {
         rule: usize,
         phrase: usize,
@@ -103,7 +103,7 @@ enum Find {
     Literal { regex: usize },
 }
 
-/// A rule that looks for words close to each other.
+/// A rule that searches for words close to each other.
 #[derive(Debug)]
 struct NearRule {
     rule: usize,
@@ -111,7 +111,7 @@ struct NearRule {
     within: usize,
 }
 
-/// Where the last word of each group of a rule was seen in a text.
+/// Where the last word of each group was seen in a text.
 #[derive(Debug, Clone, Default)]
 struct LastSeen([Option<(usize, usize)>; 4]);
 
@@ -131,7 +131,7 @@ impl NearRule {
         };
         seen.sort_unstable();
         let apart = |pair: &[(usize, usize)]| {
-            // One word may be part of two groups' longer phrases.
+            // One word may be part of phrases of two groups.
             let between = text.get(pair[0].1..pair[1].0).unwrap_or_default();
             between.len() > self.within || has_sentence_end(between)
         };
@@ -141,22 +141,22 @@ impl NearRule {
         let begin = seen[0].0;
         let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
         matches.add(self.rule, &text[begin..end]);
-        // What was counted does not count again.
+        // A match counts once.
         *last = LastSeen::default();
     }
 }
 
-/// A mark followed by white space; the dot of a number or a host is none.
+/// Punctuation followed by white space; the dot of a number or a host does not count.
 fn has_sentence_end(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
     ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
 }
 
-/// A word without the star that says that it goes on.
+/// A word without its trailing star, and whether it had one.
 fn ending(text: &str) -> (&str, bool) {
     match text.strip_suffix('*') {
-        // A text of stars is a text of stars.
+        // A text of stars only is literal.
         Some(stem) if !stem.is_empty() && !stem.ends_with('*') => (stem, true),
         _ => (text, false),
     }
@@ -170,7 +170,7 @@ struct Search {
 }
 
 impl Scanner {
-    /// A scanner for the rules of one place, given with their numbers, and the numbers of their
+    /// A scanner for the rules of one place, with their indexes and the indexes of their
     /// first phrases.
     pub(crate) fn new(place: Place, rules: &[Placed<'_>], lists: &Lists) -> Result<Self, String> {
         let mut scanner = Self {
@@ -257,7 +257,7 @@ impl Scanner {
         Ok(scanner)
     }
 
-    /// Looks at the texts of the place.
+    /// Searches the texts of the place.
     pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, matches: &mut RuleMatches) {
         let mut awake = vec![false; self.regexes.len()];
         let mut woken: Vec<usize> = Vec::new();
@@ -347,7 +347,7 @@ impl Search {
     }
 }
 
-/// The number that a text begins with: 1 of `1 (Highest)`.
+/// The number at the beginning of a text: 1 for `1 (Highest)`.
 fn leading_number(text: &str) -> Option<f64> {
     let text = text.trim_start();
     let end = text.find(|letter: char| !matches!(letter, '0'..='9' | '.' | '-' | '+'));
@@ -357,7 +357,7 @@ fn leading_number(text: &str) -> Option<f64> {
         .ok()
 }
 
-/// Patterns of an automaton, each once.
+/// Patterns of an automaton, without duplicates.
 #[derive(Default)]
 struct AutomatonPatterns {
     texts: Vec<Vec<u8>>,
@@ -383,7 +383,7 @@ impl AutomatonPatterns {
     }
 }
 
-// The automaton knows the two cases of ASCII; letters of other scripts are spelled out.
+// The automaton ignores case in ASCII; other scripts need each spelling.
 fn spellings(text: &str) -> Vec<String> {
     if text.is_ascii() {
         return vec![text.to_owned()];
@@ -402,8 +402,8 @@ fn spellings(text: &str) -> Vec<String> {
     all
 }
 
-/// Whether a match is not a piece of a longer word; a sign at its edge is a boundary itself. An
-/// open one may go on.
+/// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An
+/// open one may be continued.
 fn stands_alone(text: &str, range: std::ops::Range<usize>, open: bool) -> bool {
     let in_word = |letter: Option<char>| {
         letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')

@@ -1,4 +1,4 @@
-//! From what was found to hits: which rules hit, rules made of others included.
+//! From matches to hits: which rules hit, combinations included.
 //!
 //! [`crate::filter::verdict::Verdict::add_up`] adds their scores.
 
@@ -53,7 +53,7 @@ pub(crate) fn hits(
     hits
 }
 
-/// The hits of a message. Rules that add nothing are among them if `parts` is set.
+/// The hits of a message. Rules with score 0 are included if `parts` is set.
 pub(crate) fn report(
     rules: &CompiledRules,
     matches: RuleMatches,

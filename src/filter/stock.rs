@@ -1,4 +1,4 @@
-//! The stock rules, compiled in: popgate judges without any file around.
+//! The stock rules, compiled in: popgate works without any rule file.
 
 macro_rules! files {
     ($(#[$about:meta])* $list:ident: $($name:literal),* $(,)?) => {
@@ -9,7 +9,7 @@ macro_rules! files {
 }
 
 files![
-    /// Name and text of each file of rules, by name.
+    /// Name and text of each rule file, by name.
     FILES:
     "attachments.toml",
     "bulk.toml",

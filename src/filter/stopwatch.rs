@@ -1,11 +1,11 @@
-//! Measures how long the filter takes, by a clock that the caller gives: the filter has none itself.
+//! Measures run time by a clock that the caller provides; the filter reads no clock itself.
 
 use std::time::{Duration, Instant};
 
 /// Reads a monotonic clock: `Instant::now` in production.
 pub type Clock = fn() -> Instant;
 
-/// Time since it was started or last asked; always zero without a clock.
+/// Measures the time between laps; always zero without a clock.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     clock: Option<Clock>,

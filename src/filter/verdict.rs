@@ -1,4 +1,4 @@
-//! What the filter says of a message: the sum, what made it, and what is to be done.
+//! The verdict on a message: score, hits and action.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,22 +16,22 @@ pub enum Action {
     Drop,
 }
 
-/// The scores at which something is done.
+/// The scores at which a message is tagged or dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
-    /// From this score on a message is spam.
+    /// A message with this score or more is spam.
     pub tag_at: f64,
-    /// From this score on it is dropped; `None` = never.
+    /// A message with this score or more is dropped; `None` = never.
     pub drop_at: Option<f64>,
 }
 
 impl Thresholds {
-    /// Whether a score is spam's.
+    /// Whether a message with this score is spam.
     pub fn is_spam(&self, score: f64) -> bool {
         self.action(score) != Action::Pass
     }
 
-    /// The action that a score asks for.
+    /// The action for a score.
     pub fn action(&self, score: f64) -> Action {
         // Sums of decimal fractions: 1.7 + 3.3 must reach 5.0.
         const ROUNDING: f64 = 1e-6;
@@ -52,8 +52,8 @@ pub struct Hit {
     pub description: Arc<str>,
     /// What it adds to the sum.
     pub score: f64,
-    /// The words or the link that hit, as they stand in the message: bounded in length, but not
-    /// made harmless for a terminal or a header.
+    /// The matched words or link, as in the message: bounded in length, but not
+    /// escaped for a terminal or a header.
     pub text: String,
 }
 
@@ -62,21 +62,21 @@ pub struct Hit {
 pub struct Verdict {
     /// Sum of the scores of all hits.
     pub score: f64,
-    /// The thresholds in force.
+    /// The active thresholds.
     pub thresholds: Thresholds,
-    /// What they make of the score.
+    /// The action for this score and these thresholds.
     pub action: Action,
     /// Highest score first.
     pub hits: Vec<Hit>,
-    /// How many bytes of the message were looked at.
+    /// Number of bytes judged.
     pub bytes_judged: usize,
     /// Time spent on decoding.
     pub decode_time: Duration,
-    /// Time spent on the rules.
+    /// Time spent on rules.
     pub rules_time: Duration,
-    /// What the learnt filter thinks; nothing if there is none. Its points are one of the hits.
+    /// The opinion of the learned filter, if there is one. Its points are one of the hits.
     pub opinion: Option<Opinion>,
-    /// Time spent on that.
+    /// Time spent on the learned filter.
     pub classifier_time: Duration,
 }
 
@@ -95,7 +95,7 @@ impl Verdict {
         self.action = self.thresholds.action(self.score);
     }
 
-    /// Time spent in all.
+    /// Total time.
     pub fn time(&self) -> Duration {
         self.decode_time + self.rules_time + self.classifier_time
     }

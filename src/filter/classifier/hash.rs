@@ -36,7 +36,7 @@ impl Hash {
         Self(mix(self.0 ^ number))
     }
 
-    /// All of it.
+    /// The whole.
     pub(super) fn whole(self) -> u64 {
         self.0
     }

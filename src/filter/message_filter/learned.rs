@@ -1,4 +1,4 @@
-//! What the learnt filter has to do with a verdict: how it is asked, and what it learns from.
+//! The learned filter's part in a verdict: its opinion, and the features it learns from.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::filter::verdict::{Action, Hit, Verdict};
 use crate::message::Headers;
 
 impl Filter {
-    /// The same, but with the learnt filter's opinion in each verdict.
+    /// Adds the learned filter's opinion to each verdict.
     #[must_use]
     pub fn with_learned(self, learned: Arc<LearnedState>) -> Self {
         Self {
@@ -19,7 +19,7 @@ impl Filter {
         .decoding_for_classifier()
     }
 
-    /// The same, but decoding all that the classifier looks at.
+    /// Decodes all that the classifier looks at.
     #[must_use]
     pub fn decoding_for_classifier(mut self) -> Self {
         self.rules.wanted.text = true;
@@ -27,7 +27,7 @@ impl Filter {
         self
     }
 
-    /// The same, but with the learnt filter's reasons for ham, too.
+    /// Adds the learned filter's reasons for ham, too.
     #[must_use]
     pub fn explaining_ham(self) -> Self {
         Self {
@@ -36,12 +36,12 @@ impl Filter {
         }
     }
 
-    /// What was learnt, if that has a say.
+    /// The learned state, if it is used.
     pub fn learned(&self) -> Option<&Arc<LearnedState>> {
         self.learned.as_ref()
     }
 
-    /// Judges a message, and says what the classifier sees of it.
+    /// Judges a message and extracts the classifier's features.
     pub fn judge_with_features(&self, raw: &[u8]) -> (Verdict, Features) {
         let headers = Headers::of(raw);
         let stage = self.judge_fields(&headers);
@@ -52,7 +52,7 @@ impl Filter {
         (verdict, features.unwrap_or_default())
     }
 
-    /// Adds what the learnt filter thinks.
+    /// Adds the learned filter's opinion.
     pub(super) fn ask(
         &self,
         learned: &LearnedState,
@@ -80,7 +80,7 @@ impl Filter {
                 text: String::new(),
             });
             verdict.add_up();
-            // Nobody sees them on mail that just passes.
+            // Nobody sees reasons on mail that passes.
             if self.explains_ham || verdict.action != Action::Pass {
                 let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
                 if let Some(hit) = hit {
@@ -92,8 +92,8 @@ impl Filter {
     }
 }
 
-/// The rules that hit and add something: what the classifier learns from. Parts are in a verdict only
-/// when somebody asks to see them, which must not change it.
+/// The rules with a score that hit: what the classifier learns from. Parts are in a verdict only
+/// when they are requested, which must not change it.
 fn counted(verdict: &Verdict) -> impl Iterator<Item = &str> {
     let hits = verdict.hits.iter().filter(|hit| hit.score != 0.0);
     hits.map(|hit| &*hit.rule)

@@ -9,7 +9,7 @@ use crate::schema::{Report, Section};
 
 /// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`.
 ///
-/// A text stands at the rule's place; a rule without one place to put it needs whole messages.
+/// A text is put at the rule's place; a rule without a place needs whole messages.
 pub(super) fn examples(
     section: &mut Section<'_, '_>,
     report: &Report<'_>,

@@ -1,4 +1,4 @@
-//! The keys that say where a rule looks and what for: `where`, its one test, and `at_least`.
+//! The keys for where a rule looks and what for: `where`, its test, and `at_least`.
 
 use crate::filter::facts::{self, Fact};
 use crate::filter::pattern::{CompiledPatterns, Pattern};
@@ -21,16 +21,16 @@ const TESTS: [&str; 10] = [
     "all, any or none",
 ];
 
-/// Between the words of a group at most, in bytes; a sentence is rarely longer.
+/// Maximum distance of words in bytes; a sentence is rarely longer.
 const NEAR_LIMIT: i64 = 500;
 
-/// Without `within`.
+/// Default of `within`.
 const NEAR: usize = 60;
 
-/// Matches counted: finding n of them may take n times the text.
+/// Limit of counted matches: finding n of them may take n passes over the text.
 const COUNT_LIMIT: i64 = 100;
 
-/// What is looked at, before it is known what for.
+/// The value of `where`.
 enum Where {
     Places(Vec<Place>),
     Count(Vec<Place>),
@@ -126,7 +126,7 @@ pub(super) fn looks(
     Some((places, test))
 }
 
-/// The values of all keys that make a test: each is read, so that mistakes in all are reported.
+/// The values of all test keys: each is read, so that mistakes in all are reported.
 struct Given {
     place: Option<Where>,
     words: Option<Vec<String>>,
@@ -143,7 +143,7 @@ struct Given {
     combined: Option<Combination>,
 }
 
-/// Which test a rule has: exactly one.
+/// The test of a rule: exactly one.
 fn only_test(section: &Section<'_, '_>) -> Option<&'static str> {
     let has = |key: &&str| match *key {
         "min or max" => (section.has("min") || section.has("max")) && !section.has("fact"),
@@ -242,7 +242,7 @@ fn near_test(section: &Section<'_, '_>, groups: &[Vec<String>], within: usize) -
     }))
 }
 
-/// A list of words or phrases, as they are looked for.
+/// A list of words or phrases, normalised for the search.
 fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<String>> {
     if list.is_empty() {
         section.problem(key, "is empty; name at least one");

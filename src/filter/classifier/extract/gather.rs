@@ -309,7 +309,7 @@ const TOKEN: [bool; 256] = {
 /// What a field tells beyond its collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FieldKind {
-    /// All of it.
+    /// The whole.
     Plain,
     /// That it is there, and how it looks.
     Shape,
