@@ -1,16 +1,16 @@
-//! Archives: the names of the files within a ZIP, and whether it is locked.
+//! Archives: the names of the files in a ZIP, and whether it is encrypted.
 //!
-//! In: a decoded attachment, perhaps cut off anywhere; out: names, as many as are there. It unpacks
-//! nothing, trusts no length it was told, and goes over the bytes once for the directory and once for
+//! In: a decoded attachment, possibly truncated; out: the names it contains. It unpacks
+//! nothing, trusts no declared length, and passes over the bytes once for the directory and once for
 //! the files. Sections are those of PKWARE's APPNOTE.TXT 6.3.10.
 
 use crate::message::visible_text::cut;
 use memchr::memmem;
 
-/// Names kept of an archive.
+/// Limit of names of an archive.
 pub const NAMES_LIMIT: usize = 200;
 
-/// Bytes kept of a name: its end, because that is where the extension stands.
+/// Limit of a name in bytes: its end is kept, because that is where the extension is.
 pub const NAME_LIMIT: usize = 255;
 
 // 4.3.7, 4.3.12, 4.3.16.
@@ -22,15 +22,15 @@ const END: &[u8] = b"PK\x05\x06";
 const END_LENGTH: usize = 22;
 const COMMENT_LIMIT: usize = 0xffff;
 
-/// End records tried; a second one is in a comment, or in an archive within.
+/// End records tried; a second one is in a comment, or in a nested archive.
 const ENDS_LIMIT: usize = 16;
 
-/// What an archive tells without being unpacked.
+/// What an archive reveals without unpacking.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// The files' names with their folders, at most [`NAMES_LIMIT`] of [`NAME_LIMIT`] bytes.
+    /// The file names with folders, at most [`NAMES_LIMIT`] of [`NAME_LIMIT`] bytes.
     pub names: Vec<String>,
-    /// Whether any of the files wants a password.
+    /// Whether any of the files requires a password.
     pub encrypted: bool,
 }
 
@@ -49,7 +49,7 @@ impl Archive {
     }
 }
 
-/// Reads a ZIP's names; nothing if it is none.
+/// Reads the names of a ZIP; `None` if it is not one.
 pub fn zip(data: &[u8]) -> Option<Archive> {
     let mut archive = Archive::default();
     let directory = directory(data);
@@ -57,8 +57,8 @@ pub fn zip(data: &[u8]) -> Option<Archive> {
     if directory.is_none() && !starts_with_file {
         return None;
     }
-    // Something is in front of the directory's archive. If that is another archive, then programs
-    // do not agree on which of the two they show.
+    // There is data before the directory's archive. If that is another archive, programs
+    // disagree on which of the two they show.
     if starts_with_file && directory.as_ref().is_none_or(|it| it.displaced) {
         walk(data, &mut archive);
     }
@@ -78,7 +78,7 @@ struct Directory {
     displaced: bool,
 }
 
-// The directory is what ends where the last end record begins (4.3.6), whatever stands before.
+// The directory ends where the last end record begins (4.3.6), whatever precedes it.
 fn directory(data: &[u8]) -> Option<Directory> {
     let tail = data.len().saturating_sub(END_LENGTH + COMMENT_LIMIT);
     let found = memmem::rfind_iter(&data[tail..], END).take(ENDS_LIMIT);
@@ -86,7 +86,7 @@ fn directory(data: &[u8]) -> Option<Directory> {
         let (Some(size), Some(told)) = (u32_at(data, end + 12), u32_at(data, end + 16)) else {
             continue;
         };
-        // Where sizes are in ZIP64's records (4.3.14) instead, the files are walked.
+        // If sizes are in ZIP64 records (4.3.14), the files are walked instead.
         let Some(start) = end.checked_sub(size) else {
             continue;
         };
@@ -139,19 +139,19 @@ fn file(data: &[u8]) -> Option<Header<'_>> {
     })
 }
 
-// From file to file, by length where it is told, else to the next mark. Each step leads forward.
+// From file to file, by declared length or to the next signature. Each step moves forward.
 fn walk(data: &[u8], archive: &mut Archive) {
     let mark = memmem::Finder::new(FILE);
     let mut at = 0;
     while let Some(found) = data.get(at..).and_then(|rest| mark.find(rest)) {
         at += found;
-        // A name that is cut off lacks what matters of it.
+        // A truncated name lacks its extension.
         let Some(header) = file(&data[at..]) else {
             return;
         };
         archive.add(&header);
         at += header.length;
-        // 4.4.4, bit 3: the lengths follow the file; 4.4.8: or they are ZIP64's.
+        // 4.4.4, bit 3: the lengths follow the file; 4.4.8: or they are in ZIP64 records.
         let told = header.flags & 8 == 0 && header.packed != 0xffff_ffff;
         if told {
             at = at.saturating_add(header.packed);
@@ -162,9 +162,9 @@ fn walk(data: &[u8], archive: &mut Archive) {
 fn text(name: &[u8], flags: usize) -> String {
     let name = match std::str::from_utf8(name) {
         Ok(name) => name.to_owned(),
-        // Appendix D: bit 11 promises UTF-8.
+        // Appendix D: bit 11 declares UTF-8.
         Err(_) if flags & 0x800 != 0 => String::from_utf8_lossy(name).into_owned(),
-        // Else it is code page 437, or the sender's own. Any will do: rules look at ASCII.
+        // Otherwise it is code page 437, or the sender's own. Any will do: rules look at ASCII.
         Err(_) => name.iter().map(|byte| char::from(*byte)).collect(),
     };
     let above = name.len().saturating_sub(NAME_LIMIT);
@@ -207,7 +207,7 @@ mod tests {
             let both = |told: u32| {
                 let mut fields = vec![20, 0];
                 fields.extend(flags.to_le_bytes());
-                // Method, time, date, checksum: nobody looks at them.
+                // Method, time, date, checksum: ignored.
                 fields.extend([0; 10]);
                 fields.extend(told.to_le_bytes());
                 fields.extend(told.to_le_bytes());
@@ -297,7 +297,7 @@ mod tests {
             let mut seen = 0;
             for length in 4..data.len() {
                 let mut found = names(&data[..length]);
-                // The archive within is the last that is whole.
+                // The nested archive is the last complete one.
                 found.retain(|name| name != "deep.js");
                 assert_eq!(found, all[..found.len()], "{length}");
                 assert!(found.len() >= seen, "{length}");
@@ -313,7 +313,7 @@ mod tests {
         let program = b"MZ this program unpacks itself".repeat(9);
         let inner = Writer::default().file(b"a.js", 0, b"x").finish(b"");
         assert_eq!(names(&[program, inner.clone()].concat()), ["a.js"]);
-        // Two in a row: some programs show the first, some the last.
+        // Two in a row: some programs show the first, others the last.
         let decoy = Writer::default().file(b"b.txt", 0, b"x").finish(b"");
         assert_eq!(
             names(&[decoy.clone(), inner.clone()].concat()),

@@ -1,7 +1,7 @@
-//! What a message shows: the texts, links and files that body rules look at.
+//! The content of a message: the texts, links and files that body rules look at.
 //!
-//! In: a message, perhaps cut off anywhere, and which of these are wanted; out: its parts, the
-//! visible text of each text part, links, and files. It builds nothing that is not wanted, never
+//! In: a message, possibly truncated, and which of these are wanted; out: its parts, the
+//! visible text of each text part, links, and files. It computes only what is wanted, never
 //! refuses a message, and holds no more than [`TEXT_LIMIT`] of each kind.
 
 use crate::message::archive::{self, Archive};
@@ -14,53 +14,53 @@ use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 use crate::message::{decode, link};
 
-/// Decoded text judged per message and kind: charsets grow a message of the default hold limit
-/// (512 KiB) at most threefold, and what follows the first megabyte is seen by nobody.
+/// Limit of decoded text per message and kind: charsets expand a message of the default hold limit
+/// (512 KiB) at most threefold, and nobody reads beyond the first megabyte.
 pub const TEXT_LIMIT: usize = 1 << 20;
 
-/// Links judged per message: newsletters have up to two hundred.
+/// Limit of links per message: newsletters have up to 200.
 pub const LINK_LIMIT: usize = 500;
 
-/// Of a file this much, still encoded, tells what it is.
+/// Encoded bytes of a file that are decoded to detect its type.
 const HEAD_LIMIT: usize = 6 << 10;
 
-/// Of a file this much, still encoded, is looked into.
+/// Encoded bytes of a file whose content is inspected.
 const FILE_LIMIT: usize = 1 << 20;
 
-/// What is wanted of a message.
+/// What to extract from a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Visible text, links and what they show.
+    /// Visible text, links and their texts.
     pub text: bool,
     /// The decoded source of text parts.
     pub source: bool,
     /// Start tags.
     pub tags: bool,
-    /// What parts declare.
+    /// The declarations of parts.
     pub parts: bool,
-    /// What files are: this decodes them.
+    /// The types of files: this decodes them.
     pub files: bool,
 }
 
 impl Wanted {
-    /// Whether any part is to be looked at.
+    /// Whether any part is needed.
     pub fn anything(&self) -> bool {
         *self != Self::default()
     }
 }
 
-/// What was found. Kinds that were not wanted may be there or not.
+/// The content. Kinds that were not wanted may be missing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Content {
-    /// Every part, the message itself being the first.
+    /// Every part, the message itself first.
     pub parts: Vec<PartInfo>,
     /// Each text part.
     pub texts: Vec<TextPart>,
     /// Each link.
     pub links: Vec<String>,
-    /// Each link of a page that is clicked on.
+    /// Each clickable link of HTML parts.
     pub anchors: Vec<Anchor>,
-    /// Start tags of all pages.
+    /// Start tags of all HTML parts.
     pub tags: Vec<String>,
 }
 
@@ -69,36 +69,36 @@ pub struct Content {
 pub struct PartInfo {
     /// Its media type as declared, lower case.
     pub declared: Option<String>,
-    /// What it is taken for.
+    /// How it is treated.
     pub kind: Kind,
     /// The declared charset.
     pub charset: Option<String>,
     /// Its file name, decoded.
     pub name: Option<String>,
-    /// Whether that name holds characters that turn the direction of writing or cannot be seen.
+    /// Whether that name contains characters that reverse the writing direction or are invisible.
     pub name_turned: bool,
     /// Whether its disposition is `attachment`.
     pub attached: bool,
     /// How its body is encoded.
     pub encoding: Encoding,
-    /// The number of the part that holds it.
+    /// The index of the parent part.
     pub parent: Option<usize>,
-    /// How long its body is, still encoded.
+    /// The length of its encoded body.
     pub bytes: usize,
-    /// What its bytes say, if it is a file and was wanted.
+    /// The inspected content, if it is a file and was wanted.
     pub file: Option<File>,
 }
 
-/// What a file's bytes say.
+/// What the bytes of a file reveal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct File {
     /// What it is.
     pub file_type: Option<FileType>,
     /// The files in it.
     pub archive: Option<Archive>,
-    /// What it does as a PDF.
+    /// Its content as a PDF.
     pub pdf: Option<Pdf>,
-    /// Whether it holds macros.
+    /// Whether it contains macros.
     pub macros: bool,
 }
 
@@ -131,16 +131,16 @@ impl File {
     }
 }
 
-/// A text part as it is shown.
+/// A text part as displayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextPart {
-    /// The number of its part.
+    /// The index of its part.
     pub part: usize,
     /// The visible text.
     pub text: VisibleText,
-    /// The decoded source, where it was wanted.
+    /// The decoded source, if wanted.
     pub source: String,
-    /// How the page is made, if it is one.
+    /// The traits of the HTML, if it is HTML.
     pub traits: Option<PageTraits>,
 }
 
@@ -179,9 +179,9 @@ impl Content {
         content
     }
 
-    // Returns how much of the room for text it took.
+    // Returns how much of the limit for text it used.
     fn add_text(&mut self, part: &Part<'_>, number: usize, wanted: Wanted, room: usize) -> usize {
-        // No charset has fewer bytes than a quarter of its text's, no encoding more than threefold.
+        // No charset is smaller than a quarter of its text, no encoding larger than threefold.
         let body = &part.body[..part.body.len().min(3 * room)];
         let bytes = decode::bytes(part.encoding, body);
         let bytes = &bytes[..bytes.len().min(room)];
@@ -235,7 +235,7 @@ impl Content {
         pages.map(|text| &*text.source)
     }
 
-    /// How each page is made.
+    /// The traits of each HTML part.
     pub fn page_traits(&self) -> impl Iterator<Item = &PageTraits> {
         self.texts.iter().filter_map(|text| text.traits.as_ref())
     }

@@ -1,7 +1,7 @@
-//! A part's bytes to text: transfer encoding and charset.
+//! Decodes a part: transfer encoding and charset.
 //!
-//! In: a part's body as it stands in the message, perhaps cut off anywhere; out: bytes, then text.
-//! It never fails: mail clients show what they can, so spammers send what is broken, and so it
+//! In: a part's encoded body, possibly truncated; out: bytes, then text.
+//! It never fails: spammers send broken encodings because mail clients show what they can, so it
 //! decodes what it can (RFC 2045 sections 6.7 and 6.8).
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use mail_parser::decoders::quoted_printable::{
 /// RFC 2045 section 6.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// 7bit, 8bit, binary, and whatever nobody knows.
+    /// 7bit, 8bit, binary, and unknown ones.
     Identity,
     /// Section 6.8.
     Base64,
@@ -24,7 +24,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// From the value of Content-Transfer-Encoding.
+    /// Parses the value of Content-Transfer-Encoding.
     pub fn parse(value: &[u8]) -> Self {
         let value = value.trim_ascii();
         if value.eq_ignore_ascii_case(b"base64") {
@@ -37,7 +37,7 @@ impl Encoding {
     }
 }
 
-/// Undoes the transfer encoding.
+/// Decodes the transfer encoding.
 pub fn bytes(encoding: Encoding, body: &[u8]) -> Cow<'_, [u8]> {
     match encoding {
         Encoding::Identity => Cow::Borrowed(body),
@@ -89,7 +89,7 @@ fn base64_anyway(body: &[u8]) -> Vec<u8> {
     base64_decode(&clean).unwrap_or_default()
 }
 
-// RFC 2045 section 6.7, note (2): an "=" that begins no code is left as it stands.
+// RFC 2045 section 6.7, note (2): an invalid "=" sequence is left unchanged.
 fn quoted_anyway(body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len());
     let mut rest = body;

@@ -1,8 +1,8 @@
-//! Documents: where a PDF leads and what it does by itself, and whether an Office file has macros.
+//! Documents: the links and active content of a PDF, and whether an Office file has macros.
 //!
-//! In: a decoded attachment, perhaps cut off anywhere; out: links and marks. It opens nothing,
+//! In: a decoded attachment, possibly truncated; out: links and properties. It renders nothing,
 //! resolves no references, decrypts nothing, and inflates no more than a megabyte. ISO 32000-1 is
-//! PDF, MS-OVBA are macros.
+//! PDF, MS-OVBA is macros.
 
 mod stream;
 mod syntax;
@@ -11,45 +11,45 @@ use crate::message::file_type::{self, FileType, PDF_MARK_WITHIN};
 use crate::message::visible_text::cut;
 use memchr::memmem;
 
-/// Links kept of a document.
+/// Limit of links of a document.
 pub const LINKS_LIMIT: usize = 50;
 
-/// Bytes kept of a link.
+/// Limit of a link in bytes.
 pub const LINK_LIMIT: usize = 2048;
 
-/// What a PDF tells without being drawn.
+/// What a PDF reveals without rendering.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Pdf {
-    /// Where a click leads, each once; at most [`LINKS_LIMIT`] of [`LINK_LIMIT`] bytes.
+    /// Link targets without duplicates; at most [`LINKS_LIMIT`] of [`LINK_LIMIT`] bytes.
     pub links: Vec<String>,
-    /// Whether it brings scripts.
+    /// Whether it contains scripts.
     pub javascript: bool,
     /// Whether it starts programs.
     pub launch: bool,
-    /// Whether it asks for something.
+    /// Whether it contains a form that it submits.
     pub form: bool,
-    /// Pages seen; those of earlier versions within the file count, too.
+    /// Pages found; those of earlier revisions in the file count, too.
     pub pages: usize,
-    /// Whether its texts are encrypted: then the links are missing.
+    /// Whether its strings are encrypted: then the links are missing.
     pub encrypted: bool,
 }
 
-/// Reads a PDF; nothing if it is none.
+/// Reads a PDF; `None` if it is not one.
 pub fn pdf(data: &[u8]) -> Option<Pdf> {
     memmem::find(&data[..data.len().min(PDF_MARK_WITHIN)], b"%PDF-")?;
     let mut pdf = Pdf::default();
     pdf.read(data);
     stream::each(data, &mut |objects| pdf.read(objects));
     if pdf.encrypted {
-        // What is no link is ciphertext.
+        // What is not a link is ciphertext.
         pdf.links.retain(|link| link.is_ascii());
     }
     Some(pdf)
 }
 
 impl Pdf {
-    // Goes over names in whatever they stand: whoever skips comments and streams as a reader would
-    // must parse as each of the readers does.
+    // Visits names wherever they are: to skip comments and streams as readers do
+    // one would have to parse exactly as each of them does.
     fn read(&mut self, data: &[u8]) {
         let mut at = 0;
         while let Some(found) = data.get(at..).and_then(|rest| memchr::memchr(b'/', rest)) {
@@ -64,7 +64,7 @@ impl Pdf {
                         at = end;
                     }
                 }
-                // 12.6.4.16. Two letters are in any noise, so a text or a reference must follow.
+                // 12.6.4.16. Any noise contains two letters, so a string or a reference must follow.
                 b"JS" => {
                     at = syntax::skip_space(data, at);
                     let value = data.get(at);
@@ -96,7 +96,7 @@ impl Pdf {
         if self.links.len() >= LINKS_LIMIT {
             return;
         }
-        // 12.6.4.7 wants ASCII; readers take texts (7.9.2.2), too.
+        // 12.6.4.7 requires ASCII; readers accept text strings (7.9.2.2), too.
         let text = match bytes {
             [0xfe, 0xff, wide @ ..] => {
                 let units = wide.chunks_exact(2);
@@ -119,7 +119,7 @@ impl Pdf {
 
 /// Whether an Office file has macros: `data` is the file, `names` are those within if it is a ZIP.
 pub fn macros(data: &[u8], names: &[String]) -> bool {
-    // Modules of VBA, and sheets of the macros that Excel had before.
+    // VBA modules, and Excel 4.0 macro sheets.
     let tells = |name: &String| {
         let name = name.to_ascii_lowercase();
         name.ends_with("vbaproject.bin") || name.contains("macrosheets/")
@@ -127,7 +127,7 @@ pub fn macros(data: &[u8], names: &[String]) -> bool {
     if names.iter().any(tells) {
         return true;
     }
-    // MS-OVBA 2.2.1: the storage's name, which a compound file has in UTF-16 (MS-CFB 2.6.1). Excel's
+    // MS-OVBA 2.2.1: the storage's name, in UTF-16 in a compound file (MS-CFB 2.6.1). Excel's
     // `_VBA_PROJECT_CUR` begins with it.
     file_type::of(data) == Some(FileType::Ole)
         && memmem::find(data, b"_\0V\0B\0A\0_\0P\0R\0O\0J\0E\0C\0T\0").is_some()

@@ -1,9 +1,9 @@
-//! Magic: what a file's first bytes say it is, and whether its name agrees.
+//! Detects a file's type from its first bytes, and whether its name fits.
 //!
-//! In: the head of a decoded attachment, 4096 bytes are plenty; out: its kind, if it has a mark.
-//! It never trusts a name or a declared type, reads no further than a mark reaches, and takes plain
-//! text for nothing. Marks are those of each format's own specification, named at its line; pages
-//! are known as the MIME Sniffing standard (section 7.1) knows them.
+//! In: the head of a decoded attachment, 4096 bytes are enough; out: its type, if it has a signature.
+//! It never trusts a name or a declared type, reads no further than signatures reach, and detects
+//! no plain text. Signatures are from each format's specification, named at its line; HTML is
+//! detected as by the MIME Sniffing standard (section 7.1).
 
 mod extension;
 mod kind;
@@ -12,7 +12,7 @@ mod text;
 pub use extension::fits;
 pub use kind::FileType;
 
-/// Marks that stand at the beginning and can't be taken for anything else.
+/// Unambiguous signatures at the beginning.
 const AT_START: &[(&[u8], FileType)] = &[
     (b"\x7fELF", FileType::Elf),
     (b"\xfe\xed\xfa\xce", FileType::MachO),
@@ -28,14 +28,14 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"PK00PK\x03\x04", FileType::Zip),
     (b"Rar!\x1a\x07", FileType::Rar),
     (b"7z\xbc\xaf\x27\x1c", FileType::SevenZip),
-    // RFC 1952 section 2.3.1; deflate is the only method there is.
+    // RFC 1952 section 2.3.1; deflate is the only method.
     (b"\x1f\x8b\x08", FileType::Gzip),
     (b"\xfd7zXZ\0", FileType::Xz),
     (b"MSCF\0\0\0\0", FileType::Cab),
     (b"%PDF-", FileType::Pdf),
     // MS-CFB 2.2.
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileType::Ole),
-    // Word wants no more than this of it.
+    // Word requires no more than this.
     (b"{\\rt", FileType::Rtf),
     // MS-SHLLINK 2.1: the header's size and the class.
     (
@@ -61,10 +61,10 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"MM\0+", FileType::Tiff),
 ];
 
-/// Readers look for a PDF's mark this far (ISO 32000-1 annex H.3, note 13).
+/// Readers search for a PDF's signature up to here (ISO 32000-1 annex H.3, note 13).
 pub(crate) const PDF_MARK_WITHIN: usize = 1024;
 
-/// The kind that the first bytes tell.
+/// The type, by the first bytes.
 pub fn of(head: &[u8]) -> Option<FileType> {
     let at_start = AT_START.iter().find(|(mark, _)| head.starts_with(mark));
     at_start
@@ -74,19 +74,19 @@ pub fn of(head: &[u8]) -> Option<FileType> {
         .or_else(|| displaced(head))
 }
 
-// Kinds whose mark is too short to be believed alone.
+// Types whose signature is too short alone.
 fn structured(head: &[u8]) -> Option<FileType> {
     let at = |from: usize, mark: &[u8]| {
         let rest = head.get(from..).unwrap_or_default();
         rest.starts_with(mark)
     };
-    // Each field of the old header may be forged but the new one's offset, whose high byte is 0.
+    // All of the DOS header may be forged but the offset of the PE header, whose high byte is 0.
     let top = &head[..head.len().min(64)];
     if at(0, b"MZ") && top.contains(&0) {
         return Some(FileType::Pe);
     }
     if at(0, b"\xca\xfe\xba\xbe") {
-        // Java's classes begin at version 45 (JVMS 4.1), fat binaries have fewer architectures.
+        // Java class versions begin at 45 (JVMS 4.1), fat binaries have fewer architectures.
         let [_, _, _, _, 0, 0, 0, 0..45, ..] = head else {
             return Some(FileType::Class);
         };
@@ -142,7 +142,7 @@ fn structured(head: &[u8]) -> Option<FileType> {
     at(4, b"ftyp").then_some(FileType::Mp4)
 }
 
-// Kinds whose mark stands further in.
+// Types whose signature is further in.
 fn displaced(head: &[u8]) -> Option<FileType> {
     // ECMA-119 8.1.2: the first descriptor is the 16th sector.
     let descriptor = head.get(32769..).unwrap_or_default();

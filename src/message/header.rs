@@ -1,8 +1,8 @@
-//! Header fields as they stand in the bytes, found without changing any.
+//! Locates raw header fields.
 //!
-//! In: a message, or as much of its beginning as there is; out: where each field begins and ends.
-//! It decodes nothing and refuses nothing: lines that are no field (RFC 5322 section 2.2) are
-//! passed over, CRLF and bare LF both end a line, and a field's value runs over its folded lines.
+//! In: a message or its beginning; out: where each field begins and ends.
+//! It decodes nothing and refuses nothing: lines that are not fields (RFC 5322 section 2.2) are
+//! skipped, CRLF and bare LF both end a line, and a field's value includes its folded lines.
 
 use std::ops::Range;
 
@@ -13,25 +13,25 @@ use memchr::memchr;
 pub struct Field {
     /// The name without the colon and the white space before it.
     pub name: Range<usize>,
-    /// All behind the colon, with folds, without the last line end.
+    /// All after the colon, with folding, without the last line end.
     pub value: Range<usize>,
     /// From the name to the end of the last line, line end included.
     pub whole: Range<usize>,
 }
 
 impl Field {
-    /// Whether the field has this name, in any case.
+    /// Whether the field has this name, ignoring case.
     pub fn is(&self, raw: &[u8], name: &str) -> bool {
         raw[self.name.clone()].eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
-/// Walks the header fields of a message; ends at the blank line.
+/// Iterates over the header fields of a message; ends at the blank line.
 pub fn fields(raw: &[u8]) -> Fields<'_> {
     Fields { raw, at: 0 }
 }
 
-/// The offset just behind the blank line that ends the header, if it is there already.
+/// The offset after the blank line that ends the header, if it has arrived.
 pub fn header_end(raw: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -66,7 +66,7 @@ impl Iterator for Fields<'_> {
             }
             self.at = end;
             // RFC 5322 section 2.2: a name is printable US-ASCII without the colon. White space
-            // before the colon is obsolete syntax (section 4.5.8) that still arrives.
+            // before the colon is obsolete syntax (section 4.5.8) that still occurs.
             let Some(colon) = memchr(b':', line) else {
                 continue;
             };

@@ -1,14 +1,14 @@
-//! The header fields of a message by name, and what facts need of them.
+//! The header fields of a message by name.
 //!
-//! In: a message, or as much of its beginning as there is; out: values as they stand, decoded
-//! texts, mailboxes, dates. It keeps no copy, and looks at a bounded number of fields.
+//! In: a message or its beginning; out: raw values, decoded
+//! texts, addresses, dates. It keeps no copy, and looks at a bounded number of fields.
 
 use mail_parser::DateTime;
 
 use crate::message::header::{self, Field};
 use crate::message::value::{self, NamedAddress};
 
-/// Header fields looked at: real mail has up to a hundred and fifty.
+/// Limit of header fields: real mail has up to 150.
 const FIELD_LIMIT: usize = 5000;
 
 /// A message's header.
@@ -27,27 +27,27 @@ impl<'a> Headers<'a> {
         Self { raw, fields, end }
     }
 
-    /// The fields in their order.
+    /// The fields in order.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
-    /// All fields as they stand.
+    /// The raw header.
     pub fn block(&self) -> &'a [u8] {
         &self.raw[..self.end]
     }
 
-    /// The name of a field as it stands.
+    /// The raw name of a field.
     pub fn name(&self, field: &Field) -> &'a [u8] {
         &self.raw[field.name.clone()]
     }
 
-    /// The value of a field as it stands.
+    /// The raw value of a field.
     pub fn value(&self, field: &Field) -> &'a [u8] {
         &self.raw[field.value.clone()]
     }
 
-    /// The values of all fields of this name, as they stand.
+    /// The raw values of all fields of this name.
     pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'a [u8]> + 'h {
         let named = self.fields.iter().filter(|field| field.is(self.raw, name));
         named.map(|field| self.value(field))
@@ -68,7 +68,7 @@ impl<'a> Headers<'a> {
         self.first(name).map(value::text).unwrap_or_default()
     }
 
-    /// The mailboxes of all fields of this name.
+    /// The addresses in all fields of this name.
     pub fn addresses(&self, name: &str) -> Vec<NamedAddress> {
         self.all(name).flat_map(value::addresses).collect()
     }
@@ -78,8 +78,8 @@ impl<'a> Headers<'a> {
         seconds(&self.text("date"))
     }
 
-    /// When the receiving server took the message: the date of the newest Received field (RFC 5321
-    /// section 4.4), which that server wrote itself.
+    /// The time of receipt: the date of the newest Received field (RFC 5321
+    /// section 4.4), which the receiving server wrote.
     pub fn received(&self) -> Option<i64> {
         let newest = self.text("received");
         seconds(newest.rsplit_once(';')?.1)

@@ -1,21 +1,21 @@
-//! Words written so that a person reads them and a filter does not.
+//! Finds words with homoglyphs and other obfuscation that people can still read.
 //!
-//! In: text; out: the disguised words in it as a person reads them, in lower-case ASCII: letters of
+//! In: text; out: its disguised words as a person reads them, in lower-case ASCII: letters of
 //! two alphabets in one word (UTS 39 section 5.1), styled letters (UAX 15's compatibility forms),
-//! digits and signs for letters, a capital I for an l, marks strewn between letters, letters set
-//! apart. It guesses: whoever asks compares with names worth disguising.
+//! digits and punctuation for letters, a capital I for an l, punctuation between letters, spaced-out
+//! letters. It is a guess: callers compare the result with names worth disguising.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript};
 
-/// Longer runs of letters are no words.
+/// Longer runs of letters are not words.
 const WORD_LIMIT: usize = 64;
 
-/// Words found in one text; a text of nothing else is disguise enough.
+/// Limit of words found in one text.
 const FOUND_LIMIT: usize = 200;
 
-/// The disguised words, those that follow each other as one text.
+/// The disguised words; adjacent ones are joined.
 pub fn words(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut run = String::new();
@@ -47,7 +47,7 @@ pub fn words(text: &str) -> Vec<String> {
     found
 }
 
-/// The words of a text, and whether one has anything but small and capital letters of ASCII.
+/// The words of a text, and whether each has anything but ASCII letters.
 struct Words<'t> {
     text: &'t str,
     at: usize,
@@ -75,7 +75,7 @@ impl<'t> Iterator for Words<'t> {
             if byte == b' ' {
                 break;
             }
-            // Most words end here, without a disguise: this is asked of every byte.
+            // Most words end here: this test runs on every byte.
             odd |= ODD[usize::from(byte)];
             end += 1;
         }
@@ -90,7 +90,7 @@ impl<'t> Iterator for Words<'t> {
     }
 }
 
-/// Bytes of which at least one is in every disguised word.
+/// Every disguised word contains at least one of these bytes.
 const ODD: [bool; 256] = {
     let mut odd = [false; 256];
     let mut byte = 0;
@@ -107,12 +107,12 @@ const ODD: [bool; 256] = {
     odd
 };
 
-/// Whether a word is written in letters of two alphabets, or strewn with marks.
+/// Whether a word mixes letters of two alphabets, or is broken up with punctuation.
 pub fn is_foreign(text: &str) -> bool {
     foreign_words(text) > 0
 }
 
-/// How many words are written in letters of two alphabets, or strewn with marks.
+/// Number of words that mix letters of two alphabets, or are broken up with punctuation.
 pub fn foreign_words(text: &str) -> usize {
     if text.is_ascii() {
         return 0;
@@ -121,7 +121,7 @@ pub fn foreign_words(text: &str) -> usize {
         .filter(|word| word.odd)
         .map(|word| word.text);
     let disguised = words.filter(|word| !word.is_ascii()).filter(|word| {
-        // Styled letters are loud rather than hidden.
+        // Styled letters attract attention rather than hide.
         let mut letters = word.chars();
         let odd = letters.any(|letter| look_alike(letter).is_some() || is_combining_mark(letter));
         odd && read(word).is_some()
@@ -129,7 +129,7 @@ pub fn foreign_words(text: &str) -> usize {
     disguised.count()
 }
 
-/// Letters set apart: `P a y p a l`.
+/// Spaced-out letters: `P a y p a l`.
 #[derive(Default)]
 struct Apart {
     letters: String,
@@ -154,7 +154,7 @@ fn read(word: &str) -> Option<String> {
     }
     let mut plain = String::with_capacity(word.len());
     let (mut latin, mut foreign, mut greek, mut styled, mut marks) = (0, 0, 0, 0, 0);
-    // Letters of two alphabets that touch: `α-helix` is a word of each.
+    // Adjacent letters of two alphabets: `α-helix` is a word of each.
     let (mut touching, mut before) = (false, None);
     for letter in word.chars().take(WORD_LIMIT) {
         let kind = (letter.is_alphabetic()).then(|| letter.is_ascii());
@@ -168,7 +168,7 @@ fn read(word: &str) -> Option<String> {
             greek += usize::from(letter.script() == Script::Greek);
             plain.push(alike);
         } else if is_combining_mark(letter) {
-            // A mark of its own letter's script is spelling, one of another is disguise.
+            // A mark of the letter's own script is spelling, one of another script is disguise.
             marks += usize::from(letter.script() != Script::Inherited || latin > 0);
         } else if letter.script() == Script::Latin {
             // é is spelling; ᴘ and ｐ are not.
@@ -183,13 +183,13 @@ fn read(word: &str) -> Option<String> {
             styled += usize::from(base.is_some());
             plain.push(base.map_or(letter, |base| base.to_ascii_lowercase()));
         } else if letter.is_alphabetic() {
-            // A letter that looks like none of ours: a word of its own language.
+            // A letter that resembles no Latin one: a word of its own language.
             return None;
         } else {
             plain.push(letter);
         }
     }
-    // Formulas have Greek letters beside one or two of ours.
+    // Formulas have Greek letters next to one or two Latin ones.
     let mixed = latin > 0 && foreign > 0 && touching && (greek == 0 || latin >= 3);
     let strewn = marks >= 2 && latin >= 3;
     (mixed || styled >= 3 || strewn)
@@ -251,7 +251,7 @@ fn read_ascii(word: &str) -> Option<String> {
     Some(spelled.collect())
 }
 
-/// `PayPaI`, `Iedger`: a capital I next to small letters, with no other capital within.
+/// `PayPaI`, `Iedger`: a capital I next to lower-case letters, with no other capital inside.
 fn has_capital_for_l(bytes: &[u8]) -> bool {
     let at = bytes.iter().position(|byte| *byte == b'I');
     let Some(at) = at else {
@@ -268,13 +268,13 @@ fn digit_for(letter: char) -> Option<char> {
         '1' | '|' | '!' => 'l',
         '3' => 'e',
         '4' | '@' => 'a',
-        // A dollar for an s is a joke about a company as often as a disguise.
+        // A dollar sign for an s is as often a joke about a company as a disguise.
         '5' => 's',
         _ => return None,
     })
 }
 
-/// The letter of our alphabet that one of Greek, Cyrillic, Armenian, Cherokee or Coptic looks like
+/// The Latin letter that a Greek, Cyrillic, Armenian, Cherokee or Coptic one resembles
 /// in common fonts (the part of UTS 39's confusables that senders use).
 fn look_alike(letter: char) -> Option<char> {
     Some(match letter {

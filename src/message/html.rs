@@ -1,7 +1,7 @@
-//! HTML to the text a reader sees and the links a click would follow.
+//! Reads HTML: the visible text and the links.
 //!
-//! In: the source of a page; out: its visible text on one line, its links, for each link what it
-//! shows, and how the page is made. One pass over the tokens of the HTML standard, no tree, no
+//! In: HTML; out: its visible text on one line, its links, the text of each link,
+//! and its traits. One pass over the tokens of the HTML standard, no tree, no
 //! style sheets: it never fails, and its work is linear in the source.
 
 use std::convert::Infallible;
@@ -17,59 +17,59 @@ use crate::message::page_traits::{HIDDEN_TEXT_LIMIT, PageTraits};
 use crate::message::style::{self, Paint};
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
 
-/// Open elements remembered; what is nested deeper counts to the deepest remembered one.
+/// Limit of open elements; what is nested deeper belongs to the deepest one.
 const OPEN_LIMIT: usize = 100;
 
-/// Of a link's visible text this much is kept, in bytes.
+/// Limit of a link's visible text in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
 
-/// So many line breaks in a row leave the window.
+/// So many line breaks in a row move text out of the window.
 const BREAKS_OUT_OF_SIGHT: usize = 40;
 
-/// Of a start tag this much is kept, in bytes; it is a link's limit and room for its name.
+/// Limit of a start tag in bytes: a link's limit and room for the name.
 const TAG_LIMIT: usize = 2200;
 
-/// Start tags kept, in bytes of all together.
+/// Limit of all start tags in bytes.
 const TAGS_LIMIT: usize = 1 << 20;
 
-/// How much of a page is read.
+/// Limits of reading HTML.
 #[derive(Debug, Clone, Copy)]
 pub struct PageLimits {
     /// Visible text, in bytes.
     pub text: usize,
-    /// Links of each kind.
+    /// Number of links of each kind.
     pub links: usize,
     /// Whether start tags are kept.
     pub tags: bool,
 }
 
-/// What a page shows.
+/// The content of an HTML part.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Visible text.
     pub text: VisibleText,
     /// Targets of links, images, forms.
     pub links: Vec<String>,
-    /// Each link that is clicked on.
+    /// Each clickable link.
     pub anchors: Vec<Anchor>,
-    /// Each start tag, as `<name attribute="value">` in lower case, values as they stand.
+    /// Each start tag as `<name attribute="value">` in lower case, with raw values.
     pub tags: Vec<String>,
-    /// How it is made.
+    /// Its traits.
     pub traits: PageTraits,
 }
 
-/// A link that is clicked on.
+/// A clickable link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Anchor {
     /// Its visible text.
     pub text: String,
-    /// Where it leads.
+    /// Its target.
     pub target: String,
-    /// Whether it shows an image.
+    /// Whether it contains an image.
     pub image: bool,
 }
 
-/// Reads a page.
+/// Reads HTML.
 pub fn read(source: &str, limits: PageLimits) -> Page {
     let mut reader = Reader {
         text: VisibleTextBuilder::new(limits.text),
@@ -115,14 +115,14 @@ struct Reader {
     tags: Vec<String>,
     traits: PageTraits,
     open: Vec<OpenElement>,
-    /// How many of the open elements hide their content.
+    /// Number of open elements that hide their content.
     hidden: usize,
-    /// How many of the open elements hold no text for people at all.
+    /// Number of open elements without text for people.
     code: usize,
     tag: Tag,
     attribute: Attribute,
     anchor: Option<OpenAnchor>,
-    /// Whether the text before ends within a word, and whether a comment follows it.
+    /// Whether the preceding text ends within a word, and whether a comment follows it.
     ended_in_letter: bool,
     comment_in_word: bool,
     /// Line breaks in a row.
@@ -141,7 +141,7 @@ struct OpenElement {
     ground: Paint,
 }
 
-/// What a page says before it says anything.
+/// The initial state.
 const PLAIN: OpenElement = OpenElement {
     name: [0; 12],
     kind: 0,
@@ -153,7 +153,7 @@ const PLAIN: OpenElement = OpenElement {
     ground: Paint::Rgb([255; 3]),
 };
 
-/// The tag that is being read.
+/// The current tag.
 #[derive(Default)]
 struct Tag {
     name: Name,
@@ -163,10 +163,10 @@ struct Tag {
     shrinks: bool,
     text: Paint,
     ground: Paint,
-    /// An image's width or height says that it is a spacer.
+    /// Whether an image's width or height makes it a spacer.
     spacer: bool,
     refreshes: bool,
-    /// As it is kept.
+    /// Its stored form.
     kept: String,
 }
 
@@ -191,7 +191,7 @@ enum Attribute {
     Other,
 }
 
-/// The beginning of an element's name; enough to tell all real ones apart.
+/// The beginning of an element's name; enough to distinguish all real ones.
 type Name = [u8; 12];
 
 fn name_of(name: &[u8]) -> Name {
@@ -435,8 +435,8 @@ impl Reader {
         }
     }
 
-    /// Ends the element that cannot hold the one that begins: a hidden one without an end tag would
-    /// else hide all that follows, which is in plain sight in a mail client.
+    /// Closes elements that cannot contain the new one: a hidden element without an end tag would
+    /// otherwise hide all that follows, which a mail client shows.
     fn end_implied(&mut self) {
         let Some((ends, barriers)) = implied_end(spelled(&self.tag.name)) else {
             return;

@@ -1,8 +1,8 @@
-//! What elements of a page do to the text in and around them.
+//! The effect of HTML elements on the text in and around them.
 //!
-//! In: names in lower case; out: yes or no. It knows the HTML standard's names and no styles.
+//! In: names in lower case; out: yes or no. It knows the names of the HTML standard, but no styles.
 
-/// Elements that do not part words; spammers put them within.
+/// Elements that do not separate words; spammers put them into words.
 pub(crate) fn is_inline(name: &[u8]) -> bool {
     matches!(
         name,
@@ -68,8 +68,8 @@ pub(crate) fn is_void(name: &[u8]) -> bool {
     )
 }
 
-/// Elements that end, or keep from ending, as another begins: a bit each, since each tag asks for
-/// all that are open.
+/// Elements that another start tag closes, or that prevent this: a bit each, because each tag checks
+/// all open elements.
 pub(crate) type Kinds = u16;
 
 const P: Kinds = 1;
@@ -82,7 +82,7 @@ const LIST: Kinds = 1 << 6;
 const BUTTON: Kinds = 1 << 7;
 const SELECT: Kinds = 1 << 8;
 
-/// Which of these an element is.
+/// The kind of an element.
 pub(crate) fn kind(name: &[u8]) -> Kinds {
     match name {
         b"p" => P,
@@ -98,7 +98,7 @@ pub(crate) fn kind(name: &[u8]) -> Kinds {
     }
 }
 
-/// What an element ends as it begins, and the elements through which it does not reach (HTML
+/// The elements that a start tag closes, and those beyond which it does not reach (HTML
 /// standard 13.1.2.4, 13.2.6.4.7).
 pub(crate) fn implied_end(name: &[u8]) -> Option<(Kinds, Kinds)> {
     Some(match name {
@@ -113,7 +113,7 @@ pub(crate) fn implied_end(name: &[u8]) -> Option<(Kinds, Kinds)> {
     })
 }
 
-/// What parts blocks of text: a paragraph, or a line only.
+/// Whether an element separates paragraphs.
 pub(crate) fn parts_paragraphs(name: &[u8]) -> bool {
     matches!(
         name,
@@ -121,7 +121,7 @@ pub(crate) fn parts_paragraphs(name: &[u8]) -> bool {
     )
 }
 
-/// Whether the HTML standard, its obsolete part or a mail program's own dialect knows the name.
+/// Whether the name is in the HTML standard, obsolete, or used by mail programs.
 pub(crate) fn is_known(name: &[u8]) -> bool {
     const OTHERS: &[&[u8]] = &[
         b"address",
@@ -225,7 +225,7 @@ pub(crate) fn is_known(name: &[u8]) -> bool {
         b"xml",
         b"xmp",
     ];
-    // Office and web pages in mail bring namespaces and custom elements along.
+    // Office and web pages in mail have namespaces and custom elements.
     let dialect = name.contains(&b':') || name.contains(&b'-');
     dialect || is_inline(name) || is_void(name) || OTHERS.binary_search(&name).is_ok()
 }

@@ -1,16 +1,16 @@
 //! Links: what a click or the display of a message would fetch.
 //!
-//! In: an attribute's value or plain text; out: links without the characters a browser leaves out.
+//! In: an attribute's value or plain text; out: links without the characters that browsers ignore.
 //! It never resolves or fetches anything.
 
 use memchr::memmem;
 
-/// A link is kept up to here; what leads to a page is at its beginning.
+/// Limit of a link; the target is at its beginning.
 const LINK_LIMIT: usize = 2048;
 
-/// The link of an attribute, unless it leads nowhere outside of the message.
+/// The link of an attribute, unless it stays within the message.
 pub fn from_attribute(value: &str) -> Option<String> {
-    // The URL standard (section 4.4) strips white space around, and tabs and line ends within.
+    // The URL standard (section 4.4) strips white space around, and tabs and line ends inside.
     let value = value.trim_matches(|c: char| c <= ' ');
     let value = crate::message::visible_text::cut(value, LINK_LIMIT);
     let (scheme, _) = value.split_once(':').unwrap_or_default();
@@ -70,14 +70,14 @@ fn starts_with_www(value: &str) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(b"www."))
 }
 
-// Up to white space or a delimiter (RFC 3986 appendix C), without the sentence's own marks.
+// Up to white space or a delimiter (RFC 3986 appendix C), without trailing punctuation.
 fn link_length(text: &str) -> usize {
     let text = crate::message::visible_text::cut(text, LINK_LIMIT);
     let ends = |c: char| c <= ' ' || matches!(c, '<' | '>' | '"' | '\u{7f}') || c.is_whitespace();
     let link = &text[..text.find(ends).unwrap_or(text.len())];
     let marks = ['.', ',', ';', ':', '!', '?', ')', ']', '\'', '*'];
     let trimmed = link.trim_end_matches(marks).len();
-    // Of a link that is nothing but marks the scheme's stay.
+    // A link of punctuation only keeps the scheme's.
     trimmed.max(link.len().min(3))
 }
 

@@ -1,6 +1,6 @@
 //! The parts of a message (RFC 2045, RFC 2046).
 //!
-//! In: a message, perhaps cut off anywhere; out: every leaf part in order, nested messages
+//! In: a message, possibly truncated; out: every leaf part in order, nested messages
 //! included, and the media types of all. It decodes no leaf and never refuses a message: a
 //! multipart without its boundary is text, and so is what is nested too deeply.
 
@@ -12,32 +12,32 @@ use memchr::memmem::Finder;
 use crate::message::decode::{self, Encoding};
 use crate::message::{header, value};
 
-/// Levels of multiparts and nested messages. Real mail has five; each costs one pass over its
+/// Limit of nested multiparts and messages. Real mail has five; each costs one pass over its
 /// bytes, and a stack frame.
 const DEPTH_LIMIT: usize = 16;
 
-/// Parts looked at. A digest may have a hundred.
+/// Limit of parts. A digest may have a hundred.
 const PART_LIMIT: usize = 500;
 
-/// Header fields of one part looked at.
+/// Limit of header fields of one part.
 const FIELD_LIMIT: usize = 1000;
 
-/// A part: of a multipart only its type is of interest, its body is in its own parts.
+/// A part; the body of a multipart is in its own parts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Part<'a> {
-    /// As declared, lower case; `None` where the part declares nothing.
+    /// As declared, lower case; `None` if the part declares nothing.
     pub declared: Option<String>,
-    /// What it is taken for.
+    /// How it is treated.
     pub kind: Kind,
     /// The declared charset.
     pub charset: Option<String>,
     /// Its file name, decoded.
     pub name: Option<String>,
-    /// Whether that name holds characters that turn the direction of writing or cannot be seen.
+    /// Whether that name contains characters that reverse the writing direction or are invisible.
     pub name_turned: bool,
     /// Whether its disposition is `attachment` (RFC 2183 section 2.2).
     pub attached: bool,
-    /// The number of the part that holds it, counted from 0 in the order of the visits.
+    /// The index of the parent part, counted from 0 in visiting order.
     pub parent: Option<usize>,
     /// How its body is encoded.
     pub encoding: Encoding,
@@ -45,22 +45,22 @@ pub struct Part<'a> {
     pub body: &'a [u8],
 }
 
-/// What is done with a part.
+/// How a part is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Text that is shown as it is.
+    /// Plain text.
     Plain,
     /// HTML.
     Html,
-    /// Neither: an image, a document.
+    /// Anything else: an image, a document.
     Data,
-    /// Holds parts, which follow.
+    /// A multipart; its parts follow.
     Multipart,
-    /// A message, whose parts follow.
+    /// A message; its parts follow.
     Message,
 }
 
-/// Calls `visit` for each part, the message itself being the first.
+/// Calls `visit` for each part, the message itself first.
 pub fn walk(raw: &[u8], visit: &mut dyn FnMut(&Part<'_>)) {
     let mut walk = Walk {
         visit,
@@ -91,7 +91,7 @@ impl Walk<'_> {
                 let parts = boundary
                     .filter(|_| deeper)
                     .map(|boundary| split(part.body, &boundary));
-                // RFC 2046 section 5.1.5: in a digest, a part is a message unless it says else.
+                // RFC 2046 section 5.1.5: in a digest, a part is a message by default.
                 let digest = part.declared.as_deref() == Some("multipart/digest");
                 let default = if digest {
                     "message/rfc822"
@@ -114,7 +114,7 @@ impl Walk<'_> {
             }
             Kind::Message if deeper => {
                 (self.visit)(&part);
-                // RFC 2046 section 5.2.1 forbids encoding it; it is done, and clients decode it.
+                // RFC 2046 section 5.2.1 forbids encoding it, but it occurs, and clients decode it.
                 let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, part.body);
                 self.parent = Some(number);
                 self.entity(&inner, depth + 1, "text/plain");
@@ -135,7 +135,7 @@ fn read<'a>(raw: &'a [u8], default: &str) -> (Part<'a>, Option<String>) {
     let mut encoding = Encoding::Identity;
     for field in header::fields(&raw[..body]).take(FIELD_LIMIT) {
         let value = &raw[field.value.clone()];
-        // The first of a kind counts, as in most clients.
+        // The first one counts, as in most clients.
         if field.is(raw, "Content-Type") && content_type.is_none() {
             content_type = value::content_type(value);
         } else if field.is(raw, "Content-Disposition") && disposition.is_none() {
@@ -172,12 +172,12 @@ fn kind(declared: &str, name: Option<&str>) -> Kind {
         Some(("multipart", _)) => Kind::Multipart,
         Some(("message", "rfc822" | "global")) => Kind::Message,
         Some(("text", "html")) | Some(("application", "xhtml+xml")) => Kind::Html,
-        // A drawing that is opened in a browser, scripts and all.
+        // Opened in a browser, including scripts.
         Some(("image", "svg+xml")) => Kind::Html,
-        // A page sent as a file opens in a browser whatever its declared type says.
+        // Attached HTML opens in a browser whatever its declared type.
         _ if name.is_some_and(names_a_page) => Kind::Html,
         Some(("text", _)) => Kind::Plain,
-        // RFC 2045 section 5.2: what cannot be read as a type is plain text.
+        // RFC 2045 section 5.2: an invalid type is plain text.
         None => Kind::Plain,
         _ => Kind::Data,
     }
@@ -185,7 +185,7 @@ fn kind(declared: &str, name: Option<&str>) -> Kind {
 
 fn is_turned(name: &str) -> bool {
     let odd = |letter: char| matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    // As a parameter it should be coded as RFC 2231 says, and is an encoded word as often.
+    // As a parameter it should be encoded by RFC 2231, but is as often an encoded word.
     name.contains(odd) || name.contains("=?") && name.to_ascii_lowercase().contains("=e2=80=ae")
 }
 
@@ -195,7 +195,7 @@ fn names_a_page(name: &str) -> bool {
     ending.is_some_and(|ending| pages.iter().any(|page| ending.eq_ignore_ascii_case(page)))
 }
 
-/// The parts of a multipart's body; the text before the first and behind the last is not shown.
+/// The parts of a multipart's body; preamble and epilogue are not shown.
 fn split<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
     let delimiter = [b"--", boundary.as_bytes()].concat();
     let finder = Finder::new(&delimiter);
@@ -205,7 +205,7 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
     while let Some(found) = finder.find(&body[at..]) {
         let line = at + found;
         at = line + delimiter.len();
-        // RFC 2046 section 5.1.1: at the beginning of a line, and only white space behind it.
+        // RFC 2046 section 5.1.1: at the beginning of a line, and only white space after it.
         let rest = &body[at..];
         let (last, rest) = match rest.strip_prefix(b"--") {
             Some(rest) => (true, rest),
@@ -218,7 +218,7 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
         if let Some(start) = start.take() {
             parts.push(without_line_end(&body[start..line.max(start)]));
         }
-        // No more parts than are looked at: the list must not grow with the message.
+        // Limited: the list must not grow with the message.
         if last || parts.len() > PART_LIMIT {
             return parts;
         }

@@ -1,4 +1,4 @@
-//! A message: its header fields as bytes, and its decoded view that the filter judges.
+//! A message: its raw header fields, and the decoded content that the filter judges.
 
 pub mod archive;
 pub mod content;

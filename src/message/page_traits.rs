@@ -1,58 +1,58 @@
-//! How a page is made: what its reader counts beside text and links.
+//! Traits of HTML besides text and links.
 //!
-//! In: what the reader ([`crate::message::html`]) meets; out: counts, and the beginning of what is
-//! hidden. It judges nothing.
+//! In: what the HTML reader ([`crate::message::html`]) finds; out: counts, and the beginning of
+//! hidden text. It judges nothing.
 
 use crate::message::visible_text::cut;
 
-/// Of text that cannot be seen this much is kept, in bytes.
+/// Limit of hidden text that is kept, in bytes.
 pub(crate) const HIDDEN_TEXT_LIMIT: usize = 80;
 
-/// How a page is made.
+/// Traits of HTML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageTraits {
     /// Text that no mail client shows.
     pub hidden: HiddenText,
-    /// Text in the colour of its ground.
+    /// Text in the colour of its background.
     pub faint: HiddenText,
-    /// Text too small to read, or outside of the window.
+    /// Text too small to read, or outside the window.
     pub tiny: HiddenText,
-    /// Images that are not mere spacers.
+    /// Number of images other than spacers.
     pub images: usize,
-    /// Forms, by where they lead (as it stands).
+    /// The raw targets of forms.
     pub forms: Vec<String>,
-    /// Fields that ask for a password.
+    /// Number of password fields.
     pub passwords: usize,
-    /// Scripts.
+    /// Number of scripts.
     pub scripts: usize,
-    /// Elements that nobody knows.
+    /// Number of unknown elements.
     pub unknown: usize,
     /// The first of them.
     pub unknown_name: String,
-    /// Where the page itself leads without a click.
+    /// The target of a refresh.
     pub refresh: Option<String>,
-    /// Whether its text is centred, as posters are.
+    /// Whether text is centred by `<center>`.
     pub centered: bool,
     /// Whether text is red.
     pub red: bool,
-    /// Whether a ground is yellow, red, green or magenta.
+    /// Whether a background is yellow, red, green or magenta.
     pub loud_ground: bool,
-    /// Whether letters are set large by the old ways.
+    /// Whether letters are made large by `<font>`.
     pub large: bool,
-    /// Whether what follows is moved out of sight, far down the page.
+    /// Whether content is moved far down, out of view.
     pub pushed_down: bool,
-    /// Whether the page begins with an image to click on.
+    /// Whether it begins with a clickable image.
     pub image_first: bool,
-    /// How many words are split by a comment.
+    /// Number of words split by a comment.
     pub split_words: usize,
 }
 
-/// Text that is there and not seen.
+/// Text that is not visible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HiddenText {
-    /// How many bytes, without white space.
+    /// Its length in bytes, without white space.
     pub bytes: usize,
-    /// How it begins.
+    /// Its beginning.
     pub text: String,
 }
 

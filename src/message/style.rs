@@ -1,27 +1,27 @@
-//! What a style attribute and its older relatives do to text: hide it, shrink it, paint it.
+//! Style attributes and their older relatives that hide, shrink or colour text.
 //!
 //! In: the value of an attribute; out: a [`Style`]. It knows the few properties by which mail hides
 //! text from people (CSS 2.2 sections 11, 14, 15) and no style sheets, and never fails.
 
-/// A colour as far as it is known.
+/// A colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Paint {
-    /// Nothing said.
+    /// Not set.
     #[default]
     Inherited,
     /// Red, green, blue.
     Rgb([u8; 3]),
-    /// Something said that is not understood, such as a picture.
+    /// Set to something else, such as an image.
     Unknown,
 }
 
 impl Paint {
-    /// What an element shows that says this within one that shows `outer`.
+    /// The effective value of an element within one with `outer`.
     pub(crate) fn over(self, outer: Self) -> Self {
         if self == Self::Inherited { outer } else { self }
     }
 
-    /// Whether text of this colour cannot be told from its ground.
+    /// Whether text of this colour is invisible on a background.
     pub(crate) fn vanishes_on(self, ground: Self) -> bool {
         // Of 255 steps; the eye needs about twenty on a good screen.
         const VISIBLE: u8 = 16;
@@ -33,12 +33,12 @@ impl Paint {
             .all(|(text, ground)| text.abs_diff(ground) < VISIBLE)
     }
 
-    /// Whether it shouts: pure red.
+    /// Whether it is pure red.
     pub(crate) fn is_red(self) -> bool {
         self == Self::Rgb([255, 0, 0])
     }
 
-    /// Whether a ground of it shouts: yellow, red, green, magenta.
+    /// Whether it is a garish background: yellow, red, green, magenta.
     pub(crate) fn is_loud(self) -> bool {
         let loud = [
             [255, 255, 0],
@@ -50,7 +50,7 @@ impl Paint {
         matches!(self, Self::Rgb(paint) if loud.contains(&paint))
     }
 
-    /// Reads a colour as in `color:` or `bgcolor=`.
+    /// Parses a colour as in `color:` or `bgcolor=`.
     pub(crate) fn read(value: &[u8]) -> Self {
         let value = value.trim_ascii();
         if let Some(hex) = value.strip_prefix(b"#") {
@@ -79,7 +79,7 @@ impl Paint {
             b"ivory" => Self::Rgb([255, 255, 240]),
             b"whitesmoke" => Self::Rgb([245; 3]),
             b"inherit" | b"transparent" | b"initial" | b"unset" | b"none" | b"" => Self::Inherited,
-            // In attributes the number sign may be left out.
+            // In attributes the number sign is optional.
             hex if hex.len() == 6 => hex_colour(hex).unwrap_or(Self::Unknown),
             _ => Self::Unknown,
         }
@@ -108,29 +108,29 @@ fn rgb(inner: &[u8]) -> Option<Paint> {
         .filter(|number| !number.is_empty());
     let mut next = || str::from_utf8(numbers.next()?).ok()?.parse::<u8>().ok();
     let colour = [next()?, next()?, next()?];
-    // A fourth number is opacity: what lies under it is not known.
+    // A fourth number is opacity: what is below it is unknown.
     match numbers.next() {
         None | Some(b"1") => Some(Paint::Rgb(colour)),
         Some(_) => Some(Paint::Unknown),
     }
 }
 
-/// What a style attribute says that matters here.
+/// The relevant properties of a style attribute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Style {
-    /// Its element's text is not shown at all.
+    /// The element's text is hidden.
     pub(crate) hides: bool,
-    /// Its letters have no size, or have one again; elements within can have another.
+    /// Font size zero, or a size again; nested elements can have another.
     pub(crate) nothing: Option<bool>,
-    /// Its text is shown too small to read, or outside of the window.
+    /// The text is too small to read, or outside the window.
     pub(crate) shrinks: bool,
-    /// It moves what follows out of sight, far down the page.
+    /// It moves what follows far down, out of view.
     pub(crate) pushes: bool,
     pub(crate) text: Paint,
     pub(crate) ground: Paint,
 }
 
-/// Reads a style attribute.
+/// Parses a style attribute.
 pub(crate) fn read(style: &[u8]) -> Style {
     let mut read = Style::default();
     for declaration in style.split(|byte| *byte == b';') {
@@ -140,14 +140,14 @@ pub(crate) fn read(style: &[u8]) -> Style {
         let (name, value) = declaration.split_at(colon);
         let (name, value) = (name.trim_ascii(), value[1..].trim_ascii());
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        // Most declarations are of no interest; the length and first letter tell.
+        // Most declarations are irrelevant; the length and first letter exclude them.
         match (name.first().map(u8::to_ascii_lowercase), name.len()) {
             (Some(b'd'), 7) if is(b"display") => read.hides |= starts(value, b"none"),
             (Some(b'v'), 10) if is(b"visibility") => read.hides |= starts(value, b"hidden"),
             (Some(b'o'), 7) if is(b"opacity") => read.hides |= number(value) == Some(0.0),
             (Some(b'f'), 9) if is(b"font-size") => match number(value) {
                 Some(0.0) => read.nothing = Some(true),
-                // Points and pixels; an `em` below two is not small, and one of nothing is nothing.
+                // Points and pixels; an `em` below two is not small, and zero is zero.
                 Some(size) if unit(value, b"px") || unit(value, b"pt") => {
                     read.nothing = Some(false);
                     read.shrinks |= size <= 2.0;
@@ -178,7 +178,7 @@ fn starts(value: &[u8], start: &[u8]) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// The number that a value begins with: 0 of `0px`, 0.8 of `.8em`.
+/// The number at the beginning of a value: 0 for `0px`, 0.8 for `.8em`.
 fn number(value: &[u8]) -> Option<f32> {
     let end = value
         .iter()

@@ -1,11 +1,11 @@
-//! Where a link leads, read as the victim's browser reads it (WHATWG URL standard).
+//! Links, parsed as browsers do (WHATWG URL standard).
 //!
-//! In: a link as it stands in a message; out: its scheme, host, registrable domain, path and query.
-//! It resolves and fetches nothing; what no browser would follow has no host.
+//! In: a link as written in a message; out: its scheme, host, registrable domain, path and query.
+//! It resolves and fetches nothing; a link that no browser would follow has no host.
 
 use url::{Host, Url};
 
-/// A link, read.
+/// A parsed link.
 #[derive(Debug, Clone)]
 pub struct Link<'a> {
     /// As it stands.
@@ -14,12 +14,12 @@ pub struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// Reads a link.
+    /// Parses a link.
     pub fn new(text: &'a str) -> Self {
         let parsed = match text {
             _ if text.starts_with("//") => Url::parse(&format!("http:{text}")),
             _ if has_scheme(text) => Url::parse(text),
-            // What begins with `www.` or shows a bare name is completed by mail clients.
+            // Mail clients complete what begins with `www.` or is a bare host name.
             _ => Url::parse(&format!("http://{text}")),
         };
         Self {
@@ -33,12 +33,12 @@ impl<'a> Link<'a> {
         self.url.as_ref().map_or("", Url::scheme)
     }
 
-    /// Whether a click opens a page.
+    /// Whether a click opens a web page.
     pub fn is_web(&self) -> bool {
         matches!(self.scheme(), "http" | "https")
     }
 
-    /// The host in lower case, as ASCII (RFC 5891), numbers in four decimal parts.
+    /// The host in lower case, as ASCII (RFC 5891), IP addresses in four decimal parts.
     pub fn host(&self) -> Option<&str> {
         self.url
             .as_ref()?
@@ -46,13 +46,13 @@ impl<'a> Link<'a> {
             .filter(|host| !host.is_empty())
     }
 
-    /// Whether the host is a number, however it is written.
+    /// Whether the host is an IP address, however it is written.
     pub fn is_numeric(&self) -> bool {
         let host = self.url.as_ref().and_then(Url::host);
         matches!(host, Some(Host::Ipv4(_) | Host::Ipv6(_)))
     }
 
-    /// The name one registers: `example.co.uk` of `a.b.example.co.uk`.
+    /// The registrable domain: `example.co.uk` of `a.b.example.co.uk`.
     pub fn domain(&self) -> Option<&str> {
         registrable(self.host()?)
     }
@@ -67,28 +67,28 @@ impl<'a> Link<'a> {
         self.url.as_ref()?.query()
     }
 
-    /// What follows the number sign.
+    /// The fragment, after the number sign.
     pub fn fragment(&self) -> Option<&str> {
         self.url.as_ref()?.fragment()
     }
 
-    /// What stands before an `@` in front of the host.
+    /// The user name before the host.
     pub fn user(&self) -> Option<&str> {
         let url = self.url.as_ref()?;
         let user = url.username();
         (!user.is_empty() || url.password().is_some()).then_some(user)
     }
 
-    /// A port that is not the scheme's own.
+    /// A port that is not the scheme's default.
     pub fn port(&self) -> Option<u16> {
         self.url.as_ref()?.port()
     }
 }
 
-/// The name one registers, by the public suffix list; `None` for numbers and bare suffixes.
+/// The registrable domain by the public suffix list; `None` for IP addresses and bare suffixes.
 pub fn registrable(host: &str) -> Option<&str> {
     let host = host.trim_end_matches('.');
-    // Four numbers are no name; the list would take the last two for one.
+    // An IP address is not a name; the list would take its last two parts for one.
     if host
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -99,7 +99,7 @@ pub fn registrable(host: &str) -> Option<&str> {
     psl::domain_str(host)
 }
 
-/// A host as ASCII in lower case (RFC 5891); as it stands if it cannot be one.
+/// A host as ASCII in lower case (RFC 5891); unchanged if it cannot be one.
 pub fn ascii_host(host: &str) -> String {
     let host = host.trim().trim_end_matches('.');
     if host.is_ascii() {
@@ -108,7 +108,7 @@ pub fn ascii_host(host: &str) -> String {
     idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_lowercase())
 }
 
-/// The same host in letters that people read.
+/// The same host in Unicode.
 pub fn shown_host(host: &str) -> String {
     if host.contains("xn--") {
         idna::domain_to_unicode(host).0
@@ -121,7 +121,7 @@ fn has_scheme(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once(':') else {
         return false;
     };
-    // A port is no scheme's content: `example.org:80/x`.
+    // A port is not the content of a scheme: `example.org:80/x`.
     let begins = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic());
     begins
         && !scheme.contains('.')

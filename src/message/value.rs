@@ -1,8 +1,8 @@
 //! The values of header fields, decoded.
 //!
-//! In: the bytes behind a field's colon, folds and all; out: text with its encoded words (RFC 2047)
-//! decoded, mailboxes (RFC 5322 section 3.4), or a media type (RFC 2045 section 5.1). It never
-//! fails: what cannot be read is text as it stands, or absent.
+//! In: the bytes after a field's colon, folding included; out: text with encoded words (RFC 2047)
+//! decoded, addresses (RFC 5322 section 3.4), or a media type (RFC 2045 section 5.1). It never
+//! fails: what cannot be parsed is raw text, or absent.
 
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, Attribute, ContentType, HeaderValue};
@@ -11,26 +11,26 @@ use memchr::memmem;
 use crate::message::decode;
 use crate::message::visible_text::{VisibleTextBuilder, visible};
 
-/// A value is read up to here. Real ones stay below 10 KiB; the parsers' work on one value need
-/// not be linear, so it gets no more.
+/// Limit of a value. Real ones are below 10 KiB; the parsers' work on one value may be more than
+/// linear.
 const VALUE_LIMIT: usize = 16 << 10;
 
-/// Mailboxes read from one value: a list's `To` has hundreds at the very most.
+/// Limit of addresses in one value: even `To` of a list has only hundreds.
 const MAILBOX_LIMIT: usize = 1000;
 
-/// One sender or recipient.
+/// A sender or recipient (a mailbox in RFC 5322).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedAddress {
-    /// The name shown to people.
+    /// The display name.
     pub name: Option<String>,
-    /// The address, as a rule `local@domain`.
+    /// The address, normally `local@domain`.
     pub addr: Option<String>,
 }
 
 /// The value as text on one line.
 pub fn text(raw: &[u8]) -> String {
     let mut rest = &raw[..raw.len().min(VALUE_LIMIT)];
-    // No charset makes more of a byte than three.
+    // No charset turns a byte into more than three.
     let mut text = VisibleTextBuilder::new(3 * rest.len());
     let mut after_word = false;
     let mut looked = 0;
@@ -54,7 +54,7 @@ pub fn text(raw: &[u8]) -> String {
     text.finish()
 }
 
-/// The mailboxes of an address field.
+/// The addresses of an address field.
 pub fn addresses(raw: &[u8]) -> Vec<NamedAddress> {
     parsed(raw, |stream| match stream.parse_address() {
         HeaderValue::Address(address) => {
@@ -72,7 +72,7 @@ fn named_address(addr: &Addr<'_>) -> NamedAddress {
     }
 }
 
-/// A value of the shape `type/subtype; attribute=value`, or `attachment; filename=…`.
+/// A value of the form `type/subtype; attribute=value`, or `attachment; filename=…`.
 pub fn content_type(raw: &[u8]) -> Option<ContentType<'static>> {
     parsed(raw, |stream| match stream.parse_content_type() {
         HeaderValue::ContentType(content_type) => Some(owned(content_type)),
@@ -93,7 +93,7 @@ fn owned(content_type: ContentType<'_>) -> ContentType<'static> {
     }
 }
 
-// The parsers know the end of a value by its line end, so it must have one.
+// The parsers find the end of a value by its line end, so it must have one.
 fn parsed<T>(raw: &[u8], parse: impl FnOnce(&mut MessageStream<'_>) -> T) -> T {
     let raw = &raw[..raw.len().min(VALUE_LIMIT)];
     let mut line = Vec::with_capacity(raw.len() + 1);

@@ -1,8 +1,8 @@
 //! Text as a reader sees it on one line.
 //!
 //! In: text in pieces; out: the same with every run of white space and control characters as one
-//! space, and without the characters that show nothing, so that `v<ZWSP>iagra` reads as it looks.
-//! It never grows past the room it was given.
+//! space, and without invisible characters, so that `v<ZWSP>iagra` becomes `viagra`.
+//! It never exceeds its limit.
 
 /// Builds visible text from pieces.
 #[derive(Debug, Default)]
@@ -10,21 +10,21 @@ pub struct VisibleTextBuilder {
     text: String,
     space: bool,
     limit: usize,
-    /// Line ends since the last word: two of them part paragraphs.
+    /// Line ends since the last word: two of them separate paragraphs.
     lines: usize,
     keeps_lines: bool,
     breaks: Vec<usize>,
     split_words: usize,
 }
 
-/// Text on one line that knows where its paragraphs begin.
+/// Text on one line with the positions of its paragraphs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct VisibleText {
     /// All of it.
     pub text: String,
     /// Where each paragraph but the first begins.
     breaks: Vec<usize>,
-    /// How many times something invisible stood between two letters.
+    /// Number of times an invisible character separated two letters.
     pub split_words: usize,
 }
 
@@ -49,7 +49,7 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// The same, for text in which a blank line begins a paragraph.
+    /// The same for text in which a blank line begins a paragraph.
     pub fn of_lines(limit: usize) -> Self {
         Self {
             keeps_lines: true,
@@ -57,7 +57,7 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// Appends a piece; a word may go on from the piece before.
+    /// Appends a piece; a word may continue from the previous piece.
     pub fn push(&mut self, piece: &str) {
         if self.text.len() >= self.limit {
             return;
@@ -85,7 +85,7 @@ impl VisibleTextBuilder {
                 } else if shows_nothing(letter) {
                     let before = at.checked_sub(1).map(|before| bytes[before]);
                     let letters = [before, bytes.get(next).copied()];
-                    // A soft hyphen says where a word may be parted.
+                    // A soft hyphen marks where a word may be hyphenated.
                     let splits = letter != '\u{ad}'
                         && letters
                             .iter()
@@ -100,7 +100,7 @@ impl VisibleTextBuilder {
         self.append(&piece[run..]);
     }
 
-    /// The words before and after are apart.
+    /// Separates the words before and after.
     pub fn space(&mut self) {
         self.space = true;
     }
@@ -117,7 +117,7 @@ impl VisibleTextBuilder {
         self.lines = 2;
     }
 
-    /// How long the text is, in bytes.
+    /// The length of the text in bytes.
     pub fn len(&self) -> usize {
         self.text.len()
     }
@@ -127,7 +127,7 @@ impl VisibleTextBuilder {
         self.text.is_empty()
     }
 
-    /// What was written since an earlier [`VisibleTextBuilder::len`].
+    /// The text written since an earlier [`VisibleTextBuilder::len`].
     pub fn since(&self, start: usize) -> &str {
         self.text.get(start..).unwrap_or_default().trim()
     }
@@ -167,14 +167,14 @@ impl VisibleTextBuilder {
     }
 }
 
-/// Folds a text.
+/// The visible text of a text.
 pub fn visible(text: &str) -> String {
     let mut builder = VisibleTextBuilder::new(text.len());
     builder.push(text);
     builder.finish()
 }
 
-/// The longest beginning of at most `limit` bytes that ends between characters.
+/// The longest prefix of at most `limit` bytes that ends at a character boundary.
 pub fn cut(text: &str, limit: usize) -> &str {
     if limit >= text.len() {
         return text;

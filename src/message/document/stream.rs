@@ -1,25 +1,25 @@
-//! The streams of a PDF in which it keeps objects.
+//! The object streams of a PDF.
 //!
 //! In: a whole PDF or its beginning; out: the inflated bytes of its object streams, one after the
-//! other. It never inflates pictures, fonts or pages, nor more than the limits below, and takes what
-//! comes before damage. ISO 32000-1 sections 7.3.8, 7.4.4 and 7.5.7.
+//! other. It never inflates images, fonts or pages, nor more than the limits below, and uses what
+//! precedes damage. ISO 32000-1 sections 7.3.8, 7.4.4 and 7.5.7.
 
 use super::syntax;
 use flate2::{Decompress, FlushDecompress};
 use memchr::memmem;
 
-/// Inflated of a stream, of all streams, and the number of streams.
+/// Limits of inflated bytes of a stream, of all streams, and of the number of streams.
 const STREAM_LIMIT: usize = 256 << 10;
 const TOTAL_LIMIT: usize = 1 << 20;
 const STREAMS_LIMIT: usize = 64;
 
-/// Deflated bytes read of a stream. Objects shrink, so that more would not fit inflated.
+/// Limit of deflated bytes of a stream. Objects compress well: more would exceed the inflated limit.
 const INPUT_LIMIT: usize = STREAM_LIMIT;
 
-/// A dictionary is looked at this far back from its stream.
+/// A dictionary is searched this far back from its stream.
 const DICTIONARY_LIMIT: usize = 1024;
 
-/// Gives each object stream's bytes to `visit`.
+/// Passes each object stream's bytes to `visit`.
 pub(super) fn each(data: &[u8], visit: &mut dyn FnMut(&[u8])) {
     let mut inflater = Decompress::new(true);
     let mut output = Vec::new();
@@ -37,8 +37,8 @@ pub(super) fn each(data: &[u8], visit: &mut dyn FnMut(&[u8])) {
         output.clear();
         output.reserve_exact(STREAM_LIMIT.min(TOTAL_LIMIT - total));
         inflater.reset(true);
-        // Asked to finish at once it writes straight into the output, whose capacity is the limit.
-        // Whatever came before an error or the limit is good.
+        // With `Finish` it writes directly into the output, whose capacity is the limit.
+        // What precedes an error or the limit is valid.
         let _ = inflater.decompress_vec(input, &mut output, FlushDecompress::Finish);
         visit(&output);
         streams += 1;
@@ -49,8 +49,8 @@ pub(super) fn each(data: &[u8], visit: &mut dyn FnMut(&[u8])) {
     }
 }
 
-// Where the bytes of the stream begin whose keyword this may be: it stands after a dictionary and
-// before a line's end (7.3.8.1).
+// The beginning of the stream whose keyword this may be: it follows a dictionary and
+// precedes a line end (7.3.8.1).
 fn content(data: &[u8], keyword: usize) -> Option<usize> {
     if !data[..keyword].trim_ascii_end().ends_with(b">>") {
         return None;
@@ -58,7 +58,7 @@ fn content(data: &[u8], keyword: usize) -> Option<usize> {
     let start = keyword + b"stream".len();
     match data.get(start..)? {
         [b'\r', b'\n', ..] => Some(start + 2),
-        // A carriage return alone is not allowed, and written.
+        // A carriage return alone is not allowed, but occurs.
         [b'\r' | b'\n', ..] => Some(start + 1),
         _ => None,
     }

@@ -1,13 +1,13 @@
-//! PDF's names and strings.
+//! Names and strings in PDF.
 //!
-//! In: bytes and a place in them; out: what stands there and where it ends. It never builds objects,
-//! and each call costs what lies between its place and the end it gives, or a fixed limit.
+//! In: bytes and an offset; out: the name or string there and its end. It never builds objects,
+//! and each call costs at most the length of its result, or a fixed limit.
 //! ISO 32000-1 section 7.2 and 7.3.
 
-/// Names longer than this are none that anybody asks for, with each character as `#xx`.
+/// Longer names are not searched for, even with each character as `#xx`.
 const NAME_LIMIT: usize = 48;
 
-/// A name without its slash, written out.
+/// A decoded name without its slash.
 pub(super) struct Name {
     bytes: [u8; NAME_LIMIT],
     length: usize,
@@ -21,7 +21,7 @@ impl Name {
     }
 }
 
-/// The name whose slash is at `slash`; of one that is too long the beginning.
+/// The name whose slash is at `slash`; truncated if it is too long.
 pub(super) fn name(data: &[u8], slash: usize) -> Name {
     let mut name = Name {
         bytes: [0; NAME_LIMIT],
@@ -31,7 +31,7 @@ pub(super) fn name(data: &[u8], slash: usize) -> Name {
     while name.length < NAME_LIMIT {
         let rest = data.get(name.end..).unwrap_or_default();
         let (byte, taken) = match rest {
-            // 7.3.5: `#` and two digits are a character. A lone `#` stands for itself.
+            // 7.3.5: `#` and two digits are a character. A lone `#` is literal.
             [b'#', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 (digit(*high) << 4 | digit(*low), 3)
             }
@@ -45,7 +45,7 @@ pub(super) fn name(data: &[u8], slash: usize) -> Name {
     name
 }
 
-/// The first place from `at` on that is no white space.
+/// The first offset from `at` on that is not white space.
 pub(super) fn skip_space(data: &[u8], at: usize) -> usize {
     let rest = data.get(at..).unwrap_or_default();
     at + rest.iter().take_while(|byte| is_space(**byte)).count()
@@ -92,7 +92,7 @@ fn escape(data: &[u8], at: usize, text: &mut Vec<u8>) -> usize {
         .take_while(|byte| matches!(byte, b'0'..=b'7'))
         .count();
     if digits > 0 {
-        // What is above a byte is lost.
+        // Overflow of a byte is dropped.
         let value = |value: u8, digit: &u8| value << 3 | (digit - b'0');
         text.push(rest[..digits].iter().fold(0, value));
         return at + digits;
@@ -115,7 +115,7 @@ fn escape(data: &[u8], at: usize, text: &mut Vec<u8>) -> usize {
 fn hexadecimal(data: &[u8], mut at: usize, limit: usize) -> (Vec<u8>, usize) {
     let mut text = Vec::new();
     let mut high = None;
-    // White space within is left out, so is anything else; not without end.
+    // White space and anything else inside is skipped, up to a limit.
     let end = data.len().min(at.saturating_add(4 * limit));
     while at < end && text.len() < limit {
         let byte = data[at];

@@ -1,4 +1,4 @@
-//! Documents built here: whole, cut off, damaged, hostile.
+//! Generated documents: complete, truncated, damaged, hostile.
 
 use super::*;
 use flate2::{Compress, Compression, FlushCompress};
@@ -144,7 +144,7 @@ fn limits_hold() {
     let noise = format!("/URI({})", "\\377".repeat(LINK_LIMIT));
     assert!(read(&[noise.as_bytes()]).links[0].len() <= LINK_LIMIT);
 
-    // Each bomb ends behind the limit of one stream, all behind the limit of all.
+    // Each bomb exceeds the limit of one stream, and together they exceed the limit of all.
     let bomb = [vec![b' '; 300 << 10], b"/URI(http://late)".to_vec()].concat();
     let bomb = stream(OBJECTS, &deflated(&bomb));
     let last = stream(OBJECTS, &deflated(b"/URI(http://last)"));

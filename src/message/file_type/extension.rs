@@ -1,9 +1,9 @@
-//! Extensions: which names a kind of file honestly bears.
+//! Extensions: which ones fit which file type.
 //!
-//! In: a kind and an extension; out: whether they agree. It never doubts an extension it does not
-//! know, nor a mistake that programs and people make every day: a picture named as another picture,
-//! a table of Excel that is a page. No RFC; the lists are what the makers of each format register or
-//! write.
+//! In: a file type and an extension; out: whether they fit. It accepts unknown extensions
+//! and common mistakes: an image named as another type of image,
+//! an Excel table that is HTML. No RFC; the lists are what the vendors of each format register or
+//! use.
 
 use super::kind::FileType;
 
@@ -12,10 +12,10 @@ const PICTURES: &[&str] = &[
     "heic", "heif", "avif",
 ];
 
-/// Extensions that show any text as text.
+/// Extensions of plain text.
 const TEXTS: &[&str] = &["txt", "text", "log", "csv", "tsv", "md", "asc"];
 
-/// Extensions that everybody knows and none of the kinds bears.
+/// Well-known extensions that fit none of the types.
 const OTHERS: &[&str] = &[
     "wav", "avi", "mkv", "wmv", "wma", "ogg", "flac", "aac", "mid", "ico", "psd", "ttf", "otf",
     "json", "yaml", "ini", "css", "url", "reg",
@@ -51,10 +51,10 @@ const ALL: &[FileType] = &[
     FileType::Class,
 ];
 
-/// Whether a file of this kind may bear this extension, which comes without its dot.
+/// Whether a file of this type may have this extension (without dot).
 pub fn fits(file_type: FileType, extension: &str) -> bool {
     let among = |list: &[&str]| list.iter().any(|it| it.eq_ignore_ascii_case(extension));
-    // Readers take a picture by its bytes, whatever picture its name says.
+    // Viewers detect an image by its bytes, whatever its extension.
     let pictures = is_picture(file_type) && among(PICTURES);
     let texts = is_text(file_type) && among(TEXTS);
     if pictures || texts || among(own(file_type)) {
@@ -99,7 +99,7 @@ fn own(file_type: FileType) -> &'static [&'static str] {
         FileType::Cab => &["cab", "msu", "wsp", "xsn"],
         FileType::Iso => &["iso", "img", "cdr", "toast", "udf"],
         FileType::Pdf => &["pdf", "ai", "fdf", "pdfa"],
-        // MS-OFFCRYPTO 1.3.3: OOXML under a password is a compound file.
+        // MS-OFFCRYPTO 1.3.3: OOXML with a password is a compound file.
         FileType::Ole => &[
             "doc", "dot", "xls", "xlt", "xla", "ppt", "pps", "pot", "ppa", "msi", "msp", "mst",
             "msg", "oft", "vsd", "vss", "pub", "mpp", "wps", "db", "hwp", "docx", "docm", "dotx",
@@ -108,7 +108,7 @@ fn own(file_type: FileType) -> &'static [&'static str] {
         FileType::Rtf => &["rtf", "doc", "dot"],
         FileType::Lnk => &["lnk"],
         FileType::One => &["one", "onetoc2"],
-        // Web applications export their tables like this.
+        // Web applications export tables like this.
         FileType::Html => &[
             "html", "htm", "xhtml", "xht", "shtml", "hta", "php", "asp", "aspx", "jsp", "xml",
             "doc", "xls", "mht",
@@ -133,7 +133,7 @@ fn own(file_type: FileType) -> &'static [&'static str] {
         FileType::Mp4 => &[
             "mp4", "m4a", "m4v", "m4b", "m4r", "mov", "qt", "3gp", "3g2", "f4v", "aac",
         ],
-        // Word and Excel save pages as mails, too.
+        // Word and Excel save web pages as mail (MHTML), too.
         FileType::Eml => &[
             "eml", "mht", "mhtml", "mbox", "mbx", "msg", "nws", "doc", "xls",
         ],

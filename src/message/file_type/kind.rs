@@ -1,15 +1,15 @@
-//! The kinds of files that are told apart.
+//! The file types that are detected.
 
-/// A kind of file.
+/// A file type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FileType {
-    /// A program or library of Windows or DOS.
+    /// A Windows or DOS program or library.
     Pe,
-    /// A program or library of Linux and other Unix systems.
+    /// A program or library of Linux or other Unix systems.
     Elf,
-    /// A program or library of macOS.
+    /// A macOS program or library.
     MachO,
-    /// ZIP, and all that is built on it: OOXML, OpenDocument, JAR, EPUB.
+    /// ZIP and formats based on it: OOXML, OpenDocument, JAR, EPUB.
     Zip,
     /// RAR.
     Rar,
@@ -21,27 +21,27 @@ pub enum FileType {
     Bzip2,
     /// xz.
     Xz,
-    /// A cabinet of Windows.
+    /// A Windows cabinet.
     Cab,
     /// A disc image.
     Iso,
     /// PDF.
     Pdf,
-    /// A compound file: the old Office, MSI, MSG; also OOXML under a password.
+    /// A compound file: old Office, MSI, MSG; also OOXML with a password.
     Ole,
     /// Rich text.
     Rtf,
-    /// A shortcut of Windows.
+    /// A Windows shortcut.
     Lnk,
-    /// A section or folder of OneNote.
+    /// A OneNote section or folder.
     One,
-    /// A page.
+    /// HTML.
     Html,
-    /// A drawing that may hold scripts.
+    /// An SVG drawing, which may contain scripts.
     Svg,
     /// Any other XML.
     Xml,
-    /// A script that says so, or that calls what only scripts call.
+    /// A script, by its first line or by typical calls.
     Script,
     /// PNG.
     Png,
@@ -51,26 +51,26 @@ pub enum FileType {
     Gif,
     /// WebP.
     Webp,
-    /// A bitmap of Windows.
+    /// A Windows bitmap.
     Bmp,
     /// TIFF.
     Tiff,
     /// MP3.
     Mp3,
-    /// MP4 and its relatives, HEIC and AVIF among them.
+    /// MP4 and related formats, such as HEIC and AVIF.
     Mp4,
-    /// A mail, or a page saved as one.
+    /// A mail, or a web page saved as one.
     Eml,
     /// A calendar.
     Ics,
-    /// A visiting card.
+    /// A vCard.
     Vcard,
-    /// A class of Java.
+    /// A Java class.
     Class,
 }
 
 impl FileType {
-    /// The kind's name in rules and reports.
+    /// The name in rules and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pe => "exe",

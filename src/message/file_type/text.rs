@@ -1,20 +1,20 @@
-//! Kinds that are text: pages, drawings, scripts, mails, calendars, cards.
+//! Text formats: HTML, SVG, XML, scripts, mail, calendars, vCards.
 //!
-//! In: the first bytes of a file, in ASCII's superset or UTF-16; out: its kind, if it begins as one
-//! does. It never judges prose, and knows no scripts by their grammar.
+//! In: the first bytes of a file, in a superset of ASCII or UTF-16; out: its type, if it begins like
+//! one. It does not classify prose, and does not parse scripts.
 
 use super::kind::FileType;
 
-/// Read of a file, as the MIME Sniffing standard does with more care (section 5.2: 1445 bytes).
+/// Bytes of a file that are read; the MIME Sniffing standard reads 1445 (section 5.2).
 const HEAD_LIMIT: usize = 4096;
 
-/// Tags a page begins with though it has no `<html>` (MIME Sniffing section 7.1).
+/// Tags at the beginning of HTML without `<html>` (MIME Sniffing section 7.1).
 const PAGE_TAGS: &[&[u8]] = &[
     b"html", b"head", b"script", b"iframe", b"h1", b"div", b"font", b"table", b"a", b"style",
     b"title", b"b", b"body", b"br", b"p", b"meta", b"center", b"img", b"form", b"span", b"link",
 ];
 
-/// What Windows' script hosts offer and prose does not, in lower case.
+/// Calls of Windows script hosts that prose does not contain, in lower case.
 const SCRIPT_CALLS: &[&[u8]] = &[
     b"wscript.",
     b"activexobject(",
@@ -22,7 +22,7 @@ const SCRIPT_CALLS: &[&[u8]] = &[
     b"adodb.stream",
 ];
 
-/// Fields of which a mail has two (RFC 5322 section 3.6, RFC 2045 section 4).
+/// Fields of which a mail has at least two (RFC 5322 section 3.6, RFC 2045 section 4).
 const FIELDS: &[&[u8]] = &[
     b"received",
     b"return-path",
@@ -36,14 +36,14 @@ const FIELDS: &[&[u8]] = &[
     b"content-type",
 ];
 
-/// The kind of a text.
+/// The type of a text file.
 pub(super) fn of(head: &[u8]) -> Option<FileType> {
     let head = ascii(&head[..head.len().min(HEAD_LIMIT)]);
     let head = head.trim_ascii_start();
     if head.starts_with(b"<") {
         return markup(head);
     }
-    // RFC 5545 section 3.4, RFC 6350 section 6.1.1; names are of any case.
+    // RFC 5545 section 3.4, RFC 6350 section 6.1.1; names ignore case.
     if head.starts_with(b"begin:vcalendar") {
         return Some(FileType::Ics);
     }
@@ -65,7 +65,7 @@ pub(super) fn of(head: &[u8]) -> Option<FileType> {
     SCRIPT_CALLS.iter().any(calls).then_some(FileType::Script)
 }
 
-// Lower case without a byte order mark; of UTF-16 what ASCII has.
+// In lower case without a byte order mark; of UTF-16 only ASCII.
 fn ascii(head: &[u8]) -> Vec<u8> {
     let unit = |high: usize| {
         move |pair: &[u8]| match pair {
@@ -77,7 +77,7 @@ fn ascii(head: &[u8]) -> Vec<u8> {
         [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),
         [0xff, 0xfe, rest @ ..] => rest.chunks(2).map(unit(1)).collect(),
         [0xfe, 0xff, rest @ ..] => rest.chunks(2).map(unit(0)).collect(),
-        // XML 1.0 appendix F.1: without a mark, but told by its first character.
+        // XML 1.0 appendix F.1: detected by the first character without a mark.
         [b'<', 0, ..] => head.chunks(2).map(unit(1)).collect(),
         [0, b'<', ..] => head.chunks(2).map(unit(0)).collect(),
         _ => head.to_vec(),
@@ -87,7 +87,7 @@ fn ascii(head: &[u8]) -> Vec<u8> {
 }
 
 fn markup(mut rest: &[u8]) -> Option<FileType> {
-    // What may stand before the root: XML 1.0 section 2.8, HTML standard 13.1.
+    // What may precede the root: XML 1.0 section 2.8, HTML standard 13.1.
     let mut before = None;
     while let Some(inside) = rest.strip_prefix(b"<") {
         let end: &[u8] = if inside.starts_with(b"!--") {
@@ -103,7 +103,7 @@ fn markup(mut rest: &[u8]) -> Option<FileType> {
             match root {
                 b"html" => return Some(FileType::Html),
                 b"svg" => return Some(FileType::Svg),
-                // With entities within brackets; the root may be past them.
+                // With entities in brackets; the root may follow them.
                 _ => before = before.or(Some(FileType::Xml)),
             }
             b">"
@@ -137,12 +137,12 @@ fn name(text: &[u8]) -> &[u8] {
     &text[..text.iter().position(end).unwrap_or(text.len())]
 }
 
-// Two of the usual fields before the first line that is none.
+// Two of the usual fields before the first line that is not a field.
 fn is_mail(head: &[u8]) -> bool {
     let mut known = 0;
     for (number, line) in head.split(|byte| *byte == b'\n').enumerate() {
         let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        // Mailbox files (RFC 4155 appendix A) have such a line in front of each mail.
+        // mbox files (RFC 4155 appendix A) have such a line before each message.
         if number == 0 && line.starts_with(b"from ") || number > 0 && folded {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Pages, and what is read of them.
+//! Tests of HTML reading.
 
 use super::*;
 
