@@ -1,4 +1,4 @@
-//! Sets of bytes: what one place of a regex may match.
+//! Sets of bytes that one position of a regex may match.
 
 /// A set of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -44,7 +44,7 @@ impl Bytes {
         Self::letters().or(Self::digits()).or(Self::one(b'_'))
     }
 
-    /// `.` as it is without `(?s)`.
+    /// `.` without `(?s)`.
     pub(super) fn dot() -> Self {
         Self::one(b'\n').not()
     }
@@ -81,7 +81,7 @@ impl Bytes {
         other.minus(self).is_empty()
     }
 
-    /// The only member.
+    /// The only member, if there is just one.
     pub(super) fn single(self) -> Option<u8> {
         let mut members = self.iter();
         members.next().filter(|_| members.next().is_none())
@@ -91,13 +91,13 @@ impl Bytes {
         (0..=255).filter(move |byte| self.has(*byte))
     }
 
-    /// With the other case of each letter.
+    /// Adds the other case of each letter.
     pub(super) fn any_case(self) -> Self {
         let letters = self.and(Self::letters()).iter();
         letters.fold(self, |set, letter| set.or(Self::one(letter ^ 0x20)))
     }
 
-    /// Runs of neighbours.
+    /// Ranges of consecutive bytes.
     pub(super) fn ranges(self) -> Vec<(u8, u8)> {
         let mut ranges: Vec<(u8, u8)> = Vec::new();
         for byte in self.iter() {

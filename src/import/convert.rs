@@ -1,4 +1,4 @@
-//! Turns what the files define, rule by rule.
+//! Converts what the files define, rule by rule.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,23 +12,23 @@ use super::rule_files::{Definition, RuleFiles, RuleKind};
 
 mod combine;
 
-/// The language's bounds on ids and scores.
+/// Limits of ids and scores in rule files.
 const LONGEST_ID: usize = 64;
 const SHORTEST_ID: usize = 3;
 const SCORE_LIMIT: f64 = 100.0;
 
-/// What became of a rule, once that is known.
+/// The conversion state of a rule.
 #[derive(Debug, Clone, PartialEq)]
 enum Conversion {
     Converted(RuleStatus),
-    /// It is not there, and whoever asks for it asks in vain.
+    /// It never hits; rules that use it treat it as false.
     Never,
     Refused,
-    /// It is being looked at: who asks now is part of a circle.
+    /// It is being converted: a rule that uses it now is part of a cycle.
     InProgress,
 }
 
-/// Turns all rules of a book.
+/// Converts all rules of the files.
 pub(super) struct Converter<'b> {
     files: &'b RuleFiles,
     conversions: HashMap<String, Conversion>,
@@ -40,7 +40,7 @@ pub(super) struct Converter<'b> {
     report: ImportReport,
 }
 
-/// The rules, and what became of each.
+/// Converts the files to rules, with a report.
 pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, ImportReport) {
     let mut converter = Converter {
         files,
@@ -68,7 +68,7 @@ pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, ImportReport) {
 }
 
 impl Converter<'_> {
-    /// An id that nobody has, as near to the name as the language allows.
+    /// An unused id, as similar to the name as allowed.
     fn free_id(&mut self, name: &str) -> String {
         let known = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let mut id: String = name
@@ -86,7 +86,7 @@ impl Converter<'_> {
         self.numbered_id(&id)
     }
 
-    /// The id with the first number, from one on, with which nobody has it.
+    /// The id with the first number from 1 on that makes it unused.
     fn numbered_id(&mut self, id: &str) -> String {
         let mut number = 1;
         loop {
@@ -98,7 +98,7 @@ impl Converter<'_> {
         }
     }
 
-    /// Decides what becomes of a rule.
+    /// Converts a rule once, and returns its state.
     fn conversion(&mut self, name: &str) -> Conversion {
         if let Some(conversion) = self.conversions.get(name) {
             return conversion.clone();
@@ -206,7 +206,7 @@ impl Converter<'_> {
         let rest = rest[2..].trim();
         let (regex, unset) = match rest.rsplit_once("[if-unset:") {
             Some((regex, unset)) => (regex.trim_end(), unset.trim().trim_end_matches(']').trim()),
-            // A field that is missing is an empty one.
+            // A missing field counts as empty.
             None => (rest, ""),
         };
         let places = if regex::is_at_start(regex) {
@@ -215,7 +215,7 @@ impl Converter<'_> {
             places
         };
         let converted = self.converted_regex(name, regex, &places)?;
-        // What is matched in place of a field that is missing.
+        // `if-unset`: the text matched in place of a missing field.
         let hits_unset = regex::is_match(&converted, unset);
         if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
             if is_negative {

@@ -1,6 +1,6 @@
-//! Writes a tree as a regex of the regex crate.
+//! Writes a tree as a regex for the regex crate.
 //!
-//! In: a [`Node`] without look-around; out: the regex, in ASCII. Where the texts have CRLF line ends
+//! In: a [`Node`] without look-around; out: the regex, in ASCII. If the texts have CRLF line ends
 //! a line feed becomes `\r?\n`: the regex was written for texts with LF.
 
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::bytes::Bytes;
 use super::tree::{Anchor, Node, Times};
 
-/// The regex. `crlf` says that lines end with CRLF.
+/// The regex. `crlf` means that lines end with CRLF.
 pub(super) fn regex(node: &Node, crlf: bool) -> String {
     let writer = RegexWriter {
         any_case: is_any_case(node) && has_letter(node),
@@ -96,8 +96,8 @@ impl RegexWriter {
             Node::Repeat(sub, times) => {
                 match &**sub {
                     Node::Set(set) => self.repeated_set(*set, *times, text),
-                    // Parsed and printed once more, (?:a{2})? would be a{2}?, which is lazy; a
-                    // group that captures stays one.
+                    // Parsed and printed again, (?:a{2})? would be a{2}?, which is lazy; a
+                    // capturing group remains.
                     Node::Repeat(..) => {
                         text.push('(');
                         self.alternatives(sub, text);
@@ -129,8 +129,8 @@ impl RegexWriter {
         text.push(')');
     }
 
-    /// A set that repeats. Where it does so without end, or so often that a few more or less
-    /// are all one, the two bytes of a line end are two.
+    /// A repeated set. If it repeats without limit, or so often that a few more or less
+    /// do not matter, the two bytes of a line end count as two.
     fn repeated_set(&self, set: Bytes, times: Times, text: &mut String) {
         let is_long = times.max.is_none_or(|max| max > 20 && set.len() > 128);
         if !self.crlf || !set.has(b'\n') || (is_long && set.has(b'\r')) {
@@ -156,7 +156,7 @@ impl RegexWriter {
     }
 
     fn one_byte(&self, mut set: Bytes, text: &mut String) {
-        // Part of a line end; one that stands alone is asked for alone.
+        // Part of a line end; a lone one is matched alone.
         if self.crlf && !set.has(b'\n') && set.single().is_none() {
             set = set.minus(Bytes::one(b'\r'));
         }

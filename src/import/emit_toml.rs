@@ -92,7 +92,7 @@ fn list(texts: &[String]) -> String {
     format!("[{}]", texts.join(", "))
 }
 
-/// A regex reads best without escapes of the file's own.
+/// A regex is most readable without TOML escapes.
 fn literal(text: &str) -> String {
     if text.contains(|letter: char| letter == '\'' || letter.is_control()) {
         quoted(text)

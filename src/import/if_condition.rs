@@ -1,14 +1,14 @@
 //! Conditions of rule files: `if`, `ifplugin`.
 //!
-//! In: the text after `if`; out: whether SpamAssassin 4 with this filter's means would go in.
-//! A plugin counts as loaded only if its rules can be expressed here: rule files then name what to
-//! do without the others. What would hold with all plugins is told apart, because plain rules in
-//! such places need no plugin.
+//! In: the text after `if`; out: whether the condition holds in SpamAssassin 4 with what this filter
+//! supports. A plugin counts as loaded only if its rules can be expressed here: rule files often have
+//! alternatives without it. What would hold with all plugins is reported separately, because plain
+//! rules under such conditions need no plugin.
 
-/// The version that rules are read as, in SpamAssassin's spelling of 4.0.1.
+/// The SpamAssassin version that is assumed: 4.0.1 in its notation.
 const VERSION: f64 = 4.000_001;
 
-/// The Perl that such a SpamAssassin runs on.
+/// The Perl version that is assumed.
 const PERL_VERSION: f64 = 5.036;
 
 /// Plugins whose rules can be expressed.
@@ -21,7 +21,7 @@ const PLUGIN: &str = "Mail::SpamAssassin::Plugin::";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Holds {
     pub(super) here: bool,
-    /// Where every plugin is loaded.
+    /// With every plugin loaded.
     pub(super) with_all_plugins: bool,
 }
 
@@ -65,7 +65,7 @@ pub(super) fn has_plugin(name: &str) -> Holds {
     }
 }
 
-/// Truth is 1 and its contrary 0, as in Perl.
+/// True is 1 and false 0, as in Perl.
 struct Reader<'t> {
     rest: &'t str,
     all_plugins: bool,
@@ -83,7 +83,7 @@ impl<'t> Reader<'t> {
     /// Whether SpamAssassin or a plugin has a method.
     fn can(&self, name: &str) -> bool {
         if let Some(feature) = name.strip_prefix(CONF) {
-            // Features are there by version; compatibility has to be switched on.
+            // Features depend on the version; compatibility must be enabled.
             return !feature.starts_with("compat_");
         }
         self.has(name.rsplit_once("::").map_or(name, |(plugin, _)| plugin))
@@ -162,7 +162,7 @@ impl<'t> Reader<'t> {
         match word {
             "version" => Ok(VERSION),
             "perl_version" => Ok(PERL_VERSION),
-            // This filter asks nobody.
+            // This filter does not use the network.
             "local_tests_only" | "true" => Ok(1.0),
             "false" => Ok(0.0),
             "plugin" | "can" | "has" if self.eat("(") => {

@@ -1,12 +1,12 @@
-//! Rewrites look-around away.
+//! Rewrites regexes with look-around to regexes without.
 //!
-//! In: a tree; out: one without look-around that is found in the same texts, or why there is none.
-//! What it finds may be longer: it takes in what the look-around looked at.
+//! In: a tree; out: one without look-around that matches in the same texts, or why there is none.
+//! Its matches may be longer: they include what the look-around looked at.
 //!
-//! Both together, what a regex still has to match and what the text ahead must (not) begin with,
-//! are a state. A byte leads from one state to others, as Brzozowski's derivatives do; where nothing
-//! is pending any more the rest of the regex is taken as it is. What remains is a small automaton,
-//! and that is made a regex again by taking out one state after the other. A look-behind is a
+//! What a regex still has to match, together with what the text ahead must (not) begin with,
+//! is a state. A byte leads from one state to others, like Brzozowski's derivatives; once nothing
+//! is pending the rest of the regex is kept unchanged. The result is a small automaton,
+//! which becomes a regex again by eliminating its states. A look-behind is a
 //! look-ahead in the regex read backwards.
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,7 +21,7 @@ pub(super) mod split;
 use automaton::Automaton;
 use linear::{Head, Linear, beginning_with, empty_part, linear, optional_heads, without};
 
-/// More states than this make no regex that anybody wants to run.
+/// Limit of states: more make a regex too large to run.
 const MOST_STATES: usize = 500;
 
 /// Why a regex was refused.
@@ -75,7 +75,7 @@ fn ahead(node: &Node) -> Result<Node, String> {
     automaton.regex(queue.len()).ok_or_else(|| TOO_MUCH.into())
 }
 
-/// What the text ahead must begin with, or must not.
+/// What the text ahead must, or must not, begin with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Pending {
     negative: bool,
@@ -88,7 +88,7 @@ struct State {
     pending: BTreeSet<Pending>,
 }
 
-/// What is matched on the way, and where it leads: `None` is a match, whatever follows.
+/// What is matched, and the next state: `None` is a match, whatever follows.
 type Edge = (Node, Option<State>);
 
 impl State {
@@ -150,7 +150,7 @@ impl State {
         Ok(edges)
     }
 
-    /// Nothing is pending: up to the next look-ahead the regex stays as it is.
+    /// Nothing is pending: up to the next look-ahead the regex is unchanged.
     fn free_edges(self) -> Vec<Edge> {
         if !has_ahead(&self.rest) {
             return vec![(self.rest, None)];
@@ -202,7 +202,7 @@ impl State {
         }
     }
 
-    /// Bytes after which nothing is pending need no states of their own: one edge for all of them.
+    /// Bytes after which nothing is pending share one edge.
     /// Returns the others.
     fn free_bytes(&self, forms: &[(&Pending, Vec<Linear>)], edges: &mut Vec<Edge>) -> Bytes {
         let parts = optional_heads(&self.rest);
@@ -227,7 +227,7 @@ impl State {
         watched
     }
 
-    /// What is pending and has an anchor first, or nothing at all, is decided before the next byte.
+    /// Pending parts that are empty or begin with an anchor are decided before the next byte.
     fn edges_of_anchor(
         &self,
         pending: &Pending,
@@ -244,7 +244,7 @@ impl State {
         for (number, form) in forms.iter().enumerate() {
             let anchor = match &form.head {
                 Head::Set(_) | Head::Nothing => continue,
-                // That the text ends here is seen when a byte or the end is asked for.
+                // The end of the text is handled with the next byte or the end.
                 Head::Anchor(Node::Anchor(Anchor::End)) if pending.negative => {
                     if form.tail != Node::Empty && form.tail.is_nullable() {
                         return Err(TOO_MUCH.into());
@@ -281,7 +281,7 @@ impl State {
                     ]
                 }
                 (Anchor::LineEnd, negative) if tail == Node::Empty => {
-                    // The end of a line is the end, or has a line feed next.
+                    // The end of a line is the end of the text, or a line feed follows.
                     let ends = Node::alt([Node::byte(b'\n'), Node::Anchor(Anchor::End)]);
                     let node = Node::alt([rest_of_it, ends]);
                     vec![(Node::Empty, Some(others.with(negative, node)))]
@@ -293,7 +293,7 @@ impl State {
         Ok(None)
     }
 
-    /// The regex is matched; what is pending decides alone.
+    /// The regex has matched; only what is pending decides.
     fn edges_at_end(&self, forms: &[(&Pending, Vec<Linear>)], edges: &mut Vec<Edge>) {
         let wanted = self.pending.iter().find(|pending| !pending.negative);
         if let Some(pending) = wanted {
@@ -350,7 +350,7 @@ impl State {
     }
 }
 
-/// Cuts a set so that each part is in or out of each of the others.
+/// Splits a set so that each part is inside or outside each of the others.
 fn parts(set: Bytes, others: &[Bytes]) -> Vec<Bytes> {
     let mut parts = vec![set];
     for other in others {

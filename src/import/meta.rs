@@ -1,8 +1,8 @@
-//! Reads the expression of a meta rule.
+//! Parses the expression of a meta rule.
 //!
-//! In: its text; out: a tree with Perl's precedences.
+//! In: its text; out: a tree, with Perl's operator precedence.
 
-/// An expression; a rule's value is how often it hit.
+/// An expression; a rule's value is its number of hits.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Expression {
     Number(f64),
@@ -11,7 +11,7 @@ pub(super) enum Expression {
     Two(Operator, Box<Expression>, Box<Expression>),
 }
 
-/// What stands between two expressions.
+/// A binary operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operator {
     Or,
@@ -28,7 +28,7 @@ pub(super) enum Operator {
     Over,
 }
 
-/// By precedence, the weakest first; a longer sign before one that it begins with.
+/// By precedence, weakest first; a longer operator before its prefix.
 const LEVELS: [&[(&str, Operator)]; 6] = [
     &[("||", Operator::Or)],
     &[("&&", Operator::And)],
@@ -43,10 +43,10 @@ const LEVELS: [&[(&str, Operator)]; 6] = [
     &[("*", Operator::Times), ("/", Operator::Over)],
 ];
 
-/// Deeper nesting is nobody's.
+/// Limit of nesting.
 const DEEPEST: u32 = 60;
 
-/// Reads an expression.
+/// Parses an expression.
 pub(super) fn parse(text: &str) -> Result<Expression, String> {
     let mut reader = Reader {
         rest: text,

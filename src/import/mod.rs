@@ -1,12 +1,12 @@
-//! Turns SpamAssassin rules into rules of this filter.
+//! Converts SpamAssassin rules to rules of this filter.
 //!
-//! In: the texts of `.cf` files, in the order in which they are to be read. Out: the text of a rule
-//! file, and a [`ImportReport`] that names every rule which could not be converted, and why. A file's way:
-//! lines and conditions ([`RuleFiles`]), tags replaced, Perl's regexes read, look-around rewritten, meta
-//! rules combined, TOML written.
+//! In: the texts of `.cf` files, in reading order. Out: the text of a rule
+//! file, and an [`ImportReport`] that lists every rule that could not be converted, and why. The steps:
+//! lines and conditions ([`RuleFiles`]), tags replaced, Perl regexes parsed, look-around rewritten,
+//! meta rules combined, TOML written.
 //!
-//! It reads no file and asks nobody. It never guesses: what has no exact counterpart is refused, or
-//! the report says what the difference is. Each regex that it writes was compiled.
+//! It does no I/O. It never guesses: what has no exact counterpart is refused, or
+//! the report describes the difference. Each regex that it writes was compiled.
 //!
 //! Mail::SpamAssassin::Conf(3) describes the files, perlre(1) the regexes.
 
@@ -29,16 +29,16 @@ mod tree;
 pub use report::{ImportReport, Reason};
 use rule_files::RuleFiles;
 
-/// What came of an import.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// A rule file.
     pub toml: String,
-    /// What became of each rule.
+    /// The status of each rule.
     pub report: ImportReport,
 }
 
-/// Turns rule files, each a name and its bytes.
+/// Converts rule files, each given as name and bytes.
 pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
     let files = RuleFiles::read(files);
     let (rules, report) = convert::convert(&files);

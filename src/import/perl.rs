@@ -1,7 +1,7 @@
-//! Reads a Perl regex.
+//! Parses Perl regexes.
 //!
-//! In: the bytes between the delimiters, and the flags; out: a [`Node`], or why there is none. Texts
-//! are taken as bytes, which is what SpamAssassin does: a character above 255 never matches.
+//! In: the bytes between the delimiters, and the flags; out: a [`Node`], or why it is refused. Texts
+//! are bytes, as in SpamAssassin: a character above 255 never matches.
 //!
 //! perlre and perlrecharclass describe the syntax.
 
@@ -12,7 +12,7 @@ mod atomic;
 mod class;
 mod escape;
 
-/// What flags change.
+/// Flags of a regex.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags {
     pub(super) any_case: bool,
@@ -24,7 +24,7 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// Switches what a letter stands for; the others change nothing here.
+    /// Sets the flag of a letter; other letters have no effect here.
     pub(super) fn switch(&mut self, letter: u8, on: bool) -> Result<(), String> {
         match letter {
             b'i' => self.any_case = on,
@@ -38,10 +38,10 @@ impl Flags {
     }
 }
 
-/// Deeper nesting is nobody's.
+/// Limit of nesting.
 const DEEPEST: u32 = 100;
 
-/// What repeats more often is too big to compile.
+/// Limit of repetitions: more are too big to compile.
 const MOST: u32 = 10_000;
 
 /// Reads a regex.
@@ -85,7 +85,7 @@ impl Parser<'_> {
         is_next
     }
 
-    /// What stands before `end`, and past it.
+    /// The text before `end`; moves past it.
     fn until(&mut self, end: u8) -> Result<&[u8], String> {
         let rest = &self.text[self.at..];
         let length = memchr::memchr(end, rest).ok_or("unclosed group")?;
@@ -140,7 +140,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `None` for what only switches flags.
+    /// `None` for a group that only sets flags.
     fn atom(&mut self) -> Result<Option<Node>, String> {
         let Some(byte) = self.next() else {
             return Ok(None);
@@ -271,7 +271,7 @@ impl Parser<'_> {
         if matches!(self.peek(), Some(b'*' | b'+' | b'?')) {
             return Err("nested quantifiers".into());
         }
-        // What matches only the empty text: a repetition of it is once or not at all.
+        // Matches only the empty text: repeating it means once or not at all.
         if matches!(atom, Node::Anchor(_) | Node::Look(..)) {
             return Ok(if min == 0 { Node::Empty } else { atom });
         }

@@ -1,8 +1,8 @@
 //! Where a header rule looks.
 //!
-//! In: what stands before the operator, such as `From:addr`; out: places of this filter.
+//! In: what precedes the operator, such as `From:addr`; out: places of this filter.
 
-/// Fields that mail has several of.
+/// Fields that may occur several times.
 const SEVERAL: [&str; 6] = [
     "received",
     "x-received",
@@ -12,11 +12,11 @@ const SEVERAL: [&str; 6] = [
     "received-spf",
 ];
 
-/// Places, and what their texts are like.
+/// Places, and properties of their texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Places {
     pub(super) names: Vec<String>,
-    /// Texts are as they stand: lines end with CRLF.
+    /// Texts are raw: lines end with CRLF.
     pub(super) is_raw: bool,
 }
 
@@ -28,7 +28,7 @@ impl Places {
         }
     }
 
-    /// The fields that a header rule names, or why they cannot be looked at.
+    /// The fields of a header rule, or why they are not available.
     pub(super) fn of_header(text: &str) -> Result<Self, String> {
         let mut parts = text.trim_end_matches(':').split(':');
         let name = parts.next().unwrap_or_default();
@@ -55,7 +55,7 @@ impl Places {
         if is_raw && mailbox == ":name" {
             return Err("modifier :name:raw".into());
         }
-        // An address is one with or without its field being decoded.
+        // An address is the same whether decoded or raw.
         let is_raw = is_raw && mailbox.is_empty();
         let place = |name: &str| {
             let lower = name.to_ascii_lowercase();
@@ -84,8 +84,8 @@ impl Places {
         Ok(Self { names, is_raw })
     }
 
-    /// The first field only, of fields of which mail has several. SpamAssassin joins them, so what
-    /// is found at the start is found in the first.
+    /// Only the first of fields that occur several times. SpamAssassin joins them, so what
+    /// matches at the start matches in the first.
     pub(super) fn first(mut self) -> Self {
         for name in &mut self.names {
             let field = name.to_ascii_lowercase();
@@ -99,7 +99,7 @@ impl Places {
         self
     }
 
-    /// Whether a message has one such text at most, as mail goes.
+    /// Whether a message normally has at most one such text.
     pub(super) fn is_one_text(&self) -> bool {
         let is_one = |name: &String| {
             let field = name.to_ascii_lowercase();
@@ -117,12 +117,12 @@ impl Places {
     }
 }
 
-// The envelope's sender is where the last server put it (RFC 5321 section 4.4).
+// The envelope sender is where the last server put it (RFC 5321 section 4.4).
 fn mailbox_of_envelope(which: &str) -> Vec<String> {
     vec![format!("header:Return-Path:addr{which}")]
 }
 
-/// What SpamAssassin finds out about a message and shows as fields that no message has.
+/// SpamAssassin's pseudo-headers of metadata.
 fn is_metadata(name: &str) -> bool {
     name.starts_with("x-spam-relays-")
         || name.starts_with("all-")

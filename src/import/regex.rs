@@ -1,4 +1,4 @@
-//! From a regex as it stands in a rule file to one that this filter runs.
+//! Converts a regex of a rule file to one that this filter runs.
 
 use super::bytes::Bytes;
 use super::emit_regex;
@@ -9,7 +9,7 @@ use super::report::Reason;
 use super::tree::{Anchor, Node};
 use crate::filter::pattern::Pattern;
 
-/// Whether all that a regex finds begins where the text does.
+/// Whether all matches of a regex begin at the start of the text.
 pub(super) fn is_at_start(text: &str) -> bool {
     delimited(text).is_ok_and(|(regex, flags)| {
         tree(regex, flags, Texts::default()).is_ok_and(|node| begins_at_start(&node))
@@ -25,30 +25,30 @@ fn begins_at_start(node: &Node) -> bool {
     }
 }
 
-/// A regex, converted.
+/// A converted regex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Regex {
     One(String),
-    /// Several on the same text: all of the first must match, and none of the second.
+    /// Several on the same text: all of the first and none of the second must match.
     Several(Vec<String>, Vec<String>),
 }
 
-/// What texts the regex is for.
+/// Properties of the texts that the regex is for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Texts {
     /// Lines end with CRLF, and so may the text.
     pub(super) is_raw: bool,
-    /// A message has one such text at most.
+    /// A message has at most one such text.
     pub(super) is_one: bool,
 }
 
-/// Turns what stands between the delimiters.
+/// Converts the text between the delimiters.
 pub(super) fn convert(regex: &str, flags: &str, texts: Texts) -> Result<Regex, Reason> {
     let node = tree(regex, flags, texts)?;
     let refused = match lookaround::without_look_around(&node) {
         Ok(node) => match shown(&node, texts) {
             Ok(regex) => return Ok(Regex::One(regex)),
-            // Conditions are smaller than their product.
+            // Separate regexes are smaller than their product.
             Err(reason) => reason,
         },
         Err(reason) => Reason::new(&reason, ""),
@@ -87,7 +87,7 @@ fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
     })
 }
 
-/// Where lines end with CRLF, a carriage return that is asked for is one that ends no line.
+/// If lines end with CRLF, a carriage return in a regex means one that does not end a line.
 fn with_stray_returns(node: &Node) -> Node {
     match node {
         Node::Set(set) if *set == Bytes::one(b'\r') => {

@@ -1,4 +1,4 @@
-//! What became of each rule, for a person to read.
+//! The report of an import.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,9 +6,9 @@ use std::fmt;
 /// Why a rule was not converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// What such rules have in common.
+    /// The reason that such rules share.
     pub group: String,
-    /// What it is about this one; may be empty.
+    /// The detail of this rule; may be empty.
     pub detail: String,
 }
 
@@ -31,20 +31,20 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What became of the rules.
+/// The report of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// How many rules were converted, by kind.
+    /// Number of converted rules, by kind.
     pub converted: BTreeMap<&'static str, usize>,
-    /// Parts that were added: one rule may need several.
+    /// Number of parts added: one rule may need several.
     pub added: usize,
-    /// Parts that no rule which was converted uses; they are switched off.
+    /// Number of parts that no converted rule uses; they are disabled.
     pub unused: usize,
-    /// What was not converted, in the order of the files.
+    /// Rules that were not converted, in file order.
     pub refused: Vec<(String, Reason)>,
-    /// What was converted but means a little less or more, by name.
+    /// Rules whose meaning changed slightly, by name.
     pub notes: Vec<(String, String)>,
-    /// What concerns no single rule.
+    /// Remarks that concern no single rule.
     pub remarks: Vec<String>,
 }
 

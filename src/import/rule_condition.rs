@@ -1,48 +1,48 @@
-//! From an expression to conditions on rules.
+//! Converts the expression of a meta rule to a condition on rules.
 //!
-//! In: an [`Expression`] and what became of the rules that it names; out: a [`Condition`]. Sums that
+//! In: an [`Expression`] and the status of the rules that it names; out: a [`Condition`]. Sums that
 //! are compared with numbers become "at least n of these".
 //!
-//! A rule that could not be converted is left out where only one of several ways goes through it. Where
-//! all do, or where its not hitting would let the rule hit, the formula is [`Condition::Unknown`].
+//! A rule that could not be converted is left out if it is one of several alternatives. If
+//! all depend on it, or if its absence would make the rule hit, the result is [`Condition::Unknown`].
 
 use std::collections::BTreeSet;
 
 use super::meta::{Expression, Operator};
 
-/// A condition on a message.
+/// A condition on the hits of a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Condition {
     Constant(bool),
-    /// The rule hits, at least so many times.
+    /// The rule hits at least so many times.
     Hits(String, u32),
     Not(Box<Condition>),
     All(Vec<Condition>),
     /// At least so many of these.
     Some(u32, Vec<Condition>),
-    /// Nobody knows, because these rules are missing.
+    /// Unknown, because these rules are missing.
     Unknown(BTreeSet<String>),
 }
 
-/// What became of a rule.
+/// The status of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RuleStatus {
     Loaded,
-    /// It counts how often it hits, up to a limit.
+    /// It counts its hits, up to a limit.
     Counts(Option<u32>),
     Never,
     Missing,
 }
 
-/// A larger count of hits is not asked for.
+/// Limit of counted hits.
 const MOST_HITS: u32 = 100;
 
-/// Sums with several counted rules have many ways to be reached; more are not written out.
+/// Limit of the combinations that reach a sum of several counted rules.
 const MOST_WAYS: u32 = 8;
 
 const TOO_MUCH: &str = "arithmetic";
 
-/// Turns expressions into formulas.
+/// Converts expressions to conditions.
 pub(super) struct ConditionBuilder<'f> {
     pub(super) status: &'f mut dyn FnMut(&str) -> RuleStatus,
     /// Rules that were left out.
@@ -62,7 +62,7 @@ struct Sum {
 }
 
 impl ConditionBuilder<'_> {
-    /// Whether the expression is true; `positive` says that more hits make more of the whole.
+    /// The condition that the expression is true; `positive` if more hits make the whole more likely.
     pub(super) fn truth(
         &mut self,
         expression: &Expression,
@@ -127,7 +127,7 @@ impl ConditionBuilder<'_> {
         sum.terms
             .extend(negated.map(|(weight, term)| (-weight, term)));
         let bound = minus.constant - sum.constant;
-        // Sums are whole numbers: being more than n is being n + 1 at least.
+        // Sums are integers: more than n means at least n + 1.
         let bound = if strictly {
             bound.floor() + 1.0
         } else {
@@ -182,7 +182,7 @@ impl ConditionBuilder<'_> {
         Ok(())
     }
 
-    /// Whether a sum is at least `bound`.
+    /// The condition that a sum is at least `bound`.
     fn reaches(&mut self, sum: Sum, mut bound: f64, positive: bool) -> Result<Condition, String> {
         let mut parts = Vec::new();
         let mut counts = Vec::new();
@@ -202,7 +202,7 @@ impl ConditionBuilder<'_> {
                 Term::Count(name, most) if weight == unit => counts.push((name, most)),
                 Term::Count(..) => return Err(TOO_MUCH.into()),
                 Term::Condition(condition) => {
-                    // Taking one off for a hit is giving one for none, and one off at once.
+                    // Subtracting one for a hit equals adding one for no hit and subtracting one always.
                     let condition = if weight < 0.0 {
                         bound -= weight;
                         not(condition)
@@ -223,7 +223,7 @@ impl ConditionBuilder<'_> {
         Ok(self.ways(bound, &counts, &parts, positive))
     }
 
-    /// The ways to reach a bound with counted rules and conditions.
+    /// The combinations of counted rules and conditions that reach a bound.
     fn ways(
         &mut self,
         bound: u32,

@@ -1,7 +1,7 @@
 //! Reads rule files line by line.
 //!
-//! In: the texts of files; out: what they define, the last definition of a name being the one that
-//! counts. Bytes are kept as characters of the same number, as regexes are about bytes.
+//! In: the texts of files; out: what they define; the last definition of a name
+//! counts. Bytes are kept as characters of the same value, because regexes work on bytes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,11 +17,11 @@ pub(super) enum RuleKind {
     Uri,
     Full,
     Meta,
-    /// What this filter has no counterpart of; the keyword says what.
+    /// A keyword without counterpart in this filter.
     Other(&'static str),
 }
 
-/// Keywords that define rules which are not understood.
+/// Keywords that define unsupported rules.
 const OTHERS: [&str; 14] = [
     "mimeheader",
     "uri_detail",
@@ -39,27 +39,27 @@ const OTHERS: [&str; 14] = [
     "util_rb_rule",
 ];
 
-/// A rule as it stands in a file.
+/// The definition of a rule in a file.
 #[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub(super) kind: RuleKind,
     pub(super) text: String,
 }
 
-/// All that the files say.
+/// The content of all files.
 #[derive(Debug, Default)]
 pub(super) struct RuleFiles {
     pub(super) rules: BTreeMap<String, Definition>,
     /// Names in the order in which they were first defined.
     pub(super) order: Vec<String>,
-    /// Names defined only where a condition does not hold with any plugins, and that condition.
+    /// Names defined only under conditions that hold with no plugins, and that condition.
     pub(super) outside: BTreeMap<String, String>,
     pub(super) scores: HashMap<String, f64>,
     pub(super) descriptions: HashMap<String, String>,
     pub(super) flags: HashMap<String, Vec<String>>,
     pub(super) tags: Tags,
     pub(super) tagged: BTreeSet<String>,
-    /// What a person should know: files that are named but not read, lines not understood.
+    /// Notes for the user: included files that are not read, lines that are not understood.
     pub(super) notes: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl RuleFiles {
     /// Reads files, in the order in which they are to be read.
     pub(super) fn read(files: &[(String, Vec<u8>)]) -> Self {
         let mut read = Self::default();
-        // What stands where only a plugin is missing.
+        // Definitions under conditions where only a plugin is missing.
         let mut spare = Self::default();
         for (name, bytes) in files {
             read.file(name, bytes, &mut spare);
@@ -78,7 +78,7 @@ impl RuleFiles {
         read
     }
 
-    /// Takes over what is not defined here.
+    /// Adds what is not defined here.
     fn fill(&mut self, spare: Self) {
         for name in spare.order {
             if !self.rules.contains_key(&name) {
@@ -100,7 +100,7 @@ impl RuleFiles {
     }
 
     fn file(&mut self, file: &str, bytes: &[u8], spare: &mut Self) {
-        // Conditions that are open.
+        // Open conditions.
         let mut open: Vec<(String, Holds)> = Vec::new();
         for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
             let line: String = line.iter().map(|byte| char::from(*byte)).collect();
@@ -175,7 +175,7 @@ impl RuleFiles {
                 return;
             }
             "score" => {
-                // The first of four is for neither network nor classifier.
+                // The first of four scores is for neither network nor classifier.
                 let first = text.split_whitespace().next().unwrap_or_default();
                 match first.trim_matches(['(', ')']).parse::<f64>() {
                     Ok(score) if first.starts_with('(') => {
@@ -202,7 +202,7 @@ impl RuleFiles {
                     .push(format!("{place}: include {value}: name that file, too"));
                 return;
             }
-            // Texts in other languages, tests of rules, and all that is not about rules.
+            // Other languages, tests of rules, and all that does not define rules.
             _ => return,
         };
         tags.insert(name, text.to_owned());
@@ -233,7 +233,7 @@ fn split(text: &str) -> (&str, &str) {
     }
 }
 
-/// A `#` begins a comment, a `\#` is one.
+/// A `#` begins a comment, a `\#` is a literal `#`.
 fn without_comment(line: &str) -> String {
     let bytes = line.as_bytes();
     let start = memchr::memchr_iter(b'#', bytes).find(|at| *at == 0 || bytes[at - 1] != b'\\');

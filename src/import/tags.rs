@@ -1,21 +1,21 @@
-//! Tags in regexes: `<A>` stands for what `replace_tag A …` says.
+//! Tags in regexes: `<A>` is replaced by the value of `replace_tag A …`.
 //!
 //! Mail::SpamAssassin::Plugin::ReplaceTags describes them.
 
 use std::collections::HashMap;
 
-/// Tags may name tags, this deep.
+/// Limit of tags within tags.
 const DEEPEST: usize = 6;
 
-/// What tags stand for.
+/// The values of tags.
 #[derive(Debug, Default)]
 pub(super) struct Tags {
     pub(super) tag: HashMap<String, String>,
-    /// What comes before each tag, where a regex asks for it by name.
+    /// Inserted before each tag, if the regex names it.
     pub(super) pre: HashMap<String, String>,
-    /// What comes after each tag.
+    /// Inserted after each tag.
     pub(super) post: HashMap<String, String>,
-    /// What comes between two tags.
+    /// Inserted between two tags.
     pub(super) inter: HashMap<String, String>,
 }
 
@@ -60,7 +60,7 @@ impl Tags {
     }
 }
 
-/// Cuts `<pre NAME>` out and finds what it stands for.
+/// Removes `<pre NAME>` and returns its value.
 fn take_modifier<'m>(
     regex: &mut String,
     kind: &str,
@@ -78,7 +78,7 @@ fn take_modifier<'m>(
     modifiers.get(&name).map_or("", String::as_str)
 }
 
-/// What stands before the next tag, its name, and what stands after it.
+/// The text before the next tag, its name, and the text after it.
 fn next_tag(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {

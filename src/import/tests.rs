@@ -1,4 +1,4 @@
-//! Rule files in, rule files and reports out.
+//! Whole imports: rule files in, rule files and reports out.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn imported(text: &str) -> Imported {
     import(&[("a.cf".to_owned(), text.as_bytes().to_vec())])
 }
 
-/// The entry of one rule, without what every rule has.
+/// The entry of one rule, without the common keys.
 fn entry(text: &str, id: &str) -> String {
     let toml = imported(text).toml;
     let id = format!("id = \"{id}\"\n");

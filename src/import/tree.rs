@@ -1,7 +1,7 @@
 //! A regex as a tree: over bytes, with look-around, without captures.
 //!
-//! The builders keep trees in one shape (flat, without parts that match nothing), so that equal
-//! languages often are equal trees.
+//! The constructors normalise trees (flat, without parts that match nothing), so that equal
+//! languages are often equal trees.
 
 use std::rc::Rc;
 
@@ -24,7 +24,7 @@ pub(super) enum Node {
     Look(Look, Rc<Node>),
 }
 
-/// What holds at a place of the text, whatever it is.
+/// A zero-width assertion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Anchor {
     Start,
@@ -35,7 +35,7 @@ pub(super) enum Anchor {
     NotWord,
 }
 
-/// How often a part repeats.
+/// The bounds of a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Times {
     pub(super) min: u32,
@@ -44,7 +44,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// One copy taken off.
+    /// The bounds after one repetition.
     pub(super) fn less(self) -> Self {
         Self {
             min: self.min.saturating_sub(1),
@@ -150,7 +150,7 @@ impl Node {
         }
     }
 
-    /// The first part, and the others.
+    /// The first part and the rest.
     pub(super) fn split(&self) -> (Self, Self) {
         match self {
             Self::Concat(parts) => (parts[0].clone(), Self::concat(parts[1..].iter().cloned())),
@@ -158,7 +158,7 @@ impl Node {
         }
     }
 
-    /// Whether the empty text matches, somewhere at least.
+    /// Whether it can match the empty text.
     pub(super) fn is_nullable(&self) -> bool {
         match self {
             Self::Empty | Self::Anchor(_) | Self::Look(..) => true,
@@ -169,7 +169,7 @@ impl Node {
         }
     }
 
-    /// Whether there is a look-around in it that `is_it` says yes to.
+    /// Whether it contains a look-around that satisfies `is_it`.
     pub(super) fn has_look(&self, is_it: fn(Look) -> bool) -> bool {
         match self {
             Self::Look(look, sub) => is_it(*look) || sub.has_look(is_it),
@@ -179,7 +179,7 @@ impl Node {
         }
     }
 
-    /// How many parts it has.
+    /// Its number of nodes.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Concat(parts) | Self::Alt(parts) => {
@@ -190,7 +190,7 @@ impl Node {
         }
     }
 
-    /// What matches the same texts read backwards.
+    /// The regex for the same texts read backwards.
     pub(super) fn reversed(&self) -> Self {
         match self {
             Self::Anchor(anchor) => Self::Anchor(match anchor {
@@ -208,7 +208,7 @@ impl Node {
         }
     }
 
-    /// The bytes that a match begins with; all where an anchor or a look-around comes first.
+    /// The bytes that a match can begin with; all if an anchor or a look-around comes first.
     pub(super) fn first(&self) -> Bytes {
         match self {
             Self::Empty | Self::Fail => Bytes::NONE,
@@ -230,7 +230,7 @@ impl Node {
     }
 }
 
-/// Adds a part; a look-around of one byte and the byte next to it become one set.
+/// Adds a part; a look-around of one byte and the adjacent byte become one set.
 fn join(flat: &mut Vec<Node>, part: Node) {
     let merged = match (flat.last(), &part) {
         (Some(Node::Look(look, sub)), Node::Set(next)) if look.ahead => of_one(*look, sub, *next),

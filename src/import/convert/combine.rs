@@ -1,4 +1,4 @@
-//! Adds rules to the file: a rule of its own name, and parts that it is made of.
+//! Adds rules to the result: a rule under its own name, and its parts.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ impl Converter<'_> {
         let id = self.ids[name].clone();
         let is_part = name.starts_with("__");
         let score = self.files.scores.get(name).copied().unwrap_or_else(|| {
-            // What a rule without a score has (Mail::SpamAssassin::Conf).
+            // The default score (Mail::SpamAssassin::Conf).
             let size = if name.starts_with("T_") { 0.01 } else { 1.0 };
             if self.files.has_flag(name, "nice") {
                 -size
@@ -63,7 +63,7 @@ impl Converter<'_> {
         self.rules.push(rule);
     }
 
-    /// Adds a part of a rule; its id.
+    /// Adds a part of a rule; returns its id.
     pub(super) fn push_part(&mut self, name: &str, test: Test) -> String {
         self.push_part_counted(name, test, 1)
     }
@@ -124,7 +124,7 @@ impl Converter<'_> {
                 Ok(())
             }
             Err(reason) => {
-                // Parts of what failed are of no use.
+                // Remove the parts of a failed rule.
                 for rule in self.rules.drain(before.0..) {
                     self.positions.remove(&rule.id);
                     self.taken.remove(&rule.id);
@@ -158,7 +158,7 @@ impl Converter<'_> {
         Ok((rules, at_least))
     }
 
-    /// Ids that are all different: a rule that counts twice has a second name.
+    /// Distinct ids: a rule that counts twice gets a second name.
     fn ids_of(&mut self, name: &str, parts: &[Condition]) -> Result<Vec<String>, String> {
         let mut seen = BTreeSet::new();
         let mut ids = Vec::new();
@@ -176,7 +176,7 @@ impl Converter<'_> {
         Ok(ids)
     }
 
-    /// The id of a rule that hits where a formula holds.
+    /// The id of a rule that hits when a condition holds.
     fn id_of(&mut self, name: &str, condition: &Condition) -> Result<String, String> {
         match condition {
             Condition::Hits(rule, 1) => Ok(self.ids[rule].clone()),
@@ -188,7 +188,7 @@ impl Converter<'_> {
         }
     }
 
-    /// A rule like another one that wants more matches.
+    /// A copy of a rule that requires more matches.
     fn counted(&mut self, name: &str, times: usize) -> Result<String, String> {
         let base = self.positions.get(&self.ids[name]).ok_or("arithmetic")?;
         let base = &self.rules[*base];
@@ -206,7 +206,7 @@ impl Converter<'_> {
         Ok(self.push_part_counted(name, test, times))
     }
 
-    /// Switches parts off that count in no rule with a score.
+    /// Disables parts that no rule with a score uses.
     pub(super) fn switch_unused_off(&mut self) {
         let mut used: BTreeSet<String> = BTreeSet::new();
         let scored = self.rules.iter().filter(|rule| rule.score != 0.0);

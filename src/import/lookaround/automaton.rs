@@ -1,4 +1,4 @@
-//! An automaton whose edges are regexes, and the regex that it is.
+//! An automaton whose edges are regexes, and its conversion to a regex.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::import::tree::Node;
 /// A regex with more parts is too big.
 const LARGEST: usize = 40_000;
 
-/// States are numbers, the first is 0; `None` is where all ends.
+/// States are numbered from 0; `None` is the accepting state.
 pub(super) struct Automaton {
     edges: BTreeMap<(usize, Option<usize>), Node>,
 }
@@ -25,7 +25,7 @@ impl Automaton {
         self.edges.insert((from, to), label);
     }
 
-    /// Takes out all states but the first, the ones with the fewest ways through them first.
+    /// Eliminates all states but the first, in order of increasing cost.
     pub(super) fn regex(mut self, states: usize) -> Option<Node> {
         let mut left: Vec<usize> = (1..states).collect();
         while let Some(at) = (0..left.len()).min_by_key(|at| self.cost(left[*at])) {
@@ -37,8 +37,8 @@ impl Automaton {
         Some(Node::concat([again, all]))
     }
 
-    /// How much longer all gets without a state: each way out is copied for each way in but one,
-    /// and the other way round (Delgado and Morais, 2004).
+    /// The growth by eliminating a state: each outgoing edge is copied for each incoming one but one,
+    /// and vice versa (Delgado and Morais, 2004).
     fn cost(&self, state: usize) -> usize {
         let mut into = (0, 0);
         for ((from, to), label) in &self.edges {

@@ -1,15 +1,15 @@
-//! A regex as alternatives, each with what it begins with.
+//! A regex as alternatives, split into head and tail (linear form).
 
 use crate::import::bytes::Bytes;
 use crate::import::tree::{Look, Node};
 
-/// What an alternative begins with.
+/// The head of an alternative.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Head {
-    /// It is the empty text.
+    /// The empty text.
     Nothing,
     Set(Bytes),
-    /// An anchor, or a look-behind, which is left as it stands.
+    /// An anchor, or a look-behind, which stays unchanged.
     Anchor(Node),
     Ahead {
         negative: bool,
@@ -57,7 +57,7 @@ impl Linear {
     }
 }
 
-/// All but one, as a regex.
+/// All alternatives but one, as a regex.
 pub(super) fn without(forms: &[Linear], number: usize) -> Node {
     let others = forms.iter().enumerate().filter(|(at, _)| *at != number);
     Node::alt(others.map(|(_, form)| form.node()))
@@ -130,8 +130,8 @@ fn collect(node: &Node, forms: &mut Vec<Linear>) -> Result<(), String> {
     Ok(())
 }
 
-/// The parts one of which a match begins with, each with what follows it: all that can be skipped,
-/// and the first that cannot. `None` where an anchor or a look-around comes first.
+/// The parts that a match may begin with, each with what follows it: all that can be skipped,
+/// and the first that cannot. `None` if an anchor or a look-around comes first.
 pub(super) fn optional_heads(node: &Node) -> Option<Vec<(Node, Node)>> {
     let mut heads = Vec::new();
     let mut rest = node.clone();
@@ -186,7 +186,7 @@ pub(super) fn beginning_with(node: &Node, first: Bytes) -> Node {
     }
 }
 
-/// What is left of a regex if it is to match the empty text: anchors.
+/// The part of a regex that matches the empty text: anchors.
 pub(super) fn empty_part(node: &Node) -> Node {
     match node {
         Node::Set(_) => Node::Fail,

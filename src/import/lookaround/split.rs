@@ -1,16 +1,16 @@
-//! Conditions on a text in place of one regex with look-ahead after `^`.
+//! Splits a regex with look-aheads after `^` into several regexes on the same text.
 
 use super::without_look_around;
 use crate::import::tree::{Anchor, Look, Node};
 
-/// A regex that only holds at the start of a text, as conditions on that text, each a regex.
+/// A regex anchored at the start of a text, as several regexes on that text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SplitRegex {
     pub(crate) all: Vec<Node>,
     pub(crate) none: Vec<Node>,
 }
 
-/// Takes the look-aheads after a leading `^` for regexes of their own.
+/// Turns the look-aheads after a leading `^` into regexes of their own.
 pub(crate) fn split(node: &Node) -> Option<SplitRegex> {
     let Node::Concat(parts) = node else {
         return None;
@@ -48,7 +48,7 @@ pub(crate) fn split(node: &Node) -> Option<SplitRegex> {
         return None;
     }
     let rest = Node::concat([start].into_iter().chain(rest.iter().cloned()));
-    // What is there anyway need not be asked for.
+    // A rest that always matches is not needed.
     if rest.split().1.is_nullable() && !rest.split().1.has_look(|_| true) && !found.all.is_empty() {
         return Some(found);
     }

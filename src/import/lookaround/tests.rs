@@ -78,7 +78,7 @@ proptest! {
         let tree = node(&regex);
         if let Ok(rewritten) = without_look_around(&tree) {
             let shown = emit_regex::regex(&rewritten, false);
-            // As rules are compiled, except that the empty text is refused there.
+            // Compiled as rules are, except that the empty text is refused there.
             let compiled = match Pattern::new(&shown) {
                 Ok(pattern) => pattern.regex().expect("a regex").clone(),
                 Err(_) => regex::bytes::Regex::new(&shown).expect("a regex"),
@@ -89,7 +89,7 @@ proptest! {
     }
 }
 
-/// Where matches that begin at a place end, found by trying everything.
+/// The ends of all matches that begin at a position, by exhaustive search.
 fn reference(node: &Node, text: &[u8], at: usize) -> impl Iterator<Item = usize> {
     let word = |at: Option<usize>| {
         at.and_then(|at| text.get(at))

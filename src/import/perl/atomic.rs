@@ -1,7 +1,7 @@
-//! Groups that give nothing back: `(?>…)`, `…++`.
+//! Atomic groups and possessive quantifiers: `(?>…)`, `…++`.
 //!
-//! Where a text can match in one way only there is nothing to give back, and the group is a plain
-//! one. A repetition of that takes all it can: what follows it is not one more. What fits neither
+//! If a text can match in one way only, nothing can be given back, and the group is a plain
+//! one. A repetition of that takes all it can: what follows is not another one. Anything else
 //! is refused.
 
 use crate::import::bytes::Bytes;

@@ -1,4 +1,4 @@
-//! Classes in brackets.
+//! Bracketed character classes.
 
 use super::Parser;
 use crate::import::bytes::Bytes;
@@ -11,7 +11,7 @@ enum Member {
 }
 
 impl Parser<'_> {
-    /// A class; its `[` is past.
+    /// A class, after its `[`.
     pub(super) fn class(&mut self) -> Result<Node, String> {
         let negative = self.eat("^");
         let mut set = Bytes::NONE;
@@ -49,7 +49,7 @@ impl Parser<'_> {
         let byte = self.next().ok_or("unclosed class")?;
         match self.member(byte)? {
             Member::Byte(last) => Ok(Some(last)),
-            // As in [a-\d]: the hyphen is one.
+            // As in [a-\d]: the hyphen is literal.
             Member::Many(_) => {
                 self.at = before;
                 Ok(None)
@@ -82,7 +82,7 @@ impl Parser<'_> {
         })
     }
 
-    /// `[:alpha:]` and its like; its `[` is past.
+    /// `[:alpha:]` and the like, after its `[`.
     fn posix(&mut self) -> Option<Bytes> {
         let rest = &self.text[self.at + 1..];
         let length = memchr::memmem::find(rest, b":]")?;
@@ -114,7 +114,7 @@ impl Parser<'_> {
     }
 }
 
-/// What a letter after a backslash stands for, if it is a class.
+/// The class of a letter after a backslash, if it is one.
 pub(super) fn shorthand(letter: u8) -> Option<Bytes> {
     // perlrecharclass: in a text of bytes \h has the no-break space and \v has NEL.
     let blank = Bytes::of(b" \t\xa0");

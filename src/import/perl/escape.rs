@@ -1,4 +1,4 @@
-//! What follows a backslash.
+//! Escapes: what follows a backslash.
 
 use super::Parser;
 use super::class::shorthand;
@@ -6,7 +6,7 @@ use crate::import::bytes::Bytes;
 use crate::import::tree::{Anchor, Node};
 
 impl Parser<'_> {
-    /// An escape outside a class; its backslash is past.
+    /// An escape outside a class, after its backslash.
     pub(super) fn escape(&mut self) -> Result<Node, String> {
         let letter = self.next().ok_or("ends with a backslash")?;
         if let Some(set) = shorthand(letter) {
@@ -19,7 +19,7 @@ impl Parser<'_> {
             b'A' => Node::Anchor(Anchor::Start),
             b'z' => Node::Anchor(Anchor::End),
             b'Z' => self.end(),
-            // What was matched before it still must be there.
+            // `\K`: what precedes must match, too.
             b'K' => Node::Empty,
             b'R' => Node::alt([
                 Node::text(b"\r\n"),
@@ -33,7 +33,7 @@ impl Parser<'_> {
             }
             b'g' | b'k' => return Err("back-reference".into()),
             b'1'..=b'9' => {
-                // Two digits of eight, such as \60, are a character where there are few groups.
+                // Two octal digits, such as \60, are a character if there are fewer groups.
                 let is_octal = letter < b'8' && self.peek().is_some_and(|it| it.is_ascii_digit());
                 if !is_octal {
                     return Err("back-reference".into());
@@ -48,7 +48,7 @@ impl Parser<'_> {
         })
     }
 
-    /// The byte that an escape stands for; `None` for a character above 255.
+    /// The byte of an escape; `None` for a character above 255.
     pub(super) fn character(&mut self, letter: u8) -> Result<Option<u8>, String> {
         Ok(Some(match letter {
             b'n' => b'\n',
@@ -84,7 +84,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// Up to three digits of eight, the first of which is past.
+    /// Up to three octal digits, after the first one.
     pub(super) fn octal(&mut self, first: u8) -> u8 {
         let mut value = u32::from(first - b'0');
         for _ in 0..2 {

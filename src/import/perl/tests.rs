@@ -1,4 +1,4 @@
-//! Perl's regexes and what they become.
+//! Tests of Perl regexes and their conversion.
 
 use super::*;
 use crate::import::emit_regex;

@@ -1,4 +1,4 @@
-//! Expressions and the conditions that they become.
+//! Tests of expressions and their conditions.
 
 use super::*;
 use crate::import::meta;
