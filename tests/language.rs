@@ -355,13 +355,13 @@ fn every_mistake_is_named_at_once() {
     let prefix = format!("{}/", folder.path().display());
     let found: Vec<_> = found.iter().map(|line| line.replace(&prefix, "")).collect();
     for expected in [
-        "a.toml:6: rule LOOKS_BACK.regex: is no regex: look-around",
-        "a.toml:7: rule LOOP_A: waits for itself",
+        "a.toml:6: rule LOOKS_BACK.regex: is not a valid regex: look-around",
+        "a.toml:7: rule LOOP_A: depends on itself",
         "a.toml:17: rule NO_LIST.in_list: no list is named `nonesuch`",
         "a.toml:27: rule NO_FACT.fact: no fact is named `nonesuch`",
         "a.toml:28: rule NO_RULE.all: no rule is named `NONESUCH`",
-        "a.toml:39: rule NO_DAY.expires: `2026-02-30` is no day",
-        "a.toml:41: rule NO_FACT.id: is taken by a.toml:23",
+        "a.toml:39: rule NO_DAY.expires: `2026-02-30` is not a date",
+        "a.toml:41: rule NO_FACT.id: is already used at a.toml:23",
         "a.toml:44: rule NO_FACT.where: unknown place `boddy`",
         "a.toml:46: rule NO_FACT.colour: unknown key",
         "b.toml:2: ",

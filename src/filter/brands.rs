@@ -104,7 +104,7 @@ impl Brands {
             .ok_or("has no colon; write name: domain domain")?;
         let domains: Vec<_> = domains.split_whitespace().map(ascii_host).collect();
         if domains.is_empty() {
-            return Err("has no domain of its own behind the colon");
+            return Err("has no domain after the colon");
         }
         if domains.iter().any(|domain| !domain.contains('.')) {
             return Err("has a domain without a dot");

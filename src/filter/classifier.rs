@@ -1,7 +1,7 @@
-//! The learnt filter: what a mailbox's owner calls spam, from examples.
+//! The learned filter: learns from examples what an account's owner calls spam.
 //!
-//! In: messages of which it is known what they are; out: how likely others are spam, and why. It
-//! does no input or output: [`crate::store`] keeps what is learnt.
+//! In: messages with labels; out: the probability that others are spam, and the reasons. It
+//! does no I/O: [`crate::store`] keeps the learned state.
 
 pub mod account_weights;
 pub mod counts;
@@ -23,8 +23,8 @@ pub use shipped::Shipped;
 use crate::message::header::fields;
 use hash::Hash;
 
-/// A message without the block of fields that popgate put on top of it: what it marked itself must
-/// teach it nothing.
+/// A message without the fields that popgate inserted at its top: popgate must not learn from its
+/// own marks.
 pub fn original(raw: &[u8]) -> &[u8] {
     const FIRST: &[u8] = b"x-popgate-id";
     const OURS: &[u8] = b"x-spam-";
@@ -48,7 +48,7 @@ pub fn original(raw: &[u8]) -> &[u8] {
     &raw[end..]
 }
 
-/// Tells a message from others.
+/// Identifies a message.
 pub fn digest(raw: &[u8]) -> Digest {
     let half = |salt| Hash::salted(salt).with(raw).whole().to_le_bytes();
     let mut digest = Digest::default();

@@ -38,7 +38,7 @@ pub(crate) fn check(rules: &[Rule], is_known: impl Fn(&str) -> bool) -> Vec<Prob
             rule,
             "",
             format!(
-                "waits for itself: {} -> {}; break the circle",
+                "depends on itself: {} -> {}; break the cycle",
                 ids.join(" -> "),
                 ids[0]
             ),

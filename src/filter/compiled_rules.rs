@@ -111,7 +111,7 @@ impl CompiledRules {
                         .map_or(String::new(), |(_, rule, _)| rule.file.to_string()),
                     line: 0,
                     key: String::new(),
-                    message: format!("the rules of `{place}` are too much together: {message}"),
+                    message: format!("the rules of `{place}` are too large together: {message}"),
                 }),
             }
         }

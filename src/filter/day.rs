@@ -18,7 +18,8 @@ impl Day {
 
     /// Parses `2027-06-30`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no day; write year, month and day such as 2027-06-30");
+        let wrong =
+            || format!("`{text}` is not a date; write year, month and day, such as 2027-06-30");
         let shape = text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2;
         let mut parts = text.split('-').map(str::parse::<u16>);
         let mut next = || parts.next()?.ok();

@@ -184,13 +184,13 @@ pub(crate) fn uncommented(line: &str) -> &str {
 
 fn fault(entry: &str) -> Option<&'static str> {
     if entry.is_empty() {
-        Some("takes out nothing; write what")
+        Some("removes nothing; write an entry after `!`")
     } else if entry.contains(char::is_whitespace) {
-        Some("is more than one entry; write one a line")
+        Some("is more than one entry; write one per line")
     } else if entry.contains("://") {
         Some("is a link; write the host alone, or host/path")
     } else if entry.contains('*') {
-        Some("has a wildcard; a domain matches all below it by itself")
+        Some("has a wildcard; a domain already matches its subdomains")
     } else if entry.contains(char::is_control) {
         Some("has a control character; remove it")
     } else {
@@ -263,7 +263,7 @@ mod tests {
             "a.txt:2: `a b` is more than one entry",
             "a.txt:3: `http://x` is a link",
             "a.txt:4: `*.x` has a wildcard",
-            "a.txt:5: `` takes out nothing",
+            "a.txt:5: `` removes nothing",
         ];
         assert_eq!(problems.len(), expected.len());
         for (found, expected) in problems.iter().zip(expected) {

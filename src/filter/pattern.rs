@@ -48,7 +48,7 @@ impl Pattern {
         let hir = narrowed(&hir);
         if hir.properties().minimum_len() == Some(0) && !has_anchor(&hir) {
             return Err(
-                "matches the empty text, so every message; demand at least one character".into(),
+                "matches the empty text, so every message; require at least one character".into(),
             );
         }
         Ok(Self {
@@ -131,7 +131,10 @@ fn reason(error: &regex_syntax::Error) -> String {
         regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span()),
         error => return error.to_string(),
     };
-    format!("is no regex: {kind} (at character {})", span.start.column)
+    format!(
+        "is not a valid regex: {kind} (at character {})",
+        span.start.column
+    )
 }
 
 fn narrowed(hir: &Hir) -> Hir {

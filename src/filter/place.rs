@@ -75,7 +75,7 @@ pub enum Which {
 /// A part of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UriPiece {
-    /// The whole.
+    /// All.
     Whole,
     /// `https`.
     Scheme,
@@ -221,7 +221,7 @@ fn field_name(name: &str) -> Result<String, String> {
     let known = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || !name.bytes().all(known) {
         return Err(format!(
-            "`{name}` is no name of a header field; write it without colon and spaces, such as header:X-Mailer"
+            "`{name}` is not a header field name; write it without colon and spaces, such as header:X-Mailer"
         ));
     }
     Ok(name.to_ascii_lowercase())

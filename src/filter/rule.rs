@@ -31,7 +31,7 @@ pub struct Rule {
     pub expires: Option<Day>,
     /// Texts that must and must not hit.
     pub examples: Examples,
-    /// Its file.
+    /// Encodes it as a file.
     pub file: Arc<str>,
     /// Its first line in the file.
     pub line: usize,

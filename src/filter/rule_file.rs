@@ -214,7 +214,10 @@ fn identity(
     match id_owners.get(&id) {
         Some(first) if first.layer == layer => {
             let position = &first.position;
-            section.problem("id", format!("is taken by {position}; choose another"));
+            section.problem(
+                "id",
+                format!("is already used at {position}; choose another"),
+            );
         }
         earlier => {
             known_before = earlier.is_some();
@@ -282,7 +285,7 @@ fn rule_id(id: &str) -> Result<&str, String> {
     // The id is used in a header and as a metric label; hence its letters and length.
     if !begins || !id.bytes().all(known) || !(3..=64).contains(&id.len()) {
         return Err(format!(
-            "`{id}` is no id; write 3 to 64 capital letters, digits and underscores, no digit first"
+            "`{id}` is not a valid id; write 3 to 64 capital letters, digits and underscores, not beginning with a digit"
         ));
     }
     Ok(id)

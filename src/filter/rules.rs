@@ -258,17 +258,17 @@ mod tests {
             [[rule]]\nid = \"CCC\"\ndescription = \"d\"\nscore = 2\nwhere = \"body\"\nexists = true\nexamples.hit = [3]\n\
             [[rule]]\nid = \"DDD\"\ndescription = \"d\"\nscore = 2\nwhere = \"body\"\nwords = [\"a\", \"b\"]\nat_least = 3\nscroe = 1\n";
         let expected = [
-            "b.toml:2: rule AAA.id: is taken by a.toml:1; choose another",
+            "b.toml:2: rule AAA.id: is already used at a.toml:1; choose another",
             "b.toml:3: rule AAA.description: is empty; say in one sentence what a hit means",
             "b.toml:4: rule AAA.score: must be from -100 to 100",
             "b.toml:5: rule AAA.where: unknown place `boddy`",
-            "b.toml:6: rule AAA.regex: is no regex: unclosed group",
+            "b.toml:6: rule AAA.regex: is not a valid regex: unclosed group",
             "b.toml:7: rule[1]: has no description; say in one sentence what a hit means",
             "b.toml:7: rule[1]: has no score; write what a hit adds, such as score = 1.5",
             "b.toml:7: rule[1]: has no where; write where to look, such as where = \"subject\"",
-            "b.toml:7: rule[1]: has words and phrases; keep one and make rules of the others",
-            "b.toml:8: rule[1].id: `lower` is no id; write 3 to 64",
-            "b.toml:16: rule CCC.exists: asks for a header field",
+            "b.toml:7: rule[1]: has words and phrases; keep one and move the others to rules of their own",
+            "b.toml:8: rule[1].id: `lower` is not a valid id; write 3 to 64",
+            "b.toml:16: rule CCC.exists: tests a header field",
             "b.toml:17: rule CCC.examples.hit: must be a list of texts",
             "b.toml:24: rule DDD.at_least: must be from 1 to 2, or the rule never hits",
             "b.toml:25: rule DDD.scroe: unknown key; did you mean `score`?",

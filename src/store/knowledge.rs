@@ -174,7 +174,7 @@ impl Knowledge {
         }
         self.read = from + at as u64;
         Ok(if changes > 0 {
-            Progress::Learned(changes)
+            Progress::Learnt(changes)
         } else {
             Progress::Nothing
         })
@@ -205,7 +205,7 @@ impl Knowledge {
                         let (ham, spam) = (counts.ham, counts.spam);
                         match progress {
                             // While somebody teaches, this is every quarter of a second.
-                            Progress::Learned(_) => tracing::debug!(ham, spam, "learning along"),
+                            Progress::Learnt(_) => tracing::debug!(ham, spam, "learning along"),
                             _ => tracing::info!(ham, spam, "what was learnt is in force"),
                         }
                         complained = false;
@@ -351,7 +351,7 @@ pub enum Progress {
     /// Nothing new.
     Nothing,
     /// So many changes.
-    Learned(usize),
+    Learnt(usize),
     /// Other weights: all is to be read again.
     Replaced,
 }

@@ -1,7 +1,7 @@
-//! An account's own weights: few of many, so that a table as large as the shared one would be waste.
+//! An account's own weights: too few for a table as large as the shared one.
 //!
-//! Open addressing in a table of a power of two. Any number of threads may read while one changes
-//! it: a reader sees each weight as it was or as it is, and while the table grows the old one.
+//! A hash table with open addressing. Any number of threads may read while one changes
+//! it: a reader sees the old or the new value of each weight, and the old table while it grows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -11,10 +11,10 @@ use arc_swap::ArcSwap;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::model::Table;
 
-/// Slots to begin with.
+/// Initial number of slots.
 const FIRST: usize = 1 << 10;
 
-/// An account's own weights, on top of those that all share.
+/// An account's own weights, added to the shared ones.
 #[derive(Debug)]
 pub struct AccountWeights {
     slots: ArcSwap<Vec<Slot>>,
@@ -23,10 +23,10 @@ pub struct AccountWeights {
     spam: AtomicU64,
 }
 
-/// A weight, and what it went through.
+/// A weight and the sum of its squared errors.
 #[derive(Debug, Default)]
 struct Slot {
-    /// Its place in the shared table plus one; 0 where there is none.
+    /// Its index in the shared table plus one; 0 if the slot is empty.
     key: AtomicU32,
     weight: AtomicU32,
     spent: AtomicU32,
@@ -59,10 +59,10 @@ fn empty(slots: usize) -> Vec<Slot> {
     std::iter::repeat_with(Slot::default).take(slots).collect()
 }
 
-/// The slot of a key, or the empty one where it belongs.
+/// The slot of a key, or the empty slot for it.
 fn find(slots: &[Slot], key: u32) -> &Slot {
     let mask = slots.len() - 1;
-    // Neighbouring places need not be in neighbouring slots: the keys are hashes.
+    // The keys are hashes: no further mixing is needed.
     let mut at = key as usize & mask;
     loop {
         let slot = &slots[at];
@@ -76,7 +76,7 @@ fn find(slots: &[Slot], key: u32) -> &Slot {
 }
 
 impl AccountWeights {
-    /// Messages learnt.
+    /// Learned messages.
     pub fn counts(&self) -> Counts {
         Counts {
             ham: self.ham.load(Ordering::Relaxed),
@@ -84,13 +84,13 @@ impl AccountWeights {
         }
     }
 
-    /// Sets how many messages were learnt.
+    /// Sets the number of learned messages.
     pub fn set_counts(&self, counts: Counts) {
         self.ham.store(counts.ham, Ordering::Relaxed);
         self.spam.store(counts.spam, Ordering::Relaxed);
     }
 
-    /// How many weights there are.
+    /// Number of weights.
     pub fn len(&self) -> usize {
         self.used.load(Ordering::Relaxed) as usize
     }
@@ -100,7 +100,7 @@ impl AccountWeights {
         self.len() == 0
     }
 
-    /// Every weight: its place, itself and what it went through.
+    /// Every weight: index, value and sum of squared errors.
     pub fn entries(&self) -> Vec<(u32, (f32, f32))> {
         let slots = self.slots.load();
         let used = slots.iter().filter_map(|slot| {
@@ -116,7 +116,7 @@ impl AccountWeights {
         move |index| find(&slots, index + 1).pair().0
     }
 
-    /// Makes room for one more. Only the thread that learns may call it.
+    /// Makes room for one more. Only the learning thread may call it.
     fn grow(&self) {
         let old = self.slots.load();
         if (self.len() + 1) * 2 <= old.len() {
@@ -148,7 +148,7 @@ impl Table for &AccountWeights {
         slot.set(change(weight, spent));
         if slot.key.load(Ordering::Relaxed) == 0 {
             self.used.fetch_add(1, Ordering::Relaxed);
-            // Last: whoever sees the key sees the weight.
+            // Last: a reader that sees the key sees the weight.
             slot.key.store(index + 1, Ordering::Release);
         }
     }
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn it_grows_and_keeps_all() {
         let account_weights = AccountWeights::default();
-        // Many that begin at the same slot.
+        // Many that start at the same slot.
         let keys: Vec<u32> = (0..5000).map(|number| number * 1024 % (1 << 21)).collect();
         for key in &keys {
             (&mut &account_weights).change(*key, |_, _| (*key as f32, 1.0));

@@ -1,6 +1,6 @@
-//! How many messages were learnt, as ham and as spam.
+//! The number of learned messages, as ham and as spam.
 
-/// Messages learnt.
+/// Learned messages.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
     /// As ham.
@@ -18,7 +18,7 @@ impl Counts {
         }
     }
 
-    /// Both.
+    /// Their sum.
     pub fn all(&self) -> u64 {
         self.ham + self.spam
     }

@@ -1,7 +1,7 @@
-//! What the classifier sees of a message: the set of its features, in several views.
+//! Extracts the features of a message, in several groups.
 //!
-//! In: a message, decoded, and the rules that hit; out: for each view the places of its features'
-//! weights, each once. It looks at the beginning of things only: spam shows itself early, and work
+//! In: a decoded message and the rules that hit; out: for each group the indexes of its features'
+//! weights, without duplicates. It looks only at the beginning of parts: spam shows early, and work
 //! stays bounded.
 //!
 //! Byte 4-grams of the first octets are Cormack's (University of Waterloo, TREC 2007); pairs of words
@@ -18,12 +18,12 @@ use crate::filter::message_view::MessageView;
 pub(super) use gather::link_features;
 use gather::{Found, Gatherer, beginning, visible, words};
 
-/// What is looked at at most.
+/// Limits of what is looked at.
 const RAW_BYTES: usize = 3000;
 const TEXT_BYTES: usize = 4000;
 pub(super) const LINKS: usize = 100;
 
-/// What the classifier sees of a message, with the words that show it to people.
+/// The features of a message, with their words for people.
 #[derive(Debug)]
 pub struct Look {
     /// Its features.
@@ -34,7 +34,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// Looks at a message, from these points of view only.
+    /// Extracts the features of these groups.
     pub fn at<'r>(
         mail: &MessageView<'_>,
         mut rules: impl Iterator<Item = &'r str>,

@@ -1,11 +1,11 @@
-//! The features of a message: places in the table of weights, in several views.
+//! The features of a message: indexes into the table of weights, in several groups.
 
-/// A way to look at a message. Each has its own features, and learns for itself.
+/// A group of features. Each learns independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeatureGroup {
-    /// Byte 4-grams of the message as it stands.
+    /// Byte 4-grams of the raw message.
     Raw,
-    /// Words and shapes of header fields that tell where the message has been.
+    /// Words and shapes of header fields that trace the route of the message.
     Trace,
     /// The other header fields: which, in what order, their words and shapes.
     Header,
@@ -23,11 +23,11 @@ pub enum FeatureGroup {
     Rules,
 }
 
-/// How many views there are.
+/// Number of groups.
 pub const FEATURE_GROUPS: usize = 9;
 
 impl FeatureGroup {
-    /// All, in the order of their numbers.
+    /// All groups in order.
     pub const ALL: [Self; FEATURE_GROUPS] = [
         Self::Raw,
         Self::Trace,
@@ -49,7 +49,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Those of a view.
+    /// The features of a group.
     pub fn group(&self, group: FeatureGroup) -> &[u32] {
         let number = group as usize;
         let begin = match number {
@@ -59,7 +59,7 @@ impl Features {
         &self.indexes[begin..self.ends[number]]
     }
 
-    /// Those of each view, in the order of their places.
+    /// The features of each group, sorted by index.
     pub fn sorted_groups(&self) -> impl Iterator<Item = Vec<u32>> {
         FeatureGroup::ALL.into_iter().map(|group| {
             let mut all = self.group(group).to_vec();
@@ -68,7 +68,7 @@ impl Features {
         })
     }
 
-    /// Puts views together.
+    /// Joins groups.
     pub fn from_groups(groups: &[Vec<u32>; FEATURE_GROUPS]) -> Self {
         let mut features = Self::default();
         for (group, end) in groups.iter().zip(&mut features.ends) {
@@ -78,7 +78,7 @@ impl Features {
         features
     }
 
-    /// How many there are.
+    /// Number of features.
     pub fn len(&self) -> usize {
         self.indexes.len()
     }

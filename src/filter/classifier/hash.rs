@@ -1,13 +1,13 @@
-//! Hashes that never change: a model learnt today must mean the same on every machine and in every
-//! release, so that no library's hasher will do.
+//! Hashes that never change: a model learned today must mean the same on every machine and in every
+//! release, so no library's hasher is used.
 
-/// Weights in a table, as a power of two.
+/// Size of the table of weights, as a power of two.
 pub(super) const BITS: u32 = 21;
 
-/// Places are 32 bits.
+/// Indexes are 32 bits.
 const _: () = assert!(BITS < 32);
 
-/// Odd, and without a pattern: 2^64 divided by the golden ratio.
+/// 2^64 divided by the golden ratio: odd and without a pattern.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A hash that text is added to.
@@ -20,7 +20,7 @@ impl Hash {
         Self(mix(salt.wrapping_add(1)))
     }
 
-    /// With some bytes added; `ab` and then `c` is not `a` and then `bc`.
+    /// Adds bytes; `ab` and then `c` differs from `a` and then `bc`.
     pub(super) fn with(self, bytes: &[u8]) -> Self {
         let mut hash = self.0 ^ bytes.len() as u64;
         let mut words = bytes.chunks_exact(8);
@@ -31,30 +31,30 @@ impl Hash {
         Self(mix(hash ^ last(words.remainder())))
     }
 
-    /// With a number added.
+    /// Adds a number.
     pub(super) fn with_number(self, number: u64) -> Self {
         Self(mix(self.0 ^ number))
     }
 
-    /// The whole.
+    /// All.
     pub(super) fn whole(self) -> u64 {
         self.0
     }
 
-    /// Where its weight is.
+    /// The index of its weight.
     pub(super) fn index(self) -> u32 {
         // BITS is below 32.
         (self.0 >> (64 - BITS)) as u32
     }
 }
 
-/// Fewer than eight bytes as a little-endian number, without a loop: most words are that short.
+/// Fewer than eight bytes as a little-endian number, without a loop: most words are short.
 fn last(bytes: &[u8]) -> u64 {
     let at = |at: usize| u64::from(bytes[at]) << (8 * at);
     let count = bytes.len();
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some(first), Some(last)) => {
-            // They overlap, in bytes that are the same.
+            // They overlap in equal bytes.
             let last = u64::from(u32::from_le_bytes(*last)) << (8 * (count - 4));
             u64::from(u32::from_le_bytes(*first)) | last
         }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn hashes_are_those_of_the_first_release() {
         let of = |text: &str| Hash::salted(3).with(text.as_bytes()).0;
-        // A change here makes every model that was learnt before worthless.
+        // A change here invalidates every model learned before.
         assert_eq!(of(""), 0xd01e_d458_bf15_6f10);
         assert_eq!(of("gold"), 0xf847_283e_1c41_c318);
         assert_eq!(of("gold and silver"), 0x501a_5404_0efc_925d);

@@ -1,7 +1,7 @@
-//! What was learnt: the weights that all share, and for an account what it sees differently.
+//! The learned state: weights that all accounts share, and each account's own differences.
 //!
-//! In: messages with what they are; out: evidence. A message is learnt once; what was learnt wrongly is
-//! taken back first. It keeps no text: only weights, digests and counts.
+//! In: messages with labels; out: evidence. A message is learned once; what was learned wrongly is
+//! undone first. It keeps no text: only weights, digests and counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,78 +16,78 @@ use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weig
 use crate::filter::classifier::shipped::{self, Shipped};
 use crate::filter::message_view::MessageView;
 
-/// Tells messages apart; of their bytes, before anything was added to them.
+/// Identifies a message by its bytes before popgate added any.
 pub type Digest = [u8; 16];
 
-/// Messages of the rarer kind that it takes to doubt what a message is said to be.
+/// Messages of the rarer kind required before labels are doubted.
 const EXPERIENCE: u64 = 50;
 
-/// A message that was learnt, and how.
+/// A learned message, and how it was learned.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Learned {
-    /// As what.
+    /// Whether as spam.
     pub is_spam: bool,
-    /// By what step.
+    /// By which step.
     pub step: Step,
 }
 
-/// A change to what is known: enough to make it again.
+/// A change of the learned state, with all that is needed to repeat it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightChange {
-    /// Whose; all share what is nobody's.
+    /// The account; `None` for the shared weights.
     pub account: Option<Arc<str>>,
-    /// Of which message.
+    /// The message.
     pub digest: Digest,
     /// Its features.
     pub features: Features,
-    /// How it was learnt.
-    pub learnt: Learned,
-    /// Whether it is taken back.
+    /// How it was learned.
+    pub learned: Learned,
+    /// Whether learning is undone.
     pub back: bool,
 }
 
-/// Whose, and of which message.
+/// Account and message.
 pub type Key = (Option<Arc<str>>, Digest);
 
-/// See the module. Any number of threads may ask it without waiting; one learns at a time.
+/// See the module. Any number of threads may read it without waiting; one learns at a time.
 #[derive(Debug, Default)]
 pub struct LearnedState {
-    /// Taken when the first message is learnt: 18 MiB that not everybody needs.
+    /// Allocated when the first message is learned: 18 MiB that not every installation needs.
     weights: OnceLock<Weights>,
-    /// Messages learnt by all, and what single accounts learnt.
+    /// Shared counts and accounts' own weights.
     shared: ArcSwap<Shared>,
-    /// Every message that was learnt.
-    learnt: Mutex<HashMap<Key, Learned>>,
+    /// Every learned message.
+    learned: Mutex<HashMap<Key, Learned>>,
     shipped: Option<Arc<Shipped>>,
 }
 
-/// What is known for one account at one moment.
+/// The learned state as one account sees it at one moment.
 #[derive(Debug)]
 pub struct AccountView<'m> {
     weights: Option<&'m Weights>,
     own: Option<Arc<AccountWeights>>,
-    /// What came with popgate.
+    /// The shipped model.
     pub shipped: Option<&'m Shipped>,
-    /// On how many messages the rest of it rests.
+    /// The number of learned messages.
     pub counts: Counts,
 }
 
 impl AccountView<'_> {
-    /// Which views have anything to say.
+    /// The groups with any weights.
     pub fn groups(&self) -> &'static [FeatureGroup] {
-        match (self.learnt_anything(), self.shipped) {
+        match (self.learned_anything(), self.shipped) {
             (true, _) => &FeatureGroup::ALL,
             (false, Some(_)) => &shipped::SHIPPED_GROUPS,
             (false, None) => &[],
         }
     }
 
-    /// Whether any message was learnt.
-    pub fn learnt_anything(&self) -> bool {
+    /// Whether any message was learned.
+    pub fn learned_anything(&self) -> bool {
         self.weights.is_some() || self.own.is_some()
     }
 
-    /// The weights that were learnt, each by its place.
+    /// The learned weights, by index.
     pub fn weight(&self) -> impl Fn(u32) -> f32 {
         let own = self.own.as_ref().map(|own| own.look());
         move |index| {
@@ -96,12 +96,12 @@ impl AccountView<'_> {
         }
     }
 
-    /// Looks at a message, as far as something is known.
+    /// Extracts the features for which weights are known.
     pub fn look<'r>(&self, mail: &MessageView<'_>, rules: impl Iterator<Item = &'r str>) -> Look {
         Look::at(mail, rules, self.groups())
     }
 
-    /// The evidence on a message that was learnt.
+    /// The evidence of the learned weights on a message.
     pub fn evidence(&self, features: &Features) -> Evidence {
         match (self.weights, &self.own) {
             (None, None) => Evidence::default(),
@@ -111,36 +111,36 @@ impl AccountView<'_> {
     }
 }
 
-/// What is not a weight that all share.
+/// All but the shared weights.
 #[derive(Debug, Default, Clone)]
 pub struct Shared {
-    /// Messages learnt by all.
+    /// Messages learned for all accounts.
     pub counts: Counts,
-    /// What single accounts learnt.
+    /// The weights of single accounts.
     pub accounts: HashMap<Arc<str>, Arc<AccountWeights>>,
 }
 
-/// What learning a message changes.
+/// The changes that learning a message makes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Update {
-    /// It was learnt before, and as the same.
+    /// It was learned before with the same label.
     AlreadyLearned,
-    /// These, in this order.
+    /// These changes, in this order.
     Changes(Vec<WeightChange>),
 }
 
 impl LearnedState {
-    /// What is known to begin with.
-    pub fn new(weights: Option<Weights>, shared: Shared, learnt: HashMap<Key, Learned>) -> Self {
+    /// A state with these contents.
+    pub fn new(weights: Option<Weights>, shared: Shared, learned: HashMap<Key, Learned>) -> Self {
         Self {
             weights: weights.map_or_else(OnceLock::new, OnceLock::from),
             shared: ArcSwap::from_pointee(shared),
-            learnt: Mutex::new(learnt),
+            learned: Mutex::new(learned),
             shipped: None,
         }
     }
 
-    /// The same, beginning with the model that comes with popgate.
+    /// Adds the compiled-in model.
     #[must_use]
     pub fn with_shipped(self) -> Self {
         match Shipped::built_in() {
@@ -149,7 +149,7 @@ impl LearnedState {
         }
     }
 
-    /// The same, beginning with this model.
+    /// Adds this model.
     #[must_use]
     pub fn with_model(self, model: Arc<Shipped>) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl LearnedState {
         }
     }
 
-    /// What is known for an account.
+    /// The view of an account.
     pub fn view_for(&self, account: Option<&str>) -> AccountView<'_> {
         let shared = self.shared.load();
         let own = account.and_then(|account| shared.accounts.get(account).cloned());
@@ -175,7 +175,7 @@ impl LearnedState {
         }
     }
 
-    /// What is to change so that a message is known as what it is. Nothing changes yet.
+    /// The changes to learn a message with this label. Nothing changes yet.
     pub fn update_for(
         &self,
         account: Option<&Arc<str>>,
@@ -185,17 +185,17 @@ impl LearnedState {
         belief: Belief,
     ) -> Update {
         let key = (account.cloned(), digest);
-        let before = self.learnt().get(&key).copied();
+        let before = self.learned().get(&key).copied();
         let mut changes = Vec::new();
-        if let Some(learnt) = before {
-            if learnt.is_spam == is_spam {
+        if let Some(learned) = before {
+            if learned.is_spam == is_spam {
                 return Update::AlreadyLearned;
             }
-            changes.push(self.change(&key, features, learnt, true));
+            changes.push(self.change(&key, features, learned, true));
         }
         let known = self.view_for(account.map(|account| &**account));
         let evidence = known.evidence(features);
-        // Who has seen little has no reason to doubt.
+        // With few messages there is no reason to doubt a label.
         let belief = match known.counts.ham.min(known.counts.spam) {
             0..EXPERIENCE => Belief::Full,
             _ => belief,
@@ -205,7 +205,7 @@ impl LearnedState {
         Update::Changes(changes)
     }
 
-    /// What is to change so that a message is as if it had never been learnt; none if it was not.
+    /// The change that undoes learning a message; `None` if it was not learned.
     pub fn forgetting(
         &self,
         account: Option<&Arc<str>>,
@@ -213,25 +213,25 @@ impl LearnedState {
         features: &Features,
     ) -> Option<WeightChange> {
         let key = (account.cloned(), digest);
-        let learnt = self.learnt().get(&key).copied()?;
-        Some(self.change(&key, features, learnt, true))
+        let learned = self.learned().get(&key).copied()?;
+        Some(self.change(&key, features, learned, true))
     }
 
-    fn change(&self, key: &Key, features: &Features, learnt: Learned, back: bool) -> WeightChange {
+    fn change(&self, key: &Key, features: &Features, learned: Learned, back: bool) -> WeightChange {
         WeightChange {
             account: key.0.clone(),
             digest: key.1,
             features: features.clone(),
-            learnt,
+            learned,
             back,
         }
     }
 
-    /// Makes a change. One thread at a time: two would lose each other's steps.
+    /// Applies a change. One thread at a time: two would lose each other's steps.
     pub fn apply(&self, change: &WeightChange) {
-        let Learned { is_spam, step } = change.learnt;
-        // Held to the end: it is what makes the one thread.
-        let mut learnt = self.learnt();
+        let Learned { is_spam, step } = change.learned;
+        // Held to the end: it serialises the learning threads.
+        let mut learned = self.learned();
         let shared = self.shared.load_full();
         let count = |mut counts: Counts| {
             let count = counts.of(is_spam);
@@ -268,16 +268,16 @@ impl LearnedState {
         }
         let key = (change.account.clone(), change.digest);
         if change.back {
-            learnt.remove(&key);
+            learned.remove(&key);
         } else {
-            learnt.insert(key, change.learnt);
+            learned.insert(key, change.learned);
         }
     }
 
-    /// Takes over all that another has learnt.
+    /// Replaces the learned state with another's.
     pub fn replace_with(&self, other: Self) {
-        let mut learnt = self.learnt();
-        *learnt = std::mem::take(&mut other.learnt());
+        let mut learned = self.learned();
+        *learned = std::mem::take(&mut other.learned());
         match (other.weights.into_inner(), self.weights.get()) {
             (Some(theirs), None) => {
                 // Nobody else sets it: the lock is held.
@@ -289,30 +289,30 @@ impl LearnedState {
         self.shared.store(other.shared.load_full());
     }
 
-    /// Whether a message was learnt, and as what.
+    /// The label that a message was learned with, if it was.
     pub fn knows(&self, account: Option<&Arc<str>>, digest: Digest) -> Option<bool> {
         let key = (account.cloned(), digest);
-        self.learnt().get(&key).map(|learnt| learnt.is_spam)
+        self.learned().get(&key).map(|learned| learned.is_spam)
     }
 
-    /// The weights that all share, if there are any.
+    /// The shared weights, if there are any.
     pub fn weights(&self) -> Option<&Weights> {
         self.weights.get()
     }
 
-    /// The model that comes with popgate, if it has a say.
+    /// The shipped model, if it is used.
     pub fn shipped(&self) -> Option<&Shipped> {
         self.shipped.as_deref()
     }
 
-    /// What is not a weight that all share, at this moment.
+    /// All but the shared weights, at this moment.
     pub fn shared(&self) -> Arc<Shared> {
         self.shared.load_full()
     }
 
-    /// Every message that was learnt. Nobody learns while this is held.
-    pub fn learnt(&self) -> MutexGuard<'_, HashMap<Key, Learned>> {
-        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every learned message. Nobody learns while this is held.
+    pub fn learned(&self) -> MutexGuard<'_, HashMap<Key, Learned>> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

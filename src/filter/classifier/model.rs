@@ -1,54 +1,54 @@
-//! The weights, and how they are learnt.
+//! The weights and the learning algorithm.
 //!
-//! In: features, and for learning what the message was; out: evidence for spam, view by view. Each
-//! view is an online logistic regression of its own (Cormack, TREC 2007; Goodman and Yih, CEAS 2006)
-//! with steps that shrink with each weight's own history (Duchi, Hazan and Singer, "Adaptive
-//! subgradient methods", JMLR 2011): views that err differently correct each other when summed
+//! In: features and, for learning, whether it is spam; out: evidence for spam by group. Each
+//! group is an online logistic regression of its own (Cormack, TREC 2007; Goodman and Yih, CEAS 2006)
+//! with steps that shrink with each weight's history (Duchi, Hazan and Singer, "Adaptive
+//! subgradient methods", JMLR 2011): groups that err differently correct each other when summed
 //! (Lynam and Cormack, SIGIR 2006).
 //!
-//! Any number of threads may read while one learns: a reader sees each weight as it was or as it is.
+//! Any number of threads may read while one learns: a reader sees the old or new value of each weight.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use crate::filter::classifier::features::{FEATURE_GROUPS, FeatureGroup, Features};
 use crate::filter::classifier::hash::BITS;
 
-/// Weights in a table.
+/// Number of weights in a table.
 pub const WEIGHTS: usize = 1 << BITS;
 
-/// How much each view's evidence counts: the last three see little of a message.
+/// Factor of each group's evidence: the last three see little of a message.
 const SHARES: [f32; FEATURE_GROUPS] = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.3, 0.3, 0.3];
 
-/// The first step: so that one message is nearly learnt by heart.
+/// Learning rate: one message is almost fully learned at once.
 const RATE: f32 = 20.0;
 
-/// What is right to within this teaches nothing (train on or near error).
+/// A smaller error teaches nothing (train on or near error).
 const SURE: f32 = 0.02;
 
-/// How far one view's evidence goes: none outvotes all others.
+/// Limit of one group's evidence: none outvotes all others.
 const MOST: f32 = 30.0;
 
-/// What a view has to say: log odds, not yet calibrated.
+/// The evidence of each group: uncalibrated log odds.
 pub type Evidence = [f32; FEATURE_GROUPS];
 
-/// By how much each view was wrong about a message: what it learns from, and enough to take it back.
+/// The error of each group on a message: enough to learn from it and to undo that.
 pub type Step = [f32; FEATURE_GROUPS];
 
-/// Where weights are kept.
+/// A store of weights.
 pub trait Table {
-    /// The weight at a place.
+    /// The weight at an index.
     fn weight(&self, index: u32) -> f32;
-    /// Changes the weight at a place, and what it went through: the sum of its squared errors.
+    /// Changes the weight at an index and the sum of its squared errors.
     fn change(&mut self, index: u32, change: impl FnOnce(f32, f32) -> (f32, f32));
 }
 
-/// All weights, read by many and written by one.
+/// All weights, read by many threads and written by one.
 #[derive(Debug)]
 pub struct Weights {
     weights: Vec<AtomicU32>,
     spent: Vec<AtomicU32>,
-    /// Each weight in a byte (see [`byte`]), to judge by: a sum of hundreds comes out the same, and
-    /// four times as many fit into fast memory.
+    /// Each weight in a byte (see [`byte`]), for judging: sums of hundreds are the same, and
+    /// four times as many fit into the cache.
     about: Vec<AtomicU8>,
 }
 
@@ -69,23 +69,23 @@ impl Default for Weights {
     }
 }
 
-/// Bits of a number behind those that a byte keeps: it keeps three of the fraction.
+/// Bits of an f32 that a byte drops: it keeps three of the fraction.
 const CUT: u32 = 20;
 
-/// The least number that a byte keeps, 2^-8, in its upper bits; 1 in the byte.
+/// The smallest number that a byte can hold, 2^-8, in its upper bits; 1 in the byte.
 const LEAST: u32 = ((127 - 8) << 3) - 1;
 
-/// A weight in a byte: sign, four bits of exponent, three of fraction. What is below 2^-8 is 0, what
-/// is above 224 is 224.
+/// A weight in a byte: sign, four bits of exponent, three of fraction. Less than 2^-8 becomes 0, more
+/// than 224 becomes 224.
 fn byte(weight: f32) -> u8 {
     let bits = weight.to_bits();
     let size = bits & !(1 << 31);
-    // Rounded: cut off, all would be a little too small.
+    // Rounded: truncated, all would be slightly too small.
     let upper = (size.saturating_add(1 << (CUT - 1)) >> CUT).saturating_sub(LEAST);
     upper.min(127) as u8 | (bits >> 24 & 0x80) as u8
 }
 
-/// What [`byte`] made a byte of.
+/// The inverse of [`byte`].
 const FROM_BYTE: [f32; 256] = {
     let mut numbers = [0.0; 256];
     let mut byte = 1;
@@ -119,7 +119,7 @@ impl Table for &Weights {
 }
 
 impl Weights {
-    /// Every weight with what it went through.
+    /// Every weight with the sum of its squared errors.
     pub fn iter(&self) -> impl Iterator<Item = (f32, f32)> {
         self.weights
             .iter()
@@ -127,7 +127,7 @@ impl Weights {
             .zip(self.spent.iter().map(load))
     }
 
-    /// Takes over all of another's, or nothing's.
+    /// Replaces all weights with another's, or with zeros.
     pub fn replace_with(&self, other: Option<&Self>) {
         for index in 0..self.weights.len() {
             let at = |all: &[AtomicU32]| load(&all[index]);
@@ -137,13 +137,13 @@ impl Weights {
         }
     }
 
-    /// A weight, nearly.
+    /// An approximate weight.
     pub(super) fn about(&self, index: u32) -> f32 {
         let byte = self.about[index as usize].load(Ordering::Relaxed);
         FROM_BYTE[usize::from(byte)]
     }
 
-    /// Puts a weight and what it went through in place.
+    /// Sets a weight and the sum of its squared errors.
     pub fn set(&self, index: u32, weight: f32, spent: f32) {
         store(&self.weights[index as usize], weight);
         store(&self.spent[index as usize], spent);
@@ -151,7 +151,7 @@ impl Weights {
     }
 }
 
-/// The evidence of each view.
+/// The evidence of each group.
 pub fn evidence(weight: impl Fn(u32) -> f32, features: &Features) -> Evidence {
     FeatureGroup::ALL.map(|group| {
         let features = features.group(group);
@@ -160,19 +160,19 @@ pub fn evidence(weight: impl Fn(u32) -> f32, features: &Features) -> Evidence {
     })
 }
 
-/// How far to believe what a message is said to be.
+/// How far to trust a message's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Belief {
-    /// Somebody looked at it: it is what they say, whatever was thought before.
+    /// Someone looked at the message: trust the label fully.
     Full,
-    /// It is one of many, and nobody looked at each: some are in the wrong folder.
+    /// One of many that nobody checked: some are in the wrong folder.
     Doubting,
 }
 
-/// Evidence in all that a message may hold against what it is said to be, and still be believed.
+/// Total evidence against the label up to which it is trusted.
 const DOUBT: f32 = 12.0;
 
-/// What there is to learn from a message, given the evidence there is in all.
+/// The step to learn from a message, given its evidence.
 pub fn step(evidence: &Evidence, is_spam: bool, belief: Belief) -> Step {
     let total = total(evidence);
     let contrary = if is_spam { -total } else { total };
@@ -186,7 +186,7 @@ pub fn step(evidence: &Evidence, is_spam: bool, belief: Belief) -> Step {
     })
 }
 
-/// How far evidence is from what it should say.
+/// The error of an evidence.
 pub(super) fn error(evidence: f32, is_spam: bool) -> f32 {
     let wanted = if is_spam { 1.0 } else { 0.0 };
     wanted - 1.0 / (1.0 + (-evidence).exp())
@@ -197,7 +197,7 @@ pub fn learn(table: &mut impl Table, features: &Features, step: &Step) {
     learn_at(RATE, table, features, step);
 }
 
-/// Takes a step of another length than usual.
+/// Takes a step with another learning rate.
 pub(super) fn learn_at(rate: f32, table: &mut impl Table, features: &Features, step: &Step) {
     walk(rate, features, step, |index, error, length| {
         table.change(index, |weight, spent| {
@@ -209,8 +209,8 @@ pub(super) fn learn_at(rate: f32, table: &mut impl Table, features: &Features, s
     });
 }
 
-/// Takes a step back. If nothing was learnt since, all is as before; else weights that have moved on
-/// do not quite return.
+/// Undoes a step. If nothing was learned since, all is as before; otherwise weights that have changed
+/// do not return exactly.
 pub fn unlearn(table: &mut impl Table, features: &Features, step: &Step) {
     walk(RATE, features, step, |index, error, length| {
         table.change(index, |weight, spent| {
@@ -233,18 +233,18 @@ fn walk(rate: f32, features: &Features, step: &Step, mut visit: impl FnMut(u32, 
     }
 }
 
-/// The sum of what the views say.
+/// The weighted sum of the groups' evidence.
 pub fn total(evidence: &Evidence) -> f32 {
     let weighed = evidence.iter().zip(SHARES);
     weighed.map(|(evidence, share)| evidence * share).sum()
 }
 
-/// How much a feature of a view of so many says in the sum.
+/// The factor of a feature in the sum, by its group and the group's size.
 pub(super) fn loudness(group: FeatureGroup, features: usize) -> f32 {
     SHARES[group as usize] * scale(features)
 }
 
-/// A long message is no louder than a short one.
+/// Normalises by length: a long message does not count more than a short one.
 pub(super) fn scale(features: usize) -> f32 {
     1.0 / (features.max(1) as f32).sqrt()
 }

@@ -1,23 +1,23 @@
 //! From evidence to a probability, to points in the verdict, with reasons.
 //!
-//! In: a message's features and what is known; out: how likely it is spam, what that adds to the
-//! score, and the words and links that say most. The points are bounded: learning tags mail that no
-//! rule knows, and saves ham from a rule or two, but does not outvote all rules.
+//! In: a message's features and the learned state; out: the probability of spam, the points for the
+//! score, and the words and links that contribute most. Points are bounded: learning tags mail that no
+//! rule knows, and outweighs a rule or two on ham, but not all rules.
 //!
 //! | probability | points |
 //! |---|---|
-//! | 0.0001 | -4.1, and -5 at the least |
+//! | 0.0001 | -4.1, -5 at the minimum |
 //! | 0.1 | -1.0 |
 //! | 0.5 | 0 |
 //! | 0.9 | 1.0 |
 //! | 0.99 | 2.1 |
 //! | 0.999 | 3.1 |
 //! | 0.99999 | 5.2 |
-//! | more | 8 at the most |
+//! | more | 8 at the maximum |
 //!
-//! Between them points are the log odds times [`POINTS`]. So that a few examples prove little, what
-//! was learnt is believed by and by ([`TRUST`]), and the model that comes with popgate, which knows
-//! no one's mail, fades as it is ([`FADE`]); that one adds -1 to 4 points.
+//! Between them points are the log odds times [`POINTS`]. The learned state is trusted gradually
+//! ([`TRUST`]), because a few examples prove little; the shipped model, which was trained on other
+//! mail, fades out in return ([`FADE`]). It adds -1 to 4 points.
 
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::{LINKS, Look, link_features};
@@ -27,75 +27,75 @@ use crate::filter::classifier::learned_state::AccountView;
 use crate::filter::classifier::model;
 use crate::filter::message_view::MessageView;
 
-/// Log odds for each unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
-/// of a point a unit, the most at which hardly any ham crosses the threshold.
+/// Log odds per unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
+/// of a point per unit, the most at which hardly any ham reaches the threshold.
 const CALIBRATION: f64 = 0.55;
 
-/// Messages of the rarer kind after which half of the evidence is believed.
+/// Messages of the rarer kind after which half of the evidence is trusted.
 const TRUST: f64 = 12.0;
 
-/// Log odds for each unit of the shipped model's evidence. Set by hand, likewise, on mail that it had
+/// Log odds per unit of the shipped model's evidence. Also set by hand, on mail that it had
 /// not seen.
 const SHIPPED: f64 = 1.8;
 
-/// The least and the most that the shipped model says: log odds.
+/// Minimum and maximum log odds of the shipped model.
 const SHIPPED_RANGE: (f64, f64) = (-2.2, 8.9);
 
-/// Messages of the rarer kind after which the shipped model says half.
+/// Messages of the rarer kind after which the shipped model counts half.
 const FADE: f64 = 100.0;
 
-/// What says less than this is not asked any more.
+/// Below this share the shipped model is not used any more.
 const FAINT: f64 = 0.1;
 
-/// Points for each unit of log odds.
+/// Points per unit of log odds.
 const POINTS: f64 = 0.45;
 
-/// The least and the most that learning adds.
+/// Minimum and maximum points.
 const RANGE: (f64, f64) = (-5.0, 8.0);
 
-/// Words and links that reasons are taken from.
+/// Number of words and links considered as reasons.
 const LOUDEST: usize = 20;
 
-/// Reasons that are named.
+/// Number of reasons reported.
 const REASONS: usize = 3;
 
-/// A reason has so many bytes.
+/// Minimum length of a reason in bytes.
 const SHORTEST: usize = 5;
 
-/// What is thought of a message.
+/// The learned filter's opinion of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opinion {
-    /// How likely it is spam.
+    /// The probability of spam.
     pub probability: f64,
-    /// What that adds to the score.
+    /// The points for the score.
     pub points: f64,
-    /// Log odds before they are bounded.
+    /// Log odds before clamping.
     pub log_odds: f64,
-    /// The evidence, whatever number of messages it rests on: to put messages in order.
+    /// The evidence regardless of the number of learned messages: for ranking.
     pub evidence: f64,
 }
 
-/// What is thought of a message with these features.
+/// The opinion of a message with these features.
 pub fn of(known: &AccountView<'_>, features: &Features) -> Opinion {
     let evidence = f64::from(model::total(&known.evidence(features)));
-    let (learnt, shipped) = beliefs(known.counts);
+    let (learned, shipped) = beliefs(known.counts);
     let guess = match known.shipped {
         Some(model) if shipped > 0.0 => SHIPPED * f64::from(model.evidence(features)),
         _ => 0.0,
     };
     let guess = guess.clamp(SHIPPED_RANGE.0, SHIPPED_RANGE.1);
-    let log_odds = CALIBRATION * learnt * evidence + shipped * guess;
+    let log_odds = CALIBRATION * learned * evidence + shipped * guess;
     let points = (POINTS * log_odds).clamp(RANGE.0, RANGE.1);
     Opinion {
         probability: 1.0 / (1.0 + (-log_odds).exp()),
-        // One decimal is what people read.
+        // People read one decimal.
         points: (points * 10.0).round() / 10.0,
         log_odds,
         evidence,
     }
 }
 
-/// How far what was learnt is believed, and how far what was shipped.
+/// The trust in the learned state and in the shipped model.
 fn beliefs(counts: Counts) -> (f64, f64) {
     let rarer = counts.ham.min(counts.spam) as f64;
     let shipped = FADE / (FADE + rarer);
@@ -105,32 +105,32 @@ fn beliefs(counts: Counts) -> (f64, f64) {
     )
 }
 
-/// The words and links that say most for spam, or for ham.
+/// The words and links that contribute most to spam, or to ham.
 pub fn reasons(
     known: &AccountView<'_>,
     mail: &MessageView<'_>,
     look: &Look,
     for_spam: bool,
 ) -> String {
-    let (learnt, shipped) = beliefs(known.counts);
-    let learnt = (CALIBRATION * learnt) as f32;
+    let (learned, shipped) = beliefs(known.counts);
+    let learned = (CALIBRATION * learned) as f32;
     let shipped_share = (SHIPPED * shipped) as f32;
     let sign = if for_spam { 1.0 } else { -1.0 };
     let weight = known.weight();
     let size = |group: FeatureGroup| look.features.group(group).len();
     let mut found: Vec<(f32, &str, &str)> = Vec::new();
-    let loud = sign * learnt * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
+    let loud = sign * learned * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
     let shipped_loud = sign * shipped_share * model::scale(size(FeatureGroup::Words));
     for (index, (word, next)) in look.words() {
         let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
         let weight = loud * weight(index) + shipped_loud * shipped;
-        // A short word by itself tells people nothing.
+        // A short word alone means nothing to people.
         if weight > 0.0 && (next.is_some() || word.len() >= SHORTEST) {
             found.push((weight, word, next.unwrap_or_default()));
         }
     }
-    if known.learnt_anything() {
-        let loud = sign * learnt * model::loudness(FeatureGroup::Links, size(FeatureGroup::Links));
+    if known.learned_anything() {
+        let loud = sign * learned * model::loudness(FeatureGroup::Links, size(FeatureGroup::Links));
         let own = Hash::salted(salt(FeatureGroup::Links));
         for link in mail.links().iter().take(LINKS) {
             link_features(link, own, &mut |hash, text| {
@@ -141,7 +141,7 @@ pub fn reasons(
             });
         }
     }
-    // Few of many are wanted; what is behind them need not be in order.
+    // Only a few are needed; the rest need not be sorted.
     if found.len() > LOUDEST {
         found.select_nth_unstable_by(LOUDEST, |a, b| b.0.total_cmp(&a.0));
         found.truncate(LOUDEST);
@@ -151,7 +151,7 @@ pub fn reasons(
     for (_, first, second) in found {
         let text = format!("{first} {second}");
         let text = text.trim_end();
-        // A word and the pair that it is in are one reason.
+        // A word and a pair that contains it are one reason.
         let repeats = |named: &String| named.contains(text) || text.contains(named.as_str());
         if !named.iter().any(repeats) {
             named.push(text.to_owned());

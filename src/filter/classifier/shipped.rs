@@ -1,10 +1,10 @@
-//! The model that comes with popgate: a guess before anything was learnt.
+//! The shipped model: used until enough is learned.
 //!
-//! In: the file that `popgate model build` made; out: evidence from the words of a message. It sees
-//! only the visible text ([`SHIPPED_GROUPS`]): header fields, relays and hosts tell where mail was collected,
-//! and would tell nothing, or wrong things, anywhere else. A user's own examples soon outweigh it.
+//! In: the file that `popgate model build` writes; out: evidence from the words of a message. It sees
+//! only the visible text ([`SHIPPED_GROUPS`]): header fields, relays and hosts identify a collection
+//! of mail and would mislead elsewhere. A user's own examples soon outweigh it.
 //!
-//! The file: [`MAGIC`], then zlib of: messages learnt as ham and as spam (u64), the worth of one step
+//! The file: [`MAGIC`], then zlib of: messages learned as ham and as spam (u64), the size of a step
 //! (f32), the number of weights (u32), and for each the distance from the one before (seven bits a
 //! byte, the lowest first) and its steps (i8). All numbers are little-endian.
 
@@ -19,18 +19,18 @@ use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::model::{self, Step, Table, WEIGHTS, Weights};
 
-/// What it looks at.
+/// The groups it uses.
 pub const SHIPPED_GROUPS: [FeatureGroup; 2] = [FeatureGroup::Text, FeatureGroup::Words];
 
 const MAGIC: &[u8; 16] = b"popgate model 1\n";
 
-/// Weights are cut to so many steps either way.
+/// Weights are quantised to this many steps either way.
 const STEPS: f32 = 127.0;
 
-/// The share of weights that are not cut.
+/// The share of weights that are not clamped.
 const WHOLE: f64 = 0.999;
 
-/// Made with the features and hashes of this release: who changes them makes it anew.
+/// Built with the features and hashes of this release; rebuild it after changing them.
 static FILE: &[u8] = include_bytes!("../../../rules/model/popgate.model");
 
 static BUILT_IN: LazyLock<Option<Arc<Shipped>>> =
@@ -41,17 +41,17 @@ static BUILT_IN: LazyLock<Option<Arc<Shipped>>> =
 pub struct Shipped {
     steps: Vec<i8>,
     step: f32,
-    /// On how many messages it rests.
+    /// The number of messages it was trained on.
     pub counts: Counts,
 }
 
 impl Shipped {
-    /// The one that is compiled in.
+    /// The compiled-in model.
     pub fn built_in() -> Option<Arc<Self>> {
         BUILT_IN.clone()
     }
 
-    /// What was learnt, made small. `keep` says of a place whether its weight is to be kept.
+    /// Quantises learned weights. `keep` says whether to keep the weight at an index.
     pub fn of(weights: &Weights, counts: Counts, keep: impl Fn(u32) -> bool) -> Self {
         let all = weights.iter().enumerate();
         let kept: Vec<f32> = all
@@ -73,7 +73,7 @@ impl Shipped {
         }
     }
 
-    /// Its file.
+    /// Encodes it as a file.
     pub fn write(&self) -> Vec<u8> {
         let used = self
             .steps
@@ -102,7 +102,7 @@ impl Shipped {
         encoder.finish().unwrap_or_default()
     }
 
-    /// What such a file says; nothing if it is no such file.
+    /// Decodes such a file; `None` if it is not one.
     pub fn read(file: &[u8]) -> Option<Self> {
         let packed = file.strip_prefix(MAGIC)?;
         let mut bytes = Vec::new();
@@ -138,17 +138,17 @@ impl Shipped {
         })
     }
 
-    /// How many weights it has.
+    /// Number of its weights.
     pub fn len(&self) -> usize {
         self.steps.iter().filter(|steps| **steps != 0).count()
     }
 
-    /// Whether it has none.
+    /// Whether it has no weights.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The weight at a place.
+    /// The weight at an index.
     pub fn weight(&self, index: u32) -> f32 {
         f32::from(self.steps[index as usize]) * self.step
     }
@@ -164,22 +164,22 @@ impl Shipped {
     }
 }
 
-/// Learns what the shipped model is to know.
+/// Trains the shipped model.
 #[derive(Debug)]
 pub struct Builder {
     weights: Weights,
-    /// In how many messages each feature was.
+    /// The number of messages with each feature.
     seen: Vec<u16>,
     counts: Counts,
 }
 
-/// A feature of fewer messages tells more of them than of mail.
+/// A feature of fewer messages is typical for them and not for mail.
 const SEEN: u16 = 4;
 
-/// The first step: shorter than one that learns a message by heart, for others are to be judged.
+/// Learning rate: lower than for a user's own mail, because other mail is to be judged.
 const RATE: f32 = 8.0;
 
-/// What is right to within this teaches nothing.
+/// A smaller error teaches nothing.
 const SURE: f32 = 0.1;
 
 impl Default for Builder {
@@ -215,7 +215,7 @@ impl Builder {
         }) += 1;
     }
 
-    /// What was learnt of it.
+    /// The trained model.
     pub fn build(&self) -> Shipped {
         Shipped::of(&self.weights, self.counts, |index| {
             self.seen[index as usize] >= SEEN

@@ -2,31 +2,31 @@
 
 use crate::filter::message_view::MessageView;
 
-/// Something that is true of a message, or a number.
+/// A property of a message: true or false, or a number.
 #[derive(Debug)]
 pub struct Fact {
-    /// What rules call it.
+    /// Its name in rules.
     pub name: &'static str,
     /// What it means, for people.
     pub about: &'static str,
     measure: Measure,
 }
 
-/// How a fact is found out.
+/// How a fact is computed.
 #[derive(Debug)]
 enum Measure {
-    /// Holds, as these words of the message show, or does not.
+    /// True, with the words of the message that prove it, or false.
     Holds(fn(&MessageView<'_>) -> Option<String>),
-    /// How many, or how much.
+    /// A number.
     Number(fn(&MessageView<'_>) -> f64),
 }
 
-/// What a fact is in one message.
+/// The value of a fact for a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FactValue {
-    /// It holds, as these words show.
+    /// True, with the words that prove it.
     Yes(String),
-    /// It does not.
+    /// False.
     No,
     /// A number.
     Number(f64),
@@ -62,7 +62,7 @@ impl Fact {
         matches!(self.measure, Measure::Number(_))
     }
 
-    /// Finds it out.
+    /// Computes it.
     pub fn of(&self, mail: &MessageView<'_>) -> FactValue {
         match self.measure {
             Measure::Holds(measure) => measure(mail).map_or(FactValue::No, FactValue::Yes),

@@ -1,4 +1,4 @@
-//! What files are, whatever their names and types say.
+//! Facts about attached files: what they are, whatever their names and types say.
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::{MessageView, extension};
@@ -91,7 +91,7 @@ fn name(part: &PartInfo) -> String {
     part.name.clone().unwrap_or_default()
 }
 
-/// The first file of which something can be told.
+/// The first file for which the test gives a text.
 fn first<T>(mail: &MessageView<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>) -> Option<T> {
     let mut parts = mail.content.parts.iter();
     parts.find_map(|part| tell(part, part.file.as_ref()?))
@@ -124,7 +124,7 @@ fn file_kind_lies(mail: &MessageView<'_>) -> Option<String> {
 fn name_inside(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
     first(mail, |part, file| {
-        // Documents and Java programs are archives by the way; what they hold runs nowhere.
+        // Office documents and Java programs are archives, too; what they contain is not run.
         let outer = extension(&name(part)).unwrap_or_default();
         if !matches!(&*outer, "zip" | "zipx" | "") {
             return None;
@@ -165,7 +165,7 @@ fn file_with_password(mail: &MessageView<'_>) -> Option<String> {
             .as_ref()
             .is_some_and(|archive| archive.encrypted);
         let pdf = file.pdf.as_ref().is_some_and(|pdf| pdf.encrypted);
-        // What an archive of another kind holds is not known, but few send one with a password.
+        // The content of other archive formats is unknown, but few are sent with a password.
         let other = matches!(file.file_type, Some(FileType::Rar | FileType::SevenZip));
         (archive || pdf || other).then(|| name(part))
     })?;

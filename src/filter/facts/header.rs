@@ -1,4 +1,4 @@
-//! What a header's fields say of each other, and what the receiving server says of the sender.
+//! Facts about the header, and the receiving server's checks of the sender.
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, same_domain};
@@ -108,7 +108,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
 ];
 
-// RFC 5322 section 3.6: the greatest number of these is one.
+// RFC 5322 section 3.6: these occur at most once.
 fn duplicated(mail: &MessageView<'_>) -> Option<String> {
     let unique = [
         "From",
@@ -221,9 +221,9 @@ fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
     })
 }
 
-/// What the receiving server found out (RFC 8601): the uppermost field, since a server puts its own
-/// above all that came with the message. One that the sender made up says that checks failed only
-/// if that is what he wants people to hear.
+/// The results of the receiving server (RFC 8601): the topmost field, because a server adds its own
+/// above all that came with the message. A forged field says that checks failed only
+/// if the sender wants it to.
 struct Auth {
     text: String,
 }
@@ -243,7 +243,7 @@ impl Auth {
     fn results<'a>(&'a self, method: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let pieces = self.text.split(';').map(str::trim);
         pieces.filter_map(move |piece| {
-            // A server's name may stand before the first result without a semicolon.
+            // The server's name may precede the first result without a semicolon.
             let at = piece.find(method)?;
             let free = at == 0 || piece[..at].ends_with(' ');
             let rest = piece[at + method.len()..]
@@ -267,7 +267,7 @@ fn auth_nothing_passed(mail: &MessageView<'_>) -> Option<String> {
     let passed = ["spf", "dkim", "dmarc"]
         .iter()
         .any(|method| auth.passed(method));
-    // Some servers guess for domains that say nothing.
+    // Some servers guess for domains without a policy.
     let guessed = auth.result("dmarc") == Some("bestguesspass");
     (!passed && !guessed).then(|| format!("spf={spf}, dkim={dkim}"))
 }

@@ -1,4 +1,4 @@
-//! Where links lead, and what they hide.
+//! Facts about links: where they lead, and what they hide.
 
 use std::collections::BTreeSet;
 
@@ -141,7 +141,7 @@ fn clicked_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
 
-/// The host that a text shows, if it is nothing but a host or a link.
+/// The host that a text shows, if it is just a host or a link.
 fn shown(text: &str) -> Option<String> {
     let text = text.trim();
     if text.contains(char::is_whitespace) || text.contains('@') || text.len() > 200 {
@@ -150,7 +150,7 @@ fn shown(text: &str) -> Option<String> {
     let with_scheme = text.starts_with("http://") || text.starts_with("https://");
     let host = Link::new(text).host()?.to_owned();
     let domain = registrable(&host)?;
-    // `index.php` and `Node.js` are no hosts: without a scheme the suffix must be a real one.
+    // `index.php` and `Node.js` are not hosts: without a scheme the suffix must be a real one.
     let suffix = domain.rsplit('.').next()?;
     let known = psl_knows(&host) && !["js", "py", "sh", "rs", "md", "pl"].contains(&suffix);
     (with_scheme || known).then_some(host)
@@ -165,7 +165,7 @@ fn anchor_shows_other_domain(mail: &MessageView<'_>) -> Option<String> {
         let host = shown(&anchor.text)?;
         let link = Link::new(&anchor.target);
         let target = link.host().filter(|_| link.is_web())?;
-        // Bulk mailers count clicks on a host of their own: one that a link's owner shows too.
+        // Bulk mailers count clicks on a host of their own, which shares the domain of the shown one.
         (!same_domain(&host, target)).then(|| format!("{} -> {target}", anchor.text))
     })
 }
@@ -176,7 +176,7 @@ fn link_to_number(mail: &MessageView<'_>) -> Option<String> {
     Some(link.text.to_owned())
 }
 
-/// RFC 1918 and loopback: people of one house link to their own servers.
+/// RFC 1918 and loopback: people link to servers in their own network.
 fn is_private(link: &Link<'_>) -> bool {
     let host = link.host().unwrap_or_default();
     let second = || host.split('.').nth(1).and_then(|of| of.parse::<u8>().ok());
@@ -247,12 +247,12 @@ fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find_map(|host| {
         let domain = registrable(host)?;
-        // The shop's path may name a brand, its name must not.
+        // A shop's path may name a brand, its host must not.
         let words = shown_host(host).replace(['.', '-', '_'], " ");
         let brands = mail.brands.named_in(&words, false);
         let foreign =
             psl_knows(host) && !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
-        // Below a service's own domain each customer has a name.
+        // Each customer has a name under the service's own domain.
         let customer = mail.lists.has("bulk-senders", domain);
         (foreign && !customer).then(|| host.to_owned())
     })
@@ -270,7 +270,7 @@ fn link_imitates_sender(mail: &MessageView<'_>) -> Option<String> {
     Some(found.to_owned())
 }
 
-/// The link that a link carries, in plain or percent-encoded.
+/// The link in a link, plain or percent-encoded.
 fn inner<'t>(link: &'t Link<'_>) -> Option<std::borrow::Cow<'t, str>> {
     let rest = link.text.get(8..)?;
     let lower = rest.to_ascii_lowercase();

@@ -1,8 +1,8 @@
-//! Facts: what rules ask by name because no pattern can say it.
+//! Facts: properties of a message that no pattern can express; rules use them by name.
 //!
-//! In: a [`crate::filter::message_view::MessageView`]; out: for each fact that a rule asks for, whether it holds, with the words that
-//! prove it, or a number. A fact compares, counts and looks up; it judges nothing, for the scores
-//! are the rules'. Each one's work is bounded by what the message's content is bounded to.
+//! In: a [`crate::filter::message_view::MessageView`]; out: for each fact that a rule uses, true
+//! (with the words that prove it), false, or a number. A fact compares, counts and looks up; scores
+//! belong to rules. Its work is bounded by the limits of the message's content.
 
 mod fact;
 mod files;
@@ -39,12 +39,12 @@ pub fn named(name: &str) -> Result<&'static Fact, String> {
     })
 }
 
-/// The fact of this name, if it is one that holds or does not.
+/// The fact of this name, if it is true or false.
 pub(crate) fn yes_or_no(name: &str) -> Result<&'static Fact, String> {
     let fact = named(name)?;
     if fact.is_number() {
         return Err(format!(
-            "`{name}` is a number; make a rule of score 0 with fact, min and max, and name that"
+            "`{name}` is a number; write a rule of score 0 with fact, min and max, and name that"
         ));
     }
     Ok(fact)

@@ -1,4 +1,4 @@
-//! How a message's pages are made, and how much they show.
+//! Facts about HTML parts and visible text.
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::MessageView;
@@ -26,26 +26,26 @@ pub(super) const FACTS: &[Fact] = &[
         "How many bytes of text are visible.",
         |mail| visible(mail) as f64,
     ),
-    Fact::number("image-count", "How many images the HTML parts show.", |mail| {
-        mail.content
-            .page_traits()
-            .map(|traits| traits.images)
-            .sum::<usize>() as f64
-    }),
+    Fact::number(
+        "image-count",
+        "How many images the HTML parts show.",
+        |mail| {
+            mail.content
+                .page_traits()
+                .map(|traits| traits.images)
+                .sum::<usize>() as f64
+        },
+    ),
     Fact::holds(
         "image-for-text",
         "A clickable image with hardly any text.",
         image_for_text,
     ),
-    Fact::holds(
-        "page-refreshes",
-        "The HTML redirects by itself.",
-        |mail| {
-            mail.content
-                .page_traits()
-                .find_map(|traits| traits.refresh.clone())
-        },
-    ),
+    Fact::holds("page-refreshes", "The HTML redirects by itself.", |mail| {
+        mail.content
+            .page_traits()
+            .find_map(|traits| traits.refresh.clone())
+    }),
     Fact::holds(
         "form-asks-password",
         "A form asks for a password.",
@@ -70,12 +70,16 @@ pub(super) const FACTS: &[Fact] = &[
             .any(|traits| traits.scripts > 0)
             .then(|| "script".to_owned())
     }),
-    Fact::number("unknown-tags", "How many unknown HTML elements there are.", |mail| {
-        mail.content
-            .page_traits()
-            .map(|traits| traits.unknown)
-            .sum::<usize>() as f64
-    }),
+    Fact::number(
+        "unknown-tags",
+        "How many unknown HTML elements there are.",
+        |mail| {
+            mail.content
+                .page_traits()
+                .map(|traits| traits.unknown)
+                .sum::<usize>() as f64
+        },
+    ),
     Fact::number(
         "entities-for-letters",
         "How many plain letters and digits are written as numeric character references.",
@@ -197,7 +201,7 @@ fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
     })
 }
 
-/// A sign of money and a number with thousands behind it, or a million of a currency.
+/// A currency sign and a number of at least thousands, or a million of a currency.
 fn big_sum(text: &str) -> Option<&str> {
     const MILLIONS: [&[u8]; 4] = [
         b"million dollars",
@@ -239,7 +243,7 @@ fn capital_words_in_row(text: &str) -> usize {
         let mut letters = 0;
         let mut capitals = true;
         for byte in word {
-            // Letters beyond ASCII are told apart below, and only where all others are capitals.
+            // Non-ASCII letters are checked below, and only if all others are capitals.
             letters += usize::from(byte.is_ascii_alphanumeric() || *byte >= 0xc0);
             capitals &= !byte.is_ascii_lowercase() && !byte.is_ascii_digit();
         }
@@ -249,7 +253,7 @@ fn capital_words_in_row(text: &str) -> usize {
                 word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);
             letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
         }
-        // A short one or a sign between them interrupts nobody.
+        // A short word or punctuation between them does not end the run.
         row = match (capitals, letters) {
             (true, 3..) => row + 1,
             (true, _) | (_, 0) => row,
@@ -302,12 +306,12 @@ fn hidden_text(mail: &MessageView<'_>, of: fn(&PageTraits) -> &HiddenText) -> f6
 }
 
 fn visible(mail: &MessageView<'_>) -> usize {
-    // Of alternatives people see one.
+    // Readers see one of the alternatives.
     mail.visible().map(str::len).max().unwrap_or(0)
 }
 
 fn image_for_text(mail: &MessageView<'_>) -> Option<String> {
-    // A sentence or two: what bulk mailers are bound to add about leaving the list.
+    // A sentence or two: bulk mailers must add an unsubscribe notice.
     const LITTLE: usize = 200;
     let page = mail
         .content
@@ -347,7 +351,7 @@ fn empty_message(mail: &MessageView<'_>) -> Option<String> {
     empty.then(String::new)
 }
 
-/// How many of `&#65;` or `&#x41;` stand for what needs no number.
+/// Number of numeric references such as `&#65;` or `&#x41;` for plain characters.
 fn letters_as_numbers(source: &str) -> usize {
     let mut count = 0;
     for at in memchr::memmem::find_iter(source.as_bytes(), b"&#") {

@@ -1,4 +1,4 @@
-//! What a message's parts say of each other, and what their names say.
+//! Facts about the parts of a message and their names.
 
 use std::collections::HashSet;
 
@@ -20,11 +20,7 @@ pub(super) const FACTS: &[Fact] = &[
         "A multipart/alternative without a plain text part.",
         alternative_lacks_text,
     ),
-    Fact::holds(
-        "page-alone",
-        "HTML without a plain text part.",
-        page_alone,
-    ),
+    Fact::holds("page-alone", "HTML without a plain text part.", page_alone),
     Fact::holds(
         "text-needlessly-base64",
         "Plain ASCII text in base64, which only hides it.",
@@ -40,11 +36,9 @@ pub(super) const FACTS: &[Fact] = &[
         "An encrypted message that contains readable text.",
         encrypted_with_text,
     ),
-    Fact::holds(
-        "file-dangerous",
-        "A file that runs when opened.",
-        |mail| name_in(mail, "dangerous-extensions"),
-    ),
+    Fact::holds("file-dangerous", "A file that runs when opened.", |mail| {
+        name_in(mail, "dangerous-extensions")
+    }),
     Fact::holds(
         "file-has-macros",
         "An office document of a type that can contain macros.",
@@ -104,12 +98,12 @@ fn part_of<'m>(mail: &'m MessageView<'_>, text: &TextPart) -> Option<&'m PartInf
     mail.content.parts.get(text.part)
 }
 
-/// The texts of each multipart/alternative: plain, page.
+/// The texts of each multipart/alternative: plain text, HTML.
 fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m TextPart)> {
     let content = mail.content;
     let page = content.texts.iter().find(|text| text.traits.is_some())?;
     let holder = part_of(mail, page)?.parent?;
-    // A page with its images is one part of the alternatives.
+    // HTML with its images (multipart/related) is one of the alternatives.
     let related = content.parts.get(holder)?.declared.as_deref() == Some("multipart/related");
     let holder = if related {
         content.parts.get(holder)?.parent?
@@ -126,11 +120,11 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
 }
 
 fn words(text: &str) -> HashSet<String> {
-    // The beginning tells; a set of all words of a megabyte costs more than it is worth.
+    // The beginning is enough; a set of all words of a megabyte is too expensive.
     const LIMIT: usize = 8 << 10;
     let text = crate::message::visible_text::cut(text, LIMIT);
     let words = text.split(|letter: char| !letter.is_alphanumeric());
-    // Links and their codes are shown by one and not by the other.
+    // Links appear in one and not in the other.
     let plain = words.filter(|word| (3..=20).contains(&word.len()));
     plain.map(str::to_lowercase).collect()
 }
@@ -231,7 +225,7 @@ fn file_double_extension(mail: &MessageView<'_>) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
-/// The first page that came as a file, with its text.
+/// The first attached HTML file, with its text.
 fn attached_page<'m>(mail: &'m MessageView<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
     mail.content.texts.iter().find_map(|text| {
         text.traits.as_ref()?;

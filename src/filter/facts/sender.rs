@@ -1,4 +1,4 @@
-//! Who a message says it is from, and whether its own words agree.
+//! Facts about the claimed sender, and whether the fields agree.
 
 use crate::filter::brands::Brand;
 use crate::filter::facts::fact::Fact;
@@ -99,7 +99,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
 ];
 
-/// Whether two hosts are of the same owner, as far as names tell.
+/// Whether two hosts have the same owner, judging by their names.
 pub(super) fn same_domain(a: &str, b: &str) -> bool {
     registrable(a).unwrap_or(a) == registrable(b).unwrap_or(b)
 }
@@ -139,7 +139,7 @@ fn from_dynamic_dns(mail: &MessageView<'_>) -> Option<String> {
 fn from_is_recipient(mail: &MessageView<'_>) -> Option<String> {
     let from = mail.from_address()?;
     let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
-    // Who writes to himself and to others keeps a copy.
+    // Mail to oneself and others is a copy.
     let alone = mail.to().len() == 1;
     (alone && to.any(|to| to.eq_ignore_ascii_case(from))).then(|| from.to_owned())
 }
@@ -186,7 +186,7 @@ fn reply_to_imitates(mail: &MessageView<'_>) -> Option<String> {
     alike.then(|| reply.to_owned())
 }
 
-/// Whether one letter more, less or else makes one of the other.
+/// Whether one inserted, removed or changed letter turns one into the other.
 pub(super) fn one_edit_apart(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len().abs_diff(b.len()) > 1 || a == b {
@@ -220,10 +220,10 @@ fn return_path_other_domain(mail: &MessageView<'_>) -> Option<String> {
     (!same_domain(&from, &domain)).then_some(domain)
 }
 
-/// The brand that a text names while the sender's domain is none of the brand's.
+/// The brand that a text names, if the sender's domain does not belong to it.
 fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
     let from = from_domain(mail)?;
-    // One brand may write about another; nobody writes from a domain of none of those it names.
+    // One brand may write about another, but from the domain of one of those it names.
     if brands.iter().any(|brand| brand.owns(&from)) {
         return None;
     }
@@ -282,7 +282,7 @@ fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
     if brands.is_empty() || brands.iter().any(|brand| brand.owns(&domain)) {
         return None;
     }
-    // People write to each other about their bank; a free mailbox's name is its owner's.
+    // People write about their bank, and the display name of a free mailbox is its owner's.
     Some(from.to_owned())
 }
 

@@ -70,7 +70,7 @@ impl Filter {
             let for_spam = opinion.points > 0.0;
             let kind = if for_spam { "spam" } else { "ham" };
             let description = format!(
-                "What was learnt from other mail speaks for {kind} ({:.1} %)",
+                "Similar to learned {kind} (spam probability {:.1} %)",
                 100.0 * opinion.probability
             );
             verdict.hits.push(Hit {

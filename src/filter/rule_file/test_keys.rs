@@ -47,7 +47,10 @@ fn place(section: &mut Section<'_, '_>) -> Option<Where> {
         .filter(|name| name.starts_with("count:"))
         .count();
     if counts > 0 && counts < names.len() {
-        section.problem("where", "counts some places and not others; make two rules");
+        section.problem(
+            "where",
+            "counts some places and searches others; write two rules",
+        );
         return None;
     }
     let mut places = Vec::new();
@@ -110,7 +113,7 @@ pub(super) fn looks(
     let places = match (given.place?, key) {
         (Where::Count(places), "min or max") => return Some((places, Test::Count(range))),
         (Where::Count(_), _) => {
-            section.problem(key, "looks at a number; write min or max, or both");
+            section.problem(key, "compares a count; write min or max, or both");
             return None;
         }
         (Where::Places(places), _) => places,
@@ -157,9 +160,9 @@ fn only_test(section: &Section<'_, '_>) -> Option<&'static str> {
     }
     let [key] = given[..] else {
         section.wrong(match given[..] {
-            [] => format!("looks for nothing; write one of {}", TESTS.join(", ")),
+            [] => format!("has no test; write one of {}", TESTS.join(", ")),
             _ => format!(
-                "has {}; keep one and make rules of the others",
+                "has {}; keep one and move the others to rules of their own",
                 given.join(" and ")
             ),
         });
@@ -253,7 +256,10 @@ fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<St
         .iter()
         .any(|text| text.trim_end_matches('*').is_empty())
     {
-        section.problem(key, "has an empty text, which is everywhere; remove it");
+        section.problem(
+            key,
+            "has an empty text, which matches everything; remove it",
+        );
         return None;
     }
     Some(list)
@@ -276,14 +282,14 @@ fn presence(section: &Section<'_, '_>, key: &str, wanted: bool, places: &[Place]
         let other = if key == "exists" { "missing" } else { "exists" };
         section.problem(
             key,
-            format!("must be true; for the contrary write {other} = true"),
+            format!("must be true; for the opposite write {other} = true"),
         );
         return None;
     }
     if places.iter().any(|place| !matches!(place, Place::Field(_))) {
         section.problem(
             key,
-            "asks for a header field; use it with where = \"header:NAME\", and count:PLACE with min or max for others",
+            "tests a header field; use it with where = \"header:NAME\", and count:PLACE with min or max for others",
         );
         return None;
     }
@@ -310,7 +316,7 @@ pub(super) fn count(section: &mut Section<'_, '_>, test: Option<&Test>) -> Optio
         section.problem(
             "at_least",
             match most {
-                0 => "has no `any` to count in; remove it".to_owned(),
+                0 => "has no `any` to count; remove it".to_owned(),
                 _ => format!("must be from 1 to {most}, or the rule never hits"),
             },
         );

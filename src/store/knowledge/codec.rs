@@ -162,7 +162,7 @@ pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     out.0.push(u8::from(change.back));
     out.text(change.account.as_deref().unwrap_or_default());
     out.0.extend_from_slice(&change.digest);
-    learnt(&mut out, &change.learnt);
+    learned(&mut out, &change.learned);
     for view in change.features.sorted_groups() {
         out.u32(view.len() as u32);
         let mut before = 0;
@@ -193,7 +193,7 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let back = input.take(1)?[0] == 1;
     let account = input.text()?;
     let digest = input.take(16)?.try_into().ok()?;
-    let learnt = read_learnt(&mut input)?;
+    let learned = read_learnt(&mut input)?;
     let mut views: [Vec<u32>; FEATURE_GROUPS] = Default::default();
     for view in &mut views {
         let mut before = 0u32;
@@ -209,15 +209,15 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
         account: (!account.is_empty()).then(|| account.into()),
         digest,
         features: Features::from_groups(&views),
-        learnt,
+        learned,
         back,
     };
     Some((change, end))
 }
 
-fn learnt(out: &mut Out, learnt: &Learned) {
-    out.0.push(u8::from(learnt.is_spam));
-    for error in learnt.step {
+fn learned(out: &mut Out, learned: &Learned) {
+    out.0.push(u8::from(learned.is_spam));
+    for error in learned.step {
         out.f32(error);
     }
 }
@@ -253,7 +253,7 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
         cells.sort_unstable_by_key(|(at, _)| *at);
         table(&mut out, cells.into_iter());
     }
-    let all = memory.learnt();
+    let all = memory.learned();
     out.u64(all.len() as u64);
     // In an order: the same knowledge makes the same file.
     let mut entries: Vec<_> = all.iter().collect();
@@ -261,7 +261,7 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     for ((account, digest), how) in entries {
         out.text(account.as_deref().unwrap_or_default());
         out.0.extend_from_slice(digest);
-        learnt(&mut out, how);
+        learned(&mut out, how);
     }
     drop(all);
     let sum = crc(&out.0);
@@ -309,14 +309,14 @@ fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
         })?;
         shared.accounts.insert(account, Arc::new(overlay));
     }
-    let mut learnt = HashMap::new();
+    let mut learned = HashMap::new();
     for _ in 0..input.u64()? {
         let account = input.text()?;
         let account = (!account.is_empty()).then(|| account.into());
         let digest = input.take(16)?.try_into().ok()?;
-        learnt.insert((account, digest), read_learnt(input)?);
+        learned.insert((account, digest), read_learnt(input)?);
     }
-    Some(LearnedState::new(weights, shared, learnt))
+    Some(LearnedState::new(weights, shared, learned))
 }
 
 fn counts(out: &mut Out, counts: Counts) {

@@ -1,4 +1,4 @@
-//! Where features come from: header fields, words, links and parts, each feature once a view.
+//! Collects features from header fields, words, links and parts, without duplicates in a group.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::filter::classifier::hash::Hash;
 use crate::filter::message_view::MessageView;
 use crate::message::url::Link;
 
-/// What is looked at at most.
+/// Limits of what is looked at.
 const WORDS_BYTES: usize = 12_000;
 const WORDS: usize = 800;
 const WORD_BYTES: usize = 24;
@@ -26,9 +26,9 @@ const USUAL: usize = 8 << 10;
 /// Where in the text a feature of [`FeatureGroup::Words`] was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
-    /// The number of its word.
+    /// Index of its word.
     pub(super) at: usize,
-    /// How far behind it the other word is; 0 if there is none.
+    /// Distance to the second word; 0 if there is none.
     pub(super) gap: usize,
 }
 
@@ -38,16 +38,16 @@ fn bit(index: u32) -> (usize, u64) {
     (low / 64, 1 << (low % 64))
 }
 
-/// Gathers features view by view, each once.
+/// Collects features group by group, without duplicates.
 pub(super) struct Gatherer {
     pub(super) features: Features,
     pub(super) group: FeatureGroup,
-    /// A bit for each feature of the view, by the lowest bits of its place.
+    /// A bit for each feature of the group, by the lowest bits of its index.
     seen: Vec<u64>,
 }
 
-/// Bits, as a power of two: few enough to stay in the fastest memory. Of 1,500 features of a view
-/// one in 170 is lost for having the bits of another, and the same ones each time.
+/// Number of bits, as a power of two: few enough for the L1 cache. Of 1,500 features of a group
+/// one in 170 is lost because its bits equal another's; always the same ones.
 const SEEN: u32 = 17;
 
 impl Gatherer {
@@ -62,7 +62,7 @@ impl Gatherer {
         }
     }
 
-    /// Adds a feature; whether it is new in its view.
+    /// Adds a feature; returns whether it is new in its group.
     pub(super) fn add(&mut self, hash: Hash) -> bool {
         let index = hash.index();
         let (word, bit) = bit(index);
@@ -75,7 +75,7 @@ impl Gatherer {
         true
     }
 
-    /// Ends a view.
+    /// Ends a group.
     pub(super) fn end(&mut self) {
         let number = self.group as usize;
         self.features.ends[number] = self.features.indexes.len();
@@ -91,7 +91,7 @@ impl Gatherer {
         }
     }
 
-    /// Words and pairs of words; for each feature where it was found.
+    /// Words and pairs of words; returns where each feature was found.
     pub(super) fn words(&mut self, own: Hash, text: &str, words: &[Range<usize>]) -> Vec<Found> {
         let mut found = Vec::with_capacity(3 * words.len());
         for (at, word) in words.iter().enumerate() {
@@ -176,7 +176,7 @@ impl Gatherer {
     }
 }
 
-/// A header field, as far as it is looked at.
+/// The part of a header field that is looked at.
 struct Field<'m> {
     kind: FieldKind,
     as_written: &'m [u8],
@@ -184,7 +184,7 @@ struct Field<'m> {
 }
 
 impl Field<'_> {
-    /// Its name in a view, in whatever case it is written.
+    /// The hash of its name in a group, ignoring case.
     fn name(&self, group: Hash) -> Hash {
         let mut lower = [0; NAME_BYTES];
         let name = &self.as_written[..self.as_written.len().min(NAME_BYTES)];
@@ -207,7 +207,7 @@ fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
     })
 }
 
-/// Subject and text, as far as they are looked at.
+/// The part of subject and text that is looked at.
 pub(super) fn visible(mail: &MessageView<'_>) -> String {
     let mut text = mail.subject().to_owned();
     for part in &mail.content.texts {
@@ -220,7 +220,7 @@ pub(super) fn visible(mail: &MessageView<'_>) -> String {
     text
 }
 
-/// Where the words are.
+/// The ranges of the words.
 pub(super) fn words(text: &str) -> Vec<Range<usize>> {
     let marks = |letter: char| {
         matches!(
@@ -246,7 +246,7 @@ pub(super) fn beginning(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// The features of a link, with the text that shows them to people.
+/// The features of a link, with their text for people.
 pub(in crate::filter::classifier) fn link_features<'l>(
     link: &'l Link<'_>,
     own: Hash,
@@ -275,7 +275,7 @@ pub(in crate::filter::classifier) fn link_features<'l>(
     }
 }
 
-/// How letters, digits and marks follow each other: `Aa 0-0` of `Ann 23-4`.
+/// The sequence of letters, digits and punctuation: `Aa 0-0` for `Ann 23-4`.
 fn shape(value: &[u8]) -> Vec<u8> {
     let mut shape: Vec<u8> = Vec::with_capacity(32);
     for byte in value.trim_ascii().iter().take(80) {
@@ -306,14 +306,14 @@ const TOKEN: [bool; 256] = {
     is_token
 };
 
-/// What a field tells beyond its collection.
+/// Which features of a field are useful for mail of other people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FieldKind {
-    /// The whole.
+    /// All.
     Plain,
-    /// That it is there, and how it looks.
+    /// Its presence and shape.
     Shape,
-    /// Only where it has been: relays, recipients, dates, lists, private fields.
+    /// Only its route: relays, recipients, dates, lists, private fields.
     Trace,
 }
 
