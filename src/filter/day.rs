@@ -4,6 +4,8 @@ use std::fmt;
 
 use time::{Date, Month, OffsetDateTime};
 
+use crate::filter::rule_error::RuleError;
+
 /// A day (UTC).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(Date);
@@ -17,9 +19,8 @@ impl Day {
     }
 
     /// Parses `2027-06-30`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is not a date; write year, month and day, such as 2027-06-30");
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
+        let wrong = || RuleError::NotADate(text.to_owned());
         let shape = text.len() == 10 && text.bytes().filter(|byte| *byte == b'-').count() == 2;
         let mut parts = text.split('-').map(str::parse::<u16>);
         let mut next = || parts.next()?.ok();

@@ -24,6 +24,7 @@ pub mod place;
 mod required_bytes;
 pub mod required_literals;
 pub mod rule;
+mod rule_error;
 mod rule_file;
 pub mod rules;
 pub mod scan;
@@ -33,6 +34,7 @@ mod stopwatch;
 pub mod verdict;
 
 pub use message_filter::{Filter, HeaderStage, LEARNT};
+pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;
 pub use stopwatch::Clock;

@@ -16,6 +16,7 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Lo
 
 use crate::filter::required_bytes::{self, ByteSet};
 use crate::filter::required_literals;
+use crate::filter::rule_error::RuleError;
 
 /// Limit of a compiled regex's size: a larger one repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
@@ -34,7 +35,7 @@ pub struct Pattern {
 
 impl Pattern {
     /// Parses and compiles a regex.
-    pub fn new(text: &str) -> Result<Self, String> {
+    pub fn new(text: &str) -> Result<Self, RuleError> {
         let pattern = Self::of_stock(text)?;
         let _ = pattern.regex.set(Some(compiled(&pattern.source)?));
         Ok(pattern)
@@ -42,14 +43,12 @@ impl Pattern {
 
     /// Parses a regex of the stock, which tests compile. Here it is compiled when a text first has the
     /// required literals: most never are, and compiling all would take 40 % of the start-up time.
-    pub(crate) fn of_stock(text: &str) -> Result<Self, String> {
+    pub(crate) fn of_stock(text: &str) -> Result<Self, RuleError> {
         let mut parser = regex_syntax::ParserBuilder::new().utf8(false).build();
-        let hir = parser.parse(text).map_err(|error| reason(&error))?;
+        let hir = parser.parse(text).map_err(|error| syntax_error(&error))?;
         let hir = narrowed(&hir);
         if hir.properties().minimum_len() == Some(0) && !has_anchor(&hir) {
-            return Err(
-                "matches the empty text, so every message; require at least one character".into(),
-            );
+            return Err(RuleError::MatchesEmptyText);
         }
         Ok(Self {
             source: hir.to_string().into(),
@@ -77,13 +76,13 @@ impl Pattern {
     }
 }
 
-fn compiled(source: &str) -> Result<Regex, String> {
+fn compiled(source: &str) -> Result<Regex, RuleError> {
     RegexBuilder::new(source)
         .size_limit(SIZE_LIMIT)
         .build()
         .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "is too big when compiled; repeat less".to_owned(),
-            error => error.to_string(),
+            regex::Error::CompiledTooBig(_) => RuleError::RegexTooBig,
+            error => RuleError::RefusedRegex(error.to_string()),
         })
 }
 
@@ -98,7 +97,7 @@ pub(crate) enum Layer {
 
 /// Regexes by their texts, compiled in parallel.
 #[derive(Debug, Default)]
-pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, String>>);
+pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, RuleError>>);
 
 impl CompiledPatterns {
     pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
@@ -113,7 +112,7 @@ impl CompiledPatterns {
     }
 
     /// As [`Pattern::new`].
-    pub(crate) fn pattern(&self, text: &str) -> Result<Pattern, String> {
+    pub(crate) fn pattern(&self, text: &str) -> Result<Pattern, RuleError> {
         match self.0.get(text) {
             Some(made) => made.clone(),
             None => Pattern::new(text),
@@ -125,16 +124,16 @@ fn has_anchor(hir: &Hir) -> bool {
     !hir.properties().look_set().is_empty()
 }
 
-fn reason(error: &regex_syntax::Error) -> String {
+fn syntax_error(error: &regex_syntax::Error) -> RuleError {
     let (kind, span) = match error {
         regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span()),
         regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span()),
-        error => return error.to_string(),
+        error => return RuleError::RefusedRegex(error.to_string()),
     };
-    format!(
-        "is not a valid regex: {kind} (at character {})",
-        span.start.column
-    )
+    RuleError::InvalidRegex {
+        reason: kind,
+        column: span.start.column,
+    }
 }
 
 fn narrowed(hir: &Hir) -> Hir {
@@ -245,7 +244,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_explained() {
-        let reason = |regex| Pattern::new(regex).err().unwrap_or_default();
+        let reason = |regex| {
+            Pattern::new(regex)
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default()
+        };
         assert!(
             reason("a(b").contains("unclosed group"),
             "{}",

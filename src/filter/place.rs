@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::filter::rule_error::RuleError;
 use crate::message::Wanted;
 
 /// A list of texts in a message.
@@ -141,11 +142,14 @@ const FIXED: [(&str, Place); 22] = [
 
 impl Place {
     /// Parses a `where`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
         if let Some((_, place)) = FIXED.iter().find(|(name, _)| *name == text) {
             return Ok(place.clone());
         }
-        let unknown = || format!("unknown place `{text}`; write one of {KNOWN}");
+        let unknown = || RuleError::UnknownPlace {
+            place: text.to_owned(),
+            known: KNOWN,
+        };
         let (name, form, mut rest) = match text.split_once(':').unwrap_or((text, "")) {
             ("header", rest) => {
                 let (name, rest) = rest.split_once(':').unwrap_or((rest, ""));
@@ -217,12 +221,10 @@ impl Place {
 }
 
 // RFC 5322 section 2.2: printable US-ASCII without the colon; case-insensitive.
-fn field_name(name: &str) -> Result<String, String> {
+fn field_name(name: &str) -> Result<String, RuleError> {
     let known = |byte: u8| byte.is_ascii_graphic() && byte != b':';
     if name.is_empty() || !name.bytes().all(known) {
-        return Err(format!(
-            "`{name}` is not a header field name; write it without colon and spaces, such as header:X-Mailer"
-        ));
+        return Err(RuleError::NotAFieldName(name.to_owned()));
     }
     Ok(name.to_ascii_lowercase())
 }

@@ -9,6 +9,7 @@ use crate::filter::day::Day;
 use crate::filter::facts::{self, Fact};
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
+use crate::filter::rule_error::RuleError;
 
 /// One rule.
 #[derive(Debug, Clone)]
@@ -115,7 +116,7 @@ pub enum Member {
 
 impl Member {
     /// Parses a name.
-    pub(crate) fn parse(name: &str) -> Result<Self, String> {
+    pub(crate) fn parse(name: &str) -> Result<Self, RuleError> {
         if name.bytes().any(|byte| byte.is_ascii_lowercase()) {
             return facts::yes_or_no(name).map(Self::Fact);
         }

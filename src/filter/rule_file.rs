@@ -16,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 use crate::filter::day::Day;
 use crate::filter::pattern::CompiledPatterns;
 use crate::filter::rule::Rule;
+use crate::filter::rule_error::RuleError;
 use crate::message::visible_text::visible;
 use crate::schema::{Problem, Report, Section};
 
@@ -202,7 +203,11 @@ fn identity(
     layer: usize,
     id_owners: &mut HashMap<String, IdOwner>,
 ) -> (Option<String>, bool) {
-    let id = section.parsed("id", |id| rule_id(id).map(str::to_owned));
+    let id = section.parsed("id", |id| {
+        rule_id(id)
+            .map(str::to_owned)
+            .map_err(|error| error.to_string())
+    });
     if !section.has("id") {
         section.wrong("has no id; write id = \"SOME_NAME\"");
     }
@@ -274,19 +279,19 @@ fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
         score,
         description,
         tags: section.strings("tags"),
-        expires: section.parsed("expires", Day::parse),
+        expires: section.parsed("expires", |text| {
+            Day::parse(text).map_err(|error| error.to_string())
+        }),
         enabled: section.boolean("enabled") != Some(false),
     }
 }
 
-fn rule_id(id: &str) -> Result<&str, String> {
+fn rule_id(id: &str) -> Result<&str, RuleError> {
     let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     let begins = id.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_');
     // The id is used in a header and as a metric label; hence its letters and length.
     if !begins || !id.bytes().all(known) || !(3..=64).contains(&id.len()) {
-        return Err(format!(
-            "`{id}` is not a valid id; write 3 to 64 capital letters, digits and underscores, not beginning with a digit"
-        ));
+        return Err(RuleError::InvalidId(id.to_owned()));
     }
     Ok(id)
 }

@@ -14,6 +14,7 @@ use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::required_bytes::ByteSet;
 use crate::filter::rule::{Range, Rule, Test};
+use crate::filter::rule_error::RuleError;
 use crate::message::visible_text::cut;
 
 /// Bytes of matched text that are kept: a line of a report.
@@ -172,7 +173,11 @@ struct Search {
 impl Scanner {
     /// A scanner for the rules of one place, with their indexes and the indexes of their
     /// first phrases.
-    pub(crate) fn new(place: Place, rules: &[Placed<'_>], lists: &Lists) -> Result<Self, String> {
+    pub(crate) fn new(
+        place: Place,
+        rules: &[Placed<'_>],
+        lists: &Lists,
+    ) -> Result<Self, RuleError> {
         let mut scanner = Self {
             place,
             words: None,
@@ -242,7 +247,8 @@ impl Scanner {
                 .ascii_case_insensitive(true)
                 .match_kind(MatchKind::Standard)
                 .build(&patterns.texts);
-            scanner.words = Some(words.map_err(|error| error.to_string())?);
+            scanner.words =
+                Some(words.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
             scanner.finds = patterns.finds;
         }
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
@@ -252,7 +258,9 @@ impl Scanner {
                 .size_limit(LOOSE_SIZE_LIMIT)
                 .dfa_size_limit(LOOSE_CACHE)
                 .build();
-            scanner.loose.push(set.map_err(|error| error.to_string())?);
+            scanner
+                .loose
+                .push(set.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
         }
         Ok(scanner)
     }

@@ -7,6 +7,7 @@ use super::lookaround::split::{SplitRegex, split};
 use super::perl::{self, Flags};
 use super::report::Reason;
 use super::tree::{Anchor, Node};
+use crate::filter::RuleError;
 use crate::filter::pattern::Pattern;
 
 /// Whether all matches of a regex begin at the start of the text.
@@ -105,8 +106,8 @@ fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
     let regex = emit_regex::regex(node, texts.is_raw);
     match Pattern::new(&regex) {
         Ok(_) => Ok(regex),
-        Err(reason) if reason.contains("too big") => Err(Reason::new("too big", "")),
-        Err(reason) => Err(Reason::new("regex", reason)),
+        Err(RuleError::RegexTooBig) => Err(Reason::new("too big", "")),
+        Err(error) => Err(Reason::new("regex", error.to_string())),
     }
 }
 

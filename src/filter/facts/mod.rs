@@ -12,6 +12,8 @@ mod page;
 mod parts;
 mod sender;
 
+use crate::filter::rule_error::RuleError;
+
 pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[
@@ -29,23 +31,21 @@ pub fn all() -> impl Iterator<Item = &'static Fact> {
 }
 
 /// The fact of this name.
-pub fn named(name: &str) -> Result<&'static Fact, String> {
+pub fn named(name: &str) -> Result<&'static Fact, RuleError> {
     all().find(|fact| fact.name == name).ok_or_else(|| {
         let known: Vec<_> = all().map(|fact| fact.name).collect();
-        format!(
-            "no fact is named `{name}`; write one of {}",
-            known.join(", ")
-        )
+        RuleError::UnknownFact {
+            fact: name.to_owned(),
+            known: known.join(", "),
+        }
     })
 }
 
 /// The fact of this name, if it is true or false.
-pub(crate) fn yes_or_no(name: &str) -> Result<&'static Fact, String> {
+pub(crate) fn yes_or_no(name: &str) -> Result<&'static Fact, RuleError> {
     let fact = named(name)?;
     if fact.is_number() {
-        return Err(format!(
-            "`{name}` is a number; write a rule of score 0 with fact, min and max, and name that"
-        ));
+        return Err(RuleError::NumericFact(name.to_owned()));
     }
     Ok(fact)
 }

@@ -57,7 +57,7 @@ fn place(section: &mut Section<'_, '_>) -> Option<Where> {
     for name in &names {
         match Place::parse(name.strip_prefix("count:").unwrap_or(name)) {
             Ok(place) => places.push(place),
-            Err(message) => section.problem("where", message),
+            Err(error) => section.problem("where", error.to_string()),
         }
     }
     if places.len() < names.len() {
@@ -81,13 +81,17 @@ pub(super) fn looks(
         phrases: section.strings("phrases"),
         near: section.lists("near"),
         within: within(section),
-        regex: section.parsed("regex", |text| patterns.pattern(text)),
+        regex: section.parsed("regex", |text| {
+            patterns.pattern(text).map_err(|error| error.to_string())
+        }),
         exists: section.boolean("exists"),
         missing: section.boolean("missing"),
         list: section.string("in_list"),
         min: section.number("min"),
         max: section.number("max"),
-        fact: section.parsed("fact", facts::named),
+        fact: section.parsed("fact", |name| {
+            facts::named(name).map_err(|error| error.to_string())
+        }),
         combined: combined(section),
     };
     let key = only_test(section)?;
@@ -204,8 +208,8 @@ fn combined(section: &mut Section<'_, '_>) -> Option<Combination> {
             };
             match Member::parse(name) {
                 Ok(member) => list.push(member),
-                Err(message) => {
-                    section.problem(key, message);
+                Err(error) => {
+                    section.problem(key, error.to_string());
                     sound = false;
                 }
             }
