@@ -6,7 +6,7 @@ use super::emit_toml::{Rule, Rules, Test};
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
-use super::report::{ImportReport, Reason};
+use super::report::{Group, ImportReport, Reason};
 use super::rule_condition::{Condition, ConditionBuilder, RuleStatus};
 use super::rule_files::{Definition, RuleFiles, RuleKind};
 
@@ -59,7 +59,7 @@ pub(super) fn convert(files: &RuleFiles) -> (Vec<Rule>, ImportReport) {
         converter.conversion(name);
     }
     for (name, condition) in &files.outside {
-        let reason = Reason::new("condition", condition.clone());
+        let reason = Reason::new(Group::Condition, condition.clone());
         converter.report.refused.push((name.clone(), reason));
     }
     converter.report.remarks = files.notes.clone();
@@ -122,7 +122,7 @@ impl Converter<'_> {
                 }
             }
             Err(reason) => {
-                let never = matches!(&*reason.group, "score 0" | "never hits");
+                let never = matches!(reason.group, Group::ZeroScore | Group::NeverHits);
                 self.report.refused.push((name.to_owned(), reason));
                 if never {
                     Conversion::Never
@@ -138,19 +138,19 @@ impl Converter<'_> {
     fn convert(&mut self, name: &str, definition: &Definition) -> Result<RuleStatus, Reason> {
         let text = &*definition.text;
         if let RuleKind::Other(keyword) = definition.kind {
-            return Err(Reason::new(keyword, ""));
+            return Err(Reason::new(Group::Keyword(keyword), ""));
         }
         if text.starts_with("eval:") {
-            return Err(Reason::new("eval", text.trim_start_matches("eval:")));
+            return Err(Reason::new(Group::Eval, text.trim_start_matches("eval:")));
         }
         if self.files.has_flag(name, "net") {
-            return Err(Reason::new("net", ""));
+            return Err(Reason::new(Group::Net, ""));
         }
         if self.files.scores.get(name) == Some(&0.0) {
-            return Err(Reason::new("score 0", ""));
+            return Err(Reason::new(Group::ZeroScore, ""));
         }
         if text.contains("%{") && definition.kind != RuleKind::Meta {
-            return Err(Reason::new("captured text", ""));
+            return Err(Reason::new(Group::CapturedText, ""));
         }
         let plain = |place: &str, is_raw| Places::one(place, is_raw);
         match definition.kind {
@@ -176,15 +176,11 @@ impl Converter<'_> {
     }
 
     fn header(&mut self, name: &str, text: &str) -> Result<(), Reason> {
-        let refuse = |detail: String| match detail.split_once(' ') {
-            Some(("metadata", field)) => Reason::new("metadata", field),
-            _ => Reason::new("header", detail),
-        };
         if let Some(field) = text.strip_prefix("exists:") {
-            let places = Places::of_header(field).map_err(refuse)?;
+            let places = Places::of_header(field)?;
             let test = match &places.names[..] {
                 [place] if place != "header" => Test::Exists(place.clone()),
-                [_] => return Err(Reason::new("header", format!("exists:{field}"))),
+                [_] => return Err(Reason::new(Group::Header, format!("exists:{field}"))),
                 several => {
                     let parts = several.iter();
                     Test::Rules(Rules {
@@ -199,9 +195,9 @@ impl Converter<'_> {
             return Ok(());
         }
         let operator = text.find("=~").into_iter().chain(text.find("!~")).min();
-        let operator = operator.ok_or_else(|| Reason::new("header", text))?;
+        let operator = operator.ok_or_else(|| Reason::new(Group::Header, text))?;
         let (field, rest) = text.split_at(operator);
-        let places = Places::of_header(field.trim()).map_err(refuse)?;
+        let places = Places::of_header(field.trim())?;
         let is_negative = rest.starts_with('!');
         let rest = rest[2..].trim();
         let (regex, unset) = match rest.rsplit_once("[if-unset:") {
@@ -219,7 +215,10 @@ impl Converter<'_> {
         let hits_unset = regex::is_match(&converted, unset);
         if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
             if is_negative {
-                return Err(Reason::new("header", "several fields, one of them missing"));
+                return Err(Reason::new(
+                    Group::Header,
+                    "several fields, one of them missing",
+                ));
             }
             self.push_regex(name, &converted, &places);
             return Ok(());
@@ -265,7 +264,7 @@ impl Converter<'_> {
     }
 
     fn meta(&mut self, name: &str, text: &str) -> Result<(), Reason> {
-        let wrong = |reason: String| Reason::new("meta", reason);
+        let wrong = |reason: String| Reason::new(Group::Meta, reason);
         let expression = meta::parse(text).map_err(wrong)?;
         let mut status = |name: &str| match self.conversion(name) {
             Conversion::Converted(status) => status,
@@ -279,11 +278,11 @@ impl Converter<'_> {
         let condition = builder.truth(&expression, true).map_err(wrong)?;
         let left_out: Vec<String> = builder.left_out.into_iter().collect();
         match condition {
-            Condition::Constant(true) => Err(Reason::new("meta", "always hits")),
-            Condition::Constant(false) => Err(Reason::new("never hits", "")),
+            Condition::Constant(true) => Err(Reason::new(Group::Meta, "always hits")),
+            Condition::Constant(false) => Err(Reason::new(Group::NeverHits, "")),
             Condition::Unknown(names) => {
                 let names: Vec<_> = names.into_iter().collect();
-                Err(Reason::new("needs what was not converted", names.join(" ")))
+                Err(Reason::new(Group::NeedsUnconverted, names.join(" ")))
             }
             condition => {
                 if !left_out.is_empty() {

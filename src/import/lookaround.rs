@@ -12,6 +12,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::bytes::Bytes;
+use super::regex_error::RegexError;
 use super::tree::{Anchor, Node};
 
 mod automaton;
@@ -24,11 +25,8 @@ use linear::{Head, Linear, beginning_with, empty_part, linear, optional_heads, w
 /// Limit of states: more make a regex too large to run.
 const MOST_STATES: usize = 500;
 
-/// Why a regex was refused.
-const TOO_MUCH: &str = "look-around";
-
 /// The same regex without look-around.
-pub(super) fn without_look_around(node: &Node) -> Result<Node, String> {
+pub(super) fn without_look_around(node: &Node) -> Result<Node, RegexError> {
     let node = ahead(node)?;
     if !node.has_look(|_| true) {
         return Ok(node);
@@ -40,7 +38,7 @@ fn has_ahead(node: &Node) -> bool {
     node.has_look(|look| look.ahead)
 }
 
-fn ahead(node: &Node) -> Result<Node, String> {
+fn ahead(node: &Node) -> Result<Node, RegexError> {
     if !has_ahead(node) {
         return Ok(node.clone());
     }
@@ -69,10 +67,10 @@ fn ahead(node: &Node) -> Result<Node, String> {
         }
         done += 1;
         if queue.len() > MOST_STATES {
-            return Err(TOO_MUCH.into());
+            return Err(RegexError::LookAround);
         }
     }
-    automaton.regex(queue.len()).ok_or_else(|| TOO_MUCH.into())
+    automaton.regex(queue.len()).ok_or(RegexError::LookAround)
 }
 
 /// What the text ahead must, or must not, begin with.
@@ -113,7 +111,7 @@ impl State {
         state
     }
 
-    fn edges(self) -> Result<Vec<Edge>, String> {
+    fn edges(self) -> Result<Vec<Edge>, RegexError> {
         if self.pending.is_empty() {
             return Ok(self.free_edges());
         }
@@ -232,7 +230,7 @@ impl State {
         &self,
         pending: &Pending,
         forms: &[Linear],
-    ) -> Result<Option<Vec<Edge>>, String> {
+    ) -> Result<Option<Vec<Edge>>, RegexError> {
         let others = self.minus(pending);
         if forms.iter().any(|form| form.head == Head::Nothing) {
             return Ok(Some(if pending.negative {
@@ -247,12 +245,12 @@ impl State {
                 // The end of the text is handled with the next byte or the end.
                 Head::Anchor(Node::Anchor(Anchor::End)) if pending.negative => {
                     if form.tail != Node::Empty && form.tail.is_nullable() {
-                        return Err(TOO_MUCH.into());
+                        return Err(RegexError::LookAround);
                     }
                     continue;
                 }
                 Head::Anchor(Node::Anchor(anchor)) => *anchor,
-                Head::Anchor(_) | Head::Ahead { .. } => return Err(TOO_MUCH.into()),
+                Head::Anchor(_) | Head::Ahead { .. } => return Err(RegexError::LookAround),
             };
             let rest_of_it = without(forms, number);
             let tail = form.tail.clone();
@@ -286,7 +284,7 @@ impl State {
                     let node = Node::alt([rest_of_it, ends]);
                     vec![(Node::Empty, Some(others.with(negative, node)))]
                 }
-                _ => return Err(TOO_MUCH.into()),
+                _ => return Err(RegexError::LookAround),
             };
             return Ok(Some(edges));
         }

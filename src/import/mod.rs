@@ -20,13 +20,14 @@ mod meta;
 mod perl;
 mod place;
 mod regex;
+mod regex_error;
 mod report;
 mod rule_condition;
 mod rule_files;
 mod tags;
 mod tree;
 
-pub use report::{ImportReport, Reason};
+pub use report::{Group, ImportReport, Reason};
 use rule_files::RuleFiles;
 
 /// The result of an import.

@@ -6,6 +6,7 @@
 //! perlre and perlrecharclass describe the syntax.
 
 use super::bytes::Bytes;
+use super::regex_error::RegexError;
 use super::tree::{Anchor, Node, Times};
 
 mod atomic;
@@ -25,14 +26,14 @@ pub(super) struct Flags {
 
 impl Flags {
     /// Sets the flag of a letter; other letters have no effect here.
-    pub(super) fn switch(&mut self, letter: u8, on: bool) -> Result<(), String> {
+    pub(super) fn switch(&mut self, letter: u8, on: bool) -> Result<(), RegexError> {
         match letter {
             b'i' => self.any_case = on,
             b'm' => self.lines = on,
             b's' => self.dot_all = on,
             b'x' => self.spaced = on,
             b'a' | b'd' | b'g' | b'l' | b'n' | b'o' | b'p' | b'u' | b'c' => {}
-            _ => return Err(format!("flag {}", char::from(letter))),
+            _ => return Err(format!("flag {}", char::from(letter)).into()),
         }
         Ok(())
     }
@@ -45,7 +46,7 @@ const DEEPEST: u32 = 100;
 const MOST: u32 = 10_000;
 
 /// Reads a regex.
-pub(super) fn parse(text: &[u8], flags: Flags) -> Result<Node, String> {
+pub(super) fn parse(text: &[u8], flags: Flags) -> Result<Node, RegexError> {
     let mut parser = Parser {
         text,
         at: 0,
@@ -86,7 +87,7 @@ impl Parser<'_> {
     }
 
     /// The text before `end`; moves past it.
-    fn until(&mut self, end: u8) -> Result<&[u8], String> {
+    fn until(&mut self, end: u8) -> Result<&[u8], RegexError> {
         let rest = &self.text[self.at..];
         let length = memchr::memchr(end, rest).ok_or("unclosed group")?;
         self.at += length + 1;
@@ -101,7 +102,7 @@ impl Parser<'_> {
         })
     }
 
-    fn alternatives(&mut self) -> Result<Node, String> {
+    fn alternatives(&mut self) -> Result<Node, RegexError> {
         let mut branches = vec![self.sequence()?];
         while self.eat("|") {
             branches.push(self.sequence()?);
@@ -109,7 +110,7 @@ impl Parser<'_> {
         Ok(Node::alt(branches))
     }
 
-    fn sequence(&mut self) -> Result<Node, String> {
+    fn sequence(&mut self) -> Result<Node, RegexError> {
         let mut parts = Vec::new();
         loop {
             self.skip_space();
@@ -141,7 +142,7 @@ impl Parser<'_> {
     }
 
     /// `None` for a group that only sets flags.
-    fn atom(&mut self) -> Result<Option<Node>, String> {
+    fn atom(&mut self) -> Result<Option<Node>, RegexError> {
         let Some(byte) = self.next() else {
             return Ok(None);
         };
@@ -174,7 +175,7 @@ impl Parser<'_> {
         Node::concat([line_end, end])
     }
 
-    fn group(&mut self) -> Result<Option<Node>, String> {
+    fn group(&mut self) -> Result<Option<Node>, RegexError> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err("too deep".into());
@@ -188,7 +189,7 @@ impl Parser<'_> {
         Ok(node)
     }
 
-    fn group_inside(&mut self) -> Result<Option<Node>, String> {
+    fn group_inside(&mut self) -> Result<Option<Node>, RegexError> {
         if self.peek() == Some(b'*') {
             return Err("backtracking verb".into());
         }
@@ -246,7 +247,7 @@ impl Parser<'_> {
         }
     }
 
-    fn closed(&mut self) -> Result<Node, String> {
+    fn closed(&mut self) -> Result<Node, RegexError> {
         let node = self.alternatives()?;
         if self.eat(")") {
             Ok(node)
@@ -255,7 +256,7 @@ impl Parser<'_> {
         }
     }
 
-    fn repeated(&mut self, atom: Node) -> Result<Node, String> {
+    fn repeated(&mut self, atom: Node) -> Result<Node, RegexError> {
         let Some((min, max)) = self.times()? else {
             return Ok(atom);
         };
@@ -278,7 +279,7 @@ impl Parser<'_> {
         Ok(atom.repeat(times))
     }
 
-    fn times(&mut self) -> Result<Option<(u32, Option<u32>)>, String> {
+    fn times(&mut self) -> Result<Option<(u32, Option<u32>)>, RegexError> {
         let times = match self.peek() {
             Some(b'*') => (0, None),
             Some(b'+') => (1, None),

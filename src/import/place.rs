@@ -2,6 +2,8 @@
 //!
 //! In: what precedes the operator, such as `From:addr`; out: places of this filter.
 
+use super::report::{Group, Reason};
+
 /// Fields that may occur several times.
 const SEVERAL: [&str; 6] = [
     "received",
@@ -29,7 +31,7 @@ impl Places {
     }
 
     /// The fields of a header rule, or why they are not available.
-    pub(super) fn of_header(text: &str) -> Result<Self, String> {
+    pub(super) fn of_header(text: &str) -> Result<Self, Reason> {
         let mut parts = text.trim_end_matches(':').split(':');
         let name = parts.next().unwrap_or_default();
         let mut is_raw = false;
@@ -42,7 +44,7 @@ impl Places {
                 "name" => mailbox = ":name",
                 "first" => which = ":first",
                 "last" => which = ":last",
-                other => return Err(format!("modifier :{other}")),
+                other => return Err(Reason::new(Group::Header, format!("modifier :{other}"))),
             }
         }
         if name == "ALL" {
@@ -50,10 +52,10 @@ impl Places {
         }
         let lower = name.to_ascii_lowercase();
         if is_metadata(&lower) {
-            return Err(format!("metadata {name}"));
+            return Err(Reason::new(Group::Metadata, name));
         }
         if is_raw && mailbox == ":name" {
-            return Err("modifier :name:raw".into());
+            return Err(Reason::new(Group::Header, "modifier :name:raw"));
         }
         // An address is the same whether decoded or raw.
         let is_raw = is_raw && mailbox.is_empty();
@@ -138,7 +140,7 @@ mod tests {
     fn fields_have_places() {
         let names = |text: &str| match Places::of_header(text) {
             Ok(places) => places.names.join(" "),
-            Err(reason) => reason,
+            Err(reason) => reason.to_string(),
         };
         for (text, place) in [
             ("Subject", "subject"),
@@ -150,12 +152,12 @@ mod tests {
             ("ToCc:addr", "to:addr cc:addr"),
             ("EnvelopeFrom", "header:Return-Path:addr"),
             ("ALL:raw", "header"),
-            ("From:host", "modifier :host"),
-            ("X-Spam-Relays-External", "metadata X-Spam-Relays-External"),
+            ("From:host", "header: modifier :host"),
+            ("X-Spam-Relays-External", "metadata: X-Spam-Relays-External"),
         ] {
             assert_eq!(names(text), place, "{text}");
         }
-        assert_eq!(names("From:name:raw"), "modifier :name:raw");
+        assert_eq!(names("From:name:raw"), "header: modifier :name:raw");
         let first = Places::of_header("Received").map(Places::first);
         assert_eq!(
             first.map(|it| it.names),

@@ -5,7 +5,7 @@ use super::emit_regex;
 use super::lookaround;
 use super::lookaround::split::{SplitRegex, split};
 use super::perl::{self, Flags};
-use super::report::Reason;
+use super::report::{Group, Reason};
 use super::tree::{Anchor, Node};
 use crate::filter::RuleError;
 use crate::filter::pattern::Pattern;
@@ -52,7 +52,7 @@ pub(super) fn convert(regex: &str, flags: &str, texts: Texts) -> Result<Regex, R
             // Separate regexes are smaller than their product.
             Err(reason) => reason,
         },
-        Err(reason) => Reason::new(&reason, ""),
+        Err(error) => error.into(),
     };
     let Some(SplitRegex { all, none }) = texts.is_one.then(|| split(&node)).flatten() else {
         return Err(refused);
@@ -68,19 +68,15 @@ fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
         line_ends: texts.is_raw,
         ..Flags::default()
     };
-    let named = |reason: String| match &*reason {
-        "back-reference" | "atomic group" | "Unicode property" => Reason::new(&reason, ""),
-        reason => Reason::new("regex", reason),
-    };
     for letter in letters.bytes() {
-        flags.switch(letter, true).map_err(named)?;
+        flags.switch(letter, true)?;
     }
     // Characters stand for bytes here.
     let bytes: Vec<u8> = regex
         .chars()
         .map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?'))
         .collect();
-    let node = perl::parse(&bytes, flags).map_err(named)?;
+    let node = perl::parse(&bytes, flags)?;
     Ok(if texts.is_raw {
         with_stray_returns(&node)
     } else {
@@ -106,14 +102,14 @@ fn shown(node: &Node, texts: Texts) -> Result<String, Reason> {
     let regex = emit_regex::regex(node, texts.is_raw);
     match Pattern::new(&regex) {
         Ok(_) => Ok(regex),
-        Err(RuleError::RegexTooBig) => Err(Reason::new("too big", "")),
-        Err(error) => Err(Reason::new("regex", error.to_string())),
+        Err(RuleError::RegexTooBig) => Err(Reason::new(Group::TooBig, "")),
+        Err(error) => Err(Reason::new(Group::Regex, error.to_string())),
     }
 }
 
 /// The regex between its delimiters, and its flags.
 pub(super) fn delimited(text: &str) -> Result<(&str, &str), Reason> {
-    let wrong = || Reason::new("regex", "no delimiters");
+    let wrong = || Reason::new(Group::Regex, "no delimiters");
     let inside = match text.strip_prefix('/') {
         Some(_) => text,
         None => text
@@ -210,6 +206,6 @@ mod tests {
         assert!(is_match(&converted, "xd123456789012fy"));
         assert!(!is_match(&converted, "xd123456789012fya123456789012c"));
         let refused = convert(regex, "", Texts::default());
-        assert_eq!(refused, Err(Reason::new("look-around", "")));
+        assert_eq!(refused, Err(Reason::new(Group::LookAround, "")));
     }
 }

@@ -1,29 +1,115 @@
 //! The report of an import.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
+
+use super::regex_error::RegexError;
+
+/// What is in the way of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Group {
+    /// A keyword without counterpart in this filter.
+    Keyword(&'static str),
+    /// A rule that runs Perl code.
+    Eval,
+    /// A rule that needs the network.
+    Net,
+    /// A rule that adds nothing.
+    ZeroScore,
+    /// A rule that cannot hit.
+    NeverHits,
+    /// A rule that uses what another one captured.
+    CapturedText,
+    /// A rule on what SpamAssassin found out about a message.
+    Metadata,
+    /// A header rule that cannot be expressed.
+    Header,
+    /// A meta rule that cannot be expressed.
+    Meta,
+    /// A meta rule that depends on rules that were not converted.
+    NeedsUnconverted,
+    /// A rule that is defined only where a condition does not hold.
+    Condition,
+    /// Look-around that cannot be rewritten.
+    LookAround,
+    /// Look-around within look-around.
+    NestedLookAround,
+    /// A back-reference.
+    BackReference,
+    /// An atomic group.
+    AtomicGroup,
+    /// A Unicode property.
+    UnicodeProperty,
+    /// Another problem of a regex.
+    Regex,
+    /// A regex that is too big when compiled.
+    TooBig,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keyword(keyword) => keyword,
+            Self::Eval => "eval",
+            Self::Net => "net",
+            Self::ZeroScore => "score 0",
+            Self::NeverHits => "never hits",
+            Self::CapturedText => "captured text",
+            Self::Metadata => "metadata",
+            Self::Header => "header",
+            Self::Meta => "meta",
+            Self::NeedsUnconverted => "needs what was not converted",
+            Self::Condition => "condition",
+            Self::LookAround => "look-around",
+            Self::NestedLookAround => "look-around in a look-around",
+            Self::BackReference => "back-reference",
+            Self::AtomicGroup => "atomic group",
+            Self::UnicodeProperty => "Unicode property",
+            Self::Regex => "regex",
+            Self::TooBig => "too big",
+        })
+    }
+}
 
 /// Why a rule was not converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// The reason that such rules share.
-    pub group: String,
+    pub group: Group,
     /// The detail of this rule; may be empty.
     pub detail: String,
 }
 
 impl Reason {
-    pub(super) fn new(group: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(group: Group, detail: impl Into<String>) -> Self {
         Self {
-            group: group.to_owned(),
+            group,
             detail: detail.into(),
         }
     }
 }
 
+impl Error for Reason {}
+
+impl From<RegexError> for Reason {
+    fn from(error: RegexError) -> Self {
+        let group = match error {
+            RegexError::LookAround => Group::LookAround,
+            RegexError::NestedLookAround => Group::NestedLookAround,
+            RegexError::BackReference => Group::BackReference,
+            RegexError::AtomicGroup => Group::AtomicGroup,
+            RegexError::UnicodeProperty => Group::UnicodeProperty,
+            RegexError::Other(what) => return Self::new(Group::Regex, what),
+        };
+        Self::new(group, "")
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.group)?;
+        write!(f, "{}", self.group)?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
         }
@@ -60,12 +146,12 @@ impl fmt::Display for ImportReport {
             "  with {} parts added, {} parts unused",
             self.added, self.unused
         )?;
-        let mut groups: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut groups: BTreeMap<String, usize> = BTreeMap::new();
         for (_, reason) in &self.refused {
-            *groups.entry(&reason.group).or_default() += 1;
+            *groups.entry(reason.group.to_string()).or_default() += 1;
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
-        groups.sort_by_key(|(group, count)| (usize::MAX - count, *group));
+        groups.sort_by(|(one, many), (other, few)| few.cmp(many).then_with(|| one.cmp(other)));
         writeln!(f, "not converted: {}", self.refused.len())?;
         for (group, count) in groups {
             writeln!(f, "  {count:5} {group}")?;

@@ -1,6 +1,7 @@
 //! A regex as alternatives, split into head and tail (linear form).
 
 use crate::import::bytes::Bytes;
+use crate::import::regex_error::RegexError;
 use crate::import::tree::{Look, Node};
 
 /// The head of an alternative.
@@ -64,13 +65,13 @@ pub(super) fn without(forms: &[Linear], number: usize) -> Node {
 }
 
 /// The alternatives.
-pub(super) fn linear(node: &Node) -> Result<Vec<Linear>, String> {
+pub(super) fn linear(node: &Node) -> Result<Vec<Linear>, RegexError> {
     let mut forms = Vec::new();
     collect(node, &mut forms)?;
     Ok(forms)
 }
 
-fn collect(node: &Node, forms: &mut Vec<Linear>) -> Result<(), String> {
+fn collect(node: &Node, forms: &mut Vec<Linear>) -> Result<(), RegexError> {
     let mut add = |form: Linear| {
         if !forms.contains(&form) {
             forms.push(form);
@@ -87,7 +88,7 @@ fn collect(node: &Node, forms: &mut Vec<Linear>) -> Result<(), String> {
                 node: (**sub).clone(),
             }
         } else if sub.has_look(|look| look.ahead) {
-            return Err("look-around in a look-around".into());
+            return Err(RegexError::NestedLookAround);
         } else {
             Head::Anchor(node.clone())
         })),

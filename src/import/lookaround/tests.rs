@@ -14,7 +14,7 @@ fn node(regex: &str) -> Node {
 fn rewritten(regex: &str) -> String {
     match without_look_around(&node(regex)) {
         Ok(node) => emit_regex::regex(&node, false),
-        Err(reason) => reason,
+        Err(reason) => reason.to_string(),
     }
 }
 

@@ -5,10 +5,11 @@
 //! is refused.
 
 use crate::import::bytes::Bytes;
+use crate::import::regex_error::RegexError;
 use crate::import::tree::{Node, Times};
 
 /// `(?>…)`.
-pub(super) fn group(node: &Node) -> Result<Node, String> {
+pub(super) fn group(node: &Node) -> Result<Node, RegexError> {
     if is_plain(node) {
         return Ok(node.clone());
     }
@@ -22,9 +23,9 @@ pub(super) fn group(node: &Node) -> Result<Node, String> {
         }
         Node::Repeat(sub, times) => repeat(sub, *times),
         Node::Concat(parts) => {
-            let (last, others) = parts.split_last().ok_or("atomic group")?;
+            let (last, others) = parts.split_last().ok_or(RegexError::AtomicGroup)?;
             if !others.iter().all(is_plain) {
-                return Err("atomic group".into());
+                return Err(RegexError::AtomicGroup);
             }
             Ok(Node::concat(others.iter().cloned().chain([group(last)?])))
         }
@@ -38,14 +39,14 @@ pub(super) fn group(node: &Node) -> Result<Node, String> {
             }
             Ok(Node::alt(branches))
         }
-        _ => Err("atomic group".into()),
+        _ => Err(RegexError::AtomicGroup),
     }
 }
 
 /// `…++` and its like.
-pub(super) fn repeat(sub: &Node, times: Times) -> Result<Node, String> {
+pub(super) fn repeat(sub: &Node, times: Times) -> Result<Node, RegexError> {
     if !is_plain(sub) || sub.is_nullable() {
-        return Err("atomic group".into());
+        return Err(RegexError::AtomicGroup);
     }
     let one_more = sub.clone().look(true, true);
     let repeated = |min, max| {

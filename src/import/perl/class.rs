@@ -2,6 +2,7 @@
 
 use super::Parser;
 use crate::import::bytes::Bytes;
+use crate::import::regex_error::RegexError;
 use crate::import::tree::Node;
 
 /// A member of a class: one byte may begin a range.
@@ -12,7 +13,7 @@ enum Member {
 
 impl Parser<'_> {
     /// A class, after its `[`.
-    pub(super) fn class(&mut self) -> Result<Node, String> {
+    pub(super) fn class(&mut self) -> Result<Node, RegexError> {
         let negative = self.eat("^");
         let mut set = Bytes::NONE;
         let mut is_first = true;
@@ -38,7 +39,7 @@ impl Parser<'_> {
     }
 
     /// The end of a range, if a hyphen and one byte follow.
-    fn range_end(&mut self) -> Result<Option<u8>, String> {
+    fn range_end(&mut self) -> Result<Option<u8>, RegexError> {
         let is_range =
             self.peek() == Some(b'-') && !matches!(self.text.get(self.at + 1), None | Some(b']'));
         if !is_range {
@@ -57,7 +58,7 @@ impl Parser<'_> {
         }
     }
 
-    fn member(&mut self, byte: u8) -> Result<Member, String> {
+    fn member(&mut self, byte: u8) -> Result<Member, RegexError> {
         if byte == b'['
             && self.peek() == Some(b':')
             && let Some(set) = self.posix()
@@ -73,7 +74,7 @@ impl Parser<'_> {
         }
         Ok(match letter {
             b'b' => Member::Byte(8),
-            b'p' | b'P' => return Err("Unicode property".into()),
+            b'p' | b'P' => return Err(RegexError::UnicodeProperty),
             b'1'..=b'7' => Member::Byte(self.octal(letter)),
             letter => match self.character(letter)? {
                 Some(byte) => Member::Byte(byte),

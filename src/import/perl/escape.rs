@@ -3,11 +3,12 @@
 use super::Parser;
 use super::class::shorthand;
 use crate::import::bytes::Bytes;
+use crate::import::regex_error::RegexError;
 use crate::import::tree::{Anchor, Node};
 
 impl Parser<'_> {
     /// An escape outside a class, after its backslash.
-    pub(super) fn escape(&mut self) -> Result<Node, String> {
+    pub(super) fn escape(&mut self) -> Result<Node, RegexError> {
         let letter = self.next().ok_or("ends with a backslash")?;
         if let Some(set) = shorthand(letter) {
             return Ok(Node::Set(set));
@@ -27,16 +28,16 @@ impl Parser<'_> {
             ]),
             b'N' if self.peek() != Some(b'{') => Node::Set(Bytes::dot()),
             b'G' => return Err("\\G".into()),
-            b'X' | b'p' | b'P' => return Err("Unicode property".into()),
+            b'X' | b'p' | b'P' => return Err(RegexError::UnicodeProperty),
             b'Q' | b'E' | b'L' | b'U' | b'l' | b'u' => {
-                return Err(format!("\\{}", char::from(letter)));
+                return Err(format!("\\{}", char::from(letter)).into());
             }
-            b'g' | b'k' => return Err("back-reference".into()),
+            b'g' | b'k' => return Err(RegexError::BackReference),
             b'1'..=b'9' => {
                 // Two octal digits, such as \60, are a character if there are fewer groups.
                 let is_octal = letter < b'8' && self.peek().is_some_and(|it| it.is_ascii_digit());
                 if !is_octal {
-                    return Err("back-reference".into());
+                    return Err(RegexError::BackReference);
                 }
                 let byte = self.octal(letter);
                 self.set(Bytes::one(byte))
@@ -49,7 +50,7 @@ impl Parser<'_> {
     }
 
     /// The byte of an escape; `None` for a character above 255.
-    pub(super) fn character(&mut self, letter: u8) -> Result<Option<u8>, String> {
+    pub(super) fn character(&mut self, letter: u8) -> Result<Option<u8>, RegexError> {
         Ok(Some(match letter {
             b'n' => b'\n',
             b'r' => b'\r',
@@ -98,7 +99,7 @@ impl Parser<'_> {
     }
 }
 
-fn number(digits: &[u8], radix: u32) -> Result<Option<u8>, String> {
+fn number(digits: &[u8], radix: u32) -> Result<Option<u8>, RegexError> {
     let digits = str::from_utf8(digits).unwrap_or("?").trim();
     if digits.is_empty() {
         return Ok(Some(0));

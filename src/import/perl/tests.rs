@@ -10,7 +10,7 @@ fn shown(regex: &str, flags: &str) -> String {
     }
     match parse(regex.as_bytes(), set) {
         Ok(node) => emit_regex::regex(&node, false),
-        Err(reason) => reason,
+        Err(reason) => reason.to_string(),
     }
 }
 
