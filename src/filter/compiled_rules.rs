@@ -13,7 +13,8 @@ use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
 use crate::filter::place::Place;
 use crate::filter::rule::{Member, Range, Rule, Test};
-use crate::filter::scan::{Placed, RuleMatches, Scanner};
+use crate::filter::rule_matches::RuleMatches;
+use crate::filter::scan::{Placed, Scanner};
 use crate::message::Wanted;
 use crate::schema::Problem;
 

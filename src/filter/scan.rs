@@ -4,26 +4,21 @@
 //! texts in `RuleMatches`. One automaton finds all words, phrases and required literals of regexes; a
 //! regex runs only on a text with one of its literals. The work is linear in the text.
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use regex::bytes::{RegexSet, RegexSetBuilder};
-use std::collections::HashMap;
+mod build;
+
 use std::sync::Arc;
 
-use crate::filter::lists::{List, Lists};
+use aho_corasick::AhoCorasick;
+use regex::bytes::RegexSet;
+
+use crate::filter::lists::List;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::required_bytes::ByteSet;
-use crate::filter::rule::{Range, Rule, Test};
-use crate::filter::rule_error::RuleError;
-use crate::message::visible_text::cut;
+use crate::filter::rule::{Range, Rule};
+use crate::filter::rule_matches::RuleMatches;
 
-/// Bytes of matched text that are kept: a line of a report.
-const TEXT_LIMIT: usize = 80;
-
-/// Limit of a compiled set of regexes without literals.
-const LOOSE_SIZE_LIMIT: usize = 16 << 20;
-
-/// Regexes in one such set: the states of more together do not fit into the cache, and
+/// Regexes without literals in one set: the states of more together do not fit into the cache, and
 /// without it each costs a hundred times as much.
 const LOOSE_TOGETHER: usize = 8;
 
@@ -31,40 +26,8 @@ const LOOSE_TOGETHER: usize = 8;
 /// bytes they require: few are left then, and a set is slow to start.
 const SHORT: usize = 512;
 
-/// Cache of a set's states, per thread.
-const LOOSE_CACHE: usize = 4 << 20;
-
 /// A rule at a place: its index, itself, and the index of its first phrase.
 pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
-
-/// What was found so far, by rule.
-#[derive(Debug, Clone)]
-pub(crate) struct RuleMatches {
-    pub(crate) counts: Vec<u32>,
-    pub(crate) texts: Vec<String>,
-    seen: Vec<bool>,
-}
-
-impl RuleMatches {
-    pub(crate) fn new(rules: usize, phrases: usize) -> Self {
-        Self {
-            counts: vec![0; rules],
-            texts: vec![String::new(); rules],
-            seen: vec![false; phrases],
-        }
-    }
-
-    pub(crate) fn add(&mut self, rule: usize, matched: &str) {
-        self.counts[rule] += 1;
-        let text = &mut self.texts[rule];
-        if text.is_empty() {
-            text.push_str(cut(matched.trim(), TEXT_LIMIT));
-        } else if text.len() + 2 + matched.len() <= TEXT_LIMIT {
-            text.push_str(", ");
-            text.push_str(matched);
-        }
-    }
-}
 
 /// The search for all rules of one place.
 #[derive(Debug)]
@@ -116,6 +79,18 @@ struct NearRule {
 #[derive(Debug, Clone, Default)]
 struct LastSeen([Option<(usize, usize)>; 4]);
 
+/// What was seen in the text that is being scanned.
+struct Seen {
+    /// By regex: whether one of its literals was found.
+    awake: Vec<bool>,
+    /// The regexes to run.
+    woken: Vec<usize>,
+    /// By near rule.
+    last: Vec<LastSeen>,
+    /// The near rules of which a word was found.
+    begun: Vec<usize>,
+}
+
 impl NearRule {
     fn saw(
         &self,
@@ -154,15 +129,6 @@ fn has_sentence_end(text: &str) -> bool {
     ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
 }
 
-/// A word without its trailing star, and whether it had one.
-fn ending(text: &str) -> (&str, bool) {
-    match text.strip_suffix('*') {
-        // A text of stars only is literal.
-        Some(stem) if !stem.is_empty() && !stem.ends_with('*') => (stem, true),
-        _ => (text, false),
-    }
-}
-
 #[derive(Debug)]
 struct Search {
     rule: usize,
@@ -171,174 +137,92 @@ struct Search {
 }
 
 impl Scanner {
-    /// A scanner for the rules of one place, with their indexes and the indexes of their
-    /// first phrases.
-    pub(crate) fn new(
-        place: Place,
-        rules: &[Placed<'_>],
-        lists: &Lists,
-    ) -> Result<Self, RuleError> {
-        let mut scanner = Self {
-            place,
-            words: None,
-            finds: Vec::new(),
-            regexes: Vec::new(),
-            loose: Vec::new(),
-            loose_regexes: Vec::new(),
-            nears: Vec::new(),
-            presence: Vec::new(),
-            listed: Vec::new(),
-            numbers: Vec::new(),
-        };
-        let mut patterns = AutomatonPatterns::default();
-        for (number, rule, phrase) in rules {
-            match &rule.test {
-                Test::Phrases(list) => {
-                    for (at, text) in list.iter().enumerate() {
-                        let (text, open) = ending(text);
-                        let find = Find::Phrase {
-                            rule: *number,
-                            phrase: *phrase + at,
-                            open,
-                        };
-                        patterns.spell(text, find);
-                    }
-                }
-                Test::Near(near) => {
-                    for (group, list) in near.groups.iter().enumerate() {
-                        for text in list {
-                            let (text, open) = ending(text);
-                            let near = scanner.nears.len();
-                            patterns.spell(text, Find::Near { near, group, open });
-                        }
-                    }
-                    scanner.nears.push(NearRule {
-                        rule: *number,
-                        groups: near.groups.len(),
-                        within: near.within,
-                    });
-                }
-                Test::Regex(pattern) => {
-                    let regex = scanner.regexes.len();
-                    for literal in &pattern.literals {
-                        patterns.add(literal.clone(), Find::Literal { regex });
-                    }
-                    if pattern.literals.is_empty() {
-                        scanner.loose_regexes.push(regex);
-                    }
-                    scanner.regexes.push(Search {
-                        rule: *number,
-                        at_least: rule.at_least,
-                        pattern: pattern.clone(),
-                    });
-                }
-                Test::Exists | Test::Missing => scanner.presence.push(*number),
-                Test::Listed(name) => {
-                    let list = lists.named(name).cloned().unwrap_or_default();
-                    scanner.listed.push((*number, list));
-                }
-                Test::Number(range) => scanner.numbers.push((*number, *range)),
-                // These look at no text.
-                Test::Count(_) | Test::Fact(..) | Test::Combined(_) => {}
-            }
-        }
-        if !patterns.texts.is_empty() {
-            let words = AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .build(&patterns.texts);
-            scanner.words =
-                Some(words.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
-            scanner.finds = patterns.finds;
-        }
-        for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
-            let some = some.iter();
-            let some = some.map(|regex| scanner.regexes[*regex].pattern.source());
-            let set = RegexSetBuilder::new(some)
-                .size_limit(LOOSE_SIZE_LIMIT)
-                .dfa_size_limit(LOOSE_CACHE)
-                .build();
-            scanner
-                .loose
-                .push(set.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
-        }
-        Ok(scanner)
-    }
-
     /// Searches the texts of the place.
     pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, matches: &mut RuleMatches) {
-        let mut awake = vec![false; self.regexes.len()];
-        let mut woken: Vec<usize> = Vec::new();
-        let mut last = vec![LastSeen::default(); self.nears.len()];
-        let mut begun: Vec<usize> = Vec::new();
+        let mut seen = Seen {
+            awake: vec![false; self.regexes.len()],
+            woken: Vec::new(),
+            last: vec![LastSeen::default(); self.nears.len()],
+            begun: Vec::new(),
+        };
         for text in texts {
-            for rule in &self.presence {
-                matches.add(*rule, text);
-            }
-            for (rule, list) in &self.listed {
-                if list.has(text) {
-                    matches.add(*rule, text);
-                }
-            }
-            for (rule, range) in &self.numbers {
-                if leading_number(text).is_some_and(|number| range.has(number)) {
-                    matches.add(*rule, text);
-                }
-            }
-            if let Some(words) = &self.words {
-                for found in words.find_overlapping_iter(text) {
-                    for find in &self.finds[found.pattern().as_usize()] {
-                        match *find {
-                            Find::Literal { regex } => {
-                                if !std::mem::replace(&mut awake[regex], true) {
-                                    woken.push(regex);
-                                }
-                            }
-                            Find::Near { near, group, open } => {
-                                if stands_alone(text, found.range(), open) {
-                                    begun.push(near);
-                                    let rule = &self.nears[near];
-                                    rule.saw(group, text, found.range(), &mut last[near], matches);
-                                }
-                            }
-                            Find::Phrase { rule, phrase, open } => {
-                                if !matches.seen[phrase] && stands_alone(text, found.range(), open)
-                                {
-                                    matches.seen[phrase] = true;
-                                    matches.add(rule, &text[found.range()]);
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-            let have = if text.len() <= SHORT {
-                woken.extend(&self.loose_regexes);
-                ByteSet::of(text.as_bytes())
-            } else {
-                let sets = self.loose.iter();
-                for (set, regexes) in sets.zip(self.loose_regexes.chunks(LOOSE_TOGETHER)) {
-                    let matching = set.matches(text.as_bytes());
-                    woken.extend(matching.into_iter().map(|number| regexes[number]));
-                }
-                ByteSet::ALL
-            };
-            for regex in woken.drain(..) {
-                awake[regex] = false;
+            self.scan_whole(text, matches);
+            self.scan_words(text, &mut seen, matches);
+            let have = self.wake_loose(text, &mut seen.woken);
+            for regex in seen.woken.drain(..) {
+                seen.awake[regex] = false;
                 let search = &self.regexes[regex];
-                if search
-                    .pattern
-                    .required_bytes
-                    .iter()
-                    .all(|need| have.meets(need))
-                {
+                let mut required = search.pattern.required_bytes.iter();
+                if required.all(|need| have.meets(need)) {
                     search.run(text, matches);
                 }
             }
-            for near in begun.drain(..) {
-                last[near] = LastSeen::default();
+            for near in seen.begun.drain(..) {
+                seen.last[near] = LastSeen::default();
             }
         }
+    }
+
+    /// Runs the rules on the text as a whole.
+    fn scan_whole(&self, text: &str, matches: &mut RuleMatches) {
+        for rule in &self.presence {
+            matches.add(*rule, text);
+        }
+        for (rule, list) in &self.listed {
+            if list.has(text) {
+                matches.add(*rule, text);
+            }
+        }
+        for (rule, range) in &self.numbers {
+            if leading_number(text).is_some_and(|number| range.has(number)) {
+                matches.add(*rule, text);
+            }
+        }
+    }
+
+    /// Runs the automaton: counts words and phrases, and wakes the regexes whose literals it finds.
+    fn scan_words(&self, text: &str, seen: &mut Seen, matches: &mut RuleMatches) {
+        let Some(words) = &self.words else {
+            return;
+        };
+        for found in words.find_overlapping_iter(text) {
+            for find in &self.finds[found.pattern().as_usize()] {
+                match *find {
+                    Find::Literal { regex } => {
+                        if !std::mem::replace(&mut seen.awake[regex], true) {
+                            seen.woken.push(regex);
+                        }
+                    }
+                    Find::Near { near, group, open } => {
+                        if stands_alone(text, found.range(), open) {
+                            seen.begun.push(near);
+                            let rule = &self.nears[near];
+                            rule.saw(group, text, found.range(), &mut seen.last[near], matches);
+                        }
+                    }
+                    Find::Phrase { rule, phrase, open } => {
+                        if !matches.seen[phrase] && stands_alone(text, found.range(), open) {
+                            matches.seen[phrase] = true;
+                            matches.add(rule, &text[found.range()]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Wakes the regexes without a literal that may match; returns the bytes to check them against.
+    fn wake_loose(&self, text: &str, woken: &mut Vec<usize>) -> ByteSet {
+        if text.len() <= SHORT {
+            woken.extend(&self.loose_regexes);
+            return ByteSet::of(text.as_bytes());
+        }
+        let sets = self.loose.iter();
+        for (set, regexes) in sets.zip(self.loose_regexes.chunks(LOOSE_TOGETHER)) {
+            let matching = set.matches(text.as_bytes());
+            woken.extend(matching.into_iter().map(|number| regexes[number]));
+        }
+        ByteSet::ALL
     }
 }
 
@@ -363,51 +247,6 @@ fn leading_number(text: &str) -> Option<f64> {
         .trim_end_matches('.')
         .parse()
         .ok()
-}
-
-/// Patterns of an automaton, without duplicates.
-#[derive(Default)]
-struct AutomatonPatterns {
-    texts: Vec<Vec<u8>>,
-    finds: Vec<Vec<Find>>,
-    known: HashMap<Vec<u8>, usize>,
-}
-
-impl AutomatonPatterns {
-    fn spell(&mut self, text: &str, find: Find) {
-        for spelling in spellings(text) {
-            self.add(spelling.into_bytes(), find);
-        }
-    }
-
-    fn add(&mut self, text: Vec<u8>, find: Find) {
-        let key = text.to_ascii_lowercase();
-        let number = *self.known.entry(key).or_insert(self.texts.len());
-        if number == self.texts.len() {
-            self.texts.push(text);
-            self.finds.push(Vec::new());
-        }
-        self.finds[number].push(find);
-    }
-}
-
-// The automaton ignores case in ASCII; other scripts need each spelling.
-fn spellings(text: &str) -> Vec<String> {
-    if text.is_ascii() {
-        return vec![text.to_owned()];
-    }
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let title = first.chain(letters.flat_map(char::to_lowercase)).collect();
-    let mut all = vec![
-        text.to_owned(),
-        text.to_lowercase(),
-        text.to_uppercase(),
-        title,
-    ];
-    all.sort_by_key(|text| text.to_ascii_lowercase());
-    all.dedup_by_key(|text| text.to_ascii_lowercase());
-    all
 }
 
 /// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An
@@ -438,8 +277,6 @@ mod tests {
         assert!(stands_alone("a$$$b", 1..4, false));
         assert!(stands_alone("suspended", 0..7, true));
         assert!(!stands_alone("unsuspended", 2..9, true));
-        assert_eq!(ending("suspend*"), ("suspend", true));
-        assert_eq!(ending("***"), ("***", false));
     }
 
     #[test]
@@ -447,13 +284,5 @@ mod tests {
         assert_eq!(leading_number(" 1 (Highest)"), Some(1.0));
         assert_eq!(leading_number("-2.5."), Some(-2.5));
         assert_eq!(leading_number("high"), None);
-    }
-
-    #[test]
-    fn letters_of_other_scripts_are_spelled_in_both_cases() {
-        assert_eq!(spellings("Free"), ["Free"]);
-        let mut all = spellings("бесплатно");
-        all.sort();
-        assert_eq!(all, ["БЕСПЛАТНО", "Бесплатно", "бесплатно"]);
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::filter::compiled_rules::{CompiledRules, Hits, Part};
 use crate::filter::facts::FactValue;
-use crate::filter::scan::RuleMatches;
+use crate::filter::rule_matches::RuleMatches;
 use crate::filter::verdict::Hit;
 
 /// Which rules hit.

@@ -1,0 +1,201 @@
+//! Builds a scanner: one automaton for words and literals, sets for regexes without a literal.
+
+use std::collections::HashMap;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use regex::bytes::RegexSetBuilder;
+
+use super::{Find, LOOSE_TOGETHER, NearRule, Placed, Scanner, Search};
+use crate::filter::lists::Lists;
+use crate::filter::place::Place;
+use crate::filter::rule::{Near, Rule, Test};
+use crate::filter::rule_error::RuleError;
+
+/// Limit of a compiled set of regexes without literals.
+const LOOSE_SIZE_LIMIT: usize = 16 << 20;
+
+/// Cache of a set's states, per thread.
+const LOOSE_CACHE: usize = 4 << 20;
+
+impl Scanner {
+    /// A scanner for the rules of one place, with their indexes and the indexes of their
+    /// first phrases.
+    pub(crate) fn new(
+        place: Place,
+        rules: &[Placed<'_>],
+        lists: &Lists,
+    ) -> Result<Self, RuleError> {
+        let mut scanner = Self {
+            place,
+            words: None,
+            finds: Vec::new(),
+            regexes: Vec::new(),
+            loose: Vec::new(),
+            loose_regexes: Vec::new(),
+            nears: Vec::new(),
+            presence: Vec::new(),
+            listed: Vec::new(),
+            numbers: Vec::new(),
+        };
+        let mut patterns = AutomatonPatterns::default();
+        for (number, rule, phrase) in rules {
+            scanner.add(*number, rule, *phrase, lists, &mut patterns);
+        }
+        if !patterns.texts.is_empty() {
+            let words = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::Standard)
+                .build(&patterns.texts);
+            scanner.words =
+                Some(words.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
+            scanner.finds = patterns.finds;
+        }
+        for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
+            let some = some.iter();
+            let some = some.map(|regex| scanner.regexes[*regex].pattern.source());
+            let set = RegexSetBuilder::new(some)
+                .size_limit(LOOSE_SIZE_LIMIT)
+                .dfa_size_limit(LOOSE_CACHE)
+                .build();
+            scanner
+                .loose
+                .push(set.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
+        }
+        Ok(scanner)
+    }
+
+    /// Adds a rule.
+    fn add(
+        &mut self,
+        number: usize,
+        rule: &Rule,
+        phrase: usize,
+        lists: &Lists,
+        patterns: &mut AutomatonPatterns,
+    ) {
+        match &rule.test {
+            Test::Phrases(list) => {
+                for (at, text) in list.iter().enumerate() {
+                    let (text, open) = ending(text);
+                    let find = Find::Phrase {
+                        rule: number,
+                        phrase: phrase + at,
+                        open,
+                    };
+                    patterns.spell(text, find);
+                }
+            }
+            Test::Near(near) => self.add_near(number, near, patterns),
+            Test::Regex(pattern) => {
+                let regex = self.regexes.len();
+                for literal in &pattern.literals {
+                    patterns.add(literal.clone(), Find::Literal { regex });
+                }
+                if pattern.literals.is_empty() {
+                    self.loose_regexes.push(regex);
+                }
+                self.regexes.push(Search {
+                    rule: number,
+                    at_least: rule.at_least,
+                    pattern: pattern.clone(),
+                });
+            }
+            Test::Exists | Test::Missing => self.presence.push(number),
+            Test::Listed(name) => {
+                let list = lists.named(name).cloned().unwrap_or_default();
+                self.listed.push((number, list));
+            }
+            Test::Number(range) => self.numbers.push((number, *range)),
+            // These look at no text.
+            Test::Count(_) | Test::Fact(..) | Test::Combined(_) => {}
+        }
+    }
+
+    fn add_near(&mut self, number: usize, rule: &Near, patterns: &mut AutomatonPatterns) {
+        let near = self.nears.len();
+        for (group, list) in rule.groups.iter().enumerate() {
+            for text in list {
+                let (text, open) = ending(text);
+                patterns.spell(text, Find::Near { near, group, open });
+            }
+        }
+        self.nears.push(NearRule {
+            rule: number,
+            groups: rule.groups.len(),
+            within: rule.within,
+        });
+    }
+}
+
+/// A word without its trailing star, and whether it had one.
+fn ending(text: &str) -> (&str, bool) {
+    match text.strip_suffix('*') {
+        // A text of stars only is literal.
+        Some(stem) if !stem.is_empty() && !stem.ends_with('*') => (stem, true),
+        _ => (text, false),
+    }
+}
+
+/// Patterns of an automaton, without duplicates.
+#[derive(Default)]
+struct AutomatonPatterns {
+    texts: Vec<Vec<u8>>,
+    finds: Vec<Vec<Find>>,
+    known: HashMap<Vec<u8>, usize>,
+}
+
+impl AutomatonPatterns {
+    fn spell(&mut self, text: &str, find: Find) {
+        for spelling in spellings(text) {
+            self.add(spelling.into_bytes(), find);
+        }
+    }
+
+    fn add(&mut self, text: Vec<u8>, find: Find) {
+        let key = text.to_ascii_lowercase();
+        let number = *self.known.entry(key).or_insert(self.texts.len());
+        if number == self.texts.len() {
+            self.texts.push(text);
+            self.finds.push(Vec::new());
+        }
+        self.finds[number].push(find);
+    }
+}
+
+// The automaton ignores case in ASCII; other scripts need each spelling.
+fn spellings(text: &str) -> Vec<String> {
+    if text.is_ascii() {
+        return vec![text.to_owned()];
+    }
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let title = first.chain(letters.flat_map(char::to_lowercase)).collect();
+    let mut all = vec![
+        text.to_owned(),
+        text.to_lowercase(),
+        text.to_uppercase(),
+        title,
+    ];
+    all.sort_by_key(|text| text.to_ascii_lowercase());
+    all.dedup_by_key(|text| text.to_ascii_lowercase());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_at_the_end_leaves_a_word_open() {
+        assert_eq!(ending("suspend*"), ("suspend", true));
+        assert_eq!(ending("***"), ("***", false));
+    }
+
+    #[test]
+    fn letters_of_other_scripts_are_spelled_in_both_cases() {
+        assert_eq!(spellings("Free"), ["Free"]);
+        let mut all = spellings("бесплатно");
+        all.sort();
+        assert_eq!(all, ["БЕСПЛАТНО", "Бесплатно", "бесплатно"]);
+    }
+}
