@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::emit_toml::{Rule, Rules, Test};
+use super::emit_toml::Rule;
 use super::meta;
 use super::place::Places;
 use super::regex::{self, Regex, Texts};
@@ -11,6 +11,7 @@ use super::rule_condition::{Condition, ConditionBuilder, RuleStatus};
 use super::rule_files::{Definition, RuleFiles, RuleKind};
 
 mod combine;
+mod header;
 
 /// Limits of ids and scores in rule files.
 const LONGEST_ID: usize = 64;
@@ -173,75 +174,6 @@ impl Converter<'_> {
         let mut flags = flags.into_iter().flatten();
         let most = flags.find_map(|flag| flag.strip_prefix("maxhits=")?.parse().ok());
         Ok(RuleStatus::Counts(most))
-    }
-
-    fn header(&mut self, name: &str, text: &str) -> Result<(), Reason> {
-        if let Some(field) = text.strip_prefix("exists:") {
-            let places = Places::of_header(field)?;
-            let test = match &places.names[..] {
-                [place] if place != "header" => Test::Exists(place.clone()),
-                [_] => return Err(Reason::new(Group::Header, format!("exists:{field}"))),
-                several => {
-                    let parts = several.iter();
-                    Test::Rules(Rules {
-                        any: parts
-                            .map(|place| self.push_part(name, Test::Exists(place.clone())))
-                            .collect(),
-                        ..Rules::default()
-                    })
-                }
-            };
-            self.push(name, test);
-            return Ok(());
-        }
-        let operator = text.find("=~").into_iter().chain(text.find("!~")).min();
-        let operator = operator.ok_or_else(|| Reason::new(Group::Header, text))?;
-        let (field, rest) = text.split_at(operator);
-        let places = Places::of_header(field.trim())?;
-        let is_negative = rest.starts_with('!');
-        let rest = rest[2..].trim();
-        let (regex, unset) = match rest.rsplit_once("[if-unset:") {
-            Some((regex, unset)) => (regex.trim_end(), unset.trim().trim_end_matches(']').trim()),
-            // A missing field counts as empty.
-            None => (rest, ""),
-        };
-        let places = if regex::is_at_start(regex) {
-            places.first()
-        } else {
-            places
-        };
-        let converted = self.converted_regex(name, regex, &places)?;
-        // `if-unset`: the text matched in place of a missing field.
-        let hits_unset = regex::is_match(&converted, unset);
-        if (!is_negative && !hits_unset) || (hits_unset && !places.is_field()) {
-            if is_negative {
-                return Err(Reason::new(
-                    Group::Header,
-                    "several fields, one of them missing",
-                ));
-            }
-            self.push_regex(name, &converted, &places);
-            return Ok(());
-        }
-        let found = self.push_part_regex(name, &converted, &places);
-        let place = places.names[0].clone();
-        let rules = match (is_negative, hits_unset) {
-            (true, false) => Rules {
-                none: vec![found],
-                ..Rules::default()
-            },
-            (true, true) => Rules {
-                all: vec![self.push_part(name, Test::Exists(place))],
-                none: vec![found],
-                ..Rules::default()
-            },
-            (false, _) => Rules {
-                any: vec![found, self.push_part(name, Test::Missing(place))],
-                ..Rules::default()
-            },
-        };
-        self.push(name, Test::Rules(rules));
-        Ok(())
     }
 
     fn regex(&mut self, name: &str, text: &str, places: &Places) -> Result<(), Reason> {

@@ -7,10 +7,12 @@
 mod fact;
 mod files;
 mod header;
+mod link_encoding;
 mod links;
 mod page;
 mod parts;
 mod sender;
+mod text_style;
 
 use crate::filter::rule_error::RuleError;
 

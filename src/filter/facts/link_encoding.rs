@@ -1,0 +1,82 @@
+//! What links carry in encoded form: other links, and the recipient's address.
+
+use std::borrow::Cow;
+
+use crate::message::url::Link;
+
+/// The link in a link, plain or percent-encoded.
+pub(super) fn inner<'t>(link: &'t Link<'_>) -> Option<Cow<'t, str>> {
+    let rest = link.text.get(8..)?;
+    let lower = rest.to_ascii_lowercase();
+    let at = ["http://", "https://", "http%3a", "https%3a"]
+        .iter()
+        .filter_map(|mark| lower.find(mark))
+        .min()?;
+    let piece = &rest[at..];
+    let piece = piece.split(['&', '#']).next()?;
+    Some(percent_decoded(piece))
+}
+
+pub(super) fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text.into();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let code = (*byte == b'%').then(|| tail.get(..2)).flatten();
+        let code = code.and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
+        match code {
+            Some(code) => {
+                bytes.push(code);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+// RFC 4648 section 4, without the padding and the last letter, which depend on what follows.
+pub(super) fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut coded = String::new();
+    for group in text.as_bytes().chunks_exact(3) {
+        let bits = group
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        for shift in [18, 12, 6, 0] {
+            coded.push(char::from(LETTERS[bits >> shift & 63]));
+        }
+    }
+    coded
+}
+
+pub(super) fn hexadecimal(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_within_links_are_found() {
+        let carried = |text| inner(&Link::new(text)).map(|link| link.into_owned());
+        assert_eq!(
+            carried("https://a.example/?u=https%3A%2F%2Fb.example%2Fx&z=1"),
+            Some("https://b.example/x".into())
+        );
+        assert_eq!(carried("https://a.example/http"), None);
+        assert_eq!(percent_decoded("%zz%4"), "%zz%4");
+    }
+
+    #[test]
+    fn addresses_are_coded() {
+        assert_eq!(base64("abcd"), "YWJj");
+        assert_eq!(hexadecimal("a@"), "6140");
+    }
+}

@@ -1,0 +1,143 @@
+//! Measures of how a text is written: capitals, exclamations, styled letters, sums of money.
+
+/// A currency sign and a number of at least thousands, or a million of a currency.
+pub(super) fn big_sum(text: &str) -> Option<&str> {
+    const MILLIONS: [&[u8]; 4] = [
+        b"million dollars",
+        b"million euro",
+        b"million pounds",
+        b"million usd",
+    ];
+    let bytes = text.as_bytes();
+    let signs = memchr::memchr_iter(b'$', bytes)
+        .chain(memchr::memmem::find_iter(bytes, "\u{20ac}").map(|at| at + 2))
+        .chain(memchr::memmem::find_iter(bytes, "\u{a3}").map(|at| at + 1));
+    for at in signs.take(200) {
+        let rest = text
+            .get(at + 1..)
+            .unwrap_or_default()
+            .trim_start_matches(' ');
+        let end = rest.find(|letter: char| !matches!(letter, '0'..='9' | ',' | '.'));
+        let number = &rest[..end.unwrap_or(rest.len())];
+        let grouped = number.split(',').skip(1).any(|group| group.len() >= 3);
+        let follows = rest[number.len()..].trim_start_matches(' ').as_bytes();
+        let million = matches!(follows, [b'm' | b'M', rest @ ..]
+            if !rest.first().is_some_and(|byte| byte.is_ascii_alphabetic() && *byte != b'i'));
+        let begins = number.starts_with(|digit: char| digit.is_ascii_digit());
+        if begins && (grouped || million) {
+            return Some(number);
+        }
+    }
+    let at = memchr::memmem::find(bytes, b"illion ")?.checked_sub(1)?;
+    let found = MILLIONS.iter().any(|words| {
+        let head = bytes.get(at..at + words.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(words))
+    });
+    found.then_some("million")
+}
+
+pub(super) fn capital_words_in_row(text: &str) -> usize {
+    let (mut most, mut row) = (0, 0);
+    for word in text.as_bytes().split(|byte| *byte == b' ') {
+        let mut letters = 0;
+        let mut capitals = true;
+        for byte in word {
+            // Non-ASCII letters are checked below, and only if all others are capitals.
+            letters += usize::from(byte.is_ascii_alphanumeric() || *byte >= 0xc0);
+            capitals &= !byte.is_ascii_lowercase() && !byte.is_ascii_digit();
+        }
+        if capitals && !word.is_ascii() {
+            let word = String::from_utf8_lossy(word);
+            capitals =
+                word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);
+            letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
+        }
+        // A short word or punctuation between them does not end the run.
+        row = match (capitals, letters) {
+            (true, 3..) => row + 1,
+            (true, _) | (_, 0) => row,
+            _ => 0,
+        };
+        most = most.max(row);
+    }
+    most
+}
+
+pub(super) fn exclamations(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut count = 0;
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'!', b'$', &bytes[at..]) {
+        let begin = at + found;
+        let run = bytes[begin..]
+            .iter()
+            .take_while(|byte| **byte == bytes[begin])
+            .count();
+        let end = begin + run;
+        let two =
+            run == 2 && bytes[begin] == b'!' && bytes.get(end).is_none_or(|byte| *byte == b' ');
+        count += usize::from(run >= 3 || two);
+        at = end;
+    }
+    count
+}
+
+pub(super) fn styled_letters(text: &str) -> usize {
+    if text.is_ascii() {
+        return 0;
+    }
+    let styled = |letter: &char| matches!(letter, '\u{1d400}'..='\u{1d7ff}' | '\u{ff21}'..='\u{ff5a}' | '\u{24b6}'..='\u{24e9}');
+    text.chars().filter(styled).count()
+}
+
+/// Number of numeric references such as `&#65;` or `&#x41;` for plain characters.
+pub(super) fn letters_as_numbers(source: &str) -> usize {
+    let mut count = 0;
+    for at in memchr::memmem::find_iter(source.as_bytes(), b"&#") {
+        let rest = &source.as_bytes()[at + 2..source.len().min(at + 9)];
+        let (digits, radix) = match rest {
+            [b'x' | b'X', rest @ ..] => (rest, 16),
+            rest => (rest, 10),
+        };
+        let end = digits.iter().position(|byte| !byte.is_ascii_hexdigit());
+        let digits = &digits[..end.unwrap_or(digits.len())];
+        let code = str::from_utf8(digits)
+            .ok()
+            .and_then(|text| u32::from_str_radix(text, radix).ok());
+        let letter = code.and_then(char::from_u32);
+        count += usize::from(letter.is_some_and(|letter| letter.is_ascii_alphanumeric()));
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shouting_is_counted() {
+        assert_eq!(
+            capital_words_in_row("a BUY NOW - A GREAT, OFFER! today BUY"),
+            4
+        );
+        assert_eq!(capital_words_in_row("the quick FOX"), 1);
+        assert_eq!(
+            capital_words_in_row(
+                "\u{43f}\u{440}\u{438} \u{41f}\u{420}\u{418} \u{65e5}\u{672c}\u{8a9e}"
+            ),
+            1
+        );
+        assert_eq!(exclamations("a!!! b!! c! $$$ d $$"), 3);
+        assert_eq!(exclamations(""), 0);
+        assert_eq!(big_sum("it costs $5, or $1,000"), Some("1,000"));
+        assert_eq!(big_sum("US$2.5M waits"), Some("2.5"));
+        assert_eq!(big_sum("five million dollars"), Some("million"));
+        assert_eq!(big_sum("it costs $5 and \u{20ac}20 more"), None);
+        assert_eq!(styled_letters("\u{1d400}\u{ff21}a"), 2);
+    }
+
+    #[test]
+    fn numbers_for_letters_are_counted() {
+        assert_eq!(letters_as_numbers("&#65;&#x42;&#233;&#39;&#;&#"), 2);
+    }
+}
