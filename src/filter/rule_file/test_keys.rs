@@ -8,18 +8,63 @@ use crate::message::visible_text::visible;
 use crate::schema::Section;
 
 /// The kinds of tests; a rule has exactly one.
-const TESTS: [&str; 10] = [
-    "words",
-    "phrases",
-    "near",
-    "regex",
-    "exists",
-    "missing",
-    "in_list",
-    "min or max",
-    "fact",
-    "all, any or none",
-];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Words,
+    Phrases,
+    Near,
+    Regex,
+    Exists,
+    Missing,
+    InList,
+    Number,
+    Fact,
+    Combined,
+}
+
+impl Kind {
+    const ALL: [Self; 10] = [
+        Self::Words,
+        Self::Phrases,
+        Self::Near,
+        Self::Regex,
+        Self::Exists,
+        Self::Missing,
+        Self::InList,
+        Self::Number,
+        Self::Fact,
+        Self::Combined,
+    ];
+
+    /// The keys that make it, for people.
+    fn keys(self) -> &'static str {
+        match self {
+            Self::Words => "words",
+            Self::Phrases => "phrases",
+            Self::Near => "near",
+            Self::Regex => "regex",
+            Self::Exists => "exists",
+            Self::Missing => "missing",
+            Self::InList => "in_list",
+            Self::Number => "min or max",
+            Self::Fact => "fact",
+            Self::Combined => "all, any or none",
+        }
+    }
+
+    fn is_in(self, section: &Section<'_, '_>) -> bool {
+        match self {
+            Self::Number => (section.has("min") || section.has("max")) && !section.has("fact"),
+            Self::Combined => ["all", "any", "none"].iter().any(|key| section.has(key)),
+            kind => section.has(kind.keys()),
+        }
+    }
+
+    /// Whether it needs no place.
+    fn is_placeless(self) -> bool {
+        matches!(self, Self::Fact | Self::Combined)
+    }
+}
 
 /// Maximum distance of words in bytes; a sentence is rarely longer.
 const NEAR_LIMIT: i64 = 500;
@@ -94,7 +139,7 @@ pub(super) fn looks(
         }),
         combined: combined(section),
     };
-    let key = only_test(section)?;
+    let kind = only_test(section)?;
     let range = Range {
         min: given.min.unwrap_or(f64::NEG_INFINITY),
         max: given.max.unwrap_or(f64::INFINITY),
@@ -103,32 +148,36 @@ pub(super) fn looks(
         section.problem("max", "must not be less than min, or the rule never hits");
         return None;
     }
-    if matches!(key, "fact" | "all, any or none") {
-        if section.has("where") {
-            section.problem("where", format!("has no meaning with {key}; remove it"));
-            return None;
-        }
-        let test = match key {
-            "fact" => fact_test(section, given.fact?, range)?,
-            _ => Test::Combined(given.combined?),
-        };
-        return Some((Vec::new(), test));
+    if kind.is_placeless() && section.has("where") {
+        let key = kind.keys();
+        section.problem("where", format!("has no meaning with {key}; remove it"));
+        return None;
     }
-    let places = match (given.place?, key) {
-        (Where::Count(places), "min or max") => return Some((places, Test::Count(range))),
-        (Where::Count(_), _) => {
-            section.problem(key, "compares a count; write min or max, or both");
+    let places = match (kind, given.place) {
+        (Kind::Fact, _) => {
+            let test = fact_test(section, given.fact?, range)?;
+            return Some((Vec::new(), test));
+        }
+        (Kind::Combined, _) => return Some((Vec::new(), Test::Combined(given.combined?))),
+        (Kind::Number, Some(Where::Count(places))) => return Some((places, Test::Count(range))),
+        (_, Some(Where::Count(_))) => {
+            section.problem(kind.keys(), "compares a count; write min or max, or both");
             return None;
         }
-        (Where::Places(places), _) => places,
+        (_, place) => match place? {
+            Where::Places(places) | Where::Count(places) => places,
+        },
     };
-    let test = match key {
-        "words" | "phrases" => phrase_test(section, key, &given.words.or(given.phrases)?)?,
-        "near" => near_test(section, &given.near?, given.within?)?,
-        "regex" => Test::Regex(given.regex?),
-        "in_list" => Test::Listed(given.list?),
-        "min or max" => Test::Number(range),
-        _ => presence(section, key, given.exists.or(given.missing)?, &places)?,
+    let test = match kind {
+        Kind::Words => word_test(section, &given.words?)?,
+        Kind::Phrases => Test::Phrases(texts(section, "phrases", &given.phrases?)?),
+        Kind::Near => near_test(section, &given.near?, given.within?)?,
+        Kind::Regex => Test::Regex(given.regex?),
+        Kind::Exists => presence(section, kind, given.exists?, &places)?,
+        Kind::Missing => presence(section, kind, given.missing?, &places)?,
+        Kind::InList => Test::Listed(given.list?),
+        Kind::Number => Test::Number(range),
+        Kind::Fact | Kind::Combined => return None,
     };
     Some((places, test))
 }
@@ -151,28 +200,28 @@ struct Given {
 }
 
 /// The test of a rule: exactly one.
-fn only_test(section: &Section<'_, '_>) -> Option<&'static str> {
-    let has = |key: &&str| match *key {
-        "min or max" => (section.has("min") || section.has("max")) && !section.has("fact"),
-        "all, any or none" => ["all", "any", "none"].iter().any(|key| section.has(key)),
-        key => section.has(key),
-    };
-    let given: Vec<_> = TESTS.iter().copied().filter(has).collect();
+fn only_test(section: &Section<'_, '_>) -> Option<Kind> {
+    let given = Kind::ALL.into_iter().filter(|kind| kind.is_in(section));
+    let given: Vec<Kind> = given.collect();
     let placeless = ["fact", "all", "any", "none"];
     if !section.has("where") && !placeless.iter().any(|key| section.has(key)) {
         section.wrong("has no where; write where to look, such as where = \"subject\"");
     }
-    let [key] = given[..] else {
+    let [kind] = given[..] else {
+        let names = |kinds: &[Kind], between| {
+            let names: Vec<_> = kinds.iter().map(|kind| kind.keys()).collect();
+            names.join(between)
+        };
         section.wrong(match given[..] {
-            [] => format!("has no test; write one of {}", TESTS.join(", ")),
+            [] => format!("has no test; write one of {}", names(&Kind::ALL, ", ")),
             _ => format!(
                 "has {}; keep one and move the others to rules of their own",
-                given.join(" and ")
+                names(&given, " and ")
             ),
         });
         return None;
     };
-    Some(key)
+    Some(kind)
 }
 
 fn fact_test(section: &Section<'_, '_>, fact: &'static Fact, range: Range) -> Option<Test> {
@@ -269,11 +318,11 @@ fn texts(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Vec<St
     Some(list)
 }
 
-fn phrase_test(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<Test> {
-    let list = texts(section, key, list)?;
-    if key == "words" && list.iter().any(|word| word.contains(' ')) {
+fn word_test(section: &Section<'_, '_>, list: &[String]) -> Option<Test> {
+    let list = texts(section, "words", list)?;
+    if list.iter().any(|word| word.contains(' ')) {
         section.problem(
-            key,
+            "words",
             "has a text of several words; move it to `phrases` of another rule",
         );
         return None;
@@ -281,27 +330,27 @@ fn phrase_test(section: &Section<'_, '_>, key: &str, list: &[String]) -> Option<
     Some(Test::Phrases(list))
 }
 
-fn presence(section: &Section<'_, '_>, key: &str, wanted: bool, places: &[Place]) -> Option<Test> {
+fn presence(section: &Section<'_, '_>, kind: Kind, wanted: bool, places: &[Place]) -> Option<Test> {
+    let (test, other) = match kind {
+        Kind::Exists => (Test::Exists, Kind::Missing),
+        _ => (Test::Missing, Kind::Exists),
+    };
     if !wanted {
-        let other = if key == "exists" { "missing" } else { "exists" };
+        let other = other.keys();
         section.problem(
-            key,
+            kind.keys(),
             format!("must be true; for the opposite write {other} = true"),
         );
         return None;
     }
     if places.iter().any(|place| !matches!(place, Place::Field(_))) {
         section.problem(
-            key,
+            kind.keys(),
             "tests a header field; use it with where = \"header:NAME\", and count:PLACE with min or max for others",
         );
         return None;
     }
-    Some(if key == "exists" {
-        Test::Exists
-    } else {
-        Test::Missing
-    })
+    Some(test)
 }
 
 pub(super) fn count(section: &mut Section<'_, '_>, test: Option<&Test>) -> Option<u32> {
