@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 
 use graph::Graph;
 
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
 /// Room, and the rooms it may name. Nothing names `cli`.
 const ROOMS: &[(&str, &[&str])] = &[
     ("mailbox_id", &[]),
@@ -123,6 +125,21 @@ const LONGEST_FILE: usize = 600;
 /// The most lines of a function outside of tests: what the longest one has today. The aim is 60.
 const LONGEST_FUNCTION: usize = 107;
 
+/// Tests that sleep, and why. Elsewhere an event is waited for.
+const SLEEPS: &[(&str, &str)] = &[
+    (
+        "tests/integration/support/mod.rs",
+        "`until` looks at other processes",
+    ),
+    ("tests/integration/faults.rs", "time is paused"),
+    ("tests/integration/relay.rs", "time is paused"),
+    (
+        "src/session/judge.rs",
+        "judging has threads of its own, which no pause stops",
+    ),
+    ("src/session/passthrough.rs", "time is paused"),
+];
+
 /// One file of src.
 struct Source {
     text: String,
@@ -138,7 +155,7 @@ fn sources() -> &'static BTreeMap<String, Source> {
 }
 
 fn read() -> BTreeMap<String, Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(ROOT).join("src");
     let mut found = BTreeMap::new();
     let mut only_tests = BTreeSet::new();
     let mut folders = vec![root.clone()];
@@ -288,6 +305,26 @@ fn no_circles_among_files() {
         println!("no circle in {known} any more: take it off KNOWN_CIRCLES");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn tests_sleep_only_where_it_is_said() {
+    let sleeps = |code: &str| code.matches("sleep(").count();
+    let src = sources().iter();
+    let src = src.filter(|(_, it)| sleeps(&it.code) > sleeps(&it.program));
+    let mut found: BTreeSet<String> = src.map(|(file, _)| format!("src/{file}")).collect();
+    for folder in ["tests/integration", "tests/integration/support"] {
+        for entry in std::fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && sleeps(&source::code(&std::fs::read_to_string(&path).unwrap())) > 0
+            {
+                found.insert(format!("{folder}/{}", path.file_name().unwrap().display()));
+            }
+        }
+    }
+    println!("tests that sleep: {SLEEPS:?}");
+    let known = SLEEPS.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(found, known, "found, and named in SLEEPS");
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Transfer {
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_transfer_goes_on_while_octets_move_and_ends_when_it_is_idle() {
         let transfer = Transfer {
             began: Instant::now(),
