@@ -50,6 +50,17 @@ pub struct LoginRequest {
     pub proof: Proof,
 }
 
+/// What popgate logs in with.
+#[derive(Debug)]
+pub struct UpstreamLogin {
+    /// As the metrics name it.
+    pub mechanism: Mechanism,
+    /// The user's name on this server.
+    pub user: String,
+    /// What proves that it is the user.
+    pub proof: Proof,
+}
+
 /// What proves a user's identity.
 #[derive(Debug)]
 pub enum Proof {

@@ -10,7 +10,7 @@ use memchr::memchr;
 use super::action::{Action, End};
 use super::event::Event;
 use super::input::ClientLine;
-use super::pending::{Pending, Response};
+use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
 use crate::pop3::{Command, Secret, UpstreamNumber, capa};
@@ -18,17 +18,6 @@ use crate::session::refusal::Refusal;
 
 /// Answers that may be awaited at a time; mpop pipelines up to 100 commands.
 const MOST_PENDING: usize = 128;
-/// Rejected commands until the client is sent away.
-pub(super) const MOST_REJECTED: u32 = 20;
-
-/// A line that goes up once the quotas admit the login.
-#[derive(Debug)]
-pub(super) enum Deferred {
-    /// A command that proves who the user is.
-    Command(Command, ClientLine),
-    /// The response to a challenge.
-    Response(ClientLine),
-}
 
 impl Exchange<'_> {
     /// An answer of our own, in its turn.

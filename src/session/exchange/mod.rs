@@ -18,6 +18,7 @@ mod event;
 mod hold;
 mod input;
 mod listing;
+mod local_login;
 mod mailbox_view;
 mod mechanism;
 mod output;
@@ -25,12 +26,14 @@ mod pending;
 mod phase;
 mod preauth;
 mod replies;
+mod retrieval;
 mod retrieve;
 mod state;
 mod verdicts;
 
 pub use action::{
-    Action, End, JudgeRequest, Judgement, LoginRequest, MessageId, Proof, QuarantineRequest, Wait,
+    Action, End, JudgeRequest, Judgement, LoginRequest, MessageId, Proof, QuarantineRequest,
+    UpstreamLogin, Wait,
 };
 pub(super) use deadline::DRAIN_SILENCE;
 pub use event::Event;
@@ -39,5 +42,4 @@ pub use input::ClientSecurity;
 pub use mailbox_view::{Listing, MailboxView};
 pub use mechanism::Mechanism;
 pub use output::ClientOutput;
-pub use preauth::UpstreamLogin;
 pub use state::{Exchange, ExchangeConfig, LoginBy};

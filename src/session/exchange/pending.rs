@@ -4,13 +4,16 @@ use bytes::Bytes;
 
 use super::action::QuarantineRequest;
 use super::hold::Hold;
-use super::input::FromUpstream;
+use super::input::{ClientLine, FromUpstream};
 use super::mailbox_view::Listing;
-use super::retrieve::{Decided, Retrieval};
+use super::retrieval::{Decided, Retrieval};
 use super::verdicts::Judged;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::{Command, UpstreamNumber};
+
+/// Rejected commands until the client is sent away.
+pub(super) const MOST_REJECTED: u32 = 20;
 
 /// One thing that the client is owed.
 #[derive(Debug)]
@@ -110,4 +113,13 @@ impl Response {
             Self::Held(_) | Self::Judging(_) | Self::Quarantining(_)
         )
     }
+}
+
+/// A line that goes up once the quotas admit the login.
+#[derive(Debug)]
+pub(super) enum Deferred {
+    /// A command that proves who the user is.
+    Command(Command, ClientLine),
+    /// The response to a challenge.
+    Response(ClientLine),
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::local_login::LocalLogin;
 use super::mailbox_view::MailboxView;
-use super::preauth::LocalLogin;
 use super::verdicts::Verdicts;
 use crate::pop3::{LoginName, Secret};
 

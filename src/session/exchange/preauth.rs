@@ -10,12 +10,12 @@
 
 use bytes::Bytes;
 
-use super::action::{Action, End, LoginRequest, Proof};
-use super::commands::MOST_REJECTED;
+use super::action::{Action, End, LoginRequest, Proof, UpstreamLogin};
 use super::event::Event;
 use super::input::{ClientLine, FromUpstream};
+use super::local_login::{Attempt, Awaited, Step};
 use super::mechanism::Mechanism;
-use super::pending::{Pending, Response};
+use super::pending::{MOST_REJECTED, Pending, Response};
 use super::state::Exchange;
 use crate::mailbox_id::canonical_user;
 use crate::pop3::line::trim_end;
@@ -24,65 +24,7 @@ use crate::pop3::{Command, Secret, Status, capa};
 use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
 
-/// Without `<`, so that no client takes it for APOP's timestamp (RFC 1939 section 7).
-pub(super) const GREETING: &[u8] = b"+OK popgate is ready\r\n";
-
 const UNREADABLE: &[u8] = b"-ERR that is no response of this mechanism\r\n";
-
-/// A login that popgate makes for the client.
-#[derive(Debug, Default)]
-pub(super) struct LocalLogin {
-    /// The name that USER gave.
-    user: Option<String>,
-    /// The response that the client owes in an AUTH exchange.
-    awaited: Option<Awaited>,
-    attempt: Option<Attempt>,
-}
-
-impl LocalLogin {
-    pub(super) fn awaits_response(&self) -> bool {
-        self.awaited.is_some()
-    }
-}
-
-/// A response of a SASL mechanism.
-#[derive(Debug)]
-enum Awaited {
-    Plain,
-    LoginName,
-    /// The name came before it, in base64.
-    LoginPassword(Secret),
-    Bearer(Mechanism),
-}
-
-/// What popgate logs in with.
-#[derive(Debug)]
-pub struct UpstreamLogin {
-    /// As the metrics name it.
-    pub mechanism: Mechanism,
-    /// The user's name on this server.
-    pub user: String,
-    /// What proves that it is the user.
-    pub proof: Proof,
-}
-
-/// A login that is under way on the upstream.
-#[derive(Debug)]
-struct Attempt {
-    mechanism: Mechanism,
-    user: String,
-    step: Step,
-}
-
-/// What the upstream's next answer is to.
-#[derive(Debug)]
-enum Step {
-    /// USER; the password goes up next.
-    User(Secret),
-    Pass,
-    /// AUTH; with the response, if that was not sent yet.
-    Auth(Option<Secret>),
-}
 
 impl Exchange<'_> {
     /// Takes a line of a client that is not logged in.

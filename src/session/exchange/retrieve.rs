@@ -12,6 +12,7 @@ use super::hold::{Hold, Next};
 use super::input::FromUpstream;
 use super::pending::{Discarded, Held, Lines, Quarantining, Response};
 use super::phase::Phase;
+use super::retrieval::{DOT, Decided, Retrieval};
 use super::state::Exchange;
 use super::verdicts::{Decision, Finding, Judged};
 use crate::config::HeaderMode;
@@ -19,65 +20,12 @@ use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
 use crate::message::header::header_end;
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::{self, EndOfAnswer};
-use crate::pop3::{Command, Lines as TopLines, UpstreamNumber};
+use crate::pop3::{Command, UpstreamNumber};
 use crate::rewrite::{Mark, Piece, Plan, top_of};
 use crate::session::failure::Failure;
 
 /// From the turn of the command, so that with the way to the client the first byte comes within 20 seconds.
 const FIRST_BYTE: Duration = Duration::from_secs(19);
-
-/// The final dot line.
-const DOT: &[u8] = b".\r\n";
-
-/// What is being fetched.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Retrieval {
-    message: UpstreamNumber,
-    /// TOP's count, if it shows less than the whole message.
-    lines: Option<TopLines>,
-    fetch: Fetch,
-}
-
-impl Retrieval {
-    fn of(command: &Command<UpstreamNumber>) -> Option<Self> {
-        match *command {
-            Command::Retr(message) => Some(Self {
-                message,
-                lines: None,
-                fetch: Fetch::Retr,
-            }),
-            Command::Top(message, lines) => Some(Self {
-                message,
-                lines: (!lines.means_whole()).then_some(lines),
-                fetch: Fetch::Top,
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// A message that is about to be decided on: what goes out around it.
-#[derive(Debug)]
-pub(super) struct Decided {
-    retrieval: Retrieval,
-    status: FromUpstream,
-    /// The search for the end of what is still to come; `None` when all is there.
-    rest: Option<EndOfAnswer>,
-    /// The message as it is on the wire, or the part of it that was held.
-    wire: FromUpstream,
-}
-
-impl Decided {
-    fn is_whole(&self) -> bool {
-        self.rest.is_none()
-    }
-
-    /// The lines without the final dot line, if that is there.
-    fn text(&self) -> Bytes {
-        let end = self.wire.len() - if self.is_whole() { DOT.len() } else { 0 };
-        self.wire.bytes().slice(..end)
-    }
-}
 
 impl Exchange<'_> {
     /// The upstream said `+OK`; the message follows.

@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
-use super::action::{Action, End, MessageId};
-use super::commands::Deferred;
+use super::action::{Action, End, MessageId, UpstreamLogin};
 use super::event::Event;
 use super::hold::HoldLimits;
 use super::input::{ClientInput, ClientSecurity, UpstreamInput};
+use super::local_login::{GREETING, LocalLogin};
 use super::output::ClientOutput;
-use super::pending::{Pending, Response};
+use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Phase, RelayedLogin, Transaction};
-use super::preauth::{GREETING, LocalLogin, UpstreamLogin};
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
 use crate::pop3::Command;

@@ -1,0 +1,51 @@
+//! A login that popgate makes for the client: what the client has said of it, and how far it is.
+
+use super::mechanism::Mechanism;
+use crate::pop3::Secret;
+
+/// Without `<`, so that no client takes it for APOP's timestamp (RFC 1939 section 7).
+pub(super) const GREETING: &[u8] = b"+OK popgate is ready\r\n";
+
+/// A login that popgate makes for the client.
+#[derive(Debug, Default)]
+pub(super) struct LocalLogin {
+    /// The name that USER gave.
+    pub(super) user: Option<String>,
+    /// The response that the client owes in an AUTH exchange.
+    pub(super) awaited: Option<Awaited>,
+    pub(super) attempt: Option<Attempt>,
+}
+
+impl LocalLogin {
+    pub(super) fn awaits_response(&self) -> bool {
+        self.awaited.is_some()
+    }
+}
+
+/// A response of a SASL mechanism.
+#[derive(Debug)]
+pub(super) enum Awaited {
+    Plain,
+    LoginName,
+    /// The name came before it, in base64.
+    LoginPassword(Secret),
+    Bearer(Mechanism),
+}
+
+/// A login that is under way on the upstream.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) mechanism: Mechanism,
+    pub(super) user: String,
+    pub(super) step: Step,
+}
+
+/// What the upstream's next answer is to.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// USER; the password goes up next.
+    User(Secret),
+    Pass,
+    /// AUTH; with the response, if that was not sent yet.
+    Auth(Option<Secret>),
+}

@@ -1,0 +1,61 @@
+//! A message on its way: which one was asked for, and what is there of it.
+
+use bytes::Bytes;
+
+use super::input::FromUpstream;
+use crate::metrics::Fetch;
+use crate::pop3::dot::EndOfAnswer;
+use crate::pop3::{Command, Lines, UpstreamNumber};
+
+/// The final dot line.
+pub(super) const DOT: &[u8] = b".\r\n";
+
+/// What is being fetched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Retrieval {
+    pub(super) message: UpstreamNumber,
+    /// TOP's count, if it shows less than the whole message.
+    pub(super) lines: Option<Lines>,
+    pub(super) fetch: Fetch,
+}
+
+impl Retrieval {
+    pub(super) fn of(command: &Command<UpstreamNumber>) -> Option<Self> {
+        match *command {
+            Command::Retr(message) => Some(Self {
+                message,
+                lines: None,
+                fetch: Fetch::Retr,
+            }),
+            Command::Top(message, lines) => Some(Self {
+                message,
+                lines: (!lines.means_whole()).then_some(lines),
+                fetch: Fetch::Top,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// A message that is about to be decided on: what goes out around it.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) retrieval: Retrieval,
+    pub(super) status: FromUpstream,
+    /// The search for the end of what is still to come; `None` when all is there.
+    pub(super) rest: Option<EndOfAnswer>,
+    /// The message as it is on the wire, or the part of it that was held.
+    pub(super) wire: FromUpstream,
+}
+
+impl Decided {
+    pub(super) fn is_whole(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    /// The lines without the final dot line, if that is there.
+    pub(super) fn text(&self) -> Bytes {
+        let end = self.wire.len() - if self.is_whole() { DOT.len() } else { 0 };
+        self.wire.bytes().slice(..end)
+    }
+}
