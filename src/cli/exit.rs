@@ -79,7 +79,7 @@ fn report_problems(problems: &[Problem]) {
     }
     let count = problems.len();
     let plural = if count == 1 { "" } else { "s" };
-    eprintln!("popgate: {count} problem{plural} to mend");
+    eprintln!("popgate: {count} problem{plural} to fix");
 }
 
 impl fmt::Display for Error {

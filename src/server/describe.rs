@@ -34,19 +34,19 @@ fn show_limits(metrics: &Metrics, limits: &Limits) {
             limits.sessions_per_address.unwrap_or(0) as u64,
         ),
         (
-            "sessions_per_account",
+            "sessions_per_mailbox",
             limits.sessions_per_mailbox.unwrap_or(0) as u64,
         ),
-        ("dials", limits.upstream_connects as u64),
+        ("upstream_connects", limits.upstream_connects as u64),
         (
             "login_failures",
             u64::from(limits.login_failures.unwrap_or(0)),
         ),
-        ("command", limits.command_line as u64),
+        ("command_line", limits.command_line as u64),
         ("auth_line", limits.auth_line as u64),
-        ("argument", limits.user_name as u64),
-        ("answer_line", limits.response_line as u64),
-        ("answer", limits.response.unwrap_or(0)),
+        ("user_name", limits.user_name as u64),
+        ("response_line", limits.response_line as u64),
+        ("response", limits.response.unwrap_or(0)),
         ("held_bytes", limits.held_bytes as u64),
     ] {
         metrics.limit(name, value);

@@ -171,7 +171,7 @@ impl fmt::Display for Refusal {
             Self::LoginPause(_) => f.write_str("limits.login_failures is reached"),
             Self::Plaintext => f.write_str("a login without TLS from another machine"),
             Self::ProxyUntrusted => {
-                f.write_str("not in the list `trusted`, so its PROXY header is not read")
+                f.write_str("not in the list `trusted_proxies`, so its PROXY header is not read")
             }
             Self::ProxyHeader(error) => error.fmt(f),
             Self::Handshake(error) => write!(f, "TLS with the client failed: {error}"),

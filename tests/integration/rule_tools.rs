@@ -120,7 +120,7 @@ fn broken_rules_are_refused_with_every_reason() {
             errors.contains("own/a.toml:3: rule GOLD.scroe: unknown key; did you mean `score`?"),
             "{errors}"
         );
-        assert!(errors.ends_with("problems to mend\n"), "{errors}");
+        assert!(errors.ends_with("problems to fix\n"), "{errors}");
     }
 }
 

@@ -250,7 +250,7 @@ class Suite:
             must(shown(port) == laid(second), "a broken pair is active")
             # Without a signal, too.
             lay(first)
-            gate.logged("a changed certificate is in force")
+            gate.logged("a changed certificate is active")
             must(shown(port) == laid(first), "the renewed certificate is not active")
         finally:
             must(gate.stop() == 0, gate.log())
