@@ -24,6 +24,11 @@ impl UpstreamId {
         })
     }
 
+    /// An id that [`Self::as_str`] gave.
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The host, with its port unless that is one of POP3's own.
     pub fn as_str(&self) -> &str {
         &self.0

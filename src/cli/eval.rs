@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::terminal::{self, harmless, report_unreadable};
 use crate::config::Flags;
 use crate::filter::Filter;
-use crate::filter::classifier::{LearnedState, Shipped};
+use crate::filter::classifier::{LearnedState, Shipped, WeightsOwner};
 use crate::learn::evaluation::Evaluation;
 use crate::learn::figures::Figures;
 use crate::learn::{cross_validation, online};
@@ -97,13 +97,14 @@ pub(super) fn run(args: &EvalArgs) -> Ended {
         None if args.cross_validate.is_some() => filter.decoding_for_classifier(),
         None => filter,
     };
-    evaluate(args, &filter, limit)
+    let owner = super::owner(&config, args.account.as_deref());
+    evaluate(args, &filter, owner.as_ref(), limit)
 }
 
-fn evaluate(args: &EvalArgs, filter: &Filter, limit: usize) -> Ended {
+fn evaluate(args: &EvalArgs, filter: &Filter, owner: Option<&WeightsOwner>, limit: usize) -> Ended {
     let evaluation = Evaluation {
         filter,
-        account: args.account.as_deref(),
+        owner,
         limit,
         studies: args.cross_validate.is_some(),
         jobs: args.jobs,

@@ -33,7 +33,9 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Flags};
-use crate::mailbox_id::canonical_user as normal;
+use crate::filter::classifier::WeightsOwner;
+use crate::mailbox_id::canonical_user;
+use crate::server::mailbox_name;
 
 use exit::{Ended, Error};
 
@@ -161,6 +163,12 @@ fn block_on(verb: impl Future<Output = Ended>) -> Ended {
 }
 
 /// An account's name, as it is compared.
+/// Whose learned weights a name on the command line means.
+fn owner(config: &Config, name: Option<&str>) -> Option<WeightsOwner> {
+    mailbox_name::resolve(config, name?)
+}
+
+/// A user name.
 fn account(name: &str) -> Result<Arc<str>, &'static str> {
-    normal(name).ok_or("not the name of an account")
+    canonical_user(name).ok_or("not the name of an account")
 }

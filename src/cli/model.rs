@@ -136,7 +136,7 @@ fn info(memory: &LearnedState) -> String {
     for (account, overlay) in accounts {
         text.push_str(&format!(
             "account {}: {} ham, {} spam, {} weights\n",
-            harmless(account),
+            harmless(&account.to_string()),
             overlay.counts().ham,
             overlay.counts().spam,
             overlay.len()

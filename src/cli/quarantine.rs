@@ -161,7 +161,11 @@ fn learn_as_ham(
     account: Option<Arc<str>>,
 ) -> Result<Taught, Error> {
     let filter = server::filter::load(config, false)?;
-    let mut trainer = Trainer::open(filter, &config.data_dir, account)?;
+    let mut trainer = Trainer::open(
+        filter,
+        &config.data_dir,
+        super::owner(config, account.as_deref()),
+    )?;
     let judged = &message[..message.len().min(config.filter.hold_bytes)];
     Ok(trainer.teach(judged, false)?)
 }

@@ -17,6 +17,7 @@ use super::exit::{Ended, Error, Exit};
 use super::progress::Progress;
 use super::terminal::{self, report_unreadable};
 use crate::config::{Config, Flags};
+use crate::filter::classifier::WeightsOwner;
 use crate::filter::{Filter, Verdict};
 use crate::learn::corpus::{self, Message};
 use crate::learn::parallel::{Step, for_each_message};
@@ -62,9 +63,10 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
     let (config, filter) = open(args)?;
     let (files, failed) = corpus::expand(&args.paths);
     failed.iter().for_each(report_unreadable);
+    let owner = super::owner(&config, args.account.as_deref());
     let scan = Scan {
         filter: &filter,
-        account: args.account.as_deref(),
+        owner: owner.as_ref(),
         files: &files,
         limit: config.filter.hold_bytes,
         print: match (args.json, args.brief) {
@@ -143,7 +145,7 @@ impl Counts {
 
 struct Scan<'a> {
     filter: &'a Filter,
-    account: Option<&'a str>,
+    owner: Option<&'a WeightsOwner>,
     files: &'a [PathBuf],
     limit: usize,
     print: fn(&Message, &Verdict) -> String,
@@ -157,7 +159,7 @@ impl Scan<'_> {
         counts: &mut Counts,
     ) -> io::Result<()> {
         let judge = |_, message: Message| {
-            let verdict = self.filter.judge_for(self.account, &message.raw);
+            let verdict = self.filter.judge_for(self.owner, &message.raw);
             (verdict.is_spam(), (self.print)(&message, &verdict))
         };
         let bar = Progress::for_files(self.files.len());
@@ -226,7 +228,7 @@ mod tests {
         let filter = filter();
         for jobs in [1, 3, 16] {
             let scan = Scan {
-                account: None,
+                owner: None,
                 filter: &filter,
                 files: &files,
                 limit: 50,
@@ -261,7 +263,7 @@ mod tests {
         std::fs::write(&path, "From: a\n\nb").expect("a file");
         let filter = filter();
         let scan = Scan {
-            account: None,
+            owner: None,
             filter: &filter,
             files: &vec![path; 1000],
             limit: 50,

@@ -37,7 +37,11 @@ pub struct TrainArgs {
 pub(super) fn run(args: &TrainArgs) -> Ended {
     let config = args.data.load()?;
     let filter = server::filter::load(&config, false)?;
-    let mut trainer = Trainer::open(filter, &config.data_dir, args.account.clone())?;
+    let mut trainer = Trainer::open(
+        filter,
+        &config.data_dir,
+        super::owner(&config, args.account.as_deref()),
+    )?;
     let bar = Progress::new();
     let limit = config.filter.hold_bytes;
     let trained = train(

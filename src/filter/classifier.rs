@@ -13,6 +13,7 @@ pub mod model;
 pub mod opinion;
 pub mod shipped;
 pub mod varint;
+mod weights_owner;
 
 pub use extract::Look;
 pub use features::{FeatureGroup, Features};
@@ -20,6 +21,7 @@ pub use learned_state::{Digest, LearnedState, Update};
 pub use model::Belief;
 pub use opinion::Opinion;
 pub use shipped::Shipped;
+pub use weights_owner::WeightsOwner;
 
 use crate::message::header::fields;
 use hash::Hash;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::brands::Brands;
-use crate::filter::classifier::LearnedState;
+use crate::filter::classifier::{LearnedState, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::facts::FactValue;
 use crate::filter::fnv::fnv;
@@ -119,13 +119,13 @@ impl Filter {
         &self.version
     }
 
-    /// Judges a message, or its beginning, for no account in particular.
+    /// Judges a message, or its beginning, for no mailbox in particular.
     pub fn judge(&self, raw: &[u8]) -> Verdict {
         self.judge_for(None, raw)
     }
 
-    /// Judges a message for an account.
-    pub fn judge_for(&self, account: Option<&str>, raw: &[u8]) -> Verdict {
+    /// Judges a message for a mailbox.
+    pub fn judge_for(&self, owner: Option<&WeightsOwner>, raw: &[u8]) -> Verdict {
         if self.is_idle() {
             return self.nothing_found(raw.len());
         }
@@ -134,7 +134,7 @@ impl Filter {
         let found = stopwatch.lap();
         let mut stage = self.judge_fields(&headers);
         stage.decode_time += found;
-        self.judge_body(account, stage, raw, &headers, |_, _| ())
+        self.judge_body(owner, stage, raw, &headers, |_, _| ())
     }
 
     /// Judges the header; `header` may continue after the blank line.
@@ -143,15 +143,20 @@ impl Filter {
     }
 
     /// Judges the rest of a message whose header was judged; the result equals [`Filter::judge_for`].
-    pub fn judge_after(&self, account: Option<&str>, stage: HeaderStage, raw: &[u8]) -> Verdict {
+    pub fn judge_after(
+        &self,
+        owner: Option<&WeightsOwner>,
+        stage: HeaderStage,
+        raw: &[u8],
+    ) -> Verdict {
         if self.is_idle() {
             return self.nothing_found(raw.len());
         }
         // The rules may have been reloaded since; then the indexes mean other rules.
         if stage.version != self.version {
-            return self.judge_for(account, raw);
+            return self.judge_for(owner, raw);
         }
-        self.judge_body(account, stage, raw, &Headers::of(raw), |_, _| ())
+        self.judge_body(owner, stage, raw, &Headers::of(raw), |_, _| ())
     }
 
     fn judge_fields(&self, headers: &Headers<'_>) -> HeaderStage {
@@ -174,7 +179,7 @@ impl Filter {
     /// `look` gets what the rules found before the learned filter is asked.
     fn judge_body(
         &self,
-        account: Option<&str>,
+        owner: Option<&WeightsOwner>,
         stage: HeaderStage,
         raw: &[u8],
         headers: &Headers<'_>,
@@ -226,7 +231,7 @@ impl Filter {
         look(&mail, &verdict);
         if let Some(learned) = &self.learned {
             stopwatch.lap();
-            self.ask(learned, account, &mail, &mut verdict);
+            self.ask(learned, owner, &mail, &mut verdict);
             verdict.classifier_time = stopwatch.lap();
         }
         verdict

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::corpus::{self, CorpusError, Message};
 use super::parallel::{Step, for_each_message};
 use crate::filter::Filter;
-use crate::filter::classifier::Features;
+use crate::filter::classifier::{Features, WeightsOwner};
 
 /// A message and what came out.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct Evaluation<'e> {
     /// The filter.
     pub filter: &'e Filter,
     /// Whose mail it is.
-    pub account: Option<&'e str>,
+    pub owner: Option<&'e WeightsOwner>,
     /// Of a message so many octets are judged.
     pub limit: usize,
     /// Whether the learned filter will learn from the messages.
@@ -95,7 +95,7 @@ impl Evaluation<'_> {
         let (verdict, features) = match self.studies {
             true => self.filter.judge_with_features(&message.raw),
             false => {
-                let verdict = self.filter.judge_for(self.account, &message.raw);
+                let verdict = self.filter.judge_for(self.owner, &message.raw);
                 (verdict, Features::default())
             }
         };

@@ -3,10 +3,9 @@
 //! In: a message and what it is; out: changed weights in the data directory, on disk when it returns.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::filter::Filter;
-use crate::filter::classifier::{self, Belief, LearnedState, Update};
+use crate::filter::classifier::{self, Belief, LearnedState, Update, WeightsOwner};
 use crate::message::Headers;
 use crate::store::{Knowledge, KnowledgeError};
 
@@ -16,7 +15,7 @@ pub struct Trainer {
     filter: Filter,
     memory: LearnedState,
     knowledge: Knowledge,
-    account: Option<Arc<str>>,
+    owner: Option<WeightsOwner>,
     /// Messages taught so far, or known already.
     taught: usize,
 }
@@ -45,14 +44,14 @@ impl Trainer {
     pub fn open(
         filter: Filter,
         data_dir: &Path,
-        account: Option<Arc<str>>,
+        owner: Option<WeightsOwner>,
     ) -> Result<Self, KnowledgeError> {
         let (knowledge, memory) = Knowledge::write(data_dir)?;
         Ok(Self {
             filter: filter.decoding_for_classifier(),
             memory,
             knowledge,
-            account,
+            owner,
             taught: 0,
         })
     }
@@ -69,9 +68,9 @@ impl Trainer {
         // What is known counts, too: going on after an interruption must come to the same.
         self.taught += 1;
         let digest = classifier::digest(raw);
-        let account = self.account.as_ref();
+        let owner = self.owner.as_ref();
         // Before the work of looking at it.
-        if self.memory.knows(account, digest) == Some(is_spam) {
+        if self.memory.knows(owner, digest) == Some(is_spam) {
             return Ok(Taught::Known);
         }
         let (_, features) = self.filter.judge_with_features(raw);
@@ -81,7 +80,7 @@ impl Trainer {
         };
         let lesson = self
             .memory
-            .update_for(account, digest, &features, is_spam, belief);
+            .update_for(owner, digest, &features, is_spam, belief);
         let Update::Changes(changes) = lesson else {
             return Ok(Taught::Known);
         };

@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod describe;
 pub mod filter;
 pub mod log;
+pub mod mailbox_name;
 mod notify;
 pub mod open_files;
 pub mod privileges;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::exchange::Judgement;
+use crate::filter::classifier::WeightsOwner;
 use crate::filter::{Filter, HeaderStage, Verdict};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
@@ -76,24 +77,24 @@ impl Judge {
         }
     }
 
-    /// The verdict on a message of an account, or on as much of it as there is, by this time.
+    /// The verdict on a message of a mailbox, or on as much of it as there is, by this time.
     pub(super) async fn message(
         &self,
-        account: Option<Arc<str>>,
+        owner: Option<WeightsOwner>,
         stage: Option<HeaderStage>,
         wire: Bytes,
         by: Instant,
     ) -> Judgement {
         match &self.engine {
             Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
-                match guarded(|| verdict(filter, account.as_deref(), stage, &wire)) {
+                match guarded(|| verdict(filter, owner.as_ref(), stage, &wire)) {
                     Some(verdict) => Judgement::Judged(verdict),
                     None => Judgement::Unscanned(UnscannedReason::Panic),
                 }
             }
             Engine::Rules(filter) => {
                 let filter = Arc::clone(filter);
-                let judge = move || verdict(&filter, account.as_deref(), stage, &wire);
+                let judge = move || verdict(&filter, owner.as_ref(), stage, &wire);
                 self.elsewhere(by, judge).await
             }
             Engine::Broken(fail) => self.elsewhere(by, *fail).await,
@@ -126,7 +127,7 @@ impl Judge {
 
 fn verdict(
     filter: &Filter,
-    account: Option<&str>,
+    owner: Option<&WeightsOwner>,
     stage: Option<HeaderStage>,
     wire: &[u8],
 ) -> Verdict {
@@ -135,8 +136,8 @@ fn verdict(
         false => dot::unstuff(wire),
     };
     match stage {
-        Some(stage) => filter.judge_after(account, stage, &message),
-        None => filter.judge_for(account, &message),
+        Some(stage) => filter.judge_after(owner, stage, &message),
+        None => filter.judge_for(owner, &message),
     }
 }
 

@@ -25,6 +25,7 @@ use super::quotas::{HeldShare, Occupied};
 use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
+use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Flow;
 use crate::net::{Drain, Stream};
@@ -217,7 +218,7 @@ impl<'s> Relay<'s> {
     }
 
     async fn judge(&mut self, request: JudgeRequest) {
-        let user = self.exchange.user().cloned();
+        let owner = self.mailbox().map(WeightsOwner::Mailbox);
         let JudgeRequest {
             header,
             text,
@@ -226,7 +227,7 @@ impl<'s> Relay<'s> {
         } = request;
         let deadline = Instant::from_std(deadline);
         let judge = &self.service.judge;
-        let judgement = judge.message(user, header, text, deadline).await;
+        let judgement = judge.message(owner, header, text, deadline).await;
         if let Judgement::Judged(verdict) = &judgement {
             self.service.metrics.verdict(verdict, held);
         }

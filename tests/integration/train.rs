@@ -9,8 +9,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use crate::support::until;
-use popgate::filter::classifier::digest;
+use popgate::filter::classifier::{WeightsOwner, digest};
 use popgate::filter::{Filter, LEARNT, RuleSet, Thresholds};
+use popgate::mailbox_id::{MailboxId, UpstreamId};
 use popgate::session::Engine;
 use popgate::store::Knowledge;
 use serde_json::Value;
@@ -388,13 +389,16 @@ fn a_running_filter_takes_over_what_is_taught_and_what_is_forgotten() {
         .unwrap()
         .with_learned(Arc::clone(&memory));
     let letter = mail(true, 5000);
-    let points = |account: Option<&str>| filter.judge_for(account, letter.as_bytes()).score;
+    let points = |name: Option<&str>| {
+        let owner = name.and_then(WeightsOwner::from_key);
+        filter.judge_for(owner.as_ref(), letter.as_bytes()).score
+    };
     assert_eq!(points(None), 0.0);
     world.taught();
     until("taught", || points(None) > 2.0);
     world.write("one.eml", letter.as_bytes());
     world.says(&["train", "--ham", "one.eml", "--account", "ann"], 0);
-    let ann: Arc<str> = "ann".into();
+    let ann = WeightsOwner::User("ann".into());
     until("taught for Ann", || {
         memory.knows(Some(&ann), digest(letter.as_bytes())) == Some(false)
             && points(Some("ann")) < points(None)
@@ -440,6 +444,37 @@ async fn a_session_is_judged_by_what_its_account_taught() {
         assert_eq!(got.contains("X-Spam-Flag: YES"), spam, "{account}: {got}");
         assert_eq!(got.contains(LEARNT), spam, "{account}: {got}");
     }
+}
+
+#[test]
+fn mailboxes_of_one_name_at_two_providers_learn_apart() {
+    let world = World::new(40);
+    world.taught();
+    world.write(
+        "two.toml",
+        b"[[upstream]]\nname = \"isp\"\nhost = \"pop.example.net\"\n\n\
+          [[upstream]]\nname = \"work\"\nhost = \"mail.example.org\"\n",
+    );
+    let letter = mail(true, 5000);
+    world.write("one.eml", letter.as_bytes());
+    let train = ["train", "--ham", "one.eml", "--config", "two.toml"];
+    world.says(&[&train[..], &["--account", "info@work"]].concat(), 0);
+    let (_, memory) = Knowledge::read(&world.path("data")).unwrap();
+    let thresholds = Thresholds {
+        tag_at: 5.0,
+        drop_at: None,
+    };
+    let filter = Filter::new(RuleSet::default(), thresholds).unwrap();
+    let filter = filter.with_learned(Arc::new(memory));
+    let points = |host: &str, user: &str| {
+        let mailbox = MailboxId::new(UpstreamId::new(host, 995), user).unwrap();
+        let owner = WeightsOwner::Mailbox(mailbox);
+        filter.judge_for(Some(&owner), letter.as_bytes()).score
+    };
+    let others = filter.judge(letter.as_bytes()).score;
+    assert!(points("mail.example.org", "Info") < others);
+    assert_eq!(points("pop.example.net", "info"), others);
+    assert_eq!(points("mail.example.org", "ann"), others);
 }
 
 #[test]

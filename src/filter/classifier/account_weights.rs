@@ -76,6 +76,16 @@ fn find(slots: &[Slot], key: u32) -> &Slot {
 }
 
 impl AccountWeights {
+    /// The same weights and counts, to go on from.
+    pub fn copy(&self) -> Self {
+        let copy = Self::default();
+        for (key, pair) in self.entries() {
+            (&mut &copy).change(key, |_, _| pair);
+        }
+        copy.set_counts(self.counts());
+        copy
+    }
+
     /// Learned messages.
     pub fn counts(&self) -> Counts {
         Counts {

@@ -14,6 +14,7 @@ use crate::filter::classifier::extract::Look;
 use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weights};
 use crate::filter::classifier::shipped::{self, Shipped};
+use crate::filter::classifier::weights_owner::WeightsOwner;
 use crate::filter::message_view::MessageView;
 
 /// Identifies a message by its bytes before popgate added any.
@@ -34,8 +35,8 @@ pub struct Learned {
 /// A change of the learned state, with all that is needed to repeat it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightChange {
-    /// The account; `None` for the shared weights.
-    pub account: Option<Arc<str>>,
+    /// Whose weights change; `None` for the shared ones.
+    pub owner: Option<WeightsOwner>,
     /// The message.
     pub digest: Digest,
     /// Its features.
@@ -46,8 +47,8 @@ pub struct WeightChange {
     pub back: bool,
 }
 
-/// Account and message.
-pub type Key = (Option<Arc<str>>, Digest);
+/// Owner of the weights, and message.
+pub type Key = (Option<WeightsOwner>, Digest);
 
 /// See the module. Any number of threads may read it without waiting; one learns at a time.
 #[derive(Debug, Default)]
@@ -117,7 +118,16 @@ pub struct Shared {
     /// Messages learned for all accounts.
     pub counts: Counts,
     /// The weights of single accounts.
-    pub accounts: HashMap<Arc<str>, Arc<AccountWeights>>,
+    pub accounts: HashMap<WeightsOwner, Arc<AccountWeights>>,
+}
+
+impl Shared {
+    /// The weights of a mailbox, or those of its user name.
+    fn of(&self, owner: &WeightsOwner) -> Option<Arc<AccountWeights>> {
+        let own = self.accounts.get(owner);
+        let fallback = || self.accounts.get(&owner.fallback()?);
+        own.or_else(fallback).cloned()
+    }
 }
 
 /// The changes that learning a message makes.
@@ -158,10 +168,10 @@ impl LearnedState {
         }
     }
 
-    /// The view of an account.
-    pub fn view_for(&self, account: Option<&str>) -> AccountView<'_> {
+    /// The view of a mailbox.
+    pub fn view_for(&self, owner: Option<&WeightsOwner>) -> AccountView<'_> {
         let shared = self.shared.load();
-        let own = account.and_then(|account| shared.accounts.get(account).cloned());
+        let own = owner.and_then(|owner| shared.of(owner));
         let mut counts = shared.counts;
         if let Some(own) = own.as_ref().map(|own| own.counts()) {
             counts.ham += own.ham;
@@ -178,13 +188,13 @@ impl LearnedState {
     /// The changes to learn a message with this label. Nothing changes yet.
     pub fn update_for(
         &self,
-        account: Option<&Arc<str>>,
+        owner: Option<&WeightsOwner>,
         digest: Digest,
         features: &Features,
         is_spam: bool,
         belief: Belief,
     ) -> Update {
-        let key = (account.cloned(), digest);
+        let key = (owner.cloned(), digest);
         let before = self.learned().get(&key).copied();
         let mut changes = Vec::new();
         if let Some(learned) = before {
@@ -193,7 +203,7 @@ impl LearnedState {
             }
             changes.push(self.change(&key, features, learned, true));
         }
-        let known = self.view_for(account.map(|account| &**account));
+        let known = self.view_for(owner);
         let evidence = known.evidence(features);
         // With few messages there is no reason to doubt a label.
         let belief = match known.counts.ham.min(known.counts.spam) {
@@ -208,18 +218,18 @@ impl LearnedState {
     /// The change that undoes learning a message; `None` if it was not learned.
     pub fn forgetting(
         &self,
-        account: Option<&Arc<str>>,
+        owner: Option<&WeightsOwner>,
         digest: Digest,
         features: &Features,
     ) -> Option<WeightChange> {
-        let key = (account.cloned(), digest);
+        let key = (owner.cloned(), digest);
         let learned = self.learned().get(&key).copied()?;
         Some(self.change(&key, features, learned, true))
     }
 
     fn change(&self, key: &Key, features: &Features, learned: Learned, back: bool) -> WeightChange {
         WeightChange {
-            account: key.0.clone(),
+            owner: key.0.clone(),
             digest: key.1,
             features: features.clone(),
             learned,
@@ -242,7 +252,7 @@ impl LearnedState {
             };
             counts
         };
-        match &change.account {
+        match &change.owner {
             None => {
                 let weights = self.weights.get_or_init(Weights::default);
                 take(&mut &*weights, change, &step);
@@ -251,14 +261,18 @@ impl LearnedState {
                     accounts: shared.accounts.clone(),
                 }));
             }
-            Some(account) => {
-                let account_weights = shared.accounts.get(account).cloned();
+            Some(owner) => {
+                let account_weights = shared.accounts.get(owner).cloned();
                 let account_weights = account_weights.unwrap_or_else(|| {
-                    let account_weights = Arc::<AccountWeights>::default();
+                    // What was taught under the user's name alone goes on to count.
+                    let before = shared.of(owner);
+                    let account_weights =
+                        before.map_or_else(AccountWeights::default, |it| it.copy());
+                    let account_weights = Arc::new(account_weights);
                     let mut shared = Shared::clone(&shared);
                     shared
                         .accounts
-                        .insert(account.clone(), account_weights.clone());
+                        .insert(owner.clone(), account_weights.clone());
                     self.shared.store(Arc::new(shared));
                     account_weights
                 });
@@ -266,7 +280,7 @@ impl LearnedState {
                 account_weights.set_counts(count(account_weights.counts()));
             }
         }
-        let key = (change.account.clone(), change.digest);
+        let key = (change.owner.clone(), change.digest);
         if change.back {
             learned.remove(&key);
         } else {
@@ -290,8 +304,8 @@ impl LearnedState {
     }
 
     /// The label that a message was learned with, if it was.
-    pub fn knows(&self, account: Option<&Arc<str>>, digest: Digest) -> Option<bool> {
-        let key = (account.cloned(), digest);
+    pub fn knows(&self, owner: Option<&WeightsOwner>, digest: Digest) -> Option<bool> {
+        let key = (owner.cloned(), digest);
         self.learned().get(&key).map(|learned| learned.is_spam)
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Filter, LEARNT};
-use crate::filter::classifier::{FeatureGroup, Features, LearnedState, Look, opinion};
+use crate::filter::classifier::{
+    FeatureGroup, Features, LearnedState, Look, WeightsOwner, opinion,
+};
 use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
 use crate::message::Headers;
@@ -56,11 +58,11 @@ impl Filter {
     pub(super) fn ask(
         &self,
         learned: &LearnedState,
-        account: Option<&str>,
+        owner: Option<&WeightsOwner>,
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        let known = learned.view_for(account);
+        let known = learned.view_for(owner);
         if known.groups().is_empty() {
             return;
         }

@@ -19,7 +19,7 @@ use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
 use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-use crate::filter::classifier::varint;
+use crate::filter::classifier::{WeightsOwner, varint};
 
 /// How long a head is.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
@@ -140,12 +140,17 @@ pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
     Ok(generation)
 }
 
+/// The stored key of weights; empty for those that all mailboxes share.
+fn key_of(owner: Option<&WeightsOwner>) -> String {
+    owner.map_or_else(String::new, WeightsOwner::key)
+}
+
 /// A record of the journal.
 pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     let mut out = Out::default();
     out.u32(0);
     out.0.push(u8::from(change.back));
-    out.text(change.account.as_deref().unwrap_or_default());
+    out.text(&key_of(change.owner.as_ref()));
     out.0.extend_from_slice(&change.digest);
     learned(&mut out, &change.learned);
     for view in change.features.sorted_groups() {
@@ -191,7 +196,7 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
         }
     }
     let change = WeightChange {
-        account: (!account.is_empty()).then(|| account.into()),
+        owner: WeightsOwner::from_key(&account),
         digest,
         features: Features::from_groups(&views),
         learned,
@@ -232,7 +237,7 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let mut overlays: Vec<_> = shared.accounts.iter().collect();
     overlays.sort_unstable_by_key(|(account, _)| *account);
     for (account, overlay) in overlays {
-        out.text(account);
+        out.text(&account.key());
         counts(&mut out, overlay.counts());
         let mut cells = overlay.entries();
         cells.sort_unstable_by_key(|(at, _)| *at);
@@ -244,7 +249,7 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let mut entries: Vec<_> = all.iter().collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     for ((account, digest), how) in entries {
-        out.text(account.as_deref().unwrap_or_default());
+        out.text(&key_of(account.as_ref()));
         out.0.extend_from_slice(digest);
         learned(&mut out, how);
     }
@@ -286,20 +291,19 @@ fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
         ..Shared::default()
     };
     for _ in 0..input.u32()? {
-        let account: Arc<str> = input.text()?.into();
+        let owner = WeightsOwner::from_key(&input.text()?)?;
         let overlay = AccountWeights::default();
         overlay.set_counts(read_counts(input)?);
         read_table(input, |index, weight, spent| {
             (&mut &overlay).change(index, |_, _| (weight, spent));
         })?;
-        shared.accounts.insert(account, Arc::new(overlay));
+        shared.accounts.insert(owner, Arc::new(overlay));
     }
     let mut learned = HashMap::new();
     for _ in 0..input.u64()? {
-        let account = input.text()?;
-        let account = (!account.is_empty()).then(|| account.into());
+        let owner = WeightsOwner::from_key(&input.text()?);
         let digest = input.take(16)?.try_into().ok()?;
-        learned.insert((account, digest), read_learnt(input)?);
+        learned.insert((owner, digest), read_learnt(input)?);
     }
     Some(LearnedState::new(weights, shared, learned))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
-use crate::filter::classifier::{Belief, Update};
+use crate::filter::classifier::{Belief, Update, WeightsOwner};
 
 /// Features of which some are shared by all messages.
 fn features(number: u32) -> Features {
@@ -12,11 +12,11 @@ fn features(number: u32) -> Features {
 }
 
 fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account: Option<&str>) {
-    let account = account.map(Arc::from);
+    let owner = account.and_then(WeightsOwner::from_key);
     let digest = u128::from(number).to_le_bytes();
     let is_spam = number % 2 == 1;
     let features = features(number);
-    let lesson = memory.update_for(account.as_ref(), digest, &features, is_spam, Belief::Full);
+    let lesson = memory.update_for(owner.as_ref(), digest, &features, is_spam, Belief::Full);
     let Update::Changes(changes) = lesson else {
         panic!("{number} is known");
     };
