@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::evaluation::Judged;
 use super::roc::{Point, Scores, percent};
 use super::rule_figures::{self, RuleFigures};
-use crate::filter::Filter;
+use crate::filter::{Filter, Thresholds};
 
 /// The thresholds that are shown beside the filter's own.
 const THRESHOLDS: [f64; 10] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0];
@@ -106,59 +106,13 @@ impl<'a> Figures<'a> {
     /// Counts and shares over what was judged; `paths` are those given, ham first.
     pub fn new(filter: &Filter, paths: &'a [String], judged: &'a [Judged]) -> Self {
         let thresholds = filter.thresholds();
-        let of = |spam: bool| {
-            let all = judged.iter().filter(move |message| message.spam == spam);
-            all.map(|message| message.score).collect()
-        };
-        let scores = Scores::new(of(false), of(true));
+        let scores = scores(judged, |message| Some(message.score));
         let mut table: Vec<f64> = THRESHOLDS.to_vec();
         if !table.contains(&thresholds.tag_at) {
             table.push(thresholds.tag_at);
             table.sort_by(f64::total_cmp);
         }
-        let kind = |spam: bool| {
-            let wrong = |message: &&Judged| thresholds.is_spam(message.score) != spam;
-            let all: Vec<&Judged> = judged.iter().filter(|it| it.spam == spam).collect();
-            let groups = paths.iter().enumerate().filter_map(|(group, path)| {
-                let within: Vec<&Judged> =
-                    all.iter().filter(|it| it.group == group).copied().collect();
-                let wrong = within.iter().copied().filter(wrong).count();
-                (!within.is_empty()).then(|| Group {
-                    path,
-                    messages: within.len(),
-                    wrong,
-                    wrong_percent: percent(wrong, within.len()),
-                })
-            });
-            let judged_wrong: Vec<Wrong<'_>> = all
-                .iter()
-                .copied()
-                .filter(wrong)
-                .map(|message| Wrong {
-                    path: &message.path,
-                    score: message.score,
-                    rules: message.hits.iter().map(|(id, _)| &**id).collect(),
-                })
-                .collect();
-            Kind {
-                messages: all.len(),
-                wrong: judged_wrong.len(),
-                wrong_percent: percent(judged_wrong.len(), all.len()),
-                paths: groups.collect(),
-                judged_wrong,
-            }
-        };
-        let alone = |spam: bool| {
-            let all = judged.iter().filter(move |message| message.spam == spam);
-            all.filter_map(|message| message.log_odds).collect()
-        };
-        let alone = Scores::new(alone(false), alone(true));
-        let classifier = judged.iter().any(|message| message.log_odds.is_some());
-        let classifier = classifier.then(|| Alone {
-            one_minus_roca_percent: alone.one_minus_roca_percent(),
-            at_hm_0_1_percent: alone.within(0.1),
-            at_hm_1_percent: alone.within(1.0),
-        });
+        let kind = |spam: bool| Kind::new(spam, thresholds, paths, judged);
         let micros = Micros::of(judged);
         let bytes: usize = judged.iter().map(|message| message.bytes).sum();
         let seconds = micros.mean * judged.len() as f64 / 1e6;
@@ -170,11 +124,10 @@ impl<'a> Figures<'a> {
             at_hm_0_1_percent: scores.within(0.1),
             at_hm_1_percent: scores.within(1.0),
             thresholds: table.into_iter().map(|tag_at| scores.at(tag_at)).collect(),
-            classifier,
-            megabytes_per_second: if seconds > 0.0 {
-                bytes as f64 / 1e6 / seconds
-            } else {
-                0.0
+            classifier: Alone::new(judged),
+            megabytes_per_second: match seconds > 0.0 {
+                true => bytes as f64 / 1e6 / seconds,
+                false => 0.0,
             },
             micros,
             rules: rule_figures::figures(filter.scores(), judged, thresholds),
@@ -187,6 +140,59 @@ impl<'a> Figures<'a> {
         let mut text = serde_json::to_string(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+}
+
+/// What each message of both kinds scores, where it does.
+fn scores(judged: &[Judged], score: impl Fn(&Judged) -> Option<f64>) -> Scores {
+    let of = |spam: bool| {
+        let kind = judged.iter().filter(|message| message.spam == spam);
+        kind.filter_map(&score).collect()
+    };
+    Scores::new(of(false), of(true))
+}
+
+impl Alone {
+    /// Nothing where the learned filter took no part.
+    fn new(judged: &[Judged]) -> Option<Self> {
+        let scores = scores(judged, |message| message.log_odds);
+        let took_part = judged.iter().any(|message| message.log_odds.is_some());
+        took_part.then(|| Self {
+            one_minus_roca_percent: scores.one_minus_roca_percent(),
+            at_hm_0_1_percent: scores.within(0.1),
+            at_hm_1_percent: scores.within(1.0),
+        })
+    }
+}
+
+impl<'a> Kind<'a> {
+    fn new(spam: bool, thresholds: Thresholds, paths: &'a [String], judged: &'a [Judged]) -> Self {
+        let wrong = |message: &&Judged| thresholds.is_spam(message.score) != spam;
+        let all: Vec<&Judged> = judged.iter().filter(|it| it.spam == spam).collect();
+        let groups = paths.iter().enumerate().filter_map(|(group, path)| {
+            let within: Vec<&Judged> = all.iter().filter(|it| it.group == group).copied().collect();
+            let wrong = within.iter().copied().filter(wrong).count();
+            (!within.is_empty()).then(|| Group {
+                path,
+                messages: within.len(),
+                wrong,
+                wrong_percent: percent(wrong, within.len()),
+            })
+        });
+        let paths = groups.collect();
+        let judged_wrong = all.iter().copied().filter(wrong).map(|message| Wrong {
+            path: &message.path,
+            score: message.score,
+            rules: message.hits.iter().map(|(id, _)| &**id).collect(),
+        });
+        let judged_wrong: Vec<Wrong<'_>> = judged_wrong.collect();
+        Self {
+            messages: all.len(),
+            wrong: judged_wrong.len(),
+            wrong_percent: percent(judged_wrong.len(), all.len()),
+            paths,
+            judged_wrong,
+        }
     }
 }
 

@@ -14,59 +14,19 @@ const WIDE: usize = 110;
 pub(super) fn print(deliveries: &[Delivery]) {
     let width = width();
     let is_wide = width.is_none_or(|width| width >= WIDE);
-    let numbers = [
-        ("octets", Fit::Right),
-        ("score", Fit::Right),
-        ("verdict", Fit::Left),
-        ("bytes", Fit::Left),
-        ("1st byte", Fit::Right),
-    ];
-    let [octets, score, verdict, bytes, first_byte] = numbers;
-    let mut table = match is_wide {
-        true => Table::new([
-            ("#", Fit::Right),
-            ("sample", Fit::Left),
-            ("subject", Fit::Wrapped),
-            octets,
-            score,
-            verdict,
-            bytes,
-            first_byte,
-        ]),
-        false => Table::new([
-            ("#", Fit::Right),
-            ("sample and subject", Fit::Wrapped),
-            octets,
-            score,
-            verdict,
-            bytes,
-            first_byte,
-        ]),
-    };
+    let mut table = empty(is_wide);
     for (number, delivery) in deliveries.iter().enumerate() {
         let number = Cell::from((number + 1).to_string());
         let (sample, subject) = (delivery.sample.name, subject(&delivery.sample.bytes));
         let [octets, score, verdict, bytes, first_byte] = figures(delivery);
-        match is_wide {
-            true => table.row([
-                number,
-                sample.into(),
-                subject.into(),
-                octets,
-                score,
-                verdict,
-                bytes,
-                first_byte,
-            ]),
-            false => table.row([
-                number,
-                format!("{sample}: {subject}").into(),
-                octets,
-                score,
-                verdict,
-                bytes,
-                first_byte,
-            ]),
+        if is_wide {
+            let (sample, subject) = (sample.into(), subject.into());
+            table.row([
+                number, sample, subject, octets, score, verdict, bytes, first_byte,
+            ]);
+        } else {
+            let sample = format!("{sample}: {subject}").into();
+            table.row([number, sample, octets, score, verdict, bytes, first_byte]);
         }
         for line in &delivery.report {
             table.note(Cell::from(line.as_str()).style(FAINT));
@@ -77,6 +37,23 @@ pub(super) fn print(deliveries: &[Delivery]) {
     }
     anstream::print!("\n{}", table.render(width));
     println!("\n{}", summary(deliveries));
+}
+
+fn empty(is_wide: bool) -> Table {
+    let octets = ("octets", Fit::Right);
+    let score = ("score", Fit::Right);
+    let verdict = ("verdict", Fit::Left);
+    let bytes = ("bytes", Fit::Left);
+    let first_byte = ("1st byte", Fit::Right);
+    let number = ("#", Fit::Right);
+    if is_wide {
+        let (sample, subject) = (("sample", Fit::Left), ("subject", Fit::Wrapped));
+        return Table::new([
+            number, sample, subject, octets, score, verdict, bytes, first_byte,
+        ]);
+    }
+    let sample = ("sample and subject", Fit::Wrapped);
+    Table::new([number, sample, octets, score, verdict, bytes, first_byte])
 }
 
 fn figures(delivery: &Delivery) -> [Cell; 5] {
