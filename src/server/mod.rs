@@ -11,6 +11,7 @@ mod build;
 pub mod certificates;
 pub mod daemon;
 pub mod describe;
+pub mod diagnosis;
 pub mod filter;
 pub mod log;
 pub mod mailbox_name;

@@ -1,18 +1,19 @@
-//! From root to an ordinary user, once all ports are bound and all keys are read.
+//! Privileges of a Unix system: from root to an ordinary user, once all ports are bound and all keys read.
 //!
-//! A filter reads what strangers write: as root it does not have to. Of root's rights only one may
+//! A filter reads what strangers write, and need not do that as root. Of root's privileges only one may
 //! stay, and only for TPROXY: to connect with the client's address (CAP_NET_ADMIN).
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use caps::{CapSet, Capability};
-use nix::unistd::{User, chown, geteuid, initgroups, setgid, setuid};
+use nix::unistd::{AccessFlags, User, access, chown, geteuid, initgroups, setgid, setuid};
 
 use crate::config::{Config, Listen};
 use crate::schema::Problem;
 
-/// Whether popgate would serve other machines as root though nobody said that it may.
+/// The problem, if popgate would serve other machines as root without being told that it may.
 pub fn refuses_root(config: &Config) -> Option<Problem> {
     let is_told = config.process.user.is_some() || config.process.allow_root;
     if !geteuid().is_root() || is_told {
@@ -30,7 +31,7 @@ pub fn refuses_root(config: &Config) -> Option<Problem> {
         ));
     }
     tracing::warn!(
-        "running as root; set [process] user to become somebody else once the ports are bound"
+        "running as root; set [process] user to become another user once the ports are bound"
     );
     None
 }
@@ -38,7 +39,7 @@ pub fn refuses_root(config: &Config) -> Option<Problem> {
 /// Becomes the configured user, if there is one.
 ///
 /// # Errors
-/// What stood in the way; popgate must not go on then.
+/// Why that cannot be done; popgate must not go on then.
 pub fn give_up_root(config: &Config) -> Result<(), Problem> {
     let Some(name) = &config.process.user else {
         return Ok(());
@@ -67,7 +68,7 @@ pub fn give_up_root(config: &Config) -> Result<(), Problem> {
     })?;
     let keeps = config.listen.iter().any(|listen| listen.tproxy);
     become_user(&user, keeps).map_err(|error| wrong(format!("cannot become {name}: {error}")))?;
-    tracing::info!(user = name, "gave up root's rights");
+    tracing::info!(user = name, "gave up root's privileges");
     Ok(())
 }
 
@@ -76,7 +77,7 @@ fn own_data(config: &Config, user: &User) -> io::Result<()> {
     if config.data_dir.as_os_str().is_empty() || config.data_dir.exists() {
         return Ok(());
     }
-    // Those above it are everybody's to pass through, or its owner could not get there.
+    // The folders above it are open to all, or its owner could not get there.
     if let Some(above) = config.data_dir.parent() {
         std::fs::create_dir_all(above)?;
     }
@@ -84,6 +85,56 @@ fn own_data(config: &Config, user: &User) -> io::Result<()> {
         .mode(0o700)
         .create(&config.data_dir)?;
     chown(&config.data_dir, Some(user.uid), Some(user.gid)).map_err(io::Error::from)
+}
+
+/// Whether ports below 1024 can be bound.
+pub fn can_bind_low_ports() -> bool {
+    has(Capability::CAP_NET_BIND_SERVICE)
+}
+
+/// Whether sockets can be transparent.
+pub fn can_use_tproxy() -> bool {
+    has(Capability::CAP_NET_ADMIN)
+}
+
+fn has(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
+}
+
+/// Whether this process is root.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// Whether this process may write to a file or folder.
+///
+/// # Errors
+/// Why not.
+pub fn can_write(path: &Path) -> io::Result<()> {
+    access(path, AccessFlags::W_OK).map_err(io::Error::from)
+}
+
+/// Whether this process can become a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserStatus {
+    /// It can.
+    CanBecome,
+    /// It is that user.
+    Current,
+    /// Only root can.
+    NeedsRoot,
+    /// There is no such user.
+    Unknown,
+}
+
+/// Whether this process can become the user of this name.
+pub fn user_status(name: &str) -> UserStatus {
+    match User::from_name(name) {
+        Ok(Some(_)) if is_root() => UserStatus::CanBecome,
+        Ok(Some(user)) if user.uid == geteuid() => UserStatus::Current,
+        Ok(Some(_)) => UserStatus::NeedsRoot,
+        _ => UserStatus::Unknown,
+    }
 }
 
 fn become_user(user: &User, keeps_net_admin: bool) -> io::Result<()> {
@@ -101,9 +152,9 @@ fn become_user(user: &User, keeps_net_admin: bool) -> io::Result<()> {
             caps::set(None, set, &only).map_err(io::Error::other)?;
         }
     }
-    // Who could get root back has not given it up.
+    // A process that can get root back has not given it up.
     match setuid(0.into()) {
-        Ok(()) => Err(io::Error::other("root's rights came back")),
+        Ok(()) => Err(io::Error::other("root's privileges came back")),
         Err(_) => Ok(()),
     }
 }

@@ -1,26 +1,24 @@
-//! This machine: rights, ports, certificates, the data directory, open files, the clock.
+//! This machine: privileges, ports, certificates, the data directory, open files, the clock.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use caps::{CapSet, Capability};
-use nix::unistd::{AccessFlags, User, access, geteuid};
-
 use super::Findings;
 use crate::config::{Config, Listen, ListenTls};
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};
-use crate::server::{certificates, open_files, privileges};
+use crate::server::privileges::{self, UserStatus};
+use crate::server::{certificates, open_files};
 
 /// popgate was written after this moment: a clock before it is wrong.
 const WRITTEN: u64 = 1_790_000_000;
-/// Who renews certificates by hand needs some days.
+/// Certificates that are renewed by hand need some days.
 const SOON: i64 = 14;
 
-pub(super) fn look(config: &Config, findings: &mut Findings) {
+pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     clock(findings);
-    rights(config, findings);
+    privileges(config, findings);
     for listen in &config.listen {
         port(listen, findings);
     }
@@ -29,7 +27,7 @@ pub(super) fn look(config: &Config, findings: &mut Findings) {
     files(config, findings);
 }
 
-fn clock(findings: &mut Findings) {
+fn clock(findings: &mut Findings<'_>) {
     let now = SystemTime::now();
     match now.duration_since(UNIX_EPOCH + Duration::from_secs(WRITTEN)) {
         Ok(_) => findings.fine("clock", "later than this program"),
@@ -41,54 +39,51 @@ fn clock(findings: &mut Findings) {
     }
 }
 
-fn has(right: Capability) -> bool {
-    caps::has_cap(None, CapSet::Effective, right).unwrap_or(false)
-}
-
-fn rights(config: &Config, findings: &mut Findings) {
-    // What is open already was opened by somebody who may: a service manager, or popgate itself.
+fn privileges(config: &Config, findings: &mut Findings<'_>) {
+    // What is open already was opened by somebody with the privilege: a service manager, or popgate itself.
     let low = |listen: &&Listen| {
         (1..1024).contains(&listen.address.port()) && !is_open(listen.address.port())
     };
     match config.listen.iter().find(low) {
-        Some(listen) if !has(Capability::CAP_NET_BIND_SERVICE) => findings.wrong(
-            "rights",
+        Some(listen) if !privileges::can_bind_low_ports() => findings.wrong(
+            "privileges",
             format!("a port below 1024 ({}) needs one", listen.address),
             "start popgate as root with [process] user = \"nobody\", or as a systemd service with \
              AmbientCapabilities=CAP_NET_BIND_SERVICE, or let systemd open it (popgate.socket), or choose another port",
         ),
-        _ => findings.fine("rights", "enough for the ports"),
+        _ => findings.fine("privileges", "enough for the ports"),
     }
     if config.listen.iter().any(|listen| listen.tproxy) {
-        match has(Capability::CAP_NET_ADMIN) {
-            true => findings.fine("rights", "enough for TPROXY"),
+        match privileges::can_use_tproxy() {
+            true => findings.fine("privileges", "enough for TPROXY"),
             false => findings.wrong(
-                "rights",
+                "privileges",
                 "tproxy = true needs CAP_NET_ADMIN",
-                "start popgate as root with [process] user set (it keeps that right), or give the service the capability",
+                "start popgate as root with [process] user set (it keeps that privilege), or give the service \
+                 the capability",
             ),
         }
     }
     if let Some(problem) = privileges::refuses_root(config) {
         findings.note(
-            "rights",
+            "privileges",
             format!(
                 "started by root, serve would refuse ({problem}); a service with User= does not"
             ),
         );
     }
     if let Some(name) = &config.process.user {
-        match User::from_name(name) {
-            Ok(Some(_)) if geteuid().is_root() => {
+        match privileges::user_status(name) {
+            UserStatus::CanBecome => {
                 findings.fine("user", format!("{name}, once the ports are bound"));
             }
-            Ok(Some(user)) if user.uid == geteuid() => findings.fine("user", name),
-            Ok(Some(_)) => findings.wrong(
+            UserStatus::Current => findings.fine("user", name),
+            UserStatus::NeedsRoot => findings.wrong(
                 "user",
                 format!("only root can become {name}"),
                 "start popgate as root, or leave [process] user out",
             ),
-            _ => findings.wrong(
+            UserStatus::Unknown => findings.wrong(
                 "user",
                 format!("there is no user {name}"),
                 format!("`useradd --system --shell /usr/sbin/nologin {name}`"),
@@ -97,7 +92,7 @@ fn rights(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn port(listen: &Listen, findings: &mut Findings) {
+fn port(listen: &Listen, findings: &mut Findings<'_>) {
     let what = format!("port {}", listen.address);
     match listen::bind(listen.address, listen.tproxy, &mut Inherited::default()) {
         Ok(_) => findings.fine(&what, "free"),
@@ -129,8 +124,8 @@ fn port(listen: &Listen, findings: &mut Findings) {
     }
 }
 
-/// Whether somebody on this machine listens on this port: without the right to a port the system does not
-/// say whether it is taken.
+/// Whether somebody on this machine listens on this port: without the privilege for a port the system does
+/// not say whether it is taken.
 fn is_open(port: u16) -> bool {
     const LISTENS: &str = "0A";
     ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
@@ -144,7 +139,7 @@ fn is_open(port: u16) -> bool {
     })
 }
 
-fn certificates(config: &Config, findings: &mut Findings) {
+fn certificates(config: &Config, findings: &mut Findings<'_>) {
     let opened = match certificates::listeners(config, &[], &BTreeMap::new()) {
         Ok(opened) => opened,
         Err(problems) => {
@@ -169,11 +164,7 @@ fn certificates(config: &Config, findings: &mut Findings) {
                 "look at the clock, or make it anew",
             );
         } else if days < 0 {
-            findings.wrong(
-                &what,
-                "has expired",
-                "renew it; popgate takes it over by itself",
-            );
+            findings.wrong(&what, "has expired", "renew it; popgate notices by itself");
         } else if days < SOON {
             findings.wrong(&what, format!("expires in {days} days"), "renew it");
         } else {
@@ -182,20 +173,20 @@ fn certificates(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn data(config: &Config, findings: &mut Findings) {
+fn data(config: &Config, findings: &mut Findings<'_>) {
     let dir = &config.data_dir;
     let what = format!("data {}", dir.display());
     let existing = dir
         .ancestors()
         .find(|it| it.exists())
         .unwrap_or(Path::new("/"));
-    if config.process.user.is_some() && geteuid().is_root() {
+    if config.process.user.is_some() && privileges::is_root() {
         return match dir.exists() {
-            true => findings.note(&what, "must be writable for the user whom popgate becomes"),
+            true => findings.note(&what, "must be writable for the user that popgate becomes"),
             false => findings.fine(&what, "will be made"),
         };
     }
-    match access(existing, AccessFlags::W_OK) {
+    match privileges::can_write(existing) {
         Ok(()) => findings.fine(&what, "can be written"),
         Err(error) => findings.wrong(
             &what,
@@ -205,7 +196,7 @@ fn data(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn files(config: &Config, findings: &mut Findings) {
+fn files(config: &Config, findings: &mut Findings<'_>) {
     // Two connections a session, and some for listeners, stores and servers that are being dialled.
     let wanted = 2 * config.limits.sessions as u64 + 512;
     match open_files::highest_limit() {

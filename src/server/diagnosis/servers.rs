@@ -1,4 +1,4 @@
-//! The servers: names, connections, certificates, greetings, and who goes where.
+//! The servers: names, connections, certificates, greetings, routes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
+use tokio_rustls::rustls::ClientConfig;
 
 use super::Findings;
 use crate::config::{Config, Upstream};
@@ -14,10 +15,10 @@ use crate::net::proxy::Addressed;
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
-    DialError, DialLimits, Dialler, LoopDetection, OnBehalf, client_config, pin_of, recorder,
+    DialError, DialLimits, Dialled, Dialler, OnBehalf, LoopDetection, client_config, pin_of, recorder,
 };
 
-pub(super) async fn look(config: &Config, findings: &mut Findings) {
+pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
     if config.upstreams.is_empty() {
         match config.listen.iter().all(|listen| listen.transparent) {
             true => findings.fine("upstream", "the servers that clients mean"),
@@ -31,7 +32,7 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     for upstream in &config.upstreams {
         server(config, upstream, findings).await;
     }
-    ways(config, findings);
+    routes(config, findings);
     if let Err(problems) = upstreams::check(config) {
         for problem in problems {
             findings.wrong("routes", problem.to_string(), "");
@@ -39,12 +40,10 @@ pub(super) async fn look(config: &Config, findings: &mut Findings) {
     }
 }
 
-async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
-    let Upstream {
-        name, host, port, ..
-    } = upstream;
-    let what = format!("upstream {name}");
-    let addresses: Vec<SocketAddr> = match lookup_host((host.as_str(), *port)).await {
+async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings<'_>) {
+    let (host, port) = (&upstream.host, upstream.port);
+    let what = format!("upstream {}", upstream.name);
+    let addresses: Vec<SocketAddr> = match lookup_host((host.as_str(), port)).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => {
             return findings.wrong(
@@ -60,58 +59,14 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
         Ok(tls) => tls,
         Err(error) => return findings.wrong(&what, error.to_string(), ""),
     };
-    let limits = DialLimits {
-        connect: config.timeouts.connect,
-        greeting: config.timeouts.greeting,
-        at_a_time: Arc::new(Semaphore::new(1)),
-    };
-    // Which of them are popgate's own ports is plain from the configuration.
-    let own = LoopDetection::new(config.listen.iter().map(|listen| listen.address).collect());
-    let dialler = |tls| {
-        let (limits, own) = (limits.clone(), Arc::clone(&own));
-        Dialler::new(upstream.clone(), Some(tls), limits, own)
-    };
-    let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    let nobody = OnBehalf {
-        addressed: Addressed {
-            client: here,
-            original_dst: here,
-        },
-        as_client: false,
-    };
-    match dialler(tls).dial(nobody).await {
-        Ok(dialled) => {
-            let greeting = printable(trim_end(&dialled.greeting), 80);
-            findings.fine(&what, format!("greets: {greeting}"));
-            match dialled.stream.peer_certificate() {
-                Some((certificate, version)) => {
-                    let days = facts(&certificate).map(|it| it.days_left(SystemTime::now()));
-                    let days = days.map_or_else(String::new, |days| format!(", {days} days left"));
-                    let pin = pin_of(&certificate).unwrap_or_default();
-                    findings.fine(
-                        &what,
-                        format!("{version:?}, verified{days}; its key is {pin}"),
-                    );
-                }
-                None => findings.note(&what, "nothing protects the way to it (no TLS)"),
-            }
-        }
+    match dial(config, upstream, tls).await {
+        Ok(dialled) => greeted(&what, &dialled, findings),
         Err(error) => {
             let is_certificate = error.label() == "certificate";
-            let to_do = match (&error, is_certificate) {
-                (_, true) => {
-                    "see below for its key; pin it only if you have it from whoever runs the server"
-                }
-                (DialError::Loop(_), _) => "set host to the provider's server, not to popgate",
-                (DialError::ConnectTimedOut(_) | DialError::Connect(_), _) => {
-                    "is the port right, and does a firewall let it through?"
-                }
-                _ => "",
-            };
-            findings.wrong(&what, error.to_string(), to_do);
+            failed(&what, &error, is_certificate, findings);
             if is_certificate && let Ok((tls, recorder)) = recorder() {
                 // Refused on purpose: nothing but the certificate is wanted.
-                let _ = dialler(tls).dial(nobody).await;
+                let _ = dial(config, upstream, tls).await;
                 if let Some(pin) = recorder.shown().and_then(|shown| pin_of(&shown).ok()) {
                     findings.note(&what, format!("pin = [\"{pin}\"]"));
                 }
@@ -120,8 +75,61 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings) {
     }
 }
 
-/// Who goes where, in the order in which it is decided.
-fn ways(config: &Config, findings: &mut Findings) {
+async fn dial(
+    config: &Config,
+    upstream: &Upstream,
+    tls: Arc<ClientConfig>,
+) -> Result<Dialled, DialError> {
+    let limits = DialLimits {
+        connect: config.timeouts.connect,
+        greeting: config.timeouts.greeting,
+        at_a_time: Arc::new(Semaphore::new(1)),
+    };
+    // Which addresses are popgate's own is plain from the configuration.
+    let own = LoopDetection::new(config.listen.iter().map(|listen| listen.address).collect());
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    let nobody = OnBehalf {
+        addressed: Addressed {
+            client: here,
+            original_dst: here,
+        },
+        as_client: false,
+    };
+    let dialler = Dialler::new(upstream.clone(), Some(tls), limits, own);
+    dialler.dial(nobody).await
+}
+
+fn greeted(what: &str, dialled: &Dialled, findings: &mut Findings<'_>) {
+    let greeting = printable(trim_end(&dialled.greeting), 80);
+    findings.fine(what, format!("greets: {greeting}"));
+    match dialled.stream.peer_certificate() {
+        Some((certificate, version)) => {
+            let days = facts(&certificate).map(|it| it.days_left(SystemTime::now()));
+            let days = days.map_or_else(String::new, |days| format!(", {days} days left"));
+            let pin = pin_of(&certificate).unwrap_or_default();
+            let found = format!("{version:?}, verified{days}; its key is {pin}");
+            findings.fine(what, found);
+        }
+        None => findings.note(what, "nothing protects the connection to it (no TLS)"),
+    }
+}
+
+fn failed(what: &str, error: &DialError, is_certificate: bool, findings: &mut Findings<'_>) {
+    let to_do = match (error, is_certificate) {
+        (_, true) => {
+            "see below for its key; pin it only if you have it from those who run the server"
+        }
+        (DialError::Loop(_), _) => "set host to the provider's server, not to popgate",
+        (DialError::ConnectTimedOut(_) | DialError::Connect(_), _) => {
+            "is the port right, and does a firewall let it through?"
+        }
+        _ => "",
+    };
+    findings.wrong(what, error.to_string(), to_do);
+}
+
+/// The routes, in the order in which they are decided.
+fn routes(config: &Config, findings: &mut Findings<'_>) {
     let name = |place: usize| {
         let upstream = config.upstreams.get(place);
         upstream.map_or("nowhere", |it| it.name.as_str())
@@ -152,6 +160,6 @@ fn ways(config: &Config, findings: &mut Findings) {
         findings.fine("route by domain", format!("{domain} to {}", name(*place)));
     }
     if let Some(first) = config.upstreams.first() {
-        findings.fine("route of everybody else", format!("to {}", first.name));
+        findings.fine("route of all others", format!("to {}", first.name));
     }
 }

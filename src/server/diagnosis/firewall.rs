@@ -1,13 +1,13 @@
 //! What a transparent gateway needs of the kernel, and the rules to load: those of deploy/, with the
 //! ports of this configuration.
 
-use super::Findings;
+use super::{Finding, Findings};
 use crate::config::{Config, Listen, ListenTls};
 
 static REDIRECT: &str = include_str!("../../../deploy/transparent.nft");
 static TPROXY: &str = include_str!("../../../deploy/tproxy.nft");
 
-pub(super) fn look(config: &Config, findings: &mut Findings) {
+pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     let transparent: Vec<&Listen> = config.listen.iter().filter(|it| it.transparent).collect();
     if transparent.is_empty() {
         return;
@@ -37,12 +37,7 @@ pub(super) fn look(config: &Config, findings: &mut Findings) {
             );
         }
     }
-    println!(
-        "# Rules for these ports: set the interface of your network, and load them with `nft -f`."
-    );
-    println!("# nft begin");
-    print!("{}", rules(config, &transparent));
-    println!("# nft end");
+    (findings.0)(Finding::FirewallRules(rules(config, &transparent)));
 }
 
 fn sysctl(file: &str) -> String {
