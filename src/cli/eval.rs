@@ -1,4 +1,4 @@
-//! `popgate eval`: judges mail of which is known what it is, and says how often that was right.
+//! `popgate eval`: judges labelled mail, and says how often the verdict was right.
 //!
 //! In: paths of ham and of spam; out: shares of mistakes, by path, by threshold and by rule, and the
 //! time that it took. It changes nothing and learns nothing.
@@ -26,7 +26,7 @@ use crate::server;
 
 use tables::Tables;
 
-/// Measure the filter on mail of which is known what it is
+/// Measure the filter on labelled mail
 #[derive(Debug, Clone, Args)]
 pub struct EvalArgs {
     /// Wanted mail: messages, folders (with all below), Maildirs, mbox files
@@ -54,20 +54,20 @@ pub struct EvalArgs {
     /// Judge by the rules in this folder and the stock rules beneath them
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
-    /// Where popgate keeps what it has learnt
+    /// Read what was learned from this folder
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Judge by rules alone
     #[arg(long)]
     pub no_classifier: bool,
-    /// Judge as this account's mail: by what was learnt for it, too
+    /// Judge as this account's mail, also by what was learned for it
     #[arg(long, value_name = "NAME", value_parser = super::account, conflicts_with_all = ["online", "cross_validate"])]
     pub account: Option<Arc<str>>,
     /// Judge by this model, which `popgate model build` made, in place of the one that popgate ships
-    /// with and of what was learnt
+    /// with and of what was learned
     #[arg(long, value_name = "FILE", conflicts_with_all = ["online", "cross_validate", "no_classifier"])]
     pub model: Option<PathBuf>,
-    /// Judge N messages at a time [default: one per processor]; 1 gives the truest times
+    /// Judge N messages at a time [default: one per processor]; 1 gives the most exact times
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }

@@ -57,7 +57,7 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Read configuration and rules, and report every problem
     Check(check::CheckArgs),
-    /// Look at ports, rights, servers, certificates, names and clock, and say what to do
+    /// Check ports, privileges, servers, certificates, names and clock, and say what to do
     Doctor(doctor::DoctorArgs),
     /// Judge messages in files, folders, Maildirs and mbox files
     Scan(scan::ScanArgs),
@@ -65,17 +65,17 @@ pub enum Command {
     Top(top::TopArgs),
     /// Say whether a running popgate is ready for mail clients
     Health(health::HealthArgs),
-    /// Measure the filter on mail of which is known what it is
+    /// Measure the filter on labelled mail
     Eval(eval::EvalArgs),
-    /// Teach the learnt filter what is ham and what is spam
+    /// Train the classifier with ham and spam
     Train(train::TrainArgs),
-    /// Show, carry or forget what was learnt
+    /// Show, export, import or delete what the classifier has learned
     #[command(subcommand)]
     Model(model::ModelCommand),
-    /// Let popgate log in by token where the mail program only knows passwords
+    /// Manage OAuth tokens for mail programs that only know passwords
     #[command(subcommand)]
     Oauth(oauth::OAuthCommand),
-    /// List, show, release or delete what was dropped
+    /// List, show, release or delete dropped messages
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
     /// Work with rule files
@@ -92,7 +92,7 @@ pub enum Command {
     Reference(pages::ReferenceArgs),
 }
 
-/// The file, and nothing over it.
+/// The configuration file, without flags over it.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
     /// Read settings from this file (TOML); without it every setting has its default
@@ -100,13 +100,13 @@ pub struct ConfigArgs {
     pub config: Option<PathBuf>,
 }
 
-/// Where popgate keeps what outlives a session.
+/// Where popgate stores what outlives a session.
 #[derive(Debug, Clone, Args)]
 pub struct DataArgs {
-    /// Where popgate keeps the quarantine and what it has learnt
+    /// Keep the quarantine and what was learned in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Take settings from this configuration file
+    /// Read settings from this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

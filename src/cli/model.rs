@@ -1,5 +1,5 @@
-//! `popgate model`: what was learnt, shown, carried elsewhere, or forgotten; and what popgate ships
-//! with, made.
+//! `popgate model`: what was learned, shown, exported, imported or deleted; and the model that popgate
+//! ships with, built.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,20 +18,20 @@ use crate::store::{Knowledge, KnowledgeError};
 /// One variant a verb of `model`.
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
-    /// Say how much was learnt, and for whom
+    /// Show how much was learned, and for which accounts
     Info(DataArgs),
-    /// Forget all that was learnt
+    /// Delete everything that was learned
     Reset(DataArgs),
-    /// Write all that was learnt to a file
+    /// Write everything that was learned to a file
     Export {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Where what was learnt is
+        /// Where it is stored
         #[command(flatten)]
         place: DataArgs,
     },
-    /// Make the model that popgate ships with
+    /// Build the model that popgate ships with
     Build {
         /// Wanted mail: messages, folders (with all below), Maildirs, mbox files
         #[arg(long, num_args = 1.., required = true, value_name = "PATH")]
@@ -39,19 +39,19 @@ pub enum ModelCommand {
         /// Spam, likewise
         #[arg(long, num_args = 1.., required = true, value_name = "PATH")]
         spam: Vec<PathBuf>,
-        /// The folder of ham.toml and spam.toml: letters to learn besides
+        /// The folder of ham.toml and spam.toml: templates to learn from, too
         #[arg(long, value_name = "DIR")]
         letters: PathBuf,
-        /// The file to make
+        /// The file to write
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Take what is in such a file in place of what was learnt
+    /// Replace what was learned by the contents of an exported file
     Import {
         /// The file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Where what was learnt is
+        /// Where it is stored
         #[command(flatten)]
         place: DataArgs,
     },
@@ -121,7 +121,7 @@ fn info(memory: &LearnedState) -> String {
         weights.iter().filter(|(weight, _)| *weight != 0.0).count()
     });
     let mut text = format!(
-        "learnt: {} ham, {} spam\n",
+        "learned: {} ham, {} spam\n",
         shared.counts.ham, shared.counts.spam
     );
     if used > 0 {
@@ -148,7 +148,7 @@ fn info(memory: &LearnedState) -> String {
             shipped.len(),
             shipped.counts.ham,
             shipped.counts.spam,
-            "until enough is learnt"
+            "until enough is learned"
         ));
     }
     text

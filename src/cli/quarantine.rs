@@ -1,4 +1,4 @@
-//! `popgate quarantine`: what was dropped, shown, given back, or thrown away.
+//! `popgate quarantine`: dropped messages, listed, shown, released or deleted.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -21,17 +21,17 @@ use crate::store::quarantine::{self, Kept};
 /// One variant a verb of `quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
-    /// List what was dropped, the oldest first
+    /// List dropped messages, the oldest first
     List(DataArgs),
     /// Print a message
     Show {
         /// The id that the notice named
         id: String,
-        /// Where it is
+        /// Where it is stored
         #[command(flatten)]
         place: DataArgs,
     },
-    /// Give a message back as a file, and learn that it is ham
+    /// Release a message as a file, and learn that it is ham
     Release {
         /// The id that the notice named
         id: String,
@@ -41,16 +41,16 @@ pub enum QuarantineCommand {
         /// Learn it for this account alone
         #[arg(long, value_name = "NAME", value_parser = super::account)]
         account: Option<Arc<str>>,
-        /// Where it is
+        /// Where it is stored
         #[command(flatten)]
         place: DataArgs,
     },
-    /// Delete what was dropped
+    /// Delete dropped messages
     Purge {
-        /// Only what was dropped before so many days
+        /// Only those that were dropped so many days ago or more
         #[arg(long, value_name = "DAYS", default_value = "0")]
         older_than: u32,
-        /// Where it is
+        /// Where it is stored
         #[command(flatten)]
         place: DataArgs,
     },
@@ -100,13 +100,15 @@ fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
 
 fn list(all: &[Kept]) -> Ended {
     let now = SystemTime::now();
-    let mut table = Table::new([
-        ("id", Fit::Left),
-        ("age", Fit::Right),
-        ("octets", Fit::Right),
-        ("from", Fit::Wrapped),
-        ("subject", Fit::Wrapped),
-    ]);
+    // Without titles: scripts read a message a line.
+    let fits = [
+        Fit::Left,
+        Fit::Right,
+        Fit::Right,
+        Fit::Wrapped,
+        Fit::Wrapped,
+    ];
+    let mut table = Table::new(fits.map(|fit| ("", fit)));
     for kept in all {
         let message = kept.message()?;
         let headers = Headers::of(&message);
@@ -114,7 +116,7 @@ fn list(all: &[Kept]) -> Ended {
         table.row([
             kept.id.as_str().into(),
             shown(age).into(),
-            kept.size.to_string().into(),
+            format!("{} octets", kept.size).into(),
             harmless(headers.text("from").trim()).into(),
             harmless(headers.text("subject").trim()).into(),
         ]);
@@ -144,10 +146,10 @@ fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -
     println!("released to {}", path.display());
     match learn_as_ham(&message, config, account) {
         Ok(Taught::NotMail) => println!("it has no header, so there is nothing to learn"),
-        Ok(_) => println!("learnt as ham"),
+        Ok(_) => println!("learned as ham"),
         Err(error) => {
             let exit = error.report();
-            eprintln!("popgate: it stays in the quarantine until it can be learnt, too");
+            eprintln!("popgate: it stays in the quarantine until it can be learned, too");
             return Ok(exit);
         }
     }

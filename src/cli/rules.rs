@@ -1,4 +1,4 @@
-//! `popgate rules`: what a person who writes rules needs.
+//! `popgate rules`: checking, listing and importing rules.
 
 pub mod check;
 pub mod import;
@@ -18,7 +18,7 @@ use crate::schema::Problem;
 pub enum RulesCommand {
     /// Read rules, run their examples, and name what overlaps, has expired or is slow
     Check(check::CheckArgs),
-    /// List the rules in force
+    /// List the active rules
     List(list::ListArgs),
     /// Convert SpamAssassin rules into a rule file, and report what could not be converted
     Import(import::ImportArgs),

@@ -41,13 +41,13 @@ pub struct ScanArgs {
     /// Judge by the rules in this folder and the stock rules beneath them
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
-    /// Where popgate keeps what it has learnt
+    /// Read what was learned from this folder
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Judge by rules alone
     #[arg(long)]
     pub no_classifier: bool,
-    /// Judge as this account's mail: by what was learnt for it, too
+    /// Judge as this account's mail, also by what was learned for it
     #[arg(long, value_name = "NAME", value_parser = super::account)]
     pub account: Option<Arc<str>>,
     /// Name the rules that add nothing, too: the parts of others

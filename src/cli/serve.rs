@@ -28,7 +28,7 @@ pub struct ServeArgs {
     /// Serve metrics and health here, or "off" [default: 127.0.0.1:9110]
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
-    /// Keep the quarantine and what was learnt in this folder [default: /var/lib/popgate]
+    /// Keep the quarantine and what was learned in this folder [default: /var/lib/popgate]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Lay the rules in this folder over the built-in ones; an empty folder means no rules

@@ -1,8 +1,8 @@
-//! `popgate train`: teaches the learnt filter what is ham and what is spam.
+//! `popgate train`: trains the classifier with ham and spam.
 //!
-//! In: paths of ham and of spam; out: knowledge in the data directory, picked up at once by a running
-//! proxy. A message is learnt once: to begin again after an interruption is to go on, and one that
-//! was learnt as the other kind is taken back first.
+//! In: paths of ham and of spam; out: learned weights in the data directory, picked up at once by a
+//! running proxy. A message is learned once, so that an interrupted training can be repeated; one that
+//! was learned as the other kind is unlearned first.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::learn::trainer::Trainer;
 use crate::learn::training::{TrainingCounts, TrainingEvent, train};
 use crate::server;
 
-/// Teach the learnt filter what is ham and what is spam
+/// Train the classifier with ham and spam
 #[derive(Debug, Clone, Args)]
 pub struct TrainArgs {
     /// Wanted mail: messages, folders (with all below), Maildirs, mbox files
@@ -26,7 +26,7 @@ pub struct TrainArgs {
     /// Spam, likewise
     #[arg(long, num_args = 1.., value_name = "PATH")]
     pub spam: Vec<PathBuf>,
-    /// Teach it for this account alone, on top of what all accounts share
+    /// Train for this account alone, on top of what all accounts share
     #[arg(long, value_name = "NAME", value_parser = super::account)]
     pub account: Option<Arc<str>>,
     #[command(flatten)]
@@ -73,11 +73,11 @@ pub(super) fn run(args: &TrainArgs) -> Ended {
 
 fn summary(counts: &TrainingCounts) -> String {
     let TrainingCounts { ham, spam, .. } = counts;
-    let mut text = format!("learnt {ham} ham and {spam} spam");
+    let mut text = format!("learned {ham} ham and {spam} spam");
     for (count, what) in [
         (counts.relabelled, "of them were the other before"),
         (counts.known, "were known already"),
-        (counts.skipped, "are no mail"),
+        (counts.skipped, "are not mail"),
         (counts.unreadable, "could not be read"),
     ] {
         if count > 0 {

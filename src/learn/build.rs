@@ -1,6 +1,6 @@
 //! Building the model that popgate ships with.
 //!
-//! In: mail of which it is known what it is, and templates of mail; out: a model. The same input makes
+//! In: labelled mail, and templates of mail; out: a model. The same input makes
 //! the same model.
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Cross-validation: each message is judged by what was learnt from the others.
+//! Cross-validation: each message is judged by what was learned from the others.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::filter::classifier::{Belief, LearnedState, Update, opinion};
 /// The same order each time.
 const SEED: u64 = 1997;
 
-/// Judges each message by a memory that learnt all messages but its part, in a shuffled order.
+/// Judges each message by a state that learned all messages but its part, in a shuffled order.
 pub fn cross_validate(judged: &mut [Judged], folds: usize) {
     let mut order: Vec<usize> = (0..judged.len()).collect();
     fastrand::Rng::with_seed(SEED).shuffle(&mut order);

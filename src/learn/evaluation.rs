@@ -1,4 +1,4 @@
-//! Judging mail of which it is known what it is.
+//! Judging labelled mail.
 //!
 //! In: a filter and paths of ham and of spam; out: each message with its score, for
 //! [`figures`](super::figures) and [`cross_validation`](super::cross_validation). It learns nothing.
@@ -13,16 +13,16 @@ use super::parallel::{Step, for_each_message};
 use crate::filter::Filter;
 use crate::filter::classifier::{Features, WeightsOwner};
 
-/// A message and what came out.
+/// A message and its verdict.
 #[derive(Debug, Clone)]
 pub struct Judged {
     /// Its path.
     pub path: String,
     /// Which of the paths given it was found in, counted over ham and then spam.
     pub group: usize,
-    /// What it is.
+    /// Its label.
     pub spam: bool,
-    /// What the filter makes of it.
+    /// Its score.
     pub score: f64,
     /// How long that took.
     pub micros: u64,
@@ -30,9 +30,9 @@ pub struct Judged {
     pub bytes: usize,
     /// The rules that hit, and what each added.
     pub hits: Vec<(Arc<str>, f64)>,
-    /// What the learned filter made of it: log odds.
+    /// What the classifier says of it: log odds.
     pub log_odds: Option<f64>,
-    /// What the learned filter sees of it, if it is to learn from it.
+    /// Its features, if the classifier is to learn from it.
     pub features: Features,
 }
 
@@ -45,7 +45,7 @@ pub struct Evaluation<'e> {
     pub owner: Option<&'e WeightsOwner>,
     /// Of a message so many octets are judged.
     pub limit: usize,
-    /// Whether the learned filter will learn from the messages.
+    /// Whether the classifier will learn from the messages.
     pub studies: bool,
     /// Messages that are judged at a time; one a core without it.
     pub jobs: Option<NonZeroUsize>,

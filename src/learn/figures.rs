@@ -17,9 +17,9 @@ const THRESHOLDS: [f64; 10] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.
 pub struct Figures<'a> {
     /// The threshold of the filter.
     pub tag_at: f64,
-    /// What became of ham.
+    /// How ham was judged.
     pub ham: Kind<'a>,
-    /// What became of spam.
+    /// How spam was judged.
     pub spam: Kind<'a>,
     /// The chance that a ham scores above a spam, in percent.
     pub one_minus_roca_percent: f64,
@@ -39,7 +39,7 @@ pub struct Figures<'a> {
     pub rules: Vec<RuleFigures>,
 }
 
-/// What the learned filter would do without rules.
+/// What the classifier would do without rules.
 #[derive(Debug, Serialize)]
 pub struct Alone {
     /// The chance that a ham scores above a spam, in percent.
@@ -83,7 +83,7 @@ pub struct Group<'a> {
 pub struct Wrong<'a> {
     /// The path.
     pub path: &'a str,
-    /// What the filter made of it.
+    /// Its score.
     pub score: f64,
     /// The rules that hit.
     pub rules: Vec<&'a str>,

@@ -1,6 +1,6 @@
 //! Learning and measuring: corpora, training, the shipped model, evaluation.
 //!
-//! In: paths of messages of which it is known what they are, and a filter; out: learned weights,
+//! In: paths of labelled messages, and a filter; out: learned weights,
 //! figures, errors. It prints nothing and reads no configuration.
 
 pub mod build;

@@ -1,4 +1,4 @@
-//! What each rule does to known mail: how often it hits, how often rightly, what hangs on it.
+//! What each rule does to labelled mail: how often it hits, how often rightly, what depends on it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub struct Trainer {
     taught: usize,
 }
 
-/// Of a corpus that is larger than this, nobody has looked at each message.
+/// Labels of a corpus that is larger than this were not checked one by one.
 const LOOKED_AT: usize = 100;
 
 /// What came of a message.

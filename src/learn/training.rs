@@ -1,6 +1,6 @@
 //! Training with whole corpora: ham and spam are read side by side and taught in turn.
 //!
-//! In: a trainer and paths of ham and spam; out: counts, and events for whoever shows progress. A
+//! In: a trainer and paths of ham and spam; out: counts, and events for a progress display. A
 //! message is learned once, so that training can be repeated after an interruption.
 
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::store::KnowledgeError;
 /// Messages read ahead of each kind.
 const AHEAD: usize = 32;
 
-/// What came of it.
+/// What was learned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TrainingCounts {
     /// Ham that was learned.

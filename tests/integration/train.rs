@@ -125,9 +125,9 @@ fn said(output: &Output) -> String {
 #[test]
 fn what_is_taught_is_known_at_once_and_taught_once() {
     let world = World::new(60);
-    assert_eq!(world.info(), "learnt: 0 ham, 0 spam");
-    assert_eq!(world.taught(), "learnt 60 ham and 60 spam\n");
-    assert_eq!(world.info(), "learnt: 60 ham, 60 spam");
+    assert_eq!(world.info(), "learned: 0 ham, 0 spam");
+    assert_eq!(world.taught(), "learned 60 ham and 60 spam\n");
+    assert_eq!(world.info(), "learned: 60 ham, 60 spam");
     for (number, (is_spam, wanted)) in [(false, 0.0..0.1), (true, 0.9..1.0)]
         .into_iter()
         .enumerate()
@@ -138,7 +138,7 @@ fn what_is_taught_is_known_at_once_and_taught_once() {
     }
     let again = world.taught();
     assert!(
-        again.starts_with("learnt 0 ham and 0 spam, 120 were known already"),
+        again.starts_with("learned 0 ham and 0 spam, 120 were known already"),
         "{again}"
     );
     // What popgate wrote on top of a message makes it no other one.
@@ -147,7 +147,7 @@ fn what_is_taught_is_known_at_once_and_taught_once() {
     let again = world.says(&["train", "--ham", "marked.eml"], 0);
     assert!(again.contains("1 were known already"), "{again}");
     assert_eq!(world.says(&["model", "reset"], 0), "all forgotten\n");
-    assert_eq!(world.info(), "learnt: 0 ham, 0 spam");
+    assert_eq!(world.info(), "learned: 0 ham, 0 spam");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn what_was_taught_wrongly_is_taken_back() {
         turned.contains("1 of them were the other before"),
         "{turned}"
     );
-    assert_eq!(world.info(), "learnt: 31 ham, 30 spam");
+    assert_eq!(world.info(), "learned: 31 ham, 30 spam");
     assert!(world.judged(&letter, &[])[0] < wrong);
     assert_ne!(export("after"), before);
     // And carried to another place it is the same.
@@ -230,11 +230,11 @@ fn what_is_no_mail_is_said_and_passed_over() {
     let said = world.says(&["train", "--ham", "ham", "odd", "--spam", "spam"], 0);
     for name in ["empty.eml", "binary.eml", "picture.png"] {
         assert!(
-            said.contains(&format!("{name}: no mail; passed over")),
+            said.contains(&format!("{name}: not mail; skipped")),
             "{said}"
         );
     }
-    assert!(said.contains("3 are no mail"), "{said}");
+    assert!(said.contains("3 are not mail"), "{said}");
     let said = world.says(&["train", "--ham", "ham", "missing", "--spam", "spam"], 2);
     assert!(
         said.contains("missing: ") && said.contains("1 could not be read"),
@@ -302,7 +302,7 @@ fn files_that_are_not_ours_are_named() {
         );
     }
     fs::write(&weights, good).unwrap();
-    assert_eq!(world.info(), "learnt: 3 ham, 3 spam");
+    assert_eq!(world.info(), "learned: 3 ham, 3 spam");
     // While somebody else learns.
     let lock = File::options()
         .write(true)
@@ -311,7 +311,7 @@ fn files_that_are_not_ours_are_named() {
     lock.lock().unwrap();
     let said = world.says(&["train", "--ham", "ham"], 2);
     assert!(said.contains("another process is learning"), "{said}");
-    assert_eq!(world.info(), "learnt: 3 ham, 3 spam");
+    assert_eq!(world.info(), "learned: 3 ham, 3 spam");
 }
 
 fn crc(bytes: &[u8]) -> u32 {
@@ -363,7 +363,7 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
         rest.contains(&format!("{known} were known already")) || known == 0,
         "{rest}"
     );
-    assert_eq!(killed.info(), "learnt: 150 ham, 150 spam");
+    assert_eq!(killed.info(), "learned: 150 ham, 150 spam");
     killed.says(&["model", "export", "all"], 0);
     // To the last weight what it would be had nobody disturbed it; but for the number of the file.
     let export = |world: &World| fs::read(world.path("all")).unwrap();
@@ -503,12 +503,12 @@ fn what_is_released_from_quarantine_is_ham() {
     let said = world.says(&["quarantine", "release", "id-1", "--to", "missing"], 2);
     assert!(said.contains("missing/id-1.eml: "), "{said}");
     let said = world.says(&["quarantine", "release", "id-1"], 0);
-    assert!(said.contains("learnt as ham"), "{said}");
+    assert!(said.contains("learned as ham"), "{said}");
     assert_eq!(
         fs::read_to_string(world.path("id-1.eml")).unwrap(),
         mail(true, 301)
     );
-    assert_eq!(world.info(), "learnt: 21 ham, 20 spam");
+    assert_eq!(world.info(), "learned: 21 ham, 20 spam");
     let said = world.says(&["quarantine", "purge", "--older-than", "1"], 0);
     assert_eq!(said, "0 deleted, 2 left\n");
     assert_eq!(

@@ -89,7 +89,7 @@ impl Tables<'_> {
         }
         if let Some(alone) = &self.figures.classifier {
             lines.push(format!(
-                "the learnt filter alone: 1-ROCA % {:.4}, sm % at hm 0.1 %: {:.3}, at 1 %: {:.3}",
+                "the classifier alone: 1-ROCA % {:.4}, sm % at hm 0.1 %: {:.3}, at 1 %: {:.3}",
                 alone.one_minus_roca_percent,
                 alone.at_hm_0_1_percent.sm_percent,
                 alone.at_hm_1_percent.sm_percent

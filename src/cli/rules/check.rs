@@ -1,8 +1,8 @@
 //! `popgate rules check`: whether rules do what they say, and what they cost.
 //!
 //! In: a folder of rules, or the stock; out: every mistake, each example that came out wrong, rules
-//! that overlap, have expired, lack examples or are slow, and the dearest of all. Overlaps and lacks
-//! of the stock's own rules are told only where the stock itself is checked.
+//! that overlap, have expired, lack examples or are slow, and the slowest of all. Overlaps and
+//! missing examples of the stock rules are reported only where the stock itself is checked.
 
 use std::path::PathBuf;
 use std::time::Instant;

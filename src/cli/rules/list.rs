@@ -1,4 +1,4 @@
-//! `popgate rules list`: every rule in force, as a table or as JSON.
+//! `popgate rules list`: every active rule, as a table or as JSON.
 
 use std::path::PathBuf;
 

@@ -40,7 +40,7 @@ fn clock(findings: &mut Findings<'_>) {
 }
 
 fn privileges(config: &Config, findings: &mut Findings<'_>) {
-    // What is open already was opened by somebody with the privilege: a service manager, or popgate itself.
+    // A port that is open was opened with the privilege: by a service manager, or by popgate itself.
     let low = |listen: &&Listen| {
         (1..1024).contains(&listen.address.port()) && !is_open(listen.address.port())
     };
@@ -124,7 +124,7 @@ fn port(listen: &Listen, findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether somebody on this machine listens on this port: without the privilege for a port the system does
+/// Whether a program on this machine listens on this port: without the privilege for a port the system does
 /// not say whether it is taken.
 fn is_open(port: u16) -> bool {
     const LISTENS: &str = "0A";
