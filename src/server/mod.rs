@@ -187,3 +187,6 @@ pub fn check(config: &Config, problems: &mut Vec<Problem>) -> usize {
     problems.extend(upstreams::token_services(config).err());
     count
 }
+
+#[cfg(test)]
+mod tests;
