@@ -26,9 +26,9 @@ fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account:
 }
 
 /// Nothing of the journal is read yet, and there are no weights.
-fn beginning(data_dir: &Path) -> Knowledge {
+fn beginning(folder: &Path) -> Knowledge {
     Knowledge {
-        folder: data_dir.join("learnt"),
+        folder: folder.to_owned(),
         lock: None,
         journal: None,
         generation: 0,
@@ -52,8 +52,9 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
         packed.push(Knowledge::pack(&memory));
         ends.push(knowledge.read);
     }
+    let folder = knowledge.folder.clone();
     drop(knowledge);
-    let path = dir.path().join("learnt/journal");
+    let path = folder.join("journal");
     let journal = fs::read(&path).unwrap();
     assert_eq!(journal.len() as u64, ends[4]);
     // At every byte: how many records are read, and to where.
@@ -65,7 +66,7 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
             0 => Progress::Nothing,
             changes => Progress::Learned(changes),
         };
-        let mut knowledge = beginning(dir.path());
+        let mut knowledge = beginning(&folder);
         assert_eq!(
             knowledge.catch_up(&memory).unwrap(),
             progress,
@@ -130,7 +131,7 @@ fn a_save_cut_between_its_steps_loses_nothing() {
         teach(&mut knowledge, &memory, number, None);
     }
     let packed = Knowledge::pack(&memory);
-    let folder = dir.path().join("learnt");
+    let folder = knowledge.folder.clone();
     let journal = fs::read(folder.join("journal")).unwrap();
     knowledge.save(&memory).unwrap();
     drop(knowledge);
