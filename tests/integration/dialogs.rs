@@ -39,48 +39,48 @@ macro_rules! dialogs {
 }
 
 dialogs! {
-    a_client_that_half_closes_gets_its_answers
-    a_client_that_leaves_without_quit_commits_nothing
-    a_large_message_is_judged_by_its_beginning
-    a_spammer_cannot_vouch_for_himself
-    garbage_is_refused
-    headers_always_mark_ham_too
-    headers_never_leave_the_subject_mark
-    http_is_sent_away
-    pipelined_delete_of_a_broken_message_is_never_sent
-    pipelined_delete_waits_for_its_message
-    sizes_tell_what_will_be_sent
-    spam_is_dropped_with_a_notice
+    a_client_that_disconnects_without_quit_deletes_nothing
+    a_client_that_half_closes_gets_its_responses
+    a_message_over_hold_bytes_is_judged_by_its_first_octets
+    control_characters_and_empty_lines_are_refused
+    dropped_spam_is_replaced_by_a_notice
+    headers_always_adds_headers_to_ham
+    headers_never_keeps_the_subject_mark
+    http_requests_are_rejected
+    inbound_spam_headers_are_removed_from_spam
+    pipelined_dele_after_a_truncated_message_is_not_sent
+    pipelined_dele_waits_for_the_message_before_it
+    sizes_are_those_of_the_rewritten_messages
     the_subject_mark_stays_outside_encoded_words
-    trap_01_nothing_follows_a_message_unasked
+    trap_01_unsolicited_data_after_a_message_is_discarded
     trap_02_status_lines_end_in_crlf
-    trap_03_the_end_is_found_at_every_split
-    trap_04_lf_dot_lf_is_no_end
-    trap_05_stuffing_survives_rewriting
+    trap_03_the_final_dot_is_found_at_every_split
+    trap_04_lf_dot_lf_does_not_end_a_message
+    trap_05_dot_stuffing_survives_rewriting
     trap_06_messages_without_body_or_header
-    trap_07_a_refusal_is_one_line
-    trap_08_unknown_commands_pass
-    trap_09_no_reply_is_edited_but_its_own
-    trap_10_half_a_held_message_is_refused
-    trap_10_no_dot_is_invented
-    trap_11_a_late_answer_is_never_the_next_ones
-    trap_12_chatter_is_kept_from_the_client
-    trap_12_no_greeting_is_an_error_in_time
-    trap_13_answers_and_commands_come_in_any_pieces
+    trap_07_err_to_a_multi_line_command_is_one_line
+    trap_08_unknown_commands_are_relayed
+    trap_09_message_lines_that_look_like_responses_are_not_edited
+    trap_10_a_truncated_held_message_is_answered_with_err
+    trap_10_a_truncated_message_gets_no_final_dot
+    trap_11_a_late_response_is_not_given_to_the_next_command
+    trap_12_no_greeting_is_reported_before_the_client_times_out
+    trap_12_unexpected_lines_are_not_sent_to_the_client
+    trap_13_responses_and_commands_may_be_split_anywhere
     trap_14_verbs_in_any_case_with_spaces_and_bare_lf
-    trap_22_top_of_everything_is_judged_as_retr
-    trap_23_top_is_never_dropped
+    trap_22_top_of_all_lines_is_judged_as_retr
+    trap_23_a_message_fetched_by_top_is_never_dropped
     trap_24_a_verdict_on_top_is_not_final
     trap_25_top_is_always_answered
     trap_26_capa_is_computed_before_and_after_login
-    trap_27_utf8_passes
-    trap_28_the_apop_stamp_is_untouched
-    trap_29_auth_alone_lists_mechanisms
-    trap_30_xoauth2_in_two_steps_with_a_long_blob
-    trap_31_auth_lines_are_no_commands
+    trap_27_utf8_and_lang_are_relayed
+    trap_28_the_apop_timestamp_is_unchanged
+    trap_29_auth_without_argument_lists_mechanisms
+    trap_30_xoauth2_in_two_steps_with_a_long_token
+    trap_31_sasl_responses_are_not_parsed_as_commands
     trap_32_only_mechanisms_that_work_are_offered
-    trap_33_passwords_hold_spaces
-    trap_34_login_errors_arrive_word_for_word
-    trap_35_no_login_is_tried_twice
+    trap_33_passwords_may_contain_spaces
+    trap_34_login_errors_are_relayed_verbatim
+    trap_35_a_login_is_never_retried
     trap_36_stls_is_not_offered_on_a_plain_listener
 }

@@ -319,7 +319,7 @@ fn set(settings: &mut Settings, text: &str) {
         "hold_bytes" => settings.hold_bytes = value.parse().unwrap(),
         "headers" if value == "always" => settings.headers = popgate::config::HeaderMode::Always,
         "headers" if value == "never" => settings.headers = popgate::config::HeaderMode::Never,
-        "stall" => settings.timeouts.upstream_read = popgate::config::duration(value).unwrap(),
+        "upstream_read" => settings.timeouts.upstream_read = popgate::config::duration(value).unwrap(),
         "idle" => settings.timeouts.idle = popgate::config::duration(value).unwrap(),
         "connect" => settings.timeouts.connect = popgate::config::duration(value).unwrap(),
         "greeting" => settings.timeouts.greeting = popgate::config::duration(value).unwrap(),
