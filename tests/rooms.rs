@@ -1,6 +1,6 @@
-//! The shape of the source: which room may name which, what does no I/O, no circles among files, how
-//! long files and functions may be, what each file says first. `cargo test --test rooms -- --nocapture`
-//! prints the shape.
+//! The structure of the source: permitted imports between rooms (the top-level modules), rooms without
+//! I/O, no import cycles among files, the sizes of files and functions, module docs. `cargo test --test
+//! rooms -- --nocapture` prints it.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ use graph::Graph;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Room, and the rooms it may name. Nothing names `cli`.
+/// Each room and the rooms it may import. Nothing imports `cli`.
 const ROOMS: &[(&str, &[&str])] = &[
     ("mailbox_id", &[]),
     ("pop3", &["mailbox_id"]),
@@ -106,36 +106,36 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Rooms, or parts of one, without input and output and without a clock: bytes, values and the time
-/// come in as arguments. A part that does not exist yet is none to check.
+/// Rooms, or parts of one, without I/O and without a clock: bytes, values and the time are arguments.
+/// Parts that do not exist are ignored.
 const NO_IO: [&str; 5] = ["pop3", "message", "filter", "rewrite", "session/exchange"];
 const IO: [&str; 3] = ["std::fs", "std::net", "tokio"];
 const CLOCKS: [&str; 3] = ["Instant::now", "SystemTime::now", ".elapsed()"];
 
-/// Rooms where files and sockets may be, but no event loop.
+/// Rooms that may use files and sockets, but no event loop.
 const NO_TOKIO: [&str; 5] = ["config", "import", "metrics", "schema", "store"];
 
 /// TEMPORARY, by the beginning of a path: where circles still are. A circle belongs to the first entry
 /// that all its files begin with. Only ever made shorter; empty, it goes.
 const KNOWN_CIRCLES: &[&str] = &["cli/", "server/"];
 
-/// The most lines of a file; past 400 the question is why.
+/// The most lines of a file; more than 400 need a reason.
 const LONGEST_FILE: usize = 600;
 
-/// The most lines of a function outside of tests: what the longest one has today. The aim is 60.
+/// The most lines of a function outside of tests: those of the longest one today. The aim is 60.
 const LONGEST_FUNCTION: usize = 107;
 
-/// Tests that sleep, and why. Elsewhere an event is waited for.
+/// Tests that sleep, and why. Others wait for an event.
 const SLEEPS: &[(&str, &str)] = &[
     (
         "tests/integration/support/mod.rs",
-        "`until` looks at other processes",
+        "`until` polls other processes",
     ),
     ("tests/integration/faults.rs", "time is paused"),
     ("tests/integration/relay.rs", "time is paused"),
     (
         "src/session/judge.rs",
-        "judging has threads of its own, which no pause stops",
+        "judging runs on threads, which paused time does not affect",
     ),
     ("src/session/passthrough.rs", "time is paused"),
 ];
@@ -144,7 +144,7 @@ const SLEEPS: &[(&str, &str)] = &[
 struct Source {
     text: String,
     code: String,
-    /// The code that is in the program; empty if the file is only for tests.
+    /// The code without tests; empty if the whole file is tests.
     program: String,
 }
 
@@ -203,7 +203,7 @@ fn is_in(file: &str, part: &str) -> bool {
 }
 
 #[test]
-fn rooms_name_only_what_they_may() {
+fn rooms_import_only_permitted_rooms() {
     let sources = sources();
     let graph = Graph::new(sources.iter().map(|(file, it)| (&**file, &*it.code)));
     let mut wrong = Vec::new();
@@ -224,11 +224,11 @@ fn rooms_name_only_what_they_may() {
         {
             names.entry(own).or_default().insert(other);
             if !may.contains(&other) {
-                wrong.push(format!("{file}: {own} may not name {other}"));
+                wrong.push(format!("{file}: {own} may not import {other}"));
             }
         }
     }
-    println!("each room, what it names, (and what else it may name)");
+    println!("each room, its imports, (and the unused permissions)");
     for (room, may) in ROOMS {
         let named = names.remove(room).unwrap_or_default();
         let unused: Vec<_> = may
@@ -243,7 +243,7 @@ fn rooms_name_only_what_they_may() {
 }
 
 #[test]
-fn some_rooms_do_no_io_and_read_no_clock() {
+fn protocol_and_filter_rooms_do_no_io_and_read_no_clock() {
     let sources = sources();
     let graph = Graph::new(sources.iter().map(|(file, it)| (&**file, &*it.program)));
     let mut wrong = Vec::new();
@@ -270,7 +270,7 @@ fn some_rooms_do_no_io_and_read_no_clock() {
 }
 
 #[test]
-fn no_circles_among_files() {
+fn files_have_no_import_cycles() {
     let sources = sources();
     let graph = Graph::new(sources.iter().map(|(file, it)| (&**file, &*it.program)));
     let edges = graph.edges();
@@ -280,7 +280,7 @@ fn no_circles_among_files() {
         named.retain(|other| !graph::is_part(other, file));
     }
     println!(
-        "{} circles among {} files; {} if a module may name its own parts",
+        "{} import cycles among {} files; {} if a module may import its own parts",
         circles.len(),
         sources.len(),
         graph::circles(&apart).len()
@@ -291,10 +291,10 @@ fn no_circles_among_files() {
         let covers = |known: &&&str| circle.iter().all(|file| file.starts_with(**known));
         let known = KNOWN_CIRCLES.iter().find(covers);
         used.extend(known);
-        let mut text = format!("a circle of {}:", circle.len());
+        let mut text = format!("a cycle of {}:", circle.len());
         for file in circle {
             let named: Vec<_> = edges[file].intersection(circle).copied().collect();
-            let _ = write!(text, "\n    {file} names {}", named.join(" "));
+            let _ = write!(text, "\n    {file} imports {}", named.join(" "));
         }
         println!("  {text}");
         if known.is_none() {
@@ -308,7 +308,7 @@ fn no_circles_among_files() {
 }
 
 #[test]
-fn tests_sleep_only_where_it_is_said() {
+fn only_listed_tests_sleep() {
     let sleeps = |code: &str| code.matches("sleep(").count();
     let src = sources().iter();
     let src = src.filter(|(_, it)| sleeps(&it.code) > sleeps(&it.program));
@@ -324,11 +324,11 @@ fn tests_sleep_only_where_it_is_said() {
     }
     println!("tests that sleep: {SLEEPS:?}");
     let known = SLEEPS.iter().map(|(file, _)| (*file).to_owned()).collect();
-    assert_eq!(found, known, "found, and named in SLEEPS");
+    assert_eq!(found, known, "found, and listed in SLEEPS");
 }
 
 #[test]
-fn files_are_small_named_and_say_what_they_are() {
+fn files_are_small_and_have_meaningful_names_and_module_docs() {
     let mut wrong = Vec::new();
     let mut all = Vec::new();
     for (path, source) in sources() {
@@ -341,7 +341,7 @@ fn files_are_small_named_and_say_what_they_are() {
             wrong.push(format!("{path}: its name does not say what is in it"));
         }
         if !source.text.starts_with("//! ") {
-            wrong.push(format!("{path}: does not begin with what it is"));
+            wrong.push(format!("{path}: does not begin with a module doc"));
         }
         all.push((lines, path.clone()));
     }
@@ -381,9 +381,9 @@ fn print_longest(what: &str, aim: usize, mut all: Vec<(usize, String)>) {
     }
 }
 
-/// The reading of source has its own examples: what it overlooks, the tests above would.
+/// Examples for the source reader, on which the tests above depend.
 #[test]
-fn source_is_read_as_rust_is() {
+fn the_source_reader_understands_rust() {
     let text = r##"
         use std::{fs, net::{IpAddr, SocketAddr as Address}};
         pub use judge::Filter;
@@ -430,7 +430,7 @@ fn source_is_read_as_rust_is() {
 }
 
 #[test]
-fn circles_are_found_through_reexports_and_modules() {
+fn cycles_are_found_through_reexports_and_modules() {
     let files = [
         ("a/mod.rs", "mod b; mod c; pub use b::B; pub fn facade() {}"),
         ("a/b.rs", "use super::c; pub struct B; fn x() { c::y(); }"),

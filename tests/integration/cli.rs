@@ -1,4 +1,4 @@
-//! The commands as a person or a script calls them: what they print, and how they exit.
+//! The command line: output and exit codes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ fn popgate(args: &[&str]) -> Output {
     Command::new(POPGATE).args(args).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -27,13 +27,13 @@ fn exits(args: &[&str], code: i32) -> String {
     assert_eq!(
         output.status.code(),
         Some(code),
-        "{args:?} said:\n{}",
-        said(&output)
+        "{args:?} printed:\n{}",
+        printed(&output)
     );
-    said(&output)
+    printed(&output)
 }
 
-/// A running `serve`, ended when dropped.
+/// A running `serve`, killed when dropped.
 struct Serving {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
@@ -54,7 +54,7 @@ impl Serving {
             let mut line = String::new();
             assert!(
                 stderr.read_line(&mut line).unwrap() > 0,
-                "it ended before `listening {what}`"
+                "serve ended before it logged `listening {what}`"
             );
             if let Some(address) = line.trim_end().strip_prefix(&format!("listening {what} ")) {
                 break address.parse().unwrap();
@@ -80,8 +80,8 @@ impl Serving {
         );
     }
 
-    /// Reads the log up to the line that holds this.
-    fn logged(&mut self, words: &str) -> String {
+    /// Reads the log up to the line that contains these words.
+    fn log_until(&mut self, words: &str) -> String {
         let mut all = String::new();
         loop {
             let mut line = String::new();
@@ -141,8 +141,8 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// A running `serve`, and a session that has just begun.
-fn in_session() -> (Serving, TcpStream, TcpStream) {
+/// A running `serve` with one session that has just been greeted.
+fn serve_with_session() -> (Serving, TcpStream, TcpStream) {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = upstream.local_addr().unwrap().to_string();
     let serving = Serving::start(&["--upstream", &address, "--upstream-tls", "off"]);
@@ -154,7 +154,7 @@ fn in_session() -> (Serving, TcpStream, TcpStream) {
 }
 
 #[test]
-fn help_and_version_are_answers_and_nonsense_is_wrong_usage() {
+fn help_and_version_exit_with_0_and_unknown_arguments_with_64() {
     assert!(exits(&["--help"], 0).contains("demo"));
     assert!(exits(&["--version"], 0).contains(env!("CARGO_PKG_VERSION")));
     assert!(exits(&["serve", "--help"], 0).contains("--upstream-tls"));
@@ -164,7 +164,7 @@ fn help_and_version_are_answers_and_nonsense_is_wrong_usage() {
 }
 
 #[test]
-fn check_is_fine_without_a_file() {
+fn check_without_a_file_succeeds() {
     assert!(exits(&["check"], 0).starts_with("fine: "));
     assert!(
         exits(&["check", "--config", "no/such/file.toml"], 64)
@@ -173,7 +173,7 @@ fn check_is_fine_without_a_file() {
 }
 
 #[test]
-fn the_demonstration_comes_out_as_expected() {
+fn the_demo_prints_the_expected_summary() {
     let text = exits(&["demo", "--once"], 0);
     assert!(
         text.contains("6 tagged of 6 spam; 14 unchanged but for the headers"),
@@ -183,7 +183,7 @@ fn the_demonstration_comes_out_as_expected() {
 }
 
 #[test]
-fn serve_needs_an_upstream_and_names_every_problem() {
+fn serve_reports_every_problem_of_its_configuration() {
     let args = ["serve", "--listen", "127.0.0.1:0", "--admin", "off"];
     assert!(exits(&args, 64).contains("no upstream; write [[upstream]]"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -210,31 +210,31 @@ fn serve_needs_an_upstream_and_names_every_problem() {
     }
 }
 
-/// Whoever has it may be about to leave: a service manager tries again after this exit code, and not after 64.
+/// The other program may be about to exit: a service manager restarts after this exit code, but not after 64.
 #[test]
-fn a_port_that_is_taken_is_a_failure() {
+fn a_port_in_use_exits_with_2() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = other.local_addr().unwrap().to_string();
     let free = ["--upstream", "localhost", "--listen", "127.0.0.1:0"];
     let serve = |more: &[&str], code| exits(&[&["serve"], &free[..], more].concat(), code);
-    let said = serve(&["--listen", &taken, "--admin", "off"], 2);
-    assert!(said.contains("another program uses it"), "{said}");
-    assert!(said.contains(&taken), "{said}");
-    let said = serve(&["--admin", &taken], 2);
-    assert!(said.contains("admin.address"), "{said}");
-    // What is to be mended stays wrong usage.
+    let printed = serve(&["--listen", &taken, "--admin", "off"], 2);
+    assert!(printed.contains("another program uses it"), "{printed}");
+    assert!(printed.contains(&taken), "{printed}");
+    let printed = serve(&["--admin", &taken], 2);
+    assert!(printed.contains("admin.address"), "{printed}");
+    // Together with a problem that has to be fixed it is 64.
     serve(&["--admin", &taken, "--rules", "/nonexistent"], 64);
 }
 
-/// As an ordinary user; only root can become one, and some systems let everybody bind port 110.
+/// Runs as an unprivileged user, which only root can switch to; some systems let every user bind port 110.
 #[test]
 #[cfg(target_os = "linux")]
-fn a_port_below_1024_says_how_to_get_it() {
+fn a_privileged_port_is_refused_with_instructions() {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
     if first.trim().parse::<u16>().unwrap() <= 110 {
-        eprintln!("this system lets everybody bind port 110: nothing to refuse");
+        eprintln!("skipped: every user may bind port 110 on this system");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -259,7 +259,7 @@ fn a_port_below_1024_says_how_to_get_it() {
         command.uid(65534).gid(65534);
     }
     let output = command.current_dir("/").output().unwrap();
-    let text = said(&output);
+    let text = printed(&output);
     assert_eq!(output.status.code(), Some(64), "{text}");
     for words in ["setcap cap_net_bind_service", "systemd", "another port"] {
         assert!(text.contains(words), "no `{words}` in:\n{text}");
@@ -267,7 +267,7 @@ fn a_port_below_1024_says_how_to_get_it() {
 }
 
 #[test]
-fn serve_announces_answers_and_stops() {
+fn serve_logs_its_addresses_and_stops_on_a_signal() {
     for signal in ["-TERM", "-INT"] {
         let mut serving = Serving::start(&["--upstream", "127.0.0.1:1", "--upstream-tls", "off"]);
         assert!(serving.get("/healthz").starts_with("HTTP/1.1 200 "));
@@ -295,7 +295,7 @@ fn serve_announces_answers_and_stops() {
 }
 
 #[test]
-fn a_reload_takes_all_or_nothing() {
+fn a_reload_applies_everything_or_nothing() {
     let (first, second) = (
         TcpListener::bind("127.0.0.1:0").unwrap(),
         TcpListener::bind("127.0.0.1:0").unwrap(),
@@ -321,7 +321,7 @@ fn a_reload_takes_all_or_nothing() {
 
     write(&second, "[filter]\ntag_at = \"five\"\n");
     serving.signal("-HUP");
-    let log = serving.logged("nothing was reloaded");
+    let log = serving.log_until("nothing was reloaded");
     assert!(
         log.contains("popgate.toml:6: filter.tag_at: must be a number"),
         "{log}"
@@ -334,13 +334,13 @@ fn a_reload_takes_all_or_nothing() {
             .contains("popgate_last_reload_successful 0")
     );
 
-    // One bad line of a list is enough.
+    // One invalid line in a list is enough.
     let rules = folder.path().join("rules.d");
     std::fs::create_dir_all(rules.join("lists")).unwrap();
     std::fs::write(rules.join("lists/shorteners.txt"), "two words\n").unwrap();
     write(&second, &format!("[filter]\nrules = {rules:?}\n"));
     serving.signal("-HUP");
-    let log = serving.logged("nothing was reloaded");
+    let log = serving.log_until("nothing was reloaded");
     assert!(
         log.contains("lists/shorteners.txt:1: `two words` is more than one entry"),
         "{log}"
@@ -351,7 +351,7 @@ fn a_reload_takes_all_or_nothing() {
         [log]\nformat = \"json\"\n[limits]\nsessions = 7\n[timeouts]\ndrain = \"9s\"\n";
     write(&second, waiting);
     serving.signal("-HUP");
-    let log = serving.logged("reloaded; new sessions use the new settings");
+    let log = serving.log_until("reloaded; new sessions use the new settings");
     for words in [
         "[process] has changed, and waits for a restart",
         "[log] format has changed, and waits for a restart",
@@ -370,7 +370,7 @@ fn a_reload_takes_all_or_nothing() {
     ] {
         assert!(metrics.contains(line), "no `{line}` in:\n{metrics}");
     }
-    // A session that was there before goes on.
+    // A session from before the reload continues.
     old_client.write_all(b"NOOP\r\n").unwrap();
     expect(&mut old_server, b"NOOP\r\n");
     old_server.write_all(b"+OK\r\n").unwrap();
@@ -378,14 +378,14 @@ fn a_reload_takes_all_or_nothing() {
 }
 
 #[test]
-fn stopping_completes_the_answer_that_is_under_way() {
-    let (mut serving, mut client, mut server) = in_session();
+fn stopping_completes_the_response_in_progress() {
+    let (mut serving, mut client, mut server) = serve_with_session();
     client.write_all(b"LIST\r\n").unwrap();
     expect(&mut server, b"LIST\r\n");
     server.write_all(b"+OK\r\n1 100\r\n").unwrap();
     expect(&mut client, b"+OK\r\n1 100\r\n");
     serving.signal("-TERM");
-    serving.logged("stopping");
+    serving.log_until("stopping");
     assert!(serving.get("/readyz").starts_with("HTTP/1.1 503 "));
     server.write_all(b"2 200\r\n.\r\n").unwrap();
     let mut rest = Vec::new();
@@ -395,7 +395,7 @@ fn stopping_completes_the_answer_that_is_under_way() {
 }
 
 #[test]
-fn scan_says_why_and_exits_by_what_it_found() {
+fn scan_explains_its_verdicts_and_sets_the_exit_code() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/mail/");
     let ham = format!("{folder}01-personal.eml");
     let spam = format!("{folder}12-sextortion.eml");
@@ -428,8 +428,8 @@ fn scan_says_why_and_exits_by_what_it_found() {
     assert!(value["bytes"].as_u64() == value["bytes_judged"].as_u64() && value["micros"].is_u64());
 }
 
-/// A configuration with an upstream that the test plays, and more lines.
-fn configured(folder: &std::path::Path, upstream: &TcpListener, more: &str) -> String {
+/// Writes a configuration whose upstream is the test's listener, followed by more lines; returns its path.
+fn write_config(folder: &std::path::Path, upstream: &TcpListener, more: &str) -> String {
     let config = folder.join("popgate.toml");
     let port = upstream.local_addr().unwrap().port();
     let text = format!(
@@ -440,10 +440,10 @@ fn configured(folder: &std::path::Path, upstream: &TcpListener, more: &str) -> S
 }
 
 #[test]
-fn the_end_of_a_session_is_one_line_for_machines() {
+fn the_end_of_a_session_is_logged_as_one_json_line() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let config = configured(folder.path(), &upstream, "[log]\nformat = \"json\"\n");
+    let config = write_config(folder.path(), &upstream, "[log]\nformat = \"json\"\n");
     let mut serving = Serving::start(&["--config", &config]);
     let mut client = connect(serving.pop3);
     let (mut server, _) = upstream.accept().unwrap();
@@ -465,7 +465,7 @@ fn the_end_of_a_session_is_one_line_for_machines() {
         server.write_all(answer).unwrap();
         expect(&mut client, answer);
     }
-    let mut log = serving.logged("login denied by the server");
+    let mut log = serving.log_until("login denied by the server");
     let line = log.lines().last().unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["mechanism"], "userpass", "{line}");
@@ -474,7 +474,7 @@ fn the_end_of_a_session_is_one_line_for_machines() {
         line["client"].as_str().unwrap().starts_with("127.0.0.1:"),
         "{line}"
     );
-    log.push_str(&serving.logged("session ended"));
+    log.push_str(&serving.log_until("session ended"));
     let line = log.lines().last().unwrap();
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(line["upstream"], "default", "{line}");
@@ -489,7 +489,7 @@ fn the_end_of_a_session_is_one_line_for_machines() {
 }
 
 #[test]
-fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
+fn changed_rules_are_applied_and_invalid_ones_are_not() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let rules = folder.path().join("rules");
@@ -501,7 +501,7 @@ fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
         )
     };
     std::fs::write(rules.join("own.toml"), rule("OWN_ONE")).unwrap();
-    let config = configured(folder.path(), &upstream, "[filter]\nrules = \"rules\"\n");
+    let config = write_config(folder.path(), &upstream, "[filter]\nrules = \"rules\"\n");
     let mut serving = Serving::start(&["--config", &config]);
     let count = |serving: &Serving| {
         let metrics = serving.get("/metrics");
@@ -515,10 +515,10 @@ fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
     };
     let before = count(&serving);
     std::fs::write(rules.join("own.toml"), rule("OWN_ONE") + &rule("OWN_TWO")).unwrap();
-    serving.logged("reloaded; new sessions");
+    serving.log_until("reloaded; new sessions");
     assert_eq!(count(&serving), before + 1);
     std::fs::write(rules.join("own.toml"), "[[rule]]\nid = 3\n").unwrap();
-    serving.logged("nothing was reloaded");
+    serving.log_until("nothing was reloaded");
     assert_eq!(count(&serving), before + 1);
     let metrics = serving.get("/metrics");
     for line in [
@@ -530,21 +530,20 @@ fn rules_that_change_are_taken_over_and_wrong_ones_are_not() {
     }
 }
 
-/// A second signal is from somebody who does not want to wait.
 #[test]
-fn stopping_twice_cuts_off() {
-    let (mut serving, mut client, mut server) = in_session();
+fn a_second_stop_signal_closes_all_sessions() {
+    let (mut serving, mut client, mut server) = serve_with_session();
     client.write_all(b"LIST\r\n").unwrap();
     expect(&mut server, b"LIST\r\n");
     serving.signal("-TERM");
-    serving.logged("stopping");
+    serving.log_until("stopping");
     serving.signal("-INT");
-    serving.logged("told to stop again");
+    serving.log_until("told to stop again");
     assert_eq!(serving.exit_code(), Some(0));
 }
 
 #[test]
-fn health_says_whether_it_is_ready() {
+fn health_reports_readiness() {
     let serving = Serving::start(&["--upstream", "127.0.0.1:1", "--upstream-tls", "off"]);
     let admin = serving.admin.to_string();
     assert_eq!(exits(&["health", "--admin", &admin], 0), "ready\n");
@@ -554,15 +553,15 @@ fn health_says_whether_it_is_ready() {
     let file = file.to_str().unwrap();
     assert_eq!(exits(&["health", "--config", file], 0), "ready\n");
     drop(serving);
-    let said = exits(&["health", "--admin", &admin], 2);
-    assert!(said.contains(&admin), "{said}");
-    let said = exits(&["health", "--config", "/nonexistent/popgate.toml"], 64);
-    assert!(said.contains("cannot be read"), "{said}");
+    let printed = exits(&["health", "--admin", &admin], 2);
+    assert!(printed.contains(&admin), "{printed}");
+    let printed = exits(&["health", "--config", "/nonexistent/popgate.toml"], 64);
+    assert!(printed.contains("cannot be read"), "{printed}");
 }
 
 #[test]
-fn top_shows_what_a_running_popgate_does() {
-    let (serving, _client, _server) = in_session();
+fn top_shows_a_running_popgate() {
+    let (serving, _client, _server) = serve_with_session();
     let admin = serving.admin.to_string();
     let shown = exits(&["top", "--once", "--interval", "1", "--admin", &admin], 0);
     let version = env!("CARGO_PKG_VERSION");
@@ -575,12 +574,12 @@ fn top_shows_what_a_running_popgate_does() {
     let sessions = default.and_then(|line| line.split_whitespace().nth(1));
     assert_eq!(sessions, Some("1"), "{shown}");
     drop(serving);
-    let said = exits(&["top", "--once", "--admin", &admin], 2);
-    assert!(said.contains("--admin"), "{said}");
+    let printed = exits(&["top", "--once", "--admin", &admin], 2);
+    assert!(printed.contains("--admin"), "{printed}");
 }
 
 #[test]
-fn pages_for_packages_are_made() {
+fn man_pages_and_completions_are_generated() {
     let page = exits(&["man"], 0);
     assert!(page.contains(".TH popgate 1"), "{page}");
     let folder = tempfile::tempdir().unwrap();
@@ -589,12 +588,12 @@ fn pages_for_packages_are_made() {
     assert!(exits(&["completions", "bash"], 0).contains("_popgate"));
 }
 
-/// The row `sessions` of deploy/refusals.md.
+/// Covers the row `sessions` of deploy/refusals.md.
 #[test]
-fn who_comes_when_it_is_full_is_told_so() {
+fn a_connection_beyond_limits_sessions_is_refused_with_a_reason() {
     let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let config = configured(folder.path(), &upstream, "[limits]\nsessions = 1\n");
+    let config = write_config(folder.path(), &upstream, "[limits]\nsessions = 1\n");
     let mut serving = Serving::start(&["--config", &config]);
     let mut first = connect(serving.pop3);
     let (mut server, _) = upstream.accept().unwrap();
@@ -605,7 +604,7 @@ fn who_comes_when_it_is_full_is_told_so() {
         &mut second,
         b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n",
     );
-    serving.logged("limits.sessions is reached");
+    serving.log_until("limits.sessions is reached");
     let metrics = serving.get("/metrics");
     for line in [
         "popgate_refused_total{reason=\"sessions\"} 1",

@@ -1,7 +1,7 @@
-//! Wrong configurations: `popgate check` must say exactly what is expected, and exit with 64.
+//! Invalid configurations: `popgate check` must print exactly the expected text and exit with 64.
 //!
-//! Each folder of tests/configs has a config.toml and the expected words; a mismatch leaves what was
-//! said beside them, in `said.failed`.
+//! Each folder of tests/configs has a config.toml and the expected output; on a mismatch the actual
+//! output is written beside them, to `output.failed`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn wrong_configurations_are_told_what_to_mend() {
+fn invalid_configurations_are_reported_with_what_to_fix() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
     let mut cases: Vec<_> = std::fs::read_dir(&folder)
         .unwrap()
@@ -25,17 +25,17 @@ fn wrong_configurations_are_told_what_to_mend() {
             .output()
             .unwrap();
         let code = checked.status.code();
-        let said = format!(
+        let output = format!(
             "{}exit {}\n",
             String::from_utf8_lossy(&checked.stderr),
             code.unwrap_or(-1)
         );
-        let failed = case.join("said.failed");
-        if std::fs::read_to_string(case.join("expected")).unwrap_or_default() == said {
+        let failed = case.join("output.failed");
+        if std::fs::read_to_string(case.join("expected")).unwrap_or_default() == output {
             let _ = std::fs::remove_file(failed);
         } else {
-            std::fs::write(&failed, &said).unwrap();
-            wrong.push(format!("{}:\n{said}", case.display()));
+            std::fs::write(&failed, &output).unwrap();
+            wrong.push(format!("{}:\n{output}", case.display()));
         }
     }
     assert!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));

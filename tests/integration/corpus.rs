@@ -1,5 +1,5 @@
-//! Real and malformed mail, where it is there: through the filter and through a session, without
-//! panic, hang or difference. Without the corpus there is nothing to test, and that is said.
+//! Real and malformed mail, if the corpus is available: through the filter and through a session,
+//! without panic, hang or difference. Without the corpus the tests are skipped with a message.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -17,8 +17,8 @@ use popgate::demo::server::Server;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The corpus, unpacked; `None` if there is none. It is in `SHARED`, which is `../shared` beside the
-/// repository unless the environment says otherwise. What is there and cannot be used is a failure.
+/// The unpacked corpus, or `None` if there is none. It is looked for in `$SHARED`, by default `../shared`
+/// beside the repository. A corpus that exists but cannot be used is a failure.
 fn corpus() -> Option<&'static Path> {
     static CORPUS: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let shared = std::env::var_os("SHARED").map(PathBuf::from);
@@ -32,10 +32,10 @@ fn corpus() -> Option<&'static Path> {
         let is_ci = std::env::var_os("CI").is_some_and(|it| it == "true");
         let is_there = is_named || folder.exists();
         assert!(!(is_ci && is_there), "{} is missing", archive.display());
-        // Not by eprintln, which a test that passes keeps to itself.
+        // The test harness captures eprintln! in a passing test.
         let _ = writeln!(
             std::io::stderr(),
-            "no corpus in {}: no real mail is tested",
+            "no corpus in {}: tests with real mail are skipped",
             folder.display()
         );
         None
@@ -43,7 +43,7 @@ fn corpus() -> Option<&'static Path> {
     CORPUS.as_deref()
 }
 
-/// The folders used here, unpacked once for each archive.
+/// The folders used here, unpacked once per archive.
 fn unpacked(archive: &Path) -> PathBuf {
     let about = archive.metadata().unwrap();
     let changed = about
@@ -64,7 +64,7 @@ fn unpacked(archive: &Path) -> PathBuf {
             "{} cannot be unpacked: {done:?}",
             archive.display()
         );
-        // Another process may have been first.
+        // Another process may have unpacked it meanwhile.
         if std::fs::rename(new.path(), &folder).is_ok() {
             let _ = new.keep();
         }
@@ -82,7 +82,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-/// The message as a POP3 server sends it: its bytes, ended by CRLF.
+/// The message as a POP3 server sends it: ended by CRLF.
 fn as_served(path: &Path) -> Bytes {
     let mut bytes = std::fs::read(path).unwrap();
     if !bytes.is_empty() && !bytes.ends_with(b"\r\n") {
@@ -92,7 +92,7 @@ fn as_served(path: &Path) -> Bytes {
 }
 
 #[tokio::test]
-async fn torture_and_phishing_go_through_a_session_unharmed() {
+async fn torture_and_phishing_mail_is_relayed_unchanged_except_for_marks() {
     let Some(corpus) = corpus() else { return };
     for (folder, hold_bytes) in [
         ("torture", 512 << 10),
@@ -117,7 +117,10 @@ async fn torture_and_phishing_go_through_a_session_unharmed() {
             }
         }
         proxy.session_end().await;
-        assert!(folder == "torture" || marked > 0, "no {folder} is marked");
+        assert!(
+            folder == "torture" || marked > 0,
+            "no message in {folder} was marked"
+        );
         assert_eq!(
             proxy.metric("popgate_unscanned_total{reason=\"panic\"}"),
             0.0,
@@ -129,14 +132,14 @@ async fn torture_and_phishing_go_through_a_session_unharmed() {
             "{folder}"
         );
         eprintln!(
-            "{folder}: {} messages, {marked} marked, all equal but for that",
+            "{folder}: {} messages, {marked} marked, otherwise all equal",
             all.len()
         );
     }
 }
 
 #[test]
-fn torture_goes_through_scan() {
+fn scan_reports_every_torture_and_phishing_message() {
     let Some(corpus) = corpus() else { return };
     let scanned = Command::new(env!("CARGO_BIN_EXE_popgate"))
         .args(["scan", "--json"])

@@ -1,6 +1,6 @@
 //! Golden messages: each `messages/NAME.eml` decodes to `messages/NAME.txt`, with LF and with CRLF.
 //!
-//! After a wanted change run with `GOLDEN=write` and read the difference.
+//! After an intended change run with `GOLDEN=write` and review the diff.
 
 #![allow(clippy::expect_used)]
 
@@ -19,7 +19,7 @@ const ALL: Wanted = Wanted {
 };
 
 #[test]
-fn messages_decode_as_written_beside_them() {
+fn messages_decode_to_their_golden_files() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages");
     let entries = fs::read_dir(folder).expect("the folder of messages");
     let mut paths: Vec<PathBuf> = entries

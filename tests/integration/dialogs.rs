@@ -1,5 +1,5 @@
-//! Every dialogue in tests/dialogs, a test each, at every size of piece. See support/dialog.rs for
-//! their language; those named `trap_NN` belong to a trap of the field, by its number.
+//! Each dialogue in tests/dialogs as a test, at every read size. See support/dialog.rs for their
+//! language; `trap_NN` is the number of a known interoperability problem of POP3.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ macro_rules! dialogs {
             }
         )*
 
-        /// The same without a socket: nothing but the exchange.
+        /// The same without sockets: only the exchange.
         mod in_memory {
             $(
                 #[test]
@@ -24,9 +24,9 @@ macro_rules! dialogs {
             )*
         }
 
-        /// A file that nobody runs would prove nothing.
+        /// A file missing from the list above would never run.
         #[test]
-        fn every_file_is_a_test() {
+        fn every_dialogue_file_is_a_test() {
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dialogs");
             let files: BTreeSet<_> = std::fs::read_dir(folder)
                 .unwrap()

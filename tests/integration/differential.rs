@@ -1,5 +1,5 @@
 //! Random pipelined sessions, direct and through the proxy: without rules the client must get the
-//! same bytes. The seeds are fixed, so a failure repeats.
+//! same bytes. The seeds are fixed, so failures are reproducible.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -33,7 +33,7 @@ fn messages(rng: &mut Rng) -> Vec<Bytes> {
             for _ in 0..rng.usize(..200) {
                 message.extend_from_slice(pieces[rng.usize(..pieces.len())]);
             }
-            // A server ends what it sends in CRLF, so that the dot stands alone.
+            // A server ends each message with CRLF, so that the final dot is a line of its own.
             message.extend_from_slice(b"\r\n");
             Bytes::from(message)
         })
@@ -64,7 +64,7 @@ fn commands(rng: &mut Rng) -> Vec<u8> {
     all
 }
 
-/// Sends the commands in writes of random sizes, and takes all that comes.
+/// Sends the commands in writes of random sizes and returns everything received.
 async fn converse(address: SocketAddr, commands: &[u8], rng: &mut Rng) -> Vec<u8> {
     let mut client = Peer::connect(address).await;
     let mut rest = commands;
@@ -77,7 +77,7 @@ async fn converse(address: SocketAddr, commands: &[u8], rng: &mut Rng) -> Vec<u8
 }
 
 #[tokio::test]
-async fn random_sessions_are_the_same_through_the_proxy() {
+async fn random_sessions_get_the_same_bytes_through_the_proxy() {
     let thresholds = Thresholds {
         tag_at: 5.0,
         drop_at: None,
@@ -92,7 +92,7 @@ async fn random_sessions_are_the_same_through_the_proxy() {
         let mut settings = Settings::new(behind.address());
         settings.engine = Some(Engine::Rules(Arc::clone(&no_rules)));
         settings.piece = [1, 2, 7, 100, usize::MAX][rng.usize(..5)];
-        // Below the size of most messages, so that some stream.
+        // Below the size of most messages, so that some are streamed.
         settings.hold_bytes = [16, 200, 1 << 20][rng.usize(..3)];
         let mut proxy = Proxy::start(settings).await;
         let expected = converse(direct.address(), &commands, &mut rng).await;

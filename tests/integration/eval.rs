@@ -1,4 +1,4 @@
-//! `popgate eval` on mail of which everything is known: the figures are those counted by hand.
+//! `popgate eval` on a small hand-made corpus: the figures equal those counted by hand.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Own rules, alone: what a message scores can be read off its words.
+/// Only these rules are loaded, so that a message's score is obvious from its words.
 const RULES: &str = r#"
 stock = false
 [[rule]]
@@ -37,7 +37,7 @@ where = "body"
 words = ["zirconium"]
 "#;
 
-/// Subject and body, by the folder they lie in.
+/// Path, subject and body.
 const MAIL: [(&str, &str, &str); 8] = [
     // Scores 0, 6 (wrong), 3.5 and 4.
     ("ham/one/a", "hello", "nothing"),
@@ -82,7 +82,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn json_has_the_figures_counted_by_hand() {
+fn json_figures_equal_those_counted_by_hand() {
     let mail = Mail::new();
     for jobs in ["1", "3"] {
         let output = mail.eval(&[
@@ -100,8 +100,8 @@ fn json_has_the_figures_counted_by_hand() {
         assert_eq!(wrong["path"], Path::new("ham/one/b").to_str().unwrap());
         assert_eq!(wrong["rules"], serde_json::json!(["GOLD", "SHOUTS"]));
         assert_eq!(found["spam"]["wrong_percent"], 50.0);
-        // Of 16 pairs a ham stands above a spam in 5 (6 > 2, 6 > 3.5, 4 > 2, 4 > 3.5, 3.5 > 2)
-        // and level with it in 3 (6 and 6 twice, 3.5 and 3.5).
+        // In 5 of the 16 pairs the ham scores above the spam (6 > 2, 6 > 3.5, 4 > 2, 4 > 3.5,
+        // 3.5 > 2), in 3 they are equal (6 and 6 twice, 3.5 and 3.5).
         assert_eq!(found["one_minus_roca_percent"], 100.0 * 6.5 / 16.0);
         assert_eq!(found["at_hm_0_1_percent"]["sm_percent"], 100.0);
         assert_eq!(found["at_hm_0_1_percent"]["tag_at"], Value::Null);
@@ -131,10 +131,10 @@ fn json_has_the_figures_counted_by_hand() {
 }
 
 #[test]
-fn people_read_tables() {
+fn tables_show_the_same_figures() {
     let mail = Mail::new();
     let args = ["--ham", "ham", "--spam", "spam"];
-    let said = text(&mail.eval(&args).stdout);
+    let printed = text(&mail.eval(&args).stdout);
     for line in [
         "       4      1   25.000  ham ham\n",
         "       4      2   50.000  spam spam\n",
@@ -143,9 +143,9 @@ fn people_read_tables() {
         "1 of 4 rules hit nothing\n",
         "6.0  ham/one/b: GOLD SHOUTS\n",
     ] {
-        assert!(said.contains(line), "{line} is not in\n{said}");
+        assert!(printed.contains(line), "{line} is not in\n{printed}");
     }
-    assert!(!said.contains("spam judged ham\n"), "{said}");
+    assert!(!printed.contains("spam judged ham\n"), "{printed}");
     let all = text(&mail.eval(&[&args[..], &["--all"]].concat()).stdout);
     for line in ["2.0  spam/g: SHOUTS\n", "  NEVER\n"] {
         assert!(all.contains(line), "{line} is not in\n{all}");
@@ -153,14 +153,14 @@ fn people_read_tables() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_said() {
+fn missing_or_invalid_input_is_reported() {
     let mail = Mail::new();
     fs::create_dir(mail.0.path().join("empty")).unwrap();
     let exits = |args: &[&str], code: i32, reason: &str| {
         let output = mail.eval(args);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
-        assert!(said.contains(reason), "{args:?}: {said}");
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {printed}");
+        assert!(printed.contains(reason), "{args:?}: {printed}");
     };
     exits(
         &["--ham", "ham", "--spam", "empty"],

@@ -1,5 +1,5 @@
-//! The exchange against a model of RFC 1939: random pipelined sessions, cut into random pieces in random
-//! order, give the client what a server with popgate's view of the mailbox would have said.
+//! The exchange against a model of RFC 1939: random pipelined sessions, delivered in random pieces and
+//! random order, give the client the responses of a server with popgate's view of the mailbox.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,10 +11,10 @@ use popgate::session::exchange::LoginBy;
 use crate::support::exchange::{Driven, PLAIN};
 use crate::support::{Settings, shown};
 
-/// Random sessions, each with its own seed.
+/// Number of random sessions, each with its own seed.
 const CASES: u64 = 10_000;
 
-/// A message as the server has it.
+/// A message as stored on the server.
 struct Message {
     octets: Vec<u8>,
     kind: Kind,
@@ -27,7 +27,7 @@ enum Kind {
     HeldBack,
 }
 
-/// A server by RFC 1939, in AUTHORIZATION until PASS.
+/// A server as in RFC 1939, in the AUTHORIZATION state until PASS.
 struct Server<'m> {
     messages: &'m [Message],
     deleted: Vec<bool>,
@@ -43,8 +43,8 @@ impl<'m> Server<'m> {
         }
     }
 
-    /// The message of a client's number, if it is there.
-    fn there(&self, number: &str) -> Option<usize> {
+    /// The index of the message with this number, unless it is deleted.
+    fn existing(&self, number: &str) -> Option<usize> {
         let place = number.parse::<usize>().ok()?.checked_sub(1)?;
         (place < self.messages.len() && !self.deleted[place]).then_some(place)
     }
@@ -82,15 +82,15 @@ impl<'m> Server<'m> {
                 }
                 (text + ".\r\n").into_bytes()
             }
-            (["LIST", number], true) => match self.there(number) {
+            (["LIST", number], true) => match self.existing(number) {
                 Some(it) => format!("+OK {number} {}\r\n", size(it)).into_bytes(),
                 None => b"-ERR no such message\r\n".to_vec(),
             },
-            (["UIDL", number], true) => match self.there(number) {
+            (["UIDL", number], true) => match self.existing(number) {
                 Some(it) => format!("+OK {number} uid-{it}\r\n").into_bytes(),
                 None => b"-ERR no such message\r\n".to_vec(),
             },
-            (["RETR", number], true) => match self.there(number) {
+            (["RETR", number], true) => match self.existing(number) {
                 Some(it) => {
                     let octets = &self.messages[it].octets;
                     let status = format!("+OK {} octets\r\n", octets.len());
@@ -98,7 +98,7 @@ impl<'m> Server<'m> {
                 }
                 None => b"-ERR no such message\r\n".to_vec(),
             },
-            (["DELE", number], true) => match self.there(number) {
+            (["DELE", number], true) => match self.existing(number) {
                 Some(it) => {
                     self.deleted[it] = true;
                     b"+OK marked\r\n".to_vec()
@@ -164,7 +164,7 @@ fn commands(rng: &mut Rng, messages: usize) -> Vec<String> {
     lines
 }
 
-/// Sends everything in random pieces, in random order; what the server was told, and what the client got.
+/// Delivers both sides' output in random pieces and random order.
 fn exchange(rng: &mut Rng, settings: &Settings, messages: &[Message], lines: &[String]) -> Driven {
     let mut driven = Driven::new(settings, LoginBy::Client, PLAIN);
     let mut server = Server::new(messages);
@@ -181,7 +181,7 @@ fn exchange(rng: &mut Rng, settings: &Settings, messages: &[Message], lines: &[S
                 let answers = complete_answers(&driven.to_client);
                 assert!(
                     answers >= retrieved,
-                    "{line} goes up before the messages asked for before it are delivered"
+                    "{line} is sent upstream before the messages requested earlier are delivered"
                 );
             }
             let is_retr = line.starts_with("RETR");
@@ -210,7 +210,7 @@ fn exchange(rng: &mut Rng, settings: &Settings, messages: &[Message], lines: &[S
     driven
 }
 
-/// How many messages the client has got whole.
+/// Number of complete messages that the client has received.
 fn complete_answers(to_client: &[u8]) -> usize {
     to_client
         .windows(b"\r\n.\r\n".len())
@@ -218,7 +218,7 @@ fn complete_answers(to_client: &[u8]) -> usize {
         .count()
 }
 
-/// The client's side by the model: each answer in turn.
+/// Compares each response to the client with the model's.
 fn check(seed: u64, driven: &mut Driven, messages: &[Message], lines: &[String]) {
     let mut rest = std::mem::take(&mut driven.to_client);
     let expect = |rest: &mut Vec<u8>, wanted: &[u8], line: &str| {
@@ -234,21 +234,21 @@ fn check(seed: u64, driven: &mut Driven, messages: &[Message], lines: &[String])
     let mut model = Server::new(messages);
     let mut sent: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
     for line in lines {
-        let there = line.strip_prefix("RETR ").and_then(|it| model.there(it));
+        let existing = line.strip_prefix("RETR ").and_then(|it| model.existing(it));
         let size = |it: usize| sent.get(&it).map_or(messages[it].octets.len(), Vec::len);
         let answer = model.answer(line, size);
-        let Some(place) = there.filter(|&it| messages[it].kind != Kind::Ham) else {
+        let Some(place) = existing.filter(|&it| messages[it].kind != Kind::Ham) else {
             expect(&mut rest, &answer, line);
             continue;
         };
-        // What was rewritten: its size is true, and all else is the original.
+        // A rewritten message: its size is that of the text sent, and the rest is the original.
         let status = rest.iter().position(|&byte| byte == b'\n').unwrap() + 1;
-        let said = String::from_utf8(rest.drain(..status).collect()).unwrap();
+        let status_line = String::from_utf8(rest.drain(..status).collect()).unwrap();
         let end = EndOfAnswer::new().find(&rest).unwrap();
         let wire: Vec<u8> = rest.drain(..end).collect();
         let text = unstuff(&wire[..wire.len() - 3]).into_owned();
         assert_eq!(
-            said,
+            status_line,
             format!("+OK {} octets\r\n", text.len()),
             "seed {seed}: {line}"
         );
@@ -265,7 +265,7 @@ fn check(seed: u64, driven: &mut Driven, messages: &[Message], lines: &[String])
 fn rewritten(seed: u64, message: &Message, text: &[u8]) {
     let shown_text = shown(text);
     match message.kind {
-        Kind::Ham => unreachable!("ham is compared to the octet"),
+        Kind::Ham => unreachable!("ham is compared octet by octet"),
         Kind::Spam => {
             let original = String::from_utf8(message.octets.clone()).unwrap();
             let marked = original.replace("Subject: zz", "Subject: [SPAM] zz");
@@ -288,7 +288,7 @@ fn rewritten(seed: u64, message: &Message, text: &[u8]) {
 }
 
 #[test]
-fn random_pipelined_sessions_are_those_of_the_model() {
+fn random_pipelined_sessions_agree_with_the_model() {
     let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
     settings.drop_at = Some(10.0);
     let settings = settings;
@@ -300,7 +300,7 @@ fn random_pipelined_sessions_are_those_of_the_model() {
         for held in &driven.quarantine {
             assert!(
                 messages.iter().any(|it| it.octets == *held),
-                "seed {seed}: the quarantine has what no message is"
+                "seed {seed}: a quarantined message equals no original"
             );
         }
         check(seed, &mut driven, &messages, &lines);

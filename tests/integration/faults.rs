@@ -1,5 +1,5 @@
-//! Faults of every party, and how each ends: the message is delivered whole, or not at all and
-//! visibly so; nothing is deleted that was not delivered; nobody else notices.
+//! Faults of each party and their outcome: a message is delivered completely, or not at all with a
+//! visible error; nothing undelivered is deleted; other sessions are unaffected.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -10,11 +10,11 @@ use crate::support::{Peer, Proxy, Settings, session, session_in_memory};
 use popgate::session::Engine;
 use tokio::net::TcpListener;
 
-/// Long enough for the exchanges before it on a busy machine.
+/// Long enough for the exchange that precedes it, even on a busy machine.
 const SHORT: Duration = Duration::from_millis(300);
 const DROP: &[u8] = b"+OK\r\nSubject: a\r\n\r\nzzdropzz\r\n.\r\n";
 
-/// A message of about so many octets, on the wire, without the final dot line.
+/// A dot-stuffed message of about this many octets, without the final dot line.
 fn long_message(octets: usize) -> Vec<u8> {
     let mut message = b"Subject: long\r\n\r\n".to_vec();
     let mut number = 0;
@@ -44,10 +44,10 @@ async fn upstream_refuses_the_connection() {
         .unwrap();
     let mut proxy = Proxy::start(Settings::new(free)).await;
     let mut client = Peer::connect(proxy.address).await;
-    let said = String::from_utf8(client.rest().await).unwrap();
+    let received = String::from_utf8(client.rest().await).unwrap();
     assert!(
-        said.starts_with("-ERR [SYS/TEMP] popgate cannot reach the mail server"),
-        "{said}"
+        received.starts_with("-ERR [SYS/TEMP] popgate cannot reach the mail server"),
+        "{received}"
     );
     proxy.session_end().await;
     let line = "popgate_upstream_errors_total{kind=\"connect\",upstream=\"test\"}";
@@ -58,12 +58,12 @@ async fn upstream_refuses_the_connection() {
 async fn upstream_is_the_proxy_itself() {
     let mut proxy = Proxy::start(Settings::new("127.0.0.1:0".parse().unwrap())).await;
     let mut client = Peer::connect(proxy.address).await;
-    let said = String::from_utf8(client.rest().await).unwrap();
-    assert!(said.contains("is this proxy itself"), "{said}");
+    let received = String::from_utf8(client.rest().await).unwrap();
+    assert!(received.contains("is this proxy itself"), "{received}");
     let line = "popgate_upstream_errors_total{kind=\"loop\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
     proxy.session_end().await;
-    // Nobody but the client came: a connection to itself would have made the next one.
+    // Only the client was accepted: a connection to itself would have caused another one.
     let text = String::from_utf8(proxy.metrics.text()).unwrap();
     let accepted = text.lines().filter(|line| line.contains("\"accepted\""));
     let accepted: Vec<_> = accepted.collect();
@@ -81,25 +81,25 @@ async fn greeted_with(greeting: &[u8]) -> (String, Proxy) {
     let mut upstream = Peer::accept(&listener).await;
     let _ = upstream.try_send(greeting).await;
     drop(upstream);
-    let said = String::from_utf8(client.rest().await).unwrap();
+    let received = String::from_utf8(client.rest().await).unwrap();
     proxy.session_end().await;
-    (said, proxy)
+    (received, proxy)
 }
 
 #[tokio::test]
 async fn upstream_closes_before_its_greeting() {
-    let (said, _) = greeted_with(b"").await;
+    let (received, _) = greeted_with(b"").await;
     assert!(
-        said.contains("closed the connection without a greeting"),
-        "{said}"
+        received.contains("closed the connection without a greeting"),
+        "{received}"
     );
 }
 
 #[tokio::test]
-async fn upstream_refuses_sessions_and_its_words_arrive() {
-    let (said, _) = greeted_with(b"-ERR [SYS/TEMP] too many sessions\r\n").await;
-    assert!(said.starts_with("-ERR "), "{said}");
-    assert!(said.contains("too many sessions"), "{said}");
+async fn upstream_refuses_sessions_and_its_text_is_relayed() {
+    let (received, _) = greeted_with(b"-ERR [SYS/TEMP] too many sessions\r\n").await;
+    assert!(received.starts_with("-ERR "), "{received}");
+    assert!(received.contains("too many sessions"), "{received}");
 }
 
 #[tokio::test]
@@ -109,34 +109,34 @@ async fn upstream_speaks_another_protocol() {
         "HTTP/1.1 400 Bad Request\r\n",
         "220 smtp\r\n",
     ] {
-        let (said, proxy) = greeted_with(greeting.as_bytes()).await;
-        assert!(said.contains("not a POP3 greeting"), "{said}");
+        let (received, proxy) = greeted_with(greeting.as_bytes()).await;
+        assert!(received.contains("not a POP3 greeting"), "{received}");
         let line = "popgate_upstream_errors_total{kind=\"not_pop3\",upstream=\"test\"}";
         assert_eq!(proxy.metric(line), 1.0);
     }
 }
 
 #[tokio::test]
-async fn upstream_floods_its_greeting() {
-    let (said, _) = greeted_with(&vec![b'x'; 100_000]).await;
-    assert!(said.contains("not a POP3 greeting"), "{said}");
+async fn upstream_sends_an_endless_greeting() {
+    let (received, _) = greeted_with(&vec![b'x'; 100_000]).await;
+    assert!(received.contains("not a POP3 greeting"), "{received}");
     assert!(
-        said.len() < 1000,
-        "{} octets of it came through",
-        said.len()
+        received.len() < 1000,
+        "{} octets of it were relayed",
+        received.len()
     );
 }
 
 #[tokio::test]
-async fn upstream_floods_a_status_line() {
+async fn upstream_sends_an_endless_status_line() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     client.send(b"STAT\r\n").await;
     upstream.expect(b"STAT\r\n").await;
-    // The proxy may close before all of it is taken.
+    // The proxy may close before it has read all of it.
     let _ = upstream.try_send(&vec![b'+'; 200_000]).await;
-    let said = String::from_utf8(client.rest().await).unwrap();
+    let received = String::from_utf8(client.rest().await).unwrap();
     assert_eq!(
-        said,
+        received,
         "-ERR [SYS/TEMP] the mail server sent a line without an end\r\n"
     );
     proxy.session_end().await;
@@ -149,9 +149,9 @@ async fn upstream_stalls_while_a_message_is_held() {
     let (mut proxy, mut client, mut upstream) =
         session_in_memory(|it| it.timeouts.upstream_read = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\nSubject: a\r\n\r\nhalf").await;
-    let said = String::from_utf8(client.rest().await).unwrap();
+    let received = String::from_utf8(client.rest().await).unwrap();
     assert_eq!(
-        said,
+        received,
         "-ERR [SYS/TEMP] the mail server sent nothing for 300ms\r\n"
     );
     proxy.session_end().await;
@@ -160,7 +160,7 @@ async fn upstream_stalls_while_a_message_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upstream_stalls_after_a_message_began_to_leave() {
+async fn upstream_stalls_while_a_message_is_streamed() {
     let (mut proxy, mut client, mut upstream) = session_in_memory(|it| {
         it.timeouts.upstream_read = SHORT;
         it.hold_bytes = 16;
@@ -172,7 +172,7 @@ async fn upstream_stalls_after_a_message_began_to_leave() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_message_is_let_go_after_hold_seconds() {
+async fn a_slow_message_is_released_after_hold_seconds() {
     let (_proxy, mut client, mut upstream) = session_in_memory(|it| it.hold_time = SHORT).await;
     fetch(
         &mut client,
@@ -186,7 +186,7 @@ async fn a_slow_message_is_let_go_after_hold_seconds() {
 }
 
 #[tokio::test]
-async fn upstream_lies_about_sizes() {
+async fn wrong_sizes_from_the_upstream_are_relayed() {
     let (_proxy, mut client, mut upstream) = session(|_| {}).await;
     client.send(b"LIST\r\n").await;
     upstream.expect(b"LIST\r\n").await;
@@ -208,7 +208,7 @@ async fn upstream_lies_about_sizes() {
 }
 
 #[tokio::test]
-async fn upstream_closes_between_answers() {
+async fn upstream_closes_between_responses() {
     let (mut proxy, mut client, upstream) = session(|_| {}).await;
     drop(upstream);
     assert_eq!(client.rest().await, b"");
@@ -216,7 +216,7 @@ async fn upstream_closes_between_answers() {
 }
 
 #[tokio::test]
-async fn upstream_speaks_bare_lf_and_every_octet_is_accounted_for() {
+async fn upstream_sends_bare_lf_and_every_octet_is_counted() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut proxy = Proxy::start(Settings::new(listener.local_addr().unwrap())).await;
     let mut client = Peer::connect(proxy.address).await;
@@ -241,7 +241,7 @@ async fn upstream_speaks_bare_lf_and_every_octet_is_accounted_for() {
 // --- the client ----------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn client_vanishes_while_a_message_is_sent() {
+async fn client_disconnects_while_a_message_is_sent() {
     let (mut proxy, mut client, mut upstream) = session(|it| it.hold_bytes = 16).await;
     fetch(
         &mut client,
@@ -262,13 +262,13 @@ async fn client_vanishes_while_a_message_is_sent() {
 }
 
 #[tokio::test]
-async fn client_vanishes_while_a_message_is_held() {
+async fn client_disconnects_while_a_message_is_held() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     fetch(&mut client, &mut upstream, b"+OK\r\nSubject: a\r\n\r\n").await;
     client.reset();
     proxy.session_end().await;
     assert_eq!(upstream.rest().await, b"");
-    // The reset may overtake the first bytes of the message.
+    // The reset may arrive before the first bytes of the message.
     let states = ["held", "transaction"]
         .map(|state| proxy.metric(&format!("popgate_client_aborts_total{{state=\"{state}\"}}")));
     assert_eq!(states.iter().sum::<f64>(), 1.0);
@@ -280,7 +280,7 @@ async fn client_never_reads() {
         session_in_memory(|it| it.timeouts.client_write = SHORT).await;
     fetch(&mut client, &mut upstream, b"+OK\r\n").await;
     let message = long_message(1 << 20);
-    // More than all socket buffers take: the proxy must let go, not grow.
+    // More than all buffers hold: the proxy must close the session instead of buffering.
     for _ in 0..64 {
         if upstream.try_send(&message).await.is_err() {
             break;
@@ -295,7 +295,7 @@ async fn client_never_reads() {
 }
 
 #[tokio::test]
-async fn client_floods_a_line() {
+async fn client_sends_an_endless_line() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     let _ = client.try_send(&vec![b'x'; 400_000]).await;
     proxy.session_end().await;
@@ -303,7 +303,7 @@ async fn client_floods_a_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_says_nothing_for_too_long() {
+async fn client_idles_for_too_long() {
     let (mut proxy, mut client, mut upstream) =
         session_in_memory(|it| it.timeouts.idle = SHORT).await;
     assert_eq!(client.rest().await, b"");
@@ -312,7 +312,7 @@ async fn client_says_nothing_for_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_answer_is_not_the_clients_silence() {
+async fn a_long_response_does_not_count_as_client_idle_time() {
     let (_proxy, mut client, mut upstream) = session_in_memory(|it| {
         it.timeouts.idle = SHORT * 5;
         it.hold_bytes = 16;
@@ -325,7 +325,7 @@ async fn a_long_answer_is_not_the_clients_silence() {
     )
     .await;
     client.expect(b"+OK\r\nSubject: a\r\n\r\nfirst\r\n").await;
-    // The answer takes longer than a client may be silent.
+    // The response takes longer than the idle timeout.
     tokio::time::sleep(SHORT * 7).await;
     upstream.send(b".\r\n").await;
     client.expect(b".\r\n").await;
@@ -336,12 +336,12 @@ async fn a_long_answer_is_not_the_clients_silence() {
 }
 
 #[tokio::test]
-async fn client_quits_and_leaves_without_reading() {
+async fn client_quits_and_disconnects_without_reading() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     client.send(b"DELE 1\r\nQUIT\r\n").await;
     upstream.expect(b"DELE 1\r\nQUIT\r\n").await;
     client.reset();
-    // The upstream may take its time: it is not cut off before it has answered QUIT.
+    // The upstream connection stays open until QUIT is answered.
     upstream.send(b"+OK deleted\r\n").await;
     upstream.send(b"+OK bye\r\n").await;
     drop(upstream);
@@ -383,22 +383,22 @@ async fn unscanned(engine: Engine, reason: &str, limit: Duration) {
 }
 
 #[tokio::test]
-async fn a_filter_that_panics_lets_the_original_pass() {
-    // Writing the panic down may take its time.
+async fn a_panic_in_the_filter_delivers_the_original() {
+    // Printing the panic can take long.
     let limit = crate::support::PATIENCE;
     unscanned(Engine::Broken(|| panic!("a test's filter")), "panic", limit).await;
 }
 
 #[test]
-fn a_filter_that_hangs_lets_the_original_pass() {
+fn a_filter_timeout_delivers_the_original() {
     static HANGS: Mutex<()> = Mutex::new(());
     fn hang() -> popgate::filter::Verdict {
         drop(HANGS.lock());
-        panic!("nobody waits for this verdict");
+        panic!("this verdict is no longer awaited");
     }
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().unwrap();
-    // Let go before the runtime, which waits for its threads.
+    // Dropped before the runtime, which joins its threads.
     let _hangs = HANGS.lock().unwrap();
     runtime.block_on(unscanned(Engine::Broken(hang), "timeout", SHORT));
 }
@@ -406,7 +406,7 @@ fn a_filter_that_hangs_lets_the_original_pass() {
 // --- the quarantine ------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn what_quarantine_keeps_is_the_original() {
+async fn quarantine_stores_the_original() {
     let data = tempfile::tempdir().unwrap();
     let (proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);
@@ -434,9 +434,9 @@ async fn what_quarantine_keeps_is_the_original() {
     );
 }
 
-/// A notice says from whom and about what, also of a message that says neither.
+/// The notice has a From and a Subject even if the message has neither.
 #[tokio::test]
-async fn a_message_without_a_header_is_held_back_like_any_other() {
+async fn a_message_without_a_header_is_dropped_like_any_other() {
     for answer in [
         "+OK\r\n\r\nzzdropzz\r\n.\r\n",
         "+OK\r\nno field\r\n\r\nzzdropzz\r\n.\r\n",
@@ -459,14 +459,14 @@ async fn a_message_without_a_header_is_held_back_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_quarantine_that_cannot_take_it_makes_drop_a_tag() {
+async fn a_message_that_cannot_be_quarantined_is_tagged_instead_of_dropped() {
     let data = tempfile::tempdir().unwrap();
     let (proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);
         it.data_dir = Some(data.path().to_owned());
     })
     .await;
-    // The disk is gone after the start: as full or as read-only as can be.
+    // Removed after the start: writing to it fails.
     std::fs::remove_dir_all(data.path().join("quarantine")).unwrap();
     fetch(&mut client, &mut upstream, DROP).await;
     client.line().await;
@@ -497,7 +497,7 @@ impl SmallDisk {
         match mounted {
             Ok(done) if done.status.success() => Some(Self(folder)),
             refused => {
-                eprintln!("no disk to fill, this process may not mount one: {refused:?}");
+                eprintln!("skipped: this process may not mount a file system: {refused:?}");
                 None
             }
         }
@@ -513,7 +513,7 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
-async fn a_full_disk_makes_drop_a_tag() {
+async fn a_message_is_tagged_instead_of_dropped_when_the_disk_is_full() {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
@@ -533,7 +533,7 @@ async fn a_full_disk_makes_drop_a_tag() {
         proxy.metric("popgate_messages_total{action=\"tag\",command=\"retr\"}"),
         1.0
     );
-    // Half a message in quarantine would be taken for a whole one.
+    // A partial message in quarantine would be mistaken for a complete one.
     for part in ["tmp", "new"] {
         let left = disk.0.path().join("quarantine").join(part);
         assert_eq!(std::fs::read_dir(left).unwrap().count(), 0, "{part}");
@@ -541,7 +541,7 @@ async fn a_full_disk_makes_drop_a_tag() {
 }
 
 #[tokio::test]
-async fn what_was_not_seen_whole_is_tagged_and_never_dropped() {
+async fn a_partly_judged_message_is_tagged_and_never_dropped() {
     let data = tempfile::tempdir().unwrap();
     let (_proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);
@@ -572,7 +572,7 @@ async fn what_was_not_seen_whole_is_tagged_and_never_dropped() {
 // --- stopping ------------------------------------------------------------------------------------
 
 #[tokio::test]
-async fn draining_completes_the_answer_that_is_under_way() {
+async fn draining_completes_the_response_in_progress() {
     let (mut proxy, mut client, mut upstream) = session(|it| it.hold_bytes = 16).await;
     fetch(
         &mut client,
@@ -589,7 +589,7 @@ async fn draining_completes_the_answer_that_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_client_that_fetches_goes_on_to_its_quit_while_popgate_stops() {
+async fn a_fetching_client_may_continue_to_quit_during_a_drain() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     proxy.signal.stop();
     for _ in 0..3 {

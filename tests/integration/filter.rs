@@ -1,4 +1,4 @@
-//! The filter from outside: each place and test, the two stages, and input of every kind.
+//! The filter's public API: each place and condition, both stages, and hostile and random input.
 
 #![allow(clippy::expect_used)]
 
@@ -13,7 +13,7 @@ const THRESHOLDS: Thresholds = Thresholds {
     drop_at: Some(10.0),
 };
 
-/// One rule of each place and each test, with examples.
+/// One rule for each place and each condition, with examples.
 const RULES: &str = r#"
 [[rule]]
 id = "SUBJECT_WORDS"
@@ -160,8 +160,8 @@ fn filter() -> Filter {
     Filter::new(rules(RULES), THRESHOLDS).expect("a filter")
 }
 
-/// A verdict without its times.
-fn said(verdict: &Verdict) -> (String, Vec<(String, String)>) {
+/// A verdict without its timings, for comparison.
+fn summary(verdict: &Verdict) -> (String, Vec<(String, String)>) {
     let hits = verdict.hits.iter();
     let hits = hits.map(|hit| (hit.rule.to_string(), hit.text.clone()));
     (
@@ -179,7 +179,7 @@ fn in_two_stages(filter: &Filter, raw: &[u8]) -> Verdict {
 }
 
 #[test]
-fn examples_come_true_and_wrong_ones_are_named() {
+fn examples_are_checked_and_wrong_ones_are_reported() {
     let wrong = examples::check(&rules(RULES));
     let lines: Vec<_> = wrong.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -191,7 +191,7 @@ fn examples_come_true_and_wrong_ones_are_named() {
 }
 
 #[test]
-fn a_verdict_explains_itself() {
+fn a_verdict_lists_its_rules_and_what_they_matched() {
     let raw =
         b"From: Bank <1234567@example.org>\r\nSubject: =?utf-8?q?VIAGRA=20$$$?=\r\n\r\nact  now";
     let verdict = filter().judge(raw);
@@ -204,11 +204,11 @@ fn a_verdict_explains_itself() {
         hit("NO_DATE", ""),
         hit("SUBJECT_WORDS", "VIAGRA, $$$"),
     ];
-    assert_eq!(said(&verdict).1, expected);
+    assert_eq!(summary(&verdict).1, expected);
 }
 
 #[test]
-fn the_version_follows_rules_and_thresholds() {
+fn the_version_depends_on_rules_and_thresholds() {
     let one = filter();
     let again = Arc::new(filter());
     assert_eq!(one.version(), again.version());
@@ -222,16 +222,16 @@ fn the_version_follows_rules_and_thresholds() {
     assert_ne!(one.version(), other.version());
     let empty = Filter::new(RuleSet::default(), THRESHOLDS).expect("a filter");
     assert_eq!(empty.judge(b"Subject: viagra\n\n").hits, []);
-    // A stage of another filter means other rules.
+    // The stage of a filter with other rules is ignored.
     let stage = one.judge_header(b"Subject: viagra $$$\n\n");
     assert_eq!(
-        said(&empty.judge_after(None, stage.clone(), b"x")),
-        said(&empty.judge(b"x"))
+        summary(&empty.judge_after(None, stage.clone(), b"x")),
+        summary(&empty.judge(b"x"))
     );
     let raw = b"Subject: viagra $$$\n\n";
     assert_eq!(
-        said(&other.judge_after(None, stage, raw)),
-        said(&other.judge(raw))
+        summary(&other.judge_after(None, stage, raw)),
+        summary(&other.judge(raw))
     );
 }
 
@@ -245,7 +245,7 @@ const MULTIPART: &str = "From: Bank <a@example.org>\r\nReceived: a\r\nReceived: 
     Content-Type: application/x-msdownload; name=\"a.exe\"\r\n\r\nMZ\r\n--=_b--\r\n";
 
 #[test]
-fn every_beginning_of_a_message_is_judged_alike_in_one_stage_and_in_two() {
+fn every_prefix_of_a_message_gets_the_same_verdict_in_one_stage_and_in_two() {
     let filter = filter();
     let whole = filter.judge(MULTIPART.as_bytes());
     let ids: Vec<_> = whole.hits.iter().map(|hit| &*hit.rule).collect();
@@ -264,8 +264,8 @@ fn every_beginning_of_a_message_is_judged_alike_in_one_stage_and_in_two() {
         for end in 0..=message.len() {
             let raw = &message.as_bytes()[..end];
             assert_eq!(
-                said(&filter.judge(raw)),
-                said(&in_two_stages(&filter, raw)),
+                summary(&filter.judge(raw)),
+                summary(&in_two_stages(&filter, raw)),
                 "at {end}"
             );
         }
@@ -273,7 +273,7 @@ fn every_beginning_of_a_message_is_judged_alike_in_one_stage_and_in_two() {
 }
 
 #[test]
-fn hostile_messages_cost_bounded_time() {
+fn hostile_messages_are_judged_in_bounded_time() {
     let filter = filter();
     let deep = "Content-Type: multipart/mixed; boundary=";
     let nested: String = (0..10_000)
@@ -312,26 +312,26 @@ fn hostile_messages_cost_bounded_time() {
         let begun = std::time::Instant::now();
         filter.judge(message.as_bytes());
         let spent = begun.elapsed();
-        // Unoptimised and on a busy machine; what grows with the square takes minutes.
+        // The limit allows for a debug build on a busy machine; quadratic time would take minutes.
         assert!(spent.as_secs() < 5, "{spent:?} for {:?}…", &message[..60]);
     }
 }
 
-/// One filter for all cases: it keeps nothing between messages.
+/// Shared by all cases: it has no state between messages.
 static FILTER: LazyLock<Filter> = LazyLock::new(filter);
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
-    fn any_bytes_are_judged(raw in proptest::collection::vec(any::<u8>(), 0..2000)) {
-        prop_assert_eq!(said(&FILTER.judge(&raw)), said(&in_two_stages(&FILTER, &raw)));
+    fn random_bytes_get_the_same_verdict_in_one_stage_and_in_two(raw in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        prop_assert_eq!(summary(&FILTER.judge(&raw)), summary(&in_two_stages(&FILTER, &raw)));
     }
 
     #[test]
-    fn any_mix_of_mail_is_judged(pieces in proptest::collection::vec(piece(), 0..60)) {
+    fn random_mail_fragments_get_the_same_verdict_in_one_stage_and_in_two(pieces in proptest::collection::vec(piece(), 0..60)) {
         let raw = pieces.concat();
-        prop_assert_eq!(said(&FILTER.judge(&raw)), said(&in_two_stages(&FILTER, &raw)));
+        prop_assert_eq!(summary(&FILTER.judge(&raw)), summary(&in_two_stages(&FILTER, &raw)));
     }
 }
 

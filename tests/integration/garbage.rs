@@ -1,5 +1,5 @@
-//! Nonsense from both sides at once: whatever comes, the session ends when its peers are gone, and
-//! nothing panics. The seeds are fixed, so a failure repeats.
+//! Garbage from both sides at once: the session ends when its peers have closed, and nothing panics.
+//! The seeds are fixed, so failures are reproducible.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -64,7 +64,7 @@ const SERVER: &[&[u8]] = &[
     b"4294967296 9\r\n",
 ];
 
-fn nonsense(rng: &mut Rng, pieces: &[&[u8]], most: usize) -> Vec<u8> {
+fn garbage(rng: &mut Rng, pieces: &[&[u8]], most: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..rng.usize(..most) {
         match rng.u32(..20) {
@@ -76,8 +76,8 @@ fn nonsense(rng: &mut Rng, pieces: &[&[u8]], most: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn nonsense_ends_with_its_peers_and_hurts_nobody() {
-    // Most of the time is waiting for what does not come: some wait at once.
+async fn garbage_from_both_peers_causes_no_panic_and_no_leaked_session() {
+    // Most of the time is spent in timeouts, so several sessions run concurrently.
     let mut running = JoinSet::new();
     let filter = filter(Some(10.0));
     let data = tempfile::tempdir().unwrap();
@@ -85,7 +85,7 @@ async fn nonsense_ends_with_its_peers_and_hurts_nobody() {
         if running.len() == 25 {
             running.join_next().await.unwrap().unwrap();
         }
-        running.spawn(nonsense_from_both(
+        running.spawn(garbage_from_both(
             seed,
             Arc::clone(&filter),
             data.path().to_owned(),
@@ -96,14 +96,13 @@ async fn nonsense_ends_with_its_peers_and_hurts_nobody() {
     }
 }
 
-async fn nonsense_from_both(seed: u64, filter: Arc<Filter>, data: PathBuf) {
+async fn garbage_from_both(seed: u64, filter: Arc<Filter>, data: PathBuf) {
     let mut rng = Rng::with_seed(seed);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
-    // A client that has closed its side still gets what it is owed, so a server that owes is
-    // waited for.
+    // A client that has half-closed still gets its pending responses, so the session waits for them.
     settings.timeouts.upstream_read = Duration::from_millis(50);
-    // So is its answer to QUIT after the client has gone.
+    // It also waits for the response to QUIT after the client has closed.
     settings.timeouts.connect = Duration::from_secs(2);
     settings.timeouts.greeting = Duration::from_millis(200);
     settings.engine = Some(Engine::Rules(filter));
@@ -117,9 +116,9 @@ async fn nonsense_from_both(seed: u64, filter: Arc<Filter>, data: PathBuf) {
         .send([&b"+OK\r\n"[..], b"+OK\n"][rng.usize(..2)])
         .await;
     for _ in 0..rng.usize(1..6) {
-        // Either may have been sent away by now.
-        let _ = client.try_send(&nonsense(&mut rng, CLIENT, 12)).await;
-        let _ = upstream.try_send(&nonsense(&mut rng, SERVER, 40)).await;
+        // Either may have been disconnected by now.
+        let _ = client.try_send(&garbage(&mut rng, CLIENT, 12)).await;
+        let _ = upstream.try_send(&garbage(&mut rng, SERVER, 40)).await;
         tokio::task::yield_now().await;
     }
     if rng.bool() {

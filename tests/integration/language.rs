@@ -1,4 +1,4 @@
-//! The rule language, kind by kind: what hits, what does not, what is refused.
+//! The rule language, condition by condition: what hits, what does not, what is refused.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ const THRESHOLDS: Thresholds = Thresholds {
     drop_at: None,
 };
 
-/// A rule RULE with the keys given, each on its line.
+/// The text of a rule with this id and these keys.
 fn rule(id: &str, keys: &str) -> String {
     format!("[[rule]]\nid = \"{id}\"\ndescription = \"d\"\nscore = 1\n{keys}\n")
 }
@@ -33,7 +33,7 @@ fn filter(set: RuleSet) -> Filter {
     Filter::new(set, THRESHOLDS).unwrap().reporting_parts()
 }
 
-/// What hits in a message, as `ID text`.
+/// The hits in a message, as `ID text`.
 fn hits(filter: &Filter, message: &str) -> Vec<String> {
     let verdict = filter.judge(message.as_bytes());
     let hits = verdict.hits.iter();
@@ -41,7 +41,7 @@ fn hits(filter: &Filter, message: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether one rule with these keys hits a message, and with which text.
+/// The matched text if a rule with these keys hits the message.
 fn hit(keys: &str, message: &str) -> Option<String> {
     let filter = filter(set(&[("a.toml", rule("RULE", keys))]).unwrap());
     let found = hits(&filter, message);
@@ -62,7 +62,7 @@ fn problems(result: Result<RuleSet, Vec<Problem>>) -> Vec<String> {
 }
 
 #[track_caller]
-fn all_hold(keys: &str, hitting: &[(String, &str)], missing: &[String]) {
+fn check_rule(keys: &str, hitting: &[(String, &str)], missing: &[String]) {
     for (message, text) in hitting {
         assert_eq!(
             hit(keys, message).as_deref(),
@@ -76,8 +76,8 @@ fn all_hold(keys: &str, hitting: &[(String, &str)], missing: &[String]) {
 }
 
 #[test]
-fn words_stand_alone_in_any_case_and_may_go_on() {
-    all_hold(
+fn words_match_whole_words_in_any_case_and_a_star_matches_longer_ones() {
+    check_rule(
         "where = \"body\"\nwords = [\"gold\", \"silver*\"]",
         &[
             (body("some GOLD."), "GOLD"),
@@ -86,7 +86,7 @@ fn words_stand_alone_in_any_case_and_may_go_on() {
         ],
         &[body("golden"), body("marigold"), body("quicksilver")],
     );
-    all_hold(
+    check_rule(
         "where = \"body\"\nphrases = [\"act now\", \"click here\"]\nat_least = 2",
         &[(body("Act\n  now: click here"), "Act now, click here")],
         &[body("act now and act now"), body("act, now click here")],
@@ -94,8 +94,8 @@ fn words_stand_alone_in_any_case_and_may_go_on() {
 }
 
 #[test]
-fn near_wants_one_of_each_group_in_a_sentence() {
-    all_hold(
+fn near_requires_one_of_each_group_within_a_sentence() {
+    check_rule(
         "where = \"body\"\nnear = [[\"verify\", \"confirm\"], [\"account\"]]\nwithin = 12",
         &[
             (
@@ -113,8 +113,8 @@ fn near_wants_one_of_each_group_in_a_sentence() {
 }
 
 #[test]
-fn regexes_count_their_matches() {
-    all_hold(
+fn regex_matches_are_counted() {
+    check_rule(
         "where = \"subject\"\nregex = '[A-Z]{2,}'\nat_least = 2",
         &[("Subject: GET it NOW\n\n".to_owned(), "GET, NOW")],
         &["Subject: GET it\n\n".to_owned(), body("GET NOW")],
@@ -122,21 +122,21 @@ fn regexes_count_their_matches() {
 }
 
 #[test]
-fn fields_are_there_or_missing() {
+fn fields_can_be_required_to_exist_or_to_be_missing() {
     let with = "X-Test:\nSubject: s\n\nx\n".to_owned();
     let without = "Subject: s\n\nx\n".to_owned();
     let exists = "where = \"header:X-Test\"\nexists = true";
-    all_hold(
+    check_rule(
         exists,
         &[(with.clone(), "")],
         std::slice::from_ref(&without),
     );
     let missing = "where = \"header:X-Test\"\nmissing = true";
-    all_hold(missing, &[(without, "")], &[with]);
+    check_rule(missing, &[(without, "")], &[with]);
 }
 
 #[test]
-fn views_of_a_field_differ() {
+fn header_raw_header_and_addr_see_different_forms_of_a_field() {
     let twice = "From: \"Ann = Bob\" <a@x.example>\nFrom: =?utf-8?q?C=C3=A9?= <c@y.example>\n\nx\n";
     for (place, expected) in [
         ("from", Some("Cé <c@y.example>")),
@@ -156,7 +156,7 @@ fn views_of_a_field_differ() {
 }
 
 #[test]
-fn links_have_pieces() {
+fn links_have_parts() {
     let mail = page("<a href=\"https://Sub.Example.co.uk:8080/a/b?c=d#e\">Go <b>there</b></a>");
     for (place, whole) in [
         ("uri:scheme", "https"),
@@ -172,7 +172,7 @@ fn links_have_pieces() {
 }
 
 #[test]
-fn attachments_have_pieces() {
+fn attachments_have_properties() {
     let mail = "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/png\n\
         Content-Disposition: attachment; filename=\"Bill.PDF.exe\"\n\
         Content-Transfer-Encoding: base64\n\nTVqQAAMAAAAEAAAA//8AALgAAAA=\n--b--\n";
@@ -187,8 +187,8 @@ fn attachments_have_pieces() {
 }
 
 #[test]
-fn numbers_and_counts_have_ranges() {
-    all_hold(
+fn numbers_and_counts_are_compared_with_ranges() {
+    check_rule(
         "where = \"header:X-Priority\"\nmin = 1\nmax = 2",
         &[
             ("X-Priority: 1 (Highest)\n\nx\n".to_owned(), "1 (Highest)"),
@@ -199,12 +199,12 @@ fn numbers_and_counts_have_ranges() {
             "X-Priority: high\n\nx\n".to_owned(),
         ],
     );
-    all_hold(
+    check_rule(
         "where = \"count:uri:host\"\nmin = 2",
         &[(body("http://a.example http://b.example"), "2")],
         &[body("http://a.example")],
     );
-    all_hold(
+    check_rule(
         "where = \"count:header:Received\"\nmax = 0",
         &[(body("x"), "0")],
         &[format!("Received: x\n{}", body("x"))],
@@ -212,18 +212,18 @@ fn numbers_and_counts_have_ranges() {
 }
 
 #[test]
-fn facts_are_asked_by_name() {
-    let lying = page("<a href=\"http://example.net/\">www.example.com</a>");
-    let true_one = page("<a href=\"http://www.example.com/\">www.example.com</a>");
-    assert!(hit("fact = \"anchor-shows-other-domain\"", &lying).is_some());
-    assert_eq!(hit("fact = \"anchor-shows-other-domain\"", &true_one), None);
+fn facts_are_selected_by_name() {
+    let misleading = page("<a href=\"http://example.net/\">www.example.com</a>");
+    let honest = page("<a href=\"http://www.example.com/\">www.example.com</a>");
+    assert!(hit("fact = \"anchor-shows-other-domain\"", &misleading).is_some());
+    assert_eq!(hit("fact = \"anchor-shows-other-domain\"", &honest), None);
     let two = "To: a@x.example, b@x.example\n\nx\n";
     assert!(hit("fact = \"recipient-count\"\nmin = 2", two).is_some());
     assert_eq!(hit("fact = \"recipient-count\"\nmin = 3", two), None);
 }
 
 #[test]
-fn rules_combine() {
+fn rules_can_be_combined() {
     let words = ["one", "two", "three", "four"];
     let mut text: String = words
         .iter()
@@ -249,19 +249,19 @@ fn rules_combine() {
     assert_eq!(made("one http://192.0.2.1/"), None);
     assert_eq!(made("one two http://example.org/"), None);
     assert_eq!(made("one two four http://192.0.2.1/"), None);
-    // A part adds nothing: all that is left is what was made of them.
+    // Parts do not score: only the combined rule does.
     let verdict = filter.judge(body("one two http://192.0.2.1/").as_bytes());
     assert_eq!(verdict.score, 1.0);
 }
 
 #[test]
-fn rules_end_on_their_day() {
+fn rules_expire_on_their_date() {
     let keys = |day: &str| format!("where = \"body\"\nwords = [\"gold\"]\nexpires = \"{day}\"");
     assert!(hit(&keys("9999-12-31"), &body("gold")).is_some());
     assert_eq!(hit(&keys("2001-01-01"), &body("gold")), None);
 }
 
-/// A folder with own rules and lists.
+/// A folder with these rules and lists.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -277,7 +277,7 @@ fn named<'s>(set: &'s RuleSet, id: &str) -> Option<&'s popgate::filter::rule::Ru
 }
 
 #[test]
-fn a_folder_lies_on_top_of_the_stock() {
+fn a_rules_folder_overrides_the_stock_rules() {
     let stock = RuleSet::stock().unwrap();
     let whole = rule("SEXTORTION", "where = \"body\"\nwords = [\"gold\"]");
     let text = whole
@@ -285,7 +285,7 @@ fn a_folder_lies_on_top_of_the_stock() {
         + &rule("MY_OWN", "where = \"body\"\nwords = [\"tin\"]");
     let folder = folder(&[("a.toml", &text)]);
     let set = rule_folder::load(Some(folder.path())).unwrap();
-    // One more and one less.
+    // One rule is added and one is disabled.
     assert_eq!(set.len(), stock.len());
     assert!(named(&set, "MY_OWN").is_some());
     assert!(named(&set, "HTML_ONLY").is_none());
@@ -303,7 +303,7 @@ fn a_folder_lies_on_top_of_the_stock() {
 }
 
 #[test]
-fn lists_are_added_to_and_taken_from() {
+fn lists_can_be_extended_and_reduced() {
     let own = "stock = false\n".to_owned()
         + &rule("SHORT", "where = \"uri:host\"\nin_list = \"shorteners\"")
         + &rule("MINE", "where = \"from:addr\"\nin_list = \"my-friends\"");
@@ -330,7 +330,7 @@ fn lists_are_added_to_and_taken_from() {
 }
 
 #[test]
-fn every_mistake_is_named_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let rules = rule("LOOKS_BACK", "where = \"body\"\nregex = '(?<=a)b'")
         + &rule("LOOP_A", "any = [\"LOOP_B\"]")
         + &rule("LOOP_B", "all = [\"LOOP_A\"]")
@@ -380,7 +380,7 @@ fn every_mistake_is_named_at_once() {
 }
 
 #[test]
-fn a_list_of_no_folder_is_refused_with_its_name() {
+fn a_missing_rules_folder_is_reported_with_its_path() {
     let missing = Path::new("/nonexistent/rules");
     let found = problems(rule_folder::load(Some(missing)));
     assert!(

@@ -1,4 +1,4 @@
-//! Each limit holds, and nobody but the one that reaches it notices.
+//! Each limit is enforced, and affects only the session that reaches it.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -20,10 +20,10 @@ async fn until(proxy: &Proxy, line: &str, value: f64) {
 }
 
 #[tokio::test]
-async fn when_memory_is_short_the_upstream_waits_and_nothing_is_lost() {
+async fn backpressure_applies_to_the_upstream_when_held_bytes_is_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
-    // Room for one message that is held, not for two.
+    // Memory for one held message, not for two.
     settings.hold_bytes = 256 << 10;
     settings.limits.held_bytes = 400 << 10;
     let proxy = Proxy::start(settings).await;
@@ -36,7 +36,7 @@ async fn when_memory_is_short_the_upstream_waits_and_nothing_is_lost() {
     .concat();
     first.send(b"RETR 1\r\n").await;
     first_upstream.expect(b"RETR 1\r\n").await;
-    // Much of it, but neither its end nor the hold limit: it is held.
+    // Neither complete nor over the hold limit: it is held.
     first_upstream.send(b"+OK\r\n").await;
     first_upstream.send(&message[..100_000]).await;
     until(
@@ -57,7 +57,7 @@ async fn when_memory_is_short_the_upstream_waits_and_nothing_is_lost() {
         second_upstream.send(&rest[..150_000]),
     );
     assert_eq!(waited, 0.0);
-    // The first one ends, and makes room.
+    // The first message is completed and frees its memory.
     first_upstream
         .send(&[&message[100_000..], b".\r\n"].concat())
         .await;
@@ -68,7 +68,7 @@ async fn when_memory_is_short_the_upstream_waits_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_message_that_waits_for_memory_too_long_passes_all_the_same() {
+async fn a_message_that_waits_too_long_for_memory_is_delivered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.limits.held_bytes = 0;
@@ -88,7 +88,7 @@ async fn a_message_that_waits_for_memory_too_long_passes_all_the_same() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
+async fn a_response_over_limits_response_ends_the_session_without_a_final_dot() {
     let (mut proxy, mut client, mut upstream) = session(|settings| {
         settings.limits.response = Some(1000);
     })
@@ -98,16 +98,16 @@ async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
     upstream.send(b"+OK\r\nSubject: a\r\n\r\n").await;
     upstream.send(&b"text\r\n".repeat(200)).await;
     upstream.send(b".\r\n").await;
-    let heard = shown(&client.rest().await);
-    assert!(!heard.contains("\\r\\n.\\r\\n"), "{heard}");
+    let received = shown(&client.rest().await);
+    assert!(!received.contains("\\r\\n.\\r\\n"), "{received}");
     assert!(
-        heard.starts_with("-ERR [SYS/TEMP]") && heard.contains("answer is too long"),
-        "{heard}"
+        received.starts_with("-ERR [SYS/TEMP]") && received.contains("answer is too long"),
+        "{received}"
     );
     proxy.session_end().await;
     let counted = "popgate_upstream_errors_total{kind=\"response_too_long\",upstream=\"test\"}";
     assert_eq!(proxy.metric(counted), 1.0);
-    // It counts for each answer anew.
+    // The limit is per response.
     let (_proxy, mut client, mut upstream) = session(|settings| {
         settings.limits.response = Some(1000);
     })
@@ -127,7 +127,7 @@ async fn an_answer_that_is_too_long_ends_the_session_without_a_dot() {
 }
 
 #[tokio::test]
-async fn lines_have_a_length_and_tokens_a_longer_one() {
+async fn command_lines_are_limited_and_sasl_tokens_may_be_longer() {
     let (_proxy, mut client, mut upstream) = session(|settings| {
         settings.limits.command_line = 300;
     })
@@ -152,7 +152,7 @@ async fn lines_have_a_length_and_tokens_a_longer_one() {
 }
 
 #[tokio::test]
-async fn those_who_leave_make_room_for_others() {
+async fn closed_sessions_free_their_address_quota() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.listen.proxy_header = true;
@@ -162,7 +162,7 @@ async fn those_who_leave_make_room_for_others() {
     let from = |last: u8| format!("PROXY TCP6 2001:db8::{last} 2001:db8:1::1 4000 110\r\n");
     let mut open = Vec::new();
     for round in 0..3u8 {
-        // All of a /64 are one; the third is one too many.
+        // Addresses of one /64 share a quota; the third session exceeds it.
         let mut client = Peer::connect(proxy.address).await;
         client.send(from(round).as_bytes()).await;
         if round < 2 {
@@ -171,13 +171,16 @@ async fn those_who_leave_make_room_for_others() {
             client.expect(b"+OK\r\n").await;
             open.push((client, upstream));
         } else {
-            let said = shown(&client.rest().await);
-            assert!(said.contains("2 sessions from your address"), "{said}");
+            let received = shown(&client.rest().await);
+            assert!(
+                received.contains("2 sessions from your address"),
+                "{received}"
+            );
             proxy.session_end().await;
         }
     }
-    let (gone, _upstream) = open.pop().unwrap();
-    drop(gone);
+    let (closed, _upstream) = open.pop().unwrap();
+    drop(closed);
     proxy.session_end().await;
     let mut client = Peer::connect(proxy.address).await;
     client.send(from(9).as_bytes()).await;
@@ -195,10 +198,10 @@ async fn greeted(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
     (client, upstream)
 }
 
-/// Guesses that are sent in one piece go up one by one: each is counted before the next, for the name that it
-/// was made with.
+/// Pipelined logins are sent upstream one by one: each failure is counted, for its own user name, before the
+/// next one is sent.
 #[tokio::test]
-async fn guesses_that_are_pipelined_are_counted_like_others() {
+async fn pipelined_login_failures_are_counted_one_by_one() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.limits.login_failures = Some(2);
@@ -220,35 +223,35 @@ async fn guesses_that_are_pipelined_are_counted_like_others() {
     upstream.expect(b"USER y\r\nUSER ann\r\n").await;
     upstream.send(b"+OK\r\n+OK\r\n").await;
     client.expect(b"+OK\r\n+OK\r\n").await;
-    let heard = shown(&client.rest().await);
-    assert!(heard.contains("too many failed logins"), "{heard}");
+    let received = shown(&client.rest().await);
+    assert!(received.contains("too many failed logins"), "{received}");
     proxy.session_end().await;
     assert_eq!(shown(&upstream.rest().await), "");
 }
 
-/// Who says a name without a proof takes nobody's place.
+/// The slot is taken by the password, so that an unauthenticated client cannot lock out a user.
 #[tokio::test]
-async fn a_name_alone_keeps_nobody_out() {
+async fn a_user_name_without_a_password_takes_no_session_slot() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.limits.sessions_per_mailbox = Some(1);
     let proxy = Proxy::start(settings).await;
-    let (mut stranger, mut upstream) = greeted(&proxy, &listener).await;
+    let (mut client, mut upstream) = greeted(&proxy, &listener).await;
     // "a", as in logged_in.
-    for (said, answer) in [
+    for (command, answer) in [
         (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
         (b"AUTH LOGIN\r\n", b"+ VXNlcm5hbWU6\r\n"),
         (b"YQ==\r\n", b"+ UGFzc3dvcmQ6\r\n"),
     ] {
-        stranger.send(said).await;
-        upstream.expect(said).await;
+        client.send(command).await;
+        upstream.expect(command).await;
         upstream.send(answer).await;
-        stranger.expect(answer).await;
+        client.expect(answer).await;
     }
     let (first, first_upstream) = logged_in(&proxy, &listener).await;
-    // With the proof there is no room for a second one.
-    stranger.send(b"eA==\r\n").await;
-    let heard = shown(&stranger.rest().await);
-    assert!(heard.contains("[IN-USE]"), "{heard}");
+    // With the password it would be the second session.
+    client.send(b"eA==\r\n").await;
+    let received = shown(&client.rest().await);
+    assert!(received.contains("[IN-USE]"), "{received}");
     drop((first, first_upstream));
 }

@@ -1,4 +1,4 @@
-//! TLS towards mail clients, PROXY headers, and what may be said without TLS.
+//! TLS towards mail clients, PROXY headers, and which logins are accepted without TLS.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use popgate::net::proxy::{self, Addressed};
 use popgate::net::tls::{Certificate, CertificateError, CertificateResolver, server_config};
 use tokio::net::TcpListener;
 
-/// A proxy with a listener of this kind, before an upstream that the test plays.
+/// A proxy with a listener of this TLS mode; the test acts as the upstream.
 async fn proxy(
     protection: ListenTls,
     certified: &Authority,
@@ -27,7 +27,7 @@ async fn proxy(
     (Proxy::start(settings).await, listener)
 }
 
-/// The upstream greets, and the client hears it.
+/// Sends the upstream's greeting and expects it at the client.
 async fn greeted(client: &mut Peer, listener: &TcpListener) -> Peer {
     let mut upstream = Peer::accept(listener).await;
     upstream.send(b"+OK <1.2@example.org>\r\n").await;
@@ -35,7 +35,7 @@ async fn greeted(client: &mut Peer, listener: &TcpListener) -> Peer {
     upstream
 }
 
-/// A command goes up, and its answer comes down.
+/// Sends a command and its response through the proxy.
 async fn relayed(client: &mut Peer, upstream: &mut Peer, command: &[u8], answer: &[u8]) {
     client.send(command).await;
     upstream.expect(command).await;
@@ -43,28 +43,27 @@ async fn relayed(client: &mut Peer, upstream: &mut Peer, command: &[u8], answer:
     client.expect(answer).await;
 }
 
-/// Makes a listener believe every PROXY header that comes over loopback, so that a test can come from
-/// another machine.
-fn behind_a_proxy(settings: &mut Settings) {
+/// Lets a test act as a client on another machine: PROXY headers are trusted over loopback.
+fn trust_proxy_headers_from_loopback(settings: &mut Settings) {
     settings.listen.proxy_header = true;
     settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
-fn from_afar() -> Vec<u8> {
+fn remote_client_header() -> Vec<u8> {
     proxy::v1(Addressed {
         client: "192.0.2.7:4000".parse().unwrap(),
         original_dst: "198.51.100.1:110".parse().unwrap(),
     })
 }
 
-async fn from_afar_to(address: SocketAddr) -> Peer {
+async fn connect_as_remote_client(address: SocketAddr) -> Peer {
     let mut client = Peer::connect(address).await;
-    client.send(&from_afar()).await;
+    client.send(&remote_client_header()).await;
     client
 }
 
 #[tokio::test]
-async fn a_session_over_implicit_tls() {
+async fn a_session_over_implicit_tls_is_relayed() {
     let authority = authority("pop.example.org");
     let (mut proxy, listener) = proxy(ListenTls::Implicit, &authority, |_| {}).await;
     let client = Peer::connect(proxy.address).await;
@@ -86,7 +85,7 @@ async fn a_session_over_implicit_tls() {
 }
 
 #[tokio::test]
-async fn stls_is_offered_until_it_is_done() {
+async fn stls_is_offered_until_tls_is_active() {
     let authority = authority("pop.example.org");
     let (mut proxy, listener) = proxy(ListenTls::Starttls, &authority, |_| {}).await;
     let mut client = Peer::connect(proxy.address).await;
@@ -105,7 +104,7 @@ async fn stls_is_offered_until_it_is_done() {
         }
         client.send(b"CAPA\r\n").await;
         upstream.expect(b"CAPA\r\n").await;
-        // What the upstream offers for its own leg is nothing to the client.
+        // The upstream's STLS is for its own connection and not offered to the client.
         upstream.send(b"+OK\r\nTOP\r\nUSER\r\nSTLS\r\n.\r\n").await;
         client.expect(shown).await;
     }
@@ -140,12 +139,12 @@ async fn a_server_without_capa_does_not_hide_stls() {
     client.expect(b"+OK\r\nTOP\r\nUIDL\r\nUSER\r\n.\r\n").await;
     relayed(&mut client, &mut upstream, b"USER a\r\n", b"+OK\r\n").await;
     relayed(&mut client, &mut upstream, b"PASS b\r\n", b"+OK in\r\n").await;
-    // Logged in, the server speaks for itself.
+    // After the login the server's response is relayed.
     relayed(&mut client, &mut upstream, b"CAPA\r\n", b"-ERR what?\r\n").await;
 }
 
 #[tokio::test]
-async fn a_name_from_before_tls_is_not_taken_into_it() {
+async fn stls_after_user_is_refused() {
     let authority = authority("pop.example.org");
     let (proxy, listener) = proxy(ListenTls::Starttls, &authority, |_| {}).await;
     let mut client = Peer::connect(proxy.address).await;
@@ -156,7 +155,7 @@ async fn a_name_from_before_tls_is_not_taken_into_it() {
 }
 
 #[tokio::test]
-async fn trap_36_what_is_said_before_tls_is_forgotten() {
+async fn trap_36_commands_pipelined_after_stls_are_discarded() {
     let authority = authority("pop.example.org");
     let (_proxy, listener) = proxy(ListenTls::Starttls, &authority, |_| {}).await;
     let mut client = Peer::connect(_proxy.address).await;
@@ -171,7 +170,7 @@ async fn trap_36_what_is_said_before_tls_is_forgotten() {
 }
 
 #[tokio::test]
-async fn answers_that_are_owed_come_before_tls() {
+async fn pending_responses_are_sent_before_tls() {
     let authority = authority("pop.example.org");
     let (_proxy, listener) = proxy(ListenTls::Starttls, &authority, |_| {}).await;
     let mut client = Peer::connect(_proxy.address).await;
@@ -187,10 +186,15 @@ async fn answers_that_are_owed_come_before_tls() {
 }
 
 #[tokio::test]
-async fn passwords_from_afar_are_not_taken_in_plain_text() {
+async fn remote_plaintext_logins_are_refused() {
     let authority = authority("pop.example.org");
-    let (proxy, listener) = proxy(ListenTls::Starttls, &authority, behind_a_proxy).await;
-    let mut client = from_afar_to(proxy.address).await;
+    let (proxy, listener) = proxy(
+        ListenTls::Starttls,
+        &authority,
+        trust_proxy_headers_from_loopback,
+    )
+    .await;
+    let mut client = connect_as_remote_client(proxy.address).await;
     let mut upstream = greeted(&mut client, &listener).await;
     client.send(b"CAPA\r\n").await;
     upstream.expect(b"CAPA\r\n").await;
@@ -202,13 +206,13 @@ async fn passwords_from_afar_are_not_taken_in_plain_text() {
         .await;
     for command in ["USER ann", "PASS x", "AUTH PLAIN AGEAYg==", "AUTH XOAUTH2"] {
         client.send(format!("{command}\r\n").as_bytes()).await;
-        let said = String::from_utf8(client.line().await).unwrap();
+        let received = String::from_utf8(client.line().await).unwrap();
         assert!(
-            said.starts_with("-ERR [AUTH] passwords are not taken"),
-            "{said}"
+            received.starts_with("-ERR [AUTH] passwords are not taken"),
+            "{received}"
         );
     }
-    // What hides the password may pass.
+    // Mechanisms that do not expose the password are relayed.
     relayed(
         &mut client,
         &mut upstream,
@@ -218,7 +222,7 @@ async fn passwords_from_afar_are_not_taken_in_plain_text() {
     .await;
     let counted = "popgate_refused_total{reason=\"plaintext\"}";
     assert_eq!(proxy.metric(counted), 4.0);
-    // In TLS all is well.
+    // Under TLS the login is accepted.
     client.send(b"STLS\r\n").await;
     client.expect(b"+OK begin TLS\r\n").await;
     let mut client = client
@@ -229,23 +233,28 @@ async fn passwords_from_afar_are_not_taken_in_plain_text() {
 }
 
 #[tokio::test]
-async fn passwords_from_afar_are_taken_if_the_administrator_wants_it() {
+async fn remote_plaintext_logins_are_accepted_with_allow_plaintext() {
     let authority = authority("pop.example.org");
     let (proxy, listener) = proxy(ListenTls::Off, &authority, |settings| {
-        behind_a_proxy(settings);
+        trust_proxy_headers_from_loopback(settings);
         settings.listen.allow_plaintext = true;
     })
     .await;
-    let mut client = from_afar_to(proxy.address).await;
+    let mut client = connect_as_remote_client(proxy.address).await;
     let mut upstream = greeted(&mut client, &listener).await;
     relayed(&mut client, &mut upstream, b"USER ann\r\n", b"+OK\r\n").await;
 }
 
 #[tokio::test]
-async fn proxy_headers_come_in_front_of_tls() {
+async fn proxy_headers_are_read_before_the_tls_handshake() {
     let authority = authority("pop.example.org");
-    let (proxy, listener) = proxy(ListenTls::Implicit, &authority, behind_a_proxy).await;
-    let client = from_afar_to(proxy.address).await;
+    let (proxy, listener) = proxy(
+        ListenTls::Implicit,
+        &authority,
+        trust_proxy_headers_from_loopback,
+    )
+    .await;
+    let client = connect_as_remote_client(proxy.address).await;
     let mut client = client
         .encrypted("pop.example.org", authority.trusted())
         .await
@@ -254,18 +263,23 @@ async fn proxy_headers_come_in_front_of_tls() {
 }
 
 #[tokio::test]
-async fn strangers_and_those_without_a_header_are_turned_away() {
+async fn untrusted_proxies_and_missing_proxy_headers_are_rejected() {
     let authority = authority("pop.example.org");
-    let (stranger, _listener) = proxy(ListenTls::Off, &authority, |settings| {
-        behind_a_proxy(settings);
+    let (untrusting, _listener) = proxy(ListenTls::Off, &authority, |settings| {
+        trust_proxy_headers_from_loopback(settings);
         settings.listen.trusted_proxies = vec!["192.0.2.0/24".parse().unwrap()];
     })
     .await;
-    let mut client = Peer::connect(stranger.address).await;
+    let mut client = Peer::connect(untrusting.address).await;
     assert_eq!(client.rest().await, b"");
     let counted = "popgate_refused_total{reason=\"proxy_untrusted\"}";
-    assert_eq!(stranger.metric(counted), 1.0);
-    let (headless, _listener) = proxy(ListenTls::Off, &authority, behind_a_proxy).await;
+    assert_eq!(untrusting.metric(counted), 1.0);
+    let (headless, _listener) = proxy(
+        ListenTls::Off,
+        &authority,
+        trust_proxy_headers_from_loopback,
+    )
+    .await;
     let mut client = Peer::connect(headless.address).await;
     client.send(b"USER ann\r\n").await;
     assert_eq!(client.rest().await, b"");
@@ -276,7 +290,7 @@ async fn strangers_and_those_without_a_header_are_turned_away() {
 }
 
 #[tokio::test]
-async fn each_name_has_its_certificate_and_its_upstream() {
+async fn sni_selects_certificate_and_upstream() {
     let authority = authority("pop.example.org");
     let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = other.local_addr().unwrap().port();
@@ -318,7 +332,7 @@ async fn each_name_has_its_certificate_and_its_upstream() {
 }
 
 #[tokio::test]
-async fn a_name_without_a_certificate_is_refused() {
+async fn an_sni_without_a_certificate_is_refused() {
     let authority = authority("pop.example.org");
     let (mut proxy, _listener) = proxy(ListenTls::Implicit, &authority, |settings| {
         let choice = CertificateResolver {
@@ -337,7 +351,7 @@ async fn a_name_without_a_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
+async fn a_renewed_certificate_is_applied_and_an_invalid_one_is_not() {
     let authority = authority("renewed.example.org");
     let pair = authority.pair("renewed.example.org");
     let certificate = Arc::new(Certificate::read(&pair.certificate, &pair.key).unwrap());
@@ -365,7 +379,7 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
                     matches!(error, CertificateError::NoCertificate(_)),
                     "{error}"
                 );
-                // It is not tried again and again.
+                // The same broken file is not read again.
                 assert!(!certificate.refresh().unwrap());
             }
         }
@@ -382,29 +396,29 @@ async fn a_renewed_certificate_is_taken_over_and_a_broken_one_is_not() {
 }
 
 #[test]
-fn keys_are_looked_at_before_they_are_used() {
+fn certificates_and_keys_are_checked_when_read() {
     let authority = authority("pop.example.org");
     let (one, other) = (
         authority.pair("one.example"),
         authority.pair("other.example"),
     );
-    let said = |certificate: &std::path::Path, key: &std::path::Path| {
+    let error = |certificate: &std::path::Path, key: &std::path::Path| {
         Certificate::read(certificate, key).unwrap_err().to_string()
     };
-    assert!(said(&one.certificate, &other.key).contains("does not belong to the certificate"));
-    assert!(said(&one.key, &one.key).contains("contains no certificate"));
-    assert!(said(&one.certificate, &one.certificate).contains("chmod 600"));
+    assert!(error(&one.certificate, &other.key).contains("does not belong to the certificate"));
+    assert!(error(&one.key, &one.key).contains("contains no certificate"));
+    assert!(error(&one.certificate, &one.certificate).contains("chmod 600"));
     assert!(
-        said(&one.certificate, &one.certificate).contains("everybody on this machine may read")
+        error(&one.certificate, &one.certificate).contains("everybody on this machine may read")
     );
     authority::write_key(&other.key, "no key");
-    assert!(said(&one.certificate, &other.key).contains("contains no private key"));
-    assert!(said(&one.certificate, std::path::Path::new("/nowhere")).contains("/nowhere"));
+    assert!(error(&one.certificate, &other.key).contains("contains no private key"));
+    assert!(error(&one.certificate, std::path::Path::new("/nowhere")).contains("/nowhere"));
 }
 
-/// What the error asks for is seen when it is done.
+/// After the `chmod` that the error asks for, the key is accepted without other changes.
 #[test]
-fn a_key_is_looked_at_again_when_its_mode_changes() {
+fn a_key_is_checked_again_when_its_mode_changes() {
     use std::os::unix::fs::PermissionsExt;
     let authority = authority("pop.example.org");
     let (one, other) = (
@@ -417,16 +431,19 @@ fn a_key_is_looked_at_again_when_its_mode_changes() {
     std::fs::copy(&other.key, &one.key).unwrap();
     std::fs::set_permissions(&one.key, PermissionsExt::from_mode(0o644)).unwrap();
     assert!(!certificate.is_still(&one.certificate, &one.key));
-    let said = certificate.refresh().unwrap_err().to_string();
-    assert!(said.contains("chmod 600"), "{said}");
-    assert!(!certificate.refresh().unwrap(), "it is said once");
+    let received = certificate.refresh().unwrap_err().to_string();
+    assert!(received.contains("chmod 600"), "{received}");
+    assert!(
+        !certificate.refresh().unwrap(),
+        "the error is reported once"
+    );
     std::fs::set_permissions(&one.key, PermissionsExt::from_mode(0o600)).unwrap();
     assert!(certificate.refresh().unwrap());
     assert!(certificate.is_still(&one.certificate, &one.key));
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_log_in_is_sent_away() {
+async fn a_client_that_does_not_log_in_is_disconnected() {
     let authority = authority("pop.example.org");
     let (mut proxy, listener) = proxy(ListenTls::Off, &authority, |settings| {
         settings.timeouts.login = std::time::Duration::from_millis(200);
@@ -439,7 +456,7 @@ async fn a_client_that_does_not_log_in_is_sent_away() {
 }
 
 #[tokio::test]
-async fn a_command_that_has_begun_must_end() {
+async fn a_partial_command_line_times_out() {
     let authority = authority("pop.example.org");
     let (mut proxy, listener) = proxy(ListenTls::Off, &authority, |settings| {
         settings.timeouts.command_line = std::time::Duration::from_millis(200);
@@ -453,7 +470,7 @@ async fn a_command_that_has_begun_must_end() {
 }
 
 #[tokio::test]
-async fn the_server_is_told_the_clients_address() {
+async fn the_client_address_is_sent_to_the_server_by_proxy_header() {
     use popgate::config::{ProxyHeader, Upstream};
     for (header, change) in [
         (
@@ -464,14 +481,14 @@ async fn the_server_is_told_the_clients_address() {
     ] {
         let authority = authority("pop.example.org");
         let (proxy, listener) = proxy(ListenTls::Off, &authority, |settings| {
-            behind_a_proxy(settings);
+            trust_proxy_headers_from_loopback(settings);
             settings.change = change;
         })
         .await;
-        let mut client = from_afar_to(proxy.address).await;
+        let mut client = connect_as_remote_client(proxy.address).await;
         let mut upstream = Peer::accept(&listener).await;
         let expected = match header {
-            ProxyHeader::V1 => from_afar(),
+            ProxyHeader::V1 => remote_client_header(),
             _ => proxy::v2(Addressed {
                 client: "192.0.2.7:4000".parse().unwrap(),
                 original_dst: "198.51.100.1:110".parse().unwrap(),
@@ -484,17 +501,22 @@ async fn the_server_is_told_the_clients_address() {
     }
 }
 
-/// The system gives one local port to several connections: a mail program on this machine may have the
-/// same address as the near end of a connection that popgate made, and is not popgate for that.
+/// The system reuses local ports for connections to different addresses: a mail program on this machine may
+/// have the same address and port as popgate's end of an outgoing connection.
 #[tokio::test]
-async fn a_client_with_the_port_of_an_outgoing_connection_is_no_loop() {
+async fn a_client_with_the_address_of_an_outgoing_connection_is_not_a_loop() {
     let authority = authority("pop.example.org");
-    let (proxy, listener) = proxy(ListenTls::Off, &authority, behind_a_proxy).await;
-    let _first = from_afar_to(proxy.address).await;
-    let (_server, near_end) = listener.accept().await.unwrap();
+    let (proxy, listener) = proxy(
+        ListenTls::Off,
+        &authority,
+        trust_proxy_headers_from_loopback,
+    )
+    .await;
+    let _first = connect_as_remote_client(proxy.address).await;
+    let (_server, local_address) = listener.accept().await.unwrap();
     let mut second = Peer::connect(proxy.address).await;
     let header = proxy::v1(Addressed {
-        client: near_end,
+        client: local_address,
         original_dst: proxy.address,
     });
     second.send(&header).await;

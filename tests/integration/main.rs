@@ -1,5 +1,5 @@
-//! Tests from outside the crate, in one binary: one link instead of twenty. `cargo test --test
-//! integration faults::` runs those of one file.
+//! Integration tests in one binary, so that they are linked once. `cargo test --test integration
+//! faults::` runs those of one file.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! The OAuth bridge: the client has a password, the server wants a token, a provider gives it.
+//! OAuth logins: the client sends a password, the upstream requires a token, a token service issues it.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ fn response(token: &str) -> Vec<u8> {
     format!("{blob}\r\n").into_bytes()
 }
 
-struct Scene {
+struct Setup {
     proxy: Proxy,
     server: TcpListener,
     provider: Provider,
@@ -29,7 +29,7 @@ struct Scene {
     _folder: tempfile::TempDir,
 }
 
-async fn scene() -> Scene {
+async fn setup() -> Setup {
     let folder = tempfile::tempdir().unwrap();
     let tokens = Tokens::open(folder.path()).unwrap();
     let grant = Grant {
@@ -42,7 +42,7 @@ async fn scene() -> Scene {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(server.local_addr().unwrap());
     settings.oauth = vec![provider.oauth_login(&tokens, PATIENCE)];
-    Scene {
+    Setup {
         proxy: Proxy::start(settings).await,
         server,
         provider,
@@ -51,8 +51,8 @@ async fn scene() -> Scene {
     }
 }
 
-async fn logging_in(scene: &Scene, password: &str) -> Peer {
-    let mut client = Peer::connect(scene.proxy.address).await;
+async fn log_in_with_password(setup: &Setup, password: &str) -> Peer {
+    let mut client = Peer::connect(setup.proxy.address).await;
     client.expect(b"+OK popgate is ready\r\n").await;
     client.send(b"USER ann\r\n").await;
     client.expect(b"+OK\r\n").await;
@@ -60,9 +60,9 @@ async fn logging_in(scene: &Scene, password: &str) -> Peer {
     client
 }
 
-/// The server is shown this token, and says this.
-async fn shown_to_the_server(scene: &Scene, token: &str, answer: &[u8]) -> Peer {
-    let mut server = Peer::accept(&scene.server).await;
+/// Accepts popgate's connection, expects this token and sends this response.
+async fn server_accepts_token(setup: &Setup, token: &str, answer: &[u8]) -> Peer {
+    let mut server = Peer::accept(&setup.server).await;
     server.send(b"+OK\r\n").await;
     server.expect(b"AUTH XOAUTH2\r\n").await;
     server.send(b"+ \r\n").await;
@@ -72,14 +72,14 @@ async fn shown_to_the_server(scene: &Scene, token: &str, answer: &[u8]) -> Peer 
 }
 
 #[tokio::test]
-async fn a_password_becomes_a_token() {
-    let scene = scene().await;
-    let mut client = logging_in(&scene, "open sesame").await;
-    let question = scene.provider.asked().await;
+async fn a_password_is_exchanged_for_an_access_token() {
+    let setup = setup().await;
+    let mut client = log_in_with_password(&setup, "open sesame").await;
+    let request = setup.provider.next_request().await;
     assert!(
-        question.head.starts_with("POST /token?v=2 HTTP/1.1\r\n"),
+        request.head.starts_with("POST /token?v=2 HTTP/1.1\r\n"),
         "{}",
-        question.head
+        request.head
     );
     for (key, value) in [
         ("grant_type", "refresh_token"),
@@ -88,154 +88,177 @@ async fn a_password_becomes_a_token() {
         ("client_secret", "hush hush"),
         ("scope", "mail.pop"),
     ] {
-        assert_eq!(question.form[key], value);
+        assert_eq!(request.form[key], value);
     }
-    question
-        .answer(
+    request
+        .respond(
             "200 OK",
             r#"{"access_token":"access-1","expires_in":3600,"refresh_token":"refresh-2","token_type":"Bearer"}"#,
         )
         .await;
-    let mut server = shown_to_the_server(&scene, "access-1", b"+OK welcome\r\n").await;
+    let mut server = server_accepts_token(&setup, "access-1", b"+OK welcome\r\n").await;
     client.expect(b"+OK welcome\r\n").await;
     client.send(b"STAT\r\n").await;
     server.expect(b"STAT\r\n").await;
     let counted = "popgate_logins_total{mechanism=\"oauth\",outcome=\"ok\",upstream=\"test\"}";
-    assert_eq!(scene.proxy.metric(counted), 1.0);
-    // The next session needs no provider: the token is still good.
-    let mut client = logging_in(&scene, "open sesame").await;
-    let _server = shown_to_the_server(&scene, "access-1", b"+OK again\r\n").await;
+    assert_eq!(setup.proxy.metric(counted), 1.0);
+    // The next session makes no token request: the access token is still valid.
+    let mut client = log_in_with_password(&setup, "open sesame").await;
+    let _server = server_accepts_token(&setup, "access-1", b"+OK again\r\n").await;
     client.expect(b"+OK again\r\n").await;
-    // What the provider gave in place of the first refresh token is kept.
+    // The new refresh token replaces the stored one.
     let password = Secret::new(b"open sesame");
-    let grant = scene.tokens.read("test", "ann", &password).unwrap();
+    let grant = setup.tokens.read("test", "ann", &password).unwrap();
     assert_eq!(grant.refresh.reveal(), b"refresh-2");
 }
 
 #[tokio::test]
-async fn a_token_that_the_server_refuses_is_not_shown_twice() {
-    let scene = scene().await;
+async fn an_access_token_that_the_server_refuses_is_not_reused() {
+    let setup = setup().await;
     for (round, answer) in [(1, &b"-ERR [AUTH] no\r\n"[..]), (2, b"+OK\r\n")] {
-        let mut client = logging_in(&scene, "open sesame").await;
-        // An empty refresh token is none: the one that is stored stays.
+        let mut client = log_in_with_password(&setup, "open sesame").await;
+        // An empty refresh token is ignored: the stored one is kept.
         let json = format!(
             r#"{{"access_token":"access-{round}","expires_in":"3600","refresh_token":""}}"#
         );
-        let question = scene.provider.asked().await;
-        assert_eq!(question.form["refresh_token"], "refresh-1");
-        question.answer("200 OK", &json).await;
+        let request = setup.provider.next_request().await;
+        assert_eq!(request.form["refresh_token"], "refresh-1");
+        request.respond("200 OK", &json).await;
         let token = format!("access-{round}");
-        let _server = shown_to_the_server(&scene, &token, answer).await;
+        let _server = server_accepts_token(&setup, &token, answer).await;
         client.expect(answer).await;
     }
 }
 
 #[tokio::test]
-async fn another_password_opens_nothing_and_asks_nobody() {
-    let scene = scene().await;
-    let mut client = logging_in(&scene, "guess").await;
-    let said = shown(&client.line().await);
+async fn a_wrong_password_is_refused_without_asking_the_token_service() {
+    let setup = setup().await;
+    let mut client = log_in_with_password(&setup, "guess").await;
+    let received = shown(&client.line().await);
     assert!(
-        said.starts_with("-ERR [AUTH] the password is not the one"),
-        "{said}"
+        received.starts_with("-ERR [AUTH] the password is not the one"),
+        "{received}"
     );
-    // The session goes on; the right one is still taken.
+    // The session continues, and the right password is accepted.
     client.send(b"USER ann\r\nPASS open sesame\r\n").await;
     client.expect(b"+OK\r\n").await;
     let json = r#"{"access_token":"access-1"}"#;
-    scene.provider.asked().await.answer("200 OK", json).await;
-    let _server = shown_to_the_server(&scene, "access-1", b"+OK\r\n").await;
+    setup
+        .provider
+        .next_request()
+        .await
+        .respond("200 OK", json)
+        .await;
+    let _server = server_accepts_token(&setup, "access-1", b"+OK\r\n").await;
     client.expect(b"+OK\r\n").await;
 }
 
 #[tokio::test]
-async fn a_consent_that_is_gone_is_told() {
-    let scene = scene().await;
-    let mut client = logging_in(&scene, "open sesame").await;
+async fn a_revoked_consent_is_reported_to_the_client() {
+    let setup = setup().await;
+    let mut client = log_in_with_password(&setup, "open sesame").await;
     let json =
         r#"{"error":"invalid_grant","error_description":"Token refresh-1 has been revoked."}"#;
-    scene
+    setup
         .provider
-        .asked()
+        .next_request()
         .await
-        .answer("400 Bad Request", json)
+        .respond("400 Bad Request", json)
         .await;
-    let said = shown(&client.line().await);
+    let received = shown(&client.line().await);
     assert!(
-        said.starts_with("-ERR [AUTH] the token service refuses: invalid_grant;"),
-        "{said}"
+        received.starts_with("-ERR [AUTH] the token service refuses: invalid_grant;"),
+        "{received}"
     );
-    assert!(!said.contains("refresh-1"), "{said}");
+    assert!(!received.contains("refresh-1"), "{received}");
 }
 
-/// When popgate's own secret has run out, no user's password is wrong.
+/// If popgate's client secret has expired, users must not be told that their password is wrong.
 #[tokio::test]
-async fn what_the_service_holds_against_popgate_is_nobodys_password() {
-    let scene = scene().await;
-    let mut client = logging_in(&scene, "open sesame").await;
+async fn an_invalid_client_secret_is_not_reported_as_a_wrong_password() {
+    let setup = setup().await;
+    let mut client = log_in_with_password(&setup, "open sesame").await;
     let json = r#"{"error":"invalid_client"}"#;
-    let asked = scene.provider.asked().await;
-    asked.answer("401 Unauthorized", json).await;
-    let said = shown(&client.line().await);
-    assert!(said.starts_with("-ERR [SYS/TEMP]"), "{said}");
+    let asked = setup.provider.next_request().await;
+    asked.respond("401 Unauthorized", json).await;
+    let received = shown(&client.line().await);
+    assert!(received.starts_with("-ERR [SYS/TEMP]"), "{received}");
     let refused = |reason| {
         let line = format!("popgate_refused_total{{reason=\"{reason}\"}}");
-        scene.proxy.metric(&line)
+        setup.proxy.metric(&line)
     };
     assert_eq!((refused("token_service"), refused("token")), (1.0, 0.0));
 }
 
 #[tokio::test]
-async fn a_client_with_a_token_of_its_own_needs_no_bridge() {
-    let scene = scene().await;
-    let mut client = Peer::connect(scene.proxy.address).await;
+async fn a_client_token_is_relayed_without_the_token_service() {
+    let setup = setup().await;
+    let mut client = Peer::connect(setup.proxy.address).await;
     client.line().await;
     client.send(b"AUTH XOAUTH2\r\n").await;
     client.expect(b"+ \r\n").await;
     client.send(&response("its-own")).await;
-    let _server = shown_to_the_server(&scene, "its-own", b"+OK\r\n").await;
+    let _server = server_accepts_token(&setup, "its-own", b"+OK\r\n").await;
     client.expect(b"+OK\r\n").await;
 }
 
-/// What a service answers, and what is made of it.
-async fn asked(limit: Duration, answer: impl AsyncFnOnce(&Provider)) -> Result<Secret, TokenError> {
+/// The result of a token refresh to which the service responds like this.
+async fn refresh_with(
+    limit: Duration,
+    respond: impl AsyncFnOnce(&Provider),
+) -> Result<Secret, TokenError> {
     let provider = Provider::start(Arc::new(authority("localhost"))).await;
     let service = provider.service(limit);
     let refresh = Secret::new(b"refresh-me");
-    let (fresh, ()) = tokio::join!(service.refresh(&refresh), answer(&provider));
+    let (fresh, ()) = tokio::join!(service.refresh(&refresh), respond(&provider));
     fresh.map(|fresh| fresh.access)
 }
 
 #[tokio::test]
-async fn odd_answers_of_a_service_are_named() {
+async fn malformed_token_service_responses_are_classified() {
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
         14\r\n{\"access_token\":\"abc\r\n2\r\n\"}\r\n0\r\n\r\n";
-    let access = asked(PATIENCE, async |it| it.asked().await.raw(chunked).await).await;
+    let access = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond_raw(chunked).await
+    })
+    .await;
     assert_eq!(access.unwrap().reveal(), b"abc");
     let page = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>";
-    let odd = asked(PATIENCE, async |it| it.asked().await.raw(page).await).await;
+    let odd = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond_raw(page).await
+    })
+    .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
     let down = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>";
-    let odd = asked(PATIENCE, async |it| it.asked().await.raw(down).await).await;
+    let odd = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond_raw(down).await
+    })
+    .await;
     assert!(matches!(odd, Err(TokenError::Unreachable(_))), "{odd:?}");
-    let empty = asked(PATIENCE, async |it| {
-        it.asked().await.answer("200 OK", "{}").await;
+    let empty = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond("200 OK", "{}").await;
     })
     .await;
     assert!(matches!(empty, Err(TokenError::Malformed(_))), "{empty:?}");
-    // A token that would end the response and begin another one.
+    // A token that would end its field and start another one.
     let smuggled = r#"{"access_token":"a\u0001user=bob"}"#;
-    let odd = asked(PATIENCE, async |it| {
-        it.asked().await.answer("200 OK", smuggled).await;
+    let odd = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond("200 OK", smuggled).await;
     })
     .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
     let elsewhere =
         b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 2\r\n\r\n{}";
-    let odd = asked(PATIENCE, async |it| it.asked().await.raw(elsewhere).await).await;
+    let odd = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond_raw(elsewhere).await
+    })
+    .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
-    let busy = asked(PATIENCE, async |it| {
-        it.asked().await.answer("429 Too Many Requests", "{}").await;
+    let busy = refresh_with(PATIENCE, async |it| {
+        it.next_request()
+            .await
+            .respond("429 Too Many Requests", "{}")
+            .await;
     })
     .await;
     assert!(matches!(busy, Err(TokenError::Unreachable(_))), "{busy:?}");
@@ -244,11 +267,14 @@ async fn odd_answers_of_a_service_are_named() {
         &[b' '; 200_000],
     ]
     .concat();
-    let odd = asked(PATIENCE, async |it| it.asked().await.raw(&endless).await).await;
+    let odd = refresh_with(PATIENCE, async |it| {
+        it.next_request().await.respond_raw(&endless).await
+    })
+    .await;
     assert!(matches!(odd, Err(TokenError::Unreachable(_))), "{odd:?}");
-    let silent = asked(Duration::from_millis(200), async |it| {
-        let question = it.asked().await;
-        std::mem::forget(question);
+    let silent = refresh_with(Duration::from_millis(200), async |it| {
+        let request = it.next_request().await;
+        std::mem::forget(request);
     });
     let silent = silent.await;
     assert!(
@@ -260,7 +286,7 @@ async fn odd_answers_of_a_service_are_named() {
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_prove_its_name_gets_no_token() {
+async fn a_token_service_with_an_untrusted_certificate_gets_no_token() {
     let provider = Provider::start(Arc::new(authority("localhost"))).await;
     let mut oauth = provider.oauth();
     let other = authority("localhost");
@@ -276,53 +302,53 @@ async fn a_service_that_cannot_prove_its_name_gets_no_token() {
 }
 
 #[tokio::test]
-async fn consent_is_asked_for_until_it_is_given() {
+async fn the_device_flow_polls_until_consent_is_given_or_denied() {
     let provider = Provider::start(Arc::new(authority("localhost"))).await;
     let service = provider.service(PATIENCE);
     let json = r#"{"device_code":"d-1","user_code":"ABCD-EFGH","verification_uri":"https://login.example/device","interval":1}"#;
-    let question = async {
-        let question = provider.asked().await;
+    let request = async {
+        let request = provider.next_request().await;
         assert!(
-            question.head.starts_with("POST /device "),
+            request.head.starts_with("POST /device "),
             "{}",
-            question.head
+            request.head
         );
-        assert_eq!(question.form["scope"], "mail.pop");
-        question.answer("200 OK", json).await;
+        assert_eq!(request.form["scope"], "mail.pop");
+        request.respond("200 OK", json).await;
     };
-    let (consent, ()) = tokio::join!(service.consent(), question);
+    let (consent, ()) = tokio::join!(service.consent(), request);
     let mut consent = consent.unwrap();
     assert_eq!(consent.code, "ABCD-EFGH");
     for (json, interval) in [
         (r#"{"error":"authorization_pending"}"#, 1),
         (r#"{"error":"slow_down"}"#, 6),
     ] {
-        let question = async {
-            let question = provider.asked().await;
-            assert_eq!(question.form["device_code"], "d-1");
-            question.answer("400 Bad Request", json).await;
+        let request = async {
+            let request = provider.next_request().await;
+            assert_eq!(request.form["device_code"], "d-1");
+            request.respond("400 Bad Request", json).await;
         };
-        let (fresh, ()) = tokio::join!(service.consented(&mut consent), question);
+        let (fresh, ()) = tokio::join!(service.consented(&mut consent), request);
         assert!(fresh.unwrap().is_none());
         assert_eq!(consent.interval, Duration::from_secs(interval));
     }
     let json = r#"{"access_token":"a","refresh_token":"r","expires_in":3600}"#;
-    let question = async { provider.asked().await.answer("200 OK", json).await };
-    let (fresh, ()) = tokio::join!(service.consented(&mut consent), question);
+    let request = async { provider.next_request().await.respond("200 OK", json).await };
+    let (fresh, ()) = tokio::join!(service.consented(&mut consent), request);
     let fresh = fresh.unwrap().unwrap();
     assert_eq!(fresh.refresh.unwrap().reveal(), b"r");
-    let question = async {
-        let question = provider.asked().await;
-        question
-            .answer("400 Bad Request", r#"{"error":"access_denied"}"#)
+    let request = async {
+        let request = provider.next_request().await;
+        request
+            .respond("400 Bad Request", r#"{"error":"access_denied"}"#)
             .await;
     };
-    let (fresh, ()) = tokio::join!(service.consented(&mut consent), question);
+    let (fresh, ()) = tokio::join!(service.consented(&mut consent), request);
     assert!(matches!(fresh, Err(TokenError::Denied(_))));
 }
 
 #[test]
-fn the_command_stores_lists_and_forgets() {
+fn the_oauth_command_adds_lists_and_removes_tokens() {
     use std::io::Write;
     use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().unwrap();
@@ -349,28 +375,28 @@ fn the_command_stores_lists_and_forgets() {
             .write_all(input.as_bytes())
             .unwrap();
         let done = child.wait_with_output().unwrap();
-        let said = [done.stdout, done.stderr].concat();
-        (done.status.code(), String::from_utf8(said).unwrap())
+        let received = [done.stdout, done.stderr].concat();
+        (done.status.code(), String::from_utf8(received).unwrap())
     };
-    let whose = ["--upstream", "office", "--account", "Ann@example.net"];
-    let add = [&["add"][..], &whose, &["--refresh-token-file", "-"]].concat();
-    let (code, said) = run(&add, "refresh-me\nopen sesame\n");
-    assert_eq!(code, Some(0), "{said}");
+    let mailbox = ["--upstream", "office", "--account", "Ann@example.net"];
+    let add = [&["add"][..], &mailbox, &["--refresh-token-file", "-"]].concat();
+    let (code, received) = run(&add, "refresh-me\nopen sesame\n");
+    assert_eq!(code, Some(0), "{received}");
     let tokens = Tokens::open(&folder.path().join("data")).unwrap();
     let grant = tokens.read("office", "ann@example.net", &Secret::new(b"open sesame"));
     assert_eq!(grant.unwrap().refresh.reveal(), b"refresh-me");
     assert!(run(&["list"], "").1.contains("1  office"));
-    let remove = [&["remove"][..], &whose].concat();
+    let remove = [&["remove"][..], &mailbox].concat();
     assert_eq!(run(&remove, "").0, Some(0));
     assert_eq!(run(&remove, "").0, Some(1));
-    let (code, said) = run(&add, "\n\n");
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("no refresh token in it"), "{said}");
+    let (code, received) = run(&add, "\n\n");
+    assert_eq!(code, Some(2), "{received}");
+    assert!(received.contains("no refresh token in it"), "{received}");
     let unknown = ["add", "--upstream", "home", "--account", "ann"];
-    let (code, said) = run(&unknown, "");
-    assert_eq!(code, Some(64), "{said}");
+    let (code, received) = run(&unknown, "");
+    assert_eq!(code, Some(64), "{received}");
     assert!(
-        said.contains("no [[upstream]] with the name home"),
-        "{said}"
+        received.contains("no [[upstream]] with the name home"),
+        "{received}"
     );
 }

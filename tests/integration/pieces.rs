@@ -1,4 +1,4 @@
-//! Every message through a session whole, and with reads of 1, 2 and 7 bytes: identical bytes.
+//! Each message is delivered with the same bytes whether reads return all of it or 1, 2 or 7 bytes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use popgate::demo::server::Server;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The decoder's messages, the samples of the demonstration, and odd ones made here.
+/// The decoder's test messages, the demo's sample mail, and edge cases.
 fn messages() -> Vec<(String, Bytes)> {
     let mut all = Vec::new();
     for folder in ["tests/messages", "src/demo/mail"] {
@@ -34,14 +34,14 @@ fn messages() -> Vec<(String, Bytes)> {
                 })
                 .collect();
             all.push((format!("{name} (CRLF)"), Bytes::from(crlf)));
-            // Bare LF inside a message, from a server that ends its lines properly.
+            // A message with bare LF from a server that otherwise sends CRLF.
             let end: &[u8] = if bare.ends_with(b"\r\n") {
                 b""
             } else {
                 b"\r\n"
             };
             all.push((
-                format!("{name} (as it is)"),
+                format!("{name} (unchanged)"),
                 Bytes::from([&bare, end].concat()),
             ));
         }
@@ -90,7 +90,7 @@ async fn fetched(
     fetched.into_iter().map(|it| it.message).collect()
 }
 
-async fn at_every_size(rules: &str, hold_bytes: usize) {
+async fn compare_at_every_read_size(rules: &str, hold_bytes: usize) {
     let all = messages();
     let whole = fetched(rules, hold_bytes, usize::MAX, &all).await;
     let mut marked = 0;
@@ -103,7 +103,7 @@ async fn at_every_size(rules: &str, hold_bytes: usize) {
     }
     assert!(
         marked >= 5,
-        "only {marked} messages were marked: nothing is proved"
+        "only {marked} messages were marked: too few for a meaningful test"
     );
     for piece in [1, 2, 7] {
         let again = fetched(rules, hold_bytes, piece, &all).await;
@@ -111,23 +111,23 @@ async fn at_every_size(rules: &str, hold_bytes: usize) {
             assert_eq!(
                 crate::support::shown(&without_id(a)),
                 crate::support::shown(&without_id(b)),
-                "{name} in pieces of {piece}"
+                "{name} with reads of {piece}"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn messages_are_the_same_at_every_size_of_read() {
-    at_every_size("tests/rules", 512 << 10).await;
+async fn messages_are_the_same_at_every_read_size() {
+    compare_at_every_read_size("tests/rules", 512 << 10).await;
 }
 
 #[tokio::test]
-async fn messages_past_the_hold_limit_are_the_same_too() {
-    at_every_size("tests/rules", 300).await;
+async fn messages_past_the_hold_limit_are_the_same_at_every_read_size() {
+    compare_at_every_read_size("tests/rules", 300).await;
 }
 
 #[tokio::test]
-async fn the_stock_rules_agree_at_every_size_of_read() {
-    at_every_size("rules", 512 << 10).await;
+async fn the_stock_rules_give_the_same_result_at_every_read_size() {
+    compare_at_every_read_size("rules", 512 << 10).await;
 }

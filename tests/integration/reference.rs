@@ -1,4 +1,4 @@
-//! The reference of the rule language: its tables are those of the code, and its examples work.
+//! rules/README.md: its tables match the code, and its examples pass.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ fn reference() -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// The rows of a table whose first cell is code: that and the last cell.
+/// The first and the last cell of each row of a table whose first column is code.
 fn rows(section: &str) -> Vec<(String, String)> {
     let text = reference();
     let begin = text.find(section).expect("the section");
@@ -28,7 +28,7 @@ fn rows(section: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_table_of_facts_is_that_of_the_code() {
+fn the_table_of_facts_is_complete() {
     let mut expected: Vec<_> = facts::all()
         .map(|fact| (fact.name.to_owned(), fact.about.to_owned()))
         .collect();
@@ -41,7 +41,7 @@ fn the_table_of_facts_is_that_of_the_code() {
 }
 
 #[test]
-fn the_table_of_lists_is_that_of_the_stock() {
+fn the_table_of_lists_is_complete() {
     let stock = RuleSet::stock().unwrap();
     let mut expected: Vec<String> = stock
         .lists()
@@ -55,7 +55,7 @@ fn the_table_of_lists_is_that_of_the_stock() {
 }
 
 #[test]
-fn every_place_of_the_reference_is_one() {
+fn every_place_in_the_reference_is_valid() {
     for (place, _) in rows("## Places") {
         for place in place.split("`, `") {
             let place = place.replace("NAME", "X-Test");
@@ -69,7 +69,7 @@ fn every_place_of_the_reference_is_one() {
 }
 
 #[test]
-fn every_example_of_the_reference_works() {
+fn every_example_in_the_reference_parses_and_passes() {
     let text = reference();
     let blocks: Vec<&str> = text
         .split("```toml\n")

@@ -1,4 +1,4 @@
-//! Every row of deploy/refusals.md is played: what the client sees, what the log says, what is counted.
+//! Every row of deploy/refusals.md is tested: the response to the client, the log line, the counter.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -20,7 +20,7 @@ use popgate::upstream::client_config;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// A row: the label, the case, what the client sees, what the log says.
+/// A row: the label, the case, the response to the client, the log line.
 struct Row {
     label: String,
     case: String,
@@ -28,7 +28,7 @@ struct Row {
     log: String,
 }
 
-/// The rows of one of the two tables, told apart by the first column's name.
+/// The rows of the table whose first column has this name.
 fn rows(first: &str) -> Vec<Row> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/refusals.md");
     let text = std::fs::read_to_string(path).unwrap();
@@ -53,8 +53,8 @@ fn rows(first: &str) -> Vec<Row> {
     found
 }
 
-/// Whether a text holds the pieces of a pattern in their order; `…` is anything.
-fn holds(text: &str, pattern: &str) -> bool {
+/// Whether a text contains a pattern in which `…` stands for any text.
+fn contains_pattern(text: &str, pattern: &str) -> bool {
     let mut rest = text;
     pattern.split('…').all(|piece| match rest.find(piece) {
         Some(at) => {
@@ -65,7 +65,7 @@ fn holds(text: &str, pattern: &str) -> bool {
     })
 }
 
-/// The log of this thread, on which a test's whole proxy runs.
+/// The log of this thread, on which the test's proxy runs.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -96,8 +96,8 @@ impl Log {
     }
 }
 
-/// What was seen of a refusal.
-struct Seen {
+/// The result of a refused session.
+struct Outcome {
     proxy: Proxy,
     client: Vec<u8>,
 }
@@ -108,13 +108,13 @@ async fn upstream() -> (TcpListener, Settings) {
     (listener, settings)
 }
 
-/// The client may come from another machine.
-fn from_afar(settings: &mut Settings) {
+/// Lets a test act as a client on another machine: PROXY headers are trusted over loopback.
+fn accept_remote_clients(settings: &mut Settings) {
     settings.listen.proxy_header = true;
     settings.listen.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
 }
 
-async fn come_from(proxy: &Proxy, client: SocketAddr) -> Peer {
+async fn connect_from(proxy: &Proxy, client: SocketAddr) -> Peer {
     let mut peer = Peer::connect(proxy.address).await;
     let original_dst = "198.51.100.1:110".parse().unwrap();
     peer.send(&proxy::v1(Addressed {
@@ -125,35 +125,35 @@ async fn come_from(proxy: &Proxy, client: SocketAddr) -> Peer {
     peer
 }
 
-fn somebody() -> SocketAddr {
+fn remote_client() -> SocketAddr {
     "192.0.2.7:4000".parse().unwrap()
 }
 
-/// Popgate greets itself.
-fn by_name(settings: &mut Settings) {
+/// The upstream depends on the user name, so popgate sends its own greeting.
+fn route_by_user_name(settings: &mut Settings) {
     settings.routes.user_names.hosts = vec![AllowedHost::parse("pop.example.net").unwrap()];
 }
 
-/// All that a client hears to these lines.
-async fn hears(mut peer: Peer, lines: &str) -> Vec<u8> {
+/// Sends these lines and returns everything received.
+async fn send_and_read(mut peer: Peer, lines: &str) -> Vec<u8> {
     peer.send(lines.as_bytes()).await;
     peer.rest().await
 }
 
-async fn refused(reason: &str) -> Seen {
+async fn refused(reason: &str) -> Outcome {
     let (listener, mut settings) = upstream().await;
     let mut keep: Vec<Peer> = Vec::new();
     let certified = authority("pop.example.org");
     let tls = authority::server(&certified.pair("pop.example.org"));
     let (proxy, client) = match reason {
         "sessions_per_address" => {
-            from_afar(&mut settings);
+            accept_remote_clients(&mut settings);
             settings.limits.sessions_per_address = Some(1);
             let proxy = Proxy::start(settings).await;
-            keep.push(come_from(&proxy, somebody()).await);
+            keep.push(connect_from(&proxy, remote_client()).await);
             keep.push(Peer::accept(&listener).await);
-            let client = come_from(&proxy, somebody()).await;
-            (proxy, hears(client, "").await)
+            let client = connect_from(&proxy, remote_client()).await;
+            (proxy, send_and_read(client, "").await)
         }
         "sessions_per_mailbox" => {
             settings.limits.sessions_per_mailbox = Some(1);
@@ -170,9 +170,9 @@ async fn refused(reason: &str) -> Seen {
             other.expect(b"USER ann\r\n").await;
             other.send(b"+OK\r\n").await;
             second.expect(b"+OK\r\n+OK\r\n").await;
-            let heard = hears(second, "PASS x\r\n").await;
+            let received = send_and_read(second, "PASS x\r\n").await;
             keep.extend([first, server, other]);
-            (proxy, heard)
+            (proxy, received)
         }
         "login_throttled" => {
             settings.limits.login_failures = Some(1);
@@ -184,12 +184,12 @@ async fn refused(reason: &str) -> Seen {
             server.expect(b"USER ann\r\nPASS x\r\n").await;
             server.send(b"+OK\r\n-ERR\r\n").await;
             client.expect(b"+OK\r\n+OK\r\n-ERR\r\n").await;
-            (proxy, hears(client, "PASS x\r\n").await)
+            (proxy, send_and_read(client, "PASS x\r\n").await)
         }
         "plaintext" => {
-            from_afar(&mut settings);
+            accept_remote_clients(&mut settings);
             let proxy = Proxy::start(settings).await;
-            let mut client = come_from(&proxy, somebody()).await;
+            let mut client = connect_from(&proxy, remote_client()).await;
             let mut server = Peer::accept(&listener).await;
             server.send(b"+OK\r\n").await;
             client.send(b"USER ann\r\n").await;
@@ -197,7 +197,7 @@ async fn refused(reason: &str) -> Seen {
             (proxy, client.line().await)
         }
         "user_name_too_long" | "apop" => {
-            by_name(&mut settings);
+            route_by_user_name(&mut settings);
             let proxy = Proxy::start(settings).await;
             let mut client = Peer::connect(proxy.address).await;
             client.line().await;
@@ -209,35 +209,35 @@ async fn refused(reason: &str) -> Seen {
             (proxy, client.line().await)
         }
         "line_too_long" => {
-            by_name(&mut settings);
+            route_by_user_name(&mut settings);
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            (proxy, hears(client, &"a".repeat(2000)).await)
+            (proxy, send_and_read(client, &"a".repeat(2000)).await)
         }
         "user_name" => {
-            by_name(&mut settings);
+            route_by_user_name(&mut settings);
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            let heard = hears(client, "USER pop.evil.example:ann\r\nPASS x\r\n").await;
-            (proxy, heard)
+            let received = send_and_read(client, "USER pop.evil.example:ann\r\nPASS x\r\n").await;
+            (proxy, received)
         }
         "proxy_untrusted" | "proxy_header" => {
-            from_afar(&mut settings);
+            accept_remote_clients(&mut settings);
             if reason == "proxy_untrusted" {
                 settings.listen.trusted_proxies.clear();
             }
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            (proxy, hears(client, "USER ann\r\n").await)
+            (proxy, send_and_read(client, "USER ann\r\n").await)
         }
         "handshake" => {
             settings.listen.tls = ListenTls::Implicit;
             settings.tls_server = Some(tls);
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            // A TLS alert may come; it is no text.
-            let heard = hears(client, "USER ann\r\n").await;
-            assert!(!heard.starts_with(b"-ERR"), "text within TLS");
+            // The server may send a TLS alert, which is not text.
+            let received = send_and_read(client, "USER ann\r\n").await;
+            assert!(!received.starts_with(b"-ERR"), "plain text on a TLS port");
             (proxy, Vec::new())
         }
         "unknown_sni" => {
@@ -254,42 +254,42 @@ async fn refused(reason: &str) -> Seen {
             (proxy, Vec::new())
         }
         "no_sni" => {
-            from_afar(&mut settings);
+            accept_remote_clients(&mut settings);
             settings.listen.tls = ListenTls::Implicit;
             settings.listen.transparent = true;
             let pair = certified.pair("127.0.0.1");
             settings.tls_server = Some(authority::server(&pair));
             let proxy = Proxy::start(settings).await;
-            let client = come_from(&proxy, somebody()).await;
-            // An address is no name (RFC 6066 section 3).
+            let client = connect_from(&proxy, remote_client()).await;
+            // No SNI is sent for an address (RFC 6066 section 3).
             let client = client.encrypted("127.0.0.1", certified.trusted()).await;
-            (proxy, hears(client.unwrap(), "").await)
+            (proxy, send_and_read(client.unwrap(), "").await)
         }
         "not_redirected" => {
             settings.listen.transparent = true;
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            (proxy, hears(client, "").await)
+            (proxy, send_and_read(client, "").await)
         }
         "loop" => {
-            from_afar(&mut settings);
+            accept_remote_clients(&mut settings);
             let proxy = Proxy::start(settings).await;
-            keep.push(come_from(&proxy, somebody()).await);
+            keep.push(connect_from(&proxy, remote_client()).await);
             let accepted = listener.accept().await.unwrap();
             let mut client = Peer::connect(proxy.address).await;
-            let turned_round = Addressed {
+            let looped = Addressed {
                 client: accepted.1,
                 original_dst: listener.local_addr().unwrap(),
             };
-            client.send(&proxy::v1(turned_round)).await;
-            (proxy, hears(client, "").await)
+            client.send(&proxy::v1(looped)).await;
+            (proxy, send_and_read(client, "").await)
         }
         "no_upstream" => {
             settings.listen.upstream = Some(7);
-            by_name(&mut settings);
+            route_by_user_name(&mut settings);
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            (proxy, hears(client, "USER ann\r\nPASS x\r\n").await)
+            (proxy, send_and_read(client, "USER ann\r\nPASS x\r\n").await)
         }
         "token" | "token_service" => {
             let folder = tempfile::tempdir().unwrap();
@@ -311,27 +311,31 @@ async fn refused(reason: &str) -> Seen {
             client.send(b"USER ann\r\nPASS x\r\n").await;
             client.expect(b"+OK\r\n").await;
             if reason == "token_service" {
-                provider.asked().await.answer("503 Later", "{}").await;
+                provider
+                    .next_request()
+                    .await
+                    .respond("503 Later", "{}")
+                    .await;
             }
             (proxy, client.line().await)
         }
-        other => panic!("{other} is in the table, but nobody plays it"),
+        other => panic!("{other} is in the table but has no test"),
     };
     drop(keep);
-    Seen { proxy, client }
+    Outcome { proxy, client }
 }
 
 #[tokio::test]
-async fn what_popgate_refuses_looks_as_the_table_says() {
+async fn refusals_match_the_table() {
     let mut reasons = BTreeSet::new();
     for row in rows("reason") {
         reasons.insert(row.label.clone());
-        // tests/cli.rs plays it: it happens before there is a session.
+        // Tested in cli.rs: it is refused before a session starts.
         if row.label == "sessions" {
             continue;
         }
         let (log, guard) = Log::listen();
-        let mut seen = refused(&row.label).await;
+        let mut outcome = refused(&row.label).await;
         if ![
             "plaintext",
             "user_name_too_long",
@@ -341,40 +345,40 @@ async fn what_popgate_refuses_looks_as_the_table_says() {
         ]
         .contains(&row.label.as_str())
         {
-            seen.proxy.session_end().await;
+            outcome.proxy.session_end().await;
         }
         drop(guard);
-        let heard = String::from_utf8_lossy(&seen.client);
+        let received = String::from_utf8_lossy(&outcome.client);
         match row.client.as_str() {
-            "(closed)" | "(TLS alert)" => assert_eq!(heard, "", "{}", row.label),
+            "(closed)" | "(TLS alert)" => assert_eq!(received, "", "{}", row.label),
             text => {
-                let last = heard.lines().last().unwrap_or_default();
+                let last = received.lines().last().unwrap_or_default();
                 assert!(
-                    last.starts_with("-ERR") && holds(last, text),
-                    "{}: {heard}",
+                    last.starts_with("-ERR") && contains_pattern(last, text),
+                    "{}: {received}",
                     row.label
                 );
             }
         }
         let log = log.text();
         assert!(
-            holds(&log, &row.log),
+            contains_pattern(&log, &row.log),
             "{}: `{}` is not in\n{log}",
             row.label,
             row.log
         );
         let counted = format!("popgate_refused_total{{reason=\"{}\"}}", row.label);
-        assert_eq!(seen.proxy.metric(&counted), 1.0, "{counted}");
+        assert_eq!(outcome.proxy.metric(&counted), 1.0, "{counted}");
     }
     let known: BTreeSet<_> = popgate::session::Refusal::LABELS
         .iter()
         .map(|label| (*label).to_owned())
         .collect();
-    assert_eq!(reasons, known, "the table has every reason");
+    assert_eq!(reasons, known, "reasons in the table");
 }
 
-/// A server that does not serve, as the case says.
-async fn unserved(row: &Row) -> Seen {
+/// A session with an upstream that fails in the way of this row.
+async fn upstream_failure(row: &Row) -> Outcome {
     let (listener, mut settings) = upstream().await;
     let certified = authority("localhost");
     let mut acceptor = certified.acceptor.clone();
@@ -391,7 +395,7 @@ async fn unserved(row: &Row) -> Seen {
                 .unwrap(),
         )),
         ("connect_timeout", _) => {
-            // TLS that never comes: it belongs to the connection.
+            // The TLS handshake, which never completes, counts as part of connecting.
             settings.tls = TlsMode::Implicit;
             settings.client_config = Some(certified.trusted());
             settings.timeouts.connect = Duration::from_millis(200);
@@ -409,7 +413,7 @@ async fn unserved(row: &Row) -> Seen {
                 "expired" | "for another host" => certified.trusted(),
                 "of an authority that is not trusted" => authority("localhost").trusted(),
                 "another key than the one pinned" => client_config(None, &[[7; 32]]).unwrap(),
-                other => panic!("{other} is in the table, but nobody plays it"),
+                other => panic!("{other} is in the table but has no test"),
             });
         }
         ("tls", _) => {
@@ -430,7 +434,7 @@ async fn unserved(row: &Row) -> Seen {
             settings.host = "127.0.0.1".to_owned();
             settings.upstream = SocketAddr::from(([127, 0, 0, 1], 0));
         }
-        (other, _) => panic!("{other} is in the table, but nobody plays it"),
+        (other, _) => panic!("{other} is in the table but has no test"),
     }
     let proxy = Proxy::start(settings).await;
     let mut client = Peer::connect(proxy.address).await;
@@ -444,53 +448,56 @@ async fn unserved(row: &Row) -> Seen {
             assert!(server.accepted(&acceptor).await.is_err());
             return None;
         }
-        // It may be gone already.
+        // The proxy may have closed already.
         let _ = server.try_send(says).await;
         (waits || !says.is_empty()).then_some(server)
     };
     let (_server, client) = tokio::join!(serve, client.rest());
-    Seen { proxy, client }
+    Outcome { proxy, client }
 }
 
 #[tokio::test]
-async fn servers_that_do_not_serve_look_as_the_table_says() {
+async fn upstream_failures_match_the_table() {
     let mut kinds = BTreeSet::new();
     for row in rows("kind") {
         let (log, guard) = Log::listen();
-        let mut seen = unserved(&row).await;
-        seen.proxy.session_end().await;
+        let mut outcome = upstream_failure(&row).await;
+        outcome.proxy.session_end().await;
         drop(guard);
-        let heard = String::from_utf8_lossy(&seen.client);
+        let received = String::from_utf8_lossy(&outcome.client);
         let begins = "-ERR [SYS/TEMP] popgate cannot reach the mail server: ";
         assert!(
-            heard.starts_with(begins) && heard.ends_with("\r\n"),
-            "{}: {heard}",
+            received.starts_with(begins) && received.ends_with("\r\n"),
+            "{}: {received}",
             row.case
         );
-        assert_eq!(heard.lines().count(), 1, "{heard}");
-        assert!(holds(&heard, &row.client), "{}: {heard}", row.case);
+        assert_eq!(received.lines().count(), 1, "{received}");
+        assert!(
+            contains_pattern(&received, &row.client),
+            "{}: {received}",
+            row.case
+        );
         let log = log.text();
         assert!(
-            holds(&log, &row.log),
+            contains_pattern(&log, &row.log),
             "{}: `{}` is not in\n{log}",
             row.case,
             row.log
         );
         let family = "popgate_upstream_errors_total";
         let counted = format!("{family}{{kind=\"{}\",upstream=\"test\"}}", row.label);
-        assert_eq!(seen.proxy.metric(&counted), 1.0, "{counted}");
+        assert_eq!(outcome.proxy.metric(&counted), 1.0, "{counted}");
         kinds.insert(row.label);
     }
     let known: BTreeSet<_> = popgate::upstream::DialError::LABELS
         .iter()
         .map(|label| (*label).to_owned())
         .collect();
-    assert_eq!(kinds, known, "the table has every kind");
+    assert_eq!(kinds, known, "kinds in the table");
 }
 
-/// A server with a certificate of its own making is trusted by its key, and no other is.
 #[tokio::test]
-async fn a_pinned_key_is_trusted() {
+async fn a_self_signed_certificate_is_trusted_by_its_pinned_key() {
     use base64::Engine as _;
     let certified = authority("elsewhere.example");
     let (listener, mut settings) = upstream().await;

@@ -1,5 +1,5 @@
-//! The relay against peers that bend the rules: line ends mixed on purpose, floods, chatter, leaving
-//! in the middle, and slow clients.
+//! The relay with misbehaving peers: mixed line ends, floods, unsolicited data, disconnects in the
+//! middle of an exchange, and slow clients.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -10,10 +10,10 @@ use popgate::config::HeaderMode;
 use popgate::pop3::dot::{EndOfAnswer, unstuff};
 use tokio::time::timeout;
 
-/// Longer than anything here takes that is right.
+/// Longer than any step takes unless something is wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// All that the client gets for `RETR 1`, up to the answer to the NOOP behind it.
+/// Everything the client receives for `RETR 1`, up to the response to the NOOP after it.
 async fn fetched(client: &mut Peer, upstream: &mut Peer, wire: &[u8]) -> Vec<u8> {
     client.send(b"RETR 1\r\n").await;
     upstream.expect(b"RETR 1\r\n").await;
@@ -31,7 +31,7 @@ async fn fetched(client: &mut Peer, upstream: &mut Peer, wire: &[u8]) -> Vec<u8>
     }
 }
 
-/// Where a client finds the end of a multi-line answer, and how long the answer is.
+/// Where a client finds the end of a multi-line response, and the length of all lines.
 fn end_of(all: &[u8]) -> (Option<usize>, usize) {
     let status = all.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     let lines = &all[status..];
@@ -39,12 +39,12 @@ fn end_of(all: &[u8]) -> (Option<usize>, usize) {
 }
 
 #[tokio::test]
-async fn no_end_is_invented_or_hidden_where_our_own_field_was() {
+async fn removing_own_fields_neither_creates_nor_hides_the_final_dot() {
     for wire in [
-        // LF, dot, CRLF is no end; CRLF, dot, CRLF would be one.
+        // LF, dot, CRLF does not end a message; CRLF, dot, CRLF would.
         &b"+OK\r\nSubject: zzsubjectzz\r\nX-Spam-Flag: NO\n.\r\n+OK injected\r\n\r\nbody\r\n.\r\n"
             [..],
-        // And the other way round.
+        // The reverse.
         b"+OK\r\nSubject: zzsubjectzz\nX-Spam-Flag: NO\r\n.\r\n",
         // Two fields in a row.
         b"+OK\r\nSubject: zzsubjectzz\r\nX-Spam-Flag: NO\nX-Spam-Level: *\n.\r\n\r\nx\r\n.\r\n",
@@ -63,7 +63,7 @@ async fn no_end_is_invented_or_hidden_where_our_own_field_was() {
 }
 
 #[tokio::test]
-async fn no_dot_is_eaten_where_our_own_field_was() {
+async fn removing_own_fields_keeps_the_dot_of_the_next_line() {
     let always = |settings: &mut crate::support::Settings| settings.headers = HeaderMode::Always;
     let (_proxy, mut client, mut upstream) = session(always).await;
     let wire = b"+OK\r\nA: b\r\nX-Spam-Flag: NO\n.dotline\r\n\r\nbody\r\n.\r\n";
@@ -72,7 +72,7 @@ async fn no_dot_is_eaten_where_our_own_field_was() {
     assert!(shown(&plain).contains(".dotline"), "{}", shown(&plain));
 }
 
-/// AUTH up to its challenge.
+/// Exchanges AUTH and its challenge.
 async fn challenged(client: &mut Peer, upstream: &mut Peer) {
     client.send(b"AUTH PLAIN\r\n").await;
     upstream.expect(b"AUTH PLAIN\r\n").await;
@@ -81,12 +81,12 @@ async fn challenged(client: &mut Peer, upstream: &mut Peer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_at_a_challenge_is_not_taken() {
+async fn an_upstream_flood_during_a_sasl_challenge_is_not_buffered() {
     let (_proxy, mut client, mut upstream) = session_in_memory(|_| {}).await;
     challenged(&mut client, &mut upstream).await;
     let piece = vec![b'x'; 1 << 20];
     let mut taken = 0;
-    // What the system's buffers hold is a few MiB.
+    // The buffers in between hold a few MiB.
     while taken < 100 {
         match timeout(Duration::from_secs(1), upstream.try_send(&piece)).await {
             Ok(Ok(())) => taken += 1,
@@ -97,7 +97,7 @@ async fn a_flood_at_a_challenge_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_at_a_challenge_ends_the_session() {
+async fn a_client_that_disconnects_at_a_challenge_ends_the_session() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     challenged(&mut client, &mut upstream).await;
     drop(client);
@@ -105,7 +105,7 @@ async fn a_client_that_leaves_at_a_challenge_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_response_without_an_end_is_answered() {
+async fn a_sasl_response_without_a_line_end_ends_the_session() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
     challenged(&mut client, &mut upstream).await;
     client.send(&vec![b'A'; 200 << 10]).await;
@@ -113,7 +113,7 @@ async fn a_response_without_an_end_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_does_not_spend_the_next_messages_time() {
+async fn a_slow_client_does_not_use_up_the_next_messages_hold_time() {
     let hold = Duration::from_millis(500);
     let (proxy, mut client, mut upstream) = session_in_memory(|settings| {
         settings.hold_time = hold;
@@ -122,14 +122,14 @@ async fn a_slow_client_does_not_spend_the_next_messages_time() {
     .await;
     client.send(b"RETR 1\r\nRETR 2\r\n").await;
     upstream.expect(b"RETR 1\r\nRETR 2\r\n").await;
-    // More than the system's buffers take for a client that does not read.
+    // More than the buffers hold while the client does not read.
     let line = b"some line of a long message, nothing special at all\r\n";
     let mut wire = b"+OK\r\nSubject: a\r\n\r\n".to_vec();
     wire.extend(line.repeat((16 << 20) / line.len()));
     wire.extend_from_slice(b".\r\n+OK\r\nSubject: second\r\n");
     upstream.send(&wire).await;
     upstream.send(b"\r\nzzspamzz\r\n.\r\n").await;
-    // The slowness itself: the second message is all there, and its time is over twice.
+    // The client is slow: the second message is complete, and twice its hold time passes.
     tokio::time::sleep(2 * hold).await;
     let mut second = Vec::new();
     let mut answers = 0;
@@ -151,14 +151,14 @@ async fn a_slow_client_does_not_spend_the_next_messages_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_seen_is_not_called_ham() {
+async fn a_message_over_its_hold_time_is_marked_unscanned_not_ham() {
     let hold = Duration::from_millis(300);
     let (proxy, mut client, mut upstream) =
         session_in_memory(|settings| settings.hold_time = hold).await;
     client.send(b"RETR 1\r\n").await;
     upstream.expect(b"RETR 1\r\n").await;
     upstream.send(b"+OK\r\nSubject: zzsubj").await;
-    // The status line comes when the time is over.
+    // The status line is sent when the hold time has passed.
     client.line().await;
     upstream.send(b"ectzz\r\n\r\nzzspamzz\r\n.\r\n").await;
     let first = client.answer().await;
@@ -169,7 +169,7 @@ async fn what_was_not_seen_is_not_called_ham() {
     );
     let late = "popgate_unscanned_total{reason=\"hold_timeout\"}";
     assert_eq!(proxy.metric(late), 1.0);
-    // It is judged when it is asked for again.
+    // It is judged when it is fetched again.
     client.send(b"RETR 1\r\n").await;
     upstream.expect(b"RETR 1\r\n").await;
     upstream
@@ -181,7 +181,7 @@ async fn what_was_not_seen_is_not_called_ham() {
 }
 
 #[tokio::test]
-async fn chatter_behind_a_message_is_kept_back_after_an_unknown_command() {
+async fn unsolicited_data_after_a_message_is_discarded_after_an_unknown_command() {
     let (_proxy, mut client, mut upstream) = session(|_| {}).await;
     client.send(b"XFOO\r\n").await;
     upstream.expect(b"XFOO\r\n").await;
@@ -193,7 +193,7 @@ async fn chatter_behind_a_message_is_kept_back_after_an_unknown_command() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn chatter_is_no_answer() {
+async fn unsolicited_lines_do_not_count_as_a_response() {
     let stall = Duration::from_millis(500);
     let (mut proxy, mut client, mut upstream) =
         session_in_memory(|settings| settings.timeouts.upstream_read = stall).await;
@@ -207,25 +207,25 @@ async fn chatter_is_no_answer() {
     let ended = async { tokio::join!(chatter, proxy.session_end()) };
     timeout(PATIENCE, ended)
         .await
-        .expect("chatter keeps the session");
+        .expect("unsolicited lines keep the session open");
     let stalled = "popgate_upstream_errors_total{kind=\"timeout\",upstream=\"test\"}";
     assert_eq!(proxy.metric(stalled), 1.0);
 }
 
 #[tokio::test]
-async fn a_flood_of_chatter_ends_the_session() {
+async fn a_flood_of_unsolicited_data_ends_the_session() {
     let (mut proxy, _client, mut upstream) = session(|_| {}).await;
     let flood = async { while upstream.try_send(&[b'\n'; 4096]).await.is_ok() {} };
     let ended = async { tokio::join!(flood, proxy.session_end()) };
     timeout(PATIENCE, ended)
         .await
-        .expect("it takes them for ever");
+        .expect("the session does not end");
     let flood = "popgate_upstream_errors_total{kind=\"line_too_long\",upstream=\"test\"}";
     assert_eq!(proxy.metric(flood), 1.0);
 }
 
 #[tokio::test]
-async fn who_comes_beyond_the_permits_is_handed_over_without_one() {
+async fn a_connection_beyond_the_permits_is_accepted_without_one() {
     use popgate::net::listen::{self, Inherited};
     use std::sync::Arc;
     use tokio::sync::{Semaphore, mpsc::unbounded_channel};
@@ -242,16 +242,18 @@ async fn who_comes_beyond_the_permits_is_handed_over_without_one() {
     }
     let mut open = Vec::new();
     let mut kept = Vec::new();
-    // The permit is everybody's; who comes too late is told so, not left to wait.
+    // All listeners share the permits; a connection beyond them is accepted, so that it can be refused with a reason.
     for (address, permitted) in [(addresses[0], true), (addresses[1], false)] {
         open.push(Peer::connect(address).await);
         let accepted = timeout(PATIENCE, hear.recv()).await;
-        let accepted = accepted.expect("nobody is handed over").unwrap();
+        let accepted = accepted
+            .expect("the connection was not handed over")
+            .unwrap();
         assert_eq!(accepted.permit.is_some(), permitted);
         kept.push(accepted);
     }
     kept.clear();
     open.push(Peer::connect(addresses[1]).await);
     let accepted = timeout(PATIENCE, hear.recv()).await.unwrap().unwrap();
-    assert!(accepted.permit.is_some(), "the permit came back");
+    assert!(accepted.permit.is_some(), "the permit was not returned");
 }

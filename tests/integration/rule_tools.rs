@@ -1,4 +1,4 @@
-//! `popgate rules check` and `rules list`: what a person who writes rules is told.
+//! The output of `popgate rules check` and `rules list`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs popgate beside the rules; the exit code, stdout and stderr.
+/// Runs popgate in the folder; exit code, stdout and stderr.
 fn popgate(folder: &Path, args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_popgate"))
         .current_dir(folder)
@@ -28,7 +28,7 @@ fn folder(rules: &str) -> tempfile::TempDir {
     folder
 }
 
-const SOUND: &str = r#"
+const VALID: &str = r#"
 stock = false
 [[rule]]
 id = "GOLD"
@@ -42,17 +42,20 @@ examples.miss = ["goldfish"]
 "#;
 
 #[test]
-fn sound_rules_are_called_sound() {
-    let folder = folder(SOUND);
-    let (code, said, errors) = popgate(folder.path(), &["rules", "check", "own"]);
-    assert_eq!((code, &*errors), (0, ""), "{said}");
+fn valid_rules_pass_the_check() {
+    let folder = folder(VALID);
+    let (code, printed, errors) = popgate(folder.path(), &["rules", "check", "own"]);
+    assert_eq!((code, &*errors), (0, ""), "{printed}");
     let begin = "1 rules, 2 examples, all as they say; dearest, in \u{b5}s per KiB: GOLD ";
-    assert!(said.lines().last().unwrap().starts_with(begin), "{said}");
+    assert!(
+        printed.lines().last().unwrap().starts_with(begin),
+        "{printed}"
+    );
 }
 
 #[test]
-fn every_flaw_is_named() {
-    let flawed = SOUND.replace("goldfish", "gold fish")
+fn every_flaw_is_reported() {
+    let flawed = VALID.replace("goldfish", "gold fish")
         + r#"
 [[rule]]
 id = "GOLD_AGAIN"
@@ -67,7 +70,7 @@ expires = "2001-01-01"
         let mail = format!("Subject: gold {name}\n\ngold\n");
         fs::write(folder.path().join(format!("{name}.eml")), mail).unwrap();
     }
-    let (code, said, errors) = popgate(folder.path(), &["rules", "check", "own", "--mail", "."]);
+    let (code, printed, errors) = popgate(folder.path(), &["rules", "check", "own", "--mail", "."]);
     assert_eq!(code, 1);
     assert_eq!(
         errors,
@@ -79,13 +82,13 @@ expires = "2001-01-01"
         "overlap: GOLD and GOLD_AGAIN both look for gold in body; a message pays twice\n",
         "2 rules, 2 examples, 1 came out wrong; dearest, in",
     ] {
-        assert!(said.contains(line), "{line} is not in\n{said}");
+        assert!(printed.contains(line), "{line} is not in\n{printed}");
     }
 }
 
 #[test]
-fn rules_that_hit_the_same_mail_are_named() {
-    let both = SOUND.to_owned()
+fn rules_that_hit_the_same_mail_are_reported() {
+    let both = VALID.to_owned()
         + r#"
 [[rule]]
 id = "NUGGET"
@@ -101,9 +104,9 @@ words = ["nugget"]
         fs::write(folder.path().join(format!("mail/{name}.eml")), mail).unwrap();
     }
     let args = ["rules", "check", "own", "--mail", "mail"];
-    let (_, said, _) = popgate(folder.path(), &args);
+    let (_, printed, _) = popgate(folder.path(), &args);
     let line = "overlap: GOLD and NUGGET hit the same 5 messages, and no other\n";
-    assert!(said.contains(line), "{said}");
+    assert!(printed.contains(line), "{printed}");
     let args = ["rules", "check", "own", "--mail", "nowhere"];
     let (code, _, errors) = popgate(folder.path(), &args);
     assert_eq!(code, 2);
@@ -111,11 +114,11 @@ words = ["nugget"]
 }
 
 #[test]
-fn broken_rules_are_refused_with_every_reason() {
+fn invalid_rules_are_refused_with_every_reason() {
     let folder = folder("[[rule]]\nid = \"GOLD\"\nscroe = 1\n");
     for verb in ["check", "list"] {
-        let (code, said, errors) = popgate(folder.path(), &["rules", verb, "own"]);
-        assert_eq!((code, &*said), (64, ""));
+        let (code, printed, errors) = popgate(folder.path(), &["rules", verb, "own"]);
+        assert_eq!((code, &*printed), (64, ""));
         assert!(
             errors.contains("own/a.toml:3: rule GOLD.scroe: unknown key; did you mean `score`?"),
             "{errors}"
@@ -125,21 +128,21 @@ fn broken_rules_are_refused_with_every_reason() {
 }
 
 #[test]
-fn rules_are_listed_with_where_they_stand() {
-    let folder = folder(SOUND);
-    let (code, said, _) = popgate(folder.path(), &["rules", "list", "own"]);
+fn rules_are_listed_with_their_file_and_line() {
+    let folder = folder(VALID);
+    let (code, printed, _) = popgate(folder.path(), &["rules", "list", "own"]);
     assert_eq!(code, 0);
     let line = "1.5  GOLD  Speaks of gold [money]  own/a.toml:3\n";
-    assert_eq!(said, line);
-    let (_, said, _) = popgate(folder.path(), &["rules", "list", "own", "--json"]);
+    assert_eq!(printed, line);
+    let (_, printed, _) = popgate(folder.path(), &["rules", "list", "own", "--json"]);
     let expected = concat!(
         r#"{"id":"GOLD","score":1.5,"description":"Speaks of gold","where":["subject","body"],"#,
         r#""tags":["money"],"expires":null,"file":"own/a.toml","line":3}"#,
         "\n"
     );
-    assert_eq!(said, expected);
-    let (_, said, _) = popgate(folder.path(), &["rules", "list", "own", "--tag", "other"]);
-    assert_eq!(said, "");
+    assert_eq!(printed, expected);
+    let (_, printed, _) = popgate(folder.path(), &["rules", "list", "own", "--tag", "other"]);
+    assert_eq!(printed, "");
     let stock = popgate(folder.path(), &["rules", "list"]).1;
     assert!(stock.lines().count() > 200);
 }

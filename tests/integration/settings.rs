@@ -1,4 +1,4 @@
-//! deploy/config.toml is the list of all settings: each stands there, at its default.
+//! deploy/config.toml lists every setting with its default, and the pages about settings are valid.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -8,18 +8,18 @@ use popgate::config::{Config, Flags, keys};
 use popgate::filter::{RuleSet, examples};
 
 #[test]
-fn the_sample_configuration_lists_every_setting_at_its_default() {
+fn the_sample_configuration_lists_every_setting_with_its_default() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/config.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     for key in keys() {
         let name = key.rsplit('.').next().unwrap();
         let name = name.split('[').next().unwrap();
-        let stands = text.lines().any(|line| {
+        let is_listed = text.lines().any(|line| {
             let line = line.trim_start_matches("# ");
             let table: String = key.split(['[', ']']).step_by(2).collect();
             line.starts_with(&format!("{name} = ")) || line.contains(&format!("[{table}]"))
         });
-        assert!(stands, "{key} is not in deploy/config.toml");
+        assert!(is_listed, "{key} is not in deploy/config.toml");
     }
     let (mut sample, problems) = Config::load(Some(&path), &Flags::default());
     assert_eq!(problems, []);
@@ -30,14 +30,14 @@ fn the_sample_configuration_lists_every_setting_at_its_default() {
         (upstream.host.as_str(), upstream.port),
         ("pop.example.net", 995)
     );
-    // Where a setting comes from differs, of course; what it is must not.
+    // The origins differ; the values must not.
     sample.origins.clear();
     default.origins.clear();
     assert_eq!(sample, default);
 }
 
 #[test]
-fn the_pages_that_are_made_from_the_program_are_up_to_date() {
+fn the_generated_reference_pages_are_up_to_date() {
     for (page, name, made) in [
         (
             "metrics",
@@ -57,7 +57,7 @@ fn the_pages_that_are_made_from_the_program_are_up_to_date() {
             "run: cargo run -- reference {page} > {name}"
         );
     }
-    // Each setting has its line.
+    // Each setting has a row.
     let rows = popgate::cli::pages::settings().matches("\n| `").count();
     let tables = [
         "listen",
@@ -76,7 +76,7 @@ fn the_pages_that_are_made_from_the_program_are_up_to_date() {
     assert_eq!(rows, settings.len(), "{settings:?}");
 }
 
-/// The indented blocks of a page that hold these words, without their indent.
+/// The indented blocks of a page that contain these words, without their indent.
 fn blocks_of(page: &str, words: &str) -> Vec<String> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let mut blocks = vec![String::new()];
@@ -97,7 +97,7 @@ fn blocks_of(page: &str, words: &str) -> Vec<String> {
 }
 
 /// Loads each block as a configuration of its own.
-fn are_sound(blocks: &[String]) -> Vec<Config> {
+fn load_all(blocks: &[String]) -> Vec<Config> {
     let folder = tempfile::tempdir().unwrap();
     for file in ["cert.pem", "key.pem", "other.pem", "other-key.pem"] {
         std::fs::write(folder.path().join(file), "").unwrap();
@@ -113,22 +113,22 @@ fn are_sound(blocks: &[String]) -> Vec<Config> {
 }
 
 #[test]
-fn the_configurations_of_the_gateway_page_are_sound() {
+fn the_configurations_in_the_gateway_page_are_valid() {
     let mut blocks = blocks_of("deploy/gateway.md", "[[listen]]");
     blocks.extend(blocks_of("deploy/gateway.md", "[route.user_name]"));
     assert!(blocks.len() >= 4, "only {} blocks", blocks.len());
-    are_sound(&blocks);
+    load_all(&blocks);
 }
 
 #[test]
-fn the_configurations_and_the_rule_of_the_readme_are_sound() {
+fn the_configurations_and_the_rule_in_the_readme_are_valid() {
     let blocks = blocks_of("README.md", "[[upstream]]");
-    assert_eq!(blocks.len(), 2, "one for a person, one for an office");
+    assert_eq!(blocks.len(), 2, "one for a person and one for an office");
     for block in &blocks {
         let lines = block.lines().filter(|line| !line.is_empty()).count();
         assert!(lines <= 13, "{lines} lines:\n{block}");
     }
-    for config in are_sound(&blocks) {
+    for config in load_all(&blocks) {
         assert!(!config.upstreams.is_empty());
     }
     let rules = blocks_of("README.md", "[[rule]]");

@@ -1,4 +1,4 @@
-//! The metrics of a real session, scraped over HTTP: their sums must come out.
+//! The metrics of a real session, scraped over HTTP: their sums must agree.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use crate::support::{Peer, session};
 use popgate::config::HeaderMode;
 use popgate::net::DrainSignal;
 
-/// One GET; status line and body.
+/// Sends a GET; returns status line and body.
 async fn get(address: SocketAddr, path: &str) -> (String, String) {
     let mut peer = Peer::connect(address).await;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -29,7 +29,7 @@ fn value(text: &str, line: &str) -> f64 {
         .unwrap()
 }
 
-/// Commands and their answers, each exchanged before the next.
+/// Commands and their responses, exchanged one by one.
 const SESSION: &[(&str, &str)] = &[
     ("CAPA", "+OK\r\nTOP\r\nSTLS\r\nX-OTHER\r\n.\r\n"),
     ("AUTH", "+OK\r\nPLAIN\r\nEXTERNAL\r\n.\r\n"),
@@ -59,7 +59,7 @@ const SESSION: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn bytes_in_are_bytes_out_and_edits() {
+async fn bytes_in_plus_edits_equal_bytes_out() {
     let data = tempfile::tempdir().unwrap();
     let (mut proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);
@@ -80,7 +80,7 @@ async fn bytes_in_are_bytes_out_and_edits() {
             got += client.answer().await.len();
         }
     }
-    // Refused by popgate itself would be bytes out without bytes in, too.
+    // No command here is refused by popgate itself: that would be bytes out without bytes in.
     proxy.session_end().await;
 
     let signal = Arc::new(DrainSignal::new());
@@ -109,7 +109,7 @@ async fn bytes_in_are_bytes_out_and_edits() {
     assert_eq!(
         bytes("client", "in"),
         bytes("upstream", "out"),
-        "every command passed as it was"
+        "every command is relayed unchanged"
     );
 
     for (line, expected) in [
@@ -157,9 +157,9 @@ async fn bytes_in_are_bytes_out_and_edits() {
     assert_eq!(get(admin, "/nothing").await.0, "HTTP/1.1 404 Not Found");
 }
 
-/// Somebody's browser on this machine must not read the page for somebody else (DNS rebinding).
+/// A browser on this machine must not read the page for a remote web site (DNS rebinding).
 #[tokio::test]
-async fn only_who_asks_for_this_machine_is_answered() {
+async fn requests_for_other_hosts_are_refused() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let admin = listener.local_addr().unwrap();

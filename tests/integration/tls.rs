@@ -1,4 +1,4 @@
-//! TLS to the upstream: established as asked, verified, or no session at all.
+//! TLS to the upstream: it is established and verified as configured, or the session is refused.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
-/// A proxy that trusts `trusted`, its client, and the listener of its upstream.
+/// A proxy that trusts this authority, its client, and the listener of its upstream.
 async fn proxy(tls: TlsMode, trusted: &Authority) -> (Proxy, Peer, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
@@ -38,7 +38,7 @@ async fn line(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     String::from_utf8(line).unwrap()
 }
 
-/// Serves one message over TLS that stands already.
+/// Serves one message over an established TLS connection.
 async fn serve(mut tls: TlsStream<TcpStream>) {
     assert_eq!(line(&mut tls).await, "RETR 1\r\n");
     tls.write_all(b"+OK\r\nSubject: a\r\n\r\nzzspamzz\r\n.\r\n")
@@ -73,7 +73,7 @@ async fn implicit_tls_is_verified_and_relayed() {
 }
 
 #[tokio::test]
-async fn stls_is_established_before_the_client_hears_anything() {
+async fn stls_completes_before_the_client_is_greeted() {
     let authority = authority("localhost");
     let (_proxy, mut client, listener) = proxy(TlsMode::Starttls, &authority).await;
     let mut tcp = accept(&listener).await;
@@ -88,7 +88,7 @@ async fn stls_is_established_before_the_client_hears_anything() {
 }
 
 #[tokio::test]
-async fn trap_36_plain_text_behind_the_answer_to_stls_is_refused() {
+async fn trap_36_plain_text_after_the_stls_response_is_refused() {
     let authority = authority("localhost");
     let (proxy, mut client, listener) = proxy(TlsMode::Starttls, &authority).await;
     let mut tcp = accept(&listener).await;
@@ -97,56 +97,56 @@ async fn trap_36_plain_text_behind_the_answer_to_stls_is_refused() {
     tcp.write_all(b"+OK go on\r\n+OK injected\r\n")
         .await
         .unwrap();
-    let said = String::from_utf8(client.rest().await).unwrap();
+    let received = String::from_utf8(client.rest().await).unwrap();
     assert!(
-        said.contains("plain text followed the response to STLS"),
-        "{said}"
+        received.contains("plain text followed the response to STLS"),
+        "{received}"
     );
-    assert!(!said.contains("injected"), "{said}");
+    assert!(!received.contains("injected"), "{received}");
     let line = "popgate_upstream_errors_total{kind=\"stls\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
 }
 
 #[tokio::test]
-async fn a_server_without_stls_gets_no_plain_text_instead() {
+async fn there_is_no_plaintext_fallback_for_a_server_without_stls() {
     let authority = authority("localhost");
     let (_proxy, mut client, listener) = proxy(TlsMode::Starttls, &authority).await;
     let mut tcp = accept(&listener).await;
     tcp.write_all(b"+OK\r\n").await.unwrap();
     assert_eq!(line(&mut tcp).await, "STLS\r\n");
     tcp.write_all(b"-ERR unknown command\r\n").await.unwrap();
-    let said = String::from_utf8(client.rest().await).unwrap();
-    assert!(said.contains("the server refused STLS"), "{said}");
+    let received = String::from_utf8(client.rest().await).unwrap();
+    assert!(received.contains("the server refused STLS"), "{received}");
     let mut rest = Vec::new();
     let _ = tcp.read_to_end(&mut rest).await;
-    assert_eq!(rest, b"", "nothing may be said in plain text");
+    assert_eq!(rest, b"", "nothing may be sent in plain text");
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_refused() {
+async fn a_certificate_of_an_unknown_authority_is_refused() {
     let (trusted, other) = (authority("localhost"), authority("localhost"));
     let (proxy, mut client, listener) = proxy(TlsMode::Implicit, &trusted).await;
     let tcp = accept(&listener).await;
     assert!(other.acceptor.accept(tcp).await.is_err());
-    let said = String::from_utf8(client.rest().await).unwrap();
-    assert!(said.starts_with("-ERR [SYS/TEMP] "), "{said}");
+    let received = String::from_utf8(client.rest().await).unwrap();
+    assert!(received.starts_with("-ERR [SYS/TEMP] "), "{received}");
     assert!(
-        said.contains("TLS failed: invalid peer certificate"),
-        "{said}"
+        received.contains("TLS failed: invalid peer certificate"),
+        "{received}"
     );
     let line = "popgate_upstream_errors_total{kind=\"certificate\",upstream=\"test\"}";
     assert_eq!(proxy.metric(line), 1.0);
 }
 
 #[tokio::test]
-async fn another_hosts_certificate_is_refused() {
+async fn a_certificate_for_another_host_is_refused() {
     let authority = authority("elsewhere.example");
     let (_proxy, mut client, listener) = proxy(TlsMode::Implicit, &authority).await;
     let tcp = accept(&listener).await;
     assert!(authority.acceptor.accept(tcp).await.is_err());
-    let said = String::from_utf8(client.rest().await).unwrap();
+    let received = String::from_utf8(client.rest().await).unwrap();
     assert!(
-        said.contains("TLS failed: invalid peer certificate"),
-        "{said}"
+        received.contains("TLS failed: invalid peer certificate"),
+        "{received}"
     );
 }

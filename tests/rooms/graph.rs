@@ -1,7 +1,7 @@
 //! Which file imports which.
 //!
-//! A name counts for the file that defines it, however many re-exports it came through. A `mod`
-//! alone is no import, and neither is a re-export that its own file does not use.
+//! An import is attributed to the file that defines the item, through any number of re-exports. A `mod`
+//! declaration alone is not an import, nor is a re-export that its own file does not use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ enum Meaning {
     Module(Path),
     /// An item of this module.
     Item(Path),
-    /// It comes from another crate: its path.
+    /// The path of an item of another crate.
     Foreign(Path),
 }
 
@@ -41,7 +41,7 @@ fn module_of(file: &str) -> Path {
 }
 
 impl Graph {
-    /// Of files with their code.
+    /// Builds the graph from files and their code.
     pub(crate) fn new<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let modules = files.map(|(file, code)| {
             let tokens = source::tokens(code);
@@ -60,7 +60,7 @@ impl Graph {
         }
     }
 
-    /// What a path means in a module; `depth` ends what leads back to itself.
+    /// Resolves a path in a module; `depth` stops cycles.
     fn meaning(&self, within: &Path, path: &[String], depth: usize) -> Meaning {
         let mut at = match path[0].as_str() {
             "crate" | "popgate" => Vec::new(),
@@ -85,7 +85,7 @@ impl Graph {
         imports.find(|import| import.name == name && import.path.last().unwrap() != "*")
     }
 
-    /// Follows names from a module downwards, and through re-exports to where they are defined.
+    /// Resolves names from a module downwards, through re-exports, to their definition.
     fn walk(&self, module: Path, names: &[String], depth: usize) -> Meaning {
         let Some((name, rest)) = names.split_first() else {
             return Meaning::Module(module);
@@ -118,7 +118,7 @@ impl Graph {
         }
     }
 
-    /// Everything that a module names, as it means it.
+    /// Every path in a module, resolved.
     fn meanings(&self, module: &Path) -> Vec<Meaning> {
         let this = &self.modules[module];
         let used = this.imports.iter();
@@ -127,7 +127,7 @@ impl Graph {
         paths.map(|path| self.meaning(module, path, 0)).collect()
     }
 
-    /// Each file with the files whose items it names.
+    /// Each file with the files whose items it uses.
     pub(crate) fn edges(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let edges = self.modules.iter().map(|(path, module)| {
             let meanings = self.meanings(path).into_iter();
@@ -141,7 +141,7 @@ impl Graph {
         edges.collect()
     }
 
-    /// The paths into other crates, by file.
+    /// The paths to items of other crates, by file.
     pub(crate) fn foreign(&self) -> BTreeMap<&str, BTreeSet<String>> {
         let foreign = self.modules.iter().map(|(path, module)| {
             let meanings = self.meanings(path).into_iter();
@@ -161,12 +161,12 @@ fn child(module: &Path, name: &str) -> Path {
     path
 }
 
-/// Whether a file is a part of the module that another file is.
+/// Whether a file belongs to a submodule of another file.
 pub(crate) fn is_part(file: &str, of: &str) -> bool {
     module_of(file).starts_with(&module_of(of))
 }
 
-/// The largest groups of files of which each reaches each.
+/// The strongly connected components of more than one file.
 pub(crate) fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a str>> {
     let reach = |from: &'a str| {
         let mut seen = BTreeSet::new();

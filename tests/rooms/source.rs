@@ -1,24 +1,24 @@
-//! Rust source as far as the rooms test has to understand it.
+//! Reads Rust source as far as the rooms test needs.
 //!
-//! In: the text of a file; out: its code without comments and without what stands in quotes, its
-//! code without tests, its `use` declarations, its paths, the names it defines, its functions.
-//! It reads what rustfmt has formatted, and no macro is expanded.
+//! In: the text of a file; out: its code without comments and literals, its code without tests, its
+//! `use` declarations, its paths, the names it defines, its functions. The source must be formatted by
+//! rustfmt; macros are not expanded.
 
 use std::collections::BTreeSet;
 
-/// Words before a name that a module defines.
+/// Keywords that precede a defined name.
 const DEFINING: [&str; 8] = [
     "fn", "struct", "enum", "trait", "type", "const", "static", "union",
 ];
 
-/// One name that a `use` brings in.
+/// One name imported by `use`.
 #[derive(Debug, Clone)]
 pub(crate) struct Import {
     /// Where it comes from, as written: `super::a::B` in three pieces; the last may be `*`.
     pub(crate) path: Vec<String>,
-    /// What it is called here.
+    /// Its local name.
     pub(crate) name: String,
-    /// Whether it is passed on: `pub use`, `pub(crate) use`.
+    /// Whether it is re-exported: `pub use`, `pub(crate) use`.
     pub(crate) passed_on: bool,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Function {
     pub(crate) lines: usize,
 }
 
-/// The code alone: comments and the insides of literals are blanks, line breaks stay.
+/// The code with comments and the contents of literals blanked; line breaks stay.
 pub(crate) fn code(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = bytes.to_vec();
@@ -144,7 +144,7 @@ fn item(text: &str) -> usize {
     text.len()
 }
 
-/// The offset behind the bracket that closes the first one.
+/// The offset after the bracket that closes the first one.
 fn matching(text: &str, open: char, close: char) -> usize {
     let mut depth = 0;
     for (at, c) in text.char_indices() {
@@ -160,7 +160,7 @@ fn matching(text: &str, open: char, close: char) -> usize {
     text.len()
 }
 
-/// Words and signs; `::` is one.
+/// Identifiers and punctuation; `::` is one token.
 pub(crate) fn tokens(code: &str) -> Vec<&str> {
     let bytes = code.as_bytes();
     let mut found = Vec::new();
@@ -180,7 +180,7 @@ pub(crate) fn tokens(code: &str) -> Vec<&str> {
     found
 }
 
-/// What the code imports, and the code that remains, in tokens.
+/// The imports, and the tokens of the remaining code.
 pub(crate) fn imports<'a>(tokens: &[&'a str]) -> (Vec<Import>, Vec<&'a str>) {
     let mut found = Vec::new();
     let mut rest = Vec::new();
@@ -233,7 +233,7 @@ fn tree(tokens: &[&str], before: &[String], passed_on: bool, found: &mut Vec<Imp
     }
 }
 
-/// The parts between commas that no brace encloses.
+/// The parts separated by commas outside braces.
 fn branches<'a, 'b>(tokens: &'b [&'a str]) -> Vec<&'b [&'a str]> {
     let mut depth = 0;
     let parts = tokens.split(|token| {
@@ -243,7 +243,7 @@ fn branches<'a, 'b>(tokens: &'b [&'a str]) -> Vec<&'b [&'a str]> {
     parts.filter(|part| !part.is_empty()).collect()
 }
 
-/// Every path of two names or more.
+/// Every path of two or more names.
 pub(crate) fn paths(tokens: &[&str]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -266,7 +266,7 @@ pub(crate) fn paths(tokens: &[&str]) -> Vec<Vec<String>> {
     found
 }
 
-/// The names that the module itself defines, outside of any braces.
+/// The names defined by the module itself, outside any braces.
 pub(crate) fn defined(tokens: &[&str]) -> BTreeSet<String> {
     let mut depth = 0;
     let mut found = BTreeSet::new();
@@ -296,7 +296,7 @@ pub(crate) fn functions(code: &str) -> Vec<Function> {
     found
 }
 
-/// Where the body begins; a declaration has none.
+/// Where the body begins; `None` for a declaration.
 fn body(function: &str) -> Option<usize> {
     let mut depth = 0;
     for (at, c) in function.char_indices() {

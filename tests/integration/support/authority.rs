@@ -1,4 +1,4 @@
-//! A certificate authority of the tests' own.
+//! A certificate authority for the tests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Pair {
 pub fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // Each has its own name: who looks for an issuer by name must not find another.
+    // Unique names, since issuers are looked up by name.
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let own = format!("authority {}", NEXT.fetch_add(1, Ordering::Relaxed));
     params
@@ -46,29 +46,29 @@ pub fn authority(name: &str) -> Authority {
 }
 
 impl Authority {
-    /// The file of its own certificate.
+    /// The path of its own certificate.
     pub fn pem(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// A server of another protocol than POP3, with the first certificate.
+    /// An acceptor for HTTPS (without the ALPN of POP3), with the first certificate.
     pub fn web(&self) -> TlsAcceptor {
         let mut config = ServerConfig::clone(self.acceptor.config());
         config.alpn_protocols.clear();
         TlsAcceptor::from(Arc::new(config))
     }
 
-    /// A client that trusts it.
+    /// The configuration of a client that trusts it.
     pub fn trusted(&self) -> Arc<ClientConfig> {
         client_config(Some(&self.pem()), &[]).unwrap()
     }
 
-    /// A certificate for a name; the files lie in its folder.
+    /// Issues a certificate for a name; its files are in the authority's folder.
     pub fn pair(&self, name: &str) -> Pair {
         certify(&self.issuer, self.folder.path(), name, |_| {})
     }
 
-    /// One that has expired.
+    /// Issues an expired certificate.
     pub fn expired(&self, name: &str) -> Pair {
         certify(&self.issuer, self.folder.path(), name, |params| {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
@@ -96,14 +96,14 @@ fn certify(
     pair
 }
 
-/// Writes a key as keys should be written.
+/// Writes a key that only its owner may read.
 pub fn write_key(file: &Path, pem: &str) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(file, pem).unwrap();
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// A TLS server with one certificate.
+/// The configuration of a TLS server with one certificate.
 pub fn server(pair: &Pair) -> Arc<ServerConfig> {
     let default = Certificate::read(&pair.certificate, &pair.key).unwrap();
     server_config(CertificateResolver {

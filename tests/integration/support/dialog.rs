@@ -1,4 +1,4 @@
-//! Dialogues: who sends what, and what the other side must get, in a file.
+//! Dialogues: files that say what each side sends and what it must receive.
 //!
 //! ```text
 //! # a comment
@@ -12,9 +12,9 @@
 //! upstream closes             or: client closes; client half-closes
 //! >client closed              the client must see the end, with nothing before it
 //! ```
-//! In an expected line `{id}` stands for a message's id, `{*}` for anything up to the line's end.
-//! Every dialogue is run as it is and with reads of 1, 2 and 7 bytes: over sockets, and in memory with
-//! nothing but the exchange.
+//! In an expected line `{id}` stands for a message's id, `{*}` for the rest of the line.
+//! Every dialogue is run with unlimited reads and with reads of 1, 2 and 7 bytes: over sockets, and in
+//! memory with only the exchange.
 
 use std::path::Path;
 
@@ -24,10 +24,10 @@ use tokio::net::TcpListener;
 use super::exchange::{Driven, PLAIN};
 use super::{Peer, Proxy, Settings, shown};
 
-/// The largest piece that one read takes.
+/// The most bytes that one read returns.
 const PIECES: [usize; 4] = [usize::MAX, 1, 2, 7];
 
-/// Runs a dialogue over sockets, at every size of piece.
+/// Runs a dialogue over sockets, at every read size.
 pub fn run(name: &str) {
     let script = Script::read(name);
     for piece in PIECES {
@@ -39,7 +39,7 @@ pub fn run(name: &str) {
     }
 }
 
-/// Runs a dialogue in memory, at every size of piece.
+/// Runs a dialogue in memory, at every read size.
 pub fn run_in_memory(name: &str) {
     let script = Script::read(name);
     for piece in PIECES {
@@ -54,7 +54,7 @@ struct Script {
     steps: Vec<Step>,
 }
 
-/// A step; lines of one side in a row are one, as a pipelining client sends them in one write.
+/// A step; consecutive lines of one side are one write, as from a pipelining client.
 struct Step {
     line: usize,
     who: &'static str,
@@ -130,29 +130,29 @@ async fn play_over_sockets(script: &Script, piece: usize) {
             "client" => &mut client,
             _ => &mut upstream,
         };
-        let Some(there) = peer.as_mut() else {
+        let Some(connected) = peer.as_mut() else {
             panic!("{at}: {who} has closed already");
         };
         match (step.expected, &step.what) {
-            (false, What::Bytes(bytes)) => there.send(bytes).await,
+            (false, What::Bytes(bytes)) => connected.send(bytes).await,
             (true, What::Bytes(pattern)) => {
-                let got = there.line().await;
+                let got = connected.line().await;
                 assert!(matches(&got, pattern), "{at}: {who} got {:?}", shown(&got));
             }
             (true, What::Closed) => {
-                let rest = there.rest().await;
+                let rest = connected.rest().await;
                 assert!(
                     rest.is_empty(),
                     "{at}: {who} got {:?} before the end",
                     shown(&rest)
                 );
             }
-            (false, What::HalfCloses) => there.half_close().await,
+            (false, What::HalfCloses) => connected.half_close().await,
             (false, What::Closed) => *peer = None,
-            (true, What::HalfCloses) => panic!("{at}: cannot be expected"),
+            (true, What::HalfCloses) => panic!("{at}: a half-close cannot be expected"),
         }
     }
-    // What nobody expected must not be there.
+    // Nothing beyond the expected may be received.
     for peer in [client, upstream].into_iter().flatten() {
         assert!(
             peer.buffer.is_empty(),
@@ -202,7 +202,7 @@ fn play_in_memory(script: &Script, piece: usize) {
                 if driven.ended.is_none() {
                     driven.pass_time();
                 }
-                assert!(driven.ended.is_some(), "{at}: the session goes on");
+                assert!(driven.ended.is_some(), "{at}: the session has not ended");
                 let rest = match is_client {
                     true => &driven.to_client,
                     false => &driven.to_upstream,
@@ -319,7 +319,9 @@ fn set(settings: &mut Settings, text: &str) {
         "hold_bytes" => settings.hold_bytes = value.parse().unwrap(),
         "headers" if value == "always" => settings.headers = popgate::config::HeaderMode::Always,
         "headers" if value == "never" => settings.headers = popgate::config::HeaderMode::Never,
-        "upstream_read" => settings.timeouts.upstream_read = popgate::config::duration(value).unwrap(),
+        "upstream_read" => {
+            settings.timeouts.upstream_read = popgate::config::duration(value).unwrap()
+        }
         "idle" => settings.timeouts.idle = popgate::config::duration(value).unwrap(),
         "connect" => settings.timeouts.connect = popgate::config::duration(value).unwrap(),
         "greeting" => settings.timeouts.greeting = popgate::config::duration(value).unwrap(),

@@ -1,6 +1,6 @@
-//! Undoing the declared edits, independently of the code that makes them.
+//! Undoes the declared edits, independently of the code that makes them.
 
-/// What popgate writes.
+/// The fields that popgate adds.
 const OURS: &[&[u8]] = &[
     b"x-popgate-id",
     b"x-spam-flag",
@@ -10,7 +10,7 @@ const OURS: &[&[u8]] = &[
 ];
 const MARK: &[u8] = b"[SPAM] ";
 
-/// Checks a fetched message against its source; what was done to it. Fields behind the first
+/// Compares a fetched message with its source and returns how it was edited. Fields after the first
 /// `held` octets are not rewritten.
 pub fn compare(source: &[u8], got: &[u8], held: usize) -> Result<Done, String> {
     if source == got {
@@ -31,14 +31,14 @@ pub fn compare(source: &[u8], got: &[u8], held: usize) -> Result<Done, String> {
     }
 }
 
-/// What was done to a message.
+/// How a message was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     Nothing,
     Marked,
 }
 
-/// The message with its random id made the same each time.
+/// The message with a constant in place of its random id.
 pub fn without_id(message: &[u8]) -> Vec<u8> {
     match message.strip_prefix(b"X-Popgate-Id: ") {
         Some(rest) => {
@@ -126,7 +126,7 @@ fn differ(expected: &[u8], got: &[u8]) -> String {
             .to_string()
     };
     format!(
-        "differs at octet {at}: {} of {} octets expected, {} of {} octets came",
+        "differs at octet {at}: {} of {} octets expected, {} of {} octets received",
         shown(expected),
         expected.len(),
         shown(got),

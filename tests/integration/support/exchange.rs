@@ -1,4 +1,4 @@
-//! An exchange that a test drives by hand: no socket, and only the time that the test passes.
+//! Drives an exchange by hand, without sockets and with a simulated clock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,29 +16,29 @@ use popgate::upstream::DialError;
 
 use super::{Settings, filter};
 
-/// See the module.
+/// An exchange with the state of its driver.
 pub struct Driven {
     exchange: Exchange<'static>,
     filter: Arc<Filter>,
     pub now: Instant,
     began: Instant,
     greeting_timeout: Duration,
-    /// The largest piece that is read at a time.
+    /// The most bytes that one read returns.
     piece: usize,
-    /// What the upstream said before it was connected.
+    /// The upstream's bytes before its greeting is complete.
     greeting: BytesMut,
     connects: Connects,
     deadline: Instant,
     pub to_client: Vec<u8>,
     pub to_upstream: Vec<u8>,
-    /// Whether the upstream's connection was closed, by a denied login for instance.
+    /// Whether the exchange closed the upstream connection, for instance after a denied login.
     pub disconnected: bool,
-    /// How it ended.
+    /// How the session ended.
     pub ended: Option<Result<&'static str, String>>,
-    /// Messages that are in quarantine, un-stuffed.
+    /// Quarantined messages, without dot-stuffing.
     pub quarantine: Vec<Vec<u8>>,
     pub events: Vec<Event>,
-    /// What every octet is accounted for by.
+    /// Octet counters, for `assert_octets_add_up`.
     octets: Octets,
 }
 
@@ -56,7 +56,7 @@ struct Octets {
     removed: usize,
 }
 
-/// TLS of a client that needs none.
+/// A client that may log in without TLS.
 pub const PLAIN: ClientSecurity = ClientSecurity {
     tls: false,
     starttls: false,
@@ -70,7 +70,7 @@ impl Driven {
             subject_mark: "[SPAM] ".to_owned(),
         };
         let now = Instant::now();
-        // Tests are few and end: what the exchange borrows is never freed.
+        // Leaked for the lifetime of the exchange; the tests are few.
         let config = ExchangeConfig {
             limits: Box::leak(Box::new(settings.limits)),
             timeouts: Box::leak(Box::new(settings.timeouts)),
@@ -107,7 +107,7 @@ impl Driven {
         driven
     }
 
-    /// The client sends this, in pieces.
+    /// The client sends this, split into reads.
     pub fn client_sends(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(self.piece.min(bytes.len().max(1))) {
             if self.ended.is_some() {
@@ -119,7 +119,7 @@ impl Driven {
         }
     }
 
-    /// The client ends its side.
+    /// The client half-closes.
     pub fn client_ends(&mut self) {
         if self.ended.is_none() {
             self.exchange.client_received(0, self.now);
@@ -127,7 +127,7 @@ impl Driven {
         }
     }
 
-    /// The upstream sends this, in pieces; its first line is the greeting.
+    /// The upstream sends this, split into reads; its first line is the greeting.
     pub fn upstream_sends(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(self.piece.min(bytes.len().max(1))) {
             if self.ended.is_some() {
@@ -156,7 +156,7 @@ impl Driven {
         }
     }
 
-    /// Time passes up to the next deadline.
+    /// Advances the clock to the next deadline.
     pub fn pass_time(&mut self) {
         if matches!(self.connects, Connects::ForClient) {
             let limit = self.greeting_timeout;
@@ -175,7 +175,7 @@ impl Driven {
         let rest = self.greeting.split_off(end + 1);
         let greeting = std::mem::take(&mut self.greeting);
         let login = match std::mem::replace(&mut self.connects, Connects::No) {
-            Connects::No => panic!("the upstream speaks before it is connected"),
+            Connects::No => panic!("the upstream sends before it is connected"),
             Connects::ForClient => None,
             Connects::ForLogin(request) => Some(UpstreamLogin {
                 mechanism: request.mechanism,
@@ -272,8 +272,7 @@ impl Driven {
         }
     }
 
-    /// Where nothing is buffered or held any more, the client has got what the upstream sent, plus what was
-    /// added, less what was removed.
+    /// With nothing buffered or held: sent to the client = received from the upstream + added - removed.
     pub fn assert_octets_add_up(&mut self) {
         let unread = self.exchange.upstream_buffer().map_or(0, |it| it.len());
         let Octets {
@@ -290,12 +289,12 @@ impl Driven {
         );
     }
 
-    /// Takes a line that went to the client.
+    /// Takes a line sent to the client.
     pub fn client_line(&mut self) -> Option<Bytes> {
         take_line(&mut self.to_client)
     }
 
-    /// Takes a line that went to the upstream.
+    /// Takes a line sent to the upstream.
     pub fn upstream_line(&mut self) -> Option<Bytes> {
         take_line(&mut self.to_upstream)
     }

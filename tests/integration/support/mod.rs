@@ -1,11 +1,11 @@
-//! What the tests of sessions share: a proxy in this process, and peers that say what they are told.
+//! Shared by the tests of sessions: a proxy in this process, and scripted peers.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     dead_code,
     missing_docs,
     unreachable_pub,
-    reason = "each test file uses a part, and nobody else does"
+    reason = "each test file uses a part of it"
 )]
 
 pub mod authority;
@@ -31,10 +31,10 @@ use popgate::session::{self, Engine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// No step of a test takes longer, unless something is wrong.
+/// Longer than any step of a test takes unless something is wrong.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a test may set.
+/// The settings of a test's proxy.
 pub struct Settings {
     pub upstream: SocketAddr,
     pub tls: TlsMode,
@@ -49,15 +49,15 @@ pub struct Settings {
     pub timeouts: Timeouts,
     pub limits: Limits,
     pub data_dir: Option<PathBuf>,
-    /// The listener, its address left out of account.
+    /// The listener; its address is ignored.
     pub listen: Listen,
     pub tls_server: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
-    /// More upstreams, and who goes to them.
+    /// More upstreams, and the routes to them.
     pub others: Vec<(Upstream, Option<Arc<tokio_rustls::rustls::ClientConfig>>)>,
     pub routes: Routes,
-    /// Logins by token.
+    /// OAuth logins by upstream.
     pub oauth: Vec<(String, session::OAuthLogin)>,
-    /// Addresses that are the proxy's own, beside its listener's.
+    /// More addresses that count as the proxy's own.
     pub also_own: Vec<SocketAddr>,
     /// Changes the first upstream.
     pub change: fn(&mut Upstream),
@@ -91,7 +91,7 @@ impl Settings {
         }
     }
 
-    /// The configuration, and what no configuration can say.
+    /// The configuration, and the overrides that a configuration cannot express.
     fn into_config(self) -> (Config, Overrides) {
         let (mut config, problems) = Config::load(None, &Flags::default());
         assert!(problems.is_empty(), "{problems:?}");
@@ -131,7 +131,7 @@ impl Settings {
     }
 }
 
-/// The filter of tests/rules, made once for each threshold: it keeps nothing between messages.
+/// The filter with tests/rules, built once per threshold: it has no state between messages.
 pub fn filter(drop_at: Option<f64>) -> Arc<Filter> {
     static MADE: Mutex<Vec<(Option<f64>, Arc<Filter>)>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap();
@@ -158,7 +158,7 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub metrics: Arc<Metrics>,
     pub signal: Arc<DrainSignal>,
-    /// Tells the tests when sessions end, and how: an error is a panic.
+    /// Receives the result of each session that ends; an error is a panic.
     pub ended: tokio::sync::mpsc::UnboundedReceiver<Result<(), tokio::task::JoinError>>,
 }
 
@@ -191,16 +191,16 @@ impl Proxy {
         proxy
     }
 
-    /// Waits for one session's end.
+    /// Waits until one session has ended.
     pub async fn session_end(&mut self) {
         let ended = tokio::time::timeout(PATIENCE, self.ended.recv()).await;
         ended
-            .expect("a session should have ended")
+            .expect("no session ended in time")
             .unwrap()
             .expect("a session panicked");
     }
 
-    /// The value of one line of /metrics; 0 if it is not there.
+    /// The value of one line of /metrics; 0 if it is missing.
     pub fn metric(&self, line: &str) -> f64 {
         let text = String::from_utf8(self.metrics.text()).unwrap();
         let found = text
@@ -210,7 +210,7 @@ impl Proxy {
     }
 }
 
-/// One end of a connection that a test holds.
+/// The test's end of a connection.
 pub struct Peer {
     pub name: &'static str,
     stream: Stream,
@@ -230,7 +230,7 @@ impl Peer {
         }
     }
 
-    /// The same connection, with TLS as a client; what was read before is let go.
+    /// Starts TLS as a client; buffered bytes are discarded.
     pub async fn encrypted(
         self,
         name: &str,
@@ -242,23 +242,23 @@ impl Peer {
         let tls = tokio::time::timeout(PATIENCE, connector.connect(name_of_server, tcp)).await;
         Ok(Self {
             name: self.name,
-            stream: Stream::tls(tls.expect("TLS takes for ever")?),
+            stream: Stream::tls(tls.expect("the TLS handshake timed out")?),
             buffer: Vec::new(),
         })
     }
 
-    /// The same connection, with TLS as a server.
+    /// Starts TLS as a server; buffered bytes are discarded.
     pub async fn accepted(self, acceptor: &tokio_rustls::TlsAcceptor) -> std::io::Result<Self> {
         let tcp = self.stream.into_plain().unwrap();
         let tls = tokio::time::timeout(PATIENCE, acceptor.accept(tcp)).await;
         Ok(Self {
             name: self.name,
-            stream: Stream::tls(tls.expect("TLS takes for ever")?),
+            stream: Stream::tls(tls.expect("the TLS handshake timed out")?),
             buffer: Vec::new(),
         })
     }
 
-    /// What the other side has proved itself with.
+    /// The peer's certificate.
     pub fn proof(&self) -> Vec<u8> {
         self.stream.peer_certificate().unwrap().0.to_vec()
     }
@@ -271,20 +271,17 @@ impl Peer {
         let accepted = tokio::time::timeout(PATIENCE, listener.accept()).await;
         Self::new(
             "upstream",
-            accepted
-                .expect("nobody connected to the upstream")
-                .unwrap()
-                .0,
+            accepted.expect("no connection to the upstream").unwrap().0,
         )
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
         let sent = tokio::time::timeout(PATIENCE, self.stream.write_all(bytes)).await;
-        sent.unwrap_or_else(|_| panic!("{}: nobody takes {:?}", self.name, shown(bytes)))
+        sent.unwrap_or_else(|_| panic!("{}: timed out sending {:?}", self.name, shown(bytes)))
             .unwrap();
     }
 
-    /// Sends what a peer that may be gone gets.
+    /// Sends to a peer that may have closed.
     pub async fn try_send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.stream.write_all(bytes).await
     }
@@ -295,14 +292,14 @@ impl Peer {
         assert_eq!(shown(&got), shown(bytes), "{}", self.name);
     }
 
-    /// Reads so many bytes, fewer only at the end of the stream.
+    /// Reads this many bytes, or fewer at the end of the stream.
     pub async fn take(&mut self, count: usize) -> Vec<u8> {
         while self.buffer.len() < count && self.fill().await > 0 {}
         let count = count.min(self.buffer.len());
         self.buffer.drain(..count).collect()
     }
 
-    /// Reads a line with its end.
+    /// Reads a line, including its line end.
     pub async fn line(&mut self) -> Vec<u8> {
         loop {
             if let Some(at) = self.buffer.iter().position(|&byte| byte == b'\n') {
@@ -314,7 +311,7 @@ impl Peer {
         }
     }
 
-    /// Reads a whole multi-line answer behind its status line, final dot included.
+    /// Reads the lines of a multi-line response after its status line, including the final dot.
     pub async fn answer(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
@@ -326,18 +323,18 @@ impl Peer {
         }
     }
 
-    /// Reads to the end of the stream; a reset is an end, too.
+    /// Reads to the end of the stream or a reset.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.fill().await > 0 {}
         std::mem::take(&mut self.buffer)
     }
 
-    /// Ends the sending side only.
+    /// Closes the sending side only.
     pub async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 
-    /// Ends the connection with a reset.
+    /// Closes the connection with a reset.
     pub fn reset(self) {
         let tcp = self.stream.into_plain().unwrap();
         socket2::SockRef::from(&tcp)
@@ -350,7 +347,7 @@ impl Peer {
         let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut piece)).await;
         let read = read.unwrap_or_else(|_| {
             panic!(
-                "{}: nothing comes behind {:?}",
+                "{}: timed out reading after {:?}",
                 self.name,
                 shown(&self.buffer)
             )
@@ -361,7 +358,7 @@ impl Peer {
     }
 }
 
-/// Waits for what another process or thread does and tells nobody.
+/// Polls for a state of another process or thread that sends no event.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !happened() {
@@ -370,12 +367,12 @@ pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// Bytes as a test's message shows them.
+/// Bytes, escaped for failure messages.
 pub fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// A proxy, its client after login, and its upstream.
+/// A proxy, a client that has logged in, and its upstream.
 pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
@@ -385,11 +382,11 @@ pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) 
     (proxy, client, upstream)
 }
 
-/// What a pipe takes before its reader must read.
+/// Capacity of a pipe in memory.
 const PIPE: usize = 64 << 10;
 
-/// A session after login over pipes in memory: with paused time (`start_paused`) its deadlines pass at once,
-/// and only when both sides wait.
+/// A session after login over pipes in memory: with paused time (`start_paused`) the clock jumps to the next
+/// deadline whenever all tasks are idle.
 pub async fn session_in_memory(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
     let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
     change(&mut settings);
@@ -418,7 +415,7 @@ pub async fn session_in_memory(change: impl FnOnce(&mut Settings)) -> (Proxy, Pe
     (proxy, client, upstream)
 }
 
-/// A client after login, and its upstream.
+/// A client that has logged in, and its upstream.
 pub async fn logged_in(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
     let mut client = Peer::connect(proxy.address).await;
     let mut upstream = Peer::accept(listener).await;

@@ -1,4 +1,4 @@
-//! A provider's token service, as far as a test needs one: HTTPS, one answer a question.
+//! A minimal OAuth token service: HTTPS, one response per connection.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use tokio::net::TcpListener;
 use super::Peer;
 use super::authority::Authority;
 
-/// Where questions are answered.
+/// The token service.
 pub struct Provider {
     listener: TcpListener,
     certified: Arc<Authority>,
 }
 
-/// A question.
-pub struct Question {
+/// A request to it.
+pub struct TokenRequest {
     peer: Peer,
-    /// The fields of its form.
+    /// The form fields of its body.
     pub form: HashMap<String, String>,
-    /// The first line and the header.
+    /// The request line and the header fields.
     pub head: String,
 }
 
@@ -37,7 +37,7 @@ impl Provider {
         }
     }
 
-    /// The settings that lead here.
+    /// The settings of an upstream that uses this service.
     pub fn oauth(&self) -> OAuth {
         let port = self.listener.local_addr().unwrap().port();
         OAuth {
@@ -54,14 +54,14 @@ impl Provider {
         TokenService::new(self.oauth(), limit).unwrap()
     }
 
-    /// A oauth of the upstream `test` that asks here.
+    /// The OAuth login of the upstream `test`, using this service.
     pub fn oauth_login(&self, tokens: &Tokens, limit: Duration) -> (String, OAuthLogin) {
         let oauth = OAuthLogin::new("test", self.service(limit), tokens.clone(), Arc::default());
         ("test".to_owned(), oauth)
     }
 
-    /// The next question.
-    pub async fn asked(&self) -> Question {
+    /// Accepts a connection and reads its request.
+    pub async fn next_request(&self) -> TokenRequest {
         let peer = Peer::accept(&self.listener).await;
         let mut peer = peer.accepted(&self.certified.web()).await.unwrap();
         let mut head = String::new();
@@ -78,29 +78,29 @@ impl Provider {
         }
         let body = peer.take(length).await;
         let form = url::form_urlencoded::parse(&body).into_owned().collect();
-        Question { peer, form, head }
+        TokenRequest { peer, form, head }
     }
 
-    /// A client that does not get through TLS.
+    /// Whether the next client fails the TLS handshake.
     pub async fn refused(&self) -> bool {
         let peer = Peer::accept(&self.listener).await;
         peer.accepted(&self.certified.web()).await.is_err()
     }
 }
 
-impl Question {
-    /// Answers with JSON.
-    pub async fn answer(self, status: &str, json: &str) {
+impl TokenRequest {
+    /// Responds with JSON.
+    pub async fn respond(self, status: &str, json: &str) {
         let length = json.len();
         let text = format!(
             "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"
         );
-        self.raw(text.as_bytes()).await;
+        self.respond_raw(text.as_bytes()).await;
     }
 
-    /// Answers with these bytes, and closes.
-    pub async fn raw(mut self, bytes: &[u8]) {
-        // Whoever has heard enough may be gone.
+    /// Responds with these bytes and closes.
+    pub async fn respond_raw(mut self, bytes: &[u8]) {
+        // The client may have closed early.
         let _ = self.peer.try_send(bytes).await;
     }
 }
