@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn one_mailbox_has_one_id_and_two_have_two() {
+    fn equal_mailboxes_have_equal_ids_and_others_differ() {
         let info = mailbox("pop.example.net", 995, "info");
         assert_eq!(info, mailbox("POP.example.net.", 110, "Info"));
         assert_ne!(info, mailbox("pop.example.org", 995, "info"));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_user_name_has_no_mailbox() {
+    fn invalid_user_names_have_no_mailbox() {
         for name in ["", "a\r\nb", &"x".repeat(LONGEST_USER + 1)] {
             assert_eq!(canonical_user(name), None);
         }

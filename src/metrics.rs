@@ -347,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_families_can_be_made_and_scraped() {
+    fn all_families_can_be_registered_and_scraped() {
         let metrics = Metrics::new();
         let thresholds = Thresholds {
             tag_at: 5.0,

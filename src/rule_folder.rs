@@ -92,7 +92,7 @@ mod tests {
     use crate::filter::stock;
 
     #[test]
-    fn a_missing_folder_is_a_problem_and_an_empty_one_is_not() {
+    fn a_missing_folder_is_an_error_and_an_empty_one_is_not() {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(load(Some(folder.path())).is_ok_and(|set| set.is_empty()));
         let problems = load(Some(&folder.path().join("none")))
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_of_the_stock_is_compiled_in() {
+    fn every_stock_file_is_compiled_in() {
         let known = |files: &[(&str, &str)]| -> Vec<_> {
             files.iter().map(|(name, _)| (*name).to_owned()).collect()
         };

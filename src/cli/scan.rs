@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_come_in_the_order_of_the_paths() {
+    fn verdicts_are_printed_in_path_order() {
         let folder = tempfile::tempdir().expect("a folder");
         let mut files = Vec::new();
         let mut expected = String::new();
@@ -217,7 +217,7 @@ mod tests {
                 ),
                 _ => ("mail", "ham 0.0/1.0"),
             };
-            // What is beyond the limit is not judged.
+            // Octets beyond the limit are not judged.
             let text = format!("From: a\n\n{body}{}spam", " ".repeat(100));
             if number != 50 {
                 std::fs::write(&path, text).expect("a file");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_ends_the_scan() {
+    fn a_closed_pipe_stops_the_scan() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_as_wide_as_it_needs_to_be() {
+    fn columns_are_as_wide_as_their_content() {
         let expected = " n  name               x\n \
                          1  日本語 some words  y\n\
                         22  b\n    a note of some words\n";
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_wraps() {
+    fn cells_wrap_on_a_narrow_terminal() {
         let expected = " n  name        x\n \
                          1  日本語      y\n    some words\n\
                         22  b\n    a note of\n      some words\n";

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_letters_have_two_columns() {
+    fn wide_characters_take_two_columns() {
         assert_eq!(wrapped("日本語 日本語", Some(8), 0), ["日本語", "日本語"]);
     }
 }

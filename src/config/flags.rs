@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_lie_over_the_file() {
+    fn flags_override_the_file() {
         let text = "[[upstream]]\nname = \"isp\"\nhost = \"a.example\"\ntls = \"off\"\n";
         let flags = Flags {
             listen: vec!["127.0.0.1:0".to_owned()],

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_mean_names_or_what_is_below() {
+    fn patterns_match_a_name_or_its_subdomains() {
         let exact = HostPattern::parse("Pop.Example.net").unwrap();
         assert!(exact.matches("pop.example.NET") && exact.matches("pop.example.net."));
         assert!(!exact.matches("x.pop.example.net"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_hosts_are_held_to_their_ports() {
+    fn allowed_hosts_are_limited_to_their_ports() {
         let usual = AllowedHost::parse("pop.example.net").unwrap();
         assert!(usual.allows("POP.example.net", 995) && usual.allows("pop.example.net", 110));
         assert!(!usual.allows("pop.example.net", 25));

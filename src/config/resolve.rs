@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_of_the_documentation() {
+    fn defaults_match_the_documentation() {
         let config = load("").unwrap();
         assert_eq!(config.listen[0].address.to_string(), "127.0.0.1:110");
         assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:9110");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn renamed_settings_lead_to_ones_that_exist() {
+    fn renamed_settings_refer_to_existing_ones() {
         let keys = keys();
         for (table, was, now) in RENAMED {
             let exists = |name: &str| {

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_read() {
+    fn units_are_parsed() {
         assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
         assert_eq!(duration("250 ms"), Ok(Duration::from_millis(250)));
         assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_those_of_rfc_1939() {
+    fn responses_conform_to_rfc_1939() {
         let mut session = session();
         for (command, expected) in [
             ("STAT", "+OK 2 42\r\n"),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn quit_removes_what_is_marked() {
+    fn quit_removes_messages_marked_as_deleted() {
         let mut session = session();
         let mailbox = Mutex::new(session.messages.clone());
         said(&mut session, "DELE 1");

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn brands_are_named_and_own_domains() {
+    fn brands_are_found_by_name_and_own_their_domains() {
         let (brands, problems) = brands(TEXT);
         assert_eq!(problems, []);
         let named = |text, sender| -> Vec<_> {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lines_are_named() {
+    fn invalid_lines_are_reported() {
         let (_, problems) = brands("acme\nacme:\nacme: x\n: a.example\n");
         let lines: Vec<_> = problems.iter().map(|problem| problem.line).collect();
         assert_eq!(lines, [1, 2, 3, 4]);

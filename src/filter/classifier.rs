@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_block_is_taken_off() {
+    fn popgates_own_fields_are_stripped() {
         let mail = b"Subject: x\r\nX-Spam-Flag: NO\r\n\r\nbody";
         let block = b"X-Popgate-Id: 1\r\nX-Spam-Flag: YES\r\nX-Spam-Report: a\r\n\tb\r\n";
         let marked = [&block[..], mail].concat();

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_read_and_shown() {
+    fn dates_round_trip() {
         assert_eq!(Day::parse("1970-01-01"), Ok(Day::of_unix(0)));
         assert_eq!(Day::parse("2000-03-01"), Ok(Day::of_unix(11_017 * 86_400)));
         assert!(Day::of_unix(u64::MAX) > Day::of_unix(0));

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn domains_match_what_is_below_them() {
+    fn domains_match_their_subdomains() {
         let (lists, problems) = list(
             "# origin\nExample.org\nbücher.example # a shop\nme@example.net\n.zip\ng.example/url\n",
         );
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_can_be_taken_out() {
+    fn entries_can_be_removed() {
         let (mut lists, _) = list("a.example\nb.example\n");
         let mut problems = Vec::new();
         lists.read(
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_lines_are_named() {
+    fn invalid_lines_are_reported() {
         let (_, problems) = list("ok\na b\nhttp://x\n*.x\n!\n");
         let expected = [
             "a.txt:2: `a b` is more than one entry",

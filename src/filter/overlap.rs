@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shared_words_are_found_and_chance_is_not() {
+    fn systematic_overlap_is_found_and_coincidence_is_not() {
         let rule = |id: &str, at: &str, test: &str| {
             format!(
                 "[[rule]]\nid = \"{id}\"\ndescription = \"d\"\nscore = 1\nwhere = \"{at}\"\n{test}\n"

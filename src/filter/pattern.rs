@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn regexes_mean_what_they_did_before() {
+    fn regex_features_work_as_documented() {
         assert!(matches(r"(?i)\bkiss\b", "a KISS!"));
         assert!(!matches(r"(?i)\bkiss\b", "akiss"));
         assert!(matches(r"^\p{Greek}+$", "αβγ"));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_explained() {
+    fn errors_are_explained() {
         let reason = |regex| {
             Pattern::new(regex)
                 .err()

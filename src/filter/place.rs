@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_read_and_shown() {
+    fn places_round_trip() {
         let fields = "subject from to cc reply-to from:addr reply-to:name header:x-mailer \
             raw-header:received header:received:last header:sender:addr:first to:name:last";
         let fixed = FIXED.iter().map(|(name, _)| *name);

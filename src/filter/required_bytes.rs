@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_match_needs() {
+    fn required_bytes_of_a_regex() {
         assert_eq!(sets("a+[0-9]?"), [ByteSet::of(b"a")]);
         assert_eq!(sets("(?:ab|[0-9])x*"), [ByteSet::of(b"a0123456789")]);
         assert_eq!(sets("(?:ab|)"), []);
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_match_lacks_one(
+        fn every_match_contains_the_required_bytes(
             regex in "[ab1(]{0,1}(?:a|\\[b1\\]|\\(a\\|b1\\)|1\\?|\\[ab\\]\\{2\\}|é){1,4}",
             text in "[ab1é]{0,12}",
         ) {

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_literals_every_match_needs() {
+    fn required_literals_of_a_regex() {
         assert_eq!(literals("(?i)^re:"), ["re:"]);
         assert_eq!(
             literals(r"\d+ dollars? (?:now|today)"),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn none_where_a_match_can_do_without() {
+    fn no_literals_where_none_is_required() {
         for regex in [
             "[A-Z]{3,}",
             "(?:abc)*d",
@@ -253,7 +253,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_match_lacks_all_literals(regex in regex(), text in "[abcABC1]{0,12}") {
+        fn every_match_contains_a_required_literal(regex in regex(), text in "[abcABC1]{0,12}") {
             let Ok(pattern) = Pattern::new(&regex) else {
                 return Ok(());
             };

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_of_every_file_is_named() {
+    fn every_mistake_in_every_file_is_reported() {
         let first = "[[rule]]\nid = \"AAA\"\ndescription = \"d\"\nscore = 1\nwhere = \"subject\"\nwords = [\"a\"]\n";
         let second = "[[rule]]\nid = \"AAA\"\ndescription = \"\"\nscore = 1e3\nwhere = \"boddy\"\nregex = '(a'\n\
             [[rule]]\nid = \"lower\"\nwords = []\nphrases = [\"x\"]\n\
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn every_regex_of_the_stock_compiles() {
+    fn every_stock_regex_compiles() {
         let stock = RuleSet::stock().expect("the stock");
         let mut tried = 0;
         for rule in stock.iter() {

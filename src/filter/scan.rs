@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_alone() {
+    fn words_match_whole_words_only() {
         assert!(stands_alone("act now!", 0..7, false));
         assert!(!stands_alone("react now", 2..9, false));
         assert!(!stands_alone("nowé", 0..3, false));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_begin_texts() {
+    fn numbers_are_read_from_the_start_of_a_text() {
         assert_eq!(leading_number(" 1 (Highest)"), Some(1.0));
         assert_eq!(leading_number("-2.5."), Some(-2.5));
         assert_eq!(leading_number("high"), None);

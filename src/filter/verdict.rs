@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thresholds_make_the_action() {
+    fn thresholds_decide_the_action() {
         let thresholds = Thresholds {
             tag_at: 5.0,
             drop_at: Some(10.0),

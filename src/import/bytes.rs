@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_are_sets() {
+    fn set_operations_work() {
         let set = Bytes::range(b'a', b'c').or(Bytes::one(0xff));
         assert_eq!(set.ranges(), [(b'a', b'c'), (0xff, 0xff)]);
         assert_eq!(set.len(), 4);

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_written() {
+    fn rules_are_emitted_as_toml() {
         let rule = Rule {
             id: "ONE".into(),
             description: "Says \"one\"".into(),

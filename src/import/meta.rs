@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn precedences_are_those_of_perl() {
+    fn operator_precedence_equals_perls() {
         for (text, tree) in [
             ("A&&B||!C", "(Or (And A B) !C)"),
             (

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_have_places() {
+    fn header_fields_map_to_places() {
         let names = |text: &str| match Places::of_header(text) {
             Ok(places) => places.names.join(" "),
             Err(reason) => reason.to_string(),

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_texts_have_other_line_ends() {
+    fn line_anchors_in_raw_text_accept_crlf() {
         let raw = Texts {
             is_raw: true,
             is_one: false,
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_where_one_regex_is_too_much() {
+    fn oversized_regexes_become_conditions() {
         let regex = "^(?!.*[ab].{12}c)(?=.*[de].{12}f)x.*y";
         let one = Texts {
             is_raw: false,

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read() {
+    fn lines_are_parsed() {
         let files = files(
             "# nothing\n  body  ONE\t/a\\#b/i # said\nscore ONE 0.5 1 2 3\ndescribe ONE One thing\n\
              tflags ONE multiple maxhits=3\nlang de describe ONE Ein Ding\nreplace_tag A [a4]\n\
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_holds_counts() {
+    fn only_blocks_with_true_conditions_are_read() {
         let files = files(
             "if version > 4\nbody A /a/\nelse\nbody A /b/\nbody B /b/\nendif\nifplugin X::Y\nif true\n\
              askdns C x\nendif\nendif\nendif\nif moon\nbody D /d/\n",

@@ -1,4 +1,4 @@
-//! Whole imports: rule files in, rule files and reports out.
+//! Complete imports: rule files in, rule files and reports out.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn refusal(text: &str, name: &str) -> String {
 }
 
 #[test]
-fn each_kind_has_its_place() {
+fn each_kind_of_rule_gets_its_place() {
     for (text, line) in [
         (
             "body AAA /b$/i",
@@ -69,7 +69,7 @@ fn each_kind_has_its_place() {
 }
 
 #[test]
-fn negated_and_defaulted_headers() {
+fn negated_headers_and_header_defaults() {
     let text = "header AAA Subject !~ /b/";
     assert_eq!(entry(text, "AAA"), "score = 1; none = [\"AAA_1\"]");
     assert_eq!(
@@ -105,7 +105,7 @@ fn negated_and_defaulted_headers() {
 }
 
 #[test]
-fn meta_rules_combine() {
+fn meta_rules_become_combined_rules() {
     let rules = "body __A /a/\nbody __B /b/\nbody __C /c/\ntflags __C multiple maxhits=5\n";
     for (meta, line) in [
         ("__A && !__B", "all = [\"__A\"]; none = [\"__B\"]"),
@@ -137,7 +137,7 @@ fn meta_rules_combine() {
 }
 
 #[test]
-fn what_is_not_turned_is_named() {
+fn unconverted_rules_are_reported() {
     let text = "body __E eval:x('y')\nmimeheader __H Content-Type =~ /a/\nheader N eval:z()\n\
         tflags N net\nbody NET /a/\ntflags NET net\nbody OFF /a/\nscore OFF 0\nbody BACK /(a)\\1/\n\
         header REL X-Spam-Relays-External =~ /a/\nmeta MMM __E && OFF\nmeta M2 !__E\nmeta M3 OFF\n\
@@ -164,7 +164,7 @@ fn what_is_not_turned_is_named() {
 }
 
 #[test]
-fn what_differs_is_noted() {
+fn differences_are_reported() {
     let found = imported("body Ab /a/\nmeta MMM Ab || GONE\nbody __U /u/\nbody AB_ /b/\n");
     let notes = &found.report.notes;
     for (name, note) in [("MMM", "without GONE"), ("Ab", "is named AB_ here")] {
@@ -187,7 +187,7 @@ fn what_differs_is_noted() {
 }
 
 #[test]
-fn the_last_definition_counts() {
+fn the_last_definition_wins() {
     let text = "body AAA /a/\nmeta AAA 0\nbody BBB /a/\nbody BBB /b/\n";
     assert_eq!(refusal(text, "AAA"), "never hits");
     assert!(entry(text, "BBB").ends_with("'(?-u)b'"));

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_mbox_is_taken_apart() {
+    fn an_mbox_is_split_into_messages() {
         let mbox = "From a@b Mon Nov 23 04:00:00 2026\nSubject: 1\n\n>From here\n>>From there\n\n\
             From now on.\n\nFrom c@d Mon Nov 23 05:00:00 2026\nSubject: 2\n\nx\n";
         let expected = [
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_no_mbox() {
+    fn a_single_message_is_not_read_as_an_mbox() {
         assert_eq!(
             messages("From: a\n\nb", 6),
             [("m".into(), "From: ".into(), 10)]
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_listed_by_name_and_maildirs_without_tmp() {
+    fn folders_are_listed_by_name_and_maildirs_skip_tmp() {
         let root = tempfile::tempdir().expect("a folder");
         let names = [
             "b.eml",

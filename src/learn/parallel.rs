@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_come_in_the_order_of_the_files() {
+    fn results_are_in_file_order() {
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();
         let mut expected = Vec::new();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_ends_the_work() {
+    fn an_error_stops_the_work() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mail");
         std::fs::write(&path, "From: a\n\nb").unwrap();

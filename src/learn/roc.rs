@@ -84,9 +84,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_those_worked_out_by_hand() {
+    fn figures_equal_those_computed_by_hand() {
         let scores = Scores::new(vec![0.0, 5.0, 1.0, 1.0], vec![9.0, 1.0, 5.0]);
-        // Of the 12 pairs: 9 is above all; 1 is below 5 and level with two; 5 is level with one.
+        // Of the 12 pairs: 9 is above all; 1 is below 5 and equal to two; 5 is equal to one.
         assert_eq!(
             scores.one_minus_roca_percent(),
             100.0 * (1.0 + 1.0 + 0.5) / 12.0
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn level_scores_tell_nothing_apart() {
+    fn equal_scores_give_an_area_of_one_half() {
         let scores = Scores::new(vec![1.0; 3], vec![1.0; 4]);
         assert_eq!(scores.one_minus_roca_percent(), 50.0);
         assert_eq!(scores.within(10.0).sm_percent, 100.0);

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_archives() {
+    fn complete_archives_are_read() {
         let data = Writer::default()
             .file(b"folder/", 0, b"")
             .file(b"folder/a.exe", 0, b"MZ")
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn locked_archives() {
+    fn encrypted_archives_are_recognized() {
         let one = |flags| {
             Writer::default()
                 .file(b"a", 0, b"x")
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_off_anywhere() {
+    fn truncated_anywhere() {
         let inner = Writer::default().file(b"deep.js", 0, b"x").finish(b"");
         for flags in [0, 8] {
             let data = Writer::default()
@@ -309,11 +309,11 @@ mod tests {
     }
 
     #[test]
-    fn archives_behind_something() {
+    fn archives_after_other_data() {
         let program = b"MZ this program unpacks itself".repeat(9);
         let inner = Writer::default().file(b"a.js", 0, b"x").finish(b"");
         assert_eq!(names(&[program, inner.clone()].concat()), ["a.js"]);
-        // Two in a row: some programs show the first, others the last.
+        // Two archives in a row: some programs open the first, others the last.
         let decoy = Writer::default().file(b"b.txt", 0, b"x").finish(b"");
         assert_eq!(
             names(&[decoy.clone(), inner.clone()].concat()),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_megabyte_of_junk_costs_little() {
+    fn a_megabyte_of_junk_is_cheap() {
         let head = |flags: u8, name: [u8; 2]| {
             let mut head = FILE.to_vec();
             head.extend([20, 0, flags, 0]);
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_an_archive() {
+    fn other_data_is_not_an_archive() {
         for data in [&b""[..], b"PK", b"hello PK\x03\x04", &[b'P'; 99]] {
             assert_eq!(zip(data), None);
         }

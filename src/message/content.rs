@@ -254,7 +254,7 @@ mod tests {
     };
 
     #[test]
-    fn all_that_a_message_shows() {
+    fn all_content_of_a_message_is_collected() {
         let raw = b"Content-Type: text/html; name=a.html\n\n<a href=http://a>b</a>";
         let all = Content::of(raw, ALL);
         assert_eq!(all.texts[0].text.text, "b");
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_know_what_holds_them() {
+    fn parts_know_their_parents() {
         let raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n\
             Content-Type: multipart/alternative; boundary=b\n\n--b\n\nx\n--b\n\ny\n--b--\n--a\n\
             Content-Disposition: attachment\n\nz\n--a--\n";
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_bounded() {
+    fn text_is_limited() {
         let raw = format!("\r\n{}", "a".repeat(3 * TEXT_LIMIT));
         let texts = Content::of(raw.as_bytes(), ALL).texts;
         let length = |text: &TextPart| text.text.text.len();

@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broken_encodings_give_what_they_can() {
+    fn broken_encodings_are_decoded_as_far_as_possible() {
         let quoted = |body| bytes(Encoding::QuotedPrintable, body).into_owned();
         assert_eq!(quoted(b"a=3Db=\r\nc"), b"a=bc");
         assert_eq!(quoted(b"50=% off=3D=\nnow=4"), b"50=% off=now=4");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn charsets_are_decoded_and_unknown_ones_guessed() {
+    fn charsets_are_decoded_and_unknown_ones_are_guessed() {
         assert_eq!(text(Some("koi8-r"), b"\xf0\xf2\xe9\xf7\xe5\xf4"), "ПРИВЕТ");
         assert_eq!(text(Some("shift_jis"), b"\x82\xa0"), "あ");
         assert_eq!(text(Some("gb2312"), b"\xc4\xe3\xba\xc3"), "你好");

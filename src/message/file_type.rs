@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_at_the_start() {
+    fn signatures_at_the_start() {
         for (mark, file_type) in AT_START {
             assert_eq!(of(mark), Some(*file_type), "{mark:?}");
             let cut = &mark[..mark.len() - 1];
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_need_more() {
+    fn signatures_that_need_more_evidence() {
         let mut bitmap = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
         assert_eq!(of(&bitmap), Some(FileType::Bmp));
         bitmap[14] = 41;
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_further_in() {
+    fn signatures_at_an_offset() {
         let mut image = vec![0; 32769];
         assert_eq!(of(&image), None);
         image.extend(b"CD001\x01");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_says_nothing() {
+    fn unknown_data_has_no_type() {
         assert_eq!(of(b""), None);
         for byte in 0..=255_u8 {
             for length in [1, 2, 3, 4, 63, 64, 4096] {

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_with_their_folds() {
+    fn fields_include_their_continuation_lines() {
         let raw = "From: a\r\nSubject: one\r\n two\r\n\tthree\r\nX :y\r\n\r\nBody: no\r\n";
         let expected = pairs(&[
             ("From", " a"),
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_no_field_are_passed_over() {
+    fn lines_that_are_not_fields_are_skipped() {
         let raw = " folded first\r\nFrom me Mon\r\n: empty\r\nbad name: x\r\nTo: b\r\n junk";
         assert_eq!(shown(raw), pairs(&[("To", " b\r\n junk")]));
     }

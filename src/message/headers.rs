@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_date() {
+    fn invalid_dates_are_refused() {
         for text in ["", "yesterday", "Tue, 99 Jul 2025 12:00:00 +0200"] {
             assert_eq!(seconds(text), None, "{text}");
         }

@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disguises_are_seen_through() {
+    fn disguised_words_are_read_as_intended() {
         for (text, read) in [
             ("your Pаypаl account", "paypal"),
             ("𝗣𝗮𝘆𝗣𝗮𝗹", "paypal"),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn languages_are_not_disguises() {
+    fn ordinary_words_of_other_languages_are_not_changed() {
         for text in [
             "Größe café naïve Đặng",
             "Привет, как дела",

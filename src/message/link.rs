@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_give_links_as_browsers_read_them() {
+    fn link_attributes_are_read_as_browsers_do() {
         let link = |value| from_attribute(value);
         assert_eq!(
             link(" ht\ntp://a.example/x "),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn text_gives_links_without_the_sentence_around() {
+    fn links_in_text_exclude_surrounding_punctuation() {
         let text = "See (https://a.example/x?y=1). Or <http://b.example>, www.c.example! \
             nowww.d.example :// http:// mailto:e@f.example";
         let links = in_text(text, 10);

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_found_in_order_and_in_depth() {
+    fn nested_parts_are_found_in_order() {
         let raw = "Content-Type: multipart/mixed; boundary=a\n\npreamble\n--a\n\nplain\n--a \n\
             Content-Type: multipart/alternative; boundary=\"ab\"\n\n--ab\n\
             Content-Type: text/html\n\n<b>\n--ab--\nno\n--a\nContent-Type: message/rfc822\n\n\
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multipart_without_its_boundary_is_text() {
+    fn a_multipart_without_a_boundary_is_text() {
         let raw = "Content-Type: multipart/mixed; boundary=a\n\nhello --a\n";
         assert_eq!(shown(raw), ["Plain \"hello --a\\n\""]);
         let cut = "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nhalf a pa";
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_and_number_of_parts_are_bounded() {
+    fn depth_and_number_of_parts_are_limited() {
         let deep = "Content-Type: message/rfc822\n\n".repeat(20_000);
         assert_eq!(shown(&deep).len(), DEPTH_LIMIT + 1);
         let wide = "--a\n\nx\n".repeat(20_000);

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn styles_that_hide() {
+    fn styles_that_hide_text_are_recognized() {
         for style in ["display:none", "visibility : HIDDEN", "opacity:0"] {
             assert!(read(style.as_bytes()).hides, "{style}");
         }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_read_and_compared() {
+    fn colours_are_parsed_and_compared() {
         let white = Paint::Rgb([255; 3]);
         for same in ["#fff", "#FFFFFF", "white", "rgb(255, 255,255)", "ffffff"] {
             assert_eq!(Paint::read(same.as_bytes()), white, "{same}");

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_are_read_as_browsers_do() {
+    fn urls_are_parsed_as_browsers_do() {
         let host = |text| Link::new(text).host().map(str::to_owned);
         assert_eq!(
             host("HTTP://WWW.Example.ORG/a"),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_of_a_link() {
+    fn parts_of_a_url() {
         let link = Link::new("https://user@a.b.example.co.uk:8443/p/q?x=1#frag");
         assert_eq!(link.domain(), Some("example.co.uk"));
         assert_eq!((link.path(), link.query()), ("/p/q", Some("x=1")));

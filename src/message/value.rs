@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_unfolded_and_its_encoded_words_decoded() {
+    fn text_is_unfolded_and_encoded_words_are_decoded() {
         assert_eq!(text(b" plain  text\r\n goes on"), "plain text goes on");
         let encoded = b" =?utf-8?B?R3LDvMOf?= =?iso-8859-1?Q?e=20?=\r\n =?utf-8?q?an?= all";
         assert_eq!(text(encoded), "Grüße an all");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn mailboxes_have_names_and_addresses() {
+    fn names_and_addresses_of_mailboxes_are_parsed() {
         let raw = b" \"Bank, Inc.\" <a@example.org>, b@example.net, =?utf-8?q?J=C3=BCrg?= <c@d>";
         let found = addresses(raw);
         let names: Vec<_> = found.iter().map(|one| one.name.as_deref()).collect();

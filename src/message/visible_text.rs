@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_is_one_space_and_the_invisible_is_gone() {
+    fn white_space_is_collapsed_and_invisible_characters_are_removed() {
         assert_eq!(visible(" a\r\n\tb\u{a0}\u{3000}c "), "a b c");
         assert_eq!(visible("v\u{200b}i\u{ad}agra \u{feff}é"), "viagra é");
         let mut text = VisibleTextBuilder::new(100);
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn paragraphs_are_remembered() {
+    fn paragraph_starts_are_recorded() {
         let mut text = VisibleTextBuilder::of_lines(100);
         text.push("\n\na\nb\n \nc\n\n\n\nd\n\n");
         let text = text.finish_text();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_holds_at_a_character_boundary() {
+    fn the_limit_is_applied_at_a_character_boundary() {
         let mut text = VisibleTextBuilder::new(4);
         text.push("abcé");
         text.push("more");

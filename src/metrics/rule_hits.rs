@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_there_from_the_start_and_their_hits_stay() {
+    fn rule_series_exist_from_the_start_and_keep_their_counts() {
         let hits = RuleHits::default();
         let text = |hits: &RuleHits| {
             let mut text = Vec::new();

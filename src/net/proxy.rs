@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_is_read() {
+    async fn headers_round_trip() {
         for (client, original_dst) in [
             ("192.0.2.1:4000", "198.51.100.2:110"),
             ("[2001:db8::1]:4000", "[2001:db8::2]:995"),
@@ -209,14 +209,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sender_that_speaks_for_itself_names_nobody() {
+    async fn unknown_and_local_headers_have_no_addresses() {
         assert_eq!(of(b"PROXY UNKNOWN\r\nUSER").await, Ok(None));
         let local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0USER";
         assert_eq!(of(local).await, Ok(None));
     }
 
     #[tokio::test]
-    async fn what_is_no_header_is_refused_at_once() {
+    async fn invalid_headers_are_refused_at_once() {
         let long = [b"PROXY TCP4 ".as_slice(), &[b'1'; 200]].concat();
         for wrong in [
             &b"USER a\r\n"[..],

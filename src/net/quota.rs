@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_come_back() {
+    fn slots_are_released() {
         let slots = Slots::default();
         let first = slots.enter("a", 2).unwrap();
         let _second = slots.enter("a", 2).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_count_until_success_or_the_pause_is_over() {
+    fn failures_are_counted_until_a_success_or_the_end_of_the_pause() {
         let (pause, none) = (Duration::from_secs(3600), Duration::ZERO);
         let failures = Failures::default();
         failures.failed("a", pause);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_is_never_overdrawn() {
+    fn the_memory_budget_is_never_exceeded() {
         let budget = Arc::new(Budget::default());
         let share = budget.take(60, 100).unwrap();
         assert!(budget.take(60, 100).is_none());
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_is_one_address() {
+    fn a_client_is_an_ipv4_address_or_an_ipv6_prefix() {
         let counted = |text: &str| counted(text.parse().unwrap()).to_string();
         assert_eq!(counted("192.0.2.7"), "192.0.2.7");
         assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");

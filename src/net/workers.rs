@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_ends_its_session_and_nothing_else() {
+    fn a_panic_ends_only_its_session() {
         let workers = Workers::start(1).unwrap();
         let (told, hear) = channel();
         for number in 0..4 {

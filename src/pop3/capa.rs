@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_shows_a_password_is_offered_in_plain_text() {
+    fn plaintext_mechanisms_are_not_offered_without_tls() {
         let shown = |line: &str| without_plain_logins(line.to_owned());
         assert_eq!(shown("USER"), None);
         assert_eq!(shown("SASL PLAIN LOGIN XOAUTH2"), None);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_26_only_what_this_leg_can_carry_is_offered() {
+    fn trap_26_only_capabilities_supported_on_this_connection_are_offered() {
         let table: &[(&[u8], Option<&str>)] = &[
             (b"TOP\r\n", Some("TOP")),
             (b"top \r\n", Some("TOP")),

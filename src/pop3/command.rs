@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_make_no_sense_are_refused() {
+    fn invalid_arguments_are_refused() {
         for line in [
             "RETR",
             "RETR 0",
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn auth_tells_whether_a_response_comes_along() {
+    fn an_initial_response_of_auth_is_recognized() {
         let with = Command::parse(b"auth plain AGEAYg==\r\n");
         let mechanism = "PLAIN".to_owned();
         assert_eq!(

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Wire bytes that end right behind the final dot line.
+    /// Bytes on the wire that end right after the final dot line.
     const ANSWERS: &[&[u8]] = &[
         b".\r\n",
         b"\r\n.\r\n",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_03_the_end_is_found_at_every_split_and_what_follows_is_left() {
+    fn trap_03_the_final_dot_is_found_at_every_split_and_later_bytes_are_left() {
         for answer in ANSWERS {
             let mut wire = answer.to_vec();
             wire.extend_from_slice(b"+OK next\r\n.\r\n");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_04_bare_lf_is_no_end() {
+    fn trap_04_bare_lf_does_not_end_a_message() {
         for wire in [
             &b"a\n.\n"[..],
             b"\n.\n",
@@ -194,13 +194,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stuffing_is_undone_by_unstuffing(plain in dotty()) {
+        fn stuffing_and_unstuffing_round_trip(plain in dotty()) {
             let wire = stuff(&plain).into_owned();
             prop_assert_eq!(unstuff(&wire).into_owned(), plain);
         }
 
         #[test]
-        fn a_stuffed_text_ends_at_its_own_end(mut plain in dotty(), size in 1usize..9) {
+        fn a_stuffed_text_contains_no_earlier_final_dot(mut plain in dotty(), size in 1usize..9) {
             plain.extend_from_slice(b"\r\n");
             let mut wire = stuff(&plain).into_owned();
             wire.extend_from_slice(b".\r\n");
@@ -208,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn pieces_do_not_matter(wire in dotty(), size in 1usize..9) {
+        fn the_end_does_not_depend_on_the_split(wire in dotty(), size in 1usize..9) {
             prop_assert_eq!(end_in_pieces(&wire, size), end_in_pieces(&wire, 60));
         }
     }

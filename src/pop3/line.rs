@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_says_is_made_harmless() {
+    fn control_characters_from_a_peer_are_escaped() {
         assert_eq!(printable(b"a\x1b[2J\r\n\xff", 99), "a?[2J???");
         assert_eq!(printable(b"abcdef", 3), "abc...");
     }

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_log_in_that_shows_the_name_tells_it() {
+    fn the_user_name_is_read_from_every_mechanism_that_exposes_it() {
         for (lines, name) in [
             (
                 &["USER Ann@Example.net\r\n", "PASS geheim wort\r\n"][..],
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_no_name_tells_none() {
+    fn other_commands_expose_no_user_name() {
         for lines in [
             &["USER\r\n"][..],
             &["AUTH CRAM-MD5\r\n", "C: YW5u\r\n"],

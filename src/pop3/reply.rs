@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_lines_are_told_apart() {
+    fn status_lines_are_classified() {
         assert_eq!(Status::of(b"+OK\r\n"), Status::Ok);
         assert_eq!(Status::of(b"+ok 3 messages"), Status::Ok);
         assert_eq!(Status::of(b"-ERR [AUTH] no\r\n"), Status::Err);

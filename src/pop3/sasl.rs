@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_tells_name_and_password() {
+    fn plain_responses_are_parsed() {
         let login = plain(b"AGFubgBzZWNyZXQ=\r\n").unwrap();
         assert_eq!(
             (login.user.as_str(), login.password.reveal()),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn bearers_are_named() {
+    fn the_user_names_of_bearer_tokens_are_read() {
         let made = xoauth2("ann@example.net", "ya29.x");
         assert_eq!(
             bearer_name(made.reveal()).as_deref(),

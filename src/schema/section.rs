@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_syntax_names_its_line() {
+    fn syntax_errors_are_reported_with_their_line() {
         let file = TomlFile::new("b.toml", "a = 1\nb = = 2\n");
         let _ = file.parse();
         let problems = file.into_problems();

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_means_the_mailbox_that_a_login_with_it_reaches() {
+    fn a_name_identifies_the_mailbox_that_a_login_with_it_reaches() {
         let shown = |config: &Config, name: &str| resolve(config, name).map(|it| it.to_string());
         let none = config(&[]);
         assert_eq!(shown(&none, "Ann"), Some("ann".to_owned()));

@@ -1,4 +1,4 @@
-//! A server in this process: built on free ports, stopped by any future.
+//! A server in this process: built on free ports, stopped by a future.
 
 use std::future::{pending, ready};
 
@@ -34,13 +34,13 @@ fn upstream() -> TcpListener {
 }
 
 #[tokio::test]
-async fn a_server_without_sessions_ends_at_once() {
+async fn a_server_without_sessions_stops_at_once() {
     let server = server(&upstream(), SessionRuntime::default());
     run(server, ready(()), pending()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_running_session_delays_the_end_until_it_is_cut_off() {
+async fn an_active_session_delays_the_end_until_it_is_closed() {
     let upstream = upstream();
     let (ended_sender, mut ended) = unbounded_channel();
     let server = server(&upstream, SessionRuntime::Current(ended_sender));
@@ -56,7 +56,7 @@ async fn a_running_session_delays_the_end_until_it_is_cut_off() {
     upstream.write_all(b"+OK ready\r\n").await.unwrap();
     let mut greeting = [0; 11];
     client.read_exact(&mut greeting).await.unwrap();
-    // A command without its answer: the session owes one.
+    // A command whose response is pending.
     client.write_all(b"NOOP\r\n").await.unwrap();
     let mut command = [0; 6];
     upstream.read_exact(&mut command).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_running_session_delays_the_end_until_it_is_cut_off() {
 }
 
 #[test]
-fn a_port_that_another_program_has_may_become_free() {
+fn a_port_in_use_is_a_temporary_failure() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let (mut config, _) = Config::load(None, &Flags::default());
     config.upstreams = vec![Upstream::new("test", "127.0.0.1", 1, TlsMode::Off)];
@@ -85,7 +85,7 @@ fn a_port_that_another_program_has_may_become_free() {
     };
     let built = build(&config, Vec::new(), overrides());
     assert!(matches!(built, Err(BuildError::PortsInUse(_))), "{built:?}");
-    // With any other problem it is the configuration that must change.
+    // Together with another problem the configuration must change.
     config.filter.rules = Some("/nowhere".into());
     let built = build(&config, Vec::new(), overrides());
     let Err(BuildError::Invalid(problems)) = built else {

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_that_come_change_and_go_are_seen() {
+    fn created_changed_and_removed_files_are_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("lists");
         std::fs::create_dir(&inner).unwrap();

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_shown_as_configured() {
+    fn mailboxes_are_logged_as_configured() {
         assert_eq!(shown("ann", LogMailboxes::Shown).as_deref(), Some("ann"));
         assert_eq!(shown("ann", LogMailboxes::Hidden), None);
         let hashed = shown("ann", LogMailboxes::Hashed).unwrap();

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::filter::{RuleSet, Thresholds};
 
-    /// Work of eight tenths of a second.
+    /// Judging that takes 0.8 seconds.
     fn work() -> Verdict {
         std::thread::sleep(Duration::from_millis(800));
         let thresholds = Thresholds {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_for_a_turn_is_not_late() {
+    async fn waiting_for_a_filter_slot_does_not_count_as_filter_time() {
         let judge = Judge::new(Engine::Broken(work), Duration::from_secs(2), 1);
         let by = Instant::now() + Duration::from_secs(60);
         let one = || judge.message(None, None, Bytes::new(), by);

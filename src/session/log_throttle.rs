@@ -55,10 +55,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_has_a_few_lines() {
+    fn a_flood_of_events_is_logged_in_a_few_lines() {
         let log = LogThrottle::default();
         let lines = (0..1000).filter(|_| log.admit("loop").is_some());
-        // Were this slow, a second more would have some lines more.
+        // Each further second on a slow machine adds a few lines.
         assert!((1..=200).contains(&lines.count()));
         assert!(log.admit("plaintext").is_some());
     }

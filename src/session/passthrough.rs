@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_transfer_goes_on_while_octets_move_and_ends_when_it_is_idle() {
+    async fn a_transfer_continues_while_octets_move_and_ends_when_idle() {
         let transfer = Transfer {
             began: Instant::now(),
             moved: AtomicU64::new(0),

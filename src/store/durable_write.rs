@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_private() {
+    fn a_file_is_replaced_atomically_and_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         for text in ["a longer text", "short"] {
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_leaves_what_was_there() {
+    fn a_failure_leaves_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::create_dir(&path).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_overwrites_none() {
+    fn creating_a_file_overwrites_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         create(&path, b"first").unwrap();

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_kept_as_it_is() {
+    fn a_message_is_stored_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::open(dir.path()).unwrap();
         quarantine
@@ -144,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_listed_and_can_be_taken_out() {
+    fn stored_messages_are_listed_and_can_be_removed() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(kept(dir.path()).unwrap(), []);
         let quarantine = Quarantine::open(dir.path()).unwrap();
         quarantine.put("abc-1", b"one").unwrap();
         quarantine.put("abc-2", b"three").unwrap();
         let maildir = dir.path().join("quarantine");
-        // As a mail program does.
+        // As a mail program marks a message as read.
         let seen = maildir.join("cur/abc-2.popgate:2,S");
         fs::rename(maildir.join("new/abc-2.popgate"), seen).unwrap();
         fs::write(maildir.join("new/not-ours"), b"x").unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_an_error_and_leaves_nothing() {
+    fn a_failed_store_is_an_error_and_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::open(dir.path()).unwrap();
         fs::remove_dir(dir.path().join("quarantine/new")).unwrap();

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_take_turns() {
+    fn address_families_alternate() {
         let parse = |list: &str| -> Vec<SocketAddr> {
             list.split(' ').map(|it| it.parse().unwrap()).collect()
         };
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dead_address_does_not_hide_a_living_one() {
+    async fn an_unreachable_address_does_not_prevent_a_connection_to_another() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let living = listener.local_addr().unwrap();
         let gone = {

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_signs_of_a_loop_are_seen() {
+    fn both_signs_of_a_loop_are_detected() {
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let loops = LoopDetection::new(vec![address("0.0.0.0:110"), address("127.0.0.1:1110")]);
         assert!(loops.is_self(address("127.0.0.1:1110")));

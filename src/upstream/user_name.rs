@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_old_form_is_read() {
+    fn every_legacy_form_is_parsed() {
         use TlsMode::{Implicit, Starttls};
         for (given, host, port, tls, user) in [
             (
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_names_are_left_alone() {
+    fn ordinary_names_are_unchanged() {
         for given in [
             "alice",
             "alice@home.example",
@@ -253,7 +253,7 @@ mod tests {
         ] {
             let found = read(&names(), given);
             if given == "a.b:c@home.example" {
-                // It has the form, and nobody allowed it.
+                // The form is recognized, but the host is not allowed.
                 assert!(found.is_err(), "{given}");
             } else {
                 assert_eq!(found, Ok(None), "{given}");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_nobody_allowed_are_refused() {
+    fn servers_that_are_not_allowed_are_refused() {
         for given in [
             "pop.evil.example:995:alice",
             "127.0.0.1:110:alice",

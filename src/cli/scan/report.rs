@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_agreed_keys() {
+    fn json_has_the_documented_keys() {
         let expected = concat!(
             r#"{"path":"a\nb","verdict":"spam","action":"tag","score":7.25,"tag_at":5.0,"#,
             r#""probability":null,"log_odds":null,"rules":[{"id":"URL_IP","score":1.5,"#,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_harmless() {
+    fn control_characters_are_replaced_in_text() {
         let spam = "a b: spam 7.2/5.0 tag\n     1.5  URL_IP: A link to a number: \
             \u{201c}http://203.0.113.9/\u{fffd}[2J\u{fffd}\u{201d}\n          \
             with a threshold above 7.2 it would be ham\n";
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fewest_rules_that_decide_are_named() {
+    fn the_smallest_set_of_deciding_rules_is_named() {
         let of = |scores: &[(&str, f64)]| {
             let score = scores.iter().map(|(_, score)| score).sum();
             let mut verdict = verdict(Action::Pass);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_of_what_came_since() {
+    fn quantiles_cover_the_interval_between_samples() {
         let buckets = Sample::read(TEXT).buckets("h", &[("s", "t")]);
         assert_eq!(buckets, [(1.0, 1.0), (2.0, 3.0), (f64::INFINITY, 4.0)]);
         assert_eq!(quantile(&[], &buckets, 0.5), Some(1.5));

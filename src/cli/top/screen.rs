@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_terminal_shows_everything_or_how_much_it_leaves_out() {
+    fn a_small_terminal_shows_everything_or_the_number_of_hidden_rows() {
         for (width, height) in [(80, 24), (200, 50)] {
             let lines = drawn(width, height);
             let text = lines.join("\n");

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_says_what_happened() {
+    fn the_text_summarizes_the_interval() {
         let before = Sample::read("popgate_messages_total{action=\"pass\",command=\"retr\"} 10\n");
         let now = Sample::read(
             "popgate_messages_total{action=\"pass\",command=\"retr\"} 30\n\

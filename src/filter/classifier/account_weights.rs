@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_and_keeps_all() {
+    fn growing_keeps_all_weights() {
         let account_weights = AccountWeights::default();
         // Many that start at the same slot.
         let keys: Vec<u32> = (0..5000).map(|number| number * 1024 % (1 << 21)).collect();

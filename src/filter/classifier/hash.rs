@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_bytes_are_a_number() {
+    fn the_remaining_bytes_are_hashed_as_a_number() {
         for count in 0..8 {
             let bytes: Vec<u8> = (1..=count).collect();
             let mut padded = [0; 8];
@@ -83,9 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_those_of_the_first_release() {
+    fn hashes_have_not_changed_since_the_first_release() {
         let of = |text: &str| Hash::salted(3).with(text.as_bytes()).0;
-        // A change here invalidates every model learned before.
+        // A change here invalidates all existing models.
         assert_eq!(of(""), 0xd01e_d458_bf15_6f10);
         assert_eq!(of("gold"), 0xf847_283e_1c41_c318);
         assert_eq!(of("gold and silver"), 0x501a_5404_0efc_925d);

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_keeps_a_weight_nearly() {
+    fn a_weight_in_a_byte_is_nearly_exact() {
         for weight in [0.0, 0.004, 0.01, 0.5, 1.0, 1.9, 3.3, 17.0, 200.0] {
             for weight in [weight, -weight] {
                 let kept = FROM_BYTE[usize::from(byte(weight))];

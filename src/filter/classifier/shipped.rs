@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_says_what_was_written() {
+    fn a_written_file_is_read_back() {
         let weights = Weights::default();
         for (index, weight) in [
             (0, 0.5),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_that_is_compiled_in_can_be_read_and_is_small() {
+    fn the_built_in_model_can_be_read_and_is_small() {
         let shipped = Shipped::built_in().expect("a model");
         assert!(shipped.len() > 10_000, "{}", shipped.len());
         assert!(FILE.len() <= 2 << 20, "{}", FILE.len());

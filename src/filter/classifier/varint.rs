@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_survive() {
+    fn numbers_round_trip() {
         for number in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 1 << 28, u32::MAX] {
             let mut bytes = Vec::new();
             write(number, &mut bytes);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_too_large_is_no_number() {
+    fn truncated_and_overlong_numbers_are_refused() {
         for bytes in [&[][..], &[0x80], &[0xff, 0xff, 0xff, 0xff, 0x1f]] {
             let mut rest = bytes.iter().copied();
             assert_eq!(read(|| rest.next()), None, "{bytes:?}");

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_keys_are_read_as_they_were_written() {
+    fn stored_keys_round_trip() {
         let mailbox = MailboxId::new(UpstreamId::new("pop.example.net", 1995), "ann@example.net");
         let mailbox = WeightsOwner::Mailbox(mailbox.unwrap());
         assert_eq!(

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_within_links_are_found() {
+    fn urls_embedded_in_urls_are_found() {
         let carried = |text| inner(&Link::new(text)).map(|link| link.into_owned());
         assert_eq!(
             carried("https://a.example/?u=https%3A%2F%2Fb.example%2Fx&z=1"),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_coded() {
+    fn addresses_are_encoded() {
         assert_eq!(base64("abcd"), "YWJj");
         assert_eq!(hexadecimal("a@"), "6140");
     }

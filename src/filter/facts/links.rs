@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_a_host_shows_one() {
+    fn a_text_that_is_a_host_name_shows_a_host() {
         for (text, host) in [
             ("www.example.org", Some("www.example.org")),
             ("https://example.org/login", Some("example.org")),

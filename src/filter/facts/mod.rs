@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_have_names_of_their_own() {
+    fn fact_names_are_unique() {
         let mut names: Vec<_> = all().map(|fact| fact.name).collect();
         let count = names.len();
         names.sort_unstable();

@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_letter_makes_the_difference() {
+    fn names_that_differ_by_one_letter_are_similar() {
         for (a, b) in [
             ("example", "exampel1"),
             ("example", "example"),

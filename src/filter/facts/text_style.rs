@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_for_letters_are_counted() {
+    fn digits_for_letters_are_counted() {
         assert_eq!(letters_as_numbers("&#65;&#x42;&#233;&#39;&#;&#"), 2);
     }
 }

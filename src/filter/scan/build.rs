@@ -186,13 +186,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_at_the_end_leaves_a_word_open() {
+    fn a_trailing_star_matches_longer_words() {
         assert_eq!(ending("suspend*"), ("suspend", true));
         assert_eq!(ending("***"), ("***", false));
     }
 
     #[test]
-    fn letters_of_other_scripts_are_spelled_in_both_cases() {
+    fn non_ascii_letters_match_in_both_cases() {
         assert_eq!(spellings("Free"), ["Free"]);
         let mut all = spellings("бесплатно");
         all.sort();

@@ -1,4 +1,4 @@
-//! Look-around rewritten, compared with a matcher that tries everything.
+//! Rewritten look-around, compared with an exhaustive matcher.
 
 use super::split::split;
 use super::*;
@@ -24,7 +24,7 @@ fn is_found(regex: &str, text: &str) -> bool {
 }
 
 #[test]
-fn one_byte_becomes_a_class() {
+fn one_byte_lookaround_becomes_a_class() {
     assert_eq!(rewritten("a(?!b)[a-c]"), "(?-u)a[ac]");
     assert_eq!(rewritten("a(?=[b-d])[c-e]"), "(?-u)a[cd]");
     assert_eq!(rewritten("[a-c](?<!b)d"), "(?-u)[ac]d");
@@ -35,7 +35,7 @@ fn one_byte_becomes_a_class() {
 }
 
 #[test]
-fn at_the_ends_it_takes_in_what_it_looks_at() {
+fn lookaround_at_the_ends_is_included_in_the_match() {
     assert_eq!(rewritten("foo(?=bar)"), "(?-u)foobar");
     assert_eq!(rewritten("foo(?!b)"), "(?-u)foo(?:$|[^b])");
     assert_eq!(rewritten("(?<!x)foo"), "(?-u)(?:^|[^x])foo");
@@ -45,7 +45,7 @@ fn at_the_ends_it_takes_in_what_it_looks_at() {
 }
 
 #[test]
-fn it_goes_through_what_follows() {
+fn lookahead_is_merged_with_what_follows() {
     assert!(!is_found("(?!viagra)v[i1]agra", "viagra"));
     assert!(is_found("(?!viagra)v[i1]agra", "v1agra"));
     assert!(is_found(r"foo(?!bar\b)\w+", "foobars") && !is_found(r"foo(?!bar\b)\w+", "foobar"));
@@ -57,13 +57,13 @@ fn it_goes_through_what_follows() {
 }
 
 #[test]
-fn what_asks_for_too_much_is_refused() {
+fn lookaround_that_grows_too_large_is_refused() {
     assert_eq!(rewritten("^a{40}(?!.*abc.{9}d)"), "look-around");
     assert_eq!(rewritten("a(?!b(?!c))d*$"), "look-around");
 }
 
 #[test]
-fn conditions_on_a_whole_text() {
+fn lookahead_on_the_whole_text_becomes_conditions() {
     let found = split(&node("^(?=.*a)(?!.*b)c.*d")).expect("conditions");
     assert_eq!(found.all, [node("^.*a"), node("^c.*d")]);
     assert_eq!(found.none, [node("^.*b")]);
@@ -74,11 +74,11 @@ fn conditions_on_a_whole_text() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn the_same_texts_are_found(regex in regex(), text in "[ab ]{0,8}") {
+    fn the_rewritten_regex_matches_the_same_texts(regex in regex(), text in "[ab ]{0,8}") {
         let tree = node(&regex);
         if let Ok(rewritten) = without_look_around(&tree) {
             let shown = emit_regex::regex(&rewritten, false);
-            // Compiled as rules are, except that the empty text is refused there.
+            // Compiled like rules, except that rules refuse regexes that match the empty text.
             let compiled = match Pattern::new(&shown) {
                 Ok(pattern) => pattern.regex().expect("a regex").clone(),
                 Err(_) => regex::bytes::Regex::new(&shown).expect("a regex"),

@@ -25,7 +25,7 @@ fn matches(regex: &str, flags: &str, text: &[u8]) -> bool {
 }
 
 #[test]
-fn what_both_know_stays() {
+fn common_syntax_is_unchanged() {
     assert_eq!(
         shown(r"^win \d{2,} (?:now|today)!$", "i"),
         r"(?i-u)^win \d{2,} (?:now|today)!$"
@@ -37,13 +37,13 @@ fn what_both_know_stays() {
 }
 
 #[test]
-fn a_repetition_repeated_is_no_lazy_one() {
+fn nested_repetition_is_not_read_as_lazy() {
     assert_eq!(shown("(?:a{2})?b", ""), "(?-u)(a{2})?b");
     assert!(matches("^(?:a{2})?b", "", b"b"));
 }
 
 #[test]
-fn escapes_that_only_perl_knows() {
+fn perl_only_escapes() {
     assert_eq!(shown(r"\@\#\/\!\%\&\<\:\'", ""), r"(?-u)@#/!%&<:'");
     assert_eq!(shown(r"a{b}{,x{1", ""), r"(?-u)a\{b\}\{,x\{1");
     assert_eq!(
@@ -74,7 +74,7 @@ fn classes() {
 }
 
 #[test]
-fn flags_hold_to_the_end_of_their_group() {
+fn flags_apply_to_the_end_of_their_group() {
     assert_eq!(shown("a(?i)b(?-i)c", ""), "(?-u)a[Bb]c");
     assert_eq!(shown("(?:(?i)a|b)c", ""), "(?-u)[ABab]c");
     assert_eq!(shown("(?i:a)(?s:.)(?^:B)", "i"), "(?-u)[Aa](?s:.)B");
@@ -84,7 +84,7 @@ fn flags_hold_to_the_end_of_their_group() {
 }
 
 #[test]
-fn what_gives_nothing_back() {
+fn possessive_and_atomic_groups() {
     assert_eq!(shown("a++", ""), shown("a+(?!a)", ""));
     assert!(matches("(?>ab|cd)e", "", b"cde"));
     assert_eq!(shown("(?>a*b?)c", ""), "atomic group");
@@ -92,7 +92,7 @@ fn what_gives_nothing_back() {
 }
 
 #[test]
-fn what_has_no_counterpart_is_named() {
+fn unsupported_syntax_is_reported() {
     for (regex, reason) in [
         (r"(a)\1", "back-reference"),
         (r"(?<a>b)\k<a>", "back-reference"),

@@ -61,7 +61,7 @@ fn expressions_become_conditions() {
 }
 
 #[test]
-fn counted_rules_are_counted() {
+fn repeated_rules_become_counts() {
     for (text, condition) in [
         ("C > 3", "C*4"),
         ("C >= 1 && A", "(A C)"),
@@ -76,7 +76,7 @@ fn counted_rules_are_counted() {
 }
 
 #[test]
-fn what_is_missing_is_left_out_only_where_that_costs_hits_alone() {
+fn missing_rules_are_omitted_only_if_that_can_only_lose_hits() {
     for (text, condition) in [
         ("A && M", "?1"),
         ("A || M", "A without 1"),

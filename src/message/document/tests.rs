@@ -52,7 +52,7 @@ fn plain_objects() {
 }
 
 #[test]
-fn one_mark_at_a_time() {
+fn each_feature_of_a_document_is_recognized() {
     let nothing = Pdf::default();
     assert_eq!(read(&[b"/JSX /JavaScripts /Type /Pages /JS"]), nothing);
     assert!(read(&[b"/JS 3 0 R"]).javascript);
@@ -67,14 +67,14 @@ fn one_mark_at_a_time() {
 }
 
 #[test]
-fn encrypted_texts_are_no_links() {
+fn strings_in_encrypted_documents_are_not_links() {
     let pdf = read(&[b"/Encrypt 5 0 R /URI (\x91\xe2) /URI (http://a)"]);
     assert_eq!(pdf.links, ["http://a"]);
 }
 
 #[test]
 fn objects_in_streams() {
-    // Long enough to be packed, not stored.
+    // Long enough to be compressed rather than stored.
     let text =
         " ".repeat(99) + "<</Type/Page/URI(http://a)/Type/Page/URI(http://a)>><</S/JavaScript>>";
     let objects = deflated(text.as_bytes());
@@ -98,7 +98,7 @@ fn objects_in_streams() {
 }
 
 #[test]
-fn damaged_streams_give_what_comes_before() {
+fn damaged_streams_are_read_up_to_the_damage() {
     let filling: String = (0..20_000).map(|number| format!("{number} ")).collect();
     let text = format!("/URI(http://a){filling}/URI(http://b)");
     let whole = deflated(text.as_bytes());
@@ -117,7 +117,7 @@ fn damaged_streams_give_what_comes_before() {
 }
 
 #[test]
-fn cut_off_anywhere() {
+fn truncated_anywhere() {
     let objects = stream(OBJECTS, &deflated(b"/URI(http://a)/URI(http://b)"));
     let data = [
         b"%PDF-1.7\n/URI(http://c\\)\\051)/URI<68>/Type/Page",
@@ -134,7 +134,7 @@ fn cut_off_anywhere() {
 }
 
 #[test]
-fn limits_hold() {
+fn limits_are_enforced() {
     let links: String = (0..99)
         .map(|number| format!("/URI(http://{number})"))
         .collect();
@@ -156,7 +156,7 @@ fn limits_hold() {
 }
 
 #[test]
-fn a_megabyte_of_junk_costs_little() {
+fn a_megabyte_of_junk_is_cheap() {
     // Empty stored blocks: input without output.
     let blocks = [b"\x78\x01".to_vec(), b"\0\0\0\xff\xff".repeat(60_000)].concat();
     let units = [
@@ -184,7 +184,7 @@ fn a_megabyte_of_junk_costs_little() {
 }
 
 #[test]
-fn macros_are_told_by_names() {
+fn macros_are_recognized_by_member_names() {
     let names = |name: &str| vec!["word/document.xml".to_owned(), name.to_owned()];
     assert!(macros(b"PK", &names("word/vbaProject.bin")));
     assert!(macros(b"PK", &names("xl/VBAPROJECT.BIN")));

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn honest_names() {
+    fn matching_extensions_are_accepted() {
         for (file_type, extension) in [
             (FileType::Zip, "DOCX"),
             (FileType::Zip, "apk"),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn lies() {
+    fn mismatched_extensions_are_detected() {
         for (file_type, extension) in [
             (FileType::Pe, "pdf"),
             (FileType::Pe, "jpg"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_bears_its_own() {
+    fn each_kind_accepts_its_own_extensions() {
         for file_type in ALL {
             for extension in own(*file_type) {
                 assert!(fits(*file_type, extension), "{file_type:?} {extension}");

@@ -13,7 +13,7 @@ fn text(source: &str) -> String {
 }
 
 #[test]
-fn words_are_parted_by_blocks_and_not_by_letters_in_bold() {
+fn block_elements_separate_words_and_inline_elements_do_not() {
     assert_eq!(
         text("<p>v<b>ia</b>gra<!-- x -->s<br>now</p><td>a<td>b"),
         "viagras now a b"
@@ -22,7 +22,7 @@ fn words_are_parted_by_blocks_and_not_by_letters_in_bold() {
 }
 
 #[test]
-fn the_invisible_is_left_out() {
+fn invisible_text_is_removed() {
     let cases = [
         "<style>x</style><script>x</script><title>x</title>seen",
         "<head><meta><p>seen</head>",
@@ -42,7 +42,7 @@ fn the_invisible_is_left_out() {
 }
 
 #[test]
-fn links_come_with_what_they_show() {
+fn links_have_their_anchor_texts() {
     let page = read(
         "<a class=x href='http&#58;//a.example/?x=1&amp;y=2'>My <b>bank</b></a>\
          <img src=//b.example/i.png><a href='#x'>no</a><form action=https://c.example>\
@@ -70,14 +70,14 @@ fn links_come_with_what_they_show() {
 }
 
 #[test]
-fn paragraphs_begin_at_blocks() {
+fn block_elements_begin_paragraphs() {
     let page = read("<p>a<b>b</b><br>c</p>d<div>e</div><br><br>f", LIMITS);
     let paragraphs: Vec<_> = page.text.paragraphs().collect();
     assert_eq!(paragraphs, ["ab c", "d e", "f"]);
 }
 
 #[test]
-fn unseen_text_is_counted() {
+fn hidden_text_is_counted() {
     let traits = |source| read(source, LIMITS).traits;
     let hidden = traits("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
     assert_eq!((hidden.bytes, &*hidden.text), (3, "abc"));
@@ -95,7 +95,7 @@ fn unseen_text_is_counted() {
 }
 
 #[test]
-fn traits_of_a_page() {
+fn page_traits_are_collected() {
     let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
         <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
     let traits = read(source, LIMITS).traits;
@@ -113,7 +113,7 @@ fn traits_of_a_page() {
 }
 
 #[test]
-fn start_tags_are_kept_where_they_are_wanted() {
+fn start_tags_are_kept_on_request() {
     let limits = PageLimits {
         tags: true,
         ..LIMITS
@@ -124,7 +124,7 @@ fn start_tags_are_kept_where_they_are_wanted() {
 }
 
 #[test]
-fn deep_and_wide_pages_are_bounded() {
+fn deep_and_wide_pages_are_limited() {
     let deep = format!(
         "{}seen{}",
         "<div>".repeat(100_000),

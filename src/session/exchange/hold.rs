@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_comes_before_the_whole_at_every_split() {
+    fn the_header_is_available_before_the_whole_message_at_every_split() {
         let header = header_end(MESSAGE).unwrap();
         for size in 1..MESSAGE.len() {
             let (mut hold, now) = hold(4096);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_size_and_time_are_kept() {
+    fn size_and_time_limits_are_enforced() {
         let (mut small, now) = hold(10);
         assert_eq!(small.look(&MESSAGE[..9], now), Next::Wait);
         assert_eq!(small.look(&MESSAGE[..12], now), Next::Part(10));

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_those_that_will_be_sent() {
+    fn sizes_are_those_of_the_rewritten_messages() {
         let mut mailbox = MailboxView::default();
         mailbox.grow(upstream(2), 300);
         mailbox.grow(upstream(3), -5000);

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_to_log_in_has_a_label_of_its_own() {
+    fn every_mechanism_has_its_own_label() {
         let of = |line: &str| Mechanism::of(&Command::parse(line.as_bytes())).map(Mechanism::label);
         assert_eq!(of("PASS x"), Some("userpass"));
         assert_eq!(of("AUTH scram-sha-256"), Some("scram-sha-256"));

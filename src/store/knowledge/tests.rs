@@ -1,10 +1,10 @@
-//! A journal cut at any octet, the whole state in one file, and changes that are undone.
+//! Truncated journals, interrupted saves, and training that is undone.
 
 use super::*;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
 use crate::filter::classifier::{Belief, Update, WeightsOwner};
 
-/// Features of which some are shared by all messages.
+/// Features, some of them shared by all messages.
 fn features(number: u32) -> Features {
     let view = |view: u32| vec![view, 1000 + view, 10_000 * (number + 1) + view];
     let views: [Vec<u32>; FEATURE_GROUPS] = std::array::from_fn(|at| view(at as u32));
@@ -25,7 +25,7 @@ fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account:
     }
 }
 
-/// Nothing of the journal is read yet, and there are no weights.
+/// The state before the journal is read: no weights.
 fn beginning(folder: &Path) -> Knowledge {
     Knowledge {
         folder: folder.to_owned(),
@@ -37,7 +37,7 @@ fn beginning(folder: &Path) -> Knowledge {
 }
 
 #[test]
-fn a_journal_cut_anywhere_is_read_up_to_there() {
+fn a_truncated_journal_is_read_up_to_the_cut() {
     let dir = tempfile::tempdir().unwrap();
     let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
     let mut packed = vec![Knowledge::pack(&memory)];
@@ -57,7 +57,7 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
     let path = folder.join("journal");
     let journal = fs::read(&path).unwrap();
     assert_eq!(journal.len() as u64, ends[4]);
-    // At every byte: how many records are read, and to where.
+    // At every byte: the number of records that are read, and where the last one ends.
     let memory = LearnedState::default();
     for cut in 0..=journal.len() {
         fs::write(&path, &journal[..cut]).unwrap();
@@ -78,14 +78,14 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
             "cut at {cut}"
         );
     }
-    // What they come to, which is the same as long as the same records are read: once for each.
+    // The weights depend only on the records read, so each number of records is checked once.
     for (whole, end) in ends.iter().enumerate() {
         let cut = (*end as usize + 1).min(journal.len());
         fs::write(&path, &journal[..cut]).unwrap();
         let (_, memory) = Knowledge::read(dir.path()).unwrap();
         assert!(Knowledge::pack(&memory) == packed[whole], "cut at {cut}");
     }
-    // Damaged in the last record: that one is not believed, and what comes next follows the others.
+    // A damaged last record is ignored, and new records are appended after the others.
     let mut damaged = journal.clone();
     *damaged.last_mut().unwrap() ^= 1;
     damaged.extend_from_slice(b"more");
@@ -99,7 +99,7 @@ fn a_journal_cut_anywhere_is_read_up_to_there() {
 }
 
 #[test]
-fn all_of_it_in_one_piece_is_the_same() {
+fn saving_gives_the_same_state_as_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
     for number in 0..6 {
@@ -121,10 +121,10 @@ fn all_of_it_in_one_piece_is_the_same() {
     assert!(Knowledge::pack(&unpacked) == before);
 }
 
-/// A process that is killed while it writes all in one piece leaves the old weights with the old
-/// journal, or the new weights with the old journal, which is part of them.
+/// A process that is killed during a save leaves the old journal, with the old weights or with the new
+/// weights, which already include it.
 #[test]
-fn a_save_cut_between_its_steps_loses_nothing() {
+fn an_interrupted_save_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
     for number in 0..2 {
@@ -156,7 +156,7 @@ fn a_save_cut_between_its_steps_loses_nothing() {
 }
 
 #[test]
-fn what_is_taken_back_leaves_no_trace() {
+fn undone_training_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
     let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
     for number in 0..4 {

@@ -1,4 +1,4 @@
-//! A token opens with its password alone, shows nothing, and survives no damage.
+//! A stored token needs its password, its file reveals nothing, and damage is detected.
 
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -25,9 +25,9 @@ fn stored() -> (tempfile::TempDir, Tokens, Secret) {
 }
 
 #[test]
-fn the_password_opens_it_and_nothing_else_does() {
+fn only_the_password_opens_a_grant() {
     let (_folder, tokens, password) = stored();
-    // Servers seldom tell cases apart.
+    // Names are not case-sensitive: few servers distinguish case.
     let read = tokens.read("office", "ann@EXAMPLE.net", &password).unwrap();
     assert_eq!(read.refresh.reveal(), b"1//refresh-me");
     let (access, until) = read.access.unwrap();
@@ -43,7 +43,7 @@ fn the_password_opens_it_and_nothing_else_does() {
 }
 
 #[test]
-fn a_file_shows_nothing_and_cannot_be_moved() {
+fn a_file_reveals_nothing_and_is_bound_to_its_mailbox() {
     let (_folder, tokens, password) = stored();
     let path = tokens.path("office", "ann@example.net");
     let text = fs::read_to_string(&path).unwrap();
@@ -59,17 +59,17 @@ fn a_file_shows_nothing_and_cannot_be_moved() {
 }
 
 #[test]
-fn what_is_damaged_is_never_taken_for_a_token() {
+fn damaged_files_are_refused() {
     let (_folder, tokens, password) = stored();
     let path = tokens.path("office", "ann@example.net");
     let whole = fs::read(&path).unwrap();
-    // Each look costs a key, so not every octet is tried.
+    // Each read derives a key, which is slow, so not every octet is tried.
     for at in (0..whole.len()).step_by(23) {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x11;
         fs::write(&path, &damaged).unwrap();
         if let Ok(grant) = tokens.read("office", "ann@example.net", &password) {
-            // White space, or the upstream's name, which is known otherwise.
+            // White space and the upstream's name are not authenticated.
             assert_eq!(grant.refresh.reveal(), b"1//refresh-me", "at {at}");
         }
         fs::write(&path, &whole[..at]).unwrap();
