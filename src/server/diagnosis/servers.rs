@@ -15,7 +15,8 @@ use crate::net::proxy::Addressed;
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
-    DialError, DialLimits, Dialled, Dialler, OnBehalf, LoopDetection, client_config, pin_of, recorder,
+    DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, client_config, pin_of,
+    recorder,
 };
 
 pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
