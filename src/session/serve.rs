@@ -17,7 +17,7 @@ use super::relay::Relay;
 use super::report::report;
 use super::service::Service;
 use crate::metrics::{ClientState, ConnectionOutcome, Flow};
-use crate::net::proxy::Addressed;
+use crate::net::proxy_protocol::Addressed;
 use crate::net::{Drain, Stream};
 
 /// Serves one client of a listener (by its place) until it or the upstream ends the session.

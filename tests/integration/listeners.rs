@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::support::authority::{self, Authority, Pair, authority};
 use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{HostPattern, ListenTls, Sni};
-use popgate::net::proxy::{self, Addressed};
+use popgate::net::proxy_protocol::{self, Addressed};
 use popgate::net::tls::{Certificate, CertificateError, CertificateResolver, server_config};
 use tokio::net::TcpListener;
 
@@ -51,7 +51,7 @@ fn behind_a_proxy(settings: &mut Settings) {
 }
 
 fn from_afar() -> Vec<u8> {
-    proxy::v1(Addressed {
+    proxy_protocol::v1(Addressed {
         client: "192.0.2.7:4000".parse().unwrap(),
         original_dst: "198.51.100.1:110".parse().unwrap(),
     })
@@ -472,7 +472,7 @@ async fn the_server_is_told_the_clients_address() {
         let mut upstream = Peer::accept(&listener).await;
         let expected = match header {
             ProxyHeader::V1 => from_afar(),
-            _ => proxy::v2(Addressed {
+            _ => proxy_protocol::v2(Addressed {
                 client: "192.0.2.7:4000".parse().unwrap(),
                 original_dst: "198.51.100.1:110".parse().unwrap(),
             })
@@ -493,7 +493,7 @@ async fn a_client_with_the_port_of_an_outgoing_connection_is_no_loop() {
     let _first = from_afar_to(proxy.address).await;
     let (_server, near_end) = listener.accept().await.unwrap();
     let mut second = Peer::connect(proxy.address).await;
-    let header = proxy::v1(Addressed {
+    let header = proxy_protocol::v1(Addressed {
         client: near_end,
         original_dst: proxy.address,
     });

@@ -12,7 +12,7 @@ use super::action::{Action, End, MessageId, UpstreamLogin};
 use super::event::Event;
 use super::hold::HoldLimits;
 use super::input::{ClientInput, ClientSecurity, UpstreamInput};
-use super::local_login::{GREETING, LocalLogin};
+use super::login_state::{GREETING, LocalLogin};
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Phase, RelayedLogin, Transaction};
