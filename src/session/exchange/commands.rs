@@ -40,7 +40,7 @@ impl Exchange<'_> {
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         let text = refusal.wire().unwrap_or_default();
         self.answer(format!("-ERR {text}\r\n").as_bytes());
-        self.event(Event::Refused(refusal));
+        self.event(Event::Refused(Box::new(refusal)));
     }
 
     /// Refuses in place of all that is pending (an AUTH waits for the line that is refused here), and ends

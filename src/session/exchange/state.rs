@@ -346,7 +346,7 @@ impl<'s> Exchange<'s> {
                 held.hold.extend(waited);
             }
         }
-        for (fetch, turn) in self.delivered.drain(..) {
+        for (fetch, turn) in std::mem::take(&mut self.delivered) {
             let since = now.saturating_duration_since(turn);
             self.events.push(Event::Delivered(fetch, since));
         }
@@ -358,8 +358,9 @@ impl<'s> Exchange<'s> {
     }
 
     /// Takes what has happened since the last call.
-    pub fn take_events(&mut self) -> std::vec::Drain<'_, Event> {
-        self.events.drain(..)
+    pub fn take_events(&mut self) -> Vec<Event> {
+        // An idle session keeps no memory for them.
+        std::mem::take(&mut self.events)
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -20,7 +20,7 @@ impl Exchange<'_> {
     /// The login is not tried; the client may try another one.
     pub fn login_refused(&mut self, refusal: Refusal) {
         self.end_login(Bytes::from(refusal.line()));
-        self.event(Event::Refused(refusal));
+        self.event(Event::Refused(Box::new(refusal)));
     }
 
     /// The upstream has greeted: the login begins.
@@ -116,7 +116,7 @@ impl Exchange<'_> {
         self.end_login(Bytes::from(text));
         self.disconnect();
         if let Some(attempt) = attempt {
-            self.event(Event::LoginFailed(attempt.mechanism, failure));
+            self.event(Event::LoginFailed(attempt.mechanism, Box::new(failure)));
         }
     }
 
