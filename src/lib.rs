@@ -86,9 +86,9 @@
 //! 5. `message/html.rs`, `read`: a page → `visible_text.rs`, links, `page_traits.rs`; `homoglyphs.rs` spells look-alikes.
 //! 6. `filter/scan.rs`, `Scanner::scan`: each place's texts → `rule_matches.rs`, `RuleMatches`.
 //! 7. `filter/facts`: what no pattern tells: counts, sender and link relations → values for rules.
-//! 8. `filter/scoring.rs`, `hits`: matches and facts → the rules that hit, combined ones included.
+//! 8. `filter/rule_hits.rs`, `hits`: matches and facts → the rules that hit, combined ones included.
 //! 9. `filter/classifier/extract.rs`, `opinion.rs`: features × weights of all and of the mailbox → points, with reasons.
-//! 10. `filter/verdict.rs`, `Verdict::add_up`: hits and points → score, `Thresholds::action` → pass, tag or drop.
+//! 10. `filter/scoring.rs`, `Verdict::add_up`: hits and points → score, `Thresholds::action` → pass, tag or drop.
 //!
 //! ## From training to weights
 //!

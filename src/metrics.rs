@@ -8,12 +8,12 @@
 
 mod buckets;
 mod clients;
-mod families;
 mod judging;
 mod labels;
 mod messages;
 mod meter;
 mod reference;
+mod registry;
 mod reloads;
 mod rule_hits;
 mod upstreams;
@@ -24,7 +24,6 @@ use prometheus::{Encoder, IntGauge, TextEncoder};
 
 use crate::filter::{Thresholds, Verdict};
 use clients::Clients;
-use families::{Families, Registered};
 use judging::Judging;
 pub use labels::{
     ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, MessageAction, UnscannedReason,
@@ -32,6 +31,7 @@ pub use labels::{
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
 pub use meter::{GaugeGuard, UpstreamMeter};
+use registry::{Families, Registered};
 use reloads::Reloads;
 use upstreams::Upstreams;
 

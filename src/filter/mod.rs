@@ -26,6 +26,7 @@ pub mod required_literals;
 pub mod rule;
 mod rule_error;
 mod rule_file;
+mod rule_hits;
 mod rule_matches;
 pub mod rules;
 pub mod scan;

@@ -2,8 +2,8 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec};
 
-use super::families::Families;
 use super::labels::ClientState;
+use super::registry::Families;
 use crate::pop3::command;
 
 #[derive(Debug)]

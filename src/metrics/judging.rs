@@ -3,7 +3,7 @@
 use prometheus::{GaugeVec, Histogram, IntGaugeVec};
 
 use super::buckets::{OCTETS, SCORES, SECONDS};
-use super::families::Families;
+use super::registry::Families;
 use super::rule_hits::{self, RuleHits};
 
 #[derive(Debug)]

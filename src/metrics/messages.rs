@@ -3,8 +3,8 @@
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 
 use super::buckets::{OCTETS, RESPONSE_SECONDS};
-use super::families::Families;
 use super::labels::{Fetch, Flow, MessageAction, UnscannedReason};
+use super::registry::Families;
 
 #[derive(Debug)]
 pub(super) struct Messages {

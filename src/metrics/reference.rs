@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::families::{Declared, Registered};
+use super::registry::{Declared, Registered};
 
 /// Labels whose values come from the configuration and the rules, and what they are.
 const OPEN_LABELS: &[(&str, &str)] = &[

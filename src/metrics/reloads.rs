@@ -2,8 +2,8 @@
 
 use prometheus::{IntCounterVec, IntGauge};
 
-use super::families::Families;
 use super::labels::ReloadOutcome;
+use super::registry::Families;
 
 #[derive(Debug)]
 pub(super) struct Reloads {

@@ -3,7 +3,7 @@
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
 
 use super::buckets::SECONDS;
-use super::families::Families;
+use super::registry::Families;
 
 #[derive(Debug)]
 pub(super) struct Upstreams {

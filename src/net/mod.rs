@@ -6,7 +6,7 @@ pub mod certificate;
 pub mod drain;
 pub mod http;
 pub mod listen;
-pub mod proxy;
+pub mod proxy_protocol;
 pub mod quota;
 pub mod stream;
 pub mod tls;

@@ -8,10 +8,13 @@
 //!
 //! RFC 5322 (fields, folding), RFC 2047 (the subject mark stays outside encoded words).
 
-mod headers;
+mod edit;
 mod notice;
 mod plan;
+mod spam_headers;
+mod subject_mark;
 
-pub use headers::Mark;
+pub use edit::Edit;
 pub use notice::{notice, top_of};
-pub use plan::{Edit, Piece, Plan, Style};
+pub use plan::{Piece, Plan, Style};
+pub use spam_headers::Mark;

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::headers::{self, Mark};
+use super::edit::Edit;
+use super::spam_headers::{self, Mark};
+use super::subject_mark;
 use crate::config::HeaderMode;
 use crate::message::header::{Field, fields};
 use crate::pop3::dot;
@@ -17,17 +19,6 @@ pub struct Style {
     pub headers: HeaderMode,
     /// What goes in front of a spam's subject; empty = nothing.
     pub subject_mark: String,
-}
-
-/// One edit, by offset into the message on the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
-    /// Where.
-    pub at: usize,
-    /// How many octets go.
-    pub remove: usize,
-    /// What comes in their place.
-    pub insert: Bytes,
 }
 
 /// A piece of a rewritten message.
@@ -65,7 +56,7 @@ impl Plan {
             edits.push(Edit {
                 at: 0,
                 remove: 0,
-                insert: Bytes::from(dot::stuff(&headers::block(mark, id)).into_owned()),
+                insert: Bytes::from(dot::stuff(&spam_headers::block(mark, id)).into_owned()),
             });
         }
         let mark_subject = matches!(mark, Mark::Spam(_)) && !style.subject_mark.is_empty();
@@ -77,11 +68,11 @@ impl Plan {
             if !complete && field.whole.end == wire.len() {
                 break;
             }
-            if wanted && headers::is_own(&wire[field.name.clone()]) {
+            if wanted && spam_headers::is_own(&wire[field.name.clone()]) {
                 edits.push(without(wire, &field));
             } else if mark_subject && !subject_seen && field.is(wire, "Subject") {
                 subject_seen = true;
-                edits.extend(subject_edit(wire, &field, &style.subject_mark));
+                edits.extend(subject_mark::edit(wire, &field, &style.subject_mark));
             }
         }
         Self { edits }
@@ -118,21 +109,6 @@ impl Plan {
         });
         pieces
     }
-}
-
-/// The mark in front of the subject's value, outside any encoded word, exactly as configured.
-fn subject_edit(wire: &[u8], field: &Field, mark: &str) -> Option<Edit> {
-    let value = &wire[field.value.clone()];
-    // A second proxy, or the provider, may have marked it already.
-    if value.trim_ascii_start().starts_with(mark.trim().as_bytes()) {
-        return None;
-    }
-    let space = usize::from(value.first() == Some(&b' '));
-    Some(Edit {
-        at: field.value.start + space,
-        remove: 0,
-        insert: Bytes::copy_from_slice(mark.as_bytes()),
-    })
 }
 
 /// Takes a field away: a sender must not vouch for himself with our own words.

@@ -18,7 +18,7 @@ use super::service::Service;
 use crate::config::ListenTls;
 use crate::metrics::ConnectionOutcome;
 use crate::net::Stream;
-use crate::net::proxy::{self, Addressed, HeaderError};
+use crate::net::proxy_protocol::{self, Addressed, HeaderError};
 
 /// Why the session does not begin, and the stream if the client can be told.
 pub(super) type Rejected = (Failure, Option<Stream>);
@@ -116,7 +116,7 @@ async fn addressed(
             return Err(Refusal::ProxyUntrusted.into());
         }
         let late = || HeaderError::Io(io::ErrorKind::TimedOut.into());
-        let header = timeout_at(by, proxy::read(tcp)).await;
+        let header = timeout_at(by, proxy_protocol::read(tcp)).await;
         let header = header.unwrap_or_else(|_| Err(late()));
         return match header {
             Ok(header) => Ok(header.unwrap_or(direct)),

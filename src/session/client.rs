@@ -6,7 +6,7 @@ use super::exchange::ClientSecurity;
 use super::listener::Listener;
 use super::quotas::Occupied;
 use crate::config::ListenTls;
-use crate::net::proxy::Addressed;
+use crate::net::proxy_protocol::Addressed;
 use crate::upstream::{LoopDetection, OnBehalf};
 
 /// A client, before and beside anything that it says.

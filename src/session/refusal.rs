@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::net::proxy::HeaderError;
+use crate::net::proxy_protocol::HeaderError;
 use crate::pop3::line::printable;
 use crate::upstream::NameError;
 

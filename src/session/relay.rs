@@ -419,3 +419,14 @@ async fn put_away(service: &Service, request: QuarantineRequest) -> Option<Bytes
 pub(super) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle session's memory is this, its two sockets and its task.
+    #[test]
+    fn a_session_is_small() {
+        assert!(size_of::<Relay<'_>>() <= 1400, "{}", size_of::<Relay<'_>>());
+    }
+}

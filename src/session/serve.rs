@@ -12,12 +12,13 @@ use super::client::Client;
 use super::connection::Connection;
 use super::exchange::End;
 use super::failure::Failure;
+use super::listener::Listener;
 use super::passthrough::pass_through;
 use super::relay::Relay;
 use super::report::report;
 use super::service::Service;
 use crate::metrics::{ClientState, ConnectionOutcome, Flow};
-use crate::net::proxy::Addressed;
+use crate::net::proxy_protocol::Addressed;
 use crate::net::{Drain, Stream};
 
 /// Serves one client of a listener (by its place) until it or the upstream ends the session.
@@ -28,15 +29,31 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: 
         return;
     };
     let deadline = Instant::now() + service.timeouts.login;
-    // What is done once is kept apart from what lasts: a session's memory is its largest state's.
-    let accepted = Box::pin(accept(service, listener, tcp, deadline)).await;
-    let (failure, stream) = match accepted {
+    // The drain that is kept here says that this session is not over; the relay has one that listens.
+    let begun = begin(service, listener, tcp, from, deadline, &drain);
+    // What is done once is kept apart from what lasts: a session's memory is its largest state's, and the
+    // relay stands in it once, on the heap.
+    if let Some(mut relay) = Box::pin(begun).await {
+        relay_to_end(&mut relay).await;
+    }
+}
+
+/// Accepts a client; nothing if its session is over already.
+async fn begin<'s>(
+    service: &'s Service,
+    listener: &'s Listener,
+    tcp: TcpStream,
+    from: SocketAddr,
+    deadline: Instant,
+    drain: &Drain,
+) -> Option<Box<Relay<'s>>> {
+    let (failure, stream) = match accept(service, listener, tcp, deadline).await {
         Ok(Accepted::Client(client, connection)) => {
-            return serve(service, client, connection, deadline, drain).await;
+            return route(service, client, connection, deadline, drain).await;
         }
         Ok(Accepted::Passthrough(client, tcp)) => {
-            match Box::pin(pass_through(service, &client, tcp, &drain)).await {
-                Ok(()) => return,
+            match pass_through(service, &client, tcp, drain).await {
+                Ok(()) => return None,
                 Err(failure) => (failure, None),
             }
         }
@@ -51,32 +68,38 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: 
     if let (Some(text), Some(mut stream)) = (failure.wire(false), stream) {
         say(service, &mut stream, text.as_bytes()).await;
     }
+    None
 }
 
-/// Relays between a client and its server.
-async fn serve(
-    service: &Service,
-    client: Client<'_>,
+/// The relay for an accepted client; nothing if no server is meant for it.
+async fn route<'s>(
+    service: &'s Service,
+    client: Client<'s>,
     mut connection: Connection,
     deadline: Instant,
-    drain: Drain,
-) {
-    let from = client.address();
-    let route = match service.server_of(&client) {
-        Ok(route) => route,
+    drain: &Drain,
+) -> Option<Box<Relay<'s>>> {
+    match service.server_of(&client) {
+        Ok(route) => {
+            let drain = drain.clone();
+            let relay = Relay::new(service, client, connection, route, deadline, drain);
+            Some(Box::new(relay))
+        }
         Err(refusal) => {
             let failure = Failure::from(refusal);
-            report(service, from, None, &failure, ClientState::Greeting);
+            report(
+                service,
+                client.address(),
+                None,
+                &failure,
+                ClientState::Greeting,
+            );
             if let Some(text) = failure.wire(false) {
-                Box::pin(say(service, &mut connection.stream, text.as_bytes())).await;
+                say(service, &mut connection.stream, text.as_bytes()).await;
             }
-            return;
+            None
         }
-    };
-    // The drain that is kept here says that this session is not over; the other one listens.
-    let relay = Relay::new(service, client, connection, route, deadline, drain.clone());
-    relay_to_end(relay).await;
-    drop(drain);
+    }
 }
 
 /// Serves a client of the first listener over one stream, from its upstream over another: a session without
@@ -109,11 +132,11 @@ pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, d
         deadline,
         drain.clone(),
     );
-    relay_to_end(relay.over(upstream)).await;
+    relay_to_end(&mut relay.over(upstream)).await;
     drop(drain);
 }
 
-async fn relay_to_end(mut relay: Relay<'_>) {
+async fn relay_to_end(relay: &mut Relay<'_>) {
     let (service, from) = (relay.service, relay.client.address());
     let end = match relay.run().await {
         Ok(end) => {
@@ -129,7 +152,7 @@ async fn relay_to_end(mut relay: Relay<'_>) {
             "failure"
         }
     };
-    log_end(service, &relay, end);
+    log_end(service, relay, end);
 }
 
 /// The line that the log gets at the end of a session that had a server.

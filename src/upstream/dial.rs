@@ -19,7 +19,7 @@ use super::loop_detection::{LoopDetection, OwnConnection};
 use super::{DialError, happy_eyeballs};
 use crate::config::{ProxyHeader, TlsMode, Upstream};
 use crate::net::Stream;
-use crate::net::proxy::{self, Addressed};
+use crate::net::proxy_protocol::{self, Addressed};
 use crate::pop3::Status;
 use crate::pop3::line::{printable, take_line, trim_end};
 
@@ -175,8 +175,8 @@ impl Dialler {
         let mut stream = Stream::plain(tcp).map_err(DialError::Connect)?;
         let header = match self.upstream.proxy_header {
             ProxyHeader::Off => Vec::new(),
-            ProxyHeader::V1 => proxy::v1(client.addressed),
-            ProxyHeader::V2 => proxy::v2(client.addressed).map_err(DialError::Connect)?,
+            ProxyHeader::V1 => proxy_protocol::v1(client.addressed),
+            ProxyHeader::V2 => proxy_protocol::v2(client.addressed).map_err(DialError::Connect)?,
         };
         if !header.is_empty() {
             stream

@@ -12,14 +12,14 @@ mod error;
 mod happy_eyeballs;
 mod loop_detection;
 mod route;
+mod server_in_user_name;
 mod tls;
 mod token;
-mod user_name;
 
 pub use dial::{DialLimits, Dialled, Dialler, OnBehalf};
 pub use error::DialError;
 pub use loop_detection::{LoopDetection, OwnConnection};
 pub use route::{Route, Router};
+pub use server_in_user_name::NameError;
 pub use tls::{ByKey, TlsConfigError, client_config, pin_of, recorder};
 pub use token::{Consent, Fresh, TokenError, TokenService};
-pub use user_name::NameError;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
-use super::user_name::{self, NameError, Named};
+use super::server_in_user_name::{self, NameError, Named};
 use super::{DialLimits, Dialler, LoopDetection};
 use crate::config::{Routes, TlsMode, Upstream};
 
@@ -88,7 +88,7 @@ impl Router {
     /// # Errors
     /// If the name leads to a server that is not allowed.
     pub fn for_user(&self, user: &str) -> Result<Option<Route>, NameError> {
-        if let Some(named) = user_name::read(&self.routes.user_names, user)? {
+        if let Some(named) = server_in_user_name::read(&self.routes.user_names, user)? {
             return Ok(Some(Route {
                 user: named.user.clone(),
                 dialler: self.to_named(named),

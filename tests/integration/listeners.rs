@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::support::authority::{self, Authority, Pair, authority};
 use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{HostPattern, ListenTls, Sni};
-use popgate::net::proxy::{self, Addressed};
+use popgate::net::proxy_protocol::{self, Addressed};
 use popgate::net::tls::{Certificate, CertificateError, CertificateResolver, server_config};
 use tokio::net::TcpListener;
 
@@ -50,7 +50,7 @@ fn trust_proxy_headers_from_loopback(settings: &mut Settings) {
 }
 
 fn remote_client_header() -> Vec<u8> {
-    proxy::v1(Addressed {
+    proxy_protocol::v1(Addressed {
         client: "192.0.2.7:4000".parse().unwrap(),
         original_dst: "198.51.100.1:110".parse().unwrap(),
     })
@@ -489,7 +489,7 @@ async fn the_client_address_is_sent_to_the_server_by_proxy_header() {
         let mut upstream = Peer::accept(&listener).await;
         let expected = match header {
             ProxyHeader::V1 => remote_client_header(),
-            _ => proxy::v2(Addressed {
+            _ => proxy_protocol::v2(Addressed {
                 client: "192.0.2.7:4000".parse().unwrap(),
                 original_dst: "198.51.100.1:110".parse().unwrap(),
             })
@@ -515,7 +515,7 @@ async fn a_client_with_the_address_of_an_outgoing_connection_is_not_a_loop() {
     let _first = connect_as_remote_client(proxy.address).await;
     let (_server, local_address) = listener.accept().await.unwrap();
     let mut second = Peer::connect(proxy.address).await;
-    let header = proxy::v1(Addressed {
+    let header = proxy_protocol::v1(Addressed {
         client: local_address,
         original_dst: proxy.address,
     });

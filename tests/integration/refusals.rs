@@ -12,7 +12,7 @@ use crate::support::authority::{self, authority};
 use crate::support::provider::Provider;
 use crate::support::{Peer, Proxy, Settings};
 use popgate::config::{AllowedHost, ListenTls, TlsMode};
-use popgate::net::proxy::{self, Addressed};
+use popgate::net::proxy_protocol::{self, Addressed};
 use popgate::net::tls::{CertificateResolver, server_config};
 use popgate::pop3::Secret;
 use popgate::store::{Grant, Tokens};
@@ -117,7 +117,7 @@ fn accept_remote_clients(settings: &mut Settings) {
 async fn connect_from(proxy: &Proxy, client: SocketAddr) -> Peer {
     let mut peer = Peer::connect(proxy.address).await;
     let original_dst = "198.51.100.1:110".parse().unwrap();
-    peer.send(&proxy::v1(Addressed {
+    peer.send(&proxy_protocol::v1(Addressed {
         client,
         original_dst,
     }))
@@ -281,7 +281,7 @@ async fn refused(reason: &str) -> Outcome {
                 client: accepted.1,
                 original_dst: listener.local_addr().unwrap(),
             };
-            client.send(&proxy::v1(looped)).await;
+            client.send(&proxy_protocol::v1(looped)).await;
             (proxy, send_and_read(client, "").await)
         }
         "no_upstream" => {

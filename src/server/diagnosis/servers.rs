@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ClientConfig;
 use super::Findings;
 use crate::config::{Config, Upstream};
 use crate::net::certificate::facts;
-use crate::net::proxy::Addressed;
+use crate::net::proxy_protocol::Addressed;
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{

@@ -10,6 +10,7 @@ use memchr::memchr;
 use super::action::{Action, End};
 use super::event::Event;
 use super::input::ClientLine;
+use super::login_checks::needs_admission;
 use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
@@ -39,7 +40,7 @@ impl Exchange<'_> {
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         let text = refusal.wire().unwrap_or_default();
         self.answer(format!("-ERR {text}\r\n").as_bytes());
-        self.event(Event::Refused(refusal));
+        self.event(Event::Refused(Box::new(refusal)));
     }
 
     /// Refuses in place of all that is pending (an AUTH waits for the line that is refused here), and ends
@@ -164,7 +165,7 @@ impl Exchange<'_> {
         self.event(Event::Command(command.label()));
         if let Some(login) = self.phase.relayed() {
             login.name.command(&command, &line.0);
-            if let Some(refusal) = self.objection(&command, &line.0) {
+            if let Some(refusal) = self.login_refusal(&command, &line.0) {
                 self.refuse(refusal);
                 return None;
             }
@@ -189,21 +190,6 @@ impl Exchange<'_> {
             (Some(Deferred::Response(_)), Err(refusal)) => self.reject(refusal),
             (None, _) => {}
         }
-    }
-
-    /// What the configuration has against a login, before anything is asked of the quotas.
-    fn objection(&self, command: &Command, line: &[u8]) -> Option<Refusal> {
-        let shows_password = match command {
-            Command::User | Command::Pass => true,
-            Command::Auth { mechanism, .. } => capa::mechanism_shows_secrets(mechanism),
-            _ => false,
-        };
-        if shows_password && self.client.exposes_passwords() {
-            return Some(Refusal::Plaintext);
-        }
-        let is_named = matches!(command, Command::User | Command::Apop);
-        let most = self.config.limits.user_name + "USER \r\n".len();
-        (is_named && line.len() > most).then_some(Refusal::NameTooLong)
     }
 
     /// Sends a command up, or answers it.
@@ -298,18 +284,5 @@ impl Exchange<'_> {
     pub(super) fn push_up(&mut self, line: &[u8]) {
         self.upstream_output.extend_from_slice(line);
         self.upstream_output.extend_from_slice(b"\r\n");
-    }
-}
-
-/// Whether the quotas are asked before a command goes up. A session of the mailbox is counted with the
-/// proof, not with the name: a client that cannot log in keeps nobody out. The initial response of LOGIN is
-/// the name alone.
-fn needs_admission(command: &Command) -> bool {
-    match command {
-        Command::Auth {
-            mechanism,
-            initial_response,
-        } => *initial_response && mechanism != "LOGIN",
-        command => command.is_proof(),
     }
 }

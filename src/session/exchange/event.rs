@@ -14,7 +14,7 @@ pub enum Event {
     /// The client sent a command with this label.
     Command(&'static str),
     /// A login was not tried, or a client is sent away.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// The upstream has answered a login.
     Login {
         /// By which way.
@@ -25,7 +25,7 @@ pub enum Event {
         user: Option<Arc<str>>,
     },
     /// The upstream failed during a login that popgate made for the client.
-    LoginFailed(Mechanism, Failure),
+    LoginFailed(Mechanism, Box<Failure>),
     /// The answer to RETR or TOP begins to go out, so long after its turn came.
     Released(MessageAction, Fetch, Duration),
     /// The whole of it is with the client's connection, so long after its turn came.

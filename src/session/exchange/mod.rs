@@ -18,7 +18,8 @@ mod event;
 mod hold;
 mod input;
 mod listing;
-mod local_login;
+mod login_checks;
+mod login_state;
 mod mailbox_view;
 mod mechanism;
 mod output;
@@ -26,9 +27,10 @@ mod pending;
 mod phase;
 mod preauth;
 mod replies;
-mod retrieval;
+mod retrieval_state;
 mod retrieve;
 mod state;
+mod upstream_login;
 mod verdicts;
 
 pub use action::{

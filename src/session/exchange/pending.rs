@@ -6,7 +6,7 @@ use super::action::QuarantineRequest;
 use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
 use super::mailbox_view::Listing;
-use super::retrieval::{Decided, Retrieval};
+use super::retrieval_state::{Decided, Retrieval};
 use super::verdicts::Judged;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;

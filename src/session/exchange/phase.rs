@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::local_login::LocalLogin;
+use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
 use super::verdicts::Verdicts;
 use crate::pop3::{LoginName, Secret};

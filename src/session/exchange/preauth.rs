@@ -1,27 +1,21 @@
 //! The session before its server is known, because the name that the user will log in with decides, or
 //! because popgate logs in with a token of its own.
 //!
-//! popgate greets, answers CAPA, STLS and QUIT, and takes the login; the driver finds and connects the
-//! server, popgate logs in, and the server's own answer goes to the client. A login that is denied may be
-//! tried again, with another name, too. RFC 1939 section 4, RFC 2595, RFC 5034.
+//! popgate greets, answers CAPA, STLS and QUIT, and takes the login; then the driver finds and connects the
+//! server, and `upstream_login` logs in. RFC 1939 section 4, RFC 2595, RFC 5034.
 //!
-//! The password is kept for as long as the login takes. APOP is not offered: a timestamp can only come from
-//! a server that is known already.
+//! APOP is not offered: a timestamp can only come from a server that is known already.
 
-use bytes::Bytes;
-
-use super::action::{Action, End, LoginRequest, Proof, UpstreamLogin};
+use super::action::{Action, End, LoginRequest, Proof};
 use super::event::Event;
-use super::input::{ClientLine, FromUpstream};
-use super::local_login::{Attempt, Awaited, Step};
+use super::input::ClientLine;
+use super::login_state::Awaited;
 use super::mechanism::Mechanism;
-use super::pending::{MOST_REJECTED, Pending, Response};
+use super::pending::{MOST_REJECTED, Pending};
 use super::state::Exchange;
-use crate::mailbox_id::canonical_user;
 use crate::pop3::line::trim_end;
 use crate::pop3::sasl::{self, Login};
-use crate::pop3::{Command, Secret, Status, capa};
-use crate::session::failure::Failure;
+use crate::pop3::{Command, Secret, capa};
 use crate::session::refusal::Refusal;
 
 const UNREADABLE: &[u8] = b"-ERR that is no response of this mechanism\r\n";
@@ -45,10 +39,20 @@ impl Exchange<'_> {
         self.event(Event::Command(command.label()));
         self.rejected_commands +=
             u32::from(matches!(command, Command::Refused(_) | Command::Unknown));
-        let exposed = self.client.exposes_passwords();
+        let is_login = matches!(
+            command,
+            Command::User | Command::Pass | Command::Auth { .. } | Command::AuthList
+        );
+        if let Some(refusal) = self.plaintext_refusal(is_login) {
+            self.refuse(refusal);
+            return None;
+        }
         match command {
             Command::Capa => {
-                let list = capa::own(!exposed, self.client.offers_starttls());
+                let list = capa::own(
+                    !self.client.exposes_passwords(),
+                    self.client.offers_starttls(),
+                );
                 self.answer(format!("+OK\r\n{list}.\r\n").as_bytes());
             }
             Command::Stls => {
@@ -66,9 +70,6 @@ impl Exchange<'_> {
                 self.ending = Some(End::Rejected);
             }
             Command::Apop => self.refuse(Refusal::Apop),
-            Command::User | Command::Pass | Command::Auth { .. } | Command::AuthList if exposed => {
-                self.refuse(Refusal::Plaintext);
-            }
             Command::AuthList => {
                 self.answer(b"+OK\r\nPLAIN\r\nLOGIN\r\nXOAUTH2\r\nOAUTHBEARER\r\n.\r\n");
             }
@@ -84,15 +85,15 @@ impl Exchange<'_> {
     fn take_user(&mut self, line: &[u8]) {
         let name = line.trim_ascii().get(b"USER".len()..);
         let name = name.and_then(sasl::name);
-        match &name {
-            Some(name) if name.len() > self.config.limits.user_name => {
-                return self.refuse(Refusal::NameTooLong);
-            }
-            Some(_) => self.answer(b"+OK\r\n"),
-            None => self.answer(b"-ERR USER needs a name\r\n"),
-        }
+        let refusal = name.as_ref().and_then(|name| self.name_refusal(name.len()));
+        let is_named = name.is_some();
         if let Some(login) = self.phase.local() {
-            login.user = name;
+            login.user = name.filter(|_| refusal.is_none());
+        }
+        match (refusal, is_named) {
+            (Some(refusal), _) => self.refuse(refusal),
+            (None, true) => self.answer(b"+OK\r\n"),
+            (None, false) => self.answer(b"-ERR USER needs a name\r\n"),
         }
     }
 
@@ -186,8 +187,8 @@ impl Exchange<'_> {
         user: String,
         proof: Proof,
     ) -> Option<Action> {
-        if user.len() > self.config.limits.user_name {
-            self.refuse(Refusal::NameTooLong);
+        if let Some(refusal) = self.name_refusal(user.len()) {
+            self.refuse(refusal);
             return None;
         }
         self.push_pending(Pending::Login);
@@ -196,114 +197,5 @@ impl Exchange<'_> {
             user,
             proof,
         }))
-    }
-
-    /// The login is not tried; the client may try another one.
-    pub fn login_refused(&mut self, refusal: Refusal) {
-        self.end_login(Bytes::from(refusal.line()));
-        self.event(Event::Refused(refusal));
-    }
-
-    /// The upstream has greeted: the login begins.
-    pub(super) fn begin_login(&mut self, login: UpstreamLogin) {
-        let UpstreamLogin {
-            mechanism,
-            user,
-            proof,
-        } = login;
-        let step = match proof {
-            Proof::Password(password) => {
-                self.push_up(format!("USER {user}").as_bytes());
-                Step::User(password)
-            }
-            // In two steps: Office 365 takes no other way, and a token is longer than a command may be
-            // (RFC 5034 section 4).
-            Proof::Bearer(name, response) => {
-                self.push_up(format!("AUTH {name}").as_bytes());
-                Step::Auth(Some(response))
-            }
-        };
-        if let Some(login) = self.phase.local() {
-            login.attempt = Some(Attempt {
-                mechanism,
-                user,
-                step,
-            });
-        }
-    }
-
-    /// A status line of the upstream while popgate logs in.
-    pub(super) fn take_login_reply(&mut self, status: Status, line: FromUpstream) {
-        let Some(attempt) = self.phase.local().and_then(|login| login.attempt.as_mut()) else {
-            return;
-        };
-        let (secret, step) = match (&mut attempt.step, status) {
-            (Step::User(password), Status::Ok) => {
-                let line = [b"PASS ".as_slice(), password.reveal()].concat();
-                (Secret::from(line), Step::Pass)
-            }
-            // Some servers write `+OK` for `+`; nobody is logged in before they said who they are.
-            (Step::Auth(response @ Some(_)), Status::Challenge | Status::Ok) => {
-                let response = response.take().unwrap_or_default();
-                (response, Step::Auth(None))
-            }
-            (Step::Auth(None), Status::Challenge) => {
-                // RFC 7628 section 3.2.3: what is wrong, which the client acknowledges.
-                self.output.relay(line);
-                self.response = Response::Challenge;
-                return;
-            }
-            _ => return self.finish_login(status == Status::Ok, line),
-        };
-        attempt.step = step;
-        self.push_up(secret.reveal());
-    }
-
-    /// The upstream's last word on a login.
-    fn finish_login(&mut self, accepted: bool, line: FromUpstream) {
-        let attempt = self.phase.local().and_then(|login| login.attempt.take());
-        let Some(Attempt {
-            mechanism, user, ..
-        }) = attempt
-        else {
-            return;
-        };
-        let user = canonical_user(&user);
-        // What the server says is for the user.
-        self.output.relay(line);
-        self.answered();
-        match accepted {
-            true => self.enter_transaction(user.clone()),
-            false => self.disconnect(),
-        }
-        self.event(Event::Login {
-            mechanism,
-            accepted,
-            user,
-        });
-    }
-
-    /// Whether the upstream is being logged in to by popgate.
-    pub(super) fn is_logging_in(&mut self) -> bool {
-        self.phase
-            .local()
-            .is_some_and(|login| login.attempt.is_some())
-    }
-
-    /// The upstream failed during a login: the client hears of it, and may try again.
-    pub(super) fn login_failed(&mut self, failure: Failure) {
-        let attempt = self.phase.local().and_then(|login| login.attempt.take());
-        let text = failure.wire(false).unwrap_or_default();
-        self.end_login(Bytes::from(text));
-        self.disconnect();
-        if let Some(attempt) = attempt {
-            self.event(Event::LoginFailed(attempt.mechanism, failure));
-        }
-    }
-
-    /// Answers a login with a line of our own.
-    fn end_login(&mut self, line: Bytes) {
-        self.output.add(line);
-        self.answered();
     }
 }

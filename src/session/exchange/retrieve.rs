@@ -12,7 +12,7 @@ use super::hold::{Hold, Next};
 use super::input::FromUpstream;
 use super::pending::{Discarded, Held, Lines, Quarantining, Response};
 use super::phase::Phase;
-use super::retrieval::{DOT, Decided, Retrieval};
+use super::retrieval_state::{DOT, Decided, Retrieval};
 use super::state::Exchange;
 use super::verdicts::{Decision, Finding, Judged};
 use crate::config::HeaderMode;

@@ -12,7 +12,7 @@ use super::action::{Action, End, MessageId, UpstreamLogin};
 use super::event::Event;
 use super::hold::HoldLimits;
 use super::input::{ClientInput, ClientSecurity, UpstreamInput};
-use super::local_login::{GREETING, LocalLogin};
+use super::login_state::{GREETING, LocalLogin};
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Phase, RelayedLogin, Transaction};
@@ -346,7 +346,7 @@ impl<'s> Exchange<'s> {
                 held.hold.extend(waited);
             }
         }
-        for (fetch, turn) in self.delivered.drain(..) {
+        for (fetch, turn) in std::mem::take(&mut self.delivered) {
             let since = now.saturating_duration_since(turn);
             self.events.push(Event::Delivered(fetch, since));
         }
@@ -358,8 +358,9 @@ impl<'s> Exchange<'s> {
     }
 
     /// Takes what has happened since the last call.
-    pub fn take_events(&mut self) -> std::vec::Drain<'_, Event> {
-        self.events.drain(..)
+    pub fn take_events(&mut self) -> Vec<Event> {
+        // An idle session keeps no memory for them.
+        std::mem::take(&mut self.events)
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -1,0 +1,128 @@
+//! popgate logs in to the upstream with what the client gave it: USER and PASS, or a SASL mechanism.
+//!
+//! The server's own answer goes to the client. A login that is denied may be tried again, with another name,
+//! too. The password is kept for as long as the login takes. RFC 1939 section 7, RFC 5034, RFC 7628.
+
+use bytes::Bytes;
+
+use super::action::{Proof, UpstreamLogin};
+use super::event::Event;
+use super::input::FromUpstream;
+use super::login_state::{Attempt, Step};
+use super::pending::Response;
+use super::state::Exchange;
+use crate::mailbox_id::canonical_user;
+use crate::pop3::{Secret, Status};
+use crate::session::failure::Failure;
+use crate::session::refusal::Refusal;
+
+impl Exchange<'_> {
+    /// The login is not tried; the client may try another one.
+    pub fn login_refused(&mut self, refusal: Refusal) {
+        self.end_login(Bytes::from(refusal.line()));
+        self.event(Event::Refused(Box::new(refusal)));
+    }
+
+    /// The upstream has greeted: the login begins.
+    pub(super) fn begin_login(&mut self, login: UpstreamLogin) {
+        let UpstreamLogin {
+            mechanism,
+            user,
+            proof,
+        } = login;
+        let step = match proof {
+            Proof::Password(password) => {
+                self.push_up(format!("USER {user}").as_bytes());
+                Step::User(password)
+            }
+            // In two steps: Office 365 takes no other way, and a token is longer than a command may be
+            // (RFC 5034 section 4).
+            Proof::Bearer(name, response) => {
+                self.push_up(format!("AUTH {name}").as_bytes());
+                Step::Auth(Some(response))
+            }
+        };
+        if let Some(login) = self.phase.local() {
+            login.attempt = Some(Attempt {
+                mechanism,
+                user,
+                step,
+            });
+        }
+    }
+
+    /// A status line of the upstream while popgate logs in.
+    pub(super) fn take_login_reply(&mut self, status: Status, line: FromUpstream) {
+        let Some(attempt) = self.phase.local().and_then(|login| login.attempt.as_mut()) else {
+            return;
+        };
+        let (secret, step) = match (&mut attempt.step, status) {
+            (Step::User(password), Status::Ok) => {
+                let line = [b"PASS ".as_slice(), password.reveal()].concat();
+                (Secret::from(line), Step::Pass)
+            }
+            // Some servers write `+OK` for `+`; nobody is logged in before they said who they are.
+            (Step::Auth(response @ Some(_)), Status::Challenge | Status::Ok) => {
+                let response = response.take().unwrap_or_default();
+                (response, Step::Auth(None))
+            }
+            (Step::Auth(None), Status::Challenge) => {
+                // RFC 7628 section 3.2.3: what is wrong, which the client acknowledges.
+                self.output.relay(line);
+                self.response = Response::Challenge;
+                return;
+            }
+            _ => return self.finish_login(status == Status::Ok, line),
+        };
+        attempt.step = step;
+        self.push_up(secret.reveal());
+    }
+
+    /// The upstream's last word on a login.
+    fn finish_login(&mut self, accepted: bool, line: FromUpstream) {
+        let attempt = self.phase.local().and_then(|login| login.attempt.take());
+        let Some(Attempt {
+            mechanism, user, ..
+        }) = attempt
+        else {
+            return;
+        };
+        let user = canonical_user(&user);
+        // What the server says is for the user.
+        self.output.relay(line);
+        self.answered();
+        match accepted {
+            true => self.enter_transaction(user.clone()),
+            false => self.disconnect(),
+        }
+        self.event(Event::Login {
+            mechanism,
+            accepted,
+            user,
+        });
+    }
+
+    /// Whether the upstream is being logged in to by popgate.
+    pub(super) fn is_logging_in(&mut self) -> bool {
+        self.phase
+            .local()
+            .is_some_and(|login| login.attempt.is_some())
+    }
+
+    /// The upstream failed during a login: the client hears of it, and may try again.
+    pub(super) fn login_failed(&mut self, failure: Failure) {
+        let attempt = self.phase.local().and_then(|login| login.attempt.take());
+        let text = failure.wire(false).unwrap_or_default();
+        self.end_login(Bytes::from(text));
+        self.disconnect();
+        if let Some(attempt) = attempt {
+            self.event(Event::LoginFailed(attempt.mechanism, Box::new(failure)));
+        }
+    }
+
+    /// Answers a login with a line of our own.
+    fn end_login(&mut self, line: Bytes) {
+        self.output.add(line);
+        self.answered();
+    }
+}
