@@ -219,19 +219,19 @@ async fn malformed_token_service_responses_are_classified() {
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
         14\r\n{\"access_token\":\"abc\r\n2\r\n\"}\r\n0\r\n\r\n";
     let access = refresh_with(PATIENCE, async |it| {
-        it.next_request().await.respond_raw(chunked).await
+        it.next_request().await.respond_raw(chunked).await;
     })
     .await;
     assert_eq!(access.unwrap().reveal(), b"abc");
     let page = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>";
     let odd = refresh_with(PATIENCE, async |it| {
-        it.next_request().await.respond_raw(page).await
+        it.next_request().await.respond_raw(page).await;
     })
     .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
     let down = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>";
     let odd = refresh_with(PATIENCE, async |it| {
-        it.next_request().await.respond_raw(down).await
+        it.next_request().await.respond_raw(down).await;
     })
     .await;
     assert!(matches!(odd, Err(TokenError::Unreachable(_))), "{odd:?}");
@@ -250,7 +250,7 @@ async fn malformed_token_service_responses_are_classified() {
     let elsewhere =
         b"HTTP/1.1 302 Found\r\nLocation: https://evil.example/\r\nContent-Length: 2\r\n\r\n{}";
     let odd = refresh_with(PATIENCE, async |it| {
-        it.next_request().await.respond_raw(elsewhere).await
+        it.next_request().await.respond_raw(elsewhere).await;
     })
     .await;
     assert!(matches!(odd, Err(TokenError::Malformed(_))), "{odd:?}");
@@ -268,7 +268,7 @@ async fn malformed_token_service_responses_are_classified() {
     ]
     .concat();
     let odd = refresh_with(PATIENCE, async |it| {
-        it.next_request().await.respond_raw(&endless).await
+        it.next_request().await.respond_raw(&endless).await;
     })
     .await;
     assert!(matches!(odd, Err(TokenError::Unreachable(_))), "{odd:?}");

@@ -320,7 +320,7 @@ fn set(settings: &mut Settings, text: &str) {
         "headers" if value == "always" => settings.headers = popgate::config::HeaderMode::Always,
         "headers" if value == "never" => settings.headers = popgate::config::HeaderMode::Never,
         "upstream_read" => {
-            settings.timeouts.upstream_read = popgate::config::duration(value).unwrap()
+            settings.timeouts.upstream_read = popgate::config::duration(value).unwrap();
         }
         "idle" => settings.timeouts.idle = popgate::config::duration(value).unwrap(),
         "connect" => settings.timeouts.connect = popgate::config::duration(value).unwrap(),
