@@ -14,8 +14,8 @@ const LONGEST_USER: usize = 320;
 pub struct UpstreamId(Arc<str>);
 
 impl UpstreamId {
-    /// A server by host name or address, and port. Ports 110 and 995 are the same service (RFC 8314
-    /// section 3.2); any other port is taken for a server of its own.
+    /// A server by host name or address, and port. Ports 110 and 995 are the same service (RFC 8314 section
+    /// 3.2); any other port is a separate server.
     pub fn new(host: &str, port: u16) -> Self {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         Self(match port {
@@ -74,8 +74,8 @@ impl fmt::Display for MailboxId {
     }
 }
 
-/// A user name as it is compared: in lower case, because servers seldom tell cases apart. `None` if it
-/// is empty, too long, or has control characters.
+/// A user name as it is compared: in lower case, because few servers distinguish case. `None` if it is empty,
+/// too long, or has control characters.
 pub fn canonical_user(name: &str) -> Option<Arc<str>> {
     let fits = !name.is_empty() && name.len() <= LONGEST_USER && !name.contains(char::is_control);
     fits.then(|| name.to_lowercase().into())

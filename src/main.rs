@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => cli::run(&cli),
         Err(error) => {
-            // A closed pipe behind `--help` is no failure.
+            // A closed pipe after `--help` is not a failure.
             let _ = error.print();
             // Help and version are answers, all else is wrong usage.
             match error.use_stderr() {

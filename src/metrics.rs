@@ -1,8 +1,7 @@
 //! Every metric family, in one place: name, unit, labels, help.
 //!
-//! In: observations from every room that runs; out: Prometheus' text format. Labels are closed
-//! sets of this program's own words, the configured names of upstreams and the ids of rules:
-//! nothing that a sender or a user chose.
+//! In: observations from every room that runs; out: Prometheus' text format. Label values are closed sets, the
+//! configured names of upstreams and the ids of rules: never chosen by a sender or a user.
 //!
 //! Series that every message touches are looked up once, when they are made.
 
@@ -176,7 +175,7 @@ impl Metrics {
             .inc();
     }
 
-    /// A client that is not served, or a login that is not tried.
+    /// A refused client, or a login that is not attempted.
     pub fn refused(&self, reason: &'static str) {
         self.clients.refused.with_label_values(&[reason]).inc();
     }
@@ -186,7 +185,7 @@ impl Metrics {
         self.clients.sessions_active.with_label_values(&[listener])
     }
 
-    /// A server has greeted, so many seconds after it was dialled.
+    /// A server has greeted, this many seconds after it was dialled.
     pub fn greeted(&self, upstream: &str, seconds: f64) -> UpstreamMeter {
         let Upstreams {
             bytes,
@@ -286,12 +285,12 @@ impl Metrics {
         self.messages.memory_waits.inc();
     }
 
-    /// The first octet of an answer left.
+    /// The first octet of a response was sent.
     pub fn first_byte(&self, fetch: Fetch, seconds: f64) {
         self.messages.first_byte[fetch as usize].observe(seconds);
     }
 
-    /// The last octet of an answer left.
+    /// The last octet of a response was sent.
     pub fn answered(&self, fetch: Fetch, seconds: f64) {
         if fetch == Fetch::Retr {
             self.messages.retr_seconds.observe(seconds);
@@ -306,7 +305,7 @@ impl Metrics {
             .inc();
     }
 
-    /// A client that left, by the session's state.
+    /// A client that disconnected, by the session's state.
     pub fn client_abort(&self, state: ClientState) {
         self.clients
             .aborts
@@ -328,7 +327,7 @@ impl Metrics {
         self.loaded();
     }
 
-    /// A reload was refused: what was active before still is.
+    /// A reload was refused: the previous state stays active.
     pub fn reload_refused(&self) {
         self.reload(ReloadOutcome::Refused);
         self.reloads.last_successful.set(0);

@@ -1,4 +1,4 @@
-//! Reading TOML against a declared shape, so that a person sees every mistake at once.
+//! Reading TOML against a declared shape, so that every mistake is reported at once.
 //!
 //! In: the text of a file. Out: typed values, one call a key, and a list of [`Problem`]s, each with
 //! file, line and key and what to write instead. A caller asks a [`Section`] for the keys it knows and

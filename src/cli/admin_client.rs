@@ -1,4 +1,4 @@
-//! Asking a running popgate by its admin page.
+//! Queries a running popgate on its admin address.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,7 +16,7 @@ use super::exit;
 use crate::config::Flags;
 use crate::net::http;
 
-/// Which popgate.
+/// The popgate to query.
 #[derive(Debug, Args)]
 pub(super) struct AdminArgs {
     #[command(flatten)]
@@ -41,15 +41,15 @@ impl AdminArgs {
     }
 }
 
-/// A thousand rules have some hundred KiB.
+/// The metrics of a thousand rules take some hundred KiB.
 const LONGEST: usize = 16 << 20;
-/// For one answer.
+/// For one response.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What it answers.
+/// The response to a request.
 ///
 /// # Errors
-/// If it cannot be reached, or what answers is no such page.
+/// If it cannot be reached, or is not popgate's admin page.
 pub(super) async fn get(
     admin: SocketAddr,
     path: &str,

@@ -63,7 +63,7 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
     if let Some(admin) = admin {
         println!("metrics          http://{admin}/metrics");
     }
-    // Before anybody can read that it is still running, and send a signal.
+    // Before the line that it is still running is printed, since a signal may follow.
     let mut stops = StopSignals::new()
         .map_err(|error| Error::failed(format!("signals cannot be received: {error}")))?;
     let stop = Arc::new(Notify::new());
@@ -109,7 +109,7 @@ fn flags(args: &DemoArgs, mailbox: &SampleServer) -> Flags {
     }
 }
 
-/// Prints what became of the samples.
+/// Prints the results of the samples.
 fn report(samples: Vec<Sample>, fetched: Vec<Fetched>) -> Exit {
     let expected = samples.len();
     let both = samples.into_iter().zip(fetched);

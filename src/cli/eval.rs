@@ -82,7 +82,7 @@ pub(super) fn run(args: &EvalArgs) -> Ended {
             ..Flags::default()
         },
     )?;
-    // What was learned from these very messages would say nothing of others.
+    // Weights learned from the same messages would not predict the result on others.
     let own = args.cross_validate.is_some() || args.online.is_some() || args.model.is_some();
     let filter = server::filter::load(&config, !args.no_classifier && !own)?;
     let limit = config.filter.hold_bytes;

@@ -16,7 +16,7 @@ use super::terminal::harmless;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything went as it should.
+    /// Success.
     Fine = 0,
     /// A negative result: spam found, a sample not as expected.
     Negative = 1,
@@ -43,8 +43,8 @@ pub(super) enum Error {
     Invalid(Vec<Problem>),
     /// Wrong usage that the command line's declaration does not find.
     Usage(String),
-    /// Other programs have the ports, and may be about to leave: a service manager starts popgate again
-    /// after a failure, but not after wrong usage.
+    /// Other programs have the ports, and may be about to exit: a service manager starts popgate again after a
+    /// failure, but not after wrong usage.
     PortsInUse(Vec<Problem>),
     /// Input or output.
     Io(io::Error),
@@ -53,15 +53,15 @@ pub(super) enum Error {
 }
 
 impl Error {
-    /// A failure with a message of its own.
+    /// A failure with its own message.
     pub(super) fn failed(message: impl fmt::Display) -> Self {
         Self::Failed(message.to_string())
     }
 
-    /// Tells a person.
+    /// Reports it on stderr.
     pub(super) fn report(&self) -> Exit {
         match self {
-            // A reader that closes the pipe, such as `head`, has seen enough.
+            // A reader that closes the pipe, such as `head`, is not an error.
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Fine,
             Self::Invalid(problems) | Self::PortsInUse(problems) => report_problems(problems),
             Self::Usage(_) | Self::Io(_) | Self::Failed(_) => eprintln!("popgate: {self}"),

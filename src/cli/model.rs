@@ -83,7 +83,7 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
         }
         ModelCommand::Export { file, place } => {
             let (_, memory) = Knowledge::read(&place.load()?.data_dir)?;
-            // Only the owner reads it: names of accounts are in it.
+            // Readable only for the owner: it contains names of accounts.
             durable_write::replace(file, &Knowledge::pack(&memory))
                 .map_err(|error| KnowledgeError::Io(file.clone(), error))?;
             println!("written to {}", file.display());

@@ -1,4 +1,4 @@
-//! How far a long verb is: a bar on stderr, where that is a terminal.
+//! The progress of a long verb: a bar on stderr, if that is a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,7 +10,7 @@ const MANY: usize = 50;
 /// Steps of a bar that shows a share.
 const STEPS: u64 = 1000;
 
-/// A bar that goes when it is dropped.
+/// A bar that disappears when it is dropped.
 #[derive(Debug)]
 pub(super) struct Progress(ProgressBar);
 
@@ -27,7 +27,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// A bar if there are so many files that somebody will wait.
+    /// A bar if there are enough files for it to be useful.
     pub(super) fn for_files(count: usize) -> Self {
         match count > MANY {
             true => Self::new(),

@@ -1,4 +1,4 @@
-//! `popgate serve`: runs the proxy until it is told to stop.
+//! `popgate serve`: runs the proxy until it is stopped.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -109,8 +109,8 @@ impl Table {
         out
     }
 
-    /// The width of each column: what its longest cell needs; the wrapped ones share what is left, each as
-    /// much as it needs of an equal part.
+    /// The width of each column: that of its longest cell; wrapped columns share the rest equally, but take no
+    /// more than they need.
     fn widths(&self, width: Option<usize>) -> Vec<usize> {
         let needed = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.cells.get(column));

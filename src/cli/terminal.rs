@@ -1,7 +1,6 @@
-//! What a terminal needs: its width, wrapped lines, colours, and texts of senders that do no harm.
+//! Output to a terminal: width, wrapped lines, colours, and escaping of senders' texts.
 //!
-//! Where stdout is no terminal, lines have any length; colours are left out by anstream, also with
-//! NO_COLOR.
+//! If stdout is not a terminal, lines have any length; colours are left out by anstream, also with NO_COLOR.
 
 use std::io::{IsTerminal, Write};
 
@@ -12,11 +11,11 @@ use textwrap::{Options, WordSeparator, WordSplitter};
 
 use crate::learn::corpus::CorpusError;
 
-/// What is wrong, or spam.
+/// Errors and spam.
 pub(super) const BAD: Style = AnsiColor::Red.on_default();
-/// What is as it should be, or ham.
+/// Success and ham.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// What to look at.
+/// Warnings.
 pub(super) const NOTE: Style = AnsiColor::Yellow.on_default();
 /// Details.
 pub(super) const FAINT: Style = Style::new().dimmed();
@@ -36,7 +35,7 @@ pub(super) fn width() -> Option<usize> {
     Some(usize::from(columns).max(NARROWEST))
 }
 
-/// Stdout: text for people loses its styles where that is no terminal; JSON is left as it is.
+/// Stdout: styles are removed from text if it is not a terminal; JSON is unchanged.
 pub(super) fn stdout(is_json: bool) -> Box<dyn Write> {
     match is_json {
         true => Box::new(std::io::stdout()),
@@ -96,13 +95,13 @@ fn parts(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     }))
 }
 
-/// Says on stderr that a file or folder cannot be read.
+/// Reports on stderr that a file or folder cannot be read.
 pub(super) fn report_unreadable(error: &CorpusError) {
     eprintln!("{}", harmless(&error.to_string()));
 }
 
-/// A text that does nothing to a terminal: escape sequences, other controls, and marks that turn
-/// the direction of writing are replaced.
+/// A text that is safe for a terminal: escape sequences, other controls, and marks that turn the direction of
+/// writing are replaced.
 pub(super) fn harmless(text: &str) -> String {
     let bidi = |letter| matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let safe = |letter: char| {

@@ -38,7 +38,7 @@ pub struct TopArgs {
     once: bool,
 }
 
-/// Shows until it is interrupted; once, where stdout is no terminal.
+/// Runs until it is interrupted; once if stdout is not a terminal.
 pub(super) fn run(args: &TopArgs) -> Ended {
     let admin = args.admin.address()?;
     let top = Top {
@@ -75,10 +75,10 @@ impl Top {
     }
 
     async fn live(&self) -> Result<(), Error> {
-        // Before the screen changes, so that an error stands on the ordinary one.
+        // Before the alternate screen, so that an error stays visible.
         let before = self.sample().await?;
         let mut stops = StopSignals::new()?;
-        // It also sees to it that a panic gives the terminal back.
+        // It also restores the terminal after a panic.
         let mut terminal = ratatui::try_init()?;
         let shown = tokio::select! {
             shown = self.show(before, &mut terminal) => shown,
@@ -128,7 +128,7 @@ impl Top {
     }
 }
 
-/// Keys and resizes, read on a thread of their own: it ends with the process, or with its terminal.
+/// Keys and resizes, read on a separate thread, which ends with the process or the terminal.
 fn read_input() -> mpsc::UnboundedReceiver<Input> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {

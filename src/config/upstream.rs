@@ -26,7 +26,7 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 digests of public keys (RFC 7469 section 2.4), trusted instead of any authority.
     pub pins: Vec<[u8; 32]>,
-    /// Whether and how it is told the client's address.
+    /// Whether and how the client's address is sent to it.
     pub proxy_header: ProxyHeader,
     /// The one that is tried when this one cannot be reached: an index into `Config::upstreams`.
     pub fallback: Option<usize>,

@@ -1,17 +1,17 @@
-//! What became of a sample on its way through the proxy.
+//! The result of a sample that was fetched through the proxy.
 //!
-//! In: a sample and what was fetched; out: whether it was tagged, why, and whether it is the original
-//! after the declared edits are taken out.
+//! In: a sample and the message fetched; out: whether it was tagged, why, and whether it is the original after
+//! the declared edits are taken out.
 
 use super::client::Fetched;
 use super::mail::{Expected, Sample};
 
-/// What became of one message.
+/// The result for one message.
 #[derive(Debug)]
 pub struct Delivery {
-    /// What went in.
+    /// The sample.
     pub sample: Sample,
-    /// What came out.
+    /// The message fetched.
     pub fetched: Fetched,
     /// The report that popgate wrote into it, line by line; empty for ham.
     pub report: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Compares what was fetched with the sample.
+    /// Compares the fetched message with the sample.
     pub fn of(sample: Sample, fetched: Fetched) -> Self {
         let (inserted, rest) = split_inserted(&fetched.message);
         let inserted = String::from_utf8_lossy(inserted).into_owned();
@@ -53,7 +53,7 @@ impl Delivery {
         self.score.is_some()
     }
 
-    /// Whether it came out as it should.
+    /// Whether the result is as expected.
     pub fn is_as_expected(&self) -> bool {
         self.intact && self.is_tagged() == (self.sample.expected == Expected::Spam)
     }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// The expected verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// It arrives byte for byte.
+    /// It is delivered unchanged.
     Ham,
     /// It is tagged.
     Spam,

@@ -1,5 +1,5 @@
-//! A POP3 server with its mail in memory. Any user and password do; each session sees the
-//! same mailbox, less what was deleted by sessions that ended with QUIT.
+//! A POP3 server with its mail in memory. Any user and password do; each session sees the same mailbox, without
+//! the messages deleted by sessions that ended with QUIT.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -87,7 +87,7 @@ async fn accept(listener: TcpListener, mailbox: Arc<Mutex<Vec<Stored>>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let mailbox = Arc::clone(&mailbox);
         tokio::spawn(async move {
-            // A client that disconnects is no error of the server.
+            // A client that disconnects is not an error.
             if let Err(error) = serve(stream, &mailbox).await {
                 tracing::debug!(%error, "a session of the sample server broke");
             }

@@ -34,7 +34,7 @@ pub fn cross_validate(judged: &mut [Judged], folds: usize) {
     }
 }
 
-/// Learns a message under a digest of its own: that two files are the same is not looked at.
+/// Learns a message under a unique digest: identical files are not detected.
 fn learn(memory: &LearnedState, number: usize, message: &Judged) {
     let digest = (number as u128).to_le_bytes();
     let (features, is_spam) = (&message.features, message.spam);

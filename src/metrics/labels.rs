@@ -1,4 +1,4 @@
-//! The closed sets of words that labels have.
+//! The closed sets of label values.
 
 /// An enum whose variants are the values of a label.
 macro_rules! label {
@@ -24,21 +24,21 @@ macro_rules! label {
 }
 
 label! {
-    /// What was done with a message: the label `action`.
+    /// What happened to a message: the label `action`.
     pub enum MessageAction {
-        /// Passed as it is.
+        /// Delivered unchanged.
         Pass = "pass",
         /// Tagged as spam.
         Tag = "tag",
         /// Held back; the client got a notice.
         Drop = "drop",
-        /// Passed without a verdict.
+        /// Delivered without a verdict.
         Unscanned = "unscanned",
     }
 }
 
 label! {
-    /// Why a message passed without a verdict: the label `reason`, and the word in X-Spam-Status.
+    /// Why a message was delivered without a verdict: the label `reason`, and the word in X-Spam-Status.
     pub enum UnscannedReason {
         /// Its header was not complete when the hold limit was reached.
         HoldTimeout = "hold_timeout",
@@ -50,7 +50,7 @@ label! {
 }
 
 label! {
-    /// Where a session was when its client left: the label `state`, and a field of the log.
+    /// The state of a session when its client disconnected: the label `state`, and a field of the log.
     pub enum ClientState {
         /// Before the greeting: PROXY header or TLS.
         Handshake = "handshake",
@@ -80,13 +80,13 @@ label! {
 }
 
 label! {
-    /// What became of a client's connection: the label `outcome`.
+    /// The outcome of a client's connection: the label `outcome`.
     pub enum ConnectionOutcome {
         /// It is served.
         Accepted = "accepted",
-        /// It is turned away.
+        /// It is refused.
         Refused = "refused",
-        /// Its bytes are passed through to the server without a look at them.
+        /// Its bytes are passed through to the server without inspection.
         ProxiedAway = "proxied_away",
     }
 }

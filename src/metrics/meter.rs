@@ -37,12 +37,12 @@ impl UpstreamMeter {
         }
     }
 
-    /// Octets came.
+    /// Octets received.
     pub fn received(&self, octets: usize) {
         self.received.inc_by(octets as u64);
     }
 
-    /// Octets went.
+    /// Octets sent.
     pub fn sent(&self, octets: usize) {
         self.sent.inc_by(octets as u64);
     }

@@ -1,7 +1,7 @@
-//! The signal to stop: sent once, seen by every session, and the wait for the last of them.
+//! The signal to stop: sent once to all sessions, and the wait until they have ended.
 //!
 //! Each session holds a [`Drain`]; the server holds the [`DrainSignal`]. Sessions end when no response is
-//! outstanding; [`DrainSignal::drained`] returns when all their `Drain`s are dropped.
+//! pending; [`DrainSignal::drained`] returns when all their `Drain`s are dropped.
 
 use tokio::sync::watch;
 
@@ -30,7 +30,7 @@ impl DrainSignal {
         Drain(self.0.subscribe())
     }
 
-    /// Tells all sessions to stop.
+    /// Signals all sessions to stop.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
@@ -49,7 +49,7 @@ impl DrainSignal {
 impl Drain {
     /// Waits for the signal.
     pub async fn stopping(mut self) {
-        // An error means that the sender is gone, which is a stop, too.
+        // An error means that the sender was dropped, which is a stop, too.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 

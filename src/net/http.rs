@@ -1,4 +1,4 @@
-//! One HTTP/1.1 request on a connection of its own.
+//! One HTTP/1.1 request on its own connection.
 //!
 //! In: a stream and a request; out: status and body, of bounded length. hyper's connection is used as it
 //! is: a pooled client (reqwest, hyper-util's legacy client) would bring a second TLS and DNS set-up.
@@ -28,7 +28,7 @@ impl Error for HttpError {
     }
 }
 
-/// Sends a request, and reads the response of at most `limit` octets.
+/// Sends a request and reads a response of at most `limit` octets.
 ///
 /// # Errors
 /// What the connection, the protocol or the limit says.

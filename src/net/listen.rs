@@ -76,7 +76,7 @@ impl std::error::Error for BindError {
     }
 }
 
-/// Sockets that a service manager has bound for us (sd_listen_fds(3)).
+/// Sockets that a service manager has passed to popgate (sd_listen_fds(3)).
 #[derive(Debug, Default)]
 pub struct Inherited(Vec<StdListener>);
 
@@ -132,10 +132,10 @@ pub fn bind(
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
-        // A restart must not wait for the old connections' TIME_WAIT.
+        // A restart must not fail because of connections in TIME_WAIT.
         socket.set_reuse_address(true)?;
         match address {
-            // 0.0.0.0 and [::] can both be listened on.
+            // So that 0.0.0.0 and [::] can both be bound.
             SocketAddr::V6(_) => socket.set_only_v6(true)?,
             SocketAddr::V4(_) => {}
         }

@@ -1,8 +1,8 @@
-//! The PROXY protocol, versions 1 and 2: a header in front of a connection that says whose it is.
+//! The PROXY protocol, versions 1 and 2: a header before a connection that states its client.
 //!
-//! In: the first bytes of a connection; out: the client's address and the one it was going to. And the
-//! other way round, the header for a connection that popgate makes. It reads not one byte more than
-//! the header, so that TLS can begin right behind it.
+//! In: the first bytes of a connection; out: the client's address and the one it was going to. Also the
+//! reverse, the header for a connection that popgate makes. It reads no byte beyond the header, so that TLS can
+//! begin right after it.
 //!
 //! haproxy.org's proxy-protocol.txt, sections 2.1 and 2.2.
 
@@ -26,7 +26,7 @@ const V2_PREFIX: usize = 16;
 pub struct Addressed {
     /// The client.
     pub client: SocketAddr,
-    /// Where it was going, before a firewall or another proxy redirected it.
+    /// Its original destination, before a firewall or another proxy redirected it.
     pub original_dst: SocketAddr,
 }
 

@@ -1,7 +1,7 @@
-//! Counts that keep one client, one mailbox or one flood from using up everything.
+//! Counts that keep one client, mailbox or flood from using all resources.
 //!
-//! In: a key; out: a slot that is released when dropped, or none. Counts live as long as the process:
-//! the limits that they are compared with may change with each reload.
+//! In: a key; out: a slot that is released when dropped, or none. Counts are kept for the life of the process:
+//! the limits may change with each reload.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,7 +23,7 @@ pub fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How many there are of each key.
+/// Counts by key.
 #[derive(Debug)]
 pub struct Slots<K>(Arc<Mutex<HashMap<K, usize>>>);
 
@@ -41,7 +41,7 @@ pub struct Slot<K: Eq + Hash> {
 }
 
 impl<K: Eq + Hash + Clone> Slots<K> {
-    /// One more for this key, unless there are `most` already.
+    /// Takes a slot for this key, unless `most` are taken.
     pub fn enter(&self, key: K, most: usize) -> Option<Slot<K>> {
         let mut counts = locked(&self.0);
         let count = counts.entry(key.clone()).or_default();
@@ -78,7 +78,7 @@ impl<K> Default for Failures<K> {
     }
 }
 
-/// The most keys that are remembered: an attacker who invents names must not fill memory.
+/// The most keys that are stored: an attacker who invents names must not fill memory.
 const MOST_REMEMBERED: usize = 100_000;
 
 impl<K: Eq + Hash> Failures<K> {
@@ -130,7 +130,7 @@ pub struct Share {
 }
 
 impl Budget {
-    /// Takes so many octets, if no more than `most` are taken then.
+    /// Takes this many octets, unless that would exceed `most`.
     pub fn take(self: &Arc<Self>, octets: usize, most: usize) -> Option<Share> {
         let taken = self
             .taken

@@ -39,7 +39,7 @@ enum Kind {
     Tls(Box<TlsStream<TcpStream>>),
     /// A pipe within the process.
     Memory(DuplexStream),
-    /// Taken out, to start TLS on it.
+    /// Taken out to start TLS on it.
     Gone,
 }
 
@@ -73,7 +73,7 @@ impl Stream {
         }
     }
 
-    /// Whether TLS protects it.
+    /// Whether it is protected by TLS.
     pub fn is_tls(&self) -> bool {
         matches!(self.kind, Kind::Tls(_))
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// A session that is about to run: created on its own thread, so that its sockets belong there.
 pub type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// The threads.
+/// The worker threads.
 #[derive(Debug)]
 pub struct Workers {
     workers: Vec<Worker>,

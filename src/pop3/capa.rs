@@ -1,16 +1,16 @@
-//! Capabilities: what of the upstream's list this leg can carry.
+//! Capabilities: the part of the upstream's list that this connection supports.
 //!
-//! In: one line of the upstream's answer to CAPA; out: the line for the client, or nothing. The
-//! list is computed for each CAPA anew, so it is right before login, after it, and after STLS.
+//! In: one line of the upstream's answer to CAPA; out: the line for the client, or nothing. The list is
+//! computed anew for each CAPA, so it is correct before login, after login, and after STLS.
 //!
-//! It never offers what popgate could not keep: STLS is the listener's affair, and a mechanism
-//! that binds to the TLS channel or to a client certificate cannot pass through a proxy.
+//! It never offers what popgate does not support: STLS depends on the listener, and a mechanism that binds to
+//! the TLS channel or to a client certificate does not work through a proxy.
 //!
 //! RFC 2449 (CAPA), RFC 5034 (SASL), RFC 5929 (channel binding), RFC 6856 (UTF8, LANG).
 
 use super::line::trim_end;
 
-/// Capabilities that pass, in the case in which clients compare them; K-9 compares whole lines.
+/// Capabilities that are relayed, in the case that clients expect; K-9 compares whole lines.
 const CARRIED: &[&str] = &[
     "TOP",
     "UIDL",
@@ -50,8 +50,8 @@ pub fn carried(line: &[u8]) -> Option<String> {
     })
 }
 
-/// The list of a session whose server is not known yet, because the user's name will tell: what every
-/// server has, and what popgate itself does until then.
+/// The list of a session whose server is not known yet, because the user name selects it: what every server
+/// supports, and what popgate itself does until then.
 pub fn own(logins: bool, stls: bool) -> String {
     let mut list = "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n".to_owned();
     if stls {
@@ -64,7 +64,7 @@ pub fn own(logins: bool, stls: bool) -> String {
     list
 }
 
-/// The list of a server that has none: what hardly any lacks.
+/// The list of a server without CAPA: what nearly all servers support.
 pub fn least(logins: bool, stls: bool) -> String {
     let mut list = "TOP\r\nUIDL\r\n".to_owned();
     if stls {
@@ -76,15 +76,15 @@ pub fn least(logins: bool, stls: bool) -> String {
     list
 }
 
-/// Whether who listens to this mechanism learns enough to log in himself.
+/// Whether an eavesdropper of this mechanism can log in.
 pub fn mechanism_shows_secrets(mechanism: &str) -> bool {
     const HIDE: &[&str] = &["CRAM-MD5", "DIGEST-MD5", "GSSAPI", "NTLM"];
     let mechanism = mechanism.to_ascii_uppercase();
     !mechanism.starts_with("SCRAM-") && !HIDE.contains(&mechanism.as_str())
 }
 
-/// A capability's line without what would show a password in plain text (RFC 2595 section 2.3); the
-/// whole line may go.
+/// A capability's line without mechanisms that send a password in plain text (RFC 2595 section 2.3); `None` if
+/// nothing is left.
 pub fn without_plain_logins(line: String) -> Option<String> {
     if line == "USER" {
         return None;
@@ -102,8 +102,8 @@ pub fn without_plain_logins(line: String) -> Option<String> {
 /// Whether an AUTH mechanism works through a proxy that relays it as opaque lines.
 pub fn mechanism_passes(mechanism: &str) -> bool {
     let mechanism = mechanism.to_ascii_uppercase();
-    // RFC 5929: a -PLUS mechanism signs the TLS channel it runs over, and there are two. EXTERNAL
-    // (RFC 4422 appendix A) means the client's own TLS certificate, which ends here.
+    // RFC 5929: a -PLUS mechanism signs the TLS channel it runs over, and there are two. EXTERNAL (RFC 4422
+    // appendix A) means the client's own TLS certificate, and popgate terminates the TLS.
     !mechanism.ends_with("-PLUS") && mechanism != "EXTERNAL"
 }
 

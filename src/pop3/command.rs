@@ -1,7 +1,7 @@
-//! Commands: what a client's line asks for, and the shape of the answer to it.
+//! Commands: parses a client's line, and knows the form of its response.
 //!
-//! In: one line; out: a [`Command`]. A password is never part of it: the line itself travels on to
-//! the upstream, and nothing here keeps it.
+//! In: one line; out: a [`Command`]. A password is never part of it: the line itself is relayed, and nothing
+//! here keeps it.
 //!
 //! RFC 1939 sections 5 to 7, RFC 2449 section 5, RFC 5034 section 4, RFC 6856 sections 2 and 3.
 
@@ -9,13 +9,13 @@ use super::line::trim_end;
 use super::reply::Shape;
 use super::{ClientNumber, MessageNumber, UpstreamNumber};
 
-/// How many lines of the body TOP shall show.
+/// The number of body lines of TOP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lines(pub u64);
 
 impl Lines {
-    /// From this count on TOP asks for the whole message: fetchmail's way of fetching without
-    /// marking as read is `TOP n 99999999`.
+    /// From this count on TOP asks for the whole message: fetchmail fetches by `TOP n 99999999`, to avoid
+    /// marking as read.
     const WHOLE: u64 = 1_000_000;
 
     /// Whether TOP is used as RETR.
@@ -41,7 +41,7 @@ pub enum Command<N = ClientNumber> {
         /// Whether the line already carries a response.
         initial_response: bool,
     },
-    /// AUTH alone: Outlook's question for a list of mechanisms
+    /// AUTH without arguments: Outlook's request for a list of mechanisms
     AuthList,
     /// CAPA
     Capa,
@@ -67,13 +67,13 @@ pub enum Command<N = ClientNumber> {
     Quit,
     /// LANG alone, which lists languages (RFC 6856 section 3.2)
     LangList,
-    /// A command that popgate knows by name only and that has this answer
+    /// A command that popgate knows only by name and by the form of its response
     Known(&'static str, Shape),
-    /// A command that popgate does not know: its answer is taken to be one line
+    /// An unknown command: its response is assumed to be one line
     Unknown,
-    /// A known command whose arguments make no sense; popgate itself refuses it with this text
+    /// A known command with invalid arguments; popgate refuses it with this text
     Refused(&'static str),
-    /// Not POP3 at all, such as HTTP from a web page that was made to talk to this port
+    /// Not POP3, such as HTTP from a web page that connects to this port
     Foreign,
 }
 
@@ -86,7 +86,7 @@ impl Command<ClientNumber> {
             Some(at) => (&line[..at], &line[at + 1..]),
             None => (line, &line[line.len()..]),
         };
-        // A known verb is at most 14 letters; what is longer is unknown, whatever it is.
+        // A known verb is at most 14 letters; longer ones are unknown.
         let verb = String::from_utf8_lossy(&verb[..verb.len().min(16)]).to_ascii_uppercase();
         let mut words = tail
             .split(|&byte| byte == b' ' || byte == b'\t')
@@ -130,7 +130,7 @@ impl Command<ClientNumber> {
             "LAST" => Self::Known("LAST", Shape::Line),
             "XTND" => match words.next().map(<[u8]>::to_ascii_uppercase).as_deref() {
                 Some(b"XLST") => Self::Known("XTND", Shape::LinesIfOk),
-                // The client would go on with a mail to send, which no relay of answers can follow.
+                // The client would then send a message, which the relay of responses does not support.
                 Some(b"XMIT") => Self::Refused("XTND XMIT does not pass through this proxy"),
                 _ => Self::Unknown,
             },
@@ -166,7 +166,7 @@ impl Command<ClientNumber> {
 }
 
 impl<N> Command<N> {
-    /// The shape of the answer.
+    /// The form of the response.
     pub fn shape(&self) -> Shape {
         match self {
             Self::Auth { .. } => Shape::Challenges,
@@ -182,7 +182,7 @@ impl<N> Command<N> {
         }
     }
 
-    /// The verb for a metric: from a closed set, never the client's own word.
+    /// The verb for a metric: from a closed set, never the client's text.
     pub fn label(&self) -> &'static str {
         match self {
             Self::User => "user",
@@ -205,12 +205,12 @@ impl<N> Command<N> {
         }
     }
 
-    /// Whether its answer is a message, or a part of one.
+    /// Whether its response is a message, or a part of one.
     pub fn fetches(&self) -> bool {
         matches!(self, Self::Retr(_) | Self::Top(..))
     }
 
-    /// Whether it proves who the user is: the answer to it decides on the login.
+    /// Whether it carries a credential: its response decides the login.
     pub fn is_proof(&self) -> bool {
         matches!(self, Self::Pass | Self::Apop | Self::Auth { .. })
     }
@@ -252,8 +252,8 @@ impl<N> Command<N> {
 }
 
 impl Command<UpstreamNumber> {
-    /// The line for the upstream, without its end, of a command that carries a message number; every
-    /// other command goes up as the client wrote it.
+    /// The line for the upstream, without its end, of a command with a message number; other commands are
+    /// relayed unchanged.
     pub fn numbered_line(&self) -> Option<String> {
         match self {
             Self::List(Some(UpstreamNumber(number))) => Some(format!("LIST {number}")),
@@ -278,7 +278,7 @@ fn parse_lines(digits: &[u8]) -> Option<Lines> {
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    // More digits than fit mean "all of it" just the same.
+    // Numbers that do not fit mean "all of it", too.
     let text = std::str::from_utf8(digits).ok()?;
     Some(Lines(text.parse().unwrap_or(u64::MAX)))
 }

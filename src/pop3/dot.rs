@@ -1,11 +1,11 @@
-//! Dot-stuffing and the end of a multi-line answer.
+//! Dot-stuffing and the end of a multi-line response.
 //!
-//! In: the bytes behind a status line, in pieces of any size; out: where the answer ends. And
-//! whole texts, stuffed or un-stuffed.
+//! In: the bytes after a status line, in pieces of any size; out: where the response ends. And whole texts,
+//! stuffed or un-stuffed.
 //!
-//! It never takes `LF.LF` for the end: a server that treats bare LF as data would let a sender cut
-//! a message short and smuggle a second answer. Servers that use LF only are translated before
-//! this (see `line::LfToCrlf`).
+//! It never takes `LF.LF` for the end: a server that treats bare LF as data would let a sender cut a message
+//! short and smuggle in a second response. Responses of servers that send LF only are converted before this
+//! (see `line::LfToCrlf`).
 //!
 //! RFC 1939 section 3 (multi-line responses).
 
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 
 use memchr::memmem;
 
-/// What ends a multi-line answer, the preceding line's end included.
+/// The end of a multi-line response, the preceding line's end included.
 const END: &[u8] = b"\r\n.\r\n";
 static END_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(END));
 
@@ -32,15 +32,15 @@ impl Default for EndOfAnswer {
 }
 
 impl EndOfAnswer {
-    /// Ready for the first byte behind the status line, which counts as a line's beginning.
+    /// Starts at the first byte after the status line, which is the beginning of a line.
     pub fn new() -> Self {
         Self { matched: 2 }
     }
 
-    /// Looks at the next piece; `Some(n)` when the answer ends with the piece's first `n` bytes.
+    /// Scans the next piece; `Some(n)` if the response ends with the piece's first `n` bytes.
     pub fn find(&mut self, piece: &[u8]) -> Option<usize> {
         let mut at = 0;
-        // Byte by byte only while the bytes may belong to an end.
+        // Byte by byte only while the bytes may be part of an end.
         while self.matched > 0 {
             let &byte = piece.get(at)?;
             at += 1;
@@ -54,7 +54,7 @@ impl EndOfAnswer {
             self.matched = END.len();
             return Some(at + found + END.len());
         }
-        // What may be the beginning of an end lies in the last four bytes.
+        // A partial end can only be in the last four bytes.
         let tail = rest.len() - rest.len().min(END.len() - 1);
         for &byte in &rest[tail..] {
             self.step(byte);
@@ -71,7 +71,7 @@ impl EndOfAnswer {
     }
 }
 
-/// Takes the stuffing out of an answer's text (without its final dot line).
+/// Removes the dot-stuffing from a response's text (without its final dot line).
 ///
 /// Borrowed where there is none, as in most mail.
 pub fn unstuff(wire: &[u8]) -> Cow<'_, [u8]> {
@@ -90,7 +90,7 @@ pub fn unstuff(wire: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Stuffs a text whose lines end in CRLF; its first byte counts as a line's beginning.
+/// Stuffs a text whose lines end in CRLF; its first byte is the beginning of a line.
 pub fn stuff(plain: &[u8]) -> Cow<'_, [u8]> {
     let mut dots = memmem::find_iter(plain, b"\r\n.").peekable();
     let first = plain.first() == Some(&b'.');

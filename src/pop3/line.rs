@@ -1,16 +1,16 @@
-//! Lines: finding their end, and making CRLF of servers that send LF only.
+//! Lines: finds their end, and converts the output of servers that send LF only to CRLF.
 //!
 //! In: bytes as they arrive; out: lines without their end, or bytes with CRLF line ends.
 //!
-//! It never touches the bytes of a server that uses CRLF, bare LF and bare CR inside its mail
-//! included: only a server whose very greeting ends in a bare LF is translated, as a whole.
+//! It never touches the bytes of a server that uses CRLF, bare LF and bare CR inside its mail included: only a
+//! server whose greeting ends in a bare LF is converted, and then completely.
 //!
 //! RFC 1939 section 3: all lines end in CRLF.
 
 use bytes::BytesMut;
 use memchr::memchr;
 
-/// Takes the first whole line out of a buffer, its line end included.
+/// Takes the first complete line from a buffer, its line end included.
 pub fn take_line(buffer: &mut BytesMut) -> Option<BytesMut> {
     let end = memchr(b'\n', buffer)?;
     Some(buffer.split_to(end + 1))
@@ -27,7 +27,7 @@ pub fn ends_in_bare_lf(line: &[u8]) -> bool {
     line.ends_with(b"\n") && !line.ends_with(b"\r\n")
 }
 
-/// The peer's text made harmless for logs and for answers: printable ASCII, bounded.
+/// The peer's text, safe for logs and responses: printable ASCII of limited length.
 pub fn printable(text: &[u8], most: usize) -> String {
     let shown = text.iter().take(most);
     let mut shown: String = shown
@@ -49,7 +49,7 @@ pub struct LfToCrlf {
 }
 
 impl LfToCrlf {
-    /// Translates what stands in the buffer from `from` on; how many octets that added.
+    /// Converts the buffer from `from` on; returns the octets added.
     pub fn translate(&mut self, buffer: &mut BytesMut, from: usize) -> usize {
         let piece = buffer.split_off(from);
         buffer.reserve(piece.len() + piece.len() / 16);

@@ -1,8 +1,8 @@
 //! The user name of a login, read from the commands that popgate relays.
 //!
-//! RFC 1939 sections 4 and 7 (USER, APOP), RFC 4616 (PLAIN), the LOGIN mechanism, and the `user=`
-//! and `n,a=` of XOAUTH2 and OAUTHBEARER (RFC 7628). Other mechanisms do not show it. Only the name
-//! is kept: no password, no token.
+//! RFC 1939 sections 4 and 7 (USER, APOP), RFC 4616 (PLAIN), the LOGIN mechanism, and the `user=` and `n,a=` of
+//! XOAUTH2 and OAUTHBEARER (RFC 7628). Other mechanisms do not expose it. Only the name is kept: no password,
+//! no token.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use mail_parser::decoders::base64::base64_decode;
 use crate::mailbox_id::canonical_user;
 use crate::pop3::Command;
 
-/// What is known so far.
+/// The state of the login.
 #[derive(Debug, Default, Clone)]
 pub struct LoginName {
     name: Option<Arc<str>>,
-    /// The mechanism whose next response may tell.
+    /// The mechanism whose next response may contain the name.
     awaited: Option<Mechanism>,
 }
 
@@ -27,12 +27,12 @@ enum Mechanism {
 }
 
 impl LoginName {
-    /// The name, in lower case; servers seldom tell cases apart, and people never do.
+    /// The name in lower case: few servers distinguish case, and users do not.
     pub fn name(&self) -> Option<&Arc<str>> {
         self.name.as_ref()
     }
 
-    /// Whether what comes next is a name without a proof: the first response of LOGIN.
+    /// Whether the next response is a name without a password: the first one of LOGIN.
     pub fn awaits_name_alone(&self) -> bool {
         matches!(self.awaited, Some(Mechanism::Login))
     }
@@ -44,14 +44,14 @@ impl LoginName {
             .filter(|word| !word.is_empty());
         self.awaited = None;
         match command {
-            // All that follows: a name may hold blanks.
+            // The rest of the line: a name may contain spaces.
             Command::User => {
                 let name = line.trim_ascii().get(b"USER".len()..).unwrap_or_default();
                 self.take(name);
             }
             Command::Apop => self.take(words.nth(1).unwrap_or_default()),
             Command::Auth { mechanism, .. } => {
-                // Who it is shows in the exchange, or not at all.
+                // The name is in a response of the exchange, or not exposed.
                 self.name = None;
                 self.awaited = match mechanism.as_str() {
                     "PLAIN" => Some(Mechanism::Plain),

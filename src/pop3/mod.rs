@@ -1,9 +1,9 @@
 //! The POP3 codec: bytes to commands and replies, and back.
 //!
-//! In: bytes as they arrive, in pieces of any size; out: what they mean. Everything that concerns
-//! line ends and dot-stuffing happens in this room and nowhere else.
+//! In: bytes as they arrive, in pieces of any size; out: what they mean. All handling of line ends and
+//! dot-stuffing is in this room.
 //!
-//! It does no input or output, keeps no clock, and never holds a whole answer.
+//! It does no I/O, reads no clock, and never buffers a whole response.
 //!
 //! RFC 1939 (POP3), RFC 2449 (CAPA, command length), RFC 2595 (STLS), RFC 3206 (response codes),
 //! RFC 5034 (AUTH), RFC 6856 (UTF8, LANG).
@@ -25,7 +25,7 @@ pub use secret::Secret;
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// A message's number as it stands on the wire; counts from 1 (RFC 1939 section 5).
+/// A message number as on the wire, from 1 (RFC 1939 section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MessageNumber(NonZeroU32);
 
@@ -35,12 +35,12 @@ impl MessageNumber {
         NonZeroU32::new(number).map(Self)
     }
 
-    /// The number as it goes over the wire.
+    /// The number as on the wire.
     pub fn value(self) -> u32 {
         self.0.get()
     }
 
-    /// Reads decimal digits; anything else, 0 and what is beyond 32 bits is `None`.
+    /// Reads decimal digits; anything else, 0, and numbers of more than 32 bits are `None`.
     pub fn parse(digits: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(digits).ok()?;
         if !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,8 +1,8 @@
-//! Replies: the status line, and the shape that a command's answer has.
+//! Replies: the status line, and the form of a command's response.
 //!
 //! RFC 1939 section 3 (status indicators), RFC 2449 section 8 (response codes).
 
-/// What a status line says.
+/// A status line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// `+OK`
@@ -22,7 +22,7 @@ impl Status {
             .split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
             .next();
         match word.unwrap_or_default() {
-            // Servers in the field write them in either case.
+            // Some servers send them in lower case.
             word if word.eq_ignore_ascii_case(b"+OK") => Self::Ok,
             word if word.eq_ignore_ascii_case(b"-ERR") => Self::Err,
             b"+" => Self::Challenge,
@@ -31,7 +31,7 @@ impl Status {
     }
 }
 
-/// The shape of a command's answer.
+/// The form of a command's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// One line.

@@ -1,7 +1,7 @@
-//! The SASL mechanisms that show who logs in, for a login that popgate takes itself.
+//! The SASL mechanisms that expose the user name, for logins through popgate.
 //!
-//! In: a response of the client; out: name and proof. RFC 4616 (PLAIN), the LOGIN mechanism, RFC 7628
-//! and Google's XOAUTH2, whose responses are passed on as they are.
+//! In: a response of the client; out: name and credential. RFC 4616 (PLAIN), the LOGIN mechanism, RFC 7628 and
+//! Google's XOAUTH2, whose responses are relayed unchanged.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// What a client's response says, without base64; `None` if it is not base64.
+/// Decodes a client's response; `None` if it is not base64.
 pub fn decoded(response: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     match response.trim_ascii() {
         // An empty initial response (RFC 5034 section 4).
@@ -28,8 +28,7 @@ pub fn decoded(response: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// Reads the response of PLAIN. Who wants to act for somebody else is refused: no POP3 server that
-/// takes USER and PASS can be asked for that.
+/// Reads the response of PLAIN. A different authorization identity is refused: USER and PASS cannot express it.
 pub fn plain(response: &[u8]) -> Option<Login> {
     let text = decoded(response)?;
     let mut parts = text.splitn(3, |byte| *byte == 0);
@@ -43,14 +42,14 @@ pub fn plain(response: &[u8]) -> Option<Login> {
     })
 }
 
-/// A password as it goes into a command: what ended the line would be commands of popgate's own. RFC 4616
-/// section 2 has no zero octet in it either.
+/// A password that can be sent in a command: a line end in it would inject commands. RFC 4616 section 2
+/// excludes NUL, too.
 pub fn password(bytes: &[u8]) -> Option<Secret> {
     let fits = !bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
     fits.then(|| Secret::new(bytes))
 }
 
-/// A name as it goes into a command: one line of text.
+/// A name that can be sent in a command: one line of text.
 pub fn name(bytes: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(bytes).ok()?.trim();
     let fits = !text.is_empty() && !text.contains(char::is_control);

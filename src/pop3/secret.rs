@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// What must not be seen in logs, errors or memory that is given back.
+/// A value that must not appear in logs, errors or freed memory.
 #[derive(Clone, Default)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 pub struct Edit {
     /// Where.
     pub at: usize,
-    /// How many octets go.
+    /// Octets removed.
     pub remove: usize,
-    /// What comes in their place.
+    /// Octets inserted.
     pub insert: Bytes,
 }

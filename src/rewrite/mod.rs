@@ -1,10 +1,9 @@
-//! From a verdict to the bytes that the client gets.
+//! Rewrites a message according to its verdict.
 //!
-//! In: a message as it is on the wire (dot-stuffed), and what is to be said of it; out: a [`Plan`]
-//! of insertions and removals, or a notice in the message's place. Nothing is re-serialised: what
-//! no edit touches stays as it came.
+//! In: a message as on the wire (dot-stuffed), and its mark; out: a [`Plan`] of insertions and removals, or a
+//! notice that replaces the message. Nothing is re-serialised: octets outside the edits are unchanged.
 //!
-//! It does no input or output, and what it adds goes through the same stuffing as all mail.
+//! It does no I/O, and what it adds is dot-stuffed like all mail.
 //!
 //! RFC 5322 (fields, folding), RFC 2047 (the subject mark stays outside encoded words).
 

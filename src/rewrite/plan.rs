@@ -12,12 +12,12 @@ use crate::message::header::{Field, fields};
 use crate::pop3::dot;
 use crate::pop3::line::ends_in_bare_lf;
 
-/// What the configuration says about rewriting.
+/// The settings of rewriting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Style {
     /// Which messages get X-Spam headers.
     pub headers: HeaderMode,
-    /// What goes in front of a spam's subject; empty = nothing.
+    /// The prefix of a spam's subject; empty = none.
     pub subject_mark: String,
 }
 
@@ -30,7 +30,7 @@ pub enum Piece {
     Inserted(Bytes),
 }
 
-/// All edits to one message, in the order of their places.
+/// All edits to one message, in the order of their offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     edits: Vec<Edit>,
@@ -39,8 +39,8 @@ pub struct Plan {
 impl Plan {
     /// The edits that mark a message, found in its header.
     ///
-    /// `complete` says whether the header is there to its end; without that its last field may
-    /// still go on, and stays as it is.
+    /// `complete` says whether the header is complete; if not, its last field may continue, and is
+    /// not edited.
     ///
     /// Fields are inserted at the very top, where no signature of the message covers them
     /// (RFC 6376 section 5.4.2), so DKIM still verifies; only the subject mark breaks it, on spam.
@@ -78,22 +78,22 @@ impl Plan {
         Self { edits }
     }
 
-    /// Whether the message stays as it is.
+    /// Whether the message is unchanged.
     pub fn is_empty(&self) -> bool {
         self.edits.is_empty()
     }
 
-    /// Octets that come in.
+    /// Octets inserted.
     pub fn added(&self) -> usize {
         self.edits.iter().map(|edit| edit.insert.len()).sum()
     }
 
-    /// Octets that go.
+    /// Octets removed.
     pub fn removed(&self) -> usize {
         self.edits.iter().map(|edit| edit.remove).sum()
     }
 
-    /// A message of this length in pieces, edits made; what they do not touch is named by its place.
+    /// A message of this length in pieces, after the edits; unchanged parts are given by their offsets.
     pub fn apply(&self, length: usize) -> Vec<Piece> {
         let mut pieces = Vec::with_capacity(2 * self.edits.len() + 1);
         let mut done = 0;
@@ -111,11 +111,11 @@ impl Plan {
     }
 }
 
-/// Takes a field away: a sender must not vouch for himself with our own words.
+/// Removes a field: a sender must not forge popgate's own fields.
 ///
-/// Whether a line's first dot is stuffing, or the end of the answer, depends on the line end before
-/// it. Where the line ends before and behind the field differ, the next line would change its
-/// meaning; then the field stays under a name that says nothing.
+/// Whether a line's first dot is stuffing, or the end of the response, depends on the line end before it. If
+/// the line ends before and after the field differ, the next line would change its meaning; then the field is
+/// kept under a meaningless name.
 fn without(wire: &[u8], field: &Field) -> Edit {
     let bare = |at: usize| ends_in_bare_lf(&wire[..at]);
     let at = field.whole.start;

@@ -1,10 +1,10 @@
-//! The fields that popgate writes, in SpamAssassin's shapes, so that filters made for those work.
+//! The fields that popgate writes, in SpamAssassin's format, so that existing client-side filters work.
 
 use std::fmt::Write as _;
 
 use crate::filter::Verdict;
 
-/// What a message is marked as.
+/// The mark of a message.
 #[derive(Debug, Clone, Copy)]
 pub enum Mark<'a> {
     /// Judged, and spam.
@@ -15,7 +15,7 @@ pub enum Mark<'a> {
     Unscanned(&'a str),
 }
 
-/// Fields of these names are ours; copies that come with a message are taken out.
+/// The fields that popgate adds; inbound copies are removed.
 const OWN: &[&str] = &[
     "X-Spam-Flag",
     "X-Spam-Status",
@@ -26,7 +26,7 @@ const OWN: &[&str] = &[
 
 /// RFC 5322 section 2.1.1: lines should have no more than 78 characters.
 const WIDTH: usize = 78;
-/// One star a point; SpamAssassin stops here, too.
+/// One star per point; SpamAssassin has the same limit.
 const MOST_STARS: f64 = 50.0;
 
 /// Whether popgate writes fields of this name.
@@ -37,7 +37,7 @@ pub(super) fn is_own(name: &[u8]) -> bool {
 
 /// The block of fields for the top of a message, with CRLF line ends.
 ///
-/// The id comes first: a message that begins with a folded line would fold it into our last field.
+/// The id comes first: a message that begins with a continuation line would extend popgate's last field.
 pub(super) fn block(mark: &Mark<'_>, id: &str) -> Vec<u8> {
     let mut text = format!("X-Popgate-Id: {id}\r\n");
     match mark {

@@ -1,4 +1,4 @@
-//! The mark in front of a spam's subject.
+//! The mark before the subject of spam.
 //!
 //! RFC 2047: it stays outside encoded words.
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::edit::Edit;
 use crate::message::header::Field;
 
-/// The mark in front of the subject's value, outside any encoded word, exactly as configured.
+/// The mark before the subject's value, outside encoded words, exactly as configured.
 pub(super) fn edit(wire: &[u8], field: &Field, mark: &str) -> Option<Edit> {
     let value = &wire[field.value.clone()];
     // A second proxy, or the provider, may have marked it already.

@@ -17,10 +17,10 @@ use crate::net::listen::Accepted;
 use crate::net::workers::{Job, Workers};
 use crate::session::{self, Listener, Service};
 
-/// What a client hears when there are too many sessions.
+/// The response when there are too many sessions.
 const FULL: &[u8] = b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n";
 
-/// What sessions run on.
+/// The runtime of the sessions.
 #[derive(Debug)]
 pub(super) enum Runner {
     Workers(Workers),
@@ -94,7 +94,7 @@ impl Acceptor {
         let (number, drain) = (self.number, self.signal.drain());
         self.runner.run(Box::new(move || {
             Box::pin(async move {
-                // Both are given back when the session ends, a panic included.
+                // Both are released when the session ends, also by a panic.
                 let (_open, _permit) = (open, permit);
                 match tokio::net::TcpStream::from_std(tcp) {
                     Ok(tcp) => session::run(service, tcp, number, drain).await,
@@ -105,14 +105,14 @@ impl Acceptor {
     }
 }
 
-/// Tells a client that there are too many sessions, if that can be done at once and in plain text.
+/// Sends a client the error about too many sessions, if that is possible at once and in plain text.
 fn turn_away(mut tcp: &TcpStream, service: &Service, number: usize) {
     service.log_turned_away();
     let port = service.listeners.get(number);
     let speaks_first =
         |port: &Listener| matches!(port.protection, ListenTls::Off | ListenTls::Starttls);
     if port.is_some_and(speaks_first) {
-        // It may be gone already.
+        // The client may have closed already.
         let _ = tcp.write(FULL);
     }
 }

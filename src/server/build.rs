@@ -1,4 +1,4 @@
-//! From a configuration to a server that is bound and loaded, or to every problem with it.
+//! Builds a server that is bound and loaded from a configuration, or reports every problem.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,8 +23,8 @@ use crate::schema::Problem;
 use crate::session::{Engine, OAuthLogin};
 use crate::upstream::LoopDetection;
 
-/// What a program that runs the server itself may set beside the configuration: the demonstration, and
-/// tests. A reload does not know of it.
+/// Settings beyond the configuration, for programs that embed the server: the demonstration, and tests. A
+/// reload ignores them.
 #[derive(Debug, Default)]
 pub struct Overrides {
     /// Bound already, for the first `[[listen]]` sections in their order.
@@ -39,11 +39,11 @@ pub struct Overrides {
     pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
     /// TLS of upstreams, by their place, in place of their `ca_file` and pins.
     pub upstream_tls: BTreeMap<usize, Arc<ClientConfig>>,
-    /// TLS of servers that stand in no `[[upstream]]`.
+    /// TLS of servers that are in no `[[upstream]]`.
     pub ad_hoc_tls: Option<Arc<ClientConfig>>,
-    /// Logins by token, by the name of the upstream, beside those of the configuration.
+    /// OAuth logins by the name of the upstream, in addition to those of the configuration.
     pub oauth: Vec<(String, OAuthLogin)>,
-    /// Addresses that reach this server, beside those of its listeners.
+    /// Addresses that reach this server, in addition to those of its listeners.
     pub own_addresses: Vec<SocketAddr>,
     /// The most octets that one read takes.
     pub read_limit: Option<usize>,
@@ -75,7 +75,7 @@ pub enum SessionRuntime {
 pub enum BuildError {
     /// The configuration, or what it names, is wrong.
     Invalid(Vec<Problem>),
-    /// Nothing is wrong but that other programs have the ports: they may be about to leave.
+    /// The only problem is that other programs use the ports: they may be about to exit.
     PortsInUse(Vec<Problem>),
 }
 
@@ -125,7 +125,7 @@ pub fn build(
 ) -> Result<Server, BuildError> {
     let sockets = bind(config, std::mem::take(&mut overrides.listeners));
     problems.extend(sockets.problems);
-    // Keys are for root to read.
+    // Keys may be readable only for root.
     let listeners = certificates::listeners(config, &[], &overrides.listener_tls);
     let listeners = listeners.unwrap_or_else(|more| {
         problems.extend(more);
@@ -178,7 +178,7 @@ pub fn build(
     }
 }
 
-/// Binds what is not bound yet.
+/// Binds sockets that are not bound yet.
 fn bind(config: &Config, bound: Vec<TcpListener>) -> Sockets {
     let mut sockets = Sockets::default();
     let mut inherited = Inherited::from_service_manager().unwrap_or_else(|error| {

@@ -90,7 +90,7 @@ struct Reader<'c> {
 }
 
 impl Reader<'_> {
-    /// What a listener shows to whom.
+    /// The certificates of a listener, by SNI.
     fn choice(&mut self, number: usize, listen: &Listen) -> CertificateResolver {
         let path = format!("listen[{number}]");
         let default = self.certificate(&listen.name, listen.pair.as_ref(), &path);
@@ -138,7 +138,7 @@ impl Reader<'_> {
     }
 }
 
-/// The setting that is to be changed.
+/// The setting to report problems for.
 fn at_fault(error: &CertificateError) -> &'static str {
     match error {
         CertificateError::Exposed(..)
@@ -173,7 +173,7 @@ pub(super) async fn refresh(certificates: Arc<Certificates>, metrics: Arc<Metric
     }
 }
 
-/// Reports to /metrics until when each certificate is valid.
+/// Reports to /metrics when each certificate expires.
 pub(super) fn report(metrics: &Metrics, certificates: &[(String, Arc<Certificate>)]) {
     for (listener, certificate) in certificates {
         let name = certificate.file().file_name().unwrap_or_default();

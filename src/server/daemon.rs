@@ -1,5 +1,5 @@
-//! The server as a process: signals and changed rule files become reloads and the end, and the service
-//! manager learns of both.
+//! The server as a process: stops and reloads on signals, reloads when rule files change, and notifies the
+//! service manager.
 
 use std::io;
 use std::path::PathBuf;
@@ -65,10 +65,10 @@ async fn reload_on_change(
             }
         }
         notify::reloading();
-        // From before they are read: what changes meanwhile is another change.
+        // Taken before reading: changes during a reload cause another one.
         seen = watch::snapshot(rules.as_deref());
         let (reloader, load) = (reloader.clone(), Arc::clone(&load));
-        // Reading files and compiling rules would keep clients waiting.
+        // Reading files and compiling rules would delay clients.
         match tokio::task::spawn_blocking(move || reload(&reloader, &*load)).await {
             Ok(Some(config)) if config.filter.rules != rules => {
                 rules = config.filter.rules;

@@ -1,5 +1,5 @@
-//! What /metrics says of a configuration: limits, listeners, upstreams, rules, and every value that a
-//! closed set of labels can have.
+//! Registers a configuration with /metrics: limits, listeners, upstreams, rules, and every value of labels with
+//! a closed set.
 
 use crate::config::{Config, Flags, Limits};
 use crate::filter::LEARNT;
@@ -12,7 +12,7 @@ pub(super) fn announce(service: &Service) {
     if let Some(filter) = service.judge.rules() {
         let metrics = &service.metrics;
         metrics.filter_active(filter.version(), filter.rule_count(), filter.thresholds());
-        // What adds nothing is a part of other rules, and no hit of it is counted.
+        // A rule without a score is a part of other rules; its hits are not counted.
         let counted = filter.scores().map(|(rule, _)| &**rule);
         metrics.rules(counted.chain([LEARNT]));
     }

@@ -1,4 +1,4 @@
-//! The filter that a configuration asks for: rules, and what was learned.
+//! Builds the filter of a configuration: rules, and the learned weights.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
     rule_folder::load(config.filter.rules.as_deref())
 }
 
-/// The filter that a configuration asks for: its rules, and what was learned if that is wanted.
+/// The filter of a configuration: its rules, and the learned weights if enabled.
 ///
 /// # Errors
 /// Every problem of every rule file, and of what was learned.
@@ -32,8 +32,8 @@ pub fn load(config: &Config, learned: bool) -> Result<Filter, Vec<Problem>> {
     Ok(filter.with_learned(Arc::new(memory)))
 }
 
-/// What was learned, on top of what popgate came with. Without a data directory, as in the
-/// demonstration, nothing was.
+/// The learned weights, on top of the shipped model. Without a data directory, as in the demonstration, there
+/// are none.
 fn memory(config: &Config) -> Result<(Option<Knowledge>, LearnedState), Vec<Problem>> {
     let (knowledge, memory) = if config.data_dir.as_os_str().is_empty() {
         (None, LearnedState::default())
@@ -48,7 +48,7 @@ fn memory(config: &Config) -> Result<(Option<Knowledge>, LearnedState), Vec<Prob
     }
 }
 
-/// The filter as [`load`] makes it, which follows what other processes teach it.
+/// The filter as [`load`] makes it, which applies the training of other processes.
 ///
 /// # Errors
 /// As [`load`].

@@ -37,7 +37,7 @@ pub fn start(config: &LogConfig) {
     if started.is_ok() {
         let _ = FILTER.set(handle);
     }
-    // A panic's message may quote the mail that caused it, so the log gets the place only.
+    // A panic's message may quote the mail that caused it, so only its location is logged.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic
             .location()
@@ -50,7 +50,7 @@ pub fn start(config: &LogConfig) {
     }));
 }
 
-/// Takes another level over.
+/// Applies another level.
 pub fn change(level: &str) {
     if let Some(handle) = FILTER.get()
         && let Err(error) = handle.reload(filter(level))
@@ -61,7 +61,7 @@ pub fn change(level: &str) {
 
 fn filter(level: &str) -> EnvFilter {
     let said = std::env::var(LEVEL).unwrap_or_default();
-    // Set but empty would mean silence.
+    // If set but empty it would turn the log off.
     match said.trim() {
         "" => EnvFilter::new(level),
         said => EnvFilter::try_new(said).unwrap_or_else(|_| EnvFilter::new(level)),

@@ -4,11 +4,11 @@ use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::{MailboxId, UpstreamId, canonical_user};
 
-/// Whose weights are meant by `USER@UPSTREAM`, the second being the name of an `[[upstream]]`, or by `USER`.
+/// The owner of weights named by `USER@UPSTREAM`, where UPSTREAM is the name of an `[[upstream]]`, or by
+/// `USER`.
 ///
-/// A user name alone means the mailbox that a login with it leads to; where that depends on more than the
-/// name, or no `[[upstream]]` is configured, it means every mailbox of that name. `None` if it is no user
-/// name.
+/// A user name alone means the mailbox that a login with it reaches; if that depends on more than the name, or
+/// no `[[upstream]]` is configured, it means every mailbox of that name. `None` if it is no user name.
 pub fn resolve(config: &Config, name: &str) -> Option<WeightsOwner> {
     let id = |place: usize| {
         let upstream = config.upstreams.get(place)?;

@@ -1,10 +1,10 @@
-//! The running server: built from a configuration, run until it is told to stop, reloaded in between.
+//! The running server: built from a configuration, run until it is stopped, reloaded in between.
 //!
 //! In: a [`Config`](crate::config::Config), sockets and a signal to stop; out: sessions that are
 //! served. [`build`] opens everything that can fail (sockets, certificates, rules, stores) and
 //! reports all problems together; only then does [`run`] serve anyone.
 //!
-//! It prints nothing and never ends the process: that is for the command line.
+//! It prints nothing and never exits the process: the command line does.
 
 mod accept;
 mod build;
@@ -48,7 +48,7 @@ use accept::{Acceptor, Runner};
 use certificates::Certificates;
 use service::Persistent;
 
-/// A server that is bound and loaded, and serves nobody yet.
+/// A server that is bound and loaded, but does not accept yet.
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<TcpListener>,
@@ -77,7 +77,7 @@ impl Server {
         self.admin_address
     }
 
-    /// Every socket: what is spoken on it, and its address.
+    /// Every socket: its protocol and its address.
     pub fn sockets(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
         let listeners = self.bound.iter().zip(&self.addresses);
         let listeners = listeners.map(|(listen, address)| (listen.tls.label(), *address));
@@ -89,12 +89,12 @@ impl Server {
         &self.persistent.metrics
     }
 
-    /// What a session that begins now is served by.
+    /// The service for new sessions.
     pub fn service(&self) -> Arc<Service> {
         self.service.load_full()
     }
 
-    /// Tells all sessions to end once they owe nothing, while the listeners stay open.
+    /// Signals all sessions to end once no response is pending, while the listeners stay open.
     pub fn drain_signal(&self) -> &Arc<DrainSignal> {
         &self.drain
     }
@@ -112,7 +112,7 @@ impl Server {
 }
 
 /// Serves until `shutdown` is ready, then lets running sessions end; when `abort` is ready after that, or
-/// `timeouts.drain` is over, it cuts them off.
+/// `timeouts.drain` has passed, it closes them.
 ///
 /// # Errors
 /// The system's, when threads or sockets cannot be used.

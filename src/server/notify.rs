@@ -1,12 +1,11 @@
-//! What a service manager is told: ready, reloading, stopping, alive (sd_notify(3)). Without one
-//! nothing happens.
+//! Notifies the service manager: ready, reloading, stopping, alive (sd_notify(3)). Does nothing without one.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Says something; a manager that does not listen is no reason to stop.
+/// Sends a state; a failure is only logged.
 fn say(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(%error, "the service manager cannot be told");
@@ -20,7 +19,7 @@ pub(super) fn ready() {
 
 /// A reload begins; [`ready`] ends it.
 pub(super) fn reloading() {
-    // A reload is told from the one before it by its moment.
+    // The timestamp distinguishes a reload from the previous one.
     if let Ok(moment) = NotifyState::monotonic_usec_now() {
         say(&[NotifyState::Reloading, moment]);
     }
@@ -34,7 +33,7 @@ pub(super) fn stopping() {
     ]);
 }
 
-/// Says that popgate is alive, twice as often as the manager wants to hear it, and never ends.
+/// Sends the watchdog's keep-alive, twice as often as the manager requires; never returns.
 pub(super) async fn alive() -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;

@@ -1,7 +1,7 @@
 //! Privileges of a Unix system: from root to an ordinary user, once all ports are bound and all keys read.
 //!
-//! A filter reads what strangers write, and need not do that as root. Of root's privileges only one may
-//! stay, and only for TPROXY: to connect with the client's address (CAP_NET_ADMIN).
+//! A filter reads untrusted input and must not do that as root. Of root's privileges only one may stay, and
+//! only for TPROXY: to connect with the client's address (CAP_NET_ADMIN).
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -13,7 +13,7 @@ use nix::unistd::{AccessFlags, User, access, chown, geteuid, initgroups, setgid,
 use crate::config::{Config, Listen};
 use crate::schema::Problem;
 
-/// The problem, if popgate would serve other machines as root without being told that it may.
+/// The problem, if popgate would serve other machines as root without permission to do so.
 pub fn refuses_root(config: &Config) -> Option<Problem> {
     let is_told = config.process.user.is_some() || config.process.allow_root;
     if !geteuid().is_root() || is_told {
@@ -36,7 +36,7 @@ pub fn refuses_root(config: &Config) -> Option<Problem> {
     None
 }
 
-/// Becomes the configured user, if there is one.
+/// Changes to the configured user, if there is one.
 ///
 /// # Errors
 /// Why that cannot be done; popgate must not go on then.
@@ -72,12 +72,12 @@ pub fn give_up_root(config: &Config) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A data directory that is not there yet is made for the user.
+/// A missing data directory is created for the user.
 fn own_data(config: &Config, user: &User) -> io::Result<()> {
     if config.data_dir.as_os_str().is_empty() || config.data_dir.exists() {
         return Ok(());
     }
-    // The folders above it are open to all, or its owner could not get there.
+    // The folders above it are accessible for everyone, or its owner could not reach it.
     if let Some(above) = config.data_dir.parent() {
         std::fs::create_dir_all(above)?;
     }
@@ -141,7 +141,7 @@ fn become_user(user: &User, keeps_net_admin: bool) -> io::Result<()> {
     if keeps_net_admin {
         caps::securebits::set_keepcaps(true).map_err(io::Error::other)?;
     }
-    // With the groups that it is in: keys are often readable by one of these.
+    // With its supplementary groups: keys are often readable by one of these.
     let name = std::ffi::CString::new(user.name.as_str()).map_err(io::Error::other)?;
     initgroups(&name, user.gid)?;
     setgid(user.gid)?;

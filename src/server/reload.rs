@@ -1,7 +1,7 @@
 //! Reloading: a new configuration, new rules, new certificates for the sessions that begin afterwards.
 //!
-//! A reload that fails changes nothing. Sockets are bound once, at the start: by the time of a reload
-//! the privilege to bind them is gone.
+//! A reload that fails changes nothing. Sockets are bound once, at the start: by the time of a reload the
+//! privilege to bind them has been dropped.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Reloader {
         }
     }
 
-    /// The bound listeners with their new settings, and what waits for a restart.
+    /// The bound listeners with their new settings, and the changes that need a restart.
     fn listeners(&self, config: &Config, opened: &[Listener]) -> (Vec<Listener>, Vec<String>) {
         let before = self.service.load();
         let mut matched = vec![false; config.listen.len()];

@@ -1,4 +1,4 @@
-//! What sessions work with, opened: filter, upstreams, quarantine, logins by token.
+//! Opens the resources of sessions: filter, upstreams, quarantine, OAuth logins.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::session::{Engine, HoldLimits, Judge, Listener, Quotas, RefreshLocks, 
 use crate::store::Quarantine;
 use crate::upstream::LoopDetection;
 
-/// What outlives a reload.
+/// The state kept across reloads.
 #[derive(Debug, Clone)]
 pub(super) struct Persistent {
     /// All families.

@@ -31,7 +31,7 @@ pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Pro
     Ok(services)
 }
 
-/// Logins by token, for the upstreams that are configured so.
+/// The OAuth logins of the upstreams that have one.
 ///
 /// # Errors
 /// The first problem.
@@ -52,14 +52,14 @@ pub(super) fn oauth(
     Ok(logins)
 }
 
-/// TLS in place of what the configuration says: of upstreams by their place, and of servers that stand in
-/// no `[[upstream]]`.
+/// TLS in place of what the configuration says: of upstreams by their place, and of servers that are in no
+/// `[[upstream]]`.
 type TlsOverrides<'o> = (
     &'o BTreeMap<usize, Arc<ClientConfig>>,
     Option<Arc<ClientConfig>>,
 );
 
-/// The router as `check` and `doctor` need it: to see whether it can be made.
+/// Builds the router for `check` and `doctor`.
 ///
 /// # Errors
 /// Every problem with any upstream.
@@ -86,7 +86,7 @@ pub(super) fn router(
         let message = "no upstream; write [[upstream]] and host = \"pop.example.net\", or give --upstream HOST";
         problems.push(config.problem("upstream", message));
     }
-    // Each upstream has its own permits: one that does not answer must not keep others from being dialled.
+    // Each upstream has its own permits: one that does not answer must not block connections to others.
     let limits = || DialLimits {
         connect: config.timeouts.connect,
         greeting: config.timeouts.greeting,
@@ -123,7 +123,8 @@ pub(super) fn router(
     }
 }
 
-/// Servers that stand in no `[[upstream]]` are verified by the platform's roots, where such can be met.
+/// Servers that are in no `[[upstream]]` are verified by the platform's roots, if sessions can reach such
+/// servers.
 fn ad_hoc_tls(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<ClientConfig>> {
     let names_hosts = !config.routes.user_names.hosts.is_empty();
     let meets_others = names_hosts
@@ -135,7 +136,7 @@ fn ad_hoc_tls(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Client
     }
     match client_config(None::<&Path>, &[]) {
         Ok(tls) => Some(tls),
-        // Where every server stands in an [[upstream]], the roots are not needed.
+        // If every server is in an [[upstream]], the roots are not needed.
         Err(error) if config.upstreams.is_empty() => {
             problems.push(config.problem("route.user_name.hosts", error.to_string()));
             None

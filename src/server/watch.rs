@@ -1,7 +1,7 @@
 //! Notices changed files in a folder, so that edited rules become active by themselves.
 //!
-//! It compares names, sizes and times every two seconds, which works on every file system; and it waits
-//! until nothing changes any more, so that a half-written file is not read.
+//! It compares names, sizes and times every two seconds, which works on every file system; and it waits until
+//! the folder is stable, so that a half-written file is not read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(super) fn snapshot(folder: Option<&Path>) -> Snapshot {
     let mut found = Snapshot::new();
     let mut folders: Vec<PathBuf> = folder.map(Path::to_owned).into_iter().collect();
     while let Some(folder) = folders.pop() {
-        // A file that is gone by now shows in the next snapshot.
+        // A file that was removed meanwhile is missing in the next snapshot.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.metadata() {
                 Ok(facts) if facts.is_dir() => folders.push(entry.path()),
@@ -33,7 +33,7 @@ pub(super) fn snapshot(folder: Option<&Path>) -> Snapshot {
     found
 }
 
-/// Ready when the folder has changed and nothing changes any more; without a folder, never.
+/// Ready when the folder has changed and is stable again; without a folder, never.
 pub(super) async fn changed(folder: Option<PathBuf>, from: Snapshot) {
     let Some(folder) = folder else {
         return std::future::pending().await;

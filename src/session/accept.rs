@@ -20,18 +20,18 @@ use crate::metrics::ConnectionOutcome;
 use crate::net::Stream;
 use crate::net::proxy_protocol::{self, Addressed, HeaderError};
 
-/// Why the session does not begin, and the stream if the client can be told.
+/// Why the session is refused, and the stream if the client can be sent an error.
 pub(super) type Rejected = (Failure, Option<Stream>);
 
-/// A connection that may begin.
+/// An accepted connection.
 pub(super) enum Accepted<'s> {
     /// A POP3 client.
     Client(Client<'s>, Connection),
-    /// A client whose TLS is passed on to the server that it connected to.
+    /// A client whose TLS is passed through to the server that it connected to.
     Passthrough(Client<'s>, TcpStream),
 }
 
-/// Accepts a connection, by this time.
+/// Accepts a connection before this deadline.
 pub(super) async fn accept<'s>(
     service: &'s Service,
     listener: &'s Listener,
@@ -70,7 +70,7 @@ pub(super) async fn accept<'s>(
         sni: None,
         _slot: slot,
     };
-    // A client whose machine is gone must not stay for ever.
+    // Keepalive: a client whose machine has disappeared must not keep its session.
     if let Err(error) = SockRef::from(&tcp).set_keepalive(true) {
         tracing::debug!(%error, "no keep-alive");
     }
@@ -88,8 +88,8 @@ pub(super) async fn accept<'s>(
     Ok(Accepted::Client(client, connection))
 }
 
-/// The stream to tell a client why it is turned away; none where TLS comes first, in front of which a
-/// line of text could not be read.
+/// The stream to send an error to a refused client; `None` where TLS comes first and a line of text could not
+/// be read.
 fn plain_stream(listener: &Listener, tcp: TcpStream) -> Option<Stream> {
     match listener.protection {
         ListenTls::Off | ListenTls::Starttls => Stream::plain(tcp).ok(),
@@ -127,14 +127,15 @@ async fn addressed(
         return Ok(direct);
     }
     if listener.tproxy {
-        // TPROXY leaves the original destination on the socket; an address of this machine was not meant
-        // for anybody else.
+        // TPROXY leaves the original destination on the socket; an address of this machine means that popgate
+        // itself was the destination.
         return match UdpSocket::bind((local.ip(), 0)) {
             Ok(_) => Err(Refusal::NotRedirected.into()),
             Err(_) => Ok(direct),
         };
     }
-    // REDIRECT keeps the original destination in connection tracking; a client without one meant us.
+    // REDIRECT keeps the original destination in connection tracking; a client without one connected to popgate
+    // itself.
     match original(tcp) {
         Some(meant) if meant != local => Ok(Addressed {
             client: from,

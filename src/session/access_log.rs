@@ -1,4 +1,4 @@
-//! The access log: one line at the end of each session that says what it did.
+//! The access log: one line at the end of each session.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -70,8 +70,8 @@ impl AccessLog {
     }
 }
 
-/// A user name as the log has it: hashed, the lines of one mailbox can be told apart and found by anyone
-/// who knows its name, and nobody reads a list of names.
+/// A mailbox in the log. Hashed, its lines can be correlated, and found by anyone who knows the name, but the
+/// log is no list of user names.
 pub(super) fn shown(name: &str, accounts: LogMailboxes) -> Option<String> {
     match accounts {
         LogMailboxes::Shown => Some(name.to_owned()),

@@ -9,17 +9,17 @@ use crate::config::ListenTls;
 use crate::net::proxy_protocol::Addressed;
 use crate::upstream::{LoopDetection, OnBehalf};
 
-/// A client, before and beside anything that it says.
+/// A client, apart from its commands.
 #[derive(Debug)]
 pub(super) struct Client<'s> {
     pub(super) listener: &'s Listener,
     /// Its address, and the one that it connected to.
     pub(super) addressed: Addressed,
-    /// The address that it connected to before a firewall's redirect, as connection tracking has it.
+    /// The address that it connected to before a firewall's redirect, from connection tracking.
     pub(super) conntrack_dst: SocketAddr,
     /// The server name in its TLS (SNI).
     pub(super) sni: Option<String>,
-    /// Counts it as long as it is here.
+    /// Counts it while it is connected.
     pub(super) _slot: Occupied<IpAddr>,
 }
 
@@ -28,7 +28,7 @@ impl Client<'_> {
         self.addressed.client
     }
 
-    /// Whether what it says stays on this machine.
+    /// Whether its connection stays on this machine.
     fn is_local(&self) -> bool {
         let Addressed {
             client,
@@ -56,7 +56,7 @@ impl Client<'_> {
         }
     }
 
-    /// What an upstream is told of it.
+    /// What an upstream's PROXY header says of it.
     pub(super) fn on_behalf(&self) -> OnBehalf {
         OnBehalf {
             addressed: self.addressed,

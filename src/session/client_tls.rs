@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use super::service::Service;
 use crate::net::Stream;
 
-/// TLS after STLS, by this time. All that the client was owed before is sent already.
+/// TLS after STLS, before this deadline. All earlier responses are sent already.
 pub(super) async fn start_tls(
     service: &Service,
     client: &mut Client<'_>,
@@ -30,7 +30,7 @@ pub(super) async fn start_tls(
     Ok(())
 }
 
-/// TLS with the client, by the name that it asks for.
+/// TLS with the client, with the certificate for its SNI.
 pub(super) async fn accept_tls(
     client: &mut Client<'_>,
     tcp: TcpStream,

@@ -28,7 +28,7 @@ impl Connection {
         }
     }
 
-    /// Counted from here on, with so many octets that came before.
+    /// Counts from now on; this many octets were received before.
     pub(super) fn metered(self, meter: UpstreamMeter, received: usize) -> Self {
         meter.received(received);
         Self {
@@ -61,17 +61,17 @@ impl Connection {
             meter.sent(bytes.len());
         }
         self.stream.write_all(bytes).await?;
-        // TLS keeps a record that the socket did not take until it is flushed.
+        // TLS buffers a record that the socket did not accept until it is flushed.
         self.stream.flush().await
     }
 
-    /// Writes as much as the stream takes now; ready when nothing is left.
+    /// Writes as much as the stream accepts; ready when nothing is left.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         output: &mut ClientOutput,
     ) -> Poll<io::Result<()>> {
-        /// Pieces that one system call takes; a tagged message has about five.
+        /// Pieces per system call; a tagged message has about five.
         const SLICES: usize = 32;
         while !output.is_empty() {
             let stream = Pin::new(&mut self.stream);

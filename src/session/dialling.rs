@@ -24,12 +24,12 @@ use crate::upstream::{Dialled, Dialler, OwnConnection};
 pub(super) struct Greeted {
     pub(super) upstream: Upstream,
     pub(super) greeting: BytesMut,
-    /// What came behind it.
+    /// Octets received after it.
     pub(super) rest: BytesMut,
 }
 
 impl Greeted {
-    /// `route` is where the session was to go, `dialler` whom it reached, after so many seconds.
+    /// `route` is the intended upstream, `dialler` the one that was reached, after this many seconds.
     fn new(
         service: &Service,
         route: &Arc<Dialler>,
@@ -58,7 +58,7 @@ impl Greeted {
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) connection: Connection,
-    /// Where the route led: its fallbacks hold the same mailboxes.
+    /// The intended upstream: its fallbacks have the same mailboxes.
     pub(super) route: Arc<Dialler>,
     /// Which server it is.
     dialler: Arc<Dialler>,
@@ -79,8 +79,8 @@ pub(super) fn mailbox_on(route: &Dialler, user: &str) -> Option<MailboxId> {
     MailboxId::new(UpstreamId::new(&upstream.host, upstream.port), user)
 }
 
-/// Dials an upstream, and its fallbacks; a failure of all is the last one's. It ends when the client leaves:
-/// nobody is dialled for a client that is gone.
+/// Dials an upstream, and its fallbacks; a failure of all is the last one's. It stops when the client
+/// disconnects.
 pub(super) async fn open(
     service: &Service,
     client: &Client<'_>,
@@ -90,7 +90,7 @@ pub(super) async fn open(
 ) -> Result<Greeted, Failure> {
     let mut dialled = pin!(dial(service, client, route));
     loop {
-        // A client may send its commands ahead, and even end there; those are answered.
+        // A client may send its commands early, and even half-close; they are answered.
         let is_watched = !exchange.client_has_ended()
             && exchange.client_buffer().len() <= service.limits.command_line;
         tokio::select! {
@@ -108,7 +108,7 @@ pub(super) async fn open(
     }
 }
 
-/// Waits for the greeting on a connection to an upstream that somebody else has made.
+/// Waits for the greeting on an existing connection to an upstream.
 pub(super) async fn open_over(
     service: &Service,
     stream: Stream,
@@ -123,7 +123,7 @@ pub(super) async fn open_over(
     Ok(Greeted::new(service, route, dialler, dialled, seconds))
 }
 
-/// Whether a client that has sent this, and will send no more, may want an answer.
+/// Whether a client that has sent this and half-closed expects a response.
 fn awaits_answer(sent: &[u8]) -> bool {
     let Some(end) = memchr(b'\n', sent) else {
         return false;
@@ -153,8 +153,8 @@ async fn dial(
         let began = Instant::now();
         match dialler.dial(client.on_behalf()).await {
             Ok(dialled) => {
-                // By now the one that dialled knows the near end of its connection: if that was popgate, it
-                // has reached itself.
+                // By now the dialling side has registered its connection: if it was popgate, it has reached
+                // itself.
                 if client.is_self(service.router.loop_detection()) {
                     return Err(Refusal::Loop.into());
                 }

@@ -22,7 +22,7 @@ pub(super) struct Observer<'a> {
 }
 
 impl Observer<'_> {
-    /// Takes note of one event.
+    /// Records one event.
     pub(super) fn observe(&mut self, event: Event) {
         let metrics = &self.service.metrics;
         match event {

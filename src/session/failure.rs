@@ -1,4 +1,4 @@
-//! What ends a session early: whose fault, and what the client, the log and the metric are told.
+//! Failures that end a session: their cause, and their texts and labels for client, log and metrics.
 
 use std::fmt;
 use std::io;
@@ -12,23 +12,23 @@ use crate::upstream::DialError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The client went away, or its connection broke.
+    /// The client disconnected, or its connection broke.
     ClientGone(Option<io::Error>),
-    /// The client takes no bytes.
+    /// The client does not read.
     ClientStalled(Duration),
-    /// popgate does not serve this client, or not so.
+    /// popgate refuses this client or its request.
     Refused(Refusal),
     /// No connection to this upstream, or none that can be trusted.
     Dial(String, DialError),
-    /// The upstream closed while it owed an answer.
+    /// The upstream closed while a response was pending.
     UpstreamClosed,
     /// The upstream's connection broke.
     UpstreamBroke(io::Error),
-    /// The upstream owes an answer and sends nothing.
+    /// The upstream sends nothing while a response is pending.
     UpstreamStalled(Duration),
-    /// A line of an answer has no end.
+    /// A line of a response is too long.
     UpstreamFlood(usize),
-    /// An answer is longer than `limits.response`.
+    /// A response is longer than `limits.response`.
     AnswerTooLong(u64),
 }
 
@@ -39,11 +39,11 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
-    /// The one place that says what the client is told.
+    /// The text for the client.
     ///
-    /// Inside a multi-line answer nothing can be said: what follows would be read as part of the
-    /// message, and an invented dot would make half a message look whole. RFC 3206 section 4:
-    /// SYS/TEMP tells the client that its password is not the problem.
+    /// Inside a multi-line response none can be sent: it would be read as part of the message, and an added
+    /// final dot would make a partial message look complete. RFC 3206 section 4: SYS/TEMP tells the client that
+    /// its password is not the problem.
     pub(super) fn wire(&self, inside_answer: bool) -> Option<String> {
         let said = match self {
             _ if inside_answer => return None,
@@ -62,7 +62,7 @@ impl Failure {
         Some(format!("-ERR [SYS/TEMP] {said}\r\n"))
     }
 
-    /// Every label of a server's trouble behind its greeting; before it, see [`DialError::LABELS`].
+    /// Every label of an upstream failure after the greeting; for those before it see [`DialError::LABELS`].
     pub const UPSTREAM_KINDS: &[&str] = &[
         "closed",
         "io_error",
@@ -71,7 +71,7 @@ impl Failure {
         "response_too_long",
     ];
 
-    /// The value of the label `kind` where the upstream is to blame.
+    /// The value of the label `kind` for failures of the upstream.
     pub(super) fn upstream_kind(&self) -> Option<&'static str> {
         match self {
             Self::ClientGone(_) | Self::ClientStalled(_) | Self::Refused(_) => None,

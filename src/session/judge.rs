@@ -1,8 +1,7 @@
-//! Asking the filter, so that nothing it does can hurt the session.
+//! Calls the filter so that its failures do not affect the session.
 //!
-//! In: a message as it is on the wire, or its first part; out: a verdict, or the reason why there
-//! is none. A panic and a filter that does not come back are such reasons (promise 2: filter
-//! trouble fails open).
+//! In: a message as it is on the wire, or its first part; out: a verdict, or the reason why there is none. A
+//! panic and a timeout are such reasons: the filter fails open.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,20 +17,20 @@ use crate::filter::{Filter, HeaderStage, Verdict};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
 
-/// Up to this size a message is judged where it is: to hand it to another thread costs more than
-/// judging it, and other sessions of this thread wait for a millisecond at the most.
+/// Up to this size a message is judged on the session's thread: handing it to another thread costs more than
+/// judging it, and other sessions of this thread wait for a millisecond at most.
 const INLINE: usize = 32 << 10;
 
-/// The limit is waited for in parts: a machine that stands still for longer than all of it has used up one
-/// part when it goes on, and not the filter's whole time.
+/// The limit is waited for in parts: a machine that is suspended for longer than the limit uses up one part of
+/// it, not the filter's whole time.
 const PARTS: u32 = 4;
 
-/// What to ask.
+/// What judges.
 #[derive(Debug, Clone)]
 pub enum Engine {
     /// The active rules.
     Rules(Arc<Filter>),
-    /// A filter that fails: for tests of what happens then.
+    /// A filter that fails, for tests.
     Broken(fn() -> Verdict),
 }
 
@@ -62,12 +61,13 @@ impl Judge {
         }
     }
 
-    /// Whether there is anything to ask; without rules no header needs a look of its own.
+    /// Whether there are any rules; without rules headers need no separate judging.
     pub(super) fn is_idle(&self) -> bool {
         matches!(&self.engine, Engine::Rules(filter) if filter.is_idle())
     }
 
-    /// The header rules, while the body still arrives. Trouble here shows again at the end.
+    /// Applies the header rules while the body is still being received. A failure here recurs when the message
+    /// is judged.
     pub(super) fn header(&self, wire: &[u8]) -> Option<HeaderStage> {
         match &self.engine {
             Engine::Rules(filter) if wire.len() <= INLINE && !self.is_idle() => {
@@ -77,7 +77,7 @@ impl Judge {
         }
     }
 
-    /// The verdict on a message of a mailbox, or on as much of it as there is, by this time.
+    /// The verdict on a message of a mailbox, or on the part received, before this deadline.
     pub(super) async fn message(
         &self,
         owner: Option<WeightsOwner>,
@@ -106,9 +106,9 @@ impl Judge {
         by: Instant,
         judge: impl FnOnce() -> Verdict + Send + 'static,
     ) -> Judgement {
-        // The limit is for the filter: those who wait for their turn have until `by`. The permit is given
-        // back when this wait ends, not when the thread does: a filter that hangs must not keep everybody
-        // else's mail from being judged.
+        // The limit applies to the filter only; waiting for a permit may last until `by`. The permit is
+        // released when this wait ends, not when the thread does: a filter that hangs must not keep other mail
+        // from being judged.
         let Ok(_permit) = tokio::time::timeout_at(by, self.large.acquire()).await else {
             return Judgement::Unscanned(UnscannedReason::Timeout);
         };

@@ -17,24 +17,24 @@ pub struct Listener {
     pub protection: ListenTls,
     /// TLS towards them, where there is any.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Where they go, whatever else is said.
+    /// The upstream of all its clients, if it has one.
     pub upstream: Option<usize>,
-    /// Where they go by the name that they ask for.
+    /// The upstreams by SNI.
     pub sni: Vec<(HostPattern, Option<usize>)>,
-    /// Whether they go where they meant to go.
+    /// Whether clients are connected to their original destination.
     pub transparent: bool,
     /// Whether the server sees their address.
     pub tproxy: bool,
     /// Whether their connections begin with a PROXY header.
     pub proxy_header: bool,
-    /// Whose headers are believed.
+    /// The senders whose headers are trusted.
     pub trusted: Vec<IpNet>,
     /// Whether they may log in without TLS from other machines.
     pub allow_plaintext: bool,
 }
 
 impl Listener {
-    /// What a configuration says of a listener.
+    /// From its section of the configuration.
     pub fn new(listen: &Listen, tls: Option<Arc<ServerConfig>>) -> Self {
         let sni = listen.sni.iter();
         Self {
@@ -51,7 +51,7 @@ impl Listener {
         }
     }
 
-    /// Whether an address may say whose its connections are.
+    /// Whether PROXY headers from this address are trusted.
     pub(super) fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.trusted.iter().any(|net| net.contains(&address))

@@ -1,13 +1,13 @@
-//! A bound on the lines of one kind that the log gets: a flood must not fill the disk.
+//! Limits the log lines of one kind: a flood must not fill the disk.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many lines of one kind a second.
+/// Lines of one kind per second.
 const MOST_LINES: u32 = 20;
 
-/// Counts lines by kind. It outlives a reload.
+/// Counts lines by kind; kept across reloads.
 #[derive(Debug, Default)]
 pub(super) struct LogThrottle(Mutex<HashMap<&'static str, Lines>>);
 
@@ -22,7 +22,7 @@ struct Lines {
 pub(super) struct Suppressed(u32);
 
 impl Suppressed {
-    /// For the log, which has no word on it if there were none.
+    /// For the log: nothing if there were none.
     pub(super) fn lines(self) -> Option<u32> {
         Some(self.0).filter(|lines| *lines > 0)
     }

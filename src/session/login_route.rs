@@ -22,7 +22,7 @@ impl Relay<'_> {
         let mailbox = mailbox_on(&route.dialler, &route.user);
         let address = self.client.address().ip();
         let (quotas, limits) = (&self.service.quotas, &self.service.limits);
-        // Another name, another mailbox: the place of the last one is given back first.
+        // Another name means another mailbox: the previous slot is released first.
         self.slot = None;
         self.slot = quotas.admit_login(limits, address, mailbox.as_ref())?;
         let (proof, mechanism) = match self.service.proof(&route, proof, mechanism).await {
@@ -55,14 +55,14 @@ impl Relay<'_> {
         Ok(())
     }
 
-    /// Where a user goes, and under which name.
+    /// The upstream of a user, and the user name there.
     fn route_of(&self, user: String) -> Result<Route, Refusal> {
         let router = &self.service.router;
         let listener = self.client.listener;
         let sni = self.client.sni.as_deref();
         if listener.transparent {
             let is_tls = self.connection.stream.is_tls();
-            // Protected on one side is not protected: TLS goes on to the name that was asked for.
+            // TLS with the client requires TLS to the server, to the name of the client's SNI.
             let name = match (is_tls, sni) {
                 (true, None) => return Err(Refusal::NoSni),
                 (true, name) => name,
@@ -82,7 +82,7 @@ impl Relay<'_> {
 }
 
 impl Service {
-    /// What the server will be shown: the client's own proof, or a token that the client's password opens.
+    /// The credential for the server: the client's own, or a token that the client's password decrypts.
     async fn proof(
         &self,
         route: &Route,
@@ -97,7 +97,7 @@ impl Service {
                 let response = oauth.response(&route.user, password).await?;
                 Ok((Proof::Bearer("XOAUTH2", response), Mechanism::Oauth))
             }
-            // A client that has a token of its own needs none of ours.
+            // A client with its own token needs no stored one.
             bearer @ Proof::Bearer(..) => Ok((bearer, mechanism)),
         }
     }

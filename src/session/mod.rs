@@ -1,4 +1,4 @@
-//! A connection's life: accept, greet, relay until QUIT, and say why it ended.
+//! A client's session: accept, greet, relay until QUIT, and report how it ended.
 //!
 //! In: a client's connection and the [`Service`] that is active when it comes; out: nothing but bytes on
 //! the two connections, metrics and log lines. Read on in `accept` (the client's address, TLS), `relay`
@@ -41,5 +41,5 @@ pub use refusal::Refusal;
 pub use serve::{run, run_over};
 pub use service::Service;
 
-/// The metrics' name of every way to log in.
+/// The labels of all login mechanisms.
 pub const MECHANISMS: &[&str] = &exchange::Mechanism::LABELS;

@@ -1,8 +1,8 @@
-//! Login by token: the client logs in with a password, popgate with an OAuth token that the password opens.
+//! OAuth logins: the client logs in with a password, popgate with an OAuth token that the password decrypts.
 //!
-//! An access token is kept, sealed, as long as it is good; then the provider is asked for the next one.
-//! Two sessions of one account do not ask at the same time: a provider may give a new refresh token
-//! with each answer, and only the last one counts.
+//! An access token is kept, encrypted, until it expires; then the token service is asked for a new one. Two
+//! sessions of one account do not ask at the same time: each response may contain a new refresh token, and only
+//! the last one is valid.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +15,11 @@ use crate::pop3::{Secret, sasl};
 use crate::store::{Grant, Tokens, TokensError};
 use crate::upstream::{Fresh, TokenError, TokenService};
 
-/// A token must be good for so long still: the server looks at it a moment later.
+/// A token must be valid for at least this long: the server checks it a moment later.
 const SPARE: Duration = Duration::from_secs(60);
 
-/// What a token service says of a consent that is no longer good (RFC 6749 section 5.2, RFC 8628 section
-/// 3.5, OpenID Connect's); all else that it refuses is the fault of how popgate is known to it.
+/// The errors for a consent that is no longer valid (RFC 6749 section 5.2, RFC 8628 section 3.5, OpenID
+/// Connect's); all other errors are about popgate's registration as a client.
 const GRANT: &[&str] = &[
     "invalid_grant",
     "access_denied",
@@ -35,18 +35,18 @@ pub struct OAuthLogin {
     upstream: String,
     service: TokenService,
     tokens: Tokens,
-    /// Keys that are made at a time: each takes memory, on purpose.
+    /// Keys derived at a time: each needs memory, by design.
     keys: Semaphore,
     refresh_locks: Arc<RefreshLocks>,
 }
 
-/// One lock for each user whose token is being refreshed. They outlive a reload: sessions from before it may
+/// One lock for each user whose token is being refreshed. They are kept across reloads: earlier sessions may
 /// still hold one.
 #[derive(Debug, Default)]
 pub struct RefreshLocks {
-    /// Who is asked for, by upstream and user.
+    /// The locks, by upstream and user.
     asking: Mutex<HashMap<Whose, Arc<tokio::sync::Mutex<()>>>>,
-    /// Whose access token the server did not take.
+    /// The users whose access token the server refused.
     refused: Mutex<HashSet<Whose>>,
 }
 
@@ -75,7 +75,7 @@ impl OAuthLogin {
         let turn = {
             let asking = self.refresh_locks.asking.lock();
             let mut asking = asking.unwrap_or_else(PoisonError::into_inner);
-            // Those whom nobody waits for any more.
+            // Locks that are no longer in use.
             asking.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(asking.entry(self.whose(user)).or_default())
         };
@@ -96,7 +96,7 @@ impl OAuthLogin {
         Ok(sasl::xoauth2(user, &token))
     }
 
-    /// The server did not take the token: the next login asks for another one.
+    /// The server refused the token: the next login requests a new one.
     pub(super) fn was_refused(&self, user: &str) {
         let refused = self.refresh_locks.refused.lock();
         let mut refused = refused.unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +115,7 @@ impl OAuthLogin {
             .map_err(|error| match error {
                 TokensError::None | TokensError::WrongPassword => Refusal::Token(error.to_string()),
                 error => {
-                    // The path is the administrator's affair.
+                    // The path is for the administrator, not for the client.
                     tracing::error!("{error}");
                     Refusal::TokenService("popgate cannot read its tokens".to_owned())
                 }
@@ -133,7 +133,7 @@ impl OAuthLogin {
                 Refusal::Token(error.to_string())
             }
             TokenError::Denied(_) => {
-                // The administrator's affair: no password of a user is wrong.
+                // A problem for the administrator: the user's password is not wrong.
                 let upstream = &self.upstream;
                 tracing::error!(upstream, "{error}; look at [upstream.oauth]");
                 Refusal::TokenService(error.to_string())
@@ -150,13 +150,13 @@ impl OAuthLogin {
             .key(move || tokens.put(&upstream, &user, &password, &renewed))
             .await;
         if let Err(error) = kept {
-            // It is good for this session all the same.
+            // It is valid for this session anyway.
             tracing::error!("{error}; a new token could not be kept");
         }
         Ok(access)
     }
 
-    /// Does what takes a key, where it keeps nobody waiting.
+    /// Runs work that derives a key on a thread where it delays no session.
     async fn key<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, TokensError> + Send + 'static,

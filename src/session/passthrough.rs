@@ -1,4 +1,4 @@
-//! TLS that popgate does not terminate: a transparent listener passes it on to the server that the client
+//! TLS that popgate does not terminate: a transparent listener passes it through to the server that the client
 //! connected to.
 
 use std::io;
@@ -17,7 +17,7 @@ use super::service::Service;
 use crate::metrics::ConnectionOutcome;
 use crate::net::Drain;
 
-/// Passes bytes between the client and the server that it connected to, without a look at them.
+/// Passes bytes between the client and the server that it connected to, without inspecting them.
 pub(super) async fn pass_through(
     service: &Service,
     client: &Client<'_>,
@@ -39,7 +39,7 @@ pub(super) async fn pass_through(
     service
         .metrics
         .connection(&client.listener.name, ConnectionOutcome::ProxiedAway);
-    // However it ends, both sides see the same end.
+    // Both connections are closed in the same way.
     let transfer = Transfer {
         began: Instant::now(),
         moved: AtomicU64::new(0),
@@ -90,7 +90,7 @@ impl Transfer {
         }
     }
 
-    /// Ready when nothing has moved for so long.
+    /// Ready when nothing has moved for this long.
     async fn idle(&self, limit: Duration) {
         loop {
             let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));

@@ -1,5 +1,4 @@
-//! What sessions share so that none takes all there is: counts of sessions and of failed logins, and the
-//! octets that are held.
+//! Quotas shared by all sessions: counts of sessions and of failed logins, and the octets held.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use crate::mailbox_id::MailboxId;
 use crate::metrics::Metrics;
 use crate::net::quota::{Budget, Failures, Share, Slot, Slots, counted};
 
-/// A client that guesses passwords of many mailboxes from one address fails that many times more often than
-/// somebody with one wrong password in the mail program.
+/// Failures allowed per address, as a multiple of those per mailbox: guessing passwords of many mailboxes fails
+/// more often than one mail program with a wrong password.
 const MAILBOXES: u32 = 5;
 
-/// The counts. They outlive a reload.
+/// The counts; kept across reloads.
 #[derive(Debug, Default)]
 pub struct Quotas {
     addresses: Slots<IpAddr>,
@@ -27,7 +26,7 @@ pub struct Quotas {
     pub(super) log: LogThrottle,
 }
 
-/// A part of the octets that all sessions may hold, and the gauge that shows it.
+/// A share of the octets that all sessions may hold, and its gauge.
 #[derive(Debug)]
 pub(super) struct HeldShare {
     _taken: Share,
@@ -48,11 +47,11 @@ impl Drop for HeldShare {
     }
 }
 
-/// What a session occupies of a count; nothing where there is no limit.
+/// A session's slot; `None` where there is no limit.
 pub(super) type Occupied<K> = Option<Slot<K>>;
 
 impl Quotas {
-    /// Counts a session more from this address.
+    /// Counts one more session from this address.
     pub(super) fn admit_address(
         &self,
         limits: &Limits,
@@ -67,7 +66,7 @@ impl Quotas {
         }
     }
 
-    /// Whether a login may be tried, and if so a place for its session.
+    /// Whether a login may be attempted, and if so a slot for its session.
     pub(super) fn admit_login(
         &self,
         limits: &Limits,
@@ -79,7 +78,7 @@ impl Quotas {
             let counted = counted(address);
             let key = (counted, mailbox.cloned());
             let wait = self.failures.wait(&key, most, pause).or_else(|| {
-                // On loopback everybody has the same address.
+                // All clients on loopback share one address.
                 let most = most.saturating_mul(MAILBOXES);
                 match address.is_loopback() {
                     true => None,
@@ -99,7 +98,7 @@ impl Quotas {
         }
     }
 
-    /// Takes a part of the octets that all sessions may hold, if there is so much left.
+    /// Takes a share of the octets that all sessions may hold, if enough is left.
     pub(super) fn hold(
         &self,
         limits: &Limits,

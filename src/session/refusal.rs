@@ -1,5 +1,5 @@
-//! What popgate itself refuses, before or in place of a login: what the client, the log and the
-//! metric are told. deploy/refusals.md has the table, and a test holds it against this file.
+//! Refusals by popgate itself, before or instead of a login: their texts and labels for client, log and
+//! metrics. deploy/refusals.md has the table, and a test compares it with this file.
 
 use std::fmt;
 use std::io;
@@ -9,53 +9,53 @@ use crate::net::proxy_protocol::HeaderError;
 use crate::pop3::line::printable;
 use crate::upstream::NameError;
 
-/// Why a client is sent away, or a login not even tried.
+/// Why a client is rejected, or a login not attempted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// There are as many sessions as there may be.
+    /// `limits.sessions` is reached.
     Sessions,
-    /// From this address there are.
+    /// `limits.sessions_per_address` is reached.
     SessionsOfAddress(usize),
-    /// Of this account there are.
+    /// `limits.sessions_per_mailbox` is reached.
     SessionsOfMailbox(usize),
-    /// Logins failed too often; so long is the wait.
+    /// Too many failed logins; the remaining pause.
     LoginPause(Duration),
-    /// The password would travel in plain text.
+    /// The password would be sent in plain text.
     Plaintext,
-    /// A PROXY header was due from somebody who is not believed.
+    /// A connection from an address that is not a trusted proxy.
     ProxyUntrusted,
-    /// None came.
+    /// The PROXY header is missing or invalid.
     ProxyHeader(HeaderError),
     /// TLS with the client could not be established.
     Handshake(io::Error),
-    /// There is no certificate for the name that the client asks for.
+    /// There is no certificate for the client's SNI.
     UnknownSni(String),
-    /// TLS ends here, but the client did not say whom it meant.
+    /// popgate terminates TLS, but the client sent no SNI to verify the server by.
     NoSni,
     /// The client is popgate itself.
     Loop,
-    /// A transparent listener was reached without a firewall's redirect.
+    /// A connection to a transparent listener without a redirect.
     NotRedirected,
-    /// The user name leads where it must not.
+    /// The user name names a server that is not allowed.
     UserName(NameError),
     /// No upstream is configured.
     NoUpstream,
-    /// A stamp cannot be had from a server that is not known yet.
+    /// APOP needs the timestamp of a server that is not known yet.
     Apop,
-    /// A user name is longer than it may be.
+    /// A user name is too long.
     NameTooLong,
-    /// A line is longer than it may be.
+    /// A line is too long.
     LineTooLong,
-    /// Nobody has given popgate a token for this account, the password does not open it, or the
-    /// provider takes it no more.
+    /// There is no token for this account, the password does not decrypt it, or the provider no longer accepts
+    /// it.
     Token(String),
-    /// The provider's token service does not do what it should.
+    /// The provider's token service fails.
     TokenService(String),
 }
 
 impl Refusal {
-    /// What the client is told, behind `-ERR `; nothing where it could not read it.
+    /// The text for the client after `-ERR `; empty where it could not be read.
     ///
     /// RFC 3206: SYS/TEMP is not the password's fault, AUTH is. RFC 2449 section 8.1.1: IN-USE.
     pub(super) fn wire(&self) -> Option<String> {
@@ -100,14 +100,14 @@ impl Refusal {
         })
     }
 
-    /// The whole line for the client; empty where it could not read it.
+    /// The whole line for the client; empty where it could not be read.
     pub(super) fn line(&self) -> String {
         self.wire().map_or_else(String::new, |text| {
             format!("-ERR {}\r\n", printable(text.as_bytes(), 400))
         })
     }
 
-    /// Every label there is.
+    /// All labels.
     pub const LABELS: &[&str] = &[
         "sessions",
         "sessions_per_address",

@@ -1,7 +1,7 @@
-//! The relay: drives a session's exchange. It is the only one that reads, writes and waits.
+//! The relay: drives a session's exchange. Only the relay reads, writes and waits.
 //!
-//! In: the client's connection; out: bytes on the connections, metrics and log lines. What happens when is
-//! the exchange's affair.
+//! In: the client's connection; out: bytes on the connections, metrics and log lines. The order of events is
+//! decided by the exchange.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -39,17 +39,17 @@ pub(super) struct Relay<'s> {
     pub(super) client: Client<'s>,
     pub(super) connection: Connection,
     pub(super) exchange: Exchange<'s>,
-    /// The server, where the user's name does not decide on it.
+    /// The server, unless the user name selects it.
     route: Option<Arc<Dialler>>,
-    /// A connection to that server that somebody else has made.
+    /// An existing connection to that server.
     upstream_stream: Option<Stream>,
     pub(super) upstream: Option<Upstream>,
     /// Counts the session of the mailbox.
     pub(super) slot: Occupied<MailboxId>,
-    /// What the held message takes of the octets that all sessions may hold.
+    /// The held message's share of the octets that all sessions may hold.
     held: Vec<HeldShare>,
     pub(super) log: AccessLog,
-    /// When the login must be done.
+    /// The deadline for the login.
     login_deadline: Instant,
     timer: Timer,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -57,7 +57,7 @@ pub(super) struct Relay<'s> {
 }
 
 impl<'s> Relay<'s> {
-    /// For a client whose server is known (`route`), or is decided by the name that it logs in with.
+    /// For a client whose server is known (`route`), or selected by its user name.
     pub(super) fn new(
         service: &'s Service,
         client: Client<'s>,
@@ -95,7 +95,7 @@ impl<'s> Relay<'s> {
         }
     }
 
-    /// Talks to the upstream over a connection that somebody else has made.
+    /// Uses an existing connection to the upstream.
     pub(super) fn over(self, upstream: Stream) -> Self {
         Self {
             upstream_stream: Some(upstream),
@@ -130,7 +130,7 @@ impl<'s> Relay<'s> {
         }
     }
 
-    /// Tells metrics, quotas and the log what has happened.
+    /// Reports events to metrics, quotas and log.
     fn observe(&mut self) {
         let mut observer = Observer {
             service: self.service,
@@ -149,10 +149,10 @@ impl<'s> Relay<'s> {
         self.upstream.as_ref().map(Upstream::name)
     }
 
-    /// Says what can still be said, and lets the upstream know what the client meant.
+    /// Sends a last error if possible, and ends the upstream connection as the client intended.
     pub(super) async fn give_up(&mut self, failure: &Failure) {
         if self.exchange.give_up(failure) {
-            // Whether it was heard makes no difference: the connection ends here.
+            // The result is ignored: the connection ends here.
             let _ = self.write_client().await;
             let shutdown = tokio::io::AsyncWriteExt::shutdown(&mut self.connection.stream);
             let _ = timeout(self.service.timeouts.client_write, shutdown).await;
@@ -170,16 +170,16 @@ impl<'s> Relay<'s> {
                     buffer.clear();
                 }
             };
-            // Ended either way: the upstream has the command.
+            // The result is ignored: the upstream has the command.
             let _ = timeout(self.service.timeouts.connect, until_closed).await;
         }
     }
 
-    /// Asks the quotas whether the login that is about to go up may be tried.
+    /// Asks the quotas whether the login may be sent upstream.
     fn admit(&mut self) {
         let mailbox = self.mailbox();
         let address = self.client.address().ip();
-        // Another name, another mailbox: the place of the last one is given back first.
+        // Another name means another mailbox: the previous slot is released first.
         self.slot = None;
         let quotas = &self.service.quotas;
         let slot = quotas.admit_login(&self.service.limits, address, mailbox.as_ref());
@@ -187,7 +187,7 @@ impl<'s> Relay<'s> {
         self.exchange.admitted(admission);
     }
 
-    /// The mailbox of the session, as far as the login has shown it.
+    /// The mailbox of the session, as far as it is known.
     pub(super) fn mailbox(&self) -> Option<MailboxId> {
         let upstream = self.upstream.as_ref()?;
         mailbox_on(&upstream.route, self.exchange.user()?)
@@ -234,7 +234,7 @@ impl<'s> Relay<'s> {
         self.exchange.judged(judgement, now());
     }
 
-    /// Puts the original away, safely on disk, before the client hears anything.
+    /// Stores the original on disk before anything is sent to the client.
     async fn quarantine(&mut self, request: QuarantineRequest) {
         let notice = put_away(self.service, request).await;
         if notice.is_none() && self.service.quarantine.is_some() {
@@ -251,10 +251,10 @@ impl<'s> Relay<'s> {
         let limit = self.service.timeouts.upstream_read;
         let sent = timeout(limit, upstream.connection.send(&bytes)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, bytes.len());
-        // It may have held a password.
+        // It may have contained a password.
         bytes.fill(0);
         match sent {
-            // An upstream that closes may have said why before: that is read first.
+            // An upstream may have sent an error before it closed: it is read first.
             Ok(_) => Ok(()),
             Err(_) => Err(Failure::UpstreamStalled(limit)),
         }
@@ -302,8 +302,9 @@ impl<'s> Relay<'s> {
         Ok(())
     }
 
-    /// Reserves the octets that a held message may take; whether they are there. If not, more is not read
-    /// from the upstream, but the message's time goes on: it waits no longer than it would be held.
+    /// Reserves the octets that a held message may need; returns whether they are available. If not, nothing
+    /// more is read from the upstream, and the hold time continues: the message waits no longer than it would
+    /// be held.
     fn reserve(&mut self, octets: usize) -> bool {
         let mut reserved: usize = self.held.iter().map(HeldShare::octets).sum();
         if reserved > octets {
@@ -389,7 +390,7 @@ impl<'s> Relay<'s> {
     }
 }
 
-/// Puts a message into quarantine; the notice in its place, if that was done in time.
+/// Puts a message into quarantine; returns the notice that replaces it if that succeeded in time.
 async fn put_away(service: &Service, request: QuarantineRequest) -> Option<Bytes> {
     let quarantine = Arc::clone(service.quarantine.as_ref()?);
     let deadline = Instant::from_std(request.deadline);
@@ -399,8 +400,8 @@ async fn put_away(service: &Service, request: QuarantineRequest) -> Option<Bytes
         quarantine.put(&id, &message)?;
         std::io::Result::Ok(notice(&message, &request.verdict, &id))
     });
-    // A disk that hangs must not keep the client waiting. A copy that gets there late does no harm: the
-    // message is delivered as well.
+    // A disk that hangs must not delay the client. A copy that is stored too late does no harm: the message is
+    // delivered as well.
     match tokio::time::timeout_at(deadline, put).await {
         Ok(Ok(Ok(notice))) => return Some(notice),
         Ok(Ok(Err(error))) => {
@@ -415,7 +416,7 @@ async fn put_away(service: &Service, request: QuarantineRequest) -> Option<Bytes
     None
 }
 
-/// The time as the exchange counts it.
+/// The time for the exchange.
 pub(super) fn now() -> std::time::Instant {
     Instant::now().into_std()
 }

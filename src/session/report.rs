@@ -1,4 +1,4 @@
-//! What the log and the metrics are told of a session that failed, or of a client that is refused.
+//! Reports failed sessions and refused clients to log and metrics.
 
 use std::net::SocketAddr;
 
@@ -41,7 +41,7 @@ pub(super) fn report(
     }
 }
 
-/// Reports a client that is not served, or a login that is not tried.
+/// Reports a refused client, or a login that is not attempted.
 pub(super) fn report_refusal(service: &Service, client: SocketAddr, refusal: &Refusal) {
     let reason = refusal.label();
     service.metrics.refused(reason);

@@ -29,16 +29,16 @@ pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: 
         return;
     };
     let deadline = Instant::now() + service.timeouts.login;
-    // The drain that is kept here says that this session is not over; the relay has one that listens.
+    // This drain keeps the server waiting for the session; the relay's receives the signal.
     let begun = begin(service, listener, tcp, from, deadline, &drain);
-    // What is done once is kept apart from what lasts: a session's memory is its largest state's, and the
-    // relay stands in it once, on the heap.
+    // One-time work is in functions of its own: the memory of a session is that of its largest future, and the
+    // relay is boxed so that it is in it once.
     if let Some(mut relay) = Box::pin(begun).await {
         relay_to_end(&mut relay).await;
     }
 }
 
-/// Accepts a client; nothing if its session is over already.
+/// Accepts a client; `None` if its session has ended already.
 async fn begin<'s>(
     service: &'s Service,
     listener: &'s Listener,
@@ -71,7 +71,7 @@ async fn begin<'s>(
     None
 }
 
-/// The relay for an accepted client; nothing if no server is meant for it.
+/// The relay for an accepted client; `None` if there is no server for it.
 async fn route<'s>(
     service: &'s Service,
     client: Client<'s>,
@@ -155,14 +155,14 @@ async fn relay_to_end(relay: &mut Relay<'_>) {
     log_end(service, relay, end);
 }
 
-/// The line that the log gets at the end of a session that had a server.
+/// Logs the end of a session that had a server.
 fn log_end(service: &Service, relay: &Relay<'_>, end: &str) {
     let client = relay.client.address();
     let Some(upstream) = relay.upstream_name() else {
         tracing::debug!(%client, end, "session ended");
         return;
     };
-    // A client that came and went without a login may be one of a flood.
+    // A client that disconnects without a login may be part of a flood.
     let is_shown = relay.exchange.is_logged_in() || service.may_log("ended").is_some();
     if is_shown {
         let user = relay.exchange.user();
@@ -172,13 +172,13 @@ fn log_end(service: &Service, relay: &Relay<'_>, end: &str) {
     }
 }
 
-/// Says a last word to a client that may not listen.
+/// Sends a last line to a client that may have closed.
 async fn say(service: &Service, client: &mut Stream, text: &[u8]) {
     let said = async {
         client.write_all(text).await?;
         client.shutdown().await
     };
-    // Whether it was heard makes no difference: the connection ends here.
+    // The result is ignored: the connection ends here.
     if let Ok(Ok(())) = timeout(service.timeouts.client_write, said).await {
         service.metrics.bytes(Flow::ClientOut, text.len());
         service.metrics.edited(text.len(), 0);

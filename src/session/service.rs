@@ -1,4 +1,4 @@
-//! What a session begins with and keeps to its end; a reload makes a new one for new sessions.
+//! The settings and resources of a session, kept to its end; a reload makes new ones for new sessions.
 
 use std::sync::Arc;
 
@@ -23,21 +23,21 @@ pub struct Service {
     pub listeners: Vec<Listener>,
     /// The routes to the upstreams.
     pub router: Router,
-    /// Logins by token: for each upstream of the configuration that has it so.
+    /// OAuth logins by upstream.
     pub oauth: Vec<(String, OAuthLogin)>,
     /// The filter.
     pub judge: Judge,
     /// How messages are marked.
     pub style: Style,
-    /// How much of a message is held, and how long.
+    /// The limits of holding a message.
     pub hold: HoldLimits,
-    /// How long to wait for whom.
+    /// The timeouts.
     pub timeouts: Timeouts,
-    /// How much of what.
+    /// The limits.
     pub limits: Limits,
-    /// What all sessions share.
+    /// The quotas shared by all sessions.
     pub quotas: Arc<Quotas>,
-    /// Where held-back messages go; without it they are tagged.
+    /// The quarantine; without it messages to drop are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
     /// How the log names mailboxes.
     pub log_mailboxes: LogMailboxes,
@@ -63,7 +63,7 @@ impl Service {
         self.quotas.log.admit(kind)
     }
 
-    /// What the exchange needs of the configuration.
+    /// The exchange's part of the configuration.
     pub(super) fn exchange_config(&self) -> ExchangeConfig<'_> {
         ExchangeConfig {
             limits: &self.limits,
@@ -74,15 +74,15 @@ impl Service {
         }
     }
 
-    /// The logins by token of an upstream, if it has them.
+    /// The OAuth login of an upstream, if it has one.
     pub(super) fn oauth(&self, dialler: &Dialler) -> Option<&OAuthLogin> {
         let name = &dialler.upstream().name;
         let found = self.oauth.iter().find(|(of, _)| of == name);
         found.map(|(_, oauth)| oauth)
     }
 
-    /// The one server that this client can be meant for, before it has said a word; `None` if the name that
-    /// it logs in with decides, or if popgate must see its password.
+    /// The server of this client, if it is known before the login; `None` if the user name selects it, or if
+    /// popgate must see the password.
     pub(super) fn server_of(&self, client: &Client<'_>) -> Result<Option<Arc<Dialler>>, Refusal> {
         let listener = client.listener;
         if listener.transparent {

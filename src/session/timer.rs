@@ -1,7 +1,7 @@
-//! One timer for a session, cheap to leave alone.
+//! One timer per session, cheap while it is not reset.
 //!
-//! A message takes some tens of microseconds; to set and clear a timer for each read of it would
-//! cost a good part of that. So the timer only ever fires too early, and is set again then.
+//! A message takes some tens of microseconds; setting and clearing a timer for each read would cost a good part
+//! of that. So the timer may fire too early, and is then set again.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,7 +1,7 @@
-//! Files that are there whole after a crash, or not at all, and that only their owner reads.
+//! Files that are complete or absent after a crash, and that only their owner may read.
 //!
-//! In: a path and bytes; out: a file that is on disk when this returns. Own code, not a crate such as
-//! tempfile: owner and mode are part of it, and the folder must be synchronised, too.
+//! In: a path and bytes; out: a file that is on disk when this returns. Not by a crate such as tempfile: owner
+//! and mode matter, and the folder must be synchronised, too.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,10 +10,10 @@ use std::path::Path;
 
 use super::given_to_owner;
 
-/// Where root writes into somebody's folder, a link there must not lead it elsewhere.
+/// If root writes into a user's folder, a symbolic link must not redirect the write.
 pub(super) const NO_LINK: i32 = nix::fcntl::OFlag::O_NOFOLLOW.bits();
 
-/// Writes a file in place of the one that may be there; a device or a pipe is just written to.
+/// Replaces or creates a file; a device or a pipe is written to directly.
 ///
 /// # Errors
 /// The system's; the file that was there stays then.
@@ -42,7 +42,7 @@ pub(super) fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> io
     })
 }
 
-/// Writes a file that is not there yet.
+/// Creates a file.
 ///
 /// # Errors
 /// The system's, also if there is one; nothing of it is left then.
@@ -50,7 +50,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     match write(&options, path, bytes).and_then(|_| sync_folder(path)) {
-        // It is somebody else's file.
+        // The file belongs to another writer.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         written => written.inspect_err(|_| {
             let _ = fs::remove_file(path);
@@ -67,7 +67,7 @@ fn write(options: &OpenOptions, path: &Path, bytes: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// A file's name is safe only when its folder is.
+/// A file's name is durable only when its folder is.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

@@ -28,7 +28,7 @@ const JOURNAL_LIMIT: u64 = 32 << 20;
 /// How often another process's changes are looked for.
 const OFTEN: Duration = Duration::from_millis(250);
 
-/// The folder, open.
+/// The open folder.
 #[derive(Debug)]
 pub struct Knowledge {
     folder: PathBuf,
@@ -64,7 +64,7 @@ impl Knowledge {
         Ok((knowledge, memory))
     }
 
-    /// The same, to learn: no other process may meanwhile.
+    /// The same, for learning: no other process may learn meanwhile.
     ///
     /// # Errors
     /// As [`Knowledge::read`], and if another process learns.
@@ -92,7 +92,7 @@ impl Knowledge {
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // There is none before the first message, and none after all was forgotten.
+                // There is none before the first message and after a reset.
                 let was_there = self.read > 0;
                 return Ok(if was_there {
                     Progress::Replaced
@@ -108,7 +108,7 @@ impl Knowledge {
             .read_to_end(&mut head)
             .map_err(io)?;
         if head.len() < codec::HEAD {
-            // It is being begun.
+            // It is being created.
             return Ok(Progress::Nothing);
         }
         let generation = codec::read_head(&head).map_err(|fault| fault.at(&path))?;
@@ -171,7 +171,7 @@ impl Knowledge {
                         }
                         complained = false;
                     }
-                    // Once, not each time.
+                    // Logged once, not each time.
                     Err(error) if !complained => {
                         complained = true;
                         tracing::warn!("learned state cannot be reloaded: {error}");
@@ -202,7 +202,7 @@ impl Knowledge {
         };
         let record = codec::write_change(change);
         if let Err(error) = journal.write_all(&record) {
-            // What was written of it must not stand before the next one.
+            // A partial record must not precede the next one.
             let _ = journal.set_len(self.read);
             let _ = journal.seek(SeekFrom::Start(self.read));
             return Err(KnowledgeError::Io(path, error));
@@ -215,7 +215,7 @@ impl Knowledge {
         Ok(())
     }
 
-    /// Writes all of it in one piece and begins a new journal.
+    /// Writes a snapshot and begins a new journal.
     ///
     /// # Errors
     /// The system's; what was on disk stays then.
@@ -240,7 +240,7 @@ impl Knowledge {
                 file.seek(SeekFrom::Start(self.read))?;
                 return Ok(file);
             }
-            // Made apart, so that there is never half a head.
+            // Created separately, so that the head is never incomplete.
             let new = self.folder.join("journal.new");
             let head = codec::write_head(self.generation);
             durable_write::replace_through(&new, &path, &head)
@@ -273,7 +273,7 @@ impl Knowledge {
         Ok(())
     }
 
-    /// All that is known, to carry elsewhere.
+    /// The whole state, for export.
     pub fn pack(memory: &LearnedState) -> Vec<u8> {
         codec::write_weights(memory, 0)
     }
@@ -294,18 +294,18 @@ impl Knowledge {
     }
 }
 
-/// What reading on has found.
+/// The result of reading further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// Nothing new.
     Nothing,
-    /// So many changes.
+    /// This many changes.
     Learned(usize),
-    /// Other weights: all is to be read again.
+    /// New weights: everything must be read again.
     Replaced,
 }
 
-/// Keeps other processes from learning as long as it lives.
+/// Keeps other processes from learning while it exists.
 fn lock(folder: &Path) -> Result<File, KnowledgeError> {
     let path = folder.join("lock");
     let opened = OpenOptions::new()

@@ -1,7 +1,7 @@
-//! What outlives a session.
+//! Persistent state.
 //!
-//! In: messages that were held back, the learned state, and OAuth tokens; out: the same, after any crash.
-//! It keeps no verdicts: those end with the session.
+//! In: quarantined messages, the learned state, and OAuth tokens; out: the same, after any crash. It stores no
+//! verdicts: those end with the session.
 
 pub mod durable_write;
 mod knowledge;

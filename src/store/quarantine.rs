@@ -1,7 +1,7 @@
-//! The quarantine: a Maildir, so that any mail program can read what was held back.
+//! The quarantine: a Maildir, so that any mail program can read quarantined messages.
 //!
-//! In: a message and its id; out: a file that survives a crash. A message is in it only when this
-//! returns without an error.
+//! In: a message and its id; out: a file that survives a crash. A message is stored only when this returns
+//! without an error.
 //!
 //! The Maildir convention: written in `tmp`, moved to `new` when complete.
 
@@ -29,7 +29,7 @@ impl Quarantine {
             let path = folder.join(part);
             private(&path).map_err(|error| named(&path, error))?;
         }
-        // The folders' names must outlive a crash as the messages in them do.
+        // The folders must survive a crash as the messages in them do.
         for path in [folder.as_path(), data_dir] {
             let synced = File::open(path).and_then(|folder| folder.sync_all());
             synced.map_err(|error| named(path, error))?;
@@ -37,7 +37,7 @@ impl Quarantine {
         Ok(Self { folder })
     }
 
-    /// Keeps a message under its id.
+    /// Stores a message under its id.
     ///
     /// # Errors
     /// The system's, as when the disk is full; nothing of the message is kept then.
@@ -50,12 +50,12 @@ impl Quarantine {
     }
 }
 
-/// A message that was held back.
+/// A quarantined message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Its id, as in the notice.
     pub id: String,
-    /// When it was held back.
+    /// When it was quarantined.
     pub when: SystemTime,
     /// Its size in octets.
     pub size: u64,
@@ -80,14 +80,14 @@ impl Kept {
     }
 }
 
-/// What a data directory's quarantine holds, the oldest first; nothing if there is none.
+/// The messages in a data directory's quarantine, the oldest first; none if there is no quarantine.
 ///
 /// # Errors
 /// The system's, with the path.
 pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
     let folder = data_dir.join("quarantine");
     let mut all = Vec::new();
-    // A mail program moves what it has shown from new to cur.
+    // Mail programs move messages that were read from new to cur.
     for part in ["new", "cur"] {
         let path = folder.join(part);
         let entries = match fs::read_dir(&path) {

@@ -1,9 +1,8 @@
-//! OAuth tokens on disk: a file for each upstream and user, sealed with a key that only the user's
-//! password gives.
+//! OAuth tokens on disk: a file per upstream and user, encrypted with a key derived from the user's password.
 //!
-//! In: what a provider has granted, and the password that the mail client will send; out: the same, for
-//! anyone who has the password. popgate keeps neither password nor key, so that a stolen disk opens no
-//! mailbox. A file names its upstream, and says nothing of the user.
+//! In: a provider's grant, and the password that the mail client will send; out: the grant, for anyone who has
+//! the password. popgate stores neither password nor key, so that a stolen disk gives access to no mailbox. A
+//! file names its upstream, but not the user.
 
 mod seal;
 #[cfg(test)]
@@ -21,17 +20,17 @@ use crate::pop3::Secret;
 pub use seal::Grant;
 use seal::OpenError;
 
-/// Why there is no grant.
+/// Why a grant cannot be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TokensError {
     /// None is stored.
     None,
-    /// It was sealed with another password.
+    /// It was encrypted with another password.
     WrongPassword,
     /// A later release wrote it.
     Newer(PathBuf),
-    /// It is no file of this kind, or an incomplete one.
+    /// It is not a token file, or an incomplete one.
     Damaged(PathBuf),
     /// The system's error.
     Io(PathBuf, io::Error),
@@ -93,7 +92,7 @@ impl Tokens {
         self.folder.join(format!("{hex}.token"))
     }
 
-    /// Stores a grant, in place of the one before it.
+    /// Stores a grant, replacing the previous one.
     ///
     /// # Errors
     /// The system's; the one before it is still there then.
@@ -111,7 +110,7 @@ impl Tokens {
             .map_err(|error| TokensError::Io(path, error))
     }
 
-    /// What is stored for an account, if this is its password.
+    /// The grant of an account, if this is its password.
     ///
     /// # Errors
     /// Why there is nothing.
@@ -166,7 +165,7 @@ impl Tokens {
     }
 }
 
-/// What a file is for; servers seldom tell upper and lower case apart.
+/// The upstream and user of a file; few servers distinguish case.
 fn bound_to(upstream: &str, account: &str) -> String {
     format!("{upstream}\0{}", account.to_lowercase())
 }

@@ -23,8 +23,7 @@ use crate::net::proxy_protocol::{self, Addressed};
 use crate::pop3::Status;
 use crate::pop3::line::{printable, take_line, trim_end};
 
-/// A greeting or an answer to STLS is one line; RFC 2449 section 4 allows 512 octets, servers in
-/// the field send more.
+/// A greeting or an answer to STLS is one line; RFC 2449 section 4 allows 512 octets, some servers send more.
 const LINE: usize = 8 << 10;
 
 /// A connection on which the server has greeted.
@@ -32,19 +31,19 @@ const LINE: usize = 8 << 10;
 pub struct Dialled {
     /// The connection.
     pub stream: Stream,
-    /// The greeting as it came, line end included: APOP's stamp must reach the client untouched
-    /// (RFC 1939 section 7).
+    /// The unchanged greeting, line end included: APOP's timestamp must reach the client unchanged (RFC 1939
+    /// section 7).
     pub greeting: BytesMut,
     /// Bytes that came after it.
     pub rest: BytesMut,
-    /// As long as this lives, popgate knows the connection for its own; nothing if it did not make it.
+    /// Registers the connection as popgate's own; `None` if popgate did not make it.
     pub own: Option<OwnConnection>,
 }
 
 /// The client that a connection is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct OnBehalf {
-    /// What a PROXY header says of it.
+    /// The addresses for the PROXY header.
     pub addressed: Addressed,
     /// Whether to connect from the client's address (TPROXY).
     pub as_client: bool,
@@ -144,7 +143,7 @@ impl Dialler {
                 .map_err(DialError::Connect)?;
             let answer = self.said(&mut stream, &mut rest).await?;
             match (Status::of(&answer), tls) {
-                // RFC 2595 section 4: nothing from before TLS may be believed after it.
+                // RFC 2595 section 4: octets received before TLS must be discarded.
                 (Status::Ok, _) if !rest.is_empty() => return Err(DialError::Injected),
                 (Status::Ok, _) => {
                     let by = Instant::now() + self.limits.connect;
@@ -162,7 +161,7 @@ impl Dialler {
         })
     }
 
-    /// TCP, the PROXY header and implicit TLS, without a word of POP3.
+    /// TCP, the PROXY header and implicit TLS, without POP3.
     ///
     /// # Errors
     /// What went wrong; nothing is open then.

@@ -1,4 +1,4 @@
-//! Why there is no connection to an upstream: for the client, the log and the metric.
+//! Why there is no connection to an upstream, with texts and labels for client, log and metrics.
 
 use std::fmt;
 use std::io;
@@ -23,7 +23,7 @@ pub enum DialError {
     Tls(io::Error),
     /// The server refused STLS, and plain text is not allowed.
     NoStls(String),
-    /// More bytes than the response to STLS came in plain text: an injection (RFC 2595 section 4).
+    /// Plain text followed the response to STLS: an injection (RFC 2595 section 4).
     Injected,
     /// The server closed the connection before its greeting.
     Closed,

@@ -85,7 +85,7 @@ async fn one(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream>
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
-    // A foreign address needs CAP_NET_ADMIN, and a route that leads the answers back here.
+    // A foreign address needs CAP_NET_ADMIN, and a route that returns the packets to this machine.
     match from {
         IpAddr::V4(_) => socket.set_ip_transparent_v4(true)?,
         IpAddr::V6(_) => socket.set_ip_transparent_v6(true)?,

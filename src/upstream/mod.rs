@@ -1,8 +1,8 @@
 //! The connection to the provider's POP3 server: routing, dialling, verified TLS, up to its greeting.
 //!
-//! In: configured upstreams and what is known of a client; out: a stream and the greeting, or a typed
-//! reason why not. It never weakens the configured protection, never connects to a server that is not
-//! allowed, and never speaks after the greeting.
+//! In: configured upstreams and the client's data; out: a stream and the greeting, or a typed error. It never
+//! weakens the configured protection, never connects to a server that is not allowed, and sends nothing after
+//! the greeting.
 //!
 //! RFC 8314 (implicit TLS), RFC 2595 (STLS), RFC 1939 section 4 (greeting), RFC 8305 (several
 //! addresses).

@@ -1,8 +1,7 @@
 //! Which upstream a client is routed to.
 //!
-//! In: what is known of a client (its listener, SNI, user name, original destination); out: a dialler.
-//! The listener's `upstream` wins, then SNI, then a server in the user name, then the domain of the user
-//! name, then the first upstream.
+//! In: a client's listener, SNI, user name and original destination; out: a dialler. The listener's `upstream`
+//! wins, then SNI, then a server in the user name, then the domain of the user name, then the first upstream.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ pub struct Router {
     loops: Arc<LoopDetection>,
 }
 
-/// Where a user's login goes.
+/// The destination of a user's login.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// The upstream.
@@ -56,7 +55,7 @@ impl Router {
         }
     }
 
-    /// What popgate knows of its own connections.
+    /// The registry of popgate's own connections.
     pub fn loop_detection(&self) -> &Arc<LoopDetection> {
         &self.loops
     }
@@ -83,7 +82,7 @@ impl Router {
         self.diallers.first().filter(|_| fixed)
     }
 
-    /// Where a user's login goes; `None` without an upstream.
+    /// The destination of a user's login; `None` without an upstream.
     ///
     /// # Errors
     /// If the name leads to a server that is not allowed.
@@ -126,7 +125,7 @@ impl Router {
             .diallers
             .iter()
             .find(|dialler| dialler.upstream().host.eq_ignore_ascii_case(host));
-        // The original port decides, whatever port the configuration has.
+        // The original port decides, not the configured one.
         let tls = match address.port() {
             995 => TlsMode::Implicit,
             _ => TlsMode::Starttls,

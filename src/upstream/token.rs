@@ -1,7 +1,7 @@
 //! Requests to a provider's token service: for a new access token, or for a user's consent.
 //!
-//! In: a refresh token, or nothing yet; out: an access token and how long it is good. HTTPS only, its
-//! certificate verified, no redirect followed, responses limited in size.
+//! In: a refresh token, or nothing yet; out: an access token and its lifetime. HTTPS only, its certificate
+//! verified, no redirect followed, responses limited in size.
 //!
 //! RFC 6749 section 6 (refreshing), RFC 8628 (consent on another device).
 
@@ -29,11 +29,11 @@ use crate::net::http;
 use crate::pop3::Secret;
 use crate::pop3::line::printable;
 
-/// Tokens have some KiB.
+/// Tokens have a few KiB.
 const LONGEST_ANSWER: usize = 64 << 10;
-/// RFC 6749 section 5.1 leaves it open; an hour is usual.
+/// Optional in RFC 6749 section 5.1; an hour is usual.
 const USUAL: u64 = 3600;
-/// RFC 8628 section 3.2: without a word of the server, this many seconds between two questions.
+/// RFC 8628 section 3.2: the default interval between two polls, in seconds.
 const INTERVAL: u64 = 5;
 
 /// Why no token was issued.
@@ -82,7 +82,7 @@ pub struct Consent {
     /// The code to enter there.
     pub code: String,
     device: Secret,
-    /// How long to wait between two looks.
+    /// The interval between two polls.
     pub interval: Duration,
 }
 
@@ -262,7 +262,7 @@ fn token(said: &Value, key: &str) -> Result<Secret, TokenError> {
 /// RFC 6749 section 5.1.
 fn fresh(said: &Value) -> Result<Fresh, TokenError> {
     let access = token(said, "access_token")?;
-    // An empty token instead of the old one would lose the account.
+    // Replacing the old token with an empty one would lose the grant.
     let refresh = match said["refresh_token"].as_str() {
         None | Some("") => None,
         Some(_) => Some(token(said, "refresh_token")?),

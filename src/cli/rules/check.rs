@@ -20,7 +20,7 @@ use crate::rule_folder;
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.
 const SLOW_MICROS: f64 = 20.0;
 
-/// As many of the dearest rules are named in any case, and of the words that rules share.
+/// The number of most expensive rules, and of shared words, that are always printed.
 const DEAREST: usize = 3;
 
 /// Of a sample so much is looked at.
@@ -113,7 +113,7 @@ fn samples(paths: &[PathBuf]) -> Option<Vec<Vec<u8>>> {
     unreadable.is_empty().then_some(samples)
 }
 
-/// The rules that are being checked, told from the stock beneath them.
+/// The rules being checked, without the stock rules below them.
 struct Own<'r> {
     rules: Vec<&'r Rule>,
     beneath: usize,

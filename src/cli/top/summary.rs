@@ -182,7 +182,7 @@ fn rankings(now: &Sample) -> Vec<Ranking> {
     .into_iter()
     .filter_map(|(title, family, label)| {
         let mut rows: Vec<_> = now.by(family, label).into_iter().collect();
-        // The learned filter has a say about nearly every message, and would dwarf the rules.
+        // The learned filter contributes to nearly every message, and would dwarf the rules.
         rows.retain(|(name, count)| *count > 0.0 && name != LEARNT);
         rows.sort_by(|a, b| b.1.total_cmp(&a.1));
         (!rows.is_empty()).then_some(Ranking { title, rows })

@@ -53,7 +53,7 @@ fn rules(config: &Config, transparent: &[&Listen]) -> String {
         let found = transparent.iter().find(|it| is_tls(&it.tls) == tls);
         found.map_or(usual, |listen| listen.address.port())
     };
-    // A name that nft cannot look up makes it refuse all.
+    // nft refuses the whole file for a name that it cannot resolve.
     let user = config.process.user.as_deref().unwrap_or("root");
     let text = if tproxy { TPROXY } else { REDIRECT };
     let mut shown = String::new();

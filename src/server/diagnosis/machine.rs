@@ -40,7 +40,7 @@ fn clock(findings: &mut Findings<'_>) {
 }
 
 fn privileges(config: &Config, findings: &mut Findings<'_>) {
-    // A port that is open was opened with the privilege: by a service manager, or by popgate itself.
+    // An open port has been bound already: by a service manager, or by popgate itself.
     let low = |listen: &&Listen| {
         (1..1024).contains(&listen.address.port()) && !is_open(listen.address.port())
     };

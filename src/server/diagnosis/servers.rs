@@ -66,7 +66,7 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings<'_
             let is_certificate = error.label() == "certificate";
             failed(&what, &error, is_certificate, findings);
             if is_certificate && let Ok((tls, recorder)) = recorder() {
-                // Refused on purpose: nothing but the certificate is wanted.
+                // The connection is refused on purpose: only the certificate is needed.
                 let _ = dial(config, upstream, tls).await;
                 if let Some(pin) = recorder.shown().and_then(|shown| pin_of(&shown).ok()) {
                     findings.note(&what, format!("pin = [\"{pin}\"]"));
@@ -86,7 +86,7 @@ async fn dial(
         greeting: config.timeouts.greeting,
         at_a_time: Arc::new(Semaphore::new(1)),
     };
-    // Which addresses are popgate's own is plain from the configuration.
+    // Popgate's own addresses are known from the configuration.
     let own = LoopDetection::new(config.listen.iter().map(|listen| listen.address).collect());
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
     let nobody = OnBehalf {

@@ -18,7 +18,7 @@ pub enum Action {
     LogIn(LoginRequest),
     /// The login was denied or has failed: close the upstream's connection.
     Disconnect,
-    /// Ask the quotas whether the login of this user may go up; answered by `admitted`.
+    /// Ask the quotas whether the login of this user may be sent upstream; answered by `admitted`.
     Admit,
     /// Write [`take_commands`](super::Exchange::take_upstream_output) to the upstream.
     WriteUpstream,
@@ -27,7 +27,7 @@ pub enum Action {
     WriteClient,
     /// All output is written: begin TLS with the client; answered by `tls_started`.
     StartTls,
-    /// Judge the header of the message that arrives; answered by `header_judged`.
+    /// Judge the header of the message being received; answered by `header_judged`.
     JudgeHeader,
     /// Judge a message; answered by `judged`.
     Judge(JudgeRequest),
@@ -35,7 +35,7 @@ pub enum Action {
     Quarantine(QuarantineRequest),
     /// Wait until one side has sent something, or the deadline has passed.
     Wait(Wait),
-    /// The session is over.
+    /// End the session.
     Close(End),
 }
 
@@ -44,7 +44,7 @@ pub enum Action {
 pub struct LoginRequest {
     /// As the metrics name it.
     pub mechanism: Mechanism,
-    /// The name as the client gave it; it may name a server, too.
+    /// The user name as the client sent it; it may name a server, too.
     pub user: String,
     /// What proves that it is the user.
     pub proof: Proof,
@@ -79,16 +79,16 @@ pub struct JudgeRequest {
     pub text: Bytes,
     /// Octets that were held.
     pub held: usize,
-    /// When the verdict must be there: the client waits for its first octet.
+    /// The deadline for the verdict: the client is waiting for the first octet.
     pub deadline: Instant,
 }
 
-/// What became of a request to judge.
+/// The result of a request to judge.
 #[derive(Debug)]
 pub enum Judgement {
     /// The filter's verdict.
     Judged(Verdict),
-    /// There is none, for this reason.
+    /// There is no verdict, for this reason.
     Unscanned(UnscannedReason),
 }
 
@@ -101,7 +101,7 @@ pub struct QuarantineRequest {
     pub text: Bytes,
     /// Why it is held back.
     pub verdict: Verdict,
-    /// When it must be on disk.
+    /// The deadline for storing it.
     pub deadline: Instant,
 }
 
@@ -129,30 +129,30 @@ pub struct Wait {
     pub read_client: bool,
     /// Whether to read from the upstream.
     pub read_upstream: bool,
-    /// Octets that a held message may take: the driver reserves them of the memory that all sessions
-    /// share, and does not read from the upstream until it has them.
+    /// Octets that a held message may need: the driver reserves them from the memory shared by all sessions,
+    /// and does not read from the upstream until it has them.
     pub held_octets: usize,
 }
 
-/// How a session ended without anybody's failure.
+/// How a session ended normally.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// QUIT was answered.
     Quit,
     /// The client closed without QUIT.
     ClientClosed,
-    /// The client said nothing for too long.
+    /// The client was idle for too long.
     IdleTimeout,
-    /// The upstream closed while it owed nothing.
+    /// The upstream closed while no response was pending.
     UpstreamClosed,
-    /// popgate was told to stop.
+    /// popgate is stopping.
     Drained,
-    /// The client does not speak POP3, or was refused too often.
+    /// The client does not speak POP3, or sent too many invalid commands.
     Rejected,
 }
 
 impl End {
-    /// Its word in the log.
+    /// Its name in the log.
     pub fn label(self) -> &'static str {
         match self {
             Self::Quit => "quit",

@@ -1,7 +1,7 @@
-//! Commands: what the client asks for, taken in order and sent up in order.
+//! The client's commands, read in order and sent upstream in order.
 //!
-//! A client may pipeline (RFC 2449 section 6.6), but DELE and QUIT go up only when every message asked for
-//! before them was handed to the client's connection: were popgate or the client to fail in the middle, the
+//! A client may pipeline (RFC 2449 section 6.6), but DELE and QUIT are sent only when every message requested
+//! before them has been written to the client's connection: if popgate or the client fails earlier, the
 //! upstream must still have the mail.
 
 use bytes::Bytes;
@@ -17,11 +17,11 @@ use crate::pop3::line::trim_end;
 use crate::pop3::{Command, Secret, UpstreamNumber, capa};
 use crate::session::refusal::Refusal;
 
-/// Answers that may be awaited at a time; mpop pipelines up to 100 commands.
+/// The most pending responses; mpop pipelines up to 100 commands.
 const MOST_PENDING: usize = 128;
 
 impl Exchange<'_> {
-    /// An answer of our own, in its turn.
+    /// Queues a response of popgate's own.
     pub(super) fn answer(&mut self, text: &[u8]) {
         self.push_pending(Pending::Own(Bytes::copy_from_slice(text)));
     }
@@ -36,15 +36,15 @@ impl Exchange<'_> {
         self.pending.push_back(pending);
     }
 
-    /// Answers with a refusal, which the log and the metrics are told of.
+    /// Queues a refusal and reports it to log and metrics.
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         let text = refusal.wire().unwrap_or_default();
         self.answer(format!("-ERR {text}\r\n").as_bytes());
         self.event(Event::Refused(Box::new(refusal)));
     }
 
-    /// Refuses in place of all that is pending (an AUTH waits for the line that is refused here), and ends
-    /// the session.
+    /// Refuses instead of all pending responses (a pending AUTH would wait for the line that is refused here),
+    /// and ends the session.
     fn reject(&mut self, refusal: Refusal) {
         if matches!(self.response, Response::Challenge) {
             self.pending.clear();
@@ -54,38 +54,38 @@ impl Exchange<'_> {
         self.ending = Some(End::Rejected);
     }
 
-    /// Whether there is a line of the client that may be taken now.
+    /// Whether the client's next line is complete and may be processed now.
     pub(super) fn may_take_line(&self) -> bool {
         self.may_take() && memchr(b'\n', &self.client.buffer).is_some() && self.may_take_first()
     }
 
-    /// Whether the next line of the client may be looked at.
+    /// Whether the client's next line may be processed.
     fn may_take(&self) -> bool {
         if self.ending.is_some() || self.pending.len() >= MOST_PENDING {
             return false;
         }
         let challenged = matches!(self.response, Response::Challenge);
-        // A login that popgate makes takes its time: what the client is owed before it is sent first.
+        // A login by popgate takes time: earlier responses are sent first.
         if self.phase.is_local() && !challenged {
             return self.pending.is_empty() && self.output.is_empty();
         }
-        // Whose mailbox it is, and whether the guess was right, is known with the answer: what came behind
-        // it could name somebody else.
+        // The mailbox, and whether the login succeeded, are known only with the response: the lines after it
+        // could name another user.
         let proves = |pending: &Pending| matches!(pending, Pending::Upstream(it) if it.is_proof());
         if self.phase.is_authorization() && !challenged && self.pending.iter().any(proves) {
             return false;
         }
         match self.pending.back() {
-            // RFC 5034 section 4: what comes next belongs to the exchange, once it is asked for.
+            // RFC 5034 section 4: the next line is a response to a challenge, once there is one.
             Some(Pending::Upstream(Command::Auth { .. }) | Pending::Login) => challenged,
-            // What the client says next, it says in TLS.
+            // The client's next line comes over TLS.
             Some(Pending::StartTls) => false,
             Some(Pending::Upstream(Command::Quit)) => false,
             _ => true,
         }
     }
 
-    /// Whether the first line may go up before what is pending is delivered (see the module).
+    /// Whether the first line may be sent upstream before pending messages are delivered (see the module).
     fn may_take_first(&self) -> bool {
         let settled = self.fetching == 0 && self.output.is_empty();
         settled
@@ -96,7 +96,7 @@ impl Exchange<'_> {
             )
     }
 
-    /// How long the client's line may be. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
+    /// The limit on the client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
     /// longer.
     fn longest_line(&mut self) -> usize {
         let verb = self.client.buffer.get(..4).unwrap_or_default();
@@ -112,7 +112,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Takes the client's commands as far as they can go; what must be asked for one of them.
+    /// Processes the client's commands as far as possible; returns the action that one of them needs.
     pub(super) fn take_commands(&mut self) -> Option<Action> {
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
@@ -178,7 +178,7 @@ impl Exchange<'_> {
         None
     }
 
-    /// The quotas' answer: whether the login may go up.
+    /// The quotas' decision: whether the login may be sent upstream.
     pub fn admitted(&mut self, admission: Result<(), Refusal>) {
         match (self.deferred.take(), admission) {
             (Some(Deferred::Command(command, line)), Ok(())) => self.forward(command, &line.0),
@@ -192,7 +192,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends a command up, or answers it.
+    /// Sends a command upstream, or answers it.
     fn forward(&mut self, command: Command, line: &[u8]) {
         if matches!(command, Command::Stls) {
             return self.start_tls();
@@ -233,7 +233,8 @@ impl Exchange<'_> {
                     initial_response: false,
                 }
             }
-            // What carries a number is written anew, with the upstream's; all else goes as it came.
+            // Commands with a message number are rewritten with the upstream's number; others are relayed
+            // unchanged.
             command => {
                 match command.numbered_line() {
                     Some(line) => self.push_up(line.as_bytes()),
@@ -251,8 +252,8 @@ impl Exchange<'_> {
         self.push_pending(Pending::Upstream(command));
     }
 
-    /// Takes a token out of AUTH's line, to send it when the upstream asks for it: Office 365 takes no other
-    /// way, and a token is longer than a command may be (RFC 5034 section 4).
+    /// Removes the initial response from an AUTH line, to send it after the upstream's challenge: Office 365
+    /// requires that, and tokens are longer than a command may be (RFC 5034 section 4).
     fn keeps_initial_response(&mut self, mechanism: &str, line: &[u8]) -> bool {
         if !matches!(mechanism, "XOAUTH2" | "OAUTHBEARER") {
             return false;
@@ -266,14 +267,14 @@ impl Exchange<'_> {
         true
     }
 
-    /// The client asks for TLS.
+    /// The client sent STLS.
     pub(super) fn start_tls(&mut self) {
         let is_authorization = self.phase.is_authorization();
         if !is_authorization || !self.client.offers_starttls() {
             return self.answer(b"-ERR STLS is not offered here\r\n");
         }
-        // The server would remember a name that somebody else may have put into the connection (RFC 2595
-        // section 4), and no command makes it forget.
+        // The server would keep a user name that an attacker may have injected before TLS (RFC 2595 section 4),
+        // and no command resets it.
         if self.phase.relayed().is_some_and(|login| login.user_sent) {
             return self.answer(b"-ERR STLS comes before any login\r\n");
         }

@@ -1,4 +1,4 @@
-//! How long the exchange waits, and for whom.
+//! The deadlines of the exchange.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,13 @@ use super::phase::Phase;
 use super::state::{Exchange, FLUSH};
 use crate::session::failure::Failure;
 
-/// While popgate stops, a client that fetches may go on to its QUIT: cut off between two messages it would
-/// call the fetch failed. One that is owed nothing and says nothing for so long has gone to sleep.
+/// While popgate is stopping, a client that is fetching may continue to its QUIT: closed between two messages
+/// it would report a failure. A client without pending responses that sends nothing for this long is considered
+/// idle.
 pub(in crate::session) const DRAIN_SILENCE: Duration = Duration::from_secs(2);
 
 impl Exchange<'_> {
-    /// When the client's silence has lasted too long.
+    /// When the client has been idle for too long.
     fn silence_ends(&self) -> Instant {
         let timeouts = self.config.timeouts;
         let mut ends = self.client.heard + timeouts.idle;
@@ -29,14 +30,14 @@ impl Exchange<'_> {
         ends
     }
 
-    /// When the upstream's silence has lasted too long, while it owes something.
+    /// When the upstream has sent nothing for too long while a response is pending.
     fn upstream_ends(&self) -> Option<Instant> {
         let owes = !self.pending.is_empty() && !matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref().filter(|_| owes)?;
         Some(upstream.heard + self.config.timeouts.upstream_read)
     }
 
-    /// Whether a deadline has passed; then there is something to do.
+    /// Whether a deadline has passed, so that there is something to do.
     pub(super) fn deadline_passed(&mut self) -> Result<bool, Failure> {
         match self.upstream_ends() {
             Some(ends) if self.now >= ends => {
@@ -64,7 +65,7 @@ impl Exchange<'_> {
         let challenged = matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref();
         let buffered = upstream.map_or(0, |upstream| upstream.buffer.len());
-        // While the client's response to a challenge is awaited, nothing is taken out of the buffer.
+        // While the client's response to a challenge is pending, the upstream's buffer is not consumed.
         let full = challenged && buffered > FLUSH;
         let held_octets = match &self.response {
             Response::Held(_) if buffered < FLUSH => FLUSH,
@@ -80,15 +81,14 @@ impl Exchange<'_> {
         }
     }
 
-    /// Makes room to read a long answer into, where it stays; a short one comes through the driver's
-    /// scratch.
+    /// Reserves buffer space for a long response; short ones are read through the driver's scratch buffer.
     pub fn make_room(&mut self) {
         let Some(upstream) = &mut self.upstream else {
             return;
         };
         let buffer = &mut upstream.buffer;
         let room = match &self.response {
-            // All that will be held, in one piece: growing by doubling would need twice of it.
+            // Reserved at once: growing by doubling would need twice as much.
             Response::Held(_) if buffer.len() >= FLUSH => self.config.hold.bytes + FLUSH,
             Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH,
             _ => return,

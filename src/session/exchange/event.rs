@@ -13,11 +13,11 @@ use crate::session::refusal::Refusal;
 pub enum Event {
     /// The client sent a command with this label.
     Command(&'static str),
-    /// A login was not tried, or a client is sent away.
+    /// A login was not attempted, or a client was rejected.
     Refused(Box<Refusal>),
     /// The upstream has answered a login.
     Login {
-        /// By which way.
+        /// The mechanism.
         mechanism: Mechanism,
         /// Whether the user is logged in.
         accepted: bool,
@@ -26,17 +26,17 @@ pub enum Event {
     },
     /// The upstream failed during a login that popgate made for the client.
     LoginFailed(Mechanism, Box<Failure>),
-    /// The answer to RETR or TOP begins to go out, so long after its turn came.
+    /// The response to RETR or TOP begins to be sent, this long after its turn came.
     Released(MessageAction, Fetch, Duration),
-    /// The whole of it is with the client's connection, so long after its turn came.
+    /// All of it is written to the client, this long after its turn came.
     Delivered(Fetch, Duration),
     /// A message has no verdict.
     Unscanned(UnscannedReason),
-    /// Octets that the client gets but the upstream did not send, and the other way round.
+    /// Octets sent to the client that the upstream did not send, and the reverse.
     Edited {
-        /// Ours.
+        /// Popgate's own octets.
         added: usize,
-        /// The upstream's that do not reach the client.
+        /// The upstream's octets that are not relayed.
         removed: usize,
     },
     /// The upstream sent octets that answer no command; reported once a session.

@@ -1,4 +1,4 @@
-//! A held message: how much of it is there, and when it must be decided on.
+//! A held message: how much of it has been received, and when it must be decided.
 //!
 //! In: the upstream's buffer as it grows (the buffer is the spool: a message is not copied); out:
 //! whether to wait, to look at the header, or to decide. It is bounded by size and by time.
@@ -11,12 +11,12 @@ use crate::filter::HeaderStage;
 use crate::message::header::header_end;
 use crate::pop3::dot::EndOfAnswer;
 
-/// How much is held, and how long.
+/// The limits of holding.
 #[derive(Debug, Clone, Copy)]
 pub struct HoldLimits {
     /// Octets.
     pub bytes: usize,
-    /// From the turn of the command.
+    /// Counted from the turn of the command.
     pub time: Duration,
 }
 
@@ -29,7 +29,7 @@ pub(super) enum Next {
     Header(usize),
     /// Decide: the answer is complete and this long, final dot line included.
     Whole(usize),
-    /// Decide from this much, which is not all: a limit is reached.
+    /// Decide on this part of it: a limit is reached.
     Part(usize),
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Hold {
 
 #[derive(Debug)]
 enum HeaderState {
-    /// Its end was not before the line that begins here.
+    /// The header does not end before the line that begins here.
     Arriving(usize),
     Complete(Option<HeaderStage>),
 }
@@ -62,20 +62,20 @@ impl Hold {
         }
     }
 
-    /// When the message must be decided on.
+    /// When the message must be decided.
     pub(super) fn until(&self) -> Instant {
         self.until
     }
 
-    /// A wait for the client does not count.
+    /// Time spent waiting for the client does not count.
     pub(super) fn extend(&mut self, by: Duration) {
         self.until += by;
     }
 
-    /// Looks at what has come; `buffer` begins with the message.
+    /// Examines what was received; `buffer` begins with the message.
     ///
-    /// What lies beyond the limit is not looked at even if it is there already: the verdict must
-    /// not depend on how the network cut the message up.
+    /// Octets beyond the limit are ignored even if already received: the verdict must not depend on how the
+    /// network split the message.
     pub(super) fn look(&mut self, buffer: &[u8], now: Instant) -> Next {
         let held = &buffer[..buffer.len().min(self.limits.bytes)];
         if let Some(end) = self.end.find(&held[self.seen..]) {
@@ -93,18 +93,18 @@ impl Hold {
                 self.header = HeaderState::Complete(None);
                 return Next::Header(end);
             }
-            // Many short lines must not be looked at again with every read.
+            // Lines must not be scanned again with every read.
             *line += memrchr(b'\n', &buffer[*line..]).map_or(0, |end| end + 1);
         }
         Next::Wait
     }
 
-    /// Keeps what the header rules found.
+    /// Stores the result of the header rules.
     pub(super) fn header_judged(&mut self, stage: Option<HeaderStage>) {
         self.header = HeaderState::Complete(stage);
     }
 
-    /// What the header rules found, and the search for the end of what is still to come.
+    /// The result of the header rules, and the search for the end of the rest.
     pub(super) fn finish(self) -> (Option<HeaderStage>, EndOfAnswer) {
         let stage = match self.header {
             HeaderState::Complete(stage) => stage,

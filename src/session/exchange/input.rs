@@ -1,7 +1,7 @@
-//! What came from each side and is not consumed yet.
+//! Received octets of each side that are not consumed yet.
 //!
-//! The driver reads straight into these buffers, and a held message stays in the upstream's until it is
-//! decided on: it is never copied.
+//! The driver reads straight into these buffers, and a held message stays in the upstream's buffer until it is
+//! decided: it is never copied.
 
 use std::io;
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub struct ClientSecurity {
     pub tls: bool,
     /// Whether the listener offers STLS.
     pub starttls: bool,
-    /// Whether passwords may be sent without TLS: nobody can listen, or the administrator says so.
+    /// Whether passwords may be sent without TLS: the connection is local, or the configuration allows it.
     pub plaintext_logins: bool,
 }
 
@@ -27,17 +27,17 @@ pub struct ClientSecurity {
 #[derive(Debug)]
 pub(super) struct ClientInput {
     pub(super) buffer: BytesMut,
-    /// Whether it will send no more.
+    /// Whether it has closed its sending side.
     pub(super) ended: bool,
     pub(super) security: ClientSecurity,
-    /// When it last sent something, or was last owed something.
+    /// When it last sent something, or last had a pending response.
     pub(super) heard: Instant,
-    /// Since when its last line lacks its end.
+    /// Since when its last line is incomplete.
     pub(super) line_since: Option<Instant>,
 }
 
 impl ClientInput {
-    /// Whether a password on this connection could be read on the way.
+    /// Whether a password on this connection could be read on the network.
     pub(super) fn exposes_passwords(&self) -> bool {
         !self.security.tls && !self.security.plaintext_logins
     }
@@ -47,7 +47,7 @@ impl ClientInput {
         self.security.starttls && !self.security.tls
     }
 
-    /// The first line, its end included, or all there is of it.
+    /// The first line including its end, or all that was received of it.
     pub(super) fn first_line(&self) -> &[u8] {
         let end = memchr(b'\n', &self.buffer).map_or(self.buffer.len(), |at| at + 1);
         &self.buffer[..end]
@@ -69,13 +69,13 @@ impl Drop for ClientLine {
 pub(super) struct UpstreamInput {
     pub(super) buffer: BytesMut,
     pub(super) ended: bool,
-    /// What broke the connection, if anything did.
+    /// The error that broke the connection, if any.
     pub(super) error: Option<io::Error>,
-    /// When it last sent something that belongs to an answer, or was first owed one.
+    /// When it last sent part of a response, or the first response became pending.
     pub(super) heard: Instant,
     /// What `heard` was before the last read.
     pub(super) heard_before: Instant,
-    /// For a server that ends its lines in bare LF.
+    /// Set for a server that ends its lines in bare LF.
     pub(super) translate: Option<LfToCrlf>,
 }
 
@@ -91,26 +91,26 @@ impl UpstreamInput {
         }
     }
 
-    /// Makes CRLF of bare LF from this place on; how many octets that added.
+    /// Converts bare LF to CRLF from this offset on; returns the octets added.
     pub(super) fn translate_from(&mut self, from: usize) -> usize {
         let buffer = &mut self.buffer;
         let translate = self.translate.as_mut();
         translate.map_or(0, |translate| translate.translate(buffer, from))
     }
 
-    /// Consumes so many octets.
+    /// Consumes this many octets.
     pub(super) fn take(&mut self, octets: usize) -> FromUpstream {
         FromUpstream(self.buffer.split_to(octets).freeze())
     }
 
-    /// Consumes a line, its end included, if it is there.
+    /// Consumes a line including its end, if it is complete.
     pub(super) fn take_line(&mut self) -> Option<FromUpstream> {
         take_line(&mut self.buffer).map(|line| FromUpstream(line.freeze()))
     }
 }
 
-/// Octets that the upstream sent. Only they can be passed on to the client as the upstream's; all else
-/// that the client gets is ours, and counted as such.
+/// Octets that the upstream sent. Only these can be relayed as the upstream's; everything else sent to the
+/// client is counted as added.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FromUpstream(Bytes);
 

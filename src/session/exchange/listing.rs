@@ -9,7 +9,7 @@ use crate::pop3::line::trim_end;
 use crate::session::failure::Failure;
 
 impl Exchange<'_> {
-    /// Takes one line.
+    /// Processes one line.
     pub(super) fn take_text_line(&mut self) -> Result<bool, Failure> {
         let Some(line) = self.take_line()? else {
             return Ok(false);
@@ -30,7 +30,7 @@ impl Exchange<'_> {
         }
         if let Some(mut shown) = self.shown(text) {
             shown.extend_from_slice(b"\r\n");
-            // The upstream's line is passed on where it says the same.
+            // The upstream's line is relayed if it is unchanged.
             match shown == line.bytes()[..] {
                 true => self.output.relay(line),
                 false => self.output.add(Bytes::from(shown)),
@@ -39,7 +39,7 @@ impl Exchange<'_> {
         Ok(true)
     }
 
-    /// What the client gets for a line, without the line end; nothing if that is nothing.
+    /// The line for the client, without its end; `None` if it is omitted.
     fn shown(&self, text: &[u8]) -> Option<Vec<u8>> {
         let exposed = self.client.exposes_passwords();
         match &self.response {

@@ -1,4 +1,4 @@
-//! A login that popgate makes for the client: what the client has said of it, and how far it is.
+//! The state of a login that popgate makes for the client.
 
 use super::mechanism::Mechanism;
 use crate::pop3::Secret;
@@ -11,7 +11,7 @@ pub(super) const GREETING: &[u8] = b"+OK popgate is ready\r\n";
 pub(super) struct LocalLogin {
     /// The name that USER gave.
     pub(super) user: Option<String>,
-    /// The response that the client owes in an AUTH exchange.
+    /// The next response expected from the client in an AUTH exchange.
     pub(super) awaited: Option<Awaited>,
     pub(super) attempt: Option<Attempt>,
 }
@@ -27,12 +27,12 @@ impl LocalLogin {
 pub(super) enum Awaited {
     Plain,
     LoginName,
-    /// The name came before it, in base64.
+    /// The user name was sent before it, in base64.
     LoginPassword(Secret),
     Bearer(Mechanism),
 }
 
-/// A login that is under way on the upstream.
+/// A login in progress on the upstream.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) mechanism: Mechanism,
@@ -40,10 +40,10 @@ pub(super) struct Attempt {
     pub(super) step: Step,
 }
 
-/// What the upstream's next answer is to.
+/// The command that the upstream's next response belongs to.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// USER; the password goes up next.
+    /// USER; the password is sent next.
     User(Secret),
     Pass,
     /// AUTH; with the response, if that was not sent yet.

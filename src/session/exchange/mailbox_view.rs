@@ -1,9 +1,8 @@
-//! The client's view of the mailbox: its numbers, what it marked as deleted, and the sizes that
-//! messages will have when they are sent.
+//! The client's view of the mailbox: message numbers, deletion marks, and the sizes of messages as they will be
+//! sent.
 //!
-//! In: what the upstream says of its mailbox; out: what the client is told. Every command and
-//! every answer that carries a message number or a size passes through here, so that STAT, LIST,
-//! UIDL, TOP, RETR and DELE speak of the same mailbox.
+//! In: the upstream's numbers and sizes; out: those for the client. Every command and response with a message
+//! number or a size is mapped here, so that STAT, LIST, UIDL, TOP, RETR and DELE are consistent.
 //!
 //! RFC 1939 section 5: numbers are dense and fixed for the session.
 
@@ -16,25 +15,25 @@ use crate::pop3::{ClientNumber, Command, MessageNumber, UpstreamNumber};
 pub struct MailboxView {
     /// Upstream numbers that the client does not see, with their sizes there.
     hidden: BTreeMap<UpstreamNumber, u64>,
-    /// By how much a message's size changes on its way; by upstream number.
+    /// The change of a message's size by rewriting; by upstream number.
     grown: BTreeMap<UpstreamNumber, i64>,
     /// Marked as deleted in this session; by upstream number.
     deleted: BTreeSet<UpstreamNumber>,
 }
 
 impl MailboxView {
-    /// Whether the client's view is the upstream's, so that answers pass as they are.
+    /// Whether the client's view equals the upstream's, so that responses are relayed unchanged.
     pub fn is_transparent(&self) -> bool {
         self.hidden.is_empty() && self.grown.is_empty()
     }
 
-    /// Takes a message out of the view. Only before the client has seen any number: they may not
-    /// change within a session.
+    /// Hides a message. Only allowed before the client has seen any number: numbers must not change within a
+    /// session.
     pub fn hide(&mut self, upstream: UpstreamNumber, octets: u64) {
         self.hidden.insert(upstream, octets);
     }
 
-    /// A message will be sent with so many octets more than the upstream has.
+    /// A message will be sent with this many octets more than the upstream's.
     pub fn grow(&mut self, upstream: UpstreamNumber, octets: i64) {
         match octets {
             0 => self.grown.remove(&upstream),
@@ -42,12 +41,12 @@ impl MailboxView {
         };
     }
 
-    /// The upstream said `+OK` to DELE.
+    /// The upstream answered DELE with `+OK`.
     pub fn delete(&mut self, upstream: UpstreamNumber) {
         self.deleted.insert(upstream);
     }
 
-    /// The upstream said `+OK` to RSET.
+    /// The upstream answered RSET with `+OK`.
     pub fn reset(&mut self) {
         self.deleted.clear();
     }
@@ -83,7 +82,7 @@ impl MailboxView {
 
     /// STAT's two numbers for the client (RFC 1939: messages marked as deleted do not count).
     pub fn totals(&self, messages: u64, octets: u64) -> (u64, u64) {
-        // A hidden message is never deleted: the client cannot name it.
+        // A hidden message is never marked as deleted: it has no number for the client.
         let hidden: u64 = self.hidden.values().sum();
         let counted = |(number, _): &(&UpstreamNumber, &i64)| {
             !self.deleted.contains(number) && !self.hidden.contains_key(number)
@@ -102,7 +101,7 @@ impl MailboxView {
 
     /// An upstream's line `number rest` of LIST or UIDL (without its end) as the client gets it.
     ///
-    /// `None` for a hidden message; a line that is none of these passes as it is.
+    /// `None` for a hidden message; any other line is relayed unchanged.
     pub fn line(&self, line: &[u8], kind: Listing) -> Option<Vec<u8>> {
         let Some((number, rest)) = split_number(line) else {
             return Some(line.to_vec());
@@ -120,8 +119,8 @@ impl MailboxView {
         Some(shown)
     }
 
-    /// The upstream's `+OK` line to a command (without its end) as the client gets it; `None` where it
-    /// passes as it is.
+    /// The upstream's `+OK` line to a command (without its end) as the client gets it; `None` if it is relayed
+    /// unchanged.
     pub fn status_line(&self, command: &Command<UpstreamNumber>, line: &[u8]) -> Option<Vec<u8>> {
         if self.is_transparent() {
             return None;

@@ -1,10 +1,10 @@
-//! The ways to log in, as metrics and the log name them: a closed set, never the client's own word.
+//! Login mechanisms, as labels for metrics and log: a closed set, never the client's text.
 //!
 //! RFC 1939 section 7 (USER and PASS, APOP), RFC 5034 (AUTH).
 
 use crate::pop3::Command;
 
-/// A way to log in.
+/// A login mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the SASL registry")]
 pub enum Mechanism {
@@ -20,7 +20,7 @@ pub enum Mechanism {
     OauthBearer,
     Gssapi,
     Ntlm,
-    /// The client's password opens popgate's own token.
+    /// The client's password decrypts popgate's OAuth token.
     Oauth,
     /// Any other.
     Other,
@@ -56,7 +56,7 @@ impl Mechanism {
         labels
     };
 
-    /// The way of a command that proves who the user is; `None` for every other command.
+    /// The mechanism of a command that carries a credential; `None` for other commands.
     pub fn of<N>(command: &Command<N>) -> Option<Self> {
         let Command::Auth { mechanism, .. } = command else {
             return match command {

@@ -1,11 +1,11 @@
 //! The POP3 exchange of one session, without I/O.
 //!
-//! In: bytes of the client and of the upstream (read straight into the exchange's buffers), the time, and
-//! the answers to what it asked for. Out: bytes for each side, [`Action`]s for the driver, [`Event`]s for
-//! metrics and the log, and the next deadline.
+//! In: bytes of the client and of the upstream (read directly into the exchange's buffers), the time, and the
+//! results of its actions. Out: bytes for each side, [`Action`]s for the driver, [`Event`]s for metrics and the
+//! log, and the next deadline.
 //!
-//! The driver calls [`Exchange::advance`], does what the [`Action`] says, and calls it again. Commands go up
-//! in order, answers come down in order, and a queue of pending commands stands between them.
+//! The driver calls [`Exchange::advance`], does what the [`Action`] says, and calls it again. Commands and
+//! responses are relayed in order, with a queue of pending commands between them.
 //!
 //! It never invents a final dot, never sends DELE or QUIT on its own, keeps no password longer than a login
 //! takes, and reads no clock. RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 2595 (STLS), RFC 5034

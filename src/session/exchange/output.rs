@@ -1,8 +1,7 @@
-//! What is to be written to the client, and the count of octets that follows from it.
+//! The output to the client, and its count of octets.
 //!
-//! Message bytes are never joined or copied: the output is a queue of pieces. A piece is either the
-//! upstream's, passed on, or ours; the difference between what the upstream sent and what the client gets
-//! follows from that, and is not counted by hand anywhere.
+//! Message bytes are never joined or copied: the output is a queue of pieces. A piece is either relayed from
+//! the upstream or added by popgate; the counts of added and removed octets follow from that.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -21,13 +20,13 @@ pub struct ClientOutput {
 }
 
 impl ClientOutput {
-    /// Passes octets of the upstream on.
+    /// Relays octets of the upstream.
     pub(super) fn relay(&mut self, bytes: FromUpstream) {
         self.relayed += bytes.len() as u64;
         self.push(bytes.into_bytes());
     }
 
-    /// Sends octets of our own.
+    /// Adds octets of popgate's own.
     pub(super) fn add(&mut self, bytes: Bytes) {
         self.added += bytes.len() as u64;
         self.push(bytes);
@@ -40,12 +39,12 @@ impl ClientOutput {
         }
     }
 
-    /// Octets of the upstream that were passed on so far.
+    /// Octets of the upstream relayed so far.
     pub(super) fn relayed(&self) -> u64 {
         self.relayed
     }
 
-    /// Octets of our own so far.
+    /// Octets added so far.
     pub(super) fn added(&self) -> u64 {
         self.added
     }
@@ -68,7 +67,7 @@ impl ClientOutput {
         }
     }
 
-    /// Lays the first pieces out for a vectored write; how many there are.
+    /// Fills slices with the first pieces for a vectored write; returns their number.
     pub fn fill_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
             *slice = IoSlice::new(piece);
@@ -76,7 +75,7 @@ impl ClientOutput {
         slices.len().min(self.pieces.len())
     }
 
-    /// So many octets were written.
+    /// Removes this many octets, which were written.
     pub fn advance(&mut self, mut written: usize) {
         self.len -= written;
         while let Some(first) = self.pieces.front_mut() {

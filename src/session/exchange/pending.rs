@@ -1,4 +1,4 @@
-//! What the client is owed, in the order in which it asked, and how far the answer to the first of it is.
+//! The pending responses in the order of their commands, and the progress of the first one.
 
 use bytes::Bytes;
 
@@ -12,15 +12,15 @@ use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::{Command, UpstreamNumber};
 
-/// Rejected commands until the client is sent away.
+/// Invalid commands until the client is rejected.
 pub(super) const MOST_REJECTED: u32 = 20;
 
-/// One thing that the client is owed.
+/// A pending response.
 #[derive(Debug)]
 pub(super) enum Pending {
     /// The upstream's answer to this command.
     Upstream(Command<UpstreamNumber>),
-    /// A line of our own.
+    /// A line of popgate's own.
     Own(Bytes),
     /// The start of TLS.
     StartTls,
@@ -28,16 +28,16 @@ pub(super) enum Pending {
     Login,
 }
 
-/// How far the answer to the first pending command is.
+/// The progress of the response to the first pending command.
 #[derive(Debug)]
 pub(super) enum Response {
     /// Its status line is next.
     Status,
-    /// A challenge of AUTH was passed on; the client's line is next.
+    /// An AUTH challenge was relayed; the client's response is next.
     Challenge,
-    /// The client was told to begin TLS.
+    /// The client was sent `+OK` to STLS.
     StartTls,
-    /// The lines pass as they are, up to the final dot.
+    /// The lines are relayed unchanged, up to the final dot.
     Lines(Lines),
     /// Each line is rewritten: LIST or UIDL of all messages.
     Listing(Listing),
@@ -47,15 +47,15 @@ pub(super) enum Response {
     Mechanisms,
     /// A message is held until it can be judged.
     Held(Box<Held>),
-    /// The filter has it.
+    /// The filter is judging it.
     Judging(Box<Decided>),
-    /// The quarantine has it.
+    /// It is being quarantined.
     Quarantining(Box<Quarantining>),
     /// A message is read and discarded, because a notice takes its place.
     Discarded(Box<Discarded>),
 }
 
-/// Lines that pass.
+/// Lines that are relayed.
 #[derive(Debug)]
 pub(super) struct Lines {
     pub(super) end: EndOfAnswer,
@@ -67,7 +67,7 @@ pub(super) struct Lines {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) retrieval: Retrieval,
-    /// The upstream's `+OK` line, not passed on yet.
+    /// The upstream's `+OK` line, not relayed yet.
     pub(super) status: FromUpstream,
     pub(super) hold: Hold,
     /// Octets of the header that is being judged.
@@ -92,7 +92,7 @@ pub(super) struct Discarded {
 }
 
 impl Response {
-    /// Whether part of it has gone to the client, so that nothing else can be said.
+    /// Whether part of it has been sent to the client, so that no error can be sent instead.
     pub(super) fn is_partly_sent(&self) -> bool {
         match self {
             Self::Status
@@ -106,7 +106,7 @@ impl Response {
         }
     }
 
-    /// Whether octets of the upstream were consumed that are neither passed on nor discarded yet.
+    /// Whether consumed octets of the upstream are neither relayed nor discarded yet.
     pub(super) fn is_undecided(&self) -> bool {
         matches!(
             self,
@@ -115,10 +115,10 @@ impl Response {
     }
 }
 
-/// A line that goes up once the quotas admit the login.
+/// A line to send upstream once the quotas admit the login.
 #[derive(Debug)]
 pub(super) enum Deferred {
-    /// A command that proves who the user is.
+    /// A command that carries a credential.
     Command(Command, ClientLine),
     /// The response to a challenge.
     Response(ClientLine),

@@ -13,9 +13,9 @@ use crate::pop3::{LoginName, Secret};
 pub(super) enum Phase {
     /// Nobody is logged in.
     Authorization {
-        /// When the login must be done.
+        /// The deadline for the login.
         deadline: Instant,
-        /// Who makes it.
+        /// Who logs in to the upstream.
         login: Login,
     },
     /// A user is logged in.
@@ -25,20 +25,19 @@ pub(super) enum Phase {
 /// Who logs in to the upstream.
 #[derive(Debug)]
 pub(super) enum Login {
-    /// The client does, and its commands pass.
+    /// The client, whose commands are relayed.
     Relayed(RelayedLogin),
-    /// popgate does, once it knows for whom: the user's name decides on the server, or a token takes the
-    /// place of the password.
+    /// popgate, once it knows the user: the user name selects the server, or a token replaces the password.
     Local(LocalLogin),
 }
 
-/// A login whose commands pass.
+/// A login whose commands are relayed.
 #[derive(Debug, Default)]
 pub(super) struct RelayedLogin {
     pub(super) name: LoginName,
-    /// Whether the upstream was told a name.
+    /// Whether a user name was sent to the upstream.
     pub(super) user_sent: bool,
-    /// A response that came along with AUTH, and goes up when the upstream asks for it.
+    /// The initial response of AUTH, which is sent after the upstream's challenge.
     pub(super) initial_response: Option<Secret>,
     /// Whether a challenge of the AUTH exchange was answered.
     pub(super) responded: bool,
@@ -47,7 +46,7 @@ pub(super) struct RelayedLogin {
 /// What a logged-in session knows.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
-    /// The user's name, if the login showed it.
+    /// The user's name, if the mechanism exposes it.
     pub(super) user: Option<Arc<str>>,
     pub(super) view: MailboxView,
     pub(super) verdicts: Verdicts,
@@ -65,7 +64,7 @@ impl Phase {
         matches!(self, Self::Authorization { .. })
     }
 
-    /// Whether popgate makes the login that the session waits for.
+    /// Whether the session is waiting for a login by popgate.
     pub(super) fn is_local(&self) -> bool {
         matches!(
             self,

@@ -1,10 +1,10 @@
-//! The session before its server is known, because the name that the user will log in with decides, or
-//! because popgate logs in with a token of its own.
+//! The session before its server is known, because the user name selects it, or because popgate logs in with an
+//! OAuth token.
 //!
-//! popgate greets, answers CAPA, STLS and QUIT, and takes the login; then the driver finds and connects the
+//! popgate greets, answers CAPA, STLS and QUIT, and reads the login; then the driver finds and connects the
 //! server, and `upstream_login` logs in. RFC 1939 section 4, RFC 2595, RFC 5034.
 //!
-//! APOP is not offered: a timestamp can only come from a server that is known already.
+//! APOP is not offered: its timestamp comes from the server, which is not known yet.
 
 use super::action::{Action, End, LoginRequest, Proof};
 use super::event::Event;
@@ -21,7 +21,7 @@ use crate::session::refusal::Refusal;
 const UNREADABLE: &[u8] = b"-ERR that is no response of this mechanism\r\n";
 
 impl Exchange<'_> {
-    /// Takes a line of a client that is not logged in.
+    /// Processes a line of a client that is not logged in.
     pub(super) fn take_local(&mut self, line: &ClientLine) -> Option<Action> {
         let awaited = self.phase.local().and_then(|login| login.awaited.take());
         let action = match awaited {
@@ -102,7 +102,7 @@ impl Exchange<'_> {
             self.answer(b"-ERR USER comes first\r\n");
             return None;
         };
-        // All of the rest, spaces included (RFC 1939 section 7).
+        // The rest of the line, spaces included (RFC 1939 section 7).
         let password = trim_end(line).get(b"PASS ".len()..).unwrap_or_default();
         let proof = Proof::Password(Secret::new(password));
         self.request_login(Mechanism::UserPass, user, proof)
@@ -180,7 +180,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Has the driver find and connect the user's server.
+    /// Asks the driver to find and connect the user's server.
     fn request_login(
         &mut self,
         mechanism: Mechanism,

@@ -1,4 +1,4 @@
-//! The upstream's answers, each read by its command's shape.
+//! The upstream's responses, each read according to its command.
 
 use bytes::Bytes;
 
@@ -15,14 +15,14 @@ use crate::pop3::line::trim_end;
 use crate::pop3::{Command, Shape, Status, UpstreamNumber, capa};
 use crate::session::failure::Failure;
 
-/// The answer to STLS, after which the client begins TLS.
+/// The response to STLS, after which the client begins TLS.
 const BEGIN_TLS: &[u8] = b"+OK begin TLS\r\n";
 
-/// So many octets that answer nothing are taken in a session.
+/// The most unsolicited octets that are accepted in a session.
 const MOST_UNSOLICITED: usize = 64 << 10;
 
 impl Exchange<'_> {
-    /// Takes as much of the answers as is there.
+    /// Processes the responses as far as received.
     pub(super) fn take_responses(&mut self) -> Result<Option<Action>, Failure> {
         loop {
             if self.output.len() >= FLUSH {
@@ -64,7 +64,7 @@ impl Exchange<'_> {
         self.response = Response::Status;
         self.response_octets = 0;
         self.turn = self.now;
-        // The client's silence begins when it is owed nothing more.
+        // The client's idle time begins when no response is pending.
         self.client.heard = self.now;
     }
 
@@ -108,7 +108,7 @@ impl Exchange<'_> {
         Ok(true)
     }
 
-    /// Octets came though nothing is pending.
+    /// Octets were received although no response is pending.
     fn take_unsolicited(&mut self) -> Result<(), Failure> {
         let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
         match buffered {
@@ -120,11 +120,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Octets that belong to no answer that popgate knows of.
+    /// Octets that belong to no known response.
     ///
-    /// Behind a command that it does not know they are more lines of that answer, and pass. Else they are a
-    /// server's chatter, which a client would take for the answer to its next command, or, behind a message,
-    /// wait on for ever: they are discarded.
+    /// After an unknown command they are taken as further lines of its response, and relayed. Otherwise they
+    /// are unsolicited and discarded: a client would take them for the response to its next command, or hang on
+    /// them after a message.
     fn unsolicited(&mut self, bytes: FromUpstream) -> Result<(), Failure> {
         if self.after_unknown {
             self.output.relay(bytes);
@@ -134,7 +134,7 @@ impl Exchange<'_> {
             self.event(Event::Unsolicited(bytes.len()));
         }
         self.unsolicited += bytes.len();
-        // It brings no answer nearer.
+        // It does not count as progress of a response.
         if let Some(upstream) = &mut self.upstream {
             upstream.heard = upstream.heard_before;
         }
@@ -154,8 +154,7 @@ impl Exchange<'_> {
         let mut initial_response = None;
         let mut challenges = status == Status::Challenge;
         if let Some(login) = self.phase.relayed() {
-            // Some servers write `+OK` for `+`. Before the client has sent any credential it cannot mean
-            // success.
+            // Some servers send `+OK` instead of `+`. Before any credential it cannot mean success.
             let came_alone = matches!(
                 command,
                 Command::Auth {
@@ -204,8 +203,8 @@ impl Exchange<'_> {
         });
     }
 
-    /// A server that answers a command of the TRANSACTION state has let the user in, even if popgate did not
-    /// know the command that did it.
+    /// A server that accepts a command of the TRANSACTION state has logged the user in, even if by a command
+    /// unknown to popgate.
     fn note_transaction(&mut self, command: &Command<UpstreamNumber>) {
         let is_transaction = matches!(
             command,
@@ -242,8 +241,8 @@ impl Exchange<'_> {
             && is_authorization
             && self.client.security.starttls
         {
-            // A server without CAPA would leave the client without a hint of STLS; and what was answered
-            // before TLS must be answered in it.
+            // Without this a client of a server without CAPA would not learn of STLS; and CAPA answered before
+            // TLS must be answered under TLS, too.
             let list = capa::least(
                 !self.client.exposes_passwords(),
                 self.client.offers_starttls(),
@@ -329,7 +328,7 @@ impl Exchange<'_> {
         Ok(end.is_some())
     }
 
-    /// Counts what was taken of an answer.
+    /// Counts the consumed octets of a response.
     pub(super) fn count(&mut self, octets: usize) -> Result<(), Failure> {
         self.response_octets += octets as u64;
         match self.config.limits.response {
@@ -338,7 +337,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Consumes so many octets of the upstream.
+    /// Consumes this many octets of the upstream.
     pub(super) fn consume(&mut self, octets: usize) -> FromUpstream {
         self.consumed += octets as u64;
         match &mut self.upstream {
@@ -347,7 +346,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Consumes a line of the upstream, if it is there.
+    /// Consumes a line of the upstream, if it is complete.
     pub(super) fn take_line(&mut self) -> Result<Option<FromUpstream>, Failure> {
         let Some(upstream) = &mut self.upstream else {
             return Ok(None);

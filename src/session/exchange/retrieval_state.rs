@@ -1,4 +1,4 @@
-//! A message on its way: which one was asked for, and what is there of it.
+//! The state of a message being fetched.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::pop3::{Command, Lines, UpstreamNumber};
 /// The final dot line.
 pub(super) const DOT: &[u8] = b".\r\n";
 
-/// What is being fetched.
+/// The requested message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Retrieval {
     pub(super) message: UpstreamNumber,
@@ -37,12 +37,12 @@ impl Retrieval {
     }
 }
 
-/// A message that is about to be decided on: what goes out around it.
+/// A message that is about to be decided.
 #[derive(Debug)]
 pub(super) struct Decided {
     pub(super) retrieval: Retrieval,
     pub(super) status: FromUpstream,
-    /// The search for the end of what is still to come; `None` when all is there.
+    /// The search for the end of the rest; `None` if it is complete.
     pub(super) rest: Option<EndOfAnswer>,
     /// The message as it is on the wire, or the part of it that was held.
     pub(super) wire: FromUpstream,
@@ -53,7 +53,7 @@ impl Decided {
         self.rest.is_none()
     }
 
-    /// The lines without the final dot line, if that is there.
+    /// The lines without the final dot line, if any.
     pub(super) fn text(&self) -> Bytes {
         let end = self.wire.len() - if self.is_whole() { DOT.len() } else { 0 };
         self.wire.bytes().slice(..end)

@@ -1,6 +1,6 @@
 //! RETR and TOP: hold the message, have it judged, decide, rewrite, release.
 //!
-//! The outcome is fixed before the first byte leaves; from then on nothing can change it.
+//! The outcome is fixed before the first byte is sent and does not change afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -24,11 +24,11 @@ use crate::pop3::{Command, UpstreamNumber};
 use crate::rewrite::{Mark, Piece, Plan, top_of};
 use crate::session::failure::Failure;
 
-/// From the turn of the command, so that with the way to the client the first byte comes within 20 seconds.
+/// Counted from the turn of the command, so that the client gets the first byte within 20 seconds.
 const FIRST_BYTE: Duration = Duration::from_secs(19);
 
 impl Exchange<'_> {
-    /// The upstream said `+OK`; the message follows.
+    /// The upstream answered `+OK`; the message follows.
     pub(super) fn begin_retrieval(
         &mut self,
         command: &Command<UpstreamNumber>,
@@ -65,7 +65,7 @@ impl Exchange<'_> {
         };
     }
 
-    /// What was decided on a message that carries a mark.
+    /// The decision on a marked message.
     fn known_mark(&self, message: UpstreamNumber) -> Option<Judged> {
         match self.phase.transaction()?.verdicts.get(message)? {
             Decision::Mark(judged) => Some(Judged::clone(judged)),
@@ -73,7 +73,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Looks at the message that is held, and decides when its time has come.
+    /// Examines the held message, and decides when it is complete or at a limit.
     pub(super) fn take_held(&mut self) -> Result<Option<Action>, Failure> {
         let (Response::Held(held), Some(upstream)) = (&mut self.response, &self.upstream) else {
             return Ok(None);
@@ -112,7 +112,7 @@ impl Exchange<'_> {
         })
     }
 
-    /// The header of the message that is held, for [`Action::JudgeHeader`].
+    /// The header of the held message, for [`Action::JudgeHeader`].
     pub fn held_header(&self) -> &[u8] {
         match (&self.response, &self.upstream) {
             (Response::Held(held), Some(upstream)) => &upstream.buffer[..held.header],
@@ -120,7 +120,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// What the header rules have found.
+    /// The result of the header rules.
     pub fn header_judged(&mut self, stage: Option<HeaderStage>) {
         if let Response::Held(held) = &mut self.response {
             held.hold.header_judged(stage);
@@ -129,7 +129,7 @@ impl Exchange<'_> {
 
     fn request_verdict(&mut self, decided: Decided, header: Option<HeaderStage>) -> Option<Action> {
         let wire = decided.wire.bytes();
-        // Half a header is no message: what is said of it would be remembered for the whole.
+        // A partial header is not judged: the verdict would be remembered for the whole message.
         let is_enough = decided.is_whole()
             || wire.len() == self.config.hold.bytes
             || header_end(wire).is_some();
@@ -151,7 +151,7 @@ impl Exchange<'_> {
         self.turn + FIRST_BYTE
     }
 
-    /// The filter's answer.
+    /// The filter's result.
     pub fn judged(&mut self, judgement: Judgement, now: Instant) {
         self.now = now;
         let Response::Judging(decided) = std::mem::replace(&mut self.response, Response::Status)
@@ -162,8 +162,8 @@ impl Exchange<'_> {
             Judgement::Unscanned(reason) => Finding::Unscanned(reason),
             Judgement::Judged(verdict) => match verdict.action {
                 FilterAction::Pass => Finding::Ham(verdict),
-                // Only what was seen whole can be kept, and TOP's text is no proof of that: some servers
-                // cut it at 64 KiB. The rest is tagged.
+                // Only complete messages can be quarantined, and TOP may be incomplete: some servers truncate
+                // it at 64 KiB. Others are tagged instead.
                 FilterAction::Drop
                     if decided.is_whole() && decided.retrieval.fetch == Fetch::Retr =>
                 {
@@ -175,7 +175,7 @@ impl Exchange<'_> {
         self.finish(*decided, finding);
     }
 
-    /// The original must be on disk before the client hears anything.
+    /// The original must be on disk before anything is sent to the client.
     fn hold_back(&mut self, decided: Decided, verdict: Verdict) {
         let id = (self.config.new_id)();
         let request = QuarantineRequest {
@@ -192,7 +192,7 @@ impl Exchange<'_> {
         }));
     }
 
-    /// What the quarantine was not asked yet.
+    /// The request to the quarantine, if it was not issued yet.
     pub(super) fn quarantine_request(&mut self) -> Option<QuarantineRequest> {
         match &mut self.response {
             Response::Quarantining(held) => held.request.take(),
@@ -200,8 +200,8 @@ impl Exchange<'_> {
         }
     }
 
-    /// The quarantine's answer: the notice that goes out in the message's place, or nothing if it could not
-    /// take the message, which is tagged then.
+    /// The quarantine's result: the notice that replaces the message, or `None` if the message could not be
+    /// stored and is tagged instead.
     pub fn quarantined(&mut self, notice: Option<Bytes>, now: Instant) {
         self.now = now;
         let Response::Quarantining(held) = std::mem::replace(&mut self.response, Response::Status)
@@ -227,7 +227,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends a message by what was found, and remembers that.
+    /// Sends a message according to its verdict, and remembers that.
     fn finish(&mut self, decided: Decided, finding: Finding) {
         let passes = matches!(finding, Finding::Ham(_));
         if passes && self.config.style.headers != HeaderMode::Always {
@@ -243,7 +243,7 @@ impl Exchange<'_> {
     /// Sends a message with a mark, and remembers that.
     fn finish_as(&mut self, decided: Decided, judged: Judged) {
         match judged.finding {
-            // What could not be judged is judged anew when it is asked for again.
+            // A message that could not be judged is judged again when it is fetched again.
             Finding::Unscanned(reason) => self.event(Event::Unscanned(reason)),
             _ => {
                 let decision = Decision::Mark(Box::new(judged.clone()));
@@ -253,7 +253,7 @@ impl Exchange<'_> {
         self.send_marked(decided, &judged);
     }
 
-    /// Remembers a decision; one on a few lines says nothing of the whole message.
+    /// Remembers a decision; a decision on a few lines is not valid for the whole message.
     fn remember(&mut self, decided: &Decided, decision: Decision) {
         if decided.retrieval.lines.is_none()
             && let Phase::Transaction(transaction) = &mut self.phase
@@ -287,7 +287,7 @@ impl Exchange<'_> {
         let mut pieces = Vec::new();
         let mut status = None;
         if is_whole && !plan.is_empty() {
-            // The upstream's line names a size that is no longer true.
+            // The upstream's line states the size of the original.
             let octets = dot::unstuff(&decided.text()).len() + plan.added() - plan.removed();
             status = Some(Bytes::from(format!("+OK {octets} octets\r\n")));
         }
@@ -302,7 +302,7 @@ impl Exchange<'_> {
         self.send(decided, action, pieces);
     }
 
-    /// Sends the pieces; what is still to come follows as it is.
+    /// Sends the pieces; the rest is relayed unchanged.
     fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
         let fetch = decided.retrieval.fetch;
         self.release(fetch, action);
@@ -326,7 +326,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Sends a notice in place of an answer whose last byte was read.
+    /// Sends a notice in place of a response that was read completely.
     pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
         self.release(fetch, MessageAction::Drop);
         let status = format!("+OK {} octets\r\n", notice.len());
@@ -343,7 +343,7 @@ impl Exchange<'_> {
     }
 }
 
-/// A piece of an answer, by whose it is.
+/// A piece of a response, by its origin.
 enum Outgoing {
     Relayed(FromUpstream),
     Own(Bytes),

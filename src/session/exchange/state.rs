@@ -1,4 +1,4 @@
-//! The exchange's state, what enters it, and the order in which it does its work.
+//! The exchange's state, its inputs, and the order of its work.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,31 +23,31 @@ use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
 use crate::rewrite::Style;
 use crate::session::failure::Failure;
 
-/// From this many octets on, output is written before more is taken.
+/// From this many octets on, output is written before more input is processed.
 pub(super) const FLUSH: usize = 64 << 10;
 
-/// What the configuration says of all sessions.
+/// The settings that apply to all sessions.
 #[derive(Debug, Clone, Copy)]
 pub struct ExchangeConfig<'s> {
-    /// How much of what.
+    /// The limits.
     pub limits: &'s Limits,
-    /// How long to wait for whom.
+    /// The timeouts.
     pub timeouts: &'s Timeouts,
-    /// How much of a message is held, and how long.
+    /// The limits of holding a message.
     pub hold: HoldLimits,
     /// How messages are marked.
     pub style: &'s Style,
-    /// Makes the id of a message that is marked or held back: that takes a clock and random bits.
+    /// Generates the id of a message that is marked or held back, from a clock and random bits.
     pub new_id: fn() -> MessageId,
 }
 
 /// Who logs in to the upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginBy {
-    /// The client: the server is known before it says a word, and its greeting passes.
+    /// The client: the server is known from the start, and its greeting is relayed.
     Client,
-    /// popgate, with what the client gives it: the user's name decides on the server, or a token takes the
-    /// place of the password.
+    /// popgate, with the client's credentials: the user name selects the server, or a token replaces the
+    /// password.
     Popgate,
 }
 
@@ -57,19 +57,19 @@ pub struct Exchange<'s> {
     pub(super) config: ExchangeConfig<'s>,
     pub(super) client: ClientInput,
     pub(super) upstream: Option<UpstreamInput>,
-    /// Whether the driver still has a connection that the exchange is done with.
+    /// Whether the driver has yet to close an upstream connection that is no longer needed.
     pub(super) disconnects: bool,
     pub(super) phase: Phase,
     pub(super) pending: VecDeque<Pending>,
     pub(super) response: Response,
     pub(super) output: ClientOutput,
     pub(super) upstream_output: BytesMut,
-    /// A command that waits for the quotas' answer.
+    /// A command that waits for the quotas' decision.
     pub(super) deferred: Option<Deferred>,
     pub(super) now: Instant,
     /// When the first pending command became that.
     pub(super) turn: Instant,
-    /// Octets of the answer that is under way.
+    /// Octets of the current response.
     pub(super) response_octets: u64,
     /// Answers to RETR and TOP that are complete but not written yet.
     pub(super) delivered: Vec<(Fetch, Instant)>,
@@ -77,9 +77,9 @@ pub struct Exchange<'s> {
     pub(super) fetching: usize,
     /// Whether the last answer was to a command that popgate does not know.
     pub(super) after_unknown: bool,
-    /// Commands that made no sense.
+    /// Number of invalid commands.
     pub(super) rejected_commands: u32,
-    /// Octets of the upstream that answer nothing.
+    /// Number of unsolicited octets of the upstream.
     pub(super) unsolicited: usize,
     pub(super) ending: Option<End>,
     pub(super) draining: Option<Instant>,
@@ -89,7 +89,7 @@ pub struct Exchange<'s> {
     reported: Reported,
 }
 
-/// Octets that an [`Event::Edited`] has told of already.
+/// Octets already reported by [`Event::Edited`].
 #[derive(Debug, Default)]
 struct Reported {
     added: u64,
@@ -97,7 +97,7 @@ struct Reported {
 }
 
 impl<'s> Exchange<'s> {
-    /// A session that begins now; its login must be done by the deadline.
+    /// A new session, with the deadline for its login.
     pub fn new(
         config: ExchangeConfig<'s>,
         login_by: LoginBy,
@@ -146,7 +146,7 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// Does all that can be done now; what the driver must do next.
+    /// Does everything that can be done now; returns what the driver must do next.
     ///
     /// # Errors
     /// The failure that ends the session. [`Self::give_up`] says what can still be said.
@@ -159,7 +159,7 @@ impl<'s> Exchange<'s> {
                     return Ok(action);
                 }
                 Ok(None) => {}
-                // The server is at fault: the user may try again, with another name, too.
+                // A failure of the server: the user may try again, also with another name.
                 Err(failure) if self.is_logging_in() => self.login_failed(failure),
                 Err(failure) => {
                     self.report_edits();
@@ -210,7 +210,7 @@ impl<'s> Exchange<'s> {
         })
     }
 
-    /// Whether the session is over, now that all that could be done is done.
+    /// Whether the session has ended, after everything possible was done.
     fn end(&mut self) -> Result<Option<End>, Failure> {
         if self.pending.is_empty() && self.ending.is_some() {
             return Ok(self.ending);
@@ -224,7 +224,7 @@ impl<'s> Exchange<'s> {
                 (None, false) => Err(Failure::UpstreamClosed),
             };
         }
-        // A client that leaves at a challenge has nothing more to say.
+        // A client that closes at a challenge sends nothing more.
         let challenged = matches!(self.response, Response::Challenge);
         if (self.pending.is_empty() || challenged) && self.client.ended {
             return Ok(Some(End::ClientClosed));
@@ -232,7 +232,7 @@ impl<'s> Exchange<'s> {
         Ok(None)
     }
 
-    /// An idle session keeps no memory for what it does not have.
+    /// Idle sessions keep no empty buffers.
     fn release_buffers(&mut self) {
         let upstream = self.upstream.as_mut().map(|upstream| &mut upstream.buffer);
         for buffer in [Some(&mut self.client.buffer), upstream]
@@ -245,8 +245,8 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// The upstream is connected, and greeted with this line; `rest` came behind it. In an exchange whose
-    /// login popgate makes, `login` is what it makes it with.
+    /// The upstream is connected, and greeted with this line; `rest` followed it. If popgate logs in, `login`
+    /// has the credentials.
     pub fn connected(
         &mut self,
         mut greeting: BytesMut,
@@ -278,12 +278,12 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// The buffer to read the client's bytes into; [`Self::client_received`] tells of them.
+    /// The buffer to read the client's bytes into; [`Self::client_received`] reports them.
     pub fn client_buffer(&mut self) -> &mut BytesMut {
         &mut self.client.buffer
     }
 
-    /// The client sent so many octets, or ended its side if 0.
+    /// The client sent this many octets, or closed its side if 0.
     pub fn client_received(&mut self, octets: usize, now: Instant) {
         self.now = now;
         if octets == 0 {
@@ -295,17 +295,17 @@ impl<'s> Exchange<'s> {
         self.client.line_since = has_begun.then(|| self.client.line_since.unwrap_or(now));
     }
 
-    /// Whether the client will send no more.
+    /// Whether the client has closed its sending side.
     pub fn client_has_ended(&self) -> bool {
         self.client.ended
     }
 
-    /// The buffer to read the upstream's bytes into; [`Self::upstream_received`] tells of them.
+    /// The buffer to read the upstream's bytes into; [`Self::upstream_received`] reports them.
     pub fn upstream_buffer(&mut self) -> Option<&mut BytesMut> {
         self.upstream.as_mut().map(|upstream| &mut upstream.buffer)
     }
 
-    /// The upstream sent so many octets, which are the last ones in its buffer, or ended its side if 0.
+    /// The upstream sent this many octets, the last ones in its buffer, or closed its side if 0.
     pub fn upstream_received(&mut self, octets: usize, now: Instant) {
         self.now = now;
         let Some(upstream) = &mut self.upstream else {
@@ -326,17 +326,17 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// What is to be written to the client.
+    /// The output for the client.
     pub fn client_output(&mut self) -> &mut ClientOutput {
         &mut self.output
     }
 
-    /// All output is written; `waited` is how long the client kept the driver waiting for that, if it did.
+    /// All output is written; `waited` is how long the driver waited for the client, if it did.
     pub fn client_written(&mut self, waited: Option<Duration>, now: Instant) {
         self.now = now;
         if let Some(waited) = waited {
-            // A slow client is neither silent, nor is it the upstream's delay, nor does it spend the time
-            // of the message that is held next.
+            // Waiting for a slow client counts neither as idle time, nor as the upstream's delay, nor as hold
+            // time of the next message.
             self.client.heard = now;
             if let Some(upstream) = &mut self.upstream {
                 upstream.heard = now;
@@ -352,7 +352,7 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// Takes what is to be written to the upstream. It may hold a password: overwrite it when it is sent.
+    /// Takes the output for the upstream. It may contain a password: overwrite it after sending.
     pub fn take_upstream_output(&mut self) -> BytesMut {
         std::mem::take(&mut self.upstream_output)
     }
@@ -369,14 +369,14 @@ impl<'s> Exchange<'s> {
 
     /// TLS with the client is established.
     pub fn tls_started(&mut self) {
-        // Anybody who can write into the connection could have put commands behind STLS, which would be
-        // taken for the client's own under TLS (CVE-2011-0411): they are discarded.
+        // An attacker on the network could have injected commands after STLS, which would be executed as the
+        // client's own under TLS (CVE-2011-0411): they are discarded.
         self.client.buffer.clear();
         self.client.security.tls = true;
         self.answered();
     }
 
-    /// popgate is to stop: a client that fetches may go on to its QUIT.
+    /// popgate is stopping: a client that is fetching may continue to its QUIT.
     pub fn drain(&mut self, now: Instant) {
         self.draining.get_or_insert(now);
     }
@@ -410,8 +410,8 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// The session ends by this failure: puts what can still be said into the output. Whether that is
-    /// anything.
+    /// The session ends by this failure: puts an error into the output if one can still be sent, and returns
+    /// whether it did.
     pub fn give_up(&mut self, failure: &Failure) -> bool {
         let inside = self.response.is_partly_sent() || !self.output.is_empty();
         let Some(text) = failure.wire(inside) else {
@@ -422,8 +422,8 @@ impl<'s> Exchange<'s> {
         true
     }
 
-    /// Whether the upstream was sent QUIT and has not answered: a client that leaves without reading wants
-    /// its deletions all the same (RFC 1939 section 6).
+    /// Whether the upstream was sent QUIT and has not answered: its deletions must take effect even if the
+    /// client has closed (RFC 1939 section 6).
     pub fn awaits_quit(&self) -> bool {
         matches!(self.pending.back(), Some(Pending::Upstream(Command::Quit)))
     }
@@ -436,7 +436,7 @@ impl<'s> Exchange<'s> {
         }));
     }
 
-    /// The upstream's connection is of no more use.
+    /// The upstream's connection is no longer needed.
     pub(super) fn disconnect(&mut self) {
         if let Some(upstream) = self.upstream.take() {
             self.consumed += upstream.buffer.len() as u64;
@@ -446,8 +446,7 @@ impl<'s> Exchange<'s> {
         self.upstream_output.clear();
     }
 
-    /// Tells of octets that came in, or went out, beside what was passed on. What is consumed but undecided
-    /// is told of later.
+    /// Reports octets added or removed. Octets that are consumed but undecided are reported later.
     fn report_edits(&mut self) {
         let consumed = match self.response.is_undecided() {
             true => self.output.relayed() + self.reported.removed,

@@ -1,7 +1,7 @@
-//! popgate logs in to the upstream with what the client gave it: USER and PASS, or a SASL mechanism.
+//! Logs in to the upstream with the client's credentials: USER and PASS, or a SASL mechanism.
 //!
-//! The server's own answer goes to the client. A login that is denied may be tried again, with another name,
-//! too. The password is kept for as long as the login takes. RFC 1939 section 7, RFC 5034, RFC 7628.
+//! The server's response is relayed to the client. After a denied login the client may try again, also with
+//! another user name. The password is kept only during the login. RFC 1939 section 7, RFC 5034, RFC 7628.
 
 use bytes::Bytes;
 
@@ -17,7 +17,7 @@ use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
 
 impl Exchange<'_> {
-    /// The login is not tried; the client may try another one.
+    /// The login is not attempted; the client may try another one.
     pub fn login_refused(&mut self, refusal: Refusal) {
         self.end_login(Bytes::from(refusal.line()));
         self.event(Event::Refused(Box::new(refusal)));
@@ -35,8 +35,8 @@ impl Exchange<'_> {
                 self.push_up(format!("USER {user}").as_bytes());
                 Step::User(password)
             }
-            // In two steps: Office 365 takes no other way, and a token is longer than a command may be
-            // (RFC 5034 section 4).
+            // In two steps: Office 365 requires that, and tokens are longer than a command may be (RFC 5034
+            // section 4).
             Proof::Bearer(name, response) => {
                 self.push_up(format!("AUTH {name}").as_bytes());
                 Step::Auth(Some(response))
@@ -61,13 +61,13 @@ impl Exchange<'_> {
                 let line = [b"PASS ".as_slice(), password.reveal()].concat();
                 (Secret::from(line), Step::Pass)
             }
-            // Some servers write `+OK` for `+`; nobody is logged in before they said who they are.
+            // Some servers send `+OK` instead of `+`; before any credential it cannot mean success.
             (Step::Auth(response @ Some(_)), Status::Challenge | Status::Ok) => {
                 let response = response.take().unwrap_or_default();
                 (response, Step::Auth(None))
             }
             (Step::Auth(None), Status::Challenge) => {
-                // RFC 7628 section 3.2.3: what is wrong, which the client acknowledges.
+                // RFC 7628 section 3.2.3: an error challenge, which the client acknowledges.
                 self.output.relay(line);
                 self.response = Response::Challenge;
                 return;
@@ -78,7 +78,7 @@ impl Exchange<'_> {
         self.push_up(secret.reveal());
     }
 
-    /// The upstream's last word on a login.
+    /// The upstream's final response to a login.
     fn finish_login(&mut self, accepted: bool, line: FromUpstream) {
         let attempt = self.phase.local().and_then(|login| login.attempt.take());
         let Some(Attempt {
@@ -88,7 +88,7 @@ impl Exchange<'_> {
             return;
         };
         let user = canonical_user(&user);
-        // What the server says is for the user.
+        // The server's text is meant for the user.
         self.output.relay(line);
         self.answered();
         match accepted {
@@ -102,14 +102,14 @@ impl Exchange<'_> {
         });
     }
 
-    /// Whether the upstream is being logged in to by popgate.
+    /// Whether popgate is logging in to the upstream.
     pub(super) fn is_logging_in(&mut self) -> bool {
         self.phase
             .local()
             .is_some_and(|login| login.attempt.is_some())
     }
 
-    /// The upstream failed during a login: the client hears of it, and may try again.
+    /// The upstream failed during a login: the client gets an error, and may try again.
     pub(super) fn login_failed(&mut self, failure: Failure) {
         let attempt = self.phase.local().and_then(|login| login.attempt.take());
         let text = failure.wire(false).unwrap_or_default();
@@ -120,7 +120,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Answers a login with a line of our own.
+    /// Answers a login with a line of popgate's own.
     fn end_login(&mut self, line: Bytes) {
         self.output.add(line);
         self.answered();

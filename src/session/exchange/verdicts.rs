@@ -1,4 +1,4 @@
-//! What was decided about each message of a session, so that TOP, RETR and a second RETR agree.
+//! The decision on each message of a session, so that TOP, RETR and a second RETR agree.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,11 @@ use crate::pop3::UpstreamNumber;
 /// What happens to a message whenever it is fetched.
 #[derive(Debug, Clone)]
 pub(super) enum Decision {
-    /// It passes as it came.
+    /// It is relayed unchanged.
     Pass,
     /// It is marked, with the same fields each time.
     Mark(Box<Judged>),
-    /// It is in quarantine, and this notice goes out.
+    /// It is in quarantine, and this notice is sent.
     Notice(Bytes),
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Judged {
     pub(super) finding: Finding,
 }
 
-/// What was found.
+/// The verdict.
 #[derive(Debug, Clone)]
 pub(super) enum Finding {
     Spam(Verdict),
@@ -35,7 +35,7 @@ pub(super) enum Finding {
     Unscanned(UnscannedReason),
 }
 
-/// The session's memory.
+/// The decisions of the session.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     known: HashMap<UpstreamNumber, Decision>,

@@ -21,7 +21,7 @@ use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, We
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
 use crate::filter::classifier::{WeightsOwner, varint};
 
-/// How long a head is.
+/// The length of a head.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
 
 const MAGIC: &[u8; 8] = b"popgate\n";
@@ -29,7 +29,7 @@ const MAGIC: &[u8; 8] = b"popgate\n";
 /// A longer record is not a record.
 const RECORD_LIMIT: usize = 1 << 20;
 
-/// What is wrong with a file.
+/// Why a file cannot be read.
 #[derive(Debug)]
 pub(super) enum Fault {
     Damaged(&'static str),
@@ -168,7 +168,7 @@ pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     out.0
 }
 
-/// The first record and how long it is; `None` if it is not whole.
+/// The first record and its length; `None` if it is incomplete.
 pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     let length = In(bytes).u32()? as usize;
     if length > RECORD_LIMIT {
@@ -221,7 +221,7 @@ fn read_learnt(input: &mut In<'_>) -> Option<Learned> {
     Some(Learned { is_spam, step })
 }
 
-/// All that is known, in one piece.
+/// The whole state.
 pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let mut out = Out::default();
     let weights = memory
@@ -245,7 +245,7 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     }
     let all = memory.learned();
     out.u64(all.len() as u64);
-    // In an order: the same knowledge makes the same file.
+    // Sorted: the same state gives the same file.
     let mut entries: Vec<_> = all.iter().collect();
     entries.sort_unstable_by_key(|(key, _)| *key);
     for ((account, digest), how) in entries {

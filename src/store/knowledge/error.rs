@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// The format of both files. A change that an older popgate would misread gets the next number.
+/// The format of both files. A change that older releases would misread increments it.
 pub(super) const VERSION: u32 = 1;
 
-/// Why knowledge cannot be read or written.
+/// Why the learned state cannot be read or written.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KnowledgeError {

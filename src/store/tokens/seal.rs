@@ -1,4 +1,4 @@
-//! The file of one token: a grant, sealed with a key that only the user's password gives.
+//! The file of one token: a grant, encrypted with a key derived from the user's password.
 //!
 //! Argon2id (RFC 9106) derives the key, ChaCha20-Poly1305 (RFC 8439) seals; salt and nonce are new with
 //! each write.
@@ -17,14 +17,14 @@ use crate::pop3::Secret;
 
 /// The format that this release writes.
 const FORMAT: u32 = 1;
-/// The least that OWASP recommends for Argon2id: 19 MiB, two passes, one lane. A login waits for it.
+/// OWASP's minimum for Argon2id: 19 MiB, two passes, one lane. A login waits for it.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
-/// A file that asks for more than this could be used to stop popgate.
+/// A file with higher parameters could be used for denial of service.
 const MAX_COST: (u32, u32, u32) = (1 << 20, 16, 16);
 /// RFC 9106 section 3.1.
 const SALT: usize = 16;
 
-/// What a provider has granted.
+/// A provider's grant.
 #[derive(Debug, Clone)]
 pub struct Grant {
     /// The refresh token.
@@ -33,7 +33,7 @@ pub struct Grant {
     pub access: Option<(Secret, SystemTime)>,
 }
 
-/// Why a file does not open.
+/// Why a file cannot be decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenError {
     WrongPassword,
@@ -67,8 +67,7 @@ struct Unsealed {
     until: u64,
 }
 
-/// The file's text. `bound_to` is authenticated with it, so that it cannot be moved to another user's
-/// place.
+/// The file's text. `bound_to` is authenticated with it, so that it cannot be used for another user.
 pub(super) fn seal(
     grant: &Grant,
     password: &Secret,
@@ -122,7 +121,7 @@ pub(super) fn open(text: &[u8], password: &Secret, bound_to: &str) -> Result<Gra
             Aad::from(bound_to.as_bytes()),
             &mut sealed,
         )
-        // A damaged seal looks the same, and a person tries the password first.
+        // Damage looks the same, but a wrong password is more likely.
         .map_err(|_| OpenError::WrongPassword)?;
     let unsealed: Unsealed = serde_json::from_slice(unsealed).map_err(damaged)?;
     let until = UNIX_EPOCH.checked_add(Duration::from_secs(unsealed.until));
