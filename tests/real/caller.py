@@ -1,7 +1,7 @@
 """What runs inside a network namespace for transparent.py: a mail client, and other requests from there.
 
     caller.py fetch HOST PORT USER COUNT [SNI [CA]]   a mailbox; with SNI over TLS, verified if there is a CA
-    caller.py hear HOST PORT                          all lines until the server closes
+    caller.py read_lines HOST PORT                          all lines until the server closes
     caller.py get URL                                 the body of an HTTP response
     caller.py wait HOST PORT SECONDS                  until there is a POP3 greeting
 
@@ -37,7 +37,7 @@ def fetch(host, port, user, count, name=None, ca=None):
     return {"messages": messages, "certificate": base64.b64encode(certificate).decode()}
 
 
-def hear(host, port):
+def read_lines(host, port):
     with socket.create_connection((host, int(port)), PATIENCE) as connected:
         return {"lines": [line.decode(errors="replace") for line in connected.makefile("rb")]}
 
@@ -56,7 +56,7 @@ def wait(host, port, seconds):
 
 if __name__ == "__main__":
     try:
-        answer = {"fetch": fetch, "hear": hear, "get": get, "wait": wait}[sys.argv[1]](*sys.argv[2:])
+        answer = {"fetch": fetch, "read_lines": read_lines, "get": get, "wait": wait}[sys.argv[1]](*sys.argv[2:])
     except (OSError, RuntimeError) as trouble:
         answer = {"error": f"{type(trouble).__name__}: {trouble}"}
     json.dump(answer, sys.stdout)

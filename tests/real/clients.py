@@ -62,7 +62,7 @@ class Suite:
         folder, begun = self.scratch(), time.monotonic()
         try:
             got = CLIENTS[client][0](port, box.user, len(box.sources), folder)
-        except Exception as trouble:  # any: the other clients are still worth running
+        except Exception as trouble:  # any: the other clients still run
             self.fail(f"{client}, {box.user}: {type(trouble).__name__}: {trouble}")
             return None, 0
         finally:
@@ -122,7 +122,7 @@ class Suite:
             for name, outcome in wrong[:5]:
                 print(f"    {name}:\n      " + outcome.reason.replace("\n", "\n      "))
             if wrong:
-                self.fail(f"{client}, {box.user}, upstream {VARIANTS[variant]}: {len(wrong)} messages are not as they should be")
+                self.fail(f"{client}, {box.user}, upstream {VARIANTS[variant]}: {len(wrong)} messages are not as expected")
         self.listings(box, gate, dovecot)
         return tagged
 
@@ -160,7 +160,7 @@ class Suite:
         finally:
             code = gate.stop()
         if code != 0:
-            self.fail(f"popgate ended with {code} after SIGTERM; it said:\n{gate.log()}")
+            self.fail(f"popgate ended with {code} after SIGTERM; its log:\n{gate.log()}")
 
     def taken(self, dovecot, user):
         """What a client fetched and deleted is gone upstream, and nothing else is."""
@@ -177,7 +177,7 @@ class Suite:
             client.quit()
             print(f"\ndeleted through popgate: {before - len(left)} of {before} messages")
             if left != kept or len(left) != before // 2:
-                self.fail("DELE through popgate left other messages than it should")
+                self.fail("DELE through popgate left other messages than expected")
         finally:
             gate.stop()
 
@@ -207,7 +207,7 @@ class Suite:
                 self.straight(box, dovecot)
             spam = sum(verdict == "spam" for verdict, _ in boxes[0].verdicts)
             if not 10 <= spam <= len(boxes[0].sources) // 2:
-                self.fail(f"scan calls {spam} of our own {len(boxes[0].sources)} messages spam: that proves little")
+                self.fail(f"scan calls {spam} of the {len(boxes[0].sources)} generated messages spam: too few for the test")
             for variant in VARIANTS:
                 self.variant(variant, boxes, dovecot)
             self.taken(dovecot, "taken")

@@ -54,21 +54,21 @@ class Found:
     tagged: int = 0
     octets: int = 0
     most: int = 0     # sessions at a time, from greeting to QUIT
-    pause: float = 0  # the longest that this process was late, in seconds: from 2 on popgate takes it for silence
+    pause: float = 0  # the longest that this process was late, in seconds: from 2 on popgate takes the clients for idle
     failed: list = dataclasses.field(default_factory=list)
     differing: list = dataclasses.field(default_factory=list)
     sets: set = dataclasses.field(default_factory=set)
     waits: list = dataclasses.field(default_factory=list)  # (when it connected, seconds until the greeting)
 
 
-class Letter:
+class Sample:
     """A message of the mailbox, and its possible verdicts."""
 
     def __init__(self, name, data):
         self.name, self.wire, self.tidy = name, on_the_wire(data), edits.tidy(data)
 
     def judge(self, wire):
-        """(kind, reason) of one that came, as it was on the wire."""
+        """(kind, reason) of a fetched message, as it was on the wire."""
         if wire == self.wire:
             return "ham", ""
         if wire.count(b"\n") != wire.count(b"\r\n"):
@@ -91,14 +91,14 @@ class Client:
     def __init__(self, crowd, reader, writer):
         self.crowd, self.reader, self.writer = crowd, reader, writer
 
-    async def heard(self, after):
+    async def expect_ok(self, after):
         line = await self.reader.readuntil(b"\r\n")
         if not line.startswith(b"+OK"):
             raise Broken(f"{after} was answered with {line[:200]!r}")
 
     async def say(self, command):
         self.writer.write(command.encode() + b"\r\n")
-        await self.heard(command)
+        await self.expect_ok(command)
 
     async def body(self):
         return await self.reader.readuntil(b"\r\n.\r\n")
@@ -110,19 +110,19 @@ class Client:
         await self.say(f"PASS {PASSWORD}")
         await self.say("LIST" if user % 2 else "UIDL")
         listed = (await self.body()).count(b"\r\n") - 1
-        if listed != len(crowd.letters):
-            raise Broken(f"{listed} messages are listed, not {len(crowd.letters)}")
-        for place, letter in enumerate(crowd.letters, 1):
+        if listed != len(crowd.samples):
+            raise Broken(f"{listed} messages are listed, not {len(crowd.samples)}")
+        for place, sample in enumerate(crowd.samples, 1):
             await self.say(f"RETR {place}")
             wire = await self.body()
-            kind, reason = letter.judge(wire)
-            crowd.compared(letter, wire, kind, reason)
+            kind, reason = sample.judge(wire)
+            crowd.compared(sample, wire, kind, reason)
             kinds.append(kind)
             if kind == "spam":
                 numbers.add(frozenset(MARKER.findall(wire, 0, wire.index(b"\r\n\r\n"))))
         await self.say("QUIT")
         if rest := await self.reader.read():
-            raise Broken(f"{rest[:200]!r} came after the answer to QUIT")
+            raise Broken(f"{rest[:200]!r} followed the response to QUIT")
         return self.one(kinds, numbers)
 
     def one(self, kinds, numbers):
@@ -132,9 +132,9 @@ class Client:
         if len(numbers) != 1 or len(only := next(iter(numbers))) != 1:
             raise Broken(f"the rules changed within a session: its messages carry {sorted(map(sorted, numbers))}")
         number = int(next(iter(only)))
-        for letter, kind in zip(self.crowd.letters, kinds):
-            if kind != letter.expected(number):
-                raise Broken(f"{letter.name} came as {kind}, which is wrong by set {number}")
+        for sample, kind in zip(self.crowd.samples, kinds):
+            if kind != sample.expected(number):
+                raise Broken(f"{sample.name} was judged {kind}, which is wrong for set {number}")
         return number
 
 
@@ -143,23 +143,23 @@ class Clients:
 
     def __init__(self, port, shared):
         self.port, self.shared = port, shared
-        self.letters = [Letter(name, data) for name, data in mailbox()]
+        self.samples = [Sample(name, data) for name, data in mailbox()]
         self.found, self.now = Found(), 0
 
-    def compared(self, letter, wire, kind, reason):
+    def compared(self, sample, wire, kind, reason):
         self.found.messages += 1
         self.found.octets += len(wire)
         self.found.tagged += kind == "spam"
         if kind == "differs":
-            self.found.differing.append(f"{letter.name}:\n{reason}")
-            raise Broken(f"{letter.name} differs")
+            self.found.differing.append(f"{sample.name}:\n{reason}")
+            raise Broken(f"{sample.name} differs")
 
     async def session(self, user):
-        begun, least = time.monotonic(), self.shared.in_force.value
+        begun, least = time.monotonic(), self.shared.active.value
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=LONGEST)
         try:
             client = Client(self, reader, writer)
-            await client.heard("the connection")
+            await client.expect_ok("the connection")
             self.found.waits.append((begun, time.monotonic() - begun))
             self.now += 1
             self.found.most = max(self.found.most, self.now)
@@ -194,8 +194,8 @@ class Clients:
         return self.found
 
 
-def fetch(port, count, shared, told):
-    told.send(asyncio.run(Clients(port, shared).run(count)))
+def fetch(port, count, shared, sender):
+    sender.send(asyncio.run(Clients(port, shared).run(count)))
 
 
 class Shared:
@@ -203,7 +203,7 @@ class Shared:
 
     def __init__(self, context):
         # The newest set that new sessions must be judged by, the newest that they may be, and whether it is enough.
-        self.in_force, self.written, self.over = (context.RawValue("i", 0) for _ in range(3))
+        self.active, self.written, self.over = (context.RawValue("i", 0) for _ in range(3))
 
 
 class Crowd:
@@ -212,17 +212,17 @@ class Crowd:
     def __init__(self, port, count):
         context = multiprocessing.get_context("spawn")
         self.shared = Shared(context)
-        self.hear, told = context.Pipe(duplex=False)
-        self.process = context.Process(target=fetch, args=(port, count, self.shared, told), daemon=True)
+        self.receiver, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=fetch, args=(port, count, self.shared, sender), daemon=True)
         self.process.start()
-        told.close()
+        sender.close()
 
     def stop(self):
         """Lets running sessions end; returns the results."""
         self.shared.over.value = 1
-        if not self.hear.poll(2 * PATIENCE):
-            raise RuntimeError("the clients did not come to an end")
-        found = self.hear.recv()
+        if not self.receiver.poll(2 * PATIENCE):
+            raise RuntimeError("the clients did not end")
+        found = self.receiver.recv()
         self.process.join(PATIENCE)
         return found
 

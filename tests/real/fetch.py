@@ -42,16 +42,16 @@ def run(folder, *command, terminal=None):
         del env[name]
     other = {}
     if os.geteuid() == 0:
-        nobody = pwd.getpwnam("mail")
-        other = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        other_user = pwd.getpwnam("mail")
+        other = {"user": other_user.pw_uid, "group": other_user.pw_gid, "extra_groups": []}
         for place, _, files in os.walk(folder):
             for path in [place, *(os.path.join(place, f) for f in files)]:
-                os.chown(path, nobody.pw_uid, nobody.pw_gid)
+                os.chown(path, other_user.pw_uid, other_user.pw_gid)
     done = subprocess.run(command, cwd=folder, env=env, stdin=terminal or subprocess.DEVNULL,
                           stdout=terminal or subprocess.PIPE, stderr=subprocess.STDOUT, timeout=DEADLINE, **other)
     if done.returncode:
-        said = "" if terminal else ": " + done.stdout[-800:].decode(errors="replace")
-        raise RuntimeError(f"{command[0]} ended with {done.returncode}{said}")
+        output = "" if terminal else ": " + done.stdout[-800:].decode(errors="replace")
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}{output}")
 
 
 def config(folder, name, text):

@@ -1,4 +1,4 @@
-"""popgate as its users run it: `serve` as a process, `scan` as a second opinion, /metrics for the counts."""
+"""popgate as a process: `serve`, `scan` for comparison, /metrics for the counts."""
 
 import json
 import os
@@ -32,39 +32,39 @@ class Popgate:
         self.start(command, folder, 2)
 
     def start(self, command, folder, sockets, pass_fds=()):
-        """Runs it until it listens on that many sockets, of which `heard` has the kind and the port in their order."""
-        self.said, self.heard, self.sockets = [], [], sockets
+        """Starts it and waits until it listens on that many sockets; `listening` has their kinds and ports in order."""
+        self.log_lines, self.listening, self.sockets = [], [], sockets
         self.process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE, text=True, errors="replace", pass_fds=pass_fds)
         self.ready = threading.Event()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
-        if not self.ready.wait(30) or len(self.heard) < sockets:
+        if not self.ready.wait(30) or len(self.listening) < sockets:
             end(self.process)
-            raise RuntimeError("popgate did not get ready; it said:\n" + self.log())
+            raise RuntimeError("popgate did not become ready; its log:\n" + self.log())
 
     def _read(self):
-        # Its log is read to the end: a full pipe would block it.
+        # The log is read to its end: a full pipe would block popgate.
         for line in self.process.stderr:
-            self.said.append(line)
+            self.log_lines.append(line)
             found = re.search(r"listening (pop3s?|admin) \S+:(\d+)", line)
             if found:
-                self.heard.append((found[1], int(found[2])))
-                if len(self.heard) == self.sockets:
+                self.listening.append((found[1], int(found[2])))
+                if len(self.listening) == self.sockets:
                     self.ready.set()
         self.ready.set()
 
     @property
     def port(self):
-        return dict(self.heard)["pop3"]
+        return dict(self.listening)["pop3"]
 
     def log(self):
-        return "".join(self.said[-40:])
+        return "".join(self.log_lines[-40:])
 
     def metrics(self):
         """Samples of /metrics: {name{labels}: value}."""
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"http://127.0.0.1:{dict(self.heard)['admin']}/metrics", timeout=10) as answer:
+        with direct.open(f"http://127.0.0.1:{dict(self.listening)['admin']}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line and line[0] != "#"}
 
@@ -78,8 +78,8 @@ class Popgate:
         return code
 
 
-class Doors(Popgate):
-    """`popgate serve` in front of any server, with a listener for each TLS mode; `doors` has their ports by mode."""
+class ListenerPerMode(Popgate):
+    """`popgate serve` in front of any server, with a listener for each TLS mode; `ports` has their ports by mode."""
 
     def __init__(self, program, folder, server, ways, certificates):
         os.makedirs(os.path.join(folder, "data"))
@@ -97,12 +97,12 @@ class Doors(Popgate):
                 f.write(f'ca_file = "{server.ca}"\n')
             f.write(f'\n[admin]\naddress = "127.0.0.1:0"\n\n[data]\ndir = "{folder}/data"\n')
         self.start([program, "serve", "--config", path], folder, len(ways) + 1)
-        kinds = [kind for kind, _ in self.heard]
+        kinds = [kind for kind, _ in self.listening]
         expected = [*("pop3s" if way == "implicit" else "pop3" for way in ways), "admin"]
         if kinds != expected:
             self.stop()
             raise RuntimeError(f"popgate listens on {kinds}, not on {expected}")
-        self.doors = {way: port for way, (_, port) in zip(ways, self.heard)}
+        self.ports = {way: port for way, (_, port) in zip(ways, self.listening)}
 
 
 def scan(program, folder, messages):

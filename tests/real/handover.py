@@ -25,7 +25,7 @@ from staged import on_the_wire
 from started import Started, Wrong, given, must
 from swift import Swift
 
-PATIENCE = 60     # seconds for any one thing to come true
+PATIENCE = 60     # seconds to wait for any one condition
 QUEUE = 4096      # connections that the sockets queue
 PACE = 0.4        # seconds that a reload takes at least, so that sessions begin under most sets
 BAD_EVERY = 10    # reloads until one with a mistake
@@ -39,14 +39,14 @@ def until(true, what):
     limit = time.monotonic() + PATIENCE
     while not (found := true()):
         if time.monotonic() > limit:
-            raise Wrong(f"waited {PATIENCE} s in vain: {what}")
+            raise Wrong(f"waited {PATIENCE} s for: {what}")
         time.sleep(0.02)
     return found
 
 
-def rules(number, letter):
-    """A set: its marker hits all mail, and an odd one calls this letter spam."""
-    ident = re.search(rb"Message-ID: <([^>]+)>", letter)[1].decode()
+def rules(number, message):
+    """A set of rules: its marker hits all mail, and odd-numbered sets judge this message spam."""
+    ident = re.search(rb"Message-ID: <([^>]+)>", message)[1].decode()
     return (f'[[rule]]\nid = "SET_{number}"\ndescription = "Set {number} is active"\n'
             f'score = {0.1 * (number % 9 + 1):.1f}\nwhere = "header:Received"\nexists = true\n\n'
             f'[[rule]]\nid = "SWINGS"\ndescription = "A message that is spam by odd sets"\n'
@@ -63,21 +63,21 @@ class Manager:
         self.text = (f'[[listen]]\naddress = "127.0.0.1:{pop3}"\n\n'
                      f'[[upstream]]\nhost = "127.0.0.1"\nport = {upstream}\ntls = "off"\n\n'
                      f'[filter]\nrules = "rules"\n\n[admin]\naddress = "127.0.0.1:{admin}"\n\n[data]\ndir = "data"\n')
-        self.port, self.letter = pop3, dict(mailbox())[SWINGS]
+        self.port, self.message = pop3, dict(mailbox())[SWINGS]
         os.mkdir(os.path.join(folder, "data"))
         os.mkdir(os.path.join(folder, "rules"))
-        self.lay(rules(0, self.letter))
-        self.took, self.versions, self.refused = [], set(), 0  # seconds of each reload, and what it led to
+        self.write_rules(rules(0, self.message))
+        self.took, self.versions, self.refused = [], set(), 0  # seconds of each reload, and its result
         self.counted = {"ok": 0, "refused": 0}  # reloads by popgate's own count, all processes together
-        self.replaced = {}                      # from when to when, by the way it was done
-        self.active, self.memory = [], 0        # sessions whenever it was asked, and the most KiB
-        self.ended, self.wrong = [], []         # how popgate says that sessions ended, and what went wrong
+        self.replaced = {}                      # begin and end, by the way it was done
+        self.active, self.memory = [], 0        # sessions at each query, and peak KiB
+        self.ended, self.wrong = [], []         # how sessions ended according to the log, and failures
         self.start()
 
     def start(self):
         self.gate = Started(self.program, self.folder, self.text, len(self.sockets), *given(*self.sockets))
 
-    def lay(self, text):
+    def write_rules(self, text):
         """Replaces the previous set atomically."""
         new = os.path.join(self.folder, "new.toml")
         with open(new, "w") as f:
@@ -86,23 +86,23 @@ class Manager:
 
     def look(self):
         """popgate's metrics now: reloads by outcome, and the version of the rules."""
-        told = self.gate.metrics()
-        self.active.append(sum(v for k, v in told.items() if k.startswith("popgate_sessions_active{")))
-        self.weigh(self.gate)
-        version, = (re.search(r'rules_version="([^"]*)"', k)[1] for k in told if k.startswith("popgate_build_info{"))
-        return {outcome: told[f'popgate_reloads_total{{outcome="{outcome}"}}'] for outcome in ("ok", "refused")}, version
+        metrics = self.gate.metrics()
+        self.active.append(sum(v for k, v in metrics.items() if k.startswith("popgate_sessions_active{")))
+        self.record_memory(self.gate)
+        version, = (re.search(r'rules_version="([^"]*)"', k)[1] for k in metrics if k.startswith("popgate_build_info{"))
+        return {outcome: metrics[f'popgate_reloads_total{{outcome="{outcome}"}}'] for outcome in ("ok", "refused")}, version
 
-    def weigh(self, gate):
+    def record_memory(self, gate):
         try:
             self.memory = max(self.memory, int(gate.status()["VmHWM"].split()[0]))
         except (OSError, KeyError):
-            pass  # it has just ended
+            pass  # the process has just ended
 
     def reload(self, number, shared):
         """Another set, and a signal; done when new sessions use it."""
         begun, (counts, version) = time.monotonic(), self.look()
         shared.written.value = number
-        self.lay(rules(number, self.letter))
+        self.write_rules(rules(number, self.message))
         self.gate.process.send_signal(signal.SIGHUP)
 
         def done():
@@ -110,14 +110,14 @@ class Manager:
             return new if now["ok"] > counts["ok"] and new != version else None
 
         self.versions.add(until(done, f"set {number} is active"))
-        shared.in_force.value = number
+        shared.active.value = number
         self.took.append(time.monotonic() - begun)
         time.sleep(max(0, begun + PACE - time.monotonic()))
 
     def mistake(self, text):
         """A set with a mistake, which changes nothing."""
         counts, version = self.look()
-        self.lay(text)
+        self.write_rules(text)
         self.gate.process.send_signal(signal.SIGHUP)
         until(lambda: self.look()[0]["refused"] > counts["refused"], "a set with a mistake is refused")
         must(self.look()[1] == version, "a set with a mistake has changed the active rules")
@@ -144,14 +144,14 @@ class Manager:
     def over(self, old):
         """Waits until an old process has exited with 0, and records how its sessions ended."""
         def gone():
-            self.weigh(old)
+            self.record_memory(old)
             return old.process.poll() is not None
 
         until(gone, "the old process ends")
         old.reader.join(PATIENCE)
-        self.ended += [found[1] for line in old.said if (found := ENDED.search(line))]
+        self.ended += [found[1] for line in old.log_lines if (found := ENDED.search(line))]
         if old.process.returncode != 0:
-            self.wrong.append(f"popgate ended with {old.process.returncode}; it said last:\n{old.log()}")
+            self.wrong.append(f"popgate ended with {old.process.returncode}; it logged last:\n{old.log()}")
 
     def replace(self, how):
         begun = time.monotonic()
@@ -192,7 +192,7 @@ def table(manager, found, seconds):
     took = sorted(manager.took) or [0]
     for name, value in (
             ("sessions", f"{found.sessions}, {found.most} at a time"),
-            ("  that popgate had when asked", f"{sum(manager.active) / max(1, len(manager.active)):.1f} on the average"),
+            ("  that popgate reported", f"{sum(manager.active) / max(1, len(manager.active)):.1f} on the average"),
             ("messages", f"{found.messages}, {found.tagged} of them tagged, by {len(found.sets)} sets of rules"),
             ("octets compared", f"{found.octets}"),
             ("reloads", f"{len(manager.took)} applied, {manager.refused} refused; "

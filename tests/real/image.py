@@ -78,30 +78,30 @@ class Image:
     def __init__(self, root, machine):
         self.root, self.machine, self.image = root, machine, SHARED + "/image"
 
-    def lay(self):
-        """Its size in octets."""
+    def build(self):
+        """Builds its root; returns the size in octets."""
         script = os.path.join(self.machine.shared, "image-root")
         with open(script, "w") as file:
             file.write(read(self.root, "deploy/docker/image-root"))
         self.machine.run("sh", SHARED + "/image-root", "/usr/bin/popgate", self.image)
-        laid = os.path.join(self.machine.shared, "image")
-        os.mkdir(os.path.join(laid, "dev"))  # as the engine does
-        return sum(os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(laid) for name in names)
+        built = os.path.join(self.machine.shared, "image")
+        os.mkdir(os.path.join(built, "dev"))  # as the engine does
+        return sum(os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(built) for name in names)
 
     def locked(self, *command):
         """A command line that runs a program of the image as the engine would."""
         # unshare makes the root read-only for this program alone; --root and the user come last, from outside the image.
-        shut = (f"mount --bind {self.image} {self.image} && mount -o remount,bind,ro {self.image} && "
+        enter = (f"mount --bind {self.image} {self.image} && mount -o remount,bind,ro {self.image} && "
                 f"mount --rbind /dev {self.image}/dev && "
                 f'exec unshare --root={self.image} --setgid=65532 --setuid=65532 "$@"')
         return self.machine.inside("setpriv", "--no-new-privs", "--bounding-set=-all,+sys_admin,+sys_chroot,+setuid,+setgid",
-                                   "unshare", "--mount", "sh", "-c", shut, "sh", *command)
+                                   "unshare", "--mount", "sh", "-c", enter, "sh", *command)
 
     def serves_the_demonstration(self):
         entry, usual, check = commands(read(self.root, "deploy/docker/Dockerfile"))
         must(usual[0] == "serve", f"the usual command is {usual}")
         must(subprocess.run(self.locked(*check), stdin=subprocess.DEVNULL, capture_output=True).returncode != 0,
-             "the health check is content with nothing")
+             "the health check succeeds without popgate")
         with open(os.path.join(self.machine.shared, "demo.log"), "w+") as log:
             demo = subprocess.Popen(self.locked(*entry, "demo", "--listen", "127.0.0.1:1110", "--admin", "0.0.0.0:9110"),
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -111,7 +111,7 @@ class Image:
                 return subprocess.run(self.locked(*check), stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
             try:
-                wait(healthy, "the health check is not content", lambda: read(self.machine.shared, "demo.log"))
+                wait(healthy, "the health check fails", lambda: read(self.machine.shared, "demo.log"))
                 wait(lambda: "Still running" in read(self.machine.shared, "demo.log"), "the mailbox is not fetched")
                 pid = self.machine.run("sh", "-c", "for at in /proc/[0-9]*; do "
                                        'if [ "$(cat $at/comm 2>/dev/null)" = popgate ]; then echo ${at#/proc/}; fi; done')
@@ -122,7 +122,7 @@ class Image:
                 mounts = self.machine.run("cat", f"/proc/{pid}/mountinfo").stdout
                 must(re.search(r"(?m)^\S+ \S+ \S+ \S+ / ro", mounts), f"its root can be written to:\n{mounts}")
                 self.machine.run("sh", "-c", f"kill -TERM {pid}")
-                must(demo.wait(30) == 0, "the demonstration did not end well: " + read(self.machine.shared, "demo.log"))
+                must(demo.wait(30) == 0, "the demonstration did not exit with 0: " + read(self.machine.shared, "demo.log"))
             finally:
                 demo.kill()
                 demo.wait()

@@ -1,7 +1,7 @@
 """A Debian of our own: a tree from debootstrap, started in namespaces, with systemd as its first process or without.
 
 The tree is created once and kept; a machine's changes go to an overlay and end with it. Its only network is its own
-loopback, and no process outlives it. Nothing is installed on the machine that the test runs on.
+loopback, and no process survives it. Nothing is installed on the machine that the test runs on.
 """
 
 import os
@@ -93,9 +93,9 @@ class Machine:
         self.process = subprocess.Popen(self.command, preexec_fn=enter, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, start_new_session=True)
         try:
-            self.pid = wait(self._first_process, "the machine did not start", self.said)
+            self.pid = wait(self._first_process, "the machine did not start", self.output)
             if self.systemd:
-                wait(self._is_running, "systemd did not get up", self.said)
+                wait(self._is_running, "systemd did not start", self.output)
         except BaseException:
             self.__exit__()
             raise
@@ -103,7 +103,7 @@ class Machine:
 
     def _first_process(self):
         if self.process.poll() is not None:
-            raise Unavailable("namespaces are not to be had: " + self.said())
+            raise Unavailable("namespaces are not available: " + self.output())
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
             children = file.read().split()
         if not children:
@@ -112,10 +112,10 @@ class Machine:
             return int(children[0]) if file.read().strip() in ("systemd", "sleep") else None
 
     def _is_running(self):
-        said = self.run("systemctl", "is-system-running", fails=None).stdout.strip()
-        return said in ("running", "degraded")
+        state = self.run("systemctl", "is-system-running", fails=None).stdout.strip()
+        return state in ("running", "degraded")
 
-    def said(self):
+    def output(self):
         self.log.flush()
         self.log.seek(0)
         return self.log.read()[-1000:]

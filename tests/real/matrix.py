@@ -19,7 +19,7 @@ import edits
 import fetch
 import mail
 from fetch import Way, curl, fetchmail, getmail, mpop, python_poplib
-from gate import Doors
+from gate import ListenerPerMode
 from mutt_perl import mutt, net_pop3
 from server import make_certificates
 from servers.courier import Courier
@@ -127,7 +127,7 @@ class Suite:
             if server.settles:
                 self.fetch(client, server.pop3, count, straight)
             direct = self.fetch(client, server.pop3, count, straight)
-        except Exception as trouble:  # any: the other rows are still worth having
+        except Exception as trouble:  # any: the other rows are still of use
             self.fail(f"{server.name}, {client}, without popgate: {trouble}")
             return {way: Cell() for way in self.options.ways}
         for way in self.options.ways:
@@ -135,7 +135,7 @@ class Suite:
                 cells[way] = None
                 continue
             try:
-                got = self.fetch(client, gate.doors[WAYS[way]], count, Way(WAYS[way], self.ca, server.sasl))
+                got = self.fetch(client, gate.ports[WAYS[way]], count, Way(WAYS[way], self.ca, server.sasl))
             except Exception as trouble:
                 self.fail(f"{server.name}, {client}, {way}: {trouble}")
                 cells[way] = Cell()
@@ -157,10 +157,10 @@ class Suite:
 
         def refused(client, way):
             try:
-                self.fetch(client, gate.doors[WAYS[way]], len(self.messages), Way(WAYS[way], f"{other}/ca.pem", server.sasl))
+                self.fetch(client, gate.ports[WAYS[way]], len(self.messages), Way(WAYS[way], f"{other}/ca.pem", server.sasl))
             except Exception:  # any: each program has its own way of refusing
                 return True
-            self.fail(f"{server.name}, {client}, {way}: it trusted an unknown authority")
+            self.fail(f"{server.name}, {client}, {way}: trusted an unknown authority")
             return False
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -184,7 +184,7 @@ class Suite:
         try:
             with ThreadPoolExecutor(len(servers)) as pool:
                 names = list(pool.map(self.prepare, servers))
-            gates += [Doors(self.options.popgate, self.scratch(), server, [WAYS[way] for way in self.options.ways],
+            gates += [ListenerPerMode(self.options.popgate, self.scratch(), server, [WAYS[way] for way in self.options.ways],
                             self.certificates) for server in servers]
             places = [(n, client) for client in self.options.clients for n in range(len(servers))]
             # A client waits for its server half of the time.
@@ -199,7 +199,7 @@ class Suite:
         finally:
             for gate in gates:
                 if (code := gate.stop()) != 0:
-                    self.fail(f"popgate ended with {code} after SIGTERM; it said:\n{gate.log()[-1500:]}")
+                    self.fail(f"popgate ended with {code} after SIGTERM; its log:\n{gate.log()[-1500:]}")
             for server in servers:
                 server.stop()
             if self.failures:
@@ -226,9 +226,9 @@ class Suite:
             print("FAILED: " + failure)
         for n, server in enumerate(servers):
             if any(failure.startswith(server.name) for failure in self.failures):
-                print(f"\n{server.name} said last:\n{server.log()[-1500:]}")
+                print(f"\n{server.name} logged last:\n{server.log()[-1500:]}")
                 if n < len(gates):
-                    print(f"\npopgate before it said last:\n{gates[n].log()[-1500:]}")
+                    print(f"\npopgate before it logged last:\n{gates[n].log()[-1500:]}")
 
 
 def some_of(known):
@@ -250,7 +250,7 @@ def main():
     parser.add_argument("--clients", type=some_of(CLIENTS), default=list(CLIENTS), help="names with commas between (all)")
     parser.add_argument("--ways", type=some_of(WAYS), default=list(WAYS), help="names with commas between (all)")
     options = parser.parse_args()
-    fetch.DEADLINE = 60  # the mailboxes are small, and a program that waits for ever is one failure of many
+    fetch.DEADLINE = 60  # the mailboxes are small, and a program that hangs is one failure of many
     options.popgate = os.path.abspath(options.popgate)
     if options.servers != ["Dovecot"] and not options.packages:
         parser.error("servers other than Dovecot need --packages")

@@ -95,7 +95,7 @@ class Network:
 
 
 def run(*command, given=""):
-    """Runs a command to its end and returns what it printed; RuntimeError with what it said if it failed."""
+    """Runs a command to its end and returns what it printed; RuntimeError with its output if it failed."""
     done = subprocess.run([find(command[0]) or command[0], *command[1:]], input=given, capture_output=True, text=True, timeout=60)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")

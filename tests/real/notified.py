@@ -18,21 +18,21 @@ class Notified:
         os.chmod(path, 0o666)
         self.path, self.pid, self.uid = path, None, None
 
-    def hear(self, words, seconds=30):
+    def wait_for(self, words, seconds=30):
         """Waits until a message has these words as one of its lines; its lines."""
         end = time.monotonic() + seconds
-        heard = []
+        received = []
         while True:
             self.socket.settimeout(max(end - time.monotonic(), 0.001))
             try:
                 data, extra, _, _ = self.socket.recvmsg(4096, socket.CMSG_SPACE(CREDENTIALS.size))
             except TimeoutError:
-                raise RuntimeError(f"no {words} within {seconds} s, but {heard}") from None
+                raise RuntimeError(f"no {words} within {seconds} s, but {received}") from None
             self.pid, self.uid, _ = CREDENTIALS.unpack(extra[0][2])
             lines = data.decode().splitlines()
             if words in lines:
                 return lines
-            heard.append(lines)
+            received.append(lines)
 
     def close(self):
         self.socket.close()

@@ -62,8 +62,8 @@ class Gate:
         self.program, self.network, self.process = program, network, None
         data = os.path.join(folder, "data")
         os.makedirs(data)
-        nobody = pwd.getpwnam(USER)
-        os.chown(data, nobody.pw_uid, nobody.pw_gid)
+        user = pwd.getpwnam(USER)
+        os.chown(data, user.pw_uid, user.pw_gid)
         self.path = os.path.join(folder, "popgate.toml")
         with open(self.path, "w") as f:
             for port, settings in ((POP3, 'tls = "off"'), (POP3S, pop3s)):
@@ -71,7 +71,7 @@ class Gate:
                     f.write(f'[[listen]]\naddress = "{host}:{port}"\ntransparent = true\ntproxy = {str(tproxy).lower()}\n'
                             f'allow_plaintext = true\n{settings}\n\n')
             f.write(f'{rest}\n\n[admin]\naddress = "127.0.0.1:9110"\n\n[data]\ndir = "{data}"\n')
-        self.said = []
+        self.log_lines = []
         self.ready = threading.Event()
 
     def command(self, verb):
@@ -84,25 +84,25 @@ class Gate:
         self.reader.start()
         try:
             if not self.ready.wait(30) or self._listening() < 5:
-                raise RuntimeError("popgate did not get ready")
+                raise RuntimeError("popgate did not become ready")
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def _listening(self):
-        return sum(line.startswith("listening ") for line in self.said)
+        return sum(line.startswith("listening ") for line in self.log_lines)
 
     def _read(self):
-        # Its log is read to the end: a full pipe would block it.
+        # The log is read to its end: a full pipe would block popgate.
         for line in self.process.stderr:
-            self.said.append(line)
+            self.log_lines.append(line)
             if self._listening() == 5:  # two ports on two families, and metrics
                 self.ready.set()
         self.ready.set()
 
     def log(self):
-        return "".join(self.said[-40:])
+        return "".join(self.log_lines[-40:])
 
     def connections(self, listener, outcome=""):
         """How many the metrics count: with this outcome, or all."""

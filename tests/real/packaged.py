@@ -104,13 +104,13 @@ class Life:
         must(0 < len(marked) < len(subjects), f"subjects: {subjects}")
 
     def installs(self):
-        said = self.machine.run("dpkg", "--install", self.packages[0]).stdout
-        must("systemctl enable --now popgate.socket popgate.service" in said, f"it does not say what to do next:\n{said}")
+        output = self.machine.run("dpkg", "--install", self.packages[0]).stdout
+        must("systemctl enable --now popgate.socket popgate.service" in output, f"the next steps are missing in:\n{output}")
         must("popgate" in self.users(), "there is no user popgate")
         done = self.machine.run("stat", "--format", "%U:%G %a", "/var/lib/popgate", CONFIG).stdout
         must(done == "popgate:popgate 700\nroot:popgate 640\n", done)
-        said = self.machine.run("popgate", "serve", "--config", CONFIG, fails=True).stdout
-        must("no upstream" in said, f"it does not say what is missing:\n{said}")
+        output = self.machine.run("popgate", "serve", "--config", CONFIG, fails=True).stdout
+        must("no upstream" in output, f"the missing setting is not reported:\n{output}")
 
     def upgrades(self, number=1):
         self.machine.run("dpkg", "--install", self.packages[number])
@@ -154,18 +154,18 @@ class Managed(Life):
             service = subprocess.Popen(self.command(NOTIFY_SOCKET=SHARED + "/notify", WATCHDOG_USEC="1000000"),
                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
-                notified.hear("READY=1")
+                notified.wait_for("READY=1")
                 owner = os.stat(self.machine.path("/var/lib/popgate")).st_uid
                 must(notified.uid == owner, f"the user {notified.uid} runs it, not {owner}")
                 self.filters(1110)
                 for _ in range(3):
-                    notified.hear("WATCHDOG=1", 5)
+                    notified.wait_for("WATCHDOG=1", 5)
                 os.kill(notified.pid, signal.SIGHUP)
-                lines = notified.hear("RELOADING=1")
+                lines = notified.wait_for("RELOADING=1")
                 must(any(line.startswith("MONOTONIC_USEC=") for line in lines), f"{lines}")
-                notified.hear("READY=1")
+                notified.wait_for("READY=1")
                 os.kill(notified.pid, signal.SIGTERM)
-                notified.hear("STOPPING=1")
+                notified.wait_for("STOPPING=1")
                 must(service.wait(60) == 0, f"it ended with {service.returncode}")
             except Exception:
                 log.seek(0)
@@ -188,7 +188,7 @@ class Managed(Life):
                 listening = any(line.startswith("listening admin") for line in service.stderr)
                 must(listening, "it does not listen")
                 times.append((time.monotonic() - begun) * 1000)
-                notified.hear("READY=1")
+                notified.wait_for("READY=1")
                 os.kill(notified.pid, signal.SIGTERM)
                 service.stderr.read()
                 must(service.wait(60) == 0, f"it ended with {service.returncode}")
@@ -214,9 +214,9 @@ class Systemd(Life):
             must(self.show("ActiveState", unit) == "inactive", f"{unit} was started")
             must(self.show("UnitFileState", unit) == "disabled", f"{unit} is {self.show('UnitFileState', unit)}")
         # Now that its pages are there, too.
-        said = self.machine.run("systemd-analyze", "verify", "popgate.service", "popgate.socket", fails=None).stdout
-        said = [line for line in said.splitlines() if "man popgate" not in line]  # there is no `man` on the machine
-        must(not said, "\n".join(said))
+        output = self.machine.run("systemd-analyze", "verify", "popgate.service", "popgate.socket", fails=None).stdout
+        output = [line for line in output.splitlines() if "man popgate" not in line]  # there is no `man` on the machine
+        must(not output, "\n".join(output))
 
     def starts(self):
         self.configure("[filter]\ndrop_at = 12.0\n")
@@ -247,9 +247,9 @@ class Systemd(Life):
     def outlives_a_bad_configuration(self):
         """As `reloads` left it: an upgrade must not end a running service."""
         before = self.show("MainPID")
-        said = self.machine.run("dpkg", "--install", self.packages[0]).stdout
-        must("refuses the configuration" in said, said)
-        must((self.show("ActiveState"), self.show("MainPID")) == ("active", before), "it does not run on")
+        output = self.machine.run("dpkg", "--install", self.packages[0]).stdout
+        must("refuses the configuration" in output, output)
+        must((self.show("ActiveState"), self.show("MainPID")) == ("active", before), "it does not keep running")
         self.filters(110)
 
     def upgrades(self, number=1):
@@ -262,9 +262,9 @@ class Systemd(Life):
     def is_watched(self):
         self.drop_in(f"WatchdogSec={WATCHDOG}s\n")
         self.machine.run("systemctl", "restart", "popgate.service")
-        # It says that it is alive, or it would be gone now and then.
+        # Without keep-alives the watchdog would restart it.
         before = self.show("WatchdogTimestampMonotonic")
-        wait(lambda: self.show("WatchdogTimestampMonotonic") != before, "it does not say that it is alive")
+        wait(lambda: self.show("WatchdogTimestampMonotonic") != before, "no keep-alive was sent")
         must(self.show("NRestarts") == "0", "it was restarted while alive")
         self.machine.run("systemctl", "kill", "--signal", "STOP", "popgate.service")
         wait(lambda: self.show("NRestarts") == "1" and self.show("ActiveState") == "active", "it was not restarted",
@@ -294,11 +294,11 @@ class Systemd(Life):
         self.filters(995)
         self.machine.run("systemctl", "disable", "--quiet", "--now", "popgate-tls.socket")
 
-    def may_have_one_right(self):
-        """What the service's first lines say about TPROXY."""
+    def may_have_one_capability(self):
+        """The settings for TPROXY in the comments of the unit."""
         with open(self.machine.path("/usr/lib/systemd/system/popgate.service")) as file:
-            said = re.search(r"(?m)^# +tproxy = true +(.*)$", file.read())[1]
-        self.drop_in("\n".join(said.split()) + "\n")
+            output = re.search(r"(?m)^# +tproxy = true +(.*)$", file.read())[1]
+        self.drop_in("\n".join(output.split()) + "\n")
         self.configure('[[listen]]\naddress = "127.0.0.1:1110"\ntransparent = true\ntproxy = true\n')
         self.machine.run("systemctl", "restart", "popgate.service")
         status = self.machine.run("cat", f"/proc/{self.show('MainPID')}/status").stdout
@@ -328,12 +328,12 @@ class Suite:
         self.program, self.folder, self.failed = program, folder, 0
 
     def check(self, name, function, *arguments):
-        """What the function gave, None after a failure."""
+        """The function's result, None after a failure."""
         try:
             given = function(*arguments)
             print(f"ok      {name}", flush=True)
             return given
-        except Exception as trouble:  # any: the other checks are still worth running
+        except Exception as trouble:  # any: the other checks still run
             self.failed += 1
             print(f"FAILED  {name}\n        {type(trouble).__name__}: {trouble}", flush=True)
             return None
@@ -341,15 +341,15 @@ class Suite:
     def looks(self):
         """Without starting anything; the packages, the second an upgrade of the first."""
         copies = units.copies(ROOT, self.folder, self.program)
-        self.check("systemd understands the units", units.are_understood, copies)
+        self.check("systemd accepts the units", units.are_understood, copies)
         exposure = self.check(f"the service's exposure is at most {units.MOST_EXPOSED / 10}", units.exposure, copies)
         self.check("the Dockerfile copies what the program includes", image.has_what_the_program_includes, ROOT)
-        self.check("Dockerfile and compose.yaml are as linters want them", image.is_linted, ROOT)
+        self.check("Dockerfile and compose.yaml pass the linters' checks", image.is_linted, ROOT)
         first = deb.build(ROOT, self.program, os.path.join(self.folder, "packages"), 1)
         package = deb.Package(first)
-        self.check("the package has what it should", package.has_what_it_should)
-        self.check("it is laid out as Debian's policy says", package.is_laid_as_policy_says)
-        self.check("its sums and scripts are sound", package.has_sound_sums)
+        self.check("the package has the expected files", package.has_what_it_should)
+        self.check("its layout follows Debian's policy", package.is_laid_as_policy_says)
+        self.check("its checksums and scripts are valid", package.has_sound_sums)
         self.check("its manual pages are without warnings", package.has_readable_pages)
         self.check("popgate.toml(5) has every setting", package.has_every_setting, ROOT)
         second = deb.build(ROOT, self.program, os.path.join(self.folder, "packages"), 2)
@@ -362,16 +362,16 @@ class Suite:
         machine.run("mv", "/bin/systemctl", SHARED)
         life = Managed(machine, packages)
         self.check("it installs", life.installs)
-        self.check("it starts as its user, and tells the service manager how it is", life.starts)
-        times = self.check("it starts again and again", life.start_up)
+        self.check("it starts as its user, and notifies the service manager", life.starts)
+        times = self.check("it starts repeatedly", life.start_up)
         if times:
             print(f"        start-up to `listening`, {RUNS} runs: median {statistics.median(times):.0f} ms, "
                   f"{min(times):.0f} to {max(times):.0f}")
-        picture = image.Image(ROOT, machine)
-        size = self.check("the image's root can be built", picture.lay)
+        container_image = image.Image(ROOT, machine)
+        size = self.check("the image's root can be built", container_image.build)
         if size:
             print(f"        image {size / 1e6:.1f} MB")
-            self.check("the image serves the demonstration, read-only and without privileges", picture.serves_the_demonstration)
+            self.check("the image serves the demonstration, read-only and without privileges", container_image.serves_the_demonstration)
         self.check("it upgrades, and leaves a changed configuration alone", life.upgrades)
         self.check("it is removed, but for configuration and data", life.removes)
         self.check("it is purged, and nothing is left", life.purges)
@@ -379,14 +379,14 @@ class Suite:
     def with_systemd(self, machine, packages):
         life = Systemd(machine, packages)
         self.check("it installs, and is not started before it is configured", life.installs)
-        self.check("it starts with port 110 and without any right, and filters", life.starts)
+        self.check("it starts with port 110 and without capabilities, and filters", life.starts)
         self.check("it is started by a connection", life.starts_by_a_connection)
         self.check("it reloads, and a mistake changes nothing", life.reloads)
         self.check("an upgrade does not end it for a configuration with mistakes", life.outlives_a_bad_configuration)
         self.check("it upgrades while it runs, and leaves a changed configuration alone", life.upgrades)
         self.check("the watchdog restarts it", life.is_watched)
         self.check("it serves port 995, too", life.serves_tls)
-        self.check("with the one right that TPROXY needs it may do that", life.may_have_one_right)
+        self.check("with the one capability that TPROXY needs it starts transparently", life.may_have_one_capability)
         self.check("a configuration with mistakes ends the start, once", life.refuses_a_bad_start)
         self.check("it is stopped and removed, but for configuration and data", life.removes)
         self.check("it is purged, and nothing is left", life.purges)

@@ -78,7 +78,7 @@ class Started(Popgate):
     def logged(self, words):
         """Waits until the log has these words."""
         for _ in range(400):
-            if any(words in line for line in self.said):
+            if any(words in line for line in self.log_lines):
                 return
             self.reader.join(0.05)
         raise Wrong(f"`{words}` is not in the log:\n{self.log()}")
@@ -126,14 +126,14 @@ class Suite:
         self.number += 1
         path = os.path.join(self.folder, str(self.number))
         os.mkdir(path)
-        os.chmod(path, 0o777)  # as anybody's folder would be, so that nobody can make his own in it
+        os.chmod(path, 0o777)  # so that the user nobody can create its own folder in it
         return path
 
     def check(self, name, function):
         try:
             function(self.scratch())
             print(f"ok      {name}", flush=True)
-        except Exception as trouble:  # any: the other checks are still worth running
+        except Exception as trouble:  # any: the other checks still run
             self.failed += 1
             print(f"FAILED  {name}\n        {type(trouble).__name__}: {trouble}", flush=True)
 
@@ -152,9 +152,9 @@ class Suite:
                              rf"Groups:\t{NOBODY.pw_gid} ?\n", r"CapEff:\t0+\n", r"CapPrm:\t0+\n"):
                     must(re.search(line, status), f"{line} is not in a thread's status:\n{status}")
             made = os.stat(os.path.join(folder, "data"))
-            must((made.st_uid, made.st_mode & 0o777) == (NOBODY.pw_uid, 0o700), "the data folder is not nobody's alone")
+            must((made.st_uid, made.st_mode & 0o777) == (NOBODY.pw_uid, 0o700), "the data folder is not private to the user nobody")
         finally:
-            must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
+            must(gate.stop() == 0, f"it did not exit with 0:\n{gate.log()}")
 
     def reloads_without_its_key(self, folder):
         """A key readable only for root was read before the privileges were dropped: a reload need not read it again."""
@@ -171,7 +171,7 @@ class Suite:
             gate.logged("server.key: Permission denied")
             gate.logged("nothing was reloaded")
         finally:
-            must(gate.stop() == 0, f"it did not end well:\n{gate.log()}")
+            must(gate.stop() == 0, f"it did not exit with 0:\n{gate.log()}")
 
     def keeps_one_capability(self, folder):
         listen = "transparent = true\ntproxy = true\nallow_plaintext = true\n"
@@ -206,7 +206,7 @@ class Suite:
         four.close()
         six.close()
         try:
-            must([port for kind, port in gate.heard if kind == "pop3"] == list(ports), f"{gate.heard}, not {ports}")
+            must([port for kind, port in gate.listening if kind == "pop3"] == list(ports), f"{gate.listening}, not {ports}")
             must(hello(ports[0]) == b"+OK provider\r\n", "no greeting over IPv4")
             must(hello(ports[1], socket.AF_INET6) == b"+OK provider\r\n", "no greeting over IPv6")
         finally:
@@ -219,7 +219,7 @@ class Suite:
             make_certificates(place)
         pair = [os.path.join(folder, name) for name in ("server.pem", "server.key")]
 
-        def lay(place):
+        def install(place):
             for path in pair:
                 shutil.copyfile(os.path.join(place, os.path.basename(path)), path)
                 os.chmod(path, 0o600)
@@ -230,28 +230,28 @@ class Suite:
             with socket.create_connection(("127.0.0.1", port), 20) as tcp, context.wrap_socket(tcp) as tls:
                 return ssl.DER_cert_to_PEM_cert(tls.getpeercert(True)).strip()
 
-        def laid(place):
+        def certificate_of(place):
             with open(os.path.join(place, "server.pem")) as f:
                 return f.read().strip()
 
-        lay(first)
+        install(first)
         gate = Started(self.program, folder, self.text('tls = "implicit"\ncertificate = "server.pem"\nkey = "server.key"\n'), 2)
-        port = dict(gate.heard)["pop3s"]
+        port = dict(gate.listening)["pop3s"]
         try:
-            must(shown(port) == laid(first), "not the first certificate")
-            lay(second)
+            must(shown(port) == certificate_of(first), "not the first certificate")
+            install(second)
             gate.process.send_signal(signal.SIGHUP)
             gate.logged("reloaded; new sessions")
-            must(shown(port) == laid(second), "not the second certificate")
+            must(shown(port) == certificate_of(second), "not the second certificate")
             shutil.copyfile(os.path.join(first, "server.key"), pair[1])
             gate.process.send_signal(signal.SIGHUP)
             gate.logged("does not belong to the certificate")
             gate.logged("nothing was reloaded")
-            must(shown(port) == laid(second), "a broken pair is active")
+            must(shown(port) == certificate_of(second), "an invalid pair is active")
             # Without a signal, too.
-            lay(first)
+            install(first)
             gate.logged("a changed certificate is active")
-            must(shown(port) == laid(first), "the renewed certificate is not active")
+            must(shown(port) == certificate_of(first), "the renewed certificate is not active")
         finally:
             must(gate.stop() == 0, gate.log())
 
@@ -269,10 +269,10 @@ def main():
     suite = Suite(program, folder)
     try:
         suite.check("root changes to the configured user, in every thread", suite.changes_user)
-        suite.check("a reload does without a key that only root may read", suite.reloads_without_its_key)
-        suite.check("of root's capabilities TPROXY keeps one", suite.keeps_one_capability)
-        suite.check("other machines are not served as root unless told", suite.refuses_root)
-        suite.check("an unknown user is named", suite.refuses_unknown_users)
+        suite.check("a reload succeeds without access to a key that only root may read", suite.reloads_without_its_key)
+        suite.check("with TPROXY one of root's capabilities is kept", suite.keeps_one_capability)
+        suite.check("other machines are not served as root unless allowed", suite.refuses_root)
+        suite.check("an unknown user is reported", suite.refuses_unknown_users)
         suite.check("sockets of a service manager are used", suite.uses_passed_sockets)
         suite.check("certificates are reloaded on SIGHUP and by themselves", suite.reloads_certificates)
     finally:

@@ -37,10 +37,10 @@ class Session(asyncio.Protocol):
         return b"-ERR unknown\r\n"
 
 
-def serve(mailbox, told):
+def serve(mailbox, sender):
     async def run():
         server = await asyncio.get_running_loop().create_server(lambda: Session(mailbox), "127.0.0.1", 0, backlog=QUEUE)
-        told.send(server.sockets[0].getsockname()[1])
+        sender.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(run())
@@ -49,13 +49,13 @@ def serve(mailbox, told):
 class Swift:
     def __init__(self, mailbox):
         context = multiprocessing.get_context("spawn")
-        hear, told = context.Pipe(duplex=False)
-        self.process = context.Process(target=serve, args=(mailbox, told), daemon=True)
+        receiver, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=serve, args=(mailbox, sender), daemon=True)
         self.process.start()
-        if not hear.poll(PATIENCE):
+        if not receiver.poll(PATIENCE):
             self.close()
             raise RuntimeError(f"the mail server did not listen within {PATIENCE} s")
-        self.port = hear.recv()
+        self.port = receiver.recv()
 
     def close(self):
         self.process.terminate()

@@ -80,12 +80,12 @@ class Gate(Popgate):
                     f'[[upstream]]\nhost = "127.0.0.1"\nport = {upstream.port}\ntls = "off"\n'
                     '[admin]\naddress = "127.0.0.1:0"\n[data]\ndir = "data"\n')
         self.start([program, "serve", "--config", path], folder, 4)
-        self.implicit, self.starttls, self.named = [port for kind, port in self.heard if kind != "admin"]
+        self.implicit, self.starttls, self.named = [port for kind, port in self.listening if kind != "admin"]
 
     def logged(self, words):
         """Waits until the log has these words; in how many lines."""
         for _ in range(400):
-            found = sum(words in line for line in self.said)
+            found = sum(words in line for line in self.log_lines)
             if found:
                 return found
             self.reader.join(0.05)
@@ -162,7 +162,7 @@ class Suite:
         try:
             function(*args)
             print(f"ok      {name}", flush=True)
-        except Exception as trouble:  # any: the other facts are still worth knowing
+        except Exception as trouble:  # any: the other checks still run
             self.failed += 1
             print(f"FAILED  {name}\n        {type(trouble).__name__}: {trouble}", flush=True)
 
@@ -171,9 +171,9 @@ class Suite:
 
     def serves(self, client):
         must(client.line() == GREETING, "no greeting")
-        must(client.ask(b"QUIT").startswith(b"+OK"), "no answer to QUIT")
+        must(client.ask(b"QUIT").startswith(b"+OK"), "no response to QUIT")
 
-    # What sslyze sees.
+    # Checks with sslyze.
 
     def facts(self, python, what, port, *flags):
         path = os.path.join(self.folder, f"{port}.json")
@@ -230,7 +230,7 @@ class Suite:
         must(len(chains) == 1 and len(chains[0]) == 1, f"{list(map(len, chains))} certificates")
         must(chains[0][0]["as_pem"].strip() == ours, "another certificate")
 
-    # What plain sockets try.
+    # Checks with plain sockets.
 
     def injected(self, behind):
         """Commands in the segment of STLS: unanswered, not sent to the server, and the session continues."""
@@ -241,13 +241,13 @@ class Suite:
             must(client.line().startswith(b"+OK"), "STLS was refused")
             client.encrypt()
             client.send(b"CAPA\r\n")
-            # Had anything before TLS been kept, another answer would come first, or one too many.
-            must(client.line() == b"+OK", "no answer to CAPA under TLS")
+            # If anything from before TLS had been kept, another response would come first, or an additional one.
+            must(client.line() == b"+OK", "no response to CAPA under TLS")
             offered = client.listing()
             must(b"UIDL" in offered and b"STLS" not in offered, f"another list than CAPA's under TLS: {offered}")
             must(client.ask(b"USER alice").startswith(b"+OK") and client.ask(b"PASS secret").startswith(b"+OK"), "no login")
-            must(client.ask(b"STAT") == b"+OK 0 0", "another answer than STAT's")
-            must(client.ask(b"QUIT") == b"+OK bye", "another answer than QUIT's")
+            must(client.ask(b"STAT") == b"+OK 0 0", "not the response to STAT")
+            must(client.ask(b"QUIT") == b"+OK bye", "not the response to QUIT")
         self.reached(seen, [b"CAPA", b"USER alice", b"PASS secret", b"STAT", b"QUIT"])
 
     def reached(self, seen, expected):
@@ -255,7 +255,7 @@ class Suite:
         must(got == expected, f"the server got {got}, not {expected}")
 
     def before_tls(self):
-        """Commands in plain text where TLS has to begin: the connection ends, and the server hears nothing of them."""
+        """Commands in plain text where TLS has to begin: the connection ends, and the server receives none of them."""
         seen = len(self.upstream.got)
         with self.client(self.gate.starttls) as client:
             client.line()
@@ -270,9 +270,9 @@ class Suite:
         with self.client(self.gate.starttls) as client:
             client.line()
             client.send(b"NOOP\r\nSTLS\r\nUSER eve\r\n")
-            must(client.line() == b"+OK" and client.line().startswith(b"+OK"), "no answers to NOOP and STLS")
+            must(client.line() == b"+OK" and client.line().startswith(b"+OK"), "no responses to NOOP and STLS")
             client.encrypt()
-            must(client.ask(b"QUIT") == b"+OK bye", "another answer than QUIT's")
+            must(client.ask(b"QUIT") == b"+OK bye", "not the response to QUIT")
         self.reached(seen, [b"NOOP", b"QUIT"])
 
     def twice(self):
@@ -387,8 +387,8 @@ def install(folder):
                                                              "--disable-pip-version-check", SSLYZE]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
-            said = (done.stdout + done.stderr).strip()
-            print(said[-1500:])
+            output = (done.stdout + done.stderr).strip()
+            print(output[-1500:])
             print(f"{SSLYZE} cannot be installed (`{' '.join(command[1:4])}` failed): needs the network, and python3-venv")
             sys.exit(77)
     return python
@@ -409,7 +409,7 @@ def main():
         suite.check("STLS: sslyze scans it", suite.facts, python, "STLS", gate.starttls, "--starttls", "pop3")
         suite.check("a command in the segment of STLS gets no answer under TLS", suite.injected, b"CAPA\r\n")
         suite.check("nor does a login", suite.injected, b"USER eve\r\nPASS stolen\r\nSTAT\r\n")
-        suite.check("nor the beginning of a command, to which the client's first would be the end", suite.injected, b"XEVE ")
+        suite.check("nor the beginning of a command, which the client's first line would complete", suite.injected, b"XEVE ")
         suite.check("commands in plain text where TLS must begin reach no server", suite.before_tls)
         suite.check("commands before STLS are answered before TLS", suite.owed_first)
         suite.check("no STLS under TLS nor after the login", suite.twice)

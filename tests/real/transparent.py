@@ -35,7 +35,7 @@ class Suite:
         try:
             function(*arguments)
             print(f"ok      {name}", flush=True)
-        except Exception as trouble:  # any: the other checks are still worth running
+        except Exception as trouble:  # any: the other checks still run
             self.failed += 1
             kind = "" if isinstance(trouble, (Wrong, RuntimeError)) else type(trouble).__name__ + ": "
             print(f"FAILED  {name}\n        " + f"{kind}{trouble}".replace("\n", "\n        "), flush=True)
@@ -66,16 +66,16 @@ class Suite:
         here.rules(shipped.rules("transparent.nft"))
         self.each("port 110 by REDIRECT is filtered, the server sees the gateway", ways.filtered, gate, here.client, OUTSIDE)
         self.each("port 995 by REDIRECT passes untouched", ways.passed, gate, OUTSIDE)
-        self.each("who connects to popgate's own port is refused", ways.unredirected, gate, POP3)
-        self.each("who connects to popgate's own port for 995 is refused", ways.unredirected, gate, POP3S)
+        self.each("connections to popgate's own port are refused", ways.unredirected, gate, POP3)
+        self.each("connections to popgate's own port for 995 are refused", ways.unredirected, gate, POP3S)
         here.rules(shipped.turned_on(shipped.rules("transparent.nft", user=f'"{USER}"')))
         self.each("port 110 from the gateway itself is filtered", ways.filtered, gate, here.gateway, OUTSIDE)
-        self.check("popgate doctor prints rules that nft takes", ways.doctor, gate)
+        self.check("popgate doctor prints rules that nft accepts", ways.doctor, gate)
 
     def with_certificate(self, gate, office):
         self.network.rules(shipped.rules("transparent.nft"))
         self.each("port 995 with the office's certificate is filtered, TLS on both sides", self.ways.terminated, gate, office)
-        self.each("port 995 for a name that the server cannot prove is refused", self.ways.unverified)
+        self.each("port 995 for a name that the server has no certificate for is refused", self.ways.unverified)
 
     def by_tproxy(self, gate):
         here, ways, text = self.network, self.ways, shipped.rules("tproxy.nft")
@@ -84,14 +84,14 @@ class Suite:
         here.rules(text)
         self.each("port 110 by TPROXY is filtered, the server sees the client", ways.filtered, gate, here.client, CLIENT)
         self.each("port 995 by TPROXY passes untouched, the server sees the client", ways.passed, gate, CLIENT)
-        self.each("who connects to popgate's own port for TPROXY is refused", ways.unredirected, gate, POP3)
+        self.each("connections to popgate's own port for TPROXY are refused", ways.unredirected, gate, POP3)
         here.routes([["del" if word == "add" else word for word in line] for line in routes])
 
     def looping(self, gate):
         # The file as shipped, but with another user as popgate's.
         self.network.rules(shipped.turned_on(shipped.rules("transparent.nft", user='"root"')))
-        self.each("rules that send popgate to itself end in one error", self.ways.turned_round, gate, 110)
-        self.each("rules that send popgate to itself for port 995 end at once", self.ways.turned_round, gate, 995)
+        self.each("rules that send popgate to itself end in one error", self.ways.looped, gate, 110)
+        self.each("rules that send popgate to itself for port 995 end at once", self.ways.looped, gate, 995)
 
     def run(self):
         office = os.path.join(self.folder, "office")
@@ -102,7 +102,7 @@ class Suite:
         upstream = f'[[upstream]]\nname = "provider"\nhost = "{NAME}"\nca_file = "{provider.ca}"\n\n'
         try:
             print(f"Dovecot {provider.start()}", flush=True)
-            self.each("straight to the server, which sees the client", self.ways.straight)
+            self.each("directly to the server, which sees the client", self.ways.straight)
             self.check("the mailbox has ham and spam", self.ways.scanned, self.options.popgate, os.path.join(self.folder, "scanned"))
             self.phase("REDIRECT", self.redirected)
             self.phase("TLS of its own", lambda gate: self.with_certificate(gate, office), rest=upstream + AS_ROOT,
@@ -116,7 +116,7 @@ class Suite:
 
 
 def stop(*_):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what was begun is taken down now
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the namespaces are being removed now
     sys.exit(143)
 
 

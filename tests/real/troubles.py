@@ -17,7 +17,7 @@ from gate import Popgate
 from server import PASSWORD, make_certificates
 from staged import Staged, on_the_wire
 
-PATIENCE = 90  # seconds for any one thing to come true
+PATIENCE = 90  # seconds to wait for any one condition
 HELD = 1       # seconds that a message is held
 FAULTY = {"late": 1, "endless": 2}  # indexes of the faulty messages
 
@@ -78,13 +78,13 @@ class Stage:
     """popgate with two listeners in front of two servers."""
 
     def __init__(self, program, folder):
-        letters = [data for name, data in mail.messages() if name.startswith(("ham-plain", "ham-alternative", "ham-list", "spam-"))]
-        whole = on_the_wire(letters[0])
+        samples = [data for name, data in mail.messages() if name.startswith(("ham-plain", "ham-alternative", "ham-list", "spam-"))]
+        whole = on_the_wire(samples[0])
         middle = whole.index(b"\r\n", 40) + 2
-        # Popgate judges no half header, and gives a message no longer than filter.hold_seconds.
+        # Popgate does not judge a partial header, and holds a message no longer than filter.hold_seconds.
         late = [whole[:middle], 3 * HELD, whole[middle:]]
         endless = [whole[:-3], 3 * HELD, whole[-3:]]
-        mailbox = [late, endless, *([on_the_wire(letter)] for letter in letters)]
+        mailbox = [late, endless, *([on_the_wire(sample)] for sample in samples)]
         self.servers = {name: Staged(mailbox) for name in ("isp", "office")}
         self.folder, self.path = folder, os.path.join(folder, "popgate.toml")
         self.certificate()
@@ -92,7 +92,7 @@ class Stage:
             f.write(self.configuration())
         os.makedirs(os.path.join(folder, "data"))
         self.gate = Configured(program, folder, self.path)
-        self.ports = dict(self.gate.heard)
+        self.ports = dict(self.gate.listening)
 
     def certificate(self):
         """Valid for 90 days: one that expires sooner would raise an alert."""
@@ -130,7 +130,7 @@ class Stage:
     # What goes wrong.
 
     def wrong_passwords(self):
-        """Some users who mistype, and one who does not stop until popgate does."""
+        """Some users with a wrong password, and one who repeats it until popgate throttles the logins."""
         for number in range(24):
             with contextlib.suppress(poplib.error_proto):
                 self.isp(user=f"user{number}" if number < 12 else "guess", password="wrong")
@@ -149,7 +149,7 @@ class Stage:
             raise Wrong("messages with a slow header were judged")
 
     def leave_while_held(self):
-        """Some leave a moment too late or too early on a busy machine; four who did not are enough."""
+        """On a busy machine some disconnect a moment too early or too late; four in time are enough."""
         server = self.servers["isp"]
         for number in range(20):
             before = self.counted("popgate_client_aborts_total")
@@ -158,21 +158,21 @@ class Stage:
             box = self.isp(user=f"hasty{number}")
             box._putcmd(f"RETR {FAULTY['endless']}")
             server.pausing.acquire(timeout=PATIENCE)
-            # With RST the connection is gone at once, as if the mail program's machine were.
+            # A reset ends the connection at once, as if the mail program's machine had crashed.
             box.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             box.file.close()
             box.sock.close()
             until(lambda: self.counted("popgate_client_aborts_total") > before, "a client that left is counted")
             if self.counted("popgate_client_aborts_total", state="held") >= 4:
                 return
-        raise Wrong("clients that leave while a message is held are counted as others")
+        raise Wrong("clients that disconnect while a message is held are counted in another state")
 
     def server_gone(self):
         self.servers["office"].close()
         for _ in range(12):
             with contextlib.suppress(poplib.error_proto, OSError):
                 self.office()
-        until(lambda: self.counted("popgate_upstream_errors_total", upstream="office", kind="connect"), "a server that is gone is counted")
+        until(lambda: self.counted("popgate_upstream_errors_total", upstream="office", kind="connect"), "a server that is down is counted")
 
     def reloads(self):
         for text, outcome in ((self.configuration(), "ok"), (self.configuration() + "[no such thing]\n", "refused")):

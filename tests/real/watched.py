@@ -224,7 +224,7 @@ def answered(audience):
 def quiet(alerts):
     """Fails if any alert is pending, except one about time: other programs may use this machine's CPU."""
     if "firing" in alerts.values():
-        raise Wrong(f"while all is well there are alerts: {alerts}")
+        raise Wrong(f"without faults there are alerts: {alerts}")
     return alerts.keys() <= {"PopgateFilterSlow"}
 
 
@@ -258,13 +258,13 @@ def watch(options, folder):
         last.callback(load.stop)
         until(prometheus.ready, "Prometheus is ready")
         until(lambda: prometheus.series('up{job="popgate"} == 1'), "Prometheus reaches popgate")
-        # As many mails as the alert about the share of spam wants to see before it says anything.
+        # As many messages as the alert about the share of spam needs.
         until(lambda: prometheus.series("instance:popgate_messages_judged:increase30m >= 50"), "50 messages are seen")
         until(lambda: time.time() - begun > options.seconds, "", options.seconds + 5)
-        # In its first seconds a rate is what it is not in the long run: what is only pending may pass.
-        until(lambda: quiet(prometheus.alerts()), lambda: f"while all is well there are alerts: {prometheus.alerts()}")
+        # A rate is unreliable in its first seconds: a pending alert may disappear.
+        until(lambda: quiet(prometheus.alerts()), lambda: f"without faults there are alerts: {prometheus.alerts()}")
         if load.failed:
-            raise Wrong(f"while all is well clients failed: {load.failed[:3]}")
+            raise Wrong(f"without faults clients failed: {load.failed[:3]}")
         well = load.sessions
         in_a_terminal(options, stage, prometheus)
         for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.reloads):
@@ -284,17 +284,17 @@ def watch(options, folder):
         print(f"{sum(len(panels(board)) for board in boards)} panels, {sum(rule['type'] == 'alerting' for rule in rules)} alerts, "
               f"{sum(rule['type'] == 'recording' for rule in rules)} recording rules: {count} expressions, all with data")
         if options.pictures:
-            # matplotlib is no part of the tests.
+            # The tests do not need matplotlib.
             import plotted
             for board in boards:
-                # Until there are values for a whole window, a rate only seems to rise.
+                # Until there are samples for a whole window, a rate seems to rise.
                 print("wrote", plotted.picture(board, prometheus, begun + WINDOW, options.pictures))
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--popgate", required=True, help="the program")
-    options.add_argument("--seconds", type=float, default=8, help="how long all is well")
+    options.add_argument("--seconds", type=float, default=8, help="how long to run without faults")
     options.add_argument("--pictures", help="a folder for a picture of each dashboard (needs matplotlib)")
     options = options.parse_args()
     options.popgate = os.path.abspath(options.popgate)

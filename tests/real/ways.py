@@ -49,7 +49,7 @@ class Ways:
         """What `popgate scan` says of it: spam that must come tagged, and ham that must not."""
         self.verdicts = [verdict for verdict, _ in scan(program, folder, self.direct)]
         if set(self.verdicts) != {"ham", "spam"}:
-            raise Wrong(f"a mailbox of {set(self.verdicts)} proves little")
+            raise Wrong(f"a mailbox of {set(self.verdicts)} only: the test needs ham and spam")
 
     def filtered(self, family, gate, place, seen):
         before = gate.connections("pop3", "accepted")
@@ -95,17 +95,17 @@ class Ways:
         """A client that connects to popgate's own port, as if popgate were the server."""
         self._refused(gate, INSIDE[family], port)
 
-    def turned_round(self, family, gate, port):
+    def looped(self, family, gate, port):
         """Rules that send popgate's own connections to popgate."""
         self._refused(gate, SERVER[family], port)
 
     def doctor(self, gate):
-        code, said = gate.doctor()
+        code, output = gate.doctor()
         if code not in (0, 1):
-            raise Wrong(f"exit {code}:\n{said}")
-        rules = re.search(r"(?ms)^# nft begin\n(.*)^# nft end$", said)
+            raise Wrong(f"exit {code}:\n{output}")
+        rules = re.search(r"(?ms)^# nft begin\n(.*)^# nft end$", output)
         if not rules or "table" not in rules[1]:
-            raise Wrong(f"no rules between '# nft begin' and '# nft end':\n{said}")
+            raise Wrong(f"no rules between '# nft begin' and '# nft end':\n{output}")
         self.network.rules(rules[1], check=True)
 
     def _judged(self, answer):
@@ -121,7 +121,7 @@ class Ways:
         just closed."""
         listener = LISTENER[port]
         before = gate.connections(listener)
-        lines = call(self.network, self.network.client, "hear", address, port)["lines"]
+        lines = call(self.network, self.network.client, "read_lines", address, port)["lines"]
         if listener == "passthrough":
             if lines:
                 raise Wrong(f"no TLS, but: {lines}")
@@ -134,7 +134,7 @@ class Ways:
             time.sleep(0.05)
         made = gate.connections(listener) - before
         if not 1 <= made <= LOOP:
-            raise Wrong(f"{made} connections for one client's")
+            raise Wrong(f"{made} connections caused by one client")
 
 
 def seen_by_server(login, address):

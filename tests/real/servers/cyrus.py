@@ -7,7 +7,7 @@ import subprocess
 from server import end, free_ports, greets
 
 PROGRAMS = "/usr/lib/cyrus/bin"
-# A login is not what is tested here: any password will do. lmtpd makes a mailbox when its first message comes.
+# Logins are not tested here: any password is accepted. lmtpd creates a mailbox with its first message.
 IMAPD = """configdirectory: /var/lib/cyrus
 partition-default: /var/spool/cyrus
 defaultpartition: default
@@ -50,7 +50,7 @@ class Cyrus:
                 jail.write(f"/etc/cyrus/{part}", f.read(), 0o600)
             os.chown(f"{jail.root}/etc/cyrus/{part}", owner, owner)
         jail.write("/etc/imapd.conf", IMAPD)
-        # Its calendars want to know of a time zone, or nothing starts.
+        # Its calendars need a time zone, or nothing starts.
         jail.write("/usr/share/zoneinfo/zone.tab", "GB\t+513030-0000731\tEurope/London\n")
 
     def start(self):

@@ -52,12 +52,12 @@ class Jail:
         for path in plugins:
             self.copy(path)
         own = [f"{self.root}/usr/lib", *glob.glob(f"{self.root}/usr/lib/*-linux-*")]
-        said = subprocess.run(["ldd", *plugins, *(self.root + path for path in programs)], capture_output=True, text=True,
+        output = subprocess.run(["ldd", *plugins, *(self.root + path for path in programs)], capture_output=True, text=True,
                               env={**os.environ, "LD_LIBRARY_PATH": ":".join(own)}).stdout
-        missing = set(re.findall(r"(\S+) => not found", said))
+        missing = set(re.findall(r"(\S+) => not found", output))
         if missing:
             raise RuntimeError(f"libraries that neither the packages nor the machine have: {' '.join(sorted(missing))}")
-        for path in set(re.findall(r"(?:^|=>)\s+(/\S+) \(0x", said, re.M)):
+        for path in set(re.findall(r"(?:^|=>)\s+(/\S+) \(0x", output, re.M)):
             if not path.startswith(self.root):
                 self.copy(path)
 

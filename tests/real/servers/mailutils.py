@@ -32,6 +32,6 @@ logging {
   syslog no;
 }
 """)
-        for user in jail.users:  # one by one: --create takes the colon after a name for a part of it
+        for user in jail.users:  # one by one: --create takes the colon after a name as part of it
             subprocess.run(jail.command("/usr/bin/popauth", "--add", "--file=/etc/apop.db", f"--user={user}",
                                         f"--password={PASSWORD}"), check=True)

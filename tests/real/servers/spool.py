@@ -1,4 +1,4 @@
-"""What inetd starts to serve an mbox for each user: the part that such servers have in common."""
+"""The common part of servers that inetd starts and that serve an mbox per user."""
 
 import os
 
