@@ -1,4 +1,4 @@
-"""Mail to measure with, and how popgate is run on it; what the benches here share."""
+"""Shared by the benches here: selects mail, and runs popgate on it."""
 
 import json
 import os
@@ -11,7 +11,7 @@ POPGATE = HERE.parent.parent / "target/release/popgate"
 
 
 def files(folders, count):
-    """So many files of the folders, evenly spread over all of them."""
+    """This many files of the folders, evenly spread over all of them."""
     everything = [sorted(str(path) for path in pathlib.Path(folder).rglob("*") if path.is_file()) for folder in folders]
     total = sum(map(len, everything))
     if total == 0:
@@ -24,7 +24,7 @@ def files(folders, count):
 
 
 def timed(command, text=""):
-    """Runs a command on a text; what it says and the CPU seconds it takes, children included."""
+    """Runs a command with this input; returns its result and the CPU seconds, children included."""
     before = os.times()
     done = subprocess.run(command, input=text, capture_output=True, text=True, errors="replace")
     after = os.times()
@@ -33,7 +33,7 @@ def timed(command, text=""):
 
 
 def scanned(popgate, paths, *flags):
-    """What popgate finds in these files, one object each, and the CPU seconds of the process."""
+    """The results of `popgate scan` on these files, one object each, and the CPU seconds of the process."""
     done, seconds = timed([popgate, "scan", "--json", "--jobs", "1", *flags, *paths])
     if done.returncode not in (0, 1):
         sys.exit(f"popgate ended with {done.returncode}: {done.stderr}")
@@ -53,5 +53,5 @@ def micros(found):
 
 
 def hits(found):
-    """Which rules hit which message."""
+    """The rules that hit, by message."""
     return {line["path"]: sorted(rule["id"] for rule in line["rules"]) for line in found}

@@ -1,6 +1,6 @@
-"""A server that is far away: a relay in front of it that answers a connection only after a while.
+"""A distant server: a relay in front of it that delays each new connection.
 
-In: the server's address, the delay in ms; out: its own port, in a line, and connections that begin that much later.
+In: the server's address and the delay in ms; out: a line with its own port, and connections with that delay.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ async def pump(reader, writer):
             writer.write(piece)
             await writer.drain()
     except OSError:
-        pass  # one end is gone; the other learns it below
+        pass  # one end has closed; the other is closed below
     finally:
         writer.close()
 
@@ -23,7 +23,7 @@ async def main(address, delay):
 
     async def relay(reader, writer):
         try:
-            await asyncio.sleep(delay)  # the way there and back, many times
+            await asyncio.sleep(delay)  # several round trips
             there = await asyncio.open_connection(host, int(port))
         except OSError:
             return writer.close()

@@ -1,7 +1,7 @@
-"""Connections that nobody means: made, fed with nothing, noise, half a command or the start of TLS, and closed.
+"""Garbage connections: opened, sent nothing, noise, a partial command or the start of TLS, and closed.
 
-In: an address, a rate, a time; out: how many were made. Bounded in both, and to loopback. One process makes some 10,000
-a second: it waits for no answer, and where the server's queue is full it goes on to the next.
+In: an address, a rate and a time; out: the number of connections. Limited in both, and to loopback. One process makes
+some 10,000 a second: it does not wait for responses, and if the server's queue is full it continues with the next.
 """
 
 import collections
@@ -14,12 +14,12 @@ import ssl
 import sys
 import time
 
-OPEN = 64  # at a time: what is closed at once, the server hardly sees
+OPEN = 64  # at a time: the server hardly notices connections that are closed at once
 SLICE = 0.01  # seconds between looks at the clock
 
 
 def hello():
-    """What a TLS client says first."""
+    """A TLS ClientHello."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -31,9 +31,9 @@ def hello():
 
 
 def flood(host, port, rate, seconds, seed):
-    """(made, of these not taken before the next came)."""
+    """(connections made, those of them not accepted before the next one)."""
     if not ipaddress.ip_address(host).is_loopback:
-        raise SystemExit("only this machine is flooded")
+        raise SystemExit("only addresses of this machine may be flooded")
     chance = random.Random(seed)
     says = [b"", chance.randbytes(200), b"USER " + b"x" * 40, hello(), b"CAPA\r\nNOOP\r\n"]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -49,14 +49,14 @@ def flood(host, port, rate, seconds, seed):
             if say:
                 try:
                     s.send(say)
-                except OSError:  # still on its way: the server's queue is full
+                except OSError:  # still connecting: the server's queue is full
                     refused += 1
             held.append(s)
             if len(held) > OPEN:
                 held.popleft().close()
             if made % 64 == 0 and time.monotonic() - begun > seconds:
                 break
-        time.sleep(SLICE)  # the pace, not a wait for anything
+        time.sleep(SLICE)  # paces the rate
     for s in held:
         s.close()
     return made, refused
@@ -64,6 +64,6 @@ def flood(host, port, rate, seconds, seed):
 
 if __name__ == "__main__":
     address, rate, seconds, seed, nice = sys.argv[1:]
-    os.nice(int(nice))  # it stands for other machines, whose processors are their own
+    os.nice(int(nice))  # it simulates other machines, which would not use this one's processors
     host, _, port = address.rpartition(":")
     print(json.dumps(flood(host.strip("[]"), int(port), float(rate), float(seconds), int(seed))))

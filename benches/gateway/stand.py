@@ -1,7 +1,7 @@
-"""What the benches of this folder stand on: popserve as the upstream, popgate before it, popload as the clients.
+"""The setup of the benches in this folder: popserve as the upstream, popgate before it, popload as the clients.
 
 In: where the load tools are (SHARED, BIN, as benches/side-by-side/run has them); out: processes on free ports of
-loopback, what /proc and /metrics say of them, popload's reports. All of it ends with `with`.
+loopback, their values in /proc and /metrics, popload's reports. All processes end with `with`.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/real"))
-from server import end, make_certificates  # noqa: E402 (it lies elsewhere)
+from server import end, make_certificates  # noqa: E402 (it is in tests/real)
 
 POPGATE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/popgate"
 WAYS = {"plain": [], "STLS": ["--stls"], "TLS": ["--tls"]}  # each listener, with popload's flags for it
@@ -36,7 +36,7 @@ def tools():
         print(f"left out: {source} is missing, and no popload in {folder} (SHARED and BIN name other folders)")
         sys.exit(0)
     with tempfile.TemporaryDirectory() as place:
-        # Its own folder may not be written to.
+        # Its own folder may be read-only.
         copy = shutil.copytree(source, pathlib.Path(place) / "popload")
         subprocess.run(["chmod", "-R", "u+w", copy], check=True)
         subprocess.run(["cargo", "build", "--release"], cwd=copy, check=True, stdout=sys.stderr,
@@ -45,14 +45,14 @@ def tools():
 
 
 def many_files():
-    """As many open files as the system lets us have, for those that we start, too."""
+    """Raises the limit of open files as far as allowed, also for started processes; returns it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
 def until(true, seconds, what):
-    """Waits for a condition, and ends the bench if it does not come; how long it took."""
+    """Waits for a condition and returns how long that took; ends the bench if it takes too long."""
     begun = time.monotonic()
     while not true():
         if time.monotonic() > begun + seconds:
@@ -62,20 +62,20 @@ def until(true, seconds, what):
 
 
 def at(host, port):
-    """An address as it is written."""
+    """The address as text."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Program:
-    """A process whose log goes to a file: nobody has to keep up with reading it."""
+    """A process that logs to a file, so that no pipe can fill up."""
 
     def __init__(self, command, log):
         self.log = pathlib.Path(log)
         with open(log, "wb") as out:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
-    def said(self, pattern, count=1):
-        """The first groups of what it says, once it has said so many."""
+    def log_matches(self, pattern, count=1):
+        """The first groups of this pattern in its log, once there are `count` matches."""
         found = []
 
         def enough():
@@ -87,7 +87,7 @@ class Program:
         return found
 
     def memory(self):
-        """Resident KiB, and the same with each shared page split among those that share it."""
+        """RSS and PSS in KiB."""
         with open(f"/proc/{self.process.pid}/smaps_rollup") as f:
             found = dict(re.findall(r"^(Rss|Pss): +(\d+) kB", f.read(), re.MULTILINE))
         return int(found["Rss"]), int(found["Pss"])
@@ -109,7 +109,7 @@ class Program:
 
 
 class Gate(Program):
-    """popgate with a plain, an STLS and a TLS listener; `settings` goes below its configuration."""
+    """popgate with a plain, an STLS and a TLS listener; `settings` is appended to its configuration."""
 
     def __init__(self, program, folder, upstream, host, settings=""):
         folder = pathlib.Path(folder)
@@ -124,8 +124,8 @@ class Gate(Program):
             f'[[upstream]]\nname = "bench"\nhost = "127.0.0.1"\nport = {upstream}\ntls = "off"\n'
             f'[admin]\naddress = "127.0.0.1:0"\n[data]\ndir = "data"\n{settings}')
         super().__init__([program, "serve", "--config", folder / "popgate.toml"], folder / "popgate.log")
-        *doors, self.admin = self.said(r"(?m)^listening \S+ (\S+:\d+)$", 4)
-        self.doors = dict(zip(WAYS, doors))
+        *ports, self.admin = self.log_matches(r"(?m)^listening \S+ (\S+:\d+)$", 4)
+        self.ports = dict(zip(WAYS, ports))
 
     def metrics(self):
         """Samples of /metrics: {name{labels}: value}."""
@@ -140,18 +140,18 @@ class Gate(Program):
 
 @contextlib.contextmanager
 def standing(program, bin_folder, boxes, host, far=0, settings=""):
-    """(popserve's address, popgate on this host); boxes are mailboxes in popserve's words. With `far` popserve is so
-    many milliseconds away for popgate, and its address is that of where the way begins."""
+    """(popserve's address, popgate on this host); boxes are mailboxes in popserve's syntax. With `far` connections to
+    popserve are delayed by that many milliseconds, and its address is that of the delaying relay."""
     with tempfile.TemporaryDirectory(prefix="popgate-bench-") as folder:
         os.chmod(folder, 0o755)
         folder = pathlib.Path(folder)
         flags = [flag for box in boxes for flag in ("--box", box)]
         with Program([bin_folder / "popserve", "--listen", "127.0.0.1:0", *flags], folder / "popserve.log") as server:
-            address = server.said(r"listening on (\S+:\d+)")[0]
+            address = server.log_matches(r"listening on (\S+:\d+)")[0]
             with contextlib.ExitStack() as stack:
                 if far:
                     way = [sys.executable, pathlib.Path(__file__).parent / "far.py", address, far]
-                    address = stack.enter_context(Program(way, folder / "far.log")).said(r"listening on (\S+:\d+)")[0]
+                    address = stack.enter_context(Program(way, folder / "far.log")).log_matches(r"listening on (\S+:\d+)")[0]
                 port = int(address.rpartition(":")[2])
                 yield address, stack.enter_context(Gate(program, folder / "gate", port, host, settings))
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Imported SpamAssassin rules beside SpamAssassin itself: do they hit the same messages?
+"""Compares imported SpamAssassin rules with SpamAssassin itself: do they hit the same messages?
 
   agree.py [--popgate BIN] [--count N] [--show N] [--rules FILE.cf…] FOLDER…
 
@@ -54,7 +54,7 @@ def kind(rule):
 
 
 def imported(popgate, files, folder):
-    """Writes the rules so that every part is on and reported; returns kinds by id."""
+    """Writes the rules with every part enabled and reported; returns kinds by id."""
     path = folder / "rules" / "imported.toml"
     path.parent.mkdir()
     command = [popgate, "rules", "import", "--output", path, *files]
@@ -65,7 +65,7 @@ def imported(popgate, files, folder):
     text = re.sub(r"^enabled = false\n", "", text, flags=re.M)
     path.write_text("stock = false\n" + text)
     rules = tomllib.loads(text)["rule"]
-    # Parts that only the import knows have no counterpart there.
+    # Parts created by the import have no counterpart there.
     return {r["id"]: kind(r) for r in rules if not r["description"].startswith("Part of ")}
 
 
