@@ -39,9 +39,9 @@ pub enum ModelCommand {
         /// Spam, likewise
         #[arg(long, num_args = 1.., required = true, value_name = "PATH")]
         spam: Vec<PathBuf>,
-        /// The folder of ham.toml and spam.toml: templates to learn from, too
+        /// Folder of ham.toml and spam.toml, templates of further messages to learn
         #[arg(long, value_name = "DIR")]
-        letters: PathBuf,
+        templates: PathBuf,
         /// The file to write
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
@@ -63,9 +63,9 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
         ModelCommand::Build {
             ham,
             spam,
-            letters,
+            templates,
             output,
-        } => build(ham, spam, letters, output),
+        } => build(ham, spam, templates, output),
         ModelCommand::Info(place) => {
             let config = place.load()?;
             let (_, memory) = Knowledge::read(&config.data_dir)?;
