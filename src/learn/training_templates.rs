@@ -1,7 +1,7 @@
 //! Templates of mail, written for popgate, that the shipped model learns from.
 //!
 //! In: `spam.toml` and `ham.toml` of a folder (rules/model); out: messages, the same each time. A
-//! template (`[[letter]]`) names topic, subjects and text; each line of the text is one of the
+//! template (`[[template]]`) names topic, subjects and text; each line of the text is one of the
 //! alternatives between bars, and `{name}`, `{sum}` and so on are filled in.
 
 use std::error::Error;
@@ -19,13 +19,13 @@ const SEED: u64 = 1982;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    letter: Vec<Template>,
+    template: Vec<Template>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Template {
-    /// For those who read the file.
+    /// Documentation only.
     #[serde(rename = "topic")]
     _topic: String,
     #[serde(rename = "language")]
@@ -58,7 +58,7 @@ pub fn messages(folder: &Path) -> Result<Vec<(String, bool)>, TemplateError> {
         let wrong = |error: String| TemplateError(path.clone(), error);
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        for template in &file.letter {
+        for template in &file.template {
             for _ in 0..COPIES[usize::from(is_spam)] {
                 messages.push((message(template, is_spam, &mut random), is_spam));
             }
