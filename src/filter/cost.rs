@@ -68,13 +68,13 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
     let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();
     let mut costs = Vec::new();
     for rule in rules.iter() {
-        let mut dearest: Option<f64> = None;
+        let mut slowest: Option<f64> = None;
         if let Test::Fact(fact, _) = &rule.test {
             // A first run computes what facts share.
             let whole: usize = mails.iter().map(|mail| mail.raw.len()).sum();
             let run = || mails.iter().for_each(|mail| drop(fact.of(mail)));
             run();
-            dearest = Some(per_kib(run, whole, clock));
+            slowest = Some(per_kib(run, whole, clock));
         }
         for place in &rule.places {
             let sample = texts
@@ -86,10 +86,10 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
             for text in [sample.as_slice(), &[waking(rule)]] {
                 let length = text.iter().map(|text| text.len().max(SHORT)).sum();
                 let cost = per_kib(|| scan(rule, &scanner, text), length, clock);
-                dearest = Some(dearest.unwrap_or(0.0).max(cost));
+                slowest = Some(slowest.unwrap_or(0.0).max(cost));
             }
         }
-        costs.extend(dearest.map(|micros_per_kib| Cost {
+        costs.extend(slowest.map(|micros_per_kib| Cost {
             rule: rule.id.clone(),
             micros_per_kib,
         }));

@@ -88,7 +88,7 @@ fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut Vec<CorpusErro
         let hidden = name.as_encoded_bytes().starts_with(b".");
         let below = path.join(name);
         if kind.is_dir() {
-            // What is in tmp is not delivered yet; .Name are a Maildir's folders.
+            // Files in tmp are not delivered yet; .Name are a Maildir's folders.
             if !maildir || name == "cur" || name == "new" || hidden {
                 folder(&below, files, unreadable);
             }
@@ -148,7 +148,7 @@ fn read_from(
     Ok(())
 }
 
-/// RFC 4155 appendix A: "From ", who, and when; with the time it is told from a sentence.
+/// RFC 4155 appendix A: "From ", who, and when; the time distinguishes it from a sentence.
 fn begins_message(line: &[u8]) -> bool {
     let time = |window: &[u8]| {
         window[1] == b':' && window[0].is_ascii_digit() && window[2].is_ascii_digit()

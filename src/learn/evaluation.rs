@@ -52,8 +52,8 @@ pub struct Evaluation<'e> {
 }
 
 impl Evaluation<'_> {
-    /// Judges everything, in the order of the paths; `progress` is told the share of the files that is
-    /// judged. Beside the messages: what cannot be read.
+    /// Judges everything, in the order of the paths; `progress` gets the share of files that is judged. Returns
+    /// the messages, and files that cannot be read.
     pub fn run(
         &self,
         ham: &[PathBuf],

@@ -62,7 +62,7 @@ pub fn for_each_message<T: Send, E>(
     })
 }
 
-/// What comes next, in order.
+/// The next result in order.
 #[derive(Debug)]
 pub enum Step<T> {
     /// The result of a message.
@@ -115,7 +115,7 @@ fn in_order<T, E>(
             continue;
         }
         let mut sent = vec![sent];
-        // After the end of a file comes what was early of the next.
+        // After the end of a file, results of the next one that were early.
         while !sent.is_empty() {
             let mut done = false;
             for sent in sent.drain(..) {

@@ -65,7 +65,7 @@ impl Trainer {
         if Headers::of(raw).fields().is_empty() {
             return Ok(Taught::NotMail);
         }
-        // What is known counts, too: going on after an interruption must come to the same.
+        // Known messages count, too: continuing after an interruption must give the same result.
         self.taught += 1;
         let digest = classifier::digest(raw);
         let owner = self.owner.as_ref();

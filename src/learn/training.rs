@@ -52,10 +52,10 @@ pub enum TrainingEvent<'e> {
 /// A message and how much of its corpus is read, from 0 to 1; or an error.
 type Read = Result<(Message, f64), CorpusError>;
 
-/// Teaches ham and spam, and saves. Of a message `limit` octets are looked at.
+/// Learns ham and spam, and saves. At most `limit` octets of each message are used.
 ///
 /// # Errors
-/// When what was learned cannot be written.
+/// If the learned state cannot be written.
 pub fn train(
     trainer: &mut Trainer,
     ham: &[PathBuf],
@@ -80,7 +80,7 @@ pub fn train(
     })
 }
 
-/// Sends the messages of a corpus until nobody receives them any more.
+/// Sends the messages of a corpus until the receiver is dropped.
 fn read_corpus(paths: &[PathBuf], limit: usize, sender: &SyncSender<Read>) {
     let (files, unreadable) = corpus::expand(paths);
     for error in unreadable {
@@ -118,7 +118,7 @@ struct Session<'t> {
 }
 
 impl Session<'_> {
-    /// Learns both kinds in turn, as far into the one as into the other: what comes last weighs most.
+    /// Learns both kinds alternately, in proportion: later messages weigh more.
     fn teach(&mut self, ham: &Receiver<Read>, spam: &Receiver<Read>) -> Result<(), KnowledgeError> {
         let mut next = [self.next(ham), self.next(spam)];
         loop {

@@ -1,7 +1,7 @@
 //! The learned state: weights that all accounts share, and each account's own differences.
 //!
-//! In: messages with labels; out: evidence. A message is learned once; what was learned wrongly is
-//! undone first. It keeps no text: only weights, digests and counts.
+//! In: messages with labels; out: evidence. A message is learned once; a message learned with the other label
+//! is undone first. It keeps no text: only weights, digests and counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -264,7 +264,7 @@ impl LearnedState {
             Some(owner) => {
                 let account_weights = shared.accounts.get(owner).cloned();
                 let account_weights = account_weights.unwrap_or_else(|| {
-                    // What was taught under the user's name alone goes on to count.
+                    // Training under the user name alone stays in effect.
                     let before = shared.of(owner);
                     let account_weights =
                         before.map_or_else(AccountWeights::default, |it| it.copy());

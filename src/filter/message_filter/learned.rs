@@ -82,7 +82,7 @@ impl Filter {
                 text: String::new(),
             });
             verdict.add_up();
-            // Nobody sees reasons on mail that passes.
+            // Reasons are not shown on mail that passes.
             if self.explains_ham || verdict.action != Action::Pass {
                 let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
                 if let Some(hit) = hit {
