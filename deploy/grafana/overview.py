@@ -93,7 +93,7 @@ def latency():
               thresholds=steps(GREEN, (0.25, RED))),
         heat("Filter, all verdicts", "Verdicts by time.",
              'sum by (le) (increase(popgate_filter_seconds_bucket{stage="total",@}[$__rate_interval]))', "s"),
-        curve("Filter by stage", "Mean time for decoding, for the rules, and for the learnt filter.",
+        curve("Filter by stage", "Mean time for decoding, for the rules, and for the learned filter.",
               [query('sum by (stage) (rate(popgate_filter_seconds_sum{stage!="total",@}[$__rate_interval])) / '
                      'sum by (stage) (rate(popgate_filter_seconds_count{stage!="total",@}[$__rate_interval]))', "{{stage}}")], "s", stack=True),
         curve("Time to the first byte", "From the turn of a RETR or TOP to the first octet of its response: the upstream, the time held, "

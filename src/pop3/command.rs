@@ -139,7 +139,7 @@ impl Command<ClientNumber> {
             verb if !verb.is_empty() && line.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
                 Self::Unknown
             }
-            _ => Self::Refused("that is no POP3 command"),
+            _ => Self::Refused("not a POP3 command"),
         }
     }
 

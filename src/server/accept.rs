@@ -98,7 +98,7 @@ impl Acceptor {
                 let (_open, _permit) = (open, permit);
                 match tokio::net::TcpStream::from_std(tcp) {
                     Ok(tcp) => session::run(service, tcp, number, drain).await,
-                    Err(error) => tracing::warn!(%error, "a client was gone before it was served"),
+                    Err(error) => tracing::warn!(%error, "a client closed before it was served"),
                 }
             })
         }));

@@ -45,7 +45,7 @@ pub fn start(config: &LogConfig) {
             .unwrap_or_default();
         tracing::error!(
             place,
-            "a task panicked; what it served is closed, the rest goes on"
+            "a task panicked; its session is closed, others continue"
         );
     }));
 }
@@ -55,7 +55,7 @@ pub fn change(level: &str) {
     if let Some(handle) = FILTER.get()
         && let Err(error) = handle.reload(filter(level))
     {
-        tracing::warn!(%error, "the level of the log stays as it is");
+        tracing::warn!(%error, "the log level is unchanged");
     }
 }
 

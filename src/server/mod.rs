@@ -162,9 +162,9 @@ pub async fn run(
     tokio::select! {
         () = signal.drained() => {}
         () = tokio::time::sleep(limit) => {
-            tracing::warn!("sessions were still busy after {limit:?}; they are cut off");
+            tracing::warn!("sessions were still busy after {limit:?}; closing them");
         }
-        () = abort => tracing::warn!("told to stop again; running sessions are cut off"),
+        () = abort => tracing::warn!("second stop signal; closing running sessions"),
     }
     drop(admin);
     Ok(())

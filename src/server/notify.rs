@@ -8,7 +8,7 @@ use sd_notify::NotifyState;
 /// Sends a state; a failure is only logged.
 fn say(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager cannot be told");
+        tracing::warn!(%error, "the service manager cannot be notified");
     }
 }
 

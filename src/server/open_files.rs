@@ -5,7 +5,7 @@ use std::io;
 /// Raises the limit as far as the system allows.
 pub fn raise_limit() {
     if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "the limit of open files is unchanged");
     }
 }
 

@@ -24,7 +24,7 @@ pub fn refuses_root(config: &Config) -> Option<Problem> {
         return Some(config.problem(
             "process.user",
             format!(
-                "popgate would read strangers' mail as root, and serves other machines on {}; write user = \"nobody\" \
+                "popgate would read untrusted mail as root, and serves other machines on {}; write user = \"nobody\" \
                  (or a user of its own) under [process], or allow_root = true if that is what you want",
                 listen.address
             ),

@@ -142,7 +142,7 @@ fn ad_hoc_tls(config: &Config, problems: &mut Vec<Problem>) -> Option<Arc<Client
             None
         }
         Err(error) => {
-            tracing::warn!(%error, "servers that stand in no [[upstream]] cannot be verified");
+            tracing::warn!(%error, "servers in no [[upstream]] cannot be verified");
             None
         }
     }

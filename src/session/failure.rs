@@ -56,7 +56,7 @@ impl Failure {
             }
             Self::UpstreamStalled(limit) => format!("the mail server sent nothing for {limit:?}"),
             Self::UpstreamFlood(_) => "the mail server sent a line without an end".to_owned(),
-            Self::AnswerTooLong(_) => "the mail server's answer is too long".to_owned(),
+            Self::AnswerTooLong(_) => "the mail server's response is too long".to_owned(),
         };
         let said = printable(said.as_bytes(), 400);
         Some(format!("-ERR [SYS/TEMP] {said}\r\n"))
@@ -95,7 +95,7 @@ impl fmt::Display for Failure {
             Self::ClientStalled(limit) => write!(f, "the client took nothing for {limit:?}"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Dial(_, error) => error.fmt(f),
-            Self::UpstreamClosed => f.write_str("the upstream closed while it owed an answer"),
+            Self::UpstreamClosed => f.write_str("the upstream closed while a response was pending"),
             Self::UpstreamBroke(error) => write!(f, "the upstream's connection broke: {error}"),
             Self::UpstreamStalled(limit) => write!(f, "the upstream sent nothing for {limit:?}"),
             Self::UpstreamFlood(octets) => {

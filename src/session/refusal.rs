@@ -75,17 +75,17 @@ impl Refusal {
                 wait.as_secs() + 1
             ),
             Self::Plaintext => {
-                "[AUTH] passwords are not taken without TLS here; switch it on in the mail program"
+                "[AUTH] passwords are not accepted without TLS here; enable it in the mail program"
                     .to_owned()
             }
             Self::NoSni => {
                 "[SYS/PERM] TLS ends at this proxy, and your mail program names no server (SNI)"
                     .to_owned()
             }
-            Self::Loop => "[SYS/PERM] popgate has reached itself; its firewall rules lead in a circle"
+            Self::Loop => "[SYS/PERM] popgate has reached itself; its firewall rules form a loop"
                 .to_owned(),
             Self::NotRedirected => {
-                "[SYS/PERM] this port takes redirected connections only".to_owned()
+                "[SYS/PERM] this port accepts redirected connections only".to_owned()
             }
             Self::UserName(error) => format!("[AUTH] {error}"),
             Self::NoUpstream => "[SYS/PERM] popgate has no mail server for you".to_owned(),
@@ -181,7 +181,7 @@ impl fmt::Display for Refusal {
                 "the client is popgate itself: exempt its user from the firewall's redirect",
             ),
             Self::NotRedirected => f.write_str(
-                "a connection straight to a transparent listener, not redirected by the firewall",
+                "a direct connection to a transparent listener, not redirected by the firewall",
             ),
             Self::UserName(error) => error.fmt(f),
             Self::NoUpstream => f.write_str("no [[upstream]] is configured for this client"),

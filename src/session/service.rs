@@ -53,7 +53,7 @@ impl Service {
         if let Some(suppressed) = self.may_log("sessions") {
             tracing::warn!(
                 suppressed = suppressed.lines(),
-                "limits.sessions is reached; a client is turned away"
+                "limits.sessions is reached; a client is refused"
             );
         }
     }

@@ -538,7 +538,7 @@ fn a_second_stop_signal_closes_all_sessions() {
     serving.signal("-TERM");
     serving.log_until("stopping");
     serving.signal("-INT");
-    serving.log_until("told to stop again");
+    serving.log_until("second stop signal");
     assert_eq!(serving.exit_code(), Some(0));
 }
 

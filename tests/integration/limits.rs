@@ -101,7 +101,7 @@ async fn a_response_over_limits_response_ends_the_session_without_a_final_dot() 
     let received = shown(&client.rest().await);
     assert!(!received.contains("\\r\\n.\\r\\n"), "{received}");
     assert!(
-        received.starts_with("-ERR [SYS/TEMP]") && received.contains("answer is too long"),
+        received.starts_with("-ERR [SYS/TEMP]") && received.contains("response is too long"),
         "{received}"
     );
     proxy.session_end().await;

@@ -208,7 +208,7 @@ async fn remote_plaintext_logins_are_refused() {
         client.send(format!("{command}\r\n").as_bytes()).await;
         let received = String::from_utf8(client.line().await).unwrap();
         assert!(
-            received.starts_with("-ERR [AUTH] passwords are not taken"),
+            received.starts_with("-ERR [AUTH] passwords are not accepted"),
             "{received}"
         );
     }

@@ -292,7 +292,7 @@ async fn popgate_answers_commands_itself_before_the_upstream_is_known() {
     exchange(
         &mut client,
         "AUTH PLAIN =",
-        "-ERR that is no response of this mechanism",
+        "-ERR invalid response for this mechanism",
     )
     .await;
     exchange(&mut client, "AUTH PLAIN", "+ ").await;

@@ -46,7 +46,7 @@ fn valid_rules_pass_the_check() {
     let folder = folder(VALID);
     let (code, printed, errors) = popgate(folder.path(), &["rules", "check", "own"]);
     assert_eq!((code, &*errors), (0, ""), "{printed}");
-    let begin = "1 rules, 2 examples, all as they say; dearest, in \u{b5}s per KiB: GOLD ";
+    let begin = "1 rules, 2 examples, all pass; slowest, in \u{b5}s per KiB: GOLD ";
     assert!(
         printed.lines().last().unwrap().starts_with(begin),
         "{printed}"
@@ -80,7 +80,7 @@ expires = "2001-01-01"
         "expired: GOLD_AGAIN (own/a.toml:13) hits nothing since 2001-01-01; remove it or give it a later day\n",
         "unproved: GOLD_AGAIN (own/a.toml:13) lacks examples\n",
         "overlap: GOLD and GOLD_AGAIN both look for gold in body; a message pays twice\n",
-        "2 rules, 2 examples, 1 came out wrong; dearest, in",
+        "2 rules, 2 examples, 1 failed; slowest, in",
     ] {
         assert!(printed.contains(line), "{line} is not in\n{printed}");
     }

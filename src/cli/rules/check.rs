@@ -1,6 +1,6 @@
 //! `popgate rules check`: whether rules do what they say, and what they cost.
 //!
-//! In: a folder of rules, or the stock; out: every mistake, each example that came out wrong, rules
+//! In: a folder of rules, or the stock; out: every mistake, each example that fails, rules
 //! that overlap, have expired, lack examples or are slow, and the slowest of all. Overlaps and
 //! missing examples of the stock rules are reported only where the stock itself is checked.
 
@@ -21,7 +21,7 @@ use crate::rule_folder;
 const SLOW_MICROS: f64 = 20.0;
 
 /// The number of most expensive rules, and of shared words, that are always printed.
-const DEAREST: usize = 3;
+const SLOWEST: usize = 3;
 
 /// Of a sample so much is looked at.
 const SAMPLE_LIMIT: usize = 512 << 10;
@@ -73,9 +73,9 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
             ))
         );
     }
-    let dearest: Vec<String> = costs
+    let slowest: Vec<String> = costs
         .iter()
-        .take(DEAREST)
+        .take(SLOWEST)
         .map(|cost| format!("{} {:.1}", cost.rule, cost.micros_per_kib))
         .collect();
     let count: usize = rules
@@ -83,14 +83,14 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
         .map(|rule| rule.examples.hit.len() + rule.examples.miss.len())
         .sum();
     let came = match wrong.len() {
-        0 => "all as they say".to_owned(),
-        wrong => format!("{wrong} came out wrong"),
+        0 => "all pass".to_owned(),
+        wrong => format!("{wrong} failed"),
     };
     println!(
-        "{} rules{}, {count} examples, {came}; dearest, in \u{b5}s per KiB: {}",
+        "{} rules{}, {count} examples, {came}; slowest, in \u{b5}s per KiB: {}",
         rules.len(),
         own.counted(),
-        dearest.join(", ")
+        slowest.join(", ")
     );
     Ok(match wrong.is_empty() {
         true => Exit::Fine,
@@ -174,8 +174,8 @@ fn bare(own: &Own<'_>) {
 
 /// The first few.
 fn some(texts: &[String]) -> String {
-    match texts.len().checked_sub(DEAREST) {
-        Some(more) if more > 1 => format!("{} and {more} more", texts[..DEAREST].join(", ")),
+    match texts.len().checked_sub(SLOWEST) {
+        Some(more) if more > 1 => format!("{} and {more} more", texts[..SLOWEST].join(", ")),
         _ => texts.join(", "),
     }
 }

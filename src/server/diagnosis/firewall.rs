@@ -22,7 +22,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
             _ => findings.note(
                 &what,
                 format!(
-                    "off: this machine is no gateway for it; `sysctl -w {}=1`",
+                    "off: this machine does not forward it; `sysctl -w {}=1`",
                     sysctl(file)
                 ),
             ),

@@ -18,7 +18,7 @@ use crate::pop3::sasl::{self, Login};
 use crate::pop3::{Command, Secret, capa};
 use crate::session::refusal::Refusal;
 
-const UNREADABLE: &[u8] = b"-ERR that is no response of this mechanism\r\n";
+const UNREADABLE: &[u8] = b"-ERR invalid response for this mechanism\r\n";
 
 impl Exchange<'_> {
     /// Processes a line of a client that is not logged in.
