@@ -240,7 +240,10 @@ fn a_privileged_port_is_refused_with_instructions() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let copy = folder.path().join("popgate");
-    std::fs::copy(POPGATE, &copy).unwrap();
+    // By `cp`: a descriptor open for writing in this process could be inherited by another test's child, and
+    // executing the copy would fail with ETXTBSY.
+    let copied = Command::new("cp").arg(POPGATE).arg(&copy).status();
+    assert!(copied.unwrap().success());
     let mut command = Command::new(&copy);
     command.args([
         "serve",
