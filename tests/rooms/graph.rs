@@ -161,11 +161,6 @@ fn child(module: &Path, name: &str) -> Path {
     path
 }
 
-/// Whether a file is a part of the module that another file is.
-pub(crate) fn is_part(file: &str, of: &str) -> bool {
-    module_of(file).starts_with(&module_of(of))
-}
-
 /// The largest groups of files of which each reaches each.
 pub(crate) fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a str>> {
     let reach = |from: &'a str| {
