@@ -11,8 +11,8 @@ use hyper::header::HOST;
 use hyper::{Request, StatusCode};
 use tokio::net::TcpStream;
 
-use super::ConfigArgs;
 use super::exit;
+use super::shared_args::ConfigArgs;
 use crate::config::Flags;
 use crate::net::http;
 
@@ -35,7 +35,7 @@ impl AdminArgs {
         if let Some(admin) = self.admin {
             return Ok(admin);
         }
-        let config = super::load(self.config.config.as_deref(), &Flags::default())?;
+        let config = super::shared_args::load(self.config.config.as_deref(), &Flags::default())?;
         let off = "[admin] address is \"\": there is nothing to ask";
         config.admin.ok_or_else(|| exit::Error::failed(off))
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ConfigArgs;
 use super::exit::{Ended, Exit};
+use super::shared_args::ConfigArgs;
 use crate::config::{Config, Flags};
 use crate::server;
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::sync::Notify;
 
-use super::block_on;
 use super::exit::{Ended, Error, Exit};
+use super::shared_args::block_on;
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
 use crate::demo::delivery::Delivery;

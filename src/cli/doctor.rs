@@ -4,8 +4,8 @@ use anstyle::Style;
 use clap::Args;
 
 use super::exit::{Ended, Exit};
+use super::shared_args::{ConfigArgs, block_on};
 use super::terminal::{BAD, GOOD, NOTE, styled, width, wrapped};
-use super::{ConfigArgs, block_on};
 use crate::config::Flags;
 use crate::server::diagnosis::{Finding, diagnose};
 use crate::server::log;
@@ -20,7 +20,7 @@ pub struct DoctorArgs {
 /// Checks, and says what to do.
 pub(super) fn run(args: &DoctorArgs) -> Ended {
     log::at("error");
-    let config = super::load(args.config.config.as_deref(), &Flags::default())?;
+    let config = super::shared_args::load(args.config.config.as_deref(), &Flags::default())?;
     match &args.config.config {
         Some(file) => print(GOOD, "ok", &format!("configuration: {}", file.display())),
         None => print(

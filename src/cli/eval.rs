@@ -61,7 +61,7 @@ pub struct EvalArgs {
     #[arg(long)]
     pub no_classifier: bool,
     /// Judge as this account's mail, also by what was learned for it
-    #[arg(long, value_name = "NAME", value_parser = super::account, conflicts_with_all = ["online", "cross_validate"])]
+    #[arg(long, value_name = "NAME", value_parser = super::shared_args::account, conflicts_with_all = ["online", "cross_validate"])]
     pub account: Option<Arc<str>>,
     /// Judge by this model, which `popgate model build` made, in place of the one that popgate ships
     /// with and of what was learned
@@ -74,7 +74,7 @@ pub struct EvalArgs {
 
 /// Evaluates.
 pub(super) fn run(args: &EvalArgs) -> Ended {
-    let config = super::load(
+    let config = super::shared_args::load(
         args.config.as_deref(),
         &Flags {
             rules: args.rules.clone(),
@@ -97,7 +97,7 @@ pub(super) fn run(args: &EvalArgs) -> Ended {
         None if args.cross_validate.is_some() => filter.decoding_for_classifier(),
         None => filter,
     };
-    let owner = super::owner(&config, args.account.as_deref());
+    let owner = super::shared_args::owner(&config, args.account.as_deref());
     evaluate(args, &filter, owner.as_ref(), limit)
 }
 

@@ -4,8 +4,8 @@ use clap::Args;
 use hyper::StatusCode;
 
 use super::admin_client::{self, AdminArgs};
-use super::block_on;
 use super::exit::{Ended, Exit};
+use super::shared_args::block_on;
 
 /// Flags of `health`.
 #[derive(Debug, Args)]

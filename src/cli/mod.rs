@@ -21,23 +21,13 @@ pub mod train;
 mod admin_client;
 mod exit;
 mod progress;
+pub mod shared_args;
 mod table;
 mod terminal;
 
 pub use exit::Exit;
 
-use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use clap::{Args, Parser, Subcommand};
-
-use crate::config::{Config, Flags};
-use crate::filter::classifier::WeightsOwner;
-use crate::mailbox_id::canonical_user;
-use crate::server::mailbox_name;
-
-use exit::{Ended, Error};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// popgate: a POP3 proxy that filters spam.
 #[derive(Debug, Parser)]
@@ -92,37 +82,6 @@ pub enum Command {
     Reference(pages::ReferenceArgs),
 }
 
-/// The configuration file, without flags over it.
-#[derive(Debug, Args)]
-pub struct ConfigArgs {
-    /// Read settings from this file (TOML); without it every setting has its default
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-}
-
-/// Where popgate stores what outlives a session.
-#[derive(Debug, Clone, Args)]
-pub struct DataArgs {
-    /// Keep the quarantine and what was learned in this folder
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Read settings from this configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-impl DataArgs {
-    fn load(&self) -> Result<Config, Error> {
-        load(
-            self.config.as_deref(),
-            &Flags {
-                data_dir: self.data_dir.clone(),
-                ..Flags::default()
-            },
-        )
-    }
-}
-
 /// Runs the verb that the command line names.
 pub fn run(cli: &Cli) -> Exit {
     let ended = match &cli.command {
@@ -139,36 +98,9 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Oauth(command) => oauth::run(command),
         Command::Quarantine(command) => quarantine::run(command),
         Command::Rules(command) => rules::run(command),
-        Command::Completions(args) => pages::completions(args),
-        Command::Man(args) => pages::man(args),
+        Command::Completions(args) => pages::completions(args, Cli::command()),
+        Command::Man(args) => pages::man(args, Cli::command()),
         Command::Reference(args) => pages::reference(args),
     };
     ended.unwrap_or_else(|error| error.report())
-}
-
-/// The configuration of a file and flags, if nothing is wrong with it.
-fn load(path: Option<&Path>, flags: &Flags) -> Result<Config, Error> {
-    match Config::load(path, flags) {
-        (config, problems) if problems.is_empty() => Ok(config),
-        (_, problems) => Err(Error::Invalid(problems)),
-    }
-}
-
-/// Runs a verb that waits for sockets.
-fn block_on(verb: impl Future<Output = Ended>) -> Ended {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(verb)
-}
-
-/// An account's name, as it is compared.
-/// Whose learned weights a name on the command line means.
-fn owner(config: &Config, name: Option<&str>) -> Option<WeightsOwner> {
-    mailbox_name::resolve(config, name?)
-}
-
-/// A user name.
-fn account(name: &str) -> Result<Arc<str>, &'static str> {
-    canonical_user(name).ok_or("not the name of an account")
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
+use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::filter::classifier::LearnedState;
 use crate::filter::classifier::counts::Counts;

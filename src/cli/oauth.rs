@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
+use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::config::{Config, OAuth};
 use crate::pop3::Secret;

@@ -3,10 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
-use super::Cli;
 use super::exit::{Ended, Exit};
 use crate::config;
 use crate::server;
@@ -62,19 +61,13 @@ pub fn settings() -> String {
 }
 
 /// Prints completions.
-pub(super) fn completions(args: &CompletionsArgs) -> Ended {
-    clap_complete::generate(
-        args.shell,
-        &mut Cli::command(),
-        "popgate",
-        &mut io::stdout(),
-    );
+pub(super) fn completions(args: &CompletionsArgs, mut command: clap::Command) -> Ended {
+    clap_complete::generate(args.shell, &mut command, "popgate", &mut io::stdout());
     Ok(Exit::Fine)
 }
 
 /// Prints the manual page, or writes all of them.
-pub(super) fn man(args: &ManArgs) -> Ended {
-    let command = Cli::command();
+pub(super) fn man(args: &ManArgs, command: clap::Command) -> Ended {
     match &args.output {
         Some(folder) => clap_mangen::generate_to(command, folder)?,
         None => clap_mangen::Man::new(command).render(&mut io::stdout())?,

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 
-use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
+use super::shared_args::DataArgs;
 use super::table::{Fit, Table};
 use super::terminal::{self, harmless};
 use crate::config::Config;
@@ -39,7 +39,7 @@ pub enum QuarantineCommand {
         #[arg(long, value_name = "DIR", default_value = ".")]
         to: PathBuf,
         /// Learn it for this account alone
-        #[arg(long, value_name = "NAME", value_parser = super::account)]
+        #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
         account: Option<Arc<str>>,
         /// Where it is stored
         #[command(flatten)]
@@ -166,7 +166,7 @@ fn learn_as_ham(
     let mut trainer = Trainer::open(
         filter,
         &config.data_dir,
-        super::owner(config, account.as_deref()),
+        super::shared_args::owner(config, account.as_deref()),
     )?;
     let judged = &message[..message.len().min(config.filter.hold_bytes)];
     Ok(trainer.teach(judged, false)?)

@@ -4,14 +4,9 @@ pub mod check;
 pub mod import;
 pub mod list;
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 
 use super::exit::Ended;
-use crate::filter::RuleSet;
-use crate::rule_folder;
-use crate::schema::Problem;
 
 /// One variant a verb of `rules`.
 #[derive(Debug, Subcommand)]
@@ -31,9 +26,4 @@ pub(super) fn run(command: &RulesCommand) -> Ended {
         RulesCommand::List(args) => list::run(args),
         RulesCommand::Import(args) => import::run(args),
     }
-}
-
-/// The rules of a folder with the stock beneath them, or the stock.
-fn load(folder: Option<&PathBuf>) -> Result<RuleSet, Vec<Problem>> {
-    rule_folder::load(folder.map(PathBuf::as_path))
 }

@@ -48,7 +48,7 @@ pub struct ScanArgs {
     #[arg(long)]
     pub no_classifier: bool,
     /// Judge as this account's mail, also by what was learned for it
-    #[arg(long, value_name = "NAME", value_parser = super::account)]
+    #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
     pub account: Option<Arc<str>>,
     /// Name the rules that add nothing, too: the parts of others
     #[arg(long)]
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
     let (config, filter) = open(args)?;
     let (files, failed) = corpus::expand(&args.paths);
     failed.iter().for_each(report_unreadable);
-    let owner = super::owner(&config, args.account.as_deref());
+    let owner = super::shared_args::owner(&config, args.account.as_deref());
     let scan = Scan {
         filter: &filter,
         owner: owner.as_ref(),

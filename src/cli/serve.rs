@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Ended, Exit};
-use super::{ConfigArgs, block_on};
+use super::shared_args::{ConfigArgs, block_on};
 use crate::config::{Config, Flags};
 use crate::server::{self, Overrides, Server, daemon, log, open_files};
 

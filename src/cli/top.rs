@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::admin_client::{self, AdminArgs};
-use super::block_on;
 use super::exit::{Ended, Error, Exit};
+use super::shared_args::block_on;
 use crate::server::signals::StopSignals;
 
 use sample::Sample;

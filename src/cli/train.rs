@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::DataArgs;
 use super::exit::{Ended, Error, Exit};
 use super::progress::Progress;
+use super::shared_args::DataArgs;
 use super::terminal::{harmless, report_unreadable};
 use crate::learn::trainer::Trainer;
 use crate::learn::training::{TrainingCounts, TrainingEvent, train};
@@ -27,7 +27,7 @@ pub struct TrainArgs {
     #[arg(long, num_args = 1.., value_name = "PATH")]
     pub spam: Vec<PathBuf>,
     /// Train for this account alone, on top of what all accounts share
-    #[arg(long, value_name = "NAME", value_parser = super::account)]
+    #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
     pub account: Option<Arc<str>>,
     #[command(flatten)]
     data: DataArgs,
@@ -40,7 +40,7 @@ pub(super) fn run(args: &TrainArgs) -> Ended {
     let mut trainer = Trainer::open(
         filter,
         &config.data_dir,
-        super::owner(&config, args.account.as_deref()),
+        super::shared_args::owner(&config, args.account.as_deref()),
     )?;
     let bar = Progress::new();
     let limit = config.filter.hold_bytes;

@@ -9,7 +9,7 @@ use prometheus::IntGauge;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinError;
 
-use super::SessionRuntime;
+use super::overrides::SessionRuntime;
 use crate::config::ListenTls;
 use crate::metrics::{ConnectionOutcome, GaugeGuard, Metrics};
 use crate::net::DrainSignal;

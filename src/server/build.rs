@@ -1,73 +1,23 @@
 //! Builds a server that is bound and loaded from a configuration, or reports every problem.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
-
-use arc_swap::ArcSwap;
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::task::JoinError;
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use super::certificates::{self, Listeners};
 use super::describe::announce;
+use super::overrides::{Overrides, Root};
+use super::privileges;
+use super::running::Server;
 use super::service::{self, Persistent};
-use super::{Server, privileges};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
-use crate::session::{Engine, OAuthLogin};
 use crate::upstream::LoopDetection;
-
-/// Settings beyond the configuration, for programs that embed the server: the demonstration, and tests. A
-/// reload ignores them.
-#[derive(Debug, Default)]
-pub struct Overrides {
-    /// Bound already, for the first `[[listen]]` sections in their order.
-    pub listeners: Vec<TcpListener>,
-    /// Whether root's privileges are given up.
-    pub root: Root,
-    /// Where sessions run.
-    pub sessions: SessionRuntime,
-    /// In place of the filter that the configuration asks for.
-    pub engine: Option<Engine>,
-    /// TLS of listeners, by their place, in place of their certificates.
-    pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
-    /// TLS of upstreams, by their place, in place of their `ca_file` and pins.
-    pub upstream_tls: BTreeMap<usize, Arc<ClientConfig>>,
-    /// TLS of servers that are in no `[[upstream]]`.
-    pub ad_hoc_tls: Option<Arc<ClientConfig>>,
-    /// OAuth logins by the name of the upstream, in addition to those of the configuration.
-    pub oauth: Vec<(String, OAuthLogin)>,
-    /// Addresses that reach this server, in addition to those of its listeners.
-    pub own_addresses: Vec<SocketAddr>,
-    /// The most octets that one read takes.
-    pub read_limit: Option<usize>,
-}
-
-/// Whether root's privileges are given up once the ports are bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Root {
-    /// As the configuration says.
-    #[default]
-    GivenUp,
-    /// No.
-    Kept,
-}
-
-/// Where sessions run.
-#[derive(Debug, Default)]
-pub enum SessionRuntime {
-    /// On a thread per core, each with an event loop of its own.
-    #[default]
-    Workers,
-    /// On the runtime that runs the server; the end of each session is reported, a panic as an error.
-    Current(UnboundedSender<Result<(), JoinError>>),
-}
+use arc_swap::ArcSwap;
 
 /// Why a server cannot be built.
 #[derive(Debug)]

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use super::reload::Reloader;
+use super::running::Server;
 use super::signals::{ReloadSignal, StopSignals};
-use super::{Reloader, Server, log, notify, watch};
+use super::{log, notify, watch};
 use crate::config::Config;
 use crate::schema::Problem;
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::build::Overrides;
 use super::certificates::{self, Certificates, Listeners};
 use super::describe::announce;
+use super::overrides::Overrides;
 use super::service::{self, Persistent};
 use crate::config::{Config, Listen};
 use crate::schema::Problem;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::Overrides;
+use super::overrides::Overrides;
 use super::{filter, upstreams};
 use crate::config::Config;
 use crate::metrics::Metrics;

@@ -1,6 +1,8 @@
 //! A server in this process: built on free ports, stopped by a future.
 
 use std::future::{pending, ready};
+use std::net::TcpListener;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -8,6 +10,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::config::{Config, Listen};
 use crate::config::{Flags, TlsMode, Upstream};
 
 /// A server whose upstream is this listener.

@@ -118,11 +118,11 @@ impl<'s> Relay<'s> {
                     let stage = self.service.judge.header(self.exchange.held_header());
                     self.exchange.header_judged(stage);
                 }
-                Action::Judge(request) => Box::pin(self.judge(request)).await,
-                Action::Quarantine(request) => Box::pin(self.quarantine(request)).await,
+                Action::Judge(request) => Box::pin(self.judge(*request)).await,
+                Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
                 Action::Admit => self.admit(),
                 Action::Connect => Box::pin(self.connect()).await?,
-                Action::LogIn(request) => Box::pin(self.log_in(request)).await?,
+                Action::LogIn(request) => Box::pin(self.log_in(*request)).await?,
                 Action::Disconnect => self.upstream = None,
                 Action::StartTls => Box::pin(self.start_tls()).await?,
                 Action::Close(end) => return Ok(end),

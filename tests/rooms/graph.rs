@@ -161,11 +161,6 @@ fn child(module: &Path, name: &str) -> Path {
     path
 }
 
-/// Whether a file belongs to a submodule of another file.
-pub(crate) fn is_part(file: &str, of: &str) -> bool {
-    module_of(file).starts_with(&module_of(of))
-}
-
 /// The strongly connected components of more than one file.
 pub(crate) fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a str>> {
     let reach = |from: &'a str| {

@@ -39,7 +39,7 @@ pub struct CheckArgs {
 
 /// Checks.
 pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
-    let rules = super::load(args.folder.as_ref())?;
+    let rules = rule_folder::load(args.folder.as_deref())?;
     let Some(given) = samples(&args.mail) else {
         return Ok(Exit::Failure);
     };

@@ -9,6 +9,7 @@ use crate::cli::exit::{Ended, Exit};
 use crate::cli::table::{Cell, Fit, Table};
 use crate::cli::terminal::{self, harmless};
 use crate::filter::rule::Rule;
+use crate::rule_folder;
 
 /// Flags of `rules list`.
 #[derive(Debug, Args)]
@@ -71,7 +72,7 @@ impl<'a> Line<'a> {
 
 /// Lists.
 pub(in crate::cli) fn run(args: &ListArgs) -> Ended {
-    let rules = super::load(args.folder.as_ref())?;
+    let rules = rule_folder::load(args.folder.as_deref())?;
     let has_tag = |rule: &&Rule| args.tag.as_ref().is_none_or(|tag| rule.tags.contains(tag));
     let lines = rules.iter().filter(has_tag).map(Line::new);
     let text = match args.json {

@@ -1,7 +1,7 @@
 //! What a transparent gateway needs of the kernel, and the rules to load: those of deploy/, with the
 //! ports of this configuration.
 
-use super::{Finding, Findings};
+use super::finding::{Finding, Findings};
 use crate::config::{Config, Listen, ListenTls};
 
 static REDIRECT: &str = include_str!("../../../deploy/transparent.nft");

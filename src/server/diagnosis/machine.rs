@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Findings;
+use super::finding::Findings;
 use crate::config::{Config, Listen, ListenTls};
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};

@@ -8,7 +8,7 @@ use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::Findings;
+use super::finding::Findings;
 use crate::config::{Config, Upstream};
 use crate::net::certificate::facts;
 use crate::net::proxy_protocol::Addressed;

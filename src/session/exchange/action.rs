@@ -15,14 +15,14 @@ pub enum Action {
     /// Connect to the upstream; answered by `connected`.
     Connect,
     /// Find the user's server, connect to it; answered by `connected`, or `login_refused`.
-    LogIn(LoginRequest),
+    LogIn(Box<LoginRequest>),
     /// The login was denied or has failed: close the upstream's connection.
     Disconnect,
     /// Ask the quotas whether the login of this user may be sent upstream; answered by `admitted`.
     Admit,
-    /// Write [`take_commands`](super::Exchange::take_upstream_output) to the upstream.
+    /// Write the [upstream output](super::Exchange::take_upstream_output) to the upstream.
     WriteUpstream,
-    /// Write all of the [`output`](super::Exchange::client_output) to the client; answered by
+    /// Write all of the [client output](super::Exchange::client_output) to the client; answered by
     /// `client_written`.
     WriteClient,
     /// All output is written: begin TLS with the client; answered by `tls_started`.
@@ -30,9 +30,9 @@ pub enum Action {
     /// Judge the header of the message being received; answered by `header_judged`.
     JudgeHeader,
     /// Judge a message; answered by `judged`.
-    Judge(JudgeRequest),
+    Judge(Box<JudgeRequest>),
     /// Put the original into quarantine; answered by `quarantined`.
-    Quarantine(QuarantineRequest),
+    Quarantine(Box<QuarantineRequest>),
     /// Wait until one side has sent something, or the deadline has passed.
     Wait(Wait),
     /// End the session.

@@ -192,10 +192,10 @@ impl Exchange<'_> {
             return None;
         }
         self.push_pending(Pending::Login);
-        Some(Action::LogIn(LoginRequest {
+        Some(Action::LogIn(Box::new(LoginRequest {
             mechanism,
             user,
             proof,
-        }))
+        })))
     }
 }

@@ -40,7 +40,7 @@ impl Exchange<'_> {
                     None => !matches!(self.response, Response::Held(_)),
                 },
                 Response::Quarantining(_) => match self.quarantine_request() {
-                    Some(request) => return Ok(Some(Action::Quarantine(request))),
+                    Some(request) => return Ok(Some(Action::Quarantine(Box::new(request)))),
                     None => false,
                 },
                 Response::Challenge | Response::StartTls | Response::Judging(_) => false,

@@ -144,7 +144,7 @@ impl Exchange<'_> {
             deadline: self.first_byte_due(),
         };
         self.response = Response::Judging(Box::new(decided));
-        Some(Action::Judge(request))
+        Some(Action::Judge(Box::new(request)))
     }
 
     fn first_byte_due(&self) -> Instant {

@@ -204,7 +204,7 @@ impl Driven {
                     return;
                 }
                 Action::LogIn(request) => {
-                    self.connects = Connects::ForLogin(request);
+                    self.connects = Connects::ForLogin(*request);
                     return;
                 }
                 Action::WriteClient => self.write_client(),

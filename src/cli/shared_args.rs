@@ -1,0 +1,70 @@
+//! Arguments that several verbs take, and what they mean.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit::{Ended, Error};
+use crate::config::{Config, Flags};
+use crate::filter::classifier::WeightsOwner;
+use crate::mailbox_id::canonical_user;
+use crate::server::mailbox_name;
+
+/// The configuration file, without flags over it.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Read settings from this file (TOML); without it every setting has its default
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where popgate stores what outlives a session.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// Keep the quarantine and what was learned in this folder
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Read settings from this configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl DataArgs {
+    pub(super) fn load(&self) -> Result<Config, Error> {
+        load(
+            self.config.as_deref(),
+            &Flags {
+                data_dir: self.data_dir.clone(),
+                ..Flags::default()
+            },
+        )
+    }
+}
+
+/// The configuration of a file and flags, if nothing is wrong with it.
+pub(super) fn load(path: Option<&Path>, flags: &Flags) -> Result<Config, Error> {
+    match Config::load(path, flags) {
+        (config, problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(Error::Invalid(problems)),
+    }
+}
+
+/// Runs a verb that waits for sockets.
+pub(super) fn block_on(verb: impl Future<Output = Ended>) -> Ended {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(verb)
+}
+
+/// Whose learned weights a name on the command line means.
+pub(super) fn owner(config: &Config, name: Option<&str>) -> Option<WeightsOwner> {
+    mailbox_name::resolve(config, name?)
+}
+
+/// A user name.
+pub(super) fn account(name: &str) -> Result<Arc<str>, &'static str> {
+    canonical_user(name).ok_or("not the name of an account")
+}
