@@ -125,7 +125,7 @@ fn info(memory: &LearnedState) -> String {
         shared.counts.ham, shared.counts.spam
     );
     if used > 0 {
-        // Weight, what it went through, and the byte to judge by.
+        // Weight, sum of squared errors, and the byte used for judging.
         let size = all * 9 / (1 << 20);
         text.push_str(&format!(
             "weights: {used} of {all} in use, {size} MiB in memory\n"

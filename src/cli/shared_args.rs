@@ -1,4 +1,4 @@
-//! Arguments that several verbs take, and what they mean.
+//! Arguments shared by several verbs.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct ConfigArgs {
     pub config: Option<PathBuf>,
 }
 
-/// Where popgate stores what outlives a session.
+/// The data directory.
 #[derive(Debug, Clone, Args)]
 pub struct DataArgs {
     /// Keep the quarantine and what was learned in this folder
@@ -59,7 +59,7 @@ pub(super) fn block_on(verb: impl Future<Output = Ended>) -> Ended {
         .block_on(verb)
 }
 
-/// Whose learned weights a name on the command line means.
+/// The owner of learned weights named on the command line.
 pub(super) fn owner(config: &Config, name: Option<&str>) -> Option<WeightsOwner> {
     mailbox_name::resolve(config, name?)
 }

@@ -108,8 +108,7 @@ impl<'s> Relay<'s> {
         loop {
             let action = self.exchange.advance(now());
             self.observe();
-            // What is done once, or seldom, is kept apart from what lasts: a session's memory is its largest
-            // state's.
+            // One-time work is in functions of its own: the memory of a session is that of its largest future.
             match action? {
                 Action::Wait(wait) => self.wait(wait).await?,
                 Action::WriteClient => self.write_client().await?,

@@ -123,7 +123,7 @@ impl Dialler {
         })
     }
 
-    /// Waits for the greeting on a connection, and does STLS where that is wanted.
+    /// Waits for the greeting on a connection, and does STLS where configured.
     ///
     /// # Errors
     /// What went wrong; the connection is closed then.

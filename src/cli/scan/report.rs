@@ -132,7 +132,7 @@ fn head(message: &Message, verdict: &Verdict) -> String {
 fn otherwise(verdict: &Verdict) -> String {
     let thresholds = verdict.thresholds;
     let is_spam = verdict.is_spam();
-    // Hits come highest first; from ham only those that speak for ham can be taken.
+    // Hits are sorted by score, highest first; from ham only those with a negative score can be removed.
     let mut hits: Vec<_> = verdict
         .hits
         .iter()

@@ -61,7 +61,7 @@ struct Interval<'s> {
 }
 
 impl Summary {
-    /// The figures of two samples, so many seconds apart.
+    /// The figures of two samples, this many seconds apart.
     pub(super) fn new(before: &Sample, now: &Sample, seconds: f64) -> Self {
         let interval = Interval {
             before,

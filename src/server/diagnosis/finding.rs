@@ -1,27 +1,27 @@
-//! What a check has found.
+//! The findings of the checks.
 
-/// What was found.
+/// A finding.
 #[derive(Debug)]
 pub enum Finding {
-    /// Something is as it should be.
+    /// A check that passed.
     Fine {
         /// What was checked.
         what: String,
-        /// How it is.
+        /// The result.
         found: String,
     },
-    /// Something to know.
+    /// A note.
     Note {
         /// What was checked.
         what: String,
-        /// How it is.
+        /// The result.
         found: String,
     },
-    /// Something that will not work.
+    /// A problem.
     Wrong {
         /// What was checked.
         what: String,
-        /// How it is.
+        /// The result.
         found: String,
         /// What to do; may be empty.
         to_do: String,
@@ -30,7 +30,7 @@ pub enum Finding {
     FirewallRules(String),
 }
 
-/// Where findings go.
+/// Receives the findings.
 pub(super) struct Findings<'f>(pub(super) &'f mut dyn FnMut(Finding));
 
 impl Findings<'_> {

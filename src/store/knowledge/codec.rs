@@ -320,7 +320,7 @@ fn read_counts(input: &mut In<'_>) -> Option<Counts> {
     })
 }
 
-/// Cells in the order of their places: how far to the next, weight, what it went through.
+/// Cells in index order: distance to the next, weight, sum of squared errors.
 fn table(out: &mut Out, cells: impl Iterator<Item = (u32, (f32, f32))>) {
     let at = out.0.len();
     out.u32(0);
