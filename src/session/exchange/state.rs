@@ -20,7 +20,7 @@ use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
 use crate::pop3::Command;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
-use crate::rewrite::Style;
+use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
 /// From this many octets on, output is written before more is taken.
@@ -36,7 +36,7 @@ pub struct ExchangeConfig<'s> {
     /// How much of a message is held, and how long.
     pub hold: HoldLimits,
     /// How messages are marked.
-    pub style: &'s Style,
+    pub style: &'s MarkStyle,
     /// Makes the id of a message that is marked or held back: that takes a clock and random bits.
     pub new_id: fn() -> MessageId,
 }
