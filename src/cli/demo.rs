@@ -14,7 +14,7 @@ use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
 use crate::demo::delivery::Delivery;
 use crate::demo::mail::{Sample, samples};
-use crate::demo::server::Server as SampleServer;
+use crate::demo::server::SampleServer;
 use crate::server::signals::StopSignals;
 use crate::server::{self, Overrides, Root, log};
 

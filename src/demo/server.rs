@@ -31,13 +31,13 @@ struct Stored {
 
 /// A server that serves until it is dropped.
 #[derive(Debug)]
-pub struct Server {
+pub struct SampleServer {
     address: SocketAddr,
     mailbox: Arc<Mutex<Vec<Stored>>>,
     accepting: JoinHandle<()>,
 }
 
-impl Server {
+impl SampleServer {
     /// Starts a server on a free port of loopback, with these messages (CRLF line ends).
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for SampleServer {
     fn drop(&mut self) {
         self.accepting.abort();
     }

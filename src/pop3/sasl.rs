@@ -12,7 +12,7 @@ use super::login_name;
 
 /// A name and a password.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct Credentials {
     /// The name.
     pub user: String,
     /// The password.
@@ -29,14 +29,14 @@ pub fn decoded(response: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads the response of PLAIN. A different authorization identity is refused: USER and PASS cannot express it.
-pub fn plain(response: &[u8]) -> Option<Login> {
+pub fn plain(response: &[u8]) -> Option<Credentials> {
     let text = decoded(response)?;
     let mut parts = text.splitn(3, |byte| *byte == 0);
     let (acts_for, user, password) = (parts.next()?, parts.next()?, parts.next()?);
     if !acts_for.is_empty() && acts_for != user {
         return None;
     }
-    Some(Login {
+    Some(Credentials {
         user: name(user)?,
         password: self::password(password)?,
     })

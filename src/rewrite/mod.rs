@@ -15,5 +15,5 @@ mod subject_mark;
 
 pub use edit::Edit;
 pub use notice::{notice, top_of};
-pub use plan::{Piece, Plan, Style};
+pub use plan::{MarkStyle, Piece, Plan};
 pub use spam_headers::Mark;

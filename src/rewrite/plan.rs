@@ -14,7 +14,7 @@ use crate::pop3::line::ends_in_bare_lf;
 
 /// The settings of rewriting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Style {
+pub struct MarkStyle {
     /// Which messages get X-Spam headers.
     pub headers: HeaderMode,
     /// The prefix of a spam's subject; empty = none.
@@ -44,7 +44,7 @@ impl Plan {
     ///
     /// Fields are inserted at the very top, where no signature of the message covers them
     /// (RFC 6376 section 5.4.2), so DKIM still verifies; only the subject mark breaks it, on spam.
-    pub fn new(wire: &[u8], complete: bool, mark: &Mark<'_>, id: &str, style: &Style) -> Self {
+    pub fn new(wire: &[u8], complete: bool, mark: &Mark<'_>, id: &str, style: &MarkStyle) -> Self {
         let mut edits = Vec::new();
         let wanted = match (mark, style.headers) {
             (_, HeaderMode::Never) | (Mark::Ham(_), HeaderMode::Spam) => false,

@@ -6,7 +6,7 @@ use super::overrides::Overrides;
 use super::{filter, upstreams};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::rewrite::Style;
+use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
 use crate::session::{Engine, HoldLimits, Judge, Listener, Quotas, RefreshLocks, Service};
 use crate::store::Quarantine;
@@ -71,7 +71,7 @@ pub(super) fn open(
         router,
         oauth: oauth.into_iter().chain(overrides.oauth).collect(),
         judge: Judge::new(engine, config.timeouts.filter, cores),
-        style: Style {
+        style: MarkStyle {
             headers: config.filter.headers,
             subject_mark: config.filter.subject_mark.clone(),
         },

@@ -12,7 +12,7 @@ use super::quotas::Quotas;
 use super::refusal::Refusal;
 use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::metrics::Metrics;
-use crate::rewrite::Style;
+use crate::rewrite::MarkStyle;
 use crate::store::Quarantine;
 use crate::upstream::{Dialler, Router};
 
@@ -28,7 +28,7 @@ pub struct Service {
     /// The filter.
     pub judge: Judge,
     /// How messages are marked.
-    pub style: Style,
+    pub style: MarkStyle,
     /// The limits of holding a message.
     pub hold: HoldLimits,
     /// The timeouts.

@@ -13,7 +13,7 @@ use crate::support::edits::{Done, compare};
 use crate::support::{Proxy, Settings};
 use bytes::Bytes;
 use popgate::demo::client::fetch;
-use popgate::demo::server::Server;
+use popgate::demo::server::SampleServer;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -101,7 +101,7 @@ async fn torture_and_phishing_mail_is_relayed_unchanged_except_for_marks() {
     ] {
         let paths = files(&corpus.join(folder));
         let all: Vec<_> = paths.iter().map(|path| as_served(path)).collect();
-        let server = Server::start(all.iter().cloned()).await.unwrap();
+        let server = SampleServer::start(all.iter().cloned()).await.unwrap();
         let mut settings = Settings::new(server.address());
         settings.rules = Path::new(ROOT).join("rules");
         settings.hold_bytes = hold_bytes;

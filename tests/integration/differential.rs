@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::support::{Peer, Proxy, Settings, shown};
 use bytes::Bytes;
 use fastrand::Rng;
-use popgate::demo::server::Server;
+use popgate::demo::server::SampleServer;
 use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::session::Engine;
 
@@ -87,8 +87,8 @@ async fn random_sessions_get_the_same_bytes_through_the_proxy() {
         let mut rng = Rng::with_seed(seed);
         let mail = messages(&mut rng);
         let commands = commands(&mut rng);
-        let direct = Server::start(mail.iter().cloned()).await.unwrap();
-        let behind = Server::start(mail).await.unwrap();
+        let direct = SampleServer::start(mail.iter().cloned()).await.unwrap();
+        let behind = SampleServer::start(mail).await.unwrap();
         let mut settings = Settings::new(behind.address());
         settings.engine = Some(Engine::Rules(Arc::clone(&no_rules)));
         settings.piece = [1, 2, 7, 100, usize::MAX][rng.usize(..5)];

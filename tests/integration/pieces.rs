@@ -8,7 +8,7 @@ use crate::support::edits::{Done, compare, without_id};
 use crate::support::{Proxy, Settings};
 use bytes::Bytes;
 use popgate::demo::client::fetch;
-use popgate::demo::server::Server;
+use popgate::demo::server::SampleServer;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -77,7 +77,7 @@ async fn fetched(
     piece: usize,
     all: &[(String, Bytes)],
 ) -> Vec<Vec<u8>> {
-    let server = Server::start(all.iter().map(|(_, bytes)| bytes.clone()))
+    let server = SampleServer::start(all.iter().map(|(_, bytes)| bytes.clone()))
         .await
         .unwrap();
     let mut settings = Settings::new(server.address());

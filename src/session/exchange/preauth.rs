@@ -14,7 +14,7 @@ use super::mechanism::Mechanism;
 use super::pending::{MOST_REJECTED, Pending};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
-use crate::pop3::sasl::{self, Login};
+use crate::pop3::sasl::{self, Credentials};
 use crate::pop3::{Command, Secret, capa};
 use crate::session::refusal::Refusal;
 
@@ -146,7 +146,7 @@ impl Exchange<'_> {
             return None;
         }
         let login = match awaited {
-            Awaited::Plain => sasl::plain(response).map(|Login { user, password }| {
+            Awaited::Plain => sasl::plain(response).map(|Credentials { user, password }| {
                 let proof = Proof::Password(password);
                 (Mechanism::Plain, user, proof)
             }),

@@ -20,7 +20,7 @@ use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
 use crate::pop3::Command;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
-use crate::rewrite::Style;
+use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
 /// From this many octets on, output is written before more input is processed.
@@ -36,7 +36,7 @@ pub struct ExchangeConfig<'s> {
     /// The limits of holding a message.
     pub hold: HoldLimits,
     /// How messages are marked.
-    pub style: &'s Style,
+    pub style: &'s MarkStyle,
     /// Generates the id of a message that is marked or held back, from a clock and random bits.
     pub new_id: fn() -> MessageId,
 }

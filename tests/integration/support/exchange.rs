@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use popgate::filter::Filter;
 use popgate::pop3::dot::unstuff;
-use popgate::rewrite::{Style, notice};
+use popgate::rewrite::{MarkStyle, notice};
 use popgate::session::Failure;
 use popgate::session::exchange::{
     Action, ClientSecurity, Event, Exchange, ExchangeConfig, HoldLimits, Judgement, LoginBy,
@@ -65,7 +65,7 @@ pub const PLAIN: ClientSecurity = ClientSecurity {
 
 impl Driven {
     pub fn new(settings: &Settings, login_by: LoginBy, security: ClientSecurity) -> Self {
-        let style = Style {
+        let style = MarkStyle {
             headers: settings.headers,
             subject_mark: "[SPAM] ".to_owned(),
         };
