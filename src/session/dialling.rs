@@ -88,6 +88,10 @@ pub(super) async fn open(
     exchange: &mut Exchange<'_>,
     route: &Arc<Dialler>,
 ) -> Result<Greeted, Failure> {
+    // It may have left before, while a first login was under way.
+    if exchange.client_has_ended() && !awaits_answer(exchange.client_buffer()) {
+        return Err(Failure::ClientGone(None));
+    }
     let mut dialled = pin!(dial(service, client, route));
     loop {
         // A client may send its commands early, and even half-close; they are answered.

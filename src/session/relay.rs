@@ -255,12 +255,18 @@ impl<'s> Relay<'s> {
         match sent {
             // An upstream may have sent an error before it closed: it is read first.
             Ok(_) => Ok(()),
-            Err(_) => Err(Failure::UpstreamStalled(limit)),
+            Err(_) => self
+                .exchange
+                .upstream_failed(Failure::UpstreamStalled(limit)),
         }
     }
 
     /// Writes all output to the client.
     async fn write_client(&mut self) -> Result<(), Failure> {
+        // A message that is decided on is no longer held, however slowly its client takes it.
+        if self.exchange.held_octets() == 0 {
+            self.held.clear();
+        }
         let limit = self.service.timeouts.client_write;
         let began = Instant::now();
         let Self {

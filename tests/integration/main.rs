@@ -10,6 +10,7 @@ mod decode;
 mod dialogs;
 mod differential;
 mod eval;
+mod exchange_login;
 mod exchange_model;
 mod faults;
 mod filter;

@@ -257,3 +257,14 @@ async fn a_connection_beyond_the_permits_is_accepted_without_one() {
     let accepted = timeout(PATIENCE, hear.recv()).await.unwrap().unwrap();
     assert!(accepted.permit.is_some(), "the permit was not returned");
 }
+
+#[tokio::test(start_paused = true)]
+async fn unsolicited_octets_with_a_command_after_a_rest_do_not_end_the_session() {
+    let (_proxy, mut client, mut upstream) = session_in_memory(|_| {}).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    upstream.send(b"* chatter\r\n").await;
+    client.send(b"NOOP\r\n").await;
+    upstream.expect(b"NOOP\r\n").await;
+    upstream.send(b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+}

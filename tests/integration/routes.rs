@@ -5,6 +5,8 @@
 
 use std::net::SocketAddr;
 
+use std::time::Duration;
+
 use crate::support::authority::{self, authority};
 use crate::support::{Peer, Proxy, Settings, shown};
 use popgate::config::{AllowedHost, HostPattern, ListenTls, Routes, TlsMode, Upstream, UserNames};
@@ -316,7 +318,7 @@ async fn a_line_without_an_end_ends_the_session() {
 #[tokio::test]
 async fn garbage_and_silence_before_the_login_end_the_session() {
     let (mut proxy, _first, _second) = two_upstreams(|settings| {
-        settings.timeouts.login = std::time::Duration::from_millis(300);
+        settings.timeouts.login = Duration::from_millis(300);
     })
     .await;
     let mut client = connect(&proxy).await;
@@ -599,4 +601,22 @@ async fn all_spellings_of_a_mailbox_share_its_login_failures() {
     client.send(b"PASS wrong\r\n").await;
     let received = shown(&client.rest().await);
     assert!(received.contains("too many failed logins"), "{received}");
+}
+
+#[tokio::test]
+async fn no_greeting_is_awaited_for_a_client_that_left_during_its_first_login() {
+    let (mut proxy, first, _second) = two_upstreams(|settings| {
+        settings.timeouts.greeting = Duration::from_secs(3600);
+    })
+    .await;
+    let mut client = connect(&proxy).await;
+    client
+        .send(b"USER ann\r\nPASS x\r\nUSER bob@second.example\r\nPASS y\r\n")
+        .await;
+    let mut server = serve(&first, &[(b"USER ann\r\n", b"+OK\r\n")]).await;
+    server.expect(b"PASS x\r\n").await;
+    client.half_close().await;
+    server.send(b"-ERR no\r\n").await;
+    // The second server never greets.
+    proxy.session_end().await;
 }

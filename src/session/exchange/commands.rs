@@ -30,7 +30,7 @@ impl Exchange<'_> {
         if self.pending.is_empty() {
             self.turn = self.now;
             if let Some(upstream) = &mut self.upstream {
-                upstream.heard = self.now;
+                upstream.owes_since(self.now);
             }
         }
         self.pending.push_back(pending);

@@ -91,6 +91,12 @@ impl UpstreamInput {
         }
     }
 
+    /// The time until now was not the upstream's: it owes something only from now on.
+    pub(super) fn owes_since(&mut self, now: Instant) {
+        self.heard = now;
+        self.heard_before = now;
+    }
+
     /// Converts bare LF to CRLF from this offset on; returns the octets added.
     pub(super) fn translate_from(&mut self, from: usize) -> usize {
         let buffer = &mut self.buffer;

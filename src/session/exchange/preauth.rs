@@ -56,7 +56,9 @@ impl Exchange<'_> {
                 self.answer(format!("+OK\r\n{list}.\r\n").as_bytes());
             }
             Command::Stls => {
-                if let Some(login) = self.phase.local() {
+                if self.client.offers_starttls()
+                    && let Some(login) = self.phase.local()
+                {
                     login.user = None;
                 }
                 self.start_tls();

@@ -92,14 +92,15 @@ impl Exchange<'_> {
             return Ok(false);
         };
         let status = Status::of(line.bytes());
+        let Some(command) = command else {
+            // Whatever the server says to a login reaches the user, however odd it is.
+            self.take_login_reply(status, line);
+            return Ok(true);
+        };
         if status == Status::Other {
             self.unsolicited(line)?;
             return Ok(true);
         }
-        let Some(command) = command else {
-            self.take_login_reply(status, line);
-            return Ok(true);
-        };
         match command.shape() {
             Shape::Challenges => self.take_auth_reply(&command, status, line),
             Shape::LinesIfOk if status == Status::Ok => self.begin_lines(command, line),

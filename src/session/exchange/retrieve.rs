@@ -154,6 +154,9 @@ impl Exchange<'_> {
     /// The filter's result.
     pub fn judged(&mut self, judgement: Judgement, now: Instant) {
         self.now = now;
+        if let Some(upstream) = &mut self.upstream {
+            upstream.owes_since(now);
+        }
         let Response::Judging(decided) = std::mem::replace(&mut self.response, Response::Status)
         else {
             return;
@@ -204,6 +207,9 @@ impl Exchange<'_> {
     /// stored and is tagged instead.
     pub fn quarantined(&mut self, notice: Option<Bytes>, now: Instant) {
         self.now = now;
+        if let Some(upstream) = &mut self.upstream {
+            upstream.owes_since(now);
+        }
         let Response::Quarantining(held) = std::mem::replace(&mut self.response, Response::Status)
         else {
             return;

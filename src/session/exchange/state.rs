@@ -215,8 +215,13 @@ impl<'s> Exchange<'s> {
         if self.pending.is_empty() && self.ending.is_some() {
             return Ok(self.ending);
         }
+        let challenged = matches!(self.response, Response::Challenge);
+        // After a login that popgate makes the session continues: the client's response is awaited, or it would
+        // be taken for a command.
+        let owes_response = challenged && self.is_logging_in() && !self.client.ended;
         if let Some(upstream) = &mut self.upstream
             && upstream.ended
+            && !owes_response
         {
             return match (upstream.error.take(), self.pending.is_empty()) {
                 (Some(error), _) => Err(Failure::UpstreamBroke(error)),
@@ -225,7 +230,6 @@ impl<'s> Exchange<'s> {
             };
         }
         // A client that closes at a challenge sends nothing more.
-        let challenged = matches!(self.response, Response::Challenge);
         if (self.pending.is_empty() || challenged) && self.client.ended {
             return Ok(Some(End::ClientClosed));
         }
@@ -323,6 +327,21 @@ impl<'s> Exchange<'s> {
         if let Some(upstream) = &mut self.upstream {
             upstream.ended = true;
             upstream.error = Some(error);
+        }
+    }
+
+    /// The driver could not talk to the upstream. A login that popgate makes ends by that, and the client
+    /// may try again; any other session ends.
+    ///
+    /// # Errors
+    /// The failure, if it ends the session.
+    pub fn upstream_failed(&mut self, failure: Failure) -> Result<(), Failure> {
+        match self.is_logging_in() {
+            true => {
+                self.login_failed(failure);
+                Ok(())
+            }
+            false => Err(failure),
         }
     }
 

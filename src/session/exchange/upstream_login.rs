@@ -92,7 +92,10 @@ impl Exchange<'_> {
         self.output.relay(line);
         self.answered();
         match accepted {
-            true => self.enter_transaction(user.clone()),
+            true => {
+                self.rejected_commands = 0;
+                self.enter_transaction(user.clone());
+            }
             false => self.disconnect(),
         }
         self.event(Event::Login {
