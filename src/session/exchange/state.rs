@@ -216,8 +216,8 @@ impl<'s> Exchange<'s> {
             return Ok(self.ending);
         }
         let challenged = matches!(self.response, Response::Challenge);
-        // After a login that popgate makes the session continues: the client's response is awaited, or it would
-        // be taken for a command.
+        // While popgate logs in, the client's response to a challenge is awaited even then: it would be taken for
+        // a command.
         let owes_response = challenged && self.is_logging_in() && !self.client.ended;
         if let Some(upstream) = &mut self.upstream
             && upstream.ended
