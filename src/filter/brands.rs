@@ -68,11 +68,6 @@ impl Brands {
         found
     }
 
-    /// All brands.
-    pub fn iter(&self) -> impl Iterator<Item = &Brand> {
-        self.brands.iter()
-    }
-
     /// Adds the brands of a file; a brand of the same name is replaced.
     pub(crate) fn read(&mut self, file: &str, text: &str, problems: &mut Vec<Problem>) {
         for (number, line) in text.lines().enumerate() {

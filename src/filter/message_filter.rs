@@ -98,11 +98,6 @@ impl Filter {
         self.rules.rules.is_empty() && self.learned.is_none()
     }
 
-    /// The ids of all rules.
-    pub fn rule_ids(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.rules.rules.iter().map(|rule| &rule.id)
-    }
-
     /// The rules with a score, each with its score.
     pub fn scores(&self) -> impl Iterator<Item = (&Arc<str>, f64)> {
         let rules = self.rules.rules.iter().map(|rule| (&rule.id, rule.score));

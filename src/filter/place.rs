@@ -188,15 +188,6 @@ impl Place {
         Ok(Self::Field(field))
     }
 
-    /// The decoded values of all fields of a name.
-    pub fn field(name: &str) -> Self {
-        Self::Field(FieldPlace {
-            name: name.to_owned(),
-            form: FieldForm::Decoded,
-            which: Which::All,
-        })
-    }
-
     /// Whether it is complete at the blank line after the header.
     pub fn is_in_header(&self) -> bool {
         matches!(self, Self::Field(_) | Self::HeaderBlock)

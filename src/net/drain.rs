@@ -52,9 +52,4 @@ impl Drain {
         // An error means that the sender was dropped, which is a stop, too.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
-
-    /// Whether the signal was given.
-    pub fn is_stopping(&self) -> bool {
-        *self.0.borrow()
-    }
 }

@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -108,18 +107,6 @@ impl Stream {
                 self.kind = other;
                 None
             }
-        }
-    }
-
-    /// The peer's address.
-    ///
-    /// # Errors
-    /// The system's, if the connection is gone.
-    pub fn peer(&self) -> io::Result<SocketAddr> {
-        match &self.kind {
-            Kind::Plain(tcp) => tcp.peer_addr(),
-            Kind::Tls(tls) => tls.get_ref().0.peer_addr(),
-            Kind::Memory(_) | Kind::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 

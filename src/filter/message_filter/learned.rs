@@ -38,11 +38,6 @@ impl Filter {
         }
     }
 
-    /// The learned state, if it is used.
-    pub fn learned(&self) -> Option<&Arc<LearnedState>> {
-        self.learned.as_ref()
-    }
-
     /// Judges a message and extracts the classifier's features.
     pub fn judge_with_features(&self, raw: &[u8]) -> (Verdict, Features) {
         let headers = Headers::of(raw);
