@@ -131,11 +131,12 @@ pub async fn run(
     let limit = server.initial.timeouts.drain;
     tracing::info!("stopping: no new sessions, running ones may end; another signal closes them");
     tokio::select! {
+        biased;
         () = signal.drained() => {}
         () = tokio::time::sleep(limit) => {
             tracing::warn!("sessions were still busy after {limit:?}; closing them");
         }
-        () = abort => tracing::warn!("second stop signal; closing running sessions"),
+        () = abort => tracing::warn!("closing running sessions at once"),
     }
     drop(admin);
     Ok(())

@@ -541,7 +541,7 @@ fn a_second_stop_signal_closes_all_sessions() {
     serving.signal("-TERM");
     serving.log_until("stopping");
     serving.signal("-INT");
-    serving.log_until("second stop signal");
+    serving.log_until("closing running sessions at once");
     assert_eq!(serving.exit_code(), Some(0));
 }
 
