@@ -1,12 +1,12 @@
 //! The access log: one line at the end of each session.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 
 use crate::config::LogMailboxes;
+use crate::mailbox_id::MailboxId;
 use crate::metrics::MessageAction;
 
 /// Counts of one session.
@@ -49,14 +49,14 @@ impl AccessLog {
         &self,
         client: SocketAddr,
         upstream: &str,
-        user: Option<&Arc<str>>,
+        mailbox: Option<&MailboxId>,
         shown: LogMailboxes,
         end: &str,
     ) {
         tracing::info!(
             %client,
             upstream,
-            mailbox = user.and_then(|name| self::shown(name, shown)),
+            mailbox = mailbox.and_then(|mailbox| self::shown(mailbox, shown)),
             end,
             passed = self.pass,
             tagged = self.tag,
@@ -72,9 +72,10 @@ impl AccessLog {
 
 /// A mailbox in the log. Hashed, its lines can be correlated, and found by anyone who knows the name, but the
 /// log is no list of user names.
-pub(super) fn shown(name: &str, accounts: LogMailboxes) -> Option<String> {
-    match accounts {
-        LogMailboxes::Shown => Some(name.to_owned()),
+pub(super) fn shown(mailbox: &MailboxId, shown: LogMailboxes) -> Option<String> {
+    let name = mailbox.to_string();
+    match shown {
+        LogMailboxes::Shown => Some(name),
         LogMailboxes::Hidden => None,
         LogMailboxes::Hashed => {
             let hash = digest(&SHA256, name.as_bytes());
@@ -87,13 +88,24 @@ pub(super) fn shown(name: &str, accounts: LogMailboxes) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox_id::UpstreamId;
 
     #[test]
     fn mailboxes_are_logged_as_configured() {
-        assert_eq!(shown("ann", LogMailboxes::Shown).as_deref(), Some("ann"));
-        assert_eq!(shown("ann", LogMailboxes::Hidden), None);
-        let hashed = shown("ann", LogMailboxes::Hashed).unwrap();
+        let mailbox = |user, host| MailboxId::new(UpstreamId::new(host, 995), user).unwrap();
+        let ann = mailbox("ann", "pop.example.net");
+        assert_eq!(
+            shown(&ann, LogMailboxes::Shown).as_deref(),
+            Some("ann@pop.example.net")
+        );
+        assert_eq!(shown(&ann, LogMailboxes::Hidden), None);
+        let hashed = shown(&ann, LogMailboxes::Hashed).unwrap();
         assert_eq!(hashed.len(), 12);
-        assert_ne!(Some(hashed), shown("bob", LogMailboxes::Hashed));
+        for other in [
+            mailbox("bob", "pop.example.net"),
+            mailbox("ann", "pop.example.org"),
+        ] {
+            assert_ne!(shown(&other, LogMailboxes::Hashed).as_ref(), Some(&hashed));
+        }
     }
 }

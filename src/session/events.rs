@@ -98,7 +98,7 @@ impl Observer<'_> {
         }
         *self.slot = None;
         if let Some(suppressed) = service.may_log("denied") {
-            let mailbox = user.and_then(|user| shown(user, service.log_mailboxes));
+            let mailbox = mailbox.and_then(|mailbox| shown(&mailbox, service.log_mailboxes));
             tracing::info!(
                 client = %self.client,
                 upstream = name,

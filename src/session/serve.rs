@@ -165,10 +165,11 @@ fn log_end(service: &Service, relay: &Relay<'_>, end: &str) {
     // A client that disconnects without a login may be part of a flood.
     let is_shown = relay.exchange.is_logged_in() || service.may_log("ended").is_some();
     if is_shown {
-        let user = relay.exchange.user();
+        let mailbox = relay.mailbox();
+        let shown = service.log_mailboxes;
         relay
             .log
-            .log(client, upstream, user, service.log_mailboxes, end);
+            .log(client, upstream, mailbox.as_ref(), shown, end);
     }
 }
 
