@@ -17,6 +17,7 @@ mod deadline;
 mod event;
 mod hold;
 mod input;
+mod io_results;
 mod listing;
 mod login_checks;
 mod login_state;
