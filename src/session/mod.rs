@@ -23,6 +23,7 @@ mod log_throttle;
 mod login_route;
 mod oauth;
 mod passthrough;
+mod quarantine_copy;
 mod quotas;
 mod refusal;
 mod relay;

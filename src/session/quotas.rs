@@ -28,22 +28,49 @@ pub struct Quotas {
 
 /// A share of the octets that all sessions may hold, and its gauge.
 #[derive(Debug)]
-pub(super) struct HeldShare {
+struct HeldShare {
     _taken: Share,
     octets: usize,
     metrics: Arc<Metrics>,
 }
 
-impl HeldShare {
-    /// How many.
-    pub(super) fn octets(&self) -> usize {
-        self.octets
-    }
-}
-
 impl Drop for HeldShare {
     fn drop(&mut self) {
         self.metrics.holds(-(self.octets as i64));
+    }
+}
+
+/// The octets that a session has reserved.
+#[derive(Debug, Default)]
+pub(super) struct HeldOctets(Vec<HeldShare>);
+
+impl HeldOctets {
+    /// Reserves this many octets instead; returns whether they are available. A larger
+    /// reservation that fails keeps what there was.
+    pub(super) fn resize(
+        &mut self,
+        octets: usize,
+        quotas: &Quotas,
+        limits: &Limits,
+        metrics: &Arc<Metrics>,
+    ) -> bool {
+        let mut reserved: usize = self.0.iter().map(|share| share.octets).sum();
+        if reserved > octets {
+            self.release();
+            reserved = 0;
+        }
+        if reserved == octets {
+            return true;
+        }
+        let share = quotas.hold(limits, metrics, octets - reserved);
+        let is_available = share.is_some();
+        self.0.extend(share);
+        is_available
+    }
+
+    /// Gives all of them back.
+    pub(super) fn release(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -99,12 +126,7 @@ impl Quotas {
     }
 
     /// Takes a share of the octets that all sessions may hold, if enough is left.
-    pub(super) fn hold(
-        &self,
-        limits: &Limits,
-        metrics: &Arc<Metrics>,
-        octets: usize,
-    ) -> Option<HeldShare> {
+    fn hold(&self, limits: &Limits, metrics: &Arc<Metrics>, octets: usize) -> Option<HeldShare> {
         let taken = self.held.take(octets, limits.held_bytes)?;
         metrics.holds(octets as i64);
         Some(HeldShare {

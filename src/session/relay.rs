@@ -8,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
 use super::access_log::AccessLog;
@@ -21,7 +20,8 @@ use super::exchange::{
     Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, Wait,
 };
 use super::failure::Failure;
-use super::quotas::{HeldShare, Occupied};
+use super::quarantine_copy;
+use super::quotas::{HeldOctets, Occupied};
 use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
@@ -29,8 +29,6 @@ use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Flow;
 use crate::net::{Drain, Stream};
-use crate::pop3::dot;
-use crate::rewrite::notice;
 use crate::upstream::Dialler;
 
 /// See the module.
@@ -46,8 +44,8 @@ pub(super) struct Relay<'s> {
     pub(super) upstream: Option<Upstream>,
     /// Counts the session of the mailbox.
     pub(super) slot: Occupied<MailboxId>,
-    /// The held message's share of the octets that all sessions may hold.
-    held: Vec<HeldShare>,
+    /// What the held message has reserved of the octets that all sessions may hold.
+    held: HeldOctets,
     pub(super) log: AccessLog,
     /// The deadline for the login.
     login_deadline: Instant,
@@ -86,7 +84,7 @@ impl<'s> Relay<'s> {
             upstream_stream: None,
             upstream: None,
             slot: None,
-            held: Vec::new(),
+            held: HeldOctets::default(),
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
@@ -235,7 +233,7 @@ impl<'s> Relay<'s> {
 
     /// Stores the original on disk before anything is sent to the client.
     async fn quarantine(&mut self, request: QuarantineRequest) {
-        let notice = put_away(self.service, request).await;
+        let notice = quarantine_copy::put_away(self.service, request).await;
         if notice.is_none() && self.service.quarantine.is_some() {
             self.service.metrics.quarantine_failed();
         }
@@ -265,7 +263,7 @@ impl<'s> Relay<'s> {
     async fn write_client(&mut self) -> Result<(), Failure> {
         // A message that is decided on is no longer held, however slowly its client takes it.
         if self.exchange.held_octets() == 0 {
-            self.held.clear();
+            self.held.release();
         }
         let limit = self.service.timeouts.client_write;
         let began = Instant::now();
@@ -307,32 +305,17 @@ impl<'s> Relay<'s> {
         Ok(())
     }
 
-    /// Reserves the octets that a held message may need; returns whether they are available. If not, nothing
-    /// more is read from the upstream, and the hold time continues: the message waits no longer than it would
-    /// be held.
-    fn reserve(&mut self, octets: usize) -> bool {
-        let mut reserved: usize = self.held.iter().map(HeldShare::octets).sum();
-        if reserved > octets {
-            self.held.clear();
-            reserved = 0;
-        }
-        if reserved == octets {
-            return true;
-        }
-        let quotas = &self.service.quotas;
-        let share = quotas.hold(
-            &self.service.limits,
-            &self.service.metrics,
-            octets - reserved,
-        );
-        let is_there = share.is_some();
-        self.held.extend(share);
-        is_there
-    }
-
     /// Waits for bytes of either side, a deadline, or the signal to stop.
     async fn wait(&mut self, wait: Wait) -> Result<(), Failure> {
-        let has_memory = self.reserve(wait.held_octets);
+        // Without memory nothing more is read from the upstream, and the hold time continues: the message waits no
+        // longer than it would be held.
+        let Service {
+            quotas,
+            limits,
+            metrics,
+            ..
+        } = self.service;
+        let has_memory = self.held.resize(wait.held_octets, quotas, limits, metrics);
         let mut freed = None;
         if has_memory {
             self.exchange.make_room();
@@ -393,32 +376,6 @@ impl<'s> Relay<'s> {
         })
         .await
     }
-}
-
-/// Puts a message into quarantine; returns the notice that replaces it if that succeeded in time.
-async fn put_away(service: &Service, request: QuarantineRequest) -> Option<Bytes> {
-    let quarantine = Arc::clone(service.quarantine.as_ref()?);
-    let deadline = Instant::from_std(request.deadline);
-    let put = tokio::task::spawn_blocking(move || {
-        let id = request.id.to_string();
-        let message = dot::unstuff(&request.text);
-        quarantine.put(&id, &message)?;
-        std::io::Result::Ok(notice(&message, &request.verdict, &id))
-    });
-    // A disk that hangs must not delay the client. A copy that is stored too late does no harm: the message is
-    // delivered as well.
-    match tokio::time::timeout_at(deadline, put).await {
-        Ok(Ok(Ok(notice))) => return Some(notice),
-        Ok(Ok(Err(error))) => {
-            tracing::error!(%error, "quarantine cannot take a message; it is tagged instead");
-        }
-        // A panic is logged already.
-        Ok(Err(_)) => {}
-        Err(_) => {
-            tracing::error!("quarantine takes too long; the message is tagged instead");
-        }
-    }
-    None
 }
 
 /// The time for the exchange.
