@@ -13,16 +13,8 @@ pub(super) fn count(
     default: i64,
     bounds: RangeInclusive<i64>,
 ) -> usize {
-    let value = bounded(section.integer(key), default, bounds.clone(), |value| {
-        section.problem(
-            key,
-            format!(
-                "{value} is out of range; write {} to {}",
-                bounds.start(),
-                bounds.end()
-            ),
-        );
-    });
+    let value = section.integer(key);
+    let value = bounded(section, key, value, default, bounds, i64::to_string);
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
@@ -32,21 +24,9 @@ pub(super) fn octets(
     default: u64,
     bounds: RangeInclusive<u64>,
 ) -> usize {
-    let value = bounded(
-        section.parsed(key, units::size),
-        default,
-        bounds.clone(),
-        |value| {
-            section.problem(
-                key,
-                format!(
-                    "{value} bytes is out of range; write \"{}B\" to \"{}B\"",
-                    bounds.start(),
-                    bounds.end()
-                ),
-            );
-        },
-    );
+    let value = section.parsed(key, units::size);
+    let shown = |size: &u64| format!("\"{}\"", units::size_text(*size));
+    let value = bounded(section, key, value, default, bounds, shown);
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
@@ -56,14 +36,8 @@ pub(super) fn number(
     default: f64,
     bounds: RangeInclusive<f64>,
 ) -> f64 {
-    bounded(section.number(key), default, bounds.clone(), |value| {
-        let message = format!(
-            "{value} is out of range; write {} to {}",
-            bounds.start(),
-            bounds.end()
-        );
-        section.problem(key, message);
-    })
+    let value = section.number(key);
+    bounded(section, key, value, default, bounds, f64::to_string)
 }
 
 pub(super) fn duration(
@@ -72,33 +46,28 @@ pub(super) fn duration(
     default: Duration,
     bounds: RangeInclusive<Duration>,
 ) -> Duration {
-    bounded(
-        section.parsed(key, units::duration),
-        default,
-        bounds.clone(),
-        |value| {
-            section.problem(
-                key,
-                format!(
-                    "{value:?} is out of range; write \"{:?}\" to \"{:?}\"",
-                    bounds.start(),
-                    bounds.end()
-                ),
-            );
-        },
-    )
+    let value = section.parsed(key, units::duration);
+    let shown = |duration: &Duration| format!("\"{duration:?}\"");
+    bounded(section, key, value, default, bounds, shown)
 }
 
-pub(super) fn bounded<T: PartialOrd + Copy>(
+/// The value if it is within the bounds, else the default; `shown` writes it as a setting has it.
+fn bounded<T: PartialOrd>(
+    section: &mut Section<'_, '_>,
+    key: &'static str,
     value: Option<T>,
     default: T,
     bounds: RangeInclusive<T>,
-    complain: impl FnOnce(T),
+    shown: impl Fn(&T) -> String,
 ) -> T {
     match value {
         Some(value) if bounds.contains(&value) => value,
         Some(value) => {
-            complain(value);
+            let [value, least, most] = [&value, bounds.start(), bounds.end()].map(shown);
+            section.problem(
+                key,
+                format!("{value} is out of range; write {least} to {most}"),
+            );
             default
         }
         None => default,

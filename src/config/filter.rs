@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::bounds::{bounded, duration, number};
-use super::units;
+use super::bounds::{duration, number, octets};
 use crate::filter::Thresholds;
 use crate::schema::Section;
 
@@ -57,17 +56,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         )),
     });
     let subject_mark = section.parsed("subject_mark", subject_mark);
-    let hold_bytes = bounded(
-        section.parsed("hold_bytes", units::size),
-        512 << 10,
-        4 << 10..=64 << 20,
-        |value| {
-            section.problem(
-                "hold_bytes",
-                format!("{value} bytes is out of range; write \"4KiB\" to \"64MiB\""),
-            );
-        },
-    );
+    let hold_bytes = octets(&mut section, "hold_bytes", 512 << 10, 4 << 10..=64 << 20);
     let hold_time = duration(
         &mut section,
         "hold_seconds",
@@ -83,7 +72,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         thresholds,
         headers: headers.unwrap_or(HeaderMode::Spam),
         subject_mark: subject_mark.unwrap_or_else(|| "[SPAM] ".to_owned()),
-        hold_bytes: usize::try_from(hold_bytes).unwrap_or(usize::MAX),
+        hold_bytes,
         hold_time,
         rules: rules.map(|rules| folder.join(rules)),
         classifier,

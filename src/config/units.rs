@@ -41,6 +41,15 @@ pub fn size(text: &str) -> Result<u64, String> {
     })
 }
 
+/// A size in the largest binary unit that divides it: `512KiB`.
+pub(super) fn size_text(octets: u64) -> String {
+    let binary = SIZES[..4].iter().rev();
+    let mut fitting =
+        binary.filter(|(_, factor)| octets >= *factor && octets.is_multiple_of(*factor));
+    let (unit, factor) = fitting.next().unwrap_or(&SIZES[0]);
+    format!("{}{unit}", octets / factor)
+}
+
 fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let number: u64 = text[..digits].parse().ok()?;
@@ -54,6 +63,12 @@ fn parse(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_written_as_they_are_read() {
+        let texts = ["0B", "257B", "1025B", "4KiB", "1536KiB", "64MiB", "1GiB"];
+        assert_eq!(texts.map(|text| size_text(size(text).unwrap())), texts);
+    }
 
     #[test]
     fn units_are_parsed() {
