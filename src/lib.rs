@@ -20,6 +20,7 @@
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | what outlives a session: the quarantine, learned state, OAuth tokens |
 //! | [`metrics`], [`admin`] | every metric family, and HTTP to read them |
+//! | [`thread_pool`] | bounded threads for work that blocks or computes, one pool per kind of work |
 //! | [`demo`] | a sample mailbox server, for demonstration and tests |
 //!
 //! # Decisions
@@ -121,4 +122,5 @@ pub mod schema;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod thread_pool;
 pub mod upstream;

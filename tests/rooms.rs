@@ -32,8 +32,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["filter", "schema"]),
     ("store", &["filter", "mailbox_id", "pop3"]),
     ("metrics", &["filter", "mailbox_id", "pop3"]),
-    ("net", &[]),
-    ("upstream", &["config", "mailbox_id", "net", "pop3"]),
+    ("thread_pool", &[]),
+    ("net", &["thread_pool"]),
+    (
+        "upstream",
+        &["config", "mailbox_id", "net", "pop3", "thread_pool"],
+    ),
     (
         "session",
         &[
@@ -46,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pop3",
             "rewrite",
             "store",
+            "thread_pool",
             "upstream",
         ],
     ),
@@ -78,6 +83,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "schema",
             "session",
             "store",
+            "thread_pool",
             "upstream",
         ],
     ),
@@ -101,6 +107,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "server",
             "session",
             "store",
+            "thread_pool",
             "upstream",
         ],
     ),

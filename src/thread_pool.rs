@@ -1,0 +1,285 @@
+//! A bounded pool of named threads for work that blocks or computes: one pool per kind of work, so that a
+//! disk that hangs delays no lookup, and a costly message no login.
+//!
+//! In: closures, each for a lane (a session, a mailbox, a name); out: their results. Lanes take turns: a lane
+//! with a hundred jobs delays another lane's first job by one job per thread, not by a hundred. Threads start
+//! when there is work and end when there has been none for a while. Work that nobody waits for any more is not
+//! begun. It never grows beyond its threads and its queue.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// A thread without work for this long ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Why work was not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotDone {
+    /// The queue is full.
+    Full,
+    /// The system gives no thread.
+    NoThread,
+    /// The work panicked.
+    Panicked,
+}
+
+impl fmt::Display for NotDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "too much work of this kind is waiting",
+            Self::NoThread => "the system gives no more threads",
+            Self::Panicked => "the work panicked",
+        })
+    }
+}
+
+impl std::error::Error for NotDone {}
+
+/// Sends its result itself.
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct State {
+    lanes: HashMap<u64, VecDeque<Job>>,
+    /// The lanes that have jobs, in the order of their turns.
+    turns: VecDeque<u64>,
+    queued: usize,
+    threads: usize,
+    running: usize,
+    is_closed: bool,
+}
+
+impl State {
+    /// The next job of the lane whose turn it is.
+    fn take(&mut self) -> Option<Job> {
+        let lane = self.turns.pop_front()?;
+        let jobs = self.lanes.get_mut(&lane)?;
+        let job = jobs.pop_front();
+        match jobs.is_empty() {
+            true => drop(self.lanes.remove(&lane)),
+            false => self.turns.push_back(lane),
+        }
+        self.queued -= usize::from(job.is_some());
+        job
+    }
+
+    fn push(&mut self, lane: u64, job: Job) {
+        let jobs = self.lanes.entry(lane).or_default();
+        if jobs.is_empty() {
+            self.turns.push_back(lane);
+        }
+        jobs.push_back(job);
+        self.queued += 1;
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    more: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Jobs run outside of the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See the module.
+pub struct ThreadPool {
+    name: &'static str,
+    threads: usize,
+    queue: usize,
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for ThreadPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPool")
+            .field("name", &self.name)
+            .field("threads", &self.threads)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ThreadPool {
+    /// At most this many threads, called `NAME-worker`, and this many jobs that wait for one of them. No
+    /// thread is started yet.
+    pub fn new(name: &'static str, threads: usize, queue: usize) -> Self {
+        Self {
+            name,
+            threads: threads.max(1),
+            queue,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Runs work on a thread of the pool and waits for its result. If the wait is given up, work that has
+    /// not begun is dropped; work that has begun ends by itself and keeps its thread until then.
+    ///
+    /// # Errors
+    /// If it was not done.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NotDone> {
+        self.start(lane, work)?
+            .await
+            .unwrap_or(Err(NotDone::Panicked))
+    }
+
+    /// As [`ThreadPool::run`], and returns at once: the result arrives in the channel.
+    ///
+    /// # Errors
+    /// If the queue is full, or there is no thread.
+    pub fn start<T: Send + 'static>(
+        &self,
+        lane: u64,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, NotDone>>, NotDone> {
+        let (done, result) = oneshot::channel();
+        let job = move || {
+            if done.is_closed() {
+                return;
+            }
+            // What a panic leaves half-changed is the closure's own, and is dropped with it.
+            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|_| NotDone::Panicked);
+            // The receiver may have been dropped meanwhile.
+            let _ = done.send(result);
+        };
+        let mut state = self.shared.lock();
+        let jobs = state.queued + state.running;
+        if jobs >= self.threads + self.queue {
+            return Err(NotDone::Full);
+        }
+        if state.threads < self.threads && state.threads <= jobs {
+            match self.start_thread() {
+                Ok(()) => state.threads += 1,
+                Err(error) if state.threads == 0 => {
+                    tracing::error!(%error, pool = self.name, "no thread can be started");
+                    return Err(NotDone::NoThread);
+                }
+                // Those that run will come to it.
+                Err(_) => {}
+            }
+        }
+        state.push(lane, Box::new(job));
+        drop(state);
+        self.shared.more.notify_one();
+        Ok(result)
+    }
+
+    fn start_thread(&self) -> std::io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let name = format!("{}-worker", self.name);
+        let thread = thread::Builder::new().name(name);
+        thread.spawn(move || serve(&shared)).map(drop)
+    }
+}
+
+impl Drop for ThreadPool {
+    fn drop(&mut self) {
+        self.shared.lock().is_closed = true;
+        self.shared.more.notify_all();
+    }
+}
+
+/// One thread: jobs, until there have been none for [`IDLE`].
+fn serve(shared: &Shared) {
+    let mut state = shared.lock();
+    loop {
+        if let Some(job) = state.take() {
+            state.running += 1;
+            drop(state);
+            job();
+            state = shared.lock();
+            state.running -= 1;
+            continue;
+        }
+        if state.is_closed {
+            break;
+        }
+        let waited = shared.more.wait_timeout(state, IDLE);
+        let (woken, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
+        state = woken;
+        if timed_out.timed_out() && state.queued == 0 {
+            break;
+        }
+    }
+    state.threads -= 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn results_arrive_and_a_panic_is_one_jobs_end() {
+        let pool = ThreadPool::new("test", 1, 8);
+        assert_eq!(pool.run(1, || 6 * 7).await, Ok(42));
+        let panics = pool.run(1, || assert_eq!(1, 2, "a test's panic")).await;
+        assert_eq!(panics, Err(NotDone::Panicked));
+        assert_eq!(pool.run(1, || 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn lanes_take_turns_and_work_that_nobody_waits_for_is_not_begun() {
+        let pool = ThreadPool::new("test", 1, 64);
+        let (ran, order) = mpsc::channel();
+        // Kept: a result that nobody waits for would end the job.
+        let (release, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let first = pool.start(0, move || {
+            begun.send(()).unwrap();
+            let _ = wait.recv();
+        });
+        has_begun.recv().unwrap();
+        let mut results = Vec::new();
+        for (lane, number) in [(1, 10), (1, 11), (1, 12), (2, 20), (3, 30)] {
+            let ran = ran.clone();
+            results.push(pool.start(lane, move || ran.send(number).unwrap()).unwrap());
+        }
+        let given_up = pool.start(4, move || ran.send(40).unwrap()).unwrap();
+        drop(given_up);
+        drop(release);
+        first.unwrap().await.unwrap().unwrap();
+        for result in results {
+            result.await.unwrap().unwrap();
+        }
+        assert_eq!(order.iter().collect::<Vec<_>>(), [10, 20, 30, 11, 12]);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_refused_and_threads_are_bounded() {
+        let pool = ThreadPool::new("test", 2, 3);
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let mut results = Vec::new();
+        for number in 0..5 {
+            let wait = Arc::clone(&wait);
+            let work = move || {
+                let _ = wait.lock().unwrap().recv();
+            };
+            results.push(pool.start(number, work).unwrap());
+        }
+        assert_eq!(pool.start(9, || ()).err(), Some(NotDone::Full));
+        assert_eq!(pool.shared.lock().threads, 2);
+        drop(release);
+        for result in results {
+            result.await.unwrap().unwrap();
+        }
+        assert_eq!(pool.run(9, || 9).await, Ok(9));
+    }
+}
