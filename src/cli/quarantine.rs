@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::learn::trainer::{Taught, Trainer};
 use crate::message::Headers;
 use crate::server;
-use crate::store::durable_write;
+use crate::store::Leftovers;
 use crate::store::quarantine::{self, Kept};
 
 /// One variant a verb of `quarantine`.
@@ -76,16 +76,16 @@ pub(super) fn run(command: &QuarantineCommand) -> Ended {
 fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
     let all = quarantine::kept(&config.data_dir)?;
     match command {
-        QuarantineCommand::List(_) => list(&all),
+        QuarantineCommand::List(_) => list(&all, &config.data_dir),
         QuarantineCommand::Show { id, .. } => {
             let message = find(&all, id)?.message()?;
-            io::stdout().lock().write_all(&message)?;
+            terminal::write_mail(&message)?;
             Ok(Exit::Fine)
         }
         QuarantineCommand::Release {
             id, to, account, ..
         } => release(find(&all, id)?, to, config, account.clone()),
-        QuarantineCommand::Purge { older_than, .. } => purge(&all, *older_than),
+        QuarantineCommand::Purge { older_than, .. } => purge(&all, &config.data_dir, *older_than),
     }
 }
 
@@ -98,8 +98,9 @@ fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
     })
 }
 
-fn list(all: &[Kept]) -> Ended {
+fn list(all: &[Kept], data_dir: &Path) -> Ended {
     let now = SystemTime::now();
+    let mut exit = Exit::Fine;
     // Without titles: scripts read a message a line.
     let fits = [
         Fit::Left,
@@ -110,7 +111,11 @@ fn list(all: &[Kept]) -> Ended {
     ];
     let mut table = Table::new(fits.map(|fit| ("", fit)));
     for kept in all {
-        let message = kept.message()?;
+        let message = kept.message().unwrap_or_else(|error| {
+            eprintln!("{error}");
+            exit = Exit::Failure;
+            Vec::new()
+        });
         let headers = Headers::of(&message);
         let age = now.duration_since(kept.when).unwrap_or_default();
         table.row([
@@ -124,7 +129,16 @@ fn list(all: &[Kept]) -> Ended {
     let text = table.render(terminal::width());
     terminal::stdout(false).write_all(text.as_bytes())?;
     eprintln!("{} in quarantine", all.len());
-    Ok(Exit::Fine)
+    let Leftovers { abandoned, in_use } = quarantine::leftovers(data_dir)?;
+    if in_use > 0 {
+        eprintln!("{in_use} being written");
+    }
+    if abandoned > 0 {
+        eprintln!(
+            "{abandoned} unfinished, left by a process that was killed; `purge` removes them"
+        );
+    }
+    Ok(exit)
 }
 
 /// An age in its largest unit.
@@ -139,10 +153,8 @@ fn shown(age: Duration) -> String {
 
 fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> Ended {
     let message = kept.message()?;
-    let path = to.join(format!("{}.eml", kept.id));
-    // First of all: what fails later must not lose it. It overwrites no file.
-    durable_write::create(&path, &message)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    // First of all: what fails later must not lose it.
+    let path = kept.copy_to(to, &message)?;
     println!("released to {}", path.display());
     match learn_as_ham(&message, config, account) {
         Ok(Taught::NotMail) => println!("it has no header, so there is nothing to learn"),
@@ -169,10 +181,13 @@ fn learn_as_ham(
         super::shared_args::owner(config, account.as_deref()),
     )?;
     let judged = &message[..message.len().min(config.filter.hold_bytes)];
-    Ok(trainer.teach(judged, false)?)
+    let taught = trainer.teach(judged, false)?;
+    // The original is deleted next.
+    trainer.sync()?;
+    Ok(taught)
 }
 
-fn purge(all: &[Kept], days: u32) -> Ended {
+fn purge(all: &[Kept], data_dir: &Path, days: u32) -> Ended {
     let now = SystemTime::now();
     let mut gone = 0;
     for kept in all {
@@ -183,5 +198,10 @@ fn purge(all: &[Kept], days: u32) -> Ended {
         }
     }
     println!("{gone} deleted, {} left", all.len() - gone);
+    // Their messages were delivered, or will be.
+    match quarantine::remove_leftovers(data_dir)?.abandoned {
+        0 => {}
+        count => println!("{count} unfinished ones of killed processes deleted"),
+    }
     Ok(Exit::Fine)
 }

@@ -43,6 +43,18 @@ pub(super) fn stdout(is_json: bool) -> Box<dyn Write> {
     }
 }
 
+/// Writes a message to stdout: as it is, but safe for a terminal if stdout is one.
+pub(super) fn write_mail(message: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    if !stdout.is_terminal() {
+        return stdout.write_all(message);
+    }
+    for line in String::from_utf8_lossy(message).split_terminator('\n') {
+        writeln!(stdout, "{}", harmless(line.trim_end_matches('\r')))?;
+    }
+    Ok(())
+}
+
 /// A text in a style.
 pub(super) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")

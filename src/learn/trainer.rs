@@ -1,6 +1,7 @@
 //! The trainer: teaches the learned filter one message at a time.
 //!
-//! In: a message and what it is; out: changed weights in the data directory, on disk when it returns.
+//! In: a message and what it is; out: changed weights in the data directory, which survive a kill when
+//! it returns, and a power failure after `sync` or `save`.
 
 use std::path::Path;
 
@@ -56,7 +57,7 @@ impl Trainer {
         })
     }
 
-    /// Teaches a message. It is on disk when this returns.
+    /// Teaches a message. It survives the end of this process when this returns, however that ends.
     ///
     /// # Errors
     /// As [`Knowledge::change`].
@@ -91,6 +92,14 @@ impl Trainer {
             1 => Ok(Taught::New),
             _ => Ok(Taught::Relabelled),
         }
+    }
+
+    /// Waits until what was taught survives a power failure, too.
+    ///
+    /// # Errors
+    /// As [`Knowledge::sync`].
+    pub fn sync(&self) -> Result<(), KnowledgeError> {
+        self.knowledge.sync()
     }
 
     /// Writes everything in one piece.

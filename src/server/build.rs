@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
+use crate::store::{self, Leftovers};
 use crate::upstream::LoopDetection;
 use arc_swap::ArcSwap;
 
@@ -90,6 +91,8 @@ pub fn build(
             return Err(BuildError::Invalid(vec![problem]));
         }
     }
+    // As the user that popgate has become.
+    remove_leftovers(config);
     let bound = sockets.listeners.iter();
     let addresses: Vec<_> = bound.filter_map(|it| it.local_addr().ok()).collect();
     let own_addresses = std::mem::take(&mut overrides.own_addresses);
@@ -125,6 +128,23 @@ pub fn build(
                 false => BuildError::Invalid(problems),
             })
         }
+    }
+}
+
+/// Removes files that processes which were killed did not complete.
+fn remove_leftovers(config: &Config) {
+    if config.data_dir.as_os_str().is_empty() {
+        return;
+    }
+    match store::remove_leftovers(&config.data_dir) {
+        Ok(Leftovers { abandoned: 0, .. }) => {}
+        Ok(Leftovers { abandoned, .. }) => {
+            tracing::info!(
+                abandoned,
+                "removed unfinished files of a process that was killed"
+            );
+        }
+        Err(error) => tracing::warn!("unfinished files cannot be removed: {error}"),
     }
 }
 

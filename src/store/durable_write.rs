@@ -6,12 +6,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::given_to_owner;
+use nix::errno::Errno;
 
-/// If root writes into a user's folder, a symbolic link must not redirect the write.
-pub(super) const NO_LINK: i32 = nix::fcntl::OFlag::O_NOFOLLOW.bits();
+use super::{given_to_owner, temporary};
 
 /// Replaces or creates a file; a device or a pipe is written to directly.
 ///
@@ -21,24 +20,16 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         return fs::write(path, bytes);
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{:016x}", fastrand::u64(..)));
-    replace_through(&temporary, path, bytes).map(drop)
+    replace_through(&temporary_name(path), path, bytes).map(drop)
 }
 
 /// As [`replace`], with a name for the temporary file on the same file system; the file stays open for
 /// more.
 pub(super) fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let written = || {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        let file = write(&options, temporary, bytes)?;
+    through(temporary, bytes, |file| {
         fs::rename(temporary, path)?;
         sync_folder(path)?;
         Ok(file)
-    };
-    written().inspect_err(|_| {
-        let _ = fs::remove_file(temporary);
     })
 }
 
@@ -47,24 +38,72 @@ pub(super) fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> io
 /// # Errors
 /// The system's, also if there is one; nothing of it is left then.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    match write(&options, path, bytes).and_then(|_| sync_folder(path)) {
-        // The file belongs to another writer.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        written => written.inspect_err(|_| {
-            let _ = fs::remove_file(path);
-        }),
+    let temporary = temporary_name(path);
+    let linked = through(&temporary, bytes, |_| {
+        // Unlike renaming, it overwrites nothing.
+        fs::hard_link(&temporary, path)?;
+        fs::remove_file(&temporary)?;
+        sync_folder(path)
+    });
+    match linked {
+        Err(error) if has_no_links(&error) => create_directly(path, bytes),
+        linked => linked,
     }
 }
 
-fn write(options: &OpenOptions, path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut options = options.clone();
-    options.mode(0o600).custom_flags(NO_LINK);
-    let mut file = given_to_owner(options.open(path)?, path)?;
+/// FAT and some network file systems.
+fn has_no_links(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK)
+    )
+}
+
+fn create_directly(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let file = given_to_owner(options.open(path)?, path)?;
+    let written = write(&file, bytes).and_then(|()| sync_folder(path));
+    written.inspect_err(|_| {
+        let _ = fs::remove_file(path);
+    })
+}
+
+/// Writes a temporary file and moves it to its place; it is removed if that fails.
+fn through<R>(
+    temporary: &Path,
+    bytes: &[u8],
+    place: impl FnOnce(File) -> io::Result<R>,
+) -> io::Result<R> {
+    let written = || {
+        let file = temporary::create(temporary)?;
+        write(&file, bytes)?;
+        place(file)
+    };
+    written().inspect_err(|_| {
+        let _ = fs::remove_file(temporary);
+    })
+}
+
+fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(file)
+    file.sync_all()
+}
+
+/// Beside the file: a name that begins with a dot and ends in 16 hexadecimal digits.
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{:016x}", fastrand::u64(..)))
+}
+
+/// Whether a name is that of a temporary file that [`replace`] or [`create`] writes for a file whose name ends
+/// in this.
+pub(super) fn is_temporary_for(ending: &str, name: &str) -> bool {
+    let parts = name.strip_prefix('.').and_then(|it| it.rsplit_once('.'));
+    parts.is_some_and(|(of, random)| {
+        let is_hex = random.bytes().all(|byte| byte.is_ascii_hexdigit());
+        of.ends_with(ending) && random.len() == 16 && is_hex
+    })
 }
 
 /// A file's name is durable only when its folder is.
@@ -111,5 +150,25 @@ mod tests {
         create(&path, b"first").unwrap();
         assert!(create(&path, b"second").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let other = folder.path().join("other");
+        create_directly(&other, b"first").unwrap();
+        assert!(create_directly(&other, b"second").is_err());
+        assert_eq!(fs::read(&other).unwrap(), b"first");
+    }
+
+    #[test]
+    fn temporary_files_are_known_by_their_names() {
+        let name = temporary_name(Path::new("tokens/ab.token"));
+        let name = name.file_name().unwrap().to_str().unwrap();
+        assert!(is_temporary_for(".token", name), "{name}");
+        for other in [
+            ".token",
+            ".ab.token",
+            "ab.token.0123456789abcdef",
+            ".x.0123456789abcdef",
+        ] {
+            assert!(!is_temporary_for(".token", other), "{other}");
+        }
     }
 }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::durable_write::{self, NO_LINK};
-use super::{given_to_owner, private};
+use super::{durable_write, given_to_owner, private};
+use nix::fcntl::OFlag;
+
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 pub use error::KnowledgeError;
 
@@ -215,6 +216,18 @@ impl Knowledge {
         Ok(())
     }
 
+    /// Waits until all changes are on disk: before that they survive a kill, but not a power failure.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync(&self) -> Result<(), KnowledgeError> {
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
+        let synced = journal.sync_data();
+        synced.map_err(|error| KnowledgeError::Io(self.folder.join("journal"), error))
+    }
+
     /// Writes a snapshot and begins a new journal.
     ///
     /// # Errors
@@ -313,7 +326,7 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .custom_flags(NO_LINK)
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
         .open(&path)
         .and_then(|file| given_to_owner(file, &path));
     let lock = match opened {

@@ -5,7 +5,9 @@
 
 pub mod durable_write;
 mod knowledge;
+mod leftovers;
 pub mod quarantine;
+mod temporary;
 mod tokens;
 
 use std::fs::{File, Metadata};
@@ -14,7 +16,9 @@ use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
 pub use knowledge::{Knowledge, KnowledgeError, Progress};
+pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;
+pub use temporary::Leftovers;
 pub use tokens::{Grant, Tokens, TokensError};
 
 /// Creates a folder that only its owner can enter.

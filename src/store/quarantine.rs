@@ -3,14 +3,19 @@
 //! In: a message and its id; out: a file that survives a crash. A message is stored only when this returns
 //! without an error.
 //!
-//! The Maildir convention: written in `tmp`, moved to `new` when complete.
+//! The Maildir convention: written in `tmp`, moved to `new` when complete. The file is synchronised before it is
+//! moved, and the folder after that.
 
-use std::fs::{self, File};
+mod kept;
+
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
+use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
+use kept::{ENDING, id_of, named};
+pub use kept::{Kept, kept};
 
 /// A Maildir below the data directory.
 #[derive(Debug)]
@@ -42,7 +47,7 @@ impl Quarantine {
     /// # Errors
     /// The system's, as when the disk is full; nothing of the message is kept then.
     pub fn put(&self, id: &str, message: &[u8]) -> io::Result<()> {
-        let name = format!("{id}.popgate");
+        let name = format!("{id}{ENDING}");
         let tmp = self.folder.join("tmp").join(&name);
         let new = self.folder.join("new").join(&name);
         let written = durable_write::replace_through(&tmp, &new, message);
@@ -50,80 +55,32 @@ impl Quarantine {
     }
 }
 
-/// A quarantined message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// Its id, as in the notice.
-    pub id: String,
-    /// When it was quarantined.
-    pub when: SystemTime,
-    /// Its size in octets.
-    pub size: u64,
-    path: PathBuf,
-}
-
-impl Kept {
-    /// The message.
-    ///
-    /// # Errors
-    /// The system's, with the path.
-    pub fn message(&self) -> io::Result<Vec<u8>> {
-        fs::read(&self.path).map_err(|error| named(&self.path, error))
-    }
-
-    /// Deletes it.
-    ///
-    /// # Errors
-    /// The system's, with the path.
-    pub fn remove(&self) -> io::Result<()> {
-        fs::remove_file(&self.path).map_err(|error| named(&self.path, error))
-    }
-}
-
-/// The messages in a data directory's quarantine, the oldest first; none if there is no quarantine.
+/// The unfinished messages in a data directory's quarantine.
 ///
 /// # Errors
 /// The system's, with the path.
-pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
-    let folder = data_dir.join("quarantine");
-    let mut all = Vec::new();
-    // Mail programs move messages that were read from new to cur.
-    for part in ["new", "cur"] {
-        let path = folder.join(part);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(named(&path, error)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| named(&path, error))?;
-            let name = entry.file_name();
-            // Its flags come after a colon.
-            let name = name.to_string_lossy();
-            let Some((id, _)) = name.split_once(".popgate") else {
-                continue;
-            };
-            let about = entry
-                .metadata()
-                .map_err(|error| named(&entry.path(), error))?;
-            all.push(Kept {
-                id: id.to_owned(),
-                when: about.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-                size: about.len(),
-                path: entry.path(),
-            });
-        }
-    }
-    all.sort_by(|a, b| (a.when, &a.id).cmp(&(b.when, &b.id)));
-    Ok(all)
+pub fn leftovers(data_dir: &Path) -> io::Result<Leftovers> {
+    let tmp = data_dir.join("quarantine/tmp");
+    temporary::count(&tmp, is_message).map_err(|error| named(&tmp, error))
 }
 
-fn named(path: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+/// Removes those of processes that were killed: their clients got no notice, and get the message again.
+///
+/// # Errors
+/// The system's, with the path.
+pub fn remove_leftovers(data_dir: &Path) -> io::Result<Leftovers> {
+    let tmp = data_dir.join("quarantine/tmp");
+    temporary::remove_abandoned(&tmp, is_message).map_err(|error| named(&tmp, error))
+}
+
+fn is_message(name: &str) -> bool {
+    id_of(name).is_some()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -144,27 +101,24 @@ mod tests {
     }
 
     #[test]
-    fn stored_messages_are_listed_and_can_be_removed() {
+    fn what_a_killed_process_left_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(kept(dir.path()).unwrap(), []);
         let quarantine = Quarantine::open(dir.path()).unwrap();
-        quarantine.put("abc-1", b"one").unwrap();
-        quarantine.put("abc-2", b"three").unwrap();
-        let maildir = dir.path().join("quarantine");
-        // As a mail program marks a message as read.
-        let seen = maildir.join("cur/abc-2.popgate:2,S");
-        fs::rename(maildir.join("new/abc-2.popgate"), seen).unwrap();
-        fs::write(maildir.join("new/not-ours"), b"x").unwrap();
-        let all = kept(dir.path()).unwrap();
-        let mut ids: Vec<&str> = all.iter().map(|kept| &*kept.id).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, ["abc-1", "abc-2"]);
-        let second = all.iter().find(|kept| kept.id == "abc-2").unwrap();
-        assert_eq!(
-            (second.size, second.message().unwrap()),
-            (5, b"three".to_vec())
-        );
-        second.remove().unwrap();
+        let tmp = dir.path().join("quarantine/tmp");
+        fs::write(tmp.join("abc-1.popgate"), "half a mes").unwrap();
+        fs::write(tmp.join("a mail program's"), "").unwrap();
+        let written = temporary::create(&tmp.join("abc-2.popgate")).unwrap();
+        quarantine.put("abc-3", b"x").unwrap();
+        let found = Leftovers {
+            abandoned: 1,
+            in_use: 1,
+        };
+        assert_eq!(leftovers(dir.path()).unwrap(), found);
+        assert_eq!(remove_leftovers(dir.path()).unwrap(), found);
+        drop(written);
+        assert_eq!(remove_leftovers(dir.path()).unwrap().abandoned, 1);
+        assert_eq!(leftovers(dir.path()).unwrap(), Leftovers::default());
+        assert_eq!(fs::read_dir(&tmp).unwrap().count(), 1);
         assert_eq!(kept(dir.path()).unwrap().len(), 1);
     }
 

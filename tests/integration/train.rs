@@ -537,6 +537,49 @@ fn a_message_released_from_quarantine_is_learned_as_ham() {
     );
 }
 
+/// A release that was interrupted after any of its steps is completed by the next one: the message is there once,
+/// and learned once.
+#[test]
+fn an_interrupted_release_is_completed_by_the_next() {
+    let workspace = Workspace::new(20);
+    workspace.train();
+    let data = workspace.path("data");
+    let quarantine = popgate::store::Quarantine::open(&data).unwrap();
+    let text = mail(true, 400);
+    let copy = workspace.path("ad-1.eml");
+    let steps: [&dyn Fn(); 3] = [
+        // While the copy was written.
+        &|| fs::write(workspace.path(".ad-1.eml.0123456789abcdef"), &text[..9]).unwrap(),
+        // After that.
+        &|| {
+            quarantine.put("ad-1", text.as_bytes()).unwrap();
+            fs::write(&copy, &text).unwrap();
+        },
+        // After it was learned.
+        &|| {
+            workspace.run(&["train", "--ham", "ad-1.eml"], 0);
+            quarantine.put("ad-1", text.as_bytes()).unwrap();
+        },
+    ];
+    quarantine.put("ad-1", text.as_bytes()).unwrap();
+    for interrupted in steps {
+        interrupted();
+        workspace.run(&["quarantine", "release", "ad-1"], 0);
+        assert_eq!(fs::read_to_string(&copy).unwrap(), text);
+        assert_eq!(workspace.info(), "learned: 21 ham, 20 spam");
+        assert_eq!(popgate::store::quarantine::kept(&data).unwrap(), []);
+        let names = fs::read_dir(workspace.path(".")).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names.len(), 4, "{names:?}");
+    }
+    // Another file of that name is not overwritten, and the original stays.
+    quarantine.put("ad-1", text.as_bytes()).unwrap();
+    fs::write(&copy, "another").unwrap();
+    workspace.run(&["quarantine", "release", "ad-1"], 2);
+    assert_eq!(fs::read_to_string(&copy).unwrap(), "another");
+    assert_eq!(popgate::store::quarantine::kept(&data).unwrap().len(), 1);
+}
+
 #[test]
 fn an_online_evaluation_judges_and_learns_in_index_order() {
     let workspace = Workspace::new(50);

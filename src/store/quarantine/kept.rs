@@ -1,0 +1,221 @@
+//! The messages in quarantine, for those who list, read, release and delete them.
+//!
+//! In: a data directory; out: the messages of its quarantine. A link, a device or a file with another name is none
+//! of them: root may read a folder that belongs to somebody else.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use nix::fcntl::OFlag;
+
+use super::super::{durable_write, temporary};
+
+/// The end of a message's file name, before a mail program's flags.
+pub(super) const ENDING: &str = ".popgate";
+
+/// A quarantined message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its id, as in the notice.
+    pub id: String,
+    /// When it was quarantined.
+    pub when: SystemTime,
+    /// Its size in octets.
+    pub size: u64,
+    path: PathBuf,
+}
+
+impl Kept {
+    /// The message.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn message(&self) -> io::Result<Vec<u8>> {
+        let read = || {
+            let mut message = Vec::new();
+            open(&self.path)?.read_to_end(&mut message)?;
+            Ok(message)
+        };
+        read().map_err(|error| named(&self.path, error))
+    }
+
+    /// Copies the message, which is this, to a file `ID.eml` in a folder. It is on disk when this returns; a file
+    /// that is this copy already, of a release that was interrupted, is left as it is.
+    ///
+    /// # Errors
+    /// The system's, with the path; also if there is another file of that name.
+    pub fn copy_to(&self, folder: &Path, message: &[u8]) -> io::Result<PathBuf> {
+        let path = folder.join(format!("{}.eml", self.id));
+        let copied = match durable_write::create(&path, message) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                same_copy(&path, message).and_then(|same| if same { Ok(()) } else { Err(error) })
+            }
+            created => created,
+        };
+        // An interrupted release may have left one there.
+        let copy = format!("{}.eml", self.id);
+        let is_temporary = |name: &str| durable_write::is_temporary_for(&copy, name);
+        let _ = temporary::remove_abandoned(folder, is_temporary);
+        copied.map_err(|error| named(&path, error))?;
+        Ok(path)
+    }
+
+    /// Deletes it. It is gone from the disk when this returns.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub fn remove(&self) -> io::Result<()> {
+        let removed =
+            fs::remove_file(&self.path).and_then(|()| durable_write::sync_folder(&self.path));
+        removed.map_err(|error| named(&self.path, error))
+    }
+}
+
+/// Whether a file has these octets; it is on disk then.
+fn same_copy(path: &Path, message: &[u8]) -> io::Result<bool> {
+    let mut file = open(path)?;
+    if file.metadata()?.len() != message.len() as u64 {
+        return Ok(false);
+    }
+    let mut there = Vec::new();
+    file.read_to_end(&mut there)?;
+    file.sync_all()?;
+    durable_write::sync_folder(path)?;
+    Ok(there == message)
+}
+
+/// Without waiting for the other end of a pipe, and without following a link.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags.bits()).open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("is not a regular file")),
+    }
+}
+
+/// The messages in a data directory's quarantine, the oldest first; none if there is no quarantine.
+///
+/// # Errors
+/// The system's, with the path.
+pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
+    let folder = data_dir.join("quarantine");
+    let mut all = Vec::new();
+    // Mail programs move messages that were read from new to cur.
+    for part in ["new", "cur"] {
+        let path = folder.join(part);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(named(&path, error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| named(&path, error))?;
+            let name = entry.file_name();
+            let Some(id) = name.to_str().and_then(id_of) else {
+                continue;
+            };
+            let about = match entry.metadata() {
+                Ok(about) if about.is_file() => about,
+                Ok(_) => continue,
+                // Moved or deleted meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(named(&entry.path(), error)),
+            };
+            all.push(Kept {
+                id: id.to_owned(),
+                when: about.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                size: about.len(),
+                path: entry.path(),
+            });
+        }
+    }
+    all.sort_by(|a, b| (a.when, &a.id).cmp(&(b.when, &b.id)));
+    Ok(all)
+}
+
+/// The id in the name of a message's file; a mail program adds flags after a colon.
+pub(super) fn id_of(name: &str) -> Option<&str> {
+    let (id, flags) = name.split_once(ENDING)?;
+    let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_shown_safely = id.bytes().all(is_id) && !id.starts_with('-');
+    (!id.is_empty() && is_shown_safely && (flags.is_empty() || flags.starts_with(':')))
+        .then_some(id)
+}
+
+pub(super) fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::Quarantine;
+    use super::*;
+
+    #[test]
+    fn stored_messages_are_listed_and_can_be_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(kept(dir.path()).unwrap(), []);
+        let quarantine = Quarantine::open(dir.path()).unwrap();
+        quarantine.put("abc-1", b"one").unwrap();
+        quarantine.put("abc-2", b"three").unwrap();
+        let maildir = dir.path().join("quarantine");
+        // As a mail program marks a message as read.
+        let seen = maildir.join("cur/abc-2.popgate:2,S");
+        fs::rename(maildir.join("new/abc-2.popgate"), seen).unwrap();
+        fs::write(maildir.join("new/not-ours"), b"x").unwrap();
+        let all = kept(dir.path()).unwrap();
+        let mut ids: Vec<&str> = all.iter().map(|kept| &*kept.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, ["abc-1", "abc-2"]);
+        let second = all.iter().find(|kept| kept.id == "abc-2").unwrap();
+        assert_eq!(
+            (second.size, second.message().unwrap()),
+            (5, b"three".to_vec())
+        );
+        second.remove().unwrap();
+        assert_eq!(kept(dir.path()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn links_pipes_and_odd_names_are_no_messages() {
+        let dir = tempfile::tempdir().unwrap();
+        Quarantine::open(dir.path()).unwrap();
+        let new = dir.path().join("quarantine/new");
+        let secret = dir.path().join("secret");
+        fs::write(&secret, "secret").unwrap();
+        symlink(&secret, new.join("abc-1.popgate")).unwrap();
+        let pipe = new.join("abc-2.popgate");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        fs::create_dir(new.join("abc-3.popgate")).unwrap();
+        for odd in [
+            "\u{1b}[2J.popgate",
+            "-x.popgate",
+            ".popgate",
+            "abc-5.popgate.eml",
+        ] {
+            fs::write(new.join(odd), "x").unwrap();
+        }
+        assert_eq!(kept(dir.path()).unwrap(), []);
+        // A file that is replaced after it was listed.
+        let path = new.join("abc-4.popgate");
+        fs::write(&path, "x").unwrap();
+        let listed = kept(dir.path()).unwrap().remove(0);
+        for replace in [
+            &|path: &Path| symlink(&secret, path).unwrap(),
+            &|path: &Path| fs::rename(&pipe, path).unwrap(),
+        ] as [&dyn Fn(&Path); 2]
+        {
+            fs::remove_file(&path).unwrap();
+            replace(&path);
+            let error = listed.message().unwrap_err().to_string();
+            assert!(error.contains("abc-4"), "{error}");
+        }
+    }
+}
