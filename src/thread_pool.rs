@@ -2,8 +2,9 @@
 //! disk that hangs delays no lookup, and a costly message no login.
 //!
 //! In: closures, each for a lane (a session, a mailbox, a name); out: their results. Lanes take turns: a lane
-//! with a hundred jobs delays another lane's first job by one job per thread, not by a hundred. Threads start
-//! when there is work and end when there has been none for a while. Work that nobody waits for any more is not
+//! with a hundred jobs delays another lane's first job by one job per thread, not by a hundred, and a lane may
+//! be limited to some of the threads. Threads start when there is work and end when there has been none for a
+//! while. Work that nobody waits for any more is not
 //! begun. It never grows beyond its threads and its queue.
 
 use std::collections::{HashMap, VecDeque};
@@ -22,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotDone {
-    /// The queue is full.
+    /// The queue is full, or the lane's part of it.
     Full,
     /// The system gives no thread.
     NoThread,
@@ -45,42 +46,75 @@ impl std::error::Error for NotDone {}
 /// Sends its result itself.
 type Job = Box<dyn FnOnce() + Send>;
 
+/// The jobs of one lane.
 #[derive(Default)]
-struct State {
-    lanes: HashMap<u64, VecDeque<Job>>,
-    /// The lanes that have jobs, in the order of their turns.
-    turns: VecDeque<u64>,
-    queued: usize,
-    threads: usize,
+struct Lane {
+    waiting: VecDeque<Job>,
     running: usize,
+}
+
+struct State {
+    lanes: HashMap<u64, Lane>,
+    /// The lanes that may have a job begun, in the order of their turns.
+    turns: VecDeque<u64>,
+    waiting: usize,
+    running: usize,
+    threads: usize,
+    /// The most jobs of one lane that run at a time, and that wait.
+    lane_limits: (usize, usize),
     is_closed: bool,
 }
 
 impl State {
-    /// The next job of the lane whose turn it is.
-    fn take(&mut self) -> Option<Job> {
-        let lane = self.turns.pop_front()?;
-        let jobs = self.lanes.get_mut(&lane)?;
-        let job = jobs.pop_front();
-        match jobs.is_empty() {
-            true => drop(self.lanes.remove(&lane)),
-            false => self.turns.push_back(lane),
-        }
-        self.queued -= usize::from(job.is_some());
-        job
+    fn jobs(&self) -> usize {
+        self.waiting + self.running
     }
 
-    fn push(&mut self, lane: u64, job: Job) {
-        let jobs = self.lanes.entry(lane).or_default();
-        if jobs.is_empty() {
-            self.turns.push_back(lane);
+    /// Begins the next job of the lane whose turn it is.
+    fn begin(&mut self) -> Option<(u64, Job)> {
+        let number = self.turns.pop_front()?;
+        let lane = self.lanes.get_mut(&number)?;
+        let job = lane.waiting.pop_front()?;
+        lane.running += 1;
+        if !lane.waiting.is_empty() && lane.running < self.lane_limits.0 {
+            self.turns.push_back(number);
         }
-        jobs.push_back(job);
-        self.queued += 1;
+        self.waiting -= 1;
+        self.running += 1;
+        Some((number, job))
+    }
+
+    /// A job of this lane has ended.
+    fn ended(&mut self, number: u64) {
+        self.running -= 1;
+        let Some(lane) = self.lanes.get_mut(&number) else {
+            return;
+        };
+        lane.running -= 1;
+        match (lane.waiting.is_empty(), lane.running) {
+            (true, 0) => drop(self.lanes.remove(&number)),
+            (true, _) => {}
+            // It was at its limit, so it is not among the turns.
+            (false, running) if running + 1 == self.lane_limits.0 => self.turns.push_back(number),
+            (false, _) => {}
+        }
+    }
+
+    /// Whether the lane had room for one more.
+    fn push(&mut self, number: u64, job: Job) -> bool {
+        let lane = self.lanes.entry(number).or_default();
+        if lane.waiting.len() >= self.lane_limits.1 {
+            return false;
+        }
+        if lane.waiting.is_empty() && lane.running < self.lane_limits.0 {
+            self.turns.push_back(number);
+        }
+        lane.waiting.push_back(job);
+        self.waiting += 1;
+        true
     }
 }
 
-#[derive(Default)]
 struct Shared {
     state: Mutex<State>,
     more: Condvar,
@@ -119,8 +153,25 @@ impl ThreadPool {
             name,
             threads: threads.max(1),
             queue,
-            shared: Arc::default(),
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    lanes: HashMap::new(),
+                    turns: VecDeque::new(),
+                    waiting: 0,
+                    running: 0,
+                    threads: 0,
+                    lane_limits: (usize::MAX, usize::MAX),
+                    is_closed: false,
+                }),
+                more: Condvar::new(),
+            }),
         }
+    }
+
+    /// Limits how many jobs of one lane run at a time, and how many wait.
+    pub fn with_lane_limits(self, running: usize, waiting: usize) -> Self {
+        self.shared.lock().lane_limits = (running.max(1), waiting);
+        self
     }
 
     /// Runs work on a thread of the pool and waits for its result. If the wait is given up, work that has
@@ -141,7 +192,7 @@ impl ThreadPool {
     /// As [`ThreadPool::run`], and returns at once: the result arrives in the channel.
     ///
     /// # Errors
-    /// If the queue is full, or there is no thread.
+    /// If the queue, or the lane's part of it, is full, or there is no thread.
     pub fn start<T: Send + 'static>(
         &self,
         lane: u64,
@@ -157,26 +208,34 @@ impl ThreadPool {
             // The receiver may have been dropped meanwhile.
             let _ = done.send(result);
         };
+        self.detach(lane, job)?;
+        Ok(result)
+    }
+
+    /// Does work whose result nobody waits for.
+    ///
+    /// # Errors
+    /// If the queue, or the lane's part of it, is full, or there is no thread.
+    pub fn detach(&self, lane: u64, job: impl FnOnce() + Send + 'static) -> Result<(), NotDone> {
         let mut state = self.shared.lock();
-        let jobs = state.queued + state.running;
-        if jobs >= self.threads + self.queue {
+        let jobs = state.jobs();
+        if jobs >= self.threads + self.queue || !state.push(lane, Box::new(job)) {
             return Err(NotDone::Full);
         }
         if state.threads < self.threads && state.threads <= jobs {
             match self.start_thread() {
                 Ok(()) => state.threads += 1,
+                // Without any thread the job stays, and the next one that starts will do it.
                 Err(error) if state.threads == 0 => {
                     tracing::error!(%error, pool = self.name, "no thread can be started");
                     return Err(NotDone::NoThread);
                 }
-                // Those that run will come to it.
                 Err(_) => {}
             }
         }
-        state.push(lane, Box::new(job));
         drop(state);
         self.shared.more.notify_one();
-        Ok(result)
+        Ok(())
     }
 
     fn start_thread(&self) -> std::io::Result<()> {
@@ -198,12 +257,12 @@ impl Drop for ThreadPool {
 fn serve(shared: &Shared) {
     let mut state = shared.lock();
     loop {
-        if let Some(job) = state.take() {
-            state.running += 1;
+        if let Some((lane, job)) = state.begin() {
             drop(state);
-            job();
+            // A panic is one job's end, not its thread's.
+            let _ = catch_unwind(AssertUnwindSafe(job));
             state = shared.lock();
-            state.running -= 1;
+            state.ended(lane);
             continue;
         }
         if state.is_closed {
@@ -212,7 +271,7 @@ fn serve(shared: &Shared) {
         let waited = shared.more.wait_timeout(state, IDLE);
         let (woken, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
         state = woken;
-        if timed_out.timed_out() && state.queued == 0 {
+        if timed_out.timed_out() && state.turns.is_empty() {
             break;
         }
     }
@@ -281,5 +340,38 @@ mod tests {
             result.await.unwrap().unwrap();
         }
         assert_eq!(pool.run(9, || 9).await, Ok(9));
+    }
+
+    #[tokio::test]
+    async fn a_lane_at_its_limit_leaves_threads_to_others() {
+        let pool = ThreadPool::new("test", 3, 16).with_lane_limits(2, 2);
+        let (release, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let mut hung = Vec::new();
+        let hang = || {
+            let wait = Arc::clone(&wait);
+            let work = move || {
+                let _ = wait.lock().unwrap().recv();
+            };
+            pool.start(1, work)
+        };
+        for _ in 0..2 {
+            hung.push(hang().unwrap());
+        }
+        while pool.shared.lock().running < 2 {
+            thread::yield_now();
+        }
+        for _ in 0..2 {
+            hung.push(hang().unwrap());
+        }
+        assert_eq!(hang().err(), Some(NotDone::Full));
+        for number in 0..9 {
+            assert_eq!(pool.run(2, move || number).await, Ok(number));
+        }
+        drop(release);
+        for result in hung {
+            result.await.unwrap().unwrap();
+        }
+        assert_eq!(pool.run(1, || 1).await, Ok(1));
     }
 }

@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod drain;
 pub mod http;
+pub mod keyed_semaphore;
 pub mod listen;
 pub mod proxy_protocol;
 pub mod quota;
@@ -13,4 +14,5 @@ pub mod tls;
 pub mod workers;
 
 pub use drain::{Drain, DrainSignal};
+pub use keyed_semaphore::{KeyedPermit, KeyedSemaphore};
 pub use stream::Stream;

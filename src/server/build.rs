@@ -99,6 +99,7 @@ pub fn build(
     let persistent = Persistent {
         metrics: Arc::new(Metrics::new()),
         own: LoopDetection::new([addresses.clone(), own_addresses].concat()),
+        dials: Arc::default(),
         quotas: Arc::default(),
         refresh_locks: Arc::default(),
     };

@@ -10,7 +10,7 @@ use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
 use crate::session::{Engine, HoldLimits, Judge, Listener, Quotas, RefreshLocks, Service};
 use crate::store::Quarantine;
-use crate::upstream::LoopDetection;
+use crate::upstream::{Dials, LoopDetection};
 
 /// The state kept across reloads.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub(super) struct Persistent {
     pub(super) metrics: Arc<Metrics>,
     /// The server's own listeners and outgoing connections.
     pub(super) own: Arc<LoopDetection>,
+    /// Connections to upstreams that are being made.
+    pub(super) dials: Arc<Dials>,
     /// Counts of sessions and of failed logins.
     pub(super) quotas: Arc<Quotas>,
     /// Which tokens are being refreshed.
@@ -44,7 +46,7 @@ pub(super) fn open(
             .ok(),
     };
     let tls = (&overrides.upstream_tls, overrides.ad_hoc_tls);
-    let router = upstreams::router(config, &persistent.own, tls)
+    let router = upstreams::router(config, &persistent.own, &persistent.dials, tls)
         .map_err(|more| problems.extend(more))
         .ok();
     let quarantine = match config.filter.thresholds.drop_at {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::config::{Config, ListenTls, TlsMode};
 use crate::schema::Problem;
 use crate::session::{OAuthLogin, RefreshLocks};
 use crate::store::Tokens;
-use crate::upstream::{DialLimits, Dialler, LoopDetection, Router, TokenService, client_config};
+use crate::upstream::{
+    DialLimits, Dialler, Dials, LoopDetection, Router, TokenService, client_config,
+};
 
 /// The token services, by the places of the upstreams that have one.
 ///
@@ -67,6 +68,7 @@ pub fn check(config: &Config) -> Result<(), Vec<Problem>> {
     router(
         config,
         &LoopDetection::new(Vec::new()),
+        &Arc::default(),
         (&BTreeMap::new(), None),
     )
     .map(drop)
@@ -79,6 +81,7 @@ pub fn check(config: &Config) -> Result<(), Vec<Problem>> {
 pub(super) fn router(
     config: &Config,
     own: &Arc<LoopDetection>,
+    dials: &Arc<Dials>,
     (overrides, ad_hoc): TlsOverrides<'_>,
 ) -> Result<Router, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -86,11 +89,11 @@ pub(super) fn router(
         let message = "no upstream; write [[upstream]] and host = \"pop.example.net\", or give --upstream HOST";
         problems.push(config.problem("upstream", message));
     }
-    // Each upstream has its own permits: one that does not answer must not block connections to others.
     let limits = || DialLimits {
         connect: config.timeouts.connect,
         greeting: config.timeouts.greeting,
-        at_a_time: Arc::new(Semaphore::new(config.limits.upstream_connects)),
+        at_a_time: config.limits.upstream_connects,
+        dials: Arc::clone(dials),
     };
     let mut diallers = Vec::new();
     for (number, upstream) in config.upstreams.iter().enumerate() {

@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::loop_detection::{LoopDetection, OwnConnection};
-use super::{DialError, happy_eyeballs};
+use super::{ChosenBy, DialError, Resolver, happy_eyeballs};
 use crate::config::{ProxyHeader, TlsMode, Upstream};
-use crate::net::Stream;
 use crate::net::proxy_protocol::{self, Addressed};
+use crate::net::{KeyedSemaphore, Stream};
 use crate::pop3::Status;
 use crate::pop3::line::{printable, take_line, trim_end};
 
@@ -49,6 +48,9 @@ pub struct OnBehalf {
     pub as_client: bool,
 }
 
+/// The connections that are being made, by destination: a server that does not answer delays no other.
+pub type Dials = KeyedSemaphore<(String, u16)>;
+
 /// Limits of dialling.
 #[derive(Debug, Clone)]
 pub struct DialLimits {
@@ -56,8 +58,10 @@ pub struct DialLimits {
     pub connect: Duration,
     /// For the greeting.
     pub greeting: Duration,
-    /// Connections that are being made at a time.
-    pub at_a_time: Arc<Semaphore>,
+    /// Connections to one server that are being made at a time.
+    pub at_a_time: usize,
+    /// Those connections; kept across reloads.
+    pub dials: Arc<Dials>,
 }
 
 /// Connects to one upstream.
@@ -66,6 +70,7 @@ pub struct Dialler {
     upstream: Upstream,
     /// Its address, if no lookup of the host is needed.
     at: Option<SocketAddr>,
+    host_chosen_by: ChosenBy,
     tls: Option<Arc<ClientConfig>>,
     limits: DialLimits,
     loops: Arc<LoopDetection>,
@@ -82,6 +87,7 @@ impl Dialler {
         Self {
             upstream,
             at: None,
+            host_chosen_by: ChosenBy::Administrator,
             tls,
             limits,
             loops,
@@ -91,6 +97,12 @@ impl Dialler {
     /// The same upstream at a known address.
     pub fn at(mut self, address: SocketAddr) -> Self {
         self.at = Some(address);
+        self
+    }
+
+    /// The same upstream, whose host a client has named.
+    pub fn named_by_client(mut self) -> Self {
+        self.host_chosen_by = ChosenBy::Client;
         self
     }
 
@@ -110,17 +122,27 @@ impl Dialler {
     /// # Errors
     /// What went wrong; nothing is open then.
     pub async fn dial(&self, client: OnBehalf) -> Result<Dialled, DialError> {
-        let turn = self.limits.at_a_time.acquire();
-        let limit = self.limits.connect;
-        let _turn = tokio::time::timeout(limit, turn)
+        let DialLimits {
+            connect, at_a_time, ..
+        } = self.limits;
+        let permit = self.limits.dials.acquire(self.destination(), at_a_time);
+        let _permit = tokio::time::timeout(connect, permit)
             .await
-            .map_err(|_| DialError::ConnectTimedOut(limit))?;
+            .map_err(|_| DialError::TooManyDials(at_a_time))?;
         let (stream, own) = self.connect(client).await?;
         let greeted = self.greeted(stream).await?;
         Ok(Dialled {
             own: Some(own),
             ..greeted
         })
+    }
+
+    /// What limits count by.
+    fn destination(&self) -> (String, u16) {
+        match self.at {
+            Some(address) => (address.ip().to_string(), address.port()),
+            None => (self.upstream.host.to_ascii_lowercase(), self.upstream.port),
+        }
     }
 
     /// Waits for the greeting on a connection, and does STLS where configured.
@@ -167,7 +189,8 @@ impl Dialler {
     /// What went wrong; nothing is open then.
     pub async fn connect(&self, client: OnBehalf) -> Result<(Stream, OwnConnection), DialError> {
         let by = Instant::now() + self.limits.connect;
-        let tcp = self.in_time(by, self.tcp(client)).await?;
+        let addresses = self.addresses(by).await?;
+        let tcp = self.in_time(by, self.tcp(addresses, client)).await?;
         let peer = tcp.peer_addr().map_err(DialError::Connect)?;
         let local = tcp.local_addr().map_err(DialError::Connect)?;
         let own = self.loops.register(local, peer);
@@ -200,15 +223,24 @@ impl Dialler {
             .unwrap_or(Err(DialError::ConnectTimedOut(limit)))
     }
 
-    async fn tcp(&self, client: OnBehalf) -> Result<TcpStream, DialError> {
+    async fn addresses(&self, by: Instant) -> Result<Vec<SocketAddr>, DialError> {
+        if let Some(address) = self.at {
+            return Ok(vec![address]);
+        }
         let Upstream { host, port, .. } = &self.upstream;
-        let addresses: Vec<_> = match self.at {
-            Some(address) => vec![address],
-            None => lookup_host((host.as_str(), *port))
-                .await
-                .map_err(|error| DialError::Resolve(host.clone(), error))?
-                .collect(),
-        };
+        let lookup = Resolver::of_system().lookup(host, *port, self.host_chosen_by);
+        let found = timeout_at(by, lookup).await.unwrap_or_else(|_| {
+            let text = format!("no name server answers within {:?}", self.limits.connect);
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        });
+        found.map_err(|error| DialError::Resolve(host.clone(), error))
+    }
+
+    async fn tcp(
+        &self,
+        addresses: Vec<SocketAddr>,
+        client: OnBehalf,
+    ) -> Result<TcpStream, DialError> {
         if let Some(own) = addresses.iter().find(|it| self.loops.is_self(**it)) {
             return Err(DialError::Loop(*own));
         }

@@ -17,6 +17,8 @@ pub enum DialError {
     Connect(io::Error),
     /// No TCP connection or no TLS in time.
     ConnectTimedOut(Duration),
+    /// As many connections to this server as may be made at a time wait for it.
+    TooManyDials(usize),
     /// The host's address is this proxy's own.
     Loop(SocketAddr),
     /// The certificate is not trusted, or TLS failed.
@@ -42,6 +44,7 @@ impl DialError {
             Self::Resolve(..) => "resolve",
             Self::Connect(_) => "connect",
             Self::ConnectTimedOut(_) => "connect_timeout",
+            Self::TooManyDials(_) => "too_many_connects",
             Self::Loop(_) => "loop",
             Self::Tls(error) if is_about_certificate(error) => "certificate",
             Self::Tls(_) => "tls",
@@ -58,6 +61,7 @@ impl DialError {
         "resolve",
         "connect",
         "connect_timeout",
+        "too_many_connects",
         "loop",
         "certificate",
         "tls",
@@ -84,6 +88,10 @@ impl fmt::Display for DialError {
             Self::Resolve(host, error) => write!(f, "cannot resolve {host}: {error}"),
             Self::Connect(error) => write!(f, "cannot connect: {error}"),
             Self::ConnectTimedOut(limit) => write!(f, "cannot connect: no answer within {limit:?}"),
+            Self::TooManyDials(most) => write!(
+                f,
+                "{most} connections to it are waiting for an answer already (limits.upstream_connects)"
+            ),
             Self::Loop(address) => write!(
                 f,
                 "{address} is this proxy itself; set upstream to the provider's server"

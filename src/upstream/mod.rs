@@ -11,14 +11,16 @@ mod dial;
 mod error;
 mod happy_eyeballs;
 mod loop_detection;
+mod resolver;
 mod route;
 mod server_in_user_name;
 mod tls;
 mod token;
 
-pub use dial::{DialLimits, Dialled, Dialler, OnBehalf};
+pub use dial::{DialLimits, Dialled, Dialler, Dials, OnBehalf};
 pub use error::DialError;
 pub use loop_detection::{LoopDetection, OwnConnection};
+pub use resolver::{ChosenBy, Resolver};
 pub use route::{Route, Router};
 pub use server_in_user_name::NameError;
 pub use tls::{ByKey, TlsConfigError, client_config, pin_of, recorder};

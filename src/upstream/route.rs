@@ -109,7 +109,8 @@ impl Router {
             host.eq_ignore_ascii_case(&named.host) && *port == named.port
         });
         configured.cloned().unwrap_or_else(|| {
-            Arc::new(self.ad_hoc(Upstream::new(USER_NAME, &named.host, named.port, named.tls)))
+            let upstream = Upstream::new(USER_NAME, &named.host, named.port, named.tls);
+            Arc::new(self.ad_hoc(upstream).named_by_client())
         })
     }
 

@@ -30,5 +30,6 @@ mod settings;
 mod sums;
 mod tls;
 mod train;
+mod upstreams;
 
 mod support;

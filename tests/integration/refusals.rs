@@ -400,6 +400,11 @@ async fn upstream_failure(row: &Row) -> Outcome {
             settings.client_config = Some(certified.trusted());
             settings.timeouts.connect = Duration::from_millis(200);
         }
+        ("too_many_connects", _) => {
+            settings.limits.upstream_connects = 1;
+            settings.timeouts.connect = Duration::from_millis(200);
+            settings.timeouts.greeting = Duration::from_secs(3600);
+        }
         ("greeting_timeout", _) => settings.timeouts.greeting = Duration::from_millis(100),
         ("certificate", case) => {
             settings.tls = TlsMode::Implicit;
@@ -437,10 +442,17 @@ async fn upstream_failure(row: &Row) -> Outcome {
         (other, _) => panic!("{other} is in the table but has no test"),
     }
     let proxy = Proxy::start(settings).await;
+    let _silent = match row.label.as_str() {
+        "too_many_connects" => {
+            let client = Peer::connect(proxy.address).await;
+            Some((client, Peer::accept(&listener).await))
+        }
+        _ => None,
+    };
     let mut client = Peer::connect(proxy.address).await;
     let waits = ["connect_timeout", "greeting_timeout"].contains(&row.label.as_str());
     let serve = async {
-        if ["resolve", "connect", "loop"].contains(&row.label.as_str()) {
+        if ["resolve", "connect", "loop", "too_many_connects"].contains(&row.label.as_str()) {
             return None;
         }
         let mut server = Peer::accept(&listener).await;

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::net::lookup_host;
-use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::finding::Findings;
@@ -15,8 +13,8 @@ use crate::net::proxy_protocol::Addressed;
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
-    DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, client_config, pin_of,
-    recorder,
+    ChosenBy, DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, Resolver,
+    client_config, pin_of, recorder,
 };
 
 pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
@@ -44,8 +42,9 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
 async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings<'_>) {
     let (host, port) = (&upstream.host, upstream.port);
     let what = format!("upstream {}", upstream.name);
-    let addresses: Vec<SocketAddr> = match lookup_host((host.as_str(), port)).await {
-        Ok(addresses) => addresses.collect(),
+    let lookup = Resolver::of_system().lookup(host, port, ChosenBy::Administrator);
+    let addresses: Vec<SocketAddr> = match lookup.await {
+        Ok(addresses) => addresses,
         Err(error) => {
             return findings.wrong(
                 &what,
@@ -84,7 +83,8 @@ async fn dial(
     let limits = DialLimits {
         connect: config.timeouts.connect,
         greeting: config.timeouts.greeting,
-        at_a_time: Arc::new(Semaphore::new(1)),
+        at_a_time: 1,
+        dials: Arc::default(),
     };
     // Popgate's own addresses are known from the configuration.
     let own = LoopDetection::new(config.listen.iter().map(|listen| listen.address).collect());
