@@ -1,33 +1,62 @@
-//! Replies: the status line, and the form of a command's response.
+//! Replies: what a line of a server is while an answer is owed, and the form of a command's response.
+//!
+//! In: one line; out: its [`Status`], and for an error the line that the client gets.
+//!
+//! While an answer is owed, the next line is that answer, however odd it is: a client that is connected directly
+//! takes it for one, too, and waits for no other. A line that begins with `+OK` means success, a `+` within AUTH is
+//! a challenge, and everything else is an error: `+ERR no`, `-ERR: no`, `OK`, a warning, an empty line. The same
+//! holds for greetings.
+//!
+//! An error that does not begin with `-ERR` is given to the client as `-ERR ` and the server's line. As it came,
+//! clients would disagree about it: Python's poplib takes every `+` for success and would wait for the lines of a
+//! message, others drop the session or wait on without showing the text. Behind `-ERR ` all of them see an error,
+//! and show the user what the server said.
 //!
 //! RFC 1939 section 3 (status indicators), RFC 2449 section 8 (response codes).
 
-/// A status line.
+use std::borrow::Cow;
+
+use super::line::trim_end;
+
+/// What a line of the server means while an answer is owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// `+OK`
+    /// It begins with `+OK`.
     Ok,
-    /// `-ERR`; such an answer is always one line.
+    /// It begins with `-ERR`; such an answer is always one line.
     Err,
-    /// `+` of an AUTH exchange (RFC 5034 section 4), with or without the space.
+    /// `+` of an AUTH exchange (RFC 5034 section 4), with or without the space; elsewhere an error.
     Challenge,
-    /// Not a status line at all.
+    /// Anything else: an error, too, and also one line.
     Other,
 }
 
 impl Status {
-    /// Reads a line, with or without its end.
+    /// Reads a line, with or without its end. Some servers send the indicators in lower case.
     pub fn of(line: &[u8]) -> Self {
-        let word = line
-            .split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-            .next();
-        match word.unwrap_or_default() {
-            // Some servers send them in lower case.
-            word if word.eq_ignore_ascii_case(b"+OK") => Self::Ok,
-            word if word.eq_ignore_ascii_case(b"-ERR") => Self::Err,
-            b"+" => Self::Challenge,
+        let begins = |word: &[u8]| {
+            let start = line.get(..word.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        match trim_end(line) {
+            _ if begins(b"+OK") => Self::Ok,
+            _ if begins(b"-ERR") => Self::Err,
+            [b'+'] | [b'+', b' ' | b'\t', ..] => Self::Challenge,
             _ => Self::Other,
         }
+    }
+}
+
+/// The line for the client (without its end) in place of a line that is an error: with the server's text, and with
+/// `-ERR` before it if it does not begin so.
+pub fn error_line(line: &[u8]) -> Cow<'_, [u8]> {
+    let line = trim_end(line);
+    match Status::of(line) {
+        Status::Err => Cow::Borrowed(line),
+        _ if line.trim_ascii().is_empty() => {
+            Cow::Borrowed(b"-ERR the mail server answered with an empty line")
+        }
+        _ => Cow::Owned([b"-ERR ".as_slice(), line].concat()),
     }
 }
 
@@ -46,16 +75,58 @@ pub enum Shape {
 mod tests {
     use super::*;
 
+    /// Status lines of odd servers, and the line that the client gets for an error.
+    const ODD: &[(&[u8], Status, &[u8])] = &[
+        (b"+OK\r\n", Status::Ok, b""),
+        (b"+ok 3 messages", Status::Ok, b""),
+        (b"+OK\n", Status::Ok, b""),
+        (b"+OKAY\r\n", Status::Ok, b""),
+        (b"+OK, then\r\n", Status::Ok, b""),
+        (b"-ERR\r\n", Status::Err, b"-ERR"),
+        (b"-ERR [AUTH] no\r\n", Status::Err, b"-ERR [AUTH] no"),
+        (b"-ERR: no\r\n", Status::Err, b"-ERR: no"),
+        (b"-ERROR 7\n", Status::Err, b"-ERROR 7"),
+        (b"-err no", Status::Err, b"-err no"),
+        (b"+ERR locked\r\n", Status::Other, b"-ERR +ERR locked"),
+        (b"-OK\r\n", Status::Other, b"-ERR -OK"),
+        (b"OK\r\n", Status::Other, b"-ERR OK"),
+        (b"ERR x\r\n", Status::Other, b"-ERR ERR x"),
+        (b" +OK\r\n", Status::Other, b"-ERR  +OK"),
+        (b"\0+OK\r\n", Status::Other, b"-ERR \0+OK"),
+        // A server of another protocol, or a firewall.
+        (b"* BYE\r\n", Status::Other, b"-ERR * BYE"),
+        (b"550 go\r\n", Status::Other, b"-ERR 550 go"),
+        (b".\r\n", Status::Other, b"-ERR ."),
+        (
+            b"Warning: disk full in /srv\r\n",
+            Status::Other,
+            b"-ERR Warning: disk full in /srv",
+        ),
+        // Office 365 answers some DELE with it (MailKit issue 1636).
+        (
+            b"\r\n",
+            Status::Other,
+            b"-ERR the mail server answered with an empty line",
+        ),
+        (
+            b" \n",
+            Status::Other,
+            b"-ERR the mail server answered with an empty line",
+        ),
+        (b"+ \r\n", Status::Challenge, b"-ERR + "),
+        (b"+\r\n", Status::Challenge, b"-ERR +"),
+        (b"+ PDE4OT\r\n", Status::Challenge, b"-ERR + PDE4OT"),
+        (b"+PDE4OT\r\n", Status::Other, b"-ERR +PDE4OT"),
+    ];
+
     #[test]
-    fn status_lines_are_classified() {
-        assert_eq!(Status::of(b"+OK\r\n"), Status::Ok);
-        assert_eq!(Status::of(b"+ok 3 messages"), Status::Ok);
-        assert_eq!(Status::of(b"-ERR [AUTH] no\r\n"), Status::Err);
-        assert_eq!(Status::of(b"+ \r\n"), Status::Challenge);
-        assert_eq!(Status::of(b"+\r\n"), Status::Challenge);
-        assert_eq!(Status::of(b"+ PDE4OT\r\n"), Status::Challenge);
-        assert_eq!(Status::of(b"+OKAY\r\n"), Status::Other);
-        assert_eq!(Status::of(b"* BYE\r\n"), Status::Other);
-        assert_eq!(Status::of(b""), Status::Other);
+    fn odd_status_lines_are_errors_with_the_servers_text() {
+        for (line, status, shown) in ODD {
+            let text = String::from_utf8_lossy(line);
+            assert_eq!(Status::of(line), *status, "{text:?}");
+            if *status != Status::Ok {
+                assert_eq!(error_line(line), *shown, "{text:?}");
+            }
+        }
     }
 }
