@@ -11,6 +11,7 @@ pub mod proxy_protocol;
 pub mod quota;
 pub mod stream;
 pub mod tls;
+pub mod tls_error;
 pub mod workers;
 
 pub use drain::{Drain, DrainSignal};

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::tls_error::{Peer, sentence};
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -31,6 +32,8 @@ pub enum CertificateError {
     Exposed(PathBuf, u32),
     /// It contains no certificate.
     NoCertificate(PathBuf),
+    /// Its certificate cannot be used.
+    UnusableCertificate(PathBuf, rustls::Error),
     /// It contains no private key.
     NoKey(PathBuf),
     /// The key is of a kind that cannot sign.
@@ -76,14 +79,16 @@ impl fmt::Display for CertificateError {
                 "{}: contains no private key; PEM without a passphrase is expected (-----BEGIN PRIVATE KEY-----)",
                 file.display()
             ),
-            Self::UnusableKey(file, error) => write!(f, "{}: {error}", file.display()),
+            Self::UnusableKey(file, error) | Self::UnusableCertificate(file, error) => {
+                write!(f, "{}: {}", file.display(), sentence(error, Peer::Client))
+            }
             Self::Mismatch(certificate, key) => write!(
                 f,
                 "{} does not belong to the certificate {}",
                 key.display(),
                 certificate.display()
             ),
-            Self::Rustls(error) => write!(f, "TLS: {error}"),
+            Self::Rustls(error) => write!(f, "TLS: {}", sentence(error, Peer::Client)),
         }
     }
 }
@@ -92,7 +97,9 @@ impl std::error::Error for CertificateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unreadable(_, error) | Self::UnreadableKey(_, error) => Some(error),
-            Self::UnusableKey(_, error) | Self::Rustls(error) => Some(error),
+            Self::UnusableCertificate(_, error)
+            | Self::UnusableKey(_, error)
+            | Self::Rustls(error) => Some(error),
             _ => None,
         }
     }
@@ -221,9 +228,9 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
         Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Err(
             CertificateError::Mismatch(certificate.to_owned(), key.to_owned()),
         ),
-        Err(rustls::Error::InvalidCertificate(_)) => {
-            Err(CertificateError::NoCertificate(certificate.to_owned()))
-        }
+        Err(error @ rustls::Error::InvalidCertificate(_)) => Err(
+            CertificateError::UnusableCertificate(certificate.to_owned(), error),
+        ),
         _ => Ok(certified),
     }
 }

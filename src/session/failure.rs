@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::refusal::Refusal;
+use crate::net::tls_error::{Peer, Plain};
 use crate::pop3::line::printable;
 use crate::upstream::DialError;
 
@@ -52,7 +53,8 @@ impl Failure {
             Self::Dial(_, error) => format!("popgate cannot reach the mail server: {error}"),
             Self::UpstreamClosed => "the mail server closed the connection".to_owned(),
             Self::UpstreamBroke(error) => {
-                format!("the connection to the mail server broke: {error}")
+                let why = Plain(error, Peer::Server);
+                format!("the connection to the mail server broke: {why}")
             }
             Self::UpstreamStalled(limit) => format!("the mail server sent nothing for {limit:?}"),
             Self::UpstreamFlood(_) => "the mail server sent a line without an end".to_owned(),
@@ -91,12 +93,18 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClientGone(None) => f.write_str("the client left"),
-            Self::ClientGone(Some(error)) => write!(f, "the client's connection broke: {error}"),
+            Self::ClientGone(Some(error)) => {
+                let why = Plain(error, Peer::Client);
+                write!(f, "the client's connection broke: {why}")
+            }
             Self::ClientStalled(limit) => write!(f, "the client took nothing for {limit:?}"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Dial(_, error) => error.fmt(f),
             Self::UpstreamClosed => f.write_str("the upstream closed while a response was pending"),
-            Self::UpstreamBroke(error) => write!(f, "the upstream's connection broke: {error}"),
+            Self::UpstreamBroke(error) => {
+                let why = Plain(error, Peer::Server);
+                write!(f, "the upstream's connection broke: {why}")
+            }
             Self::UpstreamStalled(limit) => write!(f, "the upstream sent nothing for {limit:?}"),
             Self::UpstreamFlood(octets) => {
                 write!(f, "a line of the upstream has no end after {octets} octets")

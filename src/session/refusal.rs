@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::net::proxy_protocol::HeaderError;
+use crate::net::tls_error::{Peer, Plain};
 use crate::pop3::line::printable;
 use crate::upstream::NameError;
 
@@ -174,7 +175,13 @@ impl fmt::Display for Refusal {
                 f.write_str("not in the list `trusted_proxies`, so its PROXY header is not read")
             }
             Self::ProxyHeader(error) => error.fmt(f),
-            Self::Handshake(error) => write!(f, "TLS with the client failed: {error}"),
+            Self::Handshake(error) => {
+                write!(
+                    f,
+                    "TLS with the client failed: {}",
+                    Plain(error, Peer::Client)
+                )
+            }
             Self::UnknownSni(name) => write!(f, "no certificate for the name {name}"),
             Self::NoSni => f.write_str("TLS without a name (SNI) on a transparent listener"),
             Self::Loop => f.write_str(

@@ -18,6 +18,7 @@ use super::loop_detection::{LoopDetection, OwnConnection};
 use super::{ChosenBy, DialError, Resolver, happy_eyeballs};
 use crate::config::{ProxyHeader, TlsMode, Upstream};
 use crate::net::proxy_protocol::{self, Addressed};
+use crate::net::tls_error::of_tls;
 use crate::net::{KeyedSemaphore, Stream};
 use crate::pop3::Status;
 use crate::pop3::line::{printable, take_line, trim_end};
@@ -292,9 +293,9 @@ async fn read_line(stream: &mut Stream, buffer: &mut BytesMut) -> Result<BytesMu
         let read = poll_fn(|cx| stream.poll_fill(cx, buffer)).await;
         // Servers of other protocols wait for the client to speak, or end at once: their certificate
         // is refused here, too, where TLS 1.3 has the client finish first.
-        let read = read.map_err(|error| match error.get_ref() {
-            Some(inner) if inner.is::<tokio_rustls::rustls::Error>() => DialError::Tls(error),
-            _ => DialError::Connect(error),
+        let read = read.map_err(|error| match of_tls(&error) {
+            Some(_) => DialError::Tls(error),
+            None => DialError::Connect(error),
         });
         if read? == 0 {
             return match buffer.is_empty() {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio_rustls::rustls;
 
+use crate::net::tls_error::{self, Peer, Plain};
+
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -73,20 +75,32 @@ impl DialError {
     ];
 }
 
-/// The TLS library's own error, if it is one.
-fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
+fn is_about_certificate(error: &io::Error) -> bool {
+    matches!(
+        tls_error::of_tls(error),
+        Some(rustls::Error::InvalidCertificate(_))
+    )
 }
 
-fn is_about_certificate(error: &io::Error) -> bool {
-    matches!(of_tls(error), Some(rustls::Error::InvalidCertificate(_)))
+/// What to do about it, where that is known.
+fn advice(error: &io::Error) -> &'static str {
+    use rustls::{CertificateError, Error, InvalidMessage, OtherError};
+    match tls_error::of_tls(error) {
+        Some(Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        )) => "; this port does not start with TLS: try tls = \"starttls\"",
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(_)))) => {
+            "; if it is the right server, trust its key with pin (popgate doctor shows it)"
+        }
+        _ => "",
+    }
 }
 
 impl fmt::Display for DialError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve(host, error) => write!(f, "cannot resolve {host}: {error}"),
-            Self::Connect(error) => write!(f, "cannot connect: {error}"),
+            Self::Connect(error) => write!(f, "cannot connect: {}", Plain(error, Peer::Server)),
             Self::ConnectTimedOut(limit) => write!(f, "cannot connect: no answer within {limit:?}"),
             Self::TooManyDials(most) => write!(
                 f,
@@ -97,19 +111,8 @@ impl fmt::Display for DialError {
                 "{address} is this proxy itself; set upstream to the provider's server"
             ),
             Self::Tls(error) => {
-                write!(f, "TLS failed: {error}")?;
-                match of_tls(error) {
-                    Some(rustls::Error::InvalidMessage(_)) => f.write_str(
-                        "; this port does not start with TLS: try tls = \"starttls\"",
-                    ),
-                    // As `openssl req -x509` makes them: as an authority no ca_file makes it a server.
-                    Some(rustls::Error::InvalidCertificate(_))
-                        if error.to_string().contains("CaUsedAsEndEntity") =>
-                    {
-                        f.write_str("; it is self-signed, as an authority: trust its key with pin (popgate doctor shows it)")
-                    }
-                    _ => Ok(()),
-                }
+                write!(f, "TLS failed: {}", Plain(error, Peer::Server))?;
+                f.write_str(advice(error))
             }
             Self::NoStls(said) => write!(f, "the server refused STLS: {said}"),
             Self::Injected => f.write_str("plain text followed the response to STLS"),

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::net::tls_error::{Peer, sentence};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
@@ -52,7 +53,7 @@ impl fmt::Display for TlsConfigError {
             Self::NoPlatformRoots => f.write_str(
                 "this system has no trusted certificates; install the package ca-certificates, or set ca_file",
             ),
-            Self::Rustls(error) => write!(f, "TLS: {error}"),
+            Self::Rustls(error) => write!(f, "TLS: {}", sentence(error, Peer::Server)),
         }
     }
 }
