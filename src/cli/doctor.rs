@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
-use super::terminal::{BAD, GOOD, NOTE, styled, width, wrapped};
+use super::terminal::{BAD, GOOD, NOTE, harmless, styled, width, wrapped};
 use crate::config::Flags;
 use crate::server::diagnosis::{Finding, diagnose};
 use crate::server::log;
@@ -75,7 +75,8 @@ fn report(finding: Finding) {
 fn print(style: Style, kind: &str, text: &str) {
     const INDENT: usize = 6;
     let mut kind = styled(style, &format!("{kind:<INDENT$}"));
-    for line in wrapped(text, width().map(|width| width - INDENT), 0) {
+    // It quotes servers.
+    for line in wrapped(&harmless(text), width().map(|width| width - INDENT), 0) {
         anstream::println!("{kind}{line}");
         kind = " ".repeat(INDENT);
     }

@@ -135,7 +135,7 @@ fn evaluate(args: &EvalArgs, filter: &Filter, owner: Option<&WeightsOwner>, limi
         }
     };
     terminal::stdout(args.json).write_all(text.as_bytes())?;
-    match unreadable.len() {
+    match unreadable.iter().filter(|it| !it.is_skipped()).count() {
         0 => Ok(Exit::Fine),
         count => Err(Error::failed(format!("{count} could not be read"))),
     }

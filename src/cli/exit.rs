@@ -10,7 +10,7 @@ use crate::server::BuildError;
 use crate::store::{KnowledgeError, TokensError};
 use crate::upstream::TokenError;
 
-use super::terminal::harmless;
+use super::terminal::{harmless, harmless_lines};
 
 /// The exit codes of every verb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,9 @@ impl Error {
             // A reader that closes the pipe, such as `head`, is not an error.
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Fine,
             Self::Invalid(problems) | Self::PortsInUse(problems) => report_problems(problems),
-            Self::Usage(_) | Self::Io(_) | Self::Failed(_) => eprintln!("popgate: {self}"),
+            Self::Usage(_) | Self::Io(_) | Self::Failed(_) => {
+                eprintln!("popgate: {}", harmless_lines(&self.to_string()));
+            }
         }
         match self {
             Self::Invalid(_) | Self::Usage(_) => Exit::Usage,
@@ -75,7 +77,7 @@ impl Error {
 
 fn report_problems(problems: &[Problem]) {
     for problem in problems {
-        eprintln!("{problem}");
+        eprintln!("{}", harmless_lines(&problem.to_string()));
     }
     let count = problems.len();
     let plural = if count == 1 { "" } else { "s" };

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use super::admin_client::{self, AdminArgs};
 use super::exit::{Ended, Exit};
 use super::shared_args::block_on;
+use super::terminal::harmless_lines;
 
 /// Flags of `health`.
 #[derive(Debug, Args)]
@@ -19,7 +20,7 @@ pub(super) fn run(args: &HealthArgs) -> Ended {
     let admin = args.admin.address()?;
     block_on(async {
         let (status, said) = admin_client::get(admin, "/readyz").await?;
-        println!("{}", said.trim_end());
+        println!("{}", harmless_lines(said.trim_end()));
         Ok(match status {
             StatusCode::OK => Exit::Fine,
             _ => Exit::Negative,

@@ -12,6 +12,7 @@ use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::config::{Config, OAuth};
 use crate::pop3::Secret;
+use crate::server::core_dumps;
 use crate::store::{Grant, Tokens};
 use crate::upstream::{TokenError, TokenService};
 
@@ -66,6 +67,8 @@ pub(super) fn run(command: &OAuthCommand) -> Ended {
     | OAuthCommand::Remove {
         whose: Whose { place, .. },
     }) = command;
+    // A password is typed here.
+    core_dumps::forbid();
     let config = place.load()?;
     let tokens = Tokens::open(&config.data_dir)?;
     match command {

@@ -20,6 +20,7 @@ use crate::config::{Config, Flags};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{Filter, Verdict};
 use crate::learn::corpus::{self, Message};
+use crate::learn::mail_file::MailFile;
 use crate::learn::parallel::{Step, for_each_message};
 use crate::server;
 
@@ -76,7 +77,7 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
         },
     };
     let mut counts = Counts {
-        unreadable: failed.len(),
+        unreadable: failed.iter().filter(|it| !it.is_skipped()).count(),
         ..Counts::default()
     };
     let mut output = io::BufWriter::new(terminal::stdout(args.json));
@@ -146,7 +147,7 @@ impl Counts {
 struct Scan<'a> {
     filter: &'a Filter,
     owner: Option<&'a WeightsOwner>,
-    files: &'a [PathBuf],
+    files: &'a [MailFile],
     limit: usize,
     print: fn(&Message, &Verdict) -> String,
 }
@@ -178,7 +179,7 @@ impl Scan<'_> {
                     });
                     if let Err(error) = read {
                         bar.suspend(|| report_unreadable(&error));
-                        counts.unreadable += 1;
+                        counts.unreadable += usize::from(!error.is_skipped());
                     }
                 }
             }
@@ -223,7 +224,7 @@ mod tests {
                 std::fs::write(&path, text).expect("a file");
                 expected.push_str(&format!("{}: {said}\n", path.display()));
             }
-            files.push(path);
+            files.push(MailFile::named(&path));
         }
         let filter = filter();
         for jobs in [1, 3, 16] {
@@ -265,7 +266,7 @@ mod tests {
         let scan = Scan {
             owner: None,
             filter: &filter,
-            files: &vec![path; 1000],
+            files: &vec![MailFile::named(&path); 1000],
             limit: 50,
             print: report::json,
         };

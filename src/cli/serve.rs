@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
 use crate::config::{Config, Flags};
-use crate::server::{self, Overrides, Server, daemon, log, open_files};
+use crate::server::{self, Overrides, Server, core_dumps, daemon, log, open_files};
 
 /// Flags of `serve`; they override the file.
 #[derive(Debug, Args)]
@@ -55,6 +55,7 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
     let load = move || Config::load(path.as_deref(), &flags);
     let (config, problems) = load();
     log::start(&config.log);
+    core_dumps::forbid();
     open_files::raise_limit();
     block_on(async {
         let server = server::build(&config, problems, Overrides::default())?;

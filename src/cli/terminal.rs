@@ -49,10 +49,8 @@ pub(super) fn write_mail(message: &[u8]) -> std::io::Result<()> {
     if !stdout.is_terminal() {
         return stdout.write_all(message);
     }
-    for line in String::from_utf8_lossy(message).split_terminator('\n') {
-        writeln!(stdout, "{}", harmless(line.trim_end_matches('\r')))?;
-    }
-    Ok(())
+    let text = String::from_utf8_lossy(message).replace("\r\n", "\n");
+    writeln!(stdout, "{}", harmless_lines(text.trim_end()))
 }
 
 /// A text in a style.
@@ -128,6 +126,12 @@ pub(super) fn harmless(text: &str) -> String {
     text.chars().map(safe).collect()
 }
 
+/// The same for a text of several lines.
+pub(super) fn harmless_lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(harmless).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +144,15 @@ mod tests {
         assert_eq!(lines, expected);
         assert_eq!(wrapped("A_LONG_NAME", Some(8), 0), ["A_LONG_", "NAME"]);
         assert_eq!(wrapped(text, None, 2), [text]);
+    }
+
+    #[test]
+    fn a_terminal_gets_no_controls_of_others() {
+        let text = "\u{1b}[2J\u{7}\u{202e}b\tc\u{9b}31m\nd";
+        assert_eq!(
+            harmless_lines(text),
+            "\u{fffd}[2J\u{fffd}\u{fffd}b c\u{fffd}31m\nd"
+        );
     }
 
     #[test]

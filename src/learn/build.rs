@@ -62,8 +62,10 @@ pub fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path) -> Result<Ship
     let filter = filter.decoding_for_classifier();
     let mut all: Vec<(Features, bool)> = Vec::new();
     for (paths, is_spam) in [(ham, false), (spam, true)] {
-        let (mut files, unreadable) = corpus::expand(paths);
-        files.sort();
+        let (mut files, unread) = corpus::expand(paths);
+        files.sort_by(|one, other| one.path().cmp(other.path()));
+        let (_, unreadable): (Vec<_>, Vec<_>) =
+            unread.into_iter().partition(CorpusError::is_skipped);
         if !unreadable.is_empty() {
             return Err(ModelError::Unreadable(unreadable));
         }

@@ -1,13 +1,15 @@
 //! Corpora: folders, Maildirs, mbox files, single messages, standard input.
 //!
 //! In: paths; out: messages with the path to name them by. Of a message no more than is judged is
-//! held in memory, whatever the size of its file.
+//! held in memory, whatever the size of its file. Links below a path, pipes and devices are no mail.
 
 use std::error::Error;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+
+use super::mail_file::{MailFile, MailFolder, NotRead, OTHER};
 
 /// A line of an mbox file is read in pieces of this size.
 const PIECE: u64 = 64 << 10;
@@ -23,18 +25,25 @@ pub struct Message {
     pub length: u64,
 }
 
-/// A file or folder that cannot be read.
+/// A file or folder that cannot be read, or is not.
 #[derive(Debug)]
 pub struct CorpusError {
     path: PathBuf,
-    source: io::Error,
+    source: NotRead,
 }
 
 impl CorpusError {
-    /// The system's error about a path.
-    pub fn new(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        Self { path, source }
+    /// Why a path is not read.
+    pub fn new(path: &Path, source: impl Into<NotRead>) -> Self {
+        Self {
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
+
+    /// Whether it is something else than mail, of which nothing is missed.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self.source, NotRead::Skipped(_))
     }
 }
 
@@ -46,55 +55,71 @@ impl fmt::Display for CorpusError {
 
 impl Error for CorpusError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
+        match &self.source {
+            NotRead::Io(error) => Some(error),
+            _ => None,
+        }
     }
 }
 
-/// All files in and below the paths, each folder by name; and those that cannot be read.
-pub fn expand(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<CorpusError>) {
-    let mut files = Vec::new();
-    let mut unreadable = Vec::new();
+/// All files in and below the paths, each folder by name; and those that are not read.
+pub fn expand(paths: &[PathBuf]) -> (Vec<MailFile>, Vec<CorpusError>) {
+    let mut found = Found::default();
     for path in paths {
-        if path.is_dir() {
-            folder(path, &mut files, &mut unreadable);
-        } else {
-            files.push(path.clone());
+        match MailFolder::open(path) {
+            Ok(Some(root)) => found.folder(&root, path),
+            Ok(None) => found.files.push(MailFile::named(path)),
+            Err(error) => found.unread.push(CorpusError::new(path, error)),
         }
     }
-    (files, unreadable)
+    (found.files, found.unread)
 }
 
-fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut Vec<CorpusError>) {
-    let listed = fs::read_dir(path).and_then(|entries| {
-        entries
-            .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))))
-            .collect::<io::Result<Vec<_>>>()
-    });
-    let mut entries = match listed {
-        Ok(entries) => entries,
-        Err(error) => {
-            unreadable.push(CorpusError::new(path, error));
-            return;
-        }
-    };
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let has = |name: &str| {
-        entries
-            .iter()
-            .any(|(entry, kind)| entry == name && kind.is_dir())
-    };
-    let maildir = has("cur") && has("new");
-    for (name, kind) in &entries {
-        let hidden = name.as_encoded_bytes().starts_with(b".");
-        let below = path.join(name);
-        if kind.is_dir() {
-            // Files in tmp are not delivered yet; .Name are a Maildir's folders.
-            if !maildir || name == "cur" || name == "new" || hidden {
-                folder(&below, files, unreadable);
+#[derive(Default)]
+struct Found {
+    files: Vec<MailFile>,
+    unread: Vec<CorpusError>,
+}
+
+impl Found {
+    fn folder(&mut self, root: &MailFolder, path: &Path) {
+        let listed = fs::read_dir(path).and_then(|entries| {
+            entries
+                .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))))
+                .collect::<io::Result<Vec<_>>>()
+        });
+        let mut entries = match listed {
+            Ok(entries) => entries,
+            Err(error) => return self.unread.push(CorpusError::new(path, error)),
+        };
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let has = |name: &str| {
+            entries
+                .iter()
+                .any(|(entry, kind)| entry == name && kind.is_dir())
+        };
+        let maildir = has("cur") && has("new");
+        for (name, kind) in &entries {
+            let hidden = name.as_encoded_bytes().starts_with(b".");
+            let below = path.join(name);
+            if kind.is_dir() {
+                // Files in tmp are not delivered yet; .Name are a Maildir's folders.
+                if !maildir || name == "cur" || name == "new" || hidden {
+                    self.folder(root, &below);
+                }
+            } else if !maildir && !hidden {
+                // A Maildir's own files are indexes and no mail.
+                let skipped = match (kind.is_file(), kind.is_symlink()) {
+                    (true, _) => {
+                        self.files.push(root.file(below));
+                        continue;
+                    }
+                    (_, true) => "is a link",
+                    _ => OTHER,
+                };
+                let skipped = CorpusError::new(&below, NotRead::Skipped(skipped));
+                self.unread.push(skipped);
             }
-        } else if !maildir && !hidden && below.is_file() {
-            // A Maildir's own files are indexes and no mail.
-            files.push(below);
         }
     }
 }
@@ -102,21 +127,23 @@ fn folder(path: &Path, files: &mut Vec<PathBuf>, unreadable: &mut Vec<CorpusErro
 /// Calls `visit` for each message of a file until it says no.
 ///
 /// # Errors
-/// When the file cannot be read to its end, or cannot be opened.
+/// When the file cannot be read to its end, or is not opened.
 pub fn read(
-    path: &Path,
+    file: &MailFile,
     limit: usize,
     visit: &mut dyn FnMut(Message) -> bool,
 ) -> Result<(), CorpusError> {
+    let path = file.path();
     let mut read = || {
         if path == Path::new("-") {
-            return read_from(io::stdin().lock(), "-", 0, limit, visit);
+            return Ok(read_from(io::stdin().lock(), "-", 0, limit, visit)?);
         }
-        let file = File::open(path)?;
+        let file = file.open()?;
         let length = file.metadata()?.len();
-        read_from(file, &path.to_string_lossy(), length, limit, visit)
+        let name = path.to_string_lossy();
+        Ok(read_from(file, &name, length, limit, visit)?)
     };
-    read().map_err(|error| CorpusError::new(path, error))
+    read().map_err(|error: NotRead| CorpusError::new(path, error))
 }
 
 fn read_from(
@@ -241,6 +268,12 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
     use super::*;
 
     fn messages(file: &str, limit: usize) -> Vec<(String, String, u64)> {
@@ -304,7 +337,8 @@ mod tests {
         let files: Vec<_> = files
             .iter()
             .map(|file| {
-                file.strip_prefix(root.path())
+                file.path()
+                    .strip_prefix(root.path())
                     .expect("below")
                     .to_str()
                     .expect("UTF-8")
@@ -320,5 +354,45 @@ mod tests {
         ];
         assert_eq!(files, expected);
         assert!(unreadable.is_empty());
+    }
+
+    /// Whoever owns a folder must not choose what root reads, or make it wait.
+    #[test]
+    fn links_and_pipes_below_a_path_are_skipped() {
+        let root = tempfile::tempdir().expect("a folder");
+        let outside = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| root.path().join(name);
+        for path in [outside.path().join("secret"), at("mail")] {
+            fs::write(path, "From: a\n\nb").expect("a file");
+        }
+        fs::create_dir(at("sub")).expect("a folder");
+        fs::write(at("sub/secret"), "From: a\n\nb").expect("a file");
+        symlink(outside.path().join("secret"), at("a-link")).expect("a link");
+        symlink(outside.path(), at("folder-link")).expect("a link");
+        mkfifo(&at("pipe"), Mode::S_IRUSR).expect("a pipe");
+        let (files, skipped) = expand(&[root.path().to_owned()]);
+        let names = |files: &[MailFile]| -> Vec<_> {
+            let name = |file: &MailFile| file.path().file_name().map(OsStr::to_owned);
+            files.iter().filter_map(name).collect()
+        };
+        assert_eq!(names(&files), ["mail", "secret"]);
+        assert!(skipped.len() == 3 && skipped.iter().all(CorpusError::is_skipped));
+        // What was a file or a folder when it was listed.
+        for (replaced, by) in [("mail", at("a-link")), ("sub", at("folder-link"))] {
+            fs::rename(at(replaced), at("before")).expect("renamed");
+            fs::rename(by, at(replaced)).expect("renamed");
+            let of = usize::from(replaced == "sub");
+            let error = read(&files[of], 10, &mut |_| true).expect_err("is a link");
+            assert!(error.is_skipped(), "{error}");
+            fs::remove_file(at(replaced)).expect("removed");
+            fs::rename(at("before"), at(replaced)).expect("renamed");
+            read(&files[of], 10, &mut |_| true).expect("as before");
+        }
+        // What the command line names may be a link, but not a pipe.
+        let named = at("named");
+        symlink(outside.path().join("secret"), &named).expect("a link");
+        read(&MailFile::named(&named), 10, &mut |_| true).expect("a file");
+        let error = read(&MailFile::named(&at("pipe")), 10, &mut |_| true);
+        assert!(error.is_err_and(|error| error.is_skipped()));
     }
 }

@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod cross_validation;
 pub mod evaluation;
 pub mod figures;
+pub mod mail_file;
 pub mod online;
 pub mod parallel;
 pub mod roc;

@@ -7,10 +7,11 @@
 use std::error::Error;
 use std::fmt;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::corpus::{self, CorpusError};
+use super::mail_file::MailFile;
 use crate::filter::Filter;
 use crate::filter::classifier::{Belief, LearnedState, Update, opinion};
 
@@ -116,9 +117,9 @@ impl Index {
 
 fn first_message(path: &Path, limit: usize) -> Result<Vec<u8>, CorpusError> {
     let mut first = None;
-    corpus::read(path, limit, &mut |message| {
+    corpus::read(&MailFile::named(path), limit, &mut |message| {
         first = Some(message.raw);
         false
     })?;
-    first.ok_or_else(|| CorpusError::new(path, ErrorKind::UnexpectedEof.into()))
+    first.ok_or_else(|| CorpusError::new(path, io::Error::from(ErrorKind::UnexpectedEof)))
 }

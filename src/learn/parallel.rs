@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::corpus::{self, CorpusError, Message};
+use super::mail_file::MailFile;
 
 /// Results that wait to be taken, per worker.
 const WAITING: usize = 64;
@@ -30,7 +30,7 @@ type Sender<T> = SyncSender<(usize, Sent<T>)>;
 /// # Errors
 /// The first error of `take`; the rest is left out then.
 pub fn for_each_message<T: Send, E>(
-    files: &[PathBuf],
+    files: &[MailFile],
     jobs: Option<NonZeroUsize>,
     limit: usize,
     judge: impl Fn(usize, Message) -> T + Sync,
@@ -73,7 +73,7 @@ pub enum Step<T> {
 
 /// What the workers share.
 struct Work<'f, J> {
-    files: &'f [PathBuf],
+    files: &'f [MailFile],
     limit: usize,
     judge: J,
     next: AtomicUsize,
@@ -152,7 +152,7 @@ mod tests {
                 expected.push(Some(format!("From: {number}\n")));
             }
             expected.push(None);
-            files.push(path);
+            files.push(MailFile::named(&path));
         }
         for jobs in [1, 3, 16] {
             let mut found = Vec::new();
@@ -182,7 +182,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mail");
         std::fs::write(&path, "From: a\n\nb").unwrap();
-        let files = vec![path; 1000];
+        let files = vec![MailFile::named(&path); 1000];
         let jobs = NonZeroUsize::new(4);
         let done = for_each_message(&files, jobs, 50, |_, _| (), |_| Err("enough"));
         assert_eq!(done, Err("enough"));

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::corpus::{self, CorpusError, Message};
+use super::mail_file::MailFile;
 use super::trainer::{Taught, Trainer};
 use crate::store::KnowledgeError;
 
@@ -88,8 +89,7 @@ fn read_corpus(paths: &[PathBuf], limit: usize, sender: &SyncSender<Read>) {
             return;
         }
     }
-    let size = |file: &PathBuf| std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-    let sizes: Vec<u64> = files.iter().map(size).collect();
+    let sizes: Vec<u64> = files.iter().map(MailFile::size).collect();
     let all = sizes.iter().sum::<u64>().max(1) as f64;
     let mut before = 0;
     for (file, size) in files.iter().zip(sizes) {
@@ -140,7 +140,7 @@ impl Session<'_> {
             match received.recv().ok()? {
                 Ok(read) => return Some(read),
                 Err(error) => {
-                    self.counts.unreadable += 1;
+                    self.counts.unreadable += usize::from(!error.is_skipped());
                     (self.on_event)(TrainingEvent::Unreadable(&error));
                 }
             }

@@ -10,6 +10,7 @@ mod accept;
 mod build;
 pub mod certificates;
 mod check;
+pub mod core_dumps;
 pub mod daemon;
 pub mod describe;
 pub mod diagnosis;

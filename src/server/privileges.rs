@@ -12,6 +12,7 @@ use nix::unistd::{AccessFlags, User, access, chown, geteuid, initgroups, setgid,
 
 use crate::config::{Config, Listen};
 use crate::schema::Problem;
+use crate::server::core_dumps;
 
 /// The problem, if popgate would serve other machines as root without permission to do so.
 pub fn refuses_root(config: &Config) -> Option<Problem> {
@@ -68,6 +69,7 @@ pub fn give_up_root(config: &Config) -> Result<(), Problem> {
     })?;
     let keeps = config.listen.iter().any(|listen| listen.tproxy);
     become_user(&user, keeps).map_err(|error| wrong(format!("cannot become {name}: {error}")))?;
+    core_dumps::forbid();
     tracing::info!(user = name, "gave up root's privileges");
     Ok(())
 }

@@ -620,3 +620,23 @@ fn a_connection_beyond_limits_sessions_is_refused_with_a_reason() {
     drop((first, server));
     assert_eq!(serving.exit_code(), Some(0));
 }
+
+#[test]
+fn a_server_writes_no_core_dumps() {
+    let started = Command::new(POPGATE)
+        .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off"])
+        .args(["--upstream", "127.0.0.1:9", "--upstream-tls", "off"])
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut server = started.unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    while !lines.next().unwrap().unwrap().starts_with("listening") {}
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"));
+    let words: Vec<_> = core.unwrap().split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"]);
+}

@@ -670,3 +670,24 @@ fn reporting_parts_of_rules_changes_no_verdict() {
         workspace.probabilities(demo, &["--jobs", "1"])
     );
 }
+
+#[test]
+fn links_pipes_and_controls_in_a_mail_folder_do_no_harm() {
+    let workspace = Workspace::new(3);
+    std::os::unix::fs::symlink("../spam", workspace.path("ham/link")).unwrap();
+    let made = Command::new("mkfifo")
+        .arg(workspace.path("ham/pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    workspace.write("ham/\u{1b}[2J", b"no mail");
+    // It neither waits for the pipe nor calls it a failure.
+    let printed = workspace.train();
+    for said in [
+        "ham/link: is a link; skipped",
+        "ham/pipe: is a pipe",
+        "learned 3 ham and 3 spam",
+    ] {
+        assert!(printed.contains(said), "{printed}");
+    }
+    assert!(!printed.contains('\u{1b}'), "{printed}");
+}

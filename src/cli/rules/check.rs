@@ -10,11 +10,11 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::cli::exit::{Ended, Exit};
-use crate::cli::terminal::report_unreadable;
+use crate::cli::terminal::{harmless, harmless_lines, report_unreadable};
 use crate::demo::mail;
 use crate::filter::rule::Rule;
 use crate::filter::{RuleSet, cost, examples, overlap};
-use crate::learn::corpus;
+use crate::learn::corpus::{self, CorpusError};
 use crate::rule_folder;
 
 /// A rule that takes longer is named: at 20 µs per KiB a page of 50 KiB costs a millisecond.
@@ -45,7 +45,7 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
     };
     let wrong = examples::check(&rules);
     for problem in &wrong {
-        eprintln!("{problem}");
+        eprintln!("{}", harmless_lines(&problem.to_string()));
     }
     let own = Own::new(&rules, args.folder.is_some());
     expired(&own);
@@ -100,17 +100,20 @@ pub(in crate::cli) fn run(args: &CheckArgs) -> Ended {
 
 /// The messages below the paths; `None` if some cannot be read, which is said.
 fn samples(paths: &[PathBuf]) -> Option<Vec<Vec<u8>>> {
-    let (files, mut unreadable) = corpus::expand(paths);
+    let (files, mut unread) = corpus::expand(paths);
     let mut samples = Vec::new();
     for file in files {
         let read = corpus::read(&file, SAMPLE_LIMIT, &mut |message| {
             samples.push(message.raw);
             true
         });
-        unreadable.extend(read.err());
+        unread.extend(read.err());
     }
-    unreadable.iter().for_each(report_unreadable);
-    unreadable.is_empty().then_some(samples)
+    unread.iter().for_each(report_unreadable);
+    unread
+        .iter()
+        .all(CorpusError::is_skipped)
+        .then_some(samples)
 }
 
 /// The rules being checked, without the stock rules below them.
@@ -187,7 +190,7 @@ fn overlaps(rules: &RuleSet, own: &Own<'_>, mail: &[Vec<u8>]) {
                 "overlap: {} and {} both look for {} in {}; a message pays twice",
                 overlap.rule,
                 overlap.other,
-                some(&overlap.shared),
+                harmless(&some(&overlap.shared)),
                 overlap.place
             );
         }

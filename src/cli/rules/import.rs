@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::exit::{Ended, Error, Exit};
+use crate::cli::terminal::harmless_lines;
 use crate::import;
 
 /// Flags of `rules import`.
@@ -35,6 +36,6 @@ pub(in crate::cli) fn run(args: &ImportArgs) -> Ended {
         Some(path) => std::fs::write(path, &imported.toml).map_err(|error| failed(path, error))?,
         None => io::stdout().write_all(imported.toml.as_bytes())?,
     }
-    eprint!("{}", imported.report);
+    eprint!("{}", harmless_lines(&imported.report.to_string()));
     Ok(Exit::Fine)
 }
