@@ -135,6 +135,7 @@ const SLEEPS: &[(&str, &str)] = &[
         "`until` polls other processes",
     ),
     ("tests/integration/faults.rs", "time is paused"),
+    ("tests/integration/held_memory.rs", "time is paused"),
     ("tests/integration/relay.rs", "time is paused"),
     (
         "src/session/judge.rs",

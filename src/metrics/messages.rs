@@ -53,7 +53,7 @@ impl Messages {
             ),
             holding: make.gauge(
                 "popgate_holding_bytes",
-                "Octets reserved for messages that are held now, in all sessions; at most limits.held_bytes",
+                "Octets held now until their verdict is known and their client has taken them, beyond 32 KiB of each session; about limits.held_bytes at most",
             ),
             memory_waits: make.counter(
                 "popgate_memory_waits_total",

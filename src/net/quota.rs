@@ -6,11 +6,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
 
 /// The address that limits count by: all of a customer's IPv6 /64 (RFC 6177), an IPv4 address by itself.
 pub fn counted(address: IpAddr) -> IpAddr {
@@ -115,53 +112,6 @@ impl<K: Eq + Hash> Failures<K> {
     }
 }
 
-/// Octets that all sessions together may hold.
-#[derive(Debug, Default)]
-pub struct Budget {
-    taken: AtomicUsize,
-    freed: Notify,
-}
-
-/// A part of the budget; released when dropped.
-#[derive(Debug)]
-pub struct Share {
-    of: Arc<Budget>,
-    octets: usize,
-}
-
-impl Budget {
-    /// Takes this many octets, unless that would exceed `most`.
-    pub fn take(self: &Arc<Self>, octets: usize, most: usize) -> Option<Share> {
-        let taken = self
-            .taken
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
-                taken.checked_add(octets).filter(|all| *all <= most)
-            });
-        taken.ok().map(|_| Share {
-            of: Arc::clone(self),
-            octets,
-        })
-    }
-
-    /// Octets that are taken now.
-    pub fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
-    }
-
-    /// Ready when a share was released.
-    pub async fn freed(&self) {
-        self.freed.notified().await;
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.of.taken.fetch_sub(self.octets, Ordering::Relaxed);
-        // Waking one is enough: it wakes the next when it releases its own share.
-        self.of.freed.notify_one();
-    }
-}
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No code that holds a lock here can panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -194,17 +144,6 @@ mod tests {
         assert_eq!(failures.wait(&"a", 2, none), None);
         failures.succeeded(&"a");
         assert_eq!(failures.wait(&"a", 2, pause), None);
-    }
-
-    #[test]
-    fn the_memory_budget_is_never_exceeded() {
-        let budget = Arc::new(Budget::default());
-        let share = budget.take(60, 100).unwrap();
-        assert!(budget.take(60, 100).is_none());
-        let other = budget.take(40, 100).unwrap();
-        assert_eq!(budget.taken(), 100);
-        drop((share, other));
-        assert_eq!(budget.taken(), 0);
     }
 
     #[test]

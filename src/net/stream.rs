@@ -110,7 +110,17 @@ impl Stream {
         }
     }
 
-    /// Appends what has arrived to `buffer`; `Ok(0)` is the end of the stream.
+    /// Limits the octets that TLS buffers because the socket does not accept them.
+    pub fn limit_tls_buffer(&mut self, most: usize) {
+        if let Kind::Tls(tls) = &mut self.kind {
+            match &mut **tls {
+                TlsStream::Client(tls) => tls.get_mut().1.set_buffer_limit(Some(most)),
+                TlsStream::Server(tls) => tls.get_mut().1.set_buffer_limit(Some(most)),
+            }
+        }
+    }
+
+    /// Appends what has arrived to `buffer`, at most this many octets; `Ok(0)` is the end of the stream.
     ///
     /// # Errors
     /// The system's or TLS's.
@@ -118,8 +128,9 @@ impl Stream {
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
+        most: usize,
     ) -> Poll<io::Result<usize>> {
-        let read_limit = self.read_limit;
+        let read_limit = self.read_limit.min(most);
         if buffer.capacity() - buffer.len() >= DIRECT {
             let mut room = buffer.limit(read_limit);
             let read = pin!(self.read_buf(&mut room));

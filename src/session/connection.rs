@@ -37,13 +37,14 @@ impl Connection {
         }
     }
 
-    /// Reads once, to the buffer's end; 0 octets are the end of the stream.
+    /// Reads once, to the buffer's end and at most this many octets; 0 octets are the end of the stream.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
+        most: usize,
     ) -> Poll<io::Result<usize>> {
-        let read = ready!(self.stream.poll_fill(cx, buffer))?;
+        let read = ready!(self.stream.poll_fill(cx, buffer, most))?;
         if let Some(meter) = &self.meter {
             meter.received(read);
         }
@@ -52,7 +53,7 @@ impl Connection {
 
     /// Reads once, to the buffer's end; 0 octets are the end of the stream.
     pub(super) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read(cx, buffer)).await
+        poll_fn(|cx| self.poll_read(cx, buffer, usize::MAX)).await
     }
 
     /// Sends all of it.

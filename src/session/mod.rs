@@ -17,6 +17,8 @@ mod dialling;
 mod events;
 pub mod exchange;
 mod failure;
+mod held_budget;
+mod held_octets;
 mod judge;
 mod listener;
 mod log_throttle;

@@ -1,14 +1,13 @@
 //! Quotas shared by all sessions: counts of sessions and of failed logins, and the octets held.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
+use super::held_budget::HeldBudget;
 use super::log_throttle::LogThrottle;
 use super::refusal::Refusal;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
-use crate::metrics::Metrics;
-use crate::net::quota::{Budget, Failures, Share, Slot, Slots, counted};
+use crate::net::quota::{Failures, Slot, Slots, counted};
 
 /// Failures allowed per address, as a multiple of those per mailbox: guessing passwords of many mailboxes fails
 /// more often than one mail program with a wrong password.
@@ -21,57 +20,9 @@ pub struct Quotas {
     mailboxes: Slots<MailboxId>,
     failures: Failures<(IpAddr, Option<MailboxId>)>,
     of_address: Failures<IpAddr>,
-    /// Octets of messages that are held.
-    pub(super) held: Arc<Budget>,
+    /// Octets that sessions hold.
+    pub(super) held: HeldBudget,
     pub(super) log: LogThrottle,
-}
-
-/// A share of the octets that all sessions may hold, and its gauge.
-#[derive(Debug)]
-struct HeldShare {
-    _taken: Share,
-    octets: usize,
-    metrics: Arc<Metrics>,
-}
-
-impl Drop for HeldShare {
-    fn drop(&mut self) {
-        self.metrics.holds(-(self.octets as i64));
-    }
-}
-
-/// The octets that a session has reserved.
-#[derive(Debug, Default)]
-pub(super) struct HeldOctets(Vec<HeldShare>);
-
-impl HeldOctets {
-    /// Reserves this many octets instead; returns whether they are available. A larger
-    /// reservation that fails keeps what there was.
-    pub(super) fn resize(
-        &mut self,
-        octets: usize,
-        quotas: &Quotas,
-        limits: &Limits,
-        metrics: &Arc<Metrics>,
-    ) -> bool {
-        let mut reserved: usize = self.0.iter().map(|share| share.octets).sum();
-        if reserved > octets {
-            self.release();
-            reserved = 0;
-        }
-        if reserved == octets {
-            return true;
-        }
-        let share = quotas.hold(limits, metrics, octets - reserved);
-        let is_available = share.is_some();
-        self.0.extend(share);
-        is_available
-    }
-
-    /// Gives all of them back.
-    pub(super) fn release(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// A session's slot; `None` where there is no limit.
@@ -123,17 +74,6 @@ impl Quotas {
             }
             _ => Ok(None),
         }
-    }
-
-    /// Takes a share of the octets that all sessions may hold, if enough is left.
-    fn hold(&self, limits: &Limits, metrics: &Arc<Metrics>, octets: usize) -> Option<HeldShare> {
-        let taken = self.held.take(octets, limits.held_bytes)?;
-        metrics.holds(octets as i64);
-        Some(HeldShare {
-            _taken: taken,
-            octets,
-            metrics: Arc::clone(metrics),
-        })
     }
 
     /// Counts how a login ended.

@@ -3,6 +3,8 @@
 //! In: the client's connection; out: bytes on the connections, metrics and log lines. The order of events is
 //! decided by the exchange.
 
+mod memory;
+
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,8 +22,9 @@ use super::exchange::{
     Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, Wait,
 };
 use super::failure::Failure;
+use super::held_octets::HeldOctets;
 use super::quarantine_copy;
-use super::quotas::{HeldOctets, Occupied};
+use super::quotas::Occupied;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
@@ -44,8 +47,8 @@ pub(super) struct Relay<'s> {
     pub(super) upstream: Option<Upstream>,
     /// Counts the session of the mailbox.
     pub(super) slot: Occupied<MailboxId>,
-    /// What the held message has reserved of the octets that all sessions may hold.
-    held: HeldOctets,
+    /// What it has of the octets that all sessions may hold.
+    held: HeldOctets<'s>,
     pub(super) log: AccessLog,
     /// The deadline for the login.
     login_deadline: Instant,
@@ -84,7 +87,7 @@ impl<'s> Relay<'s> {
             upstream_stream: None,
             upstream: None,
             slot: None,
-            held: HeldOctets::default(),
+            held: HeldOctets::new(service),
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
@@ -223,6 +226,8 @@ impl<'s> Relay<'s> {
             deadline,
         } = request;
         let deadline = Instant::from_std(deadline);
+        // It may have come in one read, and may wait for its turn.
+        self.held.charge(held);
         let judge = &self.service.judge;
         let judgement = judge.message(owner, header, text, deadline).await;
         if let Judgement::Judged(verdict) = &judgement {
@@ -261,38 +266,40 @@ impl<'s> Relay<'s> {
 
     /// Writes all output to the client.
     async fn write_client(&mut self) -> Result<(), Failure> {
-        // A message that is decided on is no longer held, however slowly its client takes it.
-        if self.exchange.held_octets() == 0 {
-            self.held.release();
-        }
+        memory::limit_tls_buffer(&self.held, &mut self.connection.stream);
         let limit = self.service.timeouts.client_write;
         let began = Instant::now();
         let Self {
             connection,
             exchange,
             timer,
+            held,
             ..
         } = self;
-        let output = exchange.client_output();
-        let before = output.len();
+        let before = exchange.client_output().len();
         let mut last = before;
         let mut deadline = began + limit;
         let mut has_waited = false;
         let written = poll_fn(|cx| {
-            if let Poll::Ready(written) = connection.poll_write(cx, output) {
+            if let Poll::Ready(written) = connection.poll_write(cx, exchange.client_output()) {
                 return Poll::Ready(written.map_err(|error| Failure::ClientGone(Some(error))));
             }
-            has_waited = true;
-            if output.len() < last {
-                last = output.len();
+            if !has_waited {
+                has_waited = true;
+                memory::charge_waiting(held, exchange, connection.stream.is_tls());
+            }
+            let left = exchange.client_output().len();
+            if left < last {
+                last = left;
                 deadline = Instant::now() + limit;
+                memory::shrink_waiting(held, exchange);
             }
             timer
                 .poll_due(cx, deadline)
                 .map(|()| Err(Failure::ClientStalled(limit)))
         })
         .await;
-        let octets = before - output.len();
+        let octets = before - self.exchange.client_output().len();
         self.service.metrics.bytes(Flow::ClientOut, octets);
         self.log.to_client += octets as u64;
         written?;
@@ -307,23 +314,13 @@ impl<'s> Relay<'s> {
 
     /// Waits for bytes of either side, a deadline, or the signal to stop.
     async fn wait(&mut self, wait: Wait) -> Result<(), Failure> {
-        // Without memory nothing more is read from the upstream, and the hold time continues: the message waits no
-        // longer than it would be held.
-        let Service {
-            quotas,
-            limits,
-            metrics,
-            ..
-        } = self.service;
-        let has_memory = self.held.resize(wait.held_octets, quotas, limits, metrics);
+        let room = memory::room(&mut self.held, &mut self.exchange, wait.memory);
+        let mut deadline = Instant::from_std(wait.deadline);
         let mut freed = None;
-        if has_memory {
-            self.exchange.make_room();
-        } else {
-            self.service.metrics.waits_for_memory();
+        if room == 0 {
+            deadline = deadline.min(self.held.wait_until());
             freed = Some(Box::pin(self.service.quotas.held.freed()));
         }
-        let deadline = Instant::from_std(wait.deadline);
         let Self {
             connection,
             upstream,
@@ -339,9 +336,9 @@ impl<'s> Relay<'s> {
         poll_fn(|cx| {
             let mut is_ready = false;
             if wait.read_upstream
-                && has_memory
+                && room > 0
                 && let Some((upstream, buffer)) = upstream.as_mut().zip(exchange.upstream_buffer())
-                && let Poll::Ready(read) = upstream.connection.poll_read(cx, buffer)
+                && let Poll::Ready(read) = upstream.connection.poll_read(cx, buffer, room)
             {
                 match read {
                     Ok(read) => {
@@ -354,7 +351,8 @@ impl<'s> Relay<'s> {
                 is_ready = true;
             }
             if wait.read_client
-                && let Poll::Ready(read) = connection.poll_read(cx, exchange.client_buffer())
+                && let Poll::Ready(read) =
+                    connection.poll_read(cx, exchange.client_buffer(), usize::MAX)
             {
                 let read = read.map_err(|error| Failure::ClientGone(Some(error)))?;
                 metrics.bytes(Flow::ClientIn, read);
@@ -370,11 +368,15 @@ impl<'s> Relay<'s> {
                 is_ready |= freed.as_mut().poll(cx).is_ready();
             }
             match is_ready {
-                true => Poll::Ready(Ok(())),
+                true => Poll::Ready(Ok::<_, Failure>(())),
                 false => timer.poll_due(cx, deadline).map(Ok),
             }
         })
-        .await
+        .await?;
+        if self.held.stands_still() {
+            self.exchange.hold_no_longer(now());
+        }
+        Ok(())
     }
 }
 

@@ -290,7 +290,7 @@ async fn read_line(stream: &mut Stream, buffer: &mut BytesMut) -> Result<BytesMu
         if buffer.len() > LINE {
             return Err(DialError::NotPop3(shown(buffer)));
         }
-        let read = poll_fn(|cx| stream.poll_fill(cx, buffer)).await;
+        let read = poll_fn(|cx| stream.poll_fill(cx, buffer, usize::MAX)).await;
         // Servers of other protocols wait for the client to speak, or end at once: their certificate
         // is refused here, too, where TLS 1.3 has the client finish first.
         let read = read.map_err(|error| match of_tls(&error) {

@@ -68,23 +68,6 @@ async fn backpressure_applies_to_the_upstream_when_held_bytes_is_reached() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_holds_no_memory_of_others() {
-    let (proxy, mut client, mut upstream) = session(|it| it.hold_bytes = 32 << 20).await;
-    // More than all socket buffers take.
-    let text = b"some line of a long message\r\n".repeat(600_000);
-    client.send(b"RETR 1\r\n").await;
-    upstream.expect(b"RETR 1\r\n").await;
-    upstream
-        .send(&[b"+OK\r\nSubject: a\r\n\r\n".as_slice(), &text, b".\r\n"].concat())
-        .await;
-    let passed = "popgate_messages_total{action=\"pass\",command=\"retr\"}";
-    until(&proxy, passed, 1.0).await;
-    // It is decided on, and most of it is not read yet.
-    until(&proxy, "popgate_holding_bytes", 0.0).await;
-    client.answer().await;
-}
-
-#[tokio::test]
 async fn a_message_that_waits_too_long_for_memory_is_delivered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());

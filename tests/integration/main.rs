@@ -15,6 +15,7 @@ mod exchange_model;
 mod faults;
 mod filter;
 mod garbage;
+mod held_memory;
 mod language;
 mod limits;
 mod listeners;

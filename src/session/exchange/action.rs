@@ -129,9 +129,19 @@ pub struct Wait {
     pub read_client: bool,
     /// Whether to read from the upstream.
     pub read_upstream: bool,
-    /// Octets that a held message may need: the driver reserves them from the memory shared by all sessions,
-    /// and does not read from the upstream until it has them.
-    pub held_octets: usize,
+    /// What reading from the upstream needs.
+    pub memory: MemoryNeed,
+}
+
+/// The memory that the next reads from the upstream need: the driver reserves it from what all sessions share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryNeed {
+    /// Octets of the upstream that are buffered.
+    pub buffered: usize,
+    /// Octets that the buffer may take; 0 if it takes short reads.
+    pub wanted: usize,
+    /// Whether the buffered octets are held, and stay. Others are consumed by the next [`Action`]s.
+    pub is_held: bool,
 }
 
 /// How a session ended normally.

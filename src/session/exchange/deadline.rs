@@ -67,38 +67,12 @@ impl Exchange<'_> {
         let buffered = upstream.map_or(0, |upstream| upstream.buffer.len());
         // While the client's response to a challenge is pending, the upstream's buffer is not consumed.
         let full = challenged && buffered > FLUSH;
-        let held_octets = self.held_octets();
         Wait {
             deadline,
             read_client: !self.client.ended
                 && self.client.buffer.len() <= self.config.limits.auth_line,
             read_upstream: upstream.is_some_and(|upstream| !upstream.ended) && !full,
-            held_octets,
+            memory: self.memory_need(),
         }
-    }
-
-    /// Octets that a held message may take.
-    pub fn held_octets(&self) -> usize {
-        let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
-        match &self.response {
-            Response::Held(_) if buffered < FLUSH => FLUSH,
-            Response::Held(_) => FLUSH + self.config.hold.bytes,
-            _ => 0,
-        }
-    }
-
-    /// Reserves buffer space for a long response; short ones are read through the driver's scratch buffer.
-    pub fn make_room(&mut self) {
-        let Some(upstream) = &mut self.upstream else {
-            return;
-        };
-        let buffer = &mut upstream.buffer;
-        let room = match &self.response {
-            // Reserved at once: growing by doubling would need twice as much.
-            Response::Held(_) if buffer.len() >= FLUSH => self.config.hold.bytes + FLUSH,
-            Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH,
-            _ => return,
-        };
-        buffer.reserve(room.saturating_sub(buffer.len()).max(FLUSH));
     }
 }

@@ -67,6 +67,13 @@ impl Hold {
         self.until
     }
 
+    /// Nothing more is waited for, once the header is complete.
+    pub(super) fn end_early(&mut self, now: Instant) {
+        if matches!(self.header, HeaderState::Complete(_)) {
+            self.until = self.until.min(now);
+        }
+    }
+
     /// Time spent waiting for the client does not count.
     pub(super) fn extend(&mut self, by: Duration) {
         self.until += by;

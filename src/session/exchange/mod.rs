@@ -12,6 +12,7 @@
 //! (AUTH).
 
 mod action;
+mod buffers;
 mod commands;
 mod deadline;
 mod event;
@@ -35,9 +36,10 @@ mod upstream_login;
 mod verdicts;
 
 pub use action::{
-    Action, End, JudgeRequest, Judgement, LoginRequest, MessageId, Proof, QuarantineRequest,
-    UpstreamLogin, Wait,
+    Action, End, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
+    QuarantineRequest, UpstreamLogin, Wait,
 };
+pub use buffers::UNCOUNTED;
 pub(super) use deadline::DRAIN_SILENCE;
 pub use event::Event;
 pub use hold::HoldLimits;
@@ -45,4 +47,4 @@ pub use input::ClientSecurity;
 pub use mailbox_view::{Listing, MailboxView};
 pub use mechanism::Mechanism;
 pub use output::ClientOutput;
-pub use state::{Exchange, ExchangeConfig, LoginBy};
+pub use state::{Exchange, ExchangeConfig, FLUSH, LoginBy};

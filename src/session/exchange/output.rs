@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::input::FromUpstream;
 
@@ -73,6 +73,17 @@ impl ClientOutput {
             *slice = IoSlice::new(piece);
         }
         slices.len().min(self.pieces.len())
+    }
+
+    /// Copies what is left to a buffer of its size: a piece keeps the whole buffer that it is a part of.
+    pub fn shrink(&mut self) {
+        let mut left = BytesMut::with_capacity(self.len);
+        for piece in self.pieces.drain(..) {
+            left.extend_from_slice(&piece);
+        }
+        if !left.is_empty() {
+            self.pieces.push_back(left.freeze());
+        }
     }
 
     /// Removes this many octets, which were written.

@@ -21,7 +21,7 @@ use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
 /// From this many octets on, output is written before more input is processed.
-pub(super) const FLUSH: usize = 64 << 10;
+pub const FLUSH: usize = 64 << 10;
 
 /// The settings that apply to all sessions.
 #[derive(Debug, Clone, Copy)]
@@ -231,19 +231,6 @@ impl<'s> Exchange<'s> {
             return Ok(Some(End::ClientClosed));
         }
         Ok(None)
-    }
-
-    /// Idle sessions keep no empty buffers.
-    fn release_buffers(&mut self) {
-        let upstream = self.upstream.as_mut().map(|upstream| &mut upstream.buffer);
-        for buffer in [Some(&mut self.client.buffer), upstream]
-            .into_iter()
-            .flatten()
-        {
-            if buffer.is_empty() && buffer.capacity() > 0 {
-                *buffer = BytesMut::new();
-            }
-        }
     }
 
     pub(super) fn event(&mut self, event: Event) {

@@ -383,36 +383,61 @@ pub async fn session(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) 
 }
 
 /// Capacity of a pipe in memory.
-const PIPE: usize = 64 << 10;
+pub const PIPE: usize = 64 << 10;
 
 /// A session after login over pipes in memory: with paused time (`start_paused`) the clock jumps to the next
 /// deadline whenever all tasks are idle.
 pub async fn session_in_memory(change: impl FnOnce(&mut Settings)) -> (Proxy, Peer, Peer) {
-    let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
-    change(&mut settings);
-    let (config, overrides) = settings.into_config();
-    let server = server::build(&config, Vec::new(), overrides);
-    let server = server.unwrap_or_else(|error| panic!("{error}"));
-    let (client, near_client) = tokio::io::duplex(PIPE);
-    let (upstream, near_upstream) = tokio::io::duplex(PIPE);
-    let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
-    let session = tokio::spawn(session::run_over(
-        server.service(),
-        Stream::memory(near_client),
-        Stream::memory(near_upstream),
-        server.drain_signal().drain(),
-    ));
-    tokio::spawn(async move { ended_sender.send(session.await) });
-    let proxy = Proxy {
-        address: ([127, 0, 0, 1], 0).into(),
-        metrics: Arc::clone(server.metrics()),
-        signal: Arc::clone(server.drain_signal()),
-        ended,
-    };
-    let mut client = Peer::over("client", Stream::memory(client));
-    let mut upstream = Peer::over("upstream", Stream::memory(upstream));
-    log_in(&mut client, &mut upstream).await;
-    (proxy, client, upstream)
+    let server = ServerInMemory::new(change);
+    let (client, upstream) = server.logged_in().await;
+    (server.proxy, client, upstream)
+}
+
+/// A server without sockets, whose sessions run over pipes in memory.
+pub struct ServerInMemory {
+    pub proxy: Proxy,
+    server: server::Server,
+    ended: tokio::sync::mpsc::UnboundedSender<Result<(), tokio::task::JoinError>>,
+}
+
+impl ServerInMemory {
+    pub fn new(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
+        change(&mut settings);
+        let (config, overrides) = settings.into_config();
+        let server = server::build(&config, Vec::new(), overrides);
+        let server = server.unwrap_or_else(|error| panic!("{error}"));
+        let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
+        let proxy = Proxy {
+            address: ([127, 0, 0, 1], 0).into(),
+            metrics: Arc::clone(server.metrics()),
+            signal: Arc::clone(server.drain_signal()),
+            ended,
+        };
+        Self {
+            proxy,
+            server,
+            ended: ended_sender,
+        }
+    }
+
+    /// One more session: its client, which has logged in, and its upstream.
+    pub async fn logged_in(&self) -> (Peer, Peer) {
+        let (client, near_client) = tokio::io::duplex(PIPE);
+        let (upstream, near_upstream) = tokio::io::duplex(PIPE);
+        let session = tokio::spawn(session::run_over(
+            self.server.service(),
+            Stream::memory(near_client),
+            Stream::memory(near_upstream),
+            self.server.drain_signal().drain(),
+        ));
+        let ended = self.ended.clone();
+        tokio::spawn(async move { ended.send(session.await) });
+        let mut client = Peer::over("client", Stream::memory(client));
+        let mut upstream = Peer::over("upstream", Stream::memory(upstream));
+        log_in(&mut client, &mut upstream).await;
+        (client, upstream)
+    }
 }
 
 /// A client that has logged in, and its upstream.

@@ -1,0 +1,85 @@
+//! The memory of the exchange's buffers: what is needed, what is there, and what can be given back.
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::action::MemoryNeed;
+use super::pending::Response;
+use super::state::{Exchange, FLUSH};
+
+/// Octets of a session that do not count towards the octets that all sessions may hold.
+pub const UNCOUNTED: usize = 32 << 10;
+
+impl Exchange<'_> {
+    /// What reading from the upstream needs.
+    pub(super) fn memory_need(&self) -> MemoryNeed {
+        let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
+        let is_held = matches!(self.response, Response::Held(_));
+        let wanted = match &self.response {
+            Response::Held(_) if buffered < UNCOUNTED => 0,
+            // One more short read.
+            Response::Held(_) if buffered < FLUSH => 2 * FLUSH,
+            Response::Held(_) => FLUSH + self.config.hold.bytes,
+            Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH,
+            _ => 0,
+        };
+        MemoryNeed {
+            buffered,
+            wanted,
+            is_held,
+        }
+    }
+
+    /// Reserves buffer space for a long response; short ones are read through the driver's scratch buffer.
+    pub fn make_room(&mut self) {
+        let Some(upstream) = &mut self.upstream else {
+            return;
+        };
+        let buffer = &mut upstream.buffer;
+        let room = match &self.response {
+            // Reserved at once: growing by doubling would need twice as much.
+            Response::Held(_) if buffer.len() >= FLUSH => self.config.hold.bytes + FLUSH,
+            Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH,
+            _ => return,
+        };
+        buffer.reserve(room.saturating_sub(buffer.len()).max(FLUSH));
+    }
+
+    /// No memory is left for the held message: it is decided by what is there, if that includes its header.
+    pub fn hold_no_longer(&mut self, now: Instant) {
+        if let Response::Held(held) = &mut self.response {
+            held.hold.end_early(now);
+        }
+    }
+
+    /// Octets that are in memory: read from the upstream, or not written to the client yet.
+    pub fn octets_in_memory(&self) -> usize {
+        self.output.len() + self.upstream.as_ref().map_or(0, |it| it.buffer.len())
+    }
+
+    /// Whether no response is pending.
+    pub fn is_idle(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Moves what is buffered of the upstream to a buffer of its size.
+    pub fn shrink_upstream_buffer(&mut self) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.buffer = BytesMut::from(&upstream.buffer[..]);
+        }
+    }
+
+    /// Idle sessions keep no empty buffers.
+    pub(super) fn release_buffers(&mut self) {
+        let upstream = self.upstream.as_mut().map(|upstream| &mut upstream.buffer);
+        for buffer in [Some(&mut self.client.buffer), upstream]
+            .into_iter()
+            .flatten()
+        {
+            if buffer.is_empty() && buffer.capacity() > 0 {
+                *buffer = BytesMut::new();
+            }
+        }
+    }
+}
