@@ -141,6 +141,7 @@ const SLEEPS: &[(&str, &str)] = &[
         "src/session/judge.rs",
         "judging runs on threads, which paused time does not affect",
     ),
+    ("tests/integration/upstreams.rs", "time is paused"),
     ("src/session/passthrough.rs", "time is paused"),
 ];
 

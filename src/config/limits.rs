@@ -8,13 +8,13 @@ use crate::schema::Section;
 /// How long popgate waits, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the upstream's connection and its TLS.
+    /// For the upstream's name and connection.
     pub connect: Duration,
-    /// For the upstream's greeting.
+    /// For the upstream's TLS, and for its greeting.
     pub greeting: Duration,
     /// For the client's PROXY header, and for its TLS.
     pub handshake: Duration,
-    /// For the client to log in, from its connection on.
+    /// For the client to log in, from its connection on; the time that the upstream takes does not count.
     pub login: Duration,
     /// For the rest of a command line that has begun.
     pub command_line: Duration,
@@ -59,20 +59,88 @@ pub struct Limits {
     pub held_bytes: usize,
 }
 
-pub(super) fn read_timeouts(mut section: Section<'_, '_>) -> Timeouts {
-    const MS: Duration = Duration::from_millis(10);
-    const MINUTE: Duration = Duration::from_secs(60);
-    const HOUR: Duration = Duration::from_secs(3600);
+const MS: Duration = Duration::from_millis(10);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+/// fetchmail waits for 300 s, Thunderbird for 100 s: popgate must not give up before they do.
+const PATIENT: u64 = 300;
+/// Of those, the ones that an upstream may have of its own.
+const CONNECT: (u64, Duration) = (60, Duration::from_secs(300));
+/// While there is a fallback, a user need not wait for a server that is down.
+const WITH_FALLBACK: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(20)];
+
+/// An upstream's own patience; `None` is that of `[timeouts]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UpstreamTimeouts {
+    /// For the name and the connection.
+    pub connect: Option<Duration>,
+    /// For TLS and the greeting.
+    pub greeting: Option<Duration>,
+    /// For the next byte of an outstanding response.
+    pub upstream_read: Option<Duration>,
+}
+
+impl UpstreamTimeouts {
+    /// The timeouts of a session with this upstream.
+    pub fn over(&self, general: &Timeouts) -> Timeouts {
+        Timeouts {
+            connect: self.connect.unwrap_or(general.connect),
+            greeting: self.greeting.unwrap_or(general.greeting),
+            upstream_read: self.upstream_read.unwrap_or(general.upstream_read),
+            ..*general
+        }
+    }
+
+    /// For an upstream with a fallback: shorter than the defaults, unless the file says otherwise.
+    pub(super) fn with_fallback(&mut self, given: Given) {
+        let [connect, greeting] = WITH_FALLBACK;
+        if !given.connect {
+            self.connect.get_or_insert(connect);
+        }
+        if !given.greeting {
+            self.greeting.get_or_insert(greeting);
+        }
+    }
+}
+
+/// `[upstream.timeouts]`.
+pub(super) fn read_upstream_timeouts(mut section: Section<'_, '_>) -> UpstreamTimeouts {
+    let mut read = |key, most| {
+        let is_given = section.has(key);
+        let value = duration(&mut section, key, most, MS..=most);
+        is_given.then_some(value)
+    };
+    let timeouts = UpstreamTimeouts {
+        connect: read("connect", CONNECT.1),
+        greeting: read("greeting", HOUR),
+        upstream_read: read("upstream_read", HOUR),
+    };
+    section.finish();
+    timeouts
+}
+
+/// Which of the timeouts are in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    connect: bool,
+    greeting: bool,
+}
+
+pub(super) fn read_timeouts(mut section: Section<'_, '_>) -> (Timeouts, Given) {
+    let given = Given {
+        connect: section.has("connect"),
+        greeting: section.has("greeting"),
+    };
     let mut read = |key, default: u64, most| {
         duration(&mut section, key, Duration::from_secs(default), MS..=most)
     };
     let timeouts = Timeouts {
-        connect: read("connect", 10, MINUTE),
-        greeting: read("greeting", 10, MINUTE),
+        connect: read("connect", CONNECT.0, CONNECT.1),
+        greeting: read("greeting", PATIENT, HOUR),
         handshake: read("handshake", 20, MINUTE),
         login: read("login", 180, HOUR),
         command_line: read("command_line", 60, HOUR),
-        upstream_read: read("upstream_read", 60, HOUR),
+        upstream_read: read("upstream_read", PATIENT, HOUR),
         client_write: read("client_write", 120, HOUR),
         // RFC 1939 section 3: an autologout timer must be of at least 10 minutes.
         idle: read("idle", 600, 24 * HOUR),
@@ -80,7 +148,7 @@ pub(super) fn read_timeouts(mut section: Section<'_, '_>) -> Timeouts {
         drain: read("drain", 30, HOUR),
     };
     section.finish();
-    timeouts
+    (timeouts, given)
 }
 
 pub(super) fn read_limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {

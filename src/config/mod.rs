@@ -26,7 +26,7 @@ mod upstream;
 pub use filter::{FilterConfig, HeaderMode};
 pub use flags::Flags;
 pub use host::{AllowedHost, HostPattern};
-pub use limits::{Limits, Timeouts};
+pub use limits::{Limits, Timeouts, UpstreamTimeouts};
 pub use listen::{KeyPair, Listen, ListenTls, Sni};
 pub use log::{LogConfig, LogFormat, LogMailboxes};
 pub use oauth::OAuth;

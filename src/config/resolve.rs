@@ -76,7 +76,11 @@ pub(super) fn resolve(
 }
 
 fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
-    let upstreams = upstream::read_all(top, folder);
+    let mut upstreams = upstream::read_all(top, folder);
+    let (timeouts, given) = limits::read_timeouts(top.section("timeouts"));
+    for upstream in upstreams.iter_mut().filter(|it| it.fallback.is_some()) {
+        upstream.timeouts.with_fallback(given);
+    }
     let index_of = |name: &str| {
         let found = upstreams.iter().position(|upstream| upstream.name == name);
         found.ok_or_else(|| {
@@ -120,7 +124,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
             .map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir)),
         process,
         log: log::read(top.section("log")),
-        timeouts: limits::read_timeouts(top.section("timeouts")),
+        timeouts,
         limits,
         origins: BTreeMap::new(),
     }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::address::host_and_port;
 use super::bounds::existing_file;
+use super::limits::{UpstreamTimeouts, read_upstream_timeouts};
 use super::oauth::{self, OAuth};
 use super::tls_mode::TlsMode;
 use crate::schema::Section;
@@ -30,6 +31,8 @@ pub struct Upstream {
     pub proxy_header: ProxyHeader,
     /// The one that is tried when this one cannot be reached: an index into `Config::upstreams`.
     pub fallback: Option<usize>,
+    /// Its own timeouts.
+    pub timeouts: UpstreamTimeouts,
     /// How to log in with a token in place of the client's password.
     pub oauth: Option<OAuth>,
 }
@@ -46,6 +49,7 @@ impl Upstream {
             pins: Vec::new(),
             proxy_header: ProxyHeader::Off,
             fallback: None,
+            timeouts: UpstreamTimeouts::default(),
             oauth: None,
         }
     }
@@ -137,6 +141,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Optio
         )),
     });
     let fallback = section.string("fallback");
+    let timeouts = read_upstream_timeouts(section.section("timeouts"));
     let oauth = oauth::read(section, folder, tls);
     let upstream = Upstream {
         name: name.unwrap_or_else(|| "default".to_owned()),
@@ -147,6 +152,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Optio
         pins,
         proxy_header: proxy_header.unwrap_or(ProxyHeader::Off),
         fallback: None,
+        timeouts,
         oauth,
     };
     Some((upstream, fallback))

@@ -90,8 +90,7 @@ pub(super) fn router(
         problems.push(config.problem("upstream", message));
     }
     let limits = || DialLimits {
-        connect: config.timeouts.connect,
-        greeting: config.timeouts.greeting,
+        timeouts: config.timeouts,
         at_a_time: config.limits.upstream_connects,
         dials: Arc::clone(dials),
     };

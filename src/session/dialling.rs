@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::refusal::Refusal;
 use super::report::report;
 use super::service::Service;
+use crate::config::Timeouts;
 use crate::mailbox_id::{MailboxId, UpstreamId};
 use crate::metrics::{ClientState, Flow};
 use crate::net::Stream;
@@ -70,6 +71,11 @@ impl Upstream {
     /// Its name in metrics and the log.
     pub(super) fn name(&self) -> &str {
         &self.dialler.upstream().name
+    }
+
+    /// The timeouts of sessions with it.
+    pub(super) fn timeouts(&self) -> &Timeouts {
+        self.dialler.timeouts()
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::dialling::{self, mailbox_on};
 use super::exchange::{LoginRequest, Mechanism, Proof, UpstreamLogin};
 use super::failure::Failure;
 use super::refusal::Refusal;
-use super::relay::{Relay, now};
+use super::relay::Relay;
 use super::service::Service;
 use crate::upstream::Route;
 
@@ -36,6 +38,7 @@ impl Relay<'_> {
                 return Ok(());
             }
         };
+        let began = Instant::now();
         let greeted = dialling::open(
             self.service,
             &self.client,
@@ -44,14 +47,12 @@ impl Relay<'_> {
             &route.dialler,
         )
         .await?;
-        self.upstream = Some(greeted.upstream);
         let login = UpstreamLogin {
             mechanism,
             user: route.user,
             proof,
         };
-        self.exchange
-            .connected(greeted.greeting, greeted.rest, Some(login), now());
+        self.connected(greeted, Some(login), began);
         Ok(())
     }
 

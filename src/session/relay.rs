@@ -16,10 +16,10 @@ use super::access_log::AccessLog;
 use super::client::Client;
 use super::client_tls;
 use super::connection::Connection;
-use super::dialling::{self, Upstream, mailbox_on};
+use super::dialling::{self, Greeted, Upstream, mailbox_on};
 use super::events::Observer;
 use super::exchange::{
-    Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, Wait,
+    Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, UpstreamLogin, Wait,
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
@@ -197,6 +197,7 @@ impl<'s> Relay<'s> {
         let Some(route) = self.route.clone() else {
             return Err(Refusal::NoUpstream.into());
         };
+        let began = Instant::now();
         let greeted = match self.upstream_stream.take() {
             Some(stream) => dialling::open_over(self.service, stream, &route).await?,
             None => {
@@ -204,10 +205,25 @@ impl<'s> Relay<'s> {
                 dialling::open(self.service, &self.client, connection, exchange, &route).await?
             }
         };
+        self.connected(greeted, None, began);
+        Ok(())
+    }
+
+    /// The upstream has greeted; dialling began then.
+    pub(super) fn connected(
+        &mut self,
+        greeted: Greeted,
+        login: Option<UpstreamLogin>,
+        began: Instant,
+    ) {
+        let waited = began.elapsed();
+        self.login_deadline += waited;
+        self.exchange.waited_for_upstream(waited);
+        self.exchange
+            .set_upstream_read(greeted.upstream.timeouts().upstream_read);
         self.upstream = Some(greeted.upstream);
         self.exchange
-            .connected(greeted.greeting, greeted.rest, None, now());
-        Ok(())
+            .connected(greeted.greeting, greeted.rest, login, now());
     }
 
     async fn start_tls(&mut self) -> Result<(), Failure> {
@@ -250,7 +266,7 @@ impl<'s> Relay<'s> {
         let Some(upstream) = &mut self.upstream else {
             return Ok(());
         };
-        let limit = self.service.timeouts.upstream_read;
+        let limit = self.exchange.upstream_read();
         let sent = timeout(limit, upstream.connection.send(&bytes)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, bytes.len());
         // It may have contained a password.

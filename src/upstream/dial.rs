@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -16,7 +15,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::loop_detection::{LoopDetection, OwnConnection};
 use super::{ChosenBy, DialError, Resolver, happy_eyeballs};
-use crate::config::{ProxyHeader, TlsMode, Upstream};
+use crate::config::{ProxyHeader, Timeouts, TlsMode, Upstream};
 use crate::net::proxy_protocol::{self, Addressed};
 use crate::net::tls_error::of_tls;
 use crate::net::{KeyedSemaphore, Stream};
@@ -55,10 +54,8 @@ pub type Dials = KeyedSemaphore<(String, u16)>;
 /// Limits of dialling.
 #[derive(Debug, Clone)]
 pub struct DialLimits {
-    /// For TCP and TLS.
-    pub connect: Duration,
-    /// For the greeting.
-    pub greeting: Duration,
+    /// Those of all upstreams, which an upstream may override.
+    pub timeouts: Timeouts,
     /// Connections to one server that are being made at a time.
     pub at_a_time: usize,
     /// Those connections; kept across reloads.
@@ -73,6 +70,8 @@ pub struct Dialler {
     at: Option<SocketAddr>,
     host_chosen_by: ChosenBy,
     tls: Option<Arc<ClientConfig>>,
+    /// Those of this upstream.
+    timeouts: Timeouts,
     limits: DialLimits,
     loops: Arc<LoopDetection>,
 }
@@ -86,6 +85,7 @@ impl Dialler {
         loops: Arc<LoopDetection>,
     ) -> Self {
         Self {
+            timeouts: upstream.timeouts.over(&limits.timeouts),
             upstream,
             at: None,
             host_chosen_by: ChosenBy::Administrator,
@@ -118,16 +118,19 @@ impl Dialler {
         &self.upstream
     }
 
+    /// The timeouts of sessions with it.
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
     /// Connects and waits for the greeting, within the time limits.
     ///
     /// # Errors
     /// What went wrong; nothing is open then.
     pub async fn dial(&self, client: OnBehalf) -> Result<Dialled, DialError> {
-        let DialLimits {
-            connect, at_a_time, ..
-        } = self.limits;
+        let at_a_time = self.limits.at_a_time;
         let permit = self.limits.dials.acquire(self.destination(), at_a_time);
-        let _permit = tokio::time::timeout(connect, permit)
+        let _permit = tokio::time::timeout(self.timeouts.connect, permit)
             .await
             .map_err(|_| DialError::TooManyDials(at_a_time))?;
         let (stream, own) = self.connect(client).await?;
@@ -169,8 +172,7 @@ impl Dialler {
                 // RFC 2595 section 4: octets received before TLS must be discarded.
                 (Status::Ok, _) if !rest.is_empty() => return Err(DialError::Injected),
                 (Status::Ok, _) => {
-                    let by = Instant::now() + self.limits.connect;
-                    stream = self.in_time(by, self.encrypt(stream)).await?;
+                    stream = self.encrypt(stream).await?;
                 }
                 (Status::Err, TlsMode::Opportunistic) => {}
                 _ => return Err(DialError::NoStls(shown(&answer))),
@@ -189,9 +191,12 @@ impl Dialler {
     /// # Errors
     /// What went wrong; nothing is open then.
     pub async fn connect(&self, client: OnBehalf) -> Result<(Stream, OwnConnection), DialError> {
-        let by = Instant::now() + self.limits.connect;
+        let by = Instant::now() + self.timeouts.connect;
         let addresses = self.addresses(by).await?;
-        let tcp = self.in_time(by, self.tcp(addresses, client)).await?;
+        let limit = self.timeouts.connect;
+        let tcp = timeout_at(by, self.tcp(addresses, client))
+            .await
+            .unwrap_or(Err(DialError::ConnectTimedOut(limit)))?;
         let peer = tcp.peer_addr().map_err(DialError::Connect)?;
         let local = tcp.local_addr().map_err(DialError::Connect)?;
         let own = self.loops.register(local, peer);
@@ -208,20 +213,9 @@ impl Dialler {
                 .map_err(DialError::Connect)?;
         }
         if self.upstream.tls == TlsMode::Implicit {
-            stream = self.in_time(by, self.encrypt(stream)).await?;
+            stream = self.encrypt(stream).await?;
         }
         Ok((stream, own))
-    }
-
-    async fn in_time<T>(
-        &self,
-        by: Instant,
-        work: impl Future<Output = Result<T, DialError>>,
-    ) -> Result<T, DialError> {
-        let limit = self.limits.connect;
-        timeout_at(by, work)
-            .await
-            .unwrap_or(Err(DialError::ConnectTimedOut(limit)))
     }
 
     async fn addresses(&self, by: Instant) -> Result<Vec<SocketAddr>, DialError> {
@@ -231,7 +225,7 @@ impl Dialler {
         let Upstream { host, port, .. } = &self.upstream;
         let lookup = Resolver::of_system().lookup(host, *port, self.host_chosen_by);
         let found = timeout_at(by, lookup).await.unwrap_or_else(|_| {
-            let text = format!("no name server answers within {:?}", self.limits.connect);
+            let text = format!("no name server answers within {:?}", self.timeouts.connect);
             Err(io::Error::new(io::ErrorKind::TimedOut, text))
         });
         found.map_err(|error| DialError::Resolve(host.clone(), error))
@@ -262,9 +256,11 @@ impl Dialler {
         let tcp = stream
             .into_plain()
             .ok_or_else(|| unusable("TLS within TLS"))?;
-        let tls = TlsConnector::from(config)
-            .connect(name, tcp)
+        let limit = self.timeouts.greeting;
+        let connected = TlsConnector::from(config).connect(name, tcp);
+        let tls = tokio::time::timeout(limit, connected)
             .await
+            .map_err(|_| DialError::TlsTimedOut(limit))?
             .map_err(DialError::Tls)?;
         Ok(Stream::tls(tls))
     }
@@ -275,7 +271,7 @@ impl Dialler {
         stream: &mut Stream,
         buffer: &mut BytesMut,
     ) -> Result<BytesMut, DialError> {
-        let limit = self.limits.greeting;
+        let limit = self.timeouts.greeting;
         tokio::time::timeout(limit, read_line(stream, buffer))
             .await
             .unwrap_or(Err(DialError::GreetingTimedOut(limit)))

@@ -17,7 +17,7 @@ pub enum DialError {
     Resolve(String, io::Error),
     /// No TCP connection.
     Connect(io::Error),
-    /// No TCP connection or no TLS in time.
+    /// No TCP connection in time.
     ConnectTimedOut(Duration),
     /// As many connections to this server as may be made at a time wait for it.
     TooManyDials(usize),
@@ -35,6 +35,8 @@ pub enum DialError {
     Refused(String),
     /// The first line is not a POP3 greeting.
     NotPop3(String),
+    /// No TLS in time.
+    TlsTimedOut(Duration),
     /// No greeting, or no answer to STLS, in time.
     GreetingTimedOut(Duration),
 }
@@ -54,7 +56,7 @@ impl DialError {
             Self::Closed => "closed",
             Self::Refused(_) => "refused",
             Self::NotPop3(_) => "not_pop3",
-            Self::GreetingTimedOut(_) => "greeting_timeout",
+            Self::GreetingTimedOut(_) | Self::TlsTimedOut(_) => "greeting_timeout",
         }
     }
 
@@ -127,6 +129,7 @@ impl fmt::Display for DialError {
                     _ => Ok(()),
                 }
             }
+            Self::TlsTimedOut(limit) => write!(f, "TLS is not established within {limit:?}"),
             Self::GreetingTimedOut(limit) => write!(f, "no greeting within {limit:?}"),
         }
     }

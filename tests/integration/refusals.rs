@@ -377,12 +377,37 @@ async fn refusals_match_the_table() {
     assert_eq!(reasons, known, "reasons in the table");
 }
 
+/// A listener that cannot take a further connection: the system answers none.
+struct FullListener {
+    address: SocketAddr,
+    _socket: socket2::Socket,
+    _first: std::net::TcpStream,
+}
+
+impl FullListener {
+    fn new() -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let socket = socket.unwrap();
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&anywhere.into()).unwrap();
+        // One may wait.
+        socket.listen(0).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self {
+            address,
+            _first: std::net::TcpStream::connect(address).unwrap(),
+            _socket: socket,
+        }
+    }
+}
+
 /// A session with an upstream that fails in the way of this row.
 async fn upstream_failure(row: &Row) -> Outcome {
     let (listener, mut settings) = upstream().await;
     let certified = authority("localhost");
     let mut acceptor = certified.acceptor.clone();
     let mut says: &[u8] = b"";
+    let mut full = None;
     settings.host = "localhost".to_owned();
     settings.timeouts.connect = Duration::from_secs(5);
     match (row.label.as_str(), row.case.as_str()) {
@@ -395,15 +420,19 @@ async fn upstream_failure(row: &Row) -> Outcome {
                 .unwrap(),
         )),
         ("connect_timeout", _) => {
-            // The TLS handshake, which never completes, counts as part of connecting.
-            settings.tls = TlsMode::Implicit;
-            settings.client_config = Some(certified.trusted());
-            settings.timeouts.connect = Duration::from_millis(200);
+            settings.host = "127.0.0.1".to_owned();
+            settings.timeouts.connect = Duration::from_millis(100);
+            settings.upstream = full.insert(FullListener::new()).address;
         }
         ("too_many_connects", _) => {
             settings.limits.upstream_connects = 1;
             settings.timeouts.connect = Duration::from_millis(200);
             settings.timeouts.greeting = Duration::from_secs(3600);
+        }
+        ("greeting_timeout", "no TLS within it") => {
+            settings.tls = TlsMode::Implicit;
+            settings.client_config = Some(certified.trusted());
+            settings.timeouts.greeting = Duration::from_millis(100);
         }
         ("greeting_timeout", _) => settings.timeouts.greeting = Duration::from_millis(100),
         ("certificate", case) => {
@@ -450,9 +479,16 @@ async fn upstream_failure(row: &Row) -> Outcome {
         _ => None,
     };
     let mut client = Peer::connect(proxy.address).await;
-    let waits = ["connect_timeout", "greeting_timeout"].contains(&row.label.as_str());
+    let waits = row.label == "greeting_timeout";
     let serve = async {
-        if ["resolve", "connect", "loop", "too_many_connects"].contains(&row.label.as_str()) {
+        let unseen = [
+            "resolve",
+            "connect",
+            "connect_timeout",
+            "loop",
+            "too_many_connects",
+        ];
+        if unseen.contains(&row.label.as_str()) {
             return None;
         }
         let mut server = Peer::accept(&listener).await;

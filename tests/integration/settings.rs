@@ -64,6 +64,7 @@ fn the_generated_reference_pages_are_up_to_date() {
         "listen.sni",
         "upstream",
         "upstream.oauth",
+        "upstream.timeouts",
         "route",
         "route.domains",
     ];

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::support::{Peer, Proxy, Settings};
-use popgate::config::{AllowedHost, TlsMode};
+use crate::support::{Peer, Proxy, ServerInMemory, Settings};
+use popgate::config::{AllowedHost, Config, Flags, TlsMode};
 use tokio::net::TcpListener;
 
 const GREETING: &[u8] = b"+OK popgate is ready\r\n";
@@ -59,4 +59,69 @@ async fn logins_at_a_silent_server_delay_no_other_server() {
     let (_, first) = &mut waiting[0];
     first.as_mut().unwrap().send(b"+OK\r\n").await;
     Peer::accept(&silent).await;
+}
+
+/// A session whose upstream takes this long for each answer, in paused time.
+async fn slow(seconds: u64) {
+    let pause = Duration::from_secs(seconds);
+    let mut server = ServerInMemory::new(|_| {});
+    let (mut client, mut upstream) = server.unconnected();
+    tokio::time::sleep(pause).await;
+    upstream.send(b"+OK ready\r\n").await;
+    client.expect(b"+OK ready\r\n").await;
+    for (command, answer) in [
+        (&b"USER a\r\n"[..], &b"+OK\r\n"[..]),
+        (b"PASS wrong\r\n", b"-ERR no\r\n"),
+        (b"USER a\r\n", b"+OK\r\n"),
+        (b"PASS b\r\n", b"+OK in\r\n"),
+        (b"LIST\r\n", b"+OK\r\n1 20\r\n.\r\n"),
+        (b"QUIT\r\n", b"+OK bye\r\n"),
+    ] {
+        client.send(command).await;
+        upstream.expect(command).await;
+        tokio::time::sleep(pause).await;
+        upstream.send(answer).await;
+        client.expect(answer).await;
+    }
+    server.proxy.session_end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_server_is_given_as_much_time_as_mail_programs_give_it() {
+    slow(11).await;
+    slow(100).await;
+    slow(299).await;
+}
+
+#[test]
+fn an_upstream_may_have_timeouts_of_its_own_and_one_with_a_fallback_is_given_up_sooner() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("popgate.toml");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let (config, problems) = Config::load(Some(&file), &Flags::default());
+        assert_eq!(problems, [], "{text}");
+        let upstreams = config.upstreams.iter();
+        let own = upstreams.map(|it| it.timeouts.over(&config.timeouts));
+        own.map(|it| [it.connect, it.greeting, it.upstream_read].map(|it| it.as_secs()))
+            .collect::<Vec<_>>()
+    };
+    let first = "[[upstream]]\nname = \"a\"\nhost = \"a.example\"\n";
+    let second = "[[upstream]]\nname = \"b\"\nhost = \"b.example\"\n";
+    let fallback = format!("{first}fallback = \"b\"\n");
+    assert_eq!(load(first), [[60, 300, 300]]);
+    assert_eq!(
+        load(&format!("{fallback}{second}")),
+        [[10, 20, 300], [60, 300, 300]]
+    );
+    let general = "[timeouts]\nconnect = \"7s\"\nupstream_read = \"8s\"\n";
+    assert_eq!(
+        load(&format!("{fallback}{second}{general}")),
+        [[7, 20, 8], [7, 300, 8]]
+    );
+    let own = "timeouts = { greeting = \"9s\", upstream_read = \"1h\" }\n";
+    assert_eq!(
+        load(&format!("{fallback}{own}{second}{general}")),
+        [[7, 9, 3600], [7, 300, 8]]
+    );
 }

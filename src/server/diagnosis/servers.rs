@@ -81,8 +81,7 @@ async fn dial(
     tls: Arc<ClientConfig>,
 ) -> Result<Dialled, DialError> {
     let limits = DialLimits {
-        connect: config.timeouts.connect,
-        greeting: config.timeouts.greeting,
+        timeouts: config.timeouts,
         at_a_time: 1,
         dials: Arc::default(),
     };

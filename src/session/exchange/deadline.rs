@@ -14,6 +14,24 @@ use crate::session::failure::Failure;
 pub(in crate::session) const DRAIN_SILENCE: Duration = Duration::from_secs(2);
 
 impl Exchange<'_> {
+    /// This upstream is given so long for the next byte of a pending response.
+    pub fn set_upstream_read(&mut self, limit: Duration) {
+        self.upstream_read = limit;
+    }
+
+    /// How long the upstream may be silent while a response is pending.
+    pub fn upstream_read(&self) -> Duration {
+        self.upstream_read
+    }
+
+    /// The upstream took this long to be connected, or to answer: it does not count as the client's time to
+    /// log in.
+    pub fn waited_for_upstream(&mut self, waited: Duration) {
+        if let Phase::Authorization { deadline, .. } = &mut self.phase {
+            *deadline += waited;
+        }
+    }
+
     /// When the client has been idle for too long.
     fn silence_ends(&self) -> Instant {
         let timeouts = self.config.timeouts;
@@ -34,15 +52,13 @@ impl Exchange<'_> {
     fn upstream_ends(&self) -> Option<Instant> {
         let owes = !self.pending.is_empty() && !matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref().filter(|_| owes)?;
-        Some(upstream.heard + self.config.timeouts.upstream_read)
+        Some(upstream.heard + self.upstream_read)
     }
 
     /// Whether a deadline has passed, so that there is something to do.
     pub(super) fn deadline_passed(&mut self) -> Result<bool, Failure> {
         match self.upstream_ends() {
-            Some(ends) if self.now >= ends => {
-                Err(Failure::UpstreamStalled(self.config.timeouts.upstream_read))
-            }
+            Some(ends) if self.now >= ends => Err(Failure::UpstreamStalled(self.upstream_read)),
             Some(_) => Ok(false),
             None if self.now >= self.silence_ends() => {
                 self.ending = Some(match self.draining {

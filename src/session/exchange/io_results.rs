@@ -87,6 +87,10 @@ impl Exchange<'_> {
         let added = upstream.translate_from(upstream.buffer.len() - octets);
         upstream.heard_before = upstream.heard;
         upstream.heard = now;
+        let waited = now.saturating_duration_since(upstream.heard_before);
+        if !self.pending.is_empty() {
+            self.waited_for_upstream(waited);
+        }
         self.push_edit(added);
     }
 

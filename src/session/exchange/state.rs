@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
@@ -64,6 +64,8 @@ pub struct Exchange<'s> {
     /// A command that waits for the quotas' decision.
     pub(super) deferred: Option<Deferred>,
     pub(super) now: Instant,
+    /// How long the upstream may be silent while a response is pending.
+    pub(super) upstream_read: Duration,
     /// When the first pending command became that.
     pub(super) turn: Instant,
     /// Octets of the current response.
@@ -128,6 +130,7 @@ impl<'s> Exchange<'s> {
             upstream_output: BytesMut::new(),
             deferred: None,
             now,
+            upstream_read: config.timeouts.upstream_read,
             turn: now,
             response_octets: 0,
             delivered: Vec::new(),

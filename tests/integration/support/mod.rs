@@ -423,6 +423,13 @@ impl ServerInMemory {
 
     /// One more session: its client, which has logged in, and its upstream.
     pub async fn logged_in(&self) -> (Peer, Peer) {
+        let (mut client, mut upstream) = self.unconnected();
+        log_in(&mut client, &mut upstream).await;
+        (client, upstream)
+    }
+
+    /// One more session before its upstream's greeting.
+    pub fn unconnected(&self) -> (Peer, Peer) {
         let (client, near_client) = tokio::io::duplex(PIPE);
         let (upstream, near_upstream) = tokio::io::duplex(PIPE);
         let session = tokio::spawn(session::run_over(
@@ -433,9 +440,8 @@ impl ServerInMemory {
         ));
         let ended = self.ended.clone();
         tokio::spawn(async move { ended.send(session.await) });
-        let mut client = Peer::over("client", Stream::memory(client));
-        let mut upstream = Peer::over("upstream", Stream::memory(upstream));
-        log_in(&mut client, &mut upstream).await;
+        let client = Peer::over("client", Stream::memory(client));
+        let upstream = Peer::over("upstream", Stream::memory(upstream));
         (client, upstream)
     }
 }
