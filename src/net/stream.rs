@@ -4,11 +4,12 @@
 //! bytes are read into a scratch buffer of the thread and copied out.
 
 use std::cell::RefCell;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read, Write};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, BytesMut};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -98,6 +99,12 @@ impl Stream {
         self.take_plain()
     }
 
+    /// Closes the connection without the end of TLS, as servers and clients do that do not keep to its rules:
+    /// for tests.
+    pub fn cut(mut self) {
+        self.kind = Kind::Gone;
+    }
+
     /// Takes the plain TCP stream below, if there is no TLS yet; nothing can be sent or read then,
     /// until another stream takes its place.
     pub fn take_plain(&mut self) -> Option<TcpStream> {
@@ -146,6 +153,47 @@ impl Stream {
     }
 }
 
+impl Drop for Stream {
+    /// Ends TLS as RFC 8446 section 6.1 wants it, whatever the reason of the end: with close_notify. It does
+    /// not wait: what the socket does not take at once is lost.
+    fn drop(&mut self) {
+        if let Kind::Tls(tls) = &mut self.kind {
+            end_tls(tls);
+        }
+    }
+}
+
+fn end_tls(tls: &mut TlsStream<TcpStream>) {
+    // Records are some 30 octets; more are those that a peer has not read.
+    let mut records = Vec::with_capacity(64);
+    let tcp = match tls {
+        TlsStream::Client(tls) => {
+            let (tcp, session) = tls.get_mut();
+            session.send_close_notify();
+            while session.wants_write() && session.write_tls(&mut records).is_ok() {}
+            tcp
+        }
+        TlsStream::Server(tls) => {
+            let (tcp, session) = tls.get_mut();
+            session.send_close_notify();
+            while session.wants_write() && session.write_tls(&mut records).is_ok() {}
+            tcp
+        }
+    };
+    let socket = SockRef::from(&*tcp);
+    let mut socket = &*socket;
+    // The results are ignored: the connection ends here, and the peer may have closed.
+    let _ = socket.write(&records);
+    // A socket that is closed with unread octets, such as the peer's own close_notify, resets the
+    // connection, and the peer could lose what it was sent.
+    let mut unread = [0; 4 << 10];
+    for _ in 0..16 {
+        if !matches!(socket.read(&mut unread), Ok(1..)) {
+            break;
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -154,7 +202,19 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match &mut self.kind {
             Kind::Plain(tcp) => Pin::new(tcp).poll_read(cx, room),
-            Kind::Tls(tls) => Pin::new(tls).poll_read(cx, room),
+            Kind::Tls(tls) => {
+                let read = ready!(Pin::new(&mut **tls).poll_read(cx, room));
+                Poll::Ready(match (read, &**tls) {
+                    // Many mail programs just close. A command that an attacker cut off is no command, so nothing
+                    // is lost by taking it for an end; a server's answer is another matter.
+                    (Err(error), TlsStream::Server(_))
+                        if error.kind() == io::ErrorKind::UnexpectedEof =>
+                    {
+                        Ok(())
+                    }
+                    (read, _) => read,
+                })
+            }
             Kind::Memory(pipe) => Pin::new(pipe).poll_read(cx, room),
             Kind::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }

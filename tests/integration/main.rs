@@ -30,6 +30,7 @@ mod rules;
 mod settings;
 mod sums;
 mod tls;
+mod tls_end;
 mod train;
 mod upstreams;
 

@@ -329,9 +329,23 @@ impl Peer {
         std::mem::take(&mut self.buffer)
     }
 
+    /// Reads to the end of the stream; an end of TCP without the end of TLS is an error.
+    pub async fn whole_rest(&mut self) -> std::io::Result<Vec<u8>> {
+        let mut rest = std::mem::take(&mut self.buffer);
+        let read = self.stream.read_to_end(&mut rest);
+        let read = tokio::time::timeout(PATIENCE, read).await;
+        read.expect("timed out reading to the end")?;
+        Ok(rest)
+    }
+
     /// Closes the sending side only.
     pub async fn half_close(&mut self) {
         self.stream.shutdown().await.unwrap();
+    }
+
+    /// Closes the connection below TLS, without its end.
+    pub fn cut(self) {
+        self.stream.cut();
     }
 
     /// Closes the connection with a reset.
