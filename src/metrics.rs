@@ -104,6 +104,11 @@ impl Metrics {
             .set(rules);
     }
 
+    /// Whether the files of the learned state can be used.
+    pub fn learned_state_usable(&self, usable: bool) {
+        self.judging.learned_state_usable.set(i64::from(usable));
+    }
+
     /// The ids that rules may hit under.
     pub fn rules<'r>(&self, ids: impl Iterator<Item = &'r str>) {
         self.judging.rule_hits.know(ids);

@@ -84,7 +84,16 @@ pub(super) fn run(args: &EvalArgs) -> Ended {
     )?;
     // Weights learned from the same messages would not predict the result on others.
     let own = args.cross_validate.is_some() || args.online.is_some() || args.model.is_some();
-    let filter = server::filter::load(&config, !args.no_classifier && !own)?;
+    let filter = match args.no_classifier || own {
+        true => server::filter::load(&config)?,
+        false => {
+            let (filter, unusable) = server::filter::with_learned(&config)?;
+            if let Some(unusable) = unusable {
+                eprintln!("popgate: {unusable}");
+            }
+            filter
+        }
+    };
     let limit = config.filter.hold_bytes;
     if let Some(index) = &args.online {
         return evaluate_online(&filter.decoding_for_classifier(), index, limit);

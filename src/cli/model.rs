@@ -94,6 +94,9 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
             let bytes = fs::read(file).map_err(|error| KnowledgeError::Io(file.clone(), error))?;
             let imported = Knowledge::unpack(file, &bytes)?;
             let (mut knowledge, _) = Knowledge::write(&config.data_dir)?;
+            if let Some(unusable) = knowledge.unusable() {
+                eprintln!("popgate: {unusable}");
+            }
             knowledge.save(&imported)?;
             print!("{}", info(&imported));
             Ok(Exit::Fine)

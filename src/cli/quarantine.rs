@@ -174,12 +174,15 @@ fn learn_as_ham(
     config: &Config,
     account: Option<Arc<str>>,
 ) -> Result<Taught, Error> {
-    let filter = server::filter::load(config, false)?;
+    let filter = server::filter::load(config)?;
     let mut trainer = Trainer::open(
         filter,
         &config.data_dir,
         super::shared_args::owner(config, account.as_deref()),
     )?;
+    if let Some(unusable) = trainer.unusable() {
+        eprintln!("popgate: {unusable}");
+    }
     let judged = &message[..message.len().min(config.filter.hold_bytes)];
     let taught = trainer.teach(judged, false)?;
     // The original is deleted next.

@@ -105,8 +105,15 @@ fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
         ..Flags::default()
     };
     let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    match server::filter::load(&config, !args.no_classifier) {
-        Ok(filter) if problems.is_empty() => {
+    let loaded = match args.no_classifier {
+        true => server::filter::load(&config).map(|filter| (filter, None)),
+        false => server::filter::with_learned(&config),
+    };
+    match loaded {
+        Ok((filter, unusable)) if problems.is_empty() => {
+            if let Some(unusable) = unusable {
+                eprintln!("popgate: {unusable}");
+            }
             let filter = match args.parts {
                 true => filter.reporting_parts(),
                 false => filter,

@@ -36,12 +36,15 @@ pub struct TrainArgs {
 /// Trains.
 pub(super) fn run(args: &TrainArgs) -> Ended {
     let config = args.data.load()?;
-    let filter = server::filter::load(&config, false)?;
+    let filter = server::filter::load(&config)?;
     let mut trainer = Trainer::open(
         filter,
         &config.data_dir,
         super::shared_args::owner(&config, args.account.as_deref()),
     )?;
+    if let Some(unusable) = trainer.unusable() {
+        eprintln!("popgate: {unusable}");
+    }
     let bar = Progress::new();
     let limit = config.filter.hold_bytes;
     let trained = train(

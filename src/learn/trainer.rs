@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::filter::Filter;
 use crate::filter::classifier::{self, Belief, LearnedState, Update, WeightsOwner};
 use crate::message::Headers;
-use crate::store::{Knowledge, KnowledgeError};
+use crate::store::{Knowledge, KnowledgeError, Unusable};
 
 /// Teaches the weights of a data directory.
 #[derive(Debug)]
@@ -55,6 +55,11 @@ impl Trainer {
             owner,
             taught: 0,
         })
+    }
+
+    /// What was learned before and cannot be used.
+    pub fn unusable(&self) -> Option<&Unusable> {
+        self.knowledge.unusable()
     }
 
     /// Teaches a message. It survives the end of this process when this returns, however that ends.

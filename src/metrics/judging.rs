@@ -1,6 +1,6 @@
 //! Families of the filter: times, scores, rules, thresholds.
 
-use prometheus::{GaugeVec, Histogram, IntGaugeVec};
+use prometheus::{GaugeVec, Histogram, IntGauge, IntGaugeVec};
 
 use super::buckets::{OCTETS, SCORES, SECONDS};
 use super::registry::Families;
@@ -17,6 +17,7 @@ pub(super) struct Judging {
     pub(super) score: Histogram,
     pub(super) rule_hits: RuleHits,
     pub(super) rules: IntGaugeVec,
+    pub(super) learned_state_usable: IntGauge,
     pub(super) thresholds: GaugeVec,
 }
 
@@ -47,6 +48,10 @@ impl Judging {
             score: make.histogram("popgate_score", "Scores of judged messages", SCORES),
             rule_hits: RuleHits::default(),
             rules: make.gauges("popgate_rules", "Active rules", &["kind"]),
+            learned_state_usable: make.gauge(
+                "popgate_learned_state_usable",
+                "1 if what was learned is used, or there is nothing; 0 if files in [data] dir are damaged or unreadable",
+            ),
             thresholds: make.decimals(
                 "popgate_filter_threshold",
                 "Points from which a message is tagged or dropped; 0 = never",

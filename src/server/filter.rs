@@ -1,14 +1,16 @@
 //! Builds the filter of a configuration: rules, and the learned weights.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Config;
 use crate::filter::classifier::LearnedState;
 use crate::filter::{Filter, RuleSet};
+use crate::metrics::Metrics;
 use crate::rule_folder;
 use crate::schema::Problem;
-use crate::store::Knowledge;
+use crate::store::{Knowledge, Unusable};
 
 /// The rules that a configuration names.
 ///
@@ -18,49 +20,69 @@ pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
     rule_folder::load(config.filter.rules.as_deref())
 }
 
-/// The filter of a configuration: its rules, and the learned weights if enabled.
+/// The filter of a configuration: its rules, without learned weights.
 ///
 /// # Errors
-/// Every problem of every rule file, and of what was learned.
-pub fn load(config: &Config, learned: bool) -> Result<Filter, Vec<Problem>> {
+/// Every problem of every rule file.
+pub fn load(config: &Config) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
-    let filter = filter.timed_by(Instant::now);
-    if !learned || !config.filter.classifier {
-        return Ok(filter);
+    Ok(filter.timed_by(Instant::now))
+}
+
+/// The filter as [`load`] makes it, with the learned weights if enabled; and what of them cannot be used.
+///
+/// # Errors
+/// As [`load`].
+pub fn with_learned(config: &Config) -> Result<(Filter, Option<Unusable>), Vec<Problem>> {
+    let filter = load(config)?;
+    if !config.filter.classifier {
+        return Ok((filter, None));
     }
-    let (_, memory) = memory(config)?;
-    Ok(filter.with_learned(Arc::new(memory)))
+    let (mut knowledge, memory) = memory(config, Knowledge::read_usable);
+    let unusable = knowledge.as_mut().and_then(Knowledge::take_unusable);
+    Ok((filter.with_learned(Arc::new(memory)), unusable))
 }
 
 /// The learned weights, on top of the shipped model. Without a data directory, as in the demonstration, there
 /// are none.
-fn memory(config: &Config) -> Result<(Option<Knowledge>, LearnedState), Vec<Problem>> {
-    let (knowledge, memory) = if config.data_dir.as_os_str().is_empty() {
-        (None, LearnedState::default())
-    } else {
-        let read = Knowledge::read(&config.data_dir);
-        let read = read.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
-        (Some(read.0), read.1)
+fn memory(
+    config: &Config,
+    read: fn(&Path) -> (Knowledge, LearnedState),
+) -> (Option<Knowledge>, LearnedState) {
+    let (knowledge, memory) = match config.data_dir.as_os_str().is_empty() {
+        true => (None, LearnedState::default()),
+        false => {
+            let (knowledge, memory) = read(&config.data_dir);
+            (Some(knowledge), memory)
+        }
     };
     match config.filter.shipped_model {
-        true => Ok((knowledge, memory.with_shipped())),
-        false => Ok((knowledge, memory)),
+        true => (knowledge, memory.with_shipped()),
+        false => (knowledge, memory),
     }
 }
 
-/// The filter as [`load`] makes it, which applies the training of other processes.
+/// The filter as [`load`] makes it, with the learned weights, and with what other processes will learn. Weights that
+/// are damaged keep no mail from being served: they are renamed.
 ///
 /// # Errors
 /// As [`load`].
-pub(super) fn following(config: &Config) -> Result<Filter, Vec<Problem>> {
-    let filter = load(config, false)?;
+pub(super) fn following(config: &Config, metrics: &Arc<Metrics>) -> Result<Filter, Vec<Problem>> {
+    let filter = load(config)?;
+    metrics.learned_state_usable(true);
     if !config.filter.classifier {
         return Ok(filter);
     }
-    let (knowledge, memory) = memory(config)?;
+    let (knowledge, memory) = memory(config, Knowledge::read_setting_aside);
     let memory = Arc::new(memory);
     if let Some(knowledge) = knowledge {
-        let followed = knowledge.follow(&memory);
+        if let Some(unusable) = knowledge.unusable() {
+            tracing::error!("{unusable}");
+            metrics.learned_state_usable(false);
+        }
+        let metrics = Arc::clone(metrics);
+        let followed =
+            knowledge.follow(&memory, move |usable| metrics.learned_state_usable(usable));
         followed.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
     }
     Ok(filter.with_learned(memory))

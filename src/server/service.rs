@@ -40,7 +40,7 @@ pub(super) fn open(
     let mut problems = Vec::new();
     let engine = match overrides.engine {
         Some(engine) => Some(engine),
-        None => filter::following(config)
+        None => filter::following(config, &persistent.metrics)
             .map(|filter| Engine::Rules(Arc::new(filter)))
             .map_err(|more| problems.extend(more))
             .ok(),

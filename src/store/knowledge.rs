@@ -7,27 +7,27 @@
 //! process learns at a time; others follow.
 
 mod codec;
+mod damage;
 mod error;
+mod follow;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use super::{durable_write, given_to_owner, private};
 use nix::fcntl::OFlag;
 
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
+pub use damage::Unusable;
 pub use error::KnowledgeError;
 
 /// Beyond this size the journal is merged into the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
 
-/// How often another process's changes are looked for.
-const OFTEN: Duration = Duration::from_millis(250);
+/// Weights and journal are replaced one after the other: readers may meet them in between.
+const TRIES: usize = 3;
 
 /// The open folder.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub struct Knowledge {
     generation: u64,
     /// How much of the journal is in memory.
     read: u64,
+    unusable: Option<Unusable>,
 }
 
 impl Knowledge {
@@ -48,39 +49,161 @@ impl Knowledge {
     /// If something is there and cannot be read.
     pub fn read(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
-        let path = folder.join("weights");
-        let (generation, memory) = match fs::read(&path) {
-            Ok(bytes) => codec::read_weights(&bytes).map_err(|fault| fault.at(&path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (0, LearnedState::default()),
-            Err(error) => return Err(KnowledgeError::Io(path, error)),
-        };
-        let mut knowledge = Self {
-            folder,
+        for _ in 0..TRIES {
+            let path = folder.join("weights");
+            let (generation, memory) = match damage::open(&path)? {
+                Some(file) => codec::read_weights(file).map_err(|fault| fault.at(&path))?,
+                None => (0, LearnedState::default()),
+            };
+            let mut knowledge = Self::beginning(&folder, generation);
+            if knowledge.catch_up(&memory)? != Progress::Replaced {
+                return Ok((knowledge, memory));
+            }
+            // Both were replaced between the two reads.
+        }
+        let why = "the weights that it continues are missing".to_owned();
+        Err(KnowledgeError::Damaged(folder.join("journal"), why))
+    }
+
+    /// No change read yet.
+    fn beginning(folder: &Path, generation: u64) -> Self {
+        Self {
+            folder: folder.to_owned(),
             lock: None,
             journal: None,
             generation,
             read: 0,
-        };
-        knowledge.catch_up(&memory)?;
-        Ok((knowledge, memory))
+            unusable: None,
+        }
     }
 
-    /// The same, for learning: no other process may learn meanwhile.
+    /// As [`Knowledge::read`], with as much of the state as can be used; [`Knowledge::unusable`] says what cannot.
+    pub fn read_usable(data_dir: &Path) -> (Self, LearnedState) {
+        match Self::read(data_dir) {
+            Ok((mut knowledge, memory)) => {
+                let damage = knowledge.journal_damage();
+                knowledge.unusable = damage.map(Unusable::in_part);
+                (knowledge, memory)
+            }
+            Err(error) => {
+                let mut knowledge = Self::beginning(&data_dir.join("learnt"), 0);
+                knowledge.unusable = Some(Unusable::whole(error));
+                (knowledge, LearnedState::default())
+            }
+        }
+    }
+
+    /// The same; a damaged file is renamed, so that the next training begins anew.
+    pub fn read_setting_aside(data_dir: &Path) -> (Self, LearnedState) {
+        let (knowledge, memory) = Self::read_usable(data_dir);
+        let is_damaged = knowledge
+            .unusable
+            .as_ref()
+            .is_some_and(|it| !it.in_part && matches!(it.error, KnowledgeError::Damaged(..)));
+        // A process that learns does it itself.
+        if is_damaged && let Ok(_lock) = lock(&data_dir.join("learnt")) {
+            return Self::set_aside(data_dir).unwrap_or((knowledge, memory));
+        }
+        (knowledge, memory)
+    }
+
+    /// Reads the state, or sets it aside, while no other process learns.
+    fn set_aside(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
+        let mut unusable: Option<Unusable> = None;
+        loop {
+            let error = match Self::read(data_dir) {
+                Ok((mut knowledge, memory)) => {
+                    knowledge.unusable = unusable;
+                    return Ok((knowledge, memory));
+                }
+                Err(error) => error,
+            };
+            let KnowledgeError::Damaged(path, _) = &error else {
+                return Err(error);
+            };
+            let kept = damage::set_aside(path);
+            let kept = kept.map_err(|error| KnowledgeError::Io(path.clone(), error))?;
+            unusable
+                .get_or_insert(Unusable::whole(error))
+                .kept
+                .extend(kept);
+        }
+    }
+
+    /// The state for learning: no other process may learn meanwhile. A damaged file is renamed, and learning begins
+    /// anew.
     ///
     /// # Errors
     /// As [`Knowledge::read`], and if another process learns.
     pub fn write(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
-        let at = |path: &Path| {
-            let path = path.to_owned();
-            move |error| KnowledgeError::Io(path, error)
-        };
-        private(&folder).map_err(at(&folder))?;
+        private(&folder).map_err(|error| KnowledgeError::Io(folder.clone(), error))?;
         let lock = lock(&folder)?;
-        let (mut knowledge, memory) = Self::read(data_dir)?;
+        let (mut knowledge, memory) = Self::set_aside(data_dir)?;
         knowledge.lock = Some(lock);
+        if let Some(error) = knowledge.journal_damage() {
+            knowledge.keep_journal(error)?;
+        }
         knowledge.open_journal()?;
         Ok((knowledge, memory))
+    }
+
+    /// What of the state could not be used when it was read.
+    pub fn unusable(&self) -> Option<&Unusable> {
+        self.unusable.as_ref()
+    }
+
+    /// The same, for keeps.
+    pub fn take_unusable(&mut self) -> Option<Unusable> {
+        self.unusable.take()
+    }
+
+    /// What is wrong with the journal after the last record that was read. The beginning of a record is what a
+    /// killed process leaves, and no damage.
+    fn journal_damage(&self) -> Option<KnowledgeError> {
+        let path = self.folder.join("journal");
+        let mut file = damage::open(&path).ok()??;
+        let mut head = Vec::new();
+        (&file)
+            .take(codec::HEAD as u64)
+            .read_to_end(&mut head)
+            .ok()?;
+        let why = match codec::read_head(&head) {
+            // It is never created in parts.
+            Err(_) => "ends too early",
+            Ok(generation) if generation != self.generation => return None,
+            Ok(_) => {
+                file.seek(SeekFrom::Start(self.read)).ok()?;
+                let mut rest = Vec::new();
+                file.take(codec::LONGEST_RECORD)
+                    .read_to_end(&mut rest)
+                    .ok()?;
+                if codec::is_cut(&rest) {
+                    return None;
+                }
+                "a change in it is damaged"
+            }
+        };
+        Some(KnowledgeError::Damaged(path, why.to_owned()))
+    }
+
+    /// Keeps a damaged journal under another name, and goes on with what can be read of it.
+    fn keep_journal(&mut self, error: KnowledgeError) -> Result<(), KnowledgeError> {
+        let path = self.folder.join("journal");
+        let failed = |error| KnowledgeError::Io(path.clone(), error);
+        let kept = damage::keep(&path).map_err(failed)?;
+        if self.read >= codec::HEAD as u64 {
+            let mut good = Vec::new();
+            let file = File::open(&path).map_err(failed)?;
+            file.take(self.read)
+                .read_to_end(&mut good)
+                .map_err(failed)?;
+            let new = self.folder.join("journal.new");
+            durable_write::replace_through(&new, &path, &good).map_err(failed)?;
+        }
+        let unusable = self.unusable.get_or_insert(Unusable::in_part(error));
+        unusable.kept.push(kept);
+        Ok(())
     }
 
     /// Applies what another process has learned since.
@@ -90,18 +213,12 @@ impl Knowledge {
     pub fn catch_up(&mut self, memory: &LearnedState) -> Result<Progress, KnowledgeError> {
         let path = self.folder.join("journal");
         let io = |error| KnowledgeError::Io(path.clone(), error);
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                // There is none before the first message and after a reset.
-                let was_there = self.read > 0;
-                return Ok(if was_there {
-                    Progress::Replaced
-                } else {
-                    Progress::Nothing
-                });
-            }
-            Err(error) => return Err(io(error)),
+        let Some(mut file) = damage::open(&path)? else {
+            // There is none before the first message and after a reset.
+            return Ok(match self.read > 0 {
+                true => Progress::Replaced,
+                false => Progress::Nothing,
+            });
         };
         let mut head = Vec::new();
         (&file)
@@ -115,76 +232,38 @@ impl Knowledge {
         let generation = codec::read_head(&head).map_err(|fault| fault.at(&path))?;
         if generation != self.generation {
             // An older one is part of the weights already; a newer one follows newer weights.
-            return Ok(if generation > self.generation {
-                Progress::Replaced
-            } else {
-                Progress::Nothing
+            return Ok(match generation > self.generation {
+                true => Progress::Replaced,
+                false => Progress::Nothing,
             });
         }
-        let from = self.read.max(codec::HEAD as u64);
-        file.seek(SeekFrom::Start(from)).map_err(io)?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(io)?;
-        let mut at = 0;
-        let mut changes = 0;
-        while let Some((change, end)) = codec::read_change(&bytes[at..]) {
-            memory.apply(&change);
-            at += end;
-            changes += 1;
+        self.read = self.read.max(codec::HEAD as u64);
+        file.seek(SeekFrom::Start(self.read)).map_err(io)?;
+        match self.read_changes(&file, memory).map_err(io)? {
+            0 => Ok(Progress::Nothing),
+            changes => Ok(Progress::Learned(changes)),
         }
-        self.read = from + at as u64;
-        Ok(if changes > 0 {
-            Progress::Learned(changes)
-        } else {
-            Progress::Nothing
-        })
     }
 
-    /// Applies what other processes learn, as long as the memory is in use.
-    ///
-    /// # Errors
-    /// The system's, if there can't be a thread for it.
-    pub fn follow(mut self, memory: &Arc<LearnedState>) -> io::Result<()> {
-        let memory = Arc::downgrade(memory);
-        let mut complained = false;
-        let work = move || {
-            while let Some(memory) = memory.upgrade() {
-                let done = self.catch_up(&memory).and_then(|progress| {
-                    if progress == Progress::Replaced {
-                        let data_dir = self.folder.parent().unwrap_or(Path::new("."));
-                        let (knowledge, anew) = Self::read(data_dir)?;
-                        memory.replace_with(anew);
-                        self = knowledge;
-                    }
-                    Ok(progress)
-                });
-                match done {
-                    Ok(Progress::Nothing) => {}
-                    Ok(progress) => {
-                        let counts = memory.shared().counts;
-                        let (ham, spam) = (counts.ham, counts.spam);
-                        match progress {
-                            // During a training this is every quarter of a second.
-                            Progress::Learned(_) => {
-                                tracing::debug!(ham, spam, "learned state updated");
-                            }
-                            _ => tracing::info!(ham, spam, "learned state reloaded"),
-                        }
-                        complained = false;
-                    }
-                    // Logged once, not each time.
-                    Err(error) if !complained => {
-                        complained = true;
-                        tracing::warn!("learned state cannot be reloaded: {error}");
-                    }
-                    Err(_) => {}
-                }
-                drop(memory);
-                thread::sleep(OFTEN);
+    /// Applies the changes of a journal from here on, up to the first that is not complete.
+    fn read_changes(&mut self, file: &File, memory: &LearnedState) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        let mut changes = 0;
+        loop {
+            // In pieces: the file may claim any size.
+            let more = file.take(codec::LONGEST_RECORD).read_to_end(&mut bytes)?;
+            let mut at = 0;
+            while let Some((change, end)) = codec::read_change(&bytes[at..]) {
+                memory.apply(&change);
+                at += end;
+                changes += 1;
             }
-        };
-        let thread = thread::Builder::new().name("popgate-learning".to_owned());
-        thread.spawn(work).map(drop)
+            bytes.drain(..at);
+            self.read += at as u64;
+            if more == 0 || (at == 0 && bytes.len() as u64 >= codec::LONGEST_RECORD) {
+                return Ok(changes);
+            }
+        }
     }
 
     /// Applies a change, on disk and then in memory.
@@ -276,7 +355,11 @@ impl Knowledge {
         let _lock = lock(&folder)?;
         for name in ["weights", "journal"] {
             let path = folder.join(name);
-            match fs::remove_file(&path) {
+            let removed = match path.is_dir() {
+                true => damage::set_aside(&path).map(drop),
+                false => fs::remove_file(&path),
+            };
+            match removed {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(KnowledgeError::Io(path, error));
                 }
@@ -326,7 +409,7 @@ fn lock(folder: &Path) -> Result<File, KnowledgeError> {
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .custom_flags(OFlag::O_NOFOLLOW.bits())
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
         .open(&path)
         .and_then(|file| given_to_owner(file, &path));
     let lock = match opened {

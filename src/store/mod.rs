@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
-pub use knowledge::{Knowledge, KnowledgeError, Progress};
+pub use knowledge::{Knowledge, KnowledgeError, Progress, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;
 pub use temporary::Leftovers;

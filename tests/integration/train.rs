@@ -271,53 +271,98 @@ fn files_that_are_not_mail_are_reported_and_skipped() {
     );
 }
 
+/// The files of a data directory's learned state.
+fn learnt(workspace: &Workspace) -> Vec<String> {
+    let names = fs::read_dir(workspace.path("data/learnt")).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// Weights, or a journal, that a later release wrote.
+fn newer(bytes: &[u8]) -> Vec<u8> {
+    // The format version follows the eight bytes of magic.
+    let mut newer = bytes.to_vec();
+    newer[8] = 9;
+    let sum = crc(&newer[..20]).to_le_bytes();
+    newer[20..24].copy_from_slice(&sum);
+    newer
+}
+
 #[test]
-fn foreign_and_damaged_weight_files_are_reported() {
+fn a_damaged_learned_state_is_kept_aside_and_learning_begins_anew() {
+    let good = {
+        let workspace = Workspace::new(3);
+        workspace.train();
+        fs::read(workspace.path("data/learnt/weights")).unwrap()
+    };
+    let mut flipped = good.clone();
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0x55;
+    let mut zeroed = good.clone();
+    zeroed[30..].fill(0);
+    for bytes in [
+        &flipped[..],
+        &zeroed,
+        &good[..good.len() - 9],
+        &good[..10],
+        b"something else entirely, and long enough",
+        b"",
+    ] {
+        let workspace = Workspace::new(3);
+        workspace.train();
+        let weights = workspace.path("data/learnt/weights");
+        fs::write(&weights, bytes).unwrap();
+        // Those that only read say so, and leave it.
+        let printed = workspace.run(&["model", "info"], 2);
+        assert!(printed.contains("learnt/weights: "), "{printed}");
+        let printed = workspace.run(&["scan", "ham"], 0);
+        assert!(printed.contains("learned state is not used: "), "{printed}");
+        assert_eq!(fs::read(&weights).unwrap(), bytes);
+        let printed = workspace.run(&["train", "--ham", "ham"], 0);
+        assert!(printed.contains("weights.damaged-"), "{printed}");
+        assert_eq!(workspace.info(), "learned: 3 ham, 0 spam");
+        let names = learnt(&workspace);
+        assert_eq!(names.len(), 5, "{names:?}");
+        let kept = names
+            .iter()
+            .find(|name| name.starts_with("weights.damaged-"));
+        let kept = workspace.path("data/learnt").join(kept.unwrap());
+        assert_eq!(fs::read(kept).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn a_learned_state_of_a_later_release_is_left_alone() {
     let workspace = Workspace::new(3);
     workspace.train();
-    let weights = workspace.path("data/learnt/weights");
-    let good = fs::read(&weights).unwrap();
-    // The format version follows the eight bytes of magic.
-    let mut newer = good.clone();
-    newer[8] = 9;
-    let mut head = newer[..20].to_vec();
-    head.extend_from_slice(&crc(&newer[..20]).to_le_bytes());
-    newer[..24].copy_from_slice(&head);
-    let mut damaged = good.clone();
-    let middle = damaged.len() / 2;
-    damaged[middle] ^= 0x55;
-    for (bytes, words) in [
-        (
-            &newer[..],
-            "written by a later popgate (format 9, this one knows 1)",
-        ),
-        (&damaged, "start over with `popgate model reset`"),
-        (
-            &good[..good.len() - 9],
-            "start over with `popgate model reset`",
-        ),
-        (
-            b"something else entirely, and long enough",
-            "start over with `popgate model reset`",
-        ),
-        (b"", "start over with `popgate model reset`"),
-    ] {
-        fs::write(&weights, bytes).unwrap();
-        for verb in [&["model", "info"][..], &["train", "--ham", "ham"]] {
-            let printed = workspace.run(verb, 2);
-            assert!(
-                printed.contains("learnt/weights: ") && printed.contains(words),
-                "{printed}"
-            );
+    let whole = |name: &str| fs::read(workspace.path("data/learnt").join(name)).unwrap();
+    let before = learnt(&workspace);
+    for name in ["weights", "journal"] {
+        let good = whole(name);
+        let path = workspace.path("data/learnt").join(name);
+        fs::write(&path, newer(&good)).unwrap();
+        for (verb, code) in [
+            (&["model", "info"][..], 2),
+            (&["train", "--ham", "ham"], 2),
+            (&["scan", "ham"], 0),
+        ] {
+            let printed = workspace.run(verb, code);
+            let said = "written by a later popgate (format 9, this one knows 1)";
+            assert!(printed.contains(said), "{printed}");
         }
-        let printed = workspace.run(&["scan", "ham"], 64);
-        assert!(
-            printed.contains("learnt/weights: ") && printed.contains(words),
-            "{printed}"
-        );
+        assert_eq!(whole(name), newer(&good));
+        fs::write(&path, good).unwrap();
     }
-    fs::write(&weights, good).unwrap();
+    assert_eq!(learnt(&workspace), before);
     assert_eq!(workspace.info(), "learned: 3 ham, 3 spam");
+}
+
+#[test]
+fn one_process_learns_at_a_time() {
+    let workspace = Workspace::new(3);
+    workspace.train();
     // While another process holds the lock.
     let lock = File::options()
         .write(true)
@@ -394,7 +439,7 @@ fn a_running_filter_applies_training_and_reset() {
     let data = workspace.path("data");
     let (knowledge, memory) = Knowledge::read(&data).unwrap();
     let memory = Arc::new(memory);
-    knowledge.follow(&memory).unwrap();
+    knowledge.follow(&memory, |_| ()).unwrap();
     let thresholds = Thresholds {
         tag_at: 5.0,
         drop_at: None,

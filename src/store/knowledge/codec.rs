@@ -4,7 +4,7 @@
 //! messages learned. `journal`: head, then records: length, change, CRC-32.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,11 +29,15 @@ const MAGIC: &[u8; 8] = b"popgate\n";
 /// A longer record is not a record.
 const RECORD_LIMIT: usize = 1 << 20;
 
+/// Unpacked weights of 1 GiB would be those of tens of thousands of accounts.
+const UNPACKED_LIMIT: u64 = 1 << 30;
+
 /// Why a file cannot be read.
 #[derive(Debug)]
 pub(super) enum Fault {
     Damaged(&'static str),
     Newer(u32),
+    Io(io::Error),
 }
 
 impl Fault {
@@ -41,6 +45,7 @@ impl Fault {
         match self {
             Self::Damaged(why) => KnowledgeError::Damaged(path.to_owned(), why.to_owned()),
             Self::Newer(version) => KnowledgeError::Newer(path.to_owned(), version),
+            Self::Io(error) => KnowledgeError::Io(path.to_owned(), error),
         }
     }
 }
@@ -205,6 +210,17 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
     Some((change, end))
 }
 
+/// The most octets of a record.
+pub(super) const LONGEST_RECORD: u64 = 4 + RECORD_LIMIT as u64 + 4;
+
+/// Whether these octets, which are no record, may be the beginning of one that a kill cut short.
+pub(super) fn is_cut(bytes: &[u8]) -> bool {
+    match In(bytes).u32() {
+        None => true,
+        Some(length) => length as usize <= RECORD_LIMIT && bytes.len() < 8 + length as usize,
+    }
+}
+
 fn learned(out: &mut Out, learned: &Learned) {
     out.0.push(u8::from(learned.is_spam));
     for error in learned.step {
@@ -265,12 +281,22 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
 }
 
 /// The generation and the learned state.
-pub(super) fn read_weights(bytes: &[u8]) -> Result<(u64, LearnedState), Fault> {
-    let generation = read_head(bytes)?;
+pub(super) fn read_weights(mut file: impl Read) -> Result<(u64, LearnedState), Fault> {
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(HEAD as u64)
+        .read_to_end(&mut head)
+        .map_err(Fault::Io)?;
+    let generation = read_head(&head)?;
+    // Memory is needed for what is unpacked, not for what the file claims to have.
     let mut unpacked = Vec::new();
-    ZlibDecoder::new(&bytes[HEAD..])
-        .read_to_end(&mut unpacked)
-        .map_err(|_| Fault::Damaged("cannot be unpacked"))?;
+    let mut unpacking = ZlibDecoder::new(file).take(UNPACKED_LIMIT);
+    match unpacking.read_to_end(&mut unpacked) {
+        Ok(_) => {}
+        // A failing disk is no damage.
+        Err(error) if error.raw_os_error().is_some() => return Err(Fault::Io(error)),
+        Err(_) => return Err(Fault::Damaged("cannot be unpacked")),
+    }
     let body = unpacked.len().checked_sub(4).ok_or(SHORT)?;
     if In(&unpacked[body..]).u32() != Some(crc(&unpacked[..body])) {
         return Err(Fault::Damaged("is damaged"));

@@ -32,7 +32,7 @@ impl fmt::Display for KnowledgeError {
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Damaged(path, why) => write!(
                 f,
-                "{}: {why}; put back a copy, or start over with `popgate model reset`",
+                "{}: {why}; `popgate train` keeps it aside and begins anew, or put back a copy",
                 path.display()
             ),
             Self::Newer(path, version) => write!(

@@ -25,17 +25,6 @@ fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account:
     }
 }
 
-/// The state before the journal is read: no weights.
-fn beginning(folder: &Path) -> Knowledge {
-    Knowledge {
-        folder: folder.to_owned(),
-        lock: None,
-        journal: None,
-        generation: 0,
-        read: 0,
-    }
-}
-
 #[test]
 fn a_truncated_journal_is_read_up_to_the_cut() {
     let dir = tempfile::tempdir().unwrap();
@@ -66,7 +55,7 @@ fn a_truncated_journal_is_read_up_to_the_cut() {
             0 => Progress::Nothing,
             changes => Progress::Learned(changes),
         };
-        let mut knowledge = beginning(&folder);
+        let mut knowledge = Knowledge::beginning(&folder, 0);
         assert_eq!(
             knowledge.catch_up(&memory).unwrap(),
             progress,
@@ -173,4 +162,141 @@ fn undone_training_leaves_no_trace() {
     assert_eq!(memory.knows(None, digest), None);
     assert_eq!(memory.shared().counts.all(), 4);
     assert!(memory.forgetting(None, digest, &features(4)).is_none());
+}
+
+/// A state of two changes in the weights and one in the journal; its folder.
+fn taught(dir: &Path) -> (PathBuf, Vec<u8>) {
+    let (mut knowledge, memory) = Knowledge::write(dir).unwrap();
+    teach(&mut knowledge, &memory, 0, None);
+    teach(&mut knowledge, &memory, 1, None);
+    knowledge.save(&memory).unwrap();
+    let saved = Knowledge::pack(&memory);
+    teach(&mut knowledge, &memory, 2, None);
+    (knowledge.folder.clone(), saved)
+}
+
+/// A file, what is done to it, and how many files are renamed then.
+type Damage<'d> = (&'static str, &'d dyn Fn(&Path), usize);
+
+fn kept(knowledge: &Knowledge) -> usize {
+    knowledge
+        .unusable()
+        .map_or(0, |unusable| unusable.kept.len())
+}
+
+/// A start renames what is damaged, of whatever kind, and only that; the next training begins anew.
+#[test]
+fn every_kind_of_damage_is_set_aside() {
+    let write = |bytes: &'static [u8]| move |path: &Path| fs::write(path, bytes).unwrap();
+    let replaced = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+    };
+    let pipe = |path: &Path| {
+        fs::remove_file(path).unwrap();
+        nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    };
+    // It claims to have a terabyte, and needs no memory for that.
+    let sparse = |path: &Path| {
+        let file = File::create(path).unwrap();
+        file.set_len(1 << 40).unwrap();
+    };
+    let missing = |path: &Path| fs::remove_file(path).unwrap();
+    let damages: [Damage<'_>; 9] = [
+        ("weights", &write(b""), 2),
+        (
+            "weights",
+            &write(b"nothing of popgate's, and longer than a head"),
+            2,
+        ),
+        ("weights", &replaced, 2),
+        ("weights", &pipe, 2),
+        ("weights", &sparse, 2),
+        ("weights", &missing, 1),
+        (
+            "journal",
+            &write(b"nothing of popgate's, and longer than a head"),
+            1,
+        ),
+        ("journal", &replaced, 1),
+        ("journal", &sparse, 1),
+    ];
+    for (number, (name, damage, moved)) in damages.into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, saved) = taught(dir.path());
+        damage(&folder.join(name));
+        // Reading alone moves nothing.
+        let (knowledge, _) = Knowledge::read_usable(dir.path());
+        assert!(
+            knowledge.unusable().is_some() && kept(&knowledge) == 0,
+            "{number}"
+        );
+        let (knowledge, memory) = Knowledge::read_setting_aside(dir.path());
+        assert_eq!(
+            kept(&knowledge),
+            moved,
+            "{number}: {:?}",
+            knowledge.unusable()
+        );
+        let expected = match name {
+            "journal" => saved,
+            _ => Knowledge::pack(&LearnedState::default()),
+        };
+        assert!(Knowledge::pack(&memory) == expected, "{number}");
+        let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+        assert!(knowledge.unusable().is_none(), "{number}");
+        teach(&mut knowledge, &memory, 7, None);
+        drop(knowledge);
+        let (knowledge, read) = Knowledge::read_setting_aside(dir.path());
+        assert!(knowledge.unusable().is_none(), "{number}");
+        assert!(
+            Knowledge::pack(&read) == Knowledge::pack(&memory),
+            "{number}"
+        );
+    }
+}
+
+#[test]
+fn what_others_may_read_or_wrote_later_is_not_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, _) = taught(dir.path());
+    // Another process is learning: it takes care of the damage.
+    let lock = lock(&folder).unwrap();
+    fs::write(folder.join("weights"), "").unwrap();
+    let (knowledge, _) = Knowledge::read_setting_aside(dir.path());
+    assert!(knowledge.unusable().is_some() && kept(&knowledge) == 0);
+    drop(lock);
+    // A folder that cannot be opened.
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("learnt"), "no folder").unwrap();
+    let (knowledge, _) = Knowledge::read_setting_aside(dir.path());
+    assert!(knowledge.unusable().is_some() && kept(&knowledge) == 0);
+}
+
+/// What stands before damage in the journal is used, and what stands behind it is kept.
+#[test]
+fn a_journal_with_damage_in_its_middle_goes_on_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    teach(&mut knowledge, &memory, 0, None);
+    let (packed, end) = (Knowledge::pack(&memory), knowledge.read as usize);
+    teach(&mut knowledge, &memory, 1, None);
+    teach(&mut knowledge, &memory, 2, None);
+    let path = knowledge.folder.join("journal");
+    drop(knowledge);
+    let mut journal = fs::read(&path).unwrap();
+    journal[end + 20] ^= 1;
+    fs::write(&path, &journal).unwrap();
+    let (knowledge, memory) = Knowledge::read_setting_aside(dir.path());
+    let unusable = knowledge.unusable().unwrap();
+    assert!(unusable.in_part && unusable.kept.is_empty());
+    assert!(Knowledge::pack(&memory) == packed);
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    let aside = knowledge.unusable().unwrap().kept[0].clone();
+    assert_eq!(fs::read(aside).unwrap(), journal);
+    teach(&mut knowledge, &memory, 1, None);
+    drop(knowledge);
+    let (knowledge, read) = Knowledge::read_usable(dir.path());
+    assert!(knowledge.unusable().is_none());
+    assert!(Knowledge::pack(&read) == Knowledge::pack(&memory));
 }
