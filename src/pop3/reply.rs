@@ -1,6 +1,6 @@
 //! Replies: what a line of a server is while an answer is owed, and the form of a command's response.
 //!
-//! In: one line; out: its [`Status`], and for an error the line that the client gets.
+//! In: one line; out: its [`Status`], and for an error what the client gets before it.
 //!
 //! While an answer is owed, the next line is that answer, however odd it is: a client that is connected directly
 //! takes it for one, too, and waits for no other. A line that begins with `+OK` means success, a `+` within AUTH is
@@ -13,8 +13,6 @@
 //! and show the user what the server said.
 //!
 //! RFC 1939 section 3 (status indicators), RFC 2449 section 8 (response codes).
-
-use std::borrow::Cow;
 
 use super::line::trim_end;
 
@@ -47,16 +45,14 @@ impl Status {
     }
 }
 
-/// The line for the client (without its end) in place of a line that is an error: with the server's text, and with
-/// `-ERR` before it if it does not begin so.
-pub fn error_line(line: &[u8]) -> Cow<'_, [u8]> {
-    let line = trim_end(line);
+/// What the client gets before a line that is an error: nothing if the line begins with `-ERR` itself.
+pub fn error_prefix(line: &[u8]) -> &'static [u8] {
     match Status::of(line) {
-        Status::Err => Cow::Borrowed(line),
-        _ if line.trim_ascii().is_empty() => {
-            Cow::Borrowed(b"-ERR the mail server answered with an empty line")
+        Status::Err => b"",
+        _ if trim_end(line).trim_ascii().is_empty() => {
+            b"-ERR the mail server answered with an empty line"
         }
-        _ => Cow::Owned([b"-ERR ".as_slice(), line].concat()),
+        _ => b"-ERR ",
     }
 }
 
@@ -75,7 +71,7 @@ pub enum Shape {
 mod tests {
     use super::*;
 
-    /// Status lines of odd servers, and the line that the client gets for an error.
+    /// Status lines of odd servers, and the line that the client gets for an error, without its end.
     const ODD: &[(&[u8], Status, &[u8])] = &[
         (b"+OK\r\n", Status::Ok, b""),
         (b"+ok 3 messages", Status::Ok, b""),
@@ -111,7 +107,7 @@ mod tests {
         (
             b" \n",
             Status::Other,
-            b"-ERR the mail server answered with an empty line",
+            b"-ERR the mail server answered with an empty line ",
         ),
         (b"+ \r\n", Status::Challenge, b"-ERR + "),
         (b"+\r\n", Status::Challenge, b"-ERR +"),
@@ -125,7 +121,8 @@ mod tests {
             let text = String::from_utf8_lossy(line);
             assert_eq!(Status::of(line), *status, "{text:?}");
             if *status != Status::Ok {
-                assert_eq!(error_line(line), *shown, "{text:?}");
+                let line = [error_prefix(line), trim_end(line)].concat();
+                assert_eq!(line, *shown, "{text:?}");
             }
         }
     }

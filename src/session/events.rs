@@ -53,12 +53,13 @@ impl Observer<'_> {
             Event::Delivered(fetch, waited) => metrics.answered(fetch, waited.as_secs_f64()),
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
-            Event::Unsolicited(octets) => {
+            Event::Unsolicited(text) => {
                 let upstream = self.upstream_name();
                 tracing::warn!(
+                    client = %self.client,
                     upstream,
-                    octets,
-                    "the server sends something that answers no command; logged once a session"
+                    text,
+                    "the server says something that answers no command"
                 );
             }
             Event::BareLf => {

@@ -39,19 +39,41 @@ macro_rules! dialogs {
 }
 
 dialogs! {
+    a_banner_of_many_lines_is_its_first_line
     a_client_that_disconnects_without_quit_deletes_nothing
     a_client_that_half_closes_gets_its_responses
+    a_goodbye_before_an_idle_close_answers_no_command
+    a_goodbye_without_crlf_answers_no_command
+    a_goodbye_without_crlf_reaches_the_client
+    a_last_line_with_cr_alone_reaches_the_client
+    a_last_line_without_crlf_reaches_the_client
     a_message_over_hold_bytes_is_judged_by_its_first_octets
+    a_second_answer_is_not_given_to_the_next_command
+    a_server_may_break_off_after_quit
+    a_server_may_close_after_dele
+    a_server_may_close_instead_of_an_answer_to_capa
+    a_server_may_close_instead_of_an_answer_to_quit
+    a_warning_before_the_close_reaches_the_client
+    an_empty_line_is_an_error
+    an_error_with_a_body_is_one_line
+    an_incomplete_listing_gets_no_end
     control_characters_and_empty_lines_are_refused
     dropped_spam_is_replaced_by_a_notice
+    empty_listings_are_empty
     headers_always_adds_headers_to_ham
     headers_never_keeps_the_subject_mark
     http_requests_are_rejected
     inbound_spam_headers_are_removed_from_spam
+    octets_behind_an_answer_are_discarded
+    odd_status_lines_are_errors_with_the_text_of_the_server
+    odd_words_after_ok_are_success
     pipelined_dele_after_a_truncated_message_is_not_sent
     pipelined_dele_waits_for_the_message_before_it
     sizes_are_those_of_the_rewritten_messages
     the_subject_mark_stays_outside_encoded_words
+    tls_that_ends_between_answers_is_an_ordinary_end
+    tls_that_ends_inside_a_message_invents_no_end
+    tls_that_ends_instead_of_an_answer_is_said_in_plain_words
     trap_01_unsolicited_data_after_a_message_is_discarded
     trap_02_status_lines_end_in_crlf
     trap_03_the_final_dot_is_found_at_every_split
@@ -64,8 +86,8 @@ dialogs! {
     trap_10_a_truncated_held_message_is_answered_with_err
     trap_10_a_truncated_message_gets_no_final_dot
     trap_11_a_late_response_is_not_given_to_the_next_command
+    trap_12_a_debug_line_is_the_answer_that_is_owed
     trap_12_no_greeting_is_reported_before_the_client_times_out
-    trap_12_unexpected_lines_are_not_sent_to_the_client
     trap_13_responses_and_commands_may_be_split_anywhere
     trap_14_verbs_in_any_case_with_spaces_and_bare_lf
     trap_22_top_of_all_lines_is_judged_as_retr

@@ -39,8 +39,8 @@ pub enum Event {
         /// The upstream's octets that are not relayed.
         removed: usize,
     },
-    /// The upstream sent octets that answer no command; reported once a session.
-    Unsolicited(usize),
+    /// The upstream sent a line that answers no command: its text, printable; the first ones of a session.
+    Unsolicited(String),
     /// The upstream ends its lines in bare LF; they are sent on as CRLF.
     BareLf,
 }

@@ -104,6 +104,17 @@ impl UpstreamInput {
         translate.map_or(0, |translate| translate.translate(buffer, from))
     }
 
+    /// Adds the end that the last line lacks; returns the octets added.
+    pub(super) fn end_last_line(&mut self) -> usize {
+        let end: &[u8] = match self.buffer.last() {
+            None | Some(b'\n') => b"",
+            Some(b'\r') => b"\n",
+            Some(_) => b"\r\n",
+        };
+        self.buffer.extend_from_slice(end);
+        end.len()
+    }
+
     /// Consumes this many octets.
     pub(super) fn take(&mut self, octets: usize) -> FromUpstream {
         FromUpstream(self.buffer.split_to(octets).freeze())
@@ -112,6 +123,22 @@ impl UpstreamInput {
     /// Consumes a line including its end, if it is complete.
     pub(super) fn take_line(&mut self) -> Option<FromUpstream> {
         take_line(&mut self.buffer).map(|line| FromUpstream(line.freeze()))
+    }
+}
+
+/// What was received of the server without being owed.
+#[derive(Debug, Default)]
+pub(super) struct Unsolicited {
+    pub(super) octets: usize,
+    pub(super) reported: u8,
+    /// The line that has begun and is not reported yet.
+    pub(super) line: Vec<u8>,
+}
+
+impl Unsolicited {
+    /// Whether a status line has begun: what comes up to its end belongs to it, even if something is owed by then.
+    pub(super) fn is_inside_status(&self) -> bool {
+        matches!(self.line.first(), Some(b'+' | b'-'))
     }
 }
 

@@ -95,10 +95,17 @@ impl Exchange<'_> {
     }
 
     /// The upstream's connection broke.
+    ///
+    /// Many servers close without TLS's close_notify, or reset the connection after QUIT: whether anything is
+    /// missing then follows from what they owe.
     pub fn upstream_broke(&mut self, error: io::Error) {
+        let closed = matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+        );
         if let Some(upstream) = &mut self.upstream {
             upstream.ended = true;
-            upstream.error = Some(error);
+            upstream.error = (!closed).then_some(error);
         }
     }
 

@@ -32,6 +32,8 @@ mod replies;
 mod retrieval_state;
 mod retrieve;
 mod state;
+mod status_line;
+mod unsolicited;
 mod upstream_login;
 mod verdicts;
 

@@ -10,16 +10,15 @@ use super::mechanism::Mechanism;
 use super::pending::{Lines, Pending, Response};
 use super::phase::Phase;
 use super::state::{Exchange, FLUSH};
+use super::status_line::{Meaning, Owed};
 use crate::pop3::dot::EndOfAnswer;
-use crate::pop3::line::trim_end;
+use crate::pop3::line::{ends_in_bare_lf, trim_end};
+use crate::pop3::reply::error_prefix;
 use crate::pop3::{Command, Shape, Status, UpstreamNumber, capa};
 use crate::session::failure::Failure;
 
 /// The response to STLS, after which the client begins TLS.
 const BEGIN_TLS: &[u8] = b"+OK begin TLS\r\n";
-
-/// The most unsolicited octets that are accepted in a session.
-const MOST_UNSOLICITED: usize = 64 << 10;
 
 impl Exchange<'_> {
     /// Processes the responses as far as received.
@@ -88,72 +87,39 @@ impl Exchange<'_> {
             Some(Pending::Login) => None,
             Some(Pending::Upstream(command)) => Some(command.clone()),
         };
-        let Some(line) = self.take_line()? else {
+        let Some(line) = self.take_last_line()? else {
             return Ok(false);
         };
-        let status = Status::of(line.bytes());
-        let Some(command) = command else {
-            // Whatever the server says to a login reaches the user, however odd it is.
-            self.take_login_reply(status, line);
+        let shape = command.as_ref().map_or(Shape::Challenges, Command::shape);
+        let owed = match self.unsolicited.is_inside_status() {
+            true => Owed::Nothing,
+            false => Owed::Response(shape),
+        };
+        let meaning = Meaning::of(line.bytes(), owed);
+        let Some(command) = command.filter(|_| meaning != Meaning::Unsolicited) else {
+            match meaning {
+                Meaning::Unsolicited => self.unsolicited(&line)?,
+                _ => self.take_login_reply(Status::of(line.bytes()), line),
+            }
             return Ok(true);
         };
-        if status == Status::Other {
-            self.unsolicited(line)?;
-            return Ok(true);
-        }
-        match command.shape() {
-            Shape::Challenges => self.take_auth_reply(&command, status, line),
-            Shape::LinesIfOk if status == Status::Ok => self.begin_lines(command, line),
-            Shape::Line | Shape::LinesIfOk => self.take_single_line(&command, status, line),
+        match meaning {
+            Meaning::LinesFollow => self.begin_lines(command, line),
+            _ if shape == Shape::Challenges => self.take_auth_reply(&command, meaning, line),
+            _ => self.take_single_line(&command, meaning == Meaning::Accepted, line),
         }
         Ok(true)
-    }
-
-    /// Octets were received although no response is pending.
-    fn take_unsolicited(&mut self) -> Result<(), Failure> {
-        let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
-        match buffered {
-            0 => Ok(()),
-            buffered => {
-                let bytes = self.consume(buffered);
-                self.unsolicited(bytes)
-            }
-        }
-    }
-
-    /// Octets that belong to no known response.
-    ///
-    /// After an unknown command they are taken as further lines of its response, and relayed. Otherwise they
-    /// are unsolicited and discarded: a client would take them for the response to its next command, or hang on
-    /// them after a message.
-    fn unsolicited(&mut self, bytes: FromUpstream) -> Result<(), Failure> {
-        if self.after_unknown {
-            self.output.relay(bytes);
-            return Ok(());
-        }
-        if self.unsolicited == 0 {
-            self.event(Event::Unsolicited(bytes.len()));
-        }
-        self.unsolicited += bytes.len();
-        // It does not count as progress of a response.
-        if let Some(upstream) = &mut self.upstream {
-            upstream.heard = upstream.heard_before;
-        }
-        match self.unsolicited > MOST_UNSOLICITED {
-            true => Err(Failure::UpstreamFlood(self.unsolicited)),
-            false => Ok(()),
-        }
     }
 
     /// RFC 5034 section 4: challenges until `+OK` or `-ERR`.
     fn take_auth_reply(
         &mut self,
         command: &Command<UpstreamNumber>,
-        status: Status,
+        meaning: Meaning,
         line: FromUpstream,
     ) {
         let mut initial_response = None;
-        let mut challenges = status == Status::Challenge;
+        let mut challenges = meaning == Meaning::Challenge;
         if let Some(login) = self.phase.relayed() {
             // Some servers send `+OK` instead of `+`. Before any credential it cannot mean success.
             let came_alone = matches!(
@@ -163,7 +129,7 @@ impl Exchange<'_> {
                     ..
                 }
             );
-            challenges |= status == Status::Ok && came_alone && !login.responded;
+            challenges |= meaning == Meaning::Accepted && came_alone && !login.responded;
             if challenges {
                 initial_response = login.initial_response.take();
                 login.responded = true;
@@ -173,17 +139,19 @@ impl Exchange<'_> {
             self.push_up(response.reveal());
             return;
         }
-        self.output.relay(line);
         if challenges {
+            self.output.relay(line);
             self.response = Response::Challenge;
         } else {
-            self.login_answered(command, status);
+            let accepted = meaning == Meaning::Accepted;
+            self.relay_status(accepted, line);
+            self.login_answered(command, accepted);
             self.answered();
         }
     }
 
     /// The upstream has answered a login, if this command is one.
-    fn login_answered(&mut self, command: &Command<UpstreamNumber>, status: Status) {
+    fn login_answered(&mut self, command: &Command<UpstreamNumber>, accepted: bool) {
         let Some(mechanism) = Mechanism::of(command) else {
             return;
         };
@@ -193,7 +161,6 @@ impl Exchange<'_> {
         login.responded = false;
         login.initial_response = None;
         let user = login.name.name().cloned();
-        let accepted = status == Status::Ok;
         if accepted {
             self.enter_transaction(user.clone());
         }
@@ -225,14 +192,13 @@ impl Exchange<'_> {
     fn take_single_line(
         &mut self,
         command: &Command<UpstreamNumber>,
-        status: Status,
+        accepted: bool,
         line: FromUpstream,
     ) {
-        let accepted = status == Status::Ok;
         if accepted {
             self.note_transaction(command);
         }
-        self.login_answered(command, status);
+        self.login_answered(command, accepted);
         if *command == Command::Quit {
             self.ending = Some(End::Quit);
         }
@@ -268,9 +234,29 @@ impl Exchange<'_> {
                 text.extend_from_slice(b"\r\n");
                 self.output.add(Bytes::from(text));
             }
-            None => self.output.relay(line),
+            None => self.relay_status(accepted, line),
         }
         self.answered();
+    }
+
+    /// Relays a status line; an error gets a form that clients take for one.
+    pub(super) fn relay_status(&mut self, accepted: bool, line: FromUpstream) {
+        if !accepted {
+            let prefix = error_prefix(line.bytes());
+            self.output.add(Bytes::from_static(prefix));
+        }
+        self.relay_line(line);
+    }
+
+    /// Relays a line that ends in CRLF for the client (RFC 1939 section 3).
+    fn relay_line(&mut self, line: FromUpstream) {
+        if !ends_in_bare_lf(line.bytes()) {
+            return self.output.relay(line);
+        }
+        let text = line.len() - 1;
+        self.output.relay(line.slice(0..text));
+        self.output.add(Bytes::from_static(b"\r"));
+        self.output.relay(line.slice(text..text + 1));
     }
 
     fn begin_lines(&mut self, command: Command<UpstreamNumber>, line: FromUpstream) {
@@ -288,7 +274,7 @@ impl Exchange<'_> {
                 fetch: None,
             }),
         };
-        self.output.relay(line);
+        self.relay_line(line);
     }
 
     fn take_lines(&mut self) -> Result<bool, Failure> {
@@ -345,6 +331,16 @@ impl Exchange<'_> {
             Some(upstream) => upstream.take(octets),
             None => FromUpstream::default(),
         }
+    }
+
+    /// Consumes a line of the upstream, or its last octets if it has closed without ending its last line.
+    pub(super) fn take_last_line(&mut self) -> Result<Option<FromUpstream>, Failure> {
+        let added = match &mut self.upstream {
+            Some(upstream) if upstream.ended => upstream.end_last_line(),
+            _ => 0,
+        };
+        self.push_edit(added);
+        self.take_line()
     }
 
     /// Consumes a line of the upstream, if it is complete.

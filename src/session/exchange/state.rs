@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::action::{Action, End, MessageId};
 use super::event::Event;
 use super::hold::HoldLimits;
-use super::input::{ClientInput, ClientSecurity, UpstreamInput};
+use super::input::{ClientInput, ClientSecurity, Unsolicited, UpstreamInput};
 use super::login_state::{GREETING, LocalLogin};
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
@@ -78,8 +78,8 @@ pub struct Exchange<'s> {
     pub(super) after_unknown: bool,
     /// Number of invalid commands.
     pub(super) rejected_commands: u32,
-    /// Number of unsolicited octets of the upstream.
-    pub(super) unsolicited: usize,
+    /// What the upstream sent without being asked.
+    pub(super) unsolicited: Unsolicited,
     pub(super) ending: Option<End>,
     pub(super) draining: Option<Instant>,
     pub(super) events: Vec<Event>,
@@ -137,7 +137,7 @@ impl<'s> Exchange<'s> {
             fetching: 0,
             after_unknown: false,
             rejected_commands: 0,
-            unsolicited: 0,
+            unsolicited: Unsolicited::default(),
             ending: None,
             draining: None,
             events: Vec::new(),
@@ -176,6 +176,10 @@ impl<'s> Exchange<'s> {
         }
         if self.upstream.is_none() && self.phase.relayed().is_some() {
             return Ok(Some(Action::Connect));
+        }
+        // What has come before a command is sent cannot be its response.
+        if self.pending.is_empty() {
+            self.take_unsolicited()?;
         }
         if let Some(action) = self.take_commands() {
             return Ok(Some(action));
@@ -219,11 +223,16 @@ impl<'s> Exchange<'s> {
         // While popgate logs in, the client's response to a challenge is awaited even then: it would be taken for
         // a command.
         let owes_response = challenged && self.is_logging_in() && !self.client.ended;
+        // Some servers close instead of an answer to QUIT: then that is how the session ends.
+        let owes_nothing = matches!(
+            self.pending.front(),
+            None | Some(Pending::Upstream(Command::Quit))
+        );
         if let Some(upstream) = &mut self.upstream
             && upstream.ended
             && !owes_response
         {
-            return match (upstream.error.take(), self.pending.is_empty()) {
+            return match (upstream.error.take(), owes_nothing) {
                 (Some(error), _) => Err(Failure::UpstreamBroke(error)),
                 (None, true) => Ok(Some(End::UpstreamClosed)),
                 (None, false) => Err(Failure::UpstreamClosed),
@@ -273,7 +282,9 @@ impl<'s> Exchange<'s> {
     /// whether it did.
     pub fn give_up(&mut self, failure: &Failure) -> bool {
         let inside = self.response.is_partly_sent() || !self.output.is_empty();
-        let Some(text) = failure.wire(inside) else {
+        // A line that answers nothing would be taken for the answer to the next command.
+        let owes_nothing = self.upstream.is_some() && self.pending.is_empty();
+        let Some(text) = failure.wire(inside || owes_nothing) else {
             return false;
         };
         self.output.add(Bytes::from(text));

@@ -89,7 +89,7 @@ impl Exchange<'_> {
         };
         let user = canonical_user(&user);
         // The server's text is meant for the user.
-        self.output.relay(line);
+        self.relay_status(accepted, line);
         self.answered();
         match accepted {
             true => {

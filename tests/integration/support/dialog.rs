@@ -10,6 +10,7 @@
 //! upstream- half a li         sends without a line end
 //! upstream: \xff\r\n.         escapes: \r \n \t \\ \xHH
 //! upstream closes             or: client closes; client half-closes
+//! upstream breaks off         closes without TLS's close_notify
 //! >client closed              the client must see the end, with nothing before it
 //! ```
 //! In an expected line `{id}` stands for a message's id, `{*}` for the rest of the line.
@@ -148,8 +149,8 @@ async fn play_over_sockets(script: &Script, piece: usize) {
                 );
             }
             (false, What::HalfCloses) => connected.half_close().await,
-            (false, What::Closed) => *peer = None,
-            (true, What::HalfCloses) => panic!("{at}: a half-close cannot be expected"),
+            (false, What::Closed | What::BreaksOff) => *peer = None,
+            (true, What::HalfCloses | What::BreaksOff) => panic!("{at}: this cannot be expected"),
         }
     }
     // Nothing beyond the expected may be received.
@@ -173,6 +174,7 @@ fn play_in_memory(script: &Script, piece: usize) {
         match (step.expected, &step.what) {
             (false, What::Bytes(bytes)) if is_client => driven.client_sends(bytes),
             (false, What::Bytes(bytes)) => driven.upstream_sends(bytes),
+            (false, What::BreaksOff) if !is_client => driven.upstream_breaks_off(),
             (false, _) if is_client => driven.client_ends(),
             (false, _) => driven.upstream_ends(),
             (true, What::Bytes(pattern)) => {
@@ -236,6 +238,7 @@ enum What {
     Bytes(Vec<u8>),
     Closed,
     HalfCloses,
+    BreaksOff,
 }
 
 fn step(line: &str) -> Option<(&'static str, What, bool)> {
@@ -256,6 +259,7 @@ fn step(line: &str) -> Option<(&'static str, What, bool)> {
         ("-", text) => What::Bytes(unescape(text.strip_prefix(' ').unwrap_or(text))),
         (" ", "closes" | "closed") => What::Closed,
         (" ", "half-closes") => What::HalfCloses,
+        (" ", "breaks off") => What::BreaksOff,
         _ => return None,
     };
     Some((who, what, expected))

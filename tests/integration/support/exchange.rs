@@ -156,6 +156,15 @@ impl Driven {
         }
     }
 
+    /// The upstream closes its connection without TLS's close_notify.
+    pub fn upstream_breaks_off(&mut self) {
+        if self.ended.is_none() {
+            self.exchange
+                .upstream_broke(std::io::ErrorKind::UnexpectedEof.into());
+            self.run();
+        }
+    }
+
     /// Advances the clock to the next deadline.
     pub fn pass_time(&mut self) {
         if matches!(self.connects, Connects::ForClient) {
