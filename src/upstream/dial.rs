@@ -1,6 +1,5 @@
-//! Dialling: TCP, the PROXY header and TLS where they are configured, the greeting.
+//! Dialling: TCP, the PROXY header and TLS where they are configured. The rest is in greeting.rs.
 
-use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,13 +16,7 @@ use super::loop_detection::{LoopDetection, OwnConnection};
 use super::{ChosenBy, DialError, Resolver, happy_eyeballs};
 use crate::config::{ProxyHeader, Timeouts, TlsMode, Upstream};
 use crate::net::proxy_protocol::{self, Addressed};
-use crate::net::tls_error::of_tls;
 use crate::net::{KeyedSemaphore, Stream};
-use crate::pop3::Status;
-use crate::pop3::line::{printable, take_line, trim_end};
-
-/// A greeting or an answer to STLS is one line; RFC 2449 section 4 allows 512 octets, some servers send more.
-const LINE: usize = 8 << 10;
 
 /// A connection on which the server has greeted.
 #[derive(Debug)]
@@ -65,13 +58,13 @@ pub struct DialLimits {
 /// Connects to one upstream.
 #[derive(Debug, Clone)]
 pub struct Dialler {
-    upstream: Upstream,
+    pub(super) upstream: Upstream,
     /// Its address, if no lookup of the host is needed.
     at: Option<SocketAddr>,
     host_chosen_by: ChosenBy,
     tls: Option<Arc<ClientConfig>>,
     /// Those of this upstream.
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     limits: DialLimits,
     loops: Arc<LoopDetection>,
 }
@@ -134,7 +127,15 @@ impl Dialler {
             .await
             .map_err(|_| DialError::TooManyDials(at_a_time))?;
         let (stream, own) = self.connect(client).await?;
-        let greeted = self.greeted(stream).await?;
+        let (greeted, own) = match self.greeted(stream).await {
+            // Servers that end the session at an unknown command are reached without one.
+            Err(DialError::ClosedAtStls) if self.upstream.tls == TlsMode::Opportunistic => {
+                drop(own);
+                let (stream, own) = self.connect(client).await?;
+                (self.greeted_in_plain_text(stream).await?, own)
+            }
+            greeted => (greeted?, own),
+        };
         Ok(Dialled {
             own: Some(own),
             ..greeted
@@ -147,43 +148,6 @@ impl Dialler {
             Some(address) => (address.ip().to_string(), address.port()),
             None => (self.upstream.host.to_ascii_lowercase(), self.upstream.port),
         }
-    }
-
-    /// Waits for the greeting on a connection, and does STLS where configured.
-    ///
-    /// # Errors
-    /// What went wrong; the connection is closed then.
-    pub async fn greeted(&self, mut stream: Stream) -> Result<Dialled, DialError> {
-        let Upstream { tls, .. } = &self.upstream;
-        let mut rest = BytesMut::new();
-        let greeting = self.said(&mut stream, &mut rest).await?;
-        match Status::of(&greeting) {
-            Status::Ok => {}
-            Status::Err => return Err(DialError::Refused(shown(&greeting))),
-            _ => return Err(DialError::NotPop3(shown(&greeting))),
-        }
-        if matches!(tls, TlsMode::Starttls | TlsMode::Opportunistic) {
-            stream
-                .write_all(b"STLS\r\n")
-                .await
-                .map_err(DialError::Connect)?;
-            let answer = self.said(&mut stream, &mut rest).await?;
-            match (Status::of(&answer), tls) {
-                // RFC 2595 section 4: octets received before TLS must be discarded.
-                (Status::Ok, _) if !rest.is_empty() => return Err(DialError::Injected),
-                (Status::Ok, _) => {
-                    stream = self.encrypt(stream).await?;
-                }
-                (Status::Err, TlsMode::Opportunistic) => {}
-                _ => return Err(DialError::NoStls(shown(&answer))),
-            }
-        }
-        Ok(Dialled {
-            stream,
-            greeting,
-            rest,
-            own: None,
-        })
     }
 
     /// TCP, the PROXY header and implicit TLS, without POP3.
@@ -245,7 +209,7 @@ impl Dialler {
             .map_err(DialError::Connect)
     }
 
-    async fn encrypt(&self, stream: Stream) -> Result<Stream, DialError> {
+    pub(super) async fn encrypt(&self, stream: Stream) -> Result<Stream, DialError> {
         let unusable = |why: &str| DialError::Tls(io::Error::other(why.to_owned()));
         let config = self
             .tls
@@ -264,44 +228,4 @@ impl Dialler {
             .map_err(DialError::Tls)?;
         Ok(Stream::tls(tls))
     }
-
-    /// The next line from the server, before the session begins.
-    async fn said(
-        &self,
-        stream: &mut Stream,
-        buffer: &mut BytesMut,
-    ) -> Result<BytesMut, DialError> {
-        let limit = self.timeouts.greeting;
-        tokio::time::timeout(limit, read_line(stream, buffer))
-            .await
-            .unwrap_or(Err(DialError::GreetingTimedOut(limit)))
-    }
-}
-
-async fn read_line(stream: &mut Stream, buffer: &mut BytesMut) -> Result<BytesMut, DialError> {
-    loop {
-        if let Some(line) = take_line(buffer) {
-            return Ok(line);
-        }
-        if buffer.len() > LINE {
-            return Err(DialError::NotPop3(shown(buffer)));
-        }
-        let read = poll_fn(|cx| stream.poll_fill(cx, buffer, usize::MAX)).await;
-        // Servers of other protocols wait for the client to speak, or end at once: their certificate
-        // is refused here, too, where TLS 1.3 has the client finish first.
-        let read = read.map_err(|error| match of_tls(&error) {
-            Some(_) => DialError::Tls(error),
-            None => DialError::Connect(error),
-        });
-        if read? == 0 {
-            return match buffer.is_empty() {
-                true => Err(DialError::Closed),
-                false => Err(DialError::NotPop3(shown(buffer))),
-            };
-        }
-    }
-}
-
-fn shown(line: &[u8]) -> String {
-    printable(trim_end(line), 120)
 }

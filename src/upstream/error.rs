@@ -27,6 +27,8 @@ pub enum DialError {
     Tls(io::Error),
     /// The server refused STLS, and plain text is not allowed.
     NoStls(String),
+    /// The server closed the connection at STLS, or at the question for it, and plain text is not allowed.
+    ClosedAtStls,
     /// Plain text followed the response to STLS: an injection (RFC 2595 section 4).
     Injected,
     /// The server closed the connection before its greeting.
@@ -52,7 +54,7 @@ impl DialError {
             Self::Loop(_) => "loop",
             Self::Tls(error) if is_about_certificate(error) => "certificate",
             Self::Tls(_) => "tls",
-            Self::NoStls(_) | Self::Injected => "stls",
+            Self::NoStls(_) | Self::ClosedAtStls | Self::Injected => "stls",
             Self::Closed => "closed",
             Self::Refused(_) => "refused",
             Self::NotPop3(_) => "not_pop3",
@@ -117,6 +119,9 @@ impl fmt::Display for DialError {
                 f.write_str(advice(error))
             }
             Self::NoStls(said) => write!(f, "the server refused STLS: {said}"),
+            Self::ClosedAtStls => f.write_str(
+                "the server closed the connection at STLS; it may not know it: try tls = \"implicit\" and port 995",
+            ),
             Self::Injected => f.write_str("plain text followed the response to STLS"),
             Self::Closed => f.write_str("the server closed the connection without a greeting"),
             Self::Refused(said) => write!(f, "the server refuses sessions: {said}"),

@@ -9,6 +9,7 @@
 
 mod dial;
 mod error;
+mod greeting;
 mod happy_eyeballs;
 mod loop_detection;
 mod resolver;

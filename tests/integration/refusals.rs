@@ -455,10 +455,13 @@ async fn upstream_failure(row: &Row) -> Outcome {
             settings.client_config = Some(certified.trusted());
             says = b"+OK plain text\r\n";
         }
-        ("stls", _) => {
+        ("stls", case) => {
             settings.tls = TlsMode::Starttls;
             settings.client_config = Some(certified.trusted());
-            says = b"+OK\r\n-ERR what?\r\n";
+            says = match case {
+                "it closes when it is sent STLS" => b"+OK\r\n",
+                _ => b"+OK\r\n-ERR what?\r\n",
+            };
         }
         ("closed", _) => {}
         ("refused", _) => says = b"-ERR busy\r\n",
@@ -498,6 +501,10 @@ async fn upstream_failure(row: &Row) -> Outcome {
         }
         // The proxy may have closed already.
         let _ = server.try_send(says).await;
+        if row.case.contains("closes when") {
+            server.expect(b"STLS\r\n").await;
+            return None;
+        }
         (waits || !says.is_empty()).then_some(server)
     };
     let (_server, client) = tokio::join!(serve, client.rest());

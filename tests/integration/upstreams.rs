@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::support::authority::authority;
 use crate::support::{Peer, Proxy, ServerInMemory, Settings};
 use popgate::config::{AllowedHost, Config, Flags, TlsMode};
 use tokio::net::TcpListener;
@@ -124,4 +125,57 @@ fn an_upstream_may_have_timeouts_of_its_own_and_one_with_a_fallback_is_given_up_
         load(&format!("{fallback}{own}{second}{general}")),
         [[7, 9, 3600], [7, 300, 8]]
     );
+}
+
+/// What a server with `tls = "opportunistic"` is asked, on each connection, and how it answers; `None` closes.
+type Connections<'c> = &'c [&'c [(&'c [u8], Option<&'c [u8]>)]];
+
+/// Plays these connections, and then a session in plain text or with TLS.
+async fn opportunistic(connections: Connections<'_>, encrypts: bool) {
+    let authority = authority("localhost");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.tls = TlsMode::Opportunistic;
+    settings.host = "localhost".to_owned();
+    settings.client_config = Some(authority.trusted());
+    let proxy = Proxy::start(settings).await;
+    let mut client = Peer::connect(proxy.address).await;
+    let mut last = None;
+    for connection in connections {
+        let mut server = Peer::accept(&listener).await;
+        server.send(b"+OK ready\r\n").await;
+        last = Some(server);
+        for (asked, answer) in *connection {
+            let server = last.as_mut().unwrap();
+            server.expect(asked).await;
+            match answer {
+                Some(answer) => server.send(answer).await,
+                None => last = None,
+            }
+        }
+    }
+    let mut server = last.unwrap();
+    if encrypts {
+        server = server.accepted(&authority.acceptor).await.unwrap();
+    }
+    client.expect(b"+OK ready\r\n").await;
+    client.send(b"USER a\r\n").await;
+    server.expect(b"USER a\r\n").await;
+}
+
+#[tokio::test]
+async fn opportunistic_tls_asks_first_and_reaches_servers_that_close_at_what_they_do_not_know() {
+    let (capa, stls) = (&b"CAPA\r\n"[..], &b"STLS\r\n"[..]);
+    let announced = &b"+OK\r\nUIDL\r\nSTLS\r\n.\r\n"[..];
+    let ok = &b"+OK\r\n"[..];
+    let unknown = &b"-ERR unknown command\r\n"[..];
+    opportunistic(&[&[(capa, Some(announced)), (stls, Some(ok))]], true).await;
+    opportunistic(&[&[(capa, Some(b"+OK\r\nUIDL\r\n.\r\n"))]], false).await;
+    opportunistic(&[&[(capa, Some(unknown)), (stls, Some(unknown))]], false).await;
+    opportunistic(&[&[(capa, Some(unknown)), (stls, Some(ok))]], true).await;
+    // Reported of fdm issue 140.
+    opportunistic(&[&[(capa, None)], &[]], false).await;
+    opportunistic(&[&[(capa, Some(unknown)), (stls, None)], &[]], false).await;
+    opportunistic(&[&[(capa, Some(announced)), (stls, None)], &[]], false).await;
+    opportunistic(&[&[(capa, Some(announced)), (stls, Some(unknown))]], false).await;
 }
