@@ -143,6 +143,7 @@ const SLEEPS: &[(&str, &str)] = &[
     ),
     ("tests/integration/upstreams.rs", "time is paused"),
     ("src/session/passthrough.rs", "time is paused"),
+    ("src/admin/connections.rs", "time is paused"),
 ];
 
 /// One file of src.

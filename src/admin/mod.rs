@@ -10,8 +10,9 @@
 //! page must not read it through a browser on this machine, with a name that it points here (DNS
 //! rebinding): on loopback only requests for an IP address or `localhost` are answered.
 
+mod connections;
+
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -23,14 +24,11 @@ use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
+use self::connections::Connections;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
-
-/// How long a scraper may take to send its request.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves until dropped.
 ///
@@ -43,14 +41,18 @@ pub async fn serve(
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let is_private = listener.local_addr()?.ip().is_loopback();
+    let connections = Connections::default();
     loop {
-        let tcp = match listener.accept().await {
-            Ok((tcp, _)) => tcp,
+        let (tcp, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection to the admin port");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
+        };
+        let Some(place) = connections.enter(from) else {
+            continue;
         };
         let (metrics, signal) = (Arc::clone(&metrics), Arc::clone(&signal));
         let service = service_fn(move |request| {
@@ -60,18 +62,9 @@ pub async fn serve(
             };
             async move { Ok::<_, Infallible>(answer) }
         });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
-            .serve_connection(TokioIo::new(tcp), service);
-        tokio::spawn(quietly(connection));
-    }
-}
-
-/// A broken connection is not popgate's problem.
-async fn quietly(connection: impl Future<Output = hyper::Result<()>>) {
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a connection to the admin port broke");
+        tokio::spawn(connections::serve(tcp, place, service));
+        // What has a place is served before the next one may take it.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -7,6 +7,7 @@ pub mod drain;
 pub mod http;
 pub mod keyed_semaphore;
 pub mod listen;
+pub mod places;
 pub mod proxy_protocol;
 pub mod quota;
 pub mod stream;
