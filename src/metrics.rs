@@ -135,6 +135,7 @@ impl Metrics {
                 .with_label_values(&[name, outcome.label()]);
         }
         self.clients.sessions_active.with_label_values(&[name]);
+        self.clients.sessions_pending.with_label_values(&[name]);
     }
 
     /// Registers an upstream, and the kinds of errors that it can have.
@@ -188,6 +189,16 @@ impl Metrics {
     /// The gauge of open sessions.
     pub fn sessions(&self, listener: &str) -> IntGauge {
         self.clients.sessions_active.with_label_values(&[listener])
+    }
+
+    /// The gauge of open sessions whose clients have not logged in.
+    pub fn sessions_pending(&self, listener: &str) -> IntGauge {
+        self.clients.sessions_pending.with_label_values(&[listener])
+    }
+
+    /// A client waits for its turn in the computation of TLS handshakes, until this is dropped.
+    pub fn handshake_waits(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.clients.handshakes_waiting)
     }
 
     /// A server has greeted, this many seconds after it was dialled.

@@ -35,10 +35,14 @@ pub struct Timeouts {
 pub struct Limits {
     /// Sessions at a time.
     pub sessions: usize,
+    /// Those of them whose clients have not logged in.
+    pub pending_sessions: usize,
     /// Sessions from one address (IPv6: from one /64), except loopback.
     pub sessions_per_address: Option<usize>,
     /// Sessions logged in to one mailbox.
     pub sessions_per_mailbox: Option<usize>,
+    /// TLS handshakes with clients that are computed at a time.
+    pub handshakes: usize,
     /// Connections to one upstream that are being made at a time.
     pub upstream_connects: usize,
     /// Failed logins to one account from one address before a pause.
@@ -153,8 +157,13 @@ pub(super) fn read_timeouts(mut section: Section<'_, '_>) -> (Timeouts, Given) {
 
 pub(super) fn read_limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Limits {
     let sessions = count(&mut section, "sessions", 5000, 1..=1_000_000);
+    let pending_sessions = pending_sessions(&mut section, sessions);
     let per_address = count(&mut section, "sessions_per_address", 100, 0..=1_000_000);
     let per_mailbox = count(&mut section, "sessions_per_mailbox", 0, 0..=1_000_000);
+    let handshakes = match count(&mut section, "handshakes", 0, 0..=1024) {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        handshakes => handshakes,
+    };
     let upstream_connects = count(&mut section, "upstream_connects", 256, 1..=1_000_000);
     let failures = count(&mut section, "login_failures", 10, 0..=1_000_000);
     let pause = Duration::from_millis(10)..=Duration::from_secs(24 * 3600);
@@ -162,8 +171,10 @@ pub(super) fn read_limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Li
     let mut read = |key, default, least, most| octets(&mut section, key, default, least..=most);
     let limits = Limits {
         sessions,
+        pending_sessions,
         sessions_per_address: Some(per_address).filter(|most| *most > 0),
         sessions_per_mailbox: Some(per_mailbox).filter(|most| *most > 0),
+        handshakes,
         upstream_connects,
         login_failures: u32::try_from(failures).ok().filter(|most| *most > 0),
         login_pause,
@@ -184,4 +195,17 @@ pub(super) fn read_limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Li
     }
     section.finish();
     limits
+}
+
+/// A quarter of the sessions is reserved for clients that have logged in, unless another number is set.
+fn pending_sessions(section: &mut Section<'_, '_>, sessions: usize) -> usize {
+    match count(section, "pending_sessions", 0, 0..=1_000_000) {
+        0 => sessions - sessions / 4,
+        most if most <= sessions => most,
+        most => {
+            let message = format!("{most} is more than limits.sessions, which is {sessions}");
+            section.problem("pending_sessions", message);
+            sessions
+        }
+    }
 }

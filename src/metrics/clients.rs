@@ -1,6 +1,6 @@
 //! Families of the clients' side: connections, refusals, sessions, commands, certificates, limits.
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::labels::ClientState;
 use super::registry::Families;
@@ -13,6 +13,8 @@ pub(super) struct Clients {
     pub(super) connections: IntCounterVec,
     pub(super) refused: IntCounterVec,
     pub(super) sessions_active: IntGaugeVec,
+    pub(super) sessions_pending: IntGaugeVec,
+    pub(super) handshakes_waiting: IntGauge,
     /// Looked up once: a hash over label values would cost more than parsing the command.
     pub(super) commands: Vec<(&'static str, IntCounter)>,
     pub(super) aborts: IntCounterVec,
@@ -54,6 +56,15 @@ impl Clients {
                 "popgate_sessions_active",
                 "Sessions that are open now",
                 &["listener"],
+            ),
+            sessions_pending: make.gauges(
+                "popgate_sessions_pending",
+                "Sessions that are open now, and whose clients have not logged in",
+                &["listener"],
+            ),
+            handshakes_waiting: make.gauge(
+                "popgate_handshakes_waiting",
+                "Clients that wait for their turn in the computation of TLS handshakes",
             ),
             commands: command::LABELS
                 .iter()

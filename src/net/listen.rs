@@ -1,20 +1,20 @@
 //! Listening sockets: bound before anyone is served, and the loop that accepts.
 //!
-//! In: addresses; out: connections, each with a permit that bounds the number of sessions.
+//! In: addresses; out: connections.
 
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
-use std::sync::Arc;
 use std::time::Duration;
 
 use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections that the system queues until they are accepted.
 const BACKLOG: i32 = 1024;
+/// Connections that are accepted before the other tasks of the event loop have their turn.
+const BATCH: usize = 16;
 /// The first and the longest pause after a failed accept, as when descriptors run out.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
@@ -156,38 +156,31 @@ pub fn bind(
     })
 }
 
-/// A client's connection, and its permit.
-#[derive(Debug)]
-pub struct Accepted {
-    /// The connection, not yet bound to a runtime.
-    pub tcp: StdStream,
-    /// Released when the session ends; `None` if `limits.sessions` is reached.
-    pub permit: Option<OwnedSemaphorePermit>,
-}
-
-/// Accepts until dropped.
+/// Accepts until dropped; what it accepts is not yet bound to an event loop.
 ///
 /// # Errors
 /// If the runtime cannot take the listener.
 pub async fn accept(
     listener: StdListener,
-    permits: Arc<Semaphore>,
-    mut on_accept: impl FnMut(Accepted),
+    mut on_accept: impl FnMut(StdStream, SocketAddr),
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut pause = PAUSES.0;
     loop {
-        match listener.accept().await.and_then(|(tcp, _)| tcp.into_std()) {
-            Ok(tcp) => {
-                pause = PAUSES.0;
-                let permit = Arc::clone(&permits).try_acquire_owned().ok();
-                on_accept(Accepted { tcp, permit });
-            }
-            Err(error) => {
-                tracing::warn!(%error, ?pause, "cannot accept a connection");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(PAUSES.1);
+        for _ in 0..BATCH {
+            let accepted = listener.accept().await;
+            match accepted.and_then(|(tcp, from)| Ok((tcp.into_std()?, from))) {
+                Ok((tcp, from)) => {
+                    pause = PAUSES.0;
+                    on_accept(tcp, from);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, ?pause, "cannot accept a connection");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
             }
         }
+        tokio::task::yield_now().await;
     }
 }

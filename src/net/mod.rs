@@ -4,17 +4,21 @@
 
 pub mod certificate;
 pub mod drain;
+pub mod handover;
 pub mod http;
 pub mod keyed_semaphore;
 pub mod listen;
 pub mod places;
+pub mod priority;
 pub mod proxy_protocol;
 pub mod quota;
 pub mod stream;
 pub mod tls;
 pub mod tls_error;
+pub mod turns;
 pub mod workers;
 
 pub use drain::{Drain, DrainSignal};
+pub use handover::Handover;
 pub use keyed_semaphore::{KeyedPermit, KeyedSemaphore};
 pub use stream::Stream;

@@ -127,6 +127,22 @@ impl Stream {
         }
     }
 
+    /// Registers the socket with the event loop that this runs on, instead of the one that it was made on.
+    ///
+    /// # Errors
+    /// The system's, as when descriptors run out; the stream works as before then.
+    pub fn move_to_this_event_loop(&mut self) -> io::Result<()> {
+        let tcp = match &mut self.kind {
+            Kind::Plain(tcp) => tcp,
+            Kind::Tls(tls) => tls.get_mut().0,
+            Kind::Memory(_) | Kind::Gone => return Ok(()),
+        };
+        // Another descriptor of the same socket: the TLS above stays where it is.
+        let socket = SockRef::from(&*tcp).try_clone()?;
+        *tcp = TcpStream::from_std(socket.into())?;
+        Ok(())
+    }
+
     /// Appends what has arrived to `buffer`, at most this many octets; `Ok(0)` is the end of the stream.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Threads that sessions run on: one per core, each with its own event loop.
+//! Threads that sessions run on, each with its own event loop.
 //!
 //! In: connections; out: a session on the thread with the fewest sessions. A session's two sockets,
 //! its buffers and its wake-ups stay on one core: moving them between threads, as a work-stealing
@@ -11,11 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::priority::Priority;
+
+/// A session.
+pub type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A session that is about to run: created on its own thread, so that its sockets belong there.
-pub type Job = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+pub type Job = Box<dyn FnOnce() -> Session + Send>;
 
 /// The worker threads.
 #[derive(Debug)]
@@ -27,16 +32,20 @@ pub struct Workers {
 struct Worker {
     jobs: UnboundedSender<Job>,
     running: Arc<AtomicUsize>,
+    handle: Handle,
 }
 
 impl Workers {
-    /// Starts `count` threads.
+    /// Starts `count` threads of this name and priority.
     ///
     /// # Errors
     /// The system's.
-    pub fn start(count: usize) -> io::Result<Self> {
-        let workers = (0..count.max(1)).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { workers })
+    pub fn start(count: usize, name: &str, priority: Priority) -> io::Result<Self> {
+        let numbers = 0..count.max(1);
+        let workers = numbers.map(|number| start(format!("{name}-{number}"), priority));
+        Ok(Self {
+            workers: workers.collect::<io::Result<_>>()?,
+        })
     }
 
     /// Runs a session on the thread with the fewest sessions.
@@ -51,17 +60,31 @@ impl Workers {
             let _ = worker.jobs.send(job);
         }
     }
+
+    /// The event loop of one of the threads, by any number.
+    pub fn event_loop(&self, number: usize) -> Option<&Handle> {
+        let place = number % self.workers.len().max(1);
+        self.workers.get(place).map(|worker| &worker.handle)
+    }
 }
 
-fn start(number: usize) -> io::Result<Worker> {
+fn start(name: String, priority: Priority) -> io::Result<Worker> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
     let (jobs, queue) = unbounded_channel();
     let running = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&running);
-    thread::Builder::new()
-        .name(format!("sessions-{number}"))
-        .spawn(move || runtime.block_on(serve(queue, count)))?;
-    Ok(Worker { jobs, running })
+    thread::Builder::new().name(name).spawn(move || {
+        if let Err(error) = priority.apply() {
+            tracing::warn!(%error, "clients that are not logged in have the same priority as others");
+        }
+        runtime.block_on(serve(queue, count));
+    })?;
+    Ok(Worker {
+        jobs,
+        running,
+        handle,
+    })
 }
 
 async fn serve(mut queue: UnboundedReceiver<Job>, running: Arc<AtomicUsize>) {
@@ -90,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_only_its_session() {
-        let workers = Workers::start(1).unwrap();
+        let workers = Workers::start(1, "test", Priority::Normal).unwrap();
         let (told, hear) = channel();
         for number in 0..4 {
             let told = told.clone();

@@ -1,29 +1,37 @@
 //! From an accepted connection to a running session.
 
 use std::io::{self, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use prometheus::IntGauge;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinError;
 
 use super::overrides::SessionRuntime;
 use crate::config::ListenTls;
 use crate::metrics::{ConnectionOutcome, GaugeGuard, Metrics};
-use crate::net::DrainSignal;
-use crate::net::listen::Accepted;
-use crate::net::workers::{Job, Workers};
-use crate::session::{self, Listener, Service};
+use crate::net::places::{Full, Places};
+use crate::net::priority::Priority;
+use crate::net::quota::counted;
+use crate::net::workers::{Session, Workers};
+use crate::net::{DrainSignal, Handover, handover};
+use crate::session::{self, Listener, Refusal, Service, SessionPlace};
 
-/// The response when there are too many sessions.
-const FULL: &[u8] = b"-ERR [SYS/TEMP] popgate has too many sessions; try again later\r\n";
-
-/// The runtime of the sessions.
+/// Where sessions run.
 #[derive(Debug)]
 pub(super) enum Runner {
-    Workers(Workers),
+    /// On threads of their own.
+    Workers {
+        /// Accept, and serve clients until they have logged in: strangers wait for sessions, not sessions for
+        /// strangers.
+        logins: Workers,
+        /// Serve clients that have logged in.
+        sessions: Arc<Workers>,
+    },
+    /// On the runtime that the server was started on; the end of each session is reported.
     Current(UnboundedSender<Result<(), JoinError>>),
 }
 
@@ -32,18 +40,42 @@ impl Runner {
         match runtime {
             SessionRuntime::Workers => {
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
-                Workers::start(cores).map(Self::Workers)
+                Ok(Self::Workers {
+                    logins: Workers::start(cores, "logins", Priority::Low)?,
+                    sessions: Arc::new(Workers::start(cores, "sessions", Priority::Normal)?),
+                })
             }
             SessionRuntime::Current(ended) => Ok(Self::Current(ended)),
         }
     }
 
-    fn run(&self, session: Job) {
+    /// The event loop that this listener accepts on.
+    pub(super) fn accepts_on(&self, listener: usize) -> Handle {
+        let of_workers = match self {
+            Self::Workers { logins, .. } => logins.event_loop(listener),
+            Self::Current(_) => None,
+        };
+        of_workers.cloned().unwrap_or_else(Handle::current)
+    }
+
+    /// Runs a session, which is made on the event loop that it begins on.
+    fn run(&self, session: impl FnOnce(Handover) -> Session + Send + 'static) {
         match self {
-            Self::Workers(workers) => workers.run(session),
+            Self::Workers { logins, sessions } => {
+                let sessions = Arc::clone(sessions);
+                logins.run(Box::new(move || {
+                    let handover = Handover::possible();
+                    let session = session(handover.clone());
+                    Box::pin(async move {
+                        if let Some(session) = handover::run(session, handover).await {
+                            sessions.run(Box::new(move || session));
+                        }
+                    })
+                }));
+            }
             Self::Current(ended) => {
                 let ended = ended.clone();
-                let session = tokio::spawn(session());
+                let session = tokio::spawn(session(Handover::none()));
                 tokio::spawn(async move { ended.send(session.await) });
             }
         }
@@ -58,7 +90,9 @@ pub(super) struct Acceptor {
     service: Arc<ArcSwap<Service>>,
     metrics: Arc<Metrics>,
     active: IntGauge,
+    pending: IntGauge,
     signal: Arc<DrainSignal>,
+    places: Arc<Places>,
 }
 
 impl Acceptor {
@@ -69,6 +103,7 @@ impl Acceptor {
         service: Arc<ArcSwap<Service>>,
         metrics: &Arc<Metrics>,
         signal: Arc<DrainSignal>,
+        places: Arc<Places>,
     ) -> Self {
         Self {
             number,
@@ -77,42 +112,57 @@ impl Acceptor {
             service,
             metrics: Arc::clone(metrics),
             active: metrics.sessions(name),
+            pending: metrics.sessions_pending(name),
             signal,
+            places,
         }
     }
 
-    pub(super) fn serve(&self, Accepted { tcp, permit }: Accepted) {
+    /// Starts the session of an accepted connection, or refuses it.
+    pub(super) fn serve(&self, tcp: TcpStream, from: SocketAddr) {
         let service = self.service.load_full();
-        let Some(permit) = permit else {
-            self.metrics
-                .connection(&self.name, ConnectionOutcome::Refused);
-            self.metrics.refused("sessions");
-            turn_away(&tcp, &service, self.number);
-            return;
+        let place = match self.places.enter(counted(from.ip()), service.places()) {
+            Ok(place) => place,
+            Err(full) => {
+                self.metrics
+                    .connection(&self.name, ConnectionOutcome::Refused);
+                return turn_away(&tcp, from, &service, self.number, full);
+            }
         };
         let open = GaugeGuard::new(&self.active);
+        let pending = GaugeGuard::new(&self.pending);
         let (number, drain) = (self.number, self.signal.drain());
-        self.runner.run(Box::new(move || {
+        self.runner.run(move |handover| {
+            let place = SessionPlace {
+                place,
+                pending: Some(pending),
+                drain,
+                handover,
+            };
             Box::pin(async move {
-                // Both are released when the session ends, also by a panic.
-                let (_open, _permit) = (open, permit);
+                // Counts down when the session ends, also by a panic.
+                let _open = open;
                 match tokio::net::TcpStream::from_std(tcp) {
-                    Ok(tcp) => session::run(service, tcp, number, drain).await,
+                    Ok(tcp) => session::run(service, tcp, number, place).await,
                     Err(error) => tracing::warn!(%error, "a client closed before it was served"),
                 }
             })
-        }));
+        });
     }
 }
 
 /// Sends a client the error about too many sessions, if that is possible at once and in plain text.
-fn turn_away(mut tcp: &TcpStream, service: &Service, number: usize) {
-    service.log_turned_away();
+fn turn_away(mut tcp: &TcpStream, from: SocketAddr, service: &Service, number: usize, full: Full) {
+    let refusal = match full {
+        Full::All => Refusal::Sessions,
+        Full::Pending => Refusal::PendingSessions,
+    };
+    session::report_refusal(service, from, &refusal);
     let port = service.listeners.get(number);
     let speaks_first =
         |port: &Listener| matches!(port.protection, ListenTls::Off | ListenTls::Starttls);
     if port.is_some_and(speaks_first) {
         // The client may have closed already.
-        let _ = tcp.write(FULL);
+        let _ = tcp.write(refusal.line().as_bytes());
     }
 }

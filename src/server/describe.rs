@@ -29,6 +29,7 @@ pub(super) fn announce(service: &Service) {
 fn show_limits(metrics: &Metrics, limits: &Limits) {
     for (name, value) in [
         ("sessions", limits.sessions as u64),
+        ("pending_sessions", limits.pending_sessions as u64),
         (
             "sessions_per_address",
             limits.sessions_per_address.unwrap_or(0) as u64,
@@ -37,6 +38,7 @@ fn show_limits(metrics: &Metrics, limits: &Limits) {
             "sessions_per_mailbox",
             limits.sessions_per_mailbox.unwrap_or(0) as u64,
         ),
+        ("handshakes", limits.handshakes as u64),
         ("upstream_connects", limits.upstream_connects as u64),
         (
             "login_failures",

@@ -44,6 +44,7 @@ impl Reloader {
         match service::open(config, listeners, &self.persistent, Overrides::default()) {
             Ok(mut service) if problems.is_empty() => {
                 service.limits.sessions = self.initial.limits.sessions;
+                service.limits.pending_sessions = self.initial.limits.pending_sessions;
                 for what in postponed {
                     tracing::warn!("{what}");
                 }
@@ -116,6 +117,10 @@ impl Reloader {
             (
                 initial.limits.sessions != config.limits.sessions,
                 "limits.sessions",
+            ),
+            (
+                initial.limits.pending_sessions != config.limits.pending_sessions,
+                "limits.pending_sessions",
             ),
             (
                 initial.timeouts.drain != config.timeouts.drain,

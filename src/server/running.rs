@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 
 use super::accept::{Acceptor, Runner};
 use super::certificates::{self, Certificates};
@@ -16,6 +15,7 @@ use super::service::Persistent;
 use crate::admin;
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
+use crate::net::places::Places;
 use crate::net::{DrainSignal, listen};
 use crate::session::Service;
 
@@ -95,7 +95,7 @@ pub async fn run(
     let signal = server.drain;
     let metrics = server.persistent.metrics;
     let runner = Arc::new(Runner::start(server.sessions)?);
-    let permits = Arc::new(Semaphore::new(server.initial.limits.sessions));
+    let places = Arc::<Places>::default();
     let mut accepting = tokio::task::JoinSet::new();
     for (number, listener) in server.listeners.into_iter().enumerate() {
         let acceptor = Acceptor::new(
@@ -105,11 +105,10 @@ pub async fn run(
             Arc::clone(&server.service),
             &metrics,
             Arc::clone(&signal),
+            Arc::clone(&places),
         );
-        let permits = Arc::clone(&permits);
-        accepting.spawn(listen::accept(listener, permits, move |accepted| {
-            acceptor.serve(accepted);
-        }));
+        let accept = listen::accept(listener, move |tcp, from| acceptor.serve(tcp, from));
+        accepting.spawn_on(accept, &runner.accepts_on(number));
     }
     let admin = server.admin.map(|listener| {
         let served = admin::serve(listener, Arc::clone(&metrics), Arc::clone(&signal));

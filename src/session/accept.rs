@@ -18,7 +18,9 @@ use super::service::Service;
 use crate::config::ListenTls;
 use crate::metrics::ConnectionOutcome;
 use crate::net::Stream;
+use crate::net::places::Place;
 use crate::net::proxy_protocol::{self, Addressed, HeaderError};
+use crate::net::quota::counted;
 
 /// Why the session is refused, and the stream if the client can be sent an error.
 pub(super) type Rejected = (Failure, Option<Stream>);
@@ -37,6 +39,7 @@ pub(super) async fn accept<'s>(
     listener: &'s Listener,
     mut tcp: TcpStream,
     by: Instant,
+    place: &Place,
 ) -> Result<Accepted<'s>, Rejected> {
     let gone = |error| (Failure::ClientGone(Some(error)), None);
     // Nagle's algorithm and the peer's delayed acknowledgement would hold the end of an answer, and of
@@ -48,6 +51,9 @@ pub(super) async fn accept<'s>(
         Ok(addressed) => addressed,
         Err(failure) => return Err((failure, plain_stream(listener, tcp))),
     };
+    if listener.proxy_header {
+        place.is_of(counted(addressed.client.ip()));
+    }
     let conntrack_dst = match listener.proxy_header {
         true => addressed.original_dst,
         false => original(&tcp).unwrap_or(addressed.original_dst),
@@ -76,7 +82,7 @@ pub(super) async fn accept<'s>(
     }
     let stream = match (listener.protection, &listener.tls) {
         (ListenTls::Passthrough, _) => return Ok(Accepted::Passthrough(client, tcp)),
-        (ListenTls::Implicit, Some(_)) => accept_tls(&mut client, tcp, by)
+        (ListenTls::Implicit, Some(_)) => accept_tls(service, &mut client, tcp, by)
             .await
             .map_err(|it| (it, None))?,
         _ => Stream::plain(tcp).map_err(gone)?,

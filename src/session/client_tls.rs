@@ -1,7 +1,16 @@
 //! TLS with the client: from the first byte, or after STLS (RFC 2595 section 4).
+//!
+//! A signature with an RSA key takes a millisecond of a core, which a client has for one packet: handshakes are
+//! computed in turns, a few at a time, and other work of the event loop comes in between.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
@@ -13,6 +22,8 @@ use super::failure::Failure;
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::net::Stream;
+use crate::net::quota::counted;
+use crate::net::turns::{Join, QueueFull};
 
 /// TLS after STLS, before this deadline. All earlier responses are sent already.
 pub(super) async fn start_tls(
@@ -25,13 +36,14 @@ pub(super) async fn start_tls(
         return Err(Failure::ClientGone(None));
     };
     let deadline = deadline.min(Instant::now() + service.timeouts.handshake);
-    let stream = accept_tls(client, tcp, deadline).await?;
+    let stream = accept_tls(service, client, tcp, deadline).await?;
     connection.stream = stream.with_read_limit(service.read_limit);
     Ok(())
 }
 
 /// TLS with the client, with the certificate for its SNI.
 pub(super) async fn accept_tls(
+    service: &Service,
     client: &mut Client<'_>,
     tcp: TcpStream,
     by: Instant,
@@ -48,10 +60,18 @@ pub(super) async fn accept_tls(
         .flatten()
         .map_err(refused)?;
     let sni = hello.client_hello().server_name().map(str::to_owned);
-    let tls = timeout_at(by, hello.into_stream(config))
-        .await
-        .map_err(late)
-        .flatten();
+    let handshake = async {
+        // It may have waited: nothing is computed for a client that has left meanwhile.
+        match SockRef::from(&hello.io).peek(&mut [MaybeUninit::uninit()]) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => hello.into_stream(config).await,
+        }
+    };
+    let handshake = in_turns(service, client.address().ip(), handshake);
+    let tls = match timeout_at(by, handshake).await {
+        Ok(tls) => tls?,
+        Err(elapsed) => Err(late(elapsed)),
+    };
     match tls {
         Ok(tls) => {
             client.sni = sni;
@@ -64,5 +84,44 @@ pub(super) async fn accept_tls(
             }
             _ => refused(error),
         }),
+    }
+}
+
+/// Handshakes that may wait, for each that is computed: with 1 ms each the last one waits for less than 0.1 s, and for
+/// some seconds while running sessions need the cores.
+const WAITING: usize = 64;
+
+/// Does a handshake, each step in a turn of its own.
+async fn in_turns<T>(
+    service: &Service,
+    address: IpAddr,
+    handshake: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let at_a_time = service.limits.handshakes;
+    let most = at_a_time * WAITING;
+    let mut join = Join::End(most);
+    let mut handshake = pin!(handshake);
+    loop {
+        let waiting = service.metrics.handshake_waits();
+        let turns = &service.quotas.handshakes;
+        let turn = turns.take(counted(address), at_a_time, join).await;
+        let turn = turn.map_err(|QueueFull| Refusal::Handshakes(most))?;
+        join = Join::Front;
+        drop(waiting);
+        let step = poll_fn(|cx| Poll::Ready(handshake.as_mut().poll(cx))).await;
+        // Only once the other tasks of this event loop have had their turn.
+        tokio::spawn(async {
+            tokio::task::yield_now().await;
+            drop(turn);
+        });
+        if let Poll::Ready(done) = step {
+            return Ok(done);
+        }
+        let mut is_woken = false;
+        poll_fn(|_| match std::mem::replace(&mut is_woken, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 }

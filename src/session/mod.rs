@@ -25,6 +25,7 @@ mod log_throttle;
 mod login_route;
 mod oauth;
 mod passthrough;
+mod place;
 mod quarantine_copy;
 mod quotas;
 mod refusal;
@@ -39,8 +40,10 @@ pub use failure::Failure;
 pub use judge::{Engine, Judge};
 pub use listener::Listener;
 pub use oauth::{OAuthLogin, RefreshLocks};
+pub use place::SessionPlace;
 pub use quotas::Quotas;
 pub use refusal::Refusal;
+pub use report::report_refusal;
 pub use serve::{run, run_over};
 pub use service::Service;
 

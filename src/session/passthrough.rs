@@ -12,29 +12,34 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::exchange::DRAIN_SILENCE;
 use super::failure::Failure;
+use super::place::SessionPlace;
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::metrics::ConnectionOutcome;
-use crate::net::Drain;
+use crate::net::Stream;
 
 /// Passes bytes between the client and the server that it connected to, without inspecting them.
 pub(super) async fn pass_through(
     service: &Service,
     client: &Client<'_>,
     tcp: TcpStream,
-    drain: &Drain,
+    place: &mut SessionPlace,
 ) -> Result<(), Failure> {
     let dialler = service.router.original(client.addressed.original_dst, None);
-    let connected = dialler.connect(client.on_behalf()).await;
-    let (upstream, _own) = match connected {
-        Ok(connected) => connected,
-        Err(error) => {
-            let name = dialler.upstream().name.clone();
-            return Err(Failure::Dial(name, error));
-        }
+    let connected = async {
+        let connected = dialler.connect(client.on_behalf()).await;
+        connected.map_err(|error| Failure::Dial(dialler.upstream().name.clone(), error))
     };
+    let (mut upstream, _own) = place.unless_evicted(connected).await?;
     if client.is_self(service.router.loop_detection()) {
         return Err(Refusal::Loop.into());
+    }
+    let gone = |error| Failure::ClientGone(Some(error));
+    let mut tcp = Stream::plain(tcp).map_err(gone)?;
+    // Whether the client logs in cannot be seen: it is established once it has a server.
+    if place.establish().await? {
+        tcp.move_to_this_event_loop().map_err(gone)?;
+        upstream.move_to_this_event_loop().map_err(gone)?;
     }
     service
         .metrics
@@ -56,7 +61,7 @@ pub(super) async fn pass_through(
         _ = both => {}
         () = transfer.idle(service.timeouts.idle) => {}
         () = async {
-            drain.clone().stopping().await;
+            place.drain.clone().stopping().await;
             tokio::time::sleep(DRAIN_SILENCE).await;
             transfer.idle(DRAIN_SILENCE).await;
         } => {}

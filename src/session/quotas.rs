@@ -1,6 +1,7 @@
 //! Quotas shared by all sessions: counts of sessions and of failed logins, and the octets held.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::held_budget::HeldBudget;
 use super::log_throttle::LogThrottle;
@@ -8,6 +9,7 @@ use super::refusal::Refusal;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
 use crate::net::quota::{Failures, Slot, Slots, counted};
+use crate::net::turns::Turns;
 
 /// Failures allowed per address, as a multiple of those per mailbox: guessing passwords of many mailboxes fails
 /// more often than one mail program with a wrong password.
@@ -23,6 +25,8 @@ pub struct Quotas {
     /// Octets that sessions hold.
     pub(super) held: HeldBudget,
     pub(super) log: LogThrottle,
+    /// Turns to compute TLS handshakes with clients.
+    pub(super) handshakes: Arc<Turns>,
 }
 
 /// A session's slot; `None` where there is no limit.

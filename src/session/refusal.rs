@@ -16,6 +16,8 @@ use crate::upstream::NameError;
 pub enum Refusal {
     /// `limits.sessions` is reached.
     Sessions,
+    /// `limits.pending_sessions` is reached: this client has not logged in.
+    PendingSessions,
     /// `limits.sessions_per_address` is reached.
     SessionsOfAddress(usize),
     /// `limits.sessions_per_mailbox` is reached.
@@ -30,6 +32,8 @@ pub enum Refusal {
     ProxyHeader(HeaderError),
     /// TLS with the client could not be established.
     Handshake(io::Error),
+    /// Too many clients wait for TLS, and this many may.
+    Handshakes(usize),
     /// There is no certificate for the client's SNI.
     UnknownSni(String),
     /// popgate terminates TLS, but the client sent no SNI to verify the server by.
@@ -61,10 +65,15 @@ impl Refusal {
     /// RFC 3206: SYS/TEMP is not the password's fault, AUTH is. RFC 2449 section 8.1.1: IN-USE.
     pub(super) fn wire(&self) -> Option<String> {
         Some(match self {
-            Self::ProxyUntrusted | Self::ProxyHeader(_) | Self::Handshake(_) | Self::UnknownSni(_) => {
-                return None;
-            }
+            Self::ProxyUntrusted
+            | Self::ProxyHeader(_)
+            | Self::Handshake(_)
+            | Self::Handshakes(_)
+            | Self::UnknownSni(_) => return None,
             Self::Sessions => "[SYS/TEMP] popgate has too many sessions; try again later".to_owned(),
+            Self::PendingSessions => {
+                "[SYS/TEMP] too many clients have not logged in yet; try again later".to_owned()
+            }
             Self::SessionsOfAddress(most) => {
                 format!("[SYS/TEMP] {most} sessions from your address are open; try again later")
             }
@@ -102,7 +111,7 @@ impl Refusal {
     }
 
     /// The whole line for the client; empty where it could not be read.
-    pub(super) fn line(&self) -> String {
+    pub fn line(&self) -> String {
         self.wire().map_or_else(String::new, |text| {
             format!("-ERR {}\r\n", printable(text.as_bytes(), 400))
         })
@@ -111,6 +120,7 @@ impl Refusal {
     /// All labels.
     pub const LABELS: &[&str] = &[
         "sessions",
+        "pending_sessions",
         "sessions_per_address",
         "sessions_per_mailbox",
         "login_throttled",
@@ -118,6 +128,7 @@ impl Refusal {
         "proxy_untrusted",
         "proxy_header",
         "handshake",
+        "handshakes",
         "unknown_sni",
         "no_sni",
         "loop",
@@ -135,6 +146,7 @@ impl Refusal {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Sessions => "sessions",
+            Self::PendingSessions => "pending_sessions",
             Self::SessionsOfAddress(_) => "sessions_per_address",
             Self::SessionsOfMailbox(_) => "sessions_per_mailbox",
             Self::LoginPause(_) => "login_throttled",
@@ -142,6 +154,7 @@ impl Refusal {
             Self::ProxyUntrusted => "proxy_untrusted",
             Self::ProxyHeader(_) => "proxy_header",
             Self::Handshake(_) => "handshake",
+            Self::Handshakes(_) => "handshakes",
             Self::UnknownSni(_) => "unknown_sni",
             Self::NoSni => "no_sni",
             Self::Loop => "loop",
@@ -163,6 +176,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sessions => f.write_str("limits.sessions is reached"),
+            Self::PendingSessions => {
+                f.write_str("limits.pending_sessions is reached, and the client had not logged in")
+            }
             Self::SessionsOfAddress(most) => {
                 write!(f, "limits.sessions_per_address is reached: {most}")
             }
@@ -180,6 +196,12 @@ impl fmt::Display for Refusal {
                     f,
                     "TLS with the client failed: {}",
                     Plain(error, Peer::Client)
+                )
+            }
+            Self::Handshakes(most) => {
+                write!(
+                    f,
+                    "limits.handshakes is reached, and {most} clients wait for TLS"
                 )
             }
             Self::UnknownSni(name) => write!(f, "no certificate for the name {name}"),

@@ -107,27 +107,52 @@ impl<'s> Relay<'s> {
     /// Serves until the session ends.
     pub(super) async fn run(&mut self) -> Result<End, Failure> {
         loop {
-            let action = self.exchange.advance(now());
-            self.observe();
-            // One-time work is in functions of its own: the memory of a session is that of its largest future.
-            match action? {
-                Action::Wait(wait) => self.wait(wait).await?,
-                Action::WriteClient => self.write_client().await?,
-                Action::WriteUpstream => self.write_upstream().await?,
-                Action::JudgeHeader => {
-                    let stage = self.service.judge.header(self.exchange.held_header());
-                    self.exchange.header_judged(stage);
-                }
-                Action::Judge(request) => Box::pin(self.judge(*request)).await,
-                Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
-                Action::Admit => self.admit(),
-                Action::Connect => Box::pin(self.connect()).await?,
-                Action::LogIn(request) => Box::pin(self.log_in(*request)).await?,
-                Action::Disconnect => self.upstream = None,
-                Action::StartTls => Box::pin(self.start_tls()).await?,
-                Action::Close(end) => return Ok(end),
+            let action = self.next_action()?;
+            if let Some(end) = self.perform(action).await? {
+                return Ok(end);
             }
         }
+    }
+
+    /// What the exchange wants next.
+    pub(super) fn next_action(&mut self) -> Result<Action, Failure> {
+        let action = self.exchange.advance(now());
+        self.observe();
+        action
+    }
+
+    /// Does it; returns the end of the session, if this was it.
+    pub(super) async fn perform(&mut self, action: Action) -> Result<Option<End>, Failure> {
+        // One-time work is in functions of its own: the memory of a session is that of its largest future.
+        match action {
+            Action::Wait(wait) => self.wait(wait).await?,
+            Action::WriteClient => self.write_client().await?,
+            Action::WriteUpstream => self.write_upstream().await?,
+            Action::JudgeHeader => {
+                let stage = self.service.judge.header(self.exchange.held_header());
+                self.exchange.header_judged(stage);
+            }
+            Action::Judge(request) => Box::pin(self.judge(*request)).await,
+            Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
+            Action::Admit => self.admit(),
+            Action::Connect => Box::pin(self.connect()).await?,
+            Action::LogIn(request) => Box::pin(self.log_in(*request)).await?,
+            Action::Disconnect => self.upstream = None,
+            Action::StartTls => Box::pin(self.start_tls()).await?,
+            Action::Close(end) => return Ok(Some(end)),
+        }
+        Ok(None)
+    }
+
+    /// The session continues on this event loop.
+    pub(super) fn move_to_this_event_loop(&mut self) {
+        let upstream = self.upstream.as_mut().map(|it| &mut it.connection);
+        for connection in [Some(&mut self.connection), upstream].into_iter().flatten() {
+            if let Err(error) = connection.stream.move_to_this_event_loop() {
+                tracing::debug!(%error, "a socket stays with its event loop");
+            }
+        }
+        self.timer = Timer::new();
     }
 
     /// Reports events to metrics, quotas and log.

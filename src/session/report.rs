@@ -42,7 +42,7 @@ pub(super) fn report(
 }
 
 /// Reports a refused client, or a login that is not attempted.
-pub(super) fn report_refusal(service: &Service, client: SocketAddr, refusal: &Refusal) {
+pub fn report_refusal(service: &Service, client: SocketAddr, refusal: &Refusal) {
     let reason = refusal.label();
     service.metrics.refused(reason);
     if let Some(suppressed) = service.may_log(reason) {

@@ -14,27 +14,28 @@ use super::exchange::End;
 use super::failure::Failure;
 use super::listener::Listener;
 use super::passthrough::pass_through;
+use super::place::SessionPlace;
 use super::relay::Relay;
 use super::report::report;
 use super::service::Service;
 use crate::metrics::{ClientState, ConnectionOutcome, Flow};
+use crate::net::places::Places;
 use crate::net::proxy_protocol::Addressed;
-use crate::net::{Drain, Stream};
+use crate::net::{Drain, Handover, Stream};
 
-/// Serves one client of a listener (by its place) until it or the upstream ends the session.
-pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, drain: Drain) {
+/// Serves one client of a listener (by its index) until it or the upstream ends the session.
+pub async fn run(service: Arc<Service>, tcp: TcpStream, listener: usize, mut place: SessionPlace) {
     let service = &*service;
     let from = tcp.peer_addr().ok();
     let Some((listener, from)) = service.listeners.get(listener).zip(from) else {
         return;
     };
     let deadline = Instant::now() + service.timeouts.login;
-    // This drain keeps the server waiting for the session; the relay's receives the signal.
-    let begun = begin(service, listener, tcp, from, deadline, &drain);
+    let begun = begin(service, listener, tcp, from, deadline, &mut place);
     // One-time work is in functions of its own: the memory of a session is that of its largest future, and the
     // relay is boxed so that it is in it once.
     if let Some(mut relay) = Box::pin(begun).await {
-        relay_to_end(&mut relay).await;
+        relay_to_end(&mut relay, &mut place).await;
     }
 }
 
@@ -45,14 +46,16 @@ async fn begin<'s>(
     tcp: TcpStream,
     from: SocketAddr,
     deadline: Instant,
-    drain: &Drain,
+    place: &mut SessionPlace,
 ) -> Option<Box<Relay<'s>>> {
-    let (failure, stream) = match accept(service, listener, tcp, deadline).await {
+    let accepted = async { Ok(accept(service, listener, tcp, deadline, &place.place).await) };
+    let accepted = place.unless_evicted(accepted).await;
+    let (failure, stream) = match accepted.unwrap_or_else(|evicted| Err((evicted, None))) {
         Ok(Accepted::Client(client, connection)) => {
-            return route(service, client, connection, deadline, drain).await;
+            return route(service, client, connection, deadline, &place.drain).await;
         }
         Ok(Accepted::Passthrough(client, tcp)) => {
-            match pass_through(service, &client, tcp, drain).await {
+            match pass_through(service, &client, tcp, place).await {
                 Ok(()) => return None,
                 Err(failure) => (failure, None),
             }
@@ -124,21 +127,29 @@ pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, d
     let deadline = Instant::now() + service.timeouts.login;
     let connection = Connection::new(client.with_read_limit(service.read_limit));
     let route = Some(Arc::clone(route));
-    let relay = Relay::new(
-        service,
-        client_of,
-        connection,
-        route,
-        deadline,
-        drain.clone(),
-    );
-    relay_to_end(&mut relay.over(upstream)).await;
-    drop(drain);
+    let Ok(place) = Arc::<Places>::default().enter(nowhere.ip(), service.places()) else {
+        return;
+    };
+    // This drain keeps the server waiting for the session; the relay's receives the signal.
+    let for_relay = drain.clone();
+    let relay = Relay::new(service, client_of, connection, route, deadline, for_relay);
+    let mut place = SessionPlace {
+        place,
+        pending: None,
+        drain,
+        handover: Handover::none(),
+    };
+    relay_to_end(&mut relay.over(upstream), &mut place).await;
 }
 
-async fn relay_to_end(relay: &mut Relay<'_>) {
+async fn relay_to_end(relay: &mut Relay<'_>, place: &mut SessionPlace) {
     let (service, from) = (relay.service, relay.client.address());
-    let end = match relay.run().await {
+    let ended = match Box::pin(place.log_in(relay)).await {
+        Ok(None) => relay.run().await,
+        Ok(Some(end)) => Ok(end),
+        Err(failure) => Err(failure),
+    };
+    let end = match ended {
         Ok(end) => {
             if end == End::ClientClosed {
                 service.metrics.client_abort(relay.exchange.state());

@@ -1,6 +1,7 @@
 //! The settings and resources of a session, kept to its end; a reload makes new ones for new sessions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::client::Client;
 use super::exchange::{ExchangeConfig, HoldLimits, MessageId};
@@ -12,9 +13,13 @@ use super::quotas::Quotas;
 use super::refusal::Refusal;
 use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::metrics::Metrics;
+use crate::net::places::Bounds;
 use crate::rewrite::MarkStyle;
 use crate::store::Quarantine;
 use crate::upstream::{Dialler, Router};
+
+/// How long a client may be connected without a login before a newer one may take its place.
+const PENDING_GRACE: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -48,13 +53,12 @@ pub struct Service {
 }
 
 impl Service {
-    /// Logs that there are too many sessions for one more.
-    pub fn log_turned_away(&self) {
-        if let Some(suppressed) = self.may_log("sessions") {
-            tracing::warn!(
-                suppressed = suppressed.lines(),
-                "limits.sessions is reached; a client is refused"
-            );
+    /// The bounds on the number of sessions.
+    pub fn places(&self) -> Bounds {
+        Bounds {
+            all: self.limits.sessions,
+            pending: self.limits.pending_sessions,
+            grace: PENDING_GRACE,
         }
     }
 

@@ -255,3 +255,52 @@ async fn a_user_name_without_a_password_takes_no_session_slot() {
     assert!(received.contains("[IN-USE]"), "{received}");
     drop((first, first_upstream));
 }
+
+/// Clients that are not logged in have a part of the sessions; a newcomer gets the place of an idle one.
+#[tokio::test]
+async fn idle_clients_without_a_login_keep_nobody_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.sessions = 3;
+    settings.limits.pending_sessions = 2;
+    let proxy = Proxy::start(settings).await;
+    let (mut first, first_upstream) = logged_in(&proxy, &listener).await;
+    until(&proxy, "popgate_sessions_pending{listener=\"pop3\"}", 0.0).await;
+    let mut idle = greeted(&proxy, &listener).await;
+    let asks = greeted(&proxy, &listener).await;
+    // An answer of the server is pending: it is not idle.
+    let (mut asking, mut asked) = asks;
+    asking.send(b"CAPA\r\n").await;
+    asked.expect(b"CAPA\r\n").await;
+    // Both have just come.
+    let full = "-ERR [SYS/TEMP] popgate has too many sessions; try again later\\r\\n";
+    let mut early = Peer::connect(proxy.address).await;
+    assert_eq!(shown(&early.rest().await), full);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::resume();
+    let (second, second_upstream) = logged_in(&proxy, &listener).await;
+    let evicted = "-ERR [SYS/TEMP] too many clients have not logged in yet; try again later\\r\\n";
+    assert_eq!(shown(&idle.0.rest().await), evicted);
+    assert_eq!(shown(&idle.1.rest().await), "");
+    // The next one gets the last place of a client without a login; then there are none.
+    let (third, third_upstream) = logged_in(&proxy, &listener).await;
+    assert_eq!(shown(&asking.rest().await), evicted);
+    let mut late = Peer::connect(proxy.address).await;
+    assert_eq!(shown(&late.rest().await), full);
+    assert_eq!(
+        proxy.metric("popgate_refused_total{reason=\"pending_sessions\"}"),
+        2.0
+    );
+    assert_eq!(
+        proxy.metric("popgate_refused_total{reason=\"sessions\"}"),
+        2.0
+    );
+    // Logged in, it stays.
+    let mut server = first_upstream;
+    first.send(b"NOOP\r\n").await;
+    server.expect(b"NOOP\r\n").await;
+    server.send(b"+OK\r\n").await;
+    first.expect(b"+OK\r\n").await;
+    drop((second, second_upstream, third, third_upstream));
+}

@@ -146,6 +146,14 @@ async fn refused(reason: &str) -> Outcome {
     let certified = authority("pop.example.org");
     let tls = authority::server(&certified.pair("pop.example.org"));
     let (proxy, client) = match reason {
+        "pending_sessions" => {
+            settings.limits.pending_sessions = 1;
+            let proxy = Proxy::start(settings).await;
+            keep.push(Peer::connect(proxy.address).await);
+            keep.push(Peer::accept(&listener).await);
+            let client = Peer::connect(proxy.address).await;
+            (proxy, send_and_read(client, "").await)
+        }
         "sessions_per_address" => {
             accept_remote_clients(&mut settings);
             settings.limits.sessions_per_address = Some(1);
@@ -238,6 +246,17 @@ async fn refused(reason: &str) -> Outcome {
             // The server may send a TLS alert, which is not text.
             let received = send_and_read(client, "USER ann\r\n").await;
             assert!(!received.starts_with(b"-ERR"), "plain text on a TLS port");
+            (proxy, Vec::new())
+        }
+        "handshakes" => {
+            settings.listen.tls = ListenTls::Implicit;
+            settings.tls_server = Some(tls);
+            // None is computed, and none may wait.
+            settings.limits.handshakes = 0;
+            let proxy = Proxy::start(settings).await;
+            let client = Peer::connect(proxy.address).await;
+            let tls = client.encrypted("pop.example.org", certified.trusted());
+            assert!(tls.await.is_err());
             (proxy, Vec::new())
         }
         "unknown_sni" => {

@@ -212,40 +212,6 @@ async fn a_flood_of_unsolicited_data_ends_the_session() {
     assert_eq!(proxy.metric(flood), 1.0);
 }
 
-#[tokio::test]
-async fn a_connection_beyond_the_permits_is_accepted_without_one() {
-    use popgate::net::listen::{self, Inherited};
-    use std::sync::Arc;
-    use tokio::sync::{Semaphore, mpsc::unbounded_channel};
-    let permits = Arc::new(Semaphore::new(1));
-    let (tell, mut hear) = unbounded_channel();
-    let mut addresses = Vec::new();
-    for _ in 0..2 {
-        let any = "127.0.0.1:0".parse().unwrap();
-        let listener = listen::bind(any, false, &mut Inherited::default()).unwrap();
-        addresses.push(listener.local_addr().unwrap());
-        let tell = tell.clone();
-        let hand_over = move |accepted| drop(tell.send(accepted));
-        tokio::spawn(listen::accept(listener, Arc::clone(&permits), hand_over));
-    }
-    let mut open = Vec::new();
-    let mut kept = Vec::new();
-    // All listeners share the permits; a connection beyond them is accepted, so that it can be refused with a reason.
-    for (address, permitted) in [(addresses[0], true), (addresses[1], false)] {
-        open.push(Peer::connect(address).await);
-        let accepted = timeout(PATIENCE, hear.recv()).await;
-        let accepted = accepted
-            .expect("the connection was not handed over")
-            .unwrap();
-        assert_eq!(accepted.permit.is_some(), permitted);
-        kept.push(accepted);
-    }
-    kept.clear();
-    open.push(Peer::connect(addresses[1]).await);
-    let accepted = timeout(PATIENCE, hear.recv()).await.unwrap().unwrap();
-    assert!(accepted.permit.is_some(), "the permit was not returned");
-}
-
 #[tokio::test(start_paused = true)]
 async fn unsolicited_octets_with_a_command_after_a_rest_do_not_end_the_session() {
     let (_proxy, mut client, mut upstream) = session_in_memory(|_| {}).await;

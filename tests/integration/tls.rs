@@ -2,9 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-use crate::support::authority::{Authority, authority};
+use crate::support::authority::{Authority, authority, server as authority_server};
 use crate::support::{PATIENCE, Peer, Proxy, Settings};
 use popgate::config::TlsMode;
+use popgate::net::Stream;
 use popgate::upstream::client_config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -149,4 +150,48 @@ async fn a_certificate_for_another_host_is_refused() {
         received.contains("TLS failed: its certificate"),
         "{received}"
     );
+}
+
+/// What was decrypted already and what comes later arrive after the first event loop has ended.
+#[test]
+fn a_tls_stream_continues_on_another_event_loop() {
+    let event_loop = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().unwrap()
+    };
+    let certified = authority("pop.example.org");
+    let acceptor =
+        tokio_rustls::TlsAcceptor::from(authority_server(&certified.pair("pop.example.org")));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (address, trusted) = (listener.local_addr().unwrap(), certified.trusted());
+    let (tell, told) = std::sync::mpsc::channel();
+    let client = std::thread::spawn(move || {
+        event_loop().block_on(async {
+            let client = Peer::connect(address).await;
+            let mut client = client.encrypted("pop.example.org", trusted).await.unwrap();
+            client.send(b"one two").await;
+            told.recv().unwrap();
+            client.send(b" three").await;
+        });
+    });
+    let (first, second) = (event_loop(), event_loop());
+    let mut stream = first.block_on(async {
+        let listener = TcpListener::from_std(listener).unwrap();
+        let mut stream = Stream::tls(acceptor.accept(accept(&listener).await).await.unwrap());
+        let mut begin = [0; 3];
+        stream.read_exact(&mut begin).await.unwrap();
+        assert_eq!(&begin, b"one");
+        stream
+    });
+    second.block_on(async { stream.move_to_this_event_loop().unwrap() });
+    drop(first);
+    tell.send(()).unwrap();
+    second.block_on(async {
+        let mut rest = [0; 10];
+        let read = stream.read_exact(&mut rest);
+        tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
+        assert_eq!(&rest, b" two three");
+    });
+    client.join().unwrap();
 }

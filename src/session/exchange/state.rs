@@ -259,6 +259,11 @@ impl<'s> Exchange<'s> {
         !self.phase.is_authorization()
     }
 
+    /// Whether a response of the upstream is pending.
+    pub fn awaits_upstream(&mut self) -> bool {
+        !self.pending.is_empty() || self.is_logging_in()
+    }
+
     /// The state, for metrics and the log.
     pub fn state(&self) -> ClientState {
         match (&self.response, &self.phase) {
