@@ -17,6 +17,8 @@ pub struct List {
     entries: HashSet<String>,
     /// Path prefixes, by host.
     paths: HashMap<String, Vec<String>>,
+    /// The most labels that a host in it has: longer parent domains of a host need no look-up.
+    labels: usize,
 }
 
 impl List {
@@ -38,7 +40,7 @@ impl List {
     /// Whether a host or a parent domain is in it.
     pub fn has_host(&self, host: &str) -> bool {
         let host = ascii_host(host);
-        above(&host).any(|name| self.entries.contains(name))
+        above(&host, self.labels).any(|name| self.entries.contains(name))
     }
 
     fn has_link(&self, rest: &str) -> bool {
@@ -50,7 +52,7 @@ impl List {
             return true;
         }
         let host = ascii_host(host);
-        above(&host).any(|name| {
+        above(&host, self.labels).any(|name| {
             let paths = self.paths.get(name);
             paths.is_some_and(|paths| paths.iter().any(|start| path.starts_with(&**start)))
         })
@@ -69,11 +71,15 @@ impl List {
     fn add(&mut self, entry: &str) {
         match entry.split_once('/') {
             Some((host, path)) => {
-                let paths = self.paths.entry(ascii_host(host)).or_default();
+                let host = ascii_host(host);
+                self.labels = self.labels.max(labels(&host));
+                let paths = self.paths.entry(host).or_default();
                 paths.push(format!("/{path}"));
             }
             None => {
-                self.entries.insert(normal(entry));
+                let entry = normal(entry);
+                self.labels = self.labels.max(labels(&entry));
+                self.entries.insert(entry);
             }
         }
     }
@@ -104,9 +110,17 @@ fn normal(entry: &str) -> String {
     }
 }
 
-/// A host and its parent domains, longest first.
-fn above(host: &str) -> impl Iterator<Item = &str> {
+fn labels(host: &str) -> usize {
+    host.split('.').count()
+}
+
+/// A host and its parent domains, longest first; none of more than `most` labels. A sender may write a
+/// host of hundreds of labels.
+fn above(host: &str, most: usize) -> impl Iterator<Item = &str> {
     let mut next = Some(host);
+    if let Some((at, _)) = host.rmatch_indices('.').nth(most.saturating_sub(1)) {
+        next = Some(&host[at + 1..]);
+    }
     std::iter::from_fn(move || {
         let name = next?;
         next = name.split_once('.').map(|(_, above)| above);
@@ -238,6 +252,8 @@ mod tests {
         ] {
             assert!(!lists.has("a", value), "{value}");
         }
+        let deep = format!("{}example.org", "a.".repeat(200));
+        assert!(lists.has("a", &deep) && !lists.has("a", &deep.replace("example", "other")));
         assert!(!lists.has("b", "example.org"));
     }
 

@@ -22,6 +22,9 @@ const VALUE_LIMIT: usize = 200;
 /// Limit of a raw header value or block; real blocks are below 64 KiB.
 const RAW_HEADER_LIMIT: usize = 256 << 10;
 
+/// Limit of recipients that are compared with other words of the message: each is compared with each.
+const RECIPIENT_LIMIT: usize = 100;
+
 /// Limit of visible text searched for homoglyphs: what is beyond it deceives nobody.
 const DISGUISE_LIMIT: usize = 32 << 10;
 
@@ -120,6 +123,12 @@ impl<'a> MessageView<'a> {
             all.extend(self.headers.addresses("cc"));
             all
         })
+    }
+
+    /// The first addresses in To and Cc, for comparisons with many other words.
+    pub fn recipients(&self) -> impl Iterator<Item = &str> {
+        let addresses = self.to().iter().filter_map(|to| to.addr.as_deref());
+        addresses.take(RECIPIENT_LIMIT)
     }
 
     /// The address in From, if it is valid.

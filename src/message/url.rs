@@ -5,6 +5,10 @@
 
 use url::{Host, Url};
 
+/// Longer hosts do not exist: a name has 253 octets (RFC 1035 section 2.3.4), and some more as it is written
+/// here. To turn a name into ASCII (RFC 3492) costs the square of its length.
+const HOST_LIMIT: usize = 300;
+
 /// A parsed link.
 #[derive(Debug, Clone)]
 pub struct Link<'a> {
@@ -16,6 +20,9 @@ pub struct Link<'a> {
 impl<'a> Link<'a> {
     /// Parses a link.
     pub fn new(text: &'a str) -> Self {
+        if written_host(text).len() > HOST_LIMIT {
+            return Self { text, url: None };
+        }
         let parsed = match text {
             _ if text.starts_with("//") => Url::parse(&format!("http:{text}")),
             _ if has_scheme(text) => Url::parse(text),
@@ -105,16 +112,40 @@ pub fn ascii_host(host: &str) -> String {
     if host.is_ascii() {
         return host.to_ascii_lowercase();
     }
+    if host.len() > HOST_LIMIT {
+        return host.to_lowercase();
+    }
     idna::domain_to_ascii(host).unwrap_or_else(|_| host.to_lowercase())
 }
 
 /// The same host in Unicode.
 pub fn shown_host(host: &str) -> String {
-    if host.contains("xn--") {
+    if host.contains("xn--") && host.len() <= HOST_LIMIT {
         idna::domain_to_unicode(host).0
     } else {
         host.to_owned()
     }
+}
+
+/// The host and port of a link to the web, as far as they can be found without parsing; empty for other links.
+fn written_host(text: &str) -> &str {
+    let rest = match text.split_once(':') {
+        Some((scheme, rest)) if has_scheme(text) => {
+            let web = ["http", "https", "ftp"];
+            if !web.iter().any(|web| scheme.eq_ignore_ascii_case(web)) {
+                return "";
+            }
+            rest
+        }
+        _ => text,
+    };
+    // Browsers ignore any number of slashes, and take backslashes for them.
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
 }
 
 fn has_scheme(text: &str) -> bool {
@@ -153,6 +184,28 @@ mod tests {
         assert_eq!(host("mailto:a@b"), None);
         assert_eq!(host("example.org:80/x"), Some("example.org".into()));
         assert_eq!(host("http://"), None);
+    }
+
+    #[test]
+    fn hosts_that_cannot_exist_are_not_parsed() {
+        for host in [
+            "a.".repeat(160),
+            "\u{4e2d}".repeat(101),
+            format!("xn--{}", "ab".repeat(150)),
+        ] {
+            for link in [
+                format!("http://{host}.com/x"),
+                format!("//u@{host}.com"),
+                format!("https:\\\\{host}"),
+            ] {
+                assert_eq!(Link::new(&link).host(), None, "{link}");
+            }
+            assert_eq!(ascii_host(&host), host.trim_end_matches('.'));
+        }
+        let long = format!("http://a.example/{}", "x".repeat(999));
+        assert_eq!(Link::new(&long).host(), Some("a.example"));
+        let long = format!("mailto:{}", "x".repeat(999));
+        assert_eq!(Link::new(&long).scheme(), "mailto");
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn message_id(mail: &MessageView<'_>) -> Option<String> {
 
 fn message_id_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?.to_lowercase();
-    let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+    let mut to = mail.recipients();
     let found = to.any(|to| to.contains('@') && id.contains(&to.to_lowercase()));
     found.then_some(id)
 }
@@ -174,7 +174,7 @@ fn message_id_other_domain(mail: &MessageView<'_>) -> Option<String> {
 
 fn recipient_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let subject = mail.subject().to_lowercase();
-    let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
+    let mut to = mail.recipients();
     let found = to.find(|to| to.contains('@') && subject.contains(&to.to_lowercase()))?;
     Some(found.to_owned())
 }
@@ -184,8 +184,7 @@ fn recipient_name_in_subject(mail: &MessageView<'_>) -> Option<String> {
     let mut words = subject
         .split(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '.' | '_' | '-'));
     words.find_map(|word| {
-        let mut to = mail.to().iter().filter_map(|to| to.addr.as_deref());
-        let is_local = to.any(|to| {
+        let is_local = mail.recipients().any(|to| {
             let local = to.split('@').next().unwrap_or_default();
             local.len() >= 4 && local.eq_ignore_ascii_case(word)
         });

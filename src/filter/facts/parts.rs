@@ -276,6 +276,7 @@ fn calendar_with_link(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn name_in_file_name(mail: &MessageView<'_>) -> Option<String> {
+    let recipients: Vec<String> = mail.recipients().map(str::to_lowercase).collect();
     let names = mail
         .content
         .parts
@@ -283,14 +284,10 @@ fn name_in_file_name(mail: &MessageView<'_>) -> Option<String> {
         .filter_map(|part| part.name.as_deref());
     let mut names = names.filter(|name| {
         let name = name.to_lowercase();
-        mail.to()
-            .iter()
-            .filter_map(|to| to.addr.as_deref())
-            .any(|to| {
-                let local = to.split('@').next().unwrap_or_default().to_lowercase();
-                name.contains(&to.to_lowercase()) && to.contains('@')
-                    || local.len() >= 6 && name.contains(&local)
-            })
+        recipients.iter().any(|to| {
+            let local = to.split('@').next().unwrap_or_default();
+            name.contains(&**to) && to.contains('@') || local.len() >= 6 && name.contains(local)
+        })
     });
     names.next().map(str::to_owned)
 }

@@ -289,10 +289,7 @@ fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
 fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let name = mail.from_name().to_lowercase();
-    let mut domains = mail
-        .to()
-        .iter()
-        .filter_map(|to| domain_of(to.addr.as_deref()?));
+    let mut domains = mail.recipients().filter_map(domain_of);
     let found = domains.find(|domain| {
         let at = name.find(&**domain);
         at.is_some() && domain.contains('.') && !same_domain(domain, &from)

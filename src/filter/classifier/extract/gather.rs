@@ -19,6 +19,8 @@ const NAME_BYTES: usize = 40;
 const FIELD_WORDS: usize = 60;
 const PATH_WORDS: usize = 12;
 const PARTS: usize = 50;
+/// Real hosts have up to ten labels.
+const LABELS: usize = 32;
 
 /// Few messages have more features.
 const USUAL: usize = 8 << 10;
@@ -254,7 +256,7 @@ pub(in crate::filter::classifier) fn link_features<'l>(
 ) {
     if let Some(host) = link.host() {
         let mut name = host;
-        loop {
+        for _ in 0..LABELS {
             add(own.with(b"host").with(name.as_bytes()), name);
             match name.split_once('.') {
                 Some((_, above)) => name = above,
