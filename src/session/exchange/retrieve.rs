@@ -14,7 +14,7 @@ use super::pending::{Discarded, Held, Lines, Quarantining, Response};
 use super::phase::Phase;
 use super::retrieval_state::{DOT, Decided, Retrieval};
 use super::state::Exchange;
-use super::verdicts::{Decision, Finding, Judged};
+use super::verdicts::{Decision, Finding, Judged, Verdicts};
 use crate::config::HeaderMode;
 use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
 use crate::message::header::header_end;
@@ -52,11 +52,11 @@ impl Exchange<'_> {
                 fetch: retrieval.fetch,
                 end: EndOfAnswer::new(),
                 notice: match retrieval.lines {
-                    Some(lines) => top_of(text, lines),
-                    None => text.clone(),
+                    Some(lines) => top_of(&text, lines),
+                    None => text,
                 },
             })),
-            Some(Decision::Mark(_)) | None => Response::Held(Box::new(Held {
+            Some(Decision::Mark) | None => Response::Held(Box::new(Held {
                 retrieval,
                 status,
                 hold: Hold::new(self.config.hold, self.turn),
@@ -67,10 +67,13 @@ impl Exchange<'_> {
 
     /// The decision on a marked message.
     fn known_mark(&self, message: UpstreamNumber) -> Option<Judged> {
-        match self.phase.transaction()?.verdicts.get(message)? {
-            Decision::Mark(judged) => Some(Judged::clone(judged)),
-            Decision::Pass | Decision::Notice(_) => None,
-        }
+        self.phase.transaction()?.verdicts.mark(message)
+    }
+
+    fn is_marked(&self, message: UpstreamNumber) -> bool {
+        let known = self.phase.transaction();
+        let known = known.and_then(|it| it.verdicts.get(message));
+        matches!(known, Some(Decision::Mark))
     }
 
     /// Examines the held message, and decides when it is complete or at a limit.
@@ -83,10 +86,7 @@ impl Exchange<'_> {
             Next::Wait => return Ok(None),
             Next::Header(end) => {
                 held.header = end;
-                return Ok(match self.known_mark(message) {
-                    Some(_) => None,
-                    None => Some(Action::JudgeHeader),
-                });
+                return Ok((!self.is_marked(message)).then_some(Action::JudgeHeader));
             }
             Next::Part(taken) => (taken, false),
             Next::Whole(taken) => (taken, true),
@@ -224,8 +224,7 @@ impl Exchange<'_> {
                 let message = decided.retrieval.message;
                 if let Phase::Transaction(transaction) = &mut self.phase {
                     transaction.view.grow(message, is as i64 - was as i64);
-                    let decision = Decision::Notice(notice.clone());
-                    transaction.verdicts.insert(message, decision);
+                    transaction.verdicts.insert_notice(message, notice.clone());
                 }
                 self.send_notice(decided.retrieval.fetch, notice);
             }
@@ -237,7 +236,9 @@ impl Exchange<'_> {
     fn finish(&mut self, decided: Decided, finding: Finding) {
         let passes = matches!(finding, Finding::Ham(_));
         if passes && self.config.style.headers != HeaderMode::Always {
-            self.remember(&decided, Decision::Pass);
+            if let Some(verdicts) = self.remembers(&decided) {
+                verdicts.pass(decided.retrieval.message);
+            }
             let status = Outgoing::Relayed(decided.status.clone());
             let wire = Outgoing::Relayed(decided.wire.clone());
             return self.send(decided, MessageAction::Pass, vec![status, wire]);
@@ -252,20 +253,21 @@ impl Exchange<'_> {
             // A message that could not be judged is judged again when it is fetched again.
             Finding::Unscanned(reason) => self.event(Event::Unscanned(reason)),
             _ => {
-                let decision = Decision::Mark(Box::new(judged.clone()));
-                self.remember(&decided, decision);
+                if let Some(verdicts) = self.remembers(&decided) {
+                    verdicts.insert_mark(decided.retrieval.message, &judged);
+                }
             }
         }
         self.send_marked(decided, &judged);
     }
 
-    /// Remembers a decision; a decision on a few lines is not valid for the whole message.
-    fn remember(&mut self, decided: &Decided, decision: Decision) {
-        if decided.retrieval.lines.is_none()
-            && let Phase::Transaction(transaction) = &mut self.phase
-        {
-            let message = decided.retrieval.message;
-            transaction.verdicts.insert(message, decision);
+    /// Where the decision is remembered; a decision on a few lines is not valid for the whole message.
+    fn remembers(&mut self, decided: &Decided) -> Option<&mut Verdicts> {
+        match &mut self.phase {
+            Phase::Transaction(transaction) if decided.retrieval.lines.is_none() => {
+                Some(&mut transaction.verdicts)
+            }
+            _ => None,
         }
     }
 

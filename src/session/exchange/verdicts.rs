@@ -1,6 +1,12 @@
 //! The decision on each message of a session, so that TOP, RETR and a second RETR agree.
+//!
+//! In: verdicts as the filter made them; out: what is needed to write the same mark again. What the rules matched is
+//! not kept, and what messages have in common (rules, scores, descriptions) is kept once. The octets of a session are
+//! bounded: the oldest decisions are forgotten, and those messages are judged anew when they are fetched again.
 
-use std::collections::HashMap;
+mod rule_table;
+
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -8,6 +14,10 @@ use super::action::MessageId;
 use crate::filter::Verdict;
 use crate::metrics::UnscannedReason;
 use crate::pop3::UpstreamNumber;
+use rule_table::{KeptHits, RuleTable};
+
+/// The most octets of a session's decisions: about ten thousand marks.
+const MOST_KEPT: usize = 4 << 20;
 
 /// What happens to a message whenever it is fetched.
 #[derive(Debug, Clone)]
@@ -15,7 +25,7 @@ pub(super) enum Decision {
     /// It is relayed unchanged.
     Pass,
     /// It is marked, with the same fields each time.
-    Mark(Box<Judged>),
+    Mark,
     /// It is in quarantine, and this notice is sent.
     Notice(Bytes),
 }
@@ -35,18 +45,203 @@ pub(super) enum Finding {
     Unscanned(UnscannedReason),
 }
 
+impl Finding {
+    fn verdict_mut(&mut self) -> Option<&mut Verdict> {
+        match self {
+            Self::Spam(verdict) | Self::Ham(verdict) => Some(verdict),
+            Self::Unscanned(_) => None,
+        }
+    }
+}
+
 /// The decisions of the session.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    known: HashMap<UpstreamNumber, Decision>,
+    known: HashMap<UpstreamNumber, Kept>,
+    /// Marks and notices, the oldest first.
+    order: VecDeque<UpstreamNumber>,
+    rules: RuleTable,
+    /// Of marks and notices.
+    octets: usize,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Pass,
+    Mark(Box<KeptMark>),
+    Notice(Box<Bytes>),
+}
+
+/// A mark whose verdict is without its hits.
+#[derive(Debug)]
+struct KeptMark {
+    judged: Judged,
+    hits: KeptHits,
+}
+
+impl Kept {
+    fn octets(&self) -> usize {
+        match self {
+            Self::Pass => 0,
+            Self::Mark(mark) => size_of::<KeptMark>() + mark.hits.octets(),
+            Self::Notice(text) => size_of::<Bytes>() + text.len(),
+        }
+    }
 }
 
 impl Verdicts {
-    pub(super) fn get(&self, message: UpstreamNumber) -> Option<&Decision> {
-        self.known.get(&message)
+    pub(super) fn get(&self, message: UpstreamNumber) -> Option<Decision> {
+        Some(match self.known.get(&message)? {
+            Kept::Pass => Decision::Pass,
+            Kept::Mark(_) => Decision::Mark,
+            Kept::Notice(text) => Decision::Notice(Bytes::clone(text)),
+        })
     }
 
-    pub(super) fn insert(&mut self, message: UpstreamNumber, decision: Decision) {
-        self.known.insert(message, decision);
+    /// The mark of a message that has one. The texts that rules matched are not part of it.
+    pub(super) fn mark(&self, message: UpstreamNumber) -> Option<Judged> {
+        let Kept::Mark(mark) = self.known.get(&message)? else {
+            return None;
+        };
+        let mut judged = mark.judged.clone();
+        if let Some(verdict) = judged.finding.verdict_mut() {
+            verdict.hits = self.rules.hits(&mark.hits);
+        }
+        Some(judged)
+    }
+
+    /// The message is relayed unchanged.
+    pub(super) fn pass(&mut self, message: UpstreamNumber) {
+        self.keep(message, Kept::Pass);
+    }
+
+    /// The message carries this mark.
+    pub(super) fn insert_mark(&mut self, message: UpstreamNumber, judged: &Judged) {
+        let mut judged = Judged::clone(judged);
+        let hits = judged
+            .finding
+            .verdict_mut()
+            .map(|verdict| std::mem::take(&mut verdict.hits));
+        let hits = self.rules.keep(hits.unwrap_or_default());
+        self.keep(message, Kept::Mark(Box::new(KeptMark { judged, hits })));
+    }
+
+    /// The message is in quarantine, and this notice is sent.
+    pub(super) fn insert_notice(&mut self, message: UpstreamNumber, notice: Bytes) {
+        self.keep(message, Kept::Notice(Box::new(notice)));
+    }
+
+    fn keep(&mut self, message: UpstreamNumber, kept: Kept) {
+        let octets = kept.octets();
+        let before = self.known.insert(message, kept);
+        let before = before.map_or(0, |kept| kept.octets());
+        if octets > 0 && before == 0 {
+            self.order.push_back(message);
+        }
+        self.octets = self.octets + octets - before;
+        while self.octets > MOST_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            let forgotten = self.known.remove(&oldest);
+            self.octets -= forgotten.map_or(0, |kept| kept.octets());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{Filter, Hit, RuleSet, Thresholds};
+    use crate::pop3::MessageNumber;
+
+    fn number_of(message: u32) -> UpstreamNumber {
+        UpstreamNumber(MessageNumber::new(message).unwrap())
+    }
+
+    fn nothing_found() -> Verdict {
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: None,
+        };
+        let filter = Filter::new(RuleSet::parse([]).unwrap(), thresholds).unwrap();
+        filter.judge(b"")
+    }
+
+    /// A verdict as real spam has it: a dozen rules, and the learned filter with a sentence of its own.
+    fn spam(base: &Verdict, number: u32) -> Judged {
+        let rule = |place: u32| Hit {
+            rule: format!("SOME_RULE_OF_THE_STOCK_{place}").into(),
+            description: format!("The message does what rule {place} is about, as spam does")
+                .into(),
+            score: f64::from(place) / 10.0,
+            text: "what the rule matched in the message ".repeat(5),
+        };
+        let mut hits: Vec<_> = (0..12).map(|place| rule((number + place) % 300)).collect();
+        hits.insert(
+            (number % 12) as usize,
+            Hit {
+                rule: "LEARNT".into(),
+                description: format!("Similar to learned spam (probability {number} %)").into(),
+                score: f64::from(number),
+                text: "many reasons ".repeat(30),
+            },
+        );
+        let id = MessageId {
+            seconds: 1,
+            random: number.into(),
+        };
+        let verdict = Verdict {
+            score: f64::from(number),
+            hits,
+            ..base.clone()
+        };
+        Judged {
+            id,
+            finding: Finding::Spam(verdict),
+        }
+    }
+
+    fn hits(judged: &Judged) -> Vec<(String, String, f64)> {
+        let Finding::Spam(verdict) = &judged.finding else {
+            panic!("{judged:?}");
+        };
+        let shown = |hit: &Hit| (hit.rule.to_string(), hit.description.to_string(), hit.score);
+        verdict.hits.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn ten_thousand_marks_take_some_hundred_octets_each_and_are_what_they_were() {
+        let (mut verdicts, base) = (Verdicts::default(), nothing_found());
+        for number in 1..=10_000 {
+            verdicts.insert_mark(number_of(number), &spam(&base, number));
+        }
+        let each = (verdicts.octets + verdicts.rules.octets()) / 10_000;
+        assert!(each < 450, "{each}");
+        for number in 1..=10_000 {
+            let kept = verdicts.mark(number_of(number)).unwrap();
+            let was = spam(&base, number);
+            assert_eq!(kept.id, was.id);
+            assert_eq!(hits(&kept), hits(&was));
+        }
+    }
+
+    #[test]
+    fn the_oldest_decisions_are_forgotten_and_the_newest_are_not() {
+        let mut verdicts = Verdicts::default();
+        let notice = Bytes::from(vec![b'x'; 2000]);
+        for number in 1..=10_000 {
+            verdicts.insert_notice(number_of(number), notice.clone());
+            verdicts.pass(number_of(20_000 + number));
+        }
+        assert!(verdicts.octets <= MOST_KEPT);
+        assert!(verdicts.get(number_of(1)).is_none());
+        assert!(verdicts.get(number_of(10_000)).is_some());
+        assert!(verdicts.get(number_of(20_001)).is_some());
+        // Once more the same ones: nothing is counted twice.
+        let before = verdicts.octets;
+        for number in 9_000..=10_000 {
+            verdicts.insert_notice(number_of(number), notice.clone());
+        }
+        assert_eq!(verdicts.octets, before);
     }
 }
