@@ -1,12 +1,14 @@
 //! The rules that a configuration names: a folder of rule files on top of the stock, or the stock.
 //!
 //! In: the path of a folder of `*.toml` and `lists/*.txt`; out: a [`RuleSet`], or every problem of
-//! every file at once. Files are read in the order of their names. What the files say is
-//! [`crate::filter::rules`]' business.
+//! every file at once; and whether the files have changed. Files are read in the order of their
+//! names. What they say is [`crate::filter::rules`]' business.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use ring::digest::{Context, SHA256};
 
 use crate::filter::day::Day;
 use crate::filter::{NamedText, RuleSet};
@@ -18,35 +20,78 @@ use crate::schema::Problem;
 /// # Errors
 /// Every file that cannot be read, and every mistake in the others.
 pub fn load(folder: Option<&Path>) -> Result<RuleSet, Vec<Problem>> {
-    read(folder).map(|set| set.on(today()))
+    RuleTexts::read(folder)?.into_rules()
+}
+
+/// The files of a folder of rules, not parsed yet.
+#[derive(Debug)]
+pub struct RuleTexts {
+    /// Rule files and lists; `None` where no folder is named.
+    files: Option<(Vec<NamedText>, Vec<NamedText>)>,
+}
+
+/// Changes with the name and text of every file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextsDigest([u8; 32]);
+
+impl RuleTexts {
+    /// Reads the files of a folder.
+    ///
+    /// # Errors
+    /// Those that cannot be read, and every mistake in the others.
+    pub fn read(folder: Option<&Path>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let files = folder.map(|folder| {
+            let rules = files(folder, "toml", &mut problems);
+            let lists = folder.join("lists");
+            let lists = match lists.is_dir() {
+                true => files(&lists, "txt", &mut problems),
+                false => Vec::new(),
+            };
+            (rules, lists)
+        });
+        let texts = Self { files };
+        if problems.is_empty() {
+            return Ok(texts);
+        }
+        problems.extend(texts.into_rules().err().into_iter().flatten());
+        Err(problems)
+    }
+
+    /// Tells whether they are the same as others.
+    pub fn digest(&self) -> TextsDigest {
+        let mut digest = Context::new(&SHA256);
+        if let Some((rules, lists)) = &self.files {
+            for files in [rules, lists] {
+                digest.update(&(files.len() as u64 + 1).to_be_bytes());
+                for text in files.iter().flat_map(|(name, text)| [name, text]) {
+                    digest.update(&(text.len() as u64).to_be_bytes());
+                    digest.update(text.as_bytes());
+                }
+            }
+        }
+        let mut octets = [0; 32];
+        octets.copy_from_slice(digest.finish().as_ref());
+        TextsDigest(octets)
+    }
+
+    /// The rules on top of the stock; what has expired by today does not hit.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn into_rules(self) -> Result<RuleSet, Vec<Problem>> {
+        let set = match &self.files {
+            Some((rules, lists)) => RuleSet::of_folder(rules, lists),
+            None => RuleSet::stock(),
+        };
+        set.map(|set| set.on(today()))
+    }
 }
 
 /// Today (UTC).
 pub fn today() -> Day {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Day::of_unix(since.map_or(0, |since| since.as_secs()))
-}
-
-fn read(folder: Option<&Path>) -> Result<RuleSet, Vec<Problem>> {
-    let Some(folder) = folder else {
-        return RuleSet::stock();
-    };
-    let mut problems = Vec::new();
-    let rules = files(folder, "toml", &mut problems);
-    let lists = folder.join("lists");
-    let lists = if lists.is_dir() {
-        files(&lists, "txt", &mut problems)
-    } else {
-        Vec::new()
-    };
-    match RuleSet::of_folder(&rules, &lists) {
-        Ok(set) if problems.is_empty() => Ok(set),
-        Ok(_) => Err(problems),
-        Err(mistakes) => {
-            problems.extend(mistakes);
-            Err(problems)
-        }
-    }
 }
 
 /// The files of a folder with this extension, sorted by name.

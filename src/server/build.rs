@@ -102,6 +102,7 @@ pub fn build(
         dials: Arc::default(),
         quotas: Arc::default(),
         refresh_locks: Arc::default(),
+        filter: Arc::default(),
     };
     persistent.metrics.loaded();
     let sessions = std::mem::take(&mut overrides.sessions);

@@ -62,17 +62,16 @@ fn memory(
     }
 }
 
-/// The filter as [`load`] makes it, with the learned weights, and with what other processes will learn. Weights that
-/// are damaged keep no mail from being served: they are renamed.
+/// The learned weights of a configuration, and what other processes will learn. Weights that are damaged keep no mail
+/// from being served: they are renamed.
 ///
 /// # Errors
-/// As [`load`].
-pub(super) fn following(config: &Config, metrics: &Arc<Metrics>) -> Result<Filter, Vec<Problem>> {
-    let filter = load(config)?;
+/// If there can't be a thread that follows them.
+pub(super) fn learned(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> Result<Arc<LearnedState>, Vec<Problem>> {
     metrics.learned_state_usable(true);
-    if !config.filter.classifier {
-        return Ok(filter);
-    }
     let (knowledge, memory) = memory(config, Knowledge::read_setting_aside);
     let memory = Arc::new(memory);
     if let Some(knowledge) = knowledge {
@@ -85,5 +84,5 @@ pub(super) fn following(config: &Config, metrics: &Arc<Metrics>) -> Result<Filte
             knowledge.follow(&memory, move |usable| metrics.learned_state_usable(usable));
         followed.map_err(|error| vec![config.problem("data.dir", error.to_string())])?;
     }
-    Ok(filter.with_learned(memory))
+    Ok(memory)
 }

@@ -24,6 +24,7 @@ pub mod privileges;
 mod reload;
 mod running;
 mod service;
+mod shared_filter;
 pub mod signals;
 pub mod upstreams;
 mod watch;

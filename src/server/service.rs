@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::overrides::Overrides;
-use super::{filter, upstreams};
+use super::shared_filter::SharedFilter;
+use super::upstreams;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
@@ -25,6 +26,8 @@ pub(super) struct Persistent {
     pub(super) quotas: Arc<Quotas>,
     /// Which tokens are being refreshed.
     pub(super) refresh_locks: Arc<RefreshLocks>,
+    /// The last filter.
+    pub(super) filter: Arc<SharedFilter>,
 }
 
 /// Opens everything that a session needs.
@@ -40,8 +43,10 @@ pub(super) fn open(
     let mut problems = Vec::new();
     let engine = match overrides.engine {
         Some(engine) => Some(engine),
-        None => filter::following(config, &persistent.metrics)
-            .map(|filter| Engine::Rules(Arc::new(filter)))
+        None => persistent
+            .filter
+            .of(config, &persistent.metrics)
+            .map(Engine::Rules)
             .map_err(|more| problems.extend(more))
             .ok(),
     };
