@@ -11,6 +11,7 @@ mod judging;
 mod labels;
 mod messages;
 mod meter;
+mod process;
 mod reference;
 mod registry;
 mod reloads;
@@ -19,7 +20,7 @@ mod upstreams;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{Encoder, IntGauge, TextEncoder};
+use prometheus::{Encoder, Histogram, IntCounter, IntGauge, TextEncoder};
 
 use crate::filter::{Thresholds, Verdict};
 use clients::Clients;
@@ -30,6 +31,7 @@ pub use labels::{
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
 pub use meter::{GaugeGuard, UpstreamMeter};
+use process::Process;
 use registry::{Families, Registered};
 use reloads::Reloads;
 use upstreams::Upstreams;
@@ -43,6 +45,7 @@ pub struct Metrics {
     judging: Judging,
     upstreams: Upstreams,
     reloads: Reloads,
+    process: Process,
 }
 
 impl Default for Metrics {
@@ -62,6 +65,7 @@ impl Metrics {
             judging: Judging::new(&make),
             upstreams: Upstreams::new(&make),
             reloads: Reloads::new(&make),
+            process: Process::new(&make),
             registered: make.finish(),
         }
     }
@@ -327,6 +331,16 @@ impl Metrics {
             .aborts
             .with_label_values(&[state.label()])
             .inc();
+    }
+
+    /// The lag of the event loop with this name.
+    pub fn loop_lag(&self, name: &str) -> Histogram {
+        self.process.loop_lag.with_label_values(&[name])
+    }
+
+    /// Lines of the log that are lost.
+    pub fn log_lines_lost(&self) -> IntCounter {
+        self.process.log_lines_lost.clone()
     }
 
     /// Rules and configuration were read and are active.

@@ -107,14 +107,16 @@ def latency():
 def limits():
     return row(
         "Limits",
-        curve("Held mail", "Octets reserved for messages that are held now, and limits.held_bytes.",
-              [query("sum(popgate_holding_bytes{@})", "held"), query('sum(popgate_limit{limit="held_bytes",@})', "limit")], "bytes", width=6),
+        curve("Held mail", "Octets held for verdicts and for clients that have not taken them, and limits.held_bytes.",
+              [query("sum(popgate_holding_bytes{@})", "held"), query('sum(popgate_limit{limit="held_bytes",@})', "limit")], "bytes", width=4),
         curve("Used of the limits", "Sessions, held octets and open files, as a share of their limits.",
               [query("max(instance:popgate_sessions:ratio{@})", "sessions"), query("max(instance:popgate_held_bytes:ratio{@})", "held_bytes"),
-               query("max(process_open_fds{@} / process_max_fds{@})", "open files")], "percentunit", width=6, max=1,
+               query("max(process_open_fds{@} / process_max_fds{@})", "open files")], "percentunit", width=4, max=1,
               thresholds=steps(GREEN, (0.8, RED))),
         curve("Waits for memory", "Times each minute that an upstream had to wait because limits.held_bytes was reached.",
               [query("60 * sum(rate(popgate_memory_waits_total{@}[$__rate_interval]))", "waits")], "cpm", width=4),
+        curve("Event loop lag", "How late the threads of connections and sessions ran a timer, the 99th of a hundred times.",
+              quantiles("popgate_loop_lag_seconds", by="loop", shares=(99,)), "s", width=4, thresholds=steps(GREEN, (0.05, RED))),
         curve("Resident memory", "Of the process.", [query("process_resident_memory_bytes{@}", "{{instance}}")], "bytes", width=4),
         curve("CPU", "Cores that the process keeps busy.", [query("rate(process_cpu_seconds_total{@}[$__rate_interval])", "{{instance}}")], "short", width=4))
 
@@ -148,11 +150,13 @@ def trouble():
         bars("Reloads", f"By SIGHUP or changed rule files, {since}. A refused one changed nothing.",
              "sum by (outcome) (popgate_reloads_total{@})", "{{outcome}}", width=4),
         number("Last reload", "Whether it was applied; if not, the previous settings are still active. The alert PopgateReloadFailed.",
-               "min(popgate_last_reload_successful{@})", "none", steps(RED, (1, GREEN)), width=6, mappings=reloaded),
+               "min(popgate_last_reload_successful{@})", "none", steps(RED, (1, GREEN)), width=5, mappings=reloaded),
         number("Active since", "When the active rules and configuration were read.",
-               "max(popgate_last_reload_timestamp_seconds{@}) * 1000", "dateTimeFromNow", width=6),
+               "max(popgate_last_reload_timestamp_seconds{@}) * 1000", "dateTimeFromNow", width=4),
         number("Not quarantined", f"Messages that the quarantine could not store, {since}: they were tagged and delivered.",
-               "sum(popgate_quarantine_failures_total{@})", "short", steps(GREEN, (1, RED)), width=6),
+               "sum(popgate_quarantine_failures_total{@})", "short", steps(GREEN, (1, RED)), width=5),
+        number("Log lines lost", f"Lines that stderr did not take in time, {since}. The alert PopgateLogLinesLost.",
+               "sum(popgate_log_lines_lost_total{@})", "short", steps(GREEN, (1, RED)), width=4),
         table("Thresholds", "Points from which a message is tagged or dropped; 0 is never.",
               "min by (instance, kind) (popgate_filter_threshold{@})", ("instance", "kind"), "none", "Points", width=6, height=4))
 

@@ -57,11 +57,22 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
     log::start(&config.log);
     core_dumps::forbid();
     open_files::raise_limit();
+    // The last thing: sessions log until their runtime is gone.
+    let _flushed = FlushedLog;
     block_on(async {
         let server = server::build(&config, problems, Overrides::default())?;
         daemon::run(server, Arc::new(load), announce).await?;
         Ok(Exit::Fine)
     })
+}
+
+/// Flushes the log when it is dropped, also by a panic.
+struct FlushedLog;
+
+impl Drop for FlushedLog {
+    fn drop(&mut self) {
+        log::flush();
+    }
 }
 
 /// One line a socket, so that port 0 can be used.

@@ -15,6 +15,10 @@ const OPEN_LABELS: &[(&str, &str)] = &[
     ("rule", "the id of an active rule, or `LEARNT`"),
     ("name", "the file name of a certificate"),
     ("version", "popgate's version"),
+    (
+        "loop",
+        "the name of a thread: `main` accepts connections, `sessions-0` and so on run sessions",
+    ),
     ("rules_version", "a hash over rules, lists and thresholds"),
 ];
 

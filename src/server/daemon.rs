@@ -29,6 +29,9 @@ pub async fn run(
     let mut stops = StopSignals::new()?;
     let reload_signal = ReloadSignal::new()?;
     serving(&server);
+    if let Err(error) = log::queue(server.metrics().log_lines_lost()) {
+        tracing::warn!(%error, "no thread for the log: its reader can delay sessions");
+    }
     notify::ready();
     let reloader = server.reloader();
     let rules = server.initial.filter.rules.clone();

@@ -1,16 +1,25 @@
 //! The log: on stderr, for people as text, for machines as JSON, at a level that can be changed while
 //! popgate runs.
+//!
+//! Lines are written at once, by the thread that logs, until [`queue`] is called: what is said at the start stays in
+//! order with what else is written to stderr, and a short-lived verb needs no thread.
 
+use std::io::{self, Write};
 use std::sync::OnceLock;
 
+use prometheus::IntCounter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+use super::log_queue::{LogQueue, is_writer};
 use crate::config::{LogConfig, LogFormat};
 
 /// Overrides the configured level.
 const LEVEL: &str = "POPGATE_LOG";
+
+/// Once it is set, lines go through it.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
@@ -25,7 +34,7 @@ pub fn at(level: &str) {
 /// Logs as it is configured. A second call, as in tests, changes nothing.
 pub fn start(config: &LogConfig) {
     let (filter, handle) = reload::Layer::new(filter(&config.level));
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(|| Stderr);
     let lines = match config.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -56,6 +65,48 @@ pub fn change(level: &str) {
         && let Err(error) = handle.reload(filter(level))
     {
         tracing::warn!(%error, "the log level is unchanged");
+    }
+}
+
+/// From now on no thread waits for the reader of stderr; lines that it is too slow for are lost and counted.
+/// [`flush`] writes the last ones.
+///
+/// # Errors
+/// The system's, if there can't be a thread; lines are written as before then.
+pub fn queue(lost: IntCounter) -> io::Result<()> {
+    let queue = LogQueue::start(io::stderr(), report_lost, lost)?;
+    // A second call, as in tests, changes nothing.
+    let _ = QUEUE.set(queue);
+    Ok(())
+}
+
+fn report_lost(lines: u64) {
+    tracing::error!(lines, "log lines were lost: stderr was not read in time");
+}
+
+/// Waits until the queued lines are written, a second at most.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush();
+    }
+}
+
+/// Writes each line to stderr, or to its queue.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match QUEUE.get() {
+            Some(queue) if !is_writer() => {
+                queue.push(line);
+                Ok(line.len())
+            }
+            _ => io::stderr().write(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

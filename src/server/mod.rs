@@ -16,6 +16,7 @@ pub mod describe;
 pub mod diagnosis;
 pub mod filter;
 pub mod log;
+mod log_queue;
 pub mod mailbox_name;
 mod notify;
 pub mod open_files;

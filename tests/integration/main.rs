@@ -19,6 +19,7 @@ mod held_memory;
 mod language;
 mod limits;
 mod listeners;
+mod log;
 mod oauth;
 mod pieces;
 mod reference;
