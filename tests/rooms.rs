@@ -144,6 +144,8 @@ const SLEEPS: &[(&str, &str)] = &[
     ("tests/integration/upstreams.rs", "time is paused"),
     ("src/session/passthrough.rs", "time is paused"),
     ("src/admin/connections.rs", "time is paused"),
+    ("src/net/heartbeat.rs", "time is paused"),
+    ("src/admin/mod.rs", "time is paused"),
 ];
 
 /// One file of src.

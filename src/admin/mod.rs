@@ -3,7 +3,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `/metrics` | every family, in Prometheus' text format |
-//! | `/healthz` | 200 while the process runs |
+//! | `/healthz` | 200 while the event loops run, 503 when one stands still |
 //! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining |
 //!
 //! It changes nothing, knows no user, and shows no mail; anyone who can reach the port can read it. A web
@@ -29,6 +29,10 @@ use tokio::net::TcpListener;
 use self::connections::Connections;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
+use crate::net::heartbeat::Heartbeats;
+
+/// An event loop that has not run for this long stands still: sessions on it get no answer.
+const STANDSTILL: Duration = Duration::from_secs(10);
 
 /// Serves until dropped.
 ///
@@ -38,6 +42,7 @@ pub async fn serve(
     listener: StdListener,
     metrics: Arc<Metrics>,
     signal: Arc<DrainSignal>,
+    loops: Arc<Heartbeats>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let is_private = listener.local_addr()?.ip().is_loopback();
@@ -55,10 +60,11 @@ pub async fn serve(
             continue;
         };
         let (metrics, signal) = (Arc::clone(&metrics), Arc::clone(&signal));
+        let loops = Arc::clone(&loops);
         let service = service_fn(move |request| {
             let answer = match is_private && !is_for_here(&request) {
                 true => misdirected(),
-                false => answer(&request, &metrics, &signal),
+                false => answer(&request, &metrics, &signal, &loops),
             };
             async move { Ok::<_, Infallible>(answer) }
         });
@@ -107,13 +113,17 @@ fn answer(
     request: &Request<Incoming>,
     metrics: &Metrics,
     signal: &DrainSignal,
+    loops: &Heartbeats,
 ) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
     let (status, kind, body): (_, _, Vec<u8>) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics") => {
             (StatusCode::OK, prometheus::TEXT_FORMAT, metrics.text())
         }
-        (&Method::GET | &Method::HEAD, "/healthz") => (StatusCode::OK, TEXT, b"ok\n".to_vec()),
+        (&Method::GET | &Method::HEAD, "/healthz") => {
+            let (status, text) = health(loops);
+            (status, TEXT, text.into_bytes())
+        }
         (&Method::GET | &Method::HEAD, "/readyz") if signal.is_stopping() => (
             StatusCode::SERVICE_UNAVAILABLE,
             TEXT,
@@ -130,4 +140,42 @@ fn answer(
         ),
     };
     text(status, kind, body)
+}
+
+/// Whether the event loops run.
+fn health(loops: &Heartbeats) -> (StatusCode, String) {
+    match loops.standstill(STANDSTILL) {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(found) => {
+            let text = format!(
+                "the event loop {} has not run for {} s: its connections get no answer\n",
+                found.name,
+                found.lasts.as_secs()
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_stands_still_is_unhealthy_until_it_runs_again() {
+        let loops = Heartbeats::default();
+        tokio::spawn(loops.add("main").run(|_| {}));
+        let stands = loops.add("sessions-1");
+        assert_eq!(health(&loops), (StatusCode::OK, "ok\n".to_owned()));
+        tokio::time::sleep(STANDSTILL).await;
+        let (status, text) = health(&loops);
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            text.starts_with("the event loop sessions-1 has not run for 10 s"),
+            "{text}"
+        );
+        tokio::spawn(stands.run(|_| {}));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(health(&loops).0, StatusCode::OK);
+    }
 }

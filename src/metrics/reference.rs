@@ -17,7 +17,7 @@ const OPEN_LABELS: &[(&str, &str)] = &[
     ("version", "popgate's version"),
     (
         "loop",
-        "the name of a thread: `main` accepts connections, `sessions-0` and so on run sessions",
+        "the name of a thread: `logins-0` and so on serve clients until they have logged in, `sessions-0` and so on after that",
     ),
     ("rules_version", "a hash over rules, lists and thresholds"),
 ];

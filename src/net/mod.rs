@@ -5,6 +5,7 @@
 pub mod certificate;
 pub mod drain;
 pub mod handover;
+pub mod heartbeat;
 pub mod http;
 pub mod keyed_semaphore;
 pub mod listen;

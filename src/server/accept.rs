@@ -13,6 +13,7 @@ use tokio::task::JoinError;
 use super::overrides::SessionRuntime;
 use crate::config::ListenTls;
 use crate::metrics::{ConnectionOutcome, GaugeGuard, Metrics};
+use crate::net::heartbeat::Heartbeats;
 use crate::net::places::{Full, Places};
 use crate::net::priority::Priority;
 use crate::net::quota::counted;
@@ -36,13 +37,28 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    pub(super) fn start(runtime: SessionRuntime) -> io::Result<Self> {
+    /// Each thread of sessions is one of the `loops`.
+    pub(super) fn start(
+        runtime: SessionRuntime,
+        loops: &Heartbeats,
+        metrics: &Metrics,
+    ) -> io::Result<Self> {
         match runtime {
             SessionRuntime::Workers => {
                 let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                let start = |name: &str, priority| -> io::Result<Workers> {
+                    let workers = Workers::start(cores, name, priority)?;
+                    for number in 0..cores {
+                        if let Some(event_loop) = workers.event_loop(number) {
+                            let name = format!("{name}-{number}");
+                            event_loop.spawn(heartbeat(loops, metrics, &name));
+                        }
+                    }
+                    Ok(workers)
+                };
                 Ok(Self::Workers {
-                    logins: Workers::start(cores, "logins", Priority::Low)?,
-                    sessions: Arc::new(Workers::start(cores, "sessions", Priority::Normal)?),
+                    logins: start("logins", Priority::Low)?,
+                    sessions: Arc::new(start("sessions", Priority::Normal)?),
                 })
             }
             SessionRuntime::Current(ended) => Ok(Self::Current(ended)),
@@ -80,6 +96,18 @@ impl Runner {
             }
         }
     }
+}
+
+/// The heartbeat of a loop with this name.
+pub(super) fn heartbeat(
+    loops: &Heartbeats,
+    metrics: &Metrics,
+    name: &str,
+) -> impl Future<Output = ()> + Send + use<> {
+    let lag = metrics.loop_lag(name);
+    loops
+        .add(name)
+        .run(move |late| lag.observe(late.as_secs_f64()))
 }
 
 /// Starts the sessions of one listener.

@@ -121,6 +121,7 @@ pub fn build(
                 persistent,
                 sessions,
                 drain: Arc::new(DrainSignal::new()),
+                loops: Arc::default(),
             })
         }
         opened => {

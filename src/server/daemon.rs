@@ -33,6 +33,7 @@ pub async fn run(
         tracing::warn!(%error, "no thread for the log: its reader can delay sessions");
     }
     notify::ready();
+    let loops = Arc::clone(server.loops());
     let reloader = server.reloader();
     let rules = server.initial.filter.rules.clone();
     let reloading = tokio::spawn(reload_on_change(reloader, load, reload_signal, rules));
@@ -50,7 +51,7 @@ pub async fn run(
             reloading.abort();
             served
         }
-        never = notify::alive() => match never {},
+        never = notify::alive(&loops) => match never {},
     }
 }
 

@@ -7,6 +7,7 @@
 //! It prints nothing and never exits the process: the command line does.
 
 mod accept;
+mod admin_thread;
 mod build;
 pub mod certificates;
 mod check;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+use crate::net::heartbeat::Heartbeats;
+
 /// Sends a state; a failure is only logged.
 fn say(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
@@ -33,14 +35,17 @@ pub(super) fn stopping() {
     ]);
 }
 
-/// Sends the watchdog's keep-alive, twice as often as the manager requires; never returns.
-pub(super) async fn alive() -> Infallible {
+/// Sends the watchdog's keep-alive, twice as often as the manager requires, while all event loops run; never returns.
+pub(super) async fn alive(loops: &Heartbeats) -> Infallible {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         return std::future::pending().await;
     };
     let mut beat = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
     loop {
         beat.tick().await;
-        say(&[NotifyState::Watchdog]);
+        // The manager restarts a process of which a part of the sessions gets no answer.
+        if loops.standstill(limit / 2).is_none() {
+            say(&[NotifyState::Watchdog]);
+        }
     }
 }

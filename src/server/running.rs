@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::accept::{Acceptor, Runner};
+use super::accept::{Acceptor, Runner, heartbeat};
+use super::admin_thread::AdminThread;
 use super::certificates::{self, Certificates};
 use super::overrides::SessionRuntime;
 use super::reload::Reloader;
 use super::service::Persistent;
-use crate::admin;
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
+use crate::net::heartbeat::Heartbeats;
 use crate::net::places::Places;
 use crate::net::{DrainSignal, listen};
 use crate::session::Service;
@@ -35,6 +36,7 @@ pub struct Server {
     pub(super) persistent: Persistent,
     pub(super) sessions: SessionRuntime,
     pub(super) drain: Arc<DrainSignal>,
+    pub(super) loops: Arc<Heartbeats>,
 }
 
 impl Server {
@@ -70,6 +72,11 @@ impl Server {
         &self.drain
     }
 
+    /// The event loops, once it runs.
+    pub fn loops(&self) -> &Arc<Heartbeats> {
+        &self.loops
+    }
+
     /// What applies a new configuration.
     pub fn reloader(&self) -> Reloader {
         Reloader {
@@ -94,7 +101,9 @@ pub async fn run(
 ) -> io::Result<()> {
     let signal = server.drain;
     let metrics = server.persistent.metrics;
-    let runner = Arc::new(Runner::start(server.sessions)?);
+    let loops = server.loops;
+    let runner = Arc::new(Runner::start(server.sessions, &loops, &metrics)?);
+    let beating = tokio::spawn(heartbeat(&loops, &metrics, "main"));
     let places = Arc::<Places>::default();
     let mut accepting = tokio::task::JoinSet::new();
     for (number, listener) in server.listeners.into_iter().enumerate() {
@@ -111,9 +120,9 @@ pub async fn run(
         accepting.spawn_on(accept, &runner.accepts_on(number));
     }
     let admin = server.admin.map(|listener| {
-        let served = admin::serve(listener, Arc::clone(&metrics), Arc::clone(&signal));
-        tokio::spawn(served)
+        AdminThread::start(listener, Arc::clone(&metrics), Arc::clone(&signal), loops)
     });
+    let admin = admin.transpose()?;
     certificates::report(&metrics, &server.certificates.load());
     let refreshing = tokio::spawn(certificates::refresh(
         Arc::clone(&server.certificates),
@@ -138,5 +147,6 @@ pub async fn run(
         () = abort => tracing::warn!("closing running sessions at once"),
     }
     drop(admin);
+    beating.abort();
     Ok(())
 }
