@@ -70,6 +70,19 @@ impl Exchange<'_> {
         }
     }
 
+    /// Makes the upstream's buffer one for a piece: growing by itself, it would take a multiple.
+    pub fn read_in_pieces(&mut self) {
+        if let Some(upstream) = &mut self.upstream {
+            let buffer = &mut upstream.buffer;
+            let is_right = (UNCOUNTED..=2 * UNCOUNTED).contains(&buffer.capacity());
+            if buffer.len() < UNCOUNTED && !is_right {
+                let mut piece = BytesMut::with_capacity(UNCOUNTED);
+                piece.extend_from_slice(buffer);
+                *buffer = piece;
+            }
+        }
+    }
+
     /// Idle sessions keep no empty buffers.
     pub(super) fn release_buffers(&mut self) {
         let upstream = self.upstream.as_mut().map(|upstream| &mut upstream.buffer);

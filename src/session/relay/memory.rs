@@ -43,6 +43,9 @@ pub(super) fn room(
     if room > 0 {
         held.waits_no_more();
     }
+    if is_short && (wanted > 0 || is_held) {
+        exchange.read_in_pieces();
+    }
     room
 }
 
