@@ -17,6 +17,7 @@ use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
 use crate::store::{self, Leftovers};
+use crate::thread_pool::ThreadPool;
 use crate::upstream::LoopDetection;
 use arc_swap::ArcSwap;
 
@@ -65,6 +66,11 @@ struct Sockets {
     in_use: usize,
 }
 
+/// Threads that write to the quarantine at a time, and messages that wait for one of them: each may be as large as
+/// filter.hold_bytes.
+const DISK_THREADS: usize = 4;
+const DISK_QUEUE: usize = 32;
+
 /// Opens everything that the configuration names, of which these problems are known already.
 ///
 /// # Errors
@@ -102,6 +108,7 @@ pub fn build(
         dials: Arc::default(),
         quotas: Arc::default(),
         refresh_locks: Arc::default(),
+        disk: Arc::new(ThreadPool::new("quarantine", DISK_THREADS, DISK_QUEUE)),
         filter: Arc::default(),
     };
     persistent.metrics.loaded();

@@ -11,6 +11,7 @@ use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
 use crate::session::{Engine, HoldLimits, Judge, Listener, Quotas, RefreshLocks, Service};
 use crate::store::Quarantine;
+use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dials, LoopDetection};
 
 /// The state kept across reloads.
@@ -26,6 +27,8 @@ pub(super) struct Persistent {
     pub(super) quotas: Arc<Quotas>,
     /// Which tokens are being refreshed.
     pub(super) refresh_locks: Arc<RefreshLocks>,
+    /// Threads that write to the quarantine.
+    pub(super) disk: Arc<ThreadPool>,
     /// The last filter.
     pub(super) filter: Arc<SharedFilter>,
 }
@@ -91,6 +94,7 @@ pub(super) fn open(
         quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
         quarantine,
+        disk: Arc::clone(&persistent.disk),
         metrics: Arc::clone(&persistent.metrics),
         read_limit: overrides.read_limit.unwrap_or(usize::MAX),
     })

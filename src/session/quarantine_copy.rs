@@ -12,12 +12,16 @@ use super::exchange::QuarantineRequest;
 use super::service::Service;
 use crate::pop3::dot;
 use crate::rewrite::notice;
+use crate::thread_pool::NotDone;
+
+/// A session waits for one copy at a time, so all of them take turns as they come.
+const LANE: u64 = 0;
 
 /// Puts a message into quarantine; returns the notice that replaces it if that succeeded in time.
 pub(super) async fn put_away(service: &Service, request: QuarantineRequest) -> Option<Bytes> {
     let quarantine = Arc::clone(service.quarantine.as_ref()?);
     let deadline = Instant::from_std(request.deadline);
-    let put = tokio::task::spawn_blocking(move || {
+    let put = service.disk.run(LANE, move || {
         let id = request.id.to_string();
         let message = dot::unstuff(&request.text);
         quarantine.put(&id, &message)?;
@@ -31,7 +35,10 @@ pub(super) async fn put_away(service: &Service, request: QuarantineRequest) -> O
             tracing::error!(%error, "quarantine cannot take a message; it is tagged instead");
         }
         // A panic is logged already.
-        Ok(Err(_)) => {}
+        Ok(Err(NotDone::Panicked)) => {}
+        Ok(Err(why)) => {
+            tracing::error!("quarantine cannot take a message: {why}; it is tagged instead");
+        }
         Err(_) => {
             tracing::error!("quarantine takes too long; the message is tagged instead");
         }

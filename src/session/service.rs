@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::net::places::Bounds;
 use crate::rewrite::MarkStyle;
 use crate::store::Quarantine;
+use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dialler, Router};
 
 /// How long a client may be connected without a login before a newer one may take its place.
@@ -44,6 +45,8 @@ pub struct Service {
     pub quotas: Arc<Quotas>,
     /// The quarantine; without it messages to drop are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// Threads that write to the quarantine: a disk that hangs delays only what is written to it.
+    pub disk: Arc<ThreadPool>,
     /// How the log names mailboxes.
     pub log_mailboxes: LogMailboxes,
     /// All families.
