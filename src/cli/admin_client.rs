@@ -77,6 +77,6 @@ async fn fetch(admin: SocketAddr, path: &str) -> Result<(StatusCode, String), Bo
     let request = Request::get(path)
         .header(HOST, admin.to_string())
         .body(Empty::<Bytes>::new())?;
-    let (status, body) = http::send(tcp, request, LONGEST).await?;
-    Ok((status, String::from_utf8(body.into())?))
+    let (head, body) = http::send(tcp, request, LONGEST).await?.into_parts();
+    Ok((head.status, String::from_utf8(body.into())?))
 }

@@ -21,9 +21,11 @@ pub mod train;
 mod admin_client;
 mod exit;
 mod progress;
+mod secret_input;
 pub mod shared_args;
 mod table;
 mod terminal;
+mod typed_lines;
 
 pub use exit::Exit;
 

@@ -1,26 +1,27 @@
 //! `popgate oauth`: consent to log in by token, stored so that only the account's password opens it.
 
-use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+mod consent;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
 
 use super::exit::{Ended, Error, Exit};
+use super::secret_input;
 use super::shared_args::DataArgs;
 use super::terminal::harmless;
-use crate::config::{Config, OAuth};
+use crate::config::{Config, OAuth, OAuthFlow, Upstream, duration};
 use crate::pop3::Secret;
 use crate::server::core_dumps;
-use crate::store::{Grant, Tokens};
-use crate::upstream::{TokenError, TokenService};
+use crate::store::{Grant, GrantKind, Tokens};
+use crate::upstream::TokenService;
 
 /// For one question to a provider.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// Between two looks at whether consent was given.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// One variant a verb of `oauth`.
 #[derive(Debug, Subcommand)]
@@ -33,6 +34,17 @@ pub enum OAuthCommand {
         /// Store this refresh token in place of asking: a file, or - for standard input
         #[arg(long, value_name = "FILE")]
         refresh_token_file: Option<PathBuf>,
+        /// How to ask [default: as the configuration says]
+        #[arg(
+            long,
+            value_enum,
+            value_name = "FLOW",
+            conflicts_with = "refresh_token_file"
+        )]
+        flow: Option<Flow>,
+        /// How long to wait for consent
+        #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+        wait: Duration,
     },
     /// Say how many tokens are stored for each upstream
     List(DataArgs),
@@ -44,17 +56,46 @@ pub enum OAuthCommand {
     },
 }
 
+/// Where a person consents.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Flow {
+    /// In a browser, which returns to popgate or whose last address is pasted
+    Browser,
+    /// In a browser on any device, by a code
+    Device,
+}
+
 /// An account of an upstream.
 #[derive(Debug, Args)]
 pub struct Whose {
-    /// The name of an [[upstream]] that has [upstream.oauth]
+    /// The name of an [[upstream]] that has [upstream.oauth]; may be left out if there is only one
     #[arg(long, value_name = "NAME")]
-    upstream: String,
+    upstream: Option<String>,
     /// The user name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "user", value_name = "NAME")]
     account: String,
     #[command(flatten)]
     place: DataArgs,
+}
+
+impl Whose {
+    /// The upstream, which may no longer be in the configuration if it is named.
+    fn upstream<'w>(&'w self, config: &'w Config) -> Result<&'w str, Error> {
+        if let Some(name) = &self.upstream {
+            return Ok(name);
+        }
+        let mut found = config.upstreams.iter().filter(|it| it.oauth.is_some());
+        match (found.next(), found.next()) {
+            (Some(only), None) => Ok(&only.name),
+            (None, _) => Err(Error::Usage(
+                "no [[upstream]] has [upstream.oauth]; name the file with --config".to_owned(),
+            )),
+            _ => Err(Error::Usage(
+                "more than one [[upstream]] has [upstream.oauth]; name one with --upstream"
+                    .to_owned(),
+            )),
+        }
+    }
 }
 
 /// Runs a verb of `oauth`.
@@ -75,10 +116,28 @@ pub(super) fn run(command: &OAuthCommand) -> Ended {
         OAuthCommand::Add {
             whose,
             refresh_token_file,
-        } => add(&config, &tokens, whose, refresh_token_file.as_ref()),
+            flow,
+            wait,
+        } => {
+            let upstream = upstream(&config, whose.upstream(&config)?)?;
+            let (name, oauth) = upstream;
+            let grant = match refresh_token_file {
+                Some(_) if oauth.flow == Some(OAuthFlow::ClientCredentials) => {
+                    return Err(Error::Usage(format!(
+                        "[upstream.oauth] of {name} has flow = \"client_credentials\", which needs no refresh token"
+                    )));
+                }
+                Some(file) => given(file)?,
+                None => granted(oauth, flow.map(Flow::chosen), &whose.account, *wait)?,
+            };
+            tokens.put(name, &whose.account, &password()?, &grant)?;
+            println!("stored; let the mail program log in with that password");
+            Ok(Exit::Fine)
+        }
         OAuthCommand::List(_) => list(&tokens),
         OAuthCommand::Remove { whose } => {
-            Ok(match tokens.remove(&whose.upstream, &whose.account)? {
+            let upstream = whose.upstream(&config)?;
+            Ok(match tokens.remove(upstream, &whose.account)? {
                 true => {
                     println!("forgotten");
                     Exit::Fine
@@ -92,43 +151,51 @@ pub(super) fn run(command: &OAuthCommand) -> Ended {
     }
 }
 
+impl Flow {
+    fn chosen(self) -> OAuthFlow {
+        match self {
+            Self::Browser => OAuthFlow::Browser,
+            Self::Device => OAuthFlow::Device,
+        }
+    }
+}
+
+/// The name and the settings of an upstream with OAuth.
+fn upstream<'c>(config: &'c Config, name: &str) -> Result<(&'c str, &'c OAuth), Error> {
+    let found = config.upstreams.iter().find(|it| it.name == name);
+    let has_oauth = |upstream: &'c Upstream| Some((&*upstream.name, upstream.oauth.as_ref()?));
+    found.and_then(has_oauth).ok_or_else(|| {
+        Error::Usage(format!(
+            "no [[upstream]] with the name {name} has [upstream.oauth]; name the file with --config"
+        ))
+    })
+}
+
+/// Counts by upstream, and every file that is damaged.
 fn list(tokens: &Tokens) -> Ended {
-    let upstreams = tokens.upstreams()?;
+    let (upstreams, unreadable) = tokens.list()?;
     for group in upstreams.chunk_by(|a, b| a == b) {
-        println!("{:>5}  {}", group.len(), group[0]);
+        println!("{:>5}  {}", group.len(), harmless(&group[0]));
     }
     if upstreams.is_empty() {
         println!("no tokens");
     }
-    Ok(Exit::Fine)
-}
-
-fn add(config: &Config, tokens: &Tokens, whose: &Whose, file: Option<&PathBuf>) -> Ended {
-    let upstream = config.upstreams.iter().find(|it| it.name == whose.upstream);
-    let Some(oauth) = upstream.and_then(|upstream| upstream.oauth.clone()) else {
-        return Err(Error::Usage(format!(
-            "no [[upstream]] with the name {} has [upstream.oauth]; name the file with --config",
-            whose.upstream
-        )));
-    };
-    let grant = match file {
-        Some(file) => given(file)?,
-        None => consent(oauth)?,
-    };
-    tokens.put(&whose.upstream, &whose.account, &password()?, &grant)?;
-    println!("stored; let the mail program log in with that password");
-    Ok(Exit::Fine)
+    for error in &unreadable {
+        eprintln!("popgate: {}", harmless(&error.to_string()));
+    }
+    Ok(match unreadable.is_empty() {
+        true => Exit::Fine,
+        false => Exit::Negative,
+    })
 }
 
 /// A refresh token that a person has already.
-fn given(file: &PathBuf) -> Result<Grant, Error> {
+fn given(file: &Path) -> Result<Grant, Error> {
     let mut text = Zeroizing::new(String::new());
     let read = match file.as_os_str() == "-" {
         // One line, so that the password may follow.
-        true => io::stdin().lock().read_line(&mut text).map(drop),
-        false => {
-            std::fs::File::open(file).and_then(|mut it| it.read_to_string(&mut text).map(drop))
-        }
+        true => secret_input::line("the refresh token: ").map(|line| text = line),
+        false => File::open(file).and_then(|mut it| it.read_to_string(&mut text).map(drop)),
     };
     read.map_err(|error| Error::failed(format!("{}: {error}", file.display())))?;
     let token = text.trim();
@@ -136,61 +203,60 @@ fn given(file: &PathBuf) -> Result<Grant, Error> {
         let message = format!("{}: no refresh token in it", file.display());
         return Err(Error::failed(message));
     }
-    Ok(Grant {
-        refresh: Secret::new(token.as_bytes()),
-        access: None,
-    })
+    Ok(Grant::of_user(Secret::new(token.as_bytes())))
 }
 
-/// Lets a person consent in a browser, on whatever machine.
-fn consent(oauth: OAuth) -> Result<Grant, Error> {
-    let service = TokenService::new(oauth, LIMIT).map_err(Error::failed)?;
+/// What the provider grants.
+fn granted(
+    oauth: &OAuth,
+    chosen: Option<OAuthFlow>,
+    account: &str,
+    wait: Duration,
+) -> Result<Grant, Error> {
+    let flow = match (chosen, oauth.flow) {
+        (Some(_), Some(OAuthFlow::ClientCredentials)) => {
+            return Err(Error::Usage(
+                "[upstream.oauth] has flow = \"client_credentials\": nobody is asked, leave --flow out".to_owned(),
+            ));
+        }
+        (Some(flow), _) | (None, Some(flow)) => flow,
+        (None, None) => {
+            return Err(Error::Usage(
+                "[upstream.oauth] has neither authorization_url nor device_url: there is nowhere to ask for consent; give --refresh-token-file".to_owned(),
+            ));
+        }
+    };
+    let service = TokenService::new(oauth.clone(), LIMIT).map_err(Error::failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let fresh = runtime.block_on(async {
-        let mut consent = service.consent().await?;
-        println!(
-            "open {} and enter {}",
-            harmless(&consent.address),
-            harmless(&consent.code)
-        );
-        loop {
-            tokio::time::sleep(consent.interval).await;
-            match service.consented(&mut consent).await {
-                Ok(Some(fresh)) => return Ok(fresh),
-                Ok(None) => {}
-                // RFC 8628 section 3.5: wait longer and ask again.
-                Err(TokenError::Unreachable(_)) => {
-                    consent.interval = (consent.interval * 2).min(LONGEST_WAIT);
-                }
-                Err(error) => return Err(error),
-            }
+    let fresh = runtime.block_on(consent::ask(&service, oauth, flow, account, wait))?;
+    let kind = match (flow, fresh.refresh) {
+        // It serves all accounts: the server keeps its own.
+        (OAuthFlow::ClientCredentials, _) => {
+            return Ok(Grant {
+                kind: GrantKind::ClientCredentials,
+                access: None,
+            });
         }
-    });
-    let fresh = fresh.map_err(|error: TokenError| Error::from(error))?;
-    let refresh = fresh.refresh.ok_or_else(|| Error::failed(
-        "the provider gave no refresh token; scope may lack offline_access (Microsoft), or access_type=offline (Google)",
-    ))?;
+        (_, Some(refresh)) => GrantKind::RefreshToken(refresh),
+        (_, None) => {
+            return Err(Error::failed(
+                "the provider gave no refresh token, so the consent would end within hours; scope may lack offline_access (Microsoft), \
+                 or authorization_url access_type=offline and prompt=consent (Google)",
+            ));
+        }
+    };
     let access = (fresh.until > SystemTime::now()).then_some((fresh.access, fresh.until));
-    Ok(Grant { refresh, access })
+    Ok(Grant { kind, access })
 }
 
 /// The password that the mail program will send.
 fn password() -> Result<Secret, Error> {
-    if let Ok(password) = std::env::var("POPGATE_PASSWORD") {
-        return Ok(Secret::new(Zeroizing::new(password).as_bytes()));
-    }
-    let line = match io::stdin().is_terminal() {
-        true => rpassword::prompt_password("the password that the mail program will send: ")?,
-        false => {
-            let mut line = String::new();
-            io::stdin().lock().read_line(&mut line)?;
-            line
-        }
+    let password = match std::env::var("POPGATE_PASSWORD") {
+        Ok(password) => Zeroizing::new(password),
+        Err(_) => secret_input::line("the password that the mail program will send: ")?,
     };
-    let line = Zeroizing::new(line);
-    let password = line.trim_end_matches(['\r', '\n']);
     match password.is_empty() {
         true => Err(Error::failed(
             "no password: set POPGATE_PASSWORD, or type one",

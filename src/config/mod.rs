@@ -7,6 +7,7 @@
 
 mod address;
 mod bounds;
+mod client_secret;
 mod filter;
 mod flags;
 mod host;
@@ -14,6 +15,9 @@ mod limits;
 mod listen;
 mod log;
 mod oauth;
+mod oauth_flow;
+mod oauth_provider;
+mod redirect_url;
 pub mod reference;
 mod renamed;
 mod resolve;
@@ -23,6 +27,7 @@ mod tls_mode;
 mod units;
 mod upstream;
 
+pub use client_secret::ClientSecret;
 pub use filter::{FilterConfig, HeaderMode};
 pub use flags::Flags;
 pub use host::{AllowedHost, HostPattern};
@@ -30,6 +35,8 @@ pub use limits::{Limits, Timeouts, UpstreamTimeouts};
 pub use listen::{KeyPair, Listen, ListenTls, Sni};
 pub use log::{LogConfig, LogFormat, LogMailboxes};
 pub use oauth::OAuth;
+pub use oauth_flow::OAuthFlow;
+pub use redirect_url::RedirectUrl;
 pub use resolve::keys;
 pub use route::{Routes, UserNames};
 pub use settings::{Config, Origin, Process};

@@ -1,6 +1,6 @@
 //! One HTTP/1.1 request on its own connection.
 //!
-//! In: a stream and a request; out: status and body, of bounded length. hyper's connection is used as it
+//! In: a stream and a request; out: the response, its body of bounded length. hyper's connection is used as it
 //! is: a pooled client (reqwest, hyper-util's legacy client) would bring a second TLS and DNS set-up.
 
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::fmt;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Bytes};
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -36,7 +36,7 @@ pub async fn send<B>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Request<B>,
     limit: usize,
-) -> Result<(StatusCode, Bytes), HttpError>
+) -> Result<Response<Bytes>, HttpError>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -47,9 +47,9 @@ where
     // It ends with the sender, or with the server.
     let driver = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(failed)?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), limit).collect().await;
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, limit).collect().await;
     driver.abort();
     let body = body.map_err(HttpError)?.to_bytes();
-    Ok((status, body))
+    Ok(Response::from_parts(head, body))
 }

@@ -107,7 +107,7 @@ pub fn build(
         own: LoopDetection::new([addresses.clone(), own_addresses].concat()),
         dials: Arc::default(),
         quotas: Arc::default(),
-        refresh_locks: Arc::default(),
+        oauth: Arc::default(),
         disk: Arc::new(ThreadPool::new("quarantine", DISK_THREADS, DISK_QUEUE)),
         filter: Arc::default(),
     };

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
-use crate::session::{Engine, HoldLimits, Judge, Listener, Quotas, RefreshLocks, Service};
+use crate::session::{Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
 use crate::store::Quarantine;
 use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dials, LoopDetection};
@@ -25,8 +25,8 @@ pub(super) struct Persistent {
     pub(super) dials: Arc<Dials>,
     /// Counts of sessions and of failed logins.
     pub(super) quotas: Arc<Quotas>,
-    /// Which tokens are being refreshed.
-    pub(super) refresh_locks: Arc<RefreshLocks>,
+    /// What the OAuth logins share.
+    pub(super) oauth: Arc<OAuthShared>,
     /// Threads that write to the quarantine.
     pub(super) disk: Arc<ThreadPool>,
     /// The last filter.
@@ -67,7 +67,7 @@ pub(super) fn open(
             problems.push(config.problem("data.dir", message));
         })
         .ok();
-    let oauth = upstreams::oauth(config, &persistent.refresh_locks)
+    let oauth = upstreams::oauth(config, &persistent.oauth)
         .map_err(|problem| problems.push(problem))
         .ok();
     let (Some(engine), Some(router), Some(quarantine), Some(oauth)) =

@@ -8,7 +8,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::config::{Config, ListenTls, TlsMode};
 use crate::schema::Problem;
-use crate::session::{OAuthLogin, RefreshLocks};
+use crate::session::{OAuthLogin, OAuthShared};
 use crate::store::Tokens;
 use crate::upstream::{
     DialLimits, Dialler, Dials, LoopDetection, Router, TokenService, client_config,
@@ -38,7 +38,7 @@ pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Pro
 /// The first problem.
 pub(super) fn oauth(
     config: &Config,
-    refresh_locks: &Arc<RefreshLocks>,
+    shared: &Arc<OAuthShared>,
 ) -> Result<Vec<(String, OAuthLogin)>, Problem> {
     let mut logins = Vec::new();
     for (number, service) in token_services(config)? {
@@ -47,7 +47,7 @@ pub(super) fn oauth(
             .map_err(|error| config.problem("data.dir", error.to_string()))?;
         logins.push((
             name.clone(),
-            OAuthLogin::new(name, service, tokens, Arc::clone(refresh_locks)),
+            OAuthLogin::new(name, service, tokens, Arc::clone(shared)),
         ));
     }
     Ok(logins)

@@ -1,5 +1,6 @@
 //! Finding and connecting the server of a user who logs in through popgate.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -27,10 +28,10 @@ impl Relay<'_> {
         // Another name means another mailbox: the previous slot is released first.
         self.slot = None;
         self.slot = quotas.admit_login(limits, address, mailbox.as_ref())?;
-        let (proof, mechanism) = match self.service.proof(&route, proof, mechanism).await {
+        let (proof, mechanism) = match self.service.proof(&route, proof, mechanism, address).await {
             Ok(proof) => proof,
             Err(refusal) => {
-                if matches!(refusal, Refusal::Token(_)) {
+                if matches!(refusal, Refusal::Token(_) | Refusal::TokenDamaged(_)) {
                     quotas.login_ended(limits, address, mailbox.as_ref(), false);
                 }
                 self.slot = None;
@@ -89,13 +90,14 @@ impl Service {
         route: &Route,
         proof: Proof,
         mechanism: Mechanism,
+        address: IpAddr,
     ) -> Result<(Proof, Mechanism), Refusal> {
         let Some(oauth) = self.oauth(&route.dialler) else {
             return Ok((proof, mechanism));
         };
         match proof {
             Proof::Password(password) => {
-                let response = oauth.response(&route.user, password).await?;
+                let response = oauth.response(&route.user, password, address).await?;
                 Ok((Proof::Bearer("XOAUTH2", response), Mechanism::Oauth))
             }
             // A client with its own token needs no stored one.

@@ -52,9 +52,14 @@ pub enum Refusal {
     NameTooLong,
     /// A line is too long.
     LineTooLong,
-    /// There is no token for this account, the password does not decrypt it, or the provider no longer accepts
-    /// it.
+    /// There is no token for this account, or the password does not decrypt it.
     Token(String),
+    /// The account's token is damaged. Only the log says so: a client could tell by it which accounts exist.
+    TokenDamaged(String),
+    /// The password was right, but the provider no longer accepts the token.
+    Consent(String),
+    /// Too many passwords are being checked.
+    PasswordChecks,
     /// The provider's token service fails.
     TokenService(String),
 }
@@ -105,7 +110,13 @@ impl Refusal {
             }
             Self::NameTooLong => "the user name is too long".to_owned(),
             Self::LineTooLong => "the line is too long".to_owned(),
-            Self::Token(why) => format!("[AUTH] {why}"),
+            Self::Token(_) | Self::TokenDamaged(_) => {
+                "[AUTH] wrong user name or password, or popgate has no token for this account".to_owned()
+            }
+            Self::Consent(why) => format!("[AUTH] {why}"),
+            Self::PasswordChecks => {
+                "[SYS/TEMP] popgate checks too many passwords; try again in some seconds".to_owned()
+            }
             Self::TokenService(why) => format!("[SYS/TEMP] {why}"),
         })
     }
@@ -139,6 +150,9 @@ impl Refusal {
         "user_name_too_long",
         "line_too_long",
         "token",
+        "token_damaged",
+        "consent",
+        "password_checks",
         "token_service",
     ];
 
@@ -165,6 +179,9 @@ impl Refusal {
             Self::NameTooLong => "user_name_too_long",
             Self::LineTooLong => "line_too_long",
             Self::Token(_) => "token",
+            Self::TokenDamaged(_) => "token_damaged",
+            Self::Consent(_) => "consent",
+            Self::PasswordChecks => "password_checks",
             Self::TokenService(_) => "token_service",
         }
     }
@@ -217,7 +234,11 @@ impl fmt::Display for Refusal {
             Self::Apop => f.write_str("APOP where the user name decides on the server"),
             Self::NameTooLong => f.write_str("limits.user_name is exceeded"),
             Self::LineTooLong => f.write_str("limits.command_line or limits.auth_line is exceeded"),
-            Self::Token(why) | Self::TokenService(why) => f.write_str(why),
+            Self::PasswordChecks => f.write_str("too many password checks wait for OAuth logins"),
+            Self::Token(why)
+            | Self::TokenDamaged(why)
+            | Self::Consent(why)
+            | Self::TokenService(why) => f.write_str(why),
         }
     }
 }

@@ -19,7 +19,7 @@ pub use knowledge::{Knowledge, KnowledgeError, Progress, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;
 pub use temporary::Leftovers;
-pub use tokens::{Grant, Tokens, TokensError};
+pub use tokens::{Grant, GrantKind, SealKey, Tokens, TokensError};
 
 /// Creates a folder that only its owner can enter.
 fn private(path: &Path) -> io::Result<()> {

@@ -1,82 +1,46 @@
-//! Requests to a provider's token service: for a new access token, or for a user's consent.
+//! Requests to a provider's token service: for an access token, or for a user's consent.
 //!
-//! In: a refresh token, or nothing yet; out: an access token and its lifetime. HTTPS only, its certificate
-//! verified, no redirect followed, responses limited in size.
+//! In: a refresh token, a code, or nothing yet; out: an access token and its lifetime. HTTPS only, its
+//! certificate verified, no redirect followed, responses limited in size.
 //!
-//! RFC 6749 section 6 (refreshing), RFC 8628 (consent on another device).
+//! RFC 6749 sections 4.1.3 (code), 4.4 (client credentials) and 6 (refreshing), RFC 8628 (consent on another
+//! device). [`BrowserConsent`] is the consent in a browser.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http_body_util::Full;
+use hyper::Request;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST};
-use hyper::{Request, StatusCode};
-use serde_json::Value;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
-use url::Url;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use super::resolver::{ChosenBy, Resolver};
+use super::token_consent::BrowserConsent;
+use super::token_error::{Denial, TokenError};
+use super::token_response::{Fresh, TokenResponse};
 use super::{TlsConfigError, client_config, happy_eyeballs};
-use crate::config::OAuth;
+use crate::config::{OAuth, RedirectUrl};
 use crate::net::http;
 use crate::pop3::Secret;
-use crate::pop3::line::printable;
 
 /// Tokens have a few KiB.
 const LONGEST_ANSWER: usize = 64 << 10;
-/// Optional in RFC 6749 section 5.1; an hour is usual.
-const USUAL: u64 = 3600;
 /// RFC 8628 section 3.2: the default interval between two polls, in seconds.
 const INTERVAL: u64 = 5;
 
-/// Why no token was issued.
+/// A request for consent, which the user answers in a browser on any device.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// The service cannot be reached, or does not answer.
-    Unreachable(String),
-    /// It denies the request.
-    Denied(String),
-    /// Its response is malformed.
-    Malformed(String),
-}
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(why) => write!(f, "the token service cannot be reached: {why}"),
-            Self::Denied(why) => write!(
-                f,
-                "the token service refuses: {why}; `popgate oauth add` asks for consent again"
-            ),
-            Self::Malformed(why) => write!(f, "the token service's response is malformed: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for TokenError {}
-
-/// What a service has issued.
-#[derive(Debug)]
-pub struct Fresh {
-    /// The access token.
-    pub access: Secret,
-    /// When it expires.
-    pub until: SystemTime,
-    /// A new refresh token in place of the old one, if there is one.
-    pub refresh: Option<Secret>,
-}
-
-/// A request for consent, which the user answers in a browser.
-#[derive(Debug)]
-pub struct Consent {
+pub struct DeviceConsent {
     /// The page to open.
     pub address: String,
     /// The code to enter there.
@@ -109,35 +73,48 @@ impl TokenService {
     /// # Errors
     /// Why not.
     pub async fn refresh(&self, refresh: &Secret) -> Result<Fresh, TokenError> {
-        let refresh = String::from_utf8_lossy(refresh.reveal());
+        let refresh = text_of(refresh);
         let fields = [
             ("grant_type", "refresh_token"),
             ("refresh_token", &*refresh),
+            ("scope", &self.oauth.scope),
         ];
-        let (status, said) = self.ask(&self.oauth.token_url, &fields).await?;
-        match status.is_success() {
-            true => fresh(&said),
-            false => Err(denied(status, &said)),
-        }
+        self.ask(&self.oauth.token_url, &fields).await?.tokens()
     }
 
-    /// Asks for consent, if the provider supports consent on another device.
+    /// An access token for popgate as an application (RFC 6749 section 4.4).
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn client_credentials(&self) -> Result<Fresh, TokenError> {
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("scope", &self.oauth.scope),
+        ];
+        self.ask(&self.oauth.token_url, &fields).await?.tokens()
+    }
+
+    /// Asks for consent on another device, if the provider supports that.
     ///
     /// # Errors
     /// Why it cannot be asked.
-    pub async fn consent(&self) -> Result<Consent, TokenError> {
+    pub async fn device_consent(&self) -> Result<DeviceConsent, TokenError> {
         let Some(url) = &self.oauth.device_url else {
-            return Err(TokenError::Denied("no device_url is configured".to_owned()));
+            return Err(not_configured("device_url"));
         };
-        let (status, said) = self.ask(url, &[]).await?;
-        if !status.is_success() {
-            return Err(denied(status, &said));
+        let answer = self.ask(url, &[("scope", &self.oauth.scope)]).await?;
+        if !answer.status.is_success() {
+            return Err(answer.denied());
         }
-        let seconds = said["interval"].as_u64().unwrap_or(INTERVAL);
-        Ok(Consent {
-            address: text(&said, "verification_uri")?,
-            code: text(&said, "user_code")?,
-            device: Secret::new(text(&said, "device_code")?.as_bytes()),
+        let seconds = answer.said["interval"].as_u64().unwrap_or(INTERVAL);
+        // Google calls it so.
+        let address = answer
+            .text("verification_uri")
+            .or_else(|error| answer.text("verification_url").map_err(|_| error));
+        Ok(DeviceConsent {
+            address: address?,
+            code: answer.text("user_code")?,
+            device: Secret::new(answer.text("device_code")?.as_bytes()),
             interval: Duration::from_secs(seconds.clamp(1, 60)),
         })
     }
@@ -146,45 +123,78 @@ impl TokenService {
     ///
     /// # Errors
     /// If it was not given, or the question is too old.
-    pub async fn consented(&self, consent: &mut Consent) -> Result<Option<Fresh>, TokenError> {
-        let device = String::from_utf8_lossy(consent.device.reveal()).into_owned();
+    pub async fn device_consented(
+        &self,
+        consent: &mut DeviceConsent,
+    ) -> Result<Option<Fresh>, TokenError> {
+        let device = text_of(&consent.device);
         let fields = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
             ("device_code", &*device),
         ];
-        let (status, said) = self.ask(&self.oauth.token_url, &fields).await?;
-        match (status.is_success(), said["error"].as_str()) {
-            (true, _) => fresh(&said).map(Some),
+        let answer = self.ask(&self.oauth.token_url, &fields).await?;
+        match (answer.status.is_success(), answer.said["error"].as_str()) {
             (false, Some("authorization_pending")) => Ok(None),
             // RFC 8628 section 3.5.
             (false, Some("slow_down")) => {
                 consent.interval += Duration::from_secs(INTERVAL);
                 Ok(None)
             }
-            _ => Err(denied(status, &said)),
+            _ => answer.tokens().map(Some),
         }
     }
 
-    async fn ask(
+    /// A consent in a browser that returns to this address.
+    ///
+    /// # Errors
+    /// If no page for that is configured.
+    pub fn browser_consent(
         &self,
-        url: &str,
-        fields: &[(&str, &str)],
-    ) -> Result<(StatusCode, Value), TokenError> {
+        redirect: RedirectUrl,
+        account: &str,
+    ) -> Result<BrowserConsent, TokenError> {
+        let page = self.oauth.authorization_url.as_ref();
+        let page = page.ok_or_else(|| not_configured("authorization_url"))?;
+        let page = Url::parse(page).map_err(|error| TokenError::Malformed(error.to_string()))?;
+        BrowserConsent::new(
+            page,
+            redirect,
+            &self.oauth.client_id,
+            &self.oauth.scope,
+            account,
+        )
+    }
+
+    /// The tokens for the code of a consent (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub async fn exchange(
+        &self,
+        consent: &BrowserConsent,
+        code: &Secret,
+    ) -> Result<Fresh, TokenError> {
+        let (code, redirect) = (text_of(code), consent.redirect().to_string());
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", &redirect),
+            ("code_verifier", consent.verifier()),
+        ];
+        self.ask(&self.oauth.token_url, &fields).await?.tokens()
+    }
+
+    async fn ask(&self, url: &str, fields: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
         let late = || TokenError::Unreachable(format!("no answer within {:?}", self.limit));
         tokio::time::timeout(self.limit, self.post(url, fields))
             .await
             .unwrap_or_else(|_| Err(late()))
     }
 
-    async fn post(
-        &self,
-        url: &str,
-        fields: &[(&str, &str)],
-    ) -> Result<(StatusCode, Value), TokenError> {
-        let url = Url::parse(url).map_err(|error| TokenError::Malformed(error.to_string()))?;
+    async fn post(&self, url: &str, fields: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
+        let malformed = |error: &dyn fmt::Display| TokenError::Malformed(error.to_string());
+        let url = Url::parse(url).map_err(|error| malformed(&error))?;
         let host = url.host_str().unwrap_or_default();
-        let port = url.port_or_known_default().unwrap_or(443);
-        let form = self.form(fields);
         let authority = match url.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
@@ -193,106 +203,70 @@ impl TokenService {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
+        let form = self.form(fields);
         let request = Request::post(target)
             .header(HOST, authority)
             .header(CONNECTION, "close")
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::copy_from_slice(form.as_bytes())))
-            .map_err(|error| TokenError::Malformed(error.to_string()))?;
-        let unreachable = |error: &dyn fmt::Display| TokenError::Unreachable(error.to_string());
-        let stream = self.connect(host, port).await?;
-        let (status, body) = http::send(stream, request, LONGEST_ANSWER)
+            .map_err(|error| malformed(&error))?;
+        let stream = self.connect(&url).await?;
+        let response = http::send(stream, request, LONGEST_ANSWER)
             .await
-            .map_err(|error| unreachable(&error))?;
-        match serde_json::from_slice(&body) {
-            Ok(said) => Ok((status, said)),
-            // A provider's front end does not answer in JSON when the service behind it is down.
-            Err(_) if status.is_server_error() => Err(TokenError::Unreachable(status.to_string())),
-            Err(_) => Err(TokenError::Malformed(format!("{status}, and not JSON"))),
-        }
+            .map_err(|error| TokenError::Unreachable(error.to_string()))?;
+        TokenResponse::read(response.status(), response.headers(), response.body())
     }
 
     fn form(&self, fields: &[(&str, &str)]) -> Zeroizing<String> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields);
         form.append_pair("client_id", &self.oauth.client_id);
-        form.append_pair("scope", &self.oauth.scope);
         if let Some(secret) = &self.oauth.client_secret {
-            form.append_pair("client_secret", secret);
+            form.append_pair("client_secret", secret.reveal());
         }
         Zeroizing::new(form.finish())
     }
 
-    async fn connect(&self, host: &str, port: u16) -> Result<TlsStream<TcpStream>, TokenError> {
+    async fn connect(&self, url: &Url) -> Result<TlsStream<TcpStream>, TokenError> {
+        let port = url.port_or_known_default().unwrap_or(443);
+        let shown = url.host_str().unwrap_or_default();
         let unreachable = |error: &dyn fmt::Display| {
-            TokenError::Unreachable(format!("{host}, port {port}: {error}"))
+            TokenError::Unreachable(format!("{shown}, port {port}: {error}"))
         };
-        let addresses = lookup_host((host, port))
+        let (addresses, name) = match url.host() {
+            Some(Host::Domain(name)) => {
+                let found = Resolver::of_system().lookup(name, port, ChosenBy::Administrator);
+                let found = found.await.map_err(|error| unreachable(&error))?;
+                let name = ServerName::try_from(name.to_owned());
+                (found, name.map_err(|error| unreachable(&error))?)
+            }
+            Some(Host::Ipv4(address)) => at(address.into(), port),
+            Some(Host::Ipv6(address)) => at(address.into(), port),
+            None => return Err(unreachable(&"no host")),
+        };
+        let tcp = happy_eyeballs::connect(addresses, None)
             .await
             .map_err(|error| unreachable(&error))?;
-        let tcp = happy_eyeballs::connect(addresses.collect(), None)
-            .await
-            .map_err(|error| unreachable(&error))?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
-        let tls = TlsConnector::from(Arc::clone(&self.tls))
+        TlsConnector::from(Arc::clone(&self.tls))
             .connect(name, tcp)
             .await
-            .map_err(|error| unreachable(&error))?;
-        Ok(tls)
+            .map_err(|error| unreachable(&error))
     }
 }
 
-fn text(said: &Value, key: &str) -> Result<String, TokenError> {
-    match said[key].as_str() {
-        Some(text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(TokenError::Malformed(format!("no {key} in it"))),
-    }
+/// An address in place of a name; its certificate must carry it.
+fn at(address: IpAddr, port: u16) -> (Vec<SocketAddr>, ServerName<'static>) {
+    (
+        vec![SocketAddr::new(address, port)],
+        ServerName::IpAddress(address.into()),
+    )
 }
 
-/// A token without control characters: one could end a SASL response.
-fn token(said: &Value, key: &str) -> Result<Secret, TokenError> {
-    let token = Zeroizing::new(text(said, key)?);
-    match token.contains(char::is_control) {
-        true => Err(TokenError::Malformed(format!("an odd {key}"))),
-        false => Ok(Secret::new(token.as_bytes())),
-    }
+fn text_of(secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(String::from_utf8_lossy(secret.reveal()).into_owned())
 }
 
-/// RFC 6749 section 5.1.
-fn fresh(said: &Value) -> Result<Fresh, TokenError> {
-    let access = token(said, "access_token")?;
-    // Replacing the old token with an empty one would lose the grant.
-    let refresh = match said["refresh_token"].as_str() {
-        None | Some("") => None,
-        Some(_) => Some(token(said, "refresh_token")?),
-    };
-    let lasts = match &said["expires_in"] {
-        Value::String(text) => text.parse().unwrap_or(USUAL),
-        other => other.as_u64().unwrap_or(USUAL),
-    };
-    let lasts = Duration::from_secs(lasts.min(365 * 24 * 3600));
-    Ok(Fresh {
-        access,
-        until: SystemTime::now() + lasts,
-        refresh,
-    })
-}
-
-/// RFC 6749 section 5.2.
-fn denied(status: StatusCode, said: &Value) -> TokenError {
-    let error = said["error"].as_str().unwrap_or("no reason given");
-    let later = matches!(
-        status,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-    );
-    // A temporary failure must not make a user consent again.
-    if status.is_server_error() || later || error == "temporarily_unavailable" {
-        return TokenError::Unreachable(status.to_string());
-    }
-    if !status.is_client_error() {
-        return TokenError::Malformed(status.to_string());
-    }
-    // The description is free text of the service, and may repeat what it was sent.
-    TokenError::Denied(printable(error.as_bytes(), 80))
+fn not_configured(setting: &str) -> TokenError {
+    TokenError::Denied(Denial::new(&format!("no {setting} is configured"), ""))
 }

@@ -9,7 +9,7 @@ use crate::support::authority::authority;
 use crate::support::provider::Provider;
 use crate::support::{PATIENCE, Peer, Proxy, Settings, shown};
 use popgate::pop3::Secret;
-use popgate::store::{Grant, Tokens};
+use popgate::store::{Grant, GrantKind, Tokens};
 use popgate::upstream::{TokenError, TokenService};
 use tokio::net::TcpListener;
 
@@ -19,6 +19,14 @@ fn response(token: &str) -> Vec<u8> {
     let text = format!("user=ann\x01auth=Bearer {token}\x01\x01");
     let blob = base64::engine::general_purpose::STANDARD.encode(text);
     format!("{blob}\r\n").into_bytes()
+}
+
+fn refresh_token(tokens: &Tokens, upstream: &str, account: &str, password: &Secret) -> String {
+    let (grant, _) = tokens.unseal(upstream, account, password).unwrap();
+    match grant.kind {
+        GrantKind::RefreshToken(token) => String::from_utf8(token.reveal().to_vec()).unwrap(),
+        GrantKind::ClientCredentials => panic!("no refresh token"),
+    }
 }
 
 struct Setup {
@@ -32,10 +40,7 @@ struct Setup {
 async fn setup() -> Setup {
     let folder = tempfile::tempdir().unwrap();
     let tokens = Tokens::open(folder.path()).unwrap();
-    let grant = Grant {
-        refresh: Secret::new(b"refresh-1"),
-        access: None,
-    };
+    let grant = Grant::of_user(Secret::new(b"refresh-1"));
     let password = Secret::new(b"open sesame");
     tokens.put("test", "ann", &password, &grant).unwrap();
     let provider = Provider::start(Arc::new(authority("localhost"))).await;
@@ -108,8 +113,10 @@ async fn a_password_is_exchanged_for_an_access_token() {
     client.expect(b"+OK again\r\n").await;
     // The new refresh token replaces the stored one.
     let password = Secret::new(b"open sesame");
-    let grant = setup.tokens.read("test", "ann", &password).unwrap();
-    assert_eq!(grant.refresh.reveal(), b"refresh-2");
+    assert_eq!(
+        refresh_token(&setup.tokens, "test", "ann", &password),
+        "refresh-2"
+    );
 }
 
 #[tokio::test]
@@ -136,7 +143,7 @@ async fn a_wrong_password_is_refused_without_asking_the_token_service() {
     let mut client = log_in_with_password(&setup, "guess").await;
     let received = shown(&client.line().await);
     assert!(
-        received.starts_with("-ERR [AUTH] the password is not the one"),
+        received.starts_with("-ERR [AUTH] wrong user name or password"),
         "{received}"
     );
     // The session continues, and the right password is accepted.
@@ -316,7 +323,7 @@ async fn the_device_flow_polls_until_consent_is_given_or_denied() {
         assert_eq!(request.form["scope"], "mail.pop");
         request.respond("200 OK", json).await;
     };
-    let (consent, ()) = tokio::join!(service.consent(), request);
+    let (consent, ()) = tokio::join!(service.device_consent(), request);
     let mut consent = consent.unwrap();
     assert_eq!(consent.code, "ABCD-EFGH");
     for (json, interval) in [
@@ -328,13 +335,13 @@ async fn the_device_flow_polls_until_consent_is_given_or_denied() {
             assert_eq!(request.form["device_code"], "d-1");
             request.respond("400 Bad Request", json).await;
         };
-        let (fresh, ()) = tokio::join!(service.consented(&mut consent), request);
+        let (fresh, ()) = tokio::join!(service.device_consented(&mut consent), request);
         assert!(fresh.unwrap().is_none());
         assert_eq!(consent.interval, Duration::from_secs(interval));
     }
     let json = r#"{"access_token":"a","refresh_token":"r","expires_in":3600}"#;
     let request = async { provider.next_request().await.respond("200 OK", json).await };
-    let (fresh, ()) = tokio::join!(service.consented(&mut consent), request);
+    let (fresh, ()) = tokio::join!(service.device_consented(&mut consent), request);
     let fresh = fresh.unwrap().unwrap();
     assert_eq!(fresh.refresh.unwrap().reveal(), b"r");
     let request = async {
@@ -343,7 +350,7 @@ async fn the_device_flow_polls_until_consent_is_given_or_denied() {
             .respond("400 Bad Request", r#"{"error":"access_denied"}"#)
             .await;
     };
-    let (fresh, ()) = tokio::join!(service.consented(&mut consent), request);
+    let (fresh, ()) = tokio::join!(service.device_consented(&mut consent), request);
     assert!(matches!(fresh, Err(TokenError::Denied(_))));
 }
 
@@ -383,8 +390,9 @@ fn the_oauth_command_adds_lists_and_removes_tokens() {
     let (code, received) = run(&add, "refresh-me\nopen sesame\n");
     assert_eq!(code, Some(0), "{received}");
     let tokens = Tokens::open(&folder.path().join("data")).unwrap();
-    let grant = tokens.read("office", "ann@example.net", &Secret::new(b"open sesame"));
-    assert_eq!(grant.unwrap().refresh.reveal(), b"refresh-me");
+    let password = Secret::new(b"open sesame");
+    let stored = refresh_token(&tokens, "office", "ann@example.net", &password);
+    assert_eq!(stored, "refresh-me");
     assert!(run(&["list"], "").1.contains("1  office"));
     let remove = [&["remove"][..], &mailbox].concat();
     assert_eq!(run(&remove, "").0, Some(0));

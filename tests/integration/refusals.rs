@@ -15,6 +15,7 @@ use popgate::config::{AllowedHost, ListenTls, TlsMode};
 use popgate::net::proxy_protocol::{self, Addressed};
 use popgate::net::tls::{CertificateResolver, server_config};
 use popgate::pop3::Secret;
+use popgate::session::{OAuthLogin, OAuthShared};
 use popgate::store::{Grant, Tokens};
 use popgate::upstream::client_config;
 use tokio::net::TcpListener;
@@ -310,38 +311,52 @@ async fn refused(reason: &str) -> Outcome {
             let client = Peer::connect(proxy.address).await;
             (proxy, send_and_read(client, "USER ann\r\nPASS x\r\n").await)
         }
-        "token" | "token_service" => {
-            let folder = tempfile::tempdir().unwrap();
-            let tokens = Tokens::open(folder.path()).unwrap();
-            let provider = Provider::start(Arc::new(authority("localhost"))).await;
-            let oauth = provider.oauth_login(&tokens, Duration::from_secs(20));
-            settings.oauth = vec![oauth];
-            if reason == "token_service" {
-                let grant = Grant {
-                    refresh: Secret::new(b"refresh-me"),
-                    access: None,
-                };
-                let password = Secret::new(b"x");
-                tokens.put("test", "ann", &password, &grant).unwrap();
-            }
-            let proxy = Proxy::start(settings).await;
-            let mut client = Peer::connect(proxy.address).await;
-            client.line().await;
-            client.send(b"USER ann\r\nPASS x\r\n").await;
-            client.expect(b"+OK\r\n").await;
-            if reason == "token_service" {
-                provider
-                    .next_request()
-                    .await
-                    .respond("503 Later", "{}")
-                    .await;
-            }
-            (proxy, client.line().await)
+        "token" | "token_damaged" | "consent" | "password_checks" | "token_service" => {
+            oauth_refused(reason, settings).await
         }
         other => panic!("{other} is in the table but has no test"),
     };
     drop(keep);
     Outcome { proxy, client }
+}
+
+/// A login by password to an upstream with OAuth.
+async fn oauth_refused(reason: &str, mut settings: Settings) -> (Proxy, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = Tokens::open(folder.path()).unwrap();
+    let provider = Provider::start(Arc::new(authority("localhost"))).await;
+    settings.oauth = vec![match reason {
+        "password_checks" => {
+            let service = provider.service(Duration::from_secs(20));
+            // Nobody may wait.
+            let shared = Arc::new(OAuthShared::new(1, 0));
+            let login = OAuthLogin::new("test", service, tokens.clone(), shared);
+            ("test".to_owned(), login)
+        }
+        _ => provider.oauth_login(&tokens, Duration::from_secs(20)),
+    }];
+    if reason != "token" {
+        let grant = Grant::of_user(Secret::new(b"refresh-me"));
+        tokens
+            .put("test", "ann", &Secret::new(b"x"), &grant)
+            .unwrap();
+    }
+    if reason == "token_damaged" {
+        let mut files = std::fs::read_dir(folder.path().join("tokens")).unwrap();
+        std::fs::write(files.next().unwrap().unwrap().path(), "{").unwrap();
+    }
+    let proxy = Proxy::start(settings).await;
+    let mut client = Peer::connect(proxy.address).await;
+    client.line().await;
+    client.send(b"USER ann\r\nPASS x\r\n").await;
+    client.expect(b"+OK\r\n").await;
+    let (status, json) = match reason {
+        "token_service" => ("503 Later", "{}"),
+        "consent" => ("400 Bad Request", r#"{"error":"invalid_grant"}"#),
+        _ => return (proxy, client.line().await),
+    };
+    provider.next_request().await.respond(status, json).await;
+    (proxy, client.line().await)
 }
 
 #[tokio::test]
@@ -360,6 +375,9 @@ async fn refusals_match_the_table() {
             "user_name_too_long",
             "apop",
             "token",
+            "token_damaged",
+            "consent",
+            "password_checks",
             "token_service",
         ]
         .contains(&row.label.as_str())

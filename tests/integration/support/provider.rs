@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use popgate::config::OAuth;
+use popgate::config::{ClientSecret, OAuth, OAuthFlow, RedirectUrl};
 use popgate::session::OAuthLogin;
 use popgate::store::Tokens;
 use popgate::upstream::TokenService;
@@ -41,10 +41,13 @@ impl Provider {
     pub fn oauth(&self) -> OAuth {
         let port = self.listener.local_addr().unwrap().port();
         OAuth {
+            flow: Some(OAuthFlow::Device),
+            authorization_url: None,
             token_url: format!("https://localhost:{port}/token?v=2"),
             device_url: Some(format!("https://localhost:{port}/device")),
+            redirect_url: RedirectUrl::default(),
             client_id: "popgate&co".to_owned(),
-            client_secret: Some("hush hush".to_owned()),
+            client_secret: Some(ClientSecret::new("hush hush").unwrap()),
             scope: "mail.pop".to_owned(),
             ca_file: Some(self.certified.pem()),
         }
