@@ -29,7 +29,8 @@
 //!   socket to the other without being copied, and edits are insertions between its pieces.
 //! - What is held, judged and sent is the message as it is on the wire, dot-stuffed. What no edit
 //!   touches is therefore the upstream's bytes by construction.
-//! - A session lives on one thread: its two sockets, its timer and its buffers never change cores.
+//! - A session that is logged in lives on one thread: its two sockets, its timer and its buffers never change cores.
+//!   Until the login it runs on threads of a lower priority, so that no session waits for a stranger.
 //! - What lies beyond the hold limit is not looked at even if it has arrived: a verdict must not
 //!   depend on how the network cut the message up.
 //! - DELE and QUIT wait until the messages fetched before them are with the client, so that no
@@ -41,8 +42,9 @@
 //!
 //! ## From socket to wire: RETR
 //!
-//! 1. `server/accept.rs`, `Acceptor::serve`: a TCP connection and a permit → a session on the thread with the fewest.
-//! 2. `session/serve.rs`, `run`: → `accept` (PROXY header, address limits, TLS) → a client and its connection.
+//! 1. `server/accept.rs`, `Acceptor::serve`: a TCP connection and a place → a session on a thread for logins.
+//! 2. `session/serve.rs`, `run`: → `accept` (PROXY header, address limits, TLS) → a client and its connection; after
+//!    the login `place.rs` moves the session to the thread for sessions with the fewest.
 //! 3. `session/relay.rs`, `Relay::run`: asks `Exchange::advance` what to do, does it, tells it the result; again.
 //! 4. `session/exchange/commands.rs`, `take_commands`: the client's bytes → `Command` → `Pending`; the line for the upstream.
 //! 5. `session/exchange/replies.rs`, `take_status`: the upstream's `+OK` → `retrieve.rs`, `begin_retrieval`: held.

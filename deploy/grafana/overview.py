@@ -63,7 +63,10 @@ def mail():
 def sessions():
     return row(
         "Sessions",
-        curve("Open sessions", "By listener.", [query("sum by (listener) (popgate_sessions_active{@})", "{{listener}}")], "short", width=6, stack=True),
+        curve("Open sessions", "By listener; of these without a login, and clients that wait for TLS: many are a flood.",
+              [query("sum by (listener) (popgate_sessions_active{@})", "{{listener}}"),
+               query("sum(popgate_sessions_pending{@})", "without a login"),
+               query("sum(popgate_handshakes_waiting{@})", "wait for TLS")], "short", width=6),
         curve("Connections", "Of mail clients each minute: accepted, refused, or passed through unseen (proxied_away).",
               per_minute("popgate_connections_total", "outcome"), "cpm", width=6, names=("accepted", "refused", "proxied_away")),
         curve("Logins", "As the upstreams answered them, each minute: ok, denied, or error if the server failed.",

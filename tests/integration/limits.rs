@@ -281,7 +281,8 @@ async fn idle_clients_without_a_login_keep_nobody_out() {
     tokio::time::resume();
     let (second, second_upstream) = logged_in(&proxy, &listener).await;
     let evicted = "-ERR [SYS/TEMP] too many clients have not logged in yet; try again later\\r\\n";
-    assert_eq!(shown(&idle.0.rest().await), evicted);
+    // A line that answers nothing would be taken for the answer to its next command.
+    assert_eq!(shown(&idle.0.rest().await), "");
     assert_eq!(shown(&idle.1.rest().await), "");
     // The next one gets the last place of a client without a login; then there are none.
     let (third, third_upstream) = logged_in(&proxy, &listener).await;
