@@ -77,7 +77,9 @@ impl fmt::Display for MailboxId {
 /// A user name as it is compared: in lower case, because few servers distinguish case. `None` if it is empty,
 /// too long, or has control characters.
 pub fn canonical_user(name: &str) -> Option<Arc<str>> {
-    let fits = !name.is_empty() && name.len() <= LONGEST_USER && !name.contains(char::is_control);
+    let fits = !name.is_empty()
+        && name.len() <= LONGEST_USER
+        && !name.bytes().any(|octet| octet.is_ascii_control());
     fits.then(|| name.to_lowercase().into())
 }
 

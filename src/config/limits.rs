@@ -45,7 +45,7 @@ pub struct Limits {
     pub handshakes: usize,
     /// Connections to one upstream that are being made at a time.
     pub upstream_connects: usize,
-    /// Failed logins to one account from one address before a pause.
+    /// Failed logins to one account from one address before a pause; also how many of them may be under way.
     pub login_failures: Option<u32>,
     /// The length of that pause.
     pub login_pause: Duration,

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 /// The address that limits count by: all of a customer's IPv6 /64 (RFC 6177), an IPv4 address by itself.
 pub fn counted(address: IpAddr) -> IpAddr {
@@ -65,53 +64,6 @@ impl<K: Eq + Hash> Drop for Slot<K> {
     }
 }
 
-/// How often each key failed, and when last.
-#[derive(Debug)]
-pub struct Failures<K>(Mutex<HashMap<K, (u32, Instant)>>);
-
-impl<K> Default for Failures<K> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-/// The most keys that are stored: an attacker who invents names must not fill memory.
-const MOST_REMEMBERED: usize = 100_000;
-
-impl<K: Eq + Hash> Failures<K> {
-    /// How long this key has to wait, after `most` failures of which the last was less than `pause`
-    /// ago.
-    pub fn wait(&self, key: &K, most: u32, pause: Duration) -> Option<Duration> {
-        let failures = locked(&self.0);
-        let (count, last) = failures.get(key)?;
-        let left = pause.checked_sub(last.elapsed())?;
-        (*count >= most && !left.is_zero()).then_some(left)
-    }
-
-    /// One more failure; those before the last pause no longer count.
-    pub fn failed(&self, key: K, pause: Duration) {
-        let mut failures = locked(&self.0);
-        if failures.len() >= MOST_REMEMBERED {
-            failures.retain(|_, (_, last)| last.elapsed() < pause);
-            if failures.len() >= MOST_REMEMBERED {
-                failures.clear();
-            }
-        }
-        let now = Instant::now();
-        let (count, last) = failures.entry(key).or_insert((0, now));
-        if last.elapsed() >= pause {
-            *count = 0;
-        }
-        *count = count.saturating_add(1);
-        *last = now;
-    }
-
-    /// Forgets the failures of this key.
-    pub fn succeeded(&self, key: &K) {
-        locked(&self.0).remove(key);
-    }
-}
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // No code that holds a lock here can panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -130,20 +82,6 @@ mod tests {
         assert!(slots.enter("b", 2).is_some());
         drop(first);
         assert!(slots.enter("a", 2).is_some());
-    }
-
-    #[test]
-    fn failures_are_counted_until_a_success_or_the_end_of_the_pause() {
-        let (pause, none) = (Duration::from_secs(3600), Duration::ZERO);
-        let failures = Failures::default();
-        failures.failed("a", pause);
-        assert_eq!(failures.wait(&"a", 2, pause), None);
-        failures.failed("a", pause);
-        assert!(failures.wait(&"a", 2, pause).unwrap() <= pause);
-        assert_eq!(failures.wait(&"b", 2, pause), None);
-        assert_eq!(failures.wait(&"a", 2, none), None);
-        failures.succeeded(&"a");
-        assert_eq!(failures.wait(&"a", 2, pause), None);
     }
 
     #[test]

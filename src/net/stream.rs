@@ -143,6 +143,17 @@ impl Stream {
         Ok(())
     }
 
+    /// Reads once into `room`; `Ok(0)` is the end of the stream.
+    ///
+    /// # Errors
+    /// The system's or TLS's.
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        let most = room.len().min(self.read_limit);
+        let mut room = ReadBuf::new(&mut room[..most]);
+        ready!(Pin::new(self).poll_read(cx, &mut room))?;
+        Poll::Ready(Ok(room.filled().len()))
+    }
+
     /// Appends what has arrived to `buffer`, at most this many octets; `Ok(0)` is the end of the stream.
     ///
     /// # Errors

@@ -51,9 +51,11 @@ pub fn carried(line: &[u8]) -> Option<String> {
 }
 
 /// The list of a session whose server is not known yet, because the user name selects it: what every server
-/// supports, and what popgate itself does until then.
+/// supports, and what popgate itself does until then. UTF8 can be asked for only before the login (RFC 6856
+/// section 2), and the mail of a server without it is what a client without UTF8 gets.
 pub fn own(logins: bool, stls: bool) -> String {
-    let mut list = "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n".to_owned();
+    let mut list =
+        "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\n".to_owned();
     if stls {
         list.push_str("STLS\r\n");
     }

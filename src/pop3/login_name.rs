@@ -6,10 +6,21 @@
 
 use std::sync::Arc;
 
-use mail_parser::decoders::base64::base64_decode;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
 
 use crate::mailbox_id::canonical_user;
-use crate::pop3::Command;
+use crate::pop3::{Command, UserName};
+
+/// As servers read it: some clients leave the padding out.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The state of the login.
 #[derive(Debug, Default, Clone)]
@@ -72,7 +83,7 @@ impl LoginName {
         let Some(mechanism) = self.awaited.take() else {
             return;
         };
-        let Some(said) = base64_decode(line.trim_ascii()) else {
+        let Ok(said) = LENIENT.decode(line.trim_ascii()).map(Zeroizing::new) else {
             return;
         };
         match mechanism {
@@ -84,8 +95,8 @@ impl LoginName {
     }
 
     fn take(&mut self, name: &[u8]) {
-        let name = std::str::from_utf8(name.trim_ascii()).unwrap_or_default();
-        self.name = canonical_user(name);
+        let name = UserName::new(name.trim_ascii());
+        self.name = name.and_then(|name| canonical_user(&name.text()));
     }
 }
 

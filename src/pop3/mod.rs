@@ -8,19 +8,24 @@
 //! RFC 1939 (POP3), RFC 2449 (CAPA, command length), RFC 2595 (STLS), RFC 3206 (response codes),
 //! RFC 5034 (AUTH), RFC 6856 (UTF8, LANG).
 
+pub mod announced;
 pub mod capa;
 pub mod command;
 pub mod dot;
 pub mod line;
+pub mod login_answer;
 pub mod login_name;
 pub mod reply;
 pub mod sasl;
 pub mod secret;
+pub mod user_name;
 
 pub use command::{Command, Lines};
+pub use login_answer::LoginAnswer;
 pub use login_name::LoginName;
 pub use reply::{Shape, Status};
 pub use secret::Secret;
+pub use user_name::UserName;
 
 use std::fmt;
 use std::num::NonZeroU32;

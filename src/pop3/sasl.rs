@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::Secret;
-use super::login_name;
+use super::{UserName, login_name};
 
 /// A name and a password.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The name.
-    pub user: String,
+    pub user: UserName,
     /// The password.
     pub password: Secret,
 }
@@ -28,6 +28,13 @@ pub fn decoded(response: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
 }
 
+/// Whether a line may be a client's response: base64, or `*`, which cancels (RFC 5034 section 4).
+pub fn may_be_response(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+    line == b"*" || line.iter().all(is_base64)
+}
+
 /// Reads the response of PLAIN. A different authorization identity is refused: USER and PASS cannot express it.
 pub fn plain(response: &[u8]) -> Option<Credentials> {
     let text = decoded(response)?;
@@ -37,7 +44,7 @@ pub fn plain(response: &[u8]) -> Option<Credentials> {
         return None;
     }
     Some(Credentials {
-        user: name(user)?,
+        user: UserName::new(user)?,
         password: self::password(password)?,
     })
 }
@@ -49,16 +56,9 @@ pub fn password(bytes: &[u8]) -> Option<Secret> {
     fits.then(|| Secret::new(bytes))
 }
 
-/// A name that can be sent in a command: one line of text.
-pub fn name(bytes: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(bytes).ok()?.trim();
-    let fits = !text.is_empty() && !text.contains(char::is_control);
-    fits.then(|| text.to_owned())
-}
-
 /// The name in a response of XOAUTH2 or OAUTHBEARER.
-pub fn bearer_name(response: &[u8]) -> Option<String> {
-    login_name::bearer_name(&decoded(response)?).and_then(name)
+pub fn bearer_name(response: &[u8]) -> Option<UserName> {
+    login_name::bearer_name(&decoded(response)?).and_then(UserName::new)
 }
 
 /// The response of XOAUTH2 for a user and an access token.
@@ -75,10 +75,15 @@ mod tests {
     fn plain_responses_are_parsed() {
         let login = plain(b"AGFubgBzZWNyZXQ=\r\n").unwrap();
         assert_eq!(
-            (login.user.as_str(), login.password.reveal()),
-            ("ann", &b"secret"[..])
+            (login.user.octets(), login.password.reveal()),
+            (&b"ann"[..], &b"secret"[..])
         );
         // ann for ann.
+        let login = plain(STANDARD.encode(b"\0m\xfcller\0\xe9").as_bytes()).unwrap();
+        assert_eq!(
+            (login.user.octets(), login.password.reveal()),
+            (&b"m\xfcller"[..], &b"\xe9"[..])
+        );
         let login = plain(STANDARD.encode(b"ann\0ann\0a b").as_bytes()).unwrap();
         assert_eq!(login.password.reveal(), b"a b");
         for injected in [
@@ -99,12 +104,16 @@ mod tests {
     fn the_user_names_of_bearer_tokens_are_read() {
         let made = xoauth2("ann@example.net", "ya29.x");
         assert_eq!(
-            bearer_name(made.reveal()).as_deref(),
+            bearer_name(made.reveal())
+                .map(|name| name.text())
+                .as_deref(),
             Some("ann@example.net")
         );
         let bearer = STANDARD.encode(b"n,a=ann@example.net,\x01auth=Bearer x\x01\x01");
         assert_eq!(
-            bearer_name(bearer.as_bytes()).as_deref(),
+            bearer_name(bearer.as_bytes())
+                .map(|name| name.text())
+                .as_deref(),
             Some("ann@example.net")
         );
         assert_eq!(bearer_name(b"*"), None);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
+use bytes::BytesMut;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A value that must not appear in logs, errors or freed memory.
 #[derive(Clone, Default)]
@@ -32,9 +33,48 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What a buffer grows by, at least.
+const GROWTH: usize = 4 << 10;
+
+/// Appends octets to a buffer that may have secrets in it: when it has to grow, the memory that it leaves is
+/// overwritten. It grows by a quarter, so that a long line that never ends costs little more than its length.
+pub fn append(buffer: &mut BytesMut, octets: &[u8]) {
+    if buffer.capacity() - buffer.len() < octets.len() {
+        let room = octets.len().max(buffer.len() / 4);
+        let room = match buffer.is_empty() {
+            true => room,
+            false => room.max(GROWTH),
+        };
+        let mut grown = BytesMut::with_capacity(buffer.len() + room);
+        grown.extend_from_slice(buffer);
+        wipe(buffer);
+        *buffer = grown;
+    }
+    buffer.extend_from_slice(octets);
+}
+
+/// Overwrites what is in a buffer, and empties it.
+pub fn wipe(buffer: &mut BytesMut) {
+    buffer[..].zeroize();
+    buffer.clear();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_buffer_that_grows_keeps_its_octets() {
+        let mut buffer = BytesMut::new();
+        let text: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+        for piece in text.chunks(700) {
+            append(&mut buffer, piece);
+            assert!(buffer.capacity() <= buffer.len() + buffer.len() / 4 + GROWTH);
+        }
+        assert_eq!(&buffer[..], text);
+        wipe(&mut buffer);
+        assert!(buffer.is_empty());
+    }
 
     #[test]
     fn debug_output_does_not_contain_the_secret() {

@@ -75,7 +75,7 @@ impl AccessLog {
 pub(super) fn shown(mailbox: &MailboxId, shown: LogMailboxes) -> Option<String> {
     let name = mailbox.to_string();
     match shown {
-        LogMailboxes::Shown => Some(name),
+        LogMailboxes::Shown => Some(printable(&name)),
         LogMailboxes::Hidden => None,
         LogMailboxes::Hashed => {
             let hash = digest(&SHA256, name.as_bytes());
@@ -83,6 +83,18 @@ pub(super) fn shown(mailbox: &MailboxId, shown: LogMailboxes) -> Option<String> 
             Some(begin.map(|byte| format!("{byte:02x}")).collect())
         }
     }
+}
+
+/// Users choose names: what is not printable, or changes the direction of the text, is escaped.
+fn printable(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for letter in name.chars() {
+        match letter {
+            '\'' | '"' | '\\' => shown.push(letter),
+            letter => shown.extend(letter.escape_debug()),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -97,6 +109,11 @@ mod tests {
         assert_eq!(
             shown(&ann, LogMailboxes::Shown).as_deref(),
             Some("ann@pop.example.net")
+        );
+        let odd = mailbox("m\u{fc}ller\u{202e}\u{85}", "pop.example.net");
+        assert_eq!(
+            shown(&odd, LogMailboxes::Shown).as_deref(),
+            Some("m\u{fc}ller\\u{202e}\\u{85}@pop.example.net")
         );
         assert_eq!(shown(&ann, LogMailboxes::Hidden), None);
         let hashed = shown(&ann, LogMailboxes::Hashed).unwrap();

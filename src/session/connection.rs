@@ -7,10 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use zeroize::Zeroize;
 
 use super::exchange::ClientOutput;
 use crate::metrics::UpstreamMeter;
 use crate::net::Stream;
+use crate::pop3::secret;
 
 /// To a client or to an upstream.
 #[derive(Debug)]
@@ -48,6 +50,21 @@ impl Connection {
         if let Some(meter) = &self.meter {
             meter.received(read);
         }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads a piece that may have a password in it, and leaves no copy behind.
+    pub(super) fn poll_read_secret(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        /// Enough for any command; the rest of a token follows.
+        const PIECE: usize = 2 << 10;
+        let mut piece = [0; PIECE];
+        let read = ready!(self.stream.poll_piece(cx, &mut piece))?;
+        secret::append(buffer, &piece[..read]);
+        piece[..read].zeroize();
         Poll::Ready(Ok(read))
     }
 

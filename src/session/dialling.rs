@@ -1,13 +1,12 @@
 //! The upstream of a session, up to its greeting: the chosen server, or its fallback.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use memchr::memchr;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::client_watch::{awaits_answer, watch_client};
 use super::connection::Connection;
 use super::exchange::Exchange;
 use super::failure::Failure;
@@ -18,7 +17,6 @@ use crate::config::Timeouts;
 use crate::mailbox_id::{MailboxId, UpstreamId};
 use crate::metrics::{ClientState, Flow};
 use crate::net::Stream;
-use crate::pop3::Command;
 use crate::upstream::{Dialled, Dialler, OwnConnection};
 
 /// A server that has greeted.
@@ -98,24 +96,7 @@ pub(super) async fn open(
     if exchange.client_has_ended() && !awaits_answer(exchange.client_buffer()) {
         return Err(Failure::ClientGone(None));
     }
-    let mut dialled = pin!(dial(service, client, route));
-    loop {
-        // A client may send its commands early, and even half-close; they are answered.
-        let is_watched = !exchange.client_has_ended()
-            && exchange.client_buffer().len() <= service.limits.command_line;
-        tokio::select! {
-            biased;
-            read = connection.read(exchange.client_buffer()), if is_watched => {
-                let read = read.map_err(|error| Failure::ClientGone(Some(error)))?;
-                service.metrics.bytes(Flow::ClientIn, read);
-                exchange.client_received(read, Instant::now().into_std());
-                if read == 0 && !awaits_answer(exchange.client_buffer()) {
-                    return Err(Failure::ClientGone(None));
-                }
-            }
-            greeted = &mut dialled => return greeted,
-        }
-    }
+    watch_client(service, connection, exchange, dial(service, client, route)).await?
 }
 
 /// Waits for the greeting on an existing connection to an upstream.
@@ -131,17 +112,6 @@ pub(super) async fn open_over(
     let seconds = began.elapsed().as_secs_f64();
     let dialler = Arc::clone(route);
     Ok(Greeted::new(service, route, dialler, dialled, seconds))
-}
-
-/// Whether a client that has sent this and half-closed expects a response.
-fn awaits_answer(sent: &[u8]) -> bool {
-    let Some(end) = memchr(b'\n', sent) else {
-        return false;
-    };
-    !matches!(
-        Command::parse(&sent[..=end]),
-        Command::Refused(_) | Command::Foreign | Command::Unknown
-    )
 }
 
 async fn dial(

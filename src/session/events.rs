@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::access_log::{AccessLog, shown};
 use super::dialling::{Upstream, mailbox_on};
 use super::exchange::{Event, Mechanism};
-use super::quotas::Occupied;
+use super::quotas::Admitted;
 use super::report::{report, report_refusal};
 use super::service::Service;
-use crate::mailbox_id::MailboxId;
 use crate::metrics::{ClientState, LoginOutcome};
+use crate::pop3::LoginAnswer;
 
 /// What an event may concern.
 pub(super) struct Observer<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Observer<'a> {
     pub(super) client: SocketAddr,
     pub(super) upstream: Option<&'a Upstream>,
     pub(super) log: &'a mut AccessLog,
-    pub(super) slot: &'a mut Occupied<MailboxId>,
+    pub(super) admitted: &'a mut Admitted,
 }
 
 impl Observer<'_> {
@@ -30,9 +30,15 @@ impl Observer<'_> {
             Event::Refused(refusal) => report_refusal(self.service, self.client, &refusal),
             Event::Login {
                 mechanism,
-                accepted,
+                answer,
                 user,
-            } => self.login(mechanism, accepted, user),
+            } => self.login(mechanism, answer, user),
+            Event::LoginUnanswered(mechanism) => {
+                metrics.login(self.upstream_name(), mechanism.label(), LoginOutcome::Error);
+                *self.admitted = Admitted::default();
+            }
+            // The server waits for the client: nothing is under way.
+            Event::Challenged => self.admitted.attempt = None,
             Event::LoginFailed(mechanism, failure) => {
                 let upstream = self.upstream_name();
                 report(
@@ -43,7 +49,7 @@ impl Observer<'_> {
                     ClientState::Authorization,
                 );
                 metrics.login(upstream, mechanism.label(), LoginOutcome::Error);
-                *self.slot = None;
+                *self.admitted = Admitted::default();
             }
             Event::Released(action, fetch, waited) => {
                 self.log.message(action);
@@ -77,42 +83,76 @@ impl Observer<'_> {
     }
 
     /// The upstream has answered a login.
-    fn login(&mut self, mechanism: Mechanism, accepted: bool, user: Option<Arc<str>>) {
+    fn login(&mut self, mechanism: Mechanism, answer: LoginAnswer, user: Option<Arc<str>>) {
         let Some(upstream) = self.upstream else {
             return;
         };
         let service = self.service;
         let user = user.as_deref();
-        let mailbox = user.and_then(|user| mailbox_on(&upstream.route, user));
-        let address = self.client.ip();
-        service
-            .quotas
-            .login_ended(&service.limits, address, mailbox.as_ref(), accepted);
-        let outcome = match accepted {
-            true => LoginOutcome::Ok,
-            false => LoginOutcome::Denied,
+        let attempt = self.admitted.attempt.take();
+        let outcome = match answer {
+            LoginAnswer::Accepted => LoginOutcome::Ok,
+            LoginAnswer::Denied => LoginOutcome::Denied,
+            LoginAnswer::Unavailable(_) => LoginOutcome::Error,
         };
         let name = upstream.name();
         service.metrics.login(name, mechanism.label(), outcome);
-        if accepted {
-            return;
+        match answer {
+            LoginAnswer::Accepted => {
+                if let Some(attempt) = attempt {
+                    attempt.succeeded();
+                }
+                return;
+            }
+            LoginAnswer::Denied => {
+                if let Some(attempt) = attempt {
+                    attempt.failed();
+                }
+            }
+            LoginAnswer::Unavailable(_) => {}
         }
-        *self.slot = None;
-        if let Some(suppressed) = service.may_log("denied") {
-            let mailbox = mailbox.and_then(|mailbox| shown(&mailbox, service.log_mailboxes));
-            tracing::info!(
-                client = %self.client,
-                upstream = name,
-                mailbox,
-                mechanism = mechanism.label(),
-                suppressed = suppressed.lines(),
-                "login denied by the server"
-            );
-        }
-        if mechanism == Mechanism::Oauth
+        self.admitted.slot = None;
+        self.log_login(upstream, mechanism, answer, user);
+        if (mechanism, answer) == (Mechanism::Oauth, LoginAnswer::Denied)
             && let Some((oauth, user)) = service.oauth(&upstream.route).zip(user)
         {
             oauth.was_refused(user);
+        }
+    }
+
+    /// Programs such as fail2ban look for denied logins: no other line may look like one.
+    fn log_login(
+        &self,
+        upstream: &Upstream,
+        mechanism: Mechanism,
+        answer: LoginAnswer,
+        user: Option<&str>,
+    ) {
+        let service = self.service;
+        let mailbox = user.and_then(|user| mailbox_on(&upstream.route, user));
+        let mailbox = mailbox.and_then(|mailbox| shown(&mailbox, service.log_mailboxes));
+        let (client, mechanism) = (self.client, mechanism.label());
+        let upstream = upstream.name();
+        match answer {
+            LoginAnswer::Accepted => {}
+            LoginAnswer::Denied => {
+                if let Some(suppressed) = service.may_log("denied") {
+                    let suppressed = suppressed.lines();
+                    tracing::info!(
+                        %client, upstream, mailbox, mechanism, suppressed,
+                        "login denied by the server"
+                    );
+                }
+            }
+            LoginAnswer::Unavailable(reason) => {
+                if let Some(suppressed) = service.may_log("unavailable") {
+                    let suppressed = suppressed.lines();
+                    tracing::info!(
+                        %client, upstream, mailbox, mechanism, reason = reason.label(), suppressed,
+                        "the server cannot serve this login now; it is not counted as a failure"
+                    );
+                }
+            }
         }
     }
 }

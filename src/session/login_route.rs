@@ -11,7 +11,8 @@ use super::failure::Failure;
 use super::refusal::Refusal;
 use super::relay::Relay;
 use super::service::Service;
-use crate::upstream::Route;
+use crate::pop3::UserName;
+use crate::upstream::Dialler;
 
 impl Relay<'_> {
     /// Answers [`Action::LogIn`](super::exchange::Action::LogIn).
@@ -21,20 +22,22 @@ impl Relay<'_> {
             user,
             proof,
         } = request;
-        let route = self.route_of(user)?;
-        let mailbox = mailbox_on(&route.dialler, &route.user);
+        let (dialler, user) = self.route_of(&user)?;
+        let mailbox = mailbox_on(&dialler, &user.text());
+        self.admitted = self.admission(mailbox.as_ref()).await??;
         let address = self.client.address().ip();
-        let (quotas, limits) = (&self.service.quotas, &self.service.limits);
-        // Another name means another mailbox: the previous slot is released first.
-        self.slot = None;
-        self.slot = quotas.admit_login(limits, address, mailbox.as_ref())?;
-        let (proof, mechanism) = match self.service.proof(&route, proof, mechanism, address).await {
+        let proof = self
+            .service
+            .proof(&dialler, &user, proof, mechanism, address);
+        let (proof, mechanism) = match proof.await {
             Ok(proof) => proof,
             Err(refusal) => {
-                if matches!(refusal, Refusal::Token(_) | Refusal::TokenDamaged(_)) {
-                    quotas.login_ended(limits, address, mailbox.as_ref(), false);
+                let admitted = std::mem::take(&mut self.admitted);
+                if matches!(refusal, Refusal::Token(_) | Refusal::TokenDamaged(_))
+                    && let Some(attempt) = admitted.attempt
+                {
+                    attempt.failed();
                 }
-                self.slot = None;
                 self.exchange.login_refused(refusal);
                 return Ok(());
             }
@@ -45,20 +48,39 @@ impl Relay<'_> {
             &self.client,
             &mut self.connection,
             &mut self.exchange,
-            &route.dialler,
+            &dialler,
         )
         .await?;
         let login = UpstreamLogin {
             mechanism,
-            user: route.user,
+            user,
             proof,
         };
         self.connected(greeted, Some(login), began);
         Ok(())
     }
 
+    /// Answers [`Action::Reconnect`](super::exchange::Action::Reconnect).
+    pub(super) async fn reconnect(&mut self) -> Result<(), Failure> {
+        let Some(upstream) = self.upstream.take() else {
+            return Err(Refusal::NoUpstream.into());
+        };
+        tracing::info!(
+            upstream = upstream.name(),
+            "the server ended the connection before the login; it is connected again and not asked for CAPA"
+        );
+        let route = Arc::clone(&upstream.route);
+        drop(upstream);
+        let began = Instant::now();
+        let (connection, exchange) = (&mut self.connection, &mut self.exchange);
+        let greeted =
+            dialling::open(self.service, &self.client, connection, exchange, &route).await?;
+        self.connected(greeted, None, began);
+        Ok(())
+    }
+
     /// The upstream of a user, and the user name there.
-    fn route_of(&self, user: String) -> Result<Route, Refusal> {
+    fn route_of(&self, user: &UserName) -> Result<(Arc<Dialler>, UserName), Refusal> {
         let router = &self.service.router;
         let listener = self.client.listener;
         let sni = self.client.sni.as_deref();
@@ -71,15 +93,15 @@ impl Relay<'_> {
                 (false, _) => None,
             };
             let dialler = router.original(self.client.addressed.original_dst, name);
-            return Ok(Route { dialler, user });
+            return Ok((dialler, user.clone()));
         }
         if let Some(place) = listener.upstream_for(sni) {
             let dialler = router.upstream(place).ok_or(Refusal::NoUpstream)?;
-            let dialler = Arc::clone(dialler);
-            return Ok(Route { dialler, user });
+            return Ok((Arc::clone(dialler), user.clone()));
         }
-        let route = router.for_user(&user).map_err(Refusal::UserName)?;
-        route.ok_or(Refusal::NoUpstream)
+        let route = router.for_user(&user.text()).map_err(Refusal::UserName)?;
+        let route = route.ok_or(Refusal::NoUpstream)?;
+        Ok((route.dialler, user.on_server(&route.user)))
     }
 }
 
@@ -87,17 +109,18 @@ impl Service {
     /// The credential for the server: the client's own, or a token that the client's password decrypts.
     async fn proof(
         &self,
-        route: &Route,
+        dialler: &Dialler,
+        user: &UserName,
         proof: Proof,
         mechanism: Mechanism,
         address: IpAddr,
     ) -> Result<(Proof, Mechanism), Refusal> {
-        let Some(oauth) = self.oauth(&route.dialler) else {
+        let Some(oauth) = self.oauth(dialler) else {
             return Ok((proof, mechanism));
         };
         match proof {
             Proof::Password(password) => {
-                let response = oauth.response(&route.user, password, address).await?;
+                let response = oauth.response(&user.text(), password, address).await?;
                 Ok((Proof::Bearer("XOAUTH2", response), Mechanism::Oauth))
             }
             // A client with its own token needs no stored one.

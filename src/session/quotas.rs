@@ -1,29 +1,33 @@
-//! Quotas shared by all sessions: counts of sessions and of failed logins, and the octets held.
+//! Quotas shared by all sessions: counts of sessions and of logins, and the octets held.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::held_budget::HeldBudget;
 use super::log_throttle::LogThrottle;
+use super::login_attempts::{Allowed, Attempt, LoginAttempts};
 use super::refusal::Refusal;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
-use crate::net::quota::{Failures, Slot, Slots, counted};
+use crate::net::quota::{Slot, Slots, counted};
 use crate::net::turns::Turns;
 
-/// Failures allowed per address, as a multiple of those per mailbox: guessing passwords of many mailboxes fails
-/// more often than one mail program with a wrong password.
-const MAILBOXES: u32 = 5;
+/// The longest that a login waits for others of its account or address: the client is told before it gives up.
+const LONGEST_WAIT: Duration = Duration::from_secs(50);
 
 /// The counts; kept across reloads.
 #[derive(Debug, Default)]
 pub struct Quotas {
     addresses: Slots<IpAddr>,
     mailboxes: Slots<MailboxId>,
-    failures: Failures<(IpAddr, Option<MailboxId>)>,
-    of_address: Failures<IpAddr>,
+    logins: LoginAttempts,
     /// Octets that sessions hold.
     pub(super) held: HeldBudget,
+    /// Octets of long lines of clients that are not logged in.
+    pub(super) lines: HeldBudget,
     pub(super) log: LogThrottle,
     /// Turns to compute TLS handshakes with clients.
     pub(super) handshakes: Arc<Turns>,
@@ -31,6 +35,15 @@ pub struct Quotas {
 
 /// A session's slot; `None` where there is no limit.
 pub(super) type Occupied<K> = Option<Slot<K>>;
+
+/// A login that may be sent to the server.
+#[derive(Debug, Default)]
+pub(super) struct Admitted {
+    /// Until the server has answered; `None` where there is no limit.
+    pub(super) attempt: Option<Box<Attempt>>,
+    /// Counts the session of the mailbox.
+    pub(super) slot: Occupied<MailboxId>,
+}
 
 impl Quotas {
     /// Counts one more session from this address.
@@ -48,52 +61,40 @@ impl Quotas {
         }
     }
 
-    /// Whether a login may be attempted, and if so a slot for its session.
-    pub(super) fn admit_login(
+    /// Waits until a login may be sent to the server; then it has a slot for its session, too.
+    pub(super) async fn admit_login(
         &self,
         limits: &Limits,
         address: IpAddr,
         mailbox: Option<&MailboxId>,
-    ) -> Result<Occupied<MailboxId>, Refusal> {
-        if let Some(most) = limits.login_failures {
-            let pause = limits.login_pause;
-            let counted = counted(address);
-            let key = (counted, mailbox.cloned());
-            let wait = self.failures.wait(&key, most, pause).or_else(|| {
-                // All clients on loopback share one address.
-                let most = most.saturating_mul(MAILBOXES);
-                match address.is_loopback() {
-                    true => None,
-                    false => self.of_address.wait(&counted, most, pause),
-                }
-            });
-            if let Some(wait) = wait {
-                return Err(Refusal::LoginPause(wait));
+    ) -> Result<Admitted, Refusal> {
+        let attempt = match limits.login_failures {
+            None => None,
+            Some(failures) => {
+                let pause = limits.login_pause;
+                let allowed = Allowed { failures, pause };
+                let begun = self.logins.begin(allowed, address, mailbox);
+                let begun = timeout(LONGEST_WAIT, begun).await;
+                let begun = begun.map_err(|_| Refusal::LoginsInFlight)?;
+                Some(Box::new(begun.map_err(Refusal::LoginPause)?))
             }
-        }
+        };
+        let slot = self.mailbox_slot(limits, mailbox)?;
+        Ok(Admitted { attempt, slot })
+    }
+
+    /// Counts one more session of a mailbox.
+    fn mailbox_slot(
+        &self,
+        limits: &Limits,
+        mailbox: Option<&MailboxId>,
+    ) -> Result<Occupied<MailboxId>, Refusal> {
         match (limits.sessions_per_mailbox, mailbox) {
             (Some(most), Some(mailbox)) => {
                 let slot = self.mailboxes.enter(mailbox.clone(), most);
                 slot.map(Some).ok_or(Refusal::SessionsOfMailbox(most))
             }
             _ => Ok(None),
-        }
-    }
-
-    /// Counts how a login ended.
-    pub(super) fn login_ended(
-        &self,
-        limits: &Limits,
-        address: IpAddr,
-        mailbox: Option<&MailboxId>,
-        accepted: bool,
-    ) {
-        let key = (counted(address), mailbox.cloned());
-        if accepted {
-            self.failures.succeeded(&key);
-        } else if limits.login_failures.is_some() {
-            self.of_address.failed(key.0, limits.login_pause);
-            self.failures.failed(key, limits.login_pause);
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Refusal {
     SessionsOfMailbox(usize),
     /// Too many failed logins; the remaining pause.
     LoginPause(Duration),
+    /// Earlier logins of the same account or address have not been answered for too long.
+    LoginsInFlight,
     /// The password would be sent in plain text.
     Plaintext,
     /// A connection from an address that is not a trusted proxy.
@@ -52,6 +54,8 @@ pub enum Refusal {
     NameTooLong,
     /// A line is too long.
     LineTooLong,
+    /// Lines of clients that are not logged in have too much memory.
+    LongLines,
     /// There is no token for this account, or the password does not decrypt it.
     Token(String),
     /// The account's token is damaged. Only the log says so: a client could tell by it which accounts exist.
@@ -89,6 +93,9 @@ impl Refusal {
                 "[SYS/TEMP] too many failed logins; try again in {} seconds",
                 wait.as_secs() + 1
             ),
+            Self::LoginsInFlight => {
+                "[SYS/TEMP] earlier logins still wait for the mail server; try again later".to_owned()
+            }
             Self::Plaintext => {
                 "[AUTH] passwords are not accepted without TLS here; enable it in the mail program"
                     .to_owned()
@@ -110,6 +117,9 @@ impl Refusal {
             }
             Self::NameTooLong => "the user name is too long".to_owned(),
             Self::LineTooLong => "the line is too long".to_owned(),
+            Self::LongLines => {
+                "[SYS/TEMP] too many long logins at a time; try again later".to_owned()
+            }
             Self::Token(_) | Self::TokenDamaged(_) => {
                 "[AUTH] wrong user name or password, or popgate has no token for this account".to_owned()
             }
@@ -135,6 +145,7 @@ impl Refusal {
         "sessions_per_address",
         "sessions_per_mailbox",
         "login_throttled",
+        "logins_in_flight",
         "plaintext",
         "proxy_untrusted",
         "proxy_header",
@@ -149,6 +160,7 @@ impl Refusal {
         "apop",
         "user_name_too_long",
         "line_too_long",
+        "long_lines",
         "token",
         "token_damaged",
         "consent",
@@ -164,6 +176,7 @@ impl Refusal {
             Self::SessionsOfAddress(_) => "sessions_per_address",
             Self::SessionsOfMailbox(_) => "sessions_per_mailbox",
             Self::LoginPause(_) => "login_throttled",
+            Self::LoginsInFlight => "logins_in_flight",
             Self::Plaintext => "plaintext",
             Self::ProxyUntrusted => "proxy_untrusted",
             Self::ProxyHeader(_) => "proxy_header",
@@ -178,6 +191,7 @@ impl Refusal {
             Self::Apop => "apop",
             Self::NameTooLong => "user_name_too_long",
             Self::LineTooLong => "line_too_long",
+            Self::LongLines => "long_lines",
             Self::Token(_) => "token",
             Self::TokenDamaged(_) => "token_damaged",
             Self::Consent(_) => "consent",
@@ -203,6 +217,9 @@ impl fmt::Display for Refusal {
                 write!(f, "limits.sessions_per_mailbox is reached: {most}")
             }
             Self::LoginPause(_) => f.write_str("limits.login_failures is reached"),
+            Self::LoginsInFlight => f.write_str(
+                "limits.login_failures is reached by logins that the server has not answered",
+            ),
             Self::Plaintext => f.write_str("a login without TLS from another machine"),
             Self::ProxyUntrusted => {
                 f.write_str("not in the list `trusted_proxies`, so its PROXY header is not read")
@@ -234,6 +251,9 @@ impl fmt::Display for Refusal {
             Self::Apop => f.write_str("APOP where the user name decides on the server"),
             Self::NameTooLong => f.write_str("limits.user_name is exceeded"),
             Self::LineTooLong => f.write_str("limits.command_line or limits.auth_line is exceeded"),
+            Self::LongLines => f.write_str(
+                "unfinished AUTH lines of clients that are not logged in have 8 MiB together",
+            ),
             Self::PasswordChecks => f.write_str("too many password checks wait for OAuth logins"),
             Self::Token(why)
             | Self::TokenDamaged(why)

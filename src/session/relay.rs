@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use super::access_log::AccessLog;
 use super::client::Client;
 use super::client_tls;
+use super::client_watch::watch_client;
 use super::connection::Connection;
 use super::dialling::{self, Greeted, Upstream, mailbox_on};
 use super::events::Observer;
@@ -23,8 +24,9 @@ use super::exchange::{
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
+use super::long_line::{LongLine, poll_client};
 use super::quarantine_copy;
-use super::quotas::Occupied;
+use super::quotas::Admitted;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
@@ -32,6 +34,7 @@ use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Flow;
 use crate::net::{Drain, Stream};
+use crate::pop3::secret;
 use crate::upstream::Dialler;
 
 /// See the module.
@@ -45,10 +48,12 @@ pub(super) struct Relay<'s> {
     /// An existing connection to that server.
     upstream_stream: Option<Stream>,
     pub(super) upstream: Option<Upstream>,
-    /// Counts the session of the mailbox.
-    pub(super) slot: Occupied<MailboxId>,
+    /// Counts the login, and the session of the mailbox.
+    pub(super) admitted: Admitted,
     /// What it has of the octets that all sessions may hold.
     held: HeldOctets<'s>,
+    /// What the client's line has of the octets for long lines.
+    pub(super) long_line: LongLine<'s>,
     pub(super) log: AccessLog,
     /// The deadline for the login.
     login_deadline: Instant,
@@ -86,8 +91,9 @@ impl<'s> Relay<'s> {
             route,
             upstream_stream: None,
             upstream: None,
-            slot: None,
+            admitted: Admitted::default(),
             held: HeldOctets::new(service),
+            long_line: LongLine::new(&service.quotas.lines),
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
@@ -134,9 +140,10 @@ impl<'s> Relay<'s> {
             }
             Action::Judge(request) => Box::pin(self.judge(*request)).await,
             Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
-            Action::Admit => self.admit(),
+            Action::Admit => Box::pin(self.admit()).await?,
             Action::Connect => Box::pin(self.connect()).await?,
             Action::LogIn(request) => Box::pin(self.log_in(*request)).await?,
+            Action::Reconnect => Box::pin(self.reconnect()).await?,
             Action::Disconnect => self.upstream = None,
             Action::StartTls => Box::pin(self.start_tls()).await?,
             Action::Close(end) => return Ok(Some(end)),
@@ -162,7 +169,7 @@ impl<'s> Relay<'s> {
             client: self.client.address(),
             upstream: self.upstream.as_ref(),
             log: &mut self.log,
-            slot: &mut self.slot,
+            admitted: &mut self.admitted,
         };
         for event in self.exchange.take_events() {
             observer.observe(event);
@@ -201,15 +208,28 @@ impl<'s> Relay<'s> {
     }
 
     /// Asks the quotas whether the login may be sent upstream.
-    fn admit(&mut self) {
+    async fn admit(&mut self) -> Result<(), Failure> {
         let mailbox = self.mailbox();
-        let address = self.client.address().ip();
-        // Another name means another mailbox: the previous slot is released first.
-        self.slot = None;
-        let quotas = &self.service.quotas;
-        let slot = quotas.admit_login(&self.service.limits, address, mailbox.as_ref());
-        let admission = slot.map(|slot| self.slot = slot);
+        let admitted = self.admission(mailbox.as_ref()).await?;
+        let admission = admitted.map(|admitted| self.admitted = admitted);
         self.exchange.admitted(admission);
+        Ok(())
+    }
+
+    /// Waits for the quotas' decision on a login.
+    pub(super) async fn admission(
+        &mut self,
+        mailbox: Option<&MailboxId>,
+    ) -> Result<Result<Admitted, Refusal>, Failure> {
+        // Another name means another mailbox: the previous slot is released first.
+        self.admitted = Admitted::default();
+        let service = self.service;
+        let address = self.client.address().ip();
+        let decision = service
+            .quotas
+            .admit_login(&service.limits, address, mailbox);
+        let (connection, exchange) = (&mut self.connection, &mut self.exchange);
+        watch_client(service, connection, exchange, decision).await
     }
 
     /// The mailbox of the session, as far as it is known.
@@ -295,7 +315,7 @@ impl<'s> Relay<'s> {
         let sent = timeout(limit, upstream.connection.send(&bytes)).await;
         self.service.metrics.bytes(Flow::UpstreamOut, bytes.len());
         // It may have contained a password.
-        bytes.fill(0);
+        secret::wipe(&mut bytes);
         match sent {
             // An upstream may have sent an error before it closed: it is read first.
             Ok(_) => Ok(()),
@@ -355,6 +375,9 @@ impl<'s> Relay<'s> {
 
     /// Waits for bytes of either side, a deadline, or the signal to stop.
     async fn wait(&mut self, wait: Wait) -> Result<(), Failure> {
+        if !self.long_line.admits(&mut self.exchange) {
+            return Ok(());
+        }
         let room = memory::room(&mut self.held, &mut self.exchange, wait.memory);
         let mut deadline = Instant::from_std(wait.deadline);
         let mut freed = None;
@@ -392,8 +415,7 @@ impl<'s> Relay<'s> {
                 is_ready = true;
             }
             if wait.read_client
-                && let Poll::Ready(read) =
-                    connection.poll_read(cx, exchange.client_buffer(), usize::MAX)
+                && let Poll::Ready(read) = poll_client(connection, exchange, cx)
             {
                 let read = read.map_err(|error| Failure::ClientGone(Some(error)))?;
                 metrics.bytes(Flow::ClientIn, read);

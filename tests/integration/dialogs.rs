@@ -47,6 +47,8 @@ dialogs! {
     a_goodbye_without_crlf_reaches_the_client
     a_last_line_with_cr_alone_reaches_the_client
     a_last_line_without_crlf_reaches_the_client
+    a_late_sasl_response_is_not_relayed
+    a_mailbox_in_use_is_no_wrong_password
     a_message_over_hold_bytes_is_judged_by_its_first_octets
     a_second_answer_is_not_given_to_the_next_command
     a_server_may_break_off_after_quit
@@ -58,6 +60,7 @@ dialogs! {
     an_error_with_a_body_is_one_line
     an_incomplete_listing_gets_no_end
     control_characters_and_empty_lines_are_refused
+    cram_md5_and_scram_are_relayed
     dropped_spam_is_replaced_by_a_notice
     empty_listings_are_empty
     headers_always_adds_headers_to_ham

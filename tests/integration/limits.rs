@@ -305,3 +305,136 @@ async fn idle_clients_without_a_login_keep_nobody_out() {
     first.expect(b"+OK\r\n").await;
     drop((second, second_upstream, third, third_upstream));
 }
+
+/// Guesses that the server has not answered count: no more reach it than may fail.
+#[tokio::test]
+async fn simultaneous_guesses_do_not_all_reach_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.login_failures = Some(3);
+    let proxy = Proxy::start(settings).await;
+    let mut sessions = Vec::new();
+    for guess in 0..12 {
+        let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+        client.send(b"USER ann\r\n").await;
+        upstream.expect(b"USER ann\r\n").await;
+        upstream.send(b"+OK\r\n").await;
+        client.expect(b"+OK\r\n").await;
+        client.send(format!("PASS {guess}\r\n").as_bytes()).await;
+        if guess < 3 {
+            upstream
+                .expect(format!("PASS {guess}\r\n").as_bytes())
+                .await;
+        }
+        sessions.push((client, upstream));
+    }
+    until(&proxy, "popgate_commands_total{verb=\"pass\"}", 12.0).await;
+    let waiting = sessions.split_off(3);
+    for (client, upstream) in &mut sessions {
+        upstream.send(b"-ERR no\r\n").await;
+        client.expect(b"-ERR no\r\n").await;
+    }
+    for (mut client, mut upstream) in waiting {
+        let received = shown(&client.rest().await);
+        assert!(received.contains("too many failed logins"), "{received}");
+        assert_eq!(shown(&upstream.rest().await), "");
+    }
+}
+
+/// Many sessions with the right password are served one after the other; none is refused.
+#[tokio::test]
+async fn simultaneous_logins_with_the_right_password_all_succeed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.login_failures = Some(2);
+    let proxy = Proxy::start(settings).await;
+    let mut sessions = Vec::new();
+    for at in 1..=8 {
+        let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+        client.send(b"USER ann\r\n").await;
+        upstream.expect(b"USER ann\r\n").await;
+        upstream.send(b"+OK\r\n").await;
+        client.expect(b"+OK\r\n").await;
+        client.send(b"PASS x\r\n").await;
+        // Turns are given in this order.
+        until(
+            &proxy,
+            "popgate_commands_total{verb=\"pass\"}",
+            f64::from(at),
+        )
+        .await;
+        sessions.push((client, upstream));
+    }
+    for (client, upstream) in &mut sessions {
+        upstream.expect(b"PASS x\r\n").await;
+        upstream.send(b"+OK in\r\n").await;
+        client.expect(b"+OK in\r\n").await;
+    }
+}
+
+/// RFC 2449 section 8.1: a mailbox in use says nothing about the password (github.com/horms/perdition/issues/4).
+#[tokio::test]
+async fn answers_that_say_nothing_about_the_password_are_no_failures() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = Settings::new(listener.local_addr().unwrap());
+    settings.limits.login_failures = Some(1);
+    let proxy = Proxy::start(settings).await;
+    let answers = [
+        &b"-ERR [IN-USE] mailbox already in use by pid 12345\r\n"[..],
+        b"-ERR maildrop already locked\r\n",
+        b"-err [sys/temp] later\r\n",
+        b"-ERR [LOGIN-DELAY] wait\r\n",
+    ];
+    // "\0ann\0x"
+    for login in [
+        &b"PASS x\r\n"[..],
+        b"AUTH PLAIN AGFubgB4\r\n",
+        b"APOP ann 0123\r\n",
+    ] {
+        for answer in answers {
+            let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+            let commands = match login.starts_with(b"PASS") {
+                true => [&b"USER ann\r\n"[..], login].concat(),
+                false => login.to_vec(),
+            };
+            client.send(&commands).await;
+            upstream.expect(&commands).await;
+            let answers = match login.starts_with(b"PASS") {
+                true => [&b"+OK\r\n"[..], answer].concat(),
+                false => answer.to_vec(),
+            };
+            upstream.send(&answers).await;
+            client.expect(&answers).await;
+        }
+    }
+    // Nor is a server that closes instead of answering.
+    let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    client.send(b"USER ann\r\nPASS x\r\n").await;
+    upstream.expect(b"USER ann\r\nPASS x\r\n").await;
+    upstream.send(b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+    drop(upstream);
+    assert!(client.rest().await.starts_with(b"-ERR [SYS/TEMP]"));
+    let count = |mechanism: &str, outcome: &str| {
+        proxy.metric(&format!(
+            "popgate_logins_total{{mechanism=\"{mechanism}\",outcome=\"{outcome}\",upstream=\"test\"}}"
+        ))
+    };
+    assert_eq!(
+        (count("userpass", "error"), count("userpass", "denied")),
+        (5.0, 0.0)
+    );
+    assert_eq!(
+        (count("plain", "error"), count("plain", "denied")),
+        (4.0, 0.0)
+    );
+    assert_eq!(
+        (count("apop", "error"), count("apop", "denied")),
+        (4.0, 0.0)
+    );
+    let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    client.send(b"USER ann\r\nPASS x\r\n").await;
+    upstream.expect(b"USER ann\r\nPASS x\r\n").await;
+    upstream.send(b"+OK\r\n+OK in\r\n").await;
+    client.expect(b"+OK\r\n+OK in\r\n").await;
+}

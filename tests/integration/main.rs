@@ -28,6 +28,7 @@ mod relay;
 mod routes;
 mod rule_tools;
 mod rules;
+mod secrets;
 mod settings;
 mod sums;
 mod tls;

@@ -69,6 +69,8 @@ async fn log_in_with_password(setup: &Setup, password: &str) -> Peer {
 async fn server_accepts_token(setup: &Setup, token: &str, answer: &[u8]) -> Peer {
     let mut server = Peer::accept(&setup.server).await;
     server.send(b"+OK\r\n").await;
+    server.expect(b"CAPA\r\n").await;
+    server.send(b"+OK\r\nSASL PLAIN XOAUTH2\r\n.\r\n").await;
     server.expect(b"AUTH XOAUTH2\r\n").await;
     server.send(b"+ \r\n").await;
     server.expect(&response(token)).await;

@@ -195,6 +195,34 @@ async fn refused(reason: &str) -> Outcome {
             client.expect(b"+OK\r\n+OK\r\n-ERR\r\n").await;
             (proxy, send_and_read(client, "PASS x\r\n").await)
         }
+        "logins_in_flight" => {
+            settings.limits.login_failures = Some(1);
+            let proxy = Proxy::start(settings).await;
+            let mut sessions = Vec::new();
+            for _ in 0..2 {
+                let mut client = Peer::connect(proxy.address).await;
+                let mut server = Peer::accept(&listener).await;
+                server.send(b"+OK\r\n").await;
+                client.expect(b"+OK\r\n").await;
+                client.send(b"USER ann\r\n").await;
+                server.expect(b"USER ann\r\n").await;
+                server.send(b"+OK\r\n").await;
+                client.expect(b"+OK\r\n").await;
+                client.send(b"PASS x\r\n").await;
+                sessions.push((client, server));
+                let sent = sessions.len() as f64;
+                while proxy.metric("popgate_commands_total{verb=\"pass\"}") < sent {
+                    tokio::task::yield_now().await;
+                }
+            }
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(51)).await;
+            tokio::time::resume();
+            let (mut second, mut unasked) = sessions.pop().unwrap();
+            let received = second.rest().await;
+            assert_eq!(unasked.rest().await, b"");
+            (proxy, received)
+        }
         "plaintext" => {
             accept_remote_clients(&mut settings);
             let proxy = Proxy::start(settings).await;
@@ -222,6 +250,36 @@ async fn refused(reason: &str) -> Outcome {
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
             (proxy, send_and_read(client, &"a".repeat(2000)).await)
+        }
+        "long_lines" => {
+            route_by_user_name(&mut settings);
+            let proxy = Proxy::start(settings).await;
+            let (free, most) = (8 << 10, 8 << 20);
+            let counted = 100 << 10;
+            let mut sent = 0;
+            for octets in std::iter::repeat_n(free + counted, most / counted) {
+                let mut client = Peer::connect(proxy.address).await;
+                client.line().await;
+                let line = [b"AUTH PLAIN ".as_slice(), &vec![b'A'; octets - 11]].concat();
+                client.send(&line).await;
+                keep.push(client);
+                sent += octets;
+                let read = "popgate_bytes_total{direction=\"in\",leg=\"client\"}";
+                while proxy.metric(read) < sent as f64 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let mut client = Peer::connect(proxy.address).await;
+            client.line().await;
+            let line = [
+                b"AUTH PLAIN ".as_slice(),
+                &vec![b'A'; free + most % counted],
+            ]
+            .concat();
+            (
+                proxy,
+                send_and_read(client, &String::from_utf8(line).unwrap()).await,
+            )
         }
         "user_name" => {
             route_by_user_name(&mut settings);

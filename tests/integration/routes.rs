@@ -46,14 +46,22 @@ async fn connect(proxy: &Proxy) -> Peer {
     client
 }
 
-/// Accepts a connection, sends the greeting and plays a dialogue of commands and responses.
+/// Accepts a connection, sends the greeting, announces nothing and plays a dialogue of commands and responses.
 async fn serve(listener: &TcpListener, dialogue: &[(&[u8], &[u8])]) -> Peer {
-    let mut server = Peer::accept(listener).await;
-    server.send(b"+OK <stamp@example>\r\n").await;
+    let mut server = serve_relayed(listener).await;
+    server.expect(b"CAPA\r\n").await;
+    server.send(b"-ERR what?\r\n").await;
     for (asked, answer) in dialogue {
         server.expect(asked).await;
         server.send(answer).await;
     }
+    server
+}
+
+/// The same without a login by popgate.
+async fn serve_relayed(listener: &TcpListener) -> Peer {
+    let mut server = Peer::accept(listener).await;
+    server.send(b"+OK <stamp@example>\r\n").await;
     server
 }
 
@@ -240,7 +248,7 @@ async fn a_relayed_token_is_sent_in_two_steps() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(Settings::new(listener.local_addr().unwrap())).await;
     let mut client = Peer::connect(proxy.address).await;
-    let mut server = serve(&listener, &[]).await;
+    let mut server = serve_relayed(&listener).await;
     client.expect(b"+OK <stamp@example>\r\n").await;
     client.send(b"AUTH XOAUTH2 dXNlcj1h\r\n").await;
     server.expect(b"AUTH XOAUTH2\r\n").await;
@@ -422,7 +430,7 @@ async fn the_fallback_is_used_when_the_upstream_is_unreachable() {
     settings.others = vec![(fallback, None)];
     let proxy = Proxy::start(settings).await;
     let mut client = Peer::connect(proxy.address).await;
-    let mut server = serve(&second, &[]).await;
+    let mut server = serve_relayed(&second).await;
     client.expect(b"+OK <stamp@example>\r\n").await;
     client.send(b"USER a\r\n").await;
     server.expect(b"USER a\r\n").await;
@@ -569,7 +577,7 @@ async fn a_listener_can_have_its_own_upstream() {
         two_upstreams(|settings| settings.listen.upstream = Some(1)).await;
     let mut client = Peer::connect(proxy.address).await;
     // The upstream is known, so greeting and timestamp are the server's.
-    let mut server = serve(&second, &[]).await;
+    let mut server = serve_relayed(&second).await;
     client.expect(b"+OK <stamp@example>\r\n").await;
     client.send(b"APOP ann 0123\r\n").await;
     server.expect(b"APOP ann 0123\r\n").await;

@@ -51,6 +51,8 @@ async fn logins_at_a_silent_server_delay_no_other_server() {
     let mut client = log_in_at(&proxy, &second).await;
     let mut server = Peer::accept(&second).await;
     server.send(b"+OK\r\n").await;
+    server.expect(b"CAPA\r\n").await;
+    server.send(b"-ERR\r\n").await;
     server.expect(b"USER ann\r\n").await;
     server.send(b"+OK\r\n").await;
     server.expect(b"PASS x\r\n").await;

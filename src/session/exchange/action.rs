@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::mechanism::Mechanism;
 use crate::filter::{HeaderStage, Verdict};
 use crate::metrics::UnscannedReason;
-use crate::pop3::Secret;
+use crate::pop3::{Secret, UserName};
 
 /// What the driver does before it calls [`advance`](super::Exchange::advance) again.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub enum Action {
     Connect,
     /// Find the user's server, connect to it; answered by `connected`, or `login_refused`.
     LogIn(Box<LoginRequest>),
+    /// Connect to the same upstream once more, in place of the connection that failed; answered by `connected`.
+    Reconnect,
     /// The login was denied or has failed: close the upstream's connection.
     Disconnect,
     /// Ask the quotas whether the login of this user may be sent upstream; answered by `admitted`.
@@ -45,7 +47,7 @@ pub struct LoginRequest {
     /// As the metrics name it.
     pub mechanism: Mechanism,
     /// The user name as the client sent it; it may name a server, too.
-    pub user: String,
+    pub user: UserName,
     /// What proves that it is the user.
     pub proof: Proof,
 }
@@ -56,7 +58,7 @@ pub struct UpstreamLogin {
     /// As the metrics name it.
     pub mechanism: Mechanism,
     /// The user's name on this server.
-    pub user: String,
+    pub user: UserName,
     /// What proves that it is the user.
     pub proof: Proof,
 }
@@ -64,7 +66,7 @@ pub struct UpstreamLogin {
 /// What proves a user's identity.
 #[derive(Debug)]
 pub enum Proof {
-    /// A password, for USER and PASS.
+    /// A password, for a method that the server offers.
     Password(Secret),
     /// The response of this SASL mechanism, in base64 as the client sent it.
     Bearer(&'static str, Secret),

@@ -14,7 +14,7 @@ use super::login_checks::needs_admission;
 use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
-use crate::pop3::{Command, Secret, UpstreamNumber, capa};
+use crate::pop3::{Command, Secret, UpstreamNumber, capa, secret};
 use crate::session::refusal::Refusal;
 
 /// The most pending responses; mpop pipelines up to 100 commands.
@@ -45,7 +45,7 @@ impl Exchange<'_> {
 
     /// Refuses instead of all pending responses (a pending AUTH would wait for the line that is refused here),
     /// and ends the session.
-    fn reject(&mut self, refusal: Refusal) {
+    pub(super) fn reject(&mut self, refusal: Refusal) {
         if matches!(self.response, Response::Challenge) {
             self.pending.clear();
             self.response = Response::Status;
@@ -163,9 +163,13 @@ impl Exchange<'_> {
     fn take_command(&mut self, line: ClientLine) -> Option<Action> {
         let command = Command::parse(&line.0);
         self.event(Event::Command(command.label()));
+        if self.is_late_response(&command, &line.0) {
+            return None;
+        }
         if let Some(login) = self.phase.relayed() {
             login.name.command(&command, &line.0);
             if let Some(refusal) = self.login_refusal(&command, &line.0) {
+                self.after_refused_auth = matches!(command, Command::Auth { .. });
                 self.refuse(refusal);
                 return None;
             }
@@ -213,6 +217,7 @@ impl Exchange<'_> {
         if let Command::Auth { mechanism, .. } = &command
             && !capa::mechanism_passes(mechanism)
         {
+            self.after_refused_auth = true;
             return self.answer(b"-ERR this mechanism does not pass through a proxy\r\n");
         }
         let mapped = command.map_number(|number| match self.phase.transaction() {
@@ -283,7 +288,7 @@ impl Exchange<'_> {
 
     /// A line for the upstream.
     pub(super) fn push_up(&mut self, line: &[u8]) {
-        self.upstream_output.extend_from_slice(line);
-        self.upstream_output.extend_from_slice(b"\r\n");
+        secret::append(&mut self.upstream_output, line);
+        secret::append(&mut self.upstream_output, b"\r\n");
     }
 }

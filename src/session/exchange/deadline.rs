@@ -52,7 +52,9 @@ impl Exchange<'_> {
     fn upstream_ends(&self) -> Option<Instant> {
         let owes = !self.pending.is_empty() && !matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref().filter(|_| owes)?;
-        Some(upstream.heard + self.upstream_read)
+        let patience = self.upstream_read;
+        let patience = self.capa_patience().map_or(patience, |it| it.min(patience));
+        Some(upstream.heard + patience)
     }
 
     /// Whether a deadline has passed, so that there is something to do.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::mechanism::Mechanism;
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
+use crate::pop3::LoginAnswer;
 use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
 
@@ -19,11 +20,15 @@ pub enum Event {
     Login {
         /// The mechanism.
         mechanism: Mechanism,
-        /// Whether the user is logged in.
-        accepted: bool,
+        /// What it said.
+        answer: LoginAnswer,
         /// The user's name as far as it is known.
         user: Option<Arc<str>>,
     },
+    /// The session ends without the upstream's answer to a login.
+    LoginUnanswered(Mechanism),
+    /// The upstream waits for the client's response to a challenge, which the quotas are asked for again.
+    Challenged,
     /// The upstream failed during a login that popgate made for the client.
     LoginFailed(Mechanism, Box<Failure>),
     /// The response to RETR or TOP begins to be sent, this long after its turn came.

@@ -9,8 +9,11 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
+use zeroize::Zeroize;
 
+use crate::pop3::announced::Announced;
 use crate::pop3::line::{LfToCrlf, take_line};
+use crate::pop3::secret;
 
 /// How the client's connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +57,19 @@ impl ClientInput {
     }
 }
 
+impl Drop for ClientInput {
+    fn drop(&mut self) {
+        secret::wipe(&mut self.buffer);
+    }
+}
+
 /// A line of the client, which may hold a password: it is overwritten when it is dropped.
 #[derive(Debug)]
 pub(super) struct ClientLine(pub(super) BytesMut);
 
 impl Drop for ClientLine {
     fn drop(&mut self) {
-        self.0.fill(0);
+        self.0[..].zeroize();
     }
 }
 
@@ -75,6 +84,8 @@ pub(super) struct UpstreamInput {
     pub(super) heard: Instant,
     /// What `heard` was before the last read.
     pub(super) heard_before: Instant,
+    /// What it announced, if it was asked and knows CAPA.
+    pub(super) announced: Option<Announced>,
     /// Set for a server that ends its lines in bare LF.
     pub(super) translate: Option<LfToCrlf>,
 }
@@ -87,6 +98,7 @@ impl UpstreamInput {
             error: None,
             heard: now,
             heard_before: now,
+            announced: None,
             translate: None,
         }
     }

@@ -14,7 +14,9 @@ use super::output::ClientOutput;
 use super::pending::Response;
 use super::state::Exchange;
 use crate::pop3::line::{LfToCrlf, ends_in_bare_lf};
+use crate::pop3::secret;
 use crate::session::failure::Failure;
+use crate::session::refusal::Refusal;
 
 impl Exchange<'_> {
     /// The upstream is connected, and greeted with this line; `rest` followed it. If popgate logs in, `login`
@@ -45,7 +47,8 @@ impl Exchange<'_> {
         self.consumed += greeting.len() as u64;
         self.upstream = Some(upstream);
         match login {
-            Some(login) => self.begin_login(login),
+            Some(login) => self.begin_login(login, &greeting),
+            None if self.is_logging_in() => self.resume_login(&greeting),
             None => self.output.relay(greeting),
         }
     }
@@ -65,6 +68,16 @@ impl Exchange<'_> {
         let buffer = &self.client.buffer;
         let has_begun = !buffer.is_empty() && memchr(b'\n', buffer).is_none();
         self.client.line_since = has_begun.then(|| self.client.line_since.unwrap_or(now));
+    }
+
+    /// Octets that the client has sent and that are not processed.
+    pub fn client_octets(&self) -> usize {
+        self.client.buffer.len()
+    }
+
+    /// The client's line is not read further.
+    pub fn line_refused(&mut self, refusal: Refusal) {
+        self.reject(refusal);
     }
 
     /// Whether the client has closed its sending side.
@@ -165,7 +178,7 @@ impl Exchange<'_> {
     pub fn tls_started(&mut self) {
         // An attacker on the network could have injected commands after STLS, which would be executed as the
         // client's own under TLS (CVE-2011-0411): they are discarded.
-        self.client.buffer.clear();
+        secret::wipe(&mut self.client.buffer);
         self.client.security.tls = true;
         self.answered();
     }

@@ -2,7 +2,7 @@
 //! and the quotas' ([`Action::Admit`](super::Action::Admit)).
 
 use super::state::Exchange;
-use crate::pop3::{Command, capa};
+use crate::pop3::{Command, capa, sasl};
 use crate::session::refusal::Refusal;
 
 impl Exchange<'_> {
@@ -20,6 +20,21 @@ impl Exchange<'_> {
         };
         self.plaintext_refusal(shows_password)
             .or_else(|| self.name_refusal(name))
+    }
+
+    /// Whether a line is the response to a challenge that was never sent, because AUTH was refused: it may have a
+    /// password in it, and goes to nobody. It is answered.
+    pub(super) fn is_late_response(&mut self, command: &Command, line: &[u8]) -> bool {
+        let is_command = !matches!(command, Command::Unknown | Command::Refused(_));
+        if is_command || !self.phase.is_authorization() {
+            self.after_refused_auth = false;
+        }
+        let is_late = self.after_refused_auth && sasl::may_be_response(line);
+        if is_late {
+            self.rejected_commands += 1;
+            self.answer(b"-ERR AUTH was refused\r\n");
+        }
+        is_late
     }
 
     /// Refuses a password that could be read on the network.

@@ -21,6 +21,7 @@ mod input;
 mod io_results;
 mod listing;
 mod login_checks;
+mod login_method;
 mod login_state;
 mod mailbox_view;
 mod mechanism;

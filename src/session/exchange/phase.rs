@@ -95,6 +95,16 @@ impl Phase {
         }
     }
 
+    pub(super) fn local_login(&self) -> Option<&LocalLogin> {
+        match self {
+            Self::Authorization {
+                login: Login::Local(login),
+                ..
+            } => Some(login),
+            _ => None,
+        }
+    }
+
     /// The name of the user who is, or may soon be, logged in.
     pub(super) fn user(&self) -> Option<&Arc<str>> {
         match self {

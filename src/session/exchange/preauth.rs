@@ -15,8 +15,11 @@ use super::pending::{MOST_REJECTED, Pending};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
 use crate::pop3::sasl::{self, Credentials};
-use crate::pop3::{Command, Secret, capa};
+use crate::pop3::{Command, Secret, UserName, capa};
 use crate::session::refusal::Refusal;
+
+/// RFC 5646 section 4.4.1 recommends room for 35.
+const LONGEST_TAG: usize = 64;
 
 const UNREADABLE: &[u8] = b"-ERR invalid response for this mechanism\r\n";
 
@@ -37,6 +40,9 @@ impl Exchange<'_> {
     fn take_local_command(&mut self, line: &[u8]) -> Option<Action> {
         let command = Command::parse(line);
         self.event(Event::Command(command.label()));
+        if self.is_late_response(&command, line) {
+            return None;
+        }
         self.rejected_commands +=
             u32::from(matches!(command, Command::Refused(_) | Command::Unknown));
         let is_login = matches!(
@@ -44,6 +50,7 @@ impl Exchange<'_> {
             Command::User | Command::Pass | Command::Auth { .. } | Command::AuthList
         );
         if let Some(refusal) = self.plaintext_refusal(is_login) {
+            self.after_refused_auth = matches!(command, Command::Auth { .. });
             self.refuse(refusal);
             return None;
         }
@@ -78,16 +85,46 @@ impl Exchange<'_> {
             Command::User => self.take_user(line),
             Command::Pass => return self.take_password(line),
             Command::Auth { mechanism, .. } => return self.begin_sasl(&mechanism, line),
+            Command::Known("UTF8", _) => {
+                if let Some(login) = self.phase.local() {
+                    login.choices.utf8 = true;
+                }
+                self.answer(b"+OK the mail server is told\r\n");
+            }
+            Command::Known("LANG", _) => self.take_language(line),
+            Command::LangList => {
+                self.answer(b"-ERR log in first: the languages are those of the mail server\r\n");
+            }
             Command::Refused(why) => self.answer(format!("-ERR {why}\r\n").as_bytes()),
             _ => self.answer(b"-ERR log in first\r\n"),
         }
         None
     }
 
+    /// RFC 6856 section 3: a language tag (RFC 5646), or `*`.
+    fn take_language(&mut self, line: &[u8]) {
+        let tag = String::from_utf8_lossy(trim_end(line).get(b"LANG".len()..).unwrap_or_default());
+        let tag = tag.trim();
+        let is_tag = !tag.is_empty()
+            && tag.len() <= LONGEST_TAG
+            && tag
+                .bytes()
+                .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+        if !is_tag && tag != "*" {
+            return self.answer(b"-ERR LANG needs a language tag\r\n");
+        }
+        if let Some(login) = self.phase.local() {
+            login.choices.language = Some(tag.to_owned());
+        }
+        self.answer(format!("+OK {tag} the mail server is told\r\n").as_bytes());
+    }
+
     fn take_user(&mut self, line: &[u8]) {
-        let name = line.trim_ascii().get(b"USER".len()..);
-        let name = name.and_then(sasl::name);
-        let refusal = name.as_ref().and_then(|name| self.name_refusal(name.len()));
+        // The rest of the line, as the client sent it.
+        let name = trim_end(line).get(b"USER ".len()..);
+        let name = name.and_then(UserName::new);
+        let refusal = name.as_ref();
+        let refusal = refusal.and_then(|name| self.name_refusal(name.octets().len()));
         let is_named = name.is_some();
         if let Some(login) = self.phase.local() {
             login.user = name.filter(|_| refusal.is_none());
@@ -121,6 +158,7 @@ impl Exchange<'_> {
             "XOAUTH2" => (Awaited::Bearer(Mechanism::XOauth2), b"+ \r\n"),
             "OAUTHBEARER" => (Awaited::Bearer(Mechanism::OauthBearer), b"+ \r\n"),
             _ => {
+                self.after_refused_auth = true;
                 self.answer(b"-ERR this mechanism is not offered\r\n");
                 return None;
             }
@@ -159,7 +197,7 @@ impl Exchange<'_> {
                 return None;
             }
             Awaited::LoginPassword(name) => {
-                let user = sasl::decoded(name.reveal()).and_then(|it| sasl::name(&it));
+                let user = sasl::decoded(name.reveal()).and_then(|it| UserName::new(&it));
                 let password = sasl::decoded(response).and_then(|it| sasl::password(&it));
                 user.zip(password)
                     .map(|(user, password)| (Mechanism::Login, user, Proof::Password(password)))
@@ -176,6 +214,7 @@ impl Exchange<'_> {
         match login {
             Some((mechanism, user, proof)) => self.request_login(mechanism, user, proof),
             None => {
+                self.after_refused_auth = true;
                 self.answer(UNREADABLE);
                 None
             }
@@ -186,10 +225,10 @@ impl Exchange<'_> {
     fn request_login(
         &mut self,
         mechanism: Mechanism,
-        user: String,
+        user: UserName,
         proof: Proof,
     ) -> Option<Action> {
-        if let Some(refusal) = self.name_refusal(user.len()) {
+        if let Some(refusal) = self.name_refusal(user.octets().len()) {
             self.refuse(refusal);
             return None;
         }

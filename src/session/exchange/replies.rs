@@ -14,7 +14,7 @@ use super::status_line::{Meaning, Owed};
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::line::{ends_in_bare_lf, trim_end};
 use crate::pop3::reply::error_prefix;
-use crate::pop3::{Command, Shape, Status, UpstreamNumber, capa};
+use crate::pop3::{Command, LoginAnswer, Shape, Status, UpstreamNumber, capa};
 use crate::session::failure::Failure;
 
 /// The response to STLS, after which the client begins TLS.
@@ -142,16 +142,18 @@ impl Exchange<'_> {
         if challenges {
             self.output.relay(line);
             self.response = Response::Challenge;
+            self.event(Event::Challenged);
         } else {
             let accepted = meaning == Meaning::Accepted;
+            let answer = LoginAnswer::of(accepted, line.bytes());
             self.relay_status(accepted, line);
-            self.login_answered(command, accepted);
+            self.login_answered(command, answer);
             self.answered();
         }
     }
 
     /// The upstream has answered a login, if this command is one.
-    fn login_answered(&mut self, command: &Command<UpstreamNumber>, accepted: bool) {
+    fn login_answered(&mut self, command: &Command<UpstreamNumber>, answer: LoginAnswer) {
         let Some(mechanism) = Mechanism::of(command) else {
             return;
         };
@@ -161,12 +163,13 @@ impl Exchange<'_> {
         login.responded = false;
         login.initial_response = None;
         let user = login.name.name().cloned();
-        if accepted {
+        self.after_refused_auth = matches!(command, Command::Auth { .. }) && !answer.is_accepted();
+        if answer.is_accepted() {
             self.enter_transaction(user.clone());
         }
         self.event(Event::Login {
             mechanism,
-            accepted,
+            answer,
             user,
         });
     }
@@ -198,7 +201,7 @@ impl Exchange<'_> {
         if accepted {
             self.note_transaction(command);
         }
-        self.login_answered(command, accepted);
+        self.login_answered(command, LoginAnswer::of(accepted, line.bytes()));
         if *command == Command::Quit {
             self.ending = Some(End::Quit);
         }

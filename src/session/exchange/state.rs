@@ -11,12 +11,13 @@ use super::event::Event;
 use super::hold::HoldLimits;
 use super::input::{ClientInput, ClientSecurity, Unsolicited, UpstreamInput};
 use super::login_state::{GREETING, LocalLogin};
+use super::mechanism::Mechanism;
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Phase, RelayedLogin, Transaction};
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
-use crate::pop3::Command;
+use crate::pop3::{Command, secret};
 use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
@@ -74,8 +75,12 @@ pub struct Exchange<'s> {
     pub(super) delivered: Vec<(Fetch, Instant)>,
     /// How many of the pending commands fetch a message.
     pub(super) fetching: usize,
+    /// Lines of the answer to CAPA, while popgate logs in.
+    pub(super) capability_lines: u32,
     /// Whether the last answer was to a command that popgate does not know.
     pub(super) after_unknown: bool,
+    /// An AUTH was refused, and no command has come since: the client may still send its response.
+    pub(super) after_refused_auth: bool,
     /// Number of invalid commands.
     pub(super) rejected_commands: u32,
     /// What the upstream sent without being asked.
@@ -135,7 +140,9 @@ impl<'s> Exchange<'s> {
             response_octets: 0,
             delivered: Vec::new(),
             fetching: 0,
+            capability_lines: 0,
             after_unknown: false,
+            after_refused_auth: false,
             rejected_commands: 0,
             unsolicited: Unsolicited::default(),
             ending: None,
@@ -173,6 +180,9 @@ impl<'s> Exchange<'s> {
         if self.disconnects {
             self.disconnects = false;
             return Ok(Some(Action::Disconnect));
+        }
+        if self.reconnects() {
+            return Ok(Some(Action::Reconnect));
         }
         if self.upstream.is_none() && self.phase.relayed().is_some() {
             return Ok(Some(Action::Connect));
@@ -286,6 +296,14 @@ impl<'s> Exchange<'s> {
     /// The session ends by this failure: puts an error into the output if one can still be sent, and returns
     /// whether it did.
     pub fn give_up(&mut self, failure: &Failure) -> bool {
+        // The server has not said that the password is wrong.
+        if failure.upstream_kind().is_some()
+            && let Some(Pending::Upstream(command)) = self.pending.front()
+            && let Some(mechanism) = Mechanism::of(command)
+            && self.phase.relayed().is_some()
+        {
+            self.event(Event::LoginUnanswered(mechanism));
+        }
         let inside = self.response.is_partly_sent() || !self.output.is_empty();
         // A line that answers nothing would be taken for the answer to the next command.
         let owes_nothing = self.upstream.is_some() && self.pending.is_empty();
@@ -317,8 +335,7 @@ impl<'s> Exchange<'s> {
             self.consumed += upstream.buffer.len() as u64;
             self.disconnects = true;
         }
-        self.upstream_output.fill(0);
-        self.upstream_output.clear();
+        secret::wipe(&mut self.upstream_output);
     }
 
     /// Reports octets added or removed. Octets that are consumed but undecided are reported later.

@@ -46,6 +46,7 @@ enum Connects {
     No,
     ForClient,
     ForLogin(LoginRequest),
+    ForLoginAgain,
 }
 
 #[derive(Default, Debug)]
@@ -185,7 +186,7 @@ impl Driven {
         let greeting = std::mem::take(&mut self.greeting);
         let login = match std::mem::replace(&mut self.connects, Connects::No) {
             Connects::No => panic!("the upstream sends before it is connected"),
-            Connects::ForClient => None,
+            Connects::ForClient | Connects::ForLoginAgain => None,
             Connects::ForLogin(request) => Some(UpstreamLogin {
                 mechanism: request.mechanism,
                 user: request.user,
@@ -210,6 +211,10 @@ impl Driven {
                 }
                 Action::Connect => {
                     self.connects = Connects::ForClient;
+                    return;
+                }
+                Action::Reconnect => {
+                    self.connects = Connects::ForLoginAgain;
                     return;
                 }
                 Action::LogIn(request) => {
