@@ -287,6 +287,10 @@ impl Metrics {
             let seconds = verdict.classifier_time.as_secs_f64();
             judging.classifier_seconds.observe(seconds);
         }
+        if let Some(partial) = verdict.partial {
+            let reason = [partial.label()];
+            self.messages.partial.with_label_values(&reason).inc();
+        }
         judging.total_seconds.observe(verdict.time().as_secs_f64());
         judging.judged_bytes.observe(verdict.bytes_judged as f64);
         judging.score.observe(verdict.score);

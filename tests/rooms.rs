@@ -31,7 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A threshold is declared where the filter compares with it.
     ("config", &["filter", "schema"]),
     ("store", &["filter", "mailbox_id", "pop3"]),
-    ("metrics", &["filter", "mailbox_id", "pop3"]),
+    ("metrics", &["filter", "mailbox_id", "message", "pop3"]),
     ("thread_pool", &[]),
     ("net", &["thread_pool"]),
     (

@@ -17,7 +17,7 @@ use crate::filter::scan::Scanner;
 use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::Thresholds;
 use crate::filter::{Filter, examples};
-use crate::message::{Content, Headers, Wanted};
+use crate::message::{Content, Headers, Wanted, Work};
 
 /// Enough text of a place to measure with.
 const ENOUGH: usize = 128 << 10;
@@ -57,12 +57,19 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
     let opened: Vec<_> = samples
         .iter()
         .chain(&examples)
-        .map(|raw| (raw.as_slice(), Headers::of(raw), Content::of(raw, all)))
+        .map(|raw| {
+            (
+                raw.as_slice(),
+                Headers::of(raw),
+                Content::of(raw, all, &endless()),
+            )
+        })
         .collect();
+    let work = endless();
     let mails: Vec<MessageView<'_>> = opened
         .iter()
         .map(|(raw, headers, content)| {
-            MessageView::new(raw, headers, content, rules.lists(), rules.brands())
+            MessageView::new(raw, headers, content, rules.lists(), rules.brands(), &work)
         })
         .collect();
     let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();
@@ -98,6 +105,11 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
     costs
 }
 
+/// A budget that no sample uses up.
+fn endless() -> Work<'static> {
+    Work::new(u64::MAX)
+}
+
 /// What the rules of a set need of a message.
 fn wanted(rules: &RuleSet) -> Wanted {
     let mut wanted = Wanted::default();
@@ -117,7 +129,7 @@ fn enough(
     let mut length = 0;
     for ((_, headers, _), mail) in opened.iter().zip(mails) {
         let texts = if place.is_in_header() {
-            message_view::header_texts(place, headers)
+            message_view::header_texts(place, headers, &endless())
         } else {
             mail.texts(place)
         };
@@ -161,7 +173,7 @@ fn scan(rule: &Rule, scanner: &Scanner, texts: &[String]) {
     for text in texts {
         // New matches each time: a rule that has hit enough is skipped.
         let mut matches = RuleMatches::new(1, phrases);
-        scanner.scan(std::iter::once(text.as_str()), &mut matches);
+        scanner.scan(std::iter::once(text.as_str()), &mut matches, &endless());
     }
 }
 

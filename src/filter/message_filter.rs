@@ -21,7 +21,7 @@ use crate::filter::rule_matches::RuleMatches;
 use crate::filter::rules::RuleSet;
 use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::{Thresholds, Verdict};
-use crate::message::{Content, Headers};
+use crate::message::{Content, Headers, Partial, Stage, Work};
 use crate::schema::Problem;
 
 /// The name of the learned filter's points among the rules that hit.
@@ -48,7 +48,17 @@ pub struct HeaderStage {
     matches: RuleMatches,
     decode_time: Duration,
     rules_time: Duration,
+    work: u64,
+    partial: Option<Partial>,
 }
+
+/// The budget of work for a message: three times what any known ordinary one costs, and what each rule may add.
+const MESSAGE_WORK: u64 = 60_000_000;
+const RULE_WORK: u64 = 10_000;
+
+/// Units of work for a fact, and for the learned filter, which looks at a bounded part of a message.
+const FACT_WORK: u64 = 100;
+const LEARNED_WORK: u64 = 60_000;
 
 impl Filter {
     /// Compiles the rules, except those that have expired by the set's day ([`RuleSet::on`]).
@@ -121,20 +131,17 @@ impl Filter {
 
     /// Judges a message for a mailbox.
     pub fn judge_for(&self, owner: Option<&WeightsOwner>, raw: &[u8]) -> Verdict {
-        if self.is_idle() {
-            return self.nothing_found(raw.len());
-        }
-        let mut stopwatch = Stopwatch::start(self.clock);
-        let headers = Headers::of(raw);
-        let found = stopwatch.lap();
-        let mut stage = self.judge_fields(&headers);
-        stage.decode_time += found;
-        self.judge_body(owner, stage, raw, &headers, |_, _| ())
+        self.judge_within(owner, None, raw, &Work::new(self.budget()))
     }
 
     /// Judges the header; `header` may continue after the blank line.
     pub fn judge_header(&self, header: &[u8]) -> HeaderStage {
-        self.judge_fields(&Headers::of(header))
+        self.judge_fields(&Headers::of(header), &Work::new(self.budget()))
+    }
+
+    /// Judges the header within a budget.
+    pub fn judge_header_within(&self, header: &[u8], work: &Work<'_>) -> HeaderStage {
+        self.judge_fields(&Headers::of(header), work)
     }
 
     /// Judges the rest of a message whose header was judged; the result equals [`Filter::judge_for`].
@@ -144,30 +151,62 @@ impl Filter {
         stage: HeaderStage,
         raw: &[u8],
     ) -> Verdict {
+        self.judge_within(owner, Some(stage), raw, &Work::new(self.budget()))
+    }
+
+    /// The budget of work for a message.
+    pub fn budget(&self) -> u64 {
+        MESSAGE_WORK + RULE_WORK * self.rules.rules.len() as u64
+    }
+
+    /// Judges a message, or the rest of one whose header was judged, within a budget.
+    pub fn judge_within(
+        &self,
+        owner: Option<&WeightsOwner>,
+        stage: Option<HeaderStage>,
+        raw: &[u8],
+        work: &Work<'_>,
+    ) -> Verdict {
         if self.is_idle() {
             return self.nothing_found(raw.len());
         }
+        let mut stopwatch = Stopwatch::start(self.clock);
+        let headers = Headers::of(raw);
+        let found = stopwatch.lap();
         // The rules may have been reloaded since; then the indexes mean other rules.
-        if stage.version != self.version {
-            return self.judge_for(owner, raw);
-        }
-        self.judge_body(owner, stage, raw, &Headers::of(raw), |_, _| ())
+        let stage = match stage.filter(|stage| stage.version == self.version) {
+            Some(stage) => {
+                work.resume(stage.work, stage.partial);
+                stage
+            }
+            None => {
+                let mut stage = self.judge_fields(&headers, work);
+                stage.decode_time += found;
+                stage
+            }
+        };
+        self.judge_body(owner, stage, raw, &headers, work, |_, _| ())
     }
 
-    fn judge_fields(&self, headers: &Headers<'_>) -> HeaderStage {
+    fn judge_fields(&self, headers: &Headers<'_>, work: &Work<'_>) -> HeaderStage {
         let mut stage = HeaderStage {
             version: self.version.clone(),
             matches: self.rules.matches(),
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
+            work: 0,
+            partial: None,
         };
         let mut stopwatch = Stopwatch::start(self.clock);
+        work.begin(Stage::Header);
         for scanner in &self.rules.header {
-            let texts = message_view::header_texts(&scanner.place, headers);
+            let texts = message_view::header_texts(&scanner.place, headers, work);
             stage.decode_time += stopwatch.lap();
-            scanner.scan(texts.iter().map(|text| &**text), &mut stage.matches);
+            scanner.scan(texts.iter().map(|text| &**text), &mut stage.matches, work);
             stage.rules_time += stopwatch.lap();
         }
+        stage.work = work.spent();
+        stage.partial = work.partial();
         stage
     }
 
@@ -178,6 +217,7 @@ impl Filter {
         stage: HeaderStage,
         raw: &[u8],
         headers: &Headers<'_>,
+        work: &Work<'_>,
         look: impl FnOnce(&MessageView<'_>, &Verdict),
     ) -> Verdict {
         let HeaderStage {
@@ -187,33 +227,16 @@ impl Filter {
             ..
         } = stage;
         let mut stopwatch = Stopwatch::start(self.clock);
+        work.begin(Stage::Text);
         let content = if self.rules.wanted.anything() {
-            Content::of(raw, self.rules.wanted)
+            Content::of(raw, self.rules.wanted, work)
         } else {
             Content::default()
         };
         decode_time += stopwatch.lap();
-        let mail = MessageView::new(raw, headers, &content, &self.lists, &self.brands);
-        for scanner in &self.rules.body {
-            let texts = mail.texts(&scanner.place);
-            scanner.scan(texts.iter().map(|text| &**text), &mut matches);
-        }
-        for (rule, places, range) in &self.rules.counts {
-            let count: usize = places.iter().map(|place| mail.texts(place).len()).sum();
-            if range.has(count as f64) {
-                matches.add(*rule, &count.to_string());
-            }
-        }
-        let facts: Vec<FactValue> = self.rules.facts.iter().map(|fact| fact.of(&mail)).collect();
-        for (rule, fact, range) in &self.rules.fact_rules {
-            match &facts[*fact] {
-                FactValue::Yes(text) => matches.add(*rule, text),
-                FactValue::Number(number) if range.has(*number) => {
-                    matches.add(*rule, &number.to_string());
-                }
-                FactValue::No | FactValue::Number(_) => {}
-            }
-        }
+        let mail = MessageView::new(raw, headers, &content, &self.lists, &self.brands, work);
+        self.search(&mail, &mut matches);
+        let facts = self.measure(&mail, &mut matches);
         let hits = hits(&self.rules, &mut matches, &facts);
         header_time += stopwatch.lap();
         let mut verdict = Verdict {
@@ -224,12 +247,59 @@ impl Filter {
         };
         verdict.add_up();
         look(&mail, &verdict);
-        if let Some(learned) = &self.learned {
+        work.begin(Stage::Learned);
+        if let Some(learned) = &self.learned
+            && work.spend(LEARNED_WORK)
+        {
             stopwatch.lap();
             self.ask(learned, owner, &mail, &mut verdict);
             verdict.classifier_time = stopwatch.lap();
         }
+        verdict.work = work.spent();
+        verdict.partial = work.partial();
         verdict
+    }
+
+    /// Runs the rules on what was found in the body. No place may use up the others' part of the budget.
+    fn search(&self, mail: &MessageView<'_>, matches: &mut RuleMatches) {
+        mail.work.begin(Stage::Rules);
+        for scanner in &self.rules.body {
+            if mail.work.is_in_vain() {
+                return;
+            }
+            let texts = mail.texts(&scanner.place);
+            scanner.scan(texts.iter().map(|text| &**text), matches, mail.work);
+        }
+        for (rule, places, range) in &self.rules.counts {
+            let count: usize = places.iter().map(|place| mail.texts(place).len()).sum();
+            if range.has(count as f64) {
+                matches.add(*rule, &count.to_string());
+            }
+        }
+    }
+
+    /// The facts that rules test.
+    fn measure(&self, mail: &MessageView<'_>, matches: &mut RuleMatches) -> Vec<FactValue> {
+        mail.work.begin(Stage::Facts);
+        let facts = self.rules.facts.iter().map(|fact| {
+            // What it reads letter by letter is counted there.
+            mail.work.spend(FACT_WORK);
+            match mail.work.is_in_vain() {
+                true => FactValue::No,
+                false => fact.of(mail),
+            }
+        });
+        let facts: Vec<FactValue> = facts.collect();
+        for (rule, fact, range) in &self.rules.fact_rules {
+            match &facts[*fact] {
+                FactValue::Yes(text) => matches.add(*rule, text),
+                FactValue::Number(number) if range.has(*number) => {
+                    matches.add(*rule, &number.to_string());
+                }
+                FactValue::No | FactValue::Number(_) => {}
+            }
+        }
+        facts
     }
 
     fn nothing_found(&self, bytes_judged: usize) -> Verdict {
@@ -239,6 +309,8 @@ impl Filter {
             action: self.thresholds.action(0.0),
             hits: Vec::new(),
             bytes_judged,
+            work: 0,
+            partial: None,
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
             opinion: None,

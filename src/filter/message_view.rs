@@ -14,7 +14,7 @@ use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
 use crate::message::url::Link;
 use crate::message::value::{self, NamedAddress};
-use crate::message::{Content, Headers, homoglyphs};
+use crate::message::{Content, Headers, Work, homoglyphs};
 
 /// Limit of values of one place, such as those of a repeated header field.
 const VALUE_LIMIT: usize = 200;
@@ -27,6 +27,19 @@ const RECIPIENT_LIMIT: usize = 100;
 
 /// Limit of visible text searched for homoglyphs: what is beyond it deceives nobody.
 const DISGUISE_LIMIT: usize = 32 << 10;
+
+/// Units of work more for an octet that is not ASCII, where look-alike letters are searched for.
+pub(crate) const LETTERS_WORK: u64 = 25;
+
+/// Units of work for a header field that is compared with a name, a value that is decoded, and an octet of one.
+const FIELD_WORK: u64 = 1;
+const VALUE_WORK: u64 = 100;
+const DECODED_WORK: u64 = 6;
+
+/// Units of work for a link, which is parsed and looked up in lists.
+fn link_work(link: &str) -> u64 {
+    4000 + 4 * link.len() as u64
+}
 
 /// A message with parsed header and decoded body.
 #[derive(Debug)]
@@ -41,6 +54,8 @@ pub struct MessageView<'a> {
     pub lists: &'a Lists,
     /// Brands.
     pub brands: &'a Brands,
+    /// The budget.
+    pub work: &'a Work<'a>,
     links: OnceCell<Vec<Link<'a>>>,
     clicked: OnceCell<Vec<Link<'a>>>,
     from: OnceCell<Vec<NamedAddress>>,
@@ -58,6 +73,7 @@ impl<'a> MessageView<'a> {
         content: &'a Content,
         lists: &'a Lists,
         brands: &'a Brands,
+        work: &'a Work<'a>,
     ) -> Self {
         Self {
             raw,
@@ -65,6 +81,7 @@ impl<'a> MessageView<'a> {
             content,
             lists,
             brands,
+            work,
             links: OnceCell::new(),
             clicked: OnceCell::new(),
             from: OnceCell::new(),
@@ -81,7 +98,7 @@ impl<'a> MessageView<'a> {
             let mut seen = HashSet::new();
             let links = self.content.links.iter().map(String::as_str);
             let links = links.filter(|link| seen.insert(*link));
-            links.map(Link::new).collect()
+            self.parsed(links).collect()
         })
     }
 
@@ -95,9 +112,15 @@ impl<'a> MessageView<'a> {
             }
             let mut seen = HashSet::new();
             let targets = anchors.iter().map(|anchor| &*anchor.target);
-            let links = targets.filter(|target| seen.insert(*target)).map(Link::new);
-            links.filter(Link::is_web).collect()
+            let links = targets.filter(|target| seen.insert(*target));
+            self.parsed(links).filter(Link::is_web).collect()
         })
+    }
+
+    /// Links, parsed as far as the budget suffices.
+    fn parsed<'l>(&self, links: impl Iterator<Item = &'l str>) -> impl Iterator<Item = Link<'l>> {
+        let links = links.take_while(|link| self.work.spend(link_work(link)));
+        links.map(Link::new)
     }
 
     /// Links to web pages or images.
@@ -148,6 +171,13 @@ impl<'a> MessageView<'a> {
         self.subject.get_or_init(|| self.headers.text("subject"))
     }
 
+    /// The visible text of all parts, as far as the budget suffices for a search in which an octet that is not
+    /// ASCII costs so many units more.
+    pub fn visible_letters(&self, more: u64) -> impl Iterator<Item = &'a str> {
+        self.visible()
+            .map(move |text| self.work.letters(text, more))
+    }
+
     /// The visible text of all parts.
     pub fn visible(&self) -> impl Iterator<Item = &'a str> {
         self.content.texts.iter().map(|text| &*text.text.text)
@@ -162,6 +192,7 @@ impl<'a> MessageView<'a> {
             for text in self.visible() {
                 let text = crate::message::visible_text::cut(text, left);
                 left -= text.len();
+                let text = self.work.letters(text, LETTERS_WORK);
                 words.extend(homoglyphs::words(text));
             }
             words
@@ -176,7 +207,7 @@ impl<'a> MessageView<'a> {
         let content = self.content;
         let parts = content.parts.iter();
         match place {
-            Place::Field(_) | Place::HeaderBlock => header_texts(place, self.headers),
+            Place::Field(_) | Place::HeaderBlock => header_texts(place, self.headers, self.work),
             Place::Body => all(self.visible()),
             Place::Paragraph => {
                 let paragraphs = content.texts.iter().flat_map(|text| text.text.paragraphs());
@@ -223,7 +254,7 @@ impl<'a> MessageView<'a> {
             Place::Mime => all(content.types()),
             Place::Disguised => all(self.disguised().iter().map(String::as_str)),
             Place::Raw => {
-                let raw = &self.raw[..self.raw.len().min(TEXT_LIMIT)];
+                let raw = &self.raw[..self.work.afford(self.raw.len().min(TEXT_LIMIT), 1)];
                 vec![String::from_utf8_lossy(raw)]
             }
         }
@@ -244,14 +275,23 @@ pub(crate) fn domain_of(address: &str) -> Option<String> {
 }
 
 /// The texts of a place in the header.
-pub(crate) fn header_texts<'h>(place: &Place, headers: &'h Headers<'_>) -> Vec<Cow<'h, str>> {
+pub(crate) fn header_texts<'h>(
+    place: &Place,
+    headers: &'h Headers<'_>,
+    work: &Work<'_>,
+) -> Vec<Cow<'h, str>> {
+    if !work.spend(FIELD_WORK * headers.fields().len() as u64) {
+        return Vec::new();
+    }
     let Place::Field(field) = place else {
         let block = headers.block();
-        let block = &block[..block.len().min(RAW_HEADER_LIMIT)];
+        let block = &block[..work.afford(block.len().min(RAW_HEADER_LIMIT), 1)];
         return vec![String::from_utf8_lossy(block)];
     };
     let mut texts = Vec::new();
-    let values = headers.all(&field.name);
+    let values = headers
+        .all(&field.name)
+        .take_while(|value| work.spend(VALUE_WORK + DECODED_WORK * value.len() as u64));
     match field.which {
         Which::All => values
             .take(VALUE_LIMIT)

@@ -63,6 +63,11 @@ impl Pattern {
         &self.source
     }
 
+    /// Whether it has been compiled.
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.regex.get().is_some()
+    }
+
     /// The compiled regex; `None` if it cannot be compiled, which [`Pattern::new`] would have refused.
     pub fn regex(&self) -> Option<&Regex> {
         let regex = self.regex.get_or_init(|| {

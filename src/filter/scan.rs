@@ -17,6 +17,8 @@ use crate::filter::place::Place;
 use crate::filter::required_bytes::ByteSet;
 use crate::filter::rule::{Range, Rule};
 use crate::filter::rule_matches::RuleMatches;
+use crate::message::Work;
+use crate::message::visible_text::cut;
 
 /// Regexes without literals in one set: the states of more together do not fit into the cache, and
 /// without it each costs a hundred times as much.
@@ -25,6 +27,18 @@ const LOOSE_TOGETHER: usize = 8;
 /// On a text up to this length regexes without literals run one by one, if it has the
 /// bytes they require: few are left then, and a set is slow to start.
 const SHORT: usize = 512;
+
+/// Units of work for a text, an octet that the automaton reads, a word that it finds, an octet that a set of regexes
+/// without literals reads, and a run of a regex and an octet that it reads.
+const TEXT_WORK: u64 = 40;
+const AUTOMATON_WORK: u64 = 3;
+const FIND_WORK: u64 = 15;
+const SET_WORK: u64 = 3;
+const RUN_WORK: u64 = 150;
+const REGEX_WORK: u64 = 1;
+
+/// The work for words that are found is counted once in so many.
+const FINDS_TOGETHER: u64 = 256;
 
 /// A rule at a place: its index, itself, and the index of its first phrase.
 pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
@@ -137,30 +151,50 @@ struct Search {
 }
 
 impl Scanner {
-    /// Searches the texts of the place.
-    pub(crate) fn scan<'t>(&self, texts: impl Iterator<Item = &'t str>, matches: &mut RuleMatches) {
+    /// Searches the texts of the place, as far as the budget of work suffices.
+    pub(crate) fn scan<'t>(
+        &self,
+        texts: impl Iterator<Item = &'t str>,
+        matches: &mut RuleMatches,
+        work: &Work<'_>,
+    ) {
         let mut seen = Seen {
             awake: vec![false; self.regexes.len()],
             woken: Vec::new(),
             last: vec![LastSeen::default(); self.nears.len()],
             begun: Vec::new(),
         };
+        let units = self.units();
         for text in texts {
+            if !work.spend(TEXT_WORK) {
+                return;
+            }
             self.scan_whole(text, matches);
-            self.scan_words(text, &mut seen, matches);
+            let text = work.beginning(text, units);
+            self.scan_words(text, &mut seen, matches, work);
             let have = self.wake_loose(text, &mut seen.woken);
+            let text = affordable(text, seen.woken.len(), work);
             for regex in seen.woken.drain(..) {
                 seen.awake[regex] = false;
                 let search = &self.regexes[regex];
                 let mut required = search.pattern.required_bytes.iter();
                 if required.all(|need| have.meets(need)) {
-                    search.run(text, matches);
+                    search.run(text, matches, work);
                 }
             }
             for near in seen.begun.drain(..) {
                 seen.last[near] = LastSeen::default();
             }
         }
+    }
+
+    /// Units of work for an octet of a text, without the regexes that its words wake.
+    fn units(&self) -> u64 {
+        let automaton = match self.words {
+            Some(_) => AUTOMATON_WORK,
+            None => 1,
+        };
+        automaton + SET_WORK * self.loose.len() as u64
     }
 
     /// Runs the rules on the text as a whole.
@@ -181,11 +215,16 @@ impl Scanner {
     }
 
     /// Runs the automaton: counts words and phrases, and wakes the regexes whose literals it finds.
-    fn scan_words(&self, text: &str, seen: &mut Seen, matches: &mut RuleMatches) {
+    fn scan_words(&self, text: &str, seen: &mut Seen, matches: &mut RuleMatches, work: &Work<'_>) {
         let Some(words) = &self.words else {
             return;
         };
+        let mut finds = 0;
         for found in words.find_overlapping_iter(text) {
+            finds += 1;
+            if finds % FINDS_TOGETHER == 0 && !work.spend(FINDS_TOGETHER * FIND_WORK) {
+                return;
+            }
             for find in &self.finds[found.pattern().as_usize()] {
                 match *find {
                     Find::Literal { regex } => {
@@ -227,16 +266,39 @@ impl Scanner {
 }
 
 impl Search {
-    fn run(&self, text: &str, matches: &mut RuleMatches) {
+    fn run(&self, text: &str, matches: &mut RuleMatches, work: &Work<'_>) {
         let missing = self.at_least.saturating_sub(matches.counts[self.rule]);
+        if !self.pattern.is_compiled() && !work.may_compile() {
+            work.end();
+            return;
+        }
         let Some(regex) = self.pattern.regex() else {
             return;
         };
         let all = regex.find_iter(text.as_bytes());
         for found in all.take(missing as usize) {
             matches.add(self.rule, &String::from_utf8_lossy(found.as_bytes()));
+            // The search for the next match may read all of the rest.
+            let rest = text.len() - found.end();
+            if missing > 1 && !work.spend(REGEX_WORK * rest as u64) {
+                return;
+            }
         }
     }
+}
+
+/// The beginning of a text on which the budget suffices for each of so many regexes: a text made to wake them all
+/// is read by them all, up to there.
+fn affordable<'t>(text: &'t str, regexes: usize, work: &Work<'_>) -> &'t str {
+    let regexes = regexes as u64;
+    let each = RUN_WORK + REGEX_WORK * text.len() as u64;
+    if work.spend(regexes * each) {
+        return text;
+    }
+    let each = (work.left() / regexes.max(1)).saturating_sub(RUN_WORK) / REGEX_WORK;
+    let text = cut(text, usize::try_from(each).unwrap_or(usize::MAX));
+    work.spend(regexes * (RUN_WORK + REGEX_WORK * text.len() as u64));
+    text
 }
 
 /// The number at the beginning of a text: 1 for `1 (Highest)`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::classifier::Opinion;
+use crate::message::Partial;
 
 /// What happens to a message (design: `pass`, `tag` or `drop`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +71,10 @@ pub struct Verdict {
     pub hits: Vec<Hit>,
     /// Number of bytes judged.
     pub bytes_judged: usize,
+    /// The work that it took, in units of about a nanosecond.
+    pub work: u64,
+    /// Why it is made of a part of the message only, if it is.
+    pub partial: Option<Partial>,
     /// Time spent on decoding.
     pub decode_time: Duration,
     /// Time spent on rules.

@@ -5,6 +5,7 @@
 //! the files. Sections are those of PKWARE's APPNOTE.TXT 6.3.10.
 
 use crate::message::visible_text::cut;
+use crate::message::work::Work;
 use memchr::memmem;
 
 /// Limit of names of an archive.
@@ -24,6 +25,10 @@ const COMMENT_LIMIT: usize = 0xffff;
 
 /// End records tried; a second one is in a comment, or in a nested archive.
 const ENDS_LIMIT: usize = 16;
+
+/// Units of work for an archive, of which the comparison of names is the most, and for an octet of it.
+const ARCHIVE_WORK: u64 = 50_000;
+const SEARCH_WORK: u64 = 2;
 
 /// What an archive reveals without unpacking.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -49,8 +54,11 @@ impl Archive {
     }
 }
 
-/// Reads the names of a ZIP; `None` if it is not one.
-pub fn zip(data: &[u8]) -> Option<Archive> {
+/// Reads the names of a ZIP; `None` if it is not one, or if the budget of work does not suffice.
+pub fn zip(data: &[u8], work: &Work<'_>) -> Option<Archive> {
+    if !work.spend(ARCHIVE_WORK + SEARCH_WORK * data.len() as u64) {
+        return None;
+    }
     let mut archive = Archive::default();
     let directory = directory(data);
     let starts_with_file = data.starts_with(FILE) || data.starts_with(b"PK00PK");
@@ -188,6 +196,10 @@ fn u32_at(data: &[u8], at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn zip(data: &[u8]) -> Option<Archive> {
+        super::zip(data, &Work::new(1 << 30))
+    }
 
     /// An archive of stored files.
     #[derive(Default)]

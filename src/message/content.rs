@@ -4,15 +4,17 @@
 //! visible text of each text part, links, and files. It computes only what is wanted, never
 //! refuses a message, and holds no more than [`TEXT_LIMIT`] of each kind.
 
+mod collect;
+
 use crate::message::archive::{self, Archive};
-use crate::message::decode::Encoding;
+use crate::message::decode::{self, Encoding};
 use crate::message::document::{self, Pdf};
 use crate::message::file_type::{self, FileType};
-use crate::message::html::{self, Anchor};
-use crate::message::mime::{self, Kind, Part};
+use crate::message::html::Anchor;
+use crate::message::mime::Kind;
 use crate::message::page_traits::PageTraits;
-use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
-use crate::message::{decode, link};
+use crate::message::visible_text::VisibleText;
+use crate::message::work::Work;
 
 /// Limit of decoded text per message and kind: charsets expand a message of the default hold limit
 /// (512 KiB) at most threefold, and nobody reads beyond the first megabyte.
@@ -26,6 +28,10 @@ const HEAD_LIMIT: usize = 6 << 10;
 
 /// Encoded bytes of a file whose content is inspected.
 const FILE_LIMIT: usize = 1 << 20;
+
+/// Units of work to detect the type of a file, and for an octet of its beginning.
+const FILE_WORK: u64 = 3000;
+const HEAD_WORK: u64 = 3;
 
 /// What to extract from a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -103,31 +109,32 @@ pub struct File {
 }
 
 impl File {
-    fn of(part: &Part<'_>) -> Self {
-        let head = decode::bytes(part.encoding, &part.body[..part.body.len().min(HEAD_LIMIT)]);
-        let file_type = file_type::of(&head);
-        let mut file = Self {
-            file_type,
+    /// The type, by the first bytes.
+    fn of(encoding: Encoding, body: &[u8], work: &Work<'_>) -> Self {
+        let head = &body[..body.len().min(HEAD_LIMIT)];
+        if !work.spend(FILE_WORK + HEAD_WORK * head.len() as u64) {
+            return Self::default();
+        }
+        Self {
+            file_type: file_type::of(&decode::bytes(encoding, head)),
             ..Self::default()
-        };
-        if !matches!(
-            file_type,
-            Some(FileType::Zip | FileType::Pdf | FileType::Ole)
-        ) {
-            return file;
         }
-        let data = decode::bytes(part.encoding, &part.body[..part.body.len().min(FILE_LIMIT)]);
-        if file_type == Some(FileType::Pdf) {
-            file.pdf = document::pdf(&data);
-            return file;
+    }
+
+    /// Looks into it, if its type is one that can be looked into.
+    fn look_into(&mut self, encoding: Encoding, body: &[u8], work: &Work<'_>) {
+        let body = &body[..work.afford(body.len().min(FILE_LIMIT), decode::WORK)];
+        let data = decode::bytes(encoding, body);
+        if self.file_type == Some(FileType::Pdf) {
+            self.pdf = document::pdf(&data, work);
+            return;
         }
-        file.archive = archive::zip(&data);
-        let names = file
+        self.archive = archive::zip(&data, work);
+        let names = self
             .archive
             .as_ref()
             .map_or(&[][..], |archive| &archive.names);
-        file.macros = document::macros(&data, names);
-        file
+        self.macros = document::macros(&data, names);
     }
 }
 
@@ -145,83 +152,6 @@ pub struct TextPart {
 }
 
 impl Content {
-    /// Decodes a message.
-    pub fn of(raw: &[u8], wanted: Wanted) -> Self {
-        let mut content = Self::default();
-        let mut room = TEXT_LIMIT;
-        mime::walk(raw, &mut |part| {
-            let number = content.parts.len();
-            let is_file = part.attached || part.name.is_some() || part.kind == Kind::Data;
-            let is_leaf = !matches!(part.kind, Kind::Multipart | Kind::Message);
-            let file = (wanted.files && is_file && is_leaf).then(|| File::of(part));
-            let pdf = file.as_ref().and_then(|file| file.pdf.as_ref());
-            let room_for_links = LINK_LIMIT.saturating_sub(content.links.len());
-            let links = pdf.into_iter().flat_map(|pdf| &pdf.links);
-            content.links.extend(links.take(room_for_links).cloned());
-            content.parts.push(PartInfo {
-                file,
-                declared: part.declared.clone(),
-                kind: part.kind,
-                charset: part.charset.clone(),
-                name: part.name.clone(),
-                name_turned: part.name_turned,
-                attached: part.attached,
-                encoding: part.encoding,
-                parent: part.parent,
-                bytes: part.body.len(),
-            });
-            let is_text = matches!(part.kind, Kind::Plain | Kind::Html);
-            if (wanted.text || wanted.source || wanted.tags) && is_text && room > 0 {
-                let before = room;
-                room = before.saturating_sub(content.add_text(part, number, wanted, before));
-            }
-        });
-        content
-    }
-
-    // Returns how much of the limit for text it used.
-    fn add_text(&mut self, part: &Part<'_>, number: usize, wanted: Wanted, room: usize) -> usize {
-        // No charset is smaller than a quarter of its text, no encoding larger than threefold.
-        let body = &part.body[..part.body.len().min(3 * room)];
-        let bytes = decode::bytes(part.encoding, body);
-        let bytes = &bytes[..bytes.len().min(room)];
-        let decoded = decode::text(part.charset.as_deref(), bytes);
-        let text = cut(&decoded, room);
-        let taken = text.len();
-        let links_left = LINK_LIMIT.saturating_sub(self.links.len());
-        let mut shown = TextPart {
-            part: number,
-            ..TextPart::default()
-        };
-        if part.kind == Kind::Html {
-            let limits = html::PageLimits {
-                text: room,
-                links: links_left,
-                tags: wanted.tags,
-            };
-            let page = html::read(text, limits);
-            shown.text = page.text;
-            shown.traits = Some(page.traits);
-            self.links.extend(page.links);
-            self.anchors.extend(page.anchors);
-            self.tags.extend(page.tags);
-        } else {
-            self.links.extend(link::in_text(text, links_left));
-            let mut visible = VisibleTextBuilder::of_lines(room);
-            visible.push(text);
-            shown.text = visible.finish_text();
-        }
-        if wanted.source {
-            shown.source = if taken == decoded.len() {
-                decoded.into_owned()
-            } else {
-                text.to_owned()
-            };
-        }
-        self.texts.push(shown);
-        taken
-    }
-
     /// The media type of each part that declares one.
     pub fn types(&self) -> impl Iterator<Item = &str> {
         self.parts
@@ -256,7 +186,7 @@ mod tests {
     #[test]
     fn all_content_of_a_message_is_collected() {
         let raw = b"Content-Type: text/html; name=a.html\n\n<a href=http://a>b</a>";
-        let all = Content::of(raw, ALL);
+        let all = Content::of(raw, ALL, &Work::new(1 << 30));
         assert_eq!(all.texts[0].text.text, "b");
         assert_eq!(all.pages().collect::<Vec<_>>(), ["<a href=http://a>b</a>"]);
         assert_eq!(all.links, ["http://a"]);
@@ -274,16 +204,38 @@ mod tests {
         let raw = b"Content-Type: multipart/mixed; boundary=a\n\n--a\n\
             Content-Type: multipart/alternative; boundary=b\n\n--b\n\nx\n--b\n\ny\n--b--\n--a\n\
             Content-Disposition: attachment\n\nz\n--a--\n";
-        let parts = Content::of(raw, ALL).parts;
+        let parts = Content::of(raw, ALL, &Work::new(1 << 30)).parts;
         let parents: Vec<_> = parts.iter().map(|part| part.parent).collect();
         assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(0)]);
         assert!(parts[4].attached && !parts[3].attached);
     }
 
+    /// What is shown is decoded before what is attached, and appears in the order of the message.
+    #[test]
+    fn a_small_budget_is_for_the_shown_text() {
+        let attached = "<a href=http://a.example/>x</a>".repeat(200);
+        let raw = format!(
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\
+             Content-Disposition: attachment\n\n{attached}\n--b\n\nshown http://b.example/\n--b--\n"
+        );
+        let whole = Content::of(raw.as_bytes(), ALL, &Work::new(1 << 30));
+        let numbers: Vec<_> = whole.texts.iter().map(|text| text.part).collect();
+        assert_eq!((numbers, whole.links.len()), (vec![1, 2], 201));
+        assert_eq!(whole.links[200], "http://b.example/");
+        let work = Work::new(40_000);
+        work.begin(crate::message::Stage::Text);
+        let little = Content::of(raw.as_bytes(), ALL, &work);
+        assert_eq!(work.partial(), Some(crate::message::Partial::Files));
+        let texts: Vec<_> = little.texts.iter().map(|text| text.part).collect();
+        assert_eq!(texts, [1, 2]);
+        assert_eq!(little.texts[1].text.text, "shown http://b.example/");
+        assert!(little.texts[0].text.text.len() < whole.texts[0].text.text.len());
+    }
+
     #[test]
     fn text_is_limited() {
         let raw = format!("\r\n{}", "a".repeat(3 * TEXT_LIMIT));
-        let texts = Content::of(raw.as_bytes(), ALL).texts;
+        let texts = Content::of(raw.as_bytes(), ALL, &Work::new(1 << 30)).texts;
         let length = |text: &TextPart| text.text.text.len();
         assert_eq!(texts.iter().map(length).sum::<usize>(), TEXT_LIMIT);
     }

@@ -12,6 +12,20 @@ use mail_parser::decoders::quoted_printable::{
     quoted_printable_decode, quoted_printable_decode_char,
 };
 
+/// Units of work to decode an octet of a transfer encoding.
+pub(crate) const WORK: u64 = 2;
+
+/// Units of work to decode an octet of a charset: what is not ASCII or UTF-8 goes through a decoder.
+pub(crate) fn text_work(charset: Option<&str>, bytes: &[u8]) -> u64 {
+    const DECODER: u64 = 8;
+    let charset = charset.unwrap_or("us-ascii");
+    match (utf8_or_ascii(charset), extends_ascii(charset)) {
+        (true, _) if str::from_utf8(bytes).is_ok() => 1,
+        (_, true) if bytes.is_ascii() => 1,
+        _ => DECODER,
+    }
+}
+
 /// RFC 2045 section 6.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {

@@ -9,6 +9,7 @@ mod syntax;
 
 use crate::message::file_type::{self, FileType, PDF_MARK_WITHIN};
 use crate::message::visible_text::cut;
+use crate::message::work::Work;
 use memchr::memmem;
 
 /// Limit of links of a document.
@@ -16,6 +17,11 @@ pub const LINKS_LIMIT: usize = 50;
 
 /// Limit of a link in bytes.
 pub const LINK_LIMIT: usize = 2048;
+
+/// Units of work to begin with a PDF, for a name, and for an octet of a link.
+const PDF_WORK: u64 = 15_000;
+const NAME_WORK: u64 = 25;
+const LINK_WORK: u64 = 15;
 
 /// What a PDF reveals without rendering.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -34,12 +40,16 @@ pub struct Pdf {
     pub encrypted: bool,
 }
 
-/// Reads a PDF; `None` if it is not one.
-pub fn pdf(data: &[u8]) -> Option<Pdf> {
+/// Reads a PDF as far as the budget of work suffices; `None` if it is not one.
+pub fn pdf(data: &[u8], work: &Work<'_>) -> Option<Pdf> {
     memmem::find(&data[..data.len().min(PDF_MARK_WITHIN)], b"%PDF-")?;
     let mut pdf = Pdf::default();
-    pdf.read(data);
-    stream::each(data, &mut |objects| pdf.read(objects));
+    if !work.spend(PDF_WORK) {
+        return Some(pdf);
+    }
+    let data = &data[..work.afford(data.len(), syntax::SEARCH_WORK)];
+    pdf.read(data, work);
+    stream::each(data, work, &mut |objects| pdf.read(objects, work));
     if pdf.encrypted {
         // What is not a link is ciphertext.
         pdf.links.retain(|link| link.is_ascii());
@@ -50,9 +60,12 @@ pub fn pdf(data: &[u8]) -> Option<Pdf> {
 impl Pdf {
     // Visits names wherever they are: to skip comments and streams as readers do
     // one would have to parse exactly as each of them does.
-    fn read(&mut self, data: &[u8]) {
+    fn read(&mut self, data: &[u8], work: &Work<'_>) {
         let mut at = 0;
         while let Some(found) = data.get(at..).and_then(|rest| memchr::memchr(b'/', rest)) {
+            if !work.spend(NAME_WORK) {
+                return;
+            }
             let name = syntax::name(data, at + found);
             at = name.end;
             match name.as_bytes() {
@@ -60,6 +73,9 @@ impl Pdf {
                 b"URI" => {
                     at = syntax::skip_space(data, at);
                     if let Some((link, end)) = syntax::string(data, at, LINK_LIMIT) {
+                        if !work.spend(LINK_WORK * (end - at) as u64) {
+                            return;
+                        }
                         self.add_link(&link);
                         at = end;
                     }

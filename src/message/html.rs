@@ -6,8 +6,6 @@
 
 mod attributes;
 
-use std::convert::Infallible;
-
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
@@ -17,6 +15,7 @@ use crate::message::html_elements::{
 use crate::message::page_traits::{HIDDEN_TEXT_LIMIT, PageTraits};
 use crate::message::style::Paint;
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
+use crate::message::work::Work;
 
 /// Limit of open elements; what is nested deeper belongs to the deepest one.
 const OPEN_LIMIT: usize = 100;
@@ -32,6 +31,10 @@ const TAG_LIMIT: usize = 2200;
 
 /// Limit of all start tags in bytes.
 const TAGS_LIMIT: usize = 1 << 20;
+
+/// Units of work for an octet of the source, and for a token: a tag, an attribute, a text.
+const SOURCE_WORK: u64 = 7;
+const TOKEN_WORK: u64 = 60;
 
 /// Limits of reading HTML.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +73,12 @@ pub struct Anchor {
     pub image: bool,
 }
 
-/// Reads HTML.
-pub fn read(source: &str, limits: PageLimits) -> Page {
+/// Stops the tokenizer.
+struct OutOfWork;
+
+/// Reads HTML, as far as the budget of work suffices.
+pub fn read(source: &str, limits: PageLimits, work: &Work<'_>) -> Page {
+    let source = work.beginning(source, SOURCE_WORK);
     let mut reader = Reader {
         text: VisibleTextBuilder::new(limits.text),
         link_limit: limits.links,
@@ -90,13 +97,17 @@ pub fn read(source: &str, limits: PageLimits) -> Page {
         comment_in_word: false,
         breaks: 0,
     };
-    let on_event = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
+    let on_event = |event: CallbackEvent<'_>, _: Span<()>| {
+        if !work.spend(TOKEN_WORK) {
+            return Some(OutOfWork);
+        }
         reader.event(&event);
         None
     };
     let mut emitter = CallbackEmitter::new(on_event);
     emitter.naively_switch_states(true);
-    let Ok(()) = Tokenizer::new_with_emitter(source, emitter).finish();
+    // The first item is the end of the budget; without one it reads all of the source.
+    let _ = Tokenizer::new_with_emitter(source, emitter).next();
     reader.end_anchor();
     Page {
         text: reader.text.finish_text(),

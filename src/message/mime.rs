@@ -2,7 +2,8 @@
 //!
 //! In: a message, possibly truncated; out: every leaf part in order, nested messages
 //! included, and the media types of all. It decodes no leaf and never refuses a message: a
-//! multipart without its boundary is text, and so is what is nested too deeply.
+//! multipart without its boundary is text, and so is what is nested too deeply. What the budget of work does not
+//! suffice for is left out.
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ use mail_parser::ContentType;
 use memchr::memmem::Finder;
 
 use crate::message::decode::{self, Encoding};
+use crate::message::work::Work;
 use crate::message::{header, value};
 
 /// Limit of nested multiparts and messages. Real mail has five; each costs one pass over its
@@ -17,10 +19,15 @@ use crate::message::{header, value};
 const DEPTH_LIMIT: usize = 16;
 
 /// Limit of parts. A digest may have a hundred.
-const PART_LIMIT: usize = 500;
+const PART_LIMIT: usize = 2000;
 
 /// Limit of header fields of one part.
 const FIELD_LIMIT: usize = 1000;
+
+/// Units of work for a part, for an octet of its header, and for an octet that is searched for a boundary.
+const PART_WORK: u64 = 1500;
+const HEADER_WORK: u64 = 12;
+const BOUNDARY_WORK: u64 = 1;
 
 /// A part; the body of a multipart is in its own parts.
 #[derive(Debug, PartialEq, Eq)]
@@ -61,36 +68,41 @@ pub enum Kind {
 }
 
 /// Calls `visit` for each part, the message itself first.
-pub fn walk(raw: &[u8], visit: &mut dyn FnMut(&Part<'_>)) {
+pub fn walk(raw: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&Part<'_>)) {
     let mut walk = Walk {
         visit,
+        work,
         left: PART_LIMIT,
         parent: None,
     };
     walk.entity(raw, 0, "text/plain");
 }
 
-struct Walk<'v> {
+struct Walk<'v, 's> {
     visit: &'v mut dyn FnMut(&Part<'_>),
+    work: &'v Work<'s>,
     left: usize,
     parent: Option<usize>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn entity(&mut self, raw: &[u8], depth: usize, default: &str) {
-        if self.left == 0 {
+        let header = header::header_end(raw).unwrap_or(raw.len());
+        if self.left == 0 || !self.work.spend(PART_WORK + HEADER_WORK * header as u64) {
+            self.work.end();
             return;
         }
         let number = PART_LIMIT - self.left;
         self.left -= 1;
-        let (mut part, boundary) = read(raw, default);
+        let (mut part, boundary) = read(raw, header, default);
         part.parent = self.parent;
         let deeper = depth < DEPTH_LIMIT;
         match part.kind {
             Kind::Multipart => {
-                let parts = boundary
-                    .filter(|_| deeper)
-                    .map(|boundary| split(part.body, &boundary));
+                let parts = boundary.filter(|_| deeper).map(|boundary| {
+                    let searched = self.work.afford(part.body.len(), BOUNDARY_WORK);
+                    split(&part.body[..searched], &boundary)
+                });
                 // RFC 2046 section 5.1.5: in a digest, a part is a message by default.
                 let digest = part.declared.as_deref() == Some("multipart/digest");
                 let default = if digest {
@@ -115,7 +127,8 @@ impl Walk<'_> {
             Kind::Message if deeper => {
                 (self.visit)(&part);
                 // RFC 2046 section 5.2.1 forbids encoding it, but it occurs, and clients decode it.
-                let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, part.body);
+                let body = &part.body[..self.work.afford(part.body.len(), decode::WORK)];
+                let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, body);
                 self.parent = Some(number);
                 self.entity(&inner, depth + 1, "text/plain");
             }
@@ -128,8 +141,7 @@ impl Walk<'_> {
     }
 }
 
-fn read<'a>(raw: &'a [u8], default: &str) -> (Part<'a>, Option<String>) {
-    let body = header::header_end(raw).unwrap_or(raw.len());
+fn read<'a>(raw: &'a [u8], body: usize, default: &str) -> (Part<'a>, Option<String>) {
     let mut content_type: Option<ContentType<'static>> = None;
     let mut disposition: Option<ContentType<'static>> = None;
     let mut encoding = Encoding::Identity;
@@ -243,7 +255,7 @@ mod tests {
 
     fn shown(raw: &str) -> Vec<String> {
         let mut shown = Vec::new();
-        walk(raw.as_bytes(), &mut |part| {
+        walk(raw.as_bytes(), &Work::new(1 << 30), &mut |part| {
             let body = match part.kind {
                 Kind::Multipart | Kind::Message => "…".into(),
                 _ => String::from_utf8_lossy(part.body),

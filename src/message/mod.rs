@@ -17,6 +17,8 @@ mod style;
 pub mod url;
 pub mod value;
 pub mod visible_text;
+pub mod work;
 
 pub use content::{Content, Wanted};
 pub use headers::Headers;
+pub use work::{Partial, Stage, Work};

@@ -5,11 +5,13 @@ use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 use super::buckets::{OCTETS, RESPONSE_SECONDS};
 use super::labels::{Fetch, Flow, MessageAction, UnscannedReason};
 use super::registry::Families;
+use crate::message::Partial;
 
 #[derive(Debug)]
 pub(super) struct Messages {
     pub(super) actions: IntCounterVec,
     pub(super) unscanned: IntCounterVec,
+    pub(super) partial: IntCounterVec,
     pub(super) bytes: [IntCounter; 4],
     pub(super) edited_added: IntCounter,
     pub(super) edited_removed: IntCounter,
@@ -43,6 +45,7 @@ impl Messages {
         Self {
             actions: actions(make),
             unscanned: unscanned(make),
+            partial: partial(make),
             bytes: Flow::ALL.map(|flow| bytes.with_label_values(&flow.labels())),
             edited_added: edited.with_label_values(&["added"]),
             edited_removed: edited.with_label_values(&["removed"]),
@@ -98,4 +101,16 @@ fn unscanned(make: &Families) -> IntCounterVec {
         unscanned.with_label_values(&[reason.label()]);
     }
     unscanned
+}
+
+fn partial(make: &Families) -> IntCounterVec {
+    let partial = make.counters(
+        "popgate_partial_total",
+        "Messages whose verdict is made of a part of them only, because the rest was too costly or took too long",
+        &["reason"],
+    );
+    for reason in Partial::ALL {
+        partial.with_label_values(&[reason.label()]);
+    }
+    partial
 }

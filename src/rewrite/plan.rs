@@ -47,7 +47,8 @@ impl Plan {
     pub fn new(wire: &[u8], complete: bool, mark: &Mark<'_>, id: &str, style: &MarkStyle) -> Self {
         let mut edits = Vec::new();
         let wanted = match (mark, style.headers) {
-            (_, HeaderMode::Never) | (Mark::Ham(_), HeaderMode::Spam) => false,
+            (_, HeaderMode::Never) => false,
+            (Mark::Ham(verdict), HeaderMode::Spam) => verdict.partial.is_some(),
             (Mark::Spam(_) | Mark::Unscanned(_), HeaderMode::Spam) | (_, HeaderMode::Always) => {
                 true
             }

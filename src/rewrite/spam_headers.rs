@@ -94,7 +94,15 @@ fn status(text: &mut String, word: &str, verdict: &Verdict) {
         line.push(' ');
     }
     line.push_str(&tests);
-    let rest = format!("judged={} version={}", verdict.bytes_judged, version());
+    let partial = match verdict.partial {
+        Some(partial) => format!("partial={} ", partial.label()),
+        None => String::new(),
+    };
+    let rest = format!(
+        "{partial}judged={} version={}",
+        verdict.bytes_judged,
+        version()
+    );
     let separator = match line.len() + 1 + rest.len() > WIDTH {
         true => "\r\n\t",
         false => " ",

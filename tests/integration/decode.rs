@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-use popgate::message::{Content, Wanted, header, value};
+use popgate::message::{Content, Wanted, Work, header, value};
 
 const ALL: Wanted = Wanted {
     text: true,
@@ -63,7 +63,7 @@ fn shown(raw: &[u8]) -> String {
             }
         }
     }
-    let content = Content::of(raw, ALL);
+    let content = Content::of(raw, ALL, &Work::new(1 << 30));
     for text in &content.texts {
         line(&mut shown, "body", &text.text.text);
     }

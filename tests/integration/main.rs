@@ -6,6 +6,7 @@
 mod cli;
 mod configs;
 mod corpus;
+mod costly;
 mod decode;
 mod dialogs;
 mod differential;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::terminal::{self, BAD, GOOD, harmless, styled, wrapped};
 use crate::filter::{Action, Verdict};
 use crate::learn::corpus::Message;
+use crate::message::Partial;
 
 /// The column that the rules that hit begin at.
 const HITS: usize = 10;
@@ -23,6 +24,9 @@ struct Line<'a> {
     rules: Vec<RuleLine<'a>>,
     bytes: u64,
     bytes_judged: usize,
+    /// Why the verdict is made of a part of the message only.
+    partial: Option<&'a str>,
+    work: u64,
     micros: u128,
 }
 
@@ -65,6 +69,8 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
             .collect(),
         bytes: message.length,
         bytes_judged: verdict.bytes_judged,
+        partial: verdict.partial.map(Partial::label),
+        work: verdict.work,
         micros: verdict.time().as_micros(),
     };
     // Texts and finite numbers have no way to fail.
@@ -96,6 +102,9 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
         }
         line(&hit_line, HITS);
     }
+    if let Some(partial) = verdict.partial {
+        line(&format!("{:HITS$}{}", "", of_a_part(partial)), HITS);
+    }
     if !verdict.hits.is_empty() {
         line(&format!("{:HITS$}{}", "", otherwise(verdict)), HITS);
     }
@@ -126,6 +135,18 @@ fn head(message: &Message, verdict: &Verdict) -> String {
         verdict.score,
         verdict.thresholds.tag_at
     )
+}
+
+/// What was left out.
+fn of_a_part(partial: Partial) -> String {
+    let left_out = match partial {
+        Partial::Header => "all of the header",
+        Partial::Text => "all of the text",
+        Partial::Files => "all of the files",
+        Partial::Rules => "all that was found",
+        Partial::Time => "all of it in time",
+    };
+    format!("judged by a part: it was too costly to look into {left_out}")
 }
 
 /// What would have changed the verdict: the fewest rules that decide it, or what is missing.
@@ -192,6 +213,8 @@ mod tests {
                 text: "http://203.0.113.9/\u{1b}[2J\u{202e}".into(),
             }],
             bytes_judged: 100,
+            work: 81_000,
+            partial: None,
             decode_time: Duration::from_micros(140),
             rules_time: Duration::from_micros(3),
             opinion: None,
@@ -215,7 +238,7 @@ mod tests {
             r#""hit":"http://203.0.113.9/\u001b[2J"#,
             "\u{202e}",
             r#""}],"#,
-            r#""bytes":5120,"bytes_judged":100,"micros":143}"#,
+            r#""bytes":5120,"bytes_judged":100,"partial":null,"work":81000,"micros":143}"#,
             "\n",
         );
         assert_eq!(json(&message(), &verdict(Action::Tag)), expected);

@@ -4,7 +4,7 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::facts::text_style::{
     big_sum, capital_words_in_row, exclamations, letters_as_numbers, styled_letters,
 };
-use crate::filter::message_view::MessageView;
+use crate::filter::message_view::{LETTERS_WORK, MessageView};
 use crate::message::homoglyphs;
 use crate::message::page_traits::{HiddenText, PageTraits};
 
@@ -86,7 +86,11 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::number(
         "entities-for-letters",
         "How many plain letters and digits are written as numeric character references.",
-        |mail| mail.content.pages().map(letters_as_numbers).sum::<usize>() as f64,
+        |mail| {
+            let pages = mail.content.pages();
+            let pages = pages.map(|page| mail.work.beginning(page, 1));
+            pages.map(letters_as_numbers).sum::<usize>() as f64
+        },
     ),
     Fact::number(
         "split-words",
@@ -150,17 +154,22 @@ pub(super) const FACTS: &[Fact] = &[
     Fact::number(
         "capital-words-in-row",
         "The longest run of words in capitals.",
-        |mail| mail.visible().map(capital_words_in_row).max().unwrap_or(0) as f64,
+        |mail| {
+            mail.visible_letters(3)
+                .map(capital_words_in_row)
+                .max()
+                .unwrap_or(0) as f64
+        },
     ),
     Fact::number(
         "exclamations",
         "How many runs of exclamation or dollar signs there are.",
-        |mail| mail.visible().map(exclamations).sum::<usize>() as f64,
+        |mail| mail.visible_letters(3).map(exclamations).sum::<usize>() as f64,
     ),
     Fact::number(
         "styled-letters",
         "How many letters of the text are mathematical, circled or full-width.",
-        |mail| mail.visible().map(styled_letters).sum::<usize>() as f64,
+        |mail| mail.visible_letters(3).map(styled_letters).sum::<usize>() as f64,
     ),
     Fact::number(
         "mixed-script-words",
@@ -207,7 +216,9 @@ fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
 fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
     let named =
         homoglyphs::foreign_words(mail.subject()) + homoglyphs::foreign_words(mail.from_name());
-    let texts = mail.visible().map(homoglyphs::foreign_words);
+    let texts = mail
+        .visible_letters(LETTERS_WORK)
+        .map(homoglyphs::foreign_words);
     (named + texts.sum::<usize>()) as f64
 }
 

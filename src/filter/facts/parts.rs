@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::{MessageView, extension};
+use crate::message::Partial;
 use crate::message::content::{PartInfo, TextPart};
 use crate::message::decode::Encoding;
 use crate::message::header;
@@ -89,10 +90,21 @@ pub(super) const FACTS: &[Fact] = &[
             .filter(|part| part.name.is_some() || part.attached)
             .count() as f64
     }),
+    Fact::holds(
+        "costly-message",
+        "To look into all of the message would cost far more than it does for ordinary mail.",
+        costly_message,
+    ),
     Fact::number("part-count", "How many parts there are.", |mail| {
         mail.content.parts.len() as f64
     }),
 ];
+
+fn costly_message(mail: &MessageView<'_>) -> Option<String> {
+    // A time limit that passed says something of this machine, not of the message.
+    let partial = mail.work.partial().filter(|why| *why != Partial::Time)?;
+    Some(partial.label().to_owned())
+}
 
 fn part_of<'m>(mail: &'m MessageView<'_>, text: &TextPart) -> Option<&'m PartInfo> {
     mail.content.parts.get(text.part)

@@ -8,7 +8,7 @@ use crate::filter::classifier::{
 };
 use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
-use crate::message::Headers;
+use crate::message::{Headers, Work};
 
 impl Filter {
     /// Adds the learned filter's opinion to each verdict.
@@ -41,9 +41,10 @@ impl Filter {
     /// Judges a message and extracts the classifier's features.
     pub fn judge_with_features(&self, raw: &[u8]) -> (Verdict, Features) {
         let headers = Headers::of(raw);
-        let stage = self.judge_fields(&headers);
+        let work = Work::new(self.budget());
+        let stage = self.judge_fields(&headers, &work);
         let mut features = None;
-        let verdict = self.judge_body(None, stage, raw, &headers, |mail, verdict| {
+        let verdict = self.judge_body(None, stage, raw, &headers, &work, |mail, verdict| {
             features = Some(Look::at(mail, counted(verdict), &FeatureGroup::ALL).features);
         });
         (verdict, features.unwrap_or_default())

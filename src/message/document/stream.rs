@@ -5,6 +5,7 @@
 //! precedes damage. ISO 32000-1 sections 7.3.8, 7.4.4 and 7.5.7.
 
 use super::syntax;
+use crate::message::work::Work;
 use flate2::{Decompress, FlushDecompress};
 use memchr::memmem;
 
@@ -16,11 +17,16 @@ const STREAMS_LIMIT: usize = 64;
 /// Limit of deflated bytes of a stream. Objects compress well: more would exceed the inflated limit.
 const INPUT_LIMIT: usize = STREAM_LIMIT;
 
+/// Units of work to begin with a stream, to read an octet of it, and to write and search an inflated one.
+const STREAM_WORK: u64 = 3000;
+const INPUT_WORK: u64 = 4;
+const OUTPUT_WORK: u64 = 3 + syntax::SEARCH_WORK;
+
 /// A dictionary is searched this far back from its stream.
 const DICTIONARY_LIMIT: usize = 1024;
 
-/// Passes each object stream's bytes to `visit`.
-pub(super) fn each(data: &[u8], visit: &mut dyn FnMut(&[u8])) {
+/// Passes each object stream's bytes to `visit`, until the budget of work is used up.
+pub(super) fn each(data: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&[u8])) {
     let mut inflater = Decompress::new(true);
     let mut output = Vec::new();
     let (mut streams, mut total, mut before) = (0, 0, 0);
@@ -34,15 +40,30 @@ pub(super) fn each(data: &[u8], visit: &mut dyn FnMut(&[u8])) {
             continue;
         }
         let input = &data[start..data.len().min(start + INPUT_LIMIT)];
+        let most = STREAM_LIMIT.min(TOTAL_LIMIT - total);
+        let suffices = usize::try_from(work.left() / OUTPUT_WORK).unwrap_or(usize::MAX);
+        if suffices == 0 || !work.spend(STREAM_WORK) {
+            work.end();
+            return;
+        }
+        // The limit of the output is its capacity, which may be left from another stream.
+        if suffices < output.capacity() {
+            output = Vec::new();
+        }
         output.clear();
-        output.reserve_exact(STREAM_LIMIT.min(TOTAL_LIMIT - total));
+        output.reserve_exact(most.min(suffices));
         inflater.reset(true);
         // With `Finish` it writes directly into the output, whose capacity is the limit.
         // What precedes an error or the limit is valid.
         let _ = inflater.decompress_vec(input, &mut output, FlushDecompress::Finish);
-        visit(&output);
         streams += 1;
         total += output.len();
+        let has_sufficed =
+            work.spend(OUTPUT_WORK * output.len() as u64 + INPUT_WORK * inflater.total_in());
+        visit(&output);
+        if !has_sufficed {
+            return;
+        }
         if streams >= STREAMS_LIMIT || total >= TOTAL_LIMIT {
             return;
         }

@@ -7,6 +7,9 @@
 /// Longer names are not searched for, even with each character as `#xx`.
 const NAME_LIMIT: usize = 48;
 
+/// Units of work to search an octet for names.
+pub(super) const SEARCH_WORK: u64 = 1;
+
 /// A decoded name without its slash.
 pub(super) struct Name {
     bytes: [u8; NAME_LIMIT],

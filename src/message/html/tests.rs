@@ -8,8 +8,12 @@ const LIMITS: PageLimits = PageLimits {
     tags: false,
 };
 
+fn page_of(source: &str, limits: PageLimits) -> Page {
+    read(source, limits, &Work::new(1 << 30))
+}
+
 fn text(source: &str) -> String {
-    read(source, LIMITS).text.text
+    page_of(source, LIMITS).text.text
 }
 
 #[test]
@@ -43,7 +47,7 @@ fn invisible_text_is_removed() {
 
 #[test]
 fn links_have_their_anchor_texts() {
-    let page = read(
+    let page = page_of(
         "<a class=x href='http&#58;//a.example/?x=1&amp;y=2'>My <b>bank</b></a>\
          <img src=//b.example/i.png><a href='#x'>no</a><form action=https://c.example>\
          <a href='mailto:d@e'><img alt=x></a>",
@@ -71,14 +75,14 @@ fn links_have_their_anchor_texts() {
 
 #[test]
 fn block_elements_begin_paragraphs() {
-    let page = read("<p>a<b>b</b><br>c</p>d<div>e</div><br><br>f", LIMITS);
+    let page = page_of("<p>a<b>b</b><br>c</p>d<div>e</div><br><br>f", LIMITS);
     let paragraphs: Vec<_> = page.text.paragraphs().collect();
     assert_eq!(paragraphs, ["ab c", "d e", "f"]);
 }
 
 #[test]
 fn hidden_text_is_counted() {
-    let traits = |source| read(source, LIMITS).traits;
+    let traits = |source| page_of(source, LIMITS).traits;
     let hidden = traits("<p style=display:none>a <b>bc</b></p><title>t</title>d").hidden;
     assert_eq!((hidden.bytes, &*hidden.text), (3, "abc"));
     let faint = "<body bgcolor=#000000><td style='color:#000'>a b</td><font color=white>c";
@@ -98,10 +102,10 @@ fn hidden_text_is_counted() {
 fn page_traits_are_collected() {
     let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
         <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
-    let traits = read(source, LIMITS).traits;
+    let traits = page_of(source, LIMITS).traits;
     let poster = "<center><a href=http://a><img src=b></a><font size=+6 color=red>v<!--x-->ia\
         <td bgcolor=yellow style='margin-top:99999px'>";
-    let of_poster = read(poster, LIMITS).traits;
+    let of_poster = page_of(poster, LIMITS).traits;
     assert!(of_poster.centered && of_poster.image_first && of_poster.large && of_poster.red);
     assert!(of_poster.loud_ground && of_poster.pushed_down);
     assert_eq!(of_poster.split_words, 1);
@@ -118,9 +122,9 @@ fn start_tags_are_kept_on_request() {
         tags: true,
         ..LIMITS
     };
-    let page = read("<A HREF = 'x&amp;y' hidden>b</A><br/>", limits);
+    let page = page_of("<A HREF = 'x&amp;y' hidden>b</A><br/>", limits);
     assert_eq!(page.tags, ["<a href=\"x&y\" hidden>", "<br>"]);
-    assert!(read("<a>", LIMITS).tags.is_empty());
+    assert!(page_of("<a>", LIMITS).tags.is_empty());
 }
 
 #[test]
@@ -132,5 +136,5 @@ fn deep_and_wide_pages_are_limited() {
     );
     assert_eq!(text(&deep), "seen");
     let wide = "<a href=http://a>b</a>".repeat(1000);
-    assert_eq!(read(&wide, LIMITS).links.len(), 10);
+    assert_eq!(page_of(&wide, LIMITS).links.len(), 10);
 }

@@ -234,7 +234,8 @@ impl Exchange<'_> {
 
     /// Sends a message according to its verdict, and remembers that.
     fn finish(&mut self, decided: Decided, finding: Finding) {
-        let passes = matches!(finding, Finding::Ham(_));
+        // A verdict on a part of the message says so even on mail that passes.
+        let passes = matches!(&finding, Finding::Ham(verdict) if verdict.partial.is_none());
         if passes && self.config.style.headers != HeaderMode::Always {
             if let Some(verdicts) = self.remembers(&decided) {
                 verdicts.pass(decided.retrieval.message);

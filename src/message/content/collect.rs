@@ -1,0 +1,276 @@
+//! Collects the content of a message part by part, in the order of what a person sees.
+//!
+//! In: a message; out: its [`Content`], each kind in the order of the parts. Parts that clients show are decoded
+//! while the message is walked. Attached texts and files wait until it has been walked, then those of costly types
+//! wait for the others: what is left of the budget of work is theirs.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::{Content, File, LINK_LIMIT, PartInfo, TEXT_LIMIT, TextPart, Wanted};
+use crate::message::decode::Encoding;
+use crate::message::file_type::FileType;
+use crate::message::html::{self, Anchor};
+use crate::message::mime::{self, Kind, Part};
+use crate::message::visible_text::{VisibleTextBuilder, cut};
+use crate::message::work::{Stage, Work};
+use crate::message::{decode, link};
+
+/// Units of work for an octet of plain text, for one that is not ASCII, and for an octet of a link in it.
+const TEXT_WORK: u64 = 2;
+const LETTERS_WORK: u64 = 6;
+const LINK_WORK: u64 = 4;
+
+impl Content {
+    /// Decodes a message, first what clients show, then attached texts and files, as far as the budget of work
+    /// suffices.
+    pub fn of(raw: &[u8], wanted: Wanted, work: &Work<'_>) -> Self {
+        Collector::new(raw, wanted, work).collect()
+    }
+}
+
+/// Collects a message's content.
+struct Collector<'m, 's> {
+    raw: &'m [u8],
+    wanted: Wanted,
+    work: &'m Work<'s>,
+    content: Content,
+    /// With the numbers of their parts.
+    links: Vec<(usize, String)>,
+    anchors: Vec<(usize, Anchor)>,
+    tags: Vec<(usize, String)>,
+    /// What is left of the limit for text.
+    room: usize,
+    waiting: Vec<Waiting>,
+}
+
+/// A part that is decoded once the message has been walked.
+struct Waiting {
+    number: usize,
+    is_file: bool,
+    is_text: bool,
+    body: Body,
+}
+
+/// Where the encoded body of a part is.
+enum Body {
+    /// In the message.
+    There(Range<usize>),
+    /// In a message within the message, which was itself encoded.
+    Decoded(Vec<u8>),
+}
+
+impl Body {
+    fn of(raw: &[u8], body: &[u8]) -> Self {
+        let start = body.as_ptr().addr().wrapping_sub(raw.as_ptr().addr());
+        match start.checked_add(body.len()) {
+            Some(end) if end <= raw.len() => Self::There(start..end),
+            _ => Self::Decoded(body.to_vec()),
+        }
+    }
+
+    fn octets<'b>(&'b self, raw: &'b [u8]) -> &'b [u8] {
+        match self {
+            Self::There(range) => &raw[range.clone()],
+            Self::Decoded(octets) => octets,
+        }
+    }
+}
+
+/// What decoding a text needs to know of its part.
+struct TextSource<'p> {
+    number: usize,
+    kind: Kind,
+    charset: Option<&'p str>,
+    encoding: Encoding,
+    body: &'p [u8],
+}
+
+impl<'m, 's> Collector<'m, 's> {
+    fn new(raw: &'m [u8], wanted: Wanted, work: &'m Work<'s>) -> Self {
+        Self {
+            raw,
+            wanted,
+            work,
+            content: Content::default(),
+            links: Vec::new(),
+            anchors: Vec::new(),
+            tags: Vec::new(),
+            room: TEXT_LIMIT,
+            waiting: Vec::new(),
+        }
+    }
+
+    fn collect(mut self) -> Content {
+        let work = self.work;
+        mime::walk(self.raw, work, &mut |part| self.part(part));
+        let waiting = std::mem::take(&mut self.waiting);
+        let has_waited = !waiting.is_empty();
+        if has_waited {
+            work.begin(Stage::Files);
+            self.waited(&waiting);
+        }
+        let mut content = self.content;
+        if has_waited {
+            content.texts.sort_by_key(|text| text.part);
+            self.links.sort_by_key(|(number, _)| *number);
+            self.anchors.sort_by_key(|(number, _)| *number);
+            self.tags.sort_by_key(|(number, _)| *number);
+        }
+        content.links = self.links.into_iter().map(|(_, link)| link).collect();
+        content.anchors = self.anchors.into_iter().map(|(_, anchor)| anchor).collect();
+        content.tags = self.tags.into_iter().map(|(_, tag)| tag).collect();
+        content
+    }
+
+    /// Takes a part as the message is walked.
+    fn part(&mut self, part: &Part<'_>) {
+        let number = self.content.parts.len();
+        self.content.parts.push(PartInfo {
+            file: None,
+            declared: part.declared.clone(),
+            kind: part.kind,
+            charset: part.charset.clone(),
+            name: part.name.clone(),
+            name_turned: part.name_turned,
+            attached: part.attached,
+            encoding: part.encoding,
+            parent: part.parent,
+            bytes: part.body.len(),
+        });
+        let wanted = self.wanted;
+        let has_file = part.attached || part.name.is_some() || part.kind == Kind::Data;
+        let is_leaf = !matches!(part.kind, Kind::Multipart | Kind::Message);
+        let is_file = wanted.files && has_file && is_leaf;
+        let is_text = (wanted.text || wanted.source || wanted.tags)
+            && matches!(part.kind, Kind::Plain | Kind::Html);
+        let is_shown = is_text && !part.attached;
+        if is_shown {
+            self.text(&TextSource {
+                number,
+                kind: part.kind,
+                charset: part.charset.as_deref(),
+                encoding: part.encoding,
+                body: part.body,
+            });
+        }
+        if is_file || is_text && !is_shown {
+            self.waiting.push(Waiting {
+                number,
+                is_file,
+                is_text: is_text && !is_shown,
+                body: Body::of(self.raw, part.body),
+            });
+        }
+    }
+
+    /// Decodes what has waited: the types of all files, then texts, archives, and last PDFs, which cost most.
+    fn waited(&mut self, waiting: &[Waiting]) {
+        for one in waiting.iter().filter(|one| one.is_file) {
+            let part = &mut self.content.parts[one.number];
+            let body = one.body.octets(self.raw);
+            part.file = Some(File::of(part.encoding, body, self.work));
+        }
+        for one in waiting.iter().filter(|one| one.is_text) {
+            let part = &self.content.parts[one.number];
+            let charset = part.charset.clone();
+            let source = TextSource {
+                number: one.number,
+                kind: part.kind,
+                charset: charset.as_deref(),
+                encoding: part.encoding,
+                body: one.body.octets(self.raw),
+            };
+            self.text(&source);
+        }
+        for types in [&[FileType::Zip, FileType::Ole][..], &[FileType::Pdf]] {
+            for one in waiting {
+                self.look_into(one, types);
+            }
+        }
+    }
+
+    /// Looks into a file if it is of one of these types.
+    fn look_into(&mut self, one: &Waiting, types: &[FileType]) {
+        let part = &mut self.content.parts[one.number];
+        let Some(file) = &mut part.file else {
+            return;
+        };
+        if !file.file_type.is_some_and(|of| types.contains(&of)) {
+            return;
+        }
+        file.look_into(part.encoding, one.body.octets(self.raw), self.work);
+        let links = file.pdf.iter().flat_map(|pdf| &pdf.links);
+        let room = LINK_LIMIT.saturating_sub(self.links.len());
+        let links = links.take(room).map(|link| (one.number, link.clone()));
+        self.links.extend(links);
+    }
+
+    /// Decodes a text part.
+    fn text(&mut self, part: &TextSource<'_>) {
+        let (work, room) = (self.work, self.room);
+        if room == 0 {
+            return;
+        }
+        // No charset is smaller than a quarter of its text, no encoding larger than threefold.
+        let body = &part.body[..part.body.len().min(3 * room)];
+        let body = &body[..work.afford(body.len(), decode::WORK)];
+        let bytes = decode::bytes(part.encoding, body);
+        let bytes = &bytes[..bytes.len().min(room)];
+        let bytes = &bytes[..work.afford(bytes.len(), decode::text_work(part.charset, bytes))];
+        let decoded = decode::text(part.charset, bytes);
+        let text = cut(&decoded, room);
+        let taken = text.len();
+        self.room -= taken;
+        let mut shown = TextPart {
+            part: part.number,
+            ..TextPart::default()
+        };
+        if part.kind == Kind::Html {
+            self.page(text, &mut shown);
+        } else {
+            self.plain(text, &mut shown);
+        }
+        if self.wanted.source {
+            shown.source = match decoded {
+                Cow::Owned(all) if taken == all.len() => all,
+                decoded => cut(&decoded, room).to_owned(),
+            };
+        }
+        self.content.texts.push(shown);
+    }
+
+    fn page(&mut self, text: &str, shown: &mut TextPart) {
+        let limits = html::PageLimits {
+            text: self.room + text.len(),
+            links: LINK_LIMIT.saturating_sub(self.links.len()),
+            tags: self.wanted.tags,
+        };
+        let page = html::read(text, limits, self.work);
+        let number = shown.part;
+        shown.text = page.text;
+        shown.traits = Some(page.traits);
+        self.links
+            .extend(page.links.into_iter().map(|link| (number, link)));
+        self.anchors
+            .extend(page.anchors.into_iter().map(|anchor| (number, anchor)));
+        self.tags
+            .extend(page.tags.into_iter().map(|tag| (number, tag)));
+    }
+
+    fn plain(&mut self, text: &str, shown: &mut TextPart) {
+        let text = self
+            .work
+            .letters(self.work.beginning(text, TEXT_WORK), LETTERS_WORK);
+        let left = LINK_LIMIT.saturating_sub(self.links.len());
+        let links = link::in_text(text, left);
+        // One link may be the end of another.
+        let octets: usize = links.iter().map(String::len).sum();
+        self.work.spend(LINK_WORK * octets as u64);
+        self.links
+            .extend(links.into_iter().map(|link| (shown.part, link)));
+        let mut visible = VisibleTextBuilder::of_lines(text.len());
+        visible.push(text);
+        shown.text = visible.finish_text();
+    }
+}

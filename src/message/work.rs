@@ -1,0 +1,299 @@
+//! Counts the work of judging one message, and says when it has used up its budget.
+//!
+//! In: units of work, as decoders and scanners are about to do it; out: whether, or for how many octets, the budget
+//! suffices. A unit is about a nanosecond of one core. No clock is read: the same message and rules count the same.
+//!
+//! A budget is shared out to stages in the order of what a person sees: header, text, files, rules. What an
+//! early stage leaves is there for the later ones, and no stage can use what is reserved for the rules, so that
+//! what was found is always judged.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is done with a message, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Header fields are decoded and searched.
+    Header,
+    /// The text that clients show is decoded.
+    Text,
+    /// Attached files and texts are looked into.
+    Files,
+    /// Rules search what was found.
+    Rules,
+    /// Facts are measured.
+    Facts,
+    /// The learned filter is asked.
+    Learned,
+}
+
+/// Why a verdict was made of a part of the message only. The label `reason` of a metric, and the word in
+/// X-Spam-Status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Partial {
+    /// The header is too costly.
+    Header,
+    /// The text is too costly to decode.
+    Text,
+    /// The files are too costly to look into.
+    Files,
+    /// What was found is too costly to search.
+    Rules,
+    /// The time limit passed.
+    Time,
+}
+
+impl Partial {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::Header,
+        Self::Text,
+        Self::Files,
+        Self::Rules,
+        Self::Time,
+    ];
+
+    /// Its word in headers, metrics and reports.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Text => "text",
+            Self::Files => "files",
+            Self::Rules => "rules",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// The stop signal is looked at once in so many units.
+const LOOK: u64 = 1 << 16;
+
+/// What the rules may still use after a stop signal: about ten milliseconds.
+const AFTER_STOP: u64 = 10_000_000;
+
+/// The work of one message; see the module.
+#[derive(Debug)]
+pub struct Work<'s> {
+    total: u64,
+    /// Whether stages have shares of their own.
+    is_shared_out: bool,
+    stop: Option<&'s AtomicBool>,
+    may_compile: bool,
+    stage: Cell<Stage>,
+    spent: Cell<u64>,
+    /// What may be spent until the end of the stage.
+    limit: Cell<u64>,
+    next_look: Cell<u64>,
+    partial: Cell<Option<Partial>>,
+}
+
+impl<'s> Work<'s> {
+    /// A budget of so many units, of which each stage has its share.
+    pub fn new(total: u64) -> Self {
+        Self {
+            total,
+            is_shared_out: true,
+            stop: None,
+            may_compile: true,
+            stage: Cell::new(Stage::Header),
+            spent: Cell::new(0),
+            limit: Cell::new(share(Stage::Header, total)),
+            next_look: Cell::new(LOOK),
+            partial: Cell::new(None),
+        }
+    }
+
+    /// A small budget for a thread that others wait for. It is all or nothing: what does not fit is done anew with
+    /// another budget. Regexes that are not compiled yet do not fit.
+    pub fn brief(total: u64) -> Self {
+        Self {
+            is_shared_out: false,
+            may_compile: false,
+            limit: Cell::new(total),
+            ..Self::new(total)
+        }
+    }
+
+    /// Goes on after a stage that was done before, at this cost.
+    pub fn resume(&self, spent: u64, partial: Option<Partial>) {
+        self.spent.set(spent);
+        self.partial.set(partial);
+    }
+
+    /// Decoding ends soon after this is set, and what was found until then is judged.
+    #[must_use]
+    pub fn stopped_by(self, stop: &'s AtomicBool) -> Self {
+        Self {
+            stop: Some(stop),
+            ..self
+        }
+    }
+
+    /// Begins a stage.
+    pub fn begin(&self, stage: Stage) {
+        self.stage.set(stage);
+        if self.partial.get() != Some(Partial::Time) {
+            self.limit.set(match self.is_shared_out {
+                true => share(stage, self.total),
+                false => self.total,
+            });
+        } else if stage >= Stage::Rules {
+            self.limit.set(self.spent.get() + AFTER_STOP);
+        }
+    }
+
+    /// Counts work that is about to be done. False if the budget does not suffice: then it should not be done.
+    pub fn spend(&self, units: u64) -> bool {
+        let spent = self.spent.get() + units;
+        if spent >= self.next_look.get() {
+            self.look(spent);
+        }
+        if spent > self.limit.get() {
+            self.end();
+            return false;
+        }
+        self.spent.set(spent);
+        true
+    }
+
+    /// For how many of these octets the budget suffices, at so many units each; counts them.
+    pub fn afford(&self, octets: usize, units: u64) -> usize {
+        let wanted = octets as u64 * units;
+        if self.spend(wanted) {
+            return octets;
+        }
+        // A stop signal is followed at once.
+        if self.partial.get() == Some(Partial::Time) && self.stage.get() < Stage::Rules {
+            return 0;
+        }
+        let octets = self.left() / units.max(1);
+        self.spent.set(self.spent.get() + octets * units);
+        usize::try_from(octets).unwrap_or(usize::MAX)
+    }
+
+    /// The beginning of a text that the budget suffices for, at so many units per octet; counts it.
+    pub fn beginning<'t>(&self, text: &'t str, units: u64) -> &'t str {
+        super::visible_text::cut(text, self.afford(text.len(), units))
+    }
+
+    /// As [`Work::beginning`], where an octet that is not ASCII costs so many units more than others, which cost one.
+    pub fn letters<'t>(&self, text: &'t str, more: u64) -> &'t str {
+        let units = 1 + (more * beyond_ascii(text.as_bytes())).div_ceil(text.len().max(1) as u64);
+        self.beginning(text, units)
+    }
+
+    /// Notes that something was left out.
+    pub fn end(&self) {
+        if self.partial.get().is_none() {
+            self.partial.set(Some(match self.stage.get() {
+                Stage::Header => Partial::Header,
+                Stage::Text => Partial::Text,
+                Stage::Files => Partial::Files,
+                Stage::Rules | Stage::Facts | Stage::Learned => Partial::Rules,
+            }));
+        }
+    }
+
+    /// What is left of the stage's share.
+    pub fn left(&self) -> u64 {
+        self.limit.get().saturating_sub(self.spent.get())
+    }
+
+    /// The units spent.
+    pub fn spent(&self) -> u64 {
+        self.spent.get()
+    }
+
+    /// Why something was left out, if it was.
+    pub fn partial(&self) -> Option<Partial> {
+        self.partial.get()
+    }
+
+    /// Whether the rest is in vain, because the work does not fit a budget that is all or nothing.
+    pub fn is_in_vain(&self) -> bool {
+        !self.is_shared_out && self.partial.get().is_some()
+    }
+
+    /// Whether a regex may be compiled on this thread.
+    pub fn may_compile(&self) -> bool {
+        self.may_compile
+    }
+
+    /// Follows the stop signal.
+    #[cold]
+    fn look(&self, spent: u64) {
+        self.next_look.set(spent + LOOK);
+        let is_stopped = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        if is_stopped && self.partial.get() != Some(Partial::Time) {
+            self.partial.set(Some(Partial::Time));
+            self.limit.set(match self.stage.get() {
+                Stage::Header | Stage::Text | Stage::Files => 0,
+                Stage::Rules | Stage::Facts | Stage::Learned => spent + AFTER_STOP,
+            });
+        }
+    }
+}
+
+/// How many octets are not ASCII.
+pub(crate) fn beyond_ascii(octets: &[u8]) -> u64 {
+    octets.iter().map(|octet| u64::from(octet >> 7)).sum()
+}
+
+/// Up to where a stage may use the budget: rules and facts have at least a third of it for what was found.
+fn share(stage: Stage, total: u64) -> u64 {
+    total / 100
+        * match stage {
+            Stage::Header => 20,
+            Stage::Text => 40,
+            Stage::Files => 60,
+            Stage::Rules => 85,
+            Stage::Facts => 95,
+            Stage::Learned => 100,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_may_use_what_earlier_ones_left_but_not_what_is_reserved() {
+        let work = Work::new(1000);
+        assert!(work.spend(200) && !work.spend(1));
+        assert_eq!(work.partial(), Some(Partial::Header));
+        work.begin(Stage::Text);
+        assert_eq!((work.afford(10, 5), work.afford(100, 3)), (10, 50));
+        work.begin(Stage::Files);
+        assert_eq!(work.afford(1000, 1), 200);
+        assert_eq!(work.afford(1000, 1), 0);
+        work.begin(Stage::Rules);
+        assert_eq!(work.left(), 250);
+        // The first reason is the reason.
+        assert_eq!(work.partial(), Some(Partial::Header));
+        assert_eq!(work.beginning("größe", 80), "gr");
+        assert_eq!(work.spent(), 840);
+    }
+
+    #[test]
+    fn a_brief_budget_is_all_or_nothing() {
+        let work = Work::brief(100);
+        assert!(work.spend(90) && !work.is_in_vain());
+        work.begin(Stage::Rules);
+        assert!(!work.spend(20) && work.is_in_vain());
+        assert!(!work.may_compile());
+    }
+
+    #[test]
+    fn after_a_stop_signal_what_was_found_is_judged() {
+        let stop = AtomicBool::new(false);
+        let work = Work::new(1 << 40).stopped_by(&stop);
+        work.begin(Stage::Files);
+        assert!(work.spend(LOOK));
+        stop.store(true, Ordering::Relaxed);
+        assert!(!work.spend(2 * LOOK));
+        assert_eq!(work.afford(100, 1), 0);
+        assert_eq!(work.partial(), Some(Partial::Time));
+        work.begin(Stage::Rules);
+        assert!(work.spend(AFTER_STOP / 2) && !work.spend(AFTER_STOP));
+    }
+}
