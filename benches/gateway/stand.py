@@ -101,6 +101,15 @@ class Program:
             spent[f"{name} {task.name}"] = (int(fields[11]) + int(fields[12])) / ticks
         return spent
 
+    def run_queue(self, name):
+        """Of the threads whose names begin so: nanoseconds that they were ready and had no core, and how often they ran."""
+        waited = ran = 0
+        for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir():
+            if (task / "comm").read_text().startswith(name):
+                _, wait, times = map(int, (task / "schedstat").read_text().split())
+                waited, ran = waited + wait, ran + times
+        return waited, ran
+
     def __enter__(self):
         return self
 

@@ -1,10 +1,12 @@
-"""Makes connections that never log in: TLS hellos, plain connects or garbage, at a rate and for a time.
+"""Makes connections that never log in: TLS hellos, plain connects or garbage, at a rate, to two servers in turn.
 
-  strangers.py ADDRESS KIND RATE SECONDS
+  strangers.py KIND RATE SECONDS TURNS ADDRESS OTHER
 
 A TLS hello is made once and sent again: the server computes a signature for each, this program nothing. A connection is
-closed when the server has said something or closed, or after a second. Loopback only. Out: a line of JSON with the number
-of connections that were made, of those that the server said something to, and of those that it closed without a word.
+closed when the server has said something or closed, after a second, or at the end of the turn. Turns last SECONDS each; they
+are the one's, the other's, the other's, the one's and so on. Loopback only. Out: a line of JSON with when each turn began,
+which server's it was, how many connections were made, how many the server said something to, and how many it closed without
+a word.
 """
 
 import collections
@@ -45,9 +47,11 @@ def messages(kind):
 
 
 class Strangers:
-    def __init__(self, host, port, kind):
-        self.address, self.says = (host, port), messages(kind)
-        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    """Those of one turn."""
+
+    def __init__(self, address, kind):
+        self.address, self.says = address, messages(kind)
+        self.family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.poll, self.open, self.ends = select.epoll(), {}, collections.deque()
         self.made = self.answered = self.closed = self.unanswered = self.failed = 0
 
@@ -102,14 +106,26 @@ class Strangers:
             self.serve(0.002)
         for number in list(self.open):
             self.close(number)
+        self.poll.close()
+
+
+def main():
+    kind, rate, seconds, turns, *addresses = sys.argv[1:]
+    servers = []
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        servers.append((host.strip("[]"), int(port)))
+        if not ipaddress.ip_address(servers[-1][0]).is_loopback:
+            raise SystemExit("only addresses of this machine may be flooded")
+    results = []
+    for turn in range(int(turns)):
+        server = (0, 1, 1, 0)[turn % 4]
+        strangers, begun = Strangers(servers[server], kind), time.monotonic()
+        strangers.run(float(rate), float(seconds))
+        counts = {name: getattr(strangers, name) for name in ("made", "answered", "closed", "unanswered", "failed")}
+        results.append({"begun": begun, "server": server, **counts})
+    print(json.dumps(results))
 
 
 if __name__ == "__main__":
-    address, kind, rate, seconds = sys.argv[1:]
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    if not ipaddress.ip_address(host).is_loopback:
-        raise SystemExit("only addresses of this machine may be flooded")
-    strangers = Strangers(host, int(port), kind)
-    strangers.run(float(rate), float(seconds))
-    print(json.dumps({name: getattr(strangers, name) for name in ("made", "answered", "closed", "unanswered", "failed")}))
+    main()
