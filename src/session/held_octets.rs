@@ -19,11 +19,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::exchange::{FLUSH, UNCOUNTED};
+use super::exchange::UNCOUNTED;
 use super::service::Service;
 
 /// If nobody gives memory back for this long, those who have it are waiting for their clients: it is not waited for.
 const STANDSTILL: Duration = Duration::from_millis(50);
+
+/// Memory is short when less than this part of it is left.
+const SHORT: usize = 8;
 
 /// See the module.
 #[derive(Debug)]
@@ -58,7 +61,8 @@ impl<'s> HeldOctets<'s> {
 
     /// Whether there is hardly any memory left for anyone.
     pub(super) fn is_short(&self) -> bool {
-        self.service.quotas.held.taken() + FLUSH > self.service.limits.held_bytes
+        let most = self.service.limits.held_bytes;
+        self.service.quotas.held.taken() > most - most / SHORT
     }
 
     /// Reserves octets, if it has fewer; returns whether it has them. What it has it keeps.

@@ -341,19 +341,17 @@ impl<'s> Relay<'s> {
         let mut last = before;
         let mut deadline = began + limit;
         let mut has_waited = false;
+        let mut waiting = memory::Waiting::new(exchange);
         let written = poll_fn(|cx| {
             if let Poll::Ready(written) = connection.poll_write(cx, exchange.client_output()) {
                 return Poll::Ready(written.map_err(|error| Failure::ClientGone(Some(error))));
             }
-            if !has_waited {
-                has_waited = true;
-                memory::charge_waiting(held, exchange, connection.stream.is_tls());
-            }
+            has_waited = true;
+            waiting.wait(held, exchange, connection.stream.is_tls());
             let left = exchange.client_output().len();
             if left < last {
                 last = left;
                 deadline = Instant::now() + limit;
-                memory::shrink_waiting(held, exchange);
             }
             timer
                 .poll_due(cx, deadline)

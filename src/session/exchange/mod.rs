@@ -50,4 +50,4 @@ pub use input::ClientSecurity;
 pub use mailbox_view::{Listing, MailboxView};
 pub use mechanism::Mechanism;
 pub use output::ClientOutput;
-pub use state::{Exchange, ExchangeConfig, FLUSH, LoginBy};
+pub use state::{Exchange, ExchangeConfig, LoginBy};

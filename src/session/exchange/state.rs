@@ -22,7 +22,7 @@ use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
 /// From this many octets on, output is written before more input is processed.
-pub const FLUSH: usize = 64 << 10;
+pub(super) const FLUSH: usize = 64 << 10;
 
 /// The settings that apply to all sessions.
 #[derive(Debug, Clone, Copy)]

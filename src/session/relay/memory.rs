@@ -4,7 +4,7 @@
 //! [held octets](crate::session::held_octets), which has the rule.
 
 use crate::net::Stream;
-use crate::session::exchange::{Exchange, FLUSH, MemoryNeed, UNCOUNTED};
+use crate::session::exchange::{Exchange, MemoryNeed, UNCOUNTED};
 use crate::session::held_octets::HeldOctets;
 
 /// What TLS buffers of records that the client's socket does not accept, while memory is not short.
@@ -59,22 +59,44 @@ pub(super) fn limit_tls_buffer(held: &HeldOctets<'_>, stream: &mut Stream) {
     }
 }
 
-/// The client does not accept all of the output: it is counted until it does.
-pub(super) fn charge_waiting(held: &mut HeldOctets<'_>, exchange: &mut Exchange<'_>, is_tls: bool) {
-    let tls = match is_tls && !held.is_short() {
-        true => TLS_BUFFER,
-        false => 0,
-    };
-    held.charge(exchange.octets_in_memory() + tls);
+/// The memory of output that waits for the client.
+pub(super) struct Waiting {
+    /// Octets of the buffers that the output and what follows it are in.
+    allocated: usize,
+    is_counted: bool,
 }
 
-/// A client that accepts output slowly keeps no more memory than what is left of it, if others need it.
-pub(super) fn shrink_waiting(held: &mut HeldOctets<'_>, exchange: &mut Exchange<'_>) {
-    let left = exchange.octets_in_memory();
-    // Each octet is copied once at most: half of them are gone each time.
-    if held.octets() > 2 * left + FLUSH && held.is_short() {
-        exchange.shrink_upstream_buffer();
-        exchange.client_output().shrink();
-        held.shrink(left);
+impl Waiting {
+    /// Before any of the output is written.
+    pub(super) fn new(exchange: &Exchange<'_>) -> Self {
+        Self {
+            allocated: exchange.octets_in_memory(),
+            is_counted: false,
+        }
+    }
+
+    /// The client does not accept all of the output: it is counted until it does. While others need the memory, what is
+    /// left is copied into a smaller buffer each time half of it is written.
+    pub(super) fn wait(
+        &mut self,
+        held: &mut HeldOctets<'_>,
+        exchange: &mut Exchange<'_>,
+        is_tls: bool,
+    ) {
+        let left = exchange.octets_in_memory();
+        if 2 * left <= self.allocated && held.is_short() {
+            exchange.shrink_upstream_buffer();
+            exchange.client_output().shrink();
+            self.allocated = left;
+            held.shrink(left);
+        }
+        if !self.is_counted {
+            self.is_counted = true;
+            let tls = match is_tls && !held.is_short() {
+                true => TLS_BUFFER,
+                false => 0,
+            };
+            held.charge(self.allocated + tls);
+        }
     }
 }
