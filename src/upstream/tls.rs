@@ -4,15 +4,16 @@
 //! `tls = "off"` and `"opportunistic"` do without TLS, and a pinned key (RFC 7469 section 2.4 has the
 //! form) replaces authority, name and dates for a server with a self-signed certificate.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::net::tls_error::{Peer, sentence};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256, digest};
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
@@ -80,12 +81,38 @@ pub fn client_config(
     if !pins.is_empty() {
         return by_key(pins).map(|(config, _)| config);
     }
+    let roots = roots(ca_file)?;
+    let key = digest_of(&roots);
+    let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(config) = in_use.get(&key).and_then(Weak::upgrade) {
+        return Ok(config);
+    }
     let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Rustls)?
-        .with_root_certificates(roots(ca_file)?)
+        .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Arc::new(config))
+    let config = Arc::new(config);
+    in_use.retain(|_, config| config.strong_count() > 0);
+    in_use.insert(key, Arc::downgrade(&config));
+    Ok(config)
+}
+
+/// The configurations that are in use, by the roots that they trust: upstreams and reloads with the same roots share
+/// one, and the TLS sessions that it can resume.
+static IN_USE: Mutex<BTreeMap<Vec<u8>, Weak<ClientConfig>>> = Mutex::new(BTreeMap::new());
+
+/// Differs for different roots.
+fn digest_of(roots: &RootCertStore) -> Vec<u8> {
+    let mut digest = Context::new(&SHA256);
+    for root in &roots.roots {
+        let constraints = root.name_constraints.as_deref().unwrap_or_default();
+        for part in [&*root.subject, &*root.subject_public_key_info, constraints] {
+            digest.update(&(part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+    }
+    digest.finish().as_ref().to_vec()
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
@@ -213,5 +240,35 @@ impl ServerCertVerifier for ByKey {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_trust_the_same_share_one_configuration() {
+        let of_platform = client_config(None, &[]);
+        let Ok(first) = of_platform else {
+            // A machine without certificates.
+            return;
+        };
+        assert!(Arc::ptr_eq(&first, &client_config(None, &[]).unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        let authority = |name: &str| {
+            let file = folder.path().join(name);
+            let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+            std::fs::write(&file, made.cert.pem()).unwrap();
+            file
+        };
+        let (a, b) = (authority("a.example"), authority("b.example"));
+        let of = |file: &Path| client_config(Some(file), &[]).unwrap();
+        let own = of(&a);
+        assert!(Arc::ptr_eq(&own, &of(&a)));
+        assert!(!Arc::ptr_eq(&own, &of(&b)) && !Arc::ptr_eq(&own, &first));
+        // The same file with other certificates.
+        std::fs::copy(&b, &a).unwrap();
+        assert!(!Arc::ptr_eq(&own, &of(&a)));
     }
 }
