@@ -26,6 +26,7 @@ mod settings;
 mod tls_mode;
 mod units;
 mod upstream;
+mod upstream_proxy;
 
 pub use client_secret::ClientSecret;
 pub use filter::{FilterConfig, HeaderMode};
@@ -43,3 +44,4 @@ pub use settings::{Config, Origin, Process};
 pub use tls_mode::TlsMode;
 pub use units::{duration, size};
 pub use upstream::{ProxyHeader, Upstream};
+pub use upstream_proxy::{ProxyKind, UpstreamProxy};

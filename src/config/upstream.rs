@@ -10,6 +10,7 @@ use super::bounds::existing_file;
 use super::limits::{UpstreamTimeouts, read_upstream_timeouts};
 use super::oauth::{self, OAuth};
 use super::tls_mode::TlsMode;
+use super::upstream_proxy::{self, UpstreamProxy};
 use crate::schema::Section;
 
 /// One POP3 server.
@@ -29,6 +30,8 @@ pub struct Upstream {
     pub pins: Vec<[u8; 32]>,
     /// Whether and how the client's address is sent to it.
     pub proxy_header: ProxyHeader,
+    /// The proxy on the way to it.
+    pub proxy: Option<UpstreamProxy>,
     /// The one that is tried when this one cannot be reached: an index into `Config::upstreams`.
     pub fallback: Option<usize>,
     /// Its own timeouts.
@@ -48,6 +51,7 @@ impl Upstream {
             ca_file: None,
             pins: Vec::new(),
             proxy_header: ProxyHeader::Off,
+            proxy: None,
             fallback: None,
             timeouts: UpstreamTimeouts::default(),
             oauth: None,
@@ -140,6 +144,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Optio
             "`{text}` is not known; write \"off\", \"v1\" or \"v2\""
         )),
     });
+    let proxy = upstream_proxy::read(section, folder);
     let fallback = section.string("fallback");
     let timeouts = read_upstream_timeouts(section.section("timeouts"));
     let oauth = oauth::read(section, folder, tls);
@@ -151,6 +156,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Optio
         ca_file,
         pins,
         proxy_header: proxy_header.unwrap_or(ProxyHeader::Off),
+        proxy,
         fallback: None,
         timeouts,
         oauth,

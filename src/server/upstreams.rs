@@ -11,7 +11,7 @@ use crate::schema::Problem;
 use crate::session::{OAuthLogin, OAuthShared};
 use crate::store::Tokens;
 use crate::upstream::{
-    DialLimits, Dialler, Dials, LoopDetection, Router, TokenService, client_config,
+    DialLimits, Dialler, Dials, LoopDetection, Router, TokenService, Tunnel, client_config,
 };
 
 /// The token services, by the places of the upstreams that have one.
@@ -74,6 +74,19 @@ pub fn check(config: &Config) -> Result<(), Vec<Problem>> {
     .map(drop)
 }
 
+/// The proxy on the way to an upstream, if it has one.
+///
+/// # Errors
+/// If its password cannot be read.
+pub fn tunnel(config: &Config, number: usize) -> Result<Option<Tunnel>, Problem> {
+    let upstream = config.upstreams.get(number);
+    let proxy = upstream.and_then(|upstream| upstream.proxy.clone());
+    proxy.map(Tunnel::new).transpose().map_err(|error| {
+        let key = format!("upstream[{number}].proxy_password_file");
+        config.problem(&key, error.to_string())
+    })
+}
+
 /// The routes to the upstreams.
 ///
 /// # Errors
@@ -101,10 +114,14 @@ pub(super) fn router(
             (None, TlsMode::Off) => Ok(None),
             _ => client_config(upstream.ca_file.as_deref(), &upstream.pins).map(Some),
         };
+        let tunnel = tunnel(config, number).unwrap_or_else(|problem| {
+            problems.push(problem);
+            None
+        });
         match tls {
             Ok(tls) => {
                 let dialler = Dialler::new(upstream.clone(), tls, limits(), Arc::clone(own));
-                diallers.push(Arc::new(dialler));
+                diallers.push(Arc::new(dialler.through(tunnel)));
             }
             Err(error) => {
                 let key = format!("upstream[{number}].ca_file");

@@ -107,7 +107,7 @@ pub(super) async fn open_over(
 ) -> Result<Greeted, Failure> {
     let began = Instant::now();
     let name = || route.upstream().name.clone();
-    let dialled = route.greeted(stream).await;
+    let dialled = route.greeted(stream, BytesMut::new()).await;
     let dialled = dialled.map_err(|error| Failure::Dial(name(), error))?;
     let seconds = began.elapsed().as_secs_f64();
     let dialler = Arc::clone(route);

@@ -17,6 +17,7 @@ use super::refusal::Refusal;
 use super::service::Service;
 use crate::metrics::ConnectionOutcome;
 use crate::net::Stream;
+use crate::upstream::Connected;
 
 /// Passes bytes between the client and the server that it connected to, without inspecting them.
 pub(super) async fn pass_through(
@@ -30,7 +31,11 @@ pub(super) async fn pass_through(
         let connected = dialler.connect(client.on_behalf()).await;
         connected.map_err(|error| Failure::Dial(dialler.upstream().name.clone(), error))
     };
-    let (mut upstream, _own) = place.unless_evicted(connected).await?;
+    let Connected {
+        stream: mut upstream,
+        own: _own,
+        ..
+    } = place.unless_evicted(connected).await?;
     if client.is_self(service.router.loop_detection()) {
         return Err(Refusal::Loop.into());
     }

@@ -13,10 +13,11 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::loop_detection::{LoopDetection, OwnConnection};
-use super::{ChosenBy, DialError, Resolver, happy_eyeballs};
+use super::{ChosenBy, DialError, Resolver, Tunnel, happy_eyeballs};
 use crate::config::{ProxyHeader, Timeouts, TlsMode, Upstream};
 use crate::net::proxy_protocol::{self, Addressed};
 use crate::net::{KeyedSemaphore, Stream};
+use crate::pop3::line::{printable, trim_end};
 
 /// A connection on which the server has greeted.
 #[derive(Debug)]
@@ -30,6 +31,17 @@ pub struct Dialled {
     pub rest: BytesMut,
     /// Registers the connection as popgate's own; `None` if popgate did not make it.
     pub own: Option<OwnConnection>,
+}
+
+/// A connection on which the server has not greeted.
+#[derive(Debug)]
+pub struct Connected {
+    /// The connection.
+    pub stream: Stream,
+    /// Registers it as popgate's own.
+    pub own: OwnConnection,
+    /// What the server has sent already: a proxy passes it on with its own answer.
+    pub early: BytesMut,
 }
 
 /// The client that a connection is made for.
@@ -63,6 +75,7 @@ pub struct Dialler {
     at: Option<SocketAddr>,
     host_chosen_by: ChosenBy,
     tls: Option<Arc<ClientConfig>>,
+    tunnel: Option<Tunnel>,
     /// Those of this upstream.
     pub(super) timeouts: Timeouts,
     limits: DialLimits,
@@ -83,6 +96,7 @@ impl Dialler {
             at: None,
             host_chosen_by: ChosenBy::Administrator,
             tls,
+            tunnel: None,
             limits,
             loops,
         }
@@ -91,6 +105,12 @@ impl Dialler {
     /// The same upstream at a known address.
     pub fn at(mut self, address: SocketAddr) -> Self {
         self.at = Some(address);
+        self
+    }
+
+    /// The same upstream behind a proxy.
+    pub fn through(mut self, tunnel: Option<Tunnel>) -> Self {
+        self.tunnel = tunnel;
         self
     }
 
@@ -126,13 +146,13 @@ impl Dialler {
         let _permit = tokio::time::timeout(self.timeouts.connect, permit)
             .await
             .map_err(|_| DialError::TooManyDials(at_a_time))?;
-        let (stream, own) = self.connect(client).await?;
-        let (greeted, own) = match self.greeted(stream).await {
+        let Connected { stream, own, early } = self.connect(client).await?;
+        let (greeted, own) = match self.greeted(stream, early).await {
             // Servers that end the session at an unknown command are reached without one.
             Err(DialError::ClosedAtStls) if self.upstream.tls == TlsMode::Opportunistic => {
                 drop(own);
-                let (stream, own) = self.connect(client).await?;
-                (self.greeted_in_plain_text(stream).await?, own)
+                let Connected { stream, own, early } = self.connect(client).await?;
+                (self.greeted_in_plain_text(stream, early).await?, own)
             }
             greeted => (greeted?, own),
         };
@@ -154,13 +174,12 @@ impl Dialler {
     ///
     /// # Errors
     /// What went wrong; nothing is open then.
-    pub async fn connect(&self, client: OnBehalf) -> Result<(Stream, OwnConnection), DialError> {
+    pub async fn connect(&self, client: OnBehalf) -> Result<Connected, DialError> {
         let by = Instant::now() + self.timeouts.connect;
-        let addresses = self.addresses(by).await?;
-        let limit = self.timeouts.connect;
-        let tcp = timeout_at(by, self.tcp(addresses, client))
-            .await
-            .unwrap_or(Err(DialError::ConnectTimedOut(limit)))?;
+        let (tcp, early) = match &self.tunnel {
+            Some(tunnel) => self.tunnelled(tunnel, by).await?,
+            None => (self.direct(client, by).await?, BytesMut::new()),
+        };
         let peer = tcp.peer_addr().map_err(DialError::Connect)?;
         let local = tcp.local_addr().map_err(DialError::Connect)?;
         let own = self.loops.register(local, peer);
@@ -177,9 +196,45 @@ impl Dialler {
                 .map_err(DialError::Connect)?;
         }
         if self.upstream.tls == TlsMode::Implicit {
+            if !early.is_empty() {
+                return Err(DialError::NotPop3(shown(&early)));
+            }
             stream = self.encrypt(stream).await?;
         }
-        Ok((stream, own))
+        Ok(Connected { stream, own, early })
+    }
+
+    async fn direct(&self, client: OnBehalf, by: Instant) -> Result<TcpStream, DialError> {
+        let addresses = self.addresses(by).await?;
+        let limit = self.timeouts.connect;
+        timeout_at(by, self.tcp(addresses, client))
+            .await
+            .unwrap_or(Err(DialError::ConnectTimedOut(limit)))
+    }
+
+    /// Through a proxy, which resolves the name.
+    async fn tunnelled(
+        &self,
+        tunnel: &Tunnel,
+        by: Instant,
+    ) -> Result<(TcpStream, BytesMut), DialError> {
+        let Upstream { host, port, .. } = &self.upstream;
+        let (host, port) = match self.at {
+            Some(address) => (&address.ip().to_string(), address.port()),
+            None => (host, *port),
+        };
+        // The proxy could lead back to popgate: where the port is one of its own, the address decides.
+        if self.loops.has_port(port)
+            && let Ok(addresses) = self.addresses(by).await
+            && let Some(own) = addresses.iter().find(|it| self.loops.is_self(**it))
+        {
+            return Err(DialError::Loop(*own));
+        }
+        let limit = self.timeouts.connect;
+        let connected = timeout_at(by, tunnel.connect(host, port, &self.loops)).await;
+        connected
+            .unwrap_or_else(|_| Err(format!("{tunnel}: no connection within {limit:?}")))
+            .map_err(DialError::Proxy)
     }
 
     async fn addresses(&self, by: Instant) -> Result<Vec<SocketAddr>, DialError> {
@@ -228,4 +283,8 @@ impl Dialler {
             .map_err(DialError::Tls)?;
         Ok(Stream::tls(tls))
     }
+}
+
+fn shown(line: &[u8]) -> String {
+    printable(trim_end(line), 120)
 }

@@ -23,6 +23,8 @@ pub enum DialError {
     TooManyDials(usize),
     /// The host's address is this proxy's own.
     Loop(SocketAddr),
+    /// The proxy on the way did not make a connection.
+    Proxy(String),
     /// The certificate is not trusted, or TLS failed.
     Tls(io::Error),
     /// The server refused STLS, and plain text is not allowed.
@@ -52,6 +54,7 @@ impl DialError {
             Self::ConnectTimedOut(_) => "connect_timeout",
             Self::TooManyDials(_) => "too_many_connects",
             Self::Loop(_) => "loop",
+            Self::Proxy(_) => "proxy",
             Self::Tls(error) if is_about_certificate(error) => "certificate",
             Self::Tls(_) => "tls",
             Self::NoStls(_) | Self::ClosedAtStls | Self::Injected => "stls",
@@ -69,6 +72,7 @@ impl DialError {
         "connect_timeout",
         "too_many_connects",
         "loop",
+        "proxy",
         "certificate",
         "tls",
         "stls",
@@ -114,6 +118,7 @@ impl fmt::Display for DialError {
                 f,
                 "{address} is this proxy itself; set upstream to the provider's server"
             ),
+            Self::Proxy(why) => f.write_str(why),
             Self::Tls(error) => {
                 write!(f, "TLS failed: {}", Plain(error, Peer::Server))?;
                 f.write_str(advice(error))

@@ -37,12 +37,12 @@ enum Stls {
 }
 
 impl Dialler {
-    /// Waits for the greeting on a connection, and does STLS where configured.
+    /// Waits for the greeting on a connection of which these octets are read already, and does STLS where configured.
     ///
     /// # Errors
     /// What went wrong; the connection is closed then.
-    pub async fn greeted(&self, stream: Stream) -> Result<Dialled, DialError> {
-        let greeted = self.greeted_in_plain_text(stream).await?;
+    pub async fn greeted(&self, stream: Stream, early: BytesMut) -> Result<Dialled, DialError> {
+        let greeted = self.greeted_in_plain_text(stream, early).await?;
         match self.upstream.tls {
             TlsMode::Off | TlsMode::Implicit => Ok(greeted),
             TlsMode::Starttls => self.stls(greeted, TlsMode::Starttls).await,
@@ -57,8 +57,8 @@ impl Dialler {
     pub(super) async fn greeted_in_plain_text(
         &self,
         mut stream: Stream,
+        mut rest: BytesMut,
     ) -> Result<Dialled, DialError> {
-        let mut rest = BytesMut::new();
         let greeting = self.said(&mut stream, &mut rest).await?;
         match Status::of(&greeting) {
             Status::Ok => Ok(Dialled {

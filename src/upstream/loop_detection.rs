@@ -46,6 +46,11 @@ impl LoopDetection {
         })
     }
 
+    /// Whether one of the listeners has this port.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.listening.iter().any(|own| own.port() == port)
+    }
+
     /// Whether a connection from this client to that destination is one that popgate has made.
     pub fn is_own_connection(&self, client: SocketAddr, original_dst: SocketAddr) -> bool {
         let outgoing = self.outgoing.lock();

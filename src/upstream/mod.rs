@@ -21,8 +21,9 @@ mod token_consent;
 mod token_error;
 mod token_redirect;
 mod token_response;
+mod tunnel;
 
-pub use dial::{DialLimits, Dialled, Dialler, Dials, OnBehalf};
+pub use dial::{Connected, DialLimits, Dialled, Dialler, Dials, OnBehalf};
 pub use error::DialError;
 pub use loop_detection::{LoopDetection, OwnConnection};
 pub use resolver::{ChosenBy, Resolver};
@@ -34,3 +35,4 @@ pub use token_consent::{BrowserConsent, ConsentError};
 pub use token_error::{Denial, TokenError};
 pub use token_redirect::RedirectListener;
 pub use token_response::Fresh;
+pub use tunnel::{Tunnel, TunnelConfigError};

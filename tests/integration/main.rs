@@ -35,6 +35,7 @@ mod sums;
 mod tls;
 mod tls_end;
 mod train;
+mod upstream_proxy;
 mod upstreams;
 
 mod support;

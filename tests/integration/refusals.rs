@@ -514,6 +514,15 @@ async fn upstream_failure(row: &Row) -> Outcome {
                 .local_addr()
                 .unwrap(),
         )),
+        ("proxy", _) => {
+            settings.proxy = Some(popgate::config::UpstreamProxy {
+                kind: popgate::config::ProxyKind::Socks5,
+                host: "127.0.0.1".to_owned(),
+                port: 1,
+                user: None,
+                password_file: None,
+            });
+        }
         ("connect_timeout", _) => {
             settings.host = "127.0.0.1".to_owned();
             settings.timeouts.connect = Duration::from_millis(100);
@@ -580,6 +589,7 @@ async fn upstream_failure(row: &Row) -> Outcome {
     let waits = row.label == "greeting_timeout";
     let serve = async {
         let unseen = [
+            "proxy",
             "resolve",
             "connect",
             "connect_timeout",

@@ -2,20 +2,24 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio_rustls::rustls::ClientConfig;
 
 use super::finding::Findings;
-use crate::config::{Config, Upstream};
+use crate::config::{Config, Upstream, UpstreamTimeouts};
 use crate::net::certificate::facts;
 use crate::net::proxy_protocol::Addressed;
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
-    ChosenBy, DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, Resolver,
+    ChosenBy, DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, Resolver, Tunnel,
     client_config, pin_of, recorder,
 };
+
+/// Sessions are more patient.
+const CONNECT: Duration = Duration::from_secs(15);
+const GREETING: Duration = Duration::from_secs(60);
 
 pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
     if config.upstreams.is_empty() {
@@ -28,8 +32,8 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
             ),
         }
     }
-    for upstream in &config.upstreams {
-        server(config, upstream, findings).await;
+    for number in 0..config.upstreams.len() {
+        server(config, number, findings).await;
     }
     routes(config, findings);
     if let Err(problems) = upstreams::check(config) {
@@ -39,34 +43,35 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
-async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings<'_>) {
-    let (host, port) = (&upstream.host, upstream.port);
-    let what = format!("upstream {}", upstream.name);
-    let lookup = Resolver::of_system().lookup(host, port, ChosenBy::Administrator);
-    let addresses: Vec<SocketAddr> = match lookup.await {
-        Ok(addresses) => addresses,
-        Err(error) => {
-            return findings.wrong(
-                &what,
-                format!("cannot resolve {host}: {error}"),
-                "is the name right, and does `getent hosts` know any other?",
-            );
-        }
+async fn server(config: &Config, number: usize, findings: &mut Findings<'_>) {
+    let Some(upstream) = config.upstreams.get(number) else {
+        return;
     };
-    let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-    findings.fine(&what, format!("{host} is {}", shown.join(", ")));
+    let what = format!("upstream {}", upstream.name);
+    let tunnel = match upstreams::tunnel(config, number) {
+        Ok(None) => match resolve(&what, upstream, findings).await {
+            true => None,
+            false => return,
+        },
+        Ok(tunnel) => tunnel,
+        Err(problem) => return findings.wrong(&what, problem.to_string(), ""),
+    };
+    if let Some(tunnel) = &tunnel {
+        findings.fine(&what, format!("{} through {tunnel}", upstream.host));
+    }
     let tls = match client_config(upstream.ca_file.as_deref(), &upstream.pins) {
         Ok(tls) => tls,
         Err(error) => return findings.wrong(&what, error.to_string(), ""),
     };
-    match dial(config, upstream, tls).await {
+    let dial = |tls| dial(config, upstream, tunnel.clone(), tls);
+    match dial(tls).await {
         Ok(dialled) => greeted(&what, &dialled, findings),
         Err(error) => {
             let is_certificate = error.label() == "certificate";
             failed(&what, &error, is_certificate, findings);
             if is_certificate && let Ok((tls, recorder)) = recorder() {
                 // The connection is refused on purpose: only the certificate is needed.
-                let _ = dial(config, upstream, tls).await;
+                let _ = dial(tls).await;
                 if let Some(pin) = recorder.shown().and_then(|shown| pin_of(&shown).ok()) {
                     findings.note(&what, format!("pin = [\"{pin}\"]"));
                 }
@@ -75,13 +80,43 @@ async fn server(config: &Config, upstream: &Upstream, findings: &mut Findings<'_
     }
 }
 
+/// Whether the server's name can be resolved here.
+async fn resolve(what: &str, upstream: &Upstream, findings: &mut Findings<'_>) -> bool {
+    let (host, port) = (&upstream.host, upstream.port);
+    let lookup = Resolver::of_system().lookup(host, port, ChosenBy::Administrator);
+    match lookup.await {
+        Ok(addresses) => {
+            let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            findings.fine(what, format!("{host} is {}", shown.join(", ")));
+            true
+        }
+        Err(error) => {
+            findings.wrong(
+                what,
+                format!("cannot resolve {host}: {error}"),
+                "is the name right, and does `getent hosts` know any other?",
+            );
+            false
+        }
+    }
+}
+
 async fn dial(
     config: &Config,
     upstream: &Upstream,
+    tunnel: Option<Tunnel>,
     tls: Arc<ClientConfig>,
 ) -> Result<Dialled, DialError> {
+    // Somebody is waiting for the findings.
+    let mut upstream = upstream.clone();
+    let timeouts = upstream.timeouts.over(&config.timeouts);
+    upstream.timeouts = UpstreamTimeouts {
+        connect: Some(timeouts.connect.min(CONNECT)),
+        greeting: Some(timeouts.greeting.min(GREETING)),
+        upstream_read: None,
+    };
     let limits = DialLimits {
-        timeouts: config.timeouts,
+        timeouts,
         at_a_time: 1,
         dials: Arc::default(),
     };
@@ -95,8 +130,8 @@ async fn dial(
         },
         as_client: false,
     };
-    let dialler = Dialler::new(upstream.clone(), Some(tls), limits, own);
-    dialler.dial(nobody).await
+    let dialler = Dialler::new(upstream, Some(tls), limits, own);
+    dialler.through(tunnel).dial(nobody).await
 }
 
 fn greeted(what: &str, dialled: &Dialled, findings: &mut Findings<'_>) {

@@ -59,6 +59,8 @@ pub struct Settings {
     pub oauth: Vec<(String, session::OAuthLogin)>,
     /// More addresses that count as the proxy's own.
     pub also_own: Vec<SocketAddr>,
+    /// The proxy on the way to the first upstream.
+    pub proxy: Option<popgate::config::UpstreamProxy>,
     /// Changes the first upstream.
     pub change: fn(&mut Upstream),
     pub piece: usize,
@@ -86,6 +88,7 @@ impl Settings {
             routes: Routes::default(),
             oauth: Vec::new(),
             also_own: Vec::new(),
+            proxy: None,
             change: |_| {},
             piece: usize::MAX,
         }
@@ -97,6 +100,7 @@ impl Settings {
         assert!(problems.is_empty(), "{problems:?}");
         let (host, port) = (&self.host, self.upstream.port());
         let mut upstream = Upstream::new("test", host, port, self.tls);
+        upstream.proxy = self.proxy;
         (self.change)(&mut upstream);
         let first = (upstream, self.client_config.clone());
         let all = std::iter::once(first).chain(self.others);
