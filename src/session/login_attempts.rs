@@ -3,7 +3,8 @@
 //! In: who logs in and how that ended; out: an [`Attempt`], or how long to pause. Of one account from one address
 //! no more logins are at the server at a time than may still fail: a guess that is under way counts until the server
 //! has answered it. Further logins wait for their turn, so that many sessions with the right password are slower at
-//! worst, not refused.
+//! worst, not refused. While logins wait, each success lets one more be under way, until a failure, or until none is:
+//! clients with the right password are hardly slowed down, even by a server that takes long.
 //!
 //! Failures of an address count for all its accounts, except for those that have logged in from there within the
 //! last day: people who share an address with somebody who guesses passwords can still read their mail.
@@ -56,6 +57,8 @@ struct Count {
     failures: u32,
     last_failure: Option<Instant>,
     in_flight: u32,
+    /// How many more may be under way, since others succeeded.
+    extra: u32,
     last_success: Option<Instant>,
     /// Wakes the logins that wait for their turn.
     turn: Arc<Notify>,
@@ -76,7 +79,7 @@ pub(super) struct Attempt {
     account: Account,
     /// Whether it counts for the address, too.
     counts_for_address: bool,
-    pause: Duration,
+    allowed: Allowed,
 }
 
 impl LoginAttempts {
@@ -149,7 +152,7 @@ impl LoginAttempts {
             of: Arc::clone(&self.0),
             account,
             counts_for_address,
-            pause,
+            allowed,
         };
         Admission::Now(attempt, has_room)
     }
@@ -164,9 +167,23 @@ impl Count {
             let left = pause.saturating_sub(since.unwrap_or_default());
             return Err(Admission::Paused(left));
         }
-        match failures.saturating_add(self.in_flight) < most {
+        match self.has_room(failures, most) {
             true => Ok(()),
             false => Err(Admission::Later(Arc::clone(&self.turn))),
+        }
+    }
+
+    fn has_room(&self, failures: u32, most: u32) -> bool {
+        failures.saturating_add(self.in_flight) < most.saturating_add(self.extra)
+    }
+
+    fn succeeded(&mut self, most: u32, now: Instant) {
+        let was_full = !self.has_room(0, most);
+        self.failures = 0;
+        self.last_failure = None;
+        self.last_success = Some(now);
+        if was_full {
+            self.extra = self.extra.saturating_add(1);
         }
     }
 
@@ -181,6 +198,7 @@ impl Count {
 
     fn failed(&mut self, pause: Duration, now: Instant) {
         self.failures = self.recent_failures(pause, now).saturating_add(1);
+        self.extra = 0;
         self.last_failure = Some(now);
     }
 
@@ -197,6 +215,9 @@ impl Count {
     /// One login less is under way.
     fn answered(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if self.in_flight == 0 {
+            self.extra = 0;
+        }
         self.turn.notify_one();
     }
 }
@@ -206,9 +227,7 @@ impl Attempt {
     pub(super) fn succeeded(self) {
         let mut counts = locked(&self.of);
         if let Some(count) = counts.accounts.get_mut(&self.account) {
-            count.failures = 0;
-            count.last_failure = None;
-            count.last_success = Some(Instant::now());
+            count.succeeded(self.allowed.failures, Instant::now());
         }
     }
 
@@ -221,10 +240,10 @@ impl Attempt {
             addresses,
         } = &mut *counts;
         if let Some(count) = accounts.get_mut(&self.account) {
-            count.failed(self.pause, now);
+            count.failed(self.allowed.pause, now);
         }
         let of_address = addresses.entry(self.account.0).or_default();
-        of_address.failed(self.pause, now);
+        of_address.failed(self.allowed.pause, now);
     }
 }
 
@@ -330,6 +349,28 @@ mod tests {
         for login in logins.collect::<Vec<_>>() {
             login.await.unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn successes_while_others_wait_let_more_be_under_way_until_one_fails() {
+        let attempts = LoginAttempts::default();
+        // Alone it changes nothing.
+        begin(&attempts, 1, "ann").await.unwrap().succeeded();
+        let mut under_way = Vec::new();
+        for _ in 0..3 {
+            under_way.push(begin(&attempts, 1, "ann").await.unwrap());
+        }
+        assert!(is_pending(pin!(begin(&attempts, 1, "ann"))));
+        under_way.remove(0).succeeded();
+        for _ in 0..2 {
+            under_way.push(begin(&attempts, 1, "ann").await.unwrap());
+        }
+        assert!(is_pending(pin!(begin(&attempts, 1, "ann"))));
+        under_way.remove(0).failed();
+        under_way.remove(0);
+        assert!(is_pending(pin!(begin(&attempts, 1, "ann"))));
+        under_way.remove(0);
+        begin(&attempts, 1, "ann").await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
