@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::client::Client;
 use super::exchange::DRAIN_SILENCE;
@@ -39,16 +39,27 @@ pub(super) async fn pass_through(
     if client.is_self(service.router.loop_detection()) {
         return Err(Refusal::Loop.into());
     }
+    service
+        .metrics
+        .connection(&client.listener.name, ConnectionOutcome::ProxiedAway);
     let gone = |error| Failure::ClientGone(Some(error));
     let mut tcp = Stream::plain(tcp).map_err(gone)?;
-    // Whether the client logs in cannot be seen: it is established once it has a server.
+    let limit = service.timeouts.login;
+    let stopping = place.drain.clone().stopping();
+    let begun = async {
+        tokio::select! {
+            begun = timeout(limit, pass_handshake(&mut tcp, &mut upstream)) => begun.map(|_| ()),
+            () = stopping => Ok(()),
+        }
+    };
+    let begun = async { Ok(begun.await) };
+    if place.unless_evicted(begun).await?.is_err() {
+        return Ok(());
+    }
     if place.establish().await? {
         tcp.move_to_this_event_loop().map_err(gone)?;
         upstream.move_to_this_event_loop().map_err(gone)?;
     }
-    service
-        .metrics
-        .connection(&client.listener.name, ConnectionOutcome::ProxiedAway);
     // Both connections are closed in the same way.
     let transfer = Transfer {
         began: Instant::now(),
@@ -72,6 +83,38 @@ pub(super) async fn pass_through(
         } => {}
     }
     Ok(())
+}
+
+/// Passes octets until the client answers what the server has sent, or one of them closes: a client that does not
+/// even finish its handshake is a stranger. Whether others log in cannot be seen.
+async fn pass_handshake(
+    client: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    upstream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> io::Result<()> {
+    let (mut from_client, mut from_upstream) = (vec![0; 4 << 10], vec![0; 16 << 10]);
+    let mut has_answered = false;
+    loop {
+        tokio::select! {
+            read = client.read(&mut from_client) => {
+                let read = read?;
+                upstream.write_all(&from_client[..read]).await?;
+                upstream.flush().await?;
+                // The transfer afterwards sees an end again.
+                if has_answered || read == 0 {
+                    return Ok(());
+                }
+            }
+            read = upstream.read(&mut from_upstream) => {
+                let read = read?;
+                client.write_all(&from_upstream[..read]).await?;
+                client.flush().await?;
+                if read == 0 {
+                    return Ok(());
+                }
+                has_answered = true;
+            }
+        }
+    }
 }
 
 /// When octets last moved between the two sides.
@@ -116,6 +159,32 @@ impl Transfer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_a_stranger_until_it_answers_the_server() {
+        let (mut client, mut near_client) = tokio::io::duplex(64);
+        let (mut upstream, mut near_upstream) = tokio::io::duplex(64);
+        let mut passing = std::pin::pin!(pass_handshake(&mut near_client, &mut near_upstream));
+        let minute = Duration::from_secs(60);
+        client.write_all(b"hello").await.unwrap();
+        assert!(timeout(minute, &mut passing).await.is_err());
+        let mut got = [0; 5];
+        upstream.read_exact(&mut got).await.unwrap();
+        assert_eq!(&got, b"hello");
+        client.write_all(b", too").await.unwrap();
+        assert!(timeout(minute, &mut passing).await.is_err());
+        upstream.write_all(b"server").await.unwrap();
+        upstream.write_all(b" hello").await.unwrap();
+        assert!(timeout(minute, &mut passing).await.is_err());
+        let mut got = [0; 12];
+        client.read_exact(&mut got).await.unwrap();
+        assert_eq!(&got, b"server hello");
+        client.write_all(b"finished").await.unwrap();
+        passing.await.unwrap();
+        let mut got = [0; 13];
+        upstream.read_exact(&mut got).await.unwrap();
+        assert_eq!(&got, b", toofinished");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_transfer_continues_while_octets_move_and_ends_when_idle() {
