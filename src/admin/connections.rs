@@ -1,6 +1,6 @@
 //! The connections to the admin port: bounded in number, size and time.
 //!
-//! In: accepted connections; out: HTTP/1.1 over those that have a place. Whoever scrapes gets through while others hold
+//! In: accepted connections; out: HTTP/1.1 over those that have a place. A scrape gets through while others hold
 //! connections open: a newcomer gets the place of the oldest connection of the address that has most of them.
 
 use std::convert::Infallible;
