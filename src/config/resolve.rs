@@ -14,6 +14,11 @@ use super::{filter, limits, log, route, upstream};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
+    /// As [`Config::load`], of a file's text.
+    pub fn parse(name: &str, text: &str, flags: &Flags) -> (Self, Vec<Problem>) {
+        resolve(name, text, Path::new(""), flags)
+    }
+
     /// Reads a file (`None`: every setting at its default) and applies the flags on top.
     ///
     /// Beside the problems of both there is always a configuration, with defaults in place of what

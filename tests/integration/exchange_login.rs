@@ -3,7 +3,7 @@
 use popgate::pop3::LoginAnswer;
 use popgate::session::exchange::{Event, LoginBy};
 
-use crate::support::exchange::{Driven, PLAIN};
+use crate::support::exchange::{Driven, PLAIN, driven};
 use crate::support::{Settings, shown};
 
 /// "user=ann@example.net\x01auth=Bearer x\x01\x01"
@@ -14,7 +14,7 @@ const NO_CAPA: &[u8] = b"-ERR what?\r\n";
 
 fn preauth() -> Driven {
     let settings = Settings::new(([127, 0, 0, 1], 110).into());
-    Driven::new(&settings, LoginBy::Popgate, PLAIN)
+    driven(&settings, LoginBy::Popgate, PLAIN)
 }
 
 /// The upstream accepts USER and PASS.

@@ -39,3 +39,7 @@ mod upstream_proxy;
 mod upstreams;
 
 mod support;
+
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz;
+mod fuzz_replay;

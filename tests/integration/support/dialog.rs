@@ -22,7 +22,7 @@ use std::path::Path;
 use popgate::session::exchange::LoginBy;
 use tokio::net::TcpListener;
 
-use super::exchange::{Driven, PLAIN};
+use super::exchange::{PLAIN, driven};
 use super::{Peer, Proxy, Settings, shown};
 
 /// The most bytes that one read returns.
@@ -167,7 +167,7 @@ async fn play_over_sockets(script: &Script, piece: usize) {
 
 fn play_in_memory(script: &Script, piece: usize) {
     let settings = script.settings(([127, 0, 0, 1], 110).into(), piece);
-    let mut driven = Driven::new(&settings, LoginBy::Client, PLAIN);
+    let mut driven = driven(&settings, LoginBy::Client, PLAIN);
     for step in &script.steps {
         let at = format!("{}.txt:{} (pieces of {piece})", script.name, step.line);
         let is_client = step.who == "client";

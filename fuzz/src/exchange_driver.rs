@@ -1,0 +1,347 @@
+//! Drives an exchange by hand, without sockets and with a simulated clock: for fuzzing, and for the tests of the
+//! exchange.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use popgate::config::{Limits, Timeouts};
+use popgate::filter::Filter;
+use popgate::pop3::dot::unstuff;
+use popgate::rewrite::{MarkStyle, notice};
+use popgate::session::Failure;
+use popgate::session::exchange::{
+    Action, ClientSecurity, Event, Exchange, ExchangeConfig, HoldLimits, Judgement, LoginBy,
+    LoginRequest, MessageId, UpstreamLogin,
+};
+use popgate::upstream::DialError;
+
+/// What an exchange is driven with.
+#[derive(Clone)]
+pub struct Setup {
+    pub limits: &'static Limits,
+    pub timeouts: &'static Timeouts,
+    pub style: &'static MarkStyle,
+    pub hold: HoldLimits,
+    pub filter: Arc<Filter>,
+    /// The most bytes that one read returns.
+    pub piece: usize,
+}
+
+/// An exchange with the state of its driver.
+pub struct Driven {
+    exchange: Exchange<'static>,
+    filter: Arc<Filter>,
+    pub now: Instant,
+    began: Instant,
+    greeting_timeout: Duration,
+    /// The most bytes that one read returns.
+    pub piece: usize,
+    /// Whether the quarantine fails.
+    pub quarantine_fails: bool,
+    /// The upstream's bytes before its greeting is complete.
+    greeting: BytesMut,
+    connects: Connects,
+    deadline: Instant,
+    pub to_client: Vec<u8>,
+    pub to_upstream: Vec<u8>,
+    /// Whether the exchange closed the upstream connection, for instance after a denied login.
+    pub disconnected: bool,
+    /// How the session ended.
+    pub ended: Option<Result<&'static str, String>>,
+    /// Quarantined messages, without dot-stuffing.
+    pub quarantine: Vec<Vec<u8>>,
+    pub events: Vec<Event>,
+    /// Octet counters, for `assert_octets_add_up`.
+    octets: Octets,
+}
+
+enum Connects {
+    No,
+    ForClient,
+    ForLogin(LoginRequest),
+    ForLoginAgain,
+}
+
+#[derive(Default, Debug)]
+struct Octets {
+    from_upstream: usize,
+    to_client: usize,
+    added: usize,
+    removed: usize,
+}
+
+/// Far more actions than one read of a few octets, or one of many commands, can ask for.
+const MOST_STEPS: usize = 100_000;
+
+/// A client that may log in without TLS.
+pub const PLAIN: ClientSecurity = ClientSecurity {
+    tls: false,
+    starttls: false,
+    plaintext_logins: true,
+};
+
+impl Driven {
+    pub fn new(setup: &Setup, login_by: LoginBy, security: ClientSecurity) -> Self {
+        let now = Instant::now();
+        let config = ExchangeConfig {
+            limits: setup.limits,
+            timeouts: setup.timeouts,
+            hold: setup.hold,
+            style: setup.style,
+            new_id: || MessageId {
+                seconds: 0x6929_0000,
+                random: 0x1234_5678_9abc,
+            },
+        };
+        let login = now + setup.timeouts.login;
+        let mut driven = Self {
+            exchange: Exchange::new(config, login_by, security, login, now),
+            filter: Arc::clone(&setup.filter),
+            now,
+            began: now,
+            greeting_timeout: setup.timeouts.greeting,
+            piece: setup.piece,
+            quarantine_fails: false,
+            greeting: BytesMut::new(),
+            connects: Connects::No,
+            deadline: now,
+            to_client: Vec::new(),
+            to_upstream: Vec::new(),
+            disconnected: false,
+            ended: None,
+            quarantine: Vec::new(),
+            events: Vec::new(),
+            octets: Octets::default(),
+        };
+        driven.run();
+        driven
+    }
+
+    /// The client sends this, split into reads.
+    pub fn client_sends(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(self.piece.min(bytes.len().max(1))) {
+            if self.ended.is_some() {
+                return;
+            }
+            self.exchange.client_buffer().extend_from_slice(piece);
+            self.exchange.client_received(piece.len(), self.now);
+            self.run();
+        }
+    }
+
+    /// The client half-closes.
+    pub fn client_ends(&mut self) {
+        if self.ended.is_none() {
+            self.exchange.client_received(0, self.now);
+            self.run();
+        }
+    }
+
+    /// The upstream sends this, split into reads; its first line is the greeting.
+    pub fn upstream_sends(&mut self, bytes: &[u8]) {
+        for piece in bytes.chunks(self.piece.min(bytes.len().max(1))) {
+            if self.ended.is_some() {
+                return;
+            }
+            self.octets.from_upstream += piece.len();
+            match self.exchange.upstream_buffer() {
+                Some(buffer) => {
+                    buffer.extend_from_slice(piece);
+                    self.exchange.upstream_received(piece.len(), self.now);
+                    self.run();
+                }
+                None => {
+                    self.greeting.extend_from_slice(piece);
+                    self.connect();
+                }
+            }
+        }
+    }
+
+    /// The upstream closes its connection.
+    pub fn upstream_ends(&mut self) {
+        if self.ended.is_none() {
+            self.exchange.upstream_received(0, self.now);
+            self.run();
+        }
+    }
+
+    /// The upstream closes its connection without TLS's close_notify.
+    pub fn upstream_breaks_off(&mut self) {
+        if self.ended.is_none() {
+            self.exchange
+                .upstream_broke(std::io::ErrorKind::UnexpectedEof.into());
+            self.run();
+        }
+    }
+
+    /// Whether there is a connection to an upstream.
+    pub fn has_upstream(&mut self) -> bool {
+        self.ended.is_none() && self.exchange.upstream_buffer().is_some()
+    }
+
+    /// Whether the exchange waits for a connection to its upstream, or for its greeting.
+    pub fn is_connecting(&self) -> bool {
+        !matches!(self.connects, Connects::No)
+    }
+
+    /// Advances the clock to the next deadline.
+    pub fn pass_time(&mut self) {
+        if matches!(self.connects, Connects::ForClient) {
+            let limit = self.greeting_timeout;
+            self.now = self.began + limit;
+            let error = DialError::GreetingTimedOut(limit);
+            return self.fail(&Failure::Dial("test".to_owned(), error));
+        }
+        self.now = self.now.max(self.deadline);
+        self.run();
+    }
+
+    fn connect(&mut self) {
+        let Some(end) = self.greeting.iter().position(|&byte| byte == b'\n') else {
+            return;
+        };
+        let rest = self.greeting.split_off(end + 1);
+        let greeting = std::mem::take(&mut self.greeting);
+        let login = match std::mem::replace(&mut self.connects, Connects::No) {
+            Connects::No => panic!("the upstream sends before it is connected"),
+            Connects::ForClient | Connects::ForLoginAgain => None,
+            Connects::ForLogin(request) => Some(UpstreamLogin {
+                mechanism: request.mechanism,
+                user: request.user,
+                proof: request.proof,
+            }),
+        };
+        self.exchange.connected(greeting, rest, login, self.now);
+        self.run();
+    }
+
+    fn run(&mut self) {
+        let mut steps = 0;
+        while self.ended.is_none() {
+            steps += 1;
+            assert!(steps < MOST_STEPS, "the exchange never waits");
+            let action = match self.exchange.advance(self.now) {
+                Ok(action) => action,
+                Err(failure) => return self.fail(&failure),
+            };
+            self.take_events();
+            match action {
+                Action::Wait(wait) => {
+                    self.deadline = wait.deadline;
+                    return;
+                }
+                Action::Connect => {
+                    self.connects = Connects::ForClient;
+                    return;
+                }
+                Action::Reconnect => {
+                    self.connects = Connects::ForLoginAgain;
+                    return;
+                }
+                Action::LogIn(request) => {
+                    self.connects = Connects::ForLogin(*request);
+                    return;
+                }
+                Action::WriteClient => self.write_client(),
+                Action::WriteUpstream => {
+                    let bytes = self.exchange.take_upstream_output();
+                    self.to_upstream.extend_from_slice(&bytes);
+                }
+                Action::Disconnect => self.disconnected = true,
+                Action::Admit => self.exchange.admitted(Ok(())),
+                Action::StartTls => self.exchange.tls_started(),
+                Action::JudgeHeader => {
+                    let header = unstuff(self.exchange.held_header()).into_owned();
+                    let stage = self.filter.judge_header(&header);
+                    self.exchange.header_judged(Some(stage));
+                }
+                Action::Judge(request) => {
+                    let message = unstuff(&request.text);
+                    let verdict = match request.header {
+                        Some(stage) => self.filter.judge_after(None, stage, &message),
+                        None => self.filter.judge_for(None, &message),
+                    };
+                    self.exchange.judged(Judgement::Judged(verdict), self.now);
+                }
+                Action::Quarantine(request) => {
+                    let message = unstuff(&request.text);
+                    if self.quarantine_fails {
+                        self.exchange.quarantined(None, self.now);
+                        continue;
+                    }
+                    let text = notice(&message, &request.verdict, &request.id.to_string());
+                    self.quarantine.push(message.into_owned());
+                    self.exchange.quarantined(Some(text), self.now);
+                }
+                Action::Close(end) => self.ended = Some(Ok(end.label())),
+            }
+        }
+    }
+
+    fn write_client(&mut self) {
+        let output = self.exchange.client_output();
+        let mut slices = [std::io::IoSlice::new(&[]); 64];
+        while !output.is_empty() {
+            let used = output.fill_slices(&mut slices);
+            let bytes: Vec<u8> = slices[..used].iter().flat_map(|it| it.to_vec()).collect();
+            slices = [std::io::IoSlice::new(&[]); 64];
+            let octets = bytes.len();
+            self.to_client.extend_from_slice(&bytes);
+            self.octets.to_client += octets;
+            output.advance(octets);
+        }
+        self.exchange.client_written(None, self.now);
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        if self.exchange.give_up(failure) {
+            self.write_client();
+        }
+        self.take_events();
+        self.ended = Some(Err(failure.to_string()));
+    }
+
+    fn take_events(&mut self) {
+        for event in self.exchange.take_events() {
+            if let Event::Edited { added, removed } = event {
+                self.octets.added += added;
+                self.octets.removed += removed;
+            }
+            self.events.push(event);
+        }
+    }
+
+    /// With nothing buffered or held: sent to the client = received from the upstream + added - removed.
+    pub fn assert_octets_add_up(&mut self) {
+        let unread = self.exchange.upstream_buffer().map_or(0, |it| it.len());
+        let Octets {
+            from_upstream,
+            to_client,
+            added,
+            removed,
+        } = self.octets;
+        assert_eq!(
+            to_client + removed + unread,
+            from_upstream + added,
+            "{:?}, {unread} unread",
+            self.octets
+        );
+    }
+
+    /// Takes a line sent to the client.
+    pub fn client_line(&mut self) -> Option<Bytes> {
+        take_line(&mut self.to_client)
+    }
+
+    /// Takes a line sent to the upstream.
+    pub fn upstream_line(&mut self) -> Option<Bytes> {
+        take_line(&mut self.to_upstream)
+    }
+}
+
+fn take_line(bytes: &mut Vec<u8>) -> Option<Bytes> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    Some(bytes.drain(..=end).collect())
+}
