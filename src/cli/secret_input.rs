@@ -2,11 +2,36 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
+
+/// As long as it lives, the terminal that stdin is does not show what is typed: a password may be typed before
+/// it is asked for.
+pub(super) struct Hidden(Termios);
+
+impl Hidden {
+    /// Begins; `None` if stdin is no terminal.
+    pub(super) fn begin() -> Option<Self> {
+        let before = tcgetattr(io::stdin()).ok()?;
+        let mut hidden = before.clone();
+        hidden.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(io::stdin(), SetArg::TCSANOW, &hidden).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // The terminal may have gone.
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
 
 /// One line of stdin, without its line end; on a terminal after this prompt, and without echo.
 pub(super) fn line(prompt: &str) -> io::Result<Zeroizing<String>> {
     let mut line = Zeroizing::new(String::new());
+    // Before the prompt, which rpassword shows first.
+    let _hidden = Hidden::begin();
     match io::stdin().is_terminal() {
         true => *line = rpassword::prompt_password(prompt)?,
         // The lines after it stay for others.

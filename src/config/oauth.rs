@@ -61,9 +61,12 @@ pub(super) fn read(above: &mut Section<'_, '_>, folder: &Path, tls: TlsMode) -> 
     });
     if is_wanted {
         let given = [
-            ("token_url", section.has("token_url") || provider.is_some()),
+            (
+                "token_url",
+                section.has("token_url") || section.has("provider"),
+            ),
             ("client_id", section.has("client_id")),
-            ("scope", section.has("scope") || provider.is_some()),
+            ("scope", section.has("scope") || section.has("provider")),
         ];
         for (key, _) in given.iter().filter(|(_, is_given)| !is_given) {
             section.wrong(format!("{key} is missing"));

@@ -62,7 +62,9 @@ impl Provider {
             Self::Office365 => {
                 let is_application = flow == Some(OAuthFlow::ClientCredentials);
                 let shared = tenant.as_deref().unwrap_or(SHARED_TENANTS[0]);
-                if is_application && SHARED_TENANTS.contains(&shared) {
+                // A wrong one is reported already.
+                let is_known = tenant.is_some() || !section.has("tenant");
+                if is_application && is_known && SHARED_TENANTS.contains(&shared) {
                     section.problem(
                         "tenant",
                         "with flow = \"client_credentials\" name the tenant: its id or its domain, such as \"example.onmicrosoft.com\"",

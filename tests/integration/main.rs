@@ -22,6 +22,7 @@ mod limits;
 mod listeners;
 mod log;
 mod oauth;
+mod oauth_consent;
 mod pieces;
 mod reference;
 mod refusals;

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use popgate::config::{Config, Flags, keys};
+use popgate::config::{Config, Flags, OAuthFlow, keys};
 use popgate::filter::{RuleSet, examples};
 
 #[test]
@@ -119,6 +119,26 @@ fn the_configurations_in_the_gateway_page_are_valid() {
     blocks.extend(blocks_of("deploy/gateway.md", "[route.user_name]"));
     assert!(blocks.len() >= 4, "only {} blocks", blocks.len());
     load_all(&blocks);
+}
+
+#[test]
+fn the_configurations_in_the_oauth_page_are_valid() {
+    let blocks = blocks_of("deploy/oauth.md", "[upstream.oauth]");
+    // The secrets are not there.
+    let blocks: Vec<_> = blocks
+        .iter()
+        .map(|block| block.replace("client_secret_file = ", "client_secret = "))
+        .collect();
+    let found: Vec<_> = load_all(&blocks)
+        .into_iter()
+        .map(|config| config.upstreams[0].oauth.clone().unwrap().flow)
+        .collect();
+    let flows = [
+        OAuthFlow::Browser,
+        OAuthFlow::Device,
+        OAuthFlow::ClientCredentials,
+    ];
+    assert_eq!(found, flows.map(Some));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::exit::Error;
+use crate::cli::secret_input::Hidden;
 use crate::cli::terminal::harmless;
 use crate::cli::typed_lines::TypedLines;
 use crate::config::{OAuth, OAuthFlow};
@@ -67,6 +68,8 @@ async fn browser(service: &TokenService, oauth: &OAuth, account: &str) -> Result
         code = listener.code(&consent, note) => code.map_err(Error::failed)?,
         code = pasted(&consent) => code?,
     };
+    // What is typed now is the password.
+    let _hidden = Hidden::begin();
     Ok(service.exchange(&consent, &code).await?)
 }
 
@@ -89,6 +92,7 @@ async fn pasted(consent: &BrowserConsent) -> Result<Secret, Error> {
 
 /// RFC 8628.
 async fn device(service: &TokenService) -> Result<Fresh, Error> {
+    let _hidden = Hidden::begin();
     let mut consent = service.device_consent().await?;
     println!(
         "open {} and enter {}",

@@ -12,6 +12,7 @@ pub mod authority;
 pub mod dialog;
 pub mod edits;
 pub mod exchange;
+pub mod identity_provider;
 pub mod provider;
 
 use std::net::SocketAddr;
