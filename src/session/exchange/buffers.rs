@@ -43,7 +43,11 @@ impl Exchange<'_> {
             Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH,
             _ => return,
         };
-        buffer.reserve(room.saturating_sub(buffer.len()).max(FLUSH));
+        let more = room.saturating_sub(buffer.len()).max(FLUSH);
+        if buffer.capacity() - buffer.len() < more {
+            buffer.reserve(more);
+            self.detach_status();
+        }
     }
 
     /// No memory is left for the held message: it is decided by what is there, if that includes its header.
@@ -79,7 +83,15 @@ impl Exchange<'_> {
                 let mut piece = BytesMut::with_capacity(UNCOUNTED);
                 piece.extend_from_slice(buffer);
                 *buffer = piece;
+                self.detach_status();
             }
+        }
+    }
+
+    /// The status line of the held message no longer keeps the buffer that it came in.
+    fn detach_status(&mut self) {
+        if let Response::Held(held) = &mut self.response {
+            held.status.detach();
         }
     }
 

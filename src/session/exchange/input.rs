@@ -173,6 +173,11 @@ impl FromUpstream {
         self.0.len()
     }
 
+    /// Copies them out of the buffer that they were read into, which they would keep.
+    pub(super) fn detach(&mut self) {
+        self.0 = Bytes::copy_from_slice(&self.0);
+    }
+
     pub(super) fn into_bytes(self) -> Bytes {
         self.0
     }
