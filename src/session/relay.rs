@@ -135,7 +135,11 @@ impl<'s> Relay<'s> {
             Action::WriteClient => self.write_client().await?,
             Action::WriteUpstream => self.write_upstream().await?,
             Action::JudgeHeader => {
-                let stage = self.service.judge.header(self.exchange.held_header());
+                // What it finds takes some KiB until the message is judged.
+                let stage = match self.held.is_short() {
+                    true => None,
+                    false => self.service.judge.header(self.exchange.held_header()),
+                };
                 self.exchange.header_judged(stage);
             }
             Action::Judge(request) => Box::pin(self.judge(*request)).await,
