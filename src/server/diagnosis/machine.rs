@@ -10,6 +10,7 @@ use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};
 use crate::server::privileges::{self, UserStatus};
 use crate::server::{certificates, open_files};
+use crate::store::Knowledge;
 
 /// popgate was written after this moment: a clock before it is wrong.
 const WRITTEN: u64 = 1_790_000_000;
@@ -24,6 +25,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     }
     certificates(config, findings);
     data(config, findings);
+    learned(config, findings);
     files(config, findings);
 }
 
@@ -192,6 +194,23 @@ fn data(config: &Config, findings: &mut Findings<'_>) {
             &what,
             format!("{}: {error}", existing.display()),
             "name a folder that popgate may write to, under [data] dir",
+        ),
+    }
+}
+
+/// What was learned; it changes nothing.
+fn learned(config: &Config, findings: &mut Findings<'_>) {
+    if !config.filter.classifier || !Knowledge::exists(&config.data_dir) {
+        return;
+    }
+    let what = "learned state";
+    let (knowledge, _) = Knowledge::read_usable(&config.data_dir);
+    match knowledge.unusable() {
+        None => findings.fine(what, "can be read"),
+        Some(unusable) => findings.wrong(
+            what,
+            unusable.error.to_string(),
+            "serve goes without it: `popgate model import` a copy, or train again",
         ),
     }
 }
