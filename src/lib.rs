@@ -49,7 +49,7 @@
 //! 4. `session/exchange/commands.rs`, `take_commands`: the client's bytes → `Command` → `Pending`; the line for the upstream.
 //! 5. `session/exchange/replies.rs`, `take_status`: the upstream's `+OK` → `retrieve.rs`, `begin_retrieval`: held.
 //! 6. `session/exchange/retrieve.rs`, `take_held`: the buffer up to the final dot or a limit → `Action::Judge`.
-//! 7. `session/judge.rs`, `Judge::message`: dot-stuffed text → `filter` on this thread or a blocking one → a `Judgement`.
+//! 7. `session/judge.rs`, `Judge::message`: dot-stuffed text → `filter` on this thread or in the pool → a `Judgement`.
 //! 8. `session/exchange/retrieve.rs`, `judged`: a verdict → `Action::Quarantine`, or `send_marked`.
 //! 9. `rewrite/plan.rs`, `Plan::new`, `apply`: a verdict and the header → pieces: ranges of the original, and insertions.
 //! 10. `session/exchange/output.rs`, `ClientOutput` → `session/connection.rs`, `poll_write`: pieces → one vectored write.

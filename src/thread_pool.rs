@@ -1,23 +1,27 @@
 //! A bounded pool of named threads for work that blocks or computes: one pool per kind of work, so that a
 //! disk that hangs delays no lookup, and a costly message no login.
 //!
-//! In: closures, each for a lane (a session, a mailbox, a name); out: their results. Lanes take turns: a lane
-//! with a hundred jobs delays another lane's first job by one job per thread, not by a hundred, and a lane may
-//! be limited to some of the threads. Threads start when there is work and end when there has been none for a
-//! while. Work that nobody waits for any more is not
-//! begun. It never grows beyond its threads and its queue.
+//! In: closures, each for a lane (a session, a mailbox, a name); out: their results. Lanes share the threads' time:
+//! the first job of a lane comes before those of lanes that have had more time, so that neither a hundred jobs of one
+//! lane nor a hundred lanes with costly jobs delay it by more than the jobs that run; and a lane may be limited to some of
+//! the threads. Threads start when there is work and end when there has been none for a while. Work that nobody waits
+//! for any more is not begun. It never grows beyond its threads and its queue.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 /// A thread without work for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// The nice value of threads of low priority: if all want to run, they get about a tenth of the others' time.
+#[cfg(target_os = "linux")]
+const LOW_PRIORITY: i32 = 10;
 
 /// Why work was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +50,28 @@ impl std::error::Error for NotDone {}
 /// Sends its result itself.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The jobs of one lane.
+/// The jobs of one lane, and how much of the threads' time it has had.
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Job>,
     running: usize,
+    /// Its turn, if it may have a job begun.
+    turn: Option<Turn>,
+    /// When its next turn may be, in the time that all lanes share.
+    next: Duration,
 }
 
+/// Turns in their order: by the time of the lanes, then as they came.
+type Turn = (Duration, u64);
+
+/// Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): it is as late as the turn that began last.
+#[derive(Default)]
 struct State {
     lanes: HashMap<u64, Lane>,
-    /// The lanes that may have a job begun, in the order of their turns.
-    turns: VecDeque<u64>,
+    /// The lanes that may have a job begun.
+    turns: BTreeMap<Turn, u64>,
+    now: Duration,
+    turns_made: u64,
     waiting: usize,
     running: usize,
     threads: usize,
@@ -65,6 +80,9 @@ struct State {
     is_closed: bool,
 }
 
+/// So many lanes that have nothing to do are kept in mind before they are looked through.
+const IDLE_LANES: usize = 64;
+
 impl State {
     fn jobs(&self) -> usize {
         self.waiting + self.running
@@ -72,32 +90,31 @@ impl State {
 
     /// Begins the next job of the lane whose turn it is.
     fn begin(&mut self) -> Option<(u64, Job)> {
-        let number = self.turns.pop_front()?;
+        let ((turn, _), number) = self.turns.pop_first()?;
+        self.now = self.now.max(turn);
         let lane = self.lanes.get_mut(&number)?;
+        lane.turn = None;
         let job = lane.waiting.pop_front()?;
         lane.running += 1;
-        if !lane.waiting.is_empty() && lane.running < self.lane_limits.0 {
-            self.turns.push_back(number);
-        }
         self.waiting -= 1;
         self.running += 1;
+        self.queue(number);
         Some((number, job))
     }
 
-    /// A job of this lane has ended.
-    fn ended(&mut self, number: u64) {
+    /// A job of this lane has ended, after so long.
+    fn ended(&mut self, number: u64, took: Duration) {
         self.running -= 1;
-        let Some(lane) = self.lanes.get_mut(&number) else {
-            return;
-        };
-        lane.running -= 1;
-        match (lane.waiting.is_empty(), lane.running) {
-            (true, 0) => drop(self.lanes.remove(&number)),
-            (true, _) => {}
-            // It was at its limit, so it is not among the turns.
-            (false, running) if running + 1 == self.lane_limits.0 => self.turns.push_back(number),
-            (false, _) => {}
+        let now = self.now;
+        if let Some(lane) = self.lanes.get_mut(&number) {
+            lane.running -= 1;
+            lane.next = lane.next.max(now) + took;
+            if let Some(turn) = lane.turn.take() {
+                self.turns.remove(&turn);
+            }
         }
+        self.queue(number);
+        self.forget();
     }
 
     /// Whether the lane had room for one more.
@@ -106,12 +123,36 @@ impl State {
         if lane.waiting.len() >= self.lane_limits.1 {
             return false;
         }
-        if lane.waiting.is_empty() && lane.running < self.lane_limits.0 {
-            self.turns.push_back(number);
-        }
         lane.waiting.push_back(job);
         self.waiting += 1;
+        self.queue(number);
         true
+    }
+
+    /// Gives a lane a turn, if it may have a job begun.
+    fn queue(&mut self, number: u64) {
+        let Some(lane) = self.lanes.get_mut(&number) else {
+            return;
+        };
+        let may_begin = !lane.waiting.is_empty() && lane.running < self.lane_limits.0;
+        if lane.turn.is_none() && may_begin {
+            let turn = (lane.next.max(self.now), self.turns_made);
+            self.turns_made += 1;
+            lane.turn = Some(turn);
+            self.turns.insert(turn, number);
+        }
+    }
+
+    /// Forgets lanes that are like new ones.
+    fn forget(&mut self) {
+        if self.jobs() == 0 {
+            self.lanes.clear();
+            self.now = Duration::ZERO;
+        } else if self.lanes.len() > 2 * self.jobs() + IDLE_LANES {
+            let now = self.now;
+            self.lanes
+                .retain(|_, lane| !lane.waiting.is_empty() || lane.running > 0 || lane.next > now);
+        }
     }
 }
 
@@ -132,6 +173,7 @@ pub struct ThreadPool {
     name: &'static str,
     threads: usize,
     queue: usize,
+    has_low_priority: bool,
     shared: Arc<Shared>,
 }
 
@@ -153,15 +195,11 @@ impl ThreadPool {
             name,
             threads: threads.max(1),
             queue,
+            has_low_priority: false,
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
-                    lanes: HashMap::new(),
-                    turns: VecDeque::new(),
-                    waiting: 0,
-                    running: 0,
-                    threads: 0,
                     lane_limits: (usize::MAX, usize::MAX),
-                    is_closed: false,
+                    ..State::default()
                 }),
                 more: Condvar::new(),
             }),
@@ -171,6 +209,12 @@ impl ThreadPool {
     /// Limits how many jobs of one lane run at a time, and how many wait.
     pub fn with_lane_limits(self, running: usize, waiting: usize) -> Self {
         self.shared.lock().lane_limits = (running.max(1), waiting);
+        self
+    }
+
+    /// Its threads leave the processors to those of ordinary priority, as far as the system has priorities of threads.
+    pub fn with_low_priority(mut self) -> Self {
+        self.has_low_priority = true;
         self
     }
 
@@ -242,7 +286,14 @@ impl ThreadPool {
         let shared = Arc::clone(&self.shared);
         let name = format!("{}-worker", self.name);
         let thread = thread::Builder::new().name(name);
-        thread.spawn(move || serve(&shared)).map(drop)
+        let has_low_priority = self.has_low_priority;
+        let run = move || {
+            if has_low_priority {
+                lower_priority();
+            }
+            serve(&shared);
+        };
+        thread.spawn(run).map(drop)
     }
 }
 
@@ -253,16 +304,26 @@ impl Drop for ThreadPool {
     }
 }
 
+/// Lowers the priority of this thread. For Linux the caller is a thread; elsewhere it would be the whole process.
+fn lower_priority() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, LOW_PRIORITY) {
+        tracing::debug!(%error, "a thread keeps its priority");
+    }
+}
+
 /// One thread: jobs, until there have been none for [`IDLE`].
 fn serve(shared: &Shared) {
     let mut state = shared.lock();
     loop {
         if let Some((lane, job)) = state.begin() {
             drop(state);
+            let begun = Instant::now();
             // A panic is one job's end, not its thread's.
             let _ = catch_unwind(AssertUnwindSafe(job));
+            let took = begun.elapsed();
             state = shared.lock();
-            state.ended(lane);
+            state.ended(lane, took);
             continue;
         }
         if state.is_closed {
@@ -318,6 +379,36 @@ mod tests {
             result.await.unwrap().unwrap();
         }
         assert_eq!(order.iter().collect::<Vec<_>>(), [10, 20, 30, 11, 12]);
+    }
+
+    /// The next job of a lane that has had much time comes after those of a lane that has had little.
+    #[tokio::test]
+    async fn lanes_share_the_time() {
+        let pool = ThreadPool::new("test", 1, 64);
+        let (ran, order) = mpsc::channel();
+        let (release, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let first = pool.start(0, move || {
+            begun.send(()).unwrap();
+            let _ = wait.recv();
+        });
+        has_begun.recv().unwrap();
+        let mut results = Vec::new();
+        for (lane, number) in [(1, 10), (1, 11), (2, 20), (2, 21), (2, 22)] {
+            let ran = ran.clone();
+            let job = move || {
+                let begun = Instant::now();
+                while number == 10 && begun.elapsed() < Duration::from_millis(300) {}
+                ran.send(number).unwrap();
+            };
+            results.push(pool.start(lane, job).unwrap());
+        }
+        drop((ran, release));
+        first.unwrap().await.unwrap().unwrap();
+        for result in results {
+            result.await.unwrap().unwrap();
+        }
+        assert_eq!(order.iter().collect::<Vec<_>>(), [10, 20, 21, 22, 11]);
     }
 
     #[tokio::test]

@@ -98,6 +98,13 @@ impl Filter {
         }
     }
 
+    /// Compiles every regex that is otherwise compiled when a text first needs it.
+    pub fn compile(&self) {
+        for scanner in self.rules.header.iter().chain(&self.rules.body) {
+            scanner.compile();
+        }
+    }
+
     /// Number of rules.
     pub fn rule_count(&self) -> usize {
         self.rules.rules.len()

@@ -188,6 +188,13 @@ impl Scanner {
         }
     }
 
+    /// Compiles every regex.
+    pub(crate) fn compile(&self) {
+        for search in &self.regexes {
+            search.pattern.regex();
+        }
+    }
+
     /// Units of work for an octet of a text, without the regexes that its words wake.
     fn units(&self) -> u64 {
         let automaton = match self.words {

@@ -114,6 +114,15 @@ impl<'s> Work<'s> {
         }
     }
 
+    /// On a thread that must not compile a regex: those that are not compiled yet are left out.
+    #[must_use]
+    pub fn without_compiling(self) -> Self {
+        Self {
+            may_compile: false,
+            ..self
+        }
+    }
+
     /// Goes on after a stage that was done before, at this cost.
     pub fn resume(&self, spent: u64, partial: Option<Partial>) {
         self.spent.set(spent);

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
+use crate::session::Judge;
 use crate::store::{self, Leftovers};
 use crate::thread_pool::ThreadPool;
 use crate::upstream::LoopDetection;
@@ -110,12 +111,14 @@ pub fn build(
         oauth: Arc::default(),
         disk: Arc::new(ThreadPool::new("quarantine", DISK_THREADS, DISK_QUEUE)),
         filter: Arc::default(),
+        judges: judges(),
     };
     persistent.metrics.loaded();
     let sessions = std::mem::take(&mut overrides.sessions);
     match service::open(config, listeners.listeners, &persistent, overrides) {
         Ok(service) if problems.is_empty() => {
             announce(&service);
+            compile_later(service.judge.clone());
             Ok(Server {
                 service: Arc::new(ArcSwap::from_pointee(service)),
                 certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
@@ -207,5 +210,19 @@ impl Sockets {
                 self.problems.push(config.problem(key, error.to_string()));
             })
             .ok()
+    }
+}
+
+/// As many threads as cores. A session waits for one message at a time, and sessions are limited.
+fn judges() -> Arc<ThreadPool> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Arc::new(ThreadPool::new("judge", cores, usize::MAX / 2).with_low_priority())
+}
+
+/// Compiles regexes on a thread that ends with it: until then, messages that need one are judged in the pool.
+fn compile_later(judge: Judge) {
+    let thread = std::thread::Builder::new().name("compile-rules".to_owned());
+    if let Err(error) = thread.spawn(move || judge.compile()) {
+        tracing::warn!(%error, "no thread can be started to compile the rules");
     }
 }

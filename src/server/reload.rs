@@ -49,6 +49,8 @@ impl Reloader {
                     tracing::warn!("{what}");
                 }
                 announce(&service);
+                // Before the first session needs it.
+                service.judge.compile();
                 self.service.store(Arc::new(service));
                 metrics.forget_certificates();
                 certificates::report(metrics, &opened.certificates);

@@ -31,6 +31,8 @@ pub(super) struct Persistent {
     pub(super) disk: Arc<ThreadPool>,
     /// The last filter.
     pub(super) filter: Arc<SharedFilter>,
+    /// The threads that judge what is not judged on a session's own.
+    pub(super) judges: Arc<ThreadPool>,
 }
 
 /// Opens everything that a session needs.
@@ -75,12 +77,15 @@ pub(super) fn open(
     else {
         return Err(problems);
     };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Service {
         listeners,
         router,
         oauth: oauth.into_iter().chain(overrides.oauth).collect(),
-        judge: Judge::new(engine, config.timeouts.filter, cores),
+        judge: Judge::new(
+            engine,
+            config.timeouts.filter,
+            Arc::clone(&persistent.judges),
+        ),
         style: MarkStyle {
             headers: config.filter.headers,
             subject_mark: config.filter.subject_mark.clone(),

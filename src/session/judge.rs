@@ -1,29 +1,45 @@
-//! Calls the filter so that its failures do not affect the session.
+//! Calls the filter so that neither its failures nor its work affect other sessions.
 //!
-//! In: a message as it is on the wire, or its first part; out: a verdict, or the reason why there is none. A
-//! panic and a timeout are such reasons: the filter fails open.
+//! In: a message as it is on the wire, or its first part; out: a verdict, or the reason why there is none. What is
+//! expected to take a millisecond at most is judged on the session's own thread, and counted there: what turns out to
+//! be more is judged anew on a thread of the judges' pool, in which mailboxes take turns. A panic is a reason for no
+//! verdict; a timeout yields a verdict on what was found in time.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Judgement;
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{Filter, HeaderStage, Verdict};
+use crate::message::{Partial, Work};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
+use crate::thread_pool::{NotDone, ThreadPool};
 
-/// Up to this size a message is judged on the session's thread: handing it to another thread costs more than
-/// judging it, and other sessions of this thread wait for a millisecond at most.
+/// Up to this size a message may be judged on the session's thread: to hand an ordinary one to another thread costs
+/// more than to judge it.
 const INLINE: usize = 32 << 10;
+
+/// Up to so much work, about a millisecond, a message is judged on the session's thread.
+const INLINE_WORK: u64 = 1_500_000;
+
+/// After so much work of one session, the other sessions of its thread have their turn.
+const TURN_WORK: u64 = 500_000;
 
 /// The limit is waited for in parts: a machine that is suspended for longer than the limit uses up one part of
 /// it, not the filter's whole time.
 const PARTS: u32 = 4;
+
+/// How long a filter that was told to stop may take to judge what it has found.
+const STOPPING: Duration = Duration::from_millis(500);
 
 /// What judges.
 #[derive(Debug, Clone)]
@@ -39,17 +55,74 @@ pub enum Engine {
 pub struct Judge {
     engine: Engine,
     limit: Duration,
-    /// Large messages that are judged at a time: each may need some times its size in memory.
-    large: Arc<Semaphore>,
+    pool: Arc<ThreadPool>,
+}
+
+/// The work of a session's messages.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Pace {
+    /// That of the last message: the next one is expected to take as much.
+    last: u64,
+    /// That on the session's thread since other sessions had their turn.
+    since_turn: u64,
+}
+
+impl Pace {
+    /// Whether a message is expected to take little work.
+    fn expects_little(&self, wire: &[u8]) -> bool {
+        wire.len() <= INLINE && self.last <= INLINE_WORK
+    }
+
+    fn worked(&mut self, work: u64) {
+        self.since_turn = self.since_turn.saturating_add(work);
+    }
+
+    /// Lets the other sessions of the thread run, if this one has worked long enough.
+    pub(super) async fn give_way(&mut self) {
+        if self.since_turn >= TURN_WORK {
+            self.since_turn = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Whose message is judged.
+#[derive(Debug, Clone)]
+pub(super) struct Recipient {
+    /// The mailbox, if it is known.
+    pub(super) owner: Option<WeightsOwner>,
+    /// The client's address.
+    pub(super) client: IpAddr,
+}
+
+impl Recipient {
+    /// Mailboxes take turns in the pool, however many sessions each has.
+    fn lane(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match &self.owner {
+            Some(owner) => owner.hash(&mut hasher),
+            None => self.client.hash(&mut hasher),
+        }
+        hasher.finish()
+    }
+}
+
+/// Sets a signal when it is dropped: a session that has ended needs no verdict.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Judge {
-    /// `limit` is for one message; `large` messages are judged at a time.
-    pub fn new(engine: Engine, limit: Duration, large: usize) -> Self {
+    /// `limit` is for one message.
+    pub fn new(engine: Engine, limit: Duration, pool: Arc<ThreadPool>) -> Self {
         Self {
             engine,
             limit,
-            large: Arc::new(Semaphore::new(large.max(1))),
+            pool,
         }
     }
 
@@ -66,62 +139,133 @@ impl Judge {
         matches!(&self.engine, Engine::Rules(filter) if filter.is_idle())
     }
 
+    /// Compiles what the rules otherwise compile when a text first needs it.
+    pub fn compile(&self) {
+        if let Engine::Rules(filter) = &self.engine {
+            filter.compile();
+        }
+    }
+
     /// Applies the header rules while the body is still being received. A failure here recurs when the message
-    /// is judged.
-    pub(super) fn header(&self, wire: &[u8]) -> Option<HeaderStage> {
+    /// is judged, and so does work beyond the budget.
+    pub(super) fn header(&self, wire: &[u8], pace: &mut Pace) -> Option<HeaderStage> {
         match &self.engine {
-            Engine::Rules(filter) if wire.len() <= INLINE && !self.is_idle() => {
-                guarded(|| filter.judge_header(&dot::unstuff(wire)))
+            Engine::Rules(filter) if pace.expects_little(wire) && !self.is_idle() => {
+                let work = Work::brief(INLINE_WORK);
+                let judge = || filter.judge_header_within(&dot::unstuff(wire), &work);
+                let stage = guarded(judge).filter(|_| work.partial().is_none());
+                pace.worked(work.spent());
+                stage
             }
             _ => None,
         }
     }
 
-    /// The verdict on a message of a mailbox, or on the part received, before this deadline.
+    /// The verdict on a message, or on the part received, before this deadline.
     pub(super) async fn message(
         &self,
-        owner: Option<WeightsOwner>,
+        recipient: Recipient,
         stage: Option<HeaderStage>,
         wire: Bytes,
         by: Instant,
+        pace: &mut Pace,
     ) -> Judgement {
-        match &self.engine {
-            Engine::Rules(filter) if wire.len() <= INLINE || self.is_idle() => {
-                match guarded(|| verdict(filter, owner.as_ref(), stage, &wire)) {
-                    Some(verdict) => Judgement::Judged(verdict),
-                    None => Judgement::Unscanned(UnscannedReason::Panic),
+        let filter = match &self.engine {
+            Engine::Rules(filter) => filter,
+            Engine::Broken(fail) => return self.broken(*fail, by).await,
+        };
+        let mut stage = stage;
+        if pace.expects_little(&wire) || self.is_idle() {
+            let work = Work::brief(INLINE_WORK);
+            let owner = recipient.owner.as_ref();
+            let judged = guarded(|| verdict(filter, owner, stage.take(), &wire, &work));
+            pace.worked(work.spent());
+            match judged {
+                None => return Judgement::Unscanned(UnscannedReason::Panic),
+                Some(verdict) if verdict.partial.is_none() => {
+                    pace.last = verdict.work;
+                    return Judgement::Judged(verdict);
                 }
+                Some(_) => {}
             }
-            Engine::Rules(filter) => {
-                let filter = Arc::clone(filter);
-                let judge = move || verdict(&filter, owner.as_ref(), stage, &wire);
-                self.elsewhere(by, judge).await
+        }
+        let judgement = self.in_pool(filter, &recipient, stage, &wire, by).await;
+        if let Judgement::Judged(verdict) = &judgement {
+            pace.last = verdict.work;
+        }
+        judgement
+    }
+
+    /// Judges on a thread of the pool.
+    async fn in_pool(
+        &self,
+        filter: &Arc<Filter>,
+        recipient: &Recipient,
+        stage: Option<HeaderStage>,
+        wire: &Bytes,
+        by: Instant,
+    ) -> Judgement {
+        let stop = Arc::new(AtomicBool::new(false));
+        let _stop_at_end = StopOnDrop(Arc::clone(&stop));
+        let job = {
+            let (filter, stop) = (Arc::clone(filter), Arc::clone(&stop));
+            let (owner, wire) = (recipient.owner.clone(), wire.clone());
+            move || {
+                let work = Work::new(filter.budget()).stopped_by(&stop);
+                verdict(&filter, owner.as_ref(), stage, &wire, &work)
             }
-            Engine::Broken(fail) => self.elsewhere(by, *fail).await,
+        };
+        if let Some(judgement) = self.awaited(recipient.lane(), job, &stop, by).await {
+            return judgement;
+        }
+        // The pool has not come to it in time: a verdict on a little is better than none.
+        let work = Work::new(INLINE_WORK).without_compiling();
+        let judged = guarded(|| verdict(filter, recipient.owner.as_ref(), None, wire, &work));
+        match judged {
+            Some(mut verdict) => {
+                verdict.partial = Some(Partial::Time);
+                Judgement::Judged(verdict)
+            }
+            None => Judgement::Unscanned(UnscannedReason::Panic),
         }
     }
 
-    async fn elsewhere(
+    async fn broken(&self, fail: fn() -> Verdict, by: Instant) -> Judgement {
+        let judged = self.awaited(0, fail, &AtomicBool::new(false), by).await;
+        judged.unwrap_or(Judgement::Unscanned(UnscannedReason::Timeout))
+    }
+
+    /// The verdict of a job in the pool; `None` if it does not come in time.
+    async fn awaited(
         &self,
+        lane: u64,
+        job: impl FnOnce() -> Verdict + Send + 'static,
+        stop: &AtomicBool,
         by: Instant,
-        judge: impl FnOnce() -> Verdict + Send + 'static,
-    ) -> Judgement {
-        // The limit applies to the filter only; waiting for a permit may last until `by`. The permit is
-        // released when this wait ends, not when the thread does: a filter that hangs must not keep other mail
-        // from being judged.
-        let Ok(_permit) = tokio::time::timeout_at(by, self.large.acquire()).await else {
-            return Judgement::Unscanned(UnscannedReason::Timeout);
+    ) -> Option<Judgement> {
+        let (begins, has_begun) = oneshot::channel();
+        let job = move || {
+            // The session may have ended.
+            let _ = begins.send(());
+            job()
         };
-        let mut judged = tokio::task::spawn_blocking(move || guarded(judge));
+        let mut judged = self.pool.start(lane, job).ok()?;
+        // The limit applies to the filter only; waiting for a thread may last until `by`.
+        timeout_at(by, has_begun).await.ok()?.ok()?;
+        let answer = |judged| match judged {
+            Ok(Ok(verdict)) => Judgement::Judged(verdict),
+            Ok(Err(NotDone::Panicked | NotDone::Full | NotDone::NoThread)) | Err(_) => {
+                Judgement::Unscanned(UnscannedReason::Panic)
+            }
+        };
         for _ in 0..PARTS {
             let by = by.min(Instant::now() + self.limit / PARTS);
-            match tokio::time::timeout_at(by, &mut judged).await {
-                Ok(Ok(Some(verdict))) => return Judgement::Judged(verdict),
-                Ok(Ok(None) | Err(_)) => return Judgement::Unscanned(UnscannedReason::Panic),
-                Err(_) => {}
+            if let Ok(judged) = timeout_at(by, &mut judged).await {
+                return Some(answer(judged));
             }
         }
-        Judgement::Unscanned(UnscannedReason::Timeout)
+        stop.store(true, Ordering::Relaxed);
+        timeout(STOPPING, judged).await.ok().map(answer)
     }
 }
 
@@ -130,15 +274,13 @@ fn verdict(
     owner: Option<&WeightsOwner>,
     stage: Option<HeaderStage>,
     wire: &[u8],
+    work: &Work<'_>,
 ) -> Verdict {
     let message = match filter.is_idle() {
         true => wire.into(),
         false => dot::unstuff(wire),
     };
-    match stage {
-        Some(stage) => filter.judge_after(owner, stage, &message),
-        None => filter.judge_for(owner, &message),
-    }
+    filter.judge_within(owner, stage, &message, work)
 }
 
 fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
@@ -151,25 +293,120 @@ mod tests {
     use super::*;
     use crate::filter::{RuleSet, Thresholds};
 
+    const THRESHOLDS: Thresholds = Thresholds {
+        tag_at: 5.0,
+        drop_at: None,
+    };
+
+    fn recipient(last: u8) -> Recipient {
+        Recipient {
+            owner: None,
+            client: IpAddr::from([127, 0, 0, last]),
+        }
+    }
+
+    fn stock() -> Arc<Filter> {
+        Arc::new(Filter::new(RuleSet::stock().unwrap(), THRESHOLDS).unwrap())
+    }
+
+    fn judge(engine: Engine, limit: u64) -> Judge {
+        let pool = Arc::new(ThreadPool::new("judge", 1, 100));
+        Judge::new(engine, Duration::from_secs(limit), pool)
+    }
+
+    fn in_a_minute() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
     /// Judging that takes 0.8 seconds.
     fn work() -> Verdict {
         std::thread::sleep(Duration::from_millis(800));
-        let thresholds = Thresholds {
-            tag_at: 5.0,
-            drop_at: None,
-        };
-        let filter = Filter::new(RuleSet::parse([]).unwrap(), thresholds).unwrap();
+        let filter = Filter::new(RuleSet::parse([]).unwrap(), THRESHOLDS).unwrap();
         filter.judge_for(None, b"")
     }
 
     #[tokio::test]
-    async fn waiting_for_a_filter_slot_does_not_count_as_filter_time() {
-        let judge = Judge::new(Engine::Broken(work), Duration::from_secs(2), 1);
-        let by = Instant::now() + Duration::from_secs(60);
-        let one = || judge.message(None, None, Bytes::new(), by);
+    async fn waiting_for_a_thread_does_not_count_as_filter_time() {
+        let judge = judge(Engine::Broken(work), 2);
+        let one = async || {
+            let mut pace = Pace::default();
+            judge
+                .message(recipient(1), None, Bytes::new(), in_a_minute(), &mut pace)
+                .await
+        };
         let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
         for outcome in [a, b, c, d] {
             assert!(matches!(outcome, Judgement::Judged(_)), "{outcome:?}");
         }
+    }
+
+    /// A regex that is not compiled yet, and work beyond a millisecond's, are for the pool; and so is the next
+    /// message of the session.
+    #[tokio::test]
+    async fn the_sessions_thread_compiles_nothing_and_stops_at_its_budget() {
+        let filter = stock();
+        let judge = judge(Engine::Rules(Arc::clone(&filter)), 60);
+        let wakes =
+            Bytes::from_static(b"Subject: Winner of free money! Act now, dear friend\n\nhello\n");
+        let mut pace = Pace::default();
+        assert!(judge.header(&wakes, &mut pace).is_none());
+        judge.compile();
+        assert!(judge.header(&wakes, &mut pace).is_some());
+        let link = |number| format!("<a href=http://a{number}.example/>x</a>\n");
+        let links: String = (0..700).map(link).collect();
+        let costly = Bytes::from(format!("Content-Type: text/html\n\n{links}"));
+        assert!(costly.len() < INLINE);
+        let expected = filter.judge(&costly);
+        assert!(expected.work > INLINE_WORK, "{}", expected.work);
+        let judged = judge
+            .message(recipient(1), None, costly, in_a_minute(), &mut pace)
+            .await;
+        let Judgement::Judged(verdict) = judged else {
+            panic!("{judged:?}");
+        };
+        assert_eq!((verdict.work, verdict.partial), (expected.work, None));
+        // What was spent in vain on this thread is about its budget.
+        assert!(pace.since_turn < 2 * INLINE_WORK, "{pace:?}");
+        assert!(!pace.expects_little(b"Subject: x\n\nhello\n"));
+        let little = Bytes::from_static(b"Subject: x\n\nhello\n");
+        judge
+            .message(recipient(1), None, little.clone(), in_a_minute(), &mut pace)
+            .await;
+        assert!(pace.expects_little(&little));
+    }
+
+    /// While the only thread is busy, what cannot wait is judged by its beginning.
+    #[tokio::test]
+    async fn a_message_that_no_thread_comes_to_is_judged_in_part() {
+        static BUSY: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        fn busy() -> Verdict {
+            drop(BUSY.lock());
+            work()
+        }
+        let guard = BUSY.lock().unwrap();
+        let pool = Arc::new(ThreadPool::new("judge", 1, 100));
+        let hangs = Judge::new(
+            Engine::Broken(busy),
+            Duration::from_secs(60),
+            Arc::clone(&pool),
+        );
+        let filter = stock();
+        filter.compile();
+        let judge = Judge::new(Engine::Rules(filter), Duration::from_secs(60), pool);
+        let text = "the quick brown fox ".repeat(2000);
+        let large = Bytes::from(format!("Subject: Viagra, free money\n\n{text}"));
+        let (mut one, mut other) = (Pace::default(), Pace::default());
+        let at_once = Instant::now() + Duration::from_millis(20);
+        let judged = tokio::select! {
+            biased;
+            _ = hangs.message(recipient(1), None, Bytes::new(), in_a_minute(), &mut one) => None,
+            judged = judge.message(recipient(2), None, large, at_once, &mut other) => Some(judged),
+        };
+        drop(guard);
+        let Some(Judgement::Judged(verdict)) = judged else {
+            panic!("{judged:?}");
+        };
+        assert_eq!(verdict.partial, Some(Partial::Time));
+        assert!(verdict.hits.iter().any(|hit| &*hit.rule == "SUBJ_GOODS"));
     }
 }

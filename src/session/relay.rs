@@ -24,6 +24,7 @@ use super::exchange::{
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
+use super::judge::{Pace, Recipient};
 use super::long_line::{LongLine, poll_client};
 use super::quarantine_copy;
 use super::quotas::Admitted;
@@ -58,6 +59,8 @@ pub(super) struct Relay<'s> {
     /// The deadline for the login.
     login_deadline: Instant,
     timer: Timer,
+    /// The work of its messages.
+    pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_draining: bool,
 }
@@ -97,6 +100,7 @@ impl<'s> Relay<'s> {
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
+            pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
         }
@@ -135,14 +139,20 @@ impl<'s> Relay<'s> {
             Action::WriteClient => self.write_client().await?,
             Action::WriteUpstream => self.write_upstream().await?,
             Action::JudgeHeader => {
+                let judge = &self.service.judge;
                 // What it finds takes some KiB until the message is judged.
                 let stage = match self.held.is_short() {
                     true => None,
-                    false => self.service.judge.header(self.exchange.held_header()),
+                    false => judge.header(self.exchange.held_header(), &mut self.pace),
                 };
                 self.exchange.header_judged(stage);
+                self.pace.give_way().await;
             }
-            Action::Judge(request) => Box::pin(self.judge(*request)).await,
+            Action::Judge(request) => {
+                Box::pin(self.judge(*request)).await;
+                // What is judged next may be in the buffer already.
+                self.pace.give_way().await;
+            }
             Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
             Action::Admit => Box::pin(self.admit()).await?,
             Action::Connect => Box::pin(self.connect()).await?,
@@ -283,7 +293,10 @@ impl<'s> Relay<'s> {
     }
 
     async fn judge(&mut self, request: JudgeRequest) {
-        let owner = self.mailbox().map(WeightsOwner::Mailbox);
+        let recipient = Recipient {
+            owner: self.mailbox().map(WeightsOwner::Mailbox),
+            client: self.client.address().ip(),
+        };
         let JudgeRequest {
             header,
             text,
@@ -294,7 +307,9 @@ impl<'s> Relay<'s> {
         // It may have come in one read, and may wait for its turn.
         self.held.charge(held);
         let judge = &self.service.judge;
-        let judgement = judge.message(owner, header, text, deadline).await;
+        let pace = &mut self.pace;
+        let judgement = judge.message(recipient, header, text, deadline, pace);
+        let judgement = judgement.await;
         if let Judgement::Judged(verdict) = &judgement {
             self.service.metrics.verdict(verdict, held);
         }
