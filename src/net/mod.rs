@@ -3,6 +3,7 @@
 //! In: addresses; out: bound listeners and byte streams. It knows nothing of POP3.
 
 pub mod certificate;
+pub mod client_offer;
 pub mod drain;
 pub mod handover;
 pub mod heartbeat;

@@ -33,6 +33,18 @@ impl fmt::Display for Peer {
     }
 }
 
+/// Why a certificate's key is refused, as a sentence.
+#[derive(Debug)]
+pub struct UnusableKey(pub String);
+
+impl fmt::Display for UnusableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for UnusableKey {}
+
 /// What popgate supports, for those who compare it with what the other side has.
 pub const SUPPORTED: &str =
     "TLS 1.2 or 1.3, with ECDHE key exchange and AES-GCM or ChaCha20-Poly1305";

@@ -14,6 +14,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::Error as TlsError;
 use tokio_rustls::rustls::server::Acceptor;
 
 use super::client::Client;
@@ -22,7 +23,9 @@ use super::failure::Failure;
 use super::refusal::Refusal;
 use super::service::Service;
 use crate::net::Stream;
+use crate::net::client_offer::ClientOffer;
 use crate::net::quota::counted;
+use crate::net::tls_error::of_tls;
 use crate::net::turns::{Join, QueueFull};
 
 /// TLS after STLS, before this deadline. All earlier responses are sent already.
@@ -60,6 +63,7 @@ pub(super) async fn accept_tls(
         .flatten()
         .map_err(refused)?;
     let sni = hello.client_hello().server_name().map(str::to_owned);
+    let offer = ClientOffer::of(&hello.client_hello());
     let handshake = async {
         // It may have waited: nothing is computed for a client that has left meanwhile.
         match SockRef::from(&hello.io).peek(&mut [MaybeUninit::uninit()]) {
@@ -82,7 +86,10 @@ pub(super) async fn accept_tls(
             Some(name) if error.to_string().contains("no server certificate") => {
                 Refusal::UnknownSni(name).into()
             }
-            _ => refused(error),
+            _ => match (of_tls(&error), offer.sentence()) {
+                (Some(TlsError::PeerIncompatible(_)), Some(why)) => refused(io::Error::other(why)),
+                _ => refused(error),
+            },
         }),
     }
 }

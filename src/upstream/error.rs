@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_rustls::rustls;
 
-use crate::net::tls_error::{self, Peer, Plain};
+use crate::net::tls_error::{self, Peer, Plain, UnusableKey};
 
 /// Why there is no connection to the upstream.
 #[derive(Debug)]
@@ -97,7 +97,9 @@ fn advice(error: &io::Error) -> &'static str {
         Some(Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         )) => "; this port does not start with TLS: try tls = \"starttls\"",
-        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(_)))) => {
+        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(why))))
+            if !why.is::<UnusableKey>() =>
+        {
             "; if it is the right server, trust its key with pin (popgate doctor shows it)"
         }
         _ => "",

@@ -10,23 +10,25 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::server_key::{check_strength, key_digest, key_of};
 use crate::net::tls_error::{Peer, sentence};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::digest::{Context, SHA256, digest};
+use ring::digest::{Context, SHA256};
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
 use tokio_rustls::rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, ring as provider, verify_tls12_signature,
-    verify_tls13_signature,
+    CryptoProvider, WebPkiSupportedAlgorithms, ring as provider,
+    verify_tls13_signature_with_raw_key,
 };
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{
     self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+use webpki::RawPublicKeyEntity;
 
 /// Why TLS towards a server cannot be configured.
 #[derive(Debug)]
@@ -87,10 +89,16 @@ pub fn client_config(
     if let Some(config) = in_use.get(&key).and_then(Weak::upgrade) {
         return Ok(config);
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(provider::default_provider()))
+    let crypto = Arc::new(provider::default_provider());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&crypto))
+            .build()
+            .map_err(|_| TlsConfigError::NoPlatformRoots)?;
+    let config = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Rustls)?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ByAuthority(verifier)))
         .with_no_client_auth();
     let config = Arc::new(config);
     in_use.retain(|_, config| config.strong_count() > 0);
@@ -150,13 +158,6 @@ pub fn pin_of(certificate: &CertificateDer<'_>) -> Result<String, rustls::Error>
     ))
 }
 
-fn key_digest(certificate: &CertificateDer<'_>) -> Result<[u8; 32], rustls::Error> {
-    let parsed = ParsedCertificate::try_from(certificate)?;
-    let key = digest(&SHA256, &parsed.subject_public_key_info());
-    <[u8; 32]>::try_from(key.as_ref())
-        .map_err(|_| rustls::Error::General("SHA-256 has 32 octets".to_owned()))
-}
-
 /// A TLS client that trusts no server, and records the certificate: to show which key could be pinned.
 ///
 /// # Errors
@@ -176,6 +177,48 @@ fn by_key(pins: &[[u8; 32]]) -> Result<(Arc<ClientConfig>, Arc<ByKey>), TlsConfi
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Ok((Arc::new(config), by_key))
+}
+
+/// Trusts a server by authorities, and no key that is too weak: the library's own text for that speaks of a
+/// signature.
+#[derive(Debug)]
+struct ByAuthority(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for ByAuthority {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        check_strength(end_entity)?;
+        let Self(verifier) = self;
+        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
 }
 
 /// Trusts a server by its key, whatever its certificate says of names and dates. It records the
@@ -214,10 +257,11 @@ impl ServerCertVerifier for ByKey {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         *shown = Some(end_entity.clone().into_owned());
-        match self.pins.contains(&key_digest(end_entity)?) {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        if !self.pins.contains(&key_digest(end_entity)?) {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
         }
+        check_strength(end_entity)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -226,7 +270,19 @@ impl ServerCertVerifier for ByKey {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
+        // As the library's own, which reads no certificate of an old form.
+        let key = key_of(cert)?;
+        let bad = |_| rustls::Error::InvalidCertificate(CertificateError::BadSignature);
+        let key = RawPublicKeyEntity::try_from(&key).map_err(bad)?;
+        let mapping = self.algorithms.mapping.iter();
+        let possible = mapping.filter(|(scheme, _)| *scheme == dss.scheme);
+        let verified = possible
+            .flat_map(|(_, algorithms)| *algorithms)
+            .any(|it| key.verify_signature(*it, message, dss.signature()).is_ok());
+        match verified {
+            true => Ok(HandshakeSignatureValid::assertion()),
+            false => Err(CertificateError::BadSignature.into()),
+        }
     }
 
     fn verify_tls13_signature(
@@ -235,7 +291,7 @@ impl ServerCertVerifier for ByKey {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
+        verify_tls13_signature_with_raw_key(message, &key_of(cert)?, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -270,5 +326,32 @@ mod tests {
         // The same file with other certificates.
         std::fs::copy(&b, &a).unwrap();
         assert!(!Arc::ptr_eq(&own, &of(&a)));
+    }
+
+    fn certificate(pem: &[u8]) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(pem).unwrap()
+    }
+
+    /// What a verifier with this pin says of a certificate.
+    fn pinned(certificate: &CertificateDer<'_>) -> Result<(), String> {
+        let crypto = provider::default_provider();
+        let by_key = ByKey::new(&[key_digest(certificate).unwrap()], &crypto);
+        let name = ServerName::try_from("elsewhere.example").unwrap();
+        let now = UnixTime::now();
+        let verified = by_key.verify_server_cert(certificate, &[], &name, &[], now);
+        let verified = verified.map(|_| ());
+        verified.map_err(|error| sentence(&error, Peer::Server))
+    }
+
+    #[test]
+    fn a_pin_fits_an_old_form_and_no_key_that_is_too_short() {
+        let old = certificate(include_bytes!("../../tests/certificates/x509-v1.pem"));
+        assert_eq!(pinned(&old), Ok(()));
+        assert!(pin_of(&old).unwrap().starts_with("sha256/"));
+        let short = certificate(include_bytes!("../../tests/certificates/rsa-1024.pem"));
+        assert_eq!(
+            pinned(&short).unwrap_err(),
+            "its key is RSA of 1024 bits, which is too short to be trusted; the server needs one of at least 2048 bits"
+        );
     }
 }

@@ -6,6 +6,8 @@ use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, OtherError};
 use webpki::Error as Webpki;
 
+use super::UnusableKey;
+
 /// A sentence about the server's certificate.
 pub(super) fn sentence(error: &CertificateError) -> String {
     use CertificateError as C;
@@ -49,7 +51,10 @@ pub(super) fn sentence(error: &CertificateError) -> String {
         C::UnhandledCriticalExtension => {
             "its certificate has an extension that is marked critical and not known here".to_owned()
         }
-        C::Other(OtherError(other)) => of_webpki(other),
+        C::Other(OtherError(other)) => match other.downcast_ref::<UnusableKey>() {
+            Some(UnusableKey(why)) => why.clone(),
+            None => of_webpki(other),
+        },
         _ => "its certificate cannot be verified".to_owned(),
     }
 }

@@ -4,17 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::finding::Findings;
 use crate::config::{Config, Upstream, UpstreamTimeouts};
 use crate::net::certificate::facts;
 use crate::net::proxy_protocol::Addressed;
+use crate::net::tls_error::{Peer, sentence};
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
     ChosenBy, DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, Resolver, Tunnel,
-    client_config, pin_of, recorder,
+    client_config, key_digest, pin_of, recorder,
 };
 
 /// Sessions are more patient.
@@ -72,11 +74,32 @@ async fn server(config: &Config, number: usize, findings: &mut Findings<'_>) {
             if is_certificate && let Ok((tls, recorder)) = recorder() {
                 // The connection is refused on purpose: only the certificate is needed.
                 let _ = dial(tls).await;
-                if let Some(pin) = recorder.shown().and_then(|shown| pin_of(&shown).ok()) {
-                    findings.note(&what, format!("pin = [\"{pin}\"]"));
+                if let Some(shown) = recorder.shown() {
+                    match tried_pin(&shown, dial).await {
+                        Ok(pin) => findings.note(&what, format!("pin = [\"{pin}\"]")),
+                        Err(why) => findings.note(&what, format!("a pin does not help: {why}")),
+                    }
                 }
             }
         }
+    }
+}
+
+/// The pin of a certificate, if a connection with it is possible.
+async fn tried_pin<D>(
+    certificate: &CertificateDer<'_>,
+    dial: impl FnOnce(Arc<ClientConfig>) -> D,
+) -> Result<String, String>
+where
+    D: Future<Output = Result<Dialled, DialError>>,
+{
+    let plain = |error: rustls::Error| sentence(&error, Peer::Server);
+    let digest = key_digest(certificate).map_err(plain)?;
+    let tls = client_config(None, &[digest]).map_err(|error| error.to_string())?;
+    match dial(tls).await {
+        // What comes after TLS is no matter of the pin.
+        Err(error) if matches!(error.label(), "certificate" | "tls") => Err(error.to_string()),
+        _ => pin_of(certificate).map_err(plain),
     }
 }
 
