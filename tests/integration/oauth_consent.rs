@@ -125,6 +125,8 @@ impl Setup {
             .await
             .unwrap();
         server.send(b"+OK ready\r\n").await;
+        server.expect(b"CAPA\r\n").await;
+        server.send(b"+OK\r\nSASL XOAUTH2\r\n.\r\n").await;
         server.expect(b"AUTH XOAUTH2\r\n").await;
         server.send(b"+ \r\n").await;
         let line = server.line().await;
