@@ -25,6 +25,12 @@ impl Relay<'_> {
         let (dialler, user) = self.route_of(&user)?;
         let mailbox = mailbox_on(&dialler, &user.text());
         self.admitted = self.admission(mailbox.as_ref()).await??;
+        // With OAuth popgate itself checks the password: before that nobody takes a session of the mailbox, or is
+        // told that all are taken.
+        let checks_password = self.service.oauth(&dialler).is_some();
+        if !checks_password {
+            self.take_slot(mailbox.as_ref())?;
+        }
         let address = self.client.address().ip();
         let proof = self
             .service
@@ -42,6 +48,9 @@ impl Relay<'_> {
                 return Ok(());
             }
         };
+        if checks_password {
+            self.take_slot(mailbox.as_ref())?;
+        }
         let began = Instant::now();
         let greeted = dialling::open(
             self.service,

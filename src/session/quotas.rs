@@ -61,7 +61,7 @@ impl Quotas {
         }
     }
 
-    /// Waits until a login may be sent to the server; then it has a slot for its session, too.
+    /// Waits until a login may be tried. Its session has no slot yet.
     pub(super) async fn admit_login(
         &self,
         limits: &Limits,
@@ -79,12 +79,14 @@ impl Quotas {
                 Some(Box::new(begun.map_err(Refusal::LoginPause)?))
             }
         };
-        let slot = self.mailbox_slot(limits, mailbox)?;
-        Ok(Admitted { attempt, slot })
+        Ok(Admitted {
+            attempt,
+            slot: None,
+        })
     }
 
     /// Counts one more session of a mailbox.
-    fn mailbox_slot(
+    pub(super) fn mailbox_slot(
         &self,
         limits: &Limits,
         mailbox: Option<&MailboxId>,

@@ -225,7 +225,10 @@ impl<'s> Relay<'s> {
     async fn admit(&mut self) -> Result<(), Failure> {
         let mailbox = self.mailbox();
         let admitted = self.admission(mailbox.as_ref()).await?;
-        let admission = admitted.map(|admitted| self.admitted = admitted);
+        let admission = admitted.and_then(|admitted| {
+            self.admitted = admitted;
+            self.take_slot(mailbox.as_ref())
+        });
         self.exchange.admitted(admission);
         Ok(())
     }
@@ -244,6 +247,13 @@ impl<'s> Relay<'s> {
             .admit_login(&service.limits, address, mailbox);
         let (connection, exchange) = (&mut self.connection, &mut self.exchange);
         watch_client(service, connection, exchange, decision).await
+    }
+
+    /// Counts the session as one of the mailbox.
+    pub(super) fn take_slot(&mut self, mailbox: Option<&MailboxId>) -> Result<(), Refusal> {
+        let quotas = &self.service.quotas;
+        self.admitted.slot = quotas.mailbox_slot(&self.service.limits, mailbox)?;
+        Ok(())
     }
 
     /// The mailbox of the session, as far as it is known.

@@ -38,6 +38,10 @@ struct Setup {
 }
 
 async fn setup() -> Setup {
+    setup_with(|_| {}).await
+}
+
+async fn setup_with(change: fn(&mut Settings)) -> Setup {
     let folder = tempfile::tempdir().unwrap();
     let tokens = Tokens::open(folder.path()).unwrap();
     let grant = Grant::of_user(Secret::new(b"refresh-1"));
@@ -47,6 +51,7 @@ async fn setup() -> Setup {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(server.local_addr().unwrap());
     settings.oauth = vec![provider.oauth_login(&tokens, PATIENCE)];
+    change(&mut settings);
     Setup {
         proxy: Proxy::start(settings).await,
         server,
@@ -160,6 +165,45 @@ async fn a_wrong_password_is_refused_without_asking_the_token_service() {
         .await;
     let _server = server_accepts_token(&setup, "access-1", b"+OK\r\n").await;
     client.expect(b"+OK\r\n").await;
+}
+
+/// Strangers must not find out who has an account: not by the text, and not by a limit that is reached.
+#[tokio::test]
+async fn a_stranger_cannot_tell_which_accounts_exist() {
+    let setup = setup_with(|settings| settings.limits.sessions_per_mailbox = Some(1)).await;
+    let mut received = Vec::new();
+    let guess = async |name: &str, password: &str| {
+        let mut client = Peer::connect(setup.proxy.address).await;
+        client.line().await;
+        let login = format!("USER {name}\r\nPASS {password}\r\n");
+        client.send(login.as_bytes()).await;
+        client.expect(b"+OK\r\n").await;
+        shown(&client.line().await)
+    };
+    received.push(guess("nobody", "guess").await);
+    received.push(guess("ann", "guess").await);
+    // While ann is logged in.
+    let mut client = log_in_with_password(&setup, "open sesame").await;
+    let json = r#"{"access_token":"access-1","expires_in":3600}"#;
+    let request = setup.provider.next_request().await;
+    request.respond("200 OK", json).await;
+    let _server = server_accepts_token(&setup, "access-1", b"+OK\r\n").await;
+    client.expect(b"+OK\r\n").await;
+    received.push(guess("ann", "guess").await);
+    let hers = guess("ann", "open sesame").await;
+    assert!(hers.starts_with("-ERR [IN-USE] "), "{hers}");
+    // A file that is damaged, and one that cannot be read.
+    let folder = setup._folder.path().join("tokens");
+    let file = folder.read_dir().unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, "damaged").unwrap();
+    received.push(guess("ann", "open sesame").await);
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    received.push(guess("ann", "open sesame").await);
+    assert!(received[0].starts_with("-ERR [AUTH] "), "{received:?}");
+    assert!(received.iter().all(|it| *it == received[0]), "{received:?}");
+    let damaged = "popgate_refused_total{reason=\"token_damaged\"}";
+    assert_eq!(setup.proxy.metric(damaged), 2.0);
 }
 
 #[tokio::test]
