@@ -133,7 +133,11 @@ impl Session {
         while let Some(line) = self.driven.upstream_line() {
             let text = line.strip_suffix(b"\r\n");
             let text = text.unwrap_or_else(|| panic!("sent up: {line:?}"));
-            let is_control = |octet: &u8| *octet < 0x20 && *octet != b'\t' || *octet == 0x7f;
+            // A password is relayed as it is, but it cannot end the line.
+            let is_control = |octet: &u8| match is(text, b"PASS ") {
+                true => matches!(octet, b'\r' | b'\n' | 0),
+                false => *octet < 0x20 && *octet != b'\t' || *octet == 0x7f,
+            };
             assert!(!text.iter().any(is_control), "sent up: {line:?}");
             if (is(text, b"DELE") || is(text, b"QUIT"))
                 && let Some(done) = self.retrieved()
@@ -196,8 +200,15 @@ impl Session {
                 None => return,
             },
         };
+        // The LF before the final dot of a message in LF becomes CRLF.
+        let in_lf = |text: &[u8]| -> Vec<u8> {
+            let octets = text.iter().copied();
+            octets.filter(|octet| *octet != b'\r').collect()
+        };
+        let is_sent = |original: &[u8], all: &[u8]| memchr::memmem::find(all, original).is_some();
         assert!(
-            memchr::memmem::find(&self.from_server, original).is_some(),
+            is_sent(original, &self.from_server)
+                || is_sent(&in_lf(original), &in_lf(&self.from_server)),
             "{}: not what the server sent: {:?}",
             answer.verb,
             shown(original)

@@ -198,6 +198,16 @@ impl Driven {
         self.run();
     }
 
+    /// Advances the clock by the server's silence that ends a message; false if nothing depends on that.
+    pub fn pass_silence(&mut self) -> bool {
+        let is_near = self.deadline.saturating_duration_since(self.now) <= Duration::from_secs(3);
+        if self.ended.is_some() || !is_near {
+            return false;
+        }
+        self.pass_time();
+        true
+    }
+
     fn connect(&mut self) {
         let Some(end) = self.greeting.iter().position(|&byte| byte == b'\n') else {
             return;
@@ -230,7 +240,9 @@ impl Driven {
             match action {
                 Action::Wait(wait) => {
                     self.deadline = wait.deadline;
-                    return;
+                    if wait.deadline > self.now {
+                        return;
+                    }
                 }
                 Action::Connect => {
                     self.connects = Connects::ForClient;

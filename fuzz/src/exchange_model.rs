@@ -1,5 +1,8 @@
 //! The exchange against a model of RFC 1939: pipelined sessions, delivered in pieces and in any order, give the client
 //! the responses of a server with popgate's view of the mailbox. The input chooses messages, commands and order.
+//!
+//! A server that has not announced PIPELINING gets one command at a time; some servers end the lines of messages in
+//! LF, which costs the client nothing but time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,17 +27,36 @@ enum Kind {
     HeldBack,
 }
 
+/// What a server is like.
+#[derive(Clone, Copy, Debug)]
+struct Manners {
+    capa: Capa,
+    /// Whether the lines of its messages end in LF, and only the final dot's in CRLF.
+    lf: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Capa {
+    WithPipelining,
+    WithoutPipelining,
+    Refused,
+}
+
 /// A server as in RFC 1939, in the AUTHORIZATION state until PASS.
 struct Server<'m> {
     messages: &'m [Message],
+    manners: Manners,
+    asked_capa: bool,
     deleted: Vec<bool>,
     logged_in: bool,
 }
 
 impl<'m> Server<'m> {
-    fn new(messages: &'m [Message]) -> Self {
+    fn new(messages: &'m [Message], manners: Manners) -> Self {
         Self {
             messages,
+            manners,
+            asked_capa: false,
             deleted: vec![false; messages.len()],
             logged_in: false,
         }
@@ -52,6 +74,14 @@ impl<'m> Server<'m> {
             (0..deleted.len()).filter(|&it| !deleted[it]).collect()
         };
         match (words.as_slice(), self.logged_in) {
+            (["CAPA"], _) => {
+                self.asked_capa = true;
+                match self.manners.capa {
+                    Capa::WithPipelining => b"+OK\r\nTOP\r\nPIPELINING\r\n.\r\n".to_vec(),
+                    Capa::WithoutPipelining => b"+OK\r\nTOP\r\n.\r\n".to_vec(),
+                    Capa::Refused => b"-ERR what\r\n".to_vec(),
+                }
+            }
             (["USER", _], false) => b"+OK\r\n".to_vec(),
             (["PASS", "right"], false) => {
                 self.logged_in = true;
@@ -91,7 +121,11 @@ impl<'m> Server<'m> {
                 Some(it) => {
                     let octets = &self.messages[it].octets;
                     let status = format!("+OK {} octets\r\n", octets.len());
-                    [status.as_bytes(), &stuff(octets), b".\r\n"].concat()
+                    let mut lines = stuff(octets).into_owned();
+                    if self.manners.lf {
+                        lines.retain(|octet| *octet != b'\r');
+                    }
+                    [status.as_bytes(), &lines, b".\r\n"].concat()
                 }
                 None => b"-ERR no such message\r\n".to_vec(),
             },
@@ -111,8 +145,9 @@ impl<'m> Server<'m> {
     }
 }
 
-fn message(from: &mut Choices<'_>) -> Message {
+fn message(from: &mut Choices<'_>, manners: Manners) -> Message {
     let kind = *from.of(&[Kind::Ham, Kind::Ham, Kind::Ham, Kind::Spam, Kind::HeldBack]);
+    let kind = if manners.lf { Kind::Ham } else { kind };
     let mut text = format!(
         "From: a{}@example.org\r\nSubject: {}\r\n\r\n",
         from.byte(),
@@ -126,7 +161,9 @@ fn message(from: &mut Choices<'_>) -> Message {
         text.push_str("zzdropzz\r\n");
     }
     for _ in 0..from.below(6) {
-        let line = from.of(&[".", "..", ".x", "", "text", "\r", "a.\r", "+OK", "-ERR [x]"]);
+        let line = *from.of(&[".", "..", ".x", "", "text", "\r", "a.\r", "+OK", "-ERR [x]"]);
+        // With a CR in it a line of LF would end in CRLF.
+        let line = if manners.lf { line.trim_end() } else { line };
         let _ = write!(text, "{line}\r\n");
     }
     Message {
@@ -137,6 +174,9 @@ fn message(from: &mut Choices<'_>) -> Message {
 
 fn commands(from: &mut Choices<'_>, messages: usize) -> Vec<String> {
     let mut lines = Vec::new();
+    if from.flag() {
+        lines.push("CAPA".to_owned());
+    }
     if from.flag() {
         lines.extend(["USER ann".to_owned(), "PASS wrong".to_owned()]);
     }
@@ -164,10 +204,11 @@ fn exchange(
     from: &mut Choices<'_>,
     setup: &Setup,
     messages: &[Message],
+    manners: Manners,
     lines: &[String],
 ) -> Driven {
     let mut driven = Driven::new(setup, LoginBy::Client, PLAIN);
-    let mut server = Server::new(messages);
+    let mut server = Server::new(messages, manners);
     let mut from_client: Vec<u8> = lines
         .iter()
         .flat_map(|it| format!("{it}\r\n").into_bytes())
@@ -177,6 +218,11 @@ fn exchange(
     loop {
         while let Some(line) = driven.upstream_line() {
             let line = String::from_utf8(line.to_vec()).unwrap();
+            let may_pipeline = server.asked_capa && manners.capa == Capa::WithPipelining;
+            assert!(
+                from_server.is_empty() || may_pipeline,
+                "{line} is sent to a server that has not announced PIPELINING, before a response has come"
+            );
             if line.starts_with("DELE") || line.starts_with("QUIT") {
                 let answers = complete_answers(&driven.to_client);
                 assert!(
@@ -190,6 +236,7 @@ fn exchange(
             from_server.extend_from_slice(&answer);
         }
         let side = match (from_client.is_empty(), from_server.is_empty()) {
+            (true, true) if driven.pass_silence() => continue,
             (true, true) => break,
             (false, true) => true,
             (true, false) => false,
@@ -219,7 +266,7 @@ fn complete_answers(to_client: &[u8]) -> usize {
 }
 
 /// Compares each response to the client with the model's.
-fn check(driven: &mut Driven, messages: &[Message], lines: &[String]) {
+fn check(driven: &mut Driven, messages: &[Message], manners: Manners, lines: &[String]) {
     let mut rest = std::mem::take(&mut driven.to_client);
     let expect = |rest: &mut Vec<u8>, wanted: &[u8], line: &str| {
         assert!(
@@ -231,13 +278,18 @@ fn check(driven: &mut Driven, messages: &[Message], lines: &[String]) {
         rest.drain(..wanted.len());
     };
     expect(&mut rest, b"+OK ready\r\n", "greeting");
-    let mut model = Server::new(messages);
+    let mut model = Server::new(messages, manners);
     let mut sent: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
     for line in lines {
         let existing = line.strip_prefix("RETR ").and_then(|it| model.existing(it));
         let size = |it: usize| sent.get(&it).map_or(messages[it].octets.len(), Vec::len);
         let answer = model.answer(line, size);
         let Some(place) = existing.filter(|&it| messages[it].kind != Kind::Ham) else {
+            // The last LF of a message becomes the CRLF before its final dot.
+            let answer = match answer.strip_suffix(b"\n.\r\n") {
+                Some(text) if !text.ends_with(b"\r") => [text, b"\r\n.\r\n"].concat(),
+                _ => answer,
+            };
             expect(&mut rest, &answer, line);
             continue;
         };
@@ -281,14 +333,21 @@ fn rewritten(message: &Message, text: &[u8]) {
 /// One session.
 pub fn run(data: &[u8]) {
     let mut from = Choices::new(data);
-    let messages: Vec<Message> = (0..1 + from.below(4)).map(|_| message(&mut from)).collect();
+    let capas = [Capa::WithPipelining, Capa::WithoutPipelining, Capa::Refused];
+    let manners = Manners {
+        capa: *from.of(&capas),
+        lf: from.below(4) == 1,
+    };
+    let messages: Vec<Message> = (0..1 + from.below(4))
+        .map(|_| message(&mut from, manners))
+        .collect();
     let lines = commands(&mut from, messages.len());
-    let mut driven = exchange(&mut from, with_spam(), &messages, &lines);
+    let mut driven = exchange(&mut from, with_spam(), &messages, manners, &lines);
     for held in &driven.quarantine {
         assert!(
             messages.iter().any(|it| it.octets == *held),
             "a quarantined message equals no original"
         );
     }
-    check(&mut driven, &messages, &lines);
+    check(&mut driven, &messages, manners, &lines);
 }

@@ -1,13 +1,18 @@
 //! Commands: parses a client's line, and knows the form of its response.
 //!
-//! In: one line; out: a [`Command`]. A password is never part of it: the line itself is relayed, and nothing
-//! here keeps it.
+//! In: one line; out: a [`Command`]. A password is never part of it: `command_line` takes it from the client's line
+//! when it writes the one for the upstream, and nothing here keeps it.
+//!
+//! Control octets are refused: a server may take a bare CR or a NUL for the end of a line, and then one command is two
+//! (`NOOP x<CR>DELE 1`). Everything else that is odd about a known command is for the server to refuse.
 //!
 //! RFC 1939 sections 5 to 7, RFC 2449 section 5, RFC 5034 section 4, RFC 6856 sections 2 and 3.
 
+use std::iter::Peekable;
+
 use super::line::trim_end;
 use super::reply::Shape;
-use super::{ClientNumber, MessageNumber, UpstreamNumber};
+use super::{ClientNumber, MessageNumber};
 
 /// The number of body lines of TOP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,27 +76,48 @@ pub enum Command<N = ClientNumber> {
     Known(&'static str, Shape),
     /// An unknown command: its response is assumed to be one line
     Unknown,
-    /// A known command with invalid arguments; popgate refuses it with this text
+    /// A command about messages whose arguments popgate cannot read, such as TOP without a count
+    Malformed(Malformed),
+    /// Not relayed; popgate refuses it with this text
     Refused(&'static str),
     /// Not POP3, such as HTTP from a web page that connects to this port
     Foreign,
+}
+
+/// A command about messages whose arguments popgate cannot read: the server decides what they mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the commands")]
+pub enum Malformed {
+    List,
+    Uidl,
+    Retr,
+    Top,
+    Dele,
 }
 
 impl Command<ClientNumber> {
     /// Reads a client's line. Verbs are case-insensitive (RFC 1939 section 3), spaces at the end
     /// are tolerated, and so is a bare LF.
     pub fn parse(line: &[u8]) -> Self {
-        let line = trim_end(line);
-        let (verb, tail) = match line.iter().position(|&byte| byte == b' ') {
-            Some(at) => (&line[..at], &line[at + 1..]),
-            None => (line, &line[line.len()..]),
+        let (verb, tail) = split(line);
+        let is_text = |octets: &[u8]| octets.iter().all(u8::is_ascii_graphic);
+        if verb.is_empty() || !is_text(verb) {
+            return Self::Refused(NOT_POP3);
+        }
+        // A known verb is at most 7 letters; longer ones are unknown.
+        let name = String::from_utf8_lossy(&verb[..verb.len().min(16)]).to_ascii_uppercase();
+        let is_refused = match name.as_str() {
+            // A password may contain anything else (RFC 1939 section 7).
+            "PASS" => tail.iter().any(|octet| matches!(octet, 0 | b'\r')),
+            _ => tail
+                .iter()
+                .any(|octet| octet.is_ascii_control() && *octet != b'\t'),
         };
-        // A known verb is at most 14 letters; longer ones are unknown.
-        let verb = String::from_utf8_lossy(&verb[..verb.len().min(16)]).to_ascii_uppercase();
-        let mut words = tail
-            .split(|&byte| byte == b' ' || byte == b'\t')
-            .filter(|word| !word.is_empty());
-        match verb.trim_end() {
+        if is_refused {
+            return Self::Refused(NOT_POP3);
+        }
+        let mut words = words(tail);
+        match name.as_str() {
             "USER" => Self::User,
             // The password is all of the rest, spaces included (RFC 1939 section 7).
             "PASS" => Self::Pass,
@@ -106,10 +132,12 @@ impl Command<ClientNumber> {
             "CAPA" => Self::Capa,
             "STLS" => Self::Stls,
             "STAT" => Self::Stat,
-            "LIST" => Self::numbered_or_all(words, Self::List),
-            "UIDL" => Self::numbered_or_all(words, Self::Uidl),
-            "RETR" => Self::numbered(words, Self::Retr),
-            "DELE" => Self::numbered(words, Self::Dele),
+            "LIST" if words.peek().is_none() => Self::List(None),
+            "UIDL" if words.peek().is_none() => Self::Uidl(None),
+            "LIST" => numbered(words, Malformed::List, |number| Self::List(Some(number))),
+            "UIDL" => numbered(words, Malformed::Uidl, |number| Self::Uidl(Some(number))),
+            "RETR" => numbered(words, Malformed::Retr, Self::Retr),
+            "DELE" => numbered(words, Malformed::Dele, Self::Dele),
             "TOP" => {
                 let number = words
                     .next()
@@ -118,7 +146,7 @@ impl Command<ClientNumber> {
                 let lines = words.next().and_then(parse_lines);
                 match (number, lines, words.next()) {
                     (Some(number), Some(lines), None) => Self::Top(number, lines),
-                    _ => Self::Refused("TOP needs a message number and a number of lines"),
+                    _ => Self::Malformed(Malformed::Top),
                 }
             }
             "RSET" => Self::Rset,
@@ -136,32 +164,36 @@ impl Command<ClientNumber> {
             },
             "GET" | "POST" | "HEAD" | "PUT" | "OPTIONS" | "CONNECT" | "DELETE" | "PATCH"
             | "HELO" | "EHLO" => Self::Foreign,
-            verb if !verb.is_empty() && line.iter().all(|byte| (b' '..=b'~').contains(byte)) => {
-                Self::Unknown
-            }
-            _ => Self::Refused("not a POP3 command"),
+            _ => Self::Unknown,
         }
     }
+}
 
-    fn numbered<'a>(
-        mut words: impl Iterator<Item = &'a [u8]>,
-        command: impl FnOnce(ClientNumber) -> Self,
-    ) -> Self {
-        match (words.next().and_then(MessageNumber::parse), words.next()) {
-            (Some(number), None) => command(ClientNumber(number)),
-            _ => Self::Refused("one message number is needed"),
-        }
+const NOT_POP3: &str = "not a POP3 command";
+
+/// A line's verb, and what follows the space or tab behind it, without the line's end.
+pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
+    let line = trim_end(line);
+    match line.iter().position(|&octet| matches!(octet, b' ' | b'\t')) {
+        Some(at) => (&line[..at], &line[at + 1..]),
+        None => (line, &line[line.len()..]),
     }
+}
 
-    fn numbered_or_all<'a>(
-        words: impl Iterator<Item = &'a [u8]>,
-        command: impl FnOnce(Option<ClientNumber>) -> Self,
-    ) -> Self {
-        let mut words = words.peekable();
-        match words.peek() {
-            None => command(None),
-            Some(_) => Self::numbered(words, |number| command(Some(number))),
-        }
+/// The words of a line's arguments.
+pub(super) fn words(tail: &[u8]) -> Peekable<impl Iterator<Item = &[u8]>> {
+    let words = tail.split(|&octet| matches!(octet, b' ' | b'\t'));
+    words.filter(|word| !word.is_empty()).peekable()
+}
+
+fn numbered<'a>(
+    mut words: impl Iterator<Item = &'a [u8]>,
+    malformed: Malformed,
+    command: impl FnOnce(ClientNumber) -> Command,
+) -> Command {
+    match (words.next().and_then(MessageNumber::parse), words.next()) {
+        (Some(number), None) => command(ClientNumber(number)),
+        _ => Command::Malformed(malformed),
     }
 }
 
@@ -178,6 +210,7 @@ impl<N> Command<N> {
             | Self::Top(..)
             | Self::LangList => Shape::LinesIfOk,
             Self::Known(_, shape) => *shape,
+            Self::Malformed(Malformed::Retr | Malformed::Top) => Shape::LinesIfOk,
             _ => Shape::Line,
         }
     }
@@ -192,11 +225,11 @@ impl<N> Command<N> {
             Self::Capa => "capa",
             Self::Stls => "stls",
             Self::Stat => "stat",
-            Self::List(_) => "list",
-            Self::Uidl(_) => "uidl",
-            Self::Retr(_) => "retr",
-            Self::Top(..) => "top",
-            Self::Dele(_) => "dele",
+            Self::List(_) | Self::Malformed(Malformed::List) => "list",
+            Self::Uidl(_) | Self::Malformed(Malformed::Uidl) => "uidl",
+            Self::Retr(_) | Self::Malformed(Malformed::Retr) => "retr",
+            Self::Top(..) | Self::Malformed(Malformed::Top) => "top",
+            Self::Dele(_) | Self::Malformed(Malformed::Dele) => "dele",
             Self::Rset => "rset",
             Self::Noop => "noop",
             Self::Quit => "quit",
@@ -207,7 +240,26 @@ impl<N> Command<N> {
 
     /// Whether its response is a message, or a part of one.
     pub fn fetches(&self) -> bool {
-        matches!(self, Self::Retr(_) | Self::Top(..))
+        matches!(
+            self,
+            Self::Retr(_) | Self::Top(..) | Self::Malformed(Malformed::Retr | Malformed::Top)
+        )
+    }
+
+    /// Whether messages are deleted by it, or may be.
+    pub fn deletes(&self) -> bool {
+        matches!(
+            self,
+            Self::Dele(_) | Self::Quit | Self::Malformed(Malformed::Dele)
+        )
+    }
+
+    /// Whether its response may have more lines than popgate knows of.
+    pub fn may_have_more_lines(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown | Self::Malformed(Malformed::List | Malformed::Uidl)
+        )
     }
 
     /// Whether it carries a credential: its response decides the login.
@@ -245,26 +297,10 @@ impl<N> Command<N> {
             Self::LangList => Command::LangList,
             Self::Known(verb, shape) => Command::Known(verb, shape),
             Self::Unknown => Command::Unknown,
+            Self::Malformed(command) => Command::Malformed(command),
             Self::Refused(why) => Command::Refused(why),
             Self::Foreign => Command::Foreign,
         })
-    }
-}
-
-impl Command<UpstreamNumber> {
-    /// The line for the upstream, without its end, of a command with a message number; other commands are
-    /// relayed unchanged.
-    pub fn numbered_line(&self) -> Option<String> {
-        match self {
-            Self::List(Some(UpstreamNumber(number))) => Some(format!("LIST {number}")),
-            Self::Uidl(Some(UpstreamNumber(number))) => Some(format!("UIDL {number}")),
-            Self::Retr(UpstreamNumber(number)) => Some(format!("RETR {number}")),
-            Self::Top(UpstreamNumber(number), Lines(lines)) => {
-                Some(format!("TOP {number} {lines}"))
-            }
-            Self::Dele(UpstreamNumber(number)) => Some(format!("DELE {number}")),
-            _ => None,
-        }
     }
 }
 
@@ -327,29 +363,63 @@ mod tests {
     }
 
     #[test]
-    fn invalid_arguments_are_refused() {
-        for line in [
-            "RETR",
-            "RETR 0",
-            "RETR x",
-            "RETR 1 2",
-            "RETR 4294967296",
-            "TOP 1",
-            "TOP 1 -1",
-            "TOP 1 2 3",
-            "LIST 0",
-            "DELE",
-            "UIDL 1 2",
-            "",
-            "\x01\x02",
-            "XTND XMIT",
-        ] {
+    fn invalid_arguments_are_for_the_server_to_refuse() {
+        let table: &[(&str, Malformed)] = &[
+            ("RETR", Malformed::Retr),
+            ("RETR 0", Malformed::Retr),
+            ("RETR x", Malformed::Retr),
+            ("RETR 1 2", Malformed::Retr),
+            ("RETR 4294967296", Malformed::Retr),
+            ("TOP", Malformed::Top),
+            ("TOP 1", Malformed::Top),
+            ("top 1 -1", Malformed::Top),
+            ("TOP 1 2 3", Malformed::Top),
+            ("LIST 0", Malformed::List),
+            ("DELE", Malformed::Dele),
+            ("DELE 1,2", Malformed::Dele),
+            ("UIDL 1 2", Malformed::Uidl),
+        ];
+        for (line, malformed) in table {
             let command = Command::parse(line.as_bytes());
+            assert_eq!(command, Command::Malformed(*malformed), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn control_octets_are_refused() {
+        for line in [
+            &b"NOOP x\rDELE 1\r\n"[..],
+            b"NOOP\r\r\n",
+            b"NOOP \0",
+            b"STAT\0\r\n",
+            b"XFOO \x1b[2J",
+            b"USER a\x7f",
+            b"APOP a\x0b 0",
+            b"AUTH PLAIN\rX",
+            b"PASS a\rDELE 1\r\n",
+            b"PASS a\0\r\n",
+            b"\r\n",
+            b"",
+            b" STAT",
+            b"\x16\x03\x01",
+            b"\xc3\xa9",
+            b"XTND XMIT",
+        ] {
+            let command = Command::parse(line);
+            let shown = String::from_utf8_lossy(line);
             assert!(
                 matches!(command, Command::Refused(_)),
-                "{line:?} gave {command:?}"
+                "{shown:?} gave {command:?}"
             );
         }
+    }
+
+    #[test]
+    fn octets_that_are_not_ascii_pass_in_arguments() {
+        assert_eq!(Command::parse(b"USER j\xfcrgen\r\n"), Command::User);
+        assert_eq!(Command::parse(b"PASS \x01\x1f\xff\t \r\n"), Command::Pass);
+        assert_eq!(Command::parse("XFOO ü".as_bytes()), Command::Unknown);
+        assert_eq!(Command::parse(b"RETR\t7\r\n"), Command::Retr(number(7)));
     }
 
     #[test]
@@ -380,7 +450,9 @@ mod tests {
 
     #[test]
     fn every_label_is_in_the_closed_set() {
-        for line in ["USER a", "PASS b", "AUTH", "GET /", "NOOP", "HUH", "RETR"] {
+        for line in [
+            "USER a", "PASS b", "AUTH", "GET /", "NOOP", "HUH", "RETR", "",
+        ] {
             assert!(LABELS.contains(&Command::parse(line.as_bytes()).label()));
         }
     }

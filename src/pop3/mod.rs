@@ -11,8 +11,11 @@
 pub mod announced;
 pub mod capa;
 pub mod command;
+mod command_line;
 pub mod dot;
 pub mod line;
+pub mod line_ends;
+pub mod listing_end;
 pub mod login_answer;
 pub mod login_name;
 pub mod reply;
@@ -20,7 +23,7 @@ pub mod sasl;
 pub mod secret;
 pub mod user_name;
 
-pub use command::{Command, Lines};
+pub use command::{Command, Lines, Malformed};
 pub use login_answer::LoginAnswer;
 pub use login_name::LoginName;
 pub use reply::{Shape, Status};

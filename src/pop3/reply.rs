@@ -56,6 +56,32 @@ pub fn error_prefix(line: &[u8]) -> &'static [u8] {
     }
 }
 
+/// The octets that a status line states: `+OK 120 octets`.
+pub fn stated_octets(line: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(trim_end(line)).ok()?;
+    text.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// The status line (without its end) for a message that is sent with `change` octets more than the server states.
+///
+/// Some clients read the message by that number. It is corrected in the plain form `+OK 120 octets`; any other line
+/// with a number is replaced by one without. `None` if the line has no number, and may stay.
+pub fn restated(line: &[u8], change: Option<i64>) -> Option<String> {
+    let line = trim_end(line);
+    if !line.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    let words: Vec<_> = line.split(|octet| *octet == b' ').collect();
+    let is_plain = matches!(*words, [_, _, last] if last.eq_ignore_ascii_case(b"octets"));
+    let octets = stated_octets(line).filter(|_| is_plain).zip(change);
+    Some(
+        match octets.and_then(|(octets, change)| octets.checked_add_signed(change)) {
+            Some(octets) => format!("+OK {octets} octets"),
+            None => "+OK message follows".to_owned(),
+        },
+    )
+}
+
 /// The form of a command's response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -114,6 +140,31 @@ mod tests {
         (b"+ PDE4OT\r\n", Status::Challenge, b"-ERR + PDE4OT"),
         (b"+PDE4OT\r\n", Status::Other, b"-ERR +PDE4OT"),
     ];
+
+    #[test]
+    fn a_stated_size_is_corrected_or_left_out() {
+        let table: &[(&str, Option<i64>, Option<&str>)] = &[
+            ("+OK 120 octets\r\n", Some(30), Some("+OK 150 octets")),
+            ("+OK 120 OCTETS", Some(-20), Some("+OK 100 octets")),
+            ("+OK 120 octets", None, Some("+OK message follows")),
+            ("+OK 10 octets", Some(-20), Some("+OK message follows")),
+            ("+OK 120", Some(30), Some("+OK message follows")),
+            ("+OK 120 bytes", Some(30), Some("+OK message follows")),
+            (
+                "+OK message 1 (120 octets)",
+                Some(30),
+                Some("+OK message follows"),
+            ),
+            ("+OK message follows", Some(30), None),
+            ("+OK", Some(30), None),
+        ];
+        for (line, change, expected) in table {
+            let is = restated(line.as_bytes(), *change);
+            assert_eq!(is.as_deref(), *expected, "{line:?}");
+        }
+        assert_eq!(stated_octets(b"+OK 120 octets\r\n"), Some(120));
+        assert_eq!(stated_octets(b"+OK\r\n"), None);
+    }
 
     #[test]
     fn odd_status_lines_are_errors_with_the_servers_text() {

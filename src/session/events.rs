@@ -75,6 +75,13 @@ impl Observer<'_> {
                     "the server ends lines in bare LF; they are sent on as CRLF"
                 );
             }
+            Event::SilentEnd => {
+                let upstream = self.upstream_name();
+                tracing::warn!(
+                    upstream,
+                    "the server ends messages in bare LF; each one waits until the server is silent"
+                );
+            }
         }
     }
 

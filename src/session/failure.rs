@@ -27,6 +27,8 @@ pub enum Failure {
     UpstreamBroke(io::Error),
     /// The upstream sends nothing while a response is pending.
     UpstreamStalled(Duration),
+    /// The upstream sent more after what its silence had marked as a message's end.
+    UpstreamContinued,
     /// A line of a response is too long.
     UpstreamFlood(usize),
     /// A response is longer than `limits.response`.
@@ -57,6 +59,9 @@ impl Failure {
                 format!("the connection to the mail server broke: {why}")
             }
             Self::UpstreamStalled(limit) => format!("the mail server sent nothing for {limit:?}"),
+            Self::UpstreamContinued => {
+                "the mail server sent more after the end of a message".to_owned()
+            }
             Self::UpstreamFlood(_) => "the mail server sent a line without an end".to_owned(),
             Self::AnswerTooLong(_) => "the mail server's response is too long".to_owned(),
         };
@@ -69,6 +74,7 @@ impl Failure {
         "closed",
         "io_error",
         "timeout",
+        "message_continued",
         "line_too_long",
         "response_too_long",
     ];
@@ -81,6 +87,7 @@ impl Failure {
             Self::UpstreamClosed => Some("closed"),
             Self::UpstreamBroke(_) => Some("io_error"),
             Self::UpstreamStalled(_) => Some("timeout"),
+            Self::UpstreamContinued => Some("message_continued"),
             Self::UpstreamFlood(_) => Some("line_too_long"),
             Self::AnswerTooLong(_) => Some("response_too_long"),
         }
@@ -106,6 +113,9 @@ impl fmt::Display for Failure {
                 write!(f, "the upstream's connection broke: {why}")
             }
             Self::UpstreamStalled(limit) => write!(f, "the upstream sent nothing for {limit:?}"),
+            Self::UpstreamContinued => f.write_str(
+                "the upstream ends messages in bare LF, and sent more after one had ended",
+            ),
             Self::UpstreamFlood(octets) => {
                 write!(f, "a line of the upstream has no end after {octets} octets")
             }

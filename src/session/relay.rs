@@ -410,6 +410,7 @@ impl<'s> Relay<'s> {
         let mut freed = None;
         if room == 0 {
             deadline = deadline.min(self.held.wait_until());
+            self.exchange.upstream_not_read();
             freed = Some(Box::pin(self.service.quotas.held.freed()));
         }
         let Self {

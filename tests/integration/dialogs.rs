@@ -48,17 +48,22 @@ dialogs! {
     a_last_line_with_cr_alone_reaches_the_client
     a_last_line_without_crlf_reaches_the_client
     a_late_sasl_response_is_not_relayed
+    a_listing_without_its_last_line_end_is_complete
     a_mailbox_in_use_is_no_wrong_password
+    a_malformed_fetch_is_judged_too
     a_message_over_hold_bytes_is_judged_by_its_first_octets
     a_second_answer_is_not_given_to_the_next_command
     a_server_may_break_off_after_quit
     a_server_may_close_after_dele
     a_server_may_close_instead_of_an_answer_to_capa
     a_server_may_close_instead_of_an_answer_to_quit
+    a_server_that_refuses_capa_gets_one_command_at_a_time
     a_warning_before_the_close_reaches_the_client
     an_empty_line_is_an_error
     an_error_with_a_body_is_one_line
     an_incomplete_listing_gets_no_end
+    capabilities_are_asked_for_if_many_messages_are_to_be_fetched
+    commands_go_up_one_at_a_time_without_pipelining
     control_characters_and_empty_lines_are_refused
     cram_md5_and_scram_are_relayed
     dropped_spam_is_replaced_by_a_notice
@@ -67,12 +72,27 @@ dialogs! {
     headers_never_keeps_the_subject_mark
     http_requests_are_rejected
     inbound_spam_headers_are_removed_from_spam
+    known_commands_are_written_anew
+    lf_behind_the_final_dot_ends_when_the_server_is_silent
+    lf_dot_inside_a_message_is_not_its_end_if_more_is_stated
+    lf_dot_lf_in_mixed_lines_is_never_an_end
+    lf_listing_after_a_rewritten_message
+    lf_listings_end_at_once
+    lf_message_ends_when_the_server_is_silent
+    lf_message_ends_with_the_connection
+    lf_message_over_hold_bytes_ends_when_the_server_is_silent
+    lf_message_with_mixed_lines_ends_when_the_server_is_silent
+    lf_messages_are_marked
+    malformed_commands_are_for_the_server_to_refuse
+    mixed_lines_do_not_end_with_the_connection
     octets_behind_an_answer_are_discarded
     odd_status_lines_are_errors_with_the_text_of_the_server
     odd_words_after_ok_are_success
+    pipelined_commands_go_up_at_once_if_announced
     pipelined_dele_after_a_truncated_message_is_not_sent
     pipelined_dele_waits_for_the_message_before_it
     sizes_are_those_of_the_rewritten_messages
+    the_size_of_a_marked_message_beyond_hold_bytes
     the_subject_mark_stays_outside_encoded_words
     tls_that_ends_between_answers_is_an_ordinary_end
     tls_that_ends_inside_a_message_invents_no_end
@@ -108,4 +128,6 @@ dialogs! {
     trap_34_login_errors_are_relayed_verbatim
     trap_35_a_login_is_never_retried
     trap_36_stls_is_not_offered_on_a_plain_listener
+    what_follows_a_silent_end_is_never_an_answer
+    what_follows_a_silent_end_with_a_command_is_no_answer
 }

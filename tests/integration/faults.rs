@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::support::{Peer, Proxy, Settings, session, session_in_memory};
+use crate::support::{Peer, Proxy, Settings, announce_pipelining, session, session_in_memory};
 use popgate::session::Engine;
 use tokio::net::TcpListener;
 
@@ -338,6 +338,7 @@ async fn a_long_response_does_not_count_as_client_idle_time() {
 #[tokio::test]
 async fn client_quits_and_disconnects_without_reading() {
     let (mut proxy, mut client, mut upstream) = session(|_| {}).await;
+    announce_pipelining(&mut client, &mut upstream).await;
     client.send(b"DELE 1\r\nQUIT\r\n").await;
     upstream.expect(b"DELE 1\r\nQUIT\r\n").await;
     client.reset();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Peer, Proxy, Settings, logged_in, session, shown};
+use crate::support::{Peer, Proxy, Settings, announce_pipelining, logged_in, session, shown};
 use tokio::net::TcpListener;
 
 /// Waits until a line of /metrics has this value.
@@ -207,6 +207,7 @@ async fn pipelined_login_failures_are_counted_one_by_one() {
     settings.limits.login_failures = Some(2);
     let mut proxy = Proxy::start(settings).await;
     let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    announce_pipelining(&mut client, &mut upstream).await;
     client
         .send(b"USER ann\r\nPASS a\r\nUSER x\r\nUSER ann\r\nPASS b\r\nUSER y\r\nUSER ann\r\nPASS c\r\n")
         .await;
@@ -393,6 +394,7 @@ async fn answers_that_say_nothing_about_the_password_are_no_failures() {
     ] {
         for answer in answers {
             let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+            announce_pipelining(&mut client, &mut upstream).await;
             let commands = match login.starts_with(b"PASS") {
                 true => [&b"USER ann\r\n"[..], login].concat(),
                 false => login.to_vec(),
@@ -409,6 +411,7 @@ async fn answers_that_say_nothing_about_the_password_are_no_failures() {
     }
     // Nor is a server that closes instead of answering.
     let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    announce_pipelining(&mut client, &mut upstream).await;
     client.send(b"USER ann\r\nPASS x\r\n").await;
     upstream.expect(b"USER ann\r\nPASS x\r\n").await;
     upstream.send(b"+OK\r\n").await;
@@ -433,6 +436,7 @@ async fn answers_that_say_nothing_about_the_password_are_no_failures() {
         (4.0, 0.0)
     );
     let (mut client, mut upstream) = greeted(&proxy, &listener).await;
+    announce_pipelining(&mut client, &mut upstream).await;
     client.send(b"USER ann\r\nPASS x\r\n").await;
     upstream.expect(b"USER ann\r\nPASS x\r\n").await;
     upstream.send(b"+OK\r\n+OK in\r\n").await;

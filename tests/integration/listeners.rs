@@ -176,9 +176,10 @@ async fn pending_responses_are_sent_before_tls() {
     let mut client = Peer::connect(_proxy.address).await;
     let mut upstream = greeted(&mut client, &listener).await;
     client.send(b"CAPA\r\nNOOP\r\nSTLS\r\n").await;
-    upstream.expect(b"CAPA\r\nNOOP\r\n").await;
+    upstream.expect(b"CAPA\r\n").await;
     upstream.send(b"+OK\r\nTOP\r\n.\r\n").await;
     client.expect(b"+OK\r\nTOP\r\nSTLS\r\n.\r\n").await;
+    upstream.expect(b"NOOP\r\n").await;
     upstream.send(b"-ERR not now\r\n").await;
     client.expect(b"-ERR not now\r\n+OK begin TLS\r\n").await;
     let tls = client.encrypted("pop.example.org", authority.trusted());

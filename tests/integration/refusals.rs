@@ -171,7 +171,9 @@ async fn refused(reason: &str) -> Outcome {
             let mut server = Peer::accept(&listener).await;
             server.send(b"+OK\r\n").await;
             first.send(b"USER ann\r\nPASS x\r\n").await;
-            server.expect(b"USER ann\r\nPASS x\r\n").await;
+            server.expect(b"USER ann\r\n").await;
+            server.send(b"+OK\r\n").await;
+            server.expect(b"PASS x\r\n").await;
             let mut second = Peer::connect(proxy.address).await;
             let mut other = Peer::accept(&listener).await;
             other.send(b"+OK\r\n").await;
@@ -190,8 +192,10 @@ async fn refused(reason: &str) -> Outcome {
             let mut server = Peer::accept(&listener).await;
             server.send(b"+OK\r\n").await;
             client.send(b"USER ann\r\nPASS x\r\n").await;
-            server.expect(b"USER ann\r\nPASS x\r\n").await;
-            server.send(b"+OK\r\n-ERR\r\n").await;
+            server.expect(b"USER ann\r\n").await;
+            server.send(b"+OK\r\n").await;
+            server.expect(b"PASS x\r\n").await;
+            server.send(b"-ERR\r\n").await;
             client.expect(b"+OK\r\n+OK\r\n-ERR\r\n").await;
             (proxy, send_and_read(client, "PASS x\r\n").await)
         }

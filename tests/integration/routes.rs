@@ -117,7 +117,8 @@ async fn commands_pipelined_after_a_login_are_kept() {
     let dialogue: &[(&[u8], &[u8])] = &[
         (b"USER ann@second.example\r\n", b"+OK\r\n"),
         (b"PASS x\r\n", b"+OK\r\n"),
-        (b"STAT\r\nQUIT\r\n", b"+OK 0 0\r\n+OK bye\r\n"),
+        (b"STAT\r\n", b"+OK 0 0\r\n"),
+        (b"QUIT\r\n", b"+OK bye\r\n"),
     ];
     serve(&second, dialogue).await;
     client.expect(b"+OK\r\n+OK\r\n+OK 0 0\r\n+OK bye\r\n").await;

@@ -1,8 +1,8 @@
 //! The client's commands, read in order and sent upstream in order.
 //!
-//! A client may pipeline (RFC 2449 section 6.6), but DELE and QUIT are sent only when every message requested
-//! before them has been written to the client's connection: if popgate or the client fails earlier, the
-//! upstream must still have the mail.
+//! A client may pipeline (RFC 2449 section 6.6); `pipelining` says how many of its commands go up at a time. DELE and
+//! QUIT are sent only when every message requested before them has been written to the client's connection: if popgate
+//! or the client fails earlier, the upstream must still have the mail.
 
 use bytes::Bytes;
 use memchr::memchr;
@@ -75,6 +75,9 @@ impl Exchange<'_> {
         if self.phase.is_authorization() && !challenged && self.pending.iter().any(proves) {
             return false;
         }
+        if !challenged && (self.must_look() || self.is_response_pending() && !self.may_pipeline()) {
+            return false;
+        }
         match self.pending.back() {
             // RFC 5034 section 4: the next line is a response to a challenge, once there is one.
             Some(Pending::Upstream(Command::Auth { .. }) | Pending::Login) => challenged,
@@ -90,10 +93,7 @@ impl Exchange<'_> {
         let settled = self.fetching == 0 && self.output.is_empty();
         settled
             || matches!(self.response, Response::Challenge)
-            || !matches!(
-                Command::parse(self.client.first_line()),
-                Command::Dele(_) | Command::Quit
-            )
+            || !Command::parse(self.client.first_line()).deletes()
     }
 
     /// The limit on the client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
@@ -114,6 +114,7 @@ impl Exchange<'_> {
 
     /// Processes the client's commands as far as possible; returns the action that one of them needs.
     pub(super) fn take_commands(&mut self) -> Option<Action> {
+        self.ask_capabilities();
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
             if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {
@@ -152,7 +153,13 @@ impl Exchange<'_> {
     }
 
     fn forward_response(&mut self, line: &ClientLine) {
-        self.push_up(trim_end(&line.0));
+        let text = trim_end(&line.0);
+        // A server may take a control octet for the line's end, and what follows for a command: such a response
+        // cancels the exchange (RFC 5034 section 4).
+        match text.iter().any(u8::is_ascii_control) {
+            true => self.push_up(b"*"),
+            false => self.push_up(text),
+        }
         self.response = Response::Status;
         if let Some(upstream) = &mut self.upstream {
             upstream.heard = self.now;
@@ -227,6 +234,11 @@ impl Exchange<'_> {
         let Some(command) = mapped else {
             return self.answer(b"-ERR no such message\r\n");
         };
+        // The server would read a number that is not its own.
+        let hides = self.phase.transaction().is_some_and(|it| it.view.hides());
+        if hides && matches!(command, Command::Malformed(_)) {
+            return self.answer(b"-ERR no such message\r\n");
+        }
         let command = match command {
             Command::Auth {
                 mechanism,
@@ -238,13 +250,8 @@ impl Exchange<'_> {
                     initial_response: false,
                 }
             }
-            // Commands with a message number are rewritten with the upstream's number; others are relayed
-            // unchanged.
             command => {
-                match command.numbered_line() {
-                    Some(line) => self.push_up(line.as_bytes()),
-                    None => self.push_up(trim_end(line)),
-                }
+                command.write(line, &mut self.upstream_output);
                 command
             }
         };

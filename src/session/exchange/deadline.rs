@@ -80,6 +80,12 @@ impl Exchange<'_> {
         if let Response::Held(held) = &self.response {
             deadline = deadline.min(held.hold.until());
         }
+        if let Some(silence) = self.silence_needed() {
+            deadline = deadline.min(self.now + silence);
+        }
+        if self.must_look() {
+            deadline = self.now;
+        }
         let challenged = matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref();
         let buffered = upstream.map_or(0, |upstream| upstream.buffer.len());

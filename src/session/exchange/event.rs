@@ -48,4 +48,6 @@ pub enum Event {
     Unsolicited(String),
     /// The upstream ends its lines in bare LF; they are sent on as CRLF.
     BareLf,
+    /// The upstream ends messages otherwise than in CRLF, dot, CRLF; only its silence tells their end.
+    SilentEnd,
 }

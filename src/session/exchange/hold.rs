@@ -41,6 +41,8 @@ pub(super) struct Hold {
     header: HeaderState,
     limits: HoldLimits,
     until: Instant,
+    /// Whether all of the buffer is the message.
+    is_complete: bool,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,13 @@ impl Hold {
             header: HeaderState::Arriving(0),
             limits,
             until: since + limits.time,
+            is_complete: false,
         }
+    }
+
+    /// The buffer ends with the message.
+    pub(super) fn complete(&mut self) {
+        self.is_complete = true;
     }
 
     /// When the message must be decided.
@@ -84,6 +92,9 @@ impl Hold {
     /// Octets beyond the limit are ignored even if already received: the verdict must not depend on how the
     /// network split the message.
     pub(super) fn look(&mut self, buffer: &[u8], now: Instant) -> Next {
+        if self.is_complete {
+            return Next::Whole(buffer.len());
+        }
         let held = &buffer[..buffer.len().min(self.limits.bytes)];
         if let Some(end) = self.end.find(&held[self.seen..]) {
             let whole = self.seen + end;

@@ -5,14 +5,15 @@
 
 use std::io;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 use zeroize::Zeroize;
 
-use crate::pop3::announced::Announced;
+use crate::pop3::announced::{Announced, Capability};
 use crate::pop3::line::{LfToCrlf, take_line};
+use crate::pop3::line_ends::LooseEnd;
 use crate::pop3::secret;
 
 /// How the client's connection is protected.
@@ -88,6 +89,14 @@ pub(super) struct UpstreamInput {
     pub(super) announced: Option<Announced>,
     /// Set for a server that ends its lines in bare LF.
     pub(super) translate: Option<LfToCrlf>,
+    pub(super) pipelining: Pipelining,
+    pub(super) framing: Framing,
+    /// How long it has sent nothing while it was read from, in milliseconds.
+    silent: u32,
+    /// Since when it is read from without result.
+    pub(super) read_since: Option<Instant>,
+    /// Whether it must be read from once more before a command is sent.
+    pub(super) must_look: bool,
 }
 
 impl UpstreamInput {
@@ -100,6 +109,11 @@ impl UpstreamInput {
             heard_before: now,
             announced: None,
             translate: None,
+            pipelining: Pipelining::default(),
+            framing: Framing::default(),
+            silent: 0,
+            read_since: None,
+            must_look: false,
         }
     }
 
@@ -114,6 +128,60 @@ impl UpstreamInput {
         let buffer = &mut self.buffer;
         let translate = self.translate.as_mut();
         translate.map_or(0, |translate| translate.translate(buffer, from))
+    }
+
+    /// Whether it has announced PIPELINING, to the client or to popgate's own login.
+    pub(super) fn pipelining(&self) -> Pipelining {
+        match (self.pipelining, self.announced) {
+            (Pipelining::Unknown, Some(announced)) => match announced.has(Capability::Pipelining) {
+                true => Pipelining::Announced,
+                false => Pipelining::NotAnnounced,
+            },
+            (known, _) => known,
+        }
+    }
+
+    /// Adds the time for which it was read from.
+    pub(super) fn note_silence(&mut self, now: Instant) {
+        if let Some(since) = self.read_since.take() {
+            let more = now.saturating_duration_since(since).as_millis();
+            let more = u32::try_from(more).unwrap_or(u32::MAX);
+            self.silent = self.silent.saturating_add(more);
+            self.must_look = false;
+        }
+    }
+
+    /// How long it has sent nothing while it was read from.
+    pub(super) fn silent(&self) -> Duration {
+        Duration::from_millis(self.silent.into())
+    }
+
+    /// It has sent something.
+    pub(super) fn break_silence(&mut self) {
+        self.silent = 0;
+        self.read_since = None;
+    }
+
+    /// A message has ended in CRLF, dot, CRLF.
+    pub(super) fn note_strict_end(&mut self) {
+        if self.framing == Framing::Unknown {
+            self.framing = Framing::Strict;
+        }
+    }
+
+    /// Gives the message in the buffer CRLF, dot, CRLF for the end that it has; returns the octets added.
+    pub(super) fn end_in_crlf(&mut self, end: LooseEnd) -> usize {
+        let before = self.buffer.len();
+        let text = before - end.len();
+        // Behind a CRLF the dot itself may have been relayed already.
+        let (kept, new): (_, &[u8]) = match end {
+            LooseEnd::CrlfDotLf => (before - 1, b"\r\n"),
+            _ if text == 0 => (0, b".\r\n"),
+            _ => (text - 1, b"\r\n.\r\n"),
+        };
+        self.buffer.truncate(kept);
+        self.buffer.extend_from_slice(new);
+        self.buffer.len() - before
     }
 
     /// Adds the end that the last line lacks; returns the octets added.
@@ -141,7 +209,7 @@ impl UpstreamInput {
 /// What was received of the server without being owed.
 #[derive(Debug, Default)]
 pub(super) struct Unsolicited {
-    pub(super) octets: usize,
+    pub(super) octets: u32,
     pub(super) reported: u8,
     /// The line that has begun and is not reported yet.
     pub(super) line: Vec<u8>,
@@ -152,6 +220,31 @@ impl Unsolicited {
     pub(super) fn is_inside_status(&self) -> bool {
         matches!(self.line.first(), Some(b'+' | b'-'))
     }
+}
+
+/// Whether the upstream has announced PIPELINING.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Pipelining {
+    /// Its capabilities were not asked for in this session.
+    #[default]
+    Unknown,
+    Announced,
+    NotAnnounced,
+}
+
+/// How the upstream ends messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Framing {
+    /// No message has ended yet.
+    #[default]
+    Unknown,
+    /// In CRLF, dot, CRLF.
+    Strict,
+    /// Otherwise; only its silence tells the end.
+    Silent {
+        /// Whether it has answered a command since.
+        confirmed: bool,
+    },
 }
 
 /// Octets that the upstream sent. Only these can be relayed as the upstream's; everything else sent to the

@@ -100,11 +100,19 @@ impl Exchange<'_> {
         let added = upstream.translate_from(upstream.buffer.len() - octets);
         upstream.heard_before = upstream.heard;
         upstream.heard = now;
+        upstream.break_silence();
         let waited = now.saturating_duration_since(upstream.heard_before);
         if !self.pending.is_empty() {
             self.waited_for_upstream(waited);
         }
         self.push_edit(added);
+    }
+
+    /// Nothing is read from the upstream for now: its silence means nothing.
+    pub fn upstream_not_read(&mut self) {
+        if let Some(upstream) = &mut self.upstream {
+            upstream.read_since = None;
+        }
     }
 
     /// The upstream's connection broke.

@@ -11,12 +11,31 @@ use crate::session::failure::Failure;
 impl Exchange<'_> {
     /// Processes one line.
     pub(super) fn take_text_line(&mut self) -> Result<bool, Failure> {
-        let Some(line) = self.take_line()? else {
+        // The final dot may lack its line end.
+        let is_last = self.upstream.as_ref().is_some_and(|upstream| {
+            upstream.ended && matches!(&upstream.buffer[..], b"." | b".\r")
+        });
+        let taken = match is_last {
+            true => self.take_last_line()?,
+            false => self.take_line()?,
+        };
+        let Some(line) = taken else {
             return Ok(false);
         };
         self.count(line.len())?;
         let text = trim_end(line.bytes());
+        if matches!(
+            self.response,
+            Response::Capabilities | Response::OwnCapabilities
+        ) {
+            self.note_capability(text);
+        }
         if text == b"." {
+            self.check_nothing_follows(0)?;
+            if matches!(self.response, Response::OwnCapabilities) {
+                self.answered();
+                return Ok(true);
+            }
             let is_authorization = self.phase.is_authorization();
             if matches!(self.response, Response::Capabilities)
                 && is_authorization
@@ -24,7 +43,7 @@ impl Exchange<'_> {
             {
                 self.output.add(Bytes::from_static(b"STLS\r\n"));
             }
-            self.output.relay(line);
+            self.relay_line(line);
             self.answered();
             return Ok(true);
         }

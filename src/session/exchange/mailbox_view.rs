@@ -27,6 +27,11 @@ impl MailboxView {
         self.hidden.is_empty() && self.grown.is_empty()
     }
 
+    /// Whether a message is hidden, so that numbers differ.
+    pub fn hides(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
     /// Hides a message. Only allowed before the client has seen any number: numbers must not change within a
     /// session.
     pub fn hide(&mut self, upstream: UpstreamNumber, octets: u64) {

@@ -7,7 +7,8 @@
 //! The driver calls [`Exchange::advance`], does what the [`Action`] says, and calls it again. Commands and
 //! responses are relayed in order, with a queue of pending commands between them.
 //!
-//! It never invents a final dot, never sends DELE or QUIT on its own, keeps no password longer than a login
+//! It never invents a final dot (`silent_end` has the rule for servers that send none in CRLF), never sends DELE or
+//! QUIT on its own, keeps no password longer than a login
 //! takes, and reads no clock. RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 2595 (STLS), RFC 5034
 //! (AUTH).
 
@@ -19,6 +20,7 @@ mod event;
 mod hold;
 mod input;
 mod io_results;
+mod lines;
 mod listing;
 mod login_checks;
 mod login_method;
@@ -28,10 +30,12 @@ mod mechanism;
 mod output;
 mod pending;
 mod phase;
+mod pipelining;
 mod preauth;
 mod replies;
 mod retrieval_state;
 mod retrieve;
+mod silent_end;
 mod state;
 mod status_line;
 mod unsolicited;

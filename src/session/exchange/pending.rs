@@ -10,6 +10,8 @@ use super::retrieval_state::{Decided, Retrieval};
 use super::verdicts::Judged;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
+use crate::pop3::line_ends::LineEnds;
+use crate::pop3::listing_end::EndOfListing;
 use crate::pop3::{Command, UpstreamNumber};
 
 /// Invalid commands until the client is rejected.
@@ -26,6 +28,8 @@ pub(super) enum Pending {
     StartTls,
     /// The end of a login that popgate makes for the client.
     Login,
+    /// The upstream's answer to CAPA, which popgate has asked for itself.
+    Capabilities,
 }
 
 /// The progress of the response to the first pending command.
@@ -39,10 +43,14 @@ pub(super) enum Response {
     StartTls,
     /// The lines are relayed unchanged, up to the final dot.
     Lines(Lines),
+    /// The lines are a listing, and relayed with CRLF at their ends.
+    Rows(EndOfListing),
     /// Each line is rewritten: LIST or UIDL of all messages.
     Listing(Listing),
     /// Each line is a capability.
     Capabilities,
+    /// The same, for popgate itself.
+    OwnCapabilities,
     /// Each line is a SASL mechanism: the answer to AUTH alone.
     Mechanisms,
     /// A message is held until it can be judged.
@@ -59,8 +67,20 @@ pub(super) enum Response {
 #[derive(Debug)]
 pub(super) struct Lines {
     pub(super) end: EndOfAnswer,
-    /// Whether they are a message.
-    pub(super) fetch: Option<Fetch>,
+    /// Whether all of the buffer belongs to them.
+    pub(super) is_complete: bool,
+    /// What else is known if they are a message.
+    pub(super) message: Option<Box<Streamed>>,
+}
+
+/// A message that is relayed while it arrives.
+#[derive(Debug)]
+pub(super) struct Streamed {
+    pub(super) fetch: Fetch,
+    /// What was seen of the lines that are relayed.
+    pub(super) ends: LineEnds,
+    /// Its octets, as the upstream states them.
+    pub(super) stated: Option<u64>,
 }
 
 /// A message that is held.
@@ -88,6 +108,10 @@ pub(super) struct Quarantining {
 pub(super) struct Discarded {
     pub(super) fetch: Fetch,
     pub(super) end: EndOfAnswer,
+    /// What was seen of the lines that are discarded.
+    pub(super) ends: LineEnds,
+    /// Whether all of the buffer belongs to it.
+    pub(super) is_complete: bool,
     pub(super) notice: Bytes,
 }
 
@@ -101,8 +125,13 @@ impl Response {
             | Self::Held(_)
             | Self::Judging(_)
             | Self::Quarantining(_)
+            | Self::OwnCapabilities
             | Self::Discarded(_) => false,
-            Self::Lines(_) | Self::Listing(_) | Self::Capabilities | Self::Mechanisms => true,
+            Self::Lines(_)
+            | Self::Rows(_)
+            | Self::Listing(_)
+            | Self::Capabilities
+            | Self::Mechanisms => true,
         }
     }
 

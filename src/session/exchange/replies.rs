@@ -5,13 +5,11 @@ use bytes::Bytes;
 use super::action::{Action, End};
 use super::event::Event;
 use super::input::FromUpstream;
-use super::mailbox_view::Listing;
 use super::mechanism::Mechanism;
-use super::pending::{Lines, Pending, Response};
+use super::pending::{Pending, Response};
 use super::phase::Phase;
 use super::state::{Exchange, FLUSH};
 use super::status_line::{Meaning, Owed};
-use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::line::{ends_in_bare_lf, trim_end};
 use crate::pop3::reply::error_prefix;
 use crate::pop3::{Command, LoginAnswer, Shape, Status, UpstreamNumber, capa};
@@ -19,6 +17,23 @@ use crate::session::failure::Failure;
 
 /// The response to STLS, after which the client begins TLS.
 const BEGIN_TLS: &[u8] = b"+OK begin TLS\r\n";
+
+/// Whose response is the first pending one.
+enum Owes {
+    Login,
+    Capabilities,
+    Command(Command<UpstreamNumber>),
+}
+
+impl Owes {
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Login => Shape::Challenges,
+            Self::Capabilities => Shape::LinesIfOk,
+            Self::Command(command) => command.shape(),
+        }
+    }
+}
 
 impl Exchange<'_> {
     /// Processes the responses as far as received.
@@ -30,10 +45,12 @@ impl Exchange<'_> {
             let has_progressed = match &self.response {
                 Response::Status => self.take_status()?,
                 Response::Lines(_) => self.take_lines()?,
+                Response::Rows(_) => self.take_rows()?,
                 Response::Discarded(_) => self.discard()?,
-                Response::Listing(_) | Response::Capabilities | Response::Mechanisms => {
-                    self.take_text_line()?
-                }
+                Response::Listing(_)
+                | Response::Capabilities
+                | Response::OwnCapabilities
+                | Response::Mechanisms => self.take_text_line()?,
                 Response::Held(_) => match self.take_held()? {
                     Some(action) => return Ok(Some(action)),
                     None => !matches!(self.response, Response::Held(_)),
@@ -57,7 +74,7 @@ impl Exchange<'_> {
                 self.fetching -= 1;
                 self.after_unknown = false;
             }
-            Some(Pending::Upstream(command)) => self.after_unknown = command == Command::Unknown,
+            Some(Pending::Upstream(command)) => self.after_unknown = command.may_have_more_lines(),
             _ => {}
         }
         self.response = Response::Status;
@@ -68,7 +85,7 @@ impl Exchange<'_> {
     }
 
     fn take_status(&mut self) -> Result<bool, Failure> {
-        let command = match self.pending.front() {
+        let owes = match self.pending.front() {
             Some(Pending::Own(text)) => {
                 let text = text.clone();
                 self.output.add(text);
@@ -84,29 +101,40 @@ impl Exchange<'_> {
                 self.take_unsolicited()?;
                 return Ok(false);
             }
-            Some(Pending::Login) => None,
-            Some(Pending::Upstream(command)) => Some(command.clone()),
+            Some(Pending::Login) => Owes::Login,
+            Some(Pending::Capabilities) => Owes::Capabilities,
+            Some(Pending::Upstream(command)) => Owes::Command(command.clone()),
         };
         let Some(line) = self.take_last_line()? else {
             return Ok(false);
         };
-        let shape = command.as_ref().map_or(Shape::Challenges, Command::shape);
         let owed = match self.unsolicited.is_inside_status() {
             true => Owed::Nothing,
-            false => Owed::Response(shape),
+            false => Owed::Response(owes.shape()),
         };
         let meaning = Meaning::of(line.bytes(), owed);
-        let Some(command) = command.filter(|_| meaning != Meaning::Unsolicited) else {
-            match meaning {
-                Meaning::Unsolicited => self.unsolicited(&line)?,
-                _ => self.take_login_reply(Status::of(line.bytes()), line),
+        if matches!(meaning, Meaning::Accepted | Meaning::Refused) {
+            self.check_nothing_follows(0)?;
+        }
+        if meaning != Meaning::Unsolicited {
+            self.confirm_silent_end();
+        }
+        match (owes, meaning) {
+            (_, Meaning::Unsolicited) => self.unsolicited(&line)?,
+            // Whatever the server says to a login reaches the user.
+            (Owes::Login, _) => self.take_login_reply(Status::of(line.bytes()), line),
+            (Owes::Capabilities, meaning) => {
+                self.begin_capabilities();
+                match meaning {
+                    Meaning::LinesFollow => self.response = Response::OwnCapabilities,
+                    _ => self.answered(),
+                }
             }
-            return Ok(true);
-        };
-        match meaning {
-            Meaning::LinesFollow => self.begin_lines(command, line),
-            _ if shape == Shape::Challenges => self.take_auth_reply(&command, meaning, line),
-            _ => self.take_single_line(&command, meaning == Meaning::Accepted, line),
+            (Owes::Command(command), Meaning::LinesFollow) => self.begin_lines(command, line),
+            (Owes::Command(command), meaning) => match command.shape() {
+                Shape::Challenges => self.take_auth_reply(&command, meaning, line),
+                _ => self.take_single_line(&command, meaning == Meaning::Accepted, line),
+            },
         }
         Ok(true)
     }
@@ -176,7 +204,7 @@ impl Exchange<'_> {
 
     /// A server that accepts a command of the TRANSACTION state has logged the user in, even if by a command
     /// unknown to popgate.
-    fn note_transaction(&mut self, command: &Command<UpstreamNumber>) {
+    pub(super) fn note_transaction(&mut self, command: &Command<UpstreamNumber>) {
         let is_transaction = matches!(
             command,
             Command::Stat
@@ -202,8 +230,11 @@ impl Exchange<'_> {
             self.note_transaction(command);
         }
         self.login_answered(command, LoginAnswer::of(accepted, line.bytes()));
-        if *command == Command::Quit {
-            self.ending = Some(End::Quit);
+        match command {
+            Command::Quit => self.ending = Some(End::Quit),
+            // Only refusals come here.
+            Command::Capa => self.begin_capabilities(),
+            _ => {}
         }
         let is_authorization = self.phase.is_authorization();
         if *command == Command::Capa
@@ -252,7 +283,7 @@ impl Exchange<'_> {
     }
 
     /// Relays a line that ends in CRLF for the client (RFC 1939 section 3).
-    fn relay_line(&mut self, line: FromUpstream) {
+    pub(super) fn relay_line(&mut self, line: FromUpstream) {
         if !ends_in_bare_lf(line.bytes()) {
             return self.output.relay(line);
         }
@@ -260,62 +291,6 @@ impl Exchange<'_> {
         self.output.relay(line.slice(0..text));
         self.output.add(Bytes::from_static(b"\r"));
         self.output.relay(line.slice(text..text + 1));
-    }
-
-    fn begin_lines(&mut self, command: Command<UpstreamNumber>, line: FromUpstream) {
-        self.note_transaction(&command);
-        let view = self.phase.transaction().map(|it| &it.view);
-        let is_transparent = view.is_none_or(|view| view.is_transparent());
-        self.response = match command {
-            Command::Retr(_) | Command::Top(..) => return self.begin_retrieval(&command, line),
-            Command::Capa => Response::Capabilities,
-            Command::AuthList => Response::Mechanisms,
-            Command::List(None) if !is_transparent => Response::Listing(Listing::List),
-            Command::Uidl(None) if !is_transparent => Response::Listing(Listing::Uidl),
-            _ => Response::Lines(Lines {
-                end: EndOfAnswer::new(),
-                fetch: None,
-            }),
-        };
-        self.relay_line(line);
-    }
-
-    fn take_lines(&mut self) -> Result<bool, Failure> {
-        let (Response::Lines(lines), Some(upstream)) = (&mut self.response, &self.upstream) else {
-            return Ok(false);
-        };
-        if upstream.buffer.is_empty() {
-            return Ok(false);
-        }
-        let end = lines.end.find(&upstream.buffer);
-        let fetch = lines.fetch;
-        let taken = end.unwrap_or(upstream.buffer.len());
-        self.count(taken)?;
-        let bytes = self.consume(taken);
-        self.output.relay(bytes);
-        if end.is_some() {
-            if let Some(fetch) = fetch {
-                self.delivered.push((fetch, self.turn));
-            }
-            self.answered();
-        }
-        Ok(end.is_some())
-    }
-
-    fn discard(&mut self) -> Result<bool, Failure> {
-        let (Response::Discarded(discarded), Some(upstream)) = (&mut self.response, &self.upstream)
-        else {
-            return Ok(false);
-        };
-        let end = discarded.end.find(&upstream.buffer);
-        let taken = end.unwrap_or(upstream.buffer.len());
-        let (fetch, notice) = (discarded.fetch, discarded.notice.clone());
-        let _ = self.consume(taken);
-        self.count(taken)?;
-        if end.is_some() {
-            self.send_notice(fetch, notice);
-        }
-        Ok(end.is_some())
     }
 
     /// Counts the consumed octets of a response.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::input::FromUpstream;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
-use crate::pop3::{Command, Lines, UpstreamNumber};
+use crate::pop3::{Command, Lines, Malformed, UpstreamNumber};
 
 /// The final dot line.
 pub(super) const DOT: &[u8] = b".\r\n";
@@ -13,7 +13,8 @@ pub(super) const DOT: &[u8] = b".\r\n";
 /// The requested message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Retrieval {
-    pub(super) message: UpstreamNumber,
+    /// `None` if popgate cannot read the number.
+    pub(super) message: Option<UpstreamNumber>,
     /// TOP's count, if it shows less than the whole message.
     pub(super) lines: Option<Lines>,
     pub(super) fetch: Fetch,
@@ -23,12 +24,23 @@ impl Retrieval {
     pub(super) fn of(command: &Command<UpstreamNumber>) -> Option<Self> {
         match *command {
             Command::Retr(message) => Some(Self {
-                message,
+                message: Some(message),
                 lines: None,
                 fetch: Fetch::Retr,
             }),
+            Command::Malformed(Malformed::Retr) => Some(Self {
+                message: None,
+                lines: None,
+                fetch: Fetch::Retr,
+            }),
+            // How much a server shows without a count is up to it.
+            Command::Malformed(Malformed::Top) => Some(Self {
+                message: None,
+                lines: Some(Lines(0)),
+                fetch: Fetch::Top,
+            }),
             Command::Top(message, lines) => Some(Self {
-                message,
+                message: Some(message),
                 lines: (!lines.means_whole()).then_some(lines),
                 fetch: Fetch::Top,
             }),

@@ -10,7 +10,7 @@ use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
 use super::event::Event;
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
-use super::pending::{Discarded, Held, Lines, Quarantining, Response};
+use super::pending::{Discarded, Held, Lines, Quarantining, Response, Streamed};
 use super::phase::Phase;
 use super::retrieval_state::{DOT, Decided, Retrieval};
 use super::state::Exchange;
@@ -20,6 +20,9 @@ use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
 use crate::message::header::header_end;
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::{self, EndOfAnswer};
+use crate::pop3::line::ends_in_bare_lf;
+use crate::pop3::line_ends::LineEnds;
+use crate::pop3::reply::{restated, stated_octets};
 use crate::pop3::{Command, UpstreamNumber};
 use crate::rewrite::{Mark, Piece, Plan, top_of};
 use crate::session::failure::Failure;
@@ -38,19 +41,28 @@ impl Exchange<'_> {
             return;
         };
         let known = self.phase.transaction();
-        let known = known.and_then(|it| it.verdicts.get(retrieval.message));
+        let known = known.and_then(|it| it.verdicts.get(retrieval.message?));
+        let ends = LineEnds::after_status(ends_in_bare_lf(status.bytes()));
         self.response = match known {
             Some(Decision::Pass) => {
                 self.release(retrieval.fetch, MessageAction::Pass);
-                self.output.relay(status);
+                let stated = stated_octets(status.bytes());
+                self.relay_line(status);
                 Response::Lines(Lines {
                     end: EndOfAnswer::new(),
-                    fetch: Some(retrieval.fetch),
+                    is_complete: false,
+                    message: Some(Box::new(Streamed {
+                        fetch: retrieval.fetch,
+                        ends,
+                        stated,
+                    })),
                 })
             }
             Some(Decision::Notice(text)) => Response::Discarded(Box::new(Discarded {
                 fetch: retrieval.fetch,
                 end: EndOfAnswer::new(),
+                ends,
+                is_complete: false,
                 notice: match retrieval.lines {
                     Some(lines) => top_of(&text, lines),
                     None => text,
@@ -66,13 +78,13 @@ impl Exchange<'_> {
     }
 
     /// The decision on a marked message.
-    fn known_mark(&self, message: UpstreamNumber) -> Option<Judged> {
-        self.phase.transaction()?.verdicts.mark(message)
+    fn known_mark(&self, message: Option<UpstreamNumber>) -> Option<Judged> {
+        self.phase.transaction()?.verdicts.mark(message?)
     }
 
-    fn is_marked(&self, message: UpstreamNumber) -> bool {
+    fn is_marked(&self, message: Option<UpstreamNumber>) -> bool {
         let known = self.phase.transaction();
-        let known = known.and_then(|it| it.verdicts.get(message));
+        let known = known.and_then(|it| it.verdicts.get(message?));
         matches!(known, Some(Decision::Mark))
     }
 
@@ -91,6 +103,10 @@ impl Exchange<'_> {
             Next::Part(taken) => (taken, false),
             Next::Whole(taken) => (taken, true),
         };
+        if whole {
+            self.check_nothing_follows(taken)?;
+            self.note_strict_end();
+        }
         let wire = self.consume(taken);
         let Response::Held(held) = std::mem::replace(&mut self.response, Response::Status) else {
             return Ok(None);
@@ -221,8 +237,9 @@ impl Exchange<'_> {
             Some(notice) => {
                 let was = dot::unstuff(&decided.text()).len();
                 let is = dot::unstuff(&notice).len();
-                let message = decided.retrieval.message;
-                if let Phase::Transaction(transaction) = &mut self.phase {
+                if let Phase::Transaction(transaction) = &mut self.phase
+                    && let Some(message) = decided.retrieval.message
+                {
                     transaction.view.grow(message, is as i64 - was as i64);
                     transaction.verdicts.insert_notice(message, notice.clone());
                 }
@@ -237,10 +254,10 @@ impl Exchange<'_> {
         // A verdict on a part of the message says so even on mail that passes.
         let passes = matches!(&finding, Finding::Ham(verdict) if verdict.partial.is_none());
         if passes && self.config.style.headers != HeaderMode::Always {
-            if let Some(verdicts) = self.remembers(&decided) {
-                verdicts.pass(decided.retrieval.message);
+            if let Some((message, verdicts)) = self.remembers(&decided) {
+                verdicts.pass(message);
             }
-            let status = Outgoing::Relayed(decided.status.clone());
+            let status = Outgoing::Line(decided.status.clone());
             let wire = Outgoing::Relayed(decided.wire.clone());
             return self.send(decided, MessageAction::Pass, vec![status, wire]);
         }
@@ -254,8 +271,8 @@ impl Exchange<'_> {
             // A message that could not be judged is judged again when it is fetched again.
             Finding::Unscanned(reason) => self.event(Event::Unscanned(reason)),
             _ => {
-                if let Some(verdicts) = self.remembers(&decided) {
-                    verdicts.insert_mark(decided.retrieval.message, &judged);
+                if let Some((message, verdicts)) = self.remembers(&decided) {
+                    verdicts.insert_mark(message, &judged);
                 }
             }
         }
@@ -263,10 +280,10 @@ impl Exchange<'_> {
     }
 
     /// Where the decision is remembered; a decision on a few lines is not valid for the whole message.
-    fn remembers(&mut self, decided: &Decided) -> Option<&mut Verdicts> {
+    fn remembers(&mut self, decided: &Decided) -> Option<(UpstreamNumber, &mut Verdicts)> {
         match &mut self.phase {
             Phase::Transaction(transaction) if decided.retrieval.lines.is_none() => {
-                Some(&mut transaction.verdicts)
+                Some((decided.retrieval.message?, &mut transaction.verdicts))
             }
             _ => None,
         }
@@ -289,21 +306,15 @@ impl Exchange<'_> {
         if decided.retrieval.lines.is_none()
             && is_judged
             && let Phase::Transaction(transaction) = &mut self.phase
+            && let Some(message) = decided.retrieval.message
         {
             let grown = plan.added() as i64 - plan.removed() as i64;
-            transaction.view.grow(decided.retrieval.message, grown);
+            transaction.view.grow(message, grown);
         }
-        let mut pieces = Vec::new();
-        let mut status = None;
-        if is_whole && !plan.is_empty() {
-            // The upstream's line states the size of the original.
-            let octets = dot::unstuff(&decided.text()).len() + plan.added() - plan.removed();
-            status = Some(Bytes::from(format!("+OK {octets} octets\r\n")));
-        }
-        match status {
-            Some(status) => pieces.push(Outgoing::Own(status)),
-            None => pieces.push(Outgoing::Relayed(decided.status.clone())),
-        }
+        let mut pieces = vec![match restated_for(&decided, &plan) {
+            Some(status) => Outgoing::Own(Bytes::from(status + "\r\n")),
+            None => Outgoing::Line(decided.status.clone()),
+        }];
         pieces.extend(plan.apply(wire.len()).into_iter().map(|piece| match piece {
             Piece::Original(range) => Outgoing::Relayed(decided.wire.slice(range)),
             Piece::Inserted(bytes) => Outgoing::Own(bytes),
@@ -318,14 +329,24 @@ impl Exchange<'_> {
         for piece in pieces {
             match piece {
                 Outgoing::Relayed(bytes) => self.output.relay(bytes),
+                Outgoing::Line(line) => self.relay_line(line),
                 Outgoing::Own(bytes) => self.output.add(bytes),
             }
         }
         match decided.rest {
             Some(end) => {
+                let status = decided.status.bytes();
+                let mut ends = LineEnds::after_status(ends_in_bare_lf(status));
+                ends.see(decided.wire.bytes());
+                let stated = stated_octets(status);
                 self.response = Response::Lines(Lines {
                     end,
-                    fetch: Some(fetch),
+                    is_complete: false,
+                    message: Some(Box::new(Streamed {
+                        fetch,
+                        ends,
+                        stated,
+                    })),
                 });
             }
             None => {
@@ -352,8 +373,25 @@ impl Exchange<'_> {
     }
 }
 
+/// The status line for a message with edits; `None` if the upstream's may stay, which states the original's size.
+fn restated_for(decided: &Decided, plan: &Plan) -> Option<String> {
+    if plan.is_empty() {
+        return None;
+    }
+    if decided.is_whole() {
+        let octets = dot::unstuff(&decided.text()).len() + plan.added() - plan.removed();
+        return Some(format!("+OK {octets} octets"));
+    }
+    // What TOP states may be the size of the whole message.
+    let change = plan.added() as i64 - plan.removed() as i64;
+    let is_retr = decided.retrieval.lines.is_none();
+    restated(decided.status.bytes(), is_retr.then_some(change))
+}
+
 /// A piece of a response, by its origin.
 enum Outgoing {
+    /// The status line.
+    Line(FromUpstream),
     Relayed(FromUpstream),
     Own(Bytes),
 }

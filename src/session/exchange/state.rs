@@ -159,9 +159,15 @@ impl<'s> Exchange<'s> {
     /// The failure that ends the session. [`Self::give_up`] says what can still be said.
     pub fn advance(&mut self, now: Instant) -> Result<Action, Failure> {
         self.now = now;
+        if let Some(upstream) = &mut self.upstream {
+            upstream.note_silence(now);
+        }
         loop {
             match self.step() {
                 Ok(Some(action)) => {
+                    if let (Action::Wait(wait), Some(upstream)) = (&action, &mut self.upstream) {
+                        upstream.read_since = wait.read_upstream.then_some(now);
+                    }
                     self.report_edits();
                     return Ok(action);
                 }
@@ -200,6 +206,10 @@ impl<'s> Exchange<'s> {
         if let Some(action) = self.take_responses()? {
             return Ok(Some(action));
         }
+        // The next command is on its way while the client takes the response to the former.
+        if let Some(action) = self.take_commands() {
+            return Ok(Some(action));
+        }
         if !self.upstream_output.is_empty() {
             return Ok(Some(Action::WriteUpstream));
         }
@@ -209,7 +219,7 @@ impl<'s> Exchange<'s> {
         if matches!(self.response, Response::StartTls) {
             return Ok(Some(Action::StartTls));
         }
-        if self.disconnects || self.may_take_line() {
+        if self.disconnects || self.may_take_line() || self.take_silent_end() {
             return Ok(None);
         }
         if let Some(end) = self.end()? {
@@ -249,7 +259,7 @@ impl<'s> Exchange<'s> {
             };
         }
         // A client that closes at a challenge sends nothing more.
-        if (self.pending.is_empty() || challenged) && self.client.ended {
+        if (self.pending.is_empty() || challenged) && self.client.ended && !self.must_look() {
             return Ok(Some(End::ClientClosed));
         }
         Ok(None)

@@ -11,7 +11,7 @@ use crate::pop3::line::{printable, trim_end};
 use crate::session::failure::Failure;
 
 /// The most unsolicited octets that are accepted in a session.
-const MOST_UNSOLICITED: usize = 64 << 10;
+const MOST_UNSOLICITED: u32 = 64 << 10;
 /// The most lines that are reported of a session, and the most octets of each.
 const MOST_REPORTED: u8 = 3;
 const MOST_SHOWN: usize = 200;
@@ -30,6 +30,9 @@ impl Exchange<'_> {
                 return Ok(());
             }
             self.unsolicited(&bytes)?;
+            if !ended {
+                self.check_nothing_came()?;
+            }
         }
         if ended {
             self.report_unsolicited();
@@ -47,13 +50,14 @@ impl Exchange<'_> {
                 self.report_unsolicited();
             }
         }
-        self.unsolicited.octets += bytes.len();
+        let octets = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        self.unsolicited.octets = self.unsolicited.octets.saturating_add(octets);
         // It does not count as progress of a response.
         if let Some(upstream) = &mut self.upstream {
             upstream.heard = upstream.heard_before;
         }
         match self.unsolicited.octets > MOST_UNSOLICITED {
-            true => Err(Failure::UpstreamFlood(self.unsolicited.octets)),
+            true => Err(Failure::UpstreamFlood(self.unsolicited.octets as usize)),
             false => Ok(()),
         }
     }

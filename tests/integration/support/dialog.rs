@@ -31,13 +31,13 @@ const PIECES: [usize; 4] = [usize::MAX, 1, 2, 7];
 /// Runs a dialogue over sockets, at every read size.
 pub fn run(name: &str) {
     let script = Script::read(name);
-    for piece in PIECES {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(play_over_sockets(&script, piece));
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // All at once: some dialogues wait for a server's silence.
+    let [whole, by_one, by_two, by_seven] = PIECES.map(|piece| play_over_sockets(&script, piece));
+    runtime.block_on(async { tokio::join!(whole, by_one, by_two, by_seven) });
 }
 
 /// Runs a dialogue in memory, at every read size.

@@ -473,6 +473,15 @@ pub async fn logged_in(proxy: &Proxy, listener: &TcpListener) -> (Peer, Peer) {
     (client, upstream)
 }
 
+/// The client asks for capabilities, and the upstream announces PIPELINING.
+pub async fn announce_pipelining(client: &mut Peer, upstream: &mut Peer) {
+    let list = b"+OK\r\nPIPELINING\r\n.\r\n";
+    client.send(b"CAPA\r\n").await;
+    upstream.expect(b"CAPA\r\n").await;
+    upstream.send(list).await;
+    client.expect(list).await;
+}
+
 async fn log_in(client: &mut Peer, upstream: &mut Peer) {
     upstream.send(b"+OK ready\r\n").await;
     client.expect(b"+OK ready\r\n").await;
