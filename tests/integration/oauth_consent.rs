@@ -8,7 +8,6 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -313,9 +312,7 @@ async fn rotated_refresh_tokens_are_kept() {
     // The access token has expired when it arrives.
     let json =
         r#"{"access_token":"old","token_type":"bearer","expires_in":0,"refresh_token":"1//first"}"#;
-    setup
-        .provider
-        .script(Duration::ZERO, &response("200 OK", json));
+    setup.provider.script(&response("200 OK", json));
     setup.provider.adopt("1//first");
     let mut adding = setup.add(&[]);
     let (page, _) = adding.page();
@@ -397,7 +394,7 @@ async fn what_goes_wrong_is_said() {
         (no_refresh.as_str(), "the provider gave no refresh token"),
         (denied.as_str(), "refuses: invalid_grant (AADSTS70008)"),
     ] {
-        setup.provider.script(Duration::ZERO, scripted);
+        setup.provider.script(scripted);
         let mut adding = setup.add(&[]);
         let (page, _) = adding.page();
         let address = setup.provider.browse(&page).await.unwrap();

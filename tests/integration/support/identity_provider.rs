@@ -7,7 +7,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -47,8 +46,8 @@ struct State {
     access_tokens: HashSet<String>,
     count: usize,
     complaints: Vec<String>,
-    /// Responses that are given instead of the next ones, and how long they take.
-    scripted: VecDeque<(Duration, String)>,
+    /// Responses that are given instead of the next ones.
+    scripted: VecDeque<String>,
     grants: Vec<String>,
 }
 
@@ -117,10 +116,10 @@ impl IdentityProvider {
         self.state.lock().unwrap().person = Some(does);
     }
 
-    /// The next request to the token endpoint gets this, after a while.
-    pub fn script(&self, delay: Duration, response: &str) {
-        let scripted = (delay, response.to_owned());
-        self.state.lock().unwrap().scripted.push_back(scripted);
+    /// The next request to the token endpoint gets this.
+    pub fn script(&self, response: &str) {
+        let response = response.to_owned();
+        self.state.lock().unwrap().scripted.push_back(response);
     }
 
     /// A refresh token that it knows.
@@ -197,10 +196,7 @@ async fn answer(mut peer: Peer, manners: Manners, state: &Mutex<State>) {
         ("POST", "/token") => {
             let scripted = state.lock().unwrap().scripted.pop_front();
             match scripted {
-                Some((delay, response)) => {
-                    tokio::time::sleep(delay).await;
-                    response
-                }
+                Some(response) => response,
                 None => token(manners, &mut state.lock().unwrap(), &head, &body),
             }
         }
