@@ -224,6 +224,9 @@ class PlusErr(Odd):
     def on_pass(self, *_):
         return b"+ERR mailbox of Ann is locked\r\n"
 
+    def closes_after(self, command):
+        return command == "PASS"
+
 
 class ColonErr(Odd):
     about = "-ERR: to the password"
