@@ -30,7 +30,7 @@ pub fn run(data: &[u8]) {
     assert!(verdict.score.is_finite());
     assert!(verdict.bytes_judged <= data.len());
     // In two stages, as it arrives; every other input, for speed.
-    if data.len() % 2 == 0
+    if data.len().is_multiple_of(2)
         && let Some(end) = header_end(data)
     {
         let stage = filter().judge_header(&data[..end]);

@@ -11,6 +11,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+pub use certificate::UnusableKey;
 use tokio_rustls::rustls::{
     AlertDescription as Alert, Error, InconsistentKeys, InvalidMessage, PeerIncompatible,
 };
@@ -32,18 +33,6 @@ impl fmt::Display for Peer {
         })
     }
 }
-
-/// Why a certificate's key is refused, as a sentence.
-#[derive(Debug)]
-pub struct UnusableKey(pub String);
-
-impl fmt::Display for UnusableKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl StdError for UnusableKey {}
 
 /// What popgate supports, for those who compare it with what the other side has.
 pub const SUPPORTED: &str =

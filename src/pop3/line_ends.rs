@@ -21,7 +21,7 @@ pub enum LooseEnd {
 
 impl LooseEnd {
     /// Octets of the dot line.
-    pub fn len(self) -> usize {
+    pub fn octets(self) -> usize {
         match self {
             Self::LfDotCrlf => b".\r\n".len(),
             Self::CrlfDotLf | Self::LfDotLf => b".\n".len(),

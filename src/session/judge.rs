@@ -378,12 +378,11 @@ mod tests {
     /// While the only thread is busy, what cannot wait is judged by its beginning.
     #[tokio::test]
     async fn a_message_that_no_thread_comes_to_is_judged_in_part() {
-        static BUSY: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        static BUSY: std::sync::OnceLock<()> = std::sync::OnceLock::new();
         fn busy() -> Verdict {
-            drop(BUSY.lock());
+            BUSY.wait();
             work()
         }
-        let guard = BUSY.lock().unwrap();
         let pool = Arc::new(ThreadPool::new("judge", 1, 100));
         let hangs = Judge::new(
             Engine::Broken(busy),
@@ -402,7 +401,7 @@ mod tests {
             _ = hangs.message(recipient(1), None, Bytes::new(), in_a_minute(), &mut one) => None,
             judged = judge.message(recipient(2), None, large, at_once, &mut other) => Some(judged),
         };
-        drop(guard);
+        BUSY.get_or_init(|| ());
         let Some(Judgement::Judged(verdict)) = judged else {
             panic!("{judged:?}");
         };

@@ -199,18 +199,19 @@ impl Serving {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut serving = Self {
+            child,
+            stderr,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
         let mut all = String::new();
         loop {
             let start = all.len();
-            assert!(stderr.read_line(&mut all).unwrap() > 0, "{all}");
+            assert!(serving.stderr.read_line(&mut all).unwrap() > 0, "{all}");
             if let Some(address) = all[start..].strip_prefix("listening pop3 ") {
-                let address = address.trim_end().parse().unwrap();
-                return Self {
-                    child,
-                    stderr,
-                    address,
-                };
+                serving.address = address.trim_end().parse().unwrap();
+                return serving;
             }
         }
     }

@@ -1,12 +1,24 @@
 //! Why a server's certificate is not accepted (RFC 5280 section 6), as a sentence.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::{CertificateError, OtherError};
 use webpki::Error as Webpki;
 
-use super::UnusableKey;
+/// Why a certificate's key is refused, as a sentence.
+#[derive(Debug)]
+pub struct UnusableKey(pub String);
+
+impl fmt::Display for UnusableKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for UnusableKey {}
 
 /// A sentence about the server's certificate.
 pub(super) fn sentence(error: &CertificateError) -> String {

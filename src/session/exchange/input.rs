@@ -172,7 +172,7 @@ impl UpstreamInput {
     /// Gives the message in the buffer CRLF, dot, CRLF for the end that it has; returns the octets added.
     pub(super) fn end_in_crlf(&mut self, end: LooseEnd) -> usize {
         let before = self.buffer.len();
-        let text = before - end.len();
+        let text = before - end.octets();
         // Behind a CRLF the dot itself may have been relayed already.
         let (kept, new): (_, &[u8]) = match end {
             LooseEnd::CrlfDotLf => (before - 1, b"\r\n"),

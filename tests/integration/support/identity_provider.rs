@@ -271,7 +271,7 @@ fn authorize(manners: Manners, state: &mut State, target: &Url) -> String {
         }
         let redirect = fields.get("redirect_uri").cloned().unwrap_or_default();
         let port = redirect.strip_prefix("http://127.0.0.1:");
-        if !port.is_some_and(|port| port.parse::<u16>().is_ok()) {
+        if port.is_none_or(|port| port.parse::<u16>().is_err()) {
             return Err(format!("redirect_uri {redirect:?} is not registered"));
         }
         let challenge = fields.get("code_challenge").cloned().unwrap_or_default();
