@@ -111,7 +111,7 @@ pub fn build(
         oauth: Arc::default(),
         disk: Arc::new(ThreadPool::new("quarantine", DISK_THREADS, DISK_QUEUE)),
         filter: Arc::default(),
-        judges: judges(),
+        judges: overrides.judges.take().unwrap_or_else(judges),
     };
     persistent.metrics.loaded();
     let sessions = std::mem::take(&mut overrides.sessions);

@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use crate::session::{Engine, OAuthLogin};
+use crate::thread_pool::ThreadPool;
 
 /// Settings beyond the configuration: for the demonstration, and tests. A reload ignores them.
 #[derive(Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Overrides {
     pub sessions: SessionRuntime,
     /// A filter instead of the configured one.
     pub engine: Option<Engine>,
+    /// Threads that judge, instead of one per core.
+    pub judges: Option<Arc<ThreadPool>>,
     /// TLS of listeners by index, instead of their certificates.
     pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
     /// TLS of upstreams by index, instead of their `ca_file` and pins.

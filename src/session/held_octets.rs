@@ -33,7 +33,8 @@ const SHORT: usize = 8;
 pub(super) struct HeldOctets<'s> {
     service: &'s Service,
     octets: usize,
-    waiting: Option<Waiting>,
+    /// Boxed: nearly always there is none, and idle sessions are small.
+    waiting: Option<Box<Waiting>>,
 }
 
 /// The wait for memory.
@@ -111,10 +112,10 @@ impl<'s> HeldOctets<'s> {
         let metrics = &self.service.metrics;
         let waiting = self.waiting.get_or_insert_with(|| {
             metrics.waits_for_memory();
-            Waiting {
+            Box::new(Waiting {
                 returns,
                 until: Instant::now() + STANDSTILL,
-            }
+            })
         });
         waiting.until
     }
@@ -127,7 +128,7 @@ impl<'s> HeldOctets<'s> {
         };
         let returns = self.service.quotas.held.returns();
         let stands_still = waiting.returns == returns;
-        *waiting = Waiting {
+        **waiting = Waiting {
             returns,
             until: now + STANDSTILL,
         };

@@ -29,6 +29,7 @@ use popgate::net::{DrainSignal, Stream};
 use popgate::rule_folder;
 use popgate::server::{self, Overrides, Root, SessionRuntime};
 use popgate::session::{self, Engine};
+use popgate::thread_pool::ThreadPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -423,7 +424,13 @@ impl ServerInMemory {
     pub fn new(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
         change(&mut settings);
+        // A filter that hangs needs a thread of its own; for all others paused time must not go on while they judge.
+        let hangs = matches!(settings.engine, Some(Engine::Broken(_)));
         let (config, overrides) = settings.into_config();
+        let overrides = Overrides {
+            judges: (!hangs).then(|| Arc::new(ThreadPool::new("judge", 0, 0))),
+            ..overrides
+        };
         let server = server::build(&config, Vec::new(), overrides);
         let server = server.unwrap_or_else(|error| panic!("{error}"));
         let (ended_sender, ended) = tokio::sync::mpsc::unbounded_channel();
