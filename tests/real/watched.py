@@ -161,7 +161,7 @@ class Audience:
 
     def unseen(self):
         """Families that no panel and no alert uses."""
-        text = json.dumps(self.boards) + "".join(rule["query"] for rule in self.prometheus.rules())
+        text = "\n".join([json.dumps(self.boards), *(rule["query"] for rule in self.prometheus.rules())])
         for family in sorted({re.sub(r"_(bucket|sum|count)$", "", name) for name in self.known if name.startswith(("popgate_", "process_"))}):
             if family not in UNSEEN and not re.search(rf"\b{family}(_bucket|_sum|_count)?\b", text):
                 yield family
