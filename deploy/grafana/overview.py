@@ -149,7 +149,7 @@ def trouble():
         bars("Unscanned by reason", f"Messages without a verdict, {since}: hold_timeout, timeout, panic.",
              "sum by (reason) (popgate_unscanned_total{@}) > 0", "{{reason}}", width=5),
         bars("Judged in part", f"Messages whose verdict is made of a part of them, because the rest was too costly, {since}.",
-             "sum by (reason) (popgate_partial_total{@}) > 0", "{{reason}}", width=5),
+             "sum by (reason) (popgate_partial_total{@})", "{{reason}}", width=5),
         bars("Clients that left", f"Without QUIT, by the state of the session, {since}. Many clients never send QUIT.",
              "sum by (state) (popgate_client_aborts_total{@}) > 0", "{{state}}", width=5),
         bars("Reloads", f"By SIGHUP or changed rule files, {since}. A refused one changed nothing.",
