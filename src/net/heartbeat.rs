@@ -46,8 +46,9 @@ impl Heartbeats {
         heartbeat
     }
 
-    /// The first loop that has not run for this long, if there is one.
+    /// The first loop that has not run for this long, if there is one; it takes at least two missed beats to tell.
     pub fn standstill(&self, limit: Duration) -> Option<Standstill> {
+        let limit = limit.max(2 * EVERY);
         self.loops().iter().find_map(|it| {
             let last = Duration::from_millis(it.last.load(Ordering::Relaxed));
             let lasts = it.began.elapsed().saturating_sub(last);
