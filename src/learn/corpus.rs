@@ -356,7 +356,7 @@ mod tests {
         assert!(unreadable.is_empty());
     }
 
-    /// Whoever owns a folder must not choose what root reads, or make it wait.
+    /// The owner of a folder must not choose what root reads, or make it wait.
     #[test]
     fn links_and_pipes_below_a_path_are_skipped() {
         let root = tempfile::tempdir().expect("a folder");

@@ -39,7 +39,7 @@ pub struct OAuthLogin {
     service: TokenService,
     tokens: Tokens,
     shared: Arc<OAuthShared>,
-    /// The access token of client credentials; whoever holds the lock asks for it.
+    /// The access token of client credentials; the holder of the lock asks for it.
     application: tokio::sync::Mutex<Option<(Secret, SystemTime)>>,
 }
 
