@@ -21,6 +21,7 @@
 //! | [`store`] | what outlives a session: the quarantine, learned state, OAuth tokens |
 //! | [`metrics`], [`admin`] | every metric family, and HTTP to read them |
 //! | [`thread_pool`] | bounded threads for work that blocks or computes, one pool per kind of work |
+//! | [`thread_priority`] | how urgent the work of a thread is |
 //! | [`demo`] | a sample mailbox server, for demonstration and tests |
 //!
 //! # Decisions
@@ -125,4 +126,5 @@ pub mod server;
 pub mod session;
 pub mod store;
 pub mod thread_pool;
+pub mod thread_priority;
 pub mod upstream;

@@ -16,12 +16,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::thread_priority::Priority;
+
 /// A thread without work for this long ends.
 const IDLE: Duration = Duration::from_secs(10);
-
-/// The nice value of threads of low priority: if all want to run, they get about a tenth of the others' time.
-#[cfg(target_os = "linux")]
-const LOW_PRIORITY: i32 = 10;
 
 /// Why work was not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +171,7 @@ pub struct ThreadPool {
     name: &'static str,
     threads: usize,
     queue: usize,
-    has_low_priority: bool,
+    priority: Priority,
     shared: Arc<Shared>,
 }
 
@@ -196,7 +194,7 @@ impl ThreadPool {
             name,
             threads,
             queue,
-            has_low_priority: false,
+            priority: Priority::Normal,
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
                     lane_limits: (usize::MAX, usize::MAX),
@@ -213,9 +211,9 @@ impl ThreadPool {
         self
     }
 
-    /// Its threads leave the processors to those of ordinary priority, as far as the system has priorities of threads.
-    pub fn with_low_priority(mut self) -> Self {
-        self.has_low_priority = true;
+    /// Gives its threads a priority, as far as the system has priorities of threads.
+    pub fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -292,10 +290,10 @@ impl ThreadPool {
         let shared = Arc::clone(&self.shared);
         let name = format!("{}-worker", self.name);
         let thread = thread::Builder::new().name(name);
-        let has_low_priority = self.has_low_priority;
+        let priority = self.priority;
         let run = move || {
-            if has_low_priority {
-                lower_priority();
+            if let Err(error) = priority.apply() {
+                tracing::debug!(%error, "a thread keeps its priority");
             }
             serve(&shared);
         };
@@ -307,14 +305,6 @@ impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
         self.shared.more.notify_all();
-    }
-}
-
-/// Lowers the priority of this thread. For Linux the caller is a thread; elsewhere it would be the whole process.
-fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, LOW_PRIORITY) {
-        tracing::debug!(%error, "a thread keeps its priority");
     }
 }
 

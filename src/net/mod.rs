@@ -11,7 +11,6 @@ pub mod http;
 pub mod keyed_semaphore;
 pub mod listen;
 pub mod places;
-pub mod priority;
 pub mod proxy_protocol;
 pub mod quota;
 pub mod stream;

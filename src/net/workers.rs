@@ -14,7 +14,7 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::priority::Priority;
+use crate::thread_priority::Priority;
 
 /// A session.
 pub type Session = Pin<Box<dyn Future<Output = ()> + Send>>;

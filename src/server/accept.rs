@@ -15,11 +15,11 @@ use crate::config::ListenTls;
 use crate::metrics::{ConnectionOutcome, GaugeGuard, Metrics};
 use crate::net::heartbeat::Heartbeats;
 use crate::net::places::{Full, Places};
-use crate::net::priority::Priority;
 use crate::net::quota::counted;
 use crate::net::workers::{Session, Workers};
 use crate::net::{DrainSignal, Handover, handover};
 use crate::session::{self, Listener, Refusal, Service, SessionPlace};
+use crate::thread_priority::Priority;
 
 /// Where sessions run.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use crate::schema::Problem;
 use crate::session::Judge;
 use crate::store::{self, Leftovers};
 use crate::thread_pool::ThreadPool;
+use crate::thread_priority::Priority;
 use crate::upstream::LoopDetection;
 use arc_swap::ArcSwap;
 
@@ -216,7 +217,7 @@ impl Sockets {
 /// As many threads as cores. A session waits for one message at a time, and sessions are limited.
 fn judges() -> Arc<ThreadPool> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Arc::new(ThreadPool::new("judge", cores, usize::MAX / 2).with_low_priority())
+    Arc::new(ThreadPool::new("judge", cores, usize::MAX / 2).with_priority(Priority::Background))
 }
 
 /// Compiles regexes on a thread that ends with it: until then, messages that need one are judged in the pool.
