@@ -118,6 +118,40 @@ impl LineEnds {
         kept.min(buffer.len())
     }
 
+    /// Whether the first octets of `buffer`, which follows what was seen, may be more than one answer: whether behind a
+    /// loose end that `may_end` takes for one, and not behind `taken`, a line begins as a status line does.
+    pub fn answer_may_follow(
+        &self,
+        buffer: &[u8],
+        taken: usize,
+        may_end: impl Fn(LooseEnd, &Self) -> bool,
+    ) -> bool {
+        let mut ends = self.clone();
+        let mut seen = 0;
+        let lines = memchr_iter(b'\n', &buffer[..taken]).map(|at| at + 1);
+        for begin in std::iter::once(0).chain(lines) {
+            // The sign decides: the rest of the word may not have come yet.
+            let is_status = matches!(buffer.get(begin), Some(b'+' | b'-'));
+            if !is_status || !self.is_behind_dot(buffer, begin) {
+                continue;
+            }
+            ends.see(&buffer[seen..begin]);
+            seen = begin;
+            if ends.loose_end().is_some_and(|end| may_end(end, &ends)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether the line before the one that begins here may be a dot alone.
+    fn is_behind_dot(&self, buffer: &[u8], begin: usize) -> bool {
+        match self.before(buffer, begin, 2) {
+            b'\r' => self.before(buffer, begin, 3) == b'.',
+            octet => octet == b'.',
+        }
+    }
+
     /// Whether every line of the text ends in bare LF.
     pub fn are_all_bare(&self) -> bool {
         !self.has_crlf
@@ -196,6 +230,40 @@ mod tests {
         let mut after_cr = LineEnds::after_status(false);
         after_cr.see(b"a\r");
         assert_eq!(after_cr.may_be_end(b"\n"), 0);
+    }
+
+    #[test]
+    fn an_answer_behind_a_loose_end_is_found_at_every_split() {
+        for (wire, found) in [
+            (&b"a\nb\n.\r\n+OK\r\nc\n.\r\n"[..], true),
+            (b"a\nb\n.\n-ERR gone\n", true),
+            (b"a\r\nb\r\n.\n+OK\n", true),
+            (b"a\r\nb\n.\r\n+OK\r\n", true),
+            (b".\n+OK\n", true),
+            // LF, dot, LF, which `may_end` below takes for an end only in bare LF.
+            (b"a\r\nb\n.\n+OK\r\nc\r\n.\r\n", false),
+            (b"a\r\nb\n.\n+OK\n.\r\n+OK\r\n", true),
+            (b"a\nb\n.\r\nc\n+OK\n", false),
+            (b"a\n..\n+OK\n", false),
+            (b"a\r\n.\r\n+OK\r\n", false),
+            (b"a\n.\r\n", false),
+            (b"+OK\n", false),
+        ] {
+            let may_end = |end, ends: &LineEnds| end != LooseEnd::LfDotLf || ends.are_all_bare();
+            for split in 0..wire.len() {
+                let mut ends = LineEnds::after_status(false);
+                ends.see(&wire[..split]);
+                let first = LineEnds::after_status(false);
+                let mut is_found = first.answer_may_follow(&wire[..split], split, may_end);
+                let rest = &wire[split..];
+                is_found |= ends.answer_may_follow(rest, rest.len(), may_end);
+                assert_eq!(is_found, found, "{wire:?} at {split}");
+            }
+        }
+        let ends = LineEnds::after_status(false);
+        // The next answer is no part of this one.
+        let two = b"a\r\n.\r\n+OK\r\nb\n.\n+OK\r\n";
+        assert!(!ends.answer_may_follow(two, 6, |_, _| true));
     }
 
     #[test]

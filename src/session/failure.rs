@@ -29,6 +29,8 @@ pub enum Failure {
     UpstreamStalled(Duration),
     /// The upstream sent more after what its silence had marked as a message's end.
     UpstreamContinued,
+    /// It cannot be told where a message ends, because answers to later commands are owed, too.
+    UnclearEnd,
     /// A line of a response is too long.
     UpstreamFlood(usize),
     /// A response is longer than `limits.response`.
@@ -62,6 +64,9 @@ impl Failure {
             Self::UpstreamContinued => {
                 "the mail server sent more after the end of a message".to_owned()
             }
+            Self::UnclearEnd => {
+                "it is unclear where a message of the mail server ends; fetch it again".to_owned()
+            }
             Self::UpstreamFlood(_) => "the mail server sent a line without an end".to_owned(),
             Self::AnswerTooLong(_) => "the mail server's response is too long".to_owned(),
         };
@@ -75,6 +80,7 @@ impl Failure {
         "io_error",
         "timeout",
         "message_continued",
+        "unclear_end",
         "line_too_long",
         "response_too_long",
     ];
@@ -88,6 +94,7 @@ impl Failure {
             Self::UpstreamBroke(_) => Some("io_error"),
             Self::UpstreamStalled(_) => Some("timeout"),
             Self::UpstreamContinued => Some("message_continued"),
+            Self::UnclearEnd => Some("unclear_end"),
             Self::UpstreamFlood(_) => Some("line_too_long"),
             Self::AnswerTooLong(_) => Some("response_too_long"),
         }
@@ -115,6 +122,10 @@ impl fmt::Display for Failure {
             Self::UpstreamStalled(limit) => write!(f, "the upstream sent nothing for {limit:?}"),
             Self::UpstreamContinued => f.write_str(
                 "the upstream ends messages in bare LF, and sent more after one had ended",
+            ),
+            Self::UnclearEnd => f.write_str(
+                "a message of the upstream may end in bare LF, but several answers are owed; \
+                 this mailbox's next session sends one command at a time",
             ),
             Self::UpstreamFlood(octets) => {
                 write!(f, "a line of the upstream has no end after {octets} octets")

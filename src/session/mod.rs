@@ -28,6 +28,7 @@ mod login_route;
 mod long_line;
 mod oauth;
 mod oauth_shared;
+mod one_at_a_time;
 mod passthrough;
 mod place;
 mod quarantine_copy;

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::held_budget::HeldBudget;
 use super::log_throttle::LogThrottle;
 use super::login_attempts::{Allowed, Attempt, LoginAttempts};
+use super::one_at_a_time::OneAtATime;
 use super::refusal::Refusal;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
@@ -29,6 +30,8 @@ pub struct Quotas {
     /// Octets of long lines of clients that are not logged in.
     pub(super) lines: HeldBudget,
     pub(super) log: LogThrottle,
+    /// Mailboxes whose servers get one command at a time.
+    pub(super) one_at_a_time: OneAtATime,
     /// Turns to compute TLS handshakes with clients.
     pub(super) handshakes: Arc<Turns>,
 }

@@ -197,6 +197,9 @@ impl<'s> Relay<'s> {
 
     /// Sends a last error if possible, and ends the upstream connection as the client intended.
     pub(super) async fn give_up(&mut self, failure: &Failure) {
+        if let (Failure::UnclearEnd, Some(mailbox)) = (failure, self.mailbox()) {
+            self.service.quotas.one_at_a_time.add(mailbox);
+        }
         if self.exchange.give_up(failure) {
             // The result is ignored: the connection ends here.
             let _ = self.write_client().await;
@@ -253,6 +256,9 @@ impl<'s> Relay<'s> {
     pub(super) fn take_slot(&mut self, mailbox: Option<&MailboxId>) -> Result<(), Refusal> {
         let quotas = &self.service.quotas;
         self.admitted.slot = quotas.mailbox_slot(&self.service.limits, mailbox)?;
+        if mailbox.is_some_and(|mailbox| quotas.one_at_a_time.has(mailbox)) {
+            self.exchange.send_one_at_a_time();
+        }
         Ok(())
     }
 

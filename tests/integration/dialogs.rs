@@ -75,14 +75,17 @@ dialogs! {
     known_commands_are_written_anew
     lf_behind_the_final_dot_ends_when_the_server_is_silent
     lf_dot_inside_a_message_is_not_its_end_if_more_is_stated
+    lf_dot_lf_among_pipelined_answers_is_text
     lf_dot_lf_in_mixed_lines_is_never_an_end
     lf_listing_after_a_rewritten_message
     lf_listings_end_at_once
+    lf_message_among_pipelined_answers_ends_the_session
     lf_message_ends_when_the_server_is_silent
     lf_message_ends_with_the_connection
     lf_message_over_hold_bytes_ends_when_the_server_is_silent
     lf_message_with_mixed_lines_ends_when_the_server_is_silent
     lf_messages_are_marked
+    lf_messages_at_the_end_of_pipelined_answers_end_the_session
     malformed_commands_are_for_the_server_to_refuse
     mixed_lines_do_not_end_with_the_connection
     octets_behind_an_answer_are_discarded

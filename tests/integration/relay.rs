@@ -5,9 +5,13 @@
 
 use std::time::Duration;
 
-use crate::support::{Peer, session, session_in_memory, shown};
+use crate::support::exchange::{PLAIN, driven};
+use crate::support::{
+    Peer, ServerInMemory, Settings, announce_pipelining, session, session_in_memory, shown,
+};
 use popgate::config::HeaderMode;
 use popgate::pop3::dot::{EndOfAnswer, unstuff};
+use popgate::session::exchange::LoginBy;
 use tokio::time::timeout;
 
 /// Longer than any step takes unless something is wrong.
@@ -64,7 +68,7 @@ async fn removing_own_fields_neither_creates_nor_hides_the_final_dot() {
 
 #[tokio::test]
 async fn removing_own_fields_keeps_the_dot_of_the_next_line() {
-    let always = |settings: &mut crate::support::Settings| settings.headers = HeaderMode::Always;
+    let always = |settings: &mut Settings| settings.headers = HeaderMode::Always;
     let (_proxy, mut client, mut upstream) = session(always).await;
     let wire = b"+OK\r\nA: b\r\nX-Spam-Flag: NO\n.dotline\r\n\r\nbody\r\n.\r\n";
     let all = fetched(&mut client, &mut upstream, wire).await;
@@ -224,4 +228,71 @@ async fn unsolicited_octets_with_a_command_after_a_rest_do_not_end_the_session()
     upstream.expect(b"NOOP\r\n").await;
     upstream.send(b"+OK\r\n").await;
     client.expect(b"+OK\r\n").await;
+}
+
+/// A server that changes its line ends between messages costs one session: the next one fetches one at a time.
+#[tokio::test(start_paused = true)]
+async fn after_an_unclear_end_commands_go_one_at_a_time() {
+    let server = ServerInMemory::new(|_| {});
+    let (mut client, mut upstream) = server.logged_in().await;
+    announce_pipelining(&mut client, &mut upstream).await;
+    client.send(b"RETR 1\r\nRETR 2\r\nRETR 3\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    let first = b"+OK\r\nA: 1\r\n\r\n.\r\n";
+    upstream.send(first).await;
+    client.expect(first).await;
+    upstream.expect(b"RETR 2\r\nRETR 3\r\n").await;
+    upstream.send(b"+OK\r\nA: 2\n\nx\n.\r\n").await;
+    upstream.send(b"+OK\r\nA: 3\n\nx\n.\r\n").await;
+    assert!(client.line().await.starts_with(b"-ERR [SYS/TEMP] "));
+    assert_eq!(client.rest().await, b"");
+    assert_eq!(upstream.rest().await, b"");
+
+    let (mut client, mut upstream) = server.logged_in().await;
+    announce_pipelining(&mut client, &mut upstream).await;
+    client
+        .send(b"RETR 1\r\nRETR 2\r\nRETR 3\r\nDELE 2\r\n")
+        .await;
+    upstream.expect(b"RETR 1\r\n").await;
+    upstream.send(first).await;
+    client.expect(first).await;
+    for number in [b'2', b'3'] {
+        upstream
+            .expect(&[b"RETR ", &[number][..], b"\r\n"].concat())
+            .await;
+        upstream
+            .send(&[b"+OK\r\nA: ", &[number][..], b"\n\nx\n.\r\n"].concat())
+            .await;
+        let fetched = [b"+OK\r\nA: ", &[number][..], b"\n\nx\r\n.\r\n"].concat();
+        client.expect(&fetched).await;
+    }
+    upstream.expect(b"DELE 2\r\n").await;
+}
+
+/// The same for a message that is relayed while it arrives: nothing of the next one is given as a part of it.
+#[test]
+fn an_unclear_end_of_a_long_message_gets_no_end() {
+    for piece in [1, 2, 7, usize::MAX] {
+        let mut settings = Settings::new(([127, 0, 0, 1], 110).into());
+        settings.hold_bytes = 10;
+        settings.piece = piece;
+        let mut driven = driven(&settings, LoginBy::Client, PLAIN);
+        driven.upstream_sends(b"+OK ready\r\n");
+        driven.client_sends(b"CAPA\r\n");
+        driven.upstream_sends(b"+OK\r\nPIPELINING\r\n.\r\n");
+        for command in [&b"USER a\r\n"[..], b"PASS b\r\n"] {
+            driven.client_sends(command);
+            driven.upstream_sends(b"+OK\r\n");
+        }
+        driven.client_sends(b"RETR 1\r\nRETR 2\r\nRETR 3\r\n");
+        driven.upstream_sends(b"+OK\r\nA: 1\r\n\r\n.\r\n");
+        driven.to_client.clear();
+        let second = b"+OK\r\nA: 2\n\nlonger than what is held\n.\r\n";
+        driven.upstream_sends(second);
+        driven.upstream_sends(b"+OK\r\nA: 3\n\n.\r\n");
+        assert!(matches!(driven.ended, Some(Err(_))), "{piece}");
+        let text = &second[..second.len() - b"\n.\r\n".len()];
+        let got = &driven.to_client;
+        assert!(text.starts_with(got), "{piece}: {}", shown(got));
+    }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::input::FromUpstream;
 use super::mailbox_view::Listing;
 use super::pending::{Lines, Response};
+use super::silent_end::check_one_answer;
 use super::state::Exchange;
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::listing_end::EndOfListing;
@@ -42,6 +43,7 @@ impl Exchange<'_> {
 
     /// Relays lines up to the final dot.
     pub(super) fn take_lines(&mut self) -> Result<bool, Failure> {
+        let owes_more = self.owes_more();
         let (Response::Lines(lines), Some(upstream)) = (&mut self.response, &self.upstream) else {
             return Ok(false);
         };
@@ -55,6 +57,9 @@ impl Exchange<'_> {
                 let end = lines.end.find(relayed);
                 let taken = end.unwrap_or(relayed.len());
                 if let Some(message) = message {
+                    if owes_more {
+                        check_one_answer(&message.ends, message.stated, buffer, taken)?;
+                    }
                     message.ends.see(&relayed[..taken]);
                 }
                 (taken, end.is_some())
@@ -113,6 +118,7 @@ impl Exchange<'_> {
 
     /// Reads a message that is replaced.
     pub(super) fn discard(&mut self) -> Result<bool, Failure> {
+        let owes_more = self.owes_more();
         let (Response::Discarded(discarded), Some(upstream)) = (&mut self.response, &self.upstream)
         else {
             return Ok(false);
@@ -125,6 +131,9 @@ impl Exchange<'_> {
                 let read = &buffer[..buffer.len() - kept];
                 let end = discarded.end.find(read);
                 let taken = end.unwrap_or(read.len());
+                if owes_more {
+                    check_one_answer(&discarded.ends, None, buffer, taken)?;
+                }
                 discarded.ends.see(&read[..taken]);
                 (taken, end.is_some())
             }

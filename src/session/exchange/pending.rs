@@ -32,6 +32,13 @@ pub(super) enum Pending {
     Capabilities,
 }
 
+impl Pending {
+    /// Whether it is an answer of the upstream's.
+    pub(super) fn is_of_upstream(&self) -> bool {
+        matches!(self, Self::Upstream(_) | Self::Capabilities)
+    }
+}
+
 /// The progress of the response to the first pending command.
 #[derive(Debug)]
 pub(super) enum Response {

@@ -20,12 +20,18 @@ use crate::pop3::Command;
 const WORTH_ASKING: usize = 4;
 
 impl Exchange<'_> {
+    /// Each command goes up when the former's response is complete, whatever the upstream has announced.
+    pub fn send_one_at_a_time(&mut self) {
+        self.one_at_a_time = true;
+    }
+
     /// Whether the next command may be sent although a response is pending.
     pub(super) fn may_pipeline(&self) -> bool {
         let Some(upstream) = &self.upstream else {
             return false;
         };
         upstream.pipelining() == Pipelining::Announced
+            && !self.one_at_a_time
             && match upstream.framing {
                 Framing::Strict => true,
                 Framing::Unknown => self.fetching == 0,
@@ -35,8 +41,7 @@ impl Exchange<'_> {
 
     /// Whether a response of the upstream is pending.
     pub(super) fn is_response_pending(&self) -> bool {
-        let of_upstream = |it: &Pending| matches!(it, Pending::Upstream(_) | Pending::Capabilities);
-        self.pending.iter().any(of_upstream)
+        self.pending.iter().any(Pending::is_of_upstream)
     }
 
     /// Asks for the upstream's capabilities if that is worth a round trip.

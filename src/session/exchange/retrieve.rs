@@ -13,6 +13,7 @@ use super::input::FromUpstream;
 use super::pending::{Discarded, Held, Lines, Quarantining, Response, Streamed};
 use super::phase::Phase;
 use super::retrieval_state::{DOT, Decided, Retrieval};
+use super::silent_end::check_one_answer;
 use super::state::Exchange;
 use super::verdicts::{Decision, Finding, Judged, Verdicts};
 use crate::config::HeaderMode;
@@ -90,6 +91,7 @@ impl Exchange<'_> {
 
     /// Examines the held message, and decides when it is complete or at a limit.
     pub(super) fn take_held(&mut self) -> Result<Option<Action>, Failure> {
+        let owes_more = self.owes_more();
         let (Response::Held(held), Some(upstream)) = (&mut self.response, &self.upstream) else {
             return Ok(None);
         };
@@ -103,6 +105,11 @@ impl Exchange<'_> {
             Next::Part(taken) => (taken, false),
             Next::Whole(taken) => (taken, true),
         };
+        if owes_more {
+            let status = held.status.bytes();
+            let ends = LineEnds::after_status(ends_in_bare_lf(status));
+            check_one_answer(&ends, stated_octets(status), &upstream.buffer, taken)?;
+        }
         if whole {
             self.check_nothing_follows(taken)?;
             self.note_strict_end();

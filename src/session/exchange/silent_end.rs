@@ -18,6 +18,15 @@
 //! Time in which popgate does not read (it writes to a slow client, has no memory, judges) is not silence. If the server
 //! closes instead, the end must be one of the first kind.
 //!
+//! # While several answers are owed
+//!
+//! To a server that announced PIPELINING and ended its first message in CRLF, dot, CRLF, several commands are on their
+//! way (see `pipelining`). If a later message ends loosely, what follows at once may be the next answer or text: nothing
+//! tells for sure, and taken for text, several messages would be given to the client as one. So if a loose end that
+//! is not ruled out above is the last that was received, or if a line that begins like a status line follows it, the
+//! session ends there, without an end for the client and without QUIT. The mailbox's next session has one command at a
+//! time on its way (see `session::one_at_a_time`), and fetches the message again.
+//!
 //! # Why it cannot be abused
 //!
 //! A mail may contain any octets, so its author can write LF dot CRLF and something that looks like responses behind it.
@@ -28,7 +37,8 @@
 //! each one only after another look whether the server is still silent, and each response must be the last that was
 //! received. Whatever else comes (the rest of the message, whose final dot line always precedes the next response) ends
 //! the session before it is given to the client, without QUIT, so that no deletion takes effect. The next poll fetches
-//! the message again.
+//! the message again. With several answers owed, an author can end one session, and have the mailbox do without
+//! pipelining.
 //!
 //! Clients that are connected directly take LF dot CRLF and mostly LF dot LF for the end at once.
 
@@ -36,7 +46,7 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::input::Framing;
-use super::pending::Response;
+use super::pending::{Pending, Response};
 use super::state::Exchange;
 use crate::pop3::line::ends_in_bare_lf;
 use crate::pop3::line_ends::{LineEnds, LooseEnd};
@@ -71,6 +81,21 @@ impl Evidence {
             _ if is_short => Self::Against,
             _ => Self::Mixed,
         }
+    }
+}
+
+/// Before the first octets of the buffer are taken for a message, of which `ends` was seen, although several answers are
+/// owed: fails if they may be more than one.
+pub(super) fn check_one_answer(
+    ends: &LineEnds,
+    stated: Option<u64>,
+    buffer: &[u8],
+    taken: usize,
+) -> Result<(), Failure> {
+    let may_end = |end, ends: &LineEnds| Evidence::of(end, ends, stated) != Evidence::Against;
+    match ends.answer_may_follow(buffer, taken, may_end) {
+        true => Err(Failure::UnclearEnd),
+        false => Ok(()),
     }
 }
 
@@ -116,15 +141,19 @@ impl Exchange<'_> {
     }
 
     /// Ends the message in progress if the upstream has been silent for long enough; returns whether it has.
-    pub(super) fn take_silent_end(&mut self) -> bool {
+    pub(super) fn take_silent_end(&mut self) -> Result<bool, Failure> {
         let Some((end, silence)) = self.loose_end() else {
-            return false;
+            return Ok(false);
         };
+        let owes_more = self.owes_more();
         let Some(upstream) = &mut self.upstream else {
-            return false;
+            return Ok(false);
         };
         if upstream.silent() < silence {
-            return false;
+            return Ok(false);
+        }
+        if owes_more {
+            return Err(Failure::UnclearEnd);
         }
         let added = upstream.end_in_crlf(end);
         if !matches!(upstream.framing, Framing::Silent { .. }) {
@@ -139,7 +168,12 @@ impl Exchange<'_> {
             Response::Discarded(discarded) => discarded.is_complete = true,
             _ => {}
         }
-        true
+        Ok(true)
+    }
+
+    /// Whether the upstream owes answers behind the first one.
+    pub(super) fn owes_more(&self) -> bool {
+        self.pending.iter().skip(1).any(Pending::is_of_upstream)
     }
 
     /// After a silent end, a response must be the last that was received: fails if more than its octets has come.

@@ -73,6 +73,8 @@ pub struct Exchange<'s> {
     pub(super) response_octets: u64,
     /// Answers to RETR and TOP that are complete but not written yet.
     pub(super) delivered: Vec<(Fetch, Instant)>,
+    /// Whether one command at a time goes up, whatever the upstream has announced.
+    pub(super) one_at_a_time: bool,
     /// How many of the pending commands fetch a message.
     pub(super) fetching: usize,
     /// Lines of the answer to CAPA, while popgate logs in.
@@ -139,6 +141,7 @@ impl<'s> Exchange<'s> {
             turn: now,
             response_octets: 0,
             delivered: Vec::new(),
+            one_at_a_time: false,
             fetching: 0,
             capability_lines: 0,
             after_unknown: false,
@@ -219,7 +222,7 @@ impl<'s> Exchange<'s> {
         if matches!(self.response, Response::StartTls) {
             return Ok(Some(Action::StartTls));
         }
-        if self.disconnects || self.may_take_line() || self.take_silent_end() {
+        if self.disconnects || self.may_take_line() || self.take_silent_end()? {
             return Ok(None);
         }
         if let Some(end) = self.end()? {
