@@ -198,6 +198,13 @@ impl Driven {
         self.run();
     }
 
+    /// Advances the clock while nothing is read from the upstream.
+    pub fn pass_time_unread(&mut self, by: Duration) {
+        self.exchange.upstream_not_read();
+        self.now += by;
+        self.run();
+    }
+
     /// Advances the clock by the server's silence that ends a message; false if nothing depends on that.
     pub fn pass_silence(&mut self) -> bool {
         let is_near = self.deadline.saturating_duration_since(self.now) <= Duration::from_secs(3);

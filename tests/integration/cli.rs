@@ -269,6 +269,34 @@ fn a_privileged_port_is_refused_with_instructions() {
     }
 }
 
+/// A client would take it for the response to its next command, so that only the log has it.
+#[test]
+fn the_goodbye_of_a_server_that_closes_an_idle_session_is_in_the_log() {
+    for goodbye in ["-ERR idle timeout\r\n", "-ERR idle timeout"] {
+        let (mut serving, mut client, mut server) = serve_with_session();
+        for (command, answer) in [
+            (&b"USER ann\r\n"[..], &b"+OK\r\n"[..]),
+            (b"PASS x\r\n", b"+OK in\r\n"),
+        ] {
+            client.write_all(command).unwrap();
+            expect(&mut server, command);
+            server.write_all(answer).unwrap();
+            expect(&mut client, answer);
+        }
+        server.write_all(goodbye.as_bytes()).unwrap();
+        drop(server);
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "");
+        let log = serving.log_until("the server says something that answers no command");
+        let line = log.lines().last().unwrap();
+        assert!(line.contains("text=\"-ERR idle timeout\""), "{line}");
+        // It is no failure of the session.
+        let log = serving.log_until("session ended");
+        assert!(!log.contains("WARN"), "{log}");
+    }
+}
+
 #[test]
 fn serve_logs_its_addresses_and_stops_on_a_signal() {
     for signal in ["-TERM", "-INT"] {

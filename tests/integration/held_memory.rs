@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use popgate::session::exchange::LoginBy;
 use tokio::time::{Instant, timeout};
 
-use crate::support::{PIPE, Peer, ServerInMemory, shown};
+use crate::support::exchange::{PLAIN, driven};
+use crate::support::{PIPE, Peer, ServerInMemory, Settings, shown};
 
 const HELD: usize = 1 << 20;
 /// Octets of each session that are not counted.
@@ -184,4 +186,53 @@ async fn while_memory_is_short_a_slow_client_holds_only_what_is_left_for_it() {
     assert!(less >= f64::from(100 << 10), "{less}");
     slow.expect(&answer[150 << 10..]).await;
     drop(stalled);
+}
+
+/// A message whose lines end in bare LF ends when the server is silent: time in which nothing is read from it is not its
+/// silence, although what was read ends like a message.
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_is_not_the_servers_silence() {
+    let server = ServerInMemory::new(|it| {
+        it.hold_bytes = 10;
+        it.timeouts.client_write = 10 * LONG;
+    });
+    let (mut client, mut upstream) = server.logged_in().await;
+    client.send(b"RETR 1\r\n").await;
+    upstream.expect(b"RETR 1\r\n").await;
+    // The pipe to the client is nearly full; then it is, and what was read last looks like an end.
+    let (most, last) = (b"a line\n".repeat(PIPE / 7), b"a line\n".repeat(2000));
+    let first = [b"+OK\r\n", &most[..], &last, b".\r\n"].concat();
+    let (most, last) = first.split_at(PIPE - (1 << 10));
+    upstream.send(most).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    upstream.send(last).await;
+    tokio::time::sleep(LONG).await;
+    upstream.send(b"the rest\n.\r\n").await;
+    let got = client.take(first.len() + b"the rest\r\n.\r\n".len()).await;
+    let all = [&first[..], b"the rest\r\n.\r\n"].concat();
+    assert!(got == all, "{}", shown(&got[got.len() - 40..]));
+    client.send(b"NOOP\r\n").await;
+    upstream.expect(b"NOOP\r\n").await;
+}
+
+/// The same while there is no memory for more.
+#[test]
+fn a_wait_for_memory_is_not_the_servers_silence() {
+    let settings = Settings::new(([127, 0, 0, 1], 110).into());
+    let mut driven = driven(&settings, LoginBy::Client, PLAIN);
+    driven.upstream_sends(b"+OK ready\r\n");
+    for command in [&b"USER a\r\n"[..], b"PASS b\r\n", b"RETR 1\r\n"] {
+        driven.client_sends(command);
+        driven.upstream_sends(b"+OK\r\n");
+    }
+    driven.to_client.clear();
+    driven.upstream_sends(b"A: b\n\nx\n.\r\n");
+    for _ in 0..100 {
+        driven.pass_time_unread(Duration::from_millis(50));
+    }
+    assert_eq!(shown(&driven.to_client), "");
+    driven.upstream_sends(b"y\n.\r\n");
+    assert!(driven.pass_silence());
+    let got = shown(&driven.to_client);
+    assert_eq!(got, "+OK\\r\\nA: b\\n\\nx\\n.\\r\\ny\\r\\n.\\r\\n");
 }
