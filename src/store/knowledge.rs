@@ -13,7 +13,7 @@ mod follow;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{durable_write, given_to_owner, private};
@@ -39,6 +39,8 @@ pub struct Knowledge {
     generation: u64,
     /// How much of the journal is in memory.
     read: u64,
+    /// The journal that was looked into last. Kept open, so that no other file gets its inode.
+    seen: Option<File>,
     unusable: Option<Unusable>,
 }
 
@@ -73,6 +75,7 @@ impl Knowledge {
             journal: None,
             generation,
             read: 0,
+            seen: None,
             unusable: None,
         }
     }
@@ -215,11 +218,17 @@ impl Knowledge {
         let io = |error| KnowledgeError::Io(path.clone(), error);
         let Some(mut file) = damage::open(&path)? else {
             // There is none before the first message and after a reset.
-            return Ok(match self.read > 0 {
-                true => Progress::Replaced,
-                false => Progress::Nothing,
+            return Ok(match self.seen {
+                Some(_) => Progress::Replaced,
+                None => Progress::Nothing,
             });
         };
+        // Generations alone do not tell: after a reset they begin anew.
+        match &self.seen {
+            Some(seen) if !is_same_file(seen, &file).map_err(io)? => return Ok(Progress::Replaced),
+            Some(_) => {}
+            None => self.seen = Some(file.try_clone().map_err(io)?),
+        }
         let mut head = Vec::new();
         (&file)
             .take(codec::HEAD as u64)
@@ -399,6 +408,11 @@ pub enum Progress {
     Learned(usize),
     /// New weights: everything must be read again.
     Replaced,
+}
+
+fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 /// Keeps other processes from learning while it exists.

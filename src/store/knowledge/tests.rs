@@ -144,6 +144,58 @@ fn an_interrupted_save_loses_nothing() {
     assert!(Knowledge::pack(&again) == Knowledge::pack(&memory));
 }
 
+/// What a follower has after it looked for changes.
+fn followed(follower: &mut Knowledge, memory: &LearnedState, dir: &Path) -> Vec<u8> {
+    if follower.catch_up(memory).unwrap() == Progress::Replaced {
+        let (knowledge, anew) = Knowledge::read(dir).unwrap();
+        memory.replace_with(anew);
+        *follower = knowledge;
+    }
+    Knowledge::pack(memory)
+}
+
+/// A follower may look just between the new weights and the new journal, and not again before a reset.
+#[test]
+fn a_reset_after_an_incomplete_save_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = Knowledge::pack(&LearnedState::default());
+    let (mut learner, learned) = Knowledge::write(dir.path()).unwrap();
+    teach(&mut learner, &learned, 0, None);
+    let journal = learner.folder.join("journal");
+    let before = fs::read(&journal).unwrap();
+    learner.save(&learned).unwrap();
+    let saved = fs::read(&journal).unwrap();
+    fs::write(&journal, before).unwrap();
+    let (mut follower, memory) = Knowledge::read(dir.path()).unwrap();
+    assert_ne!(followed(&mut follower, &memory, dir.path()), empty);
+    fs::write(&journal, saved).unwrap();
+    drop(learner);
+    Knowledge::reset(dir.path()).unwrap();
+    assert_eq!(followed(&mut follower, &memory, dir.path()), empty);
+}
+
+#[test]
+fn what_is_learned_right_after_a_reset_is_noticed() {
+    for saves in 0..3 {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut learner, learned) = Knowledge::write(dir.path()).unwrap();
+        teach(&mut learner, &learned, 0, None);
+        for _ in 0..saves {
+            learner.save(&learned).unwrap();
+        }
+        let (mut follower, memory) = Knowledge::read(dir.path()).unwrap();
+        drop(learner);
+        Knowledge::reset(dir.path()).unwrap();
+        let (mut learner, learned) = Knowledge::write(dir.path()).unwrap();
+        teach(&mut learner, &learned, 1, None);
+        learner.save(&learned).unwrap();
+        for _ in 0..2 {
+            let got = followed(&mut follower, &memory, dir.path());
+            assert_eq!(got, Knowledge::pack(&learned), "{saves}");
+        }
+    }
+}
+
 #[test]
 fn undone_training_leaves_no_trace() {
     let dir = tempfile::tempdir().unwrap();
