@@ -147,6 +147,7 @@ const SLEEPS: &[(&str, &str)] = &[
     ("src/session/passthrough.rs", "time is paused"),
     ("src/admin/connections.rs", "time is paused"),
     ("src/net/heartbeat.rs", "time is paused"),
+    ("src/net/keyed_turns.rs", "time is paused"),
     ("src/admin/mod.rs", "time is paused"),
 ];
 

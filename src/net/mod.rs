@@ -8,7 +8,7 @@ pub mod drain;
 pub mod handover;
 pub mod heartbeat;
 pub mod http;
-pub mod keyed_semaphore;
+pub mod keyed_turns;
 pub mod listen;
 pub mod places;
 pub mod proxy_protocol;
@@ -21,5 +21,5 @@ pub mod workers;
 
 pub use drain::{Drain, DrainSignal};
 pub use handover::Handover;
-pub use keyed_semaphore::{KeyedPermit, KeyedSemaphore};
+pub use keyed_turns::{KeyedTurn, KeyedTurns};
 pub use stream::Stream;

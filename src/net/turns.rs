@@ -1,8 +1,8 @@
 //! Turns for work that only so many clients may have done at a time; fair between addresses.
 //!
 //! In: a client's address; out: its turn. The addresses that wait are served one after the other, the clients of each
-//! in the order in which they came. The queue is bounded: beyond that the address that waits with most clients loses
-//! the newest of them.
+//! in the order in which they came. Where the queue is bounded, the address that waits with most clients loses the
+//! newest of them beyond that.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -20,7 +20,14 @@ struct Queue {
     waiting: HashMap<IpAddr, VecDeque<Sender<Turn>>>,
     /// The addresses that wait, the next first.
     order: VecDeque<IpAddr>,
+    /// All that wait, those included that have given up.
+    length: usize,
+    /// The length at which those are removed.
+    tidy_at: usize,
 }
+
+/// At this length, and at every doubling, those are removed that have given up.
+const TIDY: usize = 64;
 
 /// Somebody's turn; the next one's when dropped.
 #[derive(Debug)]
@@ -33,6 +40,8 @@ pub struct Turn {
 pub enum Join {
     /// At its end, if no more than this many clients wait.
     End(usize),
+    /// At its end, however many wait: for clients that are counted elsewhere.
+    Unbounded,
     /// At its front: what was begun is finished first.
     Front,
 }
@@ -89,13 +98,19 @@ enum Entered {
 
 impl Queue {
     fn join(&mut self, address: IpAddr, join: Join) -> Receiver<Turn> {
+        // Clients that come and go while no turn ends must not fill memory.
+        if self.length >= self.tidy_at.max(TIDY) {
+            self.forget_closed();
+            self.tidy_at = self.length * 2;
+        }
+        self.length += 1;
         let (next, turn) = oneshot::channel();
         let waiting = self.waiting.entry(address).or_default();
         if waiting.is_empty() {
             self.order.push_back(address);
         }
         match join {
-            Join::End(_) => waiting.push_back(next),
+            Join::End(_) | Join::Unbounded => waiting.push_back(next),
             Join::Front => waiting.push_front(next),
         }
         turn
@@ -103,12 +118,11 @@ impl Queue {
 
     /// Makes room for one more from this address.
     fn make_room(&mut self, address: IpAddr, most: usize) -> Result<(), QueueFull> {
-        let count = |queue: &Self| queue.waiting.values().map(VecDeque::len).sum::<usize>();
-        if count(self) < most {
+        if self.length < most {
             return Ok(());
         }
         self.forget_closed();
-        if count(self) < most {
+        if self.length < most {
             return Ok(());
         }
         let own = self.waiting.get(&address).map_or(0, VecDeque::len);
@@ -117,6 +131,7 @@ impl Queue {
             // It is at least two long, so that no address is left without any.
             Some(longest) if longest.len() > own + 1 => {
                 longest.pop_back();
+                self.length -= 1;
                 Ok(())
             }
             _ => Err(QueueFull),
@@ -131,18 +146,20 @@ impl Queue {
         self.waiting.retain(|_, it| !it.is_empty());
         let waiting = &self.waiting;
         self.order.retain(|address| waiting.contains_key(address));
+        self.length = waiting.values().map(VecDeque::len).sum();
     }
 
     /// Whose turn is next.
     fn next(&mut self) -> Option<Sender<Turn>> {
         let address = self.order.pop_front()?;
         let waiting = self.waiting.get_mut(&address)?;
-        let next = waiting.pop_front();
+        let next = waiting.pop_front()?;
+        self.length -= 1;
         match waiting.is_empty() {
             true => drop(self.waiting.remove(&address)),
             false => self.order.push_back(address),
         }
-        next
+        Some(next)
     }
 }
 
@@ -242,6 +259,23 @@ mod tests {
         drop(turn);
         assert!(begun.try_recv().is_ok());
         assert!(waiting[0].try_recv().is_ok());
+    }
+
+    #[test]
+    fn who_gives_up_is_forgotten_though_no_turn_ends() {
+        let turns = Arc::default();
+        let turn = taken(&turns);
+        let Ok(Entered::Queue(mut stays)) = turns.enter(address(2), 1, Join::Unbounded) else {
+            panic!("it does not wait");
+        };
+        for _ in 0..10 * TIDY {
+            drop(turns.enter(address(1), 1, Join::Unbounded));
+            assert!(turns.queue().length <= TIDY);
+        }
+        drop(turn);
+        drop(stays.try_recv().unwrap());
+        let queue = turns.queue();
+        assert_eq!((queue.length, queue.taken), (0, 0));
     }
 
     #[test]

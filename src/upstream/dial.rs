@@ -16,7 +16,8 @@ use super::loop_detection::{LoopDetection, OwnConnection};
 use super::{ChosenBy, DialError, Resolver, Tunnel, happy_eyeballs};
 use crate::config::{ProxyHeader, Timeouts, TlsMode, Upstream};
 use crate::net::proxy_protocol::{self, Addressed};
-use crate::net::{KeyedSemaphore, Stream};
+use crate::net::quota::counted;
+use crate::net::{KeyedTurns, Stream};
 use crate::pop3::line::{printable, trim_end};
 
 /// A connection on which the server has greeted.
@@ -53,8 +54,9 @@ pub struct OnBehalf {
     pub as_client: bool,
 }
 
-/// The connections that are being made, by destination: a server that does not answer delays no other.
-pub type Dials = KeyedSemaphore<(String, u16)>;
+/// The connections that are being made, by destination: a server that does not answer delays no other. Client addresses
+/// take turns: at a slow server many clients of one address delay each other.
+pub type Dials = KeyedTurns<(String, u16)>;
 
 /// Limits of dialling.
 #[derive(Debug, Clone)]
@@ -142,8 +144,10 @@ impl Dialler {
     /// What went wrong; nothing is open then.
     pub async fn dial(&self, client: OnBehalf) -> Result<Dialled, DialError> {
         let at_a_time = self.limits.at_a_time;
-        let permit = self.limits.dials.acquire(self.destination(), at_a_time);
-        let _permit = tokio::time::timeout(self.timeouts.connect, permit)
+        let address = counted(client.addressed.client.ip());
+        let dials = &self.limits.dials;
+        let turn = dials.take(self.destination(), address, at_a_time);
+        let _turn = tokio::time::timeout(self.timeouts.connect, turn)
             .await
             .map_err(|_| DialError::TooManyDials(at_a_time))?;
         let Connected { stream, own, early } = self.connect(client).await?;

@@ -2,15 +2,68 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::authority::authority;
-use crate::support::{Peer, Proxy, ServerInMemory, Settings};
-use popgate::config::{AllowedHost, Config, Flags, TlsMode};
+use crate::support::{Peer, Proxy, ServerInMemory, Settings, shown};
+use popgate::config::{AllowedHost, Config, Flags, ProxyHeader, TlsMode, Upstream};
+use popgate::net::proxy_protocol::Addressed;
+use popgate::upstream::{DialLimits, Dialler, LoopDetection, OnBehalf};
 use tokio::net::TcpListener;
 
 const GREETING: &[u8] = b"+OK popgate is ready\r\n";
 const HOUR: Duration = Duration::from_secs(3600);
+
+/// While a connection to a slow server is being made, many clients of one address wait for the next, and after them one
+/// of another address: it comes second.
+#[tokio::test]
+async fn clients_of_one_address_do_not_fill_the_queue_of_a_slow_server() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = server.local_addr().unwrap().port();
+    let mut upstream = Upstream::new("slow", "127.0.0.1", port, TlsMode::Off);
+    // It tells whose connection it is.
+    upstream.proxy_header = ProxyHeader::V1;
+    let mut timeouts = Config::load(None, &Flags::default()).0.timeouts;
+    (timeouts.connect, timeouts.greeting) = (HOUR, HOUR);
+    let limits = DialLimits {
+        timeouts,
+        at_a_time: 1,
+        dials: Arc::default(),
+    };
+    let dialler = Arc::new(Dialler::new(
+        upstream,
+        None,
+        limits,
+        LoopDetection::new(Vec::new()),
+    ));
+    let mut dials = Vec::new();
+    for last in [1, 1, 1, 1, 1, 2] {
+        let addressed = Addressed {
+            client: ([192, 0, 2, last], 4000).into(),
+            original_dst: ([198, 51, 100, 1], 110).into(),
+        };
+        let dialler = Arc::clone(&dialler);
+        dials.push(tokio::spawn(async move {
+            let client = OnBehalf {
+                addressed,
+                as_client: false,
+            };
+            dialler.dial(client).await.unwrap()
+        }));
+    }
+    let mut order = Vec::new();
+    for _ in 0..dials.len() {
+        let mut upstream = Peer::accept(&server).await;
+        let header = shown(&upstream.line().await);
+        order.push(header.split(' ').nth(2).unwrap().replace("192.0.2.", ""));
+        upstream.send(b"+OK\r\n").await;
+    }
+    assert_eq!(order, ["1", "1", "2", "1", "1", "1"]);
+    for dial in dials {
+        dial.await.unwrap();
+    }
+}
 
 /// A client that names its server in the user name, and sends its password.
 async fn log_in_at(proxy: &Proxy, server: &TcpListener) -> Peer {
