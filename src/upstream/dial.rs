@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -57,6 +58,9 @@ pub struct OnBehalf {
 /// The connections that are being made, by destination: a server that does not answer delays no other. Client addresses
 /// take turns: at a slow server many clients of one address delay each other.
 pub type Dials = KeyedTurns<(String, u16)>;
+
+/// How long a lookup may take that finds loops through a proxy.
+const LOOKUP: Duration = Duration::from_secs(1);
 
 /// Limits of dialling.
 #[derive(Debug, Clone)]
@@ -150,6 +154,16 @@ impl Dialler {
         let _turn = tokio::time::timeout(self.timeouts.connect, turn)
             .await
             .map_err(|_| DialError::TooManyDials(at_a_time))?;
+        let dialled = self.dial_now(client).await;
+        dialled.map_err(|error| match (&self.tunnel, error) {
+            (Some(_), error @ (DialError::Proxy(_) | DialError::Loop(_))) => error,
+            // The proxy may be what closes the connection, or sends a page.
+            (Some(tunnel), error) => DialError::Through(tunnel.to_string(), Box::new(error)),
+            (None, error) => error,
+        })
+    }
+
+    async fn dial_now(&self, client: OnBehalf) -> Result<Dialled, DialError> {
         let Connected { stream, own, early } = self.connect(client).await?;
         let (greeted, own) = match self.greeted(stream, early).await {
             // Servers that end the session at an unknown command are reached without one.
@@ -227,9 +241,10 @@ impl Dialler {
             Some(address) => (&address.ip().to_string(), address.port()),
             None => (host, *port),
         };
-        // The proxy could lead back to popgate: where the port is one of its own, the address decides.
+        // The proxy could lead back to popgate: where the port is one of its own, the address decides. Behind a proxy
+        // there may be no name server that answers.
         if self.loops.has_port(port)
-            && let Ok(addresses) = self.addresses(by).await
+            && let Ok(addresses) = self.addresses(by.min(Instant::now() + LOOKUP)).await
             && let Some(own) = addresses.iter().find(|it| self.loops.is_self(**it))
         {
             return Err(DialError::Loop(*own));
@@ -237,7 +252,10 @@ impl Dialler {
         let limit = self.timeouts.connect;
         let connected = timeout_at(by, tunnel.connect(host, port, &self.loops)).await;
         connected
-            .unwrap_or_else(|_| Err(format!("{tunnel}: no connection within {limit:?}")))
+            .unwrap_or_else(|_| {
+                let kind = tunnel.kind();
+                Err(format!("{tunnel}: no connection within {limit:?}; is it {kind}, and does it reach the server?"))
+            })
             .map_err(DialError::Proxy)
     }
 

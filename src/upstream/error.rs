@@ -25,6 +25,8 @@ pub enum DialError {
     Loop(SocketAddr),
     /// The proxy on the way did not make a connection.
     Proxy(String),
+    /// Something else, behind this proxy.
+    Through(String, Box<DialError>),
     /// The certificate is not trusted, or TLS failed.
     Tls(io::Error),
     /// The server refused STLS, and plain text is not allowed.
@@ -55,6 +57,7 @@ impl DialError {
             Self::TooManyDials(_) => "too_many_connects",
             Self::Loop(_) => "loop",
             Self::Proxy(_) => "proxy",
+            Self::Through(_, error) => error.label(),
             Self::Tls(error) if is_about_certificate(error) => "certificate",
             Self::Tls(_) => "tls",
             Self::NoStls(_) | Self::ClosedAtStls | Self::Injected => "stls",
@@ -121,6 +124,7 @@ impl fmt::Display for DialError {
                 "{address} is this proxy itself; set upstream to the provider's server"
             ),
             Self::Proxy(why) => f.write_str(why),
+            Self::Through(proxy, error) => write!(f, "{error} (through {proxy})"),
             Self::Tls(error) => {
                 write!(f, "TLS failed: {}", Plain(error, Peer::Server))?;
                 f.write_str(advice(error))
@@ -136,7 +140,9 @@ impl fmt::Display for DialError {
                 write!(f, "not a POP3 greeting: {said}")?;
                 match said.split([' ', '/']).next() {
                     Some("*") => f.write_str("; that is IMAP; POP3 uses ports 995 and 110"),
-                    Some("HTTP" | "<!DOCTYPE" | "<html>") => f.write_str("; that is a web server"),
+                    Some(word) if word == "HTTP" || word.starts_with('<') => {
+                        f.write_str("; that is a web server")
+                    }
                     Some("220" | "220-" | "421" | "554") => f.write_str("; that is SMTP or FTP"),
                     _ => Ok(()),
                 }
@@ -150,6 +156,7 @@ impl fmt::Display for DialError {
 impl std::error::Error for DialError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Through(_, error) => Some(&**error),
             Self::Resolve(_, error) | Self::Connect(error) | Self::Tls(error) => Some(error),
             _ => None,
         }

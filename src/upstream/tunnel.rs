@@ -28,6 +28,9 @@ use zeroize::Zeroizing;
 use super::{ChosenBy, LoopDetection, Resolver, happy_eyeballs};
 use crate::config::{ProxyKind, UpstreamProxy};
 
+/// Octets of the header of a proxy's answer, and of what a server sends with it.
+const LONGEST_HEAD: usize = 16 << 10;
+
 /// Why a proxy cannot be used as it is configured.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -107,6 +110,14 @@ impl Tunnel {
         Ok(Self { proxy, login })
     }
 
+    /// What it must be, in a sentence.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.proxy.kind {
+            ProxyKind::Socks5 => "a SOCKS5 proxy",
+            ProxyKind::Http => "an HTTP proxy",
+        }
+    }
+
     /// Connects to a server. With the stream come octets that the server has sent already.
     ///
     /// # Errors
@@ -131,12 +142,13 @@ impl Tunnel {
         let lookup = Resolver::of_system().lookup(host, *port, ChosenBy::Administrator);
         let addresses: Vec<SocketAddr> = lookup
             .await
-            .map_err(|error| format!("cannot resolve its name: {error}"))?;
+            .map_err(|error| format!("cannot resolve its name: {error}; is it right in proxy?"))?;
         if addresses.iter().any(|it| loops.is_self(*it)) {
             return Err("that is popgate itself".to_owned());
         }
         let connected = happy_eyeballs::connect(addresses, None).await;
-        connected.map_err(|error| format!("cannot connect: {error}"))
+        connected
+            .map_err(|error| format!("cannot connect: {error}; is it running, and its port right?"))
     }
 
     async fn socks5(
@@ -157,7 +169,7 @@ impl Tunnel {
         };
         match stream {
             Ok(stream) => Ok((stream.into_inner(), BytesMut::new())),
-            Err(error) => Err(socks_sentence(&error, server, port)),
+            Err(error) => Err(socks5_sentence(&error, server, port)),
         }
     }
 
@@ -183,18 +195,24 @@ impl Tunnel {
                 request.headers_mut().insert(PROXY_AUTHORIZATION, value);
             }
         }
-        let broken = |_: hyper::Error| "its answer is not that of an HTTP proxy".to_owned();
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(tcp));
-        let (mut sender, connection) = handshake.await.map_err(broken)?;
+        let mut client = hyper::client::conn::http1::Builder::new();
+        client.max_buf_size(LONGEST_HEAD);
+        let (mut sender, connection) = client
+            .handshake(TokioIo::new(tcp))
+            .await
+            .map_err(|error| broken_sentence(&error))?;
         // It ends with the sender, or hands the connection over.
         let driver = tokio::spawn(connection.with_upgrades());
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| broken_sentence(&error))?;
         let status = response.status();
         if !status.is_success() {
             driver.abort();
-            return Err(http_sentence(status, server, port));
+            let has_login = self.login.is_some();
+            return Err(http_sentence(status, server, port, has_login));
         }
-        let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
+        let upgraded = hyper::upgrade::on(response).await;
+        let upgraded = upgraded.map_err(|error| broken_sentence(&error))?;
         let parts = upgraded
             .downcast::<TokioIo<TcpStream>>()
             .map_err(|_| "its connection is gone".to_owned())?;
@@ -202,45 +220,78 @@ impl Tunnel {
     }
 }
 
-fn socks_sentence(error: &tokio_socks::Error, server: &str, port: u16) -> String {
+/// What it needs, and what to do.
+const WANTS_LOGIN: &str = "it wants a user name and password; write USER@ before its host in proxy, and proxy_password_file";
+const WRONG_LOGIN: &str =
+    "it does not accept the user name and password; correct them in proxy and proxy_password_file";
+
+fn socks5_sentence(error: &tokio_socks::Error, server: &str, port: u16) -> String {
     use tokio_socks::Error as E;
     let cannot = |why: &str| format!("it cannot reach {server}, port {port}: {why}");
     match error {
         E::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "it closed the connection; is it a SOCKS5 proxy?".to_owned()
-        }
-        E::Io(error) => format!("the connection to it broke: {error}"),
-        E::NoAcceptableAuthMethods | E::AuthorizationRequired => {
-            "it wants a user name and password; write USER@ before its host, and proxy_password_file"
+            "it closed the connection; is it a SOCKS5 proxy, and does it serve this machine?"
                 .to_owned()
         }
-        E::PasswordAuthFailure(_) | E::UnknownAuthMethod => {
-            "it does not accept the user name and password".to_owned()
+        E::Io(error) => {
+            format!(
+                "the connection to it broke: {error}; is it a SOCKS5 proxy, and does it serve this machine?"
+            )
         }
-        E::GeneralSocksServerFailure => cannot("it does not say why"),
-        E::ConnectionNotAllowedByRuleset => {
-            format!("it does not allow connections to {server}, port {port}")
+        E::NoAcceptableAuthMethods | E::AuthorizationRequired => WANTS_LOGIN.to_owned(),
+        E::PasswordAuthFailure(_) | E::UnknownAuthMethod => WRONG_LOGIN.to_owned(),
+        E::GeneralSocksServerFailure => cannot("it does not say why; its log may"),
+        E::ConnectionNotAllowedByRuleset => not_allowed(server, port, ""),
+        E::NetworkUnreachable => cannot("the network is unreachable from there"),
+        E::HostUnreachable => {
+            cannot("the host is unreachable from there, or its name is not known; is host right?")
         }
-        E::NetworkUnreachable => cannot("the network is unreachable"),
-        E::HostUnreachable => cannot("the host is unreachable, or its name is not known"),
-        E::ConnectionRefused => cannot("the connection is refused"),
+        E::ConnectionRefused => cannot("the connection is refused; are host and port right?"),
         E::TtlExpired => cannot("the way is too long"),
         E::CommandNotSupported | E::AddressTypeNotSupported => {
-            "it does not support such connections".to_owned()
+            "it does not support such connections; another kind of proxy is needed".to_owned()
         }
         E::InvalidTargetAddress(_) => "the server's name is too long for SOCKS5".to_owned(),
-        _ => "its answer is not that of a SOCKS5 proxy".to_owned(),
+        _ => "its answer is not that of a SOCKS5 proxy; for an HTTP proxy write http:// in proxy"
+            .to_owned(),
     }
 }
 
-fn http_sentence(status: StatusCode, server: &str, port: u16) -> String {
+fn http_sentence(status: StatusCode, server: &str, port: u16, has_login: bool) -> String {
     let number = status.as_u16();
     match number {
-        407 => "it wants a user name and password, or others than these (407)".to_owned(),
-        401 | 403 | 405 => {
-            format!("it does not allow connections to {server}, port {port} ({number})")
-        }
-        502..=504 => format!("it cannot reach {server}, port {port} ({number})"),
-        _ => format!("it refuses to connect to {server}, port {port} ({number})"),
+        // tinyproxy answers 401 to a wrong password, and 500 where it reaches nothing.
+        401 | 407 if has_login => format!("{WRONG_LOGIN} ({number})"),
+        401 | 407 => format!("{WANTS_LOGIN} ({number})"),
+        403 | 405 => not_allowed(server, port, &format!(" ({number})")),
+        500 | 502..=504 => format!(
+            "it cannot reach {server}, port {port} ({number}); are host and port right, and is the name known there?"
+        ),
+        _ => format!(
+            "it refuses to connect to {server}, port {port} ({number}); is it an HTTP proxy with CONNECT?"
+        ),
     }
+}
+
+fn not_allowed(server: &str, port: u16, number: &str) -> String {
+    format!(
+        "it does not allow connections to {server}, port {port}{number}; allow them in its configuration"
+    )
+}
+
+/// Why there is no answer of HTTP.
+fn broken_sentence(error: &hyper::Error) -> String {
+    if error.is_parse_too_large() {
+        return format!(
+            "its answer has a header of more than {LONGEST_HEAD} octets; is it an HTTP proxy?"
+        );
+    }
+    let source = std::error::Error::source(error);
+    let broke = source.is_some_and(<dyn std::error::Error>::is::<io::Error>);
+    if broke || error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        return "it closed the connection; is it an HTTP proxy, and does it serve this machine?"
+            .to_owned();
+    }
+    "its answer is not that of an HTTP proxy; for a SOCKS5 proxy write socks5:// in proxy"
+        .to_owned()
 }

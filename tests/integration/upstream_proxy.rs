@@ -5,128 +5,13 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::authority::authority;
+use crate::support::played_proxy::{Answer, http, socks5};
 use crate::support::{Peer, Proxy, Settings, shown};
 use base64::Engine as _;
 use popgate::config::{Config, Flags, TlsMode};
 use popgate::upstream::{DialLimits, Dialler, LoopDetection, OnBehalf, Tunnel};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-
-/// What a proxy of the tests does.
-#[derive(Clone, Copy, PartialEq)]
-enum Answer {
-    Connects,
-    Refuses(u8),
-    /// A server of another kind.
-    Foreign,
-}
-
-async fn octets<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
-    let mut octets = [0; N];
-    stream.read_exact(&mut octets).await.unwrap();
-    octets
-}
-
-async fn text(stream: &mut TcpStream) -> String {
-    let [length] = octets::<1>(stream).await;
-    let mut text = vec![0; length.into()];
-    stream.read_exact(&mut text).await.unwrap();
-    String::from_utf8(text).unwrap()
-}
-
-/// Serves one connection as RFC 1928 and RFC 1929 say; `login` is wanted if given. Returns what was asked for.
-async fn socks5(
-    listener: TcpListener,
-    login: Option<(&str, &str)>,
-    answer: Answer,
-    server: u16,
-) -> String {
-    let mut client = listener.accept().await.unwrap().0;
-    let [version, methods] = octets::<2>(&mut client).await;
-    assert_eq!(version, 5);
-    let mut offered = vec![0; methods.into()];
-    client.read_exact(&mut offered).await.unwrap();
-    if answer == Answer::Foreign {
-        client
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .await
-            .unwrap();
-        return String::new();
-    }
-    match login {
-        Some(_) if !offered.contains(&2) => {
-            client.write_all(&[5, 0xff]).await.unwrap();
-            return String::new();
-        }
-        Some(login) => {
-            client.write_all(&[5, 2]).await.unwrap();
-            assert_eq!(octets(&mut client).await, [1]);
-            let given = (text(&mut client).await, text(&mut client).await);
-            let fits = (given.0.as_str(), given.1.as_str()) == login;
-            client.write_all(&[1, u8::from(!fits)]).await.unwrap();
-            if !fits {
-                return String::new();
-            }
-        }
-        None => client.write_all(&[5, 0]).await.unwrap(),
-    }
-    let [version, command, _, kind] = octets::<4>(&mut client).await;
-    assert_eq!((version, command), (5, 1));
-    let host = match kind {
-        1 => std::net::Ipv4Addr::from(octets::<4>(&mut client).await).to_string(),
-        3 => text(&mut client).await,
-        other => panic!("address type {other}"),
-    };
-    let asked = format!("{host}:{}", u16::from_be_bytes(octets(&mut client).await));
-    let code = match answer {
-        Answer::Refuses(code) => code,
-        _ => 0,
-    };
-    let reply = [5, code, 0, 1, 127, 0, 0, 1, 0, 0];
-    client.write_all(&reply).await.unwrap();
-    if code == 0 {
-        relay(client, server).await;
-    }
-    asked
-}
-
-async fn relay(mut client: TcpStream, server: u16) {
-    let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-    tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
-}
-
-/// Serves one CONNECT; returns the head of the request. The server's greeting comes with the answer.
-async fn http(listener: TcpListener, answer: Answer, server: u16) -> String {
-    let mut client = listener.accept().await.unwrap().0;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(client.read_u8().await.unwrap());
-    }
-    match answer {
-        Answer::Connects => {
-            let mut upstream = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-            let mut both = b"HTTP/1.1 200 Connection established\r\n\r\n".to_vec();
-            // A plain POP3 server speaks first.
-            let mut greeting = vec![0; 512];
-            let early = tokio::select! {
-                read = upstream.read(&mut greeting) => read.unwrap(),
-                () = tokio::task::yield_now() => 0,
-            };
-            both.extend_from_slice(&greeting[..early]);
-            client.write_all(&both).await.unwrap();
-            tokio::spawn(async move { copy_bidirectional(&mut client, &mut upstream).await });
-        }
-        Answer::Refuses(code) => {
-            let line = format!(
-                "HTTP/1.1 {} No\r\nContent-Length: 0\r\n\r\n",
-                400 + u16::from(code)
-            );
-            client.write_all(line.as_bytes()).await.unwrap();
-        }
-        Answer::Foreign => client.write_all(b"+OK pop3 ready\r\n").await.unwrap(),
-    }
-    String::from_utf8(head).unwrap()
-}
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 /// A configuration with this proxy and password, in a folder of its own.
 fn config(proxy: &str, password: Option<&str>) -> (tempfile::TempDir, Config) {
@@ -185,8 +70,8 @@ async fn failure(scheme: &str, login: Option<(&str, &str)>, answer: Answer) -> S
     let (_folder, config) = config(&url, password);
     let proxy = async {
         match is_socks {
-            true => socks5(listener, wanted, answer, 0).await,
-            false => http(listener, answer, 0).await,
+            true => socks5(&listener, wanted, answer, 0).await,
+            false => http(&listener, answer, 0).await,
         }
     };
     let dialler = dialler(&config);
@@ -208,61 +93,61 @@ async fn a_proxy_that_makes_no_connection_is_named_with_its_reason() {
             "socks5",
             None,
             Answer::Refuses(2),
-            "it does not allow connections to pop.example.net, port 110",
+            "it does not allow connections to pop.example.net, port 110; allow them in its configuration",
         ),
         (
             "socks5",
             None,
             Answer::Refuses(4),
-            "it cannot reach pop.example.net, port 110: the host is unreachable, or its name is not known",
+            "it cannot reach pop.example.net, port 110: the host is unreachable from there, or its name is not known; is host right?",
         ),
         (
             "socks5",
             None,
             Answer::Refuses(5),
-            "it cannot reach pop.example.net, port 110: the connection is refused",
+            "it cannot reach pop.example.net, port 110: the connection is refused; are host and port right?",
         ),
         (
             "socks5",
             wrong,
             Answer::Connects,
-            "it does not accept the user name and password",
+            "it does not accept the user name and password; correct them in proxy and proxy_password_file",
         ),
         (
             "socks5",
             none,
             Answer::Connects,
-            "it wants a user name and password; write USER@ before its host, and proxy_password_file",
+            "it wants a user name and password; write USER@ before its host in proxy, and proxy_password_file",
         ),
         (
             "socks5",
             None,
             Answer::Foreign,
-            "its answer is not that of a SOCKS5 proxy",
+            "its answer is not that of a SOCKS5 proxy; for an HTTP proxy write http:// in proxy",
         ),
         (
             "http",
             None,
             Answer::Refuses(3),
-            "it does not allow connections to pop.example.net, port 110 (403)",
+            "it does not allow connections to pop.example.net, port 110 (403); allow them in its configuration",
         ),
         (
             "http",
             wrong,
             Answer::Refuses(7),
-            "it wants a user name and password, or others than these (407)",
+            "it does not accept the user name and password; correct them in proxy and proxy_password_file (407)",
         ),
         (
             "http",
             None,
             Answer::Refuses(102),
-            "it cannot reach pop.example.net, port 110 (502)",
+            "it cannot reach pop.example.net, port 110 (502); are host and port right, and is the name known there?",
         ),
         (
             "http",
             None,
             Answer::Foreign,
-            "its answer is not that of an HTTP proxy",
+            "its answer is not that of an HTTP proxy; for a SOCKS5 proxy write socks5:// in proxy",
         ),
     ] {
         let text = failure(scheme, login, answer).await;
@@ -284,15 +169,16 @@ async fn session_through(scheme: &str) {
     settings.tls = TlsMode::Implicit;
     settings.client_config = Some(authority.trusted());
     settings.proxy = tunnel;
-    let asked = match scheme {
-        "http" => tokio::spawn(http(listener, Answer::Connects, port)),
-        _ => tokio::spawn(socks5(
-            listener,
-            Some(("ann", "right: one")),
-            Answer::Connects,
-            port,
-        )),
-    };
+    let is_http = scheme == "http";
+    let asked = tokio::spawn(async move {
+        match is_http {
+            true => http(&listener, Answer::Connects, port).await,
+            false => {
+                let login = Some(("ann", "right: one"));
+                socks5(&listener, login, Answer::Connects, port).await
+            }
+        }
+    });
     let popgate = Proxy::start(settings).await;
     let mut client = Peer::connect(popgate.address).await;
     let upstream = Peer::accept(&server).await;
@@ -349,6 +235,58 @@ async fn a_greeting_that_comes_with_the_proxys_answer_is_not_lost() {
     let (dialled, _client) = tokio::join!(dialler.dial(nobody()), proxy);
     assert_eq!(shown(&dialled.unwrap().greeting), shown(b"+OK early\r\n"));
     drop((server, port));
+}
+
+/// What goes wrong behind a proxy names it, too: the proxy may be what sends a page.
+#[tokio::test]
+async fn a_page_in_place_of_the_server_is_reported_with_the_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_folder, config) = config(&format!("http://{address}"), None);
+    let proxy = async {
+        let mut peer = Peer::accept(&listener).await;
+        while peer.line().await != b"\r\n" {}
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n<html>log in\r\n").await;
+        peer
+    };
+    let dialler = dialler(&config);
+    let (dialled, _peer) = tokio::join!(dialler.dial(nobody()), proxy);
+    let error = dialled.unwrap_err();
+    let expected = format!(
+        "not a POP3 greeting: <html>log in; that is a web server (through the proxy 127.0.0.1, port {})",
+        address.port()
+    );
+    assert_eq!((error.label(), error.to_string()), ("not_pop3", expected));
+}
+
+/// A proxy whose header never ends is read up to a limit.
+#[tokio::test]
+async fn an_endless_header_of_a_proxy_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_folder, config) = config(&format!("http://{}", listener.local_addr().unwrap()), None);
+    let proxy = async {
+        let mut peer = Peer::accept(&listener).await;
+        while peer.line().await != b"\r\n" {}
+        peer.send(b"HTTP/1.1 200 OK\r\n").await;
+        let mut octets = 0;
+        while peer
+            .try_send(&[b"X: ", &[b'x'; 1000][..], b"\r\n"].concat())
+            .await
+            .is_ok()
+        {
+            octets += 1005;
+        }
+        octets
+    };
+    let dialler = dialler(&config);
+    let (dialled, _octets) = tokio::join!(dialler.dial(nobody()), proxy);
+    let error = dialled.unwrap_err();
+    assert_eq!(error.label(), "proxy");
+    let error = error.to_string();
+    assert!(
+        error.contains("its answer has a header of more than 16384 octets"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub mod dialog;
 pub mod edits;
 pub mod exchange;
 pub mod identity_provider;
+pub mod played_proxy;
 pub mod provider;
 
 use std::net::SocketAddr;
