@@ -16,9 +16,9 @@ use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::config::{Config, OAuth, OAuthFlow, Upstream, duration};
 use crate::pop3::Secret;
-use crate::server::core_dumps;
+use crate::server::{core_dumps, upstreams};
 use crate::store::{Grant, GrantKind, Tokens};
-use crate::upstream::TokenService;
+use crate::upstream::{LoopDetection, TokenService};
 
 /// For one question to a provider.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -119,8 +119,8 @@ pub(super) fn run(command: &OAuthCommand) -> Ended {
             flow,
             wait,
         } => {
-            let upstream = upstream(&config, whose.upstream(&config)?)?;
-            let (name, oauth) = upstream;
+            let (number, oauth) = upstream(&config, whose.upstream(&config)?)?;
+            let name = &config.upstreams[number].name;
             let grant = match refresh_token_file {
                 Some(_) if oauth.flow == Some(OAuthFlow::ClientCredentials) => {
                     return Err(Error::Usage(format!(
@@ -128,7 +128,16 @@ pub(super) fn run(command: &OAuthCommand) -> Ended {
                     )));
                 }
                 Some(file) => given(file)?,
-                None => granted(oauth, flow.map(Flow::chosen), &whose.account, *wait)?,
+                None => {
+                    let service = service(&config, number)?;
+                    granted(
+                        &service,
+                        oauth,
+                        flow.map(Flow::chosen),
+                        &whose.account,
+                        *wait,
+                    )?
+                }
             };
             tokens.put(name, &whose.account, &password()?, &grant)?;
             println!("stored; let the mail program log in with that password");
@@ -160,15 +169,27 @@ impl Flow {
     }
 }
 
-/// The name and the settings of an upstream with OAuth.
-fn upstream<'c>(config: &'c Config, name: &str) -> Result<(&'c str, &'c OAuth), Error> {
-    let found = config.upstreams.iter().find(|it| it.name == name);
-    let has_oauth = |upstream: &'c Upstream| Some((&*upstream.name, upstream.oauth.as_ref()?));
-    found.and_then(has_oauth).ok_or_else(|| {
-        Error::Usage(format!(
-            "no [[upstream]] with the name {name} has [upstream.oauth]; name the file with --config"
-        ))
-    })
+/// The place and the settings of an upstream with OAuth.
+fn upstream<'c>(config: &'c Config, name: &str) -> Result<(usize, &'c OAuth), Error> {
+    let mut upstreams = config.upstreams.iter().enumerate();
+    let found = upstreams.find(|(_, it)| it.name == name);
+    let has_oauth =
+        |(number, upstream): (_, &'c Upstream)| Some((number, upstream.oauth.as_ref()?));
+    found.and_then(has_oauth).ok_or_else(|| no_oauth(name))
+}
+
+fn no_oauth(name: &str) -> Error {
+    Error::Usage(format!(
+        "no [[upstream]] with the name {name} has [upstream.oauth]; name the file with --config"
+    ))
+}
+
+/// The token service of an upstream, through its proxy.
+fn service(config: &Config, number: usize) -> Result<TokenService, Error> {
+    let own = config.listen.iter().map(|listen| listen.address).collect();
+    let service = upstreams::token_service(config, number, LIMIT, &LoopDetection::new(own));
+    let service = service.map_err(|problem| Error::Invalid(vec![problem]))?;
+    service.ok_or_else(|| no_oauth(&config.upstreams[number].name))
 }
 
 /// Counts by upstream, and every file that is damaged.
@@ -208,6 +229,7 @@ fn given(file: &Path) -> Result<Grant, Error> {
 
 /// What the provider grants.
 fn granted(
+    service: &TokenService,
     oauth: &OAuth,
     chosen: Option<OAuthFlow>,
     account: &str,
@@ -226,11 +248,10 @@ fn granted(
             ));
         }
     };
-    let service = TokenService::new(oauth.clone(), LIMIT).map_err(Error::failed)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let fresh = runtime.block_on(consent::ask(&service, oauth, flow, account, wait))?;
+    let fresh = runtime.block_on(consent::ask(service, oauth, flow, account, wait))?;
     let kind = match (flow, fresh.refresh) {
         // It serves all accounts: the server keeps its own.
         (OAuthFlow::ClientCredentials, _) => {

@@ -6,6 +6,7 @@ use super::{certificates, filter, upstreams};
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::schema::Problem;
+use crate::upstream::LoopDetection;
 
 /// Checks what [`build`](super::build) would open, except sockets and stores: adds every problem, and counts
 /// the rules.
@@ -22,6 +23,10 @@ pub fn check(config: &Config, problems: &mut Vec<Problem>) -> usize {
     if !config.upstreams.is_empty() {
         problems.extend(upstreams::check(config).err().into_iter().flatten());
     }
-    problems.extend(upstreams::token_services(config).err());
+    let nobody = LoopDetection::new(Vec::new());
+    let services = upstreams::token_services(config, config.timeouts.connect, &nobody);
+    // The password of a proxy that cannot be read is known from the upstream.
+    let problem = services.err().filter(|it| !problems.contains(it));
+    problems.extend(problem);
     count
 }

@@ -69,8 +69,13 @@ pub(super) fn open(
             problems.push(config.problem("data.dir", message));
         })
         .ok();
-    let oauth = upstreams::oauth(config, &persistent.oauth)
-        .map_err(|problem| problems.push(problem))
+    let oauth = upstreams::oauth(config, &persistent.oauth, &persistent.own)
+        .map_err(|problem| {
+            // The password of a proxy that cannot be read is known from the upstream.
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        })
         .ok();
     let (Some(engine), Some(router), Some(quarantine), Some(oauth)) =
         (engine, router, quarantine, oauth)

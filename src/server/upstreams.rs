@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_rustls::rustls::ClientConfig;
 
@@ -14,22 +15,43 @@ use crate::upstream::{
     DialLimits, Dialler, Dials, LoopDetection, Router, TokenService, Tunnel, client_config,
 };
 
-/// The token services, by the places of the upstreams that have one.
+/// The token services, by the places of the upstreams that have one. A question to one takes at most this long.
 ///
 /// # Errors
 /// The first problem.
-pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Problem> {
+pub fn token_services(
+    config: &Config,
+    limit: Duration,
+    own: &Arc<LoopDetection>,
+) -> Result<Vec<(usize, TokenService)>, Problem> {
     let mut services = Vec::new();
-    for (number, upstream) in config.upstreams.iter().enumerate() {
-        if let Some(oauth) = &upstream.oauth {
-            let service = TokenService::new(oauth.clone(), config.timeouts.connect);
-            let service = service.map_err(|error| {
-                config.problem(&format!("upstream[{number}].oauth"), error.to_string())
-            })?;
+    for number in 0..config.upstreams.len() {
+        if let Some(service) = token_service(config, number, limit, own)? {
             services.push((number, service));
         }
     }
     Ok(services)
+}
+
+/// The token service of an upstream, if it has one, through the upstream's proxy. A question to it takes at most this
+/// long.
+///
+/// # Errors
+/// If there is no certificate to trust, or the proxy's password cannot be read.
+pub fn token_service(
+    config: &Config,
+    number: usize,
+    limit: Duration,
+    own: &Arc<LoopDetection>,
+) -> Result<Option<TokenService>, Problem> {
+    let upstream = config.upstreams.get(number);
+    let Some(oauth) = upstream.and_then(|upstream| upstream.oauth.clone()) else {
+        return Ok(None);
+    };
+    let service = TokenService::new(oauth, limit)
+        .map_err(|error| config.problem(&format!("upstream[{number}].oauth"), error.to_string()))?;
+    let tunnel = tunnel(config, number)?;
+    Ok(Some(service.through(tunnel, Arc::clone(own))))
 }
 
 /// The OAuth logins of the upstreams that have one.
@@ -39,9 +61,10 @@ pub fn token_services(config: &Config) -> Result<Vec<(usize, TokenService)>, Pro
 pub(super) fn oauth(
     config: &Config,
     shared: &Arc<OAuthShared>,
+    own: &Arc<LoopDetection>,
 ) -> Result<Vec<(String, OAuthLogin)>, Problem> {
     let mut logins = Vec::new();
-    for (number, service) in token_services(config)? {
+    for (number, service) in token_services(config, config.timeouts.connect, own)? {
         let name = &config.upstreams[number].name;
         let tokens = Tokens::open(&config.data_dir)
             .map_err(|error| config.problem("data.dir", error.to_string()))?;

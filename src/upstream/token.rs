@@ -1,13 +1,14 @@
 //! Requests to a provider's token service: for an access token, or for a user's consent.
 //!
 //! In: a refresh token, a code, or nothing yet; out: an access token and its lifetime. HTTPS only, its
-//! certificate verified, no redirect followed, responses limited in size.
+//! certificate verified, no redirect followed, responses limited in size. Behind a proxy the service is reached as the
+//! mail server is: through it, which resolves the name.
 //!
 //! RFC 6749 sections 4.1.3 (code), 4.4 (client credentials) and 6 (refreshing), RFC 8628 (consent on another
 //! device). [`BrowserConsent`] is the consent in a browser.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
@@ -28,7 +29,7 @@ use super::resolver::{ChosenBy, Resolver};
 use super::token_consent::BrowserConsent;
 use super::token_error::{Denial, TokenError};
 use super::token_response::{Fresh, TokenResponse};
-use super::{TlsConfigError, client_config, happy_eyeballs};
+use super::{LoopDetection, TlsConfigError, Tunnel, client_config, happy_eyeballs};
 use crate::config::{OAuth, RedirectUrl};
 use crate::net::http;
 use crate::pop3::Secret;
@@ -56,6 +57,7 @@ pub struct TokenService {
     oauth: OAuth,
     tls: Arc<ClientConfig>,
     limit: Duration,
+    tunnel: Option<(Tunnel, Arc<LoopDetection>)>,
 }
 
 impl TokenService {
@@ -65,7 +67,18 @@ impl TokenService {
     /// If there is no certificate to trust.
     pub fn new(oauth: OAuth, limit: Duration) -> Result<Self, TlsConfigError> {
         let tls = client_config(oauth.ca_file.as_deref().map(Path::new), &[])?;
-        Ok(Self { oauth, tls, limit })
+        Ok(Self {
+            oauth,
+            tls,
+            limit,
+            tunnel: None,
+        })
+    }
+
+    /// The same service behind the upstream's proxy, if it has one.
+    pub fn through(mut self, tunnel: Option<Tunnel>, loops: Arc<LoopDetection>) -> Self {
+        self.tunnel = tunnel.map(|tunnel| (tunnel, loops));
+        self
     }
 
     /// A new access token.
@@ -234,20 +247,28 @@ impl TokenService {
         let unreachable = |error: &dyn fmt::Display| {
             TokenError::Unreachable(format!("{shown}, port {port}: {error}"))
         };
-        let (addresses, name) = match url.host() {
-            Some(Host::Domain(name)) => {
-                let found = Resolver::of_system().lookup(name, port, ChosenBy::Administrator);
-                let found = found.await.map_err(|error| unreachable(&error))?;
-                let name = ServerName::try_from(name.to_owned());
-                (found, name.map_err(|error| unreachable(&error))?)
-            }
-            Some(Host::Ipv4(address)) => at(address.into(), port),
-            Some(Host::Ipv6(address)) => at(address.into(), port),
+        let (host, name) = match url.host() {
+            Some(Host::Domain(name)) => (name.to_owned(), ServerName::try_from(name.to_owned())),
+            Some(Host::Ipv4(address)) => by_address(address.into()),
+            Some(Host::Ipv6(address)) => by_address(address.into()),
             None => return Err(unreachable(&"no host")),
         };
-        let tcp = happy_eyeballs::connect(addresses, None)
-            .await
-            .map_err(|error| unreachable(&error))?;
+        let name = name.map_err(|error| unreachable(&error))?;
+        let tcp = match &self.tunnel {
+            Some((tunnel, loops)) => match tunnel.connect(&host, port, loops).await {
+                Ok((tcp, early)) if early.is_empty() => tcp,
+                Ok(_) => return Err(unreachable(&"it speaks before TLS; this is no HTTPS port")),
+                // It names the proxy, and the service where that matters.
+                Err(why) => return Err(TokenError::Unreachable(why)),
+            },
+            None => {
+                let found = Resolver::of_system().lookup(&host, port, ChosenBy::Administrator);
+                let addresses = found.await.map_err(|error| unreachable(&error))?;
+                happy_eyeballs::connect(addresses, None)
+                    .await
+                    .map_err(|error| unreachable(&error))?
+            }
+        };
         TlsConnector::from(Arc::clone(&self.tls))
             .connect(name, tcp)
             .await
@@ -256,10 +277,10 @@ impl TokenService {
 }
 
 /// An address in place of a name; its certificate must carry it.
-fn at(address: IpAddr, port: u16) -> (Vec<SocketAddr>, ServerName<'static>) {
+fn by_address(address: IpAddr) -> (String, Result<ServerName<'static>, InvalidDnsNameError>) {
     (
-        vec![SocketAddr::new(address, port)],
-        ServerName::IpAddress(address.into()),
+        address.to_string(),
+        Ok(ServerName::IpAddress(address.into())),
     )
 }
 

@@ -23,6 +23,7 @@ mod listeners;
 mod log;
 mod oauth;
 mod oauth_consent;
+mod oauth_proxy;
 mod pieces;
 mod reference;
 mod refusals;
