@@ -19,7 +19,7 @@ impl Upstreams {
         Self {
             logins: make.counters(
                 "popgate_logins_total",
-                "Logins that were relayed",
+                "Logins that were relayed; with OAuth those, too, that popgate itself refused",
                 &["upstream", "mechanism", "outcome"],
             ),
             errors: make.counters(

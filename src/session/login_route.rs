@@ -38,6 +38,10 @@ impl Relay<'_> {
         let (proof, mechanism) = match proof.await {
             Ok(proof) => proof,
             Err(refusal) => {
+                let name = &dialler.upstream().name;
+                let mechanism = Mechanism::Oauth.label();
+                let outcome = refusal.login_outcome();
+                self.service.metrics.login(name, mechanism, outcome);
                 let admitted = std::mem::take(&mut self.admitted);
                 if matches!(refusal, Refusal::Token(_) | Refusal::TokenDamaged(_))
                     && let Some(attempt) = admitted.attempt

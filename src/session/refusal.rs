@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::metrics::LoginOutcome;
 use crate::net::proxy_protocol::HeaderError;
 use crate::net::tls_error::{Peer, Plain};
 use crate::pop3::line::printable;
@@ -129,6 +130,14 @@ impl Refusal {
             }
             Self::TokenService(why) => format!("[SYS/TEMP] {why}"),
         })
+    }
+
+    /// How a login ends that this refuses: denied where the client is told that its credentials are wrong.
+    pub(super) fn login_outcome(&self) -> LoginOutcome {
+        match self {
+            Self::Token(_) | Self::TokenDamaged(_) | Self::Consent(_) => LoginOutcome::Denied,
+            _ => LoginOutcome::Error,
+        }
     }
 
     /// The whole line for the client; empty where it could not be read.

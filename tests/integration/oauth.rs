@@ -29,6 +29,15 @@ fn refresh_token(tokens: &Tokens, upstream: &str, account: &str, password: &Secr
     }
 }
 
+impl Setup {
+    /// The logins that ended like this.
+    fn logins(&self, outcome: &str) -> f64 {
+        self.proxy.metric(&format!(
+            "popgate_logins_total{{mechanism=\"oauth\",outcome=\"{outcome}\",upstream=\"test\"}}"
+        ))
+    }
+}
+
 struct Setup {
     proxy: Proxy,
     server: TcpListener,
@@ -112,8 +121,7 @@ async fn a_password_is_exchanged_for_an_access_token() {
     client.expect(b"+OK welcome\r\n").await;
     client.send(b"STAT\r\n").await;
     server.expect(b"STAT\r\n").await;
-    let counted = "popgate_logins_total{mechanism=\"oauth\",outcome=\"ok\",upstream=\"test\"}";
-    assert_eq!(setup.proxy.metric(counted), 1.0);
+    assert_eq!(setup.logins("ok"), 1.0);
     // The next session makes no token request: the access token is still valid.
     let mut client = log_in_with_password(&setup, "open sesame").await;
     let _server = server_accepts_token(&setup, "access-1", b"+OK again\r\n").await;
@@ -153,6 +161,7 @@ async fn a_wrong_password_is_refused_without_asking_the_token_service() {
         received.starts_with("-ERR [AUTH] wrong user name or password"),
         "{received}"
     );
+    assert_eq!((setup.logins("denied"), setup.logins("error")), (1.0, 0.0));
     // The session continues, and the right password is accepted.
     client.send(b"USER ann\r\nPASS open sesame\r\n").await;
     client.expect(b"+OK\r\n").await;
@@ -165,6 +174,7 @@ async fn a_wrong_password_is_refused_without_asking_the_token_service() {
         .await;
     let _server = server_accepts_token(&setup, "access-1", b"+OK\r\n").await;
     client.expect(b"+OK\r\n").await;
+    assert_eq!((setup.logins("denied"), setup.logins("ok")), (1.0, 1.0));
 }
 
 /// Strangers must not find out who has an account: not by the text, and not by a limit that is reached.
@@ -204,6 +214,7 @@ async fn a_stranger_cannot_tell_which_accounts_exist() {
     assert!(received.iter().all(|it| *it == received[0]), "{received:?}");
     let damaged = "popgate_refused_total{reason=\"token_damaged\"}";
     assert_eq!(setup.proxy.metric(damaged), 2.0);
+    assert_eq!((setup.logins("denied"), setup.logins("ok")), (5.0, 1.0));
 }
 
 #[tokio::test]
@@ -224,6 +235,7 @@ async fn a_revoked_consent_is_reported_to_the_client() {
         "{received}"
     );
     assert!(!received.contains("refresh-1"), "{received}");
+    assert_eq!((setup.logins("denied"), setup.logins("error")), (1.0, 0.0));
 }
 
 /// If popgate's client secret has expired, users must not be told that their password is wrong.
@@ -241,6 +253,7 @@ async fn an_invalid_client_secret_is_not_reported_as_a_wrong_password() {
         setup.proxy.metric(&line)
     };
     assert_eq!((refused("token_service"), refused("token")), (1.0, 0.0));
+    assert_eq!((setup.logins("denied"), setup.logins("error")), (0.0, 1.0));
 }
 
 #[tokio::test]
