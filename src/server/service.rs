@@ -59,16 +59,6 @@ pub(super) fn open(
     let router = upstreams::router(config, &persistent.own, &persistent.dials, tls)
         .map_err(|more| problems.extend(more))
         .ok();
-    let quarantine = match config.filter.thresholds.drop_at {
-        Some(_) => Quarantine::open(&config.data_dir).map(|it| Some(Arc::new(it))),
-        None => Ok(None),
-    };
-    let quarantine = quarantine
-        .map_err(|error| {
-            let message = format!("{error}; name a folder that popgate may write to");
-            problems.push(config.problem("data.dir", message));
-        })
-        .ok();
     let oauth = upstreams::oauth(config, &persistent.oauth, &persistent.own)
         .map_err(|problem| {
             // The password of a proxy that cannot be read is known from the upstream.
@@ -77,9 +67,7 @@ pub(super) fn open(
             }
         })
         .ok();
-    let (Some(engine), Some(router), Some(quarantine), Some(oauth)) =
-        (engine, router, quarantine, oauth)
-    else {
+    let (Some(engine), Some(router), Some(oauth)) = (engine, router, oauth) else {
         return Err(problems);
     };
     Ok(Service {
@@ -103,9 +91,22 @@ pub(super) fn open(
         limits: config.limits,
         quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
-        quarantine,
+        quarantine: quarantine(config),
         disk: Arc::clone(&persistent.disk),
         metrics: Arc::clone(&persistent.metrics),
         read_limit: overrides.read_limit.unwrap_or(usize::MAX),
     })
+}
+
+/// The quarantine, if messages are held back. One that cannot be opened keeps no mail from being served: each message
+/// that it cannot take is tagged, and it is tried again at the next one.
+fn quarantine(config: &Config) -> Option<Arc<Quarantine>> {
+    config.filter.thresholds.drop_at?;
+    let quarantine = Quarantine::new(&config.data_dir);
+    if let Err(error) = quarantine.open() {
+        tracing::error!(
+            "{error}; until data.dir is a folder that popgate may write to, spam is tagged and delivered instead of held back"
+        );
+    }
+    Some(Arc::new(quarantine))
 }

@@ -11,6 +11,7 @@ mod kept;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
@@ -21,25 +22,39 @@ pub use kept::{Kept, kept};
 #[derive(Debug)]
 pub struct Quarantine {
     folder: PathBuf,
+    is_open: AtomicBool,
 }
 
 impl Quarantine {
-    /// Opens the quarantine of a data directory, and creates it if it is missing.
+    /// The quarantine of a data directory. It is opened before a message is stored.
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            folder: data_dir.join("quarantine"),
+            is_open: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens it, and creates it if it is missing: once, so that it is not created anew where a file system was
+    /// unmounted meanwhile.
     ///
     /// # Errors
-    /// The system's, with the path.
-    pub fn open(data_dir: &Path) -> io::Result<Self> {
-        let folder = data_dir.join("quarantine");
+    /// The system's, with the path. A later call may succeed.
+    pub fn open(&self) -> io::Result<()> {
+        if self.is_open.load(Ordering::Acquire) {
+            return Ok(());
+        }
         for part in ["tmp", "new", "cur"] {
-            let path = folder.join(part);
+            let path = self.folder.join(part);
             private(&path).map_err(|error| named(&path, error))?;
         }
         // The folders must survive a crash as the messages in them do.
-        for path in [folder.as_path(), data_dir] {
+        for path in [Some(self.folder.as_path()), self.folder.parent()] {
+            let Some(path) = path else { continue };
             let synced = File::open(path).and_then(|folder| folder.sync_all());
             synced.map_err(|error| named(path, error))?;
         }
-        Ok(Self { folder })
+        self.is_open.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Stores a message under its id.
@@ -47,6 +62,7 @@ impl Quarantine {
     /// # Errors
     /// The system's, as when the disk is full; nothing of the message is kept then.
     pub fn put(&self, id: &str, message: &[u8]) -> io::Result<()> {
+        self.open()?;
         let name = format!("{id}{ENDING}");
         let tmp = self.folder.join("tmp").join(&name);
         let new = self.folder.join("new").join(&name);
@@ -86,7 +102,7 @@ mod tests {
     #[test]
     fn a_message_is_stored_unchanged() {
         let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::open(dir.path()).unwrap();
+        let quarantine = Quarantine::new(dir.path());
         quarantine
             .put("abc-1", b"Subject: x\r\n\r\n.y\r\n")
             .unwrap();
@@ -103,7 +119,8 @@ mod tests {
     #[test]
     fn what_a_killed_process_left_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::open(dir.path()).unwrap();
+        let quarantine = Quarantine::new(dir.path());
+        quarantine.open().unwrap();
         let tmp = dir.path().join("quarantine/tmp");
         fs::write(tmp.join("abc-1.popgate"), "half a mes").unwrap();
         fs::write(tmp.join("a mail program's"), "").unwrap();
@@ -123,9 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_opened_is_opened_once_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("quarantine");
+        fs::write(&file, "in the way").unwrap();
+        let quarantine = Quarantine::new(dir.path());
+        let error = quarantine.open().unwrap_err();
+        assert!(error.to_string().contains("quarantine"), "{error}");
+        assert!(quarantine.put("abc-1", b"x").is_err());
+        fs::remove_file(&file).unwrap();
+        quarantine.put("abc-1", b"x").unwrap();
+        assert_eq!(kept(dir.path()).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_failed_store_is_an_error_and_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::open(dir.path()).unwrap();
+        let quarantine = Quarantine::new(dir.path());
+        quarantine.open().unwrap();
         fs::remove_dir(dir.path().join("quarantine/new")).unwrap();
         let error = quarantine.put("abc-2", b"x").unwrap_err();
         assert!(error.to_string().contains("abc-2"), "{error}");

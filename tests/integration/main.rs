@@ -25,6 +25,7 @@ mod oauth;
 mod oauth_consent;
 mod oauth_proxy;
 mod pieces;
+mod quarantine;
 mod reference;
 mod refusals;
 mod relay;

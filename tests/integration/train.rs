@@ -541,7 +541,7 @@ fn mailboxes_of_the_same_name_at_two_upstreams_are_trained_separately() {
 fn a_message_released_from_quarantine_is_learned_as_ham() {
     let workspace = Workspace::new(20);
     workspace.train();
-    let quarantine = popgate::store::Quarantine::open(&workspace.path("data")).unwrap();
+    let quarantine = popgate::store::Quarantine::new(&workspace.path("data"));
     for number in 0..3 {
         let id = format!("id-{number}");
         quarantine
@@ -589,7 +589,7 @@ fn an_interrupted_release_is_completed_by_the_next() {
     let workspace = Workspace::new(20);
     workspace.train();
     let data = workspace.path("data");
-    let quarantine = popgate::store::Quarantine::open(&data).unwrap();
+    let quarantine = popgate::store::Quarantine::new(&data);
     let text = mail(true, 400);
     let copy = workspace.path("ad-1.eml");
     let steps: [&dyn Fn(); 3] = [

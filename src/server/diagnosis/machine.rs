@@ -1,6 +1,7 @@
 //! This machine: privileges, ports, certificates, the data directory, open files, the clock.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -178,7 +179,12 @@ fn certificates(config: &Config, findings: &mut Findings<'_>) {
 fn data(config: &Config, findings: &mut Findings<'_>) {
     let dir = &config.data_dir;
     let what = format!("data {}", dir.display());
-    let existing = dir
+    // Spam that is held back is written below it.
+    let written = match config.filter.thresholds.drop_at {
+        Some(_) => dir.join("quarantine/new"),
+        None => dir.clone(),
+    };
+    let existing = written
         .ancestors()
         .find(|it| it.exists())
         .unwrap_or(Path::new("/"));
@@ -188,7 +194,11 @@ fn data(config: &Config, findings: &mut Findings<'_>) {
             false => findings.fine(&what, "will be made"),
         };
     }
-    match privileges::can_write(existing) {
+    let can_write = match existing.is_dir() {
+        true => privileges::can_write(existing),
+        false => Err(io::ErrorKind::NotADirectory.into()),
+    };
+    match can_write {
         Ok(()) => findings.fine(&what, "can be written"),
         Err(error) => findings.wrong(
             &what,

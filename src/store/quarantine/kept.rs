@@ -162,7 +162,7 @@ mod tests {
     fn stored_messages_are_listed_and_can_be_removed() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(kept(dir.path()).unwrap(), []);
-        let quarantine = Quarantine::open(dir.path()).unwrap();
+        let quarantine = Quarantine::new(dir.path());
         quarantine.put("abc-1", b"one").unwrap();
         quarantine.put("abc-2", b"three").unwrap();
         let maildir = dir.path().join("quarantine");
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn links_pipes_and_odd_names_are_no_messages() {
         let dir = tempfile::tempdir().unwrap();
-        Quarantine::open(dir.path()).unwrap();
+        Quarantine::new(dir.path()).open().unwrap();
         let new = dir.path().join("quarantine/new");
         let secret = dir.path().join("secret");
         fs::write(&secret, "secret").unwrap();
