@@ -15,8 +15,8 @@ use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
 use super::progress::Progress;
+use super::shared_args::{FilterArgs, load};
 use super::terminal::{self, harmless, report_unreadable};
-use crate::config::Flags;
 use crate::filter::Filter;
 use crate::filter::classifier::{LearnedState, Shipped, WeightsOwner};
 use crate::learn::evaluation::Evaluation;
@@ -48,18 +48,9 @@ pub struct EvalArgs {
     /// Print every rule and every message judged wrong
     #[arg(long, conflicts_with = "json")]
     pub all: bool,
-    /// Take thresholds and rules from this configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Judge by the rules in this folder and the stock rules beneath them
-    #[arg(long, value_name = "DIR")]
-    pub rules: Option<PathBuf>,
-    /// Read what was learned from this folder
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Judge by rules alone
-    #[arg(long)]
-    pub no_classifier: bool,
+    /// What judges
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// Judge as this account's mail, also by what was learned for it
     #[arg(long, value_name = "NAME", value_parser = super::shared_args::account, conflicts_with_all = ["online", "cross_validate"])]
     pub account: Option<Arc<str>>,
@@ -74,17 +65,10 @@ pub struct EvalArgs {
 
 /// Evaluates.
 pub(super) fn run(args: &EvalArgs) -> Ended {
-    let config = super::shared_args::load(
-        args.config.as_deref(),
-        &Flags {
-            rules: args.rules.clone(),
-            data_dir: args.data_dir.clone(),
-            ..Flags::default()
-        },
-    )?;
+    let config = load(args.filter.config.as_deref(), &args.filter.flags())?;
     // Weights learned from the same messages would not predict the result on others.
     let own = args.cross_validate.is_some() || args.online.is_some() || args.model.is_some();
-    let filter = match args.no_classifier || own {
+    let filter = match args.filter.no_classifier || own {
         true => server::filter::load(&config)?,
         false => {
             let (filter, unusable) = server::filter::with_learned(&config)?;

@@ -15,8 +15,9 @@ use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
 use super::progress::Progress;
+use super::shared_args::FilterArgs;
 use super::terminal::{self, report_unreadable};
-use crate::config::{Config, Flags};
+use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{Filter, Verdict};
 use crate::learn::corpus::{self, Message};
@@ -36,18 +37,9 @@ pub struct ScanArgs {
     /// Print one line per message: the verdict and the names of the rules
     #[arg(long, conflicts_with = "json")]
     pub brief: bool,
-    /// Take thresholds and rules from this configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Judge by the rules in this folder and the stock rules beneath them
-    #[arg(long, value_name = "DIR")]
-    pub rules: Option<PathBuf>,
-    /// Read what was learned from this folder
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Judge by rules alone
-    #[arg(long)]
-    pub no_classifier: bool,
+    /// What judges
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// Judge as this account's mail, also by what was learned for it
     #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
     pub account: Option<Arc<str>>,
@@ -99,13 +91,9 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
 
 /// The configuration and its filter, or the problems of both.
 fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
-    let flags = Flags {
-        rules: args.rules.clone(),
-        data_dir: args.data_dir.clone(),
-        ..Flags::default()
-    };
-    let (config, mut problems) = Config::load(args.config.as_deref(), &flags);
-    let loaded = match args.no_classifier {
+    let flags = args.filter.flags();
+    let (config, mut problems) = Config::load(args.filter.config.as_deref(), &flags);
+    let loaded = match args.filter.no_classifier {
         true => server::filter::load(&config).map(|filter| (filter, None)),
         false => server::filter::with_learned(&config),
     };

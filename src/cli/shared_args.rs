@@ -31,6 +31,34 @@ pub struct DataArgs {
     config: Option<PathBuf>,
 }
 
+/// What judges messages.
+#[derive(Debug, Clone, Args)]
+pub struct FilterArgs {
+    /// Take thresholds and rules from this configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Judge by the rules in this folder and the stock rules beneath them
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Read what was learned from this folder
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Judge by rules alone
+    #[arg(long)]
+    pub no_classifier: bool,
+}
+
+impl FilterArgs {
+    /// Those that take the place of settings.
+    pub(super) fn flags(&self) -> Flags {
+        Flags {
+            rules: self.rules.clone(),
+            data_dir: self.data_dir.clone(),
+            ..Flags::default()
+        }
+    }
+}
+
 impl DataArgs {
     pub(super) fn load(&self) -> Result<Config, Error> {
         load(
