@@ -10,7 +10,7 @@ use std::io::Write as _;
 
 use bytes::{BufMut, BytesMut};
 
-use super::command::{split, words};
+use super::client_line::{split, words};
 use super::line::trim_end;
 use super::{Command, Lines, UpstreamNumber};
 

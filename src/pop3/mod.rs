@@ -10,6 +10,7 @@
 
 pub mod announced;
 pub mod capa;
+mod client_line;
 pub mod command;
 mod command_line;
 pub mod dot;
