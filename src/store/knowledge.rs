@@ -6,6 +6,7 @@
 //! first record that is not complete: a process that is killed loses at most the message in flight. One
 //! process learns at a time; others follow.
 
+mod catch_up;
 mod codec;
 mod damage;
 mod error;
@@ -13,7 +14,7 @@ mod follow;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{durable_write, given_to_owner, private};
@@ -209,72 +210,6 @@ impl Knowledge {
         Ok(())
     }
 
-    /// Applies what another process has learned since.
-    ///
-    /// # Errors
-    /// What cannot be read.
-    pub fn catch_up(&mut self, memory: &LearnedState) -> Result<Progress, KnowledgeError> {
-        let path = self.folder.join("journal");
-        let io = |error| KnowledgeError::Io(path.clone(), error);
-        let Some(mut file) = damage::open(&path)? else {
-            // There is none before the first message and after a reset.
-            return Ok(match self.seen {
-                Some(_) => Progress::Replaced,
-                None => Progress::Nothing,
-            });
-        };
-        // Generations alone do not tell: after a reset they begin anew.
-        match &self.seen {
-            Some(seen) if !is_same_file(seen, &file).map_err(io)? => return Ok(Progress::Replaced),
-            Some(_) => {}
-            None => self.seen = Some(file.try_clone().map_err(io)?),
-        }
-        let mut head = Vec::new();
-        (&file)
-            .take(codec::HEAD as u64)
-            .read_to_end(&mut head)
-            .map_err(io)?;
-        if head.len() < codec::HEAD {
-            // It is being created.
-            return Ok(Progress::Nothing);
-        }
-        let generation = codec::read_head(&head).map_err(|fault| fault.at(&path))?;
-        if generation != self.generation {
-            // An older one is part of the weights already; a newer one follows newer weights.
-            return Ok(match generation > self.generation {
-                true => Progress::Replaced,
-                false => Progress::Nothing,
-            });
-        }
-        self.read = self.read.max(codec::HEAD as u64);
-        file.seek(SeekFrom::Start(self.read)).map_err(io)?;
-        match self.read_changes(&file, memory).map_err(io)? {
-            0 => Ok(Progress::Nothing),
-            changes => Ok(Progress::Learned(changes)),
-        }
-    }
-
-    /// Applies the changes of a journal from here on, up to the first that is not complete.
-    fn read_changes(&mut self, file: &File, memory: &LearnedState) -> io::Result<usize> {
-        let mut bytes = Vec::new();
-        let mut changes = 0;
-        loop {
-            // In pieces: the file may claim any size.
-            let more = file.take(codec::LONGEST_RECORD).read_to_end(&mut bytes)?;
-            let mut at = 0;
-            while let Some((change, end)) = codec::read_change(&bytes[at..]) {
-                memory.apply(&change);
-                at += end;
-                changes += 1;
-            }
-            bytes.drain(..at);
-            self.read += at as u64;
-            if more == 0 || (at == 0 && bytes.len() as u64 >= codec::LONGEST_RECORD) {
-                return Ok(changes);
-            }
-        }
-    }
-
     /// Applies a change, on disk and then in memory.
     ///
     /// # Errors
@@ -408,11 +343,6 @@ pub enum Progress {
     Learned(usize),
     /// New weights: everything must be read again.
     Replaced,
-}
-
-fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
-    let (one, other) = (one.metadata()?, other.metadata()?);
-    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }
 
 /// Keeps other processes from learning while it exists.

@@ -1,0 +1,83 @@
+//! Reads what another process has learned since.
+//!
+//! In: the journal from where it was read last; out: its changes, applied, or that all must be read again.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
+
+use super::{Knowledge, KnowledgeError, Progress, codec, damage};
+use crate::filter::classifier::learned_state::LearnedState;
+
+impl Knowledge {
+    /// Applies what another process has learned since.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn catch_up(&mut self, memory: &LearnedState) -> Result<Progress, KnowledgeError> {
+        let path = self.folder.join("journal");
+        let io = |error| KnowledgeError::Io(path.clone(), error);
+        let Some(mut file) = damage::open(&path)? else {
+            // There is none before the first message and after a reset.
+            return Ok(match self.seen {
+                Some(_) => Progress::Replaced,
+                None => Progress::Nothing,
+            });
+        };
+        // Generations alone do not tell: after a reset they begin anew.
+        match &self.seen {
+            Some(seen) if !is_same_file(seen, &file).map_err(io)? => return Ok(Progress::Replaced),
+            Some(_) => {}
+            None => self.seen = Some(file.try_clone().map_err(io)?),
+        }
+        let mut head = Vec::new();
+        (&file)
+            .take(codec::HEAD as u64)
+            .read_to_end(&mut head)
+            .map_err(io)?;
+        if head.len() < codec::HEAD {
+            // It is being created.
+            return Ok(Progress::Nothing);
+        }
+        let generation = codec::read_head(&head).map_err(|fault| fault.at(&path))?;
+        if generation != self.generation {
+            // An older one is part of the weights already; a newer one follows newer weights.
+            return Ok(match generation > self.generation {
+                true => Progress::Replaced,
+                false => Progress::Nothing,
+            });
+        }
+        self.read = self.read.max(codec::HEAD as u64);
+        file.seek(SeekFrom::Start(self.read)).map_err(io)?;
+        match self.read_changes(&file, memory).map_err(io)? {
+            0 => Ok(Progress::Nothing),
+            changes => Ok(Progress::Learned(changes)),
+        }
+    }
+
+    /// Applies the changes of a journal from here on, up to the first that is not complete.
+    fn read_changes(&mut self, file: &File, memory: &LearnedState) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        let mut changes = 0;
+        loop {
+            // In pieces: the file may claim any size.
+            let more = file.take(codec::LONGEST_RECORD).read_to_end(&mut bytes)?;
+            let mut at = 0;
+            while let Some((change, end)) = codec::read_change(&bytes[at..]) {
+                memory.apply(&change);
+                at += end;
+                changes += 1;
+            }
+            bytes.drain(..at);
+            self.read += at as u64;
+            if more == 0 || (at == 0 && bytes.len() as u64 >= codec::LONGEST_RECORD) {
+                return Ok(changes);
+            }
+        }
+    }
+}
+
+fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
