@@ -27,6 +27,7 @@ mod login_method;
 mod login_state;
 mod mailbox_view;
 mod mechanism;
+mod outgoing;
 mod output;
 mod pending;
 mod phase;

@@ -10,9 +10,10 @@ use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
 use super::event::Event;
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
+use super::outgoing::Outgoing;
 use super::pending::{Discarded, Held, Lines, Quarantining, Response, Streamed};
 use super::phase::Phase;
-use super::retrieval_state::{DOT, Decided, Retrieval};
+use super::retrieval_state::{Decided, Retrieval};
 use super::silent_end::check_one_answer;
 use super::state::Exchange;
 use super::verdicts::{Decision, Finding, Judged, Verdicts};
@@ -23,9 +24,9 @@ use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::{self, EndOfAnswer};
 use crate::pop3::line::ends_in_bare_lf;
 use crate::pop3::line_ends::LineEnds;
-use crate::pop3::reply::{restated, stated_octets};
+use crate::pop3::reply::stated_octets;
 use crate::pop3::{Command, UpstreamNumber};
-use crate::rewrite::{Mark, Piece, Plan, top_of};
+use crate::rewrite::top_of;
 use crate::session::failure::Failure;
 
 /// Counted from the turn of the command, so that the client gets the first byte within 20 seconds.
@@ -295,110 +296,4 @@ impl Exchange<'_> {
             _ => None,
         }
     }
-
-    fn send_marked(&mut self, decided: Decided, judged: &Judged) {
-        let (mark, action) = match &judged.finding {
-            Finding::Spam(verdict) => (Mark::Spam(verdict), MessageAction::Tag),
-            Finding::Ham(verdict) => (Mark::Ham(verdict), MessageAction::Pass),
-            Finding::Unscanned(reason) => {
-                (Mark::Unscanned(reason.label()), MessageAction::Unscanned)
-            }
-        };
-        let wire = decided.wire.bytes();
-        let is_whole = decided.is_whole();
-        let has_header = is_whole || header_end(wire).is_some();
-        let id = judged.id.to_string();
-        let plan = Plan::new(wire, has_header, &mark, &id, self.config.style);
-        let is_judged = !matches!(judged.finding, Finding::Unscanned(_));
-        if decided.retrieval.lines.is_none()
-            && is_judged
-            && let Phase::Transaction(transaction) = &mut self.phase
-            && let Some(message) = decided.retrieval.message
-        {
-            let grown = plan.added() as i64 - plan.removed() as i64;
-            transaction.view.grow(message, grown);
-        }
-        let mut pieces = vec![match restated_for(&decided, &plan) {
-            Some(status) => Outgoing::Own(Bytes::from(status + "\r\n")),
-            None => Outgoing::Line(decided.status.clone()),
-        }];
-        pieces.extend(plan.apply(wire.len()).into_iter().map(|piece| match piece {
-            Piece::Original(range) => Outgoing::Relayed(decided.wire.slice(range)),
-            Piece::Inserted(bytes) => Outgoing::Own(bytes),
-        }));
-        self.send(decided, action, pieces);
-    }
-
-    /// Sends the pieces; the rest is relayed unchanged.
-    fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
-        let fetch = decided.retrieval.fetch;
-        self.release(fetch, action);
-        for piece in pieces {
-            match piece {
-                Outgoing::Relayed(bytes) => self.output.relay(bytes),
-                Outgoing::Line(line) => self.relay_line(line),
-                Outgoing::Own(bytes) => self.output.add(bytes),
-            }
-        }
-        match decided.rest {
-            Some(end) => {
-                let status = decided.status.bytes();
-                let mut ends = LineEnds::after_status(ends_in_bare_lf(status));
-                ends.see(decided.wire.bytes());
-                let stated = stated_octets(status);
-                self.response = Response::Lines(Lines {
-                    end,
-                    is_complete: false,
-                    message: Some(Box::new(Streamed {
-                        fetch,
-                        ends,
-                        stated,
-                    })),
-                });
-            }
-            None => {
-                self.delivered.push((fetch, self.turn));
-                self.answered();
-            }
-        }
-    }
-
-    /// Sends a notice in place of a response that was read completely.
-    pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
-        self.release(fetch, MessageAction::Drop);
-        let status = format!("+OK {} octets\r\n", notice.len());
-        self.output.add(Bytes::from(status));
-        self.output.add(notice);
-        self.output.add(Bytes::from_static(DOT));
-        self.delivered.push((fetch, self.turn));
-        self.answered();
-    }
-
-    fn release(&mut self, fetch: Fetch, action: MessageAction) {
-        let waited = self.now.saturating_duration_since(self.turn);
-        self.event(Event::Released(action, fetch, waited));
-    }
-}
-
-/// The status line for a message with edits; `None` if the upstream's may stay, which states the original's size.
-fn restated_for(decided: &Decided, plan: &Plan) -> Option<String> {
-    if plan.is_empty() {
-        return None;
-    }
-    if decided.is_whole() {
-        let octets = dot::unstuff(&decided.text()).len() + plan.added() - plan.removed();
-        return Some(format!("+OK {octets} octets"));
-    }
-    // What TOP states may be the size of the whole message.
-    let change = plan.added() as i64 - plan.removed() as i64;
-    let is_retr = decided.retrieval.lines.is_none();
-    restated(decided.status.bytes(), is_retr.then_some(change))
-}
-
-/// A piece of a response, by its origin.
-enum Outgoing {
-    /// The status line.
-    Line(FromUpstream),
-    Relayed(FromUpstream),
-    Own(Bytes),
 }
