@@ -17,22 +17,13 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Judgement;
+use super::pace::{INLINE_WORK, Pace};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{Filter, HeaderStage, Verdict};
 use crate::message::{Partial, Work};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
 use crate::thread_pool::{NotDone, ThreadPool};
-
-/// Up to this size a message may be judged on the session's thread: to hand an ordinary one to another thread costs
-/// more than to judge it.
-const INLINE: usize = 32 << 10;
-
-/// Up to so much work, about a millisecond, a message is judged on the session's thread.
-const INLINE_WORK: u64 = 1_500_000;
-
-/// After so much work of one session, the other sessions of its thread have their turn.
-const TURN_WORK: u64 = 500_000;
 
 /// The limit is waited for in parts: a machine that is suspended for longer than the limit uses up one part of
 /// it, not the filter's whole time.
@@ -56,34 +47,6 @@ pub struct Judge {
     engine: Engine,
     limit: Duration,
     pool: Arc<ThreadPool>,
-}
-
-/// The work of a session's messages.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Pace {
-    /// That of the last message: the next one is expected to take as much.
-    last: u64,
-    /// That on the session's thread since other sessions had their turn.
-    since_turn: u64,
-}
-
-impl Pace {
-    /// Whether a message is expected to take little work.
-    fn expects_little(&self, wire: &[u8]) -> bool {
-        wire.len() <= INLINE && self.last <= INLINE_WORK
-    }
-
-    fn worked(&mut self, work: u64) {
-        self.since_turn = self.since_turn.saturating_add(work);
-    }
-
-    /// Lets the other sessions of the thread run, if this one has worked long enough.
-    pub(super) async fn give_way(&mut self) {
-        if self.since_turn >= TURN_WORK {
-            self.since_turn = 0;
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 /// Whose message is judged.
@@ -183,7 +146,7 @@ impl Judge {
             match judged {
                 None => return Judgement::Unscanned(UnscannedReason::Panic),
                 Some(verdict) if verdict.partial.is_none() => {
-                    pace.last = verdict.work;
+                    pace.judged(verdict.work);
                     return Judgement::Judged(verdict);
                 }
                 Some(_) => {}
@@ -191,7 +154,7 @@ impl Judge {
         }
         let judgement = self.in_pool(filter, &recipient, stage, &wire, by).await;
         if let Judgement::Judged(verdict) = &judgement {
-            pace.last = verdict.work;
+            pace.judged(verdict.work);
         }
         judgement
     }
@@ -355,7 +318,7 @@ mod tests {
         let link = |number| format!("<a href=http://a{number}.example/>x</a>\n");
         let links: String = (0..700).map(link).collect();
         let costly = Bytes::from(format!("Content-Type: text/html\n\n{links}"));
-        assert!(costly.len() < INLINE);
+        assert!(Pace::default().expects_little(&costly));
         let expected = filter.judge(&costly);
         assert!(expected.work > INLINE_WORK, "{}", expected.work);
         let judged = judge

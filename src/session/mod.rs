@@ -29,6 +29,7 @@ mod long_line;
 mod oauth;
 mod oauth_shared;
 mod one_at_a_time;
+mod pace;
 mod passthrough;
 mod place;
 mod quarantine_copy;

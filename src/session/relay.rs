@@ -24,8 +24,9 @@ use super::exchange::{
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
-use super::judge::{Pace, Recipient};
+use super::judge::Recipient;
 use super::long_line::LongLine;
+use super::pace::Pace;
 use super::quarantine_copy;
 use super::quotas::Admitted;
 use super::refusal::Refusal;
