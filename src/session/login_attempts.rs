@@ -9,6 +9,8 @@
 //! Failures of an address count for all its accounts, except for those that have logged in from there within the
 //! last day: people who share an address with somebody who guesses passwords can still read their mail.
 
+mod count;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -18,15 +20,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use count::{Count, NotYet};
+
 use crate::mailbox_id::MailboxId;
 use crate::net::quota::counted;
 
 /// Failures allowed per address, as a multiple of those per mailbox: guessing passwords of many mailboxes fails
 /// more often than one mail program with a wrong password.
 const MAILBOXES: u32 = 5;
-
-/// How long an account that has logged in from an address is not affected by failures of others there.
-const KNOWN: Duration = Duration::from_secs(24 * 3600);
 
 /// The most keys that are stored: an attacker who invents names must not fill memory.
 const MOST_REMEMBERED: usize = 100_000;
@@ -49,27 +50,6 @@ pub(super) struct LoginAttempts(Arc<Mutex<Counts>>);
 struct Counts {
     accounts: HashMap<Account, Count>,
     addresses: HashMap<IpAddr, Count>,
-}
-
-/// The logins of one account, or of one address.
-#[derive(Debug, Default)]
-struct Count {
-    failures: u32,
-    last_failure: Option<Instant>,
-    in_flight: u32,
-    /// How many more may be under way, since others succeeded.
-    extra: u32,
-    last_success: Option<Instant>,
-    /// Wakes the logins that wait for their turn.
-    turn: Arc<Notify>,
-}
-
-/// Whether a login may be sent now.
-enum Admission {
-    /// There may be room for more.
-    Now(Attempt, bool),
-    Paused(Duration),
-    Later(Arc<Notify>),
 }
 
 /// A login that the server has not answered. Dropped, it was neither a success nor a failure.
@@ -98,14 +78,14 @@ impl LoginAttempts {
             let admission = self.admission(allowed, address, mailbox);
             // The next one is woken only if it can go on: woken in vain it would lose its place.
             if let Some(turn) = woken_by.take()
-                && matches!(admission, Admission::Now(_, true) | Admission::Paused(_))
+                && matches!(admission, Ok((_, true)) | Err(NotYet::Paused(_)))
             {
                 turn.notify_one();
             }
             match admission {
-                Admission::Now(attempt, _) => return Ok(attempt),
-                Admission::Paused(wait) => return Err(wait),
-                Admission::Later(turn) => {
+                Ok((attempt, _)) => return Ok(attempt),
+                Err(NotYet::Paused(wait)) => return Err(wait),
+                Err(NotYet::Later(turn)) => {
                     turn.notified().await;
                     woken_by = Some(turn);
                 }
@@ -113,12 +93,13 @@ impl LoginAttempts {
         }
     }
 
+    /// A login that may be sent now, and whether there may be room for more.
     fn admission(
         &self,
         allowed: Allowed,
         address: IpAddr,
         mailbox: Option<&MailboxId>,
-    ) -> Admission {
+    ) -> Result<(Attempt, bool), NotYet> {
         let Allowed { failures, pause } = allowed;
         let account = (counted(address), mailbox.cloned());
         let mut counts = locked(&self.0);
@@ -131,18 +112,14 @@ impl LoginAttempts {
         let now = Instant::now();
         let of_account = accounts.entry(account.clone()).or_default();
         let is_known = of_account.is_known(now);
-        if let Err(wait) = of_account.admits(failures, pause, now) {
-            return wait;
-        }
+        of_account.admits(failures, pause, now)?;
         // All clients on loopback share one address.
         let counts_for_address = !address.is_loopback() && !is_known;
         let mut has_room = false;
         if counts_for_address {
             let of_address = addresses.entry(account.0).or_default();
             let most = failures.saturating_mul(MAILBOXES);
-            if let Err(wait) = of_address.admits(most, pause, now) {
-                return wait;
-            }
+            of_address.admits(most, pause, now)?;
             of_address.in_flight += 1;
             has_room = of_address.admits(most, pause, now).is_ok();
         }
@@ -154,71 +131,7 @@ impl LoginAttempts {
             counts_for_address,
             allowed,
         };
-        Admission::Now(attempt, has_room)
-    }
-}
-
-impl Count {
-    /// Whether one more login may be sent.
-    fn admits(&self, most: u32, pause: Duration, now: Instant) -> Result<(), Admission> {
-        let failures = self.recent_failures(pause, now);
-        if failures >= most {
-            let since = self.last_failure.map(|last| now.duration_since(last));
-            let left = pause.saturating_sub(since.unwrap_or_default());
-            return Err(Admission::Paused(left));
-        }
-        match self.has_room(failures, most) {
-            true => Ok(()),
-            false => Err(Admission::Later(Arc::clone(&self.turn))),
-        }
-    }
-
-    fn has_room(&self, failures: u32, most: u32) -> bool {
-        failures.saturating_add(self.in_flight) < most.saturating_add(self.extra)
-    }
-
-    fn succeeded(&mut self, most: u32, now: Instant) {
-        let was_full = !self.has_room(0, most);
-        self.failures = 0;
-        self.last_failure = None;
-        self.last_success = Some(now);
-        if was_full {
-            self.extra = self.extra.saturating_add(1);
-        }
-    }
-
-    /// Failures before the last pause no longer count.
-    fn recent_failures(&self, pause: Duration, now: Instant) -> u32 {
-        let last = self.last_failure;
-        match last.is_some_and(|last| now.duration_since(last) < pause) {
-            true => self.failures,
-            false => 0,
-        }
-    }
-
-    fn failed(&mut self, pause: Duration, now: Instant) {
-        self.failures = self.recent_failures(pause, now).saturating_add(1);
-        self.extra = 0;
-        self.last_failure = Some(now);
-    }
-
-    fn is_known(&self, now: Instant) -> bool {
-        let last = self.last_success;
-        last.is_some_and(|last| now.duration_since(last) < KNOWN)
-    }
-
-    fn is_idle(&self) -> bool {
-        // A login that waits has a copy.
-        self.in_flight == 0 && Arc::strong_count(&self.turn) == 1
-    }
-
-    /// One login less is under way.
-    fn answered(&mut self) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if self.in_flight == 0 {
-            self.extra = 0;
-        }
-        self.turn.notify_one();
+        Ok((attempt, has_room))
     }
 }
 
@@ -283,6 +196,7 @@ fn locked(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
 
 #[cfg(test)]
 mod tests {
+    use super::count::KNOWN;
     use super::*;
     use crate::mailbox_id::UpstreamId;
     use std::future::Future;
