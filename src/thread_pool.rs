@@ -7,7 +7,8 @@
 //! the threads. Threads start when there is work and end when there has been none for a while. Work that nobody waits
 //! for any more is not begun. It never grows beyond its threads and its queue.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod fair_queue;
+
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+
+use fair_queue::FairQueue;
 
 use crate::thread_priority::Priority;
 
@@ -45,113 +48,11 @@ impl fmt::Display for NotDone {
 
 impl std::error::Error for NotDone {}
 
-/// Sends its result itself.
-type Job = Box<dyn FnOnce() + Send>;
-
-/// The jobs of one lane, and how much of the threads' time it has had.
-#[derive(Default)]
-struct Lane {
-    waiting: VecDeque<Job>,
-    running: usize,
-    /// Its turn, if it may have a job begun.
-    turn: Option<Turn>,
-    /// When its next turn may be, in the time that all lanes share.
-    next: Duration,
-}
-
-/// Turns in their order: by the time of the lanes, then as they came.
-type Turn = (Duration, u64);
-
-/// Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): it is as late as the turn that began last.
-#[derive(Default)]
+/// What the threads share.
 struct State {
-    lanes: HashMap<u64, Lane>,
-    /// The lanes that may have a job begun.
-    turns: BTreeMap<Turn, u64>,
-    now: Duration,
-    turns_made: u64,
-    waiting: usize,
-    running: usize,
+    queue: FairQueue,
     threads: usize,
-    /// The most jobs of one lane that run at a time, and that wait.
-    lane_limits: (usize, usize),
     is_closed: bool,
-}
-
-/// So many lanes that have nothing to do are kept in mind before they are looked through.
-const IDLE_LANES: usize = 64;
-
-impl State {
-    fn jobs(&self) -> usize {
-        self.waiting + self.running
-    }
-
-    /// Begins the next job of the lane whose turn it is.
-    fn begin(&mut self) -> Option<(u64, Job)> {
-        let ((turn, _), number) = self.turns.pop_first()?;
-        self.now = self.now.max(turn);
-        let lane = self.lanes.get_mut(&number)?;
-        lane.turn = None;
-        let job = lane.waiting.pop_front()?;
-        lane.running += 1;
-        self.waiting -= 1;
-        self.running += 1;
-        self.queue(number);
-        Some((number, job))
-    }
-
-    /// A job of this lane has ended, after so long.
-    fn ended(&mut self, number: u64, took: Duration) {
-        self.running -= 1;
-        let now = self.now;
-        if let Some(lane) = self.lanes.get_mut(&number) {
-            lane.running -= 1;
-            lane.next = lane.next.max(now) + took;
-            if let Some(turn) = lane.turn.take() {
-                self.turns.remove(&turn);
-            }
-        }
-        self.queue(number);
-        self.forget();
-    }
-
-    /// Whether the lane had room for one more.
-    fn push(&mut self, number: u64, job: Job) -> bool {
-        let lane = self.lanes.entry(number).or_default();
-        if lane.waiting.len() >= self.lane_limits.1 {
-            return false;
-        }
-        lane.waiting.push_back(job);
-        self.waiting += 1;
-        self.queue(number);
-        true
-    }
-
-    /// Gives a lane a turn, if it may have a job begun.
-    fn queue(&mut self, number: u64) {
-        let Some(lane) = self.lanes.get_mut(&number) else {
-            return;
-        };
-        let may_begin = !lane.waiting.is_empty() && lane.running < self.lane_limits.0;
-        if lane.turn.is_none() && may_begin {
-            let turn = (lane.next.max(self.now), self.turns_made);
-            self.turns_made += 1;
-            lane.turn = Some(turn);
-            self.turns.insert(turn, number);
-        }
-    }
-
-    /// Forgets lanes that are like new ones.
-    fn forget(&mut self) {
-        if self.jobs() == 0 {
-            self.lanes.clear();
-            self.now = Duration::ZERO;
-        } else if self.lanes.len() > 2 * self.jobs() + IDLE_LANES {
-            let now = self.now;
-            self.lanes
-                .retain(|_, lane| !lane.waiting.is_empty() || lane.running > 0 || lane.next > now);
-        }
-    }
 }
 
 struct Shared {
@@ -197,8 +98,9 @@ impl ThreadPool {
             priority: Priority::Normal,
             shared: Arc::new(Shared {
                 state: Mutex::new(State {
-                    lane_limits: (usize::MAX, usize::MAX),
-                    ..State::default()
+                    queue: FairQueue::new(),
+                    threads: 0,
+                    is_closed: false,
                 }),
                 more: Condvar::new(),
             }),
@@ -207,7 +109,7 @@ impl ThreadPool {
 
     /// Limits how many jobs of one lane run at a time, and how many wait.
     pub fn with_lane_limits(self, running: usize, waiting: usize) -> Self {
-        self.shared.lock().lane_limits = (running.max(1), waiting);
+        self.shared.lock().queue.limit_lanes(running, waiting);
         self
     }
 
@@ -266,8 +168,8 @@ impl ThreadPool {
             return Ok(());
         }
         let mut state = self.shared.lock();
-        let jobs = state.jobs();
-        if jobs >= self.threads + self.queue || !state.push(lane, Box::new(job)) {
+        let jobs = state.queue.jobs();
+        if jobs >= self.threads + self.queue || !state.queue.push(lane, Box::new(job)) {
             return Err(NotDone::Full);
         }
         if state.threads < self.threads && state.threads <= jobs {
@@ -312,14 +214,14 @@ impl Drop for ThreadPool {
 fn serve(shared: &Shared) {
     let mut state = shared.lock();
     loop {
-        if let Some((lane, job)) = state.begin() {
+        if let Some((lane, job)) = state.queue.begin() {
             drop(state);
             let begun = Instant::now();
             // A panic is one job's end, not its thread's.
             let _ = catch_unwind(AssertUnwindSafe(job));
             let took = begun.elapsed();
             state = shared.lock();
-            state.ended(lane, took);
+            state.queue.ended(lane, took);
             continue;
         }
         if state.is_closed {
@@ -328,7 +230,7 @@ fn serve(shared: &Shared) {
         let waited = shared.more.wait_timeout(state, IDLE);
         let (woken, timed_out) = waited.unwrap_or_else(PoisonError::into_inner);
         state = woken;
-        if timed_out.timed_out() && state.turns.is_empty() {
+        if timed_out.timed_out() && state.queue.is_empty() {
             break;
         }
     }
@@ -445,7 +347,7 @@ mod tests {
         for _ in 0..2 {
             hung.push(hang().unwrap());
         }
-        while pool.shared.lock().running < 2 {
+        while pool.shared.lock().queue.running < 2 {
             thread::yield_now();
         }
         for _ in 0..2 {
