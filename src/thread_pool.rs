@@ -243,6 +243,19 @@ mod tests {
 
     use super::*;
 
+    /// Occupies the only thread of a pool until the sender is dropped. The result is kept: a job for which nobody waits
+    /// would end.
+    fn occupied(pool: &ThreadPool) -> (mpsc::Sender<()>, oneshot::Receiver<Result<(), NotDone>>) {
+        let (release, wait) = mpsc::channel::<()>();
+        let (begun, has_begun) = mpsc::channel();
+        let first = pool.start(0, move || {
+            begun.send(()).unwrap();
+            let _ = wait.recv();
+        });
+        has_begun.recv().unwrap();
+        (release, first.unwrap())
+    }
+
     #[tokio::test]
     async fn results_arrive_and_a_panic_is_one_jobs_end() {
         let pool = ThreadPool::new("test", 1, 8);
@@ -256,14 +269,7 @@ mod tests {
     async fn lanes_take_turns_and_work_that_nobody_waits_for_is_not_begun() {
         let pool = ThreadPool::new("test", 1, 64);
         let (ran, order) = mpsc::channel();
-        // Kept: a result that nobody waits for would end the job.
-        let (release, wait) = mpsc::channel::<()>();
-        let (begun, has_begun) = mpsc::channel();
-        let first = pool.start(0, move || {
-            begun.send(()).unwrap();
-            let _ = wait.recv();
-        });
-        has_begun.recv().unwrap();
+        let (release, first) = occupied(&pool);
         let mut results = Vec::new();
         for (lane, number) in [(1, 10), (1, 11), (1, 12), (2, 20), (3, 30)] {
             let ran = ran.clone();
@@ -272,7 +278,7 @@ mod tests {
         let given_up = pool.start(4, move || ran.send(40).unwrap()).unwrap();
         drop(given_up);
         drop(release);
-        first.unwrap().await.unwrap().unwrap();
+        first.await.unwrap().unwrap();
         for result in results {
             result.await.unwrap().unwrap();
         }
@@ -284,13 +290,7 @@ mod tests {
     async fn lanes_share_the_time() {
         let pool = ThreadPool::new("test", 1, 64);
         let (ran, order) = mpsc::channel();
-        let (release, wait) = mpsc::channel::<()>();
-        let (begun, has_begun) = mpsc::channel();
-        let first = pool.start(0, move || {
-            begun.send(()).unwrap();
-            let _ = wait.recv();
-        });
-        has_begun.recv().unwrap();
+        let (release, first) = occupied(&pool);
         let mut results = Vec::new();
         for (lane, number) in [(1, 10), (1, 11), (2, 20), (2, 21), (2, 22)] {
             let ran = ran.clone();
@@ -302,7 +302,7 @@ mod tests {
             results.push(pool.start(lane, job).unwrap());
         }
         drop((ran, release));
-        first.unwrap().await.unwrap().unwrap();
+        first.await.unwrap().unwrap();
         for result in results {
             result.await.unwrap().unwrap();
         }
