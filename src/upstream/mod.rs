@@ -12,6 +12,7 @@ mod error;
 mod greeting;
 mod happy_eyeballs;
 mod loop_detection;
+mod platform_roots;
 mod resolver;
 mod route;
 mod server_in_user_name;

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::platform_roots;
 use super::server_key::{check_strength, key_digest, key_of};
 use crate::net::tls_error::{Peer, sentence};
 use base64::Engine as _;
@@ -38,8 +39,8 @@ pub enum TlsConfigError {
     Unreadable(PathBuf, io::Error),
     /// It contains no usable certificate.
     NoCertificates(PathBuf),
-    /// The platform's own store is empty.
-    NoPlatformRoots,
+    /// The platform's own store is empty, or none of it can be read; the first reason.
+    NoPlatformRoots(Option<String>),
     /// The TLS library refuses its own defaults.
     Rustls(rustls::Error),
 }
@@ -53,9 +54,13 @@ impl fmt::Display for TlsConfigError {
                 "{}: contains no certificate; PEM is expected (-----BEGIN CERTIFICATE-----)",
                 file.display()
             ),
-            Self::NoPlatformRoots => f.write_str(
-                "this system has no trusted certificates; install the package ca-certificates, or set ca_file",
-            ),
+            Self::NoPlatformRoots(why) => {
+                f.write_str("this system has no trusted certificates")?;
+                if let Some(why) = why {
+                    write!(f, " that can be read: {why}")?;
+                }
+                f.write_str("; install the package ca-certificates, or set ca_file")
+            }
             Self::Rustls(error) => write!(f, "TLS: {}", sentence(error, Peer::Server)),
         }
     }
@@ -66,7 +71,7 @@ impl std::error::Error for TlsConfigError {
         match self {
             Self::Unreadable(_, error) => Some(error),
             Self::Rustls(error) => Some(error),
-            Self::NoCertificates(_) | Self::NoPlatformRoots => None,
+            Self::NoCertificates(_) | Self::NoPlatformRoots(_) => None,
         }
     }
 }
@@ -93,7 +98,7 @@ pub fn client_config(
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&crypto))
             .build()
-            .map_err(|_| TlsConfigError::NoPlatformRoots)?;
+            .map_err(|_| TlsConfigError::NoPlatformRoots(None))?;
     let config = ClientConfig::builder_with_provider(crypto)
         .with_safe_default_protocol_versions()
         .map_err(TlsConfigError::Rustls)?
@@ -135,12 +140,13 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, TlsConfigError> {
             }
         }
         None => {
-            let found = rustls_native_certs::load_native_certs();
-            for error in &found.errors {
-                tracing::warn!(%error, "a trusted certificate of this system cannot be read");
+            let found = platform_roots::load();
+            for problem in platform_roots::new_ones(&found.problems) {
+                tracing::warn!("trusted certificates of this system cannot be read: {problem}");
             }
-            if roots.add_parsable_certificates(found.certs).0 == 0 {
-                return Err(TlsConfigError::NoPlatformRoots);
+            if roots.add_parsable_certificates(found.certificates).0 == 0 {
+                let first = found.problems.into_iter().next();
+                return Err(TlsConfigError::NoPlatformRoots(first));
             }
         }
     }
