@@ -91,7 +91,12 @@ pub fn sentence(error: &Error, peer: Peer) -> String {
         Error::PeerIncompatible(why) => incompatible(why, peer),
         Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => format!("what {peer} sent is not TLS"),
+        ) => match peer {
+            Peer::Server => format!("what {peer} sent is not TLS"),
+            Peer::Client => format!(
+                "what {peer} sent is not TLS, or is SSL 2: it must be set to SSL/TLS for this port, and may have to be updated"
+            ),
+        },
         Error::InvalidMessage(_) => format!("{peer} sent a TLS message that cannot be read"),
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
             format!("{peer} sent a TLS message out of order")
@@ -141,11 +146,15 @@ fn of_alert(alert: Alert, peer: Peer) -> String {
                 "{peer} has no cipher suite in common with popgate, which needs {SUPPORTED}; it may have only older ones (RSA key exchange, DHE, CBC)"
             ),
             Peer::Client => format!(
-                "{peer} has no cipher suite in common with popgate, which needs {SUPPORTED}"
+                "{peer} has no cipher suite in common with popgate, which needs {SUPPORTED}{}",
+                update(peer)
             ),
         },
         Alert::ProtocolVersion => {
-            format!("{peer} does not support TLS 1.2 or 1.3; it may have only TLS 1.0, 1.1 or SSL")
+            format!(
+                "{peer} does not support TLS 1.2 or 1.3; it may have only TLS 1.0, 1.1 or SSL{}",
+                update(peer)
+            )
         }
         Alert::UnknownCA => format!("{peer} does not trust the authority of the certificate"),
         Alert::BadCertificate
@@ -181,6 +190,14 @@ fn of_alert(alert: Alert, peer: Peer) -> String {
     }
 }
 
+/// What to do about a mail program that is too old; about a server the caller knows more.
+fn update(peer: Peer) -> &'static str {
+    match peer {
+        Peer::Client => ": update it, or the system that it runs on",
+        Peer::Server => "",
+    }
+}
+
 /// The two sides have nothing in common.
 fn incompatible(why: &PeerIncompatible, peer: Peer) -> String {
     use PeerIncompatible as P;
@@ -190,10 +207,16 @@ fn incompatible(why: &PeerIncompatible, peer: Peer) -> String {
         | P::SupportedVersionsExtensionRequired
         | P::ServerDoesNotSupportTls12Or13
         | P::ServerTlsVersionIsDisabledByOurConfig => {
-            format!("{peer} offers only TLS 1.1 or older, and popgate needs TLS 1.2 or 1.3")
+            format!(
+                "{peer} offers only TLS 1.1 or older, and popgate needs TLS 1.2 or 1.3{}",
+                update(peer)
+            )
         }
         P::NoCipherSuitesInCommon => {
-            format!("{peer} offers no cipher suite that popgate has; it needs {SUPPORTED}")
+            format!(
+                "{peer} offers no cipher suite that popgate has; it needs {SUPPORTED}{}",
+                update(peer)
+            )
         }
         P::NoKxGroupsInCommon
         | P::NamedGroupsExtensionRequired
@@ -203,9 +226,12 @@ fn incompatible(why: &PeerIncompatible, peer: Peer) -> String {
         | P::UncompressedEcPointsRequired => format!(
             "{peer} offers no key exchange that popgate has; it needs ECDHE with X25519, P-256 or P-384"
         ),
-        P::NoSignatureSchemesInCommon
-        | P::SignatureAlgorithmsExtensionRequired
-        | P::NoCertificateRequestSignatureSchemesInCommon => format!(
+        // TLS 1.1 and older have no such extension, and in TLS 1.2 its absence means SHA-1.
+        P::SignatureAlgorithmsExtensionRequired => format!(
+            "{peer} offers only TLS 1.1 or older, or only SHA-1, and popgate needs TLS 1.2 or 1.3 with SHA-256{}",
+            update(peer)
+        ),
+        P::NoSignatureSchemesInCommon | P::NoCertificateRequestSignatureSchemesInCommon => format!(
             "{peer} offers no kind of signature that fits the certificate's key; it may know only SHA-1"
         ),
         P::ExtendedMasterSecretExtensionRequired => {

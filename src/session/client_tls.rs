@@ -14,8 +14,8 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::rustls::Error as TlsError;
 use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::rustls::{Error as TlsError, PeerIncompatible};
 
 use super::client::Client;
 use super::connection::Connection;
@@ -87,6 +87,14 @@ pub(super) async fn accept_tls(
                 Refusal::UnknownSni(name).into()
             }
             _ => match (of_tls(&error), offer.sentence()) {
+                // A hello that is too old as a whole is told as that.
+                (
+                    Some(TlsError::PeerIncompatible(
+                        PeerIncompatible::Tls12NotOffered
+                        | PeerIncompatible::Tls12NotOfferedOrEnabled,
+                    )),
+                    _,
+                ) => refused(error),
                 (Some(TlsError::PeerIncompatible(_)), Some(why)) => refused(io::Error::other(why)),
                 _ => refused(error),
             },

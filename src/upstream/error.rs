@@ -95,16 +95,38 @@ fn is_about_certificate(error: &io::Error) -> bool {
 
 /// What to do about it, where that is known.
 fn advice(error: &io::Error) -> &'static str {
-    use rustls::{CertificateError, Error, InvalidMessage, OtherError};
+    use rustls::{
+        AlertDescription as Alert, CertificateError as C, Error, InvalidMessage, OtherError,
+    };
     match tls_error::of_tls(error) {
+        Some(
+            Error::AlertReceived(
+                Alert::HandshakeFailure | Alert::InsufficientSecurity | Alert::ProtocolVersion,
+            )
+            | Error::PeerIncompatible(_),
+        ) => "; update it, or put stunnel or haproxy between (popgate doctor shows what it offers)",
         Some(Error::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
         )) => "; this port does not start with TLS: try tls = \"starttls\"",
-        Some(Error::InvalidCertificate(CertificateError::Other(OtherError(why))))
-            if !why.is::<UnusableKey>() =>
-        {
-            "; if it is the right server, trust its key with pin (popgate doctor shows it)"
-        }
+        Some(Error::InvalidCertificate(error)) => match error {
+            // With another key than its certificate's it is not the right server.
+            C::NotValidYet | C::NotValidYetContext { .. } | C::BadSignature | C::BadEncoding => "",
+            C::Other(OtherError(why)) if why.is::<UnusableKey>() => "",
+            C::Expired | C::ExpiredContext { .. } => {
+                "; compare the clocks, and ask those who run the server to renew it"
+            }
+            C::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+                "; set host to the server's name in it"
+            }
+            C::UnknownIssuer => {
+                "; set ca_file to its authority, or trust its key with pin (popgate doctor shows it)"
+            }
+            C::ApplicationVerificationFailure => {
+                "; if those who run the server have changed it, set pin to the new one (popgate doctor shows it)"
+            }
+            C::Revoked => "; ask those who run the server",
+            _ => "; if it is the right server, trust its key with pin (popgate doctor shows it)",
+        },
         _ => "",
     }
 }

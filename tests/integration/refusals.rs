@@ -17,9 +17,11 @@ use popgate::net::tls::{CertificateResolver, server_config};
 use popgate::pop3::Secret;
 use popgate::session::{OAuthLogin, OAuthShared};
 use popgate::store::{Grant, Tokens};
-use popgate::upstream::client_config;
+use popgate::upstream::{client_config, key_digest};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::CipherSuite as Suite;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 /// A row: the label, the case, the response to the client, the log line.
 struct Row {
@@ -141,7 +143,54 @@ async fn send_and_read(mut peer: Peer, lines: &str) -> Vec<u8> {
     peer.rest().await
 }
 
-async fn refused(reason: &str) -> Outcome {
+/// What a client that popgate has no TLS in common with begins with (RFC 5246 section 7.4.1.2).
+fn first_octets(case: &str) -> Vec<u8> {
+    let (version, suites): (u8, &[Suite]) = match case {
+        "no TLS on a port with implicit TLS" => return b"USER ann\r\n".to_vec(),
+        "only TLS 1.0 or 1.1, or SSL 3" => (1, &[Suite::TLS_RSA_WITH_AES_128_CBC_SHA]),
+        "only RSA key exchange, DHE or CBC" => (3, &[Suite::TLS_RSA_WITH_AES_128_GCM_SHA256]),
+        "Windows 7 or 8.1, and a certificate with an RSA key" => (
+            3,
+            &[
+                Suite::TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+                Suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            ],
+        ),
+        other => panic!("{other} is in the table but has no test"),
+    };
+    let suites: Vec<_> = suites.iter().flat_map(|it| it.to_array()).collect();
+    // P-256, and ECDSA and RSA with SHA-256; TLS 1.0 has no such extension.
+    let extensions: &[u8] = match version {
+        3 => &[
+            0, 20, 0, 10, 0, 4, 0, 2, 0, 23, 0, 13, 0, 8, 0, 6, 4, 3, 4, 1, 8, 4,
+        ],
+        _ => &[],
+    };
+    let length = |octets: usize| u8::try_from(octets).unwrap();
+    let body = [
+        &[3, version][..],
+        &[7; 32],
+        &[0, 0, length(suites.len())],
+        &suites,
+        &[1, 0],
+        extensions,
+    ]
+    .concat();
+    let header = [
+        22,
+        3,
+        1,
+        0,
+        length(body.len() + 4),
+        1,
+        0,
+        0,
+        length(body.len()),
+    ];
+    [&header[..], &body].concat()
+}
+
+async fn refused(reason: &str, case: &str) -> Outcome {
     let (listener, mut settings) = upstream().await;
     let mut keep: Vec<Peer> = Vec::new();
     let certified = authority("pop.example.org");
@@ -303,12 +352,21 @@ async fn refused(reason: &str) -> Outcome {
         }
         "handshake" => {
             settings.listen.tls = ListenTls::Implicit;
-            settings.tls_server = Some(tls);
+            settings.tls_server = Some(match case {
+                "Windows 7 or 8.1, and a certificate with an RSA key" => {
+                    let shown = authority::certificate(&authority::old("rsa-2048.pem"));
+                    let key = authority::old("rsa-2048.key");
+                    Arc::clone(authority::acceptor(&TLS12, shown, &key).config())
+                }
+                _ => tls,
+            });
             let proxy = Proxy::start(settings).await;
             let client = Peer::connect(proxy.address).await;
-            // The server may send a TLS alert, which is not text.
-            let received = send_and_read(client, "USER ann\r\n").await;
-            assert!(!received.starts_with(b"-ERR"), "plain text on a TLS port");
+            let mut client = client;
+            client.send(&first_octets(case)).await;
+            // An alert, which is not text.
+            let received = client.rest().await;
+            assert_eq!((received[0], received.len()), (21, 7), "{received:?}");
             (proxy, Vec::new())
         }
         "handshakes" => {
@@ -431,7 +489,7 @@ async fn refusals_match_the_table() {
             continue;
         }
         let (log, guard) = Log::listen();
-        let mut outcome = refused(&row.label).await;
+        let mut outcome = refused(&row.label, &row.case).await;
         if ![
             "plaintext",
             "user_name_too_long",
@@ -550,18 +608,39 @@ async fn upstream_failure(row: &Row) -> Outcome {
                 "for another host" => certified.pair("elsewhere.example"),
                 _ => certified.pair("localhost"),
             };
-            acceptor = TlsAcceptor::from(authority::server(&pair));
+            let old = match case {
+                "X.509 v1, without a pin" => Some("x509-v1.pem"),
+                "an RSA key of 1024 bits, also with a pin" => Some("rsa-1024.pem"),
+                _ => None,
+            };
+            let old = old.map(|file| authority::certificate(&authority::old(file)));
+            acceptor = match &old {
+                // It is refused before the signature, so that any key does.
+                Some(shown) => authority::acceptor(&TLS13, shown.clone(), &pair.key),
+                None => TlsAcceptor::from(authority::server(&pair)),
+            };
             settings.client_config = Some(match case {
                 "expired" | "for another host" => certified.trusted(),
                 "of an authority that is not trusted" => authority("localhost").trusted(),
                 "another key than the one pinned" => client_config(None, &[[7; 32]]).unwrap(),
+                "X.509 v1, without a pin" => certified.trusted(),
+                "an RSA key of 1024 bits, also with a pin" => {
+                    let pin = key_digest(&old.unwrap()).unwrap();
+                    client_config(None, &[pin]).unwrap()
+                }
                 other => panic!("{other} is in the table but has no test"),
             });
         }
-        ("tls", _) => {
+        ("tls", case) => {
             settings.tls = TlsMode::Implicit;
             settings.client_config = Some(certified.trusted());
-            says = b"+OK plain text\r\n";
+            says = match case {
+                "a port without TLS" => b"+OK plain text\r\n",
+                // The alerts handshake_failure and protocol_version (RFC 5246 section 7.2).
+                "only RSA key exchange, DHE or CBC" => &[21, 3, 3, 0, 2, 2, 40],
+                "only TLS 1.0 or 1.1, or SSL 3" => &[21, 3, 1, 0, 2, 2, 70],
+                other => panic!("{other} is in the table but has no test"),
+            };
         }
         ("stls", case) => {
             settings.tls = TlsMode::Starttls;

@@ -8,7 +8,12 @@ use popgate::net::tls::{Certificate, CertificateResolver, server_config};
 use popgate::upstream::client_config;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 
 /// An authority as a PEM file, and a server that it certifies.
 pub struct Authority {
@@ -111,4 +116,42 @@ pub fn server(pair: &Pair) -> Arc<ServerConfig> {
         default: Some(Arc::new(default)),
     })
     .unwrap()
+}
+
+/// A certificate or key that rcgen cannot make.
+pub fn old(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/certificates")
+        .join(name)
+}
+
+/// The certificate of a file.
+pub fn certificate(file: &Path) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(file).unwrap()
+}
+
+/// Shows a certificate, whether or not the TLS library would read it.
+#[derive(Debug)]
+struct Shows(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Shows {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+/// A server of one version of TLS that shows this certificate and signs with that key.
+pub fn acceptor(
+    version: &'static SupportedProtocolVersion,
+    certificate: CertificateDer<'static>,
+    key: &Path,
+) -> TlsAcceptor {
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let certified = CertifiedKey::new(vec![certificate], any_supported_type(&key).unwrap());
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Shows(Arc::new(certified))));
+    TlsAcceptor::from(Arc::new(config))
 }
