@@ -121,7 +121,11 @@ impl Dialler {
     }
 
     /// Sends a command that the server may not know, and reads the first line of its answer.
-    async fn ask(&self, greeted: &mut Dialled, command: &[u8]) -> Result<BytesMut, DialError> {
+    pub(super) async fn ask(
+        &self,
+        greeted: &mut Dialled,
+        command: &[u8],
+    ) -> Result<BytesMut, DialError> {
         let sent = greeted.stream.write_all(command).await;
         let answer = match sent {
             Ok(()) => self.said(&mut greeted.stream, &mut greeted.rest).await,

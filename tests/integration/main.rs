@@ -24,6 +24,7 @@ mod log;
 mod oauth;
 mod oauth_consent;
 mod oauth_proxy;
+mod old_certificates;
 mod pieces;
 mod quarantine;
 mod reference;

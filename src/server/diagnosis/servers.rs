@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{self, ClientConfig};
+use tokio_rustls::rustls::{self, ClientConfig, ProtocolVersion};
 
 use super::finding::Findings;
 use crate::config::{Config, Upstream, UpstreamTimeouts};
@@ -15,8 +14,8 @@ use crate::net::tls_error::{Peer, sentence};
 use crate::pop3::line::{printable, trim_end};
 use crate::server::upstreams;
 use crate::upstream::{
-    ChosenBy, DialError, DialLimits, Dialled, Dialler, LoopDetection, OnBehalf, Resolver, Tunnel,
-    client_config, key_digest, pin_of, recorder,
+    ChosenBy, DialError, DialLimits, Dialled, Dialler, LoopDetection, OldOffer, OnBehalf, Resolver,
+    Tunnel, client_config, key_digest, pin_of, recorder,
 };
 
 /// Sessions are more patient.
@@ -65,38 +64,48 @@ async fn server(config: &Config, number: usize, findings: &mut Findings<'_>) {
         Ok(tls) => tls,
         Err(error) => return findings.wrong(&what, error.to_string(), ""),
     };
-    let dial = |tls| dial(config, upstream, tunnel.clone(), tls);
-    match dial(tls).await {
+    let dialler = |tls| dialler(config, upstream, tunnel.clone(), tls);
+    match dialler(Arc::clone(&tls)).dial(nobody()).await {
         Ok(dialled) => greeted(&what, &dialled, findings),
-        Err(error) => {
-            let is_certificate = error.label() == "certificate";
-            failed(&what, &error, is_certificate, findings);
-            if is_certificate && let Ok((tls, recorder)) = recorder() {
-                // The connection is refused on purpose: only the certificate is needed.
-                let _ = dial(tls).await;
-                if let Some(shown) = recorder.shown() {
-                    match tried_pin(&shown, dial).await {
-                        Ok(pin) => findings.note(&what, format!("pin = [\"{pin}\"]")),
-                        Err(why) => findings.note(&what, format!("a pin does not help: {why}")),
-                    }
+        Err(error) if error.label() == "certificate" => {
+            let pin = tried_pin(dialler).await;
+            let to_do = match &pin {
+                Ok(_) => {
+                    "see below for its key; pin it only if you have it from those who run the server"
                 }
+                Err(_) => "",
+            };
+            findings.wrong(&what, error.to_string(), to_do);
+            match pin {
+                Ok(pin) => findings.note(&what, format!("pin = [\"{pin}\"]")),
+                Err(why) if why == error.to_string() => {
+                    findings.note(&what, "a pin does not help, for the same reason");
+                }
+                Err(why) => findings.note(&what, format!("a pin does not help: {why}")),
+            }
+        }
+        Err(error) => {
+            let is_tls = error.label() == "tls";
+            failed(&what, &error, findings);
+            if is_tls && let Some(offer) = OldOffer::of(&dialler(tls), nobody()).await {
+                findings.note(&what, format!("to an old mail program it offers {offer}"));
             }
         }
     }
 }
 
-/// The pin of a certificate, if a connection with it is possible.
-async fn tried_pin<D>(
-    certificate: &CertificateDer<'_>,
-    dial: impl FnOnce(Arc<ClientConfig>) -> D,
-) -> Result<String, String>
-where
-    D: Future<Output = Result<Dialled, DialError>>,
-{
+/// The pin of the server's key, if a connection with it is possible.
+async fn tried_pin(dialler: impl Fn(Arc<ClientConfig>) -> Dialler) -> Result<String, String> {
     let plain = |error: rustls::Error| sentence(&error, Peer::Server);
+    let (tls, recorder) = recorder().map_err(|error| error.to_string())?;
+    // The connection is refused on purpose: only the certificate is needed.
+    let refused = dialler(tls).dial(nobody()).await.err();
+    let Some(certificate) = &recorder.shown() else {
+        return Err(refused.map_or_else(String::new, |error| error.to_string()));
+    };
     let digest = key_digest(certificate).map_err(plain)?;
     let tls = client_config(None, &[digest]).map_err(|error| error.to_string())?;
-    match dial(tls).await {
+    match dialler(tls).dial(nobody()).await {
         // What comes after TLS is no matter of the pin.
         Err(error) if matches!(error.label(), "certificate" | "tls") => Err(error.to_string()),
         _ => pin_of(certificate).map_err(plain),
@@ -124,12 +133,12 @@ async fn resolve(what: &str, upstream: &Upstream, findings: &mut Findings<'_>) -
     }
 }
 
-async fn dial(
+fn dialler(
     config: &Config,
     upstream: &Upstream,
     tunnel: Option<Tunnel>,
     tls: Arc<ClientConfig>,
-) -> Result<Dialled, DialError> {
+) -> Dialler {
     // Somebody is waiting for the findings.
     let mut upstream = upstream.clone();
     let timeouts = upstream.timeouts.over(&config.timeouts);
@@ -145,16 +154,19 @@ async fn dial(
     };
     // Popgate's own addresses are known from the configuration.
     let own = LoopDetection::new(config.listen.iter().map(|listen| listen.address).collect());
+    Dialler::new(upstream, Some(tls), limits, own).through(tunnel)
+}
+
+/// No client waits for these connections.
+fn nobody() -> OnBehalf {
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    let nobody = OnBehalf {
+    OnBehalf {
         addressed: Addressed {
             client: here,
             original_dst: here,
         },
         as_client: false,
-    };
-    let dialler = Dialler::new(upstream, Some(tls), limits, own);
-    dialler.through(tunnel).dial(nobody).await
+    }
 }
 
 fn greeted(what: &str, dialled: &Dialled, findings: &mut Findings<'_>) {
@@ -163,22 +175,27 @@ fn greeted(what: &str, dialled: &Dialled, findings: &mut Findings<'_>) {
     match dialled.stream.peer_certificate() {
         Some((certificate, version)) => {
             let days = facts(&certificate).map(|it| it.days_left(SystemTime::now()));
-            let days = days.map_or_else(String::new, |days| format!(", {days} days left"));
+            let days = days.map_or_else(String::new, |days| match days {
+                0.. => format!(", {days} days left"),
+                // Only a pin trusts such a one.
+                _ => format!(", though its certificate expired {} days ago", -1 - days),
+            });
             let pin = pin_of(&certificate).unwrap_or_default();
-            let found = format!("{version:?}, verified{days}; its key is {pin}");
+            let version = match version {
+                ProtocolVersion::TLSv1_3 => "TLS 1.3",
+                _ => "TLS 1.2",
+            };
+            let found = format!("{version}, verified{days}; its key is {pin}");
             findings.fine(what, found);
         }
         None => findings.note(what, "nothing protects the connection to it (no TLS)"),
     }
 }
 
-fn failed(what: &str, error: &DialError, is_certificate: bool, findings: &mut Findings<'_>) {
-    let to_do = match (error, is_certificate) {
-        (_, true) => {
-            "see below for its key; pin it only if you have it from those who run the server"
-        }
-        (DialError::Loop(_), _) => "set host to the provider's server, not to popgate",
-        (DialError::ConnectTimedOut(_) | DialError::Connect(_), _) => {
+fn failed(what: &str, error: &DialError, findings: &mut Findings<'_>) {
+    let to_do = match error {
+        DialError::Loop(_) => "set host to the provider's server, not to popgate",
+        DialError::ConnectTimedOut(_) | DialError::Connect(_) => {
             "is the port right, and does a firewall let it through?"
         }
         _ => "",
