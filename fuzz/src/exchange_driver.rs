@@ -33,7 +33,6 @@ pub struct Driven {
     exchange: Exchange<'static>,
     filter: Arc<Filter>,
     pub now: Instant,
-    began: Instant,
     greeting_timeout: Duration,
     /// The most bytes that one read returns.
     pub piece: usize,
@@ -99,7 +98,6 @@ impl Driven {
             exchange: Exchange::new(config, login_by, security, login, now),
             filter: Arc::clone(&setup.filter),
             now,
-            began: now,
             greeting_timeout: setup.timeouts.greeting,
             piece: setup.piece,
             quarantine_fails: false,
@@ -188,9 +186,9 @@ impl Driven {
 
     /// Advances the clock to the next deadline.
     pub fn pass_time(&mut self) {
-        if matches!(self.connects, Connects::ForClient) {
+        if self.is_connecting() {
             let limit = self.greeting_timeout;
-            self.now = self.began + limit;
+            self.now += limit;
             let error = DialError::GreetingTimedOut(limit);
             return self.fail(&Failure::Dial("test".to_owned(), error));
         }
