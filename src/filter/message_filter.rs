@@ -32,7 +32,7 @@ pub const LEARNT: &str = "LEARNT";
 pub struct Filter {
     rules: CompiledRules,
     lists: Lists,
-    brands: Brands,
+    brands: Arc<Brands>,
     thresholds: Thresholds,
     version: String,
     reports_parts: bool,
@@ -70,7 +70,7 @@ impl Filter {
         Ok(Self {
             rules: CompiledRules::new(&rules, set.lists())?,
             lists: set.lists().clone(),
-            brands: set.brands().clone(),
+            brands: Arc::clone(set.brands()),
             thresholds,
             version: format!("{:012x}", version >> 16),
             reports_parts: false,

@@ -31,6 +31,7 @@ mod rule_matches;
 pub mod rules;
 pub mod scan;
 mod scoring;
+mod shared;
 pub mod stock;
 mod stopwatch;
 pub mod verdict;

@@ -17,16 +17,23 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Lo
 use crate::filter::required_bytes::{self, ByteSet};
 use crate::filter::required_literals;
 use crate::filter::rule_error::RuleError;
+use crate::filter::shared::{Shared, SourceDigest};
 
 /// Limit of a compiled regex's size: a larger one repeats too much to be fast.
 const SIZE_LIMIT: usize = 1 << 20;
+
+/// A regex, once it has been compiled; `None` if it cannot be.
+type Compiled = OnceLock<Option<Regex>>;
+
+/// The regexes of all filters.
+static REGEXES: LazyLock<Shared<Compiled>> = LazyLock::new(Shared::default);
 
 /// A regex, ready to match.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     /// As it is compiled.
     source: Arc<str>,
-    regex: Arc<OnceLock<Option<Regex>>>,
+    regex: Arc<Compiled>,
     /// In lower case; every match contains one of these. Empty if there are none.
     pub literals: Vec<Vec<u8>>,
     /// Every match contains a byte of each of these sets.
@@ -37,7 +44,9 @@ impl Pattern {
     /// Parses and compiles a regex.
     pub fn new(text: &str) -> Result<Self, RuleError> {
         let pattern = Self::of_stock(text)?;
-        let _ = pattern.regex.set(Some(compiled(&pattern.source)?));
+        if !pattern.is_compiled() {
+            let _ = pattern.regex.set(Some(compiled(&pattern.source)?));
+        }
         Ok(pattern)
     }
 
@@ -50,9 +59,10 @@ impl Pattern {
         if hir.properties().minimum_len() == Some(0) && !has_anchor(&hir) {
             return Err(RuleError::MatchesEmptyText);
         }
+        let source: Arc<str> = hir.to_string().into();
         Ok(Self {
-            source: hir.to_string().into(),
-            regex: Arc::default(),
+            regex: REGEXES.get(SourceDigest::of([&*source]), || Ok(Compiled::new()))?,
+            source,
             literals: required_literals::required(&hir).unwrap_or_default(),
             required_bytes: required_bytes::required(&hir),
         })

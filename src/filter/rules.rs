@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
 use rayon::prelude::*;
 
@@ -25,7 +26,7 @@ use crate::schema::Problem;
 pub struct RuleSet {
     rules: Vec<Rule>,
     lists: Lists,
-    brands: Brands,
+    brands: Arc<Brands>,
     digest: u64,
     day: Option<Day>,
 }
@@ -33,8 +34,7 @@ pub struct RuleSet {
 impl RuleSet {
     /// The compiled-in rules.
     pub fn stock() -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader::default();
-        reader.stock_lists();
+        let mut reader = STOCK_LISTS.clone();
         reader.stock();
         reader.finish()
     }
@@ -42,8 +42,7 @@ impl RuleSet {
     /// The rule and list files of a folder on top of the stock. The stock rules are left out if it has
     /// no rule file, or one with `stock = false`; the stock lists remain.
     pub fn of_folder(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader::default();
-        reader.stock_lists();
+        let mut reader = STOCK_LISTS.clone();
         if !rules.is_empty() && !rules.iter().any(|(_, text)| rule_file::is_alone(text)) {
             reader.stock();
         }
@@ -54,16 +53,14 @@ impl RuleSet {
     /// Reads rule files without the stock rules.
     pub fn parse(files: impl IntoIterator<Item = NamedText>) -> Result<Self, Vec<Problem>> {
         let files: Vec<_> = files.into_iter().collect();
-        let mut reader = Reader::default();
-        reader.stock_lists();
+        let mut reader = STOCK_LISTS.clone();
         reader.layer(Layer::Own, &files, &[]);
         reader.finish()
     }
 
     /// Reads rule and list files on top of the stock.
     pub fn over_stock(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
-        let mut reader = Reader::default();
-        reader.stock_lists();
+        let mut reader = STOCK_LISTS.clone();
         reader.stock();
         reader.layer(Layer::Own, rules, lists);
         reader.finish()
@@ -108,7 +105,7 @@ impl RuleSet {
     }
 
     /// The brands.
-    pub fn brands(&self) -> &Brands {
+    pub fn brands(&self) -> &Arc<Brands> {
         &self.brands
     }
 
@@ -122,12 +119,21 @@ fn built_in((name, text): &(&str, &str)) -> NamedText {
 }
 
 /// Reads files layer by layer.
+#[derive(Clone)]
 struct Reader {
     set: RuleSet,
     /// By id: where each rule was defined.
     id_owners: HashMap<String, IdOwner>,
     problems: Vec<Problem>,
 }
+
+/// The stock lists, which all sets share. Facts use them whatever the rules are.
+static STOCK_LISTS: LazyLock<Reader> = LazyLock::new(|| {
+    let mut reader = Reader::default();
+    let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
+    reader.layer(Layer::Stock, &[], &lists);
+    reader
+});
 
 impl Default for Reader {
     fn default() -> Self {
@@ -148,19 +154,13 @@ impl Reader {
         self.layer(Layer::Stock, &rules, &[]);
     }
 
-    /// Facts use these lists whatever the rules are.
-    fn stock_lists(&mut self) {
-        let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
-        self.layer(Layer::Stock, &[], &lists);
-    }
-
     fn layer(&mut self, of: Layer, rules: &[NamedText], lists: &[NamedText]) {
         for (name, text) in lists {
             self.set.digest = fnv(self.set.digest, text.as_bytes());
             let path = Path::new(name);
             let list = path.file_stem().unwrap_or_default().to_string_lossy();
             if list == "brands" {
-                self.set.brands.read(name, text, &mut self.problems);
+                Arc::make_mut(&mut self.set.brands).read(name, text, &mut self.problems);
             } else {
                 self.set.lists.read(&list, name, text, &mut self.problems);
             }

@@ -8,7 +8,7 @@ mod build;
 
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, PatternID};
 use regex::bytes::RegexSet;
 
 use crate::filter::lists::List;
@@ -47,12 +47,11 @@ pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) place: Place,
-    words: Option<AhoCorasick>,
-    /// By the automaton's pattern.
-    finds: Vec<Vec<Find>>,
+    words: Option<Arc<AhoCorasick>>,
+    finds: Finds,
     regexes: Vec<Search>,
     /// The regexes without a literal, in groups.
-    loose: Vec<RegexSet>,
+    loose: Vec<Arc<RegexSet>>,
     /// Index into `regexes` by index over all of `loose`.
     loose_regexes: Vec<usize>,
     nears: Vec<NearRule>,
@@ -60,6 +59,34 @@ pub(crate) struct Scanner {
     presence: Vec<usize>,
     listed: Vec<(usize, Arc<List>)>,
     numbers: Vec<(usize, Range)>,
+}
+
+/// What the automaton's patterns mean. There are thousands, of one meaning each for the most part.
+#[derive(Debug, Default)]
+struct Finds {
+    /// Sorted by pattern.
+    all: Box<[Find]>,
+    /// By pattern: the end of its part of `all`.
+    ends: Box<[u32]>,
+}
+
+impl Finds {
+    fn new(by_pattern: &[Vec<Find>]) -> Self {
+        let ends = by_pattern.iter().scan(0, |end, finds| {
+            *end += finds.len() as u32;
+            Some(*end)
+        });
+        Self {
+            all: by_pattern.concat().into(),
+            ends: ends.collect(),
+        }
+    }
+
+    fn of(&self, pattern: PatternID) -> &[Find] {
+        let pattern = pattern.as_usize();
+        let start = pattern.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start as usize..self.ends[pattern] as usize]
+    }
 }
 
 /// The meaning of a pattern that the automaton found.
@@ -232,7 +259,7 @@ impl Scanner {
             if finds % FINDS_TOGETHER == 0 && !work.spend(FINDS_TOGETHER * FIND_WORK) {
                 return;
             }
-            for find in &self.finds[found.pattern().as_usize()] {
+            for find in self.finds.of(found.pattern()) {
                 match *find {
                     Find::Literal { regex } => {
                         if !std::mem::replace(&mut seen.awake[regex], true) {

@@ -1,21 +1,27 @@
 //! Builds a scanner: one automaton for words and literals, sets for regexes without a literal.
 
 use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use regex::bytes::RegexSetBuilder;
+use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use super::{Find, LOOSE_TOGETHER, NearRule, Placed, Scanner, Search};
+use super::{Find, Finds, LOOSE_TOGETHER, NearRule, Placed, Scanner, Search};
 use crate::filter::lists::Lists;
 use crate::filter::place::Place;
 use crate::filter::rule::{Near, Rule, Test};
 use crate::filter::rule_error::RuleError;
+use crate::filter::shared::{Shared, SourceDigest};
 
 /// Limit of a compiled set of regexes without literals.
 const LOOSE_SIZE_LIMIT: usize = 16 << 20;
 
 /// Cache of a set's states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
+
+/// The automata and the sets of all filters.
+static AUTOMATA: LazyLock<Shared<AhoCorasick>> = LazyLock::new(Shared::default);
+static SETS: LazyLock<Shared<RegexSet>> = LazyLock::new(Shared::default);
 
 impl Scanner {
     /// A scanner for the rules of one place, with their indexes and the indexes of their
@@ -28,7 +34,7 @@ impl Scanner {
         let mut scanner = Self {
             place,
             words: None,
-            finds: Vec::new(),
+            finds: Finds::default(),
             regexes: Vec::new(),
             loose: Vec::new(),
             loose_regexes: Vec::new(),
@@ -42,24 +48,13 @@ impl Scanner {
             scanner.add(*number, rule, *phrase, lists, &mut patterns);
         }
         if !patterns.texts.is_empty() {
-            let words = AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .build(&patterns.texts);
-            scanner.words =
-                Some(words.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
-            scanner.finds = patterns.finds;
+            scanner.words = Some(automaton(&patterns.texts)?);
+            scanner.finds = Finds::new(&patterns.finds);
         }
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
             let some = some.iter();
             let some = some.map(|regex| scanner.regexes[*regex].pattern.source());
-            let set = RegexSetBuilder::new(some)
-                .size_limit(LOOSE_SIZE_LIMIT)
-                .dfa_size_limit(LOOSE_CACHE)
-                .build();
-            scanner
-                .loose
-                .push(set.map_err(|error| RuleError::ScannerTooBig(error.to_string()))?);
+            scanner.loose.push(set(&some.collect::<Vec<_>>())?);
         }
         Ok(scanner)
     }
@@ -125,6 +120,28 @@ impl Scanner {
             within: rule.within,
         });
     }
+}
+
+/// The automaton of these words and literals.
+fn automaton(texts: &[Vec<u8>]) -> Result<Arc<AhoCorasick>, RuleError> {
+    AUTOMATA.get(SourceDigest::of(texts), || {
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .build(texts)
+            .map_err(|error| RuleError::ScannerTooBig(error.to_string()))
+    })
+}
+
+/// The set of these regexes.
+fn set(sources: &[&str]) -> Result<Arc<RegexSet>, RuleError> {
+    SETS.get(SourceDigest::of(sources), || {
+        RegexSetBuilder::new(sources)
+            .size_limit(LOOSE_SIZE_LIMIT)
+            .dfa_size_limit(LOOSE_CACHE)
+            .build()
+            .map_err(|error| RuleError::ScannerTooBig(error.to_string()))
+    })
 }
 
 /// A word without its trailing star, and whether it had one.
