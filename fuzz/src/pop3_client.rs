@@ -56,8 +56,9 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
     while let Some(line) = lines.next() {
         let text = String::from_utf8_lossy(line).to_ascii_uppercase();
         let (verb, arguments) = text.trim_ascii_end().split_once(' ').unwrap_or((&text, ""));
-        let (verb, arguments) = (verb.trim_ascii_end(), arguments.split_whitespace());
-        if is_invented(verb, &text) {
+        let verb = verb.trim_ascii_end();
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        if is_invented(verb, &text) || is_odd_listing(verb, &arguments) {
             is_unclear = true;
             break;
         }
@@ -78,7 +79,7 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
             body: None,
             complete: true,
         };
-        if answer.is_ok() && has_lines(verb, &arguments.collect::<Vec<_>>()) {
+        if answer.is_ok() && has_lines(verb, &arguments) {
             // The status line's end counts.
             let begin = got.len() - rest.len() - 2;
             let end = memchr::memmem::find(&got[begin..], END).map(|at| begin + at + END.len());
@@ -114,6 +115,14 @@ fn is_invented(verb: &str, line: &str) -> bool {
         .all(|it| (b' '..=b'~').contains(&it));
     let is_xtnd = verb == "XTND" && (line.contains("XLST") || line.contains("XMIT"));
     !verb.is_empty() && is_printable && !KNOWN.contains(&verb) && !is_xtnd
+}
+
+/// Whether a listing is asked for with an argument that RFC 1939 does not know: a server may answer with all of it.
+fn is_odd_listing(verb: &str, arguments: &[&str]) -> bool {
+    let is_number = |it: &&str| it.bytes().all(|octet| octet.is_ascii_digit());
+    matches!(verb, "LIST" | "UIDL")
+        && !arguments.is_empty()
+        && !matches!(arguments, [it] if is_number(it))
 }
 
 /// Whether lines follow `+OK`.
