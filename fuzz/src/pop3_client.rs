@@ -109,12 +109,11 @@ const KNOWN: &[&str] = &[
 
 /// Whether a line is a command that is passed on without being understood.
 fn is_invented(verb: &str, line: &str) -> bool {
-    let is_printable = line
-        .trim_ascii_end()
-        .bytes()
-        .all(|it| (b' '..=b'~').contains(&it));
+    // Those with control characters are refused.
+    let is_control = |it: u8| it < b' ' && it != b'\t' || it == 0x7f;
+    let is_passed_on = !line.trim_ascii_end().bytes().any(is_control);
     let is_xtnd = verb == "XTND" && (line.contains("XLST") || line.contains("XMIT"));
-    !verb.is_empty() && is_printable && !KNOWN.contains(&verb) && !is_xtnd
+    !verb.is_empty() && is_passed_on && !KNOWN.contains(&verb) && !is_xtnd
 }
 
 /// Whether a listing is asked for with an argument that RFC 1939 does not know: a server may answer with all of it.
