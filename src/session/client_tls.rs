@@ -102,9 +102,10 @@ pub(super) async fn accept_tls(
     }
 }
 
-/// Handshakes that may wait, for each that is computed: with 1 ms each the last one waits for less than 0.1 s, and for
-/// some seconds while running sessions need the cores.
-const WAITING: usize = 64;
+/// Handshakes that may wait, for each that is computed: all clients of an office may come at once, as after a restart.
+/// With 1 ms each the last one waits for a second, and for longer while running sessions need the cores. Addresses
+/// take turns, so that a flood delays nobody else, and `limits.pending_sessions` bounds the memory of all that wait.
+const WAITING: usize = 1024;
 
 /// Does a handshake, each step in a turn of its own.
 async fn in_turns<T>(
