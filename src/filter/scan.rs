@@ -376,6 +376,26 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_that_must_not_compile_leaves_a_regex_to_another() {
+        // No other test compiles it: filters share what is compiled.
+        let search = Search {
+            rule: 0,
+            at_least: 1,
+            pattern: Pattern::of_stock("only+here").unwrap(),
+        };
+        let found = |work: &Work<'_>| {
+            let mut matches = RuleMatches::new(1, 0);
+            search.run("onlyhere", &mut matches, work);
+            matches.counts[0]
+        };
+        let brief = Work::brief(1_000);
+        assert_eq!((found(&brief), brief.is_in_vain()), (0, true));
+        assert_eq!(found(&Work::new(1_000)), 1);
+        let brief = Work::brief(1_000);
+        assert_eq!((found(&brief), brief.is_in_vain()), (1, false));
+    }
+
+    #[test]
     fn numbers_are_read_from_the_start_of_a_text() {
         assert_eq!(leading_number(" 1 (Highest)"), Some(1.0));
         assert_eq!(leading_number("-2.5."), Some(-2.5));
