@@ -1,0 +1,50 @@
+"""The tricks of the bench evasion: one module per kind, each with a generator `tricks`."""
+
+from . import (
+    attached,
+    charsets,
+    fields,
+    hiding,
+    layout,
+    letters,
+    limits,
+    pages,
+    shapes,
+    subjects,
+    transfer,
+)
+from .spam import SPAMS, simple
+from .trick import FILES, PAGE, PLAIN, SUBJECT
+
+KINDS = {
+    "charsets": charsets,
+    "transfer encodings": transfer,
+    "shapes of messages": shapes,
+    "fields": fields,
+    "limits": limits,
+    "elements": pages,
+    "styles": hiding,
+    "layout": layout,
+    "letters": letters,
+    "subjects": subjects,
+    "files": attached,
+}
+# What rows are compared with: the same spam without a trick.
+BASES = {
+    PLAIN: lambda spam: simple(spam, False, spam.plain()),
+    PAGE: lambda spam: simple(spam, True, spam.page()),
+    SUBJECT: subjects.base,
+    **attached.BASES,
+}
+
+
+def rows():
+    """Kind and trick, of all."""
+    for kind, module in KINDS.items():
+        for trick in module.tricks():
+            yield kind, trick
+
+
+def spams_for(trick):
+    """The spams that a trick is tried on: one file is the same with each of them."""
+    return SPAMS[:1] if trick.form in FILES else SPAMS

@@ -1,0 +1,77 @@
+"""A trick: how a spam is rewritten so that a program reads something else than a person."""
+
+import dataclasses
+import re
+import typing
+
+YES, HARD, NO = "yes", "hard", "no"
+# The forms whose score without a trick is the base of a row.
+PLAIN, PAGE, SUBJECT = "plain", "page", "subject"
+NAMED, PROGRAM_FILE, ATTACHED_PAGE = FILES = "file with a name", "program", "attached page"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trick:
+    """A row of the bench: `make` turns a spam into a message.
+
+    `shown`: YES where at least one of Thunderbird, Outlook, Apple Mail and Gmail shows the text, so that a person reads
+    it as easily as the base; HARD where it is read, but only by its layout or by guessing; NO where no client shows it.
+    `form`: what the row is compared with; None is the form of the spam itself.
+    `unread`: why Python's email package does not decode what a client does; empty where it does, which the self-test
+    verifies. `undo`: from the text as decoded to the text as seen.
+    """
+
+    name: str
+    row: str
+    make: typing.Callable
+    shown: str = YES
+    form: typing.Optional[str] = None
+    unread: str = ""
+    undo: typing.Callable = staticmethod(lambda text: text)
+
+    def form_for(self, spam):
+        return self.form or (PAGE if spam.html else PLAIN)
+
+
+WORD = re.compile(r"[^\W\d_]{4,}")
+
+
+def inside(junk, every=3):
+    """A change of text: junk inside each word of four letters or more, after every third letter."""
+
+    def change(text):
+        return WORD.sub(lambda word: junk.join(word[0][at : at + every] for at in range(0, len(word[0]), every)), text)
+
+    return change
+
+
+def lettered(change):
+    """A change of text, letter by letter."""
+    return lambda text: "".join(map(change, text))
+
+
+def around(before, after, every=3):
+    """A change of text: encloses every other piece of a word."""
+
+    def word(match):
+        pieces = [match[0][at : at + every] for at in range(0, len(match[0]), every)]
+        return "".join(before + piece + after if number % 2 else piece for number, piece in enumerate(pieces))
+
+    return lambda text: WORD.sub(word, text)
+
+
+def fitting(text, charset, html):
+    """The text with what the charset does not have replaced: by references in a page, else by ASCII."""
+    if html:
+        return text.encode(charset, "xmlcharrefreplace")
+    for letter, ascii_letters in zip("äöüÄÖÜß", ("ae", "oe", "ue", "Ae", "Oe", "Ue", "ss")):
+        try:
+            letter.encode(charset)
+        except UnicodeError:
+            text = text.replace(letter, ascii_letters)
+    return text.encode(charset)
+
+
+def wide(text):
+    """Full-width forms of the ASCII letters and digits, as Chinese, Japanese and Korean charsets have them."""
+    return "".join(chr(ord(letter) + 0xFEE0) if letter.isascii() and letter.isalnum() else letter for letter in text)
