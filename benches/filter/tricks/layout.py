@@ -1,7 +1,7 @@
 """The order of reading in a page: turned text and letters that are placed (F08, F10)."""
 
 from .pages import page, row, source
-from .trick import HARD, lettered
+from .trick import HARD, lettered, turned_words
 
 
 def tricks():
@@ -48,9 +48,7 @@ def turned():
                 f"reversed words: {name}",
                 "F08",
                 page(
-                    lambda text, before=before, after=after: " ".join(
-                        before + word[::-1] + after for word in text.split(" ")
-                    ),
+                    turned_words(before, after),
                     head=head,
                 ),
                 unread="read in display order",

@@ -3,7 +3,21 @@
 import unicodedata
 
 from .spam import simple
-from .trick import HARD, PAGE, PLAIN, YES, Trick, fitting, inside, lettered, wide
+from .trick import (
+    HARD,
+    NO,
+    PAGE,
+    PLAIN,
+    WORD,
+    YES,
+    Trick,
+    fitting,
+    in_display_order,
+    inside,
+    lettered,
+    turned_words,
+    wide,
+)
 
 # Of the property Default_Ignorable_Code_Point.
 INVISIBLE = [
@@ -195,7 +209,8 @@ def each_letter(junk):
 
 def tricks():
     for code in INVISIBLE:
-        yield Trick(f"{called(code)} inside words", "F06", text_of(inside(chr(code))))
+        # What follows the beginning of a right-to-left isolate is moved.
+        yield Trick(f"{called(code)} inside words", "F06", text_of(inside(chr(code))), shown=NO if code == 0x2067 else YES)
     for name, junk in (
         ("many kinds of invisible letters", "\u200b\u2060\u00ad\ufeff\u034f"),
         ("ten of U+200B", "\u200b" * 10),
@@ -345,32 +360,30 @@ def ordered():
             "F08",
             text_of(five_words(before, after), PLAIN),
             form=PLAIN,
-            unread="read in display order",
+            undo=in_display_order,
         )
         if after:
             yield Trick(
                 f"reversed words: {name}",
                 "F08",
                 text_of(
-                    lambda text, before=before, after=after: " ".join(
-                        before + word[::-1] + after for word in text.split(" ")
-                    ),
+                    turned_words(before, after),
                     PLAIN,
                 ),
                 form=PLAIN,
-                unread="read in display order",
+                undo=in_display_order,
             )
             yield Trick(
                 f"reversed ends of words: {name}",
                 "F08",
                 text_of(
-                    lambda text, before=before, after=after: " ".join(
-                        word[:2] + before + word[2:][::-1] + after for word in text.split(" ")
+                    lambda text, before=before, after=after: WORD.sub(
+                        lambda word: word[0][:2] + before + word[0][2:][::-1] + after + "\u200e", text
                     ),
                     PLAIN,
                 ),
                 form=PLAIN,
-                unread="read in display order",
+                undo=in_display_order,
             )
     yield Trick("LRO around RLO", "F08", text_of(lambda text: f"\u202e\u202d{text}\u202c\u202c"))
     yield Trick("LRI around words", "F08", text_of(lambda text: " ".join(f"\u2066{word}\u2069" for word in text.split(" "))))

@@ -4,7 +4,18 @@ import base64
 
 from .letters import ALPHABETS, replaced, undone
 from .spam import message
-from .trick import HARD, NO, SUBJECT, YES, Trick, fitting, inside, wide
+from .trick import (
+    HARD,
+    NO,
+    SUBJECT,
+    YES,
+    Trick,
+    fitting,
+    in_display_order,
+    inside,
+    turned_words,
+    wide,
+)
 
 TEXT = b"Hello,\n\nplease see above.\n"
 
@@ -226,18 +237,14 @@ def tricks():
             f"reversed: {name}",
             "F08",
             said(lambda text, before=before, after=after: before + text[::-1] + after),
-            unread="read in display order",
+            undo=in_display_order,
         )
         if after:
             yield row(
                 f"reversed words: {name}",
                 "F08",
-                said(
-                    lambda text, before=before, after=after: " ".join(
-                        before + word[::-1] + after for word in text.split(" ")
-                    )
-                ),
-                unread="read in display order",
+                said(turned_words(before, after)),
+                undo=in_display_order,
             )
     for name, character in (("a dot", "."), ("a space", " ")):
         yield row(

@@ -60,6 +60,16 @@ def around(before, after, every=3):
     return lambda text: WORD.sub(word, text)
 
 
+def turned_words(before, after):
+    """Each word reversed; a mark to the right after each space keeps the order of the words."""
+    return lambda text: " \u200e".join(before + word[::-1] + after for word in text.split(" "))
+
+
+def in_display_order(text):
+    """Text of left-to-right letters with what stands between an override to the left and its end, or the line's, reversed."""
+    return re.sub("\u202e([^\u202c\n]*)\u202c?", lambda found: found[1][::-1], text.replace("\u202e\u202e", "\u202e"))
+
+
 def fitting(text, charset, html):
     """The text with what the charset does not have replaced: by references in a page, else by ASCII."""
     if html:
