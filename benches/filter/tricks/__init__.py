@@ -3,6 +3,7 @@
 from . import (
     attached,
     charsets,
+    combined,
     fields,
     hiding,
     layout,
@@ -27,6 +28,7 @@ KINDS = {
     "layout": layout,
     "letters": letters,
     "subjects": subjects,
+    "two at once": combined,
     "files": attached,
 }
 # What rows are compared with: the same spam without a trick.
