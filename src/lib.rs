@@ -99,11 +99,13 @@
 //! 1. `cli/train.rs`: paths of ham and spam → `learn/training.rs`, `train`: both kinds in step.
 //! 2. `learn/corpus.rs`, `expand`, `read`: folders, Maildirs, mbox files → messages, bounded.
 //! 3. `learn/trainer.rs`, `Trainer::open`: the data directory → a lock, learned state, a filter that extracts.
-//! 4. `learn/trainer.rs`, `Trainer::teach`: a message → `judge_with_features` → features as hashes.
+//! 4. `learn/trainer.rs`, `Trainer::teach`: a message → `filter/classifier/original.rs`, `identity.rs`: what the sender
+//!    wrote, and its digest → `judge_with_features` → features as hashes.
 //! 5. `filter/classifier/learned_state.rs`, `update_for`: features and label → nothing, or `WeightChange`s.
 //! 6. `filter/classifier/model.rs`, `step`, `learn`: the evidence → one step of each group's weights.
 //! 7. `store/knowledge.rs`, `change`: a change → a record of the journal, before it counts.
-//! 8. `store/knowledge.rs`, `save`: all weights → one file, written durably; the journal begins anew.
+//! 8. `store/knowledge.rs`, `relearn`: the journal's messages → `samples.rs` → `filter/classifier/pile.rs`, `learn`: weights
+//!    that do not depend on the order → one file, written durably; the journal begins anew.
 //! 9. `store/knowledge.rs`, `follow`: a running server sees the journal grow → `catch_up`.
 //! 10. `filter/classifier/learned_state.rs`, `apply`: the next verdict is made with the new weights.
 

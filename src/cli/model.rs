@@ -97,7 +97,7 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
             if let Some(unusable) = knowledge.unusable() {
                 eprintln!("popgate: {unusable}");
             }
-            knowledge.save(&imported)?;
+            knowledge.replace(&imported)?;
             print!("{}", info(&imported));
             Ok(Exit::Fine)
         }

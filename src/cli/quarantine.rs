@@ -157,6 +157,7 @@ fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -
     let path = kept.copy_to(to, &message)?;
     println!("released to {}", path.display());
     match learn_as_ham(&message, config, account) {
+        Ok(Taught::Popgates) => println!("popgate wrote it, so there is nothing to learn"),
         Ok(Taught::NotMail) => println!("it has no header, so there is nothing to learn"),
         Ok(_) => println!("learned as ham"),
         Err(error) => {

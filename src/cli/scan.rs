@@ -155,7 +155,9 @@ impl Scan<'_> {
         counts: &mut Counts,
     ) -> io::Result<()> {
         let judge = |_, message: Message| {
-            let verdict = self.filter.judge_for(self.owner, &message.raw);
+            // As it was on its way: what popgate and mail programs added since is not judged.
+            let original = self.filter.original(&message.raw);
+            let verdict = self.filter.judge_for(self.owner, &original);
             (verdict.is_spam(), (self.print)(&message, &verdict))
         };
         let bar = Progress::for_files(self.files.len());

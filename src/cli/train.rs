@@ -14,18 +14,21 @@ use super::progress::Progress;
 use super::shared_args::DataArgs;
 use super::terminal::{harmless, report_unreadable};
 use crate::learn::trainer::Trainer;
-use crate::learn::training::{TrainingCounts, TrainingEvent, train};
+use crate::learn::training::{Lessons, TrainingCounts, TrainingEvent, train};
 use crate::server;
 
 /// Train the classifier with ham and spam
 #[derive(Debug, Clone, Args)]
 pub struct TrainArgs {
     /// Wanted mail: messages, folders (with all below), Maildirs, mbox files
-    #[arg(long, num_args = 1.., required_unless_present = "spam", value_name = "PATH")]
+    #[arg(long, num_args = 1.., required_unless_present_any = ["spam", "forget"], value_name = "PATH")]
     pub ham: Vec<PathBuf>,
     /// Spam, likewise
     #[arg(long, num_args = 1.., value_name = "PATH")]
     pub spam: Vec<PathBuf>,
+    /// Messages that were taught by mistake, likewise; any copy of them will do
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    pub forget: Vec<PathBuf>,
     /// Train for this account alone, on top of what all accounts share
     #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
     pub account: Option<Arc<str>>,
@@ -49,8 +52,11 @@ pub(super) fn run(args: &TrainArgs) -> Ended {
     let limit = config.filter.hold_bytes;
     let trained = train(
         &mut trainer,
-        &args.ham,
-        &args.spam,
+        Lessons {
+            ham: &args.ham,
+            spam: &args.spam,
+            forget: &args.forget,
+        },
         limit,
         &mut |event| match event {
             TrainingEvent::Progress(share, TrainingCounts { ham, spam, .. }) => {
@@ -80,6 +86,13 @@ fn summary(counts: &TrainingCounts) -> String {
     for (count, what) in [
         (counts.relabelled, "of them were the other before"),
         (counts.known, "were known already"),
+        (counts.forgotten, "forgotten"),
+        (counts.unknown, "to forget were never learned"),
+        (counts.deleted, "were deleted or moved, and passed over"),
+        (
+            counts.popgates,
+            "are popgate's own notices, and passed over",
+        ),
         (counts.skipped, "are not mail"),
         (counts.unreadable, "could not be read"),
     ] {

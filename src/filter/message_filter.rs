@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::brands::Brands;
-use crate::filter::classifier::{LearnedState, WeightsOwner};
+use crate::filter::classifier::{LearnedState, SUBJECT_MARK, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::facts::FactValue;
 use crate::filter::fnv::fnv;
@@ -27,6 +27,9 @@ use crate::schema::Problem;
 /// The name of the learned filter's points among the rules that hit.
 pub const LEARNT: &str = "LEARNT";
 
+/// The name of a person's correction among the rules that hit.
+pub const CORRECTED: &str = "CORRECTED";
+
 /// Rules and thresholds, ready to judge; shared by all sessions.
 #[derive(Debug)]
 pub struct Filter {
@@ -37,6 +40,7 @@ pub struct Filter {
     version: String,
     reports_parts: bool,
     explains_ham: bool,
+    subject_mark: String,
     learned: Option<Arc<LearnedState>>,
     clock: Option<Clock>,
 }
@@ -75,6 +79,7 @@ impl Filter {
             version: format!("{:012x}", version >> 16),
             reports_parts: false,
             explains_ham: false,
+            subject_mark: SUBJECT_MARK.to_owned(),
             learned: None,
             clock: None,
         })
@@ -127,7 +132,7 @@ impl Filter {
     }
 
     /// Twelve hexadecimal digits that change with the text of the rules and the thresholds.
-    pub fn version(&self) -> &str {
+    pub fn rules_version(&self) -> &str {
         &self.version
     }
 

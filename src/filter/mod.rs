@@ -36,7 +36,7 @@ pub mod stock;
 mod stopwatch;
 pub mod verdict;
 
-pub use message_filter::{Filter, HeaderStage, LEARNT};
+pub use message_filter::{CORRECTED, Filter, HeaderStage, LEARNT};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;

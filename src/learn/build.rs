@@ -71,7 +71,8 @@ pub fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path) -> Result<Ship
         }
         for file in files {
             let read = corpus::read(&file, LIMIT, &mut |message| {
-                all.push((filter.judge_with_features(&message.raw).1, is_spam));
+                let original = filter.original(&message.raw);
+                all.push((filter.judge_with_features(&original).1, is_spam));
                 true
             });
             read.map_err(|error| ModelError::Unreadable(vec![error]))?;

@@ -9,6 +9,8 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use crate::message::header::fields;
+
 use super::mail_file::{MailFile, MailFolder, NotRead, OTHER};
 
 /// A line of an mbox file is read in pieces of this size.
@@ -23,6 +25,8 @@ pub struct Message {
     pub raw: Vec<u8>,
     /// How long it really is.
     pub length: u64,
+    /// Whether it was deleted or moved, and only waits for its mailbox to be compacted.
+    pub deleted: bool,
 }
 
 /// A file or folder that cannot be read, or is not.
@@ -171,8 +175,39 @@ fn read_from(
         path: name.to_owned(),
         raw,
         length,
+        deleted: is_trashed(name),
     });
     Ok(())
+}
+
+/// Whether the name of a Maildir's file has the flag of a message that was deleted.
+fn is_trashed(name: &str) -> bool {
+    let path = Path::new(name);
+    let in_cur = path.parent().is_some_and(|folder| folder.ends_with("cur"));
+    let flags = name.rsplit_once(":2,").map(|(_, flags)| flags);
+    in_cur && flags.is_some_and(|flags| !flags.contains('/') && flags.contains('T'))
+}
+
+/// Thunderbird's flag of a message that was deleted or moved.
+const EXPUNGED: u16 = 0x0008;
+
+/// Whether the header of a message in an mbox file says that it was deleted: to Thunderbird by the first
+/// X-Mozilla-Status, which stands above what the sender wrote, and to others by Status and X-Status.
+fn is_expunged(raw: &[u8]) -> bool {
+    let mut mozilla = None;
+    for field in fields(raw) {
+        let value = raw[field.value.clone()].trim_ascii();
+        if field.is(raw, "X-Mozilla-Status") {
+            let value = std::str::from_utf8(value).unwrap_or_default();
+            mozilla = mozilla.or(u16::from_str_radix(value, 16).ok());
+        } else if (field.is(raw, "Status") || field.is(raw, "X-Status"))
+            && value.len() <= 8
+            && value.contains(&b'D')
+        {
+            return true;
+        }
+    }
+    mozilla.is_some_and(|flags| flags & EXPUNGED != 0)
 }
 
 /// RFC 4155 appendix A: "From ", who, and when; the time distinguishes it from a sentence.
@@ -260,6 +295,7 @@ impl Entry {
     fn finish(self, path: String) -> Message {
         Message {
             path,
+            deleted: is_expunged(&self.raw),
             raw: self.raw,
             length: self.length,
         }
@@ -303,6 +339,38 @@ mod tests {
         assert_eq!(messages(mbox, 1000), expected);
         let cut = messages(mbox, 8);
         assert_eq!(cut[0], ("m#1".into(), "Subject:".into(), 48));
+    }
+
+    #[test]
+    fn deleted_messages_are_told_from_others() {
+        let table = [
+            ("X-Mozilla-Status: 0009\n", true),
+            ("X-Mozilla-Status: 0008\nX-Mozilla-Status: 0001\n", true),
+            ("X-Mozilla-Status: 0001\nX-Mozilla-Status: 0008\n", false),
+            (
+                "X-Mozilla-Status: 1001\nX-Mozilla-Status2: 00000008\n",
+                false,
+            ),
+            ("Status: RO\nX-Status: D\n", true),
+            ("Status: D\n", true),
+            ("Status: RO\nX-Status: AF\n", false),
+            ("Status: Delivered to many\n", false),
+        ];
+        for (fields, deleted) in table {
+            assert_eq!(
+                is_expunged(format!("{fields}From: a\n\nStatus: D").as_bytes()),
+                deleted,
+                "{fields}"
+            );
+        }
+        for (name, deleted) in [
+            ("m/cur/1.a:2,ST", true),
+            ("m/cur/1.a:2,S", false),
+            ("m/cur/T", false),
+            ("m/other/1.a:2,T", false),
+        ] {
+            assert_eq!(is_trashed(name), deleted, "{name}");
+        }
     }
 
     #[test]

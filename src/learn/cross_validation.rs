@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use super::evaluation::Judged;
 use crate::filter::LEARNT;
-use crate::filter::classifier::{Belief, LearnedState, Update, opinion};
+use crate::filter::classifier::pile::Sample;
+use crate::filter::classifier::{Belief, LearnedState, Lesson, PackedFeatures, Update, opinion};
 
 /// The same order each time.
 const SEED: u64 = 1997;
+
+/// 2^128 divided by the golden ratio: its multiples are spread evenly.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
 /// Judges each message by a state that learned all messages but its part, in a shuffled order.
 pub fn cross_validate(judged: &mut [Judged], folds: usize) {
@@ -15,11 +19,14 @@ pub fn cross_validate(judged: &mut [Judged], folds: usize) {
     fastrand::Rng::with_seed(SEED).shuffle(&mut order);
     for fold in 0..folds {
         let memory = LearnedState::default();
+        let mut samples = Vec::new();
         for (at, number) in order.iter().enumerate() {
             if at % folds != fold {
-                learn(&memory, *number, &judged[*number]);
+                samples.push(learn(&memory, *number, &judged[*number]));
             }
         }
+        samples.sort_by_key(|sample| sample.digest);
+        memory.learn_pile(None, &samples);
         for number in order.iter().skip(fold).step_by(folds) {
             let message = &mut judged[*number];
             let begun = std::time::Instant::now();
@@ -35,11 +42,24 @@ pub fn cross_validate(judged: &mut [Judged], folds: usize) {
 }
 
 /// Learns a message under a unique digest: identical files are not detected.
-fn learn(memory: &LearnedState, number: usize, message: &Judged) {
-    let digest = (number as u128).to_le_bytes();
-    let (features, is_spam) = (&message.features, message.spam);
-    let lesson = memory.update_for(None, digest, features, is_spam, Belief::Doubting);
-    if let Update::Changes(changes) = lesson {
+fn learn(memory: &LearnedState, number: usize, message: &Judged) -> Sample {
+    let spread = (number as u128).wrapping_mul(SPREAD);
+    let lesson = Lesson {
+        digest: spread.to_be_bytes(),
+        sender: message.sender,
+        features: &message.features,
+        is_spam: message.spam,
+        belief: Belief::Doubting,
+    };
+    if let Update::Changes(changes) = memory.update_for(None, lesson) {
         changes.iter().for_each(|change| memory.apply(change));
+    }
+    Sample {
+        owner: None,
+        digest: lesson.digest,
+        is_spam: lesson.is_spam,
+        sender: lesson.sender,
+        belief: lesson.belief,
+        features: PackedFeatures::of(lesson.features),
     }
 }

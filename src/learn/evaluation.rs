@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::corpus::{self, CorpusError, Message};
 use super::parallel::{Step, for_each_message};
 use crate::filter::Filter;
-use crate::filter::classifier::{Features, WeightsOwner};
+use crate::filter::classifier::{Features, WeightsOwner, identity};
 
 /// A message and its verdict.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Judged {
     pub log_odds: Option<f64>,
     /// Its features, if the classifier is to learn from it.
     pub features: Features,
+    /// Who sent it, hashed.
+    pub sender: u32,
 }
 
 /// How to evaluate.
@@ -92,10 +94,11 @@ impl Evaluation<'_> {
     }
 
     fn judge(&self, group: usize, spam: bool, message: Message) -> Judged {
+        let original = self.filter.original(&message.raw);
         let (verdict, features) = match self.studies {
-            true => self.filter.judge_with_features(&message.raw),
+            true => self.filter.judge_with_features(&original),
             false => {
-                let verdict = self.filter.judge_for(self.owner, &message.raw);
+                let verdict = self.filter.judge_for(self.owner, &original);
                 (verdict, Features::default())
             }
         };
@@ -110,6 +113,7 @@ impl Evaluation<'_> {
             hits: hits.map(|hit| (hit.rule.clone(), hit.score)).collect(),
             log_odds: verdict.opinion.map(|opinion| opinion.log_odds),
             features,
+            sender: identity::sender(&original),
         }
     }
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::corpus::{self, CorpusError};
 use super::mail_file::MailFile;
 use crate::filter::Filter;
-use crate::filter::classifier::{Belief, LearnedState, Update, opinion};
+use crate::filter::classifier::{Belief, LearnedState, Lesson, Update, opinion};
 
 /// What a line of the index says of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +101,18 @@ impl Index {
         let numbered = self.0.into_iter().enumerate();
         numbered.map(move |(number, entry)| {
             let raw = first_message(&entry.path, limit)?;
-            let (_, features) = filter.judge_with_features(&raw);
+            let (_, features) = filter.judge_with_features(&filter.original(&raw));
             let score = opinion::of(&memory.view_for(None), &features).evidence;
             // A message may stand in an index twice, and is learned twice.
             let digest = (number as u128).to_le_bytes();
-            let is_spam = entry.label == Label::Spam;
-            let lesson = memory.update_for(None, digest, &features, is_spam, Belief::Full);
-            if let Update::Changes(changes) = lesson {
+            let lesson = Lesson {
+                digest,
+                sender: 0,
+                features: &features,
+                is_spam: entry.label == Label::Spam,
+                belief: Belief::Full,
+            };
+            if let Update::Changes(changes) = memory.update_for(None, lesson) {
                 changes.iter().for_each(|change| memory.apply(change));
             }
             Ok((entry.label, score))

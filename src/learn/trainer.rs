@@ -1,12 +1,15 @@
 //! The trainer: teaches the learned filter one message at a time.
 //!
-//! In: a message and what it is; out: changed weights in the data directory, which survive a kill when
-//! it returns, and a power failure after `sync` or `save`.
+//! In: a message and what it is, or that it is to be forgotten; out: changed weights in the data directory, which
+//! survive a kill when it returns, and a power failure after `sync` or `save`. Each change takes effect at once; `save`
+//! learns all that was ever taught anew, so that the order in which it was taught has no part in the result.
 
 use std::path::Path;
 
 use crate::filter::Filter;
-use crate::filter::classifier::{self, Belief, LearnedState, Update, WeightsOwner};
+use crate::filter::classifier::{
+    Belief, Digest, LearnedState, Lesson, Update, WeightsOwner, identity, is_popgates_own,
+};
 use crate::message::Headers;
 use crate::store::{Knowledge, KnowledgeError, Unusable};
 
@@ -35,6 +38,8 @@ pub enum Taught {
     Known,
     /// It has no header: it is something else.
     NotMail,
+    /// popgate wrote it: a notice or a digest.
+    Popgates,
 }
 
 impl Trainer {
@@ -67,35 +72,78 @@ impl Trainer {
     /// # Errors
     /// As [`Knowledge::change`].
     pub fn teach(&mut self, raw: &[u8], is_spam: bool) -> Result<Taught, KnowledgeError> {
-        let raw = classifier::original(raw);
-        if Headers::of(raw).fields().is_empty() {
+        let original = self.filter.original(raw);
+        if Headers::of(&original).fields().is_empty() {
             return Ok(Taught::NotMail);
+        }
+        if is_popgates_own(&original) {
+            return Ok(Taught::Popgates);
         }
         // Known messages count, too: continuing after an interruption must give the same result.
         self.taught += 1;
-        let digest = classifier::digest(raw);
-        let owner = self.owner.as_ref();
         // Before the work of looking at it.
-        if self.memory.knows(owner, digest) == Some(is_spam) {
+        let known = self.known_as(raw);
+        if known.is_some_and(|(_, known)| known == is_spam) {
             return Ok(Taught::Known);
         }
-        let (_, features) = self.filter.judge_with_features(raw);
-        let belief = match self.taught {
-            0..=LOOKED_AT => Belief::Full,
-            _ => Belief::Doubting,
+        let (_, features) = self.filter.judge_with_features(&original);
+        let owner = self.owner.as_ref();
+        let digest = self.filter.digest(raw);
+        let mut changes = Vec::new();
+        if let Some((before, _)) = known
+            && before != digest
+        {
+            changes.extend(self.memory.forgetting(owner, before, &features));
+        }
+        let lesson = Lesson {
+            digest,
+            sender: identity::sender(&original),
+            features: &features,
+            is_spam,
+            belief: self.belief(),
         };
-        let lesson = self
-            .memory
-            .update_for(owner, digest, &features, is_spam, belief);
-        let Update::Changes(changes) = lesson else {
-            return Ok(Taught::Known);
-        };
+        match self.memory.update_for(owner, lesson) {
+            Update::AlreadyLearned => return Ok(Taught::Known),
+            Update::Changes(more) => changes.extend(more),
+        }
         for change in &changes {
             self.knowledge.change(&self.memory, change)?;
         }
-        match changes.len() {
-            1 => Ok(Taught::New),
-            _ => Ok(Taught::Relabelled),
+        match known {
+            None => Ok(Taught::New),
+            Some(_) => Ok(Taught::Relabelled),
+        }
+    }
+
+    /// Takes back what a message, of which this is any copy, was taught as; says whether it was taught.
+    ///
+    /// # Errors
+    /// As [`Knowledge::change`].
+    pub fn forget(&mut self, raw: &[u8]) -> Result<bool, KnowledgeError> {
+        let Some((digest, _)) = self.known_as(raw) else {
+            return Ok(false);
+        };
+        let (_, features) = self.filter.judge_with_features(&self.filter.original(raw));
+        let owner = self.owner.as_ref();
+        match self.memory.forgetting(owner, digest, &features) {
+            Some(change) => self.knowledge.change(&self.memory, &change)?,
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// What a message is known by, and as what.
+    fn known_as(&self, raw: &[u8]) -> Option<(Digest, bool)> {
+        let knows = |digest| Some((digest, self.memory.knows(self.owner.as_ref(), digest)?));
+        // What popgate 0.1 learned has another digest.
+        knows(self.filter.digest(raw)).or_else(|| knows(identity::first_digest(raw)))
+    }
+
+    /// How far the labels of what was taught so far are trusted.
+    fn belief(&self) -> Belief {
+        match self.taught {
+            0..=LOOKED_AT => Belief::Full,
+            _ => Belief::Doubting,
         }
     }
 
@@ -107,11 +155,11 @@ impl Trainer {
         self.knowledge.sync()
     }
 
-    /// Writes everything in one piece.
+    /// Learns everything anew, in an order of its own, and writes it in one piece.
     ///
     /// # Errors
-    /// As [`Knowledge::save`].
+    /// As [`Knowledge::relearn`].
     pub fn save(&mut self) -> Result<(), KnowledgeError> {
-        self.knowledge.save(&self.memory)
+        self.knowledge.relearn(&self.memory, self.belief())
     }
 }

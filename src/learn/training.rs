@@ -1,7 +1,9 @@
-//! Training with whole corpora: ham and spam are read side by side and taught in turn.
+//! Training with whole corpora: ham and spam are read side by side and taught in turn, and what is to be forgotten
+//! before them.
 //!
 //! In: a trainer and paths of ham and spam; out: counts, and events for a progress display. A
-//! message is learned once, so that training can be repeated after an interruption.
+//! message is learned once, so that training can be repeated after an interruption. What popgate wrote, and what
+//! only waits in its mailbox for being removed, is passed over.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -26,16 +28,24 @@ pub struct TrainingCounts {
     pub known: usize,
     /// Learned before as the other kind.
     pub relabelled: usize,
+    /// Taken back.
+    pub forgotten: usize,
+    /// To be taken back, but never learned.
+    pub unknown: usize,
     /// Not mail.
     pub skipped: usize,
+    /// popgate's own notices and digests.
+    pub popgates: usize,
+    /// Deleted from their mailboxes, or moved to others.
+    pub deleted: usize,
     /// Files and folders that could not be read.
     pub unreadable: usize,
 }
 
 impl TrainingCounts {
-    /// Messages that are known now.
+    /// Messages that are known now, or are not any more.
     pub fn learned(&self) -> usize {
-        self.ham + self.spam + self.known
+        self.ham + self.spam + self.known + self.forgotten
     }
 }
 
@@ -53,19 +63,30 @@ pub enum TrainingEvent<'e> {
 /// A message and how much of its corpus is read, from 0 to 1; or an error.
 type Read = Result<(Message, f64), CorpusError>;
 
+/// What to teach.
+#[derive(Debug, Clone, Copy)]
+pub struct Lessons<'p> {
+    /// Wanted mail.
+    pub ham: &'p [PathBuf],
+    /// Spam.
+    pub spam: &'p [PathBuf],
+    /// What was taught by mistake.
+    pub forget: &'p [PathBuf],
+}
+
 /// Learns ham and spam, and saves. At most `limit` octets of each message are used.
 ///
 /// # Errors
 /// If the learned state cannot be written.
 pub fn train(
     trainer: &mut Trainer,
-    ham: &[PathBuf],
-    spam: &[PathBuf],
+    lessons: Lessons<'_>,
     limit: usize,
     on_event: &mut dyn FnMut(TrainingEvent<'_>),
 ) -> Result<TrainingCounts, KnowledgeError> {
     thread::scope(|scope| {
-        let [ham, spam] = [ham, spam].map(|paths| {
+        let paths = [lessons.forget, lessons.ham, lessons.spam];
+        let [forget, ham, spam] = paths.map(|paths| {
             let (sender, receiver) = sync_channel(AHEAD);
             scope.spawn(move || read_corpus(paths, limit, &sender));
             receiver
@@ -75,6 +96,7 @@ pub fn train(
             counts: TrainingCounts::default(),
             on_event,
         };
+        session.forget(&forget)?;
         session.teach(&ham, &spam)?;
         session.trainer.save()?;
         Ok(session.counts)
@@ -118,7 +140,19 @@ struct Session<'t> {
 }
 
 impl Session<'_> {
-    /// Learns both kinds alternately, in proportion: later messages weigh more.
+    fn forget(&mut self, messages: &Receiver<Read>) -> Result<(), KnowledgeError> {
+        while let Some((message, share)) = self.next(messages) {
+            let count = match self.trainer.forget(&message.raw)? {
+                true => &mut self.counts.forgotten,
+                false => &mut self.counts.unknown,
+            };
+            *count += 1;
+            (self.on_event)(TrainingEvent::Progress(share, &self.counts));
+        }
+        Ok(())
+    }
+
+    /// Learns both kinds alternately, in proportion: until all is learned anew at the end, later messages weigh more.
     fn teach(&mut self, ham: &Receiver<Read>, spam: &Receiver<Read>) -> Result<(), KnowledgeError> {
         let mut next = [self.next(ham), self.next(spam)];
         loop {
@@ -149,6 +183,10 @@ impl Session<'_> {
 
     fn learn(&mut self, message: &Message, is_spam: bool) -> Result<(), KnowledgeError> {
         let counts = &mut self.counts;
+        if message.deleted {
+            counts.deleted += 1;
+            return Ok(());
+        }
         let count = match is_spam {
             true => &mut counts.spam,
             false => &mut counts.ham,
@@ -160,6 +198,7 @@ impl Session<'_> {
                 counts.relabelled += 1;
             }
             Taught::Known => counts.known += 1,
+            Taught::Popgates => counts.popgates += 1,
             Taught::NotMail => {
                 counts.skipped += 1;
                 (self.on_event)(TrainingEvent::NotMail(&message.path));

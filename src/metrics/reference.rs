@@ -12,7 +12,7 @@ const OPEN_LABELS: &[(&str, &str)] = &[
         "upstream",
         "the name of an `[[upstream]]`; `user_name` and `transparent` for all servers that are in none",
     ),
-    ("rule", "the id of an active rule, or `LEARNT`"),
+    ("rule", "the id of an active rule, `LEARNT` or `CORRECTED`"),
     ("name", "the file name of a certificate"),
     ("version", "popgate's version"),
     (

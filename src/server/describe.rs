@@ -2,7 +2,7 @@
 //! a closed set.
 
 use crate::config::{Config, Flags, Limits};
-use crate::filter::LEARNT;
+use crate::filter::{CORRECTED, LEARNT};
 use crate::metrics::{LoginOutcome, Metrics};
 use crate::session::{Failure, MECHANISMS, Refusal, Service};
 use crate::upstream::DialError;
@@ -11,10 +11,14 @@ use crate::upstream::DialError;
 pub(super) fn announce(service: &Service) {
     if let Some(filter) = service.judge.rules() {
         let metrics = &service.metrics;
-        metrics.filter_active(filter.version(), filter.rule_count(), filter.thresholds());
+        metrics.filter_active(
+            filter.rules_version(),
+            filter.rule_count(),
+            filter.thresholds(),
+        );
         // A rule without a score is a part of other rules; its hits are not counted.
         let counted = filter.scores().map(|(rule, _)| &**rule);
-        metrics.rules(counted.chain([LEARNT]));
+        metrics.rules(counted.chain([LEARNT, CORRECTED]));
     }
     for port in &service.listeners {
         service.metrics.listener(&port.name);

@@ -26,6 +26,7 @@ pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
 /// Every problem of every rule file.
 pub fn load(config: &Config) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
+    let filter = filter.marking_subjects(&config.filter.subject_mark);
     Ok(filter.timed_by(Instant::now))
 }
 

@@ -34,6 +34,7 @@ struct FilterOf {
     /// Rules expire.
     day: Day,
     thresholds: Thresholds,
+    subject_mark: String,
     learned: Option<LearnedOf>,
 }
 
@@ -61,6 +62,7 @@ impl SharedFilter {
             texts: texts.digest(),
             day: rule_folder::today(),
             thresholds: config.filter.thresholds,
+            subject_mark: config.filter.subject_mark.clone(),
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
@@ -72,7 +74,8 @@ impl SharedFilter {
             return Ok(Arc::clone(filter));
         }
         let rules = texts.into_rules()?;
-        let mut filter = Filter::new(rules, wanted.thresholds)?.timed_by(Instant::now);
+        let filter = Filter::new(rules, wanted.thresholds)?.timed_by(Instant::now);
+        let mut filter = filter.marking_subjects(&config.filter.subject_mark);
         let state = match &wanted.learned {
             Some(of) => Some((of.clone(), last.learned(of, config, metrics)?)),
             None => {

@@ -1,8 +1,8 @@
 //! The learned state of the classifier, on disk.
 //!
-//! In: changes, one for each message learned or forgotten; out: the same state after any crash. Two files
-//! in the data directory's `learnt/`: `weights`, a snapshot, and `journal`, every
-//! change since. A change is in the journal before it is in memory, and the journal is read up to the
+//! In: changes, one for each message learned or forgotten; out: the same state after any crash. Files
+//! in the data directory's `learnt/`: `weights`, a snapshot; `journal`, every
+//! change since; `samples`, messages to learn again; `base`, weights that no sample is left of. A change is in the journal before it is in memory, and the journal is read up to the
 //! first record that is not complete: a process that is killed loses at most the message in flight. One
 //! process learns at a time; others follow.
 
@@ -11,18 +11,22 @@ mod codec;
 mod damage;
 mod error;
 mod follow;
+mod journal_damage;
+mod samples;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{durable_write, given_to_owner, private};
 use nix::fcntl::OFlag;
 
+use crate::filter::classifier::Belief;
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 pub use damage::Unusable;
 pub use error::KnowledgeError;
+use error::VERSION;
 
 /// Beyond this size the journal is merged into the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
@@ -43,6 +47,8 @@ pub struct Knowledge {
     /// The journal that was looked into last. Kept open, so that no other file gets its inode.
     seen: Option<File>,
     unusable: Option<Unusable>,
+    /// A file has the format of an earlier release.
+    is_old: bool,
 }
 
 impl Knowledge {
@@ -54,11 +60,16 @@ impl Knowledge {
         let folder = data_dir.join("learnt");
         for _ in 0..TRIES {
             let path = folder.join("weights");
-            let (generation, memory) = match damage::open(&path)? {
-                Some(file) => codec::read_weights(file).map_err(|fault| fault.at(&path))?,
-                None => (0, LearnedState::default()),
+            let (head, memory) = match damage::open(&path)? {
+                Some(file) => {
+                    let (head, memory) = codec::read_weights(file).map_err(|it| it.at(&path))?;
+                    (Some(head), memory)
+                }
+                None => (None, LearnedState::default()),
             };
+            let generation = head.map_or(0, |head| head.generation);
             let mut knowledge = Self::beginning(&folder, generation);
+            knowledge.is_old = head.is_some_and(|head| head.version != VERSION);
             if knowledge.catch_up(&memory)? != Progress::Replaced {
                 return Ok((knowledge, memory));
             }
@@ -78,6 +89,7 @@ impl Knowledge {
             read: 0,
             seen: None,
             unusable: None,
+            is_old: false,
         }
     }
 
@@ -148,7 +160,11 @@ impl Knowledge {
         if let Some(error) = knowledge.journal_damage() {
             knowledge.keep_journal(error)?;
         }
-        knowledge.open_journal()?;
+        knowledge.set_damaged_samples_aside()?;
+        match knowledge.is_old {
+            true => knowledge.save(&memory)?,
+            false => knowledge.open_journal()?,
+        }
         Ok((knowledge, memory))
     }
 
@@ -160,54 +176,6 @@ impl Knowledge {
     /// The same, for keeps.
     pub fn take_unusable(&mut self) -> Option<Unusable> {
         self.unusable.take()
-    }
-
-    /// What is wrong with the journal after the last record that was read. The beginning of a record is what a
-    /// killed process leaves, and no damage.
-    fn journal_damage(&self) -> Option<KnowledgeError> {
-        let path = self.folder.join("journal");
-        let mut file = damage::open(&path).ok()??;
-        let mut head = Vec::new();
-        (&file)
-            .take(codec::HEAD as u64)
-            .read_to_end(&mut head)
-            .ok()?;
-        let why = match codec::read_head(&head) {
-            // It is never created in parts.
-            Err(_) => "ends too early",
-            Ok(generation) if generation != self.generation => return None,
-            Ok(_) => {
-                file.seek(SeekFrom::Start(self.read)).ok()?;
-                let mut rest = Vec::new();
-                file.take(codec::LONGEST_RECORD)
-                    .read_to_end(&mut rest)
-                    .ok()?;
-                if codec::is_cut(&rest) {
-                    return None;
-                }
-                "a change in it is damaged"
-            }
-        };
-        Some(KnowledgeError::Damaged(path, why.to_owned()))
-    }
-
-    /// Keeps a damaged journal under another name, and goes on with what can be read of it.
-    fn keep_journal(&mut self, error: KnowledgeError) -> Result<(), KnowledgeError> {
-        let path = self.folder.join("journal");
-        let failed = |error| KnowledgeError::Io(path.clone(), error);
-        let kept = damage::keep(&path).map_err(failed)?;
-        if self.read >= codec::HEAD as u64 {
-            let mut good = Vec::new();
-            let file = File::open(&path).map_err(failed)?;
-            file.take(self.read)
-                .read_to_end(&mut good)
-                .map_err(failed)?;
-            let new = self.folder.join("journal.new");
-            durable_write::replace_through(&new, &path, &good).map_err(failed)?;
-        }
-        let unusable = self.unusable.get_or_insert(Unusable::in_part(error));
-        unusable.kept.push(kept);
-        Ok(())
     }
 
     /// Applies a change, on disk and then in memory.
@@ -256,13 +224,44 @@ impl Knowledge {
     /// # Errors
     /// The system's; what was on disk stays then.
     pub fn save(&mut self, memory: &LearnedState) -> Result<(), KnowledgeError> {
+        // So many changes were not checked one by one.
+        self.fold(Belief::Doubting)?;
+        self.write_snapshot(memory)
+    }
+
+    /// Learns all samples anew, and saves: whatever the order in which they came, the weights are the same.
+    /// `belief` is how far the labels of what is in the journal are trusted.
+    ///
+    /// # Errors
+    /// As [`Knowledge::save`].
+    pub fn relearn(&mut self, memory: &LearnedState, belief: Belief) -> Result<(), KnowledgeError> {
+        let samples = self.fold(belief)?;
+        let base = self.base()?;
+        memory.learn_pile(base.as_ref(), &samples);
+        self.write_snapshot(memory)
+    }
+
+    /// Replaces everything by another state, of which there are no samples.
+    ///
+    /// # Errors
+    /// As [`Knowledge::save`].
+    pub fn replace(&mut self, memory: &LearnedState) -> Result<(), KnowledgeError> {
+        for name in ["samples", "base"] {
+            self.remove(name)?;
+        }
+        self.write_snapshot(memory)
+    }
+
+    fn write_snapshot(&mut self, memory: &LearnedState) -> Result<(), KnowledgeError> {
         let path = self.folder.join("weights");
         let new = self.folder.join("weights.new");
         let bytes = codec::write_weights(memory, self.generation + 1);
         durable_write::replace_through(&new, &path, &bytes)
             .map_err(|error| KnowledgeError::Io(path, error))?;
         self.generation += 1;
+        memory.set_generation(self.generation);
         self.read = 0;
+        self.is_old = false;
         self.open_journal()
     }
 
@@ -297,7 +296,7 @@ impl Knowledge {
             return Ok(());
         }
         let _lock = lock(&folder)?;
-        for name in ["weights", "journal"] {
+        for name in ["weights", "journal", "samples", "base"] {
             let path = folder.join(name);
             let removed = match path.is_dir() {
                 true => damage::set_aside(&path).map(drop),

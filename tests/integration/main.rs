@@ -36,6 +36,7 @@ mod rules;
 mod secrets;
 mod settings;
 mod sums;
+mod teaching;
 mod tls;
 mod tls_end;
 mod train;

@@ -227,6 +227,7 @@ mod tests {
             path: "a\nb".into(),
             raw: Vec::new(),
             length: 5120,
+            deleted: false,
         }
     }
 

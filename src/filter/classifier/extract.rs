@@ -16,7 +16,7 @@ use crate::filter::classifier::hash::Hash;
 use crate::filter::message_view::MessageView;
 
 pub(super) use gather::link_features;
-use gather::{Found, Gatherer, beginning, visible, words};
+use gather::{Found, Gatherer, beginning, visible, words, written};
 
 /// Limits of what is looked at.
 const RAW_BYTES: usize = 3000;
@@ -49,15 +49,12 @@ impl Look {
             gatherer.group = group;
             match group {
                 _ if !groups.contains(&group) => {}
-                FeatureGroup::Raw => {
-                    let begin = &mail.raw[..mail.raw.len().min(RAW_BYTES)];
-                    gatherer.grams(own, begin);
-                }
+                FeatureGroup::Raw => gatherer.grams(own, &written(mail, RAW_BYTES)),
                 FeatureGroup::Trace => gatherer.trace(own, mail),
                 FeatureGroup::Header => gatherer.header(own, mail),
                 FeatureGroup::Fields => gatherer.fields(own, mail),
                 FeatureGroup::Text => {
-                    let lower = beginning(&text, TEXT_BYTES).to_lowercase();
+                    let lower = beginning(text.trim_end(), TEXT_BYTES).to_lowercase();
                     gatherer.grams(own, lower.as_bytes());
                 }
                 FeatureGroup::Words => found = gatherer.words(own, &text, &words),

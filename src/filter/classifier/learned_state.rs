@@ -4,33 +4,25 @@
 //! is undone first. It keeps no text: only weights, digests and counts.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 
+use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
-use crate::filter::classifier::extract::Look;
-use crate::filter::classifier::features::{FeatureGroup, Features};
-use crate::filter::classifier::model::{self, Belief, Evidence, Step, Table, Weights};
-use crate::filter::classifier::shipped::{self, Shipped};
+use crate::filter::classifier::features::Features;
+use crate::filter::classifier::learned_messages::{
+    Digest, Key, Learned, LearnedMessages, Remembered,
+};
+use crate::filter::classifier::model::{self, Belief, Step, Table, Weights};
+use crate::filter::classifier::pile::{self, Sample};
+use crate::filter::classifier::shipped::Shipped;
 use crate::filter::classifier::weights_owner::WeightsOwner;
-use crate::filter::message_view::MessageView;
-
-/// Identifies a message by its bytes before popgate added any.
-pub type Digest = [u8; 16];
 
 /// Messages of the rarer kind required before labels are doubted.
 const EXPERIENCE: u64 = 50;
-
-/// A learned message, and how it was learned.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Learned {
-    /// Whether as spam.
-    pub is_spam: bool,
-    /// By which step.
-    pub step: Step,
-}
 
 /// A change of the learned state, with all that is needed to repeat it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,16 +31,17 @@ pub struct WeightChange {
     pub owner: Option<WeightsOwner>,
     /// The message.
     pub digest: Digest,
+    /// Who sent it, hashed; 0 if nobody knows.
+    pub sender: u32,
     /// Its features.
     pub features: Features,
     /// How it was learned.
     pub learned: Learned,
+    /// How far its label is trusted.
+    pub belief: Belief,
     /// Whether learning is undone.
     pub back: bool,
 }
-
-/// Owner of the weights, and message.
-pub type Key = (Option<WeightsOwner>, Digest);
 
 /// See the module. Any number of threads may read it without waiting; one learns at a time.
 #[derive(Debug, Default)]
@@ -58,58 +51,27 @@ pub struct LearnedState {
     /// Shared counts and accounts' own weights.
     shared: ArcSwap<Shared>,
     /// Every learned message.
-    learned: Mutex<HashMap<Key, Learned>>,
+    learned: LearnedMessages,
+    /// Held by the thread that learns.
+    learning: Mutex<()>,
+    /// Which snapshot of the weights it is.
+    generation: AtomicU64,
     shipped: Option<Arc<Shipped>>,
 }
 
-/// The learned state as one account sees it at one moment.
-#[derive(Debug)]
-pub struct AccountView<'m> {
-    weights: Option<&'m Weights>,
-    own: Option<Arc<AccountWeights>>,
-    /// The shipped model.
-    pub shipped: Option<&'m Shipped>,
-    /// The number of learned messages.
-    pub counts: Counts,
-}
-
-impl AccountView<'_> {
-    /// The groups with any weights.
-    pub fn groups(&self) -> &'static [FeatureGroup] {
-        match (self.learned_anything(), self.shipped) {
-            (true, _) => &FeatureGroup::ALL,
-            (false, Some(_)) => &shipped::SHIPPED_GROUPS,
-            (false, None) => &[],
-        }
-    }
-
-    /// Whether any message was learned.
-    pub fn learned_anything(&self) -> bool {
-        self.weights.is_some() || self.own.is_some()
-    }
-
-    /// The learned weights, by index.
-    pub fn weight(&self) -> impl Fn(u32) -> f32 {
-        let own = self.own.as_ref().map(|own| own.look());
-        move |index| {
-            let shared = self.weights.map_or(0.0, |weights| weights.about(index));
-            shared + own.as_ref().map_or(0.0, |own| own(index))
-        }
-    }
-
-    /// Extracts the features for which weights are known.
-    pub fn look<'r>(&self, mail: &MessageView<'_>, rules: impl Iterator<Item = &'r str>) -> Look {
-        Look::at(mail, rules, self.groups())
-    }
-
-    /// The evidence of the learned weights on a message.
-    pub fn evidence(&self, features: &Features) -> Evidence {
-        match (self.weights, &self.own) {
-            (None, None) => Evidence::default(),
-            (Some(weights), None) => model::evidence(|index| weights.about(index), features),
-            _ => model::evidence(self.weight(), features),
-        }
-    }
+/// A message to learn.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'l> {
+    /// The message.
+    pub digest: Digest,
+    /// Who sent it, hashed; 0 if nobody knows.
+    pub sender: u32,
+    /// Its features.
+    pub features: &'l Features,
+    /// What it is.
+    pub is_spam: bool,
+    /// How far to trust that.
+    pub belief: Belief,
 }
 
 /// All but the shared weights.
@@ -141,11 +103,18 @@ pub enum Update {
 
 impl LearnedState {
     /// A state with these contents.
-    pub fn new(weights: Option<Weights>, shared: Shared, learned: HashMap<Key, Learned>) -> Self {
+    pub fn new(
+        weights: Option<Weights>,
+        shared: Shared,
+        learned: HashMap<Key, Remembered>,
+        generation: u64,
+    ) -> Self {
         Self {
             weights: weights.map_or_else(OnceLock::new, OnceLock::from),
             shared: ArcSwap::from_pointee(shared),
-            learned: Mutex::new(learned),
+            learned: LearnedMessages::new(learned),
+            learning: Mutex::new(()),
+            generation: AtomicU64::new(generation),
             shipped: None,
         }
     }
@@ -185,33 +154,26 @@ impl LearnedState {
         }
     }
 
-    /// The changes to learn a message with this label. Nothing changes yet.
-    pub fn update_for(
-        &self,
-        owner: Option<&WeightsOwner>,
-        digest: Digest,
-        features: &Features,
-        is_spam: bool,
-        belief: Belief,
-    ) -> Update {
-        let key = (owner.cloned(), digest);
-        let before = self.learned().get(&key).copied();
+    /// The changes to learn a message. Nothing changes yet.
+    pub fn update_for(&self, owner: Option<&WeightsOwner>, lesson: Lesson<'_>) -> Update {
+        let key = (owner.cloned(), lesson.digest);
         let mut changes = Vec::new();
-        if let Some(learned) = before {
-            if learned.is_spam == is_spam {
+        if let Some(learned) = self.learned.about(&key) {
+            if learned.is_spam == lesson.is_spam {
                 return Update::AlreadyLearned;
             }
-            changes.push(self.change(&key, features, learned, true));
+            changes.push(change(&key, &lesson, learned, true));
         }
         let known = self.view_for(owner);
-        let evidence = known.evidence(features);
+        let evidence = known.evidence(lesson.features);
         // With few messages there is no reason to doubt a label.
         let belief = match known.counts.ham.min(known.counts.spam) {
             0..EXPERIENCE => Belief::Full,
-            _ => belief,
+            _ => lesson.belief,
         };
+        let is_spam = lesson.is_spam;
         let step = model::step(&evidence, is_spam, belief);
-        changes.push(self.change(&key, features, Learned { is_spam, step }, false));
+        changes.push(change(&key, &lesson, Learned { is_spam, step }, false));
         Update::Changes(changes)
     }
 
@@ -223,25 +185,21 @@ impl LearnedState {
         features: &Features,
     ) -> Option<WeightChange> {
         let key = (owner.cloned(), digest);
-        let learned = self.learned().get(&key).copied()?;
-        Some(self.change(&key, features, learned, true))
-    }
-
-    fn change(&self, key: &Key, features: &Features, learned: Learned, back: bool) -> WeightChange {
-        WeightChange {
-            owner: key.0.clone(),
-            digest: key.1,
-            features: features.clone(),
-            learned,
-            back,
-        }
+        let learned = self.learned.about(&key)?;
+        let lesson = Lesson {
+            digest,
+            sender: 0,
+            features,
+            is_spam: learned.is_spam,
+            belief: Belief::Full,
+        };
+        Some(change(&key, &lesson, learned, true))
     }
 
     /// Applies a change. One thread at a time: two would lose each other's steps.
     pub fn apply(&self, change: &WeightChange) {
         let Learned { is_spam, step } = change.learned;
-        // Held to the end: it serialises the learning threads.
-        let mut learned = self.learned();
+        let _learning = self.learning();
         let shared = self.shared.load_full();
         let count = |mut counts: Counts| {
             let count = counts.of(is_spam);
@@ -281,17 +239,18 @@ impl LearnedState {
             }
         }
         let key = (change.owner.clone(), change.digest);
-        if change.back {
-            learned.remove(&key);
-        } else {
-            learned.insert(key, change.learned);
+        match change.back {
+            true => self.learned.forget(&key),
+            false => self.learned.remember(key, change.learned),
         }
     }
 
     /// Replaces the learned state with another's.
     pub fn replace_with(&self, other: Self) {
-        let mut learned = self.learned();
-        *learned = std::mem::take(&mut other.learned());
+        let _learning = self.learning();
+        self.learned.replace_with(&other.learned);
+        let generation = other.generation.load(Ordering::Relaxed);
+        self.generation.store(generation, Ordering::Relaxed);
         match (other.weights.into_inner(), self.weights.get()) {
             (Some(theirs), None) => {
                 // Nobody else sets it: the lock is held.
@@ -303,10 +262,75 @@ impl LearnedState {
         self.shared.store(other.shared.load_full());
     }
 
+    /// Replaces the weights by those learned from all samples, on top of earlier weights that no sample is left of.
+    /// What each message has changed is not known any more.
+    pub fn learn_pile(&self, base: Option<&Self>, samples: &[Sample]) {
+        let _learning = self.learning();
+        let of = |owner: Option<&WeightsOwner>| -> Vec<&Sample> {
+            let own = samples.iter().filter(|it| it.owner.as_ref() == owner);
+            own.collect()
+        };
+        let before = base.and_then(|base| base.weights.get());
+        let all = of(None);
+        if before.is_some() || !all.is_empty() || self.weights.get().is_some() {
+            let new = Weights::default();
+            if let Some(before) = before {
+                new.replace_with(Some(before));
+            }
+            pile::learn(&new, &all);
+            let weights = self.weights.get_or_init(Weights::default);
+            weights.replace_with(Some(&new));
+        }
+        let weight = |index| {
+            self.weights
+                .get()
+                .map_or(0.0, |weights| Table::weight(&weights, index))
+        };
+        let mut shared = Shared::clone(&self.shared.load());
+        let earlier = base.map(|base| base.shared());
+        for (owner, account) in &mut shared.accounts {
+            let before = earlier.as_ref().and_then(|earlier| earlier.of(owner));
+            let new = before.map_or_else(AccountWeights::default, |before| before.copy());
+            let fallback = owner.fallback();
+            let mut own: Vec<&Sample> = of(Some(owner));
+            own.extend(fallback.iter().flat_map(|fallback| of(Some(fallback))));
+            own.sort_by_key(|sample| sample.digest);
+            pile::learn_on_top(&mut &new, &weight, &own);
+            new.set_counts(account.counts());
+            *account = Arc::new(new);
+        }
+        self.shared.store(Arc::new(shared));
+        self.learned.forget_steps();
+    }
+
+    /// What a person said of exactly this message, for this mailbox or for all.
+    pub fn correction(&self, owner: Option<&WeightsOwner>, digest: Digest) -> Option<bool> {
+        let fallback = owner.and_then(WeightsOwner::fallback);
+        let owners = [owner, fallback.as_ref()].into_iter().flatten().map(Some);
+        let mut labels = owners.chain([None]).map(|owner| self.knows(owner, digest));
+        labels.find_map(|label| label)
+    }
+
+    /// Whether any message is remembered.
+    pub fn remembers_any(&self) -> bool {
+        !self.learned.all().is_empty()
+    }
+
+    /// A number that changes with what was learned, and is the same after a restart.
+    pub fn revision(&self) -> u64 {
+        let generation = self.generation.load(Ordering::Relaxed);
+        self.learned.fingerprint() ^ generation.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    /// Sets which snapshot of the weights it is.
+    pub fn set_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
     /// The label that a message was learned with, if it was.
     pub fn knows(&self, owner: Option<&WeightsOwner>, digest: Digest) -> Option<bool> {
         let key = (owner.cloned(), digest);
-        self.learned().get(&key).map(|learned| learned.is_spam)
+        self.learned.about(&key).map(|learned| learned.is_spam)
     }
 
     /// The shared weights, if there are any.
@@ -324,9 +348,25 @@ impl LearnedState {
         self.shared.load_full()
     }
 
-    /// Every learned message. Nobody learns while this is held.
-    pub fn learned(&self) -> MutexGuard<'_, HashMap<Key, Learned>> {
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Every learned message.
+    pub fn learned(&self) -> &LearnedMessages {
+        &self.learned
+    }
+
+    fn learning(&self) -> MutexGuard<'_, ()> {
+        self.learning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn change(key: &Key, lesson: &Lesson<'_>, learned: Learned, back: bool) -> WeightChange {
+    WeightChange {
+        owner: key.0.clone(),
+        digest: key.1,
+        sender: lesson.sender,
+        features: lesson.features.clone(),
+        learned,
+        belief: lesson.belief,
+        back,
     }
 }
 

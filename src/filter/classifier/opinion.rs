@@ -18,21 +18,31 @@
 //! Between them points are the log odds times [`POINTS`]. The learned state is trusted gradually
 //! ([`TRUST`]), because a few examples prove little; the shipped model, which was trained on other
 //! mail, fades out in return ([`FADE`]). It adds -1 to 4 points.
+//!
+//! As long as there is little of one kind, all mail seems to be of the other: evidence counts beyond [`ORDINARY`]
+//! then, as mail has that resembles a learned message closely.
 
+use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::{LINKS, Look, link_features};
 use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
-use crate::filter::classifier::learned_state::AccountView;
 use crate::filter::classifier::model;
 use crate::filter::message_view::MessageView;
 
 /// Log odds per unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
 /// of a point per unit, the most at which hardly any ham reaches the threshold.
-const CALIBRATION: f64 = 0.55;
+pub(super) const CALIBRATION: f64 = 0.55;
 
 /// Messages of the rarer kind after which half of the evidence is trusted.
 const TRUST: f64 = 12.0;
+
+/// Evidence that any mail has for the only kind that was learned: of half as many features in common as a message
+/// has with itself.
+const ORDINARY: f64 = 30.0;
+
+/// The part that evidence beyond that has in the opinion. What was learned of a message itself is about 69.
+const LIKENESS: f64 = 0.3;
 
 /// Log odds per unit of the shipped model's evidence. Also set by hand, on mail that it had
 /// not seen.
@@ -84,7 +94,9 @@ pub fn of(known: &AccountView<'_>, features: &Features) -> Opinion {
         _ => 0.0,
     };
     let guess = guess.clamp(SHIPPED_RANGE.0, SHIPPED_RANGE.1);
-    let log_odds = CALIBRATION * learned * evidence + shipped * guess;
+    let beyond = evidence - evidence.clamp(-ORDINARY, ORDINARY);
+    let alike = LIKENESS * (1.0 - learned) * beyond;
+    let log_odds = CALIBRATION * (learned * evidence + alike) + shipped * guess;
     let points = (POINTS * log_odds).clamp(RANGE.0, RANGE.1);
     Opinion {
         probability: 1.0 / (1.0 + (-log_odds).exp()),
@@ -113,7 +125,8 @@ pub fn reasons(
     for_spam: bool,
 ) -> String {
     let (learned, shipped) = beliefs(known.counts);
-    let learned = (CALIBRATION * learned) as f32;
+    // For the likeness to few messages, too.
+    let learned = (CALIBRATION * (learned + LIKENESS * (1.0 - learned))) as f32;
     let shipped_share = (SHIPPED * shipped) as f32;
     let sign = if for_spam { 1.0 } else { -1.0 };
     let weight = known.weight();

@@ -1,11 +1,14 @@
-//! The learned filter's part in a verdict: its opinion, and the features it learns from.
+//! The learned filter's part in a verdict: what a person said of the message, its opinion, and the features it learns
+//! from.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Filter, LEARNT};
+use super::{CORRECTED, Filter, LEARNT};
 use crate::filter::classifier::{
-    FeatureGroup, Features, LearnedState, Look, WeightsOwner, opinion,
+    Digest, FeatureGroup, Features, LearnedState, Look, WeightsOwner, identity, opinion, original,
 };
+use crate::filter::fnv::fnv;
 use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
 use crate::message::{Headers, Work};
@@ -38,6 +41,41 @@ impl Filter {
         }
     }
 
+    /// Knows the mark that popgate puts before the subjects of spam.
+    #[must_use]
+    pub fn marking_subjects(self, subject_mark: &str) -> Self {
+        Self {
+            subject_mark: subject_mark.to_owned(),
+            ..self
+        }
+    }
+
+    /// What the sender wrote of a message that popgate has delivered and a mail program has kept.
+    pub fn original<'m>(&self, raw: &'m [u8]) -> Cow<'m, [u8]> {
+        original(raw, &self.subject_mark)
+    }
+
+    /// The identity of a message, whichever copy of it this is.
+    pub fn digest(&self, raw: &[u8]) -> Digest {
+        identity::digest(raw, &self.subject_mark)
+    }
+
+    /// Changes with the text of the rules, the thresholds, and what was learned: a message that was judged by another
+    /// version may be judged otherwise now.
+    pub fn version(&self) -> String {
+        let learned = self
+            .learned
+            .as_ref()
+            .map_or(0, |learned| learned.revision());
+        match learned {
+            0 => self.version.clone(),
+            learned => {
+                let version = fnv(fnv(0, self.version.as_bytes()), &learned.to_be_bytes());
+                format!("{:012x}", version >> 16)
+            }
+        }
+    }
+
     /// Judges a message and extracts the classifier's features.
     pub fn judge_with_features(&self, raw: &[u8]) -> (Verdict, Features) {
         let headers = Headers::of(raw);
@@ -50,8 +88,24 @@ impl Filter {
         (verdict, features.unwrap_or_default())
     }
 
-    /// Adds the learned filter's opinion.
+    /// Adds the learned filter's opinion, and what a person said of the message: that outranks all.
     pub(super) fn ask(
+        &self,
+        learned: &LearnedState,
+        owner: Option<&WeightsOwner>,
+        mail: &MessageView<'_>,
+        verdict: &mut Verdict,
+    ) {
+        self.ask_weights(learned, owner, mail, verdict);
+        if learned.remembers_any() && mail.work.spend(identity::work(mail.raw)) {
+            let correction = learned.correction(owner, self.digest(mail.raw));
+            if let Some(is_spam) = correction {
+                correct(verdict, is_spam);
+            }
+        }
+    }
+
+    fn ask_weights(
         &self,
         learned: &LearnedState,
         owner: Option<&WeightsOwner>,
@@ -88,6 +142,26 @@ impl Filter {
         }
         verdict.opinion = Some(opinion);
     }
+}
+
+/// How far a corrected message is from the threshold.
+const CLEARLY: f64 = 1.0;
+
+/// Takes the score to the right side of the threshold.
+fn correct(verdict: &mut Verdict, is_spam: bool) {
+    let tag_at = verdict.thresholds.tag_at;
+    let (kind, wanted) = match is_spam {
+        true => ("spam", verdict.score.max(tag_at + CLEARLY)),
+        false => ("ham", verdict.score.min(tag_at - CLEARLY).min(0.0)),
+    };
+    verdict.hits.push(Hit {
+        rule: CORRECTED.into(),
+        description: format!("This message was taught as {kind}").into(),
+        // Hits are shown with one decimal, and must add up.
+        score: ((wanted - verdict.score) * 1e6).round() / 1e6,
+        text: String::new(),
+    });
+    verdict.add_up();
 }
 
 /// The rules with a score that hit: what the classifier learns from. Parts are in a verdict only

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 
+use super::error::VERSION;
 use super::{Knowledge, KnowledgeError, Progress, codec, damage};
 use crate::filter::classifier::learned_state::LearnedState;
 
@@ -39,7 +40,8 @@ impl Knowledge {
             // It is being created.
             return Ok(Progress::Nothing);
         }
-        let generation = codec::read_head(&head).map_err(|fault| fault.at(&path))?;
+        let head = codec::read_head(&head).map_err(|fault| fault.at(&path))?;
+        let generation = head.generation;
         if generation != self.generation {
             // An older one is part of the weights already; a newer one follows newer weights.
             return Ok(match generation > self.generation {
@@ -49,21 +51,27 @@ impl Knowledge {
         }
         self.read = self.read.max(codec::HEAD as u64);
         file.seek(SeekFrom::Start(self.read)).map_err(io)?;
-        match self.read_changes(&file, memory).map_err(io)? {
+        self.is_old |= head.version != VERSION;
+        match self.read_changes(&file, head.version, memory).map_err(io)? {
             0 => Ok(Progress::Nothing),
             changes => Ok(Progress::Learned(changes)),
         }
     }
 
     /// Applies the changes of a journal from here on, up to the first that is not complete.
-    fn read_changes(&mut self, file: &File, memory: &LearnedState) -> io::Result<usize> {
+    fn read_changes(
+        &mut self,
+        file: &File,
+        version: u32,
+        memory: &LearnedState,
+    ) -> io::Result<usize> {
         let mut bytes = Vec::new();
         let mut changes = 0;
         loop {
             // In pieces: the file may claim any size.
             let more = file.take(codec::LONGEST_RECORD).read_to_end(&mut bytes)?;
             let mut at = 0;
-            while let Some((change, end)) = codec::read_change(&bytes[at..]) {
+            while let Some((change, end)) = codec::read_change(&bytes[at..], version) {
                 memory.apply(&change);
                 at += end;
                 changes += 1;

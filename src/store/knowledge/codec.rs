@@ -1,7 +1,10 @@
 //! The file formats of the learned state. All numbers are little-endian; every piece ends in its CRC-32.
 //!
 //! `weights`: head, then zlib: counts, then runs of weights that are not zero, then accounts, then the
-//! messages learned. `journal`: head, then records: length, change, CRC-32.
+//! messages learned. `journal` and `samples`: head, then records: length, change, CRC-32.
+//!
+//! Format 1, of popgate 0.1, is read, too: its changes do not say who sent a message, nor its messages in which order
+//! they were learned.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -16,10 +19,11 @@ use flate2::write::ZlibEncoder;
 use super::error::{KnowledgeError, VERSION};
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
-use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
-use crate::filter::classifier::learned_state::{Learned, LearnedState, Shared, WeightChange};
+use crate::filter::classifier::features::FEATURE_GROUPS;
+use crate::filter::classifier::learned_messages::{Learned, Remembered};
+use crate::filter::classifier::learned_state::{LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-use crate::filter::classifier::{WeightsOwner, varint};
+use crate::filter::classifier::{Belief, Digest, PackedFeatures, WeightsOwner, varint};
 
 /// The length of a head.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
@@ -127,8 +131,17 @@ pub(super) fn write_head(generation: u64) -> Vec<u8> {
     out.0
 }
 
-/// The generation that a file is of.
-pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
+/// What the beginning of a file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The format.
+    pub(super) version: u32,
+    /// The generation of the weights.
+    pub(super) generation: u64,
+}
+
+/// Reads the beginning of a file.
+pub(super) fn read_head(bytes: &[u8]) -> Result<Head, Fault> {
     let head = bytes.get(..HEAD).ok_or(SHORT)?;
     if !head.starts_with(MAGIC) {
         return Err(Fault::Damaged("is not popgate's"));
@@ -142,7 +155,10 @@ pub(super) fn read_head(bytes: &[u8]) -> Result<u64, Fault> {
     if input.u32() != Some(crc(&head[..HEAD - 4])) {
         return Err(Fault::Damaged("its head is damaged"));
     }
-    Ok(generation)
+    Ok(Head {
+        version,
+        generation,
+    })
 }
 
 /// The stored key of weights; empty for those that all mailboxes share.
@@ -150,22 +166,50 @@ fn key_of(owner: Option<&WeightsOwner>) -> String {
     owner.map_or_else(String::new, WeightsOwner::key)
 }
 
+/// Flags of a change.
+const BACK: u8 = 1;
+const DOUBTED: u8 = 2;
+
 /// A record of the journal.
 pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
+    let features = PackedFeatures::of(&change.features);
+    let about = About {
+        owner: change.owner.clone(),
+        digest: change.digest,
+        sender: change.sender,
+        learned: change.learned,
+        belief: change.belief,
+        back: change.back,
+    };
+    write_record(&about, &features)
+}
+
+/// All of a change but the features.
+#[derive(Debug)]
+pub(super) struct About {
+    pub(super) owner: Option<WeightsOwner>,
+    pub(super) digest: Digest,
+    pub(super) sender: u32,
+    pub(super) learned: Learned,
+    pub(super) belief: Belief,
+    pub(super) back: bool,
+}
+
+/// A change with packed features.
+pub(super) fn write_record(about: &About, features: &PackedFeatures) -> Vec<u8> {
     let mut out = Out::default();
     out.u32(0);
-    out.0.push(u8::from(change.back));
-    out.text(&key_of(change.owner.as_ref()));
-    out.0.extend_from_slice(&change.digest);
-    learned(&mut out, &change.learned);
-    for view in change.features.sorted_groups() {
-        out.u32(view.len() as u32);
-        let mut before = 0;
-        for index in view {
-            out.small(index - before);
-            before = index;
-        }
-    }
+    let doubted = match about.belief {
+        Belief::Full => 0,
+        Belief::Doubting => DOUBTED,
+    };
+    let back = if about.back { BACK } else { 0 };
+    out.0.push(back | doubted);
+    out.text(&key_of(about.owner.as_ref()));
+    out.0.extend_from_slice(&about.digest);
+    learned(&mut out, &about.learned);
+    out.u32(about.sender);
+    out.0.extend_from_slice(features.bytes());
     let length = (out.0.len() - 4) as u32;
     out.0[..4].copy_from_slice(&length.to_le_bytes());
     let sum = crc(&out.0[4..]);
@@ -173,8 +217,23 @@ pub(super) fn write_change(change: &WeightChange) -> Vec<u8> {
     out.0
 }
 
-/// The first record and its length; `None` if it is incomplete.
-pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
+/// The first record of a file of this format, and its length; `None` if it is incomplete.
+pub(super) fn read_change(bytes: &[u8], version: u32) -> Option<(WeightChange, usize)> {
+    let (about, features, end) = read_record(bytes, version)?;
+    let change = WeightChange {
+        owner: about.owner,
+        digest: about.digest,
+        sender: about.sender,
+        features: features.unpack(),
+        learned: about.learned,
+        belief: about.belief,
+        back: about.back,
+    };
+    Some((change, end))
+}
+
+/// The same, with packed features.
+pub(super) fn read_record(bytes: &[u8], version: u32) -> Option<(About, PackedFeatures, usize)> {
     let length = In(bytes).u32()? as usize;
     if length > RECORD_LIMIT {
         return None;
@@ -185,29 +244,31 @@ pub(super) fn read_change(bytes: &[u8]) -> Option<(WeightChange, usize)> {
         return None;
     }
     let mut input = In(record);
-    let back = input.take(1)?[0] == 1;
-    let account = input.text()?;
+    let flags = input.take(1)?[0];
+    let owner = input.text()?;
     let digest = input.take(16)?.try_into().ok()?;
     let learned = read_learnt(&mut input)?;
-    let mut views: [Vec<u32>; FEATURE_GROUPS] = Default::default();
-    for view in &mut views {
-        let mut before = 0u32;
-        for _ in 0..input.u32()? {
-            before = before.checked_add(input.small()?)?;
-            if before as usize >= WEIGHTS {
-                return None;
-            }
-            view.push(before);
-        }
-    }
-    let change = WeightChange {
-        owner: WeightsOwner::from_key(&account),
+    let about = About {
+        owner: WeightsOwner::from_key(&owner),
         digest,
-        features: Features::from_groups(&views),
+        sender: match version {
+            1 => 0,
+            _ => input.u32()?,
+        },
         learned,
-        back,
+        belief: match version == 1 || flags & DOUBTED != 0 {
+            true => Belief::Doubting,
+            false => Belief::Full,
+        },
+        back: flags & BACK != 0,
     };
-    Some((change, end))
+    Some((about, PackedFeatures::from_bytes(input.0)?, end))
+}
+
+/// The length of the record that begins with these four octets, as far as they say.
+pub(super) fn record_length(bytes: &[u8]) -> Option<usize> {
+    let length = In(bytes).u32()? as usize;
+    (length <= RECORD_LIMIT).then_some(4 + length + 4)
 }
 
 /// The most octets of a record.
@@ -259,7 +320,7 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
         cells.sort_unstable_by_key(|(at, _)| *at);
         table(&mut out, cells.into_iter());
     }
-    let all = memory.learned();
+    let all = memory.learned().all();
     out.u64(all.len() as u64);
     // Sorted: the same state gives the same file.
     let mut entries: Vec<_> = all.iter().collect();
@@ -267,7 +328,8 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     for ((account, digest), how) in entries {
         out.text(&key_of(account.as_ref()));
         out.0.extend_from_slice(digest);
-        learned(&mut out, how);
+        learned(&mut out, &how.learned);
+        out.u64(how.number);
     }
     drop(all);
     let sum = crc(&out.0);
@@ -280,14 +342,14 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     file
 }
 
-/// The generation and the learned state.
-pub(super) fn read_weights(mut file: impl Read) -> Result<(u64, LearnedState), Fault> {
+/// The head and the learned state.
+pub(super) fn read_weights(mut file: impl Read) -> Result<(Head, LearnedState), Fault> {
     let mut head = Vec::new();
     file.by_ref()
         .take(HEAD as u64)
         .read_to_end(&mut head)
         .map_err(Fault::Io)?;
-    let generation = read_head(&head)?;
+    let head = read_head(&head)?;
     // Memory is needed for what is unpacked, not for what the file claims to have.
     let mut unpacked = Vec::new();
     let mut unpacking = ZlibDecoder::new(file).take(UNPACKED_LIMIT);
@@ -301,11 +363,11 @@ pub(super) fn read_weights(mut file: impl Read) -> Result<(u64, LearnedState), F
     if In(&unpacked[body..]).u32() != Some(crc(&unpacked[..body])) {
         return Err(Fault::Damaged("is damaged"));
     }
-    let memory = read_all(&mut In(&unpacked[..body])).ok_or(SHORT)?;
-    Ok((generation, memory))
+    let memory = read_all(&mut In(&unpacked[..body]), head).ok_or(SHORT)?;
+    Ok((head, memory))
 }
 
-fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
+fn read_all(input: &mut In<'_>, head: Head) -> Option<LearnedState> {
     let mut weights = None;
     read_table(input, |index, weight, spent| {
         weights
@@ -326,12 +388,20 @@ fn read_all(input: &mut In<'_>) -> Option<LearnedState> {
         shared.accounts.insert(owner, Arc::new(overlay));
     }
     let mut learned = HashMap::new();
-    for _ in 0..input.u64()? {
+    for place in 0..input.u64()? {
         let owner = WeightsOwner::from_key(&input.text()?);
         let digest = input.take(16)?.try_into().ok()?;
-        learned.insert((owner, digest), read_learnt(input)?);
+        let remembered = Remembered {
+            learned: read_learnt(input)?,
+            number: match head.version {
+                1 => place,
+                _ => input.u64()?,
+            },
+        };
+        learned.insert((owner, digest), remembered);
     }
-    Some(LearnedState::new(weights, shared, learned))
+    let generation = head.generation;
+    Some(LearnedState::new(weights, shared, learned, generation))
 }
 
 fn counts(out: &mut Out, counts: Counts) {

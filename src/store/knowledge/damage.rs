@@ -84,14 +84,14 @@ fn not_a_file(path: &Path) -> KnowledgeError {
     KnowledgeError::Damaged(path.to_owned(), "is no regular file".to_owned())
 }
 
-/// Renames what is damaged. Damaged weights take their journal with them: its changes follow them.
+/// Renames what is damaged. Damaged weights take their journal and samples with them: those belong to them.
 ///
 /// # Errors
 /// The system's; the rest stays where it was then.
 pub(super) fn set_aside(damaged: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = vec![damaged.to_owned()];
     if damaged.ends_with("weights") {
-        paths.push(damaged.with_file_name("journal"));
+        paths.extend(["journal", "samples", "base"].map(|name| damaged.with_file_name(name)));
     }
     let mut kept = Vec::new();
     for path in paths {

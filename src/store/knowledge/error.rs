@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// The format of both files. A change that older releases would misread increments it.
-pub(super) const VERSION: u32 = 1;
+/// The format of the files. A change that older releases would misread increments it.
+pub(super) const VERSION: u32 = 2;
 
 /// Why the learned state cannot be read or written.
 #[derive(Debug)]

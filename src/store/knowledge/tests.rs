@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
-use crate::filter::classifier::{Belief, Update, WeightsOwner};
+use crate::filter::classifier::{Lesson, Update, WeightsOwner};
 
 /// Features, some of them shared by all messages.
 fn features(number: u32) -> Features {
@@ -16,8 +16,14 @@ fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account:
     let digest = u128::from(number).to_le_bytes();
     let is_spam = number % 2 == 1;
     let features = features(number);
-    let lesson = memory.update_for(owner.as_ref(), digest, &features, is_spam, Belief::Full);
-    let Update::Changes(changes) = lesson else {
+    let lesson = Lesson {
+        digest,
+        sender: number,
+        features: &features,
+        is_spam,
+        belief: Belief::Full,
+    };
+    let Update::Changes(changes) = memory.update_for(owner.as_ref(), lesson) else {
         panic!("{number} is known");
     };
     for change in &changes {
@@ -255,15 +261,15 @@ fn every_kind_of_damage_is_set_aside() {
     };
     let missing = |path: &Path| fs::remove_file(path).unwrap();
     let damages: [Damage<'_>; 9] = [
-        ("weights", &write(b""), 2),
+        ("weights", &write(b""), 3),
         (
             "weights",
             &write(b"nothing of popgate's, and longer than a head"),
-            2,
+            3,
         ),
-        ("weights", &replaced, 2),
-        ("weights", &pipe, 2),
-        ("weights", &sparse, 2),
+        ("weights", &replaced, 3),
+        ("weights", &pipe, 3),
+        ("weights", &sparse, 3),
         ("weights", &missing, 1),
         (
             "journal",
@@ -351,4 +357,80 @@ fn a_journal_with_damage_in_its_middle_goes_on_before_it() {
     let (knowledge, read) = Knowledge::read_usable(dir.path());
     assert!(knowledge.unusable().is_none());
     assert!(Knowledge::pack(&read) == Knowledge::pack(&memory));
+}
+
+/// The evidence on messages that were learned and one that was not.
+fn evidences(memory: &LearnedState) -> Vec<[f32; FEATURE_GROUPS]> {
+    let view = memory.view_for(None);
+    let of = |number| view.evidence(&features(number));
+    (0..9).map(of).collect()
+}
+
+#[test]
+fn relearning_gives_the_same_weights_after_any_order_and_any_kill() {
+    let teach_all = |numbers: &[u32]| {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+        for number in numbers {
+            teach(&mut knowledge, &memory, *number, None);
+        }
+        (dir, knowledge, memory)
+    };
+    let (_dir, mut knowledge, memory) = teach_all(&[0, 1, 2, 3, 4, 5]);
+    knowledge.relearn(&memory, Belief::Full).unwrap();
+    let expected = evidences(&memory);
+    let (dir, mut knowledge, memory) = teach_all(&[5, 3, 4]);
+    knowledge.relearn(&memory, Belief::Full).unwrap();
+    for number in [1, 0, 2] {
+        teach(&mut knowledge, &memory, number, None);
+    }
+    // Killed after the samples were written, and before the weights were.
+    knowledge.fold(Belief::Full).unwrap();
+    drop(knowledge);
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    knowledge.relearn(&memory, Belief::Full).unwrap();
+    assert_eq!(evidences(&memory), expected);
+    // What is taken back leaves no trace.
+    teach(&mut knowledge, &memory, 7, None);
+    knowledge.relearn(&memory, Belief::Full).unwrap();
+    assert_ne!(evidences(&memory), expected);
+    let digest = 7u128.to_le_bytes();
+    let change = memory.forgetting(None, digest, &features(7)).unwrap();
+    knowledge.change(&memory, &change).unwrap();
+    knowledge.relearn(&memory, Belief::Full).unwrap();
+    assert_eq!(evidences(&memory), expected);
+    let (_, read) = Knowledge::read(dir.path()).unwrap();
+    assert_eq!(evidences(&read), expected);
+    assert_eq!(read.revision(), memory.revision());
+}
+
+#[test]
+fn weights_without_samples_are_the_base_of_what_is_learned_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, _) = taught(dir.path());
+    let (mut knowledge, memory) = Knowledge::write(dir.path()).unwrap();
+    let imported = Knowledge::unpack(Path::new("x"), &Knowledge::pack(&memory)).unwrap();
+    let before = evidences(&memory);
+    // Imported, and with samples that are damaged.
+    for damaged in [false, true] {
+        match damaged {
+            false => knowledge.replace(&imported).unwrap(),
+            true => fs::write(
+                folder.join("samples"),
+                "no samples, but more than a head has",
+            )
+            .unwrap(),
+        }
+        drop(knowledge);
+        let (again, memory) = Knowledge::write(dir.path()).unwrap();
+        knowledge = again;
+        assert_eq!(kept(&knowledge), if damaged { 2 } else { 0 });
+        let said = knowledge.unusable().map(ToString::to_string);
+        assert_eq!(
+            said.is_some_and(|it| it.contains("learnt/samples: ")),
+            damaged
+        );
+        knowledge.relearn(&memory, Belief::Full).unwrap();
+        assert_eq!(evidences(&memory), before);
+    }
 }

@@ -1,9 +1,13 @@
 //! Collects features from header fields, words, links and parts, without duplicates in a group.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use memchr::memchr;
 
 use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::hash::Hash;
+use crate::filter::classifier::header_names::is_evidence;
 use crate::filter::message_view::MessageView;
 use crate::message::url::Link;
 
@@ -121,10 +125,10 @@ impl Gatherer {
             let name = field.name(group);
             if field.kind == FieldKind::Trace {
                 self.add(name.with(field.as_written));
-                self.add(name.with(b"~").with(&shape(field.value)));
+                self.add(name.with(b"~").with(&shape(&field.value)));
             }
             if field.kind != FieldKind::Plain {
-                self.tokens(name, field.value);
+                self.tokens(name, &field.value);
             }
             self.add(name.with(b">").with_number(before.whole()));
             before = name;
@@ -136,11 +140,11 @@ impl Gatherer {
         for field in fields(mail).filter(|field| field.kind != FieldKind::Trace) {
             let name = field.name(group);
             self.add(name.with(field.as_written));
-            self.add(name.with(b"~").with(&shape(field.value)));
+            self.add(name.with(b"~").with(&shape(&field.value)));
             self.add(name.with(b">").with_number(before.whole()));
             before = name;
             if field.kind == FieldKind::Plain {
-                self.tokens(name, field.value);
+                self.tokens(name, &field.value);
             }
         }
     }
@@ -182,7 +186,7 @@ impl Gatherer {
 struct Field<'m> {
     kind: FieldKind,
     as_written: &'m [u8],
-    value: &'m [u8],
+    value: Cow<'m, [u8]>,
 }
 
 impl Field<'_> {
@@ -198,15 +202,56 @@ impl Field<'_> {
 }
 
 fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
-    mail.headers.fields().iter().take(FIELDS).map(|field| {
+    let all = mail.headers.fields().iter();
+    let evidence = all.filter(|field| is_evidence(mail.headers.name(field)));
+    evidence.take(FIELDS).map(|field| {
         let as_written = mail.headers.name(field);
         let value = mail.headers.value(field);
+        let value = &value[..value.len().min(FIELD_BYTES)];
         Field {
             kind: FieldKind::of(as_written),
             as_written,
-            value: &value[..value.len().min(FIELD_BYTES)],
+            value: without_returns(value),
         }
     })
+}
+
+/// Line ends in one form: copies of a message differ in them.
+fn without_returns(text: &[u8]) -> Cow<'_, [u8]> {
+    match memchr(b'\r', text) {
+        None => Cow::Borrowed(text),
+        Some(_) => text.iter().copied().filter(|byte| *byte != b'\r').collect(),
+    }
+}
+
+/// The beginning of what the sender and the servers wrote, without line ends' carriage returns, and without blank
+/// lines at its end.
+pub(super) fn written(mail: &MessageView<'_>, bytes: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(bytes);
+    let mut add = |more: &[u8]| {
+        for line in more.split_inclusive(|byte| *byte == b'\n') {
+            let room = bytes - text.len();
+            if room == 0 {
+                break;
+            }
+            let line = without_returns(line);
+            text.extend_from_slice(&line[..line.len().min(room)]);
+        }
+        text.len() < bytes
+    };
+    let mut at = 0;
+    for field in mail.headers.fields() {
+        if is_evidence(mail.headers.name(field)) {
+            continue;
+        }
+        if !add(&mail.raw[at..field.whole.start]) {
+            return text;
+        }
+        at = field.whole.end;
+    }
+    add(&mail.raw[at..]);
+    text.truncate(text.trim_ascii_end().len());
+    text
 }
 
 /// The part of subject and text that is looked at.
@@ -219,6 +264,8 @@ pub(super) fn visible(mail: &MessageView<'_>) -> String {
         text.push(' ');
         text.push_str(beginning(&part.text.text, WORDS_BYTES));
     }
+    // Copies of a message differ in line ends.
+    text.retain(|letter| letter != '\r');
     text
 }
 

@@ -1,0 +1,177 @@
+//! Which messages were learned, as what and how: no message is learned twice, and what a person said of a message
+//! holds for it.
+//!
+//! Bounded: of more than [`MOST`] messages those that were learned first are forgotten.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::filter::classifier::hash::Hash;
+use crate::filter::classifier::model::Step;
+use crate::filter::classifier::weights_owner::WeightsOwner;
+
+/// Identifies a message by what its sender wrote ([`super::digest`]).
+pub type Digest = [u8; 16];
+
+/// Owner of the weights, and message.
+pub type Key = (Option<WeightsOwner>, Digest);
+
+/// A learned message, and how it was learned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Learned {
+    /// Whether as spam.
+    pub is_spam: bool,
+    /// By which step.
+    pub step: Step,
+}
+
+/// A learned message among the others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Remembered {
+    /// What was learned.
+    pub learned: Learned,
+    /// Its number in the order of learning.
+    pub number: u64,
+}
+
+/// The most messages that are remembered, in about 30 MB. Of more, those that were learned first are forgotten: their
+/// weights stay, but they may be learned again.
+const MOST: usize = if cfg!(test) { 1 << 10 } else { 1 << 18 };
+
+/// So many are forgotten at a time.
+const FORGOTTEN: usize = MOST / 16;
+
+/// See the module. Any number of threads may read it; one changes it.
+#[derive(Debug, Default)]
+pub struct LearnedMessages {
+    /// Held for moments only.
+    all: RwLock<HashMap<Key, Remembered>>,
+    /// The number of the next one.
+    next: AtomicU64,
+    /// A sum over all that does not depend on their order.
+    fingerprint: AtomicU64,
+}
+
+impl LearnedMessages {
+    pub(super) fn new(all: HashMap<Key, Remembered>) -> Self {
+        let sum = |sum, (key, it): (&Key, &Remembered)| sum ^ fingerprint(key, it.learned.is_spam);
+        let last = all.values().map(|it| it.number).max();
+        Self {
+            next: AtomicU64::new(last.map_or(0, |last| last + 1)),
+            fingerprint: AtomicU64::new(all.iter().fold(0, sum)),
+            all: RwLock::new(all),
+        }
+    }
+
+    /// All of them. Nobody learns while this is held.
+    pub fn all(&self) -> RwLockReadGuard<'_, HashMap<Key, Remembered>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_mut(&self) -> RwLockWriteGuard<'_, HashMap<Key, Remembered>> {
+        self.all.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a message was learned, if it was.
+    pub(super) fn about(&self, key: &Key) -> Option<Learned> {
+        self.all().get(key).map(|it| it.learned)
+    }
+
+    /// A number that changes with what was learned.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.fingerprint.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn remember(&self, key: Key, learned: Learned) {
+        let mut sum = fingerprint(&key, learned.is_spam);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut all = self.all_mut();
+        if let Some(before) = all.insert(key.clone(), Remembered { learned, number }) {
+            sum ^= fingerprint(&key, before.learned.is_spam);
+        }
+        if all.len() > MOST {
+            let mut numbers: Vec<u64> = all.values().map(|it| it.number).collect();
+            let least = *numbers.select_nth_unstable(FORGOTTEN).1;
+            all.retain(|key, it| {
+                let stays = it.number >= least;
+                if !stays {
+                    sum ^= fingerprint(key, it.learned.is_spam);
+                }
+                stays
+            });
+        }
+        drop(all);
+        self.fingerprint.fetch_xor(sum, Ordering::Relaxed);
+    }
+
+    pub(super) fn forget(&self, key: &Key) {
+        let before = self.all_mut().remove(key);
+        if let Some(before) = before {
+            let sum = fingerprint(key, before.learned.is_spam);
+            self.fingerprint.fetch_xor(sum, Ordering::Relaxed);
+        }
+    }
+
+    /// What each has changed is not known any more.
+    pub(super) fn forget_steps(&self) {
+        for it in self.all_mut().values_mut() {
+            it.learned.step = Step::default();
+        }
+    }
+
+    pub(super) fn replace_with(&self, other: &Self) {
+        let theirs = std::mem::take(&mut *other.all_mut());
+        let before = std::mem::replace(&mut *self.all_mut(), theirs);
+        // Not while others wait.
+        drop(before);
+        for (own, theirs) in [
+            (&self.next, &other.next),
+            (&self.fingerprint, &other.fingerprint),
+        ] {
+            own.store(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}
+
+/// A learned message's part of the fingerprint.
+fn fingerprint((owner, digest): &Key, is_spam: bool) -> u64 {
+    let owner = owner.as_ref().map_or_else(String::new, WeightsOwner::key);
+    let hash = Hash::salted(1003).with(owner.as_bytes()).with(digest);
+    hash.with_number(u64::from(is_spam)).whole()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_are_forgotten_and_the_number_tells() {
+        let messages = LearnedMessages::default();
+        let key = |number: usize| (None, (number as u128).to_le_bytes());
+        let learned = Learned {
+            is_spam: true,
+            step: Step::default(),
+        };
+        messages.remember(key(0), learned);
+        let one = messages.fingerprint();
+        for number in 1..=MOST {
+            messages.remember(key(number), learned);
+        }
+        assert_eq!(messages.all().len(), MOST + 1 - FORGOTTEN);
+        assert!(messages.about(&key(0)).is_none() && messages.about(&key(MOST)).is_some());
+        let again = LearnedMessages::new(messages.all().clone());
+        assert_eq!(again.fingerprint(), messages.fingerprint());
+        let keys: Vec<Key> = messages.all().keys().cloned().collect();
+        keys.iter().for_each(|key| messages.forget(key));
+        assert_eq!(messages.fingerprint(), 0);
+        messages.remember(key(0), learned);
+        assert_eq!(messages.fingerprint(), one);
+        let ham = Learned {
+            is_spam: false,
+            ..learned
+        };
+        messages.remember(key(0), ham);
+        assert_ne!(messages.fingerprint(), one);
+    }
+}
