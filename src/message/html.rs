@@ -1,36 +1,48 @@
 //! Reads HTML: the visible text and the links.
 //!
-//! In: HTML; out: its visible text on one line, its links, the text of each link,
-//! and its traits. One pass over the tokens of the HTML standard, no tree, no
-//! style sheets: it never fails, and its work is linear in the source.
+//! In: HTML; out: its visible text on one line, its links, the text of each link, and its traits. The tokens are
+//! those of the HTML standard, and of the tree as much is kept as decides what people see: open elements and their
+//! styles. It never fails, and its work is linear in the source.
 
 mod attributes;
+mod cascade;
+mod look;
+mod name;
+mod open_elements;
+mod outlook;
+mod shown;
+mod tags;
+mod text_links;
+mod tokens;
 
-use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
-use html5gum::{Span, Tokenizer};
+use html5gum::State;
+use html5gum::emitters::callback::CallbackEvent;
 
-use crate::message::html_elements::{
-    Kinds, implied_end, is_inline, is_known, is_void, kind, parts_paragraphs,
-};
-use crate::message::page_traits::{HIDDEN_TEXT_LIMIT, PageTraits};
-use crate::message::style::Paint;
-use crate::message::visible_text::{VisibleText, VisibleTextBuilder, cut};
+use crate::message::page_traits::PageTraits;
+use crate::message::style::{Declarations, Style};
+use crate::message::visible_text::turned::Open;
+use crate::message::visible_text::{VisibleText, cut};
 use crate::message::work::Work;
-
-/// Limit of open elements; what is nested deeper belongs to the deepest one.
-const OPEN_LIMIT: usize = 100;
+use cascade::Cascade;
+use name::Name;
+use open_elements::OpenElements;
+use shown::Shown;
 
 /// Limit of a link's visible text in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
-
-/// So many line breaks in a row move text out of the window.
-const BREAKS_OUT_OF_SIGHT: usize = 40;
 
 /// Limit of a start tag in bytes: a link's limit and room for the name.
 const TAG_LIMIT: usize = 2200;
 
 /// Limit of all start tags in bytes.
 const TAGS_LIMIT: usize = 1 << 20;
+
+/// Limit of what only Outlook shows.
+const OUTLOOK_LIMIT: usize = 64 << 10;
+
+/// What only Outlook shows is read if so many of its letters are in words that others do not show: its buttons and
+/// columns say the same again.
+const OUTLOOK_LETTERS: usize = 40;
 
 /// Units of work for an octet of the source, and for a token: a tag, an attribute, a text.
 const SOURCE_WORK: u64 = 7;
@@ -60,6 +72,8 @@ pub struct Page {
     pub tags: Vec<String>,
     /// Its traits.
     pub traits: PageTraits,
+    /// Where in the text each clickable link is.
+    anchored: Vec<std::ops::Range<usize>>,
 }
 
 /// A clickable link.
@@ -73,111 +87,113 @@ pub struct Anchor {
     pub image: bool,
 }
 
-/// Stops the tokenizer.
-struct OutOfWork;
-
 /// Reads HTML, as far as the budget of work suffices.
 pub fn read(source: &str, limits: PageLimits, work: &Work<'_>) -> Page {
+    let reader = read_with(source, Cascade::default(), limits, work);
+    let outlook = reader.outlook.clone();
+    let (mut page, cascade) = reader.finish();
+    if !outlook.is_empty() {
+        // Its parts of tables are within those of the page.
+        let source = format!("<table><tr><td>{outlook}");
+        let mut limits = limits;
+        limits.links = limits.links.saturating_sub(page.links.len());
+        let (more, _) = read_with(&source, cascade, limits, work).finish();
+        page.add_outlook(more, limits.text);
+    }
+    page.add_text_links(limits.links, work);
+    page
+}
+
+/// Reads with the style sheets that are known, and once more if others come after text that they are for.
+fn read_with<'w, 's>(
+    source: &str,
+    cascade: Cascade,
+    limits: PageLimits,
+    work: &'w Work<'s>,
+) -> Reader<'w, 's> {
     let source = work.beginning(source, SOURCE_WORK);
-    let mut reader = Reader {
-        text: VisibleTextBuilder::new(limits.text),
-        link_limit: limits.links,
-        links: Vec::new(),
-        anchors: Vec::new(),
-        tags_left: if limits.tags { TAGS_LIMIT } else { 0 },
-        tags: Vec::new(),
-        traits: PageTraits::default(),
-        open: Vec::new(),
-        hidden: 0,
-        code: 0,
-        tag: Tag::default(),
-        attribute: Attribute::Other,
-        anchor: None,
-        ended_in_letter: false,
-        comment_in_word: false,
-        breaks: 0,
-    };
-    let on_event = |event: CallbackEvent<'_>, _: Span<()>| {
-        if !work.spend(TOKEN_WORK) {
-            return Some(OutOfWork);
+    let mut reader = Reader::new(cascade, limits, work);
+    tokens::read(source, &mut reader);
+    reader.end();
+    if !reader.cascade.is_late() {
+        return reader;
+    }
+    let source = work.beginning(source, SOURCE_WORK);
+    let mut again = Reader::new(reader.cascade.again(), limits, work);
+    tokens::read(source, &mut again);
+    again.end();
+    again
+}
+
+impl Page {
+    /// Adds what only Outlook shows, if it says something else.
+    fn add_outlook(&mut self, outlook: Self, limit: usize) {
+        let seen = shown::words(&self.text.text);
+        if shown::new_letters(&outlook.text.text, &seen) < OUTLOOK_LETTERS {
+            return;
         }
-        reader.event(&event);
-        None
-    };
-    let mut emitter = CallbackEmitter::new(on_event);
-    emitter.naively_switch_states(true);
-    // The first item is the end of the budget; without one it reads all of the source.
-    let _ = Tokenizer::new_with_emitter(source, emitter).next();
-    reader.end_anchor();
-    Page {
-        text: reader.text.finish_text(),
-        links: reader.links,
-        anchors: reader.anchors,
-        tags: reader.tags,
-        traits: reader.traits,
+        self.text.add(&outlook.text, limit);
+        self.links.extend(outlook.links);
+        self.anchors.extend(outlook.anchors);
+        self.tags.extend(outlook.tags);
+        self.traits.forms.extend(outlook.traits.forms);
+        self.traits.passwords += outlook.traits.passwords;
+        self.traits.images += outlook.traits.images;
     }
 }
 
-struct Reader {
-    text: VisibleTextBuilder,
+struct Reader<'w, 's> {
+    work: &'w Work<'s>,
+    shown: Shown,
+    cascade: Cascade,
     link_limit: usize,
     links: Vec<String>,
     anchors: Vec<Anchor>,
+    /// Where in the text each anchor is.
+    anchored: Vec<std::ops::Range<usize>>,
     tags_left: usize,
     tags: Vec<String>,
     traits: PageTraits,
-    open: Vec<OpenElement>,
-    /// Number of open elements that hide their content.
-    hidden: usize,
-    /// Number of open elements without text for people.
-    code: usize,
+    open: OpenElements,
+    /// What was open around each block that has a writing direction of its own.
+    directions: Vec<Vec<Open>>,
     tag: Tag,
     attribute: Attribute,
     anchor: Option<OpenAnchor>,
+    /// What relative links are relative to.
+    base: Option<url::Url>,
+    raw_text: Option<State>,
+    /// The HTML in conditional comments.
+    outlook: String,
     /// Whether the preceding text ends within a word, and whether a comment follows it.
     ended_in_letter: bool,
     comment_in_word: bool,
+    /// Elements that were opened since the last text, and of these the ones that were closed again.
+    opened: usize,
+    empty: usize,
     /// Line breaks in a row.
     breaks: usize,
 }
-
-#[derive(Clone, Copy)]
-struct OpenElement {
-    name: Name,
-    kind: Kinds,
-    hides: bool,
-    code: bool,
-    nothing: bool,
-    shrinks: bool,
-    text: Paint,
-    ground: Paint,
-}
-
-/// The initial state.
-const PLAIN: OpenElement = OpenElement {
-    name: [0; 12],
-    kind: 0,
-    hides: false,
-    code: false,
-    nothing: false,
-    shrinks: false,
-    text: Paint::Rgb([0; 3]),
-    ground: Paint::Rgb([255; 3]),
-};
 
 /// The current tag.
 #[derive(Default)]
 struct Tag {
     name: Name,
-    hides: bool,
-    code: bool,
-    nothing: Option<bool>,
-    shrinks: bool,
-    text: Paint,
-    ground: Paint,
-    /// Whether an image's width or height makes it a spacer.
+    /// What attributes other than `style` say, and `style`.
+    hints: Style,
+    style: Declarations,
+    /// A bit for each attribute that was seen: the first of a name counts.
+    seen: u32,
+    /// Whether an image's width or height makes it a spacer, and whether it is not larger than a dot.
     spacer: bool,
+    small: bool,
+    has_source: bool,
     refreshes: bool,
+    /// Its media, if it is a style sheet, and whether it is of another type than CSS.
+    media: String,
+    other_type: bool,
+    /// Whether an annotation of MathML is HTML.
+    holds_html: bool,
     /// Its stored form.
     kept: String,
 }
@@ -200,194 +216,159 @@ enum Attribute {
     InputType,
     HttpEquiv,
     Content,
+    Class,
+    Id,
+    Direction,
+    Media,
+    StyleType,
+    Encoding,
+    Base,
     Other,
 }
 
-/// The beginning of an element's name; enough to distinguish all real ones.
-type Name = [u8; 12];
-
-fn name_of(name: &[u8]) -> Name {
-    let mut short = Name::default();
-    for (to, from) in short.iter_mut().zip(name) {
-        *to = *from;
+impl tokens::Sink for Reader<'_, '_> {
+    fn take(&mut self, event: &CallbackEvent<'_>) -> bool {
+        if !self.work.spend(TOKEN_WORK) {
+            return false;
+        }
+        self.event(event);
+        true
     }
-    short
+
+    fn raw_text(&mut self) -> Option<State> {
+        self.raw_text.take()
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.open.last().is_some_and(|last| last.is_foreign)
+    }
 }
 
-fn spelled(name: &Name) -> &[u8] {
-    let length = name.iter().position(|byte| *byte == 0);
-    &name[..length.unwrap_or(name.len())]
-}
+impl<'w, 's> Reader<'w, 's> {
+    fn new(cascade: Cascade, limits: PageLimits, work: &'w Work<'s>) -> Self {
+        Self {
+            work,
+            shown: Shown::new(limits.text),
+            cascade,
+            link_limit: limits.links,
+            links: Vec::new(),
+            anchors: Vec::new(),
+            anchored: Vec::new(),
+            tags_left: if limits.tags { TAGS_LIMIT } else { 0 },
+            tags: Vec::new(),
+            traits: PageTraits::default(),
+            open: OpenElements::default(),
+            directions: Vec::new(),
+            tag: Tag::default(),
+            attribute: Attribute::Other,
+            anchor: None,
+            base: None,
+            raw_text: None,
+            outlook: String::new(),
+            ended_in_letter: false,
+            comment_in_word: false,
+            opened: 0,
+            empty: 0,
+            breaks: 0,
+        }
+    }
 
-impl Reader {
     fn event(&mut self, event: &CallbackEvent<'_>) {
         match event {
             CallbackEvent::OpenStartTag { name } => self.tag_begins(name),
             CallbackEvent::AttributeName { name } => self.attribute_begins(name),
             CallbackEvent::AttributeValue { value } => self.attribute_value(value),
             CallbackEvent::CloseStartTag { self_closing } => self.tag_ends(*self_closing),
-            CallbackEvent::EndTag { name } => self.element_ends(name_of(name)),
-            CallbackEvent::String { value } if self.code == 0 => {
-                self.string(&String::from_utf8_lossy(value));
-            }
-            CallbackEvent::Comment { value } => {
-                // Conditional comments stand between words.
-                self.comment_in_word = self.ended_in_letter && value.len() <= 40;
-            }
-            _ => {}
+            CallbackEvent::EndTag { name } => self.element_ends(name),
+            CallbackEvent::String { value } => self.string(value),
+            CallbackEvent::Comment { value } => self.comment(value),
+            CallbackEvent::Doctype { force_quirks, .. } => self.cascade.doctype(*force_quirks),
+            CallbackEvent::Error(_) => {}
         }
     }
 
-    fn string(&mut self, text: &str) {
+    fn comment(&mut self, value: &[u8]) {
+        // Conditional comments stand between words.
+        self.comment_in_word = self.ended_in_letter && value.len() <= 40;
+        if value.len() > 8 && !self.open.is_code() {
+            let comment = String::from_utf8_lossy(value);
+            let room = OUTLOOK_LIMIT.saturating_sub(self.outlook.len());
+            if let Some(html) = outlook::shown_in(&comment) {
+                self.outlook.push_str(cut(html, room));
+            }
+        }
+    }
+
+    fn string(&mut self, value: &[u8]) {
+        let text = String::from_utf8_lossy(value);
+        if self.open.is_code() {
+            self.cascade.sheet_text(&text);
+            return;
+        }
+        // HTML standard 13.2.6.4.7: NUL is ignored.
+        let text = if text.contains('\0') {
+            text.replace('\0', "").into()
+        } else {
+            text
+        };
         let begins_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
         self.traits.split_words += usize::from(self.comment_in_word && begins_with_letter);
         self.comment_in_word = false;
         if text.bytes().any(|byte| byte > b' ') {
             self.breaks = 0;
+            self.continue_formatting();
         }
         self.ended_in_letter = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
-        let nothing = self.open.last().is_some_and(|open| open.nothing);
-        if self.hidden > 0 || nothing {
-            self.traits.hidden.add(text);
-            return;
-        }
-        if let Some(open) = self.open.last() {
-            if open.shrinks {
-                self.traits.tiny.add(text);
-            } else if open.text.vanishes_on(open.ground) {
-                self.traits.faint.add(text);
+        match self.open.look().unseen() {
+            Some(why) => self.shown.conceal(&text, why),
+            None => {
+                let is_within =
+                    self.shown.text.is_within_word() && text.starts_with(char::is_alphanumeric);
+                let is_empty = self.empty > 0 && self.opened == 0;
+                self.traits.empty_in_words += usize::from(is_within && is_empty);
+                self.shown.show(&text);
             }
         }
-        self.text.push(text);
+        (self.opened, self.empty) = (0, 0);
     }
 
-    fn tag_begins(&mut self, name: &[u8]) {
-        self.ended_in_letter = false;
-        self.breaks = if name == b"br" { self.breaks + 1 } else { 0 };
-        self.traits.pushed_down |= self.breaks >= BREAKS_OUT_OF_SIGHT;
-        self.traits.centered |= name == b"center";
-        self.tag = Tag {
-            name: name_of(name),
-            code: matches!(
-                name,
-                b"script" | b"style" | b"title" | b"template" | b"noframes"
-            ),
-            ..Tag::default()
-        };
-        self.traits.scripts += usize::from(name == b"script");
-        if !is_known(name) {
-            self.traits.unknown += 1;
-            if self.traits.unknown == 1 {
-                let name = String::from_utf8_lossy(name);
-                self.traits.unknown_name = cut(&name, HIDDEN_TEXT_LIMIT).to_owned();
-            }
-        }
-        if self.tags_left > 0 {
-            self.tag.kept.push('<');
-            self.tag.kept.push_str(&String::from_utf8_lossy(name));
-        }
-        if name == b"a" {
-            self.end_anchor();
-        }
-        self.part_words(name);
-    }
-
-    fn part_words(&mut self, name: &[u8]) {
-        if parts_paragraphs(name) {
-            self.text.paragraph();
-        } else if matches!(name, b"br" | b"div") {
-            self.text.line();
-        } else if !is_inline(name) {
-            self.text.space();
-        }
-    }
-
-    fn tag_ends(&mut self, self_closing: bool) {
-        let name = spelled(&self.tag.name);
-        if name == b"img" && !self.tag.spacer && !self.tag.hides {
-            self.traits.images += 1;
-            if let Some(anchor) = &mut self.anchor {
-                anchor.image = true;
-                self.traits.image_first |= self.text.is_empty() && self.traits.images == 1;
-            }
-        }
-        if self.tags_left > 0 {
-            let mut kept = std::mem::take(&mut self.tag.kept);
-            kept.push('>');
-            self.tags_left = self.tags_left.saturating_sub(kept.len());
-            self.tags.push(kept);
-        }
-        let foreign = self_closing && matches!(name, b"path" | b"use" | b"rect" | b"circle");
-        if is_void(name) || foreign {
-            return;
-        }
-        self.end_implied();
-        if self.open.len() < OPEN_LIMIT {
-            let outer = self.open.last().copied().unwrap_or(PLAIN);
-            let tag = &self.tag;
-            self.open.push(OpenElement {
-                name: tag.name,
-                kind: kind(spelled(&tag.name)),
-                hides: tag.hides,
-                code: tag.code,
-                nothing: tag.nothing.unwrap_or(outer.nothing),
-                shrinks: tag.shrinks || outer.shrinks,
-                text: tag.text.over(outer.text),
-                ground: tag.ground.over(outer.ground),
-            });
-            self.hidden += usize::from(tag.hides);
-            self.code += usize::from(tag.code);
-        }
-    }
-
-    /// Closes elements that cannot contain the new one: a hidden element without an end tag would
-    /// otherwise hide all that follows, which a mail client shows.
-    fn end_implied(&mut self) {
-        let Some((ends, barriers)) = implied_end(spelled(&self.tag.name)) else {
-            return;
-        };
-        let met = |open: &OpenElement| open.kind & (ends | barriers) != 0;
-        if let Some(at) = self.open.iter().rposition(met)
-            && self.open[at].kind & ends != 0
-            && self.open[at].kind & barriers == 0
-        {
-            self.close_from(at);
-        }
-    }
-
-    fn element_ends(&mut self, name: Name) {
-        if spelled(&name) == b"a" {
-            self.end_anchor();
-        }
-        match spelled(&name) {
-            b"br" | b"div" => self.text.space(),
-            name => self.part_words(name),
-        }
-        let Some(at) = self.open.iter().rposition(|open| open.name == name) else {
-            return;
-        };
-        self.close_from(at);
-    }
-
-    fn close_from(&mut self, at: usize) {
-        for closed in self.open.drain(at..) {
-            self.hidden -= usize::from(closed.hides);
-            self.code -= usize::from(closed.code);
-        }
+    /// The end of the source.
+    fn end(&mut self) {
+        self.end_anchor();
+        self.close_from(0);
+        self.cascade.end_sheet();
     }
 
     fn end_anchor(&mut self) {
         let Some(anchor) = self.anchor.take() else {
             return;
         };
+        self.shown.decide();
+        self.shown.text.settle();
         if self.anchors.len() < self.link_limit {
-            let text = self.text.since(anchor.text_from);
+            let text = self.shown.text.since(anchor.text_from);
             self.anchors.push(Anchor {
                 text: cut(text, ANCHOR_TEXT_LIMIT).to_owned(),
                 target: anchor.target,
                 image: anchor.image,
             });
         }
+        self.anchored.push(anchor.text_from..self.shown.text.len());
+    }
+
+    fn finish(self) -> (Page, Cascade) {
+        let mut traits = self.traits;
+        traits.sheets_unread = self.cascade.is_exhausted();
+        let text = self.shown.finish(&mut traits, self.work);
+        let page = Page {
+            text,
+            links: self.links,
+            anchors: self.anchors,
+            tags: self.tags,
+            traits,
+            anchored: self.anchored,
+        };
+        (page, self.cascade)
     }
 }
 

@@ -3,7 +3,9 @@
 //! In: an attribute's value or plain text; out: links without the characters that browsers ignore.
 //! It never resolves or fetches anything.
 
-use memchr::memmem;
+use std::ops::Range;
+
+use memchr::{memchr_iter, memmem};
 
 /// Limit of a link; the target is at its beginning.
 const LINK_LIMIT: usize = 2048;
@@ -28,6 +30,12 @@ pub fn from_attribute(value: &str) -> Option<String> {
 
 /// The links that mail clients find in plain text, at most `limit`.
 pub fn in_text(text: &str, limit: usize) -> Vec<String> {
+    let places = places_in_text(text, limit).into_iter();
+    places.map(|place| text[place].to_owned()).collect()
+}
+
+/// Where they are.
+pub(crate) fn places_in_text(text: &str, limit: usize) -> Vec<Range<usize>> {
     let mut links = Vec::new();
     let mut at = 0;
     let bytes = text.as_bytes();
@@ -44,23 +52,29 @@ pub fn in_text(text: &str, limit: usize) -> Vec<String> {
             .count();
         if letters > 0 {
             at = colon + link_length(&text[colon..]);
-            links.push(text[colon - letters..at].to_owned());
+            links.push(colon - letters..at);
         }
     }
     at = 0;
-    for www in memmem::find_iter(bytes, b"www.") {
+    for dot in memchr_iter(b'.', bytes) {
         if links.len() >= limit {
             break;
         }
+        let Some(www) = dot
+            .checked_sub(3)
+            .filter(|www| bytes[*www..dot].eq_ignore_ascii_case(b"www"))
+        else {
+            continue;
+        };
         let before = www.checked_sub(1).map(|before| bytes[before]);
         let apart = before.is_none_or(|before| !before.is_ascii_alphanumeric() && before != b'/');
         if www >= at && apart {
             at = www + link_length(&text[www..]);
-            links.push(text[www..at].to_owned());
+            links.push(www..at);
         }
     }
     for mailto in memmem::find_iter(bytes, b"mailto:").take(limit.saturating_sub(links.len())) {
-        links.push(text[mailto..mailto + link_length(&text[mailto..])].to_owned());
+        links.push(mailto..mailto + link_length(&text[mailto..]));
     }
     links
 }

@@ -170,7 +170,7 @@ fn read<'a>(raw: &'a [u8], body: usize, default: &str) -> (Part<'a>, Option<Stri
         declared,
         charset: attribute(&content_type, "charset"),
         name_turned: name.as_deref().is_some_and(is_turned),
-        name: name.map(|name| value::text(name.as_bytes())),
+        name: name.map(|name| value::as_written(name.as_bytes())),
         attached: disposition.is_some_and(|of| of.ctype() == "attachment"),
         parent: None,
         encoding,

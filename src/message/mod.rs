@@ -1,6 +1,7 @@
 //! A message: its raw header fields, and the decoded content that the filter judges.
 
 pub mod archive;
+mod bidi;
 pub mod content;
 pub mod decode;
 pub mod document;
@@ -14,6 +15,7 @@ pub mod link;
 pub mod mime;
 pub mod page_traits;
 mod style;
+mod style_sheet;
 pub mod url;
 pub mod value;
 pub mod visible_text;

@@ -11,7 +11,7 @@ pub(crate) const HIDDEN_TEXT_LIMIT: usize = 80;
 /// Traits of HTML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageTraits {
-    /// Text that no mail client shows.
+    /// Text that no mail client shows. Here and below, without a preview at the top and words that are visible, too.
     pub hidden: HiddenText,
     /// Text in the colour of its background.
     pub faint: HiddenText,
@@ -45,6 +45,12 @@ pub struct PageTraits {
     pub image_first: bool,
     /// Number of words split by a comment.
     pub split_words: usize,
+    /// Number of words with text in them that is not seen.
+    pub in_words: usize,
+    /// Number of words with elements in them that have no content.
+    pub empty_in_words: usize,
+    /// Whether the style sheets were too costly to compare with all elements.
+    pub sheets_unread: bool,
 }
 
 /// Text that is not visible.

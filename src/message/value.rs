@@ -27,11 +27,20 @@ pub struct NamedAddress {
     pub addr: Option<String>,
 }
 
-/// The value as text on one line.
+/// The value as text on one line, in the order in which it is displayed.
 pub fn text(raw: &[u8]) -> String {
+    decoded(raw, VisibleTextBuilder::of_page)
+}
+
+/// The same in the order in which it is written, as programs take the name of a file.
+pub(crate) fn as_written(raw: &[u8]) -> String {
+    decoded(raw, VisibleTextBuilder::new)
+}
+
+fn decoded(raw: &[u8], builder: fn(usize) -> VisibleTextBuilder) -> String {
     let mut rest = &raw[..raw.len().min(VALUE_LIMIT)];
     // No charset turns a byte into more than three.
-    let mut text = VisibleTextBuilder::new(3 * rest.len());
+    let mut text = builder(3 * rest.len());
     let mut after_word = false;
     let mut looked = 0;
     while let Some(found) = memmem::find(&rest[looked..], b"=?") {

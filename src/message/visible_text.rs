@@ -1,8 +1,13 @@
 //! Text as a reader sees it on one line.
 //!
-//! In: text in pieces; out: the same with every run of white space and control characters as one
-//! space, and without invisible characters, so that `v<ZWSP>iagra` becomes `viagra`.
-//! It never exceeds its limit.
+//! In: text in pieces; out: the same with every run of white space as one space, without invisible characters, so
+//! that `v<ZWSP>iagra` becomes `viagra`, and in the order in which it is displayed. It never exceeds its limit.
+
+mod direction;
+pub(crate) mod turned;
+
+use crate::message::bidi;
+use turned::Turned;
 
 /// Builds visible text from pieces.
 #[derive(Debug, Default)]
@@ -13,8 +18,12 @@ pub struct VisibleTextBuilder {
     /// Line ends since the last word: two of them separate paragraphs.
     lines: usize,
     keeps_lines: bool,
+    /// Whether text is put into the order in which it is displayed. A file's name is what it is written.
+    turns: bool,
     breaks: Vec<usize>,
     split_words: usize,
+    turned: Turned,
+    turned_words: usize,
 }
 
 /// Text on one line with the positions of its paragraphs.
@@ -26,9 +35,25 @@ pub struct VisibleText {
     breaks: Vec<usize>,
     /// Number of times an invisible character separated two letters.
     pub split_words: usize,
+    /// Number of words that are displayed in another order than they are written.
+    pub turned_words: usize,
 }
 
 impl VisibleText {
+    /// Adds another text's paragraphs, up to a limit.
+    pub(crate) fn add(&mut self, other: &Self, limit: usize) {
+        for paragraph in other.paragraphs().filter(|paragraph| !paragraph.is_empty()) {
+            if self.text.len() + paragraph.len() >= limit {
+                return;
+            }
+            if !self.text.is_empty() {
+                self.text.push(' ');
+                self.breaks.push(self.text.len());
+            }
+            self.text.push_str(paragraph);
+        }
+    }
+
     /// The paragraphs.
     pub fn paragraphs(&self) -> impl Iterator<Item = &str> {
         let begins = std::iter::once(0).chain(self.breaks.iter().copied());
@@ -53,15 +78,31 @@ impl VisibleTextBuilder {
     pub fn of_lines(limit: usize) -> Self {
         Self {
             keeps_lines: true,
+            ..Self::of_page(limit)
+        }
+    }
+
+    /// The same for text of a page, in the order in which it is displayed.
+    pub(crate) fn of_page(limit: usize) -> Self {
+        Self {
+            turns: true,
             ..Self::new(limit)
         }
     }
 
     /// Appends a piece; a word may continue from the previous piece.
     pub fn push(&mut self, piece: &str) {
-        if self.text.len() >= self.limit {
-            return;
+        let mut rest = piece;
+        while !rest.is_empty() && self.text.len() < self.limit {
+            rest = match self.turned.is_open() {
+                true => self.push_turned(rest),
+                false => self.push_plain(rest),
+            };
         }
+    }
+
+    /// Appends a piece up to where the writing direction changes; returns the rest.
+    fn push_plain<'p>(&mut self, piece: &'p str) -> &'p str {
         let bytes = piece.as_bytes();
         let (mut run, mut at) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
@@ -69,7 +110,8 @@ impl VisibleTextBuilder {
                 at += 1;
             } else if byte < 0x80 {
                 self.append(&piece[run..at]);
-                self.space = true;
+                // Other controls, such as NUL, show nothing.
+                self.space |= matches!(byte, b'\t'..=b'\r' | b' ');
                 self.lines += usize::from(byte == b'\n' && self.keeps_lines);
                 at += 1;
                 run = at;
@@ -82,7 +124,11 @@ impl VisibleTextBuilder {
                     self.append(&piece[run..at]);
                     self.space = true;
                     run = next;
-                } else if shows_nothing(letter) {
+                } else if self.turns && bidi::opens(letter) {
+                    self.append(&piece[run..at]);
+                    self.turned.open(letter, false);
+                    return &piece[next..];
+                } else if shows_nothing(letter) || letter.is_control() {
                     let before = at.checked_sub(1).map(|before| bytes[before]);
                     let letters = [before, bytes.get(next).copied()];
                     // A soft hyphen marks where a word may be hyphenated.
@@ -98,22 +144,35 @@ impl VisibleTextBuilder {
             }
         }
         self.append(&piece[run..]);
+        ""
     }
 
     /// Separates the words before and after.
     pub fn space(&mut self) {
+        self.settle();
         self.space = true;
+    }
+
+    /// Whether the next letter would continue a word.
+    pub(crate) fn is_within_word(&self) -> bool {
+        let last = match self.turned.is_open() {
+            true => self.turned.last(),
+            false => self.text.chars().next_back(),
+        };
+        !self.space && last.is_some_and(char::is_alphanumeric)
     }
 
     /// A line ends here.
     pub fn line(&mut self) {
-        self.space = true;
+        self.end_line();
+        self.space();
         self.lines += 1;
     }
 
     /// A paragraph ends here.
     pub fn paragraph(&mut self) {
-        self.space = true;
+        self.end_line();
+        self.space();
         self.lines = 2;
     }
 
@@ -133,16 +192,19 @@ impl VisibleTextBuilder {
     }
 
     /// The text.
-    pub fn finish(self) -> String {
+    pub fn finish(mut self) -> String {
+        self.settle();
         self.text
     }
 
     /// The text and its paragraphs.
-    pub fn finish_text(self) -> VisibleText {
+    pub fn finish_text(mut self) -> VisibleText {
+        self.settle();
         VisibleText {
             text: self.text,
             breaks: self.breaks,
             split_words: self.split_words,
+            turned_words: self.turned_words,
         }
     }
 
@@ -203,11 +265,25 @@ mod tests {
     fn white_space_is_collapsed_and_invisible_characters_are_removed() {
         assert_eq!(visible(" a\r\n\tb\u{a0}\u{3000}c "), "a b c");
         assert_eq!(visible("v\u{200b}i\u{ad}agra \u{feff}é"), "viagra é");
+        assert_eq!(visible("a\u{202e}fdp.exe"), "afdp.exe");
+        assert_eq!(visible("v\0i\u{80}a\u{9f}g\u{7}ra"), "viagra");
         let mut text = VisibleTextBuilder::new(100);
         text.push("fr");
         text.push("ee ");
         text.push(" now");
         assert_eq!(text.finish(), "free now");
+    }
+
+    #[test]
+    fn lines_are_read_in_the_order_in_which_they_are_displayed() {
+        let mut text = VisibleTextBuilder::of_lines(100);
+        text.push("\u{202e}yub\u{202c} it \u{202e}won\nhere a\u{202e}c");
+        text.push("b\u{202c}.");
+        let text = text.finish_text();
+        assert_eq!(
+            (&*text.text, text.turned_words),
+            ("buy it now here abc.", 3)
+        );
     }
 
     #[test]

@@ -1,33 +1,78 @@
 //! The attributes of a start tag: links, forms, styles, sizes.
 
-use super::{Attribute, OpenAnchor, Reader, TAG_LIMIT, spelled};
+use super::name::spelled;
+use super::{Attribute, OpenAnchor, Reader, TAG_LIMIT};
 use crate::message::link;
-use crate::message::style::{self, Paint, Style};
+use crate::message::style::{Display, Paint, Style};
 use crate::message::visible_text::cut;
 
-impl Reader {
+/// An image of so many pixels is a dot.
+const DOT: u32 = 4;
+
+impl Attribute {
+    /// Those of which only the first counts, by a bit.
+    fn bit(self) -> u32 {
+        match self {
+            Self::Style => 1,
+            Self::Class => 2,
+            Self::Id => 4,
+            Self::Direction => 8,
+            Self::TextColour => 16,
+            Self::Ground => 32,
+            Self::Media => 64,
+            _ => 0,
+        }
+    }
+}
+
+impl Reader<'_, '_> {
     pub(super) fn attribute_begins(&mut self, name: &[u8]) {
         let tag = spelled(&self.tag.name);
         self.attribute = match name {
-            b"href" => Attribute::Link {
+            b"href" if tag == b"base" => Attribute::Base,
+            b"href" | b"xlink:href" => Attribute::Link {
                 anchor: matches!(tag, b"a" | b"area"),
             },
             b"src" | b"background" => Attribute::Link { anchor: false },
             b"action" | b"formaction" => Attribute::Action,
             b"style" => Attribute::Style,
+            b"class" => Attribute::Class,
+            b"id" => Attribute::Id,
+            b"dir" => Attribute::Direction,
             b"bgcolor" => Attribute::Ground,
-            b"color" | b"text" => Attribute::TextColour,
+            b"color" if tag == b"font" => Attribute::TextColour,
+            b"text" if tag == b"body" => Attribute::TextColour,
             b"width" | b"height" => Attribute::Measure,
             b"size" if tag == b"font" => Attribute::FontSize,
             b"type" if tag == b"input" => Attribute::InputType,
             b"http-equiv" => Attribute::HttpEquiv,
             b"content" if tag == b"meta" => Attribute::Content,
+            b"media" if tag == b"style" => Attribute::Media,
+            b"type" if tag == b"style" => Attribute::StyleType,
+            b"encoding" if tag == b"annotation-xml" => Attribute::Encoding,
             b"hidden" => {
-                self.tag.hides = true;
+                self.tag.hints.display = Some(Display::Nothing);
                 Attribute::Other
             }
             _ => Attribute::Other,
         };
+        match name {
+            b"src" => self.tag.has_source = true,
+            b"background" => self.tag.hints.picture = Some(true),
+            // A browser shows links in blue, whatever colour is around.
+            b"href" if tag == b"a" => {
+                self.tag.hints.text = self.tag.hints.text.over(Paint::Rgb([0, 0, 238]));
+            }
+            _ => {}
+        }
+        let bit = self.attribute.bit();
+        if self.tag.seen & bit != 0 {
+            self.attribute = Attribute::Other;
+        }
+        self.tag.seen |= bit;
+        if self.cascade.collects() && self.cascade.tests_attributes() {
+            self.cascade.attribute_name(name);
+        }
         if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
             self.tag.kept.push(' ');
             self.tag.kept.push_str(&String::from_utf8_lossy(name));
@@ -42,6 +87,7 @@ impl Reader {
             self.tag.kept.push_str(cut(&value, room));
             self.tag.kept.push('"');
         }
+        self.compare(value);
         match self.attribute {
             Attribute::Link { anchor } => self.link(&String::from_utf8_lossy(value), anchor),
             Attribute::Action => {
@@ -51,30 +97,28 @@ impl Reader {
                 }
                 self.link(&value, false);
             }
-            Attribute::Style => {
-                self.style(&style::read(value));
-            }
+            Attribute::Style => self.style(value),
             Attribute::TextColour => {
-                let paint = Paint::read(value);
+                let paint = Paint::of_attribute(value);
                 self.traits.red |= paint.is_red();
-                self.tag.text = self.tag.text.over(paint);
+                self.tag.hints.text = paint;
             }
             Attribute::Ground => {
-                let paint = Paint::read(value);
+                let paint = Paint::of_attribute(value);
                 self.traits.loud_ground |= paint.is_loud();
-                self.tag.ground = self.tag.ground.over(paint);
+                self.tag.hints.ground = paint;
             }
             Attribute::FontSize => {
-                let sign = value.trim_ascii().trim_ascii_start();
-                let digit = sign.strip_prefix(b"+").unwrap_or(sign);
+                let digit = value.trim_ascii();
+                let digit = digit.strip_prefix(b"+").unwrap_or(digit);
                 self.traits.large |= matches!(digit, [b'5'..=b'9', ..]);
-                self.tag.nothing = Some(matches!(digit, [b'0'] | [b'-', _, _, ..]));
             }
-            Attribute::Measure => {
-                self.tag.spacer |= matches!(value.trim_ascii(), b"0" | b"1" | b"1px" | b"0px");
-            }
+            Attribute::Measure => self.measure(value),
             Attribute::InputType => {
                 self.traits.passwords += usize::from(value.eq_ignore_ascii_case(b"password"));
+                if value.eq_ignore_ascii_case(b"hidden") {
+                    self.tag.hints.display = Some(Display::Nothing);
+                }
             }
             Attribute::HttpEquiv => {
                 self.tag.refreshes = value.trim_ascii().eq_ignore_ascii_case(b"refresh");
@@ -85,29 +129,84 @@ impl Reader {
                     self.traits.refresh = Some(cut(target.trim(), TAG_LIMIT).to_owned());
                 }
             }
-            Attribute::Content | Attribute::Other => {}
+            Attribute::Direction => {
+                let value = value.trim_ascii();
+                if value.eq_ignore_ascii_case(b"rtl") || value.eq_ignore_ascii_case(b"ltr") {
+                    self.tag.hints.right_to_left = Some(value.eq_ignore_ascii_case(b"rtl"));
+                }
+            }
+            Attribute::StyleType => {
+                self.tag.other_type = !value.is_empty() && !value.eq_ignore_ascii_case(b"text/css");
+            }
+            Attribute::Encoding => {
+                let html: [&[u8]; 2] = [b"text/html", b"application/xhtml+xml"];
+                self.tag.holds_html = html.iter().any(|html| value.eq_ignore_ascii_case(html));
+            }
+            Attribute::Base => {
+                let value = String::from_utf8_lossy(value);
+                self.base = self
+                    .base
+                    .take()
+                    .or_else(|| url::Url::parse(cut(&value, TAG_LIMIT)).ok());
+            }
+            Attribute::Media => self.tag.media = String::from_utf8_lossy(value).into_owned(),
+            Attribute::Content | Attribute::Class | Attribute::Id | Attribute::Other => {}
         }
     }
 
-    fn style(&mut self, style: &Style) {
-        self.tag.hides |= style.hides;
-        self.tag.nothing = style.nothing.or(self.tag.nothing);
-        self.tag.shrinks |= style.shrinks;
+    /// Lets selectors compare the attribute.
+    fn compare(&mut self, value: &[u8]) {
+        let name = match self.attribute {
+            _ if !self.cascade.collects() => return,
+            Attribute::Class => "class",
+            Attribute::Id => "id",
+            Attribute::Link { anchor: true } => "href",
+            _ if self.cascade.tests_attributes() => "",
+            _ => return,
+        };
+        self.cascade
+            .attribute(name, &String::from_utf8_lossy(value));
+    }
+
+    fn style(&mut self, value: &[u8]) {
+        let declared = self.cascade.style_attribute(value, self.work);
+        let style: &Style = &declared.normal;
         self.traits.pushed_down |= style.pushes;
         self.traits.red |= style.text.is_red();
         self.traits.loud_ground |= style.ground.is_loud();
-        self.tag.text = style.text.over(self.tag.text);
-        self.tag.ground = style.ground.over(self.tag.ground);
+        self.tag.style = declared;
+    }
+
+    fn measure(&mut self, value: &[u8]) {
+        self.tag.spacer |= matches!(value.trim_ascii(), b"0" | b"1" | b"1px" | b"0px");
+        let digits = value
+            .trim_ascii()
+            .split(|byte| !byte.is_ascii_digit())
+            .next();
+        let digits = digits.and_then(|digits| str::from_utf8(digits).ok());
+        self.tag.small |= digits
+            .and_then(|digits| digits.parse().ok())
+            .is_some_and(|pixels: u32| pixels <= DOT);
+    }
+
+    /// A link relative to the page's base.
+    fn relative(&self, value: &str) -> Option<String> {
+        let value = cut(value.trim(), TAG_LIMIT);
+        let is_outside = !value.is_empty() && !value.starts_with('#') && !value.contains(':');
+        let base = self.base.as_ref().filter(|_| is_outside)?;
+        link::from_attribute(base.join(value).ok()?.as_str())
     }
 
     fn link(&mut self, value: &str, anchor: bool) {
-        let Some(link) = link::from_attribute(value) else {
+        let Some(link) = link::from_attribute(value).or_else(|| self.relative(value)) else {
             return;
         };
         if anchor && self.anchor.is_none() {
+            self.shown.decide();
+            self.shown.text.settle();
             self.anchor = Some(OpenAnchor {
                 target: link.clone(),
-                text_from: self.text.len(),
+                text_from: self.shown.text.len(),
                 image: false,
             });
         }

@@ -1,0 +1,95 @@
+//! Text in the order in which it is displayed (Unicode Standard Annex 9).
+//!
+//! In: a line with controls of writing direction; out: the line as a person reads it: what an override turns round
+//! is turned back, so that `<RLO>argaiv` becomes `viagra`, while words of scripts that run from right to left stay
+//! as they are. Its work is linear in the line.
+
+use unicode_bidi::{BidiInfo, Level};
+
+pub(crate) const EMBEDS_LEFT: char = '\u{202a}';
+pub(crate) const EMBEDS_RIGHT: char = '\u{202b}';
+pub(crate) const POPS: char = '\u{202c}';
+pub(crate) const OVERRIDES_LEFT: char = '\u{202d}';
+pub(crate) const OVERRIDES_RIGHT: char = '\u{202e}';
+pub(crate) const ISOLATES_LEFT: char = '\u{2066}';
+pub(crate) const ISOLATES_RIGHT: char = '\u{2067}';
+pub(crate) const ISOLATES_FIRST: char = '\u{2068}';
+pub(crate) const POPS_ISOLATE: char = '\u{2069}';
+
+/// Whether it embeds, overrides or isolates what follows.
+pub(crate) fn opens(letter: char) -> bool {
+    matches!(
+        letter,
+        EMBEDS_LEFT | EMBEDS_RIGHT | OVERRIDES_LEFT | OVERRIDES_RIGHT | ISOLATES_LEFT
+            ..=ISOLATES_FIRST
+    )
+}
+
+/// Whether it ends what another control began.
+pub(crate) fn closes(letter: char) -> bool {
+    matches!(letter, POPS | POPS_ISOLATE)
+}
+
+/// Whether words may be displayed otherwise than they are stored.
+pub(crate) fn turns(line: &str) -> bool {
+    if !line.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
+        return false;
+    }
+    let (mut rights, mut isolates) = (0, 0);
+    for letter in line.chars() {
+        match letter {
+            OVERRIDES_RIGHT => return true,
+            EMBEDS_RIGHT | ISOLATES_RIGHT => rights += 1,
+            EMBEDS_LEFT | ISOLATES_LEFT | ISOLATES_FIRST | OVERRIDES_LEFT => isolates += 1,
+            _ => {}
+        }
+    }
+    rights > 0 && rights + isolates > 1
+}
+
+/// A line as it is read.
+pub(crate) fn as_read(line: &str) -> String {
+    // What is displayed, and then what would be displayed so without any control.
+    let shown: String = reordered(line)
+        .chars()
+        .filter(|letter| !opens(*letter) && !closes(*letter))
+        .collect();
+    reordered(&shown)
+}
+
+fn reordered(line: &str) -> String {
+    let info = BidiInfo::new(line, Some(Level::ltr()));
+    let paragraphs = info.paragraphs.iter();
+    paragraphs
+        .map(|paragraph| info.reorder_line(paragraph, paragraph.range.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_in_the_order_in_which_they_are_displayed() {
+        for (line, read) in [
+            ("\u{202e}argaiv\u{202c} now", "viagra now"),
+            ("\u{202e}won argaiv", "viagra now"),
+            (
+                "\u{2067}\u{2066}gra\u{2069}\u{2066}via\u{2069}\u{2069}",
+                "viagra",
+            ),
+            ("\u{202e}%001\u{202c}", "100%"),
+            ("שלום", "שלום"),
+            ("\u{2067}שלום abc\u{2069}", "abc שלום"),
+            ("plain", "plain"),
+        ] {
+            assert_eq!(as_read(line), read, "{line:?}");
+        }
+        assert!(
+            turns("\u{202e}a")
+                && turns("\u{2067}\u{2066}a")
+                && !turns("\u{2067}a")
+                && !turns("\u{202e}ש")
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! The styles of an element: what sheets, attributes and its own `style` say, the strongest last (CSS Cascade 4).
+//!
+//! In: the sheets as they end, and tags; out: an element's style. Style attributes repeat a lot in newsletters, so
+//! that each is parsed once.
+
+use std::collections::HashMap;
+
+use crate::message::style::{Declarations, Style};
+use crate::message::style_sheet::StyleSheets;
+use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
+use crate::message::visible_text::cut;
+use crate::message::work::Work;
+
+/// Units of work for an octet of a sheet or a style attribute, and for a step of comparing selectors.
+const SHEET_WORK: u64 = 15;
+const STEP_WORK: u64 = 10;
+
+/// Limit of the steps of comparing selectors in a page.
+const STEPS: u64 = 500_000;
+
+/// Limits of the style attributes that are remembered.
+const REMEMBERED: usize = 500;
+const REMEMBERED_LENGTH: usize = 1000;
+
+/// Limit of the classes of an element, and of attributes that are compared.
+const TOKENS: usize = 64;
+
+/// Elements around and beside the sheets in an ordinary page.
+fn is_of_head(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"html"
+            | b"head"
+            | b"meta"
+            | b"title"
+            | b"link"
+            | b"base"
+            | b"style"
+            | b"script"
+            | b"noscript"
+    )
+}
+
+/// The styles of a page.
+#[derive(Default)]
+pub(super) struct Cascade {
+    sheets: Option<StyleSheets>,
+    has_doctype: bool,
+    /// The sheet that is being read.
+    sheet: Option<String>,
+    /// Whether there was an element in the body, for which a later sheet comes too late.
+    has_begun: bool,
+    is_late: bool,
+    /// Whether the sheets are known from another reading.
+    is_known: bool,
+    attributes: HashMap<Box<[u8]>, Declarations>,
+    tokens: Vec<Token>,
+    attribute_name: String,
+    /// The attributes of the tag that were compared.
+    tested: usize,
+    waiting: String,
+    steps_taken: u64,
+}
+
+impl Cascade {
+    /// For another reading, in which all sheets are known from the start.
+    pub(super) fn again(self) -> Self {
+        Self {
+            sheets: self.sheets,
+            has_doctype: self.has_doctype,
+            attributes: self.attributes,
+            waiting: self.waiting,
+            is_known: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a sheet came after elements that it may be for.
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// Whether comparing selectors came to its limit.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.steps_taken >= STEPS
+    }
+
+    pub(super) fn doctype(&mut self, has_quirks: bool) {
+        self.has_doctype |= !self.has_begun && !has_quirks;
+    }
+
+    /// A sheet begins.
+    pub(super) fn begin_sheet(&mut self, media: &str) {
+        if !self.is_known && (media.is_empty() || StyleSheets::is_for_desktop(media)) {
+            self.sheet = Some(String::new());
+        }
+    }
+
+    /// Text within an element without text for people, perhaps of a sheet.
+    pub(super) fn sheet_text(&mut self, text: &str) {
+        if let Some(sheet) = &mut self.sheet {
+            sheet.push_str(text);
+        }
+    }
+
+    /// The end of a sheet. It is read once its rules are needed.
+    pub(super) fn end_sheet(&mut self) {
+        if let Some(sheet) = self.sheet.take() {
+            self.waiting.push_str(&sheet);
+            // An unclosed block or comment ends with its sheet.
+            self.waiting.push('\0');
+            self.is_late |= self.has_begun;
+        }
+    }
+
+    fn read_sheets(&mut self, work: &Work<'_>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let folds = !self.has_doctype;
+        let sheets = self.sheets.get_or_insert_with(|| StyleSheets::new(folds));
+        for sheet in waiting.split('\0') {
+            sheets.add(work.beginning(sheet, SHEET_WORK));
+        }
+    }
+
+    /// Whether attributes are compared with selectors.
+    pub(super) fn compares(&self) -> bool {
+        self.sheets
+            .as_ref()
+            .is_some_and(|sheets| !sheets.is_empty())
+            || !self.waiting.is_empty()
+    }
+
+    /// Whether the tag's attributes may be compared with selectors.
+    pub(super) fn collects(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
+    /// A tag begins.
+    pub(super) fn begin_tag(&mut self, name: &[u8], work: &Work<'_>) {
+        self.read_sheets(work);
+        self.tokens.clear();
+        self.tested = 0;
+        // What sheets say of the first elements is found where they come soon after.
+        self.has_begun |= !is_of_head(name);
+        if self.compares() || !self.has_begun {
+            self.add(Of::Name, &String::from_utf8_lossy(name));
+        }
+    }
+
+    /// The name of an attribute, whose value follows if it has one.
+    pub(super) fn attribute_name(&mut self, name: &[u8]) {
+        self.attribute_name.clear();
+        self.attribute_name.push_str(&String::from_utf8_lossy(name));
+        self.test("");
+    }
+
+    /// An attribute of the tag; one without a name here is compared only.
+    pub(super) fn attribute(&mut self, name: &str, value: &str) {
+        if self.tokens.is_empty() || self.tokens.len() >= TOKENS {
+            return;
+        }
+        match name {
+            "id" => self.add(Of::Id, value),
+            "class" => {
+                let classes = value.split_ascii_whitespace().take(TOKENS);
+                classes.for_each(|class| self.add(Of::Class, class));
+            }
+            "href" => self.add(Of::State, "link"),
+            _ => {}
+        }
+        self.test(value);
+    }
+
+    fn test(&mut self, value: &str) {
+        self.tested += 1;
+        if self.tested > TOKENS {
+            return;
+        }
+        let value = cut(value, REMEMBERED_LENGTH);
+        if let Some(sheets) = self
+            .sheets
+            .as_ref()
+            .filter(|sheets| sheets.tests_attributes())
+        {
+            sheets.attribute(&self.attribute_name, value, &mut self.tokens);
+        }
+    }
+
+    fn add(&mut self, of: Of, text: &str) {
+        let folds = matches!(of, Of::Name | Of::State) || !self.has_doctype;
+        self.tokens.push(token(of, text, folds));
+    }
+
+    /// Whether attributes other than id, class and href matter.
+    pub(super) fn tests_attributes(&self) -> bool {
+        self.sheets
+            .as_ref()
+            .is_some_and(StyleSheets::tests_attributes)
+    }
+
+    /// Whether elements before another are compared.
+    pub(super) fn compares_siblings(&self) -> bool {
+        self.sheets
+            .as_ref()
+            .is_some_and(StyleSheets::compares_siblings)
+    }
+
+    /// The declarations of a style attribute.
+    pub(super) fn style_attribute(&mut self, value: &[u8], work: &Work<'_>) -> Declarations {
+        if let Some(known) = self.attributes.get(value) {
+            return known.clone();
+        }
+        let text = String::from_utf8_lossy(value);
+        let declarations = Declarations::of_attribute(work.beginning(&text, SHEET_WORK));
+        if self.attributes.len() < REMEMBERED && value.len() < REMEMBERED_LENGTH {
+            self.attributes.insert(value.into(), declarations.clone());
+        }
+        declarations
+    }
+
+    /// The tokens of the tag.
+    pub(super) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The style of the tag's element, from what its other attributes and its style attribute say.
+    pub(super) fn style(
+        &mut self,
+        hints: &Style,
+        own: &Declarations,
+        path: &ElementPath,
+        work: &Work<'_>,
+    ) -> Style {
+        let mut style = *hints;
+        let mut declarations = Vec::new();
+        if let Some(sheets) = self.sheets.as_ref().filter(|_| !self.tokens.is_empty()) {
+            let before = STEPS.saturating_sub(self.steps_taken);
+            let mut left = before;
+            declarations = sheets.of_element(&self.tokens, path, &mut left);
+            self.steps_taken += before - left;
+            work.spend(STEP_WORK * (before - left));
+        }
+        declarations
+            .iter()
+            .for_each(|found| style.add(&found.normal));
+        style.add(&own.normal);
+        let important = declarations
+            .iter()
+            .filter_map(|found| found.important.as_ref());
+        important.for_each(|found| style.add(found));
+        if let Some(important) = &own.important {
+            style.add(important);
+        }
+        style
+    }
+}

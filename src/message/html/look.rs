@@ -1,0 +1,91 @@
+//! How an element's text looks to people, with all that it inherits.
+//!
+//! In: the look of the element around and an element's own style; out: its look, and whether text of it is seen.
+
+use crate::message::style::{Display, Paint, Size, Style};
+
+/// Text of so many pixels is not there.
+const NO_SIZE: f32 = 0.5;
+
+/// Text of so many pixels cannot be read.
+const TINY: f32 = 2.0;
+
+/// Why text is not seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// Not displayed.
+    Hidden,
+    /// In the colour of its background.
+    Faint,
+    /// Too small to read, or outside the window.
+    Tiny,
+    /// Not displayed by some programs, such as Outlook, or those that can play a video.
+    BySome,
+}
+
+/// The look of an element.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// Not displayed, with all within.
+    pub(super) gone: bool,
+    /// `visibility: hidden`
+    invisible: bool,
+    off: bool,
+    /// Some programs do not show it.
+    pub(super) is_aside: bool,
+    size: f32,
+    text: Paint,
+    ground: Paint,
+    pub(super) right_to_left: bool,
+}
+
+impl Look {
+    /// Of a page without styles.
+    pub(super) const PLAIN: Self = Self {
+        gone: false,
+        invisible: false,
+        off: false,
+        is_aside: false,
+        size: 16.0,
+        text: Paint::Rgb([0; 3]),
+        ground: Paint::Rgb([255; 3]),
+        right_to_left: false,
+    };
+
+    /// The look of an element with this style, laid out so, within one with this look.
+    pub(super) fn within(&self, own: &Style, display: Display) -> Self {
+        let mut look = *self;
+        look.gone |= own.is_gone(display);
+        look.invisible = own.hidden.unwrap_or(look.invisible);
+        look.off |= own.is_off();
+        look.is_aside |= own.no_outlook == Some(true);
+        look.size = match own.size {
+            Some(Size::Pixels(pixels)) => pixels,
+            Some(Size::Times(times)) => times * look.size,
+            None => look.size,
+        };
+        look.text = own.text.over(look.text);
+        look.ground = match own.ground {
+            _ if own.picture == Some(true) => Paint::Unknown,
+            Paint::Clear => look.ground,
+            ground => ground.over(look.ground),
+        };
+        look.right_to_left = own.right_to_left.unwrap_or(look.right_to_left);
+        look
+    }
+
+    /// Why its text is not seen, if it is not.
+    pub(super) fn unseen(&self) -> Option<Unseen> {
+        if self.gone || self.invisible || self.size < NO_SIZE {
+            Some(Unseen::Hidden)
+        } else if self.size <= TINY || self.off {
+            Some(Unseen::Tiny)
+        } else if self.text.vanishes_on(self.ground) {
+            Some(Unseen::Faint)
+        } else if self.is_aside {
+            Some(Unseen::BySome)
+        } else {
+            None
+        }
+    }
+}

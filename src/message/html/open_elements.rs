@@ -1,0 +1,286 @@
+//! The elements that are open, as a browser's tree builder would have them (HTML standard 13.2.4, 13.2.6).
+//!
+//! In: elements as their tags come; out: which of them are closed, and what goes on within others. Its work is
+//! linear in the tags: what closes nothing is known at once.
+
+use super::look::Look;
+use super::name::{Name, spelled};
+use crate::message::html_elements as elements;
+use crate::message::html_elements::Kinds;
+use crate::message::style::{Display, Style};
+use crate::message::style_sheet::element_path::{ElementPath, Token};
+
+/// How many elements an end tag is looked for in, where it is not known to be in reach.
+const SEARCH: usize = 256;
+
+/// How many elements can be open within one that ends before they do.
+const CROSSED: usize = 24;
+
+/// How many elements go on in what follows (the standard allows three of a kind).
+const CONTINUED: usize = 16;
+
+/// An open element.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenElement {
+    pub(super) name: Name,
+    pub(super) own: Style,
+    pub(super) look: Look,
+    pub(super) display: Display,
+    pub(super) is_code: bool,
+    /// Of SVG or MathML.
+    pub(super) is_foreign: bool,
+    /// Of SVG or MathML, and what is in it is HTML.
+    integrates: bool,
+    /// What it opened in the writing direction of its line, or whether it began lines of its own.
+    pub(super) turns: Turns,
+    /// Which elements a start tag can close, and which an end tag.
+    reach: Kinds,
+    specials: u128,
+    others: u64,
+    markers: u32,
+}
+
+/// What an element does with the writing direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turns {
+    Nothing,
+    Line(char),
+    Block,
+}
+
+/// The open elements, the outermost first.
+#[derive(Debug, Default)]
+pub(super) struct OpenElements {
+    stack: Vec<OpenElement>,
+    pub(super) path: ElementPath,
+    /// Formatting that goes on: where it was closed with what was around it.
+    continued: Vec<(OpenElement, u32)>,
+}
+
+fn other_bit(name: Name) -> u64 {
+    let sum = name.iter().fold(7_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
+    });
+    1 << (sum % 64)
+}
+
+impl OpenElements {
+    pub(super) fn last(&self) -> Option<&OpenElement> {
+        self.stack.last()
+    }
+
+    pub(super) fn look(&self) -> Look {
+        self.stack.last().map_or(Look::PLAIN, |last| last.look)
+    }
+
+    /// Whether a table is open.
+    pub(super) fn has_table(&self) -> bool {
+        self.stack
+            .last()
+            .is_some_and(|last| last.reach & elements::TABLE != 0)
+    }
+
+    /// Whether text is that of an element without text for people.
+    pub(super) fn is_code(&self) -> bool {
+        self.stack.last().is_some_and(|last| last.is_code)
+    }
+
+    /// Whether a start tag would be that of a foreign element.
+    pub(super) fn is_foreign(&self) -> bool {
+        let last = self.stack.last();
+        last.is_some_and(|last| last.is_foreign && !last.integrates)
+    }
+
+    /// Opens an element with its own style.
+    pub(super) fn push(
+        &mut self,
+        name: Name,
+        own: Style,
+        tokens: &[Token],
+        is_foreign: bool,
+    ) -> OpenElement {
+        let integrates = elements::integrates(spelled(&name));
+        let spelled = spelled(&name);
+        let outer = self.stack.last();
+        let kind = if is_foreign {
+            0
+        } else {
+            elements::kind(spelled)
+        };
+        let special = if is_foreign {
+            0
+        } else {
+            elements::special_bit(spelled)
+        };
+        let bounds = special != 0 && elements::bounds_scope(spelled);
+        let display = own.display.unwrap_or_else(|| match is_foreign {
+            true => elements::foreign_display(spelled),
+            false => elements::display(spelled),
+        });
+        let mut look = outer
+            .map_or(Look::PLAIN, |outer| outer.look)
+            .within(&own, display);
+        look.is_aside |= !is_foreign && elements::is_played(spelled);
+        let element = OpenElement {
+            name,
+            own,
+            look,
+            display,
+            is_code: outer.is_some_and(|outer| outer.is_code)
+                || elements::is_code(spelled, is_foreign),
+            integrates: is_foreign && integrates,
+            is_foreign,
+            turns: Turns::Nothing,
+            reach: elements::in_reach(outer.map_or(0, |outer| outer.reach), kind),
+            specials: outer.filter(|_| !bounds).map_or(0, |outer| outer.specials) | special,
+            others: match (special, outer) {
+                (0, Some(outer)) => outer.others | other_bit(name),
+                (0, None) => other_bit(name),
+                _ => 0,
+            },
+            markers: outer.map_or(0, |outer| outer.markers)
+                + u32::from(!is_foreign && elements::is_marker(spelled)),
+        };
+        self.path.push(tokens);
+        self.stack.push(element);
+        element
+    }
+
+    /// Notes that the innermost element, an annotation, is of a type that is not HTML.
+    pub(super) fn set_annotation(&mut self) {
+        if let Some(last) = self.stack.last_mut() {
+            last.integrates = false;
+            last.look.gone = true;
+        }
+    }
+
+    /// Notes what the innermost element did with the writing direction.
+    pub(super) fn set_turns(&mut self, turns: Turns) {
+        if let Some(last) = self.stack.last_mut() {
+            last.turns = turns;
+        }
+    }
+
+    /// Where the elements begin that a start tag closes.
+    pub(super) fn implied_end(&self, name: &[u8]) -> Option<usize> {
+        let ends = elements::implied_end(name);
+        if self.stack.last()?.reach & ends == 0 {
+            return None;
+        }
+        let is_met = |open: &OpenElement| {
+            !open.is_foreign && elements::kind(spelled(&open.name)) & ends != 0
+        };
+        self.stack.iter().rposition(is_met)
+    }
+
+    /// Where the foreign elements begin that a start tag closes.
+    pub(super) fn foreign_end(&self) -> Option<usize> {
+        let is_html = |open: &OpenElement| !open.is_foreign || open.integrates;
+        Some(self.stack.iter().rposition(is_html).map_or(0, |at| at + 1))
+    }
+
+    /// Where the elements begin that an end tag closes.
+    pub(super) fn end(&self, name: Name) -> Option<usize> {
+        let special = elements::special_bit(spelled(&name));
+        let last = self.stack.last()?;
+        let is_met = |open: &OpenElement| open.name == name;
+        if special != 0 {
+            let kind = elements::kind(spelled(&name));
+            let is_in_scope = last.specials & special != 0;
+            // A part of a table reaches beyond the cell that it is in.
+            let is_in_table = elements::is_table_part(spelled(&name)) || kind == elements::TABLE;
+            if is_in_scope || is_in_table && last.reach & kind != 0 {
+                return self.stack.iter().rposition(is_met);
+            }
+            if !is_in_table || kind != 0 {
+                return None;
+            }
+            let from = self.stack.len().saturating_sub(SEARCH);
+            let is_end = |open: &OpenElement| is_met(open) || spelled(&open.name) == b"table";
+            let at = from + self.stack[from..].iter().rposition(is_end)?;
+            return is_met(&self.stack[at]).then_some(at);
+        }
+        if last.others & other_bit(name) == 0 {
+            return None;
+        }
+        let from = self.stack.len().saturating_sub(SEARCH);
+        for (at, open) in self.stack.iter().enumerate().skip(from).rev() {
+            if open.name == name {
+                return Some(at);
+            }
+            if !open.is_foreign && elements::special_bit(spelled(&open.name)) != 0 {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Takes the innermost element off.
+    pub(super) fn pop(&mut self, is_target: bool) -> Option<OpenElement> {
+        let popped = self.stack.pop()?;
+        self.path.truncate(self.stack.len());
+        let outer = self.stack.last().map_or(0, |last| last.markers);
+        if popped.markers > outer {
+            self.continued.retain(|(_, markers)| *markers <= outer);
+        } else if !is_target && !popped.is_foreign && elements::is_formatting(spelled(&popped.name))
+        {
+            if self.continued.len() == CONTINUED {
+                self.continued.remove(0);
+            }
+            self.continued.insert(0, (popped, popped.markers));
+        }
+        Some(popped)
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.stack.len()
+    }
+
+    /// The formatting that goes on in what follows.
+    pub(super) fn take_continued(&mut self) -> Vec<OpenElement> {
+        if self.continued.is_empty() {
+            return Vec::new();
+        }
+        let markers = self.stack.last().map_or(0, |last| last.markers);
+        let (now, later) = self.continued.drain(..).partition(|(_, of)| *of == markers);
+        self.continued = later;
+        let now: Vec<(OpenElement, u32)> = now;
+        now.into_iter().map(|(element, _)| element).collect()
+    }
+
+    /// Ends formatting around elements that stay open, or that would have gone on (HTML standard 13.2.6.4.7, the
+    /// adoption agency). Returns how many stay open.
+    pub(super) fn end_formatting(&mut self, name: Name) -> usize {
+        if let Some(at) = self
+            .continued
+            .iter()
+            .rposition(|(element, _)| element.name == name)
+        {
+            self.continued.remove(at);
+            return 1;
+        }
+        let from = self.stack.len().saturating_sub(CROSSED);
+        let Some(at) = self.stack[from..]
+            .iter()
+            .rposition(|open| open.name == name)
+            .map(|at| from + at)
+        else {
+            return self.stack.len() - from;
+        };
+        let is_crossed = |open: &OpenElement| !elements::is_marker(spelled(&open.name));
+        let is_plain = self.stack[at].turns == Turns::Nothing && !self.stack[at].is_foreign;
+        if !is_plain || !self.stack[at + 1..].iter().all(is_crossed) {
+            return self.stack.len() - from;
+        }
+        self.stack.remove(at);
+        self.path.remove(at);
+        for at in at..self.stack.len() {
+            let outer = at
+                .checked_sub(1)
+                .map_or(Look::PLAIN, |outer| self.stack[outer].look);
+            let (own, display) = (self.stack[at].own, self.stack[at].display);
+            self.stack[at].look = outer.within(&own, display);
+        }
+        self.stack.len() - at
+    }
+}

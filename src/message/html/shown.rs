@@ -1,0 +1,203 @@
+//! What of a page's text people see, and what is kept from them.
+//!
+//! In: text in the order of the page, with why it is not seen if it is not; out: the visible text, and how much
+//! there is of the rest. Unseen text within a word neither parts nor joins it. Of unseen text, what most newsletters
+//! have is not counted: a preview at the top, and what the visible text says, too, for another kind of window.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::look::Unseen;
+use crate::message::page_traits::{HiddenText, PageTraits};
+use crate::message::visible_text::{VisibleText, VisibleTextBuilder};
+use crate::message::work::Work;
+
+/// Text is at the top as long as so many bytes are visible, such as a link to the page in a browser.
+const TOP: usize = 120;
+
+/// A preview at the top is at most so many bytes of letters; clients show the first hundred. What is longer is none.
+const PREVIEW: usize = 400;
+
+/// Limit of unseen text that is kept.
+const KEPT: usize = 64 << 10;
+
+/// Units of work for an octet of text whose words are compared.
+const WORD_WORK: u64 = 12;
+
+/// A piece of unseen text.
+struct Piece {
+    why: Unseen,
+    text: String,
+    /// Whether nothing is visible before it.
+    is_first: bool,
+}
+
+/// The text of a page.
+pub(super) struct Shown {
+    pub(super) text: VisibleTextBuilder,
+    /// Text in the colour of its background: it may be visible on a picture.
+    faint: VisibleTextBuilder,
+    /// Text that most programs show, as long as it may be within a word.
+    undecided: String,
+    limit: usize,
+    unseen: Vec<Piece>,
+    kept: usize,
+    /// Letters of unseen text at the top.
+    preview: usize,
+    begins_in_word: bool,
+    in_words: usize,
+}
+
+impl Shown {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            text: VisibleTextBuilder::of_page(limit),
+            faint: VisibleTextBuilder::new(limit.min(KEPT)),
+            undecided: String::new(),
+            limit,
+            unseen: Vec::new(),
+            kept: 0,
+            preview: 0,
+            begins_in_word: false,
+            in_words: 0,
+        }
+    }
+
+    /// Text that people see.
+    pub(super) fn show(&mut self, text: &str) {
+        if self.begins_in_word {
+            self.begins_in_word = false;
+            if self.text.is_within_word() && text.starts_with(char::is_alphanumeric) {
+                self.in_words += 1;
+                self.undecided.clear();
+            }
+        }
+        self.decide();
+        self.text.push(text);
+    }
+
+    /// Text that people do not see.
+    pub(super) fn conceal(&mut self, text: &str, why: Unseen) {
+        if !text.contains(|letter: char| !letter.is_whitespace()) {
+            if matches!(why, Unseen::Faint | Unseen::BySome) {
+                self.decide();
+                self.text.space();
+            }
+            return;
+        }
+        self.begins_in_word |= self.text.is_within_word();
+        match why {
+            Unseen::BySome => self.undecided.push_str(text),
+            Unseen::Faint => self.faint.push(text),
+            Unseen::Hidden | Unseen::Tiny => {}
+        }
+        if why == Unseen::BySome {
+            return;
+        }
+        let letters = letters(text);
+        if self.text.len() < TOP {
+            self.preview += letters;
+        }
+        self.kept += text.len();
+        if self.kept <= KEPT {
+            let is_top = self.text.len() < TOP;
+            match self.unseen.last_mut() {
+                Some(last) if last.why == why && !is_top => last.text.push_str(text),
+                _ => self.unseen.push(Piece {
+                    why,
+                    text: text.to_owned(),
+                    is_first: self.text.is_empty(),
+                }),
+            }
+        }
+    }
+
+    /// A box begins or ends.
+    pub(super) fn part(&mut self) {
+        self.decide();
+        self.faint.space();
+    }
+
+    /// What was undecided is not within a word.
+    pub(super) fn decide(&mut self) {
+        if !self.undecided.is_empty() {
+            self.text.push(&std::mem::take(&mut self.undecided));
+        }
+    }
+
+    /// The visible text, and into the traits how much is not.
+    pub(super) fn finish(mut self, traits: &mut PageTraits, work: &Work<'_>) -> VisibleText {
+        self.decide();
+        self.text.settle();
+        traits.in_words += self.in_words;
+        let text = std::mem::take(&mut self.text).finish_text();
+        // A preview is one of something.
+        let has_preview = self.preview <= PREVIEW && self.preview <= text.text.len();
+        let (mut skipped, mut preview) = (0, VisibleTextBuilder::new(PREVIEW));
+        let compared = text.text.len() + self.kept.min(KEPT);
+        if !self.unseen.is_empty() && work.spend(WORD_WORK * compared as u64) {
+            let seen = words(&text.text);
+            for piece in &self.unseen {
+                if has_preview && skipped < self.preview {
+                    skipped += letters(&piece.text);
+                    // Lists of messages show it. That of `display: none` is not read: it says the same again.
+                    if piece.why != Unseen::Hidden && piece.is_first {
+                        preview.push(&piece.text);
+                    }
+                    continue;
+                }
+                let of = match piece.why {
+                    Unseen::Faint => &mut traits.faint,
+                    Unseen::Tiny => &mut traits.tiny,
+                    Unseen::Hidden | Unseen::BySome => &mut traits.hidden,
+                };
+                count(&piece.text, &seen, of);
+            }
+        }
+        let mut text = text;
+        text.add(&preview.finish_text(), self.limit);
+        let faint = self.faint.finish_text();
+        if text.text.len() < faint.text.len() {
+            text.add(&faint, self.limit);
+        }
+        text
+    }
+}
+
+/// Counts the words that are not among those that are seen.
+fn count(unseen: &str, seen: &HashSet<u64>, of: &mut HiddenText) {
+    for word in unseen.split(|letter: char| !letter.is_alphanumeric()) {
+        if !word.is_empty() && !seen.contains(&hash(word)) {
+            of.add(word);
+        }
+    }
+}
+
+/// The hashes of a text's words.
+pub(super) fn words(text: &str) -> HashSet<u64> {
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    words.filter(|word| !word.is_empty()).map(hash).collect()
+}
+
+/// How many bytes of a text are letters of words that are not among others.
+pub(super) fn new_letters(text: &str, among: &HashSet<u64>) -> usize {
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    words
+        .filter(|word| !among.contains(&hash(word)))
+        .map(str::len)
+        .sum()
+}
+
+fn hash(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for byte in word.bytes() {
+        hasher.write_u8(byte.to_ascii_lowercase());
+    }
+    word.len().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn letters(text: &str) -> usize {
+    let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+    letters.map(char::len_utf8).sum()
+}

@@ -1,0 +1,54 @@
+//! The tokens of HTML, as a tree builder asks for them.
+//!
+//! In: a source; out: its tokens, to a sink, which says where raw text begins and whether it is within foreign
+//! content, where `<style>` is an element like others and CDATA is text (HTML standard 13.2.5.42, 13.2.6.5).
+
+use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
+use html5gum::{Emitter, ForwardingEmitter, Span, State, Tokenizer};
+
+/// Takes tokens.
+pub(super) trait Sink {
+    /// Takes one; false ends the reading.
+    fn take(&mut self, event: &CallbackEvent<'_>) -> bool;
+    /// What follows the start tag that was just taken.
+    fn raw_text(&mut self) -> Option<State>;
+    /// Whether the innermost open element is foreign.
+    fn is_foreign(&self) -> bool;
+}
+
+/// Reads a source.
+pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
+    let emitter = Tokens(CallbackEmitter::new(Events(sink)));
+    // The first item ends the reading; without one it reads all of the source.
+    let _ = Tokenizer::new_with_emitter(source, emitter).next();
+}
+
+/// Ends the reading.
+struct End;
+
+struct Events<'s, S>(&'s mut S);
+
+impl<S: Sink> Callback<End, ()> for Events<'_, S> {
+    fn handle_event(&mut self, event: CallbackEvent<'_>, _: Span<()>) -> Option<End> {
+        (!self.0.take(&event)).then_some(End)
+    }
+}
+
+struct Tokens<'s, S: Sink>(CallbackEmitter<Events<'s, S>, End>);
+
+impl<S: Sink> ForwardingEmitter for Tokens<'_, S> {
+    type Token = End;
+
+    fn inner(&mut self) -> &mut impl Emitter<Token = End> {
+        &mut self.0
+    }
+
+    fn emit_current_tag(&mut self) -> Option<State> {
+        let _ = self.0.emit_current_tag();
+        self.0.callback_mut().0.raw_text()
+    }
+
+    fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
+        self.0.callback_mut().0.is_foreign()
+    }
+}

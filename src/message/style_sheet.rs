@@ -1,0 +1,253 @@
+//! Style sheets: what the rules of a page say of an element.
+//!
+//! In: sheets as they stand in `<style>`, then elements by their names, ids, classes and attributes; out: the
+//! declarations that are for an element, the weakest first. Rules are looked up by their most telling selector, and
+//! the steps of comparing are counted: it never fails, and ends.
+
+mod attribute_test;
+pub(crate) mod element_path;
+mod media;
+mod selector;
+mod selector_reader;
+
+use std::collections::HashMap;
+
+use cssparser::{
+    AtRuleParser, CowRcStr, Delimiter, ParseError, Parser, ParserState, QualifiedRuleParser,
+    StyleSheetParser,
+};
+
+use crate::message::style::Declarations;
+use attribute_test::AttributeTests;
+use element_path::{ElementPath, Token};
+use selector::{Selector, Steps};
+
+/// Limit of the selectors of a page; large newsletters have a thousand.
+const SELECTORS: usize = 20_000;
+
+/// Limit of the selectors of a rule within a rule.
+const NESTED: usize = 64;
+
+/// All style sheets of a page.
+#[derive(Debug, Default)]
+pub(crate) struct StyleSheets {
+    /// Whether capitals do not matter in classes and ids, as in pages without a document type.
+    folds: bool,
+    tests: AttributeTests,
+    /// In the order of the page.
+    selectors: Vec<(Selector, usize)>,
+    compares_siblings: bool,
+    by_key: HashMap<Token, Vec<usize>>,
+    without_key: Vec<usize>,
+    declarations: Vec<Declarations>,
+}
+
+impl StyleSheets {
+    /// Of a page with a document type, or without one.
+    pub(crate) fn new(folds: bool) -> Self {
+        Self {
+            folds,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a sheet.
+    pub(crate) fn add(&mut self, sheet: &str) {
+        let mut input = Parser::new(sheet);
+        self.rules(&mut input);
+    }
+
+    /// Whether a list of media queries, such as the attribute `media` of `<style>`, is for a person at a desktop.
+    pub(crate) fn is_for_desktop(media: &str) -> bool {
+        media::applies(&mut Parser::new(media))
+    }
+
+    /// Whether there are no rules that matter.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.selectors.is_empty()
+    }
+
+    /// Whether attributes other than ids and classes are compared.
+    pub(crate) fn tests_attributes(&self) -> bool {
+        !self.tests.is_empty()
+    }
+
+    /// Whether elements before another are compared.
+    pub(crate) fn compares_siblings(&self) -> bool {
+        self.compares_siblings
+    }
+
+    /// Adds the tokens of an attribute.
+    pub(crate) fn attribute(&self, name: &str, value: &str, tokens: &mut Vec<Token>) {
+        self.tests.passed(name, value, tokens);
+    }
+
+    /// The declarations for an element within a path, the weakest first. Each comparison takes a step, and without
+    /// steps left nothing is found.
+    pub(crate) fn of_element(
+        &self,
+        element: &[Token],
+        path: &ElementPath,
+        left: &mut Steps,
+    ) -> Vec<&Declarations> {
+        let mut matching: Vec<(u32, usize)> = Vec::new();
+        let keyed = element.iter().filter_map(|token| self.by_key.get(token));
+        for candidates in keyed.chain([&self.without_key]) {
+            for &number in candidates {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    break;
+                }
+                let (selector, _) = &self.selectors[number];
+                if selector.matches(element, path, left) {
+                    matching.push((selector.specificity, number));
+                }
+            }
+        }
+        matching.sort_unstable();
+        matching.dedup();
+        let declarations = matching
+            .iter()
+            .map(|(_, number)| &self.declarations[self.selectors[*number].1]);
+        declarations.collect()
+    }
+
+    fn rules(&mut self, input: &mut Parser<'_>) {
+        let mut rules = StyleSheetParser::new(input, self);
+        while rules.next().is_some() {}
+    }
+
+    /// The declarations of a rule and the rules within it (CSS Nesting).
+    fn block(&mut self, selectors: Vec<Selector>, input: &mut Parser<'_>) {
+        let declarations = Declarations::read(input, &mut |input| self.nested(&selectors, input));
+        self.rule(selectors, declarations);
+    }
+
+    /// A rule within a rule. If it is none, what looks like one is passed over, up to the next declaration.
+    fn nested(&mut self, outer: &[Selector], input: &mut Parser<'_>) -> bool {
+        let selectors = input.parse_until_before(
+            Delimiter::CurlyBracketBlock | Delimiter::Semicolon,
+            |input| {
+                let selectors = selector_reader::list(input, &mut self.tests, self.folds);
+                while input.next().is_ok() {}
+                Ok::<_, ParseError<()>>(selectors.unwrap_or_default())
+            },
+        );
+        if input.expect_curly_bracket_block().is_err() {
+            return true;
+        }
+        let inner = selectors.unwrap_or_default();
+        let both = inner
+            .iter()
+            .flat_map(|inner| outer.iter().filter_map(|outer| inner.within(outer)));
+        let both: Vec<_> = both.take(NESTED).collect();
+        let _ = input.parse_nested_block(|input| {
+            self.block(both, input);
+            Ok::<_, ParseError<()>>(())
+        });
+        true
+    }
+
+    fn rule(&mut self, selectors: Vec<Selector>, declarations: Declarations) {
+        if declarations.is_empty() {
+            return;
+        }
+        for selector in selectors {
+            let number = self.selectors.len();
+            if number == SELECTORS {
+                return;
+            }
+            self.compares_siblings |= selector.compares_siblings;
+            match selector.key {
+                Some(key) => self.by_key.entry(key).or_default().push(number),
+                None => self.without_key.push(number),
+            }
+            self.selectors.push((selector, self.declarations.len()));
+        }
+        self.declarations.push(declarations);
+    }
+}
+
+impl<'i> QualifiedRuleParser<'i> for StyleSheets {
+    type Prelude = Vec<Selector>;
+    type QualifiedRule = ();
+    type Error = ();
+
+    fn parse_prelude(&mut self, input: &mut Parser<'i>) -> Result<Self::Prelude, ParseError<()>> {
+        let selectors = selector_reader::list(input, &mut self.tests, self.folds);
+        let selectors = selectors.filter(|list| !list.iter().any(|one| one.is_relative));
+        selectors.ok_or_else(ParseError::unexpected_token)
+    }
+
+    fn parse_block(
+        &mut self,
+        selectors: Self::Prelude,
+        _: &ParserState,
+        input: &mut Parser<'i>,
+    ) -> Result<(), ParseError<()>> {
+        self.block(selectors, input);
+        Ok(())
+    }
+}
+
+impl<'i> AtRuleParser<'i> for StyleSheets {
+    /// Whether the rules in the block apply.
+    type Prelude = bool;
+    type AtRule = ();
+    type Error = ();
+
+    fn parse_prelude(
+        &mut self,
+        name: CowRcStr<'i>,
+        input: &mut Parser<'i>,
+    ) -> Result<bool, ParseError<()>> {
+        let applies = match &*name.to_ascii_lowercase() {
+            "media" => media::applies(input),
+            "layer" => true,
+            "supports" => {
+                input
+                    .try_parse(|input| input.expect_ident_matching("not"))
+                    .is_err()
+                    && supports(input)
+            }
+            // `@import`, `@font-face` and so on hide nothing.
+            _ => false,
+        };
+        while input.next().is_ok() {}
+        Ok(applies)
+    }
+
+    fn rule_without_block(&mut self, _: bool, _: &ParserState) -> Result<(), ()> {
+        Ok(())
+    }
+
+    fn parse_block(
+        &mut self,
+        applies: bool,
+        _: &ParserState,
+        input: &mut Parser<'i>,
+    ) -> Result<(), ParseError<()>> {
+        if applies {
+            self.rules(input);
+        } else {
+            while input.next().is_ok() {}
+        }
+        Ok(())
+    }
+}
+
+/// Whether a condition of `@supports` holds: all is supported but what is no value.
+fn supports(input: &mut Parser<'_>) -> bool {
+    let mut holds = true;
+    while let Ok(token) = input.next() {
+        if *token == cssparser::Token::ParenthesisBlock {
+            let inner = input
+                .parse_nested_block(|input| Ok::<_, ParseError<()>>(Declarations::holds(input)));
+            holds &= inner.unwrap_or(true);
+        }
+    }
+    holds
+}
+
+#[cfg(test)]
+mod tests;
