@@ -11,18 +11,52 @@ use crate::message::page_traits::{HiddenText, PageTraits};
 pub(super) const FACTS: &[Fact] = &[
     Fact::number(
         "hidden-text",
-        "How many bytes of text no mail client shows.",
+        "How many bytes of text no mail client shows, other than a preview at the top and what is visible, too.",
         |mail| hidden_text(mail, |traits| &traits.hidden),
     ),
     Fact::number(
         "faint-text",
-        "How many bytes of text have the colour of their background.",
+        "How many bytes of text have the colour of their background, counted as hidden text is.",
         |mail| hidden_text(mail, |traits| &traits.faint),
     ),
     Fact::number(
         "tiny-text",
-        "How many bytes of text are too small to read or outside the window.",
+        "How many bytes of text are too small to read or outside the window, counted as hidden text is.",
         |mail| hidden_text(mail, |traits| &traits.tiny),
+    ),
+    Fact::number(
+        "hidden-share",
+        "How many of a hundred bytes of text are hidden, faint or tiny, counted as hidden text is.",
+        hidden_share,
+    ),
+    Fact::number(
+        "hidden-in-words",
+        "How many words have text in them that nobody sees.",
+        |mail| {
+            let pages = mail.content.page_traits();
+            pages.map(|traits| traits.in_words).sum::<usize>() as f64
+        },
+    ),
+    Fact::number(
+        "empty-in-words",
+        "How many words have HTML elements in them that have no content.",
+        |mail| {
+            let pages = mail.content.page_traits();
+            pages.map(|traits| traits.empty_in_words).sum::<usize>() as f64
+        },
+    ),
+    Fact::number(
+        "turned-words",
+        "How many words are written from right to left, so that people read them from left to right.",
+        |mail| {
+            let texts = mail.content.texts.iter();
+            texts.map(|text| text.text.turned_words).sum::<usize>() as f64
+        },
+    ),
+    Fact::holds(
+        "page-styles-endless",
+        "HTML whose style sheets are too costly to compare with its elements.",
+        |mail| any_page(mail, |traits| traits.sheets_unread),
     ),
     Fact::number(
         "visible-text",
@@ -227,6 +261,15 @@ fn hidden_text(mail: &MessageView<'_>, of: fn(&PageTraits) -> &HiddenText) -> f6
         .page_traits()
         .map(|traits| of(traits).bytes)
         .sum::<usize>() as f64
+}
+
+fn hidden_share(mail: &MessageView<'_>) -> f64 {
+    let shares = mail.content.texts.iter().filter_map(|text| {
+        let traits = text.traits.as_ref()?;
+        let hidden = traits.hidden.bytes + traits.faint.bytes + traits.tiny.bytes;
+        Some(100.0 * hidden as f64 / (hidden + text.text.text.len()).max(1) as f64)
+    });
+    shares.fold(0.0, f64::max).floor()
 }
 
 fn visible(mail: &MessageView<'_>) -> usize {
