@@ -28,9 +28,6 @@ const RECIPIENT_LIMIT: usize = 100;
 /// Limit of visible text searched for homoglyphs: what is beyond it deceives nobody.
 const DISGUISE_LIMIT: usize = 32 << 10;
 
-/// Units of work more for an octet that is not ASCII, where look-alike letters are searched for.
-pub(crate) const LETTERS_WORK: u64 = 25;
-
 /// Units of work for a header field that is compared with a name, a value that is decoded, and an octet of one.
 const FIELD_WORK: u64 = 1;
 const VALUE_WORK: u64 = 100;
@@ -168,7 +165,8 @@ impl<'a> MessageView<'a> {
 
     /// The subject, decoded.
     pub fn subject(&self) -> &str {
-        self.subject.get_or_init(|| self.headers.text("subject"))
+        self.subject
+            .get_or_init(|| as_read(self.headers.text("subject")))
     }
 
     /// The visible text of all parts, as far as the budget suffices for a search in which an octet that is not
@@ -186,14 +184,17 @@ impl<'a> MessageView<'a> {
     /// Words written with look-alike letters, as a reader would read them.
     pub fn disguised(&self) -> &[String] {
         self.disguised.get_or_init(|| {
-            let mut words = homoglyphs::words(self.subject());
+            let subject = self.headers.text("subject");
+            let mut words = homoglyphs::words(&subject);
             words.extend(homoglyphs::words(self.from_name()));
+            for text in &self.content.texts {
+                words.extend(text.letters.words.iter().cloned());
+            }
             let mut left = DISGUISE_LIMIT;
             for text in self.visible() {
                 let text = crate::message::visible_text::cut(text, left);
                 left -= text.len();
-                let text = self.work.letters(text, LETTERS_WORK);
-                words.extend(homoglyphs::words(text));
+                words.extend(homoglyphs::ascii_words(self.work.beginning(text, 1)));
             }
             words
         })
@@ -261,10 +262,36 @@ impl<'a> MessageView<'a> {
     }
 }
 
+/// A decoded value as a person reads it: with plain words in place of those in look-alike letters.
+fn as_read(text: String) -> String {
+    let plain = homoglyphs::plain(&text);
+    plain.unwrap_or(text)
+}
+
+/// A decoded value as a person reads it, and if that differs, followed by what is written: some rules look for
+/// styled letters.
+fn read_and_written(text: String) -> String {
+    match homoglyphs::plain(&text) {
+        Some(plain) => format!("{plain} {text}"),
+        None => text,
+    }
+}
+
 /// The extension of a file name, lower case.
 pub(crate) fn extension(name: &str) -> Option<String> {
-    let (_, extension) = name.trim().rsplit_once('.')?;
+    let (_, extension) = opened_name(name).rsplit_once('.')?;
     Some(extension.trim().to_lowercase())
+}
+
+/// A file name as systems open it: Windows drops dots and blanks at its end, and what shows nothing is there to
+/// deceive.
+pub(crate) fn opened_name(name: &str) -> &str {
+    name.trim_end_matches(|letter: char| {
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '.' | '"' | '\'')
+            || homoglyphs::shows_nothing(letter)
+    })
 }
 
 /// The domain of an address, lower case.
@@ -320,8 +347,13 @@ fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str
         }
         FieldForm::Name => {
             let names = value::addresses(raw).into_iter();
-            texts.extend(names.filter_map(|one| one.name).map(Cow::Owned));
+            texts.extend(
+                names
+                    .filter_map(|one| one.name)
+                    .map(read_and_written)
+                    .map(Cow::Owned),
+            );
         }
-        FieldForm::Decoded => texts.push(Cow::Owned(value::text(raw))),
+        FieldForm::Decoded => texts.push(Cow::Owned(read_and_written(value::text(raw)))),
     }
 }

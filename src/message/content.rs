@@ -10,6 +10,7 @@ use crate::message::archive::{self, Archive};
 use crate::message::decode::{self, Encoding};
 use crate::message::document::{self, Pdf};
 use crate::message::file_type::{self, FileType};
+use crate::message::homoglyphs::Letters;
 use crate::message::html::Anchor;
 use crate::message::mime::Kind;
 use crate::message::page_traits::PageTraits;
@@ -145,6 +146,8 @@ pub struct TextPart {
     pub part: usize,
     /// The visible text.
     pub text: VisibleText,
+    /// Which of its words were disguised; the visible text has them as a person reads them.
+    pub letters: Letters,
     /// The decoded source, if wanted.
     pub source: String,
     /// The traits of the HTML, if it is HTML.

@@ -6,7 +6,10 @@
 mod direction;
 pub(crate) mod turned;
 
+use std::ops::Range;
+
 use crate::message::bidi;
+use crate::message::homoglyphs::{self, nothing_at};
 use turned::Turned;
 
 /// Builds visible text from pieces.
@@ -52,6 +55,21 @@ impl VisibleText {
             }
             self.text.push_str(paragraph);
         }
+    }
+
+    /// Puts other words in place of parts of it, which are in order and within paragraphs.
+    pub(crate) fn edit(&mut self, edits: &[(Range<usize>, String)]) {
+        let mut breaks = self.breaks.iter_mut().peekable();
+        let (mut longer, mut shorter) = (0, 0);
+        for (range, plain) in edits {
+            while let Some(at) = breaks.next_if(|at| **at <= range.start) {
+                *at = *at + longer - shorter;
+            }
+            longer += plain.len();
+            shorter += range.len();
+        }
+        breaks.for_each(|at| *at = *at + longer - shorter);
+        self.text = homoglyphs::edited(&self.text, edits);
     }
 
     /// The paragraphs.
@@ -120,25 +138,23 @@ impl VisibleTextBuilder {
                     break;
                 };
                 let next = at + letter.len_utf8();
+                let turns = self.turns;
+                let is_turning = |letter| turns && bidi::opens(letter);
+                if let Some(nothing) = nothing_at(piece, at, is_turning) {
+                    self.split_words += usize::from(nothing.is_within_word);
+                    self.append(&piece[run..at]);
+                    run = nothing.end;
+                    at = nothing.end;
+                    continue;
+                }
                 if letter.is_whitespace() {
                     self.append(&piece[run..at]);
                     self.space = true;
                     run = next;
-                } else if self.turns && bidi::opens(letter) {
+                } else if is_turning(letter) {
                     self.append(&piece[run..at]);
                     self.turned.open(letter, false);
                     return &piece[next..];
-                } else if shows_nothing(letter) || letter.is_control() {
-                    let before = at.checked_sub(1).map(|before| bytes[before]);
-                    let letters = [before, bytes.get(next).copied()];
-                    // A soft hyphen marks where a word may be hyphenated.
-                    let splits = letter != '\u{ad}'
-                        && letters
-                            .iter()
-                            .all(|of| of.is_some_and(|of| of.is_ascii_alphabetic()));
-                    self.split_words += usize::from(splits);
-                    self.append(&piece[run..at]);
-                    run = next;
                 }
                 at = next;
             }
@@ -248,15 +264,6 @@ pub fn cut(text: &str, limit: usize) -> &str {
     &text[..end]
 }
 
-// Soft hyphen, grapheme joiner, zero-width characters, directional marks and overrides, BOM.
-fn shows_nothing(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,6 +272,7 @@ mod tests {
     fn white_space_is_collapsed_and_invisible_characters_are_removed() {
         assert_eq!(visible(" a\r\n\tb\u{a0}\u{3000}c "), "a b c");
         assert_eq!(visible("v\u{200b}i\u{ad}agra \u{feff}é"), "viagra é");
+        assert_eq!(visible("vi\u{200a}ag\u{3164}ra 1\u{2009}km"), "viagra 1 km");
         assert_eq!(visible("a\u{202e}fdp.exe"), "afdp.exe");
         assert_eq!(visible("v\0i\u{80}a\u{9f}g\u{7}ra"), "viagra");
         let mut text = VisibleTextBuilder::new(100);
@@ -297,6 +305,21 @@ mod tests {
             VisibleText::default().paragraphs().collect::<Vec<_>>(),
             [""]
         );
+    }
+
+    #[test]
+    fn edits_keep_paragraphs() {
+        let mut text = VisibleTextBuilder::of_lines(100);
+        text.push("аа b\n\nc аа\n\nаа аа\n\nd");
+        let mut text = text.finish_text();
+        let starts = text.text.match_indices("аа").map(|(at, _)| at);
+        let edits: Vec<_> = starts
+            .zip(["", "xxxxxxxxx", "y", "zzzz"])
+            .map(|(at, plain)| (at..at + 4, plain.to_owned()))
+            .collect();
+        text.edit(&edits);
+        let paragraphs: Vec<_> = text.paragraphs().collect();
+        assert_eq!(paragraphs, [" b", "c xxxxxxxxx", "y zzzz", "d"]);
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::text_style::{
-    big_sum, capital_words_in_row, exclamations, letters_as_numbers, styled_letters,
+    big_sum, capital_words_in_row, exclamations, letters_as_numbers,
 };
-use crate::filter::message_view::{LETTERS_WORK, MessageView};
+use crate::filter::message_view::MessageView;
 use crate::message::homoglyphs;
 use crate::message::page_traits::{HiddenText, PageTraits};
 
@@ -202,8 +202,8 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::number(
         "styled-letters",
-        "How many letters of the text are mathematical, circled or full-width.",
-        |mail| mail.visible_letters(3).map(styled_letters).sum::<usize>() as f64,
+        "How many letters of the text are in styled words: mathematical, circled, small capitals, or full-width where that is unusual.",
+        styled_letters,
     ),
     Fact::number(
         "mixed-script-words",
@@ -248,12 +248,16 @@ fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
-    let named =
-        homoglyphs::foreign_words(mail.subject()) + homoglyphs::foreign_words(mail.from_name());
-    let texts = mail
-        .visible_letters(LETTERS_WORK)
-        .map(homoglyphs::foreign_words);
+    let subject = mail.headers.text("subject");
+    let named = homoglyphs::foreign_words(&subject) + homoglyphs::foreign_words(mail.from_name());
+    let texts = mail.content.texts.iter();
+    let texts = texts.map(|text| text.letters.mixed_words);
     (named + texts.sum::<usize>()) as f64
+}
+
+fn styled_letters(mail: &MessageView<'_>) -> f64 {
+    let texts = mail.content.texts.iter();
+    texts.map(|text| text.letters.styled_letters).sum::<usize>() as f64
 }
 
 fn hidden_text(mail: &MessageView<'_>, of: fn(&PageTraits) -> &HiddenText) -> f64 {

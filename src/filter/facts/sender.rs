@@ -250,19 +250,18 @@ fn brand_is_sender(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn brand_disguised(mail: &MessageView<'_>) -> Option<String> {
+    let from = from_domain(mail).unwrap_or_default();
     let mut words = mail.disguised().iter();
     words.find_map(|words| {
         let brand = mail.brands.named_in(words, true).into_iter().next()?;
-        Some(brand.name.clone())
+        // Some write their own name in full-width or mathematical letters.
+        (!brand.owns(&from)).then(|| brand.name.clone())
     })
 }
 
 fn subject_disguised(mail: &MessageView<'_>) -> Option<String> {
-    let texts = [mail.subject(), mail.from_name()];
-    texts
-        .into_iter()
-        .find(|text| homoglyphs::is_foreign(text))
-        .map(str::to_owned)
+    let texts = [mail.headers.text("subject"), mail.from_name().to_owned()];
+    texts.into_iter().find(|text| homoglyphs::is_foreign(text))
 }
 
 fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {

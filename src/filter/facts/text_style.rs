@@ -1,4 +1,4 @@
-//! Measures of how a text is written: capitals, exclamations, styled letters, sums of money.
+//! Measures of how a text is written: capitals, exclamations, sums of money.
 
 /// A currency sign and a number of at least thousands, or a million of a currency.
 pub(super) fn big_sum(text: &str) -> Option<&str> {
@@ -82,14 +82,6 @@ pub(super) fn exclamations(text: &str) -> usize {
     count
 }
 
-pub(super) fn styled_letters(text: &str) -> usize {
-    if text.is_ascii() {
-        return 0;
-    }
-    let styled = |letter: &char| matches!(letter, '\u{1d400}'..='\u{1d7ff}' | '\u{ff21}'..='\u{ff5a}' | '\u{24b6}'..='\u{24e9}');
-    text.chars().filter(styled).count()
-}
-
 /// Number of numeric references such as `&#65;` or `&#x41;` for plain characters.
 pub(super) fn letters_as_numbers(source: &str) -> usize {
     let mut count = 0;
@@ -133,7 +125,6 @@ mod tests {
         assert_eq!(big_sum("US$2.5M waits"), Some("2.5"));
         assert_eq!(big_sum("five million dollars"), Some("million"));
         assert_eq!(big_sum("it costs $5 and \u{20ac}20 more"), None);
-        assert_eq!(styled_letters("\u{1d400}\u{ff21}a"), 2);
     }
 
     #[test]

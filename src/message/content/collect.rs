@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::{Content, File, LINK_LIMIT, PartInfo, TEXT_LIMIT, TextPart, Wanted};
 use crate::message::decode::Encoding;
 use crate::message::file_type::FileType;
+use crate::message::homoglyphs::{self, Letters};
 use crate::message::html::{self, Anchor};
 use crate::message::mime::{self, Kind, Part};
 use crate::message::visible_text::{VisibleTextBuilder, cut};
@@ -20,6 +21,9 @@ use crate::message::{decode, link};
 const TEXT_WORK: u64 = 2;
 const LETTERS_WORK: u64 = 6;
 const LINK_WORK: u64 = 4;
+
+/// Units of work more for an octet that is not ASCII, where look-alike letters are searched for.
+const LOOK_ALIKE_WORK: u64 = 25;
 
 impl Content {
     /// Decodes a message, first what clients show, then attached texts and files, as far as the budget of work
@@ -231,6 +235,7 @@ impl<'m, 's> Collector<'m, 's> {
         } else {
             self.plain(text, &mut shown);
         }
+        self.read_letters(&mut shown);
         if self.wanted.source {
             shown.source = match decoded {
                 Cow::Owned(all) if taken == all.len() => all,
@@ -238,6 +243,16 @@ impl<'m, 's> Collector<'m, 's> {
             };
         }
         self.content.texts.push(shown);
+    }
+
+    /// Puts plain words in place of those in look-alike letters.
+    fn read_letters(&self, shown: &mut TextPart) {
+        let text = self.work.letters(&shown.text.text, LOOK_ALIKE_WORK);
+        let (letters, edits) = Letters::of(text);
+        shown.letters = letters;
+        if !edits.is_empty() {
+            shown.text.edit(&edits);
+        }
     }
 
     fn page(&mut self, text: &str, shown: &mut TextPart) {
@@ -248,12 +263,18 @@ impl<'m, 's> Collector<'m, 's> {
         };
         let page = html::read(text, limits, self.work);
         let number = shown.part;
+        let mut anchors = page.anchors;
+        for anchor in anchors.iter_mut().filter(|anchor| !anchor.text.is_ascii()) {
+            if let Some(plain) = homoglyphs::plain(&anchor.text) {
+                anchor.text = plain;
+            }
+        }
         shown.text = page.text;
         shown.traits = Some(page.traits);
         self.links
             .extend(page.links.into_iter().map(|link| (number, link)));
         self.anchors
-            .extend(page.anchors.into_iter().map(|anchor| (number, anchor)));
+            .extend(anchors.into_iter().map(|anchor| (number, anchor)));
         self.tags
             .extend(page.tags.into_iter().map(|tag| (number, tag)));
     }

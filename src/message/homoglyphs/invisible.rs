@@ -1,0 +1,121 @@
+//! Characters that show nothing, and spaces too thin to part a word.
+//!
+//! In: a text and where to look; out: how far the characters reach that show nothing, and whether they stand
+//! within a word. Which characters these are is Unicode's property Default_Ignorable_Code_Point, not a list.
+
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
+use unicode_script::{Script, UnicodeScript};
+
+/// Where characters end that show nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nothing {
+    /// The offset of what follows them.
+    pub(crate) end: usize,
+    /// Whether they stand between two letters of a word, where only somebody who hides it would put them.
+    pub(crate) is_within_word: bool,
+}
+
+/// The characters that begin at an offset and show nothing, up to one for which `is_other` holds.
+pub(crate) fn nothing_at(
+    text: &str,
+    at: usize,
+    is_other: impl Fn(char) -> bool,
+) -> Option<Nothing> {
+    let first = text[at..].chars().next()?;
+    if !shows_nothing(first) && !is_thin(first) || is_other(first) {
+        return None;
+    }
+    let (mut end, mut hyphens, mut thin) = (at, true, false);
+    for letter in text[at..].chars() {
+        let is_thin = is_thin(letter);
+        if is_other(letter) || !is_thin && !shows_nothing(letter) {
+            break;
+        }
+        // A soft hyphen marks where a word may be hyphenated.
+        hyphens &= letter == SOFT_HYPHEN;
+        thin |= is_thin;
+        end += letter.len_utf8();
+    }
+    let before = text[..at].chars().next_back();
+    let after = text[end..].chars().next();
+    let is_within = before.is_some_and(is_spelled) && after.is_some_and(is_spelled);
+    // Elsewhere, as between a number and its unit, a thin space is a space.
+    (!thin || is_within).then_some(Nothing {
+        end,
+        is_within_word: is_within && !hyphens,
+    })
+}
+
+const SOFT_HYPHEN: char = '\u{ad}';
+
+/// Whether a character shows nothing: by its property, or as a control of ISO 6429 (but NEL ends a line).
+pub(crate) fn shows_nothing(letter: char) -> bool {
+    const IGNORABLE: icu_properties::CodePointSetDataBorrowed<'static> =
+        CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    match letter {
+        '\0'..='\u{7f}' | '\u{85}' => false,
+        '\u{80}'..='\u{9f}' => true,
+        _ => IGNORABLE.contains(letter),
+    }
+}
+
+/// Spaces of a third of an em and less, which nobody writes between words, and the blank of Braille.
+fn is_thin(letter: char) -> bool {
+    matches!(letter, '\u{2004}'..='\u{2006}' | '\u{2008}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}')
+}
+
+/// Letters of alphabets in which no joiner belongs into a word.
+fn is_spelled(letter: char) -> bool {
+    letter.is_ascii_alphabetic()
+        || !letter.is_ascii()
+            && letter.is_alphabetic()
+            && matches!(
+                letter.script(),
+                Script::Latin | Script::Greek | Script::Cyrillic | Script::Common
+            )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_shows_nothing_is_found_by_its_property() {
+        for (text, end, is_within_word) in [
+            ("a\u{200b}b", 4, true),
+            ("a\u{200b}\u{34f}\u{fe0f}b", 9, true),
+            ("a\u{3164}b", 4, true),
+            ("a\u{61c}b", 3, true),
+            ("a\u{e0061}\u{e007f}b", 9, true),
+            ("a\u{200a}b", 4, true),
+            ("a\u{9d}b", 3, true),
+            ("a\u{ad}b", 3, false),
+            ("a\u{200d} ", 4, false),
+            ("б\u{2060}б", 5, true),
+            ("ब\u{200d}ब", 6, false),
+        ] {
+            let at = text.chars().next().unwrap().len_utf8();
+            let found = nothing_at(text, at, |_| false);
+            let expected = Nothing {
+                end,
+                is_within_word,
+            };
+            assert_eq!(found, Some(expected), "{text:?}");
+        }
+        for text in [
+            "abc",
+            "a\u{a0}b",
+            "1\u{202f}km",
+            "a\u{2009}–",
+            "a\u{85}b",
+            "aéb",
+        ] {
+            assert_eq!(nothing_at(text, 1, |_| false), None, "{text:?}");
+        }
+        assert_eq!(
+            nothing_at("a\u{202e}b", 1, |letter| letter == '\u{202e}'),
+            None
+        );
+    }
+}

@@ -1,0 +1,336 @@
+//! Reads one word that is not plain ASCII.
+//!
+//! In: a word and what letters the whole text has; out: how a person reads it, if it is written with other letters
+//! than it shows.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_script::Script;
+
+use super::look_alike::Glyph;
+
+/// Longer runs of letters are not words.
+pub(super) const WORD_LIMIT: usize = 64;
+
+/// Which letters a text has.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Alphabets {
+    latin: usize,
+    accented: usize,
+    /// Letters of ASCII among the Latin ones, and accents beyond those of Latin-1.
+    ascii: usize,
+    rarely_accented: usize,
+    /// Those of no charset of one octet: marks, and letters of Latin Extended Additional.
+    never_misread: usize,
+    /// Words, and those with accents.
+    words: usize,
+    accented_words: usize,
+    /// Letters that tell a language with many accents, or with a dotless i.
+    is_vietnamese: bool,
+    is_turkish: bool,
+    /// Cyrillic letters, and those that look like no Latin ones: a text in Cyrillic has many.
+    cyrillic: usize,
+    own_cyrillic: usize,
+    pub(super) is_cjk: bool,
+}
+
+impl Alphabets {
+    pub(super) fn of(text: &str) -> Self {
+        let mut found = Self::default();
+        let (mut latin, mut accented) = (0, 0);
+        // Whether the letter before has an accent: two of them, as in Vietnamese, count once.
+        let mut is_marked = false;
+        for letter in text.chars().chain([' ']) {
+            match letter {
+                ' ' => {
+                    found.words += usize::from(latin >= 3);
+                    found.accented_words += usize::from(latin >= 3 && accented > 0);
+                    found.latin += latin;
+                    found.accented += accented;
+                    (latin, accented) = (0, 0);
+                }
+                'a'..='z' | 'A'..='Z' => {
+                    latin += 1;
+                    found.ascii += 1;
+                    is_marked = false;
+                }
+                '\u{c0}'..='\u{2af}'
+                | '\u{1d80}'..='\u{1d9a}'
+                | '\u{1e00}'..='\u{1eff}'
+                | '\u{2c60}'..='\u{2c7f}' => {
+                    latin += 1;
+                    is_marked = matches!(Glyph::of(letter), Glyph::Latin(base) if base.is_ascii());
+                    accented += usize::from(is_marked);
+                    found.rarely_accented += usize::from(is_marked && letter > '\u{ff}');
+                    found.never_misread += usize::from(is_marked && letter >= '\u{1e00}');
+                    found.is_vietnamese |=
+                        matches!(letter, 'ơ' | 'ư' | 'Ơ' | 'Ư' | 'ắ' | 'ấ' | 'ế' | 'ố');
+                    found.is_turkish |= matches!(letter, 'ğ' | 'ş' | 'İ');
+                }
+                // Accents and strokes of their own.
+                '\u{300}'..='\u{36f}'
+                | '\u{483}'..='\u{489}'
+                | '\u{1ab0}'..='\u{1aff}'
+                | '\u{1dc0}'..='\u{1dff}'
+                | '\u{20d0}'..='\u{20ff}'
+                | '\u{fe20}'..='\u{fe2f}' => {
+                    accented += usize::from(!is_marked);
+                    found.rarely_accented += 1;
+                    found.never_misread += 1;
+                    is_marked = true;
+                    // The horn of Vietnamese.
+                    found.is_vietnamese |= letter == '\u{31b}';
+                }
+                '\u{400}'..='\u{52f}' => {
+                    found.cyrillic += 1;
+                    let is_own = Glyph::of(letter) == Glyph::Own;
+                    found.own_cyrillic += usize::from(is_own);
+                }
+                '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => {
+                    found.is_cjk = true;
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Whether the text is in a language that is written in Cyrillic.
+    fn is_cyrillic(&self) -> bool {
+        self.own_cyrillic * 20 > self.cyrillic
+    }
+
+    /// More accents than any language has: Vietnamese has one for a fourth of its letters, and no other has one
+    /// in so many words. Text in a wrong charset has hardly a letter without, and only accents of Latin-1.
+    fn is_overaccented(&self) -> bool {
+        let by_letters =
+            self.accented * 5 > self.latin * 2 && self.rarely_accented * 8 >= self.accented;
+        let by_words = !self.is_vietnamese
+            && self.words >= 20
+            && self.accented_words * 10 >= self.words * 9
+            && self.ascii * 2 >= self.latin;
+        let is_misread = self.ascii * 8 < self.latin && self.never_misread * 4 < self.accented;
+        self.latin >= 20 && !is_misread && (by_letters || by_words)
+    }
+}
+
+/// How a word is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// Composed of letters and marks that are one letter each (UAX 15).
+    Decomposed,
+    /// Letters of two alphabets, or strewn with marks.
+    Mixed,
+    /// So many styled letters.
+    Styled(usize),
+    /// Full-width as it is usual beside Chinese, Japanese and Korean.
+    FullWidth,
+    /// Look-alikes only, or one or two styled letters: a disguise if other words are.
+    Perhaps,
+    /// A letter that is not usual among Latin ones: a disguise if many words have one.
+    Unusual,
+}
+
+/// A word as a person reads it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) plain: String,
+    pub(super) writing: Writing,
+}
+
+/// Counts of what a word is made of.
+#[derive(Default)]
+struct Made {
+    latin: usize,
+    own: usize,
+    /// Small ones of ASCII.
+    small: usize,
+    foreign: usize,
+    greek: usize,
+    small_greek: usize,
+    cyrillic: usize,
+    rare: usize,
+    styled: usize,
+    unusual: usize,
+    phonetic: usize,
+    wide: usize,
+    marks: usize,
+    row: usize,
+    longest_row: usize,
+    accented: usize,
+    /// Adjacent letters of two alphabets: `α-helix` is a word of each.
+    touching: bool,
+    before: Option<bool>,
+    /// The same for styled ones and others.
+    touching_style: bool,
+    style_before: Option<bool>,
+}
+
+pub(super) fn read(word: &str, alphabets: &Alphabets) -> Option<Reading> {
+    if word.len() > 6 * WORD_LIMIT {
+        return None;
+    }
+    let composed: Cow<'_, str> = if word.contains(is_ligature) {
+        Cow::Owned(word.nfkc().collect())
+    } else if word.contains(is_combining_mark) {
+        Cow::Owned(word.nfc().collect())
+    } else {
+        Cow::Borrowed(word)
+    };
+    let mut plain = String::with_capacity(composed.len());
+    let mut made = Made::default();
+    for letter in composed.chars().take(WORD_LIMIT) {
+        made.take(letter, &mut plain);
+    }
+    let rest = composed.chars().skip(WORD_LIMIT);
+    plain.extend(rest);
+    match made.writing(alphabets) {
+        Some(writing) => Some(Reading { plain, writing }),
+        None if composed != word => Some(Reading {
+            plain: composed.into_owned(),
+            writing: Writing::Decomposed,
+        }),
+        None => None,
+    }
+}
+
+/// `ﬁ` and the like, of typesetting programs, and the s of old print.
+fn is_ligature(letter: char) -> bool {
+    matches!(letter, '\u{fb00}'..='\u{fb06}' | 'ſ')
+}
+
+impl Made {
+    fn take(&mut self, letter: char, plain: &mut String) {
+        let glyph = Glyph::of(letter);
+        self.touch(glyph);
+        match glyph {
+            Glyph::Latin(base) => {
+                self.latin += 1;
+                self.small += usize::from(letter.is_ascii_lowercase());
+                self.accented += usize::from(!letter.is_ascii() && base.is_ascii());
+                self.phonetic += usize::from(matches!(
+                    base,
+                    'æ' | 'ð' | 'ŋ' | 'ə' | '\u{250}'..='\u{2af}'
+                ));
+                plain.push(base);
+            }
+            Glyph::Foreign(base, script) => {
+                self.foreign += 1;
+                match script {
+                    Script::Greek => {
+                        self.greek += 1;
+                        self.small_greek += usize::from(letter.is_lowercase());
+                    }
+                    Script::Cyrillic => self.cyrillic += 1,
+                    Script::Cherokee
+                    | Script::Lisu
+                    | Script::Coptic
+                    | Script::Canadian_Aboriginal
+                    | Script::Deseret
+                    | Script::Osage
+                    | Script::Old_Italic => self.rare += 1,
+                    _ => {}
+                }
+                plain.push(base);
+            }
+            Glyph::Styled(base) => {
+                self.styled += usize::from(base.is_ascii_alphabetic());
+                self.wide += usize::from(matches!(letter, '\u{ff00}'..='\u{ffef}'));
+                plain.push(base);
+            }
+            Glyph::Unusual(base) => {
+                self.unusual += 1;
+                plain.push(base);
+            }
+            // A mark of the letter's own script is spelling, one of another script is disguise.
+            Glyph::Mark(script) => {
+                self.marks += usize::from(script != Script::Inherited || self.latin > 0);
+            }
+            Glyph::Own => {
+                self.own += 1;
+                plain.push(letter);
+            }
+            Glyph::Other => plain.push(letter),
+        }
+    }
+
+    /// Notes whether a letter is of another kind than the one before it.
+    fn touch(&mut self, glyph: Glyph) {
+        self.row = match glyph {
+            Glyph::Mark(_) => self.row + 1,
+            _ => 0,
+        };
+        self.longest_row = self.longest_row.max(self.row);
+        let is_native = match glyph {
+            Glyph::Latin(_) => Some(true),
+            Glyph::Foreign(..) => Some(false),
+            Glyph::Mark(_) => self.before,
+            _ => None,
+        };
+        self.touching |= is_native.is_some() && self.before.is_some() && is_native != self.before;
+        self.before = is_native;
+        let is_styled = match glyph {
+            Glyph::Latin(_) => Some(false),
+            Glyph::Styled(base) if base.is_ascii_alphabetic() => Some(true),
+            _ => None,
+        };
+        self.touching_style |=
+            is_styled.is_some() && self.style_before.is_some() && is_styled != self.style_before;
+        self.style_before = is_styled;
+    }
+
+    fn writing(&self, alphabets: &Alphabets) -> Option<Writing> {
+        // A letter that looks like no Latin one: a word of its own language.
+        if self.own > 0 && self.wide == 0 {
+            return None;
+        }
+        // Formulas have Greek letters next to one or two Latin ones, biology has `TNFα`, and people who
+        // write Cyrillic mistake a Latin letter for theirs.
+        let is_mixed = self.latin > 0
+            && self.foreign > 0
+            && self.touching
+            && (self.greek == 0 || self.latin >= 3)
+            && (self.small_greek == 0 || self.small > 0)
+            && (!alphabets.is_cyrillic() || self.latin > self.foreign);
+        let is_strewn = self.latin >= 3 && (self.marks >= 3 || self.longest_row >= 2);
+        let is_overaccented = alphabets.is_overaccented() && self.accented + self.marks > 0;
+        if is_mixed && self.own == 0 || is_strewn || is_overaccented {
+            return Some(Writing::Mixed);
+        }
+        if self.wide > 0 && (alphabets.is_cjk || self.wide > self.styled) {
+            return Some(Writing::FullWidth);
+        }
+        if self.own > 0 || alphabets.is_turkish && self.styled == 0 {
+            return None;
+        }
+        // Phonetic transcriptions have letters of their own.
+        if self.phonetic > 0 {
+            return None;
+        }
+        if self.touching_style && self.latin + self.styled >= 3 {
+            return Some(Writing::Mixed);
+        }
+        if self.styled > 0 || self.unusual > 0 {
+            return Some(match self.styled {
+                3.. => Writing::Styled(self.styled),
+                // Such as `of` in letters of which each longer word has more.
+                1.. => Writing::Perhaps,
+                0 if self.latin == 0 && self.unusual >= 3 => Writing::Styled(self.unusual),
+                0 if self.latin >= 3 => Writing::Unusual,
+                0 => Writing::Perhaps,
+            });
+        }
+        if self.touching && self.latin > 0 && self.foreign > 0 && !alphabets.is_cyrillic() {
+            return Some(Writing::Perhaps);
+        }
+        let is_look_alike = self.foreign > 0 && self.latin == 0 && self.own == 0;
+        match is_look_alike {
+            // Few people read Cherokee or Lisu, and their words are not of look-alikes alone.
+            true if self.rare >= 3 => Some(Writing::Styled(self.rare)),
+            true if !alphabets.is_cyrillic() || self.cyrillic == 0 => Some(Writing::Perhaps),
+            _ => None,
+        }
+    }
+}
