@@ -9,7 +9,7 @@ const BUDGET: u64 = 64 << 20;
 pub fn run(data: &[u8]) {
     let work = Work::new(BUDGET);
     let _ = file_type::of(data);
-    if let Some(archive) = archive::zip(data, &work) {
+    if let Some(archive) = archive::read(data, &work) {
         assert!(archive.names.len() <= archive::NAMES_LIMIT);
         assert!(
             archive

@@ -6,16 +6,13 @@
 
 mod collect;
 
-use crate::message::archive::{self, Archive};
-use crate::message::decode::{self, Encoding};
-use crate::message::document::{self, Pdf};
-use crate::message::file_type::{self, FileType};
+use crate::message::attached_file::File;
+use crate::message::decode::Encoding;
 use crate::message::homoglyphs::Letters;
 use crate::message::html::Anchor;
 use crate::message::mime::Kind;
 use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::VisibleText;
-use crate::message::work::Work;
 
 /// Limit of decoded text per message and kind: charsets expand a message of the default hold limit
 /// (512 KiB) at most threefold, and nobody reads beyond the first megabyte.
@@ -23,16 +20,6 @@ pub const TEXT_LIMIT: usize = 1 << 20;
 
 /// Limit of links per message: newsletters have up to 200.
 pub const LINK_LIMIT: usize = 500;
-
-/// Encoded bytes of a file that are decoded to detect its type.
-const HEAD_LIMIT: usize = 6 << 10;
-
-/// Encoded bytes of a file whose content is inspected.
-const FILE_LIMIT: usize = 1 << 20;
-
-/// Units of work to detect the type of a file, and for an octet of its beginning.
-const FILE_WORK: u64 = 3000;
-const HEAD_WORK: u64 = 3;
 
 /// What to extract from a message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,49 +83,6 @@ pub struct PartInfo {
     pub file: Option<File>,
 }
 
-/// What the bytes of a file reveal.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct File {
-    /// What it is.
-    pub file_type: Option<FileType>,
-    /// The files in it.
-    pub archive: Option<Archive>,
-    /// Its content as a PDF.
-    pub pdf: Option<Pdf>,
-    /// Whether it contains macros.
-    pub macros: bool,
-}
-
-impl File {
-    /// The type, by the first bytes.
-    fn of(encoding: Encoding, body: &[u8], work: &Work<'_>) -> Self {
-        let head = &body[..body.len().min(HEAD_LIMIT)];
-        if !work.spend(FILE_WORK + HEAD_WORK * head.len() as u64) {
-            return Self::default();
-        }
-        Self {
-            file_type: file_type::of(&decode::bytes(encoding, head)),
-            ..Self::default()
-        }
-    }
-
-    /// Looks into it, if its type is one that can be looked into.
-    fn look_into(&mut self, encoding: Encoding, body: &[u8], work: &Work<'_>) {
-        let body = &body[..work.afford(body.len().min(FILE_LIMIT), decode::WORK)];
-        let data = decode::bytes(encoding, body);
-        if self.file_type == Some(FileType::Pdf) {
-            self.pdf = document::pdf(&data, work);
-            return;
-        }
-        self.archive = archive::zip(&data, work);
-        let names = self
-            .archive
-            .as_ref()
-            .map_or(&[][..], |archive| &archive.names);
-        self.macros = document::macros(&data, names);
-    }
-}
-
 /// A text part as displayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextPart {
@@ -177,6 +121,7 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::work::Work;
 
     const ALL: Wanted = Wanted {
         text: true,

@@ -32,6 +32,12 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"\x1f\x8b\x08", FileType::Gzip),
     (b"\xfd7zXZ\0", FileType::Xz),
     (b"MSCF\0\0\0\0", FileType::Cab),
+    // MS-OXTNEF 2.1.3.1.
+    (b"\x78\x9f\x3e\x22", FileType::Tnef),
+    // The cookies of Microsoft's specifications of virtual disks, and of VMware's.
+    (b"conectix", FileType::Disk),
+    (b"vhdxfile", FileType::Disk),
+    (b"KDMV", FileType::Disk),
     (b"%PDF-", FileType::Pdf),
     // MS-CFB 2.2.
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileType::Ole),
@@ -144,6 +150,10 @@ fn structured(head: &[u8]) -> Option<FileType> {
 
 // Types whose signature is further in.
 fn displaced(head: &[u8]) -> Option<FileType> {
+    // POSIX ustar, and GNU tar's, which has a blank for the NUL.
+    if head.get(257..262) == Some(b"ustar") {
+        return Some(FileType::Tar);
+    }
     // ECMA-119 8.1.2: the first descriptor is the 16th sector.
     let descriptor = head.get(32769..).unwrap_or_default();
     if descriptor.starts_with(b"CD001") {
@@ -197,6 +207,8 @@ mod tests {
         let pdf = |junk: usize| [vec![0xaa; junk], b"%PDF-1.7".to_vec()].concat();
         assert_eq!(of(&pdf(1019)), Some(FileType::Pdf));
         assert_eq!(of(&pdf(1020)), None);
+        let tar = [vec![b'a'; 257], b"ustar\x0000".to_vec()].concat();
+        assert_eq!(of(&tar), Some(FileType::Tar));
     }
 
     #[test]

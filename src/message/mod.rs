@@ -1,6 +1,7 @@
 //! A message: its raw header fields, and the decoded content that the filter judges.
 
 pub mod archive;
+pub mod attached_file;
 mod bidi;
 pub mod content;
 pub mod decode;

@@ -2,7 +2,9 @@
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::{MessageView, extension};
-use crate::message::content::{File, PartInfo};
+use crate::message::archive::Archive;
+use crate::message::attached_file::File;
+use crate::message::content::PartInfo;
 use crate::message::document::Pdf;
 use crate::message::file_type::{self, FileType};
 use crate::message::url::Link;
@@ -14,14 +16,34 @@ pub(super) const FACTS: &[Fact] = &[
         file_is_program,
     ),
     Fact::holds(
+        "file-is-link",
+        "A file's content leads to another computer when it is opened, whatever its name: an Internet shortcut, a remote desktop, a search.",
+        file_is_link,
+    ),
+    Fact::holds(
         "file-kind-lies",
         "A file's content is of another type than its name says.",
         file_kind_lies,
     ),
     Fact::holds(
         "archive-holds-program",
-        "An archive contains a file that runs when opened.",
-        |mail| name_inside(mail, "dangerous-extensions"),
+        "An archive, or an attached mail, contains a program or a file that runs when opened.",
+        archive_holds_program,
+    ),
+    Fact::holds(
+        "archive-program-by-content",
+        "A file in an archive, or in an attached mail, is a program by its content.",
+        archive_program_by_content,
+    ),
+    Fact::holds(
+        "archive-holds-page",
+        "An archive contains a web page and hardly anything else.",
+        archive_holds_page,
+    ),
+    Fact::holds(
+        "archive-hides-names",
+        "An archive is encrypted together with the names of its files.",
+        archive_hides_names,
     ),
     Fact::holds(
         "archive-holds-archive",
@@ -99,17 +121,14 @@ fn first<T>(mail: &MessageView<'_>, tell: impl Fn(&PartInfo, &File) -> Option<T>
 
 fn file_is_program(mail: &MessageView<'_>) -> Option<String> {
     first(mail, |part, file| {
-        let programs = [
-            FileType::Pe,
-            FileType::Elf,
-            FileType::MachO,
-            FileType::Lnk,
-            FileType::Class,
-        ];
-        let is_program = file
-            .file_type
-            .is_some_and(|file_type| programs.contains(&file_type));
+        let is_program = file.file_type.is_some_and(FileType::is_program);
         is_program.then(|| name(part))
+    })
+}
+
+fn file_is_link(mail: &MessageView<'_>) -> Option<String> {
+    first(mail, |part, file| {
+        (file.file_type == Some(FileType::Link)).then(|| name(part))
     })
 }
 
@@ -121,16 +140,64 @@ fn file_kind_lies(mail: &MessageView<'_>) -> Option<String> {
     })
 }
 
+/// The archives among the files. Documents and Java programs are archives, too; what they contain is not run.
+fn in_archives<T>(
+    mail: &MessageView<'_>,
+    tell: impl Fn(&PartInfo, &File, &Archive) -> Option<T>,
+) -> Option<T> {
+    first(mail, |part, file| {
+        let archive = file.archive.as_ref().filter(|it| !it.is_package())?;
+        tell(part, file, archive)
+    })
+}
+
+/// Scripts that are sent with other files as source code. Spam has one or two files.
+const SCRIPTS: [&str; 13] = [
+    "js", "py", "pyc", "pl", "csh", "ksh", "bat", "cmd", "ps1", "psm1", "vb", "desktop", "inf",
+];
+const FEW: usize = 3;
+
 fn name_inside(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
-    first(mail, |part, file| {
-        // Office documents and Java programs are archives, too; what they contain is not run.
-        let outer = extension(&name(part)).unwrap_or_default();
-        if !matches!(&*outer, "zip" | "zipx" | "") {
-            return None;
-        }
-        let mut names = file.archive.as_ref()?.names.iter();
-        let found = names.find(|name| extension(name).is_some_and(|of| list.has(&of)))?;
+    in_archives(mail, |part, file, archive| {
+        let is_few = archive.names.len() <= FEW;
+        // Source code is also sent in tar files, which few people open on a desktop.
+        let is_tar = matches!(file.file_type, Some(FileType::Gzip | FileType::Tar));
+        let mut names = archive.names.iter().filter(|_| is_few || !is_tar);
+        let found = names.find(|name| {
+            let extension = extension(name);
+            let extension = extension.filter(|of| is_few || !SCRIPTS.contains(&&**of));
+            extension.is_some_and(|of| list.has(&of))
+        })?;
+        Some(format!("{} in {}", found, name(part)))
+    })
+}
+
+fn archive_program_by_content(mail: &MessageView<'_>) -> Option<String> {
+    in_archives(mail, |part, _, archive| {
+        let found = archive.programs.first()?;
+        Some(format!("{} in {}", found, name(part)))
+    })
+}
+
+fn archive_holds_program(mail: &MessageView<'_>) -> Option<String> {
+    let by_content = archive_program_by_content(mail);
+    by_content.or_else(|| name_inside(mail, "dangerous-extensions"))
+}
+
+fn archive_hides_names(mail: &MessageView<'_>) -> Option<String> {
+    in_archives(mail, |part, _, archive| {
+        (archive.encrypted && archive.has_unknown_names).then(|| name(part))
+    })
+}
+
+/// One or two files, of which one opens in a browser: few people pack a page alone.
+fn archive_holds_page(mail: &MessageView<'_>) -> Option<String> {
+    const PAGES: [&str; 5] = ["html", "htm", "shtml", "xhtml", "svg"];
+    in_archives(mail, |part, file, archive| {
+        let is_few = archive.names.len() <= 2 && file.file_type != Some(FileType::Eml);
+        let mut names = archive.names.iter().filter(|_| is_few);
+        let found = names.find(|name| extension(name).is_some_and(|of| PAGES.contains(&&*of)))?;
         Some(format!("{} in {}", found, name(part)))
     })
 }
@@ -165,9 +232,7 @@ fn file_with_password(mail: &MessageView<'_>) -> Option<String> {
             .as_ref()
             .is_some_and(|archive| archive.encrypted);
         let pdf = file.pdf.as_ref().is_some_and(|pdf| pdf.encrypted);
-        // The content of other archive formats is unknown, but few are sent with a password.
-        let other = matches!(file.file_type, Some(FileType::Rar | FileType::SevenZip));
-        (archive || pdf || other).then(|| name(part))
+        (archive || pdf).then(|| name(part))
     })?;
     let text = mail.visible().next()?.to_lowercase();
     let word = WORDS.iter().find(|word| text.contains(**word))?;

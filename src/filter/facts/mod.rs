@@ -5,6 +5,7 @@
 //! belong to rules. Its work is bounded by the limits of the message's content.
 
 mod fact;
+mod file_names;
 mod files;
 mod header;
 mod link_encoding;
@@ -19,6 +20,7 @@ use crate::filter::rule_error::RuleError;
 pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[
+    file_names::FACTS,
     files::FACTS,
     header::FACTS,
     links::FACTS,

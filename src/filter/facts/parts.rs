@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::filter::facts::fact::Fact;
-use crate::filter::message_view::{MessageView, extension};
+use crate::filter::message_view::MessageView;
 use crate::message::Partial;
 use crate::message::content::{PartInfo, TextPart};
 use crate::message::decode::Encoding;
@@ -37,22 +37,6 @@ pub(super) const FACTS: &[Fact] = &[
         "An encrypted message that contains readable text.",
         encrypted_with_text,
     ),
-    Fact::holds("file-dangerous", "A file that runs when opened.", |mail| {
-        name_in(mail, "dangerous-extensions")
-    }),
-    Fact::holds(
-        "file-has-macros",
-        "An office document of a type that can contain macros.",
-        |mail| name_in(mail, "macro-extensions"),
-    ),
-    Fact::holds("file-is-archive", "An archive.", |mail| {
-        name_in(mail, "archive-extensions")
-    }),
-    Fact::holds(
-        "file-double-extension",
-        "A file name with a harmless extension before a dangerous one.",
-        file_double_extension,
-    ),
     Fact::holds(
         "file-name-turned",
         "A file name with characters that reverse the writing direction or are invisible.",
@@ -60,19 +44,6 @@ pub(super) const FACTS: &[Fact] = &[
             let mut turned = mail.content.parts.iter().filter(|part| part.name_turned);
             turned.next()?.name.clone()
         },
-    ),
-    Fact::holds("file-is-page", "An attached web page.", |mail| {
-        attached_page(mail).map(|(part, _)| part.name.clone().unwrap_or_default())
-    }),
-    Fact::holds(
-        "file-is-page-with-script",
-        "An attached web page or drawing with a script in it.",
-        file_is_page_with_script,
-    ),
-    Fact::holds(
-        "file-is-page-unpacking",
-        "An attached web page whose script unpacks what it shows or saves.",
-        file_is_page_unpacking,
     ),
     Fact::holds(
         "calendar-with-link",
@@ -198,83 +169,6 @@ fn encrypted_with_text(mail: &MessageView<'_>) -> Option<String> {
         inside && text.text.text.len() > 40
     })?;
     Some(found.text.text.chars().take(60).collect())
-}
-
-fn name_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
-    let names = mail
-        .content
-        .parts
-        .iter()
-        .filter_map(|part| part.name.as_deref());
-    let mut names = names
-        .filter(|name| extension(name).is_some_and(|extension| mail.lists.has(list, &extension)));
-    names.next().map(str::to_owned)
-}
-
-fn file_double_extension(mail: &MessageView<'_>) -> Option<String> {
-    const HARMLESS: [&str; 14] = [
-        "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "jpg", "jpeg", "png", "gif",
-        "mp3", "mp4",
-    ];
-    let names = mail
-        .content
-        .parts
-        .iter()
-        .filter_map(|part| part.name.as_deref());
-    let mut names = names.filter(|name| {
-        let Some((stem, last)) = name.trim().rsplit_once('.') else {
-            return false;
-        };
-        let last = last.to_lowercase();
-        let dangerous = mail.lists.has("dangerous-extensions", &last)
-            || matches!(&*last, "html" | "htm" | "shtml" | "svg" | "zip" | "rar");
-        let inner = extension(stem).unwrap_or_default();
-        let runs = mail.lists.has("dangerous-extensions", &last);
-        // `report.pdf.zip` is how some people name archives.
-        let harmless = HARMLESS.contains(&&*inner) && (runs || !matches!(&*last, "zip" | "rar"));
-        dangerous && harmless
-    });
-    names.next().map(str::to_owned)
-}
-
-/// The first attached HTML file, with its text.
-fn attached_page<'m>(mail: &'m MessageView<'_>) -> Option<(&'m PartInfo, &'m TextPart)> {
-    mail.content.texts.iter().find_map(|text| {
-        text.traits.as_ref()?;
-        let part = part_of(mail, text)?;
-        let is_file = part.attached || part.name.is_some();
-        is_file.then_some((part, text))
-    })
-}
-
-fn file_is_page_with_script(mail: &MessageView<'_>) -> Option<String> {
-    let (part, text) = attached_page(mail)?;
-    let scripts = text
-        .traits
-        .as_ref()
-        .is_some_and(|traits| traits.scripts > 0);
-    scripts.then(|| part.name.clone().unwrap_or_default())
-}
-
-fn file_is_page_unpacking(mail: &MessageView<'_>) -> Option<String> {
-    const WAYS: [&str; 10] = [
-        "atob(",
-        "unescape(",
-        "fromCharCode",
-        "document.write(",
-        "new Blob",
-        "createObjectURL",
-        "msSaveOrOpenBlob",
-        "eval(",
-        "decodeURIComponent(",
-        "location.href",
-    ];
-    let (part, text) = attached_page(mail)?;
-    let way = WAYS.iter().find(|way| text.source.contains(**way))?;
-    Some(format!(
-        "{}: {way}",
-        part.name.as_deref().unwrap_or_default()
-    ))
 }
 
 fn calendar_with_link(mail: &MessageView<'_>) -> Option<String> {

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Content, File, LINK_LIMIT, PartInfo, TEXT_LIMIT, TextPart, Wanted};
+use super::{Content, LINK_LIMIT, PartInfo, TEXT_LIMIT, TextPart, Wanted};
+use crate::message::attached_file::File;
 use crate::message::decode::Encoding;
 use crate::message::file_type::FileType;
 use crate::message::homoglyphs::{self, Letters};
@@ -187,20 +188,24 @@ impl<'m, 's> Collector<'m, 's> {
             };
             self.text(&source);
         }
-        for types in [&[FileType::Zip, FileType::Ole][..], &[FileType::Pdf]] {
+        for is_pdf in [false, true] {
             for one in waiting {
-                self.look_into(one, types);
+                self.look_into(one, is_pdf);
             }
         }
     }
 
-    /// Looks into a file if it is of one of these types.
-    fn look_into(&mut self, one: &Waiting, types: &[FileType]) {
+    /// Looks into a file if it is a PDF, or if it is something else that can be looked into.
+    fn look_into(&mut self, one: &Waiting, is_pdf: bool) {
         let part = &mut self.content.parts[one.number];
         let Some(file) = &mut part.file else {
             return;
         };
-        if !file.file_type.is_some_and(|of| types.contains(&of)) {
+        let is_wanted = match is_pdf {
+            true => file.file_type == Some(FileType::Pdf),
+            false => file.may_hold_files(part.name.as_deref()),
+        };
+        if !is_wanted {
             return;
         }
         file.look_into(part.encoding, one.body.octets(self.raw), self.work);

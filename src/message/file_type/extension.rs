@@ -18,7 +18,7 @@ const TEXTS: &[&str] = &["txt", "text", "log", "csv", "tsv", "md", "asc"];
 /// Well-known extensions that fit none of the types.
 const OTHERS: &[&str] = &[
     "wav", "avi", "mkv", "wmv", "wma", "ogg", "flac", "aac", "mid", "ico", "psd", "ttf", "otf",
-    "json", "yaml", "ini", "css", "url", "reg",
+    "json", "yaml", "ini", "css", "reg",
 ];
 
 const ALL: &[FileType] = &[
@@ -49,6 +49,10 @@ const ALL: &[FileType] = &[
     FileType::Ics,
     FileType::Vcard,
     FileType::Class,
+    FileType::Tar,
+    FileType::Tnef,
+    FileType::Disk,
+    FileType::Link,
 ];
 
 /// Whether a file of this type may have this extension (without dot).
@@ -70,8 +74,11 @@ fn is_picture(file_type: FileType) -> bool {
 }
 
 fn is_text(file_type: FileType) -> bool {
-    use FileType::{Eml, Html, Ics, Script, Svg, Vcard, Xml};
-    matches!(file_type, Eml | Html | Ics | Script | Svg | Vcard | Xml)
+    use FileType::{Eml, Html, Ics, Link, Script, Svg, Vcard, Xml};
+    matches!(
+        file_type,
+        Eml | Html | Ics | Link | Script | Svg | Vcard | Xml
+    )
 }
 
 fn own(file_type: FileType) -> &'static [&'static str] {
@@ -140,6 +147,21 @@ fn own(file_type: FileType) -> &'static [&'static str] {
         FileType::Ics => &["ics", "ical", "ifb", "vcs"],
         FileType::Vcard => &["vcf", "vcard"],
         FileType::Class => &["class"],
+        FileType::Tar => &["tar", "gem", "ova"],
+        FileType::Tnef => &["dat", "tnef"],
+        FileType::Disk => &["vhd", "vhdx", "vmdk", "img"],
+        FileType::Link => &[
+            "url",
+            "website",
+            "rdp",
+            "desktop",
+            "library-ms",
+            "search-ms",
+            "searchconnector-ms",
+            "webloc",
+            "xml",
+            "ini",
+        ],
     }
 }
 

@@ -67,9 +67,25 @@ pub enum FileType {
     Vcard,
     /// A Java class.
     Class,
+    /// A tar file.
+    Tar,
+    /// TNEF, in which Outlook packs attachments.
+    Tnef,
+    /// An image of a virtual disk, which Windows mounts when it is opened.
+    Disk,
+    /// A file that opens a link, a search or a remote computer when it is opened.
+    Link,
 }
 
 impl FileType {
+    /// Whether it runs when it is opened.
+    pub fn is_program(self) -> bool {
+        matches!(
+            self,
+            Self::Pe | Self::Elf | Self::MachO | Self::Lnk | Self::Class
+        )
+    }
+
     /// The name in rules and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -105,6 +121,10 @@ impl FileType {
             Self::Ics => "ics",
             Self::Vcard => "vcard",
             Self::Class => "class",
+            Self::Tar => "tar",
+            Self::Tnef => "tnef",
+            Self::Disk => "disk",
+            Self::Link => "link",
         }
     }
 }

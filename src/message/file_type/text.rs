@@ -41,7 +41,11 @@ pub(super) fn of(head: &[u8]) -> Option<FileType> {
     let head = ascii(&head[..head.len().min(HEAD_LIMIT)]);
     let head = head.trim_ascii_start();
     if head.starts_with(b"<") {
-        return markup(head);
+        return if is_link(head) {
+            Some(FileType::Link)
+        } else {
+            markup(head)
+        };
     }
     // RFC 5545 section 3.4, RFC 6350 section 6.1.1; names ignore case.
     if head.starts_with(b"begin:vcalendar") {
@@ -49,6 +53,9 @@ pub(super) fn of(head: &[u8]) -> Option<FileType> {
     }
     if head.starts_with(b"begin:vcard") {
         return Some(FileType::Vcard);
+    }
+    if is_link(head) {
+        return Some(FileType::Link);
     }
     let hash_bang = head.strip_prefix(b"#!").map(<[u8]>::trim_ascii_start);
     let says_so = hash_bang.is_some_and(|path| path.starts_with(b"/"))
@@ -63,6 +70,29 @@ pub(super) fn of(head: &[u8]) -> Option<FileType> {
     }
     let calls = |call: &&[u8]| memchr::memmem::find(head, call).is_some();
     SCRIPT_CALLS.iter().any(calls).then_some(FileType::Script)
+}
+
+// Internet shortcuts, desktop entries (freedesktop.org), connections to remote computers, and Windows' libraries and
+// searches, which show what lies on another computer.
+fn is_link(head: &[u8]) -> bool {
+    const SECTIONS: [&[u8]; 2] = [b"[internetshortcut", b"[desktop entry]"];
+    const ROOTS: [&[u8]; 3] = [
+        b"<librarydescription",
+        b"<persistedquery",
+        b"<searchconnectordescription",
+    ];
+    const REMOTE: [&[u8]; 2] = [b"full address:s:", b"alternate full address:s:"];
+    let has = |text: &[u8]| memchr::memmem::find(head, text);
+    if head.starts_with(b"[") {
+        return SECTIONS.iter().any(|section| has(section).is_some());
+    }
+    if head.starts_with(b"<") {
+        return ROOTS.iter().any(|root| has(root).is_some());
+    }
+    REMOTE.iter().any(|field| {
+        let at = has(field);
+        at.is_some_and(|at| at == 0 || head[at - 1] == b'\n')
+    })
 }
 
 // In lower case without a byte order mark; of UTF-16 only ASCII.
@@ -237,6 +267,29 @@ mod tests {
             assert_eq!(of(script.as_bytes()), Some(FileType::Script), "{script}");
         }
         assert_eq!(of(b"#!shout"), None);
+    }
+
+    #[test]
+    fn links() {
+        for link in [
+            "[InternetShortcut]\r\nURL=http://a.example/\r\n",
+            "[{000214A0-0000-0000-C000-000000000046}]\nx=1\n[InternetShortcut]\n",
+            "screen mode id:i:2\r\nfull address:s:a.example\r\n",
+            "<?xml version=\"1.0\"?>\n<libraryDescription xmlns=\"x\">",
+            "<?xml version=\"1.0\"?><persistedQuery version=\"1.0\">",
+            "[Desktop Entry]\nExec=x\n",
+        ] {
+            assert_eq!(of(link.as_bytes()), Some(FileType::Link), "{link}");
+        }
+        let wide = utf16("full address:s:a.example", b"\xff\xfe", u16::to_le_bytes);
+        assert_eq!(of(&wide), Some(FileType::Link));
+        for text in [
+            "[section]\na=b",
+            "the full address:s: field",
+            "[1] https://a",
+        ] {
+            assert_eq!(of(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]
