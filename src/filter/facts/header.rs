@@ -92,6 +92,11 @@ pub(super) const FACTS: &[Fact] = &[
         auth_passed,
     ),
     Fact::holds(
+        "auth-proven",
+        "The receiving server says that the sender's domain has signed the message (DMARC, or an aligned DKIM pass).",
+        auth_proven,
+    ),
+    Fact::holds(
         "auth-other-domain",
         "The receiving server's checks passed only for another domain than the sender's.",
         auth_other_domain,
@@ -289,9 +294,14 @@ fn auth_dkim_failed(mail: &MessageView<'_>) -> Option<String> {
     failed.then(|| "dkim=fail".to_owned())
 }
 
-/// The domains for which DKIM or SPF passed.
-fn passed_domains(auth: &Auth) -> Vec<String> {
-    let property = |rest: &str, names: &[&str]| -> Option<String> {
+/// The domains for which a method passed, by the properties that name them (RFC 8601 section 2.7).
+fn domains<'a>(
+    auth: &'a Auth,
+    method: &'a str,
+    names: &'a [&'a str],
+) -> impl Iterator<Item = String> + 'a {
+    let passed = auth.results(method).filter(|(result, _)| *result == "pass");
+    passed.filter_map(|(_, rest)| {
         let mut words = rest.split([' ', '\t', '(', ')']);
         words.find_map(|word| {
             let (name, value) = word.split_once('=')?;
@@ -300,12 +310,26 @@ fn passed_domains(auth: &Auth) -> Vec<String> {
                 None => value.to_owned(),
             })
         })
-    };
-    let dkim = auth.results("dkim").filter(|(result, _)| *result == "pass");
-    let dkim = dkim.filter_map(|(_, rest)| property(rest, &["header.d", "header.i"]));
-    let spf = auth.results("spf").filter(|(result, _)| *result == "pass");
-    let spf = spf.filter_map(|(_, rest)| property(rest, &["smtp.mailfrom", "smtp.from"]));
-    dkim.chain(spf).collect()
+    })
+}
+
+fn signed_domains(auth: &Auth) -> impl Iterator<Item = String> + '_ {
+    domains(auth, "dkim", &["header.d", "header.i"])
+}
+
+/// The domains for which DKIM or SPF passed.
+fn passed_domains(auth: &Auth) -> Vec<String> {
+    let spf = domains(auth, "spf", &["smtp.mailfrom", "smtp.from"]);
+    signed_domains(auth).chain(spf).collect()
+}
+
+/// The sender's domain, if its owner has signed the message. That a host may send for a domain (SPF) says less.
+pub(super) fn auth_proven(mail: &MessageView<'_>) -> Option<String> {
+    let auth = Auth::of(mail)?;
+    let from = from_domain(mail)?;
+    let is_proven =
+        auth.passed("dmarc") || signed_domains(&auth).any(|domain| same_domain(&domain, &from));
+    is_proven.then_some(from)
 }
 
 fn auth_passed(mail: &MessageView<'_>) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::filter::facts::fact::Fact;
+use crate::filter::facts::header::auth_proven;
 use crate::filter::facts::link_encoding::{base64, hexadecimal, inner, percent_decoded};
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
 use crate::filter::message_view::MessageView;
@@ -44,6 +45,11 @@ pub(super) const FACTS: &[Fact] = &[
         "link-homograph",
         "A link's host mixes letters of two alphabets.",
         link_homograph,
+    ),
+    Fact::holds(
+        "link-alike-brand",
+        "A link's host looks like a known brand's name, in letters of another alphabet or with accents.",
+        link_alike_brand,
     ),
     Fact::holds(
         "link-imitates-brand",
@@ -244,10 +250,32 @@ fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
     })
 }
 
-fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
+/// A host that looks like a brand's name in letters of another alphabet, or with accents.
+fn link_alike_brand(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_links().filter_map(Link::host);
     hosts.find_map(|host| {
+        if !host.contains("xn--") {
+            return None;
+        }
+        let shown = shown_host(host);
+        let words = shown.split(['.', '-', '_']).filter(|word| !word.is_ascii());
+        let alike = words.filter_map(homoglyphs::looks_like);
+        let brands = alike.flat_map(|word| mail.brands.named_in(&word, true));
+        let mut foreign = brands.filter(|brand| !brand.owns(host));
+        foreign.next()?;
+        Some(shown.clone())
+    })
+}
+
+fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
+    let mut hosts = mail.web_links().filter_map(Link::host);
+    // A host of the sender's own, who is who it says.
+    let proven = auth_proven(mail);
+    hosts.find_map(|host| {
         let domain = registrable(host)?;
+        if proven.as_ref().is_some_and(|from| same_domain(from, host)) {
+            return None;
+        }
         // A shop's path may name a brand, its host must not.
         let words = shown_host(host).replace(['.', '-', '_'], " ");
         let brands = mail.brands.named_in(&words, false);
