@@ -14,7 +14,7 @@ use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
 use crate::message::url::Link;
 use crate::message::value::{self, NamedAddress};
-use crate::message::{Content, Headers, Work, homoglyphs};
+use crate::message::{Content, Headers, Work, charset, homoglyphs};
 
 /// Limit of values of one place, such as those of a repeated header field.
 const VALUE_LIMIT: usize = 200;
@@ -318,7 +318,7 @@ pub(crate) fn header_texts<'h>(
     let mut texts = Vec::new();
     let values = headers
         .all(&field.name)
-        .take_while(|value| work.spend(VALUE_WORK + DECODED_WORK * value.len() as u64));
+        .take_while(|value| work.spend(value_work(value)));
     match field.which {
         Which::All => values
             .take(VALUE_LIMIT)
@@ -333,6 +333,15 @@ pub(crate) fn header_texts<'h>(
         }
     }
     texts
+}
+
+fn value_work(value: &[u8]) -> u64 {
+    let is_labelled = str::from_utf8(value).is_ok();
+    let detection = match is_labelled {
+        true => 0,
+        false => charset::VALUE_DETECTION_WORK,
+    };
+    VALUE_WORK + DECODED_WORK * value.len() as u64 + detection
 }
 
 fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str>>) {

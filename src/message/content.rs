@@ -10,7 +10,7 @@ use crate::message::attached_file::File;
 use crate::message::decode::Encoding;
 use crate::message::homoglyphs::Letters;
 use crate::message::html::Anchor;
-use crate::message::mime::Kind;
+use crate::message::mime::{Kind, TextForm};
 use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::VisibleText;
 
@@ -65,6 +65,8 @@ pub struct PartInfo {
     pub declared: Option<String>,
     /// How it is treated.
     pub kind: Kind,
+    /// What is done with its text.
+    pub form: TextForm,
     /// The declared charset.
     pub charset: Option<String>,
     /// Its file name, decoded.
@@ -73,6 +75,8 @@ pub struct PartInfo {
     pub name_turned: bool,
     /// Whether its disposition is `attachment`.
     pub attached: bool,
+    /// Whether two fields declare different types or encodings.
+    pub contradicts: bool,
     /// How its body is encoded.
     pub encoding: Encoding,
     /// The index of the parent part.
@@ -156,6 +160,39 @@ mod tests {
         let parents: Vec<_> = parts.iter().map(|part| part.parent).collect();
         assert_eq!(parents, [None, Some(0), Some(1), Some(1), Some(0)]);
         assert!(parts[4].attached && !parts[3].attached);
+    }
+
+    #[test]
+    fn text_is_read_in_the_form_in_which_clients_show_it() {
+        let table = [
+            (
+                "text/plain; format=flowed; delsp=yes\n\nVia \ngra  \nnow",
+                "Viagra now",
+                1,
+            ),
+            (
+                "text/calendar\n\nSUMMARY:Via\n gra\\, n\n ow\nX-ALT-DESC:<p>in v<b>ia</b>gra</p>",
+                "Viagra, now in viagra",
+                2,
+            ),
+            ("text/vcard\n\nNOTE:Via\n gra", "NOTE:Viagra", 1),
+            (
+                "text/html\n\n<meta charset=iso-2022-jp><p>Via\x1b(Bgra</p>",
+                "Viagra",
+                0,
+            ),
+            (
+                "text/html; charset=x\n\n<meta charset=hz><p>~{Dc~}</p>",
+                "你",
+                0,
+            ),
+            ("text/html\n\n<p>V\0iagra</p>", "Viagra", 0),
+        ];
+        for (raw, expected, split) in table {
+            let raw = format!("Content-Type: {raw}");
+            let text = &Content::of(raw.as_bytes(), ALL, &Work::new(1 << 30)).texts[0].text;
+            assert_eq!((&*text.text, text.split_words), (expected, split), "{raw}");
+        }
     }
 
     /// What is shown is decoded before what is attached, and appears in the order of the message.

@@ -1,41 +1,54 @@
 //! The parts of a message (RFC 2045, RFC 2046).
 //!
-//! In: a message, possibly truncated; out: every leaf part in order, nested messages
+//! In: a message, possibly truncated; out: every leaf part in order, nested messages and uuencoded files in texts
 //! included, and the media types of all. It decodes no leaf and never refuses a message: a
 //! multipart without its boundary is text, and so is what is nested too deeply. What the budget of work does not
-//! suffice for is left out.
+//! suffice for is left out, and counted.
+
+mod boundary;
+mod kind;
 
 use std::borrow::Cow;
 
-use mail_parser::ContentType;
-use memchr::memmem::Finder;
+use memchr::memmem;
 
+pub use self::kind::{Kind, TextForm};
 use crate::message::decode::{self, Encoding};
+use crate::message::parameters::Parameters;
 use crate::message::work::Work;
-use crate::message::{header, value};
+use crate::message::{header, uuencoded, value};
+use boundary::Parts;
 
 /// Limit of nested multiparts and messages. Real mail has five; each costs one pass over its
 /// bytes, and a stack frame.
-const DEPTH_LIMIT: usize = 16;
+const DEPTH_LIMIT: usize = 128;
 
-/// Limit of parts. A digest may have a hundred.
-const PART_LIMIT: usize = 2000;
+/// Limit of parts: what is kept of each must not grow with the message. A digest may have a hundred; the budget of
+/// work suffices for about so many.
+const PART_LIMIT: usize = 20_000;
 
-/// Limit of header fields of one part.
-const FIELD_LIMIT: usize = 1000;
+/// Limit of fields that declare the type of one part.
+const TYPE_LIMIT: usize = 4;
 
-/// Units of work for a part, for an octet of its header, and for an octet that is searched for a boundary.
+/// Octets of a body that tell whether it is a page.
+const PAGE_HEAD: usize = 256;
+
+/// Units of work for a part, for one with nothing in it, for an octet of its header, and for an octet that is searched
+/// for a boundary.
 const PART_WORK: u64 = 1500;
+const BLANK_WORK: u64 = 50;
 const HEADER_WORK: u64 = 12;
 const BOUNDARY_WORK: u64 = 1;
 
 /// A part; the body of a multipart is in its own parts.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part<'a> {
     /// As declared, lower case; `None` if the part declares nothing.
     pub declared: Option<String>,
     /// How it is treated.
     pub kind: Kind,
+    /// What is done with its text.
+    pub form: TextForm,
     /// The declared charset.
     pub charset: Option<String>,
     /// Its file name, decoded.
@@ -44,27 +57,14 @@ pub struct Part<'a> {
     pub name_turned: bool,
     /// Whether its disposition is `attachment` (RFC 2183 section 2.2).
     pub attached: bool,
+    /// Whether two fields declare different types or encodings.
+    pub contradicts: bool,
     /// The index of the parent part, counted from 0 in visiting order.
     pub parent: Option<usize>,
     /// How its body is encoded.
     pub encoding: Encoding,
     /// The body, still encoded.
     pub body: &'a [u8],
-}
-
-/// How a part is treated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Plain text.
-    Plain,
-    /// HTML.
-    Html,
-    /// Anything else: an image, a document.
-    Data,
-    /// A multipart; its parts follow.
-    Multipart,
-    /// A message; its parts follow.
-    Message,
 }
 
 /// Calls `visit` for each part, the message itself first.
@@ -87,216 +87,254 @@ struct Walk<'v, 's> {
 
 impl Walk<'_, '_> {
     fn entity(&mut self, raw: &[u8], depth: usize, default: &str) {
-        let header = header::header_end(raw).unwrap_or(raw.len());
-        if self.left == 0 || !self.work.spend(PART_WORK + HEADER_WORK * header as u64) {
-            self.work.end();
+        let header = header_end(raw);
+        if !self.takes_part(HEADER_WORK * header as u64) {
             return;
         }
-        let number = PART_LIMIT - self.left;
-        self.left -= 1;
-        let (mut part, boundary) = read(raw, header, default);
+        let (mut part, boundaries) = read(raw, header, default);
         part.parent = self.parent;
-        let deeper = depth < DEPTH_LIMIT;
+        let is_too_deep = depth >= DEPTH_LIMIT;
         match part.kind {
-            Kind::Multipart => {
-                let parts = boundary.filter(|_| deeper).map(|boundary| {
-                    let searched = self.work.afford(part.body.len(), BOUNDARY_WORK);
-                    split(&part.body[..searched], &boundary)
+            Kind::Multipart | Kind::Message if is_too_deep => {
+                self.work.leave_out(1);
+                self.visit(&Part {
+                    kind: Kind::Plain,
+                    ..part
                 });
-                // RFC 2046 section 5.1.5: in a digest, a part is a message by default.
-                let digest = part.declared.as_deref() == Some("multipart/digest");
-                let default = if digest {
-                    "message/rfc822"
-                } else {
-                    "text/plain"
-                };
-                match parts {
-                    Some(parts) if !parts.is_empty() => {
-                        (self.visit)(&part);
-                        for inner in parts {
-                            self.parent = Some(number);
-                            self.entity(inner, depth + 1, default);
-                        }
-                    }
-                    _ => (self.visit)(&Part {
-                        kind: Kind::Plain,
-                        ..part
-                    }),
-                }
             }
-            Kind::Message if deeper => {
-                (self.visit)(&part);
+            Kind::Multipart => self.multipart(part, &boundaries, depth),
+            Kind::Message => {
+                let number = self.visit(&part);
                 // RFC 2046 section 5.2.1 forbids encoding it, but it occurs, and clients decode it.
                 let body = &part.body[..self.work.afford(part.body.len(), decode::WORK)];
                 let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, body);
                 self.parent = Some(number);
                 self.entity(&inner, depth + 1, "text/plain");
             }
-            Kind::Message => (self.visit)(&Part {
+            Kind::Plain if part.encoding == Encoding::Identity => self.text(part),
+            Kind::Plain | Kind::Html | Kind::Data => {
+                self.visit(&part);
+            }
+        }
+    }
+
+    /// Whether there may be another part, at this cost beside its own.
+    fn takes_part(&self, units: u64) -> bool {
+        let takes = self.left > 0 && self.work.spend(PART_WORK + units);
+        if !takes {
+            self.work.end();
+            self.work.leave_out(1);
+        }
+        takes
+    }
+
+    /// Visits a part; returns its number.
+    fn visit(&mut self, part: &Part<'_>) -> usize {
+        let number = PART_LIMIT - self.left;
+        self.left = self.left.saturating_sub(1);
+        (self.visit)(part);
+        number
+    }
+
+    fn multipart(&mut self, part: Part<'_>, boundaries: &[Vec<u8>], depth: usize) {
+        let searched = self.work.afford(part.body.len(), BOUNDARY_WORK);
+        let body = &part.body[..searched];
+        let mut named = boundaries
+            .iter()
+            .map(|boundary| Parts::new(body, boundary).peekable());
+        let parts = named.find_map(|mut parts| parts.peek().is_some().then_some(parts));
+        let parts = parts.or_else(|| {
+            let searched = self.work.afford(body.len(), BOUNDARY_WORK);
+            let boundary = boundary::guessed(&body[..searched])?;
+            Some(Parts::new(body, boundary).peekable())
+        });
+        let Some(parts) = parts else {
+            self.text(Part {
                 kind: Kind::Plain,
                 ..part
-            }),
-            Kind::Plain | Kind::Html | Kind::Data => (self.visit)(&part),
+            });
+            return;
+        };
+        // RFC 2046 section 5.1.5: in a digest, a part is a message by default.
+        let digest = part.declared.as_deref() == Some("multipart/digest");
+        let default = if digest {
+            "message/rfc822"
+        } else {
+            "text/plain"
+        };
+        let number = self.visit(&part);
+        for inner in parts {
+            if inner.trim_ascii().is_empty() {
+                self.work.spend(BLANK_WORK);
+                continue;
+            }
+            self.parent = Some(number);
+            self.entity(inner, depth + 1, default);
+        }
+    }
+
+    /// Plain text, which may have uuencoded files in it: clients show them as files of their own.
+    fn text(&mut self, part: Part<'_>) {
+        let body = part.body;
+        let blocks = matches!(part.form, TextForm::AsIs | TextForm::Flowed)
+            .then(|| uuencoded::blocks(body))
+            .into_iter()
+            .flatten();
+        let mut start = 0;
+        let mut parent = None;
+        for found in blocks {
+            let text = &body[start..found.whole.start];
+            if parent.is_none() || !text.trim_ascii().is_empty() {
+                let number = self.visit(&Part {
+                    body: text,
+                    ..part.clone()
+                });
+                parent.get_or_insert(number);
+            }
+            start = found.whole.end;
+            if !self.takes_part(0) {
+                return;
+            }
+            let name = String::from_utf8_lossy(&body[found.name]).into_owned();
+            self.visit(&Part {
+                declared: None,
+                kind: kind::of("application/octet-stream", Some(&name)),
+                form: kind::form(None, Some(&name)),
+                charset: None,
+                name_turned: is_turned(&name),
+                name: Some(name),
+                attached: false,
+                contradicts: false,
+                parent,
+                encoding: match found.is_yenc {
+                    true => Encoding::Yenc,
+                    false => Encoding::Uuencode,
+                },
+                body: &body[found.whole],
+            });
+        }
+        let rest = &body[start..];
+        if parent.is_none() || !rest.trim_ascii().is_empty() {
+            self.visit(&Part { body: rest, ..part });
         }
     }
 }
 
-fn read<'a>(raw: &'a [u8], body: usize, default: &str) -> (Part<'a>, Option<String>) {
-    let mut content_type: Option<ContentType<'static>> = None;
-    let mut disposition: Option<ContentType<'static>> = None;
-    let mut encoding = Encoding::Identity;
-    for field in header::fields(&raw[..body]).take(FIELD_LIMIT) {
-        let value = &raw[field.value.clone()];
-        // The first one counts, as in most clients.
-        if field.is(raw, "Content-Type") && content_type.is_none() {
-            content_type = value::content_type(value);
-        } else if field.is(raw, "Content-Disposition") && disposition.is_none() {
-            disposition = value::content_type(value);
-        } else if field.is(raw, "Content-Transfer-Encoding") && encoding == Encoding::Identity {
-            encoding = Encoding::parse(value);
+/// The end of a part's header. What has no field and no blank line has no header.
+fn header_end(raw: &[u8]) -> usize {
+    header::header_end(raw).unwrap_or_else(|| match header::fields(raw).next() {
+        Some(_) => raw.len(),
+        None => 0,
+    })
+}
+
+/// What the fields of a header declare.
+#[derive(Default)]
+struct Declarations<'a> {
+    types: Vec<&'a [u8]>,
+    disposition: Option<Parameters>,
+    encodings: Vec<Encoding>,
+}
+
+impl<'a> Declarations<'a> {
+    fn of(header: &'a [u8]) -> Self {
+        let mut found = Self::default();
+        for field in header::fields(header) {
+            let value = &header[field.value.clone()];
+            if field.is(header, "Content-Type") {
+                if found.types.len() < TYPE_LIMIT {
+                    found.types.push(value.trim_ascii());
+                }
+            } else if field.is(header, "Content-Disposition") && found.disposition.is_none() {
+                found.disposition = Parameters::parse(value);
+            } else if field.is(header, "Content-Transfer-Encoding") {
+                let encoding = Encoding::parse(value);
+                if !found.encodings.contains(&encoding) {
+                    found.encodings.push(encoding);
+                }
+            }
+        }
+        found
+    }
+
+    fn contradict(&self) -> bool {
+        let mut types = self.types.iter();
+        let differ = types.any(|one| !one.eq_ignore_ascii_case(self.types[0]));
+        differ || self.encodings.len() > 1
+    }
+}
+
+fn read<'a>(raw: &'a [u8], body: usize, default: &str) -> (Part<'a>, Vec<Vec<u8>>) {
+    let (header, body) = raw.split_at(body);
+    let declarations = Declarations::of(header);
+    let contradicts = declarations.contradict();
+    let Declarations {
+        types,
+        disposition,
+        encodings,
+    } = declarations;
+    let content_type = shown_type(&types, body);
+    // Of two encodings, the one that encodes.
+    let mut encodings = encodings.into_iter();
+    let encoding = encodings.find(|one| *one != Encoding::Identity);
+    let encoding = encoding.unwrap_or(Encoding::Identity);
+    let named = |of: &Option<Parameters>, name| of.as_ref().and_then(|of| of.text(name));
+    let name = named(&disposition, "filename")
+        .or_else(|| named(&content_type, "name"))
+        .or_else(|| named(&disposition, "name"))
+        .or_else(|| named(&content_type, "filename"));
+    let declared = content_type.as_ref().and_then(Parameters::full);
+    let mut kind = kind::of(declared.as_deref().unwrap_or(default), name.as_deref());
+    let is_typed = declared.as_deref().is_some_and(|of| of.contains('/'));
+    if kind == Kind::Plain && !is_typed {
+        let head = decode::bytes(encoding, &body[..body.len().min(PAGE_HEAD)]);
+        if kind::looks_like_a_page(&head) {
+            kind = Kind::Html;
         }
     }
-    let attribute = |of: &Option<ContentType<'static>>, name| {
-        let value = of.as_ref().and_then(|of| of.attribute(name));
-        value.map(str::to_owned)
-    };
-    let name = attribute(&disposition, "filename").or_else(|| attribute(&content_type, "name"));
-    let declared = content_type.as_ref().map(|of| match of.subtype() {
-        Some(subtype) => format!("{}/{subtype}", of.ctype()),
-        None => of.ctype().to_owned(),
-    });
+    let boundaries = content_type.iter().flat_map(|of| of.raw("boundary"));
+    let boundaries = boundaries.take(TYPE_LIMIT).map(<[u8]>::to_vec);
+    let coded = named(&content_type, "boundary").map(String::into_bytes);
+    let boundaries = boundaries.chain(coded).collect();
     let part = Part {
-        kind: kind(declared.as_deref().unwrap_or(default), name.as_deref()),
+        kind,
+        form: kind::form(content_type.as_ref(), name.as_deref()),
         declared,
-        charset: attribute(&content_type, "charset"),
+        charset: named(&content_type, "charset"),
         name_turned: name.as_deref().is_some_and(is_turned),
         name: name.map(|name| value::as_written(name.as_bytes())),
-        attached: disposition.is_some_and(|of| of.ctype() == "attachment"),
+        attached: disposition.is_some_and(|of| of.main() == "attachment"),
+        contradicts,
         parent: None,
         encoding,
-        body: &raw[body..],
+        body,
     };
-    (part, attribute(&content_type, "boundary"))
+    (part, boundaries)
 }
 
-fn kind(declared: &str, name: Option<&str>) -> Kind {
-    match declared.split_once('/') {
-        Some(("multipart", _)) => Kind::Multipart,
-        Some(("message", "rfc822" | "global")) => Kind::Message,
-        Some(("text", "html")) | Some(("application", "xhtml+xml")) => Kind::Html,
-        // Opened in a browser, including scripts.
-        Some(("image", "svg+xml")) => Kind::Html,
-        // Attached HTML opens in a browser whatever its declared type.
-        _ if name.is_some_and(names_a_page) => Kind::Html,
-        Some(("text", _)) => Kind::Plain,
-        // RFC 2045 section 5.2: an invalid type is plain text.
-        None => Kind::Plain,
-        _ => Kind::Data,
+/// The type by which most clients show a part that declares several: the one that shows more of it.
+fn shown_type(values: &[&[u8]], body: &[u8]) -> Option<Parameters> {
+    let types = values.iter().filter_map(|value| Parameters::parse(value));
+    let mut types: Vec<Parameters> = types.collect();
+    if types.len() < 2 {
+        return types.pop();
     }
+    types.into_iter().min_by_key(|one| {
+        let mut boundaries = one.raw("boundary");
+        let occurs = |boundary: &[u8]| memmem::find(body, &[b"--", boundary].concat()).is_some();
+        match (one.main(), one.subtype()) {
+            ("multipart", _) if boundaries.next().is_some_and(occurs) => 0,
+            ("text", Some("html")) => 1,
+            ("text", _) => 2,
+            _ => 3,
+        }
+    })
 }
 
 fn is_turned(name: &str) -> bool {
     let odd = |letter: char| matches!(letter, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    // As a parameter it should be encoded by RFC 2231, but is as often an encoded word.
-    name.contains(odd) || name.contains("=?") && name.to_ascii_lowercase().contains("=e2=80=ae")
-}
-
-fn names_a_page(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending.trim());
-    let pages = ["htm", "html", "shtml", "xhtml", "svg"];
-    ending.is_some_and(|ending| pages.iter().any(|page| ending.eq_ignore_ascii_case(page)))
-}
-
-/// The parts of a multipart's body; preamble and epilogue are not shown.
-fn split<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
-    let delimiter = [b"--", boundary.as_bytes()].concat();
-    let finder = Finder::new(&delimiter);
-    let mut parts = Vec::new();
-    let mut start = None;
-    let mut at = 0;
-    while let Some(found) = finder.find(&body[at..]) {
-        let line = at + found;
-        at = line + delimiter.len();
-        // RFC 2046 section 5.1.1: at the beginning of a line, and only white space after it.
-        let rest = &body[at..];
-        let (last, rest) = match rest.strip_prefix(b"--") {
-            Some(rest) => (true, rest),
-            None => (false, rest),
-        };
-        let begins_line = line == 0 || body[line - 1] == b'\n';
-        if !begins_line || !rest.first().is_none_or(u8::is_ascii_whitespace) {
-            continue;
-        }
-        if let Some(start) = start.take() {
-            parts.push(without_line_end(&body[start..line.max(start)]));
-        }
-        // Limited: the list must not grow with the message.
-        if last || parts.len() > PART_LIMIT {
-            return parts;
-        }
-        at += memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        start = Some(at);
-    }
-    if let Some(start) = start {
-        parts.push(&body[start..]);
-    }
-    parts
-}
-
-// RFC 2046 section 5.1.1: the line end before a delimiter belongs to the delimiter.
-fn without_line_end(part: &[u8]) -> &[u8] {
-    let part = part.strip_suffix(b"\n").unwrap_or(part);
-    part.strip_suffix(b"\r").unwrap_or(part)
+    name.contains(odd)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(raw: &str) -> Vec<String> {
-        let mut shown = Vec::new();
-        walk(raw.as_bytes(), &Work::new(1 << 30), &mut |part| {
-            let body = match part.kind {
-                Kind::Multipart | Kind::Message => "…".into(),
-                _ => String::from_utf8_lossy(part.body),
-            };
-            shown.push(format!("{:?} {body:?}", part.kind));
-        });
-        shown
-    }
-
-    #[test]
-    fn nested_parts_are_found_in_order() {
-        let raw = "Content-Type: multipart/mixed; boundary=a\n\npreamble\n--a\n\nplain\n--a \n\
-            Content-Type: multipart/alternative; boundary=\"ab\"\n\n--ab\n\
-            Content-Type: text/html\n\n<b>\n--ab--\nno\n--a\nContent-Type: message/rfc822\n\n\
-            Subject: x\n\ninner\n--a--\nepilogue\n";
-        let expected = [
-            "Multipart \"…\"",
-            "Plain \"plain\"",
-            "Multipart \"…\"",
-            "Html \"<b>\"",
-            "Message \"…\"",
-            "Plain \"inner\"",
-        ];
-        assert_eq!(shown(raw), expected);
-        assert_eq!(shown(&raw.replace('\n', "\r\n")), expected);
-    }
-
-    #[test]
-    fn a_multipart_without_a_boundary_is_text() {
-        let raw = "Content-Type: multipart/mixed; boundary=a\n\nhello --a\n";
-        assert_eq!(shown(raw), ["Plain \"hello --a\\n\""]);
-        let cut = "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nhalf a pa";
-        assert_eq!(shown(cut), ["Multipart \"…\"", "Plain \"half a pa\""]);
-    }
-
-    #[test]
-    fn depth_and_number_of_parts_are_limited() {
-        let deep = "Content-Type: message/rfc822\n\n".repeat(20_000);
-        assert_eq!(shown(&deep).len(), DEPTH_LIMIT + 1);
-        let wide = "--a\n\nx\n".repeat(20_000);
-        let wide = format!("Content-Type: multipart/mixed; boundary=a\n\n{wide}");
-        assert_eq!(shown(&wide).len(), PART_LIMIT);
-    }
-}
+mod tests;

@@ -1,14 +1,13 @@
 //! The values of header fields, decoded.
 //!
 //! In: the bytes after a field's colon, folding included; out: text with encoded words (RFC 2047)
-//! decoded, addresses (RFC 5322 section 3.4), or a media type (RFC 2045 section 5.1). It never
-//! fails: what cannot be parsed is raw text, or absent.
+//! decoded, or addresses (RFC 5322 section 3.4). It never fails: what cannot be parsed is raw text, or absent.
 
 use mail_parser::parsers::MessageStream;
-use mail_parser::{Addr, Attribute, ContentType, HeaderValue};
-use memchr::memmem;
+use mail_parser::{Addr, HeaderValue};
 
-use crate::message::decode;
+use crate::message::charset;
+use crate::message::encoded_word::{self, Piece};
 use crate::message::visible_text::{VisibleTextBuilder, visible};
 
 /// Limit of a value. Real ones are below 10 KiB; the parsers' work on one value may be more than
@@ -38,28 +37,16 @@ pub(crate) fn as_written(raw: &[u8]) -> String {
 }
 
 fn decoded(raw: &[u8], builder: fn(usize) -> VisibleTextBuilder) -> String {
-    let mut rest = &raw[..raw.len().min(VALUE_LIMIT)];
+    let raw = &raw[..raw.len().min(VALUE_LIMIT)];
+    let label = charset::label_of_value(raw);
     // No charset turns a byte into more than three.
-    let mut text = builder(3 * rest.len());
-    let mut after_word = false;
-    let mut looked = 0;
-    while let Some(found) = memmem::find(&rest[looked..], b"=?") {
-        let at = looked + found;
-        let mut stream = MessageStream::new(&rest[at + 1..]);
-        let Some(word) = stream.decode_rfc2047() else {
-            looked = at + 2;
-            continue;
-        };
-        // RFC 2047 section 6.2: white space between encoded words is not shown.
-        if !after_word || !rest[..at].trim_ascii().is_empty() {
-            text.push(&decode::text(None, &rest[..at]));
+    let mut text = builder(3 * raw.len());
+    for piece in encoded_word::pieces(raw) {
+        match piece {
+            Piece::Plain(plain) => text.push(&charset::decode(label, plain)),
+            Piece::Words(words) => text.push(&words),
         }
-        text.push(&word);
-        after_word = true;
-        rest = &rest[at + 1 + stream.offset()..];
-        looked = 0;
     }
-    text.push(&decode::text(None, rest));
     text.finish()
 }
 
@@ -81,30 +68,9 @@ fn named_address(addr: &Addr<'_>) -> NamedAddress {
     }
 }
 
-/// A value of the form `type/subtype; attribute=value`, or `attachment; filename=…`.
-pub fn content_type(raw: &[u8]) -> Option<ContentType<'static>> {
-    parsed(raw, |stream| match stream.parse_content_type() {
-        HeaderValue::ContentType(content_type) => Some(owned(content_type)),
-        _ => None,
-    })
-}
-
-fn owned(content_type: ContentType<'_>) -> ContentType<'static> {
-    let attributes = content_type.attributes.unwrap_or_default().into_iter();
-    let attributes = attributes.map(|attribute| Attribute {
-        name: attribute.name.into_owned().into(),
-        value: attribute.value.into_owned().into(),
-    });
-    ContentType {
-        c_type: content_type.c_type.into_owned().into(),
-        c_subtype: content_type.c_subtype.map(|of| of.into_owned().into()),
-        attributes: Some(attributes.collect()),
-    }
-}
-
 // The parsers find the end of a value by its line end, so it must have one.
 fn parsed<T>(raw: &[u8], parse: impl FnOnce(&mut MessageStream<'_>) -> T) -> T {
-    let raw = &raw[..raw.len().min(VALUE_LIMIT)];
+    let raw = &encoded_word::quoted_strings(&raw[..raw.len().min(VALUE_LIMIT)]);
     let mut line = Vec::with_capacity(raw.len() + 1);
     line.extend_from_slice(raw);
     line.push(b'\n');
@@ -141,11 +107,51 @@ mod tests {
     }
 
     #[test]
-    fn media_types_are_lower_case() {
-        let read = content_type(b" Text/HTML; charset=\"utf-8\";\r\n name*=utf-8''a%20b.html");
-        let read = read.expect("a media type");
-        assert_eq!((read.ctype(), read.subtype()), ("text", Some("html")));
-        assert_eq!(read.attribute("name"), Some("a b.html"));
-        assert_eq!(content_type(b""), None);
+    fn words_are_read_as_clients_do() {
+        let table: &[(&[u8], &str)] = &[
+            // A letter that is split over two words, with and without a fold between them.
+            (b"=?utf-8?B?w7bD?= =?utf-8?B?nw==?=", "\u{f6}\u{df}"),
+            (b"=?utf-8?Q?=C3?=\r\n =?UTF-8?q?=B6?=", "\u{f6}"),
+            (b"=?utf-8?Q?a=C3?==?utf-8?b?tg==?=", "a\u{f6}"),
+            (b"=?utf-8*de?Q?=C3=B6?=", "\u{f6}"),
+            (
+                b"=?gb2312?B?xOM=?= =?utf-8?Q?=E5=A5=BD?=",
+                "\u{4f60}\u{597d}",
+            ),
+            (b"=?hz-gb-2312?Q?cheap_Viagra?=", "cheap Viagra"),
+            (b"=?no-such?Q?cheap_caf=E9?=", "cheap caf\u{e9}"),
+            (b"=?utf-8?Q?a b?c?=", "a b?c"),
+            (b"\"=?utf-8?Q?x?=\"", "\"x\""),
+            (b"=?utf-8?Q?cheap", "=?utf-8?Q?cheap"),
+            (b"=??Q?cheap?=", "=??Q?cheap?="),
+            (b"=?utf-8?X?cheap?=", "=?utf-8?X?cheap?="),
+            (b"Via\x00gra", "Viagra"),
+        ];
+        for (raw, expected) in table {
+            assert_eq!(text(raw), *expected, "{}", raw.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn encoded_names_are_whole() {
+        let table: &[(&[u8], &str)] = &[
+            (b"=?utf-8?B?w7bD?= =?utf-8?B?nw==?= <a@b>", "\u{f6}\u{df}"),
+            (b"\"=?utf-8?Q?Bank=2C_Inc.?=\" <a@b>", "Bank, Inc."),
+            (b"=?utf-8?Q?Bank=2C_=22Inc=22?= <a@b>", "Bank, \"Inc\""),
+            (b"a@b (=?utf-8?Q?J=C3=BCrg?=)", "J\u{fc}rg"),
+            (b"=?utf-8?Q?J=C3=BCrg?= Max <a@b>", "J\u{fc}rg Max"),
+            (b"J\xfcrg <a@b>", "J\u{fc}rg"),
+        ];
+        for (raw, expected) in table {
+            let found = addresses(raw);
+            let names: Vec<_> = found.iter().map(|one| one.name.as_deref()).collect();
+            let addrs: Vec<_> = found.iter().map(|one| one.addr.as_deref()).collect();
+            let shown = raw.escape_ascii();
+            assert_eq!(
+                (names, addrs),
+                (vec![Some(*expected)], vec![Some("a@b")]),
+                "{shown}"
+            );
+        }
     }
 }

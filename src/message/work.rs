@@ -85,6 +85,7 @@ pub struct Work<'s> {
     limit: Cell<u64>,
     next_look: Cell<u64>,
     partial: Cell<Option<Partial>>,
+    left_out: Cell<usize>,
 }
 
 impl<'s> Work<'s> {
@@ -100,6 +101,7 @@ impl<'s> Work<'s> {
             limit: Cell::new(share(Stage::Header, total)),
             next_look: Cell::new(LOOK),
             partial: Cell::new(None),
+            left_out: Cell::new(0),
         }
     }
 
@@ -201,6 +203,16 @@ impl<'s> Work<'s> {
                 Stage::Rules | Stage::Facts | Stage::Learned => Partial::Rules,
             }));
         }
+    }
+
+    /// Counts parts of the message that are not looked into.
+    pub fn leave_out(&self, parts: usize) {
+        self.left_out.set(self.left_out.get() + parts);
+    }
+
+    /// How many parts of the message were not looked into.
+    pub fn left_out(&self) -> usize {
+        self.left_out.get()
     }
 
     /// What is left of the stage's share.

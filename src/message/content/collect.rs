@@ -13,14 +13,17 @@ use crate::message::decode::Encoding;
 use crate::message::file_type::FileType;
 use crate::message::homoglyphs::{self, Letters};
 use crate::message::html::{self, Anchor};
-use crate::message::mime::{self, Kind, Part};
+use crate::message::mime::{self, Kind, Part, TextForm};
 use crate::message::visible_text::{VisibleTextBuilder, cut};
 use crate::message::work::{Stage, Work};
-use crate::message::{decode, link};
+use crate::message::{calendar, decode, flowed, link};
 
 /// Units of work for an octet of plain text, for one that is not ASCII, and for an octet of a link in it.
 const TEXT_WORK: u64 = 2;
 const LETTERS_WORK: u64 = 6;
+
+/// Units of work for an octet of text that is brought into the form in which clients show it.
+const FORM_WORK: u64 = 4;
 const LINK_WORK: u64 = 4;
 
 /// Units of work more for an octet that is not ASCII, where look-alike letters are searched for.
@@ -86,6 +89,7 @@ impl Body {
 struct TextSource<'p> {
     number: usize,
     kind: Kind,
+    form: TextForm,
     charset: Option<&'p str>,
     encoding: Encoding,
     body: &'p [u8],
@@ -135,10 +139,12 @@ impl<'m, 's> Collector<'m, 's> {
             file: None,
             declared: part.declared.clone(),
             kind: part.kind,
+            form: part.form,
             charset: part.charset.clone(),
             name: part.name.clone(),
             name_turned: part.name_turned,
             attached: part.attached,
+            contradicts: part.contradicts,
             encoding: part.encoding,
             parent: part.parent,
             bytes: part.body.len(),
@@ -154,6 +160,7 @@ impl<'m, 's> Collector<'m, 's> {
             self.text(&TextSource {
                 number,
                 kind: part.kind,
+                form: part.form,
                 charset: part.charset.as_deref(),
                 encoding: part.encoding,
                 body: part.body,
@@ -182,6 +189,7 @@ impl<'m, 's> Collector<'m, 's> {
             let source = TextSource {
                 number: one.number,
                 kind: part.kind,
+                form: part.form,
                 charset: charset.as_deref(),
                 encoding: part.encoding,
                 body: one.body.octets(self.raw),
@@ -219,6 +227,7 @@ impl<'m, 's> Collector<'m, 's> {
     fn text(&mut self, part: &TextSource<'_>) {
         let (work, room) = (self.work, self.room);
         if room == 0 {
+            work.leave_out(1);
             return;
         }
         // No charset is smaller than a quarter of its text, no encoding larger than threefold.
@@ -226,8 +235,12 @@ impl<'m, 's> Collector<'m, 's> {
         let body = &body[..work.afford(body.len(), decode::WORK)];
         let bytes = decode::bytes(part.encoding, body);
         let bytes = &bytes[..bytes.len().min(room)];
-        let bytes = &bytes[..work.afford(bytes.len(), decode::text_work(part.charset, bytes))];
-        let decoded = decode::text(part.charset, bytes);
+        let charset = match part.kind {
+            Kind::Html => decode::page_charset(part.charset, bytes),
+            _ => part.charset,
+        };
+        let bytes = &bytes[..work.afford(bytes.len(), decode::text_work(charset, bytes))];
+        let decoded = decode::text(charset, bytes);
         let text = cut(&decoded, room);
         let taken = text.len();
         self.room -= taken;
@@ -238,7 +251,7 @@ impl<'m, 's> Collector<'m, 's> {
         if part.kind == Kind::Html {
             self.page(text, &mut shown);
         } else {
-            self.plain(text, &mut shown);
+            self.formed(part.form, text, &mut shown);
         }
         self.read_letters(&mut shown);
         if self.wanted.source {
@@ -282,6 +295,36 @@ impl<'m, 's> Collector<'m, 's> {
             .extend(anchors.into_iter().map(|anchor| (number, anchor)));
         self.tags
             .extend(page.tags.into_iter().map(|tag| (number, tag)));
+    }
+
+    /// Plain text as clients show it in its form.
+    fn formed(&mut self, form: TextForm, text: &str, shown: &mut TextPart) {
+        if form == TextForm::AsIs {
+            return self.plain(text, shown);
+        }
+        let text = self.work.beginning(text, FORM_WORK);
+        let (formed, split_words) = match form {
+            TextForm::AsIs => (text.to_owned(), 0),
+            TextForm::Flowed => flowed::joined(text, false),
+            TextForm::DelSp => flowed::joined(text, true),
+            TextForm::Card => calendar::unfolded(text),
+            TextForm::Calendar => {
+                let calendar = calendar::shown(text);
+                let mut text = calendar.text;
+                if !calendar.page.is_empty() {
+                    let limits = html::PageLimits {
+                        text: calendar.page.len(),
+                        links: 0,
+                        tags: false,
+                    };
+                    let page = html::read(&calendar.page, limits, self.work);
+                    text.push_str(&page.text.text);
+                }
+                (text, calendar.split_words)
+            }
+        };
+        self.plain(&formed, shown);
+        shown.text.split_words += split_words;
     }
 
     fn plain(&mut self, text: &str, shown: &mut TextPart) {

@@ -1,0 +1,225 @@
+//! Charsets: octets as text.
+//!
+//! In: octets and the label that names their charset, if one does; out: text. Labels are those of the Encoding
+//! Standard, those of 7-bit charsets that browsers have given up but mail programs have not, and spellings of them. It
+//! never fails: what a decoder cannot read falls back to the octets themselves, so that ASCII stays readable, and what
+//! has no label is detected as browsers do.
+
+mod iso_2022;
+mod label;
+mod utf;
+
+use std::borrow::Cow;
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use memchr::memmem;
+
+use label::Charset;
+
+/// Octets that a charset is detected by.
+const DETECTION_LIMIT: usize = 4 << 10;
+
+/// Octets of a page in which it may name its charset. The HTML standard wants it in the first 1024, but browsers
+/// follow a later one, too.
+const PAGE_HEAD_LIMIT: usize = 16 << 10;
+
+/// Units of work to detect the charset of a header field's value.
+pub(crate) const VALUE_DETECTION_WORK: u64 = 40_000;
+
+/// Units of work to decode an octet: what is not ASCII or UTF-8 goes through a decoder, and what has no label besides
+/// through those of all charsets up to a limit.
+pub(crate) fn work(label: Option<&str>, bytes: &[u8]) -> u64 {
+    const DECODER: u64 = 8;
+    const DETECTOR: u64 = 150;
+    if is_plain_ascii(bytes) && !label.is_some_and(label::may_hide_in_ascii) {
+        1
+    } else if !bytes.contains(&0x1b) && str::from_utf8(bytes).is_ok() {
+        3
+    } else if label.is_some_and(is_known) {
+        DECODER
+    } else {
+        let detected = DETECTOR * bytes.len().min(DETECTION_LIMIT) as u64;
+        DECODER + detected.div_ceil(bytes.len().max(1) as u64)
+    }
+}
+
+/// Octets as text. A byte order mark outranks the label, as in browsers (Encoding Standard, "decode").
+pub fn decode<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
+    if is_plain_ascii(bytes) && !label.is_some_and(label::may_hide_in_ascii) {
+        // Cannot fail: it is ASCII.
+        return String::from_utf8_lossy(bytes);
+    }
+    without_controls(decode_marked(label, bytes))
+}
+
+fn decode_marked<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, rest @ ..] => return Cow::Owned(utf::utf_32(rest, utf::Order::Little)),
+        [0, 0, 0xfe, 0xff, rest @ ..] => return Cow::Owned(utf::utf_32(rest, utf::Order::Big)),
+        _ => {}
+    }
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+        return encoding.decode_without_bom_handling(&bytes[mark..]).0;
+    }
+    match label.and_then(Charset::of) {
+        Some(Charset::Ascii) => utf_8(bytes).unwrap_or_else(|| by(WINDOWS_1252, bytes)),
+        Some(Charset::Standard(encoding)) => by(encoding, bytes),
+        Some(Charset::Iso2022) => Cow::Owned(iso_2022::decode(bytes)),
+        Some(Charset::Hz) => Cow::Owned(iso_2022::decode_hz(bytes)),
+        Some(Charset::Utf7) => Cow::Owned(utf::utf_7(bytes)),
+        Some(Charset::Utf16(order)) => match utf::is_wide(bytes, 2) {
+            true => Cow::Owned(utf::utf_16(bytes, utf::order(bytes, 2).unwrap_or(order))),
+            false => detected(bytes),
+        },
+        Some(Charset::Utf32(order)) => match utf::is_wide(bytes, 4) {
+            true => Cow::Owned(utf::utf_32(bytes, utf::order(bytes, 4).unwrap_or(order))),
+            false => detected(bytes),
+        },
+        Some(Charset::Other(decode)) => Cow::Owned(decode(bytes)),
+        None => detected(bytes),
+    }
+}
+
+/// Whether the label names a charset that is known here.
+pub fn is_known(label: &str) -> bool {
+    Charset::of(label).is_some()
+}
+
+/// The charset that a page names: `<meta charset=…>`, or `charset=…` in the content of another meta element (HTML
+/// standard, "prescan a byte stream"), or the encoding of an XML declaration.
+pub fn named_in_page(page: &[u8]) -> Option<&str> {
+    const TAG_LIMIT: usize = 512;
+    let head = &page[..page.len().min(PAGE_HEAD_LIMIT)];
+    let mut tags = memchr::memchr_iter(b'<', head);
+    tags.find_map(|at| {
+        let tag = &head[at..head.len().min(at + TAG_LIMIT)];
+        let tag = &tag[..memchr::memchr(b'>', tag).unwrap_or(tag.len())];
+        let starts = |name: &[u8]| {
+            let start = tag.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        let name = if starts(b"<meta") {
+            "charset"
+        } else if starts(b"<?xml") {
+            "encoding"
+        } else {
+            return None;
+        };
+        let found = value_of(tag, name)?;
+        // A page that could name UTF-16 so that it is read here is not in UTF-16.
+        let wide = matches!(Charset::of(found)?, Charset::Utf16(_) | Charset::Utf32(_));
+        Some(if wide { "utf-8" } else { found })
+    })
+}
+
+/// The value after `name=` in a tag, in quotes or up to a delimiter.
+fn value_of<'t>(tag: &'t [u8], name: &str) -> Option<&'t str> {
+    let places = memchr::memchr2_iter(
+        name.as_bytes()[0],
+        name.as_bytes()[0].to_ascii_uppercase(),
+        tag,
+    );
+    let mut values = places.filter_map(|at| {
+        let (word, rest) = tag[at..].split_at_checked(name.len())?;
+        if !word.eq_ignore_ascii_case(name.as_bytes()) {
+            return None;
+        }
+        let rest = rest.trim_ascii_start().strip_prefix(b"=")?;
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+        let start = rest.iter().position(|byte| !blank(byte))?;
+        let rest = &rest[start..];
+        let end = rest.iter().position(|byte| {
+            byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b';' | b'/' | b'?')
+        });
+        str::from_utf8(&rest[..end.unwrap_or(rest.len())]).ok()
+    });
+    values.find(|value| !value.is_empty())
+}
+
+/// Text without a label: UTF-8, a 7-bit charset, UTF-16 without a mark, or what it looks like.
+fn detected(bytes: &[u8]) -> Cow<'_, str> {
+    if has_escapes(bytes) {
+        return Cow::Owned(iso_2022::decode(bytes));
+    }
+    if let Some(order) = utf::evident_order(bytes) {
+        return Cow::Owned(utf::utf_16(bytes, order));
+    }
+    utf_8(bytes).unwrap_or_else(|| by(looks_like(bytes, DETECTION_LIMIT), bytes))
+}
+
+/// The charset that octets look like, which are not UTF-8: by so many of them at most.
+fn looks_like(bytes: &[u8], limit: usize) -> &'static Encoding {
+    // A letter or two of a Western name look like any charset.
+    const LEAST: usize = 6;
+    if bytes.iter().filter(|byte| !byte.is_ascii()).count() < LEAST {
+        return WINDOWS_1252;
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    // The text begins to tell something where it is not ASCII.
+    let start = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
+    let start = start.saturating_sub(limit / 4);
+    let end = bytes.len().min(start + limit);
+    detector.feed(&bytes[start..end], end == bytes.len());
+    detector.guess(None, Utf8Detection::Allow)
+}
+
+/// A label for the pieces of a header field's value that have none; `None` if they are UTF-8.
+pub(crate) fn label_of_value(value: &[u8]) -> Option<&'static str> {
+    const LIMIT: usize = 256;
+    match str::from_utf8(value) {
+        Ok(_) => None,
+        Err(_) => Some(looks_like(value, LIMIT).name()),
+    }
+}
+
+/// Whether it designates a charset in the way of ISO 2022.
+fn has_escapes(bytes: &[u8]) -> bool {
+    let mut escapes = memmem::find_iter(bytes, b"\x1b");
+    escapes.any(|at| {
+        matches!(
+            bytes[at + 1..],
+            [b'$', b'@' | b'A' | b'B' | b'(' | b')', ..] | [b'(', b'B' | b'I' | b'J', ..]
+        )
+    })
+}
+
+fn utf_8(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    str::from_utf8(bytes).ok().map(Cow::Borrowed)
+}
+
+fn by<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
+    if encoding == UTF_8 {
+        return String::from_utf8_lossy(bytes);
+    }
+    encoding.decode_without_bom_handling(bytes).0
+}
+
+/// Control characters that clients neither show nor treat as white space: a word with NULs in it is one word.
+fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    // In UTF-8, those of eight bits begin with this octet.
+    let mut wide = memchr::memchr_iter(0xc2, bytes);
+    let has_wide = wide.any(|at| bytes.get(at + 1).is_some_and(|next| *next < 0xa0));
+    if !has_wide && !bytes.iter().any(|byte| is_control(*byte)) {
+        return text;
+    }
+    let shown = |letter: &char| match *letter {
+        // A line end (NEL).
+        '\u{85}' => true,
+        '\u{80}'..'\u{a0}' => false,
+        letter => !u8::try_from(letter).is_ok_and(is_control),
+    };
+    Cow::Owned(text.chars().filter(shown).collect())
+}
+
+fn is_control(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f)
+}
+
+fn is_plain_ascii(bytes: &[u8]) -> bool {
+    bytes.is_ascii() && !bytes.iter().any(|byte| is_control(*byte))
+}
+
+#[cfg(test)]
+mod tests;

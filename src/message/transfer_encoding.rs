@@ -1,0 +1,228 @@
+//! Transfer encodings (RFC 2045 section 6, and those of Usenet).
+//!
+//! In: the value of Content-Transfer-Encoding, or an encoded body, possibly truncated; out: which encoding it is, or
+//! the octets. It never fails: clients show what they can of a broken encoding, so it decodes what it can.
+
+use std::borrow::Cow;
+
+use crate::message::uuencoded;
+
+/// RFC 2045 section 6.1, and what clients know beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// 7bit, 8bit, binary, and unknown ones.
+    Identity,
+    /// Section 6.8.
+    Base64,
+    /// Section 6.7.
+    QuotedPrintable,
+    /// As uuencode(1) writes it; POSIX has the format.
+    Uuencode,
+    /// yEnc, of Usenet.
+    Yenc,
+}
+
+impl Encoding {
+    /// Parses the value of Content-Transfer-Encoding: its first token counts, as in Thunderbird.
+    pub fn parse(value: &[u8]) -> Self {
+        let token = first_token(value);
+        let is = |names: &[&str]| {
+            let mut names = names.iter();
+            names.any(|name| token.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        if is(&["base64"]) {
+            Self::Base64
+        } else if is(&["quoted-printable"]) {
+            Self::QuotedPrintable
+        } else if is(&["uuencode", "x-uuencode", "uue", "x-uue"]) {
+            Self::Uuencode
+        } else if is(&["yenc", "x-yenc", "yencode", "x-yencode"]) {
+            Self::Yenc
+        } else {
+            Self::Identity
+        }
+    }
+
+    /// Decodes a body.
+    pub fn decode(self, body: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Identity => Cow::Borrowed(body),
+            Self::Base64 => Cow::Owned(base64(body)),
+            Self::QuotedPrintable => Cow::Owned(quoted_printable(body)),
+            Self::Uuencode => Cow::Owned(uuencoded::decode(body)),
+            Self::Yenc => Cow::Owned(uuencoded::decode_yenc(body)),
+        }
+    }
+}
+
+/// The first token; comments (RFC 5322 section 3.2.2), quotes and what follows the token are skipped.
+fn first_token(value: &[u8]) -> &[u8] {
+    let rest = after_comments(value, |byte| {
+        byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b';' | b',')
+    });
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let end = rest.iter().position(|byte| !letter(byte));
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+/// What follows comments and octets that are skipped like white space.
+pub(crate) fn after_comments(value: &[u8], is_skipped: impl Fn(u8) -> bool) -> &[u8] {
+    let mut at = 0;
+    let mut depth = 0_usize;
+    while let Some(&byte) = value.get(at) {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth > 0 => depth -= 1,
+            b'\\' if depth > 0 => at += 1,
+            _ if depth > 0 || is_skipped(byte) => {}
+            _ => break,
+        }
+        at += 1;
+    }
+    value.get(at..).unwrap_or_default()
+}
+
+/// RFC 2045 section 6.8: octets outside of the alphabet are ignored. Padding ends a group, not the body: what
+/// follows it is decoded, too, as clients do.
+pub(crate) fn base64(body: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(body.len() / 4 * 3 + 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for &byte in body {
+        let value = BASE64_VALUES[usize::from(byte)];
+        if value < 64 {
+            bits = bits << 6 | u32::from(value);
+            count += 1;
+            if count == 4 {
+                decoded.extend_from_slice(&bits.to_be_bytes()[1..]);
+                (bits, count) = (0, 0);
+            }
+        } else if byte == b'=' {
+            end_group(bits, count, &mut decoded);
+            (bits, count) = (0, 0);
+        }
+    }
+    end_group(bits, count, &mut decoded);
+    decoded
+}
+
+fn end_group(bits: u32, count: u32, decoded: &mut Vec<u8>) {
+    let octets = (bits << (6 * (4 - count))).to_be_bytes();
+    match count {
+        2 => decoded.push(octets[1]),
+        3 => decoded.extend_from_slice(&octets[1..3]),
+        _ => {}
+    }
+}
+
+const BASE64_VALUES: [u8; 256] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut values = [u8::MAX; 256];
+    let mut at = 0;
+    while at < alphabet.len() {
+        values[alphabet[at] as usize] = at as u8;
+        at += 1;
+    }
+    values
+};
+
+/// RFC 2045 section 6.7. An invalid "=" is left unchanged, note (2); blanks before a line end are padding, rule (3),
+/// also those after a soft break's "=".
+pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let Some(at) = memchr::memchr(b'=', rest) {
+        decoded.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = after_soft_break(rest) {
+            rest = after;
+        } else if let [high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            decoded.push(high << 4 | low);
+            rest = after;
+        } else {
+            decoded.push(b'=');
+        }
+    }
+    decoded.extend_from_slice(rest);
+    decoded
+}
+
+fn after_soft_break(rest: &[u8]) -> Option<&[u8]> {
+    let blanks = rest
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t'))
+        .count();
+    match &rest[blanks..] {
+        [b'\r', b'\n', after @ ..] | [b'\r' | b'\n', after @ ..] => Some(after),
+        [] => Some(&[]),
+        _ => None,
+    }
+}
+
+pub(crate) fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_token_names_the_encoding() {
+        let table = [
+            (Encoding::Base64, &b"base64"[..]),
+            (Encoding::Base64, b" BASE64;"),
+            (Encoding::Base64, b" (a \\) (nested)) base64 (text)"),
+            (Encoding::Base64, b"\"base64\""),
+            (Encoding::Base64, b"\r\n base64 7bit"),
+            (Encoding::Base64, b"base64, 8bit"),
+            (Encoding::Base64, b"base64(x)"),
+            (Encoding::QuotedPrintable, b"Quoted-Printable; x=y"),
+            (Encoding::Uuencode, b"x-uuencode"),
+            (Encoding::Uuencode, b"X-UUE"),
+            (Encoding::Uuencode, b"uuencode"),
+            (Encoding::Uuencode, b"uue"),
+            (Encoding::Yenc, b"x-yencode"),
+            (Encoding::Identity, b"(base64"),
+            (Encoding::Identity, b"base64x"),
+            (Encoding::Identity, b"8bit"),
+            (Encoding::Identity, b""),
+        ];
+        for (expected, value) in table {
+            let shown = value.escape_ascii();
+            assert_eq!(Encoding::parse(value), expected, "{shown}");
+        }
+    }
+
+    #[test]
+    fn broken_encodings_are_decoded_as_far_as_possible() {
+        let quoted: &[(&[u8], &[u8])] = &[
+            (b"a=3Db=\r\nc", b"a=bc"),
+            (b"50=% off=3D=\nnow=4", b"50=% off=now=4"),
+            (b"Via=\rgra", b"Viagra"),
+            (b"Via= \t\r\ngra", b"Viagra"),
+            (b"=c3=A4=", b"\xc3\xa4"),
+            (b"= =3D", b"= ="),
+            (b"==3D", b"=="),
+            (b"=ZZ=3", b"=ZZ=3"),
+        ];
+        for (body, expected) in quoted {
+            let decoded = Encoding::QuotedPrintable.decode(body);
+            assert_eq!(&*decoded, *expected, "{}", body.escape_ascii());
+        }
+        let base64: &[(&[u8], &[u8])] = &[
+            (b"SGVs\r\nbG8=", b"Hello"),
+            (b"SG!Vs\x00bG8", b"Hello"),
+            (b"SGVsbG", b"Hell"),
+            (b"SGVsbG8=IGFsbA==Lg==", b"Hello all."),
+            (b"====SGVsbG8", b"Hello"),
+            (b"S", b""),
+            (b"", b""),
+        ];
+        for (body, expected) in base64 {
+            let decoded = Encoding::Base64.decode(body);
+            assert_eq!(&*decoded, *expected, "{}", body.escape_ascii());
+        }
+    }
+}
