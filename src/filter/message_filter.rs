@@ -269,6 +269,7 @@ impl Filter {
         }
         verdict.work = work.spent();
         verdict.partial = work.partial();
+        verdict.left_out = work.left_out();
         verdict
     }
 
@@ -323,6 +324,7 @@ impl Filter {
             bytes_judged,
             work: 0,
             partial: None,
+            left_out: 0,
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
             opinion: None,

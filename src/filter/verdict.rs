@@ -75,6 +75,8 @@ pub struct Verdict {
     pub work: u64,
     /// Why it is made of a part of the message only, if it is.
     pub partial: Option<Partial>,
+    /// How many parts of the message were not looked into.
+    pub left_out: usize,
     /// Time spent on decoding.
     pub decode_time: Duration,
     /// Time spent on rules.

@@ -11,20 +11,57 @@ use crate::message::value::{self, NamedAddress};
 /// Limit of header fields: real mail has up to 150.
 const FIELD_LIMIT: usize = 5000;
 
+/// Fields that clients show, or that decide what they show: these are found beyond the limit, too.
+const SHOWN: [&str; 9] = [
+    "From",
+    "Sender",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+];
+
+/// Limit of shown fields beyond the limit.
+const SHOWN_LIMIT: usize = 100;
+
 /// A message's header.
 #[derive(Debug)]
 pub struct Headers<'a> {
     raw: &'a [u8],
     fields: Vec<Field>,
     end: usize,
+    left_out: usize,
 }
 
 impl<'a> Headers<'a> {
     /// Finds the fields.
     pub fn of(raw: &'a [u8]) -> Self {
-        let fields: Vec<_> = header::fields(raw).take(FIELD_LIMIT).collect();
+        let mut all = header::fields(raw);
+        let mut fields: Vec<_> = all.by_ref().take(FIELD_LIMIT).collect();
         let end = fields.last().map_or(0, |field| field.whole.end);
-        Self { raw, fields, end }
+        let mut left_out = 0;
+        for field in all {
+            let is_shown = SHOWN.iter().any(|name| field.is(raw, name));
+            if is_shown && fields.len() < FIELD_LIMIT + SHOWN_LIMIT {
+                fields.push(field);
+            } else {
+                left_out += 1;
+            }
+        }
+        Self {
+            raw,
+            fields,
+            end,
+            left_out,
+        }
+    }
+
+    /// How many fields are not looked at.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// The fields in order.
@@ -105,6 +142,17 @@ mod tests {
         assert_eq!(headers.received(), headers.date().map(|date| date + 5));
         assert!(!headers.has("subject"));
         assert!(headers.block().ends_with(b"+0200\r\n"));
+    }
+
+    #[test]
+    fn what_clients_show_is_found_behind_any_number_of_fields() {
+        let many = "X: y\r\n".repeat(2 * FIELD_LIMIT);
+        let raw = format!("{many}Subject: z\r\n\r\n");
+        let headers = Headers::of(raw.as_bytes());
+        assert_eq!(
+            (&*headers.text("subject"), headers.left_out()),
+            ("z", FIELD_LIMIT)
+        );
     }
 
     #[test]

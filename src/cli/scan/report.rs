@@ -105,6 +105,9 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
     if let Some(partial) = verdict.partial {
         line(&format!("{:HITS$}{}", "", of_a_part(partial)), HITS);
     }
+    if verdict.left_out > 0 {
+        line(&format!("{:HITS$}{}", "", not_looked_into(verdict)), HITS);
+    }
     if !verdict.hits.is_empty() {
         line(&format!("{:HITS$}{}", "", otherwise(verdict)), HITS);
     }
@@ -147,6 +150,19 @@ fn of_a_part(partial: Partial) -> String {
         Partial::Time => "all of it in time",
     };
     format!("judged by a part: it was too costly to look into {left_out}")
+}
+
+/// How many parts nobody looked into.
+fn not_looked_into(verdict: &Verdict) -> String {
+    let parts = match verdict.left_out {
+        1 => "1 part".to_owned(),
+        parts => format!("{parts} parts"),
+    };
+    let why = match verdict.partial {
+        Some(_) => "budget used up",
+        None => "limit reached",
+    };
+    format!("not looked into: {parts}, {why}")
 }
 
 /// What would have changed the verdict: the fewest rules that decide it, or what is missing.
@@ -215,6 +231,7 @@ mod tests {
             bytes_judged: 100,
             work: 81_000,
             partial: None,
+            left_out: 0,
             decode_time: Duration::from_micros(140),
             rules_time: Duration::from_micros(3),
             opinion: None,
@@ -243,6 +260,20 @@ mod tests {
             "\n",
         );
         assert_eq!(json(&message(), &verdict(Action::Tag)), expected);
+    }
+
+    #[test]
+    fn parts_that_were_not_looked_into_are_named() {
+        let left_out = Verdict {
+            left_out: 3,
+            partial: Some(Partial::Text),
+            ..verdict(Action::Tag)
+        };
+        let report = text(&message(), &left_out);
+        assert!(
+            report.contains("not looked into: 3 parts, budget used up"),
+            "{report}"
+        );
     }
 
     #[test]

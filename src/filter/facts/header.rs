@@ -11,6 +11,11 @@ pub(super) const FACTS: &[Fact] = &[
         "A field that may occur only once occurs twice.",
         duplicated,
     ),
+    Fact::holds(
+        "header-contradicts",
+        "From, Subject or Date occurs twice, with different values.",
+        contradicts,
+    ),
     Fact::number(
         "date-skew-hours",
         "By how many hours Date differs from the time of receipt; negative means in the past.",
@@ -129,6 +134,15 @@ fn duplicated(mail: &MessageView<'_>) -> Option<String> {
         .iter()
         .find(|name| mail.headers.all(name).count() > 1)?;
     Some((*twice).to_owned())
+}
+
+fn contradicts(mail: &MessageView<'_>) -> Option<String> {
+    let twice = ["From", "Subject", "Date"].into_iter().find(|name| {
+        let mut values = mail.headers.all(name).map(<[u8]>::trim_ascii);
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    })?;
+    Some(twice.to_owned())
 }
 
 fn date_skew_hours(mail: &MessageView<'_>) -> f64 {

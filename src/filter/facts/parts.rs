@@ -66,6 +66,20 @@ pub(super) const FACTS: &[Fact] = &[
         "To look into all of the message would cost far more than it does for ordinary mail.",
         costly_message,
     ),
+    Fact::holds(
+        "limit-reached",
+        "There are more parts, levels or header fields than are looked into.",
+        limit_reached,
+    ),
+    Fact::holds(
+        "part-contradicts",
+        "A part declares two types, or two transfer encodings.",
+        |mail| {
+            let mut contradicts = mail.content.parts.iter().filter(|part| part.contradicts);
+            let declared = contradicts.next()?.declared.clone();
+            Some(declared.unwrap_or_default())
+        },
+    ),
     Fact::number("part-count", "How many parts there are.", |mail| {
         mail.content.parts.len() as f64
     }),
@@ -75,6 +89,15 @@ fn costly_message(mail: &MessageView<'_>) -> Option<String> {
     // A time limit that passed says something of this machine, not of the message.
     let partial = mail.work.partial().filter(|why| *why != Partial::Time)?;
     Some(partial.label().to_owned())
+}
+
+fn limit_reached(mail: &MessageView<'_>) -> Option<String> {
+    let (parts, fields) = (mail.work.left_out(), mail.headers.left_out());
+    match (parts, fields) {
+        (0, 0) => None,
+        (parts, 0) => Some(format!("parts left out: {parts}")),
+        (_, fields) => Some(format!("header fields left out: {fields}")),
+    }
 }
 
 fn part_of<'m>(mail: &'m MessageView<'_>, text: &TextPart) -> Option<&'m PartInfo> {
