@@ -84,6 +84,7 @@ dialogs! {
     lf_message_ends_with_the_connection
     lf_message_over_hold_bytes_ends_when_the_server_is_silent
     lf_message_with_mixed_lines_ends_when_the_server_is_silent
+    lf_message_that_ends_at_hold_bytes_gets_crlf
     lf_messages_are_marked
     lf_messages_at_the_end_of_pipelined_answers_end_the_session
     malformed_commands_are_for_the_server_to_refuse

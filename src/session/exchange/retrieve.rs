@@ -106,21 +106,35 @@ impl Exchange<'_> {
             Next::Part(taken) => (taken, false),
             Next::Whole(taken) => (taken, true),
         };
+        let status = held.status.bytes();
+        let ends = LineEnds::after_status(ends_in_bare_lf(status));
         if owes_more {
-            let status = held.status.bytes();
-            let ends = LineEnds::after_status(ends_in_bare_lf(status));
             check_one_answer(&ends, stated_octets(status), &upstream.buffer, taken)?;
         }
+        // A partial header is not judged: the verdict would be remembered for the whole message.
+        let is_enough = whole
+            || taken == self.config.hold.bytes
+            || header_end(&upstream.buffer[..taken]).is_some();
+        // What may be the end of a message in bare LF is given its CRLF when that is known.
+        let kept = match whole {
+            true => 0,
+            false => ends.may_be_end(&upstream.buffer[..taken]),
+        };
         if whole {
             self.check_nothing_follows(taken)?;
             self.note_strict_end();
         }
+        let taken = taken - kept;
         let wire = self.consume(taken);
         let Response::Held(held) = std::mem::replace(&mut self.response, Response::Status) else {
             return Ok(None);
         };
         self.count(taken)?;
-        let (header, end) = held.hold.finish();
+        let (header, mut end) = held.hold.finish();
+        if kept > 0 {
+            end = EndOfAnswer::new();
+            let _ = end.find(wire.bytes());
+        }
         let decided = Decided {
             retrieval: held.retrieval,
             status: held.status,
@@ -132,7 +146,11 @@ impl Exchange<'_> {
                 self.send_marked(decided, &judged);
                 None
             }
-            None => self.request_verdict(decided, header),
+            None if is_enough => self.request_verdict(decided, header),
+            None => {
+                self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
+                None
+            }
         })
     }
 
@@ -152,19 +170,10 @@ impl Exchange<'_> {
     }
 
     fn request_verdict(&mut self, decided: Decided, header: Option<HeaderStage>) -> Option<Action> {
-        let wire = decided.wire.bytes();
-        // A partial header is not judged: the verdict would be remembered for the whole message.
-        let is_enough = decided.is_whole()
-            || wire.len() == self.config.hold.bytes
-            || header_end(wire).is_some();
-        if !is_enough {
-            self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
-            return None;
-        }
         let request = JudgeRequest {
             header,
             text: decided.text(),
-            held: wire.len(),
+            held: decided.wire.len(),
             deadline: self.first_byte_due(),
         };
         self.response = Response::Judging(Box::new(decided));
