@@ -42,6 +42,7 @@ dialogs! {
     a_banner_of_many_lines_is_its_first_line
     a_client_that_disconnects_without_quit_deletes_nothing
     a_client_that_half_closes_gets_its_responses
+    a_dot_in_lf_ends_what_is_relayed_while_it_arrives
     a_goodbye_before_an_idle_close_answers_no_command
     a_goodbye_without_crlf_answers_no_command
     a_goodbye_without_crlf_reaches_the_client

@@ -172,12 +172,11 @@ impl UpstreamInput {
     /// Gives the message in the buffer CRLF, dot, CRLF for the end that it has; returns the octets added.
     pub(super) fn end_in_crlf(&mut self, end: LooseEnd) -> usize {
         let before = self.buffer.len();
-        let text = before - end.octets();
-        // Behind a CRLF the dot itself may have been relayed already.
-        let (kept, new): (_, &[u8]) = match end {
-            LooseEnd::CrlfDotLf => (before - 1, b"\r\n"),
-            _ if text == 0 => (0, b".\r\n"),
-            _ => (text - 1, b"\r\n.\r\n"),
+        let (kept, new): (_, &[u8]) = match (end, before.saturating_sub(end.octets())) {
+            // The dot itself may have been relayed already.
+            (LooseEnd::CrlfDotLf, _) => (before - 1, b"\r\n"),
+            (_, 0) => (0, b".\r\n"),
+            (_, text) => (text - 1, b"\r\n.\r\n"),
         };
         self.buffer.truncate(kept);
         self.buffer.extend_from_slice(new);
