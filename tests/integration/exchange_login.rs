@@ -71,6 +71,25 @@ fn whatever_the_upstream_says_to_a_login_reaches_the_client() {
     assert_eq!(driven.ended, None);
 }
 
+/// The client's next line would be the response, and the error the answer to it.
+#[test]
+fn a_challenge_is_no_answer_to_a_password() {
+    for lines in [USER, b"AUTH PLAIN AGFubgB4\r\n"] {
+        let mut driven = login(
+            lines,
+            &[
+                (b"CAPA\r\n", NO_CAPA),
+                (b"USER ann\r\n", b"+OK\r\n"),
+                (b"PASS x\r\n", b"+ what?\r\n"),
+            ],
+        );
+        assert!(!is_logged_in(&driven) && driven.disconnected);
+        driven.client_sends(b"QUIT\r\n");
+        let got = shown(&driven.to_client);
+        assert!(got.ends_with("-ERR + what?\\r\\n+OK bye\\r\\n"), "{got}");
+    }
+}
+
 #[test]
 fn the_response_to_a_challenge_is_no_command_when_the_upstream_closes() {
     let mut driven = preauth();

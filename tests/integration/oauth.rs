@@ -152,6 +152,23 @@ async fn an_access_token_that_the_server_refuses_is_not_reused() {
     }
 }
 
+/// The client sent a password and expects no challenge.
+#[tokio::test]
+async fn an_error_challenge_to_the_token_is_acknowledged_by_popgate() {
+    let setup = setup().await;
+    let mut client = log_in_with_password(&setup, "open sesame").await;
+    let json = r#"{"access_token":"access-1"}"#;
+    let request = setup.provider.next_request().await;
+    request.respond("200 OK", json).await;
+    let challenge = b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n";
+    let mut server = server_accepts_token(&setup, "access-1", challenge).await;
+    server.expect(b"\r\n").await;
+    server.send(b"-ERR [AUTH] expired\r\n").await;
+    client.expect(b"-ERR [AUTH] expired\r\n").await;
+    client.send(b"QUIT\r\n").await;
+    client.expect(b"+OK bye\r\n").await;
+}
+
 #[tokio::test]
 async fn a_wrong_password_is_refused_without_asking_the_token_service() {
     let setup = setup().await;

@@ -109,6 +109,8 @@ pub(super) enum Step {
     Auth(AuthStep),
     /// The command or response that decides.
     Last,
+    /// The response to an error challenge; the error is next.
+    Acknowledged,
 }
 
 /// What follows the server's challenge.

@@ -17,6 +17,7 @@ use super::event::Event;
 use super::input::FromUpstream;
 use super::login_method::{self, Method, methods};
 use super::login_state::{Attempt, AuthStep, Step};
+use super::mechanism::Mechanism;
 use super::pending::Response;
 use super::state::Exchange;
 use crate::mailbox_id::canonical_user;
@@ -84,19 +85,30 @@ impl Exchange<'_> {
             // Whatever it said: the login is possible without.
             Step::Choice => self.continue_login(),
             Step::Reconnecting => {}
-            Step::User | Step::Auth(_) | Step::Last => {
+            Step::User | Step::Auth(_) | Step::Last | Step::Acknowledged => {
                 match self.next(step, status, line.bytes()) {
                     Next::Send(secret, step) => self.send_login(&secret, step),
                     Next::TryMethod => self.try_method(line),
-                    Next::Finish if status == Status::Challenge => {
+                    Next::Finish if status == Status::Challenge && self.sent_token() => {
                         // RFC 7628 section 3.2.3: an error challenge, which the client acknowledges.
-                        self.output.relay(line);
+                        self.relay_line(line);
                         self.response = Response::Challenge;
                     }
                     Next::Finish => self.finish_login(status, line),
                 }
             }
         }
+    }
+
+    /// Whether the client itself sent a token, and expects challenges. To PASS, or with a password by AUTH, the next
+    /// line of the client would be lost as the response to one.
+    fn sent_token(&mut self) -> bool {
+        self.attempt().is_some_and(|attempt| {
+            matches!(
+                attempt.login.mechanism,
+                Mechanism::XOauth2 | Mechanism::OauthBearer
+            )
+        })
     }
 
     /// The answer to CAPA: an error is that of a server that announces nothing.
@@ -200,8 +212,18 @@ impl Exchange<'_> {
         let Some(attempt) = self.attempt() else {
             return Next::Finish;
         };
-        let UpstreamLogin { user, proof, .. } = &attempt.login;
+        let UpstreamLogin {
+            mechanism,
+            user,
+            proof,
+        } = &attempt.login;
         match (step, status, proof) {
+            // The error challenge to a token that is not the client's: the error itself comes after an empty response.
+            (Step::Last, Status::Challenge, Proof::Bearer(..))
+                if *mechanism == Mechanism::Oauth =>
+            {
+                Next::Send(Secret::new(b""), Step::Acknowledged)
+            }
             (Step::User, Status::Ok, Proof::Password(password)) => {
                 Next::Send(login_method::pass_line(password), Step::Last)
             }
