@@ -61,6 +61,7 @@ dialogs! {
     a_server_that_refuses_capa_gets_one_command_at_a_time
     a_warning_before_the_close_reaches_the_client
     an_empty_line_is_an_error
+    an_error_to_an_unknown_command_is_one_line
     an_error_with_a_body_is_one_line
     an_incomplete_listing_gets_no_end
     capabilities_are_asked_for_if_many_messages_are_to_be_fetched

@@ -69,14 +69,12 @@ impl Exchange<'_> {
 
     /// The answer to the first pending command is complete.
     pub(super) fn answered(&mut self) {
-        match self.pending.pop_front() {
-            Some(Pending::Upstream(command)) if command.fetches() => {
-                self.fetching -= 1;
-                self.after_unknown = false;
-            }
-            Some(Pending::Upstream(command)) => self.after_unknown = command.may_have_more_lines(),
-            _ => {}
+        if let Some(Pending::Upstream(command)) = self.pending.pop_front()
+            && command.fetches()
+        {
+            self.fetching -= 1;
         }
+        self.after_unknown = false;
         self.response = Response::Status;
         self.response_octets = 0;
         self.turn = self.now;
@@ -270,7 +268,9 @@ impl Exchange<'_> {
             }
             None => self.relay_status(accepted, line),
         }
+        let may_have_more_lines = accepted && command.may_have_more_lines();
         self.answered();
+        self.after_unknown = may_have_more_lines;
     }
 
     /// Relays a status line; an error gets a form that clients take for one.

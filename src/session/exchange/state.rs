@@ -79,7 +79,8 @@ pub struct Exchange<'s> {
     pub(super) fetching: usize,
     /// Lines of the answer to CAPA, while popgate logs in.
     pub(super) capability_lines: u32,
-    /// Whether the last answer was to a command that popgate does not know.
+    /// Whether the last answer was `+OK` to a command that popgate does not know: more lines of it may follow. An error
+    /// is one line (RFC 1939 section 3).
     pub(super) after_unknown: bool,
     /// An AUTH was refused, and no command has come since: the client may still send its response.
     pub(super) after_refused_auth: bool,

@@ -2,7 +2,7 @@
 //! connection.
 //!
 //! It is logged and discarded: a client would take it for the response to its next command, or hang on it after a
-//! message. Only after an unknown command it is relayed, as further lines of the response.
+//! message. Only after an unknown command that was accepted it is relayed, as further lines of the response.
 
 use super::event::Event;
 use super::input::FromUpstream;
