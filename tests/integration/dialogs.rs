@@ -64,6 +64,7 @@ dialogs! {
     an_error_to_an_unknown_command_is_one_line
     an_error_with_a_body_is_one_line
     an_incomplete_listing_gets_no_end
+    an_ok_instead_of_a_challenge_ends_in_crlf
     capabilities_are_asked_for_if_many_messages_are_to_be_fetched
     commands_go_up_one_at_a_time_without_pipelining
     control_characters_and_empty_lines_are_refused

@@ -166,7 +166,7 @@ impl Exchange<'_> {
             return;
         }
         if challenges {
-            self.output.relay(line);
+            self.relay_line(line);
             self.response = Response::Challenge;
             self.event(Event::Challenged);
         } else {
