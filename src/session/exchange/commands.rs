@@ -88,12 +88,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// Whether the first line may be sent upstream before pending messages are delivered (see the module).
+    /// Whether the first line may be sent upstream before pending messages are delivered (see the module). A response
+    /// to a challenge may look like DELE or QUIT, and a server that has ended AUTH takes it for that.
     fn may_take_first(&self) -> bool {
         let settled = self.fetching == 0 && self.output.is_empty();
-        settled
-            || matches!(self.response, Response::Challenge)
-            || !Command::parse(self.client.first_line()).deletes()
+        settled || !Command::parse(self.client.first_line()).deletes()
     }
 
     /// The limit on the client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
