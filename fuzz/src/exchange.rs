@@ -35,6 +35,8 @@ struct Session {
     from_server: Vec<u8>,
     /// Retrievals that went up.
     asked: usize,
+    /// Of the client's responses to challenges, those that went up.
+    responded: usize,
 }
 
 pub fn run(data: &[u8]) {
@@ -59,6 +61,7 @@ pub fn run(data: &[u8]) {
         from_client: Vec::new(),
         from_server: Vec::new(),
         asked: 0,
+        responded: 0,
     };
     for line in lines {
         session.step(line);
@@ -139,25 +142,32 @@ impl Session {
                 false => *octet < 0x20 && *octet != b'\t' || *octet == 0x7f,
             };
             assert!(!text.iter().any(is_control), "sent up: {line:?}");
-            if (is(text, b"DELE") || is(text, b"QUIT"))
-                && let Some(done) = self.retrieved()
+            let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+            let verb = text[..end].to_ascii_uppercase();
+            let fetches = matches!(&verb[..], b"RETR" | b"TOP");
+            let deletes = matches!(&verb[..], b"DELE" | b"QUIT");
+            if !fetches && !deletes {
+                continue;
+            }
+            let got = pop3_client::read(&self.from_client, &self.driven.to_client);
+            // However a response to a challenge looks, it asks for no message.
+            let mut responses = got.responses.iter().skip(self.responded);
+            if let Some(at) = responses.position(|it| it.trim_ascii_end() == text.trim_ascii_end())
             {
+                self.responded += at + 1;
+            } else {
+                self.asked += usize::from(fetches);
+            }
+            if deletes && !got.is_unclear {
+                let all = got.answers.iter();
+                let done = all.filter(|it| it.is_retrieval() && it.complete).count();
                 assert!(
                     done >= self.asked,
                     "{line:?} goes up after {done} of {} messages",
                     self.asked
                 );
             }
-            self.asked += usize::from(is(text, b"RETR") || is(text, b"TOP"));
         }
-    }
-
-    /// Retrievals that the client has the whole answer to.
-    fn retrieved(&self) -> Option<usize> {
-        let got = pop3_client::read(&self.from_client, &self.driven.to_client);
-        let all = got.answers.iter();
-        let done = all.filter(|it| it.is_retrieval() && it.complete).count();
-        (!got.is_unclear).then_some(done)
     }
 
     fn check(&self, is_unchanged: bool) {
@@ -165,6 +175,7 @@ impl Session {
             answers,
             rest,
             is_unclear,
+            ..
         } = pop3_client::read(&self.from_client, &self.driven.to_client);
         for answer in &answers {
             assert!(
@@ -191,6 +202,14 @@ impl Session {
     }
 
     fn check_message(&self, answer: &Answer<'_>, body: &[u8], is_unchanged: bool) {
+        // The hold time passed before the header was complete: that is said on top, and the rest is what came, but for
+        // such fields of the server's.
+        let from_server = self.from_server.to_ascii_lowercase();
+        let body = match memchr::memmem::find(&from_server, b"x-spam-") {
+            Some(_) => body,
+            None => without_unscanned(body),
+        };
+        let is_unchanged = is_unchanged && !body.starts_with(ID);
         let original = match is_unchanged {
             true => body,
             false if shown(body).contains("[held back as spam]") => return,
@@ -214,6 +233,17 @@ impl Session {
             shown(original)
         );
     }
+}
+
+/// What popgate adds to each message that it marks, or that it judged by a part.
+const ID: &[u8] = b"X-Popgate-Id: 69290000-123456789abc\r\n";
+
+/// A message without the fields that say that it was not judged.
+fn without_unscanned(body: &[u8]) -> &[u8] {
+    body.strip_prefix(ID)
+        .filter(|rest| rest.starts_with(b"X-Spam-Status: No, unscanned=hold_timeout version="))
+        .and_then(|rest| Some(&rest[memchr::memchr(b'\n', rest)? + 1..]))
+        .unwrap_or(body)
 }
 
 fn is(line: &[u8], verb: &[u8]) -> bool {

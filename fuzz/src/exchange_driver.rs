@@ -186,6 +186,9 @@ impl Driven {
 
     /// Advances the clock to the next deadline.
     pub fn pass_time(&mut self) {
+        if self.ended.is_some() {
+            return;
+        }
         if self.is_connecting() {
             let limit = self.greeting_timeout;
             self.now += limit;

@@ -15,7 +15,7 @@ pub struct Answer<'b> {
 
 impl Answer<'_> {
     pub fn is_ok(&self) -> bool {
-        self.status.starts_with(b"+OK")
+        is_ok(self.status)
     }
 
     /// Whether a message was asked for.
@@ -29,8 +29,10 @@ pub struct Got<'b> {
     pub answers: Vec<Answer<'b>>,
     /// Beyond those.
     pub rest: &'b [u8],
-    /// Whether the client has sent a command of its own invention: nobody knows how long an answer to that is.
+    /// Whether a command of the client's own invention was accepted: nobody knows how long the answer is.
     pub is_unclear: bool,
+    /// The client's responses to challenges.
+    pub responses: Vec<Vec<u8>>,
 }
 
 const END: &[u8] = b"\r\n.\r\n";
@@ -40,12 +42,15 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
     let mut rest = got;
     let mut answers = Vec::new();
     let mut is_unclear = false;
+    let mut responses = Vec::new();
+    let mut login = Login::No;
     if take_line(&mut rest).is_none() {
         // The greeting.
         return Got {
             answers,
             rest,
             is_unclear,
+            responses,
         };
     }
     let ended = sent
@@ -57,21 +62,47 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
         let text = String::from_utf8_lossy(line).to_ascii_uppercase();
         let (verb, arguments) = text.trim_ascii_end().split_once(' ').unwrap_or((&text, ""));
         let verb = verb.trim_ascii_end();
-        let arguments: Vec<&str> = arguments.split_whitespace().collect();
-        if is_invented(verb, &text) || is_odd_listing(verb, &arguments) {
-            is_unclear = true;
-            break;
-        }
+        let arguments: Vec<&str> = arguments.split_ascii_whitespace().collect();
         let mut status = take_line(&mut rest);
-        // RFC 5034 section 4: the client's next line is its response.
-        while verb == "AUTH" && status.is_some_and(|it| it.starts_with(b"+ ") || it == b"+\r\n") {
-            if lines.next().is_none() {
-                break;
+        if verb == "AUTH" && arguments.len() == 1 && status.is_some_and(is_ok) {
+            match login {
+                // Some servers send `+OK` instead of `+`: before any credential it cannot mean success.
+                Login::No => {
+                    let Some(response) = lines.next() else {
+                        break;
+                    };
+                    responses.push(response.to_vec());
+                    status = take_line(&mut rest);
+                }
+                Login::Perhaps => is_unclear = true,
+                Login::Yes => {}
             }
+        }
+        // RFC 5034 section 4: the client's next line is its response.
+        while verb == "AUTH" && status.is_some_and(is_challenge) {
+            let Some(response) = lines.next() else {
+                break;
+            };
+            responses.push(response.to_vec());
             status = take_line(&mut rest);
         }
         let Some(status) = status else {
             break;
+        };
+        is_unclear |=
+            is_ok(status) && (is_invented(verb, &text) || is_odd_listing(verb, &arguments));
+        if is_unclear {
+            break;
+        }
+        login = match verb {
+            "PASS" | "APOP" if is_ok(status) => Login::Yes,
+            "AUTH" if is_ok(status) && !arguments.is_empty() => Login::Yes,
+            "STAT" | "LIST" | "UIDL" | "RETR" | "TOP" | "DELE"
+                if is_ok(status) && login == Login::No =>
+            {
+                Login::Perhaps
+            }
+            _ => login,
         };
         let mut answer = Answer {
             verb: verb.to_owned(),
@@ -98,7 +129,28 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
         answers,
         rest,
         is_unclear,
+        responses,
     }
+}
+
+/// Whether the client is logged in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Login {
+    No,
+    /// The server accepts commands of the TRANSACTION state.
+    Perhaps,
+    Yes,
+}
+
+/// Some servers send it in lower case, and clients get it as it is.
+fn is_ok(status: &[u8]) -> bool {
+    status
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"+OK"))
+}
+
+fn is_challenge(status: &[u8]) -> bool {
+    status.starts_with(b"+ ") || status.starts_with(b"+\t") || status == b"+\r\n"
 }
 
 const KNOWN: &[&str] = &[
@@ -118,7 +170,10 @@ fn is_invented(verb: &str, line: &str) -> bool {
 
 /// Whether a listing is asked for with an argument that RFC 1939 does not know: a server may answer with all of it.
 fn is_odd_listing(verb: &str, arguments: &[&str]) -> bool {
-    let is_number = |it: &&str| it.bytes().all(|octet| octet.is_ascii_digit());
+    let is_number = |it: &&str| {
+        it.bytes().all(|octet| octet.is_ascii_digit())
+            && it.parse::<u32>().is_ok_and(|number| number > 0)
+    };
     matches!(verb, "LIST" | "UIDL")
         && !arguments.is_empty()
         && !matches!(arguments, [it] if is_number(it))
