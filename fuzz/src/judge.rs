@@ -85,7 +85,9 @@ fn header(message: &[u8], is_spam: bool) -> Vec<&[u8]> {
     fields(message)
         .filter(|field| {
             let name = message[field.name.clone()].to_ascii_lowercase();
-            let own = name.starts_with(b"x-spam") || name.starts_with(b"x-popgate");
+            // A sender's own verdict is renamed.
+            let own = [&b"x-spam"[..], b"x-popgate", b"old-x-spam"];
+            let own = own.iter().any(|start| name.starts_with(start));
             !(own || is_spam && name == b"subject")
         })
         .map(|field| &message[field.whole.clone()])

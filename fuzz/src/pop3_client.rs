@@ -164,7 +164,7 @@ fn is_invented(verb: &str, line: &str) -> bool {
     // Those with control characters are refused.
     let is_control = |it: u8| it < b' ' && it != b'\t' || it == 0x7f;
     let is_passed_on = !line.trim_ascii_end().bytes().any(is_control);
-    let is_xtnd = verb == "XTND" && (line.contains("XLST") || line.contains("XMIT"));
+    let is_xtnd = verb == "XTND" && matches!(line.split_whitespace().nth(1), Some("XLST" | "XMIT"));
     !verb.is_empty() && is_passed_on && !KNOWN.contains(&verb) && !is_xtnd
 }
 
