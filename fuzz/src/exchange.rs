@@ -33,6 +33,8 @@ struct Session {
     /// What each side has sent.
     from_client: Vec<u8>,
     from_server: Vec<u8>,
+    /// How much the client had sent when TLS began.
+    tls_from: usize,
     /// Retrievals that went up.
     asked: usize,
     /// Of the client's responses to challenges, those that went up.
@@ -60,6 +62,7 @@ pub fn run(data: &[u8]) {
         driven: Driven::new(setup, login_by, security),
         from_client: Vec::new(),
         from_server: Vec::new(),
+        tls_from: 0,
         asked: 0,
         responded: 0,
     };
@@ -80,6 +83,7 @@ impl Session {
             b'l' | b'n' => b"\n",
             _ => b"",
         };
+        let before = self.driven.to_client.len();
         match what {
             b'C' | b'c' | b'l' => self.client([rest, ending].concat()),
             b'S' | b's' | b'n' => self.server([rest, ending].concat()),
@@ -92,6 +96,10 @@ impl Session {
             }
             b'Q' => self.driven.quarantine_fails = true,
             _ => {}
+        }
+        let new = &self.driven.to_client[before..];
+        if memchr::memmem::find(new, b"+OK begin TLS\r\n").is_some() {
+            self.tls_from = self.from_client.len();
         }
         self.went_up();
     }
@@ -149,7 +157,7 @@ impl Session {
             if !fetches && !deletes {
                 continue;
             }
-            let got = pop3_client::read(&self.from_client, &self.driven.to_client);
+            let got = pop3_client::read(&self.from_client, self.tls_from, &self.driven.to_client);
             // However a response to a challenge looks, it asks for no message.
             let mut responses = got.responses.iter().skip(self.responded);
             if let Some(at) = responses.position(|it| it.trim_ascii_end() == text.trim_ascii_end())
@@ -176,7 +184,7 @@ impl Session {
             rest,
             is_unclear,
             ..
-        } = pop3_client::read(&self.from_client, &self.driven.to_client);
+        } = pop3_client::read(&self.from_client, self.tls_from, &self.driven.to_client);
         for answer in &answers {
             assert!(
                 answer.status.ends_with(b"\r\n"),

@@ -37,8 +37,9 @@ pub struct Got<'b> {
 
 const END: &[u8] = b"\r\n.\r\n";
 
-/// Splits what the client got into answers to its commands; and what it got beyond those.
-pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
+/// Splits what the client got into answers to its commands; and what it got beyond those. What was sent before the octet
+/// `tls_from` and behind an accepted STLS is discarded (RFC 2595 section 4).
+pub fn read<'b>(sent: &[u8], tls_from: usize, got: &'b [u8]) -> Got<'b> {
     let mut rest = got;
     let mut answers = Vec::new();
     let mut is_unclear = false;
@@ -57,10 +58,14 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |end| end + 1);
-    let mut lines = sent[..ended].split_inclusive(|byte| *byte == b'\n');
+    let is_lf: fn(&u8) -> bool = |byte| *byte == b'\n';
+    let mut lines = sent[..ended].split_inclusive(is_lf);
     while let Some(line) = lines.next() {
         let text = String::from_utf8_lossy(line).to_ascii_uppercase();
-        let (verb, arguments) = text.trim_ascii_end().split_once(' ').unwrap_or((&text, ""));
+        let (verb, arguments) = text
+            .trim_ascii_end()
+            .split_once([' ', '\t'])
+            .unwrap_or((&text, ""));
         let verb = verb.trim_ascii_end();
         let arguments: Vec<&str> = arguments.split_ascii_whitespace().collect();
         let mut status = take_line(&mut rest);
@@ -89,10 +94,14 @@ pub fn read<'b>(sent: &[u8], got: &'b [u8]) -> Got<'b> {
         let Some(status) = status else {
             break;
         };
-        is_unclear |=
-            is_ok(status) && (is_invented(verb, &text) || is_odd_listing(verb, &arguments));
+        is_unclear |= is_ok(status)
+            && (is_invented(verb, &arguments, &text) || is_odd_listing(verb, &arguments));
         if is_unclear {
             break;
+        }
+        if verb == "STLS" && is_ok(status) {
+            let under_tls = sent.get(tls_from..ended).unwrap_or_default();
+            lines = under_tls.split_inclusive(is_lf);
         }
         login = match verb {
             "PASS" | "APOP" if is_ok(status) => Login::Yes,
@@ -160,11 +169,11 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Whether a line is a command that is passed on without being understood.
-fn is_invented(verb: &str, line: &str) -> bool {
+fn is_invented(verb: &str, arguments: &[&str], line: &str) -> bool {
     // Those with control characters are refused.
     let is_control = |it: u8| it < b' ' && it != b'\t' || it == 0x7f;
     let is_passed_on = !line.trim_ascii_end().bytes().any(is_control);
-    let is_xtnd = verb == "XTND" && matches!(line.split_whitespace().nth(1), Some("XLST" | "XMIT"));
+    let is_xtnd = verb == "XTND" && matches!(arguments.first(), Some(&"XLST" | &"XMIT"));
     !verb.is_empty() && is_passed_on && !KNOWN.contains(&verb) && !is_xtnd
 }
 
