@@ -8,10 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ring::digest::{Context, SHA256};
-
 use crate::filter::day::Day;
-use crate::filter::{NamedText, RuleSet};
+use crate::filter::{NamedText, RuleSet, SourceDigest};
 use crate::schema::Problem;
 
 /// The rules of a folder on top of the stock, or the stock where no folder is named; what has expired
@@ -29,10 +27,6 @@ pub struct RuleTexts {
     /// Rule files and lists; `None` where no folder is named.
     files: Option<(Vec<NamedText>, Vec<NamedText>)>,
 }
-
-/// Changes with the name and text of every file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextsDigest([u8; 32]);
 
 impl RuleTexts {
     /// Reads the files of a folder.
@@ -58,21 +52,14 @@ impl RuleTexts {
         Err(problems)
     }
 
-    /// Tells whether they are the same as others.
-    pub fn digest(&self) -> TextsDigest {
-        let mut digest = Context::new(&SHA256);
-        if let Some((rules, lists)) = &self.files {
-            for files in [rules, lists] {
-                digest.update(&(files.len() as u64 + 1).to_be_bytes());
-                for text in files.iter().flat_map(|(name, text)| [name, text]) {
-                    digest.update(&(text.len() as u64).to_be_bytes());
-                    digest.update(text.as_bytes());
-                }
-            }
-        }
-        let mut octets = [0; 32];
-        octets.copy_from_slice(digest.finish().as_ref());
-        TextsDigest(octets)
+    /// Changes with the name and text of every file; `None` where no folder is named. Rule files and lists differ by
+    /// their names.
+    pub fn digest(&self) -> Option<SourceDigest> {
+        let (rules, lists) = self.files.as_ref()?;
+        let files = rules.iter().chain(lists);
+        Some(SourceDigest::of(
+            files.flat_map(|(name, text)| [name, text]),
+        ))
     }
 
     /// The rules on top of the stock; what has expired by today does not hit.

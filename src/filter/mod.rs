@@ -40,5 +40,6 @@ pub use message_filter::{CORRECTED, Filter, HeaderStage, LEARNT};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;
+pub use shared::SourceDigest;
 pub use stopwatch::Clock;
 pub use verdict::{Action, Hit, Thresholds, Verdict};

@@ -11,11 +11,11 @@ use ring::digest::{Context, SHA256};
 
 /// SHA-256 of a source: values of different sources are never taken for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct SourceDigest([u8; 32]);
+pub struct SourceDigest([u8; 32]);
 
 impl SourceDigest {
     /// The source that these texts make in this order.
-    pub(crate) fn of<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Self {
+    pub fn of<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Self {
         let mut digest = Context::new(&SHA256);
         for text in texts {
             let text = text.as_ref();

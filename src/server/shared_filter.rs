@@ -12,9 +12,9 @@ use super::filter::learned;
 use crate::config::Config;
 use crate::filter::classifier::LearnedState;
 use crate::filter::day::Day;
-use crate::filter::{Filter, Thresholds};
+use crate::filter::{Filter, SourceDigest, Thresholds};
 use crate::metrics::Metrics;
-use crate::rule_folder::{self, RuleTexts, TextsDigest};
+use crate::rule_folder::{self, RuleTexts};
 use crate::schema::Problem;
 
 /// The filter of the last configuration.
@@ -30,7 +30,7 @@ struct Last {
 /// What a filter is made of, besides learned state.
 #[derive(Debug, PartialEq)]
 struct FilterOf {
-    texts: TextsDigest,
+    texts: Option<SourceDigest>,
     /// Rules expire.
     day: Day,
     thresholds: Thresholds,
