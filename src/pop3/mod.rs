@@ -22,6 +22,8 @@ pub mod login_name;
 pub mod reply;
 pub mod sasl;
 pub mod secret;
+pub mod uidl;
+pub mod uidl_listing;
 pub mod user_name;
 
 pub use command::{Command, Lines, Malformed};
@@ -29,6 +31,8 @@ pub use login_answer::LoginAnswer;
 pub use login_name::LoginName;
 pub use reply::{Shape, Status};
 pub use secret::Secret;
+pub use uidl::Uidl;
+pub use uidl_listing::UidlListing;
 pub use user_name::UserName;
 
 use std::fmt;
