@@ -116,7 +116,7 @@ mod tests {
     fn listing(rows: &[&str]) -> Option<UidlListing> {
         let mut listing = UidlListing::default();
         for row in rows {
-            listing.add(row.octets());
+            listing.add(row.as_bytes());
         }
         listing.finish()
     }
