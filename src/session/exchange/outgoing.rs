@@ -90,7 +90,7 @@ impl Exchange<'_> {
     /// Sends a notice in place of a response that was read completely.
     pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
         self.release(fetch, MessageAction::Drop);
-        let status = format!("+OK {} octets\r\n", notice.len());
+        let status = format!("+OK {} octets\r\n", dot::unstuff(&notice).len());
         self.output.add(Bytes::from(status));
         self.output.add(notice);
         self.output.add(Bytes::from_static(DOT));
