@@ -5,10 +5,12 @@
 //! regex runs only on a text with one of its literals. The work is linear in the text.
 
 mod build;
+mod finds;
+mod near;
 
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, PatternID};
+use aho_corasick::AhoCorasick;
 use regex::bytes::RegexSet;
 
 use crate::filter::lists::List;
@@ -19,6 +21,8 @@ use crate::filter::rule::{Range, Rule};
 use crate::filter::rule_matches::RuleMatches;
 use crate::message::Work;
 use crate::message::visible_text::cut;
+use finds::{Find, Finds};
+use near::{LastSeen, NearRule};
 
 /// Regexes without literals in one set: the states of more together do not fit into the cache, and
 /// without it each costs a hundred times as much.
@@ -61,65 +65,6 @@ pub(crate) struct Scanner {
     numbers: Vec<(usize, Range)>,
 }
 
-/// What the automaton's patterns mean. There are thousands, of one meaning each for the most part.
-#[derive(Debug, Default)]
-struct Finds {
-    /// Sorted by pattern.
-    all: Box<[Find]>,
-    /// By pattern: the end of its part of `all`.
-    ends: Box<[u32]>,
-}
-
-impl Finds {
-    fn new(by_pattern: &[Vec<Find>]) -> Self {
-        let ends = by_pattern.iter().scan(0, |end, finds| {
-            *end += finds.len() as u32;
-            Some(*end)
-        });
-        Self {
-            all: by_pattern.concat().into(),
-            ends: ends.collect(),
-        }
-    }
-
-    fn of(&self, pattern: PatternID) -> &[Find] {
-        let pattern = pattern.as_usize();
-        let start = pattern.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.all[start as usize..self.ends[pattern] as usize]
-    }
-}
-
-/// The meaning of a pattern that the automaton found.
-#[derive(Debug, Clone, Copy)]
-enum Find {
-    /// A rule's word or phrase, if it is a whole word; each phrase counts once.
-    Phrase {
-        rule: usize,
-        phrase: usize,
-        open: bool,
-    },
-    /// One of a group's words.
-    Near {
-        near: usize,
-        group: usize,
-        open: bool,
-    },
-    /// This regex may match.
-    Literal { regex: usize },
-}
-
-/// A rule that searches for words close to each other.
-#[derive(Debug)]
-struct NearRule {
-    rule: usize,
-    groups: usize,
-    within: usize,
-}
-
-/// Where the last word of each group was seen in a text.
-#[derive(Debug, Clone, Default)]
-struct LastSeen([Option<(usize, usize)>; 4]);
-
 /// What was seen in the text that is being scanned.
 struct Seen {
     /// By regex: whether one of its literals was found.
@@ -130,44 +75,6 @@ struct Seen {
     last: Vec<LastSeen>,
     /// The near rules of which a word was found.
     begun: Vec<usize>,
-}
-
-impl NearRule {
-    fn saw(
-        &self,
-        group: usize,
-        text: &str,
-        at: std::ops::Range<usize>,
-        last: &mut LastSeen,
-        matches: &mut RuleMatches,
-    ) {
-        last.0[group] = Some((at.start, at.end));
-        let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
-        let Some(mut seen) = seen else {
-            return;
-        };
-        seen.sort_unstable();
-        let apart = |pair: &[(usize, usize)]| {
-            // One word may be part of phrases of two groups.
-            let between = text.get(pair[0].1..pair[1].0).unwrap_or_default();
-            between.len() > self.within || has_sentence_end(between)
-        };
-        if seen.windows(2).any(apart) {
-            return;
-        }
-        let begin = seen[0].0;
-        let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
-        matches.add(self.rule, &text[begin..end]);
-        // A match counts once.
-        *last = LastSeen::default();
-    }
-}
-
-/// Punctuation followed by white space; the dot of a number or a host does not count.
-fn has_sentence_end(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
-    ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
 }
 
 #[derive(Debug)]

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::filter::facts::fact::Fact;
-use crate::filter::facts::header::auth_proven;
+use crate::filter::facts::imitated_hosts::psl_knows;
 use crate::filter::facts::link_encoding::{base64, hexadecimal, inner, percent_decoded};
-use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
+use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
-use crate::message::homoglyphs;
-use crate::message::url::{Link, registrable, shown_host};
+use crate::message::url::{Link, registrable};
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -40,26 +39,6 @@ pub(super) const FACTS: &[Fact] = &[
         "link-odd-port",
         "A link leads to an unusual port.",
         link_odd_port,
-    ),
-    Fact::holds(
-        "link-homograph",
-        "A link's host mixes letters of two alphabets.",
-        link_homograph,
-    ),
-    Fact::holds(
-        "link-alike-brand",
-        "A link's host looks like a known brand's name, in letters of another alphabet or with accents.",
-        link_alike_brand,
-    ),
-    Fact::holds(
-        "link-imitates-brand",
-        "A link's host contains a known brand's name but is not that brand's.",
-        link_imitates_brand,
-    ),
-    Fact::holds(
-        "link-imitates-sender",
-        "A link's domain differs by one letter from the sender's.",
-        link_imitates_sender,
     ),
     Fact::holds(
         "link-nested",
@@ -163,10 +142,6 @@ fn shown(text: &str) -> Option<String> {
     (with_scheme || known).then_some(host)
 }
 
-fn psl_knows(host: &str) -> bool {
-    psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
-}
-
 fn anchor_shows_other_domain(mail: &MessageView<'_>) -> Option<String> {
     mail.content.anchors.iter().find_map(|anchor| {
         let host = shown(&anchor.text)?;
@@ -236,67 +211,6 @@ fn link_odd_port(mail: &MessageView<'_>) -> Option<String> {
         odd && !is_private(link)
     })?;
     Some(link.text.to_owned())
-}
-
-fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
-    let mut hosts = mail.web_links().filter_map(Link::host);
-    hosts.find_map(|host| {
-        if !host.contains("xn--") {
-            return None;
-        }
-        let shown = shown_host(host);
-        let words = shown.replace(['.', '-'], " ");
-        (!homoglyphs::words(&words).is_empty()).then_some(shown)
-    })
-}
-
-/// A host that looks like a brand's name in letters of another alphabet, or with accents.
-fn link_alike_brand(mail: &MessageView<'_>) -> Option<String> {
-    let mut hosts = mail.web_links().filter_map(Link::host);
-    hosts.find_map(|host| {
-        if !host.contains("xn--") {
-            return None;
-        }
-        let shown = shown_host(host);
-        let words = shown.split(['.', '-', '_']).filter(|word| !word.is_ascii());
-        let alike = words.filter_map(homoglyphs::looks_like);
-        let brands = alike.flat_map(|word| mail.brands.named_in(&word, true));
-        let mut foreign = brands.filter(|brand| !brand.owns(host));
-        foreign.next()?;
-        Some(shown.clone())
-    })
-}
-
-fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
-    let mut hosts = mail.web_links().filter_map(Link::host);
-    // A host of the sender's own, who is who it says.
-    let proven = auth_proven(mail);
-    hosts.find_map(|host| {
-        let domain = registrable(host)?;
-        if proven.as_ref().is_some_and(|from| same_domain(from, host)) {
-            return None;
-        }
-        // A shop's path may name a brand, its host must not.
-        let words = shown_host(host).replace(['.', '-', '_'], " ");
-        let brands = mail.brands.named_in(&words, false);
-        let foreign =
-            psl_knows(host) && !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
-        // Each customer has a name under the service's own domain.
-        let customer = mail.lists.has("bulk-senders", domain);
-        (foreign && !customer).then(|| host.to_owned())
-    })
-}
-
-fn link_imitates_sender(mail: &MessageView<'_>) -> Option<String> {
-    let from = from_domain(mail)?;
-    let own = registrable(&from)?;
-    if own.len() < 8 {
-        return None;
-    }
-    let mut hosts = mail.web_links().filter_map(Link::host);
-    let found =
-        hosts.find(|host| registrable(host).is_some_and(|other| one_edit_apart(own, other)))?;
-    Some(found.to_owned())
 }
 
 fn link_nested(mail: &MessageView<'_>) -> Option<String> {

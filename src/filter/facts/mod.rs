@@ -4,10 +4,12 @@
 //! (with the words that prove it), false, or a number. A fact compares, counts and looks up; scores
 //! belong to rules. Its work is bounded by the limits of the message's content.
 
+mod authentication;
 mod fact;
 mod file_names;
 mod files;
 mod header;
+mod imitated_hosts;
 mod link_encoding;
 mod links;
 mod page;
@@ -23,7 +25,9 @@ const ALL: &[&[Fact]] = &[
     file_names::FACTS,
     files::FACTS,
     header::FACTS,
+    authentication::FACTS,
     links::FACTS,
+    imitated_hosts::FACTS,
     page::FACTS,
     parts::FACTS,
     sender::FACTS,

@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
-use super::{Find, Finds, LOOSE_TOGETHER, NearRule, Placed, Scanner, Search};
+use super::finds::{Find, Finds};
+use super::near::NearRule;
+use super::{LOOSE_TOGETHER, Placed, Scanner, Search};
 use crate::filter::lists::Lists;
 use crate::filter::place::Place;
 use crate::filter::rule::{Near, Rule, Test};

@@ -1,0 +1,53 @@
+//! Rules that search for words close to each other.
+
+use crate::filter::rule_matches::RuleMatches;
+
+/// A rule that searches for words close to each other.
+#[derive(Debug)]
+pub(super) struct NearRule {
+    pub(super) rule: usize,
+    pub(super) groups: usize,
+    pub(super) within: usize,
+}
+
+/// Where the last word of each group was seen in a text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastSeen([Option<(usize, usize)>; 4]);
+
+impl NearRule {
+    pub(super) fn saw(
+        &self,
+        group: usize,
+        text: &str,
+        at: std::ops::Range<usize>,
+        last: &mut LastSeen,
+        matches: &mut RuleMatches,
+    ) {
+        last.0[group] = Some((at.start, at.end));
+        let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
+        let Some(mut seen) = seen else {
+            return;
+        };
+        seen.sort_unstable();
+        let apart = |pair: &[(usize, usize)]| {
+            // One word may be part of phrases of two groups.
+            let between = text.get(pair[0].1..pair[1].0).unwrap_or_default();
+            between.len() > self.within || has_sentence_end(between)
+        };
+        if seen.windows(2).any(apart) {
+            return;
+        }
+        let begin = seen[0].0;
+        let end = seen.iter().map(|(_, end)| *end).max().unwrap_or(begin);
+        matches.add(self.rule, &text[begin..end]);
+        // A match counts once.
+        *last = LastSeen::default();
+    }
+}
+
+/// Punctuation followed by white space; the dot of a number or a host does not count.
+fn has_sentence_end(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
+    ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
+}
