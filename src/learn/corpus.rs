@@ -3,31 +3,20 @@
 //! In: paths; out: messages with the path to name them by. Of a message no more than is judged is
 //! held in memory, whatever the size of its file. Links below a path, pipes and devices are no mail.
 
+mod mbox;
+mod message;
+
 use std::error::Error;
 use std::fmt;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::message::header::fields;
-
 use super::mail_file::{MailFile, MailFolder, NotRead, OTHER};
+use mbox::PIECE;
+use message::is_trashed;
 
-/// A line of an mbox file is read in pieces of this size.
-const PIECE: u64 = 64 << 10;
-
-/// A message, or as much of its beginning as is judged.
-#[derive(Debug)]
-pub struct Message {
-    /// Its file; in an mbox file also its number, from 1.
-    pub path: String,
-    /// The bytes to be judged.
-    pub raw: Vec<u8>,
-    /// How long it really is.
-    pub length: u64,
-    /// Whether it was deleted or moved, and only waits for its mailbox to be compacted.
-    pub deleted: bool,
-}
+pub use message::Message;
 
 /// A file or folder that cannot be read, or is not.
 #[derive(Debug)]
@@ -160,8 +149,8 @@ fn read_from(
     let mut file = BufReader::new(file);
     let mut first = Vec::new();
     file.by_ref().take(PIECE).read_until(b'\n', &mut first)?;
-    if begins_message(&first) {
-        return read_mbox(file, name, limit, visit);
+    if mbox::begins_message(&first) {
+        return mbox::read(file, name, limit, visit);
     }
     let expected = usize::try_from(length).unwrap_or(limit).min(limit);
     let mut raw = Vec::with_capacity(expected.max(first.len()) + 1);
@@ -178,128 +167,6 @@ fn read_from(
         deleted: is_trashed(name),
     });
     Ok(())
-}
-
-/// Whether the name of a Maildir's file has the flag of a message that was deleted.
-fn is_trashed(name: &str) -> bool {
-    let path = Path::new(name);
-    let in_cur = path.parent().is_some_and(|folder| folder.ends_with("cur"));
-    let flags = name.rsplit_once(":2,").map(|(_, flags)| flags);
-    in_cur && flags.is_some_and(|flags| !flags.contains('/') && flags.contains('T'))
-}
-
-/// Thunderbird's flag of a message that was deleted or moved.
-const EXPUNGED: u16 = 0x0008;
-
-/// Whether the header of a message in an mbox file says that it was deleted: to Thunderbird by the first
-/// X-Mozilla-Status, which stands above what the sender wrote, and to others by Status and X-Status.
-fn is_expunged(raw: &[u8]) -> bool {
-    let mut mozilla = None;
-    for field in fields(raw) {
-        let value = raw[field.value.clone()].trim_ascii();
-        if field.is(raw, "X-Mozilla-Status") {
-            let value = std::str::from_utf8(value).unwrap_or_default();
-            mozilla = mozilla.or(u16::from_str_radix(value, 16).ok());
-        } else if (field.is(raw, "Status") || field.is(raw, "X-Status"))
-            && value.len() <= 8
-            && value.contains(&b'D')
-        {
-            return true;
-        }
-    }
-    mozilla.is_some_and(|flags| flags & EXPUNGED != 0)
-}
-
-/// RFC 4155 appendix A: "From ", who, and when; the time distinguishes it from a sentence.
-fn begins_message(line: &[u8]) -> bool {
-    let time = |window: &[u8]| {
-        window[1] == b':' && window[0].is_ascii_digit() && window[2].is_ascii_digit()
-    };
-    line.starts_with(b"From ") && line.windows(3).any(time)
-}
-
-/// Reads the messages behind the first line of an mbox file.
-fn read_mbox(
-    mut file: impl BufRead,
-    name: &str,
-    limit: usize,
-    visit: &mut dyn FnMut(Message) -> bool,
-) -> io::Result<()> {
-    let mut number = 1;
-    let mut message = Entry::default();
-    let mut line = Vec::new();
-    let mut at_line_start = true;
-    let mut after_blank = false;
-    loop {
-        line.clear();
-        let read = file.by_ref().take(PIECE).read_until(b'\n', &mut line)?;
-        let begins = at_line_start && after_blank && begins_message(&line);
-        if read == 0 || begins {
-            let path = format!("{name}#{number}");
-            if !visit(std::mem::take(&mut message).finish(path)) || read == 0 {
-                return Ok(());
-            }
-            number += 1;
-        }
-        if begins {
-            after_blank = false;
-        } else {
-            let text = if at_line_start {
-                unescaped(&line)
-            } else {
-                &line
-            };
-            after_blank = at_line_start && text.trim_ascii_end().is_empty();
-            message.add(text, after_blank, limit);
-        }
-        at_line_start = line.ends_with(b"\n");
-    }
-}
-
-// One ">" was put before each line that would have begun a message, and each so escaped already.
-fn unescaped(line: &[u8]) -> &[u8] {
-    let quotes = line.iter().take_while(|byte| **byte == b'>').count();
-    if quotes > 0 && line[quotes..].starts_with(b"From ") {
-        &line[1..]
-    } else {
-        line
-    }
-}
-
-/// A message of an mbox file while it is read.
-#[derive(Default)]
-struct Entry {
-    raw: Vec<u8>,
-    length: u64,
-    /// The last line, if it is blank: it may be the separator's.
-    blank: Vec<u8>,
-}
-
-impl Entry {
-    fn add(&mut self, line: &[u8], blank: bool, limit: usize) {
-        let before = std::mem::take(&mut self.blank);
-        self.push(&before, limit);
-        if blank {
-            self.blank = line.to_owned();
-        } else {
-            self.push(line, limit);
-        }
-    }
-
-    fn push(&mut self, line: &[u8], limit: usize) {
-        self.length += line.len() as u64;
-        let room = limit.saturating_sub(self.raw.len());
-        self.raw.extend_from_slice(&line[..line.len().min(room)]);
-    }
-
-    fn finish(self, path: String) -> Message {
-        Message {
-            path,
-            deleted: is_expunged(&self.raw),
-            raw: self.raw,
-            length: self.length,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -339,38 +206,6 @@ mod tests {
         assert_eq!(messages(mbox, 1000), expected);
         let cut = messages(mbox, 8);
         assert_eq!(cut[0], ("m#1".into(), "Subject:".into(), 48));
-    }
-
-    #[test]
-    fn deleted_messages_are_told_from_others() {
-        let table = [
-            ("X-Mozilla-Status: 0009\n", true),
-            ("X-Mozilla-Status: 0008\nX-Mozilla-Status: 0001\n", true),
-            ("X-Mozilla-Status: 0001\nX-Mozilla-Status: 0008\n", false),
-            (
-                "X-Mozilla-Status: 1001\nX-Mozilla-Status2: 00000008\n",
-                false,
-            ),
-            ("Status: RO\nX-Status: D\n", true),
-            ("Status: D\n", true),
-            ("Status: RO\nX-Status: AF\n", false),
-            ("Status: Delivered to many\n", false),
-        ];
-        for (fields, deleted) in table {
-            assert_eq!(
-                is_expunged(format!("{fields}From: a\n\nStatus: D").as_bytes()),
-                deleted,
-                "{fields}"
-            );
-        }
-        for (name, deleted) in [
-            ("m/cur/1.a:2,ST", true),
-            ("m/cur/1.a:2,S", false),
-            ("m/cur/T", false),
-            ("m/other/1.a:2,T", false),
-        ] {
-            assert_eq!(is_trashed(name), deleted, "{name}");
-        }
     }
 
     #[test]
