@@ -7,7 +7,6 @@
 mod attributes;
 mod cascade;
 mod look;
-mod name;
 mod open_elements;
 mod outlook;
 mod shown;
@@ -18,13 +17,13 @@ mod tokens;
 use html5gum::State;
 use html5gum::emitters::callback::CallbackEvent;
 
+use crate::message::html_elements::Element;
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
 use crate::message::visible_text::turned::Open;
 use crate::message::visible_text::{VisibleText, cut};
 use crate::message::work::Work;
 use cascade::Cascade;
-use name::Name;
 use open_elements::OpenElements;
 use shown::Shown;
 
@@ -178,7 +177,7 @@ struct Reader<'w, 's> {
 /// The current tag.
 #[derive(Default)]
 struct Tag {
-    name: Name,
+    element: Element,
     /// What attributes other than `style` say, and `style`.
     hints: Style,
     style: Declarations,

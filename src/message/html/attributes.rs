@@ -1,7 +1,7 @@
 //! The attributes of a start tag: links, forms, styles, sizes.
 
-use super::name::spelled;
 use super::{Attribute, OpenAnchor, Reader, TAG_LIMIT};
+use crate::message::html_elements::Name;
 use crate::message::link;
 use crate::message::style::{Display, Paint, Style};
 use crate::message::visible_text::cut;
@@ -27,11 +27,11 @@ impl Attribute {
 
 impl Reader<'_, '_> {
     pub(super) fn attribute_begins(&mut self, name: &[u8]) {
-        let tag = spelled(&self.tag.name);
+        let tag = self.tag.element.name;
         self.attribute = match name {
-            b"href" if tag == b"base" => Attribute::Base,
+            b"href" if tag == Name::BASE => Attribute::Base,
             b"href" | b"xlink:href" => Attribute::Link {
-                anchor: matches!(tag, b"a" | b"area"),
+                anchor: matches!(tag, Name::A | Name::AREA),
             },
             b"src" | b"background" => Attribute::Link { anchor: false },
             b"action" | b"formaction" => Attribute::Action,
@@ -40,16 +40,16 @@ impl Reader<'_, '_> {
             b"id" => Attribute::Id,
             b"dir" => Attribute::Direction,
             b"bgcolor" => Attribute::Ground,
-            b"color" if tag == b"font" => Attribute::TextColour,
-            b"text" if tag == b"body" => Attribute::TextColour,
+            b"color" if tag == Name::FONT => Attribute::TextColour,
+            b"text" if tag == Name::BODY => Attribute::TextColour,
             b"width" | b"height" => Attribute::Measure,
-            b"size" if tag == b"font" => Attribute::FontSize,
-            b"type" if tag == b"input" => Attribute::InputType,
+            b"size" if tag == Name::FONT => Attribute::FontSize,
+            b"type" if tag == Name::INPUT => Attribute::InputType,
             b"http-equiv" => Attribute::HttpEquiv,
-            b"content" if tag == b"meta" => Attribute::Content,
-            b"media" if tag == b"style" => Attribute::Media,
-            b"type" if tag == b"style" => Attribute::StyleType,
-            b"encoding" if tag == b"annotation-xml" => Attribute::Encoding,
+            b"content" if tag == Name::META => Attribute::Content,
+            b"media" if tag == Name::STYLE => Attribute::Media,
+            b"type" if tag == Name::STYLE => Attribute::StyleType,
+            b"encoding" if tag == Name::ANNOTATION_XML => Attribute::Encoding,
             b"hidden" => {
                 self.tag.hints.display = Some(Display::Nothing);
                 Attribute::Other
@@ -60,7 +60,7 @@ impl Reader<'_, '_> {
             b"src" => self.tag.has_source = true,
             b"background" => self.tag.hints.picture = Some(true),
             // A browser shows links in blue, whatever colour is around.
-            b"href" if tag == b"a" => {
+            b"href" if tag == Name::A => {
                 self.tag.hints.text = self.tag.hints.text.over(Paint::Rgb([0, 0, 238]));
             }
             _ => {}

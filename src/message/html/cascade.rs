@@ -25,22 +25,6 @@ const REMEMBERED_LENGTH: usize = 1000;
 /// Limit of the classes of an element, and of attributes that are compared.
 const TOKENS: usize = 64;
 
-/// Elements around and beside the sheets in an ordinary page.
-fn is_of_head(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"html"
-            | b"head"
-            | b"meta"
-            | b"title"
-            | b"link"
-            | b"base"
-            | b"style"
-            | b"script"
-            | b"noscript"
-    )
-}
-
 /// The styles of a page.
 #[derive(Default)]
 pub(super) struct Cascade {
@@ -138,13 +122,13 @@ impl Cascade {
         !self.tokens.is_empty()
     }
 
-    /// A tag begins.
-    pub(super) fn begin_tag(&mut self, name: &[u8], work: &Work<'_>) {
+    /// A tag begins, in an ordinary page around or beside the sheets, or not.
+    pub(super) fn begin_tag(&mut self, name: &[u8], is_head: bool, work: &Work<'_>) {
         self.read_sheets(work);
         self.tokens.clear();
         self.tested = 0;
         // What sheets say of the first elements is found where they come soon after.
-        self.has_begun |= !is_of_head(name);
+        self.has_begun |= !is_head;
         if self.compares() || !self.has_begun {
             self.add(Of::Name, &String::from_utf8_lossy(name));
         }

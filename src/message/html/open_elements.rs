@@ -4,9 +4,8 @@
 //! linear in the tags: what closes nothing is known at once.
 
 use super::look::Look;
-use super::name::{Name, spelled};
 use crate::message::html_elements as elements;
-use crate::message::html_elements::Kinds;
+use crate::message::html_elements::{Element, Kinds, Name};
 use crate::message::style::{Display, Style};
 use crate::message::style_sheet::element_path::{ElementPath, Token};
 
@@ -22,7 +21,7 @@ const CONTINUED: usize = 16;
 /// An open element.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenElement {
-    pub(super) name: Name,
+    pub(super) element: Element,
     pub(super) own: Style,
     pub(super) look: Look,
     pub(super) display: Display,
@@ -57,13 +56,6 @@ pub(super) struct OpenElements {
     continued: Vec<(OpenElement, u32)>,
 }
 
-fn other_bit(name: Name) -> u64 {
-    let sum = name.iter().fold(7_u32, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
-    });
-    1 << (sum % 64)
-}
-
 impl OpenElements {
     pub(super) fn last(&self) -> Option<&OpenElement> {
         self.stack.last()
@@ -94,56 +86,44 @@ impl OpenElements {
     /// Opens an element with its own style.
     pub(super) fn push(
         &mut self,
-        name: Name,
+        element: Element,
         own: Style,
         tokens: &[Token],
         is_foreign: bool,
     ) -> OpenElement {
-        let integrates = elements::integrates(spelled(&name));
-        let spelled = spelled(&name);
         let outer = self.stack.last();
-        let kind = if is_foreign {
-            0
-        } else {
-            elements::kind(spelled)
+        let (kind, special) = match is_foreign {
+            true => (0, 0),
+            false => (element.kind, element.special),
         };
-        let special = if is_foreign {
-            0
-        } else {
-            elements::special_bit(spelled)
-        };
-        let bounds = special != 0 && elements::bounds_scope(spelled);
-        let display = own.display.unwrap_or_else(|| match is_foreign {
-            true => elements::foreign_display(spelled),
-            false => elements::display(spelled),
-        });
+        let bounds = special != 0 && element.bounds_scope();
+        let display = own.display.unwrap_or_else(|| element.display(is_foreign));
         let mut look = outer
             .map_or(Look::PLAIN, |outer| outer.look)
             .within(&own, display);
-        look.is_aside |= !is_foreign && elements::is_played(spelled);
-        let element = OpenElement {
-            name,
+        look.is_aside |= !is_foreign && element.has(elements::PLAYED);
+        let opened = OpenElement {
+            element,
             own,
             look,
             display,
-            is_code: outer.is_some_and(|outer| outer.is_code)
-                || elements::is_code(spelled, is_foreign),
-            integrates: is_foreign && integrates,
+            is_code: outer.is_some_and(|outer| outer.is_code) || element.is_code(is_foreign),
+            integrates: is_foreign && element.has(elements::INTEGRATES),
             is_foreign,
             turns: Turns::Nothing,
             reach: elements::in_reach(outer.map_or(0, |outer| outer.reach), kind),
             specials: outer.filter(|_| !bounds).map_or(0, |outer| outer.specials) | special,
             others: match (special, outer) {
-                (0, Some(outer)) => outer.others | other_bit(name),
-                (0, None) => other_bit(name),
+                (0, Some(outer)) => outer.others | element.name.bit(),
+                (0, None) => element.name.bit(),
                 _ => 0,
             },
             markers: outer.map_or(0, |outer| outer.markers)
-                + u32::from(!is_foreign && elements::is_marker(spelled)),
+                + u32::from(!is_foreign && element.has(elements::MARKER)),
         };
         self.path.push(tokens);
-        self.stack.push(element);
-        element
+        self.stack.push(opened);
+        opened
     }
 
     /// Notes that the innermost element, an annotation, is of a type that is not HTML.
@@ -162,14 +142,12 @@ impl OpenElements {
     }
 
     /// Where the elements begin that a start tag closes.
-    pub(super) fn implied_end(&self, name: &[u8]) -> Option<usize> {
-        let ends = elements::implied_end(name);
+    pub(super) fn implied_end(&self, element: Element) -> Option<usize> {
+        let ends = element.closes;
         if self.stack.last()?.reach & ends == 0 {
             return None;
         }
-        let is_met = |open: &OpenElement| {
-            !open.is_foreign && elements::kind(spelled(&open.name)) & ends != 0
-        };
+        let is_met = |open: &OpenElement| !open.is_foreign && open.element.kind & ends != 0;
         self.stack.iter().rposition(is_met)
     }
 
@@ -180,15 +158,14 @@ impl OpenElements {
     }
 
     /// Where the elements begin that an end tag closes.
-    pub(super) fn end(&self, name: Name) -> Option<usize> {
-        let special = elements::special_bit(spelled(&name));
+    pub(super) fn end(&self, element: Element) -> Option<usize> {
         let last = self.stack.last()?;
-        let is_met = |open: &OpenElement| open.name == name;
-        if special != 0 {
-            let kind = elements::kind(spelled(&name));
-            let is_in_scope = last.specials & special != 0;
+        let is_met = |open: &OpenElement| open.element.name == element.name;
+        if element.special != 0 {
+            let kind = element.kind;
+            let is_in_scope = last.specials & element.special != 0;
             // A part of a table reaches beyond the cell that it is in.
-            let is_in_table = elements::is_table_part(spelled(&name)) || kind == elements::TABLE;
+            let is_in_table = element.has(elements::TABLE_PART) || kind == elements::TABLE;
             if is_in_scope || is_in_table && last.reach & kind != 0 {
                 return self.stack.iter().rposition(is_met);
             }
@@ -196,19 +173,19 @@ impl OpenElements {
                 return None;
             }
             let from = self.stack.len().saturating_sub(SEARCH);
-            let is_end = |open: &OpenElement| is_met(open) || spelled(&open.name) == b"table";
+            let is_end = |open: &OpenElement| is_met(open) || open.element.kind == elements::TABLE;
             let at = from + self.stack[from..].iter().rposition(is_end)?;
             return is_met(&self.stack[at]).then_some(at);
         }
-        if last.others & other_bit(name) == 0 {
+        if last.others & element.name.bit() == 0 {
             return None;
         }
         let from = self.stack.len().saturating_sub(SEARCH);
         for (at, open) in self.stack.iter().enumerate().skip(from).rev() {
-            if open.name == name {
+            if is_met(open) {
                 return Some(at);
             }
-            if !open.is_foreign && elements::special_bit(spelled(&open.name)) != 0 {
+            if !open.is_foreign && open.element.special != 0 {
                 break;
             }
         }
@@ -222,12 +199,13 @@ impl OpenElements {
         let outer = self.stack.last().map_or(0, |last| last.markers);
         if popped.markers > outer {
             self.continued.retain(|(_, markers)| *markers <= outer);
-        } else if !is_target && !popped.is_foreign && elements::is_formatting(spelled(&popped.name))
-        {
+        } else if !is_target && !popped.is_foreign && popped.element.has(elements::FORMATTING) {
+            let going_on = (popped, popped.markers);
             if self.continued.len() == CONTINUED {
-                self.continued.remove(0);
+                self.continued[0] = going_on;
+            } else {
+                self.continued.insert(0, going_on);
             }
-            self.continued.insert(0, (popped, popped.markers));
         }
         Some(popped)
     }
@@ -254,7 +232,7 @@ impl OpenElements {
         if let Some(at) = self
             .continued
             .iter()
-            .rposition(|(element, _)| element.name == name)
+            .rposition(|(open, _)| open.element.name == name)
         {
             self.continued.remove(at);
             return 1;
@@ -262,12 +240,12 @@ impl OpenElements {
         let from = self.stack.len().saturating_sub(CROSSED);
         let Some(at) = self.stack[from..]
             .iter()
-            .rposition(|open| open.name == name)
+            .rposition(|open| open.element.name == name)
             .map(|at| from + at)
         else {
             return self.stack.len() - from;
         };
-        let is_crossed = |open: &OpenElement| !elements::is_marker(spelled(&open.name));
+        let is_crossed = |open: &OpenElement| !open.element.has(elements::MARKER);
         let is_plain = self.stack[at].turns == Turns::Nothing && !self.stack[at].is_foreign;
         if !is_plain || !self.stack[at + 1..].iter().all(is_crossed) {
             return self.stack.len() - from;

@@ -4,11 +4,11 @@
 
 use html5gum::State;
 
-use super::name::{Name, name_of, spelled};
 use super::open_elements::{OpenElement, Turns};
 use super::{Attribute, Reader, Tag};
 use crate::message::bidi;
 use crate::message::html_elements as elements;
+use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::HIDDEN_TEXT_LIMIT;
 use crate::message::style::{Display, Style, Turning};
 use crate::message::visible_text::cut;
@@ -22,17 +22,26 @@ const CROSSED_WORK: u64 = 15;
 
 impl Reader<'_, '_> {
     pub(super) fn tag_begins(&mut self, name: &[u8]) {
+        let element = Element::named(name);
         self.ended_in_letter = false;
-        self.breaks = if name == b"br" { self.breaks + 1 } else { 0 };
+        self.breaks = match element.name {
+            Name::BR => self.breaks + 1,
+            _ => 0,
+        };
         self.traits.pushed_down |= self.breaks >= BREAKS_OUT_OF_SIGHT;
-        self.traits.centered |= name == b"center";
-        self.traits.scripts += usize::from(name == b"script");
+        self.traits.centered |= element.name == Name::CENTER;
+        self.traits.scripts += usize::from(element.name == Name::SCRIPT);
         self.attribute = Attribute::Other;
         self.tag = Tag {
-            name: name_of(if name == b"image" { b"img" } else { name }),
+            element: match element.name {
+                Name::IMAGE => Element::of(Name::IMG),
+                _ => element,
+            },
             ..Tag::default()
         };
-        if !elements::is_known(name) {
+        // Office and web pages in mail have namespaces and custom elements.
+        let is_dialect = || name.contains(&b':') || name.contains(&b'-');
+        if !element.is_known() && !is_dialect() {
             self.traits.unknown += 1;
             if self.traits.unknown == 1 {
                 let name = String::from_utf8_lossy(name);
@@ -43,8 +52,9 @@ impl Reader<'_, '_> {
             self.tag.kept.push('<');
             self.tag.kept.push_str(&String::from_utf8_lossy(name));
         }
-        self.cascade.begin_tag(name, self.work);
-        if name == b"a" {
+        let is_head = element.has(elements::HEAD);
+        self.cascade.begin_tag(name, is_head, self.work);
+        if element.name == Name::A {
             self.end_anchor();
         }
     }
@@ -56,22 +66,21 @@ impl Reader<'_, '_> {
             self.tags_left = self.tags_left.saturating_sub(kept.len());
             self.tags.push(kept);
         }
-        let name = self.tag.name;
-        let short = spelled(&name);
+        let element = self.tag.element;
         if self.open.is_foreign()
-            && elements::ends_foreign(short)
+            && element.has(elements::ENDS_FOREIGN)
             && let Some(at) = self.open.foreign_end()
         {
             self.close_from(at);
         }
-        let is_foreign = self.open.is_foreign() || matches!(short, b"svg" | b"math");
-        if !is_foreign && self.is_ignored(short) {
+        let is_foreign = self.open.is_foreign() || matches!(element.name, Name::SVG | Name::MATH);
+        if !is_foreign && self.is_ignored(element) {
             return;
         }
         if !is_foreign {
-            self.end_implied(short);
+            self.end_implied(element);
         }
-        self.set_hints(short);
+        self.set_hints(element.name);
         if self.cascade.compares_siblings() {
             self.open.path.keep_children();
         }
@@ -82,46 +91,46 @@ impl Reader<'_, '_> {
         let is_void = if is_foreign {
             self_closing
         } else {
-            elements::is_void(short)
+            element.has(elements::VOID)
         };
         if is_void {
             // `<wbr>` is for words.
-            self.empty += usize::from(short != b"wbr");
+            self.empty += usize::from(element.name != Name::WBR);
             self.open.path.pass(self.cascade.tokens());
-            self.void(name, own);
+            self.void(element, own);
         } else {
-            self.opens(name, own, is_foreign);
+            self.opens(element, own, is_foreign);
         }
     }
 
     /// Tags that a browser ignores (HTML standard 13.2.6.4.7).
-    fn is_ignored(&self, name: &[u8]) -> bool {
-        match name {
-            b"head" | b"frame" | b"frameset" => true,
-            b"html" | b"body" => self.open.end(name_of(name)).is_some(),
-            _ => elements::is_table_part(name) && !self.open.has_table(),
+    fn is_ignored(&self, element: Element) -> bool {
+        match element.name {
+            Name::HEAD | Name::FRAME | Name::FRAMESET => true,
+            Name::HTML | Name::BODY => self.open.end(element).is_some(),
+            _ => element.has(elements::TABLE_PART) && !self.open.has_table(),
         }
     }
 
     /// Closes elements that cannot contain the new one: a hidden element without an end tag would
     /// otherwise hide all that follows, which a mail client shows.
-    fn end_implied(&mut self, name: &[u8]) {
-        if let Some(at) = self.open.implied_end(name) {
+    fn end_implied(&mut self, element: Element) {
+        if let Some(at) = self.open.implied_end(element) {
             self.close_from(at);
         }
-        if matches!(name, b"a" | b"nobr") {
-            self.end_named(name_of(name));
+        if matches!(element.name, Name::A | Name::NOBR) {
+            self.end_element(element);
         }
-        if elements::display(name) == Display::Inline {
+        if element.display(false) == Display::Inline {
             self.continue_formatting();
         }
     }
 
     /// What names alone say.
-    fn set_hints(&mut self, name: &[u8]) {
+    fn set_hints(&mut self, name: Name) {
         let hints = &mut self.tag.hints;
         if hints.right_to_left.is_some() {
-            hints.turning = Some(if name == b"bdo" {
+            hints.turning = Some(if name == Name::BDO {
                 Turning::Overridden
             } else {
                 Turning::Embedded
@@ -130,16 +139,15 @@ impl Reader<'_, '_> {
     }
 
     /// An element without content.
-    fn void(&mut self, name: Name, own: Style) {
-        let short = spelled(&name);
-        let display = own.display.unwrap_or_else(|| elements::display(short));
+    fn void(&mut self, element: Element, own: Style) {
+        let display = own.display.unwrap_or_else(|| element.display(false));
         if self.open.look().gone || own.is_gone(display) {
             return;
         }
-        if short == b"img" {
+        if element.name == Name::IMG {
             self.image();
         } else {
-            self.part_before(short, display);
+            self.part_before(element, display);
         }
     }
 
@@ -158,25 +166,28 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn opens(&mut self, name: Name, own: Style, is_foreign: bool) {
-        let short = spelled(&name);
-        self.raw_text = if is_foreign { None } else { raw_text(short) };
+    fn opens(&mut self, element: Element, own: Style, is_foreign: bool) {
+        self.raw_text = match !is_foreign && element.has(elements::RAW_TEXT) {
+            true => Some(raw_text(element.name)),
+            false => None,
+        };
         let was_gone = self.open.look().gone;
         let is_inert = self.open.is_code();
         self.opened += 1;
         self.work.spend(ELEMENT_WORK);
-        let opened = self.open.push(name, own, self.cascade.tokens(), is_foreign);
-        if short == b"annotation-xml" && !self.tag.holds_html {
+        let tokens = self.cascade.tokens();
+        let opened = self.open.push(element, own, tokens, is_foreign);
+        if element.name == Name::ANNOTATION_XML && !self.tag.holds_html {
             self.open.set_annotation();
         }
-        if short == b"style" && !is_inert && !self.tag.other_type {
+        if element.name == Name::STYLE && !is_inert && !self.tag.other_type {
             self.cascade.begin_sheet(&self.tag.media);
         }
         if opened.look.gone || was_gone || opened.is_code {
             return;
         }
         if opened.display == Display::Block {
-            self.part_before(short, Display::Block);
+            self.part_before(element, Display::Block);
         }
         let turns = self.turn(&opened);
         self.open.set_turns(turns);
@@ -219,41 +230,42 @@ impl Reader<'_, '_> {
     }
 
     pub(super) fn element_ends(&mut self, name: &[u8]) {
+        let element = Element::named(name);
         self.ended_in_letter = false;
-        match name {
-            b"a" => self.end_anchor(),
+        match element.name {
+            Name::A => self.end_anchor(),
             // Both stand for a start tag, too (HTML standard 13.2.6.4.7).
-            b"br" => return self.part_before(b"br", Display::Block),
+            Name::BR => return self.part_before(element, Display::Block),
             // What follows is still within the body.
-            b"body" | b"html" => return,
+            Name::BODY | Name::HTML => return,
             _ => {}
         }
-        if self.open.is_code() && !self.is_end_of_code(name) {
+        if self.open.is_code() && !self.is_end_of_code(element) {
             return;
         }
         if self.opened > 0 {
             self.opened -= 1;
             self.empty += 1;
         }
-        let was_open = self.end_named(name_of(name));
-        if name == b"p" && !was_open {
-            self.part_before(name, Display::Block);
+        let was_open = self.end_element(element);
+        if element.name == Name::P && !was_open {
+            self.part_before(element, Display::Block);
         }
     }
 
-    fn is_end_of_code(&self, name: &[u8]) -> bool {
+    fn is_end_of_code(&self, element: Element) -> bool {
         let is_foreign = self.open.last().is_some_and(|last| last.is_foreign);
-        is_foreign || name != b"p" && self.open.end(name_of(name)).is_some()
+        is_foreign || element.name != Name::P && self.open.end(element).is_some()
     }
 
     /// Closes an element and those within it, if it is open.
-    fn end_named(&mut self, name: Name) -> bool {
-        if let Some(at) = self.open.end(name) {
+    fn end_element(&mut self, element: Element) -> bool {
+        if let Some(at) = self.open.end(element) {
             self.close_from(at);
             return true;
         }
-        if elements::is_formatting(spelled(&name)) {
-            let crossed = self.open.end_formatting(name);
+        if element.has(elements::FORMATTING) {
+            let crossed = self.open.end_formatting(element.name);
             self.work.spend(CROSSED_WORK * crossed as u64);
         }
         false
@@ -265,8 +277,8 @@ impl Reader<'_, '_> {
             let Some(closed) = self.open.pop(is_target) else {
                 return;
             };
-            let name = spelled(&closed.name);
-            if name == b"style" {
+            let element = closed.element;
+            if element.name == Name::STYLE {
                 self.cascade.end_sheet();
             }
             match closed.turns {
@@ -279,9 +291,10 @@ impl Reader<'_, '_> {
             }
             if closed.display == Display::Block && !closed.look.gone && !closed.is_code {
                 self.shown.part();
-                match name {
-                    name if elements::parts_paragraphs(name) => self.shown.text.paragraph(),
-                    _ => self.shown.text.space(),
+                if element.has(elements::PARAGRAPH) {
+                    self.shown.text.paragraph();
+                } else {
+                    self.shown.text.space();
                 }
             }
         }
@@ -291,20 +304,22 @@ impl Reader<'_, '_> {
     pub(super) fn continue_formatting(&mut self) {
         for element in self.open.take_continued() {
             self.work.spend(ELEMENT_WORK);
-            self.open.push(element.name, element.own, &[], false);
+            self.open.push(element.element, element.own, &[], false);
         }
     }
 
     /// A box begins here.
-    fn part_before(&mut self, name: &[u8], display: Display) {
+    fn part_before(&mut self, element: Element, display: Display) {
         if display != Display::Block || self.open.look().gone {
             return;
         }
         self.shown.part();
         let text = &mut self.shown.text;
-        if elements::parts_paragraphs(name) {
+        if element.has(elements::PARAGRAPH) {
             text.paragraph();
-        } else if matches!(name, b"br" | b"div") || elements::display(name) != Display::Block {
+        } else if matches!(element.name, Name::BR | Name::DIV)
+            || element.display(false) != Display::Block
+        {
             text.line();
         } else {
             text.space();
@@ -312,13 +327,12 @@ impl Reader<'_, '_> {
     }
 }
 
-/// How the content of an element is tokenized (HTML standard 13.2.6.2), where no scripts run.
-fn raw_text(name: &[u8]) -> Option<State> {
-    Some(match name {
-        b"textarea" | b"title" => State::RcData,
-        b"plaintext" => State::PlainText,
-        b"script" => State::ScriptData,
-        b"style" | b"iframe" | b"xmp" | b"noembed" | b"noframes" => State::RawText,
-        _ => return None,
-    })
+/// How the content of an element with raw text is tokenized (HTML standard 13.2.6.2), where no scripts run.
+fn raw_text(name: Name) -> State {
+    match name {
+        Name::TEXTAREA | Name::TITLE => State::RcData,
+        Name::PLAINTEXT => State::PlainText,
+        Name::SCRIPT => State::ScriptData,
+        _ => State::RawText,
+    }
 }

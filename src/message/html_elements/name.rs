@@ -1,0 +1,54 @@
+//! Names of elements, which are copied and compared a lot.
+//!
+//! In: a name in lower case; out: its beginning as a number.
+
+/// The beginning of an element's name, 16 octets of it: enough to distinguish all real ones. The order is that of
+/// the names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name(u128);
+
+impl Name {
+    pub(crate) const A: Self = Self::of(b"a");
+    pub(crate) const ANNOTATION_XML: Self = Self::of(b"annotation-xml");
+    pub(crate) const AREA: Self = Self::of(b"area");
+    pub(crate) const BASE: Self = Self::of(b"base");
+    pub(crate) const BDO: Self = Self::of(b"bdo");
+    pub(crate) const BODY: Self = Self::of(b"body");
+    pub(crate) const BR: Self = Self::of(b"br");
+    pub(crate) const CENTER: Self = Self::of(b"center");
+    pub(crate) const DIV: Self = Self::of(b"div");
+    pub(crate) const FONT: Self = Self::of(b"font");
+    pub(crate) const FRAME: Self = Self::of(b"frame");
+    pub(crate) const FRAMESET: Self = Self::of(b"frameset");
+    pub(crate) const HEAD: Self = Self::of(b"head");
+    pub(crate) const HTML: Self = Self::of(b"html");
+    pub(crate) const IMAGE: Self = Self::of(b"image");
+    pub(crate) const IMG: Self = Self::of(b"img");
+    pub(crate) const INPUT: Self = Self::of(b"input");
+    pub(crate) const MATH: Self = Self::of(b"math");
+    pub(crate) const META: Self = Self::of(b"meta");
+    pub(crate) const NOBR: Self = Self::of(b"nobr");
+    pub(crate) const P: Self = Self::of(b"p");
+    pub(crate) const PLAINTEXT: Self = Self::of(b"plaintext");
+    pub(crate) const SCRIPT: Self = Self::of(b"script");
+    pub(crate) const STYLE: Self = Self::of(b"style");
+    pub(crate) const SVG: Self = Self::of(b"svg");
+    pub(crate) const TEXTAREA: Self = Self::of(b"textarea");
+    pub(crate) const TITLE: Self = Self::of(b"title");
+    pub(crate) const WBR: Self = Self::of(b"wbr");
+
+    /// The beginning of a name.
+    pub(crate) const fn of(name: &[u8]) -> Self {
+        let mut octets = [0; 16];
+        let length = if name.len() < 16 { name.len() } else { 16 };
+        let (beginning, _) = name.split_at(length);
+        octets.split_at_mut(length).0.copy_from_slice(beginning);
+        Self(u128::from_be_bytes(octets))
+    }
+
+    /// A bit that other names have, too.
+    pub(crate) fn bit(self) -> u64 {
+        let folded = (self.0 >> 64) as u64 ^ self.0 as u64;
+        1 << (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+    }
+}
