@@ -4,7 +4,7 @@
 //! content, where `<style>` is an element like others and CDATA is text (HTML standard 13.2.5.42, 13.2.6.5).
 
 use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
-use html5gum::{Emitter, ForwardingEmitter, Span, State, Tokenizer};
+use html5gum::{Emitter, Error, ForwardingEmitter, Span, State, Tokenizer};
 
 /// Takes tokens.
 pub(super) trait Sink {
@@ -47,6 +47,13 @@ impl<S: Sink> ForwardingEmitter for Tokens<'_, S> {
         let _ = self.0.emit_current_tag();
         self.0.callback_mut().0.raw_text()
     }
+
+    /// Without errors, no octet is looked at twice.
+    fn should_emit_errors(&mut self) -> bool {
+        false
+    }
+
+    fn emit_error(&mut self, _: Error) {}
 
     fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
         self.0.callback_mut().0.is_foreign()
