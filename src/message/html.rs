@@ -105,20 +105,20 @@ pub fn read(source: &str, limits: PageLimits, work: &Work<'_>) -> Page {
 
 /// Reads with the style sheets that are known, and once more if others come after text that they are for.
 fn read_with<'w, 's>(
-    source: &str,
+    source: &'w str,
     cascade: Cascade,
     limits: PageLimits,
     work: &'w Work<'s>,
 ) -> Reader<'w, 's> {
     let source = work.beginning(source, SOURCE_WORK);
-    let mut reader = Reader::new(cascade, limits, work);
+    let mut reader = Reader::new(source, cascade, limits, work);
     tokens::read(source, &mut reader);
     reader.end();
     if !reader.cascade.is_late() {
         return reader;
     }
     let source = work.beginning(source, SOURCE_WORK);
-    let mut again = Reader::new(reader.cascade.again(), limits, work);
+    let mut again = Reader::new(source, reader.cascade.again(), limits, work);
     tokens::read(source, &mut again);
     again.end();
     again
@@ -145,6 +145,10 @@ struct Reader<'w, 's> {
     work: &'w Work<'s>,
     shown: Shown,
     cascade: Cascade,
+    source: &'w str,
+    /// How many style sheets began, in comments, too, and if a late one was found, how many may be in the source.
+    sheets_begun: usize,
+    sheets: Option<usize>,
     link_limit: usize,
     links: Vec<String>,
     anchors: Vec<Anchor>,
@@ -231,7 +235,9 @@ impl tokens::Sink for Reader<'_, '_> {
             return false;
         }
         self.event(event);
-        true
+        // What is read once more need not be read to its end.
+        let is_end_tag = matches!(event, CallbackEvent::EndTag { .. });
+        !(is_end_tag && self.cascade.is_late() && self.has_all_sheets())
     }
 
     fn raw_text(&mut self) -> Option<State> {
@@ -244,11 +250,14 @@ impl tokens::Sink for Reader<'_, '_> {
 }
 
 impl<'w, 's> Reader<'w, 's> {
-    fn new(cascade: Cascade, limits: PageLimits, work: &'w Work<'s>) -> Self {
+    fn new(source: &'w str, cascade: Cascade, limits: PageLimits, work: &'w Work<'s>) -> Self {
         Self {
             work,
             shown: Shown::new(limits.text),
             cascade,
+            source,
+            sheets_begun: 0,
+            sheets: None,
             link_limit: limits.links,
             links: Vec::new(),
             anchors: Vec::new(),
@@ -272,6 +281,15 @@ impl<'w, 's> Reader<'w, 's> {
         }
     }
 
+    /// Whether no style sheet can follow.
+    fn has_all_sheets(&mut self) -> bool {
+        let source = self.source.as_bytes();
+        let sheets = self
+            .sheets
+            .get_or_insert_with(|| cascade::sheets_in(source));
+        self.sheets_begun >= *sheets
+    }
+
     fn event(&mut self, event: &CallbackEvent<'_>) {
         match event {
             CallbackEvent::OpenStartTag { name } => self.tag_begins(name),
@@ -289,6 +307,7 @@ impl<'w, 's> Reader<'w, 's> {
     fn comment(&mut self, value: &[u8]) {
         // Conditional comments stand between words.
         self.comment_in_word = self.ended_in_letter && value.len() <= 40;
+        self.sheets_begun += cascade::sheets_in(value);
         if value.len() > 8 && !self.open.is_code() {
             let comment = String::from_utf8_lossy(value);
             let room = OUTLOOK_LIMIT.saturating_sub(self.outlook.len());

@@ -25,6 +25,15 @@ const REMEMBERED_LENGTH: usize = 1000;
 /// Limit of the classes of an element, and of attributes that are compared.
 const TOKENS: usize = 64;
 
+/// How many style sheets may begin in a source, or in a comment of it.
+pub(super) fn sheets_in(source: &[u8]) -> usize {
+    let is_sheet = |at: &usize| {
+        let name = source.get(at + 1..at + 6);
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
+    };
+    memchr::memchr_iter(b'<', source).filter(is_sheet).count()
+}
+
 /// The styles of a page.
 #[derive(Default)]
 pub(super) struct Cascade {
@@ -59,9 +68,9 @@ impl Cascade {
         }
     }
 
-    /// Whether a sheet came after elements that it may be for.
+    /// Whether a sheet came after elements that it may be for, and none is being read.
     pub(super) fn is_late(&self) -> bool {
-        self.is_late
+        self.is_late && self.sheet.is_none()
     }
 
     /// Whether comparing selectors came to its limit.
@@ -239,5 +248,37 @@ impl Cascade {
             style.add(important);
         }
         style
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::html::{PageLimits, read};
+
+    #[test]
+    fn every_late_sheet_is_found() {
+        let limits = PageLimits {
+            text: 1000,
+            links: 10,
+            tags: false,
+        };
+        let first = "<p class=a>x</p>and <p class=b>x<style>.a{display:none}</style>";
+        let last = "<STYLE>.b{display:none}</STYLE><p class=a>x<p>so on";
+        for between in [
+            "",
+            "<styles></styles>",
+            "</style>",
+            "<!--<style>-->",
+            "<p title='<style>'></p>",
+            "<svg><style>.z<g></g></style></svg>",
+            "<script><style></script></style>",
+            "<style media=print></style>",
+        ] {
+            let page = format!("{first}{between}<p>&lt;style {last}");
+            let text = read(&page, limits, &Work::new(1 << 30)).text.text;
+            assert_eq!(text, "and <style so on", "{between}");
+        }
+        assert_eq!(sheets_in(b"<style><STYLE a><styl<!--<style"), 3);
     }
 }

@@ -23,6 +23,7 @@ const CROSSED_WORK: u64 = 15;
 impl Reader<'_, '_> {
     pub(super) fn tag_begins(&mut self, name: &[u8]) {
         let element = Element::named(name);
+        self.sheets_begun += usize::from(name.starts_with(b"style"));
         self.ended_in_letter = false;
         self.breaks = match element.name {
             Name::BR => self.breaks + 1,
