@@ -256,7 +256,7 @@ impl<'a> MessageView<'a> {
             Place::Disguised => all(self.disguised().iter().map(String::as_str)),
             Place::Raw => {
                 let raw = &self.raw[..self.work.afford(self.raw.len().min(TEXT_LIMIT), 1)];
-                vec![String::from_utf8_lossy(raw)]
+                vec![charset::as_utf_8(raw)]
             }
         }
     }
@@ -313,7 +313,7 @@ pub(crate) fn header_texts<'h>(
     let Place::Field(field) = place else {
         let block = headers.block();
         let block = &block[..work.afford(block.len().min(RAW_HEADER_LIMIT), 1)];
-        return vec![String::from_utf8_lossy(block)];
+        return vec![charset::as_utf_8(block)];
     };
     let mut texts = Vec::new();
     let values = headers
@@ -348,7 +348,7 @@ fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str
     match field.form {
         FieldForm::Raw => {
             let raw = &raw[..raw.len().min(RAW_HEADER_LIMIT)];
-            texts.push(String::from_utf8_lossy(raw.trim_ascii()));
+            texts.push(charset::as_utf_8(raw.trim_ascii()));
         }
         FieldForm::Address => {
             let addresses = value::addresses(raw).into_iter();

@@ -47,8 +47,7 @@ pub(crate) fn work(label: Option<&str>, bytes: &[u8]) -> u64 {
 /// Octets as text. A byte order mark outranks the label, as in browsers (Encoding Standard, "decode").
 pub fn decode<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
     if is_plain_ascii(bytes) && !label.is_some_and(label::may_hide_in_ascii) {
-        // Cannot fail: it is ASCII.
-        return String::from_utf8_lossy(bytes);
+        return as_utf_8(bytes);
     }
     without_controls(decode_marked(label, bytes))
 }
@@ -184,13 +183,18 @@ fn has_escapes(bytes: &[u8]) -> bool {
     })
 }
 
+/// Octets as UTF-8. Those that are not are replaced, which reads octet by octet: it is tried without, first.
+pub(crate) fn as_utf_8(bytes: &[u8]) -> Cow<'_, str> {
+    utf_8(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes))
+}
+
 fn utf_8(bytes: &[u8]) -> Option<Cow<'_, str>> {
     str::from_utf8(bytes).ok().map(Cow::Borrowed)
 }
 
 fn by<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
     if encoding == UTF_8 {
-        return String::from_utf8_lossy(bytes);
+        return as_utf_8(bytes);
     }
     encoding.decode_without_bom_handling(bytes).0
 }
@@ -217,8 +221,11 @@ fn is_control(byte: u8) -> bool {
     matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f)
 }
 
+/// By pieces without a branch in them, which compilers vectorize.
 fn is_plain_ascii(bytes: &[u8]) -> bool {
-    bytes.is_ascii() && !bytes.iter().any(|byte| is_control(*byte))
+    let is_plain = |byte: u8| byte.is_ascii() & !is_control(byte);
+    let mut pieces = bytes.chunks(64);
+    pieces.all(|piece| piece.iter().fold(true, |all, byte| all & is_plain(*byte)))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod tokens;
 use html5gum::State;
 use html5gum::emitters::callback::CallbackEvent;
 
+use crate::message::charset::as_utf_8;
 use crate::message::html_elements::Element;
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
@@ -309,7 +310,7 @@ impl<'w, 's> Reader<'w, 's> {
         self.comment_in_word = self.ended_in_letter && value.len() <= 40;
         self.sheets_begun += cascade::sheets_in(value);
         if value.len() > 8 && !self.open.is_code() {
-            let comment = String::from_utf8_lossy(value);
+            let comment = as_utf_8(value);
             let room = OUTLOOK_LIMIT.saturating_sub(self.outlook.len());
             if let Some(html) = outlook::shown_in(&comment) {
                 self.outlook.push_str(cut(html, room));
@@ -318,7 +319,7 @@ impl<'w, 's> Reader<'w, 's> {
     }
 
     fn string(&mut self, value: &[u8]) {
-        let text = String::from_utf8_lossy(value);
+        let text = as_utf_8(value);
         if self.open.is_code() {
             self.cascade.sheet_text(&text);
             return;

@@ -1,6 +1,7 @@
 //! The attributes of a start tag: links, forms, styles, sizes.
 
 use super::{Attribute, OpenAnchor, Reader, TAG_LIMIT};
+use crate::message::charset::as_utf_8;
 use crate::message::html_elements::Name;
 use crate::message::link;
 use crate::message::style::{Display, Paint, Style};
@@ -75,13 +76,13 @@ impl Reader<'_, '_> {
         }
         if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
             self.tag.kept.push(' ');
-            self.tag.kept.push_str(&String::from_utf8_lossy(name));
+            self.tag.kept.push_str(&as_utf_8(name));
         }
     }
 
     pub(super) fn attribute_value(&mut self, value: &[u8]) {
         if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
-            let value = String::from_utf8_lossy(value);
+            let value = as_utf_8(value);
             let room = TAG_LIMIT - self.tag.kept.len();
             self.tag.kept.push_str("=\"");
             self.tag.kept.push_str(cut(&value, room));
@@ -89,9 +90,9 @@ impl Reader<'_, '_> {
         }
         self.compare(value);
         match self.attribute {
-            Attribute::Link { anchor } => self.link(&String::from_utf8_lossy(value), anchor),
+            Attribute::Link { anchor } => self.link(&as_utf_8(value), anchor),
             Attribute::Action => {
-                let value = String::from_utf8_lossy(value);
+                let value = as_utf_8(value);
                 if self.traits.forms.len() < self.link_limit {
                     self.traits.forms.push(cut(&value, TAG_LIMIT).to_owned());
                 }
@@ -124,7 +125,7 @@ impl Reader<'_, '_> {
                 self.tag.refreshes = value.trim_ascii().eq_ignore_ascii_case(b"refresh");
             }
             Attribute::Content if self.tag.refreshes => {
-                let value = String::from_utf8_lossy(value);
+                let value = as_utf_8(value);
                 if let Some((_, target)) = value.split_once('=') {
                     self.traits.refresh = Some(cut(target.trim(), TAG_LIMIT).to_owned());
                 }
@@ -143,13 +144,13 @@ impl Reader<'_, '_> {
                 self.tag.holds_html = html.iter().any(|html| value.eq_ignore_ascii_case(html));
             }
             Attribute::Base => {
-                let value = String::from_utf8_lossy(value);
+                let value = as_utf_8(value);
                 self.base = self
                     .base
                     .take()
                     .or_else(|| url::Url::parse(cut(&value, TAG_LIMIT)).ok());
             }
-            Attribute::Media => self.tag.media = String::from_utf8_lossy(value).into_owned(),
+            Attribute::Media => self.tag.media = as_utf_8(value).into_owned(),
             Attribute::Content | Attribute::Class | Attribute::Id | Attribute::Other => {}
         }
     }
@@ -164,8 +165,7 @@ impl Reader<'_, '_> {
             _ if self.cascade.tests_attributes() => "",
             _ => return,
         };
-        self.cascade
-            .attribute(name, &String::from_utf8_lossy(value));
+        self.cascade.attribute(name, &as_utf_8(value));
     }
 
     fn style(&mut self, value: &[u8]) {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use crate::message::charset::as_utf_8;
 use crate::message::style::{Declarations, Style};
 use crate::message::style_sheet::StyleSheets;
 use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
@@ -139,14 +140,14 @@ impl Cascade {
         // What sheets say of the first elements is found where they come soon after.
         self.has_begun |= !is_head;
         if self.compares() || !self.has_begun {
-            self.add(Of::Name, &String::from_utf8_lossy(name));
+            self.add(Of::Name, &as_utf_8(name));
         }
     }
 
     /// The name of an attribute, whose value follows if it has one.
     pub(super) fn attribute_name(&mut self, name: &[u8]) {
         self.attribute_name.clear();
-        self.attribute_name.push_str(&String::from_utf8_lossy(name));
+        self.attribute_name.push_str(&as_utf_8(name));
         self.test("");
     }
 
@@ -206,7 +207,7 @@ impl Cascade {
         if let Some(known) = self.attributes.get(value) {
             return known.clone();
         }
-        let text = String::from_utf8_lossy(value);
+        let text = as_utf_8(value);
         let declarations = Declarations::of_attribute(work.beginning(&text, SHEET_WORK));
         if self.attributes.len() < REMEMBERED && value.len() < REMEMBERED_LENGTH {
             self.attributes.insert(value.into(), declarations.clone());

@@ -7,6 +7,7 @@ use html5gum::State;
 use super::open_elements::{OpenElement, Turns};
 use super::{Attribute, Reader, Tag};
 use crate::message::bidi;
+use crate::message::charset::as_utf_8;
 use crate::message::html_elements as elements;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::HIDDEN_TEXT_LIMIT;
@@ -45,13 +46,13 @@ impl Reader<'_, '_> {
         if !element.is_known() && !is_dialect() {
             self.traits.unknown += 1;
             if self.traits.unknown == 1 {
-                let name = String::from_utf8_lossy(name);
+                let name = as_utf_8(name);
                 self.traits.unknown_name = cut(&name, HIDDEN_TEXT_LIMIT).to_owned();
             }
         }
         if self.tags_left > 0 {
             self.tag.kept.push('<');
-            self.tag.kept.push_str(&String::from_utf8_lossy(name));
+            self.tag.kept.push_str(&as_utf_8(name));
         }
         let is_head = element.has(elements::HEAD);
         self.cascade.begin_tag(name, is_head, self.work);
