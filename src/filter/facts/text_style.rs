@@ -38,15 +38,22 @@ pub(super) fn big_sum(text: &str) -> Option<&str> {
 
 pub(super) fn capital_words_in_row(text: &str) -> usize {
     let (mut most, mut row) = (0, 0);
-    for word in text.as_bytes().split(|byte| *byte == b' ') {
-        let mut letters = 0;
-        let mut capitals = true;
-        for byte in word {
-            // Non-ASCII letters are checked below, and only if all others are capitals.
-            letters += usize::from(byte.is_ascii_alphanumeric() || *byte >= 0xc0);
-            capitals &= !byte.is_ascii_lowercase() && !byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for end in memchr::memchr_iter(b' ', bytes).chain([bytes.len()]) {
+        let word = &bytes[start..end];
+        start = end + 1;
+        // Most words begin with a small letter.
+        let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if word.iter().any(is_small) {
+            row = 0;
+            continue;
         }
-        if capitals && !word.is_ascii() {
+        // Non-ASCII letters are checked below, and only if all others are capitals.
+        let is_letter = |byte: &&u8| byte.is_ascii_uppercase() || **byte >= 0xc0;
+        let mut letters = word.iter().filter(is_letter).count();
+        let mut capitals = true;
+        if !word.is_ascii() {
             let word = String::from_utf8_lossy(word);
             capitals =
                 word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);

@@ -190,8 +190,11 @@ pub(super) fn new_letters(text: &str, among: &HashSet<u64>) -> usize {
 
 fn hash(word: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for byte in word.bytes() {
-        hasher.write_u8(byte.to_ascii_lowercase());
+    for piece in word.as_bytes().chunks(16) {
+        let mut octets = [0; 16];
+        octets[..piece.len()].copy_from_slice(piece);
+        octets.make_ascii_lowercase();
+        hasher.write(&octets);
     }
     word.len().hash(&mut hasher);
     hasher.finish()

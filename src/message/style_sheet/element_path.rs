@@ -21,11 +21,10 @@ pub(crate) enum Of {
 pub(crate) fn token(of: Of, text: &str, folds: bool) -> Token {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
-    if folds {
-        text.bytes()
-            .for_each(|byte| byte.to_ascii_lowercase().hash(&mut hasher));
+    if folds && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        hasher.write(text.to_ascii_lowercase().as_bytes());
     } else {
-        text.bytes().for_each(|byte| byte.hash(&mut hasher));
+        hasher.write(text.as_bytes());
     }
     hasher.finish()
 }
