@@ -6,13 +6,14 @@
 //! Format 1, of popgate 0.1, is read, too: its changes do not say who sent a message, nor its messages in which order
 //! they were learned.
 
+mod numbers;
+
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use flate2::Compression;
-use flate2::Crc;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 
@@ -23,7 +24,8 @@ use crate::filter::classifier::features::FEATURE_GROUPS;
 use crate::filter::classifier::learned_messages::{Learned, Remembered};
 use crate::filter::classifier::learned_state::{LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
-use crate::filter::classifier::{Belief, Digest, PackedFeatures, WeightsOwner, varint};
+use crate::filter::classifier::{Belief, Digest, PackedFeatures, WeightsOwner};
+use numbers::{In, Out, crc};
 
 /// The length of a head.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
@@ -55,71 +57,6 @@ impl Fault {
 }
 
 const SHORT: Fault = Fault::Damaged("ends too early");
-
-/// Writes numbers.
-#[derive(Default)]
-struct Out(Vec<u8>);
-
-impl Out {
-    fn u32(&mut self, number: u32) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-
-    fn u64(&mut self, number: u64) {
-        self.0.extend_from_slice(&number.to_le_bytes());
-    }
-
-    fn f32(&mut self, number: f32) {
-        self.u32(number.to_bits());
-    }
-
-    fn small(&mut self, number: u32) {
-        varint::write(number, &mut self.0);
-    }
-
-    fn text(&mut self, text: &str) {
-        self.u32(text.len() as u32);
-        self.0.extend_from_slice(text.as_bytes());
-    }
-}
-
-/// Reads numbers.
-struct In<'b>(&'b [u8]);
-
-impl<'b> In<'b> {
-    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
-    }
-
-    fn f32(&mut self) -> Option<f32> {
-        self.u32().map(f32::from_bits)
-    }
-
-    fn small(&mut self) -> Option<u32> {
-        varint::read(|| Some(self.take(1)?[0]))
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let length = self.u32()? as usize;
-        String::from_utf8(self.take(length)?.to_vec()).ok()
-    }
-}
-
-fn crc(bytes: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    crc.sum()
-}
 
 /// The beginning of either file.
 pub(super) fn write_head(generation: u64) -> Vec<u8> {
