@@ -4,6 +4,8 @@
 //! file does not have is looked up in the confusables of Unicode Technical Standard 39 and in the compatibility
 //! decompositions of Unicode Standard Annex 15.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript};
@@ -27,6 +29,10 @@ pub(super) enum Glyph {
     Other,
 }
 
+/// The glyphs of the letters up to those of Armenian, of which texts consist: each takes several tables to find.
+static COMMON: LazyLock<Vec<Glyph>> =
+    LazyLock::new(|| ('\0'..'\u{590}').map(Glyph::found).collect());
+
 impl Glyph {
     pub(super) fn of(letter: char) -> Self {
         if letter.is_ascii() {
@@ -35,6 +41,13 @@ impl Glyph {
                 false => Self::Other,
             };
         }
+        match COMMON.get(letter as usize) {
+            Some(glyph) => *glyph,
+            None => Self::found(letter),
+        }
+    }
+
+    fn found(letter: char) -> Self {
         if is_combining_mark(letter) {
             return Self::Mark(letter.script());
         }
