@@ -1,4 +1,4 @@
-//! Facts about the receiving server's checks of the sender.
+//! Facts about the receiving server's checks of the sender (RFC 8601).
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, same_domain};

@@ -22,6 +22,7 @@ use crate::filter::rule_error::RuleError;
 pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[
+    authentication::FACTS,
     file_names::FACTS,
     files::FACTS,
     header::FACTS,
