@@ -192,6 +192,7 @@ struct Tag {
     spacer: bool,
     small: bool,
     has_source: bool,
+    is_open: bool,
     refreshes: bool,
     /// Its media, if it is a style sheet, and whether it is of another type than CSS.
     media: String,
@@ -218,6 +219,7 @@ enum Attribute {
     Measure,
     FontSize,
     InputType,
+    Alternative,
     HttpEquiv,
     Content,
     Class,
@@ -321,6 +323,13 @@ impl<'w, 's> Reader<'w, 's> {
     fn string(&mut self, value: &[u8]) {
         let text = as_utf_8(value);
         if self.open.is_code() {
+            if self
+                .open
+                .last()
+                .is_some_and(|last| last.element.name == Name::TITLE)
+            {
+                self.traits.add_title(&text);
+            }
             self.cascade.sheet_text(&text);
             return;
         }

@@ -8,6 +8,10 @@ use crate::message::visible_text::cut;
 /// Limit of hidden text that is kept, in bytes.
 pub(crate) const HIDDEN_TEXT_LIMIT: usize = 80;
 
+/// Limits of the title and of what stands for an image, in bytes, and of such images.
+const LABEL_LIMIT: usize = 120;
+const LOGOS: usize = 2;
+
 /// Traits of HTML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageTraits {
@@ -49,6 +53,10 @@ pub struct PageTraits {
     pub in_words: usize,
     /// Number of words with elements in them that have no content.
     pub empty_in_words: usize,
+    /// The page's title, which programs show when it is opened.
+    pub title: String,
+    /// What stands for the first images, such as a logo, where images are not shown.
+    pub logos: Vec<String>,
     /// Whether the style sheets were too costly to compare with all elements.
     pub sheets_unread: bool,
 }
@@ -60,6 +68,21 @@ pub struct HiddenText {
     pub bytes: usize,
     /// Its beginning.
     pub text: String,
+}
+
+impl PageTraits {
+    /// Takes text of the title.
+    pub(crate) fn add_title(&mut self, text: &str) {
+        let room = LABEL_LIMIT.saturating_sub(self.title.len());
+        self.title.push_str(cut(text, room));
+    }
+
+    /// Takes what stands for an image.
+    pub(crate) fn add_logo(&mut self, text: &str) {
+        if self.logos.len() < LOGOS && !text.trim().is_empty() {
+            self.logos.push(cut(text.trim(), LABEL_LIMIT).to_owned());
+        }
+    }
 }
 
 impl HiddenText {

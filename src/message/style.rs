@@ -4,6 +4,7 @@
 //! (CSS 2.2 sections 9 to 11, 14, 15; CSS Masking, Transforms, Writing Modes), and never fails.
 
 mod colour;
+mod custom_property;
 mod length;
 mod property;
 mod shape;
@@ -11,6 +12,7 @@ mod text_style;
 mod value;
 
 pub(crate) use colour::Paint;
+pub(crate) use custom_property::{CustomProperties, uses_any};
 pub(crate) use text_style::{Display, Size, Style, Turning};
 
 use cssparser::{Delimiter, ParseError, Parser, Token};

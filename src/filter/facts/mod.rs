@@ -26,7 +26,6 @@ const ALL: &[&[Fact]] = &[
     file_names::FACTS,
     files::FACTS,
     header::FACTS,
-    authentication::FACTS,
     links::FACTS,
     imitated_hosts::FACTS,
     page::FACTS,

@@ -46,6 +46,7 @@ impl Reader<'_, '_> {
             b"width" | b"height" => Attribute::Measure,
             b"size" if tag == Name::FONT => Attribute::FontSize,
             b"type" if tag == Name::INPUT => Attribute::InputType,
+            b"alt" if tag == Name::IMG => Attribute::Alternative,
             b"http-equiv" => Attribute::HttpEquiv,
             b"content" if tag == Name::META => Attribute::Content,
             b"media" if tag == Name::STYLE => Attribute::Media,
@@ -59,6 +60,7 @@ impl Reader<'_, '_> {
         };
         match name {
             b"src" => self.tag.has_source = true,
+            b"open" => self.tag.is_open = true,
             b"background" => self.tag.hints.picture = Some(true),
             // A browser shows links in blue, whatever colour is around.
             b"href" if tag == Name::A => {
@@ -120,6 +122,9 @@ impl Reader<'_, '_> {
                 if value.eq_ignore_ascii_case(b"hidden") {
                     self.tag.hints.display = Some(Display::Nothing);
                 }
+            }
+            Attribute::Alternative => {
+                self.traits.add_logo(&String::from_utf8_lossy(value));
             }
             Attribute::HttpEquiv => {
                 self.tag.refreshes = value.trim_ascii().eq_ignore_ascii_case(b"refresh");

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::message::charset::as_utf_8;
-use crate::message::style::{Declarations, Style};
+use crate::message::style::{CustomProperties, Declarations, Style, uses_any};
 use crate::message::style_sheet::StyleSheets;
 use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
 use crate::message::visible_text::cut;
@@ -53,6 +53,9 @@ pub(super) struct Cascade {
     /// The attributes of the tag that were compared.
     tested: usize,
     waiting: String,
+    properties: CustomProperties,
+    /// The sheets that use custom properties, if elements may set these later.
+    with_properties: String,
     steps_taken: u64,
 }
 
@@ -63,7 +66,9 @@ impl Cascade {
             sheets: self.sheets,
             has_doctype: self.has_doctype,
             attributes: self.attributes,
-            waiting: self.waiting,
+            // What they say now counts over what they said before.
+            waiting: self.with_properties + &self.waiting,
+            properties: self.properties,
             is_known: true,
             ..Self::default()
         }
@@ -115,7 +120,20 @@ impl Cascade {
         let folds = !self.has_doctype;
         let sheets = self.sheets.get_or_insert_with(|| StyleSheets::new(folds));
         for sheet in waiting.split('\0') {
-            sheets.add(work.beginning(sheet, SHEET_WORK));
+            let applies = StyleSheets::is_for_desktop;
+            self.properties.collect(sheet, applies);
+        }
+        for sheet in waiting.split('\0') {
+            if uses_any(sheet) {
+                let sheet = self.properties.substituted(sheet);
+                sheets.add(work.beginning(&sheet, SHEET_WORK));
+            } else {
+                sheets.add(work.beginning(sheet, SHEET_WORK));
+            }
+        }
+        if !self.is_known && uses_any(&waiting) {
+            self.with_properties.push_str(&waiting);
+            self.with_properties.push('\0');
         }
     }
 
@@ -208,7 +226,16 @@ impl Cascade {
             return known.clone();
         }
         let text = as_utf_8(value);
-        let declarations = Declarations::of_attribute(work.beginning(&text, SHEET_WORK));
+        let text = work.beginning(&text, SHEET_WORK);
+        if self.properties.collect(text, |_| true) {
+            self.is_late |= !self.with_properties.is_empty();
+        }
+        if uses_any(text) {
+            // What else sets them may change.
+            let text = self.properties.substituted(text);
+            return Declarations::of_attribute(work.beginning(&text, SHEET_WORK));
+        }
+        let declarations = Declarations::of_attribute(text);
         if self.attributes.len() < REMEMBERED && value.len() < REMEMBERED_LENGTH {
             self.attributes.insert(value.into(), declarations.clone());
         }

@@ -131,6 +131,11 @@ impl Reader<'_, '_> {
     /// What names alone say.
     fn set_hints(&mut self, name: Name) {
         let hints = &mut self.tag.hints;
+        if name == Name::DIALOG && !self.tag.is_open {
+            // Browsers do not show it; mail programs that do not know the element show its text.
+            hints.no_outlook = Some(true);
+            hints.display = Some(Display::Inline);
+        }
         if hints.right_to_left.is_some() {
             hints.turning = Some(if name == Name::BDO {
                 Turning::Overridden

@@ -48,6 +48,12 @@ fn invisible_text_is_removed() {
         "<p style='visibility:hidden'>x<p>seen",
         "<div><span style='display:none'>x</div>seen",
         "<img style='display:none'>seen",
+        "<p style='--a:none;display:var(--a)'>x</p>seen",
+        "<style>:root{--a:none}.b{display:var(--a)}</style><p class=b>x</p>seen",
+        "<style>.b{display:var(--a)}</style><div style='--a:none'><p class=b>x</p>seen",
+        "<style>.b{display:var(--a, none)}</style><div><p class=b>x</p>seen",
+        "<style>.b{display:none}</style><p class=b>x</p><p class=b style='display:var(--a,block)'>seen",
+        "se<dialog>x</dialog>en",
     ];
     for case in cases {
         assert_eq!(text(case), "seen", "{case}");

@@ -16,6 +16,7 @@ impl Name {
     pub(crate) const BODY: Self = Self::of(b"body");
     pub(crate) const BR: Self = Self::of(b"br");
     pub(crate) const CENTER: Self = Self::of(b"center");
+    pub(crate) const DIALOG: Self = Self::of(b"dialog");
     pub(crate) const DIV: Self = Self::of(b"div");
     pub(crate) const FONT: Self = Self::of(b"font");
     pub(crate) const FRAME: Self = Self::of(b"frame");
