@@ -1,5 +1,5 @@
-//! Archives: the names of the files in ZIP, RAR, 7-Zip, cabinets, gzip and tar, in attached mails and in TNEF, and
-//! which of them are programs.
+//! Archives: the names of the files in ZIP, RAR, 7-Zip, cabinets, gzip and tar, in images of discs, in attached mails
+//! and in TNEF, which of them are programs, and the pages in them.
 //!
 //! In: a decoded attachment, possibly truncated; out: what it contains, also in archives within it. It unpacks no more
 //! than a quarter of a megabyte of a file, trusts no declared length, and all its work is counted.
@@ -7,6 +7,7 @@
 mod cabinet;
 mod contents;
 mod gzip;
+pub(crate) mod iso;
 mod mail;
 mod rar;
 mod seven_zip;
@@ -18,13 +19,16 @@ use std::io::Read;
 
 use crate::message::file_type::{self, FileType};
 use crate::message::work::Work;
-use contents::{MEMBERS_LIMIT, Member, Packing};
+use contents::{MEMBERS_LIMIT, Member, PAGES_AMONG, PAGES_LIMIT, Packing};
 
 pub use contents::{Archive, NAME_LIMIT, NAMES_LIMIT};
 
 /// Limits of what is unpacked of a file to look at its beginning, and of an archive to look into it.
 const HEAD_LIMIT: usize = 1 << 10;
 const UNPACKED_LIMIT: usize = 256 << 10;
+
+/// Limit of a page in an archive.
+const PAGE_LIMIT: usize = 64 << 10;
 
 /// Archives within archives that are looked into.
 const DEPTH_LIMIT: usize = 3;
@@ -35,10 +39,10 @@ const UNPACK_WORK: u64 = 10;
 
 /// Whether a file of this type has files in it that [`read`] finds.
 pub fn holds_files(file_type: FileType) -> bool {
-    use FileType::{Cab, Eml, Gzip, Ole, Rar, SevenZip, Tar, Tnef, Zip};
+    use FileType::{Cab, Eml, Gzip, Iso, Ole, Rar, SevenZip, Tar, Tnef, Zip};
     matches!(
         file_type,
-        Zip | Rar | SevenZip | Cab | Gzip | Tar | Eml | Tnef | Ole
+        Zip | Rar | SevenZip | Cab | Gzip | Tar | Iso | Eml | Tnef | Ole
     )
 }
 
@@ -46,6 +50,9 @@ pub fn holds_files(file_type: FileType) -> bool {
 pub fn read(data: &[u8], work: &Work<'_>) -> Option<Archive> {
     let mut archive = Archive::default();
     look(data, 0, &mut archive, work)?;
+    if archive.is_package() || archive.names.len() > PAGES_AMONG {
+        archive.pages.clear();
+    }
     Some(archive)
 }
 
@@ -54,7 +61,9 @@ fn look(data: &[u8], depth: usize, archive: &mut Archive, work: &Work<'_>) -> Op
     if depth >= DEPTH_LIMIT {
         return None;
     }
-    let members = match file_type::of(data) {
+    let file_type = file_type::of(data);
+    let members = match file_type {
+        _ if iso::is_image(data) => iso::read(data, archive, work)?,
         Some(FileType::Rar) => rar::read(data, archive, work)?,
         Some(FileType::SevenZip) => seven_zip::read(data, archive, work)?,
         Some(FileType::Cab) => cabinet::read(data, archive, work)?,
@@ -65,25 +74,45 @@ fn look(data: &[u8], depth: usize, archive: &mut Archive, work: &Work<'_>) -> Op
         // Whatever the file begins with, a program for archives looks at its end.
         _ => zip::read(data, archive, work)?,
     };
+    // An attached mail is read as one where clients show it.
+    let keeps_pages = file_type != Some(FileType::Eml);
     for member in members.iter().take(MEMBERS_LIMIT) {
-        look_at(member, depth, archive, work);
+        look_at(member, depth, keeps_pages, archive, work);
     }
     Some(())
 }
 
 /// Looks at a file in an archive, and into it, if it contains files itself.
-fn look_at(member: &Member<'_>, depth: usize, archive: &mut Archive, work: &Work<'_>) {
+fn look_at(
+    member: &Member<'_>,
+    depth: usize,
+    keeps_pages: bool,
+    archive: &mut Archive,
+    work: &Work<'_>,
+) {
     if !work.spend(MEMBER_WORK) {
         return;
     }
     let head = unpacked(member, HEAD_LIMIT, work);
+    let is_deep = depth + 1 >= DEPTH_LIMIT;
     let Some(file_type) = file_type::of(&head) else {
+        if !is_deep && iso::is_named(&member.name) {
+            let content = unpacked(member, UNPACKED_LIMIT, work);
+            look(&content, depth + 1, archive, work);
+        }
         return;
     };
     if file_type.is_program() && archive.programs.len() < MEMBERS_LIMIT {
         archive.programs.push(member.name.clone());
     }
-    if holds_files(file_type) && file_type != FileType::Ole && depth + 1 < DEPTH_LIMIT {
+    if keeps_pages
+        && matches!(file_type, FileType::Html | FileType::Svg)
+        && archive.pages.len() < PAGES_LIMIT
+    {
+        let page = unpacked(member, PAGE_LIMIT, work).into_owned();
+        archive.pages.push(page);
+    }
+    if holds_files(file_type) && file_type != FileType::Ole && !is_deep {
         let content = unpacked(member, UNPACKED_LIMIT, work);
         look(&content, depth + 1, archive, work);
     }

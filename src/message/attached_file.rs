@@ -3,7 +3,7 @@
 //! In: the encoded body of a part; out: the file's type by its content, the files in it, the links and scripts of a
 //! PDF, and whether a document has macros.
 
-use crate::message::archive::{self, Archive};
+use crate::message::archive::{self, Archive, iso};
 use crate::message::decode::{self, Encoding};
 use crate::message::document::{self, Pdf};
 use crate::message::file_type::{self, FileType};
@@ -53,6 +53,9 @@ impl File {
             self.pdf = document::pdf(&data, work);
             return;
         }
+        if iso::is_image(&data) {
+            self.file_type = Some(FileType::Iso);
+        }
         self.archive = archive::read(&data, work);
         let names = self
             .archive
@@ -65,6 +68,9 @@ impl File {
     /// whatever it begins with.
     pub(super) fn may_hold_files(&self, name: Option<&str>) -> bool {
         const OPENED: [&str; 4] = [".zip", ".zipx", ".jar", ".docm"];
+        if name.is_some_and(iso::is_named) {
+            return true;
+        }
         if self.file_type == Some(FileType::Pdf) {
             return false;
         }

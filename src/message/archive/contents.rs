@@ -12,6 +12,10 @@ pub const NAMES_LIMIT: usize = 200;
 /// Limit of a name in bytes: its end is kept, because that is where the extension is.
 pub const NAME_LIMIT: usize = 255;
 
+/// Pages of an archive that are read, and the most files that it may have: source code and saved sites have more.
+pub(super) const PAGES_LIMIT: usize = 2;
+pub(super) const PAGES_AMONG: usize = 3;
+
 /// Files of an archive that are looked at.
 pub(super) const MEMBERS_LIMIT: usize = 50;
 
@@ -25,6 +29,8 @@ pub struct Archive {
     pub names: Vec<String>,
     /// Names of files that are programs by their content.
     pub programs: Vec<String>,
+    /// The beginnings of the pages in it, if it has hardly any other files.
+    pub pages: Vec<Vec<u8>>,
     /// Whether any of the files requires a password.
     pub encrypted: bool,
     /// Whether there are files whose names are unknown, because they are encrypted, too, or packed in a way that is

@@ -221,6 +221,26 @@ impl<'m, 's> Collector<'m, 's> {
         let room = LINK_LIMIT.saturating_sub(self.links.len());
         let links = links.take(room).map(|link| (one.number, link.clone()));
         self.links.extend(links);
+        let archive = file.archive.as_mut();
+        let pages = archive.map(|archive| std::mem::take(&mut archive.pages));
+        for page in pages.unwrap_or_default() {
+            self.archived_page(one.number, &page);
+        }
+    }
+
+    /// Reads a page in an archive, which opens in a browser.
+    fn archived_page(&mut self, number: usize, page: &[u8]) {
+        let wanted = self.wanted;
+        if wanted.text || wanted.source || wanted.tags {
+            self.text(&TextSource {
+                number,
+                kind: Kind::Html,
+                form: TextForm::AsIs,
+                charset: None,
+                encoding: Encoding::Identity,
+                body: page,
+            });
+        }
     }
 
     /// Decodes a text part.
