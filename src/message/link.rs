@@ -1,7 +1,9 @@
 //! Links: what a click or the display of a message would fetch.
 //!
-//! In: an attribute's value or plain text; out: links without the characters that browsers ignore.
-//! It never resolves or fetches anything.
+//! In: an attribute's value or plain text; out: links without the characters that browsers ignore, and without what
+//! mail gateways put before them. It never resolves or fetches anything.
+
+mod protected;
 
 use std::ops::Range;
 
@@ -22,16 +24,19 @@ pub fn from_attribute(value: &str) -> Option<String> {
         return None;
     }
     let breaks = ['\t', '\r', '\n'];
-    if value.contains(breaks) {
-        return Some(value.replace(breaks, ""));
-    }
-    Some(value.to_owned())
+    let link = match value.contains(breaks) {
+        true => value.replace(breaks, ""),
+        false => value.to_owned(),
+    };
+    Some(protected::target(&link).unwrap_or(link))
 }
 
 /// The links that mail clients find in plain text, at most `limit`.
 pub fn in_text(text: &str, limit: usize) -> Vec<String> {
     let places = places_in_text(text, limit).into_iter();
-    places.map(|place| text[place].to_owned()).collect()
+    let links = places.map(|place| &text[place]);
+    let targets = links.map(|link| protected::target(link).unwrap_or_else(|| link.to_owned()));
+    targets.collect()
 }
 
 /// Where they are.
