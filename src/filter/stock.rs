@@ -29,6 +29,7 @@ files![
     /// Name and text of each list, by name.
     LISTS:
     "lists/abused-tlds.txt",
+    "lists/arc-sealers.txt",
     "lists/archive-extensions.txt",
     "lists/brands.txt",
     "lists/bulk-senders.txt",
@@ -39,6 +40,7 @@ files![
     "lists/image-hosts.txt",
     "lists/ipfs-gateways.txt",
     "lists/macro-extensions.txt",
+    "lists/mail-gateways.txt",
     "lists/redirectors.txt",
     "lists/shorteners.txt",
 ];

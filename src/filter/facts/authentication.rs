@@ -1,6 +1,7 @@
 //! Facts about the receiving server's checks of the sender (RFC 8601).
 
 use crate::filter::facts::fact::Fact;
+use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
 
@@ -44,7 +45,7 @@ pub(super) const FACTS: &[Fact] = &[
 
 /// The results of the receiving server (RFC 8601): the topmost field, because a server adds its own
 /// above all that came with the message. A forged field says that checks failed only
-/// if the sender wants it to.
+/// if the sender wants it to. Behind a gateway, which changes what was signed, the gateway's count.
 struct Auth {
     text: String,
 }
@@ -52,7 +53,15 @@ struct Auth {
 impl Auth {
     fn of(mail: &MessageView<'_>) -> Option<Self> {
         let text = mail.headers.text("authentication-results").to_lowercase();
-        (!text.is_empty()).then_some(Self { text })
+        if text.is_empty() {
+            return None;
+        }
+        let newest = Self { text };
+        if newest.passed("dmarc") {
+            return Some(newest);
+        }
+        let gateway = gateway::results(mail, &newest.text);
+        Some(gateway.map_or(newest, |text| Self { text }))
     }
 
     /// The result of a method, such as `pass`.
@@ -76,6 +85,13 @@ impl Auth {
         })
     }
 
+    /// Whether Microsoft trusts who sealed what was found before (composite authentication, reason 130: ARC).
+    fn is_sealed(&self) -> bool {
+        let mut results = self.results("compauth");
+        results
+            .any(|(result, rest)| result == "pass" && rest.trim_start().starts_with("reason=130"))
+    }
+
     fn passed(&self, method: &str) -> bool {
         self.results(method).any(|(result, _)| result == "pass")
     }
@@ -87,7 +103,8 @@ fn auth_nothing_passed(mail: &MessageView<'_>) -> Option<String> {
     let dkim = auth.result("dkim")?;
     let passed = ["spf", "dkim", "dmarc"]
         .iter()
-        .any(|method| auth.passed(method));
+        .any(|method| auth.passed(method))
+        || auth.is_sealed();
     // Some servers guess for domains without a policy.
     let guessed = auth.result("dmarc") == Some("bestguesspass");
     (!passed && !guessed).then(|| format!("spf={spf}, dkim={dkim}"))
@@ -95,7 +112,7 @@ fn auth_nothing_passed(mail: &MessageView<'_>) -> Option<String> {
 
 fn auth_dmarc_failed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
-    let failed = auth.result("dmarc") == Some("fail");
+    let failed = auth.result("dmarc") == Some("fail") && !auth.is_sealed();
     failed.then(|| "dmarc=fail".to_owned())
 }
 

@@ -1,6 +1,7 @@
 //! Facts about the header.
 
 use crate::filter::facts::fact::Fact;
+use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::{MessageView, domain_of};
 use crate::message::value;
@@ -194,6 +195,10 @@ fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
+    // Gateways encode what they mark.
+    if gateway::handed_over(mail).is_some() {
+        return None;
+    }
     let mut names = ["subject", "from"].iter();
     names.find_map(|name| {
         let raw = mail.headers.first(name)?;

@@ -8,6 +8,7 @@ mod authentication;
 mod fact;
 mod file_names;
 mod files;
+mod gateway;
 mod header;
 mod imitated_hosts;
 mod link_encoding;
