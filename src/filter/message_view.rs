@@ -12,6 +12,7 @@ use crate::filter::lists::Lists;
 use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
 use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
+use crate::message::homoglyphs::SpelledOut;
 use crate::message::url::Link;
 use crate::message::value::{self, NamedAddress};
 use crate::message::{Content, Headers, Work, charset, homoglyphs};
@@ -27,6 +28,9 @@ const RECIPIENT_LIMIT: usize = 100;
 
 /// Limit of visible text searched for homoglyphs: what is beyond it deceives nobody.
 const DISGUISE_LIMIT: usize = 32 << 10;
+
+/// Units of work for an octet of text that is searched for words spelled out.
+const SPELLED_WORK: u64 = 3;
 
 /// Units of work for a header field that is compared with a name, a value that is decoded, and an octet of one.
 const FIELD_WORK: u64 = 1;
@@ -60,6 +64,7 @@ pub struct MessageView<'a> {
     to: OnceCell<Vec<NamedAddress>>,
     subject: OnceCell<String>,
     disguised: OnceCell<Vec<String>>,
+    spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
 }
 
 impl<'a> MessageView<'a> {
@@ -86,6 +91,7 @@ impl<'a> MessageView<'a> {
             to: OnceCell::new(),
             subject: OnceCell::new(),
             disguised: OnceCell::new(),
+            spelled_out: OnceCell::new(),
         }
     }
 
@@ -153,14 +159,19 @@ impl<'a> MessageView<'a> {
 
     /// The address in From, if it is valid.
     pub fn from_address(&self) -> Option<&str> {
-        let address = self.from().first()?.addr.as_deref()?;
-        address.contains('@').then_some(address)
+        // A name with a comma in it looks like a mailbox without an address.
+        let mut addresses = self.from().iter().filter_map(|from| from.addr.as_deref());
+        addresses.find(|address| address.contains('@'))
     }
 
     /// The display name in From.
     pub fn from_name(&self) -> &str {
-        let name = self.from().first().and_then(|from| from.name.as_deref());
-        name.unwrap_or_default()
+        let Some(first) = self.from().first() else {
+            return "";
+        };
+        let is_name = |address: &&str| !address.contains('@');
+        let alone = first.addr.as_deref().filter(is_name);
+        first.name.as_deref().or(alone).unwrap_or_default()
     }
 
     /// The subject, decoded.
@@ -200,6 +211,36 @@ impl<'a> MessageView<'a> {
         })
     }
 
+    /// How much of the subject and the text is spelled out letter by letter or with signs for letters, and other
+    /// readings of these.
+    pub fn spelled_out(&self) -> &(SpelledOut, Vec<String>) {
+        self.spelled_out.get_or_init(|| {
+            let mut most = SpelledOut::default();
+            let mut readings = Vec::new();
+            let mut left = DISGUISE_LIMIT;
+            let mut texts = vec![self.subject()];
+            for text in self.visible() {
+                texts.push(text);
+            }
+            for text in texts {
+                let text = crate::message::visible_text::cut(text, left);
+                left -= text.len();
+                let text = self.work.beginning(text, SPELLED_WORK);
+                let found = SpelledOut::of(text);
+                readings.extend(homoglyphs::other_readings(text, &found));
+                if found.letters > most.letters && found.is_apart() {
+                    most = found;
+                }
+            }
+            (most, readings)
+        })
+    }
+
+    fn other_readings(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let (_, readings) = self.spelled_out();
+        readings.iter().map(|text| Cow::Borrowed(&**text))
+    }
+
     /// The texts of a place.
     pub fn texts(&self, place: &Place) -> Vec<Cow<'_, str>> {
         fn all<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<Cow<'t, str>> {
@@ -209,10 +250,16 @@ impl<'a> MessageView<'a> {
         let parts = content.parts.iter();
         match place {
             Place::Field(_) | Place::HeaderBlock => header_texts(place, self.headers, self.work),
-            Place::Body => all(self.visible()),
+            Place::Body => {
+                let mut texts: Vec<Cow<'_, str>> = all(self.visible());
+                texts.extend(self.other_readings());
+                texts
+            }
             Place::Paragraph => {
                 let paragraphs = content.texts.iter().flat_map(|text| text.text.paragraphs());
-                all(std::iter::once(self.subject()).chain(paragraphs))
+                let mut texts = all(std::iter::once(self.subject()).chain(paragraphs));
+                texts.extend(self.other_readings());
+                texts
             }
             Place::RawBody => all(content.texts.iter().map(|text| &*text.source)),
             Place::Html => all(content.pages()),
@@ -271,9 +318,13 @@ fn as_read(text: String) -> String {
 /// A decoded value as a person reads it, and if that differs, followed by what is written: some rules look for
 /// styled letters.
 fn read_and_written(text: String) -> String {
-    match homoglyphs::plain(&text) {
-        Some(plain) => format!("{plain} {text}"),
-        None => text,
+    let plain = homoglyphs::plain(&text);
+    let read = plain.as_deref().unwrap_or(&text);
+    let mut readings = homoglyphs::other_readings(read, &SpelledOut::of(read));
+    readings.extend(plain);
+    match &*readings {
+        [] => text,
+        readings => format!("{} {text}", readings.join(" ")),
     }
 }
 

@@ -6,8 +6,10 @@
 //! I for an l, letters apart): callers compare these with names worth disguising.
 
 mod ascii;
+mod flags;
 mod invisible;
 mod look_alike;
+mod spelled_out;
 mod word;
 
 use std::ops::Range;
@@ -17,6 +19,7 @@ use look_alike::Glyph;
 use word::{Alphabets, Reading, Writing};
 
 pub(crate) use invisible::{nothing_at, shows_nothing};
+pub use spelled_out::SpelledOut;
 
 /// Limit of words found in one text.
 const FOUND_LIMIT: usize = 200;
@@ -45,7 +48,7 @@ impl Letters {
         let mut readings = Vec::new();
         for word in Words::of(text) {
             all += 1;
-            if word.text.is_ascii() {
+            if word.text.is_ascii() || flags::is_only(word.text) {
                 continue;
             }
             let Some(Reading { plain, writing }) = word::read(word.text, &alphabets) else {
@@ -178,6 +181,18 @@ pub fn ascii_words(text: &str) -> Vec<String> {
         found.push(run);
     }
     found
+}
+
+/// Other readings of a text of which much is spelled out: a one is an i in the first, an l in the second.
+pub fn other_readings(text: &str, spelled: &SpelledOut) -> Vec<String> {
+    if !spelled.is_much() {
+        return Vec::new();
+    }
+    let first = spelled_out::read(text, 'i');
+    let second = spelled_out::read(text, 'l');
+    let differs = first != second;
+    let second = differs.then_some(second);
+    std::iter::once(first).chain(second).collect()
 }
 
 /// Whether a short text has words that mix letters of two alphabets, or are strewn with marks.

@@ -18,7 +18,7 @@ use html5gum::State;
 use html5gum::emitters::callback::CallbackEvent;
 
 use crate::message::charset::as_utf_8;
-use crate::message::html_elements::Element;
+use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
 use crate::message::visible_text::turned::Open;

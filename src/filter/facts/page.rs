@@ -142,6 +142,11 @@ pub(super) const FACTS: &[Fact] = &[
             words.map(|words| words.split(' ').count()).sum::<usize>() as f64
         },
     ),
+    Fact::number(
+        "letters-apart",
+        "How many letters of the text or the subject stand alone, in long rows as of words, if most of it does.",
+        |mail| mail.spelled_out().0.letters as f64,
+    ),
     Fact::holds(
         "page-is-centered",
         "HTML whose text is centred by `<center>`.",

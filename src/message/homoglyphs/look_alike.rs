@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use super::flags;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_script::{Script, UnicodeScript};
@@ -51,7 +52,7 @@ impl Glyph {
         if is_combining_mark(letter) {
             return Self::Mark(letter.script());
         }
-        if let Some(plain) = negative(letter) {
+        if let Some(plain) = negative(letter).or_else(|| flags::letter(letter)) {
             return Self::Styled(plain);
         }
         if !letter.is_alphanumeric() {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::message::charset::as_utf_8;
-use crate::message::style::{CustomProperties, Declarations, Style, uses_any};
+use crate::message::style::{CustomProperties, Declarations, Display, Style, uses_any};
 use crate::message::style_sheet::StyleSheets;
 use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
 use crate::message::visible_text::cut;
@@ -274,6 +274,10 @@ impl Cascade {
         important.for_each(|found| style.add(found));
         if let Some(important) = &own.important {
             style.add(important);
+        }
+        if style.floats_right == Some(true) && style.display != Some(Display::Nothing) {
+            // CSS 2.2 section 9.7. Of floats to the left, the first is read first: they may be a word.
+            style.display = Some(Display::Block);
         }
         style
     }

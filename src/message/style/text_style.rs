@@ -91,6 +91,8 @@ style! {
     position: Position,
     /// It floats: a box of its own.
     floats: bool,
+    /// To the right: what comes first is read last.
+    floats_right: bool,
     /// Far outside the window, by each of the properties.
     off_left: bool,
     off_top: bool,

@@ -40,7 +40,12 @@ pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style
         P::Width => style.narrow = length(input).map(is_nothing),
         P::MaxWidth => style.narrow_at_most = length(input).map(is_nothing),
         P::Position => style.position = word(input, position),
-        P::Float => style.floats = word(input, |word| Some(matches!(word, "left" | "right"))),
+        P::Float => {
+            let side = word(input, |word| Some(word.to_owned()));
+            let side = side.as_deref();
+            style.floats = side.map(|side| matches!(side, "left" | "right"));
+            style.floats_right = side.map(|side| side == "right");
+        }
         P::Filter => style.filtered = Some(filters(input)),
         P::Inset => {
             let mut sides = lengths(input).into_iter().map(|side| side.map(is_off));

@@ -1,0 +1,300 @@
+//! Texts whose words are spelled out: `V i a g r a`, `v.i.a.g.r.a`, with digits and signs for letters, `v14gr4`, or with
+//! letters upside down, `ʌıɐƃɹɐ`.
+//!
+//! In: a text on one line; out: how much of it is written so, and if it is much, another reading of it. Ordinary mail
+//! has `e.g.`, `U.S.A.`, `MP3` and tables of letters: a few such words are nothing.
+
+/// So many words make another reading worth while, and so many percent of the words of the text.
+const WORDS: usize = 5;
+const PERCENT: usize = 8;
+
+/// Letters in a row that stand alone: fewer are a list, or initials.
+const ROW: usize = 8;
+
+/// A row of letters is of words if it has so many different ones.
+const DIFFERENT: u32 = 9;
+
+/// Limit of another reading in bytes.
+const LIMIT: usize = 16 << 10;
+
+/// How much of a text is spelled out.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SpelledOut {
+    /// Letters that stand alone, in long rows like those of words.
+    pub letters: usize,
+    /// Words whose letters have marks between them.
+    pub parted: usize,
+    /// Words with digits, signs or letters upside down for letters.
+    pub coded: usize,
+    /// All words.
+    pub words: usize,
+}
+
+impl SpelledOut {
+    /// Measures a text.
+    pub fn of(text: &str) -> Self {
+        let mut found = Self::default();
+        if !may_be_spelled_out(text.as_bytes()) {
+            return found;
+        }
+        let mut row = Row::default();
+        for word in text.split(' ') {
+            found.words += 1;
+            let mut letters = word.chars();
+            if let (Some(letter), None) = (letters.next(), letters.next()) {
+                if letter.is_alphabetic() {
+                    row.add(letter);
+                }
+                // A mark within the row is punctuation.
+                continue;
+            }
+            found.letters += std::mem::take(&mut row).letters_of_words();
+            match reading(word) {
+                Some(Word::Parted(_)) => found.parted += 1,
+                Some(Word::Coded | Word::Turned) => found.coded += 1,
+                None => {}
+            }
+        }
+        found.letters += row.letters_of_words();
+        found
+    }
+
+    /// Whether so many words are spelled out that the text is worth reading another time.
+    pub fn is_much(&self) -> bool {
+        let spelled = self.parted + self.coded;
+        spelled >= WORDS && spelled * 100 >= self.words * PERCENT
+    }
+
+    /// Whether most of the text is letters that stand alone.
+    pub fn is_apart(&self) -> bool {
+        self.letters * 2 >= self.words
+    }
+}
+
+/// A test that most text fails: whether many octets are spaces, marks, or digits and signs.
+fn may_be_spelled_out(text: &[u8]) -> bool {
+    let share = |is: fn(u8) -> bool| {
+        text.iter()
+            .map(|byte| usize::from(is(*byte)))
+            .sum::<usize>()
+    };
+    let is_mark =
+        |byte: u8| !byte.is_ascii_alphanumeric() && byte != b' ' && byte != b',' || byte >= 0x80;
+    let is_sign = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'@' | b'$' | b'!' | b'|');
+    3 * share(|byte| byte == b' ') >= text.len()
+        || 6 * share(is_mark) >= text.len()
+        || 25 * share(is_sign) >= text.len()
+}
+
+/// Letters that stand alone.
+#[derive(Default)]
+struct Row {
+    letters: usize,
+    vowels: usize,
+    different: u32,
+}
+
+impl Row {
+    fn add(&mut self, letter: char) {
+        self.letters += 1;
+        let small = letter.to_ascii_lowercase();
+        self.vowels += usize::from(matches!(small, 'a' | 'e' | 'i' | 'o' | 'u' | 'y'));
+        if small.is_ascii_lowercase() {
+            self.different |= 1 << (small as u32 - 'a' as u32);
+        }
+    }
+
+    /// The number of letters, if they are as various as those of words: alphabets and genomes are not.
+    fn letters_of_words(&self) -> usize {
+        let share = 100 * self.vowels / self.letters.max(1);
+        let is_of_words = self.letters >= ROW
+            && (28..=55).contains(&share)
+            && (self.letters < 40 || self.different.count_ones() >= DIFFERENT);
+        if is_of_words { self.letters } else { 0 }
+    }
+}
+
+/// A text as it reads if signs and digits are letters, and marks between letters are nothing; `one` is what a one
+/// stands for.
+pub(super) fn read(text: &str, one: char) -> String {
+    let mut plain = String::new();
+    for word in text.split(' ') {
+        if plain.len() >= LIMIT {
+            break;
+        }
+        match reading(word) {
+            Some(Word::Parted(word)) => plain.push_str(&word),
+            // All of its letters may be upside down, or only those that cannot be anything else.
+            Some(Word::Turned) => plain.extend(word.chars().map(|letter| {
+                let both = both_ways(letter).filter(|_| one == 'l');
+                upright(letter).or(both).unwrap_or(letter)
+            })),
+            Some(Word::Coded) => plain.extend(
+                word.chars()
+                    .map(|sign| letter_for(sign, one).unwrap_or(sign)),
+            ),
+            None => plain.push_str(word),
+        }
+        plain.push(' ');
+    }
+    plain
+}
+
+enum Word {
+    /// Without the marks.
+    Parted(String),
+    /// With signs for letters.
+    Coded,
+    /// With letters upside down.
+    Turned,
+}
+
+fn reading(word: &str) -> Option<Word> {
+    // Addresses and long codes are no words.
+    if !(3..=60).contains(&word.len()) {
+        return None;
+    }
+    if let Some(joined) = without_marks(word) {
+        return Some(Word::Parted(joined));
+    }
+    if !word.is_ascii() && word.chars().any(|letter| upright(letter).is_some()) {
+        return Some(Word::Turned);
+    }
+    is_coded(word).then_some(Word::Coded)
+}
+
+/// The letters of a word that has the same mark behind each but the last.
+fn without_marks(word: &str) -> Option<String> {
+    let mut signs = word.chars();
+    let first = signs.next().filter(|letter| letter.is_alphanumeric())?;
+    let mark = signs.next().filter(|mark| is_mark(*mark))?;
+    let mut joined = String::from(first);
+    let mut is_letter = true;
+    for sign in signs {
+        if is_letter && sign.is_alphanumeric() {
+            joined.push(sign);
+        } else if is_letter || sign != mark {
+            // Punctuation at the end.
+            let is_end = is_letter || !sign.is_alphanumeric();
+            return (is_end && is_word(&joined)).then_some(joined);
+        }
+        is_letter = !is_letter;
+    }
+    is_word(&joined).then_some(joined)
+}
+
+fn is_word(letters: &str) -> bool {
+    letters.chars().count() >= 3 && letters.chars().all(char::is_alphabetic)
+}
+
+fn is_mark(mark: char) -> bool {
+    matches!(
+        mark,
+        '.' | '-' | '_' | '*' | '|' | '~' | '+' | '/' | '^' | '\u{b7}' | '\u{2022}' | '\u{2010}'
+            ..='\u{2012}' | '\u{2219}' | '\u{22c5}'
+    )
+}
+
+/// Whether signs stand for letters between others, and more letters are left than signs.
+fn is_coded(word: &str) -> bool {
+    if !word.is_ascii() {
+        return false;
+    }
+    let end = ['.', ',', ';', ':', '!', '?', ')', '"', '\''];
+    let word = word
+        .trim_end_matches(end)
+        .trim_start_matches(['(', '"', '\'']);
+    let (mut letters, mut signs) = (0, 0);
+    for byte in word.bytes() {
+        match letter_for(char::from(byte), 'i') {
+            Some(_) => signs += 1,
+            None if byte.is_ascii_alphabetic() => letters += 1,
+            None => return false,
+        }
+    }
+    // Digits at the end count, dates and models do not: `covid19`, `mp3`, `4th`.
+    let digits = |byte: u8| byte.is_ascii_digit();
+    let tail = word.bytes().rev().take_while(|byte| digits(*byte)).count();
+    let head = word.bytes().take_while(|byte| digits(*byte)).count();
+    signs > tail.max(head) && letters >= 1 || signs == 1 && tail + head == 1 && letters >= 4
+}
+
+/// The letter of which this one is the image upside down.
+fn upright(turned: char) -> Option<char> {
+    const TURNED: [char; 17] = [
+        'ɐ', 'ɔ', 'ǝ', 'ɟ', 'ƃ', 'ɥ', 'ᴉ', 'ɾ', 'ʞ', 'ɯ', 'ɹ', 'ʇ', 'ʌ', 'ʍ', 'ʎ', 'ɓ', 'ı',
+    ];
+    const UPRIGHT: &[u8; 17] = b"acefghijkmrtvwygi";
+    let at = TURNED.iter().position(|letter| *letter == turned)?;
+    Some(char::from(UPRIGHT[at]))
+}
+
+/// The same of letters that are others upside down.
+fn both_ways(turned: char) -> Option<char> {
+    Some(match turned {
+        'n' => 'u',
+        'u' => 'n',
+        'p' => 'd',
+        'd' => 'p',
+        'q' => 'b',
+        'b' => 'q',
+        _ => return None,
+    })
+}
+
+fn letter_for(sign: char, one: char) -> Option<char> {
+    Some(match sign {
+        '0' => 'o',
+        '1' | '|' | '!' => one,
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' => 't',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_are_spelled_out_are_read() {
+        for (written, expected) in [
+            ("V.i.a.g.r.a n-o-w, t*h*e", "Viagra now the "),
+            ("V\u{b7}i\u{b7}a\u{b7}g\u{b7}r\u{b7}a.", "Viagra "),
+            ("y0ur p4yp4l 4cc0un7", "your paypal account "),
+            ("v3r!fy !7", "verify !7 "),
+            ("ʌɐ1id ɐɔɔonnʇ", "va1id acconnt "),
+            (
+                "e.g. U.S.A. 4th MP3 2024-01 a@b.example 1.2.3",
+                "e.g. USA 4th MP3 2024-01 a@b.example 1.2.3 ",
+            ),
+        ] {
+            assert_eq!(read(written, 'i'), expected, "{written}");
+        }
+        assert_eq!(read("p0ss1b1e", 'l'), "posslble ");
+        assert_eq!(read("ɐɔɔonuʇ qɐuʞ", 'l'), "account bank ");
+    }
+
+    #[test]
+    fn ordinary_text_is_not_much() {
+        for text in [
+            "In the U.S.A. and the U.K., e.g. at 10 a.m., B2B and MP3 are 4th of 12",
+            "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
+            "A C G T T G C A A C G T A C G T G G C A T T A C A C G T",
+            "x y z",
+            "",
+        ] {
+            let found = SpelledOut::of(text);
+            assert!(!found.is_much() && found.letters == 0, "{text} {found:?}");
+        }
+    }
+
+    #[test]
+    fn letters_alone_are_counted_where_they_are_words() {
+        let text = "Y o u r a c c o u n t i s l i m i t e d . Please";
+        assert_eq!(SpelledOut::of(text).letters, 20);
+        assert!(SpelledOut::of("y0ur p4yp4l 4cc0unt w4s cl0s3d").is_much());
+    }
+}
