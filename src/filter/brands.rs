@@ -52,6 +52,9 @@ impl Brands {
         let Some(automaton) = &self.automaton else {
             return found;
         };
+        // `Example_Bank` is `Example Bank` to people.
+        let spaced = text.contains('_').then(|| text.replace('_', " "));
+        let text = spaced.as_deref().unwrap_or(text);
         for hit in automaton.find_iter(text) {
             if !stands_alone(text, hit.start(), hit.end()) {
                 continue;
@@ -166,6 +169,7 @@ mod tests {
             found.into_iter().map(|brand| &*brand.name).collect()
         };
         assert_eq!(named("Your ACME account", false), ["acme bank"]);
+        assert_eq!(named("Acme_Bank", false), ["acme bank"]);
         assert_eq!(named("acmeish", false), [""; 0]);
         assert_eq!(named("Shop here", false), [""; 0]);
         assert_eq!(named("\"Shop\" support", true), ["shop"]);

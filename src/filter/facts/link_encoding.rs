@@ -11,8 +11,16 @@ pub(super) fn inner<'t>(link: &'t Link<'_>) -> Option<Cow<'t, str>> {
     let at = ["http://", "https://", "http%3a", "https%3a"]
         .iter()
         .filter_map(|mark| lower.find(mark))
-        .min()?;
-    let piece = &rest[at..];
+        .min();
+    // In a parameter, a link may lack its scheme.
+    let without_scheme = || {
+        let marks = ["=//", "=%2f%2f"].iter();
+        marks
+            .filter_map(|mark| lower.find(mark))
+            .min()
+            .map(|at| at + 1)
+    };
+    let piece = &rest[at.or_else(without_scheme)?..];
     let piece = piece.split(['&', '#']).next()?;
     Some(percent_decoded(piece))
 }

@@ -5,6 +5,7 @@
 //! belong to rules. Its work is bounded by the limits of the message's content.
 
 mod authentication;
+mod brand_claims;
 mod fact;
 mod file_names;
 mod files;
@@ -24,6 +25,7 @@ pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[
     authentication::FACTS,
+    brand_claims::FACTS,
     file_names::FACTS,
     files::FACTS,
     header::FACTS,

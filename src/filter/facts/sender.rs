@@ -221,7 +221,7 @@ fn return_path_other_domain(mail: &MessageView<'_>) -> Option<String> {
 }
 
 /// The brand that a text names, if the sender's domain does not belong to it.
-fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
+pub(super) fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
     let from = from_domain(mail)?;
     // One brand may write about another, but from the domain of one of those it names.
     if brands.iter().any(|brand| brand.owns(&from)) {

@@ -1,0 +1,107 @@
+//! Facts about brands that a message claims to come from, in its pages and by where its links lead.
+//!
+//! In: a message; out: the brand's name. A page may name a brand for many reasons: only its title, its logo and links
+//! to sign in count as claims, and rules ask for more signs.
+
+use crate::filter::brands::Brand;
+use crate::filter::facts::fact::Fact;
+use crate::filter::facts::sender::{foreign, from_domain, same_domain};
+use crate::filter::message_view::MessageView;
+use crate::message::url::Link;
+
+pub(super) const FACTS: &[Fact] = &[
+    Fact::holds(
+        "brand-in-page",
+        "The title, the logo or a link to sign in names a known brand, but neither the sender's domain nor that link is its own.",
+        brand_in_page,
+    ),
+    Fact::holds(
+        "brand-elsewhere",
+        "The sender's display name begins with a known brand's, the sender's domain does not contain it, and the links lead neither to the brand nor to the sender.",
+        brand_elsewhere,
+    ),
+];
+
+/// What everybody has a button for.
+const BUTTONS: [&str; 16] = [
+    "facebook",
+    "instagram",
+    "twitter",
+    "youtube",
+    "linkedin",
+    "tiktok",
+    "pinterest",
+    "whatsapp",
+    "google",
+    "apple",
+    "snapchat",
+    "telegram",
+    "spotify",
+    "reddit",
+    "threads",
+    "discord",
+];
+
+/// What links to sign in say.
+const SIGN_IN: [&str; 16] = [
+    "log in",
+    "login",
+    "log on",
+    "sign in",
+    "signin",
+    "verify",
+    "unlock",
+    "anmelden",
+    "einloggen",
+    "connexion",
+    "connecter",
+    "iniciar",
+    "acceder",
+    "accedi",
+    "inloggen",
+    "entrar",
+];
+
+fn brand_in_page(mail: &MessageView<'_>) -> Option<String> {
+    let traits = mail.content.page_traits();
+    let labels = traits.flat_map(|traits| std::iter::once(&traits.title).chain(&traits.logos));
+    let labels = labels.filter(|label| !label.is_empty()).map(String::as_str);
+    let found = labels.flat_map(|label| mail.brands.named_in(label, true));
+    let found = found.filter(|brand| !BUTTONS.contains(&&*brand.name));
+    if let Some(brand) = foreign(mail, found.collect()) {
+        return Some(brand.name.clone());
+    }
+    let from = from_domain(mail)?;
+    mail.content.anchors.iter().find_map(|anchor| {
+        let says = anchor.text.to_lowercase();
+        if !SIGN_IN.iter().any(|words| says.contains(words)) {
+            return None;
+        }
+        let link = Link::new(&anchor.target);
+        let host = link.host()?;
+        let mut brands = mail.brands.named_in(&anchor.text, false).into_iter();
+        let brand = brands.find(|brand| !brand.owns(host) && !brand.owns(&from))?;
+        Some(brand.name.clone())
+    })
+}
+
+fn brand_elsewhere(mail: &MessageView<'_>) -> Option<String> {
+    let name = mail
+        .from_name()
+        .trim_start_matches(|letter: char| !letter.is_alphanumeric());
+    let brand = foreign(mail, mail.brands.named_in(name, true))?;
+    let from = from_domain(mail)?;
+    let is_first = letters(name).starts_with(&letters(&brand.name));
+    if !is_first || letters(&from).contains(&letters(&brand.name)) {
+        return None;
+    }
+    let mut hosts = mail.clicked().iter().filter_map(Link::host).peekable();
+    hosts.peek()?;
+    let is_own = |host: &str, brand: &Brand| same_domain(host, &from) || brand.owns(host);
+    (!hosts.any(|host| is_own(host, brand))).then(|| brand.name.clone())
+}
+
+fn letters(text: &str) -> String {
+    let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
