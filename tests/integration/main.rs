@@ -42,6 +42,7 @@ mod tls_end;
 mod train;
 mod upstream_proxy;
 mod upstreams;
+mod verdicts;
 
 mod support;
 
