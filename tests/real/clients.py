@@ -10,6 +10,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -181,6 +182,56 @@ class Suite:
         finally:
             gate.stop()
 
+    def learned(self, box, dovecot):
+        """Each copy of a message is learned once and taken back by any other, also one that was stored again."""
+        spam = next(n for n, (verdict, _) in enumerate(box.verdicts) if verdict == "spam")
+        gate = Popgate(self.options.popgate, self.scratch(), dovecot, "off")
+        try:
+            tagged = self.wire(gate.port, box.user, [spam + 1])[0]
+            copies = {"sent": box.sources[spam], "fetched": self.wire(dovecot.pop3, box.user, [spam + 1])[0], "tagged": tagged}
+            dovecot.fill("back", [copies["fetched"], tagged])
+            for name, port in (("stored again", dovecot.pop3), ("stored and judged again", gate.port)):
+                for kind, copy in zip(("", "tagged, "), self.wire(port, "back", [1, 2])):
+                    copies[kind + name] = copy
+        finally:
+            gate.stop()
+        if b"X-Spam-Flag" not in tagged:
+            return self.fail("the message for learning was not tagged")
+        folder = self.scratch()
+        paths = {}
+        for number, (name, copy) in enumerate(copies.items()):
+            paths[name] = os.path.join(folder, f"{number}.eml")
+            with open(paths[name], "wb") as f:
+                f.write(copy)
+        kept = os.path.join(dovecot.folder, "mail", "back", "cur")
+        paths |= {f"Dovecot's file {n}": os.path.join(kept, name) for n, name in enumerate(sorted(os.listdir(kept)))}
+        wrong = 0
+        for first, name in [(first, name) for first in paths for name in paths]:
+            steps = (
+                (["--spam", paths[first]], "learned 0 ham and 1 spam"),
+                (["--spam", paths[name]], "learned 0 ham and 0 spam, 1 was known already"),
+                (["--forget", paths[name]], "learned 0 ham and 0 spam, 1 forgotten"),
+            )
+            for what, expected in steps:
+                done = subprocess.run([self.options.popgate, "train", *what, "--data-dir", f"{folder}/data"],
+                                      capture_output=True, text=True)
+                said = done.stdout.strip()
+                if said.replace("were known", "was known") != expected:
+                    wrong += 1
+                    print(f"  {first}, then {name}: {what[0]} says {said!r} {done.stderr.strip()!r}, not {expected!r}")
+        print(f"\nlearned once and taken back by any of {len(paths)} copies: {len(paths) ** 2 * 3 - wrong} of "
+              f"{len(paths) ** 2 * 3} counts")
+        if wrong:
+            self.fail("copies of a message are not learned as one")
+
+    def wire(self, port, user, numbers):
+        """These messages as they are on the wire, without what POP3 adds."""
+        client = Wire(port, user)
+        try:
+            return [unstuffed(lines) for _, lines in client.each([f"RETR {number}" for number in numbers])]
+        finally:
+            client.quit()
+
     def untrusted(self, dovecot, user):
         """A server with an untrusted certificate must not get a password."""
         for variant in ("implicit", "starttls"):
@@ -211,6 +262,7 @@ class Suite:
             for variant in VARIANTS:
                 self.variant(variant, boxes, dovecot)
             self.taken(dovecot, "taken")
+            self.learned(boxes[0], dovecot)
             self.untrusted(dovecot, "made")
         finally:
             dovecot.stop()
