@@ -20,6 +20,7 @@ pub mod link;
 pub mod mime;
 pub mod page_traits;
 pub mod parameters;
+mod quoted;
 mod style;
 mod style_sheet;
 pub mod transfer_encoding;

@@ -16,7 +16,7 @@ use crate::message::html::{self, Anchor};
 use crate::message::mime::{self, Kind, Part, TextForm};
 use crate::message::visible_text::{VisibleTextBuilder, cut};
 use crate::message::work::{Stage, Work};
-use crate::message::{calendar, decode, flowed, link};
+use crate::message::{calendar, decode, flowed, link, quoted};
 
 /// Units of work for an octet of plain text, for one that is not ASCII, and for an octet of a link in it.
 const TEXT_WORK: u64 = 2;
@@ -319,6 +319,8 @@ impl<'m, 's> Collector<'m, 's> {
 
     /// Plain text as clients show it in its form.
     fn formed(&mut self, form: TextForm, text: &str, shown: &mut TextPart) {
+        let own = quoted::own(text);
+        let text = own.as_deref().unwrap_or(text);
         if form == TextForm::AsIs {
             return self.plain(text, shown);
         }

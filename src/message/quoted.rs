@@ -1,0 +1,71 @@
+//! Quoted lines of plain text (RFC 3676 section 4.5): what somebody else wrote, to which the sender answers.
+//!
+//! In: a text; out: the same without what it quotes, if the sender says something first. Who complains of a spam or
+//! answers it quotes it. A text that begins with a quotation, or has hardly any other words, is read as it is.
+
+/// Words of the sender's own before a quotation, and their share of all in percent.
+const OWN_WORDS: usize = 8;
+const OWN_PERCENT: usize = 12;
+
+/// Quoted lines, or quoted words: one short line may be an arrow.
+const LINES: usize = 2;
+const WORDS: usize = 8;
+
+/// The sender's own words, if the text quotes others.
+pub(crate) fn own(text: &str) -> Option<String> {
+    // Most texts quote nothing.
+    memchr::memmem::find(text.as_bytes(), b"\n>")?;
+    let is_quoted = |line: &str| line.starts_with('>');
+    let words = |line: &str| line.split_ascii_whitespace().count();
+    let (mut before, mut own, mut others, mut lines) = (0, 0, 0, 0);
+    for line in text.lines() {
+        if is_quoted(line) {
+            lines += 1;
+            others += words(line);
+        } else {
+            own += words(line);
+            if lines == 0 {
+                before += words(line);
+            }
+        }
+    }
+    let is_answer = before >= OWN_WORDS && own * 100 >= (own + others) * OWN_PERCENT;
+    if lines < LINES && others < WORDS || !is_answer {
+        return None;
+    }
+    let mut kept = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match is_quoted(line) {
+            true => kept.push('\n'),
+            false => kept.push_str(line),
+        }
+    }
+    Some(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_is_left_out_of_an_answer() {
+        let answer =
+            "I get this every day, can you block it?\n\n> Cheap pills\n> order now\n\nAnna\n";
+        assert_eq!(
+            own(answer).as_deref(),
+            Some("I get this every day, can you block it?\n\n\n\n\nAnna\n")
+        );
+        for text in [
+            "Look:\n> Cheap pills\n> order now\n",
+            "> Cheap pills\n> order now\nI get this every day, can you block it?\n",
+            "In the menu choose what follows, then close it again:\n> File\n",
+            "I get this every day, can you block it?",
+            &format!(
+                "I get this every day, can you block it?\n{}",
+                "> Cheap pills, order now\n".repeat(40)
+            ),
+        ] {
+            assert_eq!(own(text), None, "{text}");
+        }
+    }
+}
