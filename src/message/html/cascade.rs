@@ -3,6 +3,7 @@
 //! In: the sheets as they end, and tags; out: an element's style. Style attributes repeat a lot in newsletters, so
 //! that each is parsed once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::message::charset::as_utf_8;
@@ -15,6 +16,9 @@ use crate::message::work::Work;
 /// Units of work for an octet of a sheet or a style attribute, and for a step of comparing selectors.
 const SHEET_WORK: u64 = 15;
 const STEP_WORK: u64 = 10;
+
+/// Units of work to look up values of custom properties in an attribute.
+const PROPERTY_WORK: u64 = 2000;
 
 /// Limit of the steps of comparing selectors in a page.
 const STEPS: u64 = 500_000;
@@ -229,12 +233,17 @@ impl Cascade {
         let text = work.beginning(&text, SHEET_WORK);
         if self.properties.collect(text, |_| true) {
             self.is_late |= !self.with_properties.is_empty();
+            // What was read with other values.
+            self.attributes.clear();
         }
-        if uses_any(text) {
-            // What else sets them may change.
-            let text = self.properties.substituted(text);
-            return Declarations::of_attribute(work.beginning(&text, SHEET_WORK));
-        }
+        let substituted = match uses_any(text) && work.spend(PROPERTY_WORK) {
+            true => self.properties.substituted(text),
+            false => Cow::Borrowed(text),
+        };
+        let text = match &substituted {
+            Cow::Owned(text) => work.beginning(text, SHEET_WORK),
+            Cow::Borrowed(text) => text,
+        };
         let declarations = Declarations::of_attribute(text);
         if self.attributes.len() < REMEMBERED && value.len() < REMEMBERED_LENGTH {
             self.attributes.insert(value.into(), declarations.clone());
