@@ -195,18 +195,16 @@ fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
-    // Gateways encode what they mark.
-    if gateway::handed_over(mail).is_some() {
-        return None;
-    }
     let mut names = ["subject", "from"].iter();
-    names.find_map(|name| {
+    let found = names.find_map(|name| {
         let raw = mail.headers.first(name)?;
         let lower = raw.to_ascii_lowercase();
         let base64 = memchr::memmem::find(&lower, b"?b?").is_some();
         let text = value::text(raw);
         (base64 && text.len() >= 8 && text.is_ascii()).then_some(text)
-    })
+    })?;
+    // Gateways encode what they mark.
+    gateway::handed_over(mail).is_none().then_some(found)
 }
 
 fn list_coherent(mail: &MessageView<'_>) -> Option<String> {
