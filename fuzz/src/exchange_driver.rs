@@ -16,6 +16,8 @@ use popgate::session::exchange::{
 };
 use popgate::upstream::DialError;
 
+use super::remembered::Remembered;
+
 /// What an exchange is driven with.
 #[derive(Clone)]
 pub struct Setup {
@@ -26,6 +28,8 @@ pub struct Setup {
     pub filter: Arc<Filter>,
     /// The most bytes that one read returns.
     pub piece: usize,
+    /// What the mailbox remembers; without it the session is without a store.
+    pub remembered: Option<Remembered>,
 }
 
 /// An exchange with the state of its driver.
@@ -48,6 +52,8 @@ pub struct Driven {
     pub disconnected: bool,
     /// How the session ended.
     pub ended: Option<Result<&'static str, String>>,
+    /// What the mailbox remembers now.
+    pub remembered: Option<Remembered>,
     /// Quarantined messages, without dot-stuffing.
     pub quarantine: Vec<Vec<u8>>,
     pub events: Vec<Event>,
@@ -108,10 +114,14 @@ impl Driven {
             to_upstream: Vec::new(),
             disconnected: false,
             ended: None,
+            remembered: setup.remembered.clone(),
             quarantine: Vec::new(),
             events: Vec::new(),
             octets: Octets::default(),
         };
+        if setup.remembered.is_some() {
+            driven.exchange.remember_mailbox();
+        }
         driven.run();
         driven
     }
@@ -295,6 +305,19 @@ impl Driven {
                     self.quarantine.push(message.into_owned());
                     self.exchange.quarantined(Some(text), self.now);
                 }
+                Action::Recall(request) => {
+                    let recalled = self.remembered.as_ref();
+                    let recalled = recalled.and_then(|it| it.recall(&request.ids));
+                    self.exchange.recalled(request.ids, recalled, self.now);
+                }
+                Action::Load(uidl) => {
+                    let stored = self.remembered.as_ref().and_then(|it| it.load(&uidl));
+                    self.exchange.loaded(stored, self.now);
+                }
+                Action::ReadOwn(uidl) => {
+                    let text = self.remembered.as_ref().and_then(|it| it.read_own(&uidl));
+                    self.exchange.own_message(text, self.now);
+                }
                 Action::Close(end) => self.ended = Some(Ok(end.label())),
             }
         }
@@ -328,6 +351,13 @@ impl Driven {
             if let Event::Edited { added, removed } = event {
                 self.octets.added += added;
                 self.octets.removed += removed;
+            }
+            if let Some(remembered) = &mut self.remembered {
+                match &event {
+                    Event::Decided(message) => remembered.decided(message),
+                    Event::OwnDeleted(deleted) => remembered.own_deleted(deleted),
+                    _ => {}
+                }
             }
             self.events.push(event);
         }

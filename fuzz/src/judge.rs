@@ -8,7 +8,7 @@ use popgate::filter::{Filter, RuleSet, Thresholds, Verdict};
 use popgate::message::header::fields;
 use popgate::message::header::header_end;
 use popgate::pop3::dot::{stuff, unstuff};
-use popgate::rewrite::{Mark, MarkStyle, Piece, Plan, notice};
+use popgate::rewrite::{Mark, MarkStyle, MarkText, Piece, Plan, notice};
 
 const ID: &str = "69290000-123456789abc";
 
@@ -51,7 +51,7 @@ fn marked(data: &[u8], verdict: &Verdict) {
     let end = header_end(&wire);
     for mark in [Mark::Spam(verdict), Mark::Ham(verdict)] {
         let is_spam = matches!(mark, Mark::Spam(_));
-        let plan = Plan::new(&wire, end.is_some(), &mark, ID, &style);
+        let plan = Plan::new(&wire, end.is_some(), &MarkText::new(&mark, ID, &style));
         let mut sent = Vec::new();
         let mut kept = 0;
         for piece in plan.apply(wire.len()) {

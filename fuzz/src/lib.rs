@@ -19,8 +19,10 @@ pub mod exchange_driver;
 pub mod exchange_model;
 pub mod importer;
 pub mod judge;
+pub mod mailbox_view;
 pub mod pop3_client;
 pub mod proxy_header;
+pub mod remembered;
 pub mod rule_file;
 pub mod seeds;
 pub mod test_setup;
@@ -43,13 +45,14 @@ macro_rules! targets {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = targets!(
+pub const TARGETS: [Target; 9] = targets!(
     configuration,
     documents,
     exchange,
     exchange_model,
     importer,
     judge,
+    mailbox_view,
     proxy_header,
     rule_file
 );

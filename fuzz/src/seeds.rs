@@ -78,6 +78,11 @@ pub fn exchange_model() -> Seeds {
     [0, 20, 100, 300].map(choices).to_vec()
 }
 
+/// The same.
+pub fn mailbox_view() -> Seeds {
+    exchange_model()
+}
+
 pub fn judge() -> Seeds {
     files("tests/messages", ".eml")
 }

@@ -31,6 +31,7 @@ fn setup(rules: RuleSet, headers: HeaderMode, hold: usize) -> Setup {
         },
         filter: Arc::new(Filter::new(rules, thresholds).unwrap()),
         piece: usize::MAX,
+        remembered: None,
     }
 }
 

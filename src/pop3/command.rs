@@ -138,6 +138,22 @@ impl<N> Command<N> {
         )
     }
 
+    /// Whether it names messages, or its response does.
+    pub fn is_about_messages(&self) -> bool {
+        matches!(
+            self,
+            Self::Stat
+                | Self::List(_)
+                | Self::Uidl(_)
+                | Self::Retr(_)
+                | Self::Top(..)
+                | Self::Dele(_)
+                | Self::Known("LAST" | "XTND", _)
+                | Self::Unknown
+                | Self::Malformed(_)
+        )
+    }
+
     /// Whether messages are deleted by it, or may be.
     pub fn deletes(&self) -> bool {
         matches!(
@@ -157,6 +173,15 @@ impl<N> Command<N> {
     /// Whether it carries a credential: its response decides the login.
     pub fn is_proof(&self) -> bool {
         matches!(self, Self::Pass | Self::Apop | Self::Auth { .. })
+    }
+
+    /// The message that it names, if it names one.
+    pub fn number(&self) -> Option<&N> {
+        match self {
+            Self::List(number) | Self::Uidl(number) => number.as_ref(),
+            Self::Retr(number) | Self::Top(number, _) | Self::Dele(number) => Some(number),
+            _ => None,
+        }
     }
 
     /// The same command with its message number mapped; `None` where the mapping has none.

@@ -8,12 +8,14 @@
 //! RFC 5322 (fields, folding), RFC 2047 (the subject mark stays outside encoded words).
 
 mod edit;
+mod mark_text;
 mod notice;
 mod plan;
 mod spam_headers;
 mod subject_mark;
 
 pub use edit::Edit;
+pub use mark_text::{MarkStyle, MarkText};
 pub use notice::{notice, top_of};
-pub use plan::{MarkStyle, Piece, Plan};
+pub use plan::{Piece, Plan};
 pub use spam_headers::Mark;

@@ -5,21 +5,11 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::edit::Edit;
-use super::spam_headers::{self, Mark};
+use super::mark_text::MarkText;
+use super::spam_headers;
 use super::subject_mark;
-use crate::config::HeaderMode;
 use crate::message::header::{Field, fields};
-use crate::pop3::dot;
 use crate::pop3::line::ends_in_bare_lf;
-
-/// The settings of rewriting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MarkStyle {
-    /// Which messages get X-Spam headers.
-    pub headers: HeaderMode,
-    /// The prefix of a spam's subject; empty = none.
-    pub subject_mark: String,
-}
 
 /// A piece of a rewritten message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,24 +34,18 @@ impl Plan {
     ///
     /// Fields are inserted at the very top, where no signature of the message covers them
     /// (RFC 6376 section 5.4.2), so DKIM still verifies; only the subject mark breaks it, on spam.
-    pub fn new(wire: &[u8], complete: bool, mark: &Mark<'_>, id: &str, style: &MarkStyle) -> Self {
+    pub fn new(wire: &[u8], complete: bool, text: &MarkText) -> Self {
         let mut edits = Vec::new();
-        let wanted = match (mark, style.headers) {
-            (_, HeaderMode::Never) => false,
-            (Mark::Ham(verdict), HeaderMode::Spam) => verdict.partial.is_some(),
-            (Mark::Spam(_) | Mark::Unscanned(_), HeaderMode::Spam) | (_, HeaderMode::Always) => {
-                true
-            }
-        };
+        let wanted = !text.fields.is_empty();
         if wanted {
             edits.push(Edit {
                 at: 0,
                 remove: 0,
-                insert: Bytes::from(dot::stuff(&spam_headers::block(mark, id)).into_owned()),
+                insert: text.fields.clone(),
             });
         }
-        let mark_subject = matches!(mark, Mark::Spam(_)) && !style.subject_mark.is_empty();
-        if !wanted && !mark_subject {
+        let mark_subject = !text.subject_mark.is_empty();
+        if text.is_empty() {
             return Self { edits };
         }
         let mut subject_seen = false;
@@ -73,7 +57,7 @@ impl Plan {
                 edits.push(without(wire, &field));
             } else if mark_subject && !subject_seen && field.is(wire, "Subject") {
                 subject_seen = true;
-                edits.extend(subject_mark::edit(wire, &field, &style.subject_mark));
+                edits.extend(subject_mark::edit(wire, &field, &text.subject_mark));
             }
         }
         Self { edits }

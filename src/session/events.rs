@@ -56,7 +56,8 @@ impl Observer<'_> {
                 metrics.message(action, fetch);
                 metrics.first_byte(fetch, waited.as_secs_f64());
             }
-            Event::Delivered(fetch, waited) => metrics.answered(fetch, waited.as_secs_f64()),
+            Event::Delivered(fetch, _, waited) => metrics.answered(fetch, waited.as_secs_f64()),
+            Event::Decided(_) | Event::OwnDeleted(_) => {}
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
             Event::Unsolicited(text) => {

@@ -153,6 +153,9 @@ impl<'s> Relay<'s> {
                 self.pace.give_way().await;
             }
             Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
+            Action::Recall(request) => self.exchange.recalled(request.ids, None, now()),
+            Action::Load(_) => self.exchange.loaded(None, now()),
+            Action::ReadOwn(_) => self.exchange.own_message(None, now()),
             Action::Admit => Box::pin(self.admit()).await?,
             Action::Connect => Box::pin(self.connect()).await?,
             Action::LogIn(request) => Box::pin(self.log_in(*request)).await?,

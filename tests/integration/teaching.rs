@@ -9,7 +9,7 @@ use popgate::filter::{CORRECTED, Filter, RuleSet, Thresholds};
 use popgate::learn::corpus;
 use popgate::learn::mail_file::MailFile;
 use popgate::learn::trainer::{Taught, Trainer};
-use popgate::rewrite::{Mark, MarkStyle, Piece, Plan, notice};
+use popgate::rewrite::{Mark, MarkStyle, MarkText, Piece, Plan, notice};
 use popgate::store::Knowledge;
 use serde_json::Value;
 
@@ -32,7 +32,8 @@ fn tagged(message: &str) -> String {
     };
     let wire = message.as_bytes();
     let verdict = stock().judge(wire);
-    let plan = Plan::new(wire, true, &Mark::Spam(&verdict), "0-1", &style);
+    let text = MarkText::new(&Mark::Spam(&verdict), "0-1", &style);
+    let plan = Plan::new(wire, true, &text);
     let pieces = plan.apply(wire.len()).into_iter();
     let pieces = pieces.flat_map(|piece| match piece {
         Piece::Original(range) => wire[range].to_vec(),

@@ -1,5 +1,6 @@
 //! What the exchange asks of its driver, and what the driver answers.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use bytes::Bytes;
 use super::mechanism::Mechanism;
 use crate::filter::{HeaderStage, Verdict};
 use crate::metrics::UnscannedReason;
-use crate::pop3::{Secret, UserName};
+use crate::pop3::{Secret, Uidl, UidlListing, UserName};
 
 /// What the driver does before it calls [`advance`](super::Exchange::advance) again.
 #[derive(Debug)]
@@ -35,6 +36,12 @@ pub enum Action {
     Judge(Box<JudgeRequest>),
     /// Put the original into quarantine; answered by `quarantined`.
     Quarantine(Box<QuarantineRequest>),
+    /// Look up what is remembered of a mailbox; answered by `recalled`.
+    Recall(RecallRequest),
+    /// Read an earlier decision on the message with this unique-id; answered by `loaded`.
+    Load(Uidl),
+    /// Read an entry of popgate's own by its unique-id; answered by `own_message`.
+    ReadOwn(Uidl),
     /// Wait until one side has sent something, or the deadline has passed.
     Wait(Wait),
     /// End the session.
@@ -94,11 +101,20 @@ pub enum Judgement {
     Unscanned(UnscannedReason),
 }
 
+/// The unique-ids of the mailbox.
+#[derive(Debug)]
+pub struct RecallRequest {
+    /// They go back with the answer.
+    pub ids: Arc<UidlListing>,
+}
+
 /// A message that is held back.
 #[derive(Debug)]
 pub struct QuarantineRequest {
     /// Its id there, and in the notice.
     pub id: MessageId,
+    /// Its unique-id at the upstream, if the mailbox is remembered.
+    pub uidl: Option<Uidl>,
     /// The message, dot-stuffed as it came, without its final dot line.
     pub text: Bytes,
     /// Why it is held back.

@@ -11,6 +11,7 @@ use super::action::{Action, End};
 use super::event::Event;
 use super::input::ClientLine;
 use super::login_checks::needs_admission;
+use super::mailbox_view::Entry;
 use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
@@ -92,7 +93,8 @@ impl Exchange<'_> {
     /// to a challenge may look like DELE or QUIT, and a server that has ended AUTH takes it for that.
     fn may_take_first(&self) -> bool {
         let settled = self.fetching == 0 && self.output.is_empty();
-        settled || !Command::parse(self.client.first_line()).deletes()
+        let command = Command::parse(self.client.first_line());
+        (settled || !command.deletes()) && !self.must_recall_before(&command)
     }
 
     /// The limit on the client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
@@ -114,6 +116,7 @@ impl Exchange<'_> {
     /// Processes the client's commands as far as possible; returns the action that one of them needs.
     pub(super) fn take_commands(&mut self) -> Option<Action> {
         self.ask_capabilities();
+        self.ask_unique_ids();
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
             if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {
@@ -226,18 +229,9 @@ impl Exchange<'_> {
             self.after_refused_auth = true;
             return self.answer(b"-ERR this mechanism does not pass through a proxy\r\n");
         }
-        let mapped = command.map_number(|number| match self.phase.transaction() {
-            Some(transaction) => transaction.view.to_upstream(number),
-            None => Some(UpstreamNumber(number.0)),
-        });
-        let Some(command) = mapped else {
-            return self.answer(b"-ERR no such message\r\n");
+        let Some(command) = self.upstream_command(command) else {
+            return;
         };
-        // The server would read a number that is not its own.
-        let hides = self.phase.transaction().is_some_and(|it| it.view.hides());
-        if hides && matches!(command, Command::Malformed(_)) {
-            return self.answer(b"-ERR no such message\r\n");
-        }
         let command = match command {
             Command::Auth {
                 mechanism,
@@ -261,6 +255,45 @@ impl Exchange<'_> {
         }
         self.fetching += usize::from(command.fetches());
         self.push_pending(Pending::Upstream(command));
+    }
+
+    /// The command with the upstream's numbers; `None` if it is answered without the upstream.
+    fn upstream_command(&mut self, command: Command) -> Option<Command<UpstreamNumber>> {
+        let Some(transaction) = self.phase.transaction() else {
+            return command.map_number(|number| Some(UpstreamNumber(number.0)));
+        };
+        let view = &transaction.view;
+        let own = command
+            .clone()
+            .map_number(|number| match view.entry(number)? {
+                Entry::Own(place) => Some(place),
+                Entry::Upstream(_) => None,
+            });
+        // Without a number it is mapped to itself.
+        if let Some(own) = own
+            && own.number().is_some()
+        {
+            self.fetching += usize::from(own.fetches());
+            self.push_pending(Pending::OwnEntry(own));
+            return None;
+        }
+        // The server would read a number that is not its own.
+        let is_unclear = matches!(
+            command,
+            Command::Malformed(_) | Command::Unknown | Command::Known("XTND", _)
+        );
+        if view.hides() && is_unclear {
+            self.answer(b"-ERR not available while messages are held back\r\n");
+            return None;
+        }
+        let mapped = command.map_number(|number| match view.entry(number)? {
+            Entry::Upstream(upstream) => Some(upstream),
+            Entry::Own(_) => None,
+        });
+        if mapped.is_none() {
+            self.answer(b"-ERR no such message\r\n");
+        }
+        mapped
     }
 
     /// Removes the initial response from an AUTH line, to send it after the upstream's challenge: Office 365

@@ -3,11 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::action::MessageId;
 use super::mechanism::Mechanism;
+use super::verdicts::Stored;
+use crate::filter::Verdict;
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
-use crate::pop3::LoginAnswer;
+use crate::pop3::{LoginAnswer, Uidl};
 use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
+
+/// A decision that is remembered.
+#[derive(Debug)]
+pub struct DecidedMessage {
+    /// The message.
+    pub uidl: Uidl,
+    /// Its key in the history, and its X-Popgate-Id if it has one.
+    pub id: MessageId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the client gets whenever it fetches the message.
+    pub decision: Stored,
+    /// How many octets more than the upstream's that is.
+    pub grown: i64,
+}
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -33,8 +51,13 @@ pub enum Event {
     LoginFailed(Mechanism, Box<Failure>),
     /// The response to RETR or TOP begins to be sent, this long after its turn came.
     Released(MessageAction, Fetch, Duration),
-    /// All of it is written to the client, this long after its turn came.
-    Delivered(Fetch, Duration),
+    /// All of it is written to the client, this long after its turn came. If the mailbox is remembered, and it is a whole
+    /// message on which this session has decided, it has a unique-id.
+    Delivered(Fetch, Option<Uidl>, Duration),
+    /// A decision on a whole message, to be remembered.
+    Decided(Box<DecidedMessage>),
+    /// The client has deleted these entries of popgate's own, and said QUIT.
+    OwnDeleted(Vec<Uidl>),
     /// A message has no verdict.
     Unscanned(UnscannedReason),
     /// Octets sent to the client that the upstream did not send, and the reverse.

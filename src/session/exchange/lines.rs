@@ -68,7 +68,7 @@ impl Exchange<'_> {
         if taken == 0 {
             return Ok(false);
         }
-        let fetch = lines.message.as_ref().map(|message| message.fetch);
+        let retrieval = lines.message.as_ref().map(|message| message.retrieval);
         self.count(taken)?;
         if ended {
             self.check_nothing_follows(taken)?;
@@ -76,9 +76,9 @@ impl Exchange<'_> {
         let bytes = self.consume(taken);
         self.output.relay(bytes);
         if ended {
-            if let Some(fetch) = fetch {
+            if let Some(retrieval) = retrieval {
                 self.note_strict_end();
-                self.delivered.push((fetch, self.turn));
+                self.delivered(retrieval);
             }
             self.answered();
         }
@@ -138,7 +138,7 @@ impl Exchange<'_> {
                 (taken, end.is_some())
             }
         };
-        let (fetch, notice) = (discarded.fetch, discarded.notice.clone());
+        let (retrieval, notice) = (discarded.retrieval, discarded.notice.clone());
         if ended {
             self.check_nothing_follows(taken)?;
             self.note_strict_end();
@@ -146,7 +146,7 @@ impl Exchange<'_> {
         let _ = self.consume(taken);
         self.count(taken)?;
         if ended {
-            self.send_notice(fetch, notice);
+            self.send_notice(retrieval, notice);
         }
         Ok(ended)
     }

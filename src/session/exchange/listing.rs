@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::input::FromUpstream;
 use super::pending::Response;
 use super::state::Exchange;
 use crate::pop3::capa;
@@ -32,20 +33,18 @@ impl Exchange<'_> {
         }
         if text == b"." {
             self.check_nothing_follows(0)?;
-            if matches!(self.response, Response::OwnCapabilities) {
-                self.answered();
-                return Ok(true);
+            match self.response {
+                Response::OwnCapabilities => self.answered(),
+                Response::UniqueIds => self.unique_ids_complete(),
+                Response::Sizes => self.sizes_complete(),
+                _ => self.end_listing(line),
             }
-            let is_authorization = self.phase.is_authorization();
-            if matches!(self.response, Response::Capabilities)
-                && is_authorization
-                && self.client.offers_starttls()
-            {
-                self.output.add(Bytes::from_static(b"STLS\r\n"));
-            }
-            self.relay_line(line);
-            self.answered();
             return Ok(true);
+        }
+        match &self.response {
+            Response::UniqueIds => self.note_unique_id(text),
+            Response::Sizes => self.note_size(text),
+            _ => {}
         }
         if let Some(mut shown) = self.shown(text) {
             shown.extend_from_slice(b"\r\n");
@@ -56,6 +55,21 @@ impl Exchange<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// The final dot of a listing for the client.
+    fn end_listing(&mut self, line: FromUpstream) {
+        match self.response {
+            Response::Capabilities
+                if self.phase.is_authorization() && self.client.offers_starttls() =>
+            {
+                self.output.add(Bytes::from_static(b"STLS\r\n"));
+            }
+            Response::Listing(listing) => self.add_own_rows(listing),
+            _ => {}
+        }
+        self.relay_line(line);
+        self.answered();
     }
 
     /// The line for the client, without its end; `None` if it is omitted.

@@ -4,27 +4,43 @@
 //! In: the upstream's numbers and sizes; out: those for the client. Every command and response with a message
 //! number or a size is mapped here, so that STAT, LIST, UIDL, TOP, RETR and DELE are consistent.
 //!
-//! RFC 1939 section 5: numbers are dense and fixed for the session.
+//! The client sees the upstream's messages but the hidden ones, and after them entries of popgate's own. RFC 1939
+//! section 5: numbers are dense and fixed for the session.
+
+mod own_entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pop3::{ClientNumber, Command, MessageNumber, UpstreamNumber};
+pub use own_entries::OwnEntry;
+pub(super) use own_entries::{OwnEntries, OwnNumber};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct MailboxView {
-    /// Upstream numbers that the client does not see, with their sizes there.
-    hidden: BTreeMap<UpstreamNumber, u64>,
+    /// Upstream numbers that the client does not see, with their sizes there; ascending.
+    hidden: Vec<(UpstreamNumber, u64)>,
     /// The change of a message's size by rewriting; by upstream number.
     grown: BTreeMap<UpstreamNumber, i64>,
     /// Marked as deleted in this session; by upstream number.
     deleted: BTreeSet<UpstreamNumber>,
+    /// What the client sees after the upstream's messages.
+    own: Option<Box<OwnEntries>>,
+}
+
+/// What a client's number names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A message of the upstream's.
+    Upstream(UpstreamNumber),
+    /// An entry of popgate's own.
+    Own(OwnNumber),
 }
 
 impl MailboxView {
     /// Whether the client's view equals the upstream's, so that responses are relayed unchanged.
     pub fn is_transparent(&self) -> bool {
-        self.hidden.is_empty() && self.grown.is_empty()
+        self.hidden.is_empty() && self.grown.is_empty() && self.own.is_none()
     }
 
     /// Whether a message is hidden, so that numbers differ.
@@ -35,7 +51,20 @@ impl MailboxView {
     /// Hides a message. Only allowed before the client has seen any number: numbers must not change within a
     /// session.
     pub fn hide(&mut self, upstream: UpstreamNumber, octets: u64) {
-        self.hidden.insert(upstream, octets);
+        match self
+            .hidden
+            .binary_search_by_key(&upstream, |(number, _)| *number)
+        {
+            Ok(place) => self.hidden[place].1 = octets,
+            Err(place) => self.hidden.insert(place, (upstream, octets)),
+        }
+    }
+
+    /// Shows these entries after the upstream's messages, of which there are so many. Only allowed before the client
+    /// has seen any number.
+    pub fn append(&mut self, upstream_messages: u32, entries: Vec<OwnEntry>) {
+        let own = OwnEntries::new(upstream_messages, entries);
+        self.own = own.map(Box::new);
     }
 
     /// A message will be sent with this many octets more than the upstream's.
@@ -54,29 +83,76 @@ impl MailboxView {
     /// The upstream answered RSET with `+OK`.
     pub fn reset(&mut self) {
         self.deleted.clear();
+        if let Some(own) = &mut self.own {
+            own.reset();
+        }
     }
 
-    /// The upstream's number for a client's; `None` if no such message can be.
-    pub fn to_upstream(&self, client: ClientNumber) -> Option<UpstreamNumber> {
-        let mut number = client.0.value();
-        // Ascending: each hidden message at or below the number moves it up by one.
-        for hidden in self.hidden.keys() {
-            if hidden.0.value() > number {
-                break;
-            }
-            number = number.checked_add(1)?;
+    /// The entries of popgate's own, if there are any.
+    pub(super) fn own(&self) -> Option<&OwnEntries> {
+        self.own.as_deref()
+    }
+
+    pub(super) fn own_mut(&mut self) -> Option<&mut OwnEntries> {
+        self.own.as_deref_mut()
+    }
+
+    /// What a client's number names; `None` if no such message can be.
+    pub(super) fn entry(&self, client: ClientNumber) -> Option<Entry> {
+        let upstream = self.to_upstream(client)?;
+        match self.own.as_ref().map(|own| own.after(upstream)) {
+            Some(Some(place)) => Some(Entry::Own(place)),
+            _ => Some(Entry::Upstream(upstream)),
         }
+    }
+
+    /// The upstream's number for a client's, if the upstream has that many messages.
+    fn to_upstream(&self, client: ClientNumber) -> Option<UpstreamNumber> {
+        // The hidden message at place i moves the client's numbers from `hidden[i] - i` on up by one.
+        let mut low = 0;
+        let mut high = self.hidden.len();
+        while low < high {
+            let middle = (low + high) / 2;
+            let (hidden, _) = self.hidden[middle];
+            match hidden.0.value() as usize - middle <= client.0.value() as usize {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let number = client.0.value().checked_add(u32::try_from(low).ok()?)?;
         MessageNumber::new(number).map(UpstreamNumber)
     }
 
     /// The client's number for an upstream's; `None` if it is hidden.
     pub fn to_client(&self, upstream: UpstreamNumber) -> Option<ClientNumber> {
-        if self.hidden.contains_key(&upstream) {
-            return None;
+        match self
+            .hidden
+            .binary_search_by_key(&upstream, |(number, _)| *number)
+        {
+            Ok(_) => None,
+            Err(below) => {
+                let number = upstream.0.value() - u32::try_from(below).ok()?;
+                MessageNumber::new(number).map(ClientNumber)
+            }
         }
-        let below = self.hidden.range(..upstream).count();
-        let number = upstream.0.value() - u32::try_from(below).ok()?;
-        MessageNumber::new(number).map(ClientNumber)
+    }
+
+    /// The client's number of the last message that it sees up to this one of the upstream's; 0 if there is none.
+    pub(super) fn last_up_to(&self, upstream: u32) -> u32 {
+        let below = self
+            .hidden
+            .partition_point(|(number, _)| number.0.value() <= upstream);
+        upstream - u32::try_from(below).unwrap_or(upstream).min(upstream)
+    }
+
+    /// The client's number of an entry of popgate's own.
+    pub(super) fn own_number(&self, place: OwnNumber) -> u32 {
+        let messages = self.own.as_ref().map_or(0, |own| own.upstream_messages());
+        let hidden = u32::try_from(self.hidden.len()).unwrap_or(u32::MAX);
+        messages
+            .saturating_sub(hidden)
+            .saturating_add(place.0)
+            .saturating_add(1)
     }
 
     /// The size that a message will be sent with.
@@ -88,9 +164,15 @@ impl MailboxView {
     /// STAT's two numbers for the client (RFC 1939: messages marked as deleted do not count).
     pub fn totals(&self, messages: u64, octets: u64) -> (u64, u64) {
         // A hidden message is never marked as deleted: it has no number for the client.
-        let hidden: u64 = self.hidden.values().sum();
+        let hidden: u64 = self.hidden.iter().map(|(_, octets)| octets).sum();
+        let is_hidden = |number: &UpstreamNumber| {
+            let found = self
+                .hidden
+                .binary_search_by_key(number, |(number, _)| *number);
+            found.is_ok()
+        };
         let counted = |(number, _): &(&UpstreamNumber, &i64)| {
-            !self.deleted.contains(number) && !self.hidden.contains_key(number)
+            !self.deleted.contains(number) && !is_hidden(number)
         };
         let grown: i64 = self
             .grown
@@ -98,10 +180,10 @@ impl MailboxView {
             .filter(counted)
             .map(|(_, octets)| octets)
             .sum();
-        (
-            messages.saturating_sub(self.hidden.len() as u64),
-            octets.saturating_sub(hidden).saturating_add_signed(grown),
-        )
+        let (own_messages, own_octets) = self.own.as_ref().map_or((0, 0), |own| own.totals());
+        let messages = messages.saturating_sub(self.hidden.len() as u64);
+        let octets = octets.saturating_sub(hidden).saturating_add_signed(grown);
+        (messages + own_messages, octets + own_octets)
     }
 
     /// An upstream's line `number rest` of LIST or UIDL (without its end) as the client gets it.
@@ -124,6 +206,16 @@ impl MailboxView {
         Some(shown)
     }
 
+    /// The line of LIST or UIDL (without its end) for an entry of popgate's own; `None` if it is marked as deleted.
+    pub(super) fn own_line(&self, place: OwnNumber, kind: Listing) -> Option<String> {
+        let entry = self.own.as_ref()?.shown(place)?;
+        let number = self.own_number(place);
+        Some(match kind {
+            Listing::List => format!("{number} {}", entry.octets),
+            Listing::Uidl => format!("{number} {}", entry.uidl),
+        })
+    }
+
     /// The upstream's `+OK` line to a command (without its end) as the client gets it; `None` if it is relayed
     /// unchanged.
     pub fn status_line(&self, command: &Command<UpstreamNumber>, line: &[u8]) -> Option<Vec<u8>> {
@@ -140,6 +232,7 @@ impl MailboxView {
             Command::Stat => self.stat(line),
             Command::List(Some(_)) => one_of(Listing::List),
             Command::Uidl(Some(_)) => one_of(Listing::Uidl),
+            Command::Known("LAST", _) => self.last(line),
             _ => None,
         }
     }
@@ -152,6 +245,16 @@ impl MailboxView {
         let octets = words.next()?.parse().ok()?;
         let (messages, octets) = self.totals(messages, octets);
         Some(format!("+OK {messages} {octets}").into_bytes())
+    }
+
+    /// The upstream's `+OK number` to LAST (RFC 1460 section 5), the highest number that was accessed.
+    fn last(&self, line: &[u8]) -> Option<Vec<u8>> {
+        if !self.hides() {
+            return None;
+        }
+        let text = std::str::from_utf8(line).ok()?;
+        let number = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
+        Some(format!("+OK {}", self.last_up_to(number)).into_bytes())
     }
 }
 

@@ -29,10 +29,13 @@ mod mailbox_view;
 mod mechanism;
 mod outgoing;
 mod output;
+mod own_answers;
 mod pending;
 mod phase;
 mod pipelining;
 mod preauth;
+mod recall;
+mod recall_state;
 mod replies;
 mod retrieval_state;
 mod retrieve;
@@ -45,14 +48,16 @@ mod verdicts;
 
 pub use action::{
     Action, End, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
-    QuarantineRequest, UpstreamLogin, Wait,
+    QuarantineRequest, RecallRequest, UpstreamLogin, Wait,
 };
 pub use buffers::UNCOUNTED;
 pub(super) use deadline::DRAIN_SILENCE;
-pub use event::Event;
+pub use event::{DecidedMessage, Event};
 pub use hold::HoldLimits;
 pub use input::ClientSecurity;
-pub use mailbox_view::{Listing, MailboxView};
+pub use mailbox_view::{Listing, MailboxView, OwnEntry};
 pub use mechanism::Mechanism;
 pub use output::ClientOutput;
+pub use recall_state::{Recalled, RecalledMessage};
 pub use state::{Exchange, ExchangeConfig, LoginBy};
+pub use verdicts::Stored;

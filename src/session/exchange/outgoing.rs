@@ -8,19 +8,20 @@ use super::event::Event;
 use super::input::FromUpstream;
 use super::pending::{Lines, Response, Streamed};
 use super::phase::Phase;
-use super::retrieval_state::{DOT, Decided};
+use super::retrieval_state::{DOT, Decided, Retrieval};
 use super::state::Exchange;
-use super::verdicts::{Finding, Judged};
+use super::verdicts::{Finding, Judged, Stored};
 use crate::message::header::header_end;
 use crate::metrics::{Fetch, MessageAction};
 use crate::pop3::dot;
 use crate::pop3::line::ends_in_bare_lf;
 use crate::pop3::line_ends::LineEnds;
 use crate::pop3::reply::{restated, stated_octets};
-use crate::rewrite::{Mark, Piece, Plan};
+use crate::rewrite::{Mark, MarkText, Piece, Plan};
 
 impl Exchange<'_> {
-    pub(super) fn send_marked(&mut self, decided: Decided, judged: &Judged) {
+    /// Sends a message with the mark of its verdict.
+    pub(super) fn send_marked(&mut self, decided: Decided, judged: Judged) {
         let (mark, action) = match &judged.finding {
             Finding::Spam(verdict) => (Mark::Spam(verdict), MessageAction::Tag),
             Finding::Ham(verdict) => (Mark::Ham(verdict), MessageAction::Pass),
@@ -28,12 +29,9 @@ impl Exchange<'_> {
                 (Mark::Unscanned(reason.label()), MessageAction::Unscanned)
             }
         };
-        let wire = decided.wire.bytes();
-        let is_whole = decided.is_whole();
-        let has_header = is_whole || header_end(wire).is_some();
-        let id = judged.id.to_string();
-        let plan = Plan::new(wire, has_header, &mark, &id, self.config.style);
+        let text = MarkText::new(&mark, &judged.id.to_string(), self.config.style);
         let is_judged = !matches!(judged.finding, Finding::Unscanned(_));
+        let plan = plan(&decided, &text);
         if decided.retrieval.lines.is_none()
             && is_judged
             && let Phase::Transaction(transaction) = &mut self.phase
@@ -41,8 +39,25 @@ impl Exchange<'_> {
         {
             let grown = plan.added() as i64 - plan.removed() as i64;
             transaction.view.grow(message, grown);
+            self.remember(message, judged, Stored::Mark(text, action), grown);
         }
-        let mut pieces = vec![match restated_for(&decided, &plan) {
+        self.send_edited(decided, action, &plan);
+    }
+
+    /// Sends a message with the mark that it had in an earlier session.
+    pub(super) fn send_with_mark(
+        &mut self,
+        decided: Decided,
+        action: MessageAction,
+        text: &MarkText,
+    ) {
+        let plan = plan(&decided, text);
+        self.send_edited(decided, action, &plan);
+    }
+
+    fn send_edited(&mut self, decided: Decided, action: MessageAction, plan: &Plan) {
+        let wire = decided.wire.bytes();
+        let mut pieces = vec![match restated_for(&decided, plan) {
             Some(status) => Outgoing::Own(Bytes::from(status + "\r\n")),
             None => Outgoing::Line(decided.status.clone()),
         }];
@@ -55,8 +70,8 @@ impl Exchange<'_> {
 
     /// Sends the pieces; the rest is relayed unchanged.
     pub(super) fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
-        let fetch = decided.retrieval.fetch;
-        self.release(fetch, action);
+        let retrieval = decided.retrieval;
+        self.release(retrieval.fetch, action);
         for piece in pieces {
             match piece {
                 Outgoing::Relayed(bytes) => self.output.relay(bytes),
@@ -74,27 +89,36 @@ impl Exchange<'_> {
                     end,
                     is_complete: false,
                     message: Some(Box::new(Streamed {
-                        fetch,
+                        retrieval,
                         ends,
                         stated,
                     })),
                 });
             }
             None => {
-                self.delivered.push((fetch, self.turn));
+                self.delivered(retrieval);
                 self.answered();
             }
         }
     }
 
+    /// All of an answer is in the output.
+    pub(super) fn delivered(&mut self, retrieval: Retrieval) {
+        let uidl = match retrieval.lines {
+            None => self.uidl(retrieval.message),
+            Some(_) => None,
+        };
+        self.delivered.push((retrieval.fetch, uidl, self.turn));
+    }
+
     /// Sends a notice in place of a response that was read completely.
-    pub(super) fn send_notice(&mut self, fetch: Fetch, notice: Bytes) {
-        self.release(fetch, MessageAction::Drop);
+    pub(super) fn send_notice(&mut self, retrieval: Retrieval, notice: Bytes) {
+        self.release(retrieval.fetch, MessageAction::Drop);
         let status = format!("+OK {} octets\r\n", dot::unstuff(&notice).len());
         self.output.add(Bytes::from(status));
         self.output.add(notice);
         self.output.add(Bytes::from_static(DOT));
-        self.delivered.push((fetch, self.turn));
+        self.delivered(retrieval);
         self.answered();
     }
 
@@ -102,6 +126,12 @@ impl Exchange<'_> {
         let waited = self.now.saturating_duration_since(self.turn);
         self.event(Event::Released(action, fetch, waited));
     }
+}
+
+fn plan(decided: &Decided, text: &MarkText) -> Plan {
+    let wire = decided.wire.bytes();
+    let has_header = decided.is_whole() || header_end(wire).is_some();
+    Plan::new(wire, has_header, text)
 }
 
 /// The status line for a message with edits; `None` if the upstream's may stay, which states the original's size.

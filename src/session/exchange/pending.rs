@@ -1,18 +1,20 @@
 //! The pending responses in the order of their commands, and the progress of the first one.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::action::QuarantineRequest;
 use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
-use super::mailbox_view::Listing;
+use super::mailbox_view::{Listing, OwnNumber};
 use super::retrieval_state::{Decided, Retrieval};
 use super::verdicts::Judged;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::line_ends::LineEnds;
 use crate::pop3::listing_end::EndOfListing;
-use crate::pop3::{Command, UpstreamNumber};
+use crate::pop3::{Command, Uidl, UidlListing, UpstreamNumber};
 
 /// Invalid commands until the client is rejected.
 pub(super) const MOST_REJECTED: u32 = 20;
@@ -30,12 +32,35 @@ pub(super) enum Pending {
     Login,
     /// The upstream's answer to CAPA, which popgate has asked for itself.
     Capabilities,
+    /// The upstream's answer to UIDL, which popgate has asked for itself; as far as it was read.
+    UniqueIds(UidlListing),
+    /// The upstream's answer to LIST, which popgate has asked for itself.
+    HiddenSizes,
+    /// popgate's answer about an entry of its own, when its turn has come: other commands before it count.
+    OwnEntry(Command<OwnNumber>),
 }
 
 impl Pending {
     /// Whether it is an answer of the upstream's.
     pub(super) fn is_of_upstream(&self) -> bool {
-        matches!(self, Self::Upstream(_) | Self::Capabilities)
+        matches!(
+            self,
+            Self::Upstream(_) | Self::Capabilities | Self::UniqueIds(_) | Self::HiddenSizes
+        )
+    }
+
+    /// Whether popgate answers it by itself.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, Self::Own(_) | Self::OwnEntry(_) | Self::StartTls)
+    }
+
+    /// Whether it is a message, or a part of one.
+    pub(super) fn fetches(&self) -> bool {
+        match self {
+            Self::Upstream(command) => command.fetches(),
+            Self::OwnEntry(command) => command.fetches(),
+            _ => false,
+        }
     }
 }
 
@@ -58,6 +83,16 @@ pub(super) enum Response {
     Capabilities,
     /// The same, for popgate itself.
     OwnCapabilities,
+    /// Each line is a number and a unique-id, for popgate itself.
+    UniqueIds,
+    /// Each line is a number and a size, for popgate itself.
+    Sizes,
+    /// The driver looks up what is remembered of the messages with these ids, unless it was not asked yet.
+    Recalling(Option<Arc<UidlListing>>),
+    /// The driver reads an earlier decision on the message that comes.
+    Loading(Box<Loading>),
+    /// The driver reads an entry of popgate's own, unless it was not asked yet.
+    OwnMessage(Box<OwnMessage>),
     /// Each line is a SASL mechanism: the answer to AUTH alone.
     Mechanisms,
     /// A message is held until it can be judged.
@@ -83,11 +118,32 @@ pub(super) struct Lines {
 /// A message that is relayed while it arrives.
 #[derive(Debug)]
 pub(super) struct Streamed {
-    pub(super) fetch: Fetch,
+    pub(super) retrieval: Retrieval,
     /// What was seen of the lines that are relayed.
     pub(super) ends: LineEnds,
     /// Its octets, as the upstream states them.
     pub(super) stated: Option<u64>,
+}
+
+/// A message on whose decision the driver is asked.
+#[derive(Debug)]
+pub(super) struct Loading {
+    pub(super) command: Command<UpstreamNumber>,
+    pub(super) message: UpstreamNumber,
+    /// The upstream's `+OK` line, not relayed yet.
+    pub(super) status: FromUpstream,
+    /// Not asked yet.
+    pub(super) request: Option<Uidl>,
+}
+
+/// An entry of popgate's own that is being fetched.
+#[derive(Debug)]
+pub(super) struct OwnMessage {
+    pub(super) fetch: Fetch,
+    /// TOP's count, if it shows less than the whole message.
+    pub(super) lines: Option<crate::pop3::Lines>,
+    /// Not asked yet.
+    pub(super) request: Option<Uidl>,
 }
 
 /// A message that is held.
@@ -113,7 +169,7 @@ pub(super) struct Quarantining {
 /// A message that is replaced.
 #[derive(Debug)]
 pub(super) struct Discarded {
-    pub(super) fetch: Fetch,
+    pub(super) retrieval: Retrieval,
     pub(super) end: EndOfAnswer,
     /// What was seen of the lines that are discarded.
     pub(super) ends: LineEnds,
@@ -133,6 +189,11 @@ impl Response {
             | Self::Judging(_)
             | Self::Quarantining(_)
             | Self::OwnCapabilities
+            | Self::UniqueIds
+            | Self::Sizes
+            | Self::Recalling(_)
+            | Self::Loading(_)
+            | Self::OwnMessage(_)
             | Self::Discarded(_) => false,
             Self::Lines(_)
             | Self::Rows(_)
@@ -146,7 +207,7 @@ impl Response {
     pub(super) fn is_undecided(&self) -> bool {
         matches!(
             self,
-            Self::Held(_) | Self::Judging(_) | Self::Quarantining(_)
+            Self::Held(_) | Self::Judging(_) | Self::Quarantining(_) | Self::Loading(_)
         )
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
+use super::recall_state::Recall;
 use super::verdicts::Verdicts;
 use crate::pop3::{LoginName, Secret};
 
@@ -50,6 +51,7 @@ pub(super) struct Transaction {
     pub(super) user: Option<Arc<str>>,
     pub(super) view: MailboxView,
     pub(super) verdicts: Verdicts,
+    pub(super) recall: Recall,
 }
 
 impl Phase {

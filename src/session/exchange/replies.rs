@@ -22,6 +22,8 @@ const BEGIN_TLS: &[u8] = b"+OK begin TLS\r\n";
 enum Owes {
     Login,
     Capabilities,
+    UniqueIds,
+    HiddenSizes,
     Command(Command<UpstreamNumber>),
 }
 
@@ -29,7 +31,7 @@ impl Owes {
     fn shape(&self) -> Shape {
         match self {
             Self::Login => Shape::Challenges,
-            Self::Capabilities => Shape::LinesIfOk,
+            Self::Capabilities | Self::UniqueIds | Self::HiddenSizes => Shape::LinesIfOk,
             Self::Command(command) => command.shape(),
         }
     }
@@ -50,6 +52,8 @@ impl Exchange<'_> {
                 Response::Listing(_)
                 | Response::Capabilities
                 | Response::OwnCapabilities
+                | Response::UniqueIds
+                | Response::Sizes
                 | Response::Mechanisms => self.take_text_line()?,
                 Response::Held(_) => match self.take_held()? {
                     Some(action) => return Ok(Some(action)),
@@ -59,6 +63,12 @@ impl Exchange<'_> {
                     Some(request) => return Ok(Some(Action::Quarantine(Box::new(request)))),
                     None => false,
                 },
+                Response::Recalling(_) | Response::Loading(_) | Response::OwnMessage(_) => {
+                    match self.store_request() {
+                        Some(action) => return Ok(Some(action)),
+                        None => false,
+                    }
+                }
                 Response::Challenge | Response::StartTls | Response::Judging(_) => false,
             };
             if !has_progressed {
@@ -69,9 +79,8 @@ impl Exchange<'_> {
 
     /// The answer to the first pending command is complete.
     pub(super) fn answered(&mut self) {
-        if let Some(Pending::Upstream(command)) = self.pending.pop_front()
-            && command.fetches()
-        {
+        let pending = self.pending.pop_front();
+        if pending.is_some_and(|pending| pending.fetches()) {
             self.fetching -= 1;
         }
         self.after_unknown = false;
@@ -101,6 +110,13 @@ impl Exchange<'_> {
             }
             Some(Pending::Login) => Owes::Login,
             Some(Pending::Capabilities) => Owes::Capabilities,
+            Some(Pending::UniqueIds(_)) => Owes::UniqueIds,
+            Some(Pending::HiddenSizes) => Owes::HiddenSizes,
+            Some(Pending::OwnEntry(command)) => {
+                let command = command.clone();
+                self.answer_own(&command);
+                return Ok(true);
+            }
             Some(Pending::Upstream(command)) => Owes::Command(command.clone()),
         };
         let Some(line) = self.take_last_line()? else {
@@ -128,6 +144,10 @@ impl Exchange<'_> {
                     _ => self.answered(),
                 }
             }
+            (Owes::UniqueIds, Meaning::LinesFollow) => self.response = Response::UniqueIds,
+            (Owes::UniqueIds, _) => self.no_unique_ids(),
+            (Owes::HiddenSizes, Meaning::LinesFollow) => self.response = Response::Sizes,
+            (Owes::HiddenSizes, _) => self.sizes_complete(),
             (Owes::Command(command), Meaning::LinesFollow) => self.begin_lines(command, line),
             (Owes::Command(command), meaning) => match command.shape() {
                 Shape::Challenges => self.take_auth_reply(&command, meaning, line),
@@ -229,7 +249,10 @@ impl Exchange<'_> {
         }
         self.login_answered(command, LoginAnswer::of(accepted, line.bytes()));
         match command {
-            Command::Quit => self.ending = Some(End::Quit),
+            Command::Quit => {
+                self.report_own_deletions();
+                self.ending = Some(End::Quit);
+            }
             // Only refusals come here.
             Command::Capa => self.begin_capabilities(),
             _ => {}

@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
-use super::event::Event;
+use super::event::{DecidedMessage, Event};
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
 use super::outgoing::Outgoing;
-use super::pending::{Discarded, Held, Lines, Quarantining, Response, Streamed};
+use super::pending::{Discarded, Held, Lines, Loading, Quarantining, Response, Streamed};
 use super::phase::Phase;
 use super::retrieval_state::{Decided, Retrieval};
 use super::silent_end::check_one_answer;
 use super::state::Exchange;
-use super::verdicts::{Decision, Finding, Judged, Verdicts};
+use super::verdicts::{Decision, Finding, Judged, KnownMark, Stored, Verdicts};
 use crate::config::HeaderMode;
 use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
 use crate::message::header::header_end;
@@ -54,14 +54,14 @@ impl Exchange<'_> {
                     end: EndOfAnswer::new(),
                     is_complete: false,
                     message: Some(Box::new(Streamed {
-                        fetch: retrieval.fetch,
+                        retrieval,
                         ends,
                         stated,
                     })),
                 })
             }
             Some(Decision::Notice(text)) => Response::Discarded(Box::new(Discarded {
-                fetch: retrieval.fetch,
+                retrieval,
                 end: EndOfAnswer::new(),
                 ends,
                 is_complete: false,
@@ -70,17 +70,30 @@ impl Exchange<'_> {
                     None => text,
                 },
             })),
-            Some(Decision::Mark) | None => Response::Held(Box::new(Held {
-                retrieval,
-                status,
-                hold: Hold::new(self.config.hold, self.turn),
-                header: 0,
-            })),
+            Some(Decision::Stored) => match retrieval.message.zip(self.uidl(retrieval.message)) {
+                Some((message, uidl)) => Response::Loading(Box::new(Loading {
+                    command: command.clone(),
+                    message,
+                    status,
+                    request: Some(uidl),
+                })),
+                None => self.hold(retrieval, status),
+            },
+            Some(Decision::Mark) | None => self.hold(retrieval, status),
         };
     }
 
+    fn hold(&self, retrieval: Retrieval, status: FromUpstream) -> Response {
+        Response::Held(Box::new(Held {
+            retrieval,
+            status,
+            hold: Hold::new(self.config.hold, self.turn),
+            header: 0,
+        }))
+    }
+
     /// The decision on a marked message.
-    fn known_mark(&self, message: Option<UpstreamNumber>) -> Option<Judged> {
+    fn known_mark(&self, message: Option<UpstreamNumber>) -> Option<KnownMark> {
         self.phase.transaction()?.verdicts.mark(message?)
     }
 
@@ -142,8 +155,12 @@ impl Exchange<'_> {
             wire,
         };
         Ok(match self.known_mark(message) {
-            Some(judged) => {
-                self.send_marked(decided, &judged);
+            Some(KnownMark::Judged(judged)) => {
+                self.send_marked(decided, judged);
+                None
+            }
+            Some(KnownMark::Text(text, action)) => {
+                self.send_with_mark(decided, action, &text);
                 None
             }
             None if is_enough => self.request_verdict(decided, header),
@@ -216,6 +233,7 @@ impl Exchange<'_> {
         let id = (self.config.new_id)();
         let request = QuarantineRequest {
             id,
+            uidl: self.uidl(decided.retrieval.message),
             text: decided.text(),
             verdict: verdict.clone(),
             deadline: self.first_byte_due(),
@@ -257,10 +275,13 @@ impl Exchange<'_> {
                 if let Phase::Transaction(transaction) = &mut self.phase
                     && let Some(message) = decided.retrieval.message
                 {
-                    transaction.view.grow(message, is as i64 - was as i64);
+                    let grown = is as i64 - was as i64;
+                    transaction.view.grow(message, grown);
                     transaction.verdicts.insert_notice(message, notice.clone());
+                    let stored = Stored::Notice(notice.clone());
+                    self.remember(message, judged, stored, grown);
                 }
-                self.send_notice(decided.retrieval.fetch, notice);
+                self.send_notice(decided.retrieval, notice);
             }
             None => self.finish_as(decided, judged),
         }
@@ -273,6 +294,10 @@ impl Exchange<'_> {
         if passes && self.config.style.headers != HeaderMode::Always {
             if let Some((message, verdicts)) = self.remembers(&decided) {
                 verdicts.pass(message);
+                if self.uidl(Some(message)).is_some() {
+                    let id = (self.config.new_id)();
+                    self.remember(message, Judged { id, finding }, Stored::Unchanged, 0);
+                }
             }
             let status = Outgoing::Line(decided.status.clone());
             let wire = Outgoing::Relayed(decided.wire.clone());
@@ -293,7 +318,30 @@ impl Exchange<'_> {
                 }
             }
         }
-        self.send_marked(decided, &judged);
+        self.send_marked(decided, judged);
+    }
+
+    /// Tells the driver what was decided, if the mailbox is remembered.
+    pub(super) fn remember(
+        &mut self,
+        message: UpstreamNumber,
+        judged: Judged,
+        decision: Stored,
+        grown: i64,
+    ) {
+        let Judged { id, finding } = judged;
+        let (Finding::Spam(verdict) | Finding::Ham(verdict)) = finding else {
+            return;
+        };
+        if let Some(uidl) = self.uidl(Some(message)) {
+            self.event(Event::Decided(Box::new(DecidedMessage {
+                uidl,
+                id,
+                verdict,
+                decision,
+                grown,
+            })));
+        }
     }
 
     /// Where the decision is remembered; a decision on a few lines is not valid for the whole message.

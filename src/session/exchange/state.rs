@@ -15,9 +15,10 @@ use super::mechanism::Mechanism;
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Phase, RelayedLogin, Transaction};
+use super::recall_state::Recall;
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
-use crate::pop3::{Command, secret};
+use crate::pop3::{Command, Uidl, secret};
 use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
@@ -72,9 +73,11 @@ pub struct Exchange<'s> {
     /// Octets of the current response.
     pub(super) response_octets: u64,
     /// Answers to RETR and TOP that are complete but not written yet.
-    pub(super) delivered: Vec<(Fetch, Instant)>,
+    pub(super) delivered: Vec<(Fetch, Option<Uidl>, Instant)>,
     /// Whether one command at a time goes up, whatever the upstream has announced.
     pub(super) one_at_a_time: bool,
+    /// Whether mailboxes are remembered.
+    pub(super) remembers: bool,
     /// How many of the pending commands fetch a message.
     pub(super) fetching: usize,
     /// Lines of the answer to CAPA, while popgate logs in.
@@ -143,6 +146,7 @@ impl<'s> Exchange<'s> {
             response_octets: 0,
             delivered: Vec::new(),
             one_at_a_time: false,
+            remembers: false,
             fetching: 0,
             capability_lines: 0,
             after_unknown: false,
@@ -155,6 +159,11 @@ impl<'s> Exchange<'s> {
             consumed: 0,
             reported: Reported::default(),
         }
+    }
+
+    /// The mailbox is remembered beyond the session: [`Action::Recall`] may be asked for.
+    pub fn remember_mailbox(&mut self) {
+        self.remembers = true;
     }
 
     /// Does everything that can be done now; returns what the driver must do next.
@@ -217,6 +226,11 @@ impl<'s> Exchange<'s> {
         if !self.upstream_output.is_empty() {
             return Ok(Some(Action::WriteUpstream));
         }
+        // What was taken last may be answered without the upstream.
+        let is_own = self.pending.front().is_some_and(Pending::is_own);
+        if is_own && matches!(self.response, Response::Status) {
+            return Ok(None);
+        }
         if !self.output.is_empty() {
             return Ok(Some(Action::WriteClient));
         }
@@ -256,9 +270,15 @@ impl<'s> Exchange<'s> {
             && upstream.ended
             && !owes_response
         {
-            return match (upstream.error.take(), owes_nothing) {
+            let error = upstream.error.take();
+            return match (error, owes_nothing) {
                 (Some(error), _) => Err(Failure::UpstreamBroke(error)),
-                (None, true) => Ok(Some(End::UpstreamClosed)),
+                (None, true) => {
+                    if !self.pending.is_empty() {
+                        self.report_own_deletions();
+                    }
+                    Ok(Some(End::UpstreamClosed))
+                }
                 (None, false) => Err(Failure::UpstreamClosed),
             };
         }
@@ -291,9 +311,13 @@ impl<'s> Exchange<'s> {
     /// The state, for metrics and the log.
     pub fn state(&self) -> ClientState {
         match (&self.response, &self.phase) {
-            (Response::Held(_) | Response::Judging(_) | Response::Quarantining(_), _) => {
-                ClientState::Held
-            }
+            (
+                Response::Held(_)
+                | Response::Judging(_)
+                | Response::Quarantining(_)
+                | Response::Loading(_),
+                _,
+            ) => ClientState::Held,
             (Response::Lines(_) | Response::Discarded(_), _) => ClientState::Response,
             (
                 _,
@@ -337,8 +361,14 @@ impl<'s> Exchange<'s> {
 
     /// The user is logged in.
     pub(super) fn enter_transaction(&mut self, user: Option<Arc<str>>) {
+        // What is remembered belongs to a user.
+        let remembers = self.remembers && user.is_some();
         self.phase = Phase::Transaction(Box::new(Transaction {
             user,
+            recall: match remembers {
+                true => Recall::Unasked,
+                false => Recall::Off,
+            },
             ..Transaction::default()
         }));
     }

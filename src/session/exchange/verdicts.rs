@@ -12,8 +12,9 @@ use bytes::Bytes;
 
 use super::action::MessageId;
 use crate::filter::Verdict;
-use crate::metrics::UnscannedReason;
+use crate::metrics::{MessageAction, UnscannedReason};
 use crate::pop3::UpstreamNumber;
+use crate::rewrite::MarkText;
 use rule_table::{KeptHits, RuleTable};
 
 /// The most octets of a session's decisions: about ten thousand marks.
@@ -28,6 +29,29 @@ pub(super) enum Decision {
     Mark,
     /// It is in quarantine, and this notice is sent.
     Notice(Bytes),
+    /// An earlier session has decided, and the driver can read how.
+    Stored,
+}
+
+/// A decision as a store keeps it: what the client gets whenever it fetches the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// The message unchanged.
+    Unchanged,
+    /// The message with this mark.
+    Mark(MarkText, MessageAction),
+    /// This notice in its place, dot-stuffed.
+    Notice(Bytes),
+}
+
+/// What earlier sessions know of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    No,
+    /// It is relayed unchanged.
+    Unchanged,
+    /// The driver can read what was decided.
+    Stored,
 }
 
 /// A message that carries a mark.
@@ -63,12 +87,24 @@ pub(super) struct Verdicts {
     rules: RuleTable,
     /// Of marks and notices.
     octets: usize,
+    /// What earlier sessions know, by message number from 1.
+    recalled: Vec<Known>,
+}
+
+/// A mark that a message gets again.
+#[derive(Debug)]
+pub(super) enum KnownMark {
+    /// This session has judged.
+    Judged(Judged),
+    /// An earlier session has.
+    Text(MarkText, MessageAction),
 }
 
 #[derive(Debug)]
 enum Kept {
     Pass,
     Mark(Box<KeptMark>),
+    Text(Box<(MarkText, MessageAction)>),
     Notice(Box<Bytes>),
 }
 
@@ -84,6 +120,7 @@ impl Kept {
         match self {
             Self::Pass => 0,
             Self::Mark(mark) => size_of::<KeptMark>() + mark.hits.octets(),
+            Self::Text(mark) => size_of::<MessageAction>() + mark.0.octets(),
             Self::Notice(text) => size_of::<Bytes>() + text.len(),
         }
     }
@@ -91,23 +128,59 @@ impl Kept {
 
 impl Verdicts {
     pub(super) fn get(&self, message: UpstreamNumber) -> Option<Decision> {
-        Some(match self.known.get(&message)? {
+        let Some(known) = self.known.get(&message) else {
+            let place = usize::try_from(message.0.value()).ok()? - 1;
+            return match self.recalled.get(place)? {
+                Known::No => None,
+                Known::Unchanged => Some(Decision::Pass),
+                Known::Stored => Some(Decision::Stored),
+            };
+        };
+        Some(match known {
             Kept::Pass => Decision::Pass,
-            Kept::Mark(_) => Decision::Mark,
+            Kept::Mark(_) | Kept::Text(_) => Decision::Mark,
             Kept::Notice(text) => Decision::Notice(Bytes::clone(text)),
         })
     }
 
     /// The mark of a message that has one. The texts that rules matched are not part of it.
-    pub(super) fn mark(&self, message: UpstreamNumber) -> Option<Judged> {
-        let Kept::Mark(mark) = self.known.get(&message)? else {
-            return None;
+    pub(super) fn mark(&self, message: UpstreamNumber) -> Option<KnownMark> {
+        let mark = match self.known.get(&message)? {
+            Kept::Mark(mark) => mark,
+            Kept::Text(mark) => return Some(KnownMark::Text(mark.0.clone(), mark.1)),
+            Kept::Pass | Kept::Notice(_) => return None,
         };
         let mut judged = mark.judged.clone();
         if let Some(verdict) = judged.finding.verdict_mut() {
             verdict.hits = self.rules.hits(&mark.hits);
         }
-        Some(judged)
+        Some(KnownMark::Judged(judged))
+    }
+
+    /// What earlier sessions know of the messages, by number from 1.
+    pub(super) fn recall(&mut self, mut recalled: Vec<Known>) {
+        recalled.shrink_to_fit();
+        self.recalled = recalled;
+    }
+
+    /// The decision of an earlier session; without it the message is judged anew.
+    pub(super) fn load(&mut self, message: UpstreamNumber, stored: Option<Stored>) {
+        match stored {
+            Some(Stored::Unchanged) => self.pass(message),
+            Some(Stored::Mark(text, action)) => {
+                self.keep(message, Kept::Text(Box::new((text, action))));
+            }
+            Some(Stored::Notice(notice)) => self.insert_notice(message, notice),
+            None => {
+                let place = usize::try_from(message.0.value()).unwrap_or_default();
+                if let Some(known) = place
+                    .checked_sub(1)
+                    .and_then(|it| self.recalled.get_mut(it))
+                {
+                    *known = Known::No;
+                }
+            }
+        }
     }
 
     /// The message is relayed unchanged.
@@ -218,7 +291,9 @@ mod tests {
         let each = (verdicts.octets + verdicts.rules.octets()) / 10_000;
         assert!(each < 450, "{each}");
         for number in 1..=10_000 {
-            let kept = verdicts.mark(number_of(number)).unwrap();
+            let Some(KnownMark::Judged(kept)) = verdicts.mark(number_of(number)) else {
+                panic!("{number} is not kept");
+            };
             let was = spam(&base, number);
             assert_eq!(kept.id, was.id);
             assert_eq!(hits(&kept), hits(&was));

@@ -23,6 +23,7 @@ pub fn driven(settings: &Settings, login_by: LoginBy, security: ClientSecurity) 
         },
         filter: filter(settings.drop_at),
         piece: settings.piece,
+        remembered: None,
     };
     Driven::new(&setup, login_by, security)
 }

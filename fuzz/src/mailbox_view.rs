@@ -1,0 +1,478 @@
+//! Sessions of one mailbox, one after another, against a model: hidden and resized messages, entries of popgate's own,
+//! and deletions, with what earlier sessions have left. The input chooses the mailbox, the commands and their order.
+//!
+//! The client's numbers are dense and fixed for a session, sizes are those of what is sent, unique-ids never change, and
+//! a message is sent with the same octets whenever it is fetched. Deletions take effect with QUIT alone (RFC 1939
+//! section 6).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use popgate::metrics::MessageAction;
+use popgate::pop3::Uidl;
+use popgate::pop3::dot::{EndOfAnswer, stuff, unstuff};
+use popgate::rewrite::MarkText;
+use popgate::session::exchange::{LoginBy, OwnEntry, Stored};
+
+use super::choices::Choices;
+use super::exchange_driver::{Driven, PLAIN, Setup};
+use super::remembered::{Remembered, RememberedMessage};
+use super::test_setup::{shown, with_spam};
+
+/// A message on the server.
+#[derive(Clone, Debug)]
+struct Message {
+    uidl: String,
+    octets: Vec<u8>,
+    is_spam: bool,
+}
+
+/// A message that the client sees.
+#[derive(Clone, Debug)]
+struct Seen {
+    uidl: String,
+    /// Its size, as LIST tells it.
+    listed: usize,
+    text: Text,
+    is_own: bool,
+    is_deleted: bool,
+}
+
+/// What RETR gives.
+#[derive(Clone, Debug, PartialEq)]
+enum Text {
+    /// Exactly this.
+    Known(Vec<u8>),
+    /// This original with a mark that is not known yet.
+    Marked(Vec<u8>),
+}
+
+/// How the server behaves.
+#[derive(Clone, Copy, Debug)]
+struct Manners {
+    has_uidl: bool,
+    pipelines: bool,
+}
+
+/// What the server does in one session.
+struct Server {
+    messages: Vec<Message>,
+    deleted: Vec<bool>,
+    manners: Manners,
+    has_quit: bool,
+}
+
+impl Server {
+    fn new(messages: &[Message], manners: Manners) -> Self {
+        Self {
+            messages: messages.to_vec(),
+            deleted: vec![false; messages.len()],
+            manners,
+            has_quit: false,
+        }
+    }
+
+    fn answer(&mut self, line: &str) -> Vec<u8> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let place = words.get(1).and_then(|word| word.parse::<usize>().ok());
+        let place = place.and_then(|number| number.checked_sub(1));
+        let place = place.filter(|&it| it < self.messages.len() && !self.deleted[it]);
+        let left: Vec<usize> = (0..self.messages.len())
+            .filter(|&it| !self.deleted[it])
+            .collect();
+        let size = |it: usize| self.messages[it].octets.len();
+        let rows = |row: &dyn Fn(usize) -> String| {
+            let rows: String = left
+                .iter()
+                .map(|&it| format!("{} {}\r\n", it + 1, row(it)))
+                .collect();
+            format!("+OK\r\n{rows}.\r\n").into_bytes()
+        };
+        match (words.as_slice(), place) {
+            (["CAPA"], _) if self.manners.pipelines => b"+OK\r\nPIPELINING\r\n.\r\n".to_vec(),
+            (["USER" | "PASS", _] | ["NOOP"], _) => b"+OK\r\n".to_vec(),
+            (["STAT"], _) => {
+                let octets: usize = left.iter().map(|&it| size(it)).sum();
+                format!("+OK {} {octets}\r\n", left.len()).into_bytes()
+            }
+            (["UIDL", ..], _) if !self.manners.has_uidl => b"-ERR what\r\n".to_vec(),
+            (["LIST"], _) => rows(&|it| size(it).to_string()),
+            (["UIDL"], _) => rows(&|it| self.messages[it].uidl.clone()),
+            (["LIST", number], Some(it)) => format!("+OK {number} {}\r\n", size(it)).into_bytes(),
+            (["UIDL", number], Some(it)) => {
+                format!("+OK {number} {}\r\n", self.messages[it].uidl).into_bytes()
+            }
+            (["RETR", _], Some(it)) => message_answer(&self.messages[it].octets),
+            (["DELE", _], Some(it)) => {
+                self.deleted[it] = true;
+                b"+OK marked\r\n".to_vec()
+            }
+            (["RSET"], _) => {
+                self.deleted.fill(false);
+                b"+OK\r\n".to_vec()
+            }
+            (["QUIT"], _) => {
+                self.has_quit = true;
+                b"+OK bye\r\n".to_vec()
+            }
+            _ => b"-ERR no such message\r\n".to_vec(),
+        }
+    }
+
+    /// What is left in the mailbox after the session.
+    fn left(&self) -> Vec<Message> {
+        let kept = |it: &usize| !(self.has_quit && self.deleted[*it]);
+        (0..self.messages.len())
+            .filter(kept)
+            .map(|it| self.messages[it].clone())
+            .collect()
+    }
+}
+
+fn message_answer(octets: &[u8]) -> Vec<u8> {
+    let status = format!("+OK {} octets\r\n", octets.len());
+    [status.as_bytes(), &stuff(octets), b".\r\n"].concat()
+}
+
+/// A new message.
+fn message(from: &mut Choices<'_>, number: usize) -> Message {
+    let is_spam = from.below(3) == 0;
+    let subject = if is_spam { "zzsubjectzz" } else { "hello" };
+    let mut text = format!(
+        "From: a{}@example.org\r\nSubject: {subject}\r\n\r\n",
+        from.byte()
+    );
+    for _ in 0..from.below(4) {
+        let _ = write!(text, "{}\r\n", from.of(&[".", "..x", "", "text"]));
+    }
+    Message {
+        uidl: format!("uid-{number}"),
+        octets: text.into_bytes(),
+        is_spam,
+    }
+}
+
+/// What an earlier session may have left of a message.
+fn left_by_earlier(from: &mut Choices<'_>, message: &Message) -> Option<RememberedMessage> {
+    let octets = message.octets.len() as i64;
+    let decision = match from.below(6) {
+        0 => Stored::Unchanged,
+        1 => {
+            let fields = Bytes::from_static(b"X-Popgate-Id: 1-2\r\nX-Spam-Flag: YES\r\n");
+            let subject_mark = (*from.of(&["", "[S] "])).into();
+            let text = MarkText {
+                fields,
+                subject_mark,
+            };
+            Stored::Mark(text, MessageAction::Tag)
+        }
+        2 => Stored::Notice(Bytes::from_static(b"Subject: held\r\n\r\n..x\r\n")),
+        _ => return None,
+    };
+    let grown = sent(&decision, &message.octets).len() as i64 - octets;
+    Some(RememberedMessage {
+        decision,
+        grown,
+        is_hidden: from.below(3) == 0,
+    })
+}
+
+/// A message as the client gets it by a decision.
+fn sent(decision: &Stored, original: &[u8]) -> Vec<u8> {
+    match decision {
+        Stored::Unchanged => original.to_vec(),
+        Stored::Mark(text, _) => {
+            let original = String::from_utf8(original.to_vec()).unwrap();
+            let subject = format!("Subject: {}", text.subject_mark);
+            let marked = original.replacen("Subject: ", &subject, 1);
+            [&text.fields[..], marked.as_bytes()].concat()
+        }
+        Stored::Notice(wire) => unstuff(wire).into_owned(),
+    }
+}
+
+fn own_entry(from: &mut Choices<'_>, number: usize) -> (OwnEntry, Bytes) {
+    let body = from.of(&["", ".\r\n", "text\r\n"]);
+    let text = format!("Subject: own {number}\r\n\r\n{body}");
+    let entry = OwnEntry {
+        uidl: Uidl::new(format!("popgate-{number}").as_bytes()).unwrap(),
+        octets: text.len() as u64,
+    };
+    (entry, Bytes::from(text))
+}
+
+/// What the client sees, given what is remembered.
+fn view(messages: &[Message], remembered: Option<&Remembered>) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    for message in messages {
+        let known = remembered.and_then(|it| it.messages.get(message.uidl.as_bytes()));
+        if known.is_some_and(|it| it.is_hidden) {
+            continue;
+        }
+        let text = match known {
+            Some(known) => Text::Known(sent(&known.decision, &message.octets)),
+            None if message.is_spam => Text::Marked(message.octets.clone()),
+            None => Text::Known(message.octets.clone()),
+        };
+        let listed = match &text {
+            Text::Known(text) | Text::Marked(text) => text.len(),
+        };
+        seen.push(Seen {
+            uidl: message.uidl.clone(),
+            listed,
+            text,
+            is_own: false,
+            is_deleted: false,
+        });
+    }
+    for (entry, text) in remembered.iter().flat_map(|it| &it.own) {
+        seen.push(Seen {
+            uidl: entry.uidl.to_string(),
+            listed: text.len(),
+            text: Text::Known(text.to_vec()),
+            is_own: true,
+            is_deleted: false,
+        });
+    }
+    seen
+}
+
+fn commands(from: &mut Choices<'_>, seen: usize) -> Vec<String> {
+    let mut lines = vec!["USER ann".to_owned(), "PASS right".to_owned()];
+    if from.flag() {
+        lines.insert(0, "CAPA".to_owned());
+    }
+    for _ in 0..from.below(16) {
+        let number = 1 + from.below(seen + 1);
+        lines.push(match from.below(11) {
+            0 => "STAT".to_owned(),
+            1 => "LIST".to_owned(),
+            2 => "UIDL".to_owned(),
+            3 => format!("LIST {number}"),
+            4 => format!("UIDL {number}"),
+            5..=7 => format!("RETR {number}"),
+            8 | 9 => format!("DELE {number}"),
+            _ => (*from.of(&["NOOP", "RSET"])).to_owned(),
+        });
+    }
+    if from.below(4) > 0 {
+        lines.push("QUIT".to_owned());
+    }
+    lines
+}
+
+/// Delivers both sides' output in pieces and in any order.
+fn session(from: &mut Choices<'_>, setup: &Setup, server: &mut Server, lines: &[String]) -> Driven {
+    let mut driven = Driven::new(setup, LoginBy::Client, PLAIN);
+    let mut from_client = (lines.join("\r\n") + "\r\n").into_bytes();
+    let mut from_server = b"+OK ready\r\n".to_vec();
+    loop {
+        while let Some(line) = driven.upstream_line() {
+            let line = String::from_utf8(line.to_vec()).unwrap();
+            from_server.extend(server.answer(line.trim_end()));
+        }
+        let client_sends = match (from_client.is_empty(), from_server.is_empty()) {
+            (true, true) => break,
+            (false, true) => true,
+            (true, false) => false,
+            (false, false) => from.flag(),
+        };
+        let bytes = if client_sends {
+            &mut from_client
+        } else {
+            &mut from_server
+        };
+        let most = *from.of(&[1, 7, 100, 100_000]);
+        let piece: Vec<u8> = bytes.drain(..bytes.len().min(most)).collect();
+        match client_sends {
+            true => driven.client_sends(&piece),
+            false => driven.upstream_sends(&piece),
+        }
+    }
+    driven.client_ends();
+    driven
+}
+
+/// The rest of what the client got.
+struct Answers(Vec<u8>);
+
+impl Answers {
+    fn expect(&mut self, wanted: &[u8], line: &str) {
+        let got = &self.0[..self.0.len().min(wanted.len() + 60)];
+        assert!(
+            self.0.starts_with(wanted),
+            "{line}: wanted {:?}, got {:?}",
+            shown(wanted),
+            shown(got)
+        );
+        self.0.drain(..wanted.len());
+    }
+
+    /// A message with its status line, whose size must be the message's.
+    fn message(&mut self, line: &str) -> Vec<u8> {
+        let end = self.0.iter().position(|&octet| octet == b'\n').unwrap() + 1;
+        let status: Vec<u8> = self.0.drain(..end).collect();
+        let end = EndOfAnswer::new().find(&self.0).unwrap();
+        let wire: Vec<u8> = self.0.drain(..end).collect();
+        let text = unstuff(&wire[..wire.len() - 3]).into_owned();
+        let wanted = format!("+OK {} octets\r\n", text.len());
+        assert_eq!(shown(&status), wanted, "{line}");
+        text
+    }
+}
+
+/// Compares each answer to the client with the model's; returns what the client has seen, with its deletions.
+fn check(mut seen: Vec<Seen>, has_uidl: bool, lines: &[String], to_client: Vec<u8>) -> Vec<Seen> {
+    let mut answers = Answers(to_client);
+    answers.expect(b"+OK ready\r\n", "greeting");
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let place = words.get(1).and_then(|word| word.parse::<usize>().ok());
+        let place = place.and_then(|number| number.checked_sub(1));
+        let place = place.filter(|&it| it < seen.len());
+        let rows = |row: &dyn Fn(&Seen) -> String| {
+            let shown = seen.iter().enumerate().filter(|(_, it)| !it.is_deleted);
+            let rows = shown.map(|(at, it)| format!("{} {}\r\n", at + 1, row(it)));
+            format!("+OK\r\n{}.\r\n", rows.collect::<String>())
+        };
+        let wanted = match (words[0], words.len(), place) {
+            ("CAPA", ..) => {
+                let end = answers.0.windows(2).position(|it| it == b"\r\n").unwrap() + 2;
+                let is_list = answers.0.starts_with(b"+OK");
+                answers.0.drain(..end);
+                if is_list {
+                    let end = answers.0.windows(3).position(|it| it == b".\r\n").unwrap() + 3;
+                    answers.0.drain(..end);
+                }
+                continue;
+            }
+            ("USER" | "PASS" | "NOOP", ..) => "+OK\r\n".to_owned(),
+            ("STAT", ..) => {
+                let left = seen.iter().filter(|it| !it.is_deleted);
+                let octets: usize = left.clone().map(|it| it.listed).sum();
+                format!("+OK {} {octets}\r\n", left.count())
+            }
+            ("UIDL", ..) if !has_uidl => "-ERR what\r\n".to_owned(),
+            ("LIST", 1, _) => rows(&|it| it.listed.to_string()),
+            ("UIDL", 1, _) => rows(&|it| it.uidl.clone()),
+            ("RSET", ..) => {
+                seen.iter_mut().for_each(|it| it.is_deleted = false);
+                "+OK\r\n".to_owned()
+            }
+            ("QUIT", ..) => "+OK bye\r\n".to_owned(),
+            (_, _, None) => "-ERR no such message\r\n".to_owned(),
+            (_, _, Some(at)) if seen[at].is_deleted => match seen[at].is_own {
+                true => "-ERR this message is marked as deleted\r\n".to_owned(),
+                false => "-ERR no such message\r\n".to_owned(),
+            },
+            ("LIST", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].listed),
+            ("UIDL", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].uidl),
+            ("DELE", _, Some(at)) => {
+                seen[at].is_deleted = true;
+                match seen[at].is_own {
+                    true => "+OK marked to be deleted\r\n".to_owned(),
+                    false => "+OK marked\r\n".to_owned(),
+                }
+            }
+            (_, _, Some(at)) => {
+                let text = answers.message(line);
+                match &seen[at].text {
+                    Text::Known(wanted) => assert_eq!(shown(&text), shown(wanted), "{line}"),
+                    Text::Marked(original) => {
+                        let original = String::from_utf8(original.clone()).unwrap();
+                        let marked = original.replace("Subject: zz", "Subject: [SPAM] zz");
+                        assert!(
+                            text.ends_with(marked.as_bytes()),
+                            "{line}: {}",
+                            shown(&text)
+                        );
+                    }
+                }
+                seen[at].listed = text.len();
+                seen[at].text = Text::Known(text);
+                continue;
+            }
+        };
+        answers.expect(wanted.as_bytes(), line);
+    }
+    assert!(answers.0.is_empty(), "also got {:?}", shown(&answers.0));
+    seen
+}
+
+/// Some sessions.
+pub fn run(data: &[u8]) {
+    let mut from = Choices::new(data);
+    let manners = Manners {
+        has_uidl: from.below(8) > 0,
+        pipelines: from.flag(),
+    };
+    let mut number = 0;
+    let mut messages: Vec<Message> = Vec::new();
+    let mut remembered = Remembered::default();
+    let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for _ in 0..1 + from.below(3) {
+        for _ in 0..from.below(4) {
+            number += 1;
+            let message = message(&mut from, number);
+            if let Some(known) = left_by_earlier(&mut from, &message) {
+                let uidl = message.uidl.clone().into_bytes();
+                remembered.messages.insert(uidl, known);
+            }
+            messages.push(message);
+        }
+        for _ in 0..from.below(2) {
+            number += 1;
+            remembered.own.push(own_entry(&mut from, number));
+        }
+        remembered.fails = from.below(8) == 1;
+        let remembers = manners.has_uidl && !remembered.fails;
+        let seen = view(&messages, remembers.then_some(&remembered));
+        let lines = commands(&mut from, seen.len());
+        let mut server = Server::new(&messages, manners);
+        let setup = Setup {
+            remembered: Some(remembered.clone()),
+            ..with_spam().clone()
+        };
+        let mut driven = session(&mut from, &setup, &mut server, &lines);
+        let to_client = std::mem::take(&mut driven.to_client);
+        let seen = check(seen, manners.has_uidl, &lines, to_client);
+        driven.assert_octets_add_up();
+        let has_quit = lines.last().is_some_and(|line| line == "QUIT");
+        assert_eq!(server.has_quit, has_quit);
+        let gone = |uidl: &str| {
+            seen.iter()
+                .any(|it| it.uidl == uidl && it.is_deleted && has_quit)
+        };
+        let wanted: Vec<String> = messages
+            .iter()
+            .map(|it| it.uidl.clone())
+            .filter(|uidl| !gone(uidl))
+            .collect();
+        messages = server.left();
+        let left: Vec<String> = messages.iter().map(|it| it.uidl.clone()).collect();
+        assert_eq!(left, wanted, "what the client deleted");
+        let fails = remembered.fails;
+        remembered = driven.remembered.take().unwrap();
+        let own = remembered
+            .own
+            .iter()
+            .map(|(entry, _)| entry.uidl.to_string());
+        assert!(
+            own.clone().all(|uidl| !gone(&uidl)),
+            "own entries {:?}",
+            own.collect::<Vec<_>>()
+        );
+        // What was sent once is sent in each session, unless memory fails.
+        for it in seen
+            .iter()
+            .filter(|it| !it.is_own && !fails && manners.has_uidl)
+        {
+            if let Text::Known(text) = &it.text
+                && let Some(before) = texts.insert(it.uidl.clone(), text.clone())
+            {
+                assert_eq!(shown(&before), shown(text), "{}", it.uidl);
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a driven exchange remembers beyond its session, in place of a store.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use popgate::pop3::{Uidl, UidlListing};
+use popgate::session::exchange::{DecidedMessage, OwnEntry, Recalled, RecalledMessage, Stored};
+
+/// The mailbox's memory; its sessions may be driven one after another.
+#[derive(Default, Debug, Clone)]
+pub struct Remembered {
+    /// By unique-id.
+    pub messages: BTreeMap<Vec<u8>, RememberedMessage>,
+    /// Entries of popgate's own, in their order.
+    pub own: Vec<(OwnEntry, Bytes)>,
+    /// Whether nothing can be looked up.
+    pub fails: bool,
+}
+
+/// What is remembered of one message.
+#[derive(Debug, Clone)]
+pub struct RememberedMessage {
+    pub decision: Stored,
+    pub grown: i64,
+    pub is_hidden: bool,
+}
+
+impl Remembered {
+    pub fn recall(&self, ids: &UidlListing) -> Option<Recalled> {
+        let known = |id: &[u8]| match self.messages.get(id) {
+            None => RecalledMessage::Unknown,
+            Some(message) if message.is_hidden => RecalledMessage::Hidden,
+            Some(message) => match message.decision {
+                Stored::Unchanged => RecalledMessage::Unchanged,
+                _ => RecalledMessage::Changed(message.grown),
+            },
+        };
+        (!self.fails).then(|| Recalled {
+            messages: ids.ids().map(known).collect(),
+            own: self.own.iter().map(|(entry, _)| entry.clone()).collect(),
+        })
+    }
+
+    pub fn load(&self, uidl: &Uidl) -> Option<Stored> {
+        let message = self.messages.get(uidl.octets()).filter(|_| !self.fails)?;
+        Some(message.decision.clone())
+    }
+
+    pub fn read_own(&self, uidl: &Uidl) -> Option<Bytes> {
+        let (_, text) = self.own.iter().find(|(entry, _)| entry.uidl == *uidl)?;
+        (!self.fails).then(|| text.clone())
+    }
+
+    pub fn decided(&mut self, message: &DecidedMessage) {
+        let remembered = RememberedMessage {
+            decision: message.decision.clone(),
+            grown: message.grown,
+            is_hidden: false,
+        };
+        let id = message.uidl.octets().to_vec();
+        // What was delivered keeps its decision, even if it could not be looked up.
+        self.messages.entry(id).or_insert(remembered);
+    }
+
+    pub fn own_deleted(&mut self, deleted: &[Uidl]) {
+        self.own.retain(|(entry, _)| !deleted.contains(&entry.uidl));
+    }
+}

@@ -1,0 +1,64 @@
+//! What a mark adds to a message.
+//!
+//! In: a verdict and the settings; out: header fields and the mark before the subject. Kept, it gives the message the same
+//! octets again, whatever the settings are by then.
+
+use bytes::Bytes;
+
+use super::spam_headers::{self, Mark};
+use crate::config::HeaderMode;
+use crate::pop3::dot;
+
+/// The settings of rewriting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkStyle {
+    /// Which messages get X-Spam headers.
+    pub headers: HeaderMode,
+    /// The prefix of a spam's subject; empty = none.
+    pub subject_mark: String,
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MarkText {
+    /// Fields for the top of the header, in CRLF and dot-stuffed. Where there are some, the message's own fields of these
+    /// names are removed.
+    pub fields: Bytes,
+    /// The mark before the subject; empty = none.
+    pub subject_mark: Box<str>,
+}
+
+impl MarkText {
+    /// The text of a mark; `id` is the message's X-Popgate-Id.
+    pub fn new(mark: &Mark<'_>, id: &str, style: &MarkStyle) -> Self {
+        let has_fields = match (mark, style.headers) {
+            (_, HeaderMode::Never) => false,
+            (Mark::Ham(verdict), HeaderMode::Spam) => verdict.partial.is_some(),
+            (Mark::Spam(_) | Mark::Unscanned(_), HeaderMode::Spam) | (_, HeaderMode::Always) => {
+                true
+            }
+        };
+        let fields = match has_fields {
+            true => Bytes::from(dot::stuff(&spam_headers::block(mark, id)).into_owned()),
+            false => Bytes::new(),
+        };
+        let subject_mark = match mark {
+            Mark::Spam(_) => style.subject_mark.as_str(),
+            Mark::Ham(_) | Mark::Unscanned(_) => "",
+        };
+        Self {
+            fields,
+            subject_mark: subject_mark.into(),
+        }
+    }
+
+    /// Whether it leaves the message as it is.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.subject_mark.is_empty()
+    }
+
+    /// Its octets in memory.
+    pub fn octets(&self) -> usize {
+        size_of::<Self>() + self.fields.len() + self.subject_mark.len()
+    }
+}
