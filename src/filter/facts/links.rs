@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::filter::facts::authentication::auth_proven;
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::imitated_hosts::psl_knows;
 use crate::filter::facts::link_encoding::{base64, hexadecimal, inner, percent_decoded};
