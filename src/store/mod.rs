@@ -1,12 +1,15 @@
 //! Persistent state.
 //!
-//! In: quarantined messages, the learned state, and OAuth tokens; out: the same, after any crash. It stores no
-//! verdicts: those end with the session.
+//! In: quarantined messages, the learned state, OAuth tokens, and what is remembered of mailboxes ([`Store`]); out: the
+//! same, after any crash.
 
+mod contract;
 pub mod durable_write;
 mod knowledge;
 mod leftovers;
 pub mod quarantine;
+pub mod records;
+mod store_error;
 mod temporary;
 mod tokens;
 
@@ -15,9 +18,11 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
+pub use contract::{Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store};
 pub use knowledge::{Knowledge, KnowledgeError, Progress, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;
+pub use store_error::{StoreError, StoreErrorKind};
 pub use temporary::Leftovers;
 pub use tokens::{Grant, GrantKind, SealKey, Tokens, TokensError};
 

@@ -1,0 +1,183 @@
+//! A change of the store. Each says what is true from now on, not what to add: to apply it twice is to apply it once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Correction, Edit, HistoryRow, Lesson, ListEntry, ListKind, ListPattern, MessageRecord,
+    OwnEntry, PopgateId, Quarantined, SenderSeen, Timestamp,
+};
+use crate::mailbox_id::MailboxId;
+use crate::pop3::Uidl;
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// A message has a verdict. It replaces one of a message in the state `Judged`, and no other; what a person said
+    /// stays.
+    Judged {
+        /// Whose message.
+        mailbox: MailboxId,
+        /// Which one.
+        uidl: Uidl,
+        /// The verdict.
+        record: Box<MessageRecord>,
+    },
+    /// A client got a message that was judged. The first delivery counts: how it was sent stays.
+    Delivered {
+        /// Whose message.
+        mailbox: MailboxId,
+        /// Which one.
+        uidl: Uidl,
+        /// Its size at the upstream, if it is known now.
+        octets_upstream: Option<u64>,
+        /// Its size as it was sent.
+        octets_sent: u64,
+        /// How it was sent.
+        edit: Option<Edit>,
+        /// When.
+        at: Timestamp,
+    },
+    /// A message is in quarantine. Its record, if it is known, is held or hidden; one that is released stays so.
+    Held {
+        /// What is held. Of a message that is held already, nothing changes.
+        entry: Box<Quarantined>,
+        /// Whether it is not listed.
+        hidden: bool,
+    },
+    /// A person released a message from quarantine.
+    Released {
+        /// Which one.
+        id: PopgateId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A message was deleted from quarantine.
+    QuarantineDeleted {
+        /// Which one.
+        id: PopgateId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A person said what a message is, or took that back.
+    Corrected {
+        /// Whose message.
+        mailbox: MailboxId,
+        /// Which one.
+        uidl: Uidl,
+        /// What it is; `None` = what the filter says.
+        correction: Option<Correction>,
+    },
+    /// A client deleted messages.
+    DeletedByClient {
+        /// Whose messages.
+        mailbox: MailboxId,
+        /// Which ones.
+        uidls: Vec<Uidl>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The server still lists messages; see [`super::MailboxMemory::stale`].
+    StillListed {
+        /// Whose messages.
+        mailbox: MailboxId,
+        /// Which ones.
+        uidls: Vec<Uidl>,
+        /// When.
+        at: Timestamp,
+    },
+    /// popgate's own message is in a mailbox.
+    OwnEntryAdded {
+        /// Whose mailbox.
+        mailbox: MailboxId,
+        /// Which message.
+        entry: OwnEntry,
+        /// Its text, unless it is in quarantine.
+        text: Option<Bytes>,
+    },
+    /// popgate's own message is gone from a mailbox.
+    OwnEntryRemoved {
+        /// Whose mailbox.
+        mailbox: MailboxId,
+        /// Which message.
+        uidl: Uidl,
+    },
+    /// An entry is on a list.
+    ListEntryAdded(ListEntry),
+    /// An entry is on a list no longer.
+    ListEntryRemoved {
+        /// Which list.
+        list: ListKind,
+        /// Whose list; `None` = everybody's.
+        mailbox: Option<MailboxId>,
+        /// Whom it is about.
+        pattern: ListPattern,
+    },
+    /// A setting of a mailbox has a value, or its default.
+    SettingChanged {
+        /// Whose setting.
+        mailbox: MailboxId,
+        /// Which one.
+        key: Arc<str>,
+        /// The value; `None` = the default.
+        value: Option<Arc<str>>,
+    },
+    /// A sender has written.
+    SenderSeen(SenderSeen),
+    /// A message was judged, for the history.
+    Recorded(Box<HistoryRow>),
+    /// A message was learned or unlearned.
+    Learned(Box<Lesson>),
+    /// A digest was made.
+    DigestMade {
+        /// For whom.
+        mailbox: MailboxId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Everything about a mailbox is forgotten but what is in quarantine.
+    MailboxForgotten {
+        /// Which one.
+        mailbox: MailboxId,
+    },
+}
+
+impl Change {
+    /// About how many octets it takes in memory, for the bounds of a queue.
+    pub fn octets(&self) -> usize {
+        let edit = |edit: &Option<Edit>| edit.as_ref().map_or(0, |it| it.block.len());
+        let list = |uidls: &[Uidl]| uidls.iter().map(|it| it.octets().len() + 32).sum();
+        let more: usize = match self {
+            Self::Judged { record, .. } => size_of::<MessageRecord>() + edit(&record.edit),
+            Self::Delivered { edit: block, .. } => edit(block),
+            Self::Held { entry, .. } => {
+                let text = entry.from.len() + entry.subject.len();
+                let reasons = entry.reasons.iter().map(|it| 64 + it.description.len());
+                let body = entry.body.as_ref().map_or(0, Bytes::len);
+                size_of::<Quarantined>() + text + reasons.sum::<usize>() + body
+            }
+            Self::DeletedByClient { uidls, .. } | Self::StillListed { uidls, .. } => list(uidls),
+            Self::OwnEntryAdded { text, .. } => text.as_ref().map_or(0, Bytes::len),
+            Self::Recorded(row) => {
+                let texts = [&row.from, &row.subject].into_iter().flatten();
+                let texts: usize = texts.map(|text| text.len()).sum();
+                size_of::<HistoryRow>() + texts + row.hits.len() * 48 + row.features.len()
+            }
+            Self::Learned(lesson) => size_of::<Lesson>() + lesson.features.len(),
+            Self::Released { .. }
+            | Self::QuarantineDeleted { .. }
+            | Self::Corrected { .. }
+            | Self::OwnEntryRemoved { .. }
+            | Self::ListEntryAdded(_)
+            | Self::ListEntryRemoved { .. }
+            | Self::SettingChanged { .. }
+            | Self::SenderSeen(_)
+            | Self::DigestMade { .. }
+            | Self::MailboxForgotten { .. } => 0,
+        };
+        // The ids, addresses and keys behind the pointers of a change.
+        size_of::<Self>() + 128 + more
+    }
+}

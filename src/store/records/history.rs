@@ -1,0 +1,44 @@
+//! What happened, for people: one row for each judged message, kept for `data.history_days`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{PopgateId, Timestamp};
+use crate::filter::Action;
+use crate::mailbox_id::MailboxId;
+use crate::pop3::Uidl;
+
+/// A rule that hit, and what it added.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleScore {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// Its points.
+    pub score: f64,
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryRow {
+    /// Its X-Popgate-Id.
+    pub id: PopgateId,
+    /// Whose message it is.
+    pub mailbox: MailboxId,
+    /// Its UIDL, if the server has them.
+    pub uidl: Option<Uidl>,
+    /// When it was judged.
+    pub time: Timestamp,
+    /// The sender as shown; `None` = not kept.
+    pub from: Option<Arc<str>>,
+    /// The subject; `None` = not kept.
+    pub subject: Option<Arc<str>>,
+    /// The score; `None` if it was delivered unscanned.
+    pub score: Option<f64>,
+    /// What the verdict said.
+    pub action: Action,
+    /// The rules that hit, with their points.
+    pub hits: Vec<RuleScore>,
+    /// What the learned filter needs to learn the message later: not looked into.
+    pub features: Bytes,
+}

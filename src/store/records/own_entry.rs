@@ -1,0 +1,26 @@
+//! A message that popgate itself puts into the view of a mailbox: a released message, or a digest.
+
+use super::{PopgateId, Timestamp};
+use crate::pop3::Uidl;
+
+/// Where its text is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnBody {
+    /// The text of the entry, which [`super::super::Store::own_text`] reads.
+    Stored,
+    /// A message in quarantine.
+    Quarantined(PopgateId),
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnEntry {
+    /// Its UIDL, which begins with `popgate-`.
+    pub uidl: Uidl,
+    /// Its size.
+    pub octets: u64,
+    /// Where its text is.
+    pub body: OwnBody,
+    /// Since when it is there.
+    pub created: Timestamp,
+}

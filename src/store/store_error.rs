@@ -1,0 +1,81 @@
+//! Why a database could not do something.
+
+use std::error::Error;
+use std::fmt;
+
+/// The kind of a failure: a label of metrics, and what decides whether to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// Another process or transaction has it locked.
+    Busy,
+    /// The disk, or what may be used of it, is full.
+    Full,
+    /// It cannot be reached, opened, read or written.
+    Unreachable,
+    /// What is in the file is not what was written.
+    Corrupt,
+    /// It is from a newer popgate, or of no popgate at all.
+    Incompatible,
+    /// It cannot keep a record; trying again is of no use.
+    Refused,
+}
+
+impl StoreErrorKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] = [
+        Self::Busy,
+        Self::Full,
+        Self::Unreachable,
+        Self::Corrupt,
+        Self::Incompatible,
+        Self::Refused,
+    ];
+
+    /// The value of the label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Full => "full",
+            Self::Unreachable => "unreachable",
+            Self::Corrupt => "corrupt",
+            Self::Incompatible => "incompatible",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Whether the same may succeed later.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Busy | Self::Full | Self::Unreachable)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: String,
+}
+
+impl StoreError {
+    /// A failure, as a sentence that says what to do where something can be done.
+    pub(super) fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for StoreError {}
