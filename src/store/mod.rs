@@ -4,11 +4,14 @@
 //! same, after any crash.
 
 mod contract;
+#[cfg(test)]
+mod contract_tests;
 pub mod durable_write;
 mod knowledge;
 mod leftovers;
 pub mod quarantine;
 pub mod records;
+pub mod sqlite;
 mod store_error;
 mod temporary;
 mod tokens;

@@ -1,0 +1,171 @@
+//! What every database must do, as tests that each one runs on an empty store.
+
+mod held;
+mod mailboxes;
+mod messages;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::contract::{HistoryQuery, QuarantineQuery, Retention, Store};
+use super::records::*;
+use crate::filter::Action;
+use crate::mailbox_id::{MailboxId, UpstreamId};
+use crate::pop3::Uidl;
+
+pub(super) use held::*;
+pub(super) use mailboxes::*;
+pub(super) use messages::*;
+
+/// Declares a test for each of them; `$open` gives an empty store and what must be kept meanwhile.
+macro_rules! contract {
+    ($open:ident) => {
+        contract!(
+            $open: a_session_recalls_what_the_one_before_wrote,
+            unknown_mailboxes_and_messages_are_nothing,
+            gaps_and_repetitions_are_found,
+            the_first_delivery_counts,
+            a_message_is_judged_anew_until_it_is_delivered,
+            a_message_is_held_once,
+            released_and_deleted_messages_change_their_state,
+            a_correction_stays_and_can_be_taken_back,
+            a_sender_counts_each_message_once,
+            lists_and_settings_are_of_a_mailbox,
+            own_entries_and_digests_are_kept,
+            history_is_paged,
+            the_quarantine_is_paged,
+            lessons_are_numbered,
+            what_is_too_old_is_deleted_in_steps,
+            a_mailbox_is_forgotten_at_once,
+            every_batch_may_be_applied_twice,
+        );
+    };
+    ($open:ident: $($name:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let (store, _kept) = $open();
+                crate::store::contract_tests::$name(&store);
+            }
+        )*
+    };
+}
+pub(super) use contract;
+
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds)
+}
+
+pub(super) fn mailbox(user: &str) -> MailboxId {
+    MailboxId::new(UpstreamId::from_stored("pop.example.net"), user).unwrap()
+}
+
+pub(super) fn uidl(text: &str) -> Uidl {
+    Uidl::new(text.as_bytes()).unwrap()
+}
+
+pub(super) fn id(text: &str) -> PopgateId {
+    PopgateId::new(text).unwrap()
+}
+
+/// A judged message; all that may be absent is there.
+pub(super) fn record(of: &str) -> MessageRecord {
+    MessageRecord {
+        id: id(of),
+        state: MessageState::Judged,
+        action: Action::Tag,
+        score: Some(7.25),
+        probability: Some(0.981),
+        filter_version: "v1".into(),
+        octets_upstream: Some(1000),
+        octets_sent: Some(1200),
+        edit: Some(Edit {
+            block: Bytes::from_static(b"X-Spam-Flag: YES\r\n"),
+            flags: 3,
+        }),
+        first_seen: Timestamp::now(),
+        delivered_at: None,
+        correction: None,
+    }
+}
+
+pub(super) fn judged(user: &str, of: &str, record: MessageRecord) -> Change {
+    Change::Judged {
+        mailbox: mailbox(user),
+        uidl: uidl(of),
+        record: Box::new(record),
+    }
+}
+
+fn delivered(of: &str, octets_sent: u64, seconds: i64) -> Change {
+    Change::Delivered {
+        mailbox: mailbox("ann"),
+        uidl: uidl(of),
+        octets_upstream: None,
+        octets_sent,
+        edit: None,
+        at: at(seconds),
+    }
+}
+
+pub(super) fn entry(name: &str, of: &str, held_at: i64) -> Quarantined {
+    Quarantined {
+        id: id(name),
+        mailbox: Some(mailbox("ann")),
+        uidl: Some(uidl(of)),
+        from: "Bob <bob@example.org>".into(),
+        subject: "Gewinn für Sie".into(),
+        score: Some(12.5),
+        reasons: vec![Reason {
+            rule: "URL_IP".into(),
+            score: 1.5,
+            description: "links to an IP \"address\"".into(),
+        }],
+        held_at: at(held_at),
+        octets: 4321,
+        state: HeldState::Held,
+        body: None,
+    }
+}
+
+fn held(name: &str, of: &str, held_at: i64) -> Change {
+    Change::Held {
+        entry: Box::new(entry(name, of, held_at)),
+        hidden: false,
+    }
+}
+
+pub(super) fn history_row(name: &str, user: &str, time: i64) -> HistoryRow {
+    HistoryRow {
+        id: id(name),
+        mailbox: mailbox(user),
+        uidl: Some(uidl("u")),
+        time: at(time),
+        from: Some("bob@example.org".into()),
+        subject: None,
+        score: Some(-0.1),
+        action: Action::Pass,
+        hits: vec![RuleScore {
+            rule: "LEARNT".into(),
+            score: -0.1,
+        }],
+        features: Bytes::from_static(b"\0\x01features"),
+    }
+}
+
+fn seen(of: &str, label: Option<Label>, authenticated: bool, seconds: i64) -> Change {
+    Change::SenderSeen(SenderSeen {
+        mailbox: mailbox("ann"),
+        uidl: uidl(of),
+        address: "bob@example.org".into(),
+        authenticated,
+        label,
+        at: at(seconds),
+    })
+}
+
+fn message(store: &dyn Store, of: &str) -> MessageRecord {
+    let found = store.message(&mailbox("ann"), &uidl(of)).unwrap();
+    found.unwrap_or_else(|| panic!("no message {of}"))
+}

@@ -1,0 +1,113 @@
+//! The index of the quarantine.
+
+use super::*;
+
+pub(in crate::store) fn a_message_is_held_once(store: &dyn Store) {
+    let changes = [
+        judged("ann", "one", record("h-1")),
+        held("h-1", "one", 10),
+        held("h-2", "one", 20),
+    ];
+    store.apply(&changes).unwrap();
+    let (ann, one) = (mailbox("ann"), uidl("one"));
+    assert_eq!(store.held_as(&ann, &one).unwrap(), Some(id("h-1")));
+    assert_eq!(store.quarantined(&id("h-2")).unwrap(), None);
+    let found = store.quarantined(&id("h-1")).unwrap();
+    assert_eq!(found, Some(entry("h-1", "one", 10)));
+    assert_eq!(message(store, "one").state, MessageState::Held);
+    let unknown = Quarantined {
+        mailbox: None,
+        uidl: None,
+        score: None,
+        ..entry("h-3", "-", 5)
+    };
+    let adopted = Change::Held {
+        entry: Box::new(unknown.clone()),
+        hidden: true,
+    };
+    store.apply(&[adopted]).unwrap();
+    assert_eq!(store.quarantined(&id("h-3")).unwrap(), Some(unknown));
+}
+
+pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: &dyn Store) {
+    for name in ["one", "two"] {
+        let hidden = Change::Held {
+            entry: Box::new(entry(&format!("h-{name}"), name, 10)),
+            hidden: true,
+        };
+        store
+            .apply(&[judged("ann", name, record("a")), hidden])
+            .unwrap();
+        assert_eq!(message(store, name).state, MessageState::Hidden);
+    }
+    let released = Change::Released {
+        id: id("h-one"),
+        at: at(30),
+    };
+    store.apply(std::slice::from_ref(&released)).unwrap();
+    let one = message(store, "one");
+    assert_eq!(one.state, MessageState::Released);
+    assert_eq!((one.octets_sent, one.edit), (None, None));
+    // It is delivered as it is, and stays released, also if the release is said again.
+    store
+        .apply(&[delivered("one", 1000, 40), released.clone()])
+        .unwrap();
+    let one = message(store, "one");
+    assert_eq!(one.state, MessageState::Released);
+    assert_eq!(one.delivered_at, Some(at(40)));
+    let deleted = Change::QuarantineDeleted {
+        id: id("h-two"),
+        at: at(30),
+    };
+    store.apply(&[deleted]).unwrap();
+    assert_eq!(message(store, "two").state, MessageState::Deleted);
+    let state = |name| store.quarantined(&id(name)).unwrap().unwrap().state;
+    assert_eq!(state("h-one"), HeldState::Released);
+    assert_eq!(state("h-two"), HeldState::Deleted);
+    assert_eq!(store.held_as(&mailbox("ann"), &uidl("two")).unwrap(), None);
+    // What is deleted cannot be released.
+    let too_late = Change::Released {
+        id: id("h-two"),
+        at: at(50),
+    };
+    store.apply(&[too_late]).unwrap();
+    assert_eq!(state("h-two"), HeldState::Deleted);
+    let by_client = Change::DeletedByClient {
+        mailbox: mailbox("ann"),
+        uidls: vec![uidl("one"), uidl("none")],
+        at: at(60),
+    };
+    store.apply(&[by_client]).unwrap();
+    assert_eq!(message(store, "one").state, MessageState::Deleted);
+}
+
+pub(in crate::store) fn the_quarantine_is_paged(store: &dyn Store) {
+    let changes = [
+        held("h-1", "1", 10),
+        held("h-2", "2", 20),
+        held("h-3", "3", 30),
+        Change::Released {
+            id: id("h-2"),
+            at: at(40),
+        },
+    ];
+    store.apply(&changes).unwrap();
+    let query = |change: &dyn Fn(&mut QuarantineQuery)| {
+        let mut query = QuarantineQuery {
+            limit: 9,
+            ..QuarantineQuery::default()
+        };
+        change(&mut query);
+        let rows = store.quarantine(&query).unwrap();
+        rows.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(query(&|_| {}), ["h-3", "h-1"]);
+    assert_eq!(query(&|it| it.all_states = true), ["h-3", "h-2", "h-1"]);
+    assert_eq!(query(&|it| it.since = Some(at(30))), ["h-3"]);
+    assert_eq!(query(&|it| it.before = Some(at(30))), ["h-1"]);
+    assert_eq!(query(&|it| it.limit = 1), ["h-3"]);
+    assert_eq!(query(&|it| it.after = Some((at(30), id("h-3")))), ["h-1"]);
+    assert_eq!(query(&|it| it.mailbox = Some(mailbox("ann"))).len(), 2);
+    assert!(query(&|it| it.mailbox = Some(mailbox("eve"))).is_empty());
+    assert_eq!(store.mailboxes().unwrap()[0].held, 2);
+}

@@ -1,0 +1,247 @@
+//! What is said of mailboxes, and how long it is kept.
+
+use super::*;
+
+pub(in crate::store) fn lists_and_settings_are_of_a_mailbox(store: &dyn Store) {
+    let new = |list, user: Option<&str>, pattern: &str| ListEntry {
+        list,
+        mailbox: user.map(mailbox),
+        pattern: ListPattern::parse(pattern).unwrap(),
+        trusts_unauthenticated: false,
+        added: at(5),
+    };
+    let all = new(ListKind::Block, None, "example.org");
+    let ann = new(ListKind::Allow, Some("ann"), "bob@example.org");
+    let bob = new(ListKind::Allow, Some("bob"), "bob@example.org");
+    let changes = [&all, &ann, &bob].map(|it| Change::ListEntryAdded(it.clone()));
+    store.apply(&changes).unwrap();
+    let of = |user| store.recall(&mailbox(user), &[]).unwrap().lists;
+    assert_eq!(of("ann"), [ann.clone(), all.clone()]);
+    assert_eq!(of("eve"), std::slice::from_ref(&all));
+    assert_eq!(store.lists(None).unwrap().len(), 3);
+    let trusted = ListEntry {
+        trusts_unauthenticated: true,
+        ..ann.clone()
+    };
+    let remove = |it: &ListEntry| Change::ListEntryRemoved {
+        list: it.list,
+        mailbox: it.mailbox.clone(),
+        pattern: it.pattern.clone(),
+    };
+    let changes = [Change::ListEntryAdded(trusted.clone()), remove(&all)];
+    store.apply(&changes).unwrap();
+    assert_eq!(of("ann"), std::slice::from_ref(&trusted));
+    store.apply(&[remove(&trusted)]).unwrap();
+    assert_eq!(of("ann"), []);
+    assert_eq!(of("bob"), [bob]);
+
+    let set = |key: &str, value: Option<&str>| Change::SettingChanged {
+        mailbox: mailbox("ann"),
+        key: key.into(),
+        value: value.map(Into::into),
+    };
+    let changes = [
+        set("tag_at", Some("4")),
+        set("drop_mode", Some("hide")),
+        set("tag_at", Some("6")),
+        set("drop_mode", None),
+    ];
+    store.apply(&changes).unwrap();
+    let expected = MailboxSettings::from([("tag_at".into(), "6".into())]);
+    assert_eq!(store.settings(&mailbox("ann")).unwrap(), expected);
+    let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+    assert_eq!(memory.settings, expected);
+    assert!(store.settings(&mailbox("bob")).unwrap().is_empty());
+    let names: Vec<_> = store.mailboxes().unwrap();
+    let names: Vec<_> = names.iter().map(|it| it.mailbox.to_string()).collect();
+    assert_eq!(names, ["ann@pop.example.net", "bob@pop.example.net"]);
+}
+
+pub(in crate::store) fn own_entries_and_digests_are_kept(store: &dyn Store) {
+    let new = |name, body, created| OwnEntry {
+        uidl: uidl(name),
+        octets: 6,
+        body,
+        created: at(created),
+    };
+    let add = |entry: &OwnEntry, text| Change::OwnEntryAdded {
+        mailbox: mailbox("ann"),
+        entry: entry.clone(),
+        text,
+    };
+    let digest = new("popgate-d-1", OwnBody::Stored, 20);
+    let released = new("popgate-r-1", OwnBody::Quarantined(id("h-1")), 10);
+    let text = Bytes::from_static(b"digest");
+    let made = |seconds| Change::DigestMade {
+        mailbox: mailbox("ann"),
+        at: at(seconds),
+    };
+    let changes = [
+        add(&digest, Some(text.clone())),
+        add(&released, None),
+        made(20),
+        made(10),
+    ];
+    store.apply(&changes).unwrap();
+    let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+    assert_eq!(memory.own_entries, [released.clone(), digest.clone()]);
+    assert_eq!(memory.last_digest, Some(at(20)));
+    let own_text = |it: &OwnEntry| store.own_text(&mailbox("ann"), &it.uidl).unwrap();
+    assert_eq!(own_text(&digest), Some(text));
+    assert_eq!(own_text(&released), None);
+    let removed = Change::OwnEntryRemoved {
+        mailbox: mailbox("ann"),
+        uidl: released.uidl,
+    };
+    store.apply(&[removed]).unwrap();
+    let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+    assert_eq!(memory.own_entries, [digest]);
+}
+
+pub(in crate::store) fn history_is_paged(store: &dyn Store) {
+    let rows = [
+        history_row("a", "ann", 10),
+        history_row("b", "bob", 20),
+        history_row("c", "ann", 20),
+        history_row("d", "ann", 30),
+    ];
+    let changes = rows.clone().map(|row| Change::Recorded(Box::new(row)));
+    store.apply(&changes).unwrap();
+    assert_eq!(
+        store.history_row(&id("a")).unwrap().as_ref(),
+        Some(&rows[0])
+    );
+    let page = |user: Option<&str>, after, limit| {
+        let query = HistoryQuery {
+            mailbox: user.map(mailbox),
+            after,
+            limit,
+        };
+        let rows = store.history(&query).unwrap();
+        rows.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, None, 9), ["d", "c", "b", "a"]);
+    assert_eq!(page(Some("ann"), None, 2), ["d", "c"]);
+    assert_eq!(page(Some("ann"), Some((at(20), id("c"))), 2), ["a"]);
+    assert_eq!(page(None, Some((at(20), id("c"))), 1), ["b"]);
+    assert!(page(Some("eve"), None, 9).is_empty());
+}
+
+pub(in crate::store) fn lessons_are_numbered(store: &dyn Store) {
+    let new = |name: &str, label| Lesson {
+        id: name.into(),
+        node: "node-1".into(),
+        mailbox: (name != "b").then(|| mailbox("ann")),
+        label,
+        identity: Bytes::from_static(b"\x01"),
+        features: Bytes::from_static(b"\x02\0"),
+        at: at(5),
+    };
+    let lessons = [new("a", Some(Label::Spam)), new("b", None)];
+    for _ in 0..2 {
+        let changes = lessons.clone().map(|it| Change::Learned(Box::new(it)));
+        store.apply(&changes).unwrap();
+    }
+    let all = store.lessons(0, 9).unwrap();
+    let kept: Vec<_> = all.iter().map(|it| it.lesson.clone()).collect();
+    assert_eq!(kept, lessons);
+    assert_eq!(store.lessons(all[0].number, 9).unwrap(), all[1..]);
+    assert_eq!(store.lessons(0, 1).unwrap(), all[..1]);
+}
+
+pub(in crate::store) fn what_is_too_old_is_deleted_in_steps(store: &dyn Store) {
+    let old = MessageRecord {
+        first_seen: at(0),
+        edit: None,
+        ..record("a")
+    };
+    let name = |number: i64| format!("{number:05}");
+    let mut changes = Vec::new();
+    for number in 0..1200 {
+        changes.push(judged("ann", &name(number), old.clone()));
+        let row = history_row(&name(number), "ann", number);
+        changes.push(Change::Recorded(Box::new(row)));
+    }
+    changes.extend([
+        judged("ann", "new", record("new")),
+        Change::StillListed {
+            mailbox: mailbox("ann"),
+            uidls: vec![uidl("00007")],
+            at: Timestamp::now(),
+        },
+        held("h-1", "1", 10),
+        held("h-2", "2", 10),
+        Change::QuarantineDeleted {
+            id: id("h-2"),
+            at: at(20),
+        },
+    ]);
+    store.apply(&changes).unwrap();
+    let memory = store
+        .recall(&mailbox("ann"), &["00007", "00008"].map(uidl))
+        .unwrap();
+    assert_eq!(memory.stale, [uidl("00008")]);
+    let retention = Retention {
+        history: Some(at(1100)),
+        quarantine: Some(at(1100)),
+        messages: Some(Timestamp::now().before(Duration::from_secs(86_400))),
+    };
+    assert_eq!(store.expire(&Retention::default()).unwrap().rows, 0);
+    let mut steps = Vec::new();
+    loop {
+        let expired = store.expire(&retention).unwrap();
+        steps.push(expired.rows);
+        if !expired.more {
+            break;
+        }
+    }
+    assert_eq!(steps.iter().sum::<u64>(), 1199 + 1100 + 1, "{steps:?}");
+    assert!(steps.len() > 1 && steps.iter().all(|rows| *rows <= 1500));
+    let kept = |of| store.message(&mailbox("ann"), &uidl(of)).unwrap().is_some();
+    assert!(kept("new") && kept("00007") && !kept("00008"));
+    let rows = store.history(&HistoryQuery {
+        limit: 2000,
+        ..HistoryQuery::default()
+    });
+    assert_eq!(rows.unwrap().len(), 100);
+    // What is held stays until its message is deleted.
+    assert!(store.quarantined(&id("h-1")).unwrap().is_some());
+    assert!(store.quarantined(&id("h-2")).unwrap().is_none());
+}
+
+pub(in crate::store) fn a_mailbox_is_forgotten_at_once(store: &dyn Store) {
+    let forget = Change::MailboxForgotten {
+        mailbox: mailbox("ann"),
+    };
+    let changes = [
+        judged("ann", "one", record("a")),
+        judged("bob", "one", record("b")),
+        held("h-1", "two", 10),
+        Change::Recorded(Box::new(history_row("a", "ann", 10))),
+        Change::SettingChanged {
+            mailbox: mailbox("ann"),
+            key: "tag_at".into(),
+            value: Some("4".into()),
+        },
+        forget,
+    ];
+    store.apply(&changes).unwrap();
+    assert_eq!(store.message(&mailbox("ann"), &uidl("one")).unwrap(), None);
+    assert_eq!(store.history_row(&id("a")).unwrap(), None);
+    let all = HistoryQuery {
+        limit: 9,
+        ..HistoryQuery::default()
+    };
+    assert_eq!(store.history(&all).unwrap(), []);
+    assert!(store.settings(&mailbox("ann")).unwrap().is_empty());
+    let held = store.quarantined(&id("h-1")).unwrap().unwrap();
+    assert_eq!(held.mailbox, Some(mailbox("ann")));
+    while store.expire(&Retention::default()).unwrap().more {}
+    assert_eq!(store.mailboxes().unwrap().len(), 2);
+    assert!(
+        store
+            .message(&mailbox("bob"), &uidl("one"))
+            .unwrap()
+            .is_some()
+    );
+}

@@ -1,0 +1,228 @@
+//! The records of messages, and their senders.
+
+use super::*;
+
+pub(in crate::store) fn a_session_recalls_what_the_one_before_wrote(store: &dyn Store) {
+    let record = record("a-1");
+    let others = MessageRecord {
+        score: None,
+        probability: None,
+        octets_sent: None,
+        edit: None,
+        ..record.clone()
+    };
+    let changes = [
+        judged("ann", "one", record.clone()),
+        judged("ann", "m\u{fc}ll 2", others.clone()),
+        judged("bob", "one", others.clone()),
+    ];
+    store.apply(&changes).unwrap();
+    let asked = ["m\u{fc}ll 2", "none", "one"].map(uidl);
+    let memory = store.recall(&mailbox("ann"), &asked).unwrap();
+    let others = Some(Box::new(others));
+    let expected = [others.clone(), None, Some(Box::new(record))];
+    assert_eq!(memory.messages, expected);
+    assert_eq!(memory.stale, []);
+    let memory = store.recall(&mailbox("bob"), &[uidl("one")]).unwrap();
+    assert_eq!(memory.messages, [others]);
+}
+
+pub(in crate::store) fn unknown_mailboxes_and_messages_are_nothing(store: &dyn Store) {
+    let (nobody, nothing) = (mailbox("nobody"), uidl("nothing"));
+    let memory = store
+        .recall(&nobody, std::slice::from_ref(&nothing))
+        .unwrap();
+    let expected = MailboxMemory {
+        messages: vec![None],
+        ..MailboxMemory::default()
+    };
+    assert_eq!(memory, expected);
+    assert_eq!(store.message(&nobody, &nothing).unwrap(), None);
+    assert_eq!(store.own_text(&nobody, &nothing).unwrap(), None);
+    assert_eq!(store.held_as(&nobody, &nothing).unwrap(), None);
+    assert_eq!(store.history_row(&id("x")).unwrap(), None);
+    assert_eq!(store.quarantined(&id("x")).unwrap(), None);
+    assert_eq!(store.settings(&nobody).unwrap(), MailboxSettings::new());
+    assert_eq!(store.mailboxes().unwrap(), []);
+    assert_eq!(store.lessons(0, 10).unwrap(), []);
+    let unknown = store.sender(&nobody, "bob@example.org").unwrap();
+    assert_eq!(unknown, SenderHistory::default());
+    // Changes of what is not there change nothing.
+    let changes = [
+        delivered("nothing", 1, 1),
+        seen("nothing", Some(Label::Ham), true, 1),
+        Change::Released {
+            id: id("x"),
+            at: at(1),
+        },
+        Change::MailboxForgotten { mailbox: nobody },
+    ];
+    store.apply(&changes).unwrap();
+    assert_eq!(store.message(&mailbox("ann"), &nothing).unwrap(), None);
+}
+
+pub(in crate::store) fn gaps_and_repetitions_are_found(store: &dyn Store) {
+    let name = |number: usize| format!("{number:05}");
+    let known = |number: usize| number % 7 == 3 || (400..500).contains(&number);
+    let numbers = || (0..1000).filter(|number| known(*number));
+    let changes: Vec<_> = numbers()
+        .map(|number| judged("ann", &name(number), record(&name(number))))
+        .collect();
+    store.apply(&changes).unwrap();
+    let asks: [Vec<usize>; 6] = [
+        (0..1000).collect(),
+        (0..1000).rev().collect(),
+        vec![999, 3, 3, 450, 0, 450],
+        (0..1000).step_by(97).collect(),
+        vec![994],
+        Vec::new(),
+    ];
+    for ask in asks {
+        let uidls: Vec<_> = ask.iter().map(|number| uidl(&name(*number))).collect();
+        let memory = store.recall(&mailbox("ann"), &uidls).unwrap();
+        let found: Vec<_> = memory
+            .messages
+            .iter()
+            .map(|it| it.as_ref().map(|it| it.id.to_string()))
+            .collect();
+        let expected: Vec<_> = ask
+            .iter()
+            .map(|number| known(*number).then(|| name(*number)))
+            .collect();
+        assert_eq!(found, expected);
+    }
+}
+
+pub(in crate::store) fn the_first_delivery_counts(store: &dyn Store) {
+    let edit = Edit {
+        block: Bytes::from_static(b"X: y\r\n"),
+        flags: 0,
+    };
+    let first = Change::Delivered {
+        mailbox: mailbox("ann"),
+        uidl: uidl("one"),
+        octets_upstream: Some(77),
+        octets_sent: 83,
+        edit: Some(edit.clone()),
+        at: at(50),
+    };
+    store
+        .apply(&[judged("ann", "one", record("a-1")), first])
+        .unwrap();
+    store.apply(&[delivered("one", 99, 60)]).unwrap();
+    store.apply(&[judged("ann", "one", record("a-2"))]).unwrap();
+    let kept = message(store, "one");
+    assert_eq!(kept.id, id("a-1"));
+    assert_eq!(kept.state, MessageState::Delivered);
+    let sizes = (kept.octets_upstream, kept.octets_sent);
+    assert_eq!(sizes, (Some(77), Some(83)));
+    assert_eq!((kept.delivered_at, kept.edit), (Some(at(50)), Some(edit)));
+}
+
+pub(in crate::store) fn a_message_is_judged_anew_until_it_is_delivered(store: &dyn Store) {
+    store.apply(&[judged("ann", "one", record("a-1"))]).unwrap();
+    let anew = MessageRecord {
+        action: Action::Pass,
+        score: Some(0.5),
+        filter_version: "v2".into(),
+        edit: None,
+        octets_upstream: None,
+        ..record("a-2")
+    };
+    store.apply(&[judged("ann", "one", anew.clone())]).unwrap();
+    let kept = message(store, "one");
+    assert_eq!(kept.octets_upstream, Some(1000), "known before");
+    let expected = MessageRecord {
+        octets_upstream: Some(1000),
+        first_seen: kept.first_seen,
+        ..anew
+    };
+    assert_eq!(kept, expected);
+}
+
+pub(in crate::store) fn a_correction_stays_and_can_be_taken_back(store: &dyn Store) {
+    let correction = Correction {
+        label: Label::Ham,
+        at: at(99),
+    };
+    let correct = |correction| Change::Corrected {
+        mailbox: mailbox("ann"),
+        uidl: uidl("one"),
+        correction,
+    };
+    let changes = [
+        judged("ann", "one", record("a-1")),
+        correct(Some(correction)),
+        judged("ann", "one", record("a-2")),
+    ];
+    store.apply(&changes).unwrap();
+    let kept = message(store, "one");
+    assert_eq!((kept.id, kept.correction), (id("a-2"), Some(correction)));
+    store.apply(&[correct(None)]).unwrap();
+    assert_eq!(message(store, "one").correction, None);
+}
+
+pub(in crate::store) fn a_sender_counts_each_message_once(store: &dyn Store) {
+    let ann = mailbox("ann");
+    let known = || store.sender(&ann, "bob@example.org").unwrap();
+    for name in ["one", "two"] {
+        store.apply(&[judged("ann", name, record(name))]).unwrap();
+    }
+    for _ in 0..3 {
+        store
+            .apply(&[seen("one", Some(Label::Ham), true, 10)])
+            .unwrap();
+    }
+    store
+        .apply(&[seen("two", Some(Label::Spam), false, 20)])
+        .unwrap();
+    let expected = SenderRecord {
+        first_seen: at(10),
+        last_seen: at(20),
+        authenticated: 1,
+        ham: 1,
+        spam: 1,
+    };
+    let both = SenderHistory {
+        address: Some(expected),
+        domain: Some(expected),
+    };
+    assert_eq!(known(), both);
+    let other = store.sender(&ann, "eve@example.org").unwrap();
+    assert_eq!((other.address, other.domain), (None, Some(expected)));
+    // A person says that the second is no spam, and takes that back; then both are taken back.
+    let label = |label| store.apply(&[seen("two", label, false, 20)]).unwrap();
+    label(Some(Label::Ham));
+    assert_eq!(known().address.map(|it| (it.ham, it.spam)), Some((2, 0)));
+    label(Some(Label::Spam));
+    assert_eq!(known(), both);
+    label(None);
+    store.apply(&[seen("one", None, true, 10)]).unwrap();
+    assert_eq!(known(), SenderHistory::default());
+}
+
+pub(in crate::store) fn every_batch_may_be_applied_twice(store: &dyn Store) {
+    let batch = [
+        judged("ann", "one", record("h-1")),
+        seen("one", Some(Label::Spam), true, 10),
+        held("h-1", "one", 10),
+        Change::Recorded(Box::new(history_row("h-1", "ann", 10))),
+        Change::Released {
+            id: id("h-1"),
+            at: at(20),
+        },
+        seen("one", Some(Label::Ham), true, 10),
+        delivered("one", 1000, 30),
+    ];
+    let state = || {
+        let memory = store.recall(&mailbox("ann"), &[uidl("one")]).unwrap();
+        let sender = store.sender(&mailbox("ann"), "bob@example.org").unwrap();
+        let summary = store.mailboxes().unwrap();
+        (memory, sender, summary)
+    };
+    store.apply(&batch).unwrap();
+    let once = state();
+    assert_eq!(once.1.address.map(|it| (it.ham, it.spam)), Some((1, 0)));
+    store.apply(&batch).unwrap();
+    assert_eq!(state(), once);
+}

@@ -1,0 +1,223 @@
+//! An open database: the trait's methods, each handed to the file that knows its tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::super::contract::{
+    Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store,
+};
+use super::super::records::{
+    Change, HistoryRow, ListEntry, MailboxMemory, MailboxSettings, MailboxSummary, MessageRecord,
+    PopgateId, Quarantined, SenderHistory,
+};
+use super::super::store_error::{StoreError, StoreErrorKind};
+use super::expire::Walk;
+use super::integrity::{self, Checked};
+use super::lock::Lock;
+use super::migrations::{self, Unfit};
+use super::readers::Readers;
+use super::{
+    apply, connection, expire, failure, history, lessons, mailboxes, messages, quarantine, recall,
+    senders,
+};
+use crate::mailbox_id::MailboxId;
+use crate::pop3::Uidl;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Readers,
+    walk: Mutex<Walk>,
+    /// Given back after the connections are closed.
+    _lock: Lock,
+}
+
+impl Sqlite {
+    /// Opens the database of a data directory, and creates it if it is missing.
+    ///
+    /// # Errors
+    /// Why it cannot be used, with the path; the file stays as it is then.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        Self::open_within(data_dir, integrity::LIMIT)
+    }
+
+    /// As [`Self::open`], with another limit for the check of its integrity.
+    pub(super) fn open_within(data_dir: &Path, limit: Duration) -> Result<Self, StoreError> {
+        let path = data_dir.join(connection::FILE);
+        connection::create_folder(data_dir)?;
+        let lock = Lock::shared(data_dir)?;
+        connection::create_file(&path)?;
+        let opened = || {
+            // Before anything is written to it.
+            let mut reader = connection::reader(&path)?;
+            migrations::version(&reader)?;
+            let checked = integrity::check(&mut reader, limit)?;
+            drop(reader);
+            if let Checked::Damaged(problem) = &checked {
+                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+                let error = rusqlite::Error::SqliteFailure(code, Some(problem.clone()));
+                return Err(Unfit::Failed(error));
+            }
+            let mut writer = connection::writer(&path)?;
+            let before = migrations::migrate(&mut writer)?;
+            Ok((writer, before, checked))
+        };
+        let (writer, before, checked) = opened().map_err(|unfit| match unfit {
+            Unfit::Failed(error) => failure::of(&path, &error),
+            Unfit::Foreign(error) => {
+                StoreError::new(error.kind(), format!("{}: {error}", path.display()))
+            }
+        })?;
+        let version = migrations::newest();
+        match before {
+            0 => tracing::info!("{}: a new store is begun", path.display()),
+            before if before < version => tracing::info!(
+                "{}: its tables had version {before}, and have version {version} now",
+                path.display()
+            ),
+            _ if checked == Checked::InPart => tracing::info!(
+                "{}: checked for {limit:?} without a finding; the rest is checked when it is read",
+                path.display()
+            ),
+            _ => {}
+        }
+        Ok(Self {
+            readers: Readers::new(&path),
+            writer: Mutex::new(writer),
+            walk: Mutex::default(),
+            _lock: lock,
+            path,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.is_there()?;
+        self.readers
+            .read(read)
+            .map_err(|error| failure::of(&self.path, &error))
+    }
+
+    /// A file that is gone could still be written to, and all of it would be lost.
+    fn is_there(&self) -> Result<(), StoreError> {
+        match self.path.is_file() {
+            true => Ok(()),
+            false => Err(StoreError::new(
+                StoreErrorKind::Unreachable,
+                format!("{}: the file is gone; restart popgate", self.path.display()),
+            )),
+        }
+    }
+
+    fn write<T>(
+        &self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.is_there()?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = || {
+            // Locked from the start: a transaction that read first could not wait for another process.
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = write(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        written().map_err(|error| failure::of(&self.path, &error))
+    }
+
+    /// The connection that writes, for tests of faults.
+    #[cfg(test)]
+    pub(super) fn with_writer<T>(&self, f: impl FnOnce(&mut Connection) -> T) -> T {
+        f(&mut self.writer.lock().unwrap())
+    }
+}
+
+impl Store for Sqlite {
+    fn recall(&self, mailbox: &MailboxId, uidls: &[Uidl]) -> Result<MailboxMemory, StoreError> {
+        self.read(|connection| recall::recall(connection, mailbox, uidls))
+    }
+
+    fn sender(&self, mailbox: &MailboxId, address: &str) -> Result<SenderHistory, StoreError> {
+        self.read(|connection| senders::read(connection, mailbox, address))
+    }
+
+    fn message(
+        &self,
+        mailbox: &MailboxId,
+        uidl: &Uidl,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        self.read(|connection| messages::one(connection, mailbox, uidl))
+    }
+
+    fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {
+        self.read(|connection| mailboxes::own_text(connection, mailbox, uidl))
+    }
+
+    fn history_row(&self, id: &PopgateId) -> Result<Option<HistoryRow>, StoreError> {
+        self.read(|connection| history::one(connection, id))
+    }
+
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
+        self.read(|connection| history::page(connection, query))
+    }
+
+    fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {
+        self.read(|connection| quarantine::one(connection, id))
+    }
+
+    fn held_as(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<PopgateId>, StoreError> {
+        self.read(|connection| quarantine::held_as(connection, mailbox, uidl))
+    }
+
+    fn quarantine(&self, query: &QuarantineQuery) -> Result<Vec<Quarantined>, StoreError> {
+        self.read(|connection| quarantine::page(connection, query))
+    }
+
+    fn lists(&self, mailbox: Option<&MailboxId>) -> Result<Vec<ListEntry>, StoreError> {
+        self.read(|connection| mailboxes::lists(connection, mailbox))
+    }
+
+    fn settings(&self, mailbox: &MailboxId) -> Result<MailboxSettings, StoreError> {
+        self.read(|connection| match mailboxes::known(connection, mailbox)? {
+            Some(id) => mailboxes::settings(connection, id),
+            None => Ok(MailboxSettings::new()),
+        })
+    }
+
+    fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError> {
+        self.read(mailboxes::summaries)
+    }
+
+    fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError> {
+        self.read(|connection| lessons::after(connection, after, limit))
+    }
+
+    fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let mut each = changes.iter();
+            each.try_for_each(|change| apply::apply(transaction, change))
+        })
+    }
+
+    fn expire(&self, retention: &Retention) -> Result<Expired, StoreError> {
+        let mut walk = self.walk.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.read(|connection| expire::old_messages(connection, &mut walk, retention))?;
+        self.write(|transaction| expire::expire(transaction, retention, &old))
+    }
+}

@@ -1,0 +1,95 @@
+//! The history: one row for each judged message.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::super::contract::HistoryQuery;
+use super::super::records::{HistoryRow, PopgateId, RuleScore};
+use super::columns::{self, Coded};
+use super::mailboxes;
+use crate::filter::Action;
+
+const COLUMNS: &str =
+    "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features
+     FROM history JOIN mailboxes ON mailboxes.id = history.mailbox";
+
+pub(super) fn add(connection: &Connection, row: &HistoryRow) -> Result<()> {
+    let mailbox = mailboxes::number(connection, &row.mailbox)?;
+    let hits: Vec<_> = row.hits.iter().map(|hit| (&*hit.rule, hit.score)).collect();
+    let hits = serde_json::to_string(&hits).unwrap_or_else(|_| "[]".to_owned());
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO history
+           (id, mailbox, uidl, time, sender, subject, score, action, hits, features)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+    )?;
+    let values = params![
+        row.id.as_str(),
+        mailbox,
+        row.uidl.as_ref().map(|uidl| uidl.octets()),
+        row.time.seconds(),
+        row.from.as_deref(),
+        row.subject.as_deref(),
+        columns::optional_thousandths(row.score),
+        row.action.code(),
+        hits,
+        &*row.features
+    ];
+    statement.execute(values).map(drop)
+}
+
+pub(super) fn one(connection: &Connection, id: &PopgateId) -> Result<Option<HistoryRow>> {
+    let sql = format!("SELECT {COLUMNS} WHERE history.id = ?1 AND forgotten = 0");
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_row([id.as_str()], read).optional()
+}
+
+pub(super) fn page(connection: &Connection, query: &HistoryQuery) -> Result<Vec<HistoryRow>> {
+    let mut sql = format!("SELECT {COLUMNS} WHERE (time, history.id) < (?1, ?2)");
+    let mut mailbox = 0;
+    if let Some(of) = &query.mailbox {
+        let Some(number) = mailboxes::known(connection, of)? else {
+            return Ok(Vec::new());
+        };
+        mailbox = number;
+        sql.push_str(" AND history.mailbox = ?3");
+    } else {
+        sql.push_str(" AND forgotten = ?3");
+    }
+    sql.push_str(" ORDER BY time DESC, history.id DESC LIMIT ?4");
+    let (time, id) = match &query.after {
+        Some((time, id)) => (time.seconds(), id.as_str()),
+        None => (i64::MAX, ""),
+    };
+    let mut statement = connection.prepare_cached(&sql)?;
+    let values = params![time, id, mailbox, columns::octets(query.limit as u64)];
+    statement.query_map(values, read)?.collect()
+}
+
+fn read(row: &Row<'_>) -> Result<HistoryRow> {
+    let hits: Vec<(String, f64)> = json(row, 9)?;
+    Ok(HistoryRow {
+        id: columns::id(row, 0)?,
+        mailbox: columns::mailbox(row, 1)?,
+        uidl: columns::optional_uidl(row, 3)?,
+        time: columns::time(row, 4)?,
+        from: columns::optional_text(row, 5)?,
+        subject: columns::optional_text(row, 6)?,
+        score: columns::from_thousandths(row, 7)?,
+        action: Action::read(row, 8)?,
+        hits: hits
+            .into_iter()
+            .map(|(rule, score)| RuleScore {
+                rule: rule.into(),
+                score,
+            })
+            .collect(),
+        features: columns::bytes(row, 10)?,
+    })
+}
+
+/// A column of JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text)
+        .map_err(|_| columns::damaged(column, Type::Text, "not the expected JSON"))
+}

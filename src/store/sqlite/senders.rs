@@ -1,0 +1,108 @@
+//! Who has written to a mailbox.
+//!
+//! The row of a message says how it is counted for its sender. A message is therefore counted once, whoever says it how
+//! often, and can be counted otherwise later.
+
+use rusqlite::{Connection, OptionalExtension, Result, params};
+
+use super::super::records::{Label, SenderHistory, SenderRecord, SenderSeen};
+use super::columns;
+use super::mailboxes;
+use crate::mailbox_id::MailboxId;
+
+/// A bit of the column `counted`.
+const AUTHENTICATED: i64 = 4;
+
+pub(super) fn read(
+    connection: &Connection,
+    mailbox: &MailboxId,
+    address: &str,
+) -> Result<SenderHistory> {
+    let Some(mailbox) = mailboxes::known(connection, mailbox)? else {
+        return Ok(SenderHistory::default());
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT first_seen, last_seen, authenticated, ham, spam FROM senders
+         WHERE mailbox = ?1 AND name = ?2",
+    )?;
+    let mut record = |name: &str| {
+        let found = statement.query_row(params![mailbox, name], |row| {
+            Ok(SenderRecord {
+                first_seen: columns::time(row, 0)?,
+                last_seen: columns::time(row, 1)?,
+                authenticated: columns::count(row, 2)?,
+                ham: columns::count(row, 3)?,
+                spam: columns::count(row, 4)?,
+            })
+        });
+        found.optional()
+    };
+    Ok(SenderHistory {
+        address: record(address)?,
+        domain: domain(address).map(&mut record).transpose()?.flatten(),
+    })
+}
+
+/// The domain with its `@`.
+fn domain(address: &str) -> Option<&str> {
+    address.rfind('@').map(|at| &address[at..])
+}
+
+pub(super) fn seen(connection: &Connection, seen: &SenderSeen) -> Result<()> {
+    let mailbox = mailboxes::number(connection, &seen.mailbox)?;
+    let key = params![mailbox, seen.uidl.octets()];
+    let mut statement = connection
+        .prepare_cached("SELECT counted FROM messages WHERE mailbox = ?1 AND uidl = ?2")?;
+    let before: Option<i64> = statement.query_row(key, |row| row.get(0)).optional()?;
+    let Some(before) = before else {
+        return Ok(()); // a message that is not remembered would be counted each time
+    };
+    let now = match seen.label {
+        None => 0,
+        Some(Label::Ham) => 1 | authenticated(seen),
+        Some(Label::Spam) => 2 | authenticated(seen),
+    };
+    if before == now {
+        return Ok(());
+    }
+    let mut statement = connection
+        .prepare_cached("UPDATE messages SET counted = ?3 WHERE mailbox = ?1 AND uidl = ?2")?;
+    statement.execute(params![mailbox, seen.uidl.octets(), now])?;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO senders (mailbox, name, first_seen, last_seen, authenticated, ham, spam)
+         VALUES (?1, ?2, ?3, ?3, max(?4, 0), max(?5, 0), max(?6, 0))
+         ON CONFLICT (mailbox, name) DO UPDATE SET
+           first_seen = min(first_seen, excluded.first_seen),
+           last_seen = max(last_seen, excluded.last_seen),
+           authenticated = max(authenticated + ?4, 0),
+           ham = max(ham + ?5, 0),
+           spam = max(spam + ?6, 0)",
+    )?;
+    let more = |bits: i64, of: i64| i64::from(now & bits == of) - i64::from(before & bits == of);
+    for name in [Some(&*seen.address), domain(&seen.address)]
+        .into_iter()
+        .flatten()
+    {
+        let values = params![
+            mailbox,
+            name,
+            seen.at.seconds(),
+            more(AUTHENTICATED, AUTHENTICATED),
+            more(3, 1),
+            more(3, 2)
+        ];
+        statement.execute(values)?;
+    }
+    // A sender of whom nothing is left was not known.
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM senders WHERE mailbox = ?1 AND name IN (?2, ?3) AND ham + spam = 0",
+    )?;
+    let domain = domain(&seen.address);
+    statement
+        .execute(params![mailbox, &*seen.address, domain])
+        .map(drop)
+}
+
+fn authenticated(seen: &SenderSeen) -> i64 {
+    if seen.authenticated { AUTHENTICATED } else { 0 }
+}
