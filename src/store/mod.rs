@@ -15,6 +15,7 @@ pub mod sqlite;
 mod store_error;
 mod temporary;
 mod tokens;
+pub mod writer;
 
 use std::fs::{File, Metadata};
 use std::io;

@@ -1,0 +1,181 @@
+//! The queue between those who hand changes over and the thread that applies them.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::records::Change;
+use super::event::{Dropped, Observe, WriterEvent};
+
+/// The most changes of a batch: what a transaction applies in some ten milliseconds.
+const BATCH: usize = 1000;
+
+/// The bounds of the queue, the batch that is being applied included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Changes.
+    pub changes: usize,
+    /// Their octets in memory.
+    pub octets: usize,
+}
+
+impl Default for QueueLimits {
+    /// 16 MiB: what a thousand sessions with some messages each leave behind.
+    fn default() -> Self {
+        Self {
+            changes: 50_000,
+            octets: 16 << 20,
+        }
+    }
+}
+
+/// How many changes were handed over up to some moment.
+pub(super) type Ticket = u64;
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Change>,
+    /// Of those that wait and those that are being applied.
+    count: usize,
+    octets: usize,
+    pushed: Ticket,
+    applied: Ticket,
+    is_closed: bool,
+    /// What is not applied yet is not wanted any more.
+    is_abandoned: bool,
+}
+
+/// See the module.
+pub(super) struct Queue {
+    limits: QueueLimits,
+    observe: Observe,
+    state: Mutex<State>,
+    more: Condvar,
+    progress: Condvar,
+}
+
+impl Queue {
+    pub(super) fn new(limits: QueueLimits, observe: Observe) -> Self {
+        Self {
+            limits,
+            observe,
+            state: Mutex::default(),
+            more: Condvar::new(),
+            progress: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all of them or none.
+    pub(super) fn push(&self, changes: Vec<Change>) -> Result<(), Dropped> {
+        let octets: usize = changes.iter().map(Change::octets).sum();
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(Dropped::Stopped);
+        }
+        let count = state.count + changes.len();
+        if count > self.limits.changes || state.octets + octets > self.limits.octets {
+            return Err(Dropped::QueueFull);
+        }
+        state.count = count;
+        state.octets += octets;
+        state.pushed += changes.len() as Ticket;
+        state.waiting.extend(changes);
+        self.report(&state);
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Waits for changes; `None` when there are none and will be none.
+    pub(super) fn next(&self) -> Option<(Vec<Change>, Ticket)> {
+        let mut state = self.lock();
+        while state.waiting.is_empty() {
+            if state.is_closed {
+                return None;
+            }
+            state = self
+                .more
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = state.waiting.len().min(BATCH);
+        let batch: Vec<_> = state.waiting.drain(..count).collect();
+        Some((batch, count as Ticket))
+    }
+
+    /// So many of the oldest are applied, or lost.
+    pub(super) fn applied(&self, count: Ticket, octets: usize) {
+        let mut state = self.lock();
+        state.applied += count;
+        state.count = state
+            .count
+            .saturating_sub(usize::try_from(count).unwrap_or(0));
+        state.octets = state.octets.saturating_sub(octets);
+        self.report(&state);
+        self.progress.notify_all();
+    }
+
+    /// The change that was handed over last.
+    pub(super) fn last(&self) -> Ticket {
+        self.lock().pushed
+    }
+
+    /// Waits until that change is applied or lost.
+    pub(super) fn caught_up(&self, last: Ticket, limit: Duration) -> bool {
+        let until = Instant::now() + limit;
+        let mut state = self.lock();
+        while state.applied < last {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.progress.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Waits before a batch is tried again; `false` if it is not wanted any more.
+    pub(super) fn pause(&self, delay: Duration) -> bool {
+        let until = Instant::now() + delay;
+        let mut state = self.lock();
+        while !state.is_abandoned {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            let waited = self.more.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    /// Takes no more changes; returns the last one.
+    pub(super) fn close(&self) -> Ticket {
+        let mut state = self.lock();
+        state.is_closed = true;
+        self.more.notify_all();
+        state.pushed
+    }
+
+    /// Forgets what is waiting, and gives up the batch that is tried again; returns how many changes are forgotten.
+    pub(super) fn abandon(&self) -> usize {
+        let mut state = self.lock();
+        state.is_abandoned = true;
+        let forgotten = state.waiting.len();
+        state.waiting.clear();
+        self.more.notify_all();
+        forgotten
+    }
+
+    /// While the state is locked: what is said last is true.
+    fn report(&self, state: &State) {
+        (self.observe)(WriterEvent::Waiting {
+            changes: state.count,
+            octets: state.octets,
+        });
+    }
+}

@@ -1,0 +1,236 @@
+//! The writer over a store that fails on purpose. Threads are waited for, never slept for.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::super::contract::*;
+use super::super::records::*;
+use super::*;
+use crate::mailbox_id::{MailboxId, UpstreamId};
+use crate::pop3::Uidl;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Keeps the keys of the settings that it gets; what it does with a batch is decided by a closure.
+struct Scripted<F> {
+    script: F,
+    kept: Mutex<Vec<String>>,
+    calls: AtomicUsize,
+}
+
+impl<F> fmt::Debug for Scripted<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+type Answer<T> = Result<T, StoreError>;
+
+fn unused<T>() -> Answer<T> {
+    Err(StoreError::new(StoreErrorKind::Refused, "not asked here"))
+}
+
+impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> {
+    fn apply(&self, changes: &[Change]) -> Answer<()> {
+        (self.script)(self.calls.fetch_add(1, Ordering::SeqCst), changes)?;
+        let keys = changes.iter().map(key);
+        self.kept.lock().unwrap().extend(keys);
+        Ok(())
+    }
+    fn recall(&self, _: &MailboxId, _: &[Uidl]) -> Answer<MailboxMemory> {
+        unused()
+    }
+    fn sender(&self, _: &MailboxId, _: &str) -> Answer<SenderHistory> {
+        unused()
+    }
+    fn message(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<MessageRecord>> {
+        unused()
+    }
+    fn own_text(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<bytes::Bytes>> {
+        unused()
+    }
+    fn history_row(&self, _: &PopgateId) -> Answer<Option<HistoryRow>> {
+        unused()
+    }
+    fn history(&self, _: &HistoryQuery) -> Answer<Vec<HistoryRow>> {
+        unused()
+    }
+    fn quarantined(&self, _: &PopgateId) -> Answer<Option<Quarantined>> {
+        unused()
+    }
+    fn held_as(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<PopgateId>> {
+        unused()
+    }
+    fn quarantine(&self, _: &QuarantineQuery) -> Answer<Vec<Quarantined>> {
+        unused()
+    }
+    fn lists(&self, _: Option<&MailboxId>) -> Answer<Vec<ListEntry>> {
+        unused()
+    }
+    fn settings(&self, _: &MailboxId) -> Answer<MailboxSettings> {
+        unused()
+    }
+    fn mailboxes(&self) -> Answer<Vec<MailboxSummary>> {
+        unused()
+    }
+    fn lessons(&self, _: u64, _: usize) -> Answer<Vec<NumberedLesson>> {
+        unused()
+    }
+    fn expire(&self, _: &Retention) -> Answer<Expired> {
+        unused()
+    }
+}
+
+fn change(key: &str) -> Change {
+    Change::SettingChanged {
+        mailbox: MailboxId::new(UpstreamId::from_stored("pop.example.net"), "ann").unwrap(),
+        key: key.into(),
+        value: None,
+    }
+}
+
+fn key(change: &Change) -> String {
+    match change {
+        Change::SettingChanged { key, .. } => key.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+type Events = Arc<Mutex<Vec<WriterEvent>>>;
+
+fn start<F>(limits: QueueLimits, script: F) -> (Writer, Arc<Scripted<F>>, Events)
+where
+    F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync + 'static,
+{
+    let store = Arc::new(Scripted {
+        script,
+        kept: Mutex::default(),
+        calls: AtomicUsize::new(0),
+    });
+    let events = Events::default();
+    let seen = Arc::clone(&events);
+    let observe = move |event| seen.lock().unwrap().push(event);
+    let writer = Writer::start(Arc::clone(&store) as _, limits, Arc::new(observe)).unwrap();
+    (writer, store, events)
+}
+
+fn dropped(events: &Events) -> Vec<(usize, Dropped)> {
+    let events = events.lock().unwrap();
+    let dropped = events.iter().filter_map(|event| match event {
+        WriterEvent::Dropped { changes, why } => Some((*changes, *why)),
+        _ => None,
+    });
+    dropped.collect()
+}
+
+#[test]
+fn changes_are_applied_in_order_and_in_batches() {
+    let (writer, store, events) = start(QueueLimits::default(), |_, _| Ok(()));
+    let names: Vec<_> = (0..2500).map(|number| number.to_string()).collect();
+    writer.record_all(names.iter().map(|name| change(name)).collect());
+    assert!(writer.finish(LONG));
+    assert_eq!(*store.kept.lock().unwrap(), names);
+    assert_eq!(store.calls.load(Ordering::SeqCst), 3);
+    assert_eq!(dropped(&events), []);
+    writer.record(change("late"));
+    assert_eq!(dropped(&events), [(1, Dropped::Stopped)]);
+}
+
+#[test]
+fn what_fails_in_passing_is_tried_again() {
+    let (writer, store, events) = start(QueueLimits::default(), |call, _| match call {
+        0 => Err(StoreError::new(StoreErrorKind::Busy, "locked")),
+        1 => Err(StoreError::new(StoreErrorKind::Full, "full")),
+        _ => Ok(()),
+    });
+    writer.record(change("a"));
+    assert!(writer.caught_up(LONG));
+    assert_eq!(*store.kept.lock().unwrap(), ["a"]);
+    assert_eq!(dropped(&events), []);
+    let failed = WriterEvent::Failed(StoreErrorKind::Full);
+    assert!(events.lock().unwrap().contains(&failed));
+}
+
+#[test]
+fn a_change_that_is_refused_costs_no_other() {
+    let (writer, store, events) = start(QueueLimits::default(), |_, changes| {
+        match changes.iter().any(|it| key(it) == "wrong") {
+            true => Err(StoreError::new(StoreErrorKind::Refused, "wrong")),
+            false => Ok(()),
+        }
+    });
+    writer.record_all(["a", "wrong", "b"].map(change).to_vec());
+    assert!(writer.caught_up(LONG));
+    assert_eq!(*store.kept.lock().unwrap(), ["a", "b"]);
+    assert_eq!(dropped(&events), [(1, Dropped::Refused)]);
+}
+
+#[test]
+fn a_store_that_hangs_delays_nobody_and_memory_is_bounded() {
+    let (hang, wait) = mpsc::channel::<()>();
+    let (begun, begins) = mpsc::channel();
+    let channels = Mutex::new((wait, begun));
+    let limits = QueueLimits {
+        changes: 3,
+        octets: usize::MAX,
+    };
+    let (writer, store, events) = start(limits, move |_, _| {
+        let channels = channels.lock().unwrap();
+        channels.1.send(()).unwrap();
+        let _ = channels.0.recv();
+        Ok(())
+    });
+    writer.record(change("a"));
+    begins.recv().unwrap();
+    // The batch that is being applied counts, too.
+    for name in ["b", "c", "too many"] {
+        writer.record(change(name));
+    }
+    writer.record_all(["all", "or none"].map(change).to_vec());
+    let full = Dropped::QueueFull;
+    assert_eq!(dropped(&events), [(1, full), (2, full)]);
+    assert!(!writer.caught_up(Duration::ZERO));
+    drop(hang);
+    assert!(writer.caught_up(LONG));
+    assert_eq!(*store.kept.lock().unwrap(), ["a", "b", "c"]);
+    let empty = WriterEvent::Waiting {
+        changes: 0,
+        octets: 0,
+    };
+    assert!(writer.finish(LONG));
+    assert!(events.lock().unwrap().contains(&empty));
+}
+
+#[test]
+fn octets_are_bounded() {
+    let limits = QueueLimits {
+        changes: usize::MAX,
+        octets: change("a").octets(),
+    };
+    let (writer, store, events) = start(limits, |_, _| Ok(()));
+    writer.record_all(["a", "b"].map(change).to_vec());
+    writer.record(change("c"));
+    assert!(writer.finish(LONG));
+    assert_eq!(*store.kept.lock().unwrap(), ["c"]);
+    assert_eq!(dropped(&events), [(2, Dropped::QueueFull)]);
+}
+
+#[test]
+fn stopping_gives_up_what_cannot_be_written_and_counts_it() {
+    let (failed, fails) = mpsc::channel();
+    let failed = Mutex::new(failed);
+    let (writer, _, events) = start(QueueLimits::default(), move |_, _| {
+        let _ = failed.lock().unwrap().send(());
+        Err(StoreError::new(StoreErrorKind::Unreachable, "gone"))
+    });
+    writer.record(change("a"));
+    fails.recv().unwrap();
+    writer.record(change("b"));
+    assert!(!writer.finish(Duration::ZERO));
+    // The one that waits is given up at once, the other one when its pause ends.
+    writer.queue.caught_up(1, LONG);
+    let mut lost = dropped(&events);
+    lost.sort_by_key(|it| it.0);
+    assert_eq!(lost.iter().map(|it| it.0).sum::<usize>(), 2, "{lost:?}");
+}
