@@ -16,6 +16,7 @@ mod reference;
 mod registry;
 mod reloads;
 mod rule_hits;
+mod store;
 mod upstreams;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,7 +27,8 @@ use crate::filter::{Thresholds, Verdict};
 use clients::Clients;
 use judging::Judging;
 pub use labels::{
-    ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, MessageAction, UnscannedReason,
+    ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, LookupOutcome, MessageAction,
+    StoreOperation, UnscannedReason,
 };
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
@@ -34,6 +36,7 @@ pub use meter::{GaugeGuard, UpstreamMeter};
 use process::Process;
 use registry::{Families, Registered};
 use reloads::Reloads;
+use store::Store;
 use upstreams::Upstreams;
 
 /// All families.
@@ -45,6 +48,7 @@ pub struct Metrics {
     judging: Judging,
     upstreams: Upstreams,
     reloads: Reloads,
+    store: Store,
     process: Process,
 }
 
@@ -65,6 +69,7 @@ impl Metrics {
             judging: Judging::new(&make),
             upstreams: Upstreams::new(&make),
             reloads: Reloads::new(&make),
+            store: Store::new(&make),
             process: Process::new(&make),
             registered: make.finish(),
         }
@@ -227,6 +232,64 @@ impl Metrics {
     /// The quarantine could not store a message that was to be held back.
     pub fn quarantine_failed(&self) {
         self.messages.quarantine_failures.inc();
+    }
+
+    /// Registers the kinds of errors of the store, and the reasons for which changes are lost.
+    pub fn store(&self, kinds: &[&str], reasons: &[&str]) {
+        for operation in StoreOperation::ALL {
+            for kind in kinds {
+                let labels = [operation.label(), *kind];
+                self.store.errors.with_label_values(&labels);
+            }
+        }
+        for reason in reasons {
+            self.store.dropped.with_label_values(&[*reason]);
+        }
+    }
+
+    /// Whether the store can be used.
+    pub fn store_up(&self, operation: StoreOperation, up: bool) {
+        let gauge = self.store.up.with_label_values(&[operation.label()]);
+        gauge.set(i64::from(up));
+    }
+
+    /// Whether the store can be used for everything.
+    pub fn is_store_up(&self) -> bool {
+        let up = |it: &StoreOperation| self.store.up.with_label_values(&[it.label()]).get() == 1;
+        StoreOperation::ALL.iter().all(up)
+    }
+
+    /// An error of the store.
+    pub fn store_error(&self, operation: StoreOperation, kind: &'static str) {
+        let labels = [operation.label(), kind];
+        self.store.errors.with_label_values(&labels).inc();
+    }
+
+    /// A session's question to the store, which took this many seconds.
+    pub fn store_lookup(&self, outcome: LookupOutcome, seconds: f64) {
+        let counter = self.store.lookups.with_label_values(&[outcome.label()]);
+        counter.inc();
+        if outcome != LookupOutcome::Skipped {
+            self.store.lookup_seconds.observe(seconds);
+        }
+    }
+
+    /// A batch of changes was written.
+    pub fn store_written(&self, seconds: f64) {
+        self.store.write_seconds.observe(seconds);
+    }
+
+    /// Changes that wait to be written.
+    pub fn store_waiting(&self, changes: usize, octets: usize) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.store.waiting_changes.set(gauge(changes));
+        self.store.waiting_bytes.set(gauge(octets));
+    }
+
+    /// Changes that are lost.
+    pub fn store_dropped(&self, reason: &'static str, changes: usize) {
+        let counter = self.store.dropped.with_label_values(&[reason]);
+        counter.inc_by(changes as u64);
     }
 
     /// A login's end.

@@ -121,6 +121,30 @@ label! {
     }
 }
 
+label! {
+    /// What the store is asked for: the label `operation`.
+    pub enum StoreOperation {
+        /// A session's question.
+        Lookup = "lookup",
+        /// A batch of changes.
+        Write = "write",
+    }
+}
+
+label! {
+    /// How a session's question to the store ended: the label `outcome`.
+    pub enum LookupOutcome {
+        /// It was answered in time.
+        Ok = "ok",
+        /// The store failed.
+        Failed = "failed",
+        /// It was not answered in time.
+        Late = "late",
+        /// It was not asked, because the store failed a moment ago.
+        Skipped = "skipped",
+    }
+}
+
 /// One direction of one side of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {

@@ -5,6 +5,8 @@ use crate::config::{Config, Flags, Limits};
 use crate::filter::{CORRECTED, LEARNT};
 use crate::metrics::{LoginOutcome, Metrics};
 use crate::session::{Failure, MECHANISMS, Refusal, Service};
+use crate::store::StoreErrorKind;
+use crate::store::writer::Dropped;
 use crate::upstream::DialError;
 
 /// Reports the active rules, listeners, upstreams and limits.
@@ -27,6 +29,7 @@ pub(super) fn announce(service: &Service) {
         show_upstream(&service.metrics, upstream);
     }
     service.metrics.refusals(Refusal::LABELS);
+    show_store(&service.metrics);
     show_limits(&service.metrics, &service.limits);
 }
 
@@ -71,7 +74,14 @@ pub fn all_labels() -> Metrics {
         metrics.login("", mechanism, LoginOutcome::Ok);
     }
     metrics.refusals(Refusal::LABELS);
+    show_store(&metrics);
     metrics
+}
+
+fn show_store(metrics: &Metrics) {
+    let kinds = StoreErrorKind::ALL.map(StoreErrorKind::label);
+    let reasons = Dropped::ALL.map(Dropped::label);
+    metrics.store(&kinds, &reasons);
 }
 
 fn show_upstream(metrics: &Metrics, name: &str) {

@@ -39,6 +39,7 @@ mod relay;
 mod report;
 mod serve;
 mod service;
+mod store_access;
 mod timer;
 
 pub use exchange::HoldLimits;
@@ -53,6 +54,7 @@ pub use refusal::Refusal;
 pub use report::report_refusal;
 pub use serve::{run, run_over};
 pub use service::Service;
+pub use store_access::StoreAccess;
 
 /// The labels of all login mechanisms.
 pub const MECHANISMS: &[&str] = &exchange::Mechanism::LABELS;

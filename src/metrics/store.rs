@@ -1,0 +1,73 @@
+//! Families of the store.
+
+use prometheus::{Histogram, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::buckets::SECONDS;
+use super::labels::{LookupOutcome, StoreOperation};
+use super::registry::Families;
+
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) up: IntGaugeVec,
+    pub(super) waiting_changes: IntGauge,
+    pub(super) waiting_bytes: IntGauge,
+    pub(super) dropped: IntCounterVec,
+    pub(super) errors: IntCounterVec,
+    pub(super) lookups: IntCounterVec,
+    pub(super) lookup_seconds: Histogram,
+    pub(super) write_seconds: Histogram,
+}
+
+impl Store {
+    pub(super) fn new(make: &Families) -> Self {
+        let up = make.gauges(
+            "popgate_store_up",
+            "1 if the store answered the last time, or data.store is off; 0 if it could not be opened, or failed: \
+             popgate serves without it",
+            &["operation"],
+        );
+        for operation in StoreOperation::ALL {
+            up.with_label_values(&[operation.label()]).set(1);
+        }
+        let lookups = make.counters(
+            "popgate_store_lookups_total",
+            "Questions of sessions to the store; those that were not answered in time are served as without it",
+            &["outcome"],
+        );
+        for outcome in LookupOutcome::ALL {
+            lookups.with_label_values(&[outcome.label()]);
+        }
+        Self {
+            up,
+            lookups,
+            waiting_changes: make.gauge(
+                "popgate_store_waiting_changes",
+                "Changes that wait to be written to the store",
+            ),
+            waiting_bytes: make.gauge(
+                "popgate_store_waiting_bytes",
+                "Octets of the changes that wait to be written to the store",
+            ),
+            dropped: make.counters(
+                "popgate_store_changes_dropped_total",
+                "Changes that were not written to the store and are lost",
+                &["reason"],
+            ),
+            errors: make.counters(
+                "popgate_store_errors_total",
+                "Errors of the store; a write is tried again",
+                &["operation", "kind"],
+            ),
+            lookup_seconds: make.histogram(
+                "popgate_store_lookup_seconds",
+                "From a session's question to the store's answer",
+                SECONDS,
+            ),
+            write_seconds: make.histogram(
+                "popgate_store_write_seconds",
+                "Time to write a batch of changes to the store",
+                SECONDS,
+            ),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The store, as sessions use it: never in their way.
+//!
+//! In: a session's question; out: the answer, or nothing after 200 ms: the session goes on as without a store then. A
+//! store that has failed is not asked by each session anew, but by one after a while. Changes are handed to the writer,
+//! which never waits.
+
+mod breaker;
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use self::breaker::{Breaker, Turn};
+use crate::mailbox_id::MailboxId;
+use crate::metrics::{LookupOutcome, Metrics, StoreOperation};
+use crate::pop3::Uidl;
+use crate::store::records::{Change, MailboxMemory, SenderHistory};
+use crate::store::writer::Writer;
+use crate::store::{Store, StoreError};
+use crate::thread_pool::ThreadPool;
+
+/// How long a session waits for an answer.
+const BUDGET: Duration = Duration::from_millis(200);
+
+/// How much of it is spent on waiting for the changes of sessions before.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// See the module.
+pub struct StoreAccess {
+    store: Arc<dyn Store>,
+    writer: Arc<Writer>,
+    threads: Arc<ThreadPool>,
+    metrics: Arc<Metrics>,
+    breaker: Mutex<Breaker>,
+}
+
+impl fmt::Debug for StoreAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreAccess")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StoreAccess {
+    /// A store, the writer of its changes, and the threads that wait for its answers.
+    pub fn new(
+        store: Arc<dyn Store>,
+        writer: Arc<Writer>,
+        threads: Arc<ThreadPool>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            store,
+            writer,
+            threads,
+            metrics,
+            breaker: Mutex::default(),
+        }
+    }
+
+    /// The store, for threads that may wait.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The writer of changes.
+    pub fn writer(&self) -> &Arc<Writer> {
+        &self.writer
+    }
+
+    /// Hands changes over that belong together; see [`Writer::record_all`].
+    pub fn record(&self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.writer.record_all(changes);
+        }
+    }
+
+    /// What is remembered of a mailbox with these messages; `None` if the store does not say it in time.
+    pub async fn recall(&self, mailbox: &MailboxId, uidls: Arc<[Uidl]>) -> Option<MailboxMemory> {
+        let of = mailbox.clone();
+        self.look_up(mailbox, move |store| store.recall(&of, &uidls))
+            .await
+    }
+
+    /// What is known of a sender, whose address is in lower case; `None` if the store does not say it in time.
+    pub async fn sender(&self, mailbox: &MailboxId, address: Arc<str>) -> Option<SenderHistory> {
+        let of = mailbox.clone();
+        self.look_up(mailbox, move |store| store.sender(&of, &address))
+            .await
+    }
+
+    /// The answer to any question about a mailbox; `None` if the store does not give it in time.
+    pub async fn look_up<T: Send + 'static>(
+        &self,
+        mailbox: &MailboxId,
+        question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<T> {
+        let begun = Instant::now();
+        if self.breaker().turn(begun) == Turn::Wait {
+            self.metrics.store_lookup(LookupOutcome::Skipped, 0.0);
+            return None;
+        }
+        let (store, writer) = (Arc::clone(&self.store), Arc::clone(&self.writer));
+        let work = self.threads.run(lane(mailbox), move || {
+            writer.caught_up(CATCH_UP);
+            question(&*store)
+        });
+        let answer = timeout(BUDGET, work).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        match answer {
+            Ok(Ok(Ok(answer))) => {
+                self.answered(LookupOutcome::Ok, seconds);
+                return Some(answer);
+            }
+            Ok(Ok(Err(error))) => {
+                let kind = error.kind().label();
+                self.metrics.store_error(StoreOperation::Lookup, kind);
+                self.failed(LookupOutcome::Failed, seconds, &error.to_string());
+            }
+            Ok(Err(why)) => self.failed(LookupOutcome::Failed, seconds, &why.to_string()),
+            Err(_) => self.failed(
+                LookupOutcome::Late,
+                seconds,
+                &format!("no answer within {BUDGET:?}"),
+            ),
+        }
+        None
+    }
+
+    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered(&self, outcome: LookupOutcome, seconds: f64) {
+        self.metrics.store_lookup(outcome, seconds);
+        self.metrics.store_up(StoreOperation::Lookup, true);
+        if self.breaker().answered() {
+            tracing::info!("the store answers again");
+        }
+    }
+
+    fn failed(&self, outcome: LookupOutcome, seconds: f64, why: &str) {
+        self.metrics.store_lookup(outcome, seconds);
+        self.metrics.store_up(StoreOperation::Lookup, false);
+        if self.breaker().failed(Instant::now()) {
+            tracing::error!("the store cannot be asked, and sessions are served without it: {why}");
+        }
+    }
+}
+
+/// Questions of one mailbox do not delay those of others.
+fn lane(mailbox: &MailboxId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    mailbox.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;
