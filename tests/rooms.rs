@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("rewrite", &["config", "filter", "message", "pop3"]),
     // A threshold is declared where the filter compares with it.
     ("config", &["filter", "schema"]),
-    ("store", &["filter", "mailbox_id", "pop3"]),
+    ("store", &["filter", "mailbox_id", "message", "pop3"]),
     ("metrics", &["filter", "mailbox_id", "message", "pop3"]),
     ("thread_priority", &[]),
     ("thread_pool", &["thread_priority"]),

@@ -27,7 +27,7 @@ use super::held_octets::HeldOctets;
 use super::judge::Recipient;
 use super::long_line::LongLine;
 use super::pace::Pace;
-use super::quarantine_copy;
+use super::quarantine_copy::{self, Held};
 use super::quotas::Admitted;
 use super::refusal::Refusal;
 use super::service::Service;
@@ -336,7 +336,11 @@ impl<'s> Relay<'s> {
 
     /// Stores the original on disk before anything is sent to the client.
     async fn quarantine(&mut self, request: QuarantineRequest) {
-        let notice = quarantine_copy::put_away(self.service, request).await;
+        let held = Held {
+            mailbox: self.mailbox(),
+            ..Held::default()
+        };
+        let notice = quarantine_copy::put_away(self.service, held, request).await;
         if notice.is_none() && self.service.quarantine.is_some() {
             self.service.metrics.quarantine_failed();
         }

@@ -6,6 +6,7 @@
 //! The Maildir convention: written in `tmp`, moved to `new` when complete. The file is synchronised before it is
 //! moved, and the folder after that.
 
+mod index;
 mod kept;
 
 use std::fs::File;
@@ -13,25 +14,37 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
+pub use index::{Adopted, QuarantineIndex, adopt, delete_older, described, entry_of};
 use kept::{ENDING, id_of, named};
-pub use kept::{Kept, kept};
+pub use kept::{Kept, find, kept};
 
 /// A Maildir below the data directory.
 #[derive(Debug)]
 pub struct Quarantine {
+    data_dir: PathBuf,
     folder: PathBuf,
     is_open: AtomicBool,
+    index: Option<QuarantineIndex>,
 }
 
 impl Quarantine {
     /// The quarantine of a data directory. It is opened before a message is stored.
     pub fn new(data_dir: &Path) -> Self {
         Self {
+            data_dir: data_dir.to_owned(),
             folder: data_dir.join("quarantine"),
             is_open: AtomicBool::new(false),
+            index: None,
         }
+    }
+
+    /// The same, with an index.
+    pub fn with_index(mut self, index: QuarantineIndex) -> Self {
+        self.index = Some(index);
+        self
     }
 
     /// Opens it, and creates it if it is missing: once, so that it is not created anew where a file system was
@@ -57,11 +70,33 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Stores a message under its id.
+    /// Stores a message under its id, and returns that; if the message is held already, as the index knows by its
+    /// mailbox and UIDL, returns the id under which it is. `hidden` says that no notice takes its place.
     ///
     /// # Errors
     /// The system's, as when the disk is full; nothing of the message is kept then.
-    pub fn put(&self, id: &str, message: &[u8]) -> io::Result<()> {
+    pub fn put(&self, entry: Quarantined, hidden: bool, message: &[u8]) -> io::Result<PopgateId> {
+        let held = self.index.as_ref().and_then(|index| index.held_as(&entry));
+        let mut changes = Vec::new();
+        if let Some(id) = held {
+            if find(&self.data_dir, id.as_str())?.is_some() {
+                return Ok(id);
+            }
+            // Somebody deleted it with a mail program.
+            let at = Timestamp::now();
+            changes.push(Change::QuarantineDeleted { id, at });
+        }
+        self.store(&entry.id, message)?;
+        let id = entry.id.clone();
+        let entry = Box::new(entry);
+        changes.push(Change::Held { entry, hidden });
+        if let Some(index) = &self.index {
+            index.writer.record_all(changes);
+        }
+        Ok(id)
+    }
+
+    fn store(&self, id: &PopgateId, message: &[u8]) -> io::Result<()> {
         self.open()?;
         let name = format!("{id}{ENDING}");
         let tmp = self.folder.join("tmp").join(&name);
@@ -96,15 +131,29 @@ fn is_message(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
+    use std::time::Duration;
 
+    use super::super::contract::Store;
+    use super::super::records::HeldState;
+    use super::super::sqlite::Sqlite;
+    use super::super::writer::{QueueLimits, Writer};
     use super::*;
+    use crate::mailbox_id::{MailboxId, UpstreamId};
+    use crate::pop3::Uidl;
+
+    impl Quarantine {
+        fn put_as(&self, id: &str, message: &[u8]) -> io::Result<()> {
+            self.store(&PopgateId::new(id).unwrap(), message)
+        }
+    }
 
     #[test]
     fn a_message_is_stored_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let quarantine = Quarantine::new(dir.path());
         quarantine
-            .put("abc-1", b"Subject: x\r\n\r\n.y\r\n")
+            .put_as("abc-1", b"Subject: x\r\n\r\n.y\r\n")
             .unwrap();
         let kept = fs::read(dir.path().join("quarantine/new/abc-1.popgate")).unwrap();
         assert_eq!(kept, b"Subject: x\r\n\r\n.y\r\n");
@@ -125,7 +174,7 @@ mod tests {
         fs::write(tmp.join("abc-1.popgate"), "half a mes").unwrap();
         fs::write(tmp.join("a mail program's"), "").unwrap();
         let written = temporary::create(&tmp.join("abc-2.popgate")).unwrap();
-        quarantine.put("abc-3", b"x").unwrap();
+        quarantine.put_as("abc-3", b"x").unwrap();
         let found = Leftovers {
             abandoned: 1,
             in_use: 1,
@@ -147,9 +196,9 @@ mod tests {
         let quarantine = Quarantine::new(dir.path());
         let error = quarantine.open().unwrap_err();
         assert!(error.to_string().contains("quarantine"), "{error}");
-        assert!(quarantine.put("abc-1", b"x").is_err());
+        assert!(quarantine.put_as("abc-1", b"x").is_err());
         fs::remove_file(&file).unwrap();
-        quarantine.put("abc-1", b"x").unwrap();
+        quarantine.put_as("abc-1", b"x").unwrap();
         assert_eq!(kept(dir.path()).unwrap().len(), 1);
     }
 
@@ -159,7 +208,7 @@ mod tests {
         let quarantine = Quarantine::new(dir.path());
         quarantine.open().unwrap();
         fs::remove_dir(dir.path().join("quarantine/new")).unwrap();
-        let error = quarantine.put("abc-2", b"x").unwrap_err();
+        let error = quarantine.put_as("abc-2", b"x").unwrap_err();
         assert!(error.to_string().contains("abc-2"), "{error}");
         assert_eq!(
             fs::read_dir(dir.path().join("quarantine/tmp"))
@@ -167,5 +216,51 @@ mod tests {
                 .count(),
             0
         );
+    }
+
+    /// An entry of a message that is known by its UIDL.
+    fn entry(id: &str, uidl: &str) -> Quarantined {
+        let upstream = UpstreamId::from_stored("pop.example.net");
+        Quarantined {
+            mailbox: MailboxId::new(upstream, "ann"),
+            uidl: Uidl::new(uidl.as_bytes()),
+            ..entry_of(PopgateId::new(id).unwrap(), b"Subject: x\r\n\r\n")
+        }
+    }
+
+    #[test]
+    fn a_message_is_held_once_however_often_it_is_fetched() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(dir.path()).unwrap());
+        let limits = QueueLimits::default();
+        let writer = Writer::start(Arc::clone(&store), limits, Arc::new(|_| {})).unwrap();
+        let writer = Arc::new(writer);
+        let quarantine = Quarantine::new(dir.path()).with_index(QuarantineIndex {
+            store: Arc::clone(&store),
+            writer: Arc::clone(&writer),
+        });
+        let put = |id: &str, uidl: &str| {
+            let held = quarantine.put(entry(id, uidl), false, b"x").unwrap();
+            assert!(writer.caught_up(Duration::from_secs(60)));
+            held.to_string()
+        };
+        assert_eq!(put("abc-1", "one"), "abc-1");
+        assert_eq!(put("abc-2", "one"), "abc-1");
+        assert_eq!(put("abc-3", "two"), "abc-3");
+        // As a mail program moves it.
+        let maildir = dir.path().join("quarantine");
+        let seen = maildir.join("cur/abc-1.popgate:2,S");
+        fs::rename(maildir.join("new/abc-1.popgate"), &seen).unwrap();
+        assert_eq!(put("abc-4", "one"), "abc-1");
+        assert_eq!(kept(dir.path()).unwrap().len(), 2);
+        // What was deleted with a mail program is not held.
+        fs::remove_file(seen).unwrap();
+        assert_eq!(put("abc-5", "one"), "abc-5");
+        let row = store.quarantined(&PopgateId::new("abc-1").unwrap());
+        assert_eq!(row.unwrap().unwrap().state, HeldState::Deleted);
+        // A store that is gone holds back nothing but the knowledge that it is held.
+        fs::remove_file(dir.path().join("popgate.sqlite")).unwrap();
+        let twice = quarantine.put(entry("abc-6", "one"), false, b"x").unwrap();
+        assert_eq!(twice.as_str(), "abc-6");
     }
 }

@@ -13,6 +13,7 @@ use popgate::rewrite::{Mark, MarkStyle, MarkText, Piece, Plan, notice};
 use popgate::store::Knowledge;
 use serde_json::Value;
 
+use crate::support::hold;
 use crate::train::{Workspace, mail};
 
 const THRESHOLDS: Thresholds = Thresholds {
@@ -280,7 +281,7 @@ fn a_released_message_is_not_held_again() {
         "X-Spam-Flag: YES\r\n{}",
         mail(true, 1).replace("Subject: ", "Subject: Viagra! free money ")
     );
-    quarantine.put("id-1", message.as_bytes()).unwrap();
+    hold(&quarantine, "id-1", &message);
     let drops = |filter: Filter| filter.judge(message.as_bytes()).is_spam();
     assert!(drops(stock()));
     workspace.run(&["quarantine", "release", "id-1"], 0);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use crate::support::until;
+use crate::support::{hold, until};
 use popgate::filter::classifier::{WeightsOwner, digest};
 use popgate::filter::{Filter, LEARNT, RuleSet, Thresholds};
 use popgate::mailbox_id::{MailboxId, UpstreamId};
@@ -544,9 +544,7 @@ fn a_message_released_from_quarantine_is_learned_as_ham() {
     let quarantine = popgate::store::Quarantine::new(&workspace.path("data"));
     for number in 0..3 {
         let id = format!("id-{number}");
-        quarantine
-            .put(&id, mail(true, 300 + number).as_bytes())
-            .unwrap();
+        hold(&quarantine, &id, &mail(true, 300 + number));
     }
     let list = workspace.run(&["quarantine", "list"], 0);
     assert_eq!(list.lines().count(), 4, "{list}");
@@ -597,16 +595,16 @@ fn an_interrupted_release_is_completed_by_the_next() {
         &|| fs::write(workspace.path(".ad-1.eml.0123456789abcdef"), &text[..9]).unwrap(),
         // After that.
         &|| {
-            quarantine.put("ad-1", text.as_bytes()).unwrap();
+            hold(&quarantine, "ad-1", &text);
             fs::write(&copy, &text).unwrap();
         },
         // After it was learned.
         &|| {
             workspace.run(&["train", "--ham", "ad-1.eml"], 0);
-            quarantine.put("ad-1", text.as_bytes()).unwrap();
+            hold(&quarantine, "ad-1", &text);
         },
     ];
-    quarantine.put("ad-1", text.as_bytes()).unwrap();
+    hold(&quarantine, "ad-1", &text);
     for interrupted in steps {
         interrupted();
         workspace.run(&["quarantine", "release", "ad-1"], 0);
@@ -618,7 +616,7 @@ fn an_interrupted_release_is_completed_by_the_next() {
         assert_eq!(names.len(), 4, "{names:?}");
     }
     // Another file of that name is not overwritten, and the original stays.
-    quarantine.put("ad-1", text.as_bytes()).unwrap();
+    hold(&quarantine, "ad-1", &text);
     fs::write(&copy, "another").unwrap();
     workspace.run(&["quarantine", "release", "ad-1"], 2);
     assert_eq!(fs::read_to_string(&copy).unwrap(), "another");

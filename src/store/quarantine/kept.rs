@@ -3,7 +3,7 @@
 //! In: a data directory; out: the messages of its quarantine. A link, a device or a file with another name is none
 //! of them: root may read a folder that belongs to somebody else.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,15 @@ pub struct Kept {
 }
 
 impl Kept {
+    fn new(id: &str, about: &Metadata, path: PathBuf) -> Self {
+        Self {
+            id: id.to_owned(),
+            when: about.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            size: about.len(),
+            path,
+        }
+    }
+
     /// The message.
     ///
     /// # Errors
@@ -42,13 +51,31 @@ impl Kept {
         read().map_err(|error| named(&self.path, error))
     }
 
-    /// Copies the message, which is this, to a file `ID.eml` in a folder. It is on disk when this returns; a file
+    /// Its first octets, so many at most.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub(super) fn beginning(&self, octets: u64) -> io::Result<Vec<u8>> {
+        let read = || {
+            let mut read = Vec::new();
+            open(&self.path)?.take(octets).read_to_end(&mut read)?;
+            Ok(read)
+        };
+        read().map_err(|error| named(&self.path, error))
+    }
+
+    /// Copies the message, which is this, to a file, or to `ID.eml` in a folder. It is on disk when this returns; a file
     /// that is this copy already, of a release that was interrupted, is left as it is.
     ///
     /// # Errors
     /// The system's, with the path; also if there is another file of that name.
-    pub fn copy_to(&self, folder: &Path, message: &[u8]) -> io::Result<PathBuf> {
-        let path = folder.join(format!("{}.eml", self.id));
+    pub fn copy_to(&self, to: &Path, message: &[u8]) -> io::Result<PathBuf> {
+        let copy = format!("{}.eml", self.id);
+        // A name without an ending is more likely a folder that is missing.
+        let path = match to.is_dir() || to.extension().is_none() {
+            true => to.join(copy),
+            false => to.to_owned(),
+        };
         let copied = match durable_write::create(&path, message) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 same_copy(&path, message).and_then(|same| if same { Ok(()) } else { Err(error) })
@@ -56,9 +83,10 @@ impl Kept {
             created => created,
         };
         // An interrupted release may have left one there.
-        let copy = format!("{}.eml", self.id);
-        let is_temporary = |name: &str| durable_write::is_temporary_for(&copy, name);
-        let _ = temporary::remove_abandoned(folder, is_temporary);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_temporary = |other: &str| durable_write::is_temporary_for(&name, other);
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let _ = temporary::remove_abandoned(folder.unwrap_or(Path::new(".")), is_temporary);
         copied.map_err(|error| named(&path, error))?;
         Ok(path)
     }
@@ -126,16 +154,32 @@ pub fn kept(data_dir: &Path) -> io::Result<Vec<Kept>> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(named(&entry.path(), error)),
             };
-            all.push(Kept {
-                id: id.to_owned(),
-                when: about.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-                size: about.len(),
-                path: entry.path(),
-            });
+            all.push(Kept::new(id, &about, entry.path()));
         }
     }
     all.sort_by(|a, b| (a.when, &a.id).cmp(&(b.when, &b.id)));
     Ok(all)
+}
+
+/// The message with this id in a data directory's quarantine.
+///
+/// # Errors
+/// The system's, with the path.
+pub fn find(data_dir: &Path, id: &str) -> io::Result<Option<Kept>> {
+    let name = format!("{id}{ENDING}");
+    if id_of(&name) != Some(id) {
+        return Ok(None);
+    }
+    // Where it is put; a mail program renames it.
+    let path = data_dir.join("quarantine/new").join(name);
+    match fs::symlink_metadata(&path) {
+        Ok(about) if about.is_file() => Ok(Some(Kept::new(id, &about, path))),
+        Ok(_) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(kept(data_dir)?.into_iter().find(|kept| kept.id == id))
+        }
+        Err(error) => Err(named(&path, error)),
+    }
 }
 
 /// The id in the name of a message's file; a mail program adds flags after a colon.
@@ -155,6 +199,7 @@ pub(super) fn named(path: &Path, error: io::Error) -> io::Error {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use super::super::super::records::PopgateId;
     use super::super::Quarantine;
     use super::*;
 
@@ -163,8 +208,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(kept(dir.path()).unwrap(), []);
         let quarantine = Quarantine::new(dir.path());
-        quarantine.put("abc-1", b"one").unwrap();
-        quarantine.put("abc-2", b"three").unwrap();
+        let put = |id, message: &[u8]| {
+            quarantine
+                .store(&PopgateId::new(id).unwrap(), message)
+                .unwrap();
+        };
+        put("abc-1", b"one");
+        put("abc-2", b"three");
         let maildir = dir.path().join("quarantine");
         // As a mail program marks a message as read.
         let seen = maildir.join("cur/abc-2.popgate:2,S");

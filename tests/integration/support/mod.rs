@@ -379,6 +379,13 @@ impl Peer {
     }
 }
 
+/// Puts a message into quarantine as popgate does.
+pub fn hold(quarantine: &popgate::store::Quarantine, id: &str, message: &str) {
+    let id = popgate::store::records::PopgateId::new(id).unwrap();
+    let entry = popgate::store::quarantine::entry_of(id, message.as_bytes());
+    quarantine.put(entry, false, message.as_bytes()).unwrap();
+}
+
 /// Polls for a state of another process or thread that sends no event.
 pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     let begun = Instant::now();
