@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/metrics` | every family, in Prometheus' text format |
 //! | `/healthz` | 200 while the event loops run, 503 when one stands still |
-//! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining |
+//! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining; it says if the store cannot be used |
 //!
 //! It changes nothing, knows no user, and shows no mail; anyone who can reach the port can read it. A web
 //! page must not read it through a browser on this machine, with a name that it points here (DNS
@@ -129,6 +129,11 @@ fn answer(
             TEXT,
             b"draining\n".to_vec(),
         ),
+        (&Method::GET | &Method::HEAD, "/readyz") if !metrics.is_store_up() => {
+            // Mail is served: a balancer must not take the server away.
+            let text = b"ready, but without the store: see popgate_store_up and the log\n";
+            (StatusCode::OK, TEXT, text.to_vec())
+        }
         (&Method::GET | &Method::HEAD, "/readyz") => (StatusCode::OK, TEXT, b"ready\n".to_vec()),
         (_, "/metrics" | "/healthz" | "/readyz") => {
             (StatusCode::METHOD_NOT_ALLOWED, TEXT, b"only GET\n".to_vec())

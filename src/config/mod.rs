@@ -8,6 +8,7 @@
 mod address;
 mod bounds;
 mod client_secret;
+mod data;
 mod filter;
 mod flags;
 mod host;
@@ -29,6 +30,7 @@ mod upstream;
 mod upstream_proxy;
 
 pub use client_secret::ClientSecret;
+pub use data::{StoreConfig, StoreKind};
 pub use filter::{FilterConfig, HeaderMode};
 pub use flags::Flags;
 pub use host::{AllowedHost, HostPattern};

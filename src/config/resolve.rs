@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::address::admin_address;
 use super::flags::{Flags, overlay};
 use super::listen::{self, Listen};
 use super::renamed::RENAMED;
 use super::settings::{Config, Origin, Process};
-use super::{filter, limits, log, route, upstream};
+use super::{data, filter, limits, log, route, upstream};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
@@ -109,9 +109,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();
-    let mut section = top.section("data");
-    let data_dir = section.string("dir");
-    section.finish();
+    let (data_dir, store) = data::read(top.section("data"), folder);
     let mut section = top.section("process");
     let process = Process {
         user: section.string("user").filter(|user| !user.is_empty()),
@@ -125,8 +123,8 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         routes,
         filter,
         admin: admin.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 9110)))),
-        data_dir: data_dir
-            .map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir)),
+        data_dir,
+        store,
         process,
         log: log::read(top.section("log")),
         timeouts,

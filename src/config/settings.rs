@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::data::StoreConfig;
 use super::filter::FilterConfig;
 use super::limits::{Limits, Timeouts};
 use super::listen::Listen;
@@ -27,6 +28,8 @@ pub struct Config {
     pub admin: Option<SocketAddr>,
     /// The folder of the quarantine and the other stores.
     pub data_dir: PathBuf,
+    /// The store in it.
+    pub store: StoreConfig,
     /// The user that popgate runs as.
     pub process: Process,
     /// Format, level and contents of the log.

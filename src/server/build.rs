@@ -11,6 +11,7 @@ use super::overrides::{Overrides, Root};
 use super::privileges;
 use super::running::Server;
 use super::service::{self, Persistent};
+use super::store_upkeep::Upkeep;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
@@ -112,9 +113,16 @@ pub fn build(
         oauth: Arc::default(),
         disk: Arc::new(ThreadPool::new("quarantine", DISK_THREADS, DISK_QUEUE)),
         filter: Arc::default(),
+        store: Arc::default(),
         judges: overrides.judges.take().unwrap_or_else(judges),
     };
     persistent.metrics.loaded();
+    // The last: a start that fails for another reason leaves no file behind.
+    if problems.is_empty() {
+        let threads = overrides.store_threads.take();
+        let opened = persistent.store.open(config, &persistent.metrics, threads);
+        problems.extend(opened.err());
+    }
     let sessions = std::mem::take(&mut overrides.sessions);
     match service::open(config, listeners.listeners, &persistent, overrides) {
         Ok(service) if problems.is_empty() => {
@@ -129,8 +137,9 @@ pub fn build(
                 initial: Arc::new(config.clone()),
                 bound: config.listen.iter().cloned().collect(),
                 addresses,
-                persistent,
                 sessions,
+                upkeep: Upkeep::start(config, Arc::clone(&persistent.store)),
+                persistent,
                 drain: Arc::new(DrainSignal::new()),
                 loops: Arc::default(),
             })

@@ -28,6 +28,8 @@ mod running;
 mod service;
 mod shared_filter;
 pub mod signals;
+mod store;
+mod store_upkeep;
 pub mod upstreams;
 mod watch;
 

@@ -24,6 +24,8 @@ pub struct Overrides {
     pub engine: Option<Engine>,
     /// Threads that judge, instead of one per core.
     pub judges: Option<Arc<ThreadPool>>,
+    /// Threads that wait for the store, instead of its own.
+    pub store_threads: Option<Arc<ThreadPool>>,
     /// TLS of listeners by index, instead of their certificates.
     pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
     /// TLS of upstreams by index, instead of their `ca_file` and pins.

@@ -41,6 +41,10 @@ impl Reloader {
             Listeners::default()
         });
         let (listeners, postponed) = self.listeners(config, &opened.listeners);
+        if problems.is_empty() {
+            let opened = self.persistent.store.open(config, metrics, None);
+            problems.extend(opened.err());
+        }
         match service::open(config, listeners, &self.persistent, Overrides::default()) {
             Ok(mut service) if problems.is_empty() => {
                 service.limits.sessions = self.initial.limits.sessions;
@@ -115,6 +119,10 @@ impl Reloader {
         [
             (initial.admin != config.admin, "[admin] address"),
             (initial.process != config.process, "[process]"),
+            (
+                initial.store != config.store || initial.data_dir != config.data_dir,
+                "[data], as far as the store is concerned,",
+            ),
             (initial.log.format != config.log.format, "[log] format"),
             (
                 initial.limits.sessions != config.limits.sessions,

@@ -13,6 +13,7 @@ use super::certificates::{self, Certificates};
 use super::overrides::SessionRuntime;
 use super::reload::Reloader;
 use super::service::Persistent;
+use super::store_upkeep::Upkeep;
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
 use crate::net::heartbeat::Heartbeats;
@@ -34,6 +35,8 @@ pub struct Server {
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) persistent: Persistent,
+    /// Ends when the server does.
+    pub(super) upkeep: Option<Upkeep>,
     pub(super) sessions: SessionRuntime,
     pub(super) drain: Arc<DrainSignal>,
     pub(super) loops: Arc<Heartbeats>,
@@ -145,6 +148,15 @@ pub async fn run(
             tracing::warn!("sessions were still busy after {limit:?}; closing them");
         }
         () = abort => tracing::warn!("closing running sessions at once"),
+    }
+    drop(server.upkeep);
+    let store = server.persistent.store;
+    // Sessions have handed over all that they will; a disk that hangs delays the end by some seconds.
+    if tokio::task::spawn_blocking(move || store.finish())
+        .await
+        .is_err()
+    {
+        tracing::error!("the store could not be closed");
     }
     drop(admin);
     beating.abort();

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use super::overrides::Overrides;
 use super::shared_filter::SharedFilter;
+use super::store::SharedStore;
 use super::upstreams;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
-use crate::session::{Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
+use crate::session::{
+    Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service, StoreAccess,
+};
 use crate::store::Quarantine;
+use crate::store::quarantine::QuarantineIndex;
 use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dials, LoopDetection};
 
@@ -31,6 +35,8 @@ pub(super) struct Persistent {
     pub(super) disk: Arc<ThreadPool>,
     /// The last filter.
     pub(super) filter: Arc<SharedFilter>,
+    /// The store, once it is open.
+    pub(super) store: Arc<SharedStore>,
     /// The threads that judge what is not judged on a session's own.
     pub(super) judges: Arc<ThreadPool>,
 }
@@ -70,6 +76,7 @@ pub(super) fn open(
     let (Some(engine), Some(router), Some(oauth)) = (engine, router, oauth) else {
         return Err(problems);
     };
+    let store = persistent.store.access();
     Ok(Service {
         listeners,
         router,
@@ -91,7 +98,8 @@ pub(super) fn open(
         limits: config.limits,
         quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
-        quarantine: quarantine(config),
+        quarantine: quarantine(config, store.as_deref()),
+        store,
         disk: Arc::clone(&persistent.disk),
         metrics: Arc::clone(&persistent.metrics),
         read_limit: overrides.read_limit.unwrap_or(usize::MAX),
@@ -100,7 +108,7 @@ pub(super) fn open(
 
 /// The quarantine, if messages are held back. One that cannot be opened keeps no mail from being served: each message
 /// that it cannot take is tagged, and it is tried again at the next one.
-fn quarantine(config: &Config) -> Option<Arc<Quarantine>> {
+fn quarantine(config: &Config, store: Option<&StoreAccess>) -> Option<Arc<Quarantine>> {
     config.filter.thresholds.drop_at?;
     let quarantine = Quarantine::new(&config.data_dir);
     if let Err(error) = quarantine.open() {
@@ -108,5 +116,12 @@ fn quarantine(config: &Config) -> Option<Arc<Quarantine>> {
             "{error}; until data.dir is a folder that popgate may write to, spam is tagged and delivered instead of held back"
         );
     }
-    Some(Arc::new(quarantine))
+    let index = store.map(|access| QuarantineIndex {
+        store: Arc::clone(access.store()),
+        writer: Arc::clone(access.writer()),
+    });
+    Some(Arc::new(match index {
+        Some(index) => quarantine.with_index(index),
+        None => quarantine,
+    }))
 }

@@ -11,6 +11,7 @@ use super::log_throttle::Suppressed;
 use super::oauth::OAuthLogin;
 use super::quotas::Quotas;
 use super::refusal::Refusal;
+use super::store_access::StoreAccess;
 use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::metrics::Metrics;
 use crate::net::places::Bounds;
@@ -47,6 +48,8 @@ pub struct Service {
     pub quarantine: Option<Arc<Quarantine>>,
     /// Threads that write to the quarantine: a disk that hangs delays only what is written to it.
     pub disk: Arc<ThreadPool>,
+    /// The store; without it what popgate knows ends with the session.
+    pub store: Option<Arc<StoreAccess>>,
     /// How the log names mailboxes.
     pub log_mailboxes: LogMailboxes,
     /// All families.

@@ -39,12 +39,16 @@ struct Serving {
     stderr: BufReader<std::process::ChildStderr>,
     pop3: SocketAddr,
     admin: SocketAddr,
+    _data: tempfile::TempDir,
 }
 
 impl Serving {
     fn start(args: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
         let mut child = Command::new(POPGATE)
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(data.path())
             .args(args)
             .stderr(Stdio::piped())
             .spawn()
@@ -66,6 +70,7 @@ impl Serving {
             stderr,
             pop3,
             admin,
+            _data: data,
         }
     }
 

@@ -44,11 +44,18 @@ impl Sqlite {
     /// # Errors
     /// Why it cannot be used, with the path; the file stays as it is then.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
-        Self::open_within(data_dir, integrity::LIMIT)
+        Self::open_checked(data_dir, Some(integrity::LIMIT))
     }
 
-    /// As [`Self::open`], with another limit for the check of its integrity.
-    pub(super) fn open_within(data_dir: &Path, limit: Duration) -> Result<Self, StoreError> {
+    /// As [`Self::open`], without the check: for a command that must not wait for it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_unchecked(data_dir: &Path) -> Result<Self, StoreError> {
+        Self::open_checked(data_dir, None)
+    }
+
+    fn open_checked(data_dir: &Path, limit: Option<Duration>) -> Result<Self, StoreError> {
         let path = data_dir.join(connection::FILE);
         connection::create_folder(data_dir)?;
         let lock = Lock::shared(data_dir)?;
@@ -57,7 +64,10 @@ impl Sqlite {
             // Before anything is written to it.
             let mut reader = connection::reader(&path)?;
             migrations::version(&reader)?;
-            let checked = integrity::check(&mut reader, limit)?;
+            let checked = match limit {
+                Some(limit) => integrity::check(&mut reader, limit)?,
+                None => Checked::Sound,
+            };
             drop(reader);
             if let Checked::Damaged(problem) = &checked {
                 let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
@@ -82,8 +92,9 @@ impl Sqlite {
                 path.display()
             ),
             _ if checked == Checked::InPart => tracing::info!(
-                "{}: checked for {limit:?} without a finding; the rest is checked when it is read",
-                path.display()
+                "{}: checked for {:?} without a finding; the rest is checked when it is read",
+                path.display(),
+                integrity::LIMIT
             ),
             _ => {}
         }

@@ -42,3 +42,25 @@ pub(super) fn check(connection: &mut Connection, limit: Duration) -> rusqlite::R
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_check_is_given_up_in_time() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let fill = "CREATE TABLE t (x);
+            WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+            INSERT INTO t SELECT hex(randomblob(50)) FROM n";
+        connection.execute_batch(fill).unwrap();
+        let checked = |connection: &mut _, limit| check(connection, limit).unwrap();
+        assert_eq!(checked(&mut connection, Duration::ZERO), Checked::InPart);
+        assert_eq!(checked(&mut connection, LIMIT * 100), Checked::Sound);
+        // The connection can be used for other things.
+        let rows: i64 = connection
+            .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 20_000);
+    }
+}

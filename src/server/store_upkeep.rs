@@ -1,0 +1,210 @@
+//! What the store and the quarantine need from time to time: messages that have no row get one, and what is too old is
+//! deleted, in small steps.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, SystemTime};
+
+use super::store::SharedStore;
+use crate::config::{Config, StoreConfig};
+use crate::store::records::Timestamp;
+use crate::store::{Retention, Store, quarantine};
+
+/// Between two runs.
+const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// Between two steps: the database is free for others.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long the record of a message stays that no server lists any more.
+const MESSAGES_KEPT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// The thread; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    _end: Sender<()>,
+}
+
+impl Upkeep {
+    /// Starts it, if there is a data directory. Without a thread there is none.
+    pub(super) fn start(config: &Config, store: Arc<SharedStore>) -> Option<Self> {
+        if config.data_dir.as_os_str().is_empty() {
+            return None;
+        }
+        let (end, ended) = mpsc::channel();
+        let work = Work {
+            data_dir: config.data_dir.clone(),
+            config: config.store.clone(),
+        };
+        let thread = std::thread::Builder::new().name("store-upkeep".to_owned());
+        let started = thread.spawn(move || {
+            loop {
+                let store = store.current();
+                work.run(store.as_deref(), SystemTime::now(), &mut || {
+                    is_over(&ended, PAUSE)
+                });
+                if is_over(&ended, EVERY) {
+                    return;
+                }
+            }
+        });
+        match started {
+            Ok(_) => Some(Self { _end: end }),
+            Err(error) => {
+                tracing::warn!(%error, "no thread can be started: nothing that is too old is deleted");
+                None
+            }
+        }
+    }
+}
+
+/// Waits; `true` if the end came.
+fn is_over(ended: &Receiver<()>, pause: Duration) -> bool {
+    !matches!(ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
+}
+
+#[derive(Debug)]
+struct Work {
+    data_dir: PathBuf,
+    config: StoreConfig,
+}
+
+impl Work {
+    /// Does everything once. `pause` waits between two steps, and says whether to stop.
+    fn run(&self, store: Option<&dyn Store>, now: SystemTime, pause: &mut dyn FnMut() -> bool) {
+        let done = self
+            .quarantine(&self.data_dir, store, now)
+            .and_then(|()| store.map_or(Ok(()), |store| self.expire(store, now, pause)));
+        if let Err(error) = done {
+            tracing::warn!("the upkeep of quarantine and store is tried again in an hour: {error}");
+        }
+    }
+
+    fn quarantine(
+        &self,
+        data_dir: &Path,
+        store: Option<&dyn Store>,
+        now: SystemTime,
+    ) -> io::Result<()> {
+        if let Some(kept) = self.config.quarantine_kept
+            && let Some(before) = now.checked_sub(kept)
+        {
+            let deleted = quarantine::delete_older(data_dir, store, before)?;
+            if deleted > 0 {
+                let days = kept.as_secs() / 86_400;
+                tracing::info!(
+                    deleted,
+                    "deleted messages that were in quarantine for {days} days"
+                );
+            }
+        }
+        let Some(store) = store else {
+            return Ok(());
+        };
+        let done = quarantine::adopt(data_dir, store)?;
+        if done != quarantine::Adopted::default() {
+            let quarantine::Adopted { adopted, gone } = done;
+            tracing::info!(
+                adopted,
+                gone,
+                "the index of the quarantine follows the Maildir"
+            );
+        }
+        Ok(())
+    }
+
+    fn expire(
+        &self,
+        store: &dyn Store,
+        now: SystemTime,
+        pause: &mut dyn FnMut() -> bool,
+    ) -> io::Result<()> {
+        let now = Timestamp::of(now);
+        let before = |kept: Option<Duration>| kept.map(|kept| now.before(kept));
+        let retention = Retention {
+            history: before(self.config.history_kept),
+            quarantine: before(self.config.quarantine_kept),
+            messages: before(Some(MESSAGES_KEPT)),
+        };
+        let mut rows = 0;
+        loop {
+            let expired = store.expire(&retention).map_err(io::Error::other)?;
+            rows += expired.rows;
+            if !expired.more || pause() {
+                break;
+            }
+        }
+        if rows > 0 {
+            tracing::info!(rows, "deleted rows of the store that were too old");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+    use crate::store::records::{HeldState, PopgateId};
+    use crate::store::sqlite::Sqlite;
+    use crate::store::{HistoryQuery, Quarantine};
+
+    fn work(data_dir: &Path) -> Work {
+        Work {
+            data_dir: data_dir.to_owned(),
+            config: Config::load(None, &Flags::default()).0.store,
+        }
+    }
+
+    /// The quarantine of a popgate that kept no index.
+    fn old_quarantine(data_dir: &Path) {
+        Quarantine::new(data_dir).open().unwrap();
+        let message =
+            "From: Bob <bob@example.org>\r\nSubject: =?utf-8?q?f=C3=BCr_Sie?=\r\n\r\nx\r\n";
+        std::fs::write(data_dir.join("quarantine/new/5-1.popgate"), message).unwrap();
+        std::fs::write(data_dir.join("quarantine/cur/5-2.popgate:2,S"), "x").unwrap();
+    }
+
+    #[test]
+    fn messages_without_a_row_are_adopted_and_rows_without_a_message_are_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        old_quarantine(dir.path());
+        let store = Sqlite::open(dir.path()).unwrap();
+        let state = |id: &str| store.quarantined(&PopgateId::new(id).unwrap()).unwrap();
+        for _ in 0..2 {
+            work(dir.path()).run(Some(&store), SystemTime::now(), &mut || false);
+            let first = state("5-1").unwrap();
+            assert_eq!(&*first.subject, "für Sie");
+            assert_eq!(&*first.from, "Bob <bob@example.org>");
+            assert_eq!((first.mailbox, first.octets), (None, 69));
+            assert_eq!(state("5-2").unwrap().state, HeldState::Held);
+        }
+        std::fs::remove_file(dir.path().join("quarantine/new/5-1.popgate")).unwrap();
+        work(dir.path()).run(Some(&store), SystemTime::now(), &mut || false);
+        assert_eq!(state("5-1").unwrap().state, HeldState::Deleted);
+        assert_eq!(state("5-2").unwrap().state, HeldState::Held);
+    }
+
+    #[test]
+    fn what_is_too_old_is_deleted_with_a_store_and_without() {
+        for with_store in [true, false] {
+            let dir = tempfile::tempdir().unwrap();
+            old_quarantine(dir.path());
+            let store = Sqlite::open(dir.path()).unwrap();
+            let given = with_store.then_some(&store as &dyn Store);
+            let day = Duration::from_secs(86_400);
+            let run = |now| {
+                work(dir.path()).run(given, now, &mut || false);
+                quarantine::kept(dir.path()).unwrap().len()
+            };
+            assert_eq!(run(SystemTime::now() + 89 * day), 2);
+            assert_eq!(run(SystemTime::now() + 91 * day), 0);
+            let found = store.history(&HistoryQuery::default()).unwrap();
+            assert_eq!(found, []);
+            let row = store.quarantined(&PopgateId::new("5-1").unwrap()).unwrap();
+            assert_eq!(row, None, "the row is too old, too");
+        }
+    }
+}
