@@ -3,6 +3,7 @@
 //! In: arguments; out: text on stdout, errors on stderr, and an [`Exit`]. The work itself is done in the
 //! other rooms.
 
+pub mod backup;
 pub mod check;
 pub mod demo;
 pub mod doctor;
@@ -70,6 +71,10 @@ pub enum Command {
     /// List, show, release or delete dropped messages
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Copy what popgate remembers of mailboxes into a file, also while it serves
+    Backup(backup::BackupArgs),
+    /// Put such a copy back while popgate is stopped
+    Restore(backup::BackupArgs),
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
@@ -99,6 +104,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Model(command) => model::run(command),
         Command::Oauth(command) => oauth::run(command),
         Command::Quarantine(command) => quarantine::run(command),
+        Command::Backup(args) => backup::backup(args),
+        Command::Restore(args) => backup::restore(args),
         Command::Rules(command) => rules::run(command),
         Command::Completions(args) => pages::completions(args, Cli::command()),
         Command::Man(args) => pages::man(args, Cli::command()),

@@ -1,6 +1,9 @@
 //! `popgate quarantine`: dropped messages, listed, shown, released or deleted.
 
-use std::io::{self, Write};
+mod index;
+mod listed;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,20 +12,34 @@ use clap::Subcommand;
 
 use super::exit::{Ended, Error, Exit};
 use super::shared_args::DataArgs;
-use super::table::{Fit, Table};
 use super::terminal::{self, harmless};
 use crate::config::Config;
+use crate::filter::classifier::WeightsOwner;
 use crate::learn::trainer::{Taught, Trainer};
-use crate::message::Headers;
-use crate::server;
+use crate::server::{self, mailbox_name};
 use crate::store::Leftovers;
 use crate::store::quarantine::{self, Kept};
+use index::{Index, Left};
+use listed::Wanted;
 
 /// One variant a verb of `quarantine`.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
     /// List dropped messages, the oldest first
-    List(DataArgs),
+    List {
+        /// Only those of this mailbox: a user name, or USER@UPSTREAM
+        #[arg(long, value_name = "NAME")]
+        mailbox: Option<String>,
+        /// Only those that are not older: 12h, 30d
+        #[arg(long, value_name = "AGE", value_parser = listed::age)]
+        since: Option<Duration>,
+        /// Print one JSON object a line
+        #[arg(long)]
+        json: bool,
+        /// Where it is stored
+        #[command(flatten)]
+        place: DataArgs,
+    },
     /// Print a message
     Show {
         /// The id that the notice named
@@ -35,8 +52,8 @@ pub enum QuarantineCommand {
     Release {
         /// The id that the notice named
         id: String,
-        /// The folder that the file is put into
-        #[arg(long, value_name = "DIR", default_value = ".")]
+        /// The file, or the folder for a file ID.eml
+        #[arg(long, value_name = "FILE", default_value = ".")]
         to: PathBuf,
         /// Learn it for this account alone
         #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
@@ -45,23 +62,30 @@ pub enum QuarantineCommand {
         #[command(flatten)]
         place: DataArgs,
     },
+    /// Delete a message
+    Delete {
+        /// The id that the notice named
+        id: String,
+        /// Where it is stored
+        #[command(flatten)]
+        place: DataArgs,
+    },
     /// Delete dropped messages
     Purge {
-        /// Only those that were dropped so many days ago or more
-        #[arg(long, value_name = "DAYS", default_value = "0")]
-        older_than: u32,
+        /// Only those that were dropped so long ago or more: 12h, 30d; a number alone is days
+        #[arg(long, value_name = "AGE", default_value = "0", value_parser = listed::age)]
+        older_than: Duration,
         /// Where it is stored
         #[command(flatten)]
         place: DataArgs,
     },
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Runs a verb of `quarantine`.
 pub(super) fn run(command: &QuarantineCommand) -> Ended {
-    let (QuarantineCommand::List(place)
+    let (QuarantineCommand::List { place, .. }
     | QuarantineCommand::Show { place, .. }
+    | QuarantineCommand::Delete { place, .. }
     | QuarantineCommand::Release { place, .. }
     | QuarantineCommand::Purge { place, .. }) = command;
     let config = place.load()?;
@@ -76,7 +100,25 @@ pub(super) fn run(command: &QuarantineCommand) -> Ended {
 fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
     let all = quarantine::kept(&config.data_dir)?;
     match command {
-        QuarantineCommand::List(_) => list(&all, &config.data_dir),
+        QuarantineCommand::List {
+            mailbox,
+            since,
+            json,
+            ..
+        } => {
+            let wanted = Wanted {
+                mailbox: wanted_mailbox(config, mailbox.as_deref())?,
+                since: *since,
+            };
+            list(all, config, &wanted, *json)
+        }
+        QuarantineCommand::Delete { id, .. } => {
+            let kept = find(&all, id)?;
+            kept.remove()?;
+            Index::open(config).left(kept, Left::Deleted);
+            println!("deleted");
+            Ok(Exit::Fine)
+        }
         QuarantineCommand::Show { id, .. } => {
             let message = find(&all, id)?.message()?;
             terminal::write_mail(&message)?;
@@ -85,8 +127,17 @@ fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
         QuarantineCommand::Release {
             id, to, account, ..
         } => release(find(&all, id)?, to, config, account.clone()),
-        QuarantineCommand::Purge { older_than, .. } => purge(&all, &config.data_dir, *older_than),
+        QuarantineCommand::Purge { older_than, .. } => purge(&all, config, *older_than),
     }
+}
+
+fn wanted_mailbox(config: &Config, name: Option<&str>) -> Result<Option<WeightsOwner>, Error> {
+    let Some(name) = name else {
+        return Ok(None);
+    };
+    let resolved = mailbox_name::resolve(config, name);
+    let wrong = || Error::Usage(format!("{} is not the name of a mailbox", harmless(name)));
+    resolved.ok_or_else(wrong).map(Some)
 }
 
 fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
@@ -98,38 +149,22 @@ fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
     })
 }
 
-fn list(all: &[Kept], data_dir: &Path) -> Ended {
-    let now = SystemTime::now();
-    let mut exit = Exit::Fine;
-    // Without titles: scripts read a message a line.
-    let fits = [
-        Fit::Left,
-        Fit::Right,
-        Fit::Right,
-        Fit::Wrapped,
-        Fit::Wrapped,
-    ];
-    let mut table = Table::new(fits.map(|fit| ("", fit)));
-    for kept in all {
-        let message = kept.message().unwrap_or_else(|error| {
-            eprintln!("{error}");
-            exit = Exit::Failure;
-            Vec::new()
-        });
-        let headers = Headers::of(&message);
-        let age = now.duration_since(kept.when).unwrap_or_default();
-        table.row([
-            kept.id.as_str().into(),
-            shown(age).into(),
-            format!("{} octets", kept.size).into(),
-            harmless(headers.text("from").trim()).into(),
-            harmless(headers.text("subject").trim()).into(),
-        ]);
+fn list(all: Vec<Kept>, config: &Config, wanted: &Wanted, json: bool) -> Ended {
+    let store = Index::open(config);
+    let (listed, problems) = listed::listed(all, store.reader(), wanted).map_err(Error::failed)?;
+    for problem in &problems {
+        eprintln!("{}", harmless(problem));
     }
-    let text = table.render(terminal::width());
-    terminal::stdout(false).write_all(text.as_bytes())?;
-    eprintln!("{} in quarantine", all.len());
-    let Leftovers { abandoned, in_use } = quarantine::leftovers(data_dir)?;
+    let exit = match problems.is_empty() {
+        true => Exit::Fine,
+        false => Exit::Failure,
+    };
+    if json {
+        return listed::print_json(&listed).map(|_| exit);
+    }
+    listed::print_table(&listed)?;
+    eprintln!("{} in quarantine", listed.len());
+    let Leftovers { abandoned, in_use } = quarantine::leftovers(&config.data_dir)?;
     if in_use > 0 {
         eprintln!("{in_use} being written");
     }
@@ -139,16 +174,6 @@ fn list(all: &[Kept], data_dir: &Path) -> Ended {
         );
     }
     Ok(exit)
-}
-
-/// An age in its largest unit.
-fn shown(age: Duration) -> String {
-    let days = age.as_secs() / DAY.as_secs();
-    match (days, age.as_secs() / 3600) {
-        (0, 0) => format!("{} min", age.as_secs() / 60),
-        (0, hours) => format!("{hours} h"),
-        (days, _) => format!("{days} days"),
-    }
 }
 
 fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> Ended {
@@ -167,6 +192,7 @@ fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -
         }
     }
     kept.remove()?;
+    Index::open(config).left(kept, Left::Released);
     Ok(Exit::Fine)
 }
 
@@ -191,19 +217,21 @@ fn learn_as_ham(
     Ok(taught)
 }
 
-fn purge(all: &[Kept], data_dir: &Path, days: u32) -> Ended {
+fn purge(all: &[Kept], config: &Config, older_than: Duration) -> Ended {
     let now = SystemTime::now();
+    let index = Index::open(config);
     let mut gone = 0;
     for kept in all {
         let age = now.duration_since(kept.when).unwrap_or_default();
-        if age >= DAY * days {
+        if age >= older_than {
             kept.remove()?;
+            index.left(kept, Left::Deleted);
             gone += 1;
         }
     }
     println!("{gone} deleted, {} left", all.len() - gone);
     // Their messages were delivered, or will be.
-    match quarantine::remove_leftovers(data_dir)?.abandoned {
+    match quarantine::remove_leftovers(&config.data_dir)?.abandoned {
         0 => {}
         count => println!("{count} unfinished ones of killed processes deleted"),
     }

@@ -36,6 +36,7 @@ mod rule_tools;
 mod rules;
 mod secrets;
 mod settings;
+mod store;
 mod sums;
 mod teaching;
 mod tls;
