@@ -289,6 +289,12 @@ impl Driven {
                 }
                 Action::Judge(request) => {
                     let message = unstuff(&request.text);
+                    let corrected = self.remembered.as_ref().map(|it| &it.corrected);
+                    let is_corrected = corrected.is_some_and(|it| it.contains(&message.to_vec()));
+                    if request.is_known && !is_corrected {
+                        self.exchange.judged(Judgement::NotCorrected, self.now);
+                        continue;
+                    }
                     let verdict = match request.header {
                         Some(stage) => self.filter.judge_after(None, stage, &message),
                         None => self.filter.judge_for(None, &message),
@@ -354,7 +360,7 @@ impl Driven {
             }
             if let Some(remembered) = &mut self.remembered {
                 match &event {
-                    Event::Decided(message) => remembered.decided(message),
+                    Event::Delivered(_, Some(message), _) => remembered.decided(message),
                     Event::OwnDeleted(deleted) => remembered.own_deleted(deleted),
                     _ => {}
                 }

@@ -426,6 +426,7 @@ pub fn run(data: &[u8]) {
             remembered.own.push(own_entry(&mut from, number));
         }
         remembered.fails = from.below(8) == 1;
+        remembered.may_be_corrected = from.flag();
         let remembers = manners.has_uidl && !remembered.fails;
         let seen = view(&messages, remembers.then_some(&remembered));
         let lines = commands(&mut from, seen.len());

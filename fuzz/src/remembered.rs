@@ -13,6 +13,9 @@ pub struct Remembered {
     pub messages: BTreeMap<Vec<u8>, RememberedMessage>,
     /// Entries of popgate's own, in their order.
     pub own: Vec<(OwnEntry, Bytes)>,
+    /// Whether a person may have corrected anything, and originals that are judged anew.
+    pub may_be_corrected: bool,
+    pub corrected: Vec<Vec<u8>>,
     /// Whether nothing can be looked up.
     pub fails: bool,
 }
@@ -37,6 +40,7 @@ impl Remembered {
         };
         (!self.fails).then(|| Recalled {
             messages: ids.ids().map(known).collect(),
+            may_be_corrected: self.may_be_corrected,
             own: self.own.iter().map(|(entry, _)| entry.clone()).collect(),
         })
     }

@@ -100,6 +100,7 @@ pub(super) fn open(
         log_mailboxes: config.log.mailboxes,
         quarantine: quarantine(config, store.as_deref()),
         store,
+        recalls: overrides.recalls,
         disk: Arc::clone(&persistent.disk),
         metrics: Arc::clone(&persistent.metrics),
         read_limit: overrides.read_limit.unwrap_or(usize::MAX),

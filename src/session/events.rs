@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::access_log::{AccessLog, shown};
 use super::dialling::{Upstream, mailbox_on};
 use super::exchange::{Event, Mechanism};
+use super::mailbox_memory;
 use super::quotas::Admitted;
 use super::report::{report, report_refusal};
 use super::service::Service;
+use crate::mailbox_id::MailboxId;
 use crate::metrics::{ClientState, LoginOutcome};
 use crate::pop3::LoginAnswer;
 
@@ -19,6 +21,8 @@ pub(super) struct Observer<'a> {
     pub(super) upstream: Option<&'a Upstream>,
     pub(super) log: &'a mut AccessLog,
     pub(super) admitted: &'a mut Admitted,
+    /// Who is logged in, or may soon be.
+    pub(super) user: Option<Arc<str>>,
 }
 
 impl Observer<'_> {
@@ -56,8 +60,15 @@ impl Observer<'_> {
                 metrics.message(action, fetch);
                 metrics.first_byte(fetch, waited.as_secs_f64());
             }
-            Event::Delivered(fetch, _, waited) => metrics.answered(fetch, waited.as_secs_f64()),
-            Event::Decided(_) | Event::OwnDeleted(_) => {}
+            Event::Delivered(fetch, decided, waited) => {
+                metrics.answered(fetch, waited.as_secs_f64());
+                if let Some(decided) = decided {
+                    mailbox_memory::delivered(self.service, self.mailbox(), decided);
+                }
+            }
+            Event::OwnDeleted(deleted) => {
+                mailbox_memory::own_deleted(self.service, self.mailbox(), deleted);
+            }
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
             Event::Unsolicited(text) => {
@@ -84,6 +95,10 @@ impl Observer<'_> {
                 );
             }
         }
+    }
+
+    fn mailbox(&self) -> Option<MailboxId> {
+        mailbox_on(&self.upstream?.route, self.user.as_deref()?)
     }
 
     fn upstream_name(&self) -> &str {

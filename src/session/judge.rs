@@ -109,6 +109,24 @@ impl Judge {
         }
     }
 
+    /// The version of the filter, which changes with the rules and with what was learned.
+    pub(super) fn version(&self) -> Arc<str> {
+        let filter = self.rules();
+        filter.map_or_else(|| "".into(), |filter| filter.version().into())
+    }
+
+    /// Whether a person has corrected any verdict.
+    pub(super) fn has_corrections(&self) -> bool {
+        self.rules().is_some_and(Filter::has_corrections)
+    }
+
+    /// Whether a person has corrected the verdict on this message, as it is on the wire.
+    pub(super) fn is_corrected(&self, recipient: &Recipient, wire: &[u8]) -> bool {
+        let owner = recipient.owner.as_ref();
+        let corrected = |filter: &Filter| filter.correction(owner, &dot::unstuff(wire)).is_some();
+        self.rules().is_some_and(corrected)
+    }
+
     /// Applies the header rules while the body is still being received. A failure here recurs when the message
     /// is judged, and so does work beyond the budget.
     pub(super) fn header(&self, wire: &[u8], pace: &mut Pace) -> Option<HeaderStage> {

@@ -26,6 +26,7 @@ mod log_throttle;
 mod login_attempts;
 mod login_route;
 mod long_line;
+mod mailbox_memory;
 mod oauth;
 mod oauth_shared;
 mod one_at_a_time;
@@ -40,6 +41,7 @@ mod report;
 mod serve;
 mod service;
 mod store_access;
+mod stored_edit;
 mod timer;
 
 pub use exchange::HoldLimits;

@@ -20,12 +20,14 @@ use super::connection::Connection;
 use super::dialling::{self, Greeted, Upstream, mailbox_on};
 use super::events::Observer;
 use super::exchange::{
-    Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, UpstreamLogin,
+    Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, RecallRequest,
+    UpstreamLogin,
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
 use super::judge::Recipient;
 use super::long_line::LongLine;
+use super::mailbox_memory;
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
 use super::quotas::Admitted;
@@ -35,6 +37,7 @@ use super::timer::Timer;
 use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::MailboxId;
 use crate::net::{Drain, Stream};
+use crate::pop3::Uidl;
 use crate::upstream::Dialler;
 
 /// See the module.
@@ -78,13 +81,16 @@ impl<'s> Relay<'s> {
             Some(_) => LoginBy::Client,
             None => LoginBy::Popgate,
         };
-        let exchange = Exchange::new(
+        let mut exchange = Exchange::new(
             service.exchange_config(),
             login_by,
             client.security(connection.stream.is_tls()),
             login_deadline.into_std(),
             Instant::now().into_std(),
         );
+        if service.recalls && service.store.is_some() {
+            exchange.remember_mailbox();
+        }
         Self {
             service,
             client,
@@ -153,9 +159,9 @@ impl<'s> Relay<'s> {
                 self.pace.give_way().await;
             }
             Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
-            Action::Recall(request) => self.exchange.recalled(request.ids, None, now()),
-            Action::Load(_) => self.exchange.loaded(None, now()),
-            Action::ReadOwn(_) => self.exchange.own_message(None, now()),
+            Action::Recall(request) => Box::pin(self.recall(request)).await,
+            Action::Load(uidl) => Box::pin(self.load(uidl)).await,
+            Action::ReadOwn(uidl) => Box::pin(self.read_own(uidl)).await,
             Action::Admit => Box::pin(self.admit()).await?,
             Action::Connect => Box::pin(self.connect()).await?,
             Action::LogIn(request) => Box::pin(self.log_in(*request)).await?,
@@ -180,14 +186,20 @@ impl<'s> Relay<'s> {
 
     /// Reports events to metrics, quotas and log.
     fn observe(&mut self) {
+        let events = self.exchange.take_events();
+        if events.is_empty() {
+            return;
+        }
+        let user = self.exchange.user().cloned();
         let mut observer = Observer {
             service: self.service,
             client: self.client.address(),
             upstream: self.upstream.as_ref(),
             log: &mut self.log,
             admitted: &mut self.admitted,
+            user,
         };
-        for event in self.exchange.take_events() {
+        for event in events {
             observer.observe(event);
         }
     }
@@ -317,6 +329,7 @@ impl<'s> Relay<'s> {
         };
         let JudgeRequest {
             header,
+            is_known,
             text,
             held,
             deadline,
@@ -325,6 +338,9 @@ impl<'s> Relay<'s> {
         // It may have come in one read, and may wait for its turn.
         self.held.charge(held);
         let judge = &self.service.judge;
+        if is_known && !judge.is_corrected(&recipient, &text) {
+            return self.exchange.judged(Judgement::NotCorrected, now());
+        }
         let pace = &mut self.pace;
         let judgement = judge.message(recipient, header, text, deadline, pace);
         let judgement = judgement.await;
@@ -334,11 +350,27 @@ impl<'s> Relay<'s> {
         self.exchange.judged(judgement, now());
     }
 
+    async fn recall(&mut self, request: RecallRequest) {
+        let recalled = mailbox_memory::recall(self.service, self.mailbox(), &request.ids).await;
+        self.exchange.recalled(request.ids, recalled, now());
+    }
+
+    async fn load(&mut self, uidl: Uidl) {
+        let stored = mailbox_memory::load(self.service, self.mailbox(), uidl).await;
+        self.exchange.loaded(stored, now());
+    }
+
+    async fn read_own(&mut self, uidl: Uidl) {
+        let text = mailbox_memory::read_own(self.service, self.mailbox(), uidl).await;
+        self.exchange.own_message(text, now());
+    }
+
     /// Stores the original on disk before anything is sent to the client.
     async fn quarantine(&mut self, request: QuarantineRequest) {
         let held = Held {
             mailbox: self.mailbox(),
-            ..Held::default()
+            uidl: request.uidl.clone(),
+            hidden: false,
         };
         let notice = quarantine_copy::put_away(self.service, held, request).await;
         if notice.is_none() && self.service.quarantine.is_some() {

@@ -79,12 +79,16 @@ impl Quarantine {
         let held = self.index.as_ref().and_then(|index| index.held_as(&entry));
         let mut changes = Vec::new();
         if let Some(id) = held {
-            if find(&self.data_dir, id.as_str())?.is_some() {
-                return Ok(id);
+            match find(&self.data_dir, id.as_str())? {
+                Some(kept) if kept.message()? == message => return Ok(id),
+                // A server uses the UIDL for another message (RFC 1939 section 7 forbids it): this one is kept, too.
+                Some(_) => {}
+                None => {
+                    // Somebody deleted it with a mail program.
+                    let at = Timestamp::now();
+                    changes.push(Change::QuarantineDeleted { id, at });
+                }
             }
-            // Somebody deleted it with a mail program.
-            let at = Timestamp::now();
-            changes.push(Change::QuarantineDeleted { id, at });
         }
         self.store(&entry.id, message)?;
         let id = entry.id.clone();

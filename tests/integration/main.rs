@@ -21,6 +21,7 @@ mod language;
 mod limits;
 mod listeners;
 mod log;
+mod mailbox_memory;
 mod mailbox_view;
 mod oauth;
 mod oauth_consent;

@@ -59,6 +59,7 @@ async fn what_is_held_is_listed_with_mailbox_sender_and_score() {
     let (_proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);
         it.data_dir = Some(data.path().to_owned());
+        it.store = true;
     })
     .await;
     let notice = fetch(&mut client, &mut upstream, 1).await;
@@ -107,6 +108,7 @@ async fn a_store_that_cannot_be_opened_costs_no_session() {
     let (proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);
         it.data_dir = Some(data.path().to_owned());
+        it.store = true;
     })
     .await;
     assert_eq!(proxy.metric("popgate_store_up{operation=\"lookup\"}"), 0.0);

@@ -76,6 +76,18 @@ impl Filter {
         }
     }
 
+    /// Whether a person has said of any message what it is.
+    pub fn has_corrections(&self) -> bool {
+        let learned = self.learned.as_ref();
+        learned.is_some_and(|learned| learned.remembers_any())
+    }
+
+    /// Whether a message is spam, if a person has said so.
+    pub fn correction(&self, owner: Option<&WeightsOwner>, raw: &[u8]) -> Option<bool> {
+        let learned = self.learned.as_ref().filter(|it| it.remembers_any())?;
+        learned.correction(owner, self.digest(raw))
+    }
+
     /// Judges a message and extracts the classifier's features.
     pub fn judge_with_features(&self, raw: &[u8]) -> (Verdict, Features) {
         let headers = Headers::of(raw);

@@ -84,6 +84,8 @@ pub enum Proof {
 pub struct JudgeRequest {
     /// What the header rules have found already.
     pub header: Option<HeaderStage>,
+    /// An earlier decision on the message counts unless a person has corrected it.
+    pub is_known: bool,
     /// The message, dot-stuffed as it came, without its final dot line.
     pub text: Bytes,
     /// Octets that were held.
@@ -97,6 +99,8 @@ pub struct JudgeRequest {
 pub enum Judgement {
     /// The filter's verdict.
     Judged(Verdict),
+    /// The message is known, and nobody has corrected what was decided.
+    NotCorrected,
     /// There is no verdict, for this reason.
     Unscanned(UnscannedReason),
 }

@@ -12,7 +12,7 @@ use crate::pop3::{LoginAnswer, Uidl};
 use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
 
-/// A decision that is remembered.
+/// This session's decision on a whole message, which is remembered once a client has it.
 #[derive(Debug)]
 pub struct DecidedMessage {
     /// The message.
@@ -51,11 +51,8 @@ pub enum Event {
     LoginFailed(Mechanism, Box<Failure>),
     /// The response to RETR or TOP begins to be sent, this long after its turn came.
     Released(MessageAction, Fetch, Duration),
-    /// All of it is written to the client, this long after its turn came. If the mailbox is remembered, and it is a whole
-    /// message on which this session has decided, it has a unique-id.
-    Delivered(Fetch, Option<Uidl>, Duration),
-    /// A decision on a whole message, to be remembered.
-    Decided(Box<DecidedMessage>),
+    /// All of it is written to the client, this long after its turn came; with the decision if that is to be remembered.
+    Delivered(Fetch, Option<Box<DecidedMessage>>, Duration),
     /// The client has deleted these entries of popgate's own, and said QUIT.
     OwnDeleted(Vec<Uidl>),
     /// A message has no verdict.

@@ -165,9 +165,9 @@ impl Exchange<'_> {
                 held.hold.extend(waited);
             }
         }
-        for (fetch, uidl, turn) in std::mem::take(&mut self.delivered) {
+        for (fetch, decided, turn) in std::mem::take(&mut self.delivered) {
             let since = now.saturating_duration_since(turn);
-            self.events.push(Event::Delivered(fetch, uidl, since));
+            self.events.push(Event::Delivered(fetch, decided, since));
         }
     }
 

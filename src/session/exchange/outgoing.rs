@@ -68,6 +68,13 @@ impl Exchange<'_> {
         self.send(decided, action, pieces);
     }
 
+    /// Sends a message as it came.
+    pub(super) fn send_unchanged(&mut self, decided: Decided) {
+        let status = Outgoing::Line(decided.status.clone());
+        let wire = Outgoing::Relayed(decided.wire.clone());
+        self.send(decided, MessageAction::Pass, vec![status, wire]);
+    }
+
     /// Sends the pieces; the rest is relayed unchanged.
     pub(super) fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
         let retrieval = decided.retrieval;
@@ -104,11 +111,11 @@ impl Exchange<'_> {
 
     /// All of an answer is in the output.
     pub(super) fn delivered(&mut self, retrieval: Retrieval) {
-        let uidl = match retrieval.lines {
-            None => self.uidl(retrieval.message),
-            Some(_) => None,
+        let decided = match &mut self.phase {
+            Phase::Transaction(transaction) => transaction.decided.take(),
+            Phase::Authorization { .. } => None,
         };
-        self.delivered.push((retrieval.fetch, uidl, self.turn));
+        self.delivered.push((retrieval.fetch, decided, self.turn));
     }
 
     /// Sends a notice in place of a response that was read completely.

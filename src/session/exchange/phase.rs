@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::event::DecidedMessage;
 use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
 use super::recall_state::Recall;
@@ -52,6 +53,8 @@ pub(super) struct Transaction {
     pub(super) view: MailboxView,
     pub(super) verdicts: Verdicts,
     pub(super) recall: Recall,
+    /// The decision on the message that is being sent, if it is to be remembered.
+    pub(super) decided: Option<Box<DecidedMessage>>,
 }
 
 impl Phase {

@@ -24,7 +24,8 @@ use crate::pop3::{Command, MessageNumber, Uidl, UidlListing, UpstreamNumber};
 impl Exchange<'_> {
     /// Asks for the unique-ids if the client's next command is the first about messages.
     pub(super) fn ask_unique_ids(&mut self) {
-        if !self.pending.is_empty() || !self.client.buffer.contains(&b'\n') {
+        let has_line = self.client.buffer.contains(&b'\n');
+        if !self.pending.is_empty() || self.ending.is_some() || !has_line {
             return;
         }
         if self.must_recall_before(&Command::parse(self.client.first_line())) {
@@ -160,6 +161,11 @@ impl Exchange<'_> {
             Recall::Done(ids) => ids.uidl(message?),
             _ => None,
         }
+    }
+
+    /// Nothing is recalled in this session.
+    pub(super) fn forget_mailbox(&mut self) {
+        self.set_recall(Recall::Off);
     }
 
     fn set_recall(&mut self, recall: Recall) {

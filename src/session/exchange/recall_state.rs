@@ -37,6 +37,9 @@ pub struct Recalled {
     pub messages: Vec<RecalledMessage>,
     /// What the client sees after the upstream's messages.
     pub own: Vec<OwnEntry>,
+    /// Whether a person may have corrected decisions since: known messages are held until the driver says that this one
+    /// was not.
+    pub may_be_corrected: bool,
 }
 
 /// What is remembered of one message.
@@ -90,7 +93,7 @@ impl Recall {
         view.append(messages, recalled.own);
         // Nothing more is asked or told about the others.
         ids.retain(|place| !matches!(known.get(place), Some(Known::Unchanged)));
-        verdicts.recall(known);
+        verdicts.recall(known, recalled.may_be_corrected);
         match hidden.is_empty() {
             true => Self::Done(Box::new(ids)),
             false => Self::Sizes(Box::new(Hidden {

@@ -235,6 +235,8 @@ impl Exchange<'_> {
         if is_transaction && let Some(login) = self.phase.relayed() {
             let user = login.name.name().cloned();
             self.enter_transaction(user);
+            // The client has been told numbers, and whose mailbox it is was not proved to popgate.
+            self.forget_mailbox();
         }
     }
 

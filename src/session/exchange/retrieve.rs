@@ -10,7 +10,6 @@ use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
 use super::event::{DecidedMessage, Event};
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
-use super::outgoing::Outgoing;
 use super::pending::{Discarded, Held, Lines, Loading, Quarantining, Response, Streamed};
 use super::phase::Phase;
 use super::retrieval_state::{Decided, Retrieval};
@@ -46,7 +45,7 @@ impl Exchange<'_> {
         let known = known.and_then(|it| it.verdicts.get(retrieval.message?));
         let ends = LineEnds::after_status(ends_in_bare_lf(status.bytes()));
         self.response = match known {
-            Some(Decision::Pass) => {
+            Some(Decision::Pass) if !self.checks_corrections() => {
                 self.release(retrieval.fetch, MessageAction::Pass);
                 let stated = stated_octets(status.bytes());
                 self.relay_line(status);
@@ -79,7 +78,7 @@ impl Exchange<'_> {
                 })),
                 None => self.hold(retrieval, status),
             },
-            Some(Decision::Mark) | None => self.hold(retrieval, status),
+            Some(Decision::Mark | Decision::Pass) | None => self.hold(retrieval, status),
         };
     }
 
@@ -92,15 +91,19 @@ impl Exchange<'_> {
         }))
     }
 
-    /// The decision on a marked message.
-    fn known_mark(&self, message: Option<UpstreamNumber>) -> Option<KnownMark> {
-        self.phase.transaction()?.verdicts.mark(message?)
+    /// The decision on a message that is held although it is known.
+    fn known(&self, message: Option<UpstreamNumber>) -> Option<KnownMark> {
+        let verdicts = &self.phase.transaction()?.verdicts;
+        match verdicts.get(message?)? {
+            Decision::Pass => Some(KnownMark::None),
+            _ => verdicts.mark(message?),
+        }
     }
 
-    fn is_marked(&self, message: Option<UpstreamNumber>) -> bool {
-        let known = self.phase.transaction();
-        let known = known.and_then(|it| it.verdicts.get(message?));
-        matches!(known, Some(Decision::Mark))
+    /// Whether a person may have corrected decisions of earlier sessions.
+    fn checks_corrections(&self) -> bool {
+        let transaction = self.phase.transaction();
+        transaction.is_some_and(|it| it.verdicts.may_be_corrected())
     }
 
     /// Examines the held message, and decides when it is complete or at a limit.
@@ -114,7 +117,8 @@ impl Exchange<'_> {
             Next::Wait => return Ok(None),
             Next::Header(end) => {
                 held.header = end;
-                return Ok((!self.is_marked(message)).then_some(Action::JudgeHeader));
+                let is_known = self.known(message).is_some();
+                return Ok((!is_known).then_some(Action::JudgeHeader));
             }
             Next::Part(taken) => (taken, false),
             Next::Whole(taken) => (taken, true),
@@ -154,16 +158,13 @@ impl Exchange<'_> {
             rest: (!whole).then_some(end),
             wire,
         };
-        Ok(match self.known_mark(message) {
-            Some(KnownMark::Judged(judged)) => {
-                self.send_marked(decided, judged);
+        Ok(match self.known(message) {
+            Some(known) if !self.checks_corrections() || !decided.is_whole() => {
+                self.send_known(decided, known);
                 None
             }
-            Some(KnownMark::Text(text, action)) => {
-                self.send_with_mark(decided, action, &text);
-                None
-            }
-            None if is_enough => self.request_verdict(decided, header),
+            Some(_) => self.request_verdict(decided, None, true),
+            None if is_enough => self.request_verdict(decided, header, false),
             None => {
                 self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
                 None
@@ -186,9 +187,23 @@ impl Exchange<'_> {
         }
     }
 
-    fn request_verdict(&mut self, decided: Decided, header: Option<HeaderStage>) -> Option<Action> {
+    fn send_known(&mut self, decided: Decided, known: KnownMark) {
+        match known {
+            KnownMark::None => self.send_unchanged(decided),
+            KnownMark::Judged(judged) => self.send_marked(decided, judged),
+            KnownMark::Text(text, action) => self.send_with_mark(decided, action, &text),
+        }
+    }
+
+    fn request_verdict(
+        &mut self,
+        decided: Decided,
+        header: Option<HeaderStage>,
+        is_known: bool,
+    ) -> Option<Action> {
         let request = JudgeRequest {
             header,
+            is_known,
             text: decided.text(),
             held: decided.wire.len(),
             deadline: self.first_byte_due(),
@@ -213,6 +228,10 @@ impl Exchange<'_> {
         };
         let finding = match judgement {
             Judgement::Unscanned(reason) => Finding::Unscanned(reason),
+            Judgement::NotCorrected => {
+                let known = self.known(decided.retrieval.message);
+                return self.send_known(*decided, known.unwrap_or(KnownMark::None));
+            }
             Judgement::Judged(verdict) => match verdict.action {
                 FilterAction::Pass => Finding::Ham(verdict),
                 // Only complete messages can be quarantined, and TOP may be incomplete: some servers truncate
@@ -299,9 +318,7 @@ impl Exchange<'_> {
                     self.remember(message, Judged { id, finding }, Stored::Unchanged, 0);
                 }
             }
-            let status = Outgoing::Line(decided.status.clone());
-            let wire = Outgoing::Relayed(decided.wire.clone());
-            return self.send(decided, MessageAction::Pass, vec![status, wire]);
+            return self.send_unchanged(decided);
         }
         let id = (self.config.new_id)();
         self.finish_as(decided, Judged { id, finding });
@@ -321,7 +338,7 @@ impl Exchange<'_> {
         self.send_marked(decided, judged);
     }
 
-    /// Tells the driver what was decided, if the mailbox is remembered.
+    /// Keeps what was decided until the client has the message, if the mailbox is remembered.
     pub(super) fn remember(
         &mut self,
         message: UpstreamNumber,
@@ -333,14 +350,15 @@ impl Exchange<'_> {
         let (Finding::Spam(verdict) | Finding::Ham(verdict)) = finding else {
             return;
         };
-        if let Some(uidl) = self.uidl(Some(message)) {
-            self.event(Event::Decided(Box::new(DecidedMessage {
+        let uidl = self.uidl(Some(message));
+        if let (Phase::Transaction(transaction), Some(uidl)) = (&mut self.phase, uidl) {
+            transaction.decided = Some(Box::new(DecidedMessage {
                 uidl,
                 id,
                 verdict,
                 decision,
                 grown,
-            })));
+            }));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::action::{Action, End, MessageId};
-use super::event::Event;
+use super::event::{DecidedMessage, Event};
 use super::hold::HoldLimits;
 use super::input::{ClientInput, ClientSecurity, Unsolicited, UpstreamInput};
 use super::login_state::{GREETING, LocalLogin};
@@ -18,7 +18,7 @@ use super::phase::{Login, Phase, RelayedLogin, Transaction};
 use super::recall_state::Recall;
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
-use crate::pop3::{Command, Uidl, secret};
+use crate::pop3::{Command, secret};
 use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
@@ -73,7 +73,7 @@ pub struct Exchange<'s> {
     /// Octets of the current response.
     pub(super) response_octets: u64,
     /// Answers to RETR and TOP that are complete but not written yet.
-    pub(super) delivered: Vec<(Fetch, Option<Uidl>, Instant)>,
+    pub(super) delivered: Vec<(Fetch, Option<Box<DecidedMessage>>, Instant)>,
     /// Whether one command at a time goes up, whatever the upstream has announced.
     pub(super) one_at_a_time: bool,
     /// Whether mailboxes are remembered.

@@ -89,11 +89,14 @@ pub(super) struct Verdicts {
     octets: usize,
     /// What earlier sessions know, by message number from 1.
     recalled: Vec<Known>,
+    may_be_corrected: bool,
 }
 
 /// A mark that a message gets again.
 #[derive(Debug)]
 pub(super) enum KnownMark {
+    /// The message has none.
+    None,
     /// This session has judged.
     Judged(Judged),
     /// An earlier session has.
@@ -158,9 +161,15 @@ impl Verdicts {
     }
 
     /// What earlier sessions know of the messages, by number from 1.
-    pub(super) fn recall(&mut self, mut recalled: Vec<Known>) {
+    pub(super) fn recall(&mut self, mut recalled: Vec<Known>, may_be_corrected: bool) {
         recalled.shrink_to_fit();
         self.recalled = recalled;
+        self.may_be_corrected = may_be_corrected;
+    }
+
+    /// Whether a person may have corrected decisions of earlier sessions.
+    pub(super) fn may_be_corrected(&self) -> bool {
+        self.may_be_corrected
     }
 
     /// The decision of an earlier session; without it the message is judged anew.

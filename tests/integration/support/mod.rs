@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use popgate::config::{
-    Config, Flags, HeaderMode, Limits, Listen, Routes, Timeouts, TlsMode, Upstream,
+    Config, Flags, HeaderMode, Limits, Listen, Routes, StoreKind, Timeouts, TlsMode, Upstream,
 };
 use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
@@ -52,6 +52,10 @@ pub struct Settings {
     pub timeouts: Timeouts,
     pub limits: Limits,
     pub data_dir: Option<PathBuf>,
+    /// Whether there is a store in the data directory.
+    pub store: bool,
+    /// Whether mailboxes are recalled: popgate asks the server for UIDL then.
+    pub recalls: bool,
     /// The listener; its address is ignored.
     pub listen: Listen,
     pub tls_server: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
@@ -85,6 +89,8 @@ impl Settings {
             timeouts: Config::load(None, &Flags::default()).0.timeouts,
             limits: Config::load(None, &Flags::default()).0.limits,
             data_dir: None,
+            store: false,
+            recalls: false,
             listen: Listen::on(SocketAddr::from(([127, 0, 0, 1], 0))),
             tls_server: None,
             others: Vec::new(),
@@ -119,6 +125,9 @@ impl Settings {
             oauth: self.oauth,
             own_addresses: self.also_own,
             read_limit: Some(self.piece),
+            recalls: self.recalls,
+            // In paused time nothing may be waited for.
+            store_threads: Some(Arc::new(ThreadPool::new("store-reader", 0, 0))),
             ..Overrides::default()
         };
         config.listen = vec![self.listen];
@@ -126,6 +135,9 @@ impl Settings {
         config.routes = self.routes;
         config.admin = None;
         config.data_dir = self.data_dir.unwrap_or_default();
+        if !self.store {
+            config.store.kind = StoreKind::Off;
+        }
         config.filter.rules = Some(self.rules);
         config.filter.classifier = false;
         config.filter.thresholds.drop_at = self.drop_at;

@@ -1,0 +1,239 @@
+//! What popgate remembers of a mailbox beyond a session: the exchange's questions, and the store's answers.
+//!
+//! In: the unique-ids of a mailbox; out: what was decided on its messages, so that another device, another RETR and
+//! tomorrow's session get the same octets and no message is judged twice. What a client has got is recorded. Every
+//! question is answered with nothing if the store does not answer in time: the session goes on as without a store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::exchange::{DecidedMessage, OwnEntry, Recalled, RecalledMessage, Stored};
+use super::service::Service;
+use super::stored_edit::{decision_of, edit_of};
+use crate::mailbox_id::MailboxId;
+use crate::pop3::{Uidl, UidlListing};
+use crate::store::records::{
+    Change, Label, MailboxMemory, MessageRecord, MessageState, OwnBody, PopgateId, Timestamp,
+};
+
+/// What is remembered of the messages with these ids.
+pub(super) async fn recall(
+    service: &Service,
+    mailbox: Option<MailboxId>,
+    ids: &Arc<UidlListing>,
+) -> Option<Recalled> {
+    let (store, mailbox) = (service.store.as_ref()?, mailbox?);
+    let (of, ids) = (mailbox.clone(), Arc::clone(ids));
+    let (mut recalled, stale) = store
+        .look_up(&mailbox, move |store| {
+            let (places, uidls): (Vec<usize>, Vec<Uidl>) = ids
+                .ids()
+                .enumerate()
+                .filter_map(|(place, id)| Some((place, Uidl::new(id)?)))
+                .unzip();
+            let memory = store.recall(&of, &uidls)?;
+            Ok(recalled(memory, &places, ids.messages()))
+        })
+        .await?;
+    if !stale.is_empty() {
+        store.record(vec![Change::StillListed {
+            mailbox,
+            uidls: stale,
+            at: Timestamp::now(),
+        }]);
+    }
+    recalled.may_be_corrected = service.judge.has_corrections();
+    Some(recalled)
+}
+
+/// By place in the listing; and the ids that the store should be told of.
+fn recalled(memory: MailboxMemory, places: &[usize], messages: usize) -> (Recalled, Vec<Uidl>) {
+    let mut by_place = vec![RecalledMessage::Unknown; messages];
+    for (place, record) in places.iter().zip(&memory.messages) {
+        by_place[*place] = record.as_deref().map_or(RecalledMessage::Unknown, known);
+    }
+    let own = memory.own_entries.into_iter();
+    // Only those whose text the store has can be fetched.
+    let own = own.filter(|entry| entry.body == OwnBody::Stored);
+    let own = own.map(|entry| OwnEntry {
+        uidl: entry.uidl,
+        octets: entry.octets,
+    });
+    let recalled = Recalled {
+        messages: by_place,
+        own: own.collect(),
+        may_be_corrected: false,
+    };
+    (recalled, memory.stale)
+}
+
+fn known(record: &MessageRecord) -> RecalledMessage {
+    // What a person said outranks what was sent before.
+    let label = record.correction.map(|correction| correction.label);
+    match (label, record.state, &record.edit) {
+        (Some(Label::Ham), ..) | (_, MessageState::Released, _) => RecalledMessage::Unchanged,
+        // A newer filter may judge otherwise.
+        (_, MessageState::Judged, _) | (Some(Label::Spam), _, None) => RecalledMessage::Unknown,
+        // Judged anew, it is held again if its original is in quarantine no more: no notice without one.
+        (_, MessageState::Held | MessageState::Hidden | MessageState::Deleted, _) => {
+            RecalledMessage::Unknown
+        }
+        (_, _, None) => RecalledMessage::Unchanged,
+        (_, _, Some(edit)) => match decision_of(edit) {
+            Some((_, grown)) => RecalledMessage::Changed(grown),
+            None => RecalledMessage::Unknown,
+        },
+    }
+}
+
+/// The decision on a message that is not relayed unchanged.
+pub(super) async fn load(
+    service: &Service,
+    mailbox: Option<MailboxId>,
+    uidl: Uidl,
+) -> Option<Stored> {
+    let (store, mailbox) = (service.store.as_ref()?, mailbox?);
+    let of = mailbox.clone();
+    let record = store.look_up(&mailbox, move |store| store.message(&of, &uidl));
+    let (decision, _) = decision_of(record.await??.edit.as_ref()?)?;
+    Some(decision)
+}
+
+/// The text of an entry of popgate's own.
+pub(super) async fn read_own(
+    service: &Service,
+    mailbox: Option<MailboxId>,
+    uidl: Uidl,
+) -> Option<Bytes> {
+    let (store, mailbox) = (service.store.as_ref()?, mailbox?);
+    let of = mailbox.clone();
+    let text = store.look_up(&mailbox, move |store| store.own_text(&of, &uidl));
+    text.await?
+}
+
+/// A client has got a message.
+pub(super) fn delivered(
+    service: &Service,
+    mailbox: Option<MailboxId>,
+    decided: Box<DecidedMessage>,
+) {
+    let DecidedMessage {
+        uidl,
+        id,
+        verdict,
+        decision,
+        grown,
+    } = *decided;
+    let edit = edit_of(&decision, grown);
+    let (Some(store), Some(mailbox), Some(id)) =
+        (&service.store, mailbox, PopgateId::new(&id.to_string()))
+    else {
+        return;
+    };
+    // Without it the message would be taken for one that is relayed unchanged.
+    if edit.is_none() && decision != Stored::Unchanged {
+        return;
+    }
+    let now = Timestamp::now();
+    let record = MessageRecord {
+        id,
+        state: match decision {
+            Stored::Notice(_) => MessageState::Held,
+            Stored::Unchanged | Stored::Mark(..) => MessageState::Delivered,
+        },
+        action: verdict.action,
+        score: Some(verdict.score),
+        probability: verdict.opinion.as_ref().map(|opinion| opinion.probability),
+        filter_version: service.judge.version(),
+        octets_upstream: None,
+        octets_sent: None,
+        edit,
+        first_seen: now,
+        delivered_at: Some(now),
+        correction: None,
+    };
+    store.record(vec![Change::Judged {
+        mailbox,
+        uidl,
+        record: Box::new(record),
+    }]);
+}
+
+/// A client has deleted entries of popgate's own.
+pub(super) fn own_deleted(service: &Service, mailbox: Option<MailboxId>, deleted: Vec<Uidl>) {
+    if let (Some(store), Some(mailbox)) = (&service.store, mailbox) {
+        let removed = deleted.into_iter().map(|uidl| Change::OwnEntryRemoved {
+            mailbox: mailbox.clone(),
+            uidl,
+        });
+        store.record(removed.collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Action;
+    use crate::store::records::{Correction, Edit};
+
+    fn record(state: MessageState, edit: Option<Edit>, label: Option<Label>) -> MessageRecord {
+        let at = Timestamp::from_seconds(1);
+        MessageRecord {
+            id: PopgateId::new("1-2").unwrap(),
+            state,
+            action: Action::Tag,
+            score: Some(7.0),
+            probability: None,
+            filter_version: "1".into(),
+            octets_upstream: None,
+            octets_sent: None,
+            edit,
+            first_seen: at,
+            delivered_at: None,
+            correction: label.map(|label| Correction { label, at }),
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_sent_again_unless_a_person_says_otherwise() {
+        use MessageState::{Deleted, Delivered, Held, Judged, Released};
+        let notice = || edit_of(&Stored::Notice(Bytes::from_static(b"x\r\n")), -4);
+        let damaged = || {
+            Some(Edit {
+                block: Bytes::new(),
+                flags: 0,
+            })
+        };
+        let (ham, spam) = (Some(Label::Ham), Some(Label::Spam));
+        for (state, edit, label, wanted) in [
+            (Delivered, None, None, RecalledMessage::Unchanged),
+            (Delivered, notice(), None, RecalledMessage::Changed(-4)),
+            (Held, notice(), None, RecalledMessage::Unknown),
+            (Deleted, notice(), None, RecalledMessage::Unknown),
+            (Held, notice(), ham, RecalledMessage::Unchanged),
+            (Released, None, None, RecalledMessage::Unchanged),
+            (Judged, None, None, RecalledMessage::Unknown),
+            (Delivered, None, spam, RecalledMessage::Unknown),
+            (Delivered, damaged(), None, RecalledMessage::Unknown),
+        ] {
+            let record = record(state, edit, label);
+            assert_eq!(known(&record), wanted, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn messages_without_an_id_keep_their_place() {
+        let memory = MailboxMemory {
+            messages: vec![
+                Some(Box::new(record(MessageState::Delivered, None, None))),
+                None,
+            ],
+            ..MailboxMemory::default()
+        };
+        let (recalled, _) = recalled(memory, &[1, 3], 4);
+        let unknown = RecalledMessage::Unknown;
+        let wanted = [unknown, RecalledMessage::Unchanged, unknown, unknown];
+        assert_eq!(recalled.messages, wanted);
+    }
+}
