@@ -166,6 +166,22 @@ def trouble():
               "min by (instance, kind) (popgate_filter_threshold{@})", ("instance", "kind"), "none", "Points", width=6, height=4))
 
 
+def store():
+    return row(
+        "Store",
+        curve("Look-ups", "Questions of sessions to the store, by outcome. Sessions whose question is late, failed or skipped go on as without a store.",
+              [query("sum by (outcome) (rate(popgate_store_lookups_total{@}[$__rate_interval]))", "{{outcome}}")], "ops", width=6),
+        curve("Time in the store", "Of the threads that read and of the one that writes.",
+              [query("sum(rate(popgate_store_lookup_seconds_sum{@}[$__rate_interval]))", "look-ups"),
+               query("sum(rate(popgate_store_write_seconds_sum{@}[$__rate_interval]))", "writes")], "percentunit", width=6),
+        curve("Waiting changes", "Changes that wait to be written. The alert PopgateStoreChangesLost tells when some did not fit.",
+              [query("sum(popgate_store_waiting_changes{@})", "changes")], "short", width=4),
+        curve("Waiting octets", "Memory of the changes that wait to be written.",
+              [query("sum(popgate_store_waiting_bytes{@})", "octets")], "bytes", width=4),
+        bars("Store errors", "By kind, since popgate started. A write is tried again. The alert PopgateStoreDown.",
+             "sum by (kind) (popgate_store_errors_total{@})", "{{kind}}", width=4))
+
+
 def made():
     return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and problems of popgate.",
-                     [now(), mail(), sessions(), throughput(), latency(), limits(), trouble()])
+                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble()])
