@@ -71,9 +71,9 @@ pub enum Command {
     /// List, show, release or delete dropped messages
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
-    /// Copy what popgate remembers of mailboxes into a file, also while it serves
+    /// Copy the store, the index of the quarantine, into a file, also while popgate serves
     Backup(backup::BackupArgs),
-    /// Put such a copy back while popgate is stopped
+    /// Put a copy of the store back while popgate is stopped
     Restore(backup::BackupArgs),
     /// Work with rule files
     #[command(subcommand)]

@@ -1,7 +1,7 @@
 //! Who has written to a mailbox.
 //!
-//! The row of a message says how it is counted for its sender. A message is therefore counted once, whoever says it how
-//! often, and can be counted otherwise later.
+//! The row of a message says how it is counted for its sender. So each message counts once, however often it is
+//! reported, and can be counted differently later.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
