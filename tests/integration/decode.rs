@@ -6,9 +6,10 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
 
 use popgate::message::{Content, Wanted, Work, header, value};
+
+use crate::support::messages_in;
 
 const ALL: Wanted = Wanted {
     text: true,
@@ -20,14 +21,7 @@ const ALL: Wanted = Wanted {
 
 #[test]
 fn messages_decode_to_their_golden_files() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages");
-    let entries = fs::read_dir(folder).expect("the folder of messages");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
-    paths.sort();
-    assert!(!paths.is_empty());
+    let paths = messages_in("messages");
     for path in paths {
         let raw = fs::read(&path).expect("a message");
         let golden = path.with_extension("txt");

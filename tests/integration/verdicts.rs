@@ -7,20 +7,14 @@
 #![allow(clippy::expect_used)]
 
 use std::fs;
-use std::path::PathBuf;
 
 use popgate::filter::{Filter, RuleSet, Thresholds};
 
+use crate::support::messages_in;
+
 #[test]
 fn messages_are_judged_as_people_judge_them() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verdicts");
-    let entries = fs::read_dir(folder).expect("the folder of messages");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
-    paths.sort();
-    assert!(!paths.is_empty());
+    let paths = messages_in("verdicts");
     let thresholds = Thresholds {
         tag_at: 5.0,
         drop_at: None,

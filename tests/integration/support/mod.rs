@@ -407,6 +407,19 @@ pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
+/// The messages (`*.eml`) in a folder of `tests`, by name; there is one at least.
+pub fn messages_in(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(folder);
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "eml"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths
+}
+
 /// Bytes, escaped for failure messages.
 pub fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
