@@ -29,6 +29,8 @@ macro_rules! contract {
             a_message_is_judged_anew_until_it_is_delivered,
             a_message_is_held_once,
             released_and_deleted_messages_change_their_state,
+            a_release_is_taken_back,
+            what_was_released_is_deleted_with_its_entry,
             a_correction_stays_and_can_be_taken_back,
             a_sender_counts_each_message_once,
             lists_and_settings_are_of_a_mailbox,

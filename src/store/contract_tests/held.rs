@@ -81,6 +81,122 @@ pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: 
     assert_eq!(message(store, "one").state, MessageState::Deleted);
 }
 
+pub(in crate::store) fn a_release_is_taken_back(store: &dyn Store) {
+    let own = |name: &str, unless_listed| OwnEntry {
+        uidl: uidl(&format!("popgate-h-{name}")),
+        octets: 4321,
+        body: OwnBody::Quarantined(id(&format!("h-{name}"))),
+        unless_listed,
+        created: at(30),
+    };
+    let ham = Some(Correction {
+        label: Label::Ham,
+        at: at(30),
+    });
+    for (name, unless_listed) in [("one", None), ("two", Some(uidl("two")))] {
+        let held = Change::Held {
+            entry: Box::new(entry(&format!("h-{name}"), name, 10)),
+            hidden: true,
+        };
+        let released = Change::Released {
+            id: id(&format!("h-{name}")),
+            at: at(30),
+        };
+        let corrected = Change::Corrected {
+            mailbox: mailbox("ann"),
+            uidl: uidl(name),
+            correction: ham,
+        };
+        let added = Change::OwnEntryAdded {
+            mailbox: mailbox("ann"),
+            entry: own(name, unless_listed),
+            text: None,
+        };
+        let changes = [
+            judged("ann", name, record("a")),
+            held,
+            released,
+            corrected,
+            added,
+        ];
+        store.apply(&changes).unwrap();
+        assert_eq!(message(store, name).correction, ham);
+    }
+    let entries = || {
+        let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+        memory.own_entries
+    };
+    let both = [own("one", None), own("two", Some(uidl("two")))];
+    assert_eq!(entries(), both);
+    let taken_back = |name, hidden| Change::ReleaseTakenBack {
+        id: id(name),
+        hidden,
+    };
+    let state = |name| store.quarantined(&id(name)).unwrap().unwrap().state;
+    store.apply(&[taken_back("h-one", false)]).unwrap();
+    let one = message(store, "one");
+    assert_eq!((one.state, one.correction), (MessageState::Held, None));
+    assert_eq!(state("h-one"), HeldState::Held);
+    assert_eq!(entries(), [own("two", Some(uidl("two")))]);
+    store.apply(&[taken_back("h-two", true)]).unwrap();
+    assert_eq!(message(store, "two").state, MessageState::Hidden);
+    // What is not released stays as it is; so does what is held under another id meanwhile.
+    let deleted = Change::QuarantineDeleted {
+        id: id("h-two"),
+        at: at(40),
+    };
+    let again = [
+        deleted,
+        taken_back("h-two", true),
+        Change::Released {
+            id: id("h-one"),
+            at: at(40),
+        },
+        held("h-three", "one", 50),
+        taken_back("h-one", false),
+    ];
+    store.apply(&again).unwrap();
+    assert_eq!(state("h-two"), HeldState::Deleted);
+    assert_eq!(state("h-one"), HeldState::Released);
+}
+
+pub(in crate::store) fn what_was_released_is_deleted_with_its_entry(store: &dyn Store) {
+    let own = OwnEntry {
+        uidl: uidl("popgate-h-1"),
+        octets: 4321,
+        body: OwnBody::Quarantined(id("h-1")),
+        unless_listed: None,
+        created: at(500),
+    };
+    let changes = [
+        held("h-1", "1", 10),
+        Change::Released {
+            id: id("h-1"),
+            at: at(500),
+        },
+        Change::OwnEntryAdded {
+            mailbox: mailbox("ann"),
+            entry: own.clone(),
+            text: None,
+        },
+    ];
+    store.apply(&changes).unwrap();
+    // Its row is kept as long as the entry.
+    let retention = Retention {
+        quarantine: Some(at(100)),
+        ..Retention::default()
+    };
+    assert_eq!(store.expire(&retention).unwrap().rows, 0);
+    let deleted = Change::QuarantineDeleted {
+        id: id("h-1"),
+        at: at(600),
+    };
+    store.apply(&[deleted]).unwrap();
+    let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+    assert_eq!(memory.own_entries, []);
+    assert_eq!(store.expire(&retention).unwrap().rows, 1);
+}
+
 pub(in crate::store) fn the_quarantine_is_paged(store: &dyn Store) {
     let changes = [
         held("h-1", "1", 10),

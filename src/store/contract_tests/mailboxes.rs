@@ -62,6 +62,7 @@ pub(in crate::store) fn own_entries_and_digests_are_kept(store: &dyn Store) {
         uidl: uidl(name),
         octets: 6,
         body,
+        unless_listed: None,
         created: at(created),
     };
     let add = |entry: &OwnEntry, text| Change::OwnEntryAdded {

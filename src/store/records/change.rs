@@ -54,7 +54,14 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-    /// A message was deleted from quarantine.
+    /// A person took a release back: the message is held again, and no longer corrected.
+    ReleaseTakenBack {
+        /// Which one.
+        id: PopgateId,
+        /// Whether it is not listed.
+        hidden: bool,
+    },
+    /// A message was deleted from quarantine, and with it popgate's own message whose text it is.
     QuarantineDeleted {
         /// Which one.
         id: PopgateId,
@@ -167,6 +174,7 @@ impl Change {
             }
             Self::Learned(lesson) => size_of::<Lesson>() + lesson.features.len(),
             Self::Released { .. }
+            | Self::ReleaseTakenBack { .. }
             | Self::QuarantineDeleted { .. }
             | Self::Corrected { .. }
             | Self::OwnEntryRemoved { .. }

@@ -21,6 +21,8 @@ pub struct OwnEntry {
     pub octets: u64,
     /// Where its text is.
     pub body: OwnBody,
+    /// The message that it replaces: it is not shown where the server still lists that one.
+    pub unless_listed: Option<Uidl>,
     /// Since when it is there.
     pub created: Timestamp,
 }

@@ -41,7 +41,15 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<()> {
                 messages::released(connection, mailbox, &uidl)
             })
         }
+        Change::ReleaseTakenBack { id, hidden } => {
+            mailboxes::remove_own_entries_of(connection, id)?;
+            let held = quarantine::hold_again(connection, id)?.flatten();
+            held.map_or(Ok(()), |(mailbox, uidl)| {
+                messages::held_again(connection, mailbox, &uidl, *hidden)
+            })
+        }
         Change::QuarantineDeleted { id, .. } => {
+            mailboxes::remove_own_entries_of(connection, id)?;
             let left = quarantine::leave(connection, id, HeldState::Deleted)?.flatten();
             left.map_or(Ok(()), |(mailbox, uidl)| {
                 messages::deleted_from_quarantine(connection, mailbox, &uidl)

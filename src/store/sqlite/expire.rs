@@ -82,6 +82,8 @@ pub(super) fn expire(
             transaction,
             "DELETE FROM quarantine WHERE number IN
                (SELECT number FROM quarantine WHERE held_at < ?1 AND state > 0
+                  AND id NOT IN
+                    (SELECT quarantined FROM own_entries WHERE quarantined IS NOT NULL)
                 ORDER BY held_at LIMIT ?2)",
             limit.seconds(),
         )?);

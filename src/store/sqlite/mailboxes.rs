@@ -4,7 +4,8 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::records::{
-    ListEntry, ListKind, ListPattern, MailboxSettings, MailboxSummary, OwnBody, OwnEntry, Timestamp,
+    ListEntry, ListKind, ListPattern, MailboxSettings, MailboxSummary, OwnBody, OwnEntry,
+    PopgateId, Timestamp,
 };
 use super::columns::{self, Coded, octets};
 use crate::mailbox_id::MailboxId;
@@ -131,7 +132,7 @@ pub(super) fn remove_from_list(
 
 pub(super) fn own_entries(connection: &Connection, mailbox: i64) -> Result<Vec<OwnEntry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT uidl, octets, quarantined, created FROM own_entries
+        "SELECT uidl, octets, quarantined, created, unless_listed FROM own_entries
          WHERE mailbox = ?1 ORDER BY created, uidl",
     )?;
     let entry = |row: &Row<'_>| {
@@ -143,6 +144,7 @@ pub(super) fn own_entries(connection: &Connection, mailbox: i64) -> Result<Vec<O
                 None => OwnBody::Stored,
             },
             created: columns::time(row, 3)?,
+            unless_listed: columns::optional_uidl(row, 4)?,
         })
     };
     statement.query_map([mailbox], entry)?.collect()
@@ -176,8 +178,8 @@ pub(super) fn add_own_entry(
         OwnBody::Quarantined(id) => Some(id.as_str()),
     };
     let mut statement = connection.prepare_cached(
-        "INSERT INTO own_entries (mailbox, uidl, octets, quarantined, created, text)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (mailbox, uidl) DO NOTHING",
+        "INSERT INTO own_entries (mailbox, uidl, octets, quarantined, created, text, unless_listed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (mailbox, uidl) DO NOTHING",
     )?;
     let values = params![
         mailbox,
@@ -185,7 +187,8 @@ pub(super) fn add_own_entry(
         octets(entry.octets),
         quarantined,
         entry.created.seconds(),
-        text.map(|text| &**text)
+        text.map(|text| &**text),
+        entry.unless_listed.as_ref().map(Uidl::octets)
     ];
     statement.execute(values).map(drop)
 }
@@ -201,6 +204,13 @@ pub(super) fn remove_own_entry(
     let mut statement =
         connection.prepare_cached("DELETE FROM own_entries WHERE mailbox = ?1 AND uidl = ?2")?;
     statement.execute(params![mailbox, uidl.octets()]).map(drop)
+}
+
+/// Removes the entries whose text is this message.
+pub(super) fn remove_own_entries_of(connection: &Connection, id: &PopgateId) -> Result<()> {
+    let mut statement =
+        connection.prepare_cached("DELETE FROM own_entries WHERE quarantined = ?1")?;
+    statement.execute([id.as_str()]).map(drop)
 }
 
 pub(super) fn last_digest(connection: &Connection, mailbox: i64) -> Result<Option<Timestamp>> {

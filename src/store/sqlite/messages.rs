@@ -243,6 +243,26 @@ pub(super) fn released(connection: &Connection, mailbox: i64, uidl: &[u8]) -> Re
     }
 }
 
+/// Of a message whose release a person took back.
+pub(super) fn held_again(
+    connection: &Connection,
+    mailbox: i64,
+    uidl: &[u8],
+    hidden: bool,
+) -> Result<()> {
+    let state = if hidden {
+        MessageState::Hidden
+    } else {
+        MessageState::Held
+    };
+    let mut statement = connection.prepare_cached(
+        "UPDATE messages SET state = ?3, corrected = NULL, corrected_at = NULL
+         WHERE mailbox = ?1 AND uidl = ?2 AND state = 4",
+    )?;
+    let values = params![mailbox, uidl, state.code()];
+    statement.execute(values).map(drop)
+}
+
 /// Of a message whose original a person deleted.
 pub(super) fn deleted_from_quarantine(
     connection: &Connection,

@@ -10,10 +10,7 @@ use super::super::store_error::{StoreError, StoreErrorKind};
 pub(super) const APPLICATION_ID: i32 = 0x706f_7067;
 
 /// The step to each version, from 1.
-const STEPS: &[&str] = &[
-    include_str!("schema/1.sql"),
-    include_str!("schema/2.sql"),
-];
+const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The version that this program reads and writes.
 pub(super) fn newest() -> i32 {

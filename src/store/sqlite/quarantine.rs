@@ -49,6 +49,11 @@ pub(super) fn add(connection: &Connection, entry: &Quarantined) -> Result<()> {
 /// The message of an entry in the mailbox, if it is known.
 pub(super) type Message = Option<(i64, Vec<u8>)>;
 
+fn message(row: &Row<'_>) -> Result<Message> {
+    let (mailbox, uidl): (Option<i64>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+    Ok(mailbox.zip(uidl))
+}
+
 /// Takes a message out of quarantine; its message, if it was held.
 pub(super) fn leave(
     connection: &Connection,
@@ -60,13 +65,18 @@ pub(super) fn leave(
         "UPDATE quarantine SET state = ?2, body = CASE ?2 WHEN 2 THEN NULL ELSE body END
          WHERE id = ?1 AND state < ?2 RETURNING mailbox, uidl",
     )?;
-    let message = |row: &Row<'_>| {
-        let (mailbox, uidl): (Option<i64>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
-        Ok(mailbox.zip(uidl))
-    };
     statement
         .query_row(params![id.as_str(), state.code()], message)
         .optional()
+}
+
+/// Puts a released message back into quarantine; its message, if it was released, and is not held under another id.
+pub(super) fn hold_again(connection: &Connection, id: &PopgateId) -> Result<Option<Message>> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE OR IGNORE quarantine SET state = 0 WHERE id = ?1 AND state = 1
+         RETURNING mailbox, uidl",
+    )?;
+    statement.query_row([id.as_str()], message).optional()
 }
 
 pub(super) fn one(connection: &Connection, id: &PopgateId) -> Result<Option<Quarantined>> {

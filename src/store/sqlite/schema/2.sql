@@ -39,3 +39,7 @@ CREATE TABLE edits (
   PRIMARY KEY (mailbox, uidl),
   FOREIGN KEY (mailbox, uidl) REFERENCES messages ON DELETE CASCADE
 ) STRICT;
+
+-- The server's message that an own entry replaces: the entry is not shown where the server still lists that one.
+ALTER TABLE own_entries ADD COLUMN unless_listed BLOB;
+CREATE INDEX own_entries_by_quarantined ON own_entries (quarantined) WHERE quarantined IS NOT NULL;
