@@ -3,6 +3,7 @@
 //! In: quarantined messages, the learned state, OAuth tokens, and what is remembered of mailboxes ([`Store`]); out: the
 //! same, after any crash.
 
+mod coded;
 mod contract;
 #[cfg(test)]
 mod contract_tests;

@@ -6,30 +6,17 @@ use bytes::Bytes;
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Error, Result, Row};
 
-use super::super::records::{HeldState, Label, ListKind, MessageState, PopgateId, Timestamp};
-use crate::filter::Action;
+use super::super::coded;
+pub(super) use super::super::coded::{Coded, octets, optional_thousandths};
+use super::super::records::{PopgateId, Timestamp};
 use crate::mailbox_id::{MailboxId, UpstreamId};
 use crate::pop3::Uidl;
 
-/// A closed set whose members are numbers in the file.
-pub(super) trait Coded: Copy + PartialEq + 'static {
-    /// In the order of their numbers, from 0.
-    const ALL: &'static [Self];
-
-    fn code(self) -> i64 {
-        let place = Self::ALL.iter().position(|it| *it == self);
-        place
-            .and_then(|place| i64::try_from(place).ok())
-            .unwrap_or(-1)
-    }
-
+/// A closed set, read from a column of its numbers.
+pub(super) trait CodedColumn: Coded {
     fn read(row: &Row<'_>, column: usize) -> Result<Self> {
         let code: i64 = row.get(column)?;
-        let place = usize::try_from(code).ok();
-        let found = place.and_then(|place| Self::ALL.get(place));
-        found
-            .copied()
-            .ok_or(Error::IntegralValueOutOfRange(column, code))
+        Self::decode(code).ok_or(Error::IntegralValueOutOfRange(column, code))
     }
 
     fn read_optional(row: &Row<'_>, column: usize) -> Result<Option<Self>> {
@@ -40,56 +27,14 @@ pub(super) trait Coded: Copy + PartialEq + 'static {
     }
 }
 
-impl Coded for MessageState {
-    const ALL: &'static [Self] = &[
-        Self::Judged,
-        Self::Delivered,
-        Self::Held,
-        Self::Hidden,
-        Self::Released,
-        Self::Deleted,
-    ];
-}
-
-impl Coded for Action {
-    const ALL: &'static [Self] = &[Self::Pass, Self::Tag, Self::Drop];
-}
-
-impl Coded for Label {
-    const ALL: &'static [Self] = &[Self::Ham, Self::Spam];
-}
-
-impl Coded for HeldState {
-    const ALL: &'static [Self] = &[Self::Held, Self::Released, Self::Deleted];
-}
-
-impl Coded for ListKind {
-    const ALL: &'static [Self] = &[Self::Allow, Self::Block];
-}
-
-/// In thousandths. A score is finite and small; what is not is cut off.
-#[allow(clippy::cast_possible_truncation)] // `as` cuts off
-pub(super) fn thousandths(value: f64) -> i64 {
-    (value * 1000.0).round() as i64
-}
-
-pub(super) fn optional_thousandths(value: Option<f64>) -> Option<i64> {
-    value.map(thousandths)
-}
+impl<T: Coded> CodedColumn for T {}
 
 pub(super) fn from_thousandths(row: &Row<'_>, column: usize) -> Result<Option<f64>> {
-    let value: Option<i64> = row.get(column)?;
-    #[allow(clippy::cast_precision_loss)] // scores are small
-    Ok(value.map(|value| value as f64 / 1000.0))
-}
-
-pub(super) fn octets(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+    Ok(coded::from_thousandths(row.get(column)?))
 }
 
 pub(super) fn optional_octets(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
-    let value: Option<i64> = row.get(column)?;
-    Ok(value.map(|value| u64::try_from(value).unwrap_or(0)))
+    Ok(row.get::<_, Option<i64>>(column)?.map(coded::count))
 }
 
 pub(super) fn count(row: &Row<'_>, column: usize) -> Result<u64> {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::contract::HistoryQuery;
 use super::super::records::{HistoryRow, PopgateId, RuleScore};
-use super::columns::{self, Coded};
+use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
 use crate::filter::Action;
 

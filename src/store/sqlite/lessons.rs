@@ -4,7 +4,7 @@ use rusqlite::{Connection, Result, Row, params};
 
 use super::super::contract::NumberedLesson;
 use super::super::records::{Label, Lesson};
-use super::columns::{self, Coded};
+use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
 
 pub(super) fn add(connection: &Connection, lesson: &Lesson) -> Result<()> {

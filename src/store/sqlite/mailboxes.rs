@@ -7,7 +7,7 @@ use super::super::records::{
     ListEntry, ListKind, ListPattern, MailboxSettings, MailboxSummary, OwnBody, OwnEntry,
     PopgateId, Timestamp,
 };
-use super::columns::{self, Coded, octets};
+use super::columns::{self, Coded, CodedColumn, octets};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 

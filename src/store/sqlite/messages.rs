@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
+pub(super) use super::super::coded::day;
 use super::super::records::{Correction, Edit, Label, MessageRecord, MessageState, Timestamp};
-use super::columns::{self, Coded};
+use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
 use crate::filter::Action;
 use crate::mailbox_id::MailboxId;
@@ -15,13 +16,6 @@ use crate::pop3::Uidl;
 pub(super) const COLUMNS: &str =
     "last_listed, id, state, action, score, probability, filter_version,
     octets_upstream, octets_sent, first_seen, delivered_at, corrected, corrected_at, edited";
-
-const DAY: i64 = 24 * 60 * 60;
-
-/// The day of a time, as `last_listed` has it.
-pub(super) fn day(time: Timestamp) -> i64 {
-    time.seconds().div_euclid(DAY)
-}
 
 /// Reads a row of [`COLUMNS`] that begin at this one, without its edit, and whether there is one. `version` is the text
 /// of the filter's version by its number.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::contract::QuarantineQuery;
 use super::super::records::{HeldState, PopgateId, Quarantined, Reason};
-use super::columns::{self, Coded};
+use super::columns::{self, Coded, CodedColumn};
 use super::history::json;
 use super::mailboxes;
 use crate::mailbox_id::MailboxId;
