@@ -225,7 +225,7 @@ fn purge(all: &[Kept], config: &Config, older_than: Duration) -> Ended {
         let age = now.duration_since(kept.when).unwrap_or_default();
         if age >= older_than {
             kept.remove()?;
-            index.left(kept, Left::Deleted);
+            index.left(kept, Left::Purged);
             gone += 1;
         }
     }

@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod charset;
 pub mod content;
 pub mod decode;
+mod digest;
 pub mod document;
 pub mod encoded_word;
 pub mod file_type;
@@ -31,5 +32,6 @@ pub mod visible_text;
 pub mod work;
 
 pub use content::{Content, Wanted};
+pub use digest::MessageDigest;
 pub use headers::Headers;
 pub use work::{Partial, Stage, Work};

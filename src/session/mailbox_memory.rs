@@ -14,7 +14,8 @@ use super::stored_edit::{decision_of, edit_of};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing};
 use crate::store::records::{
-    Change, Label, MailboxMemory, MessageRecord, MessageState, OwnBody, PopgateId, Timestamp,
+    Change, Label, MailboxMemory, MessageRecord, MessageState, OwnBody, PopgateId,
+    RememberedMessage, Timestamp,
 };
 
 /// What is remembered of the messages with these ids.
@@ -51,7 +52,7 @@ pub(super) async fn recall(
 fn recalled(memory: MailboxMemory, places: &[usize], messages: usize) -> (Recalled, Vec<Uidl>) {
     let mut by_place = vec![RecalledMessage::Unknown; messages];
     for (place, record) in places.iter().zip(&memory.messages) {
-        by_place[*place] = record.as_deref().map_or(RecalledMessage::Unknown, known);
+        by_place[*place] = record.as_ref().map_or(RecalledMessage::Unknown, known);
     }
     let own = memory.own_entries.into_iter();
     // Only those whose text the store has can be fetched.
@@ -68,22 +69,24 @@ fn recalled(memory: MailboxMemory, places: &[usize], messages: usize) -> (Recall
     (recalled, memory.stale)
 }
 
-fn known(record: &MessageRecord) -> RecalledMessage {
+fn known(record: &RememberedMessage) -> RecalledMessage {
     // What a person said outranks what was sent before.
     let label = record.correction.map(|correction| correction.label);
-    match (label, record.state, &record.edit) {
+    match (label, record.state, record.is_edited) {
         (Some(Label::Ham), ..) | (_, MessageState::Released, _) => RecalledMessage::Unchanged,
         // A newer filter may judge otherwise.
-        (_, MessageState::Judged, _) | (Some(Label::Spam), _, None) => RecalledMessage::Unknown,
+        (_, MessageState::Judged, _) | (Some(Label::Spam), _, false) => RecalledMessage::Unknown,
         // Judged anew, it is held again if its original is in quarantine no more: no notice without one.
-        (_, MessageState::Held | MessageState::Hidden | MessageState::Deleted, _) => {
-            RecalledMessage::Unknown
-        }
-        (_, _, None) => RecalledMessage::Unchanged,
-        (_, _, Some(edit)) => match decision_of(edit) {
-            Some((_, grown)) => RecalledMessage::Changed(grown),
-            None => RecalledMessage::Unknown,
-        },
+        (
+            _,
+            MessageState::Held
+            | MessageState::Hidden
+            | MessageState::Deleted
+            | MessageState::Discarded,
+            _,
+        ) => RecalledMessage::Unknown,
+        (_, _, false) => RecalledMessage::Unchanged,
+        (_, _, true) => RecalledMessage::Changed(record.grown),
     }
 }
 
@@ -146,17 +149,21 @@ pub(super) fn delivered(
         score: Some(verdict.score),
         probability: verdict.opinion.as_ref().map(|opinion| opinion.probability),
         filter_version: service.judge.version(),
+        digest: None,
         octets_upstream: None,
         octets_sent: None,
+        grown,
         edit,
         first_seen: now,
         delivered_at: Some(now),
+        held_at: None,
         correction: None,
     };
     store.record(vec![Change::Judged {
         mailbox,
         uidl,
         record: Box::new(record),
+        replaces: false,
     }]);
 }
 
@@ -174,23 +181,18 @@ pub(super) fn own_deleted(service: &Service, mailbox: Option<MailboxId>, deleted
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Action;
-    use crate::store::records::{Correction, Edit};
+    use crate::store::records::Correction;
 
-    fn record(state: MessageState, edit: Option<Edit>, label: Option<Label>) -> MessageRecord {
+    fn record(state: MessageState, grown: Option<i64>, label: Option<Label>) -> RememberedMessage {
         let at = Timestamp::from_seconds(1);
-        MessageRecord {
-            id: PopgateId::new("1-2").unwrap(),
+        RememberedMessage {
             state,
-            action: Action::Tag,
-            score: Some(7.0),
-            probability: None,
             filter_version: "1".into(),
+            digest: None,
             octets_upstream: None,
-            octets_sent: None,
-            edit,
-            first_seen: at,
-            delivered_at: None,
+            grown: grown.unwrap_or(0),
+            is_edited: grown.is_some(),
+            held_at: None,
             correction: label.map(|label| Correction { label, at }),
         }
     }
@@ -198,26 +200,18 @@ mod tests {
     #[test]
     fn what_was_sent_is_sent_again_unless_a_person_says_otherwise() {
         use MessageState::{Deleted, Delivered, Held, Judged, Released};
-        let notice = || edit_of(&Stored::Notice(Bytes::from_static(b"x\r\n")), -4);
-        let damaged = || {
-            Some(Edit {
-                block: Bytes::new(),
-                flags: 0,
-            })
-        };
         let (ham, spam) = (Some(Label::Ham), Some(Label::Spam));
-        for (state, edit, label, wanted) in [
+        for (state, grown, label, wanted) in [
             (Delivered, None, None, RecalledMessage::Unchanged),
-            (Delivered, notice(), None, RecalledMessage::Changed(-4)),
-            (Held, notice(), None, RecalledMessage::Unknown),
-            (Deleted, notice(), None, RecalledMessage::Unknown),
-            (Held, notice(), ham, RecalledMessage::Unchanged),
+            (Delivered, Some(-4), None, RecalledMessage::Changed(-4)),
+            (Held, Some(-4), None, RecalledMessage::Unknown),
+            (Deleted, Some(-4), None, RecalledMessage::Unknown),
+            (Held, Some(-4), ham, RecalledMessage::Unchanged),
             (Released, None, None, RecalledMessage::Unchanged),
             (Judged, None, None, RecalledMessage::Unknown),
             (Delivered, None, spam, RecalledMessage::Unknown),
-            (Delivered, damaged(), None, RecalledMessage::Unknown),
         ] {
-            let record = record(state, edit, label);
+            let record = record(state, grown, label);
             assert_eq!(known(&record), wanted, "{record:?}");
         }
     }
@@ -225,10 +219,7 @@ mod tests {
     #[test]
     fn messages_without_an_id_keep_their_place() {
         let memory = MailboxMemory {
-            messages: vec![
-                Some(Box::new(record(MessageState::Delivered, None, None))),
-                None,
-            ],
+            messages: vec![Some(record(MessageState::Delivered, None, None)), None],
             ..MailboxMemory::default()
         };
         let (recalled, _) = recalled(memory, &[1, 3], 4);

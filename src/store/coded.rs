@@ -34,6 +34,7 @@ impl Coded for MessageState {
         Self::Hidden,
         Self::Released,
         Self::Deleted,
+        Self::Discarded,
     ];
 }
 

@@ -75,7 +75,7 @@ pub struct NumberedLesson {
 /// See the module. Every method fails with the database's error.
 #[allow(clippy::missing_errors_doc)] // it would be the same sentence each time
 pub trait Store: fmt::Debug + Send + Sync {
-    /// All that a session needs to know of a mailbox, whose server lists these messages.
+    /// All that a session needs to know of a mailbox, whose server lists these messages. It reads no edits.
     fn recall(&self, mailbox: &MailboxId, uidls: &[Uidl]) -> Result<MailboxMemory, StoreError>;
 
     /// What is known of a sender, whose address is in lower case.

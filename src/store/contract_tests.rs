@@ -12,6 +12,7 @@ use super::contract::{HistoryQuery, QuarantineQuery, Retention, Store};
 use super::records::*;
 use crate::filter::Action;
 use crate::mailbox_id::{MailboxId, UpstreamId};
+use crate::message::MessageDigest;
 use crate::pop3::Uidl;
 
 pub(super) use held::*;
@@ -27,7 +28,11 @@ macro_rules! contract {
             gaps_and_repetitions_are_found,
             the_first_delivery_counts,
             a_message_is_judged_anew_until_it_is_delivered,
+            another_message_of_the_same_uidl_has_its_own_record,
+            a_corrected_verdict_replaces_the_record,
             a_message_is_held_once,
+            an_adopted_message_learns_whose_it_is,
+            a_message_whose_original_is_gone_is_judged_anew,
             released_and_deleted_messages_change_their_state,
             a_release_is_taken_back,
             what_was_released_is_deleted_with_its_entry,
@@ -80,15 +85,32 @@ pub(super) fn record(of: &str) -> MessageRecord {
         score: Some(7.25),
         probability: Some(0.981),
         filter_version: "v1".into(),
+        digest: Some(MessageDigest::of(b"Subject: x\r\n\r\n", true)),
         octets_upstream: Some(1000),
         octets_sent: Some(1200),
+        grown: 200,
         edit: Some(Edit {
             block: Bytes::from_static(b"X-Spam-Flag: YES\r\n"),
             flags: 3,
         }),
         first_seen: Timestamp::now(),
         delivered_at: None,
+        held_at: None,
         correction: None,
+    }
+}
+
+/// What a session needs of a record.
+fn remembered(record: &MessageRecord) -> RememberedMessage {
+    RememberedMessage {
+        state: record.state,
+        filter_version: record.filter_version.clone(),
+        digest: record.digest,
+        octets_upstream: record.octets_upstream,
+        grown: record.grown,
+        is_edited: record.edit.is_some(),
+        held_at: record.held_at,
+        correction: record.correction,
     }
 }
 
@@ -97,6 +119,7 @@ pub(super) fn judged(user: &str, of: &str, record: MessageRecord) -> Change {
         mailbox: mailbox(user),
         uidl: uidl(of),
         record: Box::new(record),
+        replaces: false,
     }
 }
 

@@ -86,7 +86,11 @@ impl Quarantine {
                 None => {
                     // Somebody deleted it with a mail program.
                     let at = Timestamp::now();
-                    changes.push(Change::QuarantineDeleted { id, at });
+                    changes.push(Change::QuarantineDeleted {
+                        id,
+                        discards: false,
+                        at,
+                    });
                 }
             }
         }

@@ -19,7 +19,10 @@ pub(super) struct Index(Option<Arc<dyn Store>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     Released,
+    /// A person deleted it.
     Deleted,
+    /// It was there for too long.
+    Purged,
 }
 
 impl Index {
@@ -52,7 +55,11 @@ impl Index {
         let at = Timestamp::now();
         let change = match left {
             Left::Released => Change::Released { id, at },
-            Left::Deleted => Change::QuarantineDeleted { id, at },
+            Left::Deleted | Left::Purged => Change::QuarantineDeleted {
+                id,
+                discards: left == Left::Deleted,
+                at,
+            },
         };
         if let Err(error) = store.apply(&[change]) {
             eprintln!("popgate: the store does not know it yet: {error}");

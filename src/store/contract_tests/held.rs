@@ -36,9 +36,11 @@ pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: 
             hidden: true,
         };
         store
-            .apply(&[judged("ann", name, record("a")), hidden])
+            .apply(&[judged("ann", name, record(&format!("h-{name}"))), hidden])
             .unwrap();
-        assert_eq!(message(store, name).state, MessageState::Hidden);
+        let hidden = message(store, name);
+        assert_eq!(hidden.state, MessageState::Hidden);
+        assert_eq!(hidden.held_at, Some(at(10)));
     }
     let released = Change::Released {
         id: id("h-one"),
@@ -47,7 +49,7 @@ pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: 
     store.apply(std::slice::from_ref(&released)).unwrap();
     let one = message(store, "one");
     assert_eq!(one.state, MessageState::Released);
-    assert_eq!((one.octets_sent, one.edit), (None, None));
+    assert_eq!((one.octets_sent, one.edit, one.grown), (None, None, 0));
     // It is delivered as it is, and stays released, also if the release is said again.
     store
         .apply(&[delivered("one", 1000, 40), released.clone()])
@@ -57,10 +59,11 @@ pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: 
     assert_eq!(one.delivered_at, Some(at(40)));
     let deleted = Change::QuarantineDeleted {
         id: id("h-two"),
+        discards: true,
         at: at(30),
     };
     store.apply(&[deleted]).unwrap();
-    assert_eq!(message(store, "two").state, MessageState::Deleted);
+    assert_eq!(message(store, "two").state, MessageState::Discarded);
     let state = |name| store.quarantined(&id(name)).unwrap().unwrap().state;
     assert_eq!(state("h-one"), HeldState::Released);
     assert_eq!(state("h-two"), HeldState::Deleted);
@@ -113,7 +116,7 @@ pub(in crate::store) fn a_release_is_taken_back(store: &dyn Store) {
             text: None,
         };
         let changes = [
-            judged("ann", name, record("a")),
+            judged("ann", name, record(&format!("h-{name}"))),
             held,
             released,
             corrected,
@@ -143,6 +146,7 @@ pub(in crate::store) fn a_release_is_taken_back(store: &dyn Store) {
     // What is not released stays as it is; so does what is held under another id meanwhile.
     let deleted = Change::QuarantineDeleted {
         id: id("h-two"),
+        discards: true,
         at: at(40),
     };
     let again = [
@@ -189,12 +193,57 @@ pub(in crate::store) fn what_was_released_is_deleted_with_its_entry(store: &dyn 
     assert_eq!(store.expire(&retention).unwrap().rows, 0);
     let deleted = Change::QuarantineDeleted {
         id: id("h-1"),
+        discards: true,
         at: at(600),
     };
     store.apply(&[deleted]).unwrap();
     let memory = store.recall(&mailbox("ann"), &[]).unwrap();
     assert_eq!(memory.own_entries, []);
     assert_eq!(store.expire(&retention).unwrap().rows, 1);
+}
+
+pub(in crate::store) fn an_adopted_message_learns_whose_it_is(store: &dyn Store) {
+    let adopted = Quarantined {
+        mailbox: None,
+        uidl: None,
+        score: None,
+        reasons: Vec::new(),
+        ..entry("h-1", "-", 10)
+    };
+    let adopted = Change::Held {
+        entry: Box::new(adopted),
+        hidden: false,
+    };
+    store.apply(&[adopted, held("h-1", "one", 10)]).unwrap();
+    let found = store.quarantined(&id("h-1")).unwrap();
+    assert_eq!(found, Some(entry("h-1", "one", 10)));
+    assert_eq!(
+        store.held_as(&mailbox("ann"), &uidl("one")).unwrap(),
+        Some(id("h-1"))
+    );
+}
+
+pub(in crate::store) fn a_message_whose_original_is_gone_is_judged_anew(store: &dyn Store) {
+    for (name, hidden) in [("one", false), ("two", true)] {
+        let entry = Box::new(entry(&format!("h-{name}"), name, 10));
+        let changes = [
+            judged("ann", name, record(&format!("h-{name}"))),
+            Change::Held { entry, hidden },
+            Change::QuarantineDeleted {
+                id: id(&format!("h-{name}")),
+                discards: false,
+                at: at(30),
+            },
+        ];
+        store.apply(&changes).unwrap();
+    }
+    let one = message(store, "one");
+    assert_eq!(
+        (one.state, one.digest, one.grown, one.edit),
+        (MessageState::Judged, None, 0, None)
+    );
+    // The upstream has a hidden one.
+    assert_eq!(message(store, "two").state, MessageState::Hidden);
 }
 
 pub(in crate::store) fn the_quarantine_is_paged(store: &dyn Store) {

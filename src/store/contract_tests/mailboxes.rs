@@ -174,6 +174,7 @@ pub(in crate::store) fn what_is_too_old_is_deleted_in_steps(store: &dyn Store) {
         held("h-2", "2", 10),
         Change::QuarantineDeleted {
             id: id("h-2"),
+            discards: true,
             at: at(20),
         },
     ]);

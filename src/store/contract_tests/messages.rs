@@ -17,10 +17,12 @@ pub(in crate::store) fn a_session_recalls_what_the_one_before_wrote(store: &dyn 
         judged("bob", "one", others.clone()),
     ];
     store.apply(&changes).unwrap();
+    assert_eq!(message(store, "one"), record);
+    assert_eq!(message(store, "m\u{fc}ll 2"), others);
     let asked = ["m\u{fc}ll 2", "none", "one"].map(uidl);
     let memory = store.recall(&mailbox("ann"), &asked).unwrap();
-    let others = Some(Box::new(others));
-    let expected = [others.clone(), None, Some(Box::new(record))];
+    let others = Some(remembered(&others));
+    let expected = [others.clone(), None, Some(remembered(&record))];
     assert_eq!(memory.messages, expected);
     assert_eq!(memory.stale, []);
     let memory = store.recall(&mailbox("bob"), &[uidl("one")]).unwrap();
@@ -65,8 +67,12 @@ pub(in crate::store) fn gaps_and_repetitions_are_found(store: &dyn Store) {
     let name = |number: usize| format!("{number:05}");
     let known = |number: usize| number % 7 == 3 || (400..500).contains(&number);
     let numbers = || (0..1000).filter(|number| known(*number));
+    let numbered = |number: usize| MessageRecord {
+        grown: number as i64,
+        ..record(&name(number))
+    };
     let changes: Vec<_> = numbers()
-        .map(|number| judged("ann", &name(number), record(&name(number))))
+        .map(|number| judged("ann", &name(number), numbered(number)))
         .collect();
     store.apply(&changes).unwrap();
     let asks: [Vec<usize>; 6] = [
@@ -83,11 +89,11 @@ pub(in crate::store) fn gaps_and_repetitions_are_found(store: &dyn Store) {
         let found: Vec<_> = memory
             .messages
             .iter()
-            .map(|it| it.as_ref().map(|it| it.id.to_string()))
+            .map(|it| it.as_ref().map(|it| it.grown))
             .collect();
         let expected: Vec<_> = ask
             .iter()
-            .map(|number| known(*number).then(|| name(*number)))
+            .map(|number| known(*number).then_some(*number as i64))
             .collect();
         assert_eq!(found, expected);
     }
@@ -138,6 +144,74 @@ pub(in crate::store) fn a_message_is_judged_anew_until_it_is_delivered(store: &d
         ..anew
     };
     assert_eq!(kept, expected);
+}
+
+pub(in crate::store) fn another_message_of_the_same_uidl_has_its_own_record(store: &dyn Store) {
+    let correct = Change::Corrected {
+        mailbox: mailbox("ann"),
+        uidl: uidl("one"),
+        correction: Some(Correction {
+            label: Label::Ham,
+            at: at(99),
+        }),
+    };
+    let first = MessageRecord {
+        state: MessageState::Released,
+        ..record("a-1")
+    };
+    let other = MessageRecord {
+        digest: Some(MessageDigest::of(b"Subject: y\r\n\r\n", true)),
+        octets_upstream: None,
+        edit: None,
+        first_seen: at(7),
+        ..record("a-2")
+    };
+    store
+        .apply(&[judged("ann", "one", first), correct])
+        .unwrap();
+    store.apply(&[judged("ann", "one", other.clone())]).unwrap();
+    assert_eq!(message(store, "one"), other);
+}
+
+pub(in crate::store) fn a_corrected_verdict_replaces_the_record(store: &dyn Store) {
+    let replacing = |of: &str, record| match judged("ann", of, record) {
+        Change::Judged {
+            mailbox,
+            uidl,
+            record,
+            ..
+        } => Change::Judged {
+            mailbox,
+            uidl,
+            record,
+            replaces: true,
+        },
+        other => other,
+    };
+    for (state, is_replaced) in [
+        (MessageState::Judged, true),
+        (MessageState::Delivered, true),
+        (MessageState::Held, true),
+        (MessageState::Released, false),
+        (MessageState::Discarded, false),
+    ] {
+        let of = format!("{state:?}");
+        let first = MessageRecord {
+            state,
+            ..record("a-1")
+        };
+        let second = MessageRecord {
+            state: MessageState::Delivered,
+            grown: 0,
+            edit: None,
+            ..record("a-2")
+        };
+        store.apply(&[judged("ann", &of, first)]).unwrap();
+        store.apply(&[replacing(&of, second)]).unwrap();
+        let kept = message(store, &of);
+        let wanted = if is_replaced { "a-2" } else { "a-1" };
+        assert_eq!((kept.id, kept.edit.is_none()), (id(wanted), is_replaced));
+    }
 }
 
 pub(in crate::store) fn a_correction_stays_and_can_be_taken_back(store: &dyn Store) {

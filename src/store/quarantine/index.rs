@@ -145,6 +145,7 @@ fn gone(
             {
                 changes.push(Change::QuarantineDeleted {
                     id: entry.id.clone(),
+                    discards: false,
                     at: Timestamp::now(),
                 });
             }
@@ -174,7 +175,11 @@ pub fn delete_older(
         deleted += 1;
         if let (Some(store), Some(id)) = (store, PopgateId::new(&kept.id)) {
             let at = Timestamp::now();
-            let change = Change::QuarantineDeleted { id, at };
+            let change = Change::QuarantineDeleted {
+                id,
+                discards: false,
+                at,
+            };
             store.apply(&[change]).map_err(io::Error::other)?;
         }
     }

@@ -15,8 +15,8 @@ use crate::pop3::Uidl;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
-    /// A message has a verdict. It replaces one of a message in the state `Judged`, and no other; what a person said
-    /// stays.
+    /// A message has a verdict. It replaces one of a message in the state `Judged`, and one about other octets: the
+    /// server uses the UIDL for another message. What a person said about the same octets stays.
     Judged {
         /// Whose message.
         mailbox: MailboxId,
@@ -24,6 +24,9 @@ pub enum Change {
         uidl: Uidl,
         /// The verdict.
         record: Box<MessageRecord>,
+        /// Whether it replaces one of a message in any state but `Released` and `Discarded`: a person has corrected the
+        /// verdict, or the original of a notice is gone.
+        replaces: bool,
     },
     /// A client got a message that was judged. The first delivery counts: how it was sent stays.
     Delivered {
@@ -61,10 +64,13 @@ pub enum Change {
         /// Whether it is not listed.
         hidden: bool,
     },
-    /// A message was deleted from quarantine, and with it popgate's own message whose text it is.
+    /// A message was deleted from quarantine, and with it popgate's own message whose text it is. Its record is discarded
+    /// if a person wants it to be gone, and else one that is judged anew.
     QuarantineDeleted {
         /// Which one.
         id: PopgateId,
+        /// Whether popgate deletes it at the upstream, too: a person said so.
+        discards: bool,
         /// When.
         at: Timestamp,
     },

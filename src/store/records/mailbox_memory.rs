@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{ListEntry, MessageRecord, OwnEntry, Timestamp};
+use super::{ListEntry, OwnEntry, RememberedMessage, Timestamp};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -14,7 +14,7 @@ pub type MailboxSettings = BTreeMap<Arc<str>, Arc<str>>;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MailboxMemory {
     /// What is known of each message that was asked about, in that order.
-    pub messages: Vec<Option<Box<MessageRecord>>>,
+    pub messages: Vec<Option<RememberedMessage>>,
     /// Those of them that [`super::Change::StillListed`] should be said of: the store has not heard of them for
     /// days.
     pub stale: Vec<Uidl>,

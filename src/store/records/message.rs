@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::{Correction, PopgateId, Timestamp};
 use crate::filter::Action;
+use crate::message::MessageDigest;
 
 /// How far a message got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,8 +23,10 @@ pub enum MessageState {
     Hidden,
     /// A person released it: it is sent as it is.
     Released,
-    /// A client or a person deleted it.
+    /// A client deleted it.
     Deleted,
+    /// A person deleted it from quarantine: it is not listed, and popgate deletes it at the upstream.
+    Discarded,
 }
 
 /// What must be done to the original to send the same octets again. The store does not look into it.
@@ -50,16 +53,43 @@ pub struct MessageRecord {
     pub probability: Option<f64>,
     /// Which rules, thresholds and weights made the verdict.
     pub filter_version: Arc<str>,
-    /// Its size at the upstream, if it is known.
+    /// Which octets were judged; `None` if no verdict was about octets.
+    pub digest: Option<MessageDigest>,
+    /// Its size as the upstream lists it, if it is known.
     pub octets_upstream: Option<u64>,
     /// Its size as it is sent, if it is known.
     pub octets_sent: Option<u64>,
+    /// How many octets more than the upstream's that is.
+    pub grown: i64,
     /// How to send the same octets again; `None` = the original.
     pub edit: Option<Edit>,
     /// When popgate saw it first.
     pub first_seen: Timestamp,
     /// When a client got it first.
     pub delivered_at: Option<Timestamp>,
+    /// When it was put into quarantine.
+    pub held_at: Option<Timestamp>,
+    /// What a person said about it.
+    pub correction: Option<Correction>,
+}
+
+/// The part of a [`MessageRecord`] that a session needs of all messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RememberedMessage {
+    /// How far it got.
+    pub state: MessageState,
+    /// Which rules, thresholds and weights made the verdict.
+    pub filter_version: Arc<str>,
+    /// Which octets were judged.
+    pub digest: Option<MessageDigest>,
+    /// Its size as the upstream lists it, if it is known.
+    pub octets_upstream: Option<u64>,
+    /// How many octets more than the upstream's it is sent with.
+    pub grown: i64,
+    /// Whether it has an edit.
+    pub is_edited: bool,
+    /// When it was put into quarantine.
+    pub held_at: Option<Timestamp>,
     /// What a person said about it.
     pub correction: Option<Correction>,
 }

@@ -11,7 +11,8 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<()> {
             mailbox,
             uidl,
             record,
-        } => messages::judged(connection, mailbox, uidl, record),
+            replaces,
+        } => messages::judged(connection, mailbox, uidl, record, *replaces),
         Change::Delivered {
             mailbox,
             uidl,
@@ -31,14 +32,16 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<()> {
         Change::Held { entry, hidden } => {
             quarantine::add(connection, entry)?;
             match (&entry.mailbox, &entry.uidl) {
-                (Some(mailbox), Some(uidl)) => messages::held(connection, mailbox, uidl, *hidden),
+                (Some(mailbox), Some(uidl)) => {
+                    messages::held(connection, mailbox, uidl, *hidden, entry.held_at)
+                }
                 _ => Ok(()),
             }
         }
         Change::Released { id, .. } => {
             let left = quarantine::leave(connection, id, HeldState::Released)?.flatten();
             left.map_or(Ok(()), |(mailbox, uidl)| {
-                messages::released(connection, mailbox, &uidl)
+                messages::released(connection, mailbox, &uidl, id)
             })
         }
         Change::ReleaseTakenBack { id, hidden } => {
@@ -48,11 +51,12 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<()> {
                 messages::held_again(connection, mailbox, &uidl, *hidden)
             })
         }
-        Change::QuarantineDeleted { id, .. } => {
+        Change::QuarantineDeleted { id, discards, .. } => {
             mailboxes::remove_own_entries_of(connection, id)?;
             let left = quarantine::leave(connection, id, HeldState::Deleted)?.flatten();
-            left.map_or(Ok(()), |(mailbox, uidl)| {
-                messages::deleted_from_quarantine(connection, mailbox, &uidl)
+            left.map_or(Ok(()), |(mailbox, uidl)| match discards {
+                true => messages::discarded(connection, mailbox, &uidl, id),
+                false => messages::original_gone(connection, mailbox, &uidl, id),
             })
         }
         Change::Corrected {

@@ -10,6 +10,7 @@ use super::super::coded;
 pub(super) use super::super::coded::{Coded, octets, optional_thousandths};
 use super::super::records::{PopgateId, Timestamp};
 use crate::mailbox_id::{MailboxId, UpstreamId};
+use crate::message::MessageDigest;
 use crate::pop3::Uidl;
 
 /// A closed set, read from a column of its numbers.
@@ -39,6 +40,17 @@ pub(super) fn optional_octets(row: &Row<'_>, column: usize) -> Result<Option<u64
 
 pub(super) fn count(row: &Row<'_>, column: usize) -> Result<u64> {
     Ok(optional_octets(row, column)?.unwrap_or(0))
+}
+
+pub(super) fn optional_digest(row: &Row<'_>, column: usize) -> Result<Option<MessageDigest>> {
+    let octets = row
+        .get_ref(column)?
+        .as_blob_or_null()
+        .map_err(wrong(column))?;
+    let read = |octets| {
+        MessageDigest::from_octets(octets).ok_or_else(|| damaged(column, Type::Blob, "no digest"))
+    };
+    octets.map(read).transpose()
 }
 
 pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp> {

@@ -5,44 +5,73 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 pub(super) use super::super::coded::day;
-use super::super::records::{Correction, Edit, Label, MessageRecord, MessageState, Timestamp};
+use super::super::records::{
+    Correction, Edit, Label, MessageRecord, MessageState, PopgateId, RememberedMessage, Timestamp,
+};
 use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
 use crate::filter::Action;
 use crate::mailbox_id::MailboxId;
+use crate::message::MessageDigest;
 use crate::pop3::Uidl;
 
-/// The columns that [`read`] reads, after the first.
-pub(super) const COLUMNS: &str =
-    "last_listed, id, state, action, score, probability, filter_version,
-    octets_upstream, octets_sent, first_seen, delivered_at, corrected, corrected_at, edited";
+/// The columns that [`read`] reads.
+const COLUMNS: &str = "id, state, action, score, probability, filter_version, digest,
+    octets_upstream, octets_sent, grown, first_seen, delivered_at, held_at, corrected,
+    corrected_at, edited";
 
-/// Reads a row of [`COLUMNS`] that begin at this one, without its edit, and whether there is one. `version` is the text
-/// of the filter's version by its number.
-pub(super) fn read(
+/// The columns that [`read_remembered`] reads.
+pub(super) const REMEMBERED: &str = "state, filter_version, digest, octets_upstream, grown, edited,
+    held_at, corrected, corrected_at";
+
+/// Reads a row of [`COLUMNS`], without its edit, and whether there is one. `version` is the text of the filter's version
+/// by its number.
+fn read(
+    row: &Row<'_>,
+    version: impl FnOnce(i64) -> Result<Arc<str>>,
+) -> Result<(MessageRecord, bool)> {
+    let record = MessageRecord {
+        id: columns::id(row, 0)?,
+        state: MessageState::read(row, 1)?,
+        action: Action::read(row, 2)?,
+        score: columns::from_thousandths(row, 3)?,
+        probability: columns::from_thousandths(row, 4)?,
+        filter_version: version(row.get(5)?)?,
+        digest: columns::optional_digest(row, 6)?,
+        octets_upstream: columns::optional_octets(row, 7)?,
+        octets_sent: columns::optional_octets(row, 8)?,
+        grown: row.get(9)?,
+        edit: None,
+        first_seen: columns::time(row, 10)?,
+        delivered_at: columns::optional_time(row, 11)?,
+        held_at: columns::optional_time(row, 12)?,
+        correction: correction(row, 13)?,
+    };
+    Ok((record, row.get(15)?))
+}
+
+/// Reads a row of [`REMEMBERED`] that begins at this column.
+pub(super) fn read_remembered(
     row: &Row<'_>,
     first: usize,
     version: impl FnOnce(i64) -> Result<Arc<str>>,
-) -> Result<(MessageRecord, bool)> {
-    let corrected = Label::read_optional(row, first + 11)?;
-    let corrected_at = columns::optional_time(row, first + 12)?;
-    let record = MessageRecord {
-        id: columns::id(row, first + 1)?,
-        state: MessageState::read(row, first + 2)?,
-        action: Action::read(row, first + 3)?,
-        score: columns::from_thousandths(row, first + 4)?,
-        probability: columns::from_thousandths(row, first + 5)?,
-        filter_version: version(row.get(first + 6)?)?,
-        octets_upstream: columns::optional_octets(row, first + 7)?,
-        octets_sent: columns::optional_octets(row, first + 8)?,
-        edit: None,
-        first_seen: columns::time(row, first + 9)?,
-        delivered_at: columns::optional_time(row, first + 10)?,
-        correction: corrected
-            .zip(corrected_at)
-            .map(|(label, at)| Correction { label, at }),
-    };
-    Ok((record, row.get(first + 13)?))
+) -> Result<RememberedMessage> {
+    Ok(RememberedMessage {
+        state: MessageState::read(row, first)?,
+        filter_version: version(row.get(first + 1)?)?,
+        digest: columns::optional_digest(row, first + 2)?,
+        octets_upstream: columns::optional_octets(row, first + 3)?,
+        grown: row.get(first + 4)?,
+        is_edited: row.get(first + 5)?,
+        held_at: columns::optional_time(row, first + 6)?,
+        correction: correction(row, first + 7)?,
+    })
+}
+
+fn correction(row: &Row<'_>, column: usize) -> Result<Option<Correction>> {
+    let label = Label::read_optional(row, column)?;
+    let at = columns::optional_time(row, column + 1)?;
+    Ok(label.zip(at).map(|(label, at)| Correction { label, at }))
 }
 
 pub(super) fn version(connection: &Connection, number: i64) -> Result<Arc<str>> {
@@ -51,7 +80,7 @@ pub(super) fn version(connection: &Connection, number: i64) -> Result<Arc<str>> 
     statement.query_row([number], |row| columns::text(row, 0))
 }
 
-pub(super) fn edit(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<Edit>> {
+fn edit(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<Edit>> {
     let mut statement = connection
         .prepare_cached("SELECT flags, block FROM edits WHERE mailbox = ?1 AND uidl = ?2")?;
     let edit = statement.query_row(params![mailbox, uidl.octets()], |row| {
@@ -74,7 +103,7 @@ pub(super) fn one(
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE mailbox = ?1 AND uidl = ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_row(params![mailbox, uidl.octets()], |row| {
-        read(row, 0, |number| version(connection, number))
+        read(row, |number| version(connection, number))
     });
     let Some((mut record, edited)) = found.optional()? else {
         return Ok(None);
@@ -85,29 +114,37 @@ pub(super) fn one(
     Ok(Some(record))
 }
 
+/// See [`super::super::records::Change::Judged`].
 pub(super) fn judged(
     connection: &Connection,
     mailbox: &MailboxId,
     uidl: &Uidl,
     record: &MessageRecord,
+    replaces: bool,
 ) -> Result<()> {
     let mailbox = mailboxes::number(connection, mailbox)?;
     let version = version_number(connection, &record.filter_version)?;
+    let digest = record.digest.map(MessageDigest::to_octets);
+    // Nothing of another message is true of this one.
+    connection
+        .prepare_cached("DELETE FROM messages WHERE mailbox = ?1 AND uidl = ?2 AND digest != ?3")?
+        .execute(params![mailbox, uidl.octets(), digest])?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO messages (mailbox, uidl, id, state, action, score, probability,
-           filter_version, octets_upstream, octets_sent, first_seen, delivered_at, last_listed,
-           corrected, corrected_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+           filter_version, digest, octets_upstream, octets_sent, grown, first_seen, delivered_at,
+           held_at, last_listed, corrected, corrected_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
          ON CONFLICT (mailbox, uidl) DO UPDATE SET
            id = excluded.id, state = excluded.state, action = excluded.action,
            score = excluded.score, probability = excluded.probability,
-           filter_version = excluded.filter_version,
+           filter_version = excluded.filter_version, digest = excluded.digest,
            octets_upstream = ifnull(excluded.octets_upstream, octets_upstream),
-           octets_sent = excluded.octets_sent, delivered_at = excluded.delivered_at,
+           octets_sent = excluded.octets_sent, grown = excluded.grown,
+           delivered_at = excluded.delivered_at, held_at = excluded.held_at,
            last_listed = max(last_listed, excluded.last_listed),
            corrected = ifnull(corrected, excluded.corrected),
            corrected_at = ifnull(corrected_at, excluded.corrected_at)
-         WHERE state = 0",
+         WHERE state = 0 OR (?19 AND state NOT IN (4, 6))",
     )?;
     let values = params![
         mailbox,
@@ -118,13 +155,17 @@ pub(super) fn judged(
         columns::optional_thousandths(record.score),
         columns::optional_thousandths(record.probability),
         version,
+        digest,
         record.octets_upstream.map(columns::octets),
         record.octets_sent.map(columns::octets),
+        record.grown,
         record.first_seen.seconds(),
         record.delivered_at.map(Timestamp::seconds),
+        record.held_at.map(Timestamp::seconds),
         day(record.first_seen),
         record.correction.map(|it| it.label.code()),
-        record.correction.map(|it| it.at.seconds())
+        record.correction.map(|it| it.at.seconds()),
+        replaces
     ];
     match statement.execute(values)? {
         0 => Ok(()), // it was delivered meanwhile
@@ -211,6 +252,7 @@ pub(super) fn held(
     mailbox: &MailboxId,
     uidl: &Uidl,
     hidden: bool,
+    at: Timestamp,
 ) -> Result<()> {
     let mailbox = mailboxes::number(connection, mailbox)?;
     let state = if hidden {
@@ -219,19 +261,25 @@ pub(super) fn held(
         MessageState::Held
     };
     let mut statement = connection.prepare_cached(
-        "UPDATE messages SET state = ?3 WHERE mailbox = ?1 AND uidl = ?2 AND state IN (0, 2, 3)",
+        "UPDATE messages SET state = ?3, held_at = ifnull(held_at, ?4)
+         WHERE mailbox = ?1 AND uidl = ?2 AND state IN (0, 2, 3)",
     )?;
-    let values = params![mailbox, uidl.octets(), state.code()];
+    let values = params![mailbox, uidl.octets(), state.code(), at.seconds()];
     statement.execute(values).map(drop)
 }
 
 /// Of a message that was held: it is sent as it is from now on.
-pub(super) fn released(connection: &Connection, mailbox: i64, uidl: &[u8]) -> Result<()> {
+pub(super) fn released(
+    connection: &Connection,
+    mailbox: i64,
+    uidl: &[u8],
+    id: &PopgateId,
+) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE messages SET state = 4, octets_sent = NULL, delivered_at = NULL
-         WHERE mailbox = ?1 AND uidl = ?2",
+        "UPDATE messages SET state = 4, octets_sent = NULL, grown = 0, delivered_at = NULL
+         WHERE mailbox = ?1 AND uidl = ?2 AND id = ?3",
     )?;
-    match statement.execute(params![mailbox, uidl])? {
+    match statement.execute(params![mailbox, uidl, id.as_str()])? {
         0 => Ok(()),
         _ => put_edit(connection, mailbox, uidl, None),
     }
@@ -257,16 +305,37 @@ pub(super) fn held_again(
     statement.execute(values).map(drop)
 }
 
-/// Of a message whose original a person deleted.
-pub(super) fn deleted_from_quarantine(
+/// Of a message that a person does not want at all.
+pub(super) fn discarded(
     connection: &Connection,
     mailbox: i64,
     uidl: &[u8],
+    id: &PopgateId,
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
-        "UPDATE messages SET state = 5 WHERE mailbox = ?1 AND uidl = ?2 AND state IN (2, 3)",
+        "UPDATE messages SET state = 6
+         WHERE mailbox = ?1 AND uidl = ?2 AND id = ?3 AND state IN (0, 2, 3)",
     )?;
-    statement.execute(params![mailbox, uidl]).map(drop)
+    let values = params![mailbox, uidl, id.as_str()];
+    statement.execute(values).map(drop)
+}
+
+/// Of a message whose original is in quarantine no longer: its notice is not sent again. A hidden one stays hidden, for
+/// the upstream has it.
+pub(super) fn original_gone(
+    connection: &Connection,
+    mailbox: i64,
+    uidl: &[u8],
+    id: &PopgateId,
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE messages SET state = 0, digest = NULL, grown = 0
+         WHERE mailbox = ?1 AND uidl = ?2 AND id = ?3 AND state = 2",
+    )?;
+    match statement.execute(params![mailbox, uidl, id.as_str()])? {
+        0 => Ok(()),
+        _ => put_edit(connection, mailbox, uidl, None),
+    }
 }
 
 pub(super) fn corrected(

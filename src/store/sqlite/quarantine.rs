@@ -16,7 +16,8 @@ const COLUMNS: &str =
     "quarantine.id, upstream, user, uidl, sender, subject, score, reasons, held_at, octets, state
      FROM quarantine LEFT JOIN mailboxes ON mailboxes.id = quarantine.mailbox";
 
-/// Adds a message, unless it is held already: under this id, or the same message under another one.
+/// Adds a message, unless it is held already: under this id, or the same message under another one. A row that was made
+/// from the message alone learns whose it is.
 pub(super) fn add(connection: &Connection, entry: &Quarantined) -> Result<()> {
     let mailbox = mailboxes::number_or_all(connection, entry.mailbox.as_ref())?;
     let reasons: Vec<_> = entry
@@ -26,6 +27,13 @@ pub(super) fn add(connection: &Connection, entry: &Quarantined) -> Result<()> {
         .collect();
     let reasons = serde_json::to_string(&reasons).unwrap_or_else(|_| "[]".to_owned());
     let mut statement = connection.prepare_cached(
+        "UPDATE OR IGNORE quarantine SET mailbox = ?2, uidl = ?3, score = ?4, reasons = ?5
+         WHERE id = ?1 AND mailbox IS NULL AND ?2 IS NOT NULL",
+    )?;
+    let uidl = entry.uidl.as_ref().map(|uidl| uidl.octets());
+    let score = columns::optional_thousandths(entry.score);
+    statement.execute(params![entry.id.as_str(), mailbox, uidl, score, reasons])?;
+    let mut statement = connection.prepare_cached(
         "INSERT INTO quarantine
            (id, mailbox, uidl, sender, subject, score, reasons, held_at, octets, state, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
@@ -33,10 +41,10 @@ pub(super) fn add(connection: &Connection, entry: &Quarantined) -> Result<()> {
     let values = params![
         entry.id.as_str(),
         mailbox,
-        entry.uidl.as_ref().map(|uidl| uidl.octets()),
+        uidl,
         &*entry.from,
         &*entry.subject,
-        columns::optional_thousandths(entry.score),
+        score,
         reasons,
         entry.held_at.seconds(),
         columns::octets(entry.octets),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Result, Row, Rows, params};
 
-use super::super::records::{MailboxMemory, MessageRecord, Timestamp};
+use super::super::records::{MailboxMemory, Timestamp};
 use super::{mailboxes, messages};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
@@ -51,11 +51,11 @@ fn recall_messages(
     let mut order: Vec<usize> = (0..uidls.len()).collect();
     order.sort_by(|a, b| uidls[*a].cmp(&uidls[*b]));
     let sql = format!(
-        "SELECT uidl, {} FROM messages WHERE mailbox = ?1 AND uidl >= ?2 ORDER BY uidl",
-        messages::COLUMNS
+        "SELECT uidl, last_listed, {} FROM messages WHERE mailbox = ?1 AND uidl >= ?2 ORDER BY uidl",
+        messages::REMEMBERED
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut found = Found::new(connection, mailbox, memory);
+    let mut found = Found::new(connection, memory);
     let mut wanted = order.into_iter().peekable();
     while let Some(first) = wanted.peek() {
         let mut rows = statement.query(params![mailbox, uidls[*first].octets()])?;
@@ -108,17 +108,15 @@ fn walk(
 /// What was found so far.
 struct Found<'c> {
     connection: &'c Connection,
-    mailbox: i64,
     memory: &'c mut MailboxMemory,
     versions: HashMap<i64, Arc<str>>,
     stale_before: i64,
 }
 
 impl<'c> Found<'c> {
-    fn new(connection: &'c Connection, mailbox: i64, memory: &'c mut MailboxMemory) -> Self {
+    fn new(connection: &'c Connection, memory: &'c mut MailboxMemory) -> Self {
         Self {
             connection,
-            mailbox,
             memory,
             versions: HashMap::new(),
             stale_before: messages::day(Timestamp::now()) - STALE_DAYS,
@@ -126,27 +124,20 @@ impl<'c> Found<'c> {
     }
 
     fn add(&mut self, row: &Row<'_>, place: usize, uidl: &Uidl) -> Result<()> {
-        let (mut record, edited) = self.record(row)?;
-        if edited {
-            record.edit = messages::edit(self.connection, self.mailbox, uidl)?;
-        }
         let last_listed: i64 = row.get(1)?;
         if last_listed < self.stale_before {
             self.memory.stale.push(uidl.clone());
         }
-        self.memory.messages[place] = Some(Box::new(record));
-        Ok(())
-    }
-
-    fn record(&mut self, row: &Row<'_>) -> Result<(MessageRecord, bool)> {
         let (versions, connection) = (&mut self.versions, self.connection);
-        messages::read(row, 1, |number| {
+        let message = messages::read_remembered(row, 2, |number| {
             if let Some(version) = versions.get(&number) {
                 return Ok(Arc::clone(version));
             }
             let version = messages::version(connection, number)?;
             versions.insert(number, Arc::clone(&version));
             Ok(version)
-        })
+        });
+        self.memory.messages[place] = Some(message?);
+        Ok(())
     }
 }
