@@ -1,8 +1,9 @@
 //! Opens the store and keeps it: its writer, its upkeep, and what the metrics say about it.
 //!
 //! A store that cannot be opened keeps no mail from being served, unless `data.require_store` says so: the log, the
-//! metrics and /readyz say it, and a reload tries again.
+//! metrics and /readyz say it, and it is tried again.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::schema::Problem;
 use crate::session::StoreAccess;
 use crate::store::sqlite::Sqlite;
 use crate::store::writer::{Observe, QueueLimits, Writer, WriterEvent};
-use crate::store::{Store, StoreError};
+use crate::store::{ReopenedStore, Store, StoreError};
 use crate::thread_pool::ThreadPool;
 
 /// Threads that wait for the store's answers, and questions that wait for one of them.
@@ -27,7 +28,13 @@ const FINISH: Duration = Duration::from_secs(5);
 
 /// The store, once it is open; kept across reloads.
 #[derive(Debug, Default)]
-pub(super) struct SharedStore(Mutex<Option<Arc<StoreAccess>>>);
+pub(super) struct SharedStore(Mutex<Option<Opened>>);
+
+#[derive(Debug)]
+struct Opened {
+    store: Arc<ReopenedStore>,
+    access: Arc<StoreAccess>,
+}
 
 impl SharedStore {
     /// Opens the store of a configuration, if it is not open yet.
@@ -44,32 +51,40 @@ impl SharedStore {
             return Ok(());
         }
         let mut opened = self.lock();
-        if opened.is_some() {
+        if let Some(opened) = &*opened {
+            report(metrics, opened.store.open_now().is_none());
             return Ok(());
         }
-        match open(config, metrics, threads) {
-            Ok(access) => *opened = Some(access),
-            Err(error) if config.store.required => {
+        let data_dir = config.data_dir.clone();
+        let store = ReopenedStore::new(Box::new(move || open_sqlite(&data_dir)));
+        if let Some(error) = store.failure() {
+            if config.store.required {
                 return Err(config.problem("data.require_store", error.to_string()));
             }
-            Err(error) => {
-                tracing::error!(
-                    "the store cannot be opened, and popgate serves without it until it is restarted or reloaded: {error}"
-                );
-                report(metrics, false);
-                metrics.store_error(StoreOperation::Lookup, error.kind().label());
-            }
+            tracing::error!(
+                "the store cannot be opened, and popgate serves without it until it can: {error}"
+            );
+            metrics.store_error(StoreOperation::Lookup, error.kind().label());
+            report(metrics, false);
+        } else {
+            report(metrics, true);
+        }
+        let store = Arc::new(store);
+        match access(Arc::clone(&store) as Arc<dyn Store>, metrics, threads) {
+            Ok(access) => *opened = Some(Opened { store, access }),
+            Err(error) => tracing::error!("popgate serves without a store: {error}"),
         }
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<StoreAccess>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Opened>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The store as sessions use it, if it is open.
     pub(super) fn access(&self) -> Option<Arc<StoreAccess>> {
-        self.lock().clone()
+        let opened = self.lock();
+        opened.as_ref().map(|opened| Arc::clone(&opened.access))
     }
 
     /// The store, if it is open.
@@ -90,12 +105,20 @@ impl SharedStore {
     }
 }
 
-fn open(
-    config: &Config,
+/// Opens the database of a data directory, or what can be read of one that is damaged.
+fn open_sqlite(data_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
+    let (store, salvaged) = Sqlite::open_or_salvage(data_dir)?;
+    if let Some(salvaged) = salvaged {
+        tracing::error!("{salvaged}");
+    }
+    Ok(Arc::new(store))
+}
+
+fn access(
+    store: Arc<dyn Store>,
     metrics: &Arc<Metrics>,
     threads: Option<Arc<ThreadPool>>,
 ) -> Result<Arc<StoreAccess>, StoreError> {
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&config.data_dir)?);
     let writer = Writer::start(
         Arc::clone(&store),
         QueueLimits::default(),
@@ -106,7 +129,6 @@ fn open(
         let pool = ThreadPool::new("store-reader", THREADS, QUESTIONS);
         Arc::new(pool.with_lane_limits(running, waiting))
     });
-    report(metrics, true);
     let access = StoreAccess::new(store, Arc::new(writer), threads, Arc::clone(metrics));
     Ok(Arc::new(access))
 }

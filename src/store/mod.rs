@@ -12,6 +12,7 @@ mod knowledge;
 mod leftovers;
 pub mod quarantine;
 pub mod records;
+mod reopened;
 pub mod sqlite;
 mod store_error;
 mod temporary;
@@ -27,6 +28,7 @@ pub use contract::{Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Reten
 pub use knowledge::{Knowledge, KnowledgeError, Progress, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;
+pub use reopened::ReopenedStore;
 pub use store_error::{StoreError, StoreErrorKind};
 pub use temporary::Leftovers;
 pub use tokens::{Grant, GrantKind, SealKey, Tokens, TokensError};

@@ -44,9 +44,12 @@ impl StoreErrorKind {
         }
     }
 
-    /// Whether the same may succeed later.
+    /// Whether the same may succeed later: a server replaces a damaged database by what can be read of it.
     pub fn is_passing(self) -> bool {
-        matches!(self, Self::Busy | Self::Full | Self::Unreachable)
+        match self {
+            Self::Busy | Self::Full | Self::Unreachable | Self::Corrupt => true,
+            Self::Incompatible | Self::Refused => false,
+        }
     }
 }
 

@@ -87,7 +87,7 @@ pub fn restore(data_dir: &Path, from: &Path) -> Result<Option<PathBuf>, StoreErr
         let target = new.to_string_lossy();
         let copied = source.execute("VACUUM INTO ?1", [&*target]);
         copied.map_err(|error| failure::of(from, &error))?;
-        let kept = put_aside(&to)?;
+        let kept = put_aside(&to, "before")?;
         durable_rename(&file, &new, &to)?;
         Ok(kept)
     });
@@ -97,11 +97,11 @@ pub fn restore(data_dir: &Path, from: &Path) -> Result<Option<PathBuf>, StoreErr
 }
 
 /// Renames the database with its log: a log that stayed would be read as the new database's.
-fn put_aside(path: &Path) -> Result<Option<PathBuf>, StoreError> {
+pub(super) fn put_aside(path: &Path, why: &str) -> Result<Option<PathBuf>, StoreError> {
     if !path.exists() {
         return Ok(None);
     }
-    let aside = with_ending(path, &format!(".before-{}", Timestamp::now()));
+    let aside = with_ending(path, &format!(".{why}-{}", Timestamp::now()));
     for ending in ["-wal", "-shm", ""] {
         let (old, new) = (with_ending(path, ending), with_ending(&aside, ending));
         match fs::rename(&old, &new) {
@@ -113,7 +113,7 @@ fn put_aside(path: &Path) -> Result<Option<PathBuf>, StoreError> {
     Ok(Some(aside))
 }
 
-fn durable_rename(file: &File, from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn durable_rename(file: &File, from: &Path, to: &Path) -> Result<(), StoreError> {
     let renamed = || {
         file.sync_all()?;
         fs::rename(from, to)?;
@@ -150,7 +150,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// A temporary file's path beside a file.
-fn beside(path: &Path) -> PathBuf {
+pub(super) fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{:016x}", fastrand::u64(..)))
 }
@@ -161,7 +161,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn named(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn named(path: &Path, error: &io::Error) -> StoreError {
     let kind = match error.kind() {
         io::ErrorKind::StorageFull => StoreErrorKind::Full,
         _ => StoreErrorKind::Unreachable,

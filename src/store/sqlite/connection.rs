@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +22,16 @@ const READER_WAITS: Duration = Duration::from_millis(150);
 
 /// The statements of a connection that stay compiled.
 const STATEMENTS: usize = 64;
+
+/// Which file it is, whatever its path: its device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId(u64, u64);
+
+/// The file at a path; `None` if there is none.
+pub(super) fn file_id(path: &Path) -> Option<FileId> {
+    let about = std::fs::metadata(path).ok()?;
+    about.is_file().then(|| FileId(about.dev(), about.ino()))
+}
 
 /// Creates the folder, if it is missing.
 ///

@@ -15,6 +15,7 @@ use super::super::records::{
     PopgateId, Quarantined, SenderHistory,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
+use super::connection::FileId;
 use super::expire::Walk;
 use super::integrity::{self, Checked};
 use super::lock::Lock;
@@ -22,7 +23,7 @@ use super::migrations::{self, Unfit};
 use super::readers::Readers;
 use super::{
     apply, connection, expire, failure, history, lessons, mailboxes, messages, quarantine, recall,
-    senders,
+    rescue, senders,
 };
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
@@ -31,11 +32,18 @@ use crate::pop3::Uidl;
 #[derive(Debug)]
 pub struct Sqlite {
     path: PathBuf,
-    writer: Mutex<Connection>,
+    writer: Mutex<Writer>,
     readers: Readers,
     walk: Mutex<Walk>,
     /// Given back after the connections are closed.
     _lock: Lock,
+}
+
+/// The connection that writes, and the file that it has open.
+#[derive(Debug)]
+struct Writer {
+    connection: Connection,
+    file: FileId,
 }
 
 impl Sqlite {
@@ -98,9 +106,13 @@ impl Sqlite {
             ),
             _ => {}
         }
+        let file = file(&path)?;
         Ok(Self {
             readers: Readers::new(&path),
-            writer: Mutex::new(writer),
+            writer: Mutex::new(Writer {
+                connection: writer,
+                file,
+            }),
             walk: Mutex::default(),
             _lock: lock,
             path,
@@ -116,32 +128,22 @@ impl Sqlite {
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        self.is_there()?;
+        let file = file(&self.path)?;
         self.readers
-            .read(read)
+            .read(file, read)
             .map_err(|error| failure::of(&self.path, &error))
-    }
-
-    /// A file that is gone could still be written to, and all of it would be lost.
-    fn is_there(&self) -> Result<(), StoreError> {
-        match self.path.is_file() {
-            true => Ok(()),
-            false => Err(StoreError::new(
-                StoreErrorKind::Unreachable,
-                format!("{}: the file is gone; restart popgate", self.path.display()),
-            )),
-        }
     }
 
     fn write<T>(
         &self,
         write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        self.is_there()?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.follow_file(&mut writer)?;
         let written = || {
             // Locked from the start: a transaction that read first could not wait for another process.
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let behavior = TransactionBehavior::Immediate;
+            let transaction = writer.connection.transaction_with_behavior(behavior)?;
             let done = write(&transaction)?;
             transaction.commit()?;
             Ok(done)
@@ -149,11 +151,39 @@ impl Sqlite {
         written().map_err(|error| failure::of(&self.path, &error))
     }
 
+    /// Opens the file that is in its place now, if that is another one; if there is none, writes it anew from the
+    /// connection, which still has it.
+    fn follow_file(&self, writer: &mut Writer) -> Result<(), StoreError> {
+        let path = self.path.display();
+        match connection::file_id(&self.path) {
+            Some(file) if file == writer.file => return Ok(()),
+            Some(_) => {
+                writer.connection = connection::writer(&self.path)
+                    .map_err(|error| failure::of(&self.path, &error))?;
+                tracing::warn!("{path}: another file is in its place now, and is used");
+            }
+            None => {
+                writer.connection = rescue::rescue(&writer.connection, &self.path)?;
+                tracing::error!("{path}: somebody deleted the file; all of it was written anew");
+            }
+        }
+        writer.file = file(&self.path)?;
+        Ok(())
+    }
+
     /// The connection that writes, for tests of faults.
     #[cfg(test)]
     pub(super) fn with_writer<T>(&self, f: impl FnOnce(&mut Connection) -> T) -> T {
-        f(&mut self.writer.lock().unwrap())
+        f(&mut self.writer.lock().unwrap().connection)
     }
+}
+
+/// The file that is in its place now. One that is gone could still be written to, and all of it would be lost.
+fn file(path: &Path) -> Result<FileId, StoreError> {
+    connection::file_id(path).ok_or_else(|| {
+        let message = format!("{}: the file is gone", path.display());
+        StoreError::new(StoreErrorKind::Unreachable, message)
+    })
 }
 
 impl Store for Sqlite {

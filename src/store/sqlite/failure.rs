@@ -13,7 +13,7 @@ pub(super) fn of(path: &Path, error: &Error) -> StoreError {
         StoreErrorKind::Busy => "another process has it locked",
         StoreErrorKind::Full => "the disk is full: make room there",
         StoreErrorKind::Corrupt => {
-            "it is damaged; stop popgate and put a backup in its place with `popgate restore FILE`, or move it away to begin anew"
+            "it is damaged; `popgate restore FILE` puts a backup in its place"
         }
         StoreErrorKind::Unreachable => "it cannot be read or written",
         StoreErrorKind::Incompatible | StoreErrorKind::Refused => "it does not take this",
@@ -27,6 +27,8 @@ fn kind(error: &Error) -> StoreErrorKind {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreErrorKind::Busy,
             ErrorCode::DiskFull => StoreErrorKind::Full,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Corrupt,
+            // SQL that is right, of tables that are not there.
+            _ if failure.extended_code == rusqlite::ffi::SQLITE_ERROR => StoreErrorKind::Corrupt,
             ErrorCode::ConstraintViolation
             | ErrorCode::TypeMismatch
             | ErrorCode::TooBig
@@ -35,6 +37,8 @@ fn kind(error: &Error) -> StoreErrorKind {
             // Permission, I/O, out of memory, interrupted.
             _ => StoreErrorKind::Unreachable,
         },
+        // A table or column of popgate's is missing.
+        Error::SqlInputError { .. } => StoreErrorKind::Corrupt,
         // What is in a column is not what was put there.
         Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)

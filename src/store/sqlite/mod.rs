@@ -7,7 +7,8 @@
 //! compute again. It costs one synchronisation a batch, on the writer's thread. The messages in quarantine are not in
 //! it: they stay a Maildir.
 //!
-//! A file that cannot be used is never renamed, emptied or deleted.
+//! A file that cannot be used is never emptied or deleted: it is refused, or, if it is damaged, put aside by a server that
+//! goes on with what can be read of it.
 
 mod apply;
 mod backup;
@@ -26,6 +27,8 @@ mod migrations;
 mod quarantine;
 mod readers;
 mod recall;
+mod rescue;
+mod salvage;
 mod senders;
 #[cfg(test)]
 mod tests;
@@ -33,3 +36,4 @@ mod tests;
 pub use backup::{backup, restore};
 pub use connection::FILE;
 pub use database::Sqlite;
+pub use salvage::Salvaged;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::connection;
+use super::connection::{self, FileId};
 
 /// Idle connections that stay open.
 const KEPT: usize = 4;
@@ -14,7 +14,7 @@ const KEPT: usize = 4;
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<(FileId, Connection)>>,
 }
 
 impl Readers {
@@ -25,14 +25,20 @@ impl Readers {
         }
     }
 
-    /// Reads within one snapshot of the database. A connection on which something failed is closed.
+    /// Reads within one snapshot of the database, which is this file. A connection on which something failed is closed,
+    /// and so is one to another file that was in its place.
     pub(super) fn read<T>(
         &self,
+        file: FileId,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let idle = self.lock().pop();
+        let idle = {
+            let mut idle = self.lock();
+            idle.retain(|(of, _)| *of == file);
+            idle.pop()
+        };
         let connection = match idle {
-            Some(connection) => connection,
+            Some((_, connection)) => connection,
             None => connection::reader(&self.path)?,
         };
         let found = {
@@ -43,12 +49,12 @@ impl Readers {
         };
         let mut idle = self.lock();
         if idle.len() < KEPT {
-            idle.push(connection);
+            idle.push((file, connection));
         }
         Ok(found)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(FileId, Connection)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

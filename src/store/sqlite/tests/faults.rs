@@ -3,6 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -10,6 +12,7 @@ use rusqlite::Connection;
 use super::super::super::contract::{QuarantineQuery, Store};
 use super::super::super::contract_tests::{at, entry, id, judged, mailbox, record, uidl};
 use super::super::super::records::{Change, Timestamp};
+use super::super::super::reopened::ReopenedStore;
 use super::super::super::store_error::{StoreError, StoreErrorKind};
 use super::super::{FILE, Sqlite, backup, restore};
 use super::empty;
@@ -216,15 +219,144 @@ fn while_another_process_writes_readers_read_and_writers_say_busy() {
 }
 
 #[test]
-fn a_file_that_is_gone_is_not_written_to() {
-    let dir = filled(1);
+fn a_file_that_somebody_deleted_is_written_anew() {
+    let dir = filled(300);
     let store = Sqlite::open(dir.path()).unwrap();
-    fs::remove_file(store.path()).unwrap();
-    let error = store.apply(&[judged("ann", "new", record("b"))]);
-    let error = error.unwrap_err();
+    for ending in ["", "-wal", "-shm"] {
+        fs::remove_file(dir.path().join(format!("{FILE}{ending}"))).unwrap();
+    }
+    let error = store.recall(&mailbox("ann"), &[]).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unreachable);
     assert_says(&error, &["the file is gone", FILE]);
-    assert!(store.recall(&mailbox("ann"), &[]).is_err());
+    store.apply(&[judged("ann", "new", record("b"))]).unwrap();
+    let known = |store: &Sqlite, name| store.message(&mailbox("ann"), &uidl(name)).unwrap();
+    assert!(known(&store, "000299").is_some() && known(&store, "new").is_some());
+    let mode = fs::metadata(store.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(store);
+    let store = Sqlite::open(dir.path()).unwrap();
+    assert!(known(&store, "000299").is_some() && known(&store, "new").is_some());
+}
+
+#[test]
+fn another_file_in_its_place_is_used() {
+    let (dir, other) = (filled(1), filled(2));
+    let store = Sqlite::open(dir.path()).unwrap();
+    backup(other.path(), &dir.path().join("backup")).unwrap();
+    for ending in ["-wal", "-shm"] {
+        fs::remove_file(dir.path().join(format!("{FILE}{ending}"))).unwrap();
+    }
+    fs::rename(dir.path().join("backup"), store.path()).unwrap();
+    let known = |name| store.message(&mailbox("ann"), &uidl(name)).unwrap();
+    assert!(known("000001").is_some());
+    store.apply(&[judged("ann", "new", record("b"))]).unwrap();
+    assert!(known("new").is_some());
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_database_is_used() {
+    let dir = filled(3000);
+    let path = dir.path().join(FILE);
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let length = file.metadata().unwrap().len();
+    let middle = length / 2 / 4096 * 4096;
+    file.write_all_at(&[0xff; 4096], middle).unwrap();
+    let (store, salvaged) = Sqlite::open_or_salvage(dir.path()).unwrap();
+    let salvaged = salvaged.unwrap();
+    assert!(salvaged.kept.exists());
+    let uidls: Vec<_> = (0..3000).map(|it| uidl(&format!("{it:06}"))).collect();
+    let memory = store.recall(&mailbox("ann"), &uidls).unwrap();
+    let known = memory.messages.iter().flatten().count();
+    assert!((1500..3000).contains(&known), "{known} of 3000");
+    // What is marked has its edit.
+    for uidl in &uidls {
+        if let Some(record) = store.message(&mailbox("ann"), uidl).unwrap() {
+            assert_eq!(record, super::super::super::contract_tests::record("a-1"));
+        }
+    }
+    store.apply(&[judged("ann", "new", record("b"))]).unwrap();
+    drop(store);
+    let (_, again) = Sqlite::open_or_salvage(dir.path()).unwrap();
+    assert_eq!(again, None, "the new one is sound");
+}
+
+#[test]
+fn of_what_is_no_database_nothing_is_used_and_it_is_kept() {
+    for damaged in [
+        b"From a@example.net\n".repeat(500),
+        fs::read(filled(2000).path().join(FILE)).unwrap()[..20_000].to_vec(),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FILE), &damaged).unwrap();
+        let (store, salvaged) = Sqlite::open_or_salvage(dir.path()).unwrap();
+        let kept = salvaged.unwrap().kept;
+        assert_eq!(fs::read(kept).unwrap(), damaged);
+        assert!(store.mailboxes().unwrap().len() <= 1);
+    }
+    // Another program's is not damaged: nothing is touched.
+    let dir = tempfile::tempdir().unwrap();
+    let other = Connection::open(dir.path().join(FILE)).unwrap();
+    other.execute_batch("CREATE TABLE a (b)").unwrap();
+    drop(other);
+    let error = Sqlite::open_or_salvage(dir.path()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Incompatible);
+}
+
+#[test]
+fn a_damaged_database_that_others_use_stays() {
+    let dir = filled(3000);
+    let path = dir.path().join(FILE);
+    let other = Sqlite::open(dir.path()).unwrap();
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let middle = file.metadata().unwrap().len() / 2 / 4096 * 4096;
+    file.write_all_at(&[0xff; 4096], middle).unwrap();
+    let error = Sqlite::open_or_salvage(dir.path()).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+    drop(other);
+    assert!(Sqlite::open_or_salvage(dir.path()).unwrap().1.is_some());
+}
+
+/// Truncated to nothing, or to some pages, while it is in use.
+#[test]
+fn a_file_that_is_truncated_while_it_is_used_is_replaced() {
+    for kept in [0, 8192] {
+        let dir = filled(2000);
+        let data_dir = dir.path().to_owned();
+        let store = ReopenedStore::new(Box::new(move || {
+            let (store, _) = Sqlite::open_or_salvage(&data_dir)?;
+            Ok(Arc::new(store))
+        }));
+        assert_eq!(store.failure(), None);
+        let file = OpenOptions::new().write(true).open(dir.path().join(FILE));
+        file.unwrap().set_len(kept).unwrap();
+        let uidls: Vec<_> = (0..2000).map(|it| uidl(&format!("{it:06}"))).collect();
+        let error = store.recall(&mailbox("ann"), &uidls).unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{kept}: {error}");
+        store.apply(&[judged("ann", "new", record("b"))]).unwrap();
+        let found = store.message(&mailbox("ann"), &uidl("new")).unwrap();
+        assert!(found.is_some(), "{kept}");
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_is_opened_later() {
+    let open = Arc::new(AtomicBool::new(false));
+    let dir = tempfile::tempdir().unwrap();
+    let (may, data_dir) = (Arc::clone(&open), dir.path().to_owned());
+    let store = ReopenedStore::new(Box::new(move || match may.load(Ordering::Relaxed) {
+        true => Ok(Arc::new(Sqlite::open(&data_dir)?)),
+        false => Err(StoreError::new(StoreErrorKind::Full, "no room")),
+    }));
+    let change = [judged("ann", "new", record("b"))];
+    open.store(true, Ordering::Relaxed);
+    // Not at once.
+    assert_eq!(
+        store.apply(&change).unwrap_err().kind(),
+        StoreErrorKind::Full
+    );
+    store.pause_is_over();
+    store.apply(&change).unwrap();
+    assert_eq!(store.failure(), None);
 }
 
 #[test]
