@@ -1,8 +1,8 @@
-//! Archives: the names of the files in ZIP, RAR, 7-Zip, cabinets, gzip and tar, in images of discs, in attached mails
-//! and in TNEF, which of them are programs, and the pages in them.
+//! Archives: the names of the files in ZIP, RAR, 7-Zip, cabinet, gzip and tar files, in disc images, in attached
+//! messages and in TNEF, which of the files are programs, and the web pages among them.
 //!
-//! In: a decoded attachment, possibly truncated; out: what it contains, also in archives within it. It unpacks no more
-//! than a quarter of a megabyte of a file, trusts no declared length, and all its work is counted.
+//! In: a decoded attachment, possibly truncated; out: what it contains, archives within archives included. It unpacks
+//! at most a quarter of a megabyte of each file, trusts no declared length, and counts all its work.
 
 mod cabinet;
 mod contents;
@@ -23,21 +23,21 @@ use contents::{MEMBERS_LIMIT, Member, PAGES_AMONG, PAGES_LIMIT, Packing};
 
 pub use contents::{Archive, NAME_LIMIT, NAMES_LIMIT};
 
-/// Limits of what is unpacked of a file to look at its beginning, and of an archive to look into it.
+/// Limits on what is unpacked of a file to detect its type, and of a nested archive to read its contents.
 const HEAD_LIMIT: usize = 1 << 10;
 const UNPACKED_LIMIT: usize = 256 << 10;
 
-/// Limit of a page in an archive.
+/// Limit on a web page in an archive.
 const PAGE_LIMIT: usize = 64 << 10;
 
-/// Archives within archives that are looked into.
+/// Levels of nested archives that are read.
 const DEPTH_LIMIT: usize = 3;
 
-/// Units of work to look at a file, and for an octet that is unpacked.
+/// Units of work per file inspected, and per octet unpacked.
 const MEMBER_WORK: u64 = 3000;
 const UNPACK_WORK: u64 = 10;
 
-/// Whether a file of this type has files in it that [`read`] finds.
+/// Whether a file of this type contains files that [`read`] finds.
 pub fn holds_files(file_type: FileType) -> bool {
     use FileType::{Cab, Eml, Gzip, Iso, Ole, Rar, SevenZip, Tar, Tnef, Zip};
     matches!(
@@ -46,7 +46,7 @@ pub fn holds_files(file_type: FileType) -> bool {
     )
 }
 
-/// Looks into a file; `None` if it contains no files, or if the budget of work does not suffice.
+/// Reads the contents of a file; `None` if it contains no files, or if the budget of work does not suffice.
 pub fn read(data: &[u8], work: &Work<'_>) -> Option<Archive> {
     let mut archive = Archive::default();
     look(data, 0, &mut archive, work)?;
@@ -56,7 +56,7 @@ pub fn read(data: &[u8], work: &Work<'_>) -> Option<Archive> {
     Some(archive)
 }
 
-/// Looks into a file that is in so many others.
+/// Reads the contents of a file at this depth of nesting.
 fn look(data: &[u8], depth: usize, archive: &mut Archive, work: &Work<'_>) -> Option<()> {
     if depth >= DEPTH_LIMIT {
         return None;
@@ -71,10 +71,10 @@ fn look(data: &[u8], depth: usize, archive: &mut Archive, work: &Work<'_>) -> Op
         Some(FileType::Tar) => gzip::tar(data, archive, work)?,
         Some(FileType::Tnef) => tnef::read(data, archive, work)?,
         Some(FileType::Eml) => mail::read(data, archive, work),
-        // Whatever the file begins with, a program for archives looks at its end.
+        // Archive programs look for a ZIP's directory at the end, whatever the file begins with.
         _ => zip::read(data, archive, work)?,
     };
-    // An attached mail is read as one where clients show it.
+    // Pages of an attached message are not kept: clients show the message, so the MIME walk reads them.
     let keeps_pages = file_type != Some(FileType::Eml);
     for member in members.iter().take(MEMBERS_LIMIT) {
         look_at(member, depth, keeps_pages, archive, work);
@@ -82,7 +82,7 @@ fn look(data: &[u8], depth: usize, archive: &mut Archive, work: &Work<'_>) -> Op
     Some(())
 }
 
-/// Looks at a file in an archive, and into it, if it contains files itself.
+/// Inspects a file in an archive, and reads its contents if it is an archive itself.
 fn look_at(
     member: &Member<'_>,
     depth: usize,
@@ -120,7 +120,7 @@ fn look_at(
 
 /// The beginning of a file.
 fn unpacked<'m>(member: &'m Member<'_>, limit: usize, work: &Work<'_>) -> Cow<'m, [u8]> {
-    // Deflate makes at most 1032 octets of one (RFC 1951).
+    // Deflate expands one octet to at most 1032 (RFC 1951).
     let most = member.content.len().saturating_mul(1032);
     let limit = work.afford(limit.min(most), UNPACK_WORK);
     match member.packing {
@@ -128,7 +128,7 @@ fn unpacked<'m>(member: &'m Member<'_>, limit: usize, work: &Work<'_>) -> Cow<'m
         Packing::Deflated => {
             let mut content = Vec::new();
             let stream = flate2::read::DeflateDecoder::new(&member.content[..]);
-            // What was unpacked before a fault is what counts.
+            // What was unpacked before an error is still used.
             let _ = stream.take(limit as u64).read_to_end(&mut content);
             Cow::Owned(content)
         }

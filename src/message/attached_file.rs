@@ -1,7 +1,7 @@
-//! A file that is attached: what its bytes reveal.
+//! An attached file: what its bytes reveal.
 //!
-//! In: the encoded body of a part; out: the file's type by its content, the files in it, the links and scripts of a
-//! PDF, and whether a document has macros.
+//! In: the encoded body of a part; out: the file's type by content, the files in it, the links and scripts of a PDF,
+//! and whether a document has macros.
 
 use crate::message::archive::{self, Archive, iso};
 use crate::message::decode::{self, Encoding};
@@ -15,25 +15,25 @@ const HEAD_LIMIT: usize = 6 << 10;
 /// Encoded bytes of a file whose content is inspected.
 const FILE_LIMIT: usize = 1 << 20;
 
-/// Units of work to detect the type of a file, and for an octet of its beginning.
+/// Units of work to detect a file's type, and per octet of its beginning.
 const FILE_WORK: u64 = 3000;
 const HEAD_WORK: u64 = 3;
 
 /// What the bytes of a file reveal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct File {
-    /// What it is.
+    /// The file's type.
     pub file_type: Option<FileType>,
     /// The files in it.
     pub archive: Option<Archive>,
-    /// Its content as a PDF.
+    /// What it contains as a PDF.
     pub pdf: Option<Pdf>,
     /// Whether it contains macros.
     pub macros: bool,
 }
 
 impl File {
-    /// The type, by the first bytes.
+    /// Detects the type by the first bytes.
     pub(super) fn of(encoding: Encoding, body: &[u8], work: &Work<'_>) -> Self {
         let head = &body[..body.len().min(HEAD_LIMIT)];
         if !work.spend(FILE_WORK + HEAD_WORK * head.len() as u64) {
@@ -45,7 +45,7 @@ impl File {
         }
     }
 
-    /// Looks into it, if its type is one that can be looked into. `name` is the file's.
+    /// Inspects the content if the type has any to inspect. `name` is the file's name.
     pub(super) fn look_into(&mut self, encoding: Encoding, body: &[u8], work: &Work<'_>) {
         let body = &body[..work.afford(body.len().min(FILE_LIMIT), decode::WORK)];
         let data = decode::bytes(encoding, body);
@@ -64,8 +64,8 @@ impl File {
         self.macros = document::macros(&data, names);
     }
 
-    /// Whether there may be files in it: by its type, or by a name for which a program for archives opens it,
-    /// whatever it begins with.
+    /// Whether it may contain files: by its type, or because archive programs open files of this name, whatever they
+    /// begin with.
     pub(super) fn may_hold_files(&self, name: Option<&str>) -> bool {
         const OPENED: [&str; 4] = [".zip", ".zipx", ".jar", ".docm"];
         if name.is_some_and(iso::is_named) {

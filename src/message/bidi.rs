@@ -1,8 +1,8 @@
-//! Text in the order in which it is displayed (Unicode Standard Annex 9).
+//! Text in display order (Unicode Standard Annex 9).
 //!
-//! In: a line with controls of writing direction; out: the line as a person reads it: what an override turns round
-//! is turned back, so that `<RLO>argaiv` becomes `viagra`, while words of scripts that run from right to left stay
-//! as they are. Its work is linear in the line.
+//! In: a line with bidi control characters; out: the line as a person reads it. What an override reverses is reversed
+//! back, so that `<RLO>argaiv` becomes `viagra`, while words in right-to-left scripts stay as they are. Its work is
+//! linear in the line.
 
 use unicode_bidi::{BidiInfo, Level};
 
@@ -16,7 +16,7 @@ pub(crate) const ISOLATES_RIGHT: char = '\u{2067}';
 pub(crate) const ISOLATES_FIRST: char = '\u{2068}';
 pub(crate) const POPS_ISOLATE: char = '\u{2069}';
 
-/// Whether it embeds, overrides or isolates what follows.
+/// Whether it begins an embedding, an override or an isolate.
 pub(crate) fn opens(letter: char) -> bool {
     matches!(
         letter,
@@ -30,7 +30,7 @@ pub(crate) fn closes(letter: char) -> bool {
     matches!(letter, POPS | POPS_ISOLATE)
 }
 
-/// Whether words may be displayed otherwise than they are stored.
+/// Whether the display order may differ from the stored order.
 pub(crate) fn turns(line: &str) -> bool {
     if !line.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
         return false;
@@ -47,9 +47,9 @@ pub(crate) fn turns(line: &str) -> bool {
     rights > 0 && rights + isolates > 1
 }
 
-/// A line as it is read.
+/// A line as a person reads it.
 pub(crate) fn as_read(line: &str) -> String {
-    // What is displayed, and then what would be displayed so without any control.
+    // First to display order, then to the text that would display the same without any control characters.
     let shown: String = reordered(line)
         .chars()
         .filter(|letter| !opens(*letter) && !closes(*letter))

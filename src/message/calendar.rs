@@ -1,6 +1,6 @@
 //! Calendar entries (RFC 5545, and vCalendar 1.0) as clients show them.
 //!
-//! In: the text of a calendar; out: the words of its entries, unfolded and without escapes.
+//! In: the text of a calendar; out: the words of its entries, unfolded and unescaped.
 
 use crate::message::transfer_encoding;
 
@@ -10,15 +10,15 @@ const SHORT_LINE: usize = 40;
 /// What a person sees of a calendar.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// Titles, descriptions, places and links, a line for each.
+    /// Summaries, descriptions, locations and links, one line each.
     pub text: String,
-    /// The descriptions in HTML, which Outlook shows.
+    /// The HTML descriptions, which Outlook shows.
     pub page: String,
-    /// How many words short lines split.
+    /// The number of words split by a fold of a short line.
     pub split_words: usize,
 }
 
-/// Reads a calendar. What has no entry in it is text.
+/// Reads a calendar. Text without any entry is returned as it is.
 pub fn shown(calendar: &str) -> Shown {
     let (unfolded, split_words) = unfolded(calendar);
     let mut shown = Shown {
@@ -75,7 +75,7 @@ fn property(line: &str, shown: &mut Shown) {
     }
 }
 
-/// The colon that begins the value: not one in the quotes of a parameter.
+/// The colon before the value, ignoring colons in quoted parameter values.
 fn value_start(line: &str) -> Option<usize> {
     let mut is_quoted = false;
     line.bytes().position(|byte| {
@@ -91,7 +91,7 @@ fn push_line(text: &mut String, line: &str) {
     }
 }
 
-/// Section 3.3.11.
+/// Section 3.3.11: TEXT escapes.
 fn unescaped(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     let mut letters = value.chars();
@@ -108,7 +108,8 @@ fn unescaped(value: &str) -> String {
     text
 }
 
-/// Without the folds of section 3.1, which may be inside of words; and how many words short lines split.
+/// The text without the folds of section 3.1, which may be inside words; and the number of words that folds of short
+/// lines split.
 pub fn unfolded(text: &str) -> (String, usize) {
     let mut unfolded = String::with_capacity(text.len());
     let mut split_words = 0;

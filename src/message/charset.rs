@@ -1,9 +1,9 @@
 //! Charsets: octets as text.
 //!
-//! In: octets and the label that names their charset, if one does; out: text. Labels are those of the Encoding
-//! Standard, those of 7-bit charsets that browsers have given up but mail programs have not, and spellings of them. It
-//! never fails: what a decoder cannot read falls back to the octets themselves, so that ASCII stays readable, and what
-//! has no label is detected as browsers do.
+//! In: octets and the label of their charset, if there is one; out: text. Labels are those of the Encoding Standard,
+//! those of 7-bit charsets that browsers have dropped but mail programs have not, and misspellings of them. It never
+//! fails: what a decoder cannot read is kept octet by octet, so that ASCII stays readable, and unlabelled text is
+//! detected as browsers do.
 
 mod iso_2022;
 mod label;
@@ -17,18 +17,18 @@ use memchr::memmem;
 
 use label::Charset;
 
-/// Octets that a charset is detected by.
+/// Octets from which a charset is detected.
 const DETECTION_LIMIT: usize = 4 << 10;
 
-/// Octets of a page in which it may name its charset. The HTML standard wants it in the first 1024, but browsers
-/// follow a later one, too.
+/// Octets of a page in which it may declare its charset. The HTML standard requires the first 1024, but browsers honour
+/// a later declaration, too.
 const PAGE_HEAD_LIMIT: usize = 16 << 10;
 
 /// Units of work to detect the charset of a header field's value.
 pub(crate) const VALUE_DETECTION_WORK: u64 = 40_000;
 
-/// Units of work to decode an octet: what is not ASCII or UTF-8 goes through a decoder, and what has no label besides
-/// through those of all charsets up to a limit.
+/// Units of work to decode an octet: text other than ASCII and UTF-8 needs a decoder, and without a label it also runs
+/// through the decoders of all charsets, up to a limit.
 pub(crate) fn work(label: Option<&str>, bytes: &[u8]) -> u64 {
     const DECODER: u64 = 8;
     const DETECTOR: u64 = 150;
@@ -44,7 +44,7 @@ pub(crate) fn work(label: Option<&str>, bytes: &[u8]) -> u64 {
     }
 }
 
-/// Octets as text. A byte order mark outranks the label, as in browsers (Encoding Standard, "decode").
+/// Decodes octets to text. A byte order mark outranks the label, as in browsers (Encoding Standard, "decode").
 pub fn decode<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
     if is_plain_ascii(bytes) && !label.is_some_and(label::may_hide_in_ascii) {
         return as_utf_8(bytes);
@@ -80,12 +80,12 @@ fn decode_marked<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
     }
 }
 
-/// Whether the label names a charset that is known here.
+/// Whether the label names a supported charset.
 pub fn is_known(label: &str) -> bool {
     Charset::of(label).is_some()
 }
 
-/// The charset that a page names: `<meta charset=…>`, or `charset=…` in the content of another meta element (HTML
+/// The charset that a page declares: `<meta charset=…>`, `charset=…` in the content of another meta element (HTML
 /// standard, "prescan a byte stream"), or the encoding of an XML declaration.
 pub fn named_in_page(page: &[u8]) -> Option<&str> {
     const TAG_LIMIT: usize = 512;
@@ -106,7 +106,7 @@ pub fn named_in_page(page: &[u8]) -> Option<&str> {
             return None;
         };
         let found = value_of(tag, name)?;
-        // A page that could name UTF-16 so that it is read here is not in UTF-16.
+        // A page whose UTF-16 declaration can be read as ASCII is not in UTF-16.
         let wide = matches!(Charset::of(found)?, Charset::Utf16(_) | Charset::Utf32(_));
         Some(if wide { "utf-8" } else { found })
     })
@@ -136,7 +136,8 @@ fn value_of<'t>(tag: &'t [u8], name: &str) -> Option<&'t str> {
     values.find(|value| !value.is_empty())
 }
 
-/// Text without a label: UTF-8, a 7-bit charset, UTF-16 without a mark, or what it looks like.
+/// Decodes text without a label: as UTF-8, a 7-bit charset, UTF-16 without a byte order mark, or the charset it looks
+/// like.
 fn detected(bytes: &[u8]) -> Cow<'_, str> {
     if has_escapes(bytes) {
         return Cow::Owned(iso_2022::decode(bytes));
@@ -147,15 +148,15 @@ fn detected(bytes: &[u8]) -> Cow<'_, str> {
     utf_8(bytes).unwrap_or_else(|| by(looks_like(bytes, DETECTION_LIMIT), bytes))
 }
 
-/// The charset that octets look like, which are not UTF-8: by so many of them at most.
+/// The charset that octets look like that are not UTF-8, judged by at most `limit` of them.
 fn looks_like(bytes: &[u8], limit: usize) -> &'static Encoding {
-    // A letter or two of a Western name look like any charset.
+    // One or two accented letters of a Western name fit any charset.
     const LEAST: usize = 6;
     if bytes.iter().filter(|byte| !byte.is_ascii()).count() < LEAST {
         return WINDOWS_1252;
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    // The text begins to tell something where it is not ASCII.
+    // Detection starts at the first octet that is not ASCII.
     let start = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(0);
     let start = start.saturating_sub(limit / 4);
     let end = bytes.len().min(start + limit);
@@ -163,7 +164,7 @@ fn looks_like(bytes: &[u8], limit: usize) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Allow)
 }
 
-/// A label for the pieces of a header field's value that have none; `None` if they are UTF-8.
+/// A label for the unencoded pieces of a header field's value; `None` if they are UTF-8.
 pub(crate) fn label_of_value(value: &[u8]) -> Option<&'static str> {
     const LIMIT: usize = 256;
     match str::from_utf8(value) {
@@ -172,7 +173,7 @@ pub(crate) fn label_of_value(value: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether it designates a charset in the way of ISO 2022.
+/// Whether it contains escape sequences of ISO 2022.
 fn has_escapes(bytes: &[u8]) -> bool {
     let mut escapes = memmem::find_iter(bytes, b"\x1b");
     escapes.any(|at| {
@@ -183,7 +184,7 @@ fn has_escapes(bytes: &[u8]) -> bool {
     })
 }
 
-/// Octets as UTF-8. Those that are not are replaced, which reads octet by octet: it is tried without, first.
+/// Octets as UTF-8, with invalid ones replaced. Replacing works octet by octet, so decoding without it is tried first.
 pub(crate) fn as_utf_8(bytes: &[u8]) -> Cow<'_, str> {
     utf_8(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes))
 }
@@ -199,17 +200,17 @@ fn by<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
     encoding.decode_without_bom_handling(bytes).0
 }
 
-/// Control characters that clients neither show nor treat as white space: a word with NULs in it is one word.
+/// Removes control characters that clients neither show nor treat as white space: a word with NULs in it is one word.
 fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    // In UTF-8, those of eight bits begin with this octet.
+    // In UTF-8, C1 controls begin with this octet.
     let mut wide = memchr::memchr_iter(0xc2, bytes);
     let has_wide = wide.any(|at| bytes.get(at + 1).is_some_and(|next| *next < 0xa0));
     if !has_wide && !bytes.iter().any(|byte| is_control(*byte)) {
         return text;
     }
     let shown = |letter: &char| match *letter {
-        // A line end (NEL).
+        // NEL is a line end.
         '\u{85}' => true,
         '\u{80}'..'\u{a0}' => false,
         letter => !u8::try_from(letter).is_ok_and(is_control),
@@ -221,7 +222,7 @@ fn is_control(byte: u8) -> bool {
     matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f)
 }
 
-/// By pieces without a branch in them, which compilers vectorize.
+/// In chunks without branches, so that compilers vectorize it.
 fn is_plain_ascii(bytes: &[u8]) -> bool {
     let is_plain = |byte: u8| byte.is_ascii() & !is_control(byte);
     let mut pieces = bytes.chunks(64);

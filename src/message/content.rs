@@ -1,8 +1,8 @@
 //! The content of a message: the texts, links and files that body rules look at.
 //!
-//! In: a message, possibly truncated, and which of these are wanted; out: its parts, the
-//! visible text of each text part, links, and files. It computes only what is wanted, never
-//! refuses a message, and holds no more than [`TEXT_LIMIT`] of each kind.
+//! In: a message, possibly truncated, and which kinds of content are wanted; out: its parts, the visible text of each
+//! text part, links, and files. It computes only what is wanted, never refuses a message, and holds at most
+//! [`TEXT_LIMIT`] of each kind.
 
 mod collect;
 
@@ -14,11 +14,11 @@ use crate::message::mime::{Kind, TextForm};
 use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::VisibleText;
 
-/// Limit of decoded text per message and kind: charsets expand a message of the default hold limit
-/// (512 KiB) at most threefold, and nobody reads beyond the first megabyte.
+/// Limit on decoded text per message and kind: charsets expand a message of the default hold limit (512 KiB) at most
+/// threefold, and nobody reads beyond the first megabyte.
 pub const TEXT_LIMIT: usize = 1 << 20;
 
-/// Limit of links per message: newsletters have up to 200.
+/// Limit on links per message: newsletters have up to 200.
 pub const LINK_LIMIT: usize = 500;
 
 /// What to extract from a message.
@@ -28,11 +28,11 @@ pub struct Wanted {
     pub text: bool,
     /// The decoded source of text parts.
     pub source: bool,
-    /// Start tags.
+    /// Start tags of HTML.
     pub tags: bool,
     /// The declarations of parts.
     pub parts: bool,
-    /// The types of files: this decodes them.
+    /// The types of files, which have to be decoded for this.
     pub files: bool,
 }
 
@@ -63,9 +63,9 @@ pub struct Content {
 pub struct PartInfo {
     /// Its media type as declared, lower case.
     pub declared: Option<String>,
-    /// How it is treated.
+    /// How clients treat it.
     pub kind: Kind,
-    /// What is done with its text.
+    /// How its text is prepared for display.
     pub form: TextForm,
     /// The declared charset.
     pub charset: Option<String>,
@@ -79,7 +79,7 @@ pub struct PartInfo {
     pub contradicts: bool,
     /// How its body is encoded.
     pub encoding: Encoding,
-    /// The index of the parent part.
+    /// The index of the part that contains it.
     pub parent: Option<usize>,
     /// The length of its encoded body.
     pub bytes: usize,
@@ -90,11 +90,11 @@ pub struct PartInfo {
 /// A text part as displayed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextPart {
-    /// The index of its part.
+    /// The index of the part it comes from.
     pub part: usize,
     /// The visible text.
     pub text: VisibleText,
-    /// Which of its words were disguised; the visible text has them as a person reads them.
+    /// The disguised words; the visible text has them as a person reads them.
     pub letters: Letters,
     /// The decoded source, if wanted.
     pub source: String,
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// What is shown is decoded before what is attached, and appears in the order of the message.
+    /// Inline parts are decoded before attached ones, and appear in message order.
     #[test]
     fn a_small_budget_is_for_the_shown_text() {
         let attached = "<a href=http://a.example/>x</a>".repeat(200);

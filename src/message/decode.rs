@@ -1,18 +1,17 @@
 //! Decodes a part: transfer encoding and charset.
 //!
-//! In: a part's encoded body, possibly truncated; out: bytes, then text.
-//! It never fails: spammers send broken encodings because mail clients show what they can, so it
-//! decodes what it can (RFC 2045 sections 6.7 and 6.8).
+//! In: a part's encoded body, possibly truncated; out: bytes, then text. It never fails: spammers send broken encodings
+//! because mail clients show what they can, so it decodes what it can (RFC 2045 sections 6.7 and 6.8).
 
 use std::borrow::Cow;
 
 use crate::message::charset;
 pub use crate::message::transfer_encoding::Encoding;
 
-/// Units of work to decode an octet of a transfer encoding.
+/// Units of work per octet of a transfer encoding.
 pub(crate) const WORK: u64 = 2;
 
-/// Units of work to decode an octet of a charset: what is not ASCII or UTF-8 goes through a decoder.
+/// Units of work per octet of a charset: text other than ASCII and UTF-8 needs a decoder.
 pub(crate) fn text_work(charset: Option<&str>, bytes: &[u8]) -> u64 {
     charset::work(charset, bytes)
 }
@@ -22,12 +21,12 @@ pub fn bytes(encoding: Encoding, body: &[u8]) -> Cow<'_, [u8]> {
     encoding.decode(body)
 }
 
-/// Bytes of a declared charset as text.
+/// Decodes bytes of a declared charset to text.
 pub fn text<'a>(charset: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
     charset::decode(charset, bytes)
 }
 
-/// The charset of a page: the one that the header names, or else the one that the page names.
+/// The charset of a page: the one that the header declares, or else the one that the page declares.
 pub(crate) fn page_charset<'p>(declared: Option<&'p str>, page: &'p [u8]) -> Option<&'p str> {
     match declared {
         Some(label) if charset::is_known(label) => declared,

@@ -1,8 +1,7 @@
 //! Documents: the links and active content of a PDF, and whether an Office file has macros.
 //!
-//! In: a decoded attachment, possibly truncated; out: links and properties. It renders nothing,
-//! resolves no references, decrypts nothing, and inflates no more than a megabyte. ISO 32000-1 is
-//! PDF, MS-OVBA is macros.
+//! In: a decoded attachment, possibly truncated; out: links and properties. It renders nothing, resolves no references,
+//! decrypts nothing, and inflates at most a megabyte. PDF is ISO 32000-1, macros are MS-OVBA.
 
 mod stream;
 mod syntax;
@@ -12,13 +11,13 @@ use crate::message::visible_text::cut;
 use crate::message::work::Work;
 use memchr::memmem;
 
-/// Limit of links of a document.
+/// Limit on links of a document.
 pub const LINKS_LIMIT: usize = 50;
 
-/// Limit of a link in bytes.
+/// Limit on a link in bytes.
 pub const LINK_LIMIT: usize = 2048;
 
-/// Units of work to begin with a PDF, for a name, and for an octet of a link.
+/// Units of work per PDF, per name, and per octet of a link.
 const PDF_WORK: u64 = 15_000;
 const NAME_WORK: u64 = 25;
 const LINK_WORK: u64 = 15;
@@ -32,9 +31,9 @@ pub struct Pdf {
     pub javascript: bool,
     /// Whether it starts programs.
     pub launch: bool,
-    /// Whether it contains a form that it submits.
+    /// Whether it contains a form or submits one.
     pub form: bool,
-    /// Pages found; those of earlier revisions in the file count, too.
+    /// Pages found, those of earlier revisions in the file included.
     pub pages: usize,
     /// Whether its strings are encrypted: then the links are missing.
     pub encrypted: bool,
@@ -51,15 +50,15 @@ pub fn pdf(data: &[u8], work: &Work<'_>) -> Option<Pdf> {
     pdf.read(data, work);
     stream::each(data, work, &mut |objects| pdf.read(objects, work));
     if pdf.encrypted {
-        // What is not a link is ciphertext.
+        // Links in encrypted strings are ciphertext: only readable ones are kept.
         pdf.links.retain(|link| link.is_ascii());
     }
     Some(pdf)
 }
 
 impl Pdf {
-    // Visits names wherever they are: to skip comments and streams as readers do
-    // one would have to parse exactly as each of them does.
+    // Visits names wherever they are: to skip comments and streams as readers do, one would have to parse exactly as
+    // each of them does.
     fn read(&mut self, data: &[u8], work: &Work<'_>) {
         let mut at = 0;
         while let Some(found) = data.get(at..).and_then(|rest| memchr::memchr(b'/', rest)) {
@@ -69,7 +68,7 @@ impl Pdf {
             let name = syntax::name(data, at + found);
             at = name.end;
             match name.as_bytes() {
-                // 12.6.4.7; `/S /URI` is the action's type.
+                // 12.6.4.7. `/S /URI` is the action's type, not a link.
                 b"URI" => {
                     at = syntax::skip_space(data, at);
                     if let Some((link, end)) = syntax::string(data, at, LINK_LIMIT) {
@@ -80,7 +79,7 @@ impl Pdf {
                         at = end;
                     }
                 }
-                // 12.6.4.16. Any noise contains two letters, so a string or a reference must follow.
+                // 12.6.4.16. Two letters occur in any binary data, so a string or a reference must follow.
                 b"JS" => {
                     at = syntax::skip_space(data, at);
                     let value = data.get(at);

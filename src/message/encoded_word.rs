@@ -1,8 +1,8 @@
-//! Encoded words (RFC 2047), as clients read them: also inside quotes, beside other text without a space, and with
-//! spaces in them.
+//! Encoded words (RFC 2047) as clients read them: also inside quoted strings, next to other text without a space, and
+//! with spaces in them.
 //!
-//! In: a raw value; out: its text, or the value with the words decoded. The octets of adjacent words in one charset
-//! are joined before they are decoded: mailers split letters.
+//! In: a raw value; out: its text, or the value with the words decoded. The octets of adjacent words in one charset are
+//! joined before they are decoded, because mailers split multi-octet characters.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::message::transfer_encoding::{base64, hex};
 /// A piece of a value.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'v> {
-    /// What is not encoded.
+    /// Text that is not encoded.
     Plain(&'v [u8]),
     /// One or more adjacent words, decoded.
     Words(String),
@@ -22,7 +22,7 @@ pub enum Piece<'v> {
 
 /// The pieces of a value, without the white space between adjacent words (RFC 2047 section 6.2).
 pub fn pieces(value: &[u8]) -> Vec<Piece<'_>> {
-    // No word ends after this: it need not be searched for.
+    // No encoded word ends after this offset, so the search stops there.
     let last = memmem::rfind(value, b"?=").unwrap_or(0);
     let mut pieces = Vec::new();
     let mut open: Option<(String, Vec<u8>)> = None;
@@ -66,7 +66,7 @@ pub fn pieces(value: &[u8]) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// A value's text, with every letter that it has.
+/// A value's text, invisible characters included.
 pub fn text(value: &[u8]) -> String {
     let label = charset::label_of_value(value);
     let mut text = String::with_capacity(value.len());
@@ -80,7 +80,7 @@ pub fn text(value: &[u8]) -> String {
 }
 
 fn decoded<'v>(label: &str, octets: &[u8]) -> Piece<'v> {
-    // There may be very many words: nothing is detected for one.
+    // A value may have very many words, so no charset is detected for each.
     let label = match charset::is_known(label) {
         true => label,
         false => "us-ascii",
@@ -90,7 +90,7 @@ fn decoded<'v>(label: &str, octets: &[u8]) -> Piece<'v> {
 
 /// An encoded word.
 struct Word {
-    /// Lower case, without the language of RFC 2231 section 5.
+    /// Lower case, without the language tag of RFC 2231 section 5.
     charset: String,
     octets: Vec<u8>,
     /// Its length with all delimiters.
@@ -138,7 +138,7 @@ impl Word {
     }
 }
 
-/// RFC 2047 section 4.2.
+/// The Q encoding, RFC 2047 section 4.2.
 fn quoted(content: &[u8]) -> Vec<u8> {
     let mut octets = Vec::with_capacity(content.len());
     let mut rest = content;
@@ -159,7 +159,7 @@ fn quoted(content: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// An address field with its encoded words as quoted strings, for a parser that decodes each word by itself.
+/// An address field with its encoded words turned into quoted strings, for a parser that decodes each word by itself.
 pub fn quoted_strings(value: &[u8]) -> Cow<'_, [u8]> {
     let label = charset::label_of_value(value);
     if label.is_none() && memmem::find(value, b"=?").is_none() {
@@ -195,7 +195,7 @@ pub fn quoted_strings(value: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(all)
 }
 
-/// Whether one is inside of quotes or comments (RFC 5322 section 3.2).
+/// Whether the current position is in a quoted string or a comment (RFC 5322 section 3.2).
 #[derive(Default)]
 struct Place {
     is_quoted: bool,

@@ -1,9 +1,9 @@
-//! Detects a file's type from its first bytes, and whether its name fits.
+//! Detects a file's type from its first bytes.
 //!
-//! In: the head of a decoded attachment, 4096 bytes are enough; out: its type, if it has a signature.
-//! It never trusts a name or a declared type, reads no further than signatures reach, and detects
-//! no plain text. Signatures are from each format's specification, named at its line; HTML is
-//! detected as by the MIME Sniffing standard (section 7.1).
+//! In: the beginning of a decoded attachment, of which 4096 bytes suffice; out: its type, if it has a signature. It
+//! never trusts a name or a declared type, reads no further than signatures reach, and does not detect plain text.
+//! Signatures come from each format's specification, cited at its line; HTML is detected as in the MIME Sniffing
+//! standard (section 7.1).
 
 mod extension;
 mod kind;
@@ -20,8 +20,7 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"\xce\xfa\xed\xfe", FileType::MachO),
     (b"\xcf\xfa\xed\xfe", FileType::MachO),
     (b"\xca\xfe\xba\xbf", FileType::MachO),
-    // APPNOTE 4.3.7, 4.3.16 (an empty archive) and 8.5.3, 8.5.4 (one that was, or might have been,
-    // in several pieces).
+    // APPNOTE 4.3.7, 4.3.16 (an empty archive), and 8.5.3 and 8.5.4 (an archive that is, or might have been, split).
     (b"PK\x03\x04", FileType::Zip),
     (b"PK\x05\x06", FileType::Zip),
     (b"PK\x07\x08", FileType::Zip),
@@ -34,7 +33,7 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"MSCF\0\0\0\0", FileType::Cab),
     // MS-OXTNEF 2.1.3.1.
     (b"\x78\x9f\x3e\x22", FileType::Tnef),
-    // The cookies of Microsoft's specifications of virtual disks, and of VMware's.
+    // The cookies in Microsoft's virtual disk specifications, and in VMware's.
     (b"conectix", FileType::Disk),
     (b"vhdxfile", FileType::Disk),
     (b"KDMV", FileType::Disk),
@@ -43,7 +42,7 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileType::Ole),
     // Word requires no more than this.
     (b"{\\rt", FileType::Rtf),
-    // MS-SHLLINK 2.1: the header's size and the class.
+    // MS-SHLLINK 2.1: the header's size and the class ID.
     (
         b"\x4c\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
         FileType::Lnk,
@@ -67,10 +66,10 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"MM\0+", FileType::Tiff),
 ];
 
-/// Readers search for a PDF's signature up to here (ISO 32000-1 annex H.3, note 13).
+/// Readers search for the PDF header up to here (ISO 32000-1 annex H.3, note 13).
 pub(crate) const PDF_MARK_WITHIN: usize = 1024;
 
-/// The type, by the first bytes.
+/// Detects the type by the first bytes.
 pub fn of(head: &[u8]) -> Option<FileType> {
     let at_start = AT_START.iter().find(|(mark, _)| head.starts_with(mark));
     at_start
@@ -80,13 +79,13 @@ pub fn of(head: &[u8]) -> Option<FileType> {
         .or_else(|| displaced(head))
 }
 
-// Types whose signature is too short alone.
+// Types whose signature is too short on its own.
 fn structured(head: &[u8]) -> Option<FileType> {
     let at = |from: usize, mark: &[u8]| {
         let rest = head.get(from..).unwrap_or_default();
         rest.starts_with(mark)
     };
-    // All of the DOS header may be forged but the offset of the PE header, whose high byte is 0.
+    // All of the DOS header may be forged except the offset of the PE header, whose high byte is 0.
     let top = &head[..head.len().min(64)];
     if at(0, b"MZ") && top.contains(&0) {
         return Some(FileType::Pe);
@@ -148,7 +147,7 @@ fn structured(head: &[u8]) -> Option<FileType> {
     at(4, b"ftyp").then_some(FileType::Mp4)
 }
 
-// Types whose signature is further in.
+// Types whose signature is not at the beginning.
 fn displaced(head: &[u8]) -> Option<FileType> {
     // POSIX ustar, and GNU tar's, which has a blank for the NUL.
     if head.get(257..262) == Some(b"ustar") {

@@ -1,17 +1,17 @@
-//! Text in format=flowed (RFC 3676): a blank at the end of a line joins it to the next one of the same quotation. With
-//! delsp=yes that blank is itself deleted, so that a line may end inside of a word.
+//! Text in format=flowed (RFC 3676): a space at the end of a line joins the line to the next one of the same quote
+//! depth. With delsp=yes that space is itself deleted, so that a line may end inside a word.
 //!
-//! In: text; out: its paragraphs on one line each. Blanks at the beginning of a line are kept: the filter does not count
-//! them, and mailers that forget to stuff them (section 4.4) mean them.
+//! In: text; out: its paragraphs on one line each. Spaces at the beginning of a line are kept: the filter ignores them,
+//! and in text from mailers that do not space-stuff (section 4.4) they are content.
 
-/// A line shorter than this need not have been broken.
+/// A line shorter than this did not have to be broken.
 const SHORT_LINE: usize = 40;
 
-/// Joins the lines; and says how many words short lines split.
+/// Joins the lines, and counts the words that short lines split.
 pub fn joined(text: &str, deletes_space: bool) -> (String, usize) {
     let mut joined = String::with_capacity(text.len());
     let mut split_words = 0;
-    // Of the line before: the depth of its quotation if it goes on, and its length.
+    // The quote depth of the previous line if it is flowed, and its length.
     let (mut open, mut last_length) = (None, 0);
     for (number, line) in text.split('\n').enumerate() {
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -31,7 +31,7 @@ pub fn joined(text: &str, deletes_space: bool) -> (String, usize) {
         let splits = is_letter(joined.chars().next_back()) && is_letter(content.chars().next());
         split_words += usize::from(splits && last_length < SHORT_LINE);
         last_length = line.len();
-        // Section 4.3: a signature's separator is not flowed.
+        // Section 4.3: the signature separator is not flowed.
         let flowed = content.strip_suffix(' ').filter(|_| content != "-- ");
         open = flowed.map(|_| depth);
         joined.push_str(flowed.filter(|_| deletes_space).unwrap_or(content));

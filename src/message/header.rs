@@ -1,8 +1,8 @@
-//! Locates raw header fields.
+//! Finds the raw header fields.
 //!
-//! In: a message or its beginning; out: where each field begins and ends.
-//! It decodes nothing and refuses nothing: lines that are not fields (RFC 5322 section 2.2) are
-//! skipped, CRLF and bare LF both end a line, and a field's value includes its folded lines.
+//! In: a message or its beginning; out: where each field begins and ends. It decodes nothing and refuses nothing: lines
+//! that are not fields (RFC 5322 section 2.2) are skipped, CRLF and bare LF both end a line, and a field's value
+//! includes its continuation lines.
 
 use std::ops::Range;
 
@@ -11,11 +11,11 @@ use memchr::memchr;
 /// One header field, as byte offsets into the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The name without the colon and the white space before it.
+    /// The name, without the colon and any white space before it.
     pub name: Range<usize>,
-    /// All after the colon, with folding, without the last line end.
+    /// Everything after the colon, folding included, without the last line end.
     pub value: Range<usize>,
-    /// From the name to the end of the last line, line end included.
+    /// From the name to the end of the last line, including its line end.
     pub whole: Range<usize>,
 }
 

@@ -1,14 +1,14 @@
 //! The header fields of a message by name.
 //!
-//! In: a message or its beginning; out: raw values, decoded
-//! texts, addresses, dates. It keeps no copy, and looks at a bounded number of fields.
+//! In: a message or its beginning; out: raw values, decoded texts, addresses, dates. It copies nothing, and reads a
+//! bounded number of fields.
 
 use mail_parser::DateTime;
 
 use crate::message::header::{self, Field};
 use crate::message::value::{self, NamedAddress};
 
-/// Limit of header fields: real mail has up to 150.
+/// Limit on the header fields: real mail has up to 150.
 const FIELD_LIMIT: usize = 5000;
 
 /// Fields that clients show, or that decide what they show: these are found beyond the limit, too.
@@ -24,7 +24,7 @@ const SHOWN: [&str; 9] = [
     "Content-Transfer-Encoding",
 ];
 
-/// Limit of shown fields beyond the limit.
+/// Limit on the shown fields found beyond the limit.
 const SHOWN_LIMIT: usize = 100;
 
 /// A message's header.
@@ -59,7 +59,7 @@ impl<'a> Headers<'a> {
         }
     }
 
-    /// How many fields are not looked at.
+    /// How many fields were not read.
     pub fn left_out(&self) -> usize {
         self.left_out
     }
@@ -115,8 +115,8 @@ impl<'a> Headers<'a> {
         seconds(&self.text("date"))
     }
 
-    /// The time of receipt: the date of the newest Received field (RFC 5321
-    /// section 4.4), which the receiving server wrote.
+    /// The time of receipt: the date of the topmost Received field (RFC 5321 section 4.4), which the receiving server
+    /// wrote.
     pub fn received(&self) -> Option<i64> {
         let newest = self.text("received");
         seconds(newest.rsplit_once(';')?.1)

@@ -1,9 +1,9 @@
 //! Finds words with homoglyphs and other obfuscation that people can still read.
 //!
-//! In: text; out: what to put in place of disguised words so that the text reads as a person reads it, and how many
-//! words are disguised: letters of two alphabets in one word (UTS 39 section 5.1), styled letters (UAX 15's
-//! compatibility forms), strewn marks. Also guesses at words disguised with ASCII alone (digits for letters, a capital
-//! I for an l, letters apart): callers compare these with names worth disguising.
+//! In: text; out: replacements for disguised words, so that the text reads as a person reads it, and how many words are
+//! disguised: letters of two scripts in one word (UTS 39 section 5.1), styled letters (UAX 15's compatibility forms),
+//! stray combining marks. Also guesses at words disguised with ASCII alone (digits for letters, a capital I for an l,
+//! spaced-out letters): callers compare these with names worth disguising.
 
 mod ascii;
 mod flags;
@@ -21,23 +21,22 @@ use word::{Alphabets, Reading, Writing};
 pub(crate) use invisible::{nothing_at, shows_nothing};
 pub use spelled_out::SpelledOut;
 
-/// Limit of words found in one text.
+/// Limit on the disguised words found in one text.
 const FOUND_LIMIT: usize = 200;
 
-/// How a text is to be read.
+/// What the letters of a text reveal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Letters {
     /// Runs of disguised words as a person reads them, in lower-case ASCII.
     pub words: Vec<String>,
-    /// Words that mix letters of two alphabets or are strewn with marks; none, if they are so few that they
-    /// deceive nobody.
+    /// Words that mix letters of two scripts or carry stray combining marks; 0 if they are too few to deceive anybody.
     pub mixed_words: usize,
-    /// Letters of words in styled letters, but for full-width ones beside Chinese, Japanese or Korean.
+    /// Letters of words in styled letters, except full-width ones in Chinese, Japanese or Korean text.
     pub styled_letters: usize,
 }
 
 impl Letters {
-    /// Reads a text: what it tells, and for parts of it, in order, what a person reads there.
+    /// Examines a text; returns what its letters reveal, and the replacements for parts of it, in order.
     pub fn of(text: &str) -> (Self, Vec<(Range<usize>, String)>) {
         let mut letters = Self::default();
         if text.is_ascii() {
@@ -65,7 +64,7 @@ impl Letters {
         if unusual >= 5 && unusual * 5 >= all {
             mixed += unusual;
         }
-        // One disguised word in a newsletter is a slip of the keyboard.
+        // One disguised word in a newsletter is a typing mistake.
         if mixed * 20 >= all || mixed >= 5 && mixed * 100 >= all {
             letters.mixed_words = mixed;
         }
@@ -81,7 +80,7 @@ impl Letters {
     }
 }
 
-/// The disguised words of two letters and more, adjacent ones joined.
+/// The disguised words of at least two letters, with adjacent ones joined.
 fn runs(readings: &[(Range<usize>, String, Writing)]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut end = None;
@@ -106,13 +105,13 @@ fn runs(readings: &[(Range<usize>, String, Writing)]) -> Vec<String> {
     found
 }
 
-/// A short text as a person reads it, if it is not what is written.
+/// A short text as a person reads it, if that differs from what is written.
 pub fn plain(text: &str) -> Option<String> {
     let (_, edits) = Letters::of(text);
     (!edits.is_empty()).then(|| edited(text, &edits))
 }
 
-/// The ASCII word that a word looks like, if each of its letters looks like one.
+/// The ASCII word that a word looks like, if every letter looks like an ASCII letter.
 pub fn looks_like(word: &str) -> Option<String> {
     let mut plain = String::with_capacity(word.len());
     for letter in word.chars() {
@@ -129,7 +128,7 @@ pub fn looks_like(word: &str) -> Option<String> {
     plain.is_ascii().then_some(plain)
 }
 
-/// A text with other words in place of parts of it.
+/// A text with parts of it replaced.
 pub(crate) fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut whole = String::with_capacity(text.len());
     let mut at = 0;
@@ -142,7 +141,7 @@ pub(crate) fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     whole
 }
 
-/// The disguised words; adjacent ones are joined.
+/// The disguised words, with adjacent ones joined.
 pub fn words(text: &str) -> Vec<String> {
     let (letters, _) = Letters::of(text);
     let mut found = letters.words;
@@ -150,7 +149,7 @@ pub fn words(text: &str) -> Vec<String> {
     found
 }
 
-/// The words that are disguised with ASCII alone; adjacent ones are joined.
+/// The words that are disguised with ASCII alone, with adjacent ones joined.
 pub fn ascii_words(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut run = String::new();
@@ -183,7 +182,7 @@ pub fn ascii_words(text: &str) -> Vec<String> {
     found
 }
 
-/// Other readings of a text of which much is spelled out: a one is an i in the first, an l in the second.
+/// Other readings of a text much of which is spelled out: in the first, a 1 stands for an i, in the second for an l.
 pub fn other_readings(text: &str, spelled: &SpelledOut) -> Vec<String> {
     if !spelled.is_much() {
         return Vec::new();
@@ -195,17 +194,17 @@ pub fn other_readings(text: &str, spelled: &SpelledOut) -> Vec<String> {
     std::iter::once(first).chain(second).collect()
 }
 
-/// Whether a short text has words that mix letters of two alphabets, or are strewn with marks.
+/// Whether a short text has words that mix letters of two scripts, or carry stray combining marks.
 pub fn is_foreign(text: &str) -> bool {
     foreign_words(text) > 0
 }
 
-/// Number of words of a short text that mix letters of two alphabets, or are strewn with marks.
+/// The number of words of a short text that mix letters of two scripts, or carry stray combining marks.
 pub fn foreign_words(text: &str) -> usize {
     Letters::of(text).0.mixed_words
 }
 
-/// The words of a text, and whether each has anything but ASCII letters.
+/// The words of a text, and whether each contains anything but ASCII letters.
 struct Words<'t> {
     text: &'t str,
     at: usize,
@@ -240,7 +239,7 @@ impl<'t> Iterator for Words<'t> {
             if byte == b' ' {
                 break;
             }
-            // Most words end here: this test runs on every byte.
+            // This test runs on every byte, and rules most words out.
             is_odd |= ODD[usize::from(byte)];
             end += 1;
         }

@@ -1,7 +1,7 @@
 //! Reads HTML: the visible text and the links.
 //!
-//! In: HTML; out: its visible text on one line, its links, the text of each link, and its traits. The tokens are
-//! those of the HTML standard, and of the tree as much is kept as decides what people see: open elements and their
+//! In: HTML; out: its visible text on one line, its links, the text of each link, and its traits. It tokenizes as the
+//! HTML standard says, and keeps only as much of the tree as decides what people see: the open elements and their
 //! styles. It never fails, and its work is linear in the source.
 
 mod attributes;
@@ -28,32 +28,32 @@ use cascade::Cascade;
 use open_elements::OpenElements;
 use shown::Shown;
 
-/// Limit of a link's visible text in bytes.
+/// Limit on a link's visible text in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
 
-/// Limit of a start tag in bytes: a link's limit and room for the name.
+/// Limit on a start tag in bytes: a link, and room for the element's name.
 const TAG_LIMIT: usize = 2200;
 
-/// Limit of all start tags in bytes.
+/// Limit on all start tags in bytes.
 const TAGS_LIMIT: usize = 1 << 20;
 
-/// Limit of what only Outlook shows.
+/// Limit on the HTML that only Outlook shows, in bytes.
 const OUTLOOK_LIMIT: usize = 64 << 10;
 
-/// What only Outlook shows is read if so many of its letters are in words that others do not show: its buttons and
-/// columns say the same again.
+/// HTML that only Outlook shows is read if its words that others do not show have this many letters: Outlook's buttons
+/// and columns usually repeat the page.
 const OUTLOOK_LETTERS: usize = 40;
 
-/// Units of work for an octet of the source, and for a token: a tag, an attribute, a text.
+/// Units of work per octet of the source, and per token: a tag, an attribute, a text.
 const SOURCE_WORK: u64 = 7;
 const TOKEN_WORK: u64 = 60;
 
-/// Limits of reading HTML.
+/// Limits on reading HTML.
 #[derive(Debug, Clone, Copy)]
 pub struct PageLimits {
-    /// Visible text, in bytes.
+    /// Limit on visible text in bytes.
     pub text: usize,
-    /// Number of links of each kind.
+    /// Limit on the links of each kind.
     pub links: usize,
     /// Whether start tags are kept.
     pub tags: bool,
@@ -72,7 +72,7 @@ pub struct Page {
     pub tags: Vec<String>,
     /// Its traits.
     pub traits: PageTraits,
-    /// Where in the text each clickable link is.
+    /// The range of each clickable link in the text.
     anchored: Vec<std::ops::Range<usize>>,
 }
 
@@ -93,7 +93,7 @@ pub fn read(source: &str, limits: PageLimits, work: &Work<'_>) -> Page {
     let outlook = reader.outlook.clone();
     let (mut page, cascade) = reader.finish();
     if !outlook.is_empty() {
-        // Its parts of tables are within those of the page.
+        // Table parts in conditional comments belong to tables of the page around them.
         let source = format!("<table><tr><td>{outlook}");
         let mut limits = limits;
         limits.links = limits.links.saturating_sub(page.links.len());
@@ -104,7 +104,7 @@ pub fn read(source: &str, limits: PageLimits, work: &Work<'_>) -> Page {
     page
 }
 
-/// Reads with the style sheets that are known, and once more if others come after text that they are for.
+/// Reads the source with the known style sheets, and once more if later sheets apply to text that was already read.
 fn read_with<'w, 's>(
     source: &'w str,
     cascade: Cascade,
@@ -126,7 +126,7 @@ fn read_with<'w, 's>(
 }
 
 impl Page {
-    /// Adds what only Outlook shows, if it says something else.
+    /// Adds what only Outlook shows, if it differs from the page.
     fn add_outlook(&mut self, outlook: Self, limit: usize) {
         let seen = shown::words(&self.text.text);
         if shown::new_letters(&outlook.text.text, &seen) < OUTLOOK_LETTERS {
@@ -147,35 +147,36 @@ struct Reader<'w, 's> {
     shown: Shown,
     cascade: Cascade,
     source: &'w str,
-    /// How many style sheets began, in comments, too, and if a late one was found, how many may be in the source.
+    /// How many style sheets have begun, those in comments included; and once a late one was found, how many the source
+    /// may have.
     sheets_begun: usize,
     sheets: Option<usize>,
     link_limit: usize,
     links: Vec<String>,
     anchors: Vec<Anchor>,
-    /// Where in the text each anchor is.
+    /// The range of each anchor in the text.
     anchored: Vec<std::ops::Range<usize>>,
     tags_left: usize,
     tags: Vec<String>,
     traits: PageTraits,
     open: OpenElements,
-    /// What was open around each block that has a writing direction of its own.
+    /// The directions that were open around each block with a direction of its own.
     directions: Vec<Vec<Open>>,
     tag: Tag,
     attribute: Attribute,
     anchor: Option<OpenAnchor>,
-    /// What relative links are relative to.
+    /// The base URL of relative links.
     base: Option<url::Url>,
     raw_text: Option<State>,
     /// The HTML in conditional comments.
     outlook: String,
-    /// Whether the preceding text ends within a word, and whether a comment follows it.
+    /// Whether the preceding text ends within a word, and whether a comment follows it there.
     ended_in_letter: bool,
     comment_in_word: bool,
-    /// Elements that were opened since the last text, and of these the ones that were closed again.
+    /// Elements opened since the last text, and how many of these were closed again.
     opened: usize,
     empty: usize,
-    /// Line breaks in a row.
+    /// Consecutive line breaks.
     breaks: usize,
 }
 
@@ -183,23 +184,23 @@ struct Reader<'w, 's> {
 #[derive(Default)]
 struct Tag {
     element: Element,
-    /// What attributes other than `style` say, and `style`.
+    /// Styles from presentational attributes, and from `style`.
     hints: Style,
     style: Declarations,
-    /// A bit for each attribute that was seen: the first of a name counts.
+    /// A bit for each attribute seen: the first of a name counts.
     seen: u32,
-    /// Whether an image's width or height makes it a spacer, and whether it is not larger than a dot.
+    /// Whether its width or height makes an image a spacer, and whether it is no larger than a dot.
     spacer: bool,
     small: bool,
     has_source: bool,
     is_open: bool,
     refreshes: bool,
-    /// Its media, if it is a style sheet, and whether it is of another type than CSS.
+    /// A style sheet's media, and whether its type is not CSS.
     media: String,
     other_type: bool,
-    /// Whether an annotation of MathML is HTML.
+    /// Whether a MathML annotation contains HTML.
     holds_html: bool,
-    /// Its stored form.
+    /// The tag in stored form.
     kept: String,
 }
 
@@ -238,7 +239,7 @@ impl tokens::Sink for Reader<'_, '_> {
             return false;
         }
         self.event(event);
-        // What is read once more need not be read to its end.
+        // If the source is read again anyway, the rest need not be read now.
         let is_end_tag = matches!(event, CallbackEvent::EndTag { .. });
         !(is_end_tag && self.cascade.is_late() && self.has_all_sheets())
     }
@@ -284,7 +285,7 @@ impl<'w, 's> Reader<'w, 's> {
         }
     }
 
-    /// Whether no style sheet can follow.
+    /// Whether no further style sheet can follow.
     fn has_all_sheets(&mut self) -> bool {
         let source = self.source.as_bytes();
         let sheets = self
@@ -308,7 +309,7 @@ impl<'w, 's> Reader<'w, 's> {
     }
 
     fn comment(&mut self, value: &[u8]) {
-        // Conditional comments stand between words.
+        // Conditional comments are longer, and stand between words.
         self.comment_in_word = self.ended_in_letter && value.len() <= 40;
         self.sheets_begun += cascade::sheets_in(value);
         if value.len() > 8 && !self.open.is_code() {

@@ -1,6 +1,6 @@
 //! The effect of HTML elements on the text in and around them.
 //!
-//! In: the name of a tag, which is looked up once; out: an [`Element`], with what the HTML standard says of it.
+//! In: the name of a tag, which is looked up once; out: an [`Element`] with what the HTML standard says of it.
 
 mod name;
 mod table;
@@ -14,7 +14,7 @@ pub(crate) use traits::{
     TABLE_PART, Traits, VOID, in_reach,
 };
 
-/// An element's name and traits. It is copied a lot.
+/// An element's name and traits; cheap to copy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Element {
     pub(crate) name: Name,
@@ -22,12 +22,12 @@ pub(crate) struct Element {
 }
 
 impl Element {
-    /// Of a name in lower case.
+    /// The element with this name, in lower case.
     pub(crate) fn named(name: &[u8]) -> Self {
         Self::of(Name::of(name))
     }
 
-    /// Of a name.
+    /// The element with this name.
     pub(crate) fn of(name: Name) -> Self {
         Self {
             name,

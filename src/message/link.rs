@@ -1,7 +1,7 @@
-//! Links: what a click or the display of a message would fetch.
+//! Links: what a click on a message, or displaying it, would fetch.
 //!
-//! In: an attribute's value or plain text; out: links without the characters that browsers ignore, and without what
-//! mail gateways put before them. It never resolves or fetches anything.
+//! In: an attribute's value or plain text; out: links without the characters that browsers ignore, and with the
+//! rewriting of mail gateways undone. It never resolves or fetches anything.
 
 mod protected;
 
@@ -9,12 +9,12 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memmem};
 
-/// Limit of a link; the target is at its beginning.
+/// Limit on a link; the target is at its beginning.
 const LINK_LIMIT: usize = 2048;
 
-/// The link of an attribute, unless it stays within the message.
+/// The link in an attribute, unless it points into the message itself.
 pub fn from_attribute(value: &str) -> Option<String> {
-    // The URL standard (section 4.4) strips white space around, and tabs and line ends inside.
+    // The URL standard (section 4.4) strips leading and trailing white space, and removes tabs and line ends inside.
     let value = value.trim_matches(|c: char| c <= ' ');
     let value = crate::message::visible_text::cut(value, LINK_LIMIT);
     let (scheme, _) = value.split_once(':').unwrap_or_default();
@@ -39,7 +39,7 @@ pub fn in_text(text: &str, limit: usize) -> Vec<String> {
     targets.collect()
 }
 
-/// Where they are.
+/// The ranges of these links in the text.
 pub(crate) fn places_in_text(text: &str, limit: usize) -> Vec<Range<usize>> {
     let mut links = Vec::new();
     let mut at = 0;
@@ -89,14 +89,14 @@ fn starts_with_www(value: &str) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case(b"www."))
 }
 
-// Up to white space or a delimiter (RFC 3986 appendix C), without trailing punctuation.
+// Up to white space or a delimiter (RFC 3986 appendix C), excluding trailing punctuation.
 fn link_length(text: &str) -> usize {
     let text = crate::message::visible_text::cut(text, LINK_LIMIT);
     let ends = |c: char| c <= ' ' || matches!(c, '<' | '>' | '"' | '\u{7f}') || c.is_whitespace();
     let link = &text[..text.find(ends).unwrap_or(text.len())];
     let marks = ['.', ',', ';', ':', '!', '?', ')', ']', '\'', '*'];
     let trimmed = link.trim_end_matches(marks).len();
-    // A link of punctuation only keeps the scheme's.
+    // If only punctuation follows the scheme, its `://` is kept.
     trimmed.max(link.len().min(3))
 }
 

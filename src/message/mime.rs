@@ -1,9 +1,9 @@
 //! The parts of a message (RFC 2045, RFC 2046).
 //!
-//! In: a message, possibly truncated; out: every leaf part in order, nested messages and uuencoded files in texts
-//! included, and the media types of all. It decodes no leaf and never refuses a message: a
-//! multipart without its boundary is text, and so is what is nested too deeply. What the budget of work does not
-//! suffice for is left out, and counted.
+//! In: a message, possibly truncated; out: every part in order, including those of nested messages and uuencoded files
+//! in texts, with their media types. It decodes no body and never refuses a message: a multipart without its boundary
+//! is text, and so is anything nested too deeply. Parts for which the budget of work does not suffice are left out and
+//! counted.
 
 mod boundary;
 mod kind;
@@ -19,35 +19,34 @@ use crate::message::work::Work;
 use crate::message::{header, uuencoded, value};
 use boundary::Parts;
 
-/// Limit of nested multiparts and messages. Real mail has five; each costs one pass over its
-/// bytes, and a stack frame.
+/// Limit on the depth of nested multiparts and messages. Real mail has five levels; each costs one pass over its bytes,
+/// and a stack frame.
 const DEPTH_LIMIT: usize = 128;
 
-/// Limit of parts: what is kept of each must not grow with the message. A digest may have a hundred; the budget of
-/// work suffices for about so many.
+/// Limit on parts: what is kept per part must not grow with the message. A digest may have a hundred; the budget of
+/// work suffices for about this many.
 const PART_LIMIT: usize = 20_000;
 
-/// Limit of fields that declare the type of one part.
+/// Limit on the fields that declare the type of one part.
 const TYPE_LIMIT: usize = 4;
 
-/// Octets of a body that tell whether it is a page.
+/// Octets of a body examined to tell whether it is HTML.
 const PAGE_HEAD: usize = 256;
 
-/// Units of work for a part, for one with nothing in it, for an octet of its header, and for an octet that is searched
-/// for a boundary.
+/// Units of work per part, per empty part, per octet of a part's header, and per octet searched for a boundary.
 const PART_WORK: u64 = 1500;
 const BLANK_WORK: u64 = 50;
 const HEADER_WORK: u64 = 12;
 const BOUNDARY_WORK: u64 = 1;
 
-/// A part; the body of a multipart is in its own parts.
+/// A part; those inside a multipart follow it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part<'a> {
     /// As declared, lower case; `None` if the part declares nothing.
     pub declared: Option<String>,
-    /// How it is treated.
+    /// How clients treat it.
     pub kind: Kind,
-    /// What is done with its text.
+    /// How its text is prepared for display.
     pub form: TextForm,
     /// The declared charset.
     pub charset: Option<String>,
@@ -59,7 +58,7 @@ pub struct Part<'a> {
     pub attached: bool,
     /// Whether two fields declare different types or encodings.
     pub contradicts: bool,
-    /// The index of the parent part, counted from 0 in visiting order.
+    /// The index of the part that contains it, counted from 0 in visiting order.
     pub parent: Option<usize>,
     /// How its body is encoded.
     pub encoding: Encoding,
@@ -105,7 +104,7 @@ impl Walk<'_, '_> {
             Kind::Multipart => self.multipart(part, &boundaries, depth),
             Kind::Message => {
                 let number = self.visit(&part);
-                // RFC 2046 section 5.2.1 forbids encoding it, but it occurs, and clients decode it.
+                // RFC 2046 section 5.2.1 forbids encoding it, but encoded messages occur, and clients decode them.
                 let body = &part.body[..self.work.afford(part.body.len(), decode::WORK)];
                 let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, body);
                 self.parent = Some(number);
@@ -118,7 +117,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Whether there may be another part, at this cost beside its own.
+    /// Whether the budget covers another part, at this cost in addition to its own.
     fn takes_part(&self, units: u64) -> bool {
         let takes = self.left > 0 && self.work.spend(PART_WORK + units);
         if !takes {
@@ -128,7 +127,7 @@ impl Walk<'_, '_> {
         takes
     }
 
-    /// Visits a part; returns its number.
+    /// Visits a part; returns its index.
     fn visit(&mut self, part: &Part<'_>) -> usize {
         let number = PART_LIMIT - self.left;
         self.left = self.left.saturating_sub(1);
@@ -173,7 +172,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Plain text, which may have uuencoded files in it: clients show them as files of their own.
+    /// Plain text, which may contain uuencoded files: clients show them as attachments.
     fn text(&mut self, part: Part<'_>) {
         let body = part.body;
         let blocks = matches!(part.form, TextForm::AsIs | TextForm::Flowed)
@@ -220,7 +219,7 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The end of a part's header. What has no field and no blank line has no header.
+/// The end of a part's header. A part with neither a field nor a blank line has no header.
 fn header_end(raw: &[u8]) -> usize {
     header::header_end(raw).unwrap_or_else(|| match header::fields(raw).next() {
         Some(_) => raw.len(),
@@ -274,7 +273,7 @@ fn read<'a>(raw: &'a [u8], body: usize, default: &str) -> (Part<'a>, Vec<Vec<u8>
         encodings,
     } = declarations;
     let content_type = shown_type(&types, body);
-    // Of two encodings, the one that encodes.
+    // Of two declared encodings, the one that changes the octets wins.
     let mut encodings = encodings.into_iter();
     let encoding = encodings.find(|one| *one != Encoding::Identity);
     let encoding = encoding.unwrap_or(Encoding::Identity);
@@ -312,7 +311,7 @@ fn read<'a>(raw: &'a [u8], body: usize, default: &str) -> (Part<'a>, Vec<Vec<u8>
     (part, boundaries)
 }
 
-/// The type by which most clients show a part that declares several: the one that shows more of it.
+/// Of several declared types, the one by which most clients show the part: the one that shows more of it.
 fn shown_type(values: &[&[u8]], body: &[u8]) -> Option<Parameters> {
     let types = values.iter().filter_map(|value| Parameters::parse(value));
     let mut types: Vec<Parameters> = types.collect();

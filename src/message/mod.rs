@@ -1,4 +1,4 @@
-//! A message: its raw header fields, and the decoded content that the filter judges.
+//! Messages: raw header fields, and the decoded content that the filter judges.
 
 pub mod archive;
 pub mod attached_file;

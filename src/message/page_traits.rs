@@ -1,21 +1,21 @@
 //! Traits of HTML besides text and links.
 //!
-//! In: what the HTML reader ([`crate::message::html`]) finds; out: counts, and the beginning of
-//! hidden text. It judges nothing.
+//! In: what the HTML reader ([`crate::message::html`]) finds; out: counts, and the beginning of the hidden text. It
+//! judges nothing.
 
 use crate::message::visible_text::cut;
 
-/// Limit of hidden text that is kept, in bytes.
+/// Limit on the hidden text that is kept, in bytes.
 pub(crate) const HIDDEN_TEXT_LIMIT: usize = 80;
 
-/// Limits of the title and of what stands for an image, in bytes, and of such images.
+/// Limits on the title and on an image's alternative text, in bytes, and on the images whose text is kept.
 const LABEL_LIMIT: usize = 120;
 const LOGOS: usize = 2;
 
 /// Traits of HTML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageTraits {
-    /// Text that no mail client shows. Here and below, without a preview at the top and words that are visible, too.
+    /// Text that no mail client shows. Here and below, a preheader and words that are visible elsewhere do not count.
     pub hidden: HiddenText,
     /// Text in the colour of its background.
     pub faint: HiddenText,
@@ -31,9 +31,9 @@ pub struct PageTraits {
     pub scripts: usize,
     /// Number of unknown elements.
     pub unknown: usize,
-    /// The first of them.
+    /// The name of the first unknown element.
     pub unknown_name: String,
-    /// The target of a refresh.
+    /// The target of a meta refresh.
     pub refresh: Option<String>,
     /// Whether text is centred by `<center>`.
     pub centered: bool,
@@ -43,21 +43,21 @@ pub struct PageTraits {
     pub loud_ground: bool,
     /// Whether letters are made large by `<font>`.
     pub large: bool,
-    /// Whether content is moved far down, out of view.
+    /// Whether content is pushed far down, out of view.
     pub pushed_down: bool,
     /// Whether it begins with a clickable image.
     pub image_first: bool,
     /// Number of words split by a comment.
     pub split_words: usize,
-    /// Number of words with text in them that is not seen.
+    /// Number of words with hidden text in them.
     pub in_words: usize,
-    /// Number of words with elements in them that have no content.
+    /// Number of words with empty elements in them.
     pub empty_in_words: usize,
     /// The page's title, which programs show when it is opened.
     pub title: String,
-    /// What stands for the first images, such as a logo, where images are not shown.
+    /// The alternative text of the first images, such as a logo.
     pub logos: Vec<String>,
-    /// Whether the style sheets were too costly to compare with all elements.
+    /// Whether the style sheets were too costly to match against all elements.
     pub sheets_unread: bool,
 }
 
@@ -71,13 +71,13 @@ pub struct HiddenText {
 }
 
 impl PageTraits {
-    /// Takes text of the title.
+    /// Adds text of the title.
     pub(crate) fn add_title(&mut self, text: &str) {
         let room = LABEL_LIMIT.saturating_sub(self.title.len());
         self.title.push_str(cut(text, room));
     }
 
-    /// Takes what stands for an image.
+    /// Adds the alternative text of an image.
     pub(crate) fn add_logo(&mut self, text: &str) {
         if self.logos.len() < LOGOS && !text.trim().is_empty() {
             self.logos.push(cut(text.trim(), LABEL_LIMIT).to_owned());

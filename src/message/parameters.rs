@@ -1,8 +1,8 @@
 //! Values with parameters: `type/subtype; attribute=value`, or `attachment; filename=…` (RFC 2045 section 5.1, RFC
 //! 2183, RFC 2231).
 //!
-//! In: a raw value; out: its first words, and its parameters by name. It never fails, and reads what clients read:
-//! parameters without semicolons between them, comments, quotes that do not end, names with spaces.
+//! In: a raw value; out: its first words, and its parameters by name. It never fails, and accepts what clients accept:
+//! missing semicolons, comments, unterminated quotes, file names with spaces.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::message::transfer_encoding::{after_comments, hex};
 use crate::message::{charset, encoded_word};
 
-/// A media type, or a disposition, and its parameters.
+/// A media type or a disposition, and its parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
     main: String,
@@ -20,14 +20,14 @@ pub struct Parameters {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Parameter {
-    /// Lower case, with the stars and numbers of RFC 2231.
+    /// Lower case, with the asterisks and section numbers of RFC 2231.
     name: String,
     /// Without quotes.
     value: Vec<u8>,
 }
 
 impl Parameters {
-    /// Parses a value. `None` if there is nothing in it.
+    /// Parses a value; `None` if it is empty.
     pub fn parse(raw: &[u8]) -> Option<Self> {
         let rest = after_comments(raw, is_space);
         if rest.is_empty() {
@@ -59,12 +59,12 @@ impl Parameters {
         &self.main
     }
 
-    /// What follows its slash, lower case.
+    /// The word after its slash, lower case.
     pub fn subtype(&self) -> Option<&str> {
         self.subtype.as_deref()
     }
 
-    /// `type/subtype`, if there is any.
+    /// The type, with its subtype if there is one.
     pub fn full(&self) -> Option<String> {
         match &self.subtype {
             _ if self.main.is_empty() => None,
@@ -73,13 +73,13 @@ impl Parameters {
         }
     }
 
-    /// The raw values of all parameters of this name.
+    /// The raw values of all parameters with this name.
     pub fn raw<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p [u8]> + 'p {
         let named = self.parameters.iter().filter(move |one| one.name == name);
         named.map(|one| &*one.value)
     }
 
-    /// A parameter's text: by RFC 2231 if it is there in that form, else with encoded words decoded.
+    /// A parameter's text: by RFC 2231 if it is in that form, else with encoded words decoded.
     pub fn text(&self, name: &str) -> Option<String> {
         self.extended(name)
             .or_else(|| self.continued(name))
@@ -137,20 +137,20 @@ fn lower(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).to_ascii_lowercase()
 }
 
-/// A token and what follows it.
+/// A token, and the text after it.
 fn token(value: &[u8]) -> (&[u8], &[u8]) {
     let ends = |byte: &u8| is_space(*byte) || b"/;=(,\"".contains(byte);
     let end = value.iter().position(ends).unwrap_or(value.len());
     value.split_at(end)
 }
 
-/// The next parameter, if what comes next is one, and what follows it.
+/// The next parameter, if there is one, and the text after it.
 fn next(rest: &[u8]) -> Option<(Option<Parameter>, &[u8])> {
     let rest = after_comments(rest, |byte| is_space(byte) || matches!(byte, b';' | b','));
     let (name, after) = token(rest);
     let after_name = after_comments(after, is_space);
     let Some(rest) = after_name.strip_prefix(b"=") else {
-        // A word that is none: at least one octet is passed over.
+        // A word that is not a parameter: at least one octet is skipped.
         let after = match name {
             [] => rest.get(1..)?,
             _ => after,
@@ -169,7 +169,7 @@ fn next(rest: &[u8]) -> Option<(Option<Parameter>, &[u8])> {
     Some((Some(Parameter { name, value }), after))
 }
 
-/// RFC 5322 section 3.2.4; one that does not end takes all that follows.
+/// RFC 5322 section 3.2.4; an unterminated quoted string extends to the end.
 fn quoted_string(rest: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut value = Vec::new();
     let mut at = 0;
@@ -188,15 +188,15 @@ fn quoted_string(rest: &[u8]) -> (Vec<u8>, &[u8]) {
     (value, rest.get(at..).unwrap_or_default())
 }
 
-/// A value without quotes ends at a semicolon or white space. A file's name may have spaces in it: it goes on as long
-/// as no other parameter begins.
+/// An unquoted value ends at a semicolon or white space. A file name may contain spaces: it extends to the next
+/// parameter.
 fn unquoted(rest: &[u8], is_name: bool) -> (&[u8], &[u8]) {
     let word = |from: usize| {
         let ends = |byte: &u8| is_space(*byte) || *byte == b';';
         let end = rest[from..].iter().position(ends);
         end.map_or(rest.len(), |end| from + end)
     };
-    // Up to where another word of a name goes.
+    // Where the next word of a file name ends, if there is one.
     let longer = |end: usize| {
         let blanks = rest[end..].iter().take_while(|byte| is_space(**byte));
         let start = end + blanks.count();
@@ -213,7 +213,7 @@ fn unquoted(rest: &[u8], is_name: bool) -> (&[u8], &[u8]) {
     rest.split_at(end)
 }
 
-/// The charset and the octets of an extended value. Without both apostrophes it is all text.
+/// The charset and the octets of an extended value. Without both apostrophes, all of it is text.
 fn parts_of_extended(value: &[u8]) -> (Option<&str>, Cow<'_, [u8]>) {
     let mut parts = value.splitn(3, |byte| *byte == b'\'');
     match (parts.next(), parts.next(), parts.next()) {

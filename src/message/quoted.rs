@@ -1,13 +1,13 @@
-//! Quoted lines of plain text (RFC 3676 section 4.5): what somebody else wrote, to which the sender answers.
+//! Quoted lines of plain text (RFC 3676 section 4.5): the text to which the sender replies.
 //!
-//! In: a text; out: the same without what it quotes, if the sender says something first. Who complains of a spam or
-//! answers it quotes it. A text that begins with a quotation, or has hardly any other words, is read as it is.
+//! In: a text; out: the text without its quotations, if the sender says something first. People who complain about spam
+//! or reply to it quote it. A text that begins with a quotation, or has hardly any other words, is judged whole.
 
-/// Words of the sender's own before a quotation, and their share of all in percent.
+/// The fewest words of the sender's own before a quotation, and their least share of all words in percent.
 const OWN_WORDS: usize = 8;
 const OWN_PERCENT: usize = 12;
 
-/// Quoted lines, or quoted words: one short line may be an arrow.
+/// The fewest quoted lines, or quoted words: one short line may be an arrow.
 const LINES: usize = 2;
 const WORDS: usize = 8;
 

@@ -1,7 +1,7 @@
-//! Style declarations by which mail hides, shrinks, colours, turns or lays out text.
+//! Style declarations that hide, shrink, colour, reverse or lay out text.
 //!
-//! In: declarations of CSS; out: a [`Style`]. It knows the properties that decide whether and how people see text
-//! (CSS 2.2 sections 9 to 11, 14, 15; CSS Masking, Transforms, Writing Modes), and never fails.
+//! In: CSS declarations; out: a [`Style`]. It knows the properties that decide whether and how people see text (CSS 2.2
+//! sections 9 to 11, 14, 15; CSS Masking, Transforms, Writing Modes), and never fails.
 
 mod colour;
 mod custom_property;
@@ -17,7 +17,7 @@ pub(crate) use text_style::{Display, Size, Style, Turning};
 
 use cssparser::{Delimiter, ParseError, Parser, Token};
 
-/// Declarations, and those marked `!important`.
+/// Normal declarations, and those marked `!important`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Declarations {
     pub(crate) normal: Style,
@@ -30,7 +30,7 @@ impl Declarations {
         Self::read(&mut Parser::new(style), &mut |_| false)
     }
 
-    /// Whether a declaration is understood, or of a property that does not matter.
+    /// Whether a declaration is valid, or its property does not matter here.
     pub(crate) fn holds(input: &mut Parser<'_>) -> bool {
         let start = input.position();
         while input.next().is_ok() {}
@@ -39,8 +39,8 @@ impl Declarations {
         property::property(name).is_none() || !Self::of_attribute(text).is_empty()
     }
 
-    /// Reads the content of an attribute or a rule. What is no declaration may be a rule within the rule: that is
-    /// read by another, which says whether it was one.
+    /// Parses the content of a style attribute or a rule. What is not a declaration may be a nested rule: `nested`
+    /// parses it and says whether it was one.
     pub(crate) fn read(
         input: &mut Parser<'_>,
         nested: &mut dyn FnMut(&mut Parser<'_>) -> bool,
@@ -60,7 +60,7 @@ impl Declarations {
             let Some(name) = name else {
                 input.reset(&start);
                 if !nested(input) {
-                    // Up to the next declaration (CSS Syntax 5.5.4).
+                    // Skips to the next declaration (CSS Syntax 5.5.4).
                     skip_declaration(input);
                 }
                 continue;

@@ -1,8 +1,8 @@
-//! Style sheets: what the rules of a page say of an element.
+//! Style sheets: the declarations of a page's rules for an element.
 //!
-//! In: sheets as they stand in `<style>`, then elements by their names, ids, classes and attributes; out: the
-//! declarations that are for an element, the weakest first. Rules are looked up by their most telling selector, and
-//! the steps of comparing are counted: it never fails, and ends.
+//! In: the content of `<style>` elements, then elements with their names, ids, classes and attributes; out: the
+//! declarations for an element, the weakest first. Rules are looked up by the most specific token of their selector,
+//! and matching is limited by counted steps: it never fails, and always ends.
 
 mod attribute_test;
 pub(crate) mod element_path;
@@ -22,19 +22,19 @@ use attribute_test::AttributeTests;
 use element_path::{ElementPath, Token};
 use selector::{Selector, Steps};
 
-/// Limit of the selectors of a page; large newsletters have a thousand.
+/// Limit on the selectors of a page; large newsletters have a thousand.
 const SELECTORS: usize = 20_000;
 
-/// Limit of the selectors of a rule within a rule.
+/// Limit on the selectors of a nested rule.
 const NESTED: usize = 64;
 
 /// All style sheets of a page.
 #[derive(Debug, Default)]
 pub(crate) struct StyleSheets {
-    /// Whether capitals do not matter in classes and ids, as in pages without a document type.
+    /// Whether classes and ids ignore case, as in pages without a document type.
     folds: bool,
     tests: AttributeTests,
-    /// In the order of the page.
+    /// In page order.
     selectors: Vec<(Selector, usize)>,
     compares_siblings: bool,
     by_key: HashMap<Token, Vec<usize>>,
@@ -43,7 +43,7 @@ pub(crate) struct StyleSheets {
 }
 
 impl StyleSheets {
-    /// Of a page with a document type, or without one.
+    /// The style sheets of a page without a document type if `folds`, or with one.
     pub(crate) fn new(folds: bool) -> Self {
         Self {
             folds,
@@ -57,7 +57,7 @@ impl StyleSheets {
         self.rules(&mut input);
     }
 
-    /// Whether a list of media queries, such as the attribute `media` of `<style>`, is for a person at a desktop.
+    /// Whether a list of media queries, such as the `media` attribute of `<style>`, applies to a person at a desktop.
     pub(crate) fn is_for_desktop(media: &str) -> bool {
         media::applies(&mut Parser::new(media))
     }
@@ -67,12 +67,12 @@ impl StyleSheets {
         self.selectors.is_empty()
     }
 
-    /// Whether attributes other than ids and classes are compared.
+    /// Whether selectors test attributes other than ids and classes.
     pub(crate) fn tests_attributes(&self) -> bool {
         !self.tests.is_empty()
     }
 
-    /// Whether elements before another are compared.
+    /// Whether selectors match preceding siblings.
     pub(crate) fn compares_siblings(&self) -> bool {
         self.compares_siblings
     }
@@ -82,8 +82,8 @@ impl StyleSheets {
         self.tests.passed(name, value, tokens);
     }
 
-    /// The declarations for an element within a path, the weakest first. Each comparison takes a step, and without
-    /// steps left nothing is found.
+    /// The declarations for the last element of a path, the weakest first. Each comparison takes a step; without steps
+    /// left, nothing matches.
     pub(crate) fn of_element(
         &self,
         element: &[Token],
@@ -117,13 +117,13 @@ impl StyleSheets {
         while rules.next().is_some() {}
     }
 
-    /// The declarations of a rule and the rules within it (CSS Nesting).
+    /// Parses the declarations of a rule and its nested rules (CSS Nesting).
     fn block(&mut self, selectors: Vec<Selector>, input: &mut Parser<'_>) {
         let declarations = Declarations::read(input, &mut |input| self.nested(&selectors, input));
         self.rule(selectors, declarations);
     }
 
-    /// A rule within a rule. If it is none, what looks like one is passed over, up to the next declaration.
+    /// Parses a nested rule. If it is not one, skips to the next declaration.
     fn nested(&mut self, outer: &[Selector], input: &mut Parser<'_>) -> bool {
         let selectors = input.parse_until_before(
             Delimiter::CurlyBracketBlock | Delimiter::Semicolon,
@@ -210,7 +210,7 @@ impl<'i> AtRuleParser<'i> for StyleSheets {
                     .is_err()
                     && supports(input)
             }
-            // `@import`, `@font-face` and so on hide nothing.
+            // `@import`, `@font-face` and others hide nothing.
             _ => false,
         };
         while input.next().is_ok() {}
@@ -236,7 +236,7 @@ impl<'i> AtRuleParser<'i> for StyleSheets {
     }
 }
 
-/// Whether a condition of `@supports` holds: all is supported but what is no value.
+/// Whether a condition of `@supports` holds: every valid value is supported.
 fn supports(input: &mut Parser<'_>) -> bool {
     let mut holds = true;
     while let Ok(token) = input.next() {

@@ -1,13 +1,13 @@
-//! Transfer encodings (RFC 2045 section 6, and those of Usenet).
+//! Content transfer encodings (RFC 2045 section 6, and those of Usenet).
 //!
 //! In: the value of Content-Transfer-Encoding, or an encoded body, possibly truncated; out: which encoding it is, or
-//! the octets. It never fails: clients show what they can of a broken encoding, so it decodes what it can.
+//! the decoded octets. It never fails: clients show what they can of a broken encoding, so it decodes what it can.
 
 use std::borrow::Cow;
 
 use crate::message::uuencoded;
 
-/// RFC 2045 section 6.1, and what clients know beside it.
+/// RFC 2045 section 6.1, and others that clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// 7bit, 8bit, binary, and unknown ones.
@@ -16,14 +16,14 @@ pub enum Encoding {
     Base64,
     /// Section 6.7.
     QuotedPrintable,
-    /// As uuencode(1) writes it; POSIX has the format.
+    /// As written by uuencode(1); POSIX specifies the format.
     Uuencode,
     /// yEnc, of Usenet.
     Yenc,
 }
 
 impl Encoding {
-    /// Parses the value of Content-Transfer-Encoding: its first token counts, as in Thunderbird.
+    /// Parses the value of Content-Transfer-Encoding: the first token counts, as in Thunderbird.
     pub fn parse(value: &[u8]) -> Self {
         let token = first_token(value);
         let is = |names: &[&str]| {
@@ -65,7 +65,7 @@ fn first_token(value: &[u8]) -> &[u8] {
     &rest[..end.unwrap_or(rest.len())]
 }
 
-/// What follows comments and octets that are skipped like white space.
+/// The text after comments, and after octets that are skipped like white space.
 pub(crate) fn after_comments(value: &[u8], is_skipped: impl Fn(u8) -> bool) -> &[u8] {
     let mut at = 0;
     let mut depth = 0_usize;
@@ -82,8 +82,8 @@ pub(crate) fn after_comments(value: &[u8], is_skipped: impl Fn(u8) -> bool) -> &
     value.get(at..).unwrap_or_default()
 }
 
-/// RFC 2045 section 6.8: octets outside of the alphabet are ignored. Padding ends a group, not the body: what
-/// follows it is decoded, too, as clients do.
+/// RFC 2045 section 6.8: octets outside the alphabet are ignored. Padding ends a group, not the body: data after it is
+/// decoded, too, as clients do.
 pub(crate) fn base64(body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len() / 4 * 3 + 3);
     let (mut bits, mut count) = (0_u32, 0);
@@ -125,8 +125,8 @@ const BASE64_VALUES: [u8; 256] = {
     values
 };
 
-/// RFC 2045 section 6.7. An invalid "=" is left unchanged, note (2); blanks before a line end are padding, rule (3),
-/// also those after a soft break's "=".
+/// RFC 2045 section 6.7. An invalid "=" is left unchanged, note (2); white space before a line end is removed, rule
+/// (3), even after the "=" of a soft line break.
 pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len());
     let mut rest = body;

@@ -5,14 +5,14 @@
 
 use url::{Host, Url};
 
-/// Longer hosts do not exist: a name has 253 octets (RFC 1035 section 2.3.4), and some more as it is written
-/// here. To turn a name into ASCII (RFC 3492) costs the square of its length.
+/// Longer hosts do not exist: a name has at most 253 octets (RFC 1035 section 2.3.4), and somewhat more before it is
+/// decoded. Converting a name to ASCII (RFC 3492) takes time quadratic in its length.
 const HOST_LIMIT: usize = 300;
 
 /// A parsed link.
 #[derive(Debug, Clone)]
 pub struct Link<'a> {
-    /// As it stands.
+    /// As written.
     pub text: &'a str,
     url: Option<Url>,
 }
@@ -26,7 +26,7 @@ impl<'a> Link<'a> {
         let parsed = match text {
             _ if text.starts_with("//") => Url::parse(&format!("http:{text}")),
             _ if has_scheme(text) => Url::parse(text),
-            // Mail clients complete what begins with `www.` or is a bare host name.
+            // Mail clients complete links that begin with `www.` or are a bare host name.
             _ => Url::parse(&format!("http://{text}")),
         };
         Self {
@@ -53,7 +53,7 @@ impl<'a> Link<'a> {
             .filter(|host| !host.is_empty())
     }
 
-    /// Whether the host is an IP address, however it is written.
+    /// Whether the host is an IP address, in whatever notation.
     pub fn is_numeric(&self) -> bool {
         let host = self.url.as_ref().and_then(Url::host);
         matches!(host, Some(Host::Ipv4(_) | Host::Ipv6(_)))
@@ -69,12 +69,12 @@ impl<'a> Link<'a> {
         self.url.as_ref().map_or("", Url::path)
     }
 
-    /// What follows the question mark.
+    /// The query, without its question mark.
     pub fn query(&self) -> Option<&str> {
         self.url.as_ref()?.query()
     }
 
-    /// The fragment, after the number sign.
+    /// The fragment, without its number sign.
     pub fn fragment(&self) -> Option<&str> {
         self.url.as_ref()?.fragment()
     }
@@ -92,10 +92,10 @@ impl<'a> Link<'a> {
     }
 }
 
-/// The registrable domain by the public suffix list; `None` for IP addresses and bare suffixes.
+/// The registrable domain according to the public suffix list; `None` for IP addresses and bare suffixes.
 pub fn registrable(host: &str) -> Option<&str> {
     let host = host.trim_end_matches('.');
-    // An IP address is not a name; the list would take its last two parts for one.
+    // An IP address is not a name; the list would take its last two parts for a domain.
     if host
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -127,7 +127,7 @@ pub fn shown_host(host: &str) -> String {
     }
 }
 
-/// The host and port of a link to the web, as far as they can be found without parsing; empty for other links.
+/// The host and port of a web link, as far as they can be found without parsing; empty for other links.
 fn written_host(text: &str) -> &str {
     let rest = match text.split_once(':') {
         Some((scheme, rest)) if has_scheme(text) => {
@@ -139,7 +139,7 @@ fn written_host(text: &str) -> &str {
         }
         _ => text,
     };
-    // Browsers ignore any number of slashes, and take backslashes for them.
+    // Browsers accept any number of slashes, and treat backslashes as slashes.
     let rest = rest.trim_start_matches(['/', '\\']);
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
     let authority = &rest[..end];
@@ -152,7 +152,7 @@ fn has_scheme(text: &str) -> bool {
     let Some((scheme, _)) = text.split_once(':') else {
         return false;
     };
-    // A port is not the content of a scheme: `example.org:80/x`.
+    // A port does not follow a scheme: `example.org:80/x`.
     let begins = scheme.starts_with(|letter: char| letter.is_ascii_alphabetic());
     begins
         && !scheme.contains('.')

@@ -1,7 +1,7 @@
-//! uuencode and yEnc: files as text.
+//! uuencode and yEnc: files encoded as text.
 //!
-//! In: a body, possibly truncated; out: the octets, or where such files are in a text. It never fails, and what it
-//! decodes is never larger than what is encoded.
+//! In: a body, possibly truncated; out: the decoded octets, or where such files are in a text. It never fails, and its
+//! output is never larger than its input.
 
 use std::ops::Range;
 
@@ -10,15 +10,15 @@ use memchr::memmem;
 /// A file in a text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Block {
-    /// Where it is, its first and last line included.
+    /// Its range, first and last line included.
     pub whole: Range<usize>,
-    /// Its name.
+    /// The range of its name.
     pub name: Range<usize>,
     /// Whether it is yEnc.
     pub is_yenc: bool,
 }
 
-/// Decodes the first file in a body, or all lines if no line begins one.
+/// Decodes the first file in a body, or every line if no line begins a file.
 pub fn decode(body: &[u8]) -> Vec<u8> {
     let start = uuencode_line(body, 0).map_or(0, |begin| begin.end);
     let mut decoded = Vec::with_capacity((body.len() - start) / 4 * 3);
@@ -39,7 +39,7 @@ fn decode_line(line: &[u8], decoded: &mut Vec<u8>) {
     for group in letters.chunks(4) {
         let mut bits = 0;
         for at in 0..4 {
-            // Blanks at the end of a line may have been stripped.
+            // Trailing spaces may have been stripped.
             let letter = group.get(at).copied().unwrap_or(b' ');
             bits = bits << 6 | u32::from(letter.wrapping_sub(b' ') & 63);
         }
@@ -85,7 +85,7 @@ pub fn blocks(text: &[u8]) -> Blocks<'_> {
     }
 }
 
-/// See [`blocks`]. Each search goes on where it ended, so that all of them together read the text once.
+/// See [`blocks`]. Each search continues where the last one ended, so that all of them together read the text once.
 pub struct Blocks<'t> {
     text: &'t [u8],
     at: usize,
@@ -125,7 +125,7 @@ impl Iterator for Blocks<'_> {
     }
 }
 
-/// `begin 644 name`, followed by a line of as many letters as its first one says.
+/// `begin 644 name`, followed by a line of the length that its first character declares.
 fn uuencode_line(text: &[u8], from: usize) -> Option<Range<usize>> {
     line_that(text, from, b"begin ", |line, next| {
         let mode = line[6..]
@@ -142,7 +142,7 @@ fn is_data(line: &[u8]) -> bool {
         return false;
     };
     let expected = usize::from(length.wrapping_sub(b' ') & 63).div_ceil(3) * 4;
-    // Blanks at the end may be missing, and some programs add a check letter.
+    // Trailing spaces may be missing, and some programs append a checksum character.
     let letter = |byte: &u8| (b' '..=b'`').contains(byte);
     letter(length) && letters.len() <= expected + 1 && letters.iter().all(letter)
 }
@@ -181,7 +181,7 @@ fn name(text: &[u8], begin: &Range<usize>, is_yenc: bool) -> Range<usize> {
     begin.start + start..begin.start + line.len()
 }
 
-/// The lines from an offset on, without their ends.
+/// The lines from an offset on, without their line ends.
 fn lines(text: &[u8], from: usize) -> impl Iterator<Item = Range<usize>> {
     let mut at = from;
     std::iter::from_fn(move || {
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(decode(file), b"Cat");
         assert_eq!(decode(b"note\nbegin 644 a\n#0V%T\nend\n#0V%T\n"), b"Cat");
         assert_eq!(decode(b"#0V%T"), b"Cat");
-        // Stripped blanks, and a length that promises more than there is.
+        // Stripped spaces, and a declared length that exceeds the data.
         assert_eq!(decode(b"begin 644 a\n$0V%T(\nend"), b"Cat ");
         assert_eq!(decode(b"M"), b"");
         let yenc = b"=ybegin line=128 size=4 name=a.bin\r\n\x6d\x8b\x9e=\x40\r\n=yend size=4\r\n";

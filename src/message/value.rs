@@ -1,7 +1,7 @@
 //! The values of header fields, decoded.
 //!
-//! In: the bytes after a field's colon, folding included; out: text with encoded words (RFC 2047)
-//! decoded, or addresses (RFC 5322 section 3.4). It never fails: what cannot be parsed is raw text, or absent.
+//! In: the bytes after a field's colon, folding included; out: text with encoded words (RFC 2047) decoded, or addresses
+//! (RFC 5322 section 3.4). It never fails: a value that cannot be parsed is raw text, or absent.
 
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, HeaderValue};
@@ -10,11 +10,10 @@ use crate::message::charset;
 use crate::message::encoded_word::{self, Piece};
 use crate::message::visible_text::{VisibleTextBuilder, visible};
 
-/// Limit of a value. Real ones are below 10 KiB; the parsers' work on one value may be more than
-/// linear.
+/// Limit on a value. Real ones are below 10 KiB; the parsers may take more than linear time.
 const VALUE_LIMIT: usize = 16 << 10;
 
-/// Limit of addresses in one value: even `To` of a list has only hundreds.
+/// Limit on the addresses in one value: even the `To` of a list has only hundreds.
 const MAILBOX_LIMIT: usize = 1000;
 
 /// A sender or recipient (a mailbox in RFC 5322).
@@ -26,12 +25,12 @@ pub struct NamedAddress {
     pub addr: Option<String>,
 }
 
-/// The value as text on one line, in the order in which it is displayed.
+/// The value as text on one line, in display order.
 pub fn text(raw: &[u8]) -> String {
     decoded(raw, VisibleTextBuilder::of_page)
 }
 
-/// The same in the order in which it is written, as programs take the name of a file.
+/// The same in stored order, in which programs use a file name.
 pub(crate) fn as_written(raw: &[u8]) -> String {
     decoded(raw, VisibleTextBuilder::new)
 }
@@ -39,7 +38,7 @@ pub(crate) fn as_written(raw: &[u8]) -> String {
 fn decoded(raw: &[u8], builder: fn(usize) -> VisibleTextBuilder) -> String {
     let raw = &raw[..raw.len().min(VALUE_LIMIT)];
     let label = charset::label_of_value(raw);
-    // No charset turns a byte into more than three.
+    // No charset turns one byte into more than three.
     let mut text = builder(3 * raw.len());
     for piece in encoded_word::pieces(raw) {
         match piece {
@@ -109,7 +108,7 @@ mod tests {
     #[test]
     fn words_are_read_as_clients_do() {
         let table: &[(&[u8], &str)] = &[
-            // A letter that is split over two words, with and without a fold between them.
+            // A character split between two words, with and without a fold between them.
             (b"=?utf-8?B?w7bD?= =?utf-8?B?nw==?=", "\u{f6}\u{df}"),
             (b"=?utf-8?Q?=C3?=\r\n =?UTF-8?q?=B6?=", "\u{f6}"),
             (b"=?utf-8?Q?a=C3?==?utf-8?b?tg==?=", "a\u{f6}"),

@@ -1,7 +1,7 @@
 //! Text as a reader sees it on one line.
 //!
-//! In: text in pieces; out: the same with every run of white space as one space, without invisible characters, so
-//! that `v<ZWSP>iagra` becomes `viagra`, and in the order in which it is displayed. It never exceeds its limit.
+//! In: pieces of text; out: the same in display order, with each run of white space as one space, and without invisible
+//! characters, so that `v<ZWSP>iagra` becomes `viagra`. It never exceeds its limit.
 
 mod direction;
 pub(crate) mod turned;
@@ -18,10 +18,10 @@ pub struct VisibleTextBuilder {
     text: String,
     space: bool,
     limit: usize,
-    /// Line ends since the last word: two of them separate paragraphs.
+    /// Line ends since the last word: two separate paragraphs.
     lines: usize,
     keeps_lines: bool,
-    /// Whether text is put into the order in which it is displayed. A file's name is what it is written.
+    /// Whether text is put into display order. A file name keeps its stored order.
     turns: bool,
     breaks: Vec<usize>,
     split_words: usize,
@@ -36,9 +36,9 @@ pub struct VisibleText {
     pub text: String,
     /// Where each paragraph but the first begins.
     breaks: Vec<usize>,
-    /// Number of times an invisible character separated two letters.
+    /// Number of times that invisible characters separated two letters.
     pub split_words: usize,
-    /// Number of words that are displayed in another order than they are written.
+    /// Number of words whose display order differs from their stored order.
     pub turned_words: usize,
 }
 
@@ -57,7 +57,7 @@ impl VisibleText {
         }
     }
 
-    /// Puts other words in place of parts of it, which are in order and within paragraphs.
+    /// Replaces parts of the text, which are in order and within paragraphs.
     pub(crate) fn edit(&mut self, edits: &[(Range<usize>, String)]) {
         let mut breaks = self.breaks.iter_mut().peekable();
         let (mut longer, mut shorter) = (0, 0);
@@ -100,7 +100,7 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// The same for text of a page, in the order in which it is displayed.
+    /// The same for the text of an HTML page, in display order.
     pub(crate) fn of_page(limit: usize) -> Self {
         Self {
             turns: true,
@@ -119,7 +119,7 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// Appends a piece up to where the writing direction changes; returns the rest.
+    /// Appends a piece up to the next bidi control; returns the rest.
     fn push_plain<'p>(&mut self, piece: &'p str) -> &'p str {
         let bytes = piece.as_bytes();
         let (mut run, mut at) = (0, 0);
@@ -128,7 +128,7 @@ impl VisibleTextBuilder {
                 at += 1;
             } else if byte < 0x80 {
                 self.append(&piece[run..at]);
-                // Other controls, such as NUL, show nothing.
+                // Other control characters, such as NUL, are invisible.
                 self.space |= matches!(byte, b'\t'..=b'\r' | b' ');
                 self.lines += usize::from(byte == b'\n' && self.keeps_lines);
                 at += 1;
@@ -178,14 +178,14 @@ impl VisibleTextBuilder {
         !self.space && last.is_some_and(char::is_alphanumeric)
     }
 
-    /// A line ends here.
+    /// Ends a line.
     pub fn line(&mut self) {
         self.end_line();
         self.space();
         self.lines += 1;
     }
 
-    /// A paragraph ends here.
+    /// Ends a paragraph.
     pub fn paragraph(&mut self) {
         self.end_line();
         self.space();
@@ -202,7 +202,7 @@ impl VisibleTextBuilder {
         self.text.is_empty()
     }
 
-    /// The text written since an earlier [`VisibleTextBuilder::len`].
+    /// The text appended since an earlier [`VisibleTextBuilder::len`].
     pub fn since(&self, start: usize) -> &str {
         self.text.get(start..).unwrap_or_default().trim()
     }

@@ -1,23 +1,24 @@
-//! Counts the work of judging one message, and says when it has used up its budget.
+//! Counts the work of judging one message, and says when its budget is used up.
 //!
-//! In: units of work, as decoders and scanners are about to do it; out: whether, or for how many octets, the budget
-//! suffices. A unit is about a nanosecond of one core. No clock is read: the same message and rules count the same.
+//! In: units of work that decoders and scanners are about to do; out: whether, or for how many octets, the budget
+//! suffices. A unit is about a nanosecond of one core. No clock is read: the same message and rules always count the
+//! same.
 //!
-//! A budget is shared out to stages in the order of what a person sees: header, text, files, rules. What an
-//! early stage leaves is there for the later ones, and no stage can use what is reserved for the rules, so that
-//! what was found is always judged.
+//! A budget is divided among stages in the order of what a person sees: header, text, files, rules. Later stages may
+//! use what earlier ones leave, and no stage may use what is reserved for the rules, so that what was found is always
+//! judged.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is done with a message, in this order.
+/// The stages of judging a message, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Header fields are decoded and searched.
     Header,
     /// The text that clients show is decoded.
     Text,
-    /// Attached files and texts are looked into.
+    /// Attached files and texts are inspected.
     Files,
     /// Rules search what was found.
     Rules,
@@ -27,15 +28,14 @@ pub enum Stage {
     Learned,
 }
 
-/// Why a verdict was made of a part of the message only. The label `reason` of a metric, and the word in
-/// X-Spam-Status.
+/// Why a verdict is based on part of the message only. The label `reason` of a metric, and the word in X-Spam-Status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Partial {
     /// The header is too costly.
     Header,
     /// The text is too costly to decode.
     Text,
-    /// The files are too costly to look into.
+    /// The files are too costly to inspect.
     Files,
     /// What was found is too costly to search.
     Rules,
@@ -65,7 +65,7 @@ impl Partial {
     }
 }
 
-/// The stop signal is looked at once in so many units.
+/// Units of work between two checks of the stop signal.
 const LOOK: u64 = 1 << 16;
 
 /// What the rules may still use after a stop signal: about ten milliseconds.
@@ -75,13 +75,13 @@ const AFTER_STOP: u64 = 10_000_000;
 #[derive(Debug)]
 pub struct Work<'s> {
     total: u64,
-    /// Whether stages have shares of their own.
+    /// Whether each stage has its own share.
     is_shared_out: bool,
     stop: Option<&'s AtomicBool>,
     may_compile: bool,
     stage: Cell<Stage>,
     spent: Cell<u64>,
-    /// What may be spent until the end of the stage.
+    /// The units that may be spent by the end of the stage.
     limit: Cell<u64>,
     next_look: Cell<u64>,
     partial: Cell<Option<Partial>>,
@@ -89,7 +89,7 @@ pub struct Work<'s> {
 }
 
 impl<'s> Work<'s> {
-    /// A budget of so many units, of which each stage has its share.
+    /// A budget of this many units, of which each stage has its share.
     pub fn new(total: u64) -> Self {
         Self {
             total,
@@ -105,7 +105,7 @@ impl<'s> Work<'s> {
         }
     }
 
-    /// A small budget for a thread that others wait for. It is all or nothing: what does not fit is done anew with
+    /// A small budget for a thread that others wait for. It is all or nothing: work that does not fit is redone with
     /// another budget. Regexes that are not compiled yet do not fit.
     pub fn brief(total: u64) -> Self {
         Self {
@@ -116,7 +116,7 @@ impl<'s> Work<'s> {
         }
     }
 
-    /// On a thread that must not compile a regex: those that are not compiled yet are left out.
+    /// For a thread that must not compile regexes: those that are not compiled yet are left out.
     #[must_use]
     pub fn without_compiling(self) -> Self {
         Self {
@@ -125,13 +125,13 @@ impl<'s> Work<'s> {
         }
     }
 
-    /// Goes on after a stage that was done before, at this cost.
+    /// Continues after an earlier stage that cost this much.
     pub fn resume(&self, spent: u64, partial: Option<Partial>) {
         self.spent.set(spent);
         self.partial.set(partial);
     }
 
-    /// Decoding ends soon after this is set, and what was found until then is judged.
+    /// Decoding ends soon after `stop` is set, and what was found by then is judged.
     #[must_use]
     pub fn stopped_by(self, stop: &'s AtomicBool) -> Self {
         Self {
@@ -153,7 +153,8 @@ impl<'s> Work<'s> {
         }
     }
 
-    /// Counts work that is about to be done. False if the budget does not suffice: then it should not be done.
+    /// Counts work that is about to be done. If it returns false, the budget does not suffice and the work must not be
+    /// done.
     pub fn spend(&self, units: u64) -> bool {
         let spent = self.spent.get() + units;
         if spent >= self.next_look.get() {
@@ -167,13 +168,13 @@ impl<'s> Work<'s> {
         true
     }
 
-    /// For how many of these octets the budget suffices, at so many units each; counts them.
+    /// The number of these octets for which the budget suffices, at this many units each; counts them.
     pub fn afford(&self, octets: usize, units: u64) -> usize {
         let wanted = octets as u64 * units;
         if self.spend(wanted) {
             return octets;
         }
-        // A stop signal is followed at once.
+        // After a stop signal, nothing more is decoded.
         if self.partial.get() == Some(Partial::Time) && self.stage.get() < Stage::Rules {
             return 0;
         }
@@ -182,12 +183,12 @@ impl<'s> Work<'s> {
         usize::try_from(octets).unwrap_or(usize::MAX)
     }
 
-    /// The beginning of a text that the budget suffices for, at so many units per octet; counts it.
+    /// The beginning of a text for which the budget suffices, at this many units per octet; counts it.
     pub fn beginning<'t>(&self, text: &'t str, units: u64) -> &'t str {
         super::visible_text::cut(text, self.afford(text.len(), units))
     }
 
-    /// As [`Work::beginning`], where an octet that is not ASCII costs so many units more than others, which cost one.
+    /// As [`Work::beginning`], at one unit per octet, and `more` units in addition per octet that is not ASCII.
     pub fn letters<'t>(&self, text: &'t str, more: u64) -> &'t str {
         let units = 1 + (more * beyond_ascii(text.as_bytes())).div_ceil(text.len().max(1) as u64);
         self.beginning(text, units)
@@ -205,12 +206,12 @@ impl<'s> Work<'s> {
         }
     }
 
-    /// Counts parts of the message that are not looked into.
+    /// Counts parts of the message that were left out.
     pub fn leave_out(&self, parts: usize) {
         self.left_out.set(self.left_out.get() + parts);
     }
 
-    /// How many parts of the message were not looked into.
+    /// How many parts of the message were left out.
     pub fn left_out(&self) -> usize {
         self.left_out.get()
     }
@@ -230,7 +231,7 @@ impl<'s> Work<'s> {
         self.partial.get()
     }
 
-    /// Whether the rest is in vain, because the work does not fit a budget that is all or nothing.
+    /// Whether further work is pointless, because it does not fit a budget that is all or nothing.
     pub fn is_in_vain(&self) -> bool {
         !self.is_shared_out && self.partial.get().is_some()
     }
@@ -240,7 +241,7 @@ impl<'s> Work<'s> {
         self.may_compile
     }
 
-    /// Follows the stop signal.
+    /// Checks the stop signal.
     #[cold]
     fn look(&self, spent: u64) {
         self.next_look.set(spent + LOOK);
@@ -255,16 +256,16 @@ impl<'s> Work<'s> {
     }
 }
 
-/// How many octets are not ASCII.
+/// The number of octets that are not ASCII.
 pub(crate) fn beyond_ascii(octets: &[u8]) -> u64 {
-    // Pieces of which the count fits an octet are vectorized.
+    // Summing chunks whose count fits an octet is vectorized.
     let pieces = octets.chunks(255);
     pieces
         .map(|piece| u64::from(piece.iter().map(|octet| octet >> 7).sum::<u8>()))
         .sum()
 }
 
-/// Up to where a stage may use the budget: rules and facts have at least a third of it for what was found.
+/// The part of the budget that may be used by the end of a stage: at least a third is left to rules and facts.
 fn share(stage: Stage, total: u64) -> u64 {
     total / 100
         * match stage {
@@ -293,7 +294,7 @@ mod tests {
         assert_eq!(work.afford(1000, 1), 0);
         work.begin(Stage::Rules);
         assert_eq!(work.left(), 250);
-        // The first reason is the reason.
+        // The first reason is kept.
         assert_eq!(work.partial(), Some(Partial::Header));
         assert_eq!(work.beginning("größe", 80), "gr");
         assert_eq!(work.spent(), 840);

@@ -12,7 +12,7 @@ pub(super) fn read<'d>(
     archive: &mut Archive,
     work: &Work<'_>,
 ) -> Option<Vec<Member<'d>>> {
-    // 2.1: where the files are listed, and how many there are.
+    // 2.1: the offset of the file list, and the number of files.
     let mut at = u32_at(data, 16)?;
     let count = u16_at(data, 28)?;
     for _ in 0..count.min(NAMES_LIMIT) {

@@ -1,40 +1,41 @@
-//! What an archive contains: names, programs, and the files on their way to be looked at.
+//! What an archive contains: names, programs, and the files that are still to be inspected.
 //!
-//! In: names and files as the readers of each format find them; out: the same, within limits.
+//! In: names and files as each format's reader finds them; out: the same, within limits.
 
 use std::borrow::Cow;
 
 use crate::message::visible_text::cut;
 
-/// Limit of names of an archive.
+/// Limit on the names per archive.
 pub const NAMES_LIMIT: usize = 200;
 
-/// Limit of a name in bytes: its end is kept, because that is where the extension is.
+/// Limit on a name in bytes. Its end is kept, because the extension is there.
 pub const NAME_LIMIT: usize = 255;
 
-/// Pages of an archive that are read, and the most files that it may have: source code and saved sites have more.
+/// Web pages read per archive, and the most files the archive may have: source code and saved sites have more.
 pub(super) const PAGES_LIMIT: usize = 2;
 pub(super) const PAGES_AMONG: usize = 3;
 
-/// Files of an archive that are looked at.
+/// Files inspected per archive.
 pub(super) const MEMBERS_LIMIT: usize = 50;
 
-/// Units of work for a name, which is compared with the others.
+/// Units of work per name, which is compared with the others.
 pub(super) const NAME_WORK: u64 = 500;
 
 /// What an archive reveals.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// The file names with folders, at most [`NAMES_LIMIT`] of [`NAME_LIMIT`] bytes; also those of archives within it.
+    /// File names with their folders, at most [`NAMES_LIMIT`] of [`NAME_LIMIT`] bytes, those of nested archives
+    /// included.
     pub names: Vec<String>,
-    /// Names of files that are programs by their content.
+    /// Names of the files whose content is a program.
     pub programs: Vec<String>,
-    /// The beginnings of the pages in it, if it has hardly any other files.
+    /// The beginnings of the web pages in it, if it has hardly any other files.
     pub pages: Vec<Vec<u8>>,
-    /// Whether any of the files requires a password.
+    /// Whether any file requires a password.
     pub encrypted: bool,
-    /// Whether there are files whose names are unknown, because they are encrypted, too, or packed in a way that is
-    /// not known here.
+    /// Whether there are files whose names are unknown, because the names are encrypted or compressed with an
+    /// unsupported method.
     pub has_unknown_names: bool,
 }
 
@@ -42,12 +43,12 @@ pub struct Archive {
 #[derive(Debug)]
 pub(super) struct Member<'d> {
     pub(super) name: String,
-    /// From its beginning on; the end may be unknown.
+    /// The data from the file's beginning on; where it ends may be unknown.
     pub(super) content: Cow<'d, [u8]>,
     pub(super) packing: Packing,
 }
 
-/// How a file is packed.
+/// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     Stored,
@@ -55,7 +56,7 @@ pub(super) enum Packing {
 }
 
 impl Archive {
-    /// Adds a name; false if it is known, or if there are too many.
+    /// Adds a name; false if it is already there, or if there are too many.
     pub(super) fn add(&mut self, name: &str) -> bool {
         let is_new = self.names.len() < NAMES_LIMIT && !self.names.iter().any(|it| it == name);
         if is_new {
@@ -64,8 +65,8 @@ impl Archive {
         is_new
     }
 
-    /// Whether it is a document or a program of several files, none of which is opened by itself: Office,
-    /// OpenDocument, Java, Android.
+    /// Whether it is a document or program made of several files that nobody opens one by one: Office, OpenDocument,
+    /// Java, Android.
     pub fn is_package(&self) -> bool {
         self.names.iter().any(|name| {
             let known = ["[Content_Types].xml", "mimetype", "AndroidManifest.xml"];
@@ -79,7 +80,7 @@ pub(super) fn name_text(name: &[u8], is_utf8: bool) -> String {
     let name = match std::str::from_utf8(name) {
         Ok(name) => name.to_owned(),
         Err(_) if is_utf8 => String::from_utf8_lossy(name).into_owned(),
-        // It is code page 437, or the sender's own. Any will do: rules look at ASCII.
+        // It is code page 437, or the sender's own. Either will do: rules look at ASCII only.
         Err(_) => name.iter().map(|byte| char::from(*byte)).collect(),
     };
     let above = name.len().saturating_sub(NAME_LIMIT);

@@ -1,6 +1,6 @@
 //! gzip and tar: the names of the files in them.
 //!
-//! In: data in gzip, or a tar file; out: names and files. RFC 1952; POSIX pax (IEEE Std 1003.1).
+//! In: gzip data, or a tar file; out: names and files. RFC 1952; POSIX pax (IEEE Std 1003.1).
 
 use super::contents::{Archive, Member, NAME_WORK, NAMES_LIMIT, Packing, name_text};
 use crate::message::work::Work;
@@ -59,7 +59,7 @@ pub(super) fn tar<'d>(
         let size = size.filter(u8::is_ascii_digit).take(11);
         let size = size.fold(0_usize, |size, digit| size * 8 + usize::from(digit & 7));
         at += 512;
-        // Ordinary files have the type 0 or NUL.
+        // Regular files have type 0 or NUL.
         let content = data.get(at..).unwrap_or_default();
         let content = &content[..content.len().min(size)];
         let name = name_text(name, true);

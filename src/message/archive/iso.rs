@@ -1,8 +1,8 @@
-//! ISO 9660: the names of the files in an image of a disc, and where they are.
+//! ISO 9660: the names of the files in a disc image, and where they are.
 //!
-//! In: data that may be such an image, possibly truncated; out: the files. Systems mount it when it is opened, and
-//! then the files can be opened, too. Sections are those of ECMA-119; longer names are those of Joliet. It trusts no
-//! declared length, and reads each directory once.
+//! In: data that may be a disc image, possibly truncated; out: the files. Operating systems mount such an image when it
+//! is opened, which makes its files available. Sections are those of ECMA-119; longer names come from Joliet. It trusts
+//! no declared length, and reads each directory once.
 
 use std::collections::HashSet;
 
@@ -15,26 +15,26 @@ use crate::message::work::Work;
 const SECTOR: usize = 2048;
 const FIRST: usize = 16;
 
-/// 8.1.2, behind the descriptor's type.
+/// 8.1.2: follows the descriptor's type.
 const MARK: &[u8] = b"CD001";
 
-/// Descriptors and directories that are read.
+/// Limits on the descriptors and directories read.
 const DESCRIPTORS: usize = 16;
 const DIRECTORIES: usize = 64;
 
 /// 8.4.18: the root's record within a descriptor.
 const ROOT: usize = 156;
 
-/// 9.1.6: the bit of a directory.
+/// 9.1.6: the directory bit.
 const IS_DIRECTORY: u8 = 2;
 
-/// Whether data is an image of a disc, whatever it begins with: the first sectors are free (6.2.1).
+/// Whether data is a disc image, whatever it begins with: the first sectors are unused (6.2.1).
 pub(crate) fn is_image(data: &[u8]) -> bool {
     let mark = data.get(FIRST * SECTOR + 1..).unwrap_or_default();
     mark.starts_with(MARK)
 }
 
-/// Whether a name is one for which systems mount the file.
+/// Whether operating systems mount a file of this name.
 pub(crate) fn is_named(name: &str) -> bool {
     let name = name.trim_end_matches([' ', '.']).as_bytes();
     [".iso", ".img", ".udf", ".cdr"].iter().any(|end| {
@@ -83,7 +83,7 @@ struct Volume<'d> {
     is_joliet: bool,
 }
 
-/// The volume that systems show: Joliet's, if there is one.
+/// The volume that operating systems show: Joliet's, if there is one.
 fn volume(data: &[u8]) -> Option<Volume<'_>> {
     let mut found = None;
     for number in FIRST..FIRST + DESCRIPTORS {
@@ -91,7 +91,7 @@ fn volume(data: &[u8]) -> Option<Volume<'_>> {
         if !descriptor[1..].starts_with(MARK) {
             break;
         }
-        // 8.5.6: the escape sequences of UCS-2.
+        // 8.5.6: the escape sequences for UCS-2.
         let is_joliet = matches!(&descriptor[88..91], [b'%', b'/', b'@' | b'C' | b'E']);
         let volume = || {
             Some(Volume {
@@ -137,7 +137,7 @@ fn content<'d>(data: &'d [u8], record: &Record<'_>, block: usize) -> &'d [u8] {
     &rest[..rest.len().min(record.length)]
 }
 
-/// The records of a directory, without itself and the one around it (6.8.2.2).
+/// The records of a directory, except those for itself and its parent (6.8.2.2).
 fn records(directory: &[u8]) -> impl Iterator<Item = Record<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -158,7 +158,7 @@ fn records(directory: &[u8]) -> impl Iterator<Item = Record<'_>> {
     })
 }
 
-/// The name without the file's version (7.5.1).
+/// The name without the file's version number (7.5.1).
 fn name_of(name: &[u8], is_joliet: bool) -> String {
     let text = match is_joliet {
         true => {
@@ -204,7 +204,7 @@ pub(super) mod tests {
         put(image, at + ROOT, &entry(root, SECTOR, IS_DIRECTORY, &[0]));
     }
 
-    /// An image with a shortcut in a folder, and a longer name for it.
+    /// An image with a shortcut in a folder, and a longer Joliet name for it.
     pub(in super::super) fn image() -> Vec<u8> {
         let mut image = vec![0; 26 * SECTOR];
         descriptor(&mut image, 0, 1, 20);
@@ -221,7 +221,7 @@ pub(super) mod tests {
             let inner = sector + 2;
             let root = [own.clone(), entry(inner, SECTOR, IS_DIRECTORY, &folder)].concat();
             put(&mut image, sector * SECTOR, &root);
-            // It leads back to the root.
+            // The directory leads back to the root.
             let inside = [
                 entry(24, 20, 0, &file),
                 entry(sector, SECTOR, IS_DIRECTORY, b"UP"),

@@ -1,4 +1,4 @@
-//! Attached mails: the files in them.
+//! Attached messages: the files in them.
 //!
 //! In: a message that is attached as a file; out: names and files.
 

@@ -1,7 +1,7 @@
 //! RAR 4 and 5: the names of the files in them.
 //!
-//! In: a RAR file; out: names, and files that are not compressed. RARLAB's "RAR 5.0 archive format" and the notes on
-//! version 4 that come with its programs.
+//! In: a RAR file; out: names, and the files that are stored uncompressed. RARLAB's "RAR 5.0 archive format" and the
+//! technical note on version 4 that its programs include.
 
 use super::contents::{
     Archive, Member, NAME_WORK, NAMES_LIMIT, Packing, name_text, u16_at, u32_at,
@@ -55,7 +55,7 @@ pub(super) fn read<'d>(
 #[derive(Default)]
 struct Block<'d> {
     name: Option<&'d [u8]>,
-    /// Lengths of the block's header and of what follows it.
+    /// Lengths of the block's header and of the data after it.
     header: usize,
     packed: usize,
     is_stored: bool,
@@ -69,7 +69,7 @@ fn four(data: &[u8]) -> Option<Block<'_>> {
     let kind = *data.get(2)?;
     let flags = u16_at(data, 3)?;
     let mut block = Block {
-        // A block of no length would never end.
+        // A block of length zero would loop forever.
         header: u16_at(data, 5)?.max(7),
         ..Block::default()
     };
@@ -81,13 +81,13 @@ fn four(data: &[u8]) -> Option<Block<'_>> {
             block.is_encrypted = true;
             block.hides_names = true;
         }
-        // Folders have all three bits of the dictionary's size.
+        // In a folder's entry, all three dictionary-size bits are set.
         FILE if flags & 0xe0 != 0xe0 => {
             block.is_encrypted = flags & 4 != 0;
             block.is_stored = *data.get(25)? == b'0';
             let start = if flags & 0x100 != 0 { 40 } else { 32 };
             let name = data.get(start..start + u16_at(data, 26)?)?;
-            // After a NUL comes the same name in a packed form of UTF-16.
+            // After a NUL, the same name follows in a compressed form of UTF-16.
             let end = memchr::memchr(0, name).unwrap_or(name.len());
             block.name = Some(&name[..end]);
         }
@@ -129,12 +129,12 @@ fn five(data: &[u8]) -> Option<Block<'_>> {
                     rest = rest.get(4..)?;
                 }
             }
-            // The method is in bits 7 to 9; 0 stores.
+            // The method is in bits 7 to 9; 0 means stored.
             block.is_stored = number(&mut rest)? >> 7 & 7 == 0;
             let _system = number(&mut rest)?;
             let length = usize::try_from(number(&mut rest)?).ok()?;
             let name = rest.get(..length)?;
-            // A folder has no name of a file.
+            // A folder has no file name.
             block.name = (of_file & 1 == 0).then_some(name);
             let end = block.header.min(data.len());
             let extra = data.get(end.checked_sub(extra)?..end)?;
@@ -145,7 +145,7 @@ fn five(data: &[u8]) -> Option<Block<'_>> {
     Some(block)
 }
 
-/// Whether one of the records of an extra area is that of encryption.
+/// Whether one of the records in the extra area is an encryption record.
 fn has_encryption(mut extra: &[u8]) -> bool {
     const ENCRYPTION: u64 = 1;
     while let Some(size) = number(&mut extra) {
@@ -163,7 +163,7 @@ fn has_encryption(mut extra: &[u8]) -> bool {
     false
 }
 
-/// A number of seven bits per octet, lowest first.
+/// A variable-length integer: seven bits per octet, least significant first.
 fn number(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {

@@ -1,7 +1,7 @@
 //! 7-Zip: the names of the files in it.
 //!
-//! In: a 7-Zip file; out: names. The list of names is at the end, and is usually packed with LZMA; if it is packed or
-//! encrypted in another way, the names are unknown. Igor Pavlov's 7zFormat.txt.
+//! In: a 7-Zip file; out: names. The header with the names is at the end, and is usually compressed with LZMA; if it is
+//! compressed otherwise or encrypted, the names are unknown. Igor Pavlov's 7zFormat.txt.
 
 use lzma_rs::decompress::{Options, UnpackedSize};
 
@@ -12,14 +12,14 @@ const HEADER: u8 = 0x01;
 const PACKED_HEADER: u8 = 0x17;
 const NAMES: u8 = 0x11;
 
-/// Ids of methods.
+/// Method IDs.
 const LZMA: &[u8] = &[0x03, 0x01, 0x01];
 const AES: &[u8] = &[0x06, 0xf1, 0x07, 0x01];
 
-/// A list of names is smaller by far.
+/// Headers are far smaller than this.
 const UNPACKED_LIMIT: usize = 256 << 10;
 
-/// Units of work for an octet that LZMA unpacks, and for one that is searched.
+/// Units of work per octet that LZMA unpacks, and per octet searched.
 const LZMA_WORK: u64 = 80;
 const SEARCH_WORK: u64 = 4;
 
@@ -65,7 +65,7 @@ pub(super) fn read<'d>(
     Some(Vec::new())
 }
 
-/// The list of names: its size, a zero, and as many units of UTF-16 of which the last is zero.
+/// The names: the size of the property, a zero, and UTF-16 of which the last unit is zero.
 fn names(header: &[u8]) -> Option<Vec<u16>> {
     let mut starts = memchr::memchr_iter(NAMES, header);
     starts.find_map(|at| {
@@ -84,14 +84,14 @@ fn names(header: &[u8]) -> Option<Vec<u16>> {
     })
 }
 
-/// Unpacks a header that is packed with LZMA alone.
+/// Unpacks a header that is compressed with LZMA alone.
 fn unpack(data: &[u8], packed: &[u8], work: &Work<'_>) -> Option<Vec<u8>> {
     let mut rest = packed.strip_prefix(&[PACKED_HEADER, 0x06])?;
     let position = usize::try_from(number(&mut rest)?).ok()?;
-    // One stream, and its size.
+    // One pack stream, and its size.
     rest = rest.strip_prefix(&[1, 0x09])?;
     let size = usize::try_from(number(&mut rest)?).ok()?;
-    // One folder of one coder, which has properties.
+    // One folder with one coder, which has properties.
     let at = memchr::memmem::find(rest, &[0x07, 0x0b, 1, 0, 1, 0x23])?;
     rest = rest.get(at + 6..)?.strip_prefix(LZMA)?.strip_prefix(&[5])?;
     let (properties, after) = rest.split_at_checked(5)?;
@@ -113,7 +113,7 @@ fn unpack(data: &[u8], packed: &[u8], work: &Work<'_>) -> Option<Vec<u8>> {
     Some(unpacked)
 }
 
-/// A number: the ones at the top of its first octet say how many follow, lowest first.
+/// A 7-Zip number: the leading one bits of its first octet say how many octets follow, least significant first.
 fn number(rest: &mut &[u8]) -> Option<u64> {
     let (first, after) = rest.split_first()?;
     let count = first.leading_ones() as usize;

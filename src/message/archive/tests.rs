@@ -1,4 +1,4 @@
-//! Archives of several formats, within each other, and cut anywhere.
+//! Archives of several formats, nested in each other, and cut anywhere.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ fn found(data: &[u8]) -> Archive {
     read(data, &Work::new(1 << 30)).unwrap_or_default()
 }
 
-/// No cut of it makes the reader fail.
+/// Also reads every truncation of the file: none may panic.
 fn names(data: &[u8]) -> Vec<String> {
     for end in 0..data.len() {
         found(&data[..end]);
@@ -67,7 +67,7 @@ fn programs_are_found_by_content_and_in_archives_within_archives() {
     assert_eq!(all.programs, ["scan.pdf"]);
     let deep = zip_of("a.zip", &zip_of("b.zip", &zip_of("c.zip", &outer)));
     assert_eq!(found(&deep).names, ["a.zip", "b.zip", "c.zip"]);
-    // What precedes an archive is passed over.
+    // Data before an archive is skipped.
     for before in [&b"MZ\0 unpacks itself"[..], b"GIF89a", b"<html>"] {
         let all = found(&[before, &inner].concat());
         assert_eq!((all.names.len(), all.programs.len()), (1, 1), "{before:?}");
@@ -143,7 +143,7 @@ fn rar_of_version_5() {
     assert!(hidden.encrypted && hidden.has_unknown_names);
 }
 
-/// Made with 7-Zip 26.02: as usual; with the list of names unpacked; and with it encrypted.
+/// Made with 7-Zip 26.02: as usual; with an uncompressed header; and with an encrypted one.
 #[test]
 fn seven_zip() {
     let usual = hexadecimal(USUAL);
@@ -217,7 +217,7 @@ fn mails_and_tnef() {
     assert_eq!(found(&tnef).programs, ["a.pdf"]);
 }
 
-/// Files of one kind of block over and over cost no more than the budget, and end.
+/// Files that repeat one kind of block throughout stay within the budget, and reading them ends.
 #[test]
 fn a_megabyte_of_junk_is_cheap() {
     let units: [&[u8]; 6] = [

@@ -1,4 +1,4 @@
-//! TNEF, in which Outlook packs attachments (`winmail.dat`): the names of the files in it.
+//! TNEF, Outlook's attachment format (`winmail.dat`): the names of the files in it.
 //!
 //! In: a TNEF file; out: names and files. MS-OXTNEF 2.1.
 
@@ -29,7 +29,7 @@ pub(super) fn read<'d>(
         }
         let value = data.get(at + 9..).unwrap_or_default();
         let value = &value[..value.len().min(length)];
-        // Either may come first.
+        // Title and data may come in either order.
         match id {
             DATA => content = value,
             TITLE => {

@@ -1,7 +1,7 @@
 //! ZIP: the names of the files in it, where they are, and whether it is encrypted.
 //!
-//! In: data that may be a ZIP, possibly truncated, or with other data before it; out: the files. It trusts no declared
-//! length, and passes over the bytes once for the directory and once for the files. Sections are those of PKWARE's
+//! In: data that may be a ZIP, possibly truncated, or preceded by other data; out: the files. It trusts no declared
+//! length, and reads the bytes once for the directory and once for the files. Sections are those of PKWARE's
 //! APPNOTE.TXT 6.3.10.
 
 use memchr::memmem;
@@ -18,15 +18,15 @@ const END: &[u8] = b"PK\x05\x06";
 const END_LENGTH: usize = 22;
 const COMMENT_LIMIT: usize = 0xffff;
 
-/// End records tried; a second one is in a comment, or in a nested archive.
+/// End records tried; a second one may be in a comment or in a nested archive.
 const ENDS_LIMIT: usize = 16;
 
-/// Units of work for an archive, of which the comparison of names is the most, and for an octet of it.
+/// Units of work per archive, most of it for comparing names, and per octet.
 const ARCHIVE_WORK: u64 = 50_000;
 const SEARCH_WORK: u64 = 2;
 
-/// Reads a ZIP; `None` if it is not one, or if the budget of work does not suffice. Adds the names, and returns
-/// the files.
+/// Reads a ZIP; `None` if it is not one, or if the budget of work does not suffice. Adds the names, and returns the
+/// files.
 pub(super) fn read<'d>(
     data: &'d [u8],
     archive: &mut Archive,
@@ -41,8 +41,8 @@ pub(super) fn read<'d>(
         return None;
     }
     let mut members = Vec::new();
-    // There is data before the directory's archive. If that is another archive, programs
-    // disagree on which of the two they show.
+    // There is data before the archive that the directory belongs to. If that is another archive, programs disagree on
+    // which of the two they show.
     if starts_with_file && directory.as_ref().is_none_or(|it| it.displaced != 0) {
         walk(data, archive, &mut members);
     }
@@ -84,7 +84,7 @@ fn add<'d>(
         8 => Packing::Deflated,
         _ => return,
     };
-    // 4.4.8: a length may be missing; the stream says itself where it ends.
+    // 4.4.8: the length may be missing; a deflate stream marks its own end.
     let content = content.and_then(|start| data.get(start..));
     let packed = match header.packed {
         0 | 0xffff_ffff => usize::MAX,
@@ -102,7 +102,7 @@ fn add<'d>(
 struct Directory {
     start: usize,
     end: usize,
-    /// By how much the files are further in than the directory says.
+    /// How much further in the files are than the directory says, because of data before the archive.
     displaced: isize,
 }
 
@@ -114,7 +114,7 @@ fn directory(data: &[u8]) -> Option<Directory> {
         let (Some(size), Some(told)) = (u32_at(data, end + 12), u32_at(data, end + 16)) else {
             continue;
         };
-        // If sizes are in ZIP64 records (4.3.14), the files are walked instead.
+        // If the sizes are in ZIP64 records (4.3.14), the local headers are walked instead.
         let Some(start) = end.checked_sub(size) else {
             continue;
         };
@@ -131,7 +131,7 @@ fn directory(data: &[u8]) -> Option<Directory> {
     None
 }
 
-/// What the two kinds of header have in common.
+/// The fields that both kinds of header share.
 struct Header<'a> {
     flags: usize,
     method: usize,
@@ -139,7 +139,7 @@ struct Header<'a> {
     packed: usize,
     size: usize,
     length: usize,
-    /// Where its file begins, as the directory says.
+    /// Where its file begins, according to the directory.
     start: usize,
 }
 
@@ -174,19 +174,19 @@ fn file(data: &[u8]) -> Option<Header<'_>> {
     })
 }
 
-// From file to file, by declared length or to the next signature. Each step moves forward.
+// Walks from local header to local header, by the declared length or to the next signature. Each step moves forward.
 fn walk<'d>(data: &'d [u8], archive: &mut Archive, members: &mut Vec<Member<'d>>) {
     let mark = memmem::Finder::new(FILE);
     let mut at = 0;
     while let Some(found) = data.get(at..).and_then(|rest| mark.find(rest)) {
         at += found;
-        // A truncated name lacks its extension.
+        // A truncated name has lost its extension.
         let Some(header) = file(&data[at..]) else {
             return;
         };
         at += header.length;
         add(data, &header, Some(at), archive, members);
-        // 4.4.4, bit 3: the lengths follow the file; 4.4.8: or they are in ZIP64 records.
+        // 4.4.4, bit 3: the lengths follow the data; 4.4.8: or they are in ZIP64 records.
         let told = header.flags & 8 == 0 && header.packed != 0xffff_ffff;
         if told {
             at = at.saturating_add(header.packed);

@@ -1,27 +1,27 @@
-//! Charsets of seven bits that switch between sets of letters: ISO-2022-JP, -KR and -CN (RFC 1468, 1554, 1557, 1922),
-//! and HZ (RFC 1843).
+//! 7-bit charsets that switch between character sets: ISO-2022-JP, -KR and -CN (RFC 1468, 1554, 1557, 1922), and HZ
+//! (RFC 1843).
 //!
-//! In: octets; out: text. The sets are decoded by the eight-bit charsets that contain them. A sequence that designates
-//! no known set is left out, as nobody sees it.
+//! In: octets; out: text. The sets are decoded with the 8-bit charsets that contain them. An escape sequence for an
+//! unknown set is dropped, as no client shows it.
 
 use encoding_rs::{EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS};
 
-/// A set of letters.
+/// A character set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
     Ascii,
-    /// JIS X 0201: one octet for a letter.
+    /// JIS X 0201: one octet per character.
     Katakana,
     Jis0208,
     Jis0212,
     Gb2312,
     KsX1001,
-    /// One that no charset here contains, such as CNS 11643.
+    /// A set that no charset here contains, such as CNS 11643.
     Other,
 }
 
 impl Set {
-    /// The charset that contains it, and what precedes each letter there.
+    /// The charset that contains it, and the octets that precede each character there.
     fn charset(self) -> (&'static Encoding, Option<u8>) {
         match self {
             Self::Ascii | Self::Jis0208 | Self::Other => (EUC_JP, None),
@@ -33,7 +33,7 @@ impl Set {
     }
 }
 
-/// Decodes what switches by escape sequences, shift-out and shift-in.
+/// Decodes text that switches by escape sequences, shift-out and shift-in.
 pub(super) fn decode(bytes: &[u8]) -> String {
     let mut text = Runs::new(bytes.len());
     let (mut first, mut second, mut is_shifted) = (Set::Ascii, Set::Ascii, false);
@@ -50,7 +50,7 @@ pub(super) fn decode(bytes: &[u8]) -> String {
             0x0e => is_shifted = true,
             0x0f => is_shifted = false,
             b'\n' => {
-                // Each line begins anew in RFC 1468 and RFC 1557.
+                // RFC 1468 and RFC 1557: each line starts in the initial state.
                 (first, is_shifted) = (Set::Ascii, false);
                 text.push(Set::Ascii, &[byte]);
             }
@@ -63,13 +63,13 @@ pub(super) fn decode(bytes: &[u8]) -> String {
     text.finish()
 }
 
-/// Where a set is designated to.
+/// What a set is designated to.
 enum Place {
     First(Set),
     Second(Set),
 }
 
-/// What an escape sequence designates, if it is known, and what follows it.
+/// The designation of an escape sequence, if it is a known one, and the text after it.
 fn designation(rest: &[u8]) -> Option<(Option<Place>, &[u8])> {
     let between = rest.iter().take_while(|byte| (0x20..0x30).contains(*byte));
     let between = between.count().min(3);
@@ -79,7 +79,7 @@ fn designation(rest: &[u8]) -> Option<(Option<Place>, &[u8])> {
     }
     let place = match sequence {
         b"(I" => Place::First(Set::Katakana),
-        // ASCII, JIS X 0201 Roman, and others that differ in a few signs.
+        // ASCII, JIS X 0201 Roman, and others that differ in a few characters.
         [b'(', _] => Place::First(Set::Ascii),
         b"$@" | b"$B" | b"$(@" | b"$(B" => Place::First(Set::Jis0208),
         b"$(D" => Place::First(Set::Jis0212),
@@ -134,7 +134,7 @@ impl Runs {
         }
     }
 
-    /// Takes a letter that begins with this octet; returns what follows it.
+    /// Takes a character that begins with this octet; returns the text after it.
     fn letter<'b>(&mut self, set: Set, byte: u8, rest: &'b [u8]) -> &'b [u8] {
         let is_letter = |byte: u8| (0x21..0x7f).contains(&byte);
         match (set, rest.split_first()) {
@@ -154,7 +154,7 @@ impl Runs {
                 }
                 return after;
             }
-            // Blanks and line ends between letters, and what is not a letter.
+            // Spaces and line ends between characters, and octets that begin no character.
             _ => self.push(Set::Ascii, &[byte]),
         }
         rest
@@ -170,7 +170,7 @@ impl Runs {
 
     fn end_run(&mut self) {
         if self.set == Set::Ascii {
-            // Octets of eight bits are not of this charset: they fall back to themselves.
+            // 8-bit octets do not belong to this charset and are kept as they are.
             match str::from_utf8(&self.run) {
                 Ok(run) => self.text.push_str(run),
                 Err(_) => self.text.extend(self.run.iter().copied().map(char::from)),

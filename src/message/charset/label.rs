@@ -1,36 +1,36 @@
-//! Labels of charsets.
+//! Charset labels.
 //!
-//! In: the label in a header field or a page; out: the decoder for it.
+//! In: the label in a header field or a page; out: its decoder.
 
 use encoding_rs::Encoding;
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 use super::utf::Order;
 
-/// What decodes a charset.
+/// The decoder for a charset.
 pub(super) enum Charset {
-    /// US-ASCII, under which UTF-8 is common.
+    /// US-ASCII: text with this label is often UTF-8.
     Ascii,
-    /// One of the Encoding Standard.
+    /// A charset of the Encoding Standard.
     Standard(&'static Encoding),
-    /// Any of ISO-2022-JP, -KR and -CN (RFC 1468, 1554, 1557, 1922): their escape sequences do not contradict.
+    /// Any of ISO-2022-JP, -KR and -CN (RFC 1468, 1554, 1557, 1922): their escape sequences do not conflict.
     Iso2022,
     /// HZ-GB-2312 (RFC 1843).
     Hz,
     /// UTF-7 (RFC 2152).
     Utf7,
-    /// UTF-16 (RFC 2781), with the order that the label names.
+    /// UTF-16 (RFC 2781), in the byte order that the label names.
     Utf16(Order),
     /// UTF-32.
     Utf32(Order),
-    /// One that only the mail parser knows, such as IBM850.
+    /// A charset that only the mail parser knows, such as IBM850.
     Other(fn(&[u8]) -> String),
 }
 
 impl Charset {
-    /// The charset of a label, or of what it is a misspelling of.
+    /// The charset of a label, misspelled ones included.
     pub(super) fn of(label: &str) -> Option<Self> {
-        // RFC 2231 section 5: a language may follow.
+        // RFC 2231 section 5: a language tag may follow.
         let label = label.split('*').next().unwrap_or_default();
         let label = label.trim_matches(|letter: char| {
             letter.is_ascii_whitespace() || letter.is_ascii_control() || "\"';,".contains(letter)
@@ -55,7 +55,7 @@ impl Charset {
         charset_decoder(label.as_bytes()).map(Self::Other)
     }
 
-    /// By the letters and digits of the label.
+    /// Looked up by the letters and digits of the label.
     fn beside_the_standard(label: &str) -> Option<Self> {
         Some(match label {
             "usascii" | "ascii" | "ansix341968" | "iso646us" | "csascii" => Self::Ascii,
@@ -74,7 +74,7 @@ impl Charset {
     }
 }
 
-/// Whether text in this charset may be ASCII octets that mean other letters.
+/// Whether text in this charset can encode non-ASCII characters as ASCII octets.
 pub(super) fn may_hide_in_ascii(label: &str) -> bool {
     matches!(
         Charset::of(label),
@@ -82,7 +82,7 @@ pub(super) fn may_hide_in_ascii(label: &str) -> bool {
     )
 }
 
-/// Spellings of the standard's labels without or with other punctuation, and code pages by their numbers.
+/// Labels of the standard with other punctuation or none, and code pages by number.
 fn respelled(letters: &str) -> Option<&'static Encoding> {
     let number = |prefixes: &[&str]| {
         let mut prefixes = prefixes.iter();

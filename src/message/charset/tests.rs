@@ -1,4 +1,4 @@
-//! Labels, marks and pages in every charset that mail has.
+//! Labels, byte order marks and pages in every charset that mail uses.
 
 use super::*;
 
@@ -81,7 +81,7 @@ fn marks_outrank_labels_and_text_without_either_is_detected() {
 
 #[test]
 fn every_label_of_the_standard_is_known() {
-    // One label of each encoding of the standard that decodes anything.
+    // One label for each encoding of the standard that decodes anything.
     let labels = "utf-8 866 latin2 iso-8859-3 iso-8859-4 cyrillic arabic greek hebrew logical \
         iso-8859-10 iso-8859-13 iso-8859-14 iso-8859-15 iso-8859-16 koi koi8-u mac dos-874 \
         x-cp1250 x-cp1251 ascii x-cp1253 latin5 x-cp1255 x-cp1256 x-cp1257 x-cp1258 \

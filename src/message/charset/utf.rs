@@ -1,8 +1,8 @@
-//! The UTFs that the Encoding Standard leaves out: UTF-7 and UTF-32, and UTF-16 whose label lies.
+//! The UTFs that the Encoding Standard leaves out: UTF-7 and UTF-32, and UTF-16 with a wrong label.
 //!
 //! In: octets; out: text.
 
-/// The order of octets.
+/// Byte order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     /// Least significant octet first.
@@ -25,7 +25,7 @@ pub(super) fn utf_7(bytes: &[u8]) -> String {
         let (units, after) = rest.split_at(coded);
         let decoded = crate::message::transfer_encoding::base64(units);
         if decoded.len() < 2 {
-            // "+-" is a plus, and so is one that begins nothing.
+            // "+-" is a plus sign, and so is a plus that begins no encoded text.
             text.push('+');
             if coded > 0 {
                 continue;
@@ -62,12 +62,12 @@ pub(super) fn utf_32(bytes: &[u8], order: Order) -> String {
         .collect()
 }
 
-/// Whether it can be text in units of so many octets. ASCII under such a label is ASCII.
+/// Whether it can be text in code units of this many octets. ASCII under such a label is ASCII.
 pub(super) fn is_wide(bytes: &[u8], unit: usize) -> bool {
     bytes.len() >= unit && (!bytes.is_ascii() || order(bytes, unit).is_some())
 }
 
-/// The order in which the letters of Western text have their zero octets.
+/// The byte order, by where the zero octets of Western letters are.
 pub(super) fn order(bytes: &[u8], unit: usize) -> Option<Order> {
     let units = bytes.chunks_exact(unit).take(200);
     let (mut first, mut last, mut all) = (0, 0, 0);
@@ -85,7 +85,7 @@ pub(super) fn order(bytes: &[u8], unit: usize) -> Option<Order> {
     }
 }
 
-/// The order, where nearly all units are of Western letters: few zeros are no UTF-16, but hide words.
+/// The byte order if nearly all code units are Western letters: a few zero octets hide words instead.
 pub(super) fn evident_order(bytes: &[u8]) -> Option<Order> {
     let order = order(bytes, 2)?;
     let units = bytes.chunks_exact(2).take(200);

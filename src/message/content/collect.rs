@@ -1,8 +1,8 @@
-//! Collects the content of a message part by part, in the order of what a person sees.
+//! Collects the content of a message part by part, in the order in which a person sees it.
 //!
-//! In: a message; out: its [`Content`], each kind in the order of the parts. Parts that clients show are decoded
-//! while the message is walked. Attached texts and files wait until it has been walked, then those of costly types
-//! wait for the others: what is left of the budget of work is theirs.
+//! In: a message; out: its [`Content`], each kind in the order of the parts. Inline parts are decoded during the MIME
+//! walk. Attached texts and files wait until the walk has ended, and files of costly types wait for the others: they
+//! get what is left of the budget of work.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,20 +18,19 @@ use crate::message::visible_text::{VisibleTextBuilder, cut};
 use crate::message::work::{Stage, Work};
 use crate::message::{calendar, decode, flowed, link, quoted};
 
-/// Units of work for an octet of plain text, for one that is not ASCII, and for an octet of a link in it.
+/// Units of work per octet of plain text, per octet that is not ASCII, and per octet of a link in it.
 const TEXT_WORK: u64 = 2;
 const LETTERS_WORK: u64 = 6;
-
-/// Units of work for an octet of text that is brought into the form in which clients show it.
-const FORM_WORK: u64 = 4;
 const LINK_WORK: u64 = 4;
 
-/// Units of work more for an octet that is not ASCII, where look-alike letters are searched for.
+/// Units of work per octet to unfold or join text as clients do before they show it.
+const FORM_WORK: u64 = 4;
+
+/// Additional units of work per octet that is not ASCII, where look-alike letters are searched for.
 const LOOK_ALIKE_WORK: u64 = 25;
 
 impl Content {
-    /// Decodes a message, first what clients show, then attached texts and files, as far as the budget of work
-    /// suffices.
+    /// Decodes a message, inline parts first, then attached texts and files, as far as the budget of work suffices.
     pub fn of(raw: &[u8], wanted: Wanted, work: &Work<'_>) -> Self {
         Collector::new(raw, wanted, work).collect()
     }
@@ -43,11 +42,11 @@ struct Collector<'m, 's> {
     wanted: Wanted,
     work: &'m Work<'s>,
     content: Content,
-    /// With the numbers of their parts.
+    /// With the indices of their parts.
     links: Vec<(usize, String)>,
     anchors: Vec<(usize, Anchor)>,
     tags: Vec<(usize, String)>,
-    /// What is left of the limit for text.
+    /// What is left of the text limit.
     room: usize,
     waiting: Vec<Waiting>,
 }
@@ -64,7 +63,7 @@ struct Waiting {
 enum Body {
     /// In the message.
     There(Range<usize>),
-    /// In a message within the message, which was itself encoded.
+    /// In a nested message that was itself encoded.
     Decoded(Vec<u8>),
 }
 
@@ -85,7 +84,7 @@ impl Body {
     }
 }
 
-/// What decoding a text needs to know of its part.
+/// What decoding a text requires to know of its part.
 struct TextSource<'p> {
     number: usize,
     kind: Kind,
@@ -132,7 +131,7 @@ impl<'m, 's> Collector<'m, 's> {
         content
     }
 
-    /// Takes a part as the message is walked.
+    /// Takes a part during the MIME walk.
     fn part(&mut self, part: &Part<'_>) {
         let number = self.content.parts.len();
         self.content.parts.push(PartInfo {
@@ -176,7 +175,7 @@ impl<'m, 's> Collector<'m, 's> {
         }
     }
 
-    /// Decodes what has waited: the types of all files, then texts, archives, and last PDFs, which cost most.
+    /// Decodes the waiting parts: the types of all files, then texts, archives, and last PDFs, which cost most.
     fn waited(&mut self, waiting: &[Waiting]) {
         for one in waiting.iter().filter(|one| one.is_file) {
             let part = &mut self.content.parts[one.number];
@@ -203,7 +202,7 @@ impl<'m, 's> Collector<'m, 's> {
         }
     }
 
-    /// Looks into a file if it is a PDF, or if it is something else that can be looked into.
+    /// Inspects a file if it is a PDF, or if it is of another type that can be inspected.
     fn look_into(&mut self, one: &Waiting, is_pdf: bool) {
         let part = &mut self.content.parts[one.number];
         let Some(file) = &mut part.file else {
@@ -228,7 +227,7 @@ impl<'m, 's> Collector<'m, 's> {
         }
     }
 
-    /// Reads a page in an archive, which opens in a browser.
+    /// Reads a web page in an archive: it would open in a browser.
     fn archived_page(&mut self, number: usize, page: &[u8]) {
         let wanted = self.wanted;
         if wanted.text || wanted.source || wanted.tags {
@@ -250,7 +249,8 @@ impl<'m, 's> Collector<'m, 's> {
             work.leave_out(1);
             return;
         }
-        // No charset is smaller than a quarter of its text, no encoding larger than threefold.
+        // A charset takes at least a quarter of the octets of its text, and a transfer encoding at most three times
+        // what it encodes.
         let body = &part.body[..part.body.len().min(3 * room)];
         let body = &body[..work.afford(body.len(), decode::WORK)];
         let bytes = decode::bytes(part.encoding, body);
@@ -283,7 +283,7 @@ impl<'m, 's> Collector<'m, 's> {
         self.content.texts.push(shown);
     }
 
-    /// Puts plain words in place of those in look-alike letters.
+    /// Replaces words in look-alike letters with plain ones.
     fn read_letters(&self, shown: &mut TextPart) {
         let text = self.work.letters(&shown.text.text, LOOK_ALIKE_WORK);
         let (letters, edits) = Letters::of(text);
@@ -317,7 +317,7 @@ impl<'m, 's> Collector<'m, 's> {
             .extend(page.tags.into_iter().map(|tag| (number, tag)));
     }
 
-    /// Plain text as clients show it in its form.
+    /// Plain text after the unfolding or joining that clients do.
     fn formed(&mut self, form: TextForm, text: &str, shown: &mut TextPart) {
         let own = quoted::own(text);
         let text = own.as_deref().unwrap_or(text);
@@ -355,7 +355,7 @@ impl<'m, 's> Collector<'m, 's> {
             .letters(self.work.beginning(text, TEXT_WORK), LETTERS_WORK);
         let left = LINK_LIMIT.saturating_sub(self.links.len());
         let links = link::in_text(text, left);
-        // One link may be the end of another.
+        // One link may be the tail of another, so that together they may be longer than the text.
         let octets: usize = links.iter().map(String::len).sum();
         self.work.spend(LINK_WORK * octets as u64);
         self.links

@@ -1,23 +1,23 @@
 //! The object streams of a PDF.
 //!
-//! In: a whole PDF or its beginning; out: the inflated bytes of its object streams, one after the
-//! other. It never inflates images, fonts or pages, nor more than the limits below, and uses what
-//! precedes damage. ISO 32000-1 sections 7.3.8, 7.4.4 and 7.5.7.
+//! In: a PDF, whole or truncated; out: the inflated bytes of its object streams, one after the other. It never inflates
+//! images, fonts or pages, stays within the limits below, and uses what precedes damage. ISO 32000-1 sections 7.3.8,
+//! 7.4.4 and 7.5.7.
 
 use super::syntax;
 use crate::message::work::Work;
 use flate2::{Decompress, FlushDecompress};
 use memchr::memmem;
 
-/// Limits of inflated bytes of a stream, of all streams, and of the number of streams.
+/// Limits on inflated bytes of a stream, of all streams, and of the number of streams.
 const STREAM_LIMIT: usize = 256 << 10;
 const TOTAL_LIMIT: usize = 1 << 20;
 const STREAMS_LIMIT: usize = 64;
 
-/// Limit of deflated bytes of a stream. Objects compress well: more would exceed the inflated limit.
+/// Limit on the deflated bytes of a stream. Objects compress well: more would exceed the inflated limit.
 const INPUT_LIMIT: usize = STREAM_LIMIT;
 
-/// Units of work to begin with a stream, to read an octet of it, and to write and search an inflated one.
+/// Units of work per stream, per octet read of it, and per inflated octet, which is also searched.
 const STREAM_WORK: u64 = 3000;
 const INPUT_WORK: u64 = 4;
 const OUTPUT_WORK: u64 = 3 + syntax::SEARCH_WORK;
@@ -46,15 +46,15 @@ pub(super) fn each(data: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&[u8])) {
             work.end();
             return;
         }
-        // The limit of the output is its capacity, which may be left from another stream.
+        // The capacity is the limit on the output; the buffer may be left from another stream.
         if suffices < output.capacity() {
             output = Vec::new();
         }
         output.clear();
         output.reserve_exact(most.min(suffices));
         inflater.reset(true);
-        // With `Finish` it writes directly into the output, whose capacity is the limit.
-        // What precedes an error or the limit is valid.
+        // With `Finish` it inflates directly into the output, up to its capacity. What precedes an error or the limit
+        // is valid.
         let _ = inflater.decompress_vec(input, &mut output, FlushDecompress::Finish);
         streams += 1;
         total += output.len();

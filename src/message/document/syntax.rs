@@ -1,13 +1,12 @@
 //! Names and strings in PDF.
 //!
-//! In: bytes and an offset; out: the name or string there and its end. It never builds objects,
-//! and each call costs at most the length of its result, or a fixed limit.
-//! ISO 32000-1 section 7.2 and 7.3.
+//! In: bytes and an offset; out: the name or string there and its end. It never builds objects, and each call costs at
+//! most the length of its result, or a fixed limit. ISO 32000-1 sections 7.2 and 7.3.
 
-/// Longer names are not searched for, even with each character as `#xx`.
+/// Limit on a name in bytes, long enough for all names searched for, even with each character as `#xx`.
 const NAME_LIMIT: usize = 48;
 
-/// Units of work to search an octet for names.
+/// Units of work per octet searched for names.
 pub(super) const SEARCH_WORK: u64 = 1;
 
 /// A decoded name without its slash.
@@ -95,7 +94,7 @@ fn escape(data: &[u8], at: usize, text: &mut Vec<u8>) -> usize {
         .take_while(|byte| matches!(byte, b'0'..=b'7'))
         .count();
     if digits > 0 {
-        // Overflow of a byte is dropped.
+        // High-order overflow is ignored.
         let value = |value: u8, digit: &u8| value << 3 | (digit - b'0');
         text.push(rest[..digits].iter().fold(0, value));
         return at + digits;
@@ -118,7 +117,7 @@ fn escape(data: &[u8], at: usize, text: &mut Vec<u8>) -> usize {
 fn hexadecimal(data: &[u8], mut at: usize, limit: usize) -> (Vec<u8>, usize) {
     let mut text = Vec::new();
     let mut high = None;
-    // White space and anything else inside is skipped, up to a limit.
+    // White space and invalid characters are skipped, up to a limit.
     let end = data.len().min(at.saturating_add(4 * limit));
     while at < end && text.len() < limit {
         let byte = data[at];

@@ -161,7 +161,7 @@ fn limits_are_enforced() {
 
 #[test]
 fn a_megabyte_of_junk_is_cheap() {
-    // Empty stored blocks: input without output.
+    // Empty stored blocks: input that inflates to nothing.
     let blocks = [b"\x78\x01".to_vec(), b"\0\0\0\xff\xff".repeat(60_000)].concat();
     let units = [
         b"/".to_vec(),

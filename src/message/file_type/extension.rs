@@ -1,9 +1,8 @@
-//! Extensions: which ones fit which file type.
+//! Which file name extensions fit which file type.
 //!
-//! In: a file type and an extension; out: whether they fit. It accepts unknown extensions
-//! and common mistakes: an image named as another type of image,
-//! an Excel table that is HTML. No RFC; the lists are what the vendors of each format register or
-//! use.
+//! In: a file type and an extension; out: whether they fit. It accepts unknown extensions and common mistakes: an image
+//! named as another image type, an Excel table that is HTML. No RFC; the lists are what each format's vendor registers
+//! or uses.
 
 use super::kind::FileType;
 
@@ -15,7 +14,7 @@ const PICTURES: &[&str] = &[
 /// Extensions of plain text.
 const TEXTS: &[&str] = &["txt", "text", "log", "csv", "tsv", "md", "asc"];
 
-/// Well-known extensions that fit none of the types.
+/// Well-known extensions that belong to no type detected here.
 const OTHERS: &[&str] = &[
     "wav", "avi", "mkv", "wmv", "wma", "ogg", "flac", "aac", "mid", "ico", "psd", "ttf", "otf",
     "json", "yaml", "ini", "css", "reg",
@@ -58,7 +57,7 @@ const ALL: &[FileType] = &[
 /// Whether a file of this type may have this extension (without dot).
 pub fn fits(file_type: FileType, extension: &str) -> bool {
     let among = |list: &[&str]| list.iter().any(|it| it.eq_ignore_ascii_case(extension));
-    // Viewers detect an image by its bytes, whatever its extension.
+    // Viewers detect an image type by its bytes, whatever the extension.
     let pictures = is_picture(file_type) && among(PICTURES);
     let texts = is_text(file_type) && among(TEXTS);
     if pictures || texts || among(own(file_type)) {
@@ -89,7 +88,7 @@ fn own(file_type: FileType) -> &'static [&'static str] {
         ],
         FileType::Elf => &["elf", "so", "o", "ko", "run", "appimage"],
         FileType::MachO => &["dylib", "bundle", "o", "so", "macho"],
-        // Old names on new Office files: people rename them, Office asks and opens.
+        // Old extensions on new Office files: people rename them, and Office opens them after asking.
         FileType::Zip => &[
             "zip", "zipx", "docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xlsb", "xltx", "xltm",
             "xlam", "pptx", "pptm", "potx", "potm", "ppsx", "ppsm", "ppam", "doc", "xls", "ppt",
@@ -115,7 +114,7 @@ fn own(file_type: FileType) -> &'static [&'static str] {
         FileType::Rtf => &["rtf", "doc", "dot"],
         FileType::Lnk => &["lnk"],
         FileType::One => &["one", "onetoc2"],
-        // Web applications export tables like this.
+        // Web applications export HTML tables under this extension.
         FileType::Html => &[
             "html", "htm", "xhtml", "xht", "shtml", "hta", "php", "asp", "aspx", "jsp", "xml",
             "doc", "xls", "mht",

@@ -59,7 +59,7 @@ pub enum FileType {
     Mp3,
     /// MP4 and related formats, such as HEIC and AVIF.
     Mp4,
-    /// A mail, or a web page saved as one.
+    /// An email message, or a web page saved as one.
     Eml,
     /// A calendar.
     Ics,
@@ -71,9 +71,9 @@ pub enum FileType {
     Tar,
     /// TNEF, in which Outlook packs attachments.
     Tnef,
-    /// An image of a virtual disk, which Windows mounts when it is opened.
+    /// A virtual disk image, which Windows mounts when it is opened.
     Disk,
-    /// A file that opens a link, a search or a remote computer when it is opened.
+    /// A file that opens a link, a search or a remote computer.
     Link,
 }
 

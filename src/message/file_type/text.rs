@@ -1,20 +1,20 @@
-//! Text formats: HTML, SVG, XML, scripts, mail, calendars, vCards.
+//! Text formats: HTML, SVG, XML, scripts, messages, calendars, vCards.
 //!
-//! In: the first bytes of a file, in a superset of ASCII or UTF-16; out: its type, if it begins like
-//! one. It does not classify prose, and does not parse scripts.
+//! In: the first bytes of a file, in a superset of ASCII or in UTF-16; out: its type, if it begins as one. It does not
+//! classify prose, and does not parse scripts.
 
 use super::kind::FileType;
 
 /// Bytes of a file that are read; the MIME Sniffing standard reads 1445 (section 5.2).
 const HEAD_LIMIT: usize = 4096;
 
-/// Tags at the beginning of HTML without `<html>` (MIME Sniffing section 7.1).
+/// Tags at the beginning of HTML that lacks `<html>` (MIME Sniffing section 7.1).
 const PAGE_TAGS: &[&[u8]] = &[
     b"html", b"head", b"script", b"iframe", b"h1", b"div", b"font", b"table", b"a", b"style",
     b"title", b"b", b"body", b"br", b"p", b"meta", b"center", b"img", b"form", b"span", b"link",
 ];
 
-/// Calls of Windows script hosts that prose does not contain, in lower case.
+/// Windows Script Host calls that prose does not contain, in lower case.
 const SCRIPT_CALLS: &[&[u8]] = &[
     b"wscript.",
     b"activexobject(",
@@ -22,7 +22,7 @@ const SCRIPT_CALLS: &[&[u8]] = &[
     b"adodb.stream",
 ];
 
-/// Fields of which a mail has at least two (RFC 5322 section 3.6, RFC 2045 section 4).
+/// Fields of which a message has at least two (RFC 5322 section 3.6, RFC 2045 section 4).
 const FIELDS: &[&[u8]] = &[
     b"received",
     b"return-path",
@@ -72,8 +72,8 @@ pub(super) fn of(head: &[u8]) -> Option<FileType> {
     SCRIPT_CALLS.iter().any(calls).then_some(FileType::Script)
 }
 
-// Internet shortcuts, desktop entries (freedesktop.org), connections to remote computers, and Windows' libraries and
-// searches, which show what lies on another computer.
+// Internet shortcuts, desktop entries (freedesktop.org), remote desktop connections, and Windows libraries and
+// searches, which show files of another computer.
 fn is_link(head: &[u8]) -> bool {
     const SECTIONS: [&[u8]; 2] = [b"[internetshortcut", b"[desktop entry]"];
     const ROOTS: [&[u8]; 3] = [
@@ -95,7 +95,7 @@ fn is_link(head: &[u8]) -> bool {
     })
 }
 
-// In lower case without a byte order mark; of UTF-16 only ASCII.
+// The text in lower case, without a byte order mark; of UTF-16, only the ASCII characters.
 fn ascii(head: &[u8]) -> Vec<u8> {
     let unit = |high: usize| {
         move |pair: &[u8]| match pair {
@@ -107,7 +107,7 @@ fn ascii(head: &[u8]) -> Vec<u8> {
         [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),
         [0xff, 0xfe, rest @ ..] => rest.chunks(2).map(unit(1)).collect(),
         [0xfe, 0xff, rest @ ..] => rest.chunks(2).map(unit(0)).collect(),
-        // XML 1.0 appendix F.1: detected by the first character without a mark.
+        // XML 1.0 appendix F.1: detected by the first character if there is no byte order mark.
         [b'<', 0, ..] => head.chunks(2).map(unit(1)).collect(),
         [0, b'<', ..] => head.chunks(2).map(unit(0)).collect(),
         _ => head.to_vec(),
@@ -133,7 +133,7 @@ fn markup(mut rest: &[u8]) -> Option<FileType> {
             match root {
                 b"html" => return Some(FileType::Html),
                 b"svg" => return Some(FileType::Svg),
-                // With entities in brackets; the root may follow them.
+                // The internal subset is in brackets; the root may follow it.
                 _ => before = before.or(Some(FileType::Xml)),
             }
             b">"
@@ -151,7 +151,7 @@ fn markup(mut rest: &[u8]) -> Option<FileType> {
 fn element(inside: &[u8]) -> Option<FileType> {
     let name = name(inside);
     let after = inside.get(name.len());
-    // `<a:svg xmlns:a=...>` is one, too.
+    // `<a:svg xmlns:a=...>` is SVG, too.
     let local = name.rsplit(|byte| *byte == b':').next().unwrap_or(name);
     if after.is_some_and(|byte| !byte.is_ascii_whitespace() && !matches!(byte, b'>' | b'/')) {
         return None;
@@ -167,12 +167,12 @@ fn name(text: &[u8]) -> &[u8] {
     &text[..text.iter().position(end).unwrap_or(text.len())]
 }
 
-// Two of the usual fields before the first line that is not a field.
+// Whether two of the usual fields come before the first line that is not a field.
 fn is_mail(head: &[u8]) -> bool {
     let mut known = 0;
     for (number, line) in head.split(|byte| *byte == b'\n').enumerate() {
         let folded = line.starts_with(b" ") || line.starts_with(b"\t");
-        // mbox files (RFC 4155 appendix A) have such a line before each message.
+        // In mbox files (RFC 4155 appendix A), such a line precedes each message.
         if number == 0 && line.starts_with(b"from ") || number > 0 && folded {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Words disguised with ASCII alone: digits and punctuation for letters, a capital I for an l, letters apart.
+//! Words disguised with ASCII alone: digits and punctuation for letters, a capital I for an l, spaced-out letters.
 //!
 //! In: a word; out: how a person may read it. It is a guess: callers compare it with names worth disguising.
 
@@ -73,7 +73,7 @@ pub(super) fn read(word: &str) -> Option<String> {
     Some(spelled.collect())
 }
 
-/// `PayPaI`, `Iedger`: a capital I next to lower-case letters, with no other capital inside.
+/// `PayPaI`, `Iedger`: a capital I next to lower-case letters, with no other capital except at the beginning.
 fn has_capital_for_l(bytes: &[u8]) -> bool {
     let at = bytes.iter().position(|byte| *byte == b'I');
     let Some(at) = at else {

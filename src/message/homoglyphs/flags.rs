@@ -1,6 +1,7 @@
-//! Regional indicators: two of them are shown as the flag of a country, others as letters.
+//! Regional indicators: a pair that is a country code is shown as a flag, others as letters.
 //!
-//! In: a word; out: whether it is flags. UTS 51 section 1.4.1; the codes are those of ISO 3166-1.
+//! In: a word; out: whether all its regional indicators are flags. UTS 51 section 1.4.1; the codes are those of ISO
+//! 3166-1.
 
 const FIRST: char = '\u{1f1e6}';
 const LAST: char = '\u{1f1ff}';
@@ -24,7 +25,7 @@ pub(super) fn letter(indicator: char) -> Option<char> {
 
 /// Whether the regional indicators of a word, if there are any, are all flags.
 pub(super) fn is_only(word: &str) -> bool {
-    // All of them begin with these octets.
+    // All regional indicators begin with these octets.
     if memchr::memmem::find(word.as_bytes(), b"\xf0\x9f\x87").is_none() {
         return false;
     }

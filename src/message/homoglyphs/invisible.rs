@@ -1,22 +1,22 @@
-//! Characters that show nothing, and spaces too thin to part a word.
+//! Invisible characters, and spaces too thin to separate words.
 //!
-//! In: a text and where to look; out: how far the characters reach that show nothing, and whether they stand
-//! within a word. Which characters these are is Unicode's property Default_Ignorable_Code_Point, not a list.
+//! In: a text and an offset; out: how far the run of invisible characters there reaches, and whether it is within a
+//! word. Which characters these are is decided by Unicode's property Default_Ignorable_Code_Point, not by a list.
 
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_script::{Script, UnicodeScript};
 
-/// Where characters end that show nothing.
+/// A run of invisible characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nothing {
-    /// The offset of what follows them.
+    /// The offset of what follows it.
     pub(crate) end: usize,
-    /// Whether they stand between two letters of a word, where only somebody who hides it would put them.
+    /// Whether it stands between two letters of a word, where only somebody who hides the word would put it.
     pub(crate) is_within_word: bool,
 }
 
-/// The characters that begin at an offset and show nothing, up to one for which `is_other` holds.
+/// The run of invisible characters that begins at an offset, up to a character for which `is_other` holds.
 pub(crate) fn nothing_at(
     text: &str,
     at: usize,
@@ -40,7 +40,7 @@ pub(crate) fn nothing_at(
     let before = text[..at].chars().next_back();
     let after = text[end..].chars().next();
     let is_within = before.is_some_and(is_spelled) && after.is_some_and(is_spelled);
-    // Elsewhere, as between a number and its unit, a thin space is a space.
+    // Elsewhere, such as between a number and its unit, a thin space is a space.
     (!thin || is_within).then_some(Nothing {
         end,
         is_within_word: is_within && !hyphens,
@@ -49,7 +49,7 @@ pub(crate) fn nothing_at(
 
 const SOFT_HYPHEN: char = '\u{ad}';
 
-/// Whether a character shows nothing: by its property, or as a control of ISO 6429 (but NEL ends a line).
+/// Whether a character is invisible: by its property, or as a control of ISO 6429 (except NEL, which ends a line).
 pub(crate) fn shows_nothing(letter: char) -> bool {
     const IGNORABLE: icu_properties::CodePointSetDataBorrowed<'static> =
         CodePointSetData::new::<DefaultIgnorableCodePoint>();
@@ -60,12 +60,12 @@ pub(crate) fn shows_nothing(letter: char) -> bool {
     }
 }
 
-/// Spaces of a third of an em and less, which nobody writes between words, and the blank of Braille.
+/// Spaces of at most a third of an em, which nobody writes between words, and the blank Braille pattern.
 fn is_thin(letter: char) -> bool {
     matches!(letter, '\u{2004}'..='\u{2006}' | '\u{2008}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{2800}')
 }
 
-/// Letters of alphabets in which no joiner belongs into a word.
+/// Letters of scripts in whose words no joiner belongs.
 fn is_spelled(letter: char) -> bool {
     letter.is_ascii_alphabetic()
         || !letter.is_ascii()

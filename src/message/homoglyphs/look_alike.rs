@@ -1,7 +1,7 @@
 //! Letters that look like Latin ones.
 //!
-//! In: a character; out: the ASCII letter that a person takes it for, and of which kind it is. What a table of this
-//! file does not have is looked up in the confusables of Unicode Technical Standard 39 and in the compatibility
+//! In: a character; out: the ASCII letter that a person takes it for, and which kind of character it is. What is not in
+//! the tables of this file is looked up in the confusables of Unicode Technical Standard 39 and in the compatibility
 //! decompositions of Unicode Standard Annex 15.
 
 use std::sync::LazyLock;
@@ -14,15 +14,15 @@ use unicode_script::{Script, UnicodeScript};
 /// What a character is to a reader of Latin text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Glyph {
-    /// A Latin letter as languages spell with, and the letter without its accents.
+    /// A Latin letter that some language spells with, without its accents.
     Latin(char),
-    /// A letter of another alphabet that looks like a Latin one.
+    /// A letter of another script that looks like a Latin one.
     Foreign(char, Script),
     /// A styled Latin letter or digit: mathematical, circled, full-width, a small capital.
     Styled(char),
-    /// The same, as it also stands in ordinary words: superscripts as in `2ᵉ`, the dotless i of Turkish.
+    /// A styled letter that also occurs in ordinary words: superscripts as in `2ᵉ`, the dotless i of Turkish.
     Unusual(char),
-    /// A mark on the letter before it.
+    /// A combining mark on the previous letter.
     Mark(Script),
     /// A letter that looks like no Latin one.
     Own,
@@ -30,7 +30,7 @@ pub(super) enum Glyph {
     Other,
 }
 
-/// The glyphs of the letters up to those of Armenian, of which texts consist: each takes several tables to find.
+/// The glyphs of the characters up to Armenian, which most texts consist of: finding each takes several tables.
 static COMMON: LazyLock<Vec<Glyph>> =
     LazyLock::new(|| ('\0'..'\u{590}').map(Glyph::found).collect());
 
@@ -67,7 +67,7 @@ impl Glyph {
             Script::Common => compatible(letter)
                 .or_else(|| confusable(letter))
                 .map_or(Self::Other, Self::Styled),
-            // A stroke or a circle of theirs is a letter of a Latin word for nobody.
+            // Nobody takes a stroke or a circle of these scripts for a letter of a Latin word.
             Script::Han | Script::Hiragana | Script::Katakana | Script::Hangul => Self::Own,
             script => match similar(letter) {
                 Some(plain) => Self::Foreign(plain, script),
@@ -83,7 +83,7 @@ fn latin(letter: char) -> Glyph {
     }
     match letter {
         'ı' => return Glyph::Unusual('i'),
-        // Ordinals are read as they are, and stand in text of a wrong charset.
+        // Ordinal indicators are read as they are, and occur in text decoded with a wrong charset.
         'ª' | 'º' => return Glyph::Other,
         'ß' | 'ð' | 'þ' | 'æ' | 'œ' | 'ŋ' | 'ə' => return Glyph::Latin(letter),
         _ => {}
@@ -95,7 +95,7 @@ fn latin(letter: char) -> Glyph {
     }
     match small_capital(letter).or(compatible) {
         Some(plain) => Glyph::Styled(plain),
-        // With a stroke or a hook, as Polish, Danish and Hausa have them.
+        // With a stroke or a hook, as in Polish, Danish and Hausa.
         None => match stroked(letter) {
             Some(base) => Glyph::Latin(base),
             None => confusable(letter).map_or(Glyph::Latin(letter), Glyph::Styled),
@@ -103,7 +103,7 @@ fn latin(letter: char) -> Glyph {
     }
 }
 
-/// The letter below a stroke or a hook. UTS 39 has a mark for some of these.
+/// The letter without its stroke or hook. UTS 39 has a mark for some of these.
 fn stroked(letter: char) -> Option<char> {
     const STROKED: &str = "aⱥaᶏbƀbɓcȼcƈdɗdđeɇfƒgǥgɠhħhɦiɨkƙlłmɱnɲoøpƥrɍsʂtŧtƭuʉvʋyɏyƴzƶzȥ";
     let small = letter.to_lowercase().next()?;
@@ -129,7 +129,7 @@ fn small_capital(letter: char) -> Option<char> {
     CAPITALS[..at].chars().next_back()
 }
 
-/// White letters in black circles and squares, which have no decomposition.
+/// White letters on black circles and squares, which have no decomposition.
 fn negative(letter: char) -> Option<char> {
     let first = match letter {
         '\u{1f130}'..='\u{1f149}' => 0x1f130,
@@ -147,12 +147,12 @@ fn compatible(letter: char) -> Option<char> {
     Some(base.to_ascii_lowercase())
 }
 
-/// The prototype of UTS 39, if it is a Latin letter.
+/// The prototype in UTS 39, if it is a Latin letter.
 fn confusable(letter: char) -> Option<char> {
     let mut octets = [0; 4];
     let mut prototype = unicode_security::skeleton(letter.encode_utf8(&mut octets));
     match (prototype.next()?, prototype.next(), prototype.next()) {
-        // The prototype of a capital i is a small l.
+        // UTS 39's prototype of a capital i is a small l.
         ('l', None, _) if letter.is_uppercase() => Some('i'),
         (plain, None, _) if plain.is_ascii_alphabetic() => Some(plain.to_ascii_lowercase()),
         ('r', Some('n'), None) => Some('m'),
@@ -160,7 +160,7 @@ fn confusable(letter: char) -> Option<char> {
     }
 }
 
-/// The Latin letter that one of another alphabet looks like, alone or among Latin ones.
+/// The Latin letter that a letter of another script looks like, alone or among Latin ones.
 fn similar(letter: char) -> Option<char> {
     let base = letter.nfd().next().filter(|base| *base != letter);
     near(letter)
@@ -168,8 +168,8 @@ fn similar(letter: char) -> Option<char> {
         .or_else(|| base.and_then(near))
 }
 
-/// The Latin letter that a Greek, Cyrillic, Armenian, Cherokee or Coptic one resembles
-/// in common fonts, where UTS 39 is stricter, or has the other letter of a pair.
+/// The Latin letter that a Greek, Cyrillic, Armenian, Cherokee or Coptic one resembles in common fonts, where UTS 39 is
+/// stricter or chooses the other case.
 fn near(letter: char) -> Option<char> {
     Some(match letter {
         'а' | 'А' | 'α' | 'Α' | 'Ꭺ' => 'a',

@@ -1,32 +1,32 @@
-//! Texts whose words are spelled out: `V i a g r a`, `v.i.a.g.r.a`, with digits and signs for letters, `v14gr4`, or with
-//! letters upside down, `ʌıɐƃɹɐ`.
+//! Texts whose words are spelled out: `V i a g r a`, `v.i.a.g.r.a`, with digits and symbols for letters, `v14gr4`, or
+//! with upside-down letters, `ʌıɐƃɹɐ`.
 //!
-//! In: a text on one line; out: how much of it is written so, and if it is much, another reading of it. Ordinary mail
-//! has `e.g.`, `U.S.A.`, `MP3` and tables of letters: a few such words are nothing.
+//! In: a text on one line; out: how much of it is written this way, and another reading if it is much. Ordinary mail
+//! has `e.g.`, `U.S.A.`, `MP3` and tables of letters: a few such words do not count.
 
-/// So many words make another reading worth while, and so many percent of the words of the text.
+/// The number and the percentage of a text's words that make another reading worthwhile.
 const WORDS: usize = 5;
 const PERCENT: usize = 8;
 
-/// Letters in a row that stand alone: fewer are a list, or initials.
+/// Fewer single letters in a row are a list, or initials.
 const ROW: usize = 8;
 
-/// A row of letters is of words if it has so many different ones.
+/// A row of single letters spells words if it has this many different ones.
 const DIFFERENT: u32 = 9;
 
-/// Limit of another reading in bytes.
+/// Limit on another reading in bytes.
 const LIMIT: usize = 16 << 10;
 
 /// How much of a text is spelled out.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct SpelledOut {
-    /// Letters that stand alone, in long rows like those of words.
+    /// Single letters in long rows that spell words.
     pub letters: usize,
-    /// Words whose letters have marks between them.
+    /// Words with separators between their letters.
     pub parted: usize,
-    /// Words with digits, signs or letters upside down for letters.
+    /// Words with digits, symbols or upside-down letters for letters.
     pub coded: usize,
-    /// All words.
+    /// The number of words.
     pub words: usize,
 }
 
@@ -45,7 +45,7 @@ impl SpelledOut {
                 if letter.is_alphabetic() {
                     row.add(letter);
                 }
-                // A mark within the row is punctuation.
+                // A single character that is no letter is punctuation within the row.
                 continue;
             }
             found.letters += std::mem::take(&mut row).letters_of_words();
@@ -59,19 +59,19 @@ impl SpelledOut {
         found
     }
 
-    /// Whether so many words are spelled out that the text is worth reading another time.
+    /// Whether enough words are spelled out to make another reading worthwhile.
     pub fn is_much(&self) -> bool {
         let spelled = self.parted + self.coded;
         spelled >= WORDS && spelled * 100 >= self.words * PERCENT
     }
 
-    /// Whether most of the text is letters that stand alone.
+    /// Whether most of the text is single letters.
     pub fn is_apart(&self) -> bool {
         self.letters * 2 >= self.words
     }
 }
 
-/// A test that most text fails: whether many octets are spaces, marks, or digits and signs.
+/// A quick test that most text fails: whether many octets are spaces, separators, or digits and symbols.
 fn may_be_spelled_out(text: &[u8]) -> bool {
     let share = |is: fn(u8) -> bool| {
         text.iter()
@@ -86,7 +86,7 @@ fn may_be_spelled_out(text: &[u8]) -> bool {
         || 25 * share(is_sign) >= text.len()
 }
 
-/// Letters that stand alone.
+/// A row of single letters.
 #[derive(Default)]
 struct Row {
     letters: usize,
@@ -104,7 +104,7 @@ impl Row {
         }
     }
 
-    /// The number of letters, if they are as various as those of words: alphabets and genomes are not.
+    /// The number of letters, if they vary as in words: alphabets and genomes do not.
     fn letters_of_words(&self) -> usize {
         let share = 100 * self.vowels / self.letters.max(1);
         let is_of_words = self.letters >= ROW
@@ -114,7 +114,7 @@ impl Row {
     }
 }
 
-/// A text as it reads if signs and digits are letters, and marks between letters are nothing; `one` is what a one
+/// A text with symbols and digits read as letters, and separators between letters removed; `one` is the letter that a 1
 /// stands for.
 pub(super) fn read(text: &str, one: char) -> String {
     let mut plain = String::new();
@@ -141,16 +141,16 @@ pub(super) fn read(text: &str, one: char) -> String {
 }
 
 enum Word {
-    /// Without the marks.
+    /// Without the separators.
     Parted(String),
-    /// With signs for letters.
+    /// With symbols for letters.
     Coded,
-    /// With letters upside down.
+    /// With upside-down letters.
     Turned,
 }
 
 fn reading(word: &str) -> Option<Word> {
-    // Addresses and long codes are no words.
+    // Addresses and long codes are not words.
     if !(3..=60).contains(&word.len()) {
         return None;
     }
@@ -163,7 +163,7 @@ fn reading(word: &str) -> Option<Word> {
     is_coded(word).then_some(Word::Coded)
 }
 
-/// The letters of a word that has the same mark behind each but the last.
+/// The letters of a word that has the same separator after every letter but the last.
 fn without_marks(word: &str) -> Option<String> {
     let mut signs = word.chars();
     let first = signs.next().filter(|letter| letter.is_alphanumeric())?;
@@ -195,7 +195,7 @@ fn is_mark(mark: char) -> bool {
     )
 }
 
-/// Whether signs stand for letters between others, and more letters are left than signs.
+/// Whether symbols stand for letters between other letters, and most characters still are letters.
 fn is_coded(word: &str) -> bool {
     if !word.is_ascii() {
         return false;
@@ -212,14 +212,14 @@ fn is_coded(word: &str) -> bool {
             None => return false,
         }
     }
-    // Digits at the end count, dates and models do not: `covid19`, `mp3`, `4th`.
+    // Digits at the end do not count, nor do dates and model names: `covid19`, `mp3`, `4th`.
     let digits = |byte: u8| byte.is_ascii_digit();
     let tail = word.bytes().rev().take_while(|byte| digits(*byte)).count();
     let head = word.bytes().take_while(|byte| digits(*byte)).count();
     signs > tail.max(head) && letters >= 1 || signs == 1 && tail + head == 1 && letters >= 4
 }
 
-/// The letter of which this one is the image upside down.
+/// The letter that this character shows upside down.
 fn upright(turned: char) -> Option<char> {
     const TURNED: [char; 17] = [
         'ɐ', 'ɔ', 'ǝ', 'ɟ', 'ƃ', 'ɥ', 'ᴉ', 'ɾ', 'ʞ', 'ɯ', 'ɹ', 'ʇ', 'ʌ', 'ʍ', 'ʎ', 'ɓ', 'ı',
@@ -229,7 +229,7 @@ fn upright(turned: char) -> Option<char> {
     Some(char::from(UPRIGHT[at]))
 }
 
-/// The same of letters that are others upside down.
+/// The same for letters that are also upside-down forms of other letters.
 fn both_ways(turned: char) -> Option<char> {
     Some(match turned {
         'n' => 'u',

@@ -43,7 +43,7 @@ fn a_text_is_read_with_plain_words_in_place_of_disguised_ones() {
     }
 }
 
-/// An accent in each word is in no language.
+/// No language has an accent in every word.
 #[test]
 fn words_strewn_with_accents_are_read_without() {
     let text = "Büy thé píll añd øther mediçines whát ćheap pricés tóday frięnd ".repeat(2);
@@ -85,7 +85,7 @@ fn ordinary_words_of_other_languages_are_not_changed() {
     }
 }
 
-/// One odd word among many says nothing; the same words alone do.
+/// One odd word among many means nothing; on its own it counts.
 #[test]
 fn disguised_words_count_by_their_share() {
     let filler = "plain words of a newsletter in a row ".repeat(20);

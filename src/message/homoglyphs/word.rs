@@ -1,7 +1,6 @@
 //! Reads one word that is not plain ASCII.
 //!
-//! In: a word and what letters the whole text has; out: how a person reads it, if it is written with other letters
-//! than it shows.
+//! In: a word, and which letters the whole text has; out: how a person reads it, if its letters are not those it shows.
 
 use std::borrow::Cow;
 
@@ -19,18 +18,18 @@ pub(super) const WORD_LIMIT: usize = 64;
 pub(super) struct Alphabets {
     latin: usize,
     accented: usize,
-    /// Letters of ASCII among the Latin ones, and accents beyond those of Latin-1.
+    /// ASCII letters among the Latin ones, and accents beyond those of Latin-1.
     ascii: usize,
     rarely_accented: usize,
-    /// Those of no charset of one octet: marks, and letters of Latin Extended Additional.
+    /// Accents that no 8-bit charset has: combining marks, and letters of Latin Extended Additional.
     never_misread: usize,
-    /// Words, and those with accents.
+    /// Words, and words with accents.
     words: usize,
     accented_words: usize,
-    /// Letters that tell a language with many accents, or with a dotless i.
+    /// Letters typical of languages with many accents, or with a dotless i.
     is_vietnamese: bool,
     is_turkish: bool,
-    /// Cyrillic letters, and those that look like no Latin ones: a text in Cyrillic has many.
+    /// Cyrillic letters, and those among them that look like no Latin ones: Cyrillic text has many of these.
     cyrillic: usize,
     own_cyrillic: usize,
     pub(super) is_cjk: bool,
@@ -40,7 +39,7 @@ impl Alphabets {
     pub(super) fn of(text: &str) -> Self {
         let mut found = Self::default();
         let (mut latin, mut accented) = (0, 0);
-        // Whether the letter before has an accent: two of them, as in Vietnamese, count once.
+        // Whether the previous letter has an accent: two on one letter, as in Vietnamese, count once.
         let mut is_marked = false;
         for letter in text.chars().chain([' ']) {
             match letter {
@@ -69,7 +68,7 @@ impl Alphabets {
                         matches!(letter, 'ơ' | 'ư' | 'Ơ' | 'Ư' | 'ắ' | 'ấ' | 'ế' | 'ố');
                     found.is_turkish |= matches!(letter, 'ğ' | 'ş' | 'İ');
                 }
-                // Accents and strokes of their own.
+                // Combining accents and strokes.
                 '\u{300}'..='\u{36f}'
                 | '\u{483}'..='\u{489}'
                 | '\u{1ab0}'..='\u{1aff}'
@@ -97,13 +96,14 @@ impl Alphabets {
         found
     }
 
-    /// Whether the text is in a language that is written in Cyrillic.
+    /// Whether the text is in a language written in Cyrillic.
     fn is_cyrillic(&self) -> bool {
         self.own_cyrillic * 20 > self.cyrillic
     }
 
-    /// More accents than any language has: Vietnamese has one for a fourth of its letters, and no other has one
-    /// in so many words. Text in a wrong charset has hardly a letter without, and only accents of Latin-1.
+    /// Whether there are more accents than in any language: Vietnamese has one on every fourth letter, and no other
+    /// language in this many words. Text decoded with a wrong charset has hardly a letter without an accent, and only
+    /// accents of Latin-1.
     fn is_overaccented(&self) -> bool {
         let by_letters =
             self.accented * 5 > self.latin * 2 && self.rarely_accented * 8 >= self.accented;
@@ -119,17 +119,17 @@ impl Alphabets {
 /// How a word is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writing {
-    /// Composed of letters and marks that are one letter each (UAX 15).
+    /// With letters and combining marks that compose to one letter (UAX 15).
     Decomposed,
-    /// Letters of two alphabets, or strewn with marks.
+    /// Letters of two scripts, or stray combining marks.
     Mixed,
-    /// So many styled letters.
+    /// Styled letters, this many of them.
     Styled(usize),
-    /// Full-width as it is usual beside Chinese, Japanese and Korean.
+    /// Full-width, as is usual in Chinese, Japanese and Korean text.
     FullWidth,
-    /// Look-alikes only, or one or two styled letters: a disguise if other words are.
+    /// Look-alikes only, or one or two styled letters: a disguise if other words are disguised.
     Perhaps,
-    /// A letter that is not usual among Latin ones: a disguise if many words have one.
+    /// A letter that is unusual among Latin ones: a disguise if many words have one.
     Unusual,
 }
 
@@ -140,12 +140,12 @@ pub(super) struct Reading {
     pub(super) writing: Writing,
 }
 
-/// Counts of what a word is made of.
+/// Counts of the kinds of letters in a word.
 #[derive(Default)]
 struct Made {
     latin: usize,
     own: usize,
-    /// Small ones of ASCII.
+    /// Lower-case ASCII letters.
     small: usize,
     foreign: usize,
     greek: usize,
@@ -160,10 +160,10 @@ struct Made {
     row: usize,
     longest_row: usize,
     accented: usize,
-    /// Adjacent letters of two alphabets: `α-helix` is a word of each.
+    /// Letters of two scripts are adjacent: in `α-helix` they are not.
     touching: bool,
     before: Option<bool>,
-    /// The same for styled ones and others.
+    /// The same for styled and plain letters.
     touching_style: bool,
     style_before: Option<bool>,
 }
@@ -196,7 +196,7 @@ pub(super) fn read(word: &str, alphabets: &Alphabets) -> Option<Reading> {
     }
 }
 
-/// `ﬁ` and the like, of typesetting programs, and the s of old print.
+/// `ﬁ` and the like, from typesetting programs, and the long s of old print.
 fn is_ligature(letter: char) -> bool {
     matches!(letter, '\u{fb00}'..='\u{fb06}' | 'ſ')
 }
@@ -244,7 +244,7 @@ impl Made {
                 self.unusual += 1;
                 plain.push(base);
             }
-            // A mark of the letter's own script is spelling, one of another script is disguise.
+            // A mark of the letter's own script is spelling, one of another script is a disguise.
             Glyph::Mark(script) => {
                 self.marks += usize::from(script != Script::Inherited || self.latin > 0);
             }
@@ -256,7 +256,7 @@ impl Made {
         }
     }
 
-    /// Notes whether a letter is of another kind than the one before it.
+    /// Notes whether a letter differs in kind from the one before it.
     fn touch(&mut self, glyph: Glyph) {
         self.row = match glyph {
             Glyph::Mark(_) => self.row + 1,
@@ -282,12 +282,12 @@ impl Made {
     }
 
     fn writing(&self, alphabets: &Alphabets) -> Option<Writing> {
-        // A letter that looks like no Latin one: a word of its own language.
+        // A letter that looks like no Latin one: a word of some language.
         if self.own > 0 && self.wide == 0 {
             return None;
         }
-        // Formulas have Greek letters next to one or two Latin ones, biology has `TNFα`, and people who
-        // write Cyrillic mistake a Latin letter for theirs.
+        // Formulas have Greek letters next to one or two Latin ones, biology has `TNFα`, and people who write Cyrillic
+        // mistype single Latin letters.
         let is_mixed = self.latin > 0
             && self.foreign > 0
             && self.touching
@@ -305,7 +305,7 @@ impl Made {
         if self.own > 0 || alphabets.is_turkish && self.styled == 0 {
             return None;
         }
-        // Phonetic transcriptions have letters of their own.
+        // Phonetic transcription has special letters.
         if self.phonetic > 0 {
             return None;
         }
@@ -315,7 +315,7 @@ impl Made {
         if self.styled > 0 || self.unusual > 0 {
             return Some(match self.styled {
                 3.. => Writing::Styled(self.styled),
-                // Such as `of` in letters of which each longer word has more.
+                // Short words such as `of`, in a style of which longer words have more letters.
                 1.. => Writing::Perhaps,
                 0 if self.latin == 0 && self.unusual >= 3 => Writing::Styled(self.unusual),
                 0 if self.latin >= 3 => Writing::Unusual,
@@ -327,7 +327,7 @@ impl Made {
         }
         let is_look_alike = self.foreign > 0 && self.latin == 0 && self.own == 0;
         match is_look_alike {
-            // Few people read Cherokee or Lisu, and their words are not of look-alikes alone.
+            // Few people read Cherokee or Lisu, and their words do not consist of look-alikes alone.
             true if self.rare >= 3 => Some(Writing::Styled(self.rare)),
             true if !alphabets.is_cyrillic() || self.cyrillic == 0 => Some(Writing::Perhaps),
             _ => None,

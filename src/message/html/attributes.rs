@@ -7,11 +7,11 @@ use crate::message::link;
 use crate::message::style::{Display, Paint, Style};
 use crate::message::visible_text::cut;
 
-/// An image of so many pixels is a dot.
+/// An image of at most this many pixels is a dot.
 const DOT: u32 = 4;
 
 impl Attribute {
-    /// Those of which only the first counts, by a bit.
+    /// A bit for each attribute whose first occurrence counts.
     fn bit(self) -> u32 {
         match self {
             Self::Style => 1,
@@ -62,7 +62,7 @@ impl Reader<'_, '_> {
             b"src" => self.tag.has_source = true,
             b"open" => self.tag.is_open = true,
             b"background" => self.tag.hints.picture = Some(true),
-            // A browser shows links in blue, whatever colour is around.
+            // Browsers show links in blue, whatever the colour around them.
             b"href" if tag == Name::A => {
                 self.tag.hints.text = self.tag.hints.text.over(Paint::Rgb([0, 0, 238]));
             }
@@ -160,7 +160,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Lets selectors compare the attribute.
+    /// Passes the attribute to the selectors.
     fn compare(&mut self, value: &[u8]) {
         let name = match self.attribute {
             _ if !self.cascade.collects() => return,
@@ -194,7 +194,7 @@ impl Reader<'_, '_> {
             .is_some_and(|pixels: u32| pixels <= DOT);
     }
 
-    /// A link relative to the page's base.
+    /// A link, resolved against the page's base URL.
     fn relative(&self, value: &str) -> Option<String> {
         let value = cut(value.trim(), TAG_LIMIT);
         let is_outside = !value.is_empty() && !value.starts_with('#') && !value.contains(':');

@@ -1,7 +1,7 @@
-//! The styles of an element: what sheets, attributes and its own `style` say, the strongest last (CSS Cascade 4).
+//! The style of an element: from style sheets, attributes and its `style`, the strongest last (CSS Cascade 4).
 //!
-//! In: the sheets as they end, and tags; out: an element's style. Style attributes repeat a lot in newsletters, so
-//! that each is parsed once.
+//! In: style sheets as they end, and tags; out: each element's style. Newsletters repeat the same style attributes, so
+//! each is parsed once.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,24 +13,24 @@ use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
 use crate::message::visible_text::cut;
 use crate::message::work::Work;
 
-/// Units of work for an octet of a sheet or a style attribute, and for a step of comparing selectors.
+/// Units of work per octet of a sheet or style attribute, and per step of selector matching.
 const SHEET_WORK: u64 = 15;
 const STEP_WORK: u64 = 10;
 
-/// Units of work to look up values of custom properties in an attribute.
+/// Units of work to substitute custom properties in a style attribute.
 const PROPERTY_WORK: u64 = 2000;
 
-/// Limit of the steps of comparing selectors in a page.
+/// Limit on the steps of selector matching per page.
 const STEPS: u64 = 500_000;
 
-/// Limits of the style attributes that are remembered.
+/// Limits on the style attributes that are cached.
 const REMEMBERED: usize = 500;
 const REMEMBERED_LENGTH: usize = 1000;
 
-/// Limit of the classes of an element, and of attributes that are compared.
+/// Limit on an element's classes, and on its attributes that selectors are matched against.
 const TOKENS: usize = 64;
 
-/// How many style sheets may begin in a source, or in a comment of it.
+/// How many style sheets may begin in a source or a comment.
 pub(super) fn sheets_in(source: &[u8]) -> usize {
     let is_sheet = |at: &usize| {
         let name = source.get(at + 1..at + 6);
@@ -46,31 +46,31 @@ pub(super) struct Cascade {
     has_doctype: bool,
     /// The sheet that is being read.
     sheet: Option<String>,
-    /// Whether there was an element in the body, for which a later sheet comes too late.
+    /// Whether the body has begun, so that a later sheet may apply to elements already read.
     has_begun: bool,
     is_late: bool,
-    /// Whether the sheets are known from another reading.
+    /// Whether the sheets are known from an earlier reading.
     is_known: bool,
     attributes: HashMap<Box<[u8]>, Declarations>,
     tokens: Vec<Token>,
     attribute_name: String,
-    /// The attributes of the tag that were compared.
+    /// How many of the tag's attributes selectors were matched against.
     tested: usize,
     waiting: String,
     properties: CustomProperties,
-    /// The sheets that use custom properties, if elements may set these later.
+    /// The sheets that use custom properties, in case elements set these later.
     with_properties: String,
     steps_taken: u64,
 }
 
 impl Cascade {
-    /// For another reading, in which all sheets are known from the start.
+    /// For another reading, with all sheets known from the start.
     pub(super) fn again(self) -> Self {
         Self {
             sheets: self.sheets,
             has_doctype: self.has_doctype,
             attributes: self.attributes,
-            // What they say now counts over what they said before.
+            // Added again, so that they outrank their earlier version.
             waiting: self.with_properties + &self.waiting,
             properties: self.properties,
             is_known: true,
@@ -78,12 +78,12 @@ impl Cascade {
         }
     }
 
-    /// Whether a sheet came after elements that it may be for, and none is being read.
+    /// Whether a sheet came after elements to which it may apply, and none is being read.
     pub(super) fn is_late(&self) -> bool {
         self.is_late && self.sheet.is_none()
     }
 
-    /// Whether comparing selectors came to its limit.
+    /// Whether selector matching reached its limit.
     pub(super) fn is_exhausted(&self) -> bool {
         self.steps_taken >= STEPS
     }
@@ -92,21 +92,21 @@ impl Cascade {
         self.has_doctype |= !self.has_begun && !has_quirks;
     }
 
-    /// A sheet begins.
+    /// Begins a sheet.
     pub(super) fn begin_sheet(&mut self, media: &str) {
         if !self.is_known && (media.is_empty() || StyleSheets::is_for_desktop(media)) {
             self.sheet = Some(String::new());
         }
     }
 
-    /// Text within an element without text for people, perhaps of a sheet.
+    /// Takes text of an element that is not rendered; it may be a style sheet.
     pub(super) fn sheet_text(&mut self, text: &str) {
         if let Some(sheet) = &mut self.sheet {
             sheet.push_str(text);
         }
     }
 
-    /// The end of a sheet. It is read once its rules are needed.
+    /// Ends a sheet. It is parsed when its rules are first needed.
     pub(super) fn end_sheet(&mut self) {
         if let Some(sheet) = self.sheet.take() {
             self.waiting.push_str(&sheet);
@@ -141,7 +141,7 @@ impl Cascade {
         }
     }
 
-    /// Whether attributes are compared with selectors.
+    /// Whether there may be selectors to match against.
     pub(super) fn compares(&self) -> bool {
         self.sheets
             .as_ref()
@@ -149,31 +149,31 @@ impl Cascade {
             || !self.waiting.is_empty()
     }
 
-    /// Whether the tag's attributes may be compared with selectors.
+    /// Whether the tag's attributes are needed for selector matching.
     pub(super) fn collects(&self) -> bool {
         !self.tokens.is_empty()
     }
 
-    /// A tag begins, in an ordinary page around or beside the sheets, or not.
+    /// Begins a tag; `is_head` if ordinary pages have it around or next to their style sheets.
     pub(super) fn begin_tag(&mut self, name: &[u8], is_head: bool, work: &Work<'_>) {
         self.read_sheets(work);
         self.tokens.clear();
         self.tested = 0;
-        // What sheets say of the first elements is found where they come soon after.
+        // The first element's attributes are kept, too, in case a sheet follows soon.
         self.has_begun |= !is_head;
         if self.compares() || !self.has_begun {
             self.add(Of::Name, &as_utf_8(name));
         }
     }
 
-    /// The name of an attribute, whose value follows if it has one.
+    /// Takes the name of an attribute, whose value follows if it has one.
     pub(super) fn attribute_name(&mut self, name: &[u8]) {
         self.attribute_name.clear();
         self.attribute_name.push_str(&as_utf_8(name));
         self.test("");
     }
 
-    /// An attribute of the tag; one without a name here is compared only.
+    /// Takes an attribute of the tag; one that is not named here only matters to attribute selectors.
     pub(super) fn attribute(&mut self, name: &str, value: &str) {
         if self.tokens.is_empty() || self.tokens.len() >= TOKENS {
             return;
@@ -210,14 +210,14 @@ impl Cascade {
         self.tokens.push(token(of, text, folds));
     }
 
-    /// Whether attributes other than id, class and href matter.
+    /// Whether attributes other than id, class and href matter to selectors.
     pub(super) fn tests_attributes(&self) -> bool {
         self.sheets
             .as_ref()
             .is_some_and(StyleSheets::tests_attributes)
     }
 
-    /// Whether elements before another are compared.
+    /// Whether selectors match preceding siblings.
     pub(super) fn compares_siblings(&self) -> bool {
         self.sheets
             .as_ref()
@@ -233,7 +233,7 @@ impl Cascade {
         let text = work.beginning(&text, SHEET_WORK);
         if self.properties.collect(text, |_| true) {
             self.is_late |= !self.with_properties.is_empty();
-            // What was read with other values.
+            // These were substituted with the old values.
             self.attributes.clear();
         }
         let substituted = match uses_any(text) && work.spend(PROPERTY_WORK) {
@@ -251,12 +251,12 @@ impl Cascade {
         declarations
     }
 
-    /// The tokens of the tag.
+    /// The tokens of the tag, for selector matching.
     pub(super) fn tokens(&self) -> &[Token] {
         &self.tokens
     }
 
-    /// The style of the tag's element, from what its other attributes and its style attribute say.
+    /// The style of the tag's element, from style sheets, its other attributes and its style attribute.
     pub(super) fn style(
         &mut self,
         hints: &Style,
@@ -285,7 +285,7 @@ impl Cascade {
             style.add(important);
         }
         if style.floats_right == Some(true) && style.display != Some(Display::Nothing) {
-            // CSS 2.2 section 9.7. Of floats to the left, the first is read first: they may be a word.
+            // CSS 2.2 section 9.7. Left floats are read in source order, so their letters may form a word.
             style.display = Some(Display::Block);
         }
         style

@@ -1,13 +1,13 @@
-//! How an element's text looks to people, with all that it inherits.
+//! The computed look of an element's text, inherited properties included.
 //!
-//! In: the look of the element around and an element's own style; out: its look, and whether text of it is seen.
+//! In: the look of the outer element and an element's own style; out: the element's look, and whether its text is seen.
 
 use crate::message::style::{Display, Paint, Size, Style};
 
-/// Text of so many pixels is not there.
+/// Text of less than this many pixels is not shown.
 const NO_SIZE: f32 = 0.5;
 
-/// Text of so many pixels cannot be read.
+/// Text of at most this many pixels is unreadable.
 const TINY: f32 = 2.0;
 
 /// Why text is not seen.
@@ -19,14 +19,14 @@ pub(super) enum Unseen {
     Faint,
     /// Too small to read, or outside the window.
     Tiny,
-    /// Not displayed by some programs, such as Outlook, or those that can play a video.
+    /// Not displayed by some programs, such as Outlook, or those that can play video.
     BySome,
 }
 
-/// The look of an element.
+/// How the text of an element looks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
-    /// Not displayed, with all within.
+    /// Not displayed, nor is anything in it.
     pub(super) gone: bool,
     /// `visibility: hidden`
     invisible: bool,
@@ -40,7 +40,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Of a page without styles.
+    /// The look of a page without styles.
     pub(super) const PLAIN: Self = Self {
         gone: false,
         invisible: false,
@@ -52,7 +52,7 @@ impl Look {
         right_to_left: false,
     };
 
-    /// The look of an element with this style, laid out so, within one with this look.
+    /// The look of an element with this style and display, inside an element with this look.
     pub(super) fn within(&self, own: &Style, display: Display) -> Self {
         let mut look = *self;
         look.gone |= own.is_gone(display);
@@ -74,7 +74,7 @@ impl Look {
         look
     }
 
-    /// Why its text is not seen, if it is not.
+    /// Why its text is not seen, or `None` if it is.
     pub(super) fn unseen(&self) -> Option<Unseen> {
         if self.gone || self.invisible || self.size < NO_SIZE {
             Some(Unseen::Hidden)

@@ -1,7 +1,7 @@
-//! The elements that are open, as a browser's tree builder would have them (HTML standard 13.2.4, 13.2.6).
+//! The stack of open elements, as a browser's tree builder has it (HTML standard 13.2.4, 13.2.6).
 //!
-//! In: elements as their tags come; out: which of them are closed, and what goes on within others. Its work is
-//! linear in the tags: what closes nothing is known at once.
+//! In: elements as their tags come; out: which of them a tag closes, and which formatting elements are reconstructed.
+//! Its work is linear in the tags: whether a tag closes anything is known without a search.
 
 use super::look::Look;
 use crate::message::html_elements as elements;
@@ -9,13 +9,13 @@ use crate::message::html_elements::{Element, Kinds, Name};
 use crate::message::style::{Display, Style};
 use crate::message::style_sheet::element_path::{ElementPath, Token};
 
-/// How many elements an end tag is looked for in, where it is not known to be in reach.
+/// How many elements are searched for the one that an end tag closes, where scopes do not decide it.
 const SEARCH: usize = 256;
 
-/// How many elements can be open within one that ends before they do.
+/// How many elements may stay open when a formatting element around them ends (misnested tags).
 const CROSSED: usize = 24;
 
-/// How many elements go on in what follows (the standard allows three of a kind).
+/// Limit on the list of active formatting elements (the standard allows three of a kind).
 const CONTINUED: usize = 16;
 
 /// An open element.
@@ -26,20 +26,20 @@ pub(super) struct OpenElement {
     pub(super) look: Look,
     pub(super) display: Display,
     pub(super) is_code: bool,
-    /// Of SVG or MathML.
+    /// An element of SVG or MathML.
     pub(super) is_foreign: bool,
-    /// Of SVG or MathML, and what is in it is HTML.
+    /// An integration point: an element of SVG or MathML whose content is HTML.
     integrates: bool,
-    /// What it opened in the writing direction of its line, or whether it began lines of its own.
+    /// What it did to the writing direction.
     pub(super) turns: Turns,
-    /// Which elements a start tag can close, and which an end tag.
+    /// Which elements a start tag can close, and which ones an end tag can.
     reach: Kinds,
     specials: u128,
     others: u64,
     markers: u32,
 }
 
-/// What an element does with the writing direction.
+/// What an element does to the writing direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turns {
     Nothing,
@@ -52,7 +52,7 @@ pub(super) enum Turns {
 pub(super) struct OpenElements {
     stack: Vec<OpenElement>,
     pub(super) path: ElementPath,
-    /// Formatting that goes on: where it was closed with what was around it.
+    /// Formatting elements to reconstruct: closed together with an outer element, with the number of markers there.
     continued: Vec<(OpenElement, u32)>,
 }
 
@@ -72,18 +72,18 @@ impl OpenElements {
             .is_some_and(|last| last.reach & elements::TABLE != 0)
     }
 
-    /// Whether text is that of an element without text for people.
+    /// Whether text here is not rendered, as in scripts and styles.
     pub(super) fn is_code(&self) -> bool {
         self.stack.last().is_some_and(|last| last.is_code)
     }
 
-    /// Whether a start tag would be that of a foreign element.
+    /// Whether a start tag here begins a foreign element.
     pub(super) fn is_foreign(&self) -> bool {
         let last = self.stack.last();
         last.is_some_and(|last| last.is_foreign && !last.integrates)
     }
 
-    /// Opens an element with its own style.
+    /// Opens an element with this style of its own.
     pub(super) fn push(
         &mut self,
         element: Element,
@@ -126,7 +126,7 @@ impl OpenElements {
         opened
     }
 
-    /// Notes that the innermost element, an annotation, is of a type that is not HTML.
+    /// Notes that the innermost element is a MathML annotation that does not contain HTML.
     pub(super) fn set_annotation(&mut self) {
         if let Some(last) = self.stack.last_mut() {
             last.integrates = false;
@@ -141,7 +141,7 @@ impl OpenElements {
         }
     }
 
-    /// Where the elements begin that a start tag closes.
+    /// The index of the outermost element that a start tag implicitly closes.
     pub(super) fn implied_end(&self, element: Element) -> Option<usize> {
         let ends = element.closes;
         if self.stack.last()?.reach & ends == 0 {
@@ -151,20 +151,20 @@ impl OpenElements {
         self.stack.iter().rposition(is_met)
     }
 
-    /// Where the foreign elements begin that a start tag closes.
+    /// The index of the outermost foreign element that a start tag closes.
     pub(super) fn foreign_end(&self) -> Option<usize> {
         let is_html = |open: &OpenElement| !open.is_foreign || open.integrates;
         Some(self.stack.iter().rposition(is_html).map_or(0, |at| at + 1))
     }
 
-    /// Where the elements begin that an end tag closes.
+    /// The index of the element that an end tag closes.
     pub(super) fn end(&self, element: Element) -> Option<usize> {
         let last = self.stack.last()?;
         let is_met = |open: &OpenElement| open.element.name == element.name;
         if element.special != 0 {
             let kind = element.kind;
             let is_in_scope = last.specials & element.special != 0;
-            // A part of a table reaches beyond the cell that it is in.
+            // The end tag of a table part also closes an outer element than the current cell.
             let is_in_table = element.has(elements::TABLE_PART) || kind == elements::TABLE;
             if is_in_scope || is_in_table && last.reach & kind != 0 {
                 return self.stack.iter().rposition(is_met);
@@ -192,7 +192,7 @@ impl OpenElements {
         None
     }
 
-    /// Takes the innermost element off.
+    /// Pops the innermost element.
     pub(super) fn pop(&mut self, is_target: bool) -> Option<OpenElement> {
         let popped = self.stack.pop()?;
         self.path.truncate(self.stack.len());
@@ -214,7 +214,7 @@ impl OpenElements {
         self.stack.len()
     }
 
-    /// The formatting that goes on in what follows.
+    /// The formatting elements to reconstruct here.
     pub(super) fn take_continued(&mut self) -> Vec<OpenElement> {
         if self.continued.is_empty() {
             return Vec::new();
@@ -226,8 +226,8 @@ impl OpenElements {
         now.into_iter().map(|(element, _)| element).collect()
     }
 
-    /// Ends formatting around elements that stay open, or that would have gone on (HTML standard 13.2.6.4.7, the
-    /// adoption agency). Returns how many stay open.
+    /// Ends a formatting element around elements that stay open, or one that would be reconstructed (HTML standard
+    /// 13.2.6.4.7, the adoption agency algorithm). Returns how many stay open.
     pub(super) fn end_formatting(&mut self, name: Name) -> usize {
         if let Some(at) = self
             .continued

@@ -1,9 +1,9 @@
-//! Conditional comments: what Outlook and old Internet Explorers show of them.
+//! Conditional comments: what Outlook and old versions of Internet Explorer show of them.
 //!
-//! In: a comment; out: the HTML in it, if one of these programs reads it as HTML. They are no part of any standard;
-//! the syntax is that of Microsoft's "About conditional comments".
+//! In: a comment; out: the HTML in it, if one of these programs renders it. No standard has them; the syntax is that of
+//! Microsoft's "About conditional comments".
 
-/// What a program says of itself: Outlook, or Internet Explorer.
+/// What a program answers to conditions: Outlook, or Internet Explorer.
 #[derive(Clone, Copy)]
 struct Program {
     mso: Option<f32>,
@@ -21,10 +21,10 @@ const PROGRAMS: [Program; 2] = [
     },
 ];
 
-/// Limit of a condition.
+/// Limit on a condition in bytes.
 const CONDITION: usize = 200;
 
-/// The HTML in a comment such as `<!--[if mso]>...<![endif]-->`, if one of the programs shows it.
+/// The HTML in a comment such as `<!--[if mso]>...<![endif]-->`, if one of the programs renders it.
 pub(super) fn shown_in(comment: &str) -> Option<&str> {
     let rest = comment.trim_start().strip_prefix("[if")?;
     let end = rest.find(']')?;
@@ -35,7 +35,7 @@ pub(super) fn shown_in(comment: &str) -> Option<&str> {
     let content = content
         .rfind("<![endif]")
         .map_or(content, |end| &content[..end]);
-    // `[if !mso]><!` ends at once: what follows is no comment.
+    // `[if !mso]><!` ends at once: what follows is not in the comment.
     let is_empty = content.trim().is_empty() || content.trim() == "<!";
     let is_shown = PROGRAMS
         .iter()
@@ -43,7 +43,7 @@ pub(super) fn shown_in(comment: &str) -> Option<&str> {
     (!is_empty && is_shown).then_some(content)
 }
 
-/// `(gte mso 9)|(IE)`: `|` binds less than `&`, and what is in parentheses is one of these again at most.
+/// `(gte mso 9)|(IE)`: `|` binds less tightly than `&`, and parentheses contain at most one such expression.
 fn holds(condition: &str, program: Program) -> bool {
     condition
         .split('|')
@@ -73,7 +73,7 @@ fn term_holds(term: &str, program: Program) -> bool {
                     Some("lte") => version <= number,
                     Some("gt") => version > number,
                     Some("gte") => version >= number,
-                    // Some version of it shows this.
+                    // Some version of the program shows this.
                     _ => true,
                 };
             }

@@ -1,8 +1,8 @@
-//! What of a page's text people see, and what is kept from them.
+//! Which text of a page people see, and which is hidden from them.
 //!
-//! In: text in the order of the page, with why it is not seen if it is not; out: the visible text, and how much
-//! there is of the rest. Unseen text within a word neither parts nor joins it. Of unseen text, what most newsletters
-//! have is not counted: a preview at the top, and what the visible text says, too, for another kind of window.
+//! In: text in page order, with the reason why it is not seen, if it is not; out: the visible text, and how much is
+//! hidden. Hidden text within a word neither splits nor joins it. Hidden text that most newsletters have is not
+//! counted: a preheader at the top, and repetitions of the visible text for another screen size.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,19 +12,19 @@ use crate::message::page_traits::{HiddenText, PageTraits};
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder};
 use crate::message::work::Work;
 
-/// Text is at the top as long as so many bytes are visible, such as a link to the page in a browser.
+/// Text is at the top while at most this many bytes are visible, such as a link to the page in a browser.
 const TOP: usize = 120;
 
-/// A preview at the top is at most so many bytes of letters; clients show the first hundred. What is longer is none.
+/// Limit on the letters of a preheader, in bytes; clients show the first hundred. Anything longer is not a preheader.
 const PREVIEW: usize = 400;
 
-/// Limit of unseen text that is kept.
+/// Limit on the hidden text that is kept, in bytes.
 const KEPT: usize = 64 << 10;
 
-/// Units of work for an octet of text whose words are compared.
+/// Units of work per octet of text whose words are compared.
 const WORD_WORK: u64 = 12;
 
-/// A piece of unseen text.
+/// A piece of hidden text.
 struct Piece {
     why: Unseen,
     text: String,
@@ -35,14 +35,14 @@ struct Piece {
 /// The text of a page.
 pub(super) struct Shown {
     pub(super) text: VisibleTextBuilder,
-    /// Text in the colour of its background: it may be visible on a picture.
+    /// Text in the colour of its background: it may be visible on an image.
     faint: VisibleTextBuilder,
-    /// Text that most programs show, as long as it may be within a word.
+    /// Text that most programs show, held until it is known not to be within a word.
     undecided: String,
     limit: usize,
     unseen: Vec<Piece>,
     kept: usize,
-    /// Letters of unseen text at the top.
+    /// Letters of hidden text at the top, in bytes.
     preview: usize,
     begins_in_word: bool,
     in_words: usize,
@@ -63,7 +63,7 @@ impl Shown {
         }
     }
 
-    /// Text that people see.
+    /// Adds text that people see.
     pub(super) fn show(&mut self, text: &str) {
         if self.begins_in_word {
             self.begins_in_word = false;
@@ -76,7 +76,7 @@ impl Shown {
         self.text.push(text);
     }
 
-    /// Text that people do not see.
+    /// Adds text that people do not see.
     pub(super) fn conceal(&mut self, text: &str, why: Unseen) {
         if !text.contains(|letter: char| !letter.is_whitespace()) {
             if matches!(why, Unseen::Faint | Unseen::BySome) {
@@ -112,26 +112,26 @@ impl Shown {
         }
     }
 
-    /// A box begins or ends.
+    /// Notes where a box begins or ends.
     pub(super) fn part(&mut self) {
         self.decide();
         self.faint.space();
     }
 
-    /// What was undecided is not within a word.
+    /// Adds the undecided text: it is not within a word.
     pub(super) fn decide(&mut self) {
         if !self.undecided.is_empty() {
             self.text.push(&std::mem::take(&mut self.undecided));
         }
     }
 
-    /// The visible text, and into the traits how much is not.
+    /// The visible text; what is hidden is counted in the traits.
     pub(super) fn finish(mut self, traits: &mut PageTraits, work: &Work<'_>) -> VisibleText {
         self.decide();
         self.text.settle();
         traits.in_words += self.in_words;
         let text = std::mem::take(&mut self.text).finish_text();
-        // A preview is one of something.
+        // A preheader is no longer than the text it introduces.
         let has_preview = self.preview <= PREVIEW && self.preview <= text.text.len();
         let (mut skipped, mut preview) = (0, VisibleTextBuilder::new(PREVIEW));
         let compared = text.text.len() + self.kept.min(KEPT);
@@ -140,7 +140,7 @@ impl Shown {
             for piece in &self.unseen {
                 if has_preview && skipped < self.preview {
                     skipped += letters(&piece.text);
-                    // Lists of messages show it. That of `display: none` is not read: it says the same again.
+                    // Message lists show it. With `display: none` it is not read: it repeats the text.
                     if piece.why != Unseen::Hidden && piece.is_first {
                         preview.push(&piece.text);
                     }
@@ -164,7 +164,7 @@ impl Shown {
     }
 }
 
-/// Counts the words that are not among those that are seen.
+/// Counts the words that are not among the visible ones.
 fn count(unseen: &str, seen: &HashSet<u64>, of: &mut HiddenText) {
     for word in unseen.split(|letter: char| !letter.is_alphanumeric()) {
         if !word.is_empty() && !seen.contains(&hash(word)) {
@@ -179,7 +179,7 @@ pub(super) fn words(text: &str) -> HashSet<u64> {
     words.filter(|word| !word.is_empty()).map(hash).collect()
 }
 
-/// How many bytes of a text are letters of words that are not among others.
+/// The letters of a text's words that are not among others, in bytes.
 pub(super) fn new_letters(text: &str, among: &HashSet<u64>) -> usize {
     let words = text.split(|letter: char| !letter.is_alphanumeric());
     words

@@ -1,4 +1,4 @@
-//! What tags do: they open and close elements, part words, and set how text looks.
+//! The effect of tags: they open and close elements, separate words, and set how text looks.
 //!
 //! In: start and end tags with their attributes; out: the open elements and where words end.
 
@@ -14,10 +14,10 @@ use crate::message::page_traits::HIDDEN_TEXT_LIMIT;
 use crate::message::style::{Display, Style, Turning};
 use crate::message::visible_text::cut;
 
-/// So many line breaks in a row move text out of the window.
+/// This many consecutive line breaks move text out of the window.
 const BREAKS_OUT_OF_SIGHT: usize = 40;
 
-/// Units of work to open an element, and for one that stays open when one around it ends.
+/// Units of work to open an element, and per element that stays open when an outer one ends.
 const ELEMENT_WORK: u64 = 60;
 const CROSSED_WORK: u64 = 15;
 
@@ -41,7 +41,7 @@ impl Reader<'_, '_> {
             },
             ..Tag::default()
         };
-        // Office and web pages in mail have namespaces and custom elements.
+        // Office, and web pages in mail, have namespaces and custom elements.
         let is_dialect = || name.contains(&b':') || name.contains(&b'-');
         if !element.is_known() && !is_dialect() {
             self.traits.unknown += 1;
@@ -96,7 +96,7 @@ impl Reader<'_, '_> {
             element.has(elements::VOID)
         };
         if is_void {
-            // `<wbr>` is for words.
+            // `<wbr>` stands within words.
             self.empty += usize::from(element.name != Name::WBR);
             self.open.path.pass(self.cascade.tokens());
             self.void(element, own);
@@ -114,8 +114,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Closes elements that cannot contain the new one: a hidden element without an end tag would
-    /// otherwise hide all that follows, which a mail client shows.
+    /// Closes elements that cannot contain the new one: otherwise, a hidden element without an end tag would hide
+    /// everything after it, which mail clients show.
     fn end_implied(&mut self, element: Element) {
         if let Some(at) = self.open.implied_end(element) {
             self.close_from(at);
@@ -128,7 +128,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What names alone say.
+    /// The effect of element names alone.
     fn set_hints(&mut self, name: Name) {
         let hints = &mut self.tag.hints;
         if name == Name::DIALOG && !self.tag.is_open {
@@ -145,7 +145,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// An element without content.
+    /// Takes a void element.
     fn void(&mut self, element: Element, own: Style) {
         let display = own.display.unwrap_or_else(|| element.display(false));
         if self.open.look().gone || own.is_gone(display) {
@@ -241,9 +241,9 @@ impl Reader<'_, '_> {
         self.ended_in_letter = false;
         match element.name {
             Name::A => self.end_anchor(),
-            // Both stand for a start tag, too (HTML standard 13.2.6.4.7).
+            // These end tags are treated as start tags, too (HTML standard 13.2.6.4.7).
             Name::BR => return self.part_before(element, Display::Block),
-            // What follows is still within the body.
+            // Content after this end tag is still in the body.
             Name::BODY | Name::HTML => return,
             _ => {}
         }
@@ -265,7 +265,7 @@ impl Reader<'_, '_> {
         is_foreign || element.name != Name::P && self.open.end(element).is_some()
     }
 
-    /// Closes an element and those within it, if it is open.
+    /// Closes an element and all elements in it, if it is open.
     fn end_element(&mut self, element: Element) -> bool {
         if let Some(at) = self.open.end(element) {
             self.close_from(at);
@@ -307,7 +307,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Opens again what was closed with what was around it (HTML standard 13.2.4.3).
+    /// Reconstructs the active formatting elements (HTML standard 13.2.4.3).
     pub(super) fn continue_formatting(&mut self) {
         for element in self.open.take_continued() {
             self.work.spend(ELEMENT_WORK);
@@ -315,7 +315,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// A box begins here.
+    /// Notes that a box begins here.
     fn part_before(&mut self, element: Element, display: Display) {
         if display != Display::Block || self.open.look().gone {
             return;
@@ -334,7 +334,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// How the content of an element with raw text is tokenized (HTML standard 13.2.6.2), where no scripts run.
+/// The tokenizer state for the content of an element (HTML standard 13.2.6.2), with scripting disabled.
 fn raw_text(name: Name) -> State {
     match name {
         Name::TEXTAREA | Name::TITLE => State::RcData,

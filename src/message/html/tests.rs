@@ -95,7 +95,7 @@ fn block_elements_begin_paragraphs() {
     assert_eq!(paragraphs, ["ab c", "d e", "f"]);
 }
 
-/// A hundred and twenty letters, so that what follows is not at the top.
+/// More than a hundred and twenty letters, so that what follows is not at the top.
 const SEEN: &str = "0123456789 abcdefghi 0123456789 abcdefghi 0123456789 abcdefghi \
     0123456789 abcdefghi 0123456789 abcdefghi 0123456789 abcdefghi ";
 
@@ -230,7 +230,7 @@ fn unseen_text_within_words_neither_parts_nor_joins_them() {
         assert_eq!(page.text.text, "viagra now", "{way}");
         assert_eq!(page.traits.in_words, 1, "{way}");
     }
-    // Most programs show what Outlook does not.
+    // Most programs show text that Outlook does not.
     let outlook = "v<b style='mso-hide:all'>zq</b>iagra <b style='mso-hide:all'>now</b>";
     assert_eq!(text(outlook), "viagra now");
     // The sheet may come last.

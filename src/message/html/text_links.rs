@@ -1,16 +1,16 @@
-//! Links that a page only writes as text: mail clients make them clickable.
+//! Links that a page has as text only: mail clients make them clickable.
 //!
-//! In: a page; out: the same with these links. A text that is a link already is left alone.
+//! In: a page; out: the same with these links added. Text that is already a link is left alone.
 
 use super::{Anchor, Page};
 use crate::message::link;
 use crate::message::work::Work;
 
-/// Units of work for an octet of the text.
+/// Units of work per octet of the text.
 const TEXT_WORK: u64 = 2;
 
 impl Page {
-    /// Adds at most so many links in all.
+    /// Adds links up to this limit on all links of the page.
     pub(super) fn add_text_links(&mut self, limit: usize, work: &Work<'_>) {
         let text = work.beginning(&self.text.text, TEXT_WORK);
         let mut found = link::places_in_text(text, limit.saturating_sub(self.links.len()));

@@ -1,29 +1,29 @@
-//! The tokens of HTML, as a tree builder asks for them.
+//! The tokens of HTML, with the feedback that a tree builder gives the tokenizer.
 //!
-//! In: a source; out: its tokens, to a sink, which says where raw text begins and whether it is within foreign
-//! content, where `<style>` is an element like others and CDATA is text (HTML standard 13.2.5.42, 13.2.6.5).
+//! In: a source; out: its tokens, to a sink, which says where raw text begins and whether it is in foreign content,
+//! where `<style>` is an ordinary element and CDATA sections are text (HTML standard 13.2.5.42, 13.2.6.5).
 
 use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
 use html5gum::{Emitter, Error, ForwardingEmitter, Span, State, Tokenizer};
 
 /// Takes tokens.
 pub(super) trait Sink {
-    /// Takes one; false ends the reading.
+    /// Takes a token; false stops the tokenizer.
     fn take(&mut self, event: &CallbackEvent<'_>) -> bool;
-    /// What follows the start tag that was just taken.
+    /// The tokenizer state after the start tag that was just taken.
     fn raw_text(&mut self) -> Option<State>;
     /// Whether the innermost open element is foreign.
     fn is_foreign(&self) -> bool;
 }
 
-/// Reads a source.
+/// Tokenizes a source.
 pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
     let emitter = Tokens(CallbackEmitter::new(Events(sink)));
-    // The first item ends the reading; without one it reads all of the source.
+    // The iterator yields an item only to stop; without one, all of the source is read.
     let _ = Tokenizer::new_with_emitter(source, emitter).next();
 }
 
-/// Ends the reading.
+/// Stops the tokenizer.
 struct End;
 
 struct Events<'s, S>(&'s mut S);
@@ -48,7 +48,7 @@ impl<S: Sink> ForwardingEmitter for Tokens<'_, S> {
         self.0.callback_mut().0.raw_text()
     }
 
-    /// Without errors, no octet is looked at twice.
+    /// Parse errors are not reported: otherwise octets would be looked at twice.
     fn should_emit_errors(&mut self) -> bool {
         false
     }

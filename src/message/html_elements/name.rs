@@ -1,9 +1,8 @@
-//! Names of elements, which are copied and compared a lot.
+//! Names of elements, made cheap to copy and compare.
 //!
 //! In: a name in lower case; out: its beginning as a number.
 
-/// The beginning of an element's name, 16 octets of it: enough to distinguish all real ones. The order is that of
-/// the names.
+/// The first 16 octets of an element's name: enough to distinguish all real ones. They are ordered like the names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name(u128);
 
@@ -38,7 +37,7 @@ impl Name {
     pub(crate) const TITLE: Self = Self::of(b"title");
     pub(crate) const WBR: Self = Self::of(b"wbr");
 
-    /// The beginning of a name.
+    /// The name's first octets.
     pub(crate) const fn of(name: &[u8]) -> Self {
         let mut octets = [0; 16];
         let length = if name.len() < 16 { name.len() } else { 16 };
@@ -47,7 +46,7 @@ impl Name {
         Self(u128::from_be_bytes(octets))
     }
 
-    /// A bit that other names have, too.
+    /// A bit for the name, which other names may share.
     pub(crate) fn bit(self) -> u64 {
         let folded = (self.0 >> 64) as u64 ^ self.0 as u64;
         1 << (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)

@@ -1,6 +1,6 @@
-//! The traits of all elements whose names mean something, by name.
+//! The traits of all elements known by name.
 //!
-//! In: a name; out: what the HTML standard says of its elements. It knows no styles.
+//! In: a name; out: what the HTML standard says of its element. It knows no styles.
 
 use super::name::Name;
 use super::traits::{
@@ -9,7 +9,7 @@ use super::traits::{
     PARAGRAPH, PLAYED, RAW_TEXT, ROW, SELECT, SPECIAL, TABLE, TABLE_PART, Traits, UNKNOWN, VOID,
 };
 
-/// The traits of elements of a name.
+/// The traits of the element with this name.
 pub(super) fn traits_of(name: Name) -> &'static Traits {
     match NAMES.binary_search(&name) {
         Ok(at) => &TRAITS[at],
@@ -44,7 +44,7 @@ static TRAITS: [Traits; ELEMENTS.len()] = {
     traits
 };
 
-/// Name, traits, kind, and the kinds that its start tag closes; by name.
+/// Name, traits, kind, and the kinds that its start tag closes; sorted by name.
 const ELEMENTS: &[(&str, Flags, Kinds, Kinds)] = &[
     ("a", FORMATTING, 0, 0),
     ("abbr", 0, 0, 0),

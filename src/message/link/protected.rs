@@ -1,26 +1,26 @@
-//! Links that a mail gateway has put its own in place of, so that it can look at the target when somebody clicks.
+//! Links that a mail gateway has rewritten so that it can check the target at the time of the click.
 //!
-//! In: a link; out: where it leads in the end, as far as it says so itself. It resolves nothing.
+//! In: a link; out: its original target, as far as the link contains it. It resolves nothing.
 
 use std::borrow::Cow;
 
 use memchr::memmem;
 
-/// How a service writes the target.
+/// Where a service puts the target.
 enum Form {
-    /// In this parameter, percent-encoded.
+    /// In this query parameter, percent-encoded.
     Parameter(&'static str),
-    /// The same, where it is the target's domain alone.
+    /// In this query parameter, the target's domain only.
     Domain(&'static str),
     /// In the parameter `u`, with `-` for `%` and `_` for `/`.
     Dashes,
-    /// Between two marks in the path.
+    /// Between these two delimiters in the path.
     Between(&'static str, &'static str),
-    /// Percent-encoded as the last part of the path.
+    /// Percent-encoded as the last path segment.
     Path,
 }
 
-/// Hosts by their ends, or with the beginning of a path: Microsoft, Proofpoint, Mimecast, Barracuda, Cisco, Trend
+/// Host suffixes, or a host with the beginning of its path: Microsoft, Proofpoint, Mimecast, Barracuda, Cisco, Trend
 /// Micro, Sophos, Symantec, Trellix, Check Point, as their public documentation describes them.
 const SERVICES: &[(&str, &str, Form)] = &[
     (
@@ -58,7 +58,7 @@ const SERVICES: &[(&str, &str, Form)] = &[
     ("url.avanan.click", "/v2/", Form::Between("___", "___")),
 ];
 
-/// What hosts of all of them have one of.
+/// Every service's host contains one of these.
 const MARKS: [&[u8]; 7] = [
     b"protect",
     b"urldefense",
@@ -69,7 +69,7 @@ const MARKS: [&[u8]; 7] = [
     b"avanan",
 ];
 
-/// The target of such a link, or None if it is an ordinary one.
+/// The target of a rewritten link, or `None` for an ordinary one.
 pub(super) fn target(link: &str) -> Option<String> {
     let (scheme, rest) = link.split_once("://")?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());

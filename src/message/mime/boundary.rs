@@ -4,11 +4,11 @@
 
 use memchr::memmem::{self, Finder};
 
-/// The parts between the delimiter lines of a boundary. Preamble and epilogue are not shown, and are none.
+/// The parts between the delimiter lines of a boundary. Preamble and epilogue are not shown, and are left out.
 pub(super) struct Parts<'a> {
     body: &'a [u8],
     delimiter: Finder<'static>,
-    /// Where the part that is open begins.
+    /// Where the current part begins.
     start: Option<usize>,
     at: usize,
     is_over: bool,
@@ -16,7 +16,7 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     pub(super) fn new(body: &'a [u8], boundary: &[u8]) -> Self {
-        // Trailing blanks cannot be part of a boundary.
+        // A boundary cannot end with white space.
         let delimiter = [b"--", boundary.trim_ascii_end()].concat();
         Self {
             body,
@@ -40,7 +40,7 @@ impl<'a> Iterator for Parts<'a> {
             };
             let line = self.at + found;
             self.at = line + self.delimiter.needle().len();
-            // RFC 2046 section 5.1.1: at the beginning of a line, and only white space after it.
+            // RFC 2046 section 5.1.1: a delimiter is at the beginning of a line, and only white space follows it.
             let rest = &body[self.at..];
             let (is_last, rest) = match rest.strip_prefix(b"--") {
                 Some(rest) => (true, rest),
@@ -53,7 +53,7 @@ impl<'a> Iterator for Parts<'a> {
             let part = self
                 .start
                 .map(|start| without_line_end(&body[start..line.max(start)]));
-            // A delimiter that ends what has not begun ends nothing.
+            // A closing delimiter before the first part is ignored.
             self.is_over = is_last && part.is_some();
             if !is_last {
                 let end = memchr::memchr(b'\n', rest);
@@ -74,8 +74,7 @@ fn without_line_end(part: &[u8]) -> &[u8] {
     part.strip_suffix(b"\r").unwrap_or(part)
 }
 
-/// A boundary that the body has, whatever its header says: after a line that begins with `--` comes a field about the
-/// content.
+/// A boundary found in the body, whatever its header says: a line that begins with `--`, followed by a Content- field.
 pub(super) fn guessed(body: &[u8]) -> Option<&[u8]> {
     let mut dashes = memmem::find_iter(body, b"--");
     dashes.find_map(|at| {

@@ -1,17 +1,17 @@
-//! How a part is treated: as clients do, by its declared type, or by its name if the type says nothing.
+//! How a part is treated: as clients do, by its declared type, or by its file name if the type says nothing.
 //!
-//! In: a media type and a file's name; out: the kind of the part, and the form of its text.
+//! In: a media type and a file name; out: the kind of the part, and the form of its text.
 
 use crate::message::parameters::Parameters;
 
-/// How a part is treated.
+/// How clients treat a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Plain text.
     Plain,
     /// HTML.
     Html,
-    /// Anything else: an image, a document.
+    /// Anything else, such as an image or a document.
     Data,
     /// A multipart; its parts follow.
     Multipart,
@@ -19,44 +19,44 @@ pub enum Kind {
     Message,
 }
 
-/// What is done with plain text before it is shown.
+/// How plain text is prepared for display.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TextForm {
     /// Nothing.
     #[default]
     AsIs,
-    /// Lines that end in a blank are joined (RFC 3676).
+    /// Lines that end in a space are joined (RFC 3676).
     Flowed,
-    /// The same, without the blanks.
+    /// The same, without the spaces.
     DelSp,
     /// It is a calendar (RFC 5545).
     Calendar,
-    /// It is folded as a calendar is, but shown as it is: a card (RFC 6350).
+    /// It is unfolded as a calendar is, but otherwise shown as it is: a vCard (RFC 6350).
     Card,
 }
 
-/// The kind of a part of a declared type, lower case.
+/// The kind of a part of this declared type, in lower case.
 pub(super) fn of(declared: &str, name: Option<&str>) -> Kind {
     match declared.split_once('/') {
         Some(("multipart", _)) => Kind::Multipart,
         Some(("message", "rfc822" | "global" | "news" | "x-rfc822")) => Kind::Message,
         Some(("text", "html" | "enriched" | "richtext")) => Kind::Html,
         Some(("application", "xhtml+xml")) => Kind::Html,
-        // Opened in a browser, including scripts.
+        // SVG opens in a browser, scripts included.
         Some(("image", "svg+xml")) => Kind::Html,
-        // Attached HTML opens in a browser whatever its declared type.
+        // Attached HTML opens in a browser, whatever its declared type.
         _ if name.is_some_and(names_a_page) => Kind::Html,
-        // Reports (RFC 3464), and what clients do not know of messages, is shown as text.
+        // Delivery reports (RFC 3464), and message types that clients do not know, are shown as text.
         Some(("text" | "message", _)) => Kind::Plain,
         Some(("application", "ics" | "calendar")) => Kind::Plain,
-        // RFC 2045 section 5.2: an invalid type is plain text.
+        // RFC 2045 section 5.2: an invalid type is treated as plain text.
         None => Kind::Plain,
         Some((main, subtype)) if !is_binary(main, subtype) => by_name(name),
         _ => Kind::Data,
     }
 }
 
-/// Whether clients do not look at the name of a file of this type.
+/// Whether clients ignore the file name for this type.
 fn is_binary(main: &str, subtype: &str) -> bool {
     matches!(main, "image" | "audio" | "video" | "font" | "model")
         || matches!(subtype, "pdf" | "zip" | "gzip" | "msword" | "rtf")
@@ -65,7 +65,7 @@ fn is_binary(main: &str, subtype: &str) -> bool {
             .any(|start| subtype.starts_with(start))
 }
 
-/// A file without a telling type: clients show it by its name.
+/// A part without a meaningful type: clients treat it by its file name.
 fn by_name(name: Option<&str>) -> Kind {
     match name.and_then(ending).as_deref() {
         Some("txt" | "text" | "log" | "csv" | "md" | "nfo") => Kind::Plain,
@@ -102,14 +102,14 @@ fn names_a_page(name: &str) -> bool {
     ending(name).is_some_and(|ending| pages.contains(&&*ending))
 }
 
-/// A file's extension, lower case. Windows strips dots and blanks at the end.
+/// A file's extension, lower case. Windows strips trailing dots and spaces.
 fn ending(name: &str) -> Option<String> {
     let name = name.trim_end_matches(|letter: char| letter == '.' || letter.is_whitespace());
     let (_, ending) = name.rsplit_once('.')?;
     Some(ending.trim().to_ascii_lowercase())
 }
 
-/// Whether a body without a valid type is a page.
+/// Whether a body without a valid type is HTML.
 pub(super) fn looks_like_a_page(body: &[u8]) -> bool {
     let body = body
         .strip_prefix(b"\xef\xbb\xbf")

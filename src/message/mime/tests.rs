@@ -1,4 +1,4 @@
-//! Structures of messages, whole and broken, and limits.
+//! Message structures, complete and broken, and limits.
 
 use super::*;
 

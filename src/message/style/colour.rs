@@ -1,7 +1,7 @@
-//! Colours, and whether text of one can be seen on another.
+//! Colours, and whether text in one can be seen on another.
 //!
-//! In: a colour as CSS or an old attribute writes it; out: red, green and blue, or that it is transparent, or that
-//! nothing is known of it. It never fails.
+//! In: a colour in CSS or in an old attribute; out: red, green and blue, or that it is transparent or unknown. It never
+//! fails.
 
 use cssparser::{Parser, Token, color};
 
@@ -19,20 +19,20 @@ pub(crate) enum Paint {
     Unknown,
 }
 
-/// Of 255 steps; the eye needs about twenty on a good screen.
+/// Out of 255; the eye needs a difference of about twenty on a good screen.
 const VISIBLE: u8 = 16;
 
-/// Where a channel differs by more, the hue is seen, however light both are.
+/// If one channel differs by more than this, the hue is visible however light both colours are.
 const VISIBLE_HUE: u8 = 48;
 
-/// A contrast (WCAG 2.2) that is too low to read, whatever the hue; black on white has 21.
+/// A contrast ratio (WCAG 2.2) too low to read, whatever the hue; black on white has 21.
 const UNREADABLE: f32 = 1.12;
 
-/// Of this opacity or less, nothing is seen.
+/// At this opacity or less, nothing is visible.
 pub(crate) const UNSEEN: f32 = 0.05;
 
 impl Paint {
-    /// The effective value of an element within one with `outer`.
+    /// The effective value for an element inside one with `outer`.
     pub(crate) fn over(self, outer: Self) -> Self {
         if self == Self::Inherited { outer } else { self }
     }
@@ -55,7 +55,7 @@ impl Paint {
         self == Self::Rgb([255, 0, 0])
     }
 
-    /// Whether it is a garish background: yellow, red, green, magenta.
+    /// Whether it is a garish background: yellow, red, green or magenta.
     pub(crate) fn is_loud(self) -> bool {
         let loud = [
             [255, 255, 0],
@@ -82,7 +82,7 @@ impl Paint {
         }
     }
 
-    /// Parses a colour of CSS. None if it is none.
+    /// Parses a CSS colour; `None` if it is not one.
     pub(crate) fn read(input: &mut Parser<'_>) -> Option<Self> {
         match input.next().ok()?.clone() {
             Token::Hash(hex) | Token::IDHash(hex) => hex_colour(hex.as_bytes()),
@@ -99,7 +99,7 @@ impl Paint {
     }
 }
 
-/// WCAG 2.2's contrast ratio, with a power of two for its exact curve.
+/// WCAG 2.2's contrast ratio, with a power of two instead of its exact curve.
 fn contrast(one: [u8; 3], other: [u8; 3]) -> f32 {
     let luminance = |paint: [u8; 3]| {
         let [red, green, blue] = paint.map(|step| (f32::from(step) / 255.0).powi(2));
@@ -130,14 +130,14 @@ fn faded(paint: [u8; 3], alpha: f32) -> Paint {
     if alpha <= UNSEEN {
         Paint::Clear
     } else if alpha < 0.9 {
-        // What is below it shines through.
+        // The colour behind it shows through.
         Paint::Unknown
     } else {
         Paint::Rgb(paint)
     }
 }
 
-/// A number, whether it is a percentage.
+/// A number, and whether it is a percentage.
 type Number = (f32, bool);
 
 fn numbers(input: &mut Parser<'_>) -> Vec<Number> {
@@ -158,16 +158,16 @@ fn numbers(input: &mut Parser<'_>) -> Vec<Number> {
     numbers
 }
 
-/// How the numbers of a colour are meant.
+/// How the components of a colour are interpreted.
 #[derive(Clone, Copy)]
 enum Space {
-    /// Steps of red, green and blue.
+    /// Red, green and blue from 0 to 255.
     Steps,
-    /// Shares of them.
+    /// Red, green and blue from 0 to 1.
     Shares,
     Hue,
     HueWhiteBlack,
-    /// Of lightness up to so much, and how colourful it is in one or two more.
+    /// Lightness up to this value, then one or two components of chroma.
     Lightness(f32),
 }
 
@@ -200,7 +200,7 @@ impl Space {
             Self::HueWhiteBlack => {
                 hue(one, 1.0, 0.5).map(|part| step(part * (1.0 - two - three) + two))
             }
-            // What is hardly colourful is grey; what is, would have to be converted.
+            // A colour with hardly any chroma is grey; any other would have to be converted.
             Self::Lightness(most) if two.abs() < 0.02 * most => {
                 [step(if is_share { one } else { one / most }); 3]
             }

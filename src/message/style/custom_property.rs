@@ -1,7 +1,7 @@
-//! Custom properties: values that declarations use by `var()` (CSS Custom Properties 1).
+//! Custom properties: values that declarations reference with `var()` (CSS Custom Properties 1).
 //!
-//! In: sheets and style attributes; out: the same with values in place of `var()`. A property is the same for the whole
-//! page here: what the root says, or else what is said last. Only CSS with such names costs anything.
+//! In: style sheets and style attributes; out: the same with values in place of `var()`. A property has one value for
+//! the whole page: the root element's, or else the last one set. Only CSS with such names costs anything.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,14 +9,14 @@ use std::collections::HashMap;
 use cssparser::{ParseError, Parser, Token};
 use memchr::memmem;
 
-/// Limits of the properties of a page, and of a value in bytes.
+/// Limits on the properties of a page, and on a value in bytes.
 const PROPERTIES: usize = 500;
 const VALUE: usize = 1 << 10;
 
-/// Values within values, and blocks within blocks.
+/// Limit on nested `var()` and nested blocks.
 const DEPTH: usize = 4;
 
-/// By how many bytes values may make a text longer.
+/// Limit on the bytes that substituted values may add to a text.
 const GROWTH: usize = 64 << 10;
 
 /// The custom properties of a page.
@@ -31,12 +31,12 @@ struct Value {
     is_of_root: bool,
 }
 
-/// Whether a text may use a custom property.
+/// Whether a text may reference a custom property.
 pub(crate) fn uses_any(css: &str) -> bool {
     names_any(css) && find_var(css).is_some()
 }
 
-/// Whether a text has the name of a custom property: `.a--b`, `<!--` and `-->` are none.
+/// Whether a text contains the name of a custom property: `.a--b`, `<!--` and `-->` do not count.
 fn names_any(css: &str) -> bool {
     let bytes = css.as_bytes();
     let mut found = memmem::find_iter(bytes, b"--");
@@ -49,7 +49,7 @@ fn names_any(css: &str) -> bool {
 }
 
 impl CustomProperties {
-    /// Takes what a sheet or an attribute sets. Returns whether anything is new.
+    /// Collects the properties that a sheet or an attribute sets. Returns whether any is new.
     pub(crate) fn collect(&mut self, css: &str, applies: fn(&str) -> bool) -> bool {
         if !names_any(css) {
             return false;
@@ -57,7 +57,7 @@ impl CustomProperties {
         self.block(&mut Parser::new(css), "", applies, 0)
     }
 
-    /// The text with values in place of `var()`.
+    /// The text with values substituted for `var()`.
     pub(crate) fn substituted<'c>(&self, css: &'c str) -> Cow<'c, str> {
         if !uses_any(css) {
             return Cow::Borrowed(css);
@@ -68,7 +68,7 @@ impl CustomProperties {
         Cow::Owned(text)
     }
 
-    /// Declarations, and rules with their blocks; `around` is what selects the elements of the block.
+    /// Parses declarations, and rules with their blocks; `around` is the selector of the block.
     fn block(
         &mut self,
         input: &mut Parser<'_>,
@@ -155,7 +155,7 @@ fn find_var(css: &str) -> Option<usize> {
     })
 }
 
-/// What precedes the closing parenthesis, and what follows it.
+/// The text before the closing parenthesis, and the text after it.
 fn parenthesized(text: &str) -> (&str, &str) {
     let mut depth = 0_usize;
     for (at, byte) in text.bytes().enumerate() {
@@ -169,14 +169,14 @@ fn parenthesized(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-/// The value up to the next declaration.
+/// A value, up to the next declaration.
 fn value<'i>(input: &mut Parser<'i>) -> &'i str {
     let start = input.position();
     while input.next().is_ok_and(|token| *token != Token::Semicolon) {}
     input.slice_from(start).trim().trim_end_matches(';').trim()
 }
 
-/// Whether a selector is for the element from which all inherit; a style attribute has none.
+/// Whether a selector matches the root element, from which all others inherit; a style attribute has no selector.
 fn is_root(selector: &str) -> bool {
     let mut selectors = selector.split(',').map(str::trim);
     selectors.any(|one| [":root", "html", "body", "*"].contains(&&*one.to_ascii_lowercase()))

@@ -1,26 +1,26 @@
-//! Lengths.
+//! CSS lengths.
 //!
-//! In: a length of CSS; out: pixels, in a window of 1280 by 720.
+//! In: a CSS length; out: pixels, in a window of 1280 by 720.
 
 use cssparser::{ParseError, Parser, Token};
 
-/// A measure that is next to nothing: clients draw a line of it at most.
+/// A box of this size shows a line at most.
 pub(super) const NOTHING: f32 = 1.0;
 
-/// So many pixels away, text is outside of any window; less is layout.
+/// Text this many pixels away is outside any window; less is ordinary layout.
 pub(super) const FAR: f32 = 500.0;
 
-/// Whether a line of it is drawn at most.
+/// Whether a box of this size shows a line at most.
 pub(super) fn is_nothing(length: f32) -> bool {
     length <= NOTHING
 }
 
-/// Whether it is outside of any window.
+/// Whether text this far away is outside any window.
 pub(super) fn is_off(length: f32) -> bool {
     length <= -FAR || length.is_finite() && length >= 4.0 * FAR
 }
 
-/// A length in pixels, in a window of 1280 by 720. `auto` and `none` are endless.
+/// A length in pixels, in a window of 1280 by 720. `auto` and `none` are infinite.
 pub(super) fn length(input: &mut Parser<'_>) -> Option<f32> {
     match input.next().ok()? {
         Token::Number { value, .. } => Some(*value),
@@ -32,7 +32,7 @@ pub(super) fn length(input: &mut Parser<'_>) -> Option<f32> {
     }
 }
 
-/// A sum of lengths in pixels; no other arithmetic.
+/// A sum of lengths in pixels; no other arithmetic is supported.
 pub(super) fn sum(input: &mut Parser<'_>) -> Option<f32> {
     let sum = input.parse_nested_block(|input| {
         let (mut sum, mut sign) = (0.0, 1.0);
@@ -53,7 +53,7 @@ pub(super) fn sum(input: &mut Parser<'_>) -> Option<f32> {
     sum.ok()
 }
 
-/// A unit in pixels.
+/// The size of a unit in pixels.
 pub(super) fn unit_pixels(unit: &str) -> Option<f32> {
     const UNITS: [(&str, f32); 13] = [
         ("px", 1.0),

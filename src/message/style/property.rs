@@ -1,8 +1,8 @@
-//! The names of the properties that matter.
+//! The CSS properties that matter.
 //!
-//! In: a name; out: the property, if it can hide, colour, turn or lay out text.
+//! In: a name; out: the property, if it can hide, colour, reverse or lay out text.
 
-/// The properties that matter.
+/// A property that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Property {
     Display,
@@ -42,7 +42,7 @@ pub(super) enum Property {
     Direction,
 }
 
-/// By length, because most names are none of these.
+/// Looked up by length first, because most names are none of these.
 pub(super) fn property(name: &str) -> Option<Property> {
     use Property as P;
     let known: &[(&str, P)] = match name.len() {

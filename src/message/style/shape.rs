@@ -1,6 +1,6 @@
-//! Shapes, filters and transforms that leave nothing to see.
+//! Shapes, filters and transforms that leave nothing visible.
 //!
-//! In: the functions of such a value; out: whether something is left (CSS Masking 1, CSS Transforms 2).
+//! In: the functions in such a value; out: whether anything stays visible (CSS Masking 1, CSS Transforms 2).
 
 use cssparser::{ParseError, Parser, Token};
 
@@ -8,7 +8,7 @@ use super::colour::UNSEEN;
 use super::length::{FAR, NOTHING, is_nothing, unit_pixels};
 use super::text_style::Style;
 
-/// The numbers in a function, in pixels.
+/// The arguments of a function, lengths in pixels.
 fn arguments(input: &mut Parser<'_>) -> Vec<f32> {
     let numbers = input.parse_nested_block(|input| {
         let mut numbers = Vec::with_capacity(4);
@@ -34,7 +34,7 @@ fn arguments(input: &mut Parser<'_>) -> Vec<f32> {
     numbers.unwrap_or_default()
 }
 
-/// Whether a shape leaves nothing to see.
+/// Whether a shape clips everything.
 pub(super) fn clips(input: &mut Parser<'_>) -> bool {
     let Ok(Token::Function(name)) = input.next() else {
         return false;
@@ -47,7 +47,7 @@ pub(super) fn clips(input: &mut Parser<'_>) -> bool {
             [top, right, bottom, left] => bottom - top <= NOTHING || right - left <= NOTHING,
             _ => false,
         },
-        // From each side; half of it is all.
+        // Insets from each side: half the size clips everything.
         "inset" => first >= 0.49 * 1280.0,
         "circle" | "ellipse" => is_nothing(first),
         "polygon" => !numbers.is_empty() && numbers.iter().all(|number| *number == first),

@@ -9,7 +9,7 @@ fn style(text: &str) -> Style {
     style
 }
 
-/// Whether it hides a block.
+/// Whether the style hides a block.
 fn gone(text: &str) -> bool {
     let style = style(text);
     style.is_gone(style.display.unwrap_or(Display::Block))

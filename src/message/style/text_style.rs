@@ -1,19 +1,19 @@
-//! What styles say of text: whether it is seen, and how it is laid out.
+//! What a style says about text: whether it is visible, and how it is laid out.
 //!
-//! In: values of properties; out: whether together they hide text. It reads no CSS.
+//! In: property values; out: whether they hide text together. It does not parse CSS.
 
 use super::colour::Paint;
 
 /// How an element is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Display {
-    /// Not at all.
+    /// `none`.
     Nothing,
-    /// Within a line: it does not part words.
+    /// Inline: it does not separate words.
     Inline,
-    /// Within a line, as a box that can have a width and a height.
+    /// An inline box, which can have a width and a height.
     InlineBox,
-    /// As a box of its own, which parts words.
+    /// A block, which separates words.
     Block,
 }
 
@@ -22,45 +22,45 @@ pub(crate) enum Display {
 pub(crate) enum Size {
     /// In pixels.
     Pixels(f32),
-    /// As a multiple of the outer element's.
+    /// As a multiple of the outer element's size.
     Times(f32),
 }
 
-/// Where an element stands.
+/// How an element is positioned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Position {
     Static,
-    /// Moved from where it would be.
+    /// Offset from its normal position.
     Relative,
-    /// A box of its own anywhere.
+    /// Positioned independently of the surrounding text.
     Absolute,
 }
 
-/// What `unicode-bidi` asks for.
+/// The effect of `unicode-bidi`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turning {
-    /// Nothing.
+    /// None.
     Normal,
-    /// The letters keep their own direction.
+    /// An embedding or isolate: its letters keep their own direction.
     Embedded,
-    /// All letters run in the element's direction.
+    /// An override: all letters take the element's direction.
     Overridden,
 }
 
 macro_rules! style {
     ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
-        /// What declarations say of text; each is `None` if they do not say it.
+        /// What declarations say about text; each field is `None` if they do not set it.
         #[derive(Debug, Clone, Copy, Default, PartialEq)]
         pub(crate) struct Style {
             $($(#[$doc])* pub(crate) $field: Option<$type>,)*
             pub(crate) text: Paint,
             pub(crate) ground: Paint,
-            /// It moves what follows far down, out of view.
+            /// It pushes what follows far down, out of view.
             pub(crate) pushes: bool,
         }
 
         impl Style {
-            /// Adds declarations that win over these.
+            /// Adds declarations that override these.
             pub(crate) fn add(&mut self, other: &Self) {
                 $(self.$field = other.$field.or(self.$field);)*
                 self.text = other.text.over(self.text);
@@ -73,25 +73,25 @@ macro_rules! style {
 
 style! {
     display: Display,
-    /// `visibility` hides; inner elements can be visible again.
+    /// Hidden by `visibility`; descendants can be visible again.
     hidden: bool,
-    /// Opacity, clipping or a transform leaves nothing to see.
+    /// Opacity, clipping or a transform leaves nothing visible.
     clear: bool,
     filtered: bool,
     clipped: bool,
     shrunk: bool,
     size: Size,
-    /// What does not fit its box is not seen.
+    /// Content that overflows its box is not visible.
     cuts: bool,
-    /// Each measure of the box, if it is next to nothing.
+    /// For each dimension of the box, whether it is close to zero.
     flat: bool,
     flat_at_most: bool,
     narrow: bool,
     narrow_at_most: bool,
     position: Position,
-    /// It floats: a box of its own.
+    /// It floats, which makes it a block.
     floats: bool,
-    /// To the right: what comes first is read last.
+    /// It floats to the right: in a row of these, the first is read last.
     floats_right: bool,
     /// Far outside the window, by each of the properties.
     off_left: bool,
@@ -102,18 +102,18 @@ style! {
     off_indent: bool,
     /// Outlook does not show it.
     no_outlook: bool,
-    /// A picture is behind it.
+    /// It has a background image.
     picture: bool,
     turning: Turning,
     right_to_left: bool,
 }
 
 impl Style {
-    /// Whether the element and all in it is not seen, where it is laid out so.
+    /// Whether the element and everything in it is hidden, given this display.
     pub(crate) fn is_gone(&self, display: Display) -> bool {
         let is = |of: Option<bool>| of == Some(true);
         let is_absolute = self.position == Some(Position::Absolute);
-        // A part of a line has no width or height of its own.
+        // An inline element has no width or height of its own.
         let is_box = display != Display::Inline || is_absolute || is(self.floats);
         let is_nothing =
             is(self.flat) || is(self.flat_at_most) || is(self.narrow) || is(self.narrow_at_most);

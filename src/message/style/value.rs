@@ -1,7 +1,7 @@
-//! The values of the properties that matter to [`Style`].
+//! Values of the properties that matter to [`Style`].
 //!
-//! In: a property and the beginning of its value; out: what it says, added to a style. What it does not understand
-//! is as if it were not there.
+//! In: a property and the beginning of its value; out: its effect, added to a style. Values that it does not understand
+//! are ignored.
 
 use cssparser::{Parser, Token};
 
@@ -11,10 +11,10 @@ use super::property::Property;
 use super::shape::{clips, filters, transform};
 use super::text_style::{Display, Position, Size, Style, Turning};
 
-/// So many pixels above it move text out of sight.
+/// This many pixels of space above it push text out of sight.
 const PUSHED: f32 = 1000.0;
 
-/// Adds what a value says.
+/// Adds the effect of a value.
 pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style) {
     use Property as P;
     match property {
@@ -78,7 +78,8 @@ pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style
     }
 }
 
-/// The first word of the value, in lower case. `None`, `max-height: none` for one, is a value, too.
+/// The first keyword of the value, in lower case. `read` may return `None` for a valid keyword, as in `max-height:
+/// none`.
 fn word<T>(input: &mut Parser<'_>, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     let word = input.expect_ident().ok()?;
     read(&word.to_ascii_lowercase())
@@ -93,7 +94,7 @@ fn display(word: &str) -> Option<Display> {
         | "table-cell" | "table-column" | "table-column-group" | "table-footer-group"
         | "table-header-group" | "table-row" | "table-row-group" | "-webkit-box"
         | "-webkit-flex" => Display::Block,
-        // What is no value is as if it were not there.
+        // An invalid value is ignored.
         _ => return None,
     })
 }
@@ -115,7 +116,7 @@ fn turning(word: &str) -> Option<Turning> {
     })
 }
 
-/// A number or a percentage of one.
+/// A number, or a percentage as a fraction.
 fn number(input: &mut Parser<'_>) -> Option<f32> {
     match input.next().ok()? {
         Token::Number { value, .. } => Some(*value),
@@ -136,7 +137,7 @@ fn size(input: &mut Parser<'_>) -> Option<Size> {
 
 fn size_of(token: &Token<'_>) -> Option<Size> {
     Some(match token {
-        // A number without a unit is none in CSS, but zero is, and quirks mode takes all.
+        // CSS requires a unit except for zero, but quirks mode accepts any number.
         Token::Number { value, .. } => Size::Pixels(*value),
         Token::Percentage { unit_value, .. } => Size::Times(*unit_value),
         Token::Dimension { value, unit, .. } if unit.eq_ignore_ascii_case("em") => {
@@ -161,7 +162,7 @@ fn size_of(token: &Token<'_>) -> Option<Size> {
     })
 }
 
-/// `font: bold 0/0 a`: weights are numbers from 1 to 1000 without a unit, so the size is the first length, or zero.
+/// `font: bold 0/0 a`: unitless numbers from 1 to 1000 are weights, so the size is the first length, or zero.
 fn font(input: &mut Parser<'_>, style: &mut Style) {
     while let Ok(token) = input.next() {
         let size = match token {
@@ -177,7 +178,7 @@ fn font(input: &mut Parser<'_>, style: &mut Style) {
 }
 
 fn background(input: &mut Parser<'_>, style: &mut Style) {
-    // What the shorthand does not name, it resets.
+    // The shorthand resets what it does not set.
     style.ground = Paint::Clear;
     style.picture = Some(false);
     loop {
@@ -195,7 +196,7 @@ fn background(input: &mut Parser<'_>, style: &mut Style) {
     }
 }
 
-/// The lengths of the four sides, from the top.
+/// The lengths of the four sides, beginning with the top.
 fn lengths(input: &mut Parser<'_>) -> [Option<f32>; 4] {
     let mut sides = [None; 4];
     for side in &mut sides {

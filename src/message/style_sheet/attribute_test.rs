@@ -1,12 +1,12 @@
-//! What selectors ask of attributes.
+//! Attribute selectors.
 //!
-//! In: `[name=value]`; out: a test that an attribute passes or not, which is a token as classes are.
+//! In: `[name=value]`; out: a test that an attribute passes or fails, represented by a token as classes are.
 
 use cssparser::{ParseError, Parser, ToCss, Token as Css};
 
 use super::element_path::{Of, Token, token};
 
-/// Limit of the tests in a sheet.
+/// Limit on the attribute tests in a sheet.
 const ATTRIBUTE_TESTS: usize = 64;
 
 /// How an attribute is compared.
@@ -55,7 +55,7 @@ impl AttributeTest {
     }
 }
 
-/// The tests of attributes in a sheet; each has a token, by its number.
+/// The attribute tests of a sheet; each one's token is its number.
 #[derive(Debug, Default)]
 pub(super) struct AttributeTests(Vec<AttributeTest>);
 
@@ -85,7 +85,7 @@ impl AttributeTests {
     }
 }
 
-/// Reads a test.
+/// Parses an attribute selector.
 pub(super) fn attribute_test(
     input: &mut Parser<'_>,
     quirks: bool,
@@ -112,7 +112,7 @@ pub(super) fn attribute_test(
     let css = input.next()?.clone();
     test.value = match css {
         Css::QuotedString(value) | Css::Ident(value) => (*value).to_owned(),
-        // Not a valid value, and browsers of old accept it.
+        // Invalid, but old browsers accept it.
         other => other.to_css_string(),
     };
     test.folds = input

@@ -1,13 +1,14 @@
-//! What selectors compare: the names, ids, classes and attributes of an element and of those around it, as hashes.
+//! What selectors are matched against: the names, ids, classes and attributes of an element and its ancestors, as
+//! hashes.
 //!
 //! In: elements as they are opened and closed; out: whether one has a token. It holds no text.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A name, an id, a class, or a test of an attribute.
+/// The hash of a name, an id or a class, or an attribute test.
 pub(crate) type Token = u64;
 
-/// What a token is of.
+/// What a token stands for.
 #[derive(Debug, Clone, Copy, Hash)]
 pub(crate) enum Of {
     Name,
@@ -17,7 +18,7 @@ pub(crate) enum Of {
     State,
 }
 
-/// The token of a text; `folds` where capitals do not matter.
+/// The token of a text; `folds` where case is ignored.
 pub(crate) fn token(of: Of, text: &str, folds: bool) -> Token {
     let mut hasher = DefaultHasher::new();
     of.hash(&mut hasher);
@@ -34,11 +35,12 @@ pub(crate) fn token(of: Of, text: &str, folds: bool) -> Token {
 pub(crate) struct ElementPath {
     tokens: Vec<Token>,
     elements: Vec<Element>,
-    /// The children of each element so far, and first those outside of all; only if selectors compare them.
+    /// The preceding children of each open element, beginning with the top-level elements; kept only if selectors match
+    /// siblings.
     children: Vec<Children>,
 }
 
-/// Limit of the children that are kept, and how many go if there are more.
+/// Limit on the children that are kept, and how many are dropped beyond it.
 const CHILDREN: usize = 256;
 const CHILDREN_GONE: usize = 128;
 
@@ -53,7 +55,7 @@ struct Children {
 struct Element {
     /// Where its tokens end.
     end: usize,
-    /// A bit for each token of it and of those around it.
+    /// A Bloom filter: a bit for each token of it and of its ancestors.
     bits: u64,
 }
 
@@ -62,7 +64,7 @@ fn bit(token: Token) -> u64 {
 }
 
 impl ElementPath {
-    /// From now on, keeps the children of elements.
+    /// Starts to keep the children of elements.
     pub(crate) fn keep_children(&mut self) {
         if self.children.is_empty() {
             self.children
@@ -70,7 +72,7 @@ impl ElementPath {
         }
     }
 
-    /// An element without content.
+    /// Adds a void element.
     pub(crate) fn pass(&mut self, tokens: &[Token]) {
         if let Some(children) = self.children.get_mut(self.elements.len()) {
             if children.last.len() == CHILDREN {
@@ -81,13 +83,13 @@ impl ElementPath {
         }
     }
 
-    /// How many of the children within so many elements are kept, and how many there were.
+    /// How many of the children at this depth are kept, and how many there were.
     pub(super) fn children(&self, depth: usize) -> (usize, usize) {
         let children = self.children.get(depth);
         children.map_or((0, 0), |children| (children.last.len(), children.count))
     }
 
-    /// One of them.
+    /// The tokens of one of these children.
     pub(super) fn child(&self, depth: usize, number: usize) -> &[Token] {
         &self.children[depth].last[number]
     }
@@ -106,7 +108,7 @@ impl ElementPath {
         });
     }
 
-    /// Closes all but so many.
+    /// Closes all but this many.
     pub(crate) fn truncate(&mut self, depth: usize) {
         self.elements.truncate(depth);
         self.children.truncate(depth + 1);
@@ -114,7 +116,7 @@ impl ElementPath {
             .truncate(self.elements.last().map_or(0, |last| last.end));
     }
 
-    /// Closes one element and leaves those within it open.
+    /// Closes one element, leaving those inside it open.
     pub(crate) fn remove(&mut self, at: usize) {
         let start = at
             .checked_sub(1)
@@ -143,7 +145,7 @@ impl ElementPath {
         &self.tokens[start..self.elements[at].end]
     }
 
-    /// False if no open element has the token.
+    /// False if neither the element nor any ancestor has the token.
     pub(crate) fn may_have(&self, token: Token) -> bool {
         let bits = self.elements.last().map_or(0, |last| last.bits);
         bits & bit(token) != 0

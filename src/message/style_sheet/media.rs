@@ -1,14 +1,14 @@
-//! Media queries: whether a part of a sheet is for a person at a desktop.
+//! Media queries: whether part of a sheet applies to a person at a desktop.
 //!
-//! In: a list of queries; out: yes or no, for a screen of 1280 by 720 pixels in colour and light mode. What it does
-//! not know is no.
+//! In: a list of queries; out: yes or no, for a colour screen of 1280 by 720 pixels in light mode. Unknown queries do
+//! not match.
 
 use cssparser::{ParseError, Parser, Token};
 
 const WIDTH: f32 = 1280.0;
 const HEIGHT: f32 = 720.0;
 
-/// Whether one of the queries holds; an empty list does.
+/// Whether one of the queries matches; an empty list does.
 pub(super) fn applies(input: &mut Parser<'_>) -> bool {
     if input.is_exhausted() {
         return true;

@@ -1,15 +1,15 @@
 //! Selectors: which elements a rule is for.
 //!
-//! In: an element and those around it; out: whether a selector matches. It knows
-//! elements, classes, ids, attributes, numbers of children, `:is()` and `:not()` of these, descendants, children,
-//! siblings before and lists; a selector with anything else, such as `:hover`, matches nothing.
+//! In: an element and its ancestors; out: whether a selector matches. Supported are elements, classes, ids, attributes,
+//! positions among siblings, `:is()` and `:not()` of these, all combinators and lists; a selector with anything else,
+//! such as `:hover`, matches nothing.
 
 use super::element_path::{ElementPath, Token};
 
-/// Limit of the elements that a selector names: real ones have fewer.
+/// Limit on the compound selectors of a selector: real ones have fewer.
 pub(super) const COMPOUNDS: usize = 12;
 
-/// Which elements around are meant.
+/// How two compound selectors are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Combinator {
     Descendant,
@@ -19,20 +19,20 @@ pub(super) enum Combinator {
     Later,
 }
 
-/// What one element has to have all of.
+/// Tokens of which an element must have all.
 pub(super) type All = Vec<Token>;
 
-/// What one element has to have, or must not have.
+/// What an element must have, or must not have.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Compound {
     pub(super) has: All,
-    /// None of these.
+    /// It must have none of these.
     pub(super) lacks: Vec<All>,
-    /// One of each of these.
+    /// It must have one of each of these.
     pub(super) any: Vec<Vec<All>>,
-    /// Its number among its siblings is a multiple of the first, plus the second.
+    /// `:nth-child(an+b)`: its number among its siblings is a multiple of the first, plus the second.
     pub(super) nth: Option<(i32, i32)>,
-    /// It is the element of the rule around (CSS Nesting).
+    /// `&`: it is matched by the rule around (CSS Nesting).
     pub(super) is_parent: bool,
 }
 
@@ -64,24 +64,24 @@ impl Compound {
     }
 }
 
-/// A selector.
+/// A complex selector.
 #[derive(Debug, Clone)]
 pub(crate) struct Selector {
     pub(super) subject: Compound,
-    /// The elements around, the innermost first.
+    /// The compounds to the left of the subject, the rightmost first.
     pub(super) around: Vec<(Combinator, Compound)>,
-    /// The most telling token of the subject, by which it is looked up.
+    /// The most specific token of the subject, by which the selector is looked up.
     pub(super) key: Option<Token>,
     pub(super) specificity: u32,
     pub(super) compares_siblings: bool,
-    /// It begins with a combinator, as only rules within rules do.
+    /// It begins with a combinator, as only selectors of nested rules do.
     pub(super) is_relative: bool,
 }
 
-/// Steps of comparing, which are counted.
+/// Counted steps of matching.
 pub(super) type Steps = u64;
 
-/// Where an element is: within so many others, the so-manieth of the children that are kept.
+/// The position of an element: its depth, and its number among the children that are kept.
 #[derive(Clone, Copy)]
 struct Place {
     depth: usize,
@@ -96,7 +96,7 @@ impl Place {
 }
 
 impl Selector {
-    /// Whether an element within a path matches; takes steps off those that are left.
+    /// Whether the last element of a path matches; subtracts the steps taken from those left.
     pub(super) fn matches(&self, element: &[Token], path: &ElementPath, left: &mut Steps) -> bool {
         let is_around =
             |combinator| matches!(combinator, Combinator::Descendant | Combinator::Child);
@@ -118,7 +118,7 @@ impl Selector {
             && around(&self.around, path, place, left)
     }
 
-    /// The selector of a rule within the rule of another.
+    /// The selector of a nested rule, combined with that of the rule around it.
     pub(super) fn within(&self, outer: &Self) -> Option<Self> {
         let mut both = self.clone();
         both.specificity += outer.specificity;

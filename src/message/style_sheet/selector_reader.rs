@@ -1,4 +1,4 @@
-//! Reads selectors.
+//! Parses selectors.
 //!
 //! In: the text before a rule's block; out: the selectors in it.
 
@@ -8,18 +8,18 @@ use super::attribute_test::{AttributeTest, AttributeTests, attribute_test};
 use super::element_path::{Of, Token, token};
 use super::selector::{All, COMPOUNDS, Combinator, Compound, Selector};
 
-/// Limit of what an element has to have.
+/// Limit on the conditions of a compound selector.
 const TOKENS: usize = 12;
 
-/// Why a selector is of no use.
+/// Why a selector is unusable.
 enum Failure {
-    /// The whole list is void (Selectors 4, section 4.1).
+    /// The whole list is invalid (Selectors 4, section 4.1).
     Invalid,
-    /// It is one of those that match nothing here.
+    /// This selector matches nothing here.
     Unmatched,
 }
 
-/// Reads a list of selectors, without those that match nothing here. None if it is invalid.
+/// Parses a list of selectors, leaving out those that match nothing here. `None` if the list is invalid.
 pub(super) fn list(
     input: &mut Parser<'_>,
     tests: &mut AttributeTests,
@@ -39,7 +39,8 @@ pub(super) fn list(
     Some(list.ok()?.into_iter().flatten().collect())
 }
 
-/// Of the pseudo-classes and elements, those that match nothing on a page that nobody touches, or are not understood.
+/// Pseudo-classes and pseudo-elements that match nothing on a page that nobody interacts with, or that are not
+/// supported.
 const UNMATCHED: &[&str] = &[
     "active",
     "after",
@@ -94,7 +95,7 @@ fn of_pseudo(name: &str) -> Failure {
     }
 }
 
-/// A part of a compound, with its weight (Selectors 4, section 17).
+/// A simple selector, with its specificity (Selectors 4, section 17).
 enum Simple {
     Token(Token, u32),
     Everything,
@@ -126,7 +127,7 @@ impl Reader<'_> {
             let css = css.clone();
             if let Some(found) = combinator_of(&css) {
                 if !any && found != Combinator::Descendant {
-                    // It is relative to the element of the rule around.
+                    // It is relative to the element of the rule around it.
                     selector.is_relative = true;
                     compounds
                         .iter_mut()
@@ -152,7 +153,7 @@ impl Reader<'_> {
                 Simple::Token(token, weight) => {
                     compound.has.push(token);
                     selector.specificity += weight;
-                    // Ids are rarer than classes, classes than names.
+                    // Ids are rarer than classes, and classes rarer than element names.
                     if weight > key_weight {
                         (selector.key, key_weight) = (Some(token), weight);
                     }
@@ -177,7 +178,7 @@ impl Reader<'_> {
                 return Err(Failure::Unmatched);
             }
         }
-        // A combinator binds to what stands left of it.
+        // A combinator belongs to the compound on its left.
         let (mut binding, subject) = compounds.pop().filter(|_| any).ok_or(Failure::Invalid)?;
         selector.subject = subject;
         while let Some((next, compound)) = compounds.pop() {
@@ -255,7 +256,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Lists of what an element has to have all of; what matches nothing is left out.
+    /// Lists of conditions of which an element must meet all; selectors that match nothing are left out.
     fn alternatives(&mut self, input: &mut Parser<'_>) -> Result<(Vec<All>, u32), Failure> {
         let mut weight = 0;
         let list = input.parse_nested_block(|input| {

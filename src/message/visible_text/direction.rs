@@ -1,24 +1,24 @@
-//! Visible text in the order in which it is displayed.
+//! Visible text in display order.
 //!
-//! In: boxes and letters that set the writing direction, and the text between them; out: the line as it is read,
-//! appended to the visible text.
+//! In: boxes and control characters that set the writing direction, and the text between them; out: the line in display
+//! order, appended to the visible text.
 
 use super::VisibleTextBuilder;
 use super::turned::{ALL, LINE, Open};
 use crate::message::bidi;
 
 impl VisibleTextBuilder {
-    /// Begins a box within a line, whose text has a direction of its own.
+    /// Begins an inline box whose text has a direction of its own.
     pub(crate) fn open(&mut self, control: char) {
         self.turned.open(control, true);
     }
 
-    /// Whether a direction was set.
+    /// Whether a direction is set.
     pub(crate) fn is_turned(&self) -> bool {
         self.turned.is_open()
     }
 
-    /// Ends such a box.
+    /// Ends an inline box.
     pub(crate) fn close(&mut self, control: char) {
         self.turned.close(control);
         if !self.turned.is_open() {
@@ -26,7 +26,7 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// Begins a block, whose lines have a direction of their own; returns what was open around it.
+    /// Begins a block whose lines have a direction of their own; returns the controls that were open around it.
     pub(crate) fn begin_block(&mut self, control: Option<char>) -> Vec<Open> {
         self.settle();
         self.turned.line.clear();
@@ -47,7 +47,7 @@ impl VisibleTextBuilder {
         self.turned.open = outer;
     }
 
-    /// Takes text under a control up to where the last is closed; returns the rest.
+    /// Takes text up to where the last control is closed; returns the rest.
     pub(super) fn push_turned<'p>(&mut self, piece: &'p str) -> &'p str {
         for (at, letter) in piece.char_indices() {
             let next = at + letter.len_utf8();
@@ -56,7 +56,7 @@ impl VisibleTextBuilder {
             } else if bidi::closes(letter) {
                 self.turned.close(letter);
             } else if letter == '\n' && self.keeps_lines {
-                // The end of a paragraph ends all (UAX 9, X8).
+                // The end of a paragraph ends all controls (UAX 9, X8).
                 self.settle();
                 self.turned.open.clear();
                 self.turned.line.clear();
@@ -76,7 +76,7 @@ impl VisibleTextBuilder {
         ""
     }
 
-    /// Ends a line. What elements opened stays open.
+    /// Ends a line. Controls that elements opened stay open.
     pub(super) fn end_line(&mut self) {
         if self.turned.is_open() {
             self.settle();
@@ -87,7 +87,7 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// Appends what was taken so far. What is open stays open.
+    /// Appends the text taken so far. Open controls stay open.
     pub(crate) fn settle(&mut self) {
         if self.turned.line.is_empty() {
             return;

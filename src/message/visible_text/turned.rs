@@ -1,29 +1,29 @@
-//! Text under controls of writing direction, until it is known in which order it is displayed.
+//! Text under bidi controls, until its display order is known.
 //!
-//! In: the controls and the text between them; out: which of them are open. What is turned of one text is limited.
+//! In: controls and the text between them; out: which controls are open. It limits how much of a text is reordered.
 
 use crate::message::bidi;
 
-/// Limit of a line; a longer one is displayed in several.
+/// Limit on a line in bytes; a longer one is displayed as several.
 pub(super) const LINE: usize = 8 << 10;
 
-/// Limit of what is turned in a text, in bytes: it costs about 200 nanoseconds each.
+/// Limit on the text that is reordered, in bytes: each costs about 200 nanoseconds.
 pub(super) const ALL: usize = 32 << 10;
 
-/// Limit of controls within each other (UAX 9, BD2).
+/// Limit on nested controls (UAX 9, BD2).
 const DEPTH: usize = 125;
 
-/// A control, and whether it is an element's: that of a letter ends with its line (UAX 9, X8).
+/// A control, and whether an element opened it: a character's control ends with its line (UAX 9, X8).
 pub(crate) type Open = (char, bool);
 
-/// The controls that are open, and the text since the first.
+/// The open controls, and the text since the first.
 #[derive(Debug, Default)]
 pub(super) struct Turned {
     pub(super) open: Vec<Open>,
     pub(super) line: String,
-    /// The last letter of the line.
+    /// The last character of the line.
     pub(super) last: Option<char>,
-    /// What was turned, in bytes.
+    /// The bytes reordered so far.
     pub(super) all: usize,
 }
 
@@ -40,7 +40,7 @@ impl Turned {
         }
     }
 
-    /// Closes the last control; what closes one that is not there does nothing.
+    /// Closes the last control; a control that closes nothing is ignored.
     pub(super) fn close(&mut self, control: char) {
         let isolates = |open: &Open| matches!(open.0, bidi::ISOLATES_LEFT..=bidi::ISOLATES_FIRST);
         let fits = |open: &Open| isolates(open) == (control == bidi::POPS_ISOLATE);
@@ -55,7 +55,7 @@ impl Turned {
         }
     }
 
-    /// The last letter.
+    /// The last character.
     pub(super) fn last(&self) -> Option<char> {
         self.last
     }

@@ -1,4 +1,4 @@
-//! ZIP files that are whole, cut, encrypted, and made to mislead.
+//! ZIP files that are whole, truncated, encrypted, and crafted to mislead.
 
 use super::super::contents::NAME_LIMIT;
 use super::*;
@@ -9,7 +9,7 @@ fn zip(data: &[u8]) -> Option<Archive> {
     Some(archive)
 }
 
-/// An archive of stored files.
+/// Writes an archive of stored files.
 #[derive(Default)]
 struct Writer {
     before: usize,
@@ -133,7 +133,7 @@ fn archives_after_other_data() {
     let program = b"MZ this program unpacks itself".repeat(9);
     let inner = Writer::default().file(b"a.js", 0, b"x").finish(b"");
     assert_eq!(names(&[program, inner.clone()].concat()), ["a.js"]);
-    // Two archives in a row: some programs open the first, others the last.
+    // Two concatenated archives: some programs open the first, others the last.
     let decoy = Writer::default().file(b"b.txt", 0, b"x").finish(b"");
     assert_eq!(
         names(&[decoy.clone(), inner.clone()].concat()),
