@@ -13,7 +13,7 @@ use super::rule_files::{Definition, RuleFiles, RuleKind};
 mod combine;
 mod header;
 
-/// Limits of ids and scores in rule files.
+/// Limits on the ids and scores in rule files.
 const LONGEST_ID: usize = 64;
 const SHORTEST_ID: usize = 3;
 const SCORE_LIMIT: f64 = 100.0;
@@ -158,7 +158,7 @@ impl Converter<'_> {
             RuleKind::Meta => return self.meta(name, text).map(|()| RuleStatus::Loaded),
             RuleKind::Header => self.header(name, text)?,
             RuleKind::Body if self.files.has_flag(name, "nosubject") => {
-                self.note(name, "looks at each part's text as one line");
+                self.note(name, "matches each part's text as one line");
                 self.regex(name, text, &plain("body", false))?;
             }
             RuleKind::Body => self.regex(name, text, &plain("paragraph", false))?,

@@ -1,7 +1,7 @@
 //! Writes a tree as a regex for the regex crate.
 //!
-//! In: a [`Node`] without look-around; out: the regex, in ASCII. If the texts have CRLF line ends
-//! a line feed becomes `\r?\n`: the regex was written for texts with LF.
+//! In: a [`Node`] without look-around; out: the regex, in ASCII. If the texts have CRLF line ends, a line feed becomes
+//! `\r?\n`, because the regex was written for LF.
 
 use std::fmt::Write;
 
@@ -96,8 +96,7 @@ impl RegexWriter {
             Node::Repeat(sub, times) => {
                 match &**sub {
                     Node::Set(set) => self.repeated_set(*set, *times, text),
-                    // Parsed and printed again, (?:a{2})? would be a{2}?, which is lazy; a
-                    // capturing group remains.
+                    // Parsed and printed again, (?:a{2})? would become a{2}?, which is lazy; a capturing group stays.
                     Node::Repeat(..) => {
                         text.push('(');
                         self.alternatives(sub, text);
@@ -108,7 +107,7 @@ impl RegexWriter {
                 repetition(*times, text);
             }
             Node::Fail => text.push_str(r"[^\x00-\xff]"),
-            // Only in messages: the regex crate refuses it.
+            // Only occurs in messages: the regex crate rejects it.
             Node::Look(look, sub) => {
                 text.push_str(match (look.ahead, look.negative) {
                     (true, false) => "(?=",
@@ -129,8 +128,8 @@ impl RegexWriter {
         text.push(')');
     }
 
-    /// A repeated set. If it repeats without limit, or so often that a few more or less
-    /// do not matter, the two bytes of a line end count as two.
+    /// A repeated set. If the repetition has no limit, or one so high that a few more or less do not matter, the two
+    /// bytes of a line end count as two.
     fn repeated_set(&self, set: Bytes, times: Times, text: &mut String) {
         let is_long = times.max.is_none_or(|max| max > 20 && set.len() > 128);
         if !self.crlf || !set.has(b'\n') || (is_long && set.has(b'\r')) {
@@ -156,7 +155,7 @@ impl RegexWriter {
     }
 
     fn one_byte(&self, mut set: Bytes, text: &mut String) {
-        // Part of a line end; a lone one is matched alone.
+        // Part of a line end; a lone one is matched separately.
         if self.crlf && !set.has(b'\n') && set.single().is_none() {
             set = set.minus(Bytes::one(b'\r'));
         }

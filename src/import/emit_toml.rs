@@ -2,17 +2,17 @@
 
 use std::fmt::Write;
 
-/// A rule of this filter.
+/// A popgate rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Rule {
     pub(super) id: String,
     pub(super) description: String,
-    /// 0 makes it a part of others.
+    /// 0 if it is only a part of other rules.
     pub(super) score: f64,
     pub(super) test: Test,
     pub(super) at_least: usize,
     pub(super) enabled: bool,
-    /// Comments above it.
+    /// Comments above the rule.
     pub(super) notes: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ pub(super) enum Test {
     Rules(Rules),
 }
 
-/// A combination, by ids.
+/// A combination of rules, by id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Rules {
     pub(super) all: Vec<String>,

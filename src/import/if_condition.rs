@@ -1,9 +1,8 @@
 //! Conditions of rule files: `if`, `ifplugin`.
 //!
-//! In: the text after `if`; out: whether the condition holds in SpamAssassin 4 with what this filter
-//! supports. A plugin counts as loaded only if its rules can be expressed here: rule files often have
-//! alternatives without it. What would hold with all plugins is reported separately, because plain
-//! rules under such conditions need no plugin.
+//! In: the text after `if`; out: whether the condition holds in SpamAssassin 4 with what popgate supports. A plugin
+//! counts as loaded only if its rules can be converted: rule files often have alternatives without it. What would hold
+//! with all plugins is reported separately, because plain rules under such conditions need no plugin.
 
 /// The SpamAssassin version that is assumed: 4.0.1 in its notation.
 const VERSION: f64 = 4.000_001;
@@ -11,7 +10,7 @@ const VERSION: f64 = 4.000_001;
 /// The Perl version that is assumed.
 const PERL_VERSION: f64 = 5.036;
 
-/// Plugins whose rules can be expressed.
+/// Plugins whose rules can be converted.
 const PLUGINS: [&str; 2] = ["Check", "ReplaceTags"];
 
 const CONF: &str = "Mail::SpamAssassin::Conf::";
@@ -34,7 +33,7 @@ impl Holds {
     }
 }
 
-/// Whether a condition holds, or why it cannot be read.
+/// Whether a condition holds, or why it cannot be parsed.
 pub(super) fn holds(text: &str) -> Result<Holds, String> {
     Ok(Holds {
         here: holds_with(text, false)?,
@@ -52,7 +51,7 @@ fn holds_with(text: &str, all_plugins: bool) -> Result<bool, String> {
     if reader.rest.is_empty() {
         Ok(value != 0.0)
     } else {
-        Err(format!("`{}` is not understood", reader.rest))
+        Err(format!("`{}` cannot be parsed", reader.rest))
     }
 }
 
@@ -162,7 +161,7 @@ impl<'t> Reader<'t> {
         match word {
             "version" => Ok(VERSION),
             "perl_version" => Ok(PERL_VERSION),
-            // This filter does not use the network.
+            // popgate does not use the network.
             "local_tests_only" | "true" => Ok(1.0),
             "false" => Ok(0.0),
             "plugin" | "can" | "has" if self.eat("(") => {
@@ -173,10 +172,10 @@ impl<'t> Reader<'t> {
                 };
                 self.closed(truth(is_there))
             }
-            "" => Err(format!("`{}` is not understood", self.rest)),
+            "" => Err(format!("`{}` cannot be parsed", self.rest)),
             word => word
                 .parse()
-                .map_err(|_| format!("`{word}` is not understood")),
+                .map_err(|_| format!("`{word}` cannot be parsed")),
         }
     }
 
@@ -184,7 +183,7 @@ impl<'t> Reader<'t> {
         if self.eat(")") {
             Ok(value)
         } else {
-            Err("a parenthesis is not closed".into())
+            Err("unclosed parenthesis".into())
         }
     }
 }

@@ -1,13 +1,12 @@
-//! Rewrites regexes with look-around to regexes without.
+//! Rewrites regexes with look-around to regexes without it.
 //!
-//! In: a tree; out: one without look-around that matches in the same texts, or why there is none.
-//! Its matches may be longer: they include what the look-around looked at.
+//! In: a tree; out: one without look-around that matches in the same texts, or why there is none. Its matches may be
+//! longer: they include what the look-around examined.
 //!
-//! What a regex still has to match, together with what the text ahead must (not) begin with,
-//! is a state. A byte leads from one state to others, like Brzozowski's derivatives; once nothing
-//! is pending the rest of the regex is kept unchanged. The result is a small automaton,
-//! which becomes a regex again by eliminating its states. A look-behind is a
-//! look-ahead in the regex read backwards.
+//! A state is what a regex still has to match, together with what the text ahead must or must not begin with. A byte
+//! leads from one state to others, as in Brzozowski's derivatives; once nothing is pending, the rest of the regex is
+//! kept unchanged. The result is a small automaton, which becomes a regex again by state elimination. A look-behind is
+//! a look-ahead in the reversed regex.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,7 +21,7 @@ pub(super) mod split;
 use automaton::Automaton;
 use linear::{Head, Linear, beginning_with, empty_part, linear, optional_heads, without};
 
-/// Limit of states: more make a regex too large to run.
+/// Limit on states: with more, the regex would be too large to run.
 const MOST_STATES: usize = 500;
 
 /// The same regex without look-around.
@@ -86,7 +85,7 @@ struct State {
     pending: BTreeSet<Pending>,
 }
 
-/// What is matched, and the next state: `None` is a match, whatever follows.
+/// What is matched, and the next state: `None` accepts, whatever follows.
 type Edge = (Node, Option<State>);
 
 impl State {
@@ -148,7 +147,7 @@ impl State {
         Ok(edges)
     }
 
-    /// Nothing is pending: up to the next look-ahead the regex is unchanged.
+    /// If nothing is pending, the regex is unchanged up to the next look-ahead.
     fn free_edges(self) -> Vec<Edge> {
         if !has_ahead(&self.rest) {
             return vec![(self.rest, None)];
@@ -200,8 +199,7 @@ impl State {
         }
     }
 
-    /// Bytes after which nothing is pending share one edge.
-    /// Returns the others.
+    /// Merges the bytes after which nothing is pending into one edge; returns the others.
     fn free_bytes(&self, forms: &[(&Pending, Vec<Linear>)], edges: &mut Vec<Edge>) -> Bytes {
         let parts = optional_heads(&self.rest);
         let has_positive = self.pending.iter().any(|pending| !pending.negative);
@@ -225,7 +223,7 @@ impl State {
         watched
     }
 
-    /// Pending parts that are empty or begin with an anchor are decided before the next byte.
+    /// Decides pending parts that are empty or begin with an anchor, before the next byte.
     fn edges_of_anchor(
         &self,
         pending: &Pending,
@@ -279,7 +277,7 @@ impl State {
                     ]
                 }
                 (Anchor::LineEnd, negative) if tail == Node::Empty => {
-                    // The end of a line is the end of the text, or a line feed follows.
+                    // A line ends at the end of the text, or before a line feed.
                     let ends = Node::alt([Node::byte(b'\n'), Node::Anchor(Anchor::End)]);
                     let node = Node::alt([rest_of_it, ends]);
                     vec![(Node::Empty, Some(others.with(negative, node)))]
@@ -291,7 +289,7 @@ impl State {
         Ok(None)
     }
 
-    /// The regex has matched; only what is pending decides.
+    /// The regex has matched; only what is pending remains to be decided.
     fn edges_at_end(&self, forms: &[(&Pending, Vec<Linear>)], edges: &mut Vec<Edge>) {
         let wanted = self.pending.iter().find(|pending| !pending.negative);
         if let Some(pending) = wanted {

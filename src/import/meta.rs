@@ -43,7 +43,7 @@ const LEVELS: [&[(&str, Operator)]; 6] = [
     &[("*", Operator::Times), ("/", Operator::Over)],
 ];
 
-/// Limit of nesting.
+/// Limit on nesting.
 const DEEPEST: u32 = 60;
 
 /// Parses an expression.
@@ -55,7 +55,7 @@ pub(super) fn parse(text: &str) -> Result<Expression, String> {
     let expression = reader.level(0)?;
     match reader.rest.trim() {
         "" => Ok(expression),
-        rest => Err(format!("`{rest}` is not understood")),
+        rest => Err(format!("`{rest}` cannot be parsed")),
     }
 }
 
@@ -96,14 +96,14 @@ impl Reader<'_> {
     fn value(&mut self) -> Result<Expression, String> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err("nested too deep".into());
+            return Err("nested too deeply".into());
         }
         let value = if self.eat("!") {
             Expression::Not(Box::new(self.value()?))
         } else if self.eat("(") {
             let inside = self.level(0)?;
             if !self.eat(")") {
-                return Err("a parenthesis is not closed".into());
+                return Err("unclosed parenthesis".into());
             }
             inside
         } else {
@@ -111,7 +111,7 @@ impl Reader<'_> {
             let length = self.rest.find(|letter| !is_part(letter));
             let (word, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
             if word.is_empty() || rest.starts_with('(') {
-                return Err(format!("`{}` is not understood", self.rest));
+                return Err(format!("`{}` cannot be parsed", self.rest));
             }
             self.rest = rest;
             match word.parse::<f64>() {

@@ -1,12 +1,11 @@
-//! Converts SpamAssassin rules to rules of this filter.
+//! Converts SpamAssassin rules to popgate rules.
 //!
-//! In: the texts of `.cf` files, in reading order. Out: the text of a rule
-//! file, and an [`ImportReport`] that lists every rule that could not be converted, and why. The steps:
-//! lines and conditions ([`RuleFiles`]), tags replaced, Perl regexes parsed, look-around rewritten,
-//! meta rules combined, TOML written.
+//! In: the texts of `.cf` files, in reading order; out: the text of a rule file, and an [`ImportReport`] that lists
+//! every rule that could not be converted, and why. The steps: lines and conditions ([`RuleFiles`]) are read, tags
+//! replaced, Perl regexes parsed, look-around rewritten, meta rules combined, and TOML written.
 //!
-//! It does no I/O. It never guesses: what has no exact counterpart is refused, or
-//! the report describes the difference. Each regex that it writes was compiled.
+//! It does no I/O. It never guesses: what has no exact counterpart is refused, or the report describes the difference.
+//! Every regex that it writes has been compiled.
 //!
 //! Mail::SpamAssassin::Conf(3) describes the files, perlre(1) the regexes.
 
@@ -33,13 +32,13 @@ use rule_files::RuleFiles;
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
-    /// A rule file.
+    /// The text of a rule file.
     pub toml: String,
     /// The status of each rule.
     pub report: ImportReport,
 }
 
-/// Converts rule files, each given as name and bytes.
+/// Converts rule files, each given by name and content.
 pub fn import(files: &[(String, Vec<u8>)]) -> Imported {
     let files = RuleFiles::read(files);
     let (rules, report) = convert::convert(&files);

@@ -1,7 +1,7 @@
 //! Parses Perl regexes.
 //!
-//! In: the bytes between the delimiters, and the flags; out: a [`Node`], or why it is refused. Texts
-//! are bytes, as in SpamAssassin: a character above 255 never matches.
+//! In: the bytes between the delimiters, and the flags; out: a [`Node`], or why the regex is refused. Texts are bytes,
+//! as in SpamAssassin: a character above 255 never matches.
 //!
 //! perlre and perlrecharclass describe the syntax.
 
@@ -20,7 +20,7 @@ pub(super) struct Flags {
     pub(super) lines: bool,
     pub(super) dot_all: bool,
     pub(super) spaced: bool,
-    /// Texts may end with a line end, before which `$` matches, too.
+    /// Texts may end with a line end, before which `$` also matches.
     pub(super) line_ends: bool,
 }
 
@@ -39,10 +39,10 @@ impl Flags {
     }
 }
 
-/// Limit of nesting.
+/// Limit on nesting.
 const DEEPEST: u32 = 100;
 
-/// Limit of repetitions: more are too big to compile.
+/// Limit on repetitions: with more, the regex is too big to compile.
 const MOST: u32 = 10_000;
 
 /// Reads a regex.
@@ -86,7 +86,7 @@ impl Parser<'_> {
         is_next
     }
 
-    /// The text before `end`; moves past it.
+    /// The text before `end`; the parser moves past it.
     fn until(&mut self, end: u8) -> Result<&[u8], RegexError> {
         let rest = &self.text[self.at..];
         let length = memchr::memchr(end, rest).ok_or("unclosed group")?;
@@ -141,7 +141,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `None` for a group that only sets flags.
+    /// A group; `None` if it only sets flags.
     fn atom(&mut self) -> Result<Option<Node>, RegexError> {
         let Some(byte) = self.next() else {
             return Ok(None);
@@ -156,12 +156,12 @@ impl Parser<'_> {
             b'$' if self.flags.lines => Node::Anchor(Anchor::LineEnd),
             b'$' => self.end(),
             b'\\' => self.escape()?,
-            b'*' | b'+' | b'?' => return Err("repeats nothing".into()),
+            b'*' | b'+' | b'?' => return Err("nothing to repeat".into()),
             byte => self.set(Bytes::one(byte)),
         }))
     }
 
-    /// The end, or a line end there.
+    /// The end of the text, or a line end there.
     fn end(&self) -> Node {
         let end = Node::Anchor(Anchor::End);
         if !self.flags.line_ends {
@@ -178,7 +178,7 @@ impl Parser<'_> {
     fn group(&mut self) -> Result<Option<Node>, RegexError> {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err("too deep".into());
+            return Err("nested too deeply".into());
         }
         let outer = self.flags;
         let node = self.group_inside()?;
@@ -272,7 +272,7 @@ impl Parser<'_> {
         if matches!(self.peek(), Some(b'*' | b'+' | b'?')) {
             return Err("nested quantifiers".into());
         }
-        // Matches only the empty text: repeating it means once or not at all.
+        // It matches only the empty text, so repeating it means once or not at all.
         if matches!(atom, Node::Anchor(_) | Node::Look(..)) {
             return Ok(if min == 0 { Node::Empty } else { atom });
         }
@@ -290,7 +290,7 @@ impl Parser<'_> {
                 };
                 self.at += length;
                 if min.max(max.unwrap_or(0)) > MOST || max.is_some_and(|max| max < min) {
-                    return Err("repeats too often".into());
+                    return Err("too many repetitions".into());
                 }
                 return Ok(Some((min, max)));
             }

@@ -1,6 +1,6 @@
-//! Where a header rule looks.
+//! Which part of a message a header rule examines.
 //!
-//! In: what precedes the operator, such as `From:addr`; out: places of this filter.
+//! In: what precedes the operator, such as `From:addr`; out: the corresponding values of `where`.
 
 use super::report::{Group, Reason};
 
@@ -18,7 +18,7 @@ const SEVERAL: [&str; 6] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Places {
     pub(super) names: Vec<String>,
-    /// Texts are raw: lines end with CRLF.
+    /// Whether the texts are raw: lines end with CRLF.
     pub(super) is_raw: bool,
 }
 
@@ -30,7 +30,7 @@ impl Places {
         }
     }
 
-    /// The fields of a header rule, or why they are not available.
+    /// The places of a header rule, or why there are none.
     pub(super) fn of_header(text: &str) -> Result<Self, Reason> {
         let mut parts = text.trim_end_matches(':').split(':');
         let name = parts.next().unwrap_or_default();
@@ -86,8 +86,8 @@ impl Places {
         Ok(Self { names, is_raw })
     }
 
-    /// Only the first of fields that occur several times. SpamAssassin joins them, so what
-    /// matches at the start matches in the first.
+    /// Only the first of the fields that occur several times. SpamAssassin joins them, so what matches at the start
+    /// matches in the first.
     pub(super) fn first(mut self) -> Self {
         for name in &mut self.names {
             let field = name.to_ascii_lowercase();
@@ -119,12 +119,12 @@ impl Places {
     }
 }
 
-// The envelope sender is where the last server put it (RFC 5321 section 4.4).
+// The envelope sender is where the delivering server put it (RFC 5321 section 4.4).
 fn mailbox_of_envelope(which: &str) -> Vec<String> {
     vec![format!("header:Return-Path:addr{which}")]
 }
 
-/// SpamAssassin's pseudo-headers of metadata.
+/// SpamAssassin's metadata pseudo-headers.
 fn is_metadata(name: &str) -> bool {
     name.starts_with("x-spam-relays-")
         || name.starts_with("all-")

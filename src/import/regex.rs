@@ -1,4 +1,4 @@
-//! Converts a regex of a rule file to one that this filter runs.
+//! Converts a regex of a rule file to one that popgate runs.
 
 use super::bytes::Bytes;
 use super::emit_regex;
@@ -30,14 +30,14 @@ fn begins_at_start(node: &Node) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Regex {
     One(String),
-    /// Several on the same text: all of the first and none of the second must match.
+    /// Several regexes on the same text: all of the first and none of the second must match.
     Several(Vec<String>, Vec<String>),
 }
 
-/// Properties of the texts that the regex is for.
+/// Properties of the texts that the regex runs on.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Texts {
-    /// Lines end with CRLF, and so may the text.
+    /// Lines end with CRLF, and the text may, too.
     pub(super) is_raw: bool,
     /// A message has at most one such text.
     pub(super) is_one: bool,
@@ -49,7 +49,7 @@ pub(super) fn convert(regex: &str, flags: &str, texts: Texts) -> Result<Regex, R
     let refused = match lookaround::without_look_around(&node) {
         Ok(node) => match shown(&node, texts) {
             Ok(regex) => return Ok(Regex::One(regex)),
-            // Separate regexes are smaller than their product.
+            // Separate regexes are smaller than a combined one.
             Err(reason) => reason,
         },
         Err(error) => error.into(),
@@ -71,7 +71,7 @@ fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
     for letter in letters.bytes() {
         flags.switch(letter, true)?;
     }
-    // Characters stand for bytes here.
+    // Each character stands for a byte here.
     let bytes: Vec<u8> = regex
         .chars()
         .map(|letter| u8::try_from(u32::from(letter)).unwrap_or(b'?'))
@@ -84,7 +84,7 @@ fn tree(regex: &str, letters: &str, texts: Texts) -> Result<Node, Reason> {
     })
 }
 
-/// If lines end with CRLF, a carriage return in a regex means one that does not end a line.
+/// If lines end with CRLF, a carriage return in a regex means one that does not belong to a line end.
 fn with_stray_returns(node: &Node) -> Node {
     match node {
         Node::Set(set) if *set == Bytes::one(b'\r') => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-/// A part of a regex without counterpart in this filter, or a syntax error.
+/// A construct that popgate's regexes do not have, or a syntax error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub(super) enum RegexError {
@@ -13,7 +13,7 @@ pub(super) enum RegexError {
     /// Look-around within look-around.
     NestedLookAround,
     BackReference,
-    /// An atomic group that is not a plain one.
+    /// An atomic group that is not equivalent to an ordinary group.
     AtomicGroup,
     UnicodeProperty,
     /// Anything else.
@@ -24,7 +24,7 @@ impl fmt::Display for RegexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::LookAround => "look-around",
-            Self::NestedLookAround => "look-around in a look-around",
+            Self::NestedLookAround => "nested look-around",
             Self::BackReference => "back-reference",
             Self::AtomicGroup => "atomic group",
             Self::UnicodeProperty => "Unicode property",

@@ -6,23 +6,23 @@ use std::fmt;
 
 use super::regex_error::RegexError;
 
-/// What is in the way of a rule.
+/// Why rules were not converted, as groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Group {
-    /// A keyword without counterpart in this filter.
+    /// A keyword that popgate has no counterpart for.
     Keyword(&'static str),
     /// A rule that runs Perl code.
     Eval,
     /// A rule that needs the network.
     Net,
-    /// A rule that adds nothing.
+    /// A rule with score 0.
     ZeroScore,
     /// A rule that cannot hit.
     NeverHits,
-    /// A rule that uses what another one captured.
+    /// A rule that uses text captured by another one.
     CapturedText,
-    /// A rule on what SpamAssassin found out about a message.
+    /// A rule on SpamAssassin's own metadata.
     Metadata,
     /// A header rule that cannot be expressed.
     Header,
@@ -30,7 +30,7 @@ pub enum Group {
     Meta,
     /// A meta rule that depends on rules that were not converted.
     NeedsUnconverted,
-    /// A rule that is defined only where a condition does not hold.
+    /// A rule that is defined only under a condition that does not hold.
     Condition,
     /// Look-around that cannot be rewritten.
     LookAround,
@@ -42,7 +42,7 @@ pub enum Group {
     AtomicGroup,
     /// A Unicode property.
     UnicodeProperty,
-    /// Another problem of a regex.
+    /// Another problem with a regex.
     Regex,
     /// A regex that is too big when compiled.
     TooBig,
@@ -60,10 +60,10 @@ impl fmt::Display for Group {
             Self::Metadata => "metadata",
             Self::Header => "header",
             Self::Meta => "meta",
-            Self::NeedsUnconverted => "needs what was not converted",
+            Self::NeedsUnconverted => "needs unconverted rules",
             Self::Condition => "condition",
             Self::LookAround => "look-around",
-            Self::NestedLookAround => "look-around in a look-around",
+            Self::NestedLookAround => "nested look-around",
             Self::BackReference => "back-reference",
             Self::AtomicGroup => "atomic group",
             Self::UnicodeProperty => "Unicode property",
@@ -76,9 +76,9 @@ impl fmt::Display for Group {
 /// Why a rule was not converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// The reason that such rules share.
+    /// The group of reasons.
     pub group: Group,
-    /// The detail of this rule; may be empty.
+    /// The detail for this rule; may be empty.
     pub detail: String,
 }
 
@@ -130,7 +130,7 @@ pub struct ImportReport {
     pub refused: Vec<(String, Reason)>,
     /// Rules whose meaning changed slightly, by name.
     pub notes: Vec<(String, String)>,
-    /// Remarks that concern no single rule.
+    /// Remarks that do not concern a single rule.
     pub remarks: Vec<String>,
 }
 

@@ -1,24 +1,24 @@
 //! Converts the expression of a meta rule to a condition on rules.
 //!
-//! In: an [`Expression`] and the status of the rules that it names; out: a [`Condition`]. Sums that
-//! are compared with numbers become "at least n of these".
+//! In: an [`Expression`] and the status of the rules that it names; out: a [`Condition`]. Sums compared with numbers
+//! become "at least n of these".
 //!
-//! A rule that could not be converted is left out if it is one of several alternatives. If
-//! all depend on it, or if its absence would make the rule hit, the result is [`Condition::Unknown`].
+//! A rule that could not be converted is left out if it is one of several alternatives. If all alternatives depend on
+//! it, or if its absence would make the rule hit, the result is [`Condition::Unknown`].
 
 use std::collections::BTreeSet;
 
 use super::meta::{Expression, Operator};
 
-/// A condition on the hits of a message.
+/// A condition on the rules that hit a message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Condition {
     Constant(bool),
-    /// The rule hits at least so many times.
+    /// The rule hits at least this many times.
     Hits(String, u32),
     Not(Box<Condition>),
     All(Vec<Condition>),
-    /// At least so many of these.
+    /// At least this many of these hold.
     Some(u32, Vec<Condition>),
     /// Unknown, because these rules are missing.
     Unknown(BTreeSet<String>),
@@ -34,10 +34,10 @@ pub(super) enum RuleStatus {
     Missing,
 }
 
-/// Limit of counted hits.
+/// Limit on counted hits.
 const MOST_HITS: u32 = 100;
 
-/// Limit of the combinations that reach a sum of several counted rules.
+/// Limit on the combinations that reach a sum of several counted rules.
 const MOST_WAYS: u32 = 8;
 
 const TOO_MUCH: &str = "arithmetic";
@@ -62,7 +62,7 @@ struct Sum {
 }
 
 impl ConditionBuilder<'_> {
-    /// The condition that the expression is true; `positive` if more hits make the whole more likely.
+    /// The condition under which the expression is true; `positive` if more hits make the whole more likely.
     pub(super) fn truth(
         &mut self,
         expression: &Expression,
@@ -182,7 +182,7 @@ impl ConditionBuilder<'_> {
         Ok(())
     }
 
-    /// The condition that a sum is at least `bound`.
+    /// The condition under which a sum is at least `bound`.
     fn reaches(&mut self, sum: Sum, mut bound: f64, positive: bool) -> Result<Condition, String> {
         let mut parts = Vec::new();
         let mut counts = Vec::new();
@@ -202,7 +202,7 @@ impl ConditionBuilder<'_> {
                 Term::Count(name, most) if weight == unit => counts.push((name, most)),
                 Term::Count(..) => return Err(TOO_MUCH.into()),
                 Term::Condition(condition) => {
-                    // Subtracting one for a hit equals adding one for no hit and subtracting one always.
+                    // Subtracting one for a hit equals adding one for no hit and always subtracting one.
                     let condition = if weight < 0.0 {
                         bound -= weight;
                         not(condition)

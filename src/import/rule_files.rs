@@ -1,14 +1,14 @@
 //! Reads rule files line by line.
 //!
-//! In: the texts of files; out: what they define; the last definition of a name
-//! counts. Bytes are kept as characters of the same value, because regexes work on bytes.
+//! In: the texts of files; out: what they define; the last definition of a name counts. Bytes are kept as characters of
+//! the same value, because regexes work on bytes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::if_condition::{self, Holds};
 use super::tags::Tags;
 
-/// What a rule looks at.
+/// The kind of a rule: what it examines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RuleKind {
     Header,
@@ -17,7 +17,7 @@ pub(super) enum RuleKind {
     Uri,
     Full,
     Meta,
-    /// A keyword without counterpart in this filter.
+    /// A keyword that popgate has no counterpart for.
     Other(&'static str),
 }
 
@@ -52,22 +52,22 @@ pub(super) struct RuleFiles {
     pub(super) rules: BTreeMap<String, Definition>,
     /// Names in the order in which they were first defined.
     pub(super) order: Vec<String>,
-    /// Names defined only under conditions that hold with no plugins, and that condition.
+    /// Names that are defined only under conditions that hold without plugins, with that condition.
     pub(super) outside: BTreeMap<String, String>,
     pub(super) scores: HashMap<String, f64>,
     pub(super) descriptions: HashMap<String, String>,
     pub(super) flags: HashMap<String, Vec<String>>,
     pub(super) tags: Tags,
     pub(super) tagged: BTreeSet<String>,
-    /// Notes for the user: included files that are not read, lines that are not understood.
+    /// Notes for the user: included files that are not read, lines that cannot be parsed.
     pub(super) notes: Vec<String>,
 }
 
 impl RuleFiles {
-    /// Reads files, in the order in which they are to be read.
+    /// Reads files in the given order.
     pub(super) fn read(files: &[(String, Vec<u8>)]) -> Self {
         let mut read = Self::default();
-        // Definitions under conditions where only a plugin is missing.
+        // Definitions under conditions that fail only for lack of a plugin.
         let mut spare = Self::default();
         for (name, bytes) in files {
             read.file(name, bytes, &mut spare);
@@ -175,7 +175,7 @@ impl RuleFiles {
                 return;
             }
             "score" => {
-                // The first of four scores is for neither network nor classifier.
+                // The first of four scores applies without network tests and without the Bayes classifier.
                 let first = text.split_whitespace().next().unwrap_or_default();
                 match first.trim_matches(['(', ')']).parse::<f64>() {
                     Ok(score) if first.starts_with('(') => {
@@ -184,7 +184,7 @@ impl RuleFiles {
                     Ok(score) => {
                         self.scores.insert(name, score);
                     }
-                    Err(_) => self.notes.push(format!("{place}: score {value}")),
+                    Err(_) => self.notes.push(format!("{place}: invalid score {value}")),
                 }
                 return;
             }
@@ -198,11 +198,12 @@ impl RuleFiles {
                 return;
             }
             "include" => {
-                self.notes
-                    .push(format!("{place}: include {value}: name that file, too"));
+                self.notes.push(format!(
+                    "{place}: include {value}: not read; name that file, too"
+                ));
                 return;
             }
-            // Other languages, tests of rules, and all that does not define rules.
+            // Translations, tests of rules, and everything else that does not define rules.
             _ => return,
         };
         tags.insert(name, text.to_owned());

@@ -1,10 +1,10 @@
 //! Tags in regexes: `<A>` is replaced by the value of `replace_tag A …`.
 //!
-//! Mail::SpamAssassin::Plugin::ReplaceTags describes them.
+//! As described in Mail::SpamAssassin::Plugin::ReplaceTags.
 
 use std::collections::HashMap;
 
-/// Limit of tags within tags.
+/// Limit on nested tags.
 const DEEPEST: usize = 6;
 
 /// The values of tags.

@@ -151,11 +151,11 @@ fn unconverted_rules_are_reported() {
         ("BACK", "back-reference"),
         ("REL", "metadata: X-Spam-Relays-External"),
         ("MMM", "never hits"),
-        ("M2", "needs what was not converted: __E"),
+        ("M2", "needs unconverted rules: __E"),
         ("M3", "never hits"),
         ("ZERO", "never hits"),
-        ("M4", "needs what was not converted: BACK MISSING"),
-        ("LOOP2", "needs what was not converted: LOOP1"),
+        ("M4", "needs unconverted rules: BACK MISSING"),
+        ("LOOP2", "needs unconverted rules: LOOP1"),
         ("COND", "condition: version < 3"),
         ("CAP", "captured text"),
     ] {
@@ -167,7 +167,7 @@ fn unconverted_rules_are_reported() {
 fn differences_are_reported() {
     let found = imported("body Ab /a/\nmeta MMM Ab || GONE\nbody __U /u/\nbody AB_ /b/\n");
     let notes = &found.report.notes;
-    for (name, note) in [("MMM", "without GONE"), ("Ab", "is named AB_ here")] {
+    for (name, note) in [("MMM", "without GONE"), ("Ab", "renamed to AB_")] {
         assert!(
             notes.contains(&(name.to_owned(), note.to_owned())),
             "{notes:?}"
@@ -177,7 +177,7 @@ fn differences_are_reported() {
     assert!(
         found
             .toml
-            .contains("# no rule that was converted uses it\n[[rule]]\nid = \"__U\"")
+            .contains("# no converted rule uses it\n[[rule]]\nid = \"__U\"")
     );
     let shown = found.report.to_string();
     assert!(

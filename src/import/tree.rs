@@ -1,7 +1,7 @@
 //! A regex as a tree: over bytes, with look-around, without captures.
 //!
-//! The constructors normalise trees (flat, without parts that match nothing), so that equal
-//! languages are often equal trees.
+//! The constructors normalise trees (flattened, without parts that match nothing), so that equal languages often have
+//! equal trees.
 
 use std::rc::Rc;
 
@@ -150,7 +150,7 @@ impl Node {
         }
     }
 
-    /// The first part and the rest.
+    /// The first part, and the rest.
     pub(super) fn split(&self) -> (Self, Self) {
         match self {
             Self::Concat(parts) => (parts[0].clone(), Self::concat(parts[1..].iter().cloned())),
@@ -190,7 +190,7 @@ impl Node {
         }
     }
 
-    /// The regex for the same texts read backwards.
+    /// The regex for the same texts reversed.
     pub(super) fn reversed(&self) -> Self {
         match self {
             Self::Anchor(anchor) => Self::Anchor(match anchor {
@@ -208,7 +208,7 @@ impl Node {
         }
     }
 
-    /// The bytes that a match can begin with; all if an anchor or a look-around comes first.
+    /// The bytes that a match can begin with; all bytes if an anchor or a look-around comes first.
     pub(super) fn first(&self) -> Bytes {
         match self {
             Self::Empty | Self::Fail => Bytes::NONE,
@@ -230,7 +230,7 @@ impl Node {
     }
 }
 
-/// Adds a part; a look-around of one byte and the adjacent byte become one set.
+/// Adds a part; a one-byte look-around and the adjacent byte become one set.
 fn join(flat: &mut Vec<Node>, part: Node) {
     let merged = match (flat.last(), &part) {
         (Some(Node::Look(look, sub)), Node::Set(next)) if look.ahead => of_one(*look, sub, *next),
@@ -241,7 +241,7 @@ fn join(flat: &mut Vec<Node>, part: Node) {
         Some(set) => {
             flat.pop();
             let set = Node::set(set);
-            // The set may have a second look-around before it.
+            // The set may have another look-around before it.
             if set == Node::Fail {
                 flat.push(set);
             } else {

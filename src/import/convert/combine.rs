@@ -35,12 +35,12 @@ impl Converter<'_> {
         });
         let mut notes = Vec::new();
         if id != name {
-            notes.push(format!("is named {name} there"));
-            self.note(name, &format!("is named {id} here"));
+            notes.push(format!("named {name} in SpamAssassin"));
+            self.note(name, &format!("renamed to {id}"));
         }
         let said = self.report.notes.iter();
         notes.extend(
-            said.filter(|(about, note)| about == name && !note.starts_with("is named"))
+            said.filter(|(about, note)| about == name && !note.starts_with("renamed to "))
                 .map(|(_, note)| note.clone()),
         );
         self.add(Rule {
@@ -225,7 +225,7 @@ impl Converter<'_> {
         for rule in &mut self.rules {
             if !used.contains(&rule.id) {
                 rule.enabled = false;
-                rule.notes.push("no rule that was converted uses it".into());
+                rule.notes.push("no converted rule uses it".into());
                 self.report.unused += 1;
             }
         }

@@ -34,7 +34,7 @@ impl Converter<'_> {
             if is_negative {
                 return Err(Reason::new(
                     Group::Header,
-                    "several fields, one of them missing",
+                    "hits where one of several fields is missing",
                 ));
             }
             self.push_regex(name, &converted, &places);

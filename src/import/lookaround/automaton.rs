@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::import::tree::Node;
 
-/// A regex with more parts is too big.
+/// Limit on the parts of a regex.
 const LARGEST: usize = 40_000;
 
 /// States are numbered from 0; `None` is the accepting state.
@@ -37,8 +37,8 @@ impl Automaton {
         Some(Node::concat([again, all]))
     }
 
-    /// The growth by eliminating a state: each outgoing edge is copied for each incoming one but one,
-    /// and vice versa (Delgado and Morais, 2004).
+    /// The growth caused by eliminating a state: each outgoing edge is copied for all incoming edges but one, and vice
+    /// versa (Delgado and Morais, 2004).
     fn cost(&self, state: usize) -> usize {
         let mut into = (0, 0);
         for ((from, to), label) in &self.edges {

@@ -10,7 +10,7 @@ pub(super) enum Head {
     /// The empty text.
     Nothing,
     Set(Bytes),
-    /// An anchor, or a look-behind, which stays unchanged.
+    /// An anchor or a look-behind, which stays unchanged.
     Anchor(Node),
     Ahead {
         negative: bool,
@@ -131,8 +131,8 @@ fn collect(node: &Node, forms: &mut Vec<Linear>) -> Result<(), RegexError> {
     Ok(())
 }
 
-/// The parts that a match may begin with, each with what follows it: all that can be skipped,
-/// and the first that cannot. `None` if an anchor or a look-around comes first.
+/// The parts that a match may begin with, each with the rest after it: all parts that can be skipped, and the first
+/// that cannot. `None` if an anchor or a look-around comes first.
 pub(super) fn optional_heads(node: &Node) -> Option<Vec<(Node, Node)>> {
     let mut heads = Vec::new();
     let mut rest = node.clone();
@@ -154,7 +154,7 @@ pub(super) fn optional_heads(node: &Node) -> Option<Vec<(Node, Node)>> {
     }
 }
 
-/// Whether each match begins with a byte, and none with an anchor or a look-around before it.
+/// Whether each match begins with a byte, without an anchor or a look-around before it.
 fn begins_with_byte(node: &Node) -> bool {
     let begins = match node {
         Node::Set(_) => true,
@@ -166,7 +166,7 @@ fn begins_with_byte(node: &Node) -> bool {
     begins && !node.has_look(|_| true)
 }
 
-/// The matches whose first byte is in a set, of a regex for which `begins_with_byte`.
+/// The matches whose first byte is in a set, for a regex that satisfies `begins_with_byte`.
 pub(super) fn beginning_with(node: &Node, first: Bytes) -> Node {
     match node {
         Node::Set(set) => Node::set(set.and(first)),

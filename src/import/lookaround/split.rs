@@ -3,14 +3,14 @@
 use super::without_look_around;
 use crate::import::tree::{Anchor, Look, Node};
 
-/// A regex anchored at the start of a text, as several regexes on that text.
+/// A regex anchored at the start of a text, split into several regexes on that text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SplitRegex {
     pub(crate) all: Vec<Node>,
     pub(crate) none: Vec<Node>,
 }
 
-/// Turns the look-aheads after a leading `^` into regexes of their own.
+/// Turns the look-aheads after a leading `^` into separate regexes.
 pub(crate) fn split(node: &Node) -> Option<SplitRegex> {
     let Node::Concat(parts) = node else {
         return None;
@@ -48,7 +48,7 @@ pub(crate) fn split(node: &Node) -> Option<SplitRegex> {
         return None;
     }
     let rest = Node::concat([start].into_iter().chain(rest.iter().cloned()));
-    // A rest that always matches is not needed.
+    // If the rest always matches, it is not needed.
     if rest.split().1.is_nullable() && !rest.split().1.has_look(|_| true) && !found.all.is_empty() {
         return Some(found);
     }

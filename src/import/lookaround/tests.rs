@@ -78,7 +78,7 @@ proptest! {
         let tree = node(&regex);
         if let Ok(rewritten) = without_look_around(&tree) {
             let shown = emit_regex::regex(&rewritten, false);
-            // Compiled like rules, except that rules refuse regexes that match the empty text.
+            // Compiled as in rules, except that rules reject regexes that match the empty text.
             let compiled = match Pattern::new(&shown) {
                 Ok(pattern) => pattern.regex().expect("a regex").clone(),
                 Err(_) => regex::bytes::Regex::new(&shown).expect("a regex"),

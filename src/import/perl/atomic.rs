@@ -1,8 +1,8 @@
 //! Atomic groups and possessive quantifiers: `(?>…)`, `…++`.
 //!
-//! If a text can match in one way only, nothing can be given back, and the group is a plain
-//! one. A repetition of that takes all it can: what follows is not another one. Anything else
-//! is refused.
+//! If a text can match in one way only, there is nothing to backtrack into, and the group is an ordinary one. A
+//! repetition of such a group takes all it can, so what follows must not be another repetition. Anything else is
+//! refused.
 
 use crate::import::bytes::Bytes;
 use crate::import::regex_error::RegexError;
@@ -43,7 +43,7 @@ pub(super) fn group(node: &Node) -> Result<Node, RegexError> {
     }
 }
 
-/// `…++` and its like.
+/// `…++` and similar.
 pub(super) fn repeat(sub: &Node, times: Times) -> Result<Node, RegexError> {
     if !is_plain(sub) || sub.is_nullable() {
         return Err(RegexError::AtomicGroup);
@@ -63,7 +63,7 @@ pub(super) fn repeat(sub: &Node, times: Times) -> Result<Node, RegexError> {
     })
 }
 
-/// Whether from any one place at most one length of text matches.
+/// Whether at most one length of text matches from any position.
 fn is_plain(node: &Node) -> bool {
     match node {
         Node::Empty | Node::Fail | Node::Set(_) | Node::Anchor(_) | Node::Look(..) => true,

@@ -5,7 +5,7 @@ use crate::import::bytes::Bytes;
 use crate::import::regex_error::RegexError;
 use crate::import::tree::Node;
 
-/// A member of a class: one byte may begin a range.
+/// A member of a class: a single byte may begin a range.
 enum Member {
     Byte(u8),
     Many(Bytes),
@@ -26,7 +26,7 @@ impl Parser<'_> {
             match self.member(byte)? {
                 Member::Many(many) => set = set.or(many),
                 Member::Byte(first) => match self.range_end()? {
-                    Some(last) if last < first => return Err("range backwards".into()),
+                    Some(last) if last < first => return Err("reversed range".into()),
                     Some(last) => set = set.or(Bytes::range(first, last)),
                     None => set = set.or(Bytes::one(first)),
                 },
@@ -83,7 +83,7 @@ impl Parser<'_> {
         })
     }
 
-    /// `[:alpha:]` and the like, after its `[`.
+    /// `[:alpha:]` and similar, after its `[`.
     fn posix(&mut self) -> Option<Bytes> {
         let rest = &self.text[self.at + 1..];
         let length = memchr::memmem::find(rest, b":]")?;
@@ -117,7 +117,7 @@ impl Parser<'_> {
 
 /// The class of a letter after a backslash, if it is one.
 pub(super) fn shorthand(letter: u8) -> Option<Bytes> {
-    // perlrecharclass: in a text of bytes \h has the no-break space and \v has NEL.
+    // perlrecharclass: in byte texts, \h includes the no-break space, and \v includes NEL.
     let blank = Bytes::of(b" \t\xa0");
     let vertical = Bytes::of(b"\n\x0b\x0c\r\x85");
     Some(match letter {

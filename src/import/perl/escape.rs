@@ -1,4 +1,4 @@
-//! Escapes: what follows a backslash.
+//! Escapes: a backslash and what follows it.
 
 use super::Parser;
 use super::class::shorthand;
@@ -20,7 +20,7 @@ impl Parser<'_> {
             b'A' => Node::Anchor(Anchor::Start),
             b'z' => Node::Anchor(Anchor::End),
             b'Z' => self.end(),
-            // `\K`: what precedes must match, too.
+            // `\K`: what precedes it must match, too.
             b'K' => Node::Empty,
             b'R' => Node::alt([
                 Node::text(b"\r\n"),
@@ -34,7 +34,7 @@ impl Parser<'_> {
             }
             b'g' | b'k' => return Err(RegexError::BackReference),
             b'1'..=b'9' => {
-                // Two octal digits, such as \60, are a character if there are fewer groups.
+                // Two octal digits, such as \60, are a character if there are fewer groups than that.
                 let is_octal = letter < b'8' && self.peek().is_some_and(|it| it.is_ascii_digit());
                 if !is_octal {
                     return Err(RegexError::BackReference);
@@ -104,6 +104,6 @@ fn number(digits: &[u8], radix: u32) -> Result<Option<u8>, RegexError> {
     if digits.is_empty() {
         return Ok(Some(0));
     }
-    let value = u32::from_str_radix(digits, radix).map_err(|_| "no number of a character")?;
+    let value = u32::from_str_radix(digits, radix).map_err(|_| "invalid character code")?;
     Ok(u8::try_from(value).ok())
 }

@@ -103,7 +103,7 @@ fn unsupported_syntax_is_reported() {
         (r"(a", "unclosed group"),
         (r"a)", "unopened group"),
         (r"[a", "unclosed class"),
-        (r"*a", "repeats nothing"),
+        (r"*a", "nothing to repeat"),
         (r"(*FAIL)", "backtracking verb"),
     ] {
         assert_eq!(shown(regex, ""), reason, "{regex}");
