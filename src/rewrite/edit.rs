@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// One edit, by offset into the message on the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// Where.
+    /// Its offset.
     pub at: usize,
     /// Octets removed.
     pub remove: usize,

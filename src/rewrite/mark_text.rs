@@ -1,7 +1,7 @@
 //! What a mark adds to a message.
 //!
-//! In: a verdict and the settings; out: header fields and the mark before the subject. Kept, it gives the message the same
-//! octets again, whatever the settings are by then.
+//! In: a verdict and the settings; out: header fields and the mark before the subject. If this text is stored, the
+//! message gets the same octets again even after the settings change.
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ use super::spam_headers::{self, Mark};
 use crate::config::HeaderMode;
 use crate::pop3::dot;
 
-/// The settings of rewriting.
+/// The rewriting settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkStyle {
     /// Which messages get X-Spam headers.
@@ -18,18 +18,18 @@ pub struct MarkStyle {
     pub subject_mark: String,
 }
 
-/// See the module.
+/// The text of a mark; see the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MarkText {
-    /// Fields for the top of the header, in CRLF and dot-stuffed. Where there are some, the message's own fields of these
-    /// names are removed.
+    /// Fields for the top of the header, with CRLF line ends and dot-stuffed. If there are any, the message's own
+    /// fields of these names are removed.
     pub fields: Bytes,
     /// The mark before the subject; empty = none.
     pub subject_mark: Box<str>,
 }
 
 impl MarkText {
-    /// The text of a mark; `id` is the message's X-Popgate-Id.
+    /// The text for a mark; `id` is the message's X-Popgate-Id.
     pub fn new(mark: &Mark<'_>, id: &str, style: &MarkStyle) -> Self {
         let has_fields = match (mark, style.headers) {
             (_, HeaderMode::Never) => false,
@@ -52,12 +52,12 @@ impl MarkText {
         }
     }
 
-    /// Whether it leaves the message as it is.
+    /// Whether it leaves the message unchanged.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.subject_mark.is_empty()
     }
 
-    /// Its octets in memory.
+    /// The octets it takes in memory.
     pub fn octets(&self) -> usize {
         size_of::<Self>() + self.fields.len() + self.subject_mark.len()
     }

@@ -1,7 +1,7 @@
 //! Rewrites a message according to its verdict.
 //!
-//! In: a message as on the wire (dot-stuffed), and its mark; out: a [`Plan`] of insertions and removals, or a
-//! notice that replaces the message. Nothing is re-serialised: octets outside the edits are unchanged.
+//! In: a message as on the wire (dot-stuffed), and its mark; out: a [`Plan`] of insertions and removals, or a notice
+//! that replaces the message. Nothing is re-serialised: octets outside the edits are unchanged.
 //!
 //! It does no I/O, and what it adds is dot-stuffed like all mail.
 //!

@@ -10,16 +10,16 @@ use crate::message::header::{Field, fields};
 use crate::pop3::Lines;
 use crate::pop3::dot;
 
-/// The original subject is copied unchanged, encoded words and folds included, if it is not longer than this.
+/// The original subject is copied unchanged, encoded words and folds included, if it is no longer than this.
 const SUBJECT: usize = 400;
-/// Longer texts of the sender are truncated.
+/// The sender's texts are truncated to this many characters.
 const SHOWN: usize = 200;
 
-/// The notice as on the wire, without the final dot line.
+/// The notice as on the wire, without the terminating dot line.
 ///
 /// `message` is the un-stuffed original.
 pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
-    // `None` without any field; an empty message has no header to read.
+    // `None` if there is no field; an empty message has no header to read.
     let header = MessageParser::new().parse_headers(message);
     let header = header.as_ref();
     let sender = header
@@ -70,7 +70,7 @@ pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
     Bytes::from(dot::stuff(&text).into_owned())
 }
 
-/// The part of a text that TOP returns: the header, the blank line and some lines (RFC 1939 section 7).
+/// The part of a message that TOP returns: the header, the blank line and some lines (RFC 1939 section 7).
 pub fn top_of(wire: &Bytes, lines: Lines) -> Bytes {
     let Some(header) = crate::message::header::header_end(wire) else {
         return wire.clone();
@@ -88,12 +88,12 @@ fn raw_field<'a>(message: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let usable = |field: &Field| field.is(message, name);
     let field = fields(message).find(usable)?;
     let value = &message[field.value];
-    // A bare line end in it would end the notice's header early.
+    // A bare line end in the value would end the notice's header early.
     let whole = !value.contains(&0) && bare_ends(value) == 0;
     (whole && value.len() <= SUBJECT).then_some(value)
 }
 
-/// Line ends that are not CRLF before a fold.
+/// Counts the line ends that are not a CRLF followed by folding white space.
 fn bare_ends(value: &[u8]) -> usize {
     let marks = value
         .iter()
@@ -122,7 +122,7 @@ fn sender(from: &Address<'_>) -> String {
     }
 }
 
-/// A sender's text without control characters and direction marks, of limited length.
+/// A sender's text without control characters and bidi controls, truncated.
 fn harmless(words: &str) -> String {
     let shown = words.chars().take(SHOWN);
     shown

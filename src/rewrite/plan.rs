@@ -29,8 +29,7 @@ pub struct Plan {
 impl Plan {
     /// The edits that mark a message, found in its header.
     ///
-    /// `complete` says whether the header is complete; if not, its last field may continue, and is
-    /// not edited.
+    /// `complete` says whether the header is complete; if not, its last field may continue, and is not edited.
     ///
     /// Fields are inserted at the very top, where no signature of the message covers them
     /// (RFC 6376 section 5.4.2), so DKIM still verifies; only the subject mark breaks it, on spam.
@@ -98,9 +97,9 @@ impl Plan {
 
 /// Removes a field: a sender must not forge popgate's own fields.
 ///
-/// Whether a line's first dot is stuffing, or the end of the response, depends on the line end before it. If
-/// the line ends before and after the field differ, the next line would change its meaning; then the field is
-/// kept under a meaningless name.
+/// Whether a dot at the beginning of a line is stuffing, or the end of the response, depends on the line end before it.
+/// If the line ends before and after the field differ, removing it would change the meaning of the next line; the field
+/// is then kept under a meaningless name.
 fn without(wire: &[u8], field: &Field) -> Edit {
     let bare = |at: usize| ends_in_bare_lf(&wire[..at]);
     let at = field.whole.start;

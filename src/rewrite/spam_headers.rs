@@ -37,7 +37,7 @@ pub(super) fn is_own(name: &[u8]) -> bool {
 
 /// The block of fields for the top of a message, with CRLF line ends.
 ///
-/// The id comes first: a message that begins with a continuation line would extend popgate's last field.
+/// X-Popgate-Id is not last: a message that begins with a continuation line would extend the last field.
 pub(super) fn block(mark: &Mark<'_>, id: &str) -> Vec<u8> {
     let mut text = format!("X-Popgate-Id: {id}\r\n");
     match mark {
