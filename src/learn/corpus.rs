@@ -1,7 +1,7 @@
 //! Corpora: folders, Maildirs, mbox files, single messages, standard input.
 //!
-//! In: paths; out: messages with the path to name them by. Of a message no more than is judged is
-//! held in memory, whatever the size of its file. Links below a path, pipes and devices are no mail.
+//! In: paths; out: messages, each with the path that names it. Only as much of a message as is judged is held in
+//! memory, whatever the size of its file. Symbolic links below a path, pipes and devices are not mail.
 
 mod mbox;
 mod message;
@@ -18,7 +18,7 @@ use message::is_trashed;
 
 pub use message::Message;
 
-/// A file or folder that cannot be read, or is not.
+/// A file or folder that cannot be read, or is skipped.
 #[derive(Debug)]
 pub struct CorpusError {
     path: PathBuf,
@@ -26,7 +26,7 @@ pub struct CorpusError {
 }
 
 impl CorpusError {
-    /// Why a path is not read.
+    /// An error for this path.
     pub fn new(path: &Path, source: impl Into<NotRead>) -> Self {
         Self {
             path: path.to_owned(),
@@ -34,7 +34,7 @@ impl CorpusError {
         }
     }
 
-    /// Whether it is something else than mail, of which nothing is missed.
+    /// Whether the path was skipped because it is not mail, so that nothing is missing.
     pub fn is_skipped(&self) -> bool {
         matches!(self.source, NotRead::Skipped(_))
     }
@@ -55,7 +55,7 @@ impl Error for CorpusError {
     }
 }
 
-/// All files in and below the paths, each folder by name; and those that are not read.
+/// All files in and below the paths, with folders in order of file name; and those that are not read.
 pub fn expand(paths: &[PathBuf]) -> (Vec<MailFile>, Vec<CorpusError>) {
     let mut found = Found::default();
     for path in paths {
@@ -96,18 +96,18 @@ impl Found {
             let hidden = name.as_encoded_bytes().starts_with(b".");
             let below = path.join(name);
             if kind.is_dir() {
-                // Files in tmp are not delivered yet; .Name are a Maildir's folders.
+                // Files in tmp are not delivered yet; `.Name` are subfolders of a Maildir.
                 if !maildir || name == "cur" || name == "new" || hidden {
                     self.folder(root, &below);
                 }
             } else if !maildir && !hidden {
-                // A Maildir's own files are indexes and no mail.
+                // A Maildir's own files are indexes, not mail.
                 let skipped = match (kind.is_file(), kind.is_symlink()) {
                     (true, _) => {
                         self.files.push(root.file(below));
                         continue;
                     }
-                    (_, true) => "is a link",
+                    (_, true) => "is a symbolic link",
                     _ => OTHER,
                 };
                 let skipped = CorpusError::new(&below, NotRead::Skipped(skipped));
@@ -117,10 +117,10 @@ impl Found {
     }
 }
 
-/// Calls `visit` for each message of a file until it says no.
+/// Calls `visit` for each message of a file until it returns false.
 ///
 /// # Errors
-/// When the file cannot be read to its end, or is not opened.
+/// If the file is not opened, or cannot be read to its end.
 pub fn read(
     file: &MailFile,
     limit: usize,
@@ -259,7 +259,7 @@ mod tests {
         assert!(unreadable.is_empty());
     }
 
-    /// The owner of a folder must not choose what root reads, or make it wait.
+    /// The owner of a folder must not be able to choose what root reads, or make it wait.
     #[test]
     fn links_and_pipes_below_a_path_are_skipped() {
         let root = tempfile::tempdir().expect("a folder");
@@ -280,18 +280,18 @@ mod tests {
         };
         assert_eq!(names(&files), ["mail", "secret"]);
         assert!(skipped.len() == 3 && skipped.iter().all(CorpusError::is_skipped));
-        // What was a file or a folder when it was listed.
+        // A path that was a file or a folder when it was listed.
         for (replaced, by) in [("mail", at("a-link")), ("sub", at("folder-link"))] {
             fs::rename(at(replaced), at("before")).expect("renamed");
             fs::rename(by, at(replaced)).expect("renamed");
             let of = usize::from(replaced == "sub");
-            let error = read(&files[of], 10, &mut |_| true).expect_err("is a link");
+            let error = read(&files[of], 10, &mut |_| true).expect_err("is a symbolic link");
             assert!(error.is_skipped(), "{error}");
             fs::remove_file(at(replaced)).expect("removed");
             fs::rename(at("before"), at(replaced)).expect("renamed");
             read(&files[of], 10, &mut |_| true).expect("as before");
         }
-        // What the command line names may be a link, but not a pipe.
+        // A path on the command line may be a link, but not a pipe.
         let named = at("named");
         symlink(outside.path().join("secret"), &named).expect("a link");
         read(&MailFile::named(&named), 10, &mut |_| true).expect("a file");

@@ -1,9 +1,9 @@
-//! Opens files and folders of mail, which may belong to somebody who wants root to read another file.
+//! Opens mail files and folders, which may belong to somebody who wants to make root read another file.
 //!
-//! In: a path that the command line names, or one that was found below it; out: an open regular file. A named path
-//! may be a link (for root: a link of its own only), and a pipe under `/dev`, as shells make it for `<(...)`.
-//! Below it no link is followed, not even one that replaces a folder meanwhile, and nothing but regular files is
-//! opened: a pipe without a writer would block, and opening a device may do something.
+//! In: a path from the command line, or one found below it; out: an open regular file. A path from the command line may
+//! be a symbolic link (for root, only one owned by root), or a pipe under `/dev`, as the shell creates for `<(...)`.
+//! Below it, no symbolic link is followed, not even one that replaces a folder in the meantime, and only regular files
+//! are opened: a pipe without a writer would block, and opening a device may have side effects.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -22,9 +22,9 @@ use nix::unistd::geteuid;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NotRead {
-    /// It is something else than mail.
+    /// It is not mail.
     Skipped(&'static str),
-    /// The system's error.
+    /// The operating system's error.
     Io(io::Error),
 }
 
@@ -49,16 +49,16 @@ impl From<Errno> for NotRead {
     }
 }
 
-/// A file of mail.
+/// A mail file.
 #[derive(Debug, Clone)]
 pub struct MailFile {
     path: PathBuf,
-    /// The named folder that it is in, and its path there.
+    /// The folder from the command line that contains it, and its path relative to that.
     inside: Option<(Arc<OwnedFd>, PathBuf)>,
 }
 
 impl MailFile {
-    /// A file that is named on the command line.
+    /// A file from the command line.
     pub fn named(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -71,10 +71,10 @@ impl MailFile {
         &self.path
     }
 
-    /// Opens it to read.
+    /// Opens it for reading.
     ///
     /// # Errors
-    /// Why it is not read.
+    /// If it is skipped or cannot be opened.
     pub(super) fn open(&self) -> Result<File, NotRead> {
         let Some((folder, path)) = &self.inside else {
             return open_named(&self.path);
@@ -84,13 +84,13 @@ impl MailFile {
         let resolve = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH;
         let how = OpenHow::new().flags(flags).resolve(resolve);
         let opened = match openat2(folder, path, how) {
-            // Linux before 5.6, or a sandbox.
+            // Linux before 5.6, or a sandbox, has no openat2.
             Err(Errno::ENOSYS | Errno::EPERM) => openat(folder, path, flags, Mode::empty()),
             opened => opened,
         };
         let file = File::from(opened.map_err(|error| match error {
-            Errno::ELOOP => NotRead::Skipped("is a link"),
-            // As opening a socket answers.
+            Errno::ELOOP => NotRead::Skipped("is a symbolic link"),
+            // Opening a socket returns this.
             Errno::ENXIO => NotRead::Skipped(OTHER),
             error => error.into(),
         })?);
@@ -100,13 +100,13 @@ impl MailFile {
         }
     }
 
-    /// Its size, as far as that is known.
+    /// Its size, or 0 if unknown.
     pub(super) fn size(&self) -> u64 {
         fs::symlink_metadata(&self.path).map_or(0, |about| about.len())
     }
 }
 
-/// What is neither a file nor a folder nor a link.
+/// Anything that is neither a file, a folder nor a symbolic link.
 pub(super) const OTHER: &str = "is a pipe, a socket or a device";
 
 fn open_named(path: &Path) -> Result<File, NotRead> {
@@ -120,13 +120,13 @@ fn open_named(path: &Path) -> Result<File, NotRead> {
     let mut options = OpenOptions::new();
     options.read(true);
     if kind.is_file() {
-        // It may have been replaced.
+        // A pipe may have replaced it.
         options.custom_flags(OFlag::O_NONBLOCK.bits());
     }
     Ok(options.open(path)?)
 }
 
-/// A folder that is named on the command line.
+/// A folder from the command line.
 #[derive(Debug)]
 pub(super) struct MailFolder {
     path: PathBuf,
@@ -134,10 +134,10 @@ pub(super) struct MailFolder {
 }
 
 impl MailFolder {
-    /// Opens it, if the path is a folder.
+    /// Opens the folder; `None` if the path is not a folder.
     ///
     /// # Errors
-    /// Why it is not read.
+    /// If it is skipped or cannot be opened.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, NotRead> {
         if !path.is_dir() {
             return Ok(None);
@@ -150,7 +150,7 @@ impl MailFolder {
         Ok(Some(Self { path, folder }))
     }
 
-    /// A file below it.
+    /// The file at this path below it.
     pub(super) fn file(&self, path: PathBuf) -> MailFile {
         let below = path.strip_prefix(&self.path).map(Path::to_owned);
         MailFile {
@@ -160,14 +160,14 @@ impl MailFolder {
     }
 }
 
-/// A user may turn a folder into a link between root's commands.
+/// A user may replace a folder with a symbolic link between two of root's commands.
 fn refuse_foreign_link(path: &Path) -> Result<(), NotRead> {
-    // With a slash at its end, the target of the link would be looked at.
+    // Without this, a trailing slash would make it examine the link's target.
     let path: PathBuf = path.components().collect();
     match fs::symlink_metadata(path) {
         Ok(about) if about.is_symlink() && geteuid().is_root() && about.uid() != 0 => {
             Err(NotRead::Skipped(
-                "is another user's link, which root does not follow: name what it leads to, or be that user",
+                "is a symbolic link of another user, which root does not follow: name its target, or run as that user",
             ))
         }
         _ => Ok(()),

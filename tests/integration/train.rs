@@ -726,7 +726,7 @@ fn links_pipes_and_controls_in_a_mail_folder_do_no_harm() {
     // It neither waits for the pipe nor calls it a failure.
     let printed = workspace.train();
     for said in [
-        "ham/link: is a link; skipped",
+        "ham/link: is a symbolic link; skipped",
         "ham/pipe: is a pipe",
         "learned 3 ham and 3 spam",
     ] {

@@ -7,7 +7,7 @@ use super::message::{Message, is_expunged};
 /// A line of an mbox file is read in pieces of this size.
 pub(super) const PIECE: u64 = 64 << 10;
 
-/// RFC 4155 appendix A: "From ", who, and when; the time distinguishes it from a sentence.
+/// RFC 4155 appendix A: "From ", a sender and a date; the time of day distinguishes it from a sentence.
 pub(super) fn begins_message(line: &[u8]) -> bool {
     let time = |window: &[u8]| {
         window[1] == b':' && window[0].is_ascii_digit() && window[2].is_ascii_digit()
@@ -15,7 +15,7 @@ pub(super) fn begins_message(line: &[u8]) -> bool {
     line.starts_with(b"From ") && line.windows(3).any(time)
 }
 
-/// Reads the messages behind the first line of an mbox file.
+/// Reads the messages after the first line of an mbox file.
 pub(super) fn read(
     mut file: impl BufRead,
     name: &str,
@@ -53,7 +53,7 @@ pub(super) fn read(
     }
 }
 
-// One ">" was put before each line that would have begun a message, and each so escaped already.
+// One ">" was put before each line that looked like a separator, already quoted ones included.
 fn unescaped(line: &[u8]) -> &[u8] {
     let quotes = line.iter().take_while(|byte| **byte == b'>').count();
     if quotes > 0 && line[quotes..].starts_with(b"From ") {
@@ -63,12 +63,12 @@ fn unescaped(line: &[u8]) -> &[u8] {
     }
 }
 
-/// A message of an mbox file while it is read.
+/// A message of an mbox file while it is being read.
 #[derive(Default)]
 struct Entry {
     raw: Vec<u8>,
     length: u64,
-    /// The last line, if it is blank: it may be the separator's.
+    /// The last line, if it is blank: it may belong to the separator.
     blank: Vec<u8>,
 }
 

@@ -7,17 +7,17 @@ use crate::message::header::fields;
 /// A message, or as much of its beginning as is judged.
 #[derive(Debug)]
 pub struct Message {
-    /// Its file; in an mbox file also its number, from 1.
+    /// Its file; for mbox files, also its number, counted from 1.
     pub path: String,
     /// The bytes to be judged.
     pub raw: Vec<u8>,
-    /// How long it really is.
+    /// The full length of the message.
     pub length: u64,
-    /// Whether it was deleted or moved, and only waits for its mailbox to be compacted.
+    /// Whether it was deleted or moved, and is only waiting for its folder to be compacted.
     pub deleted: bool,
 }
 
-/// Whether the name of a Maildir's file has the flag of a message that was deleted.
+/// Whether a Maildir file name has the flag `T` of a deleted message.
 pub(super) fn is_trashed(name: &str) -> bool {
     let path = Path::new(name);
     let in_cur = path.parent().is_some_and(|folder| folder.ends_with("cur"));
@@ -25,11 +25,11 @@ pub(super) fn is_trashed(name: &str) -> bool {
     in_cur && flags.is_some_and(|flags| !flags.contains('/') && flags.contains('T'))
 }
 
-/// Thunderbird's flag of a message that was deleted or moved.
+/// Thunderbird's flag for messages that were deleted or moved.
 const EXPUNGED: u16 = 0x0008;
 
-/// Whether the header of a message in an mbox file says that it was deleted: to Thunderbird by the first
-/// X-Mozilla-Status, which stands above what the sender wrote, and to others by Status and X-Status.
+/// Whether the header of a message in an mbox file says that it was deleted: Thunderbird uses the first
+/// X-Mozilla-Status, which precedes the sender's fields, others use Status and X-Status.
 pub(super) fn is_expunged(raw: &[u8]) -> bool {
     let mut mozilla = None;
     for field in fields(raw) {
