@@ -1,4 +1,4 @@
-"""Shared by the benches here: selects mail, and runs popgate on it."""
+"""Selects mail for the benches, and runs popgate on it."""
 
 import json
 import os
@@ -11,7 +11,7 @@ POPGATE = HERE.parent.parent / "target/release/popgate"
 
 
 def files(folders, count):
-    """This many files of the folders, evenly spread over all of them."""
+    """This many files, evenly spread over all of the folders."""
     everything = [sorted(str(path) for path in pathlib.Path(folder).rglob("*") if path.is_file()) for folder in folders]
     total = sum(map(len, everything))
     if total == 0:
@@ -36,7 +36,7 @@ def scanned(popgate, paths, *flags):
     """The results of `popgate scan` on these files, one object each, and the CPU seconds of the process."""
     done, seconds = timed([popgate, "scan", "--json", "--jobs", "1", *flags, *paths])
     if done.returncode not in (0, 1):
-        sys.exit(f"popgate ended with {done.returncode}: {done.stderr}")
+        sys.exit(f"popgate exited with {done.returncode}: {done.stderr}")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     if len(found) != len(paths):
         sys.exit(f"popgate judged {len(found)} of {len(paths)} messages")
@@ -53,5 +53,5 @@ def micros(found):
 
 
 def hits(found):
-    """The rules that hit, by message."""
+    """The rules that hit each message."""
     return {line["path"]: sorted(rule["id"] for rule in line["rules"]) for line in found}

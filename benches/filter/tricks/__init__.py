@@ -1,4 +1,4 @@
-"""The tricks of the bench evasion: one module per kind, each with a generator `tricks`."""
+"""The tricks of the evasion bench: one module per kind, each with a generator `tricks`."""
 
 from . import (
     attached,
@@ -31,7 +31,7 @@ KINDS = {
     "two at once": combined,
     "files": attached,
 }
-# What rows are compared with: the same spam without a trick.
+# The messages that rows are compared with: the same spam without a trick.
 BASES = {
     PLAIN: lambda spam: simple(spam, False, spam.plain()),
     PAGE: lambda spam: simple(spam, True, spam.page()),
@@ -41,12 +41,12 @@ BASES = {
 
 
 def rows():
-    """Kind and trick, of all."""
+    """All tricks, each with its kind."""
     for kind, module in KINDS.items():
         for trick in module.tricks():
             yield kind, trick
 
 
 def spams_for(trick):
-    """The spams that a trick is tried on: one file is the same with each of them."""
+    """The spams that a trick rewrites: just one if it is a file, which does not depend on the spam."""
     return SPAMS[:1] if trick.form in FILES else SPAMS

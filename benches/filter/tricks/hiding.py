@@ -1,10 +1,10 @@
-"""Hiding by style (F10): junk inside words that no browser shows, and text that is shown though it looks hidden."""
+"""Hiding by style (F10): junk inside words that no browser shows, and text that looks hidden but is shown."""
 
 from .limits import TEXT
 from .pages import page, row, source
 from .trick import NO, YES, inside
 
-# Styles of an element whose text takes no room and is not shown.
+# Styles of an element whose text takes no space and is not shown.
 STYLES = {
     "display": "display:none",
     "no spaces": "display:none;",
@@ -81,7 +81,7 @@ STYLES = {
     "negative margin": "position:absolute;margin-left:-9999px",
     "custom property": "--a:none;display:var(--a)",
 }
-# Faint or invisible text that keeps its room: there are gaps in words, of two small letters.
+# Faint or invisible text that keeps its space, leaving gaps of two small letters in words.
 GAPS = {
     "white": "color:white",
     "#fff": "color:#fff",
@@ -111,7 +111,7 @@ GAPS = {
     "one pixel white": "font-size:1px;color:#fff",
     "half a point": "font-size:.5pt",
 }
-# A style sheet, and the element inside words that it hides.
+# A style sheet, and the element inside words that the sheet hides.
 SHEETS = {
     "class": (".z{display:none}", '<i class="z">zq</i>'),
     "id": ("#z{display:none}", '<i id="z">zq</i>'),
@@ -195,7 +195,7 @@ PLACES = {
     "with a title": ("<style title=x>.z{display:none}</style>", ""),
     "not closed, with a comment": ("<style><!--\n.z{display:none}\n--></style>", ""),
 }
-# The lure is shown, though a rule seems to hide it.
+# The lure is shown, although a rule seems to hide it.
 SHOWN = {
     "hidden for print": ("@media print{p{display:none}}", ""),
     "hidden on wide paper": ("@media print and (min-width:1px){p{display:none}}", ""),

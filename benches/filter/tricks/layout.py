@@ -1,4 +1,4 @@
-"""The order of reading in a page: turned text and letters that are placed (F08, F10)."""
+"""Reading order in a page: reversed text and positioned letters (F08, F10)."""
 
 from .pages import page, row, source
 from .trick import HARD, lettered, turned_words
@@ -10,7 +10,7 @@ def tricks():
 
 
 def reversed_lines(before, after):
-    """Lines of five words, each reversed: a longer one would be wrapped, and its end be read first."""
+    """Lines of five words, each reversed: a longer line would be wrapped, and its end read first."""
 
     def change(text):
         words = text.split(" ")

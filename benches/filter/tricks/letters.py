@@ -1,4 +1,4 @@
-"""Invisible letters, spaces, look-alikes, and the order of reading (F06, F07, F08, F18)."""
+"""Invisible characters, spaces, look-alikes, and reading order (F06, F07, F08, F18)."""
 
 import unicodedata
 
@@ -19,7 +19,7 @@ from .trick import (
     wide,
 )
 
-# Of the property Default_Ignorable_Code_Point.
+# Characters with the property Default_Ignorable_Code_Point.
 INVISIBLE = [
     0xAD,
     0x34F,
@@ -81,7 +81,7 @@ LOWER, UPPER = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def row_of(start, lower=True, holes=None):
-    """26 letters from this code point on; `holes` are those that Unicode has elsewhere."""
+    """26 letters from this code point on; `holes` are those that Unicode encodes elsewhere."""
     return {
         letter: (holes or {}).get(letter, chr(start + number)) for number, letter in enumerate(LOWER if lower else UPPER)
     }
@@ -92,7 +92,7 @@ def mathematical(start, holes=None):
 
 
 def pairs(text):
-    """A table from words of two letters: the letter and its look-alike."""
+    """A table from pairs of a letter and its look-alike."""
     return dict(pair for pair in text.split())
 
 
@@ -169,7 +169,7 @@ AMBIGUOUS = {"leet", "leet and signs", "zero and one", "upside down"}
 
 
 def text_of(change, form=None):
-    """The spam in UTF-8, as 8 bit."""
+    """The spam in UTF-8, sent as 8bit."""
 
     def make(spam):
         html = spam.html if form is None else form == PAGE
@@ -183,7 +183,7 @@ def replaced(table):
 
 
 def one_letter(table):
-    """Only the first letter of a word that has one."""
+    """Replaces only the first letter of each word that is in the table."""
 
     def word(text):
         for at, letter in enumerate(text):
@@ -209,7 +209,7 @@ def each_letter(junk):
 
 def tricks():
     for code in INVISIBLE:
-        # What follows the beginning of a right-to-left isolate is moved.
+        # The beginning of a right-to-left isolate moves the text after it.
         yield Trick(f"{called(code)} inside words", "F06", text_of(inside(chr(code))), shown=NO if code == 0x2067 else YES)
     for name, junk in (
         ("many kinds of invisible letters", "\u200b\u2060\u00ad\ufeff\u034f"),
@@ -337,7 +337,7 @@ def tricks():
 
 
 def five_words(before, after):
-    """Lines of five words, each reversed: a longer line would be wrapped, and its end be read first."""
+    """Lines of five words, each reversed: a longer line would be wrapped, and its end read first."""
 
     def change(text):
         words = text.split(" ")

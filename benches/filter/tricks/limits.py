@@ -1,4 +1,4 @@
-"""Limits of a reader (F04, F11): the text stands behind or inside very many fields, parts, levels, or elements."""
+"""Limits of a parser (F04, F11): the text is after or inside very many fields, parts, levels, or elements."""
 
 from .shapes import SEE, body, lure
 from .spam import coded, entity, kind, many, message
@@ -14,7 +14,7 @@ def after_fields(fields):
 
 
 def parameters(extra):
-    """A multipart whose boundary stands after these parameters."""
+    """A multipart whose boundary follows these parameters."""
     return lambda spam: message(
         spam,
         f'MIME-Version: 1.0\nContent-Type: multipart/mixed; {extra}boundary="bb"\n',

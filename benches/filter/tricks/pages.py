@@ -1,4 +1,4 @@
-"""Pages whose source is parted where the page as shown is not (F05, F09, F12, F19), and links (F28)."""
+"""Pages whose source splits words that the page as shown does not (F05, F09, F12, F19), and links (F28)."""
 
 import re
 
@@ -11,9 +11,9 @@ INLINE = (
 ).split()
 VOID = "img wbr area embed link meta param source track keygen basefont bgsound command nextid base".split()
 UNKNOWN = "x foo my-word o:p v:shape w:sdt st1:place blah1 h7 tag_a layer ilayer multicol isindex spacer shadow é".split()
-# What a browser drops where it stands in the body, outside a table or frameset (HTML 13.2.6.4.7).
+# Tags that a browser drops in the body, outside a table or frameset (HTML 13.2.6.4.7).
 STRAY = "html head body td th tr tbody thead tfoot caption col colgroup frame".split()
-# Blocks that a style makes inline.
+# Block elements, which a style makes inline.
 BLOCKS = "div p section article h1 ul li blockquote pre center table form fieldset header footer main nav aside".split()
 CONTENT = {  # elements whose content is not shown
     "script": "<script>{}</script>",
@@ -100,7 +100,7 @@ INVISIBLE_REFERENCES = (
 
 
 def page(change=lambda text: text, **more):
-    """A page of this text; lines of it are changed only where they are read."""
+    """A page of this text; only the visible lines are changed."""
     return lambda spam: message(
         spam,
         "MIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 8bit\n",
@@ -118,7 +118,7 @@ def source(change):
 
 
 def unparagraphed(change):
-    """A page whose paragraphs are parted by br: a block inside p would end the paragraph, whatever its style."""
+    """A page whose paragraphs are separated by br: a block inside p would end the paragraph, whatever its style."""
     return lambda spam: message(
         spam,
         "MIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 8bit\n",

@@ -1,4 +1,4 @@
-"""Shapes of messages: labels of parts, and structure (F15, F20)."""
+"""The structure of messages, and the types and names of parts (F15, F20)."""
 
 import re
 
@@ -22,7 +22,7 @@ def lure(spam, html=None, fields="", coding="base64"):
 
 
 def typed(value, coding="base64", fields="", charset=True):
-    """One part of this type."""
+    """A message of one part of this type."""
 
     def make(spam):
         text = value.format(kind=kind(spam.html), top=kind(spam.html).split("/")[0], sub=kind(spam.html).split("/")[1])
@@ -37,7 +37,7 @@ def typed(value, coding="base64", fields="", charset=True):
 
 
 def labelled(value, name="", disposition="", inner=None):
-    """Beside a line of text, a part with this type, name and disposition."""
+    """A line of text, and a part with this type, name and disposition."""
 
     def make(spam):
         fields = f"Content-Type: {value}" + (f'; name="{name}"' if name else "") + "\nContent-Transfer-Encoding: base64\n"
@@ -49,7 +49,7 @@ def labelled(value, name="", disposition="", inner=None):
 
 
 def attached(value, header="Subject: x\n", coding="8bit"):
-    """Beside a line of text, a message of this type."""
+    """A line of text, and an attached message of this type."""
 
     def make(spam):
         inside = entity(
@@ -66,7 +66,7 @@ def attached(value, header="Subject: x\n", coding="8bit"):
 
 
 def bounded(value, boundary=b"bb", end=b"--"):
-    """A multipart/alternative with this Content-Type field and these lines of boundary."""
+    """A multipart/alternative with this Content-Type field and these delimiter lines."""
 
     def make(spam):
         parts = b"".join(b"--" + boundary + b"\n" + one + b"\n" for one in (SEE, lure(spam)))

@@ -1,4 +1,4 @@
-"""Four invented spams, and how a message is put together from one of them."""
+"""Four invented spams, and how messages are built from them."""
 
 import base64
 import dataclasses
@@ -9,7 +9,7 @@ RECEIVED = "from {host} ({host} [198.51.100.7]) by mx.example.org with ESMTPS id
 
 @dataclasses.dataclass(frozen=True)
 class Spam:
-    """What the sender wants to be read: paragraphs, and a link after the last but one."""
+    """The text that the sender wants read: paragraphs, with a link before the last one."""
 
     name: str
     host: str
@@ -21,11 +21,11 @@ class Spam:
     html: bool  # the form in which it is sent unless a trick needs the other
 
     def words(self):
-        """All that is to be read, without the link's address."""
+        """All of the text to be read, without the link's address."""
         return " ".join((*self.paragraphs[:-1], self.anchor, self.paragraphs[-1]))
 
     def plain(self, change=lambda text: text):
-        """The text; `change` is applied to what is read, not to the link."""
+        """The text; `change` applies to the text to be read, not to the link."""
         *first, last = self.paragraphs
         return "\n\n".join([*map(change, first), f"{change(self.anchor)}: {self.link}", change(last)]) + "\n"
 
@@ -44,7 +44,7 @@ class Spam:
         return self.page() if html else self.plain()
 
     def header(self, subject=None, before="", after=""):
-        """The fields that are not MIME's; `before` and `after` are whole fields around them."""
+        """The fields other than MIME's; `before` and `after` are whole fields inserted among and after them."""
         host = self.sender.rpartition("@")[2].strip("<>")
         subject = self.subject if subject is None else subject
         return (
@@ -59,14 +59,14 @@ def kind(html):
 
 
 def coded(octets, coding):
-    """Octets as base64 or quoted-printable lines."""
+    """Octets as lines of base64 or quoted-printable."""
     if coding == "base64":
         return base64.encodebytes(octets)
     return quopri.encodestring(octets)
 
 
 def entity(fields, octets):
-    """Octets of a part or a message; fields are text with a line end each."""
+    """The octets of a part or a message; each of the fields ends with a line end."""
     return fields.encode("utf-8") + b"\n" + octets
 
 
@@ -80,7 +80,7 @@ def part(html, text, charset="utf-8", coding="base64", fields=""):
 
 
 def message(spam, fields, octets, **header):
-    """A message whose MIME fields are given; lines end in CRLF, but not those of `octets` that have it already."""
+    """A message with these MIME fields; all lines are made to end with CRLF."""
     head = (spam.header(**header) + fields).encode("utf-8", "surrogateescape")
     return crlf(head) + b"\r\n" + crlf(octets)
 

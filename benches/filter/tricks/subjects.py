@@ -1,4 +1,4 @@
-"""Subjects: the lure stands in the subject alone, and is encoded in every way (F01, F07, F08, F29)."""
+"""Subjects: the lure is in the subject only, and is encoded in every way (F01, F07, F08, F29)."""
 
 import base64
 
@@ -39,7 +39,7 @@ def pieces(octets, size=24):
 
 
 def letters_of(text, codec, size=12):
-    """Pieces that part no letter, each encoded on its own, as RFC 2047 asks."""
+    """Pieces that split no character, each encoded by itself, as RFC 2047 requires."""
     return [text[at : at + size].encode(codec) for at in range(0, len(text), size)]
 
 
@@ -52,7 +52,7 @@ def base(spam):
 
 
 def said(change):
-    """The subject after this change of its text."""
+    """The subject with this change of its text."""
     return lambda spam: with_subject(spam, words(letters_of(change(spam.words()), "utf-8")))
 
 
@@ -256,7 +256,7 @@ def tricks():
 
 
 def folded_words(text):
-    """Folded between words, as octets."""
+    """The text folded between words, as octets."""
     lines, line = [], ""
     for word in text.split(" "):
         if len(line) + len(word) > 70:

@@ -1,4 +1,4 @@
-"""Transfer encodings in all spellings (F02, F03, F20), and text that is flowed (F13)."""
+"""Transfer encodings in all spellings (F02, F03, F20), and flowed text (F13)."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ import re
 from .spam import coded, kind, message
 from .trick import NO, PAGE, PLAIN, Trick, inside
 
-# How the field's body may be spelled; {} is the encoding. The text is what a client may see otherwise.
+# Spellings of the field's body; {} is the encoding. The text is what a client may show instead.
 SPELLINGS = {
     "semicolon": "{};",
     "semicolon and parameter": "{}; charset=utf-8",
@@ -154,7 +154,7 @@ QUOTED = {
 
 
 def flowed(parameters):
-    """Plain text whose words are parted by soft line ends, which delsp=yes deletes with their space."""
+    """Plain text whose words are split by soft line breaks, which delsp=yes removes together with their space."""
     return lambda spam: message(
         spam,
         f"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8; {parameters}\nContent-Transfer-Encoding: 8bit\n",

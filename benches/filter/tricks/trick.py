@@ -1,11 +1,11 @@
-"""A trick: how a spam is rewritten so that a program reads something else than a person."""
+"""A trick: how a spam is rewritten so that a program reads something different from a person."""
 
 import dataclasses
 import re
 import typing
 
 YES, HARD, NO = "yes", "hard", "no"
-# The forms whose score without a trick is the base of a row.
+# The forms in which the spam without a trick is the base of a row.
 PLAIN, PAGE, SUBJECT = "plain", "page", "subject"
 NAMED, PROGRAM_FILE, ATTACHED_PAGE = FILES = "file with a name", "program", "attached page"
 
@@ -14,11 +14,11 @@ NAMED, PROGRAM_FILE, ATTACHED_PAGE = FILES = "file with a name", "program", "att
 class Trick:
     """A row of the bench: `make` turns a spam into a message.
 
-    `shown`: YES where at least one of Thunderbird, Outlook, Apple Mail and Gmail shows the text, so that a person reads
-    it as easily as the base; HARD where it is read, but only by its layout or by guessing; NO where no client shows it.
-    `form`: what the row is compared with; None is the form of the spam itself.
-    `unread`: why Python's email package does not decode what a client does; empty where it does, which the self-test
-    verifies. `undo`: from the text as decoded to the text as seen.
+    `shown`: YES if at least one of Thunderbird, Outlook, Apple Mail and Gmail shows the text, so that a person reads it
+    as easily as the base; HARD if only layout or guessing reveals it; NO if no client shows it.
+    `form`: the form of the base; None is the spam's own form.
+    `unread`: why Python's email package does not decode the text although a client does; empty if it does, which the
+    self-test verifies. `undo`: turns the decoded text into the text as seen.
     """
 
     name: str
@@ -37,7 +37,7 @@ WORD = re.compile(r"[^\W\d_]{4,}")
 
 
 def inside(junk, every=3):
-    """A change of text: junk inside each word of four letters or more, after every third letter."""
+    """A change of text: junk after every third letter inside each word of four letters or more."""
 
     def change(text):
         return WORD.sub(lambda word: junk.join(word[0][at : at + every] for at in range(0, len(word[0]), every)), text)
@@ -61,17 +61,17 @@ def around(before, after, every=3):
 
 
 def turned_words(before, after):
-    """Each word reversed; a mark to the right after each space keeps the order of the words."""
+    """Each word reversed; a left-to-right mark after each space keeps the words in order."""
     return lambda text: " \u200e".join(before + word[::-1] + after for word in text.split(" "))
 
 
 def in_display_order(text):
-    """Text of left-to-right letters with what stands between an override to the left and its end, or the line's, reversed."""
+    """Left-to-right text with everything reversed from a right-to-left override to its end, or to the line's end."""
     return re.sub("\u202e([^\u202c\n]*)\u202c?", lambda found: found[1][::-1], text.replace("\u202e\u202e", "\u202e"))
 
 
 def fitting(text, charset, html):
-    """The text with what the charset does not have replaced: by references in a page, else by ASCII."""
+    """The text with characters that the charset lacks replaced: by character references in a page, otherwise by ASCII."""
     if html:
         return text.encode(charset, "xmlcharrefreplace")
     for letter, ascii_letters in zip("äöüÄÖÜß", ("ae", "oe", "ue", "Ae", "Oe", "Ue", "ss")):
@@ -83,5 +83,5 @@ def fitting(text, charset, html):
 
 
 def wide(text):
-    """Full-width forms of the ASCII letters and digits, as Chinese, Japanese and Korean charsets have them."""
+    """ASCII letters and digits as full-width forms, which Chinese, Japanese and Korean charsets have."""
     return "".join(chr(ord(letter) + 0xFEE0) if letter.isascii() and letter.isalnum() else letter for letter in text)

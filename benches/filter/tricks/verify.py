@@ -1,7 +1,7 @@
-"""Verifies the generator: each message holds the text that a client is to show, as Python's email package decodes it.
+"""Verifies the generator: each message contains the text that a client should show, as Python's email package decodes it.
 
-The letters of the spam must be a subsequence of the decoded letters, in their order; junk between them may remain, as it is
-the trick. Rows with `unread` are not decoded, since Python does less there than a client.
+The letters of the spam must be a subsequence of the decoded letters; the junk between them, which is the trick, may remain.
+Rows with `unread` are not decoded, because Python does less there than a client.
 """
 
 import email
@@ -16,7 +16,7 @@ from .spam import SPAMS
 from .trick import FILES, NO, SUBJECT
 
 CODECS = {label: codec for codec, labels in LABELS.items() for label in labels.split()} | OTHERS | WIDE
-MOST_OCTETS = 512 << 10  # what serve holds back and judges of a message
+MOST_OCTETS = 512 << 10  # as much of a message as serve holds and judges
 FEWEST_TRICKS = 400
 
 
@@ -51,7 +51,7 @@ def subject(message):
 
 
 def letters(text):
-    """Letters and digits of ASCII, without marks and case."""
+    """ASCII letters and digits, without accents and case."""
     text = unicodedata.normalize("NFKD", text).casefold()
     return re.sub("[^a-z0-9]", "", text)
 
@@ -72,7 +72,7 @@ def shows(octets, spam, form, undo=lambda text: text):
 
 
 def wrong():
-    """What is wrong with the generator, one line each; and how many messages were decoded, and not decoded."""
+    """Errors of the generator, one per line; and how many messages were decoded, and how many were not."""
     found, names, verified, left = [], set(), 0, 0
     for form, base in BASES.items():
         found += [
