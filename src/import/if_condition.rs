@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_are_evaluated_as_by_version_4() {
+    fn conditions_are_evaluated_as_in_version_4() {
         for text in [
             "(version >= 3.004002)",
             "version < 5 && perl_version >= 5.010000",

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_read_in_the_order_in_which_they_are_displayed() {
+    fn lines_are_read_in_display_order() {
         for (line, read) in [
             ("\u{202e}argaiv\u{202c} now", "viagra now"),
             ("\u{202e}won argaiv", "viagra now"),

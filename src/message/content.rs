@@ -197,7 +197,7 @@ mod tests {
 
     /// Inline parts are decoded before attached ones, and appear in message order.
     #[test]
-    fn a_small_budget_is_for_the_shown_text() {
+    fn a_small_budget_is_spent_on_inline_text() {
         let attached = "<a href=http://a.example/>x</a>".repeat(200);
         let raw = format!(
             "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html\n\

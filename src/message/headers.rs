@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_clients_show_is_found_behind_any_number_of_fields() {
+    fn fields_that_clients_show_are_found_after_any_number_of_others() {
         let many = "X: y\r\n".repeat(2 * FIELD_LIMIT);
         let raw = format!("{many}Subject: z\r\n\r\n");
         let headers = Headers::of(raw.as_bytes());

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_quoted_is_left_out_of_an_answer() {
+    fn quotations_are_left_out_of_replies() {
         let answer =
             "I get this every day, can you block it?\n\n> Cheap pills\n> order now\n\nAnna\n";
         assert_eq!(

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_read_in_the_order_in_which_they_are_displayed() {
+    fn lines_are_read_in_display_order() {
         let mut text = VisibleTextBuilder::of_lines(100);
         text.push("\u{202e}yub\u{202c} it \u{202e}won\nhere a\u{202e}c");
         text.push("b\u{202c}.");

@@ -73,7 +73,7 @@ fn whatever_the_upstream_says_to_a_login_reaches_the_client() {
 
 /// The client's next line would be the response, and the error the answer to it.
 #[test]
-fn a_challenge_is_no_answer_to_a_password() {
+fn a_challenge_is_not_an_answer_to_a_password() {
     for lines in [USER, b"AUTH PLAIN AGFubgB4\r\n"] {
         let mut driven = login(
             lines,
@@ -91,7 +91,7 @@ fn a_challenge_is_no_answer_to_a_password() {
 }
 
 #[test]
-fn the_response_to_a_challenge_is_no_command_when_the_upstream_closes() {
+fn the_response_to_a_challenge_is_not_a_command_when_the_upstream_closes() {
     let mut driven = preauth();
     driven.client_sends(XOAUTH2);
     for line in [
@@ -382,7 +382,7 @@ fn names_and_passwords_are_octets() {
 
 /// RFC 2449 section 8.1, RFC 3206: not the password's fault.
 #[test]
-fn a_temporary_refusal_is_no_denial() {
+fn a_temporary_refusal_is_not_a_denial() {
     for (answer, is_denial) in [
         (&b"-ERR [IN-USE] locked\r\n"[..], false),
         (b"-ERR [sys/temp] later\r\n", false),

@@ -21,7 +21,7 @@ fn crashes(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn seeds_and_former_crashes_break_nothing() {
+fn seeds_and_former_crashes_break_no_invariant() {
     let mut broken = Vec::new();
     for target in TARGETS {
         let seeds = (target.seeds)().into_iter().enumerate();

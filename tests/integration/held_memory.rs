@@ -104,7 +104,7 @@ async fn clients_that_do_not_read_hold_no_more_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_do_not_read_slow_nobody_down() {
+async fn clients_that_do_not_read_slow_nobody_down() {
     let server = server();
     let (_stalled, _) = with_stalled(&server, 40).await;
     let (mut client, mut upstream) = server.logged_in().await;
@@ -141,7 +141,7 @@ async fn those_who_do_not_read_slow_nobody_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn memory_that_others_give_back_is_waited_for() {
+async fn a_session_waits_for_memory_that_others_give_back() {
     let server = server();
     let mut busy = Vec::new();
     // Three messages that are still being received take most of the memory.

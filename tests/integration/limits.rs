@@ -259,7 +259,7 @@ async fn a_user_name_without_a_password_takes_no_session_slot() {
 
 /// Clients that are not logged in have a part of the sessions; a newcomer gets the place of an idle one.
 #[tokio::test]
-async fn idle_clients_without_a_login_keep_nobody_out() {
+async fn idle_clients_without_a_login_do_not_block_others() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.limits.sessions = 3;
@@ -375,7 +375,7 @@ async fn simultaneous_logins_with_the_right_password_all_succeed() {
 
 /// RFC 2449 section 8.1: a mailbox in use says nothing about the password (github.com/horms/perdition/issues/4).
 #[tokio::test]
-async fn answers_that_say_nothing_about_the_password_are_no_failures() {
+async fn answers_that_say_nothing_about_the_password_are_not_login_failures() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = Settings::new(listener.local_addr().unwrap());
     settings.limits.login_failures = Some(1);

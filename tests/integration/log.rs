@@ -18,7 +18,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 }
 
 #[test]
-fn a_reader_of_the_log_that_hangs_delays_neither_mail_nor_health() {
+fn a_hanging_log_reader_delays_neither_mail_nor_health() {
     // Much more than the pipe takes.
     const SESSIONS: usize = 100;
     let folder = tempfile::tempdir().unwrap();

@@ -115,7 +115,7 @@ async fn every_session_gets_the_same_octets_and_sizes() {
 }
 
 #[tokio::test]
-async fn a_message_that_no_client_got_is_judged_again() {
+async fn a_message_that_no_client_received_is_judged_again() {
     let data = tempfile::tempdir().unwrap();
     let mut server = remembering(data.path());
     let (mut client, mut upstream) = server.logged_in().await;

@@ -330,7 +330,7 @@ async fn rotated_refresh_tokens_are_kept() {
 }
 
 #[tokio::test]
-async fn what_goes_wrong_is_said() {
+async fn failures_are_explained() {
     let setup = setup(Manners::Google, "").await;
     // No consent.
     setup.provider.person(Person::Denies);
@@ -417,7 +417,7 @@ async fn what_goes_wrong_is_said() {
 
 /// One token for all accounts; a password of popgate's own for each.
 #[tokio::test]
-async fn client_credentials_let_in_who_knows_the_mailboxs_password() {
+async fn client_credentials_admit_whoever_knows_the_mailbox_password() {
     let more = "flow = \"client_credentials\"\nscope = \"https://outlook.office365.com/.default\"";
     let setup = setup(Manners::Microsoft, more).await;
     let mut adding = setup.add(&["--flow", "browser"]);

@@ -32,7 +32,7 @@ async fn a_pin_trusts_an_old_form_through_a_whole_handshake() {
 }
 
 #[tokio::test]
-async fn a_pin_trusts_no_server_that_has_another_key_than_its_certificate() {
+async fn a_pin_does_not_trust_a_server_without_the_key_of_its_certificate() {
     for version in [&TLS12, &TLS13] {
         let certified = authority("localhost");
         let shown = certificate(&old("x509-v1.pem"));

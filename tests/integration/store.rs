@@ -54,7 +54,7 @@ fn rows(data: &Path, count: usize) -> Vec<popgate::store::records::Quarantined> 
 }
 
 #[tokio::test]
-async fn what_is_held_is_listed_with_mailbox_sender_and_score() {
+async fn held_messages_are_listed_with_mailbox_sender_and_score() {
     let data = tempfile::tempdir().unwrap();
     let (_proxy, mut client, mut upstream) = session(|it| {
         it.drop_at = Some(10.0);

@@ -100,7 +100,7 @@ fn read(path: &Path) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_message_is_learned_once_and_taken_back_by_any_copy() {
+fn a_message_is_learned_once_and_forgotten_by_any_copy() {
     let message = with_odd_lines();
     let workspace = Workspace::new(0);
     let copies: Vec<(&str, Vec<u8>)> = copies(&message)
@@ -191,7 +191,7 @@ fn a_delivered_message_is_judged_as_it_was() {
 }
 
 #[test]
-fn notices_and_deleted_messages_are_passed_over_and_counted() {
+fn notices_and_deleted_messages_are_skipped_and_counted() {
     let workspace = Workspace::new(0);
     let held = mail(true, 3);
     let notice = notice(held.as_bytes(), &stock().judge(held.as_bytes()), "0-2");
@@ -221,7 +221,7 @@ fn scanned(workspace: &Workspace, name: &str) -> Value {
 }
 
 #[test]
-fn one_message_alone_takes_effect_for_good() {
+fn a_single_message_takes_permanent_effect() {
     for is_spam in [false, true] {
         let workspace = Workspace::new(0);
         let hard = match is_spam {
@@ -309,7 +309,7 @@ fn the_version_of_a_filter_changes_with_what_was_learned() {
 
 /// What was learned does not depend on the order, nor on how many commands it took, nor on mistakes in between.
 #[test]
-fn the_order_of_teaching_has_no_part_in_the_result() {
+fn the_order_of_teaching_does_not_affect_the_result() {
     let of = |teach: &dyn Fn(&Workspace)| {
         let workspace = Workspace::new(45);
         for number in 0..10_u64 {
@@ -379,7 +379,7 @@ fn early(is_spam: bool, number: u32) -> String {
 }
 
 #[test]
-fn what_the_first_release_learned_is_read_and_stays_in_effect() {
+fn state_learned_by_the_first_release_is_read_and_stays_in_effect() {
     let workspace = Workspace::new(0);
     for name in ["weights", "journal"] {
         let from = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -291,7 +291,7 @@ fn newer(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_damaged_learned_state_is_kept_aside_and_learning_begins_anew() {
+fn a_damaged_learned_state_is_set_aside_and_learning_starts_over() {
     let good = {
         let workspace = Workspace::new(3);
         workspace.train();

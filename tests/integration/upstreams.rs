@@ -219,7 +219,7 @@ async fn opportunistic(connections: Connections<'_>, encrypts: bool) {
 }
 
 #[tokio::test]
-async fn opportunistic_tls_asks_first_and_reaches_servers_that_close_at_what_they_do_not_know() {
+async fn opportunistic_tls_asks_first_and_reaches_servers_that_close_on_unknown_commands() {
     let (capa, stls) = (&b"CAPA\r\n"[..], &b"STLS\r\n"[..]);
     let announced = &b"+OK\r\nUIDL\r\nSTLS\r\n.\r\n"[..];
     let ok = &b"+OK\r\n"[..];

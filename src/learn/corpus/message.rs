@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deleted_messages_are_told_from_others() {
+    fn deleted_messages_are_recognized() {
         let table = [
             ("X-Mozilla-Status: 0009\n", true),
             ("X-Mozilla-Status: 0008\nX-Mozilla-Status: 0001\n", true),

@@ -257,7 +257,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn names_tell_what_is_mounted() {
+    fn images_to_mount_are_recognized_by_name() {
         for (name, expected) in [
             ("a.ISO ", true),
             ("b.img", true),

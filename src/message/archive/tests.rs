@@ -191,7 +191,7 @@ fn gzip_and_tar() {
 }
 
 #[test]
-fn mails_and_tnef() {
+fn attached_messages_and_tnef() {
     let mail = b"From: a@a.example\nSubject: x\nContent-Type: application/octet-stream; \
         name=\"scan.pdf\"\nContent-Transfer-Encoding: base64\n\nTVqQAAMAAAAEAAAA//8AALgAAAA=\n";
     let all = found(mail);

@@ -52,7 +52,7 @@ fn labelled_text_is_decoded() {
 }
 
 #[test]
-fn marks_outrank_labels_and_text_without_either_is_detected() {
+fn byte_order_marks_outrank_labels_and_other_text_is_detected() {
     let table: &[(&[u8], &str)] = &[
         (b"\xff\xfeV\0i\0", "Vi"),
         (b"\xfe\xff\0V\0i", "Vi"),

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_calendars_cards() {
+    fn messages_calendars_and_vcards() {
         for mail in [
             "Received: from a\r\n by b\r\nFrom: c\r\n\r\nhi",
             "From a@b Mon Jan  1\nX-Y: z\nDate: d\nTo: e\n",

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_told_from_letters() {
+    fn flags_are_distinguished_from_letters() {
         for (word, are_flags) in [
             ("defrit", true),
             ("us", true),

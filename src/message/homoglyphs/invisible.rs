@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_shows_nothing_is_found_by_its_property() {
+    fn invisible_characters_are_found_by_their_property() {
         for (text, end, is_within_word) in [
             ("a\u{200b}b", 4, true),
             ("a\u{200b}\u{34f}\u{fe0f}b", 9, true),

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_is_not_much() {
+    fn ordinary_text_is_not_spelled_out() {
         for text in [
             "In the U.S.A. and the U.K., e.g. at 10 a.m., B2B and MP3 are 4th of 12",
             "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z",
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_alone_are_counted_where_they_are_words() {
+    fn single_letters_that_spell_words_are_counted() {
         let text = "Y o u r a c c o u n t i s l i m i t e d . Please";
         assert_eq!(SpelledOut::of(text).letters, 20);
         assert!(SpelledOut::of("y0ur p4yp4l 4cc0unt w4s cl0s3d").is_much());

@@ -45,7 +45,7 @@ fn a_text_is_read_with_plain_words_in_place_of_disguised_ones() {
 
 /// No language has an accent in every word.
 #[test]
-fn words_strewn_with_accents_are_read_without() {
+fn stray_accents_are_removed_from_words() {
     let text = "Büy thé píll añd øther mediçines whát ćheap pricés tóday frięnd ".repeat(2);
     let read = "buy the pill and other medicines what cheap prices today friend ".repeat(2);
     assert_eq!(plain(&text), Some(read));

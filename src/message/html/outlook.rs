@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditional_comments_are_for_some_programs() {
+    fn conditions_select_programs() {
         for shown in [
             "[if mso]>x<![endif]",
             "[if gte mso 9]>x<![endif]",

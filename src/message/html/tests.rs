@@ -118,7 +118,7 @@ fn hidden_text_is_counted() {
 }
 
 #[test]
-fn hiding_that_most_newsletters_do_is_not_counted() {
+fn hidden_text_that_most_newsletters_have_is_not_counted() {
     let hidden = |source: &str| page_of(source, LIMITS).traits.hidden.bytes;
     let padding = "&#847;&zwnj;&nbsp;&shy;".repeat(200);
     let preview =
@@ -140,7 +140,7 @@ fn hiding_that_most_newsletters_do_is_not_counted() {
 }
 
 #[test]
-fn only_blocks_part_words() {
+fn only_block_elements_separate_words() {
     let joined = [
         "via<xqz></xqz>gra",
         "via<xqz/>gra",
@@ -197,7 +197,7 @@ fn only_blocks_part_words() {
 }
 
 #[test]
-fn unseen_text_within_words_neither_parts_nor_joins_them() {
+fn hidden_text_within_words_neither_splits_nor_joins_them() {
     let ways = [
         "style='display:none'",
         "style='visibility:hidden'",
@@ -258,7 +258,7 @@ fn empty_elements_within_words_are_counted() {
 }
 
 #[test]
-fn foreign_content_is_as_in_a_browser() {
+fn foreign_content_is_parsed_as_in_a_browser() {
     for (source, seen) in [
         ("<svg><style></svg><p>seen", "seen"),
         ("<svg><style><p>seen", "seen"),
@@ -284,7 +284,7 @@ fn foreign_content_is_as_in_a_browser() {
 }
 
 #[test]
-fn formatting_goes_on_and_ends_as_in_a_browser() {
+fn formatting_elements_are_reconstructed_and_end_as_in_a_browser() {
     for (source, seen) in [
         ("<p><b hidden>x<p>x</b>seen", "seen"),
         ("<b hidden><div>x</b>seen</div>", "seen"),
@@ -301,7 +301,7 @@ fn formatting_goes_on_and_ends_as_in_a_browser() {
 }
 
 #[test]
-fn text_is_read_in_the_order_in_which_it_is_displayed() {
+fn text_is_read_in_display_order() {
     for source in [
         "<p><bdo dir=rtl>argaiv</bdo> now",
         "<p>\u{202e}argaiv\u{202c} now",
@@ -325,7 +325,7 @@ fn text_is_read_in_the_order_in_which_it_is_displayed() {
 }
 
 #[test]
-fn what_only_outlook_shows_is_read_if_it_says_something_else() {
+fn outlook_only_html_is_read_if_it_differs_from_the_page() {
     let spam = "<p>Buy cheap pills without any prescription in our pharmacy <a href=http://x.example/>here</a>";
     let page = page_of(&format!("<!--[if mso]>{spam}<![endif]-->"), LIMITS);
     assert_eq!(
@@ -359,7 +359,7 @@ fn links_that_are_only_text_are_links() {
 }
 
 #[test]
-fn text_in_the_colour_of_its_background_is_read_where_it_is_most_of_the_page() {
+fn text_in_the_colour_of_its_background_is_read_if_it_is_most_of_the_page() {
     assert_eq!(
         text("<p style=color:#fff>much text on a picture</p><p>seen"),
         "seen much text on a picture"

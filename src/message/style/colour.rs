@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_seen_on_its_background_or_not() {
+    fn contrast_decides_whether_text_is_visible() {
         let seen = |text: &str, ground: &str| {
             !read(text)
                 .unwrap_or_default()

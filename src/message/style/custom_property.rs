@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_in_place_of_their_names() {
+    fn values_are_substituted_for_var() {
         for (css, used, expected) in [
             (":root{--a:none}", "display:var(--a)", "display:none"),
             (
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_is_limited() {
+    fn growth_by_substitution_is_limited() {
         let a = format!("--a:{}", "var(--b)".repeat(100));
         let b = format!("--b:{}", "var(--c)".repeat(100));
         let c = format!("--c:{}", "x".repeat(1000));

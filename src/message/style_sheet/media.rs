@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_hold_for_a_desktop() {
+    fn queries_match_a_desktop() {
         for holds in [
             "",
             "all",

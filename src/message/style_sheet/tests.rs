@@ -117,7 +117,7 @@ fn rules_are_for_the_elements_that_their_selectors_match() {
 }
 
 #[test]
-fn comparing_selectors_ends() {
+fn selector_matching_is_limited() {
     let mut sheets = StyleSheets::new(false);
     sheets.add(&".x .y .x .y .x .z{display:none}".repeat(10_000));
     let (x, y, z) = (
