@@ -6,41 +6,38 @@
 
 use unicode_bidi::{BidiInfo, Level};
 
-pub(crate) const EMBEDS_LEFT: char = '\u{202a}';
-pub(crate) const EMBEDS_RIGHT: char = '\u{202b}';
-pub(crate) const POPS: char = '\u{202c}';
-pub(crate) const OVERRIDES_LEFT: char = '\u{202d}';
-pub(crate) const OVERRIDES_RIGHT: char = '\u{202e}';
-pub(crate) const ISOLATES_LEFT: char = '\u{2066}';
-pub(crate) const ISOLATES_RIGHT: char = '\u{2067}';
-pub(crate) const ISOLATES_FIRST: char = '\u{2068}';
-pub(crate) const POPS_ISOLATE: char = '\u{2069}';
+// The bidi control characters, by their abbreviations in UAX 9.
+pub(crate) const LRE: char = '\u{202a}';
+pub(crate) const RLE: char = '\u{202b}';
+pub(crate) const PDF: char = '\u{202c}';
+pub(crate) const LRO: char = '\u{202d}';
+pub(crate) const RLO: char = '\u{202e}';
+pub(crate) const LRI: char = '\u{2066}';
+pub(crate) const RLI: char = '\u{2067}';
+pub(crate) const FSI: char = '\u{2068}';
+pub(crate) const PDI: char = '\u{2069}';
 
 /// Whether it begins an embedding, an override or an isolate.
 pub(crate) fn opens(letter: char) -> bool {
-    matches!(
-        letter,
-        EMBEDS_LEFT | EMBEDS_RIGHT | OVERRIDES_LEFT | OVERRIDES_RIGHT | ISOLATES_LEFT
-            ..=ISOLATES_FIRST
-    )
+    matches!(letter, LRE | RLE | LRO | RLO | LRI..=FSI)
 }
 
 /// Whether it ends what another control began.
 pub(crate) fn closes(letter: char) -> bool {
-    matches!(letter, POPS | POPS_ISOLATE)
+    matches!(letter, PDF | PDI)
 }
 
 /// Whether the display order may differ from the stored order.
-pub(crate) fn turns(line: &str) -> bool {
+pub(crate) fn may_reorder(line: &str) -> bool {
     if !line.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
         return false;
     }
     let (mut rights, mut isolates) = (0, 0);
     for letter in line.chars() {
         match letter {
-            OVERRIDES_RIGHT => return true,
-            EMBEDS_RIGHT | ISOLATES_RIGHT => rights += 1,
-            EMBEDS_LEFT | ISOLATES_LEFT | ISOLATES_FIRST | OVERRIDES_LEFT => isolates += 1,
+            RLO => return true,
+            RLE | RLI => rights += 1,
+            LRE | LRI | FSI | LRO => isolates += 1,
             _ => {}
         }
     }
@@ -48,7 +45,7 @@ pub(crate) fn turns(line: &str) -> bool {
 }
 
 /// A line as a person reads it.
-pub(crate) fn as_read(line: &str) -> String {
+pub(crate) fn in_display_order(line: &str) -> String {
     // First to display order, then to the text that would display the same without any control characters.
     let shown: String = reordered(line)
         .chars()
@@ -83,13 +80,13 @@ mod tests {
             ("\u{2067}שלום abc\u{2069}", "abc שלום"),
             ("plain", "plain"),
         ] {
-            assert_eq!(as_read(line), read, "{line:?}");
+            assert_eq!(in_display_order(line), read, "{line:?}");
         }
         assert!(
-            turns("\u{202e}a")
-                && turns("\u{2067}\u{2066}a")
-                && !turns("\u{2067}a")
-                && !turns("\u{202e}ש")
+            may_reorder("\u{202e}a")
+                && may_reorder("\u{2067}\u{2066}a")
+                && !may_reorder("\u{2067}a")
+                && !may_reorder("\u{202e}ש")
         );
     }
 }

@@ -21,7 +21,7 @@ use crate::message::charset::as_utf_8;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
-use crate::message::visible_text::turned::Open;
+use crate::message::visible_text::bidi_text::Open;
 use crate::message::visible_text::{VisibleText, cut};
 use crate::message::work::Work;
 use cascade::Cascade;

@@ -13,7 +13,7 @@ mod value;
 
 pub(crate) use colour::Paint;
 pub(crate) use custom_property::{CustomProperties, uses_any};
-pub(crate) use text_style::{Display, Size, Style, Turning};
+pub(crate) use text_style::{Display, Size, Style, UnicodeBidi};
 
 use cssparser::{Delimiter, ParseError, Parser, Token};
 

@@ -3,14 +3,14 @@
 //! In: pieces of text; out: the same in display order, with each run of white space as one space, and without invisible
 //! characters, so that `v<ZWSP>iagra` becomes `viagra`. It never exceeds its limit.
 
+pub(crate) mod bidi_text;
 mod direction;
-pub(crate) mod turned;
 
 use std::ops::Range;
 
 use crate::message::bidi;
 use crate::message::homoglyphs::{self, nothing_at};
-use turned::Turned;
+use bidi_text::BidiText;
 
 /// Builds visible text from pieces.
 #[derive(Debug, Default)]
@@ -22,10 +22,10 @@ pub struct VisibleTextBuilder {
     lines: usize,
     keeps_lines: bool,
     /// Whether text is put into display order. A file name keeps its stored order.
-    turns: bool,
+    reorders: bool,
     breaks: Vec<usize>,
     split_words: usize,
-    turned: Turned,
+    bidi_text: BidiText,
     turned_words: usize,
 }
 
@@ -103,7 +103,7 @@ impl VisibleTextBuilder {
     /// The same for the text of an HTML page, in display order.
     pub(crate) fn of_page(limit: usize) -> Self {
         Self {
-            turns: true,
+            reorders: true,
             ..Self::new(limit)
         }
     }
@@ -112,8 +112,8 @@ impl VisibleTextBuilder {
     pub fn push(&mut self, piece: &str) {
         let mut rest = piece;
         while !rest.is_empty() && self.text.len() < self.limit {
-            rest = match self.turned.is_open() {
-                true => self.push_turned(rest),
+            rest = match self.bidi_text.is_open() {
+                true => self.push_bidi_text(rest),
                 false => self.push_plain(rest),
             };
         }
@@ -138,9 +138,9 @@ impl VisibleTextBuilder {
                     break;
                 };
                 let next = at + letter.len_utf8();
-                let turns = self.turns;
-                let is_turning = |letter| turns && bidi::opens(letter);
-                if let Some(nothing) = nothing_at(piece, at, is_turning) {
+                let reorders = self.reorders;
+                let is_bidi_control = |letter| reorders && bidi::opens(letter);
+                if let Some(nothing) = nothing_at(piece, at, is_bidi_control) {
                     self.split_words += usize::from(nothing.is_within_word);
                     self.append(&piece[run..at]);
                     run = nothing.end;
@@ -151,9 +151,9 @@ impl VisibleTextBuilder {
                     self.append(&piece[run..at]);
                     self.space = true;
                     run = next;
-                } else if is_turning(letter) {
+                } else if is_bidi_control(letter) {
                     self.append(&piece[run..at]);
-                    self.turned.open(letter, false);
+                    self.bidi_text.open(letter, false);
                     return &piece[next..];
                 }
                 at = next;
@@ -171,8 +171,8 @@ impl VisibleTextBuilder {
 
     /// Whether the next letter would continue a word.
     pub(crate) fn is_within_word(&self) -> bool {
-        let last = match self.turned.is_open() {
-            true => self.turned.last(),
+        let last = match self.bidi_text.is_open() {
+            true => self.bidi_text.last(),
             false => self.text.chars().next_back(),
         };
         !self.space && last.is_some_and(char::is_alphanumeric)

@@ -31,7 +31,7 @@ pub(super) struct OpenElement {
     /// An integration point: an element of SVG or MathML whose content is HTML.
     integrates: bool,
     /// What it did to the writing direction.
-    pub(super) turns: Turns,
+    pub(super) direction: Direction,
     /// Which elements a start tag can close, and which ones an end tag can.
     reach: Kinds,
     specials: u128,
@@ -41,9 +41,9 @@ pub(super) struct OpenElement {
 
 /// What an element does to the writing direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turns {
-    Nothing,
-    Line(char),
+pub(super) enum Direction {
+    Inherited,
+    Inline(char),
     Block,
 }
 
@@ -110,7 +110,7 @@ impl OpenElements {
             is_code: outer.is_some_and(|outer| outer.is_code) || element.is_code(is_foreign),
             integrates: is_foreign && element.has(elements::INTEGRATES),
             is_foreign,
-            turns: Turns::Nothing,
+            direction: Direction::Inherited,
             reach: elements::in_reach(outer.map_or(0, |outer| outer.reach), kind),
             specials: outer.filter(|_| !bounds).map_or(0, |outer| outer.specials) | special,
             others: match (special, outer) {
@@ -135,9 +135,9 @@ impl OpenElements {
     }
 
     /// Notes what the innermost element did with the writing direction.
-    pub(super) fn set_turns(&mut self, turns: Turns) {
+    pub(super) fn set_direction(&mut self, direction: Direction) {
         if let Some(last) = self.stack.last_mut() {
-            last.turns = turns;
+            last.direction = direction;
         }
     }
 
@@ -246,7 +246,8 @@ impl OpenElements {
             return self.stack.len() - from;
         };
         let is_crossed = |open: &OpenElement| !open.element.has(elements::MARKER);
-        let is_plain = self.stack[at].turns == Turns::Nothing && !self.stack[at].is_foreign;
+        let is_plain =
+            self.stack[at].direction == Direction::Inherited && !self.stack[at].is_foreign;
         if !is_plain || !self.stack[at + 1..].iter().all(is_crossed) {
             return self.stack.len() - from;
         }

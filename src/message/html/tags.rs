@@ -4,14 +4,14 @@
 
 use html5gum::State;
 
-use super::open_elements::{OpenElement, Turns};
+use super::open_elements::{Direction, OpenElement};
 use super::{Attribute, Reader, Tag};
 use crate::message::bidi;
 use crate::message::charset::as_utf_8;
 use crate::message::html_elements as elements;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::HIDDEN_TEXT_LIMIT;
-use crate::message::style::{Display, Style, Turning};
+use crate::message::style::{Display, Style, UnicodeBidi};
 use crate::message::visible_text::cut;
 
 /// This many consecutive line breaks move text out of the window.
@@ -137,10 +137,10 @@ impl Reader<'_, '_> {
             hints.display = Some(Display::Inline);
         }
         if hints.right_to_left.is_some() {
-            hints.turning = Some(if name == Name::BDO {
-                Turning::Overridden
+            hints.unicode_bidi = Some(if name == Name::BDO {
+                UnicodeBidi::Override
             } else {
-                Turning::Embedded
+                UnicodeBidi::Embed
             });
         }
     }
@@ -196,43 +196,39 @@ impl Reader<'_, '_> {
         if opened.display == Display::Block {
             self.part_before(element, Display::Block);
         }
-        let turns = self.turn(&opened);
-        self.open.set_turns(turns);
+        let direction = self.begin_direction(&opened);
+        self.open.set_direction(direction);
     }
 
     /// Sets the writing direction within an element.
-    fn turn(&mut self, opened: &OpenElement) -> Turns {
+    fn begin_direction(&mut self, opened: &OpenElement) -> Direction {
         let right = opened.look.right_to_left;
-        let control = match (opened.own.turning, right) {
-            (Some(Turning::Overridden), true) => Some(bidi::OVERRIDES_RIGHT),
-            (Some(Turning::Overridden), false) => Some(bidi::OVERRIDES_LEFT),
-            (Some(Turning::Embedded), true) => Some(bidi::ISOLATES_RIGHT),
-            (Some(Turning::Embedded), false) => Some(bidi::ISOLATES_LEFT),
+        let control = match (opened.own.unicode_bidi, right) {
+            (Some(UnicodeBidi::Override), true) => Some(bidi::RLO),
+            (Some(UnicodeBidi::Override), false) => Some(bidi::LRO),
+            (Some(UnicodeBidi::Embed), true) => Some(bidi::RLI),
+            (Some(UnicodeBidi::Embed), false) => Some(bidi::LRI),
             _ => None,
         };
         let text = &mut self.shown.text;
         if opened.display == Display::Block {
             let control = match control {
-                Some(bidi::OVERRIDES_RIGHT) => control,
-                _ => right.then_some(bidi::ISOLATES_RIGHT),
+                Some(bidi::RLO) => control,
+                _ => right.then_some(bidi::RLI),
             };
-            if control.is_none() && !text.is_turned() {
-                return Turns::Nothing;
+            if control.is_none() && !text.has_direction() {
+                return Direction::Inherited;
             }
             self.directions.push(text.begin_block(control));
-            return Turns::Block;
+            return Direction::Block;
         }
         match control {
-            Some(control) if text.is_turned() || right => {
+            Some(control) if text.has_direction() || right => {
                 text.open(control);
-                let is_override = opened.own.turning == Some(Turning::Overridden);
-                Turns::Line(if is_override {
-                    bidi::POPS
-                } else {
-                    bidi::POPS_ISOLATE
-                })
+                let is_override = opened.own.unicode_bidi == Some(UnicodeBidi::Override);
+                Direction::Inline(if is_override { bidi::PDF } else { bidi::PDI })
             }
-            _ => Turns::Nothing,
+            _ => Direction::Inherited,
         }
     }
 
@@ -288,10 +284,10 @@ impl Reader<'_, '_> {
             if element.name == Name::STYLE {
                 self.cascade.end_sheet();
             }
-            match closed.turns {
-                Turns::Nothing => {}
-                Turns::Line(control) => self.shown.text.close(control),
-                Turns::Block => {
+            match closed.direction {
+                Direction::Inherited => {}
+                Direction::Inline(control) => self.shown.text.close(control),
+                Direction::Block => {
                     let outer = self.directions.pop().unwrap_or_default();
                     self.shown.text.end_block(outer);
                 }

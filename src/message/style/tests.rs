@@ -156,8 +156,8 @@ fn backgrounds_are_read() {
 fn direction_and_display_are_read() {
     let turned = style("unicode-bidi:bidi-override;direction:rtl");
     assert_eq!(
-        (turned.turning, turned.right_to_left),
-        (Some(Turning::Overridden), Some(true))
+        (turned.unicode_bidi, turned.right_to_left),
+        (Some(UnicodeBidi::Override), Some(true))
     );
     assert_eq!(
         style("display:inline-block").display,

@@ -38,13 +38,13 @@ pub(crate) enum Position {
 
 /// The effect of `unicode-bidi`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turning {
+pub(crate) enum UnicodeBidi {
     /// None.
     Normal,
     /// An embedding or isolate: its letters keep their own direction.
-    Embedded,
+    Embed,
     /// An override: all letters take the element's direction.
-    Overridden,
+    Override,
 }
 
 macro_rules! style {
@@ -104,7 +104,7 @@ style! {
     no_outlook: bool,
     /// It has a background image.
     picture: bool,
-    turning: Turning,
+    unicode_bidi: UnicodeBidi,
     right_to_left: bool,
 }
 

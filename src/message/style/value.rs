@@ -9,7 +9,7 @@ use super::colour::{Paint, UNSEEN};
 use super::length::{FAR, is_nothing, is_off, length, sum, unit_pixels};
 use super::property::Property;
 use super::shape::{clips, filters, transform};
-use super::text_style::{Display, Position, Size, Style, Turning};
+use super::text_style::{Display, Position, Size, Style, UnicodeBidi};
 
 /// This many pixels of space above it push text out of sight.
 const PUSHED: f32 = 1000.0;
@@ -73,7 +73,7 @@ pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style
         P::MsoHide => {
             style.no_outlook = word(input, |word| Some(word == "all" || word == "screen"));
         }
-        P::UnicodeBidi => style.turning = word(input, turning),
+        P::UnicodeBidi => style.unicode_bidi = word(input, unicode_bidi),
         P::Direction => style.right_to_left = word(input, |word| Some(word == "rtl")),
     }
 }
@@ -108,11 +108,11 @@ fn position(word: &str) -> Option<Position> {
     })
 }
 
-fn turning(word: &str) -> Option<Turning> {
+fn unicode_bidi(word: &str) -> Option<UnicodeBidi> {
     Some(match word {
-        "bidi-override" | "isolate-override" => Turning::Overridden,
-        "embed" | "isolate" | "-webkit-isolate" => Turning::Embedded,
-        _ => Turning::Normal,
+        "bidi-override" | "isolate-override" => UnicodeBidi::Override,
+        "embed" | "isolate" | "-webkit-isolate" => UnicodeBidi::Embed,
+        _ => UnicodeBidi::Normal,
     })
 }
 

@@ -4,24 +4,24 @@
 //! order, appended to the visible text.
 
 use super::VisibleTextBuilder;
-use super::turned::{ALL, LINE, Open};
+use super::bidi_text::{ALL, LINE, Open};
 use crate::message::bidi;
 
 impl VisibleTextBuilder {
     /// Begins an inline box whose text has a direction of its own.
     pub(crate) fn open(&mut self, control: char) {
-        self.turned.open(control, true);
+        self.bidi_text.open(control, true);
     }
 
     /// Whether a direction is set.
-    pub(crate) fn is_turned(&self) -> bool {
-        self.turned.is_open()
+    pub(crate) fn has_direction(&self) -> bool {
+        self.bidi_text.is_open()
     }
 
     /// Ends an inline box.
     pub(crate) fn close(&mut self, control: char) {
-        self.turned.close(control);
-        if !self.turned.is_open() {
+        self.bidi_text.close(control);
+        if !self.bidi_text.is_open() {
             self.settle();
         }
     }
@@ -29,10 +29,10 @@ impl VisibleTextBuilder {
     /// Begins a block whose lines have a direction of their own; returns the controls that were open around it.
     pub(crate) fn begin_block(&mut self, control: Option<char>) -> Vec<Open> {
         self.settle();
-        self.turned.line.clear();
-        let outer = std::mem::take(&mut self.turned.open);
+        self.bidi_text.line.clear();
+        let outer = std::mem::take(&mut self.bidi_text.open);
         if let Some(control) = control {
-            self.turned.open(control, true);
+            self.bidi_text.open(control, true);
         }
         outer
     }
@@ -40,36 +40,36 @@ impl VisibleTextBuilder {
     /// Ends a block.
     pub(crate) fn end_block(&mut self, outer: Vec<Open>) {
         self.settle();
-        self.turned.line.clear();
-        self.turned
+        self.bidi_text.line.clear();
+        self.bidi_text
             .line
             .extend(outer.iter().map(|(control, _)| control));
-        self.turned.open = outer;
+        self.bidi_text.open = outer;
     }
 
     /// Takes text up to where the last control is closed; returns the rest.
-    pub(super) fn push_turned<'p>(&mut self, piece: &'p str) -> &'p str {
+    pub(super) fn push_bidi_text<'p>(&mut self, piece: &'p str) -> &'p str {
         for (at, letter) in piece.char_indices() {
             let next = at + letter.len_utf8();
             if bidi::opens(letter) {
-                self.turned.open(letter, false);
+                self.bidi_text.open(letter, false);
             } else if bidi::closes(letter) {
-                self.turned.close(letter);
+                self.bidi_text.close(letter);
             } else if letter == '\n' && self.keeps_lines {
                 // The end of a paragraph ends all controls (UAX 9, X8).
                 self.settle();
-                self.turned.open.clear();
-                self.turned.line.clear();
+                self.bidi_text.open.clear();
+                self.bidi_text.line.clear();
                 return &piece[at..];
             } else {
-                self.turned.line.push(letter);
-                self.turned.last = Some(letter);
+                self.bidi_text.line.push(letter);
+                self.bidi_text.last = Some(letter);
             }
-            if !self.turned.is_open() {
+            if !self.bidi_text.is_open() {
                 self.settle();
                 return &piece[next..];
             }
-            if self.turned.line.len() >= LINE {
+            if self.bidi_text.line.len() >= LINE {
                 self.settle();
             }
         }
@@ -78,30 +78,30 @@ impl VisibleTextBuilder {
 
     /// Ends a line. Controls that elements opened stay open.
     pub(super) fn end_line(&mut self) {
-        if self.turned.is_open() {
+        if self.bidi_text.is_open() {
             self.settle();
-            self.turned.open.retain(|(_, is_element)| *is_element);
-            self.turned.line.clear();
-            let open = self.turned.open.iter();
-            self.turned.line.extend(open.map(|(control, _)| control));
+            self.bidi_text.open.retain(|(_, is_element)| *is_element);
+            self.bidi_text.line.clear();
+            let open = self.bidi_text.open.iter();
+            self.bidi_text.line.extend(open.map(|(control, _)| control));
         }
     }
 
     /// Appends the text taken so far. Open controls stay open.
     pub(crate) fn settle(&mut self) {
-        if self.turned.line.is_empty() {
+        if self.bidi_text.line.is_empty() {
             return;
         }
-        self.turned.last = None;
-        let line = std::mem::take(&mut self.turned.line);
-        let open = std::mem::take(&mut self.turned.open);
+        self.bidi_text.last = None;
+        let line = std::mem::take(&mut self.bidi_text.line);
+        let open = std::mem::take(&mut self.bidi_text.open);
         let is_text = |letter: char| !bidi::opens(letter) && !bidi::closes(letter);
-        let room = ALL.saturating_sub(self.turned.all);
+        let room = ALL.saturating_sub(self.bidi_text.all);
         if line.contains(is_text) {
-            if room >= line.len() && bidi::turns(&line) {
-                self.turned.all += line.len();
-                let read = bidi::as_read(&line);
-                if line.contains(bidi::OVERRIDES_RIGHT) {
+            if room >= line.len() && bidi::may_reorder(&line) {
+                self.bidi_text.all += line.len();
+                let read = bidi::in_display_order(&line);
+                if line.contains(bidi::RLO) {
                     self.turned_words += read.split_ascii_whitespace().count();
                 }
                 self.push_plain(&read);
@@ -110,9 +110,9 @@ impl VisibleTextBuilder {
                 self.push_plain(&line);
             }
         }
-        self.turned
+        self.bidi_text
             .line
             .extend(open.iter().map(|(control, _)| control));
-        self.turned.open = open;
+        self.bidi_text.open = open;
     }
 }

@@ -18,7 +18,7 @@ pub(crate) type Open = (char, bool);
 
 /// The open controls, and the text since the first.
 #[derive(Debug, Default)]
-pub(super) struct Turned {
+pub(super) struct BidiText {
     pub(super) open: Vec<Open>,
     pub(super) line: String,
     /// The last character of the line.
@@ -27,7 +27,7 @@ pub(super) struct Turned {
     pub(super) all: usize,
 }
 
-impl Turned {
+impl BidiText {
     pub(super) fn is_open(&self) -> bool {
         !self.open.is_empty()
     }
@@ -42,9 +42,9 @@ impl Turned {
 
     /// Closes the last control; a control that closes nothing is ignored.
     pub(super) fn close(&mut self, control: char) {
-        let isolates = |open: &Open| matches!(open.0, bidi::ISOLATES_LEFT..=bidi::ISOLATES_FIRST);
-        let fits = |open: &Open| isolates(open) == (control == bidi::POPS_ISOLATE);
-        if control == bidi::POPS_ISOLATE {
+        let isolates = |open: &Open| matches!(open.0, bidi::LRI..=bidi::FSI);
+        let fits = |open: &Open| isolates(open) == (control == bidi::PDI);
+        if control == bidi::PDI {
             if let Some(at) = self.open.iter().rposition(fits) {
                 self.open.truncate(at);
                 self.line.push(control);
