@@ -18,7 +18,7 @@ use ascii::Apart;
 use look_alike::Glyph;
 use word::{Alphabets, Reading, Writing};
 
-pub(crate) use invisible::{nothing_at, shows_nothing};
+pub(crate) use invisible::{invisible_run_at, shows_nothing};
 pub use spelled_out::SpelledOut;
 
 /// Limit on the disguised words found in one text.

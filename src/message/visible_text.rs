@@ -9,7 +9,7 @@ mod direction;
 use std::ops::Range;
 
 use crate::message::bidi;
-use crate::message::homoglyphs::{self, nothing_at};
+use crate::message::homoglyphs::{self, invisible_run_at};
 use bidi_text::BidiText;
 
 /// Builds visible text from pieces.
@@ -140,11 +140,11 @@ impl VisibleTextBuilder {
                 let next = at + letter.len_utf8();
                 let reorders = self.reorders;
                 let is_bidi_control = |letter| reorders && bidi::opens(letter);
-                if let Some(nothing) = nothing_at(piece, at, is_bidi_control) {
-                    self.split_words += usize::from(nothing.is_within_word);
+                if let Some(invisible) = invisible_run_at(piece, at, is_bidi_control) {
+                    self.split_words += usize::from(invisible.is_within_word);
                     self.append(&piece[run..at]);
-                    run = nothing.end;
-                    at = nothing.end;
+                    run = invisible.end;
+                    at = invisible.end;
                     continue;
                 }
                 if letter.is_whitespace() {

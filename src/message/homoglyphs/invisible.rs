@@ -9,7 +9,7 @@ use unicode_script::{Script, UnicodeScript};
 
 /// A run of invisible characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nothing {
+pub(crate) struct InvisibleRun {
     /// The offset of what follows it.
     pub(crate) end: usize,
     /// Whether it stands between two letters of a word, where only somebody who hides the word would put it.
@@ -17,11 +17,11 @@ pub(crate) struct Nothing {
 }
 
 /// The run of invisible characters that begins at an offset, up to a character for which `is_other` holds.
-pub(crate) fn nothing_at(
+pub(crate) fn invisible_run_at(
     text: &str,
     at: usize,
     is_other: impl Fn(char) -> bool,
-) -> Option<Nothing> {
+) -> Option<InvisibleRun> {
     let first = text[at..].chars().next()?;
     if !shows_nothing(first) && !is_thin(first) || is_other(first) {
         return None;
@@ -41,7 +41,7 @@ pub(crate) fn nothing_at(
     let after = text[end..].chars().next();
     let is_within = before.is_some_and(is_spelled) && after.is_some_and(is_spelled);
     // Elsewhere, such as between a number and its unit, a thin space is a space.
-    (!thin || is_within).then_some(Nothing {
+    (!thin || is_within).then_some(InvisibleRun {
         end,
         is_within_word: is_within && !hyphens,
     })
@@ -96,8 +96,8 @@ mod tests {
             ("ब\u{200d}ब", 6, false),
         ] {
             let at = text.chars().next().unwrap().len_utf8();
-            let found = nothing_at(text, at, |_| false);
-            let expected = Nothing {
+            let found = invisible_run_at(text, at, |_| false);
+            let expected = InvisibleRun {
                 end,
                 is_within_word,
             };
@@ -111,10 +111,10 @@ mod tests {
             "a\u{85}b",
             "aéb",
         ] {
-            assert_eq!(nothing_at(text, 1, |_| false), None, "{text:?}");
+            assert_eq!(invisible_run_at(text, 1, |_| false), None, "{text:?}");
         }
         assert_eq!(
-            nothing_at("a\u{202e}b", 1, |letter| letter == '\u{202e}'),
+            invisible_run_at("a\u{202e}b", 1, |letter| letter == '\u{202e}'),
             None
         );
     }

@@ -23,9 +23,9 @@ pub struct SpelledOut {
     /// Single letters in long rows that spell words.
     pub letters: usize,
     /// Words with separators between their letters.
-    pub parted: usize,
+    pub separated: usize,
     /// Words with digits, symbols or upside-down letters for letters.
-    pub coded: usize,
+    pub substituted: usize,
     /// The number of words.
     pub words: usize,
 }
@@ -50,8 +50,8 @@ impl SpelledOut {
             }
             found.letters += std::mem::take(&mut row).letters_of_words();
             match reading(word) {
-                Some(Word::Parted(_)) => found.parted += 1,
-                Some(Word::Coded | Word::Turned) => found.coded += 1,
+                Some(Word::Separated(_)) => found.separated += 1,
+                Some(Word::Leet | Word::UpsideDown) => found.substituted += 1,
                 None => {}
             }
         }
@@ -61,7 +61,7 @@ impl SpelledOut {
 
     /// Whether enough words are spelled out to make another reading worthwhile.
     pub fn is_much(&self) -> bool {
-        let spelled = self.parted + self.coded;
+        let spelled = self.separated + self.substituted;
         spelled >= WORDS && spelled * 100 >= self.words * PERCENT
     }
 
@@ -123,13 +123,13 @@ pub(super) fn read(text: &str, one: char) -> String {
             break;
         }
         match reading(word) {
-            Some(Word::Parted(word)) => plain.push_str(&word),
+            Some(Word::Separated(word)) => plain.push_str(&word),
             // All of its letters may be upside down, or only those that cannot be anything else.
-            Some(Word::Turned) => plain.extend(word.chars().map(|letter| {
+            Some(Word::UpsideDown) => plain.extend(word.chars().map(|letter| {
                 let both = both_ways(letter).filter(|_| one == 'l');
                 upright(letter).or(both).unwrap_or(letter)
             })),
-            Some(Word::Coded) => plain.extend(
+            Some(Word::Leet) => plain.extend(
                 word.chars()
                     .map(|sign| letter_for(sign, one).unwrap_or(sign)),
             ),
@@ -142,11 +142,11 @@ pub(super) fn read(text: &str, one: char) -> String {
 
 enum Word {
     /// Without the separators.
-    Parted(String),
+    Separated(String),
     /// With symbols for letters.
-    Coded,
+    Leet,
     /// With upside-down letters.
-    Turned,
+    UpsideDown,
 }
 
 fn reading(word: &str) -> Option<Word> {
@@ -155,12 +155,12 @@ fn reading(word: &str) -> Option<Word> {
         return None;
     }
     if let Some(joined) = without_marks(word) {
-        return Some(Word::Parted(joined));
+        return Some(Word::Separated(joined));
     }
     if !word.is_ascii() && word.chars().any(|letter| upright(letter).is_some()) {
-        return Some(Word::Turned);
+        return Some(Word::UpsideDown);
     }
-    is_coded(word).then_some(Word::Coded)
+    is_leet(word).then_some(Word::Leet)
 }
 
 /// The letters of a word that has the same separator after every letter but the last.
@@ -196,7 +196,7 @@ fn is_mark(mark: char) -> bool {
 }
 
 /// Whether symbols stand for letters between other letters, and most characters still are letters.
-fn is_coded(word: &str) -> bool {
+fn is_leet(word: &str) -> bool {
     if !word.is_ascii() {
         return false;
     }
