@@ -345,7 +345,7 @@ impl<'w, 's> Reader<'w, 's> {
         self.comment_in_word = false;
         if text.bytes().any(|byte| byte > b' ') {
             self.breaks = 0;
-            self.continue_formatting();
+            self.reconstruct_formatting();
         }
         self.ended_in_letter = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
         match self.open.look().unseen() {

@@ -10,8 +10,8 @@ use std::ops::Deref;
 
 pub(crate) use name::Name;
 pub(crate) use traits::{
-    ENDS_FOREIGN, FORMATTING, HEAD, INTEGRATES, Kinds, MARKER, PARAGRAPH, PLAYED, RAW_TEXT, TABLE,
-    TABLE_PART, Traits, VOID, in_reach,
+    ENDS_FOREIGN, FALLBACK, FORMATTING, HEAD, INTEGRATION_POINT, Kinds, MARKER, PARAGRAPH,
+    RAW_TEXT, TABLE, TABLE_PART, Traits, VOID, in_reach,
 };
 
 /// An element's name and traits; cheap to copy.

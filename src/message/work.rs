@@ -66,7 +66,7 @@ impl Partial {
 }
 
 /// Units of work between two checks of the stop signal.
-const LOOK: u64 = 1 << 16;
+const STOP_CHECK_INTERVAL: u64 = 1 << 16;
 
 /// What the rules may still use after a stop signal: about ten milliseconds.
 const AFTER_STOP: u64 = 10_000_000;
@@ -83,7 +83,7 @@ pub struct Work<'s> {
     spent: Cell<u64>,
     /// The units that may be spent by the end of the stage.
     limit: Cell<u64>,
-    next_look: Cell<u64>,
+    next_stop_check: Cell<u64>,
     partial: Cell<Option<Partial>>,
     left_out: Cell<usize>,
 }
@@ -99,7 +99,7 @@ impl<'s> Work<'s> {
             stage: Cell::new(Stage::Header),
             spent: Cell::new(0),
             limit: Cell::new(share(Stage::Header, total)),
-            next_look: Cell::new(LOOK),
+            next_stop_check: Cell::new(STOP_CHECK_INTERVAL),
             partial: Cell::new(None),
             left_out: Cell::new(0),
         }
@@ -157,8 +157,8 @@ impl<'s> Work<'s> {
     /// done.
     pub fn spend(&self, units: u64) -> bool {
         let spent = self.spent.get() + units;
-        if spent >= self.next_look.get() {
-            self.look(spent);
+        if spent >= self.next_stop_check.get() {
+            self.check_stop(spent);
         }
         if spent > self.limit.get() {
             self.end();
@@ -243,8 +243,8 @@ impl<'s> Work<'s> {
 
     /// Checks the stop signal.
     #[cold]
-    fn look(&self, spent: u64) {
-        self.next_look.set(spent + LOOK);
+    fn check_stop(&self, spent: u64) {
+        self.next_stop_check.set(spent + STOP_CHECK_INTERVAL);
         let is_stopped = self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
         if is_stopped && self.partial.get() != Some(Partial::Time) {
             self.partial.set(Some(Partial::Time));
@@ -314,9 +314,9 @@ mod tests {
         let stop = AtomicBool::new(false);
         let work = Work::new(1 << 40).stopped_by(&stop);
         work.begin(Stage::Files);
-        assert!(work.spend(LOOK));
+        assert!(work.spend(STOP_CHECK_INTERVAL));
         stop.store(true, Ordering::Relaxed);
-        assert!(!work.spend(2 * LOOK));
+        assert!(!work.spend(2 * STOP_CHECK_INTERVAL));
         assert_eq!(work.afford(100, 1), 0);
         assert_eq!(work.partial(), Some(Partial::Time));
         work.begin(Stage::Rules);

@@ -13,10 +13,10 @@ use crate::message::style_sheet::element_path::{ElementPath, Token};
 const SEARCH: usize = 256;
 
 /// How many elements may stay open when a formatting element around them ends (misnested tags).
-const CROSSED: usize = 24;
+const MISNESTED: usize = 24;
 
 /// Limit on the list of active formatting elements (the standard allows three of a kind).
-const CONTINUED: usize = 16;
+const ACTIVE_FORMATTING: usize = 16;
 
 /// An open element.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub(super) struct OpenElement {
     /// An element of SVG or MathML.
     pub(super) is_foreign: bool,
     /// An integration point: an element of SVG or MathML whose content is HTML.
-    integrates: bool,
+    is_integration_point: bool,
     /// What it did to the writing direction.
     pub(super) direction: Direction,
     /// Which elements a start tag can close, and which ones an end tag can.
@@ -53,7 +53,7 @@ pub(super) struct OpenElements {
     stack: Vec<OpenElement>,
     pub(super) path: ElementPath,
     /// Formatting elements to reconstruct: closed together with an outer element, with the number of markers there.
-    continued: Vec<(OpenElement, u32)>,
+    active_formatting: Vec<(OpenElement, u32)>,
 }
 
 impl OpenElements {
@@ -80,7 +80,7 @@ impl OpenElements {
     /// Whether a start tag here begins a foreign element.
     pub(super) fn is_foreign(&self) -> bool {
         let last = self.stack.last();
-        last.is_some_and(|last| last.is_foreign && !last.integrates)
+        last.is_some_and(|last| last.is_foreign && !last.is_integration_point)
     }
 
     /// Opens an element with this style of its own.
@@ -101,14 +101,14 @@ impl OpenElements {
         let mut look = outer
             .map_or(Look::PLAIN, |outer| outer.look)
             .within(&own, display);
-        look.is_aside |= !is_foreign && element.has(elements::PLAYED);
+        look.is_aside |= !is_foreign && element.has(elements::FALLBACK);
         let opened = OpenElement {
             element,
             own,
             look,
             display,
             is_code: outer.is_some_and(|outer| outer.is_code) || element.is_code(is_foreign),
-            integrates: is_foreign && element.has(elements::INTEGRATES),
+            is_integration_point: is_foreign && element.has(elements::INTEGRATION_POINT),
             is_foreign,
             direction: Direction::Inherited,
             reach: elements::in_reach(outer.map_or(0, |outer| outer.reach), kind),
@@ -129,7 +129,7 @@ impl OpenElements {
     /// Notes that the innermost element is a MathML annotation that does not contain HTML.
     pub(super) fn set_annotation(&mut self) {
         if let Some(last) = self.stack.last_mut() {
-            last.integrates = false;
+            last.is_integration_point = false;
             last.look.gone = true;
         }
     }
@@ -153,7 +153,7 @@ impl OpenElements {
 
     /// The index of the outermost foreign element that a start tag closes.
     pub(super) fn foreign_end(&self) -> Option<usize> {
-        let is_html = |open: &OpenElement| !open.is_foreign || open.integrates;
+        let is_html = |open: &OpenElement| !open.is_foreign || open.is_integration_point;
         Some(self.stack.iter().rposition(is_html).map_or(0, |at| at + 1))
     }
 
@@ -198,13 +198,14 @@ impl OpenElements {
         self.path.truncate(self.stack.len());
         let outer = self.stack.last().map_or(0, |last| last.markers);
         if popped.markers > outer {
-            self.continued.retain(|(_, markers)| *markers <= outer);
+            self.active_formatting
+                .retain(|(_, markers)| *markers <= outer);
         } else if !is_target && !popped.is_foreign && popped.element.has(elements::FORMATTING) {
-            let going_on = (popped, popped.markers);
-            if self.continued.len() == CONTINUED {
-                self.continued[0] = going_on;
+            let entry = (popped, popped.markers);
+            if self.active_formatting.len() == ACTIVE_FORMATTING {
+                self.active_formatting[0] = entry;
             } else {
-                self.continued.insert(0, going_on);
+                self.active_formatting.insert(0, entry);
             }
         }
         Some(popped)
@@ -215,13 +216,16 @@ impl OpenElements {
     }
 
     /// The formatting elements to reconstruct here.
-    pub(super) fn take_continued(&mut self) -> Vec<OpenElement> {
-        if self.continued.is_empty() {
+    pub(super) fn take_active_formatting(&mut self) -> Vec<OpenElement> {
+        if self.active_formatting.is_empty() {
             return Vec::new();
         }
         let markers = self.stack.last().map_or(0, |last| last.markers);
-        let (now, later) = self.continued.drain(..).partition(|(_, of)| *of == markers);
-        self.continued = later;
+        let (now, later) = self
+            .active_formatting
+            .drain(..)
+            .partition(|(_, of)| *of == markers);
+        self.active_formatting = later;
         let now: Vec<(OpenElement, u32)> = now;
         now.into_iter().map(|(element, _)| element).collect()
     }
@@ -230,14 +234,14 @@ impl OpenElements {
     /// 13.2.6.4.7, the adoption agency algorithm). Returns how many stay open.
     pub(super) fn end_formatting(&mut self, name: Name) -> usize {
         if let Some(at) = self
-            .continued
+            .active_formatting
             .iter()
             .rposition(|(open, _)| open.element.name == name)
         {
-            self.continued.remove(at);
+            self.active_formatting.remove(at);
             return 1;
         }
-        let from = self.stack.len().saturating_sub(CROSSED);
+        let from = self.stack.len().saturating_sub(MISNESTED);
         let Some(at) = self.stack[from..]
             .iter()
             .rposition(|open| open.element.name == name)
@@ -245,10 +249,10 @@ impl OpenElements {
         else {
             return self.stack.len() - from;
         };
-        let is_crossed = |open: &OpenElement| !open.element.has(elements::MARKER);
+        let is_misnested = |open: &OpenElement| !open.element.has(elements::MARKER);
         let is_plain =
             self.stack[at].direction == Direction::Inherited && !self.stack[at].is_foreign;
-        if !is_plain || !self.stack[at + 1..].iter().all(is_crossed) {
+        if !is_plain || !self.stack[at + 1..].iter().all(is_misnested) {
             return self.stack.len() - from;
         }
         self.stack.remove(at);

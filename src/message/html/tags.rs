@@ -19,7 +19,7 @@ const BREAKS_OUT_OF_SIGHT: usize = 40;
 
 /// Units of work to open an element, and per element that stays open when an outer one ends.
 const ELEMENT_WORK: u64 = 60;
-const CROSSED_WORK: u64 = 15;
+const MISNESTED_WORK: u64 = 15;
 
 impl Reader<'_, '_> {
     pub(super) fn tag_begins(&mut self, name: &[u8]) {
@@ -124,7 +124,7 @@ impl Reader<'_, '_> {
             self.end_element(element);
         }
         if element.display(false) == Display::Inline {
-            self.continue_formatting();
+            self.reconstruct_formatting();
         }
     }
 
@@ -268,8 +268,8 @@ impl Reader<'_, '_> {
             return true;
         }
         if element.has(elements::FORMATTING) {
-            let crossed = self.open.end_formatting(element.name);
-            self.work.spend(CROSSED_WORK * crossed as u64);
+            let misnested = self.open.end_formatting(element.name);
+            self.work.spend(MISNESTED_WORK * misnested as u64);
         }
         false
     }
@@ -304,8 +304,8 @@ impl Reader<'_, '_> {
     }
 
     /// Reconstructs the active formatting elements (HTML standard 13.2.4.3).
-    pub(super) fn continue_formatting(&mut self) {
-        for element in self.open.take_continued() {
+    pub(super) fn reconstruct_formatting(&mut self) {
+        for element in self.open.take_active_formatting() {
             self.work.spend(ELEMENT_WORK);
             self.open.push(element.element, element.own, &[], false);
         }

@@ -9,16 +9,16 @@ pub(crate) type Flags = u32;
 /// separate words, whatever its name.
 pub(super) const BLOCK: Flags = 1;
 /// It is not displayed, where no style says otherwise.
-pub(super) const GONE: Flags = 1 << 1;
+pub(super) const NOT_DISPLAYED: Flags = 1 << 1;
 /// The same for elements of SVG and MathML.
 pub(super) const FOREIGN_BLOCK: Flags = 1 << 2;
-pub(super) const FOREIGN_GONE: Flags = 1 << 3;
+pub(super) const FOREIGN_NOT_DISPLAYED: Flags = 1 << 3;
 /// Its content is not text of the page (HTML standard 15.3.1), or is replaced by something else.
 pub(super) const CODE: Flags = 1 << 4;
 /// The same, but not within SVG or MathML.
 pub(super) const HTML_CODE: Flags = 1 << 5;
 /// Its content is a fallback for programs that cannot play or draw it.
-pub(crate) const PLAYED: Flags = 1 << 6;
+pub(crate) const FALLBACK: Flags = 1 << 6;
 /// A part of a table, which a browser ignores where there is no table (HTML standard 13.2.6.4.7).
 pub(crate) const TABLE_PART: Flags = 1 << 7;
 /// An end tag can close it although other elements are open in it, which are reopened after it (HTML standard
@@ -27,13 +27,13 @@ pub(crate) const FORMATTING: Flags = 1 << 8;
 /// End tags of non-special elements do not close elements around it (HTML standard 13.2.4.2: special).
 pub(super) const SPECIAL: Flags = 1 << 9;
 /// End tags in it do not close elements around it (HTML standard 13.2.4.2: scopes). Markers do the same.
-pub(super) const BOUND: Flags = 1 << 10;
+pub(super) const SCOPE: Flags = 1 << 10;
 /// Formatting in it is not reconstructed after it (HTML standard 13.2.4.3: markers).
 pub(crate) const MARKER: Flags = 1 << 11;
 /// It ends foreign content, such as `<svg>` (HTML standard 13.2.6.5).
 pub(crate) const ENDS_FOREIGN: Flags = 1 << 12;
 /// An element of SVG or MathML whose content is HTML again (HTML standard 13.2.4.2: integration points).
-pub(crate) const INTEGRATES: Flags = 1 << 13;
+pub(crate) const INTEGRATION_POINT: Flags = 1 << 13;
 /// It has no end tag (HTML standard 13.1.2).
 pub(crate) const VOID: Flags = 1 << 14;
 /// It separates paragraphs.
@@ -108,8 +108,8 @@ impl Traits {
     /// Its default display, without any style.
     pub(crate) fn display(&self, is_foreign: bool) -> Display {
         let (block, gone) = match is_foreign {
-            true => (FOREIGN_BLOCK, FOREIGN_GONE),
-            false => (BLOCK, GONE),
+            true => (FOREIGN_BLOCK, FOREIGN_NOT_DISPLAYED),
+            false => (BLOCK, NOT_DISPLAYED),
         };
         if self.has(block) {
             Display::Block
@@ -127,6 +127,6 @@ impl Traits {
 
     /// Whether end tags in it do not close elements around it.
     pub(crate) fn bounds_scope(&self) -> bool {
-        self.has(BOUND | MARKER)
+        self.has(SCOPE | MARKER)
     }
 }
