@@ -28,7 +28,7 @@ use clients::Clients;
 use judging::Judging;
 pub use labels::{
     ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, LookupOutcome, MessageAction,
-    StoreOperation, UnscannedReason,
+    OwnMessageEvent, OwnMessageKind, StoreOperation, UnscannedReason,
 };
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
@@ -284,6 +284,12 @@ impl Metrics {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.store.waiting_changes.set(gauge(changes));
         self.store.waiting_bytes.set(gauge(octets));
+    }
+
+    /// What became of one of popgate's own messages in a mailbox.
+    pub fn own_message(&self, kind: OwnMessageKind, event: OwnMessageEvent) {
+        let labels = [kind.label(), event.label()];
+        self.store.own_messages.with_label_values(&labels).inc();
     }
 
     /// Changes that are lost.

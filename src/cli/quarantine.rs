@@ -2,9 +2,10 @@
 
 mod index;
 mod listed;
+mod release;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +16,7 @@ use super::shared_args::DataArgs;
 use super::terminal::{self, harmless};
 use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
-use crate::learn::trainer::{Taught, Trainer};
-use crate::server::{self, mailbox_name};
+use crate::server::mailbox_name;
 use crate::store::Leftovers;
 use crate::store::quarantine::{self, Kept};
 use index::{Index, Left};
@@ -33,6 +33,9 @@ pub enum QuarantineCommand {
         /// Only those that are not older: 12h, 30d
         #[arg(long, value_name = "AGE", value_parser = listed::age)]
         since: Option<Duration>,
+        /// Those that were released to a mailbox instead, and wait there for a mail program
+        #[arg(long)]
+        released: bool,
         /// Print one JSON object a line
         #[arg(long)]
         json: bool,
@@ -48,13 +51,16 @@ pub enum QuarantineCommand {
         #[command(flatten)]
         place: DataArgs,
     },
-    /// Release a message as a file, and learn that it is ham
+    /// Release a message to its mailbox, or as a file, and learn that it is ham
     Release {
         /// The id that the notice named
         id: String,
-        /// The file, or the folder for a file ID.eml
-        #[arg(long, value_name = "FILE", default_value = ".")]
-        to: PathBuf,
+        /// Write it to this file, or to ID.eml in this folder, instead
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// Take a release to the mailbox back, and what was learned with it
+        #[arg(long, conflicts_with = "to")]
+        undo: bool,
         /// Learn it for this account alone
         #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
         account: Option<Arc<str>>,
@@ -103,12 +109,14 @@ fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
         QuarantineCommand::List {
             mailbox,
             since,
+            released,
             json,
             ..
         } => {
             let wanted = Wanted {
                 mailbox: wanted_mailbox(config, mailbox.as_deref())?,
                 since: *since,
+                released: *released,
             };
             list(all, config, &wanted, *json)
         }
@@ -125,8 +133,19 @@ fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
             Ok(Exit::Fine)
         }
         QuarantineCommand::Release {
-            id, to, account, ..
-        } => release(find(&all, id)?, to, config, account.clone()),
+            id,
+            to,
+            undo,
+            account,
+            ..
+        } => {
+            let kept = find(&all, id)?;
+            match to {
+                Some(to) => release::to_file(kept, to, config, account),
+                None if *undo => release::undo(kept, config, account),
+                None => release::to_mailbox(kept, config, account),
+            }
+        }
         QuarantineCommand::Purge { older_than, .. } => purge(&all, config, *older_than),
     }
 }
@@ -163,7 +182,11 @@ fn list(all: Vec<Kept>, config: &Config, wanted: &Wanted, json: bool) -> Ended {
         return listed::print_json(&listed).map(|_| exit);
     }
     listed::print_table(&listed)?;
-    eprintln!("{} in quarantine", listed.len());
+    let what = match wanted.released {
+        true => "released",
+        false => "in quarantine",
+    };
+    eprintln!("{} {what}", listed.len());
     let Leftovers { abandoned, in_use } = quarantine::leftovers(&config.data_dir)?;
     if in_use > 0 {
         eprintln!("{in_use} being written");
@@ -176,60 +199,25 @@ fn list(all: Vec<Kept>, config: &Config, wanted: &Wanted, json: bool) -> Ended {
     Ok(exit)
 }
 
-fn release(kept: &Kept, to: &Path, config: &Config, account: Option<Arc<str>>) -> Ended {
-    let message = kept.message()?;
-    // First of all: what fails later must not lose it.
-    let path = kept.copy_to(to, &message)?;
-    println!("released to {}", path.display());
-    match learn_as_ham(&message, config, account) {
-        Ok(Taught::Popgates) => println!("popgate wrote it, so there is nothing to learn"),
-        Ok(Taught::NotMail) => println!("it has no header, so there is nothing to learn"),
-        Ok(_) => println!("learned as ham"),
-        Err(error) => {
-            let exit = error.report();
-            eprintln!("popgate: it stays in the quarantine until it can be learned, too");
-            return Ok(exit);
-        }
-    }
-    kept.remove()?;
-    Index::open(config).left(kept, Left::Released);
-    Ok(Exit::Fine)
-}
-
-fn learn_as_ham(
-    message: &[u8],
-    config: &Config,
-    account: Option<Arc<str>>,
-) -> Result<Taught, Error> {
-    let filter = server::filter::load(config)?;
-    let mut trainer = Trainer::open(
-        filter,
-        &config.data_dir,
-        super::shared_args::owner(config, account.as_deref()),
-    )?;
-    if let Some(unusable) = trainer.unusable() {
-        eprintln!("popgate: {unusable}");
-    }
-    let judged = &message[..message.len().min(config.filter.hold_bytes)];
-    let taught = trainer.teach(judged, false)?;
-    // The original is deleted next.
-    trainer.sync()?;
-    Ok(taught)
-}
-
 fn purge(all: &[Kept], config: &Config, older_than: Duration) -> Ended {
     let now = SystemTime::now();
     let index = Index::open(config);
-    let mut gone = 0;
+    let (mut gone, mut waiting) = (0, 0);
     for kept in all {
         let age = now.duration_since(kept.when).unwrap_or_default();
-        if age >= older_than {
+        // A person wants it.
+        if age >= older_than && index.is_waiting(kept) {
+            waiting += 1;
+        } else if age >= older_than {
             kept.remove()?;
             index.left(kept, Left::Purged);
             gone += 1;
         }
     }
     println!("{gone} deleted, {} left", all.len() - gone);
+    if waiting > 0 {
+        println!("{waiting} of these were released, and wait in their mailboxes");
+    }
     // Their messages were delivered, or will be.
     match quarantine::remove_leftovers(&config.data_dir)?.abandoned {
         0 => {}

@@ -122,6 +122,30 @@ label! {
 }
 
 label! {
+    /// Which of popgate's own messages in a mailbox: the label `kind`.
+    pub enum OwnMessageKind {
+        /// A message that a person released from quarantine.
+        Released = "released",
+        /// A list of what is in quarantine.
+        Digest = "digest",
+    }
+}
+
+label! {
+    /// What became of one of popgate's own messages: the label `event`.
+    pub enum OwnMessageEvent {
+        /// The server lists the message again instead.
+        Relisted = "relisted",
+        /// A client got it.
+        Fetched = "fetched",
+        /// It was not shown, or not sent.
+        Unreadable = "unreadable",
+        /// A client deleted it.
+        Deleted = "deleted",
+    }
+}
+
+label! {
     /// What the store is asked for: the label `operation`.
     pub enum StoreOperation {
         /// A session's question.

@@ -3,7 +3,7 @@
 use prometheus::{Histogram, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::buckets::SECONDS;
-use super::labels::{LookupOutcome, StoreOperation};
+use super::labels::{LookupOutcome, OwnMessageEvent, OwnMessageKind, StoreOperation};
 use super::registry::Families;
 
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(super) struct Store {
     pub(super) lookups: IntCounterVec,
     pub(super) lookup_seconds: Histogram,
     pub(super) write_seconds: Histogram,
+    pub(super) own_messages: IntCounterVec,
 }
 
 impl Store {
@@ -37,8 +38,20 @@ impl Store {
         for outcome in LookupOutcome::ALL {
             lookups.with_label_values(&[outcome.label()]);
         }
+        let own_messages = make.counters(
+            "popgate_own_messages_total",
+            "Messages that popgate itself puts into mailboxes: shown again by the server, sent, not readable, deleted by \
+             their clients",
+            &["kind", "event"],
+        );
+        for kind in OwnMessageKind::ALL {
+            for event in OwnMessageEvent::ALL {
+                own_messages.with_label_values(&[kind.label(), event.label()]);
+            }
+        }
         Self {
             up,
+            own_messages,
             lookups,
             waiting_changes: make.gauge(
                 "popgate_store_waiting_changes",

@@ -28,6 +28,16 @@ impl Uidl {
         fits.then(|| Self(octets.into()))
     }
 
+    /// The id of one of popgate's own messages, by its name: letters, digits and hyphens.
+    pub fn own(name: &str) -> Self {
+        Self([OWN, name.as_bytes()].concat().into())
+    }
+
+    /// The name of one of popgate's own messages.
+    pub fn own_name(&self) -> Option<&[u8]> {
+        self.0.strip_prefix(OWN)
+    }
+
     /// The octets as the server sent them.
     pub fn octets(&self) -> &[u8] {
         &self.0

@@ -99,6 +99,7 @@ pub(super) fn open(
         quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
         quarantine: quarantine(config, store.as_deref()),
+        data_dir: config.data_dir.as_path().into(),
         store,
         recalls: overrides.recalls,
         disk: Arc::clone(&persistent.disk),

@@ -7,6 +7,7 @@ use super::access_log::{AccessLog, shown};
 use super::dialling::{Upstream, mailbox_on};
 use super::exchange::{Event, Mechanism};
 use super::mailbox_memory;
+use super::own_messages;
 use super::quotas::Admitted;
 use super::report::{report, report_refusal};
 use super::service::Service;
@@ -67,7 +68,7 @@ impl Observer<'_> {
                 }
             }
             Event::OwnDeleted(deleted) => {
-                mailbox_memory::own_deleted(self.service, self.mailbox(), deleted);
+                own_messages::deleted(self.service, self.mailbox(), deleted);
             }
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),

@@ -6,16 +6,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::exchange::{DecidedMessage, OwnEntry, Recalled, RecalledMessage, Stored};
+use super::exchange::{DecidedMessage, Recalled, RecalledMessage, Stored};
+use super::own_messages;
 use super::service::Service;
 use super::stored_edit::{decision_of, edit_of};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing};
 use crate::store::records::{
-    Change, Label, MailboxMemory, MessageRecord, MessageState, OwnBody, PopgateId,
-    RememberedMessage, Timestamp,
+    Change, Label, MailboxMemory, MessageRecord, MessageState, PopgateId, RememberedMessage,
+    Timestamp,
 };
 
 /// What is remembered of the messages with these ids.
@@ -26,17 +25,23 @@ pub(super) async fn recall(
 ) -> Option<Recalled> {
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
     let (of, ids) = (mailbox.clone(), Arc::clone(ids));
-    let (mut recalled, stale) = store
+    let data_dir = Arc::clone(&service.data_dir);
+    let (mut recalled, stale, own) = store
         .look_up(&mailbox, move |store| {
             let (places, uidls): (Vec<usize>, Vec<Uidl>) = ids
                 .ids()
                 .enumerate()
                 .filter_map(|(place, id)| Some((place, Uidl::new(id)?)))
                 .unzip();
-            let memory = store.recall(&of, &uidls)?;
-            Ok(recalled(memory, &places, ids.messages()))
+            let mut memory = store.recall(&of, &uidls)?;
+            let own = std::mem::take(&mut memory.own_entries);
+            let own = own_messages::shown(store, &data_dir, own, &uidls);
+            let (recalled, stale) = recalled(memory, &places, ids.messages());
+            Ok((recalled, stale, own))
         })
         .await?;
+    own.report(service, &mailbox);
+    recalled.own = own.entries;
     if !stale.is_empty() {
         store.record(vec![Change::StillListed {
             mailbox,
@@ -54,17 +59,9 @@ fn recalled(memory: MailboxMemory, places: &[usize], messages: usize) -> (Recall
     for (place, record) in places.iter().zip(&memory.messages) {
         by_place[*place] = record.as_ref().map_or(RecalledMessage::Unknown, known);
     }
-    let own = memory.own_entries.into_iter();
-    // Only those whose text the store has can be fetched.
-    let own = own.filter(|entry| entry.body == OwnBody::Stored);
-    let own = own.map(|entry| OwnEntry {
-        uidl: entry.uidl,
-        octets: entry.octets,
-    });
     let recalled = Recalled {
         messages: by_place,
-        own: own.collect(),
-        may_be_corrected: false,
+        ..Recalled::default()
     };
     (recalled, memory.stale)
 }
@@ -101,18 +98,6 @@ pub(super) async fn load(
     let record = store.look_up(&mailbox, move |store| store.message(&of, &uidl));
     let (decision, _) = decision_of(record.await??.edit.as_ref()?)?;
     Some(decision)
-}
-
-/// The text of an entry of popgate's own.
-pub(super) async fn read_own(
-    service: &Service,
-    mailbox: Option<MailboxId>,
-    uidl: Uidl,
-) -> Option<Bytes> {
-    let (store, mailbox) = (service.store.as_ref()?, mailbox?);
-    let of = mailbox.clone();
-    let text = store.look_up(&mailbox, move |store| store.own_text(&of, &uidl));
-    text.await?
 }
 
 /// A client has got a message.
@@ -165,17 +150,6 @@ pub(super) fn delivered(
         record: Box::new(record),
         replaces: false,
     }]);
-}
-
-/// A client has deleted entries of popgate's own.
-pub(super) fn own_deleted(service: &Service, mailbox: Option<MailboxId>, deleted: Vec<Uidl>) {
-    if let (Some(store), Some(mailbox)) = (&service.store, mailbox) {
-        let removed = deleted.into_iter().map(|uidl| Change::OwnEntryRemoved {
-            mailbox: mailbox.clone(),
-            uidl,
-        });
-        store.record(removed.collect());
-    }
 }
 
 #[cfg(test)]

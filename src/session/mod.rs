@@ -30,6 +30,7 @@ mod mailbox_memory;
 mod oauth;
 mod oauth_shared;
 mod one_at_a_time;
+mod own_messages;
 mod pace;
 mod passthrough;
 mod place;

@@ -28,6 +28,7 @@ use super::held_octets::HeldOctets;
 use super::judge::Recipient;
 use super::long_line::LongLine;
 use super::mailbox_memory;
+use super::own_messages;
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
 use super::quotas::Admitted;
@@ -361,7 +362,7 @@ impl<'s> Relay<'s> {
     }
 
     async fn read_own(&mut self, uidl: Uidl) {
-        let text = mailbox_memory::read_own(self.service, self.mailbox(), uidl).await;
+        let text = own_messages::read(self.service, self.mailbox(), uidl).await;
         self.exchange.own_message(text, now());
     }
 

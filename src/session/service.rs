@@ -1,5 +1,6 @@
 //! The settings and resources of a session, kept to its end; a reload makes new ones for new sessions.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Service {
     pub quotas: Arc<Quotas>,
     /// The quarantine; without it messages to drop are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
+    /// The data directory, whose quarantine has the texts of released messages.
+    pub data_dir: Arc<Path>,
     /// Threads that write to the quarantine: a disk that hangs delays only what is written to it.
     pub disk: Arc<ThreadPool>,
     /// The store; without it what popgate knows ends with the session.

@@ -8,6 +8,7 @@
 
 mod index;
 mod kept;
+mod release;
 
 use std::fs::File;
 use std::io;
@@ -17,9 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
-pub use index::{Adopted, QuarantineIndex, adopt, delete_older, described, entry_of};
+pub use index::{Adopted, QuarantineIndex, adopt, delete_older, described, entry_of, is_waiting};
 use kept::{ENDING, id_of, named};
 pub use kept::{Kept, find, kept};
+pub use release::{ReleaseError, as_mail, release, take_back};
 
 /// A Maildir below the data directory.
 #[derive(Debug)]

@@ -32,6 +32,7 @@ mod quarantine;
 mod reference;
 mod refusals;
 mod relay;
+mod release;
 mod routes;
 mod rule_tools;
 mod rules;

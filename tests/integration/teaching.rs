@@ -284,7 +284,7 @@ fn a_released_message_is_not_held_again() {
     hold(&quarantine, "id-1", &message);
     let drops = |filter: Filter| filter.judge(message.as_bytes()).is_spam();
     assert!(drops(stock()));
-    workspace.run(&["quarantine", "release", "id-1"], 0);
+    workspace.run(&["quarantine", "release", "id-1", "--to", "."], 0);
     let (_, memory) = Knowledge::read(&workspace.path("data")).unwrap();
     assert!(!drops(stock().with_learned(Arc::new(memory))));
 }

@@ -560,7 +560,7 @@ fn a_message_released_from_quarantine_is_learned_as_ham() {
     assert!(printed.contains("no message id-9"), "{printed}");
     let printed = workspace.run(&["quarantine", "release", "id-1", "--to", "missing"], 2);
     assert!(printed.contains("missing/id-1.eml: "), "{printed}");
-    let printed = workspace.run(&["quarantine", "release", "id-1"], 0);
+    let printed = workspace.run(&["quarantine", "release", "id-1", "--to", "."], 0);
     assert!(printed.contains("learned as ham"), "{printed}");
     assert_eq!(
         fs::read_to_string(workspace.path("id-1.eml")).unwrap(),
@@ -607,7 +607,7 @@ fn an_interrupted_release_is_completed_by_the_next() {
     hold(&quarantine, "ad-1", &text);
     for interrupted in steps {
         interrupted();
-        workspace.run(&["quarantine", "release", "ad-1"], 0);
+        workspace.run(&["quarantine", "release", "ad-1", "--to", "."], 0);
         assert_eq!(fs::read_to_string(&copy).unwrap(), text);
         assert_eq!(workspace.info(), "learned: 21 ham, 20 spam");
         assert_eq!(popgate::store::quarantine::kept(&data).unwrap(), []);
@@ -618,7 +618,7 @@ fn an_interrupted_release_is_completed_by_the_next() {
     // Another file of that name is not overwritten, and the original stays.
     hold(&quarantine, "ad-1", &text);
     fs::write(&copy, "another").unwrap();
-    workspace.run(&["quarantine", "release", "ad-1"], 2);
+    workspace.run(&["quarantine", "release", "ad-1", "--to", "."], 2);
     assert_eq!(fs::read_to_string(&copy).unwrap(), "another");
     assert_eq!(popgate::store::quarantine::kept(&data).unwrap().len(), 1);
 }

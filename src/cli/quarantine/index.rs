@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, StoreKind};
 use crate::store::Store;
-use crate::store::quarantine::Kept;
+use crate::store::quarantine::{self, Kept};
 use crate::store::records::{Change, PopgateId, Timestamp};
 use crate::store::sqlite::{FILE, Sqlite};
 
@@ -45,6 +45,19 @@ impl Index {
 
     pub(super) fn reader(&self) -> Option<&dyn Store> {
         self.0.as_deref()
+    }
+
+    /// Whether a message is released, and waits in its mailbox. If the store cannot tell, it does: it is not deleted then.
+    pub(super) fn is_waiting(&self, kept: &Kept) -> bool {
+        let (Some(store), Some(id)) = (&self.0, PopgateId::new(&kept.id)) else {
+            return false;
+        };
+        let row = store.quarantined(&id);
+        let waiting = row.and_then(|row| match row {
+            Some(row) => quarantine::is_waiting(&**store, &row),
+            None => Ok(false),
+        });
+        waiting.unwrap_or(true)
     }
 
     /// Says what became of a message.

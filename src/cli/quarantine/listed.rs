@@ -15,7 +15,7 @@ use super::super::terminal::{self, harmless};
 use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::MailboxId;
 use crate::store::quarantine::{self, Kept};
-use crate::store::records::{PopgateId, Quarantined, Timestamp};
+use crate::store::records::{HeldState, PopgateId, Quarantined, Timestamp};
 use crate::store::{Store, StoreError};
 
 /// A message, its row, and since when it is held.
@@ -31,6 +31,8 @@ pub(super) struct Wanted {
     pub(super) mailbox: Option<WeightsOwner>,
     /// Those that are not older.
     pub(super) since: Option<Duration>,
+    /// Those that were released.
+    pub(super) released: bool,
 }
 
 impl Wanted {
@@ -42,7 +44,8 @@ impl Wanted {
             (Some(WeightsOwner::Mailbox(wanted)), Some(of)) => wanted == of,
             (Some(WeightsOwner::User(wanted)), Some(of)) => wanted == of.user(),
         };
-        is_new && is_theirs
+        let is_released = listed.entry.state == HeldState::Released;
+        is_new && is_theirs && is_released == self.released
     }
 }
 

@@ -252,7 +252,10 @@ impl Exchange<'_> {
         self.login_answered(command, LoginAnswer::of(accepted, line.bytes()));
         match command {
             Command::Quit => {
-                self.report_own_deletions();
+                // RFC 1939 section 6: after an error, messages may be left.
+                if accepted {
+                    self.report_own_deletions();
+                }
                 self.ending = Some(End::Quit);
             }
             // Only refusals come here.

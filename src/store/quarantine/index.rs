@@ -12,7 +12,9 @@ use std::time::{Duration, SystemTime};
 use super::kept::{self, Kept};
 use crate::message::Headers;
 use crate::store::contract::{QuarantineQuery, Store};
-use crate::store::records::{Change, HeldState, PopgateId, Quarantined, Timestamp};
+use crate::store::records::{
+    Change, HeldState, OwnBody, OwnEntry, PopgateId, Quarantined, Timestamp,
+};
 use crate::store::store_error::StoreError;
 use crate::store::writer::Writer;
 
@@ -133,6 +135,7 @@ fn gone(
 ) -> Result<Vec<Change>, StoreError> {
     let mut changes = Vec::new();
     let mut query = QuarantineQuery {
+        all_states: true,
         limit: PAGE,
         ..QuarantineQuery::default()
     };
@@ -141,6 +144,7 @@ fn gone(
         for entry in &page {
             // One that came since is looked for; what cannot be looked for is not gone.
             if !there.contains(&entry.id)
+                && should_be_there(store, entry)?
                 && matches!(kept::find(data_dir, entry.id.as_str()), Ok(None))
             {
                 changes.push(Change::QuarantineDeleted {
@@ -154,6 +158,36 @@ fn gone(
             Some(last) if page.len() == PAGE => query.after = Some((last.held_at, last.id.clone())),
             _ => return Ok(changes),
         }
+    }
+}
+
+/// Whether a message is released, and waits for a client that deletes it.
+///
+/// # Errors
+/// The store's.
+pub fn is_waiting(store: &dyn Store, row: &Quarantined) -> Result<bool, StoreError> {
+    Ok(row.state == HeldState::Released && own_entry(store, row)?.is_some())
+}
+
+/// The entry of a released message in its mailbox.
+pub(super) fn own_entry(
+    store: &dyn Store,
+    row: &Quarantined,
+) -> Result<Option<OwnEntry>, StoreError> {
+    let Some(mailbox) = &row.mailbox else {
+        return Ok(None);
+    };
+    let entries = store.recall(mailbox, &[])?.own_entries.into_iter();
+    let body = OwnBody::Quarantined(row.id.clone());
+    Ok(entries.into_iter().find(|entry| entry.body == body))
+}
+
+/// Whether a row has a message: it is held, or released to its mailbox.
+fn should_be_there(store: &dyn Store, entry: &Quarantined) -> Result<bool, StoreError> {
+    match entry.state {
+        HeldState::Held => Ok(true),
+        HeldState::Released => is_waiting(store, entry),
+        HeldState::Deleted => Ok(false),
     }
 }
 

@@ -91,6 +91,15 @@ impl Kept {
         Ok(path)
     }
 
+    /// Says that it came now: it is kept as long as one that is held now.
+    ///
+    /// # Errors
+    /// The system's, with the path.
+    pub(super) fn touch(&self) -> io::Result<()> {
+        let touched = open(&self.path).and_then(|file| file.set_modified(SystemTime::now()));
+        touched.map_err(|error| named(&self.path, error))
+    }
+
     /// Deletes it. It is gone from the disk when this returns.
     ///
     /// # Errors

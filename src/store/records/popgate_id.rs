@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::pop3::Uidl;
+
 /// The most octets of an id.
 const LONGEST: usize = 64;
 
@@ -16,6 +18,16 @@ impl PopgateId {
         let is_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         let fits = !text.is_empty() && text.len() <= LONGEST && !text.starts_with('-');
         (fits && text.bytes().all(is_id)).then(|| Self(text.into()))
+    }
+
+    /// The id of the message whose entry in a mailbox has this UIDL; see [`Self::own_uidl`].
+    pub fn of_own_uidl(uidl: &Uidl) -> Option<Self> {
+        Self::new(std::str::from_utf8(uidl.own_name()?).ok()?)
+    }
+
+    /// The UIDL of the message as an entry of popgate's own.
+    pub fn own_uidl(&self) -> Uidl {
+        Uidl::own(&self.0)
     }
 
     /// The text.
@@ -37,6 +49,11 @@ mod tests {
     #[test]
     fn ids_are_safe_in_a_file_name() {
         assert_eq!(PopgateId::new("65a1-0b").unwrap().as_str(), "65a1-0b");
+        let id = PopgateId::new("65a1-0b").unwrap();
+        assert_eq!(id.own_uidl().to_string(), "popgate-65a1-0b");
+        assert_eq!(PopgateId::of_own_uidl(&id.own_uidl()), Some(id));
+        let upstreams = Uidl::new(b"65a1-0b").unwrap();
+        assert_eq!(PopgateId::of_own_uidl(&upstreams), None);
         for wrong in ["", "-x", "../x", "a b", "a\n", &"x".repeat(65)] {
             assert_eq!(PopgateId::new(wrong), None, "{wrong}");
         }

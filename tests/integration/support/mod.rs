@@ -13,6 +13,7 @@ pub mod dialog;
 pub mod edits;
 pub mod exchange;
 pub mod identity_provider;
+pub mod mailbox;
 pub mod played_proxy;
 pub mod provider;
 

@@ -1,0 +1,124 @@
+//! `popgate quarantine release`: to the mailbox, as a file, or taken back.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::exit::{Ended, Error, Exit};
+use super::super::shared_args;
+use super::super::terminal::harmless;
+use super::index::{Index, Left};
+use crate::config::{Config, StoreKind};
+use crate::learn::trainer::{Taught, Trainer};
+use crate::server;
+use crate::store::Store;
+use crate::store::quarantine::{self, Kept};
+
+/// What to learn it for, besides all.
+pub(super) type Account = Option<Arc<str>>;
+
+/// Releases a message to its mailbox, and learns that it is ham.
+pub(super) fn to_mailbox(kept: &Kept, config: &Config, account: &Account) -> Ended {
+    let index = Index::open(config);
+    let store = with_store(&index, config, "release it as a file with --to FILE")?;
+    let message = kept.message()?;
+    let mailbox = quarantine::release(store, kept, message.clone()).map_err(Error::failed)?;
+    println!(
+        "released: the next time that a mail program looks into the mailbox of {}, it is there",
+        harmless(&mailbox.to_string())
+    );
+    match learn_as_ham(&message, config, account) {
+        Ok(taught) => say(taught),
+        Err(error) => {
+            let exit = error.report();
+            eprintln!("popgate: it is released, and not learned: repeat the command");
+            return Ok(exit);
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+/// Takes a release to the mailbox back, and what was learned with it.
+pub(super) fn undo(kept: &Kept, config: &Config, account: &Account) -> Ended {
+    let index = Index::open(config);
+    let store = with_store(&index, config, "no release to a mailbox can be taken back")?;
+    let message = kept.message()?;
+    quarantine::take_back(store, kept).map_err(Error::failed)?;
+    println!("held again; what a mail program has fetched meanwhile stays with it");
+    let mut trainer = trainer(config, account)?;
+    if trainer.forget(judged(&message, config))? {
+        trainer.sync()?;
+        println!("no longer learned as ham");
+    }
+    Ok(Exit::Fine)
+}
+
+fn with_store<'i>(
+    index: &'i Index,
+    config: &Config,
+    instead: &str,
+) -> Result<&'i dyn Store, Error> {
+    index.reader().ok_or_else(|| {
+        Error::failed(match config.store.kind {
+            StoreKind::Off => format!("data.store is \"off\": {instead}"),
+            _ => format!("there is no store yet, which `popgate serve` makes: {instead}"),
+        })
+    })
+}
+
+/// Releases a message as a file, learns that it is ham, and deletes it from the quarantine unless its mailbox needs it.
+pub(super) fn to_file(kept: &Kept, to: &Path, config: &Config, account: &Account) -> Ended {
+    let message = kept.message()?;
+    // First of all: what fails later must not lose it.
+    let path = kept.copy_to(to, &message)?;
+    println!("released to {}", path.display());
+    match learn_as_ham(&message, config, account) {
+        Ok(taught) => say(taught),
+        Err(error) => {
+            let exit = error.report();
+            eprintln!("popgate: it stays in the quarantine until it can be learned, too");
+            return Ok(exit);
+        }
+    }
+    let index = Index::open(config);
+    if index.is_waiting(kept) {
+        println!("it is released to its mailbox, too, and waits there for a mail program");
+        return Ok(Exit::Fine);
+    }
+    kept.remove()?;
+    index.left(kept, Left::Released);
+    Ok(Exit::Fine)
+}
+
+fn say(taught: Taught) {
+    println!(
+        "{}",
+        match taught {
+            Taught::Popgates => "popgate wrote it, so there is nothing to learn",
+            Taught::NotMail => "it has no header, so there is nothing to learn",
+            _ => "learned as ham",
+        }
+    );
+}
+
+fn learn_as_ham(message: &[u8], config: &Config, account: &Account) -> Result<Taught, Error> {
+    let mut trainer = trainer(config, account)?;
+    let taught = trainer.teach(judged(message, config), false)?;
+    // The original may be deleted next.
+    trainer.sync()?;
+    Ok(taught)
+}
+
+fn trainer(config: &Config, account: &Account) -> Result<Trainer, Error> {
+    let filter = server::filter::load(config)?;
+    let owner = shared_args::owner(config, account.as_deref());
+    let trainer = Trainer::open(filter, &config.data_dir, owner)?;
+    if let Some(unusable) = trainer.unusable() {
+        eprintln!("popgate: {unusable}");
+    }
+    Ok(trainer)
+}
+
+/// What the filter sees of a message.
+fn judged<'m>(message: &'m [u8], config: &Config) -> &'m [u8] {
+    &message[..message.len().min(config.filter.hold_bytes)]
+}
