@@ -27,10 +27,11 @@ const STATEMENTS: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId(u64, u64);
 
-/// The file at a path; `None` if there is none.
+/// The file at a path; `None` if there is none, or somebody has emptied it.
 pub(super) fn file_id(path: &Path) -> Option<FileId> {
     let about = std::fs::metadata(path).ok()?;
-    about.is_file().then(|| FileId(about.dev(), about.ino()))
+    let is_one = about.is_file() && about.len() > 0;
+    is_one.then(|| FileId(about.dev(), about.ino()))
 }
 
 /// Creates the folder, if it is missing.

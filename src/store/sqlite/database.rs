@@ -67,6 +67,7 @@ impl Sqlite {
         let path = data_dir.join(connection::FILE);
         connection::create_folder(data_dir)?;
         let lock = Lock::shared(data_dir)?;
+        let was_emptied = std::fs::metadata(&path).is_ok_and(|about| about.len() == 0);
         connection::create_file(&path)?;
         let opened = || {
             // Before anything is written to it.
@@ -94,6 +95,10 @@ impl Sqlite {
         })?;
         let version = migrations::newest();
         match before {
+            0 if was_emptied => tracing::warn!(
+                "{}: the file was empty: a new store is begun",
+                path.display()
+            ),
             0 => tracing::info!("{}: a new store is begun", path.display()),
             before if before < version => tracing::info!(
                 "{}: its tables had version {before}, and have version {version} now",
@@ -164,7 +169,9 @@ impl Sqlite {
             }
             None => {
                 writer.connection = rescue::rescue(&writer.connection, &self.path)?;
-                tracing::error!("{path}: somebody deleted the file; all of it was written anew");
+                tracing::error!(
+                    "{path}: somebody deleted or emptied the file; it was written anew"
+                );
             }
         }
         writer.file = file(&self.path)?;
