@@ -1,27 +1,31 @@
 #!/usr/bin/env python3
 """popgate is killed with SIGKILL at random moments, and nothing is lost.
 
-Clients fetch spam, which is put into quarantine and replaced by a notice; training runs, releases run, and SIGHUP
-reloads. Each of these processes is killed in the middle. After each kill, every notice that a client has had must have
-its original in quarantine, octet for octet; after each start, no unfinished file may be left; at the end the learned
-state is read, the training is completed, and each message that was being released is in the quarantine or released.
-Exit 0 if everything held, 1 if not.
+Clients fetch and delete mail, of which the spam is put into quarantine and replaced by a notice; training runs, releases
+run, and SIGHUP reloads. Each of these processes is killed in the middle. After each kill, every notice that a client has
+had must have its original in quarantine, octet for octet, the store must be sound, and upstream nothing may be deleted
+that no client asked for; after each start, no unfinished file may be left. A message that was released to its mailbox
+arrives there, octet for octet. At the end the learned state is read, the training is completed, and no lesson counts
+twice. Exit 0 if everything held, 1 if not.
 """
 
 import argparse
 import collections
+import contextlib
 import glob
 import os
 import poplib
 import random
 import re
 import signal
-import socketserver
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+from uidl_mailboxes import Mailboxes
 
 CLIENTS = 6
 MESSAGES = 40
@@ -46,46 +50,13 @@ def message(number, chance):
     return head.encode() + line * chance.choice((10, 300, 3000))
 
 
-class Mailbox(socketserver.StreamRequestHandler):
-    """A POP3 server with the same mailbox for everybody."""
-
-    messages = []
-
-    def handle(self):
-        self.send(b"+OK ready\r\n")
-        for line in self.rfile:
-            words = line.decode("latin-1").split()
-            verb = words[0].upper() if words else ""
-            if verb == "STAT":
-                self.send(b"+OK %d %d\r\n" % (len(self.messages), sum(map(len, self.messages))))
-            elif verb == "RETR":
-                text = self.messages[int(words[1]) - 1]
-                self.send(b"+OK\r\n" + re.sub(rb"(?m)^\.", b"..", text) + b".\r\n")
-            elif verb == "CAPA":
-                self.send(b"-ERR\r\n")
-            else:
-                self.send(b"+OK\r\n")
-                if verb == "QUIT":
-                    return
-
-    def send(self, octets):
-        try:
-            self.wfile.write(octets)
-        except OSError:
-            pass  # the proxy was killed
-
-
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-    def handle_error(self, request, client_address):
-        pass  # the proxy was killed
-
-
 class Test:
+    messages = {}  # by unique-id
+
     def __init__(self, program, folder, seed, upstream):
         self.program, self.folder, self.chance = program, folder, random.Random(seed)
+        self.upstream, self.asked, self.releases = upstream, collections.defaultdict(set), {}
+        self.rounds, self.corrected = collections.Counter(), set()
         self.data = os.path.join(folder, "data")
         self.port, self.notices, self.lock = None, {}, threading.Lock()
         self.over = threading.Event()
@@ -95,7 +66,7 @@ class Test:
             f.write(RULE)
         self.config = os.path.join(folder, "popgate.toml")
         with open(self.config, "w") as f:
-            f.write(f'[[listen]]\naddress = "127.0.0.1:0"\n\n[[upstream]]\nhost = "127.0.0.1"\nport = {upstream}\n'
+            f.write(f'[[listen]]\naddress = "127.0.0.1:0"\n\n[[upstream]]\nhost = "127.0.0.1"\nport = {upstream.port}\n'
                     'tls = "off"\n\n[filter]\nrules = "rules"\ndrop_at = 20.0\n\n[admin]\naddress = ""\n\n'
                     '[data]\ndir = "data"\n')
         for kind in ("ham", "spam"):
@@ -127,37 +98,69 @@ class Test:
         return [path for pattern in patterns for path in glob.glob(os.path.join(self.data, pattern))]
 
     def client(self, number):
-        """Fetches messages until the end of the test."""
-        chance = random.Random(number)
+        """Fetches and deletes messages until the end of the test."""
+        chance, user = random.Random(number), f"user{number}"
         while not self.over.is_set():
             try:
                 client = poplib.POP3("127.0.0.1", self.port, timeout=20)
-                client.user("ann")
+                client.user(user)
                 client.pass_("secret")
-                for _ in range(5):
-                    which = chance.randrange(MESSAGES)
-                    _, lines, _ = client.retr(which + 1)
-                    self.received(which, b"\r\n".join(lines).decode("latin-1"))
+                uidls = [row.split()[1].decode() for row in client.uidl()[1]]
+                own = [uidl for uidl in uidls if uidl.startswith("popgate-")]
+                for uidl in own + chance.sample(uidls, min(5, len(uidls))):
+                    _, lines, _ = client.retr(uidls.index(uidl) + 1)
+                    self.received(uidl, b"".join(line + b"\r\n" for line in lines))
+                self.delete(client, user, uidls, chance)
                 client.quit()
-            except (OSError, EOFError, poplib.error_proto, TypeError):
+                if len(uidls) < MESSAGES // 2:
+                    self.arrive(user)
+            except (OSError, EOFError, poplib.error_proto, TypeError, IndexError):
                 self.seen["broken sessions"] += 1
                 time.sleep(0.01)
 
-    def received(self, which, text):
-        ident = re.search(r"^X-Popgate-Id: (\S+)", text, re.M)
-        must(ident is not None, f"message {which} passed unmarked")
-        if "zzkilledzz" in text:
-            self.seen["tagged"] += 1
-            return
+    def arrive(self, user):
+        """The messages that a client has deleted come again, as others."""
+        self.rounds[user] += 1
+        for uidl, octets in Test.messages.items():
+            self.upstream.add(user, f"{uidl}.{self.rounds[user]}", octets)
+
+    def delete(self, client, user, uidls, chance):
+        """Marks a message, takes that back, and marks another: only that one may go, with QUIT."""
+        client.dele(chance.randrange(len(uidls)) + 1)
+        client.rset()
+        which = chance.randrange(len(uidls))
         with self.lock:
-            self.notices[ident[1]] = Mailbox.messages[which]
-        self.seen["notices"] += 1
+            self.asked[user].add(uidls[which])
+        client.dele(which + 1)
+
+    def received(self, uidl, octets):
+        original = Test.messages.get(uidl.partition(".")[0])
+        if original is None:
+            with self.lock:
+                original = self.releases.get(uidl.removeprefix("popgate-"))
+            must(octets == original, f"{uidl} is not the message that was released")
+            self.seen["released messages fetched"] += 1
+            return
+        ident = re.search(rb"^X-Popgate-Id: (\S+)", octets, re.M)
+        if octets == original:
+            must(original in self.corrected, f"{uidl} is spam, and passed")
+            self.seen["corrected messages fetched"] += 1
+        elif b"zzkilledzz" in octets:
+            must(octets.endswith(original.partition(b"\r\n\r\n")[2]), f"{uidl} has another body")
+            self.seen["tagged"] += 1
+        else:
+            must(ident is not None, f"{uidl} is neither itself nor a notice")
+            with self.lock:
+                self.notices[ident[1].decode()] = original
+            self.seen["notices"] += 1
 
     def check_notices(self):
         """Every notice since the last check has its original."""
         with self.lock:
             notices, self.notices = self.notices, {}
         for ident, original in notices.items():
+            if ident in self.releases:
+                continue
             path = os.path.join(self.data, "quarantine", "new", f"{ident}.popgate")
             must(os.path.exists(path), f"the notice {ident} has no original")
             with open(path, "rb") as f:
@@ -166,6 +169,7 @@ class Test:
 
     def released(self, ident, original):
         """A release that is killed, and then repeated: the message is never lost."""
+        self.corrected.add(original)
         begun = self.run("quarantine", "release", ident, "--to", "out")
         time.sleep(self.chance.uniform(0, 0.25))
         begun.kill()
@@ -181,6 +185,37 @@ class Test:
         with open(copy, "rb") as f:
             must(f.read() == original, f"the copy of {ident} differs")
 
+    def released_to_mailbox(self, ident, original):
+        """A release to the mailbox that is killed, and then repeated."""
+        self.corrected.add(original)
+        with self.lock:
+            self.releases[ident] = original
+        begun = self.run("quarantine", "release", ident)
+        time.sleep(self.chance.uniform(0, 0.25))
+        begun.kill()
+        begun.communicate()
+        again = self.run("quarantine", "release", ident)
+        said, _ = again.communicate()
+        must(again.returncode == 0, f"a release is not completed: {said}")
+        self.seen["releases to the mailbox"] += 1
+
+    def check_upstream(self):
+        """Nothing was deleted there that no client asked for."""
+        with self.lock, self.upstream.lock:
+            for user, gone in self.upstream.deleted.items():
+                must(set(gone) <= self.asked[user], f"{user}: {set(gone) - self.asked[user]} deleted upstream")
+
+    def check_store(self):
+        """The database is sound, and its rows fit each other."""
+        path = os.path.join(self.data, "popgate.sqlite")
+        if not os.path.exists(path):
+            return
+        with contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
+            found = database.execute("PRAGMA quick_check").fetchone()[0]
+            orphans = database.execute("PRAGMA foreign_key_check").fetchall()
+        must(found == "ok" and not orphans, f"the store is damaged: {found}, {orphans[:3]}")
+        must(not glob.glob(path + ".damaged-*"), "a kill has damaged the store")
+
     def kill_once(self, number):
         serving = self.serve()
         training = self.run("train", "--ham", "ham", "--spam", "spam") if number % 2 else None
@@ -195,8 +230,12 @@ class Test:
                 process.wait()
         self.seen["unfinished after a kill"] += len(self.unfinished())
         notices = self.check_notices()
+        self.check_upstream()
+        self.check_store()
         if number % 10 == 9 and notices:
             self.released(*notices[0])
+            for ident, original in notices[1:2]:
+                self.released_to_mailbox(ident, original)
 
     def finish(self):
         serving = self.serve()
@@ -213,8 +252,8 @@ class Test:
         info = self.run("model", "info").communicate()[0]
         found = re.search(r"learned: (\d+) ham, (\d+) spam", info)
         # What was released was learned as ham, once each.
-        copies = len(os.listdir(os.path.join(self.folder, "out")))
-        must(found and int(found[2]) == 200 and int(found[1]) <= 200 + copies, f"learned otherwise: {info}")
+        released = len(os.listdir(os.path.join(self.folder, "out"))) + len(self.releases)
+        must(found and int(found[2]) == 200 and int(found[1]) <= 200 + released, f"learned otherwise: {info}")
 
 
 def main():
@@ -224,10 +263,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     chance = random.Random(args.seed)
-    Mailbox.messages = [message(number, chance) for number in range(MESSAGES)]
-    with tempfile.TemporaryDirectory() as folder, Server(("127.0.0.1", 0), Mailbox) as upstream:
-        threading.Thread(target=upstream.serve_forever, daemon=True).start()
-        test = Test(os.path.abspath(args.popgate), folder, args.seed, upstream.server_address[1])
+    Test.messages = {f"u{number:03}": message(number, chance) for number in range(MESSAGES)}
+    upstream = Mailboxes(Test.messages)
+    with tempfile.TemporaryDirectory() as folder:
+        test = Test(os.path.abspath(args.popgate), folder, args.seed, upstream)
         os.mkdir(os.path.join(folder, "out"))
         clients = []
         try:
@@ -243,9 +282,9 @@ def main():
             return 1
         finally:
             test.over.set()
-            upstream.shutdown()
+            upstream.stop()
     counts = ", ".join(f"{count} {what}" for what, count in sorted(test.seen.items()))
-    print(f"{args.kills} kills: {counts}; no notice without its original, nothing unfinished after a start")
+    print(f"{args.kills} kills: {counts}; no notice without its original, nothing unfinished after a start, no deletion that nobody asked for")
     return 0 if test.seen["notices"] and test.seen["unfinished after a kill"] else 1
 
 
