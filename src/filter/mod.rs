@@ -15,6 +15,7 @@ pub mod day;
 pub mod examples;
 pub mod facts;
 mod fnv;
+mod list_pattern;
 pub mod lists;
 pub mod message_filter;
 pub mod message_view;
@@ -36,6 +37,7 @@ pub mod stock;
 mod stopwatch;
 pub mod verdict;
 
+pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{CORRECTED, Filter, HeaderStage, LEARNT};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;

@@ -15,11 +15,12 @@ mod quarantined;
 mod sender;
 mod timestamp;
 
+pub use crate::filter::{ListKind, ListPattern};
 pub use change::Change;
 pub use correction::{Correction, Label};
 pub use history::{HistoryRow, RuleScore};
 pub use learned::Lesson;
-pub use lists::{ListEntry, ListKind, ListPattern};
+pub use lists::ListEntry;
 pub use mailbox_memory::{MailboxMemory, MailboxSettings, MailboxSummary};
 pub use message::{Edit, MessageRecord, MessageState, RememberedMessage};
 pub use own_entry::{OwnBody, OwnEntry};
