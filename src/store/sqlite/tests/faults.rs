@@ -271,7 +271,11 @@ fn what_can_be_read_of_a_damaged_database_is_used() {
     // What is marked has its edit.
     for uidl in &uidls {
         if let Some(record) = store.message(&mailbox("ann"), uidl).unwrap() {
-            assert_eq!(record, super::super::super::contract_tests::record("a-1"));
+            let wanted = crate::store::records::MessageRecord {
+                first_seen: record.first_seen,
+                ..super::super::super::contract_tests::record("a-1")
+            };
+            assert_eq!(record, wanted);
         }
     }
     store.apply(&[judged("ann", "new", record("b"))]).unwrap();
