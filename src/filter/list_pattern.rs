@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::message::url::ascii_host;
+
 /// Which list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ListKind {
@@ -37,30 +39,40 @@ impl ListPattern {
                 .any(|c| c.is_whitespace() || c.is_control() || "<>@,;".contains(c));
         match (is_domain && is_user, user) {
             (false, _) => None,
-            (true, "") => Some(Self::Domain(domain.into())),
-            (true, _) => Some(Self::Address(text.as_str().into())),
+            (true, "") => Some(Self::Domain(ascii_host(domain).into())),
+            (true, _) => Some(Self::Address(Self::normal(&text).into())),
         }
     }
 
-    /// Whether an address, in lower case, is meant.
-    pub fn matches(&self, address: &str) -> bool {
-        match self {
-            Self::Address(this) => **this == *address,
-            Self::Domain(this) => {
-                let domain = address
-                    .rsplit_once('@')
-                    .map_or(address, |(_, domain)| domain);
-                let above = domain.strip_suffix(&**this);
-                above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    /// What an entry that means this address may say, which [`Self::normal`] gave: the address, its domain, and the domains
+    /// above it.
+    pub fn names(address: &str) -> impl Iterator<Item = &str> {
+        let domain = address.rsplit_once('@').map(|(_, domain)| domain);
+        let domains = std::iter::successors(domain, |name| Some(name.split_once('.')?.1));
+        std::iter::once(address).chain(domains)
+    }
+
+    /// An address in the form in which entries are compared: in lower case, its domain in ASCII (RFC 5891).
+    pub fn normal(address: &str) -> String {
+        match address.trim().rsplit_once('@') {
+            Some((user, domain)) => {
+                let domain = domain.trim_end_matches('.');
+                format!("{}@{}", user.to_lowercase(), ascii_host(domain))
             }
+            None => address.to_lowercase(),
         }
     }
 
     /// The text that [`Self::parse`] reads.
-    pub fn as_str(&self) -> &str {
+    pub fn text(&self) -> &Arc<str> {
         match self {
             Self::Address(text) | Self::Domain(text) => text,
         }
+    }
+
+    /// The same.
+    pub fn as_str(&self) -> &str {
+        self.text()
     }
 }
 
@@ -98,27 +110,18 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_means_those_below_it_and_no_others() {
-        let domain = ListPattern::parse("example.net").unwrap();
-        for address in ["ann@example.net", "bob@mail.example.net"] {
-            assert!(domain.matches(address), "{address}");
-        }
-        for address in [
-            "ann@notexample.net",
-            "example.net@example.org",
-            "ann@example.net.org",
-        ] {
-            assert!(!domain.matches(address), "{address}");
-        }
-        assert!(
-            ListPattern::parse("ann@example.net")
-                .unwrap()
-                .matches("ann@example.net")
-        );
-        assert!(
-            !ListPattern::parse("ann@example.net")
-                .unwrap()
-                .matches("bann@example.net")
-        );
+    fn names_of_an_address_go_up_to_its_top_level_domain() {
+        let address = ListPattern::normal("Ann@Mail.Bücher.example");
+        let names: Vec<_> = ListPattern::names(&address).collect();
+        let wanted = [
+            "ann@mail.xn--bcher-kva.example",
+            "mail.xn--bcher-kva.example",
+            "xn--bcher-kva.example",
+            "example",
+        ];
+        assert_eq!(names, wanted);
+        let entry = ListPattern::parse("BÜCHER.example").unwrap();
+        assert_eq!(entry.as_str(), wanted[2]);
+        assert_eq!(ListPattern::names("x").collect::<Vec<_>>(), ["x"]);
     }
 }

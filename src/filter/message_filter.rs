@@ -4,6 +4,7 @@
 //! [`Verdict`]. It never fails: what cannot be decoded is judged raw.
 
 mod learned;
+mod listed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use crate::filter::brands::Brands;
 use crate::filter::classifier::{LearnedState, SUBJECT_MARK, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
+use crate::filter::context::Context;
 use crate::filter::facts::FactValue;
 use crate::filter::fnv::fnv;
 use crate::filter::lists::Lists;
@@ -23,6 +25,8 @@ use crate::filter::stopwatch::{Clock, Stopwatch};
 use crate::filter::verdict::{Thresholds, Verdict};
 use crate::message::{Content, Headers, Partial, Stage, Work};
 use crate::schema::Problem;
+
+pub use listed::{ALLOWED, ALLOWED_IF_PROVEN, BLOCKED};
 
 /// The name of the learned filter's points among the rules that hit.
 pub const LEARNT: &str = "LEARNT";
@@ -120,6 +124,11 @@ impl Filter {
         self.rules.rules.is_empty() && self.learned.is_none()
     }
 
+    /// Whether a message is judged without a look at it: there are no lists either.
+    pub fn is_idle_in(&self, context: &Context) -> bool {
+        self.is_idle() && context.lists().is_none()
+    }
+
     /// The rules with a score, each with its score.
     pub fn scores(&self) -> impl Iterator<Item = (&Arc<str>, f64)> {
         let rules = self.rules.rules.iter().map(|rule| (&rule.id, rule.score));
@@ -143,7 +152,12 @@ impl Filter {
 
     /// Judges a message for a mailbox.
     pub fn judge_for(&self, owner: Option<&WeightsOwner>, raw: &[u8]) -> Verdict {
-        self.judge_within(owner, None, raw, &Work::new(self.budget()))
+        self.judge_in(&Context::of(owner), raw)
+    }
+
+    /// Judges a message with what is known of the mailbox.
+    pub fn judge_in(&self, context: &Context, raw: &[u8]) -> Verdict {
+        self.judge_within(context, None, raw, &Work::new(self.budget()))
     }
 
     /// Judges the header; `header` may continue after the blank line.
@@ -163,7 +177,8 @@ impl Filter {
         stage: HeaderStage,
         raw: &[u8],
     ) -> Verdict {
-        self.judge_within(owner, Some(stage), raw, &Work::new(self.budget()))
+        let context = Context::of(owner);
+        self.judge_within(&context, Some(stage), raw, &Work::new(self.budget()))
     }
 
     /// The budget of work for a message.
@@ -174,13 +189,13 @@ impl Filter {
     /// Judges a message, or the rest of one whose header was judged, within a budget.
     pub fn judge_within(
         &self,
-        owner: Option<&WeightsOwner>,
+        context: &Context,
         stage: Option<HeaderStage>,
         raw: &[u8],
         work: &Work<'_>,
     ) -> Verdict {
-        if self.is_idle() {
-            return self.nothing_found(raw.len());
+        if self.is_idle_in(context) {
+            return self.nothing_found(context, raw.len());
         }
         let mut stopwatch = Stopwatch::start(self.clock);
         let headers = Headers::of(raw);
@@ -197,7 +212,7 @@ impl Filter {
                 stage
             }
         };
-        self.judge_body(owner, stage, raw, &headers, work, |_, _| ())
+        self.judge_body(context, stage, raw, &headers, work, |_, _| ())
     }
 
     fn judge_fields(&self, headers: &Headers<'_>, work: &Work<'_>) -> HeaderStage {
@@ -225,7 +240,7 @@ impl Filter {
     /// `look` gets what the rules found before the learned filter is asked.
     fn judge_body(
         &self,
-        owner: Option<&WeightsOwner>,
+        context: &Context,
         stage: HeaderStage,
         raw: &[u8],
         headers: &Headers<'_>,
@@ -255,7 +270,7 @@ impl Filter {
             hits: report(&self.rules, matches, &hits, self.reports_parts),
             decode_time,
             rules_time: header_time,
-            ..self.nothing_found(raw.len())
+            ..self.nothing_found(context, raw.len())
         };
         verdict.add_up();
         look(&mail, &verdict);
@@ -264,9 +279,12 @@ impl Filter {
             && work.spend(LEARNED_WORK)
         {
             stopwatch.lap();
-            self.ask(learned, owner, &mail, &mut verdict);
+            self.ask_weights(learned, context.owner.as_ref(), &mail, &mut verdict);
             verdict.classifier_time = stopwatch.lap();
         }
+        // A list outranks what the filter finds, and a correction outranks both.
+        Self::apply_lists(context, &mail, &mut verdict);
+        self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
         verdict.work = work.spent();
         verdict.partial = work.partial();
         verdict.left_out = work.left_out();
@@ -315,11 +333,12 @@ impl Filter {
         facts
     }
 
-    fn nothing_found(&self, bytes_judged: usize) -> Verdict {
+    fn nothing_found(&self, context: &Context, bytes_judged: usize) -> Verdict {
+        let thresholds = context.thresholds(self.thresholds);
         Verdict {
             score: 0.0,
-            thresholds: self.thresholds,
-            action: self.thresholds.action(0.0),
+            thresholds,
+            action: thresholds.action(0.0),
             hits: Vec::new(),
             bytes_judged,
             work: 0,

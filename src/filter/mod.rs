@@ -10,6 +10,7 @@ pub mod brands;
 pub mod classifier;
 pub mod combination;
 mod compiled_rules;
+mod context;
 pub mod cost;
 pub mod day;
 pub mod examples;
@@ -32,13 +33,17 @@ mod rule_matches;
 pub mod rules;
 pub mod scan;
 mod scoring;
+pub mod sender_lists;
 mod shared;
 pub mod stock;
 mod stopwatch;
 pub mod verdict;
 
+pub use context::{Context, DropAt, MailboxPolicy};
 pub use list_pattern::{ListKind, ListPattern};
-pub use message_filter::{CORRECTED, Filter, HeaderStage, LEARNT};
+pub use message_filter::{
+    ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT,
+};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;

@@ -12,7 +12,10 @@ const OPEN_LABELS: &[(&str, &str)] = &[
         "upstream",
         "the name of an `[[upstream]]`; `user_name` and `transparent` for all servers that are in none",
     ),
-    ("rule", "the id of an active rule, `LEARNT` or `CORRECTED`"),
+    (
+        "rule",
+        "the id of an active rule, `LEARNT`, `CORRECTED`, `ALLOWED`, `ALLOWED_IF_PROVEN` or `BLOCKED`",
+    ),
     ("name", "the file name of a certificate"),
     ("version", "popgate's version"),
     (

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub(super) const NAME: &str = "popgate_rule_hits_total";
-pub(super) const HELP: &str = "Judged messages that a rule hit; LEARNT is the learned filter, CORRECTED what a person taught of the message";
+pub(super) const HELP: &str = "Judged messages that a rule hit; LEARNT is the learned filter, CORRECTED what a person taught of the message, ALLOWED, ALLOWED_IF_PROVEN and BLOCKED what lists say of the sender";
 
 /// Hits by rule. Ids of rules are letters, digits and underscores: nothing in them needs escaping.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //! a closed set.
 
 use crate::config::{Config, Flags, Limits};
-use crate::filter::{CORRECTED, LEARNT};
+use crate::filter::{ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, LEARNT};
 use crate::metrics::{LoginOutcome, Metrics};
 use crate::session::{Failure, MECHANISMS, Refusal, Service};
 use crate::store::StoreErrorKind;
@@ -20,7 +20,7 @@ pub(super) fn announce(service: &Service) {
         );
         // A rule without a score is a part of other rules; its hits are not counted.
         let counted = filter.scores().map(|(rule, _)| &**rule);
-        metrics.rules(counted.chain([LEARNT, CORRECTED]));
+        metrics.rules(counted.chain([LEARNT, CORRECTED, ALLOWED, ALLOWED_IF_PROVEN, BLOCKED]));
     }
     for port in &service.listeners {
         service.metrics.listener(&port.name);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use ring::digest::{SHA256, digest};
 
 use crate::config::LogMailboxes;
+use crate::filter::{ALLOWED, BLOCKED, Verdict};
 use crate::mailbox_id::MailboxId;
 use crate::metrics::MessageAction;
 
@@ -17,6 +18,9 @@ pub(super) struct AccessLog {
     pub(super) tag: u32,
     pub(super) drop: u32,
     pub(super) unscanned: u32,
+    /// Messages of which a list decides.
+    pub(super) allowed: u32,
+    pub(super) blocked: u32,
     pub(super) to_client: u64,
     pub(super) from_upstream: u64,
 }
@@ -29,6 +33,8 @@ impl AccessLog {
             tag: 0,
             drop: 0,
             unscanned: 0,
+            allowed: 0,
+            blocked: 0,
             to_client: 0,
             from_upstream: 0,
         }
@@ -42,6 +48,13 @@ impl AccessLog {
             MessageAction::Drop => self.drop += 1,
             MessageAction::Unscanned => self.unscanned += 1,
         }
+    }
+
+    /// A message was judged.
+    pub(super) fn judged(&mut self, verdict: &Verdict) {
+        let by = |rule: &str| u32::from(verdict.hits.iter().any(|hit| &*hit.rule == rule));
+        self.allowed += by(ALLOWED);
+        self.blocked += by(BLOCKED);
     }
 
     /// The line.
@@ -62,6 +75,8 @@ impl AccessLog {
             tagged = self.tag,
             dropped = self.drop,
             unscanned = self.unscanned,
+            allowed = self.allowed,
+            blocked = self.blocked,
             octets_to_client = self.to_client,
             octets_from_upstream = self.from_upstream,
             seconds = self.began.elapsed().as_secs_f64(),

@@ -18,8 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Judgement;
 use super::pace::{INLINE_WORK, Pace};
-use crate::filter::classifier::WeightsOwner;
-use crate::filter::{Filter, HeaderStage, Verdict};
+use crate::filter::{Context, Filter, HeaderStage, Verdict};
 use crate::message::{Partial, Work};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
@@ -52,8 +51,8 @@ pub struct Judge {
 /// Whose message is judged.
 #[derive(Debug, Clone)]
 pub(super) struct Recipient {
-    /// The mailbox, if it is known.
-    pub(super) owner: Option<WeightsOwner>,
+    /// The mailbox and what is set for it, as far as it is known.
+    pub(super) context: Context,
     /// The client's address.
     pub(super) client: IpAddr,
 }
@@ -62,7 +61,7 @@ impl Recipient {
     /// Mailboxes take turns in the pool, however many sessions each has.
     fn lane(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        match &self.owner {
+        match &self.context.owner {
             Some(owner) => owner.hash(&mut hasher),
             None => self.client.hash(&mut hasher),
         }
@@ -122,7 +121,7 @@ impl Judge {
 
     /// Whether a person has corrected the verdict on this message, as it is on the wire.
     pub(super) fn is_corrected(&self, recipient: &Recipient, wire: &[u8]) -> bool {
-        let owner = recipient.owner.as_ref();
+        let owner = recipient.context.owner.as_ref();
         let corrected = |filter: &Filter| filter.correction(owner, &dot::unstuff(wire)).is_some();
         self.rules().is_some_and(corrected)
     }
@@ -156,10 +155,10 @@ impl Judge {
             Engine::Broken(fail) => return self.broken(*fail, by).await,
         };
         let mut stage = stage;
-        if pace.expects_little(&wire) || self.is_idle() {
+        let context = &recipient.context;
+        if pace.expects_little(&wire) || filter.is_idle_in(context) {
             let work = Work::brief(INLINE_WORK);
-            let owner = recipient.owner.as_ref();
-            let judged = guarded(|| verdict(filter, owner, stage.take(), &wire, &work));
+            let judged = guarded(|| verdict(filter, context, stage.take(), &wire, &work));
             pace.worked(work.spent());
             match judged {
                 None => return Judgement::Unscanned(UnscannedReason::Panic),
@@ -190,10 +189,10 @@ impl Judge {
         let _stop_at_end = StopOnDrop(Arc::clone(&stop));
         let job = {
             let (filter, stop) = (Arc::clone(filter), Arc::clone(&stop));
-            let (owner, wire) = (recipient.owner.clone(), wire.clone());
+            let (context, wire) = (recipient.context.clone(), wire.clone());
             move || {
                 let work = Work::new(filter.budget()).stopped_by(&stop);
-                verdict(&filter, owner.as_ref(), stage, &wire, &work)
+                verdict(&filter, &context, stage, &wire, &work)
             }
         };
         if let Some(judgement) = self.awaited(recipient.lane(), job, &stop, by).await {
@@ -201,7 +200,7 @@ impl Judge {
         }
         // The pool has not come to it in time: a verdict on a little is better than none.
         let work = Work::new(INLINE_WORK).without_compiling();
-        let judged = guarded(|| verdict(filter, recipient.owner.as_ref(), None, wire, &work));
+        let judged = guarded(|| verdict(filter, &recipient.context, None, wire, &work));
         match judged {
             Some(mut verdict) => {
                 verdict.partial = Some(Partial::Time);
@@ -252,16 +251,16 @@ impl Judge {
 
 fn verdict(
     filter: &Filter,
-    owner: Option<&WeightsOwner>,
+    context: &Context,
     stage: Option<HeaderStage>,
     wire: &[u8],
     work: &Work<'_>,
 ) -> Verdict {
-    let message = match filter.is_idle() {
+    let message = match filter.is_idle_in(context) {
         true => wire.into(),
         false => dot::unstuff(wire),
     };
-    filter.judge_within(owner, stage, &message, work)
+    filter.judge_within(context, stage, &message, work)
 }
 
 fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
@@ -281,7 +280,7 @@ mod tests {
 
     fn recipient(last: u8) -> Recipient {
         Recipient {
-            owner: None,
+            context: Context::default(),
             client: IpAddr::from([127, 0, 0, last]),
         }
     }

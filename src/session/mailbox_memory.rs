@@ -7,9 +7,11 @@
 use std::sync::Arc;
 
 use super::exchange::{DecidedMessage, Recalled, RecalledMessage, Stored};
+use super::mailbox_policy::policy_of;
 use super::own_messages;
 use super::service::Service;
 use super::stored_edit::{decision_of, edit_of};
+use crate::filter::MailboxPolicy;
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing};
 use crate::store::records::{
@@ -17,16 +19,16 @@ use crate::store::records::{
     Timestamp,
 };
 
-/// What is remembered of the messages with these ids.
+/// What is remembered of the messages with these ids, and what is set for the mailbox.
 pub(super) async fn recall(
     service: &Service,
     mailbox: Option<MailboxId>,
     ids: &Arc<UidlListing>,
-) -> Option<Recalled> {
+) -> Option<(Recalled, Arc<MailboxPolicy>)> {
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
     let (of, ids) = (mailbox.clone(), Arc::clone(ids));
     let data_dir = Arc::clone(&service.data_dir);
-    let (mut recalled, stale, own) = store
+    let (mut recalled, stale, own, policy) = store
         .look_up(&mailbox, move |store| {
             let (places, uidls): (Vec<usize>, Vec<Uidl>) = ids
                 .ids()
@@ -36,8 +38,9 @@ pub(super) async fn recall(
             let mut memory = store.recall(&of, &uidls)?;
             let own = std::mem::take(&mut memory.own_entries);
             let own = own_messages::shown(store, &data_dir, own, &uidls);
+            let policy = policy_of(&memory.settings, &memory.lists);
             let (recalled, stale) = recalled(memory, &places, ids.messages());
-            Ok((recalled, stale, own))
+            Ok((recalled, stale, own, policy))
         })
         .await?;
     own.report(service, &mailbox);
@@ -50,7 +53,7 @@ pub(super) async fn recall(
         }]);
     }
     recalled.may_be_corrected = service.judge.has_corrections();
-    Some(recalled)
+    Some((recalled, policy))
 }
 
 /// By place in the listing; and the ids that the store should be told of.

@@ -28,6 +28,7 @@ use super::held_octets::HeldOctets;
 use super::judge::Recipient;
 use super::long_line::LongLine;
 use super::mailbox_memory;
+use super::mailbox_policy;
 use super::own_messages;
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
@@ -36,6 +37,7 @@ use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
 use crate::filter::classifier::WeightsOwner;
+use crate::filter::{Context, MailboxPolicy};
 use crate::mailbox_id::MailboxId;
 use crate::net::{Drain, Stream};
 use crate::pop3::Uidl;
@@ -62,6 +64,8 @@ pub(super) struct Relay<'s> {
     /// The deadline for the login.
     login_deadline: Instant,
     timer: Timer,
+    /// What a person has set for the mailbox, once the store was asked.
+    policy: Option<Arc<MailboxPolicy>>,
     /// The work of its messages.
     pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -106,6 +110,7 @@ impl<'s> Relay<'s> {
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
+            policy: None,
             pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
@@ -324,8 +329,12 @@ impl<'s> Relay<'s> {
     }
 
     async fn judge(&mut self, request: JudgeRequest) {
-        let recipient = Recipient {
+        let context = Context {
             owner: self.mailbox().map(WeightsOwner::Mailbox),
+            policy: Some(self.policy().await),
+        };
+        let recipient = Recipient {
+            context,
             client: self.client.address().ip(),
         };
         let JudgeRequest {
@@ -347,13 +356,26 @@ impl<'s> Relay<'s> {
         let judgement = judgement.await;
         if let Judgement::Judged(verdict) = &judgement {
             self.service.metrics.verdict(verdict, held);
+            self.log.judged(verdict);
         }
         self.exchange.judged(judgement, now());
     }
 
     async fn recall(&mut self, request: RecallRequest) {
         let recalled = mailbox_memory::recall(self.service, self.mailbox(), &request.ids).await;
+        let (recalled, policy) = recalled.unzip();
+        self.policy = Some(policy.unwrap_or_default());
         self.exchange.recalled(request.ids, recalled, now());
+    }
+
+    /// What a person has set for the mailbox, looked up once.
+    async fn policy(&mut self) -> Arc<MailboxPolicy> {
+        if let Some(policy) = &self.policy {
+            return Arc::clone(policy);
+        }
+        // Without an answer nothing is set.
+        let policy = mailbox_policy::look_up(self.service, self.mailbox()).await;
+        Arc::clone(self.policy.insert(policy.unwrap_or_default()))
     }
 
     async fn load(&mut self, uidl: Uidl) {
@@ -393,6 +415,6 @@ mod tests {
     /// An idle session's memory is this, its two sockets and its task.
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Relay<'_>>() <= 1400, "{}", size_of::<Relay<'_>>());
+        assert!(size_of::<Relay<'_>>() <= 1420, "{}", size_of::<Relay<'_>>());
     }
 }

@@ -113,6 +113,21 @@ impl LearnedMessages {
         }
     }
 
+    /// Forgets the messages of an owner; returns how many there were.
+    pub(super) fn forget_owner(&self, owner: &WeightsOwner) -> u64 {
+        let (mut sum, mut count) = (0, 0);
+        self.all_mut().retain(|key, it| {
+            let stays = key.0.as_ref() != Some(owner);
+            if !stays {
+                sum ^= fingerprint(key, it.learned.is_spam);
+                count += 1;
+            }
+            stays
+        });
+        self.fingerprint.fetch_xor(sum, Ordering::Relaxed);
+        count
+    }
+
     /// What each has changed is not known any more.
     pub(super) fn forget_steps(&self) {
         for it in self.all_mut().values_mut() {

@@ -311,6 +311,25 @@ impl LearnedState {
         labels.find_map(|label| label)
     }
 
+    /// Whether anything was learned for this owner alone.
+    pub fn has_owner(&self, owner: &WeightsOwner) -> bool {
+        self.shared.load().accounts.contains_key(owner)
+            || self
+                .learned
+                .all()
+                .keys()
+                .any(|key| key.0.as_ref() == Some(owner))
+    }
+
+    /// Forgets what was learned for this owner alone; returns how many messages were.
+    pub fn forget_owner(&self, owner: &WeightsOwner) -> u64 {
+        let _learning = self.learning();
+        let mut shared = Shared::clone(&self.shared.load());
+        shared.accounts.remove(owner);
+        self.shared.store(Arc::new(shared));
+        self.learned.forget_owner(owner)
+    }
+
     /// Whether any message is remembered.
     pub fn remembers_any(&self) -> bool {
         !self.learned.all().is_empty()

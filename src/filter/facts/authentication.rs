@@ -177,6 +177,20 @@ fn auth_passed(mail: &MessageView<'_>) -> Option<String> {
         .find(|domain| same_domain(domain, &from))
 }
 
+/// Whether the receiving server vouches for the only address in From. What it says of the policy of another domain, as
+/// of a second address that it took for the sender's, says nothing about this one.
+pub(in crate::filter) fn is_sender_authenticated(mail: &MessageView<'_>) -> bool {
+    let Some((auth, from)) = Auth::of(mail).zip(from_domain(mail)) else {
+        return false;
+    };
+    let of_other = |(_, rest): (&str, &str)| {
+        let mut words = rest.split([' ', '\t', '(', ')']);
+        let named = words.find_map(|word| word.strip_prefix("header.from="));
+        named.is_some_and(|named| !same_domain(named, &from))
+    };
+    !auth.results("dmarc").any(of_other) && auth_passed(mail).is_some()
+}
+
 fn auth_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;

@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::listed::CLEARLY;
 use super::{CORRECTED, Filter, LEARNT};
 use crate::filter::classifier::{
     Digest, FeatureGroup, Features, LearnedState, Look, WeightsOwner, identity, opinion, original,
 };
+use crate::filter::context::Context;
 use crate::filter::fnv::fnv;
 use crate::filter::message_view::MessageView;
 use crate::filter::verdict::{Action, Hit, Verdict};
@@ -94,22 +96,24 @@ impl Filter {
         let work = Work::new(self.budget());
         let stage = self.judge_fields(&headers, &work);
         let mut features = None;
-        let verdict = self.judge_body(None, stage, raw, &headers, &work, |mail, verdict| {
+        let nobody = Context::default();
+        let verdict = self.judge_body(&nobody, stage, raw, &headers, &work, |mail, verdict| {
             features = Some(Look::at(mail, counted(verdict), &FeatureGroup::ALL).features);
         });
         (verdict, features.unwrap_or_default())
     }
 
-    /// Adds the learned filter's opinion, and what a person said of the message: that outranks all.
-    pub(super) fn ask(
+    /// What a person said of the message outranks all.
+    pub(super) fn apply_correction(
         &self,
-        learned: &LearnedState,
         owner: Option<&WeightsOwner>,
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        self.ask_weights(learned, owner, mail, verdict);
-        if learned.remembers_any() && mail.work.spend(identity::work(mail.raw)) {
+        if let Some(learned) = &self.learned
+            && learned.remembers_any()
+            && mail.work.spend(identity::work(mail.raw))
+        {
             let correction = learned.correction(owner, self.digest(mail.raw));
             if let Some(is_spam) = correction {
                 correct(verdict, is_spam);
@@ -117,7 +121,8 @@ impl Filter {
         }
     }
 
-    fn ask_weights(
+    /// Adds the learned filter's opinion.
+    pub(super) fn ask_weights(
         &self,
         learned: &LearnedState,
         owner: Option<&WeightsOwner>,
@@ -156,9 +161,6 @@ impl Filter {
     }
 }
 
-/// How far a corrected message is from the threshold.
-const CLEARLY: f64 = 1.0;
-
 /// Takes the score to the right side of the threshold.
 fn correct(verdict: &mut Verdict, is_spam: bool) {
     let tag_at = verdict.thresholds.tag_at;
@@ -166,14 +168,12 @@ fn correct(verdict: &mut Verdict, is_spam: bool) {
         true => ("spam", verdict.score.max(tag_at + CLEARLY)),
         false => ("ham", verdict.score.min(tag_at - CLEARLY).min(0.0)),
     };
-    verdict.hits.push(Hit {
+    verdict.settle(wanted, |score| Hit {
         rule: CORRECTED.into(),
         description: format!("This message was taught as {kind}").into(),
-        // Hits are shown with one decimal, and must add up.
-        score: ((wanted - verdict.score) * 1e6).round() / 1e6,
+        score,
         text: String::new(),
     });
-    verdict.add_up();
 }
 
 /// The rules with a score that hit: what the classifier learns from. Parts are in a verdict only
