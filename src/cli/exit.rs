@@ -41,6 +41,8 @@ pub(super) type Ended = Result<Exit, Error>;
 pub(super) enum Error {
     /// The configuration, or what it names, is wrong.
     Invalid(Vec<Problem>),
+    /// What a person names is not there.
+    NotFound(String),
     /// Wrong usage that the command line's declaration does not find.
     Usage(String),
     /// Other programs have the ports, and may be about to exit: a service manager starts popgate again after a
@@ -64,12 +66,13 @@ impl Error {
             // A reader that closes the pipe, such as `head`, is not an error.
             Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Fine,
             Self::Invalid(problems) | Self::PortsInUse(problems) => report_problems(problems),
-            Self::Usage(_) | Self::Io(_) | Self::Failed(_) => {
+            Self::NotFound(_) | Self::Usage(_) | Self::Io(_) | Self::Failed(_) => {
                 eprintln!("popgate: {}", harmless_lines(&self.to_string()));
             }
         }
         match self {
             Self::Invalid(_) | Self::Usage(_) => Exit::Usage,
+            Self::NotFound(_) => Exit::Negative,
             Self::PortsInUse(_) | Self::Io(_) | Self::Failed(_) => Exit::Failure,
         }
     }
@@ -92,7 +95,9 @@ impl fmt::Display for Error {
                 f.write_str(&lines.join("\n"))
             }
             Self::Io(error) => write!(f, "{error}"),
-            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+            Self::NotFound(message) | Self::Usage(message) | Self::Failed(message) => {
+                f.write_str(message)
+            }
         }
     }
 }

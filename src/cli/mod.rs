@@ -8,19 +8,25 @@ pub mod check;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod forget;
 pub mod health;
+pub mod mailboxes;
 pub mod model;
 pub mod oauth;
 pub mod pages;
 pub mod quarantine;
 pub mod rules;
 pub mod scan;
+pub mod sender_lists;
 pub mod serve;
+pub mod set;
 pub mod top;
 pub mod train;
 
 mod admin_client;
+mod dates;
 mod exit;
+mod opened_store;
 mod progress;
 mod secret_input;
 pub mod shared_args;
@@ -71,6 +77,16 @@ pub enum Command {
     /// List, show, release or delete dropped messages
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// Let the mail of an address or a domain pass
+    Allow(sender_lists::AllowArgs),
+    /// Hold back or tag the mail of an address or a domain
+    Block(sender_lists::BlockArgs),
+    /// Change the settings of one mailbox
+    Set(set::SetArgs),
+    /// List the mailboxes that the store knows
+    Mailboxes(mailboxes::MailboxesArgs),
+    /// Forget everything about a mailbox
+    Forget(forget::ForgetArgs),
     /// Copy the store, the index of the quarantine, into a file, also while popgate serves
     Backup(backup::BackupArgs),
     /// Put a copy of the store back while popgate is stopped
@@ -104,6 +120,11 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Model(command) => model::run(command),
         Command::Oauth(command) => oauth::run(command),
         Command::Quarantine(command) => quarantine::run(command),
+        Command::Allow(args) => sender_lists::allow(args),
+        Command::Block(args) => sender_lists::block(args),
+        Command::Set(args) => set::run(args),
+        Command::Mailboxes(args) => mailboxes::run(args),
+        Command::Forget(args) => forget::run(args),
         Command::Backup(args) => backup::backup(args),
         Command::Restore(args) => backup::restore(args),
         Command::Rules(command) => rules::run(command),

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 
+use super::dates;
 use super::exit::{Ended, Error, Exit};
 use super::shared_args::DataArgs;
 use super::terminal::{self, harmless};
@@ -31,7 +32,7 @@ pub enum QuarantineCommand {
         #[arg(long, value_name = "NAME")]
         mailbox: Option<String>,
         /// Only those that are not older: 12h, 30d
-        #[arg(long, value_name = "AGE", value_parser = listed::age)]
+        #[arg(long, value_name = "AGE", value_parser = dates::age)]
         since: Option<Duration>,
         /// Those that were released to a mailbox instead, and wait there for a mail program
         #[arg(long)]
@@ -79,7 +80,7 @@ pub enum QuarantineCommand {
     /// Delete dropped messages
     Purge {
         /// Only those that were dropped so long ago or more: 12h, 30d; a number alone is days
-        #[arg(long, value_name = "AGE", default_value = "0", value_parser = listed::age)]
+        #[arg(long, value_name = "AGE", default_value = "0", value_parser = dates::age)]
         older_than: Duration,
         /// Where it is stored
         #[command(flatten)]

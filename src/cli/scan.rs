@@ -14,16 +14,19 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
+use super::opened_store;
 use super::progress::Progress;
 use super::shared_args::FilterArgs;
 use super::terminal::{self, report_unreadable};
 use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
-use crate::filter::{Filter, Verdict};
+use crate::filter::{Context, Filter, MailboxPolicy, Verdict};
 use crate::learn::corpus::{self, Message};
 use crate::learn::mail_file::MailFile;
 use crate::learn::parallel::{Step, for_each_message};
 use crate::server;
+use crate::session::policy_of;
+use crate::store::records::ListEntry;
 
 /// Judge messages in files, folders, Maildirs and mbox files
 #[derive(Debug, Clone, Args)]
@@ -40,8 +43,8 @@ pub struct ScanArgs {
     /// What judges
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// Judge as this account's mail, also by what was learned for it
-    #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
+    /// Judge as this account's mail, also by what was learned for it, its lists and its settings
+    #[arg(long, visible_alias = "mailbox", value_name = "NAME", value_parser = super::shared_args::account)]
     pub account: Option<Arc<str>>,
     /// Name the rules that add nothing, too: the parts of others
     #[arg(long)]
@@ -57,9 +60,13 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
     let (files, failed) = corpus::expand(&args.paths);
     failed.iter().for_each(report_unreadable);
     let owner = super::shared_args::owner(&config, args.account.as_deref());
+    let context = Context {
+        policy: policy(&config, owner.as_ref()),
+        owner,
+    };
     let scan = Scan {
         filter: &filter,
-        owner: owner.as_ref(),
+        context: &context,
         files: &files,
         limit: config.filter.hold_bytes,
         print: match (args.json, args.brief) {
@@ -86,6 +93,38 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
         (0, 0) => Exit::Fine,
         (0, _) => Exit::Negative,
         _ => Exit::Failure,
+    })
+}
+
+/// The lists and settings of the mailbox, and the lists for all. A store that cannot be used keeps nothing from being
+/// judged.
+fn policy(config: &Config, owner: Option<&WeightsOwner>) -> Option<Arc<MailboxPolicy>> {
+    let read = || {
+        let Some(store) = opened_store::open_existing(config)? else {
+            return Ok(None);
+        };
+        let known = store.mailboxes().map_err(Error::failed)?;
+        let mut known = known.into_iter().map(|it| it.mailbox);
+        let mailbox = match owner {
+            Some(WeightsOwner::Mailbox(mailbox)) => Some(mailbox.clone()),
+            // Of several nobody knows which one is meant.
+            Some(WeightsOwner::User(user)) => {
+                let mut named = known.by_ref().filter(|it| it.user() == user);
+                named.next().filter(|_| named.next().is_none())
+            }
+            None => None,
+        };
+        let lists = store.lists(mailbox.as_ref()).map_err(Error::failed)?;
+        let counts = |entry: &ListEntry| entry.mailbox.is_none() || entry.mailbox == mailbox;
+        let lists: Vec<_> = lists.into_iter().filter(counts).collect();
+        let settings = mailbox.map(|mailbox| store.settings(&mailbox));
+        let settings = settings.transpose().map_err(Error::failed)?;
+        Ok(Some(policy_of(&settings.unwrap_or_default(), &lists)))
+    };
+    read().unwrap_or_else(|error: Error| {
+        let error = terminal::harmless(&error.to_string());
+        eprintln!("popgate: without lists and settings of mailboxes: {error}");
+        None
     })
 }
 
@@ -141,7 +180,7 @@ impl Counts {
 
 struct Scan<'a> {
     filter: &'a Filter,
-    owner: Option<&'a WeightsOwner>,
+    context: &'a Context,
     files: &'a [MailFile],
     limit: usize,
     print: fn(&Message, &Verdict) -> String,
@@ -157,7 +196,7 @@ impl Scan<'_> {
         let judge = |_, message: Message| {
             // As it was on its way: what popgate and mail programs added since is not judged.
             let original = self.filter.original(&message.raw);
-            let verdict = self.filter.judge_for(self.owner, &original);
+            let verdict = self.filter.judge_in(self.context, &original);
             (verdict.is_spam(), (self.print)(&message, &verdict))
         };
         let bar = Progress::for_files(self.files.len());
@@ -226,7 +265,7 @@ mod tests {
         let filter = filter();
         for jobs in [1, 3, 16] {
             let scan = Scan {
-                owner: None,
+                context: &Context::default(),
                 filter: &filter,
                 files: &files,
                 limit: 50,
@@ -261,7 +300,7 @@ mod tests {
         std::fs::write(&path, "From: a\n\nb").expect("a file");
         let filter = filter();
         let scan = Scan {
-            owner: None,
+            context: &Context::default(),
             filter: &filter,
             files: &vec![MailFile::named(&path); 1000],
             limit: 50,

@@ -1,5 +1,7 @@
 //! The mailbox that a person names on the command line.
 
+use std::fmt;
+
 use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::{MailboxId, UpstreamId, canonical_user};
@@ -14,17 +16,81 @@ pub fn resolve(config: &Config, name: &str) -> Option<WeightsOwner> {
         let upstream = config.upstreams.get(place)?;
         Some(UpstreamId::new(&upstream.host, upstream.port))
     };
-    if let Some((user, upstream)) = name.rsplit_once('@') {
-        let named = config.upstreams.iter().position(|it| it.name == upstream);
-        if let Some(id) = named.and_then(id) {
-            return MailboxId::new(id, user).map(WeightsOwner::Mailbox);
-        }
+    if let Some(mailbox) = named_upstream(config, name) {
+        return Some(WeightsOwner::Mailbox(mailbox));
     }
     let user = canonical_user(name)?;
     match only_route(config, name).and_then(id) {
         Some(id) => MailboxId::new(id, name).map(WeightsOwner::Mailbox),
         None => Some(WeightsOwner::User(user)),
     }
+}
+
+/// Why a name means no mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// It is no user name.
+    NoName(String),
+    /// No mailbox has it.
+    Unknown(String),
+    /// Several mailboxes have it.
+    Ambiguous(String, Vec<MailboxId>),
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoName(name) => write!(f, "`{name}` is not the name of a mailbox"),
+            Self::Unknown(name) => write!(
+                f,
+                "no mailbox `{name}` is known; `popgate mailboxes` lists them, and USER@UPSTREAM names one that \
+                 nobody has used yet"
+            ),
+            Self::Ambiguous(name, all) => {
+                let all: Vec<_> = all.iter().map(MailboxId::to_string).collect();
+                let (count, all) = (all.len(), all.join(", "));
+                write!(
+                    f,
+                    "`{name}` is the name of {count} mailboxes; write one of {all}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
+
+/// The mailbox that a person means: one of those that are known, by its user name where only one has it or by
+/// `USER@SERVER`, or any `USER@UPSTREAM` of the configuration.
+///
+/// # Errors
+/// Why it is none.
+pub fn find(config: &Config, known: &[MailboxId], name: &str) -> Result<MailboxId, NameError> {
+    let Some(user) = canonical_user(name) else {
+        return Err(NameError::NoName(name.escape_debug().to_string()));
+    };
+    if let Some(found) = known.iter().find(|it| it.to_string() == *user) {
+        return Ok(found.clone());
+    }
+    let named: Vec<_> = known
+        .iter()
+        .filter(|it| *it.user() == user)
+        .cloned()
+        .collect();
+    match (&*named, named_upstream(config, name)) {
+        (_, Some(mailbox)) => Ok(mailbox),
+        ([one], None) => Ok(one.clone()),
+        ([], None) => Err(NameError::Unknown(name.to_owned())),
+        (_, None) => Err(NameError::Ambiguous(name.to_owned(), named)),
+    }
+}
+
+/// The mailbox that `USER@UPSTREAM` names.
+fn named_upstream(config: &Config, name: &str) -> Option<MailboxId> {
+    let (user, upstream) = name.rsplit_once('@')?;
+    let upstream = config.upstreams.iter().find(|it| it.name == upstream)?;
+    MailboxId::new(UpstreamId::new(&upstream.host, upstream.port), user)
 }
 
 /// The place of the upstream that every login with this name leads to.
@@ -69,5 +135,40 @@ mod tests {
         let mut transparent = config(&[("isp", "pop.example.net")]);
         transparent.listen[0].transparent = true;
         assert_eq!(shown(&transparent, "ann"), Some("ann".to_owned()));
+    }
+
+    #[test]
+    fn a_person_names_a_mailbox_that_is_known_or_could_be() {
+        let config = config(&[("isp", "pop.example.net"), ("work", "mail.example.org")]);
+        let known = |host, user| MailboxId::new(UpstreamId::new(host, 995), user).unwrap();
+        let all = [
+            known("pop.example.net", "ann"),
+            known("mail.example.org", "ann"),
+            known("mail.example.org", "bob"),
+            known("pop.example.net", "eve@example.net"),
+        ];
+        let find = |name: &str| find(&config, &all, name);
+        for (name, wanted) in [
+            ("bob", &all[2]),
+            ("ann@isp", &all[0]),
+            ("Ann@mail.example.org", &all[1]),
+            ("eve@example.net", &all[3]),
+            ("eve@example.net@isp", &all[3]),
+        ] {
+            assert_eq!(find(name).as_ref(), Ok(wanted), "{name}");
+        }
+        assert_eq!(find("new@work"), Ok(known("mail.example.org", "new")));
+        let error = find("ann").unwrap_err().to_string();
+        assert!(
+            error.contains("ann@pop.example.net, ann@mail.example.org"),
+            "{error}"
+        );
+        for unknown in ["new", "ann@elsewhere"] {
+            assert!(
+                matches!(find(unknown), Err(NameError::Unknown(_))),
+                "{unknown}"
+            );
+        }
+        assert!(matches!(find("a\nb"), Err(NameError::NoName(_))));
     }
 }

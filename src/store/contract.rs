@@ -8,8 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::records::{
-    Change, HistoryRow, Lesson, ListEntry, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, PopgateId, Quarantined, SenderHistory, Timestamp,
+    Change, HistoryRow, Lesson, ListEntry, MailboxContents, MailboxMemory, MailboxSettings,
+    MailboxSummary, MessageRecord, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::store_error::StoreError;
 use crate::mailbox_id::MailboxId;
@@ -111,6 +111,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// The settings of a mailbox.
     fn settings(&self, mailbox: &MailboxId) -> Result<MailboxSettings, StoreError>;
+
+    /// How much there is about a mailbox.
+    fn contents(&self, mailbox: &MailboxId) -> Result<MailboxContents, StoreError>;
 
     /// Every mailbox, by name.
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError>;

@@ -39,6 +39,7 @@ macro_rules! contract {
             a_correction_stays_and_can_be_taken_back,
             a_sender_counts_each_message_once,
             lists_and_settings_are_of_a_mailbox,
+            what_there_is_about_a_mailbox_is_counted,
             own_entries_and_digests_are_kept,
             history_is_paged,
             the_quarantine_is_paged,

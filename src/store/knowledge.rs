@@ -11,6 +11,7 @@ mod codec;
 mod damage;
 mod error;
 mod follow;
+mod forget;
 mod journal_damage;
 mod samples;
 

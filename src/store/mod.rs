@@ -8,6 +8,7 @@ mod contract;
 #[cfg(test)]
 mod contract_tests;
 pub mod durable_write;
+mod forget;
 mod knowledge;
 mod leftovers;
 pub mod quarantine;
@@ -25,6 +26,7 @@ use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
 pub use contract::{Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store};
+pub use forget::{Forgotten, forget_mailbox};
 pub use knowledge::{Knowledge, KnowledgeError, Progress, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;

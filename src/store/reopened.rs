@@ -11,8 +11,8 @@ use bytes::Bytes;
 
 use super::contract::{Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store};
 use super::records::{
-    Change, HistoryRow, ListEntry, MailboxMemory, MailboxSettings, MailboxSummary, MessageRecord,
-    PopgateId, Quarantined, SenderHistory,
+    Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
+    MessageRecord, PopgateId, Quarantined, SenderHistory,
 };
 use super::store_error::{StoreError, StoreErrorKind};
 use crate::mailbox_id::MailboxId;
@@ -178,6 +178,10 @@ impl Store for ReopenedStore {
 
     fn settings(&self, mailbox: &MailboxId) -> Result<MailboxSettings, StoreError> {
         self.with(|store| store.settings(mailbox))
+    }
+
+    fn contents(&self, mailbox: &MailboxId) -> Result<MailboxContents, StoreError> {
+        self.with(|store| store.contents(mailbox))
     }
 
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError> {

@@ -37,6 +37,7 @@ mod routes;
 mod rule_tools;
 mod rules;
 mod secrets;
+mod sender_lists;
 mod settings;
 mod store;
 mod sums;

@@ -20,7 +20,7 @@ WANTED = ["usr/bin/popgate", "etc/popgate/popgate.toml", "usr/lib/systemd/system
           "usr/share/doc/popgate/changelog.gz", "usr/share/doc/popgate/changelog.Debian.gz",
           "usr/share/doc/popgate/README.md", "usr/share/doc/popgate/rules/README.md",
           *(f"usr/share/doc/popgate/deploy/{name}" for name in (
-              "config.toml", "install.md", "settings.md", "gateway.md", "oauth.md", "learning.md", "metrics.md", "troubleshooting.md",
+              "config.toml", "install.md", "settings.md", "gateway.md", "oauth.md", "learning.md", "mailboxes.md", "metrics.md", "troubleshooting.md",
               "refusals.md", "privacy.md", "prometheus/popgate.alerts.yml", "prometheus/runbook.md",
               "prometheus/targets/popgate.yml", "grafana/dashboards/overview.json",
               "grafana/provisioning/dashboards/popgate.yml"))]

@@ -219,6 +219,12 @@ pub(in crate::store) fn a_mailbox_is_forgotten_at_once(store: &dyn Store) {
         judged("ann", "one", record("a")),
         judged("bob", "one", record("b")),
         held("h-1", "two", 10),
+        held("h-2", "three", 10),
+        Change::QuarantineDeleted {
+            id: id("h-2"),
+            at: at(20),
+            discards: false,
+        },
         Change::Recorded(Box::new(history_row("a", "ann", 10))),
         Change::SettingChanged {
             mailbox: mailbox("ann"),
@@ -239,6 +245,13 @@ pub(in crate::store) fn a_mailbox_is_forgotten_at_once(store: &dyn Store) {
     let held = store.quarantined(&id("h-1")).unwrap().unwrap();
     assert_eq!(held.mailbox, Some(mailbox("ann")));
     while store.expire(&Retention::default()).unwrap().more {}
+    // What is known of a message that is held no longer is forgotten, too.
+    assert_eq!(store.quarantined(&id("h-2")).unwrap(), None);
+    let left = MailboxContents {
+        quarantine: 1,
+        ..MailboxContents::default()
+    };
+    assert_eq!(store.contents(&mailbox("ann")).unwrap(), left);
     assert_eq!(store.mailboxes().unwrap().len(), 2);
     assert!(
         store
@@ -246,4 +259,68 @@ pub(in crate::store) fn a_mailbox_is_forgotten_at_once(store: &dyn Store) {
             .unwrap()
             .is_some()
     );
+}
+
+pub(in crate::store) fn what_there_is_about_a_mailbox_is_counted(store: &dyn Store) {
+    let lesson = Lesson {
+        id: "l".into(),
+        node: "node-1".into(),
+        mailbox: Some(mailbox("ann")),
+        label: Some(Label::Spam),
+        identity: Bytes::from_static(b"\x01"),
+        features: Bytes::from_static(b"\x02"),
+        at: at(5),
+    };
+    let entry = ListEntry {
+        list: ListKind::Block,
+        mailbox: Some(mailbox("ann")),
+        pattern: ListPattern::parse("example.org").unwrap(),
+        trusts_unauthenticated: false,
+        added: at(5),
+    };
+    let own = OwnEntry {
+        uidl: uidl("popgate-d-1"),
+        octets: 6,
+        body: OwnBody::Stored,
+        unless_listed: None,
+        created: at(5),
+    };
+    let changes = [
+        judged("ann", "one", record("a")),
+        judged("ann", "two", record("b")),
+        judged("bob", "one", record("c")),
+        seen("one", Some(Label::Ham), true, 10),
+        held("h-1", "two", 10),
+        Change::Recorded(Box::new(history_row("a", "ann", 10))),
+        Change::Learned(Box::new(lesson)),
+        Change::ListEntryAdded(ListEntry {
+            mailbox: None,
+            ..entry.clone()
+        }),
+        Change::ListEntryAdded(entry),
+        Change::OwnEntryAdded {
+            mailbox: mailbox("ann"),
+            entry: own,
+            text: None,
+        },
+        Change::SettingChanged {
+            mailbox: mailbox("ann"),
+            key: "tag_at".into(),
+            value: Some("4".into()),
+        },
+    ];
+    store.apply(&changes).unwrap();
+    let contents = MailboxContents {
+        messages: 2,
+        history: 1,
+        senders: 2,
+        lists: 1,
+        settings: 1,
+        own_entries: 1,
+        lessons: 1,
+        quarantine: 1,
+    };
+    assert_eq!(store.contents(&mailbox("ann")).unwrap(), contents);
+    let nothing = MailboxContents::default();
+    assert_eq!(store.contents(&mailbox("eve")).unwrap(), nothing);
 }

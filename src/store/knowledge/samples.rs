@@ -57,26 +57,36 @@ impl Knowledge {
         }
         bound(&mut samples, LIMIT);
         if is_new || changes > 0 {
-            let mut bytes = codec::write_head(0);
-            for sample in samples.values() {
-                let about = About {
-                    owner: sample.owner.clone(),
-                    digest: sample.digest,
-                    sender: sample.sender,
-                    learned: Learned {
-                        is_spam: sample.is_spam,
-                        step: Default::default(),
-                    },
-                    belief: sample.belief,
-                    back: false,
-                };
-                bytes.extend_from_slice(&codec::write_record(&about, &sample.features));
-            }
-            let new = self.folder.join("samples.new");
-            durable_write::replace_through(&new, &path, &bytes)
-                .map_err(|error| KnowledgeError::Io(path, error))?;
+            self.write_samples(samples.values())?;
         }
         Ok(samples.into_values().collect())
+    }
+
+    /// Replaces the samples.
+    pub(super) fn write_samples<'s>(
+        &self,
+        samples: impl Iterator<Item = &'s Sample>,
+    ) -> Result<(), KnowledgeError> {
+        let mut bytes = codec::write_head(0);
+        for sample in samples {
+            let about = About {
+                owner: sample.owner.clone(),
+                digest: sample.digest,
+                sender: sample.sender,
+                learned: Learned {
+                    is_spam: sample.is_spam,
+                    step: Default::default(),
+                },
+                belief: sample.belief,
+                back: false,
+            };
+            bytes.extend_from_slice(&codec::write_record(&about, &sample.features));
+        }
+        let path = self.folder.join("samples");
+        let new = self.folder.join("samples.new");
+        durable_write::replace_through(&new, &path, &bytes)
+            .map(drop)
+            .map_err(|error| KnowledgeError::Io(path, error))
     }
 
     /// Calls `each` for the records of a file, up to the first that is not complete.

@@ -150,7 +150,7 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
-    /// Everything about a mailbox is forgotten but what is in quarantine.
+    /// Everything about a mailbox is forgotten but what is held.
     MailboxForgotten {
         /// Which one.
         mailbox: MailboxId,

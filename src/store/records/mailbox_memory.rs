@@ -42,3 +42,24 @@ pub struct MailboxSummary {
     /// When the last message was judged, if the history says so.
     pub last_judged: Option<Timestamp>,
 }
+
+/// How much there is about a mailbox.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailboxContents {
+    /// Messages that are remembered.
+    pub messages: u64,
+    /// Rows of the history.
+    pub history: u64,
+    /// Addresses and domains that have written.
+    pub senders: u64,
+    /// Entries of its lists.
+    pub lists: u64,
+    /// Settings.
+    pub settings: u64,
+    /// popgate's own messages.
+    pub own_entries: u64,
+    /// Messages that were taught.
+    pub lessons: u64,
+    /// Rows of the quarantine, in whatever state.
+    pub quarantine: u64,
+}

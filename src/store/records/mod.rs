@@ -21,7 +21,7 @@ pub use correction::{Correction, Label};
 pub use history::{HistoryRow, RuleScore};
 pub use learned::Lesson;
 pub use lists::ListEntry;
-pub use mailbox_memory::{MailboxMemory, MailboxSettings, MailboxSummary};
+pub use mailbox_memory::{MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary};
 pub use message::{Edit, MessageRecord, MessageState, RememberedMessage};
 pub use own_entry::{OwnBody, OwnEntry};
 pub use popgate_id::PopgateId;

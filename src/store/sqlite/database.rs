@@ -11,8 +11,8 @@ use super::super::contract::{
     Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store,
 };
 use super::super::records::{
-    Change, HistoryRow, ListEntry, MailboxMemory, MailboxSettings, MailboxSummary, MessageRecord,
-    PopgateId, Quarantined, SenderHistory,
+    Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
+    MessageRecord, PopgateId, Quarantined, SenderHistory,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
 use super::connection::FileId;
@@ -243,6 +243,10 @@ impl Store for Sqlite {
             Some(id) => mailboxes::settings(connection, id),
             None => Ok(MailboxSettings::new()),
         })
+    }
+
+    fn contents(&self, mailbox: &MailboxId) -> Result<MailboxContents, StoreError> {
+        self.read(|connection| mailboxes::contents(connection, mailbox))
     }
 
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError> {

@@ -128,6 +128,7 @@ fn delete_forgotten(transaction: &Transaction<'_>) -> Result<Option<usize>> {
         ("settings", "key"),
         ("own_entries", "uidl"),
         ("lessons", "number"),
+        ("quarantine", "number"),
     ] {
         let sql = format!(
             "DELETE FROM {table} WHERE mailbox = ?1 AND {key} IN

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::records::{
-    ListEntry, ListKind, ListPattern, MailboxSettings, MailboxSummary, OwnBody, OwnEntry,
-    PopgateId, Timestamp,
+    ListEntry, ListKind, ListPattern, MailboxContents, MailboxSettings, MailboxSummary, OwnBody,
+    OwnEntry, PopgateId, Timestamp,
 };
 use super::columns::{self, Coded, CodedColumn, octets};
 use crate::mailbox_id::MailboxId;
@@ -251,8 +251,27 @@ pub(super) fn summaries(connection: &Connection) -> Result<Vec<MailboxSummary>> 
     statement.query_map([], summary)?.collect()
 }
 
-/// Gives the rows of a mailbox to one without a name, whose rows are deleted step by step. What is in quarantine
-/// stays.
+pub(super) fn contents(connection: &Connection, mailbox: &MailboxId) -> Result<MailboxContents> {
+    let Some(number) = known(connection, mailbox)? else {
+        return Ok(MailboxContents::default());
+    };
+    let count = |table: &str| -> Result<u64> {
+        let sql = format!("SELECT count(*) FROM {table} WHERE mailbox = ?1");
+        connection.query_row(&sql, [number], |row| columns::count(row, 0))
+    };
+    Ok(MailboxContents {
+        messages: count("messages")?,
+        history: count("history")?,
+        senders: count("senders")?,
+        lists: count("lists")?,
+        settings: count("settings")?,
+        own_entries: count("own_entries")?,
+        lessons: count("lessons")?,
+        quarantine: count("quarantine")?,
+    })
+}
+
+/// Gives the rows of a mailbox to one without a name, whose rows are deleted step by step. What is held stays.
 pub(super) fn forget(connection: &Connection, mailbox: &MailboxId) -> Result<()> {
     let Some(old) = known(connection, mailbox)? else {
         return Ok(());
@@ -263,13 +282,13 @@ pub(super) fn forget(connection: &Connection, mailbox: &MailboxId) -> Result<()>
         [old],
     )?;
     let held: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM quarantine WHERE mailbox = ?1)",
+        "SELECT EXISTS (SELECT 1 FROM quarantine WHERE mailbox = ?1 AND state = 0)",
         [old],
         |row| row.get(0),
     )?;
     if held {
         let new = number(connection, mailbox)?;
-        let moved = "UPDATE quarantine SET mailbox = ?2 WHERE mailbox = ?1";
+        let moved = "UPDATE quarantine SET mailbox = ?2 WHERE mailbox = ?1 AND state = 0";
         connection.execute(moved, [old, new])?;
     }
     Ok(())
