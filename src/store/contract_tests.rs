@@ -21,8 +21,9 @@ pub(super) use messages::*;
 
 /// Declares a test for each of them; `$open` gives an empty store and what must be kept meanwhile.
 macro_rules! contract {
-    ($open:ident) => {
+    ($(#[$attribute:meta])* $open:ident) => {
         contract!(
+            $(#[$attribute])*
             $open: a_session_recalls_what_the_one_before_wrote,
             unknown_mailboxes_and_messages_are_nothing,
             gaps_and_repetitions_are_found,
@@ -33,6 +34,8 @@ macro_rules! contract {
             a_message_is_held_once,
             an_adopted_message_learns_whose_it_is,
             a_message_whose_original_is_gone_is_judged_anew,
+            a_message_is_kept_until_it_is_deleted,
+            texts_and_names_are_kept_as_they_are,
             released_and_deleted_messages_change_their_state,
             a_release_is_taken_back,
             what_was_released_is_deleted_with_its_entry,
@@ -49,14 +52,21 @@ macro_rules! contract {
             every_batch_may_be_applied_twice,
         );
     };
-    ($open:ident: $($name:ident,)*) => {
+    ($(#[$attribute:meta])* $open:ident: $($name:ident,)*) => {
+        contract!(@each [$(#[$attribute])*] $open: $($name,)*);
+    };
+    (@each $attributes:tt $open:ident: $($name:ident,)*) => {
         $(
+            contract!(@one $attributes $open: $name);
+        )*
+    };
+    (@one [$(#[$attribute:meta])*] $open:ident: $name:ident) => {
+        $(#[$attribute])*
             #[test]
             fn $name() {
                 let (store, _kept) = $open();
                 crate::store::contract_tests::$name(&store);
             }
-        )*
     };
 }
 pub(super) use contract;

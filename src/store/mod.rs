@@ -11,6 +11,7 @@ pub mod durable_write;
 mod forget;
 mod knowledge;
 mod leftovers;
+pub mod postgres;
 pub mod quarantine;
 pub mod records;
 mod reopened;

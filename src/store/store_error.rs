@@ -69,6 +69,11 @@ impl StoreError {
         }
     }
 
+    /// It cannot even be tried to reach the store, for this reason.
+    pub fn unreachable(why: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Unreachable, why)
+    }
+
     /// The kind.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

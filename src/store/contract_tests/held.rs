@@ -29,6 +29,77 @@ pub(in crate::store) fn a_message_is_held_once(store: &dyn Store) {
     assert_eq!(store.quarantined(&id("h-3")).unwrap(), Some(unknown));
 }
 
+pub(in crate::store) fn a_message_is_kept_until_it_is_deleted(store: &dyn Store) {
+    let message: Vec<u8> = (0..200_000_u32).map(|it| it.to_le_bytes()[0]).collect();
+    let with_body = Quarantined {
+        body: Some(message.into()),
+        ..entry("h-1", "one", 10)
+    };
+    let change = Change::Held {
+        entry: Box::new(with_body.clone()),
+        hidden: false,
+    };
+    store.apply(&[change]).unwrap();
+    let found = || store.quarantined(&id("h-1")).unwrap().unwrap();
+    assert_eq!(found(), with_body);
+    let query = QuarantineQuery {
+        limit: 9,
+        ..QuarantineQuery::default()
+    };
+    assert_eq!(store.quarantine(&query).unwrap()[0].body, None);
+    let released = Change::Released {
+        id: id("h-1"),
+        at: at(20),
+    };
+    store.apply(&[released]).unwrap();
+    assert_eq!(found().body, with_body.body);
+    let deleted = Change::QuarantineDeleted {
+        id: id("h-1"),
+        discards: true,
+        at: at(30),
+    };
+    store.apply(&[deleted]).unwrap();
+    assert_eq!(found().body, None);
+}
+
+pub(in crate::store) fn texts_and_names_are_kept_as_they_are(store: &dyn Store) {
+    let texts = [
+        "",
+        "\u{1f4e7} caf\u{e9} \u{202e}",
+        "'; DROP TABLE messages; --\\",
+        "%s $1 ?1",
+    ];
+    for (number, text) in texts.into_iter().enumerate() {
+        let odd = Quarantined {
+            from: text.into(),
+            subject: text.into(),
+            ..entry(&format!("h-{number}"), &format!("u-{number}"), 10)
+        };
+        let change = Change::Held {
+            entry: Box::new(odd.clone()),
+            hidden: false,
+        };
+        store.apply(&[change]).unwrap();
+        assert_eq!(store.quarantined(&odd.id).unwrap(), Some(odd));
+    }
+    // A zero octet, which not every database has a place for, costs no message.
+    let mut zero = entry("h-zero", "zero", 10);
+    zero.subject = "a\0b".into();
+    zero.reasons[0].description = "links to \0".into();
+    let mut row = history_row("h-zero", "ann", 10);
+    row.subject = Some("a\0b".into());
+    let changes = [
+        Change::Held {
+            entry: Box::new(zero),
+            hidden: false,
+        },
+        Change::Recorded(Box::new(row)),
+    ];
+    store.apply(&changes).unwrap();
+    assert!(store.quarantined(&id("h-zero")).unwrap().is_some());
+    assert!(store.history_row(&id("h-zero")).unwrap().is_some());
+}
+
 pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: &dyn Store) {
     for name in ["one", "two"] {
         let hidden = Change::Held {
