@@ -44,8 +44,12 @@ pub(super) fn restore(args: &BackupArgs) -> Ended {
 
 fn with_store(place: &DataArgs) -> Result<Config, Error> {
     let config = place.load()?;
-    match config.store.kind {
+    match &config.store.kind {
         StoreKind::Sqlite => Ok(config),
+        StoreKind::Postgres(address) => Err(Error::failed(format!(
+            "the store is the {}: PostgreSQL's own `pg_dump` copies it while popgate serves, and `pg_restore` puts it back, as deploy/several-nodes.md shows",
+            address.name
+        ))),
         StoreKind::Off => Err(Error::failed(
             "data.store is \"off\": there is nothing to copy",
         )),

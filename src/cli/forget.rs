@@ -27,11 +27,13 @@ pub struct ForgetArgs {
 /// Forgets.
 pub(super) fn run(args: &ForgetArgs) -> Ended {
     let config = args.place.load()?;
-    let store = opened_store::open(&config)?;
+    let opened = opened_store::open(&config)?;
+    let (store, messages) = (opened.store(), opened.held_messages(&config.data_dir));
     let mailbox = opened_store::mailbox(&config, &*store, &args.mailbox)?;
     let upstreams = upstreams(&config, &mailbox);
     let owners = owners(&*store, &mailbox)?;
-    let forgotten = forget_mailbox(&config.data_dir, &*store, &mailbox, &owners, &upstreams)?;
+    let dir = &config.data_dir;
+    let forgotten = forget_mailbox(dir, &*store, &messages, &mailbox, &owners, &upstreams)?;
     let name = harmless(&mailbox.to_string());
     if forgotten.is_nothing() {
         return Err(Error::NotFound(format!("there is nothing about {name}")));

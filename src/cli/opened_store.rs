@@ -3,31 +3,24 @@
 use std::sync::Arc;
 
 use super::exit::Error;
-use crate::config::{Config, StoreKind};
+use crate::config::Config;
 use crate::mailbox_id::MailboxId;
 use crate::server::mailbox_name::{self, NameError};
+use crate::server::open_store::{self, OpenStore};
 use crate::store::Store;
-use crate::store::sqlite::{FILE, Sqlite};
 
 /// Opens it, and creates it if it is missing.
-pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>, Error> {
-    match config.store.kind {
-        StoreKind::Sqlite => {
-            let store = Sqlite::open_unchecked(&config.data_dir).map_err(Error::failed)?;
-            Ok(Arc::new(store))
-        }
-        StoreKind::Off => Err(Error::failed(
-            "data.store is \"off\": there are no lists, settings and history",
-        )),
-    }
+pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
+    let opened = open_store::open_or_create(config).map_err(Error::failed)?;
+    opened.ok_or_else(|| {
+        Error::failed("data.store is \"off\": there are no lists, settings and history")
+    })
 }
 
 /// Opens it if there is one; none is created.
 pub(super) fn open_existing(config: &Config) -> Result<Option<Arc<dyn Store>>, Error> {
-    match config.store.kind {
-        StoreKind::Sqlite if config.data_dir.join(FILE).exists() => open(config).map(Some),
-        StoreKind::Sqlite | StoreKind::Off => Ok(None),
-    }
+    let opened = open_store::open_existing(config).map_err(Error::failed)?;
+    Ok(opened.map(|it| it.store()))
 }
 
 /// The mailbox that a person names.

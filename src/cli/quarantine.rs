@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
 use crate::server::mailbox_name;
 use crate::store::Leftovers;
-use crate::store::quarantine::{self, Kept};
-use index::{Index, Left};
+use crate::store::quarantine::{self, Kept, Left};
+use index::Index;
 use listed::Wanted;
 
 /// One variant a verb of `quarantine`.
@@ -105,7 +105,8 @@ pub(super) fn run(command: &QuarantineCommand) -> Ended {
 }
 
 fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
-    let all = quarantine::kept(&config.data_dir)?;
+    let index = Index::open(config)?;
+    let all = index.messages().all()?;
     match command {
         QuarantineCommand::List {
             mailbox,
@@ -119,12 +120,11 @@ fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
                 since: *since,
                 released: *released,
             };
-            list(all, config, &wanted, *json)
+            list(all, &index, config, &wanted, *json)
         }
         QuarantineCommand::Delete { id, .. } => {
             let kept = find(&all, id)?;
-            kept.remove()?;
-            Index::open(config).left(kept, Left::Deleted);
+            index.leave(kept, Left::Deleted)?;
             println!("deleted");
             Ok(Exit::Fine)
         }
@@ -142,12 +142,12 @@ fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
         } => {
             let kept = find(&all, id)?;
             match to {
-                Some(to) => release::to_file(kept, to, config, account),
-                None if *undo => release::undo(kept, config, account),
-                None => release::to_mailbox(kept, config, account),
+                Some(to) => release::to_file(kept, &index, to, config, account),
+                None if *undo => release::undo(kept, &index, config, account),
+                None => release::to_mailbox(kept, &index, config, account),
             }
         }
-        QuarantineCommand::Purge { older_than, .. } => purge(&all, config, *older_than),
+        QuarantineCommand::Purge { older_than, .. } => purge(&all, &index, config, *older_than),
     }
 }
 
@@ -169,9 +169,10 @@ fn find<'k>(all: &'k [Kept], id: &str) -> Result<&'k Kept, Error> {
     })
 }
 
-fn list(all: Vec<Kept>, config: &Config, wanted: &Wanted, json: bool) -> Ended {
-    let store = Index::open(config);
-    let (listed, problems) = listed::listed(all, store.reader(), wanted).map_err(Error::failed)?;
+fn list(all: Vec<Kept>, index: &Index, config: &Config, wanted: &Wanted, json: bool) -> Ended {
+    let store = index.reader();
+    let listed = listed::listed(all, store.as_deref(), wanted);
+    let (listed, problems) = listed.map_err(Error::failed)?;
     for problem in &problems {
         eprintln!("{}", harmless(problem));
     }
@@ -200,9 +201,8 @@ fn list(all: Vec<Kept>, config: &Config, wanted: &Wanted, json: bool) -> Ended {
     Ok(exit)
 }
 
-fn purge(all: &[Kept], config: &Config, older_than: Duration) -> Ended {
+fn purge(all: &[Kept], index: &Index, config: &Config, older_than: Duration) -> Ended {
     let now = SystemTime::now();
-    let index = Index::open(config);
     let (mut gone, mut waiting) = (0, 0);
     for kept in all {
         let age = now.duration_since(kept.when).unwrap_or_default();
@@ -210,8 +210,7 @@ fn purge(all: &[Kept], config: &Config, older_than: Duration) -> Ended {
         if age >= older_than && index.is_waiting(kept) {
             waiting += 1;
         } else if age >= older_than {
-            kept.remove()?;
-            index.left(kept, Left::Purged);
+            index.leave(kept, Left::Purged)?;
             gone += 1;
         }
     }

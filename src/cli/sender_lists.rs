@@ -58,7 +58,7 @@ fn run(list: ListKind, args: &BlockArgs, trusts_unauthenticated: bool) -> Ended 
     let pattern = args.whom.as_deref().map(pattern).transpose()?;
     let config = args.place.load()?;
     let store = match (&pattern, args.remove) {
-        (Some(_), false) => Some(opened_store::open(&config)?),
+        (Some(_), false) => Some(opened_store::open(&config)?.store()),
         _ => opened_store::open_existing(&config)?,
     };
     let Some(store) = store else {

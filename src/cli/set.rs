@@ -36,7 +36,7 @@ pub(super) fn run(args: &SetArgs) -> Ended {
         .collect();
     let assignments = parsed.map_err(|why| Error::Usage(harmless(&why)))?;
     let config = args.place.load()?;
-    let store = opened_store::open(&config)?;
+    let store = opened_store::open(&config)?.store();
     let mailbox = opened_store::mailbox(&config, &*store, &args.mailbox)?;
     let mut settings = store.settings(&mailbox).map_err(Error::failed)?;
     if assignments.is_empty() {

@@ -1,5 +1,5 @@
-//! The secret of popgate's registration at a provider: in the configuration, in a file of its own, or in the
-//! environment. It is never shown.
+//! A secret: in the configuration, in a file of its own, or in the environment. It is never shown. The secret of popgate's
+//! registration at a provider is one, and the password of a database.
 
 use std::fmt;
 use std::fs;
@@ -53,7 +53,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<Clien
     if usize::from(written.is_some()) + given.into_iter().filter(|it| *it).count() > 1 {
         section.wrong("has more than one client secret; keep one of client_secret, client_secret_file and client_secret_env");
     }
-    let in_file = section.parsed("client_secret_file", |file| in_file(&folder.join(file)));
+    let in_file = section.parsed("client_secret_file", |file| {
+        in_file(&folder.join(file), "client secret")
+    });
     let in_environment = section.parsed("client_secret_env", |name| match std::env::var(name) {
         Ok(text) => {
             ClientSecret::new(&Zeroizing::new(text)).map_err(|why| format!("${name} {why}"))
@@ -69,18 +71,19 @@ pub(super) fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<Clien
     written.or(in_file).or(in_environment)
 }
 
-fn in_file(file: &Path) -> Result<ClientSecret, String> {
+/// The secret in a file, which is a `what`.
+pub(super) fn in_file(file: &Path, what: &str) -> Result<ClientSecret, String> {
     let shown = file.display();
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::PermissionDenied => format!(
             "{shown}: {error}; popgate's user must be able to read it and enter its folders"
         ),
-        _ => format!("{shown}: {error}; name a file that has the client secret"),
+        _ => format!("{shown}: {error}; name a file that has the {what}"),
     };
     let found = fs::metadata(file).map_err(failed)?;
     if !found.is_file() {
         return Err(format!(
-            "{shown} is not a file; name one that has the client secret"
+            "{shown} is not a file; name one that has the {what}"
         ));
     }
     // As for the keys of certificates.
@@ -96,5 +99,5 @@ fn in_file(file: &Path) -> Result<ClientSecret, String> {
         .take(LONGEST)
         .read_to_string(&mut text)
         .map_err(failed)?;
-    ClientSecret::new(&text).map_err(|why| format!("{shown}: the client secret {why}"))
+    ClientSecret::new(&text).map_err(|why| format!("{shown}: the {what} {why}"))
 }

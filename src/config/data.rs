@@ -3,8 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::bounds::count;
+use super::client_secret::{self, ClientSecret};
+use super::postgres_address::PostgresAddress;
 use crate::schema::Section;
+
+/// The environment variable with the password of the store.
+const PASSWORD_VARIABLE: &str = "POPGATE_STORE_PASSWORD";
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,10 +29,12 @@ pub struct StoreConfig {
 }
 
 /// Where the store is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreKind {
     /// A file in the data directory.
     Sqlite,
+    /// A database that several nodes share.
+    Postgres(Box<PostgresAddress>),
     /// Nowhere: what popgate knows ends with a session.
     Off,
 }
@@ -33,9 +42,10 @@ pub enum StoreKind {
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, StoreConfig) {
     let dir = section.string("dir");
     let dir = dir.map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir));
-    let kind = section
-        .parsed("store", store_kind)
-        .unwrap_or(StoreKind::Sqlite);
+    let kind = section.parsed("store", |text| store_kind(text, folder));
+    let is_known = kind.is_some() || !section.has("store");
+    let kind = kind.unwrap_or(StoreKind::Sqlite);
+    let kind = with_password(kind, is_known, &mut section, folder);
     let required = section.boolean("require_store").unwrap_or(false);
     if required && kind == StoreKind::Off {
         section.problem(
@@ -58,16 +68,50 @@ fn days(section: &mut Section<'_, '_>, key: &'static str, default: i64) -> Optio
     (days > 0).then(|| DAY * u32::try_from(days).unwrap_or(u32::MAX))
 }
 
-fn store_kind(text: &str) -> Result<StoreKind, String> {
+fn store_kind(text: &str, folder: &Path) -> Result<StoreKind, String> {
     let (scheme, _) = text.split_once("://").unwrap_or((text, ""));
     match scheme {
         "sqlite" if text == scheme => Ok(StoreKind::Sqlite),
         "off" if text == scheme => Ok(StoreKind::Off),
+        "postgres" | "postgresql" => {
+            let address = PostgresAddress::parse(text, folder)?;
+            Ok(StoreKind::Postgres(Box::new(address)))
+        }
         // The text may contain a password: it is not repeated.
-        "postgres" | "postgresql" => Err(
-            "PostgreSQL is not available in this version of popgate; write \"sqlite\" or \"off\""
+        _ => Err(
+            "is not known; write \"sqlite\", \"off\" or \"postgres://USER@HOST/DATABASE\""
                 .to_owned(),
         ),
-        _ => Err("is not known; write \"sqlite\" or \"off\"".to_owned()),
     }
+}
+
+/// The password of the database is in a file of its own, or in the environment.
+fn with_password(
+    kind: StoreKind,
+    is_known: bool,
+    section: &mut Section<'_, '_>,
+    folder: &Path,
+) -> StoreKind {
+    const KEY: &str = "store_password_file";
+    let has_file = section.has(KEY);
+    let in_file = section.parsed(KEY, |file| {
+        client_secret::in_file(&folder.join(file), "password of the store")
+    });
+    let StoreKind::Postgres(mut address) = kind else {
+        if has_file && is_known {
+            section.problem(KEY, "has no effect: data.store is no PostgreSQL database");
+        }
+        return kind;
+    };
+    address.password = in_file.or_else(|| {
+        let text = Zeroizing::new(std::env::var(PASSWORD_VARIABLE).ok()?);
+        match ClientSecret::new(&text) {
+            Ok(password) => Some(password),
+            Err(why) => {
+                section.problem("store", format!("${PASSWORD_VARIABLE} {why}"));
+                None
+            }
+        }
+    });
+    StoreKind::Postgres(address)
 }

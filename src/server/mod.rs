@@ -21,6 +21,7 @@ mod log_queue;
 pub mod mailbox_name;
 mod notify;
 pub mod open_files;
+pub mod open_store;
 mod overrides;
 pub mod privileges;
 mod reload;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::open_store::OpenStore;
 use super::overrides::Overrides;
 use super::shared_filter::SharedFilter;
 use super::store::SharedStore;
@@ -10,11 +11,9 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
-use crate::session::{
-    Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service, StoreAccess,
-};
+use crate::session::{Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
 use crate::store::Quarantine;
-use crate::store::quarantine::QuarantineIndex;
+use crate::store::quarantine::{Maildir, QuarantineIndex};
 use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dials, LoopDetection};
 
@@ -98,7 +97,7 @@ pub(super) fn open(
         limits: config.limits,
         quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
-        quarantine: quarantine(config, store.as_deref()),
+        quarantine: quarantine(config, &persistent.store),
         data_dir: config.data_dir.as_path().into(),
         store,
         recalls: overrides.recalls,
@@ -110,20 +109,23 @@ pub(super) fn open(
 
 /// The quarantine, if messages are held back. One that cannot be opened keeps no mail from being served: each message
 /// that it cannot take is tagged, and it is tried again at the next one.
-fn quarantine(config: &Config, store: Option<&StoreAccess>) -> Option<Arc<Quarantine>> {
+fn quarantine(config: &Config, store: &SharedStore) -> Option<Arc<Quarantine>> {
     config.filter.thresholds.drop_at?;
-    let quarantine = Quarantine::new(&config.data_dir);
-    if let Err(error) = quarantine.open() {
+    if let Some(OpenStore::Postgres(store)) = store.opened() {
+        return Some(Arc::new(Quarantine::Store(store)));
+    }
+    let maildir = Maildir::new(&config.data_dir);
+    if let Err(error) = maildir.open() {
         tracing::error!(
             "{error}; until data.dir is a folder that popgate may write to, spam is tagged and delivered instead of held back"
         );
     }
-    let index = store.map(|access| QuarantineIndex {
+    let index = store.access().map(|access| QuarantineIndex {
         store: Arc::clone(access.store()),
         writer: Arc::clone(access.writer()),
     });
-    Some(Arc::new(match index {
-        Some(index) => quarantine.with_index(index),
-        None => quarantine,
-    }))
+    Some(Arc::new(Quarantine::Maildir(match index {
+        Some(index) => maildir.with_index(index),
+        None => maildir,
+    })))
 }

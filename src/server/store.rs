@@ -3,17 +3,16 @@
 //! A store that cannot be opened keeps no mail from being served, unless `data.require_store` says so: the log, the
 //! metrics and /readyz say it, and it is tried again.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config::{Config, StoreKind};
+use super::open_store::{OpenStore, open_for_serving};
+use crate::config::Config;
 use crate::metrics::{Metrics, StoreOperation};
 use crate::schema::Problem;
 use crate::session::StoreAccess;
-use crate::store::sqlite::Sqlite;
 use crate::store::writer::{Observe, QueueLimits, Writer, WriterEvent};
-use crate::store::{ReopenedStore, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::thread_pool::ThreadPool;
 
 /// Threads that wait for the store's answers, and questions that wait for one of them.
@@ -32,7 +31,7 @@ pub(super) struct SharedStore(Mutex<Option<Opened>>);
 
 #[derive(Debug)]
 struct Opened {
-    store: Arc<ReopenedStore>,
+    store: OpenStore,
     access: Arc<StoreAccess>,
 }
 
@@ -47,17 +46,25 @@ impl SharedStore {
         metrics: &Arc<Metrics>,
         threads: Option<Arc<ThreadPool>>,
     ) -> Result<(), Problem> {
-        if config.store.kind == StoreKind::Off || config.data_dir.as_os_str().is_empty() {
-            return Ok(());
-        }
         let mut opened = self.lock();
         if let Some(opened) = &*opened {
             report(metrics, opened.store.open_now().is_none());
             return Ok(());
         }
-        let data_dir = config.data_dir.clone();
-        let store = ReopenedStore::new(Box::new(move || open_sqlite(&data_dir)));
-        if let Some(error) = store.failure() {
+        let store = match open_for_serving(config) {
+            Ok(Some(store)) => store,
+            Ok(None) => return Ok(()),
+            Err(error) if config.store.required => {
+                return Err(config.problem("data.require_store", error.to_string()));
+            }
+            Err(error) => {
+                tracing::error!("popgate serves without a store: {error}");
+                report(metrics, false);
+                metrics.store_error(StoreOperation::Lookup, error.kind().label());
+                return Ok(());
+            }
+        };
+        if let Some(error) = store.open_now() {
             if config.store.required {
                 return Err(config.problem("data.require_store", error.to_string()));
             }
@@ -69,8 +76,7 @@ impl SharedStore {
         } else {
             report(metrics, true);
         }
-        let store = Arc::new(store);
-        match access(Arc::clone(&store) as Arc<dyn Store>, metrics, threads) {
+        match access(store.store(), metrics, threads) {
             Ok(access) => *opened = Some(Opened { store, access }),
             Err(error) => tracing::error!("popgate serves without a store: {error}"),
         }
@@ -87,10 +93,9 @@ impl SharedStore {
         opened.as_ref().map(|opened| Arc::clone(&opened.access))
     }
 
-    /// The store, if it is open.
-    pub(super) fn current(&self) -> Option<Arc<dyn Store>> {
-        let access = self.access();
-        access.map(|access| Arc::clone(access.store()))
+    /// The store by its kind, if there is one.
+    pub(super) fn opened(&self) -> Option<OpenStore> {
+        self.lock().as_ref().map(|it| it.store.clone())
     }
 
     /// Waits until what sessions left behind is written, for some seconds at most. Blocks.
@@ -103,15 +108,6 @@ impl SharedStore {
             );
         }
     }
-}
-
-/// Opens the database of a data directory, or what can be read of one that is damaged.
-fn open_sqlite(data_dir: &Path) -> Result<Arc<dyn Store>, StoreError> {
-    let (store, salvaged) = Sqlite::open_or_salvage(data_dir)?;
-    if let Some(salvaged) = salvaged {
-        tracing::error!("{salvaged}");
-    }
-    Ok(Arc::new(store))
 }
 
 fn access(

@@ -2,14 +2,16 @@
 //! deleted, in small steps.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, SystemTime};
 
+use super::open_store::OpenStore;
 use super::store::SharedStore;
 use crate::config::{Config, StoreConfig};
 use crate::store::records::Timestamp;
+use crate::store::sqlite::{self, Sqlite};
 use crate::store::{Retention, Store, quarantine};
 
 /// Between two runs.
@@ -41,8 +43,7 @@ impl Upkeep {
         let thread = std::thread::Builder::new().name("store-upkeep".to_owned());
         let started = thread.spawn(move || {
             loop {
-                let store = store.current();
-                work.run(store.as_deref(), SystemTime::now(), &mut || {
+                work.run(store.opened().as_ref(), SystemTime::now(), &mut || {
                     is_over(&ended, PAUSE)
                 });
                 if is_over(&ended, EVERY) {
@@ -73,25 +74,50 @@ struct Work {
 
 impl Work {
     /// Does everything once. `pause` waits between two steps, and says whether to stop.
-    fn run(&self, store: Option<&dyn Store>, now: SystemTime, pause: &mut dyn FnMut() -> bool) {
-        let done = self
-            .quarantine(&self.data_dir, store, now)
-            .and_then(|()| store.map_or(Ok(()), |store| self.expire(store, now, pause)));
+    fn run(&self, store: Option<&OpenStore>, now: SystemTime, pause: &mut dyn FnMut() -> bool) {
+        let quarantine = match store {
+            Some(OpenStore::Postgres(store)) => self.move_into(&**store),
+            Some(OpenStore::Sqlite(store)) => self.quarantine(Some(&**store), now),
+            None => self.quarantine(None, now),
+        };
+        let store = store.map(OpenStore::store);
+        let done = quarantine
+            .and_then(|()| store.map_or(Ok(()), |store| self.expire(&*store, now, pause)));
         if let Err(error) = done {
             tracing::warn!("the upkeep of quarantine and store is tried again in an hour: {error}");
         }
     }
 
-    fn quarantine(
-        &self,
-        data_dir: &Path,
-        store: Option<&dyn Store>,
-        now: SystemTime,
-    ) -> io::Result<()> {
+    /// Messages that were held before there was a store that keeps messages.
+    fn move_into(&self, store: &dyn Store) -> io::Result<()> {
+        // What is not there needs no second database.
+        if quarantine::kept(&self.data_dir)?.is_empty() {
+            return Ok(());
+        }
+        let index = match self.data_dir.join(sqlite::FILE).exists() {
+            true => Sqlite::open_unchecked(&self.data_dir)
+                .inspect_err(|error| {
+                    tracing::warn!("messages are moved without their mailboxes: {error}");
+                })
+                .ok(),
+            false => None,
+        };
+        let index = index.as_ref().map(|index| -> &dyn Store { index });
+        let moved = quarantine::move_into(store, &self.data_dir, index)?;
+        if moved > 0 {
+            tracing::info!(
+                moved,
+                "moved the messages of the quarantine into the database"
+            );
+        }
+        Ok(())
+    }
+
+    fn quarantine(&self, store: Option<&dyn Store>, now: SystemTime) -> io::Result<()> {
         if let Some(kept) = self.config.quarantine_kept
             && let Some(before) = now.checked_sub(kept)
         {
-            let deleted = quarantine::delete_older(data_dir, store, before)?;
+            let deleted = quarantine::delete_older(&self.data_dir, store, before)?;
             if deleted > 0 {
                 let days = kept.as_secs() / 86_400;
                 tracing::info!(
@@ -103,7 +129,7 @@ impl Work {
         let Some(store) = store else {
             return Ok(());
         };
-        let done = quarantine::adopt(data_dir, store)?;
+        let done = quarantine::adopt(&self.data_dir, store)?;
         if done != quarantine::Adopted::default() {
             let quarantine::Adopted { adopted, gone } = done;
             tracing::info!(
@@ -145,11 +171,13 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::config::Flags;
+    use crate::store::quarantine::Maildir;
     use crate::store::records::{HeldState, PopgateId};
-    use crate::store::sqlite::Sqlite;
-    use crate::store::{HistoryQuery, Quarantine};
+    use crate::store::{HistoryQuery, ReopenedStore};
 
     fn work(data_dir: &Path) -> Work {
         Work {
@@ -158,9 +186,15 @@ mod tests {
         }
     }
 
+    fn opened(data_dir: &Path) -> Arc<ReopenedStore> {
+        let data_dir = data_dir.to_owned();
+        let store = ReopenedStore::new(Box::new(move || Ok(Arc::new(Sqlite::open(&data_dir)?))));
+        Arc::new(store)
+    }
+
     /// The quarantine of a popgate that kept no index.
     fn old_quarantine(data_dir: &Path) {
-        Quarantine::new(data_dir).open().unwrap();
+        Maildir::new(data_dir).open().unwrap();
         let message =
             "From: Bob <bob@example.org>\r\nSubject: =?utf-8?q?f=C3=BCr_Sie?=\r\n\r\nx\r\n";
         std::fs::write(data_dir.join("quarantine/new/5-1.popgate"), message).unwrap();
@@ -171,10 +205,11 @@ mod tests {
     fn messages_without_a_row_are_adopted_and_rows_without_a_message_are_closed() {
         let dir = tempfile::tempdir().unwrap();
         old_quarantine(dir.path());
-        let store = Sqlite::open(dir.path()).unwrap();
+        let store = opened(dir.path());
+        let opened = OpenStore::Sqlite(Arc::clone(&store));
         let state = |id: &str| store.quarantined(&PopgateId::new(id).unwrap()).unwrap();
         for _ in 0..2 {
-            work(dir.path()).run(Some(&store), SystemTime::now(), &mut || false);
+            work(dir.path()).run(Some(&opened), SystemTime::now(), &mut || false);
             let first = state("5-1").unwrap();
             assert_eq!(&*first.subject, "für Sie");
             assert_eq!(&*first.from, "Bob <bob@example.org>");
@@ -182,7 +217,7 @@ mod tests {
             assert_eq!(state("5-2").unwrap().state, HeldState::Held);
         }
         std::fs::remove_file(dir.path().join("quarantine/new/5-1.popgate")).unwrap();
-        work(dir.path()).run(Some(&store), SystemTime::now(), &mut || false);
+        work(dir.path()).run(Some(&opened), SystemTime::now(), &mut || false);
         assert_eq!(state("5-1").unwrap().state, HeldState::Deleted);
         assert_eq!(state("5-2").unwrap().state, HeldState::Held);
     }
@@ -192,8 +227,9 @@ mod tests {
         for with_store in [true, false] {
             let dir = tempfile::tempdir().unwrap();
             old_quarantine(dir.path());
-            let store = Sqlite::open(dir.path()).unwrap();
-            let given = with_store.then_some(&store as &dyn Store);
+            let store = opened(dir.path());
+            let opened = OpenStore::Sqlite(Arc::clone(&store));
+            let given = with_store.then_some(&opened);
             let day = Duration::from_secs(86_400);
             let run = |now| {
                 work(dir.path()).run(given, now, &mut || false);

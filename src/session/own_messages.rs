@@ -20,7 +20,7 @@ use super::service::Service;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::{OwnMessageEvent, OwnMessageKind};
 use crate::pop3::Uidl;
-use crate::store::quarantine::{self, as_mail};
+use crate::store::quarantine::{self, Left, as_mail};
 use crate::store::records::{Change, OwnBody, OwnEntry, PopgateId, Timestamp};
 use crate::store::{Store, StoreError};
 
@@ -195,7 +195,7 @@ fn remove(data_dir: &Path, mailbox: &MailboxId, uidl: Uidl) -> Option<Vec<Change
     let mut changes = Vec::new();
     if let Some(id) = released_id(&uidl) {
         let removed = quarantine::find(data_dir, id.as_str()).and_then(|kept| match kept {
-            Some(kept) => kept.remove(),
+            Some(kept) => kept.leave(Left::Released),
             None => Ok(()),
         });
         if let Err(error) = removed {

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::contract::{Retention, Store};
 use super::knowledge::Knowledge;
-use super::quarantine;
-use super::records::{Change, MailboxContents, PopgateId, Timestamp};
+use super::quarantine::{HeldMessages, Left};
+use super::records::{Change, MailboxContents, PopgateId};
 use super::tokens::Tokens;
 use crate::filter::classifier::WeightsOwner;
 use crate::mailbox_id::MailboxId;
@@ -34,7 +34,7 @@ impl Forgotten {
     }
 }
 
-/// Forgets a mailbox. `owners` are those whose learned weights are the mailbox's, `upstreams` the names of its server
+/// Forgets a mailbox. `messages` are those in quarantine, `owners` those whose learned weights are the mailbox's, `upstreams` the names of its server
 /// in the configuration.
 ///
 /// # Errors
@@ -42,12 +42,13 @@ impl Forgotten {
 pub fn forget_mailbox(
     data_dir: &Path,
     store: &dyn Store,
+    messages: &HeldMessages,
     mailbox: &MailboxId,
     owners: &[WeightsOwner],
     upstreams: &[&str],
 ) -> io::Result<Forgotten> {
     let rows = store.contents(mailbox).map_err(io::Error::other)?;
-    let held = delete_held(data_dir, store, mailbox)?;
+    let held = delete_held(messages, store, mailbox)?;
     let learned = match Knowledge::exists(data_dir) {
         true => Knowledge::forget_owners(data_dir, owners).map_err(io::Error::other)?,
         false => 0,
@@ -70,25 +71,23 @@ pub fn forget_mailbox(
     })
 }
 
-/// Every message of the Maildir whose row names the mailbox, in whatever state it is.
-fn delete_held(data_dir: &Path, store: &dyn Store, mailbox: &MailboxId) -> io::Result<u64> {
+/// Every message in quarantine whose row names the mailbox, in whatever state it is.
+fn delete_held(messages: &HeldMessages, store: &dyn Store, mailbox: &MailboxId) -> io::Result<u64> {
     let mut deleted = 0;
-    for kept in quarantine::kept(data_dir)? {
+    for kept in messages.all()? {
         let Some(id) = PopgateId::new(&kept.id) else {
             continue;
         };
-        let row = store.quarantined(&id).map_err(io::Error::other)?;
+        let row = match kept.entry() {
+            Some(row) => Some(row.clone()),
+            None => store.quarantined(&id).map_err(io::Error::other)?,
+        };
         if row.is_none_or(|row| row.mailbox.as_ref() != Some(mailbox)) {
             continue;
         }
-        kept.remove()?;
+        kept.leave(Left::Purged)?;
         deleted += 1;
-        let at = Timestamp::now();
-        let change = Change::QuarantineDeleted {
-            id,
-            at,
-            discards: false,
-        };
+        let change = Left::Purged.change(id);
         store.apply(&[change]).map_err(io::Error::other)?;
     }
     Ok(deleted)

@@ -1,6 +1,7 @@
-//! The quarantine: a Maildir, so that any mail program can read quarantined messages.
+//! The quarantine: a Maildir, so that any mail program can read quarantined messages; or a store that keeps messages, so
+//! that every node can.
 //!
-//! In: a message and its id; out: a file that survives a crash. A message is stored only when this returns
+//! In: a message and its id; out: a file or a row that survives a crash. A message is stored only when this returns
 //! without an error.
 //!
 //! The Maildir convention: written in `tmp`, moved to `new` when complete. The file is synchronised before it is
@@ -8,32 +9,75 @@
 
 mod index;
 mod kept;
+mod messages;
 mod release;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::contract::Store;
 use super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
 pub use index::{Adopted, QuarantineIndex, adopt, delete_older, described, entry_of, is_waiting};
 use kept::{ENDING, id_of, named};
-pub use kept::{Kept, find, kept};
+pub use kept::{Kept, Left, find, kept};
+pub use messages::{HeldMessages, move_into};
 pub use release::{ReleaseError, as_mail, release, take_back};
+
+/// See the module.
+#[derive(Debug)]
+pub enum Quarantine {
+    /// A Maildir below the data directory.
+    Maildir(Maildir),
+    /// A store that keeps messages.
+    Store(Arc<dyn Store>),
+}
+
+impl Quarantine {
+    /// The Maildir of a data directory, without an index.
+    pub fn new(data_dir: &Path) -> Self {
+        Self::Maildir(Maildir::new(data_dir))
+    }
+
+    /// Opens it, where there is something to open; see [`Maildir::open`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open(&self) -> io::Result<()> {
+        match self {
+            Self::Maildir(maildir) => maildir.open(),
+            Self::Store(_) => Ok(()),
+        }
+    }
+
+    /// Stores a message under its id, and returns that; if the message is held already, as is known by its mailbox and
+    /// UIDL, returns the id under which it is. `hidden` says that no notice takes its place.
+    ///
+    /// # Errors
+    /// The system's, as when the disk is full, or the store's; nothing of the message is kept then.
+    pub fn put(&self, entry: Quarantined, hidden: bool, message: &[u8]) -> io::Result<PopgateId> {
+        match self {
+            Self::Maildir(maildir) => maildir.put(entry, hidden, message),
+            Self::Store(store) => messages::put_into(&**store, entry, hidden, message),
+        }
+    }
+}
 
 /// A Maildir below the data directory.
 #[derive(Debug)]
-pub struct Quarantine {
+pub struct Maildir {
     data_dir: PathBuf,
     folder: PathBuf,
     is_open: AtomicBool,
     index: Option<QuarantineIndex>,
 }
 
-impl Quarantine {
-    /// The quarantine of a data directory. It is opened before a message is stored.
+impl Maildir {
+    /// The Maildir of a data directory. It is opened before a message is stored.
     pub fn new(data_dir: &Path) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
@@ -72,12 +116,7 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Stores a message under its id, and returns that; if the message is held already, as the index knows by its
-    /// mailbox and UIDL, returns the id under which it is. `hidden` says that no notice takes its place.
-    ///
-    /// # Errors
-    /// The system's, as when the disk is full; nothing of the message is kept then.
-    pub fn put(&self, entry: Quarantined, hidden: bool, message: &[u8]) -> io::Result<PopgateId> {
+    fn put(&self, entry: Quarantined, hidden: bool, message: &[u8]) -> io::Result<PopgateId> {
         let held = self.index.as_ref().and_then(|index| index.held_as(&entry));
         let mut changes = Vec::new();
         if let Some(id) = held {
@@ -141,10 +180,8 @@ fn is_message(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
     use std::time::Duration;
 
-    use super::super::contract::Store;
     use super::super::records::HeldState;
     use super::super::sqlite::Sqlite;
     use super::super::writer::{QueueLimits, Writer};
@@ -152,7 +189,7 @@ mod tests {
     use crate::mailbox_id::{MailboxId, UpstreamId};
     use crate::pop3::Uidl;
 
-    impl Quarantine {
+    impl Maildir {
         fn put_as(&self, id: &str, message: &[u8]) -> io::Result<()> {
             self.store(&PopgateId::new(id).unwrap(), message)
         }
@@ -161,7 +198,7 @@ mod tests {
     #[test]
     fn a_message_is_stored_unchanged() {
         let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::new(dir.path());
+        let quarantine = Maildir::new(dir.path());
         quarantine
             .put_as("abc-1", b"Subject: x\r\n\r\n.y\r\n")
             .unwrap();
@@ -178,7 +215,7 @@ mod tests {
     #[test]
     fn what_a_killed_process_left_is_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::new(dir.path());
+        let quarantine = Maildir::new(dir.path());
         quarantine.open().unwrap();
         let tmp = dir.path().join("quarantine/tmp");
         fs::write(tmp.join("abc-1.popgate"), "half a mes").unwrap();
@@ -203,7 +240,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("quarantine");
         fs::write(&file, "in the way").unwrap();
-        let quarantine = Quarantine::new(dir.path());
+        let quarantine = Maildir::new(dir.path());
         let error = quarantine.open().unwrap_err();
         assert!(error.to_string().contains("quarantine"), "{error}");
         assert!(quarantine.put_as("abc-1", b"x").is_err());
@@ -215,7 +252,7 @@ mod tests {
     #[test]
     fn a_failed_store_is_an_error_and_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let quarantine = Quarantine::new(dir.path());
+        let quarantine = Maildir::new(dir.path());
         quarantine.open().unwrap();
         fs::remove_dir(dir.path().join("quarantine/new")).unwrap();
         let error = quarantine.put_as("abc-2", b"x").unwrap_err();
@@ -245,7 +282,7 @@ mod tests {
         let limits = QueueLimits::default();
         let writer = Writer::start(Arc::clone(&store), limits, Arc::new(|_| {})).unwrap();
         let writer = Arc::new(writer);
-        let quarantine = Quarantine::new(dir.path()).with_index(QuarantineIndex {
+        let quarantine = Maildir::new(dir.path()).with_index(QuarantineIndex {
             store: Arc::clone(&store),
             writer: Arc::clone(&writer),
         });

@@ -67,8 +67,14 @@ pub(super) fn listed(
         let Some(id) = PopgateId::new(&kept.id) else {
             continue;
         };
-        let row = store.map(|store| store.quarantined(&id)).transpose()?;
-        let entry = match row.flatten() {
+        let row = match kept.entry() {
+            Some(entry) => Some(entry.clone()),
+            None => store
+                .map(|store| store.quarantined(&id))
+                .transpose()?
+                .flatten(),
+        };
+        let entry = match row {
             Some(entry) => entry,
             None => quarantine::described(&kept)
                 .map_err(|error| problems.push(error.to_string()))

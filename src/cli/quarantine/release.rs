@@ -6,22 +6,21 @@ use std::sync::Arc;
 use super::super::exit::{Ended, Error, Exit};
 use super::super::shared_args;
 use super::super::terminal::harmless;
-use super::index::{Index, Left};
+use super::index::Index;
 use crate::config::{Config, StoreKind};
 use crate::learn::trainer::{Taught, Trainer};
 use crate::server;
 use crate::store::Store;
-use crate::store::quarantine::{self, Kept};
+use crate::store::quarantine::{self, Kept, Left};
 
 /// What to learn it for, besides all.
 pub(super) type Account = Option<Arc<str>>;
 
 /// Releases a message to its mailbox, and learns that it is ham.
-pub(super) fn to_mailbox(kept: &Kept, config: &Config, account: &Account) -> Ended {
-    let index = Index::open(config);
-    let store = with_store(&index, config, "release it as a file with --to FILE")?;
+pub(super) fn to_mailbox(kept: &Kept, index: &Index, config: &Config, account: &Account) -> Ended {
+    let store = with_store(index, config, "release it as a file with --to FILE")?;
     let message = kept.message()?;
-    let mailbox = quarantine::release(store, kept, message.clone()).map_err(Error::failed)?;
+    let mailbox = quarantine::release(&*store, kept, message.clone()).map_err(Error::failed)?;
     println!(
         "released: the next time that a mail program looks into the mailbox of {}, it is there",
         harmless(&mailbox.to_string())
@@ -38,11 +37,10 @@ pub(super) fn to_mailbox(kept: &Kept, config: &Config, account: &Account) -> End
 }
 
 /// Takes a release to the mailbox back, and what was learned with it.
-pub(super) fn undo(kept: &Kept, config: &Config, account: &Account) -> Ended {
-    let index = Index::open(config);
-    let store = with_store(&index, config, "no release to a mailbox can be taken back")?;
+pub(super) fn undo(kept: &Kept, index: &Index, config: &Config, account: &Account) -> Ended {
+    let store = with_store(index, config, "no release to a mailbox can be taken back")?;
     let message = kept.message()?;
-    quarantine::take_back(store, kept).map_err(Error::failed)?;
+    quarantine::take_back(&*store, kept).map_err(Error::failed)?;
     println!("held again; what a mail program has fetched meanwhile stays with it");
     let mut trainer = trainer(config, account)?;
     if trainer.forget(judged(&message, config))? {
@@ -52,11 +50,7 @@ pub(super) fn undo(kept: &Kept, config: &Config, account: &Account) -> Ended {
     Ok(Exit::Fine)
 }
 
-fn with_store<'i>(
-    index: &'i Index,
-    config: &Config,
-    instead: &str,
-) -> Result<&'i dyn Store, Error> {
+fn with_store(index: &Index, config: &Config, instead: &str) -> Result<Arc<dyn Store>, Error> {
     index.reader().ok_or_else(|| {
         Error::failed(match config.store.kind {
             StoreKind::Off => format!("data.store is \"off\": {instead}"),
@@ -66,7 +60,13 @@ fn with_store<'i>(
 }
 
 /// Releases a message as a file, learns that it is ham, and deletes it from the quarantine unless its mailbox needs it.
-pub(super) fn to_file(kept: &Kept, to: &Path, config: &Config, account: &Account) -> Ended {
+pub(super) fn to_file(
+    kept: &Kept,
+    index: &Index,
+    to: &Path,
+    config: &Config,
+    account: &Account,
+) -> Ended {
     let message = kept.message()?;
     // First of all: what fails later must not lose it.
     let path = kept.copy_to(to, &message)?;
@@ -79,13 +79,11 @@ pub(super) fn to_file(kept: &Kept, to: &Path, config: &Config, account: &Account
             return Ok(exit);
         }
     }
-    let index = Index::open(config);
     if index.is_waiting(kept) {
         println!("it is released to its mailbox, too, and waits there for a mail program");
         return Ok(Exit::Fine);
     }
-    kept.remove()?;
-    index.left(kept, Left::Released);
+    index.leave(kept, Left::Released)?;
     Ok(Exit::Fine)
 }
 

@@ -3,6 +3,7 @@
 //! In: a configuration; out: findings, each with what to do about it. It opens what it checks and closes
 //! it again; it logs in nowhere and changes nothing.
 
+mod database;
 mod finding;
 mod firewall;
 mod machine;
@@ -17,6 +18,7 @@ use finding::Findings;
 pub async fn diagnose(config: &Config, report: &mut dyn FnMut(Finding)) {
     let mut findings = Findings(report);
     machine::check(config, &mut findings);
+    database::check(config, &mut findings);
     servers::check(config, &mut findings).await;
     firewall::check(config, &mut findings);
 }

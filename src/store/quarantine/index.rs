@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::kept::{self, Kept};
+use super::kept::{self, Kept, Left};
 use crate::message::Headers;
 use crate::store::contract::{QuarantineQuery, Store};
 use crate::store::records::{
@@ -39,9 +39,19 @@ pub struct QuarantineIndex {
 impl QuarantineIndex {
     /// The id under which a message is held already. A store that fails says no: then it is held twice.
     pub(super) fn held_as(&self, entry: &Quarantined) -> Option<PopgateId> {
-        let (mailbox, uidl) = (entry.mailbox.as_ref()?, entry.uidl.as_ref()?);
         self.writer.caught_up(CATCH_UP);
-        self.store.held_as(mailbox, uidl).ok().flatten()
+        held_id(&*self.store, entry).ok().flatten()
+    }
+}
+
+/// The id under which the message of an entry is held, if it is, and is known by its UIDL.
+pub(super) fn held_id(
+    store: &dyn Store,
+    entry: &Quarantined,
+) -> Result<Option<PopgateId>, StoreError> {
+    match (&entry.mailbox, &entry.uidl) {
+        (Some(mailbox), Some(uidl)) => store.held_as(mailbox, uidl),
+        _ => Ok(None),
     }
 }
 
@@ -205,15 +215,10 @@ pub fn delete_older(
         if kept.when >= before {
             continue;
         }
-        kept.remove()?;
+        kept.leave(Left::Purged)?;
         deleted += 1;
         if let (Some(store), Some(id)) = (store, PopgateId::new(&kept.id)) {
-            let at = Timestamp::now();
-            let change = Change::QuarantineDeleted {
-                id,
-                discards: false,
-                at,
-            };
+            let change = Left::Purged.change(id);
             store.apply(&[change]).map_err(io::Error::other)?;
         }
     }

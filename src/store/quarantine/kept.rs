@@ -1,16 +1,19 @@
 //! The messages in quarantine, for those who list, read, release and delete them.
 //!
-//! In: a data directory; out: the messages of its quarantine. A link, a device or a file with another name is none
-//! of them: root may read a folder that belongs to somebody else.
+//! In: a data directory, or a store that keeps messages; out: the messages of its quarantine. A link, a device or a file
+//! with another name is none of them: root may read a folder that belongs to somebody else.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use nix::fcntl::OFlag;
 
+use super::super::contract::Store;
+use super::super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::super::{durable_write, temporary};
 
 /// The end of a message's file name, before a mail program's flags.
@@ -25,8 +28,29 @@ pub struct Kept {
     pub when: SystemTime,
     /// Its size in octets.
     pub size: u64,
-    path: PathBuf,
+    place: Place,
 }
+
+/// Where a message is.
+#[derive(Debug, Clone)]
+enum Place {
+    /// A file of the Maildir.
+    File(PathBuf),
+    /// A row of a store that keeps messages.
+    Row(Arc<dyn Store>, Box<Quarantined>),
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one == other,
+            (Self::Row(_, one), Self::Row(_, other)) => one.id == other.id,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Place {}
 
 impl Kept {
     fn new(id: &str, about: &Metadata, path: PathBuf) -> Self {
@@ -34,34 +58,73 @@ impl Kept {
             id: id.to_owned(),
             when: about.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             size: about.len(),
-            path,
+            place: Place::File(path),
+        }
+    }
+
+    /// A message that a store keeps.
+    pub(super) fn in_store(store: &Arc<dyn Store>, entry: Quarantined) -> Self {
+        let age = u64::try_from(entry.held_at.seconds()).unwrap_or(0);
+        Self {
+            id: entry.id.to_string(),
+            when: SystemTime::UNIX_EPOCH + Duration::from_secs(age),
+            size: entry.octets,
+            place: Place::Row(Arc::clone(store), Box::new(entry)),
+        }
+    }
+
+    /// What is known of it, where that is kept with it.
+    pub fn entry(&self) -> Option<&Quarantined> {
+        match &self.place {
+            Place::File(_) => None,
+            Place::Row(_, entry) => Some(entry),
         }
     }
 
     /// The message.
     ///
     /// # Errors
-    /// The system's, with the path.
+    /// The system's, with the path, or the store's.
     pub fn message(&self) -> io::Result<Vec<u8>> {
-        let read = || {
-            let mut message = Vec::new();
-            open(&self.path)?.read_to_end(&mut message)?;
-            Ok(message)
-        };
-        read().map_err(|error| named(&self.path, error))
+        match &self.place {
+            Place::File(path) => {
+                let read = || {
+                    let mut message = Vec::new();
+                    open(path)?.read_to_end(&mut message)?;
+                    Ok(message)
+                };
+                read().map_err(|error| named(path, error))
+            }
+            Place::Row(store, entry) => {
+                let row = store.quarantined(&entry.id).map_err(io::Error::other)?;
+                let body = row.and_then(|row| row.body);
+                let gone = || {
+                    io::Error::new(
+                        io::ErrorKind::NotFound,
+                        format!("{}: was deleted", entry.id),
+                    )
+                };
+                body.map(Vec::from).ok_or_else(gone)
+            }
+        }
     }
 
     /// Its first octets, so many at most.
     ///
     /// # Errors
-    /// The system's, with the path.
+    /// As [`Self::message`].
     pub(super) fn beginning(&self, octets: u64) -> io::Result<Vec<u8>> {
+        let Place::File(path) = &self.place else {
+            let mut message = self.message()?;
+            message.truncate(usize::try_from(octets).unwrap_or(usize::MAX));
+            return Ok(message);
+        };
         let read = || {
             let mut read = Vec::new();
-            open(&self.path)?.take(octets).read_to_end(&mut read)?;
+            open(path)?.take(octets).read_to_end(&mut read)?;
             Ok(read)
         };
-        read().map_err(|error| named(&self.path, error))
+        read().map_err(|error| named(path, error))
     }
 
     /// Copies the message, which is this, to a file, or to `ID.eml` in a folder. It is on disk when this returns; a file
@@ -91,23 +154,66 @@ impl Kept {
         Ok(path)
     }
 
-    /// Says that it came now: it is kept as long as one that is held now.
+    /// Says that it came now: it is kept as long as one that is held now. A store keeps what is released as long as its
+    /// mailbox needs it.
     ///
     /// # Errors
     /// The system's, with the path.
     pub(super) fn touch(&self) -> io::Result<()> {
-        let touched = open(&self.path).and_then(|file| file.set_modified(SystemTime::now()));
-        touched.map_err(|error| named(&self.path, error))
+        let Place::File(path) = &self.place else {
+            return Ok(());
+        };
+        let touched = open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        touched.map_err(|error| named(path, error))
     }
 
-    /// Deletes it. It is gone from the disk when this returns.
+    /// Takes it out of the quarantine: its file is gone from the disk when this returns, or its row says what became of
+    /// it, and has it no longer.
     ///
     /// # Errors
-    /// The system's, with the path.
-    pub fn remove(&self) -> io::Result<()> {
-        let removed =
-            fs::remove_file(&self.path).and_then(|()| durable_write::sync_folder(&self.path));
-        removed.map_err(|error| named(&self.path, error))
+    /// The system's, with the path, or the store's.
+    pub fn leave(&self, left: Left) -> io::Result<()> {
+        match &self.place {
+            Place::File(path) => {
+                let removed = fs::remove_file(path).and_then(|()| durable_write::sync_folder(path));
+                removed.map_err(|error| named(path, error))
+            }
+            Place::Row(store, entry) => {
+                let gone = Left::Purged.change(entry.id.clone());
+                let changes = match left {
+                    Left::Released => vec![left.change(entry.id.clone()), gone],
+                    Left::Deleted => vec![left.change(entry.id.clone())],
+                    Left::Purged => vec![gone],
+                };
+                store.apply(&changes).map_err(io::Error::other)
+            }
+        }
+    }
+}
+
+/// Why a message is in quarantine no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// A person released it.
+    Released,
+    /// A person deleted it.
+    Deleted,
+    /// It was there for too long.
+    Purged,
+}
+
+impl Left {
+    /// What the store is told.
+    pub fn change(self, id: PopgateId) -> Change {
+        let at = Timestamp::now();
+        match self {
+            Self::Released => Change::Released { id, at },
+            Self::Deleted | Self::Purged => Change::QuarantineDeleted {
+                id,
+                discards: self == Self::Deleted,
+                at,
+            },
+        }
     }
 }
 
@@ -208,15 +314,14 @@ pub(super) fn named(path: &Path, error: io::Error) -> io::Error {
 mod tests {
     use std::os::unix::fs::symlink;
 
-    use super::super::super::records::PopgateId;
-    use super::super::Quarantine;
+    use super::super::Maildir;
     use super::*;
 
     #[test]
     fn stored_messages_are_listed_and_can_be_removed() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(kept(dir.path()).unwrap(), []);
-        let quarantine = Quarantine::new(dir.path());
+        let quarantine = Maildir::new(dir.path());
         let put = |id, message: &[u8]| {
             quarantine
                 .store(&PopgateId::new(id).unwrap(), message)
@@ -238,14 +343,14 @@ mod tests {
             (second.size, second.message().unwrap()),
             (5, b"three".to_vec())
         );
-        second.remove().unwrap();
+        second.leave(Left::Deleted).unwrap();
         assert_eq!(kept(dir.path()).unwrap().len(), 1);
     }
 
     #[test]
     fn links_pipes_and_odd_names_are_no_messages() {
         let dir = tempfile::tempdir().unwrap();
-        Quarantine::new(dir.path()).open().unwrap();
+        Maildir::new(dir.path()).open().unwrap();
         let new = dir.path().join("quarantine/new");
         let secret = dir.path().join("secret");
         fs::write(&secret, "secret").unwrap();
