@@ -24,6 +24,7 @@ pub struct Setup {
     pub limits: &'static Limits,
     pub timeouts: &'static Timeouts,
     pub style: &'static MarkStyle,
+    pub quarantine_suffix: &'static String,
     pub hold: HoldLimits,
     pub filter: Arc<Filter>,
     /// The most bytes that one read returns.
@@ -94,6 +95,7 @@ impl Driven {
             timeouts: setup.timeouts,
             hold: setup.hold,
             style: setup.style,
+            quarantine_suffix: setup.quarantine_suffix,
             new_id: || MessageId {
                 seconds: 0x6929_0000,
                 random: 0x1234_5678_9abc,
@@ -319,6 +321,10 @@ impl Driven {
                 Action::Load(uidl) => {
                     let stored = self.remembered.as_ref().and_then(|it| it.load(&uidl));
                     self.exchange.loaded(stored, self.now);
+                }
+                Action::OpenQuarantine => {
+                    let held = self.remembered.as_ref().and_then(|it| it.held());
+                    self.exchange.quarantine_opened(held, self.now);
                 }
                 Action::ReadOwn(uidl) => {
                     let text = self.remembered.as_ref().and_then(|it| it.read_own(&uidl));

@@ -238,8 +238,8 @@ fn view(messages: &[Message], remembered: Option<&Remembered>) -> Vec<Seen> {
     seen
 }
 
-fn commands(from: &mut Choices<'_>, seen: usize) -> Vec<String> {
-    let mut lines = vec!["USER ann".to_owned(), "PASS right".to_owned()];
+fn commands(from: &mut Choices<'_>, user: &str, seen: usize) -> Vec<String> {
+    let mut lines = vec![format!("USER {user}"), "PASS right".to_owned()];
     if from.flag() {
         lines.insert(0, "CAPA".to_owned());
     }
@@ -294,6 +294,35 @@ fn session(from: &mut Choices<'_>, setup: &Setup, server: &mut Server, lines: &[
     driven
 }
 
+/// What a session shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Mailbox,
+    /// Of a server without UIDL.
+    WithoutUidl,
+    Quarantine,
+    /// A quarantine that cannot be read.
+    Unreadable,
+}
+
+impl Kind {
+    fn is_quarantine(self) -> bool {
+        matches!(self, Self::Quarantine | Self::Unreadable)
+    }
+}
+
+/// What a login to the quarantine shows.
+fn held(remembered: &Remembered) -> Vec<Seen> {
+    let shown = remembered.held.iter().map(|(entry, text)| Seen {
+        uidl: entry.uidl.to_string(),
+        listed: text.len(),
+        text: Text::Known(text.to_vec()),
+        is_own: true,
+        is_deleted: false,
+    });
+    shown.collect()
+}
+
 /// The rest of what the client got.
 struct Answers(Vec<u8>);
 
@@ -323,7 +352,7 @@ impl Answers {
 }
 
 /// Compares each answer to the client with the model's; returns what the client has seen, with its deletions.
-fn check(mut seen: Vec<Seen>, has_uidl: bool, lines: &[String], to_client: Vec<u8>) -> Vec<Seen> {
+fn check(mut seen: Vec<Seen>, kind: Kind, lines: &[String], to_client: Vec<u8>) -> Vec<Seen> {
     let mut answers = Answers(to_client);
     answers.expect(b"+OK ready\r\n", "greeting");
     for line in lines {
@@ -348,12 +377,15 @@ fn check(mut seen: Vec<Seen>, has_uidl: bool, lines: &[String], to_client: Vec<u
                 continue;
             }
             ("USER" | "PASS" | "NOOP", ..) => "+OK\r\n".to_owned(),
+            ("STAT" | "LIST" | "UIDL" | "RETR" | "DELE", ..) if kind == Kind::Unreadable => {
+                "-ERR [SYS/TEMP] the quarantine cannot be read now\r\n".to_owned()
+            }
             ("STAT", ..) => {
                 let left = seen.iter().filter(|it| !it.is_deleted);
                 let octets: usize = left.clone().map(|it| it.listed).sum();
                 format!("+OK {} {octets}\r\n", left.count())
             }
-            ("UIDL", ..) if !has_uidl => "-ERR what\r\n".to_owned(),
+            ("UIDL", ..) if kind == Kind::WithoutUidl => "-ERR what\r\n".to_owned(),
             ("LIST", 1, _) => rows(&|it| it.listed.to_string()),
             ("UIDL", 1, _) => rows(&|it| it.uidl.clone()),
             ("RSET", ..) => {
@@ -425,11 +457,27 @@ pub fn run(data: &[u8]) {
             number += 1;
             remembered.own.push(own_entry(&mut from, number));
         }
+        for _ in 0..from.below(3) {
+            number += 1;
+            remembered.held.push(own_entry(&mut from, number));
+        }
         remembered.fails = from.below(8) == 1;
         remembered.may_be_corrected = from.flag();
         let remembers = manners.has_uidl && !remembered.fails;
-        let seen = view(&messages, remembers.then_some(&remembered));
-        let lines = commands(&mut from, seen.len());
+        let kind = match (from.below(4) == 0, remembered.fails, manners.has_uidl) {
+            (true, false, _) => Kind::Quarantine,
+            (true, true, _) => Kind::Unreadable,
+            (false, _, true) => Kind::Mailbox,
+            (false, _, false) => Kind::WithoutUidl,
+        };
+        let (user, seen) = match kind {
+            Kind::Mailbox | Kind::WithoutUidl => {
+                ("ann", view(&messages, remembers.then_some(&remembered)))
+            }
+            Kind::Quarantine => ("ann+quarantine", held(&remembered)),
+            Kind::Unreadable => ("ann+quarantine", Vec::new()),
+        };
+        let lines = commands(&mut from, user, seen.len());
         let mut server = Server::new(&messages, manners);
         let setup = Setup {
             remembered: Some(remembered.clone()),
@@ -437,10 +485,11 @@ pub fn run(data: &[u8]) {
         };
         let mut driven = session(&mut from, &setup, &mut server, &lines);
         let to_client = std::mem::take(&mut driven.to_client);
-        let seen = check(seen, manners.has_uidl, &lines, to_client);
+        let seen = check(seen, kind, &lines, to_client);
         driven.assert_octets_add_up();
         let has_quit = lines.last().is_some_and(|line| line == "QUIT");
-        assert_eq!(server.has_quit, has_quit);
+        // The server of a quarantine's session is left without a command.
+        assert_eq!(server.has_quit, has_quit && !kind.is_quarantine());
         let gone = |uidl: &str| {
             seen.iter()
                 .any(|it| it.uidl == uidl && it.is_deleted && has_quit)
@@ -454,6 +503,7 @@ pub fn run(data: &[u8]) {
         let left: Vec<String> = messages.iter().map(|it| it.uidl.clone()).collect();
         assert_eq!(left, wanted, "what the client deleted");
         let fails = remembered.fails;
+        let was_held = held(&remembered);
         remembered = driven.remembered.take().unwrap();
         let own = remembered
             .own
@@ -464,6 +514,12 @@ pub fn run(data: &[u8]) {
             "own entries {:?}",
             own.collect::<Vec<_>>()
         );
+        let kept = was_held
+            .iter()
+            .map(|it| &it.uidl)
+            .filter(|uidl| !gone(uidl));
+        let is_held = held(&remembered);
+        assert!(is_held.iter().map(|it| &it.uidl).eq(kept), "{is_held:?}");
         // What was sent once is sent in each session, unless memory fails.
         for it in seen
             .iter()

@@ -13,6 +13,8 @@ pub struct Remembered {
     pub messages: BTreeMap<Vec<u8>, RememberedMessage>,
     /// Entries of popgate's own, in their order.
     pub own: Vec<(OwnEntry, Bytes)>,
+    /// What is in quarantine, in its order.
+    pub held: Vec<(OwnEntry, Bytes)>,
     /// Whether a person may have corrected anything, and originals that are judged anew.
     pub may_be_corrected: bool,
     pub corrected: Vec<Vec<u8>>,
@@ -50,8 +52,15 @@ impl Remembered {
         Some(message.decision.clone())
     }
 
+    /// What a login to the quarantine shows.
+    pub fn held(&self) -> Option<Vec<OwnEntry>> {
+        let held = self.held.iter().map(|(entry, _)| entry.clone());
+        (!self.fails).then(|| held.collect())
+    }
+
     pub fn read_own(&self, uidl: &Uidl) -> Option<Bytes> {
-        let (_, text) = self.own.iter().find(|(entry, _)| entry.uidl == *uidl)?;
+        let mut all = self.own.iter().chain(&self.held);
+        let (_, text) = all.find(|(entry, _)| entry.uidl == *uidl)?;
         (!self.fails).then(|| text.clone())
     }
 
@@ -68,5 +77,7 @@ impl Remembered {
 
     pub fn own_deleted(&mut self, deleted: &[Uidl]) {
         self.own.retain(|(entry, _)| !deleted.contains(&entry.uidl));
+        self.held
+            .retain(|(entry, _)| !deleted.contains(&entry.uidl));
     }
 }

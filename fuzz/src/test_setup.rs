@@ -25,6 +25,7 @@ fn setup(rules: RuleSet, headers: HeaderMode, hold: usize) -> Setup {
         limits: &config.limits,
         timeouts: &config.timeouts,
         style: Box::leak(Box::new(style)),
+        quarantine_suffix: &config.store.quarantine_login,
         hold: HoldLimits {
             bytes: hold,
             time: Duration::from_secs(15),

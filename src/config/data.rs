@@ -13,6 +13,9 @@ use crate::schema::Section;
 /// The environment variable with the password of the store.
 const PASSWORD_VARIABLE: &str = "POPGATE_STORE_PASSWORD";
 
+/// The longest suffix of a login to the quarantine.
+const LONGEST_SUFFIX: usize = 32;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The store of mailboxes, senders, lists and history.
@@ -26,6 +29,32 @@ pub struct StoreConfig {
     pub history_kept: Option<Duration>,
     /// How long messages stay in quarantine; `None` = for ever.
     pub quarantine_kept: Option<Duration>,
+    /// When mailboxes get a list of what is held for them.
+    pub digest: DigestWhen,
+    /// What is behind the user's name in a login to the quarantine; empty = there are none.
+    pub quarantine_login: String,
+}
+
+/// When mailboxes get a list of what is held for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestWhen {
+    /// Where messages are hidden, once a day.
+    Auto,
+    /// Once a day.
+    Daily,
+    /// Never.
+    Off,
+}
+
+impl DigestWhen {
+    /// Whether they get one, where held messages are hidden or not.
+    pub fn is_on(self, hides: bool) -> bool {
+        match self {
+            Self::Auto => hides,
+            Self::Daily => true,
+            Self::Off => false,
+        }
+    }
 }
 
 /// Where the store is.
@@ -53,7 +82,15 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, Sto
             "a store is required, and data.store = \"off\"; remove one of the two",
         );
     }
+    let digest = section
+        .parsed("digest", digest_when)
+        .unwrap_or(DigestWhen::Auto);
+    let quarantine_login = section
+        .parsed("quarantine_login", login_suffix)
+        .unwrap_or_else(|| "+quarantine".to_owned());
     let store = StoreConfig {
+        digest,
+        quarantine_login,
         kind,
         required,
         history_kept: days(&mut section, "history_days", 30),
@@ -66,6 +103,28 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, Sto
 fn days(section: &mut Section<'_, '_>, key: &'static str, default: i64) -> Option<Duration> {
     let days = count(section, key, default, 0..=36_500);
     (days > 0).then(|| DAY * u32::try_from(days).unwrap_or(u32::MAX))
+}
+
+fn digest_when(text: &str) -> Result<DigestWhen, String> {
+    match text {
+        "auto" => Ok(DigestWhen::Auto),
+        "daily" => Ok(DigestWhen::Daily),
+        "off" => Ok(DigestWhen::Off),
+        _ => Err("is not known; write \"auto\", \"daily\" or \"off\"".to_owned()),
+    }
+}
+
+fn login_suffix(text: &str) -> Result<String, String> {
+    let fits = text.len() <= LONGEST_SUFFIX
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_graphic() && !"@\"\\,=".contains(letter));
+    match (fits, text.len()) {
+        (true, 0 | 2..) => Ok(text.to_owned()),
+        _ => Err(format!(
+            "is no suffix of a user name; write 2 to {LONGEST_SUFFIX} letters, digits or signs, such as \"+quarantine\", or \"\" for none"
+        )),
+    }
 }
 
 fn store_kind(text: &str, folder: &Path) -> Result<StoreKind, String> {

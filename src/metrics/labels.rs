@@ -126,6 +126,8 @@ label! {
     pub enum OwnMessageKind {
         /// A message that a person released from quarantine.
         Released = "released",
+        /// A message that is held, in a login to the quarantine.
+        Held = "held",
         /// A list of what is in quarantine.
         Digest = "digest",
     }

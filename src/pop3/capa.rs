@@ -66,6 +66,11 @@ pub fn own(logins: bool, stls: bool) -> String {
     list
 }
 
+/// The list of a session that shows a quarantine.
+pub fn of_quarantine() -> &'static str {
+    "TOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nIMPLEMENTATION popgate\r\n"
+}
+
 /// The list of a server without CAPA: what nearly all servers support.
 pub fn least(logins: bool, stls: bool) -> String {
     let mut list = "TOP\r\nUIDL\r\n".to_owned();

@@ -22,6 +22,7 @@ pub mod login_name;
 pub mod reply;
 pub mod sasl;
 pub mod secret;
+pub mod suffixed_login;
 pub mod uidl;
 pub mod uidl_listing;
 pub mod user_name;

@@ -64,7 +64,9 @@ pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
         body,
         "\r\nThe original is kept in the quarantine of the machine that runs popgate, a Maildir in\r\n\
          its data directory, under the id {id}. Any mail program can open it; the file's name\r\n\
-         contains the id. Deleting this notice does not delete the original there.\r\n",
+         contains the id. Deleting this notice does not delete the original there.\r\n\r\n\
+         Whoever runs popgate puts the original into this mailbox with\r\n\r\n\
+         \x20   popgate quarantine release {id}\r\n",
     );
     text.extend_from_slice(body.as_bytes());
     Bytes::from(dot::stuff(&text).into_owned())
@@ -123,7 +125,7 @@ fn sender(from: &Address<'_>) -> String {
 }
 
 /// A sender's text without control characters and bidi controls, truncated.
-fn harmless(words: &str) -> String {
+pub(super) fn harmless(words: &str) -> String {
     let shown = words.chars().take(SHOWN);
     shown
         .map(|c| match c {

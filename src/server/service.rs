@@ -13,7 +13,7 @@ use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
 use crate::session::{Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
 use crate::store::Quarantine;
-use crate::store::quarantine::{Maildir, QuarantineIndex};
+use crate::store::quarantine::{HeldMessages, Maildir, QuarantineIndex};
 use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dials, LoopDetection};
 
@@ -98,13 +98,25 @@ pub(super) fn open(
         quotas: Arc::clone(&persistent.quotas),
         log_mailboxes: config.log.mailboxes,
         quarantine: quarantine(config, &persistent.store),
-        data_dir: config.data_dir.as_path().into(),
+        held_messages: Arc::new(held_messages(config, &persistent.store)),
+        quarantine_suffix: match store {
+            Some(_) => config.store.quarantine_login.clone(),
+            None => String::new(),
+        },
         store,
         recalls: overrides.recalls,
         disk: Arc::clone(&persistent.disk),
         metrics: Arc::clone(&persistent.metrics),
         read_limit: overrides.read_limit.unwrap_or(usize::MAX),
     })
+}
+
+/// What is in quarantine, also if nothing is held back any more.
+fn held_messages(config: &Config, store: &SharedStore) -> HeldMessages {
+    match store.opened() {
+        Some(store) => store.held_messages(&config.data_dir),
+        None => HeldMessages::Maildir(config.data_dir.clone()),
+    }
 }
 
 /// The quarantine, if messages are held back. One that cannot be opened keeps no mail from being served: each message

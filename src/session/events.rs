@@ -7,7 +7,7 @@ use super::access_log::{AccessLog, shown};
 use super::dialling::{Upstream, mailbox_on};
 use super::exchange::{Event, Mechanism};
 use super::mailbox_memory;
-use super::own_messages;
+use super::own_messages::{self, Place};
 use super::quotas::Admitted;
 use super::report::{report, report_refusal};
 use super::service::Service;
@@ -20,6 +20,8 @@ pub(super) struct Observer<'a> {
     pub(super) service: &'a Service,
     pub(super) client: SocketAddr,
     pub(super) upstream: Option<&'a Upstream>,
+    /// The mailbox whose quarantine is shown.
+    pub(super) quarantine_of: Option<&'a MailboxId>,
     pub(super) log: &'a mut AccessLog,
     pub(super) admitted: &'a mut Admitted,
     /// Who is logged in, or may soon be.
@@ -68,7 +70,11 @@ impl Observer<'_> {
                 }
             }
             Event::OwnDeleted(deleted) => {
-                own_messages::deleted(self.service, self.mailbox(), deleted);
+                let place = match self.quarantine_of {
+                    Some(_) => Place::Quarantine,
+                    None => Place::Mailbox,
+                };
+                own_messages::deleted(self.service, self.mailbox(), deleted, place);
             }
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
@@ -99,7 +105,10 @@ impl Observer<'_> {
     }
 
     fn mailbox(&self) -> Option<MailboxId> {
-        mailbox_on(&self.upstream?.route, self.user.as_deref()?)
+        match self.quarantine_of {
+            Some(mailbox) => Some(mailbox.clone()),
+            None => mailbox_on(&self.upstream?.route, self.user.as_deref()?),
+        }
     }
 
     fn upstream_name(&self) -> &str {

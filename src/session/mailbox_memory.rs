@@ -27,7 +27,7 @@ pub(super) async fn recall(
 ) -> Option<(Recalled, Arc<MailboxPolicy>)> {
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
     let (of, ids) = (mailbox.clone(), Arc::clone(ids));
-    let data_dir = Arc::clone(&service.data_dir);
+    let messages = Arc::clone(&service.held_messages);
     let (mut recalled, stale, own, policy) = store
         .look_up(&mailbox, move |store| {
             let (places, uidls): (Vec<usize>, Vec<Uidl>) = ids
@@ -37,7 +37,7 @@ pub(super) async fn recall(
                 .unzip();
             let mut memory = store.recall(&of, &uidls)?;
             let own = std::mem::take(&mut memory.own_entries);
-            let own = own_messages::shown(store, &data_dir, own, &uidls);
+            let own = own_messages::shown(store, &messages, own, &uidls);
             let policy = policy_of(&memory.settings, &memory.lists);
             let (recalled, stale) = recalled(memory, &places, ids.messages());
             Ok((recalled, stale, own, policy))

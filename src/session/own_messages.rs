@@ -8,9 +8,8 @@
 //! A text that cannot be read is not shown. The original of a released message is deleted only when a client has
 //! deleted the entry and said QUIT (RFC 1939 section 6).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -20,9 +19,12 @@ use super::service::Service;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::{OwnMessageEvent, OwnMessageKind};
 use crate::pop3::Uidl;
-use crate::store::quarantine::{self, Left, as_mail};
-use crate::store::records::{Change, OwnBody, OwnEntry, PopgateId, Timestamp};
-use crate::store::{Store, StoreError};
+use crate::store::quarantine::{HeldMessages, Left, as_mail};
+use crate::store::records::{Change, OwnBody, OwnEntry, PopgateId, Quarantined, Timestamp};
+use crate::store::{QuarantineQuery, Store, StoreError};
+
+/// A session shows no more of what is held: the newest.
+const MOST_HELD: usize = 10_000;
 
 /// Deletions of one kind of file take turns as they come.
 const LANE: u64 = 0;
@@ -41,7 +43,7 @@ pub(super) struct Shown {
 /// Which of these entries are shown where the server lists these messages. It reads files: not for an event loop.
 pub(super) fn shown(
     store: &dyn Store,
-    data_dir: &Path,
+    messages: &HeldMessages,
     entries: Vec<OwnEntry>,
     listed: &[Uidl],
 ) -> Shown {
@@ -59,7 +61,7 @@ pub(super) fn shown(
             shown.relisted.push(entry.uidl);
             continue;
         }
-        match size(store, data_dir, &entry) {
+        match size(store, messages, &entry) {
             Ok(octets) => shown.entries.push(exchange::OwnEntry {
                 uidl: entry.uidl,
                 octets,
@@ -71,11 +73,11 @@ pub(super) fn shown(
 }
 
 /// The size of an entry's text, which is there.
-fn size(store: &dyn Store, data_dir: &Path, entry: &OwnEntry) -> Result<u64, String> {
+fn size(store: &dyn Store, messages: &HeldMessages, entry: &OwnEntry) -> Result<u64, String> {
     let OwnBody::Quarantined(id) = &entry.body else {
         return Ok(entry.octets);
     };
-    if let Some(kept) = quarantine::find(data_dir, id.as_str()).map_err(|it| it.to_string())? {
+    if let Some(kept) = messages.find(id.as_str()).map_err(|it| it.to_string())? {
         return Ok(entry.octets.max(kept.size));
     }
     let stored = store.quarantined(id).map_err(|it| it.to_string())?;
@@ -95,7 +97,8 @@ impl Shown {
         }
         for (entry, why) in &self.unreadable {
             let event = OwnMessageEvent::Unreadable;
-            service.metrics.own_message(kind_of(&entry.uidl), event);
+            let kind = kind_of(&entry.uidl, Place::Mailbox);
+            service.metrics.own_message(kind, event);
             if let Some(suppressed) = service.may_log("own_message") {
                 let suppressed = suppressed.lines();
                 tracing::error!(
@@ -114,26 +117,81 @@ impl Shown {
     }
 }
 
+/// What is held for a mailbox, the oldest first; `None` if that cannot be read now.
+pub(super) async fn held(
+    service: &Service,
+    mailbox: Option<&MailboxId>,
+) -> Option<Vec<exchange::OwnEntry>> {
+    let (store, mailbox) = (service.store.as_ref()?, mailbox?);
+    let (of, messages) = (mailbox.clone(), Arc::clone(&service.held_messages));
+    let held = store.look_up_patiently(mailbox, move |store| {
+        let query = QuarantineQuery {
+            mailbox: Some(of),
+            limit: MOST_HELD,
+            ..QuarantineQuery::default()
+        };
+        Ok(store.quarantine(&query).map(|rows| sizes(&messages, rows)))
+    });
+    match held.await?.ok()? {
+        Ok(held) => Some(held),
+        Err(error) => {
+            tracing::error!("the quarantine cannot be read: {error}");
+            None
+        }
+    }
+}
+
+/// The entries of these rows, as far as their messages are there.
+fn sizes(messages: &HeldMessages, rows: Vec<Quarantined>) -> io::Result<Vec<exchange::OwnEntry>> {
+    let kept: Option<HashMap<String, u64>> = match messages {
+        HeldMessages::Store(_) => None,
+        // One scan is cheaper than a look for each of them that a mail program has renamed.
+        HeldMessages::Maildir(_) => {
+            let all = messages.all()?.into_iter();
+            Some(all.map(|kept| (kept.id, kept.size)).collect())
+        }
+    };
+    let entries = rows.into_iter().rev().filter_map(|row| {
+        let octets = match &kept {
+            Some(kept) => *kept.get(row.id.as_str())?,
+            None => row.octets,
+        };
+        let uidl = row.id.own_uidl();
+        Some(exchange::OwnEntry { uidl, octets })
+    });
+    Ok(entries.collect())
+}
+
+/// Where a session shows an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At the end of the mailbox.
+    Mailbox,
+    /// In a login to the quarantine.
+    Quarantine,
+}
+
 /// The text of an entry.
 pub(super) async fn read(
     service: &Service,
     mailbox: Option<MailboxId>,
     uidl: Uidl,
+    place: Place,
 ) -> Option<Bytes> {
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
-    let (of, data_dir, kind) = (
+    let (of, messages, kind) = (
         mailbox.clone(),
-        Arc::clone(&service.data_dir),
-        kind_of(&uidl),
+        Arc::clone(&service.held_messages),
+        kind_of(&uidl, place),
     );
-    let text = store.look_up(&mailbox, move |store| {
+    let text = store.look_up_patiently(&mailbox, move |store| {
         if let Some(text) = store.own_text(&of, &uidl)? {
             return Ok(Ok(Some(text)));
         }
-        let Some(id) = released_id(&uidl) else {
+        let Some(id) = quarantined_id(&uidl) else {
             return Ok(Ok(None));
         };
-        original(store, &data_dir, &of, &id)
+        original(store, &messages, &of, &id)
     });
     let (text, event) = match text.await {
         Some(Ok(Some(text))) => (Some(text), OwnMessageEvent::Fetched),
@@ -150,7 +208,7 @@ pub(super) async fn read(
 /// The original of a released message of this mailbox, as it is sent.
 fn original(
     store: &dyn Store,
-    data_dir: &Path,
+    messages: &HeldMessages,
     mailbox: &MailboxId,
     id: &PopgateId,
 ) -> Result<io::Result<Option<Bytes>>, StoreError> {
@@ -161,7 +219,7 @@ fn original(
     if let Some(body) = row.body {
         return Ok(Ok(Some(as_mail(body.into()))));
     }
-    let read = || match quarantine::find(data_dir, id.as_str())? {
+    let read = || match messages.find(id.as_str())? {
         Some(kept) => Ok(Some(as_mail(kept.message()?))),
         None => Ok(None),
     };
@@ -169,20 +227,25 @@ fn original(
 }
 
 /// A client has deleted entries, and has said QUIT.
-pub(super) fn deleted(service: &Service, mailbox: Option<MailboxId>, deleted: Vec<Uidl>) {
+pub(super) fn deleted(
+    service: &Service,
+    mailbox: Option<MailboxId>,
+    deleted: Vec<Uidl>,
+    place: Place,
+) {
     let (Some(store), Some(mailbox)) = (service.store.clone(), mailbox) else {
         return;
     };
     for uidl in &deleted {
         let event = OwnMessageEvent::Deleted;
-        service.metrics.own_message(kind_of(uidl), event);
+        service.metrics.own_message(kind_of(uidl, place), event);
     }
-    let data_dir = Arc::clone(&service.data_dir);
+    let messages = Arc::clone(&service.held_messages);
     let started = service.disk.detach(LANE, move || {
         // The store is told last: whatever is interrupted, the entry is shown once more.
         let gone = deleted
             .into_iter()
-            .filter_map(|uidl| remove(&data_dir, &mailbox, uidl));
+            .filter_map(|uidl| remove(&messages, &mailbox, uidl));
         store.record(gone.flatten().collect());
     });
     if let Err(why) = started {
@@ -191,10 +254,10 @@ pub(super) fn deleted(service: &Service, mailbox: Option<MailboxId>, deleted: Ve
 }
 
 /// Deletes the original of an entry, if it has one; returns what the store is told then.
-fn remove(data_dir: &Path, mailbox: &MailboxId, uidl: Uidl) -> Option<Vec<Change>> {
+fn remove(messages: &HeldMessages, mailbox: &MailboxId, uidl: Uidl) -> Option<Vec<Change>> {
     let mut changes = Vec::new();
-    if let Some(id) = released_id(&uidl) {
-        let removed = quarantine::find(data_dir, id.as_str()).and_then(|kept| match kept {
+    if let Some(id) = quarantined_id(&uidl) {
+        let removed = messages.find(id.as_str()).and_then(|kept| match kept {
             Some(kept) => kept.leave(Left::Released),
             None => Ok(()),
         });
@@ -215,16 +278,21 @@ fn remove(data_dir: &Path, mailbox: &MailboxId, uidl: Uidl) -> Option<Vec<Change
 }
 
 /// The message in quarantine that an entry shows.
-fn released_id(uidl: &Uidl) -> Option<PopgateId> {
-    match kind_of(uidl) {
-        OwnMessageKind::Released => PopgateId::of_own_uidl(uidl),
-        OwnMessageKind::Digest => None,
+fn quarantined_id(uidl: &Uidl) -> Option<PopgateId> {
+    match is_digest(uidl) {
+        true => None,
+        false => PopgateId::of_own_uidl(uidl),
     }
 }
 
-fn kind_of(uidl: &Uidl) -> OwnMessageKind {
-    match uidl.octets().starts_with(b"popgate-digest-") {
-        true => OwnMessageKind::Digest,
-        false => OwnMessageKind::Released,
+fn is_digest(uidl: &Uidl) -> bool {
+    uidl.octets().starts_with(b"popgate-digest-")
+}
+
+fn kind_of(uidl: &Uidl, place: Place) -> OwnMessageKind {
+    match (place, is_digest(uidl)) {
+        (Place::Quarantine, _) => OwnMessageKind::Held,
+        (Place::Mailbox, true) => OwnMessageKind::Digest,
+        (Place::Mailbox, false) => OwnMessageKind::Released,
     }
 }

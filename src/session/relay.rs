@@ -29,7 +29,7 @@ use super::judge::Recipient;
 use super::long_line::LongLine;
 use super::mailbox_memory;
 use super::mailbox_policy;
-use super::own_messages;
+use super::own_messages::{self, Place};
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
 use super::quotas::Admitted;
@@ -54,6 +54,8 @@ pub(super) struct Relay<'s> {
     /// An existing connection to that server.
     upstream_stream: Option<Stream>,
     pub(super) upstream: Option<Upstream>,
+    /// The mailbox whose quarantine is shown, and the name of its upstream, which is disconnected.
+    quarantine_of: Option<Box<(MailboxId, String)>>,
     /// Counts the login, and the session of the mailbox.
     pub(super) admitted: Admitted,
     /// What it has of the octets that all sessions may hold.
@@ -104,6 +106,7 @@ impl<'s> Relay<'s> {
             route,
             upstream_stream: None,
             upstream: None,
+            quarantine_of: None,
             admitted: Admitted::default(),
             held: HeldOctets::new(service),
             long_line: LongLine::new(&service.quotas.lines),
@@ -167,6 +170,7 @@ impl<'s> Relay<'s> {
             Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
             Action::Recall(request) => Box::pin(self.recall(request)).await,
             Action::Load(uidl) => Box::pin(self.load(uidl)).await,
+            Action::OpenQuarantine => Box::pin(self.open_quarantine()).await,
             Action::ReadOwn(uidl) => Box::pin(self.read_own(uidl)).await,
             Action::Admit => Box::pin(self.admit()).await?,
             Action::Connect => Box::pin(self.connect()).await?,
@@ -201,6 +205,7 @@ impl<'s> Relay<'s> {
             service: self.service,
             client: self.client.address(),
             upstream: self.upstream.as_ref(),
+            quarantine_of: self.quarantine_of.as_deref().map(|(mailbox, _)| mailbox),
             log: &mut self.log,
             admitted: &mut self.admitted,
             user,
@@ -212,7 +217,8 @@ impl<'s> Relay<'s> {
 
     /// The upstream's name in metrics and the log, if there is one.
     pub(super) fn upstream_name(&self) -> Option<&str> {
-        self.upstream.as_ref().map(Upstream::name)
+        let left = self.quarantine_of.as_deref().map(|(_, name)| name.as_str());
+        left.or_else(|| self.upstream.as_ref().map(Upstream::name))
     }
 
     /// Sends a last error if possible, and ends the upstream connection as the client intended.
@@ -284,6 +290,9 @@ impl<'s> Relay<'s> {
 
     /// The mailbox of the session, as far as it is known.
     pub(super) fn mailbox(&self) -> Option<MailboxId> {
+        if let Some(quarantine) = &self.quarantine_of {
+            return Some(quarantine.0.clone());
+        }
         let upstream = self.upstream.as_ref()?;
         mailbox_on(&upstream.route, self.exchange.user()?)
     }
@@ -383,8 +392,27 @@ impl<'s> Relay<'s> {
         self.exchange.loaded(stored, now());
     }
 
+    /// Where the session shows popgate's own messages.
+    fn place(&self) -> Place {
+        match self.quarantine_of {
+            Some(_) => Place::Quarantine,
+            None => Place::Mailbox,
+        }
+    }
+
+    /// The session shows what is held for the mailbox; its server is left.
+    async fn open_quarantine(&mut self) {
+        self.quarantine_of = self.mailbox().map(|mailbox| {
+            let upstream = self.upstream_name().unwrap_or_default().to_owned();
+            Box::new((mailbox, upstream))
+        });
+        let mailbox = self.quarantine_of.as_deref().map(|(mailbox, _)| mailbox);
+        let held = own_messages::held(self.service, mailbox).await;
+        self.exchange.quarantine_opened(held, now());
+    }
+
     async fn read_own(&mut self, uidl: Uidl) {
-        let text = own_messages::read(self.service, self.mailbox(), uidl).await;
+        let text = own_messages::read(self.service, self.mailbox(), uidl, self.place()).await;
         self.exchange.own_message(text, now());
     }
 
@@ -415,6 +443,6 @@ mod tests {
     /// An idle session's memory is this, its two sockets and its task.
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Relay<'_>>() <= 1420, "{}", size_of::<Relay<'_>>());
+        assert!(size_of::<Relay<'_>>() <= 1440, "{}", size_of::<Relay<'_>>());
     }
 }

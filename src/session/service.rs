@@ -1,6 +1,5 @@
 //! The settings and resources of a session, kept to its end; a reload makes new ones for new sessions.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::net::places::Bounds;
 use crate::rewrite::MarkStyle;
 use crate::store::Quarantine;
+use crate::store::quarantine::HeldMessages;
 use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dialler, Router};
 
@@ -47,8 +47,10 @@ pub struct Service {
     pub quotas: Arc<Quotas>,
     /// The quarantine; without it messages to drop are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
-    /// The data directory, whose quarantine has the texts of released messages.
-    pub data_dir: Arc<Path>,
+    /// The messages in quarantine, also those that were released to their mailboxes.
+    pub held_messages: Arc<HeldMessages>,
+    /// What is behind the user's name in a login to the quarantine; empty = there are none.
+    pub quarantine_suffix: String,
     /// Threads that write to the quarantine: a disk that hangs delays only what is written to it.
     pub disk: Arc<ThreadPool>,
     /// The store; without it what popgate knows ends with the session.
@@ -85,6 +87,7 @@ impl Service {
             timeouts: &self.timeouts,
             hold: self.hold,
             style: &self.style,
+            quarantine_suffix: &self.quarantine_suffix,
             new_id,
         }
     }

@@ -25,6 +25,9 @@ use crate::thread_pool::ThreadPool;
 /// How long a session waits for an answer.
 const BUDGET: Duration = Duration::from_millis(200);
 
+/// How long one waits that has nothing else to do.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How much of it is spent on waiting for the changes of sessions before.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
@@ -99,6 +102,24 @@ impl StoreAccess {
         mailbox: &MailboxId,
         question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Option<T> {
+        self.look_up_within(BUDGET, mailbox, question).await
+    }
+
+    /// As [`Self::look_up`], for questions without whose answer there is nothing to show.
+    pub async fn look_up_patiently<T: Send + 'static>(
+        &self,
+        mailbox: &MailboxId,
+        question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<T> {
+        self.look_up_within(PATIENCE, mailbox, question).await
+    }
+
+    async fn look_up_within<T: Send + 'static>(
+        &self,
+        budget: Duration,
+        mailbox: &MailboxId,
+        question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<T> {
         let begun = Instant::now();
         if self.breaker().turn(begun) == Turn::Wait {
             self.metrics.store_lookup(LookupOutcome::Skipped, 0.0);
@@ -109,7 +130,7 @@ impl StoreAccess {
             writer.caught_up(CATCH_UP);
             question(&*store)
         });
-        let answer = timeout(BUDGET, work).await;
+        let answer = timeout(budget, work).await;
         let seconds = begun.elapsed().as_secs_f64();
         match answer {
             Ok(Ok(Ok(answer))) => {
@@ -125,7 +146,7 @@ impl StoreAccess {
             Err(_) => self.failed(
                 LookupOutcome::Late,
                 seconds,
-                &format!("no answer within {BUDGET:?}"),
+                &format!("no answer within {budget:?}"),
             ),
         }
         None

@@ -29,6 +29,7 @@ mod oauth_proxy;
 mod old_certificates;
 mod pieces;
 mod quarantine;
+mod quarantine_login;
 mod reference;
 mod refusals;
 mod relay;

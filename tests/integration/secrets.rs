@@ -110,6 +110,7 @@ fn log_in(
             time: settings.hold_time,
         },
         style: Box::leak(Box::new(style)),
+        quarantine_suffix: Box::leak(Box::new("+quarantine".to_owned())),
         new_id: || MessageId {
             seconds: 0,
             random: 0,

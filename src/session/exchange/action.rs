@@ -42,6 +42,8 @@ pub enum Action {
     Load(Uidl),
     /// Read an entry of popgate's own by its unique-id; answered by `own_message`.
     ReadOwn(Uidl),
+    /// The user is logged in to the quarantine of the mailbox: list what is held; answered by `quarantine_opened`.
+    OpenQuarantine,
     /// Wait until one side has sent something, or the deadline has passed.
     Wait(Wait),
     /// End the session.

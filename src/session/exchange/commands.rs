@@ -65,6 +65,9 @@ impl Exchange<'_> {
         if self.ending.is_some() || self.pending.len() >= MOST_PENDING {
             return false;
         }
+        if self.is_opening_quarantine() {
+            return false;
+        }
         let challenged = matches!(self.response, Response::Challenge);
         // A login by popgate takes time: earlier responses are sent first.
         if self.phase.is_local() && !challenged {
@@ -84,7 +87,7 @@ impl Exchange<'_> {
             Some(Pending::Upstream(Command::Auth { .. }) | Pending::Login) => challenged,
             // The client's next line comes over TLS.
             Some(Pending::StartTls) => false,
-            Some(Pending::Upstream(Command::Quit)) => false,
+            Some(Pending::Upstream(Command::Quit) | Pending::OwnEntry(Command::Quit)) => false,
             _ => true,
         }
     }
@@ -142,6 +145,7 @@ impl Exchange<'_> {
 
     /// The client's response to a challenge of AUTH.
     fn take_response(&mut self, line: ClientLine) -> Option<Action> {
+        let line = self.response_with_mailbox_name(line);
         if let Some(login) = self.phase.relayed() {
             let is_name_alone = login.name.awaits_name_alone();
             login.name.response(&line.0);
@@ -175,6 +179,7 @@ impl Exchange<'_> {
         if self.is_late_response(&command, &line.0) {
             return None;
         }
+        let line = self.with_mailbox_name(&command, line)?;
         if let Some(login) = self.phase.relayed() {
             login.name.command(&command, &line.0);
             if let Some(refusal) = self.login_refusal(&command, &line.0) {
@@ -228,6 +233,9 @@ impl Exchange<'_> {
         {
             self.after_refused_auth = true;
             return self.answer(b"-ERR this mechanism does not pass through a proxy\r\n");
+        }
+        if self.shows_quarantine() {
+            return self.take_quarantine_command(command);
         }
         let Some(command) = self.upstream_command(command) else {
             return;

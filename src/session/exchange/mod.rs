@@ -34,6 +34,7 @@ mod pending;
 mod phase;
 mod pipelining;
 mod preauth;
+mod quarantine_login;
 mod recall;
 mod recall_state;
 mod replies;

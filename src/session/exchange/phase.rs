@@ -45,6 +45,29 @@ pub(super) struct RelayedLogin {
     pub(super) responded: bool,
 }
 
+/// What a session shows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// The mailbox.
+    #[default]
+    Mailbox,
+    /// Its quarantine.
+    Quarantine(Opened),
+}
+
+/// Whether the quarantine is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// The driver was not asked yet.
+    Unasked,
+    /// The driver is asked.
+    Asked,
+    /// It is the view's.
+    Yes,
+    /// It cannot be read.
+    No,
+}
+
 /// What a logged-in session knows.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
@@ -53,6 +76,7 @@ pub(super) struct Transaction {
     pub(super) view: MailboxView,
     pub(super) verdicts: Verdicts,
     pub(super) recall: Recall,
+    pub(super) shows: Shows,
     /// The decision on the message that is being sent, if it is to be remembered.
     pub(super) decided: Option<Box<DecidedMessage>>,
 }

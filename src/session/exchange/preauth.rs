@@ -232,6 +232,7 @@ impl Exchange<'_> {
             self.refuse(refusal);
             return None;
         }
+        let (user, proof) = self.mailbox_of_login(user, proof);
         self.push_pending(Pending::Login);
         Some(Action::LogIn(Box::new(LoginRequest {
             mechanism,

@@ -8,6 +8,7 @@ use super::input::FromUpstream;
 use super::mechanism::Mechanism;
 use super::pending::{Pending, Response};
 use super::phase::Phase;
+use super::quarantine_login::NAME_IS_SIGNED;
 use super::state::{Exchange, FLUSH};
 use super::status_line::{Meaning, Owed};
 use crate::pop3::line::{ends_in_bare_lf, trim_end};
@@ -114,7 +115,10 @@ impl Exchange<'_> {
             Some(Pending::HiddenSizes) => Owes::HiddenSizes,
             Some(Pending::OwnEntry(command)) => {
                 let command = command.clone();
-                self.answer_own(&command);
+                match command.number() {
+                    Some(_) => self.answer_own(&command),
+                    None => self.answer_quarantine(&command),
+                }
                 return Ok(true);
             }
             Some(Pending::Upstream(command)) => Owes::Command(command.clone()),
@@ -192,7 +196,10 @@ impl Exchange<'_> {
         } else {
             let accepted = meaning == Meaning::Accepted;
             let answer = LoginAnswer::of(accepted, line.bytes());
-            self.relay_status(accepted, line);
+            match std::mem::take(&mut self.cancels_login) && !accepted {
+                true => self.output.add(Bytes::from_static(NAME_IS_SIGNED)),
+                false => self.relay_status(accepted, line),
+            }
             self.login_answered(command, answer);
             self.answered();
         }
@@ -234,6 +241,7 @@ impl Exchange<'_> {
         );
         if is_transaction && let Some(login) = self.phase.relayed() {
             let user = login.name.name().cloned();
+            self.opens_quarantine = false;
             self.enter_transaction(user);
             // The client has been told numbers, and whose mailbox it is was not proved to popgate.
             self.forget_mailbox();

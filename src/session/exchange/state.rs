@@ -14,10 +14,11 @@ use super::login_state::{GREETING, LocalLogin};
 use super::mechanism::Mechanism;
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
-use super::phase::{Login, Phase, RelayedLogin, Transaction};
+use super::phase::{Login, Opened, Phase, RelayedLogin, Shows, Transaction};
 use super::recall_state::Recall;
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
+use crate::pop3::suffixed_login::SuffixedLogin;
 use crate::pop3::{Command, secret};
 use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
@@ -36,6 +37,8 @@ pub struct ExchangeConfig<'s> {
     pub hold: HoldLimits,
     /// How messages are marked.
     pub style: &'s MarkStyle,
+    /// What is behind the user's name in a login to the quarantine; empty = there are none.
+    pub quarantine_suffix: &'s String,
     /// Generates the id of a message that is marked or held back, from a clock and random bits.
     pub new_id: fn() -> MessageId,
 }
@@ -87,6 +90,12 @@ pub struct Exchange<'s> {
     pub(super) after_unknown: bool,
     /// An AUTH was refused, and no command has come since: the client may still send its response.
     pub(super) after_refused_auth: bool,
+    /// Finds the suffix of a login to the quarantine.
+    pub(super) suffixed_login: SuffixedLogin,
+    /// Whether the login that is under way is one to the quarantine.
+    pub(super) opens_quarantine: bool,
+    /// Whether it is cancelled, because the suffix cannot be removed from the name.
+    pub(super) cancels_login: bool,
     /// Number of invalid commands.
     pub(super) rejected_commands: u32,
     /// What the upstream sent without being asked.
@@ -151,6 +160,9 @@ impl<'s> Exchange<'s> {
             capability_lines: 0,
             after_unknown: false,
             after_refused_auth: false,
+            suffixed_login: SuffixedLogin::default(),
+            opens_quarantine: false,
+            cancels_login: false,
             rejected_commands: 0,
             unsolicited: Unsolicited::default(),
             ending: None,
@@ -199,6 +211,9 @@ impl<'s> Exchange<'s> {
         if self.disconnects {
             self.disconnects = false;
             return Ok(Some(Action::Disconnect));
+        }
+        if let Some(action) = self.open_quarantine() {
+            return Ok(Some(action));
         }
         if self.reconnects() {
             return Ok(Some(Action::Reconnect));
@@ -361,13 +376,18 @@ impl<'s> Exchange<'s> {
 
     /// The user is logged in.
     pub(super) fn enter_transaction(&mut self, user: Option<Arc<str>>) {
+        let opens_quarantine = std::mem::take(&mut self.opens_quarantine);
         // What is remembered belongs to a user.
-        let remembers = self.remembers && user.is_some();
+        let remembers = self.remembers && user.is_some() && !opens_quarantine;
         self.phase = Phase::Transaction(Box::new(Transaction {
             user,
             recall: match remembers {
                 true => Recall::Unasked,
                 false => Recall::Off,
+            },
+            shows: match opens_quarantine {
+                true => Shows::Quarantine(Opened::Unasked),
+                false => Shows::Mailbox,
             },
             ..Transaction::default()
         }));

@@ -16,6 +16,7 @@ pub fn driven(settings: &Settings, login_by: LoginBy, security: ClientSecurity) 
     let setup = Setup {
         limits: Box::leak(Box::new(settings.limits)),
         timeouts: Box::leak(Box::new(settings.timeouts)),
+        quarantine_suffix: Box::leak(Box::default()),
         style: Box::leak(Box::new(style)),
         hold: HoldLimits {
             bytes: settings.hold_bytes,

@@ -59,7 +59,8 @@ fn answer(line: &str, messages: &Messages, deleted: &mut BTreeSet<usize>) -> Vec
     };
     match (words[0], words.len(), there) {
         ("PASS", 2, _) if words[1] == "wrong" => b"-ERR [AUTH] no\r\n".to_vec(),
-        ("USER" | "PASS" | "NOOP" | "QUIT", ..) => b"+OK\r\n".to_vec(),
+        ("AUTH", 2, _) => b"+ \r\n".to_vec(),
+        ("USER" | "PASS" | "AUTH" | "NOOP" | "QUIT", ..) => b"+OK\r\n".to_vec(),
         ("STAT", ..) => {
             let octets: usize = left.iter().map(|it| messages[*it].1.len()).sum();
             format!("+OK {} {octets}\r\n", left.len()).into_bytes()
