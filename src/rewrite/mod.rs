@@ -7,6 +7,7 @@
 //!
 //! RFC 5322 (fields, folding), RFC 2047 (the subject mark stays outside encoded words).
 
+mod digest;
 mod edit;
 mod mark_text;
 mod notice;
@@ -14,6 +15,7 @@ mod plan;
 mod spam_headers;
 mod subject_mark;
 
+pub use digest::{Digest, HeldMessage, digest};
 pub use edit::Edit;
 pub use mark_text::{MarkStyle, MarkText};
 pub use notice::{notice, top_of};

@@ -15,6 +15,7 @@ pub mod core_dumps;
 pub mod daemon;
 pub mod describe;
 pub mod diagnosis;
+mod digests;
 pub mod filter;
 pub mod log;
 mod log_queue;

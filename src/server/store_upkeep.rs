@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, SystemTime};
 
+use super::digests;
 use super::open_store::OpenStore;
 use super::store::SharedStore;
 use crate::config::{Config, StoreConfig};
@@ -39,6 +40,7 @@ impl Upkeep {
         let work = Work {
             data_dir: config.data_dir.clone(),
             config: config.store.clone(),
+            digests: config.store.digest.is_on(hides(config)),
         };
         let thread = std::thread::Builder::new().name("store-upkeep".to_owned());
         let started = thread.spawn(move || {
@@ -61,6 +63,11 @@ impl Upkeep {
     }
 }
 
+/// Whether messages are held back without a notice in their place.
+fn hides(_config: &Config) -> bool {
+    false
+}
+
 /// Waits; `true` if the end came.
 fn is_over(ended: &Receiver<()>, pause: Duration) -> bool {
     !matches!(ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
@@ -70,6 +77,8 @@ fn is_over(ended: &Receiver<()>, pause: Duration) -> bool {
 struct Work {
     data_dir: PathBuf,
     config: StoreConfig,
+    /// Whether mailboxes get digests.
+    digests: bool,
 }
 
 impl Work {
@@ -81,10 +90,24 @@ impl Work {
             None => self.quarantine(None, now),
         };
         let store = store.map(OpenStore::store);
-        let done = quarantine
-            .and_then(|()| store.map_or(Ok(()), |store| self.expire(&*store, now, pause)));
+        let done = quarantine.and_then(|()| {
+            (store.as_ref()).map_or(Ok(()), |store| self.expire(&**store, now, pause))
+        });
         if let Err(error) = done {
             tracing::warn!("the upkeep of quarantine and store is tried again in an hour: {error}");
+        }
+        if let Some(store) = store.filter(|_| self.digests) {
+            self.make_digests(&*store, now);
+        }
+    }
+
+    fn make_digests(&self, store: &dyn Store, now: SystemTime) {
+        match digests::make(store, Timestamp::of(now), &self.config.quarantine_login) {
+            Ok(0) => {}
+            Ok(made) => tracing::info!(made, "listed for mailboxes what is held for them"),
+            Err(error) => {
+                tracing::warn!("digests are made in an hour: {error}");
+            }
         }
     }
 
@@ -183,6 +206,7 @@ mod tests {
         Work {
             data_dir: data_dir.to_owned(),
             config: Config::load(None, &Flags::default()).0.store,
+            digests: true,
         }
     }
 

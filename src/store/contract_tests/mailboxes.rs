@@ -97,6 +97,16 @@ pub(in crate::store) fn own_entries_and_digests_are_kept(store: &dyn Store) {
     store.apply(&[removed]).unwrap();
     let memory = store.recall(&mailbox("ann"), &[]).unwrap();
     assert_eq!(memory.own_entries, [digest]);
+    // A digest is not kept longer than what it lists.
+    for (limit, left) in [(20, 1), (21, 0)] {
+        let retention = Retention {
+            quarantine: Some(at(limit)),
+            ..Retention::default()
+        };
+        store.expire(&retention).unwrap();
+        let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+        assert_eq!(memory.own_entries.len(), left);
+    }
 }
 
 pub(in crate::store) fn history_is_paged(store: &dyn Store) {

@@ -33,6 +33,11 @@ pub(super) async fn expire(client: &mut Object, retention: &Retention) -> Result
     }
     if let Some(limit) = retention.quarantine {
         deleted.push(delete_quarantined(&transaction, limit).await?);
+        // Digests, which list what is in quarantine no longer.
+        let sql = "DELETE FROM own_entries WHERE ctid = ANY (ARRAY
+               (SELECT ctid FROM own_entries WHERE created < $1 AND quarantined IS NULL
+                LIMIT $2 FOR UPDATE SKIP LOCKED))";
+        deleted.push(transaction.execute(sql, &[&limit.seconds(), &ROWS]).await?);
     }
     let forgotten = delete_forgotten(&transaction).await?;
     transaction.commit().await?;

@@ -87,6 +87,14 @@ pub(super) fn expire(
                 ORDER BY held_at LIMIT ?2)",
             limit.seconds(),
         )?);
+        // Digests, which list what is in quarantine no longer.
+        deleted.push(delete(
+            transaction,
+            "DELETE FROM own_entries WHERE (mailbox, uidl) IN
+               (SELECT mailbox, uidl FROM own_entries
+                WHERE created < ?1 AND quarantined IS NULL LIMIT ?2)",
+            limit.seconds(),
+        )?);
     }
     let forgotten = delete_forgotten(transaction)?;
     let rows = deleted.iter().sum::<usize>() + forgotten.unwrap_or(0);
