@@ -44,7 +44,7 @@ pub enum QuarantineCommand {
         #[command(flatten)]
         place: DataArgs,
     },
-    /// Print a message
+    /// Print a message, and on stderr whose it is and why it is held
     Show {
         /// The id that the notice named
         id: String,
@@ -129,8 +129,11 @@ fn run_in(config: &Config, command: &QuarantineCommand) -> Ended {
             Ok(Exit::Fine)
         }
         QuarantineCommand::Show { id, .. } => {
-            let message = find(&all, id)?.message()?;
-            terminal::write_mail(&message)?;
+            let kept = find(&all, id)?;
+            terminal::write_mail(&kept.message()?)?;
+            // What is written to stdout is the message alone.
+            let described = listed::described(kept, index.reader().as_deref());
+            eprint!("\n{}", described.map_err(Error::failed)?);
             Ok(Exit::Fine)
         }
         QuarantineCommand::Release {

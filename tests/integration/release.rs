@@ -283,6 +283,13 @@ async fn the_command_line_releases_and_takes_back() {
         says(&["quarantine", "list"], 0, &["0 in quarantine"]);
         let list = ["quarantine", "list", "--released"];
         says(&list, 0, &["5-1", "a@127.0.0.1", "1 released"]);
+        let words = [
+            "zzdropzz",
+            "mailbox  a@127.0.0.1",
+            "subject  a",
+            "state    released",
+        ];
+        says(&["quarantine", "show", "5-1"], 0, &words);
     }
     says(
         &["quarantine", "purge"],

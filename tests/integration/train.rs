@@ -552,9 +552,12 @@ fn a_message_released_from_quarantine_is_learned_as_ham() {
         list.contains("id-1  ") && list.contains("someone@example.net"),
         "{list}"
     );
-    assert_eq!(
-        workspace.run(&["quarantine", "show", "id-1"], 0),
-        mail(true, 301)
+    let shown = workspace.run(&["quarantine", "show", "id-1"], 0);
+    let (message, described) = shown.split_at(mail(true, 301).len());
+    assert_eq!(message, mail(true, 301));
+    assert!(
+        described.contains("from     someone@example.net"),
+        "{described}"
     );
     let printed = workspace.run(&["quarantine", "show", "id-9"], 2);
     assert!(printed.contains("no message id-9"), "{printed}");

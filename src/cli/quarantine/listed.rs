@@ -64,30 +64,71 @@ pub(super) fn listed(
     let now = SystemTime::now();
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     for kept in all {
-        let Some(id) = PopgateId::new(&kept.id) else {
-            continue;
-        };
-        let row = match kept.entry() {
-            Some(entry) => Some(entry.clone()),
-            None => store
-                .map(|store| store.quarantined(&id))
-                .transpose()?
-                .flatten(),
-        };
-        let entry = match row {
-            Some(entry) => entry,
-            None => quarantine::described(&kept)
-                .map_err(|error| problems.push(error.to_string()))
-                .ok()
-                .flatten()
-                .unwrap_or_else(|| quarantine::entry_of(id, b"")),
-        };
-        let listed = Listed { kept, entry };
-        if wanted.has(&listed, now) {
-            found.push(listed);
-        }
+        let listed = with_row(kept, store, &mut problems)?;
+        found.extend(listed.filter(|listed| wanted.has(listed, now)));
     }
     Ok((found, problems))
+}
+
+/// A message with its row, or with what its header says.
+fn with_row(
+    kept: Kept,
+    store: Option<&dyn Store>,
+    problems: &mut Vec<String>,
+) -> Result<Option<Listed>, StoreError> {
+    let Some(id) = PopgateId::new(&kept.id) else {
+        return Ok(None);
+    };
+    let row = match kept.entry() {
+        Some(entry) => Some(entry.clone()),
+        None => store
+            .map(|store| store.quarantined(&id))
+            .transpose()?
+            .flatten(),
+    };
+    let entry = match row {
+        Some(entry) => entry,
+        None => quarantine::described(&kept)
+            .map_err(|error| problems.push(error.to_string()))
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| quarantine::entry_of(id, b"")),
+    };
+    Ok(Some(Listed { kept, entry }))
+}
+
+/// What is known of one message, a line each.
+pub(super) fn described(kept: &Kept, store: Option<&dyn Store>) -> Result<String, StoreError> {
+    let Some(listed) = with_row(kept.clone(), store, &mut Vec::new())? else {
+        return Ok(String::new());
+    };
+    let Listed { kept, entry } = &listed;
+    let mailbox = entry.mailbox.as_ref().map(MailboxId::to_string);
+    let held = rfc_3339(Timestamp::of(kept.when));
+    let mut lines = vec![
+        ("mailbox", mailbox.unwrap_or_else(|| "-".to_owned())),
+        ("from", entry.from.to_string()),
+        ("subject", entry.subject.to_string()),
+        (
+            "held",
+            format!("{held}, {} ago", shown_age(listed.age(SystemTime::now()))),
+        ),
+    ];
+    if entry.state == HeldState::Released {
+        lines.push(("state", "released".to_owned()));
+    }
+    lines.extend(entry.score.map(|score| ("score", format!("{score:.1}"))));
+    let reasons = entry.reasons.iter();
+    lines.extend(reasons.map(|it| {
+        (
+            "",
+            format!("{:5.1}  {} ({})", it.score, it.description, it.rule),
+        )
+    }));
+    let lines = lines
+        .iter()
+        .map(|(name, text)| format!("{name:8} {}\n", harmless(text)));
+    Ok(lines.collect())
 }
 
 /// Prints one object a line.
