@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use popgate::config::{HostPattern, TlsMode, Upstream};
 use popgate::store::quarantine;
+use tokio::net::TcpListener;
 
 use crate::support::mailbox::{Messages, Session};
-use crate::support::{ServerInMemory, until};
+use crate::support::{Peer, Proxy, ServerInMemory, Settings, until};
 
 const HELD: [&[u8]; 3] = [
     b"From: c@example.org\r\nSubject: a\r\n\r\n.zzdropzz\r\n..\r\n",
@@ -159,4 +161,41 @@ async fn without_a_store_the_name_is_the_servers() {
     assert!(session.ask("STAT").await.starts_with("+OK 3"));
     let commands = session.quit(&mut server).await.commands;
     assert_eq!(commands[0], "USER a+quarantine");
+}
+
+/// popgate logs in where the user name selects the server.
+#[tokio::test]
+async fn the_suffix_is_removed_before_the_server_is_found() {
+    let data = tempfile::tempdir().unwrap();
+    for user in [
+        "ann+quarantine@second.example",
+        "ann@second.example+quarantine",
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = Settings::new(([127, 0, 0, 1], 9).into());
+        let port = listener.local_addr().unwrap().port();
+        let upstream = Upstream::new("second", "127.0.0.1", port, TlsMode::Off);
+        settings.others = vec![(upstream, None)];
+        settings.routes.domains = vec![(HostPattern::parse("second.example").unwrap(), 1)];
+        settings.data_dir = Some(data.path().to_owned());
+        settings.store = true;
+        let proxy = Proxy::start(settings).await;
+        let mut client = Peer::connect(proxy.address).await;
+        client.expect(b"+OK popgate is ready\r\n").await;
+        client.send(format!("USER {user}\r\n").as_bytes()).await;
+        client.expect(b"+OK\r\n").await;
+        client.send(b"PASS right\r\n").await;
+        let mut server = Peer::accept(&listener).await;
+        server.send(b"+OK ready\r\n").await;
+        server.expect(b"CAPA\r\n").await;
+        server.send(b"-ERR what?\r\n").await;
+        for line in ["USER ann@second.example\r\n", "PASS right\r\n"] {
+            server.expect(line.as_bytes()).await;
+            server.send(b"+OK\r\n").await;
+        }
+        client.expect(b"+OK\r\n").await;
+        assert!(server.rest().await.is_empty());
+        client.send(b"STAT\r\nQUIT\r\n").await;
+        client.expect(b"+OK 0 0\r\n+OK bye\r\n").await;
+    }
 }
