@@ -108,6 +108,7 @@
 //!    that do not depend on the order → one file, written durably; the journal begins anew.
 //! 9. `store/knowledge.rs`, `follow`: a running server sees the journal grow → `catch_up`.
 //! 10. `filter/classifier/learned_state.rs`, `apply`: the next verdict is made with the new weights.
+//! 11. `store/knowledge/shared_lessons.rs`: with PostgreSQL, 4 goes into the store of all nodes, and each does 5 to 10.
 
 pub mod admin;
 pub mod cli;

@@ -34,6 +34,9 @@ pub(super) fn run(args: &ForgetArgs) -> Ended {
     let owners = owners(&*store, &mailbox)?;
     let dir = &config.data_dir;
     let forgotten = forget_mailbox(dir, &*store, &messages, &mailbox, &owners, &upstreams)?;
+    if let Some(lessons) = opened.lessons() {
+        lessons.forget(&owners)?;
+    }
     let name = harmless(&mailbox.to_string());
     if forgotten.is_nothing() {
         return Err(Error::NotFound(format!("there is nothing about {name}")));

@@ -26,6 +26,7 @@ pub mod train;
 mod admin_client;
 mod dates;
 mod exit;
+mod lessons;
 mod opened_store;
 mod progress;
 mod secret_input;

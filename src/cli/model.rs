@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::exit::{Ended, Error, Exit};
+use super::lessons;
 use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::filter::classifier::LearnedState;
 use crate::filter::classifier::counts::Counts;
 use crate::learn;
+use crate::server::open_store;
 use crate::store::durable_write;
 use crate::store::{Knowledge, KnowledgeError};
 
@@ -77,7 +79,15 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
             Ok(Exit::Fine)
         }
         ModelCommand::Reset(place) => {
-            Knowledge::reset(&place.load()?.data_dir)?;
+            let config = place.load()?;
+            match lessons::shared(&config)? {
+                // Each node forgets when it comes to this lesson, this one, too.
+                Some(lessons) => {
+                    lessons.reset()?;
+                    lessons::trainer(&config, None)?.sync()?;
+                }
+                None => Knowledge::reset(&config.data_dir)?,
+            }
             println!("all forgotten");
             Ok(Exit::Fine)
         }
@@ -91,6 +101,11 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
         }
         ModelCommand::Import { file, place } => {
             let config = place.load()?;
+            if open_store::is_shared(&config) {
+                return Err(Error::failed(
+                    "the nodes share what they are taught, and a file of weights is no lesson: use `popgate train` on any of them",
+                ));
+            }
             let bytes = fs::read(file).map_err(|error| KnowledgeError::Io(file.clone(), error))?;
             let imported = Knowledge::unpack(file, &bytes)?;
             let (mut knowledge, _) = Knowledge::write(&config.data_dir)?;

@@ -10,12 +10,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
+use super::lessons;
 use super::progress::Progress;
 use super::shared_args::DataArgs;
 use super::terminal::{harmless, report_unreadable};
-use crate::learn::trainer::Trainer;
 use crate::learn::training::{Lessons, TrainingCounts, TrainingEvent, train};
-use crate::server;
 
 /// Train the classifier with ham and spam
 #[derive(Debug, Clone, Args)]
@@ -39,15 +38,7 @@ pub struct TrainArgs {
 /// Trains.
 pub(super) fn run(args: &TrainArgs) -> Ended {
     let config = args.data.load()?;
-    let filter = server::filter::load(&config)?;
-    let mut trainer = Trainer::open(
-        filter,
-        &config.data_dir,
-        super::shared_args::owner(&config, args.account.as_deref()),
-    )?;
-    if let Some(unusable) = trainer.unusable() {
-        eprintln!("popgate: {unusable}");
-    }
+    let mut trainer = lessons::trainer(&config, args.account.as_deref())?;
     let bar = Progress::new();
     let limit = config.filter.hold_bytes;
     let trained = train(

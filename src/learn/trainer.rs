@@ -3,15 +3,21 @@
 //! In: a message and what it is, or that it is to be forgotten; out: changed weights in the data directory, which
 //! survive a kill when it returns, and a power failure after `sync` or `save`. Each change takes effect at once; `save`
 //! learns all that was ever taught anew, so that the order in which it was taught has no part in the result.
+//!
+//! Where several nodes share lessons, what is taught goes into their store, some hundred messages at a time and with `sync`
+//! and `save`; then it is applied here as on every node.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::filter::Filter;
 use crate::filter::classifier::{
-    Belief, Digest, LearnedState, Lesson, Update, WeightsOwner, identity, is_popgates_own,
+    Belief, Digest, Features, LearnedState, Lesson, PackedFeatures, Update, WeightsOwner, identity,
+    is_popgates_own,
 };
 use crate::message::Headers;
-use crate::store::{Knowledge, KnowledgeError, Unusable};
+use crate::store::{self, Knowledge, KnowledgeError, SharedLessons, Unusable};
 
 /// Teaches the weights of a data directory.
 #[derive(Debug)]
@@ -22,7 +28,23 @@ pub struct Trainer {
     owner: Option<WeightsOwner>,
     /// Messages taught so far, or known already.
     taught: usize,
+    shared: Option<Shared>,
 }
+
+/// What is to go into the store of several nodes.
+#[derive(Debug)]
+struct Shared {
+    lessons: SharedLessons,
+    waiting: Vec<store::Taught>,
+    /// What the messages among them are.
+    labels: HashMap<Digest, Option<bool>>,
+}
+
+/// Lessons that wait at most: they are in memory until then.
+const WAITING: usize = 200;
+
+/// How long a node that applies lessons, or another training, is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Labels of a corpus that is larger than this were not checked one by one.
 const LOOKED_AT: usize = 100;
@@ -59,6 +81,42 @@ impl Trainer {
             knowledge,
             owner,
             taught: 0,
+            shared: None,
+        })
+    }
+
+    /// As [`Self::open`], for lessons that several nodes share.
+    ///
+    /// # Errors
+    /// As there, and the store's.
+    pub fn open_shared(
+        filter: Filter,
+        data_dir: &Path,
+        owner: Option<WeightsOwner>,
+        lessons: SharedLessons,
+    ) -> Result<Self, KnowledgeError> {
+        let until = Instant::now() + PATIENCE;
+        let (mut knowledge, memory) = loop {
+            match Knowledge::write(data_dir) {
+                // A server that applies lessons takes moments.
+                Err(KnowledgeError::Busy(_)) if Instant::now() < until => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                opened => break opened?,
+            }
+        };
+        lessons.catch_up(&mut knowledge, &memory)?;
+        Ok(Self {
+            filter: filter.decoding_for_classifier(),
+            memory,
+            knowledge,
+            owner,
+            taught: 0,
+            shared: Some(Shared {
+                lessons,
+                waiting: Vec::new(),
+                labels: HashMap::new(),
+            }),
         })
     }
 
@@ -87,8 +145,18 @@ impl Trainer {
             return Ok(Taught::Known);
         }
         let (_, features) = self.filter.judge_with_features(&original);
-        let owner = self.owner.as_ref();
         let digest = self.filter.digest(raw);
+        if self.shared.is_some() {
+            let sender = identity::sender(&original);
+            if let Some((before, _)) = known
+                && before != digest
+            {
+                self.share(before, sender, None, &features)?;
+            }
+            self.share(digest, sender, Some(is_spam), &features)?;
+            return Ok(taught(known));
+        }
+        let owner = self.owner.as_ref();
         let mut changes = Vec::new();
         if let Some((before, _)) = known
             && before != digest
@@ -109,10 +177,49 @@ impl Trainer {
         for change in &changes {
             self.knowledge.change(&self.memory, change)?;
         }
-        match known {
-            None => Ok(Taught::New),
-            Some(_) => Ok(Taught::Relabelled),
+        Ok(taught(known))
+    }
+
+    /// Puts a lesson among those that wait for the store.
+    fn share(
+        &mut self,
+        digest: Digest,
+        sender: u32,
+        is_spam: Option<bool>,
+        features: &Features,
+    ) -> Result<(), KnowledgeError> {
+        let belief = self.belief();
+        let owner = self.owner.clone();
+        let Some(shared) = &mut self.shared else {
+            return Ok(());
+        };
+        shared.labels.insert(digest, is_spam);
+        shared.waiting.push(store::Taught {
+            owner,
+            digest,
+            sender,
+            is_spam,
+            belief,
+            features: PackedFeatures::of(features),
+        });
+        match shared.waiting.len() {
+            WAITING.. => self.flush(),
+            _ => Ok(()),
         }
+    }
+
+    /// Puts what waits into the store, and applies it.
+    fn flush(&mut self) -> Result<(), KnowledgeError> {
+        let Some(shared) = &mut self.shared else {
+            return Ok(());
+        };
+        if !shared.waiting.is_empty() {
+            shared.lessons.teach(&shared.waiting)?;
+            shared.waiting.clear();
+            shared.labels.clear();
+        }
+        let (knowledge, memory) = (&mut self.knowledge, &self.memory);
+        shared.lessons.catch_up(knowledge, memory).map(drop)
     }
 
     /// Takes back what a message, of which this is any copy, was taught as; says whether it was taught.
@@ -124,6 +231,10 @@ impl Trainer {
             return Ok(false);
         };
         let (_, features) = self.filter.judge_with_features(&self.filter.original(raw));
+        if self.shared.is_some() {
+            self.share(digest, 0, None, &features)?;
+            return Ok(true);
+        }
         let owner = self.owner.as_ref();
         match self.memory.forgetting(owner, digest, &features) {
             Some(change) => self.knowledge.change(&self.memory, &change)?,
@@ -134,7 +245,14 @@ impl Trainer {
 
     /// What a message is known by, and as what.
     fn known_as(&self, raw: &[u8]) -> Option<(Digest, bool)> {
-        let knows = |digest| Some((digest, self.memory.knows(self.owner.as_ref(), digest)?));
+        let knows = |digest| {
+            let waiting = self
+                .shared
+                .as_ref()
+                .and_then(|it| it.labels.get(&digest).copied());
+            let known = waiting.unwrap_or_else(|| self.memory.knows(self.owner.as_ref(), digest));
+            Some((digest, known?))
+        };
         // What popgate 0.1 learned has another digest.
         knows(self.filter.digest(raw)).or_else(|| knows(identity::first_digest(raw)))
     }
@@ -151,7 +269,8 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Knowledge::sync`].
-    pub fn sync(&self) -> Result<(), KnowledgeError> {
+    pub fn sync(&mut self) -> Result<(), KnowledgeError> {
+        self.flush()?;
         self.knowledge.sync()
     }
 
@@ -160,6 +279,21 @@ impl Trainer {
     /// # Errors
     /// As [`Knowledge::relearn`].
     pub fn save(&mut self) -> Result<(), KnowledgeError> {
-        self.knowledge.relearn(&self.memory, self.belief())
+        let belief = self.belief();
+        self.flush()?;
+        match &self.shared {
+            Some(shared) => {
+                shared.lessons.settle(belief)?;
+                self.flush()
+            }
+            None => self.knowledge.relearn(&self.memory, belief),
+        }
+    }
+}
+
+fn taught(known: Option<(Digest, bool)>) -> Taught {
+    match known {
+        None => Taught::New,
+        Some(_) => Taught::Relabelled,
     }
 }

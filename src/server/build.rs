@@ -11,6 +11,7 @@ use super::overrides::{Overrides, Root};
 use super::privileges;
 use super::running::Server;
 use super::service::{self, Persistent};
+use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -139,6 +140,7 @@ pub fn build(
                 addresses,
                 sessions,
                 upkeep: Upkeep::start(config, Arc::clone(&persistent.store)),
+                lessons: LessonFollower::start(config, &persistent.store),
                 persistent,
                 drain: Arc::new(DrainSignal::new()),
                 loops: Arc::default(),

@@ -29,6 +29,7 @@ mod reload;
 mod running;
 mod service;
 mod shared_filter;
+mod shared_lessons;
 pub mod signals;
 mod store;
 mod store_upkeep;

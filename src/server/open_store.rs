@@ -9,7 +9,7 @@ use crate::config::{Config, PostgresAddress, StoreEncryption, StoreKind};
 use crate::store::postgres::{Postgres, Target};
 use crate::store::quarantine::HeldMessages;
 use crate::store::sqlite::{self, Sqlite};
-use crate::store::{ReopenedStore, Store, StoreError};
+use crate::store::{ReopenedStore, SharedLessons, Store, StoreError};
 use crate::upstream::client_config;
 
 /// An open store.
@@ -30,6 +30,14 @@ impl OpenStore {
         }
     }
 
+    /// The lessons that nodes share in it, if they do.
+    pub fn lessons(&self) -> Option<SharedLessons> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(SharedLessons::new(self.store(), &node_name())),
+        }
+    }
+
     /// Tries to open it at once, if it is not open; returns why it cannot be.
     pub fn open_now(&self) -> Option<StoreError> {
         match self {
@@ -45,6 +53,17 @@ impl OpenStore {
             Self::Postgres(_) => HeldMessages::Store(self.store()),
         }
     }
+}
+
+/// Whether several nodes share the store.
+pub fn is_shared(config: &Config) -> bool {
+    matches!(config.store.kind, StoreKind::Postgres(_))
+}
+
+/// The host's name, for people who look into the database.
+fn node_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// The store of a server, created if it is missing; `None` if there is to be none. Whether it is open,

@@ -13,6 +13,7 @@ use super::certificates::{self, Certificates};
 use super::overrides::SessionRuntime;
 use super::reload::Reloader;
 use super::service::Persistent;
+use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
@@ -37,6 +38,7 @@ pub struct Server {
     pub(super) persistent: Persistent,
     /// Ends when the server does.
     pub(super) upkeep: Option<Upkeep>,
+    pub(super) lessons: Option<LessonFollower>,
     pub(super) sessions: SessionRuntime,
     pub(super) drain: Arc<DrainSignal>,
     pub(super) loops: Arc<Heartbeats>,
@@ -149,7 +151,7 @@ pub async fn run(
         }
         () = abort => tracing::warn!("closing running sessions at once"),
     }
-    drop(server.upkeep);
+    drop((server.upkeep, server.lessons));
     let store = server.persistent.store;
     // Sessions have handed over all that they will; a disk that hangs delays the end by some seconds.
     if tokio::task::spawn_blocking(move || store.finish())

@@ -72,6 +72,17 @@ pub struct NumberedLesson {
     pub lesson: Lesson,
 }
 
+/// Where the lessons of a store end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LessonsPlace {
+    /// Which lessons they are: another store has others.
+    pub sequence: String,
+    /// The number of the last one that is there; 0 = there is none.
+    pub last: u64,
+    /// The highest number that was ever given, also to one that was forgotten or is being added.
+    pub given: u64,
+}
+
 /// See the module. Every method fails with the database's error.
 #[allow(clippy::missing_errors_doc)] // it would be the same sentence each time
 pub trait Store: fmt::Debug + Send + Sync {
@@ -120,6 +131,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// At most so many lessons that came after this number.
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError>;
+
+    /// Where the lessons end.
+    fn lessons_place(&self) -> Result<LessonsPlace, StoreError>;
 
     /// Applies a batch in one transaction: all of it or nothing. After an error, which may be that the outcome is
     /// unknown, the same batch may be applied again.

@@ -2,7 +2,8 @@
 //!
 //! In: changes, one for each message learned or forgotten; out: the same state after any crash. Files
 //! in the data directory's `learnt/`: `weights`, a snapshot; `journal`, every
-//! change since; `samples`, messages to learn again; `base`, weights that no sample is left of. A change is in the journal before it is in memory, and the journal is read up to the
+//! change since; `samples`, messages to learn again; `base`, weights that no sample is left of;
+//! `lessons`, how far the lessons that nodes share are learned. A change is in the journal before it is in memory, and the journal is read up to the
 //! first record that is not complete: a process that is killed loses at most the message in flight. One
 //! process learns at a time; others follow.
 
@@ -14,6 +15,7 @@ mod follow;
 mod forget;
 mod journal_damage;
 mod samples;
+mod shared_lessons;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -28,6 +30,7 @@ use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
 pub use damage::Unusable;
 pub use error::KnowledgeError;
 use error::VERSION;
+pub use shared_lessons::{SharedLessons, Taught};
 
 /// Beyond this size the journal is merged into the weights.
 const JOURNAL_LIMIT: u64 = 32 << 20;
@@ -297,7 +300,7 @@ impl Knowledge {
             return Ok(());
         }
         let _lock = lock(&folder)?;
-        for name in ["weights", "journal", "samples", "base"] {
+        for name in ["weights", "journal", "samples", "base", "lessons"] {
             let path = folder.join(name);
             let removed = match path.is_dir() {
                 true => damage::set_aside(&path).map(drop),

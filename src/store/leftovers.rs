@@ -22,7 +22,7 @@ pub fn remove_leftovers(data_dir: &Path) -> io::Result<Leftovers> {
     let parts = [
         quarantine::remove_leftovers(data_dir)?,
         unfinished("learnt", &|name| {
-            matches!(name, "weights.new" | "journal.new")
+            matches!(name, "weights.new" | "journal.new" | "lessons.new")
         })?,
         unfinished("tokens", &|name| {
             durable_write::is_temporary_for(".token", name)

@@ -26,9 +26,11 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
-pub use contract::{Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store};
+pub use contract::{
+    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
+};
 pub use forget::{Forgotten, forget_mailbox};
-pub use knowledge::{Knowledge, KnowledgeError, Progress, Unusable};
+pub use knowledge::{Knowledge, KnowledgeError, Progress, SharedLessons, Taught, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;
 pub use reopened::ReopenedStore;

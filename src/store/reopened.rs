@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::contract::{Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store};
+use super::contract::{
+    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
+};
 use super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
     MessageRecord, PopgateId, Quarantined, SenderHistory,
@@ -190,6 +192,10 @@ impl Store for ReopenedStore {
 
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError> {
         self.with(|store| store.lessons(after, limit))
+    }
+
+    fn lessons_place(&self) -> Result<LessonsPlace, StoreError> {
+        self.with(|store| store.lessons_place())
     }
 
     fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {

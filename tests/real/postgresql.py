@@ -97,6 +97,16 @@ class Postgresql:
                         "-U", user, "-d", database, "-c", text)
         return text.splitlines()
 
+    def ask_for_password(self, role, password):
+        """From here on this role needs it."""
+        path = os.path.join(self.data, "pg_hba.conf")
+        with open(path) as f:
+            text = f.read()
+        with open(path, "w") as f:
+            f.write(f"host all {role} 127.0.0.1/32 scram-sha-256\n{text}")
+        self.sql(f"ALTER ROLE {role} PASSWORD '{password}'")
+        self.sql("SELECT pg_reload_conf()")
+
     def kill(self):
         """As a crash of the server: every process of it ends at once."""
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)

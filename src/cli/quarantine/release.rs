@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::exit::{Ended, Error, Exit};
-use super::super::shared_args;
+use super::super::lessons;
 use super::super::terminal::harmless;
 use super::index::Index;
 use crate::config::{Config, StoreKind};
-use crate::learn::trainer::{Taught, Trainer};
-use crate::server;
+use crate::learn::trainer::Taught;
 use crate::store::Store;
 use crate::store::quarantine::{self, Kept, Left};
 
@@ -42,7 +41,7 @@ pub(super) fn undo(kept: &Kept, index: &Index, config: &Config, account: &Accoun
     let message = kept.message()?;
     quarantine::take_back(&*store, kept).map_err(Error::failed)?;
     println!("held again; what a mail program has fetched meanwhile stays with it");
-    let mut trainer = trainer(config, account)?;
+    let mut trainer = lessons::trainer(config, account.as_deref())?;
     if trainer.forget(judged(&message, config))? {
         trainer.sync()?;
         println!("no longer learned as ham");
@@ -99,21 +98,11 @@ fn say(taught: Taught) {
 }
 
 fn learn_as_ham(message: &[u8], config: &Config, account: &Account) -> Result<Taught, Error> {
-    let mut trainer = trainer(config, account)?;
+    let mut trainer = lessons::trainer(config, account.as_deref())?;
     let taught = trainer.teach(judged(message, config), false)?;
     // The original may be deleted next.
     trainer.sync()?;
     Ok(taught)
-}
-
-fn trainer(config: &Config, account: &Account) -> Result<Trainer, Error> {
-    let filter = server::filter::load(config)?;
-    let owner = shared_args::owner(config, account.as_deref());
-    let trainer = Trainer::open(filter, &config.data_dir, owner)?;
-    if let Some(unusable) = trainer.unusable() {
-        eprintln!("popgate: {unusable}");
-    }
-    Ok(trainer)
 }
 
 /// What the filter sees of a message.

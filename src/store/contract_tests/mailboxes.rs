@@ -148,16 +148,30 @@ pub(in crate::store) fn lessons_are_numbered(store: &dyn Store) {
         features: Bytes::from_static(b"\x02\0"),
         at: at(5),
     };
+    assert_eq!(store.lessons_place().unwrap().last, 0);
     let lessons = [new("a", Some(Label::Spam)), new("b", None)];
     for _ in 0..2 {
         let changes = lessons.clone().map(|it| Change::Learned(Box::new(it)));
         store.apply(&changes).unwrap();
     }
     let all = store.lessons(0, 9).unwrap();
+    let place = store.lessons_place().unwrap();
+    assert_eq!(place.last, all[1].number);
+    assert!(place.given >= place.last, "{place:?}");
     let kept: Vec<_> = all.iter().map(|it| it.lesson.clone()).collect();
     assert_eq!(kept, lessons);
     assert_eq!(store.lessons(all[0].number, 9).unwrap(), all[1..]);
     assert_eq!(store.lessons(0, 1).unwrap(), all[..1]);
+    // Numbers are not given again.
+    let forgotten = Change::MailboxForgotten {
+        mailbox: mailbox("ann"),
+    };
+    store.apply(&[forgotten]).unwrap();
+    while store.expire(&Retention::default()).unwrap().more {}
+    let again = Change::Learned(Box::new(new("c", None)));
+    store.apply(&[again]).unwrap();
+    let place = store.lessons_place().unwrap();
+    assert!(place.last > all[1].number, "{place:?}");
 }
 
 pub(in crate::store) fn what_is_too_old_is_deleted_in_steps(store: &dyn Store) {

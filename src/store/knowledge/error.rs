@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::store::store_error::StoreError;
+
 /// The format of the files. A change that older releases would misread increments it.
 pub(super) const VERSION: u32 = 2;
 
@@ -19,6 +21,16 @@ pub enum KnowledgeError {
     Newer(PathBuf, u32),
     /// Another process is learning.
     Busy(PathBuf),
+    /// The store of the lessons cannot be used.
+    Store(StoreError),
+    /// A lesson that other nodes have taught is not one of this popgate's: a later one wrote it.
+    UnknownLesson(u64),
+}
+
+impl From<StoreError> for KnowledgeError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl fmt::Display for KnowledgeError {
@@ -41,6 +53,11 @@ impl fmt::Display for KnowledgeError {
                 path.display(),
                 VERSION
             ),
+            Self::Store(error) => error.fmt(f),
+            Self::UnknownLesson(number) => write!(
+                f,
+                "lesson {number} of the store was written by a later popgate; upgrade this node, too"
+            ),
             Self::Busy(path) => write!(
                 f,
                 "{}: another process is learning; wait until it is done",
@@ -54,6 +71,7 @@ impl std::error::Error for KnowledgeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(_, error) => Some(error),
+            Self::Store(error) => Some(error),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::{Knowledge, KnowledgeError, codec};
-use crate::filter::classifier::{Belief, WeightsOwner};
+use crate::filter::classifier::{Belief, LearnedState, WeightsOwner};
 use crate::store::durable_write;
 
 impl Knowledge {
@@ -19,13 +19,22 @@ impl Knowledge {
             return Ok(0);
         }
         let (mut knowledge, memory) = Self::write(data_dir)?;
+        knowledge.forget_in(&memory, owners)
+    }
+
+    /// The same, of the open folder.
+    pub(super) fn forget_in(
+        &mut self,
+        memory: &LearnedState,
+        owners: &[WeightsOwner],
+    ) -> Result<u64, KnowledgeError> {
         // The journal's labels are trusted as far as before.
-        let mut samples = knowledge.fold(Belief::Full)?;
+        let mut samples = self.fold(Belief::Full)?;
         samples.retain(|sample| !sample.owner.as_ref().is_some_and(|it| owners.contains(it)));
-        knowledge.write_samples(samples.iter())?;
-        knowledge.forget_in_base(owners)?;
+        self.write_samples(samples.iter())?;
+        self.forget_in_base(owners)?;
         let forgotten = owners.iter().map(|owner| memory.forget_owner(owner)).sum();
-        knowledge.write_snapshot(&memory)?;
+        self.write_snapshot(memory)?;
         Ok(forgotten)
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use deadpool_postgres::Object;
 
 use super::super::contract::{
-    Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store,
+    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
 };
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
@@ -195,6 +195,10 @@ impl Store for Postgres {
 
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError> {
         self.run(async |client| lessons::after(client, after, limit).await)
+    }
+
+    fn lessons_place(&self) -> Result<LessonsPlace, StoreError> {
+        self.run(async |client| lessons::place(client).await)
     }
 
     fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {

@@ -4,11 +4,11 @@ use deadpool_postgres::Object;
 use tokio_postgres::Row;
 
 use super::super::coded::octets;
-use super::super::contract::NumberedLesson;
+use super::super::contract::{LessonsPlace, NumberedLesson};
 use super::super::records::Lesson;
 use super::columns::{self, small, storable};
 use super::failure::Failure;
-use super::statements::{Bound, bound, known, rows};
+use super::statements::{Bound, bound, known, row, rows};
 
 /// Where nodes are told of new lessons.
 pub(super) const CHANNEL: &str = "popgate_lessons";
@@ -43,6 +43,21 @@ pub(super) fn add(lesson: &Lesson) -> Bound<'_> {
         &*lesson.features,
         lesson.at.seconds(),
     )
+}
+
+pub(super) async fn place(client: &Object) -> Result<LessonsPlace, Failure> {
+    // The sequence counts what is being added, too.
+    const SQL: &str =
+        "SELECT (SELECT identity FROM schema_version), (SELECT max(number) FROM lessons),
+           (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM lessons_number_seq)";
+    let Some(row) = row(client, SQL, &[]).await? else {
+        return Err(Failure::Damaged("no row where there must be one"));
+    };
+    Ok(LessonsPlace {
+        sequence: row.try_get(0)?,
+        last: columns::count(&row, 1)?,
+        given: columns::count(&row, 2)?,
+    })
 }
 
 pub(super) async fn after(

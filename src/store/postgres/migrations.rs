@@ -90,8 +90,12 @@ async fn create_schema(client: &impl GenericClient) -> Result<(), Failure> {
     }
     client
         .batch_execute(
-            "CREATE TABLE popgate.schema_version (version integer NOT NULL);
-             INSERT INTO popgate.schema_version VALUES (0)",
+            // Which database it is, also after a copy was restored elsewhere under its name.
+            "CREATE TABLE popgate.schema_version (
+               version  integer NOT NULL,
+               identity text NOT NULL DEFAULT gen_random_uuid()::text
+             );
+             INSERT INTO popgate.schema_version (version) VALUES (0)",
         )
         .await?;
     Ok(())

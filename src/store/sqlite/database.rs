@@ -8,7 +8,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::super::contract::{
-    Expired, HistoryQuery, NumberedLesson, QuarantineQuery, Retention, Store,
+    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
 };
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
@@ -255,6 +255,10 @@ impl Store for Sqlite {
 
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError> {
         self.read(|connection| lessons::after(connection, after, limit))
+    }
+
+    fn lessons_place(&self) -> Result<LessonsPlace, StoreError> {
+        self.read(lessons::place)
     }
 
     fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Result, Row, params};
 
-use super::super::contract::NumberedLesson;
+use super::super::contract::{LessonsPlace, NumberedLesson};
 use super::super::records::{Label, Lesson};
 use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
@@ -23,6 +23,21 @@ pub(super) fn add(connection: &Connection, lesson: &Lesson) -> Result<()> {
         lesson.at.seconds()
     ];
     statement.execute(values).map(drop)
+}
+
+/// One file is one sequence: it is read beside no other.
+pub(super) fn place(connection: &Connection) -> Result<LessonsPlace> {
+    let mut statement = connection.prepare_cached(
+        "SELECT (SELECT max(number) FROM lessons),
+           (SELECT seq FROM sqlite_sequence WHERE name = 'lessons')",
+    )?;
+    statement.query_row([], |row| {
+        Ok(LessonsPlace {
+            sequence: "sqlite".to_owned(),
+            last: columns::count(row, 0)?,
+            given: columns::count(row, 1)?,
+        })
+    })
 }
 
 pub(super) fn after(

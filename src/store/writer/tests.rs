@@ -80,6 +80,9 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn lessons(&self, _: u64, _: usize) -> Answer<Vec<NumberedLesson>> {
         unused()
     }
+    fn lessons_place(&self) -> Answer<LessonsPlace> {
+        unused()
+    }
     fn expire(&self, _: &Retention) -> Answer<Expired> {
         unused()
     }
