@@ -199,3 +199,38 @@ async fn the_suffix_is_removed_before_the_server_is_found() {
         client.expect(b"+OK 0 0\r\n+OK bye\r\n").await;
     }
 }
+
+/// A server that remembers USER across a refused AUTH: PASS proves who USER has named, and nobody else.
+#[tokio::test]
+async fn a_refused_login_as_another_user_opens_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = server(data.path());
+    hold(&mut server).await;
+    let mut session = Session::unauthenticated(&server, &mailbox()).await;
+    session.ask("USER b").await;
+    // "\0a+quarantine\0wrong", and the same without the suffix
+    for guess in ["AGErcXVhcmFudGluZQB3cm9uZw==", "AGEAd3Jvbmc="] {
+        let answer = session.ask(&format!("AUTH PLAIN {guess}")).await;
+        assert!(answer.starts_with("-ERR"), "{answer}");
+        let answer = session
+            .ask("APOP a+quarantine 00000000000000000000000000000000")
+            .await;
+        assert!(answer.starts_with("-ERR"), "{answer}");
+    }
+    assert_eq!(session.ask("PASS right").await, "+OK");
+    assert_eq!(session.rows("UIDL").await, ["one", "two", "three"]);
+    // Nothing is remembered of b's messages.
+    assert_eq!(server.proxy.metric("popgate_score_count"), 3.0);
+    session.retr(1).await;
+    assert_eq!(server.proxy.metric("popgate_score_count"), 4.0);
+    let uidls = quarantine::kept(data.path()).unwrap();
+    assert_eq!(uidls.len(), 4, "it is held for b, too");
+    session.quit(&mut server).await;
+    // The other way round.
+    let mut session = Session::unauthenticated(&server, &mailbox()).await;
+    session.ask("USER b+quarantine").await;
+    session.ask("AUTH PLAIN AGEAd3Jvbmc=").await;
+    assert_eq!(session.ask("PASS right").await, "+OK");
+    assert!(session.ask("STAT").await.starts_with("+OK 1 "));
+    session.quit(&mut server).await;
+}

@@ -13,6 +13,7 @@ use super::input::ClientLine;
 use super::login_checks::needs_admission;
 use super::mailbox_view::Entry;
 use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
+use super::phase::NamedByUser;
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
 use crate::pop3::{Command, Secret, UpstreamNumber, capa, secret};
@@ -182,6 +183,12 @@ impl Exchange<'_> {
         let line = self.with_mailbox_name(&command, line)?;
         if let Some(login) = self.phase.relayed() {
             login.name.command(&command, &line.0);
+            if command == Command::User {
+                login.named_by_user = Some(Box::new(NamedByUser {
+                    name: login.name.clone(),
+                    opens_quarantine: self.opens_quarantine,
+                }));
+            }
             if let Some(refusal) = self.login_refusal(&command, &line.0) {
                 self.after_refused_auth = matches!(command, Command::Auth { .. });
                 self.refuse(refusal);

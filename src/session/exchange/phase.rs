@@ -33,10 +33,19 @@ pub(super) enum Login {
     Local(LocalLogin),
 }
 
+/// What USER has named.
+#[derive(Debug)]
+pub(super) struct NamedByUser {
+    pub(super) name: LoginName,
+    pub(super) opens_quarantine: bool,
+}
+
 /// A login whose commands are relayed.
 #[derive(Debug, Default)]
 pub(super) struct RelayedLogin {
     pub(super) name: LoginName,
+    /// What USER has named, which a server may still know after another login was refused.
+    pub(super) named_by_user: Option<Box<NamedByUser>>,
     /// Whether a user name was sent to the upstream.
     pub(super) user_sent: bool,
     /// The initial response of AUTH, which is sent after the upstream's challenge.

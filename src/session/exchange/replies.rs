@@ -217,6 +217,15 @@ impl Exchange<'_> {
         login.initial_response = None;
         let user = login.name.name().cloned();
         self.after_refused_auth = matches!(command, Command::Auth { .. }) && !answer.is_accepted();
+        if !answer.is_accepted() {
+            // A PASS that comes next proves who USER has named, and nobody else.
+            let named = login.named_by_user.as_deref();
+            let (name, opens_quarantine) = named.map_or_else(Default::default, |it| {
+                (it.name.clone(), it.opens_quarantine)
+            });
+            login.name = name;
+            self.opens_quarantine = opens_quarantine;
+        }
         if answer.is_accepted() {
             self.enter_transaction(user.clone());
         }

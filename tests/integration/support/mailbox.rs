@@ -59,6 +59,11 @@ fn answer(line: &str, messages: &Messages, deleted: &mut BTreeSet<usize>) -> Vec
     };
     match (words[0], words.len(), there) {
         ("PASS", 2, _) if words[1] == "wrong" => b"-ERR [AUTH] no\r\n".to_vec(),
+        // "…wrong" in base64
+        ("AUTH", 3, _) if words[2].ends_with("B3cm9uZw==") || words[2].ends_with("Ad3Jvbmc=") => {
+            b"-ERR [AUTH] no\r\n".to_vec()
+        }
+        ("APOP", ..) => b"-ERR [AUTH] no\r\n".to_vec(),
         ("AUTH", 2, _) => b"+ \r\n".to_vec(),
         ("USER" | "PASS" | "AUTH" | "NOOP" | "QUIT", ..) => b"+OK\r\n".to_vec(),
         ("STAT", ..) => {
