@@ -5,6 +5,7 @@
 //! which never waits.
 
 mod breaker;
+mod late_mailboxes;
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use self::breaker::{Breaker, Turn};
+use self::late_mailboxes::LateMailboxes;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::{LookupOutcome, Metrics, StoreOperation};
 use crate::pop3::Uidl;
@@ -37,7 +39,23 @@ pub struct StoreAccess {
     writer: Arc<Writer>,
     threads: Arc<ThreadPool>,
     metrics: Arc<Metrics>,
-    breaker: Mutex<Breaker>,
+    breakers: Mutex<Breakers>,
+}
+
+/// Whether the store is asked.
+#[derive(Debug, Default)]
+struct Breakers {
+    store: Breaker,
+    late: LateMailboxes,
+}
+
+impl Breakers {
+    fn turn(&mut self, mailbox: &MailboxId, now: Instant) -> Turn {
+        match self.late.turn(mailbox, now) {
+            Turn::Ask => self.store.turn(now),
+            Turn::Wait => Turn::Wait,
+        }
+    }
 }
 
 impl fmt::Debug for StoreAccess {
@@ -61,7 +79,7 @@ impl StoreAccess {
             writer,
             threads,
             metrics,
-            breaker: Mutex::default(),
+            breakers: Mutex::default(),
         }
     }
 
@@ -121,20 +139,21 @@ impl StoreAccess {
         question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Option<T> {
         let begun = Instant::now();
-        if self.breaker().turn(begun) == Turn::Wait {
+        if self.breakers().turn(mailbox, begun) == Turn::Wait {
             self.metrics.store_lookup(LookupOutcome::Skipped, 0.0);
             return None;
         }
         let (store, writer) = (Arc::clone(&self.store), Arc::clone(&self.writer));
+        let of = mailbox.clone();
         let work = self.threads.run(lane(mailbox), move || {
-            writer.caught_up(CATCH_UP);
+            writer.caught_up_with(&of, CATCH_UP);
             question(&*store)
         });
         let answer = timeout(budget, work).await;
         let seconds = begun.elapsed().as_secs_f64();
         match answer {
             Ok(Ok(Ok(answer))) => {
-                self.answered(LookupOutcome::Ok, seconds);
+                self.answered(mailbox, seconds);
                 return Some(answer);
             }
             Ok(Ok(Err(error))) => {
@@ -143,31 +162,49 @@ impl StoreAccess {
                 self.failed(LookupOutcome::Failed, seconds, &error.to_string());
             }
             Ok(Err(why)) => self.failed(LookupOutcome::Failed, seconds, &why.to_string()),
-            Err(_) => self.failed(
-                LookupOutcome::Late,
-                seconds,
-                &format!("no answer within {budget:?}"),
-            ),
+            Err(_) => self.late(mailbox, budget, seconds),
         }
         None
     }
 
-    fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether a question about a mailbox would be asked now.
+    pub(super) fn may_be_asked(&self, mailbox: &MailboxId) -> bool {
+        let (breakers, now) = (self.breakers(), Instant::now());
+        !breakers.store.is_waiting(now) && !breakers.late.is_waiting(mailbox, now)
     }
 
-    fn answered(&self, outcome: LookupOutcome, seconds: f64) {
-        self.metrics.store_lookup(outcome, seconds);
+    fn breakers(&self) -> std::sync::MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answered(&self, mailbox: &MailboxId, seconds: f64) {
+        self.metrics.store_lookup(LookupOutcome::Ok, seconds);
         self.metrics.store_up(StoreOperation::Lookup, true);
-        if self.breaker().answered() {
+        let mut breakers = self.breakers();
+        breakers.late.answered(mailbox);
+        if breakers.store.answered() {
             tracing::info!("the store answers again");
+        }
+    }
+
+    fn late(&self, mailbox: &MailboxId, budget: Duration, seconds: f64) {
+        self.metrics.store_lookup(LookupOutcome::Late, seconds);
+        let mut breakers = self.breakers();
+        let now = Instant::now();
+        let is_store = breakers.late.failed(mailbox, now) || breakers.store.is_open();
+        if is_store {
+            self.store_failed(&mut breakers, &format!("no answer within {budget:?}"));
         }
     }
 
     fn failed(&self, outcome: LookupOutcome, seconds: f64, why: &str) {
         self.metrics.store_lookup(outcome, seconds);
+        self.store_failed(&mut self.breakers(), why);
+    }
+
+    fn store_failed(&self, breakers: &mut Breakers, why: &str) {
         self.metrics.store_up(StoreOperation::Lookup, false);
-        if self.breaker().failed(Instant::now()) {
+        if breakers.store.failed(Instant::now()) {
             tracing::error!("the store cannot be asked, and sessions are served without it: {why}");
         }
     }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use super::contract::Store;
 use super::records::Change;
 use super::store_error::{StoreError, StoreErrorKind};
+use crate::mailbox_id::MailboxId;
 pub use event::{Dropped, Observe, WriterEvent};
 use queue::Queue;
 pub use queue::QueueLimits;
@@ -83,6 +84,11 @@ impl Writer {
     /// wrote. Blocks.
     pub fn caught_up(&self, limit: Duration) -> bool {
         self.queue.caught_up(self.queue.last(), limit)
+    }
+
+    /// The same for what may concern this mailbox.
+    pub fn caught_up_with(&self, mailbox: &MailboxId, limit: Duration) -> bool {
+        self.queue.caught_up(self.queue.last_of(mailbox), limit)
     }
 
     /// Ends: waits until everything is applied, or this time has passed; what is left is lost. Blocks. Changes that are

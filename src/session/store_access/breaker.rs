@@ -47,6 +47,16 @@ impl Breaker {
         }
     }
 
+    /// Whether nobody asks at this time.
+    pub(super) fn is_waiting(&self, now: Instant) -> bool {
+        self.0.as_ref().is_some_and(|open| now < open.next)
+    }
+
+    /// Whether the last question failed.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// An answer came; `true` if the store had failed before.
     pub(super) fn answered(&mut self) -> bool {
         self.0.take().is_some()

@@ -158,6 +158,31 @@ pub enum Change {
 }
 
 impl Change {
+    /// The only mailbox that it is about, if it says so.
+    pub fn mailbox(&self) -> Option<&MailboxId> {
+        match self {
+            Self::Judged { mailbox, .. }
+            | Self::Delivered { mailbox, .. }
+            | Self::Corrected { mailbox, .. }
+            | Self::DeletedByClient { mailbox, .. }
+            | Self::StillListed { mailbox, .. }
+            | Self::OwnEntryAdded { mailbox, .. }
+            | Self::OwnEntryRemoved { mailbox, .. }
+            | Self::SettingChanged { mailbox, .. }
+            | Self::DigestMade { mailbox, .. }
+            | Self::MailboxForgotten { mailbox } => Some(mailbox),
+            Self::Held { entry, .. } => entry.mailbox.as_ref(),
+            Self::ListEntryAdded(entry) => entry.mailbox.as_ref(),
+            Self::ListEntryRemoved { mailbox, .. } => mailbox.as_ref(),
+            Self::SenderSeen(seen) => Some(&seen.mailbox),
+            Self::Recorded(row) => Some(&row.mailbox),
+            Self::Learned(lesson) => lesson.mailbox.as_ref(),
+            Self::Released { .. }
+            | Self::ReleaseTakenBack { .. }
+            | Self::QuarantineDeleted { .. } => None,
+        }
+    }
+
     /// About how many octets it takes in memory, for the bounds of a queue.
     pub fn octets(&self) -> usize {
         let edit = |edit: &Option<Edit>| edit.as_ref().map_or(0, |it| it.block.len());

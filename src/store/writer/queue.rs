@@ -1,11 +1,12 @@
 //! The queue between those who hand changes over and the thread that applies them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::records::Change;
 use super::event::{Dropped, Observe, WriterEvent};
+use crate::mailbox_id::MailboxId;
 
 /// The most changes of a batch: what a transaction applies in some ten milliseconds.
 const BATCH: usize = 1000;
@@ -40,6 +41,9 @@ struct State {
     octets: usize,
     pushed: Ticket,
     applied: Ticket,
+    /// The last change of each mailbox that is not applied yet, and the last one that may be about any.
+    last_of: HashMap<MailboxId, Ticket>,
+    last_of_any: Ticket,
     is_closed: bool,
     /// What is not applied yet is not wanted any more.
     is_abandoned: bool,
@@ -82,8 +86,20 @@ impl Queue {
         }
         state.count = count;
         state.octets += octets;
-        state.pushed += changes.len() as Ticket;
-        state.waiting.extend(changes);
+        for change in changes {
+            state.pushed += 1;
+            let ticket = state.pushed;
+            match change.mailbox() {
+                Some(mailbox) => match state.last_of.get_mut(mailbox) {
+                    Some(last) => *last = ticket,
+                    None => {
+                        state.last_of.insert(mailbox.clone(), ticket);
+                    }
+                },
+                None => state.last_of_any = ticket,
+            }
+            state.waiting.push_back(change);
+        }
         self.report(&state);
         self.more.notify_one();
         Ok(())
@@ -110,6 +126,8 @@ impl Queue {
     pub(super) fn applied(&self, count: Ticket, octets: usize) {
         let mut state = self.lock();
         state.applied += count;
+        let applied = state.applied;
+        state.last_of.retain(|_, last| *last > applied);
         state.count = state
             .count
             .saturating_sub(usize::try_from(count).unwrap_or(0));
@@ -121,6 +139,13 @@ impl Queue {
     /// The change that was handed over last.
     pub(super) fn last(&self) -> Ticket {
         self.lock().pushed
+    }
+
+    /// The change that was handed over last and may be about this mailbox.
+    pub(super) fn last_of(&self, mailbox: &MailboxId) -> Ticket {
+        let state = self.lock();
+        let own = state.last_of.get(mailbox).copied().unwrap_or(0);
+        own.max(state.last_of_any)
     }
 
     /// Waits until that change is applied or lost.
