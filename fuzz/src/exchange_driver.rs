@@ -11,8 +11,8 @@ use popgate::pop3::dot::unstuff;
 use popgate::rewrite::{MarkStyle, notice};
 use popgate::session::Failure;
 use popgate::session::exchange::{
-    Action, ClientSecurity, Event, Exchange, ExchangeConfig, HoldLimits, Judgement, LoginBy,
-    LoginRequest, MessageId, UpstreamLogin,
+    Action, Asks, ClientSecurity, Event, Exchange, ExchangeConfig, HeldBack, HoldLimits, Judgement,
+    Loaded, LoginBy, LoginRequest, MessageId, UpstreamLogin,
 };
 use popgate::upstream::DialError;
 
@@ -121,9 +121,11 @@ impl Driven {
             events: Vec::new(),
             octets: Octets::default(),
         };
-        if setup.remembered.is_some() {
-            driven.exchange.remember_mailbox();
-        }
+        let asks = setup.remembered.as_ref().map(|it| match it.with_client {
+            true => Asks::WithClient { has_told: false },
+            false => Asks::First,
+        });
+        driven.exchange.remember_mailbox(asks);
         driven.run();
         driven
     }
@@ -309,18 +311,24 @@ impl Driven {
                         self.exchange.quarantined(None, self.now);
                         continue;
                     }
-                    let text = notice(&message, &request.verdict, &request.id.to_string());
+                    let held = HeldBack {
+                        notice: notice(&message, &request.verdict, &request.id.to_string()),
+                        id: request.id.to_string().into(),
+                    };
                     self.quarantine.push(message.into_owned());
-                    self.exchange.quarantined(Some(text), self.now);
+                    self.exchange.quarantined(Some(held), self.now);
                 }
                 Action::Recall(request) => {
-                    let recalled = self.remembered.as_ref();
-                    let recalled = recalled.and_then(|it| it.recall(&request.ids));
-                    self.exchange.recalled(request.ids, recalled, self.now);
+                    let recalled = request.ids.finish().and_then(|ids| {
+                        let recalled = self.remembered.as_ref()?.recall(&ids)?;
+                        Some((ids, recalled))
+                    });
+                    self.exchange.recalled(recalled, self.now);
                 }
                 Action::Load(uidl) => {
-                    let stored = self.remembered.as_ref().and_then(|it| it.load(&uidl));
-                    self.exchange.loaded(stored, self.now);
+                    let loaded = self.remembered.as_ref().map(|it| it.load(&uidl));
+                    let loaded = loaded.unwrap_or(Loaded::Unreadable);
+                    self.exchange.loaded(loaded, self.now);
                 }
                 Action::OpenQuarantine => {
                     let held = self.remembered.as_ref().and_then(|it| it.held());

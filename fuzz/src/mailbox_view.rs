@@ -1,19 +1,21 @@
 //! Sessions of one mailbox, one after another, against a model: hidden and resized messages, entries of popgate's own,
-//! and deletions, with what earlier sessions have left. The input chooses the mailbox, the commands and their order.
+//! and deletions, with what earlier sessions have left. The input chooses the mailbox, the commands and their order, and a
+//! server that gives unique-ids to other messages, writes into messages, or lists less than it has.
 //!
-//! The client's numbers are dense and fixed for a session, sizes are those of what is sent, unique-ids never change, and
-//! a message is sent with the same octets whenever it is fetched. Deletions take effect with QUIT alone (RFC 1939
-//! section 6).
+//! The client's numbers are dense and fixed for a session, sizes are those of what is sent, unique-ids never change, a
+//! message is sent with the same octets whenever it is fetched unless a person has corrected it, and none is sent with
+//! what was decided on another. Deletions take effect with QUIT alone (RFC 1939 section 6).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
+use popgate::message::MessageDigest;
 use popgate::metrics::MessageAction;
 use popgate::pop3::Uidl;
 use popgate::pop3::dot::{EndOfAnswer, stuff, unstuff};
 use popgate::rewrite::MarkText;
-use popgate::session::exchange::{LoginBy, OwnEntry, Stored};
+use popgate::session::exchange::{Event, LoginBy, OwnEntry, Stored};
 
 use super::choices::Choices;
 use super::exchange_driver::{Driven, PLAIN, Setup};
@@ -32,10 +34,11 @@ struct Message {
 #[derive(Clone, Debug)]
 struct Seen {
     uidl: String,
-    /// Its size, as LIST tells it.
-    listed: usize,
+    /// Its size, as LIST tells it; below 0 it is told as 0.
+    listed: i64,
     text: Text,
     is_own: bool,
+    is_fetched: bool,
     is_deleted: bool,
 }
 
@@ -53,6 +56,8 @@ enum Text {
 struct Manners {
     has_uidl: bool,
     pipelines: bool,
+    /// Whether UIDL of all messages leaves out the last one.
+    truncates: bool,
 }
 
 /// What the server does in one session.
@@ -98,7 +103,16 @@ impl Server {
             }
             (["UIDL", ..], _) if !self.manners.has_uidl => b"-ERR what\r\n".to_vec(),
             (["LIST"], _) => rows(&|it| size(it).to_string()),
-            (["UIDL"], _) => rows(&|it| self.messages[it].uidl.clone()),
+            (["UIDL"], _) => {
+                let mut answer = rows(&|it| self.messages[it].uidl.clone());
+                if self.manners.truncates && !left.is_empty() {
+                    answer.truncate(answer.len() - 3 - 2);
+                    let end = answer.iter().rposition(|&octet| octet == b'\n').unwrap();
+                    answer.truncate(end + 1);
+                    answer.extend(b".\r\n");
+                }
+                answer
+            }
             (["LIST", number], Some(it)) => format!("+OK {number} {}\r\n", size(it)).into_bytes(),
             (["UIDL", number], Some(it)) => {
                 format!("+OK {number} {}\r\n", self.messages[it].uidl).into_bytes()
@@ -130,13 +144,17 @@ impl Server {
     }
 }
 
+fn digest(octets: &[u8]) -> MessageDigest {
+    MessageDigest::of(&stuff(octets), true)
+}
+
 fn message_answer(octets: &[u8]) -> Vec<u8> {
     let status = format!("+OK {} octets\r\n", octets.len());
     [status.as_bytes(), &stuff(octets), b".\r\n"].concat()
 }
 
 /// A new message.
-fn message(from: &mut Choices<'_>, number: usize) -> Message {
+fn message(from: &mut Choices<'_>, uidl: String) -> Message {
     let is_spam = from.below(3) == 0;
     let subject = if is_spam { "zzsubjectzz" } else { "hello" };
     let mut text = format!(
@@ -147,7 +165,7 @@ fn message(from: &mut Choices<'_>, number: usize) -> Message {
         let _ = write!(text, "{}\r\n", from.of(&[".", "..x", "", "text"]));
     }
     Message {
-        uidl: format!("uid-{number}"),
+        uidl,
         octets: text.into_bytes(),
         is_spam,
     }
@@ -171,9 +189,13 @@ fn left_by_earlier(from: &mut Choices<'_>, message: &Message) -> Option<Remember
         _ => return None,
     };
     let grown = sent(&decision, &message.octets).len() as i64 - octets;
+    let is_notice = matches!(decision, Stored::Notice(_));
     Some(RememberedMessage {
         decision,
         grown,
+        digest: digest(&message.octets),
+        octets: message.octets.len() as u64,
+        is_gone: is_notice && from.below(4) == 0,
         is_hidden: from.below(3) == 0,
     })
 }
@@ -202,36 +224,46 @@ fn own_entry(from: &mut Choices<'_>, number: usize) -> (OwnEntry, Bytes) {
     (entry, Bytes::from(text))
 }
 
-/// What the client sees, given what is remembered.
-fn view(messages: &[Message], remembered: Option<&Remembered>) -> Vec<Seen> {
+/// What the client sees, given what is remembered. `truncated`: the server has more messages than unique-ids.
+fn view(messages: &[Message], remembered: Option<&Remembered>, truncated: bool) -> Vec<Seen> {
+    let hides = remembered.filter(|_| !truncated);
     let mut seen = Vec::new();
-    for message in messages {
+    for (place, message) in messages.iter().enumerate() {
+        let octets = &message.octets;
+        let has_id = !truncated || place + 1 < messages.len();
+        let remembered = remembered.filter(|_| has_id);
         let known = remembered.and_then(|it| it.messages.get(message.uidl.as_bytes()));
-        if known.is_some_and(|it| it.is_hidden) {
+        let hidden = known.filter(|it| it.is_hidden);
+        if hides.is_some() && hidden.is_some_and(|it| it.octets == octets.len() as u64) {
             continue;
         }
-        let text = match known {
-            Some(known) => Text::Known(sent(&known.decision, &message.octets)),
-            None if message.is_spam => Text::Marked(message.octets.clone()),
-            None => Text::Known(message.octets.clone()),
-        };
-        let listed = match &text {
-            Text::Known(text) | Text::Marked(text) => text.len(),
+        let known = known.filter(|it| !it.is_hidden);
+        let is_corrected =
+            remembered.is_some_and(|it| it.may_be_corrected && it.corrected.contains(octets));
+        let is_valid =
+            |it: &&RememberedMessage| it.digest == digest(octets) && !it.is_gone && !is_corrected;
+        let text = match known.filter(is_valid) {
+            Some(known) => Text::Known(sent(&known.decision, octets)),
+            None if message.is_spam => Text::Marked(octets.clone()),
+            None => Text::Known(octets.clone()),
         };
         seen.push(Seen {
             uidl: message.uidl.clone(),
-            listed,
+            // What was remembered is not compared before the message is fetched.
+            listed: octets.len() as i64 + known.map_or(0, |it| it.grown),
             text,
             is_own: false,
+            is_fetched: false,
             is_deleted: false,
         });
     }
-    for (entry, text) in remembered.iter().flat_map(|it| &it.own) {
+    for (entry, text) in hides.iter().flat_map(|it| &it.own) {
         seen.push(Seen {
             uidl: entry.uidl.to_string(),
-            listed: text.len(),
+            listed: text.len() as i64,
             text: Text::Known(text.to_vec()),
             is_own: true,
+            is_fetched: false,
             is_deleted: false,
         });
     }
@@ -315,9 +347,10 @@ impl Kind {
 fn held(remembered: &Remembered) -> Vec<Seen> {
     let shown = remembered.held.iter().map(|(entry, text)| Seen {
         uidl: entry.uidl.to_string(),
-        listed: text.len(),
+        listed: text.len() as i64,
         text: Text::Known(text.to_vec()),
         is_own: true,
+        is_fetched: false,
         is_deleted: false,
     });
     shown.collect()
@@ -352,7 +385,13 @@ impl Answers {
 }
 
 /// Compares each answer to the client with the model's; returns what the client has seen, with its deletions.
-fn check(mut seen: Vec<Seen>, kind: Kind, lines: &[String], to_client: Vec<u8>) -> Vec<Seen> {
+fn check(
+    mut seen: Vec<Seen>,
+    kind: Kind,
+    truncates: bool,
+    lines: &[String],
+    to_client: Vec<u8>,
+) -> Vec<Seen> {
     let mut answers = Answers(to_client);
     answers.expect(b"+OK ready\r\n", "greeting");
     for line in lines {
@@ -382,12 +421,25 @@ fn check(mut seen: Vec<Seen>, kind: Kind, lines: &[String], to_client: Vec<u8>) 
             }
             ("STAT", ..) => {
                 let left = seen.iter().filter(|it| !it.is_deleted);
-                let octets: usize = left.clone().map(|it| it.listed).sum();
-                format!("+OK {} {octets}\r\n", left.count())
+                let octets: i64 = left.clone().map(|it| it.listed).sum();
+                format!("+OK {} {}\r\n", left.count(), octets.max(0))
             }
             ("UIDL", ..) if kind == Kind::WithoutUidl => "-ERR what\r\n".to_owned(),
-            ("LIST", 1, _) => rows(&|it| it.listed.to_string()),
-            ("UIDL", 1, _) => rows(&|it| it.uidl.clone()),
+            ("LIST", 1, _) => rows(&|it| it.listed.max(0).to_string()),
+            ("UIDL", 1, _) => {
+                let mut rows = rows(&|it| it.uidl.clone());
+                // The last row of the upstream's is missing.
+                if truncates
+                    && kind == Kind::Mailbox
+                    && let Some((at, last)) = seen
+                        .iter()
+                        .enumerate()
+                        .rfind(|(_, it)| !it.is_deleted && !it.is_own)
+                {
+                    rows = rows.replace(&format!("{} {}\r\n", at + 1, last.uidl), "");
+                }
+                rows
+            }
             ("RSET", ..) => {
                 seen.iter_mut().for_each(|it| it.is_deleted = false);
                 "+OK\r\n".to_owned()
@@ -398,7 +450,7 @@ fn check(mut seen: Vec<Seen>, kind: Kind, lines: &[String], to_client: Vec<u8>) 
                 true => "-ERR this message is marked as deleted\r\n".to_owned(),
                 false => "-ERR no such message\r\n".to_owned(),
             },
-            ("LIST", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].listed),
+            ("LIST", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].listed.max(0)),
             ("UIDL", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].uidl),
             ("DELE", _, Some(at)) => {
                 seen[at].is_deleted = true;
@@ -421,8 +473,9 @@ fn check(mut seen: Vec<Seen>, kind: Kind, lines: &[String], to_client: Vec<u8>) 
                         );
                     }
                 }
-                seen[at].listed = text.len();
+                seen[at].listed = text.len() as i64;
                 seen[at].text = Text::Known(text);
+                seen[at].is_fetched = true;
                 continue;
             }
         };
@@ -432,38 +485,82 @@ fn check(mut seen: Vec<Seen>, kind: Kind, lines: &[String], to_client: Vec<u8>) 
     seen
 }
 
+/// A session's commands where unique-ids are asked for only when the client does: first of all, or never.
+fn with_client(lines: &mut Vec<String>, asks: bool) {
+    lines.retain(|line| !line.starts_with("UIDL"));
+    if asks {
+        let login = lines.iter().position(|line| line.starts_with("PASS"));
+        lines.insert(login.unwrap() + 1, "UIDL".to_owned());
+    }
+}
+
+/// What happens to the mailbox between two sessions.
+fn between(from: &mut Choices<'_>, messages: &mut Vec<Message>, remembered: &mut Remembered) {
+    for _ in 0..from.below(4) {
+        let number = remembered.messages.len() + messages.len() + usize::from(from.byte()) * 1000;
+        let is_free = |uidl: &&String| messages.iter().all(|it| it.uidl != **uidl);
+        // Some servers give a unique-id that they had used before.
+        let used: Vec<String> = remembered
+            .messages
+            .keys()
+            .map(|it| String::from_utf8(it.clone()).unwrap())
+            .collect();
+        let used = used.iter().find(is_free).filter(|_| from.below(3) == 0);
+        let uidl = used.cloned().unwrap_or_else(|| format!("uid-{number}"));
+        if messages.iter().any(|it| it.uidl == uidl) {
+            continue;
+        }
+        let message = message(from, uidl);
+        if used.is_none()
+            && let Some(known) = left_by_earlier(from, &message)
+        {
+            let uidl = message.uidl.clone().into_bytes();
+            remembered.messages.insert(uidl, known);
+        }
+        messages.push(message);
+    }
+    for _ in 0..from.below(2) {
+        let number = usize::from(from.byte()) * 2;
+        let (entry, text) = own_entry(from, number);
+        if remembered.own.iter().all(|(it, _)| it.uidl != entry.uidl) {
+            remembered.own.push((entry, text));
+        }
+    }
+    for _ in 0..from.below(3) {
+        let number = usize::from(from.byte()) * 2 + 1;
+        let (entry, text) = own_entry(from, number);
+        if remembered.held.iter().all(|(it, _)| it.uidl != entry.uidl) {
+            remembered.held.push((entry, text));
+        }
+    }
+    remembered.fails = from.below(8) == 1;
+    remembered.may_be_corrected = from.flag();
+    remembered.with_client = from.below(6) == 1;
+    remembered.corrected.clear();
+    if remembered.may_be_corrected && from.flag() && !messages.is_empty() {
+        let corrected = &messages[from.below(messages.len())];
+        remembered.corrected.push(corrected.octets.clone());
+    }
+}
+
 /// Some sessions.
 pub fn run(data: &[u8]) {
     let mut from = Choices::new(data);
     let manners = Manners {
         has_uidl: from.below(8) > 0,
         pipelines: from.flag(),
+        truncates: from.below(10) == 1,
     };
-    let mut number = 0;
     let mut messages: Vec<Message> = Vec::new();
     let mut remembered = Remembered::default();
-    let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let mut texts: BTreeMap<(String, Vec<u8>), Vec<u8>> = BTreeMap::new();
     for _ in 0..1 + from.below(3) {
-        for _ in 0..from.below(4) {
-            number += 1;
-            let message = message(&mut from, number);
-            if let Some(known) = left_by_earlier(&mut from, &message) {
-                let uidl = message.uidl.clone().into_bytes();
-                remembered.messages.insert(uidl, known);
-            }
-            messages.push(message);
-        }
-        for _ in 0..from.below(2) {
-            number += 1;
-            remembered.own.push(own_entry(&mut from, number));
-        }
-        for _ in 0..from.below(3) {
-            number += 1;
-            remembered.held.push(own_entry(&mut from, number));
-        }
-        remembered.fails = from.below(8) == 1;
-        remembered.may_be_corrected = from.flag();
-        let remembers = manners.has_uidl && !remembered.fails;
+        between(&mut from, &mut messages, &mut remembered);
+        let corrected = remembered.corrected.clone();
+        texts.retain(|(_, octets), _| !corrected.contains(octets));
+        let asks = !remembered.with_client || from.flag();
+        let remembers = manners.has_uidl && !remembered.fails && asks;
+        let truncated = manners.truncates && !messages.is_empty();
         let kind = match (from.below(4) == 0, remembered.fails, manners.has_uidl) {
             (true, false, _) => Kind::Quarantine,
             (true, true, _) => Kind::Unreadable,
@@ -472,12 +569,16 @@ pub fn run(data: &[u8]) {
         };
         let (user, seen) = match kind {
             Kind::Mailbox | Kind::WithoutUidl => {
-                ("ann", view(&messages, remembers.then_some(&remembered)))
+                let remembered = remembers.then_some(&remembered);
+                ("ann", view(&messages, remembered, truncated))
             }
             Kind::Quarantine => ("ann+quarantine", held(&remembered)),
             Kind::Unreadable => ("ann+quarantine", Vec::new()),
         };
-        let lines = commands(&mut from, user, seen.len());
+        let mut lines = commands(&mut from, user, seen.len());
+        if remembered.with_client {
+            with_client(&mut lines, asks);
+        }
         let mut server = Server::new(&messages, manners);
         let setup = Setup {
             remembered: Some(remembered.clone()),
@@ -485,7 +586,7 @@ pub fn run(data: &[u8]) {
         };
         let mut driven = session(&mut from, &setup, &mut server, &lines);
         let to_client = std::mem::take(&mut driven.to_client);
-        let seen = check(seen, kind, &lines, to_client);
+        let seen = check(seen, kind, manners.truncates, &lines, to_client);
         driven.assert_octets_add_up();
         let has_quit = lines.last().is_some_and(|line| line == "QUIT");
         // The server of a quarantine's session is left without a command.
@@ -494,42 +595,57 @@ pub fn run(data: &[u8]) {
             seen.iter()
                 .any(|it| it.uidl == uidl && it.is_deleted && has_quit)
         };
-        let wanted: Vec<String> = messages
-            .iter()
-            .map(|it| it.uidl.clone())
-            .filter(|uidl| !gone(uidl))
-            .collect();
-        messages = server.left();
-        let left: Vec<String> = messages.iter().map(|it| it.uidl.clone()).collect();
-        assert_eq!(left, wanted, "what the client deleted");
+        let before = std::mem::replace(&mut messages, server.left());
+        let wanted: Vec<&str> = before.iter().map(|it| &*it.uidl).collect();
+        let wanted = wanted.into_iter().filter(|uidl| !gone(uidl));
+        let left = messages.iter().map(|it| &*it.uidl);
+        assert!(left.eq(wanted), "what the client deleted");
+        let reported = deletions(&driven);
         let fails = remembered.fails;
         let was_held = held(&remembered);
         remembered = driven.remembered.take().unwrap();
-        let own = remembered
-            .own
-            .iter()
-            .map(|(entry, _)| entry.uidl.to_string());
-        assert!(
-            own.clone().all(|uidl| !gone(&uidl)),
-            "own entries {:?}",
-            own.collect::<Vec<_>>()
-        );
+        let own = remembered.own.iter();
+        for (entry, _) in own {
+            assert!(!gone(&entry.uidl.to_string()), "own entry {}", entry.uidl);
+        }
         let kept = was_held
             .iter()
             .map(|it| &it.uidl)
             .filter(|uidl| !gone(uidl));
         let is_held = held(&remembered);
         assert!(is_held.iter().map(|it| &it.uidl).eq(kept), "{is_held:?}");
+        for uidl in &reported {
+            assert!(gone(uidl), "{uidl} is not deleted");
+        }
+        if !remembers || kind.is_quarantine() {
+            continue;
+        }
+        if !truncated {
+            let upstreams = seen.iter().filter(|it| !it.is_own && gone(&it.uidl));
+            assert_eq!(upstreams.count(), reported.len(), "{reported:?}");
+        }
         // What was sent once is sent in each session, unless memory fails.
         for it in seen
             .iter()
-            .filter(|it| !it.is_own && !fails && manners.has_uidl)
+            .filter(|it| it.is_fetched && !it.is_own && !fails)
         {
-            if let Text::Known(text) = &it.text
-                && let Some(before) = texts.insert(it.uidl.clone(), text.clone())
+            let original = before.iter().find(|message| message.uidl == it.uidl);
+            if let (Text::Known(text), Some(original)) = (&it.text, original)
+                && !truncated
+                && let Some(before) =
+                    texts.insert((it.uidl.clone(), original.octets.clone()), text.clone())
             {
                 assert_eq!(shown(&before), shown(text), "{}", it.uidl);
             }
         }
     }
+}
+
+/// The unique-ids of the server's messages that were reported as deleted.
+fn deletions(driven: &Driven) -> Vec<String> {
+    let deleted = driven.events.iter().filter_map(|event| match event {
+        Event::UpstreamDeleted(uidls) => Some(uidls.iter().map(Uidl::to_string)),
+        _ => None,
+    });
+    deleted.flatten().collect()
 }

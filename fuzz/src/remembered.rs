@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use popgate::message::MessageDigest;
 use popgate::pop3::{Uidl, UidlListing};
-use popgate::session::exchange::{DecidedMessage, OwnEntry, Recalled, RecalledMessage, Stored};
+use popgate::session::exchange::{
+    DecidedMessage, Loaded, OwnEntry, Recalled, RecalledMessage, Stored,
+};
 
 /// The mailbox's memory; its sessions may be driven one after another.
 #[derive(Default, Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct Remembered {
     pub corrected: Vec<Vec<u8>>,
     /// Whether nothing can be looked up.
     pub fails: bool,
+    /// Whether unique-ids are asked for only when the client does.
+    pub with_client: bool,
 }
 
 /// What is remembered of one message.
@@ -27,17 +32,22 @@ pub struct Remembered {
 pub struct RememberedMessage {
     pub decision: Stored,
     pub grown: i64,
+    /// Of the message that it is about, and its size.
+    pub digest: MessageDigest,
+    pub octets: u64,
     pub is_hidden: bool,
+    /// Whether it is a notice whose original is in quarantine no longer.
+    pub is_gone: bool,
 }
 
 impl Remembered {
     pub fn recall(&self, ids: &UidlListing) -> Option<Recalled> {
         let known = |id: &[u8]| match self.messages.get(id) {
             None => RecalledMessage::Unknown,
-            Some(message) if message.is_hidden => RecalledMessage::Hidden,
+            Some(message) if message.is_hidden => RecalledMessage::Hidden(message.octets),
             Some(message) => match message.decision {
-                Stored::Unchanged => RecalledMessage::Unchanged,
-                _ => RecalledMessage::Changed(message.grown),
+                Stored::Unchanged => RecalledMessage::Unchanged(message.digest),
+                _ => RecalledMessage::Changed(message.grown, message.digest),
             },
         };
         (!self.fails).then(|| Recalled {
@@ -47,9 +57,12 @@ impl Remembered {
         })
     }
 
-    pub fn load(&self, uidl: &Uidl) -> Option<Stored> {
-        let message = self.messages.get(uidl.octets()).filter(|_| !self.fails)?;
-        Some(message.decision.clone())
+    pub fn load(&self, uidl: &Uidl) -> Loaded {
+        let message = self.messages.get(uidl.octets()).filter(|_| !self.fails);
+        message.map_or(Loaded::Unreadable, |it| match it.is_gone {
+            true => Loaded::Outdated,
+            false => Loaded::Decision(it.decision.clone()),
+        })
     }
 
     /// What a login to the quarantine shows.
@@ -68,11 +81,19 @@ impl Remembered {
         let remembered = RememberedMessage {
             decision: message.decision.clone(),
             grown: message.grown,
+            digest: message.digest,
+            octets: message.octets_upstream.unwrap_or(0),
             is_hidden: false,
+            is_gone: false,
         };
         let id = message.uidl.octets().to_vec();
         // What was delivered keeps its decision, even if it could not be looked up.
-        self.messages.entry(id).or_insert(remembered);
+        match self.messages.get(&id) {
+            Some(before) if before.digest == message.digest && !message.replaces => {}
+            _ => {
+                self.messages.insert(id, remembered);
+            }
+        }
     }
 
     pub fn own_deleted(&mut self, deleted: &[Uidl]) {

@@ -1,9 +1,10 @@
 //! The user name of a login, read from the commands that popgate relays.
 //!
-//! RFC 1939 sections 4 and 7 (USER, APOP), RFC 4616 (PLAIN), the LOGIN mechanism, and the `user=` and `n,a=` of
-//! XOAUTH2 and OAUTHBEARER (RFC 7628). Other mechanisms do not expose it. Only the name is kept: no password,
-//! no token.
+//! In: what a client sends and a server answers before the login; out: the name that is tried, and the one that was
+//! accepted. RFC 1939 sections 4 and 7 (USER, APOP), RFC 4616 (PLAIN), the LOGIN mechanism, and the `user=` and `n,a=` of
+//! XOAUTH2 and OAUTHBEARER (RFC 7628). Other mechanisms do not expose it. Only names are kept: no password, no token.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -25,22 +26,52 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// The state of the login.
 #[derive(Debug, Default, Clone)]
 pub struct LoginName {
-    name: Option<Arc<str>>,
+    /// Boxed: idle sessions are small.
+    names: Box<Names>,
     /// The mechanism whose next response may contain the name.
     awaited: Option<Mechanism>,
+}
+
+/// Names that were sent.
+#[derive(Debug, Default, Clone)]
+struct Names {
+    /// The last one.
+    last: Option<Arc<str>>,
+    /// Of USER commands that are not answered yet.
+    sent: VecDeque<Option<Arc<str>>>,
+    /// Of the last USER that was answered, if it was accepted: after a refusal it is up to the server whose password PASS
+    /// is.
+    user: Option<Arc<str>>,
+    /// Of the last APOP.
+    apop: Option<Arc<str>>,
+    /// Of the last AUTH, if there is one name and no other that a server might take.
+    sasl: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Mechanism {
     Plain,
     Login,
-    OAuth,
+    /// LOGIN with a name as initial response, which some servers ignore: their first challenge asks for a name.
+    LoginWithName,
+    XOAuth2,
+    OAuthBearer,
 }
 
 impl LoginName {
-    /// The name in lower case: few servers distinguish case, and users do not.
+    /// The name that was sent last, in lower case: few servers distinguish case, and users do not.
     pub fn name(&self) -> Option<&Arc<str>> {
-        self.name.as_ref()
+        self.names.last.as_ref()
+    }
+
+    /// Whose mailbox it is once the server has accepted this command; `None` if that is not certain.
+    pub fn proved<N>(&self, command: &Command<N>) -> Option<Arc<str>> {
+        match command {
+            Command::Pass => self.names.user.clone(),
+            Command::Apop => self.names.apop.clone(),
+            Command::Auth { .. } => self.names.sasl.clone(),
+            _ => None,
+        }
     }
 
     /// Whether the next response is a name without a password: the first one of LOGIN.
@@ -58,23 +89,69 @@ impl LoginName {
             // The rest of the line: a name may contain spaces.
             Command::User => {
                 let name = line.trim_ascii().get(b"USER".len()..).unwrap_or_default();
-                self.take(name);
+                self.names.last = canonical(name);
+                self.names.sent.push_back(self.names.last.clone());
             }
-            Command::Apop => self.take(words.nth(1).unwrap_or_default()),
+            Command::Apop => {
+                self.names.last = canonical(words.nth(1).unwrap_or_default());
+                self.names.apop = self.names.last.clone();
+            }
             Command::Auth { mechanism, .. } => {
                 // The name is in a response of the exchange, or not exposed.
-                self.name = None;
+                self.names.last = None;
+                self.names.sasl = None;
                 self.awaited = match mechanism.as_str() {
                     "PLAIN" => Some(Mechanism::Plain),
                     "LOGIN" => Some(Mechanism::Login),
-                    "XOAUTH2" | "OAUTHBEARER" => Some(Mechanism::OAuth),
+                    "XOAUTH2" => Some(Mechanism::XOAuth2),
+                    "OAUTHBEARER" => Some(Mechanism::OAuthBearer),
                     _ => None,
                 };
                 if let Some(initial) = words.nth(2) {
+                    let is_login = self.awaits_name_alone();
                     self.response(initial);
+                    if is_login {
+                        self.awaited = Some(Mechanism::LoginWithName);
+                    }
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The server has answered a USER.
+    pub fn user_answered(&mut self, is_accepted: bool) {
+        let sent = self.names.sent.pop_front().flatten();
+        self.names.user = sent.filter(|_| is_accepted);
+    }
+
+    /// The server has refused a login: a PASS that comes next proves who USER has named.
+    pub fn login_refused(&mut self) {
+        self.awaited = None;
+        let sent = self.names.sent.back().cloned().flatten();
+        self.names.last = sent.or_else(|| self.names.user.clone());
+    }
+
+    /// Reads the server's challenge.
+    pub fn challenge(&mut self, line: &[u8]) {
+        if !matches!(self.awaited, Some(Mechanism::LoginWithName)) {
+            return;
+        }
+        let text = line
+            .trim_ascii()
+            .strip_prefix(b"+")
+            .unwrap_or_default()
+            .trim_ascii();
+        let text = LENIENT.decode(text).unwrap_or_default();
+        let text = text.to_ascii_lowercase();
+        self.awaited = None;
+        if text.starts_with(b"pass") {
+            return;
+        }
+        // The initial response was ignored, or perhaps not.
+        self.names.sasl = None;
+        if text.starts_with(b"user") {
+            self.awaited = Some(Mechanism::Login);
         }
     }
 
@@ -86,29 +163,55 @@ impl LoginName {
         let Ok(said) = LENIENT.decode(line.trim_ascii()).map(Zeroizing::new) else {
             return;
         };
-        match mechanism {
-            // Authorization identity, name, password.
-            Mechanism::Plain => self.take(said.split(|byte| *byte == 0).nth(1).unwrap_or_default()),
-            Mechanism::Login => self.take(&said),
-            Mechanism::OAuth => self.take(bearer_name(&said).unwrap_or_default()),
-        }
-    }
-
-    fn take(&mut self, name: &[u8]) {
-        let name = UserName::new(name.trim_ascii());
-        self.name = name.and_then(|name| canonical_user(&name.text()));
+        let (name, is_certain) = match mechanism {
+            // Authorization identity, name, password. Which of the two a server serves differs.
+            Mechanism::Plain => {
+                let mut parts = said.split(|byte| *byte == 0);
+                let acts_for = parts.next().unwrap_or_default();
+                let name = parts.next().unwrap_or_default();
+                (name, acts_for.is_empty() || acts_for == name)
+            }
+            Mechanism::Login => (&said[..], true),
+            Mechanism::LoginWithName => return,
+            Mechanism::XOAuth2 => (xoauth2_name(&said).unwrap_or_default(), true),
+            Mechanism::OAuthBearer => (oauthbearer_name(&said).unwrap_or_default(), true),
+        };
+        self.names.last = canonical(name);
+        self.names.sasl = self.names.last.clone().filter(|_| is_certain);
     }
 }
 
-/// The `user=` of XOAUTH2 or the `a=` of OAUTHBEARER (RFC 7628 section 3.1).
+fn canonical(name: &[u8]) -> Option<Arc<str>> {
+    let name = UserName::new(name.trim_ascii());
+    name.and_then(|name| canonical_user(&name.text()))
+}
+
+/// The name in a response of XOAUTH2 or OAUTHBEARER; `None` if there is none, or more than one.
 pub(super) fn bearer_name(said: &[u8]) -> Option<&[u8]> {
-    let mut parts = said.split(|byte| matches!(byte, 1 | b','));
-    parts.find_map(|part| {
-        let part = part
-            .strip_prefix(b"user=")
-            .or_else(|| part.strip_prefix(b"a="));
-        part.filter(|name| !name.is_empty())
-    })
+    match said.starts_with(b"user=") {
+        true => xoauth2_name(said),
+        false => oauthbearer_name(said),
+    }
+}
+
+/// The only `user=` of XOAUTH2.
+fn xoauth2_name(said: &[u8]) -> Option<&[u8]> {
+    let parts = said.split(|byte| *byte == 1);
+    only(parts.filter_map(|part| part.strip_prefix(b"user=")))
+}
+
+/// The only `a=` of OAUTHBEARER's GS2 header (RFC 7628 section 3.1, RFC 5801 section 4). A name with `=` has characters
+/// that are written otherwise there.
+fn oauthbearer_name(said: &[u8]) -> Option<&[u8]> {
+    let header = said.split(|byte| *byte == 1).next()?;
+    let parts = header.split(|byte| *byte == b',');
+    let name = only(parts.filter_map(|part| part.strip_prefix(b"a=")))?;
+    (!name.contains(&b'=')).then_some(name)
+}
+
+fn only<'s>(mut names: impl Iterator<Item = &'s [u8]>) -> Option<&'s [u8]> {
+    let name = names.next().filter(|name| !name.is_empty())?;
+    names.next().is_none().then_some(name)
 }
 
 #[cfg(test)]
@@ -169,6 +272,102 @@ mod tests {
             &["STAT\r\n"],
         ] {
             assert_eq!(after(lines), None, "{lines:?}");
+        }
+    }
+
+    /// What the server has accepted, after these lines of both: `S:` is an answer or a challenge.
+    fn proved(lines: &[&str]) -> Option<String> {
+        let mut login = LoginName::default();
+        let mut last = None;
+        for line in lines {
+            if let Some(response) = line.strip_prefix("C: ") {
+                login.response(response.as_bytes());
+            } else if let Some(challenge) = line.strip_prefix("S: ") {
+                match challenge.as_bytes()[..2] {
+                    [b'+', b' '] => login.challenge(challenge.as_bytes()),
+                    _ => login.user_answered(challenge.starts_with("+OK")),
+                }
+            } else {
+                let command = Command::parse(line.as_bytes());
+                login.command(&command, line.as_bytes());
+                last = Some(command);
+            }
+        }
+        login.proved(&last?).map(|name| name.to_string())
+    }
+
+    fn base64(text: &str) -> String {
+        LENIENT.encode(text)
+    }
+
+    #[test]
+    fn the_mailbox_is_that_of_the_name_that_the_server_accepted() {
+        let login = format!("AUTH LOGIN {}", base64("ann"));
+        let (bob, ann) = (format!("C: {}", base64("bob")), "ann");
+        let password = format!("C: {}", base64("secret"));
+        let name_asked = format!("S: + {}", base64("Username:"));
+        let password_asked = format!("S: + {}", base64("Password:"));
+        let plain = |text: &str| format!("AUTH PLAIN {}", base64(text));
+        let xoauth2 = |text: &str| format!("AUTH XOAUTH2 {}", base64(text));
+        let bearer = |text: &str| format!("AUTH OAUTHBEARER {}", base64(text));
+        let own = plain("\0ann\0x");
+        let (same, other) = (plain("ann\0ann\0x"), plain("bob\0ann\0x"));
+        let (one, two) = (
+            xoauth2("user=ann\x01auth=Bearer x\x01\x01"),
+            xoauth2("user=ann\x01user=bob\x01auth=Bearer x\x01\x01"),
+        );
+        let (comma, gs2) = (
+            xoauth2("user=a,a=ann\x01auth=Bearer x\x01\x01"),
+            bearer("n,a=ann,\x01user=bob\x01auth=Bearer x\x01\x01"),
+        );
+        let escaped = bearer("n,a=ann=2Cbob,\x01auth=Bearer x\x01\x01");
+        let table: &[(&[&str], Option<&str>)] = &[
+            (&["USER ann", "S: +OK", "PASS x"], Some(ann)),
+            (&["USER ann", "PASS x", "S: +OK"], Some(ann)),
+            (
+                &["USER bob", "S: +OK", "USER ann", "S: +OK", "PASS x"],
+                Some(ann),
+            ),
+            (
+                &["USER ann", "S: +OK", "USER bob", "S: -ERR", "PASS x"],
+                None,
+            ),
+            (
+                &["USER bob", "S: -ERR", "USER ann", "S: +OK", "PASS x"],
+                Some(ann),
+            ),
+            (
+                &["USER ann", "USER bob", "S: +OK", "S: -ERR", "PASS x"],
+                None,
+            ),
+            // A refused APOP says nothing about USER and PASS.
+            (
+                &["USER ann", "S: +OK", "APOP bob 0123", "PASS x"],
+                Some(ann),
+            ),
+            (&["USER bob", "S: +OK", "APOP ann 0123"], Some(ann)),
+            (&["APOP bob 0123", "AUTH CRAM-MD5"], None),
+            (&[&login, &password_asked, &password], Some(ann)),
+            (
+                &[&login, &name_asked, &bob, &password_asked, &password],
+                Some("bob"),
+            ),
+            (&[&login, "S: + what", &bob, &password], None),
+            (
+                &["AUTH LOGIN", &name_asked, &bob, &password_asked, &password],
+                Some("bob"),
+            ),
+            (&[&own], Some(ann)),
+            (&[&same], Some(ann)),
+            (&[&other], None),
+            (&[&one], Some(ann)),
+            (&[&two], None),
+            (&[&comma], Some("a,a=ann")),
+            (&[&gs2], Some(ann)),
+            (&[&escaped], None),
+        ];
+        for (lines, wanted) in table {
+            assert_eq!(proved(lines).as_deref(), *wanted, "{lines:?}");
         }
     }
 }

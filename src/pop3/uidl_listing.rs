@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use super::{MessageNumber, Uidl, UpstreamNumber};
 
-/// The most messages of a listing, and the most octets of their ids.
-const MOST_MESSAGES: usize = 1 << 20;
-const MOST_OCTETS: usize = 16 << 20;
+/// The most messages of a listing, and the most octets of their ids: sessions keep them.
+const MOST_MESSAGES: usize = 1 << 18;
+const MOST_OCTETS: usize = 8 << 20;
 
 /// The ids of all messages of a mailbox, by number from 1.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +45,16 @@ impl UidlListing {
         }
         self.ends
             .push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+
+    /// Whether it numbers the messages from 1 without gaps so far, and is not too long.
+    pub fn is_usable(&self) -> bool {
+        !self.is_unusable
+    }
+
+    /// Octets that it takes in memory.
+    pub fn octets(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<u32>()
     }
 
     /// The complete listing; `None` if it does not number the messages from 1 without gaps, or is too long. Ids that

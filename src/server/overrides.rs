@@ -26,9 +26,6 @@ pub struct Overrides {
     pub judges: Option<Arc<ThreadPool>>,
     /// Threads that wait for the store, instead of its own.
     pub store_threads: Option<Arc<ThreadPool>>,
-    /// Whether sessions recall what earlier ones have left. Not for use yet: servers that use a UIDL again would get the
-    /// decision on another message.
-    pub recalls: bool,
     /// TLS of listeners by index, instead of their certificates.
     pub listener_tls: BTreeMap<usize, Arc<ServerConfig>>,
     /// TLS of upstreams by index, instead of their `ca_file` and pins.

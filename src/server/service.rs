@@ -104,7 +104,6 @@ pub(super) fn open(
             None => String::new(),
         },
         store,
-        recalls: overrides.recalls,
         disk: Arc::clone(&persistent.disk),
         metrics: Arc::clone(&persistent.metrics),
         read_limit: overrides.read_limit.unwrap_or(usize::MAX),

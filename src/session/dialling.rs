@@ -43,8 +43,11 @@ impl Greeted {
         Self {
             upstream: Upstream {
                 connection: Connection::new(stream).metered(meter, octets),
-                route: Arc::clone(route),
-                dialler,
+                server: Box::new(Server {
+                    id: service.router.mailboxes_of(route),
+                    route: Arc::clone(route),
+                    dialler,
+                }),
                 _own: dialled.own,
             },
             greeting: dialled.greeting,
@@ -57,30 +60,48 @@ impl Greeted {
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) connection: Connection,
-    /// The intended upstream: its fallbacks have the same mailboxes.
-    pub(super) route: Arc<Dialler>,
-    /// Which server it is.
-    dialler: Arc<Dialler>,
+    /// Boxed: idle sessions are small.
+    server: Box<Server>,
     /// Marks the connection as popgate's own.
     _own: Option<OwnConnection>,
 }
 
+/// Which server it is.
+#[derive(Debug)]
+struct Server {
+    /// The one that has its mailboxes.
+    id: UpstreamId,
+    /// The intended upstream: its fallbacks have the same mailboxes.
+    route: Arc<Dialler>,
+    /// The one that was reached.
+    dialler: Arc<Dialler>,
+}
+
 impl Upstream {
+    /// The intended upstream.
+    pub(super) fn route(&self) -> &Arc<Dialler> {
+        &self.server.route
+    }
+
     /// Its name in metrics and the log.
     pub(super) fn name(&self) -> &str {
-        &self.dialler.upstream().name
+        &self.server.dialler.upstream().name
+    }
+
+    /// Which server has its mailboxes.
+    pub(super) fn id(&self) -> &UpstreamId {
+        &self.server.id
+    }
+
+    /// A user's mailbox.
+    pub(super) fn mailbox(&self, user: &str) -> Option<MailboxId> {
+        MailboxId::new(self.server.id.clone(), user)
     }
 
     /// The timeouts of sessions with it.
     pub(super) fn timeouts(&self) -> &Timeouts {
-        self.dialler.timeouts()
+        self.server.dialler.timeouts()
     }
-}
-
-/// A user's mailbox on the server of a route.
-pub(super) fn mailbox_on(route: &Dialler, user: &str) -> Option<MailboxId> {
-    let upstream = route.upstream();
-    MailboxId::new(UpstreamId::new(&upstream.host, upstream.port), user)
 }
 
 /// Dials an upstream, and its fallbacks; a failure of all is the last one's. It stops when the client

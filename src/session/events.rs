@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::access_log::{AccessLog, shown};
-use super::dialling::{Upstream, mailbox_on};
-use super::exchange::{Event, Mechanism};
+use super::dialling::Upstream;
+use super::exchange::{Event, Mechanism, UidlTrouble};
 use super::mailbox_memory;
 use super::own_messages::{self, Place};
 use super::quotas::Admitted;
@@ -76,6 +76,10 @@ impl Observer<'_> {
                 };
                 own_messages::deleted(self.service, self.mailbox(), deleted, place);
             }
+            Event::UpstreamDeleted(deleted) => {
+                mailbox_memory::upstream_deleted(self.service, self.mailbox(), deleted);
+            }
+            Event::UidlUnwanted(trouble) => self.uidl_unwanted(trouble),
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
             Event::Unsolicited(text) => {
@@ -104,10 +108,34 @@ impl Observer<'_> {
         }
     }
 
+    /// The server is not asked for unique-ids again.
+    fn uidl_unwanted(&self, trouble: UidlTrouble) {
+        let Some(upstream) = self.upstream else {
+            return;
+        };
+        let why = match trouble {
+            UidlTrouble::Refused => "it has no UIDL",
+            UidlTrouble::Slow => "it takes too long",
+            UidlTrouble::Closed => "it closes the connection",
+            UidlTrouble::Written => "it writes them into the messages",
+        };
+        if self
+            .service
+            .quotas
+            .uidl
+            .note(upstream.id().clone(), trouble)
+        {
+            tracing::warn!(
+                upstream = upstream.name(),
+                "the server is not asked for unique-ids by popgate itself any more, because {why}: what was decided on its messages is forgotten with each session unless the client asks for them"
+            );
+        }
+    }
+
     fn mailbox(&self) -> Option<MailboxId> {
         match self.quarantine_of {
             Some(mailbox) => Some(mailbox.clone()),
-            None => mailbox_on(&self.upstream?.route, self.user.as_deref()?),
+            None => self.upstream?.mailbox(self.user.as_deref()?),
         }
     }
 
@@ -147,7 +175,7 @@ impl Observer<'_> {
         self.admitted.slot = None;
         self.log_login(upstream, mechanism, answer, user);
         if (mechanism, answer) == (Mechanism::Oauth, LoginAnswer::Denied)
-            && let Some((oauth, user)) = service.oauth(&upstream.route).zip(user)
+            && let Some((oauth, user)) = service.oauth(upstream.route()).zip(user)
         {
             oauth.was_refused(user);
         }
@@ -162,7 +190,7 @@ impl Observer<'_> {
         user: Option<&str>,
     ) {
         let service = self.service;
-        let mailbox = user.and_then(|user| mailbox_on(&upstream.route, user));
+        let mailbox = user.and_then(|user| upstream.mailbox(user));
         let mailbox = mailbox.and_then(|mailbox| shown(&mailbox, service.log_mailboxes));
         let (client, mechanism) = (self.client, mechanism.label());
         let upstream = upstream.name();

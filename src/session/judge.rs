@@ -119,11 +119,35 @@ impl Judge {
         self.rules().is_some_and(Filter::has_corrections)
     }
 
-    /// Whether a person has corrected the verdict on this message, as it is on the wire.
-    pub(super) fn is_corrected(&self, recipient: &Recipient, wire: &[u8]) -> bool {
-        let owner = recipient.context.owner.as_ref();
-        let corrected = |filter: &Filter| filter.correction(owner, &dot::unstuff(wire)).is_some();
-        self.rules().is_some_and(corrected)
+    /// Whether a person has corrected the verdict on this message, as it is on the wire. If that cannot be known in time,
+    /// nobody has.
+    pub(super) async fn is_corrected(
+        &self,
+        recipient: &Recipient,
+        wire: &Bytes,
+        by: Instant,
+        pace: &mut Pace,
+    ) -> bool {
+        let Engine::Rules(filter) = &self.engine else {
+            return false;
+        };
+        if !filter.has_corrections() {
+            return false;
+        }
+        if pace.hashes_inline(wire) {
+            let owner = recipient.context.owner.as_ref();
+            return filter.correction(owner, &dot::unstuff(wire)).is_some();
+        }
+        let (filter, owner, wire) = (
+            Arc::clone(filter),
+            recipient.context.owner.clone(),
+            wire.clone(),
+        );
+        let corrected = self.pool.run(recipient.lane(), move || {
+            let message = dot::unstuff(&wire);
+            filter.correction(owner.as_ref(), &message).is_some()
+        });
+        matches!(timeout_at(by, corrected).await, Ok(Ok(true)))
     }
 
     /// Applies the header rules while the body is still being received. A failure here recurs when the message

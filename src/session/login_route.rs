@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::dialling::{self, mailbox_on};
+use super::dialling;
 use super::exchange::{LoginRequest, Mechanism, Proof, UpstreamLogin};
 use super::failure::Failure;
 use super::refusal::Refusal;
 use super::relay::Relay;
 use super::service::Service;
+use crate::mailbox_id::MailboxId;
 use crate::pop3::UserName;
 use crate::upstream::Dialler;
 
@@ -23,7 +24,8 @@ impl Relay<'_> {
             proof,
         } = request;
         let (dialler, user) = self.route_of(&user)?;
-        let mailbox = mailbox_on(&dialler, &user.text());
+        let upstream = self.service.router.mailboxes_of(&dialler);
+        let mailbox = MailboxId::new(upstream, &user.text());
         self.admitted = self.admission(mailbox.as_ref()).await??;
         // With OAuth popgate itself checks the password: before that nobody takes a session of the mailbox, or is
         // told that all are taken.
@@ -82,7 +84,7 @@ impl Relay<'_> {
             upstream = upstream.name(),
             "the server ended the connection before the login; it is connected again and not asked for CAPA"
         );
-        let route = Arc::clone(&upstream.route);
+        let route = Arc::clone(upstream.route());
         drop(upstream);
         let began = Instant::now();
         let (connection, exchange) = (&mut self.connection, &mut self.exchange);

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::exchange::{DecidedMessage, Recalled, RecalledMessage, Stored};
+use super::exchange::{DecidedMessage, Loaded, Recalled, RecalledMessage, Stored};
 use super::mailbox_policy::policy_of;
 use super::own_messages;
 use super::service::Service;
@@ -19,48 +19,67 @@ use crate::store::records::{
     Timestamp,
 };
 
-/// What is remembered of the messages with these ids, and what is set for the mailbox.
+/// The most unique-ids of one change.
+const PIECE: usize = 500;
+
+/// What is remembered of the messages with these ids, as they came, with the ids, finished; and what is set for the mailbox.
 pub(super) async fn recall(
     service: &Service,
     mailbox: Option<MailboxId>,
-    ids: &Arc<UidlListing>,
-) -> Option<(Recalled, Arc<MailboxPolicy>)> {
+    ids: UidlListing,
+) -> Option<((UidlListing, Recalled), Arc<MailboxPolicy>)> {
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
-    let (of, ids) = (mailbox.clone(), Arc::clone(ids));
-    let messages = Arc::clone(&service.held_messages);
-    let (mut recalled, stale, own, policy) = store
-        .look_up(&mailbox, move |store| {
-            let (places, uidls): (Vec<usize>, Vec<Uidl>) = ids
-                .ids()
-                .enumerate()
-                .filter_map(|(place, id)| Some((place, Uidl::new(id)?)))
-                .unzip();
-            let mut memory = store.recall(&of, &uidls)?;
-            let own = std::mem::take(&mut memory.own_entries);
-            let own = own_messages::shown(store, &messages, own, &uidls);
-            let policy = policy_of(&memory.settings, &memory.lists);
-            let (recalled, stale) = recalled(memory, &places, ids.messages());
-            Ok((recalled, stale, own, policy))
-        })
-        .await?;
+    let (of, messages) = (mailbox.clone(), Arc::clone(&service.held_messages));
+    let version = service.judge.version();
+    let answer = store.look_up(&mailbox, move |store| {
+        // Thousands of ids are too many for an event loop.
+        let Some(ids) = ids.finish() else {
+            return Ok(None);
+        };
+        let (places, uidls): (Vec<usize>, Vec<Uidl>) = ids
+            .ids()
+            .enumerate()
+            .filter_map(|(place, id)| Some((place, Uidl::new(id)?)))
+            .unzip();
+        let mut memory = store.recall(&of, &uidls)?;
+        let own = std::mem::take(&mut memory.own_entries);
+        let own = own_messages::shown(store, &messages, own, &uidls);
+        let policy = policy_of(&memory.settings, &memory.lists);
+        let (recalled, stale) = recalled(memory, &places, &ids, &version);
+        Ok(Some((ids, recalled, stale, own, policy)))
+    });
+    let (ids, mut recalled, stale, own, policy) = answer.await??;
     own.report(service, &mailbox);
     recalled.own = own.entries;
-    if !stale.is_empty() {
-        store.record(vec![Change::StillListed {
-            mailbox,
-            uidls: stale,
-            at: Timestamp::now(),
-        }]);
-    }
+    store.record(in_pieces(stale, |uidls| Change::StillListed {
+        mailbox: mailbox.clone(),
+        uidls,
+        at: Timestamp::now(),
+    }));
     recalled.may_be_corrected = service.judge.has_corrections();
-    Some((recalled, policy))
+    Some(((ids, recalled), policy))
+}
+
+/// Changes of so few messages that each is written in some milliseconds.
+fn in_pieces(uidls: Vec<Uidl>, change: impl Fn(Vec<Uidl>) -> Change) -> Vec<Change> {
+    uidls
+        .chunks(PIECE)
+        .map(|piece| change(piece.to_vec()))
+        .collect()
 }
 
 /// By place in the listing; and the ids that the store should be told of.
-fn recalled(memory: MailboxMemory, places: &[usize], messages: usize) -> (Recalled, Vec<Uidl>) {
-    let mut by_place = vec![RecalledMessage::Unknown; messages];
+fn recalled(
+    memory: MailboxMemory,
+    places: &[usize],
+    ids: &UidlListing,
+    version: &str,
+) -> (Recalled, Vec<Uidl>) {
+    let mut by_place = vec![RecalledMessage::Unknown; ids.messages()];
     for (place, record) in places.iter().zip(&memory.messages) {
-        by_place[*place] = record.as_ref().map_or(RecalledMessage::Unknown, known);
+        if let Some(record) = record {
+            by_place[*place] = known(record, version);
+        }
     }
     let recalled = Recalled {
         messages: by_place,
@@ -69,38 +88,65 @@ fn recalled(memory: MailboxMemory, places: &[usize], messages: usize) -> (Recall
     (recalled, memory.stale)
 }
 
-fn known(record: &RememberedMessage) -> RecalledMessage {
+/// What a record says to a session whose filter has this version.
+fn known(record: &RememberedMessage, version: &str) -> RecalledMessage {
+    use MessageState::{Discarded, Held, Hidden, Judged, Released};
     // What a person said outranks what was sent before.
     let label = record.correction.map(|correction| correction.label);
-    match (label, record.state, record.is_edited) {
-        (Some(Label::Ham), ..) | (_, MessageState::Released, _) => RecalledMessage::Unchanged,
-        // A newer filter may judge otherwise.
-        (_, MessageState::Judged, _) | (Some(Label::Spam), _, false) => RecalledMessage::Unknown,
-        // Judged anew, it is held again if its original is in quarantine no more: no notice without one.
-        (
-            _,
-            MessageState::Held
-            | MessageState::Hidden
-            | MessageState::Deleted
-            | MessageState::Discarded,
-            _,
-        ) => RecalledMessage::Unknown,
-        (_, _, false) => RecalledMessage::Unchanged,
-        (_, _, true) => RecalledMessage::Changed(record.grown),
+    match (label, record.state) {
+        (_, Discarded) | (None | Some(Label::Spam), Hidden) => {
+            let octets = record.octets_upstream;
+            return octets.map_or(RecalledMessage::Outdated, RecalledMessage::Hidden);
+        }
+        _ => {}
+    }
+    let Some(digest) = record.digest else {
+        return RecalledMessage::Outdated;
+    };
+    match (label, record.state) {
+        (Some(Label::Ham), _) | (_, Released) => RecalledMessage::Unchanged(digest),
+        (Some(Label::Spam), _) if !record.is_edited => RecalledMessage::Outdated,
+        // No client got it: a newer filter may judge otherwise.
+        (_, Judged) if *record.filter_version != *version => RecalledMessage::Outdated,
+        // Its notice is not known any more.
+        (_, Held) if !record.is_edited => RecalledMessage::Outdated,
+        _ if record.is_edited => RecalledMessage::Changed(record.grown, digest),
+        _ => RecalledMessage::Unchanged(digest),
     }
 }
 
-/// The decision on a message that is not relayed unchanged.
-pub(super) async fn load(
-    service: &Service,
-    mailbox: Option<MailboxId>,
-    uidl: Uidl,
-) -> Option<Stored> {
-    let (store, mailbox) = (service.store.as_ref()?, mailbox?);
-    let of = mailbox.clone();
-    let record = store.look_up(&mailbox, move |store| store.message(&of, &uidl));
-    let (decision, _) = decision_of(record.await??.edit.as_ref()?)?;
-    Some(decision)
+/// The decision on a message.
+pub(super) async fn load(service: &Service, mailbox: Option<MailboxId>, uidl: Uidl) -> Loaded {
+    let (Some(store), Some(mailbox)) = (&service.store, mailbox) else {
+        return Loaded::Unreadable;
+    };
+    let (of, quarantine) = (mailbox.clone(), service.quarantine.clone());
+    let loaded = store.look_up(&mailbox, move |store| {
+        let Some(record) = store.message(&of, &uidl)? else {
+            return Ok(Loaded::Unreadable);
+        };
+        let Some(edit) = &record.edit else {
+            // A notice without text is none.
+            return Ok(match record.state {
+                MessageState::Held | MessageState::Hidden => Loaded::Outdated,
+                _ => Loaded::Decision(Stored::Unchanged),
+            });
+        };
+        Ok(match decision_of(edit) {
+            Some(Stored::Notice(notice)) => {
+                // No notice without its original.
+                match quarantine.map(|it| it.has(&record.id)) {
+                    Some(Ok(true)) => Loaded::Decision(Stored::Notice(notice)),
+                    // Without a quarantine nothing is held back any more.
+                    Some(Ok(false)) | None => Loaded::Outdated,
+                    Some(Err(_)) => Loaded::Unreadable,
+                }
+            }
+            Some(decision) => Loaded::Decision(decision),
+            None => Loaded::Outdated,
+        })
+    });
+    loaded.await.unwrap_or(Loaded::Unreadable)
 }
 
 /// A client has got a message.
@@ -109,64 +155,76 @@ pub(super) fn delivered(
     mailbox: Option<MailboxId>,
     decided: Box<DecidedMessage>,
 ) {
-    let DecidedMessage {
-        uidl,
-        id,
-        verdict,
-        decision,
-        grown,
-    } = *decided;
-    let edit = edit_of(&decision, grown);
+    let edit = edit_of(&decided.decision);
     let (Some(store), Some(mailbox), Some(id)) =
-        (&service.store, mailbox, PopgateId::new(&id.to_string()))
+        (&service.store, mailbox, PopgateId::new(&decided.id))
     else {
         return;
     };
     // Without it the message would be taken for one that is relayed unchanged.
-    if edit.is_none() && decision != Stored::Unchanged {
+    if edit.is_none() && decided.decision != Stored::Unchanged {
         return;
     }
-    let now = Timestamp::now();
+    let (verdict, now) = (decided.verdict, Timestamp::now());
+    let (state, held_at) = match decided.decision {
+        Stored::Notice(_) => (MessageState::Held, Some(now)),
+        Stored::Unchanged | Stored::Mark(..) => (MessageState::Delivered, None),
+    };
+    let octets = decided.octets_upstream;
     let record = MessageRecord {
         id,
-        state: match decision {
-            Stored::Notice(_) => MessageState::Held,
-            Stored::Unchanged | Stored::Mark(..) => MessageState::Delivered,
-        },
+        state,
         action: verdict.action,
         score: Some(verdict.score),
         probability: verdict.opinion.as_ref().map(|opinion| opinion.probability),
         filter_version: service.judge.version(),
-        digest: None,
-        octets_upstream: None,
-        octets_sent: None,
-        grown,
+        digest: Some(decided.digest),
+        octets_upstream: octets,
+        octets_sent: octets.map(|it| it.saturating_add_signed(decided.grown)),
+        grown: decided.grown,
         edit,
         first_seen: now,
         delivered_at: Some(now),
-        held_at: None,
+        held_at,
         correction: None,
     };
     store.record(vec![Change::Judged {
         mailbox,
-        uidl,
+        uidl: decided.uidl,
         record: Box::new(record),
-        replaces: false,
+        replaces: decided.replaces,
     }]);
+}
+
+/// A client has deleted messages of the upstream's.
+pub(super) fn upstream_deleted(service: &Service, mailbox: Option<MailboxId>, deleted: Vec<Uidl>) {
+    if let (Some(store), Some(mailbox)) = (&service.store, mailbox) {
+        store.record(in_pieces(deleted, |uidls| Change::DeletedByClient {
+            mailbox: mailbox.clone(),
+            uidls,
+            at: Timestamp::now(),
+        }));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailbox_id::UpstreamId;
+    use crate::message::MessageDigest;
     use crate::store::records::Correction;
+
+    fn digest(text: &str) -> MessageDigest {
+        MessageDigest::of(text.as_bytes(), true)
+    }
 
     fn record(state: MessageState, grown: Option<i64>, label: Option<Label>) -> RememberedMessage {
         let at = Timestamp::from_seconds(1);
         RememberedMessage {
             state,
             filter_version: "1".into(),
-            digest: None,
-            octets_upstream: None,
+            digest: Some(digest("a")),
+            octets_upstream: Some(70),
             grown: grown.unwrap_or(0),
             is_edited: grown.is_some(),
             held_at: None,
@@ -176,32 +234,77 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_sent_again_unless_a_person_says_otherwise() {
-        use MessageState::{Deleted, Delivered, Held, Judged, Released};
+        use MessageState::{Deleted, Delivered, Discarded, Held, Hidden, Judged, Released};
+        use RecalledMessage::{Changed, Outdated, Unchanged};
         let (ham, spam) = (Some(Label::Ham), Some(Label::Spam));
+        let a = digest("a");
         for (state, grown, label, wanted) in [
-            (Delivered, None, None, RecalledMessage::Unchanged),
-            (Delivered, Some(-4), None, RecalledMessage::Changed(-4)),
-            (Held, Some(-4), None, RecalledMessage::Unknown),
-            (Deleted, Some(-4), None, RecalledMessage::Unknown),
-            (Held, Some(-4), ham, RecalledMessage::Unchanged),
-            (Released, None, None, RecalledMessage::Unchanged),
-            (Judged, None, None, RecalledMessage::Unknown),
-            (Delivered, None, spam, RecalledMessage::Unknown),
+            (Delivered, None, None, Unchanged(a)),
+            (Delivered, Some(-4), None, Changed(-4, a)),
+            (Delivered, None, spam, Outdated),
+            (Delivered, Some(-4), ham, Unchanged(a)),
+            (Held, Some(-4), None, Changed(-4, a)),
+            (Held, Some(-4), ham, Unchanged(a)),
+            // As after a release that was taken back.
+            (Held, None, None, Outdated),
+            (Deleted, Some(-4), None, Changed(-4, a)),
+            (Released, None, None, Unchanged(a)),
+            (Judged, None, None, Unchanged(a)),
+            (Judged, Some(3), None, Changed(3, a)),
+            (Hidden, None, None, RecalledMessage::Hidden(70)),
+            (Hidden, None, ham, Unchanged(a)),
+            (Discarded, None, ham, RecalledMessage::Hidden(70)),
         ] {
             let record = record(state, grown, label);
-            assert_eq!(known(&record), wanted, "{record:?}");
+            assert_eq!(known(&record, "1"), wanted, "{record:?}");
         }
+        // A newer filter judges anew what no client has got.
+        assert_eq!(known(&record(Judged, None, None), "2"), Outdated);
+        assert_eq!(known(&record(Delivered, None, None), "2"), Unchanged(a));
+        let lost = RememberedMessage {
+            digest: None,
+            octets_upstream: None,
+            ..record(Delivered, Some(3), None)
+        };
+        assert_eq!(known(&lost, "1"), Outdated);
+        let lost = RememberedMessage {
+            state: Hidden,
+            ..lost
+        };
+        assert_eq!(known(&lost, "1"), Outdated);
     }
 
     #[test]
     fn messages_without_an_id_keep_their_place() {
+        let mut ids = UidlListing::default();
+        for row in ["1", "2 two", "3", "4 four"] {
+            ids.add(row.as_bytes());
+        }
         let memory = MailboxMemory {
             messages: vec![Some(record(MessageState::Delivered, None, None)), None],
             ..MailboxMemory::default()
         };
-        let (recalled, _) = recalled(memory, &[1, 3], 4);
+        let ids = ids.finish().unwrap();
+        let (recalled, _) = recalled(memory, &[1, 3], &ids, "1");
         let unknown = RecalledMessage::Unknown;
-        let wanted = [unknown, RecalledMessage::Unchanged, unknown, unknown];
-        assert_eq!(recalled.messages, wanted);
+        let known = RecalledMessage::Unchanged(digest("a"));
+        assert_eq!(recalled.messages, [unknown, known, unknown, unknown]);
+    }
+
+    #[test]
+    fn many_messages_are_written_in_pieces() {
+        let uidls: Vec<Uidl> = (0..1200)
+            .map(|it| Uidl::new(format!("{it}").as_bytes()).unwrap())
+            .collect();
+        let of = |uidls| Change::StillListed {
+            mailbox: MailboxId::new(UpstreamId::new("pop.example.net", 995), "ann").unwrap(),
+            uidls,
+            at: Timestamp::from_seconds(1),
+        };
+        let lengths = in_pieces(uidls, of).into_iter().map(|it| match it {
+            Change::StillListed { uidls, .. } => uidls.len(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(lengths.collect::<Vec<_>>(), [500, 500, 200]);
     }
 }

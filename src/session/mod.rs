@@ -45,6 +45,7 @@ mod service;
 mod store_access;
 mod stored_edit;
 mod timer;
+mod uidl_policy;
 
 pub use exchange::HoldLimits;
 pub use failure::Failure;

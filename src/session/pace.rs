@@ -13,6 +13,11 @@ pub(super) const INLINE_WORK: u64 = 1_500_000;
 /// After so much work of one session, the other sessions of its thread have their turn.
 const TURN_WORK: u64 = 500_000;
 
+/// The work of a digest: about an octet each nanosecond.
+fn digest_work(wire: &[u8]) -> u64 {
+    wire.len() as u64
+}
+
 /// The work of a session's messages.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Pace {
@@ -26,6 +31,15 @@ impl Pace {
     /// Whether a message is expected to take little work.
     pub(super) fn expects_little(&self, wire: &[u8]) -> bool {
         wire.len() <= INLINE && self.last <= INLINE_WORK
+    }
+
+    /// Whether a message's digest is computed on the session's thread; if so, that is counted.
+    pub(super) fn hashes_inline(&mut self, wire: &[u8]) -> bool {
+        let is_little = wire.len() <= INLINE;
+        if is_little {
+            self.worked(digest_work(wire));
+        }
+        is_little
     }
 
     /// The last message took so much.

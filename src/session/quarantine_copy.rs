@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use super::exchange::QuarantineRequest;
+use super::exchange::{HeldBack, QuarantineRequest};
 use super::service::Service;
 use crate::filter::Verdict;
 use crate::mailbox_id::MailboxId;
@@ -32,12 +31,12 @@ pub(super) struct Held {
     pub(super) hidden: bool,
 }
 
-/// Puts a message into quarantine; returns the notice that replaces it if that succeeded in time.
+/// Puts a message into quarantine; returns its id there, and the notice that replaces it, if that succeeded in time.
 pub(super) async fn put_away(
     service: &Service,
     held: Held,
     request: QuarantineRequest,
-) -> Option<Bytes> {
+) -> Option<HeldBack> {
     let quarantine = Arc::clone(service.quarantine.as_ref()?);
     let deadline = Instant::from_std(request.deadline);
     let put = service.disk.run(LANE, move || {
@@ -51,12 +50,15 @@ pub(super) async fn put_away(
             ..entry_of(id, &message)
         };
         let id = quarantine.put(entry, held.hidden, &message)?;
-        std::io::Result::Ok(notice(&message, &request.verdict, id.as_str()))
+        std::io::Result::Ok(HeldBack {
+            notice: notice(&message, &request.verdict, id.as_str()),
+            id: id.as_str().into(),
+        })
     });
     // A disk that hangs must not delay the client. A copy that is stored too late does no harm: the message is
     // delivered as well.
     match timeout_at(deadline, put).await {
-        Ok(Ok(Ok(notice))) => return Some(notice),
+        Ok(Ok(Ok(held))) => return Some(held),
         Ok(Ok(Err(error))) => {
             tracing::error!(%error, "quarantine cannot take a message; it is tagged instead");
         }

@@ -11,6 +11,7 @@ use super::log_throttle::LogThrottle;
 use super::login_attempts::{Allowed, Attempt, LoginAttempts};
 use super::one_at_a_time::OneAtATime;
 use super::refusal::Refusal;
+use super::uidl_policy::UidlPolicy;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
 use crate::net::quota::{Slot, Slots, counted};
@@ -32,6 +33,8 @@ pub struct Quotas {
     pub(super) log: LogThrottle,
     /// Mailboxes whose servers get one command at a time.
     pub(super) one_at_a_time: OneAtATime,
+    /// Servers that are not asked for unique-ids.
+    pub(super) uidl: UidlPolicy,
     /// Turns to compute TLS handshakes with clients.
     pub(super) handshakes: Arc<Turns>,
 }

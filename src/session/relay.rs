@@ -17,11 +17,11 @@ use super::client::Client;
 use super::client_tls;
 use super::client_watch::watch_client;
 use super::connection::Connection;
-use super::dialling::{self, Greeted, Upstream, mailbox_on};
+use super::dialling::{self, Greeted, Upstream};
 use super::events::Observer;
 use super::exchange::{
-    Action, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest, RecallRequest,
-    UpstreamLogin,
+    Action, Asks, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest,
+    RecallRequest, UpstreamLogin,
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
@@ -88,16 +88,13 @@ impl<'s> Relay<'s> {
             Some(_) => LoginBy::Client,
             None => LoginBy::Popgate,
         };
-        let mut exchange = Exchange::new(
+        let exchange = Exchange::new(
             service.exchange_config(),
             login_by,
             client.security(connection.stream.is_tls()),
             login_deadline.into_std(),
             Instant::now().into_std(),
         );
-        if service.recalls && service.store.is_some() {
-            exchange.remember_mailbox();
-        }
         Self {
             service,
             client,
@@ -285,7 +282,15 @@ impl<'s> Relay<'s> {
         if mailbox.is_some_and(|mailbox| quotas.one_at_a_time.has(mailbox)) {
             self.exchange.send_one_at_a_time();
         }
+        self.exchange.remember_mailbox(self.asks(mailbox));
         Ok(())
+    }
+
+    /// Who asks for the unique-ids of the mailbox that is logged in to; `None` if nothing could be looked up with them.
+    fn asks(&self, mailbox: Option<&MailboxId>) -> Option<Asks> {
+        let (store, mailbox) = (self.service.store.as_ref()?, mailbox?);
+        let asks = self.service.quotas.uidl.asks(mailbox.upstream());
+        asks.filter(|_| store.may_be_asked(mailbox))
     }
 
     /// The mailbox of the session, as far as it is known.
@@ -293,8 +298,7 @@ impl<'s> Relay<'s> {
         if let Some(quarantine) = &self.quarantine_of {
             return Some(quarantine.0.clone());
         }
-        let upstream = self.upstream.as_ref()?;
-        mailbox_on(&upstream.route, self.exchange.user()?)
+        self.upstream.as_ref()?.mailbox(self.exchange.user()?)
     }
 
     async fn connect(&mut self) -> Result<(), Failure> {
@@ -357,10 +361,10 @@ impl<'s> Relay<'s> {
         // It may have come in one read, and may wait for its turn.
         self.held.charge(held);
         let judge = &self.service.judge;
-        if is_known && !judge.is_corrected(&recipient, &text) {
+        let pace = &mut self.pace;
+        if is_known && !judge.is_corrected(&recipient, &text, deadline, pace).await {
             return self.exchange.judged(Judgement::NotCorrected, now());
         }
-        let pace = &mut self.pace;
         let judgement = judge.message(recipient, header, text, deadline, pace);
         let judgement = judgement.await;
         if let Judgement::Judged(verdict) = &judgement {
@@ -371,10 +375,10 @@ impl<'s> Relay<'s> {
     }
 
     async fn recall(&mut self, request: RecallRequest) {
-        let recalled = mailbox_memory::recall(self.service, self.mailbox(), &request.ids).await;
+        let recalled = mailbox_memory::recall(self.service, self.mailbox(), request.ids).await;
         let (recalled, policy) = recalled.unzip();
         self.policy = Some(policy.unwrap_or_default());
-        self.exchange.recalled(request.ids, recalled, now());
+        self.exchange.recalled(recalled, now());
     }
 
     /// What a person has set for the mailbox, looked up once.
@@ -388,8 +392,8 @@ impl<'s> Relay<'s> {
     }
 
     async fn load(&mut self, uidl: Uidl) {
-        let stored = mailbox_memory::load(self.service, self.mailbox(), uidl).await;
-        self.exchange.loaded(stored, now());
+        let loaded = mailbox_memory::load(self.service, self.mailbox(), uidl).await;
+        self.exchange.loaded(loaded, now());
     }
 
     /// Where the session shows popgate's own messages.
@@ -423,11 +427,11 @@ impl<'s> Relay<'s> {
             uidl: request.uidl.clone(),
             hidden: false,
         };
-        let notice = quarantine_copy::put_away(self.service, held, request).await;
-        if notice.is_none() && self.service.quarantine.is_some() {
+        let held = quarantine_copy::put_away(self.service, held, request).await;
+        if held.is_none() && self.service.quarantine.is_some() {
             self.service.metrics.quarantine_failed();
         }
-        self.exchange.quarantined(notice, now());
+        self.exchange.quarantined(held, now());
     }
 }
 

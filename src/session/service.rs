@@ -55,8 +55,6 @@ pub struct Service {
     pub disk: Arc<ThreadPool>,
     /// The store; without it what popgate knows ends with the session.
     pub store: Option<Arc<StoreAccess>>,
-    /// Whether sessions recall what earlier ones have left in the store.
-    pub recalls: bool,
     /// How the log names mailboxes.
     pub log_mailboxes: LogMailboxes,
     /// All families.

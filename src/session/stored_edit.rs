@@ -1,12 +1,10 @@
 //! How a decision is kept in the store: as the edit that gives the message the same octets again.
 //!
-//! In: a decision, and by how much it changes the message's size; out: an [`Edit`], and back. An edit that cannot be read
-//! is none: the message is judged anew then.
+//! In: a decision; out: an [`Edit`], and back. An edit that cannot be read is none: the message is judged anew then.
 //!
-//! The block is the change of the size in octets (8 octets, big-endian), the mark before the subject, and the fields; or
-//! the change of the size, and the notice. The flags say which, and how long the mark is.
+//! The block is the mark before the subject, and the fields; or the notice. The flags say which, and how long the mark is.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::exchange::Stored;
 use crate::metrics::MessageAction;
@@ -19,9 +17,8 @@ const TAGGED: u32 = 2;
 const SUBJECT_MARK: u32 = 8;
 
 /// The edit of a decision; `None` leaves the message as it is, or cannot be kept.
-pub(super) fn edit_of(decision: &Stored, grown: i64) -> Option<Edit> {
+pub(super) fn edit_of(decision: &Stored) -> Option<Edit> {
     let mut block = BytesMut::new();
-    block.put_i64(grown);
     let flags = match decision {
         Stored::Unchanged => return None,
         Stored::Notice(notice) => {
@@ -45,11 +42,10 @@ pub(super) fn edit_of(decision: &Stored, grown: i64) -> Option<Edit> {
     })
 }
 
-/// The decision of an edit, and by how much it changes the message's size.
-pub(super) fn decision_of(edit: &Edit) -> Option<(Stored, i64)> {
+/// The decision of an edit.
+pub(super) fn decision_of(edit: &Edit) -> Option<Stored> {
     let mut block: Bytes = edit.block.clone();
-    let grown = block.try_get_i64().ok()?;
-    let decision = match edit.flags & NOTICE {
+    Some(match edit.flags & NOTICE {
         NOTICE => Stored::Notice(block),
         _ => {
             let octets = usize::try_from(edit.flags >> SUBJECT_MARK).ok()?;
@@ -64,8 +60,7 @@ pub(super) fn decision_of(edit: &Edit) -> Option<(Stored, i64)> {
             };
             Stored::Mark(text, action)
         }
-    };
-    Some((decision, grown))
+    })
 }
 
 #[cfg(test)]
@@ -81,20 +76,17 @@ mod tests {
             };
             Stored::Mark(text, action)
         };
-        for (decision, grown) in [
-            (mark("[SPAM] ", MessageAction::Tag), 900),
-            (mark("", MessageAction::Pass), -3),
-            (mark("\u{26a0} ", MessageAction::Tag), 0),
-            (
-                Stored::Notice(Bytes::from_static(b"Subject: x\r\n\r\n..\r\n")),
-                -70_000,
-            ),
-            (Stored::Notice(Bytes::new()), i64::MIN),
+        for decision in [
+            mark("[SPAM] ", MessageAction::Tag),
+            mark("", MessageAction::Pass),
+            mark("\u{26a0} ", MessageAction::Tag),
+            Stored::Notice(Bytes::from_static(b"Subject: x\r\n\r\n..\r\n")),
+            Stored::Notice(Bytes::new()),
         ] {
-            let edit = edit_of(&decision, grown).unwrap();
-            assert_eq!(decision_of(&edit), Some((decision, grown)));
+            let edit = edit_of(&decision).unwrap();
+            assert_eq!(decision_of(&edit), Some(decision));
         }
-        assert_eq!(edit_of(&Stored::Unchanged, 0), None);
+        assert_eq!(edit_of(&Stored::Unchanged), None);
     }
 
     #[test]
@@ -104,10 +96,9 @@ mod tests {
             flags,
         };
         for damaged in [
-            edit(b"", 0),
-            edit(b"1234567", NOTICE),
-            edit(b"12345678ab", 3 << SUBJECT_MARK),
-            edit(b"12345678\xff\xfe", 1 << SUBJECT_MARK),
+            edit(b"", 1 << SUBJECT_MARK),
+            edit(b"ab", 3 << SUBJECT_MARK),
+            edit(b"\xff\xfe", 1 << SUBJECT_MARK),
         ] {
             assert_eq!(decision_of(&damaged), None, "{damaged:?}");
         }

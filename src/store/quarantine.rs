@@ -23,7 +23,7 @@ use super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
 pub use index::{Adopted, QuarantineIndex, adopt, delete_older, described, entry_of, is_waiting};
-use kept::{ENDING, id_of, named};
+use kept::{ENDING, id_of, is_same, named};
 pub use kept::{Kept, Left, find, kept};
 pub use messages::{HeldMessages, move_into};
 pub use release::{ReleaseError, as_mail, release, take_back};
@@ -64,6 +64,18 @@ impl Quarantine {
             Self::Maildir(maildir) => maildir.put(entry, hidden, message),
             Self::Store(store) => messages::put_into(&**store, entry, hidden, message),
         }
+    }
+
+    /// Whether the original of a message is there.
+    ///
+    /// # Errors
+    /// The system's, with the path, or the store's.
+    pub fn has(&self, id: &PopgateId) -> io::Result<bool> {
+        let messages = match self {
+            Self::Maildir(maildir) => HeldMessages::Maildir(maildir.data_dir.clone()),
+            Self::Store(store) => HeldMessages::Store(Arc::clone(store)),
+        };
+        messages.find(id.as_str()).map(|kept| kept.is_some())
     }
 }
 
@@ -116,14 +128,14 @@ impl Maildir {
         Ok(())
     }
 
-    fn put(&self, entry: Quarantined, hidden: bool, message: &[u8]) -> io::Result<PopgateId> {
+    fn put(&self, mut entry: Quarantined, hidden: bool, message: &[u8]) -> io::Result<PopgateId> {
         let held = self.index.as_ref().and_then(|index| index.held_as(&entry));
         let mut changes = Vec::new();
         if let Some(id) = held {
             match find(&self.data_dir, id.as_str())? {
-                Some(kept) if kept.message()? == message => return Ok(id),
+                Some(kept) if is_same(&kept.message()?, message) => return Ok(id),
                 // A server uses the UIDL for another message (RFC 1939 section 7 forbids it): this one is kept, too.
-                Some(_) => {}
+                Some(_) => entry.uidl = None,
                 None => {
                     // Somebody deleted it with a mail program.
                     let at = Timestamp::now();
@@ -294,6 +306,17 @@ mod tests {
         assert_eq!(put("abc-1", "one"), "abc-1");
         assert_eq!(put("abc-2", "one"), "abc-1");
         assert_eq!(put("abc-3", "two"), "abc-3");
+        // The server has written into the message meanwhile.
+        let read = quarantine.put(entry("abc-7", "one"), false, b"Status: RO\r\nx");
+        assert_eq!(read.unwrap().as_str(), "abc-1");
+        // It uses the UIDL for another message.
+        let other = quarantine.put(entry("abc-8", "one"), false, b"y").unwrap();
+        assert!(writer.caught_up(Duration::from_secs(60)));
+        assert_eq!(other.as_str(), "abc-8");
+        let row = store.quarantined(&other).unwrap().unwrap();
+        assert_eq!((row.state, row.uidl), (HeldState::Held, None));
+        let other = find(dir.path(), "abc-8").unwrap().unwrap();
+        other.leave(Left::Purged).unwrap();
         // As a mail program moves it.
         let maildir = dir.path().join("quarantine");
         let seen = maildir.join("cur/abc-1.popgate:2,S");

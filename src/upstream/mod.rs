@@ -7,6 +7,7 @@
 //! RFC 8314 (implicit TLS), RFC 2595 (STLS), RFC 1939 section 4 (greeting), RFC 8305 (several
 //! addresses).
 
+mod configured_addresses;
 mod dial;
 mod error;
 mod greeting;

@@ -3,14 +3,16 @@
 //! In: a client's listener, SNI, user name and original destination; out: a dialler. The listener's `upstream`
 //! wins, then SNI, then a server in the user name, then the domain of the user name, then the first upstream.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
+use super::configured_addresses::ConfiguredAddresses;
 use super::server_in_user_name::{self, NameError, Named};
 use super::{DialLimits, Dialler, LoopDetection};
 use crate::config::{Routes, TlsMode, Upstream};
+use crate::mailbox_id::UpstreamId;
 
 /// The label `upstream` of all servers that are named in user names.
 const USER_NAME: &str = "user_name";
@@ -26,6 +28,7 @@ pub struct Router {
     tls: Option<Arc<ClientConfig>>,
     limits: DialLimits,
     loops: Arc<LoopDetection>,
+    addresses: ConfiguredAddresses,
 }
 
 /// The destination of a user's login.
@@ -46,7 +49,12 @@ impl Router {
         limits: DialLimits,
         loops: Arc<LoopDetection>,
     ) -> Self {
+        let hosts = diallers.iter().map(|dialler| {
+            let upstream = dialler.upstream();
+            (upstream.host.clone(), upstream.port)
+        });
         Self {
+            addresses: ConfiguredAddresses::new(hosts.collect()),
             diallers,
             routes,
             tls,
@@ -118,6 +126,7 @@ impl Router {
     /// terminates its TLS, with TLS to the server that it named.
     pub fn original(&self, address: SocketAddr, sni: Option<&str>) -> Arc<Dialler> {
         let Some(host) = sni else {
+            self.addresses.refresh();
             let host = address.ip().to_string();
             let upstream = Upstream::new(TRANSPARENT, &host, address.port(), TlsMode::Off);
             return Arc::new(self.ad_hoc(upstream).at(address));
@@ -136,6 +145,18 @@ impl Router {
             None => self.ad_hoc(Upstream::new(TRANSPARENT, host, address.port(), tls)),
         };
         Arc::new(dialler.at(address))
+    }
+
+    /// Which server has the mailboxes behind this one: of a server that a redirected client was connecting to, the
+    /// configured upstream with its address, where there is one. A provider's mailboxes are the same at each of its
+    /// addresses.
+    pub fn mailboxes_of(&self, dialler: &Dialler) -> UpstreamId {
+        let upstream = dialler.upstream();
+        let found = match (&*upstream.name, upstream.host.parse::<IpAddr>()) {
+            (TRANSPARENT, Ok(ip)) => self.addresses.find(SocketAddr::new(ip, upstream.port)),
+            _ => None,
+        };
+        found.unwrap_or_else(|| UpstreamId::new(&upstream.host, upstream.port))
     }
 
     /// The upstreams to try in turn: this one, its fallback, the fallback's fallback.

@@ -497,6 +497,12 @@ fn the_end_of_a_session_is_logged_as_one_json_line() {
         write!(client, "{command}\r\n").unwrap();
         let mut line = String::new();
         asked.read_line(&mut line).unwrap();
+        // What popgate remembers of mailboxes is by unique-ids, which this server has not.
+        if line == "UIDL\r\n" {
+            server.write_all(b"-ERR no\r\n").unwrap();
+            line.clear();
+            asked.read_line(&mut line).unwrap();
+        }
         assert_eq!(line, format!("{command}\r\n"));
         server.write_all(answer).unwrap();
         expect(&mut client, answer);

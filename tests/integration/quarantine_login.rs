@@ -26,7 +26,6 @@ fn server(data: &Path) -> ServerInMemory {
         it.drop_at = Some(10.0);
         it.data_dir = Some(data.to_owned());
         it.store = true;
-        it.recalls = true;
     })
 }
 

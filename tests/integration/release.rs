@@ -5,7 +5,9 @@ use std::path::Path;
 
 use popgate::filter::Action;
 use popgate::mailbox_id::{MailboxId, UpstreamId};
+use popgate::message::MessageDigest;
 use popgate::pop3::Uidl;
+use popgate::pop3::dot::stuff;
 use popgate::store::quarantine::{self, Kept};
 use popgate::store::records::{
     Change, HeldState, MessageRecord, MessageState, PopgateId, Quarantined, Timestamp,
@@ -28,7 +30,6 @@ fn remembering(data: &Path) -> ServerInMemory {
         it.drop_at = Some(10.0);
         it.data_dir = Some(data.to_owned());
         it.store = true;
-        it.recalls = true;
     })
 }
 
@@ -124,7 +125,7 @@ fn record(id: PopgateId) -> MessageRecord {
         score: Some(12.0),
         probability: None,
         filter_version: "1".into(),
-        digest: None,
+        digest: Some(MessageDigest::of(&stuff(HELD), true)),
         octets_upstream: None,
         octets_sent: None,
         grown: 0,

@@ -16,6 +16,16 @@ use crate::support::{Peer, session};
 
 const SPAM: &[u8] = b"+OK\r\nFrom: Bob <bob@example.org>\r\nSubject: a\r\n\r\nzzdropzz\r\n.\r\n";
 
+/// The client's first command about messages, before which popgate asks for their ids.
+async fn unique_ids(client: &mut Peer, upstream: &mut Peer) {
+    client.send(b"STAT\r\n").await;
+    upstream.expect(b"UIDL\r\n").await;
+    upstream.send(b"+OK\r\n1 one\r\n.\r\n").await;
+    upstream.expect(b"STAT\r\n").await;
+    upstream.send(b"+OK 1 50\r\n").await;
+    client.line().await;
+}
+
 async fn fetch(client: &mut Peer, upstream: &mut Peer, number: u32) -> String {
     let command = format!("RETR {number}\r\n");
     client.send(command.as_bytes()).await;
@@ -62,6 +72,7 @@ async fn held_messages_are_listed_with_mailbox_sender_and_score() {
         it.store = true;
     })
     .await;
+    unique_ids(&mut client, &mut upstream).await;
     let notice = fetch(&mut client, &mut upstream, 1).await;
     assert!(!notice.contains("zzdropzz"), "{notice}");
     let row = rows(data.path(), 1).remove(0);
@@ -112,6 +123,8 @@ async fn a_store_that_cannot_be_opened_costs_no_session() {
     })
     .await;
     assert_eq!(proxy.metric("popgate_store_up{operation=\"lookup\"}"), 0.0);
+    // It is found out with the first question.
+    unique_ids(&mut client, &mut upstream).await;
     let notice = fetch(&mut client, &mut upstream, 1).await;
     assert!(!notice.contains("zzdropzz"), "{notice}");
     let (code, printed) = popgate(data.path(), &["quarantine", "list"]);

@@ -110,8 +110,17 @@ pub enum Judgement {
 /// The unique-ids of the mailbox.
 #[derive(Debug)]
 pub struct RecallRequest {
-    /// They go back with the answer.
-    pub ids: Arc<UidlListing>,
+    /// As they came: they must be [finished](UidlListing::finish), which takes time where there are many.
+    pub ids: UidlListing,
+}
+
+/// A message that is in quarantine.
+#[derive(Debug)]
+pub struct HeldBack {
+    /// Its id there, which may be that of an earlier session.
+    pub id: Arc<str>,
+    /// What is sent in its place, dot-stuffed.
+    pub notice: Bytes,
 }
 
 /// A message that is held back.
@@ -166,6 +175,8 @@ pub struct MemoryNeed {
     pub wanted: usize,
     /// Whether the buffered octets are held, and stay. Others are consumed by the next [`Action`]s.
     pub is_held: bool,
+    /// Octets that the session keeps of its mailbox.
+    pub kept: usize,
 }
 
 /// How a session ended normally.

@@ -28,6 +28,7 @@ impl Exchange<'_> {
             buffered,
             wanted,
             is_held,
+            kept: self.recalled_octets(),
         }
     }
 
@@ -59,7 +60,8 @@ impl Exchange<'_> {
 
     /// Octets that are in memory: read from the upstream, or not written to the client yet.
     pub fn octets_in_memory(&self) -> usize {
-        self.output.len() + self.upstream.as_ref().map_or(0, |it| it.buffer.len())
+        let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
+        self.output.len() + buffered + self.recalled_octets()
     }
 
     /// Whether no response is pending.

@@ -13,7 +13,6 @@ use super::input::ClientLine;
 use super::login_checks::needs_admission;
 use super::mailbox_view::Entry;
 use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
-use super::phase::NamedByUser;
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
 use crate::pop3::{Command, Secret, UpstreamNumber, capa, secret};
@@ -184,10 +183,7 @@ impl Exchange<'_> {
         if let Some(login) = self.phase.relayed() {
             login.name.command(&command, &line.0);
             if command == Command::User {
-                login.named_by_user = Some(Box::new(NamedByUser {
-                    name: login.name.clone(),
-                    opens_quarantine: self.opens_quarantine,
-                }));
+                login.user_opens_quarantine = self.opens_quarantine;
             }
             if let Some(refusal) = self.login_refusal(&command, &line.0) {
                 self.after_refused_auth = matches!(command, Command::Auth { .. });
@@ -274,6 +270,7 @@ impl Exchange<'_> {
 
     /// The command with the upstream's numbers; `None` if it is answered without the upstream.
     fn upstream_command(&mut self, command: Command) -> Option<Command<UpstreamNumber>> {
+        self.note_numbers_told(&command);
         let Some(transaction) = self.phase.transaction() else {
             return command.map_number(|number| Some(UpstreamNumber(number.0)));
         };

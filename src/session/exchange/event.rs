@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action::MessageId;
 use super::mechanism::Mechanism;
 use super::verdicts::Stored;
 use crate::filter::Verdict;
+use crate::message::MessageDigest;
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::{LoginAnswer, Uidl};
 use crate::session::failure::Failure;
@@ -17,14 +17,33 @@ use crate::session::refusal::Refusal;
 pub struct DecidedMessage {
     /// The message.
     pub uidl: Uidl,
-    /// Its key in the history, and its X-Popgate-Id if it has one.
-    pub id: MessageId,
+    /// Its key in the history and in quarantine, and its X-Popgate-Id if it has one.
+    pub id: Arc<str>,
     /// The verdict.
     pub verdict: Verdict,
     /// What the client gets whenever it fetches the message.
     pub decision: Stored,
     /// How many octets more than the upstream's that is.
     pub grown: i64,
+    /// Which octets were judged.
+    pub digest: MessageDigest,
+    /// Its size as the upstream states it, or else as it came.
+    pub octets_upstream: Option<u64>,
+    /// Whether it replaces what earlier sessions have left.
+    pub replaces: bool,
+}
+
+/// Why a server is not asked for unique-ids again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UidlTrouble {
+    /// It has none.
+    Refused,
+    /// It took too long.
+    Slow,
+    /// It closed the connection.
+    Closed,
+    /// It wrote them into the messages.
+    Written,
 }
 
 /// One thing that happened.
@@ -55,6 +74,10 @@ pub enum Event {
     Delivered(Fetch, Option<Box<DecidedMessage>>, Duration),
     /// The client has deleted these entries of popgate's own, and said QUIT.
     OwnDeleted(Vec<Uidl>),
+    /// The client has deleted these messages of the upstream's, and the upstream has accepted QUIT.
+    UpstreamDeleted(Vec<Uidl>),
+    /// The server has answered UIDL, which popgate asked for, in a way that it should not be asked again.
+    UidlUnwanted(UidlTrouble),
     /// A message has no verdict.
     Unscanned(UnscannedReason),
     /// Octets sent to the client that the upstream did not send, and the reverse.

@@ -70,6 +70,11 @@ impl Hold {
         self.is_complete = true;
     }
 
+    /// Octets that were examined.
+    pub(super) fn seen(&self) -> usize {
+        self.seen
+    }
+
     /// When the message must be decided.
     pub(super) fn until(&self) -> Instant {
         self.until

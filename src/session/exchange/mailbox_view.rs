@@ -60,6 +60,17 @@ impl MailboxView {
         }
     }
 
+    /// Shows a message after all, before the client has seen any number.
+    pub(super) fn show(&mut self, upstream: UpstreamNumber) {
+        self.hidden.retain(|(number, _)| *number != upstream);
+    }
+
+    /// Shows the upstream's messages and no others, before the client has seen any number.
+    pub(super) fn show_upstreams(&mut self) {
+        self.hidden.clear();
+        self.own = None;
+    }
+
     /// Shows these entries after the upstream's messages, of which there are so many. Only allowed before the client
     /// has seen any number.
     pub fn append(&mut self, upstream_messages: u32, entries: Vec<OwnEntry>) {
@@ -78,6 +89,11 @@ impl MailboxView {
     /// The upstream answered DELE with `+OK`.
     pub fn delete(&mut self, upstream: UpstreamNumber) {
         self.deleted.insert(upstream);
+    }
+
+    /// Messages of the upstream's that are marked as deleted.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = UpstreamNumber> {
+        self.deleted.iter().copied()
     }
 
     /// The upstream answered RSET with `+OK`.

@@ -48,17 +48,17 @@ mod upstream_login;
 mod verdicts;
 
 pub use action::{
-    Action, End, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
+    Action, End, HeldBack, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
     QuarantineRequest, RecallRequest, UpstreamLogin, Wait,
 };
 pub use buffers::UNCOUNTED;
 pub(super) use deadline::DRAIN_SILENCE;
-pub use event::{DecidedMessage, Event};
+pub use event::{DecidedMessage, Event, UidlTrouble};
 pub use hold::HoldLimits;
 pub use input::ClientSecurity;
 pub use mailbox_view::{Listing, MailboxView, OwnEntry};
 pub use mechanism::Mechanism;
 pub use output::ClientOutput;
-pub use recall_state::{Recalled, RecalledMessage};
+pub use recall_state::{Asks, Recalled, RecalledMessage};
 pub use state::{Exchange, ExchangeConfig, LoginBy};
-pub use verdicts::Stored;
+pub use verdicts::{Loaded, Stored};

@@ -39,7 +39,9 @@ impl Exchange<'_> {
         {
             let grown = plan.added() as i64 - plan.removed() as i64;
             transaction.view.grow(message, grown);
-            self.remember(message, judged, Stored::Mark(text, action), grown);
+            let id = judged.id.to_string().into();
+            let stored = Stored::Mark(text, action);
+            self.remember(&decided, id, judged.finding, stored, grown);
         }
         self.send_edited(decided, action, &plan);
     }

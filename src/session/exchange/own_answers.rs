@@ -10,6 +10,7 @@ use super::event::Event;
 use super::mailbox_view::{Listing, OwnNumber};
 use super::pending::{OwnMessage, Response};
 use super::phase::Phase;
+use super::recall_state::Recall;
 use super::retrieval_state::DOT;
 use super::state::Exchange;
 use crate::metrics::{Fetch, MessageAction};
@@ -69,6 +70,21 @@ impl Exchange<'_> {
         }
     }
 
+    /// The upstream has accepted QUIT: tells the driver which messages of its own the client has deleted.
+    pub(super) fn report_upstream_deletions(&mut self) {
+        let Some(transaction) = self.phase.transaction() else {
+            return;
+        };
+        let Recall::Done(ids) = &transaction.recall else {
+            return;
+        };
+        let deleted = transaction.view.deleted();
+        let deleted: Vec<_> = deleted.filter_map(|number| ids.uidl(number)).collect();
+        if !deleted.is_empty() {
+            self.event(Event::UpstreamDeleted(deleted));
+        }
+    }
+
     /// The client has said QUIT: tells the driver which entries it has deleted.
     pub(super) fn report_own_deletions(&mut self) {
         let own = self.phase.transaction().and_then(|it| it.view.own());
@@ -78,7 +94,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The entry that the driver has read, without dot-stuffing; it is empty or ends in CRLF. `None` if it cannot be read
+    /// The entry that the driver has read, without dot-stuffing. `None` if it cannot be read
     /// now.
     pub fn own_message(&mut self, message: Option<Bytes>, now: Instant) {
         self.now = now;
@@ -94,6 +110,7 @@ impl Exchange<'_> {
             return self.answered();
         };
         self.release(fetched.fetch, MessageAction::Pass);
+        let message = ended(message);
         let status = format!("+OK {} octets\r\n", message.len());
         self.output.add(Bytes::from(status));
         let wire = Bytes::from(dot::stuff(&message).into_owned());
@@ -104,5 +121,13 @@ impl Exchange<'_> {
         self.output.add(Bytes::from_static(DOT));
         self.delivered.push((fetched.fetch, None, self.turn));
         self.answered();
+    }
+}
+
+/// With a line end at its end, which the final dot line needs before it.
+fn ended(message: Bytes) -> Bytes {
+    match message.is_empty() || message.ends_with(b"\r\n") {
+        true => message,
+        false => Bytes::from([&message[..], b"\r\n"].concat()),
     }
 }

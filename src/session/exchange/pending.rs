@@ -1,7 +1,5 @@
 //! The pending responses in the order of their commands, and the progress of the first one.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::action::QuarantineRequest;
@@ -9,7 +7,8 @@ use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
 use super::mailbox_view::{Listing, OwnNumber};
 use super::retrieval_state::{Decided, Retrieval};
-use super::verdicts::Judged;
+use super::verdicts::{Judged, Stored};
+use crate::message::MessageDigest;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
 use crate::pop3::line_ends::LineEnds;
@@ -88,7 +87,7 @@ pub(super) enum Response {
     /// Each line is a number and a size, for popgate itself.
     Sizes,
     /// The driver looks up what is remembered of the messages with these ids, unless it was not asked yet.
-    Recalling(Option<Arc<UidlListing>>),
+    Recalling(Option<Box<UidlListing>>),
     /// The driver reads an earlier decision on the message that comes.
     Loading(Box<Loading>),
     /// The driver reads an entry of popgate's own, unless it was not asked yet.
@@ -128,8 +127,10 @@ pub(super) struct Streamed {
 /// A message on whose decision the driver is asked.
 #[derive(Debug)]
 pub(super) struct Loading {
-    pub(super) command: Command<UpstreamNumber>,
+    pub(super) retrieval: Retrieval,
     pub(super) message: UpstreamNumber,
+    /// Of the message that the decision is about.
+    pub(super) digest: MessageDigest,
     /// The upstream's `+OK` line, not relayed yet.
     pub(super) status: FromUpstream,
     /// Not asked yet.
@@ -146,15 +147,39 @@ pub(super) struct OwnMessage {
     pub(super) request: Option<Uidl>,
 }
 
+/// What an earlier session has decided, if this is the message that it was about.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub(super) digest: MessageDigest,
+    pub(super) decision: Stored,
+}
+
 /// A message that is held.
 #[derive(Debug)]
 pub(super) struct Held {
+    pub(super) expected: Option<Box<Expected>>,
     pub(super) retrieval: Retrieval,
     /// The upstream's `+OK` line, not relayed yet.
     pub(super) status: FromUpstream,
     pub(super) hold: Hold,
     /// Octets of the header that is being judged.
     pub(super) header: usize,
+}
+
+impl Held {
+    /// Whether enough of it is there to know that it is the message that was expected, and no more is needed.
+    pub(super) fn is_verified(&self, buffer: &[u8]) -> bool {
+        let Some(expected) = self
+            .expected
+            .as_ref()
+            .filter(|_| self.retrieval.lines.is_none())
+        else {
+            return false;
+        };
+        let held = &buffer[..self.hold.seen().min(buffer.len())];
+        let is_enough = expected.digest.needs().is_some_and(|it| held.len() >= it);
+        is_enough && expected.digest.matches(held, false) == Some(true)
+    }
 }
 
 /// A message that is put into quarantine.

@@ -33,19 +33,12 @@ pub(super) enum Login {
     Local(LocalLogin),
 }
 
-/// What USER has named.
-#[derive(Debug)]
-pub(super) struct NamedByUser {
-    pub(super) name: LoginName,
-    pub(super) opens_quarantine: bool,
-}
-
 /// A login whose commands are relayed.
 #[derive(Debug, Default)]
 pub(super) struct RelayedLogin {
     pub(super) name: LoginName,
-    /// What USER has named, which a server may still know after another login was refused.
-    pub(super) named_by_user: Option<Box<NamedByUser>>,
+    /// Whether the last USER asked for the quarantine, which counts again after another login was refused.
+    pub(super) user_opens_quarantine: bool,
     /// Whether a user name was sent to the upstream.
     pub(super) user_sent: bool,
     /// The initial response of AUTH, which is sent after the upstream's challenge.
@@ -86,6 +79,8 @@ pub(super) struct Transaction {
     pub(super) verdicts: Verdicts,
     pub(super) recall: Recall,
     pub(super) shows: Shows,
+    /// Whether the server was seen to write unique-ids into messages.
+    pub(super) writes_uidl: bool,
     /// The decision on the message that is being sent, if it is to be remembered.
     pub(super) decided: Option<Box<DecidedMessage>>,
 }

@@ -7,19 +7,23 @@
 //! A server without UIDL, or with ids that cannot be read, has no memory beyond the session (RFC 1939 section 7: UIDL is
 //! optional). Without a store nothing is asked for.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::action::{Action, RecallRequest};
+use super::event::{Event, UidlTrouble};
 use super::mailbox_view::Listing;
-use super::pending::{Pending, Response};
+use super::pending::{Expected, Loading, Pending, Response};
 use super::phase::Phase;
-use super::recall_state::{Recall, Recalled};
+use super::recall_state::{Asks, Recall, Recalled};
 use super::state::Exchange;
-use super::verdicts::Stored;
+use super::verdicts::{Known, Loaded};
+use crate::message::header::fields;
 use crate::pop3::{Command, MessageNumber, Uidl, UidlListing, UpstreamNumber};
+
+/// A server that takes so long for UIDL is not asked again.
+const SLOW: Duration = Duration::from_secs(5);
 
 impl Exchange<'_> {
     /// Asks for the unique-ids if the client's next command is the first about messages.
@@ -29,7 +33,11 @@ impl Exchange<'_> {
             return;
         }
         if self.must_recall_before(&Command::parse(self.client.first_line())) {
-            self.set_recall(Recall::Asked);
+            let has_told = match self.phase.transaction().map(|it| &it.recall) {
+                Some(Recall::Unasked(Asks::WithClient { has_told })) => *has_told,
+                _ => false,
+            };
+            self.set_recall(Recall::Asked(has_told));
             self.push_up(b"UIDL");
             self.push_pending(Pending::UniqueIds(UidlListing::default()));
         }
@@ -38,9 +46,20 @@ impl Exchange<'_> {
     /// Whether the command waits until it is known what is remembered.
     pub(super) fn must_recall_before(&self, command: &Command) -> bool {
         match self.phase.transaction().map(|it| &it.recall) {
-            Some(Recall::Unasked) => command.is_about_messages(),
-            Some(Recall::Asked | Recall::Sizes(_)) => true,
+            Some(Recall::Unasked(Asks::First)) => command.is_about_messages(),
+            Some(Recall::Unasked(Asks::WithClient { .. })) => matches!(command, Command::Uidl(_)),
+            Some(Recall::Asked(_) | Recall::Sizes(_)) => true,
             _ => false,
+        }
+    }
+
+    /// A command goes up that tells the client numbers.
+    pub(super) fn note_numbers_told<N>(&mut self, command: &Command<N>) {
+        if command.is_about_messages()
+            && let Phase::Transaction(transaction) = &mut self.phase
+            && let Recall::Unasked(Asks::WithClient { has_told }) = &mut transaction.recall
+        {
+            *has_told = true;
         }
     }
 
@@ -53,18 +72,26 @@ impl Exchange<'_> {
 
     /// The answer to UIDL is complete.
     pub(super) fn unique_ids_complete(&mut self) {
-        let ids = match self.pending.front_mut() {
-            Some(Pending::UniqueIds(ids)) => std::mem::take(ids).finish(),
-            _ => None,
-        };
-        match ids {
-            Some(ids) => self.response = Response::Recalling(Some(Arc::new(ids))),
-            None => self.no_unique_ids(),
+        let took = self.now.saturating_duration_since(self.turn);
+        if took >= SLOW {
+            self.event(Event::UidlUnwanted(UidlTrouble::Slow));
+        }
+        match self.pending.front_mut() {
+            Some(Pending::UniqueIds(ids)) if ids.is_usable() => {
+                self.response = Response::Recalling(Some(Box::new(std::mem::take(ids))));
+            }
+            _ => self.no_unique_ids(),
         }
     }
 
-    /// The upstream has no UIDL, or none that can be read.
-    pub(super) fn no_unique_ids(&mut self) {
+    /// The upstream has no UIDL.
+    pub(super) fn unique_ids_refused(&mut self) {
+        self.event(Event::UidlUnwanted(UidlTrouble::Refused));
+        self.no_unique_ids();
+    }
+
+    /// There are no unique-ids that can be read.
+    fn no_unique_ids(&mut self) {
         self.set_recall(Recall::Off);
         self.answered();
     }
@@ -73,7 +100,7 @@ impl Exchange<'_> {
     pub(super) fn store_request(&mut self) -> Option<Action> {
         match &mut self.response {
             Response::Recalling(ids) => {
-                let ids = ids.take()?;
+                let ids = *ids.take()?;
                 Some(Action::Recall(RecallRequest { ids }))
             }
             Response::Loading(loading) => loading.request.take().map(Action::Load),
@@ -82,8 +109,9 @@ impl Exchange<'_> {
         }
     }
 
-    /// What is remembered of the messages with these ids; `None` if that cannot be known now.
-    pub fn recalled(&mut self, ids: Arc<UidlListing>, recalled: Option<Recalled>, now: Instant) {
+    /// What is remembered of the messages with these ids, which are [finished](UidlListing::finish); `None` if that cannot
+    /// be known now.
+    pub fn recalled(&mut self, recalled: Option<(UidlListing, Recalled)>, now: Instant) {
         self.now = now;
         if let Some(upstream) = &mut self.upstream {
             upstream.owes_since(now);
@@ -91,13 +119,14 @@ impl Exchange<'_> {
         if !matches!(self.response, Response::Recalling(_)) {
             return;
         }
-        let recalled = recalled.unwrap_or_default();
-        let ids = Arc::unwrap_or_clone(ids);
-        match &mut self.phase {
-            Phase::Transaction(it) => {
-                it.recall = Recall::apply(ids, recalled, &mut it.view, &mut it.verdicts);
-            }
-            Phase::Authorization { .. } => {}
+        if let Phase::Transaction(it) = &mut self.phase {
+            let has_told = matches!(it.recall, Recall::Asked(true));
+            it.recall = match recalled {
+                Some((ids, recalled)) => {
+                    Recall::apply(ids, recalled, has_told, &mut it.view, &mut it.verdicts)
+                }
+                None => Recall::Off,
+            };
         }
         self.answered();
         let recall = self.phase.transaction().map(|it| &it.recall);
@@ -119,28 +148,25 @@ impl Exchange<'_> {
             return;
         };
         if let Phase::Transaction(transaction) = &mut self.phase
-            && let Recall::Sizes(hidden) = &transaction.recall
-            && hidden
-                .messages
-                .binary_search(&UpstreamNumber(number))
-                .is_ok()
+            && let Recall::Sizes(sizes) = &mut transaction.recall
         {
-            transaction.view.hide(UpstreamNumber(number), octets);
+            sizes.note(UpstreamNumber(number), octets);
         }
     }
 
     /// The sizes are known, or the upstream does not tell them.
     pub(super) fn sizes_complete(&mut self) {
         if let Phase::Transaction(transaction) = &mut self.phase
-            && let Recall::Sizes(hidden) = std::mem::take(&mut transaction.recall)
+            && let Recall::Sizes(sizes) = std::mem::take(&mut transaction.recall)
         {
-            transaction.recall = Recall::Done(Box::new(hidden.ids));
+            let ids = sizes.finish(&mut transaction.view);
+            transaction.recall = Recall::Done(Box::new(ids));
         }
         self.answered();
     }
 
-    /// The decision on a message that earlier sessions have made; `None` if it cannot be read now.
-    pub fn loaded(&mut self, stored: Option<Stored>, now: Instant) {
+    /// The decision on a message that earlier sessions have made.
+    pub fn loaded(&mut self, loaded: Loaded, now: Instant) {
         self.now = now;
         if let Some(upstream) = &mut self.upstream {
             upstream.owes_since(now);
@@ -149,10 +175,60 @@ impl Exchange<'_> {
         else {
             return;
         };
+        let Loading {
+            retrieval,
+            message,
+            digest,
+            status,
+            ..
+        } = *loading;
+        let expected = match loaded {
+            Loaded::Decision(decision) => Some(Box::new(Expected { digest, decision })),
+            Loaded::Outdated => {
+                self.forget_recalled(message, Known::Outdated);
+                None
+            }
+            Loaded::Unreadable => {
+                self.forget_recalled(message, Known::No);
+                None
+            }
+        };
+        self.response = self.hold(retrieval, status, expected);
+    }
+
+    /// What was remembered of a message is not true of it.
+    pub(super) fn forget_recalled(&mut self, message: UpstreamNumber, known: Known) {
         if let Phase::Transaction(transaction) = &mut self.phase {
-            transaction.verdicts.load(loading.message, stored);
+            transaction.verdicts.set_recalled(message, known);
+            transaction.view.grow(message, 0);
         }
-        self.begin_retrieval(&loading.command, loading.status);
+    }
+
+    /// Some servers write the unique-ids into the messages once they are asked for: those are not asked again unless the
+    /// client asks.
+    pub(super) fn note_written_id(&mut self, message: Option<UpstreamNumber>, wire: &[u8]) {
+        let Some(uidl) = self.uidl(message) else {
+            return;
+        };
+        let is_written = fields(wire)
+            .any(|it| it.is(wire, "X-UIDL") && wire[it.value].trim_ascii() == uidl.octets());
+        if let Phase::Transaction(transaction) = &mut self.phase
+            && is_written
+            && !std::mem::replace(&mut transaction.writes_uidl, true)
+        {
+            self.event(Event::UidlUnwanted(UidlTrouble::Written));
+        }
+    }
+
+    /// Octets in memory of what is remembered.
+    pub(super) fn recalled_octets(&self) -> usize {
+        let listing = match self.pending.front() {
+            Some(Pending::UniqueIds(ids)) => ids.octets(),
+            _ => 0,
+        };
+        let transaction = self.phase.transaction();
+        let known = transaction.map(|it| it.recall.octets() + it.verdicts.recalled_octets());
+        listing + known.unwrap_or(0)
     }
 
     /// The unique-id of a message, if the store may have to be told of it.
@@ -161,11 +237,6 @@ impl Exchange<'_> {
             Recall::Done(ids) => ids.uidl(message?),
             _ => None,
         }
-    }
-
-    /// Nothing is recalled in this session.
-    pub(super) fn forget_mailbox(&mut self) {
-        self.set_recall(Recall::Off);
     }
 
     fn set_recall(&mut self, recall: Recall) {

@@ -5,6 +5,7 @@
 
 use super::mailbox_view::{MailboxView, OwnEntry};
 use super::verdicts::{Known, Verdicts};
+use crate::message::MessageDigest;
 use crate::pop3::{MessageNumber, UidlListing, UpstreamNumber};
 
 /// How much of it is known in this session.
@@ -14,20 +15,37 @@ pub(super) enum Recall {
     #[default]
     Off,
     /// The unique-ids were not asked for yet.
-    Unasked,
-    /// The upstream was asked, or the driver.
-    Asked,
-    /// Messages are hidden whose sizes the upstream is asked for, so that STAT can leave them out.
-    Sizes(Box<Hidden>),
-    /// The unique-ids of the messages that may have to be told to the store.
+    Unasked(Asks),
+    /// The upstream was asked, or the driver. Whether the client has been told numbers before.
+    Asked(bool),
+    /// The client is to see other messages than the upstream's: the upstream is asked for their sizes, so that STAT is
+    /// right, and so that the numbers are.
+    Sizes(Box<Sizes>),
+    /// The unique-ids.
     Done(Box<UidlListing>),
 }
 
-/// What is hidden, until the sizes are known.
+/// Whether popgate asks for unique-ids by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Before the client's first command about messages.
+    First,
+    /// Only before the client does: the server writes them into the messages then.
+    WithClient {
+        /// Whether the client has been told numbers.
+        has_told: bool,
+    },
+}
+
+/// What is to be hidden, until the sizes are known.
 #[derive(Debug)]
-pub(super) struct Hidden {
-    pub(super) ids: UidlListing,
-    pub(super) messages: Vec<UpstreamNumber>,
+pub(super) struct Sizes {
+    ids: UidlListing,
+    /// With the sizes that they must have; ascending.
+    hidden: Vec<(UpstreamNumber, u64)>,
+    /// Those that have another one: they are other messages.
+    others: Vec<UpstreamNumber>,
+    rows: usize,
 }
 
 /// What is remembered of a mailbox.
@@ -48,58 +66,99 @@ pub enum RecalledMessage {
     /// Nothing.
     #[default]
     Unknown,
-    /// It is relayed unchanged.
-    Unchanged,
-    /// It is marked, or a notice takes its place: it has so many octets more than the upstream's.
-    Changed(i64),
-    /// The client does not see it.
-    Hidden,
+    /// Something that is not valid any more; what is decided now replaces it.
+    Outdated,
+    /// The message with this digest is relayed unchanged.
+    Unchanged(MessageDigest),
+    /// The message with this digest is marked, or a notice takes its place: it has so many octets more than the
+    /// upstream's.
+    Changed(i64, MessageDigest),
+    /// The client does not see it while the upstream lists it with this size.
+    Hidden(u64),
 }
 
 impl Recall {
-    /// Applies what is remembered, before the client has seen any number.
+    /// Applies what is remembered. The view changes only if the client has seen no number yet.
     pub(super) fn apply(
-        mut ids: UidlListing,
+        ids: UidlListing,
         recalled: Recalled,
+        has_told: bool,
         view: &mut MailboxView,
         verdicts: &mut Verdicts,
     ) -> Self {
-        let number = |place: usize| {
-            let number = u32::try_from(place + 1).ok()?;
-            MessageNumber::new(number).map(UpstreamNumber)
-        };
         let mut known = Vec::with_capacity(recalled.messages.len());
         let mut hidden = Vec::new();
         for (place, message) in recalled.messages.iter().enumerate().take(ids.messages()) {
-            known.push(match message {
+            let Some(number) = number(place) else { break };
+            known.push(match *message {
                 RecalledMessage::Unknown => Known::No,
-                RecalledMessage::Unchanged => Known::Unchanged,
-                RecalledMessage::Changed(grown) => {
-                    if let Some(number) = number(place) {
-                        view.grow(number, *grown);
+                RecalledMessage::Outdated => Known::Outdated,
+                RecalledMessage::Unchanged(digest) => Known::Unchanged(digest),
+                RecalledMessage::Changed(grown, digest) => {
+                    if !has_told {
+                        view.grow(number, grown);
                     }
-                    Known::Stored
+                    Known::Stored(digest)
                 }
-                RecalledMessage::Hidden => {
-                    if let Some(number) = number(place) {
-                        view.hide(number, 0);
-                        hidden.push(number);
+                RecalledMessage::Hidden(octets) => {
+                    if !has_told {
+                        view.hide(number, octets);
+                        hidden.push((number, octets));
                     }
                     Known::No
                 }
             });
         }
-        let messages = u32::try_from(ids.messages()).unwrap_or(u32::MAX);
-        view.append(messages, recalled.own);
-        // Nothing more is asked or told about the others.
-        ids.retain(|place| !matches!(known.get(place), Some(Known::Unchanged)));
+        if !has_told {
+            let messages = u32::try_from(ids.messages()).unwrap_or(u32::MAX);
+            view.append(messages, recalled.own);
+        }
         verdicts.recall(known, recalled.may_be_corrected);
-        match hidden.is_empty() {
+        match hidden.is_empty() && view.own().is_none() {
             true => Self::Done(Box::new(ids)),
-            false => Self::Sizes(Box::new(Hidden {
+            false => Self::Sizes(Box::new(Sizes {
                 ids,
-                messages: hidden,
+                hidden,
+                others: Vec::new(),
+                rows: 0,
             })),
         }
     }
+
+    /// Octets that it takes.
+    pub(super) fn octets(&self) -> usize {
+        match self {
+            Self::Off | Self::Unasked(_) | Self::Asked(_) => 0,
+            Self::Sizes(sizes) => sizes.ids.octets(),
+            Self::Done(ids) => ids.octets(),
+        }
+    }
+}
+
+impl Sizes {
+    /// A row of the answer to LIST.
+    pub(super) fn note(&mut self, number: UpstreamNumber, octets: u64) {
+        self.rows += 1;
+        let found = self.hidden.binary_search_by_key(&number, |(it, _)| *it);
+        if let Ok(place) = found
+            && self.hidden[place].1 != octets
+        {
+            self.others.push(number);
+        }
+    }
+
+    /// All rows have come: shows what must not be hidden. If LIST and UIDL do not have the same messages, numbers are
+    /// the upstream's.
+    pub(super) fn finish(self, view: &mut MailboxView) -> UidlListing {
+        match self.rows == self.ids.messages() {
+            true => self.others.iter().for_each(|number| view.show(*number)),
+            false => view.show_upstreams(),
+        }
+        self.ids
+    }
+}
+
+fn number(place: usize) -> Option<UpstreamNumber> {
+    let number = u32::try_from(place + 1).ok()?;
+    MessageNumber::new(number).map(UpstreamNumber)
 }

@@ -149,7 +149,7 @@ impl Exchange<'_> {
                 }
             }
             (Owes::UniqueIds, Meaning::LinesFollow) => self.response = Response::UniqueIds,
-            (Owes::UniqueIds, _) => self.no_unique_ids(),
+            (Owes::UniqueIds, _) => self.unique_ids_refused(),
             (Owes::HiddenSizes, Meaning::LinesFollow) => self.response = Response::Sizes,
             (Owes::HiddenSizes, _) => self.sizes_complete(),
             (Owes::Command(command), Meaning::LinesFollow) => self.begin_lines(command, line),
@@ -190,6 +190,9 @@ impl Exchange<'_> {
             return;
         }
         if challenges {
+            if let Some(login) = self.phase.relayed() {
+                login.name.challenge(line.bytes());
+            }
             self.relay_line(line);
             self.response = Response::Challenge;
             self.event(Event::Challenged);
@@ -219,15 +222,12 @@ impl Exchange<'_> {
         self.after_refused_auth = matches!(command, Command::Auth { .. }) && !answer.is_accepted();
         if !answer.is_accepted() {
             // A PASS that comes next proves who USER has named, and nobody else.
-            let named = login.named_by_user.as_deref();
-            let (name, opens_quarantine) = named.map_or_else(Default::default, |it| {
-                (it.name.clone(), it.opens_quarantine)
-            });
-            login.name = name;
-            self.opens_quarantine = opens_quarantine;
+            login.name.login_refused();
+            self.opens_quarantine = login.user_opens_quarantine;
         }
         if answer.is_accepted() {
-            self.enter_transaction(user.clone());
+            let proved = login.name.proved(command);
+            self.enter_transaction(proved);
         }
         self.event(Event::Login {
             mechanism,
@@ -248,12 +248,10 @@ impl Exchange<'_> {
                 | Command::Top(..)
                 | Command::Dele(_)
         );
-        if is_transaction && let Some(login) = self.phase.relayed() {
-            let user = login.name.name().cloned();
+        if is_transaction && self.phase.relayed().is_some() {
             self.opens_quarantine = false;
-            self.enter_transaction(user);
-            // The client has been told numbers, and whose mailbox it is was not proved to popgate.
-            self.forget_mailbox();
+            // Whose mailbox it is was not proved to popgate.
+            self.enter_transaction(None);
         }
     }
 
@@ -268,10 +266,16 @@ impl Exchange<'_> {
         }
         self.login_answered(command, LoginAnswer::of(accepted, line.bytes()));
         match command {
+            Command::User => {
+                if let Some(login) = self.phase.relayed() {
+                    login.name.user_answered(accepted);
+                }
+            }
             Command::Quit => {
                 // RFC 1939 section 6: after an error, messages may be left.
                 if accepted {
                     self.report_own_deletions();
+                    self.report_upstream_deletions();
                 }
                 self.ending = Some(End::Quit);
             }

@@ -58,6 +58,8 @@ pub(super) struct Decided {
     pub(super) rest: Option<EndOfAnswer>,
     /// The message as it is on the wire, or the part of it that was held.
     pub(super) wire: FromUpstream,
+    /// Whether what is decided replaces what earlier sessions have left.
+    pub(super) replaces: bool,
 }
 
 impl Decided {

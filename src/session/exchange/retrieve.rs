@@ -2,22 +2,24 @@
 //!
 //! The outcome is fixed before the first byte is sent and does not change afterwards.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::action::{Action, JudgeRequest, Judgement, QuarantineRequest};
+use super::action::{Action, HeldBack, JudgeRequest, Judgement, QuarantineRequest};
 use super::event::{DecidedMessage, Event};
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
-use super::pending::{Discarded, Held, Lines, Loading, Quarantining, Response, Streamed};
+use super::pending::{Discarded, Expected, Held, Lines, Loading, Quarantining, Response, Streamed};
 use super::phase::Phase;
 use super::retrieval_state::{Decided, Retrieval};
 use super::silent_end::check_one_answer;
 use super::state::Exchange;
-use super::verdicts::{Decision, Finding, Judged, KnownMark, Stored, Verdicts};
+use super::verdicts::{Decision, Finding, Judged, Known, KnownMark, Stored, Verdicts};
 use crate::config::HeaderMode;
 use crate::filter::{Action as FilterAction, HeaderStage, Verdict};
+use crate::message::MessageDigest;
 use crate::message::header::header_end;
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::{self, EndOfAnswer};
@@ -59,31 +61,49 @@ impl Exchange<'_> {
                     })),
                 })
             }
-            Some(Decision::Notice(text)) => Response::Discarded(Box::new(Discarded {
-                retrieval,
-                end: EndOfAnswer::new(),
-                ends,
-                is_complete: false,
-                notice: match retrieval.lines {
-                    Some(lines) => top_of(&text, lines),
-                    None => text,
-                },
-            })),
-            Some(Decision::Stored) => match retrieval.message.zip(self.uidl(retrieval.message)) {
-                Some((message, uidl)) => Response::Loading(Box::new(Loading {
-                    command: command.clone(),
-                    message,
-                    status,
-                    request: Some(uidl),
-                })),
-                None => self.hold(retrieval, status),
-            },
-            Some(Decision::Mark | Decision::Pass) | None => self.hold(retrieval, status),
+            Some(Decision::Notice(text)) if !self.checks_corrections() => {
+                Response::Discarded(Box::new(Discarded {
+                    retrieval,
+                    end: EndOfAnswer::new(),
+                    ends,
+                    is_complete: false,
+                    notice: match retrieval.lines {
+                        Some(lines) => top_of(&text, lines),
+                        None => text,
+                    },
+                }))
+            }
+            Some(Decision::Stored(digest)) => {
+                match retrieval.message.zip(self.uidl(retrieval.message)) {
+                    Some((message, uidl)) => Response::Loading(Box::new(Loading {
+                        retrieval,
+                        message,
+                        digest,
+                        status,
+                        request: Some(uidl),
+                    })),
+                    None => self.hold(retrieval, status, None),
+                }
+            }
+            Some(Decision::Recalled(digest)) => {
+                let decision = Stored::Unchanged;
+                let expected = Box::new(Expected { digest, decision });
+                self.hold(retrieval, status, Some(expected))
+            }
+            Some(Decision::Mark | Decision::Pass | Decision::Notice(_)) | None => {
+                self.hold(retrieval, status, None)
+            }
         };
     }
 
-    fn hold(&self, retrieval: Retrieval, status: FromUpstream) -> Response {
+    pub(super) fn hold(
+        &self,
+        retrieval: Retrieval,
+        status: FromUpstream,
+        expected: Option<Box<Expected>>,
+    ) -> Response {
         Response::Held(Box::new(Held {
+            expected,
             retrieval,
             status,
             hold: Hold::new(self.config.hold, self.turn),
@@ -114,10 +134,11 @@ impl Exchange<'_> {
         };
         let message = held.retrieval.message;
         let (taken, whole) = match held.hold.look(&upstream.buffer, self.now) {
+            Next::Wait if held.is_verified(&upstream.buffer) => (held.hold.seen(), false),
             Next::Wait => return Ok(None),
             Next::Header(end) => {
                 held.header = end;
-                let is_known = self.known(message).is_some();
+                let is_known = held.expected.is_some() || self.known(message).is_some();
                 return Ok((!is_known).then_some(Action::JudgeHeader));
             }
             Next::Part(taken) => (taken, false),
@@ -147,6 +168,7 @@ impl Exchange<'_> {
             return Ok(None);
         };
         self.count(taken)?;
+        let expected = held.expected;
         let (header, mut end) = held.hold.finish();
         if kept > 0 {
             end = EndOfAnswer::new();
@@ -157,19 +179,48 @@ impl Exchange<'_> {
             status: held.status,
             rest: (!whole).then_some(end),
             wire,
+            replaces: false,
         };
-        Ok(match self.known(message) {
-            Some(known) if !self.checks_corrections() || !decided.is_whole() => {
+        self.note_written_id(message, decided.wire.bytes());
+        let known = match expected {
+            Some(expected) => self.verified(*expected, &decided),
+            None => self.known(message),
+        };
+        // A few lines do not tell which message was corrected.
+        let is_checked =
+            self.checks_corrections() && is_enough && decided.retrieval.lines.is_none();
+        Ok(match known {
+            Some(_) if is_checked => self.request_verdict(decided, None, true),
+            Some(known) => {
                 self.send_known(decided, known);
                 None
             }
-            Some(_) => self.request_verdict(decided, None, true),
             None if is_enough => self.request_verdict(decided, header, false),
             None => {
                 self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
                 None
             }
         })
+    }
+
+    /// What an earlier session has decided, if it was about this message.
+    fn verified(&mut self, expected: Expected, decided: &Decided) -> Option<KnownMark> {
+        let Expected { digest, decision } = expected;
+        let message = decided.retrieval.message?;
+        let text = decided.text();
+        // TOP shows the header, and how much more is up to the server.
+        if decided.retrieval.lines.is_some() {
+            let is_same = header_end(&text).is_some() && digest.matches_header(&text);
+            return is_same.then(|| decision.into());
+        }
+        if digest.matches(&text, decided.is_whole()) != Some(true) {
+            self.forget_recalled(message, Known::No);
+            return None;
+        }
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            transaction.verdicts.adopt(message, decision.clone());
+        }
+        Some(decision.into())
     }
 
     /// The header of the held message, for [`Action::JudgeHeader`].
@@ -192,12 +243,33 @@ impl Exchange<'_> {
             KnownMark::None => self.send_unchanged(decided),
             KnownMark::Judged(judged) => self.send_marked(decided, judged),
             KnownMark::Text(text, action) => self.send_with_mark(decided, action, &text),
+            KnownMark::Notice(text) => self.send_known_notice(decided, text),
         }
+    }
+
+    fn send_known_notice(&mut self, decided: Decided, text: Bytes) {
+        let retrieval = decided.retrieval;
+        let notice = match retrieval.lines {
+            Some(lines) => top_of(&text, lines),
+            None => text,
+        };
+        let Some(end) = decided.rest else {
+            return self.send_notice(retrieval, notice);
+        };
+        let mut ends = LineEnds::after_status(ends_in_bare_lf(decided.status.bytes()));
+        ends.see(decided.wire.bytes());
+        self.response = Response::Discarded(Box::new(Discarded {
+            retrieval,
+            end,
+            ends,
+            is_complete: false,
+            notice,
+        }));
     }
 
     fn request_verdict(
         &mut self,
-        decided: Decided,
+        mut decided: Decided,
         header: Option<HeaderStage>,
         is_known: bool,
     ) -> Option<Action> {
@@ -208,6 +280,8 @@ impl Exchange<'_> {
             held: decided.wire.len(),
             deadline: self.first_byte_due(),
         };
+        // If it is judged anew although it is known, a person has corrected what was decided.
+        decided.replaces = is_known;
         self.response = Response::Judging(Box::new(decided));
         Some(Action::Judge(Box::new(request)))
     }
@@ -275,35 +349,34 @@ impl Exchange<'_> {
 
     /// The quarantine's result: the notice that replaces the message, or `None` if the message could not be
     /// stored and is tagged instead.
-    pub fn quarantined(&mut self, notice: Option<Bytes>, now: Instant) {
+    pub fn quarantined(&mut self, held: Option<HeldBack>, now: Instant) {
         self.now = now;
         if let Some(upstream) = &mut self.upstream {
             upstream.owes_since(now);
         }
-        let Response::Quarantining(held) = std::mem::replace(&mut self.response, Response::Status)
+        let Response::Quarantining(quarantining) =
+            std::mem::replace(&mut self.response, Response::Status)
         else {
             return;
         };
         let Quarantining {
             decided, judged, ..
-        } = *held;
-        match notice {
-            Some(notice) => {
-                let was = dot::unstuff(&decided.text()).len();
-                let is = dot::unstuff(&notice).len();
-                if let Phase::Transaction(transaction) = &mut self.phase
-                    && let Some(message) = decided.retrieval.message
-                {
-                    let grown = is as i64 - was as i64;
-                    transaction.view.grow(message, grown);
-                    transaction.verdicts.insert_notice(message, notice.clone());
-                    let stored = Stored::Notice(notice.clone());
-                    self.remember(message, judged, stored, grown);
-                }
-                self.send_notice(decided.retrieval, notice);
-            }
-            None => self.finish_as(decided, judged),
+        } = *quarantining;
+        let Some(HeldBack { id, notice }) = held else {
+            return self.finish_as(decided, judged);
+        };
+        let was = dot::unstuff(&decided.text()).len();
+        let is = dot::unstuff(&notice).len();
+        let grown = is as i64 - was as i64;
+        if let Phase::Transaction(transaction) = &mut self.phase
+            && let Some(message) = decided.retrieval.message
+        {
+            transaction.view.grow(message, grown);
+            transaction.verdicts.insert_notice(message, notice.clone());
         }
+        let stored = Stored::Notice(notice.clone());
+        self.remember(&decided, id, judged.finding, stored, grown);
+        self.send_notice(decided.retrieval, notice);
     }
 
     /// Sends a message according to its verdict, and remembers that.
@@ -313,9 +386,12 @@ impl Exchange<'_> {
         if passes && self.config.style.headers != HeaderMode::Always {
             if let Some((message, verdicts)) = self.remembers(&decided) {
                 verdicts.pass(message);
+                if let Phase::Transaction(transaction) = &mut self.phase {
+                    transaction.view.grow(message, 0);
+                }
                 if self.uidl(Some(message)).is_some() {
-                    let id = (self.config.new_id)();
-                    self.remember(message, Judged { id, finding }, Stored::Unchanged, 0);
+                    let id = (self.config.new_id)().to_string().into();
+                    self.remember(&decided, id, finding, Stored::Unchanged, 0);
                 }
             }
             return self.send_unchanged(decided);
@@ -341,23 +417,32 @@ impl Exchange<'_> {
     /// Keeps what was decided until the client has the message, if the mailbox is remembered.
     pub(super) fn remember(
         &mut self,
-        message: UpstreamNumber,
-        judged: Judged,
+        decided: &Decided,
+        id: Arc<str>,
+        finding: Finding,
         decision: Stored,
         grown: i64,
     ) {
-        let Judged { id, finding } = judged;
         let (Finding::Spam(verdict) | Finding::Ham(verdict)) = finding else {
             return;
         };
-        let uidl = self.uidl(Some(message));
-        if let (Phase::Transaction(transaction), Some(uidl)) = (&mut self.phase, uidl) {
+        let message = decided.retrieval.message;
+        let (Some(message), Some(uidl)) = (message, self.uidl(message)) else {
+            return;
+        };
+        let text = decided.text();
+        let octets = decided.is_whole().then(|| dot::unstuff(&text).len() as u64);
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            let replaces = decided.replaces || transaction.verdicts.is_outdated(message);
             transaction.decided = Some(Box::new(DecidedMessage {
                 uidl,
                 id,
                 verdict,
                 decision,
                 grown,
+                digest: MessageDigest::of(&text, decided.is_whole()),
+                octets_upstream: stated_octets(decided.status.bytes()).or(octets),
+                replaces,
             }));
         }
     }

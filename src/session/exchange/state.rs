@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::action::{Action, End, MessageId};
-use super::event::{DecidedMessage, Event};
+use super::event::{DecidedMessage, Event, UidlTrouble};
 use super::hold::HoldLimits;
 use super::input::{ClientInput, ClientSecurity, Unsolicited, UpstreamInput};
 use super::login_state::{GREETING, LocalLogin};
@@ -15,7 +15,7 @@ use super::mechanism::Mechanism;
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Opened, Phase, RelayedLogin, Shows, Transaction};
-use super::recall_state::Recall;
+use super::recall_state::{Asks, Recall};
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
 use crate::pop3::suffixed_login::SuffixedLogin;
@@ -79,8 +79,8 @@ pub struct Exchange<'s> {
     pub(super) delivered: Vec<(Fetch, Option<Box<DecidedMessage>>, Instant)>,
     /// Whether one command at a time goes up, whatever the upstream has announced.
     pub(super) one_at_a_time: bool,
-    /// Whether mailboxes are remembered.
-    pub(super) remembers: bool,
+    /// Whether mailboxes are remembered, and who asks for unique-ids then.
+    pub(super) remembers: Option<Asks>,
     /// How many of the pending commands fetch a message.
     pub(super) fetching: usize,
     /// Lines of the answer to CAPA, while popgate logs in.
@@ -155,7 +155,7 @@ impl<'s> Exchange<'s> {
             response_octets: 0,
             delivered: Vec::new(),
             one_at_a_time: false,
-            remembers: false,
+            remembers: None,
             fetching: 0,
             capability_lines: 0,
             after_unknown: false,
@@ -173,9 +173,10 @@ impl<'s> Exchange<'s> {
         }
     }
 
-    /// The mailbox is remembered beyond the session: [`Action::Recall`] may be asked for.
-    pub fn remember_mailbox(&mut self) {
-        self.remembers = true;
+    /// Whether the mailbox that is logged in to is remembered beyond the session, so that [`Action::Recall`] may be asked
+    /// for, and who asks for unique-ids then.
+    pub fn remember_mailbox(&mut self, asks: Option<Asks>) {
+        self.remembers = asks;
     }
 
     /// Does everything that can be done now; returns what the driver must do next.
@@ -294,7 +295,12 @@ impl<'s> Exchange<'s> {
                     }
                     Ok(Some(End::UpstreamClosed))
                 }
-                (None, false) => Err(Failure::UpstreamClosed),
+                (None, false) => {
+                    if matches!(self.pending.front(), Some(Pending::UniqueIds(_))) {
+                        self.event(Event::UidlUnwanted(UidlTrouble::Closed));
+                    }
+                    Err(Failure::UpstreamClosed)
+                }
             };
         }
         // A client that closes at a challenge sends nothing more.
@@ -378,12 +384,14 @@ impl<'s> Exchange<'s> {
     pub(super) fn enter_transaction(&mut self, user: Option<Arc<str>>) {
         let opens_quarantine = std::mem::take(&mut self.opens_quarantine);
         // What is remembered belongs to a user.
-        let remembers = self.remembers && user.is_some() && !opens_quarantine;
+        let remembers = self
+            .remembers
+            .filter(|_| user.is_some() && !opens_quarantine);
         self.phase = Phase::Transaction(Box::new(Transaction {
             user,
             recall: match remembers {
-                true => Recall::Unasked,
-                false => Recall::Off,
+                Some(asks) => Recall::Unasked(asks),
+                None => Recall::Off,
             },
             shows: match opens_quarantine {
                 true => Shows::Quarantine(Opened::Unasked),

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::action::MessageId;
 use crate::filter::Verdict;
+use crate::message::MessageDigest;
 use crate::metrics::{MessageAction, UnscannedReason};
 use crate::pop3::UpstreamNumber;
 use crate::rewrite::MarkText;
@@ -29,8 +30,10 @@ pub(super) enum Decision {
     Mark,
     /// It is in quarantine, and this notice is sent.
     Notice(Bytes),
-    /// An earlier session has decided, and the driver can read how.
-    Stored,
+    /// An earlier session has relayed the message with this digest unchanged.
+    Recalled(MessageDigest),
+    /// An earlier session has decided on the message with this digest, and the driver can read how.
+    Stored(MessageDigest),
 }
 
 /// A decision as a store keeps it: what the client gets whenever it fetches the message.
@@ -44,14 +47,29 @@ pub enum Stored {
     Notice(Bytes),
 }
 
+/// The result of a request to load an earlier decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// This is what was decided.
+    Decision(Stored),
+    /// It is not valid any more.
+    Outdated,
+    /// It cannot be read now.
+    Unreadable,
+}
+
 /// What earlier sessions know of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     No,
-    /// It is relayed unchanged.
-    Unchanged,
-    /// The driver can read what was decided.
-    Stored,
+    /// What was decided is not valid any more, and what is decided now replaces it.
+    Outdated,
+    /// The message with this digest is relayed unchanged.
+    Unchanged(MessageDigest),
+    /// It is relayed unchanged, and this is that message.
+    Verified,
+    /// The driver can read what was decided on the message with this digest.
+    Stored(MessageDigest),
 }
 
 /// A message that carries a mark.
@@ -101,6 +119,18 @@ pub(super) enum KnownMark {
     Judged(Judged),
     /// An earlier session has.
     Text(MarkText, MessageAction),
+    /// This notice takes its place.
+    Notice(Bytes),
+}
+
+impl From<Stored> for KnownMark {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Unchanged => Self::None,
+            Stored::Mark(text, action) => Self::Text(text, action),
+            Stored::Notice(notice) => Self::Notice(notice),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -132,11 +162,11 @@ impl Kept {
 impl Verdicts {
     pub(super) fn get(&self, message: UpstreamNumber) -> Option<Decision> {
         let Some(known) = self.known.get(&message) else {
-            let place = usize::try_from(message.0.value()).ok()? - 1;
-            return match self.recalled.get(place)? {
-                Known::No => None,
-                Known::Unchanged => Some(Decision::Pass),
-                Known::Stored => Some(Decision::Stored),
+            return match self.recalled(message)? {
+                Known::No | Known::Outdated => None,
+                Known::Unchanged(digest) => Some(Decision::Recalled(digest)),
+                Known::Verified => Some(Decision::Pass),
+                Known::Stored(digest) => Some(Decision::Stored(digest)),
             };
         };
         Some(match known {
@@ -151,7 +181,8 @@ impl Verdicts {
         let mark = match self.known.get(&message)? {
             Kept::Mark(mark) => mark,
             Kept::Text(mark) => return Some(KnownMark::Text(mark.0.clone(), mark.1)),
-            Kept::Pass | Kept::Notice(_) => return None,
+            Kept::Notice(text) => return Some(KnownMark::Notice(Bytes::clone(text))),
+            Kept::Pass => return None,
         };
         let mut judged = mark.judged.clone();
         if let Some(verdict) = judged.finding.verdict_mut() {
@@ -172,24 +203,41 @@ impl Verdicts {
         self.may_be_corrected
     }
 
-    /// The decision of an earlier session; without it the message is judged anew.
-    pub(super) fn load(&mut self, message: UpstreamNumber, stored: Option<Stored>) {
+    fn recalled(&self, message: UpstreamNumber) -> Option<Known> {
+        let place = usize::try_from(message.0.value()).ok()?;
+        self.recalled.get(place.checked_sub(1)?).copied()
+    }
+
+    /// Whether what is decided on the message now replaces what earlier sessions have left.
+    pub(super) fn is_outdated(&self, message: UpstreamNumber) -> bool {
+        self.recalled(message) == Some(Known::Outdated)
+    }
+
+    /// What earlier sessions know of the message is this.
+    pub(super) fn set_recalled(&mut self, message: UpstreamNumber, known: Known) {
+        let place = usize::try_from(message.0.value()).unwrap_or_default();
+        let place = place
+            .checked_sub(1)
+            .and_then(|it| self.recalled.get_mut(it));
+        if let Some(place) = place {
+            *place = known;
+        }
+    }
+
+    /// The decision of an earlier session counts: this is the message that it was about.
+    pub(super) fn adopt(&mut self, message: UpstreamNumber, stored: Stored) {
         match stored {
-            Some(Stored::Unchanged) => self.pass(message),
-            Some(Stored::Mark(text, action)) => {
+            Stored::Unchanged => self.set_recalled(message, Known::Verified),
+            Stored::Mark(text, action) => {
                 self.keep(message, Kept::Text(Box::new((text, action))));
             }
-            Some(Stored::Notice(notice)) => self.insert_notice(message, notice),
-            None => {
-                let place = usize::try_from(message.0.value()).unwrap_or_default();
-                if let Some(known) = place
-                    .checked_sub(1)
-                    .and_then(|it| self.recalled.get_mut(it))
-                {
-                    *known = Known::No;
-                }
-            }
+            Stored::Notice(notice) => self.insert_notice(message, notice),
         }
+    }
+
+    /// Octets of what earlier sessions know.
+    pub(super) fn recalled_octets(&self) -> usize {
+        self.recalled.len() * size_of::<Known>()
     }
 
     /// The message is relayed unchanged.

@@ -22,6 +22,7 @@ pub(super) fn room(
         buffered,
         wanted,
         is_held,
+        kept,
     } = need;
     if wanted > 0 && held.reserve(wanted) {
         exchange.make_room();
@@ -31,9 +32,9 @@ pub(super) fn room(
     // The buffer of the last message is kept for the next one, unless others need the memory.
     if held.octets() > 0 && (is_short || exchange.is_idle()) {
         exchange.shrink_upstream_buffer();
-        held.shrink(buffered);
+        held.shrink(buffered + kept);
     }
-    held.charge(buffered);
+    held.charge(buffered + kept);
     let room = match (is_short, is_held) {
         (false, _) => usize::MAX,
         (true, true) => UNCOUNTED.saturating_sub(buffered),

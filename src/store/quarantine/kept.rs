@@ -15,6 +15,7 @@ use nix::fcntl::OFlag;
 use super::super::contract::Store;
 use super::super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::super::{durable_write, temporary};
+use crate::message::MessageDigest;
 
 /// The end of a message's file name, before a mail program's flags.
 pub(super) const ENDING: &str = ".popgate";
@@ -215,6 +216,11 @@ impl Left {
             },
         }
     }
+}
+
+/// Whether two copies are of one message, whatever the server has written into it meanwhile.
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    MessageDigest::of(one, true).matches(other, true) == Some(true)
 }
 
 /// Whether a file has these octets; it is on disk then.

@@ -160,5 +160,6 @@ pub(super) fn put_into(
 
 fn has_message(store: &dyn Store, id: &PopgateId, message: &[u8]) -> io::Result<bool> {
     let row = store.quarantined(id).map_err(io::Error::other)?;
-    Ok(row.and_then(|row| row.body).as_deref() == Some(message))
+    let body = row.and_then(|row| row.body);
+    Ok(body.is_some_and(|body| kept::is_same(&body, message)))
 }

@@ -55,8 +55,6 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// Whether there is a store in the data directory.
     pub store: bool,
-    /// Whether mailboxes are recalled: popgate asks the server for UIDL then.
-    pub recalls: bool,
     /// The listener; its address is ignored.
     pub listen: Listen,
     pub tls_server: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
@@ -91,7 +89,6 @@ impl Settings {
             limits: Config::load(None, &Flags::default()).0.limits,
             data_dir: None,
             store: false,
-            recalls: false,
             listen: Listen::on(SocketAddr::from(([127, 0, 0, 1], 0))),
             tls_server: None,
             others: Vec::new(),
@@ -126,7 +123,6 @@ impl Settings {
             oauth: self.oauth,
             own_addresses: self.also_own,
             read_limit: Some(self.piece),
-            recalls: self.recalls,
             // In paused time nothing may be waited for.
             store_threads: Some(Arc::new(ThreadPool::new("store-reader", 0, 0))),
             ..Overrides::default()
