@@ -70,10 +70,10 @@ struct Sockets {
     in_use: usize,
 }
 
-/// Threads that write to the quarantine at a time, and messages that wait for one of them: each may be as large as
-/// filter.hold_bytes.
+/// Threads that write to the quarantine at a time, and messages that wait for one of them: their sessions have them in
+/// memory until then.
 const DISK_THREADS: usize = 4;
-const DISK_QUEUE: usize = 32;
+const DISK_QUEUE: usize = 128;
 
 /// Opens everything that the configuration names, of which these problems are known already.
 ///

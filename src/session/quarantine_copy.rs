@@ -57,19 +57,22 @@ pub(super) async fn put_away(
     });
     // A disk that hangs must not delay the client. A copy that is stored too late does no harm: the message is
     // delivered as well.
-    match timeout_at(deadline, put).await {
+    let why = match timeout_at(deadline, put).await {
         Ok(Ok(Ok(held))) => return Some(held),
-        Ok(Ok(Err(error))) => {
-            tracing::error!(%error, "quarantine cannot take a message; it is tagged instead");
-        }
+        Ok(Ok(Err(error))) => error.to_string(),
         // A panic is logged already.
-        Ok(Err(NotDone::Panicked)) => {}
-        Ok(Err(why)) => {
-            tracing::error!("quarantine cannot take a message: {why}; it is tagged instead");
-        }
-        Err(_) => {
-            tracing::error!("quarantine takes too long; the message is tagged instead");
-        }
+        Ok(Err(NotDone::Panicked)) => return None,
+        Ok(Err(why)) => why.to_string(),
+        Err(_) => "it takes too long".to_owned(),
+    };
+    // A disk that is full or a database that is gone concerns every message.
+    if let Some(suppressed) = service.may_log("quarantine") {
+        let suppressed = suppressed.lines();
+        tracing::error!(
+            suppressed,
+            error = why,
+            "quarantine cannot take a message; it is tagged instead"
+        );
     }
     None
 }

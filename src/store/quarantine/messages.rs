@@ -140,19 +140,18 @@ pub(super) fn put_into(
         entry.uidl = None;
     }
     let id = entry.id.clone();
-    let whose = Quarantined {
-        reasons: Vec::new(),
-        ..entry.clone()
-    };
+    let whose = (entry.mailbox.clone(), entry.uidl.clone());
     entry.body = Some(bytes::Bytes::copy_from_slice(message));
     let entry = Box::new(entry);
     let change = Change::Held { entry, hidden };
     store.apply(&[change]).map_err(io::Error::other)?;
-    if has_message(store, &id, message)? {
+    let (Some(mailbox), Some(uidl)) = whose else {
+        // Nothing but its id could have been there.
         return Ok(id);
-    }
-    // Another node was faster.
-    match index::held_id(store, &whose).map_err(io::Error::other)? {
+    };
+    match store.held_as(&mailbox, &uidl).map_err(io::Error::other)? {
+        Some(held) if held == id => Ok(id),
+        // Another node was faster.
         Some(held) if has_message(store, &held, message)? => Ok(held),
         _ => Err(io::Error::other(format!("{id}: is not in the store"))),
     }
