@@ -162,3 +162,113 @@ fn has_message(store: &dyn Store, id: &PopgateId, message: &[u8]) -> io::Result<
     let body = row.and_then(|row| row.body);
     Ok(body.is_some_and(|body| kept::is_same(&body, message)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry_of;
+    use super::super::{Maildir, Quarantine};
+    use super::*;
+    use crate::mailbox_id::{MailboxId, UpstreamId};
+    use crate::pop3::Uidl;
+    use crate::store::sqlite::Sqlite;
+
+    /// A store whose table has a place for messages.
+    fn store(dir: &Path) -> Arc<dyn Store> {
+        Arc::new(Sqlite::open(dir).unwrap())
+    }
+
+    fn entry(id: &str, uidl: &str) -> Quarantined {
+        Quarantined {
+            mailbox: MailboxId::new(UpstreamId::from_stored("pop.example.net"), "ann"),
+            uidl: Uidl::new(uidl.as_bytes()),
+            ..entry_of(PopgateId::new(id).unwrap(), b"Subject: x\r\n\r\n")
+        }
+    }
+
+    #[test]
+    fn a_store_holds_each_message_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        let quarantine = Quarantine::Store(Arc::clone(&store));
+        let put = |id: &str, uidl: &str, message: &[u8]| {
+            let held = quarantine.put(entry(id, uidl), false, message);
+            held.unwrap().to_string()
+        };
+        assert_eq!(put("a-1", "one", b"1"), "a-1");
+        assert_eq!(put("a-2", "one", b"1"), "a-1");
+        assert_eq!(put("a-3", "two", b"2"), "a-3");
+        // A server that uses a UIDL twice.
+        assert_eq!(put("a-4", "one", b"other"), "a-4");
+        let messages = HeldMessages::Store(Arc::clone(&store));
+        let texts = || -> Vec<_> {
+            let all = messages.all().unwrap();
+            all.iter().map(|kept| kept.message().unwrap()).collect()
+        };
+        assert_eq!(texts().len(), 3);
+        let first = messages.find("a-1").unwrap().unwrap();
+        assert_eq!(first.message().unwrap(), b"1");
+        first.leave(Left::Deleted).unwrap();
+        assert!(messages.find("a-1").unwrap().is_none());
+        assert!(first.message().is_err());
+        assert_eq!(put("a-5", "one", b"1"), "a-5");
+        // What is released as a file is there no longer, as from a Maildir.
+        let second = messages.find("a-3").unwrap().unwrap();
+        second.leave(Left::Released).unwrap();
+        assert!(messages.find("a-3").unwrap().is_none());
+        assert_eq!(texts(), [b"other".to_vec(), b"1".to_vec()]);
+    }
+
+    #[test]
+    fn what_a_store_cannot_take_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path());
+        std::fs::remove_dir_all(dir.path()).unwrap();
+        let quarantine = Quarantine::Store(store);
+        let held = quarantine.put(entry("a-1", "one"), false, b"1");
+        assert!(held.is_err());
+    }
+
+    #[test]
+    fn the_messages_of_a_maildir_move_into_a_store() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [index, shared] = [store(dirs[0].path()), store(dirs[1].path())];
+        let maildir = Maildir::new(dirs[0].path());
+        let messages = [
+            ("a-1", &b"From: b\r\n\r\n1"[..]),
+            ("a-2", b"From: c\r\n\r\n2"),
+        ];
+        for (id, message) in messages {
+            let entry = entry(id, id);
+            maildir.put(entry.clone(), false, message).unwrap();
+            let held = Change::Held {
+                entry: Box::new(entry),
+                hidden: false,
+            };
+            index.apply(&[held]).unwrap();
+        }
+        // One that no index knows, and one that another node holds already.
+        maildir
+            .put(entry("a-3", "x"), false, b"From: d\r\n\r\n3")
+            .unwrap();
+        let other = Quarantine::Store(Arc::clone(&shared));
+        other
+            .put(entry("b-1", "a-2"), false, b"From: c\r\n\r\n2")
+            .unwrap();
+        let moved = move_into(&*shared, dirs[0].path(), Some(&*index)).unwrap();
+        assert_eq!(moved, 3);
+        assert_eq!(kept::kept(dirs[0].path()).unwrap(), []);
+        let held = HeldMessages::Store(Arc::clone(&shared));
+        assert_eq!(held.all().unwrap().len(), 4);
+        let row = |id| {
+            shared
+                .quarantined(&PopgateId::new(id).unwrap())
+                .unwrap()
+                .unwrap()
+        };
+        assert_eq!(row("a-1").mailbox, entry("a-1", "a-1").mailbox);
+        assert_eq!(row("a-1").body.as_deref(), Some(messages[0].1));
+        assert_eq!(row("a-2").uidl, None);
+        assert_eq!((row("a-3").mailbox, &*row("a-3").from), (None, "d"));
+        assert_eq!(move_into(&*shared, dirs[0].path(), None).unwrap(), 0);
+    }
+}
