@@ -292,6 +292,11 @@ impl Metrics {
         self.store.own_messages.with_label_values(&labels).inc();
     }
 
+    /// Messages that popgate has deleted at a server.
+    pub fn discarded(&self, messages: u64) {
+        self.store.discarded.inc_by(messages);
+    }
+
     /// Changes that are lost.
     pub fn store_dropped(&self, reason: &'static str, changes: usize) {
         let counter = self.store.dropped.with_label_values(&[reason]);

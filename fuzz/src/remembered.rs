@@ -36,6 +36,8 @@ pub struct RememberedMessage {
     pub digest: MessageDigest,
     pub octets: u64,
     pub is_hidden: bool,
+    /// Whether it is hidden, and to be deleted.
+    pub is_discarded: bool,
     /// Whether it is a notice whose original is in quarantine no longer.
     pub is_gone: bool,
 }
@@ -44,6 +46,7 @@ impl Remembered {
     pub fn recall(&self, ids: &UidlListing) -> Option<Recalled> {
         let known = |id: &[u8]| match self.messages.get(id) {
             None => RecalledMessage::Unknown,
+            Some(message) if message.is_discarded => RecalledMessage::Discarded(message.octets),
             Some(message) if message.is_hidden => RecalledMessage::Hidden(message.octets),
             Some(message) => match message.decision {
                 Stored::Unchanged => RecalledMessage::Unchanged(message.digest),
@@ -84,6 +87,7 @@ impl Remembered {
             digest: message.digest,
             octets: message.octets_upstream.unwrap_or(0),
             is_hidden: false,
+            is_discarded: false,
             is_gone: false,
         };
         let id = message.uidl.octets().to_vec();

@@ -1,6 +1,6 @@
 //! Families of the store.
 
-use prometheus::{Histogram, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::buckets::SECONDS;
 use super::labels::{LookupOutcome, OwnMessageEvent, OwnMessageKind, StoreOperation};
@@ -17,6 +17,7 @@ pub(super) struct Store {
     pub(super) lookup_seconds: Histogram,
     pub(super) write_seconds: Histogram,
     pub(super) own_messages: IntCounterVec,
+    pub(super) discarded: IntCounter,
 }
 
 impl Store {
@@ -52,6 +53,10 @@ impl Store {
         Self {
             up,
             own_messages,
+            discarded: make.counter(
+                "popgate_discarded_messages_total",
+                "Messages that popgate has deleted at their servers, because a person has deleted them from quarantine",
+            ),
             lookups,
             waiting_changes: make.gauge(
                 "popgate_store_waiting_changes",

@@ -79,6 +79,18 @@ impl Observer<'_> {
             Event::UpstreamDeleted(deleted) => {
                 mailbox_memory::upstream_deleted(self.service, self.mailbox(), deleted);
             }
+            Event::Discarded(messages) => {
+                metrics.discarded(messages.into());
+                let mailbox = self.mailbox();
+                let mailbox = mailbox.and_then(|it| shown(&it, self.service.log_mailboxes));
+                let upstream = self.upstream_name();
+                tracing::info!(
+                    upstream,
+                    mailbox,
+                    messages,
+                    "deleted messages at the server that a person has deleted from quarantine"
+                );
+            }
             Event::UidlUnwanted(trouble) => self.uidl_unwanted(trouble),
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),

@@ -94,7 +94,11 @@ fn known(record: &RememberedMessage, version: &str) -> RecalledMessage {
     // What a person said outranks what was sent before.
     let label = record.correction.map(|correction| correction.label);
     match (label, record.state) {
-        (_, Discarded) | (None | Some(Label::Spam), Hidden) => {
+        (_, Discarded) => {
+            let octets = record.octets_upstream;
+            return octets.map_or(RecalledMessage::Outdated, RecalledMessage::Discarded);
+        }
+        (None | Some(Label::Spam), Hidden) => {
             let octets = record.octets_upstream;
             return octets.map_or(RecalledMessage::Outdated, RecalledMessage::Hidden);
         }
@@ -253,7 +257,7 @@ mod tests {
             (Judged, Some(3), None, Changed(3, a)),
             (Hidden, None, None, RecalledMessage::Hidden(70)),
             (Hidden, None, ham, Unchanged(a)),
-            (Discarded, None, ham, RecalledMessage::Hidden(70)),
+            (Discarded, None, ham, RecalledMessage::Discarded(70)),
         ] {
             let record = record(state, grown, label);
             assert_eq!(known(&record, "1"), wanted, "{record:?}");

@@ -4,7 +4,7 @@
 use popgate::pop3::Uidl;
 use popgate::pop3::dot::unstuff;
 use popgate::store::Store;
-use popgate::store::records::{MessageRecord, MessageState};
+use popgate::store::records::{Change, MessageRecord, MessageState, Timestamp};
 use popgate::store::sqlite::{FILE, Sqlite};
 
 use crate::support::mailbox::{Messages, Session};
@@ -422,4 +422,45 @@ async fn a_name_that_the_server_refused_has_no_memory() {
     client.send(b"STAT\r\n").await;
     // Nobody's: it is not asked for unique-ids.
     upstream.expect(b"STAT\r\n").await;
+}
+
+#[tokio::test]
+async fn what_a_person_deletes_from_quarantine_is_deleted_at_the_server_with_the_next_quit() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = remembering(data.path());
+    let mailbox = messages(&[("one", HAM), ("two", HELD), ("three", SPAM)]);
+    fetch_all(&mut server, "ann", &mailbox).await;
+    crate::support::until("the store has the record", || {
+        record(data.path(), "three").is_some()
+    });
+    let id = record(data.path(), "two").unwrap().id;
+    let discard = Change::QuarantineDeleted {
+        id,
+        discards: true,
+        at: Timestamp::now(),
+    };
+    let store = Sqlite::open_unchecked(data.path()).unwrap();
+    store.apply(&[discard]).unwrap();
+    // A session that is cut deletes nothing.
+    let mut session = Session::new(&server, "ann", &mailbox).await;
+    assert_eq!(session.rows("UIDL").await, ["one", "three"]);
+    let ended = session.cut(&mut server).await;
+    assert_eq!(ended.left.len(), 3);
+    let mut session = Session::new(&server, "ann", &mailbox).await;
+    assert_eq!(session.rows("UIDL").await, ["one", "three"]);
+    session.retr(2).await;
+    assert!(session.ask("DELE 1").await.starts_with("+OK"));
+    let ended = session.quit(&mut server).await;
+    let commands = &ended.commands[ended.commands.len() - 3..];
+    assert_eq!(commands, ["DELE 1", "DELE 2", "QUIT"]);
+    let left: Vec<_> = ended.left.iter().map(|(uidl, _)| *uidl).collect();
+    assert_eq!(left, ["three"]);
+    let count = || server.proxy.metric("popgate_discarded_messages_total");
+    assert_eq!(count(), 1.0);
+    // Another message of the same unique-id, and of another size, is none of it.
+    let other = messages(&[("two", HAM)]);
+    let mut session = Session::new(&server, "ann", &other).await;
+    assert_eq!(session.retr(1).await, HAM);
+    let ended = session.quit(&mut server).await;
+    assert_eq!(ended.left.len(), 1);
 }

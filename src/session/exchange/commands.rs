@@ -97,7 +97,9 @@ impl Exchange<'_> {
     fn may_take_first(&self) -> bool {
         let settled = self.fetching == 0 && self.output.is_empty();
         let command = Command::parse(self.client.first_line());
-        (settled || !command.deletes()) && !self.must_recall_before(&command)
+        (settled || !command.deletes())
+            && !self.must_recall_before(&command)
+            && !self.must_discard_before(&command)
     }
 
     /// The limit on the client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
@@ -120,6 +122,7 @@ impl Exchange<'_> {
     pub(super) fn take_commands(&mut self) -> Option<Action> {
         self.ask_capabilities();
         self.ask_unique_ids();
+        self.discard_before_quit();
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
             if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {

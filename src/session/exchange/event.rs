@@ -76,6 +76,8 @@ pub enum Event {
     OwnDeleted(Vec<Uidl>),
     /// The client has deleted these messages of the upstream's, and the upstream has accepted QUIT.
     UpstreamDeleted(Vec<Uidl>),
+    /// The upstream has accepted QUIT after so many deletions of popgate's own.
+    Discarded(u32),
     /// The server has answered UIDL, which popgate asked for, in a way that it should not be asked again.
     UidlUnwanted(UidlTrouble),
     /// A message has no verdict.

@@ -16,6 +16,7 @@ mod action;
 mod buffers;
 mod commands;
 mod deadline;
+mod discards;
 mod event;
 mod hold;
 mod input;

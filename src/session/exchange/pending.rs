@@ -35,6 +35,8 @@ pub(super) enum Pending {
     UniqueIds(UidlListing),
     /// The upstream's answer to LIST, which popgate has asked for itself.
     HiddenSizes,
+    /// The upstream's answer to popgate's own DELE.
+    Discard,
     /// popgate's answer about an entry of its own, when its turn has come: other commands before it count.
     OwnEntry(Command<OwnNumber>),
 }
@@ -44,7 +46,11 @@ impl Pending {
     pub(super) fn is_of_upstream(&self) -> bool {
         matches!(
             self,
-            Self::Upstream(_) | Self::Capabilities | Self::UniqueIds(_) | Self::HiddenSizes
+            Self::Upstream(_)
+                | Self::Capabilities
+                | Self::UniqueIds(_)
+                | Self::HiddenSizes
+                | Self::Discard
         )
     }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::event::DecidedMessage;
 use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
-use super::recall_state::Recall;
+use super::recall_state::{Discards, Recall};
 use super::verdicts::Verdicts;
 use crate::pop3::{LoginName, Secret};
 
@@ -79,6 +79,7 @@ pub(super) struct Transaction {
     pub(super) verdicts: Verdicts,
     pub(super) recall: Recall,
     pub(super) shows: Shows,
+    pub(super) discards: Discards,
     /// Whether the server was seen to write unique-ids into messages.
     pub(super) writes_uidl: bool,
     /// The decision on the message that is being sent, if it is to be remembered.

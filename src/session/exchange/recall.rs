@@ -16,7 +16,7 @@ use super::event::{Event, UidlTrouble};
 use super::mailbox_view::Listing;
 use super::pending::{Expected, Loading, Pending, Response};
 use super::phase::Phase;
-use super::recall_state::{Asks, Recall, Recalled};
+use super::recall_state::{Asks, Discards, Recall, Recalled};
 use super::state::Exchange;
 use super::verdicts::{Known, Loaded};
 use crate::message::header::fields;
@@ -159,8 +159,9 @@ impl Exchange<'_> {
         if let Phase::Transaction(transaction) = &mut self.phase
             && let Recall::Sizes(sizes) = std::mem::take(&mut transaction.recall)
         {
-            let ids = sizes.finish(&mut transaction.view);
+            let (ids, discarded) = sizes.finish(&mut transaction.view);
             transaction.recall = Recall::Done(Box::new(ids));
+            transaction.discards = Discards::new(discarded);
         }
         self.answered();
     }

@@ -43,7 +43,9 @@ pub(super) struct Sizes {
     ids: UidlListing,
     /// With the sizes that they must have; ascending.
     hidden: Vec<(UpstreamNumber, u64)>,
-    /// Those that have another one: they are other messages.
+    /// Those of them that a person wants to be gone.
+    discarded: Vec<UpstreamNumber>,
+    /// Those that have another size: they are other messages.
     others: Vec<UpstreamNumber>,
     rows: usize,
 }
@@ -75,6 +77,38 @@ pub enum RecalledMessage {
     Changed(i64, MessageDigest),
     /// The client does not see it while the upstream lists it with this size.
     Hidden(u64),
+    /// The same, and it is deleted before the client's QUIT: a person wants it to be gone.
+    Discarded(u64),
+}
+
+/// The most messages that popgate deletes by itself in a session: the client waits for the answer to its QUIT.
+const MOST_DISCARDED: usize = 100;
+
+/// Messages that popgate deletes at the upstream by itself, and how many the upstream has marked so far.
+#[derive(Debug, Default)]
+pub(super) struct Discards {
+    /// The next one is the last of these.
+    left: Vec<UpstreamNumber>,
+    pub(super) marked: u32,
+}
+
+impl Discards {
+    pub(super) fn new(mut messages: Vec<UpstreamNumber>) -> Self {
+        messages.truncate(MOST_DISCARDED);
+        messages.reverse();
+        Self {
+            left: messages,
+            marked: 0,
+        }
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        !self.left.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<UpstreamNumber> {
+        self.left.pop()
+    }
 }
 
 impl Recall {
@@ -87,7 +121,7 @@ impl Recall {
         verdicts: &mut Verdicts,
     ) -> Self {
         let mut known = Vec::with_capacity(recalled.messages.len());
-        let mut hidden = Vec::new();
+        let (mut hidden, mut discarded) = (Vec::new(), Vec::new());
         for (place, message) in recalled.messages.iter().enumerate().take(ids.messages()) {
             let Some(number) = number(place) else { break };
             known.push(match *message {
@@ -100,10 +134,13 @@ impl Recall {
                     }
                     Known::Stored(digest)
                 }
-                RecalledMessage::Hidden(octets) => {
+                RecalledMessage::Hidden(octets) | RecalledMessage::Discarded(octets) => {
                     if !has_told {
                         view.hide(number, octets);
                         hidden.push((number, octets));
+                        if matches!(message, RecalledMessage::Discarded(_)) {
+                            discarded.push(number);
+                        }
                     }
                     Known::No
                 }
@@ -119,6 +156,7 @@ impl Recall {
             false => Self::Sizes(Box::new(Sizes {
                 ids,
                 hidden,
+                discarded,
                 others: Vec::new(),
                 rows: 0,
             })),
@@ -147,14 +185,16 @@ impl Sizes {
         }
     }
 
-    /// All rows have come: shows what must not be hidden. If LIST and UIDL do not have the same messages, numbers are
-    /// the upstream's.
-    pub(super) fn finish(self, view: &mut MailboxView) -> UidlListing {
+    /// All rows have come: shows what must not be hidden, and gives what is to be deleted. If LIST and UIDL do not have the
+    /// same messages, numbers are the upstream's.
+    pub(super) fn finish(mut self, view: &mut MailboxView) -> (UidlListing, Vec<UpstreamNumber>) {
         match self.rows == self.ids.messages() {
             true => self.others.iter().for_each(|number| view.show(*number)),
             false => view.show_upstreams(),
         }
-        self.ids
+        self.discarded
+            .retain(|number| view.to_client(*number).is_none());
+        (self.ids, self.discarded)
     }
 }
 

@@ -25,6 +25,7 @@ enum Owes {
     Capabilities,
     UniqueIds,
     HiddenSizes,
+    Discard,
     Command(Command<UpstreamNumber>),
 }
 
@@ -33,6 +34,7 @@ impl Owes {
         match self {
             Self::Login => Shape::Challenges,
             Self::Capabilities | Self::UniqueIds | Self::HiddenSizes => Shape::LinesIfOk,
+            Self::Discard => Shape::Line,
             Self::Command(command) => command.shape(),
         }
     }
@@ -113,6 +115,7 @@ impl Exchange<'_> {
             Some(Pending::Capabilities) => Owes::Capabilities,
             Some(Pending::UniqueIds(_)) => Owes::UniqueIds,
             Some(Pending::HiddenSizes) => Owes::HiddenSizes,
+            Some(Pending::Discard) => Owes::Discard,
             Some(Pending::OwnEntry(command)) => {
                 let command = command.clone();
                 match command.number() {
@@ -152,6 +155,7 @@ impl Exchange<'_> {
             (Owes::UniqueIds, _) => self.unique_ids_refused(),
             (Owes::HiddenSizes, Meaning::LinesFollow) => self.response = Response::Sizes,
             (Owes::HiddenSizes, _) => self.sizes_complete(),
+            (Owes::Discard, meaning) => self.discard_answered(meaning == Meaning::Accepted),
             (Owes::Command(command), Meaning::LinesFollow) => self.begin_lines(command, line),
             (Owes::Command(command), meaning) => match command.shape() {
                 Shape::Challenges => self.take_auth_reply(&command, meaning, line),
@@ -276,6 +280,7 @@ impl Exchange<'_> {
                 if accepted {
                     self.report_own_deletions();
                     self.report_upstream_deletions();
+                    self.report_discards();
                 }
                 self.ending = Some(End::Quit);
             }
