@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::records::{
     Change, HistoryRow, Lesson, ListEntry, MailboxContents, MailboxMemory, MailboxSettings,
-    MailboxSummary, MessageRecord, PopgateId, Quarantined, SenderHistory, Timestamp,
+    MailboxSummary, MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::store_error::StoreError;
 use crate::mailbox_id::MailboxId;
@@ -37,6 +37,10 @@ pub struct QuarantineQuery {
 pub struct HistoryQuery {
     /// Of this mailbox.
     pub mailbox: Option<MailboxId>,
+    /// Of this message.
+    pub uidl: Option<Uidl>,
+    /// Judged at this time or later.
+    pub since: Option<Timestamp>,
     /// Older than this row of the previous page.
     pub after: Option<(Timestamp, PopgateId)>,
     /// At most so many, the newest first.
@@ -91,6 +95,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// What is known of a sender, whose address is in lower case.
     fn sender(&self, mailbox: &MailboxId, address: &str) -> Result<SenderHistory, StoreError>;
+
+    /// The addresses and domains that wrote to a mailbox, by name, those that wrote last; so many at most.
+    fn senders(&self, mailbox: &MailboxId, limit: usize) -> Result<Vec<NamedSender>, StoreError>;
 
     /// What is known of a message, by its UIDL.
     fn message(

@@ -176,7 +176,7 @@ pub(super) fn history_row(name: &str, user: &str, time: i64) -> HistoryRow {
     HistoryRow {
         id: id(name),
         mailbox: mailbox(user),
-        uidl: Some(uidl("u")),
+        uidl: Some(uidl(&format!("u-{name}"))),
         time: at(time),
         from: Some("bob@example.org".into()),
         subject: None,

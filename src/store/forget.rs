@@ -34,8 +34,8 @@ impl Forgotten {
     }
 }
 
-/// Forgets a mailbox. `messages` are those in quarantine, `owners` those whose learned weights are the mailbox's, `upstreams` the names of its server
-/// in the configuration.
+/// Forgets a mailbox. `messages` are those in quarantine, `owners` those whose learned weights are the mailbox's,
+/// `upstreams` the names of its server in the configuration.
 ///
 /// # Errors
 /// The system's, with the path, or the store's; what was done so far stays.

@@ -14,7 +14,7 @@ use super::contract::{
 };
 use super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, PopgateId, Quarantined, SenderHistory,
+    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory,
 };
 use super::store_error::{StoreError, StoreErrorKind};
 use crate::mailbox_id::MailboxId;
@@ -140,6 +140,10 @@ impl Store for ReopenedStore {
 
     fn sender(&self, mailbox: &MailboxId, address: &str) -> Result<SenderHistory, StoreError> {
         self.with(|store| store.sender(mailbox, address))
+    }
+
+    fn senders(&self, mailbox: &MailboxId, limit: usize) -> Result<Vec<NamedSender>, StoreError> {
+        self.with(|store| store.senders(mailbox, limit))
     }
 
     fn message(

@@ -127,6 +127,7 @@ pub(in crate::store) fn history_is_paged(store: &dyn Store) {
             mailbox: user.map(mailbox),
             after,
             limit,
+            ..HistoryQuery::default()
         };
         let rows = store.history(&query).unwrap();
         rows.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
@@ -136,6 +137,30 @@ pub(in crate::store) fn history_is_paged(store: &dyn Store) {
     assert_eq!(page(Some("ann"), Some((at(20), id("c"))), 2), ["a"]);
     assert_eq!(page(None, Some((at(20), id("c"))), 1), ["b"]);
     assert!(page(Some("eve"), None, 9).is_empty());
+    let some = |query| {
+        let rows = store.history(&query).unwrap();
+        rows.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    };
+    let since = HistoryQuery {
+        since: Some(at(20)),
+        limit: 9,
+        ..HistoryQuery::default()
+    };
+    assert_eq!(some(since), ["d", "c", "b"]);
+    let one = HistoryQuery {
+        mailbox: Some(mailbox("ann")),
+        uidl: Some(uidl("u-c")),
+        limit: 9,
+        ..HistoryQuery::default()
+    };
+    assert_eq!(some(one.clone()), ["c"]);
+    // Fetched by another device at the same time, and judged there, too.
+    let again = HistoryRow {
+        uidl: Some(uidl("u-c")),
+        ..history_row("e", "ann", 40)
+    };
+    store.apply(&[Change::Recorded(Box::new(again))]).unwrap();
+    assert_eq!(some(one), ["c"]);
 }
 
 pub(in crate::store) fn lessons_are_numbered(store: &dyn Store) {

@@ -264,6 +264,16 @@ pub(in crate::store) fn a_sender_counts_each_message_once(store: &dyn Store) {
     assert_eq!(known(), both);
     let other = store.sender(&ann, "eve@example.org").unwrap();
     assert_eq!((other.address, other.domain), (None, Some(expected)));
+    let named = |limit| {
+        let all = store.senders(&ann, limit).unwrap();
+        let all = all.into_iter().map(|it| (it.name.to_string(), it.record));
+        all.collect::<Vec<_>>()
+    };
+    let domain = ("@example.org".to_owned(), expected);
+    let address = ("bob@example.org".to_owned(), expected);
+    assert_eq!(named(9), [domain.clone(), address]);
+    assert_eq!(named(1), [domain]);
+    assert_eq!(store.senders(&mailbox("eve"), 9).unwrap(), []);
     // A person says that the second is no spam, and takes that back; then both are taken back.
     let label = |label| store.apply(&[seen("two", label, false, 20)]).unwrap();
     label(Some(Label::Ham));

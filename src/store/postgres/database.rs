@@ -12,7 +12,7 @@ use super::super::contract::{
 };
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, PopgateId, Quarantined, SenderHistory,
+    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
 use super::connections::Connections;
@@ -143,6 +143,10 @@ impl Store for Postgres {
 
     fn sender(&self, mailbox: &MailboxId, address: &str) -> Result<SenderHistory, StoreError> {
         self.run(async |client| senders::read(client, mailbox, address).await)
+    }
+
+    fn senders(&self, mailbox: &MailboxId, limit: usize) -> Result<Vec<NamedSender>, StoreError> {
+        self.run(async |client| senders::page(client, mailbox, limit).await)
     }
 
     fn message(

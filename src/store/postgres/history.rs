@@ -2,13 +2,15 @@
 
 use deadpool_postgres::Object;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::super::coded::{octets, optional_thousandths};
 use super::super::contract::HistoryQuery;
-use super::super::records::{HistoryRow, PopgateId, RuleScore};
+use super::super::records::{HistoryRow, PopgateId, RuleScore, Timestamp};
 use super::columns::{self, small, storable};
 use super::failure::Failure;
 use super::statements::{Bound, bound, known, row, rows};
+use crate::pop3::Uidl;
 
 const COLUMNS: &str =
     "history.id, upstream, user_name, uidl, time, sender, subject, score, action, hits, features
@@ -26,7 +28,7 @@ pub(super) fn add(row: &HistoryRow) -> Bound<'_> {
                (mailbox, id, uidl, time, sender, subject, score, action, hits, features)
              VALUES (",
             known!(),
-            ", $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING"
+            ", $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING"
         ),
         row.mailbox.upstream().as_str(),
         &**row.mailbox.user(),
@@ -57,19 +59,27 @@ pub(super) async fn page(
         None => (i64::MAX, ""),
     };
     let limit = octets(query.limit as u64);
+    let since = query.since.map_or(i64::MIN, Timestamp::seconds);
+    let uidl = query.uidl.as_ref().map(Uidl::octets);
     let sql = |condition: &str| {
         format!(
-            "SELECT {COLUMNS} WHERE (time, history.id) < ($1, $2) AND {condition}
+            "SELECT {COLUMNS} WHERE (time, history.id) < ($1, $2) AND time >= $4
+               AND ($5::bytea IS NULL OR uidl = $5) AND {condition}
              ORDER BY time DESC, history.id DESC LIMIT $3"
         )
     };
     let found = match &query.mailbox {
         Some(of) => {
-            let sql = sql("upstream = $4 AND user_name = $5");
+            let sql = sql("upstream = $6 AND user_name = $7");
             let (upstream, user) = (of.upstream().as_str(), &**of.user());
-            rows(client, &sql, &[&time, &id, &limit, &upstream, &user]).await?
+            let values: &[&(dyn ToSql + Sync)] =
+                &[&time, &id, &limit, &since, &uidl, &upstream, &user];
+            rows(client, &sql, values).await?
         }
-        None => rows(client, &sql("NOT forgotten"), &[&time, &id, &limit]).await?,
+        None => {
+            let sql = sql("NOT forgotten");
+            rows(client, &sql, &[&time, &id, &limit, &since, &uidl]).await?
+        }
     };
     found.iter().map(read).collect()
 }

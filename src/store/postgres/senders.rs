@@ -6,7 +6,8 @@
 use deadpool_postgres::Object;
 use tokio_postgres::Row;
 
-use super::super::records::{Label, SenderHistory, SenderRecord, SenderSeen};
+use super::super::coded::octets;
+use super::super::records::{Label, NamedSender, SenderHistory, SenderRecord, SenderSeen};
 use super::columns::{self, storable};
 use super::failure::Failure;
 use super::statements::{Bound, bound, known, rows};
@@ -39,6 +40,30 @@ pub(super) async fn read(
         }
     }
     Ok(history)
+}
+
+/// Those that wrote last, by name.
+pub(super) async fn page(
+    client: &Object,
+    mailbox: &MailboxId,
+    limit: usize,
+) -> Result<Vec<NamedSender>, Failure> {
+    const SQL: &str = concat!(
+        "SELECT name, first_seen, last_seen, authenticated, ham, spam FROM senders
+         WHERE mailbox = ",
+        known!(),
+        " ORDER BY last_seen DESC, name LIMIT $3"
+    );
+    let limit = octets(limit as u64);
+    let (upstream, user) = (mailbox.upstream().as_str(), &**mailbox.user());
+    let found = rows(client, SQL, &[&upstream, &user, &limit]).await?;
+    let sender = |row: &Row| {
+        Ok(NamedSender {
+            name: columns::text(row, 0)?,
+            record: record(row)?,
+        })
+    };
+    found.iter().map(sender).collect()
 }
 
 fn record(row: &Row) -> Result<SenderRecord, Failure> {

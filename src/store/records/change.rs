@@ -139,7 +139,7 @@ pub enum Change {
     },
     /// A sender has written.
     SenderSeen(SenderSeen),
-    /// A message was judged, for the history.
+    /// A message was judged, for the history: a message that has a row keeps it.
     Recorded(Box<HistoryRow>),
     /// A message was learned or unlearned.
     Learned(Box<Lesson>),

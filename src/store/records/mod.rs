@@ -26,5 +26,5 @@ pub use message::{Edit, MessageRecord, MessageState, RememberedMessage};
 pub use own_entry::{OwnBody, OwnEntry};
 pub use popgate_id::PopgateId;
 pub use quarantined::{HeldState, Quarantined, Reason};
-pub use sender::{SenderHistory, SenderRecord, SenderSeen};
+pub use sender::{NamedSender, SenderHistory, SenderRecord, SenderSeen};
 pub use timestamp::Timestamp;

@@ -47,3 +47,12 @@ pub struct SenderHistory {
     /// Of its domain.
     pub domain: Option<SenderRecord>,
 }
+
+/// A sender of whom something is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedSender {
+    /// An address, or a domain with its `@`.
+    pub name: Arc<str>,
+    /// What is known.
+    pub record: SenderRecord,
+}

@@ -12,7 +12,7 @@ use super::super::contract::{
 };
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, PopgateId, Quarantined, SenderHistory,
+    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
 use super::connection::FileId;
@@ -200,6 +200,10 @@ impl Store for Sqlite {
 
     fn sender(&self, mailbox: &MailboxId, address: &str) -> Result<SenderHistory, StoreError> {
         self.read(|connection| senders::read(connection, mailbox, address))
+    }
+
+    fn senders(&self, mailbox: &MailboxId, limit: usize) -> Result<Vec<NamedSender>, StoreError> {
+        self.read(|connection| senders::page(connection, mailbox, limit))
     }
 
     fn message(

@@ -4,10 +4,11 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::contract::HistoryQuery;
-use super::super::records::{HistoryRow, PopgateId, RuleScore};
+use super::super::records::{HistoryRow, PopgateId, RuleScore, Timestamp};
 use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
 use crate::filter::Action;
+use crate::pop3::Uidl;
 
 const COLUMNS: &str =
     "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features
@@ -20,7 +21,7 @@ pub(super) fn add(connection: &Connection, row: &HistoryRow) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO history
            (id, mailbox, uidl, time, sender, subject, score, action, hits, features)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
     )?;
     let values = params![
         row.id.as_str(),
@@ -44,7 +45,7 @@ pub(super) fn one(connection: &Connection, id: &PopgateId) -> Result<Option<Hist
 }
 
 pub(super) fn page(connection: &Connection, query: &HistoryQuery) -> Result<Vec<HistoryRow>> {
-    let mut sql = format!("SELECT {COLUMNS} WHERE (time, history.id) < (?1, ?2)");
+    let mut sql = format!("SELECT {COLUMNS} WHERE (time, history.id) < (?1, ?2) AND time >= ?5");
     let mut mailbox = 0;
     if let Some(of) = &query.mailbox {
         let Some(number) = mailboxes::known(connection, of)? else {
@@ -55,13 +56,24 @@ pub(super) fn page(connection: &Connection, query: &HistoryQuery) -> Result<Vec<
     } else {
         sql.push_str(" AND forgotten = ?3");
     }
+    sql.push_str(match query.uidl {
+        Some(_) => " AND uidl = ?6",
+        None => " AND ?6 IS NULL",
+    });
     sql.push_str(" ORDER BY time DESC, history.id DESC LIMIT ?4");
     let (time, id) = match &query.after {
         Some((time, id)) => (time.seconds(), id.as_str()),
         None => (i64::MAX, ""),
     };
     let mut statement = connection.prepare_cached(&sql)?;
-    let values = params![time, id, mailbox, columns::octets(query.limit as u64)];
+    let values = params![
+        time,
+        id,
+        mailbox,
+        columns::octets(query.limit as u64),
+        query.since.map_or(i64::MIN, Timestamp::seconds),
+        query.uidl.as_ref().map(Uidl::octets)
+    ];
     statement.query_map(values, read)?.collect()
 }
 

@@ -3,9 +3,9 @@
 //! The row of a message says how it is counted for its sender. So each message counts once, however often it is
 //! reported, and can be counted differently later.
 
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::super::records::{Label, SenderHistory, SenderRecord, SenderSeen};
+use super::super::records::{Label, NamedSender, SenderHistory, SenderRecord, SenderSeen};
 use super::columns;
 use super::mailboxes;
 use crate::mailbox_id::MailboxId;
@@ -25,21 +25,46 @@ pub(super) fn read(
         "SELECT first_seen, last_seen, authenticated, ham, spam FROM senders
          WHERE mailbox = ?1 AND name = ?2",
     )?;
-    let mut record = |name: &str| {
-        let found = statement.query_row(params![mailbox, name], |row| {
-            Ok(SenderRecord {
-                first_seen: columns::time(row, 0)?,
-                last_seen: columns::time(row, 1)?,
-                authenticated: columns::count(row, 2)?,
-                ham: columns::count(row, 3)?,
-                spam: columns::count(row, 4)?,
-            })
-        });
+    let mut one = |name: &str| {
+        let found = statement.query_row(params![mailbox, name], |row| record(row, 0));
         found.optional()
     };
     Ok(SenderHistory {
-        address: record(address)?,
-        domain: domain(address).map(&mut record).transpose()?.flatten(),
+        address: one(address)?,
+        domain: domain(address).map(&mut one).transpose()?.flatten(),
+    })
+}
+
+/// Those that wrote last, by name.
+pub(super) fn page(
+    connection: &Connection,
+    mailbox: &MailboxId,
+    limit: usize,
+) -> Result<Vec<NamedSender>> {
+    let Some(mailbox) = mailboxes::known(connection, mailbox)? else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT name, first_seen, last_seen, authenticated, ham, spam FROM senders
+         WHERE mailbox = ?1 ORDER BY last_seen DESC, name LIMIT ?2",
+    )?;
+    let sender = |row: &Row<'_>| {
+        Ok(NamedSender {
+            name: columns::text(row, 0)?,
+            record: record(row, 1)?,
+        })
+    };
+    let range = params![mailbox, columns::octets(limit as u64)];
+    statement.query_map(range, sender)?.collect()
+}
+
+fn record(row: &Row<'_>, first: usize) -> Result<SenderRecord> {
+    Ok(SenderRecord {
+        first_seen: columns::time(row, first)?,
+        last_seen: columns::time(row, first + 1)?,
+        authenticated: columns::count(row, first + 2)?,
+        ham: columns::count(row, first + 3)?,
+        spam: columns::count(row, first + 4)?,
     })
 }
 

@@ -50,6 +50,9 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn own_text(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<bytes::Bytes>> {
         unused()
     }
+    fn senders(&self, _: &MailboxId, _: usize) -> Answer<Vec<NamedSender>> {
+        unused()
+    }
     fn contents(&self, _: &MailboxId) -> Answer<MailboxContents> {
         unused()
     }

@@ -61,6 +61,7 @@ CREATE TABLE history (
 );
 CREATE INDEX history_by_time ON history (time, id);
 CREATE INDEX history_by_mailbox ON history (mailbox, time, id);
+CREATE UNIQUE INDEX history_by_message ON history (mailbox, uidl) WHERE uidl IS NOT NULL;
 
 -- `name` is an address, or a domain with a leading @.
 CREATE TABLE senders (

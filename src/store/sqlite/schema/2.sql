@@ -43,3 +43,6 @@ CREATE TABLE edits (
 -- The server's message that an own entry replaces: the entry is not shown where the server still lists that one.
 ALTER TABLE own_entries ADD COLUMN unless_listed BLOB;
 CREATE INDEX own_entries_by_quarantined ON own_entries (quarantined) WHERE quarantined IS NOT NULL;
+
+-- A message has one row, however often it is judged. Version 1 wrote none.
+CREATE UNIQUE INDEX history_by_message ON history (mailbox, uidl) WHERE uidl IS NOT NULL;
