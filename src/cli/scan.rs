@@ -63,6 +63,7 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
     let context = Context {
         policy: policy(&config, owner.as_ref()),
         owner,
+        ..Context::default()
     };
     let scan = Scan {
         filter: &filter,

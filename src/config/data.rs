@@ -23,6 +23,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct StoreConfig {
     /// Which one.
     pub kind: StoreKind,
+    /// What of a message the history keeps.
+    pub history: HistoryMode,
     /// Whether popgate refuses to serve without it.
     pub required: bool,
     /// How long the history is kept; `None` = for ever.
@@ -68,6 +70,19 @@ pub enum StoreKind {
     Off,
 }
 
+/// What of a message the history keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryMode {
+    /// Sender and subject.
+    Full,
+    /// The sender.
+    NoSubjects,
+    /// Sender and subject as keyed hashes.
+    Hashed,
+    /// Nothing: there is no history, and no known senders.
+    Off,
+}
+
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, StoreConfig) {
     let dir = section.string("dir");
     let dir = dir.map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir));
@@ -93,11 +108,26 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, Sto
         quarantine_login,
         kind,
         required,
+        history: section
+            .parsed("history", history)
+            .unwrap_or(HistoryMode::Full),
         history_kept: days(&mut section, "history_days", 30),
         quarantine_kept: days(&mut section, "quarantine_days", 90),
     };
     section.finish();
     (dir, store)
+}
+
+fn history(text: &str) -> Result<HistoryMode, String> {
+    match text {
+        "full" => Ok(HistoryMode::Full),
+        "no_subjects" => Ok(HistoryMode::NoSubjects),
+        "hashed" => Ok(HistoryMode::Hashed),
+        "off" => Ok(HistoryMode::Off),
+        _ => Err(format!(
+            "`{text}` is not known; write \"full\", \"no_subjects\", \"hashed\" or \"off\""
+        )),
+    }
 }
 
 fn days(section: &mut Section<'_, '_>, key: &'static str, default: i64) -> Option<Duration> {

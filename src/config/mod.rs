@@ -32,7 +32,7 @@ mod upstream;
 mod upstream_proxy;
 
 pub use client_secret::ClientSecret;
-pub use data::{DigestWhen, StoreConfig, StoreKind};
+pub use data::{DigestWhen, HistoryMode, StoreConfig, StoreKind};
 pub use filter::{FilterConfig, HeaderMode};
 pub use flags::Flags;
 pub use host::{AllowedHost, HostPattern};

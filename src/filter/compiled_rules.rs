@@ -4,6 +4,7 @@
 //! together. [`crate::filter::message_filter`] runs messages through it.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -37,6 +38,8 @@ pub(crate) struct CompiledRules {
     pub(crate) fact_rules: Vec<(usize, usize, Range)>,
     /// Combinations, each after the rules it refers to.
     pub(crate) combined: Vec<Combined>,
+    /// The rules that depend on what is known beyond the message.
+    pub(crate) of_context: HashSet<Arc<str>>,
     /// What to decode of a message.
     pub(crate) wanted: Wanted,
 }
@@ -85,6 +88,7 @@ impl CompiledRules {
         let mut compiled = Self::default();
         let mut places = compiled.sort(rules);
         compiled.combine(rules);
+        compiled.find_rules_of_context();
         if !compiled.facts.is_empty() {
             compiled.wanted = Wanted {
                 text: true,
@@ -177,6 +181,28 @@ impl CompiledRules {
             self.facts.push(fact);
             self.facts.len() - 1
         })
+    }
+
+    /// Also those that are made of others.
+    fn find_rules_of_context(&mut self) {
+        let mut found = vec![false; self.rules.len()];
+        for (rule, fact, _) in &self.fact_rules {
+            found[*rule] = self.facts[*fact].is_of_context;
+        }
+        for combined in &self.combined {
+            let mut parts = combined
+                .all
+                .iter()
+                .chain(&combined.any)
+                .chain(&combined.none);
+            found[combined.rule] = parts.any(|part| match part {
+                Part::Rule(rule) => found[*rule],
+                Part::Fact(fact) => self.facts[*fact].is_of_context,
+                Part::Never => false,
+            });
+        }
+        let rules = self.rules.iter().zip(found).filter(|(_, it)| *it);
+        self.of_context = rules.map(|(rule, _)| Arc::clone(&rule.id)).collect();
     }
 
     fn combine(&mut self, rules: &[Rule]) {

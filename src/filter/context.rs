@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use crate::filter::classifier::WeightsOwner;
+use crate::filter::known_senders::KnownSenders;
 use crate::filter::sender_lists::SenderLists;
-use crate::filter::verdict::Thresholds;
+use crate::filter::thresholds::Thresholds;
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,10 @@ pub struct Context {
     pub owner: Option<WeightsOwner>,
     /// What a person has set for the mailbox, and for all; `None` if that is not known.
     pub policy: Option<Arc<MailboxPolicy>>,
+    /// Who has written to the mailbox; `None` if that is not known.
+    pub senders: Option<Arc<KnownSenders>>,
+    /// Whether the verdict is to come with what the history keeps.
+    pub notes: bool,
 }
 
 /// What a person has set for a mailbox, and for all.

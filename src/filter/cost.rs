@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::filter::context::Context;
 use crate::filter::message_view::{self, MessageView};
 use crate::filter::place::Place;
 use crate::filter::rule::{ExampleText, Rule, Test};
@@ -15,7 +16,7 @@ use crate::filter::rule_matches::RuleMatches;
 use crate::filter::rules::RuleSet;
 use crate::filter::scan::Scanner;
 use crate::filter::stopwatch::{Clock, Stopwatch};
-use crate::filter::verdict::Thresholds;
+use crate::filter::thresholds::Thresholds;
 use crate::filter::{Filter, examples};
 use crate::message::{Content, Headers, Wanted, Work};
 
@@ -65,11 +66,12 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
             )
         })
         .collect();
-    let work = endless();
+    let (work, nobody) = (endless(), Context::default());
     let mails: Vec<MessageView<'_>> = opened
         .iter()
         .map(|(raw, headers, content)| {
-            MessageView::new(raw, headers, content, rules.lists(), rules.brands(), &work)
+            let (lists, brands) = (rules.lists(), rules.brands());
+            MessageView::new(raw, headers, content, lists, brands, &nobody, &work)
         })
         .collect();
     let mut texts: HashMap<&Place, Vec<String>> = HashMap::new();

@@ -4,12 +4,20 @@
 //! becomes a message that is decoded and judged by all rules like any other, so that a rule that
 //! works here works on mail.
 
+use std::sync::Arc;
+
+use crate::filter::context::Context;
+use crate::filter::known_senders::{KnownSender, KnownSenders, SenderNames};
 use crate::filter::message_filter::Filter;
 use crate::filter::place::{FieldForm, FileMark, Place, UriPiece};
 use crate::filter::rule::{ExampleText, Rule};
 use crate::filter::rules::RuleSet;
-use crate::filter::verdict::Thresholds;
+use crate::filter::thresholds::Thresholds;
+use crate::message::Headers;
 use crate::schema::Problem;
+
+/// Senders that the mailbox of an example knows besides.
+const OTHERS: usize = 20;
 
 /// Judges all examples of all rules.
 pub fn check(rules: &RuleSet) -> Vec<Problem> {
@@ -28,7 +36,8 @@ pub fn check(rules: &RuleSet) -> Vec<Problem> {
             ("miss", &rule.examples.miss, false),
         ] {
             for example in examples {
-                let verdict = filter.judge(&message(rule, &example.text));
+                let raw = message(rule, &example.text);
+                let verdict = filter.judge_in(&context(&raw, example.sender), &raw);
                 if verdict.hits.iter().any(|hit| hit.rule == rule.id) == wanted {
                     continue;
                 }
@@ -43,6 +52,27 @@ pub fn check(rules: &RuleSet) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// A mailbox that knows others, and of the message's sender what the example says; nothing where it does not say it.
+fn context(raw: &[u8], sender: Option<KnownSender>) -> Context {
+    let Some(sender) = sender else {
+        return Context::default();
+    };
+    let mut senders = KnownSenders::new(SenderNames::Plain, true);
+    for other in 0..OTHERS {
+        senders.add(&format!("other{other}@example.edu"), KnownSender::default());
+    }
+    if sender.ham + sender.spam > 0 {
+        let from = Headers::of(raw).addresses("from");
+        for address in from.iter().filter_map(|from| from.addr.as_deref()) {
+            senders.add(&SenderNames::Plain.of(address), sender);
+        }
+    }
+    Context {
+        senders: Some(Arc::new(senders)),
+        ..Context::default()
+    }
 }
 
 /// A minimal message that has the example at the rule's place.

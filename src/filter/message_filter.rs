@@ -5,6 +5,7 @@
 
 mod learned;
 mod listed;
+mod note;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,8 @@ use crate::filter::rule_hits::{hits, report};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::rules::RuleSet;
 use crate::filter::stopwatch::{Clock, Stopwatch};
-use crate::filter::verdict::{Thresholds, Verdict};
+use crate::filter::thresholds::Thresholds;
+use crate::filter::verdict::Verdict;
 use crate::message::{Content, Headers, Partial, Stage, Work};
 use crate::schema::Problem;
 
@@ -261,7 +263,8 @@ impl Filter {
             Content::default()
         };
         decode_time += stopwatch.lap();
-        let mail = MessageView::new(raw, headers, &content, &self.lists, &self.brands, work);
+        let (lists, brands) = (&self.lists, &self.brands);
+        let mail = MessageView::new(raw, headers, &content, lists, brands, context, work);
         self.search(&mail, &mut matches);
         let facts = self.measure(&mail, &mut matches);
         let hits = hits(&self.rules, &mut matches, &facts);
@@ -274,17 +277,21 @@ impl Filter {
         };
         verdict.add_up();
         look(&mail, &verdict);
+        let mut features = None;
         work.begin(Stage::Learned);
         if let Some(learned) = &self.learned
             && work.spend(LEARNED_WORK)
         {
             stopwatch.lap();
-            self.ask_weights(learned, context.owner.as_ref(), &mail, &mut verdict);
+            features = self.ask_weights(learned, context, &mail, &mut verdict);
             verdict.classifier_time = stopwatch.lap();
         }
         // A list outranks what the filter finds, and a correction outranks both.
         Self::apply_lists(context, &mail, &mut verdict);
         self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
+        if context.notes {
+            verdict.noted = Some(self.note(&mail, features));
+        }
         verdict.work = work.spent();
         verdict.partial = work.partial();
         verdict.left_out = work.left_out();
@@ -348,6 +355,7 @@ impl Filter {
             rules_time: Duration::ZERO,
             opinion: None,
             classifier_time: Duration::ZERO,
+            noted: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 
 use crate::filter::brands::Brands;
+use crate::filter::context::Context;
 use crate::filter::lists::Lists;
 use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
 use crate::message::content::TEXT_LIMIT;
@@ -55,6 +56,8 @@ pub struct MessageView<'a> {
     pub lists: &'a Lists,
     /// Brands.
     pub brands: &'a Brands,
+    /// What is known beyond the message.
+    pub context: &'a Context,
     /// The budget.
     pub work: &'a Work<'a>,
     links: OnceCell<Vec<Link<'a>>>,
@@ -75,6 +78,7 @@ impl<'a> MessageView<'a> {
         content: &'a Content,
         lists: &'a Lists,
         brands: &'a Brands,
+        context: &'a Context,
         work: &'a Work<'a>,
     ) -> Self {
         Self {
@@ -83,6 +87,7 @@ impl<'a> MessageView<'a> {
             content,
             lists,
             brands,
+            context,
             work,
             links: OnceCell::new(),
             clicked: OnceCell::new(),

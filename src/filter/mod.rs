@@ -16,10 +16,12 @@ pub mod day;
 pub mod examples;
 pub mod facts;
 mod fnv;
+pub mod known_senders;
 mod list_pattern;
 pub mod lists;
 pub mod message_filter;
 pub mod message_view;
+mod noted;
 pub mod overlap;
 pub mod pattern;
 pub mod place;
@@ -37,6 +39,7 @@ pub mod sender_lists;
 mod shared;
 pub mod stock;
 mod stopwatch;
+mod thresholds;
 pub mod verdict;
 
 pub use context::{Context, DropAt, MailboxPolicy};
@@ -44,9 +47,11 @@ pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{
     ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT,
 };
+pub use noted::{KeptNote, Noted, NotedLesson};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;
 pub use shared::SourceDigest;
 pub use stopwatch::Clock;
-pub use verdict::{Action, Hit, Thresholds, Verdict};
+pub use thresholds::{Action, Thresholds};
+pub use verdict::{Hit, Verdict};

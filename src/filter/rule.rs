@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::filter::day::Day;
 use crate::filter::facts::{self, Fact};
+use crate::filter::known_senders::KnownSender;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::rule_error::RuleError;
@@ -150,6 +151,8 @@ pub struct Example {
     pub line: usize,
     /// Its content.
     pub text: ExampleText,
+    /// What the mailbox knows of the sender.
+    pub sender: Option<KnownSender>,
 }
 
 /// The content of an example.

@@ -22,6 +22,7 @@ files![
     "lures.toml",
     "oddities.toml",
     "phrases.toml",
+    "senders.toml",
     "subject.toml",
 ];
 

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use ring::hmac;
+
 use super::open_store::OpenStore;
 use super::overrides::Overrides;
 use super::shared_filter::SharedFilter;
 use super::store::SharedStore;
 use super::upstreams;
-use crate::config::Config;
+use crate::config::{Config, HistoryMode};
+use crate::filter::known_senders::SenderNames;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
-use crate::session::{Engine, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
-use crate::store::Quarantine;
+use crate::session::{Engine, History, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
 use crate::store::quarantine::{HeldMessages, Maildir, QuarantineIndex};
+use crate::store::{Quarantine, open_history_key};
 use crate::thread_pool::ThreadPool;
 use crate::upstream::{Dials, LoopDetection};
 
@@ -96,6 +99,7 @@ pub(super) fn open(
         timeouts: config.timeouts,
         limits: config.limits,
         quotas: Arc::clone(&persistent.quotas),
+        history: history(config),
         log_mailboxes: config.log.mailboxes,
         quarantine: quarantine(config, &persistent.store),
         held_messages: Arc::new(held_messages(config, &persistent.store)),
@@ -118,10 +122,31 @@ fn held_messages(config: &Config, store: &SharedStore) -> HeldMessages {
     }
 }
 
+/// How the history is kept. Without its key nothing is: what a person wants hashed is not kept otherwise.
+fn history(config: &Config) -> History {
+    let mode = config.store.history;
+    if mode != HistoryMode::Hashed || config.data_dir.as_os_str().is_empty() {
+        return History::new(mode, SenderNames::Plain);
+    }
+    match open_history_key(&config.data_dir) {
+        Ok(key) => {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+            History::new(mode, SenderNames::Hashed(Arc::new(key)))
+        }
+        Err(error) => {
+            tracing::error!("{error}; no history is kept until the key can be read");
+            History::new(HistoryMode::Off, SenderNames::Plain)
+        }
+    }
+}
+
 /// The quarantine, if messages are held back. One that cannot be opened keeps no mail from being served: each message
 /// that it cannot take is tagged, and it is tried again at the next one.
 fn quarantine(config: &Config, store: &SharedStore) -> Option<Arc<Quarantine>> {
-    config.filter.thresholds.drop_at?;
+    // A mailbox may have a threshold of its own in the store.
+    if config.filter.thresholds.drop_at.is_none() && store.opened().is_none() {
+        return None;
+    }
     if let Some(OpenStore::Postgres(store)) = store.opened() {
         return Some(Arc::new(Quarantine::Store(store)));
     }

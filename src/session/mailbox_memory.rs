@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use super::exchange::{DecidedMessage, Loaded, Recalled, RecalledMessage, Stored};
-use super::mailbox_policy::policy_of;
+use super::history::Delivered;
+use super::mailbox_context::KnownMailbox;
 use super::own_messages;
 use super::service::Service;
 use super::stored_edit::{decision_of, edit_of};
-use crate::filter::MailboxPolicy;
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing};
 use crate::store::records::{
@@ -22,15 +22,16 @@ use crate::store::records::{
 /// The most unique-ids of one change.
 const PIECE: usize = 500;
 
-/// What is remembered of the messages with these ids, as they came, with the ids, finished; and what is set for the mailbox.
+/// What is remembered of the messages with these ids, as they came, with the ids, finished; and what is known
+/// of the mailbox.
 pub(super) async fn recall(
     service: &Service,
     mailbox: Option<MailboxId>,
     ids: UidlListing,
-) -> Option<((UidlListing, Recalled), Arc<MailboxPolicy>)> {
+) -> Option<((UidlListing, Recalled), KnownMailbox)> {
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
     let (of, messages) = (mailbox.clone(), Arc::clone(&service.held_messages));
-    let version = service.judge.version();
+    let (version, names) = (service.judge.version(), service.history.names());
     let answer = store.look_up(&mailbox, move |store| {
         // Thousands of ids are too many for an event loop.
         let Some(ids) = ids.finish() else {
@@ -44,11 +45,21 @@ pub(super) async fn recall(
         let mut memory = store.recall(&of, &uidls)?;
         let own = std::mem::take(&mut memory.own_entries);
         let own = own_messages::shown(store, &messages, own, &uidls);
-        let policy = policy_of(&memory.settings, &memory.lists);
+        let set = MailboxMemory {
+            settings: std::mem::take(&mut memory.settings),
+            lists: std::mem::take(&mut memory.lists),
+            ..MailboxMemory::default()
+        };
         let (recalled, stale) = recalled(memory, &places, &ids, &version);
-        Ok(Some((ids, recalled, stale, own, policy)))
+        // Who has written before is asked where something is to be judged.
+        let is_judged = |it: &RecalledMessage| {
+            matches!(it, RecalledMessage::Unknown | RecalledMessage::Outdated)
+        };
+        let names = names.filter(|_| recalled.messages.iter().any(is_judged));
+        let known = KnownMailbox::read(store, &of, &set, names)?;
+        Ok(Some((ids, recalled, stale, own, known)))
     });
-    let (ids, mut recalled, stale, own, policy) = answer.await??;
+    let (ids, mut recalled, stale, own, known) = answer.await??;
     own.report(service, &mailbox);
     recalled.own = own.entries;
     store.record(in_pieces(stale, |uidls| Change::StillListed {
@@ -57,7 +68,7 @@ pub(super) async fn recall(
         at: Timestamp::now(),
     }));
     recalled.may_be_corrected = service.judge.has_corrections();
-    Some(((ids, recalled), policy))
+    Some(((ids, recalled), known))
 }
 
 /// Changes of so few messages that each is written in some milliseconds.
@@ -192,12 +203,21 @@ pub(super) fn delivered(
         held_at,
         correction: None,
     };
-    store.record(vec![Change::Judged {
+    let delivered = Delivered {
+        mailbox: &mailbox,
+        uidl: &decided.uidl,
+        id: &record.id,
+        verdict: &verdict,
+        at: now,
+    };
+    let more = service.history.changes(&delivered);
+    let judged = Change::Judged {
         mailbox,
         uidl: decided.uidl,
         record: Box::new(record),
         replaces: decided.replaces,
-    }]);
+    };
+    store.record(std::iter::once(judged).chain(more).collect());
 }
 
 /// A client has deleted messages of the upstream's.

@@ -27,8 +27,8 @@ use super::failure::Failure;
 use super::held_octets::HeldOctets;
 use super::judge::Recipient;
 use super::long_line::LongLine;
+use super::mailbox_context;
 use super::mailbox_memory;
-use super::mailbox_policy;
 use super::own_messages::{self, Place};
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
@@ -36,8 +36,7 @@ use super::quotas::Admitted;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
-use crate::filter::classifier::WeightsOwner;
-use crate::filter::{Context, MailboxPolicy};
+use crate::filter::Context;
 use crate::mailbox_id::MailboxId;
 use crate::net::{Drain, Stream};
 use crate::pop3::Uidl;
@@ -66,8 +65,8 @@ pub(super) struct Relay<'s> {
     /// The deadline for the login.
     login_deadline: Instant,
     timer: Timer,
-    /// What a person has set for the mailbox, once the store was asked.
-    policy: Option<Arc<MailboxPolicy>>,
+    /// What is known of the mailbox, once the store was asked.
+    context: Option<Box<Context>>,
     /// The work of its messages.
     pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -110,7 +109,7 @@ impl<'s> Relay<'s> {
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
-            policy: None,
+            context: None,
             pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
@@ -342,12 +341,8 @@ impl<'s> Relay<'s> {
     }
 
     async fn judge(&mut self, request: JudgeRequest) {
-        let context = Context {
-            owner: self.mailbox().map(WeightsOwner::Mailbox),
-            policy: Some(self.policy().await),
-        };
         let recipient = Recipient {
-            context,
+            context: self.context().await,
             client: self.client.address().ip(),
         };
         let JudgeRequest {
@@ -376,19 +371,21 @@ impl<'s> Relay<'s> {
 
     async fn recall(&mut self, request: RecallRequest) {
         let recalled = mailbox_memory::recall(self.service, self.mailbox(), request.ids).await;
-        let (recalled, policy) = recalled.unzip();
-        self.policy = Some(policy.unwrap_or_default());
+        let (recalled, known) = recalled.unzip();
+        let known = known.unwrap_or_default();
+        self.context = Some(known.context(self.service, self.mailbox()));
         self.exchange.recalled(recalled, now());
     }
 
-    /// What a person has set for the mailbox, looked up once.
-    async fn policy(&mut self) -> Arc<MailboxPolicy> {
-        if let Some(policy) = &self.policy {
-            return Arc::clone(policy);
+    /// What is known of the mailbox, looked up once. Without an answer nothing is.
+    async fn context(&mut self) -> Context {
+        if let Some(context) = &self.context {
+            return Context::clone(context);
         }
-        // Without an answer nothing is set.
-        let policy = mailbox_policy::look_up(self.service, self.mailbox()).await;
-        Arc::clone(self.policy.insert(policy.unwrap_or_default()))
+        let mailbox = self.mailbox();
+        let known = mailbox_context::look_up(self.service, mailbox.clone()).await;
+        let context = self.context.insert(known.context(self.service, mailbox));
+        Context::clone(context)
     }
 
     async fn load(&mut self, uidl: Uidl) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::exchange::{ExchangeConfig, HoldLimits, MessageId};
+use super::history::History;
 use super::judge::Judge;
 use super::listener::Listener;
 use super::log_throttle::Suppressed;
@@ -55,6 +56,8 @@ pub struct Service {
     pub disk: Arc<ThreadPool>,
     /// The store; without it what popgate knows ends with the session.
     pub store: Option<Arc<StoreAccess>>,
+    /// How the history is kept.
+    pub history: History,
     /// How the log names mailboxes.
     pub log_mailboxes: LogMailboxes,
     /// All families.

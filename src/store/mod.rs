@@ -9,6 +9,7 @@ mod contract;
 mod contract_tests;
 pub mod durable_write;
 mod forget;
+mod history_key;
 mod knowledge;
 mod leftovers;
 pub mod postgres;
@@ -30,6 +31,7 @@ pub use contract::{
     Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
 };
 pub use forget::{Forgotten, forget_mailbox};
+pub use history_key::open_history_key;
 pub use knowledge::{Knowledge, KnowledgeError, Progress, SharedLessons, Taught, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;

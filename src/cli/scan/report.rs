@@ -236,6 +236,7 @@ mod tests {
             rules_time: Duration::from_micros(3),
             opinion: None,
             classifier_time: Duration::ZERO,
+            noted: None,
         }
     }
 

@@ -191,6 +191,12 @@ pub(in crate::filter) fn is_sender_authenticated(mail: &MessageView<'_>) -> bool
     !auth.results("dmarc").any(of_other) && auth_passed(mail).is_some()
 }
 
+/// Whether the receiving server says anything about checks of the sender.
+pub(super) fn is_sender_checked(mail: &MessageView<'_>) -> bool {
+    let methods = ["dmarc", "dkim", "spf"];
+    Auth::of(mail).is_some_and(|auth| methods.iter().any(|it| auth.result(it).is_some()))
+}
+
 fn auth_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;

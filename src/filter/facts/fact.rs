@@ -10,6 +10,8 @@ pub struct Fact {
     /// What it means, for people.
     pub about: &'static str,
     measure: Measure,
+    /// Whether it is about what is known beyond the message.
+    pub(in crate::filter) is_of_context: bool,
 }
 
 /// How a fact is computed.
@@ -42,6 +44,7 @@ impl Fact {
             name,
             about,
             measure: Measure::Holds(measure),
+            is_of_context: false,
         }
     }
 
@@ -54,6 +57,15 @@ impl Fact {
             name,
             about,
             measure: Measure::Number(measure),
+            is_of_context: false,
+        }
+    }
+
+    /// It is about what is known beyond the message.
+    pub(super) const fn of_context(self) -> Self {
+        Self {
+            is_of_context: true,
+            ..self
         }
     }
 

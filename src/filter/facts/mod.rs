@@ -12,6 +12,7 @@ mod files;
 mod gateway;
 mod header;
 mod imitated_hosts;
+mod known_sender;
 mod link_encoding;
 mod links;
 mod page;
@@ -32,6 +33,7 @@ const ALL: &[&[Fact]] = &[
     header::FACTS,
     links::FACTS,
     imitated_hosts::FACTS,
+    known_sender::FACTS,
     page::FACTS,
     parts::FACTS,
     sender::FACTS,

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use super::listed::CLEARLY;
 use super::{CORRECTED, Filter, LEARNT};
+use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::{
     Digest, FeatureGroup, Features, LearnedState, Look, WeightsOwner, identity, opinion, original,
 };
 use crate::filter::context::Context;
 use crate::filter::fnv::fnv;
 use crate::filter::message_view::MessageView;
-use crate::filter::verdict::{Action, Hit, Verdict};
+use crate::filter::thresholds::Action;
+use crate::filter::verdict::{Hit, Verdict};
 use crate::message::{Headers, Work};
 
 impl Filter {
@@ -98,9 +100,17 @@ impl Filter {
         let mut features = None;
         let nobody = Context::default();
         let verdict = self.judge_body(&nobody, stage, raw, &headers, &work, |mail, verdict| {
-            features = Some(Look::at(mail, counted(verdict), &FeatureGroup::ALL).features);
+            features = Some(Look::at(mail, self.counted(verdict), &FeatureGroup::ALL).features);
         });
         (verdict, features.unwrap_or_default())
+    }
+
+    /// The rules with a score that hit: what the classifier learns from. Parts are in a verdict only when they are
+    /// requested, which must not change it; what is known beyond the message is not learned of it.
+    fn counted<'v>(&'v self, verdict: &'v Verdict) -> impl Iterator<Item = &'v str> {
+        let hits = verdict.hits.iter().filter(|hit| hit.score != 0.0);
+        let hits = hits.filter(|hit| !self.rules.of_context.contains(&hit.rule));
+        hits.map(|hit| &*hit.rule)
     }
 
     /// What a person said of the message outranks all.
@@ -121,20 +131,38 @@ impl Filter {
         }
     }
 
-    /// Adds the learned filter's opinion.
+    /// Adds the learned filter's opinion; returns the features of the message, if they are to be noted.
     pub(super) fn ask_weights(
         &self,
         learned: &LearnedState,
-        owner: Option<&WeightsOwner>,
+        context: &Context,
+        mail: &MessageView<'_>,
+        verdict: &mut Verdict,
+    ) -> Option<Features> {
+        let known = learned.view_for(context.owner.as_ref());
+        // What is learned later is learned of all groups.
+        let groups = match context.notes {
+            true => &FeatureGroup::ALL,
+            false => known.groups(),
+        };
+        if groups.is_empty() {
+            return None;
+        }
+        let look = Look::at(mail, self.counted(verdict), groups);
+        if !known.groups().is_empty() {
+            self.add_opinion(&known, &look, mail, verdict);
+        }
+        context.notes.then_some(look.features)
+    }
+
+    fn add_opinion(
+        &self,
+        known: &AccountView<'_>,
+        look: &Look,
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        let known = learned.view_for(owner);
-        if known.groups().is_empty() {
-            return;
-        }
-        let look = known.look(mail, counted(verdict));
-        let opinion = opinion::of(&known, &look.features);
+        let opinion = opinion::of(known, &look.features);
         if opinion.points != 0.0 {
             let for_spam = opinion.points > 0.0;
             let kind = if for_spam { "spam" } else { "ham" };
@@ -153,7 +181,7 @@ impl Filter {
             if self.explains_ham || verdict.action != Action::Pass {
                 let hit = verdict.hits.iter_mut().find(|hit| &*hit.rule == LEARNT);
                 if let Some(hit) = hit {
-                    hit.text = opinion::reasons(&known, mail, &look, for_spam);
+                    hit.text = opinion::reasons(known, mail, look, for_spam);
                 }
             }
         }
@@ -174,11 +202,4 @@ fn correct(verdict: &mut Verdict, is_spam: bool) {
         score,
         text: String::new(),
     });
-}
-
-/// The rules with a score that hit: what the classifier learns from. Parts are in a verdict only
-/// when they are requested, which must not change it.
-fn counted(verdict: &Verdict) -> impl Iterator<Item = &str> {
-    let hits = verdict.hits.iter().filter(|hit| hit.score != 0.0);
-    hits.map(|hit| &*hit.rule)
 }

@@ -3,11 +3,13 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::filter::known_senders::KnownSender;
 use crate::filter::place::Place;
 use crate::filter::rule::{Example, ExampleText, Examples};
 use crate::schema::{Section, TomlFile};
 
-/// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`.
+/// Reads `examples.hit` and `examples.miss`, whose items are texts or `{ message = "…" }`, with `sender = { … }` where
+/// the mailbox knows senders.
 ///
 /// A text is put at the rule's place; a rule without a place needs whole messages.
 pub(super) fn examples(
@@ -49,7 +51,7 @@ pub(super) fn examples(
             None => report.add(
                 value.span().start,
                 &format!("{path}.{}", key.get_ref()),
-                "must be a list of texts or of { message = \"…\" }",
+                "must be a list of texts or of { message = \"…\" }, which may have sender = { ham, spam, authenticated, days }",
             ),
         }
     }
@@ -57,16 +59,41 @@ pub(super) fn examples(
 }
 
 fn read_one(item: &Spanned<DeValue<'_>>, report: &TomlFile<'_>) -> Option<Example> {
-    let text = match item.get_ref() {
-        DeValue::String(value) => ExampleText::Value(value.to_string()),
-        DeValue::Table(table) if table.len() == 1 => {
+    let (text, sender) = match item.get_ref() {
+        DeValue::String(value) => (ExampleText::Value(value.to_string()), None),
+        DeValue::Table(table) => {
             let message = table.get("message")?.get_ref().as_str()?;
-            ExampleText::Message(message.to_owned())
+            let sender = table.get("sender").map(|sender| known(sender.get_ref()));
+            if table.len() != 1 + usize::from(sender.is_some()) {
+                return None;
+            }
+            let sender = match sender {
+                Some(sender) => Some(sender?),
+                None => None,
+            };
+            (ExampleText::Message(message.to_owned()), sender)
         }
         _ => return None,
     };
     Some(Example {
         line: report.line(item.span().start),
         text,
+        sender,
     })
+}
+
+/// `{ ham = 5, spam = 0, authenticated = 5, days = 30 }`: what is left out is 0.
+fn known(value: &DeValue<'_>) -> Option<KnownSender> {
+    let mut known = KnownSender::default();
+    for (key, count) in value.as_table()? {
+        let field = match key.get_ref().as_ref() {
+            "ham" => &mut known.ham,
+            "spam" => &mut known.spam,
+            "authenticated" => &mut known.authenticated,
+            "days" => &mut known.days,
+            _ => return None,
+        };
+        *field = count.get_ref().as_integer()?.as_str().parse().ok()?;
+    }
+    Some(known)
 }

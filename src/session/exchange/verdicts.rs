@@ -248,10 +248,10 @@ impl Verdicts {
     /// The message carries this mark.
     pub(super) fn insert_mark(&mut self, message: UpstreamNumber, judged: &Judged) {
         let mut judged = Judged::clone(judged);
-        let hits = judged
-            .finding
-            .verdict_mut()
-            .map(|verdict| std::mem::take(&mut verdict.hits));
+        let hits = judged.finding.verdict_mut().map(|verdict| {
+            verdict.noted = None;
+            std::mem::take(&mut verdict.hits)
+        });
         let hits = self.rules.keep(hits.unwrap_or_default());
         self.keep(message, Kept::Mark(Box::new(KeptMark { judged, hits })));
     }

@@ -23,7 +23,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use popgate::config::{
-    Config, Flags, HeaderMode, Limits, Listen, Routes, StoreKind, Timeouts, TlsMode, Upstream,
+    Config, Flags, HeaderMode, HistoryMode, Limits, Listen, Routes, StoreKind, Timeouts, TlsMode,
+    Upstream,
 };
 use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
@@ -55,6 +56,7 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// Whether there is a store in the data directory.
     pub store: bool,
+    pub history: HistoryMode,
     /// The listener; its address is ignored.
     pub listen: Listen,
     pub tls_server: Option<Arc<tokio_rustls::rustls::ServerConfig>>,
@@ -89,6 +91,7 @@ impl Settings {
             limits: Config::load(None, &Flags::default()).0.limits,
             data_dir: None,
             store: false,
+            history: HistoryMode::Full,
             listen: Listen::on(SocketAddr::from(([127, 0, 0, 1], 0))),
             tls_server: None,
             others: Vec::new(),
@@ -135,6 +138,7 @@ impl Settings {
         if !self.store {
             config.store.kind = StoreKind::Off;
         }
+        config.store.history = self.history;
         config.filter.rules = Some(self.rules);
         config.filter.classifier = false;
         config.filter.thresholds.drop_at = self.drop_at;

@@ -1,0 +1,53 @@
+//! What of a message is noted beside its verdict.
+
+use std::sync::Arc;
+
+use super::Filter;
+use crate::filter::classifier::{Features, PackedFeatures, identity, is_popgates_own};
+use crate::filter::facts;
+use crate::filter::message_view::MessageView;
+use crate::filter::noted::{Noted, NotedLesson};
+
+/// Octets of From and of a subject that are kept.
+const SHOWN: usize = 300;
+
+/// A message that costs more is not looked at a second time: one with fields of a mail program, which are not learned.
+const TWICE: u64 = 2_000_000;
+
+impl Filter {
+    /// `features` are those of the message as it was judged, if they were extracted.
+    pub(super) fn note(&self, mail: &MessageView<'_>, features: Option<Features>) -> Arc<Noted> {
+        let mut addresses = mail.from().iter().filter_map(|from| from.addr.as_deref());
+        let only = addresses.find(|address| address.contains('@'));
+        let only = only.filter(|_| !addresses.any(|address| address.contains('@')));
+        Arc::new(Noted {
+            from: cut(&mail.headers.text("from")),
+            subject: cut(&mail.headers.text("subject")),
+            address: only.map(str::to_owned),
+            is_authenticated: facts::is_sender_authenticated(mail),
+            lesson: features.and_then(|features| self.lesson(mail, features)),
+        })
+    }
+
+    /// As training would learn it.
+    fn lesson(&self, mail: &MessageView<'_>, features: Features) -> Option<NotedLesson> {
+        let original = self.original(mail.raw);
+        if is_popgates_own(&original) || mail.headers.fields().is_empty() {
+            return None;
+        }
+        let features = match original.len() == mail.raw.len() {
+            true => features,
+            false if mail.work.spent() > TWICE => return None,
+            false => self.judge_with_features(&original).1,
+        };
+        Some(NotedLesson {
+            digest: self.digest(mail.raw),
+            sender: identity::sender(&original),
+            features: PackedFeatures::of(&features),
+        })
+    }
+}
+
+fn cut(text: &str) -> String {
+    crate::message::visible_text::cut(text.trim(), SHOWN).to_owned()
+}

@@ -1,0 +1,128 @@
+//! What of a message is kept, so that a person can teach it later, and its sender is known then.
+//!
+//! In: a message whose verdict is being made; out: values for the history. No text of the body is among them.
+
+use crate::filter::classifier::{Digest, PackedFeatures};
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    /// From as it is shown, cut to some hundred octets.
+    pub from: String,
+    /// The subject, likewise.
+    pub subject: String,
+    /// The only address in From.
+    pub address: Option<String>,
+    /// Whether the receiving server vouches for it.
+    pub is_authenticated: bool,
+    /// What the learned filter learns of it; `None` if it cannot.
+    pub lesson: Option<NotedLesson>,
+}
+
+/// What the learned filter learns of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotedLesson {
+    /// The message.
+    pub digest: Digest,
+    /// Who sent it, hashed; 0 if nobody knows.
+    pub sender: u32,
+    /// Its features.
+    pub features: PackedFeatures,
+}
+
+/// What a row of the history keeps of it for programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptNote {
+    /// The sender's name among the known ones.
+    pub sender: Option<String>,
+    /// Whether the sender is authenticated.
+    pub is_authenticated: bool,
+    /// What the learned filter learns of the message.
+    pub lesson: Option<NotedLesson>,
+}
+
+/// The version of the octets.
+const VERSION: u8 = 1;
+
+/// Bits of what follows it.
+const AUTHENTICATED: u8 = 1;
+const SENDER: u8 = 2;
+const LESSON: u8 = 4;
+
+impl KeptNote {
+    /// As octets, which [`Self::read`] reads.
+    pub fn write(&self) -> Vec<u8> {
+        let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+        let sender = self.sender.as_deref().unwrap_or_default().as_bytes();
+        let flags = bit(self.is_authenticated, AUTHENTICATED)
+            | bit(self.sender.is_some(), SENDER)
+            | bit(self.lesson.is_some(), LESSON);
+        let length = u16::try_from(sender.len()).unwrap_or(u16::MAX);
+        let mut octets = vec![VERSION, flags];
+        octets.extend_from_slice(&length.to_le_bytes());
+        octets.extend_from_slice(&sender[..length.into()]);
+        if let Some(lesson) = &self.lesson {
+            octets.extend_from_slice(&lesson.digest);
+            octets.extend_from_slice(&lesson.sender.to_le_bytes());
+            octets.extend_from_slice(lesson.features.bytes());
+        }
+        octets
+    }
+
+    /// Reads octets; `None` if they are something else.
+    pub fn read(octets: &[u8]) -> Option<Self> {
+        let ([VERSION, flags, low, high], rest) = octets.split_first_chunk()? else {
+            return None;
+        };
+        let length = u16::from_le_bytes([*low, *high]).into();
+        let (sender, rest) = rest.split_at_checked(length)?;
+        let sender = std::str::from_utf8(sender).ok()?.to_owned();
+        let lesson = match flags & LESSON {
+            0 if rest.is_empty() => None,
+            0 => return None,
+            _ => Some(lesson(rest)?),
+        };
+        Some(Self {
+            sender: (flags & SENDER != 0).then_some(sender),
+            is_authenticated: flags & AUTHENTICATED != 0,
+            lesson,
+        })
+    }
+}
+
+fn lesson(octets: &[u8]) -> Option<NotedLesson> {
+    let (digest, rest) = octets.split_first_chunk()?;
+    let (sender, features) = rest.split_first_chunk()?;
+    Some(NotedLesson {
+        digest: *digest,
+        sender: u32::from_le_bytes(*sender),
+        features: PackedFeatures::from_bytes(features)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::classifier::Features;
+
+    #[test]
+    fn notes_are_read_as_they_were_written() {
+        let lesson = NotedLesson {
+            digest: [7; 16],
+            sender: 0x0102_0304,
+            features: PackedFeatures::of(&Features::default()),
+        };
+        let full = KeptNote {
+            sender: Some("ann@example.net".to_owned()),
+            is_authenticated: true,
+            lesson: Some(lesson),
+        };
+        for note in [full.clone(), KeptNote::default()] {
+            assert_eq!(KeptNote::read(&note.write()), Some(note));
+        }
+        let octets = full.write();
+        for cut in 0..octets.len() {
+            assert_eq!(KeptNote::read(&octets[..cut]), None, "{cut}");
+        }
+    }
+}
