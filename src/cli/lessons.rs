@@ -3,6 +3,7 @@
 use super::exit::Error;
 use super::shared_args;
 use crate::config::Config;
+use crate::filter::classifier::WeightsOwner;
 use crate::learn::trainer::Trainer;
 use crate::server;
 use crate::server::open_store::{self, OpenStore};
@@ -10,8 +11,12 @@ use crate::store::SharedLessons;
 
 /// Teaches for an account, or for all.
 pub(super) fn trainer(config: &Config, account: Option<&str>) -> Result<Trainer, Error> {
+    trainer_of(config, shared_args::owner(config, account))
+}
+
+/// The same, for an owner.
+pub(super) fn trainer_of(config: &Config, owner: Option<WeightsOwner>) -> Result<Trainer, Error> {
     let filter = server::filter::load(config)?;
-    let owner = shared_args::owner(config, account);
     let trainer = match shared(config)? {
         Some(lessons) => Trainer::open_shared(filter, &config.data_dir, owner, lessons)?,
         None => Trainer::open(filter, &config.data_dir, owner)?,

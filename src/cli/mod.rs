@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod eval;
 pub mod forget;
 pub mod health;
+pub mod history;
 pub mod mailboxes;
 pub mod model;
 pub mod oauth;
@@ -20,6 +21,7 @@ pub mod scan;
 pub mod sender_lists;
 pub mod serve;
 pub mod set;
+pub mod teach;
 pub mod top;
 pub mod train;
 
@@ -78,6 +80,10 @@ pub enum Command {
     /// List, show, release or delete dropped messages
     #[command(subcommand)]
     Quarantine(quarantine::QuarantineCommand),
+    /// List what was judged and delivered
+    History(history::HistoryArgs),
+    /// Say of messages in the history that they are ham or spam, or take that back
+    Teach(teach::TeachArgs),
     /// Let the mail of an address or a domain pass
     Allow(sender_lists::AllowArgs),
     /// Hold back or tag the mail of an address or a domain
@@ -121,6 +127,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Model(command) => model::run(command),
         Command::Oauth(command) => oauth::run(command),
         Command::Quarantine(command) => quarantine::run(command),
+        Command::History(args) => history::run(args),
+        Command::Teach(args) => teach::run(args),
         Command::Allow(args) => sender_lists::allow(args),
         Command::Block(args) => sender_lists::block(args),
         Command::Set(args) => set::run(args),

@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::filter::Filter;
 use crate::filter::classifier::{
     Belief, Digest, Features, LearnedState, Lesson, PackedFeatures, Update, WeightsOwner, identity,
     is_popgates_own,
 };
+use crate::filter::{Filter, NotedLesson};
 use crate::message::Headers;
 use crate::store::{self, Knowledge, KnowledgeError, SharedLessons, Unusable};
 
@@ -237,6 +237,62 @@ impl Trainer {
         }
         let owner = self.owner.as_ref();
         match self.memory.forgetting(owner, digest, &features) {
+            Some(change) => self.knowledge.change(&self.memory, &change)?,
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Teaches a message by what was noted of it when it was judged.
+    ///
+    /// # Errors
+    /// As [`Knowledge::change`].
+    pub fn teach_noted(
+        &mut self,
+        noted: &NotedLesson,
+        is_spam: bool,
+    ) -> Result<Taught, KnowledgeError> {
+        let owner = self.owner.as_ref();
+        let before = self.memory.knows(owner, noted.digest);
+        let features = noted.features.unpack();
+        if self.shared.is_some() {
+            if before == Some(is_spam) {
+                return Ok(Taught::Known);
+            }
+            self.share(noted.digest, noted.sender, Some(is_spam), &features)?;
+            return Ok(taught(before.map(|before| (noted.digest, before))));
+        }
+        let lesson = Lesson {
+            digest: noted.digest,
+            sender: noted.sender,
+            features: &features,
+            is_spam,
+            belief: self.belief(),
+        };
+        let Update::Changes(changes) = self.memory.update_for(owner, lesson) else {
+            return Ok(Taught::Known);
+        };
+        for change in &changes {
+            self.knowledge.change(&self.memory, change)?;
+        }
+        Ok(taught(before.map(|before| (noted.digest, before))))
+    }
+
+    /// Takes back what a message was taught as; says whether it was taught.
+    ///
+    /// # Errors
+    /// As [`Knowledge::change`].
+    pub fn forget_noted(&mut self, noted: &NotedLesson) -> Result<bool, KnowledgeError> {
+        let owner = self.owner.as_ref();
+        let features = noted.features.unpack();
+        if self.shared.is_some() {
+            let is_known = self.memory.knows(owner, noted.digest).is_some();
+            if is_known {
+                self.share(noted.digest, noted.sender, None, &features)?;
+            }
+            return Ok(is_known);
+        }
+        match self.memory.forgetting(owner, noted.digest, &features) {
             Some(change) => self.knowledge.change(&self.memory, &change)?,
             None => return Ok(false),
         }
