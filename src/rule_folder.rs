@@ -52,6 +52,11 @@ impl RuleTexts {
         Err(problems)
     }
 
+    /// The rule files: path and text of each.
+    pub fn rule_files(&self) -> &[NamedText] {
+        self.files.as_ref().map_or(&[], |(rules, _)| rules)
+    }
+
     /// Changes with the name and text of every file; `None` where no folder is named. Rule files and lists differ by
     /// their names.
     pub fn digest(&self) -> Option<SourceDigest> {

@@ -115,7 +115,7 @@ fn evaluate(args: &EvalArgs, filter: &Filter, owner: Option<&WeightsOwner>, limi
         }
     }
     if let Some(folds) = args.cross_validate {
-        cross_validation::cross_validate(&mut judged, usize::from(folds));
+        cross_validation::cross_validate(&mut judged, usize::from(folds), filter.learned_curves());
     }
     let paths = args.ham.iter().chain(&args.spam);
     let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();

@@ -13,6 +13,7 @@ use super::terminal::harmless;
 use crate::filter::classifier::LearnedState;
 use crate::filter::classifier::counts::Counts;
 use crate::learn;
+use crate::learn::kind_weights::KindWeight;
 use crate::server::open_store;
 use crate::store::durable_write;
 use crate::store::{Knowledge, KnowledgeError};
@@ -44,6 +45,9 @@ pub enum ModelCommand {
         /// Folder of ham.toml and spam.toml, templates of further messages to learn
         #[arg(long, value_name = "DIR")]
         templates: PathBuf,
+        /// Let each message below PATH, which may be the end of a path above, count N
+        #[arg(long, num_args = 1.., value_name = "PATH=N")]
+        weight: Vec<KindWeight>,
         /// The file to write
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
@@ -66,8 +70,9 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
             ham,
             spam,
             templates,
+            weight,
             output,
-        } => build(ham, spam, templates, output),
+        } => build(ham, spam, templates, weight, output),
         ModelCommand::Info(place) => {
             let config = place.load()?;
             let (_, memory) = Knowledge::read(&config.data_dir)?;
@@ -120,8 +125,14 @@ pub(super) fn run(command: &ModelCommand) -> Ended {
 }
 
 /// Builds a model, and writes it to a file.
-fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path, file: &Path) -> Ended {
-    let built = learn::build::build(ham, spam, templates);
+fn build(
+    ham: &[PathBuf],
+    spam: &[PathBuf],
+    templates: &Path,
+    weights: &[KindWeight],
+    file: &Path,
+) -> Ended {
+    let built = learn::build::build(ham, spam, templates, weights);
     let model = built.map_err(|error| Error::failed(harmless(&error.to_string())))?;
     let bytes = model.write();
     fs::write(file, &bytes)

@@ -1,6 +1,7 @@
-//! `popgate rules`: checking, listing and importing rules.
+//! `popgate rules`: checking, listing, fitting and importing rules.
 
 pub mod check;
+pub mod fit;
 pub mod import;
 pub mod list;
 
@@ -13,6 +14,8 @@ use super::exit::Ended;
 pub enum RulesCommand {
     /// Read rules, run their examples, and name what overlaps, has expired or is slow
     Check(check::CheckArgs),
+    /// Fit the scores of rules to labelled mail, write them into the rule files, and say what moved
+    Fit(fit::FitArgs),
     /// List the active rules
     List(list::ListArgs),
     /// Convert SpamAssassin rules into a rule file, and report what could not be converted
@@ -23,6 +26,7 @@ pub enum RulesCommand {
 pub(super) fn run(command: &RulesCommand) -> Ended {
     match command {
         RulesCommand::Check(args) => check::run(args),
+        RulesCommand::Fit(args) => fit::run(args),
         RulesCommand::List(args) => list::run(args),
         RulesCommand::Import(args) => import::run(args),
     }

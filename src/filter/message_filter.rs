@@ -16,6 +16,7 @@ use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::context::Context;
 use crate::filter::facts::FactValue;
 use crate::filter::fnv::fnv;
+use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
 use crate::filter::rule::Rule;
@@ -48,6 +49,7 @@ pub struct Filter {
     explains_ham: bool,
     subject_mark: String,
     learned: Option<Arc<LearnedState>>,
+    learned_curves: Arc<LearnedCurves>,
     clock: Option<Clock>,
 }
 
@@ -87,6 +89,7 @@ impl Filter {
             explains_ham: false,
             subject_mark: SUBJECT_MARK.to_owned(),
             learned: None,
+            learned_curves: Arc::clone(set.learned_curves()),
             clock: None,
         })
     }
@@ -135,6 +138,11 @@ impl Filter {
     pub fn scores(&self) -> impl Iterator<Item = (&Arc<str>, f64)> {
         let rules = self.rules.rules.iter().map(|rule| (&rule.id, rule.score));
         rules.filter(|(_, score)| *score != 0.0)
+    }
+
+    /// What the learned filter's opinion adds.
+    pub fn learned_curves(&self) -> &LearnedCurves {
+        &self.learned_curves
     }
 
     /// The active thresholds.

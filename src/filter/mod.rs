@@ -17,6 +17,7 @@ pub mod examples;
 pub mod facts;
 mod fnv;
 pub mod known_senders;
+pub mod learned_curve;
 mod list_pattern;
 pub mod lists;
 pub mod message_filter;
@@ -43,6 +44,7 @@ mod thresholds;
 pub mod verdict;
 
 pub use context::{Context, DropAt, MailboxPolicy};
+pub use learned_curve::{LearnedCurve, LearnedCurves};
 pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{
     ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT,

@@ -21,6 +21,10 @@ pub struct Rule {
     pub description: Arc<str>,
     /// Points of a hit. A rule with score 0 is a part of others and not reported.
     pub score: f64,
+    /// What its author expects of it, where a fit has changed the score: the next fit begins here, too.
+    pub expected_score: Option<f64>,
+    /// Between which scores a fit may choose; where none is given, the score keeps its sign.
+    pub score_bounds: ScoreBounds,
     /// Where it looks; empty if it tests a fact or combines others.
     pub places: Vec<Place>,
     /// What it looks for.
@@ -37,6 +41,29 @@ pub struct Rule {
     pub file: Arc<str>,
     /// Its first line in the file.
     pub line: usize,
+}
+
+impl Rule {
+    /// What its author expects of it.
+    pub fn expected(&self) -> f64 {
+        self.expected_score.unwrap_or(self.score)
+    }
+}
+
+/// The bounds that a file sets for a rule's score.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ScoreBounds {
+    /// The lowest (`score_min`).
+    pub min: Option<f64>,
+    /// The highest (`score_max`).
+    pub max: Option<f64>,
+}
+
+impl ScoreBounds {
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        self.min.is_some() || self.max.is_some()
+    }
 }
 
 /// What a rule looks for.

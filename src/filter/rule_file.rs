@@ -14,14 +14,24 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::filter::day::Day;
+use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::pattern::CompiledPatterns;
-use crate::filter::rule::Rule;
+use crate::filter::rule::{Rule, ScoreBounds};
 use crate::filter::rule_error::RuleError;
 use crate::message::visible_text::visible;
 use crate::schema::{Problem, Section, TomlFile};
 
 /// Keys that change a stock rule without replacing it.
-const CHANGES: [&str; 5] = ["score", "description", "enabled", "tags", "expires"];
+const CHANGES: [&str; 8] = [
+    "score",
+    "expected_score",
+    "score_min",
+    "score_max",
+    "description",
+    "enabled",
+    "tags",
+    "expires",
+];
 
 /// Keys that make an entry a rule of its own.
 const OWN: [&str; 15] = [
@@ -53,6 +63,8 @@ pub(crate) enum Entry {
     Off(String),
     /// Changes the rule of an earlier layer.
     Override(RuleOverride),
+    /// Says what the learned filter's opinion adds.
+    Curves(LearnedCurves),
 }
 
 /// New values for some keys of a rule.
@@ -60,6 +72,8 @@ pub(crate) enum Entry {
 pub(crate) struct RuleOverride {
     pub(crate) id: String,
     score: Option<f64>,
+    expected_score: Option<f64>,
+    score_bounds: ScoreBounds,
     description: Option<String>,
     tags: Option<Vec<String>>,
     expires: Option<Day>,
@@ -70,6 +84,12 @@ impl RuleOverride {
         if let Some(score) = self.score {
             rule.score = score;
         }
+        rule.expected_score = self.expected_score.or(rule.expected_score);
+        let before = rule.score_bounds;
+        rule.score_bounds = ScoreBounds {
+            min: self.score_bounds.min.or(before.min),
+            max: self.score_bounds.max.or(before.max),
+        };
         if let Some(description) = self.description {
             rule.description = description.into();
         }
@@ -114,7 +134,8 @@ pub(crate) fn file(
     let mut top = Section::top(&report, &table);
     top.boolean("stock");
     let file: Arc<str> = name.as_str().into();
-    let mut entries = Vec::new();
+    let curves = LearnedCurves::read(&mut top);
+    let mut entries: Vec<Entry> = curves.into_iter().map(Entry::Curves).collect();
     for (number, section) in top.sections("rule").into_iter().enumerate() {
         let line = report.line(section.at());
         let source = Source {
@@ -185,6 +206,8 @@ fn entry(
         id: id.into(),
         description: keys.description.unwrap_or_default().into(),
         score: keys.score?,
+        expected_score: keys.expected_score,
+        score_bounds: keys.score_bounds,
         places: places?,
         test: test?,
         at_least: at_least?,
@@ -236,6 +259,8 @@ fn identity(
 /// The keys that rules and overrides have in common.
 struct CommonKeys {
     score: Option<f64>,
+    expected_score: Option<f64>,
+    score_bounds: ScoreBounds,
     description: Option<String>,
     tags: Option<Vec<String>>,
     expires: Option<Day>,
@@ -251,6 +276,8 @@ impl CommonKeys {
         Entry::Override(RuleOverride {
             id,
             score: self.score,
+            expected_score: self.expected_score,
+            score_bounds: self.score_bounds,
             description: self.description,
             tags: self.tags,
             expires: self.expires,
@@ -265,18 +292,23 @@ fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
         }
         text => Ok(text),
     });
-    let score = section.number("score").filter(|score| {
-        let fine = score.is_finite() && score.abs() <= SCORE_LIMIT;
-        if !fine {
-            section.problem(
-                "score",
-                format!("must be from -{SCORE_LIMIT} to {SCORE_LIMIT}"),
-            );
-        }
-        fine
-    });
+    let score = score_key(section, "score");
+    let score_bounds = ScoreBounds {
+        min: score_key(section, "score_min"),
+        max: score_key(section, "score_max"),
+    };
+    if let ScoreBounds {
+        min: Some(min),
+        max: Some(max),
+    } = score_bounds
+        && min > max
+    {
+        section.problem("score_min", format!("is {min}, but score_max is {max}"));
+    }
     CommonKeys {
         score,
+        expected_score: score_key(section, "expected_score"),
+        score_bounds,
         description,
         tags: section.strings("tags"),
         expires: section.parsed("expires", |text| {
@@ -284,6 +316,16 @@ fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
         }),
         enabled: section.boolean("enabled") != Some(false),
     }
+}
+
+fn score_key(section: &mut Section<'_, '_>, key: &'static str) -> Option<f64> {
+    section.number(key).filter(|score| {
+        let fine = score.is_finite() && score.abs() <= SCORE_LIMIT;
+        if !fine {
+            section.problem(key, format!("must be from -{SCORE_LIMIT} to {SCORE_LIMIT}"));
+        }
+        fine
+    })
 }
 
 fn rule_id(id: &str) -> Result<&str, RuleError> {

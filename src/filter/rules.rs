@@ -14,6 +14,7 @@ use crate::filter::brands::Brands;
 use crate::filter::combination;
 use crate::filter::day::Day;
 use crate::filter::fnv::{FNV_OFFSET, fnv};
+use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::pattern::{CompiledPatterns, Layer};
 use crate::filter::rule::{Rule, Test};
@@ -29,6 +30,7 @@ pub struct RuleSet {
     brands: Arc<Brands>,
     digest: u64,
     day: Option<Day>,
+    learned_curves: Arc<LearnedCurves>,
 }
 
 impl RuleSet {
@@ -107,6 +109,11 @@ impl RuleSet {
     /// The brands.
     pub fn brands(&self) -> &Arc<Brands> {
         &self.brands
+    }
+
+    /// What the learned filter's opinion adds.
+    pub fn learned_curves(&self) -> &Arc<LearnedCurves> {
+        &self.learned_curves
     }
 
     pub(crate) fn digest(&self) -> u64 {
@@ -196,6 +203,7 @@ impl Reader {
                 Some(at) => self.set.rules[at] = *rule,
                 None => self.set.rules.push(*rule),
             },
+            rule_file::Entry::Curves(curves) => self.set.learned_curves = Arc::new(curves),
             rule_file::Entry::Off(id) => {
                 if let Some(at) = at(&id) {
                     self.set.rules.remove(at);

@@ -18,6 +18,7 @@ files![
     "headers.toml",
     "html.toml",
     "identity.toml",
+    "learned.toml",
     "links.toml",
     "lures.toml",
     "oddities.toml",

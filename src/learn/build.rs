@@ -3,14 +3,19 @@
 //! In: labelled mail, and templates of mail; out: a model. The same input makes
 //! the same model.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::corpus::{self, CorpusError};
+use super::campaigns;
+use super::corpus::CorpusError;
+use super::evaluation::{Evaluation, Judged};
+use super::kind_weights::{KindWeight, weight_of};
+use super::model_training::{self, ModelSample};
 use super::training_templates::{self, TemplateError};
 use crate::filter::classifier::Features;
-use crate::filter::classifier::shipped::{Builder, Shipped};
+use crate::filter::classifier::shipped::Shipped;
 use crate::filter::{Filter, RuleSet, Thresholds};
 
 /// Why no model is made.
@@ -42,8 +47,11 @@ impl fmt::Display for ModelError {
 
 impl Error for ModelError {}
 
-/// The same order each time.
-const SEED: u64 = 1997;
+impl From<TemplateError> for ModelError {
+    fn from(error: TemplateError) -> Self {
+        Self::Templates(error)
+    }
+}
 
 /// As much of a message as is judged by default.
 const LIMIT: usize = 512 << 10;
@@ -52,39 +60,104 @@ const LIMIT: usize = 512 << 10;
 ///
 /// # Errors
 /// What cannot be read, or taught.
-pub fn build(ham: &[PathBuf], spam: &[PathBuf], templates: &Path) -> Result<Shipped, ModelError> {
+pub fn build(
+    ham: &[PathBuf],
+    spam: &[PathBuf],
+    templates: &Path,
+    weights: &[KindWeight],
+) -> Result<Shipped, ModelError> {
+    let filter = looking()?;
+    let evaluation = Evaluation {
+        filter: &filter,
+        owner: None,
+        limit: LIMIT,
+        studies: true,
+        jobs: None,
+    };
+    let (judged, mut unread) = evaluation.run(ham, spam, &mut |_| ());
+    unread.retain(|error| !error.is_skipped());
+    if !unread.is_empty() {
+        return Err(ModelError::Unreadable(unread));
+    }
+    let made = made_mail(templates)?;
+    let campaigns = campaigns::groups(&judged);
+    let paths: Vec<String> = ham
+        .iter()
+        .chain(spam)
+        .map(|path| path.display().to_string())
+        .collect();
+    let weight = |message: &Judged| weight_of(&paths[message.group], weights).unwrap_or(1.0);
+    let all = judged.iter().enumerate();
+    let all: Vec<(usize, f64)> = all
+        .map(|(number, message)| (number, weight(message)))
+        .collect();
+    Ok(train(&judged, &all, &campaigns, &made))
+}
+
+/// A filter without rules: they tell the model nothing.
+fn looking() -> Result<Filter, ModelError> {
     let thresholds = Thresholds {
         tag_at: 5.0,
         drop_at: None,
     };
-    // Rules tell it nothing: only text is looked at.
     let filter = Filter::new(RuleSet::default(), thresholds).map_err(|_| ModelError::Filter)?;
-    let filter = filter.decoding_for_classifier();
-    let mut all: Vec<(Features, bool)> = Vec::new();
-    for (paths, is_spam) in [(ham, false), (spam, true)] {
-        let (mut files, unread) = corpus::expand(paths);
-        files.sort_by(|one, other| one.path().cmp(other.path()));
-        let (_, unreadable): (Vec<_>, Vec<_>) =
-            unread.into_iter().partition(CorpusError::is_skipped);
-        if !unreadable.is_empty() {
-            return Err(ModelError::Unreadable(unreadable));
+    Ok(filter.decoding_for_classifier())
+}
+
+/// A message made of a template.
+#[derive(Debug, Clone)]
+pub struct Made {
+    features: Features,
+    is_spam: bool,
+    /// The number of its template.
+    template: usize,
+    /// Messages made of that template.
+    copies: usize,
+}
+
+/// The messages that a folder's templates make.
+///
+/// # Errors
+/// If a template cannot be used.
+pub fn made_mail(templates: &Path) -> Result<Vec<Made>, ModelError> {
+    let filter = looking()?;
+    let made = training_templates::messages(templates)?;
+    let made = made.into_iter().map(|message| Made {
+        features: filter.judge_with_features(message.text.as_bytes()).1,
+        is_spam: message.is_spam,
+        template: message.template,
+        copies: message.copies,
+    });
+    Ok(made.collect())
+}
+
+/// Trains a model with some of the messages, by their numbers and with what each counts, and with those that templates
+/// made.
+pub(super) fn train(
+    judged: &[Judged],
+    numbers: &[(usize, f64)],
+    campaigns: &[usize],
+    made: &[Made],
+) -> Shipped {
+    let mut sizes: HashMap<usize, usize> = HashMap::new();
+    for (number, _) in numbers {
+        *sizes.entry(campaigns[*number]).or_default() += 1;
+    }
+    let mail = numbers.iter().map(|(number, weight)| {
+        let campaign = campaigns[*number];
+        ModelSample {
+            features: &judged[*number].features,
+            is_spam: judged[*number].spam,
+            weight: weight / (sizes[&campaign] as f64).sqrt(),
+            campaign,
         }
-        for file in files {
-            let read = corpus::read(&file, LIMIT, &mut |message| {
-                let original = filter.original(&message.raw);
-                all.push((filter.judge_with_features(&original).1, is_spam));
-                true
-            });
-            read.map_err(|error| ModelError::Unreadable(vec![error]))?;
-        }
-    }
-    for (text, is_spam) in training_templates::messages(templates).map_err(ModelError::Templates)? {
-        all.push((filter.judge_with_features(text.as_bytes()).1, is_spam));
-    }
-    fastrand::Rng::with_seed(SEED).shuffle(&mut all);
-    let mut builder = Builder::default();
-    for (features, is_spam) in &all {
-        builder.learn(features, *is_spam);
-    }
-    Ok(builder.build())
+    });
+    let made = made.iter().map(|made| ModelSample {
+        features: &made.features,
+        is_spam: made.is_spam,
+        weight: 1.0 / (made.copies as f64).sqrt(),
+        campaign: judged.len() + made.template,
+    });
+    let samples: Vec<ModelSample<'_>> = mail.chain(made).collect();
+    model_training::train(&samples)
 }

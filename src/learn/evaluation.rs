@@ -36,6 +36,8 @@ pub struct Judged {
     pub features: Features,
     /// Who sent it, hashed.
     pub sender: u32,
+    /// The registrable domain that it claims to be from, or the address if that is of a free mailbox.
+    pub from: String,
 }
 
 /// How to evaluate.
@@ -114,6 +116,7 @@ impl Evaluation<'_> {
             log_odds: verdict.opinion.map(|opinion| opinion.log_odds),
             features,
             sender: identity::sender(&original),
+            from: self.filter.claimed_sender(&original),
         }
     }
 }

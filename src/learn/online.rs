@@ -102,7 +102,8 @@ impl Index {
         numbered.map(move |(number, entry)| {
             let raw = first_message(&entry.path, limit)?;
             let (_, features) = filter.judge_with_features(&filter.original(&raw));
-            let score = opinion::of(&memory.view_for(None), &features).evidence;
+            let score =
+                opinion::of(&memory.view_for(None), &features, filter.learned_curves()).evidence;
             // A message may stand in an index twice, and is learned twice.
             let digest = (number as u128).to_le_bytes();
             let lesson = Lesson {

@@ -46,22 +46,43 @@ impl fmt::Display for TemplateError {
 
 impl Error for TemplateError {}
 
-/// The messages of a folder's templates, each with whether it is spam.
+/// A message made of a template.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The message.
+    pub text: String,
+    /// Whether it is spam.
+    pub is_spam: bool,
+    /// The number of its template, over both files.
+    pub template: usize,
+    /// Messages made of that template.
+    pub copies: usize,
+}
+
+/// The messages of a folder's templates.
 ///
 /// # Errors
 /// Which file is wrong, and why.
-pub fn messages(folder: &Path) -> Result<Vec<(String, bool)>, TemplateError> {
+pub fn messages(folder: &Path) -> Result<Vec<Made>, TemplateError> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut messages = Vec::new();
+    let mut number = 0;
     for (name, is_spam) in [("ham.toml", false), ("spam.toml", true)] {
         let path: PathBuf = folder.join(name);
         let wrong = |error: String| TemplateError(path.clone(), error);
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         for template in &file.template {
-            for _ in 0..COPIES[usize::from(is_spam)] {
-                messages.push((message(template, is_spam, &mut random), is_spam));
+            let copies = COPIES[usize::from(is_spam)];
+            for _ in 0..copies {
+                messages.push(Made {
+                    text: message(template, is_spam, &mut random),
+                    is_spam,
+                    template: number,
+                    copies,
+                });
             }
+            number += 1;
         }
     }
     Ok(messages)

@@ -71,11 +71,7 @@ impl<'r, 't> Section<'r, 't> {
 
     /// A number with or without a fraction.
     pub fn number(&mut self, key: &'static str) -> Option<f64> {
-        self.typed(key, "a number", |value| match value {
-            DeValue::Integer(number) => number.as_str().replace('_', "").parse().ok(),
-            DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
-            _ => None,
-        })
+        self.typed(key, "a number", as_number)
     }
 
     /// A whole number.
@@ -98,6 +94,14 @@ impl<'r, 't> Section<'r, 't> {
             items
                 .map(|item| item.get_ref().as_str().map(str::to_owned))
                 .collect()
+        })
+    }
+
+    /// A list of numbers.
+    pub fn numbers(&mut self, key: &'static str) -> Option<Vec<f64>> {
+        self.typed(key, "a list of numbers, such as [0, 1.5]", |value| {
+            let items = value.as_array()?.iter();
+            items.map(|item| as_number(item.get_ref())).collect()
         })
     }
 
@@ -275,6 +279,14 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
+    }
+}
+
+fn as_number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Integer(number) => number.as_str().replace('_', "").parse().ok(),
+        DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
+        _ => None,
     }
 }
 

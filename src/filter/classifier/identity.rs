@@ -106,16 +106,34 @@ fn add_body(text: &mut Vec<u8>, body: &[u8]) {
 
 /// Who sent a message, as a hash of the domain that it names; 0 if it names none.
 pub fn sender(raw: &[u8]) -> u32 {
-    let from = fields(raw).find(|field| field.is(raw, "From"));
-    let value = from.map_or(&raw[..0], |field| &raw[field.value]);
-    let Some(at) = memchr::memrchr(b'@', value) else {
+    let Some((_, host)) = last_address(raw) else {
         return 0;
     };
-    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    let host = value[at + 1..].iter().take_while(|byte| is_host(byte));
-    let host: Vec<u8> = host.map(u8::to_ascii_lowercase).collect();
+    let host = host.to_ascii_lowercase();
     // The upper half is mixed best.
     (Hash::salted(1004).with(&host).whole() >> 32) as u32
+}
+
+/// The address that a message claims to be from, in lower case; empty if it names none.
+pub fn from_address(raw: &[u8]) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase();
+    last_address(raw).map_or_else(String::new, |(local, host)| {
+        format!("{}@{}", text(local), text(host))
+    })
+}
+
+/// Local part and host of the last address of From.
+fn last_address(raw: &[u8]) -> Option<(&[u8], &[u8])> {
+    let from = fields(raw).find(|field| field.is(raw, "From"))?;
+    let value = &raw[from.value];
+    let at = memchr::memrchr(b'@', value)?;
+    let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let host = &value[at + 1..];
+    let length = host.iter().take_while(|byte| is_host(byte)).count();
+    let is_local = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, b'<' | b'"' | b',');
+    let local = value[..at].iter().rev().take_while(|byte| is_local(byte));
+    let begin = at - local.count();
+    Some((&value[begin..at], &host[..length]))
 }
 
 /// The identity that popgate 0.1 gave a message: its octets without popgate's fields at the top. What was learned

@@ -194,12 +194,7 @@ pub(super) fn error(evidence: f32, is_spam: bool) -> f32 {
 
 /// Takes a step.
 pub fn learn(table: &mut impl Table, features: &Features, step: &Step) {
-    learn_at(RATE, table, features, step);
-}
-
-/// Takes a step with another learning rate.
-pub(super) fn learn_at(rate: f32, table: &mut impl Table, features: &Features, step: &Step) {
-    walk(rate, features, step, |index, error, length| {
+    walk(RATE, features, step, |index, error, length| {
         table.change(index, |weight, spent| {
             (
                 weight + length / (1.0 + spent).sqrt(),

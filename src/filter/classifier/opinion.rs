@@ -28,6 +28,7 @@ use crate::filter::classifier::extract::{LINKS, Look, link_features};
 use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::model;
+use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::message_view::MessageView;
 
 /// Log odds per unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
@@ -57,12 +58,6 @@ const FADE: f64 = 100.0;
 /// Below this share the shipped model is not used any more.
 const FAINT: f64 = 0.1;
 
-/// Points per unit of log odds.
-const POINTS: f64 = 0.45;
-
-/// Minimum and maximum points.
-const RANGE: (f64, f64) = (-5.0, 8.0);
-
 /// Number of words and links considered as reasons.
 const LOUDEST: usize = 20;
 
@@ -86,7 +81,7 @@ pub struct Opinion {
 }
 
 /// The opinion of a message with these features.
-pub fn of(known: &AccountView<'_>, features: &Features) -> Opinion {
+pub fn of(known: &AccountView<'_>, features: &Features, curves: &LearnedCurves) -> Opinion {
     let evidence = f64::from(model::total(&known.evidence(features)));
     let (learned, shipped) = beliefs(known.counts);
     let guess = match known.shipped {
@@ -97,7 +92,7 @@ pub fn of(known: &AccountView<'_>, features: &Features) -> Opinion {
     let beyond = evidence - evidence.clamp(-ORDINARY, ORDINARY);
     let alike = LIKENESS * (1.0 - learned) * beyond;
     let log_odds = CALIBRATION * (learned * evidence + alike) + shipped * guess;
-    let points = (POINTS * log_odds).clamp(RANGE.0, RANGE.1);
+    let points = curves.points(log_odds, learned);
     Opinion {
         probability: 1.0 / (1.0 + (-log_odds).exp()),
         // People read one decimal.

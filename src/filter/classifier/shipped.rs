@@ -1,11 +1,10 @@
 //! The shipped model: used until enough is learned.
 //!
-//! In: the file that `popgate model build` writes; out: evidence from the words of a message. It sees
-//! only the visible text ([`SHIPPED_GROUPS`]): header fields, relays and hosts identify a collection
-//! of mail and would mislead elsewhere. A user's own examples soon outweigh it.
+//! In: the file that `popgate model build` writes; out: evidence from the words and links of a message. It sees
+//! only [`SHIPPED_GROUPS`]: header fields and relays identify a collection of mail and would mislead elsewhere.
 //!
-//! The file: [`MAGIC`], then zlib of: messages learned as ham and as spam (u64), the size of a step
-//! (f32), the number of weights (u32), and for each the distance from the one before (seven bits a
+//! The file: [`MAGIC`], then zlib of: messages learned as ham and as spam (u64), the log odds of a message of which
+//! it knows nothing (f32), the size of a step (f32), the number of weights (u32), and for each the distance from the one before (seven bits a
 //! byte, the lowest first) and its steps (i8). All numbers are little-endian.
 
 use std::io::{Read, Write};
@@ -17,13 +16,18 @@ use flate2::write::ZlibEncoder;
 
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::{FeatureGroup, Features};
-use crate::filter::classifier::model::{self, Step, Table, WEIGHTS, Weights};
+use crate::filter::classifier::model::{self, WEIGHTS};
 use crate::filter::classifier::varint;
 
 /// The groups it uses.
-pub const SHIPPED_GROUPS: [FeatureGroup; 2] = [FeatureGroup::Text, FeatureGroup::Words];
+pub const SHIPPED_GROUPS: [FeatureGroup; 3] =
+    [FeatureGroup::Text, FeatureGroup::Words, FeatureGroup::Links];
 
-const MAGIC: &[u8; 16] = b"popgate model 1\n";
+/// The part that links have in the evidence, and the most: they change faster than words.
+pub const LINK_SHARE: f64 = 0.6;
+const LINKS_MOST: f32 = 1.5;
+
+const MAGIC: &[u8; 16] = b"popgate model 2\n";
 
 /// Weights are quantised to this many steps either way.
 const STEPS: f32 = 127.0;
@@ -42,6 +46,7 @@ static BUILT_IN: LazyLock<Option<Arc<Shipped>>> =
 pub struct Shipped {
     steps: Vec<i8>,
     step: f32,
+    bias: f32,
     /// The number of messages it was trained on.
     pub counts: Counts,
 }
@@ -52,24 +57,21 @@ impl Shipped {
         BUILT_IN.clone()
     }
 
-    /// Quantises learned weights. `keep` says whether to keep the weight at an index.
-    pub fn of(weights: &Weights, counts: Counts, keep: impl Fn(u32) -> bool) -> Self {
-        let all = weights.iter().enumerate();
-        let kept: Vec<f32> = all
-            .map(|(index, (weight, _))| if keep(index as u32) { weight } else { 0.0 })
-            .collect();
-        let mut sizes: Vec<f32> = kept.iter().map(|weight| weight.abs()).collect();
+    /// Quantises learned weights, by index; `bias` is what it says of a message of which it knows nothing.
+    pub fn new(weights: &[f32], bias: f32, counts: Counts) -> Self {
+        let mut sizes: Vec<f32> = weights.iter().map(|weight| weight.abs()).collect();
         sizes.retain(|size| *size > 0.0);
         sizes.sort_unstable_by(f32::total_cmp);
         let last = (sizes.len() as f64 * WHOLE) as usize;
         let largest = sizes.get(last.min(sizes.len().saturating_sub(1)));
         let step = largest.copied().unwrap_or(1.0) / STEPS;
-        let steps = kept
+        let steps = weights
             .iter()
             .map(|weight| (weight / step).round().clamp(-STEPS, STEPS) as i8);
         Self {
             steps: steps.collect(),
             step,
+            bias,
             counts,
         }
     }
@@ -84,6 +86,7 @@ impl Shipped {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&self.counts.ham.to_le_bytes());
         bytes.extend_from_slice(&self.counts.spam.to_le_bytes());
+        bytes.extend_from_slice(&self.bias.to_le_bytes());
         bytes.extend_from_slice(&self.step.to_le_bytes());
         bytes.extend_from_slice(&(self.len() as u32).to_le_bytes());
         let mut before = 0;
@@ -111,6 +114,7 @@ impl Shipped {
         };
         let ham = u64::from_le_bytes(take(8)?.try_into().ok()?);
         let spam = u64::from_le_bytes(take(8)?.try_into().ok()?);
+        let bias = f32::from_le_bytes(take(4)?.try_into().ok()?);
         let step = f32::from_le_bytes(take(4)?.try_into().ok()?);
         let count = u32::from_le_bytes(take(4)?.try_into().ok()?);
         let mut steps = vec![0; WEIGHTS];
@@ -122,6 +126,7 @@ impl Shipped {
         Some(Self {
             steps,
             step,
+            bias,
             counts: Counts { ham, spam },
         })
     }
@@ -141,73 +146,18 @@ impl Shipped {
         f32::from(self.steps[index as usize]) * self.step
     }
 
-    /// The evidence on a message.
+    /// The evidence on a message: log odds, of which rule files say how many points they add.
     pub fn evidence(&self, features: &Features) -> f32 {
         let groups = SHIPPED_GROUPS.iter().map(|group| {
             let features = features.group(*group);
             let weights = features.iter().map(|index| self.weight(*index));
-            weights.sum::<f32>() * model::scale(features.len())
+            let evidence = weights.sum::<f32>() * model::scale(features.len());
+            match group {
+                FeatureGroup::Links => evidence.clamp(-LINKS_MOST, LINKS_MOST),
+                _ => evidence,
+            }
         });
-        groups.sum()
-    }
-}
-
-/// Trains the shipped model.
-#[derive(Debug)]
-pub struct Builder {
-    weights: Weights,
-    /// The number of messages with each feature.
-    seen: Vec<u16>,
-    counts: Counts,
-}
-
-/// A feature of fewer messages is typical for them and not for mail.
-const SEEN: u16 = 4;
-
-/// Learning rate: lower than for a user's own mail, because other mail is to be judged.
-const RATE: f32 = 8.0;
-
-/// A smaller error teaches nothing.
-const SURE: f32 = 0.1;
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            weights: Weights::default(),
-            seen: vec![0; WEIGHTS],
-            counts: Counts::default(),
-        }
-    }
-}
-
-impl Builder {
-    /// Learns a message.
-    pub fn learn(&mut self, features: &Features, is_spam: bool) {
-        let evidence = model::evidence(|index| (&self.weights).weight(index), features);
-        let mut step = Step::default();
-        for group in SHIPPED_GROUPS {
-            for index in features.group(group) {
-                let seen = &mut self.seen[*index as usize];
-                *seen = seen.saturating_add(1);
-            }
-            let error = model::error(evidence[group as usize], is_spam);
-            if error.abs() >= SURE {
-                step[group as usize] = error;
-            }
-        }
-        model::learn_at(RATE, &mut &self.weights, features, &step);
-        *(if is_spam {
-            &mut self.counts.spam
-        } else {
-            &mut self.counts.ham
-        }) += 1;
-    }
-
-    /// The trained model.
-    pub fn build(&self) -> Shipped {
-        Shipped::of(&self.weights, self.counts, |index| {
-            self.seen[index as usize] >= SEEN
-        })
+        self.bias + groups.sum::<f32>()
     }
 }
 
@@ -217,18 +167,12 @@ mod tests {
 
     #[test]
     fn a_written_file_is_read_back() {
-        let weights = Weights::default();
-        for (index, weight) in [
-            (0, 0.5),
-            (7, -2.0),
-            (300, 0.001),
-            (90_000, 1.0),
-            (WEIGHTS as u32 - 1, -0.25),
-        ] {
-            weights.set(index, weight, 0.0);
+        let mut weights = vec![0.0; WEIGHTS];
+        for (index, weight) in [(0, 0.5), (300, 0.001), (90_000, 1.0), (WEIGHTS - 1, -0.25)] {
+            weights[index] = weight;
         }
         let counts = Counts { ham: 3, spam: 2 };
-        let shipped = Shipped::of(&weights, counts, |index| index != 7);
+        let shipped = Shipped::new(&weights, -0.5, counts);
         assert_eq!(shipped.weight(90_000), 1.0);
         assert!((shipped.weight(0) - 0.5).abs() < 0.01);
         assert_eq!((shipped.weight(7), shipped.weight(300)), (0.0, 0.0));

@@ -64,6 +64,20 @@ impl Filter {
         identity::digest(raw, &self.subject_mark)
     }
 
+    /// Whom a message claims to be from: the registrable domain, or the address where it is of a free mailbox.
+    pub fn claimed_sender(&self, raw: &[u8]) -> String {
+        let address = identity::from_address(raw);
+        let host = address.rsplit_once('@').map_or("", |(_, host)| host);
+        match self
+            .lists
+            .named("free-mail")
+            .is_some_and(|free| free.has_host(host))
+        {
+            true => address,
+            false => psl::domain_str(host).unwrap_or(host).to_owned(),
+        }
+    }
+
     /// Changes with the text of the rules, the thresholds, and what was learned: a message that was judged by another
     /// version may be judged otherwise now.
     pub fn version(&self) -> String {
@@ -162,7 +176,7 @@ impl Filter {
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        let opinion = opinion::of(known, &look.features);
+        let opinion = opinion::of(known, &look.features, &self.learned_curves);
         if opinion.points != 0.0 {
             let for_spam = opinion.points > 0.0;
             let kind = if for_spam { "spam" } else { "ham" };
