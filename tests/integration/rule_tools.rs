@@ -1,4 +1,4 @@
-//! The output of `popgate rules check` and `rules list`.
+//! The output of `popgate rules check`, `rules list` and `rules fit`.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -145,4 +145,116 @@ fn rules_are_listed_with_their_file_and_line() {
     assert_eq!(printed, "");
     let stock = popgate(folder.path(), &["rules", "list"]).1;
     assert!(stock.lines().count() > 200);
+}
+
+/// Ham and spam that differ in one word, each from a sender of its own.
+fn mail(folder: &Path, count: usize) {
+    for (kind, word) in [("ham", "goldfish"), ("spam", "gold")] {
+        fs::create_dir(folder.join(kind)).unwrap();
+        for number in 0..count {
+            let text = format!(
+                "From: a@{kind}{number}.example\nSubject: {kind} {number}\n\nWe have {word} today.\n"
+            );
+            fs::write(folder.join(format!("{kind}/{number}.eml")), text).unwrap();
+        }
+    }
+}
+
+const FIT: [&str; 8] = [
+    "rules", "fit", "--rules", "own", "--ham", "ham", "--spam", "spam",
+];
+
+#[test]
+fn a_fit_writes_scores_and_nothing_else() {
+    let folder = folder(VALID);
+    let own = folder.path().join("own/a.toml");
+    mail(folder.path(), 120);
+    let (code, printed, errors) =
+        popgate(folder.path(), &[&FIT[..], &["--own", "--dry-run"]].concat());
+    assert_eq!((code, &*errors), (0, ""), "{printed}");
+    assert!(printed.contains("would write own/a.toml"), "{printed}");
+    assert_eq!(fs::read_to_string(&own).unwrap(), VALID);
+    let (code, printed, _) = popgate(folder.path(), &[&FIT[..], &["--own"]].concat());
+    assert_eq!(code, 0, "{printed}");
+    assert!(printed.contains("wrote own/a.toml"), "{printed}");
+    let text = fs::read_to_string(&own).unwrap();
+    let (begin, rest) = text.split_once("score = ").unwrap();
+    let (score, rest) = rest.split_once('\n').unwrap();
+    assert!(score.parse::<f64>().unwrap() > 1.5, "{score}");
+    let (kept, learned) = rest.split_once("[learned.untrained]").unwrap_or((rest, ""));
+    let expected = VALID.replace("score = 1.5\n", "expected_score = 1.5\n");
+    assert_eq!(format!("{begin}{kept}").trim_end(), expected.trim_end());
+    let fitted = fs::read_to_string(folder.path().join("own/fitted.toml"));
+    assert!(!learned.is_empty() || fitted.unwrap().contains("[learned.taught]"));
+    // The same mail says the same again.
+    let (_, printed, _) = popgate(folder.path(), &[&FIT[..], &["--own"]].concat());
+    assert!(printed.ends_with("nothing changes\n"), "{printed}");
+}
+
+#[test]
+fn a_fit_says_what_is_missing_and_writes_nothing() {
+    let rules = VALID.replace("stock = false", "stock = false # none");
+    let folder = folder(&rules);
+    mail(folder.path(), 10);
+    fs::create_dir(folder.path().join("none")).unwrap();
+    let flags = |more: &[&'static str]| [&FIT[..4], more].concat();
+    for (flags, code, said) in [
+        (
+            flags(&["--own", "--ham", "ham", "--spam", "spam"]),
+            2,
+            "10 ham prove too little",
+        ),
+        (
+            flags(&["--own", "--ham", "ham", "--spam", "none"]),
+            2,
+            "10 ham",
+        ),
+        (
+            flags(&["--own", "--ham", "none", "--spam", "spam"]),
+            2,
+            "no message in what --ham names",
+        ),
+        (
+            flags(&["--own", "--ham", "ham", "--spam", "gone"]),
+            2,
+            "gone",
+        ),
+        (
+            flags(&["--ham", "ham", "--spam", "spam"]),
+            2,
+            "no score may change",
+        ),
+        (
+            flags(&["--ham", "ham", "--spam", "spam", "--weight", "x=2"]),
+            64,
+            "--weight x=2",
+        ),
+        (
+            flags(&["--ham", "ham", "--spam", "spam", "--weight", "ham=0"]),
+            64,
+            "must be PATH=N",
+        ),
+        (
+            ["rules", "fit", "--ham", "ham", "--spam", "spam"].to_vec(),
+            64,
+            "--rules DIR",
+        ),
+    ] {
+        let (ended, printed, errors) = popgate(folder.path(), &flags);
+        assert_eq!(ended, code, "{flags:?}: {printed}{errors}");
+        assert!(errors.contains(said), "{flags:?}: {errors}");
+    }
+    assert_eq!(
+        fs::read_to_string(folder.path().join("own/a.toml")).unwrap(),
+        rules
+    );
+    assert!(!folder.path().join("own/fitted.toml").exists());
+    let contradictory = rules.replace("score = 1.5", "score = 1.5\nscore_min = 2\nscore_max = 1");
+    fs::write(folder.path().join("own/a.toml"), contradictory).unwrap();
+    let (code, _, errors) = popgate(folder.path(), &FIT);
+    assert_eq!(code, 64);
+    assert!(
+        errors.contains("rule GOLD.score_min: is 2, but score_max is 1"),
+        "{errors}"
+    );
 }
