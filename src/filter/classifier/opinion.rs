@@ -4,20 +4,9 @@
 //! score, and the words and links that contribute most. Points are bounded: learning tags mail that no
 //! rule knows, and outweighs a rule or two on ham, but not all rules.
 //!
-//! | probability | points |
-//! |---|---|
-//! | 0.0001 | -4.1, -5 at the minimum |
-//! | 0.1 | -1.0 |
-//! | 0.5 | 0 |
-//! | 0.9 | 1.0 |
-//! | 0.99 | 2.1 |
-//! | 0.999 | 3.1 |
-//! | 0.99999 | 5.2 |
-//! | more | 8 at the maximum |
-//!
-//! Between them points are the log odds times [`POINTS`]. The learned state is trusted gradually
+//! How many points log odds are worth is said by rule files ([`LearnedCurves`]). The learned state is trusted gradually
 //! ([`TRUST`]), because a few examples prove little; the shipped model, which was trained on other
-//! mail, fades out in return ([`FADE`]). It adds -1 to 4 points.
+//! mail, fades out in return ([`FADE`]).
 //!
 //! As long as there is little of one kind, all mail seems to be of the other: evidence counts beyond [`ORDINARY`]
 //! then, as mail has that resembles a learned message closely.
@@ -31,8 +20,7 @@ use crate::filter::classifier::model;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::message_view::MessageView;
 
-/// Log odds per unit of evidence. Set by hand on cross-validated mail: with [`POINTS`] a quarter
-/// of a point per unit, the most at which hardly any ham reaches the threshold.
+/// Log odds per unit of evidence. Set by hand on cross-validated mail.
 pub(super) const CALIBRATION: f64 = 0.55;
 
 /// Messages of the rarer kind after which half of the evidence is trusted.
@@ -92,7 +80,11 @@ pub fn of(known: &AccountView<'_>, features: &Features, curves: &LearnedCurves) 
     let beyond = evidence - evidence.clamp(-ORDINARY, ORDINARY);
     let alike = LIKENESS * (1.0 - learned) * beyond;
     let log_odds = CALIBRATION * (learned * evidence + alike) + shipped * guess;
-    let points = curves.points(log_odds, learned);
+    // A state that knows nothing, as after taking back what was taught, has no opinion.
+    let points = match known.shipped.is_none() && known.counts.all() == 0 {
+        true => 0.0,
+        false => curves.points(log_odds, learned),
+    };
     Opinion {
         probability: 1.0 / (1.0 + (-log_odds).exp()),
         // People read one decimal.
