@@ -42,8 +42,13 @@ fn release(data: &Path) -> PopgateId {
     let store = Sqlite::open_unchecked(data).unwrap();
     let kept = kept(data).remove(0);
     let id = PopgateId::new(&kept.id).unwrap();
+    // The writer tells the store last that a client has got the notice.
     until("the store knows it", || {
-        store.quarantined(&id).unwrap().is_some()
+        let row = store.quarantined(&id).unwrap();
+        row.is_some_and(|row| match (row.mailbox, row.uidl) {
+            (Some(mailbox), Some(uidl)) => store.message(&mailbox, &uidl).unwrap().is_some(),
+            _ => true,
+        })
     });
     let message = kept.message().unwrap();
     let owner = quarantine::release(&store, &kept, message).unwrap();

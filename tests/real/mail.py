@@ -98,7 +98,8 @@ def odd(rng):
     def simple(subject="odd", *more):
         return head(7, subject, "Ann Other <ann@example.org>", *more)
 
-    yield "dot-first-byte", b"." + mail(["Odd: a dot is the first byte of the message"], lines("body"))
+    # With a header, so that it is not tagged: above the dot there would be other fields then.
+    yield "dot-first-byte", b"." + mail(["Odd: a dot is the first byte of the message", *simple()], lines("body"))
     yield "dot-lines", mail(simple(), lines(".", "..", "...", ". ", ".a", "..a", " .", "", ".", "."))
     yield "dot-last-line", mail(simple(), lines("the last line is a dot", "."))
     yield "dot-unended", mail(simple(), lines("the last line is a dot without an end") + b".")
