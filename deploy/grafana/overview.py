@@ -179,7 +179,11 @@ def store():
         curve("Waiting octets", "Memory of the changes that wait to be written.",
               [query("sum(popgate_store_waiting_bytes{@})", "octets")], "bytes", width=4),
         bars("Store errors", "By kind, since popgate started. A write is tried again. The alert PopgateStoreDown.",
-             "sum by (kind) (popgate_store_errors_total{@})", "{{kind}}", width=4))
+             "sum by (kind) (popgate_store_errors_total{@})", "{{kind}}", width=4),
+        bars("Messages of popgate's own", "Released messages, digests and held ones, by what became of them, since popgate started.",
+             "sum by (event) (popgate_own_messages_total{@})", "{{event}}", width=12),
+        bars("Deleted at servers", "Messages that a person deleted from quarantine, since popgate started.",
+             "sum(popgate_discarded_messages_total{@})", "deleted", width=12))
 
 
 def made():

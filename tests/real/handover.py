@@ -62,7 +62,9 @@ class Manager:
         pop3, admin = (one.getsockname()[1] for one in self.sockets)
         self.text = (f'[[listen]]\naddress = "127.0.0.1:{pop3}"\n\n'
                      f'[[upstream]]\nhost = "127.0.0.1"\nport = {upstream}\ntls = "off"\n\n'
-                     f'[filter]\nrules = "rules"\n\n[admin]\naddress = "127.0.0.1:{admin}"\n\n[data]\ndir = "data"\n')
+                     f'[filter]\nrules = "rules"\n\n[admin]\naddress = "127.0.0.1:{admin}"\n\n'
+                     # What is remembered would not be judged by the rules of the moment.
+                     '[data]\ndir = "data"\nstore = "off"\n')
         self.port, self.message = pop3, dict(mailbox())[SWINGS]
         os.mkdir(os.path.join(folder, "data"))
         os.mkdir(os.path.join(folder, "rules"))

@@ -116,7 +116,8 @@ class Gate(Popgate):
                 f.write(f'[[listen]]\naddress = "127.0.0.1:0"\nname = "{name}"\nupstream = "modern"\ntls = "{tls}"\n'
                         f'certificate = "{certificates.path(pair)}"\nkey = "{certificates.key(pair)}"\n')
                 listeners.append(name)
-            f.write('[admin]\naddress = "127.0.0.1:0"\n[data]\ndir = "data"\n')
+            # With a store, popgate asks the server for UIDL, too.
+            f.write('[admin]\naddress = "127.0.0.1:0"\n[data]\ndir = "data"\nstore = "off"\n')
         damaged = os.path.join(folder, "damaged")
         os.mkdir(damaged)
         self.cut = os.path.join(damaged, "cut.pem")
@@ -300,7 +301,7 @@ def checks(gate, folder, certificates, suite):
             if how[:1] == ("listen",):
                 f.write(f'[[listen]]\naddress = "127.0.0.1:0"\ntls = "implicit"\ncertificate = "{certificates.path(how[1])}"\n'
                         f'key = "{certificates.key(how[1])}"\n')
-            f.write('[data]\ndir = "data"\n')
+            f.write('[data]\ndir = "data"\nstore = "off"\n')
         kept, gate.environment = gate.environment, {**gate.environment, **environment}
         for verb in ("check", "doctor"):
             code, text = gate.run(verb, "--config", path)

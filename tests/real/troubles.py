@@ -48,7 +48,8 @@ class Load:
     def _fetch(self, client):
         while not self.over.is_set():
             try:
-                box = client()
+                # Another mailbox each time: what is remembered is not judged again.
+                box = client(f"reader-{threading.get_ident()}-{self.sessions}-{len(self.failed)}")
                 for number in range(len(FAULTY) + 1, box.stat()[0] + 1):
                     if number % 7 == 0:
                         box.top(number, 1_000_000)
