@@ -5,7 +5,6 @@ them: with CRLF or LF. Options disable what a program adds on purpose (Received,
 Over TLS each verifies the certificate and its name.
 """
 
-import contextlib
 import os
 import poplib
 import pwd
@@ -146,10 +145,6 @@ def python_poplib(port, user, count, folder, way=PLAIN):
     else:
         client.user(user)
         client.pass_(PASSWORD)
-    # As a program that leaves mail on the server: GNU Mailutils adds X-UIDL to messages once it is asked for unique-ids,
-    # and popgate asks for them.
-    with contextlib.suppress(poplib.error_proto):
-        client.uidl()
     found = [b"".join(line + b"\n" for line in client.retr(n + 1)[1]) for n in range(count)]
     client.quit()
     return found
