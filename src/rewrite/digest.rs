@@ -75,9 +75,7 @@ pub fn digest(digest: &Digest<'_>) -> Bytes {
     if digest.more > 0 {
         let _ = write!(text, "\r\n... and {} more.\r\n", digest.more);
     }
-    text.push_str(
-        "\r\nTo get a message back into this mailbox, whoever runs popgate enters\r\n\r\n",
-    );
+    text.push_str("\r\nTo put a message back into this mailbox, the administrator enters\r\n\r\n");
     text.push_str("    popgate quarantine release ID\r\n");
     if !digest.login_suffix.is_empty() {
         let _ = write!(

@@ -65,7 +65,7 @@ pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
         "\r\nThe original is kept in the quarantine of the machine that runs popgate, a Maildir in\r\n\
          its data directory, under the id {id}. Any mail program can open it; the file's name\r\n\
          contains the id. Deleting this notice does not delete the original there.\r\n\r\n\
-         Whoever runs popgate puts the original into this mailbox with\r\n\r\n\
+         The administrator can put the original into this mailbox with\r\n\r\n\
          \x20   popgate quarantine release {id}\r\n",
     );
     text.extend_from_slice(body.as_bytes());

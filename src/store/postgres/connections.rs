@@ -209,7 +209,7 @@ where
     loop {
         match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
             Some(Ok(message)) => watch(message),
-            // Whoever waits for an answer gets the error.
+            // The callers that wait for an answer get the error.
             Some(Err(error)) => {
                 tracing::debug!("a connection to the store has failed: {error}");
                 return;

@@ -42,8 +42,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// A database that is not connected yet. Whoever uses it first creates the tables if they are missing, or brings
-    /// them to this program's version.
+    /// A database that is not connected yet. Its first use creates the tables if they are missing, or migrates them to
+    /// this program's version.
     ///
     /// # Errors
     /// If the system has no thread for it.

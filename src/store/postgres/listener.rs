@@ -1,7 +1,7 @@
 //! Hears of new lessons: the server tells those who listen when a transaction with lessons is committed.
 //!
-//! A connection of its own listens. While there is none, and when there is one again, whoever waits is told to look: what
-//! was said meanwhile is not repeated.
+//! A connection of its own listens. While there is none, and when there is one again, waiting threads are woken to look
+//! for themselves: notifications sent meanwhile are not repeated.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -85,7 +85,7 @@ async fn listen(dialler: Dialler, news: Arc<News>) {
         }
     });
     loop {
-        // Whoever uses the store says why it cannot be reached.
+        // Why it cannot be reached is reported by the operations on the store.
         if let Ok((client, mut task)) = dialler.dial(Arc::clone(&watch)).await {
             let listening = client.batch_execute(&format!("LISTEN {CHANNEL}")).await;
             news.tell();
