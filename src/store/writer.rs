@@ -69,15 +69,15 @@ impl Writer {
         self.record_all(vec![change]);
     }
 
-    /// Hands changes over that belong together: all fit or none.
+    /// Hands changes over that belong together: all fit or none, but for rows of the history, which yield first.
     pub fn record_all(&self, changes: Vec<Change>) {
         let count = changes.len();
-        if let Err(why) = self.queue.push(changes) {
-            (self.observe)(WriterEvent::Dropped {
-                changes: count,
-                why,
-            });
-        }
+        let (changes, why) = match self.queue.push(changes) {
+            Ok(0) => return,
+            Ok(left_out) => (left_out, Dropped::QueueFull),
+            Err(why) => (count, why),
+        };
+        (self.observe)(WriterEvent::Dropped { changes, why });
     }
 
     /// Waits until what was handed over so far is applied, or this time has passed: a session reads what the one before

@@ -73,13 +73,19 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes all of them or none.
-    pub(super) fn push(&self, changes: Vec<Change>) -> Result<(), Dropped> {
-        let octets: usize = changes.iter().map(Change::octets).sum();
+    /// Takes all of them or none; but rows of the history, which are the largest, leave half of the queue to the rest.
+    /// Returns how many of them were left out.
+    pub(super) fn push(&self, mut changes: Vec<Change>) -> Result<usize, Dropped> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(Dropped::Stopped);
         }
+        let given = changes.len();
+        if state.count > self.limits.changes / 2 || state.octets > self.limits.octets / 2 {
+            changes.retain(|change| !matches!(change, Change::Recorded(_)));
+        }
+        let left_out = given - changes.len();
+        let octets: usize = changes.iter().map(Change::octets).sum();
         let count = state.count + changes.len();
         if count > self.limits.changes || state.octets + octets > self.limits.octets {
             return Err(Dropped::QueueFull);
@@ -102,7 +108,7 @@ impl Queue {
         }
         self.report(&state);
         self.more.notify_one();
-        Ok(())
+        Ok(left_out)
     }
 
     /// Waits for changes; `None` when there are none and will be none.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::super::contract::*;
+use super::super::contract_tests::history_row;
 use super::super::records::*;
 use super::*;
 use crate::mailbox_id::{MailboxId, UpstreamId};
@@ -102,6 +103,7 @@ fn change(key: &str) -> Change {
 fn key(change: &Change) -> String {
     match change {
         Change::SettingChanged { key, .. } => key.to_string(),
+        Change::Recorded(_) => "history".to_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -209,6 +211,33 @@ fn a_store_that_hangs_delays_nobody_and_memory_is_bounded() {
     };
     assert!(writer.finish(LONG));
     assert!(events.lock().unwrap().contains(&empty));
+}
+
+#[test]
+fn rows_of_the_history_leave_half_of_the_queue_to_the_rest() {
+    let (hang, wait) = mpsc::channel::<()>();
+    let (begun, begins) = mpsc::channel();
+    let channels = Mutex::new((wait, begun));
+    let limits = QueueLimits {
+        changes: 4,
+        octets: usize::MAX,
+    };
+    let (writer, store, events) = start(limits, move |_, _| {
+        let channels = channels.lock().unwrap();
+        channels.1.send(()).unwrap();
+        let _ = channels.0.recv();
+        Ok(())
+    });
+    let row = || Change::Recorded(Box::new(history_row("a", "ann", 1)));
+    writer.record(change("a"));
+    begins.recv().unwrap();
+    writer.record_all(vec![change("b"), row()]);
+    assert_eq!(dropped(&events), []);
+    writer.record_all(vec![change("c"), row()]);
+    assert_eq!(dropped(&events), [(1, Dropped::QueueFull)]);
+    drop(hang);
+    assert!(writer.finish(LONG));
+    assert_eq!(*store.kept.lock().unwrap(), ["a", "b", "history", "c"]);
 }
 
 #[test]
