@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Correction, Edit, HistoryRow, Lesson, ListEntry, ListKind, ListPattern, MessageRecord,
-    OwnEntry, PopgateId, Quarantined, SenderSeen, Timestamp,
+    MessageState, OwnEntry, PopgateId, Quarantined, SenderSeen, Timestamp,
 };
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
@@ -180,6 +180,23 @@ impl Change {
             Self::Released { .. }
             | Self::ReleaseTakenBack { .. }
             | Self::QuarantineDeleted { .. } => None,
+        }
+    }
+
+    /// Whether nobody notices if it is written a moment later, with others: what is known of mail that was delivered. A
+    /// person's word, and what is held back, is written at once.
+    pub fn may_wait(&self) -> bool {
+        match self {
+            Self::Judged { record, .. } => matches!(
+                record.state,
+                MessageState::Judged | MessageState::Delivered | MessageState::Deleted
+            ),
+            Self::Delivered { .. }
+            | Self::DeletedByClient { .. }
+            | Self::StillListed { .. }
+            | Self::SenderSeen(_)
+            | Self::Recorded(_) => true,
+            _ => false,
         }
     }
 

@@ -1,4 +1,6 @@
 //! The queue between those who hand changes over and the thread that applies them.
+//!
+//! A transaction costs about as much as a hundred changes. What nobody waits for is therefore collected for a moment.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,12 @@ use crate::mailbox_id::MailboxId;
 /// The most changes of a batch: what a transaction applies in some ten milliseconds.
 const BATCH: usize = 1000;
 
+/// How long the first change of a batch waits for more.
+const COLLECTED: Duration = Duration::from_millis(100);
+
+/// So much of the queue is not filled while they wait.
+const SHARE: usize = 4;
+
 /// The bounds of the queue, the batch that is being applied included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -18,6 +26,8 @@ pub struct QueueLimits {
     pub changes: usize,
     /// Their octets in memory.
     pub octets: usize,
+    /// How long a change that may wait is waited with for more.
+    pub collected: Duration,
 }
 
 impl Default for QueueLimits {
@@ -26,6 +36,7 @@ impl Default for QueueLimits {
         Self {
             changes: 50_000,
             octets: 16 << 20,
+            collected: COLLECTED,
         }
     }
 }
@@ -44,9 +55,27 @@ struct State {
     /// The last change of each mailbox that is not applied yet, and the last one that may be about any.
     last_of: HashMap<MailboxId, Ticket>,
     last_of_any: Ticket,
+    /// Somebody waits for what is waiting, or it is urgent by itself.
+    is_urgent: bool,
+    /// Who is to be woken.
+    sleep: Sleep,
+    /// So many wait for progress.
+    waiters: usize,
     is_closed: bool,
     /// What is not applied yet is not wanted any more.
     is_abandoned: bool,
+}
+
+/// What the thread that applies changes does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Sleep {
+    /// It works, or will look again by itself.
+    #[default]
+    Awake,
+    /// It waits for a change.
+    UntilAny,
+    /// It waits for so many that a batch is worth it.
+    UntilMany,
 }
 
 /// See the module.
@@ -104,11 +133,33 @@ impl Queue {
                 },
                 None => state.last_of_any = ticket,
             }
+            state.is_urgent |= !change.may_wait();
             state.waiting.push_back(change);
         }
         self.report(&state);
-        self.more.notify_one();
+        self.wake(&mut state);
         Ok(left_out)
+    }
+
+    /// Wakes the thread that applies changes, if there is something to do for it.
+    fn wake(&self, state: &mut State) {
+        let is_due = match state.sleep {
+            Sleep::Awake => false,
+            Sleep::UntilAny => !state.waiting.is_empty(),
+            Sleep::UntilMany => self.is_due(state),
+        };
+        if is_due {
+            state.sleep = Sleep::Awake;
+            self.more.notify_one();
+        }
+    }
+
+    /// Whether what waits is applied without waiting for more.
+    fn is_due(&self, state: &State) -> bool {
+        state.is_urgent
+            || state.is_closed
+            || state.waiting.len() >= BATCH.min(self.limits.changes / SHARE)
+            || state.octets >= self.limits.octets / SHARE
     }
 
     /// Waits for changes; `None` when there are none and will be none.
@@ -118,13 +169,24 @@ impl Queue {
             if state.is_closed {
                 return None;
             }
-            state = self
-                .more
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state.sleep = Sleep::UntilAny;
+            let woken = self.more.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
         }
+        let until = Instant::now() + self.limits.collected;
+        while !self.is_due(&state) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state.sleep = Sleep::UntilMany;
+            let woken = self.more.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.sleep = Sleep::Awake;
         let count = state.waiting.len().min(BATCH);
         let batch: Vec<_> = state.waiting.drain(..count).collect();
+        state.is_urgent &= !state.waiting.is_empty();
         Some((batch, count as Ticket))
     }
 
@@ -139,7 +201,9 @@ impl Queue {
             .saturating_sub(usize::try_from(count).unwrap_or(0));
         state.octets = state.octets.saturating_sub(octets);
         self.report(&state);
-        self.progress.notify_all();
+        if state.waiters > 0 {
+            self.progress.notify_all();
+        }
     }
 
     /// The change that was handed over last.
@@ -158,15 +222,23 @@ impl Queue {
     pub(super) fn caught_up(&self, last: Ticket, limit: Duration) -> bool {
         let until = Instant::now() + limit;
         let mut state = self.lock();
+        if state.applied >= last {
+            return true;
+        }
+        // Unless it is being applied already.
+        state.is_urgent |= state.pushed - (state.waiting.len() as Ticket) < last;
+        self.wake(&mut state);
+        state.waiters += 1;
         while state.applied < last {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return false;
+                break;
             }
             let waited = self.progress.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        state.waiters -= 1;
+        state.applied >= last
     }
 
     /// Waits before a batch is tried again; `false` if it is not wanted any more.

@@ -149,6 +149,41 @@ fn changes_are_applied_in_order_and_in_batches() {
 }
 
 #[test]
+fn what_nobody_waits_for_is_collected() {
+    let limits = |collected| QueueLimits {
+        collected,
+        ..QueueLimits::default()
+    };
+    let row = || Change::Recorded(Box::new(history_row("a", "ann", 1)));
+    let (writer, store, _) = start(limits(10 * LONG), |_, _| Ok(()));
+    for _ in 0..2500 {
+        writer.record(row());
+    }
+    // Full batches do not wait, and the rest is not waited for by this.
+    writer.queue.caught_up(2000, LONG);
+    // Somebody waits for the rest.
+    assert!(writer.caught_up(LONG));
+    assert_eq!(store.kept.lock().unwrap().len(), 2500);
+    assert!(store.calls.load(Ordering::SeqCst) < 30);
+    // A person's word does not wait, and takes along what was before it.
+    writer.record(row());
+    writer.record(change("a"));
+    let until = Instant::now() + LONG;
+    while store.kept.lock().unwrap().len() < 2502 {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    // The moment ends by itself.
+    let (writer, store, _) = start(limits(Duration::from_millis(1)), |_, _| Ok(()));
+    writer.record(row());
+    let until = Instant::now() + LONG;
+    while store.kept.lock().unwrap().is_empty() {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn what_fails_in_passing_is_tried_again() {
     let (writer, store, events) = start(QueueLimits::default(), |call, _| match call {
         0 => Err(StoreError::new(StoreErrorKind::Busy, "locked")),
@@ -185,6 +220,7 @@ fn a_store_that_hangs_delays_nobody_and_memory_is_bounded() {
     let limits = QueueLimits {
         changes: 3,
         octets: usize::MAX,
+        ..QueueLimits::default()
     };
     let (writer, store, events) = start(limits, move |_, _| {
         let channels = channels.lock().unwrap();
@@ -221,6 +257,7 @@ fn rows_of_the_history_leave_half_of_the_queue_to_the_rest() {
     let limits = QueueLimits {
         changes: 4,
         octets: usize::MAX,
+        ..QueueLimits::default()
     };
     let (writer, store, events) = start(limits, move |_, _| {
         let channels = channels.lock().unwrap();
@@ -245,6 +282,7 @@ fn octets_are_bounded() {
     let limits = QueueLimits {
         changes: usize::MAX,
         octets: change("a").octets(),
+        ..QueueLimits::default()
     };
     let (writer, store, events) = start(limits, |_, _| Ok(()));
     writer.record_all(["a", "b"].map(change).to_vec());
