@@ -7,6 +7,7 @@ pub mod account_view;
 pub mod account_weights;
 pub mod counts;
 pub mod extract;
+mod feature_set;
 pub mod features;
 mod hash;
 mod header_names;
@@ -23,6 +24,7 @@ pub mod varint;
 mod weights_owner;
 
 pub use extract::Look;
+pub use feature_set::FeatureSet;
 pub use features::{FeatureGroup, Features};
 pub use identity::digest;
 pub use learned_messages::Digest;

@@ -2,7 +2,7 @@
 //!
 //! In: a message whose verdict is being made; out: values for the history. No text of the body is among them.
 
-use crate::filter::classifier::{Digest, PackedFeatures};
+use crate::filter::classifier::{Digest, FeatureSet, PackedFeatures};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct NotedLesson {
     /// Who sent it, hashed; 0 if nobody knows.
     pub sender: u32,
     /// Its features.
-    pub features: PackedFeatures,
+    pub features: FeatureSet,
 }
 
 /// What a row of the history keeps of it for programs.
@@ -41,8 +41,11 @@ pub struct KeptNote {
     pub lesson: Option<NotedLesson>,
 }
 
-/// The version of the octets.
-const VERSION: u8 = 1;
+/// The version of the octets that are written.
+const VERSION: u8 = 2;
+
+/// The version before it, which had the features as a list.
+const WITH_LIST: u8 = 1;
 
 /// Bits of what follows it.
 const AUTHENTICATED: u8 = 1;
@@ -71,7 +74,9 @@ impl KeptNote {
 
     /// Reads octets; `None` if they are something else.
     pub fn read(octets: &[u8]) -> Option<Self> {
-        let ([VERSION, flags, low, high], rest) = octets.split_first_chunk()? else {
+        let ([version @ (WITH_LIST | VERSION), flags, low, high], rest) =
+            octets.split_first_chunk()?
+        else {
             return None;
         };
         let length = u16::from_le_bytes([*low, *high]).into();
@@ -80,7 +85,7 @@ impl KeptNote {
         let lesson = match flags & LESSON {
             0 if rest.is_empty() => None,
             0 => return None,
-            _ => Some(lesson(rest)?),
+            _ => Some(lesson(*version, rest)?),
         };
         Some(Self {
             sender: (flags & SENDER != 0).then_some(sender),
@@ -90,13 +95,17 @@ impl KeptNote {
     }
 }
 
-fn lesson(octets: &[u8]) -> Option<NotedLesson> {
+fn lesson(version: u8, octets: &[u8]) -> Option<NotedLesson> {
     let (digest, rest) = octets.split_first_chunk()?;
     let (sender, features) = rest.split_first_chunk()?;
+    let features = match version {
+        WITH_LIST => FeatureSet::from(&PackedFeatures::from_bytes(features)?),
+        _ => FeatureSet::from_bytes(features)?,
+    };
     Some(NotedLesson {
         digest: *digest,
         sender: u32::from_le_bytes(*sender),
-        features: PackedFeatures::from_bytes(features)?,
+        features,
     })
 }
 
@@ -105,12 +114,18 @@ mod tests {
     use super::*;
     use crate::filter::classifier::Features;
 
+    fn features() -> Features {
+        Features::from_groups(&std::array::from_fn(|group| {
+            vec![group as u32, 300, 70_000]
+        }))
+    }
+
     #[test]
     fn notes_are_read_as_they_were_written() {
         let lesson = NotedLesson {
             digest: [7; 16],
             sender: 0x0102_0304,
-            features: PackedFeatures::of(&Features::default()),
+            features: FeatureSet::of(&features()),
         };
         let full = KeptNote {
             sender: Some("ann@example.net".to_owned()),
@@ -121,6 +136,12 @@ mod tests {
             assert_eq!(KeptNote::read(&note.write()), Some(note));
         }
         let octets = full.write();
+        // As the version before wrote it.
+        let begin = octets.len() - full.lesson.as_ref().unwrap().features.bytes().len();
+        let mut before = octets[..begin].to_vec();
+        before[0] = WITH_LIST;
+        before.extend_from_slice(PackedFeatures::of(&features()).bytes());
+        assert_eq!(KeptNote::read(&before), Some(full));
         for cut in 0..octets.len() {
             assert_eq!(KeptNote::read(&octets[..cut]), None, "{cut}");
         }

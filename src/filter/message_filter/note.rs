@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Filter;
-use crate::filter::classifier::{Features, PackedFeatures, identity, is_popgates_own};
+use crate::filter::classifier::{FeatureSet, Features, identity, is_popgates_own};
 use crate::filter::facts;
 use crate::filter::message_view::MessageView;
 use crate::filter::noted::{Noted, NotedLesson};
@@ -43,7 +43,7 @@ impl Filter {
         Some(NotedLesson {
             digest: self.digest(mail.raw),
             sender: identity::sender(&original),
-            features: PackedFeatures::of(&features),
+            features: FeatureSet::of(&features),
         })
     }
 }
