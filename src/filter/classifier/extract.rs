@@ -16,12 +16,19 @@ use crate::filter::classifier::hash::Hash;
 use crate::filter::message_view::MessageView;
 
 pub(super) use gather::link_features;
-use gather::{Found, Gatherer, beginning, visible, words, written};
+use gather::{Found, Gatherer, beginning, fields, visible, words, written};
 
 /// Limits of what is looked at.
 const RAW_BYTES: usize = 3000;
 const TEXT_BYTES: usize = 4000;
 pub(super) const LINKS: usize = 100;
+
+/// The groups that look at header fields one by one.
+const OF_FIELDS: [FeatureGroup; 3] = [
+    FeatureGroup::Trace,
+    FeatureGroup::Header,
+    FeatureGroup::Fields,
+];
 
 /// The features of a message, with their words for people.
 #[derive(Debug)]
@@ -44,15 +51,19 @@ impl Look {
         let text = visible(mail);
         let words = words(&text);
         let mut found = Vec::new();
+        let fields: Vec<_> = match groups.iter().any(|group| OF_FIELDS.contains(group)) {
+            true => fields(mail).collect(),
+            false => Vec::new(),
+        };
         for group in FeatureGroup::ALL {
             let own = Hash::salted(salt(group));
             gatherer.group = group;
             match group {
                 _ if !groups.contains(&group) => {}
                 FeatureGroup::Raw => gatherer.grams(own, &written(mail, RAW_BYTES)),
-                FeatureGroup::Trace => gatherer.trace(own, mail),
-                FeatureGroup::Header => gatherer.header(own, mail),
-                FeatureGroup::Fields => gatherer.fields(own, mail),
+                FeatureGroup::Trace => gatherer.trace(own, &fields),
+                FeatureGroup::Header => gatherer.header(own, &fields),
+                FeatureGroup::Fields => gatherer.fields(own, &fields),
                 FeatureGroup::Text => {
                     let lower = beginning(text.trim_end(), TEXT_BYTES).to_lowercase();
                     gatherer.grams(own, lower.as_bytes());

@@ -90,11 +90,21 @@ impl Gatherer {
         }
     }
 
+    /// As [`Self::add`] for each, without a branch: whether one is new cannot be predicted.
     pub(super) fn grams(&mut self, salt: Hash, text: &[u8]) {
+        let indexes = &mut self.features.indexes;
+        let mut length = indexes.len();
+        indexes.resize(length + text.len().saturating_sub(3), 0);
         for window in text.windows(4) {
             let number = window.try_into().map_or(0, u32::from_le_bytes);
-            self.add(salt.with_number(u64::from(number)));
+            let index = salt.with_number(u64::from(number)).index();
+            let (word, bit) = bit(index);
+            let word = &mut self.seen[word];
+            indexes[length] = index;
+            length += usize::from(*word & bit == 0);
+            *word |= bit;
         }
+        indexes.truncate(length);
     }
 
     /// Words and pairs of words; returns where each feature was found.
@@ -119,9 +129,9 @@ impl Gatherer {
         found
     }
 
-    pub(super) fn trace(&mut self, group: Hash, mail: &MessageView<'_>) {
+    pub(super) fn trace(&mut self, group: Hash, fields: &[Field<'_>]) {
         let mut before = Hash::salted(0);
-        for field in fields(mail) {
+        for field in fields {
             let name = field.name(group);
             if field.kind == FieldKind::Trace {
                 self.add(name.with(field.as_written));
@@ -135,9 +145,9 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn header(&mut self, group: Hash, mail: &MessageView<'_>) {
+    pub(super) fn header(&mut self, group: Hash, fields: &[Field<'_>]) {
         let mut before = Hash::salted(0);
-        for field in fields(mail).filter(|field| field.kind != FieldKind::Trace) {
+        for field in fields.iter().filter(|field| field.kind != FieldKind::Trace) {
             let name = field.name(group);
             self.add(name.with(field.as_written));
             self.add(name.with(b"~").with(&shape(&field.value)));
@@ -149,8 +159,8 @@ impl Gatherer {
         }
     }
 
-    pub(super) fn fields(&mut self, group: Hash, mail: &MessageView<'_>) {
-        for field in fields(mail) {
+    pub(super) fn fields(&mut self, group: Hash, fields: &[Field<'_>]) {
+        for field in fields {
             let begin = &field.value[..field.value.len().min(FIELD_GRAMS)];
             self.grams(field.name(group), begin);
         }
@@ -183,7 +193,7 @@ impl Gatherer {
 }
 
 /// The part of a header field that is looked at.
-struct Field<'m> {
+pub(super) struct Field<'m> {
     kind: FieldKind,
     as_written: &'m [u8],
     value: Cow<'m, [u8]>,
@@ -201,7 +211,7 @@ impl Field<'_> {
     }
 }
 
-fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
+pub(super) fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
     let all = mail.headers.fields().iter();
     let evidence = all.filter(|field| is_evidence(mail.headers.name(field)));
     evidence.take(FIELDS).map(|field| {
@@ -220,7 +230,22 @@ fn fields<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = Field<'m>> {
 fn without_returns(text: &[u8]) -> Cow<'_, [u8]> {
     match memchr(b'\r', text) {
         None => Cow::Borrowed(text),
-        Some(_) => text.iter().copied().filter(|byte| *byte != b'\r').collect(),
+        Some(_) => {
+            let mut kept = Vec::with_capacity(text.len());
+            add_without_returns(&mut kept, text, usize::MAX);
+            Cow::Owned(kept)
+        }
+    }
+}
+
+/// Adds text up to this length.
+fn add_without_returns(kept: &mut Vec<u8>, text: &[u8], most: usize) {
+    let mut at = 0;
+    while at < text.len() && kept.len() < most {
+        let end = memchr(b'\r', &text[at..]).map_or(text.len(), |length| at + length);
+        let room = most - kept.len();
+        kept.extend_from_slice(&text[at..end.min(at.saturating_add(room))]);
+        at = end + 1;
     }
 }
 
@@ -229,14 +254,7 @@ fn without_returns(text: &[u8]) -> Cow<'_, [u8]> {
 pub(super) fn written(mail: &MessageView<'_>, bytes: usize) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes);
     let mut add = |more: &[u8]| {
-        for line in more.split_inclusive(|byte| *byte == b'\n') {
-            let room = bytes - text.len();
-            if room == 0 {
-                break;
-            }
-            let line = without_returns(line);
-            text.extend_from_slice(&line[..line.len().min(room)]);
-        }
+        add_without_returns(&mut text, more, bytes);
         text.len() < bytes
     };
     let mut at = 0;
