@@ -1,18 +1,62 @@
-//! One change, within the transaction of its batch.
+//! The changes of a batch, within one transaction.
+
+use std::sync::Arc;
 
 use rusqlite::{Connection, Result};
 
 use super::super::records::{Change, HeldState};
 use super::{history, lessons, mailboxes, messages, quarantine, senders};
+use crate::mailbox_id::MailboxId;
 
-pub(super) fn apply(connection: &Connection, change: &Change) -> Result<()> {
+pub(super) fn apply_all(connection: &Connection, changes: &[Change]) -> Result<()> {
+    let mut numbers = Numbers::default();
+    let mut each = changes.iter();
+    each.try_for_each(|change| apply(connection, &mut numbers, change))
+}
+
+/// The numbers that were needed last: what a session hands over together is about one mailbox.
+#[derive(Debug, Default)]
+struct Numbers {
+    mailbox: Option<(MailboxId, i64)>,
+    version: Option<(Arc<str>, i64)>,
+}
+
+impl Numbers {
+    fn mailbox(&mut self, connection: &Connection, mailbox: &MailboxId) -> Result<i64> {
+        match &self.mailbox {
+            Some((last, number)) if last == mailbox => Ok(*number),
+            _ => {
+                let number = mailboxes::number(connection, mailbox)?;
+                self.mailbox = Some((mailbox.clone(), number));
+                Ok(number)
+            }
+        }
+    }
+
+    fn version(&mut self, connection: &Connection, version: &Arc<str>) -> Result<i64> {
+        match &self.version {
+            Some((last, number)) if last == version => Ok(*number),
+            _ => {
+                let number = messages::version_number(connection, version)?;
+                self.version = Some((Arc::clone(version), number));
+                Ok(number)
+            }
+        }
+    }
+}
+
+fn apply(connection: &Connection, numbers: &mut Numbers, change: &Change) -> Result<()> {
     match change {
         Change::Judged {
             mailbox,
             uidl,
             record,
             replaces,
-        } => messages::judged(connection, mailbox, uidl, record, *replaces),
+        } => {
+            let key = (numbers.mailbox(connection, mailbox)?, uidl);
+            let version = numbers.version(connection, &record.filter_version)?;
+            messages::judged(connection, key, record, version, *replaces)
+        }
         Change::Delivered {
             mailbox,
             uidl,
@@ -70,9 +114,20 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<()> {
         Change::StillListed { mailbox, uidls, at } => {
             messages::listed(connection, mailbox, uidls, *at, false)
         }
-        Change::SenderSeen(seen) => senders::seen(connection, seen),
-        Change::Recorded(row) => history::add(connection, row),
+        Change::SenderSeen(seen) => {
+            let mailbox = numbers.mailbox(connection, &seen.mailbox)?;
+            senders::seen(connection, mailbox, seen)
+        }
+        Change::Recorded(row) => {
+            let mailbox = numbers.mailbox(connection, &row.mailbox)?;
+            history::add(connection, mailbox, row)
+        }
         Change::Learned(lesson) => lessons::add(connection, lesson),
+        Change::MailboxForgotten { mailbox } => {
+            // Its name is free for another number.
+            numbers.mailbox = None;
+            mailboxes::forget(connection, mailbox)
+        }
         of_mailbox => apply_to_mailbox(connection, of_mailbox),
     }
 }
@@ -99,7 +154,6 @@ fn apply_to_mailbox(connection: &Connection, change: &Change) -> Result<()> {
             value,
         } => mailboxes::set(connection, mailbox, key, value.as_deref()),
         Change::DigestMade { mailbox, at } => mailboxes::digest_made(connection, mailbox, *at),
-        Change::MailboxForgotten { mailbox } => mailboxes::forget(connection, mailbox),
         _ => Ok(()), // those of messages
     }
 }

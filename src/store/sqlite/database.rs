@@ -269,10 +269,7 @@ impl Store for Sqlite {
         if changes.is_empty() {
             return Ok(());
         }
-        self.write(|transaction| {
-            let mut each = changes.iter();
-            each.try_for_each(|change| apply::apply(transaction, change))
-        })
+        self.write(|transaction| apply::apply_all(transaction, changes))
     }
 
     fn expire(&self, retention: &Retention) -> Result<Expired, StoreError> {

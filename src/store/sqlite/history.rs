@@ -14,8 +14,7 @@ const COLUMNS: &str =
     "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features
      FROM history JOIN mailboxes ON mailboxes.id = history.mailbox";
 
-pub(super) fn add(connection: &Connection, row: &HistoryRow) -> Result<()> {
-    let mailbox = mailboxes::number(connection, &row.mailbox)?;
+pub(super) fn add(connection: &Connection, mailbox: i64, row: &HistoryRow) -> Result<()> {
     let hits: Vec<_> = row.hits.iter().map(|hit| (&*hit.rule, hit.score)).collect();
     let hits = serde_json::to_string(&hits).unwrap_or_else(|_| "[]".to_owned());
     let mut statement = connection.prepare_cached(

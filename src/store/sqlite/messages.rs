@@ -114,41 +114,37 @@ pub(super) fn one(
     Ok(Some(record))
 }
 
+/// A new row, and one that is there already.
+const INSERT: &str = "INSERT INTO messages (mailbox, uidl, id, state, action, score, probability,
+    filter_version, digest, octets_upstream, octets_sent, grown, first_seen, delivered_at,
+    held_at, last_listed, corrected, corrected_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+  ON CONFLICT (mailbox, uidl) DO ";
+const REPLACE: &str = "UPDATE SET
+    id = excluded.id, state = excluded.state, action = excluded.action,
+    score = excluded.score, probability = excluded.probability,
+    filter_version = excluded.filter_version, digest = excluded.digest,
+    octets_upstream = ifnull(excluded.octets_upstream, octets_upstream),
+    octets_sent = excluded.octets_sent, grown = excluded.grown,
+    delivered_at = excluded.delivered_at, held_at = excluded.held_at,
+    last_listed = max(last_listed, excluded.last_listed),
+    corrected = ifnull(corrected, excluded.corrected),
+    corrected_at = ifnull(corrected_at, excluded.corrected_at)
+  WHERE state = 0 OR (?19 AND state NOT IN (4, 6))";
+
 /// See [`super::super::records::Change::Judged`].
 pub(super) fn judged(
     connection: &Connection,
-    mailbox: &MailboxId,
-    uidl: &Uidl,
+    (mailbox, uidl): (i64, &Uidl),
     record: &MessageRecord,
+    version: i64,
     replaces: bool,
 ) -> Result<()> {
-    let mailbox = mailboxes::number(connection, mailbox)?;
-    let version = version_number(connection, &record.filter_version)?;
+    let uidl = uidl.octets();
     let digest = record.digest.map(MessageDigest::to_octets);
-    // Nothing of another message is true of this one.
-    connection
-        .prepare_cached("DELETE FROM messages WHERE mailbox = ?1 AND uidl = ?2 AND digest != ?3")?
-        .execute(params![mailbox, uidl.octets(), digest])?;
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO messages (mailbox, uidl, id, state, action, score, probability,
-           filter_version, digest, octets_upstream, octets_sent, grown, first_seen, delivered_at,
-           held_at, last_listed, corrected, corrected_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-         ON CONFLICT (mailbox, uidl) DO UPDATE SET
-           id = excluded.id, state = excluded.state, action = excluded.action,
-           score = excluded.score, probability = excluded.probability,
-           filter_version = excluded.filter_version, digest = excluded.digest,
-           octets_upstream = ifnull(excluded.octets_upstream, octets_upstream),
-           octets_sent = excluded.octets_sent, grown = excluded.grown,
-           delivered_at = excluded.delivered_at, held_at = excluded.held_at,
-           last_listed = max(last_listed, excluded.last_listed),
-           corrected = ifnull(corrected, excluded.corrected),
-           corrected_at = ifnull(corrected_at, excluded.corrected_at)
-         WHERE state = 0 OR (?19 AND state NOT IN (4, 6))",
-    )?;
     let values = params![
         mailbox,
-        uidl.octets(),
+        uidl,
         record.id.as_str(),
         record.state.code(),
         record.action.code(),
@@ -165,15 +161,28 @@ pub(super) fn judged(
         day(record.first_seen),
         record.correction.map(|it| it.label.code()),
         record.correction.map(|it| it.at.seconds()),
-        replaces
     ];
-    match statement.execute(values)? {
+    // Nearly all messages are new.
+    let insert = connection.prepare_cached(&format!("{INSERT} NOTHING"));
+    if insert?.execute(values)? > 0 {
+        return match &record.edit {
+            Some(_) => put_edit(connection, mailbox, uidl, record.edit.as_ref()),
+            None => Ok(()),
+        };
+    }
+    // Nothing of another message is true of this one.
+    connection
+        .prepare_cached("DELETE FROM messages WHERE mailbox = ?1 AND uidl = ?2 AND digest != ?3")?
+        .execute(params![mailbox, uidl, digest])?;
+    let replace = connection.prepare_cached(&format!("{INSERT} {REPLACE}"));
+    let values = [values, params![replaces]].concat();
+    match replace?.execute(&values[..])? {
         0 => Ok(()), // it was delivered meanwhile
-        _ => put_edit(connection, mailbox, uidl.octets(), record.edit.as_ref()),
+        _ => put_edit(connection, mailbox, uidl, record.edit.as_ref()),
     }
 }
 
-fn version_number(connection: &Connection, version: &str) -> Result<i64> {
+pub(super) fn version_number(connection: &Connection, version: &str) -> Result<i64> {
     let mut statement =
         connection.prepare_cached("SELECT id FROM filter_versions WHERE version = ?1")?;
     if let Some(number) = statement

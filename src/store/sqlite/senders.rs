@@ -9,6 +9,7 @@ use super::super::records::{Label, NamedSender, SenderHistory, SenderRecord, Sen
 use super::columns;
 use super::mailboxes;
 use crate::mailbox_id::MailboxId;
+use crate::pop3::Uidl;
 
 /// A bit of the column `counted`.
 const AUTHENTICATED: i64 = 4;
@@ -73,26 +74,15 @@ fn domain(address: &str) -> Option<&str> {
     address.rfind('@').map(|at| &address[at..])
 }
 
-pub(super) fn seen(connection: &Connection, seen: &SenderSeen) -> Result<()> {
-    let mailbox = mailboxes::number(connection, &seen.mailbox)?;
-    let key = params![mailbox, seen.uidl.octets()];
-    let mut statement = connection
-        .prepare_cached("SELECT counted FROM messages WHERE mailbox = ?1 AND uidl = ?2")?;
-    let before: Option<i64> = statement.query_row(key, |row| row.get(0)).optional()?;
-    let Some(before) = before else {
-        return Ok(()); // a message that is not remembered would be counted each time
-    };
+pub(super) fn seen(connection: &Connection, mailbox: i64, seen: &SenderSeen) -> Result<()> {
     let now = match seen.label {
         None => 0,
         Some(Label::Ham) => 1 | authenticated(seen),
         Some(Label::Spam) => 2 | authenticated(seen),
     };
-    if before == now {
+    let Some(before) = count(connection, (mailbox, &seen.uidl), now)? else {
         return Ok(());
-    }
-    let mut statement = connection
-        .prepare_cached("UPDATE messages SET counted = ?3 WHERE mailbox = ?1 AND uidl = ?2")?;
-    statement.execute(params![mailbox, seen.uidl.octets(), now])?;
+    };
     let mut statement = connection.prepare_cached(
         "INSERT INTO senders (mailbox, name, first_seen, last_seen, authenticated, ham, spam)
          VALUES (?1, ?2, ?3, ?3, max(?4, 0), max(?5, 0), max(?6, 0))
@@ -118,6 +108,9 @@ pub(super) fn seen(connection: &Connection, seen: &SenderSeen) -> Result<()> {
         ];
         statement.execute(values)?;
     }
+    if before == 0 {
+        return Ok(());
+    }
     // A sender of whom nothing is left was not known.
     let mut statement = connection.prepare_cached(
         "DELETE FROM senders WHERE mailbox = ?1 AND name IN (?2, ?3) AND ham + spam = 0",
@@ -126,6 +119,33 @@ pub(super) fn seen(connection: &Connection, seen: &SenderSeen) -> Result<()> {
     statement
         .execute(params![mailbox, &*seen.address, domain])
         .map(drop)
+}
+
+/// Sets how a message is counted; returns how it was, unless that is the same, or the message is not remembered: it would be
+/// counted each time.
+fn count(connection: &Connection, key: (i64, &Uidl), now: i64) -> Result<Option<i64>> {
+    let (mailbox, uidl) = (key.0, key.1.octets());
+    // Nearly all messages are new.
+    if now != 0 {
+        let mut statement = connection.prepare_cached(
+            "UPDATE messages SET counted = ?3 WHERE mailbox = ?1 AND uidl = ?2 AND counted = 0",
+        )?;
+        if statement.execute(params![mailbox, uidl, now])? > 0 {
+            return Ok(Some(0));
+        }
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT counted FROM messages WHERE mailbox = ?1 AND uidl = ?2")?;
+    let before: Option<i64> = statement
+        .query_row(params![mailbox, uidl], |row| row.get(0))
+        .optional()?;
+    let Some(before) = before.filter(|before| *before != now) else {
+        return Ok(None);
+    };
+    let mut statement = connection
+        .prepare_cached("UPDATE messages SET counted = ?3 WHERE mailbox = ?1 AND uidl = ?2")?;
+    statement.execute(params![mailbox, uidl, now])?;
+    Ok(Some(before))
 }
 
 fn authenticated(seen: &SenderSeen) -> i64 {
