@@ -1,8 +1,8 @@
 //! The user name of a login, read from the commands that popgate relays.
 //!
 //! In: what a client sends and a server answers before the login; out: the name that is tried, and the one that was
-//! accepted. RFC 1939 sections 4 and 7 (USER, APOP), RFC 4616 (PLAIN), the LOGIN mechanism, and the `user=` and `n,a=` of
-//! XOAUTH2 and OAUTHBEARER (RFC 7628). Other mechanisms do not expose it. Only names are kept: no password, no token.
+//! accepted. RFC 1939 sections 4 and 7 (USER, APOP), and SASL as [`NamedBy`] reads it. Only names are kept: no password, no
+//! token.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use crate::mailbox_id::canonical_user;
+use crate::pop3::sasl_name::NamedBy;
 use crate::pop3::{Command, UserName};
 
 /// As servers read it: some clients leave the padding out.
@@ -29,7 +30,7 @@ pub struct LoginName {
     /// Boxed: idle sessions are small.
     names: Box<Names>,
     /// The mechanism whose next response may contain the name.
-    awaited: Option<Mechanism>,
+    awaited: Option<Awaited>,
 }
 
 /// Names that were sent.
@@ -48,14 +49,13 @@ struct Names {
     sasl: Option<Arc<str>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Mechanism {
-    Plain,
-    Login,
-    /// LOGIN with a name as initial response, which some servers ignore: their first challenge asks for a name.
-    LoginWithName,
-    XOAuth2,
-    OAuthBearer,
+/// What the next response of an AUTH exchange may contain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    /// A response of this mechanism.
+    ResponseOf(NamedBy),
+    /// LOGIN had a name as initial response, which some servers ignore: their first challenge asks for a name.
+    NameAgain,
 }
 
 impl LoginName {
@@ -76,7 +76,7 @@ impl LoginName {
 
     /// Whether the next response is a name without a password: the first one of LOGIN.
     pub fn awaits_name_alone(&self) -> bool {
-        matches!(self.awaited, Some(Mechanism::Login))
+        self.awaited == Some(Awaited::ResponseOf(NamedBy::Login))
     }
 
     /// Reads a command of a client that is not logged in yet.
@@ -100,18 +100,12 @@ impl LoginName {
                 // The name is in a response of the exchange, or not exposed.
                 self.names.last = None;
                 self.names.sasl = None;
-                self.awaited = match mechanism.as_str() {
-                    "PLAIN" => Some(Mechanism::Plain),
-                    "LOGIN" => Some(Mechanism::Login),
-                    "XOAUTH2" => Some(Mechanism::XOAuth2),
-                    "OAUTHBEARER" => Some(Mechanism::OAuthBearer),
-                    _ => None,
-                };
+                self.awaited = NamedBy::of(mechanism).map(Awaited::ResponseOf);
                 if let Some(initial) = words.nth(2) {
                     let is_login = self.awaits_name_alone();
                     self.response(initial);
                     if is_login {
-                        self.awaited = Some(Mechanism::LoginWithName);
+                        self.awaited = Some(Awaited::NameAgain);
                     }
                 }
             }
@@ -134,7 +128,7 @@ impl LoginName {
 
     /// Reads the server's challenge.
     pub fn challenge(&mut self, line: &[u8]) {
-        if !matches!(self.awaited, Some(Mechanism::LoginWithName)) {
+        if self.awaited != Some(Awaited::NameAgain) {
             return;
         }
         let text = line
@@ -151,32 +145,21 @@ impl LoginName {
         // The initial response was ignored, or perhaps not.
         self.names.sasl = None;
         if text.starts_with(b"user") {
-            self.awaited = Some(Mechanism::Login);
+            self.awaited = Some(Awaited::ResponseOf(NamedBy::Login));
         }
     }
 
     /// Reads the client's response to a challenge.
     pub fn response(&mut self, line: &[u8]) {
-        let Some(mechanism) = self.awaited.take() else {
+        let Some(Awaited::ResponseOf(mechanism)) = self.awaited.take() else {
             return;
         };
         let Ok(said) = LENIENT.decode(line.trim_ascii()).map(Zeroizing::new) else {
             return;
         };
-        let (name, is_certain) = match mechanism {
-            // Authorization identity, name, password. Which of the two a server serves differs.
-            Mechanism::Plain => {
-                let mut parts = said.split(|byte| *byte == 0);
-                let acts_for = parts.next().unwrap_or_default();
-                let name = parts.next().unwrap_or_default();
-                (name, acts_for.is_empty() || acts_for == name)
-            }
-            Mechanism::Login => (&said[..], true),
-            Mechanism::LoginWithName => return,
-            Mechanism::XOAuth2 => (xoauth2_name(&said).unwrap_or_default(), true),
-            Mechanism::OAuthBearer => (oauthbearer_name(&said).unwrap_or_default(), true),
-        };
-        self.names.last = canonical(name);
+        let named = mechanism.name_in(&said);
+        self.names.last = named.as_ref().and_then(|it| canonical(&it.name));
+        let is_certain = named.is_some_and(|it| it.is_certain);
         self.names.sasl = self.names.last.clone().filter(|_| is_certain);
     }
 }
@@ -184,34 +167,6 @@ impl LoginName {
 fn canonical(name: &[u8]) -> Option<Arc<str>> {
     let name = UserName::new(name.trim_ascii());
     name.and_then(|name| canonical_user(&name.text()))
-}
-
-/// The name in a response of XOAUTH2 or OAUTHBEARER; `None` if there is none, or more than one.
-pub(super) fn bearer_name(said: &[u8]) -> Option<&[u8]> {
-    match said.starts_with(b"user=") {
-        true => xoauth2_name(said),
-        false => oauthbearer_name(said),
-    }
-}
-
-/// The only `user=` of XOAUTH2.
-fn xoauth2_name(said: &[u8]) -> Option<&[u8]> {
-    let parts = said.split(|byte| *byte == 1);
-    only(parts.filter_map(|part| part.strip_prefix(b"user=")))
-}
-
-/// The only `a=` of OAUTHBEARER's GS2 header (RFC 7628 section 3.1, RFC 5801 section 4). A name with `=` has characters
-/// that are written otherwise there.
-fn oauthbearer_name(said: &[u8]) -> Option<&[u8]> {
-    let header = said.split(|byte| *byte == 1).next()?;
-    let parts = header.split(|byte| *byte == b',');
-    let name = only(parts.filter_map(|part| part.strip_prefix(b"a=")))?;
-    (!name.contains(&b'=')).then_some(name)
-}
-
-fn only<'s>(mut names: impl Iterator<Item = &'s [u8]>) -> Option<&'s [u8]> {
-    let name = names.next().filter(|name| !name.is_empty())?;
-    names.next().is_none().then_some(name)
 }
 
 #[cfg(test)]
@@ -265,7 +220,9 @@ mod tests {
     fn other_commands_expose_no_user_name() {
         for lines in [
             &["USER\r\n"][..],
+            // "ann" without a digest
             &["AUTH CRAM-MD5\r\n", "C: YW5u\r\n"],
+            &["AUTH GSSAPI\r\n", "C: YW5u\r\n"],
             &["AUTH PLAIN =\r\n"],
             &["AUTH PLAIN\r\n", "C: *\r\n"],
             &["USER \x07\r\n"],
@@ -321,6 +278,10 @@ mod tests {
             bearer("n,a=ann,\x01user=bob\x01auth=Bearer x\x01\x01"),
         );
         let escaped = bearer("n,a=ann=2Cbob,\x01auth=Bearer x\x01\x01");
+        let cram = format!("C: {}", base64("ann b913a602c7eda7a495b4e6e7334d3890"));
+        let scram = format!("C: {}", base64("n,,n=ann,r=fyko+d2lbbFgONRv9qkxdawL"));
+        let scram_for = base64("n,a=bob,n=ann,r=fyko+d2lbbFgONRv9qkxdawL");
+        let scram_for = format!("AUTH SCRAM-SHA-256 {scram_for}");
         let table: &[(&[&str], Option<&str>)] = &[
             (&["USER ann", "S: +OK", "PASS x"], Some(ann)),
             (&["USER ann", "PASS x", "S: +OK"], Some(ann)),
@@ -365,6 +326,9 @@ mod tests {
             (&[&comma], Some("a,a=ann")),
             (&[&gs2], Some(ann)),
             (&[&escaped], None),
+            (&["AUTH CRAM-MD5", "S: + PDE4Pg==", &cram], Some(ann)),
+            (&["AUTH SCRAM-SHA-1", "S: + ", &scram], Some(ann)),
+            (&[&scram_for], None),
         ];
         for (lines, wanted) in table {
             assert_eq!(proved(lines).as_deref(), *wanted, "{lines:?}");

@@ -21,6 +21,7 @@ pub mod login_answer;
 pub mod login_name;
 pub mod reply;
 pub mod sasl;
+mod sasl_name;
 pub mod secret;
 pub mod suffixed_login;
 pub mod uidl;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::Secret;
-use super::{UserName, login_name};
+use super::{UserName, sasl_name};
 
 /// A name and a password.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ pub fn password(bytes: &[u8]) -> Option<Secret> {
 
 /// The name in a response of XOAUTH2 or OAUTHBEARER.
 pub fn bearer_name(response: &[u8]) -> Option<UserName> {
-    login_name::bearer_name(&decoded(response)?).and_then(UserName::new)
+    sasl_name::bearer_name(&decoded(response)?).and_then(UserName::new)
 }
 
 /// The response of XOAUTH2 for a user and an access token.

@@ -158,7 +158,7 @@ fn plain(said: &[u8], suffix: &str) -> Option<Vec<u8>> {
 
 /// `user=NAME^Aauth=…`, or `n,a=NAME,^Aauth=…`.
 fn bearer(said: &[u8], suffix: &str) -> Option<Vec<u8>> {
-    let old = super::login_name::bearer_name(said)?;
+    let old = super::sasl_name::bearer_name(said)?;
     let name = without_suffix(old, suffix)?;
     let at = said.windows(old.len()).position(|it| it == old)?;
     Some([&said[..at], &name, &said[at + old.len()..]].concat())
