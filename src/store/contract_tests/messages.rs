@@ -236,6 +236,43 @@ pub(in crate::store) fn a_correction_stays_and_can_be_taken_back(store: &dyn Sto
     assert_eq!(message(store, "one").correction, None);
 }
 
+pub(in crate::store) fn a_decision_ends_with_the_correction_it_was_made_by(store: &dyn Store) {
+    let delivered = |at| MessageRecord {
+        state: MessageState::Delivered,
+        delivered_at: Some(at),
+        ..record("a-1")
+    };
+    for (name, delivered_at, is_kept) in [
+        ("before", 98, true),
+        ("with it", 99, false),
+        ("after", 100, false),
+    ] {
+        let correct = |label: Option<Label>| Change::Corrected {
+            mailbox: mailbox("ann"),
+            uidl: uidl(name),
+            correction: label.map(|label| Correction { label, at: at(99) }),
+        };
+        let changes = [
+            judged("ann", name, delivered(at(delivered_at))),
+            correct(Some(Label::Ham)),
+            correct(Some(Label::Spam)),
+        ];
+        store.apply(&changes).unwrap();
+        assert!(message(store, name).digest.is_some(), "{name}");
+        store.apply(&[correct(None), correct(None)]).unwrap();
+        let kept = message(store, name);
+        assert_eq!(kept.correction, None);
+        assert_eq!(kept.digest.is_some(), is_kept, "{name}");
+        assert_eq!(kept.edit.is_some(), is_kept, "{name}");
+        let state = if is_kept {
+            MessageState::Delivered
+        } else {
+            MessageState::Judged
+        };
+        assert_eq!(kept.state, state, "{name}");
+    }
+}
+
 pub(in crate::store) fn a_sender_counts_each_message_once(store: &dyn Store) {
     let ann = mailbox("ann");
     let known = || store.sender(&ann, "bob@example.org").unwrap();

@@ -228,6 +228,7 @@ pub(super) fn held<'c>(
     )
 }
 
+/// A decision that was made as a person said is not valid any more once that is taken back.
 pub(super) fn corrected<'c>(
     mailbox: &'c MailboxId,
     uidl: &'c Uidl,
@@ -235,9 +236,19 @@ pub(super) fn corrected<'c>(
 ) -> Bound<'c> {
     bound!(
         concat!(
-            "UPDATE messages SET corrected = $4, corrected_at = $5 WHERE mailbox = ",
+            "WITH old AS (
+               SELECT mailbox, uidl, $4::smallint IS NULL AND state IN (0, 1, 2)
+                 AND coalesce(delivered_at, first_seen) >= corrected_at AS is_void
+               FROM messages WHERE mailbox = ",
             known!(),
-            " AND uidl = $3"
+            " AND uidl = $3)
+             UPDATE messages AS it SET corrected = $4, corrected_at = $5,
+               state = CASE WHEN old.is_void THEN 0 ELSE it.state END,
+               digest = CASE WHEN old.is_void THEN NULL ELSE it.digest END,
+               grown = CASE WHEN old.is_void THEN 0 ELSE it.grown END,
+               edit_flags = CASE WHEN old.is_void THEN NULL ELSE it.edit_flags END,
+               edit_block = CASE WHEN old.is_void THEN NULL ELSE it.edit_block END
+             FROM old WHERE it.mailbox = old.mailbox AND it.uidl = old.uidl"
         ),
         mailbox.upstream().as_str(),
         &**mailbox.user(),

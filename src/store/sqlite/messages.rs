@@ -347,6 +347,7 @@ pub(super) fn original_gone(
     }
 }
 
+/// A decision that was made as a person said is not valid any more once that is taken back.
 pub(super) fn corrected(
     connection: &Connection,
     mailbox: &MailboxId,
@@ -354,6 +355,16 @@ pub(super) fn corrected(
     correction: Option<Correction>,
 ) -> Result<()> {
     let mailbox = mailboxes::number(connection, mailbox)?;
+    if correction.is_none() {
+        let mut statement = connection.prepare_cached(
+            "UPDATE messages SET state = 0, digest = NULL, grown = 0
+             WHERE mailbox = ?1 AND uidl = ?2 AND state IN (0, 1, 2)
+               AND ifnull(delivered_at, first_seen) >= corrected_at",
+        )?;
+        if statement.execute(params![mailbox, uidl.octets()])? > 0 {
+            put_edit(connection, mailbox, uidl.octets(), None)?;
+        }
+    }
     let mut statement = connection.prepare_cached(
         "UPDATE messages SET corrected = ?3, corrected_at = ?4 WHERE mailbox = ?1 AND uidl = ?2",
     )?;
