@@ -295,7 +295,7 @@ impl Driven {
                     let message = unstuff(&request.text);
                     let corrected = self.remembered.as_ref().map(|it| &it.corrected);
                     let is_corrected = corrected.is_some_and(|it| it.contains(&message.to_vec()));
-                    if request.is_known && !is_corrected {
+                    if request.known.is_some() && !is_corrected {
                         self.exchange.judged(Judgement::NotCorrected, self.now);
                         continue;
                     }

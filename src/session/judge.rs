@@ -119,24 +119,24 @@ impl Judge {
         self.rules().is_some_and(Filter::has_corrections)
     }
 
-    /// Whether a person has corrected the verdict on this message, as it is on the wire. If that cannot be known in time,
-    /// nobody has.
-    pub(super) async fn is_corrected(
+    /// Whether this message, as it is on the wire, is spam, if a person has said so. If that cannot be known in time, nobody
+    /// has.
+    pub(super) async fn correction(
         &self,
         recipient: &Recipient,
         wire: &Bytes,
         by: Instant,
         pace: &mut Pace,
-    ) -> bool {
+    ) -> Option<bool> {
         let Engine::Rules(filter) = &self.engine else {
-            return false;
+            return None;
         };
         if !filter.has_corrections() {
-            return false;
+            return None;
         }
         if pace.hashes_inline(wire) {
             let owner = recipient.context.owner.as_ref();
-            return filter.correction(owner, &dot::unstuff(wire)).is_some();
+            return filter.correction(owner, &dot::unstuff(wire));
         }
         let (filter, owner, wire) = (
             Arc::clone(filter),
@@ -145,9 +145,9 @@ impl Judge {
         );
         let corrected = self.pool.run(recipient.lane(), move || {
             let message = dot::unstuff(&wire);
-            filter.correction(owner.as_ref(), &message).is_some()
+            filter.correction(owner.as_ref(), &message)
         });
-        matches!(timeout_at(by, corrected).await, Ok(Ok(true)))
+        timeout_at(by, corrected).await.ok()?.ok()?
     }
 
     /// Applies the header rules while the body is still being received. A failure here recurs when the message

@@ -21,7 +21,7 @@ use super::dialling::{self, Greeted, Upstream};
 use super::events::Observer;
 use super::exchange::{
     Action, Asks, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest,
-    RecallRequest, UpstreamLogin,
+    RecallRequest, TakenFor, UpstreamLogin,
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
@@ -347,7 +347,7 @@ impl<'s> Relay<'s> {
         };
         let JudgeRequest {
             header,
-            is_known,
+            known,
             text,
             held,
             deadline,
@@ -357,8 +357,11 @@ impl<'s> Relay<'s> {
         self.held.charge(held);
         let judge = &self.service.judge;
         let pace = &mut self.pace;
-        if is_known && !judge.is_corrected(&recipient, &text, deadline, pace).await {
-            return self.exchange.judged(Judgement::NotCorrected, now());
+        if let Some(known) = known {
+            let corrected = judge.correction(&recipient, &text, deadline, pace).await;
+            if corrected.is_none_or(|as_spam| as_spam == (known == TakenFor::Spam)) {
+                return self.exchange.judged(Judgement::NotCorrected, now());
+            }
         }
         let judgement = judge.message(recipient, header, text, deadline, pace);
         let judgement = judgement.await;

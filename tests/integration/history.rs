@@ -227,6 +227,42 @@ async fn what_is_taught_as_ham_passes_at_the_next_login() {
     );
 }
 
+/// Every later fetch agrees with the first one after the correction; taken back, the message is what it was.
+#[tokio::test]
+async fn what_is_taught_as_spam_is_tagged_alike_until_that_is_taken_back() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let started = || {
+        server(data, |it| {
+            let filter = stock().with_learned(Arc::new(learned(data)));
+            it.engine = Some(Engine::Rules(Arc::new(filter)));
+        })
+    };
+    let messages = [("one", MESSAGE)];
+    let original = format!("{MESSAGE}.\r\n");
+    assert_eq!(fetch(&mut started(), &messages).await[0], original);
+    let row = rows(data, 1).remove(0);
+    let id = row["id"].as_str().unwrap();
+    let taught = |word| {
+        let (code, printed) = popgate(data, &["teach", id, word]);
+        assert_eq!(code, Some(0), "{printed}");
+    };
+    taught("--spam");
+    let mut server = started();
+    let first = fetch(&mut server, &messages).await.remove(0);
+    assert!(first.contains("CORRECTED"), "{first}");
+    for _ in 0..2 {
+        assert_eq!(fetch(&mut server, &messages).await[0], first);
+    }
+    drop(server);
+    assert_eq!(fetch(&mut started(), &messages).await[0], first);
+    taught("--undo");
+    let mut server = started();
+    for _ in 0..2 {
+        assert_eq!(fetch(&mut server, &messages).await[0], original);
+    }
+}
+
 #[tokio::test]
 async fn the_history_keeps_what_the_configuration_says() {
     for mode in [

@@ -81,13 +81,22 @@ pub enum Proof {
     Bearer(&'static str, Secret),
 }
 
+/// What a decision takes a message for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenFor {
+    /// Wanted mail, or mail without a verdict.
+    Ham,
+    /// Spam.
+    Spam,
+}
+
 /// A message, or the part of it that was held.
 #[derive(Debug)]
 pub struct JudgeRequest {
     /// What the header rules have found already.
     pub header: Option<HeaderStage>,
-    /// An earlier decision on the message counts unless a person has corrected it.
-    pub is_known: bool,
+    /// What the message was taken for, if the decision is known: it is judged only if a person says otherwise.
+    pub known: Option<TakenFor>,
     /// The message, dot-stuffed as it came, without its final dot line.
     pub text: Bytes,
     /// Octets that were held.

@@ -50,7 +50,7 @@ mod verdicts;
 
 pub use action::{
     Action, End, HeldBack, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
-    QuarantineRequest, RecallRequest, UpstreamLogin, Wait,
+    QuarantineRequest, RecallRequest, TakenFor, UpstreamLogin, Wait,
 };
 pub use buffers::UNCOUNTED;
 pub(super) use deadline::DRAIN_SILENCE;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::action::{Action, HeldBack, JudgeRequest, Judgement, QuarantineRequest};
+use super::action::{Action, HeldBack, JudgeRequest, Judgement, QuarantineRequest, TakenFor};
 use super::event::{DecidedMessage, Event};
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
@@ -190,12 +190,14 @@ impl Exchange<'_> {
         let is_checked =
             self.checks_corrections() && is_enough && decided.retrieval.lines.is_none();
         Ok(match known {
-            Some(_) if is_checked => self.request_verdict(decided, None, true),
+            Some(known) if is_checked => {
+                self.request_verdict(decided, None, Some(known.taken_for()))
+            }
             Some(known) => {
                 self.send_known(decided, known);
                 None
             }
-            None if is_enough => self.request_verdict(decided, header, false),
+            None if is_enough => self.request_verdict(decided, header, None),
             None => {
                 self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
                 None
@@ -271,17 +273,17 @@ impl Exchange<'_> {
         &mut self,
         mut decided: Decided,
         header: Option<HeaderStage>,
-        is_known: bool,
+        known: Option<TakenFor>,
     ) -> Option<Action> {
         let request = JudgeRequest {
             header,
-            is_known,
+            known,
             text: decided.text(),
             held: decided.wire.len(),
             deadline: self.first_byte_due(),
         };
         // If it is judged anew although it is known, a person has corrected what was decided.
-        decided.replaces = is_known;
+        decided.replaces = known.is_some();
         self.response = Response::Judging(Box::new(decided));
         Some(Action::Judge(Box::new(request)))
     }

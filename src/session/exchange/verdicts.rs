@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use super::action::MessageId;
+use super::action::{MessageId, TakenFor};
 use crate::filter::Verdict;
 use crate::message::MessageDigest;
 use crate::metrics::{MessageAction, UnscannedReason};
@@ -121,6 +121,21 @@ pub(super) enum KnownMark {
     Text(MarkText, MessageAction),
     /// This notice takes its place.
     Notice(Bytes),
+}
+
+impl KnownMark {
+    pub(super) fn taken_for(&self) -> TakenFor {
+        let is_spam = match self {
+            Self::None => false,
+            Self::Judged(judged) => matches!(judged.finding, Finding::Spam(_)),
+            Self::Text(_, action) => matches!(action, MessageAction::Tag | MessageAction::Drop),
+            Self::Notice(_) => true,
+        };
+        match is_spam {
+            true => TakenFor::Spam,
+            false => TakenFor::Ham,
+        }
+    }
 }
 
 impl From<Stored> for KnownMark {
