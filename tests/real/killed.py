@@ -27,7 +27,6 @@ import time
 
 from uidl_mailboxes import Mailboxes
 
-CLIENTS = 6
 MESSAGES = 40
 RULE = ('[[rule]]\nid = "KILLED"\ndescription = "A message of this test"\nscore = 50\nwhere = "body"\n'
         'phrases = ["zzkilledzz"]\n')
@@ -260,6 +259,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--popgate", required=True)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     chance = random.Random(args.seed)
@@ -273,7 +273,7 @@ def main():
             for number in range(args.kills):
                 test.kill_once(number)
                 if not clients:
-                    clients = [threading.Thread(target=test.client, args=(one,), daemon=True) for one in range(CLIENTS)]
+                    clients = [threading.Thread(target=test.client, args=(one,), daemon=True) for one in range(args.clients)]
                     for client in clients:
                         client.start()
             test.finish()
