@@ -9,7 +9,7 @@ use std::path::Path;
 use super::temporary::{self, Leftovers};
 use super::{durable_write, quarantine};
 
-/// Removes unfinished messages, weights, journals and tokens.
+/// Removes unfinished messages, files of the learned state, and tokens.
 ///
 /// # Errors
 /// The system's, with the path; the folders after that one are not cleaned then.
@@ -21,9 +21,7 @@ pub fn remove_leftovers(data_dir: &Path) -> io::Result<Leftovers> {
     };
     let parts = [
         quarantine::remove_leftovers(data_dir)?,
-        unfinished("learnt", &|name| {
-            matches!(name, "weights.new" | "journal.new" | "lessons.new")
-        })?,
+        unfinished("learnt", &|name| name.ends_with(".new"))?,
         unfinished("tokens", &|name| {
             durable_write::is_temporary_for(".token", name)
         })?,
@@ -53,6 +51,9 @@ mod tests {
             ("learnt/weights", true),
             ("learnt/journal.new", false),
             ("learnt/journal", true),
+            ("learnt/samples.new", false),
+            ("learnt/base.new", false),
+            ("learnt/samples", true),
             ("learnt/lock", true),
             ("tokens/.ab.token.0123456789abcdef", false),
             ("tokens/ab.token", true),
@@ -62,7 +63,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();
         }
-        assert_eq!(remove_leftovers(dir.path()).unwrap().abandoned, 4);
+        assert_eq!(remove_leftovers(dir.path()).unwrap().abandoned, 6);
         for (name, stays) in all {
             assert_eq!(dir.path().join(name).exists(), stays, "{name}");
         }
