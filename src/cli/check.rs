@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::ConfigArgs;
 use crate::config::{Config, Flags};
@@ -25,7 +26,8 @@ pub(super) fn run(args: &CheckArgs) -> Ended {
         rules: args.rules.clone(),
         ..Flags::default()
     };
-    let (config, mut problems) = Config::load(args.config.config.as_deref(), &flags);
+    let path = config_file::chosen(args.config.config.as_deref());
+    let (config, mut problems) = Config::load(path.as_deref(), &flags);
     let rule_count = server::check(&config, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());

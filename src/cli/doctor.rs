@@ -3,6 +3,7 @@
 use anstyle::Style;
 use clap::Args;
 
+use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
 use super::terminal::{BAD, GOOD, NOTE, harmless, styled, width, wrapped};
@@ -20,13 +21,14 @@ pub struct DoctorArgs {
 /// Checks, and says what to do.
 pub(super) fn run(args: &DoctorArgs) -> Ended {
     log::at("error");
-    let config = super::shared_args::load(args.config.config.as_deref(), &Flags::default())?;
-    match &args.config.config {
+    let file = config_file::chosen(args.config.config.as_deref());
+    let config = super::shared_args::load(file.as_deref(), &Flags::default())?;
+    match file {
         Some(file) => print(GOOD, "ok", &format!("configuration: {}", file.display())),
         None => print(
             NOTE,
             "note",
-            "configuration: none given, so every setting has its default",
+            "configuration: there is no file, so every setting has its default",
         ),
     }
     let mut wrong = 0;

@@ -26,6 +26,7 @@ pub mod top;
 pub mod train;
 
 mod admin_client;
+mod config_file;
 mod dates;
 mod exit;
 mod lessons;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::config_file;
 use super::exit::{Ended, Error, Exit};
 use super::opened_store;
 use super::progress::Progress;
@@ -132,7 +133,8 @@ fn policy(config: &Config, owner: Option<&WeightsOwner>) -> Option<Arc<MailboxPo
 /// The configuration and its filter, or the problems of both.
 fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
     let flags = args.filter.flags();
-    let (config, mut problems) = Config::load(args.filter.config.as_deref(), &flags);
+    let path = config_file::chosen(args.filter.config.as_deref());
+    let (config, mut problems) = Config::load(path.as_deref(), &flags);
     let loaded = match args.filter.no_classifier {
         true => server::filter::load(&config).map(|filter| (filter, None)),
         false => server::filter::with_learned(&config),

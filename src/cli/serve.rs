@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
 use crate::config::{Config, Flags};
@@ -51,7 +52,8 @@ impl ServeArgs {
 
 /// Runs the proxy.
 pub(super) fn run(args: &ServeArgs) -> Ended {
-    let (path, flags) = (args.config.config.clone(), args.flags());
+    let path = config_file::chosen(args.config.config.as_deref());
+    let flags = args.flags();
     let load = move || Config::load(path.as_deref(), &flags);
     let (config, problems) = load();
     log::start(&config.log);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::config_file;
 use super::exit::{Ended, Error};
 use crate::config::{Config, Flags};
 use crate::filter::classifier::WeightsOwner;
@@ -15,7 +16,7 @@ use crate::server::mailbox_name;
 /// The configuration file, without flags over it.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
-    /// Read settings from this file (TOML); without it every setting has its default
+    /// Read settings from this file (TOML) [default: ./popgate.toml or /etc/popgate/popgate.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -26,7 +27,7 @@ pub struct DataArgs {
     /// Keep the quarantine and what was learned in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Read settings from this configuration file
+    /// Read settings from this configuration file [default: ./popgate.toml or /etc/popgate/popgate.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -34,7 +35,7 @@ pub struct DataArgs {
 /// What judges messages.
 #[derive(Debug, Clone, Args)]
 pub struct FilterArgs {
-    /// Take thresholds and rules from this configuration file
+    /// Take thresholds and rules from this configuration file [default: ./popgate.toml or /etc/popgate/popgate.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Judge by the rules in this folder and the stock rules beneath them
@@ -73,7 +74,7 @@ impl DataArgs {
 
 /// The configuration of a file and flags, if nothing is wrong with it.
 pub(super) fn load(path: Option<&Path>, flags: &Flags) -> Result<Config, Error> {
-    match Config::load(path, flags) {
+    match Config::load(config_file::chosen(path).as_deref(), flags) {
         (config, problems) if problems.is_empty() => Ok(config),
         (_, problems) => Err(Error::Invalid(problems)),
     }

@@ -8,7 +8,8 @@ pub const SAMPLE: &str = include_str!("../../deploy/config.toml");
 
 const BEGIN: &str = "# Settings
 
-popgate reads one TOML file, named by `--config FILE`; without it every setting has its default. This page is generated
+popgate reads one TOML file: the one that `--config FILE` names, else `popgate.toml` in the working directory, else
+`/etc/popgate/popgate.toml`, and says which. Without any, every setting has its default. This page is generated
 by `popgate reference settings`; [config.toml](config.toml) has the same as a file to copy from.
 
 - Unknown keys are refused, and all mistakes are reported together, with file, line and key: `popgate check --config

@@ -2,6 +2,7 @@
 //! default and bounds, in a file of its own; problems are collected, never thrown.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -33,8 +34,11 @@ impl Config {
             Ok(text) => resolve(&file, &text, path.parent().unwrap_or(Path::new("")), flags),
             Err(error) => {
                 let (config, mut problems) = resolve(&file, "", Path::new(""), flags);
-                let message =
-                    format!("cannot be read: {error}; name an existing file with --config");
+                let other = match error.kind() {
+                    ErrorKind::PermissionDenied => "run this as popgate's user, or name another",
+                    _ => "name an existing",
+                };
+                let message = format!("cannot be read: {error}; {other} file with --config");
                 problems.insert(
                     0,
                     Problem {

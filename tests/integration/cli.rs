@@ -187,6 +187,36 @@ fn the_demo_prints_the_expected_summary() {
     assert!(text.contains("SEXTORTION"), "{text}");
 }
 
+/// Also by verbs that look into the data directory.
+#[test]
+fn the_configuration_of_the_working_directory_counts_unless_another_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[data]\ndir = \"here\"\n[filter]\ntag_at = 0\n";
+    std::fs::write(folder.path().join("popgate.toml"), text).unwrap();
+    std::fs::write(folder.path().join("other.toml"), "").unwrap();
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+        let output = command.args(words).current_dir(&folder).output().unwrap();
+        let printed = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), printed)
+    };
+    for verb in [&["check"][..], &["serve"], &["scan", "."], &["history"]] {
+        let (code, printed) = run(verb);
+        assert_eq!(code, Some(64), "{printed}");
+        assert!(
+            printed.contains("popgate: settings from popgate.toml"),
+            "{printed}"
+        );
+        assert!(
+            printed.contains("popgate.toml:4: filter.tag_at: 0 is out of range"),
+            "{printed}"
+        );
+    }
+    let (code, printed) = run(&["check", "--config", "other.toml"]);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(!printed.contains("settings from"), "{printed}");
+}
+
 #[test]
 fn serve_reports_every_problem_of_its_configuration() {
     let args = ["serve", "--listen", "127.0.0.1:0", "--admin", "off"];
