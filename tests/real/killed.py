@@ -58,6 +58,7 @@ class Test:
         self.rounds, self.corrected = collections.Counter(), set()
         self.data = os.path.join(folder, "data")
         self.port, self.notices, self.lock = None, {}, threading.Lock()
+        self.started = []
         self.over = threading.Event()
         self.seen = collections.Counter()
         os.mkdir(os.path.join(folder, "rules"))
@@ -75,8 +76,10 @@ class Test:
                     f.write(message(number, self.chance).replace(b"zzkilledzz", kind.encode() * 2))
 
     def run(self, *verb):
-        return subprocess.Popen([self.program, *verb, "--config", self.config], cwd=self.folder,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.started = [process for process in self.started if process.poll() is None]
+        self.started.append(subprocess.Popen([self.program, *verb, "--config", self.config], cwd=self.folder,
+                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return self.started[-1]
 
     def serve(self):
         """A popgate that listens, and that has removed what the one before it left."""
@@ -282,6 +285,9 @@ def main():
             return 1
         finally:
             test.over.set()
+            for process in test.started:
+                if process.poll() is None:
+                    process.kill()
             upstream.stop()
     counts = ", ".join(f"{count} {what}" for what, count in sorted(test.seen.items()))
     print(f"{args.kills} kills: {counts}; no notice without its original, nothing unfinished after a start, no deletion that nobody asked for")
