@@ -20,7 +20,7 @@ use super::connection::Connection;
 use super::dialling::{self, Greeted, Upstream};
 use super::events::Observer;
 use super::exchange::{
-    Action, Asks, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest,
+    Action, Asks, End, Exchange, JudgeRequest, Judgement, Loaded, LoginBy, QuarantineRequest,
     RecallRequest, TakenFor, UpstreamLogin,
 };
 use super::failure::Failure;
@@ -33,6 +33,7 @@ use super::own_messages::{self, Place};
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
 use super::quotas::Admitted;
+use super::read_ahead::ReadAhead;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::timer::Timer;
@@ -67,6 +68,8 @@ pub(super) struct Relay<'s> {
     timer: Timer,
     /// What is known of the mailbox, once the store was asked.
     context: Option<Box<Context>>,
+    /// What is read from the store before it is asked for.
+    ahead: Option<Box<ReadAhead>>,
     /// The work of its messages.
     pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -110,6 +113,7 @@ impl<'s> Relay<'s> {
             login_deadline,
             timer: Timer::new(),
             context: None,
+            ahead: None,
             pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
@@ -392,7 +396,16 @@ impl<'s> Relay<'s> {
     }
 
     async fn load(&mut self, uidl: Uidl) {
-        let loaded = mailbox_memory::load(self.service, self.mailbox(), uidl).await;
+        let ahead = self.ahead.get_or_insert_with(|| Box::new(ReadAhead::new()));
+        if let Some(mark) = ahead.take(&uidl) {
+            return self.exchange.loaded(Loaded::Decision(mark), now());
+        }
+        let next = self.exchange.loaded_next(ahead.wanted());
+        let loaded = mailbox_memory::load(self.service, self.mailbox(), uidl, next);
+        let (loaded, marks) = loaded.await;
+        if let Some(ahead) = &mut self.ahead {
+            ahead.keep(marks);
+        }
         self.exchange.loaded(loaded, now());
     }
 

@@ -149,12 +149,12 @@ impl Store for Postgres {
         self.run(async |client| senders::page(client, mailbox, limit).await)
     }
 
-    fn message(
+    fn messages(
         &self,
         mailbox: &MailboxId,
-        uidl: &Uidl,
-    ) -> Result<Option<MessageRecord>, StoreError> {
-        self.run(async |client| messages::one(client, mailbox, uidl).await)
+        uidls: &[Uidl],
+    ) -> Result<Vec<Option<MessageRecord>>, StoreError> {
+        self.run(async |client| messages::some(client, mailbox, uidls).await)
     }
 
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {

@@ -92,6 +92,8 @@ pub(super) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     // The log shrinks again after a backup during which it grew.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Pages that many batches change are copied into the file less often than every 4 MiB.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "cache_size", -8192)?; // KiB
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)

@@ -92,14 +92,19 @@ fn edit(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<Edi
     edit.optional()
 }
 
-pub(super) fn one(
+pub(super) fn some(
     connection: &Connection,
     mailbox: &MailboxId,
-    uidl: &Uidl,
-) -> Result<Option<MessageRecord>> {
+    uidls: &[Uidl],
+) -> Result<Vec<Option<MessageRecord>>> {
     let Some(mailbox) = mailboxes::known(connection, mailbox)? else {
-        return Ok(None);
+        return Ok(vec![None; uidls.len()]);
     };
+    let each = uidls.iter().map(|uidl| one(connection, mailbox, uidl));
+    each.collect()
+}
+
+fn one(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<MessageRecord>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE mailbox = ?1 AND uidl = ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_row(params![mailbox, uidl.octets()], |row| {
