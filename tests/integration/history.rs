@@ -240,8 +240,10 @@ async fn what_is_taught_as_spam_is_tagged_alike_until_that_is_taken_back() {
     };
     let messages = [("one", MESSAGE)];
     let original = format!("{MESSAGE}.\r\n");
-    assert_eq!(fetch(&mut started(), &messages).await[0], original);
+    let mut server = started();
+    assert_eq!(fetch(&mut server, &messages).await[0], original);
     let row = rows(data, 1).remove(0);
+    drop(server);
     let id = row["id"].as_str().unwrap();
     let taught = |word| {
         let (code, printed) = popgate(data, &["teach", id, word]);
