@@ -135,13 +135,10 @@ pub(super) fn judged(user: &str, of: &str, record: MessageRecord) -> Change {
     }
 }
 
-fn delivered(of: &str, octets_sent: u64, seconds: i64) -> Change {
+fn delivered(of: &str, seconds: i64) -> Change {
     Change::Delivered {
         mailbox: mailbox("ann"),
         uidl: uidl(of),
-        octets_upstream: None,
-        octets_sent,
-        edit: None,
         at: at(seconds),
     }
 }

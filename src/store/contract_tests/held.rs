@@ -123,7 +123,7 @@ pub(in crate::store) fn released_and_deleted_messages_change_their_state(store: 
     assert_eq!((one.octets_sent, one.edit, one.grown), (None, None, 0));
     // It is delivered as it is, and stays released, also if the release is said again.
     store
-        .apply(&[delivered("one", 1000, 40), released.clone()])
+        .apply(&[delivered("one", 40), released.clone()])
         .unwrap();
     let one = message(store, "one");
     assert_eq!(one.state, MessageState::Released);

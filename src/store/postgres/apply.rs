@@ -63,23 +63,9 @@ impl<'c> Batch<'c> {
                 }
                 self.push(messages::judged(mailbox, uidl, record, *replaces));
             }
-            Change::Delivered {
-                mailbox,
-                uidl,
-                octets_upstream,
-                octets_sent,
-                edit,
-                at,
-            } => self.push(messages::delivered(
-                mailbox,
-                uidl,
-                messages::Delivery {
-                    octets_upstream: *octets_upstream,
-                    octets_sent: *octets_sent,
-                    edit: edit.as_ref(),
-                    at: *at,
-                },
-            )),
+            Change::Delivered { mailbox, uidl, at } => {
+                self.push(messages::delivered(mailbox, uidl, *at));
+            }
             Change::Held { entry, hidden } => self.hold(entry, *hidden),
             Change::Released { id, .. } => self.push(release(id)),
             Change::ReleaseTakenBack { id, hidden } => {

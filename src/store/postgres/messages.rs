@@ -175,27 +175,13 @@ pub(super) fn judged<'c>(
     )
 }
 
-/// How a message was sent the first time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Delivery<'c> {
-    pub(super) octets_upstream: Option<u64>,
-    pub(super) octets_sent: u64,
-    pub(super) edit: Option<&'c Edit>,
-    pub(super) at: Timestamp,
-}
-
-pub(super) fn delivered<'c>(
-    mailbox: &'c MailboxId,
-    uidl: &'c Uidl,
-    delivery: Delivery<'c>,
-) -> Bound<'c> {
+/// Of a message that a client got for the first time.
+pub(super) fn delivered<'c>(mailbox: &'c MailboxId, uidl: &'c Uidl, at: Timestamp) -> Bound<'c> {
     bound!(
         concat!(
             "UPDATE messages SET
-               state = CASE state WHEN 0 THEN 1 ELSE state END,
-               octets_upstream = coalesce($4, octets_upstream), octets_sent = $5,
-               delivered_at = $6, last_listed = greatest(last_listed, $7),
-               edit_flags = $8, edit_block = $9
+               state = CASE state WHEN 0 THEN 1 ELSE state END, delivered_at = $4,
+               last_listed = greatest(last_listed, $5)
              WHERE mailbox = ",
             known!(),
             " AND uidl = $3 AND delivered_at IS NULL AND state <> 5"
@@ -203,12 +189,8 @@ pub(super) fn delivered<'c>(
         mailbox.upstream().as_str(),
         &**mailbox.user(),
         uidl.octets(),
-        delivery.octets_upstream.map(octets),
-        octets(delivery.octets_sent),
-        delivery.at.seconds(),
-        day(delivery.at),
-        delivery.edit.map(|it| i64::from(it.flags)),
-        delivery.edit.map(|it| &*it.block),
+        at.seconds(),
+        day(at),
     )
 }
 

@@ -28,18 +28,12 @@ pub enum Change {
         /// verdict, or the original of a notice is gone.
         replaces: bool,
     },
-    /// A client got a message that was judged. The first delivery counts: how it was sent stays.
+    /// A client got a message that was judged before, as that says. The first delivery counts.
     Delivered {
         /// Whose message.
         mailbox: MailboxId,
         /// Which one.
         uidl: Uidl,
-        /// Its size at the upstream, if it is known now.
-        octets_upstream: Option<u64>,
-        /// Its size as it was sent.
-        octets_sent: u64,
-        /// How it was sent.
-        edit: Option<Edit>,
         /// When.
         at: Timestamp,
     },
@@ -206,7 +200,6 @@ impl Change {
         let list = |uidls: &[Uidl]| uidls.iter().map(|it| it.octets().len() + 32).sum();
         let more: usize = match self {
             Self::Judged { record, .. } => size_of::<MessageRecord>() + edit(&record.edit),
-            Self::Delivered { edit: block, .. } => edit(block),
             Self::Held { entry, .. } => {
                 let text = entry.from.len() + entry.subject.len();
                 let reasons = entry.reasons.iter().map(|it| 64 + it.description.len());
@@ -221,7 +214,8 @@ impl Change {
                 size_of::<HistoryRow>() + texts + row.hits.len() * 48 + row.features.len()
             }
             Self::Learned(lesson) => size_of::<Lesson>() + lesson.features.len(),
-            Self::Released { .. }
+            Self::Delivered { .. }
+            | Self::Released { .. }
             | Self::ReleaseTakenBack { .. }
             | Self::QuarantineDeleted { .. }
             | Self::Corrected { .. }

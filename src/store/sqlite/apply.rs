@@ -57,21 +57,8 @@ fn apply(connection: &Connection, numbers: &mut Numbers, change: &Change) -> Res
             let version = numbers.version(connection, &record.filter_version)?;
             messages::judged(connection, key, record, version, *replaces)
         }
-        Change::Delivered {
-            mailbox,
-            uidl,
-            octets_upstream,
-            octets_sent,
-            edit,
-            at,
-        } => {
-            let delivery = messages::Delivery {
-                octets_upstream: *octets_upstream,
-                octets_sent: *octets_sent,
-                edit: edit.as_ref(),
-                at: *at,
-            };
-            messages::delivered(connection, mailbox, uidl, delivery)
+        Change::Delivered { mailbox, uidl, at } => {
+            messages::delivered(connection, mailbox, uidl, *at)
         }
         Change::Held { entry, hidden } => {
             quarantine::add(connection, entry)?;

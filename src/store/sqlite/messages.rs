@@ -223,41 +223,24 @@ fn put_edit(connection: &Connection, mailbox: i64, uidl: &[u8], edit: Option<&Ed
     statement.execute(values).map(drop)
 }
 
-/// How a message was sent the first time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Delivery<'c> {
-    pub(super) octets_upstream: Option<u64>,
-    pub(super) octets_sent: u64,
-    pub(super) edit: Option<&'c Edit>,
-    pub(super) at: Timestamp,
-}
-
+/// Of a message that a client got for the first time.
 pub(super) fn delivered(
     connection: &Connection,
     mailbox: &MailboxId,
     uidl: &Uidl,
-    delivery: Delivery<'_>,
+    at: Timestamp,
 ) -> Result<()> {
-    let mailbox = mailboxes::number(connection, mailbox)?;
+    let Some(mailbox) = mailboxes::known(connection, mailbox)? else {
+        return Ok(());
+    };
     let mut statement = connection.prepare_cached(
         "UPDATE messages SET
-           state = CASE state WHEN 0 THEN 1 ELSE state END,
-           octets_upstream = ifnull(?3, octets_upstream), octets_sent = ?4, delivered_at = ?5,
-           last_listed = max(last_listed, ?6)
+           state = CASE state WHEN 0 THEN 1 ELSE state END, delivered_at = ?3,
+           last_listed = max(last_listed, ?4)
          WHERE mailbox = ?1 AND uidl = ?2 AND delivered_at IS NULL AND state != 5",
     )?;
-    let values = params![
-        mailbox,
-        uidl.octets(),
-        delivery.octets_upstream.map(columns::octets),
-        columns::octets(delivery.octets_sent),
-        delivery.at.seconds(),
-        day(delivery.at)
-    ];
-    match statement.execute(values)? {
-        0 => Ok(()),
-        _ => put_edit(connection, mailbox, uidl.octets(), delivery.edit),
-    }
+    let values = params![mailbox, uidl.octets(), at.seconds(), day(at)];
+    statement.execute(values).map(drop)
 }
 
 /// Of a message that was not delivered as it is.
