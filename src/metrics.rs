@@ -11,6 +11,7 @@ mod judging;
 mod labels;
 mod messages;
 mod meter;
+mod prefetch;
 mod process;
 mod reference;
 mod registry;
@@ -28,11 +29,12 @@ use clients::Clients;
 use judging::Judging;
 pub use labels::{
     ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, LookupOutcome, MessageAction,
-    OwnMessageEvent, OwnMessageKind, StoreOperation, UnscannedReason,
+    OwnMessageEvent, OwnMessageKind, PrefetchOutcome, StoreOperation, UnscannedReason,
 };
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
 pub use meter::{GaugeGuard, UpstreamMeter};
+use prefetch::Prefetch;
 use process::Process;
 use registry::{Families, Registered};
 use reloads::Reloads;
@@ -45,6 +47,7 @@ pub struct Metrics {
     registered: Registered,
     clients: Clients,
     messages: Messages,
+    prefetch: Prefetch,
     judging: Judging,
     upstreams: Upstreams,
     reloads: Reloads,
@@ -66,6 +69,7 @@ impl Metrics {
         Self {
             clients: Clients::new(&make),
             messages: Messages::new(&make),
+            prefetch: Prefetch::new(&make),
             judging: Judging::new(&make),
             upstreams: Upstreams::new(&make),
             reloads: Reloads::new(&make),
@@ -284,6 +288,26 @@ impl Metrics {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.store.waiting_changes.set(gauge(changes));
         self.store.waiting_bytes.set(gauge(octets));
+    }
+
+    /// The messages of a mailbox in hide mode were fetched, as far as the limits allow.
+    pub fn prefetched(
+        &self,
+        outcomes: impl IntoIterator<Item = (PrefetchOutcome, u32)>,
+        octets: u64,
+        seconds: f64,
+    ) {
+        self.prefetch.observe(outcomes, octets, seconds);
+    }
+
+    /// Octets in files for clients that have not asked for them, more or fewer.
+    pub fn spools(&self, more: i64) {
+        self.prefetch.spooled_bytes.add(more);
+    }
+
+    /// Hidden messages that popgate has deleted at a server because of their age.
+    pub fn hidden_deleted(&self, messages: u64) {
+        self.prefetch.expired.inc_by(messages);
     }
 
     /// What became of one of popgate's own messages in a mailbox.

@@ -1,18 +1,20 @@
 //! Drives an exchange by hand, without sockets and with a simulated clock: for fuzzing, and for the tests of the
 //! exchange.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use popgate::config::{Limits, Timeouts};
 use popgate::filter::Filter;
+use popgate::pop3::UpstreamNumber;
 use popgate::pop3::dot::unstuff;
 use popgate::rewrite::{MarkStyle, notice};
 use popgate::session::Failure;
 use popgate::session::exchange::{
     Action, Asks, ClientSecurity, Event, Exchange, ExchangeConfig, HeldBack, HoldLimits, Judgement,
-    Loaded, LoginBy, LoginRequest, MessageId, UpstreamLogin,
+    Loaded, LoginBy, LoginRequest, MessageId, PrefetchLimits, UpstreamLogin,
 };
 use popgate::upstream::DialError;
 
@@ -26,6 +28,7 @@ pub struct Setup {
     pub style: &'static MarkStyle,
     pub quarantine_suffix: &'static String,
     pub hold: HoldLimits,
+    pub prefetch: &'static PrefetchLimits,
     pub filter: Arc<Filter>,
     /// The most bytes that one read returns.
     pub piece: usize,
@@ -43,6 +46,9 @@ pub struct Driven {
     pub piece: usize,
     /// Whether the quarantine fails.
     pub quarantine_fails: bool,
+    /// Whether messages that were fetched ahead cannot be kept.
+    pub spool_fails: bool,
+    spool: BTreeMap<UpstreamNumber, Bytes>,
     /// The upstream's bytes before its greeting is complete.
     greeting: BytesMut,
     connects: Connects,
@@ -80,6 +86,12 @@ struct Octets {
 /// Far more actions than one read of a few octets, or one of many commands, can ask for.
 const MOST_STEPS: usize = 100_000;
 
+/// The id of every message.
+pub const ID: MessageId = MessageId {
+    seconds: 0x6929_0000,
+    random: 0x1234_5678_9abc,
+};
+
 /// A client that may log in without TLS.
 pub const PLAIN: ClientSecurity = ClientSecurity {
     tls: false,
@@ -94,12 +106,10 @@ impl Driven {
             limits: setup.limits,
             timeouts: setup.timeouts,
             hold: setup.hold,
+            prefetch: setup.prefetch,
             style: setup.style,
             quarantine_suffix: setup.quarantine_suffix,
-            new_id: || MessageId {
-                seconds: 0x6929_0000,
-                random: 0x1234_5678_9abc,
-            },
+            new_id: || ID,
         };
         let login = now + setup.timeouts.login;
         let mut driven = Self {
@@ -109,6 +119,8 @@ impl Driven {
             greeting_timeout: setup.timeouts.greeting,
             piece: setup.piece,
             quarantine_fails: false,
+            spool_fails: false,
+            spool: BTreeMap::new(),
             greeting: BytesMut::new(),
             connects: Connects::No,
             deadline: now,
@@ -330,6 +342,19 @@ impl Driven {
                     let loaded = loaded.unwrap_or(Loaded::Unreadable);
                     self.exchange.loaded(loaded, self.now);
                 }
+                Action::Spool(request) => {
+                    if !self.spool_fails {
+                        self.spool.insert(request.message, request.wire);
+                    }
+                    self.exchange.spooled(!self.spool_fails, self.now);
+                }
+                Action::Reread { message, is_last } => {
+                    let wire = match is_last {
+                        true => self.spool.remove(&message),
+                        false => self.spool.get(&message).cloned(),
+                    };
+                    self.exchange.reread(wire, self.now);
+                }
                 Action::OpenQuarantine => {
                     let held = self.remembered.as_ref().and_then(|it| it.held());
                     self.exchange.quarantine_opened(held, self.now);
@@ -375,6 +400,9 @@ impl Driven {
             if let Some(remembered) = &mut self.remembered {
                 match &event {
                     Event::Delivered(_, Some(message), _) => remembered.decided(message),
+                    Event::JudgedAhead(message) => remembered.judged_ahead(message),
+                    Event::Hidden(message) => remembered.hidden(message),
+                    Event::DeliveredFirst(uidl) => remembered.delivered_first(uidl),
                     Event::OwnDeleted(deleted) => remembered.own_deleted(deleted),
                     _ => {}
                 }

@@ -17,6 +17,7 @@ pub mod documents;
 pub mod exchange;
 pub mod exchange_driver;
 pub mod exchange_model;
+pub mod hide_mode;
 pub mod importer;
 pub mod judge;
 pub mod mailbox_view;

@@ -1,12 +1,14 @@
 //! Sessions of one mailbox, one after another, against a model: hidden and resized messages, entries of popgate's own,
-//! and deletions, with what earlier sessions have left. The input chooses the mailbox, the commands and their order, and a
+//! and deletions, with what earlier sessions have left, in hide mode or not. The input chooses the mailbox, the commands and their order, and a
 //! server that gives unique-ids to other messages, writes into messages, or lists less than it has.
 //!
 //! The client's numbers are dense and fixed for a session, sizes are those of what is sent, unique-ids never change, a
 //! message is sent with the same octets whenever it is fetched unless a person has corrected it, and none is sent with
-//! what was decided on another. Deletions take effect with QUIT alone (RFC 1939 section 6).
+//! what was decided on another. Deletions take effect with QUIT alone (RFC 1939 section 6). What hide mode hides is in
+//! quarantine, and stays on the server; the sizes of other new messages are right before they are fetched, and each is
+//! fetched once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -18,7 +20,8 @@ use popgate::rewrite::MarkText;
 use popgate::session::exchange::{Event, LoginBy, OwnEntry, Stored};
 
 use super::choices::Choices;
-use super::exchange_driver::{Driven, PLAIN, Setup};
+use super::exchange_driver::{Driven, ID, PLAIN, Setup};
+use super::hide_mode::{Hiding, marked};
 use super::remembered::{Remembered, RememberedMessage};
 use super::test_setup::{shown, with_spam};
 
@@ -27,7 +30,15 @@ use super::test_setup::{shown, with_spam};
 struct Message {
     uidl: String,
     octets: Vec<u8>,
-    is_spam: bool,
+    kind: Verdict,
+}
+
+/// What the filter says of a message.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    Ham,
+    Spam,
+    HeldBack,
 }
 
 /// A message that the client sees.
@@ -38,8 +49,17 @@ struct Seen {
     listed: i64,
     text: Text,
     is_own: bool,
-    is_fetched: bool,
+    fetches: usize,
     is_deleted: bool,
+    /// Whether the size is that of what is sent, although no client has fetched the message.
+    is_exact: bool,
+    /// Whether popgate may have it already.
+    is_spooled: bool,
+    /// How often popgate itself has said that it is marked as deleted: what the client asks for behind that comes from the
+    /// server.
+    missed: usize,
+    /// Whether the server does not give it.
+    is_refused: bool,
 }
 
 /// What RETR gives.
@@ -49,6 +69,8 @@ enum Text {
     Known(Vec<u8>),
     /// This original with a mark that is not known yet.
     Marked(Vec<u8>),
+    /// A notice that is not known yet.
+    Notice,
 }
 
 /// How the server behaves.
@@ -58,6 +80,8 @@ struct Manners {
     pipelines: bool,
     /// Whether UIDL of all messages leaves out the last one.
     truncates: bool,
+    /// Whether it announces EXPIRE 0.
+    expires: bool,
 }
 
 /// What the server does in one session.
@@ -65,12 +89,18 @@ struct Server {
     messages: Vec<Message>,
     deleted: Vec<bool>,
     manners: Manners,
+    /// The place of a message that it does not give.
+    refuses: Option<usize>,
+    /// How often it has given each message.
+    given: Vec<usize>,
     has_quit: bool,
 }
 
 impl Server {
-    fn new(messages: &[Message], manners: Manners) -> Self {
+    fn new(messages: &[Message], manners: Manners, refuses: Option<usize>) -> Self {
         Self {
+            refuses,
+            given: vec![0; messages.len()],
             messages: messages.to_vec(),
             deleted: vec![false; messages.len()],
             manners,
@@ -95,7 +125,19 @@ impl Server {
             format!("+OK\r\n{rows}.\r\n").into_bytes()
         };
         match (words.as_slice(), place) {
-            (["CAPA"], _) if self.manners.pipelines => b"+OK\r\nPIPELINING\r\n.\r\n".to_vec(),
+            (["CAPA"], _) if self.manners.pipelines || self.manners.expires => {
+                let pipelining = if self.manners.pipelines {
+                    "PIPELINING\r\n"
+                } else {
+                    ""
+                };
+                let expire = if self.manners.expires {
+                    "EXPIRE 0\r\n"
+                } else {
+                    ""
+                };
+                format!("+OK\r\n{pipelining}{expire}.\r\n").into_bytes()
+            }
             (["USER" | "PASS", _] | ["NOOP"], _) => b"+OK\r\n".to_vec(),
             (["STAT"], _) => {
                 let octets: usize = left.iter().map(|&it| size(it)).sum();
@@ -117,7 +159,13 @@ impl Server {
             (["UIDL", number], Some(it)) => {
                 format!("+OK {number} {}\r\n", self.messages[it].uidl).into_bytes()
             }
-            (["RETR", _], Some(it)) => message_answer(&self.messages[it].octets),
+            (["RETR", _], Some(it)) if self.refuses == Some(it) => {
+                b"-ERR not this one\r\n".to_vec()
+            }
+            (["RETR", _], Some(it)) => {
+                self.given[it] += 1;
+                message_answer(&self.messages[it].octets)
+            }
             (["DELE", _], Some(it)) => {
                 self.deleted[it] = true;
                 b"+OK marked\r\n".to_vec()
@@ -155,8 +203,13 @@ fn message_answer(octets: &[u8]) -> Vec<u8> {
 
 /// A new message.
 fn message(from: &mut Choices<'_>, uidl: String) -> Message {
-    let is_spam = from.below(3) == 0;
-    let subject = if is_spam { "zzsubjectzz" } else { "hello" };
+    let kinds = [Verdict::Spam, Verdict::HeldBack, Verdict::Ham, Verdict::Ham];
+    let kind = *from.of(&kinds);
+    let subject = if kind == Verdict::Spam {
+        "zzsubjectzz"
+    } else {
+        "hello"
+    };
     let mut text = format!(
         "From: a{}@example.org\r\nSubject: {subject}\r\n\r\n",
         from.byte()
@@ -164,10 +217,13 @@ fn message(from: &mut Choices<'_>, uidl: String) -> Message {
     for _ in 0..from.below(4) {
         let _ = write!(text, "{}\r\n", from.of(&[".", "..x", "", "text"]));
     }
+    if kind == Verdict::HeldBack {
+        text.push_str("zzdropzz\r\n");
+    }
     Message {
         uidl,
         octets: text.into_bytes(),
-        is_spam,
+        kind,
     }
 }
 
@@ -226,50 +282,122 @@ fn own_entry(from: &mut Choices<'_>, number: usize) -> (OwnEntry, Bytes) {
     (entry, Bytes::from(text))
 }
 
-/// What the client sees, given what is remembered. `truncated`: the server has more messages than unique-ids.
-fn view(messages: &[Message], remembered: Option<&Remembered>, truncated: bool) -> Vec<Seen> {
-    let hides = remembered.filter(|_| !truncated);
-    let mut seen = Vec::new();
-    for (place, message) in messages.iter().enumerate() {
+/// What a session may show.
+struct Mailbox<'m> {
+    messages: &'m [Message],
+    /// What can be looked up.
+    remembered: Option<&'m Remembered>,
+    /// Whether the server has more messages than unique-ids.
+    truncated: bool,
+    hiding: Hiding,
+    refuses: Option<usize>,
+    setup: &'m Setup,
+}
+
+impl Mailbox<'_> {
+    /// The places of the messages that popgate fetches before the client is told any number.
+    fn fetched(&self) -> BTreeSet<usize> {
+        let messages = self.messages.iter();
+        let messages: Vec<_> = messages.map(|it| (&*it.uidl, it.octets.len())).collect();
+        let remembered = self.remembered.filter(|_| !self.truncated);
+        self.hiding.fetched(&messages, remembered)
+    }
+
+    /// What RETR gives of a message that is judged now.
+    fn judged(&self, message: &Message, is_ahead: bool) -> Text {
         let octets = &message.octets;
-        let has_id = !truncated || place + 1 < messages.len();
-        let remembered = remembered.filter(|_| has_id);
-        let known = remembered.and_then(|it| it.messages.get(message.uidl.as_bytes()));
-        let hidden = known.filter(|it| it.is_hidden);
-        if hides.is_some() && hidden.is_some_and(|it| it.octets == octets.len() as u64) {
-            continue;
+        match message.kind {
+            Verdict::Ham => Text::Known(octets.clone()),
+            Verdict::HeldBack if !self.hiding.quarantine_fails => Text::Notice,
+            Verdict::Spam | Verdict::HeldBack if is_ahead => {
+                Text::Known(marked(self.setup, ID, octets))
+            }
+            Verdict::Spam | Verdict::HeldBack => Text::Marked(octets.clone()),
         }
-        let known = known.filter(|it| !it.is_hidden);
-        let is_corrected =
-            remembered.is_some_and(|it| it.may_be_corrected && it.corrected.contains(octets));
-        let is_valid =
-            |it: &&RememberedMessage| it.digest == digest(octets) && !it.is_gone && !is_corrected;
-        let text = match known.filter(is_valid) {
-            Some(known) => Text::Known(sent(&known.decision, octets)),
-            None if message.is_spam => Text::Marked(octets.clone()),
-            None => Text::Known(octets.clone()),
+    }
+
+    /// What the client sees of a message that popgate fetches; `None` if it is hidden.
+    fn seen_ahead(&self, place: usize) -> Option<Seen> {
+        let message = &self.messages[place];
+        let is_refused = self.refuses == Some(place);
+        let text = self.judged(message, true);
+        let listed = match &text {
+            Text::Known(text) if !is_refused => text.len(),
+            Text::Notice if !is_refused => return None,
+            _ => message.octets.len(),
         };
-        seen.push(Seen {
-            uidl: message.uidl.clone(),
+        Some(Seen {
+            is_exact: !is_refused,
+            is_spooled: !is_refused && !self.hiding.spool_fails,
+            is_refused,
+            ..Seen::new(message.uidl.clone(), listed as i64, text)
+        })
+    }
+
+    /// What the client sees.
+    fn view(&self) -> Vec<Seen> {
+        let hides = self.remembered.filter(|_| !self.truncated);
+        let fetched = self.fetched();
+        let mut seen = Vec::new();
+        for (place, message) in self.messages.iter().enumerate() {
+            if fetched.contains(&place) {
+                seen.extend(self.seen_ahead(place));
+                continue;
+            }
+            let octets = &message.octets;
+            let has_id = !self.truncated || place + 1 < self.messages.len();
+            let remembered = self.remembered.filter(|_| has_id);
+            let known = remembered.and_then(|it| it.messages.get(message.uidl.as_bytes()));
+            let hidden = known.filter(|it| it.is_hidden);
+            if hides.is_some() && hidden.is_some_and(|it| it.octets == octets.len() as u64) {
+                continue;
+            }
+            let known = known.filter(|it| !it.is_hidden);
+            let is_corrected =
+                remembered.is_some_and(|it| it.may_be_corrected && it.corrected.contains(octets));
+            let is_valid = |it: &&RememberedMessage| {
+                it.digest == digest(octets) && !it.is_gone && !is_corrected
+            };
+            let text = match known.filter(is_valid) {
+                Some(known) => Text::Known(sent(&known.decision, octets)),
+                None => self.judged(message, false),
+            };
             // What was remembered is not compared before the message is fetched.
-            listed: octets.len() as i64 + known.map_or(0, |it| it.grown),
+            let listed = octets.len() as i64 + known.map_or(0, |it| it.grown);
+            seen.push(Seen {
+                is_refused: self.refuses == Some(place),
+                ..Seen::new(message.uidl.clone(), listed, text)
+            });
+        }
+        let own = hides.iter().flat_map(|it| &it.own);
+        seen.extend(own.map(Seen::own));
+        seen
+    }
+}
+
+impl Seen {
+    fn new(uidl: String, listed: i64, text: Text) -> Self {
+        Self {
+            uidl,
+            listed,
             text,
             is_own: false,
-            is_fetched: false,
+            fetches: 0,
             is_deleted: false,
-        });
+            is_exact: false,
+            is_spooled: false,
+            missed: 0,
+            is_refused: false,
+        }
     }
-    for (entry, text) in hides.iter().flat_map(|it| &it.own) {
-        seen.push(Seen {
-            uidl: entry.uidl.to_string(),
-            listed: text.len() as i64,
-            text: Text::Known(text.to_vec()),
+
+    fn own((entry, text): &(OwnEntry, Bytes)) -> Self {
+        let uidl = entry.uidl.to_string();
+        Self {
             is_own: true,
-            is_fetched: false,
-            is_deleted: false,
-        });
+            ..Self::new(uidl, text.len() as i64, Text::Known(text.to_vec()))
+        }
     }
-    seen
 }
 
 fn commands(from: &mut Choices<'_>, user: &str, seen: usize) -> Vec<String> {
@@ -297,8 +425,16 @@ fn commands(from: &mut Choices<'_>, user: &str, seen: usize) -> Vec<String> {
 }
 
 /// Delivers both sides' output in pieces and in any order.
-fn session(from: &mut Choices<'_>, setup: &Setup, server: &mut Server, lines: &[String]) -> Driven {
+fn session(
+    from: &mut Choices<'_>,
+    setup: &Setup,
+    hiding: Hiding,
+    server: &mut Server,
+    lines: &[String],
+) -> Driven {
     let mut driven = Driven::new(setup, LoginBy::Client, PLAIN);
+    driven.quarantine_fails = hiding.quarantine_fails;
+    driven.spool_fails = hiding.spool_fails;
     let mut from_client = (lines.join("\r\n") + "\r\n").into_bytes();
     let mut from_server = b"+OK ready\r\n".to_vec();
     loop {
@@ -347,15 +483,7 @@ impl Kind {
 
 /// What a login to the quarantine shows.
 fn held(remembered: &Remembered) -> Vec<Seen> {
-    let shown = remembered.held.iter().map(|(entry, text)| Seen {
-        uidl: entry.uidl.to_string(),
-        listed: text.len() as i64,
-        text: Text::Known(text.to_vec()),
-        is_own: true,
-        is_fetched: false,
-        is_deleted: false,
-    });
-    shown.collect()
+    remembered.held.iter().map(Seen::own).collect()
 }
 
 /// The rest of what the client got.
@@ -448,10 +576,15 @@ fn check(
             }
             ("QUIT", ..) => "+OK bye\r\n".to_owned(),
             (_, _, None) => "-ERR no such message\r\n".to_owned(),
-            (_, _, Some(at)) if seen[at].is_deleted => match seen[at].is_own {
-                true => "-ERR this message is marked as deleted\r\n".to_owned(),
-                false => "-ERR no such message\r\n".to_owned(),
-            },
+            (_, _, Some(at)) if seen[at].is_deleted => {
+                let by_popgate = "-ERR this message is marked as deleted\r\n";
+                let spooled = seen[at].is_spooled && answers.0.starts_with(by_popgate.as_bytes());
+                seen[at].missed += usize::from(spooled);
+                match seen[at].is_own || spooled {
+                    true => by_popgate.to_owned(),
+                    false => "-ERR no such message\r\n".to_owned(),
+                }
+            }
             ("LIST", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].listed.max(0)),
             ("UIDL", _, Some(at)) => format!("+OK {} {}\r\n", at + 1, seen[at].uidl),
             ("DELE", _, Some(at)) => {
@@ -461,23 +594,31 @@ fn check(
                     false => "+OK marked\r\n".to_owned(),
                 }
             }
+            (_, _, Some(at)) if seen[at].is_refused => "-ERR not this one\r\n".to_owned(),
             (_, _, Some(at)) => {
                 let text = answers.message(line);
+                if seen[at].is_exact {
+                    assert_eq!(seen[at].listed, text.len() as i64, "{line}: size");
+                }
                 match &seen[at].text {
                     Text::Known(wanted) => assert_eq!(shown(&text), shown(wanted), "{line}"),
                     Text::Marked(original) => {
                         let original = String::from_utf8(original.clone()).unwrap();
-                        let marked = original.replace("Subject: zz", "Subject: [SPAM] zz");
+                        let marked = original.replacen("Subject: ", "Subject: [SPAM] ", 1);
                         assert!(
                             text.ends_with(marked.as_bytes()),
                             "{line}: {}",
                             shown(&text)
                         );
                     }
+                    Text::Notice => {
+                        let text = shown(&text);
+                        assert!(text.contains("[held back as spam]"), "{line}: {text}");
+                    }
                 }
                 seen[at].listed = text.len() as i64;
                 seen[at].text = Text::Known(text);
-                seen[at].is_fetched = true;
+                seen[at].fetches += 1;
                 continue;
             }
         };
@@ -538,6 +679,7 @@ fn between(from: &mut Choices<'_>, messages: &mut Vec<Message>, remembered: &mut
     remembered.fails = from.below(8) == 1;
     remembered.may_be_corrected = from.flag();
     remembered.with_client = from.below(6) == 1;
+    remembered.hides = from.flag();
     remembered.corrected.clear();
     if remembered.may_be_corrected && from.flag() && !messages.is_empty() {
         let corrected = &messages[from.below(messages.len())];
@@ -552,6 +694,7 @@ pub fn run(data: &[u8]) {
         has_uidl: from.below(8) > 0,
         pipelines: from.flag(),
         truncates: from.below(10) == 1,
+        expires: false,
     };
     let mut messages: Vec<Message> = Vec::new();
     let mut remembered = Remembered::default();
@@ -569,11 +712,27 @@ pub fn run(data: &[u8]) {
             (false, _, true) => Kind::Mailbox,
             (false, _, false) => Kind::WithoutUidl,
         };
+        let hiding = Hiding::new(&mut from);
+        let refuses = match from.below(5) {
+            1 => from.below(messages.len() + 1).checked_sub(1),
+            _ => None,
+        };
+        let setup = Setup {
+            remembered: Some(remembered.clone()),
+            prefetch: hiding.limits,
+            ..with_spam().clone()
+        };
+        let mailbox = Mailbox {
+            messages: &messages,
+            remembered: remembers.then_some(&remembered),
+            truncated,
+            hiding,
+            refuses,
+            setup: &setup,
+        };
+        let ahead = mailbox.fetched();
         let (user, seen) = match kind {
-            Kind::Mailbox | Kind::WithoutUidl => {
-                let remembered = remembers.then_some(&remembered);
-                ("ann", view(&messages, remembered, truncated))
-            }
+            Kind::Mailbox | Kind::WithoutUidl => ("ann", mailbox.view()),
             Kind::Quarantine => ("ann+quarantine", held(&remembered)),
             Kind::Unreadable => ("ann+quarantine", Vec::new()),
         };
@@ -581,12 +740,12 @@ pub fn run(data: &[u8]) {
         if remembered.with_client {
             with_client(&mut lines, asks);
         }
-        let mut server = Server::new(&messages, manners);
-        let setup = Setup {
-            remembered: Some(remembered.clone()),
-            ..with_spam().clone()
+        let manners = Manners {
+            expires: hiding.expires,
+            ..manners
         };
-        let mut driven = session(&mut from, &setup, &mut server, &lines);
+        let mut server = Server::new(&messages, manners, refuses);
+        let mut driven = session(&mut from, &setup, hiding, &mut server, &lines);
         let to_client = std::mem::take(&mut driven.to_client);
         let seen = check(seen, kind, manners.truncates, &lines, to_client);
         driven.assert_octets_add_up();
@@ -597,6 +756,9 @@ pub fn run(data: &[u8]) {
             seen.iter()
                 .any(|it| it.uidl == uidl && it.is_deleted && has_quit)
         };
+        if kind == Kind::Mailbox && lines.iter().any(|line| is_about_messages(line)) {
+            check_fetched(&ahead, &seen, &server, &driven, hiding);
+        }
         let before = std::mem::replace(&mut messages, server.left());
         // What the client has deleted, and what a person had before: without any number told, nothing is.
         let is_recalled = lines.iter().any(|line| is_about_messages(line));
@@ -640,7 +802,7 @@ pub fn run(data: &[u8]) {
         // What was sent once is sent in each session, unless memory fails.
         for it in seen
             .iter()
-            .filter(|it| it.is_fetched && !it.is_own && !fails)
+            .filter(|it| it.fetches > 0 && !it.is_own && !fails)
         {
             let original = before.iter().find(|message| message.uidl == it.uidl);
             if let (Text::Known(text), Some(original)) = (&it.text, original)
@@ -650,6 +812,36 @@ pub fn run(data: &[u8]) {
             {
                 assert_eq!(shown(&before), shown(text), "{}", it.uidl);
             }
+        }
+    }
+}
+
+/// Messages that popgate has fetched: what is not listed is in quarantine, and nothing was fetched twice.
+fn check_fetched(
+    ahead: &BTreeSet<usize>,
+    seen: &[Seen],
+    server: &Server,
+    driven: &Driven,
+    hiding: Hiding,
+) {
+    let remembered = driven.remembered.as_ref().unwrap();
+    for &place in ahead {
+        let message = &server.messages[place];
+        let listed = seen.iter().find(|it| it.uidl == message.uidl);
+        let Some(listed) = listed else {
+            assert!(driven.quarantine.contains(&message.octets), "{message:?}");
+            let known = &remembered.messages[message.uidl.as_bytes()];
+            assert!(known.is_hidden, "{known:?}");
+            assert_eq!(server.given[place], 1, "{message:?}");
+            continue;
+        };
+        if !hiding.spool_fails && !listed.is_refused {
+            let most = listed.fetches.max(1) + listed.missed;
+            assert!(
+                server.given[place] <= most,
+                "{message:?} is given {}",
+                server.given[place]
+            );
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What a driven exchange remembers beyond its session, in place of a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use popgate::message::MessageDigest;
-use popgate::pop3::{Uidl, UidlListing};
+use popgate::pop3::{Uidl, UidlListing, UpstreamNumber};
 use popgate::session::exchange::{
-    DecidedMessage, Loaded, OwnEntry, Recalled, RecalledMessage, Stored,
+    DecidedMessage, DiscardReason, Loaded, OwnEntry, Recalled, RecalledMessage, Stored,
 };
 
 /// The mailbox's memory; its sessions may be driven one after another.
@@ -23,6 +23,10 @@ pub struct Remembered {
     pub corrected: Vec<Vec<u8>>,
     /// Whether nothing can be looked up.
     pub fails: bool,
+    /// Whether it is in hide mode.
+    pub hides: bool,
+    /// Messages that were judged, and that no client has got.
+    pub undelivered: BTreeSet<Vec<u8>>,
     /// Whether unique-ids are asked for only when the client does.
     pub with_client: bool,
 }
@@ -46,7 +50,9 @@ impl Remembered {
     pub fn recall(&self, ids: &UidlListing) -> Option<Recalled> {
         let known = |id: &[u8]| match self.messages.get(id) {
             None => RecalledMessage::Unknown,
-            Some(message) if message.is_discarded => RecalledMessage::Discarded(message.octets),
+            Some(message) if message.is_discarded => {
+                RecalledMessage::Discarded(message.octets, DiscardReason::Person)
+            }
             Some(message) if message.is_hidden => RecalledMessage::Hidden(message.octets),
             Some(message) => match message.decision {
                 Stored::Unchanged => RecalledMessage::Unchanged(message.digest),
@@ -57,6 +63,13 @@ impl Remembered {
             messages: ids.ids().map(known).collect(),
             may_be_corrected: self.may_be_corrected,
             own: self.own.iter().map(|(entry, _)| entry.clone()).collect(),
+            hides: self.hides,
+            undelivered: ids
+                .ids()
+                .enumerate()
+                .filter(|(_, id)| self.undelivered.contains(*id))
+                .filter_map(|(place, _)| UpstreamNumber::at(place))
+                .collect(),
         })
     }
 
@@ -98,6 +111,28 @@ impl Remembered {
                 self.messages.insert(id, remembered);
             }
         }
+    }
+
+    /// A message was judged before the client asked for it.
+    pub fn judged_ahead(&mut self, message: &DecidedMessage) {
+        self.decided(message);
+        self.undelivered.insert(message.uidl.octets().to_vec());
+    }
+
+    /// A message is in quarantine, and not listed.
+    pub fn hidden(&mut self, message: &DecidedMessage) {
+        self.decided(message);
+        let id = message.uidl.octets();
+        let hidden = self
+            .messages
+            .get_mut(id)
+            .filter(|it| it.digest == message.digest);
+        hidden.unwrap().is_hidden = true;
+    }
+
+    /// A client is the first one that has got such a message.
+    pub fn delivered_first(&mut self, uidl: &Uidl) {
+        assert!(self.undelivered.remove(uidl.octets()), "{uidl} is not new");
     }
 
     pub fn own_deleted(&mut self, deleted: &[Uidl]) {

@@ -6,9 +6,15 @@ use std::time::Duration;
 use popgate::config::{Config, Flags, HeaderMode};
 use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::rewrite::MarkStyle;
-use popgate::session::exchange::HoldLimits;
+use popgate::session::exchange::{HoldLimits, PrefetchLimits};
 
 use super::exchange_driver::Setup;
+
+/// What may be fetched ahead.
+pub const PREFETCH: PrefetchLimits = PrefetchLimits {
+    time: Duration::from_secs(12),
+    octets: 64 << 20,
+};
 
 fn setup(rules: RuleSet, headers: HeaderMode, hold: usize) -> Setup {
     let (config, _) = Config::load(None, &Flags::default());
@@ -30,6 +36,7 @@ fn setup(rules: RuleSet, headers: HeaderMode, hold: usize) -> Setup {
             bytes: hold,
             time: Duration::from_secs(15),
         },
+        prefetch: &PREFETCH,
         filter: Arc::new(Filter::new(rules, thresholds).unwrap()),
         piece: usize::MAX,
         remembered: None,

@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use super::bounds::count;
 use super::client_secret::{self, ClientSecret};
+use super::filter::DropMode;
 use super::postgres_address::PostgresAddress;
+use super::units;
 use crate::schema::Section;
 
 /// The environment variable with the password of the store.
@@ -31,6 +33,8 @@ pub struct StoreConfig {
     pub history_kept: Option<Duration>,
     /// How long messages stay in quarantine; `None` = for ever.
     pub quarantine_kept: Option<Duration>,
+    /// How old a hidden message must be so that popgate deletes it at its server; `None` = never.
+    pub hide_delete_after: Option<Duration>,
     /// When mailboxes get a list of what is held for them.
     pub digest: DigestWhen,
     /// What is behind the user's name in a login to the quarantine; empty = there are none.
@@ -83,7 +87,11 @@ pub enum HistoryMode {
     Off,
 }
 
-pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, StoreConfig) {
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    folder: &Path,
+    drop_mode: DropMode,
+) -> (PathBuf, StoreConfig) {
     let dir = section.string("dir");
     let dir = dir.map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir));
     let kind = section.parsed("store", |text| store_kind(text, folder));
@@ -95,6 +103,12 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, Sto
         section.problem(
             "require_store",
             "a store is required, and data.store = \"off\"; remove one of the two",
+        );
+    }
+    if drop_mode == DropMode::Hide && kind == StoreKind::Off {
+        section.problem(
+            "store",
+            "filter.drop_mode = \"hide\" needs a store, which remembers what is hidden; write \"sqlite\", or filter.drop_mode = \"notice\"",
         );
     }
     let digest = section
@@ -113,6 +127,9 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> (PathBuf, Sto
             .unwrap_or(HistoryMode::Full),
         history_kept: days(&mut section, "history_days", 30),
         quarantine_kept: days(&mut section, "quarantine_days", 90),
+        hide_delete_after: section
+            .parsed("hide_delete_after", hide_delete_after)
+            .flatten(),
     };
     section.finish();
     (dir, store)
@@ -133,6 +150,24 @@ fn history(text: &str) -> Result<HistoryMode, String> {
 fn days(section: &mut Section<'_, '_>, key: &'static str, default: i64) -> Option<Duration> {
     let days = count(section, key, default, 0..=36_500);
     (days > 0).then(|| DAY * u32::try_from(days).unwrap_or(u32::MAX))
+}
+
+/// The least age of a hidden message that popgate deletes: a person must have the time to see a digest.
+const LEAST_HIDDEN: Duration = DAY;
+
+fn hide_delete_after(text: &str) -> Result<Option<Duration>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match units::age(text) {
+        Some(age) if age >= LEAST_HIDDEN => Ok(Some(age)),
+        Some(_) => Err(format!(
+            "`{text}` is less than a day; write an age such as \"30d\", or \"\" for never"
+        )),
+        None => Err(format!(
+            "`{text}` is not an age; write a whole number and d or h, such as \"30d\", or \"\" for never"
+        )),
+    }
 }
 
 fn digest_when(text: &str) -> Result<DigestWhen, String> {

@@ -12,6 +12,12 @@ use crate::schema::Section;
 pub struct FilterConfig {
     /// The scores for tagging and dropping.
     pub thresholds: Thresholds,
+    /// What a client sees of a message that is held back.
+    pub drop_mode: DropMode,
+    /// How long the first answer about messages waits for those that have no verdict, in hide mode.
+    pub hide_time: Duration,
+    /// How many octets of them are fetched before it.
+    pub hide_bytes: usize,
     /// Which messages get X-Spam headers.
     pub headers: HeaderMode,
     /// The prefix of a spam's subject; empty = none.
@@ -28,6 +34,31 @@ pub struct FilterConfig {
     pub shipped_model: bool,
 }
 
+/// What a client sees of a message that is held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropMode {
+    /// A notice in its place.
+    Notice,
+    /// Nothing.
+    Hide,
+}
+
+impl DropMode {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "notice" => Ok(Self::Notice),
+            "hide" => Ok(Self::Hide),
+            _ => Err(format!(
+                "`{text}` is not known; write \"notice\" or \"hide\""
+            )),
+        }
+    }
+}
+
 /// Which messages get X-Spam headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderMode {
@@ -41,12 +72,15 @@ pub enum HeaderMode {
 
 pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig {
     let thresholds = thresholds(&mut section);
-    if section
-        .string("drop_mode")
-        .is_some_and(|mode| mode != "notice")
-    {
-        section.problem("drop_mode", "this version supports only \"notice\"");
-    }
+    let drop_mode = section.parsed("drop_mode", DropMode::parse);
+    let hide_time = duration(
+        &mut section,
+        "hide_seconds",
+        Duration::from_secs(12),
+        // The first octet of an answer must be out within 20 seconds, and what is on its way comes behind.
+        Duration::from_millis(10)..=Duration::from_secs(15),
+    );
+    let hide_bytes = octets(&mut section, "hide_bytes", 64 << 20, 64 << 10..=1 << 40);
     let headers = section.parsed("headers", |mode| match mode {
         "spam" => Ok(HeaderMode::Spam),
         "always" => Ok(HeaderMode::Always),
@@ -70,6 +104,9 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
     section.finish();
     FilterConfig {
         thresholds,
+        drop_mode: drop_mode.unwrap_or(DropMode::Notice),
+        hide_time,
+        hide_bytes,
         headers: headers.unwrap_or(HeaderMode::Spam),
         subject_mark: subject_mark.unwrap_or_else(|| "[SPAM] ".to_owned()),
         hold_bytes,

@@ -61,6 +61,8 @@ pub struct Limits {
     pub response: Option<u64>,
     /// All messages that are held at a time.
     pub held_bytes: usize,
+    /// All messages that were fetched in hide mode before their clients asked for them, and that wait in a file.
+    pub spool_bytes: usize,
 }
 
 const MS: Duration = Duration::from_millis(10);
@@ -188,6 +190,7 @@ pub(super) fn read_limits(mut section: Section<'_, '_>, hold_bytes: usize) -> Li
             .ok()
             .filter(|most| *most > 0),
         held_bytes: read("held_bytes", 256 << 20, 1 << 20, 1 << 40),
+        spool_bytes: read("spool_bytes", 1 << 30, 0, 1 << 50),
     };
     if limits.held_bytes < 2 * hold_bytes {
         let message = "must be at least twice filter.hold_bytes, or no large message could be held";

@@ -3,6 +3,7 @@
 //! In: `KEY=VALUE` as a person writes it, or keys and values of the store; out: what to store, or values that take the
 //! place of the configuration's. What an older or newer popgate has stored and this one does not know changes nothing.
 
+use super::filter::DropMode;
 use crate::filter::{DropAt, Thresholds};
 
 /// The scores that a threshold can have.
@@ -15,6 +16,8 @@ pub struct MailboxOverrides {
     pub tag_at: Option<f64>,
     /// The score for holding back.
     pub drop_at: Option<DropAt>,
+    /// What the client sees of what is held back.
+    pub drop_mode: Option<DropMode>,
 }
 
 /// A setting that a person changes.
@@ -33,7 +36,7 @@ struct Key {
     apply: fn(&mut MailboxOverrides, &str) -> Result<(), String>,
 }
 
-const KEYS: [Key; 2] = [
+const KEYS: [Key; 3] = [
     Key {
         name: "tag_at",
         about: "the score at which a message is tagged, or off",
@@ -53,6 +56,14 @@ const KEYS: [Key; 2] = [
                 "off" => DropAt::Never,
                 text => DropAt::Score(score(text)?),
             });
+            Ok(())
+        },
+    },
+    Key {
+        name: "drop_mode",
+        about: "what the client sees of it: notice, or hide",
+        apply: |overrides, text| {
+            overrides.drop_mode = Some(DropMode::parse(text)?);
             Ok(())
         },
     },
@@ -153,11 +164,12 @@ mod tests {
         }
         for (text, why) in [
             ("tag_at", "write KEY=VALUE"),
-            ("tag=4", "there are: tag_at, drop_at"),
+            ("tag=4", "there are: tag_at, drop_at, drop_mode"),
             ("tag_at=four", "tag_at: `four` is not a score"),
             ("tag_at=0", "from 0.1 to 1000"),
             ("drop_at=NaN", "not a score"),
             ("drop_at=inf", "not a score"),
+            ("drop_mode=gone", "write \"notice\" or \"hide\""),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
@@ -170,10 +182,13 @@ mod tests {
             ("tag_at", "off"),
             ("drop_at", "12"),
             ("drop_at", "soon"),
+            ("drop_mode", "hide"),
+            ("drop_mode", "vanish"),
             ("of_a_newer_popgate", "1"),
         ]);
         assert_eq!(overrides.tag_at, Some(1000.0));
         assert_eq!(overrides.drop_at, Some(DropAt::Score(12.0)));
+        assert_eq!(overrides.drop_mode, Some(DropMode::Hide));
         let configured = Thresholds {
             tag_at: 5.0,
             drop_at: None,

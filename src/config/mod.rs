@@ -33,7 +33,7 @@ mod upstream_proxy;
 
 pub use client_secret::ClientSecret;
 pub use data::{DigestWhen, HistoryMode, StoreConfig, StoreKind};
-pub use filter::{FilterConfig, HeaderMode};
+pub use filter::{DropMode, FilterConfig, HeaderMode};
 pub use flags::Flags;
 pub use host::{AllowedHost, HostPattern};
 pub use limits::{Limits, Timeouts, UpstreamTimeouts};

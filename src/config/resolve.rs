@@ -113,7 +113,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();
-    let (data_dir, store) = data::read(top.section("data"), folder);
+    let (data_dir, store) = data::read(top.section("data"), folder, filter.drop_mode);
     let mut section = top.section("process");
     let process = Process {
         user: section.string("user").filter(|user| !user.is_empty()),

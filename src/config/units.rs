@@ -29,6 +29,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         })
 }
 
+/// Reads an age such as `"30d"` or `"36h"`.
+pub(super) fn age(text: &str) -> Option<Duration> {
+    let units = [("d", 24 * 60 * 60), ("h", 60 * 60)];
+    parse(text, &units).map(Duration::from_secs)
+}
+
 /// Reads a size such as `"512KiB"`.
 ///
 /// # Errors

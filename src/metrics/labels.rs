@@ -148,6 +148,26 @@ label! {
 }
 
 label! {
+    /// What became of a message without a verdict in a mailbox in hide mode: the label `outcome`.
+    pub enum PrefetchOutcome {
+        /// It was judged, and is listed.
+        Judged = "judged",
+        /// It is in quarantine, and not listed.
+        Hidden = "hidden",
+        /// It was fetched, and not judged in time.
+        Unjudged = "unjudged",
+        /// There was no time to fetch it.
+        NoTime = "no_time",
+        /// It was beyond `filter.hide_bytes`.
+        OverBytes = "over_bytes",
+        /// It is longer than `filter.hold_bytes`: it would not be held back.
+        TooLong = "too_long",
+        /// The server has refused it.
+        Refused = "refused",
+    }
+}
+
+label! {
     /// What the store is asked for: the label `operation`.
     pub enum StoreOperation {
         /// A session's question.

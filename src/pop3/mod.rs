@@ -79,3 +79,11 @@ pub struct ClientNumber(pub MessageNumber);
 /// number into the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UpstreamNumber(pub MessageNumber);
+
+impl UpstreamNumber {
+    /// The number at a place, counted from 0.
+    pub fn at(place: usize) -> Option<Self> {
+        let number = u32::try_from(place).ok()?.checked_add(1)?;
+        MessageNumber::new(number).map(Self)
+    }
+}

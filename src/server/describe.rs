@@ -57,6 +57,7 @@ fn show_limits(metrics: &Metrics, limits: &Limits) {
         ("response_line", limits.response_line as u64),
         ("response", limits.response.unwrap_or(0)),
         ("held_bytes", limits.held_bytes as u64),
+        ("spool_bytes", limits.spool_bytes as u64),
     ] {
         metrics.limit(name, value);
     }

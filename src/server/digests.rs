@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::config::{DigestWhen, DropMode};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 use crate::rewrite::{Digest, HeldMessage, digest};
+use crate::session::hides;
 use crate::store::records::{Change, OwnBody, OwnEntry, Quarantined, Timestamp};
 use crate::store::{QuarantineQuery, Store, StoreError};
 
@@ -26,18 +28,27 @@ const LEAST_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 /// Rows that are read at a time.
 const PAGE: usize = 500;
 
-/// Makes those that are due; returns their number. `login_suffix` is what they say about logins to the quarantine.
+/// Makes those that are due; returns their number. `when` says which mailboxes get them, where messages are hidden or not
+/// unless a person has set that for the mailbox. `login_suffix` is what they say about logins to the quarantine.
 ///
 /// # Errors
 /// The store's; what was made so far stays.
 pub(super) fn make(
     store: &dyn Store,
     now: Timestamp,
+    (when, drop_mode): (DigestWhen, DropMode),
     login_suffix: &str,
 ) -> Result<usize, StoreError> {
     let mut made = 0;
+    if when == DigestWhen::Off {
+        return Ok(made);
+    }
     for (mailbox, newest) in newest_held(store, now)? {
-        let last = store.recall(&mailbox, &[])?.last_digest;
+        let memory = store.recall(&mailbox, &[])?;
+        if !when.is_on(hides(&memory.settings, drop_mode)) {
+            continue;
+        }
+        let last = memory.last_digest;
         let since = last.unwrap_or_else(|| now.before(FIRST));
         if newest >= since && last.is_none_or(|last| is_due(last, now)) {
             made += usize::from(make_one(store, &mailbox, (since, now), login_suffix)?);
@@ -181,6 +192,8 @@ mod tests {
     const NOON: i64 = 1_782_907_200;
     const HOUR: i64 = 3600;
 
+    const DAILY: (DigestWhen, DropMode) = (DigestWhen::Daily, DropMode::Notice);
+
     fn mailbox(user: &str) -> MailboxId {
         MailboxId::new(UpstreamId::from_stored("pop.example.net"), user).unwrap()
     }
@@ -216,7 +229,7 @@ mod tests {
     fn a_digest_a_day_lists_what_was_held_since_the_last() {
         let dir = tempfile::tempdir().unwrap();
         let store = Sqlite::open(dir.path()).unwrap();
-        let make = |at| make(&store, Timestamp::from_seconds(at), "+q").unwrap();
+        let make = |at| make(&store, Timestamp::from_seconds(at), DAILY, "+q").unwrap();
         assert_eq!(make(NOON), 0);
         hold(&store, "ann", "1-1", NOON - 9 * 24 * HOUR);
         assert_eq!(make(NOON), 0);
@@ -245,6 +258,32 @@ mod tests {
     }
 
     #[test]
+    fn by_itself_a_mailbox_in_hide_mode_gets_digests() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(dir.path()).unwrap();
+        for (user, id) in [("ann", "1-1"), ("bob", "1-2"), ("cid", "1-3")] {
+            hold(&store, user, id, NOON - HOUR);
+        }
+        for (user, mode) in [("bob", "hide"), ("cid", "notice")] {
+            let changed = Change::SettingChanged {
+                mailbox: mailbox(user),
+                key: "drop_mode".into(),
+                value: Some(mode.into()),
+            };
+            store.apply(&[changed]).unwrap();
+        }
+        let make = |when, mode| {
+            let made = make(&store, Timestamp::from_seconds(NOON), (when, mode), "");
+            let with = ["ann", "bob", "cid"].map(|user| digests(&store, user).len());
+            (made.unwrap(), with)
+        };
+        assert_eq!(make(DigestWhen::Off, DropMode::Hide), (0, [0, 0, 0]));
+        assert_eq!(make(DigestWhen::Auto, DropMode::Notice), (1, [0, 1, 0]));
+        assert_eq!(make(DigestWhen::Auto, DropMode::Hide), (1, [1, 1, 0]));
+        assert_eq!(make(DigestWhen::Daily, DropMode::Notice), (1, [1, 1, 1]));
+    }
+
+    #[test]
     fn a_flood_is_counted_and_not_listed() {
         let dir = tempfile::tempdir().unwrap();
         let store = Sqlite::open(dir.path()).unwrap();
@@ -253,7 +292,10 @@ mod tests {
             let at = NOON - HOUR + i64::try_from(number).unwrap();
             hold(&store, "ann", &format!("f-{number:04}"), at);
         }
-        assert_eq!(make(&store, Timestamp::from_seconds(NOON), "").unwrap(), 1);
+        assert_eq!(
+            make(&store, Timestamp::from_seconds(NOON), DAILY, "").unwrap(),
+            1
+        );
         let (_, text) = digests(&store, "ann").remove(0);
         assert!(text.contains(&format!("Subject: popgate held back {total} messages")));
         assert!(text.contains(&format!("... and {} more.", total - MOST_LISTED)));

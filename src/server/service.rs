@@ -14,7 +14,10 @@ use crate::filter::known_senders::SenderNames;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
 use crate::schema::Problem;
-use crate::session::{Engine, History, HoldLimits, Judge, Listener, OAuthShared, Quotas, Service};
+use crate::session::{
+    Engine, Hide, History, HoldLimits, Judge, Listener, OAuthShared, PrefetchLimits, Quotas,
+    Service,
+};
 use crate::store::quarantine::{HeldMessages, Maildir, QuarantineIndex};
 use crate::store::{Quarantine, open_history_key};
 use crate::thread_pool::ThreadPool;
@@ -95,6 +98,18 @@ pub(super) fn open(
         hold: HoldLimits {
             bytes: config.filter.hold_bytes,
             time: config.filter.hold_time,
+        },
+        hide: Hide {
+            mode: config.filter.drop_mode,
+            prefetch: PrefetchLimits {
+                time: config.filter.hide_time,
+                octets: config.filter.hide_bytes as u64,
+            },
+            delete_after: config.store.hide_delete_after,
+        },
+        spool_folder: match config.data_dir.as_os_str().is_empty() {
+            true => None,
+            false => Some(config.data_dir.as_path().into()),
         },
         timeouts: config.timeouts,
         limits: config.limits,

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::digests;
 use super::open_store::OpenStore;
 use super::store::SharedStore;
-use crate::config::{Config, StoreConfig};
+use crate::config::{Config, DropMode, StoreConfig};
 use crate::store::records::Timestamp;
 use crate::store::sqlite::{self, Sqlite};
 use crate::store::{Retention, Store, quarantine};
@@ -40,7 +40,7 @@ impl Upkeep {
         let work = Work {
             data_dir: config.data_dir.clone(),
             config: config.store.clone(),
-            digests: config.store.digest.is_on(hides(config)),
+            drop_mode: config.filter.drop_mode,
         };
         let thread = std::thread::Builder::new().name("store-upkeep".to_owned());
         let started = thread.spawn(move || {
@@ -63,11 +63,6 @@ impl Upkeep {
     }
 }
 
-/// Whether messages are held back without a notice in their place.
-fn hides(_config: &Config) -> bool {
-    false
-}
-
 /// Waits; `true` if the end came.
 fn is_over(ended: &Receiver<()>, pause: Duration) -> bool {
     !matches!(ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout))
@@ -77,8 +72,8 @@ fn is_over(ended: &Receiver<()>, pause: Duration) -> bool {
 struct Work {
     data_dir: PathBuf,
     config: StoreConfig,
-    /// Whether mailboxes get digests.
-    digests: bool,
+    /// What clients see of messages that are held back.
+    drop_mode: DropMode,
 }
 
 impl Work {
@@ -96,13 +91,15 @@ impl Work {
         if let Err(error) = done {
             tracing::warn!("the upkeep of quarantine and store is tried again in an hour: {error}");
         }
-        if let Some(store) = store.filter(|_| self.digests) {
+        if let Some(store) = store {
             self.make_digests(&*store, now);
         }
     }
 
     fn make_digests(&self, store: &dyn Store, now: SystemTime) {
-        match digests::make(store, Timestamp::of(now), &self.config.quarantine_login) {
+        let when = (self.config.digest, self.drop_mode);
+        let suffix = &self.config.quarantine_login;
+        match digests::make(store, Timestamp::of(now), when, suffix) {
             Ok(0) => {}
             Ok(made) => tracing::info!(made, "listed for mailboxes what is held for them"),
             Err(error) => {
@@ -206,7 +203,7 @@ mod tests {
         Work {
             data_dir: data_dir.to_owned(),
             config: Config::load(None, &Flags::default()).0.store,
-            digests: true,
+            drop_mode: DropMode::Hide,
         }
     }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use super::access_log::{AccessLog, shown};
 use super::dialling::Upstream;
-use super::exchange::{Event, Mechanism, UidlTrouble};
-use super::mailbox_memory;
+use super::exchange::{
+    DecidedMessage, DiscardReason, Event, Mechanism, PrefetchReport, UidlTrouble,
+};
+use super::mailbox_memory::{self, Progress};
 use super::own_messages::{self, Place};
 use super::quotas::Admitted;
 use super::report::{report, report_refusal};
 use super::service::Service;
 use crate::mailbox_id::MailboxId;
-use crate::metrics::{ClientState, LoginOutcome};
+use crate::metrics::{ClientState, LoginOutcome, PrefetchOutcome};
 use crate::pop3::LoginAnswer;
 
 /// What an event may concern.
@@ -66,9 +68,15 @@ impl Observer<'_> {
             Event::Delivered(fetch, decided, waited) => {
                 metrics.answered(fetch, waited.as_secs_f64());
                 if let Some(decided) = decided {
-                    mailbox_memory::delivered(self.service, self.mailbox(), decided);
+                    self.decided(decided, Progress::Delivered);
                 }
             }
+            Event::JudgedAhead(decided) => self.decided(decided, Progress::Judged),
+            Event::Hidden(decided) => self.decided(decided, Progress::Hidden),
+            Event::DeliveredFirst(uidl) => {
+                mailbox_memory::delivered_first(self.service, self.mailbox(), uidl);
+            }
+            Event::Prefetched(report) => self.prefetched(&report),
             Event::OwnDeleted(deleted) => {
                 let place = match self.quarantine_of {
                     Some(_) => Place::Quarantine,
@@ -79,18 +87,7 @@ impl Observer<'_> {
             Event::UpstreamDeleted(deleted) => {
                 mailbox_memory::upstream_deleted(self.service, self.mailbox(), deleted);
             }
-            Event::Discarded(messages) => {
-                metrics.discarded(messages.into());
-                let mailbox = self.mailbox();
-                let mailbox = mailbox.and_then(|it| shown(&it, self.service.log_mailboxes));
-                let upstream = self.upstream_name();
-                tracing::info!(
-                    upstream,
-                    mailbox,
-                    messages,
-                    "deleted messages at the server that a person has deleted from quarantine"
-                );
-            }
+            Event::Discarded(reason, messages) => self.discarded(reason, messages),
             Event::UidlUnwanted(trouble) => self.uidl_unwanted(trouble),
             Event::Unscanned(reason) => metrics.unscanned(reason),
             Event::Edited { added, removed } => metrics.edited(added, removed),
@@ -118,6 +115,65 @@ impl Observer<'_> {
                 );
             }
         }
+    }
+
+    fn decided(&self, decided: Box<DecidedMessage>, progress: Progress) {
+        mailbox_memory::decided(self.service, self.mailbox(), decided, progress);
+    }
+
+    /// Messages were fetched before the client asked for them.
+    fn prefetched(&self, report: &PrefetchReport) {
+        let outcomes = PrefetchOutcome::ALL.iter();
+        let outcomes = outcomes.map(|outcome| (*outcome, report.count(*outcome)));
+        let seconds = report.took.as_secs_f64();
+        let metrics = &self.service.metrics;
+        metrics.prefetched(outcomes, report.octets, seconds);
+        let upstream = self.upstream_name();
+        if report.expires
+            && let Some(suppressed) = self.service.may_log("expires")
+        {
+            let suppressed = suppressed.lines();
+            tracing::warn!(
+                upstream,
+                suppressed,
+                "the server deletes messages once they are fetched (EXPIRE 0): nothing is fetched ahead, and messages that are held back get a notice instead of being hidden"
+            );
+        }
+        let Some(mailbox) = self.mailbox().filter(|_| report.is_late) else {
+            return;
+        };
+        tracing::warn!(
+            upstream,
+            mailbox = shown(&mailbox, self.service.log_mailboxes),
+            seconds,
+            "the first answer has waited for far longer than filter.hide_seconds: for an hour nothing is fetched ahead for this mailbox"
+        );
+        self.service.quotas.slow_prefetch.add(mailbox);
+    }
+
+    /// The server has deleted messages that popgate wanted to be gone.
+    fn discarded(&self, reason: DiscardReason, messages: u32) {
+        let metrics = &self.service.metrics;
+        let mailbox = self.mailbox();
+        let mailbox = mailbox.and_then(|it| shown(&it, self.service.log_mailboxes));
+        let upstream = self.upstream_name();
+        let why = match reason {
+            DiscardReason::Person => {
+                metrics.discarded(messages.into());
+                "a person has deleted them from quarantine"
+            }
+            DiscardReason::Age => {
+                metrics.hidden_deleted(messages.into());
+                "they were hidden for as long as data.hide_delete_after says"
+            }
+        };
+        tracing::info!(
+            upstream,
+            mailbox,
+            messages,
+            why,
+            "deleted messages at the server"
+        );
     }
 
     /// The server is not asked for unique-ids again.

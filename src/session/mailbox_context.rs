@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::service::Service;
-use crate::config::MailboxOverrides;
+use crate::config::{DropMode, MailboxOverrides};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::known_senders::{KnownSender, KnownSenders, SenderNames};
 use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
@@ -44,6 +44,16 @@ impl KnownMailbox {
         })
     }
 
+    /// Whether any message may be held back.
+    pub(super) fn holds_back(&self, service: &Service) -> bool {
+        let configured = service.judge.rules().map(|filter| filter.thresholds());
+        let thresholds = configured.map(|it| match &self.policy {
+            Some(policy) => policy.thresholds(it),
+            None => it,
+        });
+        service.quarantine.is_some() && thresholds.is_some_and(|it| it.drop_at.is_some())
+    }
+
     /// For the messages of a session.
     pub(super) fn context(self, service: &Service, mailbox: Option<MailboxId>) -> Box<Context> {
         Box::new(Context {
@@ -68,10 +78,21 @@ pub(super) async fn look_up(service: &Service, mailbox: Option<MailboxId>) -> Kn
     asked.await.unwrap_or_default()
 }
 
+/// Whether messages that are held back are hidden, by what a person has set or else by the configuration.
+pub fn hides(settings: &MailboxSettings, configured: DropMode) -> bool {
+    let stored = settings.iter().map(|(key, value)| (&**key, &**value));
+    let mode = MailboxOverrides::of(stored).drop_mode;
+    mode.unwrap_or(configured) == DropMode::Hide
+}
+
 /// What a person has set, from records.
 pub fn policy_of(settings: &MailboxSettings, lists: &[ListEntry]) -> Arc<MailboxPolicy> {
     let stored = settings.iter().map(|(key, value)| (&**key, &**value));
-    let MailboxOverrides { tag_at, drop_at } = MailboxOverrides::of(stored);
+    let MailboxOverrides {
+        tag_at,
+        drop_at,
+        drop_mode: _,
+    } = MailboxOverrides::of(stored);
     let mut senders = SenderLists::default();
     for entry in lists {
         let of = match entry.mailbox {

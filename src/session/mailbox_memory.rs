@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use super::exchange::{DecidedMessage, Loaded, Recalled, RecalledMessage, Stored};
+use super::exchange::{DecidedMessage, DiscardReason, Loaded, Recalled, RecalledMessage, Stored};
 use super::history::Delivered;
-use super::mailbox_context::KnownMailbox;
+use super::mailbox_context::{KnownMailbox, hides};
 use super::own_messages;
 use super::service::Service;
 use super::stored_edit::{decision_of, edit_of};
 use crate::mailbox_id::MailboxId;
-use crate::pop3::{Uidl, UidlListing};
+use crate::pop3::{Uidl, UidlListing, UpstreamNumber};
 use crate::store::Quarantine;
 use crate::store::records::{
     Change, Label, MailboxMemory, MessageRecord, MessageState, PopgateId, RememberedMessage,
@@ -33,6 +33,7 @@ pub(super) async fn recall(
     let (store, mailbox) = (service.store.as_ref()?, mailbox?);
     let (of, messages) = (mailbox.clone(), Arc::clone(&service.held_messages));
     let (version, names) = (service.judge.version(), service.history.names());
+    let (hide, now) = (service.hide, Timestamp::now());
     let answer = store.look_up(&mailbox, move |store| {
         // Thousands of ids are too many for an event loop.
         let Some(ids) = ids.finish() else {
@@ -51,7 +52,10 @@ pub(super) async fn recall(
             lists: std::mem::take(&mut memory.lists),
             ..MailboxMemory::default()
         };
-        let (recalled, stale) = recalled(memory, &places, &ids, &version);
+        let hides = hides(&set.settings, hide.mode);
+        let expiry = hide.delete_after.map(|age| now.before(age));
+        let (mut recalled, stale) = recalled(memory, &places, &ids, &version, expiry);
+        recalled.hides = hides;
         // Who has written before is asked where something is to be judged.
         let is_judged = |it: &RecalledMessage| {
             matches!(it, RecalledMessage::Unknown | RecalledMessage::Outdated)
@@ -63,6 +67,7 @@ pub(super) async fn recall(
     let (ids, mut recalled, stale, own, known) = answer.await??;
     own.report(service, &mailbox);
     recalled.own = own.entries;
+    recalled.hides &= known.holds_back(service) && !service.quotas.slow_prefetch.has(&mailbox);
     store.record(in_pieces(stale, |uidls| Change::StillListed {
         mailbox: mailbox.clone(),
         uidls,
@@ -86,18 +91,34 @@ fn recalled(
     places: &[usize],
     ids: &UidlListing,
     version: &str,
+    expiry: Option<Timestamp>,
 ) -> (Recalled, Vec<Uidl>) {
     let mut by_place = vec![RecalledMessage::Unknown; ids.messages()];
+    let mut undelivered = Vec::new();
     for (place, record) in places.iter().zip(&memory.messages) {
-        if let Some(record) = record {
-            by_place[*place] = known(record, version);
+        let Some(record) = record else { continue };
+        by_place[*place] = match known(record, version) {
+            RecalledMessage::Hidden(octets) if is_over(record, expiry) => {
+                RecalledMessage::Discarded(octets, DiscardReason::Age)
+            }
+            known => known,
+        };
+        if record.state == MessageState::Judged {
+            undelivered.extend(UpstreamNumber::at(*place));
         }
     }
     let recalled = Recalled {
         messages: by_place,
+        undelivered,
         ..Recalled::default()
     };
     (recalled, memory.stale)
+}
+
+/// Whether a message was held at this time or before.
+fn is_over(record: &RememberedMessage, expiry: Option<Timestamp>) -> bool {
+    let held = record.held_at.zip(expiry);
+    held.is_some_and(|(held_at, expiry)| held_at <= expiry)
 }
 
 /// What a record says to a session whose filter has this version.
@@ -108,7 +129,9 @@ fn known(record: &RememberedMessage, version: &str) -> RecalledMessage {
     match (label, record.state) {
         (_, Discarded) => {
             let octets = record.octets_upstream;
-            return octets.map_or(RecalledMessage::Outdated, RecalledMessage::Discarded);
+            return octets.map_or(RecalledMessage::Outdated, |octets| {
+                RecalledMessage::Discarded(octets, DiscardReason::Person)
+            });
         }
         (None | Some(Label::Spam), Hidden) => {
             let octets = record.octets_upstream;
@@ -183,11 +206,34 @@ fn decision(record: &MessageRecord, quarantine: Option<&Quarantine>) -> Loaded {
     }
 }
 
-/// A client has got a message.
-pub(super) fn delivered(
+/// How far a message got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It has a verdict.
+    Judged,
+    /// It is in quarantine, and the client does not see it.
+    Hidden,
+    /// A client has got it, or a notice in its place.
+    Delivered,
+}
+
+/// The client is the first one that has got a message that was judged before.
+pub(super) fn delivered_first(service: &Service, mailbox: Option<MailboxId>, uidl: Uidl) {
+    if let (Some(store), Some(mailbox)) = (&service.store, mailbox) {
+        store.record(vec![Change::Delivered {
+            mailbox,
+            uidl,
+            at: Timestamp::now(),
+        }]);
+    }
+}
+
+/// A message was decided.
+pub(super) fn decided(
     service: &Service,
     mailbox: Option<MailboxId>,
     decided: Box<DecidedMessage>,
+    progress: Progress,
 ) {
     let edit = edit_of(&decided.decision);
     let (Some(store), Some(mailbox), Some(id)) =
@@ -200,9 +246,11 @@ pub(super) fn delivered(
         return;
     }
     let (verdict, now) = (decided.verdict, Timestamp::now());
-    let (state, held_at) = match decided.decision {
-        Stored::Notice(_) => (MessageState::Held, Some(now)),
-        Stored::Unchanged | Stored::Mark(..) => (MessageState::Delivered, None),
+    let (state, held_at) = match (&decided.decision, progress) {
+        (_, Progress::Hidden) => (MessageState::Hidden, Some(now)),
+        (Stored::Notice(_), _) => (MessageState::Held, Some(now)),
+        (_, Progress::Judged) => (MessageState::Judged, None),
+        (_, Progress::Delivered) => (MessageState::Delivered, None),
     };
     let octets = decided.octets_upstream;
     let record = MessageRecord {
@@ -218,7 +266,7 @@ pub(super) fn delivered(
         grown: decided.grown,
         edit,
         first_seen: now,
-        delivered_at: Some(now),
+        delivered_at: (progress == Progress::Delivered).then_some(now),
         held_at,
         correction: None,
     };
@@ -296,7 +344,12 @@ mod tests {
             (Judged, Some(3), None, Changed(3, a)),
             (Hidden, None, None, RecalledMessage::Hidden(70)),
             (Hidden, None, ham, Unchanged(a)),
-            (Discarded, None, ham, RecalledMessage::Discarded(70)),
+            (
+                Discarded,
+                None,
+                ham,
+                RecalledMessage::Discarded(70, DiscardReason::Person),
+            ),
         ] {
             let record = record(state, grown, label);
             assert_eq!(known(&record, "1"), wanted, "{record:?}");
@@ -328,7 +381,7 @@ mod tests {
             ..MailboxMemory::default()
         };
         let ids = ids.finish().unwrap();
-        let (recalled, _) = recalled(memory, &[1, 3], &ids, "1");
+        let (recalled, _) = recalled(memory, &[1, 3], &ids, "1", None);
         let unknown = RecalledMessage::Unknown;
         let known = RecalledMessage::Unchanged(digest("a"));
         assert_eq!(recalled.messages, [unknown, known, unknown, unknown]);

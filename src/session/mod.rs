@@ -44,17 +44,19 @@ mod relay;
 mod report;
 mod serve;
 mod service;
+mod slow_prefetch;
+mod spool;
 mod store_access;
 mod stored_edit;
 mod timer;
 mod uidl_policy;
 
-pub use exchange::HoldLimits;
+pub use exchange::{HoldLimits, PrefetchLimits};
 pub use failure::Failure;
 pub use history::History;
 pub use judge::{Engine, Judge};
 pub use listener::Listener;
-pub use mailbox_context::policy_of;
+pub use mailbox_context::{hides, policy_of};
 pub use oauth::OAuthLogin;
 pub use oauth_shared::OAuthShared;
 pub use place::SessionPlace;
@@ -62,7 +64,7 @@ pub use quotas::Quotas;
 pub use refusal::Refusal;
 pub use report::report_refusal;
 pub use serve::{run, run_over};
-pub use service::Service;
+pub use service::{Hide, Service};
 pub use store_access::StoreAccess;
 
 /// The labels of all login mechanisms.

@@ -11,6 +11,7 @@ use super::log_throttle::LogThrottle;
 use super::login_attempts::{Allowed, Attempt, LoginAttempts};
 use super::one_at_a_time::OneAtATime;
 use super::refusal::Refusal;
+use super::slow_prefetch::SlowPrefetch;
 use super::uidl_policy::UidlPolicy;
 use crate::config::Limits;
 use crate::mailbox_id::MailboxId;
@@ -28,11 +29,15 @@ pub struct Quotas {
     logins: LoginAttempts,
     /// Octets that sessions hold.
     pub(super) held: HeldBudget,
+    /// Octets of messages that wait in files, in hide mode.
+    pub(super) spooled: HeldBudget,
     /// Octets of long lines of clients that are not logged in.
     pub(super) lines: HeldBudget,
     pub(super) log: LogThrottle,
     /// Mailboxes whose servers get one command at a time.
     pub(super) one_at_a_time: OneAtATime,
+    /// Mailboxes whose messages are not fetched ahead.
+    pub(super) slow_prefetch: SlowPrefetch,
     /// Servers that are not asked for unique-ids.
     pub(super) uidl: UidlPolicy,
     /// Turns to compute TLS handshakes with clients.

@@ -21,7 +21,7 @@ use super::dialling::{self, Greeted, Upstream};
 use super::events::Observer;
 use super::exchange::{
     Action, Asks, End, Exchange, JudgeRequest, Judgement, Loaded, LoginBy, QuarantineRequest,
-    RecallRequest, TakenFor, UpstreamLogin,
+    RecallRequest, SpoolRequest, TakenFor, UpstreamLogin,
 };
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
@@ -36,11 +36,12 @@ use super::quotas::Admitted;
 use super::read_ahead::ReadAhead;
 use super::refusal::Refusal;
 use super::service::Service;
+use super::spool::Spool;
 use super::timer::Timer;
 use crate::filter::Context;
 use crate::mailbox_id::MailboxId;
 use crate::net::{Drain, Stream};
-use crate::pop3::Uidl;
+use crate::pop3::{Uidl, UpstreamNumber};
 use crate::upstream::Dialler;
 
 /// See the module.
@@ -60,6 +61,8 @@ pub(super) struct Relay<'s> {
     pub(super) admitted: Admitted,
     /// What it has of the octets that all sessions may hold.
     held: HeldOctets<'s>,
+    /// Messages that were fetched before the client asked for them.
+    spool: Option<Box<Spool<'s>>>,
     /// What the client's line has of the octets for long lines.
     pub(super) long_line: LongLine<'s>,
     pub(super) log: AccessLog,
@@ -108,6 +111,7 @@ impl<'s> Relay<'s> {
             quarantine_of: None,
             admitted: Admitted::default(),
             held: HeldOctets::new(service),
+            spool: None,
             long_line: LongLine::new(&service.quotas.lines),
             log: AccessLog::new(),
             login_deadline,
@@ -170,6 +174,10 @@ impl<'s> Relay<'s> {
             Action::Quarantine(request) => Box::pin(self.quarantine(*request)).await,
             Action::Recall(request) => Box::pin(self.recall(request)).await,
             Action::Load(uidl) => Box::pin(self.load(uidl)).await,
+            Action::Spool(request) => Box::pin(self.spool(*request)).await,
+            Action::Reread { message, is_last } => {
+                Box::pin(self.reread(message, is_last)).await;
+            }
             Action::OpenQuarantine => Box::pin(self.open_quarantine()).await,
             Action::ReadOwn(uidl) => Box::pin(self.read_own(uidl)).await,
             Action::Admit => Box::pin(self.admit()).await?,
@@ -395,6 +403,23 @@ impl<'s> Relay<'s> {
         Context::clone(context)
     }
 
+    async fn spool(&mut self, request: SpoolRequest) {
+        let service = self.service;
+        let spool = self
+            .spool
+            .get_or_insert_with(|| Box::new(Spool::new(service)));
+        let is_kept = spool.keep(request).await;
+        self.exchange.spooled(is_kept, now());
+    }
+
+    async fn reread(&mut self, message: UpstreamNumber, is_last: bool) {
+        let wire = match &mut self.spool {
+            Some(spool) => spool.read(message, is_last).await,
+            None => None,
+        };
+        self.exchange.reread(wire, now());
+    }
+
     async fn load(&mut self, uidl: Uidl) {
         let ahead = self.ahead.get_or_insert_with(|| Box::new(ReadAhead::new()));
         if let Some(mark) = ahead.take(&uidl) {
@@ -438,7 +463,7 @@ impl<'s> Relay<'s> {
         let held = Held {
             mailbox: self.mailbox(),
             uidl: request.uidl.clone(),
-            hidden: false,
+            hidden: request.hidden,
         };
         let held = quarantine_copy::put_away(self.service, held, request).await;
         if held.is_none() && self.service.quarantine.is_some() {
@@ -460,6 +485,6 @@ mod tests {
     /// An idle session's memory is this, its two sockets and its task.
     #[test]
     fn a_session_is_small() {
-        assert!(size_of::<Relay<'_>>() <= 1440, "{}", size_of::<Relay<'_>>());
+        assert!(size_of::<Relay<'_>>() <= 1456, "{}", size_of::<Relay<'_>>());
     }
 }

@@ -1,10 +1,11 @@
 //! The settings and resources of a session, kept to its end; a reload makes new ones for new sessions.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
-use super::exchange::{ExchangeConfig, HoldLimits, MessageId};
+use super::exchange::{ExchangeConfig, HoldLimits, MessageId, PrefetchLimits};
 use super::history::History;
 use super::judge::Judge;
 use super::listener::Listener;
@@ -13,7 +14,7 @@ use super::oauth::OAuthLogin;
 use super::quotas::Quotas;
 use super::refusal::Refusal;
 use super::store_access::StoreAccess;
-use crate::config::{Limits, ListenTls, LogMailboxes, Timeouts};
+use crate::config::{DropMode, Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::metrics::Metrics;
 use crate::net::places::Bounds;
 use crate::rewrite::MarkStyle;
@@ -24,6 +25,17 @@ use crate::upstream::{Dialler, Router};
 
 /// How long a client may be connected without a login before a newer one may take its place.
 const PENDING_GRACE: Duration = Duration::from_secs(2);
+
+/// What clients see of messages that are held back.
+#[derive(Debug, Clone, Copy)]
+pub struct Hide {
+    /// Unless a person has set another mode for the mailbox.
+    pub mode: DropMode,
+    /// How much may be fetched before the first answer about messages.
+    pub prefetch: PrefetchLimits,
+    /// How old a hidden message must be so that it is deleted at its server; `None` = never.
+    pub delete_after: Option<Duration>,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -46,6 +58,10 @@ pub struct Service {
     pub limits: Limits,
     /// The quotas shared by all sessions.
     pub quotas: Arc<Quotas>,
+    /// What clients see of messages that are held back.
+    pub hide: Hide,
+    /// The folder of the files for messages that were fetched ahead, if there may be any.
+    pub spool_folder: Option<Arc<Path>>,
     /// The quarantine; without it messages to drop are tagged.
     pub quarantine: Option<Arc<Quarantine>>,
     /// The messages in quarantine, also those that were released to their mailboxes.
@@ -87,6 +103,7 @@ impl Service {
             limits: &self.limits,
             timeouts: &self.timeouts,
             hold: self.hold,
+            prefetch: &self.hide.prefetch,
             style: &self.style,
             quarantine_suffix: &self.quarantine_suffix,
             new_id,

@@ -17,6 +17,7 @@ mod faults;
 mod filter;
 mod garbage;
 mod held_memory;
+mod hide_mode;
 mod history;
 mod language;
 mod limits;

@@ -109,6 +109,7 @@ fn log_in(
             bytes: settings.hold_bytes,
             time: settings.hold_time,
         },
+        prefetch: &crate::fuzz::test_setup::PREFETCH,
         style: Box::leak(Box::new(style)),
         quarantine_suffix: Box::leak(Box::new("+quarantine".to_owned())),
         new_id: || MessageId {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::mechanism::Mechanism;
 use crate::filter::{HeaderStage, Verdict};
 use crate::metrics::UnscannedReason;
-use crate::pop3::{Secret, Uidl, UidlListing, UserName};
+use crate::pop3::{Secret, Uidl, UidlListing, UpstreamNumber, UserName};
 
 /// What the driver does before it calls [`advance`](super::Exchange::advance) again.
 #[derive(Debug)]
@@ -42,6 +42,15 @@ pub enum Action {
     Load(Uidl),
     /// Read an entry of popgate's own by its unique-id; answered by `own_message`.
     ReadOwn(Uidl),
+    /// Keep a message until the client asks for it; answered by `spooled`.
+    Spool(Box<SpoolRequest>),
+    /// Read a message that is kept; answered by `reread`.
+    Reread {
+        /// Its number at the upstream.
+        message: UpstreamNumber,
+        /// Whether it is not asked for again.
+        is_last: bool,
+    },
     /// The user is logged in to the quarantine of the mailbox: list what is held; answered by `quarantine_opened`.
     OpenQuarantine,
     /// Wait until one side has sent something, or the deadline has passed.
@@ -132,6 +141,17 @@ pub struct HeldBack {
     pub notice: Bytes,
 }
 
+/// A message that was fetched before the client has asked for it.
+#[derive(Debug)]
+pub struct SpoolRequest {
+    /// Its number at the upstream.
+    pub message: UpstreamNumber,
+    /// As it came, dot-stuffed, with its final dot line.
+    pub wire: Bytes,
+    /// The deadline for storing it: the client waits.
+    pub deadline: Instant,
+}
+
 /// A message that is held back.
 #[derive(Debug)]
 pub struct QuarantineRequest {
@@ -143,6 +163,8 @@ pub struct QuarantineRequest {
     pub text: Bytes,
     /// Why it is held back.
     pub verdict: Verdict,
+    /// Whether the client does not see it; else a notice takes its place.
+    pub hidden: bool,
     /// The deadline for storing it.
     pub deadline: Instant,
 }

@@ -15,7 +15,7 @@ use super::mailbox_view::Entry;
 use super::pending::{Deferred, MOST_REJECTED, Pending, Response};
 use super::state::Exchange;
 use crate::pop3::line::trim_end;
-use crate::pop3::{Command, Secret, UpstreamNumber, capa, secret};
+use crate::pop3::{Command, Secret, Shape, UpstreamNumber, capa, secret};
 use crate::session::refusal::Refusal;
 
 /// The most pending responses; mpop pipelines up to 100 commands.
@@ -122,6 +122,7 @@ impl Exchange<'_> {
     pub(super) fn take_commands(&mut self) -> Option<Action> {
         self.ask_capabilities();
         self.ask_unique_ids();
+        self.prefetch();
         self.discard_before_quit();
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
@@ -246,6 +247,10 @@ impl Exchange<'_> {
         let Some(command) = self.upstream_command(command) else {
             return;
         };
+        if self.takes_spooled(&command) {
+            self.fetching += 1;
+            return self.push_pending(Pending::Spooled(command));
+        }
         let command = match command {
             Command::Auth {
                 mechanism,
@@ -297,7 +302,10 @@ impl Exchange<'_> {
             command,
             Command::Malformed(_) | Command::Unknown | Command::Known("XTND", _)
         );
-        if view.hides() && is_unclear {
+        // It would say what popgate itself has fetched.
+        let is_untrue =
+            command == Command::Known("LAST", Shape::Line) && transaction.spooled.has_fetched;
+        if view.hides() && is_unclear || is_untrue {
             self.answer(b"-ERR not available while messages are held back\r\n");
             return None;
         }

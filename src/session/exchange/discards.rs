@@ -1,4 +1,5 @@
-//! Messages that popgate deletes at the upstream by itself: a person has deleted them from quarantine.
+//! Messages that popgate deletes at the upstream by itself: a person has deleted them from quarantine, or they were hidden
+//! for as long as `data.hide_delete_after` says.
 //!
 //! In: the client's QUIT; out: a DELE for each of them before it. They are hidden, so the client has no number for them. As
 //! with the client's own deletions, nothing takes effect without QUIT (RFC 1939 section 6).
@@ -6,6 +7,7 @@
 use super::event::Event;
 use super::pending::Pending;
 use super::phase::Phase;
+use super::recall_state::DiscardReason;
 use super::state::Exchange;
 use crate::pop3::Command;
 
@@ -30,26 +32,32 @@ impl Exchange<'_> {
                 Phase::Transaction(transaction) => transaction.discards.next(),
                 Phase::Authorization { .. } => None,
             };
-            let Some(number) = next else { return };
+            let Some((number, reason)) = next else {
+                return;
+            };
             self.push_up(format!("DELE {}", number.0).as_bytes());
-            self.push_pending(Pending::Discard);
+            self.push_pending(Pending::Discard(reason));
         }
     }
 
     /// The upstream has answered.
-    pub(super) fn discard_answered(&mut self, is_accepted: bool) {
-        if let Phase::Transaction(transaction) = &mut self.phase {
-            transaction.discards.marked += u32::from(is_accepted);
+    pub(super) fn discard_answered(&mut self, reason: DiscardReason, is_accepted: bool) {
+        if let Phase::Transaction(transaction) = &mut self.phase
+            && is_accepted
+        {
+            transaction.discards.note(reason);
         }
         self.answered();
     }
 
     /// The upstream has accepted QUIT: tells the driver how many messages are gone.
     pub(super) fn report_discards(&mut self) {
-        let transaction = self.phase.transaction();
-        let marked = transaction.map_or(0, |it| it.discards.marked);
-        if marked > 0 {
-            self.event(Event::Discarded(marked));
+        for reason in [DiscardReason::Person, DiscardReason::Age] {
+            let transaction = self.phase.transaction();
+            let marked = transaction.map_or(0, |it| it.discards.marked(reason));
+            if marked > 0 {
+                self.event(Event::Discarded(reason, marked));
+            }
         }
     }
 }

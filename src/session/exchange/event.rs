@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::mechanism::Mechanism;
+use super::prefetch_state::PrefetchReport;
+use super::recall_state::DiscardReason;
 use super::verdicts::Stored;
 use crate::filter::Verdict;
 use crate::message::MessageDigest;
@@ -72,12 +74,20 @@ pub enum Event {
     Released(MessageAction, Fetch, Duration),
     /// All of it is written to the client, this long after its turn came; with the decision if that is to be remembered.
     Delivered(Fetch, Option<Box<DecidedMessage>>, Duration),
+    /// A message was judged before a client has asked for it.
+    JudgedAhead(Box<DecidedMessage>),
+    /// A message is in quarantine, and the client does not see it.
+    Hidden(Box<DecidedMessage>),
+    /// The client is the first one that has got a message that was judged before.
+    DeliveredFirst(Uidl),
+    /// The messages without a verdict were fetched, as far as the limits allow, or the session ends before.
+    Prefetched(Box<PrefetchReport>),
     /// The client has deleted these entries of popgate's own, and said QUIT.
     OwnDeleted(Vec<Uidl>),
     /// The client has deleted these messages of the upstream's, and the upstream has accepted QUIT.
     UpstreamDeleted(Vec<Uidl>),
     /// The upstream has accepted QUIT after so many deletions of popgate's own.
-    Discarded(u32),
+    Discarded(DiscardReason, u32),
     /// The server has answered UIDL, which popgate asked for, in a way that it should not be asked again.
     UidlUnwanted(UidlTrouble),
     /// A message has no verdict.

@@ -252,6 +252,11 @@ pub(super) enum Framing {
 pub(super) struct FromUpstream(Bytes);
 
 impl FromUpstream {
+    /// Octets of the upstream that the driver has kept, or a copy of some.
+    pub(super) fn kept(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     /// A part of them.
     pub(super) fn slice(&self, range: Range<usize>) -> Self {
         Self(self.0.slice(range))

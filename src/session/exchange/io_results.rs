@@ -165,9 +165,12 @@ impl Exchange<'_> {
                 held.hold.extend(waited);
             }
         }
-        for (fetch, decided, turn) in std::mem::take(&mut self.delivered) {
-            let since = now.saturating_duration_since(turn);
-            self.events.push(Event::Delivered(fetch, decided, since));
+        for delivered in std::mem::take(&mut self.delivered) {
+            let since = now.saturating_duration_since(delivered.turn);
+            let event = Event::Delivered(delivered.fetch, delivered.decided, since);
+            self.events.push(event);
+            self.events
+                .extend(delivered.first.map(Event::DeliveredFirst));
         }
     }
 

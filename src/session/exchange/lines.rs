@@ -145,8 +145,10 @@ impl Exchange<'_> {
         }
         let _ = self.consume(taken);
         self.count(taken)?;
-        if ended {
-            self.send_notice(retrieval, notice);
+        match notice {
+            Some(notice) if ended => self.send_notice(retrieval, notice),
+            None if ended => self.prefetched_too_long(),
+            _ => {}
         }
         Ok(ended)
     }

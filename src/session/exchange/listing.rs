@@ -30,6 +30,7 @@ impl Exchange<'_> {
             Response::Capabilities | Response::OwnCapabilities
         ) {
             self.note_capability(text);
+            self.note_expiry(text);
         }
         if text == b"." {
             self.check_nothing_follows(0)?;

@@ -91,6 +91,11 @@ impl MailboxView {
         self.deleted.insert(upstream);
     }
 
+    /// Whether a message of the upstream's is marked as deleted.
+    pub(super) fn is_deleted(&self, upstream: UpstreamNumber) -> bool {
+        self.deleted.contains(&upstream)
+    }
+
     /// Messages of the upstream's that are marked as deleted.
     pub(super) fn deleted(&self) -> impl Iterator<Item = UpstreamNumber> {
         self.deleted.iter().copied()

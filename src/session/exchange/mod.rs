@@ -7,9 +7,9 @@
 //! The driver calls [`Exchange::advance`], does what the [`Action`] says, and calls it again. Commands and
 //! responses are relayed in order, with a queue of pending commands between them.
 //!
-//! It never invents a final dot (`silent_end` has the rule for servers that send none in CRLF), never sends DELE or
-//! QUIT on its own, keeps no password longer than a login
-//! takes, and reads no clock. RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 2595 (STLS), RFC 5034
+//! It never invents a final dot (`silent_end` has the rule for servers that send none in CRLF), never sends QUIT on its own,
+//! and DELE only for messages that the client does not see and that a person or a setting wants to be gone (`discards`),
+//! keeps no password longer than a login takes, and reads no clock. RFC 1939 (POP3), RFC 2449 (CAPA, PIPELINING), RFC 2595 (STLS), RFC 5034
 //! (AUTH).
 
 mod action;
@@ -35,6 +35,8 @@ mod pending;
 mod phase;
 mod pipelining;
 mod preauth;
+mod prefetch;
+mod prefetch_state;
 mod quarantine_login;
 mod recall;
 mod recall_state;
@@ -42,6 +44,8 @@ mod replies;
 mod retrieval_state;
 mod retrieve;
 mod silent_end;
+mod spooled;
+mod spooled_state;
 mod state;
 mod status_line;
 mod unsolicited;
@@ -50,7 +54,7 @@ mod verdicts;
 
 pub use action::{
     Action, End, HeldBack, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
-    QuarantineRequest, RecallRequest, TakenFor, UpstreamLogin, Wait,
+    QuarantineRequest, RecallRequest, SpoolRequest, TakenFor, UpstreamLogin, Wait,
 };
 pub use buffers::UNCOUNTED;
 pub(super) use deadline::DRAIN_SILENCE;
@@ -60,6 +64,7 @@ pub use input::ClientSecurity;
 pub use mailbox_view::{Listing, MailboxView, OwnEntry};
 pub use mechanism::Mechanism;
 pub use output::ClientOutput;
-pub use recall_state::{Asks, Recalled, RecalledMessage};
+pub use prefetch_state::{PrefetchLimits, PrefetchReport};
+pub use recall_state::{Asks, DiscardReason, Recalled, RecalledMessage};
 pub use state::{Exchange, ExchangeConfig, LoginBy};
 pub use verdicts::{Loaded, Stored};

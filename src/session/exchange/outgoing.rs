@@ -9,7 +9,7 @@ use super::input::FromUpstream;
 use super::pending::{Lines, Response, Streamed};
 use super::phase::Phase;
 use super::retrieval_state::{DOT, Decided, Retrieval};
-use super::state::Exchange;
+use super::state::{Delivered, Exchange};
 use super::verdicts::{Finding, Judged, Stored};
 use crate::message::header::header_end;
 use crate::metrics::{Fetch, MessageAction};
@@ -80,6 +80,9 @@ impl Exchange<'_> {
     /// Sends the pieces; the rest is relayed unchanged.
     pub(super) fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
         let retrieval = decided.retrieval;
+        if retrieval.is_ahead {
+            return self.keep_prefetched(decided, action != MessageAction::Unscanned);
+        }
         self.release(retrieval.fetch, action);
         for piece in pieces {
             match piece {
@@ -113,11 +116,21 @@ impl Exchange<'_> {
 
     /// All of an answer is in the output.
     pub(super) fn delivered(&mut self, retrieval: Retrieval) {
-        let decided = match &mut self.phase {
-            Phase::Transaction(transaction) => transaction.decided.take(),
-            Phase::Authorization { .. } => None,
-        };
-        self.delivered.push((retrieval.fetch, decided, self.turn));
+        let whole = retrieval.message.filter(|_| retrieval.lines.is_none());
+        let (mut decided, mut is_first) = (None, false);
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            decided = transaction.decided.take();
+            is_first = whole.is_some_and(|it| transaction.verdicts.delivered(it));
+        }
+        self.delivered.push(Delivered {
+            fetch: retrieval.fetch,
+            first: match is_first && decided.is_none() {
+                true => self.uidl(whole),
+                false => None,
+            },
+            decided,
+            turn: self.turn,
+        });
     }
 
     /// Sends a notice in place of a response that was read completely.

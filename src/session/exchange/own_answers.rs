@@ -12,7 +12,7 @@ use super::pending::{OwnMessage, Response};
 use super::phase::Phase;
 use super::recall_state::Recall;
 use super::retrieval_state::DOT;
-use super::state::Exchange;
+use super::state::{Delivered, Exchange};
 use crate::metrics::{Fetch, MessageAction};
 use crate::pop3::{Command, Lines, dot};
 use crate::rewrite::top_of;
@@ -97,10 +97,7 @@ impl Exchange<'_> {
     /// The entry that the driver has read, without dot-stuffing. `None` if it cannot be read
     /// now.
     pub fn own_message(&mut self, message: Option<Bytes>, now: Instant) {
-        self.now = now;
-        if let Some(upstream) = &mut self.upstream {
-            upstream.owes_since(now);
-        }
+        self.resume(now);
         let Response::OwnMessage(fetched) = std::mem::replace(&mut self.response, Response::Status)
         else {
             return;
@@ -119,7 +116,12 @@ impl Exchange<'_> {
             None => wire,
         });
         self.output.add(Bytes::from_static(DOT));
-        self.delivered.push((fetched.fetch, None, self.turn));
+        self.delivered.push(Delivered {
+            fetch: fetched.fetch,
+            decided: None,
+            first: None,
+            turn: self.turn,
+        });
         self.answered();
     }
 }

@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 
-use super::action::QuarantineRequest;
+use super::action::{QuarantineRequest, SpoolRequest};
+use super::event::DecidedMessage;
 use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
 use super::mailbox_view::{Listing, OwnNumber};
+use super::prefetch_state::Candidate;
+use super::recall_state::DiscardReason;
 use super::retrieval_state::{Decided, Retrieval};
 use super::verdicts::{Judged, Stored};
 use crate::message::MessageDigest;
@@ -35,8 +38,12 @@ pub(super) enum Pending {
     UniqueIds(UidlListing),
     /// The upstream's answer to LIST, which popgate has asked for itself.
     HiddenSizes,
+    /// The upstream's answer to popgate's own RETR, before the client is told any number.
+    Prefetch(Candidate),
     /// The upstream's answer to popgate's own DELE.
-    Discard,
+    Discard(DiscardReason),
+    /// popgate's answer to RETR or TOP of a message that it has fetched before, when its turn has come.
+    Spooled(Command<UpstreamNumber>),
     /// popgate's answer about an entry of its own, when its turn has come: other commands before it count.
     OwnEntry(Command<OwnNumber>),
 }
@@ -50,19 +57,24 @@ impl Pending {
                 | Self::Capabilities
                 | Self::UniqueIds(_)
                 | Self::HiddenSizes
-                | Self::Discard
+                | Self::Prefetch(_)
+                | Self::Discard(_)
         )
     }
 
     /// Whether popgate answers it by itself.
     pub(super) fn is_own(&self) -> bool {
-        matches!(self, Self::Own(_) | Self::OwnEntry(_) | Self::StartTls)
+        matches!(
+            self,
+            Self::Own(_) | Self::OwnEntry(_) | Self::Spooled(_) | Self::StartTls
+        )
     }
 
     /// Whether it is a message, or a part of one.
     pub(super) fn fetches(&self) -> bool {
         match self {
-            Self::Upstream(command) => command.fetches(),
+            Self::Upstream(command) | Self::Spooled(command) => command.fetches(),
+            Self::Prefetch(_) => true,
             Self::OwnEntry(command) => command.fetches(),
             _ => false,
         }
@@ -106,6 +118,12 @@ pub(super) enum Response {
     Judging(Box<Decided>),
     /// It is being quarantined.
     Quarantining(Box<Quarantining>),
+    /// The driver keeps a message until the client asks for it.
+    Spooling(Box<Spooling>),
+    /// The driver reads a message that it keeps.
+    Rereading(Box<Rereading>),
+    /// It has read the message, which is about to be decided.
+    Reread(Box<Decided>),
     /// A message is read and discarded, because a notice takes its place.
     Discarded(Box<Discarded>),
 }
@@ -197,7 +215,32 @@ pub(super) struct Quarantining {
     pub(super) request: Option<QuarantineRequest>,
 }
 
-/// A message that is replaced.
+/// A message that is kept until the client asks for it.
+#[derive(Debug)]
+pub(super) struct Spooling {
+    pub(super) message: UpstreamNumber,
+    /// The upstream's `+OK` line.
+    pub(super) status: FromUpstream,
+    /// Octets of its lines.
+    pub(super) octets: usize,
+    /// Whether it was judged.
+    pub(super) is_judged: bool,
+    /// The decision, if it counts only once the client has the message.
+    pub(super) decided: Option<Box<DecidedMessage>>,
+    /// Not asked yet.
+    pub(super) request: Option<SpoolRequest>,
+}
+
+/// A message that is read from where it is kept.
+#[derive(Debug)]
+pub(super) struct Rereading {
+    pub(super) command: Command<UpstreamNumber>,
+    pub(super) message: UpstreamNumber,
+    /// Whether the driver was asked.
+    pub(super) is_asked: bool,
+}
+
+/// A message that is replaced, or that popgate has fetched for itself and does not need.
 #[derive(Debug)]
 pub(super) struct Discarded {
     pub(super) retrieval: Retrieval,
@@ -206,7 +249,8 @@ pub(super) struct Discarded {
     pub(super) ends: LineEnds,
     /// Whether all of the buffer belongs to it.
     pub(super) is_complete: bool,
-    pub(super) notice: Bytes,
+    /// What takes its place, if the client has asked for it.
+    pub(super) notice: Option<Bytes>,
 }
 
 impl Response {
@@ -225,6 +269,9 @@ impl Response {
             | Self::Recalling(_)
             | Self::Loading(_)
             | Self::OwnMessage(_)
+            | Self::Spooling(_)
+            | Self::Rereading(_)
+            | Self::Reread(_)
             | Self::Discarded(_) => false,
             Self::Lines(_)
             | Self::Rows(_)
@@ -238,7 +285,12 @@ impl Response {
     pub(super) fn is_undecided(&self) -> bool {
         matches!(
             self,
-            Self::Held(_) | Self::Judging(_) | Self::Quarantining(_) | Self::Loading(_)
+            Self::Held(_)
+                | Self::Judging(_)
+                | Self::Quarantining(_)
+                | Self::Loading(_)
+                | Self::Spooling(_)
+                | Self::Reread(_)
         )
     }
 }

@@ -7,6 +7,7 @@ use super::event::DecidedMessage;
 use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
 use super::recall_state::{Discards, Recall};
+use super::spooled_state::Spooled;
 use super::verdicts::Verdicts;
 use crate::pop3::{LoginName, Secret};
 
@@ -80,6 +81,8 @@ pub(super) struct Transaction {
     pub(super) recall: Recall,
     pub(super) shows: Shows,
     pub(super) discards: Discards,
+    /// Messages that were fetched before the client has asked for them.
+    pub(super) spooled: Spooled,
     /// Whether the server was seen to write unique-ids into messages.
     pub(super) writes_uidl: bool,
     /// The decision on the message that is being sent, if it is to be remembered.

@@ -16,7 +16,7 @@ use super::event::{Event, UidlTrouble};
 use super::mailbox_view::Listing;
 use super::pending::{Expected, Loading, Pending, Response};
 use super::phase::Phase;
-use super::recall_state::{Asks, Discards, Recall, Recalled};
+use super::recall_state::{Asked, Asks, Discards, Recall, Recalled};
 use super::state::Exchange;
 use super::verdicts::{Decision, Known, Loaded};
 use crate::message::header::fields;
@@ -32,7 +32,9 @@ impl Exchange<'_> {
     /// Asks for the unique-ids if the client's next command is the first about messages.
     pub(super) fn ask_unique_ids(&mut self) {
         let has_line = self.client.buffer.contains(&b'\n');
-        if !self.pending.is_empty() || self.ending.is_some() || !has_line {
+        let recall = self.phase.transaction().map(|it| &it.recall);
+        let is_asked = !matches!(recall, Some(Recall::Unasked(_)));
+        if is_asked || !self.pending.is_empty() || self.ending.is_some() || !has_line {
             return;
         }
         if self.must_recall_before(&Command::parse(self.client.first_line())) {
@@ -40,7 +42,8 @@ impl Exchange<'_> {
                 Some(Recall::Unasked(Asks::WithClient { has_told })) => *has_told,
                 _ => false,
             };
-            self.set_recall(Recall::Asked(has_told));
+            let at = self.now;
+            self.set_recall(Recall::Asked(Asked { at, has_told }));
             self.push_up(b"UIDL");
             self.push_pending(Pending::UniqueIds(UidlListing::default()));
         }
@@ -51,7 +54,7 @@ impl Exchange<'_> {
         match self.phase.transaction().map(|it| &it.recall) {
             Some(Recall::Unasked(Asks::First)) => command.is_about_messages(),
             Some(Recall::Unasked(Asks::WithClient { .. })) => matches!(command, Command::Uidl(_)),
-            Some(Recall::Asked(_) | Recall::Sizes(_)) => true,
+            Some(Recall::Asked(_) | Recall::Sizes(_) | Recall::Prefetching(_)) => true,
             _ => false,
         }
     }
@@ -115,20 +118,16 @@ impl Exchange<'_> {
     /// What is remembered of the messages with these ids, which are [finished](UidlListing::finish); `None` if that cannot
     /// be known now.
     pub fn recalled(&mut self, recalled: Option<(UidlListing, Recalled)>, now: Instant) {
-        self.now = now;
-        if let Some(upstream) = &mut self.upstream {
-            upstream.owes_since(now);
-        }
+        self.resume(now);
         if !matches!(self.response, Response::Recalling(_)) {
             return;
         }
         if let Phase::Transaction(it) = &mut self.phase {
-            let has_told = matches!(it.recall, Recall::Asked(true));
-            it.recall = match recalled {
-                Some((ids, recalled)) => {
-                    Recall::apply(ids, recalled, has_told, &mut it.view, &mut it.verdicts)
+            it.recall = match (recalled, &it.recall) {
+                (Some((ids, recalled)), Recall::Asked(asked)) => {
+                    Recall::apply(ids, recalled, *asked, &mut it.view, &mut it.verdicts)
                 }
-                None => Recall::Off,
+                _ => Recall::Off,
             };
         }
         self.answered();
@@ -162,19 +161,16 @@ impl Exchange<'_> {
         if let Phase::Transaction(transaction) = &mut self.phase
             && let Recall::Sizes(sizes) = std::mem::take(&mut transaction.recall)
         {
-            let (ids, discarded) = sizes.finish(&mut transaction.view);
-            transaction.recall = Recall::Done(Box::new(ids));
-            transaction.discards = Discards::new(discarded);
+            let mut listed = sizes.finish(&mut transaction.view, &mut transaction.verdicts);
+            transaction.discards = Discards::new(std::mem::take(&mut listed.discarded));
+            self.begin_prefetch(listed);
         }
         self.answered();
     }
 
     /// The decision on a message that earlier sessions have made.
     pub fn loaded(&mut self, loaded: Loaded, now: Instant) {
-        self.now = now;
-        if let Some(upstream) = &mut self.upstream {
-            upstream.owes_since(now);
-        }
+        self.resume(now);
         let Response::Loading(loading) = std::mem::replace(&mut self.response, Response::Status)
         else {
             return;
@@ -248,7 +244,9 @@ impl Exchange<'_> {
             _ => 0,
         };
         let transaction = self.phase.transaction();
-        let known = transaction.map(|it| it.recall.octets() + it.verdicts.recalled_octets());
+        let known = transaction.map(|it| {
+            it.recall.octets() + it.verdicts.recalled_octets() + it.spooled.octets_in_memory()
+        });
         listing + known.unwrap_or(0)
     }
 
@@ -256,11 +254,12 @@ impl Exchange<'_> {
     pub(super) fn uidl(&self, message: Option<UpstreamNumber>) -> Option<Uidl> {
         match &self.phase.transaction()?.recall {
             Recall::Done(ids) => ids.uidl(message?),
+            Recall::Prefetching(prefetch) => prefetch.ids.uidl(message?),
             _ => None,
         }
     }
 
-    fn set_recall(&mut self, recall: Recall) {
+    pub(super) fn set_recall(&mut self, recall: Recall) {
         if let Phase::Transaction(transaction) = &mut self.phase {
             transaction.recall = recall;
         }

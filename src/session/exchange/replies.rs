@@ -8,7 +8,9 @@ use super::input::FromUpstream;
 use super::mechanism::Mechanism;
 use super::pending::{Pending, Response};
 use super::phase::Phase;
+use super::prefetch_state::Candidate;
 use super::quarantine_login::NAME_IS_SIGNED;
+use super::recall_state::DiscardReason;
 use super::state::{Exchange, FLUSH};
 use super::status_line::{Meaning, Owed};
 use crate::pop3::line::{ends_in_bare_lf, trim_end};
@@ -25,7 +27,8 @@ enum Owes {
     Capabilities,
     UniqueIds,
     HiddenSizes,
-    Discard,
+    Prefetch(Candidate),
+    Discard(DiscardReason),
     Command(Command<UpstreamNumber>),
 }
 
@@ -33,8 +36,10 @@ impl Owes {
     fn shape(&self) -> Shape {
         match self {
             Self::Login => Shape::Challenges,
-            Self::Capabilities | Self::UniqueIds | Self::HiddenSizes => Shape::LinesIfOk,
-            Self::Discard => Shape::Line,
+            Self::Capabilities | Self::UniqueIds | Self::HiddenSizes | Self::Prefetch(_) => {
+                Shape::LinesIfOk
+            }
+            Self::Discard(_) => Shape::Line,
             Self::Command(command) => command.shape(),
         }
     }
@@ -72,6 +77,14 @@ impl Exchange<'_> {
                         None => false,
                     }
                 }
+                Response::Spooling(_) | Response::Rereading(_) => match self.spool_request() {
+                    Some(action) => return Ok(Some(action)),
+                    None => false,
+                },
+                Response::Reread(_) => match self.decide_reread() {
+                    Some(action) => return Ok(Some(action)),
+                    None => true,
+                },
                 Response::Challenge | Response::StartTls | Response::Judging(_) => false,
             };
             if !has_progressed {
@@ -115,7 +128,13 @@ impl Exchange<'_> {
             Some(Pending::Capabilities) => Owes::Capabilities,
             Some(Pending::UniqueIds(_)) => Owes::UniqueIds,
             Some(Pending::HiddenSizes) => Owes::HiddenSizes,
-            Some(Pending::Discard) => Owes::Discard,
+            Some(Pending::Prefetch(candidate)) => Owes::Prefetch(*candidate),
+            Some(Pending::Discard(reason)) => Owes::Discard(*reason),
+            Some(Pending::Spooled(command)) => {
+                let command = command.clone();
+                self.read_spooled(command);
+                return Ok(true);
+            }
             Some(Pending::OwnEntry(command)) => {
                 let command = command.clone();
                 match command.number() {
@@ -155,7 +174,13 @@ impl Exchange<'_> {
             (Owes::UniqueIds, _) => self.unique_ids_refused(),
             (Owes::HiddenSizes, Meaning::LinesFollow) => self.response = Response::Sizes,
             (Owes::HiddenSizes, _) => self.sizes_complete(),
-            (Owes::Discard, meaning) => self.discard_answered(meaning == Meaning::Accepted),
+            (Owes::Prefetch(candidate), Meaning::LinesFollow) => {
+                self.begin_prefetched(candidate, line);
+            }
+            (Owes::Prefetch(_), _) => self.prefetch_refused(),
+            (Owes::Discard(reason), meaning) => {
+                self.discard_answered(reason, meaning == Meaning::Accepted);
+            }
             (Owes::Command(command), Meaning::LinesFollow) => self.begin_lines(command, line),
             (Owes::Command(command), meaning) => match command.shape() {
                 Shape::Challenges => self.take_auth_reply(&command, meaning, line),

@@ -18,31 +18,47 @@ pub(super) struct Retrieval {
     /// TOP's count, if it shows less than the whole message.
     pub(super) lines: Option<Lines>,
     pub(super) fetch: Fetch,
+    /// Whether popgate asks for it by itself, before the client does.
+    pub(super) is_ahead: bool,
 }
 
 impl Retrieval {
+    /// Of popgate's own RETR.
+    pub(super) fn ahead(message: UpstreamNumber) -> Self {
+        Self {
+            message: Some(message),
+            lines: None,
+            fetch: Fetch::Retr,
+            is_ahead: true,
+        }
+    }
+
     pub(super) fn of(command: &Command<UpstreamNumber>) -> Option<Self> {
         match *command {
             Command::Retr(message) => Some(Self {
                 message: Some(message),
                 lines: None,
                 fetch: Fetch::Retr,
+                is_ahead: false,
             }),
             Command::Malformed(Malformed::Retr) => Some(Self {
                 message: None,
                 lines: None,
                 fetch: Fetch::Retr,
+                is_ahead: false,
             }),
             // How much a server shows without a count is up to it.
             Command::Malformed(Malformed::Top) => Some(Self {
                 message: None,
                 lines: Some(Lines(0)),
                 fetch: Fetch::Top,
+                is_ahead: false,
             }),
             Command::Top(message, lines) => Some(Self {
                 message: Some(message),
                 lines: (!lines.means_whole()).then_some(lines),
                 fetch: Fetch::Top,
+                is_ahead: false,
             }),
             _ => None,
         }

@@ -67,10 +67,10 @@ impl Exchange<'_> {
                     end: EndOfAnswer::new(),
                     ends,
                     is_complete: false,
-                    notice: match retrieval.lines {
+                    notice: Some(match retrieval.lines {
                         Some(lines) => top_of(&text, lines),
                         None => text,
-                    },
+                    }),
                 }))
             }
             Some(Decision::Stored(digest)) => {
@@ -112,7 +112,7 @@ impl Exchange<'_> {
     }
 
     /// The decision on a message that is held although it is known.
-    fn known(&self, message: Option<UpstreamNumber>) -> Option<KnownMark> {
+    pub(super) fn known(&self, message: Option<UpstreamNumber>) -> Option<KnownMark> {
         let verdicts = &self.phase.transaction()?.verdicts;
         match verdicts.get(message?)? {
             Decision::Pass => Some(KnownMark::None),
@@ -140,6 +140,10 @@ impl Exchange<'_> {
                 held.header = end;
                 let is_known = held.expected.is_some() || self.known(message).is_some();
                 return Ok((!is_known).then_some(Action::JudgeHeader));
+            }
+            Next::Part(_) if held.retrieval.is_ahead => {
+                self.skip_prefetched();
+                return Ok(None);
             }
             Next::Part(taken) => (taken, false),
             Next::Whole(taken) => (taken, true),
@@ -186,10 +190,25 @@ impl Exchange<'_> {
             Some(expected) => self.verified(*expected, &decided),
             None => self.known(message),
         };
+        if decided.retrieval.is_ahead && self.is_past_prefetch() {
+            self.keep_prefetched(decided, false);
+            return Ok(None);
+        }
+        Ok(self.decide(decided, known, header, is_enough))
+    }
+
+    /// Decides on a message, of which `header` was judged already.
+    pub(super) fn decide(
+        &mut self,
+        decided: Decided,
+        known: Option<KnownMark>,
+        header: Option<HeaderStage>,
+        is_enough: bool,
+    ) -> Option<Action> {
         // A few lines do not tell which message was corrected.
         let is_checked =
             self.checks_corrections() && is_enough && decided.retrieval.lines.is_none();
-        Ok(match known {
+        match known {
             Some(known) if is_checked => {
                 self.request_verdict(decided, None, Some(known.taken_for()))
             }
@@ -202,7 +221,7 @@ impl Exchange<'_> {
                 self.finish(decided, Finding::Unscanned(UnscannedReason::HoldTimeout));
                 None
             }
-        })
+        }
     }
 
     /// What an earlier session has decided, if it was about this message.
@@ -265,7 +284,7 @@ impl Exchange<'_> {
             end,
             ends,
             is_complete: false,
-            notice,
+            notice: Some(notice),
         }));
     }
 
@@ -280,7 +299,7 @@ impl Exchange<'_> {
             known,
             text: decided.text(),
             held: decided.wire.len(),
-            deadline: self.first_byte_due(),
+            deadline: self.due(decided.retrieval),
         };
         // If it is judged anew although it is known, a person has corrected what was decided.
         decided.replaces = known.is_some();
@@ -288,16 +307,15 @@ impl Exchange<'_> {
         Some(Action::Judge(Box::new(request)))
     }
 
-    fn first_byte_due(&self) -> Instant {
-        self.turn + FIRST_BYTE
+    /// The deadline for what is decided on a message.
+    fn due(&mut self, retrieval: Retrieval) -> Instant {
+        let ahead = self.prefetch_due().filter(|_| retrieval.is_ahead);
+        ahead.unwrap_or(self.turn + FIRST_BYTE)
     }
 
     /// The filter's result.
     pub fn judged(&mut self, judgement: Judgement, now: Instant) {
-        self.now = now;
-        if let Some(upstream) = &mut self.upstream {
-            upstream.owes_since(now);
-        }
+        self.resume(now);
         let Response::Judging(decided) = std::mem::replace(&mut self.response, Response::Status)
         else {
             return;
@@ -331,7 +349,8 @@ impl Exchange<'_> {
             uidl: self.uidl(decided.retrieval.message),
             text: decided.text(),
             verdict: verdict.clone(),
-            deadline: self.first_byte_due(),
+            hidden: decided.retrieval.is_ahead,
+            deadline: self.due(decided.retrieval),
         };
         let finding = Finding::Spam(verdict);
         self.response = Response::Quarantining(Box::new(Quarantining {
@@ -352,10 +371,7 @@ impl Exchange<'_> {
     /// The quarantine's result: the notice that replaces the message, or `None` if the message could not be
     /// stored and is tagged instead.
     pub fn quarantined(&mut self, held: Option<HeldBack>, now: Instant) {
-        self.now = now;
-        if let Some(upstream) = &mut self.upstream {
-            upstream.owes_since(now);
-        }
+        self.resume(now);
         let Response::Quarantining(quarantining) =
             std::mem::replace(&mut self.response, Response::Status)
         else {
@@ -367,6 +383,9 @@ impl Exchange<'_> {
         let Some(HeldBack { id, notice }) = held else {
             return self.finish_as(decided, judged);
         };
+        if decided.retrieval.is_ahead {
+            return self.hide_prefetched(&decided, id, judged);
+        }
         let was = dot::unstuff(&decided.text()).len();
         let is = dot::unstuff(&notice).len();
         let grown = is as i64 - was as i64;

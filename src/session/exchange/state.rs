@@ -15,11 +15,12 @@ use super::mechanism::Mechanism;
 use super::output::ClientOutput;
 use super::pending::{Deferred, Pending, Response};
 use super::phase::{Login, Opened, Phase, RelayedLogin, Shows, Transaction};
+use super::prefetch_state::PrefetchLimits;
 use super::recall_state::{Asks, Recall};
 use crate::config::{Limits, Timeouts};
 use crate::metrics::{ClientState, Fetch};
 use crate::pop3::suffixed_login::SuffixedLogin;
-use crate::pop3::{Command, secret};
+use crate::pop3::{Command, Uidl, secret};
 use crate::rewrite::MarkStyle;
 use crate::session::failure::Failure;
 
@@ -35,6 +36,8 @@ pub struct ExchangeConfig<'s> {
     pub timeouts: &'s Timeouts,
     /// The limits of holding a message.
     pub hold: HoldLimits,
+    /// How much may be fetched before the first answer about messages, in hide mode.
+    pub prefetch: &'s PrefetchLimits,
     /// How messages are marked.
     pub style: &'s MarkStyle,
     /// What is behind the user's name in a login to the quarantine; empty = there are none.
@@ -76,7 +79,7 @@ pub struct Exchange<'s> {
     /// Octets of the current response.
     pub(super) response_octets: u64,
     /// Answers to RETR and TOP that are complete but not written yet.
-    pub(super) delivered: Vec<(Fetch, Option<Box<DecidedMessage>>, Instant)>,
+    pub(super) delivered: Vec<Delivered>,
     /// Whether one command at a time goes up, whatever the upstream has announced.
     pub(super) one_at_a_time: bool,
     /// Whether mailboxes are remembered, and who asks for unique-ids then.
@@ -106,6 +109,18 @@ pub struct Exchange<'s> {
     /// Octets of the upstream that were consumed, or are in a connection that is closed.
     pub(super) consumed: u64,
     reported: Reported,
+}
+
+/// An answer to RETR or TOP that is complete.
+#[derive(Debug)]
+pub(super) struct Delivered {
+    pub(super) fetch: Fetch,
+    /// What was decided, if it is to be remembered.
+    pub(super) decided: Option<Box<DecidedMessage>>,
+    /// The message, if it was judged before and the client is the first that gets it.
+    pub(super) first: Option<Uidl>,
+    /// When its turn came.
+    pub(super) turn: Instant,
 }
 
 /// Octets already reported by [`Event::Edited`].
@@ -194,6 +209,9 @@ impl<'s> Exchange<'s> {
                     if let (Action::Wait(wait), Some(upstream)) = (&action, &mut self.upstream) {
                         upstream.read_since = wait.read_upstream.then_some(now);
                     }
+                    if matches!(action, Action::Close(_)) {
+                        self.end_memory();
+                    }
                     self.report_edits();
                     return Ok(action);
                 }
@@ -201,6 +219,7 @@ impl<'s> Exchange<'s> {
                 // A failure of the server: the user may try again, also with another name.
                 Err(failure) if self.is_logging_in() => self.login_failed(failure),
                 Err(failure) => {
+                    self.end_memory();
                     self.report_edits();
                     return Err(failure);
                 }
@@ -296,7 +315,7 @@ impl<'s> Exchange<'s> {
                     Ok(Some(End::UpstreamClosed))
                 }
                 (None, false) => {
-                    if matches!(self.pending.front(), Some(Pending::UniqueIds(_))) {
+                    if self.asks_for_itself() {
                         self.event(Event::UidlUnwanted(UidlTrouble::Closed));
                     }
                     Err(Failure::UpstreamClosed)
@@ -308,6 +327,34 @@ impl<'s> Exchange<'s> {
             return Ok(Some(End::ClientClosed));
         }
         Ok(None)
+    }
+
+    /// Whether the answer that is owed is to a command of popgate's own that some servers do not know.
+    fn asks_for_itself(&self) -> bool {
+        match self.pending.front() {
+            Some(Pending::UniqueIds(_)) => true,
+            Some(Pending::Capabilities) => {
+                let recall = self.phase.transaction().map(|it| &it.recall);
+                matches!(recall, Some(Recall::Prefetching(_)))
+            }
+            _ => false,
+        }
+    }
+
+    /// The driver has done something: the time until now was not the upstream's.
+    pub(super) fn resume(&mut self, now: Instant) {
+        self.now = now;
+        if let Some(upstream) = &mut self.upstream {
+            upstream.owes_since(now);
+        }
+    }
+
+    /// The session ends: messages that are kept are not relayed.
+    fn end_memory(&mut self) {
+        self.end_prefetch();
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            transaction.spooled.clear();
+        }
     }
 
     pub(super) fn event(&mut self, event: Event) {
@@ -336,6 +383,9 @@ impl<'s> Exchange<'s> {
                 Response::Held(_)
                 | Response::Judging(_)
                 | Response::Quarantining(_)
+                | Response::Spooling(_)
+                | Response::Rereading(_)
+                | Response::Reread(_)
                 | Response::Loading(_),
                 _,
             ) => ClientState::Held,
@@ -355,6 +405,7 @@ impl<'s> Exchange<'s> {
     /// The session ends by this failure: puts an error into the output if one can still be sent, and returns
     /// whether it did.
     pub fn give_up(&mut self, failure: &Failure) -> bool {
+        self.end_memory();
         // The server has not said that the password is wrong.
         if failure.upstream_kind().is_some()
             && let Some(Pending::Upstream(command)) = self.pending.front()
@@ -412,9 +463,11 @@ impl<'s> Exchange<'s> {
 
     /// Reports octets added or removed. Octets that are consumed but undecided are reported later.
     pub(super) fn report_edits(&mut self) {
+        // What is kept for the client may still be relayed.
+        let kept = self.phase.transaction().map(|it| it.spooled.octets());
         let consumed = match self.response.is_undecided() {
             true => self.output.relayed() + self.reported.removed,
-            false => self.consumed,
+            false => self.consumed - kept.unwrap_or(0),
         };
         let removed = consumed.saturating_sub(self.output.relayed() + self.reported.removed);
         let added = self.output.added() - self.reported.added;

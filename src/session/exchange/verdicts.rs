@@ -6,7 +6,7 @@
 
 mod rule_table;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -108,6 +108,8 @@ pub(super) struct Verdicts {
     /// What earlier sessions know, by message number from 1.
     recalled: Vec<Known>,
     may_be_corrected: bool,
+    /// Messages with a decision that no client has got.
+    undelivered: BTreeSet<UpstreamNumber>,
 }
 
 /// A mark that a message gets again.
@@ -213,6 +215,16 @@ impl Verdicts {
         self.may_be_corrected = may_be_corrected;
     }
 
+    /// These messages have a decision, and no client has got them.
+    pub(super) fn not_delivered_yet(&mut self, messages: impl IntoIterator<Item = UpstreamNumber>) {
+        self.undelivered.extend(messages);
+    }
+
+    /// The client has got the message; whether it is the first to get what was decided before.
+    pub(super) fn delivered(&mut self, message: UpstreamNumber) -> bool {
+        self.undelivered.remove(&message)
+    }
+
     /// Whether a person may have corrected decisions of earlier sessions.
     pub(super) fn may_be_corrected(&self) -> bool {
         self.may_be_corrected
@@ -252,7 +264,8 @@ impl Verdicts {
 
     /// Octets of what earlier sessions know.
     pub(super) fn recalled_octets(&self) -> usize {
-        self.recalled.len() * size_of::<Known>()
+        let undelivered = self.undelivered.len() * 2 * size_of::<UpstreamNumber>();
+        self.recalled.len() * size_of::<Known>() + undelivered
     }
 
     /// The message is relayed unchanged.

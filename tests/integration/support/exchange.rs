@@ -6,6 +6,7 @@ use popgate::session::exchange::{ClientSecurity, HoldLimits, LoginBy};
 use super::{Settings, filter};
 use crate::fuzz::exchange_driver::Setup;
 pub use crate::fuzz::exchange_driver::{Driven, PLAIN};
+use crate::fuzz::test_setup::PREFETCH;
 
 /// An exchange with a test's settings, which are leaked for its lifetime: the tests are few.
 pub fn driven(settings: &Settings, login_by: LoginBy, security: ClientSecurity) -> Driven {
@@ -22,6 +23,7 @@ pub fn driven(settings: &Settings, login_by: LoginBy, security: ClientSecurity) 
             bytes: settings.hold_bytes,
             time: settings.hold_time,
         },
+        prefetch: &PREFETCH,
         filter: filter(settings.drop_at),
         piece: settings.piece,
         remembered: None,

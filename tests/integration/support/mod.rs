@@ -23,8 +23,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use popgate::config::{
-    Config, Flags, HeaderMode, HistoryMode, Limits, Listen, Routes, StoreKind, Timeouts, TlsMode,
-    Upstream,
+    Config, DropMode, Flags, HeaderMode, HistoryMode, Limits, Listen, Routes, StoreKind, Timeouts,
+    TlsMode, Upstream,
 };
 use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
@@ -56,6 +56,11 @@ pub struct Settings {
     pub data_dir: Option<PathBuf>,
     /// Whether there is a store in the data directory.
     pub store: bool,
+    /// What clients see of what is held back, and how much may be fetched before they are told.
+    pub drop_mode: DropMode,
+    pub hide_time: Duration,
+    pub hide_bytes: usize,
+    pub hide_delete_after: Option<Duration>,
     pub history: HistoryMode,
     /// The listener; its address is ignored.
     pub listen: Listen,
@@ -91,6 +96,10 @@ impl Settings {
             limits: Config::load(None, &Flags::default()).0.limits,
             data_dir: None,
             store: false,
+            drop_mode: DropMode::Notice,
+            hide_time: Duration::from_secs(12),
+            hide_bytes: 64 << 20,
+            hide_delete_after: None,
             history: HistoryMode::Full,
             listen: Listen::on(SocketAddr::from(([127, 0, 0, 1], 0))),
             tls_server: None,
@@ -139,6 +148,10 @@ impl Settings {
             config.store.kind = StoreKind::Off;
         }
         config.store.history = self.history;
+        config.store.hide_delete_after = self.hide_delete_after;
+        config.filter.drop_mode = self.drop_mode;
+        config.filter.hide_time = self.hide_time;
+        config.filter.hide_bytes = self.hide_bytes;
         config.filter.rules = Some(self.rules);
         config.filter.classifier = false;
         config.filter.thresholds.drop_at = self.drop_at;
