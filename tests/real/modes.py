@@ -113,6 +113,7 @@ class Suite:
     def __init__(self, options, mode, folder, dovecot, thunderbird):
         self.options, self.mode, self.folder, self.dovecot, self.thunderbird = options, mode, folder, dovecot, thunderbird
         self.user = f"ann-{mode}"
+        self.taught = []
         self.messages = [Message(number, number % EACH == 0) for number in range(1, MESSAGES + 1)]
         # Entries of popgate's own: UIDL → the message that was released.
         self.own = {}
@@ -179,7 +180,8 @@ class Suite:
 
     def view(self):
         """What a client is to see, in order: pairs of UIDL and message."""
-        shown = [(message.uidl, message) for message in self.messages if not (self.mode == "hide" and message.is_spam)]
+        shown = [(message.uidl, message) for message in self.messages
+                 if not (self.mode == "hide" and message.is_spam and message not in self.taught)]
         return shown + list(self.own.items())
 
     def right(self, where, uidl, message, text, tidy=edits.tidy):
@@ -329,6 +331,7 @@ class Suite:
         for message in ham:
             self.popgate("teach", ids[f"number {message.number}"], "--spam")
             message.is_spam = True
+            self.taught.append(message)  # it is tagged, and not held back
         self.fetch("two taught as spam")
         self.popgate("teach", ids[f"number {ham[0].number}"], "--undo")
         ham[0].is_spam = False
