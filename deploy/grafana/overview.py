@@ -186,6 +186,21 @@ def store():
              "sum(popgate_discarded_messages_total{@})", "deleted", width=12))
 
 
+def hide_mode():
+    return row(
+        "Hide mode",
+        curve("Wait for the first answer", "How long it waited for messages that were fetched and judged before it; filter.hide_seconds is the bound.",
+              quantiles("popgate_prefetch_seconds", shares=(50, 95)), "s", width=6, thresholds=steps(GREEN, (20, RED))),
+        curve("New messages", "By what became of them before their clients were told any number, each minute. no_time and over_bytes: left for later.",
+              per_minute("popgate_prefetched_messages_total", "outcome"), "cpm", width=6),
+        curve("Fetched before", "Octets of these messages each second.",
+              [query("sum(rate(popgate_prefetched_bytes_total{@}[$__rate_interval]))", "octets")], "Bps", width=4),
+        curve("Wait in files", "Octets of messages that clients have not asked for yet, and limits.spool_bytes.",
+              [query("sum(popgate_spooled_bytes{@})", "in files"), query('sum(popgate_limit{limit="spool_bytes",@})', "limit")], "bytes", width=4),
+        number("Deleted by age", "Hidden messages that were deleted at their servers, because data.hide_delete_after says so, since popgate started.",
+               "sum(popgate_hidden_deleted_total{@})", "short", steps(GREEN), width=4))
+
+
 def made():
     return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and problems of popgate.",
-                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble()])
+                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble(), hide_mode()])
