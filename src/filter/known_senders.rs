@@ -65,12 +65,36 @@ pub struct KnownSender {
     pub spam: u32,
 }
 
+/// A [`KnownSender`] in half of the memory, which each session needs some thousand times. More than its numbers hold makes
+/// no difference.
+#[derive(Debug, Clone, Copy)]
+struct Kept([u16; 4]);
+
+impl From<KnownSender> for Kept {
+    fn from(known: KnownSender) -> Self {
+        let counts = [known.days, known.authenticated, known.ham, known.spam];
+        Self(counts.map(|count| u16::try_from(count).unwrap_or(u16::MAX)))
+    }
+}
+
+impl From<Kept> for KnownSender {
+    fn from(kept: Kept) -> Self {
+        let [days, authenticated, ham, spam] = kept.0.map(u32::from);
+        Self {
+            days,
+            authenticated,
+            ham,
+            spam,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSenders {
     names: SenderNames,
-    /// By the hash of a name: a sender cannot choose what it collides with.
-    known: HashMap<u64, KnownSender>,
+    /// By the hash of a name, of which 32 bits tell some thousand apart: a sender cannot choose what it collides with.
+    known: HashMap<u32, Kept>,
     hasher: RandomState,
     is_complete: bool,
 }
@@ -87,20 +111,29 @@ impl KnownSenders {
 
     /// Adds an address, or a domain with a leading `@`, by its name.
     pub fn add(&mut self, name: &str, known: KnownSender) {
-        self.known.insert(self.hasher.hash_one(name), known);
+        self.known.insert(self.key(name), known.into());
     }
 
     /// What is known of an address.
     pub fn about(&self, address: &str) -> Option<KnownSender> {
-        let name = self.names.of(address);
-        self.known.get(&self.hasher.hash_one(&*name)).copied()
+        self.get(&self.names.of(address))
     }
 
     /// What is known of the domain of an address.
     pub fn about_domain(&self, address: &str) -> Option<KnownSender> {
         let name = self.names.of(address);
         let domain = &name[name.rfind('@')?..];
-        self.known.get(&self.hasher.hash_one(domain)).copied()
+        self.get(domain)
+    }
+
+    fn get(&self, name: &str) -> Option<KnownSender> {
+        let kept = self.known.get(&self.key(name))?;
+        Some((*kept).into())
+    }
+
+    fn key(&self, name: &str) -> u32 {
+        // The upper half is as good as the lower.
+        (self.hasher.hash_one(name) >> 32) as u32
     }
 
     /// How many are known.
@@ -128,16 +161,21 @@ mod tests {
         let key = |text: &[u8]| Arc::new(hmac::Key::new(hmac::HMAC_SHA256, text));
         let known = KnownSender {
             ham: 3,
+            spam: 70_000,
             ..KnownSender::default()
+        };
+        let found = KnownSender {
+            spam: 65_535,
+            ..known
         };
         for names in [SenderNames::Plain, SenderNames::Hashed(key(b"a"))] {
             let mut senders = KnownSenders::new(names.clone(), true);
             let name = names.of("ann@example.net");
             senders.add(&name, known);
             senders.add(&name[name.rfind('@').unwrap()..], known);
-            assert_eq!(senders.about("Ann@Example.NET"), Some(known));
+            assert_eq!(senders.about("Ann@Example.NET"), Some(found));
             assert_eq!(senders.about("eve@example.net"), None);
-            assert_eq!(senders.about_domain("eve@example.net"), Some(known));
+            assert_eq!(senders.about_domain("eve@example.net"), Some(found));
             assert_eq!(senders.about_domain("ann@example.org"), None);
         }
         let hashed = SenderNames::Hashed(key(b"a")).of("ann@example.net");
