@@ -101,6 +101,7 @@ impl<'s> Spool<'s> {
         let Service { quotas, limits, .. } = self.service;
         let folder = self.service.spool_folder.clone()?;
         if !quotas.spooled.take(octets, limits.spool_bytes) {
+            self.log("limits.spool_bytes is reached");
             return None;
         }
         let at = self.in_file as u64;

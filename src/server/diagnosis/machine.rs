@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::finding::Findings;
-use crate::config::{Config, Listen, ListenTls};
+use crate::config::{Config, DropMode, Listen, ListenTls};
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};
 use crate::server::privileges::{self, UserStatus};
@@ -19,6 +19,7 @@ const WRITTEN: u64 = 1_790_000_000;
 const SOON: i64 = 14;
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
+    hide_mode(config, findings);
     clock(findings);
     privileges(config, findings);
     for listen in &config.listen {
@@ -28,6 +29,20 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     data(config, findings);
     learned(config, findings);
     files(config, findings);
+}
+
+/// What is not held back is not hidden.
+fn hide_mode(config: &Config, findings: &mut Findings<'_>) {
+    if config.filter.drop_mode != DropMode::Hide {
+        return;
+    }
+    match config.filter.thresholds.drop_at {
+        Some(score) => findings.fine("hide mode", format!("mail from {score} points on is hidden")),
+        None => findings.note(
+            "hide mode",
+            "filter.drop_at = 0 holds nothing back, so nothing is hidden but for mailboxes with a drop_at of their own",
+        ),
+    }
 }
 
 fn clock(findings: &mut Findings<'_>) {

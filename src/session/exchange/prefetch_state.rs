@@ -261,3 +261,98 @@ impl Prefetch {
         self.ids.octets() + candidates * size_of::<Candidate>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Of messages with these sizes, with 10 seconds for them.
+    fn prefetch(sizes: &[u64], octets: u64) -> (Prefetch, Instant) {
+        let candidates = sizes.iter().enumerate().map(|(place, octets)| Candidate {
+            message: UpstreamNumber::at(place).unwrap(),
+            octets: *octets,
+        });
+        let limits = PrefetchLimits {
+            time: 10 * SECOND,
+            octets,
+        };
+        let now = Instant::now();
+        let ids = UidlListing::default();
+        let mut prefetch = Prefetch::new(ids, candidates.collect(), 512 << 10, limits, now);
+        assert_eq!(prefetch.next(false, now), Next::Capabilities);
+        assert_eq!(prefetch.next(true, now), Next::Wait);
+        (prefetch, now)
+    }
+
+    fn fetched(next: Next) -> u32 {
+        match next {
+            Next::Fetch(candidate) => candidate.message.0.value(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_newest_comes_first_within_the_octets() {
+        let (mut prefetch, now) = prefetch(&[40, 700_000, 60, 50], 100);
+        assert_eq!(fetched(prefetch.next(false, now)), 4);
+        prefetch.fetched(PrefetchOutcome::Hidden);
+        assert_eq!(fetched(prefetch.next(false, now)), 1);
+        prefetch.fetched(PrefetchOutcome::Judged);
+        assert_eq!(prefetch.next(false, now), Next::End);
+        let (_, report) = prefetch.finish(now);
+        let counts = [
+            (PrefetchOutcome::Hidden, 1),
+            (PrefetchOutcome::Judged, 1),
+            (PrefetchOutcome::OverBytes, 1),
+            (PrefetchOutcome::TooLong, 1),
+            (PrefetchOutcome::NoTime, 0),
+        ];
+        for (outcome, count) in counts {
+            assert_eq!(report.count(outcome), count, "{outcome:?}");
+        }
+        assert_eq!((report.octets, report.is_late), (90, false));
+    }
+
+    /// A short message tells how fast the server is; what would come too late is not asked for.
+    #[test]
+    fn a_slow_server_is_asked_for_little() {
+        let (mut prefetch, now) = prefetch(&[20_000, 400_000, 9_000, 300_000], 1 << 20);
+        assert_eq!(
+            fetched(prefetch.next(false, now)),
+            3,
+            "the newest short one"
+        );
+        let now = now + SECOND;
+        prefetch.fetched(PrefetchOutcome::Judged);
+        // 9 KB/s for 9 seconds.
+        assert_eq!(fetched(prefetch.next(false, now)), 1);
+        let now = now + 2 * SECOND;
+        prefetch.fetched(PrefetchOutcome::Judged);
+        assert_eq!(prefetch.next(false, now), Next::End);
+        let (_, report) = prefetch.finish(now);
+        assert_eq!(report.count(PrefetchOutcome::NoTime), 2);
+    }
+
+    #[test]
+    fn a_fast_server_has_a_mebibyte_on_its_way_and_nothing_after_the_time() {
+        let (mut prefetch, now) = prefetch(&[300_000; 6], 1 << 30);
+        assert_eq!(fetched(prefetch.next(false, now)), 6);
+        let now = now + SECOND / 100;
+        prefetch.fetched(PrefetchOutcome::Judged);
+        for number in [5, 4, 3] {
+            assert_eq!(fetched(prefetch.next(false, now)), number);
+        }
+        assert_eq!(prefetch.next(false, now), Next::Wait);
+        let now = now + 10 * SECOND;
+        assert_eq!(prefetch.next(false, now), Next::Wait);
+        for _ in 0..3 {
+            prefetch.fetched(PrefetchOutcome::Unjudged);
+        }
+        assert_eq!(prefetch.next(false, now), Next::End);
+        let (_, report) = prefetch.finish(now + 6 * SECOND);
+        assert!(report.is_late);
+        assert_eq!(report.count(PrefetchOutcome::NoTime), 2);
+    }
+}
