@@ -1,24 +1,38 @@
-"""A distant server: a relay in front of it that delays each new connection.
+"""A distant server: a relay in front of it that delays each new connection, or each octet.
 
-In: the server's address and the delay in ms; out: a line with its own port, and connections with that delay.
+In: the server's address, the delay of a connection in ms, and that of a round trip if there is one; out: a line with its
+own port, and connections with that delay.
 """
 
 import asyncio
 import sys
 
 
-async def pump(reader, writer):
-    try:
-        while piece := await reader.read(65536):
+async def pump(reader, writer, way):
+    """Each piece arrives `way` seconds later, however many are on their way."""
+    pieces = asyncio.Queue()
+
+    async def deliver():
+        while (item := await pieces.get()) is not None:
+            due, piece = item
+            if way:
+                await asyncio.sleep(max(0, due - asyncio.get_running_loop().time()))
             writer.write(piece)
             await writer.drain()
+
+    delivery = asyncio.create_task(deliver())
+    try:
+        while piece := await reader.read(65536):
+            pieces.put_nowait((asyncio.get_running_loop().time() + way, piece))
+        pieces.put_nowait(None)
+        await delivery
     except OSError:
-        pass  # one end has closed; the other is closed below
+        delivery.cancel()  # one end has closed; the other is closed below
     finally:
         writer.close()
 
 
-async def main(address, delay):
+async def main(address, delay, trip):
     host, _, port = address.rpartition(":")
 
     async def relay(reader, writer):
@@ -27,7 +41,7 @@ async def main(address, delay):
             there = await asyncio.open_connection(host, int(port))
         except OSError:
             return writer.close()
-        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+        await asyncio.gather(pump(reader, there[1], trip / 2), pump(there[0], writer, trip / 2))
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0, backlog=4096)
     print("listening on %s:%d" % server.sockets[0].getsockname()[:2], flush=True)
@@ -35,4 +49,5 @@ async def main(address, delay):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], float(sys.argv[2]) / 1000))
+    connection, trip = float(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 0
+    asyncio.run(main(sys.argv[1], connection / 1000, trip / 1000))

@@ -148,9 +148,10 @@ class Gate(Program):
 
 
 @contextlib.contextmanager
-def standing(program, bin_folder, boxes, host, far=0, settings=""):
+def standing(program, bin_folder, boxes, host, far=0, settings="", trip=0):
     """(popserve's address, popgate on this host); boxes are mailboxes in popserve's syntax. With `far` connections to
-    popserve are delayed by that many milliseconds, and its address is that of the delaying relay."""
+    popserve are delayed by that many milliseconds, with `trip` round trips are; its address is that of the delaying
+    relay then."""
     with tempfile.TemporaryDirectory(prefix="popgate-bench-") as folder:
         os.chmod(folder, 0o755)
         folder = pathlib.Path(folder)
@@ -158,8 +159,8 @@ def standing(program, bin_folder, boxes, host, far=0, settings=""):
         with Program([bin_folder / "popserve", "--listen", "127.0.0.1:0", *flags], folder / "popserve.log") as server:
             address = server.log_matches(r"listening on (\S+:\d+)")[0]
             with contextlib.ExitStack() as stack:
-                if far:
-                    way = [sys.executable, pathlib.Path(__file__).parent / "far.py", address, far]
+                if far or trip:
+                    way = [sys.executable, pathlib.Path(__file__).parent / "far.py", address, far, trip]
                     address = stack.enter_context(Program(way, folder / "far.log")).log_matches(r"listening on (\S+:\d+)")[0]
                 port = int(address.rpartition(":")[2])
                 yield address, stack.enter_context(Gate(program, folder / "gate", port, host, settings))
