@@ -87,7 +87,7 @@ class Stage:
         endless = [whole[:-3], 3 * HELD, whole[-3:]]
         mailbox = [late, endless, *([on_the_wire(sample)] for sample in samples)]
         self.servers = {name: Staged(mailbox) for name in ("isp", "office")}
-        self.folder, self.path = folder, os.path.join(folder, "popgate.toml")
+        self.program, self.folder, self.path = program, folder, os.path.join(folder, "popgate.toml")
         self.certificate()
         with open(self.path, "w") as f:
             f.write(self.configuration())
@@ -127,6 +127,18 @@ class Stage:
         chosen = [f'{name}="{value}"' for name, value in labels.items()]
         return sum(value for name, value in self.gate.metrics().items()
                    if re.split(r"[{]", name)[0] == family and all(one in name for one in chosen))
+
+    def hide_mode(self):
+        """A mailbox whose first answer waits for the verdicts on its messages."""
+        user = "hiding"
+        done = subprocess.run([self.program, "set", f"{user}@isp", "drop_mode=hide", "--config", self.path], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise Wrong(f"`popgate set` ended with {done.returncode}: {done.stdout}{done.stderr}")
+        box = self.isp(user=user)
+        if not 0 < box.stat()[0] < len(self.servers["isp"].mailbox):
+            raise Wrong(f"in hide mode {box.stat()[0]} of {len(self.servers['isp'].mailbox)} messages are listed")
+        box.quit()
 
     # What goes wrong.
 

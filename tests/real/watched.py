@@ -267,7 +267,7 @@ def watch(options, folder):
             raise Wrong(f"without faults clients failed: {load.failed[:3]}")
         well = load.sessions
         in_a_terminal(options, stage, prometheus)
-        for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.reloads):
+        for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.hide_mode, stage.reloads):
             trouble()
         audience = Audience(prometheus, stage, boards)
         count = answered(audience)
