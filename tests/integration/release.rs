@@ -47,7 +47,8 @@ fn release(data: &Path) -> PopgateId {
         let row = store.quarantined(&id).unwrap();
         row.is_some_and(|row| match (row.mailbox, row.uidl) {
             (Some(mailbox), Some(uidl)) => store.message(&mailbox, &uidl).unwrap().is_some(),
-            _ => true,
+            // Taken from the folder before its row was written.
+            _ => false,
         })
     });
     let message = kept.message().unwrap();

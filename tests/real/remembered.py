@@ -295,6 +295,8 @@ class Suite:
             for row in rows.values():
                 must(row["id"] in body and row["subject"] in body, f"{step}: {row} is not in {body}")
 
+        # What is held in the second of the digest is in the next one.
+        time.sleep(1)
         self.start("daily")
         self.until("the digest is there", lambda: len(self.listed(fetch=False)) == len(self.messages) + 1)
         self.get("the digest", [is_digest])
