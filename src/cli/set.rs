@@ -19,7 +19,7 @@ use crate::store::records::{Change, MailboxSettings};
 pub struct SetArgs {
     /// USER@UPSTREAM, or the user name where only one fits
     mailbox: String,
-    /// tag_at=4, drop_at=off; KEY= or KEY=default takes it back
+    /// tag_at=4, drop_at=off, drop_mode=hide; KEY= or KEY=default takes it back
     #[arg(value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// Where the store is
