@@ -14,7 +14,6 @@ use super::service::Service;
 use super::stored_edit::{decision_of, edit_of};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing, UpstreamNumber};
-use crate::store::Quarantine;
 use crate::store::records::{
     Change, Label, MailboxMemory, MessageRecord, MessageState, PopgateId, RememberedMessage,
     Timestamp,
@@ -154,56 +153,38 @@ fn known(record: &RememberedMessage, version: &str) -> RecalledMessage {
     }
 }
 
-/// The decision on a message, and the marks of those after it.
-pub(super) async fn load(
-    service: &Service,
-    mailbox: Option<MailboxId>,
-    uidl: Uidl,
-    next: Vec<Uidl>,
-) -> (Loaded, Vec<(Uidl, Stored)>) {
-    let nothing = || (Loaded::Unreadable, Vec::new());
+/// The decision on a message.
+pub(super) async fn load(service: &Service, mailbox: Option<MailboxId>, uidl: Uidl) -> Loaded {
     let (Some(store), Some(mailbox)) = (&service.store, mailbox) else {
-        return nothing();
+        return Loaded::Unreadable;
     };
     let (of, quarantine) = (mailbox.clone(), service.quarantine.clone());
     let loaded = store.look_up(&mailbox, move |store| {
-        let uidls: Vec<Uidl> = std::iter::once(uidl).chain(next).collect();
-        let mut records = store.messages(&of, &uidls)?.into_iter();
-        let first = records.next().flatten();
-        let first = first.map_or(Loaded::Unreadable, |it| {
-            decision(&it, quarantine.as_deref())
-        });
-        let marks = uidls.into_iter().skip(1).zip(records);
-        let marks = marks.filter_map(|(uidl, record)| {
-            let mark = decision_of(record?.edit.as_ref()?)?;
-            matches!(mark, Stored::Mark(..)).then_some((uidl, mark))
-        });
-        Ok((first, marks.collect()))
-    });
-    loaded.await.unwrap_or_else(nothing)
-}
-
-fn decision(record: &MessageRecord, quarantine: Option<&Quarantine>) -> Loaded {
-    let Some(edit) = &record.edit else {
-        // A notice without text is none.
-        return match record.state {
-            MessageState::Held | MessageState::Hidden => Loaded::Outdated,
-            _ => Loaded::Decision(Stored::Unchanged),
+        let Some(record) = store.message(&of, &uidl)? else {
+            return Ok(Loaded::Unreadable);
         };
-    };
-    match decision_of(edit) {
-        Some(Stored::Notice(notice)) => {
-            // No notice without its original.
-            match quarantine.map(|it| it.has(&record.id)) {
-                Some(Ok(true)) => Loaded::Decision(Stored::Notice(notice)),
-                // Without a quarantine nothing is held back any more.
-                Some(Ok(false)) | None => Loaded::Outdated,
-                Some(Err(_)) => Loaded::Unreadable,
+        let Some(edit) = &record.edit else {
+            // A notice without text is none.
+            return Ok(match record.state {
+                MessageState::Held | MessageState::Hidden => Loaded::Outdated,
+                _ => Loaded::Decision(Stored::Unchanged),
+            });
+        };
+        Ok(match decision_of(edit) {
+            Some(Stored::Notice(notice)) => {
+                // No notice without its original.
+                match quarantine.map(|it| it.has(&record.id)) {
+                    Some(Ok(true)) => Loaded::Decision(Stored::Notice(notice)),
+                    // Without a quarantine nothing is held back any more.
+                    Some(Ok(false)) | None => Loaded::Outdated,
+                    Some(Err(_)) => Loaded::Unreadable,
+                }
             }
-        }
-        Some(decision) => Loaded::Decision(decision),
-        None => Loaded::Outdated,
-    }
+            Some(decision) => Loaded::Decision(decision),
+            None => Loaded::Outdated,
+        })
+    });
+    loaded.await.unwrap_or(Loaded::Unreadable)
 }
 
 /// How far a message got.

@@ -38,7 +38,6 @@ mod passthrough;
 mod place;
 mod quarantine_copy;
 mod quotas;
-mod read_ahead;
 mod refusal;
 mod relay;
 mod report;

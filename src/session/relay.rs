@@ -20,7 +20,7 @@ use super::connection::Connection;
 use super::dialling::{self, Greeted, Upstream};
 use super::events::Observer;
 use super::exchange::{
-    Action, Asks, End, Exchange, JudgeRequest, Judgement, Loaded, LoginBy, QuarantineRequest,
+    Action, Asks, End, Exchange, JudgeRequest, Judgement, LoginBy, QuarantineRequest,
     RecallRequest, SpoolRequest, TakenFor, UpstreamLogin,
 };
 use super::failure::Failure;
@@ -33,7 +33,6 @@ use super::own_messages::{self, Place};
 use super::pace::Pace;
 use super::quarantine_copy::{self, Held};
 use super::quotas::Admitted;
-use super::read_ahead::ReadAhead;
 use super::refusal::Refusal;
 use super::service::Service;
 use super::spool::Spool;
@@ -71,8 +70,6 @@ pub(super) struct Relay<'s> {
     timer: Timer,
     /// What is known of the mailbox, once the store was asked.
     context: Option<Box<Context>>,
-    /// What is read from the store before it is asked for.
-    ahead: Option<Box<ReadAhead>>,
     /// The work of its messages.
     pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -117,7 +114,6 @@ impl<'s> Relay<'s> {
             login_deadline,
             timer: Timer::new(),
             context: None,
-            ahead: None,
             pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
@@ -421,16 +417,7 @@ impl<'s> Relay<'s> {
     }
 
     async fn load(&mut self, uidl: Uidl) {
-        let ahead = self.ahead.get_or_insert_with(|| Box::new(ReadAhead::new()));
-        if let Some(mark) = ahead.take(&uidl) {
-            return self.exchange.loaded(Loaded::Decision(mark), now());
-        }
-        let next = self.exchange.loaded_next(ahead.wanted());
-        let loaded = mailbox_memory::load(self.service, self.mailbox(), uidl, next);
-        let (loaded, marks) = loaded.await;
-        if let Some(ahead) = &mut self.ahead {
-            ahead.keep(marks);
-        }
+        let loaded = mailbox_memory::load(self.service, self.mailbox(), uidl).await;
         self.exchange.loaded(loaded, now());
     }
 

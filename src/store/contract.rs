@@ -99,22 +99,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The addresses and domains that wrote to a mailbox, by name, those that wrote last; so many at most.
     fn senders(&self, mailbox: &MailboxId, limit: usize) -> Result<Vec<NamedSender>, StoreError>;
 
-    /// What is known of these messages.
-    fn messages(
-        &self,
-        mailbox: &MailboxId,
-        uidls: &[Uidl],
-    ) -> Result<Vec<Option<MessageRecord>>, StoreError>;
-
     /// What is known of a message, by its UIDL.
     fn message(
         &self,
         mailbox: &MailboxId,
         uidl: &Uidl,
-    ) -> Result<Option<MessageRecord>, StoreError> {
-        let mut records = self.messages(mailbox, std::slice::from_ref(uidl))?;
-        Ok(records.pop().flatten())
-    }
+    ) -> Result<Option<MessageRecord>, StoreError>;
 
     /// The text of one of popgate's own messages, if it is stored.
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError>;

@@ -146,12 +146,12 @@ impl Store for ReopenedStore {
         self.with(|store| store.senders(mailbox, limit))
     }
 
-    fn messages(
+    fn message(
         &self,
         mailbox: &MailboxId,
-        uidls: &[Uidl],
-    ) -> Result<Vec<Option<MessageRecord>>, StoreError> {
-        self.with(|store| store.messages(mailbox, uidls))
+        uidl: &Uidl,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        self.with(|store| store.message(mailbox, uidl))
     }
 
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {

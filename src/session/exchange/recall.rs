@@ -18,12 +18,9 @@ use super::pending::{Expected, Loading, Pending, Response};
 use super::phase::Phase;
 use super::recall_state::{Asked, Asks, Discards, Recall, Recalled};
 use super::state::Exchange;
-use super::verdicts::{Decision, Known, Loaded};
+use super::verdicts::{Known, Loaded};
 use crate::message::header::fields;
 use crate::pop3::{Command, MessageNumber, Uidl, UidlListing, UpstreamNumber};
-
-/// Messages among which those are looked for that are read together.
-const AHEAD: u32 = 128;
 
 /// A server that takes so long for UIDL is not asked again.
 const SLOW: Duration = Duration::from_secs(5);
@@ -194,23 +191,6 @@ impl Exchange<'_> {
             }
         };
         self.response = self.hold(retrieval, status, expected);
-    }
-
-    /// The unique-ids of messages after the one that is loaded, of which the driver can read how they were marked; so many
-    /// at most, of the next hundred or so.
-    pub fn loaded_next(&self, most: usize) -> Vec<Uidl> {
-        let (Response::Loading(loading), Some(it)) = (&self.response, self.phase.transaction())
-        else {
-            return Vec::new();
-        };
-        let first = loading.message.0.value().saturating_add(1);
-        let numbers = (first..first.saturating_add(AHEAD)).filter_map(MessageNumber::new);
-        numbers
-            .map(UpstreamNumber)
-            .filter(|number| matches!(it.verdicts.get(*number), Some(Decision::Stored(_))))
-            .filter_map(|number| self.uidl(Some(number)))
-            .take(most)
-            .collect()
     }
 
     /// What was remembered of a message is not true of it.

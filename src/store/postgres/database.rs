@@ -149,12 +149,12 @@ impl Store for Postgres {
         self.run(async |client| senders::page(client, mailbox, limit).await)
     }
 
-    fn messages(
+    fn message(
         &self,
         mailbox: &MailboxId,
-        uidls: &[Uidl],
-    ) -> Result<Vec<Option<MessageRecord>>, StoreError> {
-        self.run(async |client| messages::some(client, mailbox, uidls).await)
+        uidl: &Uidl,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        self.run(async |client| messages::one(client, mailbox, uidl).await)
     }
 
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {

@@ -1,7 +1,5 @@
 //! The messages on upstreams: their verdicts, and how they were sent.
 
-use std::collections::HashMap;
-
 use deadpool_postgres::Object;
 use tokio_postgres::Row;
 
@@ -11,7 +9,7 @@ use super::super::records::{
 };
 use super::columns::{self, day, small};
 use super::failure::Failure;
-use super::statements::{Bound, bound, known, rows};
+use super::statements::{Bound, bound, known, row};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -70,26 +68,19 @@ fn correction(row: &Row, column: usize) -> Result<Option<Correction>, Failure> {
     Ok(label.zip(at).map(|(label, at)| Correction { label, at }))
 }
 
-pub(super) async fn some(
+pub(super) async fn one(
     client: &Object,
     mailbox: &MailboxId,
-    uidls: &[Uidl],
-) -> Result<Vec<Option<MessageRecord>>, Failure> {
+    uidl: &Uidl,
+) -> Result<Option<MessageRecord>, Failure> {
     let sql = format!(
-        "SELECT {COLUMNS}, uidl
-         FROM messages JOIN filter_versions ON filter_versions.id = filter_version
-         WHERE mailbox = {} AND uidl = ANY($3)",
+        "SELECT {COLUMNS} FROM messages JOIN filter_versions ON filter_versions.id = filter_version
+         WHERE mailbox = {} AND uidl = $3",
         known!()
     );
     let (upstream, user) = (mailbox.upstream().as_str(), &**mailbox.user());
-    let keys: Vec<&[u8]> = uidls.iter().map(Uidl::octets).collect();
-    let mut found = HashMap::new();
-    for row in rows(client, &sql, &[&upstream, &user, &keys]).await? {
-        let uidl: &[u8] = row.try_get(17)?;
-        found.insert(uidl.to_vec(), read(&row)?);
-    }
-    let each = keys.into_iter().map(|key| found.get(key).cloned());
-    Ok(each.collect())
+    let found = row(client, &sql, &[&upstream, &user, &uidl.octets()]).await?;
+    found.map(|row| read(&row)).transpose()
 }
 
 pub(super) fn create_version(version: &str) -> Bound<'_> {

@@ -206,12 +206,12 @@ impl Store for Sqlite {
         self.read(|connection| senders::page(connection, mailbox, limit))
     }
 
-    fn messages(
+    fn message(
         &self,
         mailbox: &MailboxId,
-        uidls: &[Uidl],
-    ) -> Result<Vec<Option<MessageRecord>>, StoreError> {
-        self.read(|connection| messages::some(connection, mailbox, uidls))
+        uidl: &Uidl,
+    ) -> Result<Option<MessageRecord>, StoreError> {
+        self.read(|connection| messages::one(connection, mailbox, uidl))
     }
 
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {

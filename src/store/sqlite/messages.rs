@@ -92,19 +92,14 @@ fn edit(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<Edi
     edit.optional()
 }
 
-pub(super) fn some(
+pub(super) fn one(
     connection: &Connection,
     mailbox: &MailboxId,
-    uidls: &[Uidl],
-) -> Result<Vec<Option<MessageRecord>>> {
+    uidl: &Uidl,
+) -> Result<Option<MessageRecord>> {
     let Some(mailbox) = mailboxes::known(connection, mailbox)? else {
-        return Ok(vec![None; uidls.len()]);
+        return Ok(None);
     };
-    let each = uidls.iter().map(|uidl| one(connection, mailbox, uidl));
-    each.collect()
-}
-
-fn one(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<MessageRecord>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE mailbox = ?1 AND uidl = ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_row(params![mailbox, uidl.octets()], |row| {

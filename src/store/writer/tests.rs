@@ -45,7 +45,7 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn sender(&self, _: &MailboxId, _: &str) -> Answer<SenderHistory> {
         unused()
     }
-    fn messages(&self, _: &MailboxId, _: &[Uidl]) -> Answer<Vec<Option<MessageRecord>>> {
+    fn message(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<MessageRecord>> {
         unused()
     }
     fn own_text(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<bytes::Bytes>> {
