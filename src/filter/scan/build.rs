@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::finds::{Find, Finds};
+use super::folded::{composed, folded};
 use super::near::NearRule;
 use super::{LOOSE_TOGETHER, Placed, Scanner, Search};
 use crate::filter::lists::Lists;
@@ -85,11 +86,14 @@ impl Scanner {
             Test::Near(near) => self.add_near(number, near, patterns),
             Test::Regex(pattern) => {
                 let regex = self.regexes.len();
-                for literal in &pattern.literals {
-                    patterns.add(literal.clone(), Find::Literal { regex });
-                }
-                if pattern.literals.is_empty() {
+                let literals = pattern.literals.iter();
+                let literals: Option<Vec<_>> = literals.map(|one| folded_literal(one)).collect();
+                let literals = literals.unwrap_or_default();
+                if literals.is_empty() {
                     self.loose_regexes.push(regex);
+                }
+                for literal in literals {
+                    patterns.add(literal, Find::Literal { regex });
                 }
                 self.regexes.push(Search {
                     rule: number,
@@ -166,7 +170,7 @@ struct AutomatonPatterns {
 impl AutomatonPatterns {
     fn spell(&mut self, text: &str, find: Find) {
         for spelling in spellings(text) {
-            self.add(spelling.into_bytes(), find);
+            self.add(folded(&composed(&spelling)).into_owned(), find);
         }
     }
 
@@ -181,23 +185,41 @@ impl AutomatonPatterns {
     }
 }
 
-// The automaton ignores case in ASCII; other scripts need each spelling.
+/// The spellings of a word that have different forms: Turkish has two letters i, and people write one for the other.
 fn spellings(text: &str) -> Vec<String> {
-    if text.is_ascii() {
+    let lower = text.to_lowercase();
+    if !lower.contains(['ı', 'ğ', 'ş']) {
         return vec![text.to_owned()];
     }
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let title = first.chain(letters.flat_map(char::to_lowercase)).collect();
     let mut all = vec![
-        text.to_owned(),
-        text.to_lowercase(),
-        text.to_uppercase(),
-        title,
+        lower.replace('i', "İ").replace('ı', "i"),
+        lower.replace('ı', "i"),
+        first_letters_dotted(&lower),
+        lower,
     ];
-    all.sort_by_key(|text| text.to_ascii_lowercase());
-    all.dedup_by_key(|text| text.to_ascii_lowercase());
+    all.sort();
+    all.dedup();
     all
+}
+
+/// A text in which words begin with `İ` instead of `i`.
+fn first_letters_dotted(text: &str) -> String {
+    let mut before = ' ';
+    let dotted = text.chars().map(|letter| {
+        let begins = std::mem::replace(&mut before, letter) == ' ';
+        if begins && letter == 'i' {
+            'İ'
+        } else {
+            letter
+        }
+    });
+    dotted.collect()
+}
+
+/// A literal of a regex as it is in a folded text; `None` if it is not whole letters.
+fn folded_literal(literal: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(literal).ok()?;
+    Some(folded(text).into_owned())
 }
 
 #[cfg(test)]
@@ -211,10 +233,23 @@ mod tests {
     }
 
     #[test]
-    fn non_ascii_letters_match_in_both_cases() {
+    fn turkish_words_have_several_spellings() {
         assert_eq!(spellings("Free"), ["Free"]);
-        let mut all = spellings("бесплатно");
-        all.sort();
-        assert_eq!(all, ["БЕСПЛАТНО", "Бесплатно", "бесплатно"]);
+        assert_eq!(spellings("бесплатно"), ["бесплатно"]);
+        let all = spellings("kısıtlı işlem");
+        for spelling in [
+            "kısıtlı işlem",
+            "kisitli işlem",
+            "kısıtlı İşlem",
+            "kisitli İşlem",
+        ] {
+            assert!(all.contains(&spelling.to_owned()), "{spelling}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn literals_are_folded_as_texts_are() {
+        assert_eq!(folded_literal("Счёт".as_bytes()), Some("счет".into()));
+        assert_eq!(folded_literal(&[0xd0]), None);
     }
 }

@@ -45,9 +45,24 @@ impl NearRule {
     }
 }
 
-/// Punctuation followed by white space; the dot of a number or a host does not count.
+/// Punctuation followed by white space, as the dot of a number or a host is not; or that of a script without spaces.
 fn has_sentence_end(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
     ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
+        || !text.is_ascii() && text.contains(['。', '！', '？', '．', '।', '؟', '۔'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_end_in_all_scripts() {
+        assert!(has_sentence_end("closed. Another"));
+        assert!(has_sentence_end("停止しました。次"));
+        assert!(has_sentence_end("बंद है। अगला"));
+        assert!(!has_sentence_end("2.5 at a.example"));
+        assert!(!has_sentence_end("、口座"));
+    }
 }

@@ -1,0 +1,97 @@
+//! Where words begin and end, in languages that part them with spaces and in others.
+
+use std::ops::Range;
+
+/// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An open one may be continued.
+pub(super) fn stands_alone(text: &str, range: Range<usize>, open: bool) -> bool {
+    let (before, found, after) = (
+        &text[..range.start],
+        &text[range.clone()],
+        &text[range.end..],
+    );
+    let began = joined(before.chars().next_back(), found.chars().next());
+    let goes_on = joined(found.chars().next_back(), after.chars().next());
+    (!began || is_prefixed(before, found)) && (open || !goes_on)
+}
+
+/// Whether no word ends between these characters.
+fn joined(left: Option<char>, right: Option<char>) -> bool {
+    let (Some(left), Some(right)) = (left, right) else {
+        return false;
+    };
+    in_word(left) && in_word(right) && !is_unspaced(left) && !is_unspaced(right)
+}
+
+fn in_word(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// Letters of languages written without spaces between words: Chinese and Japanese, Thai and Lao, Burmese, Khmer.
+fn is_unspaced(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{0e00}'..='\u{0eff}'
+            | '\u{1000}'..='\u{109f}'
+            | '\u{1780}'..='\u{17ff}'
+            | '\u{3005}'..='\u{3007}'
+            | '\u{3040}'..='\u{30ff}'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}'
+    )
+}
+
+/// Whether what precedes a match in its word are the particles that Arabic and Hebrew write together with the word:
+/// and, the, in, to, from, as.
+fn is_prefixed(before: &str, found: &str) -> bool {
+    let particles = match found.chars().next() {
+        Some('\u{0620}'..='\u{064a}') => "وفبكلاس",
+        Some('\u{05d0}'..='\u{05ea}') => "והבלמשכ",
+        _ => return false,
+    };
+    let own = before.chars().rev().take_while(|letter| in_word(*letter));
+    let own = own.take(MOST_PARTICLES + 1);
+    own.clone().count() <= MOST_PARTICLES && own.clone().all(|letter| particles.contains(letter))
+}
+
+/// As in `وبال`.
+const MOST_PARTICLES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_match_whole_words_only() {
+        assert!(stands_alone("act now!", 0..7, false));
+        assert!(!stands_alone("react now", 2..9, false));
+        assert!(!stands_alone("nowé", 0..3, false));
+        assert!(stands_alone("a$$$b", 1..4, false));
+        assert!(stands_alone("suspended", 0..7, true));
+        assert!(!stands_alone("unsuspended", 2..9, true));
+    }
+
+    #[track_caller]
+    fn stands(text: &str, word: &str) -> bool {
+        let at = text.find(word).unwrap_or_default();
+        stands_alone(text, at..at + word.len(), false)
+    }
+
+    #[test]
+    fn words_without_spaces_between_them_match_anywhere() {
+        assert!(stands("お客様の口座が停止されました", "口座"));
+        assert!(stands("过期24小时内", "24小时"));
+        assert!(stands("บัญชีของคุณ", "ของ"));
+        // Korean has spaces.
+        assert!(!stands("계정이", "계정"));
+    }
+
+    #[test]
+    fn particles_of_semitic_languages_precede_words() {
+        assert!(stands("وبالحساب المصرفي", "حساب"));
+        assert!(stands("שבחשבון שלך", "חשבון"));
+        assert!(!stands("تحميل", "ميل"));
+        assert!(!stands("תחשבון", "חשבון"));
+    }
+}
