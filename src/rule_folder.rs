@@ -157,7 +157,10 @@ mod tests {
             files.iter().map(|(name, _)| (*name).to_owned()).collect()
         };
         let add = "add the file to the list in filter/stock.rs, sorted";
-        assert_eq!(known(stock::FILES), names("rules", "", ".toml"), "{add}");
+        let mut rules = names("rules", "", ".toml");
+        rules.extend(names("rules/languages", "languages/", ".toml"));
+        rules.sort();
+        assert_eq!(known(stock::FILES), rules, "{add}");
         assert_eq!(
             known(stock::LISTS),
             names("rules/lists", "lists/", ".txt"),
