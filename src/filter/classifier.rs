@@ -20,6 +20,7 @@ mod original;
 pub mod packed;
 pub mod pile;
 pub mod shipped;
+pub mod taught;
 pub mod varint;
 mod weights_owner;
 

@@ -1,7 +1,7 @@
 //! What the learned filter's opinion adds to a score.
 //!
-//! In: log odds of spam, and how much of the opinion is learned from the user's own mail; out: points. Rule files say
-//! it in two tables, which `popgate rules fit` writes together with the scores of the rules, because all are about
+//! In: log odds of spam by the shipped model, and by what the mailbox was taught; out: points. Rule files say it in two
+//! tables. The first is written by `popgate rules fit`, together with the scores of the rules, because both are about
 //! the same evidence:
 //!
 //! ```toml
@@ -10,20 +10,23 @@
 //! points = [-2.0, 0.0, 3.0]
 //!
 //! [learned.taught]
-//! log_odds = [-4, 0, 4]
-//! points = [-4.0, 0.0, 5.0]
+//! log_odds = [-10, -5, 5, 10]
+//! points = [-4.0, 0.0, 0.0, 5.0]
 //! ```
+//!
+//! Both add up. Where lessons say nothing, the second adds nothing.
 //!
 //! Between two points of a table it is a straight line, and beyond the ends it is flat.
 
+use crate::filter::classifier::taught::Taught;
 use crate::schema::Section;
 
-/// What an opinion adds before anything was taught, and when much was.
+/// What an opinion adds: of the shipped model, and of lessons.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LearnedCurves {
     /// From the shipped model alone.
     pub untrained: LearnedCurve,
-    /// From the user's own mail alone.
+    /// From lessons.
     pub taught: LearnedCurve,
 }
 
@@ -43,9 +46,12 @@ impl LearnedCurves {
         })
     }
 
-    /// The points for these log odds, of which a share is learned from the user's own mail.
-    pub fn points(&self, log_odds: f64, taught: f64) -> f64 {
-        (1.0 - taught) * self.untrained.points(log_odds) + taught * self.taught.points(log_odds)
+    /// The points for what lessons say, within those of the table.
+    pub fn taught_points(&self, taught: &Taught) -> f64 {
+        let points = self.taught.points(taught.log_odds) - self.taught.points(0.0);
+        let ends = self.taught.knots.first().zip(self.taught.knots.last());
+        let (least, most) = ends.map_or((0.0, 0.0), |(first, last)| (first.1, last.1));
+        (points + taught.likeness).clamp(least, most)
     }
 }
 

@@ -25,7 +25,12 @@ pub fn cross_validate(judged: &mut [Judged], folds: usize, curves: &LearnedCurve
         for number in order.iter().skip(fold).step_by(folds) {
             let message = &mut judged[*number];
             let begun = std::time::Instant::now();
-            let opinion = opinion::of(&memory.view_for(None), &message.features, curves);
+            let opinion = opinion::of(
+                &memory.view_for(None),
+                &message.features,
+                curves,
+                message.score,
+            );
             message.micros += u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
             message.log_odds = Some(opinion.log_odds);
             if opinion.points != 0.0 {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::corpus::{self, CorpusError};
 use super::mail_file::MailFile;
 use crate::filter::Filter;
-use crate::filter::classifier::{Belief, LearnedState, Lesson, Update, opinion};
+use crate::filter::classifier::{Belief, LearnedState, Lesson, Update, model};
 
 /// What a line of the index says of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +102,8 @@ impl Index {
         numbered.map(move |(number, entry)| {
             let raw = first_message(&entry.path, limit)?;
             let (_, features) = filter.judge_with_features(&filter.original(&raw));
-            let score =
-                opinion::of(&memory.view_for(None), &features, filter.learned_curves()).evidence;
+            let evidence = memory.view_for(None).evidence(&features);
+            let score = f64::from(model::total(&evidence));
             // A message may stand in an index twice, and is learned twice.
             let digest = (number as u128).to_le_bytes();
             let lesson = Lesson {

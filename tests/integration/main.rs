@@ -48,6 +48,7 @@ mod teaching;
 mod tls;
 mod tls_end;
 mod train;
+mod untaught_mail;
 mod upstream_proxy;
 mod upstreams;
 mod verdicts;

@@ -7,8 +7,8 @@
 use crate::filter::classifier::features::Features;
 use crate::filter::classifier::learned_messages::Digest;
 use crate::filter::classifier::model::{self, Belief, Table, Weights};
-use crate::filter::classifier::opinion::CALIBRATION;
 use crate::filter::classifier::packed::PackedFeatures;
+use crate::filter::classifier::taught::CALIBRATION;
 use crate::filter::classifier::weights_owner::WeightsOwner;
 
 /// A message that was learned, kept to be learned again.

@@ -176,7 +176,7 @@ impl Filter {
         mail: &MessageView<'_>,
         verdict: &mut Verdict,
     ) {
-        let opinion = opinion::of(known, &look.features, &self.learned_curves);
+        let opinion = opinion::of(known, &look.features, &self.learned_curves, verdict.score);
         if opinion.points != 0.0 {
             let for_spam = opinion.points > 0.0;
             let kind = if for_spam { "spam" } else { "ham" };

@@ -1,24 +1,43 @@
 //! What the learned filter says of messages that it has not seen.
 //!
-//! In: judged messages in parts; out: the log odds of each, from an untrained filter and from one that was taught the
-//! other parts. A filter that had seen a message would be surer of it than of any other, and the fit would trust it
-//! too much.
+//! In: judged messages in parts; out: for each what a shipped model says of it, and the evidence of lessons, both without
+//! its part. A filter that had seen a message would be surer of it than of any other, and the fit would trust it too
+//! much.
 
 use super::task::{Fit, Model};
-use crate::filter::LearnedCurves;
-use crate::filter::classifier::{LearnedState, Shipped, opinion};
+use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::model::Evidence;
+use crate::filter::classifier::taught::{self as lessons, Taught};
+use crate::filter::classifier::{LearnedState, Shipped};
 use crate::learn::build;
 use crate::learn::cross_validation::taught;
 use crate::learn::evaluation::Judged;
 use std::sync::Arc;
 
-/// The log odds of each message: untrained, and taught.
+/// What is known of a message without its like.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// Log odds of spam by the shipped model.
+    shipped: f64,
+    /// The evidence of lessons, and how many they were.
+    evidence: Evidence,
+    counts: Counts,
+}
+
+/// What is known of each message.
 #[derive(Debug)]
-pub(super) struct Unseen(Vec<[f64; 2]>);
+pub(super) struct Unseen(Vec<Known>);
 
 impl Unseen {
-    pub(super) fn log_odds(&self, number: usize) -> [f64; 2] {
-        self.0[number]
+    /// The log odds of spam by the shipped model.
+    pub(super) fn shipped(&self, number: usize) -> f64 {
+        self.0[number].shipped
+    }
+
+    /// What lessons say, if the message scores so many points without them.
+    pub(super) fn taught(&self, number: usize, score: f64) -> Taught {
+        let known = &self.0[number];
+        lessons::taught(&known.evidence, known.counts, score)
     }
 }
 
@@ -29,7 +48,7 @@ pub(super) fn unseen(
     groups: &[usize],
     folds: &[usize],
 ) -> Unseen {
-    let mut found = vec![[0.0; 2]; judged.len()];
+    let mut found = vec![Known::default(); judged.len()];
     for fold in 0..fit.folds {
         let others: Vec<usize> = (0..judged.len()).filter(|it| folds[*it] != fold).collect();
         let model = match &fit.model {
@@ -43,17 +62,15 @@ pub(super) fn unseen(
                 Some(Arc::new(build::train(judged, &own, groups, made)))
             }
         };
-        let state = || match &model {
-            Some(model) => LearnedState::default().with_model(Arc::clone(model)),
-            None => LearnedState::default(),
-        };
-        let states = [state(), taught(state(), judged, &others)];
-        let curves = LearnedCurves::default();
+        let memory = taught(LearnedState::default(), judged, &others);
+        let view = memory.view_for(None);
         for number in (0..judged.len()).filter(|it| folds[*it] == fold) {
             let features = &judged[number].features;
-            found[number] = states
-                .each_ref()
-                .map(|state| opinion::of(&state.view_for(None), features, &curves).log_odds);
+            found[number] = Known {
+                shipped: model.as_ref().map_or(0.0, |model| model.log_odds(features)),
+                evidence: view.evidence(features),
+                counts: view.counts,
+            };
         }
     }
     Unseen(found)
