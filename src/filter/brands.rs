@@ -32,10 +32,13 @@ impl Brand {
     /// Whether a host belongs to the brand.
     pub fn owns(&self, host: &str) -> bool {
         let host = ascii_host(host);
-        let registered = registrable(&host).unwrap_or(&host);
+        self.has(&host, registrable(&host).unwrap_or(&host))
+    }
+
+    fn has(&self, host: &str, registered: &str) -> bool {
         self.domains
             .iter()
-            .any(|domain| domain == registered || is_below(&host, domain))
+            .any(|domain| domain == registered || is_below(host, domain))
     }
 }
 
@@ -69,6 +72,13 @@ impl Brands {
             }
         }
         found
+    }
+
+    /// Whether a host belongs to any brand.
+    pub fn has_owner(&self, host: &str) -> bool {
+        let host = ascii_host(host);
+        let registered = registrable(&host).unwrap_or(&host);
+        self.brands.iter().any(|brand| brand.has(&host, registered))
     }
 
     /// Adds the brands of a file; a brand of the same name is replaced.

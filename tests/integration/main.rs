@@ -16,6 +16,7 @@ mod exchange_model;
 mod faults;
 mod filter;
 mod garbage;
+mod gateways;
 mod held_memory;
 mod hide_mode;
 mod history;

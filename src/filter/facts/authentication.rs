@@ -4,6 +4,10 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
+use crate::message::value;
+
+/// Signatures that are looked at: the sender's, its mailer's, and a few more.
+const SIGNATURES: usize = 5;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -37,6 +41,16 @@ pub(super) const FACTS: &[Fact] = &[
         auth_proven,
     ),
     Fact::holds(
+        "sender-well-known",
+        "The receiving server says that a known brand's own domain has signed the message, and it is no free mail provider's.",
+        sender_well_known,
+    ),
+    Fact::holds(
+        "one-click-signed",
+        "A list that one leaves with one click (RFC 8058), with fields that the signature of the sender's domain covers, as the receiving server says.",
+        one_click_signed,
+    ),
+    Fact::holds(
         "auth-other-domain",
         "The receiving server's checks passed only for another domain than the sender's.",
         auth_other_domain,
@@ -47,6 +61,7 @@ pub(super) const FACTS: &[Fact] = &[
 /// above all that came with the message. A forged field says that checks failed only
 /// if the sender wants it to. Behind a gateway, which changes what was signed, the gateway's count.
 struct Auth {
+    /// The field in lower case, without comments and quoted texts.
     text: String,
 }
 
@@ -56,12 +71,16 @@ impl Auth {
         if text.is_empty() {
             return None;
         }
-        let newest = Self { text };
+        let newest = Self {
+            text: uncommented(&text),
+        };
         if newest.passed("dmarc") {
             return Some(newest);
         }
         let gateway = gateway::results(mail, &newest.text);
-        Some(gateway.map_or(newest, |text| Self { text }))
+        Some(gateway.map_or(newest, |text| Self {
+            text: uncommented(&text),
+        }))
     }
 
     /// The result of a method, such as `pass`.
@@ -95,6 +114,35 @@ impl Auth {
     fn passed(&self, method: &str) -> bool {
         self.results(method).any(|(result, _)| result == "pass")
     }
+}
+
+/// A structured value without comments (RFC 5322 section 3.2.2), and with nothing in its quoted texts: both may contain
+/// a semicolon, and anything that looks like a result.
+fn uncommented(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut depth = 0usize;
+    let mut is_quoted = false;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' if is_quoted || depth > 0 => drop(letters.next()),
+            '"' if depth == 0 => {
+                is_quoted = !is_quoted;
+                plain.push('"');
+            }
+            _ if is_quoted => {}
+            '(' => {
+                depth += 1;
+                if depth == 1 {
+                    plain.push(' ');
+                }
+            }
+            ')' => depth = depth.saturating_sub(1),
+            _ if depth > 0 => {}
+            _ => plain.push(letter),
+        }
+    }
+    plain
 }
 
 fn auth_nothing_passed(mail: &MessageView<'_>) -> Option<String> {
@@ -166,6 +214,38 @@ pub(super) fn auth_proven(mail: &MessageView<'_>) -> Option<String> {
     is_proven.then_some(from)
 }
 
+fn sender_well_known(mail: &MessageView<'_>) -> Option<String> {
+    let from = auth_proven(mail)?;
+    let is_known = !mail.lists.has("free-mail", &from) && mail.brands.has_owner(&from);
+    is_known.then_some(from)
+}
+
+fn one_click_signed(mail: &MessageView<'_>) -> Option<String> {
+    let post = mail.headers.text("list-unsubscribe-post").to_lowercase();
+    let leave = mail.headers.text("list-unsubscribe").to_lowercase();
+    if post.trim() != "list-unsubscribe=one-click" || !leave.contains("https://") {
+        return None;
+    }
+    let from = auth_proven(mail)?;
+    let mut signatures = mail.headers.all("dkim-signature").take(SIGNATURES);
+    let is_covered = signatures.any(|raw| {
+        let text = value::text(raw).to_lowercase();
+        let tag = |name: &str| {
+            let mut tags = text.split(';').map(str::trim);
+            tags.find_map(|tag| tag.strip_prefix(name)?.trim_start().strip_prefix('='))
+        };
+        let fields: Vec<&str> = tag("h")
+            .unwrap_or_default()
+            .split(':')
+            .map(str::trim)
+            .collect();
+        let covers = |name| fields.contains(&name);
+        let domain = tag("d").unwrap_or_default().trim();
+        same_domain(domain, &from) && covers("list-unsubscribe") && covers("list-unsubscribe-post")
+    });
+    is_covered.then_some(from)
+}
+
 fn auth_passed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
@@ -209,5 +289,27 @@ fn auth_other_domain(mail: &MessageView<'_>) -> Option<String> {
         None
     } else {
         passed.into_iter().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_read_without_comments() {
+        for (text, plain) in [
+            (
+                "a; dkim=pass (2048-bit key; unprotected) header.d=b",
+                "a; dkim=pass   header.d=b",
+            ),
+            (
+                "a; dkim=fail (x (y; dmarc=pass) z) reason=\"c; spf=pass\" d",
+                "a; dkim=fail   reason=\"\" d",
+            ),
+            ("a; dkim=none (\\); dmarc=pass", "a; dkim=none  "),
+        ] {
+            assert_eq!(uncommented(text), plain);
+        }
     }
 }

@@ -19,6 +19,9 @@ const FIELDS: usize = 12;
 /// The results of a gateway, in the form of an Authentication-Results field in lower case; None if there is no
 /// gateway, or if it told nothing.
 pub(super) fn results(mail: &MessageView<'_>, newest: &str) -> Option<String> {
+    if let Some(text) = results_at_boundary(mail) {
+        return Some(text);
+    }
     let is_handed_over = handed_over(mail).is_some();
     let is_vouched_for = || newest.contains("arc=pass") && is_sealed_by_known(mail);
     if !is_handed_over && !is_vouched_for() {
@@ -42,6 +45,57 @@ pub(super) fn results(mail: &MessageView<'_>, newest: &str) -> Option<String> {
     })
 }
 
+/// Whether the message came by a gateway or a forwarder, which may have encoded or marked its fields anew.
+pub(super) fn is_behind(mail: &MessageView<'_>) -> bool {
+    let newest = mail.headers.text("authentication-results").to_lowercase();
+    handed_over(mail).is_some()
+        || results_at_boundary(mail).is_some()
+        || newest.contains("arc=pass") && is_sealed_by_known(mail)
+}
+
+/// What the receiving domain's own boundary server found, if it passed the message on within the domain: its field
+/// stands above the Received field that it wrote, and below those of the servers behind it. What the sender wrote stands
+/// below both.
+fn results_at_boundary(mail: &MessageView<'_>) -> Option<String> {
+    let mut receiver: Option<String> = None;
+    let mut found: Vec<String> = Vec::new();
+    let mut hops = 0;
+    for field in mail.headers.fields() {
+        let name = mail.headers.name(field);
+        if name.eq_ignore_ascii_case(b"authentication-results") && found.len() < FIELDS {
+            found.push(value::text(mail.headers.value(field)).to_lowercase());
+        }
+        if !name.eq_ignore_ascii_case(b"received") {
+            continue;
+        }
+        hops += 1;
+        let text = value::text(mail.headers.value(field)).to_lowercase();
+        let Some((from, _)) = sending_host(&text) else {
+            continue;
+        };
+        let by = word_after(&text, "by ")?;
+        let own = receiver.get_or_insert_with(|| owner(by).to_owned());
+        if is_inner(from, own) && hops < HOPS {
+            continue;
+        }
+        // One server alone is the receiving one, whose field is the topmost.
+        let is_boundary = |text: &&String| text.split([';', ' ']).next() == Some(by);
+        let is_own = hops > 1 && by.contains('.') && owner(by) == own;
+        return found
+            .iter()
+            .skip(1)
+            .find(is_boundary)
+            .filter(|_| is_own)
+            .cloned();
+    }
+    None
+}
+
+/// Whether a host is of the receiving domain, which `own` names.
+fn is_inner(from: &str, own: &str) -> bool {
+    !from.contains('.') || owner(from) == own || from.ends_with(".local")
+}
+
 /// The gateway that handed the message over to the receiving server, by the field that the latter wrote (RFC 5321
 /// section 4.4).
 pub(super) fn handed_over(mail: &MessageView<'_>) -> Option<String> {
@@ -53,10 +107,9 @@ pub(super) fn handed_over(mail: &MessageView<'_>) -> Option<String> {
             continue;
         };
         let by = word_after(&text, "by ")?;
-        let own = receiver.get_or_insert_with(|| owner(by).to_owned());
+        let own = &*receiver.get_or_insert_with(|| owner(by).to_owned());
         // From server to server of the receiving domain.
-        let is_inner = !from.contains('.') || owner(from) == own || from.ends_with(".local");
-        if !is_inner {
+        if !is_inner(from, own) {
             // Anybody can call himself a host of the recipient's.
             let is_known = match is_looked_up {
                 true => is_gateway(mail, from),

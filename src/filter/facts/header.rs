@@ -78,6 +78,11 @@ pub(super) const FACTS: &[Fact] = &[
         list_coherent,
     ),
     Fact::holds(
+        "list-addressed",
+        "The message names a mailing list, and is addressed to it.",
+        list_addressed,
+    ),
+    Fact::holds(
         "bulk-fields",
         "The message declares itself as bulk: List-Unsubscribe, Precedence, Feedback-ID.",
         bulk_fields,
@@ -204,20 +209,31 @@ fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
         (base64 && text.len() >= 8 && text.is_ascii()).then_some(text)
     })?;
     // Gateways encode what they mark.
-    gateway::handed_over(mail).is_none().then_some(found)
+    (!gateway::is_behind(mail)).then_some(found)
+}
+
+/// The identifier of a mailing list (RFC 2919).
+fn list_id(mail: &MessageView<'_>) -> Option<String> {
+    let id = mail.headers.text("list-id");
+    let id = id.rsplit('<').next()?.trim_end_matches('>');
+    Some(id.trim().to_lowercase()).filter(|id| id.contains('.'))
+}
+
+/// What anybody sends to a recipient says this as easily as a list does, but it is not addressed to a list.
+fn list_addressed(mail: &MessageView<'_>) -> Option<String> {
+    let id = list_id(mail)?;
+    let found = mail.recipients().find(|to| {
+        let Some((local, domain)) = to.rsplit_once('@') else {
+            return false;
+        };
+        let is_named = id.split('.').next() == Some(&local.to_lowercase());
+        is_named && same_domain(domain, &id)
+    })?;
+    Some(found.to_owned())
 }
 
 fn list_coherent(mail: &MessageView<'_>) -> Option<String> {
-    let id = mail.headers.text("list-id");
-    let id = id
-        .rsplit('<')
-        .next()?
-        .trim_end_matches('>')
-        .trim()
-        .to_lowercase();
-    if !id.contains('.') {
-        return None;
-    }
+    let id = list_id(mail)?;
     let from = from_domain(mail);
     let names = [
         "list-post",
