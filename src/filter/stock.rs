@@ -18,6 +18,7 @@ files![
     "headers.toml",
     "html.toml",
     "identity.toml",
+    "kits.toml",
     "languages.toml",
     "languages/ar.toml",
     "languages/bg.toml",
@@ -51,10 +52,13 @@ files![
     "learned.toml",
     "links.toml",
     "lures.toml",
+    "notices.toml",
     "oddities.toml",
+    "offers.toml",
     "phrases.toml",
     "senders.toml",
     "subject.toml",
+    "trust.toml",
 ];
 
 files![
@@ -67,9 +71,11 @@ files![
     "lists/bulk-senders.txt",
     "lists/dangerous-extensions.txt",
     "lists/dynamic-dns.txt",
+    "lists/form-senders.txt",
     "lists/free-hosting.txt",
     "lists/free-mail.txt",
     "lists/image-hosts.txt",
+    "lists/invoice-senders.txt",
     "lists/ipfs-gateways.txt",
     "lists/macro-extensions.txt",
     "lists/mail-gateways.txt",

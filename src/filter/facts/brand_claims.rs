@@ -8,6 +8,7 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{foreign, from_domain, same_domain};
 use crate::filter::message_view::MessageView;
 use crate::message::url::Link;
+use crate::message::visible_text::cut;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -20,7 +21,15 @@ pub(super) const FACTS: &[Fact] = &[
         "The sender's display name begins with a known brand's, the sender's domain does not contain it, and the links lead neither to the brand nor to the sender.",
         brand_elsewhere,
     ),
+    Fact::holds(
+        "brand-at-top",
+        "The sender's name, the subject or the beginning of the text names a known brand, but neither the sender's domain nor a link is its own.",
+        brand_at_top,
+    ),
 ];
+
+/// Letters of the text in which mail says what it is about.
+const TOP: usize = 240;
 
 /// What everybody has a button for.
 const BUTTONS: [&str; 16] = [
@@ -99,6 +108,25 @@ fn brand_elsewhere(mail: &MessageView<'_>) -> Option<String> {
     hosts.peek()?;
     let is_own = |host: &str, brand: &Brand| same_domain(host, &from) || brand.owns(host);
     (!hosts.any(|host| is_own(host, brand))).then(|| brand.name.clone())
+}
+
+/// What a message is about at its beginning. A shop that sells a brand's goods links to its own domain, and a friend
+/// who writes about it has no links: both are left to the rules.
+fn brand_at_top(mail: &MessageView<'_>) -> Option<String> {
+    let mut brands = mail.brands.named_in(mail.from_name(), true);
+    brands.extend(mail.brands.named_in(mail.subject(), false));
+    for text in mail.visible().take(2) {
+        brands.extend(mail.brands.named_in(cut(text, TOP), false));
+    }
+    brands.retain(|brand| !BUTTONS.contains(&&*brand.name));
+    let from = from_domain(mail)?;
+    let hosts = || mail.clicked().iter().filter_map(Link::host);
+    let is_own = |brand: &&Brand| brand.owns(&from) || hosts().any(|host| brand.owns(host));
+    // One that is named beside the sender's own is a partner's.
+    if brands.iter().any(is_own) {
+        return None;
+    }
+    Some(brands.first()?.name.clone())
 }
 
 fn letters(text: &str) -> String {

@@ -14,10 +14,12 @@ mod header;
 mod imitated_hosts;
 mod known_sender;
 mod link_encoding;
+mod link_shapes;
 mod links;
 mod page;
 mod parts;
 mod sender;
+mod sender_name;
 mod text_style;
 
 use crate::filter::rule_error::RuleError;
@@ -31,12 +33,14 @@ const ALL: &[&[Fact]] = &[
     file_names::FACTS,
     files::FACTS,
     header::FACTS,
+    link_shapes::FACTS,
     links::FACTS,
     imitated_hosts::FACTS,
     known_sender::FACTS,
     page::FACTS,
     parts::FACTS,
     sender::FACTS,
+    sender_name::FACTS,
 ];
 
 /// All facts.
