@@ -1,5 +1,6 @@
 //! The changes of a batch, within one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Result};
@@ -14,23 +15,21 @@ pub(super) fn apply_all(connection: &Connection, changes: &[Change]) -> Result<(
     each.try_for_each(|change| apply(connection, &mut numbers, change))
 }
 
-/// The numbers that were needed last: what a session hands over together is about one mailbox.
+/// The numbers that the batch has needed: what sessions hand over is about few mailboxes.
 #[derive(Debug, Default)]
 struct Numbers {
-    mailbox: Option<(MailboxId, i64)>,
+    mailboxes: HashMap<MailboxId, i64>,
     version: Option<(Arc<str>, i64)>,
 }
 
 impl Numbers {
     fn mailbox(&mut self, connection: &Connection, mailbox: &MailboxId) -> Result<i64> {
-        match &self.mailbox {
-            Some((last, number)) if last == mailbox => Ok(*number),
-            _ => {
-                let number = mailboxes::number(connection, mailbox)?;
-                self.mailbox = Some((mailbox.clone(), number));
-                Ok(number)
-            }
+        if let Some(number) = self.mailboxes.get(mailbox) {
+            return Ok(*number);
         }
+        let number = mailboxes::number(connection, mailbox)?;
+        self.mailboxes.insert(mailbox.clone(), number);
+        Ok(number)
     }
 
     fn version(&mut self, connection: &Connection, version: &Arc<str>) -> Result<i64> {
@@ -112,7 +111,7 @@ fn apply(connection: &Connection, numbers: &mut Numbers, change: &Change) -> Res
         Change::Learned(lesson) => lessons::add(connection, lesson),
         Change::MailboxForgotten { mailbox } => {
             // Its name is free for another number.
-            numbers.mailbox = None;
+            numbers.mailboxes.remove(mailbox);
             mailboxes::forget(connection, mailbox)
         }
         of_mailbox => apply_to_mailbox(connection, of_mailbox),
