@@ -206,12 +206,14 @@ fn list(all: Vec<Kept>, index: &Index, config: &Config, wanted: &Wanted, json: b
 
 fn purge(all: &[Kept], index: &Index, config: &Config, older_than: Duration) -> Ended {
     let now = SystemTime::now();
-    let (mut gone, mut waiting) = (0, 0);
+    let (mut gone, mut waiting, mut hidden) = (0, 0, 0);
     for kept in all {
         let age = now.duration_since(kept.when).unwrap_or_default();
         // A person wants it.
         if age >= older_than && index.is_waiting(kept) {
             waiting += 1;
+        } else if age >= older_than && index.is_hidden(kept) {
+            hidden += 1;
         } else if age >= older_than {
             index.leave(kept, Left::Purged)?;
             gone += 1;
@@ -220,6 +222,11 @@ fn purge(all: &[Kept], index: &Index, config: &Config, older_than: Duration) -> 
     println!("{gone} deleted, {} left", all.len() - gone);
     if waiting > 0 {
         println!("{waiting} of these were released, and wait in their mailboxes");
+    }
+    if hidden > 0 {
+        println!(
+            "{hidden} of these are hidden in their mailboxes, and kept as long as that; `popgate quarantine delete ID` deletes one, also at its server"
+        );
     }
     // Their messages were delivered, or will be.
     match quarantine::remove_leftovers(&config.data_dir)?.abandoned {

@@ -195,8 +195,13 @@ mod tests {
 
     use super::*;
     use crate::config::Flags;
+    use crate::filter::Action;
+    use crate::mailbox_id::{MailboxId, UpstreamId};
+    use crate::pop3::Uidl;
     use crate::store::quarantine::Maildir;
-    use crate::store::records::{HeldState, PopgateId};
+    use crate::store::records::{
+        Change, HeldState, MessageRecord, MessageState, PopgateId, Quarantined,
+    };
     use crate::store::{HistoryQuery, ReopenedStore};
 
     fn work(data_dir: &Path) -> Work {
@@ -241,6 +246,77 @@ mod tests {
         work(dir.path()).run(Some(&opened), SystemTime::now(), &mut || false);
         assert_eq!(state("5-1").unwrap().state, HeldState::Deleted);
         assert_eq!(state("5-2").unwrap().state, HeldState::Held);
+    }
+
+    /// Else nobody could find it any more.
+    #[test]
+    fn a_hidden_message_keeps_its_copy_until_it_is_hidden_no_longer() {
+        let dir = tempfile::tempdir().unwrap();
+        old_quarantine(dir.path());
+        let store = opened(dir.path());
+        let opened = OpenStore::Sqlite(Arc::clone(&store));
+        let (mailbox, uidl) = (
+            MailboxId::new(UpstreamId::new("pop.example.net", 995), "ann").unwrap(),
+            Uidl::new(b"u-1").unwrap(),
+        );
+        let now = Timestamp::now();
+        let id = PopgateId::new("5-1").unwrap();
+        let entry = Quarantined {
+            mailbox: Some(mailbox.clone()),
+            uidl: Some(uidl.clone()),
+            ..quarantine::entry_of(id.clone(), b"Subject: x\r\n\r\nx\r\n")
+        };
+        let record = MessageRecord {
+            id: id.clone(),
+            state: MessageState::Hidden,
+            action: Action::Drop,
+            score: Some(20.0),
+            probability: None,
+            filter_version: "1".into(),
+            digest: None,
+            octets_upstream: Some(70),
+            octets_sent: None,
+            grown: 0,
+            edit: None,
+            first_seen: now,
+            delivered_at: None,
+            held_at: Some(now),
+            correction: None,
+        };
+        let changes = [
+            Change::Judged {
+                mailbox: mailbox.clone(),
+                uidl: uidl.clone(),
+                record: Box::new(record),
+                replaces: false,
+            },
+            Change::Held {
+                entry: Box::new(entry),
+                hidden: true,
+            },
+        ];
+        store.apply(&changes).unwrap();
+        let day = Duration::from_secs(86_400);
+        let run = |days| {
+            let now = SystemTime::now() + days * day;
+            // The server lists it each time, until the last one.
+            if days < 365 {
+                let changes = [Change::StillListed {
+                    mailbox: mailbox.clone(),
+                    uidls: vec![uidl.clone()],
+                    at: Timestamp::of(now),
+                }];
+                store.apply(&changes).unwrap();
+            }
+            work(dir.path()).run(Some(&opened), now, &mut || false);
+            let kept = quarantine::kept(dir.path()).unwrap();
+            kept.iter().map(|kept| kept.id.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(run(91), ["5-1"]);
+        assert_eq!(run(300), ["5-1"]);
+        // A mailbox whose server lists it no longer for months.
+        run(365 + 90);
+        assert_eq!(run(365 + 91), Vec::<String>::new());
     }
 
     #[test]

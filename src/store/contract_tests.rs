@@ -34,6 +34,7 @@ macro_rules! contract {
             a_message_is_held_once,
             an_adopted_message_learns_whose_it_is,
             a_message_whose_original_is_gone_is_judged_anew,
+            what_is_hidden_stays_in_quarantine,
             a_message_is_kept_until_it_is_deleted,
             texts_and_names_are_kept_as_they_are,
             released_and_deleted_messages_change_their_state,

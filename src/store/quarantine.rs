@@ -22,7 +22,9 @@ use super::contract::Store;
 use super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::temporary::{self, Leftovers};
 use super::{durable_write, private};
-pub use index::{Adopted, QuarantineIndex, adopt, delete_older, described, entry_of, is_waiting};
+pub use index::{
+    Adopted, QuarantineIndex, adopt, delete_older, described, entry_of, is_hidden, is_waiting,
+};
 use kept::{ENDING, id_of, is_same, named};
 pub use kept::{Kept, Left, find, kept};
 pub use messages::{HeldMessages, move_into};

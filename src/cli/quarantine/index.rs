@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::super::exit::Error;
 use crate::config::{Config, StoreKind};
 use crate::server::open_store::{self, OpenStore};
-use crate::store::Store;
 use crate::store::quarantine::{self, HeldMessages, Kept, Left};
-use crate::store::records::PopgateId;
+use crate::store::records::{PopgateId, Quarantined};
+use crate::store::{Store, StoreError};
 
 /// See the module.
 #[derive(Debug)]
@@ -47,15 +47,25 @@ impl Index {
 
     /// Whether a message is released, and waits in its mailbox. If the store cannot tell, it does: it is not deleted then.
     pub(super) fn is_waiting(&self, kept: &Kept) -> bool {
+        self.is(kept, quarantine::is_waiting)
+    }
+
+    /// Whether a message is hidden in its mailbox; likewise.
+    pub(super) fn is_hidden(&self, kept: &Kept) -> bool {
+        self.is(kept, quarantine::is_hidden)
+    }
+
+    fn is(
+        &self,
+        kept: &Kept,
+        question: fn(&dyn Store, &Quarantined) -> Result<bool, StoreError>,
+    ) -> bool {
         let (Some(store), Some(id)) = (self.reader(), PopgateId::new(&kept.id)) else {
             return false;
         };
         let row = store.quarantined(&id);
-        let waiting = row.and_then(|row| match row {
-            Some(row) => quarantine::is_waiting(&*store, &row),
-            None => Ok(false),
-        });
-        waiting.unwrap_or(true)
+        let answer = row.and_then(|row| row.map_or(Ok(false), |row| question(&*store, &row)));
+        answer.unwrap_or(true)
     }
 
     pub(super) fn messages(&self) -> &HeldMessages {

@@ -308,13 +308,45 @@ pub(in crate::store) fn a_message_whose_original_is_gone_is_judged_anew(store: &
         ];
         store.apply(&changes).unwrap();
     }
-    let one = message(store, "one");
-    assert_eq!(
-        (one.state, one.digest, one.grown, one.edit),
-        (MessageState::Judged, None, 0, None)
-    );
-    // The upstream has a hidden one.
+    for name in ["one", "two"] {
+        let found = message(store, name);
+        assert_eq!(
+            (found.state, found.digest, found.grown, found.edit),
+            (MessageState::Judged, None, 0, None)
+        );
+    }
+}
+
+pub(in crate::store) fn what_is_hidden_stays_in_quarantine(store: &dyn Store) {
+    for (name, hidden) in [("one", false), ("two", true)] {
+        let entry = Quarantined {
+            body: Some(Bytes::from_static(b"x\r\n")),
+            ..entry(&format!("h-{name}"), name, 10)
+        };
+        let entry = Box::new(entry);
+        let changes = [
+            judged("ann", name, record(&format!("h-{name}"))),
+            Change::Held { entry, hidden },
+        ];
+        store.apply(&changes).unwrap();
+    }
+    let retention = Retention {
+        quarantine: Some(at(20)),
+        ..Retention::default()
+    };
+    while store.expire(&retention).unwrap().more {}
+    let row = store.quarantined(&id("h-two")).unwrap().unwrap();
+    assert_eq!(row.state, HeldState::Held);
+    assert!(row.body.is_some());
     assert_eq!(message(store, "two").state, MessageState::Hidden);
+    // Once it is hidden no longer, it may go.
+    let released = Change::Released {
+        id: id("h-two"),
+        at: at(30),
+    };
+    store.apply(&[released]).unwrap();
+    while store.expire(&retention).unwrap().more {}
+    assert_eq!(store.quarantined(&id("h-two")).unwrap(), None);
 }
 
 pub(in crate::store) fn the_quarantine_is_paged(store: &dyn Store) {

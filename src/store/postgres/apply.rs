@@ -219,7 +219,7 @@ fn discard(id: &PopgateId) -> Bound<'_> {
     )
 }
 
-/// The original is gone: its notice is not sent again. A hidden message stays hidden, for the upstream has it.
+/// The original is gone: its notice is not sent again, and a message is not hidden without it. It is judged anew.
 fn purge(id: &PopgateId) -> Bound<'_> {
     bound!(
         "WITH gone AS (
@@ -228,7 +228,7 @@ fn purge(id: &PopgateId) -> Bound<'_> {
          )
          UPDATE messages SET state = 0, digest = NULL, grown = 0, edit_flags = NULL, edit_block = NULL
          FROM gone WHERE messages.mailbox = gone.mailbox AND messages.uidl = gone.uidl
-           AND messages.id = $1 AND messages.state = 2",
+           AND messages.id = $1 AND messages.state IN (2, 3)",
         id.as_str()
     )
 }

@@ -48,7 +48,8 @@ pub(super) async fn expire(client: &mut Object, retention: &Retention) -> Result
     })
 }
 
-/// Those that are held without their message are another node's to delete: it has the message.
+/// Those that are held without their message are another node's to delete: it has the message. One that is hidden in a
+/// mailbox stays as long as that.
 async fn delete_quarantined(
     transaction: &Transaction<'_>,
     limit: Timestamp,
@@ -57,6 +58,10 @@ async fn delete_quarantined(
            DELETE FROM quarantine WHERE number IN
              (SELECT number FROM quarantine WHERE held_at < $1 AND (state > 0 OR body IS NOT NULL)
                 AND NOT EXISTS (SELECT 1 FROM own_entries WHERE quarantined = quarantine.id)
+                AND (state > 0 OR NOT EXISTS
+                  (SELECT 1 FROM messages
+                   WHERE messages.mailbox = quarantine.mailbox AND messages.uidl = quarantine.uidl
+                     AND messages.state = 3))
               ORDER BY held_at LIMIT $2)
            RETURNING id, mailbox, uidl, state
          ), purged AS (

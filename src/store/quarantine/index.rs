@@ -13,7 +13,7 @@ use super::kept::{self, Kept, Left};
 use crate::message::Headers;
 use crate::store::contract::{QuarantineQuery, Store};
 use crate::store::records::{
-    Change, HeldState, OwnBody, OwnEntry, PopgateId, Quarantined, Timestamp,
+    Change, HeldState, MessageState, OwnBody, OwnEntry, PopgateId, Quarantined, Timestamp,
 };
 use crate::store::store_error::StoreError;
 use crate::store::writer::Writer;
@@ -179,6 +179,18 @@ pub fn is_waiting(store: &dyn Store, row: &Quarantined) -> Result<bool, StoreErr
     Ok(row.state == HeldState::Released && own_entry(store, row)?.is_some())
 }
 
+/// Whether a message is hidden in its mailbox: nothing there says that it exists, and its copy is what a person looks at.
+///
+/// # Errors
+/// The store's.
+pub fn is_hidden(store: &dyn Store, row: &Quarantined) -> Result<bool, StoreError> {
+    let (HeldState::Held, Some(mailbox), Some(uidl)) = (row.state, &row.mailbox, &row.uidl) else {
+        return Ok(false);
+    };
+    let record = store.message(mailbox, uidl)?;
+    Ok(record.is_some_and(|record| record.state == MessageState::Hidden))
+}
+
 /// The entry of a released message in its mailbox.
 pub(super) fn own_entry(
     store: &dyn Store,
@@ -201,7 +213,7 @@ fn should_be_there(store: &dyn Store, entry: &Quarantined) -> Result<bool, Store
     }
 }
 
-/// Deletes messages that were held before a time; returns their number.
+/// Deletes messages that were held before a time, but for those that are hidden in a mailbox; returns their number.
 ///
 /// # Errors
 /// The system's, with the path, or the store's; what was done so far stays.
@@ -215,9 +227,17 @@ pub fn delete_older(
         if kept.when >= before {
             continue;
         }
+        let known = store.zip(PopgateId::new(&kept.id));
+        if let Some((store, id)) = &known {
+            let row = store.quarantined(id).map_err(io::Error::other)?;
+            let hidden = row.map(|row| is_hidden(*store, &row)).transpose();
+            if hidden.map_err(io::Error::other)?.unwrap_or(false) {
+                continue;
+            }
+        }
         kept.leave(Left::Purged)?;
         deleted += 1;
-        if let (Some(store), Some(id)) = (store, PopgateId::new(&kept.id)) {
+        if let Some((store, id)) = known {
             let change = Left::Purged.change(id);
             store.apply(&[change]).map_err(io::Error::other)?;
         }

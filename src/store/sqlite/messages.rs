@@ -312,8 +312,8 @@ pub(super) fn discarded(
     statement.execute(values).map(drop)
 }
 
-/// Of a message whose original is in quarantine no longer: its notice is not sent again. A hidden one stays hidden, for
-/// the upstream has it.
+/// Of a message whose original is in quarantine no longer: its notice is not sent again, and a hidden one is not hidden
+/// without it. It is judged anew.
 pub(super) fn original_gone(
     connection: &Connection,
     mailbox: i64,
@@ -322,7 +322,7 @@ pub(super) fn original_gone(
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "UPDATE messages SET state = 0, digest = NULL, grown = 0
-         WHERE mailbox = ?1 AND uidl = ?2 AND id = ?3 AND state = 2",
+         WHERE mailbox = ?1 AND uidl = ?2 AND id = ?3 AND state IN (2, 3)",
     )?;
     match statement.execute(params![mailbox, uidl, id.as_str()])? {
         0 => Ok(()),
