@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """popgate is killed with SIGKILL at random moments, and nothing is lost.
 
-Clients fetch and delete mail, of which the spam is put into quarantine and replaced by a notice; training runs, releases
-run, and SIGHUP reloads. Each of these processes is killed in the middle. After each kill, every notice that a client has
-had must have its original in quarantine, octet for octet, the store must be sound, and upstream nothing may be deleted
-that no client asked for; after each start, no unfinished file may be left. A message that was released to its mailbox
-arrives there, octet for octet. At the end the learned state is read, the training is completed, and no lesson counts
-twice. Exit 0 if everything held, 1 if not.
+Clients fetch and delete mail, of which the spam is put into quarantine and replaced by a notice, or hidden in every second
+mailbox; training runs, releases run, and SIGHUP reloads. Each of these processes is killed in the middle. After each kill,
+every notice that a client has had, and every message that is hidden, must have its original in quarantine, octet for octet,
+the store must be sound, and upstream nothing may be deleted that no client asked for; after each start, no unfinished file
+may be left. Ham is always listed, and a message that was released to its mailbox arrives there, octet for octet. At the end
+the learned state is read, the training is completed, and no lesson counts twice. Exit 0 if everything held, 1 if not.
 """
 
 import argparse
@@ -28,8 +28,9 @@ import time
 from uidl_mailboxes import Mailboxes
 
 MESSAGES = 40
-RULE = ('[[rule]]\nid = "KILLED"\ndescription = "A message of this test"\nscore = 50\nwhere = "body"\n'
-        'phrases = ["zzkilledzz"]\n')
+SPAM, HAM = b"zzkilledzz", b"zzkeptzz"
+RULE = "".join(f'[[rule]]\nid = "{name}"\ndescription = "A message of this test"\nscore = {score}\nwhere = "body"\n'
+               f'phrases = ["{word.decode()}"]\n' for name, score, word in (("KILLED", 50, SPAM), ("KEPT", -50, HAM)))
 
 
 class Wrong(Exception):
@@ -42,8 +43,8 @@ def must(true, what):
 
 
 def message(number, chance):
-    """Spam of 1 to 200 KB, with a subject of its own."""
-    line = b"zzkilledzz " + bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz ", k=60)) + b"\r\n"
+    """Of 1 to 200 KB, with a subject of its own; two of three are spam."""
+    line = (SPAM if number % 3 else HAM) + b" " + bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz ", k=60)) + b"\r\n"
     head = (f"From: sender{number}@example.net\r\nTo: ann@example.org\r\nSubject: killed {number:04}\r\n"
             f"Message-ID: <{number}@example.net>\r\n\r\n..a line with a dot\r\n")
     return head.encode() + line * chance.choice((10, 300, 3000))
@@ -55,10 +56,10 @@ class Test:
     def __init__(self, program, folder, seed, upstream):
         self.program, self.folder, self.chance = program, folder, random.Random(seed)
         self.upstream, self.asked, self.releases = upstream, collections.defaultdict(set), {}
-        self.rounds, self.corrected = collections.Counter(), set()
+        self.rounds, self.corrected, self.hiding = collections.Counter(), set(), set()
         self.data = os.path.join(folder, "data")
         self.port, self.notices, self.lock = None, {}, threading.Lock()
-        self.started = []
+        self.started, self.wrong = [], None
         self.over = threading.Event()
         self.seen = collections.Counter()
         os.mkdir(os.path.join(folder, "rules"))
@@ -66,14 +67,14 @@ class Test:
             f.write(RULE)
         self.config = os.path.join(folder, "popgate.toml")
         with open(self.config, "w") as f:
-            f.write(f'[[listen]]\naddress = "127.0.0.1:0"\n\n[[upstream]]\nhost = "127.0.0.1"\nport = {upstream.port}\n'
+            f.write(f'[[listen]]\naddress = "127.0.0.1:0"\n\n[[upstream]]\nname = "test"\nhost = "127.0.0.1"\nport = {upstream.port}\n'
                     'tls = "off"\n\n[filter]\nrules = "rules"\ndrop_at = 20.0\n\n[admin]\naddress = ""\n\n'
                     '[data]\ndir = "data"\n')
         for kind in ("ham", "spam"):
             os.mkdir(os.path.join(folder, kind))
             for number in range(200):
                 with open(os.path.join(folder, kind, f"{number:03}.eml"), "wb") as f:
-                    f.write(message(number, self.chance).replace(b"zzkilledzz", kind.encode() * 2))
+                    f.write(message(number, self.chance).replace(SPAM, b"word").replace(HAM, b"word") + kind.encode() * 2)
 
     def run(self, *verb):
         self.started = [process for process in self.started if process.poll() is None]
@@ -104,21 +105,33 @@ class Test:
         chance, user = random.Random(number), f"user{number}"
         while not self.over.is_set():
             try:
-                client = poplib.POP3("127.0.0.1", self.port, timeout=20)
-                client.user(user)
-                client.pass_("secret")
-                uidls = [row.split()[1].decode() for row in client.uidl()[1]]
-                own = [uidl for uidl in uidls if uidl.startswith("popgate-")]
-                for uidl in own + chance.sample(uidls, min(5, len(uidls))):
-                    _, lines, _ = client.retr(uidls.index(uidl) + 1)
-                    self.received(uidl, b"".join(line + b"\r\n" for line in lines))
-                self.delete(client, user, uidls, chance)
-                client.quit()
-                if len(uidls) < MESSAGES // 2:
-                    self.arrive(user)
-            except (OSError, EOFError, poplib.error_proto, TypeError, IndexError):
+                self.session(user, chance)
+            except (OSError, EOFError, poplib.error_proto, TypeError, IndexError, ValueError):
                 self.seen["broken sessions"] += 1
                 time.sleep(0.01)
+            except Wrong as wrong:
+                self.wrong = self.wrong or Wrong(f"{user}: {wrong}")
+                return
+
+    def session(self, user, chance):
+        client = poplib.POP3("127.0.0.1", self.port, timeout=20)
+        client.user(user)
+        client.pass_("secret")
+        before = self.upstream.of(user)
+        uidls = [row.split()[1].decode() for row in client.uidl()[1]]
+        # A QUIT of the session before may have deleted it meanwhile.
+        missing = set(before) - set(uidls) - self.asked[user]
+        must(all(SPAM in before[uidl] for uidl in missing), f"ham is not listed: {missing}")
+        self.seen["hidden messages"] += len(missing)
+        must(not missing or user in self.hiding, f"{missing} are not listed")
+        own = [uidl for uidl in uidls if uidl.startswith("popgate-")]
+        for uidl in own + chance.sample(uidls, min(5, len(uidls))):
+            _, lines, _ = client.retr(uidls.index(uidl) + 1)
+            self.received(uidl, b"".join(line + b"\r\n" for line in lines))
+        self.delete(client, user, uidls, chance)
+        client.quit()
+        if sum(SPAM not in octets for octets in before.values()) < MESSAGES // 6:
+            self.arrive(user)
 
     def arrive(self, user):
         """The messages that a client has deleted come again, as others."""
@@ -136,6 +149,9 @@ class Test:
         client.dele(which + 1)
 
     def received(self, uidl, octets):
+        if uidl.startswith("popgate-digest-"):
+            self.seen["digests"] += 1
+            return
         original = Test.messages.get(uidl.partition(".")[0])
         if original is None:
             with self.lock:
@@ -144,10 +160,13 @@ class Test:
             self.seen["released messages fetched"] += 1
             return
         ident = re.search(rb"^X-Popgate-Id: (\S+)", octets, re.M)
-        if octets == original:
+        if SPAM not in original:
+            must(octets == original, f"{uidl} is ham, and changed")
+            self.seen["ham"] += 1
+        elif octets == original:
             must(original in self.corrected, f"{uidl} is spam, and passed")
             self.seen["corrected messages fetched"] += 1
-        elif b"zzkilledzz" in octets:
+        elif SPAM in octets:
             must(octets.endswith(original.partition(b"\r\n\r\n")[2]), f"{uidl} has another body")
             self.seen["tagged"] += 1
         else:
@@ -207,16 +226,45 @@ class Test:
             for user, gone in self.upstream.deleted.items():
                 must(set(gone) <= self.asked[user], f"{user}: {set(gone) - self.asked[user]} deleted upstream")
 
+    def check_hidden(self, database):
+        """Every hidden message is in quarantine; returns one of them."""
+        rows = database.execute("SELECT messages.id, messages.uidl, user FROM messages JOIN mailboxes "
+                                "ON mailboxes.id = messages.mailbox WHERE messages.state = 3").fetchall()
+        last = None
+        for ident, uidl, user in rows:
+            original = Test.messages[uidl.decode().partition(".")[0]]
+            if os.path.exists(os.path.join(self.folder, "out", f"{ident}.eml")):
+                continue
+            must(self.original_of(ident) == original, f"{ident}, hidden from {user}, is not in quarantine")
+            if user in self.hiding and ident not in self.releases:
+                last = (ident, original)
+        return last
+
+    def original_of(self, ident):
+        with contextlib.suppress(FileNotFoundError), open(
+                os.path.join(self.data, "quarantine", "new", f"{ident}.popgate"), "rb") as f:
+            return f.read()
+
     def check_store(self):
-        """The database is sound, and its rows fit each other."""
+        """The database is sound, and its rows fit each other; returns a hidden message."""
         path = os.path.join(self.data, "popgate.sqlite")
         if not os.path.exists(path):
-            return
+            return None
         with contextlib.closing(sqlite3.connect(path, timeout=10)) as database:
             found = database.execute("PRAGMA quick_check").fetchone()[0]
             orphans = database.execute("PRAGMA foreign_key_check").fetchall()
+            hidden = self.check_hidden(database) if found == "ok" else None
         must(found == "ok" and not orphans, f"the store is damaged: {found}, {orphans[:3]}")
         must(not glob.glob(path + ".damaged-*"), "a kill has damaged the store")
+        return hidden
+
+    def hide(self, clients):
+        """Every second mailbox is in hide mode; a setting once made is never lost."""
+        for number in range(1, clients, 2):
+            done = self.run("set", f"user{number}@test", "drop_mode=hide")
+            said, _ = done.communicate()
+            must(done.returncode == 0, f"drop_mode is not set: {said}")
+            self.hiding.add(f"user{number}")
 
     def kill_once(self, number):
         serving = self.serve()
@@ -233,11 +281,13 @@ class Test:
         self.seen["unfinished after a kill"] += len(self.unfinished())
         notices = self.check_notices()
         self.check_upstream()
-        self.check_store()
+        hidden = self.check_store()
         if number % 10 == 9 and notices:
             self.released(*notices[0])
-            for ident, original in notices[1:2]:
+            for ident, original in notices[1:2] + [hidden] * bool(hidden):
                 self.released_to_mailbox(ident, original)
+        if self.wrong:
+            raise self.wrong
 
     def finish(self):
         serving = self.serve()
@@ -250,6 +300,9 @@ class Test:
         serving.terminate()
         must(serving.wait(60) == 0, "popgate does not end")
         self.check_notices()
+        self.check_store()
+        if self.wrong:
+            raise self.wrong
         must(not self.unfinished(), f"unfinished at the end: {self.unfinished()}")
         info = self.run("model", "info").communicate()[0]
         found = re.search(r"learned: (\d+) ham, (\d+) spam", info)
@@ -276,6 +329,7 @@ def main():
             for number in range(args.kills):
                 test.kill_once(number)
                 if not clients:
+                    test.hide(args.clients)
                     clients = [threading.Thread(target=test.client, args=(one,), daemon=True) for one in range(args.clients)]
                     for client in clients:
                         client.start()
@@ -290,8 +344,9 @@ def main():
                     process.kill()
             upstream.stop()
     counts = ", ".join(f"{count} {what}" for what, count in sorted(test.seen.items()))
-    print(f"{args.kills} kills: {counts}; no notice without its original, nothing unfinished after a start, no deletion that nobody asked for")
-    return 0 if test.seen["notices"] and test.seen["unfinished after a kill"] else 1
+    print(f"{args.kills} kills: {counts}; no notice and no hidden message without its original, nothing unfinished after a start, no deletion that nobody asked for")
+    happened = all(test.seen[what] for what in ("notices", "hidden messages", "unfinished after a kill"))
+    return 0 if happened else 1
 
 
 if __name__ == "__main__":

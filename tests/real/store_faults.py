@@ -3,9 +3,10 @@
 
 Faults: another process keeps it locked, the disk is full, the file is deleted, truncated, or damaged by one bit or one
 page (while popgate runs, and before it starts), the data directory is read-only, the clock jumps by 40 days. With each of
-them sessions fetch a mailbox that is known and one that is not, delete a message, and a held message is released. Every
-answer must be as without a store: each message octet for octet or with declared edits, a notice only with its original
-in quarantine, one deletion upstream. The log and the metrics must name the fault, and once it is over, the store works
+them sessions fetch mailboxes that are known and one that is not, delete a message, and a held message is released. One of the
+known mailboxes gets notices, the other ones are in hide mode. Every answer must be as without a store: each message octet
+for octet or with declared edits, a notice only with its original in quarantine, one deletion upstream; and what is not
+listed is spam with its original in quarantine. The log and the metrics must name the fault, and once it is over, the store works
 again by itself. Exit 0 if everything held, 1 if not.
 """
 
@@ -62,9 +63,9 @@ class Stand:
             f.write(RULE)
         with open(self.config, "w") as f:
             f.write(f'[[listen]]\naddress = "127.0.0.1:0"\n\n[[upstream]]\nname = "test"\nhost = "127.0.0.1"\n'
-                    f'port = {upstream.port}\ntls = "off"\n\n[filter]\nrules = "rules"\ndrop_at = 20.0\n\n'
+                    f'port = {upstream.port}\ntls = "off"\n\n[filter]\nrules = "rules"\ndrop_at = 20.0\ndrop_mode = "hide"\n\n'
                     f'[admin]\naddress = "127.0.0.1:0"\n\n[data]\ndir = "{self.data}"\n')
-        self.gate, self.seen = None, 0
+        self.gate, self.seen, self.hidden = None, 0, 0
 
     @property
     def store(self):
@@ -108,19 +109,40 @@ class Stand:
         rows = dict(map(int, row.split()[:2]) for row in client.list()[1])
         must(octets == sum(rows.values()), f"{user}: STAT says {octets}, LIST {sum(rows.values())}")
         uidls = [row.split()[1].decode() for row in client.uidl()[1]]
-        must(count == len(rows) == len(uidls) == len(before), f"{user}: {count} messages, {len(before)} upstream")
-        must(uidls == [uidl for uidl, _ in before], f"{user}: other unique-ids")
-        for number, (uidl, original) in enumerate(before, 1):
+        must(count == len(rows) == len(uidls), f"{user}: {count} messages, {len(rows)} in LIST, {len(uidls)} in UIDL")
+        listed = self.listed(user, uidls, before)
+        for number, uidl in enumerate(uidls, 1):
             got = b"".join(line + b"\r\n" for line in client.retr(number)[1])
-            self.received(user, uidl, original, got)
+            if uidl in listed:
+                self.received(user, uidl, listed[uidl], got)
         if delete:
-            victim = next(number for number, (_, original) in enumerate(before, 1) if b"zzfaultzz" not in original)
-            client.dele(victim)
+            victim = next(uidl for uidl, original in listed.items() if b"zzfaultzz" not in original)
+            client.dele(uidls.index(victim) + 1)
         answer = client.quit()
         must(answer.startswith(b"+OK"), f"{user}: {answer}")
         after = self.upstream.of(user)
         gone = [uidl for uidl, _ in before if uidl not in after]
         must(len(gone) == int(delete), f"{user}: {gone} deleted upstream")
+
+    def listed(self, user, uidls, before):
+        """The server's messages that are listed, in its order; each of the others is spam, and in quarantine."""
+        theirs = [uidl for uidl in uidls if not uidl.startswith("popgate-digest-")]
+        listed = {uidl: original for uidl, original in before if uidl in theirs}
+        must(theirs == list(listed), f"{user}: other unique-ids")
+        hidden = {uidl: original for uidl, original in before if uidl not in listed}
+        kept = self.in_quarantine() if hidden else set()
+        for uidl, original in hidden.items():
+            must(b"zzfaultzz" in original, f"{user} {uidl}: ham is not listed")
+            must(original in kept, f"{user} {uidl}: is hidden, and not in quarantine")
+        self.hidden += len(hidden)
+        return listed
+
+    def in_quarantine(self):
+        kept = set()
+        for path in glob.glob(os.path.join(self.data, "quarantine", "[nc][eu][wr]", "*.popgate*")):
+            with open(path, "rb") as f:
+                kept.add(f.read())
+        return kept
 
     def received(self, user, uidl, original, got):
         self.seen += 1
@@ -263,15 +285,26 @@ def during(stand, name):
     """What people do while the fault lasts."""
     stand.session("known")
     stand.session(f"{name}-new")
+    stand.session("hidden")
     stand.release()
     stand.cli("quarantine", "list")
     stand.session("known")
 
 
-def while_serving(stand, name, fault, is_seen):
+def first_sessions(stand):
+    """What is known before the fault: spam of the mailbox in hide mode alone is hidden."""
     stand.start()
+    code, said = stand.cli("set", "known@test", "drop_mode=notice")
+    must(code == 0, f"drop_mode is not set: {said}")
     stand.session("known")
+    stand.session("hidden", delete=False)
     time.sleep(0.5)
+    stand.session("hidden")
+    must(stand.hidden == 2 * SPAM, f"{stand.hidden} messages were hidden")
+
+
+def while_serving(stand, name, fault, is_seen):
+    first_sessions(stand)
     before = stand.troubles()
     with fault(stand):
         during(stand, name)
@@ -290,9 +323,7 @@ def while_serving(stand, name, fault, is_seen):
 
 
 def before_start(stand, name, fault):
-    stand.start()
-    stand.session("known")
-    time.sleep(0.5)
+    first_sessions(stand)
     stand.stop()
     with fault(stand):
         stand.start()
@@ -366,7 +397,7 @@ def main():
                 stand = Stand(program, folder, upstream)
                 try:
                     case(stand)
-                    print(f"ok      {name}: {stand.seen} messages, {time.monotonic() - begun:.0f} s", flush=True)
+                    print(f"ok      {name}: {stand.seen} messages, {stand.hidden} hidden, {time.monotonic() - begun:.0f} s", flush=True)
                 except (Wrong, OSError, EOFError, poplib.error_proto, RuntimeError) as wrong:
                     failed += 1
                     print(f"FAILED  {name}: {type(wrong).__name__}: {wrong}", flush=True)
