@@ -28,8 +28,9 @@ use crate::filter::{Thresholds, Verdict};
 use clients::Clients;
 use judging::Judging;
 pub use labels::{
-    ClientState, ConnectionOutcome, Fetch, Flow, LoginOutcome, LookupOutcome, MessageAction,
-    OwnMessageEvent, OwnMessageKind, PrefetchOutcome, StoreOperation, UnscannedReason,
+    ClientState, ConnectionOutcome, FeaturesLeftOut, Fetch, Flow, LoginOutcome, LookupOutcome,
+    MessageAction, OwnMessageEvent, OwnMessageKind, PrefetchOutcome, StoreOperation,
+    UnscannedReason,
 };
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
@@ -325,6 +326,13 @@ impl Metrics {
     pub fn store_dropped(&self, reason: &'static str, changes: usize) {
         let counter = self.store.dropped.with_label_values(&[reason]);
         counter.inc_by(changes as u64);
+    }
+
+    /// Messages that are recorded without features.
+    pub fn features_left_out(&self, reason: FeaturesLeftOut, messages: usize) {
+        let counter = &self.store.features_left_out;
+        let counter = counter.with_label_values(&[reason.label()]);
+        counter.inc_by(messages as u64);
     }
 
     /// A login's end.

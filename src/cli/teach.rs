@@ -14,7 +14,7 @@ use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
-use crate::filter::{Action, KeptNote, NotedLesson};
+use crate::filter::{Action, KeptLesson, KeptNote, NotedLesson};
 use crate::learn::trainer::Taught;
 use crate::store::records::{
     Change, Correction, HistoryRow, Label, PopgateId, SenderSeen, Timestamp,
@@ -92,18 +92,36 @@ fn teach(
 ) -> Result<&'static str, Error> {
     let row = find(store, id)?.ok_or_else(|| missing(id))?;
     let note = KeptNote::read(&row.features).unwrap_or_default();
-    let lesson = note.lesson.as_ref().ok_or_else(|| {
-        let id = harmless(id);
-        Error::NotFound(format!(
-            "of message {id} nothing is kept that could be learned"
-        ))
-    })?;
+    let lesson = match &note.lesson {
+        KeptLesson::Kept(lesson) => lesson,
+        KeptLesson::LeftOut => return Err(without_features(id, &row, label)),
+        KeptLesson::Never => {
+            let id = harmless(id);
+            return Err(Error::NotFound(format!(
+                "of message {id} nothing is kept that could be learned"
+            )));
+        }
+    };
     // First: what fails must not leave a correction that nothing was learned of.
     let said = learn(config, &row, lesson, label)?;
     store
         .apply(&changes(&row, &note, label))
         .map_err(Error::failed)?;
     Ok(said)
+}
+
+/// What a person may do about it.
+fn without_features(id: &str, row: &HistoryRow, label: Option<Label>) -> Error {
+    let (id, user) = (harmless(id), harmless(row.mailbox.user()));
+    let option = match label {
+        Some(Label::Ham) => "--ham",
+        Some(Label::Spam) => "--spam",
+        None => "--forget",
+    };
+    Error::NotFound(format!(
+        "of message {id} nothing can be learned here, for popgate was too busy to record its features when it came: \
+         `popgate train --account {user} {option} FILE` learns it from the message itself"
+    ))
 }
 
 /// By the id of the history, or of the quarantine.

@@ -19,8 +19,20 @@ pub struct Context {
     pub policy: Option<Arc<MailboxPolicy>>,
     /// Who has written to the mailbox; `None` if that is not known.
     pub senders: Option<Arc<KnownSenders>>,
-    /// Whether the verdict is to come with what the history keeps.
-    pub notes: bool,
+    /// What of the message is to come with the verdict, for the history.
+    pub notes: Notes,
+}
+
+/// What of a message comes with its verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Notes {
+    /// Nothing more.
+    #[default]
+    None,
+    /// Its sender and subject.
+    WithoutFeatures,
+    /// Also what the learned filter learns of it.
+    Full,
 }
 
 /// What a person has set for a mailbox, and for all.

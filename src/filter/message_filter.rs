@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::filter::brands::Brands;
 use crate::filter::classifier::{LearnedState, SUBJECT_MARK, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
-use crate::filter::context::Context;
+use crate::filter::context::{Context, Notes};
 use crate::filter::facts::FactValue;
 use crate::filter::fnv::fnv;
 use crate::filter::learned_curve::LearnedCurves;
@@ -297,9 +297,11 @@ impl Filter {
         // A list outranks what the filter finds, and a correction outranks both.
         Self::apply_lists(context, &mail, &mut verdict);
         self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
-        if context.notes {
-            verdict.noted = Some(self.note(&mail, features));
-        }
+        verdict.noted = match context.notes {
+            Notes::None => None,
+            Notes::WithoutFeatures => Some(self.note(&mail, None)),
+            Notes::Full => Some(self.note(&mail, features)),
+        };
         verdict.work = work.spent();
         verdict.partial = work.partial();
         verdict.left_out = work.left_out();

@@ -43,13 +43,13 @@ mod stopwatch;
 mod thresholds;
 pub mod verdict;
 
-pub use context::{Context, DropAt, MailboxPolicy};
+pub use context::{Context, DropAt, MailboxPolicy, Notes};
 pub use learned_curve::{LearnedCurve, LearnedCurves};
 pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{
     ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT,
 };
-pub use noted::{KeptNote, Noted, NotedLesson};
+pub use noted::{KeptLesson, KeptNote, Noted, NotedLesson};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;

@@ -15,8 +15,20 @@ pub struct Noted {
     pub address: Option<String>,
     /// Whether the receiving server vouches for it.
     pub is_authenticated: bool,
-    /// What the learned filter learns of it; `None` if it cannot.
-    pub lesson: Option<NotedLesson>,
+    /// What the learned filter learns of it.
+    pub lesson: KeptLesson,
+}
+
+/// Whether a message can be learned later from what is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum KeptLesson {
+    /// Nobody can learn it, or nothing is known about that.
+    #[default]
+    Never,
+    /// It could have been, but there was no time to extract its features or to write them.
+    LeftOut,
+    /// From this.
+    Kept(NotedLesson),
 }
 
 /// What the learned filter learns of a message.
@@ -38,7 +50,7 @@ pub struct KeptNote {
     /// Whether the sender is authenticated.
     pub is_authenticated: bool,
     /// What the learned filter learns of the message.
-    pub lesson: Option<NotedLesson>,
+    pub lesson: KeptLesson,
 }
 
 /// The version of the octets that are written.
@@ -51,6 +63,7 @@ const WITH_LIST: u8 = 1;
 const AUTHENTICATED: u8 = 1;
 const SENDER: u8 = 2;
 const LESSON: u8 = 4;
+const LEFT_OUT: u8 = 8;
 
 impl KeptNote {
     /// As octets, which [`Self::read`] reads.
@@ -59,17 +72,36 @@ impl KeptNote {
         let sender = self.sender.as_deref().unwrap_or_default().as_bytes();
         let flags = bit(self.is_authenticated, AUTHENTICATED)
             | bit(self.sender.is_some(), SENDER)
-            | bit(self.lesson.is_some(), LESSON);
+            | match &self.lesson {
+                KeptLesson::Never => 0,
+                KeptLesson::LeftOut => LEFT_OUT,
+                KeptLesson::Kept(_) => LESSON,
+            };
         let length = u16::try_from(sender.len()).unwrap_or(u16::MAX);
         let mut octets = vec![VERSION, flags];
         octets.extend_from_slice(&length.to_le_bytes());
         octets.extend_from_slice(&sender[..length.into()]);
-        if let Some(lesson) = &self.lesson {
+        if let KeptLesson::Kept(lesson) = &self.lesson {
             octets.extend_from_slice(&lesson.digest);
             octets.extend_from_slice(&lesson.sender.to_le_bytes());
             octets.extend_from_slice(lesson.features.bytes());
         }
         octets
+    }
+
+    /// Written octets without the features; `None` if there are none in them.
+    pub fn without_features(octets: &[u8]) -> Option<Vec<u8>> {
+        let ([version @ (WITH_LIST | VERSION), flags, low, high], rest) =
+            octets.split_first_chunk()?
+        else {
+            return None;
+        };
+        if flags & LESSON == 0 {
+            return None;
+        }
+        let sender = rest.get(..u16::from_le_bytes([*low, *high]).into())?;
+        let flags = flags & !LESSON | LEFT_OUT;
+        Some([&[*version, flags, *low, *high], sender].concat())
     }
 
     /// Reads octets; `None` if they are something else.
@@ -82,10 +114,11 @@ impl KeptNote {
         let length = u16::from_le_bytes([*low, *high]).into();
         let (sender, rest) = rest.split_at_checked(length)?;
         let sender = std::str::from_utf8(sender).ok()?.to_owned();
-        let lesson = match flags & LESSON {
-            0 if rest.is_empty() => None,
-            0 => return None,
-            _ => Some(lesson(*version, rest)?),
+        let lesson = match flags & (LESSON | LEFT_OUT) {
+            0 if rest.is_empty() => KeptLesson::Never,
+            LEFT_OUT if rest.is_empty() => KeptLesson::LeftOut,
+            LESSON => KeptLesson::Kept(lesson(*version, rest)?),
+            _ => return None,
         };
         Some(Self {
             sender: (flags & SENDER != 0).then_some(sender),
@@ -130,14 +163,21 @@ mod tests {
         let full = KeptNote {
             sender: Some("ann@example.net".to_owned()),
             is_authenticated: true,
-            lesson: Some(lesson),
+            lesson: KeptLesson::Kept(lesson.clone()),
         };
-        for note in [full.clone(), KeptNote::default()] {
+        let without = KeptNote {
+            lesson: KeptLesson::LeftOut,
+            ..full.clone()
+        };
+        for note in [full.clone(), without.clone(), KeptNote::default()] {
             assert_eq!(KeptNote::read(&note.write()), Some(note));
         }
         let octets = full.write();
+        let left = KeptNote::without_features(&octets).unwrap();
+        assert_eq!(KeptNote::read(&left), Some(without));
+        assert_eq!(KeptNote::without_features(&left), None);
         // As the version before wrote it.
-        let begin = octets.len() - full.lesson.as_ref().unwrap().features.bytes().len();
+        let begin = octets.len() - lesson.features.bytes().len();
         let mut before = octets[..begin].to_vec();
         before[0] = WITH_LIST;
         before.extend_from_slice(PackedFeatures::of(&features()).bytes());

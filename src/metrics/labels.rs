@@ -191,6 +191,16 @@ label! {
     }
 }
 
+label! {
+    /// Why the features of a message were not recorded: the label `reason`.
+    pub enum FeaturesLeftOut {
+        /// More messages come than may come with features.
+        Rate = "rate",
+        /// Too much waits to be written to the store.
+        QueueFull = "queue_full",
+    }
+}
+
 /// One direction of one side of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {

@@ -3,7 +3,9 @@
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::buckets::SECONDS;
-use super::labels::{LookupOutcome, OwnMessageEvent, OwnMessageKind, StoreOperation};
+use super::labels::{
+    FeaturesLeftOut, LookupOutcome, OwnMessageEvent, OwnMessageKind, StoreOperation,
+};
 use super::registry::Families;
 
 #[derive(Debug)]
@@ -12,6 +14,7 @@ pub(super) struct Store {
     pub(super) waiting_changes: IntGauge,
     pub(super) waiting_bytes: IntGauge,
     pub(super) dropped: IntCounterVec,
+    pub(super) features_left_out: IntCounterVec,
     pub(super) errors: IntCounterVec,
     pub(super) lookups: IntCounterVec,
     pub(super) lookup_seconds: Histogram,
@@ -50,6 +53,15 @@ impl Store {
                 own_messages.with_label_values(&[kind.label(), event.label()]);
             }
         }
+        let features_left_out = make.counters(
+            "popgate_history_features_left_out_total",
+            "Delivered messages that cannot be taught from the history, because popgate was too busy to record their \
+             features",
+            &["reason"],
+        );
+        for reason in FeaturesLeftOut::ALL {
+            features_left_out.with_label_values(&[reason.label()]);
+        }
         Self {
             up,
             own_messages,
@@ -71,6 +83,7 @@ impl Store {
                 "Changes that were not written to the store and are lost",
                 &["reason"],
             ),
+            features_left_out,
             errors: make.counters(
                 "popgate_store_errors_total",
                 "Errors of the store; a write is tried again",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::open_store::{OpenStore, open_for_serving};
 use crate::config::Config;
-use crate::metrics::{Metrics, StoreOperation};
+use crate::metrics::{FeaturesLeftOut, Metrics, StoreOperation};
 use crate::schema::Problem;
 use crate::session::StoreAccess;
 use crate::store::writer::{Observe, QueueLimits, Writer, WriterEvent};
@@ -146,6 +146,9 @@ fn observe(metrics: Arc<Metrics>) -> Observe {
         WriterEvent::Failed(kind) => {
             metrics.store_error(StoreOperation::Write, kind.label());
             metrics.store_up(StoreOperation::Write, false);
+        }
+        WriterEvent::FeaturesLeftOut(rows) => {
+            metrics.features_left_out(FeaturesLeftOut::QueueFull, rows);
         }
         WriterEvent::Dropped { changes, why } => metrics.store_dropped(why.label(), changes),
     })

@@ -11,7 +11,7 @@ use crate::config::{DropMode, MailboxOverrides};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::known_senders::{KnownSender, KnownSenders, SenderNames};
 use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
-use crate::filter::{Context, MailboxPolicy};
+use crate::filter::{Context, MailboxPolicy, Notes};
 use crate::mailbox_id::MailboxId;
 use crate::store::records::{ListEntry, MailboxMemory, MailboxSettings, NamedSender, Timestamp};
 use crate::store::{Store, StoreError};
@@ -60,7 +60,10 @@ impl KnownMailbox {
             owner: mailbox.map(WeightsOwner::Mailbox),
             policy: self.policy,
             senders: self.senders,
-            notes: service.store.is_some() && service.history.is_kept(),
+            notes: match service.store.is_some() && service.history.is_kept() {
+                true => Notes::Full,
+                false => Notes::None,
+            },
         })
     }
 }

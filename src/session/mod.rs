@@ -18,6 +18,7 @@ mod dialling;
 mod events;
 pub mod exchange;
 mod failure;
+mod feature_rate;
 mod held_budget;
 mod held_octets;
 mod history;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::feature_rate::FeatureRate;
 use super::held_budget::HeldBudget;
 use super::log_throttle::LogThrottle;
 use super::login_attempts::{Allowed, Attempt, LoginAttempts};
@@ -38,6 +39,8 @@ pub struct Quotas {
     pub(super) one_at_a_time: OneAtATime,
     /// Mailboxes whose messages are not fetched ahead.
     pub(super) slow_prefetch: SlowPrefetch,
+    /// How many messages are recorded with their features.
+    pub(super) features: FeatureRate,
     /// Servers that are not asked for unique-ids.
     pub(super) uidl: UidlPolicy,
     /// Turns to compute TLS handshakes with clients.

@@ -37,8 +37,9 @@ use super::refusal::Refusal;
 use super::service::Service;
 use super::spool::Spool;
 use super::timer::Timer;
-use crate::filter::Context;
+use crate::filter::{Context, Notes};
 use crate::mailbox_id::MailboxId;
+use crate::metrics::FeaturesLeftOut;
 use crate::net::{Drain, Stream};
 use crate::pop3::{Uidl, UpstreamNumber};
 use crate::upstream::Dialler;
@@ -349,7 +350,7 @@ impl<'s> Relay<'s> {
     }
 
     async fn judge(&mut self, request: JudgeRequest) {
-        let recipient = Recipient {
+        let mut recipient = Recipient {
             context: self.context().await,
             client: self.client.address().ip(),
         };
@@ -370,6 +371,13 @@ impl<'s> Relay<'s> {
             if corrected.is_none_or(|as_spam| as_spam == (known == TakenFor::Spam)) {
                 return self.exchange.judged(Judgement::NotCorrected, now());
             }
+        }
+        if recipient.context.notes == Notes::Full
+            && !self.service.quotas.features.admits(Instant::now())
+        {
+            recipient.context.notes = Notes::WithoutFeatures;
+            let metrics = &self.service.metrics;
+            metrics.features_left_out(FeaturesLeftOut::Rate, 1);
         }
         let judgement = judge.message(recipient, header, text, deadline, pace);
         let judgement = judgement.await;

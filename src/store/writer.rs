@@ -69,15 +69,22 @@ impl Writer {
         self.record_all(vec![change]);
     }
 
-    /// Hands changes over that belong together: all fit or none, but for rows of the history, which yield first.
+    /// Hands changes over that belong together: all fit or none, but for rows of the history, which yield first: their
+    /// features, and then the rows.
     pub fn record_all(&self, changes: Vec<Change>) {
         let count = changes.len();
         let (changes, why) = match self.queue.push(changes) {
-            Ok(0) => return,
-            Ok(left_out) => (left_out, Dropped::QueueFull),
+            Ok(left_out) => {
+                if left_out.features > 0 {
+                    (self.observe)(WriterEvent::FeaturesLeftOut(left_out.features));
+                }
+                (left_out.rows, Dropped::QueueFull)
+            }
             Err(why) => (count, why),
         };
-        (self.observe)(WriterEvent::Dropped { changes, why });
+        if changes > 0 {
+            (self.observe)(WriterEvent::Dropped { changes, why });
+        }
     }
 
     /// Waits until what was handed over so far is applied, or this time has passed: a session reads what the one before

@@ -227,6 +227,42 @@ async fn what_is_taught_as_ham_passes_at_the_next_login() {
     );
 }
 
+/// As where more mail came than features are recorded of: nothing is half done.
+#[tokio::test]
+async fn a_message_without_features_is_not_taught_and_the_way_to_do_it_is_said() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let mut server = server(data, |_| ());
+    fetch(&mut server, &[("one", MESSAGE)]).await;
+    let id = rows(data, 1).remove(0)["id"].as_str().unwrap().to_owned();
+    let store = Sqlite::open(data).unwrap();
+    let found = store.history_row(&PopgateId::new(&id).unwrap()).unwrap();
+    let mut row = found.unwrap();
+    assert!(row.leave_features_out());
+    assert!(!row.leave_features_out());
+    let database = rusqlite::Connection::open(data.join(FILE)).unwrap();
+    let changed = database.execute(
+        "UPDATE history SET features = ?1 WHERE id = ?2",
+        rusqlite::params![&*row.features, id],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    let record = || store.message(&mailbox(), &Uidl::new(b"one").unwrap());
+    let before = record().unwrap();
+    for (how, option) in [
+        ("--spam", "--spam"),
+        ("--ham", "--ham"),
+        ("--undo", "--forget"),
+    ] {
+        let (code, printed) = popgate(data, &["teach", &id, how]);
+        assert_eq!(code, Some(1), "{printed}");
+        let train = format!("`popgate train --account a {option} FILE`");
+        assert!(printed.contains(&train), "{printed}");
+    }
+    assert_eq!(record().unwrap(), before);
+    assert_eq!(counts(data, "bob@example.org"), Some((1, 0, 1)));
+    assert!(Knowledge::pack(&learned(data)) == Knowledge::pack(&LearnedState::default()));
+}
+
 /// Every later fetch agrees with the first one after the correction; taken back, the message is what it was.
 #[tokio::test]
 async fn what_is_taught_as_spam_is_tagged_alike_until_that_is_taken_back() {

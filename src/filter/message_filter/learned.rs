@@ -10,7 +10,7 @@ use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::{
     Digest, FeatureGroup, Features, LearnedState, Look, WeightsOwner, identity, opinion, original,
 };
-use crate::filter::context::Context;
+use crate::filter::context::{Context, Notes};
 use crate::filter::fnv::fnv;
 use crate::filter::message_view::MessageView;
 use crate::filter::thresholds::Action;
@@ -156,8 +156,8 @@ impl Filter {
         let known = learned.view_for(context.owner.as_ref());
         // What is learned later is learned of all groups.
         let groups = match context.notes {
-            true => &FeatureGroup::ALL,
-            false => known.groups(),
+            Notes::Full => &FeatureGroup::ALL,
+            Notes::None | Notes::WithoutFeatures => known.groups(),
         };
         if groups.is_empty() {
             return None;
@@ -166,7 +166,7 @@ impl Filter {
         if !known.groups().is_empty() {
             self.add_opinion(&known, &look, mail, verdict);
         }
-        context.notes.then_some(look.features)
+        (context.notes == Notes::Full).then_some(look.features)
     }
 
     fn add_opinion(

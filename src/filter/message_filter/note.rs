@@ -6,7 +6,7 @@ use super::Filter;
 use crate::filter::classifier::{FeatureSet, Features, identity, is_popgates_own};
 use crate::filter::facts;
 use crate::filter::message_view::MessageView;
-use crate::filter::noted::{Noted, NotedLesson};
+use crate::filter::noted::{KeptLesson, Noted, NotedLesson};
 
 /// Octets of From and of a subject that are kept.
 const SHOWN: usize = 300;
@@ -15,7 +15,7 @@ const SHOWN: usize = 300;
 const TWICE: u64 = 2_000_000;
 
 impl Filter {
-    /// `features` are those of the message as it was judged, if they were extracted.
+    /// `features` are those of the message as it was judged, if they were extracted and are to be kept.
     pub(super) fn note(&self, mail: &MessageView<'_>, features: Option<Features>) -> Arc<Noted> {
         let mut addresses = mail.from().iter().filter_map(|from| from.addr.as_deref());
         let only = addresses.find(|address| address.contains('@'));
@@ -25,22 +25,26 @@ impl Filter {
             subject: cut(&mail.headers.text("subject")),
             address: only.map(str::to_owned),
             is_authenticated: facts::is_sender_authenticated(mail),
-            lesson: features.and_then(|features| self.lesson(mail, features)),
+            lesson: match features {
+                _ if self.learned.is_none() => KeptLesson::Never,
+                Some(features) => self.lesson(mail, features),
+                None => KeptLesson::LeftOut,
+            },
         })
     }
 
     /// As training would learn it.
-    fn lesson(&self, mail: &MessageView<'_>, features: Features) -> Option<NotedLesson> {
+    fn lesson(&self, mail: &MessageView<'_>, features: Features) -> KeptLesson {
         let original = self.original(mail.raw);
         if is_popgates_own(&original) || mail.headers.fields().is_empty() {
-            return None;
+            return KeptLesson::Never;
         }
         let features = match original.len() == mail.raw.len() {
             true => features,
-            false if mail.work.spent() > TWICE => return None,
+            false if mail.work.spent() > TWICE => return KeptLesson::LeftOut,
             false => self.judge_with_features(&original).1,
         };
-        Some(NotedLesson {
+        KeptLesson::Kept(NotedLesson {
             digest: self.digest(mail.raw),
             sender: identity::sender(&original),
             features: FeatureSet::of(&features),

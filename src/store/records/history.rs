@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{PopgateId, Timestamp};
-use crate::filter::Action;
+use crate::filter::{Action, KeptNote};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -39,6 +39,18 @@ pub struct HistoryRow {
     pub action: Action,
     /// The rules that hit, with their points.
     pub hits: Vec<RuleScore>,
-    /// What the learned filter needs to learn the message later: not looked into.
+    /// What the learned filter needs to learn the message later, as [`KeptNote`] writes it.
     pub features: Bytes,
+}
+
+impl HistoryRow {
+    /// Drops the features, which are most of its octets; says whether there were any.
+    pub fn leave_features_out(&mut self) -> bool {
+        let left = KeptNote::without_features(&self.features);
+        let had_any = left.is_some();
+        if let Some(left) = left {
+            self.features = left.into();
+        }
+        had_any
+    }
 }

@@ -25,6 +25,8 @@ pub enum WriterEvent {
     },
     /// A batch could not be applied.
     Failed(StoreErrorKind),
+    /// So many rows of the history are kept without features: too much waits.
+    FeaturesLeftOut(usize),
     /// Changes are lost.
     Dropped {
         /// Their number.

@@ -41,6 +41,15 @@ impl Default for QueueLimits {
     }
 }
 
+/// What did not fit of changes that were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct LeftOut {
+    /// Rows of the history.
+    pub(super) rows: usize,
+    /// Rows that are kept without their features.
+    pub(super) features: usize,
+}
+
 /// How many changes were handed over up to some moment.
 pub(super) type Ticket = u64;
 
@@ -102,18 +111,13 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes all of them or none; but rows of the history, which are the largest, leave half of the queue to the rest.
-    /// Returns how many of them were left out.
-    pub(super) fn push(&self, mut changes: Vec<Change>) -> Result<usize, Dropped> {
+    /// Takes all of them or none; but while many wait, rows of the history yield: see [`LeftOut`].
+    pub(super) fn push(&self, mut changes: Vec<Change>) -> Result<LeftOut, Dropped> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(Dropped::Stopped);
         }
-        let given = changes.len();
-        if state.count > self.limits.changes / 2 || state.octets > self.limits.octets / 2 {
-            changes.retain(|change| !matches!(change, Change::Recorded(_)));
-        }
-        let left_out = given - changes.len();
+        let left_out = self.make_smaller(&state, &mut changes);
         let octets: usize = changes.iter().map(Change::octets).sum();
         let count = state.count + changes.len();
         if count > self.limits.changes || state.octets + octets > self.limits.octets {
@@ -139,6 +143,26 @@ impl Queue {
         self.report(&state);
         self.wake(&mut state);
         Ok(left_out)
+    }
+
+    /// What is largest and least needed is left out first: features from half of the queue on, rows from three quarters on.
+    fn make_smaller(&self, state: &State, changes: &mut Vec<Change>) -> LeftOut {
+        let is_beyond = |share: fn(usize) -> usize| {
+            state.count > share(self.limits.changes) || state.octets > share(self.limits.octets)
+        };
+        let mut left_out = LeftOut::default();
+        if is_beyond(|all| all - all / 4) {
+            let given = changes.len();
+            changes.retain(|change| !matches!(change, Change::Recorded(_)));
+            left_out.rows = given - changes.len();
+        } else if is_beyond(|all| all / 2) {
+            for change in changes {
+                if let Change::Recorded(row) = change {
+                    left_out.features += usize::from(row.leave_features_out());
+                }
+            }
+        }
+        left_out
     }
 
     /// Wakes the thread that applies changes, if there is something to do for it.

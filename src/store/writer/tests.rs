@@ -8,6 +8,8 @@ use super::super::contract::*;
 use super::super::contract_tests::history_row;
 use super::super::records::*;
 use super::*;
+use crate::filter::classifier::{FeatureSet, Features};
+use crate::filter::{KeptLesson, KeptNote, NotedLesson};
 use crate::mailbox_id::{MailboxId, UpstreamId};
 use crate::pop3::Uidl;
 
@@ -105,6 +107,21 @@ fn key(change: &Change) -> String {
         Change::SettingChanged { key, .. } => key.to_string(),
         Change::Recorded(_) => "history".to_owned(),
         other => panic!("{other:?}"),
+    }
+}
+
+fn row_with_features() -> HistoryRow {
+    let note = KeptNote {
+        lesson: KeptLesson::Kept(NotedLesson {
+            digest: [7; 16],
+            sender: 1,
+            features: FeatureSet::of(&Features::default()),
+        }),
+        ..KeptNote::default()
+    };
+    HistoryRow {
+        features: note.write().into(),
+        ..history_row("a", "ann", 1)
     }
 }
 
@@ -250,31 +267,51 @@ fn a_store_that_hangs_delays_nobody_and_memory_is_bounded() {
 }
 
 #[test]
-fn rows_of_the_history_leave_half_of_the_queue_to_the_rest() {
+fn rows_of_the_history_yield_first_their_features_and_then_themselves() {
     let (hang, wait) = mpsc::channel::<()>();
     let (begun, begins) = mpsc::channel();
     let channels = Mutex::new((wait, begun));
     let limits = QueueLimits {
-        changes: 4,
+        changes: 8,
         octets: usize::MAX,
         ..QueueLimits::default()
     };
-    let (writer, store, events) = start(limits, move |_, _| {
+    let features = Mutex::new(Vec::new());
+    let features = Arc::new(features);
+    let seen = Arc::clone(&features);
+    let (writer, store, events) = start(limits, move |_, changes| {
         let channels = channels.lock().unwrap();
         channels.1.send(()).unwrap();
         let _ = channels.0.recv();
+        let rows = changes.iter().filter_map(|change| match change {
+            Change::Recorded(row) => KeptNote::read(&row.features),
+            _ => None,
+        });
+        let kept = rows.map(|note| matches!(note.lesson, KeptLesson::Kept(_)));
+        seen.lock().unwrap().extend(kept);
         Ok(())
     });
-    let row = || Change::Recorded(Box::new(history_row("a", "ann", 1)));
+    let row = || Change::Recorded(Box::new(row_with_features()));
     writer.record(change("a"));
     begins.recv().unwrap();
-    writer.record_all(vec![change("b"), row()]);
+    // One is being applied: with these there are five, more than half of eight.
+    writer.record_all(vec![change("b"), row(), row(), change("c")]);
     assert_eq!(dropped(&events), []);
-    writer.record_all(vec![change("c"), row()]);
+    writer.record_all(vec![row(), change("d")]);
+    let left_out = WriterEvent::FeaturesLeftOut(1);
+    assert!(events.lock().unwrap().contains(&left_out));
+    assert_eq!(dropped(&events), []);
+    // Seven are more than three quarters.
+    writer.record_all(vec![change("e"), row()]);
     assert_eq!(dropped(&events), [(1, Dropped::QueueFull)]);
     drop(hang);
     assert!(writer.finish(LONG));
-    assert_eq!(*store.kept.lock().unwrap(), ["a", "b", "history", "c"]);
+    let kept = store.kept.lock().unwrap();
+    assert_eq!(
+        *kept,
+        ["a", "b", "history", "history", "c", "history", "d", "e"]
+    );
+    assert_eq!(*features.lock().unwrap(), [true, true, false]);
 }
 
 #[test]
