@@ -181,9 +181,12 @@ def store():
         bars("Store errors", "By kind, since popgate started. A write is tried again. The alert PopgateStoreDown.",
              "sum by (kind) (popgate_store_errors_total{@})", "{{kind}}", width=4),
         bars("Messages of popgate's own", "Released messages, digests and held ones, by what became of them, since popgate started.",
-             "sum by (event) (popgate_own_messages_total{@})", "{{event}}", width=12),
+             "sum by (event) (popgate_own_messages_total{@})", "{{event}}", width=8),
+        bars("Rows without features", "Messages that cannot be taught from the history, by reason, since popgate started. The alert "
+             "PopgateHistoryWithoutFeatures.",
+             "sum by (reason) (popgate_history_features_left_out_total{@})", "{{reason}}", width=8),
         bars("Deleted at servers", "Messages that a person deleted from quarantine, since popgate started.",
-             "sum(popgate_discarded_messages_total{@})", "deleted", width=12))
+             "sum(popgate_discarded_messages_total{@})", "deleted", width=8))
 
 
 def hide_mode():
