@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import os
+import poplib
 import random
 import re
 import signal
@@ -301,6 +302,55 @@ class Test:
         self.ham += 1
         self.step(f"a message that one node releases is in the mailbox of the other after {took:.2f} s")
 
+    def mail_program(self, node, user):
+        """A session of a client that is not ours: (client, unique-ids)."""
+        client = poplib.POP3("127.0.0.1", node.port, timeout=30)
+        client.user(user)
+        client.pass_(PASSWORD)
+        return client, [row.split()[1].decode() for row in client.uidl()[1]]
+
+    def looking_into_quarantine(self):
+        """A login as NAME+quarantine on the other node: what is held, octet for octet, and deletions."""
+        for number in (6, 9):
+            self.held_id("ann", number)
+        held = {it["id"]: it["subject"] for it in self.two.held("--mailbox", "ann@test")}
+        client, uidls = self.mail_program(self.two, "ann+quarantine")
+        must(sorted(uidls) == sorted(f"popgate-{ident}" for ident in held), f"{uidls} are shown, {held} are held")
+        for number, uidl in enumerate(uidls, 1):
+            text = b"".join(line + b"\r\n" for line in client.retr(number)[1])
+            must(text in self.mail["ann"], f"{uidl} is no message of ann's")
+        client.dele(1)
+        client.quit()
+        gone = uidls[0].removeprefix("popgate-")
+        took = self.soon("the deletion", lambda: gone not in [it["id"] for it in self.one.held("--mailbox", "ann@test")])
+        self.step(f"a login to the quarantine shows the {len(uidls)} messages that are held, and deletes one after {took:.2f} s")
+
+    def hiding(self):
+        """A mailbox in hide mode: the other node does not list its spam, and has it in quarantine."""
+        self.one.run("set", "eve@test", "drop_mode=hide")
+        def listed():
+            client, uidls = self.mail_program(self.two, "eve")
+            client.quit()
+            return len(uidls)
+        took = self.soon("hide mode", lambda: listed() < MESSAGES)
+        hidden = MESSAGES - listed()
+        subjects = [it["subject"] for it in self.one.held("--mailbox", "eve@test")]
+        must(hidden >= MESSAGES // 3 and len(subjects) >= hidden, f"{hidden} are hidden, {subjects} are held")
+        self.step(f"hide mode that is set on one node hides {hidden} messages on the other after {took:.2f} s")
+
+    def digest(self):
+        """A node that starts makes digests of mailboxes in hide mode, which the other shows."""
+        def shown():
+            client, uidls = self.mail_program(self.one, "eve")
+            own = [number for number, uidl in enumerate(uidls, 1) if uidl.startswith("popgate-digest-")]
+            text = b"\n".join(client.retr(own[0])[1]) if own else b""
+            client.quit()
+            return text
+        took = self.soon("the digest", shown, 20)
+        text = shown()
+        must(b"eve 0000" in text and b"eve 0003" in text, f"the digest does not list what is hidden:\n{text.decode()}")
+        self.step(f"a digest is in the mailbox {took:.2f} s after the start")
+
     def held_id(self, user, number):
         kind = self.kind(user, number, self.fetch(self.one, user, number))
         must(kind[0] == "held", f"spam was {kind}")
@@ -471,9 +521,12 @@ class Test:
         self.examining()
         self.holding()
         self.releasing()
+        self.looking_into_quarantine()
         self.listing()
+        self.hiding()
         self.learning()
         self.a_node_is_killed()
+        self.digest()
         self.the_database_is_killed()
         self.the_network_is_cut()
 
