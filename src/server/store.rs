@@ -100,12 +100,17 @@ impl SharedStore {
 
     /// Waits until what sessions left behind is written, for some seconds at most. Blocks.
     pub(super) fn finish(&self) {
-        if let Some(access) = self.access()
-            && !access.writer().finish(FINISH)
-        {
+        let Some(access) = self.access() else {
+            return;
+        };
+        if !access.writer().finish(FINISH) {
             tracing::error!(
                 "not all changes of the store were written within {FINISH:?}; the rest is lost"
             );
+            return;
+        }
+        if let Err(error) = access.store().settle() {
+            tracing::warn!("the store's log is copied into its file by the next start: {error}");
         }
     }
 }

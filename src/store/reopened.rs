@@ -209,4 +209,12 @@ impl Store for ReopenedStore {
     fn expire(&self, retention: &Retention) -> Result<Expired, StoreError> {
         self.with(|store| store.expire(retention))
     }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        // One that is closed has nothing, and is not opened for this.
+        match &*self.state() {
+            State::Open(store) => store.settle(),
+            State::Closed { .. } => Ok(()),
+        }
+    }
 }

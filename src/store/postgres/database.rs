@@ -215,4 +215,9 @@ impl Store for Postgres {
     fn expire(&self, retention: &Retention) -> Result<Expired, StoreError> {
         self.run(async |client| expire::expire(client, retention).await)
     }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        // Its server does that.
+        Ok(())
+    }
 }

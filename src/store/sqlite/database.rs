@@ -28,6 +28,9 @@ use super::{
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
+/// How long the end waits for those that read.
+const SETTLE_WAITS: Duration = Duration::from_millis(200);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -276,5 +279,20 @@ impl Store for Sqlite {
         let mut walk = self.walk.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.read(|connection| expire::old_messages(connection, &mut walk, retention))?;
         self.write(|transaction| expire::expire(transaction, retention, &old))
+    }
+
+    /// Copies the write-ahead log into the file: then whoever copies the file of a stopped server has all of it.
+    fn settle(&self) -> Result<(), StoreError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if connection::file_id(&self.path) != Some(writer.file) {
+            return Ok(());
+        }
+        let settled = || {
+            writer.connection.busy_timeout(SETTLE_WAITS)?;
+            let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+            // Whether others were in the way: they have the log, and it is copied later.
+            writer.connection.query_row(sql, [], |_| Ok(()))
+        };
+        settled().map_err(|error| failure::of(&self.path, &error))
     }
 }

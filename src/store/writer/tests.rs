@@ -92,6 +92,9 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn expire(&self, _: &Retention) -> Answer<Expired> {
         unused()
     }
+    fn settle(&self) -> Answer<()> {
+        unused()
+    }
 }
 
 fn change(key: &str) -> Change {

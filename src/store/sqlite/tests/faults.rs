@@ -484,3 +484,25 @@ fn a_server_that_is_replaced_shares_the_store_with_its_successor() {
     };
     assert_eq!(old.quarantine(&query).unwrap().len(), 1);
 }
+
+#[test]
+fn the_file_of_a_stopped_server_has_everything() {
+    let (store, dir) = empty();
+    let changes = [judged("ann", "one", record("a-1"))];
+    store.apply(&changes).unwrap();
+    let copied = || {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(dir.path().join(FILE), copy.path().join(FILE)).unwrap();
+        let copied = Sqlite::open(copy.path()).unwrap();
+        copied.message(&mailbox("ann"), &uidl("one")).unwrap()
+    };
+    assert_eq!(copied(), None, "it is in the log");
+    // As a session of a command that has just read, and is still there.
+    store.message(&mailbox("ann"), &uidl("one")).unwrap();
+    store.settle().unwrap();
+    assert_eq!(copied().unwrap().id, id("a-1"));
+    // Somebody has deleted the file: nothing is written anew.
+    fs::remove_file(dir.path().join(FILE)).unwrap();
+    store.settle().unwrap();
+    assert!(!dir.path().join(FILE).exists());
+}
