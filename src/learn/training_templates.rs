@@ -1,6 +1,7 @@
 //! Templates of mail, written for popgate, that the shipped model learns from.
 //!
-//! In: `spam.toml` and `ham.toml` of a folder (rules/model); out: messages, the same each time. A
+//! In: `ham.toml` and `spam.toml` of a folder (rules/model), and the files of its folders `ham` and `spam`, one for each
+//! language; out: messages, the same each time. A
 //! template (`[[template]]`) names topic, subjects and text; each line of the text is one of the
 //! alternatives between bars, and `{name}`, `{sum}` and so on are filled in.
 
@@ -67,8 +68,7 @@ pub fn messages(folder: &Path) -> Result<Vec<Made>, TemplateError> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut messages = Vec::new();
     let mut number = 0;
-    for (name, is_spam) in [("ham.toml", false), ("spam.toml", true)] {
-        let path: PathBuf = folder.join(name);
+    for (path, is_spam) in files(folder)? {
         let wrong = |error: String| TemplateError(path.clone(), error);
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -86,6 +86,31 @@ pub fn messages(folder: &Path) -> Result<Vec<Made>, TemplateError> {
         }
     }
     Ok(messages)
+}
+
+/// The files of templates, and which are of spam: those in English and mixed, then those of languages by name.
+fn files(folder: &Path) -> Result<Vec<(PathBuf, bool)>, TemplateError> {
+    let mut files = Vec::new();
+    for (name, is_spam) in [("ham", false), ("spam", true)] {
+        files.push((folder.join(name).with_extension("toml"), is_spam));
+        let of_languages = folder.join(name);
+        if !of_languages.is_dir() {
+            continue;
+        }
+        let wrong = |error: std::io::Error| TemplateError(of_languages.clone(), error.to_string());
+        let entries = std::fs::read_dir(&of_languages).map_err(wrong)?;
+        let paths: Result<Vec<PathBuf>, _> = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect();
+        let mut paths = paths.map_err(wrong)?;
+        paths.retain(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        });
+        paths.sort();
+        files.extend(paths.into_iter().map(|path| (path, is_spam)));
+    }
+    Ok(files)
 }
 
 const NAMES: &[&str] = &[
