@@ -36,6 +36,7 @@ mod rule_matches;
 pub mod rules;
 pub mod scan;
 mod scoring;
+mod scripts;
 pub mod sender_lists;
 mod shared;
 pub mod stock;

@@ -8,6 +8,7 @@
 //! with gaps are CRM114's (Siefkes et al., "Combining Winnow and orthogonal sparse bigrams", 2004).
 
 mod gather;
+mod letters;
 
 use std::ops::Range;
 
@@ -16,7 +17,8 @@ use crate::filter::classifier::hash::Hash;
 use crate::filter::message_view::MessageView;
 
 pub(super) use gather::link_features;
-use gather::{Found, Gatherer, beginning, fields, visible, words, written};
+use gather::{Found, Gatherer, fields, visible, written};
+use letters::{beginning, words};
 
 /// Limits of what is looked at.
 const RAW_BYTES: usize = 3000;
@@ -66,7 +68,7 @@ impl Look {
                 FeatureGroup::Fields => gatherer.fields(own, &fields),
                 FeatureGroup::Text => {
                     let lower = beginning(text.trim_end(), TEXT_BYTES).to_lowercase();
-                    gatherer.grams(own, lower.as_bytes());
+                    gatherer.letters(own, &lower);
                 }
                 FeatureGroup::Words => found = gatherer.words(own, &text, &words),
                 FeatureGroup::Links => {

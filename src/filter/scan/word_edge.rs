@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::filter::scripts::is_unspaced;
+
 /// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An open one may be continued.
 pub(super) fn stands_alone(text: &str, range: Range<usize>, open: bool) -> bool {
     let (before, found, after) = (
@@ -24,22 +26,6 @@ fn joined(left: Option<char>, right: Option<char>) -> bool {
 
 fn in_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
-}
-
-/// Letters of languages written without spaces between words: Chinese and Japanese, Thai and Lao, Burmese, Khmer.
-fn is_unspaced(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{0e00}'..='\u{0eff}'
-            | '\u{1000}'..='\u{109f}'
-            | '\u{1780}'..='\u{17ff}'
-            | '\u{3005}'..='\u{3007}'
-            | '\u{3040}'..='\u{30ff}'
-            | '\u{3400}'..='\u{4dbf}'
-            | '\u{4e00}'..='\u{9fff}'
-            | '\u{f900}'..='\u{faff}'
-            | '\u{20000}'..='\u{3ffff}'
-    )
 }
 
 /// Whether what precedes a match in its word are the particles that Arabic and Hebrew write together with the word:

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
+use super::letters::{beginning, runs};
 use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::header_names::is_evidence;
@@ -13,8 +14,6 @@ use crate::message::url::Link;
 
 /// Limits of what is looked at.
 const WORDS_BYTES: usize = 12_000;
-const WORDS: usize = 800;
-const WORD_BYTES: usize = 24;
 const GAPS: usize = 2;
 const FIELDS: usize = 100;
 const FIELD_BYTES: usize = 400;
@@ -105,6 +104,17 @@ impl Gatherer {
             *word |= bit;
         }
         indexes.truncate(length);
+    }
+
+    /// Runs of letters.
+    pub(super) fn letters(&mut self, salt: Hash, text: &str) {
+        if text.is_ascii() {
+            self.grams(salt, text.as_bytes());
+            return;
+        }
+        for run in runs(text) {
+            self.add(salt.with_number(run));
+        }
     }
 
     /// Words and pairs of words; returns where each feature was found.
@@ -285,32 +295,6 @@ pub(super) fn visible(mail: &MessageView<'_>) -> String {
     // Copies of a message differ in line ends.
     text.retain(|letter| letter != '\r');
     text
-}
-
-/// The ranges of the words.
-pub(super) fn words(text: &str) -> Vec<Range<usize>> {
-    let marks = |letter: char| {
-        matches!(
-            letter,
-            '.' | ',' | ';' | ':' | '(' | ')' | '"' | '\'' | '<' | '>'
-        )
-    };
-    let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
-    let words = text
-        .split_whitespace()
-        .map(|word| beginning(word.trim_matches(marks), WORD_BYTES));
-    let words = words.filter(|word| !word.is_empty()).take(WORDS);
-    words
-        .map(|word| start(word)..start(word) + word.len())
-        .collect()
-}
-
-pub(super) fn beginning(text: &str, bytes: usize) -> &str {
-    let mut end = text.len().min(bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 /// The features of a link, with their text for people.
