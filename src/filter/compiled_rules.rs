@@ -49,6 +49,7 @@ pub(crate) struct CompiledRules {
 pub(crate) struct Scored {
     pub(crate) id: Arc<str>,
     pub(crate) description: Arc<str>,
+    pub(crate) because: Option<Arc<str>>,
     pub(crate) score: f64,
     pub(crate) hits: Hits,
 }
@@ -139,6 +140,7 @@ impl CompiledRules {
             self.rules.push(Scored {
                 id: rule.id.clone(),
                 description: rule.description.clone(),
+                because: rule.because.clone(),
                 score: rule.score,
                 hits: match rule.test {
                     Test::Missing => Hits::None,

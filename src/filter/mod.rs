@@ -6,6 +6,7 @@
 //! A rule looks at one or more [`place`]s; all words and all regex literals of a place are found in
 //! one pass ([`scan`]).
 
+mod because;
 pub mod brands;
 pub mod classifier;
 pub mod combination;

@@ -19,6 +19,8 @@ pub struct Rule {
     pub id: Arc<str>,
     /// One sentence for people; a part may have none.
     pub description: Arc<str>,
+    /// What a hit says of the message, as the end of a sentence that begins with "it".
+    pub because: Option<Arc<str>>,
     /// Points of a hit. A rule with score 0 is a part of others and not reported.
     pub score: f64,
     /// What its author expects of it, where a fit has changed the score: the next fit begins here, too.

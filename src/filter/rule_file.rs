@@ -22,12 +22,13 @@ use crate::message::visible_text::visible;
 use crate::schema::{Problem, Section, TomlFile};
 
 /// Keys that change a stock rule without replacing it.
-const CHANGES: [&str; 8] = [
+const CHANGES: [&str; 9] = [
     "score",
     "expected_score",
     "score_min",
     "score_max",
     "description",
+    "because",
     "enabled",
     "tags",
     "expires",
@@ -75,6 +76,7 @@ pub(crate) struct RuleOverride {
     expected_score: Option<f64>,
     score_bounds: ScoreBounds,
     description: Option<String>,
+    because: Option<String>,
     tags: Option<Vec<String>>,
     expires: Option<Day>,
 }
@@ -92,6 +94,9 @@ impl RuleOverride {
         };
         if let Some(description) = self.description {
             rule.description = description.into();
+        }
+        if let Some(because) = self.because {
+            rule.because = Some(because.into());
         }
         if let Some(tags) = self.tags {
             rule.tags = tags;
@@ -205,6 +210,7 @@ fn entry(
     Some(Entry::Rule(Box::new(Rule {
         id: id.into(),
         description: keys.description.unwrap_or_default().into(),
+        because: keys.because.map(Into::into),
         score: keys.score?,
         expected_score: keys.expected_score,
         score_bounds: keys.score_bounds,
@@ -262,6 +268,7 @@ struct CommonKeys {
     expected_score: Option<f64>,
     score_bounds: ScoreBounds,
     description: Option<String>,
+    because: Option<String>,
     tags: Option<Vec<String>>,
     expires: Option<Day>,
     enabled: bool,
@@ -279,6 +286,7 @@ impl CommonKeys {
             expected_score: self.expected_score,
             score_bounds: self.score_bounds,
             description: self.description,
+            because: self.because,
             tags: self.tags,
             expires: self.expires,
         })
@@ -292,6 +300,7 @@ fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
         }
         text => Ok(text),
     });
+    let because = section.parsed("because", |text| clause(&visible(text)));
     let score = score_key(section, "score");
     let score_bounds = ScoreBounds {
         min: score_key(section, "score_min"),
@@ -310,11 +319,24 @@ fn common_keys(section: &mut Section<'_, '_>) -> CommonKeys {
         expected_score: score_key(section, "expected_score"),
         score_bounds,
         description,
+        because,
         tags: section.strings("tags"),
         expires: section.parsed("expires", |text| {
             Day::parse(text).map_err(|error| error.to_string())
         }),
         enabled: section.boolean("enabled") != Some(false),
+    }
+}
+
+/// A clause stands among others in one sentence.
+fn clause(text: &str) -> Result<String, String> {
+    let begins = text.starts_with(|first: char| first.is_lowercase());
+    let ends = text.ends_with(['.', ',', ';', ':']);
+    match begins && !ends {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "must be the end of a sentence that begins with \"it\", such as \"asks for account data\"".to_owned(),
+        ),
     }
 }
 

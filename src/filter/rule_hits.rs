@@ -63,6 +63,7 @@ pub(crate) fn report(
         .map(|((rule, text), _)| Hit {
             rule: rule.id.clone(),
             description: rule.description.clone(),
+            because: rule.because.clone(),
             score: rule.score,
             text,
         })

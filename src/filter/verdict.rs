@@ -15,6 +15,8 @@ pub struct Hit {
     pub rule: Arc<str>,
     /// One sentence for people.
     pub description: Arc<str>,
+    /// What it says of the message, as the end of a sentence that begins with "it".
+    pub because: Option<Arc<str>>,
     /// What it adds to the sum.
     pub score: f64,
     /// The matched words or link, as in the message: bounded in length, but not

@@ -51,6 +51,9 @@ pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
             .drop_at
             .unwrap_or(verdict.thresholds.tag_at),
     );
+    if let Some(because) = verdict.because() {
+        let _ = write!(body, "{}\r\n\r\n", harmless(&because));
+    }
     for hit in &verdict.hits {
         let _ = write!(
             body,

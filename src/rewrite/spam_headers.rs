@@ -116,19 +116,30 @@ fn report(text: &mut String, verdict: &Verdict) {
         "X-Spam-Report: {:.1} points of {:.1}, from {} octets:\r\n",
         verdict.score, verdict.thresholds.tag_at, verdict.bytes_judged
     );
-    for hit in &verdict.hits {
-        let mut line = format!("\t* {:4.1} {}", hit.score, hit.rule);
-        for word in hit.description.split_whitespace() {
-            let word: String = word
-                .chars()
-                .map(|c| if c.is_ascii_graphic() { c } else { '?' })
-                .collect();
-            if line.len() + 1 + word.len() > WIDTH {
-                let _ = write!(text, "{line}\r\n");
-                line = "\t*     ".to_owned();
-            }
-            let _ = write!(line, " {word}");
-        }
-        let _ = write!(text, "{line}\r\n");
+    if let Some(because) = verdict.because() {
+        folded(text, "\t".to_owned(), "\t", &because);
     }
+    for hit in &verdict.hits {
+        let line = format!("\t* {:4.1} {}", hit.score, hit.rule);
+        folded(text, line, "\t*     ", &hit.description);
+    }
+}
+
+/// Appends words to a line, and further lines where they do not fit.
+fn folded(text: &mut String, mut line: String, next: &str, words: &str) {
+    for word in words.split_whitespace() {
+        let word: String = word
+            .chars()
+            .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+            .collect();
+        if line.len() + 1 + word.len() > WIDTH {
+            let _ = write!(text, "{line}\r\n");
+            next.clone_into(&mut line);
+        }
+        if !line.ends_with('\t') {
+            line.push(' ');
+        }
+        line.push_str(&word);
+    }
+    let _ = write!(text, "{line}\r\n");
 }

@@ -21,6 +21,8 @@ struct Line<'a> {
     tag_at: f64,
     probability: Option<f64>,
     log_odds: Option<f64>,
+    /// What decided, in one sentence.
+    because: Option<String>,
     rules: Vec<RuleLine<'a>>,
     bytes: u64,
     bytes_judged: usize,
@@ -60,6 +62,7 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
         tag_at: verdict.thresholds.tag_at,
         probability: verdict.opinion.as_ref().map(|opinion| opinion.probability),
         log_odds: verdict.opinion.as_ref().map(|opinion| opinion.log_odds),
+        because: verdict.because(),
         rules: hits
             .map(|hit| RuleLine {
                 id: &hit.rule,
@@ -90,6 +93,9 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
         }
     };
     line(&head(message, verdict), 4);
+    if let Some(because) = verdict.because() {
+        line(&format!("{:HITS$}{}", "", harmless(&because)), HITS);
+    }
     for hit in &verdict.hits {
         let mut hit_line = format!(
             "{:>8.1}  {}: {}",
@@ -225,6 +231,7 @@ mod tests {
             hits: vec![Hit {
                 rule: "URL_IP".into(),
                 description: "A link to a number".into(),
+                because: Some("links to a number".into()),
                 score: 1.5,
                 text: "http://203.0.113.9/\u{1b}[2J\u{202e}".into(),
             }],
@@ -253,7 +260,7 @@ mod tests {
     fn json_has_the_documented_keys() {
         let expected = concat!(
             r#"{"path":"a\nb","verdict":"spam","action":"tag","score":7.25,"tag_at":5.0,"#,
-            r#""probability":null,"log_odds":null,"rules":[{"id":"URL_IP","score":1.5,"#,
+            r#""probability":null,"log_odds":null,"because":"Spam: it links to a number.","rules":[{"id":"URL_IP","score":1.5,"#,
             r#""hit":"http://203.0.113.9/\u001b[2J"#,
             "\u{202e}",
             r#""}],"#,
@@ -279,7 +286,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_replaced_in_text() {
-        let spam = "a b: spam 7.2/5.0 tag\n     1.5  URL_IP: A link to a number: \
+        let spam = "a b: spam 7.2/5.0 tag\n          Spam: it links to a number.\n     1.5  URL_IP: A link to a number: \
             \u{201c}http://203.0.113.9/\u{fffd}[2J\u{fffd}\u{201d}\n          \
             with a threshold above 7.2 it would be ham\n";
         let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
@@ -302,6 +309,7 @@ mod tests {
                 .map(|(rule, score)| Hit {
                     rule: (*rule).into(),
                     description: "d".into(),
+                    because: None,
                     score: *score,
                     text: String::new(),
                 })

@@ -187,6 +187,7 @@ impl Filter {
             verdict.hits.push(Hit {
                 rule: LEARNT.into(),
                 description: description.into(),
+                because: Some(format!("resembles learned {kind}").into()),
                 score: opinion.points,
                 text: String::new(),
             });
@@ -216,6 +217,7 @@ fn correct(verdict: &mut Verdict, is_spam: bool) {
     verdict.settle(wanted, |score| Hit {
         rule: CORRECTED.into(),
         description: format!("This message was taught as {kind}").into(),
+        because: Some(format!("was taught as {kind}").into()),
         score,
         text: String::new(),
     });

@@ -53,6 +53,11 @@ impl Filter {
                 format!("The address is allowed by {whose}, but nothing proves that it wrote this"),
             ),
         };
+        let because = match listed.says {
+            Says::Allowed => Some("comes from an allowed sender"),
+            Says::Blocked => Some("comes from a blocked sender"),
+            Says::NotAuthenticated => None,
+        };
         let thresholds = verdict.thresholds;
         let wanted = match listed.says {
             Says::Allowed => verdict.score.min(thresholds.tag_at - CLEARLY).min(0.0),
@@ -62,6 +67,7 @@ impl Filter {
         verdict.settle(wanted, |score| Hit {
             rule: rule.into(),
             description: description.into(),
+            because: because.map(Into::into),
             score,
             text: listed.pattern.to_string(),
         });

@@ -331,6 +331,7 @@ mod tests {
             rule: format!("SOME_RULE_OF_THE_STOCK_{place}").into(),
             description: format!("The message does what rule {place} is about, as spam does")
                 .into(),
+            because: None,
             score: f64::from(place) / 10.0,
             text: "what the rule matched in the message ".repeat(5),
         };
@@ -340,6 +341,7 @@ mod tests {
             Hit {
                 rule: "LEARNT".into(),
                 description: format!("Similar to learned spam (probability {number} %)").into(),
+                because: None,
                 score: f64::from(number),
                 text: "many reasons ".repeat(30),
             },
