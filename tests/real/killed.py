@@ -59,7 +59,7 @@ class Test:
         self.rounds, self.corrected, self.hiding = collections.Counter(), set(), set()
         self.data = os.path.join(folder, "data")
         self.port, self.notices, self.lock = None, {}, threading.Lock()
-        self.started, self.wrong = [], None
+        self.started, self.wrong, self.compared = [], None, set()
         self.over = threading.Event()
         self.seen = collections.Counter()
         os.mkdir(os.path.join(folder, "rules"))
@@ -136,8 +136,10 @@ class Test:
     def arrive(self, user):
         """The messages that a client has deleted come again, as others."""
         self.rounds[user] += 1
-        for uidl, octets in Test.messages.items():
-            self.upstream.add(user, f"{uidl}.{self.rounds[user]}", octets)
+        for number, (uidl, octets) in enumerate(Test.messages.items()):
+            # Nobody deletes what is hidden: a few more each time are enough.
+            if SPAM not in octets or user not in self.hiding or number < 6:
+                self.upstream.add(user, f"{uidl}.{self.rounds[user]}", octets)
 
     def delete(self, client, user, uidls, chance):
         """Marks a message, takes that back, and marks another: only that one may go, with QUIT."""
@@ -230,12 +232,17 @@ class Test:
         """Every hidden message is in quarantine; returns one of them."""
         rows = database.execute("SELECT messages.id, messages.uidl, user FROM messages JOIN mailboxes "
                                 "ON mailboxes.id = messages.mailbox WHERE messages.state = 3").fetchall()
+        kept = set(os.listdir(os.path.join(self.data, "quarantine", "new")))
         last = None
         for ident, uidl, user in rows:
             original = Test.messages[uidl.decode().partition(".")[0]]
             if os.path.exists(os.path.join(self.folder, "out", f"{ident}.eml")):
                 continue
-            must(self.original_of(ident) == original, f"{ident}, hidden from {user}, is not in quarantine")
+            must(f"{ident}.popgate" in kept, f"{ident}, hidden from {user}, is not in quarantine")
+            # Its octets once: nobody writes to it again.
+            if ident not in self.compared:
+                must(self.original_of(ident) == original, f"{ident}, hidden from {user}, differs in quarantine")
+                self.compared.add(ident)
             if user in self.hiding and ident not in self.releases:
                 last = (ident, original)
         return last
