@@ -56,6 +56,8 @@ pub struct Content {
     pub anchors: Vec<Anchor>,
     /// Start tags of all HTML parts.
     pub tags: Vec<String>,
+    /// Each link in a QR code of a picture; it is one of the links, too.
+    pub qr_links: Vec<String>,
 }
 
 /// What a part declares.

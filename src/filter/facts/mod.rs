@@ -18,6 +18,7 @@ mod link_shapes;
 mod links;
 mod page;
 mod parts;
+mod qr_links;
 mod sender;
 mod sender_name;
 mod text_style;
@@ -39,6 +40,7 @@ const ALL: &[&[Fact]] = &[
     known_sender::FACTS,
     page::FACTS,
     parts::FACTS,
+    qr_links::FACTS,
     sender::FACTS,
     sender_name::FACTS,
 ];

@@ -16,7 +16,7 @@ use crate::message::html::{self, Anchor};
 use crate::message::mime::{self, Kind, Part, TextForm};
 use crate::message::visible_text::{VisibleTextBuilder, cut};
 use crate::message::work::{Stage, Work};
-use crate::message::{calendar, decode, flowed, link, quoted};
+use crate::message::{calendar, decode, flowed, link, qr_code, quoted};
 
 /// Units of work per octet of plain text, per octet that is not ASCII, and per octet of a link in it.
 const TEXT_WORK: u64 = 2;
@@ -198,6 +198,46 @@ impl<'m, 's> Collector<'m, 's> {
         for is_pdf in [false, true] {
             for one in waiting {
                 self.look_into(one, is_pdf);
+            }
+        }
+        self.pictures(waiting);
+    }
+
+    /// Reads QR codes. Who hides a link in one sends one or two small pictures: photos and newsletters have more or
+    /// larger ones.
+    fn pictures(&mut self, waiting: &[Waiting]) {
+        let parts = &self.content.parts;
+        let pictures = waiting.iter().filter_map(|one| {
+            let part = &parts[one.number];
+            let kind = part.file.as_ref()?.file_type?;
+            qr_code::is_picture(kind).then_some((one, part.encoding, kind))
+        });
+        let pictures: Vec<_> = pictures.collect();
+        if pictures.len() > qr_code::PICTURES {
+            return;
+        }
+        for (one, encoding, kind) in pictures {
+            let links = qr_code::links(kind, encoding, one.body.octets(self.raw), self.work);
+            for link in links {
+                let room = LINK_LIMIT > self.links.len();
+                if !room {
+                    return;
+                }
+                // Where there are others to click, this is one more.
+                if !self.anchors.is_empty() {
+                    let (text, target) = (String::new(), link.clone());
+                    let image = true;
+                    self.anchors.push((
+                        one.number,
+                        Anchor {
+                            text,
+                            target,
+                            image,
+                        },
+                    ));
+                }
+                self.links.push((one.number, link.clone()));
+                self.content.qr_links.push(link);
             }
         }
     }

@@ -1,0 +1,266 @@
+//! Links in QR codes (ISO/IEC 18004) of pictures: a telephone opens them as a click does.
+//!
+//! In: the encoded body of a PNG, JPEG or GIF part; out: the web links in its QR codes. Large files and pictures are left
+//! out, the work for the others is counted by their pixels before they are decoded, and of an animation only the first
+//! picture is read.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+use crate::message::decode::{self, Encoding};
+use crate::message::file_type::FileType;
+use crate::message::work::Work;
+
+/// A message with more pictures is not searched.
+pub(super) const PICTURES: usize = 2;
+
+/// Encoded bytes of a picture: a code of 1,000 × 1,000 pixels takes a tenth as PNG.
+const FILE_LIMIT: usize = 256 << 10;
+
+/// Pixels of a picture, and its width and height.
+const PIXELS: usize = 1 << 20;
+const SIDE: usize = 4096;
+
+/// A code has at least 21 × 21 modules; the smallest pictures are spacers and icons.
+const SMALLEST: usize = 60;
+
+/// Units of work per pixel: to decode it, and to look for a code.
+const PIXEL_WORK: u64 = 30;
+
+/// Memory that a decoder may use: four bytes per pixel, and its tables.
+const MEMORY: usize = 16 << 20;
+
+/// Codes of a picture, and letters of a link.
+const CODES: usize = 4;
+const LINK: usize = 2000;
+
+/// Whether pictures of this type are read.
+pub(super) fn is_picture(kind: FileType) -> bool {
+    matches!(kind, FileType::Png | FileType::Jpeg | FileType::Gif)
+}
+
+/// The links in the picture's QR codes.
+pub(super) fn links(
+    kind: FileType,
+    encoding: Encoding,
+    body: &[u8],
+    work: &Work<'_>,
+) -> Vec<String> {
+    if body.len() > FILE_LIMIT || !work.spend(decode::WORK * body.len() as u64) {
+        return Vec::new();
+    }
+    let data = decode::bytes(encoding, body);
+    let picture = match kind {
+        FileType::Png => png(&data, work),
+        FileType::Jpeg => jpeg(&data, work),
+        FileType::Gif => gif(&data, work),
+        _ => None,
+    };
+    let found = picture.map(|picture| picture.codes()).unwrap_or_default();
+    let links = found.into_iter().filter(|text| is_link(text));
+    links.collect()
+}
+
+fn is_link(text: &str) -> bool {
+    let head = text.get(..8).unwrap_or_default().to_ascii_lowercase();
+    let is_web = head.starts_with("http://") || head == "https://";
+    is_web && text.len() <= LINK && !text.contains(|letter: char| letter <= ' ')
+}
+
+/// A picture in shades of grey.
+struct Picture {
+    width: usize,
+    height: usize,
+    shades: Vec<u8>,
+}
+
+impl Picture {
+    /// Takes `samples` of so many bytes per pixel: grey or red, green and blue, with or without opacity.
+    fn of(size: (usize, usize), samples: &[u8], per_pixel: usize) -> Option<Self> {
+        let (width, height) = size;
+        let shades: Vec<u8> = samples.chunks_exact(per_pixel).map(shade).collect();
+        let is_whole = shades.len() >= width * height;
+        is_whole.then_some(Self {
+            width,
+            height,
+            shades,
+        })
+    }
+
+    /// The texts of its codes. An error in the reader must not make the whole message pass unjudged.
+    fn codes(&self) -> Vec<String> {
+        let read = || {
+            let shade = |x: usize, y: usize| self.shades[y * self.width + x];
+            let mut prepared =
+                rqrr::PreparedImage::prepare_from_greyscale(self.width, self.height, shade);
+            let codes = prepared.detect_grids().into_iter().take(CODES);
+            let texts = codes.filter_map(|code| Some(code.decode().ok()?.1));
+            texts.collect()
+        };
+        catch_unwind(AssertUnwindSafe(read)).unwrap_or_default()
+    }
+}
+
+/// The shade of a pixel on white paper.
+fn shade(pixel: &[u8]) -> u8 {
+    let (grey, opacity) = match *pixel {
+        [grey] => (u32::from(grey), 255),
+        [grey, opacity] => (u32::from(grey), u32::from(opacity)),
+        [red, green, blue] => (luminance(red, green, blue), 255),
+        [red, green, blue, opacity] => (luminance(red, green, blue), u32::from(opacity)),
+        _ => (255, 255),
+    };
+    let on_white = (grey * opacity + 255 * (255 - opacity)) / 255;
+    u8::try_from(on_white).unwrap_or(u8::MAX)
+}
+
+fn luminance(red: u8, green: u8, blue: u8) -> u32 {
+    (u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114) / 1000
+}
+
+/// The size, if a picture of it is read; its work is counted.
+fn affordable(width: usize, height: usize, work: &Work<'_>) -> Option<(usize, usize)> {
+    let sides = SMALLEST..=SIDE;
+    let is_read = sides.contains(&width) && sides.contains(&height) && width * height <= PIXELS;
+    let cost = PIXEL_WORK * (width.min(SIDE) * height.min(SIDE)) as u64;
+    (is_read && work.spend(cost)).then_some((width, height))
+}
+
+fn png(data: &[u8], work: &Work<'_>) -> Option<Picture> {
+    let limits = png::Limits { bytes: MEMORY };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(data), limits);
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().ok()?;
+    let (width, height) = reader.info().size();
+    let size = affordable(width as usize, height as usize, work)?;
+    let mut samples = vec![0; reader.output_buffer_size()?];
+    let frame = reader.next_frame(&mut samples).ok()?;
+    Picture::of(size, &samples, frame.color_type.samples())
+}
+
+fn jpeg(data: &[u8], work: &Work<'_>) -> Option<Picture> {
+    let options = DecoderOptions::default()
+        .jpeg_set_out_colorspace(ColorSpace::Luma)
+        .set_max_width(SIDE)
+        .set_max_height(SIDE);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
+    decoder.decode_headers().ok()?;
+    let info = decoder.info()?;
+    let size = affordable(usize::from(info.width), usize::from(info.height), work)?;
+    let samples = decoder.decode().ok()?;
+    Picture::of(size, &samples, samples.len() / (size.0 * size.1))
+}
+
+fn gif(data: &[u8], work: &Work<'_>) -> Option<Picture> {
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let limit = std::num::NonZeroU64::new(MEMORY as u64)?;
+    options.set_memory_limit(gif::MemoryLimit::Bytes(limit));
+    let mut decoder = options.read_info(Cursor::new(data)).ok()?;
+    let (width, height) = (decoder.width(), decoder.height());
+    affordable(usize::from(width), usize::from(height), work)?;
+    let frame = decoder.read_next_frame().ok()??;
+    let size = (usize::from(frame.width), usize::from(frame.height));
+    (size.0 * size.1 <= PIXELS).then(|| Picture::of(size, &frame.buffer, 4))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: &str = "https://parcel.example/pay?id=4817";
+
+    /// A picture of a code, four pixels a module, with its margin.
+    fn drawn(text: &str) -> (u32, Vec<u8>) {
+        let code = qrcode::QrCode::new(text).expect("a code");
+        let (modules, scale, margin) = (code.width(), 4, 4);
+        let side = (modules + 2 * margin) * scale;
+        let mut shades = vec![255; side * side];
+        for (at, colour) in code.to_colors().into_iter().enumerate() {
+            let dark = colour == qrcode::Color::Dark;
+            let (x, y) = (at % modules + margin, at / modules + margin);
+            for dot in (0..scale * scale).filter(|_| dark) {
+                shades[(y * scale + dot / scale) * side + x * scale + dot % scale] = 0;
+            }
+        }
+        (side as u32, shades)
+    }
+
+    fn as_png(side: u32, shades: &[u8]) -> Vec<u8> {
+        let mut data = Vec::new();
+        let mut encoder = png::Encoder::new(&mut data, side, side);
+        encoder.set_color(png::ColorType::Grayscale);
+        let mut writer = encoder.write_header().expect("a header");
+        writer.write_image_data(shades).expect("a picture");
+        writer.finish().expect("an end");
+        data
+    }
+
+    fn as_gif(side: u32, shades: &[u8]) -> Vec<u8> {
+        let mut data = Vec::new();
+        let side = side as u16;
+        let palette = [0, 0, 0, 255, 255, 255];
+        let mut encoder = gif::Encoder::new(&mut data, side, side, &palette).expect("a header");
+        let indexes: Vec<u8> = shades.iter().map(|shade| u8::from(*shade > 0)).collect();
+        let frame = gif::Frame::from_indexed_pixels(side, side, indexes, None);
+        encoder.write_frame(&frame).expect("a picture");
+        drop(encoder);
+        data
+    }
+
+    fn read(kind: FileType, data: &[u8]) -> Vec<String> {
+        links(kind, Encoding::Identity, data, &Work::new(1 << 40))
+    }
+
+    #[test]
+    fn a_link_is_read_from_a_picture() {
+        let (side, shades) = drawn(LINK);
+        assert_eq!(read(FileType::Png, &as_png(side, &shades)), [LINK]);
+        assert_eq!(read(FileType::Gif, &as_gif(side, &shades)), [LINK]);
+        let (side, shades) = drawn("WIFI:S:garden;P:tulips;;");
+        assert_eq!(read(FileType::Png, &as_png(side, &shades)), [""; 0]);
+    }
+
+    #[test]
+    fn damaged_pictures_are_read_without_harm() {
+        let (side, shades) = drawn(LINK);
+        let whole = as_png(side, &shades);
+        for at in (0..whole.len()).step_by(7) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            read(FileType::Png, &damaged);
+            read(FileType::Png, &whole[..at]);
+            read(FileType::Jpeg, &damaged);
+        }
+        let mut spotted = shades;
+        for round in 0..60 {
+            for at in 0..40 {
+                let dot = (round * 7919 + at * 104_729) % spotted.len();
+                spotted[dot] ^= 0xff;
+            }
+            read(FileType::Png, &as_png(side, &spotted));
+        }
+    }
+
+    #[test]
+    fn a_picture_costs_by_its_pixels() {
+        let (side, shades) = drawn(LINK);
+        let data = as_png(side, &shades);
+        let little = Work::new(u64::from(side * side) * PIXEL_WORK / 2);
+        assert_eq!(
+            links(FileType::Png, Encoding::Identity, &data, &little),
+            [""; 0]
+        );
+        assert_eq!(affordable(5000, 100, &Work::new(1 << 40)), None);
+        assert_eq!(affordable(2000, 2000, &Work::new(1 << 40)), None);
+        assert_eq!(
+            affordable(usize::MAX, usize::MAX, &Work::new(1 << 40)),
+            None
+        );
+    }
+}
