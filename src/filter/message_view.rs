@@ -68,6 +68,7 @@ pub struct MessageView<'a> {
     subject: OnceCell<String>,
     disguised: OnceCell<Vec<String>>,
     spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
+    sender_checks: OnceCell<Option<String>>,
 }
 
 impl<'a> MessageView<'a> {
@@ -97,7 +98,16 @@ impl<'a> MessageView<'a> {
             subject: OnceCell::new(),
             disguised: OnceCell::new(),
             spelled_out: OnceCell::new(),
+            sender_checks: OnceCell::new(),
         }
+    }
+
+    /// What the hop that counts found about the sender; `read` finds it, once.
+    pub(in crate::filter) fn sender_checks(
+        &self,
+        read: impl FnOnce(&Self) -> Option<String>,
+    ) -> Option<&str> {
+        self.sender_checks.get_or_init(|| read(self)).as_deref()
     }
 
     /// All links, parsed, without duplicates.

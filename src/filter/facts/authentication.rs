@@ -1,5 +1,7 @@
 //! Facts about the receiving server's checks of the sender (RFC 8601).
 
+use std::borrow::Cow;
+
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
@@ -60,27 +62,31 @@ pub(super) const FACTS: &[Fact] = &[
 /// The results of the receiving server (RFC 8601): the topmost field, because a server adds its own
 /// above all that came with the message. A forged field says that checks failed only
 /// if the sender wants it to. Behind a gateway, which changes what was signed, the gateway's count.
-struct Auth {
+struct Auth<'m> {
     /// The field in lower case, without comments and quoted texts.
-    text: String,
+    text: Cow<'m, str>,
 }
 
-impl Auth {
-    fn of(mail: &MessageView<'_>) -> Option<Self> {
+impl<'m> Auth<'m> {
+    fn of(mail: &'m MessageView<'_>) -> Option<Self> {
+        let text = mail.sender_checks(Self::read)?;
+        Some(Self { text: text.into() })
+    }
+
+    fn read(mail: &MessageView<'_>) -> Option<String> {
         let text = mail.headers.text("authentication-results").to_lowercase();
         if text.is_empty() {
             return None;
         }
-        let newest = Self {
-            text: uncommented(&text),
+        let newest = Auth {
+            text: uncommented(&text).into(),
         };
-        if newest.passed("dmarc") {
-            return Some(newest);
-        }
-        let gateway = gateway::results(mail, &newest.text);
-        Some(gateway.map_or(newest, |text| Self {
-            text: uncommented(&text),
-        }))
+        let gateway = match newest.passed("dmarc") {
+            true => None,
+            false => gateway::results(mail, &newest.text),
+        };
+        let counts = gateway.map(|text| uncommented(&text));
+        Some(counts.unwrap_or_else(|| newest.text.into_owned()))
     }
 
     /// The result of a method, such as `pass`.
@@ -178,7 +184,7 @@ fn auth_dkim_failed(mail: &MessageView<'_>) -> Option<String> {
 
 /// The domains for which a method passed, by the properties that name them (RFC 8601 section 2.7).
 fn domains<'a>(
-    auth: &'a Auth,
+    auth: &'a Auth<'_>,
     method: &'a str,
     names: &'a [&'a str],
 ) -> impl Iterator<Item = String> + 'a {
@@ -195,12 +201,12 @@ fn domains<'a>(
     })
 }
 
-fn signed_domains(auth: &Auth) -> impl Iterator<Item = String> + '_ {
+fn signed_domains<'a>(auth: &'a Auth<'_>) -> impl Iterator<Item = String> + 'a {
     domains(auth, "dkim", &["header.d", "header.i"])
 }
 
 /// The domains for which DKIM or SPF passed.
-fn passed_domains(auth: &Auth) -> Vec<String> {
+fn passed_domains(auth: &Auth<'_>) -> Vec<String> {
     let spf = domains(auth, "spf", &["smtp.mailfrom", "smtp.from"]);
     signed_domains(auth).chain(spf).collect()
 }
