@@ -31,6 +31,10 @@ const CAMPAIGNS: u32 = 3;
 /// How firmly weights are expected at zero: of text and words, and of links.
 const PRECISION: [f64; 2] = [0.3, 0.5];
 
+/// How firmly the log odds of a message without any known feature are expected at zero: that mail is unlike what was
+/// learned is no sign of spam.
+const ALWAYS_PRECISION: f64 = 100.0;
+
 /// Enough for the loss not to change any more.
 const ROUNDS: usize = 25;
 
@@ -85,7 +89,7 @@ fn learn(
     let mut always = Column::default();
     (0..samples.len()).for_each(|row| always.add(row, 1.0));
     columns.push(always);
-    priors.push(free(0.0));
+    priors.push(free(ALWAYS_PRECISION));
     let found = regression::solve(&examples, &columns, &priors, ROUNDS);
     for (index, weight) in indexes.iter().zip(&found) {
         weights[*index as usize] += (share * weight) as f32;
