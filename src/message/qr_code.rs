@@ -7,6 +7,7 @@
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use rqrr::BitGrid;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -29,8 +30,12 @@ const SIDE: usize = 4096;
 /// A code has at least 21 × 21 modules; the smallest pictures are spacers and icons.
 const SMALLEST: usize = 60;
 
-/// Units of work per pixel: to decode it, and to look for a code.
+/// Units of work per pixel, to decode it and to look for a code.
 const PIXEL_WORK: u64 = 30;
+
+/// Units of work to read a code, and per module of it: the smallest take three milliseconds, the largest forty.
+const CODE_WORK: u64 = 3_000_000;
+const MODULE_WORK: u64 = 1300;
 
 /// Memory that a decoder may use: four bytes per pixel, and its tables.
 const MEMORY: usize = 16 << 20;
@@ -61,7 +66,9 @@ pub(super) fn links(
         FileType::Gif => gif(&data, work),
         _ => None,
     };
-    let found = picture.map(|picture| picture.codes()).unwrap_or_default();
+    let found = picture
+        .map(|picture| picture.codes(work))
+        .unwrap_or_default();
     let links = found.into_iter().filter(|text| is_link(text));
     links.collect()
 }
@@ -93,12 +100,16 @@ impl Picture {
     }
 
     /// The texts of its codes. An error in the reader must not make the whole message pass unjudged.
-    fn codes(&self) -> Vec<String> {
+    fn codes(&self, work: &Work<'_>) -> Vec<String> {
         let read = || {
             let shade = |x: usize, y: usize| self.shades[y * self.width + x];
             let mut prepared =
                 rqrr::PreparedImage::prepare_from_greyscale(self.width, self.height, shade);
             let codes = prepared.detect_grids().into_iter().take(CODES);
+            let codes = codes.take_while(|code| {
+                let modules = code.grid.size() as u64;
+                work.spend(CODE_WORK + MODULE_WORK * modules * modules)
+            });
             let texts = codes.filter_map(|code| Some(code.decode().ok()?.1));
             texts.collect()
         };
@@ -262,5 +273,25 @@ mod tests {
             affordable(usize::MAX, usize::MAX, &Work::new(1 << 40)),
             None
         );
+    }
+
+    #[test]
+    fn a_code_costs_by_its_modules() {
+        let long = format!("{LINK}&{}", "x".repeat(400));
+        let (side, shades) = drawn(&long);
+        let modules = u64::from(side / 4 - 8);
+        let data = as_png(side, &shades);
+        let pixels = u64::from(side * side) * PIXEL_WORK;
+        let whole = CODE_WORK + MODULE_WORK * modules * modules;
+        let read = |budget| {
+            links(
+                FileType::Png,
+                Encoding::Identity,
+                &data,
+                &Work::brief(budget),
+            )
+        };
+        assert_eq!(read(pixels + whole / 2), [""; 0]);
+        assert_eq!(read(2 * (pixels + whole)), [long]);
     }
 }
