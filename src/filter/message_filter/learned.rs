@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::listed::{CLEARLY, surely_spam};
+use super::listed::CLEARLY;
 use super::{CORRECTED, Filter, LEARNT};
 use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::{
@@ -204,15 +204,12 @@ impl Filter {
     }
 }
 
-/// Takes the score to the right side of the thresholds: spam is held back where anything is.
+/// Takes the score to the right side of the threshold.
 fn correct(verdict: &mut Verdict, is_spam: bool) {
-    let thresholds = verdict.thresholds;
+    let tag_at = verdict.thresholds.tag_at;
     let (kind, wanted) = match is_spam {
-        true => ("spam", verdict.score.max(surely_spam(thresholds))),
-        false => (
-            "ham",
-            verdict.score.min(thresholds.tag_at - CLEARLY).min(0.0),
-        ),
+        true => ("spam", verdict.score.max(tag_at + CLEARLY)),
+        false => ("ham", verdict.score.min(tag_at - CLEARLY).min(0.0)),
     };
     verdict.settle(wanted, |score| Hit {
         rule: CORRECTED.into(),

@@ -6,7 +6,6 @@ use crate::filter::facts;
 use crate::filter::list_pattern::ListPattern;
 use crate::filter::message_view::MessageView;
 use crate::filter::sender_lists::{From, ListOwner, Says};
-use crate::filter::thresholds::Thresholds;
 use crate::filter::verdict::{Hit, Verdict};
 
 /// The name of an allow entry among the rules that hit.
@@ -62,7 +61,11 @@ impl Filter {
         let wanted = match listed.says {
             Says::Allowed => verdict.score.min(thresholds.tag_at - CLEARLY).min(0.0),
             Says::NotAuthenticated => verdict.score,
-            Says::Blocked => verdict.score.max(surely_spam(thresholds)),
+            Says::Blocked => {
+                let tagged = thresholds.tag_at + CLEARLY;
+                let wanted = thresholds.drop_at.map_or(tagged, |at| at.max(tagged));
+                verdict.score.max(wanted)
+            }
         };
         verdict.settle(wanted, |score| Hit {
             rule: rule.into(),
@@ -72,10 +75,4 @@ impl Filter {
             text: listed.pattern.to_string(),
         });
     }
-}
-
-/// The score of what a person calls spam: it is held back, or tagged where nothing is held back.
-pub(super) fn surely_spam(thresholds: Thresholds) -> f64 {
-    let tagged = thresholds.tag_at + CLEARLY;
-    thresholds.drop_at.map_or(tagged, |at| at.max(tagged))
 }
