@@ -19,10 +19,13 @@ impl Knowledge {
         let path = self.folder.join("journal");
         let io = |error| KnowledgeError::Io(path.clone(), error);
         let Some(mut file) = damage::open(&path)? else {
-            // There is none before the first message and after a reset.
-            return Ok(match self.seen {
-                Some(_) => Progress::Replaced,
-                None => Progress::Nothing,
+            // There is none before the first message and after a reset, which may have come just after the weights were
+            // read: they are gone, too, then.
+            let weights = self.folder.join("weights");
+            return Ok(match (&self.seen, self.generation) {
+                (Some(_), _) => Progress::Replaced,
+                (None, 1..) if damage::open(&weights)?.is_none() => Progress::Replaced,
+                (None, _) => Progress::Nothing,
             });
         };
         // Generations alone do not tell: after a reset they begin anew.

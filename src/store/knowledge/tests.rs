@@ -180,6 +180,22 @@ fn a_reset_after_an_incomplete_save_is_noticed() {
     assert_eq!(followed(&mut follower, &memory, dir.path()), empty);
 }
 
+/// A follower may have read the weights just before a reset, and look for the journal just after it.
+#[test]
+fn a_reset_between_weights_and_journal_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = Knowledge::pack(&LearnedState::default());
+    let (mut learner, learned) = Knowledge::write(dir.path()).unwrap();
+    teach(&mut learner, &learned, 0, None);
+    learner.save(&learned).unwrap();
+    fs::remove_file(learner.folder.join("journal")).unwrap();
+    let (mut follower, memory) = Knowledge::read(dir.path()).unwrap();
+    assert_ne!(followed(&mut follower, &memory, dir.path()), empty);
+    drop(learner);
+    Knowledge::reset(dir.path()).unwrap();
+    assert_eq!(followed(&mut follower, &memory, dir.path()), empty);
+}
+
 #[test]
 fn what_is_learned_right_after_a_reset_is_noticed() {
     for saves in 0..3 {
