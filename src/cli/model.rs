@@ -173,11 +173,10 @@ fn info(memory: &LearnedState) -> String {
     }
     if let Some(shipped) = memory.shipped() {
         text.push_str(&format!(
-            "shipped with popgate: {} weights, from {} ham and {} spam; counts {}\n",
+            "shipped with popgate: {} weights, from {} ham and {} spam; what is learned is added to it\n",
             shipped.len(),
             shipped.counts.ham,
-            shipped.counts.spam,
-            "until enough is learned"
+            shipped.counts.spam
         ));
     }
     text
