@@ -109,7 +109,7 @@ impl SharedStore {
             );
             return;
         }
-        if let Err(error) = access.store().settle() {
+        if let Err(error) = access.store().checkpoint() {
             tracing::warn!("the store's log is copied into its file by the next start: {error}");
         }
     }

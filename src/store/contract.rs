@@ -149,6 +149,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Deletes some of what is too old: a short transaction, to be repeated while there is more.
     fn expire(&self, retention: &Retention) -> Result<Expired, StoreError>;
 
-    /// The process ends: what is written is moved to where it stays, unless others are in the way.
-    fn settle(&self) -> Result<(), StoreError>;
+    /// Moves what is written from the write-ahead log into the database file, unless other connections are in the way.
+    /// For a clean stop.
+    fn checkpoint(&self) -> Result<(), StoreError>;
 }

@@ -210,10 +210,10 @@ impl Store for ReopenedStore {
         self.with(|store| store.expire(retention))
     }
 
-    fn settle(&self) -> Result<(), StoreError> {
+    fn checkpoint(&self) -> Result<(), StoreError> {
         // One that is closed has nothing, and is not opened for this.
         match &*self.state() {
-            State::Open(store) => store.settle(),
+            State::Open(store) => store.checkpoint(),
             State::Closed { .. } => Ok(()),
         }
     }

@@ -216,7 +216,7 @@ impl Store for Postgres {
         self.run(async |client| expire::expire(client, retention).await)
     }
 
-    fn settle(&self) -> Result<(), StoreError> {
+    fn checkpoint(&self) -> Result<(), StoreError> {
         // Its server does that.
         Ok(())
     }

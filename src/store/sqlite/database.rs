@@ -29,7 +29,7 @@ use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
 /// How long the end waits for those that read.
-const SETTLE_WAITS: Duration = Duration::from_millis(200);
+const CHECKPOINT_WAITS: Duration = Duration::from_millis(200);
 
 /// See the module.
 #[derive(Debug)]
@@ -281,18 +281,18 @@ impl Store for Sqlite {
         self.write(|transaction| expire::expire(transaction, retention, &old))
     }
 
-    /// Copies the write-ahead log into the file: then whoever copies the file of a stopped server has all of it.
-    fn settle(&self) -> Result<(), StoreError> {
+    /// Copies the write-ahead log into the database file, so that a copy of the file of a stopped server is complete.
+    fn checkpoint(&self) -> Result<(), StoreError> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         if connection::file_id(&self.path) != Some(writer.file) {
             return Ok(());
         }
-        let settled = || {
-            writer.connection.busy_timeout(SETTLE_WAITS)?;
+        let checkpoint = || {
+            writer.connection.busy_timeout(CHECKPOINT_WAITS)?;
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
             // Whether others were in the way: they have the log, and it is copied later.
             writer.connection.query_row(sql, [], |_| Ok(()))
         };
-        settled().map_err(|error| failure::of(&self.path, &error))
+        checkpoint().map_err(|error| failure::of(&self.path, &error))
     }
 }

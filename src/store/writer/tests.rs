@@ -92,7 +92,7 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn expire(&self, _: &Retention) -> Answer<Expired> {
         unused()
     }
-    fn settle(&self) -> Answer<()> {
+    fn checkpoint(&self) -> Answer<()> {
         unused()
     }
 }

@@ -499,10 +499,10 @@ fn the_file_of_a_stopped_server_has_everything() {
     assert_eq!(copied(), None, "it is in the log");
     // As a session of a command that has just read, and is still there.
     store.message(&mailbox("ann"), &uidl("one")).unwrap();
-    store.settle().unwrap();
+    store.checkpoint().unwrap();
     assert_eq!(copied().unwrap().id, id("a-1"));
     // Somebody has deleted the file: nothing is written anew.
     fs::remove_file(dir.path().join(FILE)).unwrap();
-    store.settle().unwrap();
+    store.checkpoint().unwrap();
     assert!(!dir.path().join(FILE).exists());
 }
