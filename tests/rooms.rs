@@ -75,6 +75,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "admin",
             "config",
             "filter",
+            "learn",
             "mailbox_id",
             "metrics",
             "net",

@@ -109,15 +109,7 @@ fn mailbox(
 
 fn add(store: &dyn Store, entry: ListEntry) -> Ended {
     let whom = shown(&entry);
-    let other = match entry.list {
-        ListKind::Allow => ListKind::Block,
-        ListKind::Block => ListKind::Allow,
-    };
-    // The last word counts.
-    let changes = [
-        removal(other, &entry),
-        Change::ListEntryAdded(entry.clone()),
-    ];
+    let changes = Change::list_entry_added(entry.clone());
     store.apply(&changes).map_err(Error::failed)?;
     let how = match (entry.list, entry.trusts_unauthenticated) {
         (ListKind::Block, _) => "blocked",
@@ -136,18 +128,10 @@ fn remove(store: &dyn Store, entry: &ListEntry) -> Ended {
     if !all.iter().any(same) {
         return Err(missing(entry.list, &entry.pattern, entry.mailbox.as_ref()));
     }
-    let change = removal(entry.list, entry);
+    let change = Change::list_entry_removed(entry);
     store.apply(&[change]).map_err(Error::failed)?;
     println!("{}: removed; from the next login on", shown(entry));
     Ok(Exit::Fine)
-}
-
-fn removal(list: ListKind, entry: &ListEntry) -> Change {
-    Change::ListEntryRemoved {
-        list,
-        mailbox: entry.mailbox.clone(),
-        pattern: entry.pattern.clone(),
-    }
 }
 
 fn missing(list: ListKind, pattern: &ListPattern, mailbox: Option<&MailboxId>) -> Error {

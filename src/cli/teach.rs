@@ -3,8 +3,6 @@
 //! In: ids of the history or of the quarantine; out: learned weights of the mailbox as if the message had been trained, its
 //! correction, and its sender's counts. A message counts once; `--undo` takes all of it back.
 
-use std::sync::Arc;
-
 use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
@@ -14,12 +12,10 @@ use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
-use crate::filter::{Action, KeptLesson, KeptNote, NotedLesson};
-use crate::learn::trainer::Taught;
-use crate::store::records::{
-    Change, Correction, HistoryRow, Label, PopgateId, SenderSeen, Timestamp,
-};
-use crate::store::{HistoryQuery, Store};
+use crate::filter::{KeptLesson, KeptNote, NotedLesson};
+use crate::learn::teaching::{self, Learned};
+use crate::store::Store;
+use crate::store::records::{HistoryRow, Label};
 
 /// The arguments.
 #[derive(Debug, Args)]
@@ -90,7 +86,8 @@ fn teach(
     id: &str,
     label: Option<Label>,
 ) -> Result<&'static str, Error> {
-    let row = find(store, id)?.ok_or_else(|| missing(id))?;
+    let row = teaching::find(store, id).map_err(Error::failed)?;
+    let row = row.ok_or_else(|| missing(id))?;
     let note = KeptNote::read(&row.features).unwrap_or_default();
     let lesson = match &note.lesson {
         KeptLesson::Kept(lesson) => lesson,
@@ -102,12 +99,7 @@ fn teach(
             )));
         }
     };
-    // First: what fails must not leave a correction that nothing was learned of.
-    let said = learn(config, &row, lesson, label)?;
-    store
-        .apply(&changes(&row, &note, label))
-        .map_err(Error::failed)?;
-    Ok(said)
+    learn(config, store, &row, lesson, label)
 }
 
 /// What a person may do about it.
@@ -124,74 +116,22 @@ fn without_features(id: &str, row: &HistoryRow, label: Option<Label>) -> Error {
     ))
 }
 
-/// By the id of the history, or of the quarantine.
-fn find(store: &dyn Store, id: &str) -> Result<Option<HistoryRow>, Error> {
-    let Some(id) = PopgateId::new(id) else {
-        return Ok(None);
-    };
-    if let Some(row) = store.history_row(&id).map_err(Error::failed)? {
-        return Ok(Some(row));
-    }
-    let held = store.quarantined(&id).map_err(Error::failed)?;
-    let Some((mailbox, uidl)) = held.and_then(|held| held.mailbox.zip(held.uidl)) else {
-        return Ok(None);
-    };
-    let query = HistoryQuery {
-        mailbox: Some(mailbox),
-        uidl: Some(uidl),
-        limit: 1,
-        ..HistoryQuery::default()
-    };
-    Ok(store.history(&query).map_err(Error::failed)?.pop())
-}
-
 fn learn(
     config: &Config,
+    store: &dyn Store,
     row: &HistoryRow,
     lesson: &NotedLesson,
     label: Option<Label>,
 ) -> Result<&'static str, Error> {
     let owner = WeightsOwner::Mailbox(row.mailbox.clone());
     let mut trainer = lessons::trainer_of(config, Some(owner))?;
-    let said = match label {
-        None => match trainer.forget_noted(lesson)? {
-            true => "taken back",
-            false => "was not taught",
-        },
-        Some(label) => match (trainer.teach_noted(lesson, label == Label::Spam)?, label) {
-            (Taught::Known, Label::Spam) => "is known as spam",
-            (Taught::Known, Label::Ham) => "is known as ham",
-            (_, Label::Spam) => "learned as spam",
-            (_, Label::Ham) => "learned as ham",
-        },
-    };
-    trainer.save()?;
-    Ok(said)
-}
-
-fn changes(row: &HistoryRow, note: &KeptNote, label: Option<Label>) -> Vec<Change> {
-    let Some(uidl) = &row.uidl else {
-        return Vec::new();
-    };
-    let at = Timestamp::now();
-    let corrected = Change::Corrected {
-        mailbox: row.mailbox.clone(),
-        uidl: uidl.clone(),
-        correction: label.map(|label| Correction { label, at }),
-    };
-    let judged = match row.action {
-        Action::Pass => Label::Ham,
-        Action::Tag | Action::Drop => Label::Spam,
-    };
-    let seen = note.sender.as_deref().map(|address| {
-        Change::SenderSeen(SenderSeen {
-            mailbox: row.mailbox.clone(),
-            uidl: uidl.clone(),
-            address: Arc::from(address),
-            authenticated: note.is_authenticated,
-            label: Some(label.unwrap_or(judged)),
-            at: row.time,
-        })
-    });
-    std::iter::once(corrected).chain(seen).collect()
+    let learned = teaching::teach(store, &mut trainer, row, lesson, label);
+    Ok(match learned.map_err(Error::failed)? {
+        Learned::TakenBack => "taken back",
+        Learned::WasNotTaught => "was not taught",
+        Learned::Known(Label::Spam) => "is known as spam",
+        Learned::Known(Label::Ham) => "is known as ham",
+        Learned::New(Label::Spam) => "learned as spam",
+        Learned::New(Label::Ham) => "learned as ham",
+    })
 }

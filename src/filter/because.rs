@@ -18,39 +18,48 @@ const LEAST: f64 = 0.1;
 impl Verdict {
     /// What decided, in one sentence; `None` where no rule that decided has a clause.
     pub fn because(&self) -> Option<String> {
-        let side = if self.is_spam() { 1.0 } else { -1.0 };
-        let decided = self.hits.iter().filter(|hit| hit.score * side > 0.0);
-        let all: f64 = decided.clone().map(|hit| hit.score * side).sum();
-        let mut clauses: Vec<(&str, f64)> = Vec::new();
-        for hit in decided {
-            let Some(because) = hit.because.as_deref() else {
-                continue;
-            };
-            match clauses.iter_mut().find(|(clause, _)| *clause == because) {
-                Some((_, points)) => *points += hit.score * side,
-                None => clauses.push((because, hit.score * side)),
-            }
-        }
-        // Stable: of equal ones the first stays first.
-        clauses.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let mut sum = 0.0;
-        let mut chosen: Vec<&str> = Vec::new();
-        for (clause, points) in clauses.into_iter().take(CLAUSES) {
-            if !chosen.is_empty() && (sum >= ENOUGH * all || points < LEAST * all) {
-                break;
-            }
-            sum += points;
-            chosen.push(clause);
-        }
-        let (last, others) = chosen.split_last()?;
-        let joined = match others {
-            [] => (*last).to_owned(),
-            [first] => format!("{first}, and {last}"),
-            others => format!("{}, and {last}", others.join(", ")),
-        };
-        let kind = if self.is_spam() { "Spam" } else { "No spam" };
-        Some(format!("{kind}: it {joined}."))
+        let hits = self.hits.iter();
+        let hits: Vec<_> = hits
+            .map(|hit| (hit.score, hit.because.as_deref()))
+            .collect();
+        because(self.is_spam(), &hits)
     }
+}
+
+/// The same of the points and clauses of the rules that hit, as the history keeps them.
+pub fn because(is_spam: bool, hits: &[(f64, Option<&str>)]) -> Option<String> {
+    let side = if is_spam { 1.0 } else { -1.0 };
+    let decided = hits.iter().filter(|(score, _)| score * side > 0.0);
+    let all: f64 = decided.clone().map(|(score, _)| score * side).sum();
+    let mut clauses: Vec<(&str, f64)> = Vec::new();
+    for (score, because) in decided {
+        let Some(because) = *because else {
+            continue;
+        };
+        match clauses.iter_mut().find(|(clause, _)| *clause == because) {
+            Some((_, points)) => *points += score * side,
+            None => clauses.push((because, score * side)),
+        }
+    }
+    // Stable: of equal ones the first stays first.
+    clauses.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut sum = 0.0;
+    let mut chosen: Vec<&str> = Vec::new();
+    for (clause, points) in clauses.into_iter().take(CLAUSES) {
+        if !chosen.is_empty() && (sum >= ENOUGH * all || points < LEAST * all) {
+            break;
+        }
+        sum += points;
+        chosen.push(clause);
+    }
+    let (last, others) = chosen.split_last()?;
+    let joined = match others {
+        [] => (*last).to_owned(),
+        [first] => format!("{first}, and {last}"),
+        others => format!("{}, and {last}", others.join(", ")),
+    };
+    let kind = if is_spam { "Spam" } else { "No spam" };
+    Some(format!("{kind}: it {joined}."))
 }
 
 #[cfg(test)]

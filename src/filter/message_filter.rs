@@ -140,6 +140,13 @@ impl Filter {
         rules.filter(|(_, score)| *score != 0.0)
     }
 
+    /// What a hit of a rule means: its description, and its clause, if it has one.
+    pub fn meaning(&self, rule: &str) -> Option<(&str, Option<&str>)> {
+        let mut rules = self.rules.rules.iter();
+        let found = rules.find(|it| *it.id == *rule)?;
+        Some((&found.description, found.because.as_deref()))
+    }
+
     /// What the learned filter's opinion adds.
     pub fn learned_curves(&self) -> &LearnedCurves {
         &self.learned_curves

@@ -45,6 +45,7 @@ mod stopwatch;
 mod thresholds;
 pub mod verdict;
 
+pub use because::because;
 pub use context::{Context, DropAt, MailboxPolicy, Notes};
 pub use learned_curve::{LearnedCurve, LearnedCurves};
 pub use list_pattern::{ListKind, ListPattern};

@@ -18,6 +18,7 @@ pub mod parallel;
 pub mod regression;
 pub mod roc;
 pub mod rule_figures;
+pub mod teaching;
 pub mod trainer;
 pub mod training;
 pub mod training_templates;

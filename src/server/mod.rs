@@ -33,6 +33,7 @@ mod shared_lessons;
 pub mod signals;
 mod store;
 mod store_upkeep;
+pub mod trainer;
 pub mod upstreams;
 mod watch;
 

@@ -152,6 +152,29 @@ pub enum Change {
 }
 
 impl Change {
+    /// The changes that put an entry on its list. The last word counts: it leaves the other list.
+    pub fn list_entry_added(entry: ListEntry) -> [Self; 2] {
+        let other = match entry.list {
+            ListKind::Allow => ListKind::Block,
+            ListKind::Block => ListKind::Allow,
+        };
+        let left = Self::ListEntryRemoved {
+            list: other,
+            mailbox: entry.mailbox.clone(),
+            pattern: entry.pattern.clone(),
+        };
+        [left, Self::ListEntryAdded(entry)]
+    }
+
+    /// The change that takes an entry from its list.
+    pub fn list_entry_removed(entry: &ListEntry) -> Self {
+        Self::ListEntryRemoved {
+            list: entry.list,
+            mailbox: entry.mailbox.clone(),
+            pattern: entry.pattern.clone(),
+        }
+    }
+
     /// The only mailbox that it is about, if it says so.
     pub fn mailbox(&self) -> Option<&MailboxId> {
         match self {
