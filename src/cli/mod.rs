@@ -15,6 +15,7 @@ pub mod mailboxes;
 pub mod model;
 pub mod oauth;
 pub mod pages;
+pub mod passwd;
 pub mod quarantine;
 pub mod rules;
 pub mod scan;
@@ -95,6 +96,8 @@ pub enum Command {
     Mailboxes(mailboxes::MailboxesArgs),
     /// Forget everything about a mailbox
     Forget(forget::ForgetArgs),
+    /// Set the password of the console's administrator
+    Passwd(passwd::PasswdArgs),
     /// Copy the store, the index of the quarantine, into a file, also while popgate serves
     Backup(backup::BackupArgs),
     /// Put a copy of the store back while popgate is stopped
@@ -135,6 +138,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Set(args) => set::run(args),
         Command::Mailboxes(args) => mailboxes::run(args),
         Command::Forget(args) => forget::run(args),
+        Command::Passwd(args) => passwd::run(args),
         Command::Backup(args) => backup::backup(args),
         Command::Restore(args) => backup::restore(args),
         Command::Rules(command) => rules::run(command),

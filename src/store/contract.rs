@@ -12,6 +12,7 @@ use super::records::{
     MailboxSummary, MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::store_error::StoreError;
+use crate::filter::Action;
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -41,10 +42,53 @@ pub struct HistoryQuery {
     pub uidl: Option<Uidl>,
     /// Judged at this time or later.
     pub since: Option<Timestamp>,
+    /// Judged before this time.
+    pub before: Option<Timestamp>,
+    /// What the verdict said.
+    pub action: Option<Action>,
+    /// Of at least this score.
+    pub least_score: Option<f64>,
+    /// Of a score below this.
+    pub score_below: Option<f64>,
+    /// Hit by the rule of this id.
+    pub rule: Option<String>,
+    /// With this text in the sender or the subject; whether ASCII letters are upper or lower case does not matter.
+    pub text: Option<String>,
+    /// Only those whose verdict a person has corrected.
+    pub corrected: bool,
     /// Older than this row of the previous page.
     pub after: Option<(Timestamp, PopgateId)>,
     /// At most so many, the newest first.
     pub limit: usize,
+}
+
+impl HistoryQuery {
+    /// A pattern of LIKE for [`Self::text`], in which a backslash takes the meaning from the sign after it.
+    pub(super) fn like(&self) -> Option<String> {
+        let text = self.text.as_deref()?;
+        let mut pattern = String::from("%");
+        for letter in text.chars() {
+            if matches!(letter, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern.push('%');
+        Some(pattern)
+    }
+}
+
+/// Numbers of messages in the history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HistoryCounts {
+    /// All that were judged.
+    pub arrived: u64,
+    /// Those that were tagged.
+    pub tagged: u64,
+    /// Those that were held back.
+    pub held: u64,
+    /// Those whose verdict a person corrected meanwhile.
+    pub corrected: u64,
 }
 
 /// What is older than this is deleted; `None` = kept.
@@ -114,6 +158,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Rows of the history, the newest first.
     fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError>;
+
+    /// How many rows the history of a mailbox has since this time; `None` = that of all.
+    fn history_counts(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<HistoryCounts, StoreError>;
 
     /// A message of the quarantine, in whatever state, with its body if the store keeps bodies.
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError>;

@@ -47,6 +47,8 @@ macro_rules! contract {
             what_there_is_about_a_mailbox_is_counted,
             own_entries_and_digests_are_kept,
             history_is_paged,
+            the_history_is_searched,
+            messages_of_the_history_are_counted,
             the_quarantine_is_paged,
             lessons_are_numbered,
             what_is_too_old_is_deleted_in_steps,

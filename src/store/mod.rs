@@ -4,6 +4,7 @@
 //! same, after any crash.
 
 mod coded;
+mod console_password;
 mod contract;
 #[cfg(test)]
 mod contract_tests;
@@ -27,8 +28,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
+pub use console_password::ConsolePassword;
 pub use contract::{
-    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
+    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Store,
 };
 pub use forget::{Forgotten, forget_mailbox};
 pub use history_key::open_history_key;

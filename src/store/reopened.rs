@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::contract::{
-    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
+    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Store,
 };
 use super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory,
+    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::store_error::{StoreError, StoreErrorKind};
 use crate::mailbox_id::MailboxId;
@@ -164,6 +165,14 @@ impl Store for ReopenedStore {
 
     fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
         self.with(|store| store.history(query))
+    }
+
+    fn history_counts(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<HistoryCounts, StoreError> {
+        self.with(|store| store.history_counts(mailbox, since))
     }
 
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {

@@ -163,6 +163,153 @@ pub(in crate::store) fn history_is_paged(store: &dyn Store) {
     assert_eq!(some(one), ["c"]);
 }
 
+/// Rows whose sender, subject, verdict and rules differ.
+fn different_rows() -> [HistoryRow; 4] {
+    let row = |name, seconds, from: &str, subject: &str, action, score, rule: &str| HistoryRow {
+        from: Some(from.into()),
+        subject: Some(subject.into()),
+        action,
+        score: Some(score),
+        hits: vec![RuleScore {
+            rule: rule.into(),
+            score,
+        }],
+        ..history_row(name, "ann", seconds)
+    };
+    [
+        row(
+            "a",
+            10,
+            "Bob <bob@example.org>",
+            "Lunch",
+            Action::Pass,
+            0.5,
+            "LIST",
+        ),
+        row(
+            "b",
+            20,
+            "eve@example.com",
+            "100% off_er",
+            Action::Tag,
+            7.25,
+            "OFFER",
+        ),
+        row(
+            "c",
+            30,
+            "eve@example.com",
+            "100 per cent",
+            Action::Drop,
+            12.0,
+            "OFFER_BIG",
+        ),
+        HistoryRow {
+            mailbox: mailbox("bob"),
+            ..row(
+                "d",
+                40,
+                "eve@example.com",
+                "OFFER",
+                Action::Tag,
+                5.0,
+                "OFFER",
+            )
+        },
+    ]
+}
+
+pub(in crate::store) fn the_history_is_searched(store: &dyn Store) {
+    let changes = different_rows().map(|row| Change::Recorded(Box::new(row)));
+    store.apply(&changes).unwrap();
+    let found = |query: HistoryQuery| {
+        let rows = store.history(&HistoryQuery { limit: 9, ..query }).unwrap();
+        rows.iter().map(|it| it.id.to_string()).collect::<Vec<_>>()
+    };
+    let all = HistoryQuery::default;
+    let text = |text: &str| {
+        found(HistoryQuery {
+            text: Some(text.to_owned()),
+            ..all()
+        })
+    };
+    assert_eq!(text("EXAMPLE.com"), ["d", "c", "b"]);
+    assert_eq!(text("lunch"), ["a"]);
+    // Signs that mean something in a pattern are letters here.
+    assert_eq!(text("100%"), ["b"]);
+    assert_eq!(text("f_e"), ["b"]);
+    assert_eq!(text("\\"), [""; 0]);
+    let rule = |rule: &str| {
+        found(HistoryQuery {
+            rule: Some(rule.to_owned()),
+            ..all()
+        })
+    };
+    assert_eq!(rule("OFFER"), ["d", "b"]);
+    assert_eq!(rule("OFF"), [""; 0]);
+    let tagged = HistoryQuery {
+        action: Some(Action::Tag),
+        ..all()
+    };
+    assert_eq!(found(tagged), ["d", "b"]);
+    let between = HistoryQuery {
+        least_score: Some(5.0),
+        score_below: Some(7.25),
+        ..all()
+    };
+    assert_eq!(found(between), ["d"]);
+    let days = HistoryQuery {
+        since: Some(at(20)),
+        before: Some(at(40)),
+        ..all()
+    };
+    assert_eq!(found(days), ["c", "b"]);
+    let of_ann = HistoryQuery {
+        mailbox: Some(mailbox("ann")),
+        text: Some("offer".to_owned()),
+        ..all()
+    };
+    assert_eq!(found(of_ann), [""; 0]);
+}
+
+pub(in crate::store) fn messages_of_the_history_are_counted(store: &dyn Store) {
+    let changes = different_rows().map(|row| Change::Recorded(Box::new(row)));
+    store.apply(&changes).unwrap();
+    let ann = mailbox("ann");
+    let judged = Change::Judged {
+        mailbox: ann.clone(),
+        uidl: uidl("u-b"),
+        record: Box::new(record("b")),
+        replaces: false,
+    };
+    let corrected = Change::Corrected {
+        mailbox: ann.clone(),
+        uidl: uidl("u-b"),
+        correction: Some(Correction {
+            label: Label::Ham,
+            at: at(50),
+        }),
+    };
+    store.apply(&[judged, corrected]).unwrap();
+    let counts = |mailbox, seconds| {
+        let it = store.history_counts(mailbox, at(seconds)).unwrap();
+        [it.arrived, it.tagged, it.held, it.corrected]
+    };
+    assert_eq!(counts(Some(&ann), 0), [3, 1, 1, 1]);
+    assert_eq!(counts(None, 0), [4, 2, 1, 1]);
+    assert_eq!(counts(None, 30), [2, 1, 1, 1]);
+    assert_eq!(counts(Some(&ann), 51), [0, 0, 0, 0]);
+    assert_eq!(counts(Some(&mailbox("eve")), 0), [0, 0, 0, 0]);
+    let corrected = HistoryQuery {
+        corrected: true,
+        limit: 9,
+        ..HistoryQuery::default()
+    };
+    let rows = store.history(&corrected).unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].id, id("b"));
+}
+
 pub(in crate::store) fn lessons_are_numbered(store: &dyn Store) {
     let new = |name: &str, label| Lesson {
         id: name.into(),

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use deadpool_postgres::Object;
 
 use super::super::contract::{
-    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
+    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Store,
 };
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory,
+    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
 use super::connections::Connections;
@@ -167,6 +168,14 @@ impl Store for Postgres {
 
     fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
         self.run(async |client| history::page(client, query).await)
+    }
+
+    fn history_counts(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<HistoryCounts, StoreError> {
+        self.run(async |client| history::counts(client, mailbox, since).await)
     }
 
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {

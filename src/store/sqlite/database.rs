@@ -8,11 +8,12 @@ use bytes::Bytes;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::super::contract::{
-    Expired, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention, Store,
+    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Store,
 };
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
-    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory,
+    MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
 use super::connection::FileId;
@@ -227,6 +228,14 @@ impl Store for Sqlite {
 
     fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
         self.read(|connection| history::page(connection, query))
+    }
+
+    fn history_counts(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<HistoryCounts, StoreError> {
+        self.read(|connection| history::counts(connection, mailbox, since))
     }
 
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {

@@ -65,6 +65,9 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn history(&self, _: &HistoryQuery) -> Answer<Vec<HistoryRow>> {
         unused()
     }
+    fn history_counts(&self, _: Option<&MailboxId>, _: Timestamp) -> Answer<HistoryCounts> {
+        unused()
+    }
     fn quarantined(&self, _: &PopgateId) -> Answer<Option<Quarantined>> {
         unused()
     }
