@@ -142,7 +142,7 @@ pub async fn run_over(service: Arc<Service>, client: Stream, upstream: Stream, d
     relay_to_end(&mut relay.over(upstream), &mut place).await;
 }
 
-async fn relay_to_end(relay: &mut Relay<'_>, place: &mut SessionPlace) {
+pub(super) async fn relay_to_end(relay: &mut Relay<'_>, place: &mut SessionPlace) {
     let (service, from) = (relay.service, relay.client.address());
     let ended = match Box::pin(place.log_in(relay)).await {
         Ok(None) => relay.run().await,
