@@ -19,7 +19,7 @@
 //! | [`import`] | SpamAssassin's rules in, ours out |
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | what outlives a session: what is remembered of mailboxes, the quarantine, learned state, OAuth tokens |
-//! | [`metrics`], [`admin`] | every metric family, and HTTP to read them |
+//! | [`metrics`], [`admin`] | every metric family, and HTTP to read them; the console, pages for people |
 //! | [`thread_pool`] | bounded threads for work that blocks or computes, one pool per kind of work |
 //! | [`thread_priority`] | how urgent the work of a thread is |
 //! | [`demo`] | a sample mailbox server, for demonstration and tests |

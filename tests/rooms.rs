@@ -55,7 +55,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("admin", &["metrics", "net"]),
+    (
+        "admin",
+        &[
+            "filter",
+            "learn",
+            "mailbox_id",
+            "metrics",
+            "net",
+            "session",
+            "store",
+        ],
+    ),
     ("demo", &["message", "pop3"]),
     (
         "learn",

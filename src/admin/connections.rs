@@ -4,6 +4,7 @@
 //! connections open: a newcomer gets the place of the oldest connection of the address that has most of them.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,8 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Incoming};
 use hyper::service::HttpService;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -47,9 +47,13 @@ impl Connections {
 }
 
 /// Answers the requests of one connection until it ends, or its place goes to a newcomer.
-pub(super) async fn serve<S>(stream: impl AsyncRead + AsyncWrite + Unpin, place: Place, service: S)
-where
-    S: HttpService<Incoming, ResBody = Full<Bytes>, Error = Infallible>,
+pub(super) async fn serve<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    place: Place,
+    service: S,
+) where
+    S: HttpService<Incoming, ResBody = B, Error = Infallible>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -146,6 +150,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimedWrites<S> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::Full;
+    use hyper::body::Bytes;
     use hyper::service::service_fn;
     use hyper::{Request, Response};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

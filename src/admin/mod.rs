@@ -1,16 +1,18 @@
-//! HTTP for administrators.
+//! HTTP: metrics and health for programs, the console for people.
 //!
 //! | path | answer |
 //! |---|---|
 //! | `/metrics` | every family, in Prometheus' text format |
 //! | `/healthz` | 200 while the event loops run, 503 when one stands still |
 //! | `/readyz` | 200 when every listener is bound and rules are loaded, 503 while draining; it says if the store cannot be used |
+//! | others | the [`console`], for those who log in; only on loopback |
 //!
-//! It changes nothing, knows no user, and shows no mail; anyone who can reach the port can read it. A web
+//! Metrics and health change nothing, know no user, and show no mail; anyone who can reach the port can read them. A web
 //! page must not read it through a browser on this machine, with a name that it points here (DNS
 //! rebinding): on loopback only requests for an IP address or `localhost` are answered.
 
 mod connections;
+mod console;
 
 use std::convert::Infallible;
 use std::io;
@@ -18,15 +20,18 @@ use std::net::{IpAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use axum::body::Body;
+use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::uri::Authority;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
 use self::connections::Connections;
+use self::console::ClientAddress;
+pub use self::console::{Console, OneTimeToken, TrainerOf};
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::heartbeat::Heartbeats;
@@ -34,7 +39,10 @@ use crate::net::heartbeat::Heartbeats;
 /// An event loop that has not run for this long stands still: sessions on it get no answer.
 const STANDSTILL: Duration = Duration::from_secs(10);
 
-/// Serves until dropped.
+/// The paths that programs read.
+const FOR_PROGRAMS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
+/// Serves until dropped; the console only on loopback.
 ///
 /// # Errors
 /// If the runtime cannot take the listener.
@@ -43,9 +51,12 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     signal: Arc<DrainSignal>,
     loops: Arc<Heartbeats>,
+    console: Option<Arc<Console>>,
 ) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let is_private = listener.local_addr()?.ip().is_loopback();
+    let pages = console.filter(|_| is_private).map(console::router);
+    let pages = pages.map(TowerToHyperService::new);
     let connections = Connections::default();
     loop {
         let (tcp, from) = match listener.accept().await {
@@ -61,12 +72,23 @@ pub async fn serve(
         };
         let (metrics, signal) = (Arc::clone(&metrics), Arc::clone(&signal));
         let loops = Arc::clone(&loops);
-        let service = service_fn(move |request| {
-            let answer = match is_private && !is_for_here(&request) {
-                true => misdirected(),
-                false => answer(&request, &metrics, &signal, &loops),
+        let pages = pages.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            let is_page = !FOR_PROGRAMS.contains(&request.uri().path());
+            let answered = match (&pages, is_private && !is_for_here(&request)) {
+                (_, true) => Err(misdirected()),
+                (Some(pages), false) if is_page => {
+                    request.extensions_mut().insert(ClientAddress(from));
+                    Ok(pages.call(request))
+                }
+                (_, false) => Err(answer(&request, &metrics, &signal, &loops)),
             };
-            async move { Ok::<_, Infallible>(answer) }
+            async move {
+                match answered {
+                    Ok(page) => page.await,
+                    Err(answer) => Ok::<_, Infallible>(answer),
+                }
+            }
         });
         tokio::spawn(connections::serve(tcp, place, service));
         // What has a place is served before the next one may take it.
@@ -90,7 +112,7 @@ fn is_for_here(request: &Request<Incoming>) -> bool {
     })
 }
 
-fn misdirected() -> Response<Full<Bytes>> {
+fn misdirected() -> Response<Body> {
     text(
         StatusCode::MISDIRECTED_REQUEST,
         "text/plain; charset=utf-8",
@@ -100,8 +122,8 @@ fn misdirected() -> Response<Full<Bytes>> {
     )
 }
 
-fn text(status: StatusCode, kind: &'static str, text: Vec<u8>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn text(status: StatusCode, kind: &'static str, text: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response
         .headers_mut()
@@ -114,7 +136,7 @@ fn answer(
     metrics: &Metrics,
     signal: &DrainSignal,
     loops: &Heartbeats,
-) -> Response<Full<Bytes>> {
+) -> Response<Body> {
     const TEXT: &str = "text/plain; charset=utf-8";
     let (status, kind, body): (_, _, Vec<u8>) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics") => {

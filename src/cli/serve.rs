@@ -8,6 +8,7 @@ use clap::Args;
 use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
+use crate::admin::OneTimeToken;
 use crate::config::{Config, Flags};
 use crate::server::{self, Overrides, Server, core_dumps, daemon, log, open_files};
 
@@ -77,9 +78,15 @@ impl Drop for FlushedLog {
     }
 }
 
-/// One line a socket, so that port 0 can be used.
+/// One line a socket, so that port 0 can be used; and how the administrator gets into the console that has no password.
 fn announce(server: &Server) {
     for (protocol, address) in server.sockets() {
         eprintln!("listening {protocol} {address}");
+    }
+    if let (Some(console), Some(address)) = (server.console(), server.admin_address())
+        && !console.has_password()
+        && let Some(OneTimeToken(token)) = console.new_token()
+    {
+        eprintln!("console http://{address}/login?token={token} (once, within an hour)");
     }
 }

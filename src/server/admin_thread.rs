@@ -8,7 +8,7 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
-use crate::admin;
+use crate::admin::{self, Console};
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::heartbeat::Heartbeats;
@@ -30,12 +30,13 @@ impl AdminThread {
         metrics: Arc<Metrics>,
         signal: Arc<DrainSignal>,
         loops: Arc<Heartbeats>,
+        console: Option<Arc<Console>>,
     ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (end, ended) = oneshot::channel::<()>();
         let serve = async move {
             tokio::select! {
-                served = admin::serve(listener, metrics, signal, loops) => {
+                served = admin::serve(listener, metrics, signal, loops, console) => {
                     if let Err(error) = served {
                         tracing::error!(%error, "the admin port cannot be served");
                     }

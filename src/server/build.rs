@@ -13,12 +13,14 @@ use super::running::Server;
 use super::service::{self, Persistent};
 use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
+use super::trainer::open_trainer;
+use crate::admin::{Console, TrainerOf};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::listen::{self, Inherited};
 use crate::schema::Problem;
-use crate::session::Judge;
+use crate::session::{Judge, Service};
 use crate::store::{self, Leftovers};
 use crate::thread_pool::ThreadPool;
 use crate::thread_priority::Priority;
@@ -129,10 +131,16 @@ pub fn build(
         Ok(service) if problems.is_empty() => {
             announce(&service);
             compile_later(service.judge.clone());
+            let service = Arc::new(ArcSwap::from_pointee(service));
+            let drain = Arc::new(DrainSignal::new());
+            let admin_address = sockets.admin.as_ref().and_then(|it| it.local_addr().ok());
             Ok(Server {
-                service: Arc::new(ArcSwap::from_pointee(service)),
+                console: admin_address
+                    .filter(|it| it.ip().is_loopback())
+                    .map(|_| Arc::new(console(config, &service, &drain))),
+                service,
                 certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
-                admin_address: sockets.admin.as_ref().and_then(|it| it.local_addr().ok()),
+                admin_address,
                 listeners: sockets.listeners,
                 admin: sockets.admin,
                 initial: Arc::new(config.clone()),
@@ -142,7 +150,7 @@ pub fn build(
                 upkeep: Upkeep::start(config, Arc::clone(&persistent.store)),
                 lessons: LessonFollower::start(config, &persistent.store),
                 persistent,
-                drain: Arc::new(DrainSignal::new()),
+                drain,
                 loops: Arc::default(),
             })
         }
@@ -154,6 +162,22 @@ pub fn build(
             })
         }
     }
+}
+
+/// The console of a server: whoever can reach it must be on this machine, because nothing protects its connections.
+fn console(config: &Config, service: &Arc<ArcSwap<Service>>, drain: &Arc<DrainSignal>) -> Console {
+    let of_start = config.clone();
+    let trainer: TrainerOf = Box::new(move |owner| {
+        let opened = open_trainer(&of_start, owner);
+        opened.map_err(|error| error.to_string())
+    });
+    Console::new(
+        Arc::clone(service),
+        Arc::clone(drain),
+        trainer,
+        config.data_dir.clone(),
+        config.filter.hold_bytes,
+    )
 }
 
 /// Removes files that processes which were killed did not complete.

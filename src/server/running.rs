@@ -15,6 +15,7 @@ use super::reload::Reloader;
 use super::service::Persistent;
 use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
+use crate::admin::Console;
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
 use crate::net::heartbeat::Heartbeats;
@@ -42,6 +43,7 @@ pub struct Server {
     pub(super) sessions: SessionRuntime,
     pub(super) drain: Arc<DrainSignal>,
     pub(super) loops: Arc<Heartbeats>,
+    pub(super) console: Option<Arc<Console>>,
 }
 
 impl Server {
@@ -75,6 +77,11 @@ impl Server {
     /// Signals all sessions to end once no response is pending, while the listeners stay open.
     pub fn drain_signal(&self) -> &Arc<DrainSignal> {
         &self.drain
+    }
+
+    /// The console, if it is served.
+    pub fn console(&self) -> Option<&Arc<Console>> {
+        self.console.as_ref()
     }
 
     /// The event loops, once it runs.
@@ -125,7 +132,8 @@ pub async fn run(
         accepting.spawn_on(accept, &runner.accepts_on(number));
     }
     let admin = server.admin.map(|listener| {
-        AdminThread::start(listener, Arc::clone(&metrics), Arc::clone(&signal), loops)
+        let (metrics, signal) = (Arc::clone(&metrics), Arc::clone(&signal));
+        AdminThread::start(listener, metrics, signal, loops, server.console)
     });
     let admin = admin.transpose()?;
     certificates::report(&metrics, &server.certificates.load());

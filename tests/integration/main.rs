@@ -5,6 +5,8 @@
 
 mod cli;
 mod configs;
+mod console;
+mod console_roles;
 mod corpus;
 mod costly;
 mod decode;

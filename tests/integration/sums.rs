@@ -92,6 +92,7 @@ async fn bytes_in_plus_edits_equal_bytes_out() {
         Arc::clone(&proxy.metrics),
         Arc::clone(&signal),
         Arc::default(),
+        None,
     );
     tokio::spawn(serving);
     let (status, text) = get(admin, "/metrics").await;
@@ -168,7 +169,8 @@ async fn requests_for_other_hosts_are_refused() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let admin = listener.local_addr().unwrap();
-    let serving = popgate::admin::serve(listener, Arc::default(), Arc::default(), Arc::default());
+    let (metrics, signal, loops) = (Arc::default(), Arc::default(), Arc::default());
+    let serving = popgate::admin::serve(listener, metrics, signal, loops, None);
     tokio::spawn(serving);
     for (request, status) in [
         ("GET /metrics HTTP/1.0\r\n\r\n", 200),

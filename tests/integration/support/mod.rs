@@ -9,6 +9,7 @@
 )]
 
 pub mod authority;
+pub mod browser;
 pub mod dialog;
 pub mod edits;
 pub mod exchange;
@@ -77,6 +78,10 @@ pub struct Settings {
     /// Changes the first upstream.
     pub change: fn(&mut Upstream),
     pub piece: usize,
+    /// Whether the filter learns; it knows nothing at first.
+    pub classifier: bool,
+    /// Whether there are an admin port and a console.
+    pub admin: bool,
 }
 
 impl Settings {
@@ -110,6 +115,8 @@ impl Settings {
             proxy: None,
             change: |_| {},
             piece: usize::MAX,
+            classifier: false,
+            admin: false,
         }
     }
 
@@ -126,7 +133,8 @@ impl Settings {
         let (upstreams, tls): (Vec<_>, Vec<_>) = all.unzip();
         let tls = tls.into_iter().enumerate();
         let listener_tls = self.tls_server.into_iter().map(|tls| (0, tls));
-        let shared = (self.rules == test_rules()).then(|| Engine::Rules(filter(self.drop_at)));
+        let shared = (self.rules == test_rules() && !self.classifier)
+            .then(|| Engine::Rules(filter(self.drop_at)));
         let overrides = Overrides {
             engine: self.engine.or(shared),
             listener_tls: listener_tls.collect(),
@@ -142,7 +150,7 @@ impl Settings {
         config.listen = vec![self.listen];
         config.upstreams = upstreams;
         config.routes = self.routes;
-        config.admin = None;
+        config.admin = self.admin.then(|| ([127, 0, 0, 1], 0).into());
         config.data_dir = self.data_dir.unwrap_or_default();
         if !self.store {
             config.store.kind = StoreKind::Off;
@@ -153,7 +161,8 @@ impl Settings {
         config.filter.hide_time = self.hide_time;
         config.filter.hide_bytes = self.hide_bytes;
         config.filter.rules = Some(self.rules);
-        config.filter.classifier = false;
+        config.filter.classifier = self.classifier;
+        config.filter.shipped_model = false;
         config.filter.thresholds.drop_at = self.drop_at;
         config.filter.headers = self.headers;
         config.filter.hold_bytes = self.hold_bytes;
@@ -191,6 +200,8 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub metrics: Arc<Metrics>,
     pub signal: Arc<DrainSignal>,
+    /// The admin port, and its console.
+    pub admin: Option<(SocketAddr, Arc<popgate::admin::Console>)>,
     /// Receives the result of each session that ends; an error is a panic.
     pub ended: tokio::sync::mpsc::UnboundedReceiver<Result<(), tokio::task::JoinError>>,
 }
@@ -217,6 +228,7 @@ impl Proxy {
             address,
             metrics: Arc::clone(server.metrics()),
             signal: Arc::clone(server.drain_signal()),
+            admin: server.admin_address().zip(server.console().cloned()),
             ended,
         };
         let never = std::future::pending;
@@ -485,6 +497,7 @@ impl ServerInMemory {
             address: ([127, 0, 0, 1], 0).into(),
             metrics: Arc::clone(server.metrics()),
             signal: Arc::clone(server.drain_signal()),
+            admin: None,
             ended,
         };
         Self {

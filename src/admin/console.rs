@@ -1,0 +1,55 @@
+//! The console: pages for people who correct what the filter decided, without a shell.
+//!
+//! In: requests of browsers; out: pages rendered on the server, in English or German. Each control is a link or a form:
+//! nothing needs a script, and none would run. It fetches nothing on behalf of a message and shows senders' texts as text.
+//!
+//! | path | who | what |
+//! |---|---|---|
+//! | `/login`, `/logout`, `/style.css` | anybody | logging in and out |
+//! | `/` | logged in | four numbers |
+//! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
+//! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
+//!
+//! RFC 6265 (cookies), RFC 6454 (origins).
+
+mod actions;
+mod answer;
+mod home;
+mod login;
+mod message;
+mod messages;
+mod password_throttle;
+mod protection;
+mod sessions;
+mod shown;
+mod state;
+mod texts;
+mod visitor;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+
+pub(super) use login::ClientAddress;
+pub use state::{Console, OneTimeToken, TrainerOf};
+
+/// The most octets of a form.
+const FORM: usize = 16 << 10;
+
+/// Every path of the console. Each request has the client's address as an extension.
+pub(super) fn router(console: Arc<Console>) -> Router {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/messages", get(messages::page))
+        .route("/m/{id}", get(message::page).post(actions::act))
+        .route("/login", get(login::page).post(login::log_in))
+        .route("/logout", post(login::log_out))
+        .route("/style.css", get(answer::style))
+        .fallback(answer::not_found)
+        .layer(DefaultBodyLimit::max(FORM))
+        .layer(middleware::from_fn(protection::same_origin))
+        .layer(middleware::map_response(protection::with_headers))
+        .with_state(console)
+}

@@ -1,0 +1,148 @@
+//! One message of the history: what was decided, why, and what a person may do about it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::answer::{self, Frame};
+use super::messages::label;
+use super::shown::ShownRow;
+use super::state::Console;
+use super::texts::Texts;
+use super::visitor::Visitor;
+use crate::filter::{Filter, KeptLesson, KeptNote, ListKind, ListPattern};
+use crate::learn::teaching;
+use crate::store::Store;
+use crate::store::records::{HeldState, HistoryRow, Label, PopgateId};
+
+/// All that the page shows.
+pub(super) struct Known {
+    pub(super) row: HistoryRow,
+    pub(super) note: KeptNote,
+    label: Option<Label>,
+    /// Under which id it is or was held.
+    pub(super) held: Option<(PopgateId, HeldState)>,
+    /// Whom a list may name.
+    pub(super) sender: Option<ListPattern>,
+    /// The list of the mailbox that names the sender.
+    pub(super) listed: Option<ListKind>,
+}
+
+impl Known {
+    /// What is known of a message, by its id; `None` if there is none that this person sees.
+    pub(super) fn of(
+        store: &dyn Store,
+        visitor: &Visitor,
+        id: &str,
+    ) -> Result<Option<Self>, String> {
+        let failed = |error: crate::store::StoreError| error.to_string();
+        let row = teaching::find(store, id).map_err(failed)?;
+        let Some(row) = row.filter(|row| visitor.sees(&row.mailbox)) else {
+            return Ok(None);
+        };
+        let note = KeptNote::read(&row.features).unwrap_or_default();
+        // Where the history is hashed, it names nobody.
+        let address = note.sender.as_deref().filter(|it| it.contains('@'));
+        let sender = address.and_then(ListPattern::parse);
+        let lists = store.lists(Some(&row.mailbox)).map_err(failed)?;
+        let listed = lists.iter().find(|it| {
+            it.mailbox.as_ref() == Some(&row.mailbox) && Some(&it.pattern) == sender.as_ref()
+        });
+        Ok(Some(Self {
+            label: label(store, &row)?,
+            held: held(store, &row).map_err(failed)?,
+            listed: listed.map(|it| it.list),
+            sender,
+            note,
+            row,
+        }))
+    }
+}
+
+/// Under which id a message is held, or was released.
+fn held(
+    store: &dyn Store,
+    row: &HistoryRow,
+) -> Result<Option<(PopgateId, HeldState)>, crate::store::StoreError> {
+    let of_uidl = match &row.uidl {
+        Some(uidl) => store.held_as(&row.mailbox, uidl)?,
+        None => None,
+    };
+    let held = store.quarantined(&of_uidl.unwrap_or_else(|| row.id.clone()))?;
+    let held = held.filter(|it| it.mailbox.as_ref() == Some(&row.mailbox));
+    Ok(held.map(|it| (it.id, it.state)))
+}
+
+/// A rule that hit.
+struct Reason {
+    rule: String,
+    points: String,
+    description: String,
+    /// Whether it speaks for spam.
+    is_for_spam: bool,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage {
+    frame: Frame,
+    row: ShownRow,
+    reasons: Vec<Reason>,
+    sender: Option<String>,
+    is_authenticated: bool,
+    can_be_taught: bool,
+    is_held: bool,
+    is_released: bool,
+    is_allowed: bool,
+    is_blocked: bool,
+}
+
+pub(super) async fn page(
+    State(console): State<Arc<Console>>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Response {
+    let asking = visitor.clone();
+    let known = console.ask(move |store| Known::of(store, &asking, &id));
+    let known = match known.await {
+        Ok(Some(known)) => known,
+        Ok(None) => return answer::missing(&visitor),
+        Err(why) => return answer::unanswered(&visitor, &why),
+    };
+    let service = console.service();
+    let filter = service.judge.rules();
+    let held = known.held.as_ref().map(|(_, state)| *state);
+    answer::page(&MessagePage {
+        frame: Frame::of(&visitor),
+        row: ShownRow::of(visitor.texts, filter, &known.row, known.label),
+        reasons: reasons(visitor.texts, filter, &known.row),
+        sender: known.sender.map(|it| it.as_str().to_owned()),
+        is_authenticated: known.note.is_authenticated,
+        can_be_taught: matches!(known.note.lesson, KeptLesson::Kept(_)),
+        is_held: held == Some(HeldState::Held),
+        is_released: held == Some(HeldState::Released),
+        is_allowed: known.listed == Some(ListKind::Allow),
+        is_blocked: known.listed == Some(ListKind::Block),
+    })
+}
+
+/// The rules that hit, those that weigh most first.
+fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) -> Vec<Reason> {
+    let mut hits: Vec<_> = row.hits.iter().collect();
+    hits.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
+    let reason = |hit: &crate::store::records::RuleScore| {
+        let meaning = filter.and_then(|filter| filter.meaning(&hit.rule));
+        Reason {
+            rule: hit.rule.to_string(),
+            points: format!("{:+.1}", hit.score),
+            description: match meaning {
+                Some((description, _)) if !description.is_empty() => description.to_owned(),
+                _ => texts.rule_is_gone.to_owned(),
+            },
+            is_for_spam: hit.score > 0.0,
+        }
+    };
+    hits.into_iter().map(reason).collect()
+}

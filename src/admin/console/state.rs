@@ -1,0 +1,154 @@
+//! What the pages of the console share.
+//!
+//! In: the running server's service, and how to open what teaches the filter; out: answers of the store, from threads
+//! that may wait for it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::password_throttle::PasswordThrottle;
+use super::sessions::{Sessions, is_same, random};
+use crate::filter::classifier::WeightsOwner;
+use crate::learn::trainer::Trainer;
+use crate::net::DrainSignal;
+use crate::session::Service;
+use crate::store::{ConsolePassword, Store};
+
+/// Opens what teaches the learned filter of an owner; an error is a sentence.
+pub type TrainerOf = Box<dyn Fn(Option<WeightsOwner>) -> Result<Trainer, String> + Send + Sync>;
+
+/// Questions to the store at a time: those of sessions have threads of their own.
+const AT_A_TIME: usize = 4;
+
+/// How long the one-time token can be used.
+const TOKEN_LASTS: Duration = Duration::from_secs(3600);
+
+/// See the module.
+pub struct Console {
+    service: Arc<ArcSwap<Service>>,
+    drain: Arc<DrainSignal>,
+    trainer: TrainerOf,
+    /// Where the administrator's password is.
+    pub(super) data_dir: PathBuf,
+    /// As many octets of a message are judged, and learned.
+    pub(super) judged_octets: usize,
+    pub(super) sessions: Sessions,
+    pub(super) throttle: PasswordThrottle,
+    token: Mutex<Option<(String, Instant)>>,
+    turns: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").finish_non_exhaustive()
+    }
+}
+
+/// A token that lets the administrator in once, within an hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneTimeToken(pub String);
+
+/// Why a question has no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// There is no store.
+    NoStore,
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+impl Console {
+    /// For a service that a reload may replace.
+    pub fn new(
+        service: Arc<ArcSwap<Service>>,
+        drain: Arc<DrainSignal>,
+        trainer: TrainerOf,
+        data_dir: PathBuf,
+        judged_octets: usize,
+    ) -> Self {
+        Self {
+            service,
+            drain,
+            trainer,
+            data_dir,
+            judged_octets,
+            sessions: Sessions::default(),
+            throttle: PasswordThrottle::default(),
+            token: Mutex::default(),
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
+        }
+    }
+
+    /// The service that is active now.
+    pub(super) fn service(&self) -> Arc<Service> {
+        self.service.load_full()
+    }
+
+    /// The signal to stop.
+    pub(super) fn drain(&self) -> &DrainSignal {
+        &self.drain
+    }
+
+    /// Opens what teaches an owner's filter. Blocks.
+    pub(super) fn trainer(&self, owner: Option<WeightsOwner>) -> Result<Trainer, String> {
+        (self.trainer)(owner)
+    }
+
+    /// Whether the administrator has a password.
+    pub fn has_password(&self) -> bool {
+        ConsolePassword::is_set(&self.data_dir)
+    }
+
+    /// Makes a token that is valid once, in place of the one before. `None` if the system has no random numbers.
+    pub fn new_token(&self) -> Option<OneTimeToken> {
+        let token = random()?;
+        let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((token.clone(), Instant::now() + TOKEN_LASTS));
+        Some(OneTimeToken(token))
+    }
+
+    /// Whether this is the token; it is none from then on.
+    pub(super) fn takes_token(&self, token: &str) -> bool {
+        let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = kept
+            .as_ref()
+            .is_some_and(|(it, until)| is_same(it, token) && Instant::now() < *until);
+        if fits {
+            *kept = None;
+        }
+        fits
+    }
+
+    /// Does something that may block.
+    pub(super) async fn in_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Unanswered> {
+        let failed = |why: String| Unanswered::Failed(why);
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let turn = turn.map_err(|error| failed(error.to_string()))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|error| failed(error.to_string()))
+    }
+
+    /// Asks the store something.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Store) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Unanswered> {
+        let service = self.service();
+        let access = service.store.as_ref().ok_or(Unanswered::NoStore)?;
+        let store = Arc::clone(access.store());
+        let answer = self.in_thread(move || question(&*store)).await?;
+        answer.map_err(Unanswered::Failed)
+    }
+}

@@ -1,0 +1,97 @@
+//! Who sends a request: from its cookie to a session, or to the page that asks for a login.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Redirect, Response};
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT_LANGUAGE, COOKIE};
+use hyper::http::request::Parts;
+
+use super::sessions::{Person, Session, is_same};
+use super::state::Console;
+use super::texts::{self, Texts};
+use crate::mailbox_id::MailboxId;
+
+/// The cookie's name.
+pub(super) const NAME: &str = "popgate_session";
+
+/// Somebody who is logged in.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    session: Session,
+    /// In their language.
+    pub(super) texts: &'static Texts,
+}
+
+impl Visitor {
+    /// The only mailbox that they see; `None` = all.
+    pub(super) fn mailbox(&self) -> Option<&MailboxId> {
+        match &self.session.person {
+            Person::Administrator => None,
+            Person::User(mailbox) => Some(mailbox),
+        }
+    }
+
+    /// Whether they see what belongs to this mailbox.
+    pub(super) fn sees(&self, mailbox: &MailboxId) -> bool {
+        self.mailbox().is_none_or(|own| own == mailbox)
+    }
+
+    /// What their forms have in them.
+    pub(super) fn form_token(&self) -> &str {
+        &self.session.form_token
+    }
+
+    /// Whether a form is one of theirs.
+    pub(super) fn has_sent(&self, form_token: &str) -> bool {
+        is_same(&self.session.form_token, form_token)
+    }
+}
+
+impl FromRequestParts<Arc<Console>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        console: &Arc<Console>,
+    ) -> Result<Self, Response> {
+        let session = token(&parts.headers).and_then(|token| console.sessions.of(token));
+        match session {
+            Some(session) => Ok(Self {
+                session,
+                texts: texts::of(accepted_languages(&parts.headers)),
+            }),
+            None => Err(Redirect::to("/login").into_response()),
+        }
+    }
+}
+
+/// The language of a request, whoever sends it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Language(pub(super) &'static Texts);
+
+impl<S: Sync> FromRequestParts<S> for Language {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(texts::of(accepted_languages(&parts.headers))))
+    }
+}
+
+/// The token in the cookies of a request.
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter();
+    let cookies = cookies.filter_map(|it| it.to_str().ok());
+    let mut cookies = cookies.flat_map(|it| it.split(';'));
+    cookies.find_map(|cookie| {
+        let (name, value) = cookie.trim().split_once('=')?;
+        (name == NAME).then_some(value)
+    })
+}
+
+fn accepted_languages(headers: &HeaderMap) -> &str {
+    let accepted = headers.get(ACCEPT_LANGUAGE);
+    accepted.and_then(|it| it.to_str().ok()).unwrap_or_default()
+}

@@ -1,0 +1,76 @@
+//! Which route shows what to whom: every route of the console, as everybody.
+
+use crate::console::{address, administrator, fetch, id_of, proxy, user};
+use crate::support::browser::Browser;
+
+/// A route, and the status for nobody, for the message's user, for another user, and for the administrator.
+const ROUTES: &[(&str, &str, [u16; 4])] = &[
+    ("GET", "/", [303, 200, 200, 200]),
+    ("GET", "/messages", [303, 200, 200, 200]),
+    ("GET", "/messages?q=bargain", [303, 200, 200, 200]),
+    ("GET", "/messages?mailbox=MAILBOX", [303, 200, 200, 200]),
+    ("GET", "/m/ID", [303, 200, 404, 200]),
+    ("GET", "/m/none", [303, 404, 404, 404]),
+    ("POST", "/m/ID spam", [303, 303, 404, 303]),
+    ("POST", "/m/ID undo-label", [303, 303, 404, 303]),
+    ("POST", "/m/ID allow", [303, 303, 404, 303]),
+    ("POST", "/m/ID block", [303, 303, 404, 303]),
+    ("POST", "/m/ID undo-list", [303, 303, 404, 409]),
+    ("POST", "/m/ID release", [303, 409, 404, 409]),
+    ("GET", "/login", [200, 200, 200, 200]),
+    ("GET", "/style.css", [200, 200, 200, 200]),
+    ("GET", "/nothing", [404, 404, 404, 404]),
+];
+
+/// What only the message's user and the administrator may see.
+const SECRET: &str = "bargain</";
+
+#[tokio::test]
+async fn everybody_sees_their_own_mailbox_and_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let mut proxy = proxy(data.path()).await;
+    fetch(&mut proxy, "ann").await;
+    let mut ann = user(&proxy, "Ann").await;
+    let list = ann.get_until("/messages", ">worst</a>").await;
+    let id = id_of(&list.body, "bargain");
+    let (_, mailbox) = list.body.split_once("<span>ann@").unwrap();
+    let mailbox = format!("ann@{}", mailbox.split('<').next().unwrap());
+    let mut people = [
+        Browser::new(address(&proxy)),
+        ann,
+        user(&proxy, "bob").await,
+        administrator(&proxy).await,
+    ];
+    let mut forms = Vec::new();
+    for person in &mut people {
+        let home = person.get("/").await;
+        let form = if home.status == 200 { home.form() } else { "" };
+        forms.push(form.to_owned());
+    }
+    for (method, route, wanted) in ROUTES {
+        let (path, deed) = route.split_once(' ').unwrap_or((route, ""));
+        let path = path.replace("ID", &id).replace("MAILBOX", &mailbox);
+        for (number, person) in people.iter_mut().enumerate() {
+            let answer = match *method {
+                "GET" => person.get(&path).await,
+                _ => {
+                    let fields = [("form", &*forms[number]), ("do", deed)];
+                    person.post(&path, &fields).await
+                }
+            };
+            assert_eq!(answer.status, wanted[number], "{method} {route}: {number}");
+            let may_see = number % 2 == 1;
+            assert!(
+                may_see || !answer.body.contains(SECRET),
+                "{route}: {number}"
+            );
+            if answer.status == 303 && number == 0 {
+                assert_eq!(answer.header("Location"), Some("/login"), "{route}");
+            }
+        }
+    }
+    // The table would show a leak: those who may see it do.
+    for number in [1, 3] {
+        assert!(people[number].get("/messages").await.body.contains(SECRET));
+    }
+}
