@@ -266,18 +266,17 @@ async fn who_does_not_know_the_password_stays_out() {
         assert_eq!(browser.post("/login", &fields).await.status, 503);
     }
     assert_eq!(browser.cookie(), None);
-    assert_eq!(
-        browser.get("/messages").await.header("Location"),
-        Some("/login")
-    );
+    let page = browser.get("/messages").await;
+    assert_eq!(page.header("Location"), Some("/login?to=%2Fmessages"));
     // The token lets in once, and a GET does not use it up.
     let console = &proxy.admin.as_ref().unwrap().1;
     let OneTimeToken(token) = console.new_token().unwrap();
     let page = browser.get(&format!("/login?token={token}")).await;
     assert!(page.body.contains(&token));
     let fields = [("as", "token"), ("token", &*token)];
-    let first = browser.post("/login", &fields).await;
+    let first = browser.post("/login?to=%2Fm%2Fx", &fields).await;
     assert_eq!(first.status, 303);
+    assert_eq!(first.header("Location"), Some("/m/x"));
     let set = first.header("Set-Cookie").unwrap();
     assert!(
         set.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
@@ -289,7 +288,9 @@ async fn who_does_not_know_the_password_stays_out() {
     let mut fixed = Browser::with_cookie(address(&proxy), "popgate_session=fixed");
     ConsolePassword::set(data.path(), "a good password").unwrap();
     let fields = [("as", "administrator"), ("password", "a good password")];
-    assert_eq!(fixed.post("/login", &fields).await.status, 303);
+    let elsewhere = "/login?to=%2F%2Fevil.example%2F";
+    let answer = fixed.post(elsewhere, &fields).await;
+    assert_eq!((answer.status, answer.header("Location")), (303, Some("/")));
     assert_ne!(fixed.cookie(), Some("popgate_session=fixed"));
     assert_eq!(fixed.get("/").await.status, 200);
     let form = fixed.get("/").await.form().to_owned();

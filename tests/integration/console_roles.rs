@@ -65,7 +65,8 @@ async fn everybody_sees_their_own_mailbox_and_no_other() {
                 "{route}: {number}"
             );
             if answer.status == 303 && number == 0 {
-                assert_eq!(answer.header("Location"), Some("/login"), "{route}");
+                let location = answer.header("Location").unwrap();
+                assert!(location.starts_with("/login"), "{route}: {location}");
             }
         }
     }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::answer::{self, Frame};
 use super::message::Known;
 use super::state::{Console, Unanswered};
-use super::visitor::Visitor;
+use super::visitor::{Visitor, is_page};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{KeptLesson, ListKind};
 use crate::learn::teaching;
@@ -66,7 +66,7 @@ pub(super) async fn act(
         let sentence = visitor.texts.old_form;
         return answer::failure(Frame::of(&visitor), StatusCode::FORBIDDEN, sentence, "");
     }
-    let back = match form.back.starts_with("/messages?") {
+    let back = match is_page(&form.back) {
         true => form.back,
         false => format!("/m/{id}"),
     };

@@ -20,7 +20,7 @@ use super::answer::{self, Frame};
 use super::sessions::Person;
 use super::state::Console;
 use super::texts::Texts;
-use super::visitor::{Language, NAME, Visitor, token};
+use super::visitor::{Language, NAME, Visitor, is_page, token};
 use crate::session::{LoginDenied, mailbox_of_login};
 use crate::store::ConsolePassword;
 
@@ -32,6 +32,9 @@ pub(crate) struct ClientAddress(pub(crate) SocketAddr);
 pub(super) struct Asked {
     #[serde(default)]
     token: String,
+    /// The page to show then.
+    #[serde(default)]
+    to: String,
 }
 
 /// One of the forms.
@@ -62,6 +65,7 @@ enum Denied {
 struct LoginPage<'p> {
     frame: Frame,
     token: &'p str,
+    to: &'p str,
     problem: String,
 }
 
@@ -70,15 +74,17 @@ pub(super) async fn page(Language(texts): Language, Query(asked): Query<Asked>) 
     answer::page(&LoginPage {
         frame: Frame::without_person(texts),
         token: &asked.token,
+        to: &asked.to,
         problem: String::new(),
     })
 }
 
-/// Lets somebody in.
+/// Lets somebody in, and leads to the page that was asked for.
 pub(super) async fn log_in(
     State(console): State<Arc<Console>>,
     Extension(ClientAddress(from)): Extension<ClientAddress>,
     Language(texts): Language,
+    Query(asked): Query<Asked>,
     Form(login): Form<Login>,
 ) -> Response {
     let person = match login {
@@ -88,12 +94,15 @@ pub(super) async fn log_in(
     };
     let denied = match person {
         Ok(person) => match console.sessions.begin(person) {
-            Some(token) => return (cookie(&token), Redirect::to("/")).into_response(),
+            Some(token) => {
+                let to = if is_page(&asked.to) { &asked.to } else { "/" };
+                return (cookie(&token), Redirect::to(to)).into_response();
+            }
             None => Denied::Failed("no random numbers".to_owned()),
         },
         Err(denied) => denied,
     };
-    refusal(texts, &denied)
+    refusal(texts, &asked.to, &denied)
 }
 
 async fn user_of(
@@ -152,7 +161,7 @@ fn let_in(console: &Console, how: &str) -> Person {
     Person::Administrator
 }
 
-fn refusal(texts: &'static Texts, denied: &Denied) -> Response {
+fn refusal(texts: &'static Texts, to: &str, denied: &Denied) -> Response {
     let (status, problem) = match denied {
         Denied::Wrong(answer) => {
             let sentence = format!("{} {answer}", texts.login_wrong);
@@ -167,6 +176,7 @@ fn refusal(texts: &'static Texts, denied: &Denied) -> Response {
     let page = answer::page(&LoginPage {
         frame: Frame::without_person(texts),
         token: "",
+        to,
         problem,
     });
     match denied {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
-use hyper::HeaderMap;
 use hyper::header::{ACCEPT_LANGUAGE, COOKIE};
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method};
+use url::form_urlencoded;
 
 use super::sessions::{Person, Session, is_same};
 use super::state::Console;
@@ -63,9 +64,26 @@ impl FromRequestParts<Arc<Console>> for Visitor {
                 session,
                 texts: texts::of(accepted_languages(&parts.headers)),
             }),
-            None => Err(Redirect::to("/login").into_response()),
+            None => Err(Redirect::to(&login_for(parts)).into_response()),
         }
     }
+}
+
+/// The login that leads to the page that was asked for.
+fn login_for(parts: &Parts) -> String {
+    let page = parts.uri.path_and_query().map_or("/", |it| it.as_str());
+    if parts.method != Method::GET || !is_page(page) {
+        return "/login".to_owned();
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("to", page);
+    format!("/login?{}", query.finish())
+}
+
+/// Whether this is the address of a page of the console that a login or an action may lead to, and of no other site.
+pub(super) fn is_page(address: &str) -> bool {
+    let is_below = |path: &str| address.starts_with(path);
+    is_below("/m/") || address == "/messages" || is_below("/messages?")
 }
 
 /// The language of a request, whoever sends it.
