@@ -56,6 +56,7 @@ files![
     "oddities.toml",
     "offers.toml",
     "phrases.toml",
+    "sales.toml",
     "senders.toml",
     "subject.toml",
     "trust.toml",
