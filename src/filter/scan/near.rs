@@ -49,8 +49,22 @@ impl NearRule {
 fn has_sentence_end(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut ends = memchr::memchr3_iter(b'.', b'!', b'?', bytes);
-    ends.any(|at| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace))
-        || !text.is_ascii() && text.contains(['。', '！', '？', '．', '।', '؟', '۔'])
+    ends.any(|at| {
+        bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) && !is_abbreviation(text, at)
+    }) || !text.is_ascii() && text.contains(['。', '！', '？', '．', '।', '؟', '۔'])
+}
+
+/// Whether a dot ends an abbreviation, as in "no. 5521 is unpaid" and "980 kr. are due": a short word before it, and a digit
+/// or a small letter after it.
+fn is_abbreviation(text: &str, dot: usize) -> bool {
+    if text.as_bytes()[dot] != b'.' {
+        return false;
+    }
+    let letters = text[..dot].chars().rev().take(5);
+    let short = letters.take_while(|letter| letter.is_alphabetic()).count();
+    let next = text[dot + 1..].trim_start().chars().next();
+    (1..5).contains(&short)
+        && next.is_some_and(|next| next.is_ascii_digit() || next.is_lowercase())
 }
 
 #[cfg(test)]
@@ -64,5 +78,14 @@ mod tests {
         assert!(has_sentence_end("बंद है। अगला"));
         assert!(!has_sentence_end("2.5 at a.example"));
         assert!(!has_sentence_end("、口座"));
+    }
+
+    #[test]
+    fn abbreviations_end_no_sentence() {
+        assert!(!has_sentence_end(" no. 5521 over 12.800 kr. is still "));
+        assert!(!has_sentence_end(" 5521 за 1280 лв. все още "));
+        assert!(has_sentence_end(" on Monday. It is "));
+        assert!(has_sentence_end(" later. we "));
+        assert!(has_sentence_end(" in May. The "));
     }
 }
