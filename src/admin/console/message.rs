@@ -12,7 +12,10 @@ use super::shown::ShownRow;
 use super::state::Console;
 use super::texts::Texts;
 use super::visitor::Visitor;
-use crate::filter::{Filter, KeptLesson, KeptNote, ListKind, ListPattern};
+use crate::filter::{
+    ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, KeptLesson, KeptNote, LEARNT, ListKind,
+    ListPattern,
+};
 use crate::learn::teaching;
 use crate::store::Store;
 use crate::store::records::{HeldState, HistoryRow, Label, PopgateId};
@@ -80,6 +83,8 @@ struct Reason {
     rule: String,
     points: String,
     description: String,
+    /// Rules' descriptions are.
+    is_english: bool,
     /// Whether it speaks for spam.
     is_for_spam: bool,
 }
@@ -134,15 +139,28 @@ fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) -> Vec<Reas
     hits.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
     let reason = |hit: &crate::store::records::RuleScore| {
         let meaning = filter.and_then(|filter| filter.meaning(&hit.rule));
+        let of_rule = meaning.map(|(description, _)| description);
+        let of_rule = of_rule.filter(|it| !it.is_empty());
         Reason {
             rule: hit.rule.to_string(),
             points: format!("{:+.1}", hit.score),
-            description: match meaning {
-                Some((description, _)) if !description.is_empty() => description.to_owned(),
-                _ => texts.rule_is_gone.to_owned(),
-            },
+            description: of_rule
+                .unwrap_or_else(|| without_rule(texts, &hit.rule))
+                .to_owned(),
+            is_english: of_rule.is_some(),
             is_for_spam: hit.score > 0.0,
         }
     };
     hits.into_iter().map(reason).collect()
+}
+
+/// What adds points without being a rule; or it is a rule that there is no more.
+fn without_rule(texts: &Texts, name: &str) -> &'static str {
+    match name {
+        LEARNT => texts.is_learned,
+        ALLOWED | ALLOWED_IF_PROVEN => texts.is_allowed,
+        BLOCKED => texts.is_blocked,
+        CORRECTED => texts.is_corrected,
+        _ => texts.rule_is_gone,
+    }
 }
