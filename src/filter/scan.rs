@@ -1,7 +1,7 @@
 //! Searches the texts of one place for all its rules in one pass.
 //!
 //! In: the rules of a place, once; then the texts of a message at this place; out: counts and matched
-//! texts in `RuleMatches`. One automaton finds all words, phrases and required literals of regexes; a
+//! texts in `RuleMatches`. One search finds all words, phrases and required literals of regexes; a
 //! regex runs only on a text with one of its literals. The work is linear in the text.
 
 mod build;
@@ -9,10 +9,12 @@ mod finds;
 mod folded;
 mod near;
 mod word_edge;
+mod word_index;
 
+use std::cell::Cell;
+use std::ops::Range as Span;
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use regex::bytes::RegexSet;
 
 use crate::filter::lists::List;
@@ -24,9 +26,10 @@ use crate::filter::rule_matches::RuleMatches;
 use crate::message::Work;
 use crate::message::visible_text::cut;
 use finds::{Find, Finds};
-use folded::{composed, folded};
+use folded::{composed, fold};
 use near::{LastSeen, NearRule};
 use word_edge::stands_alone;
+use word_index::WordIndex;
 
 /// Regexes without literals in one set: the states of more together do not fit into the cache, and
 /// without it each costs a hundred times as much.
@@ -36,10 +39,10 @@ const LOOSE_TOGETHER: usize = 8;
 /// bytes they require: few are left then, and a set is slow to start.
 const SHORT: usize = 512;
 
-/// Units of work for a text, an octet that the automaton reads, a word that it finds, an octet that a set of regexes
+/// Units of work for a text, an octet in which words are searched for, a word that is found, an octet that a set of regexes
 /// without literals reads, and a run of a regex and an octet that it reads.
 const TEXT_WORK: u64 = 40;
-const AUTOMATON_WORK: u64 = 3;
+const WORDS_WORK: u64 = 3;
 const FIND_WORK: u64 = 15;
 const SET_WORK: u64 = 3;
 const RUN_WORK: u64 = 150;
@@ -55,7 +58,7 @@ pub(crate) type Placed<'r> = (usize, &'r Rule, usize);
 #[derive(Debug)]
 pub(crate) struct Scanner {
     pub(crate) place: Place,
-    words: Option<Arc<AhoCorasick>>,
+    words: Option<Arc<WordIndex>>,
     finds: Finds,
     regexes: Vec<Search>,
     /// The regexes without a literal, in groups.
@@ -69,8 +72,14 @@ pub(crate) struct Scanner {
     numbers: Vec<(usize, Range)>,
 }
 
-/// What was seen in the text that is being scanned.
+/// What was seen in the text that is being scanned. A thread uses it for one text after another: all is as new after
+/// each.
+#[derive(Default)]
 struct Seen {
+    /// The text in the form in which words are searched for.
+    folded: Vec<u8>,
+    /// Words found that stand alone, each with its end, its start, and its number.
+    words: Vec<(u32, u32, u32)>,
     /// By regex: whether one of its literals was found.
     awake: Vec<bool>,
     /// The regexes to run.
@@ -80,6 +89,32 @@ struct Seen {
     /// The near rules of which a word was found.
     begun: Vec<usize>,
 }
+
+thread_local! {
+    static SEEN: Cell<Seen> = Cell::default();
+}
+
+impl Seen {
+    /// Of this thread, with room for these numbers of regexes and near rules.
+    fn with_room(regexes: usize, nears: usize) -> Self {
+        let mut seen = SEEN.take();
+        seen.awake.resize(seen.awake.len().max(regexes), false);
+        let nears = seen.last.len().max(nears);
+        seen.last.resize(nears, LastSeen::default());
+        seen
+    }
+
+    /// Gives it back. What is dropped instead is made anew: after a text that was not scanned to its end.
+    fn keep(mut self) {
+        if self.folded.capacity() <= KEPT {
+            self.words.clear();
+            SEEN.set(self);
+        }
+    }
+}
+
+/// A longer text's octets are not kept for the next one.
+const KEPT: usize = 64 << 10;
 
 #[derive(Debug)]
 struct Search {
@@ -96,12 +131,7 @@ impl Scanner {
         matches: &mut RuleMatches,
         work: &Work<'_>,
     ) {
-        let mut seen = Seen {
-            awake: vec![false; self.regexes.len()],
-            woken: Vec::new(),
-            last: vec![LastSeen::default(); self.nears.len()],
-            begun: Vec::new(),
-        };
+        let mut seen = Seen::with_room(self.regexes.len(), self.nears.len());
         let units = self.units();
         for text in texts {
             if !work.spend(TEXT_WORK) {
@@ -124,6 +154,7 @@ impl Scanner {
                 seen.last[near] = LastSeen::default();
             }
         }
+        seen.keep();
     }
 
     /// Compiles every regex.
@@ -135,11 +166,11 @@ impl Scanner {
 
     /// Units of work for an octet of a text, without the regexes that its words wake.
     fn units(&self) -> u64 {
-        let automaton = match self.words {
-            Some(_) => AUTOMATON_WORK,
+        let words = match self.words {
+            Some(_) => WORDS_WORK,
             None => 1,
         };
-        automaton + SET_WORK * self.loose.len() as u64
+        words + SET_WORK * self.loose.len() as u64
     }
 
     /// Runs the rules on the text as a whole.
@@ -159,37 +190,70 @@ impl Scanner {
         }
     }
 
-    /// Runs the automaton: counts words and phrases, and wakes the regexes whose literals it finds.
+    /// Counts words and phrases, and wakes the regexes whose literals are in the text.
     fn scan_words(&self, text: &str, seen: &mut Seen, matches: &mut RuleMatches, work: &Work<'_>) {
         let Some(words) = &self.words else {
             return;
         };
         let text = &*composed(text);
+        fold(text, &mut seen.folded);
         let mut finds = 0;
-        for found in words.find_overlapping_iter(&folded(text)) {
+        let found = |at: Span<usize>, number: u32| {
             finds += 1;
             if finds % FINDS_TOGETHER == 0 && !work.spend(FINDS_TOGETHER * FIND_WORK) {
-                return;
+                return Err(());
             }
-            for find in self.finds.of(found.pattern()) {
+            let mut is_word = false;
+            for find in self.finds.of(number) {
                 match *find {
                     Find::Literal { regex } => {
                         if !std::mem::replace(&mut seen.awake[regex], true) {
                             seen.woken.push(regex);
                         }
                     }
-                    Find::Near { near, group, open } => {
-                        if stands_alone(text, found.range(), open) {
-                            seen.begun.push(near);
-                            let rule = &self.nears[near];
-                            rule.saw(group, text, found.range(), &mut seen.last[near], matches);
-                        }
+                    Find::Phrase { phrase, .. } if matches.seen[phrase] => {}
+                    Find::Phrase { .. } | Find::Near { .. } => is_word = true,
+                }
+            }
+            if is_word && stands_alone(text, at.clone(), true) {
+                seen.words.push((at.end as u32, at.start as u32, number));
+            }
+            Ok(())
+        };
+        // What was found until the budget was used up counts.
+        let _ = words.find(&seen.folded, found);
+        // In the order in which a reader has read them.
+        seen.words.sort_unstable();
+        for index in 0..seen.words.len() {
+            let (end, start, number) = seen.words[index];
+            self.count_word(text, start as usize..end as usize, number, seen, matches);
+        }
+        seen.words.clear();
+    }
+
+    /// Counts a word for its rules.
+    fn count_word(
+        &self,
+        text: &str,
+        at: Span<usize>,
+        number: u32,
+        seen: &mut Seen,
+        matches: &mut RuleMatches,
+    ) {
+        for find in self.finds.of(number) {
+            match *find {
+                Find::Literal { .. } => {}
+                Find::Near { near, group, open } => {
+                    if stands_alone(text, at.clone(), open) {
+                        seen.begun.push(near);
+                        let rule = &self.nears[near];
+                        rule.saw(group, text, at.clone(), &mut seen.last[near], matches);
                     }
-                    Find::Phrase { rule, phrase, open } => {
-                        if !matches.seen[phrase] && stands_alone(text, found.range(), open) {
-                            matches.seen[phrase] = true;
-                            matches.add(rule, &text[found.range()]);
-                        }
+                }
+                Find::Phrase { rule, phrase, open } => {
+                    if !matches.seen[phrase] && stands_alone(text, at.clone(), open) {
+                        matches.seen[phrase] = true;
+                        matches.add(rule, &text[at.clone()]);
                     }
                 }
             }

@@ -1,14 +1,13 @@
-//! Builds a scanner: one automaton for words and literals, sets for regexes without a literal.
+//! Builds a scanner: one index for words and literals, sets for regexes without a literal.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use super::finds::{Find, Finds};
 use super::folded::{composed, folded};
 use super::near::NearRule;
+use super::word_index::WordIndex;
 use super::{LOOSE_TOGETHER, Placed, Scanner, Search};
 use crate::filter::lists::Lists;
 use crate::filter::place::Place;
@@ -22,8 +21,8 @@ const LOOSE_SIZE_LIMIT: usize = 16 << 20;
 /// Cache of a set's states, per thread.
 const LOOSE_CACHE: usize = 4 << 20;
 
-/// The automata and the sets of all filters.
-static AUTOMATA: LazyLock<Shared<AhoCorasick>> = LazyLock::new(Shared::default);
+/// The words and the sets of all filters.
+static WORDS: LazyLock<Shared<WordIndex>> = LazyLock::new(Shared::default);
 static SETS: LazyLock<Shared<RegexSet>> = LazyLock::new(Shared::default);
 
 impl Scanner {
@@ -46,13 +45,12 @@ impl Scanner {
             listed: Vec::new(),
             numbers: Vec::new(),
         };
-        let mut patterns = AutomatonPatterns::default();
+        let mut words = Vec::new();
         for (number, rule, phrase) in rules {
-            scanner.add(*number, rule, *phrase, lists, &mut patterns);
+            scanner.add(*number, rule, *phrase, lists, &mut words);
         }
-        if !patterns.texts.is_empty() {
-            scanner.words = Some(automaton(&patterns.texts)?);
-            scanner.finds = Finds::new(&patterns.finds);
+        if !words.is_empty() {
+            scanner.index(words)?;
         }
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
             let some = some.iter();
@@ -69,7 +67,7 @@ impl Scanner {
         rule: &Rule,
         phrase: usize,
         lists: &Lists,
-        patterns: &mut AutomatonPatterns,
+        words: &mut Vec<Word>,
     ) {
         match &rule.test {
             Test::Phrases(list) => {
@@ -80,10 +78,10 @@ impl Scanner {
                         phrase: phrase + at,
                         open,
                     };
-                    patterns.spell(text, find);
+                    spell(text, find, words);
                 }
             }
-            Test::Near(near) => self.add_near(number, near, patterns),
+            Test::Near(near) => self.add_near(number, near, words),
             Test::Regex(pattern) => {
                 let regex = self.regexes.len();
                 let literals = pattern.literals.iter();
@@ -92,9 +90,8 @@ impl Scanner {
                 if literals.is_empty() {
                     self.loose_regexes.push(regex);
                 }
-                for literal in literals {
-                    patterns.add(literal, Find::Literal { regex });
-                }
+                let find = Find::Literal { regex };
+                words.extend(literals.into_iter().map(|text| Word { text, find }));
                 self.regexes.push(Search {
                     rule: number,
                     at_least: rule.at_least,
@@ -112,12 +109,12 @@ impl Scanner {
         }
     }
 
-    fn add_near(&mut self, number: usize, rule: &Near, patterns: &mut AutomatonPatterns) {
+    fn add_near(&mut self, number: usize, rule: &Near, words: &mut Vec<Word>) {
         let near = self.nears.len();
         for (group, list) in rule.groups.iter().enumerate() {
             for text in list {
                 let (text, open) = ending(text);
-                patterns.spell(text, Find::Near { near, group, open });
+                spell(text, Find::Near { near, group, open }, words);
             }
         }
         self.nears.push(NearRule {
@@ -126,17 +123,31 @@ impl Scanner {
             within: rule.within,
         });
     }
-}
 
-/// The automaton of these words and literals.
-fn automaton(texts: &[Vec<u8>]) -> Result<Arc<AhoCorasick>, RuleError> {
-    AUTOMATA.get(SourceDigest::of(texts), || {
-        AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .build(texts)
-            .map_err(|error| RuleError::ScannerTooBig(error.to_string()))
-    })
+    /// Indexes words, some of which have several meanings.
+    fn index(&mut self, mut words: Vec<Word>) -> Result<(), RuleError> {
+        // Stable: meanings of one word stay in the order of the rules.
+        words.sort_by(|one, other| one.text.cmp(&other.text));
+        let finds: Vec<Find> = words.iter().map(|word| word.find).collect();
+        let (mut texts, mut anywhere, mut ranges) = (Vec::<&[u8]>::new(), Vec::new(), Vec::new());
+        let mut start = 0;
+        for same in words.chunk_by(|one, other| one.text == other.text) {
+            texts.push(&same[0].text);
+            let is_literal = |word: &Word| matches!(word.find, Find::Literal { .. });
+            anywhere.push(same.iter().any(is_literal));
+            ranges.push(start..start + same.len());
+            start += same.len();
+        }
+        self.finds = Finds::new(ranges.into_iter().map(|range| &finds[range]));
+        let marks = anywhere.iter().map(|is| [u8::from(*is)]);
+        let marks: Vec<u8> = marks.flatten().collect();
+        let source = texts.iter().copied().chain([&*marks]);
+        let index = WORDS.get(SourceDigest::of(source), || {
+            Ok(WordIndex::new(&texts, &anywhere))
+        })?;
+        self.words = Some(index);
+        Ok(())
+    }
 }
 
 /// The set of these regexes.
@@ -159,29 +170,23 @@ fn ending(text: &str) -> (&str, bool) {
     }
 }
 
-/// Patterns of an automaton, without duplicates.
-#[derive(Default)]
-struct AutomatonPatterns {
-    texts: Vec<Vec<u8>>,
-    finds: Vec<Vec<Find>>,
-    known: HashMap<Vec<u8>, usize>,
+/// A word as it is in a folded text, and one of its meanings.
+struct Word {
+    text: Vec<u8>,
+    find: Find,
 }
 
-impl AutomatonPatterns {
-    fn spell(&mut self, text: &str, find: Find) {
-        for spelling in spellings(text) {
-            self.add(folded(&composed(&spelling)).into_owned(), find);
-        }
+/// Adds a word in all of its spellings.
+fn spell(text: &str, find: Find, words: &mut Vec<Word>) {
+    if !text.contains(['ı', 'ğ', 'ş', 'Ğ', 'Ş']) {
+        let text = folded(&composed(text));
+        words.push(Word { text, find });
+        return;
     }
-
-    fn add(&mut self, text: Vec<u8>, find: Find) {
-        let key = text.to_ascii_lowercase();
-        let number = *self.known.entry(key).or_insert(self.texts.len());
-        if number == self.texts.len() {
-            self.texts.push(text);
-            self.finds.push(Vec::new());
-        }
-        self.finds[number].push(find);
+    for spelling in spellings(text) {
+        let text = folded(&composed(&spelling));
+        // Several spellings may have one form.
+        words.push(Word { text, find });
     }
 }
 
@@ -219,7 +224,7 @@ fn first_letters_dotted(text: &str) -> String {
 /// A literal of a regex as it is in a folded text; `None` if it is not whole letters.
 fn folded_literal(literal: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(literal).ok()?;
-    Some(folded(text).into_owned())
+    Some(folded(text))
 }
 
 #[cfg(test)]

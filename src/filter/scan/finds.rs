@@ -1,36 +1,36 @@
-//! What it means that the automaton of a place found one of its patterns.
+//! What it means that one of a place's words was found.
 
-use aho_corasick::PatternID;
-
-/// What the automaton's patterns mean. There are thousands, of one meaning each for the most part.
+/// What words mean. There are thousands, of one meaning each for the most part.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
-    /// Sorted by pattern.
+    /// Sorted by word.
     all: Box<[Find]>,
-    /// By pattern: the end of its part of `all`.
+    /// By word: the end of its part of `all`.
     ends: Box<[u32]>,
 }
 
 impl Finds {
-    pub(super) fn new(by_pattern: &[Vec<Find>]) -> Self {
-        let ends = by_pattern.iter().scan(0, |end, finds| {
-            *end += finds.len() as u32;
-            Some(*end)
-        });
+    /// The meanings of each word.
+    pub(super) fn new<'f>(words: impl Iterator<Item = &'f [Find]>) -> Self {
+        let (mut all, mut ends) = (Vec::new(), Vec::new());
+        for finds in words {
+            all.extend_from_slice(finds);
+            ends.push(all.len() as u32);
+        }
         Self {
-            all: by_pattern.concat().into(),
-            ends: ends.collect(),
+            all: all.into(),
+            ends: ends.into(),
         }
     }
 
-    pub(super) fn of(&self, pattern: PatternID) -> &[Find] {
-        let pattern = pattern.as_usize();
-        let start = pattern.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.all[start as usize..self.ends[pattern] as usize]
+    pub(super) fn of(&self, word: u32) -> &[Find] {
+        let word = word as usize;
+        let start = word.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start as usize..self.ends[word] as usize]
     }
 }
 
-/// The meaning of a pattern that the automaton found.
+/// The meaning of a word that was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Find {
     /// A rule's word or phrase, if it is a whole word; each phrase counts once.

@@ -1,7 +1,7 @@
 //! Letters that count as one another when words are searched for: upper and lower case, and spellings of one letter.
 //!
 //! In: a text; out: the same text in one form, of the same length, so that what is found in it lies at the same place of
-//! the original. The case of ASCII letters stays: the automaton ignores it.
+//! the original.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -23,17 +23,16 @@ static FORMS: LazyLock<Vec<[u8; 2]>> = LazyLock::new(|| {
     TWO_OCTETS.map(form).collect()
 });
 
-/// Text in one form. It has as many octets as before.
-pub(super) fn folded(text: &str) -> Cow<'_, [u8]> {
-    let bytes = text.as_bytes();
-    if bytes.is_ascii() {
-        return Cow::Borrowed(bytes);
-    }
-    let mut folded = bytes.to_vec();
+/// Puts a text in one form in place of another. It has as many octets as before.
+pub(super) fn fold(text: &str, folded: &mut Vec<u8>) {
+    folded.clear();
+    folded.extend_from_slice(text.as_bytes());
+    folded.make_ascii_lowercase();
     let mut at = 0;
     while at < folded.len() {
         match folded[at] {
-            ..0x80 => at += 1,
+            // Most text is ASCII for the most part.
+            ..0x80 => at += ascii_octets(&folded[at..]),
             lead @ 0xc2..=0xdf => {
                 let number = usize::from(lead & 0x1f) << 6 | usize::from(folded[at + 1] & 0x3f);
                 folded[at..at + 2].copy_from_slice(&FORMS[number - TWO_OCTETS.start as usize]);
@@ -51,16 +50,47 @@ pub(super) fn folded(text: &str) -> Cow<'_, [u8]> {
             _ => at += 4,
         }
     }
-    Cow::Owned(folded)
+}
+
+/// A text in one form.
+pub(super) fn folded(text: &str) -> Vec<u8> {
+    let mut folded = Vec::new();
+    fold(text, &mut folded);
+    folded
+}
+
+/// The number of octets before the first that is not ASCII.
+fn ascii_octets(octets: &[u8]) -> usize {
+    const MANY: usize = 16;
+    let chunks = octets.chunks(MANY);
+    let whole = chunks.take_while(|chunk| chunk.is_ascii()).count() * MANY;
+    let rest = octets.get(whole..).unwrap_or_default();
+    let some = rest.iter().take_while(|octet| octet.is_ascii()).count();
+    octets.len().min(whole + some)
 }
 
 /// Text with letters and their accents as one character each, which is how rules are written.
 pub(super) fn composed(text: &str) -> Cow<'_, str> {
     // The first octets of combining accents.
-    match memchr2(0xcc, 0xcd, text.as_bytes()) {
-        None => Cow::Borrowed(text),
-        Some(_) => Cow::Owned(text.nfc().collect()),
+    if memchr2(0xcc, 0xcd, text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
     }
+    // An ASCII character is not composed with those before it: most text needs no look at all.
+    let mut composed = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = ascii_octets(rest.as_bytes());
+        let (before, from) = match plain == rest.len() {
+            true => (rest, ""),
+            false => rest.split_at(plain.saturating_sub(1)),
+        };
+        composed.push_str(before);
+        let more = from.bytes().skip(1).position(|octet| octet.is_ascii());
+        let (some, after) = from.split_at(more.map_or(from.len(), |more| more + 1));
+        composed.extend(some.nfc());
+        rest = after;
+    }
+    Cow::Owned(composed)
 }
 
 fn form_of(letter: char) -> char {
@@ -100,8 +130,7 @@ mod tests {
     use super::*;
 
     fn same(one: &str, other: &str) -> bool {
-        let one = folded(one).to_ascii_lowercase();
-        one == folded(other).to_ascii_lowercase()
+        folded(one) == folded(other)
     }
 
     #[test]
@@ -130,5 +159,13 @@ mod tests {
             "kho\u{1ea}\u{309}n é"
         );
         assert_eq!(composed("a\u{302}"), "â");
+        let parts = [
+            "a", "xe", "\u{301}", "\u{302}", "é", "\u{cd8f}", "ü", " ", "\u{34f}", "이", "ก",
+        ];
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..1_000 {
+            let text: String = (0..9).map(|_| parts[random.usize(..parts.len())]).collect();
+            assert_eq!(composed(&text), text.nfc().collect::<String>());
+        }
     }
 }

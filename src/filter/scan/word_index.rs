@@ -1,0 +1,373 @@
+//! Finds all of many words in a text by their first four octets.
+//!
+//! In: words in lower case, once; then texts in lower case; out: each place where a word is, overlapping ones, too. An
+//! octet of text costs one look into a bitmap that fits the L1 cache; where the bitmap says that a word may begin, the
+//! longest one is found by bisection, and the others are its beginnings. Building it is sorting the words: an automaton of
+//! the same words takes fifty times as long and as much memory.
+
+use std::ops::Range;
+
+/// Octets by which words are found.
+const KEY: usize = 4;
+
+/// Bits of a bitmap, as powers of two: the largest is 8 KiB, and there are two of it.
+const FEWEST_BITS: u32 = 9;
+const MOST_BITS: u32 = 16;
+
+/// No other word.
+const NONE: u32 = u32::MAX;
+
+/// Words, ready to be found. They are numbered in their order.
+#[derive(Debug, Default)]
+pub(super) struct WordIndex {
+    octets: Box<[u8]>,
+    /// By word: the end of its octets.
+    ends: Box<[u32]>,
+    /// By word: the longest other one that it begins with and that has a key.
+    beginnings: Box<[u32]>,
+    /// By hash of a key, and whether the octet before belongs to an ASCII word: whether a word may begin there.
+    may_begin: Box<[[u64; 2]]>,
+    /// The keys with the words that begin so, by hash; a key without words ends a search.
+    keys: Box<[Key]>,
+    /// Words shorter than a key, by their first octet.
+    short: Option<Box<ShortWords>>,
+}
+
+/// Words with the same first octets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Key {
+    octets: u32,
+    first: u32,
+    end: u32,
+}
+
+/// Words shorter than a key.
+#[derive(Debug)]
+struct ShortWords {
+    /// By first octet.
+    by_first: Box<[Range<u32>; 256]>,
+    numbers: Vec<u32>,
+}
+
+fn hash(key: u32, bits: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b1) >> (32 - bits)) as usize
+}
+
+/// Whether an octet belongs to a word of ASCII letters and digits.
+const IN_WORD: [bool; 256] = {
+    let mut is = [false; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        let letter = octet as u8;
+        is[octet] = letter.is_ascii_alphanumeric() || letter == b'_';
+        octet += 1;
+    }
+    is
+};
+
+impl WordIndex {
+    /// Indexes words, which are sorted, different, in lower case and not empty. Those of `anywhere` are also found
+    /// within longer words; of the others, those that begin with an ASCII letter or digit need not be.
+    pub(super) fn new(words: &[&[u8]], anywhere: &[bool]) -> Self {
+        let mut ends = Vec::with_capacity(words.len());
+        let mut octets = Vec::with_capacity(words.iter().map(|word| word.len()).sum());
+        let mut beginnings = vec![NONE; words.len()];
+        let mut keys: Vec<Key> = Vec::new();
+        let mut short = Vec::new();
+        // The words with which the one before begins, and itself.
+        let mut open: Vec<usize> = Vec::new();
+        for (number, word) in words.iter().enumerate() {
+            octets.extend_from_slice(word);
+            ends.push(octets.len() as u32);
+            let Some(key) = word.first_chunk() else {
+                short.push(number as u32);
+                continue;
+            };
+            while open
+                .last()
+                .is_some_and(|last| !word.starts_with(words[*last]))
+            {
+                open.pop();
+            }
+            if let Some(last) = open.last() {
+                beginnings[number] = *last as u32;
+            }
+            open.push(number);
+            let key = u32::from_le_bytes(*key);
+            let end = number as u32 + 1;
+            match keys.last_mut() {
+                Some(last) if last.octets == key => last.end = end,
+                _ => keys.push(Key {
+                    octets: key,
+                    first: end - 1,
+                    end,
+                }),
+            }
+        }
+        Self {
+            may_begin: bitmap(words, anywhere, &keys),
+            keys: table(&keys),
+            octets: octets.into(),
+            ends: ends.into(),
+            beginnings: beginnings.into(),
+            short: ShortWords::new(words, short),
+        }
+    }
+
+    /// The octets of a word.
+    fn word(&self, number: u32) -> &[u8] {
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.octets[start as usize..self.ends[number] as usize]
+    }
+
+    /// Calls `found` with the place and the number of each word, by the place where it begins; after an error no more.
+    pub(super) fn find<E>(
+        &self,
+        text: &[u8],
+        mut found: impl FnMut(Range<usize>, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(short) = &self.short {
+            short.find(self, text, &mut found)?;
+        }
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        let bits = self.may_begin.len().trailing_zeros() + 6;
+        let mut is_within = false;
+        for (at, window) in text.windows(KEY).enumerate() {
+            let key = window.try_into().map_or(0, u32::from_le_bytes);
+            let hash = hash(key, bits);
+            let may_begin = self.may_begin[hash / 64][usize::from(is_within)] >> (hash % 64) & 1;
+            is_within = IN_WORD[usize::from(window[0])];
+            if may_begin != 0 {
+                self.find_at(text, at, key, &mut found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The words that begin at a place.
+    fn find_at<E>(
+        &self,
+        text: &[u8],
+        at: usize,
+        key: u32,
+        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(range) = self.with_key(key) else {
+            return Ok(());
+        };
+        let rest = &text[at..];
+        let (mut first, mut end) = (range.start, range.end);
+        // The last one that is not after the rest of the text.
+        while end - first > 1 {
+            let middle = first.midpoint(end);
+            match self.word(middle) <= rest {
+                true => first = middle,
+                false => end = middle,
+            }
+        }
+        let last = self.word(first);
+        let mut pairs = last.iter().zip(rest);
+        let same = pairs.position(|(one, other)| one != other);
+        let same = same.unwrap_or(last.len().min(rest.len()));
+        let mut number = first;
+        while number != NONE {
+            let length = self.word(number).len();
+            if length <= same {
+                found(at..at + length, number)?;
+            }
+            number = self.beginnings[number as usize];
+        }
+        Ok(())
+    }
+
+    /// The words that begin with a key.
+    fn with_key(&self, key: u32) -> Option<Range<u32>> {
+        let mut at = hash(key, self.keys.len().trailing_zeros());
+        loop {
+            let entry = self.keys[at];
+            if entry.end == 0 {
+                return None;
+            }
+            if entry.octets == key {
+                return Some(entry.first..entry.end);
+            }
+            at = (at + 1) & (self.keys.len() - 1);
+        }
+    }
+}
+
+/// See [`WordIndex::may_begin`].
+fn bitmap(words: &[&[u8]], anywhere: &[bool], keys: &[Key]) -> Box<[[u64; 2]]> {
+    let wanted = (32 * keys.len().max(1))
+        .next_power_of_two()
+        .trailing_zeros();
+    let bits = wanted.clamp(FEWEST_BITS, MOST_BITS);
+    let mut may_begin = vec![[0; 2]; 1 << (bits - 6)];
+    for key in keys {
+        let hash = hash(key.octets, bits);
+        let mut some = key.first as usize..key.end as usize;
+        let is_within = some.any(|word| anywhere[word] || !IN_WORD[usize::from(words[word][0])]);
+        let bit = 1_u64 << (hash % 64);
+        may_begin[hash / 64][0] |= bit;
+        may_begin[hash / 64][1] |= if is_within { bit } else { 0 };
+    }
+    may_begin.into()
+}
+
+/// See [`WordIndex::keys`]: at most half full.
+fn table(keys: &[Key]) -> Box<[Key]> {
+    if keys.is_empty() {
+        return Box::default();
+    }
+    let size = (2 * keys.len()).next_power_of_two();
+    let mut table = vec![Key::default(); size];
+    for key in keys {
+        let mut at = hash(key.octets, size.trailing_zeros());
+        while table[at].end != 0 {
+            at = (at + 1) & (size - 1);
+        }
+        table[at] = *key;
+    }
+    table.into()
+}
+
+impl ShortWords {
+    fn new(words: &[&[u8]], numbers: Vec<u32>) -> Option<Box<Self>> {
+        if numbers.is_empty() {
+            return None;
+        }
+        let first = |number: &u32| words[*number as usize][0];
+        let by_first = std::array::from_fn(|octet| {
+            let before = numbers.partition_point(|number| usize::from(first(number)) < octet);
+            let end = numbers.partition_point(|number| usize::from(first(number)) <= octet);
+            before as u32..end as u32
+        });
+        Some(Box::new(Self {
+            by_first: Box::new(by_first),
+            numbers,
+        }))
+    }
+
+    fn find<E>(
+        &self,
+        index: &WordIndex,
+        text: &[u8],
+        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (at, octet) in text.iter().enumerate() {
+            let range = &self.by_first[usize::from(*octet)];
+            if range.is_empty() {
+                continue;
+            }
+            for number in &self.numbers[range.start as usize..range.end as usize] {
+                let word = index.word(*number);
+                if text[at..].starts_with(word) {
+                    found(at..at + word.len(), *number)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    fn index(words: &[&str]) -> WordIndex {
+        let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        words.sort_unstable();
+        WordIndex::new(&words, &vec![true; words.len()])
+    }
+
+    fn found(index: &WordIndex, text: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let Ok(()) = index.find(text.as_bytes(), |at, number| {
+            assert_eq!(&text.as_bytes()[at.clone()], index.word(number));
+            all.push((at.start, at.end));
+            Ok::<(), Infallible>(())
+        });
+        all.sort_unstable();
+        all.into_iter()
+            .map(|(start, end)| format!("{start} {}", &text[start..end]))
+            .collect()
+    }
+
+    #[test]
+    fn overlapping_words_and_beginnings_are_found() {
+        let words = [
+            "abcd", "abcde", "abcdefgh", "abcdx", "bcde", "cd", "h", "ab", "xyz", "abcdez",
+        ];
+        let index = index(&words);
+        assert_eq!(
+            found(&index, "abcdefg abcdefgh"),
+            [
+                "0 ab",
+                "0 abcd",
+                "0 abcde",
+                "1 bcde",
+                "2 cd",
+                "8 ab",
+                "8 abcd",
+                "8 abcde",
+                "8 abcdefgh",
+                "9 bcde",
+                "10 cd",
+                "15 h"
+            ]
+        );
+        assert_eq!(found(&index, "xyz"), ["0 xyz"]);
+        assert_eq!(
+            found(&index, "abcdez"),
+            ["0 ab", "0 abcd", "0 abcde", "0 abcdez", "1 bcde", "2 cd"]
+        );
+        assert!(found(&index, "").is_empty() && found(&index, "x").is_empty());
+    }
+
+    #[test]
+    fn it_finds_what_an_automaton_finds() {
+        // Words and texts of three letters, so that they overlap in every way.
+        let mut random = fastrand::Rng::with_seed(17);
+        for _ in 0..200 {
+            let mut some = |count: usize, longest: usize| -> Vec<String> {
+                let one = |random: &mut fastrand::Rng| {
+                    let length = random.usize(1..=longest);
+                    (0..length).map(|_| random.char('a'..='c')).collect()
+                };
+                (0..count).map(|_| one(&mut random)).collect()
+            };
+            let (mut words, texts) = (some(40, 9), some(20, 60));
+            words.sort_unstable();
+            words.dedup();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let index = index(&words);
+            let automaton = aho_corasick::AhoCorasick::new(&words).unwrap();
+            for text in texts {
+                let mut all: Vec<_> = automaton
+                    .find_overlapping_iter(&text)
+                    .map(|found| (found.start(), found.end()))
+                    .collect();
+                all.sort_unstable();
+                let all: Vec<String> = all
+                    .into_iter()
+                    .map(|(start, end)| format!("{start} {}", &text[start..end]))
+                    .collect();
+                assert_eq!(found(&index, &text), all);
+            }
+        }
+    }
+
+    #[test]
+    fn words_that_must_stand_alone_are_not_looked_for_within_words() {
+        let words: [&[u8]; 3] = [b"-case", b"case", b"lite"];
+        let index = WordIndex::new(&words, &[false, false, true]);
+        assert_eq!(
+            found(&index, "showcase case-case polite"),
+            ["9 case", "13 -case", "14 case", "21 lite"]
+        );
+    }
+}
