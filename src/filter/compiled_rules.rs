@@ -36,6 +36,8 @@ pub(crate) struct CompiledRules {
     pub(crate) facts: Vec<&'static Fact>,
     /// Rules that test a fact, by its index in `facts`.
     pub(crate) fact_rules: Vec<(usize, usize, Range)>,
+    /// Rules that hit without a match.
+    pub(crate) missing: Vec<usize>,
     /// Combinations, each after the rules it refers to.
     pub(crate) combined: Vec<Combined>,
     /// The rules that depend on what is known beyond the message.
@@ -148,6 +150,9 @@ impl CompiledRules {
                     _ => Hits::AtLeast(rule.at_least),
                 },
             });
+            if let Test::Missing = rule.test {
+                self.missing.push(number);
+            }
             for place in &rule.places {
                 place.want(&mut self.wanted);
             }

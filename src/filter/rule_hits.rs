@@ -11,14 +11,14 @@ pub(crate) fn hits(
     matches: &mut RuleMatches,
     facts: &[FactValue],
 ) -> Vec<bool> {
-    let counted = rules.rules.iter().zip(&matches.counts);
-    let mut hits: Vec<bool> = counted
-        .map(|(rule, count)| match rule.hits {
-            Hits::AtLeast(least) => *count >= least,
-            Hits::None => *count == 0,
-            Hits::Combined => false,
-        })
-        .collect();
+    let mut hits = vec![false; rules.rules.len()];
+    for rule in matches.rules() {
+        hits[rule] =
+            matches!(rules.rules[rule].hits, Hits::AtLeast(least) if matches.count(rule) >= least);
+    }
+    for rule in &rules.missing {
+        hits[*rule] = matches.count(*rule) == 0;
+    }
     for combined in &rules.combined {
         let holds = |part: &&Part| match **part {
             Part::Rule(rule) => hits[rule],
@@ -35,7 +35,7 @@ pub(crate) fn hits(
         let parts = combined.all.iter().chain(&combined.any).filter(holds);
         let texts: Vec<String> = parts
             .filter_map(|part| match *part {
-                Part::Rule(rule) => Some(matches.texts[rule].clone()),
+                Part::Rule(rule) => Some(matches.text(rule).to_owned()),
                 Part::Fact(fact) => match &facts[fact] {
                     FactValue::Yes(text) => Some(text.clone()),
                     FactValue::No | FactValue::Number(_) => None,
@@ -54,18 +54,19 @@ pub(crate) fn hits(
 /// The hits of a message. Rules with score 0 are included if `parts` is set.
 pub(crate) fn report(
     rules: &CompiledRules,
-    matches: RuleMatches,
+    mut matches: RuleMatches,
     hit: &[bool],
     parts: bool,
 ) -> Vec<Hit> {
-    let all = rules.rules.iter().zip(matches.texts).zip(hit);
-    all.filter(|((rule, _), hit)| **hit && (rule.score != 0.0 || parts))
-        .map(|((rule, text), _)| Hit {
+    let hit = hit.iter().enumerate().filter(|(_, hit)| **hit);
+    let hit = hit.map(|(number, _)| (number, &rules.rules[number]));
+    hit.filter(|(_, rule)| rule.score != 0.0 || parts)
+        .map(|(number, rule)| Hit {
             rule: rule.id.clone(),
             description: rule.description.clone(),
             because: rule.because.clone(),
             score: rule.score,
-            text,
+            text: matches.take_text(number),
         })
         .collect()
 }

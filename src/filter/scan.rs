@@ -277,7 +277,7 @@ impl Scanner {
 
 impl Search {
     fn run(&self, text: &str, matches: &mut RuleMatches, work: &Work<'_>) {
-        let missing = self.at_least.saturating_sub(matches.counts[self.rule]);
+        let missing = self.at_least.saturating_sub(matches.count(self.rule));
         if !self.pattern.is_compiled() && !work.may_compile() {
             work.end();
             return;
@@ -336,7 +336,7 @@ mod tests {
         let found = |work: &Work<'_>| {
             let mut matches = RuleMatches::new(1, 0);
             search.run("onlyhere", &mut matches, work);
-            matches.counts[0]
+            matches.count(0)
         };
         let brief = Work::brief(1_000);
         assert_eq!((found(&brief), brief.is_in_vain()), (0, true));
