@@ -7,6 +7,7 @@
 mod build;
 mod finds;
 mod folded;
+mod loose_set;
 mod near;
 mod word_edge;
 mod word_index;
@@ -14,8 +15,6 @@ mod word_index;
 use std::cell::Cell;
 use std::ops::Range as Span;
 use std::sync::Arc;
-
-use regex::bytes::RegexSet;
 
 use crate::filter::lists::List;
 use crate::filter::pattern::Pattern;
@@ -27,6 +26,7 @@ use crate::message::Work;
 use crate::message::visible_text::cut;
 use finds::{Find, Finds};
 use folded::{composed, fold};
+use loose_set::LooseSet;
 use near::{LastSeen, NearRule};
 use word_edge::stands_alone;
 use word_index::WordIndex;
@@ -62,7 +62,7 @@ pub(crate) struct Scanner {
     finds: Finds,
     regexes: Vec<Search>,
     /// The regexes without a literal, in groups.
-    loose: Vec<Arc<RegexSet>>,
+    loose: Vec<Arc<LooseSet>>,
     /// Index into `regexes` by index over all of `loose`.
     loose_regexes: Vec<usize>,
     nears: Vec<NearRule>,
@@ -140,7 +140,7 @@ impl Scanner {
             self.scan_whole(text, matches);
             let text = work.beginning(text, units);
             self.scan_words(text, &mut seen, matches, work);
-            let have = self.wake_loose(text, &mut seen.woken);
+            let have = self.wake_loose(text, &mut seen.woken, work);
             let text = affordable(text, seen.woken.len(), work);
             for regex in seen.woken.drain(..) {
                 seen.awake[regex] = false;
@@ -161,6 +161,9 @@ impl Scanner {
     pub(crate) fn compile(&self) {
         for search in &self.regexes {
             search.pattern.regex();
+        }
+        for set in &self.loose {
+            set.compile();
         }
     }
 
@@ -261,15 +264,21 @@ impl Scanner {
     }
 
     /// Wakes the regexes without a literal that may match; returns the bytes to check them against.
-    fn wake_loose(&self, text: &str, woken: &mut Vec<usize>) -> ByteSet {
+    fn wake_loose(&self, text: &str, woken: &mut Vec<usize>, work: &Work<'_>) -> ByteSet {
         if text.len() <= SHORT {
             woken.extend(&self.loose_regexes);
             return ByteSet::of(text.as_bytes());
         }
         let sets = self.loose.iter();
         for (set, regexes) in sets.zip(self.loose_regexes.chunks(LOOSE_TOGETHER)) {
-            let matching = set.matches(text.as_bytes());
-            woken.extend(matching.into_iter().map(|number| regexes[number]));
+            if !set.is_compiled() && !work.may_compile() {
+                work.end();
+                continue;
+            }
+            match set.matches(text) {
+                Some(matching) => woken.extend(matching.into_iter().map(|number| regexes[number])),
+                None => woken.extend(regexes),
+            }
         }
         ByteSet::ALL
     }

@@ -1,11 +1,10 @@
 //! Builds a scanner: one index for words and literals, sets for regexes without a literal.
 
-use std::sync::{Arc, LazyLock};
-
-use regex::bytes::{RegexSet, RegexSetBuilder};
+use std::sync::LazyLock;
 
 use super::finds::{Find, Finds};
 use super::folded::{composed, folded};
+use super::loose_set::LooseSet;
 use super::near::NearRule;
 use super::word_index::WordIndex;
 use super::{LOOSE_TOGETHER, Placed, Scanner, Search};
@@ -15,15 +14,8 @@ use crate::filter::rule::{Near, Rule, Test};
 use crate::filter::rule_error::RuleError;
 use crate::filter::shared::{Shared, SourceDigest};
 
-/// Limit of a compiled set of regexes without literals.
-const LOOSE_SIZE_LIMIT: usize = 16 << 20;
-
-/// Cache of a set's states, per thread.
-const LOOSE_CACHE: usize = 4 << 20;
-
-/// The words and the sets of all filters.
+/// The words of all filters.
 static WORDS: LazyLock<Shared<WordIndex>> = LazyLock::new(Shared::default);
-static SETS: LazyLock<Shared<RegexSet>> = LazyLock::new(Shared::default);
 
 impl Scanner {
     /// A scanner for the rules of one place, with their indexes and the indexes of their
@@ -54,8 +46,8 @@ impl Scanner {
         }
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
             let some = some.iter();
-            let some = some.map(|regex| scanner.regexes[*regex].pattern.source());
-            scanner.loose.push(set(&some.collect::<Vec<_>>())?);
+            let some = some.map(|regex| &scanner.regexes[*regex].pattern);
+            scanner.loose.push(LooseSet::of(&some.collect::<Vec<_>>())?);
         }
         Ok(scanner)
     }
@@ -148,17 +140,6 @@ impl Scanner {
         self.words = Some(index);
         Ok(())
     }
-}
-
-/// The set of these regexes.
-fn set(sources: &[&str]) -> Result<Arc<RegexSet>, RuleError> {
-    SETS.get(SourceDigest::of(sources), || {
-        RegexSetBuilder::new(sources)
-            .size_limit(LOOSE_SIZE_LIMIT)
-            .dfa_size_limit(LOOSE_CACHE)
-            .build()
-            .map_err(|error| RuleError::ScannerTooBig(error.to_string()))
-    })
 }
 
 /// A word without its trailing star, and whether it had one.
