@@ -206,7 +206,7 @@ fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
     // In UTF-8, C1 controls begin with this octet.
     let mut wide = memchr::memchr_iter(0xc2, bytes);
     let has_wide = wide.any(|at| bytes.get(at + 1).is_some_and(|next| *next < 0xa0));
-    if !has_wide && !bytes.iter().any(|byte| is_control(*byte)) {
+    if !has_wide && !has_control(bytes) {
         return text;
     }
     let shown = |letter: &char| match *letter {
@@ -227,6 +227,16 @@ fn is_plain_ascii(bytes: &[u8]) -> bool {
     let is_plain = |byte: u8| byte.is_ascii() & !is_control(byte);
     let mut pieces = bytes.chunks(64);
     pieces.all(|piece| piece.iter().fold(true, |all, byte| all & is_plain(*byte)))
+}
+
+/// The same way.
+fn has_control(bytes: &[u8]) -> bool {
+    let mut pieces = bytes.chunks(64);
+    pieces.any(|piece| {
+        piece
+            .iter()
+            .fold(false, |any, byte| any | is_control(*byte))
+    })
 }
 
 #[cfg(test)]

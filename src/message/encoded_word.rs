@@ -22,6 +22,13 @@ pub enum Piece<'v> {
 
 /// The pieces of a value, without the white space between adjacent words (RFC 2047 section 6.2).
 pub fn pieces(value: &[u8]) -> Vec<Piece<'_>> {
+    // Most values have none.
+    if memchr::memchr(b'?', value).is_none() {
+        return match value {
+            [] => Vec::new(),
+            value => vec![Piece::Plain(value)],
+        };
+    }
     // No encoded word ends after this offset, so the search stops there.
     let last = memmem::rfind(value, b"?=").unwrap_or(0);
     let mut pieces = Vec::new();

@@ -123,14 +123,20 @@ impl VisibleTextBuilder {
     fn push_plain<'p>(&mut self, piece: &'p str) -> &'p str {
         let bytes = piece.as_bytes();
         let (mut run, mut at) = (0, 0);
-        while let Some(&byte) = bytes.get(at) {
-            if matches!(byte, b'!'..=b'~') {
+        let fits = self.text.len() + piece.len() < self.limit;
+        let is_visible = |byte: &u8| matches!(byte, b'!'..=b'~');
+        while let Some(byte) = bytes.get(at) {
+            if is_visible(byte) {
                 at += 1;
-            } else if byte < 0x80 {
+            } else if *byte == b' ' && at > run && fits && bytes.get(at + 1).is_some_and(is_visible)
+            {
+                // One space between two words stays as it is.
+                at += 2;
+            } else if *byte < 0x80 {
                 self.append(&piece[run..at]);
                 // Other control characters, such as NUL, are invisible.
-                self.space |= matches!(byte, b'\t'..=b'\r' | b' ');
-                self.lines += usize::from(byte == b'\n' && self.keeps_lines);
+                self.space |= matches!(*byte, b'\t'..=b'\r' | b' ');
+                self.lines += usize::from(*byte == b'\n' && self.keeps_lines);
                 at += 1;
                 run = at;
             } else {

@@ -38,8 +38,23 @@ impl SpelledOut {
             return found;
         }
         let mut row = Row::default();
-        for word in text.split(' ') {
+        let octets = text.as_bytes();
+        let mut start = 0;
+        while start <= octets.len() {
+            let mut kinds = 0;
+            let mut end = start;
+            while let Some(octet) = octets.get(end).filter(|octet| **octet != b' ') {
+                kinds |= KINDS[usize::from(*octet)];
+                end += 1;
+            }
+            let word = &text[start..end];
+            start = end + 1;
             found.words += 1;
+            // Most words are letters only.
+            if kinds == 0 && word.len() > 1 {
+                found.letters += std::mem::take(&mut row).letters_of_words();
+                continue;
+            }
             let mut letters = word.chars();
             if let (Some(letter), None) = (letters.next(), letters.next()) {
                 if letter.is_alphabetic() {
@@ -49,6 +64,9 @@ impl SpelledOut {
                 continue;
             }
             found.letters += std::mem::take(&mut row).letters_of_words();
+            if !may_have_reading(word, kinds) {
+                continue;
+            }
             match reading(word) {
                 Some(Word::Separated(_)) => found.separated += 1,
                 Some(Word::Leet | Word::UpsideDown) => found.substituted += 1,
@@ -71,19 +89,57 @@ impl SpelledOut {
     }
 }
 
+/// Kinds of octets that a word with another reading has.
+const BEYOND_ASCII: u8 = 1;
+const MARK: u8 = 2;
+const SIGN: u8 = 4;
+
+/// By octet: its kind; 0 for letters and what no such word needs.
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let letter = octet as u8 as char;
+        kinds[octet] = if octet >= 0x80 {
+            BEYOND_ASCII
+        } else {
+            (if is_mark(letter) { MARK } else { 0 })
+                | (if letter_for(letter, 'i').is_some() {
+                    SIGN
+                } else {
+                    0
+                })
+        };
+        octet += 1;
+    }
+    kinds
+};
+
+/// A quick test for words with these kinds of octets.
+fn may_have_reading(word: &str, kinds: u8) -> bool {
+    let second = || word.as_bytes().get(1).copied().unwrap_or_default();
+    kinds & (BEYOND_ASCII | SIGN) != 0
+        || kinds & MARK != 0 && KINDS[usize::from(second())] & MARK != 0
+}
+
 /// A quick test that most text fails: whether many octets are spaces, separators, or digits and symbols.
 fn may_be_spelled_out(text: &[u8]) -> bool {
-    let share = |is: fn(u8) -> bool| {
-        text.iter()
-            .map(|byte| usize::from(is(*byte)))
-            .sum::<usize>()
-    };
     let is_mark =
         |byte: u8| !byte.is_ascii_alphanumeric() && byte != b' ' && byte != b',' || byte >= 0x80;
     let is_sign = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'@' | b'$' | b'!' | b'|');
-    3 * share(|byte| byte == b' ') >= text.len()
-        || 6 * share(is_mark) >= text.len()
-        || 25 * share(is_sign) >= text.len()
+    3 * count(text, |byte| byte == b' ') >= text.len()
+        || 6 * count(text, is_mark) >= text.len()
+        || 25 * count(text, is_sign) >= text.len()
+}
+
+/// The number of octets of a kind.
+fn count(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    // Summing chunks whose count fits an octet is vectorized.
+    let chunks = text.chunks(255).map(|chunk| {
+        let some = chunk.iter().map(|byte| u8::from(is(*byte)));
+        usize::from(some.sum::<u8>())
+    });
+    chunks.sum()
 }
 
 /// A row of single letters.
@@ -187,7 +243,7 @@ fn is_word(letters: &str) -> bool {
     letters.chars().count() >= 3 && letters.chars().all(char::is_alphabetic)
 }
 
-fn is_mark(mark: char) -> bool {
+const fn is_mark(mark: char) -> bool {
     matches!(
         mark,
         '.' | '-' | '_' | '*' | '|' | '~' | '+' | '/' | '^' | '\u{b7}' | '\u{2022}' | '\u{2010}'
@@ -242,7 +298,7 @@ fn both_ways(turned: char) -> Option<char> {
     })
 }
 
-fn letter_for(sign: char, one: char) -> Option<char> {
+const fn letter_for(sign: char, one: char) -> Option<char> {
     Some(match sign {
         '0' => 'o',
         '1' | '|' | '!' => one,
