@@ -65,6 +65,7 @@ pub struct MessageView<'a> {
     from: OnceCell<Vec<NamedAddress>>,
     reply_to: OnceCell<Vec<NamedAddress>>,
     to: OnceCell<Vec<NamedAddress>>,
+    from_domain: OnceCell<Option<String>>,
     subject: OnceCell<String>,
     disguised: OnceCell<Vec<String>>,
     spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
@@ -95,6 +96,7 @@ impl<'a> MessageView<'a> {
             from: OnceCell::new(),
             reply_to: OnceCell::new(),
             to: OnceCell::new(),
+            from_domain: OnceCell::new(),
             subject: OnceCell::new(),
             disguised: OnceCell::new(),
             spelled_out: OnceCell::new(),
@@ -177,6 +179,12 @@ impl<'a> MessageView<'a> {
         // A name with a comma in it looks like a mailbox without an address.
         let mut addresses = self.from().iter().filter_map(|from| from.addr.as_deref());
         addresses.find(|address| address.contains('@'))
+    }
+
+    /// The domain of that address.
+    pub fn from_domain(&self) -> Option<&str> {
+        let domain = || domain_of(self.from_address()?);
+        self.from_domain.get_or_init(domain).as_deref()
     }
 
     /// The display name in From.

@@ -216,8 +216,8 @@ pub(super) fn auth_proven(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
     let is_proven =
-        auth.passed("dmarc") || signed_domains(&auth).any(|domain| same_domain(&domain, &from));
-    is_proven.then_some(from)
+        auth.passed("dmarc") || signed_domains(&auth).any(|domain| same_domain(&domain, from));
+    is_proven.then(|| from.to_owned())
 }
 
 fn sender_well_known(mail: &MessageView<'_>) -> Option<String> {
@@ -256,11 +256,11 @@ fn auth_passed(mail: &MessageView<'_>) -> Option<String> {
     let auth = Auth::of(mail)?;
     let from = from_domain(mail)?;
     if auth.passed("dmarc") {
-        return Some(from);
+        return Some(from.to_owned());
     }
     passed_domains(&auth)
         .into_iter()
-        .find(|domain| same_domain(domain, &from))
+        .find(|domain| same_domain(domain, from))
 }
 
 /// Whether the receiving server vouches for the only address in From. What it says of the policy of another domain, as
@@ -272,7 +272,7 @@ pub(in crate::filter) fn is_sender_authenticated(mail: &MessageView<'_>) -> bool
     let of_other = |(_, rest): (&str, &str)| {
         let mut words = rest.split([' ', '\t', '(', ')']);
         let named = words.find_map(|word| word.strip_prefix("header.from="));
-        named.is_some_and(|named| !same_domain(named, &from))
+        named.is_some_and(|named| !same_domain(named, from))
     };
     !auth.results("dmarc").any(of_other) && auth_passed(mail).is_some()
 }
@@ -290,7 +290,7 @@ fn auth_other_domain(mail: &MessageView<'_>) -> Option<String> {
         return None;
     }
     let passed = passed_domains(&auth);
-    let aligned = passed.iter().any(|domain| same_domain(domain, &from));
+    let aligned = passed.iter().any(|domain| same_domain(domain, from));
     if aligned {
         None
     } else {

@@ -89,7 +89,7 @@ fn brand_in_page(mail: &MessageView<'_>) -> Option<String> {
         let link = Link::new(&anchor.target);
         let host = link.host()?;
         let mut brands = mail.brands.named_in(&anchor.text, false).into_iter();
-        let brand = brands.find(|brand| !brand.owns(host) && !brand.owns(&from))?;
+        let brand = brands.find(|brand| !brand.owns(host) && !brand.owns(from))?;
         Some(brand.name.clone())
     })
 }
@@ -101,12 +101,12 @@ fn brand_elsewhere(mail: &MessageView<'_>) -> Option<String> {
     let brand = foreign(mail, mail.brands.named_in(name, true))?;
     let from = from_domain(mail)?;
     let is_first = letters(name).starts_with(&letters(&brand.name));
-    if !is_first || letters(&from).contains(&letters(&brand.name)) {
+    if !is_first || letters(from).contains(&letters(&brand.name)) {
         return None;
     }
     let mut hosts = mail.clicked().iter().filter_map(Link::host).peekable();
     hosts.peek()?;
-    let is_own = |host: &str, brand: &Brand| same_domain(host, &from) || brand.owns(host);
+    let is_own = |host: &str, brand: &Brand| same_domain(host, from) || brand.owns(host);
     (!hosts.any(|host| is_own(host, brand))).then(|| brand.name.clone())
 }
 
@@ -121,7 +121,7 @@ fn brand_at_top(mail: &MessageView<'_>) -> Option<String> {
     brands.retain(|brand| !BUTTONS.contains(&&*brand.name));
     let from = from_domain(mail)?;
     let hosts = || mail.clicked().iter().filter_map(Link::host);
-    let is_own = |brand: &&Brand| brand.owns(&from) || hosts().any(|host| brand.owns(host));
+    let is_own = |brand: &&Brand| brand.owns(from) || hosts().any(|host| brand.owns(host));
     // One that is named beside the sender's own is a partner's.
     if brands.iter().any(is_own) {
         return None;

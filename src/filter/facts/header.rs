@@ -158,7 +158,7 @@ fn message_id_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let path = mail.headers.text("return-path");
     let path = domain_of(path.trim_matches(['<', '>', ' ']));
-    let own = same_domain(&right, &from) || path.is_some_and(|path| same_domain(&right, &path));
+    let own = same_domain(&right, from) || path.is_some_and(|path| same_domain(&right, &path));
     (!own).then_some(right)
 }
 
@@ -249,7 +249,7 @@ fn list_coherent(mail: &MessageView<'_>) -> Option<String> {
         let text = mail.headers.text(name).to_lowercase();
         text.contains(registered)
     });
-    let own = from.is_some_and(|from| same_domain(&from, registered));
+    let own = from.is_some_and(|from| same_domain(from, registered));
     (agrees || own).then_some(id)
 }
 

@@ -85,7 +85,7 @@ fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
 
 fn link_imitates_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
-    let own = registrable(&from)?;
+    let own = registrable(from)?;
     if own.len() < 8 {
         return None;
     }

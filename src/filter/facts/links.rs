@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem::Finder;
+
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::imitated_hosts::psl_knows;
 use crate::filter::facts::link_encoding::{base64, hexadecimal, inner, percent_decoded};
@@ -237,6 +239,10 @@ fn link_image_host(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn link_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
+    let links = mail.clicked();
+    if links.is_empty() {
+        return None;
+    }
     let addresses: Vec<String> = mail
         .to()
         .iter()
@@ -251,12 +257,18 @@ fn link_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
         .iter()
         .flat_map(|address| [base64(address), hexadecimal(address)])
         .collect();
-    let links = mail.clicked();
+    let finders = |texts: &[String]| -> Vec<Finder<'static>> {
+        let finders = texts.iter().map(Finder::new);
+        finders.map(Finder::into_owned).collect()
+    };
+    let (addresses, coded) = (finders(&addresses), finders(&coded));
+    let is_in = |finders: &[Finder<'_>], text: &str| {
+        let mut finders = finders.iter();
+        finders.any(|finder| finder.find(text.as_bytes()).is_some())
+    };
     let found = links.iter().find(|link| {
         let text = percent_decoded(link.text);
-        let lower = text.to_lowercase();
-        addresses.iter().any(|address| lower.contains(&**address))
-            || coded.iter().any(|coded| text.contains(&**coded))
+        is_in(&addresses, &text.to_lowercase()) || is_in(&coded, &text)
     })?;
     Some(found.text.to_owned())
 }
@@ -275,7 +287,7 @@ fn links_none_of_sender(mail: &MessageView<'_>) -> Option<String> {
     let links = mail.clicked();
     let mut hosts = links.iter().filter_map(Link::host);
     let first = hosts.clone().next()?;
-    let own = hosts.any(|host| same_domain(host, &from));
+    let own = hosts.any(|host| same_domain(host, from));
     (!own).then(|| first.to_owned())
 }
 
@@ -284,7 +296,7 @@ fn links_all_one(mail: &MessageView<'_>) -> Option<String> {
     let links = mail.clicked();
     let hosts: BTreeSet<_> = links.iter().filter_map(Link::host).collect();
     let host = (hosts.len() == 1).then(|| hosts.first())??;
-    (!same_domain(host, &from)).then(|| (*host).to_owned())
+    (!same_domain(host, from)).then(|| (*host).to_owned())
 }
 
 fn link_data(mail: &MessageView<'_>) -> Option<String> {

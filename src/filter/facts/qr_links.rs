@@ -23,7 +23,7 @@ fn qr_link_elsewhere(mail: &MessageView<'_>) -> Option<String> {
     let mut links = mail.content.qr_links.iter();
     let is_elsewhere = |link: &&String| {
         let link = Link::new(link);
-        link.host().is_some_and(|host| !same_domain(host, &from))
+        link.host().is_some_and(|host| !same_domain(host, from))
     };
     links.find(is_elsewhere).cloned()
 }

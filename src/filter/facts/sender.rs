@@ -105,8 +105,8 @@ pub(super) fn same_domain(a: &str, b: &str) -> bool {
 }
 
 /// The sender's domain.
-pub(super) fn from_domain(mail: &MessageView<'_>) -> Option<String> {
-    domain_of(mail.from_address()?)
+pub(super) fn from_domain<'m>(mail: &'m MessageView<'_>) -> Option<&'m str> {
+    mail.from_domain()
 }
 
 fn name_holds_other_address(mail: &MessageView<'_>) -> Option<String> {
@@ -122,18 +122,22 @@ fn name_holds_other_address(mail: &MessageView<'_>) -> Option<String> {
 
 fn from_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
-    mail.lists.has("free-mail", &domain).then_some(domain)
+    mail.lists
+        .has("free-mail", domain)
+        .then(|| domain.to_owned())
 }
 
 fn from_abused_tld(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
-    mail.lists.has("abused-tlds", &domain).then_some(domain)
+    mail.lists
+        .has("abused-tlds", domain)
+        .then(|| domain.to_owned())
 }
 
 fn from_dynamic_dns(mail: &MessageView<'_>) -> Option<String> {
     let domain = from_domain(mail)?;
-    let free = mail.lists.has("dynamic-dns", &domain) || mail.lists.has("free-hosting", &domain);
-    free.then_some(domain)
+    let free = mail.lists.has("dynamic-dns", domain) || mail.lists.has("free-hosting", domain);
+    free.then(|| domain.to_owned())
 }
 
 fn from_is_recipient(mail: &MessageView<'_>) -> Option<String> {
@@ -149,13 +153,13 @@ fn other_reply<'m>(mail: &'m MessageView<'_>) -> Option<(&'m str, String)> {
     let from = from_domain(mail)?;
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let domain = domain_of(reply)?;
-    (!same_domain(&from, &domain)).then_some((reply, domain))
+    (!same_domain(from, &domain)).then_some((reply, domain))
 }
 
 fn reply_to_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let (reply, domain) = other_reply(mail)?;
     let from = from_domain(mail)?;
-    let free = mail.lists.has("free-mail", &domain) && !mail.lists.has("free-mail", &from);
+    let free = mail.lists.has("free-mail", &domain) && !mail.lists.has("free-mail", from);
     free.then(|| reply.to_owned())
 }
 
@@ -176,7 +180,7 @@ fn reply_to_other_free_mail(mail: &MessageView<'_>) -> Option<String> {
 fn reply_to_imitates(mail: &MessageView<'_>) -> Option<String> {
     let (reply, domain) = other_reply(mail)?;
     let from = from_domain(mail)?;
-    let own = registrable(&from)?;
+    let own = registrable(from)?;
     let other = registrable(&domain)?;
     let label = |domain: &str| domain.split('.').next().unwrap_or_default().to_owned();
     let (own, other) = (label(own), label(other));
@@ -217,14 +221,14 @@ fn return_path_other_domain(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let path = mail.headers.text("return-path");
     let domain = domain_of(path.trim_matches(['<', '>', ' ']))?;
-    (!same_domain(&from, &domain)).then_some(domain)
+    (!same_domain(from, &domain)).then_some(domain)
 }
 
 /// The brand that a text names, if the sender's domain does not belong to it.
 pub(super) fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> Option<&'m Brand> {
     let from = from_domain(mail)?;
     // One brand may write about another, but from the domain of one of those it names.
-    if brands.iter().any(|brand| brand.owns(&from)) {
+    if brands.iter().any(|brand| brand.owns(from)) {
         return None;
     }
     brands.into_iter().next()
@@ -245,7 +249,7 @@ fn brand_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
     let mut brands = mail.brands.named_in(mail.from_name(), true);
     brands.extend(mail.brands.named_in(mail.subject(), false));
-    let own = brands.into_iter().find(|brand| brand.owns(&from))?;
+    let own = brands.into_iter().find(|brand| brand.owns(from))?;
     Some(own.name.clone())
 }
 
@@ -255,7 +259,7 @@ fn brand_disguised(mail: &MessageView<'_>) -> Option<String> {
     words.find_map(|words| {
         let brand = mail.brands.named_in(words, true).into_iter().next()?;
         // Some write their own name in full-width or mathematical letters.
-        (!brand.owns(&from)).then(|| brand.name.clone())
+        (!brand.owns(from)).then(|| brand.name.clone())
     })
 }
 
@@ -291,7 +295,7 @@ fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
     let mut domains = mail.recipients().filter_map(domain_of);
     let found = domains.find(|domain| {
         let at = name.find(&**domain);
-        at.is_some() && domain.contains('.') && !same_domain(domain, &from)
+        at.is_some() && domain.contains('.') && !same_domain(domain, from)
     })?;
     Some(format!("{} ({found})", mail.from_name()))
 }

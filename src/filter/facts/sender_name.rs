@@ -35,12 +35,12 @@ enum Likeness {
 
 fn compared(mail: &MessageView<'_>, wanted: Likeness) -> Option<String> {
     let from = from_domain(mail)?;
-    if mail.lists.has("free-mail", &from) {
+    if mail.lists.has("free-mail", from) {
         return None;
     }
     let name = mail.from_name();
-    let domain = registrable(&from)?;
-    (likeness(name, &from, domain) == wanted).then(|| name.to_owned())
+    let domain = registrable(from)?;
+    (likeness(name, from, domain) == wanted).then(|| name.to_owned())
 }
 
 fn likeness(name: &str, host: &str, domain: &str) -> Likeness {
