@@ -293,7 +293,9 @@ pub(super) fn visible(mail: &MessageView<'_>) -> String {
         text.push_str(beginning(&part.text.text, WORDS_BYTES));
     }
     // Copies of a message differ in line ends.
-    text.retain(|letter| letter != '\r');
+    if memchr(b'\r', text.as_bytes()).is_some() {
+        text.retain(|letter| letter != '\r');
+    }
     text
 }
 

@@ -12,6 +12,53 @@ const WORD_BYTES: usize = 24;
 
 /// The ranges of the words.
 pub(super) fn words(text: &str) -> Vec<Range<usize>> {
+    match text.is_ascii() {
+        true => ascii_words(text.as_bytes()),
+        false => any_words(text),
+    }
+}
+
+/// By octet: whether it is white space, and whether it is a mark.
+const SPACE: u8 = 1;
+const MARK: u8 = 2;
+const KINDS: [u8; 128] = {
+    let mut kinds = [0; 128];
+    let mut octet = 0;
+    while octet < 128 {
+        kinds[octet] = match octet as u8 {
+            b' ' | b'\t'..=b'\r' => SPACE,
+            letter if is_ascii_mark(letter as char) => MARK,
+            _ => 0,
+        };
+        octet += 1;
+    }
+    kinds
+};
+
+/// The same for a text in ASCII.
+fn ascii_words(text: &[u8]) -> Vec<Range<usize>> {
+    let mut words = Vec::with_capacity(WORDS.min(text.len() / 4));
+    let kind = |at: usize| KINDS[usize::from(text[at] & 0x7f)];
+    let mut at = 0;
+    while at < text.len() && words.len() < WORDS {
+        if kind(at) != 0 {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        let mut end = at;
+        while at < text.len() && kind(at) != SPACE {
+            if kind(at) == 0 {
+                end = at + 1;
+            }
+            at += 1;
+        }
+        words.push(start..end.min(start + WORD_BYTES));
+    }
+    words
+}
+
+fn any_words(text: &str) -> Vec<Range<usize>> {
     let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
     let mut words = Vec::new();
     for part in text.split_whitespace() {
@@ -59,10 +106,14 @@ fn add_unspaced(part: &str, start: usize, words: &mut Vec<Range<usize>>) {
 
 /// Punctuation that is no part of a word at its edge.
 fn is_mark(letter: char) -> bool {
+    is_ascii_mark(letter) || !letter.is_ascii() && is_foreign_mark(letter)
+}
+
+const fn is_ascii_mark(letter: char) -> bool {
     matches!(
         letter,
         '.' | ',' | ';' | ':' | '(' | ')' | '"' | '\'' | '<' | '>'
-    ) || !letter.is_ascii() && is_foreign_mark(letter)
+    )
 }
 
 fn is_foreign_mark(letter: char) -> bool {
@@ -146,6 +197,19 @@ mod tests {
             ["口", "座", "24", "時", "間", "停", "止"]
         );
         assert_eq!(texts("계정이 정지"), ["계정이", "정지"]);
+    }
+
+    #[test]
+    fn words_of_ascii_are_those_of_any_text() {
+        for text in [
+            "",
+            " .. ",
+            "(a) b. 'c'\u{b}d\x1ce ;;x,y; ...",
+            "  \"quoted\" <a@b>",
+            &"long".repeat(9),
+        ] {
+            assert_eq!(ascii_words(text.as_bytes()), any_words(text), "{text:?}");
+        }
     }
 
     #[test]
