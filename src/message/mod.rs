@@ -21,6 +21,7 @@ pub mod link;
 pub mod mime;
 pub mod page_traits;
 pub mod parameters;
+mod prehashed;
 mod qr_code;
 mod quoted;
 mod style;

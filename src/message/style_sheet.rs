@@ -10,13 +10,12 @@ mod media;
 mod selector;
 mod selector_reader;
 
-use std::collections::HashMap;
-
 use cssparser::{
     AtRuleParser, CowRcStr, Delimiter, ParseError, Parser, ParserState, QualifiedRuleParser,
     StyleSheetParser,
 };
 
+use crate::message::prehashed::HashesMap;
 use crate::message::style::Declarations;
 use attribute_test::AttributeTests;
 use element_path::{ElementPath, Token};
@@ -37,7 +36,7 @@ pub(crate) struct StyleSheets {
     /// In page order.
     selectors: Vec<(Selector, usize)>,
     compares_siblings: bool,
-    by_key: HashMap<Token, Vec<usize>>,
+    by_key: HashesMap<Vec<usize>>,
     without_key: Vec<usize>,
     declarations: Vec<Declarations>,
 }

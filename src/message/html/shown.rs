@@ -4,11 +4,11 @@
 //! hidden. Hidden text within a word neither splits nor joins it. Hidden text that most newsletters have is not
 //! counted: a preheader at the top, and repetitions of the visible text for another screen size.
 
-use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::look::Unseen;
 use crate::message::page_traits::{HiddenText, PageTraits};
+use crate::message::prehashed::HashesSet;
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder};
 use crate::message::work::Work;
 
@@ -165,7 +165,7 @@ impl Shown {
 }
 
 /// Counts the words that are not among the visible ones.
-fn count(unseen: &str, seen: &HashSet<u64>, of: &mut HiddenText) {
+fn count(unseen: &str, seen: &HashesSet, of: &mut HiddenText) {
     for word in unseen.split(|letter: char| !letter.is_alphanumeric()) {
         if !word.is_empty() && !seen.contains(&hash(word)) {
             of.add(word);
@@ -174,13 +174,16 @@ fn count(unseen: &str, seen: &HashSet<u64>, of: &mut HiddenText) {
 }
 
 /// The hashes of a text's words.
-pub(super) fn words(text: &str) -> HashSet<u64> {
+pub(super) fn words(text: &str) -> HashesSet {
     let words = text.split(|letter: char| !letter.is_alphanumeric());
-    words.filter(|word| !word.is_empty()).map(hash).collect()
+    let mut all = HashesSet::default();
+    all.reserve(text.len() / 16);
+    all.extend(words.filter(|word| !word.is_empty()).map(hash));
+    all
 }
 
 /// The letters of a text's words that are not among others, in bytes.
-pub(super) fn new_letters(text: &str, among: &HashSet<u64>) -> usize {
+pub(super) fn new_letters(text: &str, among: &HashesSet) -> usize {
     let words = text.split(|letter: char| !letter.is_alphanumeric());
     words
         .filter(|word| !among.contains(&hash(word)))
