@@ -9,6 +9,7 @@ mod finds;
 mod folded;
 mod loose_set;
 mod near;
+mod short_words;
 mod word_edge;
 mod word_index;
 

@@ -10,6 +10,8 @@ use std::ops::Range;
 
 use aho_corasick::packed;
 
+use super::short_words::ShortWords;
+
 /// Octets by which words are found.
 const KEY: usize = 4;
 
@@ -35,7 +37,7 @@ pub(super) struct WordIndex {
     may_begin: Box<[[u64; 2]]>,
     /// The keys with the words that begin so, by hash; a key without words ends a search.
     keys: Box<[Key]>,
-    /// Words shorter than a key, by their first octet.
+    /// Words shorter than a key.
     short: Option<Box<ShortWords>>,
     /// The search for keys and short words, if they are few.
     few: Option<packed::Searcher>,
@@ -82,15 +84,6 @@ fn bit(octet: u8) -> u64 {
     1 << (octet % 64)
 }
 
-/// Words shorter than a key.
-#[derive(Debug)]
-struct ShortWords {
-    /// By first octet: whether there are any, and which.
-    begins: [bool; 256],
-    by_first: [Range<u32>; 256],
-    numbers: Vec<u32>,
-}
-
 /// 2^32 divided by the golden ratio: odd and without a pattern.
 const HASH: u32 = 0x9e37_79b1;
 
@@ -99,7 +92,7 @@ fn hash(key: u32, bits: u32) -> usize {
 }
 
 /// Whether an octet belongs to a word of ASCII letters and digits.
-const IN_WORD: [bool; 256] = {
+pub(super) const IN_WORD: [bool; 256] = {
     let mut is = [false; 256];
     let mut octet = 0;
     while octet < 128 {
@@ -125,7 +118,7 @@ impl WordIndex {
             octets.extend_from_slice(word);
             ends.push(octets.len() as u32);
             let Some(key) = word.first_chunk() else {
-                short.push(number as u32);
+                short.push((*word, number as u32, anywhere[number]));
                 continue;
             };
             while open
@@ -153,8 +146,8 @@ impl WordIndex {
             octets: octets.into(),
             ends: ends.into(),
             beginnings: beginnings.into(),
-            few: few(words, &keys, &short),
-            short: ShortWords::new(words, short),
+            few: few(&keys, &short),
+            short: ShortWords::new(&short),
         }
     }
 
@@ -175,7 +168,7 @@ impl WordIndex {
             return self.find_few(few, text, &mut found);
         }
         if let Some(short) = &self.short {
-            short.find(self, text, &mut found)?;
+            short.find(text, &mut found)?;
         }
         let Some((begin, rest)) = text.split_first_chunk::<{ KEY - 1 }>() else {
             return Ok(());
@@ -208,7 +201,7 @@ impl WordIndex {
         while let Some(place) = few.find_in(text, (from..text.len()).into()) {
             let at = place.start();
             if let Some(short) = &self.short {
-                short.find_at(self, text, at, found)?;
+                short.find_at(text, at, found)?;
             }
             if let Some(key) = text[at..].first_chunk() {
                 self.find_at(text, at, u32::from_le_bytes(*key), found)?;
@@ -309,7 +302,7 @@ fn table(keys: &[Key]) -> Box<[Key]> {
 }
 
 /// See [`WordIndex::few`]; none where the machine lacks the vector instructions.
-fn few(words: &[&[u8]], keys: &[Key], short: &[u32]) -> Option<packed::Searcher> {
+fn few(keys: &[Key], short: &[(&[u8], u32, bool)]) -> Option<packed::Searcher> {
     if keys.len() + short.len() > FEW {
         return None;
     }
@@ -317,63 +310,10 @@ fn few(words: &[&[u8]], keys: &[Key], short: &[u32]) -> Option<packed::Searcher>
     for key in keys {
         begins.add(key.octets.to_le_bytes());
     }
-    for number in short {
-        begins.add(words[*number as usize]);
+    for (word, ..) in short {
+        begins.add(word);
     }
     begins.build()
-}
-
-impl ShortWords {
-    fn new(words: &[&[u8]], numbers: Vec<u32>) -> Option<Box<Self>> {
-        if numbers.is_empty() {
-            return None;
-        }
-        let first = |number: &u32| words[*number as usize][0];
-        let by_first = std::array::from_fn(|octet| {
-            let before = numbers.partition_point(|number| usize::from(first(number)) < octet);
-            let end = numbers.partition_point(|number| usize::from(first(number)) <= octet);
-            before as u32..end as u32
-        });
-        let begins = by_first
-            .each_ref()
-            .map(|range: &Range<u32>| !range.is_empty());
-        Some(Box::new(Self {
-            begins,
-            by_first,
-            numbers,
-        }))
-    }
-
-    fn find<E>(
-        &self,
-        index: &WordIndex,
-        text: &[u8],
-        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for (at, octet) in text.iter().enumerate() {
-            if self.begins[usize::from(*octet)] {
-                self.find_at(index, text, at, found)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn find_at<E>(
-        &self,
-        index: &WordIndex,
-        text: &[u8],
-        at: usize,
-        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let range = &self.by_first[usize::from(text[at])];
-        for number in &self.numbers[range.start as usize..range.end as usize] {
-            let word = index.word(*number);
-            if text[at..].starts_with(word) {
-                found(at..at + word.len(), *number)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -466,8 +406,14 @@ mod tests {
 
     #[test]
     fn words_that_must_stand_alone_are_not_looked_for_within_words() {
-        let words: [&[u8]; 3] = [b"-case", b"case", b"lite"];
-        let index = WordIndex::new(&words, &[false, false, true]);
+        // Among so many that the bitmap is used.
+        let others: Vec<String> = (100..200).map(|number| format!("{number}x")).collect();
+        let mut words: Vec<&str> = others.iter().map(String::as_str).collect();
+        words.extend(["-case", "case", "lite"]);
+        words.sort_unstable();
+        let anywhere: Vec<bool> = words.iter().map(|word| *word == "lite").collect();
+        let words: Vec<&[u8]> = words.into_iter().map(str::as_bytes).collect();
+        let index = WordIndex::new(&words, &anywhere);
         assert_eq!(
             found(&index, "showcase case-case polite"),
             ["9 case", "13 -case", "14 case", "21 lite"]
