@@ -26,7 +26,7 @@ pub fn required(hir: &Hir) -> Option<Set> {
     let mut best = better(known.exact, known.inner)?;
     best.sort();
     best.dedup();
-    (rarity(&best) >= SHORTEST).then_some(best)
+    (shortest(&best) >= SHORTEST).then_some(best)
 }
 
 /// What is known of a part of a regex.
@@ -201,8 +201,27 @@ fn better(one: Option<Set>, other: Option<Set>) -> Option<Set> {
 }
 
 fn rarity(set: &Set) -> usize {
-    let shortest = set.iter().map(Vec::len).min().unwrap_or(0);
-    shortest.min(LONG_ENOUGH)
+    let lengths = set.iter().map(|literal| selective_octets(literal));
+    lengths.min().unwrap_or(0).min(LONG_ENOUGH)
+}
+
+fn shortest(set: &Set) -> usize {
+    set.iter().map(Vec::len).min().unwrap_or(0)
+}
+
+/// The octets of a literal without those at its beginning that nearly every link has.
+fn selective_octets(literal: &[u8]) -> usize {
+    let mut rest = literal;
+    for common in [&b"http"[..], b"s", b"://", b"www."] {
+        rest = match common {
+            b"s" if rest.len() == literal.len() => rest,
+            _ => rest.strip_prefix(common).unwrap_or(rest),
+        };
+    }
+    match rest.is_empty() {
+        true => literal.len().min(1),
+        false => rest.len(),
+    }
 }
 
 #[cfg(test)]
@@ -216,6 +235,18 @@ mod tests {
         literals
             .map(|literal| String::from_utf8(literal).expect("UTF-8"))
             .collect()
+    }
+
+    #[test]
+    fn what_every_link_has_is_not_selective() {
+        assert_eq!(
+            literals("^https?://[^?#]*/(?:trk|open)/"),
+            ["/open/", "/trk/"]
+        );
+        assert_eq!(literals("^https?://[0-9]"), ["http://", "https://"]);
+        assert_eq!(super::selective_octets(b"https://www.a.example"), 9);
+        assert_eq!(super::selective_octets(b"shop"), 4);
+        assert_eq!(super::selective_octets(b"http"), 1);
     }
 
     #[test]
