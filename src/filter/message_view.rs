@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
-use crate::filter::brands::Brands;
+use crate::filter::brands::{Brand, Brands};
 use crate::filter::context::Context;
 use crate::filter::lists::Lists;
 use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
@@ -67,6 +67,8 @@ pub struct MessageView<'a> {
     to: OnceCell<Vec<NamedAddress>>,
     from_domain: OnceCell<Option<String>>,
     subject: OnceCell<String>,
+    brands_in_name: OnceCell<Vec<&'a Brand>>,
+    brands_in_subject: OnceCell<Vec<&'a Brand>>,
     disguised: OnceCell<Vec<String>>,
     spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
     sender_checks: OnceCell<Option<String>>,
@@ -98,6 +100,8 @@ impl<'a> MessageView<'a> {
             to: OnceCell::new(),
             from_domain: OnceCell::new(),
             subject: OnceCell::new(),
+            brands_in_name: OnceCell::new(),
+            brands_in_subject: OnceCell::new(),
             disguised: OnceCell::new(),
             spelled_out: OnceCell::new(),
             sender_checks: OnceCell::new(),
@@ -201,6 +205,18 @@ impl<'a> MessageView<'a> {
     pub fn subject(&self) -> &str {
         self.subject
             .get_or_init(|| as_read(self.headers.text("subject")))
+    }
+
+    /// The brands that the display name in From names.
+    pub fn brands_in_name(&self) -> &[&'a Brand] {
+        let brands = || self.brands.named_in(self.from_name(), true);
+        self.brands_in_name.get_or_init(brands)
+    }
+
+    /// The brands that the subject names.
+    pub fn brands_in_subject(&self) -> &[&'a Brand] {
+        let brands = || self.brands.named_in(self.subject(), false);
+        self.brands_in_subject.get_or_init(brands)
     }
 
     /// The visible text of all parts, as far as the budget suffices for a search in which an octet that is not

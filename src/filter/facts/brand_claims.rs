@@ -113,8 +113,8 @@ fn brand_elsewhere(mail: &MessageView<'_>) -> Option<String> {
 /// What a message is about at its beginning. A shop that sells a brand's goods links to its own domain, and a friend
 /// who writes about it has no links: both are left to the rules.
 fn brand_at_top(mail: &MessageView<'_>) -> Option<String> {
-    let mut brands = mail.brands.named_in(mail.from_name(), true);
-    brands.extend(mail.brands.named_in(mail.subject(), false));
+    let mut brands = mail.brands_in_name().to_vec();
+    brands.extend(mail.brands_in_subject());
     for text in mail.visible().take(2) {
         brands.extend(mail.brands.named_in(cut(text, TOP), false));
     }

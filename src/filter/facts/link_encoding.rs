@@ -64,7 +64,12 @@ pub(super) fn base64(text: &str) -> String {
 }
 
 pub(super) fn hexadecimal(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    let digits = text
+        .bytes()
+        .map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.flatten().collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Facts about the parts of a message and their names.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::filter::facts::fact::Fact;
@@ -125,14 +126,19 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
     Some((plain, page))
 }
 
-fn words(text: &str) -> HashSet<String> {
+fn words(text: &str) -> HashSet<Cow<'_, str>> {
     // The beginning is enough; a set of all words of a megabyte is too expensive.
     const LIMIT: usize = 8 << 10;
     let text = crate::message::visible_text::cut(text, LIMIT);
     let words = text.split(|letter: char| !letter.is_alphanumeric());
     // Links appear in one and not in the other.
     let plain = words.filter(|word| (3..=20).contains(&word.len()));
-    plain.map(str::to_lowercase).collect()
+    let is_small = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    let small = plain.map(|word| match word.bytes().all(is_small) {
+        true => Cow::Borrowed(word),
+        false => Cow::Owned(word.to_lowercase()),
+    });
+    small.collect()
 }
 
 fn alternatives_differ(mail: &MessageView<'_>) -> Option<String> {

@@ -115,7 +115,7 @@ fn name_holds_other_address(mail: &MessageView<'_>) -> Option<String> {
     let mut words = mail.from_name().split(parts);
     let other = words.find(|word| {
         let domain = domain_of(word);
-        domain.is_some_and(|domain| domain.contains('.') && !same_domain(&domain, &own))
+        domain.is_some_and(|domain| domain.contains('.') && !same_domain(&domain, own))
     })?;
     Some(other.to_owned())
 }
@@ -235,20 +235,18 @@ pub(super) fn foreign<'m>(mail: &'m MessageView<'_>, brands: Vec<&'m Brand>) -> 
 }
 
 fn brand_in_name(mail: &MessageView<'_>) -> Option<String> {
-    let brands = mail.brands.named_in(mail.from_name(), true);
-    foreign(mail, brands)?;
+    foreign(mail, mail.brands_in_name().to_vec())?;
     Some(mail.from_name().to_owned())
 }
 
 fn brand_in_subject(mail: &MessageView<'_>) -> Option<String> {
-    let brands = mail.brands.named_in(mail.subject(), false);
-    foreign(mail, brands).map(|brand| brand.name.clone())
+    foreign(mail, mail.brands_in_subject().to_vec()).map(|brand| brand.name.clone())
 }
 
 fn brand_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
-    let mut brands = mail.brands.named_in(mail.from_name(), true);
-    brands.extend(mail.brands.named_in(mail.subject(), false));
+    let mut brands = mail.brands_in_name().to_vec();
+    brands.extend(mail.brands_in_subject());
     let own = brands.into_iter().find(|brand| brand.owns(from))?;
     Some(own.name.clone())
 }
