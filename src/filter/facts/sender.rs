@@ -289,6 +289,10 @@ fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
 
 fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
+    // Only a domain with a dot counts, and most names have none.
+    if !mail.from_name().contains('.') {
+        return None;
+    }
     let name = mail.from_name().to_lowercase();
     let mut domains = mail.recipients().filter_map(domain_of);
     let found = domains.find(|domain| {
