@@ -79,8 +79,8 @@ pub(crate) struct Scanner {
 struct Seen {
     /// The text in the form in which words are searched for.
     folded: Vec<u8>,
-    /// Words found that stand alone, each with its end, its start, and its number.
-    words: Vec<(u32, u32, u32)>,
+    /// Words found that stand alone and have not been counted, in the order of their ends.
+    words: Vec<FoundWord>,
     /// By regex: whether one of its literals was found.
     awake: Vec<bool>,
     /// The regexes to run.
@@ -90,6 +90,9 @@ struct Seen {
     /// The near rules of which a word was found.
     begun: Vec<usize>,
 }
+
+/// A word in a text: its end, its start, and its number.
+type FoundWord = (usize, usize, u32);
 
 thread_local! {
     static SEEN: Cell<Seen> = Cell::default();
@@ -106,9 +109,8 @@ impl Seen {
     }
 
     /// Gives it back. What is dropped instead is made anew: after a text that was not scanned to its end.
-    fn keep(mut self) {
+    fn keep(self) {
         if self.folded.capacity() <= KEPT {
-            self.words.clear();
             SEEN.set(self);
         }
     }
@@ -202,7 +204,21 @@ impl Scanner {
         let text = &*composed(text);
         fold(text, &mut seen.folded);
         let mut finds = 0;
+        let Seen {
+            folded,
+            words: open,
+            awake,
+            woken,
+            last,
+            begun,
+        } = seen;
+        let mut count = |(end, start, number): FoundWord, matches: &mut RuleMatches| {
+            self.count_word(text, start..end, number, (&mut *last, &mut *begun), matches);
+        };
         let found = |at: Span<usize>, number: u32| {
+            // Words count in the order in which they end, and are found in that in which they begin.
+            let ended = open.iter().take_while(|word| word.0 <= at.start).count();
+            open.drain(..ended).for_each(|word| count(word, matches));
             finds += 1;
             if finds % FINDS_TOGETHER == 0 && !work.spend(FINDS_TOGETHER * FIND_WORK) {
                 return Err(());
@@ -211,8 +227,8 @@ impl Scanner {
             for find in self.finds.of(number) {
                 match *find {
                     Find::Literal { regex } => {
-                        if !std::mem::replace(&mut seen.awake[regex], true) {
-                            seen.woken.push(regex);
+                        if !std::mem::replace(&mut awake[regex], true) {
+                            woken.push(regex);
                         }
                     }
                     Find::Phrase { phrase, .. } if matches.seen[phrase] => {}
@@ -220,19 +236,15 @@ impl Scanner {
                 }
             }
             if is_word && stands_alone(text, at.clone(), true) {
-                seen.words.push((at.end as u32, at.start as u32, number));
+                let word = (at.end, at.start, number);
+                let place = open.partition_point(|other| *other < word);
+                open.insert(place, word);
             }
             Ok(())
         };
         // What was found until the budget was used up counts.
-        let _ = words.find(&seen.folded, found);
-        // In the order in which a reader has read them.
-        seen.words.sort_unstable();
-        for index in 0..seen.words.len() {
-            let (end, start, number) = seen.words[index];
-            self.count_word(text, start as usize..end as usize, number, seen, matches);
-        }
-        seen.words.clear();
+        let _ = words.find(folded, found);
+        open.drain(..).for_each(|word| count(word, matches));
     }
 
     /// Counts a word for its rules.
@@ -241,7 +253,7 @@ impl Scanner {
         text: &str,
         at: Span<usize>,
         number: u32,
-        seen: &mut Seen,
+        (last, begun): (&mut [LastSeen], &mut Vec<usize>),
         matches: &mut RuleMatches,
     ) {
         for find in self.finds.of(number) {
@@ -249,9 +261,9 @@ impl Scanner {
                 Find::Literal { .. } => {}
                 Find::Near { near, group, open } => {
                     if stands_alone(text, at.clone(), open) {
-                        seen.begun.push(near);
+                        begun.push(near);
                         let rule = &self.nears[near];
-                        rule.saw(group, text, at.clone(), &mut seen.last[near], matches);
+                        rule.saw(group, text, at.clone(), &mut last[near], matches);
                     }
                 }
                 Find::Phrase { rule, phrase, open } => {

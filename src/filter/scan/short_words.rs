@@ -1,11 +1,11 @@
-//! Finds words of one to three octets, which are too short for the keys of a [`super::word_index::WordIndex`].
+//! Finds words of one to three octets, which are too short for the keys of a word index.
 //!
 //! In: the words with their numbers, once; then texts; out: each place where one is. Two octets of text select the few
 //! words that may begin there, and each is compared as one number.
 
 use std::ops::Range;
 
-use super::word_index::IN_WORD;
+use super::word_edge::IN_WORD;
 
 /// Bits of an octet by which words are selected: these tell ASCII letters apart.
 const BITS: u32 = 5;
@@ -77,26 +77,10 @@ impl ShortWords {
         }))
     }
 
-    /// As [`super::word_index::WordIndex::find`].
-    pub(super) fn find<E>(
-        &self,
-        text: &[u8],
-        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut is_within = false;
-        for (at, pair) in text.windows(2).enumerate() {
-            let bucket = bucket(u32::from(pair[0]) | u32::from(pair[1]) << 8);
-            let may_begin =
-                self.may_begin[bucket / 64][usize::from(is_within)] >> (bucket % 64) & 1;
-            is_within = IN_WORD[usize::from(pair[0])];
-            if may_begin != 0 {
-                self.find_at(text, at, found)?;
-            }
-        }
-        match text.len() {
-            0 => Ok(()),
-            length => self.find_at(text, length - 1, found),
-        }
+    /// Whether a word may begin with these octets.
+    pub(super) fn may_begin(&self, octets: u32, is_within: bool) -> bool {
+        let bucket = bucket(octets);
+        self.may_begin[bucket / 64][usize::from(is_within)] >> (bucket % 64) & 1 != 0
     }
 
     /// The words that begin at a place.

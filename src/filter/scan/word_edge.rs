@@ -4,6 +4,18 @@ use std::ops::Range;
 
 use crate::filter::scripts::is_unspaced;
 
+/// Whether an octet belongs to a word of ASCII letters and digits.
+pub(super) const IN_WORD: [bool; 256] = {
+    let mut is = [false; 256];
+    let mut octet = 0;
+    while octet < 128 {
+        let letter = octet as u8;
+        is[octet] = letter.is_ascii_alphanumeric() || letter == b'_';
+        octet += 1;
+    }
+    is
+};
+
 /// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An open one may be continued.
 pub(super) fn stands_alone(text: &str, range: Range<usize>, open: bool) -> bool {
     let (before, found, after) = (

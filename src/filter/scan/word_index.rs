@@ -6,11 +6,13 @@
 //! words may begin are found many octets at once (Teddy). Building it is sorting the words: an automaton of
 //! the same words takes fifty times as long and as much memory.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use aho_corasick::packed;
 
 use super::short_words::ShortWords;
+use super::word_edge::IN_WORD;
 
 /// Octets by which words are found.
 const KEY: usize = 4;
@@ -31,6 +33,8 @@ pub(super) struct WordIndex {
     octets: Box<[u8]>,
     /// By word: the end of its octets.
     ends: Box<[u32]>,
+    /// By word: the eight octets after its key as a number, for comparing.
+    nexts: Box<[u64]>,
     /// By word: the longest other one that it begins with and that has a key.
     beginnings: Box<[u32]>,
     /// By hash of a key, and whether the octet before belongs to an ASCII word: whether a word may begin there.
@@ -80,6 +84,19 @@ impl Key {
     }
 }
 
+/// Up to eight octets after the key, in an order as that of the octets where they differ.
+fn next_octets(text: &[u8]) -> u64 {
+    let rest = text.get(KEY..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(eight) => u64::from_be_bytes(*eight),
+        None => {
+            let mut eight = [0; 8];
+            eight[..rest.len()].copy_from_slice(rest);
+            u64::from_be_bytes(eight)
+        }
+    }
+}
+
 fn bit(octet: u8) -> u64 {
     1 << (octet % 64)
 }
@@ -90,18 +107,6 @@ const HASH: u32 = 0x9e37_79b1;
 fn hash(key: u32, bits: u32) -> usize {
     (key.wrapping_mul(HASH) >> (32 - bits)) as usize
 }
-
-/// Whether an octet belongs to a word of ASCII letters and digits.
-pub(super) const IN_WORD: [bool; 256] = {
-    let mut is = [false; 256];
-    let mut octet = 0;
-    while octet < 128 {
-        let letter = octet as u8;
-        is[octet] = letter.is_ascii_alphanumeric() || letter == b'_';
-        octet += 1;
-    }
-    is
-};
 
 impl WordIndex {
     /// Indexes words, which are sorted, different, in lower case and not empty. Those of `anywhere` are also found
@@ -145,6 +150,7 @@ impl WordIndex {
             keys: table(&keys),
             octets: octets.into(),
             ends: ends.into(),
+            nexts: words.iter().map(|word| next_octets(word)).collect(),
             beginnings: beginnings.into(),
             few: few(&keys, &short),
             short: ShortWords::new(&short),
@@ -167,13 +173,27 @@ impl WordIndex {
         if let Some(few) = &self.few {
             return self.find_few(few, text, &mut found);
         }
-        if let Some(short) = &self.short {
-            short.find(text, &mut found)?;
+        if let Some((begin, rest)) = text.split_first_chunk::<{ KEY - 1 }>() {
+            self.find_many(begin, rest, text, &mut found)?;
         }
-        let Some((begin, rest)) = text.split_first_chunk::<{ KEY - 1 }>() else {
-            return Ok(());
-        };
+        if let Some(short) = &self.short {
+            for at in (text.len() + 1).saturating_sub(KEY)..text.len() {
+                short.find_at(text, at, &mut found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, without the short words in the last octets. The text begins with `begin`.
+    fn find_many<E>(
+        &self,
+        begin: &[u8; KEY - 1],
+        rest: &[u8],
+        text: &[u8],
+        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
         let shift = 32 - (self.may_begin.len().trailing_zeros() + 6);
+        let short = self.short.as_deref();
         let mut key = begin
             .iter()
             .fold(0, |key, octet| key >> 8 | u32::from(*octet) << 24);
@@ -182,9 +202,14 @@ impl WordIndex {
             key = key >> 8 | u32::from(*octet) << 24;
             let hash = (key.wrapping_mul(HASH) >> shift) as usize;
             let may_begin = self.may_begin[hash / 64][usize::from(is_within)] >> (hash % 64) & 1;
+            if let Some(short) = short
+                && short.may_begin(key, is_within)
+            {
+                short.find_at(text, at, found)?;
+            }
             is_within = IN_WORD[(key & 0xff) as usize];
             if may_begin != 0 {
-                self.find_at(text, at, key, &mut found)?;
+                self.find_at(text, at, key, found)?;
             }
         }
         Ok(())
@@ -225,11 +250,13 @@ impl WordIndex {
         };
         let (mut first, mut end) = (key.first, key.end);
         // The last one that is not after the rest of the text.
+        let next = next_octets(rest);
         while end - first > 1 {
             let middle = first.midpoint(end);
-            match self.word(middle) <= rest {
-                true => first = middle,
-                false => end = middle,
+            let order = self.nexts[middle as usize].cmp(&next);
+            match order.then_with(|| self.word(middle).cmp(rest)) {
+                Ordering::Greater => end = middle,
+                _ => first = middle,
             }
         }
         let last = self.word(first);
