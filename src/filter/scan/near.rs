@@ -63,8 +63,7 @@ fn is_abbreviation(text: &str, dot: usize) -> bool {
     let letters = text[..dot].chars().rev().take(5);
     let short = letters.take_while(|letter| letter.is_alphabetic()).count();
     let next = text[dot + 1..].trim_start().chars().next();
-    (1..5).contains(&short)
-        && next.is_some_and(|next| next.is_ascii_digit() || next.is_lowercase())
+    (1..5).contains(&short) && next.is_some_and(|next| next.is_ascii_digit() || next.is_lowercase())
 }
 
 #[cfg(test)]
