@@ -62,7 +62,7 @@ pub enum QuarantineCommand {
         /// Take a release to the mailbox back, and what was learned with it
         #[arg(long, conflicts_with = "to")]
         undo: bool,
-        /// Learn it for this account alone
+        /// Learn it for this account, and not for the mailbox that the message was held for
         #[arg(long, value_name = "NAME", value_parser = super::shared_args::account)]
         account: Option<Arc<str>>,
         /// Where it is stored

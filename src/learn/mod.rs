@@ -16,6 +16,7 @@ pub mod model_training;
 pub mod online;
 pub mod parallel;
 pub mod regression;
+pub mod releasing;
 pub mod roc;
 pub mod rule_figures;
 pub mod teaching;

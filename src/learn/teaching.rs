@@ -114,26 +114,32 @@ fn changes(row: &HistoryRow, label: Option<Label>) -> Vec<Change> {
     let Some(uidl) = &row.uidl else {
         return Vec::new();
     };
-    let note = KeptNote::read(&row.features).unwrap_or_default();
-    let at = Timestamp::now();
     let corrected = Change::Corrected {
         mailbox: row.mailbox.clone(),
         uidl: uidl.clone(),
-        correction: label.map(|label| Correction { label, at }),
+        correction: label.map(|label| Correction {
+            label,
+            at: Timestamp::now(),
+        }),
     };
+    std::iter::once(corrected)
+        .chain(sender_seen(row, label))
+        .collect()
+}
+
+/// The change that counts a message for its sender as this; `None` = as it was judged.
+pub(super) fn sender_seen(row: &HistoryRow, label: Option<Label>) -> Option<Change> {
+    let note = KeptNote::read(&row.features).unwrap_or_default();
     let judged = match row.action {
         Action::Pass => Label::Ham,
         Action::Tag | Action::Drop => Label::Spam,
     };
-    let seen = note.sender.as_deref().map(|address| {
-        Change::SenderSeen(SenderSeen {
-            mailbox: row.mailbox.clone(),
-            uidl: uidl.clone(),
-            address: Arc::from(address),
-            authenticated: note.is_authenticated,
-            label: Some(label.unwrap_or(judged)),
-            at: row.time,
-        })
-    });
-    std::iter::once(corrected).chain(seen).collect()
+    Some(Change::SenderSeen(SenderSeen {
+        mailbox: row.mailbox.clone(),
+        uidl: row.uidl.clone()?,
+        address: Arc::from(note.sender.as_deref()?),
+        authenticated: note.is_authenticated,
+        label: Some(label.unwrap_or(judged)),
+        at: row.time,
+    }))
 }

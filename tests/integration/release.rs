@@ -287,6 +287,9 @@ async fn the_command_line_releases_and_takes_back() {
     for _ in 0..2 {
         let words = ["released: ", "a@127.0.0.1", "learned as ham"];
         says(&["quarantine", "release", "5-1"], 0, &words);
+        // For the mailbox that it was held for, and nobody else.
+        let words = ["learned: 0 ham, 0 spam", "a@127.0.0.1: 1 ham, 0 spam"];
+        says(&["model", "info"], 0, &words);
         says(&["quarantine", "list"], 0, &["0 in quarantine"]);
         let list = ["quarantine", "list", "--released"];
         says(&list, 0, &["5-1", "a@127.0.0.1", "1 released"]);

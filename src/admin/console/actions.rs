@@ -17,7 +17,7 @@ use super::state::{Console, Unanswered};
 use super::visitor::{Visitor, is_page};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{KeptLesson, ListKind};
-use crate::learn::teaching;
+use crate::learn::{releasing, teaching};
 use crate::store::Store;
 use crate::store::quarantine::{self, Kept};
 use crate::store::records::{Change, Label, ListEntry, Timestamp};
@@ -172,7 +172,7 @@ fn release(console: &Console, store: &dyn Store, known: &Known) -> Result<Outcom
     released.map_err(|error| error.to_string())?;
     let mut trainer = console.trainer(owner(known))?;
     let judged = &message[..message.len().min(console.judged_octets)];
-    let learned = trainer.teach(judged, false).and_then(|_| trainer.sync());
+    let learned = releasing::learn(Some(store), &mut trainer, &kept, judged);
     learned.map_err(|error| error.to_string())?;
     Ok(Outcome::Done)
 }
@@ -186,7 +186,7 @@ fn take_back(console: &Console, store: &dyn Store, known: &Known) -> Result<Outc
     quarantine::take_back(store, &kept).map_err(|error| error.to_string())?;
     let mut trainer = console.trainer(owner(known))?;
     let judged = &message[..message.len().min(console.judged_octets)];
-    let forgotten = trainer.forget(judged).and_then(|_| trainer.sync());
-    forgotten.map_err(|error| error.to_string())?;
+    let unlearned = releasing::unlearn(store, &mut trainer, &kept, judged);
+    unlearned.map_err(|error| error.to_string())?;
     Ok(Outcome::Done)
 }

@@ -8,11 +8,12 @@ use super::super::lessons;
 use super::super::terminal::harmless;
 use super::index::Index;
 use crate::config::{Config, StoreKind};
-use crate::learn::trainer::Taught;
+use crate::learn::releasing;
+use crate::learn::trainer::{Taught, Trainer};
 use crate::store::Store;
 use crate::store::quarantine::{self, Kept, Left};
 
-/// What to learn it for, besides all.
+/// Whose weights learn it, if not those of the mailbox that the message was held for.
 pub(super) type Account = Option<Arc<str>>;
 
 /// Releases a message to its mailbox, and learns that it is ham.
@@ -24,7 +25,7 @@ pub(super) fn to_mailbox(kept: &Kept, index: &Index, config: &Config, account: &
         "released: the next time that a mail program looks into the mailbox of {}, it is there",
         harmless(&mailbox.to_string())
     );
-    match learn_as_ham(&message, config, account) {
+    match learn_as_ham(kept, &message, Some(&*store), config, account) {
         Ok(taught) => say(taught),
         Err(error) => {
             let exit = error.report();
@@ -41,9 +42,10 @@ pub(super) fn undo(kept: &Kept, index: &Index, config: &Config, account: &Accoun
     let message = kept.message()?;
     quarantine::take_back(&*store, kept).map_err(Error::failed)?;
     println!("held again; what a mail program has fetched meanwhile stays with it");
-    let mut trainer = lessons::trainer(config, account.as_deref())?;
-    if trainer.forget(judged(&message, config))? {
-        trainer.sync()?;
+    let mut trainer = trainer(kept, Some(&*store), config, account)?;
+    let judged = judged(&message, config);
+    let unlearned = releasing::unlearn(&*store, &mut trainer, kept, judged);
+    if unlearned.map_err(Error::failed)? {
         println!("no longer learned as ham");
     }
     Ok(Exit::Fine)
@@ -70,7 +72,8 @@ pub(super) fn to_file(
     // First of all: what fails later must not lose it.
     let path = kept.copy_to(to, &message)?;
     println!("released to {}", path.display());
-    match learn_as_ham(&message, config, account) {
+    let store = index.reader();
+    match learn_as_ham(kept, &message, store.as_deref(), config, account) {
         Ok(taught) => say(taught),
         Err(error) => {
             let exit = error.report();
@@ -97,12 +100,32 @@ fn say(taught: Taught) {
     );
 }
 
-fn learn_as_ham(message: &[u8], config: &Config, account: &Account) -> Result<Taught, Error> {
-    let mut trainer = lessons::trainer(config, account.as_deref())?;
-    let taught = trainer.teach(judged(message, config), false)?;
-    // The original may be deleted next.
-    trainer.sync()?;
-    Ok(taught)
+fn learn_as_ham(
+    kept: &Kept,
+    message: &[u8],
+    store: Option<&dyn Store>,
+    config: &Config,
+    account: &Account,
+) -> Result<Taught, Error> {
+    let mut trainer = trainer(kept, store, config, account)?;
+    // On disk when it returns: the original may be deleted next.
+    let taught = releasing::learn(store, &mut trainer, kept, judged(message, config));
+    taught.map_err(Error::failed)
+}
+
+/// Teaches the account that is named, or else the mailbox of the message; all, where neither is known.
+fn trainer(
+    kept: &Kept,
+    store: Option<&dyn Store>,
+    config: &Config,
+    account: &Account,
+) -> Result<Trainer, Error> {
+    if account.is_some() {
+        return lessons::trainer(config, account.as_deref());
+    }
+    let owner = store.map(|store| releasing::owner(store, kept));
+    let owner = owner.transpose().map_err(Error::failed)?.flatten();
+    lessons::trainer_of(config, owner)
 }
 
 /// What the filter sees of a message.
