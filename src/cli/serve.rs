@@ -1,5 +1,6 @@
 //! `popgate serve`: runs the proxy until it is stopped.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use clap::Args;
 use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
-use crate::admin::OneTimeToken;
+use crate::admin::{Console, OneTimeToken};
 use crate::config::{Config, Flags};
 use crate::server::{self, Overrides, Server, core_dumps, daemon, log, open_files};
 
@@ -78,15 +79,34 @@ impl Drop for FlushedLog {
     }
 }
 
-/// One line a socket, so that port 0 can be used; and how the administrator gets into the console that has no password.
+/// One line a socket, so that port 0 can be used; and how the administrator gets into the console.
 fn announce(server: &Server) {
     for (protocol, address) in server.sockets() {
         eprintln!("listening {protocol} {address}");
     }
-    if let (Some(console), Some(address)) = (server.console(), server.admin_address())
-        && !console.has_password()
-        && let Some(OneTimeToken(token)) = console.new_token()
-    {
-        eprintln!("console http://{address}/login?token={token} (once, within an hour)");
+    if let (Some(console), Some(address)) = (server.console(), server.admin_address()) {
+        invite(console, address);
+    }
+}
+
+/// How the administrator gets into the console that has no password: by an address on stderr and in a file, and never in
+/// the log, which others may read.
+fn invite(console: &Console, address: SocketAddr) {
+    console.forget_address();
+    if console.has_password() {
+        return;
+    }
+    let Some(OneTimeToken(token)) = console.new_token() else {
+        return;
+    };
+    let link = format!("http://{address}/login?token={token}");
+    eprintln!("console {link} (once, within an hour)");
+    match console.keep_address(&link) {
+        Ok(path) => tracing::info!(
+            "the console has no password: `popgate passwd` sets one, and an address that lets the administrator in \
+             once, within an hour, is in {}",
+            path.display()
+        ),
+        Err(error) => tracing::warn!(%error, "the console's one-time address is on stderr alone"),
     }
 }

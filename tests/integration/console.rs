@@ -1,6 +1,7 @@
 //! The console over HTTP: logins, corrections as the command line makes them, each undone, and what a browser is told.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use popgate::admin::OneTimeToken;
@@ -273,6 +274,10 @@ async fn who_does_not_know_the_password_stays_out() {
     let OneTimeToken(token) = console.new_token().unwrap();
     let page = browser.get(&format!("/login?token={token}")).await;
     assert!(page.body.contains(&token));
+    let file = console.keep_address(&format!("http://console/login?token={token}"));
+    let file = file.unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
     let fields = [("as", "token"), ("token", &*token)];
     let first = browser.post("/login?to=%2Fm%2Fx", &fields).await;
     assert_eq!(first.status, 303);
@@ -284,6 +289,7 @@ async fn who_does_not_know_the_password_stays_out() {
     );
     let mut other = Browser::new(address(&proxy));
     assert_eq!(other.post("/login", &fields).await.status, 403);
+    assert!(!file.exists());
     // A cookie that was set before the login is none after it.
     let mut fixed = Browser::with_cookie(address(&proxy), "popgate_session=fixed");
     ConsolePassword::set(data.path(), "a good password").unwrap();

@@ -4,6 +4,8 @@
 //! that may wait for it.
 
 use std::fmt;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,13 +20,16 @@ use crate::filter::classifier::WeightsOwner;
 use crate::learn::trainer::Trainer;
 use crate::net::DrainSignal;
 use crate::session::Service;
-use crate::store::{ConsolePassword, Store};
+use crate::store::{ConsolePassword, Store, durable_write};
 
 /// Opens what teaches the learned filter of an owner; an error is a sentence.
 pub type TrainerOf = Box<dyn Fn(Option<WeightsOwner>) -> Result<Trainer, String> + Send + Sync>;
 
 /// Questions to the store at a time: those of sessions have threads of their own.
 const AT_A_TIME: usize = 4;
+
+/// The file with the one-time address, in the data directory.
+const ADDRESS: &str = "console.address";
 
 /// How long the one-time token can be used.
 const TOKEN_LASTS: Duration = Duration::from_secs(3600);
@@ -113,6 +118,28 @@ impl Console {
         Some(OneTimeToken(token))
     }
 
+    /// Writes the address with the token into a file that only popgate's user can read, for those who do not see stderr.
+    /// The file goes when the token is used. Returns its path.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn keep_address(&self, address: &str) -> io::Result<PathBuf> {
+        let path = self.data_dir.join(ADDRESS);
+        durable_write::replace(&path, format!("{address}\n").as_bytes())?;
+        Ok(path)
+    }
+
+    /// Removes the file, also one that an earlier process has left.
+    pub fn forget_address(&self) {
+        let path = self.data_dir.join(ADDRESS);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("{}: {error}", path.display());
+            }
+            _ => {}
+        }
+    }
+
     /// Whether this is the token; it is none from then on.
     pub(super) fn takes_token(&self, token: &str) -> bool {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,6 +148,7 @@ impl Console {
             .is_some_and(|(it, until)| is_same(it, token) && Instant::now() < *until);
         if fits {
             *kept = None;
+            self.forget_address();
         }
         fits
     }
