@@ -9,15 +9,20 @@
 //! | `/` | logged in | four numbers |
 //! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
+//! | `/held`, `/held/ID`, `/held/ID/raw` | the message's user, the administrator | what is held back; POST releases, deletes; the message as it came |
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
 mod actions;
 mod answer;
+mod held;
+mod held_actions;
 mod home;
 mod login;
+mod mailbox_choice;
 mod message;
 mod messages;
+mod outcome;
 mod password_throttle;
 mod protection;
 mod sessions;
@@ -44,6 +49,9 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/", get(home::page))
         .route("/messages", get(messages::page))
         .route("/m/{id}", get(message::page).post(actions::act))
+        .route("/held", get(held::page))
+        .route("/held/{id}", post(held::act))
+        .route("/held/{id}/raw", get(held::raw))
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))

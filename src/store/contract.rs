@@ -8,8 +8,9 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::records::{
-    Change, HistoryRow, Lesson, ListEntry, MailboxContents, MailboxMemory, MailboxSettings,
-    MailboxSummary, MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
+    Change, HeldState, HistoryRow, Lesson, ListEntry, MailboxContents, MailboxMemory,
+    MailboxSettings, MailboxSummary, MessageRecord, NamedSender, PopgateId, Quarantined,
+    SenderHistory, Timestamp,
 };
 use super::store_error::StoreError;
 use crate::filter::Action;
@@ -25,8 +26,8 @@ pub struct QuarantineQuery {
     pub since: Option<Timestamp>,
     /// Held before this time.
     pub before: Option<Timestamp>,
-    /// Those that were released or deleted, too.
-    pub all_states: bool,
+    /// In this state, or in one before it: held, released, deleted.
+    pub up_to: HeldState,
     /// Older than this message of the previous page.
     pub after: Option<(Timestamp, PopgateId)>,
     /// At most so many, the newest first.

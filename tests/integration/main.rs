@@ -6,6 +6,7 @@
 mod cli;
 mod configs;
 mod console;
+mod console_held;
 mod console_roles;
 mod corpus;
 mod costly;

@@ -7,19 +7,18 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use hyper::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 
-use super::answer::{self, Frame};
+use super::held_actions;
 use super::message::Known;
-use super::state::{Console, Unanswered};
+use super::outcome::{self, Outcome};
+use super::state::Console;
 use super::visitor::{Visitor, is_page};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{KeptLesson, ListKind};
-use crate::learn::{releasing, teaching};
+use crate::learn::teaching;
 use crate::store::Store;
-use crate::store::quarantine::{self, Kept};
 use crate::store::records::{Change, Label, ListEntry, Timestamp};
 
 /// What to do.
@@ -46,15 +45,6 @@ pub(super) struct DeedForm {
     back: String,
 }
 
-/// What came of it.
-enum Outcome {
-    Done,
-    /// There is no such message for this person.
-    Missing,
-    /// The message is not what the form takes it for, or nothing is kept that this needs.
-    Impossible,
-}
-
 /// Does it.
 pub(super) async fn act(
     State(console): State<Arc<Console>>,
@@ -63,8 +53,7 @@ pub(super) async fn act(
     Form(form): Form<DeedForm>,
 ) -> Response {
     if !visitor.has_sent(&form.form) {
-        let sentence = visitor.texts.old_form;
-        return answer::failure(Frame::of(&visitor), StatusCode::FORBIDDEN, sentence, "");
+        return outcome::old_form(&visitor);
     }
     let back = match is_page(&form.back) {
         true => form.back,
@@ -77,22 +66,11 @@ pub(super) async fn act(
         };
         do_it(&own, store, &known, deed)
     });
-    match done.await {
-        Ok(Outcome::Done) => {
-            tracing::info!(?deed, "done in the console");
-            Redirect::to(&back).into_response()
-        }
-        Ok(Outcome::Missing) => answer::missing(&visitor),
-        Ok(Outcome::Impossible) => {
-            let sentence = visitor.texts.impossible;
-            answer::failure(Frame::of(&visitor), StatusCode::CONFLICT, sentence, "")
-        }
-        Err(why @ Unanswered::NoStore) => answer::unanswered(&visitor, &why),
-        Err(Unanswered::Failed(why)) => {
-            let (frame, status) = (Frame::of(&visitor), StatusCode::SERVICE_UNAVAILABLE);
-            answer::failure(frame, status, visitor.texts.not_done, &why)
-        }
+    let done = done.await;
+    if matches!(done, Ok(Outcome::Done)) {
+        tracing::info!(?deed, "done in the console");
     }
+    outcome::answer(&visitor, done, &back)
 }
 
 fn do_it(
@@ -153,40 +131,18 @@ fn list(store: &dyn Store, known: &Known, list: Option<ListKind>) -> Result<Outc
     Ok(Outcome::Done)
 }
 
-/// The message in quarantine.
-fn kept(console: &Console, known: &Known) -> Result<Option<Kept>, String> {
-    let Some((id, _)) = &known.held else {
-        return Ok(None);
-    };
-    let kept = console.service().held_messages.find(id.as_str());
-    kept.map_err(|error| error.to_string())
-}
-
-/// As `popgate quarantine release`, learned for the mailbox of the message.
+/// As `popgate quarantine release`.
 fn release(console: &Console, store: &dyn Store, known: &Known) -> Result<Outcome, String> {
-    let Some(kept) = kept(console, known)? else {
-        return Ok(Outcome::Impossible);
-    };
-    let message = kept.message().map_err(|error| error.to_string())?;
-    let released = quarantine::release(store, &kept, message.clone());
-    released.map_err(|error| error.to_string())?;
-    let mut trainer = console.trainer(owner(known))?;
-    let judged = &message[..message.len().min(console.judged_octets)];
-    let learned = releasing::learn(Some(store), &mut trainer, &kept, judged);
-    learned.map_err(|error| error.to_string())?;
-    Ok(Outcome::Done)
+    match &known.held {
+        Some((id, _)) => held_actions::release(console, store, id),
+        None => Ok(Outcome::Impossible),
+    }
 }
 
 /// As `popgate quarantine release --undo`.
 fn take_back(console: &Console, store: &dyn Store, known: &Known) -> Result<Outcome, String> {
-    let Some(kept) = kept(console, known)? else {
-        return Ok(Outcome::Impossible);
-    };
-    let message = kept.message().map_err(|error| error.to_string())?;
-    quarantine::take_back(store, &kept).map_err(|error| error.to_string())?;
-    let mut trainer = console.trainer(owner(known))?;
-    let judged = &message[..message.len().min(console.judged_octets)];
-    let unlearned = releasing::unlearn(store, &mut trainer, &kept, judged);
-    unlearned.map_err(|error| error.to_string())?;
-    Ok(Outcome::Done)
+    match &known.held {
+        Some((id, _)) => held_actions::take_back(console, store, id),
+        None => Ok(Outcome::Impossible),
+    }
 }

@@ -3,7 +3,9 @@
 //! In: the languages that a browser accepts; out: the texts in the first one that there is. What rules say about a message
 //! is theirs, in English.
 
-/// The texts of a language.
+mod held;
+
+/// The texts of a language; those of a single page are in a file of their own.
 #[derive(Debug)]
 pub(super) struct Texts {
     /// The language, as HTML names it.
@@ -81,6 +83,9 @@ pub(super) struct Texts {
     pub(super) impossible: &'static str,
     pub(super) old_form: &'static str,
     pub(super) problem: &'static str,
+    pub(super) show: &'static str,
+    pub(super) cancel: &'static str,
+    pub(super) held_page: held::HeldTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -158,6 +163,9 @@ static ENGLISH: Texts = Texts {
     impossible: "That cannot be done with this message any more.",
     old_form: "This page is too old. Go back, reload it, and try again.",
     problem: "Something is wrong",
+    show: "Show",
+    cancel: "Cancel",
+    held_page: held::ENGLISH,
 };
 
 static GERMAN: Texts = Texts {
@@ -235,6 +243,9 @@ static GERMAN: Texts = Texts {
     impossible: "Das ist mit dieser Nachricht nicht mehr möglich.",
     old_form: "Diese Seite ist zu alt. Gehen Sie zurück, laden Sie sie neu und versuchen Sie es erneut.",
     problem: "Etwas stimmt nicht",
+    show: "Anzeigen",
+    cancel: "Abbrechen",
+    held_page: held::GERMAN,
 };
 
 /// The languages; the first one is everybody's who has no other.

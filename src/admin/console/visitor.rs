@@ -80,10 +80,12 @@ fn login_for(parts: &Parts) -> String {
     format!("/login?{}", query.finish())
 }
 
-/// Whether this is the address of a page of the console that a login or an action may lead to, and of no other site.
+/// Whether this is an address of the console that a login or an action may lead to, and of no other site.
 pub(super) fn is_page(address: &str) -> bool {
-    let is_below = |path: &str| address.starts_with(path);
-    is_below("/m/") || address == "/messages" || is_below("/messages?")
+    // Browsers take `//` and `/\` for the beginning of another host, and leave out control characters.
+    address.starts_with('/')
+        && !address[1..].starts_with(['/', '\\'])
+        && !address.contains(char::is_control)
 }
 
 /// The language of a request, whoever sends it.

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::super::coded::{octets, optional_thousandths};
 use super::super::contract::QuarantineQuery;
-use super::super::records::{HeldState, PopgateId, Quarantined, Reason};
+use super::super::records::{PopgateId, Quarantined, Reason};
 use super::columns::{self, small, storable};
 use super::failure::Failure;
 use super::statements::{Bound, bound, known, row, rows};
@@ -116,10 +116,7 @@ pub(super) async fn page(
     };
     let since = query.since.map_or(i64::MIN, |it| it.seconds());
     let before = query.before.map_or(i64::MAX, |it| it.seconds());
-    let states = small(match query.all_states {
-        true => HeldState::Deleted,
-        false => HeldState::Held,
-    });
+    let states = small(query.up_to);
     let limit = octets(query.limit as u64);
     let found = match &query.mailbox {
         None => {

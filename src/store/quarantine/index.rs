@@ -145,7 +145,7 @@ fn gone(
 ) -> Result<Vec<Change>, StoreError> {
     let mut changes = Vec::new();
     let mut query = QuarantineQuery {
-        all_states: true,
+        up_to: HeldState::Deleted,
         limit: PAGE,
         ..QuarantineQuery::default()
     };

@@ -35,7 +35,7 @@ impl HeldMessages {
             Self::Store(store) => store,
         };
         let mut query = QuarantineQuery {
-            all_states: true,
+            up_to: HeldState::Released,
             limit: PAGE,
             ..QuarantineQuery::default()
         };
@@ -44,7 +44,7 @@ impl HeldMessages {
             let page = store.quarantine(&query).map_err(io::Error::other)?;
             let is_last = page.len() < PAGE;
             query.after = page.last().map(|it| (it.held_at, it.id.clone()));
-            let there = page.into_iter().filter(|it| it.state != HeldState::Deleted);
+            let there = page.into_iter();
             all.extend(there.map(|entry| Kept::in_store(store, entry)));
             if is_last {
                 all.reverse();

@@ -9,9 +9,10 @@ use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
 /// What became of a message that was held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HeldState {
     /// It is in quarantine.
+    #[default]
     Held,
     /// A person released it.
     Released,

@@ -137,17 +137,12 @@ pub(super) fn page(connection: &Connection, query: &QuarantineQuery) -> Result<V
         Some((time, id)) => (time.seconds(), id.as_str()),
         None => (i64::MAX, ""),
     };
-    let states = if query.all_states {
-        HeldState::Deleted
-    } else {
-        HeldState::Held
-    };
     let values = params![
         time,
         id,
         query.since.map_or(i64::MIN, |it| it.seconds()),
         query.before.map_or(i64::MAX, |it| it.seconds()),
-        states.code(),
+        query.up_to.code(),
         mailbox,
         columns::octets(query.limit as u64)
     ];
