@@ -10,6 +10,7 @@
 //! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
 //! | `/held`, `/held/ID`, `/held/ID/raw` | the message's user, the administrator | what is held back; POST releases, deletes; the message as it came |
+//! | `/review` | logged in | messages near the threshold, one after the other |
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
@@ -25,6 +26,7 @@ mod messages;
 mod outcome;
 mod password_throttle;
 mod protection;
+mod review;
 mod sessions;
 mod shown;
 mod state;
@@ -52,6 +54,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/held", get(held::page))
         .route("/held/{id}", post(held::act))
         .route("/held/{id}/raw", get(held::raw))
+        .route("/review", get(review::page))
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))

@@ -104,6 +104,7 @@ impl History {
             action: verdict.action,
             hits: hits.collect(),
             features: Bytes::from(note.write()),
+            correction: None,
         }
     }
 }

@@ -55,8 +55,8 @@ pub struct HistoryQuery {
     pub rule: Option<String>,
     /// With this text in the sender or the subject; whether ASCII letters are upper or lower case does not matter.
     pub text: Option<String>,
-    /// Only those whose verdict a person has corrected.
-    pub corrected: bool,
+    /// Only those whose verdict a person has corrected, or has not.
+    pub corrected: Option<bool>,
     /// Older than this row of the previous page.
     pub after: Option<(Timestamp, PopgateId)>,
     /// At most so many, the newest first.

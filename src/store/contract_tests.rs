@@ -188,6 +188,7 @@ pub(super) fn history_row(name: &str, user: &str, time: i64) -> HistoryRow {
             score: -0.1,
         }],
         features: Bytes::from_static(b"\0\x01features"),
+        correction: None,
     }
 }
 

@@ -24,6 +24,8 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/held/HELD undo-release", [303, 303, 404, 409]),
     ("POST", "/held/HELD ask-delete", [303, 200, 404, 200]),
     ("POST", "/held/HELD delete", [303, 303, 404, 404]),
+    ("GET", "/review", [303, 200, 200, 200]),
+    ("GET", "/review?mailbox=MAILBOX&done=ID", [303, 200, 200, 200]),
     ("GET", "/login", [200, 200, 200, 200]),
     ("GET", "/style.css", [200, 200, 200, 200]),
     ("GET", "/nothing", [404, 404, 404, 404]),

@@ -7,7 +7,6 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::answer::{self, Frame};
-use super::messages::label;
 use super::shown::ShownRow;
 use super::state::Console;
 use super::texts::Texts;
@@ -18,13 +17,12 @@ use crate::filter::{
 };
 use crate::learn::teaching;
 use crate::store::Store;
-use crate::store::records::{HeldState, HistoryRow, Label, PopgateId};
+use crate::store::records::{HeldState, HistoryRow, PopgateId};
 
 /// All that the page shows.
 pub(super) struct Known {
     pub(super) row: HistoryRow,
     pub(super) note: KeptNote,
-    label: Option<Label>,
     /// Under which id it is or was held.
     pub(super) held: Option<(PopgateId, HeldState)>,
     /// Whom a list may name.
@@ -54,7 +52,6 @@ impl Known {
             it.mailbox.as_ref() == Some(&row.mailbox) && Some(&it.pattern) == sender.as_ref()
         });
         Ok(Some(Self {
-            label: label(store, &row)?,
             held: held(store, &row).map_err(failed)?,
             listed: listed.map(|it| it.list),
             sender,
@@ -79,14 +76,14 @@ fn held(
 }
 
 /// A rule that hit.
-struct Reason {
+pub(super) struct Reason {
     rule: String,
-    points: String,
-    description: String,
+    pub(super) points: String,
+    pub(super) description: String,
     /// Rules' descriptions are.
-    is_english: bool,
+    pub(super) is_english: bool,
     /// Whether it speaks for spam.
-    is_for_spam: bool,
+    pub(super) is_for_spam: bool,
 }
 
 #[derive(Template)]
@@ -121,7 +118,7 @@ pub(super) async fn page(
     let held = known.held.as_ref().map(|(_, state)| *state);
     answer::page(&MessagePage {
         frame: Frame::of(&visitor),
-        row: ShownRow::of(visitor.texts, filter, &known.row, known.label),
+        row: ShownRow::of(visitor.texts, filter, &known.row),
         reasons: reasons(visitor.texts, filter, &known.row),
         sender: known.sender.map(|it| it.as_str().to_owned()),
         is_authenticated: known.note.is_authenticated,
@@ -134,7 +131,7 @@ pub(super) async fn page(
 }
 
 /// The rules that hit, those that weigh most first.
-fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) -> Vec<Reason> {
+pub(super) fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) -> Vec<Reason> {
     let mut hits: Vec<_> = row.hits.iter().collect();
     hits.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
     let reason = |hit: &crate::store::records::RuleScore| {

@@ -15,7 +15,7 @@ use super::state::Console;
 use super::visitor::Visitor;
 use crate::filter::Action;
 use crate::mailbox_id::MailboxId;
-use crate::store::records::{HistoryRow, Label, PopgateId, Timestamp};
+use crate::store::records::{PopgateId, Timestamp};
 use crate::store::{HistoryQuery, Store};
 
 /// Rows of a page.
@@ -62,7 +62,7 @@ impl Filters {
                 "drop" => Some(Action::Drop),
                 _ => None,
             },
-            corrected: self.verdict == "corrected",
+            corrected: (self.verdict == "corrected").then_some(true),
             least_score: self.least.parse().ok().filter(|it: &f64| it.is_finite()),
             score_below: self.below.parse().ok().filter(|it: &f64| it.is_finite()),
             rule: given(&self.rule),
@@ -122,7 +122,7 @@ pub(super) async fn page(
     let found = console.ask(move |store| {
         let known = known(store, &asking)?;
         let rows = match wanted.query(&asking, &known) {
-            Some(query) => rows(store, &query)?,
+            Some(query) => store.history(&query).map_err(|error| error.to_string())?,
             None => Vec::new(),
         };
         Ok((known, rows))
@@ -134,14 +134,14 @@ pub(super) async fn page(
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let last = rows.last().filter(|_| has_more);
-    let next = last.map(|(row, _)| {
+    let next = last.map(|row| {
         let after = format!("{}.{}", row.time.seconds(), row.id);
         filters.address(&after)
     });
     let service = console.service();
     let filter = service.judge.rules();
     let shown = rows.iter();
-    let shown = shown.map(|(row, label)| ShownRow::of(visitor.texts, filter, row, *label));
+    let shown = shown.map(|row| ShownRow::of(visitor.texts, filter, row));
     answer::page(&MessagesPage {
         frame: Frame::of(&visitor),
         here: filters.address(&filters.after),
@@ -159,27 +159,4 @@ fn known(store: &dyn Store, visitor: &Visitor) -> Result<Vec<MailboxId>, String>
     }
     let all = store.mailboxes().map_err(|error| error.to_string())?;
     Ok(all.into_iter().map(|it| it.mailbox).collect())
-}
-
-/// Rows, each with what a person said about it.
-fn rows(
-    store: &dyn Store,
-    query: &HistoryQuery,
-) -> Result<Vec<(HistoryRow, Option<Label>)>, String> {
-    let rows = store.history(query).map_err(|error| error.to_string())?;
-    let with_label = rows.into_iter().map(|row| {
-        let label = label(store, &row)?;
-        Ok((row, label))
-    });
-    with_label.collect()
-}
-
-/// What a person said about a message.
-pub(super) fn label(store: &dyn Store, row: &HistoryRow) -> Result<Option<Label>, String> {
-    let Some(uidl) = &row.uidl else {
-        return Ok(None);
-    };
-    let record = store.message(&row.mailbox, uidl);
-    let record = record.map_err(|error| error.to_string())?;
-    Ok(record.and_then(|it| it.correction).map(|it| it.label))
 }

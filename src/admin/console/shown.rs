@@ -29,7 +29,6 @@ impl ShownRow {
         texts: &'static Texts,
         filter: Option<&Filter>,
         row: &HistoryRow,
-        correction: Option<Label>,
     ) -> Self {
         let text = |text: &Option<std::sync::Arc<str>>, none: &str| match text.as_deref() {
             None => texts.not_kept.to_owned(),
@@ -48,7 +47,7 @@ impl ShownRow {
             verdict: verdict(texts, row),
             class: class(row),
             because: sentence(filter, row).unwrap_or_default(),
-            correction,
+            correction: row.correction,
         }
     }
 

@@ -4,6 +4,7 @@
 //! is theirs, in English.
 
 mod held;
+mod review;
 
 /// The texts of a language; those of a single page are in a file of their own.
 #[derive(Debug)]
@@ -86,6 +87,7 @@ pub(super) struct Texts {
     pub(super) show: &'static str,
     pub(super) cancel: &'static str,
     pub(super) held_page: held::HeldTexts,
+    pub(super) review_page: review::ReviewTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -166,6 +168,7 @@ static ENGLISH: Texts = Texts {
     show: "Show",
     cancel: "Cancel",
     held_page: held::ENGLISH,
+    review_page: review::ENGLISH,
 };
 
 static GERMAN: Texts = Texts {
@@ -246,6 +249,7 @@ static GERMAN: Texts = Texts {
     show: "Anzeigen",
     cancel: "Abbrechen",
     held_page: held::GERMAN,
+    review_page: review::GERMAN,
 };
 
 /// The languages; the first one is everybody's who has no other.

@@ -301,13 +301,24 @@ pub(in crate::store) fn messages_of_the_history_are_counted(store: &dyn Store) {
     assert_eq!(counts(Some(&ann), 51), [0, 0, 0, 0]);
     assert_eq!(counts(Some(&mailbox("eve")), 0), [0, 0, 0, 0]);
     let corrected = HistoryQuery {
-        corrected: true,
+        corrected: Some(true),
         limit: 9,
         ..HistoryQuery::default()
     };
     let rows = store.history(&corrected).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].id, id("b"));
+    let said = rows[0].correction;
+    assert!(said.is_some());
+    let row = store.history_row(&id("b")).unwrap().unwrap();
+    assert_eq!(row.correction, said);
+    let others = HistoryQuery {
+        corrected: Some(false),
+        ..corrected
+    };
+    let rows = store.history(&others).unwrap();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row.correction.is_none()));
 }
 
 pub(in crate::store) fn lessons_are_numbered(store: &dyn Store) {

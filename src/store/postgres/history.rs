@@ -14,7 +14,9 @@ use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
 const COLUMNS: &str =
-    "history.id, upstream, user_name, uidl, time, sender, subject, score, action, hits, features
+    "history.id, upstream, user_name, uidl, time, sender, subject, score, action, hits, features,
+       (SELECT corrected FROM messages AS it
+         WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl) AS corrected
      FROM history JOIN mailboxes ON mailboxes.id = history.mailbox";
 
 pub(super) fn add(row: &HistoryRow) -> Bound<'_> {
@@ -70,7 +72,7 @@ pub(super) async fn page(
                AND ($9::bigint IS NULL OR score < $9)
                AND ($10::text IS NULL OR sender ILIKE $10 OR subject ILIKE $10)
                AND ($11::jsonb IS NULL OR hits @> $11)
-               AND (NOT $12 OR EXISTS (SELECT 1 FROM messages AS it
+               AND ($12::bool IS NULL OR $12 = EXISTS (SELECT 1 FROM messages AS it
                  WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
                    AND it.corrected IS NOT NULL))
                AND {condition}
@@ -164,5 +166,6 @@ fn read(row: &Row) -> Result<HistoryRow, Failure> {
             })
             .collect(),
         features: columns::bytes(row, 10)?,
+        correction: columns::optional_decoded(row, 11)?,
     })
 }

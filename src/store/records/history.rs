@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{PopgateId, Timestamp};
+use super::{Label, PopgateId, Timestamp};
 use crate::filter::{Action, KeptNote};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
@@ -41,6 +41,8 @@ pub struct HistoryRow {
     pub hits: Vec<RuleScore>,
     /// What the learned filter needs to learn the message later, as [`KeptNote`] writes it.
     pub features: Bytes,
+    /// What a person says of it, as the message's record has it: it is read with the row, and not written with it.
+    pub correction: Option<Label>,
 }
 
 impl HistoryRow {

@@ -4,7 +4,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::super::contract::{HistoryCounts, HistoryQuery};
-use super::super::records::{HistoryRow, PopgateId, RuleScore, Timestamp};
+use super::super::records::{HistoryRow, Label, PopgateId, RuleScore, Timestamp};
 use super::columns::{self, Coded, CodedColumn};
 use super::mailboxes;
 use crate::filter::Action;
@@ -12,7 +12,9 @@ use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
 const COLUMNS: &str =
-    "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features
+    "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features,
+       (SELECT corrected FROM messages AS it
+         WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl)
      FROM history JOIN mailboxes ON mailboxes.id = history.mailbox";
 
 pub(super) fn add(connection: &Connection, mailbox: i64, row: &HistoryRow) -> Result<()> {
@@ -65,7 +67,7 @@ pub(super) fn page(connection: &Connection, query: &HistoryQuery) -> Result<Vec<
           AND (?10 IS NULL OR score < ?10)
           AND (?11 IS NULL OR sender LIKE ?11 ESCAPE '\\' OR subject LIKE ?11 ESCAPE '\\')
           AND (?12 IS NULL OR instr(hits, ?12) > 0)
-          AND (?13 = 0 OR EXISTS (SELECT 1 FROM messages AS it
+          AND (?13 IS NULL OR ?13 = EXISTS (SELECT 1 FROM messages AS it
             WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
               AND it.corrected IS NOT NULL))",
     );
@@ -150,6 +152,7 @@ fn read(row: &Row<'_>) -> Result<HistoryRow> {
             })
             .collect(),
         features: columns::bytes(row, 10)?,
+        correction: Label::read_optional(row, 11)?,
     })
 }
 
