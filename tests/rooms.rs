@@ -58,6 +58,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "admin",
         &[
+            "config",
             "filter",
             "learn",
             "mailbox_id",

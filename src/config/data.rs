@@ -170,12 +170,14 @@ fn hide_delete_after(text: &str) -> Result<Option<Duration>, String> {
     }
 }
 
-fn digest_when(text: &str) -> Result<DigestWhen, String> {
+pub(super) fn digest_when(text: &str) -> Result<DigestWhen, String> {
     match text {
         "auto" => Ok(DigestWhen::Auto),
         "daily" => Ok(DigestWhen::Daily),
         "off" => Ok(DigestWhen::Off),
-        _ => Err("is not known; write \"auto\", \"daily\" or \"off\"".to_owned()),
+        _ => Err(format!(
+            "`{text}` is not known; write \"auto\", \"daily\" or \"off\""
+        )),
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: `KEY=VALUE` as a person writes it, or keys and values of the store; out: what to store, or values that take the
 //! place of the configuration's. What an older or newer popgate has stored and this one does not know changes nothing.
 
+use super::data::{self, DigestWhen, HistoryMode};
 use super::filter::DropMode;
 use crate::filter::{DropAt, Thresholds};
 
@@ -18,6 +19,12 @@ pub struct MailboxOverrides {
     pub drop_at: Option<DropAt>,
     /// What the client sees of what is held back.
     pub drop_mode: Option<DropMode>,
+    /// When it gets a digest.
+    pub digest: Option<DigestWhen>,
+    /// What the history keeps of its messages, if that is less than the configuration says.
+    pub history: Option<HistoryMode>,
+    /// Whether the administrator alone changes these.
+    pub locked: bool,
 }
 
 /// A setting that a person changes.
@@ -36,7 +43,7 @@ struct Key {
     apply: fn(&mut MailboxOverrides, &str) -> Result<(), String>,
 }
 
-const KEYS: [Key; 3] = [
+const KEYS: [Key; 6] = [
     Key {
         name: "tag_at",
         about: "the score at which a message is tagged, or off",
@@ -67,7 +74,41 @@ const KEYS: [Key; 3] = [
             Ok(())
         },
     },
+    Key {
+        name: "digest",
+        about: "when it gets a list of what is held: auto, daily, or off",
+        apply: |overrides, text| {
+            overrides.digest = Some(data::digest_when(text)?);
+            Ok(())
+        },
+    },
+    Key {
+        name: "history",
+        about: "what the history keeps, if that is less than data.history: no_subjects, or off",
+        apply: |overrides, text| {
+            overrides.history = Some(match text {
+                "no_subjects" => HistoryMode::NoSubjects,
+                "off" => HistoryMode::Off,
+                _ => return Err(format!("`{text}` is not known; write no_subjects, or off")),
+            });
+            Ok(())
+        },
+    },
+    Key {
+        name: LOCKED,
+        about: "whether its user cannot change these in the console: on",
+        apply: |overrides, text| match text {
+            "on" => {
+                overrides.locked = true;
+                Ok(())
+            }
+            _ => Err(format!("`{text}` is not known; write on, or default")),
+        },
+    },
 ];
+
+/// The setting that keeps the others for the administrator.
+const LOCKED: &str = "locked";
 
 /// The settings that a mailbox can have, each with what it is.
 pub fn mailbox_keys() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -107,6 +148,11 @@ impl MailboxAssignment {
 }
 
 impl MailboxOverrides {
+    /// Whether a key is the administrator's, whoever may change the others.
+    pub fn is_administrators(key: &str) -> bool {
+        key == LOCKED
+    }
+
     /// Reads what is stored.
     pub fn of<'s>(stored: impl IntoIterator<Item = (&'s str, &'s str)>) -> Self {
         let mut overrides = Self::default();
@@ -164,7 +210,13 @@ mod tests {
         }
         for (text, why) in [
             ("tag_at", "write KEY=VALUE"),
-            ("tag=4", "there are: tag_at, drop_at, drop_mode"),
+            (
+                "tag=4",
+                "there are: tag_at, drop_at, drop_mode, digest, history, locked",
+            ),
+            ("digest=weekly", "digest: `weekly` is not known"),
+            ("history=full", "write no_subjects, or off"),
+            ("locked=no", "write on, or default"),
             ("tag_at=four", "tag_at: `four` is not a score"),
             ("tag_at=0", "from 0.1 to 1000"),
             ("drop_at=NaN", "not a score"),
@@ -184,11 +236,17 @@ mod tests {
             ("drop_at", "soon"),
             ("drop_mode", "hide"),
             ("drop_mode", "vanish"),
+            ("digest", "daily"),
+            ("history", "off"),
+            ("locked", "on"),
             ("of_a_newer_popgate", "1"),
         ]);
         assert_eq!(overrides.tag_at, Some(1000.0));
         assert_eq!(overrides.drop_at, Some(DropAt::Score(12.0)));
         assert_eq!(overrides.drop_mode, Some(DropMode::Hide));
+        assert_eq!(overrides.digest, Some(DigestWhen::Daily));
+        assert_eq!(overrides.history, Some(HistoryMode::Off));
+        assert!(overrides.locked);
         let configured = Thresholds {
             tag_at: 5.0,
             drop_at: None,

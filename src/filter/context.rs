@@ -42,8 +42,22 @@ pub struct MailboxPolicy {
     pub tag_at: Option<f64>,
     /// The score for holding back; `None` = the configuration's.
     pub drop_at: Option<DropAt>,
+    /// What the history keeps of its messages, if that is less than the configuration says.
+    pub keeps: Keeps,
     /// Whose mail passes or is spam.
     pub lists: SenderLists,
+}
+
+/// What the history of a mailbox keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keeps {
+    /// What the configuration says.
+    #[default]
+    All,
+    /// No subjects.
+    NoSubjects,
+    /// Nothing.
+    Nothing,
 }
 
 /// The score at which a mailbox's mail is held back.

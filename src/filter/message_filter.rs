@@ -306,8 +306,8 @@ impl Filter {
         self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
         verdict.noted = match context.notes {
             Notes::None => None,
-            Notes::WithoutFeatures => Some(self.note(&mail, None)),
-            Notes::Full => Some(self.note(&mail, features)),
+            Notes::WithoutFeatures => Some(self.note(context, &mail, None)),
+            Notes::Full => Some(self.note(context, &mail, features)),
         };
         verdict.work = work.spent();
         verdict.partial = work.partial();

@@ -46,7 +46,7 @@ mod thresholds;
 pub mod verdict;
 
 pub use because::because;
-pub use context::{Context, DropAt, MailboxPolicy, Notes};
+pub use context::{Context, DropAt, Keeps, MailboxPolicy, Notes};
 pub use learned_curve::{LearnedCurve, LearnedCurves};
 pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{

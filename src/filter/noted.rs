@@ -9,8 +9,8 @@ use crate::filter::classifier::{Digest, FeatureSet, PackedFeatures};
 pub struct Noted {
     /// From as it is shown, cut to some hundred octets.
     pub from: String,
-    /// The subject, likewise.
-    pub subject: String,
+    /// The subject, likewise; `None` where the mailbox's history keeps none.
+    pub subject: Option<String>,
     /// The only address in From.
     pub address: Option<String>,
     /// Whether the receiving server vouches for it.

@@ -12,7 +12,7 @@ use crate::config::{DigestWhen, DropMode};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 use crate::rewrite::{Digest, HeldMessage, digest};
-use crate::session::hides;
+use crate::session::{digest_of, hides};
 use crate::store::records::{Change, OwnBody, OwnEntry, Quarantined, Timestamp};
 use crate::store::{QuarantineQuery, Store, StoreError};
 
@@ -40,11 +40,9 @@ pub(super) fn make(
     login_suffix: &str,
 ) -> Result<usize, StoreError> {
     let mut made = 0;
-    if when == DigestWhen::Off {
-        return Ok(made);
-    }
     for (mailbox, newest) in newest_held(store, now)? {
         let memory = store.recall(&mailbox, &[])?;
+        let when = digest_of(&memory.settings, when);
         if !when.is_on(hides(&memory.settings, drop_mode)) {
             continue;
         }

@@ -87,7 +87,8 @@ impl History {
             rule: Arc::clone(&hit.rule),
             score: hit.score,
         });
-        let subject = (self.mode != HistoryMode::NoSubjects).then_some(&*noted.subject);
+        let keeps_subjects = self.mode != HistoryMode::NoSubjects;
+        let subject = noted.subject.as_deref().filter(|_| keeps_subjects);
         let from = match (self.mode, &noted.address) {
             // The name beside an address would tell one message of a sender from another.
             (HistoryMode::Hashed, Some(address)) => self.names.of(address),

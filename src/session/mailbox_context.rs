@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use super::service::Service;
-use crate::config::{DropMode, MailboxOverrides};
+use crate::config::{DigestWhen, DropMode, HistoryMode, MailboxOverrides};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::known_senders::{KnownSender, KnownSenders, SenderNames};
 use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
-use crate::filter::{Context, MailboxPolicy, Notes};
+use crate::filter::{Context, Keeps, MailboxPolicy, Notes};
 use crate::mailbox_id::MailboxId;
 use crate::store::records::{ListEntry, MailboxMemory, MailboxSettings, NamedSender, Timestamp};
 use crate::store::{Store, StoreError};
@@ -56,14 +56,16 @@ impl KnownMailbox {
 
     /// For the messages of a session.
     pub(super) fn context(self, service: &Service, mailbox: Option<MailboxId>) -> Box<Context> {
+        let policy = self.policy.as_ref();
+        let is_kept = policy.is_none_or(|policy| policy.keeps != Keeps::Nothing);
         Box::new(Context {
             owner: mailbox.map(WeightsOwner::Mailbox),
-            policy: self.policy,
-            senders: self.senders,
-            notes: match service.store.is_some() && service.history.is_kept() {
+            notes: match service.store.is_some() && service.history.is_kept() && is_kept {
                 true => Notes::Full,
                 false => Notes::None,
             },
+            policy: self.policy,
+            senders: self.senders,
         })
     }
 }
@@ -88,13 +90,22 @@ pub fn hides(settings: &MailboxSettings, configured: DropMode) -> bool {
     mode.unwrap_or(configured) == DropMode::Hide
 }
 
+/// When a mailbox gets a digest, by what a person has set or else by the configuration.
+pub fn digest_of(settings: &MailboxSettings, configured: DigestWhen) -> DigestWhen {
+    let stored = settings.iter().map(|(key, value)| (&**key, &**value));
+    MailboxOverrides::of(stored).digest.unwrap_or(configured)
+}
+
 /// What a person has set, from records.
 pub fn policy_of(settings: &MailboxSettings, lists: &[ListEntry]) -> Arc<MailboxPolicy> {
     let stored = settings.iter().map(|(key, value)| (&**key, &**value));
     let MailboxOverrides {
         tag_at,
         drop_at,
+        history,
         drop_mode: _,
+        digest: _,
+        locked: _,
     } = MailboxOverrides::of(stored);
     let mut senders = SenderLists::default();
     for entry in lists {
@@ -111,6 +122,11 @@ pub fn policy_of(settings: &MailboxSettings, lists: &[ListEntry]) -> Arc<Mailbox
     Arc::new(MailboxPolicy {
         tag_at,
         drop_at,
+        keeps: match history {
+            Some(HistoryMode::Off) => Keeps::Nothing,
+            Some(HistoryMode::NoSubjects) => Keeps::NoSubjects,
+            _ => Keeps::All,
+        },
         lists: senders,
     })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Filter;
 use crate::filter::classifier::{FeatureSet, Features, identity, is_popgates_own};
+use crate::filter::context::{Context, Keeps};
 use crate::filter::facts;
 use crate::filter::message_view::MessageView;
 use crate::filter::noted::{KeptLesson, Noted, NotedLesson};
@@ -16,13 +17,20 @@ const TWICE: u64 = 2_000_000;
 
 impl Filter {
     /// `features` are those of the message as it was judged, if they were extracted and are to be kept.
-    pub(super) fn note(&self, mail: &MessageView<'_>, features: Option<Features>) -> Arc<Noted> {
+    pub(super) fn note(
+        &self,
+        context: &Context,
+        mail: &MessageView<'_>,
+        features: Option<Features>,
+    ) -> Arc<Noted> {
+        let keeps = context.policy.as_ref().map(|policy| policy.keeps);
         let mut addresses = mail.from().iter().filter_map(|from| from.addr.as_deref());
         let only = addresses.find(|address| address.contains('@'));
         let only = only.filter(|_| !addresses.any(|address| address.contains('@')));
         Arc::new(Noted {
             from: cut(&mail.headers.text("from")),
-            subject: cut(&mail.headers.text("subject")),
+            subject: (keeps.unwrap_or_default() == Keeps::All)
+                .then(|| cut(&mail.headers.text("subject"))),
             address: only.map(str::to_owned),
             is_authenticated: facts::is_sender_authenticated(mail),
             lesson: match features {
