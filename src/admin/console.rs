@@ -11,6 +11,8 @@
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
 //! | `/held`, `/held/ID`, `/held/ID/raw` | the message's user, the administrator | what is held back; POST releases, deletes; the message as it came |
 //! | `/review` | logged in | messages near the threshold, one after the other |
+//! | `/senders` | logged in | who is allowed, blocked and known; POST puts somebody on a list |
+//! | `/settings` | logged in | the settings of a mailbox; POST changes them |
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
@@ -27,7 +29,11 @@ mod outcome;
 mod password_throttle;
 mod protection;
 mod review;
+mod sender_actions;
+mod senders;
 mod sessions;
+mod settings;
+mod settings_actions;
 mod shown;
 mod state;
 mod texts;
@@ -55,6 +61,8 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/held/{id}", post(held::act))
         .route("/held/{id}/raw", get(held::raw))
         .route("/review", get(review::page))
+        .route("/senders", get(senders::page).post(sender_actions::act))
+        .route("/settings", get(settings::page).post(settings_actions::act))
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))

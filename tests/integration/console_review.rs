@@ -35,7 +35,11 @@ async fn who_decides_gets_the_next_one_and_can_undo_it() {
     let skipped = browser.get(&format!("/review?after={skipped}")).await;
     assert!(skipped.body.contains("Nothing is left to review."));
     let done = press(&mut browser, &page, &id, "ham").await;
-    assert!(done.body.contains("Corrected: it is not spam."), "{}", done.body);
+    assert!(
+        done.body.contains("Corrected: it is not spam."),
+        "{}",
+        done.body
+    );
     assert!(done.body.contains("Nothing is left to review."));
     let again = press(&mut browser, &done, &id, "undo-label").await;
     assert!(again.body.contains("value=\"spam\""), "{}", again.body);

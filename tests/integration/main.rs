@@ -9,6 +9,8 @@ mod console;
 mod console_held;
 mod console_review;
 mod console_roles;
+mod console_senders;
+mod console_settings;
 mod corpus;
 mod costly;
 mod decode;

@@ -15,6 +15,10 @@ pub(super) enum Outcome {
     Missing,
     /// It is not what the form takes it for, or nothing is kept that this needs.
     Impossible,
+    /// What was typed is wrong, for this reason.
+    Wrong(String),
+    /// The administrator keeps this for themselves.
+    Locked,
 }
 
 /// Leads back to a page, or says what went wrong.
@@ -30,6 +34,14 @@ pub(super) fn answer(
         Ok(Outcome::Done) => Redirect::to(back).into_response(),
         Ok(Outcome::Missing) => answer::missing(visitor),
         Ok(Outcome::Impossible) => failure(StatusCode::CONFLICT, visitor.texts.impossible, ""),
+        Ok(Outcome::Wrong(why)) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            failure(status, visitor.texts.wrong_input, &why)
+        }
+        Ok(Outcome::Locked) => {
+            let sentence = visitor.texts.settings_page.locked;
+            failure(StatusCode::FORBIDDEN, sentence, "")
+        }
         Err(why @ Unanswered::NoStore) => answer::unanswered(visitor, &why),
         Err(Unanswered::Failed(why)) => {
             let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -25,11 +25,7 @@ pub(super) struct ShownRow {
 }
 
 impl ShownRow {
-    pub(super) fn of(
-        texts: &'static Texts,
-        filter: Option<&Filter>,
-        row: &HistoryRow,
-    ) -> Self {
+    pub(super) fn of(texts: &'static Texts, filter: Option<&Filter>, row: &HistoryRow) -> Self {
         let text = |text: &Option<std::sync::Arc<str>>, none: &str| match text.as_deref() {
             None => texts.not_kept.to_owned(),
             Some("") => none.to_owned(),

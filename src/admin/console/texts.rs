@@ -5,6 +5,8 @@
 
 mod held;
 mod review;
+mod senders;
+mod settings;
 
 /// The texts of a language; those of a single page are in a file of their own.
 #[derive(Debug)]
@@ -84,10 +86,13 @@ pub(super) struct Texts {
     pub(super) impossible: &'static str,
     pub(super) old_form: &'static str,
     pub(super) problem: &'static str,
+    pub(super) wrong_input: &'static str,
     pub(super) show: &'static str,
     pub(super) cancel: &'static str,
     pub(super) held_page: held::HeldTexts,
     pub(super) review_page: review::ReviewTexts,
+    pub(super) senders_page: senders::SendersTexts,
+    pub(super) settings_page: settings::SettingsTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -165,10 +170,13 @@ static ENGLISH: Texts = Texts {
     impossible: "That cannot be done with this message any more.",
     old_form: "This page is too old. Go back, reload it, and try again.",
     problem: "Something is wrong",
+    wrong_input: "That cannot be stored. Go back and correct it.",
     show: "Show",
     cancel: "Cancel",
     held_page: held::ENGLISH,
     review_page: review::ENGLISH,
+    senders_page: senders::ENGLISH,
+    settings_page: settings::ENGLISH,
 };
 
 static GERMAN: Texts = Texts {
@@ -246,10 +254,13 @@ static GERMAN: Texts = Texts {
     impossible: "Das ist mit dieser Nachricht nicht mehr möglich.",
     old_form: "Diese Seite ist zu alt. Gehen Sie zurück, laden Sie sie neu und versuchen Sie es erneut.",
     problem: "Etwas stimmt nicht",
+    wrong_input: "Das lässt sich nicht speichern. Gehen Sie zurück und berichtigen Sie es.",
     show: "Anzeigen",
     cancel: "Abbrechen",
     held_page: held::GERMAN,
     review_page: review::GERMAN,
+    senders_page: senders::GERMAN,
+    settings_page: settings::GERMAN,
 };
 
 /// The languages; the first one is everybody's who has no other.
