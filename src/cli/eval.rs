@@ -5,7 +5,6 @@
 
 mod tables;
 
-use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,10 +14,10 @@ use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
 use super::progress::Progress;
-use super::shared_args::{FilterArgs, load};
+use super::shared_args::{FilterArgs, load, with_model};
 use super::terminal::{self, harmless, report_unreadable};
 use crate::filter::Filter;
-use crate::filter::classifier::{LearnedState, Shipped, WeightsOwner};
+use crate::filter::classifier::WeightsOwner;
 use crate::learn::evaluation::Evaluation;
 use crate::learn::figures::Figures;
 use crate::learn::{cross_validation, online};
@@ -83,10 +82,7 @@ pub(super) fn run(args: &EvalArgs) -> Ended {
         return evaluate_online(&filter.decoding_for_classifier(), index, limit);
     }
     let filter = match &args.model {
-        Some(path) => {
-            let memory = LearnedState::default().with_model(read_model(path)?);
-            filter.with_learned(Arc::new(memory))
-        }
+        Some(path) => with_model(filter, path)?,
         None if args.cross_validate.is_some() => filter.decoding_for_classifier(),
         None => filter,
     };
@@ -151,13 +147,4 @@ fn evaluate_online(filter: &Filter, index: &Path, limit: usize) -> Ended {
     }
     output.flush()?;
     Ok(exit)
-}
-
-/// A model's file.
-fn read_model(path: &Path) -> Result<Arc<Shipped>, Error> {
-    let failed = |error: String| Error::failed(format!("{}: {error}", path.display()));
-    let file = fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let not_a_model = "not made by `popgate model build`, or damaged";
-    let model = Shipped::read(&file).ok_or_else(|| failed(not_a_model.to_owned()))?;
-    Ok(Arc::new(model))
 }

@@ -17,7 +17,7 @@ use super::config_file;
 use super::exit::{Ended, Error, Exit};
 use super::opened_store;
 use super::progress::Progress;
-use super::shared_args::FilterArgs;
+use super::shared_args::{FilterArgs, with_model};
 use super::terminal::{self, report_unreadable};
 use crate::config::Config;
 use crate::filter::classifier::WeightsOwner;
@@ -47,6 +47,10 @@ pub struct ScanArgs {
     /// Judge as this account's mail, also by what was learned for it, its lists and its settings
     #[arg(long, visible_alias = "mailbox", value_name = "NAME", value_parser = super::shared_args::account)]
     pub account: Option<Arc<str>>,
+    /// Judge by this model, which `popgate model build` made, in place of the one that popgate ships
+    /// with and of what was learned
+    #[arg(long, value_name = "FILE", conflicts_with = "no_classifier")]
+    pub model: Option<PathBuf>,
     /// Name the rules that add nothing, too: the parts of others
     #[arg(long)]
     pub parts: bool,
@@ -135,7 +139,7 @@ fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
     let flags = args.filter.flags();
     let path = config_file::chosen(args.filter.config.as_deref());
     let (config, mut problems) = Config::load(path.as_deref(), &flags);
-    let loaded = match args.filter.no_classifier {
+    let loaded = match args.filter.no_classifier || args.model.is_some() {
         true => server::filter::load(&config).map(|filter| (filter, None)),
         false => server::filter::with_learned(&config),
     };
@@ -144,6 +148,10 @@ fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
             if let Some(unusable) = unusable {
                 eprintln!("popgate: {unusable}");
             }
+            let filter = match &args.model {
+                Some(path) => with_model(filter, path)?,
+                None => filter,
+            };
             let filter = match args.parts {
                 true => filter.reporting_parts(),
                 false => filter,

@@ -1,5 +1,6 @@
 //! Arguments shared by several verbs.
 
+use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use clap::Args;
 use super::config_file;
 use super::exit::{Ended, Error};
 use crate::config::{Config, Flags};
-use crate::filter::classifier::WeightsOwner;
+use crate::filter::Filter;
+use crate::filter::classifier::{LearnedState, Shipped, WeightsOwner};
 use crate::mailbox_id::canonical_user;
 use crate::server::mailbox_name;
 
@@ -70,6 +72,16 @@ impl DataArgs {
             },
         )
     }
+}
+
+/// The filter with this model, which `popgate model build` made, and nothing that was learned.
+pub(super) fn with_model(filter: Filter, path: &Path) -> Result<Filter, Error> {
+    let failed = |error: String| Error::failed(format!("{}: {error}", path.display()));
+    let file = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let not_a_model = "not made by `popgate model build`, or damaged";
+    let model = Shipped::read(&file).ok_or_else(|| failed(not_a_model.to_owned()))?;
+    let memory = LearnedState::default().with_model(Arc::new(model));
+    Ok(filter.with_learned(Arc::new(memory)))
 }
 
 /// The configuration of a file and flags, if nothing is wrong with it.
