@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -21,6 +22,15 @@ def files(folders, count):
         share = min(len(some), max(1, round(count * len(some) / total)))
         chosen += [some[number * len(some) // share] for number in range(share)]
     return chosen
+
+
+def sender(path):
+    """The domain that a message claims to be from."""
+    with open(path, "rb") as file:
+        head = file.read(64 << 10).split(b"\r\n\r\n")[0].replace(b"\r\n", b"\n")
+    field = re.search(rb"(?im)^from:(?:.*\n?(?:[ \t].*\n)*)", head)
+    found = re.findall(rb"@([A-Za-z0-9.-]+)", field.group(0)) if field else []
+    return found[-1].lower() if found else b""
 
 
 def timed(command, text=""):
