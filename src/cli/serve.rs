@@ -99,7 +99,7 @@ fn invite(console: &Console, address: SocketAddr) {
     let Some(OneTimeToken(token)) = console.new_token() else {
         return;
     };
-    let link = format!("http://{address}/login?token={token}");
+    let link = format!("{}/login?token={token}", console.address(address));
     eprintln!("console {link} (once, within an hour)");
     match console.keep_address(&link) {
         Ok(path) => tracing::info!(

@@ -8,6 +8,7 @@
 mod address;
 mod bounds;
 mod client_secret;
+mod console;
 mod data;
 mod filter;
 mod flags;
@@ -32,6 +33,7 @@ mod upstream;
 mod upstream_proxy;
 
 pub use client_secret::ClientSecret;
+pub use console::ConsoleConfig;
 pub use data::{DigestWhen, HistoryMode, StoreConfig, StoreKind};
 pub use filter::{DropMode, FilterConfig, HeaderMode};
 pub use flags::Flags;

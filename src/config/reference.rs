@@ -18,7 +18,7 @@ by `popgate reference settings`; [config.toml](config.toml) has the same as a fi
 - Relative paths are relative to the folder of the file.
 - Some settings are also flags of `serve`, which override the file: `--listen`, `--upstream`, `--upstream-tls`, `--admin`,
   `--data-dir`, `--rules`.
-- SIGHUP applies a changed file to new sessions. Addresses, `[process]`, `[log] format`, the store of `[data]`,
+- SIGHUP applies a changed file to new sessions. Addresses, `[console]`, `[process]`, `[log] format`, the store of `[data]`,
   `limits.sessions`, `limits.pending_sessions` and `timeouts.drain` need a restart.
 ";
 

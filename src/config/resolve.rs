@@ -11,7 +11,7 @@ use super::flags::{Flags, overlay};
 use super::listen::{self, Listen};
 use super::renamed::RENAMED;
 use super::settings::{Config, Origin, Process};
-use super::{data, filter, limits, log, route, upstream};
+use super::{console, data, filter, limits, log, route, upstream};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
@@ -113,6 +113,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();
+    let console = console::read(top.section("console"), &listens);
     let (data_dir, store) = data::read(top.section("data"), folder, filter.drop_mode);
     let mut section = top.section("process");
     let process = Process {
@@ -127,6 +128,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         routes,
         filter,
         admin: admin.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 9110)))),
+        console,
         data_dir,
         store,
         process,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::console::ConsoleConfig;
 use super::data::StoreConfig;
 use super::filter::FilterConfig;
 use super::limits::{Limits, Timeouts};
@@ -26,6 +27,8 @@ pub struct Config {
     pub filter: FilterConfig,
     /// The address of metrics and health checks; `None` = off.
     pub admin: Option<SocketAddr>,
+    /// The pages for people on it.
+    pub console: ConsoleConfig,
     /// The folder of the quarantine and the other stores.
     pub data_dir: PathBuf,
     /// The store in it.

@@ -136,7 +136,7 @@ pub fn build(
             let admin_address = sockets.admin.as_ref().and_then(|it| it.local_addr().ok());
             Ok(Server {
                 console: admin_address
-                    .filter(|it| it.ip().is_loopback())
+                    .filter(|it| config.console.is_served_on(*it))
                     .map(|_| Arc::new(console(config, &service, &drain))),
                 service,
                 certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
@@ -164,7 +164,7 @@ pub fn build(
     }
 }
 
-/// The console of a server: whoever can reach it must be on this machine, because nothing protects its connections.
+/// The console of a server.
 fn console(config: &Config, service: &Arc<ArcSwap<Service>>, drain: &Arc<DrainSignal>) -> Console {
     let of_start = config.clone();
     let trainer: TrainerOf = Box::new(move |owner| {
@@ -177,6 +177,7 @@ fn console(config: &Config, service: &Arc<ArcSwap<Service>>, drain: &Arc<DrainSi
         trainer,
         config.data_dir.clone(),
         config.filter.hold_bytes,
+        config.console.clone(),
     )
 }
 

@@ -118,6 +118,7 @@ impl Reloader {
         let initial = &self.initial;
         [
             (initial.admin != config.admin, "[admin] address"),
+            (initial.console != config.console, "[console]"),
             (initial.process != config.process, "[process]"),
             (
                 initial.store != config.store || initial.data_dir != config.data_dir,

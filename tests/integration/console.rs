@@ -44,13 +44,18 @@ async fn server() -> SocketAddr {
 
 /// A proxy with a console, whose filter learns.
 pub(crate) async fn proxy(data: &Path) -> Proxy {
+    Proxy::start(settings(data).await).await
+}
+
+/// Its settings.
+pub(crate) async fn settings(data: &Path) -> Settings {
     let mut settings = Settings::new(server().await);
     settings.admin = true;
     settings.data_dir = Some(data.to_owned());
     settings.store = true;
     settings.drop_at = Some(10.0);
     settings.classifier = true;
-    Proxy::start(settings).await
+    settings
 }
 
 /// Fetches all mail of a user; returns it as the client gets it.

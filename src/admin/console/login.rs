@@ -11,7 +11,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Extension, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hyper::header::{RETRY_AFTER, SET_COOKIE};
+use hyper::header::{ORIGIN, RETRY_AFTER, SET_COOKIE};
 use hyper::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -85,6 +85,7 @@ pub(super) async fn log_in(
     Extension(ClientAddress(from)): Extension<ClientAddress>,
     Language(texts): Language,
     Query(asked): Query<Asked>,
+    headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Response {
     let person = match login {
@@ -96,7 +97,7 @@ pub(super) async fn log_in(
         Ok(person) => match console.sessions.begin(person) {
             Some(token) => {
                 let to = if is_page(&asked.to) { &asked.to } else { "/" };
-                return (cookie(&token), Redirect::to(to)).into_response();
+                return (cookie(&token, &headers), Redirect::to(to)).into_response();
             }
             None => Denied::Failed("no random numbers".to_owned()),
         },
@@ -188,9 +189,15 @@ fn refusal(texts: &'static Texts, to: &str, denied: &Denied) -> Response {
     }
 }
 
-/// Scripts cannot read it, and other sites' pages do not send it. The browser forgets it when it is closed.
-fn cookie(token: &str) -> [(hyper::header::HeaderName, String); 1] {
-    let cookie = format!("{NAME}={token}; Path=/; HttpOnly; SameSite=Strict");
+/// Scripts cannot read it, and other sites' pages do not send it. The browser forgets it when it is closed, and sends it
+/// through TLS alone where the login came through that, also that of a proxy.
+fn cookie(token: &str, headers: &HeaderMap) -> [(hyper::header::HeaderName, String); 1] {
+    let origin = headers.get(ORIGIN).map_or(&b""[..], |it| it.as_bytes());
+    let secure = match origin.starts_with(b"https://") {
+        true => "; Secure",
+        false => "",
+    };
+    let cookie = format!("{NAME}={token}; Path=/; HttpOnly; SameSite=Strict{secure}");
     [(SET_COOKIE, cookie)]
 }
 

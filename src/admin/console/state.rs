@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,9 +14,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_rustls::rustls::ServerConfig;
 
 use super::password_throttle::PasswordThrottle;
 use super::sessions::{Sessions, is_same, random};
+use crate::config::ConsoleConfig;
 use crate::filter::classifier::WeightsOwner;
 use crate::learn::trainer::Trainer;
 use crate::net::DrainSignal;
@@ -43,6 +46,7 @@ pub struct Console {
     pub(super) data_dir: PathBuf,
     /// As many octets of a message are judged, and learned.
     pub(super) judged_octets: usize,
+    config: ConsoleConfig,
     pub(super) sessions: Sessions,
     pub(super) throttle: PasswordThrottle,
     token: Mutex<Option<(String, Instant)>>,
@@ -76,6 +80,7 @@ impl Console {
         trainer: TrainerOf,
         data_dir: PathBuf,
         judged_octets: usize,
+        config: ConsoleConfig,
     ) -> Self {
         Self {
             service,
@@ -83,11 +88,37 @@ impl Console {
             trainer,
             data_dir,
             judged_octets,
+            config,
             sessions: Sessions::default(),
             throttle: PasswordThrottle::default(),
             token: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
         }
+    }
+
+    /// Whether requests may be for a host of this name: an IP address, `localhost`, or what the configuration names. A page
+    /// elsewhere that points its own name here (DNS rebinding) is for another.
+    pub fn is_for(&self, host: &str) -> bool {
+        self.config.hosts.iter().any(|it| it.matches(host))
+    }
+
+    /// TLS for its connections, where the configuration says so: that of the first listener that has a certificate.
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+        let service = self.service();
+        let mut listeners = service.listeners.iter().filter(|_| self.config.tls);
+        listeners.find_map(|listener| listener.tls.clone())
+    }
+
+    /// Where browsers reach it, on this socket.
+    pub fn address(&self, socket: SocketAddr) -> String {
+        let scheme = if self.config.tls { "https" } else { "http" };
+        let configured = self.config.address.clone();
+        configured.unwrap_or_else(|| format!("{scheme}://{socket}"))
+    }
+
+    /// Whether its connections are TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.config.tls
     }
 
     /// The service that is active now.

@@ -7,6 +7,8 @@ use super::{PATIENCE, Peer};
 /// See the module.
 pub struct Browser {
     address: SocketAddr,
+    /// What it takes the console's name for.
+    host: String,
     cookie: Option<String>,
 }
 
@@ -36,8 +38,14 @@ impl Answer {
 
 impl Browser {
     pub fn new(address: SocketAddr) -> Self {
+        Self::for_host(address, &address.to_string())
+    }
+
+    /// Which knows the console by a name.
+    pub fn for_host(address: SocketAddr, host: &str) -> Self {
         Self {
             address,
+            host: host.to_owned(),
             cookie: None,
         }
     }
@@ -45,8 +53,8 @@ impl Browser {
     /// Who has this cookie.
     pub fn with_cookie(address: SocketAddr, cookie: &str) -> Self {
         Self {
-            address,
             cookie: Some(cookie.to_owned()),
+            ..Self::new(address)
         }
     }
 
@@ -77,14 +85,14 @@ impl Browser {
         body.extend_pairs(fields);
         let origin = format!(
             "Origin: http://{}\r\nContent-Type: application/x-www-form-urlencoded\r\n",
-            self.address
+            self.host
         );
         self.send("POST", path, &origin, &body.finish()).await
     }
 
     /// Any request; `more` are header lines.
     pub async fn send(&mut self, method: &str, path: &str, more: &str, body: &str) -> Answer {
-        let host = self.address;
+        let host = &self.host;
         let cookie = self.cookie.as_ref();
         let cookie = cookie.map(|it| format!("Cookie: other=1; {it}\r\n"));
         let cookie = cookie.unwrap_or_default();

@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use popgate::config::{
-    Config, DropMode, Flags, HeaderMode, HistoryMode, Limits, Listen, Routes, StoreKind, Timeouts,
-    TlsMode, Upstream,
+    Config, ConsoleConfig, DropMode, Flags, HeaderMode, HistoryMode, Limits, Listen, Routes,
+    StoreKind, Timeouts, TlsMode, Upstream,
 };
 use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
@@ -82,6 +82,8 @@ pub struct Settings {
     pub classifier: bool,
     /// Whether there are an admin port and a console.
     pub admin: bool,
+    /// Who reaches the console, and how.
+    pub console: ConsoleConfig,
 }
 
 impl Settings {
@@ -117,6 +119,7 @@ impl Settings {
             piece: usize::MAX,
             classifier: false,
             admin: false,
+            console: ConsoleConfig::default(),
         }
     }
 
@@ -150,6 +153,7 @@ impl Settings {
         config.listen = vec![self.listen];
         config.upstreams = upstreams;
         config.routes = self.routes;
+        config.console = self.console.clone();
         config.admin = self.admin.then(|| ([127, 0, 0, 1], 0).into());
         config.data_dir = self.data_dir.unwrap_or_default();
         if !self.store {
