@@ -1,6 +1,7 @@
 //! `[filter]`: judging and rewriting.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{duration, number, octets};
@@ -32,6 +33,8 @@ pub struct FilterConfig {
     pub classifier: bool,
     /// Whether it starts with the model that comes with popgate.
     pub shipped_model: bool,
+    /// The servers whose Authentication-Results count (RFC 8601 section 2.5); `None` = the topmost field's.
+    pub authserv_ids: Option<Arc<[String]>>,
 }
 
 /// What a client sees of a message that is held back.
@@ -101,6 +104,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
     let rules = section.string("rules").filter(|rules| !rules.is_empty());
     let classifier = section.boolean("classifier").unwrap_or(true);
     let shipped_model = section.boolean("shipped_model").unwrap_or(true);
+    let authserv_ids = authserv_ids(&mut section);
     section.finish();
     FilterConfig {
         thresholds,
@@ -114,7 +118,22 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         rules: rules.map(|rules| folder.join(rules)),
         classifier,
         shipped_model,
+        authserv_ids,
     }
+}
+
+fn authserv_ids(section: &mut Section<'_, '_>) -> Option<Arc<[String]>> {
+    let ids = section.strings("authserv_ids")?;
+    for id in &ids {
+        let is_name = |letter: char| letter.is_alphanumeric() || ".-_".contains(letter);
+        if id.is_empty() || !id.chars().all(is_name) {
+            section.problem(
+                "authserv_ids",
+                format!("`{id}` is no name of a server; write what its Authentication-Results begin with, such as \"mx.example.net\""),
+            );
+        }
+    }
+    Some(ids.iter().map(|id| id.to_lowercase()).collect())
 }
 
 fn thresholds(section: &mut Section<'_, '_>) -> Thresholds {

@@ -50,6 +50,7 @@ pub struct Filter {
     subject_mark: String,
     learned: Option<Arc<LearnedState>>,
     learned_curves: Arc<LearnedCurves>,
+    authserv_ids: Option<Arc<[String]>>,
     clock: Option<Clock>,
 }
 
@@ -90,6 +91,7 @@ impl Filter {
             subject_mark: SUBJECT_MARK.to_owned(),
             learned: None,
             learned_curves: Arc::clone(set.learned_curves()),
+            authserv_ids: None,
             clock: None,
         })
     }
@@ -99,6 +101,27 @@ impl Filter {
     pub fn reporting_parts(self) -> Self {
         Self {
             reports_parts: true,
+            ..self
+        }
+    }
+
+    /// Believes what the servers with these names, or in these domains, found about senders, and no other; with `None`
+    /// what the topmost field says.
+    #[must_use]
+    pub fn trusting_results_of(self, authserv_ids: Option<Arc<[String]>>) -> Self {
+        let mut version = self.version;
+        for id in authserv_ids.iter().flat_map(|ids| ids.iter()) {
+            version = format!(
+                "{:012x}",
+                fnv(fnv(0, version.as_bytes()), id.as_bytes()) >> 16
+            );
+        }
+        if authserv_ids.as_ref().is_some_and(|ids| ids.is_empty()) {
+            version = format!("{:012x}", fnv(0, version.as_bytes()) >> 16);
+        }
+        Self {
+            authserv_ids,
+            version,
             ..self
         }
     }
@@ -279,7 +302,8 @@ impl Filter {
         };
         decode_time += stopwatch.lap();
         let (lists, brands) = (&self.lists, &self.brands);
-        let mail = MessageView::new(raw, headers, &content, lists, brands, context, work);
+        let mail = MessageView::new(raw, headers, &content, lists, brands, context, work)
+            .trusting_results_of(self.authserv_ids.as_deref());
         self.search(&mail, &mut matches);
         let facts = self.measure(&mail, &mut matches);
         let hits = hits(&self.rules, &mut matches, &facts);

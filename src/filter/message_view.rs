@@ -60,6 +60,8 @@ pub struct MessageView<'a> {
     pub context: &'a Context,
     /// The budget.
     pub work: &'a Work<'a>,
+    /// The servers whose Authentication-Results count; `None` = the topmost field's.
+    pub authserv_ids: Option<&'a [String]>,
     links: OnceCell<Vec<Link<'a>>>,
     clicked: OnceCell<Vec<Link<'a>>>,
     from: OnceCell<Vec<NamedAddress>>,
@@ -93,6 +95,7 @@ impl<'a> MessageView<'a> {
             brands,
             context,
             work,
+            authserv_ids: None,
             links: OnceCell::new(),
             clicked: OnceCell::new(),
             from: OnceCell::new(),
@@ -105,6 +108,14 @@ impl<'a> MessageView<'a> {
             disguised: OnceCell::new(),
             spelled_out: OnceCell::new(),
             sender_checks: OnceCell::new(),
+        }
+    }
+
+    /// Counts the Authentication-Results of these servers only.
+    pub fn trusting_results_of(self, authserv_ids: Option<&'a [String]>) -> Self {
+        Self {
+            authserv_ids,
+            ..self
         }
     }
 

@@ -35,6 +35,7 @@ struct FilterOf {
     day: Day,
     thresholds: Thresholds,
     subject_mark: String,
+    authserv_ids: Option<Arc<[String]>>,
     learned: Option<LearnedOf>,
 }
 
@@ -63,6 +64,7 @@ impl SharedFilter {
             day: rule_folder::today(),
             thresholds: config.filter.thresholds,
             subject_mark: config.filter.subject_mark.clone(),
+            authserv_ids: config.filter.authserv_ids.clone(),
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
@@ -75,7 +77,9 @@ impl SharedFilter {
         }
         let rules = texts.into_rules()?;
         let filter = Filter::new(rules, wanted.thresholds)?.timed_by(Instant::now);
-        let mut filter = filter.marking_subjects(&config.filter.subject_mark);
+        let mut filter = filter
+            .marking_subjects(&config.filter.subject_mark)
+            .trusting_results_of(config.filter.authserv_ids.clone());
         let state = match &wanted.learned {
             Some(of) => Some((of.clone(), last.learned(of, config, metrics)?)),
             None => {

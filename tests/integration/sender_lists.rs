@@ -7,8 +7,8 @@ use std::sync::Arc;
 use popgate::filter::classifier::{LearnedState, WeightsOwner};
 use popgate::filter::sender_lists::{ListOwner, SenderLists, Trust};
 use popgate::filter::{
-    ALLOWED, ALLOWED_IF_PROVEN, Action, BLOCKED, CORRECTED, Context, DropAt, ListKind, ListPattern,
-    MailboxPolicy, Verdict,
+    ALLOWED, ALLOWED_IF_PROVEN, Action, BLOCKED, CORRECTED, Context, DropAt, Filter, ListKind,
+    ListPattern, MailboxPolicy, Verdict,
 };
 use popgate::mailbox_id::{MailboxId, UpstreamId};
 use popgate::store::Store;
@@ -42,6 +42,53 @@ fn context(entries: &[(ListKind, &str, Trust)]) -> Context {
 
 fn rules(verdict: &Verdict) -> Vec<&str> {
     verdict.hits.iter().map(|hit| &*hit.rule).collect()
+}
+
+/// A filter that counts the results of these servers.
+fn named_by(ids: Option<&[&str]>) -> Filter {
+    let ids = ids.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect());
+    support::new_filter(&support::test_rules(), Some(10.0)).trusting_results_of(ids)
+}
+
+#[test]
+fn only_servers_that_are_configured_prove_a_sender() {
+    let allow = context(&[(ListKind::Allow, "example.org", Trust::Authenticated)]);
+    let of = |server: &str| PROVEN.replace("mx.example.com", server);
+    let judge = |ids: Option<&[&str]>, fields: &str| {
+        let filter = named_by(ids);
+        let message = mail(
+            &format!("{fields}From: Bob <bob@example.org>\r\n"),
+            "zzdropzz",
+        );
+        let verdict = filter.judge_in(&allow, message.as_bytes());
+        verdict.hits.iter().any(|hit| &*hit.rule == ALLOWED)
+    };
+    let named: Option<&[&str]> = Some(&["mx.example.com", "example.net"]);
+    let failed = "Authentication-Results: mx.example.com; spf=fail; dmarc=fail\r\n";
+    for (ids, fields, is_proven) in [
+        (None, of("mx.example.com"), true),
+        (None, of("mx.evil.example"), true),
+        (Some(&[][..]), of("mx.example.com"), false),
+        (named, of("mx.example.com"), true),
+        (named, of("MX.example.com. 1"), true),
+        (named, of("a.example.net"), true),
+        (named, of("mx.evil.example"), false),
+        (named, of("notexample.net"), false),
+        (named, of("(mx.example.com) mx.evil.example"), false),
+        // A field of another server above it, as of one behind the boundary.
+        (
+            named,
+            format!("{}{}", of("in.evil.example"), of("mx.example.com")),
+            true,
+        ),
+        // The sender's own field, below that of the receiving server.
+        (named, format!("{failed}{}", of("mx.example.com")), false),
+    ] {
+        assert_eq!(judge(ids, &fields), is_proven, "{ids:?}: {fields}");
+    }
+    let version = |ids| named_by(ids).rules_version().to_owned();
+    assert_ne!(version(None), version(Some(&[])));
+    assert_ne!(version(Some(&["a.example"])), version(Some(&[])));
 }
 
 #[test]
@@ -105,7 +152,7 @@ fn a_blocked_sender_is_held_back_or_tagged() {
     // Without rules, too.
     let none = popgate::filter::RuleSet::parse([]).unwrap();
     let thresholds = support::filter(None).thresholds();
-    let idle = popgate::filter::Filter::new(none, thresholds).unwrap();
+    let idle = Filter::new(none, thresholds).unwrap();
     assert!(idle.is_idle() && idle.judge_in(&block, raw.as_bytes()).is_spam());
 }
 
@@ -140,7 +187,7 @@ fn a_correction_outranks_a_list() {
     let owner = WeightsOwner::User("a".into());
     let rules = popgate::rule_folder::load(None).unwrap();
     let thresholds = support::filter(None).thresholds();
-    let new = || popgate::filter::Filter::new(rules.clone(), thresholds).unwrap();
+    let new = || Filter::new(rules.clone(), thresholds).unwrap();
     let mut trainer =
         popgate::learn::trainer::Trainer::open(new(), folder.path(), Some(owner.clone())).unwrap();
     trainer.teach(raw.as_bytes(), false).unwrap();

@@ -8,6 +8,9 @@ use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
 use crate::message::value;
 
+/// Fields with results that are looked at.
+const FIELDS: usize = 12;
+
 /// Signatures that are looked at: the sender's, its mailer's, and a few more.
 const SIGNATURES: usize = 5;
 
@@ -74,6 +77,14 @@ impl<'m> Auth<'m> {
     }
 
     fn read(mail: &MessageView<'_>) -> Option<String> {
+        if let Some(ids) = mail.authserv_ids {
+            // Whoever is configured here removes fields that carry its name from what it accepts (RFC 8601 section 5).
+            let mut fields = mail.headers.all("authentication-results").take(FIELDS);
+            return fields.find_map(|raw| {
+                let text = value::text(raw).to_lowercase();
+                is_of(&text, ids).then(|| uncommented(&text))
+            });
+        }
         let text = mail.headers.text("authentication-results").to_lowercase();
         if text.is_empty() {
             return None;
@@ -120,6 +131,17 @@ impl<'m> Auth<'m> {
     fn passed(&self, method: &str) -> bool {
         self.results(method).any(|(result, _)| result == "pass")
     }
+}
+
+/// Whether results are of a server with one of these names, or in one of these domains.
+fn is_of(text: &str, ids: &[String]) -> bool {
+    let text = uncommented(text);
+    let server = text.trim_start().split([';', ' ', '\t']).next();
+    let server = server.unwrap_or_default().trim_matches(['"', '.']);
+    ids.iter().any(|id| {
+        let rest = server.strip_suffix(&**id);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
 }
 
 /// A structured value without comments (RFC 5322 section 3.2.2), and with nothing in its quoted texts: both may contain

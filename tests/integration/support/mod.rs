@@ -189,11 +189,11 @@ pub fn filter(drop_at: Option<f64>) -> Arc<Filter> {
     filter
 }
 
-fn test_rules() -> PathBuf {
+pub fn test_rules() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules")
 }
 
-fn new_filter(rules: &Path, drop_at: Option<f64>) -> Filter {
+pub fn new_filter(rules: &Path, drop_at: Option<f64>) -> Filter {
     let tag_at = 5.0;
     let rules = rule_folder::load(Some(rules)).unwrap();
     Filter::new(rules, Thresholds { tag_at, drop_at }).unwrap()
