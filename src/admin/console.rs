@@ -13,22 +13,29 @@
 //! | `/review` | logged in | messages near the threshold, one after the other |
 //! | `/senders` | logged in | who is allowed, blocked and known; POST puts somebody on a list |
 //! | `/settings` | logged in | the settings of a mailbox; POST changes them |
+//! | `/health` | the administrator | what `popgate doctor` finds |
+//! | `/mailboxes`, `/mailboxes/forget` | the administrator | all mailboxes; POST forgets one |
+//! | `/rules` | the administrator | the rules; POST judges a message that is pasted |
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
 mod actions;
 mod answer;
+mod health;
 mod held;
 mod held_actions;
 mod home;
 mod login;
 mod mailbox_choice;
+mod mailboxes;
 mod message;
 mod messages;
+mod operations;
 mod outcome;
 mod password_throttle;
 mod protection;
 mod review;
+mod rules;
 mod sender_actions;
 mod senders;
 mod sessions;
@@ -46,6 +53,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub(super) use login::ClientAddress;
+pub use operations::{Check, CheckState, Operations};
 pub use state::{Console, OneTimeToken, TrainerOf};
 
 /// The most octets of a form.
@@ -63,6 +71,18 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/review", get(review::page))
         .route("/senders", get(senders::page).post(sender_actions::act))
         .route("/settings", get(settings::page).post(settings_actions::act))
+        .route("/health", get(health::page))
+        .route("/mailboxes", get(mailboxes::page))
+        .route(
+            "/mailboxes/forget",
+            get(mailboxes::ask).post(mailboxes::forget),
+        )
+        .route(
+            "/rules",
+            get(rules::page)
+                .post(rules::judge)
+                .layer(DefaultBodyLimit::max(rules::PASTED)),
+        )
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))

@@ -34,7 +34,7 @@ use tokio_rustls::server::TlsStream;
 
 use self::connections::Connections;
 use self::console::ClientAddress;
-pub use self::console::{Console, OneTimeToken, TrainerOf};
+pub use self::console::{Check, CheckState, Console, OneTimeToken, Operations, TrainerOf};
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::heartbeat::Heartbeats;

@@ -2,7 +2,7 @@
 
 mod table;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -10,13 +10,14 @@ use tokio::sync::Notify;
 
 use super::exit::{Ended, Error, Exit};
 use super::shared_args::block_on;
+use crate::admin::OneTimeToken;
 use crate::config::{Config, Flags};
 use crate::demo::client::{self, Fetched};
 use crate::demo::delivery::Delivery;
 use crate::demo::mail::{Sample, samples};
 use crate::demo::server::SampleServer;
 use crate::server::signals::StopSignals;
-use crate::server::{self, Overrides, Root, log};
+use crate::server::{self, Overrides, Root, Server, log};
 
 /// Flags of `demo`.
 #[derive(Debug, Args)]
@@ -44,7 +45,10 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
     let mailbox = SampleServer::start(messages).await;
     let mailbox = mailbox
         .map_err(|error| Error::failed(format!("the sample server cannot start: {error}")))?;
-    let (config, problems) = Config::load(None, &flags(args, &mailbox));
+    // What the console shows: gone when the demonstration ends.
+    let data = tempfile::tempdir()
+        .map_err(|error| Error::failed(format!("there is no folder for its data: {error}")))?;
+    let (config, problems) = Config::load(None, &flags(args, &mailbox, data.path()));
     let overrides = Overrides {
         root: Root::Kept,
         ..Overrides::default()
@@ -60,6 +64,10 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
         samples.len()
     );
     println!("popgate          {proxy}");
+    let console = console_address(&server);
+    if let Some(console) = &console {
+        println!("console          {console} (once)");
+    }
     if let Some(admin) = admin {
         println!("metrics          http://{admin}/metrics");
     }
@@ -85,11 +93,12 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
         () = stops.next() => Ok(Exit::Failure),
     };
     if !args.once && matches!(ended, Ok(Exit::Fine | Exit::Negative)) {
-        let metrics = admin.map(|admin| format!(", or look at http://{admin}/metrics"));
+        let console =
+            console.map(|console| format!(", or look at its mail in the console:\n{console}"));
         println!(
             "\nStill running, until Ctrl-C: point a mail client at {proxy} (POP3, no encryption, any user\n\
              and password){}",
-            metrics.unwrap_or_default()
+            console.unwrap_or_default()
         );
         stops.next().await;
     }
@@ -98,13 +107,20 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
     ended
 }
 
-fn flags(args: &DemoArgs, mailbox: &SampleServer) -> Flags {
+/// The address by which the administrator gets into the console.
+fn console_address(server: &Server) -> Option<String> {
+    let (console, address) = server.console().zip(server.admin_address())?;
+    let OneTimeToken(token) = console.new_token()?;
+    Some(format!("http://{address}/login?token={token}"))
+}
+
+fn flags(args: &DemoArgs, mailbox: &SampleServer, data: &Path) -> Flags {
     Flags {
         listen: vec![args.listen.clone()],
         upstream: Some(mailbox.address().to_string()),
         upstream_tls: Some("off".to_owned()),
         admin: Some(args.admin.clone()),
-        data_dir: Some(PathBuf::new()),
+        data_dir: Some(data.to_owned()),
         rules: None,
     }
 }

@@ -8,11 +8,9 @@ use super::exit::{Ended, Error, Exit};
 use super::opened_store;
 use super::shared_args::DataArgs;
 use super::terminal::harmless;
-use crate::config::Config;
-use crate::filter::classifier::WeightsOwner;
-use crate::mailbox_id::{MailboxId, UpstreamId};
+use crate::server::forget_mailbox::forget_mailbox;
+use crate::store::Forgotten;
 use crate::store::records::MailboxContents;
-use crate::store::{Forgotten, Store, forget_mailbox};
 
 /// The arguments.
 #[derive(Debug, Args)]
@@ -30,13 +28,7 @@ pub(super) fn run(args: &ForgetArgs) -> Ended {
     let opened = opened_store::open(&config)?;
     let (store, messages) = (opened.store(), opened.held_messages(&config.data_dir));
     let mailbox = opened_store::mailbox(&config, &*store, &args.mailbox)?;
-    let upstreams = upstreams(&config, &mailbox);
-    let owners = owners(&*store, &mailbox)?;
-    let dir = &config.data_dir;
-    let forgotten = forget_mailbox(dir, &*store, &messages, &mailbox, &owners, &upstreams)?;
-    if let Some(lessons) = opened.lessons() {
-        lessons.forget(&owners)?;
-    }
+    let forgotten = forget_mailbox(&config, &*store, &messages, &mailbox)?;
     let name = harmless(&mailbox.to_string());
     if forgotten.is_nothing() {
         return Err(Error::NotFound(format!("there is nothing about {name}")));
@@ -46,27 +38,6 @@ pub(super) fn run(args: &ForgetArgs) -> Ended {
         "what was taught for all accounts, the log, and copies that `backup` made are not changed"
     );
     Ok(Exit::Fine)
-}
-
-/// The names that its server has in the configuration.
-fn upstreams<'c>(config: &'c Config, mailbox: &MailboxId) -> Vec<&'c str> {
-    let all = config.upstreams.iter();
-    all.filter(|it| UpstreamId::new(&it.host, it.port) == *mailbox.upstream())
-        .map(|it| it.name.as_str())
-        .collect()
-}
-
-/// Whose weights are the mailbox's alone: also what was taught under its user name, unless another mailbox has it, too.
-fn owners(store: &dyn Store, mailbox: &MailboxId) -> Result<Vec<WeightsOwner>, Error> {
-    let mut owners = vec![WeightsOwner::Mailbox(mailbox.clone())];
-    let known = store.mailboxes().map_err(Error::failed)?;
-    let is_shared = known
-        .iter()
-        .any(|it| it.mailbox.user() == mailbox.user() && it.mailbox != *mailbox);
-    if !is_shared {
-        owners.extend(owners[0].fallback());
-    }
-    Ok(owners)
 }
 
 fn said(forgotten: &Forgotten) -> String {

@@ -163,6 +163,13 @@ impl Filter {
         rules.filter(|(_, score)| *score != 0.0)
     }
 
+    /// The rules with a score: id, description, score.
+    pub fn described_rules(&self) -> impl Iterator<Item = (&str, &str, f64)> {
+        let rules = self.rules.rules.iter();
+        let rules = rules.map(|rule| (&*rule.id, &*rule.description, rule.score));
+        rules.filter(|(_, _, score)| *score != 0.0)
+    }
+
     /// What a hit of a rule means: its description, and its clause, if it has one.
     pub fn meaning(&self, rule: &str) -> Option<(&str, Option<&str>)> {
         let mut rules = self.rules.rules.iter();

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use super::certificates::{self, Listeners};
+use super::console_operations::operations;
 use super::describe::announce;
 use super::overrides::{Overrides, Root};
 use super::privileges;
@@ -175,6 +176,7 @@ fn console(config: &Config, service: &Arc<ArcSwap<Service>>, drain: &Arc<DrainSi
         Arc::clone(service),
         Arc::clone(drain),
         trainer,
+        operations(config),
         config.data_dir.clone(),
         config.filter.hold_bytes,
         config.console.clone(),

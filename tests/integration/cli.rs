@@ -185,6 +185,7 @@ fn the_demo_prints_the_expected_summary() {
         "{text}"
     );
     assert!(text.contains("SEXTORTION"), "{text}");
+    assert!(text.contains("/login?token="), "{text}");
 }
 
 /// Also by verbs that look into the data directory.

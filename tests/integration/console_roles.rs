@@ -34,6 +34,21 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/senders?mailbox=MAILBOX", [303, 200, 200, 200]),
     ("GET", "/settings", [303, 200, 200, 200]),
     ("GET", "/settings?mailbox=MAILBOX", [303, 200, 200, 200]),
+    ("GET", "/health", [303, 404, 404, 200]),
+    ("GET", "/mailboxes", [303, 404, 404, 200]),
+    (
+        "GET",
+        "/mailboxes/forget?mailbox=MAILBOX",
+        [303, 404, 404, 200],
+    ),
+    (
+        "GET",
+        "/mailboxes/forget?mailbox=none",
+        [303, 404, 404, 404],
+    ),
+    ("POST", "/mailboxes/forget forget", [303, 404, 404, 404]),
+    ("GET", "/rules?q=spam", [303, 404, 404, 200]),
+    ("POST", "/rules test", [303, 404, 404, 200]),
     ("GET", "/login", [200, 200, 200, 200]),
     ("GET", "/style.css", [200, 200, 200, 200]),
     ("GET", "/nothing", [404, 404, 404, 404]),
@@ -73,7 +88,12 @@ async fn everybody_sees_their_own_mailbox_and_no_other() {
             let answer = match *method {
                 "GET" => person.get(&path).await,
                 _ => {
-                    let fields = [("form", &*forms[number]), ("do", deed)];
+                    let fields = [
+                        ("form", &*forms[number]),
+                        ("do", deed),
+                        ("mailbox", "none"),
+                        ("message", "x"),
+                    ];
                     person.post(&path, &fields).await
                 }
             };

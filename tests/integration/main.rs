@@ -7,6 +7,7 @@ mod cli;
 mod configs;
 mod console;
 mod console_access;
+mod console_administrator;
 mod console_held;
 mod console_review;
 mod console_roles;

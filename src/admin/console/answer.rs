@@ -14,6 +14,8 @@ pub(super) struct Frame {
     pub(super) texts: &'static Texts,
     /// Who is logged in, and what their forms have in them.
     pub(super) person: Option<(String, String)>,
+    /// Whether the person sees the pages of the administrator.
+    pub(super) is_administrator: bool,
 }
 
 impl Frame {
@@ -26,6 +28,7 @@ impl Frame {
         Self {
             texts: visitor.texts,
             person: Some((name, visitor.form_token().to_owned())),
+            is_administrator: visitor.mailbox().is_none(),
         }
     }
 
@@ -34,6 +37,7 @@ impl Frame {
         Self {
             texts,
             person: None,
+            is_administrator: false,
         }
     }
 

@@ -22,6 +22,8 @@ const DAYS: u32 = 30;
 #[template(path = "home.html")]
 struct HomePage {
     frame: Frame,
+    /// For the administrator.
+    store_works: bool,
     today: HistoryCounts,
     month: HistoryCounts,
 }
@@ -39,6 +41,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) 
     match counted.await {
         Ok((today, month)) => answer::page(&HomePage {
             frame: Frame::of(&visitor),
+            store_works: console.service().metrics.is_store_up(),
             today,
             month,
         }),

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::rustls::ServerConfig;
 
+use super::operations::Operations;
 use super::password_throttle::PasswordThrottle;
 use super::sessions::{Sessions, is_same, random};
 use crate::config::ConsoleConfig;
@@ -42,6 +43,7 @@ pub struct Console {
     service: Arc<ArcSwap<Service>>,
     drain: Arc<DrainSignal>,
     trainer: TrainerOf,
+    pub(super) operations: Operations,
     /// Where the administrator's password is.
     pub(super) data_dir: PathBuf,
     /// As many octets of a message are judged, and learned.
@@ -78,6 +80,7 @@ impl Console {
         service: Arc<ArcSwap<Service>>,
         drain: Arc<DrainSignal>,
         trainer: TrainerOf,
+        operations: Operations,
         data_dir: PathBuf,
         judged_octets: usize,
         config: ConsoleConfig,
@@ -86,6 +89,7 @@ impl Console {
             service,
             drain,
             trainer,
+            operations,
             data_dir,
             judged_octets,
             config,

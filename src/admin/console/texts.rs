@@ -3,8 +3,11 @@
 //! In: the languages that a browser accepts; out: the texts in the first one that there is. What rules say about a message
 //! is theirs, in English.
 
+mod health;
 mod held;
+mod mailboxes;
 mod review;
+mod rules;
 mod senders;
 mod settings;
 
@@ -93,6 +96,9 @@ pub(super) struct Texts {
     pub(super) review_page: review::ReviewTexts,
     pub(super) senders_page: senders::SendersTexts,
     pub(super) settings_page: settings::SettingsTexts,
+    pub(super) health_page: health::HealthTexts,
+    pub(super) mailboxes_page: mailboxes::MailboxesTexts,
+    pub(super) rules_page: rules::RulesTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -177,6 +183,9 @@ static ENGLISH: Texts = Texts {
     review_page: review::ENGLISH,
     senders_page: senders::ENGLISH,
     settings_page: settings::ENGLISH,
+    health_page: health::ENGLISH,
+    mailboxes_page: mailboxes::ENGLISH,
+    rules_page: rules::ENGLISH,
 };
 
 static GERMAN: Texts = Texts {
@@ -261,6 +270,9 @@ static GERMAN: Texts = Texts {
     review_page: review::GERMAN,
     senders_page: senders::GERMAN,
     settings_page: settings::GERMAN,
+    health_page: health::GERMAN,
+    mailboxes_page: mailboxes::GERMAN,
+    rules_page: rules::GERMAN,
 };
 
 /// The languages; the first one is everybody's who has no other.

@@ -1,0 +1,66 @@
+//! The server's health, for the administrator: what `popgate doctor` finds, and what to do about it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::answer::{self, Frame};
+use super::operations::{Check, CheckState};
+use super::state::Console;
+use super::visitor::Visitor;
+
+/// A row of the page.
+struct ShownCheck {
+    state: &'static str,
+    /// For the style sheet.
+    class: &'static str,
+    check: Check,
+}
+
+#[derive(Template)]
+#[template(path = "health.html")]
+struct HealthPage {
+    frame: Frame,
+    problems: usize,
+    /// Problems first.
+    checks: Vec<ShownCheck>,
+}
+
+pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
+    if visitor.mailbox().is_some() {
+        return answer::missing(&visitor);
+    }
+    let diagnose = Arc::clone(&console.operations.diagnose);
+    let mut checks = match console.in_thread(move || diagnose()).await {
+        Ok(checks) => checks,
+        Err(why) => return answer::unanswered(&visitor, &why),
+    };
+    checks.sort_by_key(|check| match check.state {
+        CheckState::Wrong => 0,
+        CheckState::Note => 1,
+        CheckState::Fine => 2,
+    });
+    let texts = &visitor.texts.health_page;
+    let is_wrong = |check: &&Check| check.state == CheckState::Wrong;
+    answer::page(&HealthPage {
+        frame: Frame::of(&visitor),
+        problems: checks.iter().filter(is_wrong).count(),
+        checks: checks
+            .into_iter()
+            .map(|check| {
+                let (state, class) = match check.state {
+                    CheckState::Fine => (texts.fine, "fine"),
+                    CheckState::Note => (texts.note, "note"),
+                    CheckState::Wrong => (texts.wrong, "problem"),
+                };
+                ShownCheck {
+                    state,
+                    class,
+                    check,
+                }
+            })
+            .collect(),
+    })
+}
