@@ -16,6 +16,9 @@
 //! | `/health` | the administrator | what `popgate doctor` finds |
 //! | `/mailboxes`, `/mailboxes/forget` | the administrator | all mailboxes; POST forgets one |
 //! | `/rules` | the administrator | the rules; POST judges a message that is pasted |
+//! | `/mail-program` | logged in | the settings for mail programs, and whether one has fetched mail |
+//!
+//! Before there is a configuration, `setup.rs` serves pages of its own.
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
@@ -26,6 +29,8 @@ mod held;
 mod held_actions;
 mod home;
 mod login;
+mod mail_program;
+mod mail_providers;
 mod mailbox_choice;
 mod mailboxes;
 mod message;
@@ -41,6 +46,7 @@ mod senders;
 mod sessions;
 mod settings;
 mod settings_actions;
+mod setup;
 mod shown;
 mod state;
 mod texts;
@@ -54,6 +60,8 @@ use axum::{Router, middleware};
 
 pub(super) use login::ClientAddress;
 pub use operations::{Check, CheckState, Operations};
+pub(super) use setup::router as setup_router;
+pub use setup::{Choice, Later, Setup, new_token};
 pub use state::{Console, OneTimeToken, TrainerOf};
 
 /// The most octets of a form.
@@ -83,6 +91,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
                 .post(rules::judge)
                 .layer(DefaultBodyLimit::max(rules::PASTED)),
         )
+        .route("/mail-program", get(mail_program::page))
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))

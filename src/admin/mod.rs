@@ -13,6 +13,7 @@
 
 mod connections;
 mod console;
+mod first_run;
 
 use std::convert::Infallible;
 use std::io;
@@ -34,7 +35,11 @@ use tokio_rustls::server::TlsStream;
 
 use self::connections::Connections;
 use self::console::ClientAddress;
-pub use self::console::{Check, CheckState, Console, OneTimeToken, Operations, TrainerOf};
+pub use self::console::{
+    Check, CheckState, Choice, Console, Later, OneTimeToken, Operations, Setup, TrainerOf,
+    new_token,
+};
+pub use self::first_run::serve_setup;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
 use crate::net::heartbeat::Heartbeats;

@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 /// Where it is looked for, in this order: in the working directory, and where the packages put it.
 const PLACES: [&str; 2] = ["popgate.toml", "/etc/popgate/popgate.toml"];
 
@@ -15,6 +17,21 @@ pub(super) fn chosen(given: Option<&Path>) -> Option<PathBuf> {
     let found = first_of(PLACES.map(Path::new))?;
     eprintln!("popgate: settings from {}", found.display());
     Some(found)
+}
+
+/// Where a new one goes: the place of the packages, if popgate may write there, or the working directory.
+pub(super) fn new_file() -> PathBuf {
+    let [near, far] = PLACES.map(Path::new);
+    let place = match far.parent().is_some_and(is_writable) {
+        true => far,
+        false => near,
+    };
+    std::path::absolute(place).unwrap_or_else(|_| place.to_owned())
+}
+
+/// Whether files can be made in a folder.
+pub(super) fn is_writable(folder: &Path) -> bool {
+    access(folder, AccessFlags::W_OK).is_ok()
 }
 
 /// One that may not be looked at is there, too: its settings must not be passed over in silence.

@@ -11,7 +11,7 @@ use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
 use crate::admin::{Console, OneTimeToken};
 use crate::config::{Config, Flags};
-use crate::server::{self, Overrides, Server, core_dumps, daemon, log, open_files};
+use crate::server::{self, Overrides, Server, core_dumps, daemon, first_run, log, open_files};
 
 /// Flags of `serve`; they override the file.
 #[derive(Debug, Args)]
@@ -50,24 +50,61 @@ impl ServeArgs {
             rules: self.rules.clone(),
         }
     }
+
+    /// On which address a person is to be asked for the settings: if nothing names a server, on this machine.
+    fn first_run(&self, config: &Config) -> Option<SocketAddr> {
+        let is_told = self.upstream.is_some() || !self.listen.is_empty() || self.rules.is_some();
+        config.admin.filter(|it| !is_told && it.ip().is_loopback())
+    }
 }
 
-/// Runs the proxy.
+/// Runs the proxy; without any configuration, a person writes one first.
 pub(super) fn run(args: &ServeArgs) -> Ended {
     let path = config_file::chosen(args.config.config.as_deref());
     let flags = args.flags();
-    let load = move || Config::load(path.as_deref(), &flags);
-    let (config, problems) = load();
+    let (config, _) = Config::load(path.as_deref(), &flags);
     log::start(&config.log);
     core_dumps::forbid();
     open_files::raise_limit();
     // The last thing: sessions log until their runtime is gone.
     let _flushed = FlushedLog;
     block_on(async {
-        let server = server::build(&config, problems, Overrides::default())?;
-        daemon::run(server, Arc::new(load), announce).await?;
+        let mut path = path;
+        let mut overrides = Overrides::default();
+        let mut token = None;
+        if let (None, Some(address)) = (&path, args.first_run(&config)) {
+            let file = config_file::new_file();
+            let data_dir = data_dir(&config, &flags);
+            let done = first_run::set_up(address, &file, &data_dir, |address| {
+                eprintln!("popgate has no settings yet: open {address}");
+            });
+            let Some(done) = done.await? else {
+                return Ok(Exit::Fine);
+            };
+            path = Some(file);
+            overrides.admin = Some(done.admin);
+            token = Some(done.token);
+        }
+        let load = move || Config::load(path.as_deref(), &flags);
+        let (config, problems) = load();
+        let server = server::build(&config, problems, overrides)?;
+        daemon::run(server, Arc::new(load), |server| announce(server, token)).await?;
         Ok(Exit::Fine)
     })
+}
+
+/// Where the store is to be: the usual folder, or one beside the file if that cannot be made.
+fn data_dir(config: &Config, flags: &Flags) -> PathBuf {
+    let dir = &config.data_dir;
+    let usable = if dir.exists() {
+        Some(&**dir)
+    } else {
+        dir.parent()
+    };
+    if flags.data_dir.is_some() || usable.is_some_and(config_file::is_writable) {
+        return std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+    }
+    PathBuf::from("popgate-data")
 }
 
 /// Flushes the log when it is dropped, also by a panic.
@@ -80,12 +117,16 @@ impl Drop for FlushedLog {
 }
 
 /// One line a socket, so that port 0 can be used; and how the administrator gets into the console.
-fn announce(server: &Server) {
+fn announce(server: &Server, token: Option<OneTimeToken>) {
     for (protocol, address) in server.sockets() {
         eprintln!("listening {protocol} {address}");
     }
     if let (Some(console), Some(address)) = (server.console(), server.admin_address()) {
-        invite(console, address);
+        match token {
+            // The last page of the first run leads there.
+            Some(token) => console.accept_token(token),
+            None => invite(console, address),
+        }
     }
 }
 

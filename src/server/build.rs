@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use super::certificates::{self, Listeners};
@@ -87,7 +87,8 @@ pub fn build(
     mut problems: Vec<Problem>,
     mut overrides: Overrides,
 ) -> Result<Server, BuildError> {
-    let sockets = bind(config, std::mem::take(&mut overrides.listeners));
+    let given = std::mem::take(&mut overrides.listeners);
+    let sockets = bind(config, given, overrides.admin.take());
     problems.extend(sockets.problems);
     // Keys may be readable only for root.
     let listeners = certificates::listeners(config, &[], &overrides.listener_tls);
@@ -138,7 +139,7 @@ pub fn build(
             Ok(Server {
                 console: admin_address
                     .filter(|it| config.console.is_served_on(*it))
-                    .map(|_| Arc::new(console(config, &service, &drain))),
+                    .map(|_| Arc::new(console(config, &addresses, &service, &drain))),
                 service,
                 certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
                 admin_address,
@@ -166,7 +167,12 @@ pub fn build(
 }
 
 /// The console of a server.
-fn console(config: &Config, service: &Arc<ArcSwap<Service>>, drain: &Arc<DrainSignal>) -> Console {
+fn console(
+    config: &Config,
+    addresses: &[SocketAddr],
+    service: &Arc<ArcSwap<Service>>,
+    drain: &Arc<DrainSignal>,
+) -> Console {
     let of_start = config.clone();
     let trainer: TrainerOf = Box::new(move |owner| {
         let opened = open_trainer(&of_start, owner);
@@ -176,7 +182,7 @@ fn console(config: &Config, service: &Arc<ArcSwap<Service>>, drain: &Arc<DrainSi
         Arc::clone(service),
         Arc::clone(drain),
         trainer,
-        operations(config),
+        operations(config, addresses),
         config.data_dir.clone(),
         config.filter.hold_bytes,
         config.console.clone(),
@@ -201,7 +207,7 @@ fn remove_leftovers(config: &Config) {
 }
 
 /// Binds sockets that are not bound yet.
-fn bind(config: &Config, bound: Vec<TcpListener>) -> Sockets {
+fn bind(config: &Config, bound: Vec<TcpListener>, admin: Option<TcpListener>) -> Sockets {
     let mut sockets = Sockets::default();
     let mut inherited = Inherited::from_service_manager().unwrap_or_else(|error| {
         let message = format!("an inherited socket: {error}");
@@ -225,7 +231,10 @@ fn bind(config: &Config, bound: Vec<TcpListener>) -> Sockets {
         sockets.listeners.extend(bound);
     }
     if let Some(address) = config.admin {
-        let bound = listen::bind(address, false, &mut inherited);
+        let bound = match admin {
+            Some(bound) => Ok(bound),
+            None => listen::bind(address, false, &mut inherited),
+        };
         sockets.admin = sockets.take(config, "admin.address", bound);
     }
     for address in inherited.left() {

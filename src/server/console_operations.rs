@@ -1,5 +1,6 @@
 //! What the console asks of the server, with the configuration of its start.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
@@ -7,12 +8,23 @@ use tokio::runtime::Builder;
 use super::diagnosis::{Finding, diagnose};
 use super::forget_mailbox::forget_mailbox;
 use crate::admin::{Check, CheckState, Operations};
-use crate::config::Config;
+use crate::config::{Config, ListenTls};
 
 /// For the console of this server.
-pub(super) fn operations(config: &Config) -> Operations {
+pub(super) fn operations(config: &Config, addresses: &[SocketAddr]) -> Operations {
+    let listeners = config.listen.iter().zip(addresses);
+    let listeners = listeners.map(|(listen, address)| {
+        let tls = match listen.tls {
+            ListenTls::Off => "off",
+            ListenTls::Starttls => "starttls",
+            ListenTls::Implicit => "implicit",
+            ListenTls::Passthrough => "passthrough",
+        };
+        (tls, *address)
+    });
     let (checked, known) = (config.clone(), config.clone());
     Operations {
+        listeners: listeners.collect(),
         diagnose: Arc::new(move || checks(&checked)),
         forget: Arc::new(move |store, messages, mailbox| {
             let forgotten = forget_mailbox(&known, store, messages, mailbox);

@@ -18,6 +18,7 @@ pub mod describe;
 pub mod diagnosis;
 mod digests;
 pub mod filter;
+pub mod first_run;
 pub mod forget_mailbox;
 pub mod log;
 mod log_queue;

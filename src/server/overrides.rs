@@ -16,6 +16,8 @@ use crate::thread_pool::ThreadPool;
 pub struct Overrides {
     /// Bound sockets, for the first `[[listen]]` sections in their order.
     pub listeners: Vec<TcpListener>,
+    /// The bound socket of the admin port.
+    pub admin: Option<TcpListener>,
     /// Whether root's privileges are dropped.
     pub root: Root,
     /// Where sessions run.

@@ -49,6 +49,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/mailboxes/forget forget", [303, 404, 404, 404]),
     ("GET", "/rules?q=spam", [303, 404, 404, 200]),
     ("POST", "/rules test", [303, 404, 404, 200]),
+    ("GET", "/mail-program", [303, 200, 200, 200]),
     ("GET", "/login", [200, 200, 200, 200]),
     ("GET", "/style.css", [200, 200, 200, 200]),
     ("GET", "/nothing", [404, 404, 404, 404]),

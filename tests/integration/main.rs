@@ -64,6 +64,7 @@ mod verdicts;
 
 mod support;
 
+mod first_run;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_replay;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The console as people use it: Chromium in front of popgate in front of a real Dovecot, and poplib beside it.
 
-Two users and an administrator log in. A message that was tagged, missed or held is corrected with the page's own buttons, and
+A first run goes from nothing to the first tagged message. Two users and an administrator log in. A message that was tagged, missed or held is corrected with the page's own buttons, and
 the next fetch by poplib must have what the page promised, octet for octet; each is undone. The same with JavaScript off. Every
 page that anybody finds is asked for by everybody: nobody sees another's mail. axe-core looks at each page, light and dark, wide and
 narrow. Hostile mail is shown; the network log of the browser must not have anything beyond the console. Then attacks over
@@ -26,9 +26,9 @@ import console_probes as probes
 import hostile_mail
 from console_probes import must
 from gate import Popgate
-from server import PASSWORD, Dovecot, find
+from server import PASSWORD, Dovecot, find, free_ports
 
-HOST, ADMINISTRATOR = "127.0.0.1", "a long password for tests"
+HOST, ADMINISTRATOR, SPAM = "127.0.0.1", "a long password for tests", "12-sextortion.eml"
 RULES = """[[rule]]
 id = "TAGGED"
 description = "The message has the word for spam"
@@ -386,6 +386,103 @@ def hostile(playwright, program, folder):
     print(f"  {len(attacks)} hostile messages, {shown} pages, with and without the policy: 0 scripts, 0 requests beyond the console", flush=True)
 
 
+class Unconfigured(Popgate):
+    """popgate before there are settings: it is ready when it has printed the address to open."""
+
+    address = None
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.log_lines.append(line)
+            found = re.search(r"listening (pop3s?|admin) \S+:(\d+)", line)
+            if found:
+                self.listening.append((found[1], int(found[2])))
+            found = re.search(r"no settings yet: open (http\S+)", line)
+            if found:
+                self.address = found[1]
+                self.ready.set()
+        self.ready.set()
+
+
+def first_run(playwright, program, folder, axe, pictures):
+    """From nothing to the first tagged message that a mail program fetches."""
+    if os.path.exists("/etc/popgate/popgate.toml"):
+        raise RuntimeError("there is a configuration in /etc/popgate: this needs a machine without one")
+    os.mkdir(folder)
+    os.mkdir(os.path.join(folder, "dovecot"))
+    samples = os.path.join(os.path.dirname(__file__), "..", "..", "src", "demo", "mail")
+    with open(os.path.join(samples, SPAM), "rb") as f:
+        spam = f.read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    dovecot = Dovecot(os.path.join(folder, "dovecot"))
+    dovecot.fill("ann", [mailbox("ann")[0], spam])
+    dovecot.start()
+    [listen] = free_ports(1)
+    popgate = Unconfigured.__new__(Unconfigured)
+    popgate.start([program, "serve", "--admin", "127.0.0.1:0", "--data-dir", os.path.join(folder, "data")], folder, 0)
+    begun = time.monotonic()
+    browser = chromium.Chromium(playwright)
+    try:
+        must(popgate.address, "no address was printed:\n" + popgate.log())
+        base = popgate.address.partition("/?")[0]
+        person = chromium.Person(browser, base)
+        page, found = person.page, []
+
+        def look(name):
+            found.extend(f"{name}: {one}" for one in chromium.violations(person, axe))
+            if pictures:
+                page.screenshot(path=os.path.join(pictures, f"first-run-{name}.png"), full_page=True)
+
+        must(person.open("/") == 403 and person.open("/?token=guess") == 403, "a page without the token")
+        must(person.open(popgate.address) == 200, "the address does not open")
+        look("address")
+        page.fill("input[name=address]", "ann")
+        person.click("Go on")
+        must(person.has("That is no mail address"), "a wrong address is taken")
+        page.fill("input[name=address]", "ann@example.org")
+        person.click("Go on")
+        must(page.input_value("input[name=host]") == "pop.example.org", "no server is suggested")
+        look("server")
+        for password in ("wrong", PASSWORD):
+            page.fill("input[name=host]", "127.0.0.1")
+            page.fill("input[name=port]", str(dovecot.pop3))
+            page.select_option("select[name=tls]", "off")
+            page.fill("input[name=user]", "ann")
+            page.fill("input[name=password]", password)
+            page.fill("input[name=listen]", f"{HOST}:{listen}")
+            person.click("Test, and write the settings")
+            if password == "wrong":
+                must(person.has("The test has failed"), f"a wrong password is taken: {page.content()}")
+                must(not os.path.exists(os.path.join(folder, "popgate.toml")), "settings are written after a failed test")
+                look("failed")
+        must(person.has("popgate is set up"), f"not set up: {page.inner_text('main')}")
+        path = os.path.join(folder, "popgate.toml")
+        with open(path) as f:
+            text = f.read()
+        must(os.stat(path).st_mode & 0o777 == 0o600 and PASSWORD not in text, f"the file: {oct(os.stat(path).st_mode)} {text}")
+        look("done")
+        person.click("Go on to the settings for your mail program", role="link")
+        person.click("Log in")
+        must(person.has("Waiting for your mail program") and person.has(str(listen)), f"no settings: {page.inner_text('main')}")
+        look("mail-program")
+        client = poplib.POP3(HOST, listen, timeout=60)
+        client.user("ann")
+        client.pass_(PASSWORD)
+        tagged = b"\r\n".join(client.retr(2)[1])
+        client.quit()
+        must(b"X-Spam-Flag: YES" in tagged, f"the first message is not tagged: {tagged[:600]}")
+        # By itself: nobody reloads the page.
+        page.get_by_text("Connected.").wait_for(timeout=30000)
+        took = time.monotonic() - begun
+        must(took < 120 and not found, f"{took:.0f} s; {found}")
+        must(not person.elsewhere(), f"beyond the console: {person.elsewhere()}")
+        print(f"  first run: from nothing to the first tagged message in {took:.0f} s and {person.clicks} clicks; axe-core: 0 violations", flush=True)
+    finally:
+        browser.close()
+        code = popgate.stop()
+        dovecot.stop()
+    must(code == 0, f"popgate ended with {code}:\n{popgate.log()}")
+
+
 def attacked(gate, person):
     """Over plain sockets."""
     raw = probes.Raw(gate.admin)
@@ -409,7 +506,7 @@ def main():
     parser.add_argument("--popgate", required=True)
     parser.add_argument("--browser", required=True, metavar="DIR", help="Playwright and axe-core are installed here")
     parser.add_argument("--pictures", metavar="DIR")
-    parser.add_argument("--only", default="people,looks,attacks,hostile")
+    parser.add_argument("--only", default="first,people,looks,attacks,hostile")
     options = parser.parse_args()
     if not find("dovecot"):
         print("dovecot not installed")
@@ -424,6 +521,8 @@ def main():
     begun = time.monotonic()
     try:
         with sync_playwright() as playwright:
+            if "first" in parts:
+                first_run(playwright, options.popgate, os.path.join(folder, "first"), axe, options.pictures)
             if {"people", "looks", "attacks"} & set(parts):
                 part = os.path.join(folder, "people")
                 os.mkdir(part)

@@ -3,6 +3,7 @@
 //! In: functions of the server, which know its configuration; out: values for pages.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::mailbox_id::MailboxId;
@@ -34,14 +35,17 @@ pub struct Check {
 }
 
 /// Makes all checks. Blocks.
-pub type Diagnose = dyn Fn() -> Vec<Check> + Send + Sync;
+pub(super) type Diagnose = dyn Fn() -> Vec<Check> + Send + Sync;
 
 /// Forgets everything about a mailbox, or says in a sentence why not. Blocks.
-pub type Forget = dyn Fn(&dyn Store, &HeldMessages, &MailboxId) -> Result<(), String> + Send + Sync;
+pub(super) type Forget =
+    dyn Fn(&dyn Store, &HeldMessages, &MailboxId) -> Result<(), String> + Send + Sync;
 
 /// See the module.
 #[derive(Clone)]
 pub struct Operations {
+    /// Where mail programs connect: the setting `listen.tls`, and the address.
+    pub listeners: Vec<(&'static str, SocketAddr)>,
     /// Checks.
     pub diagnose: Arc<Diagnose>,
     /// Forgets a mailbox.

@@ -175,6 +175,12 @@ impl Console {
         }
     }
 
+    /// Lets the administrator in by this token, as by one of [`Console::new_token`].
+    pub fn accept_token(&self, OneTimeToken(token): OneTimeToken) {
+        let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((token, Instant::now() + TOKEN_LASTS));
+    }
+
     /// Whether this is the token; it is none from then on.
     pub(super) fn takes_token(&self, token: &str) -> bool {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);

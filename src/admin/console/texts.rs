@@ -10,6 +10,7 @@ mod review;
 mod rules;
 mod senders;
 mod settings;
+mod setup;
 
 /// The texts of a language; those of a single page are in a file of their own.
 #[derive(Debug)]
@@ -99,6 +100,7 @@ pub(super) struct Texts {
     pub(super) health_page: health::HealthTexts,
     pub(super) mailboxes_page: mailboxes::MailboxesTexts,
     pub(super) rules_page: rules::RulesTexts,
+    pub(super) setup_page: setup::SetupTexts,
 }
 
 static ENGLISH: Texts = Texts {
@@ -186,6 +188,7 @@ static ENGLISH: Texts = Texts {
     health_page: health::ENGLISH,
     mailboxes_page: mailboxes::ENGLISH,
     rules_page: rules::ENGLISH,
+    setup_page: setup::ENGLISH,
 };
 
 static GERMAN: Texts = Texts {
@@ -273,6 +276,7 @@ static GERMAN: Texts = Texts {
     health_page: health::GERMAN,
     mailboxes_page: mailboxes::GERMAN,
     rules_page: rules::GERMAN,
+    setup_page: setup::GERMAN,
 };
 
 /// The languages; the first one is everybody's who has no other.

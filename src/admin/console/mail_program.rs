@@ -1,0 +1,77 @@
+//! The settings for mail programs, and whether one has fetched mail.
+//!
+//! In: the listeners; out: what to write into which field of which program. While nothing was fetched, the browser asks again
+//! by itself.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::header::HeaderName;
+
+use super::answer::{self, Frame};
+use super::shown::minute;
+use super::state::Console;
+use super::visitor::Visitor;
+use crate::store::records::Timestamp;
+
+/// How many seconds the browser waits before it asks again. Not by an element of the page: that cannot be paused.
+const AGAIN: &str = "5";
+
+/// Where mail programs connect.
+struct Place {
+    host: String,
+    port: u16,
+    /// As the setting `listen.tls` has it.
+    tls: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "mail_program.html")]
+struct MailProgramPage {
+    frame: Frame,
+    places: Vec<Place>,
+    /// The programs, and where the settings are in each.
+    programs: [(&'static str, &'static str); 4],
+    connected: Option<String>,
+}
+
+pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
+    let mailbox = visitor.mailbox().cloned();
+    let seen = console.ask(move |store| {
+        let known = store.mailboxes().map_err(|error| error.to_string())?;
+        let mut own = known.into_iter();
+        let judged: Option<Timestamp> = match mailbox {
+            Some(mailbox) => own
+                .find(|it| it.mailbox == mailbox)
+                .and_then(|it| it.last_judged),
+            None => own.filter_map(|it| it.last_judged).max(),
+        };
+        Ok(judged)
+    });
+    let seen = match seen.await {
+        Ok(seen) => seen,
+        Err(why) => return answer::unanswered(&visitor, &why),
+    };
+    let places = console.operations.listeners.iter();
+    let page = answer::page(&MailProgramPage {
+        frame: Frame::of(&visitor),
+        places: places
+            .map(|(tls, address)| Place {
+                host: match address.ip().is_unspecified() {
+                    true => "localhost".to_owned(),
+                    false => address.ip().to_string(),
+                },
+                port: address.port(),
+                tls,
+            })
+            .collect(),
+        programs: visitor.texts.setup_page.programs_menus,
+        connected: seen.map(minute),
+    });
+    match seen {
+        Some(_) => page,
+        None => ([(HeaderName::from_static("refresh"), AGAIN)], page).into_response(),
+    }
+}

@@ -1,0 +1,102 @@
+//! The first run: `serve` without settings asks a person for them, writes them, and goes on as a server.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use crate::support::browser::Browser;
+
+/// A process that ends with the test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads on until a line has this.
+fn line_with(stderr: &mut BufReader<ChildStderr>, text: &str) -> String {
+    loop {
+        let mut line = String::new();
+        let length = stderr.read_line(&mut line).unwrap();
+        assert_ne!(length, 0, "the output ended without `{text}`");
+        if line.contains(text) {
+            return line.trim_end().to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_are_asked_for_and_written_and_the_server_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+    let child = command
+        .args(["serve", "--admin", "127.0.0.1:0", "--data-dir", "data"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = Ending(child.unwrap());
+    let mut stderr = BufReader::new(child.0.stderr.take().unwrap());
+    let line = line_with(&mut stderr, "no settings yet: open http://");
+    let (_, address) = line.split_once("http://").unwrap();
+    let (address, token) = address.split_once("/?token=").unwrap();
+    let address: SocketAddr = address.parse().unwrap();
+    let mut browser = Browser::new(address);
+    for path in ["/", "/?token=guess"] {
+        assert_eq!(browser.get(path).await.status, 403, "{path}");
+    }
+    let page = browser.get(&format!("/?token={token}")).await;
+    assert!(page.body.contains("Mail address"), "{page:?}");
+    let fields = [("token", "guess"), ("address", "ann@gmx.de")];
+    assert_eq!(browser.post("/", &fields).await.status, 403);
+    let page = browser
+        .post("/", &[("token", token), ("address", "ann@gmx.de")])
+        .await;
+    assert!(page.body.contains("pop.gmx.net"), "{page:?}");
+    let mut fields = vec![
+        ("token", token),
+        ("host", "pop.example.net\" x"),
+        ("port", "995"),
+        ("tls", "implicit"),
+        ("listen", "127.0.0.1:0"),
+        ("do", "write"),
+    ];
+    let refused = browser.post("/", &fields).await;
+    assert!(refused.body.contains("role=\"alert\""), "{refused:?}");
+    let file = folder.path().join("popgate.toml");
+    assert!(!file.exists());
+    // Nobody listens there: the test says so, and nothing is written.
+    fields[1] = ("host", "127.0.0.1");
+    fields[2] = ("port", "1");
+    fields.extend([("user", "ann"), ("password", "secret")]);
+    fields[5] = ("do", "test");
+    let failed = browser.post("/", &fields).await;
+    assert!(failed.body.contains("The test has failed"), "{failed:?}");
+    assert!(!file.exists());
+    fields[5] = ("do", "write");
+    let done = browser.post("/", &fields).await;
+    assert!(done.body.contains("popgate is set up"), "{done:?}");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("host = \"127.0.0.1\"") && !text.contains("secret"));
+    // The same port, the same process: now it is the console.
+    line_with(&mut stderr, "listening pop3");
+    let (_, next) = done.body.split_once("/login?token=").unwrap();
+    let next = next.split('&').next().unwrap();
+    let fields = [("as", "token"), ("token", next)];
+    let answer = browser.post("/login?to=%2Fmail-program", &fields).await;
+    assert_eq!(
+        answer.header("Location"),
+        Some("/mail-program"),
+        "{answer:?}"
+    );
+    let page = browser.get("/mail-program").await;
+    assert!(page.body.contains("Waiting for your mail program"));
+    assert!(page.header("Refresh").is_some());
+}
