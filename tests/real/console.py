@@ -313,7 +313,7 @@ def looked_at(browser, gate, axe, people, pictures):
                     must(len(viewer.page.locator("main").inner_text().strip()) > 20, f"{path} says nothing")
                     if pictures and name != "empty" and scheme == "light" and (width == 1280 or (kind, name) == ("message", "user")):
                         which = f"{kind}-{name}" + ("-narrow" if width == 360 else "")
-                        viewer.page.screenshot(path=os.path.join(pictures, which + ".png"), full_page=True)
+                        viewer.page.screenshot(path=os.path.join(pictures, which + ".png"), full_page=kind != "rules")
                 viewer.close()
     must(not found, "\n".join([f"{len(found)} violations"] + sorted(set(found))[:40]))
     print(f"  axe-core on {count} views: 0 violations", flush=True)
