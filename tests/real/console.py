@@ -379,9 +379,10 @@ def hostile(playwright, program, folder):
     # The same texts, shown as HTML, would have been noticed.
     browser = chromium.Chromium(playwright, os.path.join(folder, "network-self-test.json"))
     person = chromium.Person(browser, gate.base, csp=False)
-    person.open("/login")
     for payload in hostile_mail.PAYLOADS:
-        person.page.evaluate("html => { document.body.innerHTML = html }", payload.format(sink=sink.address))
+        page = person.context.new_page()  # A payload may lead it elsewhere.
+        page.goto(gate.base + "/login")
+        page.evaluate("html => { document.body.innerHTML = html }", payload.format(sink=sink.address))
     until("the sink is reached", lambda: sink.came > 3)
     must(len(person.ran) > 3 and len(person.elsewhere()) > 3, f"hostile mail would not be noticed: {person.ran} {person.elsewhere()}")
     person.close()
