@@ -14,7 +14,7 @@ use super::running::Server;
 use super::service::{self, Persistent};
 use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
-use super::trainer::open_trainer;
+use super::trainer::open_trainer_in_turn;
 use crate::admin::{Console, TrainerOf};
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -175,7 +175,7 @@ fn console(
 ) -> Console {
     let of_start = config.clone();
     let trainer: TrainerOf = Box::new(move |owner| {
-        let opened = open_trainer(&of_start, owner);
+        let opened = open_trainer_in_turn(&of_start, owner.as_ref());
         opened.map_err(|error| error.to_string())
     });
     Console::new(

@@ -1,6 +1,7 @@
 //! Opens what teaches the learned filter: the files of the data directory, or the lessons that several nodes share.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use super::filter;
 use super::open_store::{self, OpenStore};
@@ -9,6 +10,10 @@ use crate::filter::classifier::WeightsOwner;
 use crate::learn::trainer::Trainer;
 use crate::schema::Problem;
 use crate::store::{KnowledgeError, SharedLessons, StoreError};
+
+/// How long a person waits for who teaches just now, and how often that is tried.
+const PATIENCE: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Why it cannot be opened.
 #[derive(Debug)]
@@ -53,6 +58,25 @@ pub fn open_trainer(config: &Config, owner: Option<WeightsOwner>) -> Result<Trai
         Some(lessons) => Trainer::open_shared(filter, &config.data_dir, owner, lessons)?,
         None => Trainer::open(filter, &config.data_dir, owner)?,
     })
+}
+
+/// As [`open_trainer`], but it waits a moment for who teaches just now: several people may press a button at once. Blocks.
+///
+/// # Errors
+/// As there.
+pub(super) fn open_trainer_in_turn(
+    config: &Config,
+    owner: Option<&WeightsOwner>,
+) -> Result<Trainer, TrainerError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match open_trainer(config, owner.cloned()) {
+            Err(TrainerError::Knowledge(KnowledgeError::Busy(_))) if Instant::now() < until => {
+                std::thread::sleep(AGAIN);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// The lessons that several nodes share, if they do.

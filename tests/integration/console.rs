@@ -205,6 +205,29 @@ async fn a_user_allows_and_blocks_a_sender_and_takes_that_back() {
 }
 
 #[tokio::test]
+async fn several_people_correct_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let mut proxy = proxy(data.path()).await;
+    let mut people = Vec::new();
+    for name in ["ann", "bob", "eve"] {
+        fetch(&mut proxy, name).await;
+        let mut browser = user(&proxy, name).await;
+        let list = browser.get_until("/messages", ">bargain</a>").await;
+        let (id, form) = (id_of(&list.body, "bargain"), list.form().to_owned());
+        people.push((browser, id, form));
+    }
+    let press = |(mut browser, id, form): (Browser, String, String)| async move {
+        for button in ["ham", "undo-label", "spam"] {
+            let fields = [("form", &*form), ("do", button)];
+            let answer = browser.post(&format!("/m/{id}"), &fields).await;
+            assert_eq!(answer.status, 303, "{button}: {}", answer.body);
+        }
+    };
+    let [ann, bob, eve] = people.try_into().ok().unwrap();
+    tokio::join!(press(ann), press(bob), press(eve));
+}
+
+#[tokio::test]
 async fn the_list_is_searched_and_filtered() {
     let data = tempfile::tempdir().unwrap();
     let mut proxy = proxy(data.path()).await;
