@@ -341,10 +341,19 @@ def hostile(playwright, program, folder):
     must(len(attacks) >= 300, f"{len(attacks)} attacks")
     os.mkdir(folder)
     gate = Gate(program, folder, {"ann": [mail for _, _, mail in attacks]})
+    try:
+        shown = show_attacks(playwright, gate, sink, attacks)
+    finally:
+        gate.stop()
+    print(f"  {len(attacks)} hostile messages, {shown} pages, with and without the policy: 0 scripts, 0 requests beyond the console", flush=True)
+
+
+def show_attacks(playwright, gate, sink, attacks):
+    """The number of pages that were shown."""
     gate.fetch("ann")
     shown = 0
     for csp in (True, False):
-        log = os.path.join(folder, f"network-{csp}.json")
+        log = os.path.join(gate.folder, f"network-{csp}.json")
         browser = chromium.Chromium(playwright, log)
         person = chromium.Person(browser, gate.base, csp=csp)
         person.log_in("ann", PASSWORD)
@@ -377,7 +386,7 @@ def hostile(playwright, program, folder):
         must(own, "the network log does not even have the console")
     must(sink.came == 0, f"{sink.came} connections to the attacker")
     # The same texts, shown as HTML, would have been noticed.
-    browser = chromium.Chromium(playwright, os.path.join(folder, "network-self-test.json"))
+    browser = chromium.Chromium(playwright, os.path.join(gate.folder, "network-self-test.json"))
     person = chromium.Person(browser, gate.base, csp=False)
     for payload in hostile_mail.PAYLOADS:
         page = person.context.new_page()  # A payload may lead it elsewhere.
@@ -388,8 +397,7 @@ def hostile(playwright, program, folder):
     person.close()
     browser.close()
     must(any(sink.address in one for one in browser.networked()), "the network log would not show it")
-    gate.stop()
-    print(f"  {len(attacks)} hostile messages, {shown} pages, with and without the policy: 0 scripts, 0 requests beyond the console", flush=True)
+    return shown
 
 
 class Unconfigured(Popgate):
