@@ -45,10 +45,10 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
     let mailbox = SampleServer::start(messages).await;
     let mailbox = mailbox
         .map_err(|error| Error::failed(format!("the sample server cannot start: {error}")))?;
-    // What the console shows: gone when the demonstration ends.
-    let data = tempfile::tempdir()
-        .map_err(|error| Error::failed(format!("there is no folder for its data: {error}")))?;
-    let (config, problems) = Config::load(None, &flags(args, &mailbox, data.path()));
+    // What the console shows: gone when the demonstration ends. A container may have no folder to write into.
+    let data = tempfile::tempdir().ok();
+    let folder = data.as_ref().map_or(Path::new(""), |data| data.path());
+    let (config, problems) = Config::load(None, &flags(args, &mailbox, folder));
     let overrides = Overrides {
         root: Root::Kept,
         ..Overrides::default()
@@ -64,7 +64,7 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
         samples.len()
     );
     println!("popgate          {proxy}");
-    let console = console_address(&server);
+    let console = data.as_ref().and_then(|_| console_address(&server));
     if let Some(console) = &console {
         println!("console          {console} (once)");
     }
