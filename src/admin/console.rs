@@ -23,6 +23,7 @@
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
 mod actions;
+mod administrator;
 mod answer;
 mod health;
 mod held;

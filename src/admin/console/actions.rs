@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::answer;
 use super::held_actions;
 use super::message::Known;
 use super::outcome::{self, Outcome};
@@ -53,7 +54,7 @@ pub(super) async fn act(
     Form(form): Form<DeedForm>,
 ) -> Response {
     if !visitor.has_sent(&form.form) {
-        return outcome::old_form(&visitor);
+        return answer::old_form(&visitor);
     }
     let back = match is_page(&form.back) {
         true => form.back,

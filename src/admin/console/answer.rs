@@ -82,6 +82,12 @@ pub(super) fn missing(visitor: &Visitor) -> Response {
     failure(Frame::of(visitor), StatusCode::NOT_FOUND, sentence, "")
 }
 
+/// The form is none of this session.
+pub(super) fn old_form(visitor: &Visitor) -> Response {
+    let sentence = visitor.texts.old_form;
+    failure(Frame::of(visitor), StatusCode::FORBIDDEN, sentence, "")
+}
+
 /// The store has not answered.
 pub(super) fn unanswered(visitor: &Visitor, why: &Unanswered) -> Response {
     let (sentence, detail) = match why {

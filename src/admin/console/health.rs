@@ -6,10 +6,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::administrator::Administrator;
 use super::answer::{self, Frame};
 use super::operations::{Check, CheckState};
 use super::state::Console;
-use super::visitor::Visitor;
 
 /// A row of the page.
 struct ShownCheck {
@@ -28,10 +28,10 @@ struct HealthPage {
     checks: Vec<ShownCheck>,
 }
 
-pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
-    if visitor.mailbox().is_some() {
-        return answer::missing(&visitor);
-    }
+pub(super) async fn page(
+    State(console): State<Arc<Console>>,
+    Administrator(visitor): Administrator,
+) -> Response {
     let diagnose = Arc::clone(&console.operations.diagnose);
     let mut checks = match console.in_thread(move || diagnose()).await {
         Ok(checks) => checks,

@@ -220,7 +220,7 @@ pub(super) async fn act(
     Form(form): Form<HeldForm>,
 ) -> Response {
     if !visitor.has_sent(&form.form) {
-        return outcome::old_form(&visitor);
+        return answer::old_form(&visitor);
     }
     let back = match is_page(&form.back) {
         true => form.back,

@@ -214,8 +214,7 @@ pub(super) async fn log_out(
     Form(log_out): Form<LogOut>,
 ) -> Response {
     if !visitor.has_sent(&log_out.form) {
-        let sentence = visitor.texts.old_form;
-        return answer::failure(Frame::of(&visitor), StatusCode::FORBIDDEN, sentence, "");
+        return answer::old_form(&visitor);
     }
     if let Some(token) = token(&headers) {
         console.sessions.end(token);

@@ -13,10 +13,10 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::administrator::Administrator;
 use super::answer::{self, Frame};
 use super::shown::minute;
 use super::state::{Console, Unanswered};
-use super::visitor::Visitor;
 use crate::mailbox_id::MailboxId;
 use crate::store::Store;
 use crate::store::records::{MailboxContents, MailboxSummary};
@@ -38,10 +38,10 @@ struct MailboxesPage {
     mailboxes: Vec<ShownMailbox>,
 }
 
-pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
-    if visitor.mailbox().is_some() {
-        return answer::missing(&visitor);
-    }
+pub(super) async fn page(
+    State(console): State<Arc<Console>>,
+    Administrator(visitor): Administrator,
+) -> Response {
     let known = console.ask(|store| store.mailboxes().map_err(|error| error.to_string()));
     let known = match known.await {
         Ok(known) => known,
@@ -85,12 +85,9 @@ struct ForgetPage {
 /// Asks first, and says what there is.
 pub(super) async fn ask(
     State(console): State<Arc<Console>>,
-    visitor: Visitor,
+    Administrator(visitor): Administrator,
     Query(asked): Query<Asked>,
 ) -> Response {
-    if visitor.mailbox().is_some() {
-        return answer::missing(&visitor);
-    }
     let found = console.ask(move |store| {
         let Some(known) = find(store, &asked.mailbox)? else {
             return Ok(None);
@@ -120,15 +117,11 @@ pub(super) struct ForgetForm {
 /// Forgets a mailbox, as `popgate forget`.
 pub(super) async fn forget(
     State(console): State<Arc<Console>>,
-    visitor: Visitor,
+    Administrator(visitor): Administrator,
     Form(form): Form<ForgetForm>,
 ) -> Response {
-    if visitor.mailbox().is_some() {
-        return answer::missing(&visitor);
-    }
     if !visitor.has_sent(&form.form) {
-        let sentence = visitor.texts.old_form;
-        return answer::failure(Frame::of(&visitor), StatusCode::FORBIDDEN, sentence, "");
+        return answer::old_form(&visitor);
     }
     let forget = Arc::clone(&console.operations.forget);
     let messages = Arc::clone(&console.service().held_messages);

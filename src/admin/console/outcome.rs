@@ -49,9 +49,3 @@ pub(super) fn answer(
         }
     }
 }
-
-/// The form is none of this session.
-pub(super) fn old_form(visitor: &Visitor) -> Response {
-    let (frame, status) = (Frame::of(visitor), StatusCode::FORBIDDEN);
-    answer::failure(frame, status, visitor.texts.old_form, "")
-}

@@ -9,9 +9,9 @@ use askama::Template;
 use axum::Form;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use hyper::StatusCode;
 use serde::Deserialize;
 
+use super::administrator::Administrator;
 use super::answer::{self, Frame};
 use super::state::Console;
 use super::visitor::Visitor;
@@ -60,12 +60,9 @@ struct RulesPage {
 
 pub(super) async fn page(
     State(console): State<Arc<Console>>,
-    visitor: Visitor,
+    Administrator(visitor): Administrator,
     Query(asked): Query<Asked>,
 ) -> Response {
-    if visitor.mailbox().is_some() {
-        return answer::missing(&visitor);
-    }
     answer::page(&filled(&console, &visitor, asked.q, None))
 }
 
@@ -78,15 +75,11 @@ pub(super) struct Pasted {
 /// Judges a message for no mailbox in particular.
 pub(super) async fn judge(
     State(console): State<Arc<Console>>,
-    visitor: Visitor,
+    Administrator(visitor): Administrator,
     Form(pasted): Form<Pasted>,
 ) -> Response {
-    if visitor.mailbox().is_some() {
-        return answer::missing(&visitor);
-    }
     if !visitor.has_sent(&pasted.form) {
-        let sentence = visitor.texts.old_form;
-        return answer::failure(Frame::of(&visitor), StatusCode::FORBIDDEN, sentence, "");
+        return answer::old_form(&visitor);
     }
     let service = console.service();
     let most = console.judged_octets;

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::answer;
 use super::mailbox_choice::{self, Choice};
 use super::outcome::{self, Outcome};
 use super::senders::ListState;
@@ -40,7 +41,7 @@ pub(super) async fn act(
     Form(form): Form<SenderForm>,
 ) -> Response {
     if !visitor.has_sent(&form.form) {
-        return outcome::old_form(&visitor);
+        return answer::old_form(&visitor);
     }
     let to = match (form.to, &*form.even_unproven) {
         (ListState::Allow, "on") => ListState::AllowUnproven,

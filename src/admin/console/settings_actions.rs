@@ -10,6 +10,7 @@ use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::answer;
 use super::mailbox_choice::{self, Choice};
 use super::outcome::{self, Outcome};
 use super::state::Console;
@@ -30,7 +31,7 @@ pub(super) async fn act(
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
     if !visitor.has_sent(form.get("form").map_or("", |it| it)) {
-        return outcome::old_form(&visitor);
+        return answer::old_form(&visitor);
     }
     let service = console.service();
     let configured = service.judge.rules().map(|filter| filter.thresholds());

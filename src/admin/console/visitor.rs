@@ -88,7 +88,7 @@ pub(super) fn is_page(address: &str) -> bool {
         && !address.contains(char::is_control)
 }
 
-/// The language of a request, whoever sends it.
+/// The language of a request, with or without a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Language(pub(super) &'static Texts);
 
