@@ -15,8 +15,8 @@ use super::connections::{self, Connections};
 use super::console::{Setup, setup_router};
 use super::{is_for_here, misdirected};
 
-/// Serves until the settings are written. Connections that come after that wait in the listener's queue for whoever accepts
-/// them then.
+/// Serves until the settings are written. Connections that come after that wait in the listener's queue until the server
+/// accepts them.
 ///
 /// # Errors
 /// If the runtime cannot take the listener.

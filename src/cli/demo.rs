@@ -28,7 +28,7 @@ pub struct DemoArgs {
     /// Let the proxy listen here [default: a free port on loopback]
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: String,
-    /// Serve metrics and health here [default: a free port on loopback]
+    /// Serve the console, metrics and health here [default: a free port on loopback]
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     admin: String,
 }

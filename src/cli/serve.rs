@@ -28,7 +28,7 @@ pub struct ServeArgs {
     /// implicit]
     #[arg(long, value_name = "MODE")]
     upstream_tls: Option<String>,
-    /// Serve metrics and health here, or "off" [default: 127.0.0.1:9110]
+    /// Serve the console, metrics and health here, or "off" [default: 127.0.0.1:9110]
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
     /// Keep the quarantine and what was learned in this folder [default: /var/lib/popgate]

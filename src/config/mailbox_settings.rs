@@ -148,7 +148,7 @@ impl MailboxAssignment {
 }
 
 impl MailboxOverrides {
-    /// Whether a key is the administrator's, whoever may change the others.
+    /// Whether only the administrator may change a key.
     pub fn is_administrators(key: &str) -> bool {
         key == LOCKED
     }

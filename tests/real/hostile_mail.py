@@ -1,4 +1,4 @@
-"""Mail that attacks whoever shows it: payloads in everything that a sender controls.
+"""Mail that attacks the program that shows it: payloads in everything that a sender controls.
 
 `{sink}` in a payload is a server that counts who comes; `zzran()` is what a script would call. `messages(sink)` gives
 (field, payload, message) triples; each message has its number in the subject.

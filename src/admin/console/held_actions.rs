@@ -1,6 +1,6 @@
 //! What a person does with a message in quarantine, as the verbs of `popgate quarantine` do it.
 //!
-//! In: the id under which it is held; out: a release, a release taken back, or a deletion. Whoever calls this has looked
+//! In: the id under which it is held; out: a release, a release taken back, or a deletion. The caller has checked
 //! whose message it is.
 
 use super::outcome::Outcome;

@@ -78,7 +78,7 @@ impl<'m> Auth<'m> {
 
     fn read(mail: &MessageView<'_>) -> Option<String> {
         if let Some(ids) = mail.authserv_ids {
-            // Whoever is configured here removes fields that carry its name from what it accepts (RFC 8601 section 5).
+            // A configured server removes fields that carry its name from what it accepts (RFC 8601 section 5).
             let mut fields = mail.headers.all("authentication-results").take(FIELDS);
             return fields.find_map(|raw| {
                 let text = value::text(raw).to_lowercase();

@@ -54,7 +54,7 @@ pub(super) const ENGLISH: SendersTexts = SendersTexts {
     for_whom: "For",
     for_everybody: "all mailboxes",
     known: "Known senders",
-    no_known: "Nobody is known here yet. Whoever has written to this mailbox will be here.",
+    no_known: "Nobody is known here yet. Senders who have written to this mailbox will be listed here.",
     choose: "Choose a mailbox to see who has written to it.",
     wanted: "Wanted",
     spam: "Spam",
