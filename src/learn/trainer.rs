@@ -49,6 +49,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Labels of a corpus that is larger than this were not checked one by one.
 const LOOKED_AT: usize = 100;
 
+/// How often it is tried: a lock of a file tells nobody that it is free.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// What was learned, once no other writer has it.
+fn writable(
+    data_dir: &Path,
+    patience: Duration,
+) -> Result<(Knowledge, LearnedState), KnowledgeError> {
+    let until = Instant::now() + patience;
+    loop {
+        match Knowledge::write(data_dir) {
+            Err(KnowledgeError::Busy(_)) if Instant::now() < until => std::thread::sleep(AGAIN),
+            opened => return opened,
+        }
+    }
+}
+
 /// What came of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taught {
@@ -74,7 +91,20 @@ impl Trainer {
         data_dir: &Path,
         owner: Option<WeightsOwner>,
     ) -> Result<Self, KnowledgeError> {
-        let (knowledge, memory) = Knowledge::write(data_dir)?;
+        Self::open_within(Duration::ZERO, filter, data_dir, owner)
+    }
+
+    /// As [`Self::open`], but it waits this long for another process or person that teaches. Blocks.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_within(
+        patience: Duration,
+        filter: Filter,
+        data_dir: &Path,
+        owner: Option<WeightsOwner>,
+    ) -> Result<Self, KnowledgeError> {
+        let (knowledge, memory) = writable(data_dir, patience)?;
         Ok(Self {
             filter: filter.decoding_for_classifier(),
             memory,
@@ -95,16 +125,8 @@ impl Trainer {
         owner: Option<WeightsOwner>,
         lessons: SharedLessons,
     ) -> Result<Self, KnowledgeError> {
-        let until = Instant::now() + PATIENCE;
-        let (mut knowledge, memory) = loop {
-            match Knowledge::write(data_dir) {
-                // A server that applies lessons takes moments.
-                Err(KnowledgeError::Busy(_)) if Instant::now() < until => {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                opened => break opened?,
-            }
-        };
+        // A server that applies lessons takes moments.
+        let (mut knowledge, memory) = writable(data_dir, PATIENCE)?;
         lessons.catch_up(&mut knowledge, &memory)?;
         Ok(Self {
             filter: filter.decoding_for_classifier(),

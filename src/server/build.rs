@@ -175,7 +175,7 @@ fn console(
 ) -> Console {
     let of_start = config.clone();
     let trainer: TrainerOf = Box::new(move |owner| {
-        let opened = open_trainer_in_turn(&of_start, owner.as_ref());
+        let opened = open_trainer_in_turn(&of_start, owner);
         opened.map_err(|error| error.to_string())
     });
     Console::new(

@@ -1,7 +1,7 @@
 //! Opens what teaches the learned filter: the files of the data directory, or the lessons that several nodes share.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::filter;
 use super::open_store::{self, OpenStore};
@@ -11,9 +11,8 @@ use crate::learn::trainer::Trainer;
 use crate::schema::Problem;
 use crate::store::{KnowledgeError, SharedLessons, StoreError};
 
-/// How long a person waits for who teaches just now, and how often that is tried.
+/// How long a person waits while another one teaches.
 const PATIENCE: Duration = Duration::from_secs(5);
-const AGAIN: Duration = Duration::from_millis(20);
 
 /// Why it cannot be opened.
 #[derive(Debug)]
@@ -53,30 +52,30 @@ impl From<KnowledgeError> for TrainerError {
 /// # Errors
 /// Why it cannot be opened.
 pub fn open_trainer(config: &Config, owner: Option<WeightsOwner>) -> Result<Trainer, TrainerError> {
-    let filter = filter::load(config).map_err(TrainerError::Rules)?;
-    Ok(match shared(config).map_err(TrainerError::Store)? {
-        Some(lessons) => Trainer::open_shared(filter, &config.data_dir, owner, lessons)?,
-        None => Trainer::open(filter, &config.data_dir, owner)?,
-    })
+    open_within(Duration::ZERO, config, owner)
 }
 
-/// As [`open_trainer`], but it waits a moment for who teaches just now: several people may press a button at once. Blocks.
+/// As [`open_trainer`], but it waits a moment while another one teaches: several people may press a button at once. Blocks.
 ///
 /// # Errors
 /// As there.
 pub(super) fn open_trainer_in_turn(
     config: &Config,
-    owner: Option<&WeightsOwner>,
+    owner: Option<WeightsOwner>,
 ) -> Result<Trainer, TrainerError> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        match open_trainer(config, owner.cloned()) {
-            Err(TrainerError::Knowledge(KnowledgeError::Busy(_))) if Instant::now() < until => {
-                std::thread::sleep(AGAIN);
-            }
-            opened => return opened,
-        }
-    }
+    open_within(PATIENCE, config, owner)
+}
+
+fn open_within(
+    patience: Duration,
+    config: &Config,
+    owner: Option<WeightsOwner>,
+) -> Result<Trainer, TrainerError> {
+    let filter = filter::load(config).map_err(TrainerError::Rules)?;
+    Ok(match shared(config).map_err(TrainerError::Store)? {
+        Some(lessons) => Trainer::open_shared(filter, &config.data_dir, owner, lessons)?,
+        None => Trainer::open_within(patience, filter, &config.data_dir, owner)?,
+    })
 }
 
 /// The lessons that several nodes share, if they do.
