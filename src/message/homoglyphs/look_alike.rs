@@ -20,7 +20,8 @@ pub(super) enum Glyph {
     Foreign(char, Script),
     /// A styled Latin letter or digit: mathematical, circled, full-width, a small capital.
     Styled(char),
-    /// A styled letter that also occurs in ordinary words: superscripts as in `2ᵉ`, the dotless i of Turkish.
+    /// A styled letter that also occurs in ordinary words: superscripts as in `2ᵉ`, the dotless i of Turkish, the
+    /// gamma of Berber languages.
     Unusual(char),
     /// A combining mark on the previous letter.
     Mark(Script),
@@ -83,6 +84,7 @@ fn latin(letter: char) -> Glyph {
     }
     match letter {
         'ı' => return Glyph::Unusual('i'),
+        'ɣ' | 'Ɣ' => return Glyph::Unusual('y'),
         // Ordinal indicators are read as they are, and occur in text decoded with a wrong charset.
         'ª' | 'º' => return Glyph::Other,
         'ß' | 'ð' | 'þ' | 'æ' | 'œ' | 'ŋ' | 'ə' => return Glyph::Latin(letter),

@@ -26,9 +26,11 @@ pub(super) struct Alphabets {
     /// Words, and words with accents.
     words: usize,
     accented_words: usize,
-    /// Letters typical of languages with many accents, or with a dotless i.
+    /// Letters typical of languages with many accents; a dotless i as Turkish has it.
     is_vietnamese: bool,
     is_turkish: bool,
+    /// Letters of Berber languages, which spell with a gamma.
+    is_berber: bool,
     /// Cyrillic letters, and those among them that look like no Latin ones: Cyrillic text has many of these.
     cyrillic: usize,
     own_cyrillic: usize,
@@ -39,11 +41,19 @@ impl Alphabets {
     pub(super) fn of(text: &str) -> Self {
         let mut found = Self::default();
         let (mut latin, mut accented) = (0, 0);
+        let mut vowels = Vowels::default();
+        let (mut harmonious, mut inharmonious) = (0, 0);
         // Whether the previous letter has an accent: two on one letter, as in Vietnamese, count once.
         let mut is_marked = false;
         for letter in text.chars().chain([' ']) {
+            vowels.take(letter);
             match letter {
                 ' ' => {
+                    match std::mem::take(&mut vowels) {
+                        Vowels { dotless: 0, .. } => {}
+                        Vowels { front: 0, .. } => harmonious += 1,
+                        _ => inharmonious += 1,
+                    }
                     found.words += usize::from(latin >= 3);
                     found.accented_words += usize::from(latin >= 3 && accented > 0);
                     found.latin += latin;
@@ -67,6 +77,7 @@ impl Alphabets {
                     found.is_vietnamese |=
                         matches!(letter, 'ơ' | 'ư' | 'Ơ' | 'Ư' | 'ắ' | 'ấ' | 'ế' | 'ố');
                     found.is_turkish |= matches!(letter, 'ğ' | 'ş' | 'İ');
+                    found.is_berber |= matches!(letter, 'ḍ' | 'ẓ' | 'ṭ' | 'ɛ');
                 }
                 // Combining accents and strokes.
                 '\u{300}'..='\u{36f}'
@@ -93,6 +104,7 @@ impl Alphabets {
                 _ => {}
             }
         }
+        found.is_turkish |= harmonious >= 2 && inharmonious == 0;
         found
     }
 
@@ -113,6 +125,24 @@ impl Alphabets {
             && self.ascii * 2 >= self.latin;
         let is_misread = self.ascii * 8 < self.latin && self.never_misread * 4 < self.accented;
         self.latin >= 20 && !is_misread && (by_letters || by_words)
+    }
+}
+
+/// The vowels of a word. In a Turkish word a dotless i stands among back vowels only (vowel harmony); in `verıfy` it stands
+/// for an i.
+#[derive(Debug, Default)]
+struct Vowels {
+    dotless: usize,
+    front: usize,
+}
+
+impl Vowels {
+    fn take(&mut self, letter: char) {
+        match letter {
+            'ı' => self.dotless += 1,
+            'e' | 'i' | 'ö' | 'ü' | 'E' | 'İ' | 'Ö' | 'Ü' => self.front += 1,
+            _ => {}
+        }
     }
 }
 
@@ -160,6 +190,8 @@ struct Made {
     row: usize,
     longest_row: usize,
     accented: usize,
+    /// `æ`, which Ossetic has among Cyrillic letters.
+    ash: usize,
     /// Letters of two scripts are adjacent: in `α-helix` they are not.
     touching: bool,
     before: Option<bool>,
@@ -209,6 +241,7 @@ impl Made {
             Glyph::Latin(base) => {
                 self.latin += 1;
                 self.small += usize::from(letter.is_ascii_lowercase());
+                self.ash += usize::from(base == 'æ');
                 self.accented += usize::from(!letter.is_ascii() && base.is_ascii());
                 self.phonetic += usize::from(matches!(
                     base,
@@ -293,7 +326,7 @@ impl Made {
             && self.touching
             && (self.greek == 0 || self.latin >= 3)
             && (self.small_greek == 0 || self.small > 0)
-            && (!alphabets.is_cyrillic() || self.latin > self.foreign);
+            && (!alphabets.is_cyrillic() || self.latin - self.ash > self.foreign);
         let is_strewn = self.latin >= 3 && (self.marks >= 3 || self.longest_row >= 2);
         let is_overaccented = alphabets.is_overaccented() && self.accented + self.marks > 0;
         if is_mixed && self.own == 0 || is_strewn || is_overaccented {
@@ -302,7 +335,8 @@ impl Made {
         if self.wide > 0 && (alphabets.is_cjk || self.wide > self.styled) {
             return Some(Writing::FullWidth);
         }
-        if self.own > 0 || alphabets.is_turkish && self.styled == 0 {
+        let is_spelling = alphabets.is_turkish || alphabets.is_berber;
+        if self.own > 0 || is_spelling && self.styled == 0 {
             return None;
         }
         // Phonetic transcription has special letters.
