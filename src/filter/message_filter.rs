@@ -177,6 +177,11 @@ impl Filter {
         Some((&found.description, found.because.as_deref()))
     }
 
+    /// What the learned filter knows, if there is one.
+    pub fn learned(&self) -> Option<&LearnedState> {
+        self.learned.as_deref()
+    }
+
     /// What the learned filter's opinion adds.
     pub fn learned_curves(&self) -> &LearnedCurves {
         &self.learned_curves

@@ -83,7 +83,9 @@ pub fn find(store: &dyn Store, id: &str) -> Result<Option<HistoryRow>, StoreErro
     Ok(store.history(&query)?.pop())
 }
 
-/// Teaches what a message is, whose lesson is this; `None` takes it back.
+/// Teaches what a message is, whose lesson is this; `None` takes it back. `followed` is called in between: where it waits until
+/// the filter of a running server has read what was learned, no message that is no longer corrected is judged by what was
+/// learned before, and remembered so.
 ///
 /// # Errors
 /// If it cannot be learned, nothing is changed; if the store fails then, the same may be said again.
@@ -93,6 +95,7 @@ pub fn teach(
     row: &HistoryRow,
     lesson: &NotedLesson,
     label: Option<Label>,
+    followed: impl FnOnce(),
 ) -> Result<Learned, TeachingError> {
     // First: what fails must not leave a correction that nothing was learned of.
     let learned = match label {
@@ -106,6 +109,7 @@ pub fn teach(
         },
     };
     trainer.save()?;
+    followed();
     store.apply(&changes(row, label))?;
     Ok(learned)
 }

@@ -103,7 +103,8 @@ fn teach(
         return Ok(Outcome::Impossible);
     };
     let mut trainer = console.trainer(owner(known))?;
-    let taught = teaching::teach(store, &mut trainer, &known.row, lesson, label);
+    let followed = || console.await_lesson(owner(known).as_ref(), lesson.digest, label);
+    let taught = teaching::teach(store, &mut trainer, &known.row, lesson, label, followed);
     taught.map_err(|error| error.to_string())?;
     Ok(Outcome::Done)
 }

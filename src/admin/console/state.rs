@@ -20,10 +20,12 @@ use super::operations::Operations;
 use super::password_throttle::PasswordThrottle;
 use super::sessions::{Sessions, is_same, random};
 use crate::config::ConsoleConfig;
-use crate::filter::classifier::WeightsOwner;
+use crate::filter::Filter;
+use crate::filter::classifier::{Digest, WeightsOwner};
 use crate::learn::trainer::Trainer;
 use crate::net::DrainSignal;
 use crate::session::Service;
+use crate::store::records::Label;
 use crate::store::{ConsolePassword, Store, durable_write};
 
 /// Opens what teaches the learned filter of an owner; an error is a sentence.
@@ -37,6 +39,11 @@ const ADDRESS: &str = "console.address";
 
 /// How long the one-time token can be used.
 const TOKEN_LASTS: Duration = Duration::from_secs(3600);
+
+/// How long a correction waits for the filter to follow, and how often it looks. The filter looks four times a second; what
+/// several nodes share arrives within two seconds.
+const MOST_FOLLOWING: Duration = Duration::from_secs(3);
+const FOLLOWING_STEP: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub struct Console {
@@ -138,6 +145,27 @@ impl Console {
     /// Opens what teaches an owner's filter. Blocks.
     pub(super) fn trainer(&self, owner: Option<WeightsOwner>) -> Result<Trainer, String> {
         (self.trainer)(owner)
+    }
+
+    /// Waits until the filter knows a message as this, `None` = not at all: it follows what is learned on a thread of its
+    /// own. Blocks, for [`MOST_FOLLOWING`] at the most; a filter that learns nothing is not waited for.
+    pub(super) fn await_lesson(
+        &self,
+        owner: Option<&WeightsOwner>,
+        digest: Digest,
+        label: Option<Label>,
+    ) {
+        let wanted = label.map(|label| label == Label::Spam);
+        // Not tokio's clock: another thread is waited for.
+        let begin = std::time::Instant::now();
+        while begin.elapsed() < MOST_FOLLOWING {
+            let service = self.service();
+            let learned = service.judge.rules().and_then(Filter::learned);
+            if learned.is_none_or(|learned| learned.knows(owner, digest) == wanted) {
+                return;
+            }
+            std::thread::sleep(FOLLOWING_STEP);
+        }
     }
 
     /// Whether the administrator has a password.
