@@ -145,17 +145,19 @@ fn settings(choice: &Choice, data_dir: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TlsMode;
 
     #[test]
     fn what_is_written_is_a_valid_configuration() {
-        for (host, tls) in [("pop.example.net", "implicit"), ("::1", "off")] {
+        for (host, tls, mode) in [
+            ("pop.example.net", "implicit", TlsMode::Implicit),
+            ("pop.example.net", "starttls", TlsMode::Starttls),
+            ("::1", "off", TlsMode::Off),
+        ] {
             let choice = Choice {
                 host: host.to_owned(),
                 port: 4711,
-                tls: match tls {
-                    "off" => "off",
-                    _ => "implicit",
-                },
+                tls,
                 listen: "127.0.0.1:1110".parse().unwrap(),
             };
             let text = settings(&choice, Path::new("a \"quoted\" folder"));
@@ -163,6 +165,7 @@ mod tests {
             assert!(problems.is_empty(), "{problems:?} in\n{text}");
             assert_eq!(config.upstreams[0].host, host);
             assert_eq!(config.upstreams[0].port, 4711);
+            assert_eq!(config.upstreams[0].tls, mode);
             assert_eq!(config.listen[0].address, choice.listen);
             assert!(config.data_dir.ends_with("a \"quoted\" folder"));
         }

@@ -58,6 +58,19 @@ async fn settings_are_asked_for_and_written_and_the_server_goes_on() {
         .post("/", &[("token", token), ("address", "ann@gmx.de")])
         .await;
     assert!(page.body.contains("pop.gmx.net"), "{page:?}");
+    assert!(!page.body.contains("not encrypted"), "{page:?}");
+    // A server without TLS: its port and mode are suggested, and the page warns.
+    let page = browser
+        .post("/", &[("token", token), ("address", "ann@kelcom.net")])
+        .await;
+    for text in [
+        "pop1.kelcom.net",
+        "value=\"110\"",
+        "value=\"off\" selected",
+        "not encrypted",
+    ] {
+        assert!(page.body.contains(text), "{text} in {page:?}");
+    }
     let mut fields = vec![
         ("token", token),
         ("host", "pop.example.net\" x"),

@@ -1,7 +1,13 @@
-//! The POP3 servers of providers that many people have, by the domain of the mail address.
+//! The POP3 server of a provider, by the domain of the mail address.
 //!
-//! In: a mail address; out: what its server is likely to be. What is not listed is guessed from the domain; nothing is asked
-//! on the net. Each server is one that its provider documents: POP3 with TLS from the first octet, on port 995.
+//! In: a mail address; out: what its server is likely to be. Nothing is asked on the net. Known are Mozilla's table
+//! (`ispdb.rs`), and what is here and not in that: providers that it does not list with POP3, and what is special about
+//! logging in. What is here precedes it. Any other server is guessed from the domain.
+
+mod ispdb;
+mod pop3_server;
+
+use self::pop3_server::{Address, Pop3Server, Protection};
 
 /// What is special about a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,176 +21,129 @@ pub(super) enum Catch {
     NoPop3,
 }
 
+/// Where a suggestion is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The provider is listed.
+    Listed,
+    /// The domain's name.
+    Guessed,
+}
+
 /// A server that may be right for an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Suggestion {
     pub(super) host: String,
+    pub(super) port: u16,
+    /// A value of `upstream.tls`.
+    pub(super) tls: &'static str,
     pub(super) user: String,
     pub(super) catch: Catch,
-    /// Whether the provider is listed.
-    pub(super) is_known: bool,
+    pub(super) source: Source,
 }
 
-/// The name that the server wants.
-#[derive(Debug, Clone, Copy)]
-enum User {
-    Address,
-    /// What is before the @.
-    Local,
-}
+/// Providers without POP3.
+static NO_POP3: &[&str] = &[
+    "icloud.com",
+    "me.com",
+    "mac.com",
+    "proton.me",
+    "protonmail.com",
+    "pm.me",
+    "tuta.com",
+    "tutanota.com",
+    "tutanota.de",
+];
 
-struct Provider {
-    domains: &'static [&'static str],
-    host: &'static str,
-    user: User,
-    catch: Catch,
-}
-
-const fn of(domains: &'static [&'static str], host: &'static str) -> Provider {
-    Provider {
-        domains,
-        host,
-        user: User::Address,
-        catch: Catch::None,
-    }
-}
-
-const fn with(domains: &'static [&'static str], host: &'static str, catch: Catch) -> Provider {
-    Provider {
-        catch,
-        ..of(domains, host)
-    }
-}
-
-const fn local(domains: &'static [&'static str], host: &'static str) -> Provider {
-    Provider {
-        user: User::Local,
-        ..of(domains, host)
-    }
-}
-
-static PROVIDERS: &[Provider] = &[
-    with(
-        &["gmail.com", "googlemail.com"],
-        "pop.gmail.com",
-        Catch::AppPassword,
-    ),
-    with(
-        &[
-            "outlook.com",
-            "outlook.de",
-            "hotmail.com",
-            "hotmail.de",
-            "hotmail.co.uk",
-            "hotmail.fr",
-            "live.com",
-            "live.de",
-            "msn.com",
-        ],
-        "outlook.office365.com",
-        Catch::OAuth,
-    ),
-    with(
-        &[
-            "yahoo.com",
-            "yahoo.de",
-            "yahoo.fr",
-            "yahoo.co.uk",
-            "yahoo.it",
-            "yahoo.es",
-            "ymail.com",
-            "rocketmail.com",
-        ],
-        "pop.mail.yahoo.com",
-        Catch::AppPassword,
-    ),
-    with(
-        &["aol.com", "aol.de", "aim.com"],
-        "pop.aol.com",
-        Catch::AppPassword,
-    ),
-    with(&["icloud.com", "me.com", "mac.com"], "", Catch::NoPop3),
-    with(&["proton.me", "protonmail.com", "pm.me"], "", Catch::NoPop3),
-    with(
-        &["tuta.com", "tutanota.com", "tutanota.de"],
-        "",
-        Catch::NoPop3,
-    ),
-    with(
+/// Domains that Mozilla's table does not list with POP3, the server that their provider documents, on port 995, and the
+/// user name.
+static MORE: &[(&[&str], &str, &str)] = &[
+    (
         &["fastmail.com", "fastmail.fm"],
         "pop.fastmail.com",
-        Catch::AppPassword,
+        ADDRESS,
     ),
-    of(
-        &["gmx.de", "gmx.net", "gmx.at", "gmx.ch", "gmx.eu"],
-        "pop.gmx.net",
-    ),
-    of(&["gmx.com", "gmx.us", "gmx.co.uk"], "pop.gmx.com"),
-    of(&["mail.com"], "pop.mail.com"),
-    of(&["web.de"], "pop3.web.de"),
-    of(&["t-online.de", "magenta.de"], "securepop.t-online.de"),
-    of(&["freenet.de"], "mx.freenet.de"),
-    of(&["posteo.de", "posteo.net"], "posteo.de"),
-    of(&["mailbox.org"], "pop3.mailbox.org"),
-    of(&["bluewin.ch"], "pop3s.bluewin.ch"),
-    of(&["zoho.com", "zohomail.com"], "pop.zoho.com"),
-    of(&["zohomail.eu"], "pop.zoho.eu"),
-    with(&["yandex.com"], "pop.yandex.com", Catch::AppPassword),
-    with(&["yandex.ru", "ya.ru"], "pop.yandex.ru", Catch::AppPassword),
-    with(
-        &["mail.ru", "inbox.ru", "list.ru", "bk.ru"],
-        "pop.mail.ru",
-        Catch::AppPassword,
-    ),
-    with(&["qq.com", "foxmail.com"], "pop.qq.com", Catch::AppPassword),
-    with(&["163.com"], "pop.163.com", Catch::AppPassword),
-    with(&["126.com"], "pop.126.com", Catch::AppPassword),
-    local(&["orange.fr", "wanadoo.fr"], "pop.orange.fr"),
-    local(&["laposte.net"], "pop.laposte.net"),
-    local(&["free.fr"], "pop.free.fr"),
-    of(&["libero.it", "inwind.it", "iol.it"], "popmail.libero.it"),
-    of(&["tiscali.it"], "pop.tiscali.it"),
-    of(&["seznam.cz"], "pop3.seznam.cz"),
-    of(&["wp.pl"], "pop3.wp.pl"),
-    of(&["o2.pl"], "poczta.o2.pl"),
-    of(&["onet.pl"], "pop3.poczta.onet.pl"),
-    of(&["interia.pl"], "poczta.interia.pl"),
-    with(
-        &["att.net", "sbcglobal.net", "bellsouth.net"],
-        "inbound.att.net",
-        Catch::AppPassword,
-    ),
-    of(&["verizon.net"], "pop.verizon.net"),
-    of(&["btinternet.com"], "mail.btinternet.com"),
-    of(&["telenet.be"], "pop.telenet.be"),
+    (&["freenet.de"], "mx.freenet.de", ADDRESS),
+    (&["mailbox.org"], "pop3.mailbox.org", ADDRESS),
+    (&["bluewin.ch"], "pop3s.bluewin.ch", ADDRESS),
+    (&["qq.com", "foxmail.com"], "pop.qq.com", ADDRESS),
+    (&["163.com"], "pop.163.com", ADDRESS),
+    (&["126.com"], "pop.126.com", ADDRESS),
+    (&["laposte.net"], "pop.laposte.net", "%EMAILLOCALPART%"),
+    (&["seznam.cz"], "pop3.seznam.cz", ADDRESS),
+    (&["interia.pl"], "poczta.interia.pl", ADDRESS),
+    (&["btinternet.com"], "mail.btinternet.com", ADDRESS),
+    (&["telenet.be"], "pop.telenet.be", ADDRESS),
+];
+
+const ADDRESS: &str = "%EMAILADDRESS%";
+
+/// Servers that take a password for mail programs only.
+static APP_PASSWORDS: &[&str] = &[
+    "pop.gmail.com",
+    "pop.mail.yahoo.com",
+    "pop.aol.com",
+    "pop.fastmail.com",
+    "pop.yandex.com",
+    "pop.mail.ru",
+    "pop.qq.com",
+    "pop.163.com",
+    "pop.126.com",
+    "inbound.att.net",
+    "securepop.t-online.de",
 ];
 
 /// The server of an address; `None` if that is no address.
 pub(super) fn suggestion(address: &str) -> Option<Suggestion> {
-    let (local, domain) = address.trim().rsplit_once('@')?;
-    let domain = domain.to_ascii_lowercase();
-    if local.is_empty() || !domain.contains('.') {
-        return None;
+    let address = Address::read(address)?;
+    // A department's or a city's domain has the servers of the whole, where it is not listed itself.
+    let above = psl::domain_str(&address.domain);
+    let mut domains = std::iter::once(&*address.domain).chain(above);
+    let found = domains.find_map(|domain| listed(domain, &address));
+    Some(found.unwrap_or_else(|| guessed(&address)))
+}
+
+/// The server of a domain that is listed itself.
+fn listed(domain: &str, address: &Address) -> Option<Suggestion> {
+    if NO_POP3.contains(&domain) {
+        return Some(Suggestion {
+            host: String::new(),
+            catch: Catch::NoPop3,
+            source: Source::Listed,
+            ..guessed(address)
+        });
     }
-    let found = PROVIDERS.iter().find(|it| it.domains.contains(&&*domain));
-    let whole = format!("{local}@{domain}");
-    Some(match found {
-        Some(provider) => Suggestion {
-            host: provider.host.to_owned(),
-            user: match provider.user {
-                User::Address => whole,
-                User::Local => local.to_owned(),
-            },
-            catch: provider.catch,
-            is_known: true,
+    let more = MORE.iter().find(|(domains, ..)| domains.contains(&domain));
+    let more = more.and_then(|(_, host, user)| Pop3Server::read(host, "995", "SSL", user, false));
+    let server = more.or_else(|| ispdb::server(domain).cloned())?;
+    of(&server, domain, address, Source::Listed)
+}
+
+fn of(server: &Pop3Server, domain: &str, address: &Address, source: Source) -> Option<Suggestion> {
+    let host = server.host(domain)?;
+    Some(Suggestion {
+        port: server.port,
+        tls: server.protection.setting(),
+        user: server.user(address),
+        catch: match server.is_only_oauth {
+            true => Catch::OAuth,
+            false if APP_PASSWORDS.contains(&&*host) => Catch::AppPassword,
+            false => Catch::None,
         },
-        None => Suggestion {
-            host: format!("pop.{domain}"),
-            user: whole,
-            catch: Catch::None,
-            is_known: false,
-        },
+        source,
+        host,
     })
+}
+
+fn guessed(address: &Address) -> Suggestion {
+    Suggestion {
+        host: format!("pop.{}", address.domain),
+        port: 995,
+        tls: Protection::Tls.setting(),
+        user: address.whole(),
+        catch: Catch::None,
+        source: Source::Guessed,
+    }
 }
 
 #[cfg(test)]
@@ -193,26 +152,119 @@ mod tests {
 
     #[test]
     fn an_address_leads_to_its_providers_server() {
-        let gmx = suggestion(" Ann.Other@GMX.de ").unwrap();
-        assert_eq!(
-            (&*gmx.host, &*gmx.user),
-            ("pop.gmx.net", "Ann.Other@gmx.de")
-        );
-        assert_eq!(suggestion("ann@free.fr").unwrap().user, "ann");
+        for (address, host, port, tls, user, catch) in [
+            (
+                " Ann.Other@GMX.de ",
+                "pop.gmx.net",
+                995,
+                "implicit",
+                "Ann.Other@gmx.de",
+                Catch::None,
+            ),
+            (
+                "ann@free.fr",
+                "pop.free.fr",
+                995,
+                "implicit",
+                "ann",
+                Catch::None,
+            ),
+            (
+                "ann@gmail.com",
+                "pop.gmail.com",
+                995,
+                "implicit",
+                "ann@gmail.com",
+                Catch::AppPassword,
+            ),
+            (
+                "ann@hotmail.co.uk",
+                "outlook.office365.com",
+                995,
+                "implicit",
+                "ann@hotmail.co.uk",
+                Catch::OAuth,
+            ),
+            (
+                "ann@tim.it",
+                "pop.tim.it",
+                110,
+                "starttls",
+                "ann@tim.it",
+                Catch::None,
+            ),
+            (
+                "ann@mx2.tiki.ne.jp",
+                "mx2.tiki.ne.jp",
+                110,
+                "off",
+                "ann",
+                Catch::None,
+            ),
+            (
+                "ann@laposte.net",
+                "pop.laposte.net",
+                995,
+                "implicit",
+                "ann",
+                Catch::None,
+            ),
+            (
+                "ann@t-online.de",
+                "securepop.t-online.de",
+                995,
+                "implicit",
+                "ann@t-online.de",
+                Catch::AppPassword,
+            ),
+        ] {
+            let expected = Suggestion {
+                host: host.to_owned(),
+                port,
+                tls,
+                user: user.to_owned(),
+                catch,
+                source: Source::Listed,
+            };
+            assert_eq!(suggestion(address), Some(expected), "{address}");
+        }
         assert_eq!(suggestion("ann@icloud.com").unwrap().catch, Catch::NoPop3);
         let own = suggestion("ann@example.org").unwrap();
-        assert_eq!((&*own.host, own.is_known), ("pop.example.org", false));
-        for wrong in ["", "ann", "@gmx.de", "ann@localhost"] {
-            assert_eq!(suggestion(wrong), None, "{wrong}");
-        }
+        assert_eq!(
+            (&*own.host, own.source),
+            ("pop.example.org", Source::Guessed)
+        );
+        assert_eq!(suggestion("ann@localhost"), None);
     }
 
     #[test]
-    fn each_domain_is_listed_once() {
-        let mut domains: Vec<_> = PROVIDERS.iter().flat_map(|it| it.domains).collect();
-        let count = domains.len();
-        domains.sort_unstable();
-        domains.dedup();
-        assert_eq!(domains.len(), count);
+    fn a_domain_below_a_listed_one_has_its_server() {
+        let city = suggestion("ann@nyc.rr.com").unwrap();
+        assert_eq!(
+            (&*city.host, &*city.user),
+            ("mail.twc.com", "ann@nyc.rr.com")
+        );
+        // The name of the server is made from the domain that is listed.
+        let below = suggestion("ann@office.inbox.lv").unwrap();
+        assert_eq!(below.host, "mail.inbox.lv");
+        // A public suffix is nobody's domain.
+        assert_eq!(
+            suggestion("ann@example.co.uk").unwrap().source,
+            Source::Guessed
+        );
+    }
+
+    #[test]
+    fn what_is_here_is_not_in_the_table() {
+        let mut here: Vec<_> = MORE.iter().flat_map(|(domains, ..)| *domains).collect();
+        here.extend(NO_POP3);
+        for domain in &here {
+            assert_eq!(ispdb::server(domain), None, "{domain}");
+            assert!(listed(domain, &Address::read("ann@example.org").unwrap()).is_some());
+        }
+        let count = here.len();
+        here.sort_unstable();
+        here.dedup();
+        assert_eq!(here.len(), count);
     }
 }

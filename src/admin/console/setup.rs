@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::answer::{self, Frame};
-use super::mail_providers::{Catch, suggestion};
+use super::mail_providers::{Catch, Source, Suggestion, suggestion};
 use super::sessions::{is_same, random};
 use super::state::OneTimeToken;
 use super::visitor::Language;
@@ -203,25 +203,33 @@ fn server(setup: &Setup, Language(texts): Language, mut form: SetupForm) -> Resp
             problem: texts.setup_page.no_address,
         });
     };
-    let note = match found.catch {
-        Catch::AppPassword => texts.setup_page.app_password,
-        Catch::OAuth => texts.setup_page.oauth,
-        Catch::NoPop3 => texts.setup_page.no_pop3,
-        Catch::None if found.is_known => texts.setup_page.known,
-        Catch::None => texts.setup_page.guessed,
+    let note = match (found.catch, found.source) {
+        (Catch::AppPassword, _) => texts.setup_page.app_password,
+        (Catch::OAuth, _) => texts.setup_page.oauth,
+        (Catch::NoPop3, _) => texts.setup_page.no_pop3,
+        (Catch::None, Source::Listed) => texts.setup_page.known,
+        (Catch::None, Source::Guessed) => texts.setup_page.guessed,
     };
-    form.host = found.host;
-    "995".clone_into(&mut form.port);
-    "implicit".clone_into(&mut form.tls);
-    form.user = found.user;
-    form.listen = setup.listen.to_string();
+    let may_skip = found.catch == Catch::OAuth;
+    form.suggest(found, setup.listen);
     answer::page(&ServerPage {
         frame,
         note,
-        may_skip: found.catch == Catch::OAuth,
+        may_skip,
         problem: String::new(),
         form: &form,
     })
+}
+
+impl SetupForm {
+    /// Fills in a server.
+    fn suggest(&mut self, found: Suggestion, listen: SocketAddr) {
+        self.host = found.host;
+        self.port = found.port.to_string();
+        found.tls.clone_into(&mut self.tls);
+        self.user = found.user;
+        self.listen = listen.to_string();
+    }
 }
 
 /// Tests the settings, if they are to be, and writes them.
