@@ -18,6 +18,7 @@ use crate::admin::{Choice, Later, OneTimeToken, Setup, new_token, serve_setup};
 use crate::config::{Config, Flags};
 use crate::session::mailbox_of_login;
 use crate::store::durable_write;
+use crate::upstream::ProviderFiles;
 
 /// Where mail programs connect, and where if the system does not let popgate have that port.
 const PORTS: [u16; 2] = [110, 1110];
@@ -55,6 +56,7 @@ pub async fn set_up(
         done: Notify::new(),
         is_done: AtomicBool::new(false),
         listen: free_port(),
+        ask: Box::new(|address| Box::pin(ask(address))),
         test: Box::new(test),
         write: Box::new(move |choice: &Choice| {
             let text = settings(choice, &data_dir);
@@ -85,6 +87,18 @@ fn free_port() -> SocketAddr {
     let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
     let free = addresses.into_iter().find(is_free);
     free.unwrap_or(addresses[1])
+}
+
+/// Asks the provider of an address for its file.
+async fn ask(address: String) -> Result<Vec<u8>, String> {
+    // It reads the certificates of the system.
+    let made = tokio::task::spawn_blocking(ProviderFiles::new).await;
+    let files = made.map_err(|error| error.to_string())?;
+    let files = files.map_err(|error| error.to_string())?;
+    let found = files.ask(&address).await;
+    found
+        .map(|file| file.to_vec())
+        .map_err(|error| error.to_string())
 }
 
 fn test(choice: Choice, user: String, password: Zeroizing<String>) -> Later<Result<(), String>> {

@@ -88,7 +88,9 @@ impl Resolver {
         })
     }
 
-    fn new(lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
         let chosen = ThreadPool::new("dns-chosen", CHOSEN.0, CHOSEN.1);
         Self {
             lookup: Arc::new(lookup),

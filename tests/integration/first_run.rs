@@ -4,6 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use popgate::admin::{Choice, Setup, new_token, serve_setup};
+use tokio::sync::Notify;
 
 use crate::support::browser::Browser;
 
@@ -112,4 +117,89 @@ async fn settings_are_asked_for_and_written_and_the_server_goes_on() {
     let page = browser.get("/mail-program").await;
     assert!(page.body.contains("Waiting for your mail program"));
     assert!(page.header("Refresh").is_some());
+}
+
+/// The file that a provider has for mail programs.
+const FILE: &str = "<clientConfig version=\"1.1\"><emailProvider id=\"a\"><incomingServer type=\"pop3\">\
+    <hostname>mail.%EMAILDOMAIN%</hostname><port>1110</port><socketType>STARTTLS</socketType>\
+    <username>%EMAILLOCALPART%</username></incomingServer></emailProvider></clientConfig>";
+
+#[tokio::test]
+async fn a_provider_is_asked_on_request_only_and_what_it_says_is_written() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let token = new_token().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let written = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&written);
+    let setup = Setup {
+        token: token.clone(),
+        next_token: new_token().unwrap(),
+        done: Notify::new(),
+        is_done: AtomicBool::new(false),
+        listen: "127.0.0.1:1110".parse().unwrap(),
+        ask: Box::new(move |address: String| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                match &*address {
+                    "ann@example.org" => Ok(FILE.as_bytes().to_vec()),
+                    "ann@example.net" => Ok(b"<html></html>".to_vec()),
+                    other => Err(format!("{other}: <404>")),
+                }
+            })
+        }),
+        test: Box::new(|_, _, _| Box::pin(async { Ok(()) })),
+        write: Box::new(move |choice: &Choice| {
+            *kept.lock().unwrap() = Some(choice.clone());
+            Ok("popgate.toml".to_owned())
+        }),
+    };
+    let server = tokio::spawn(serve_setup(listener, Arc::new(setup)));
+    let mut browser = Browser::new(address);
+    let mut page = async |address: &str, deed: &str| {
+        let fields = [("token", &*token.0), ("address", address), ("do", deed)];
+        browser.post("/", &fields).await
+    };
+    // Who is listed needs not be asked; who is not, is not asked before the button is pressed.
+    let listed = page("ann@gmx.de", "").await;
+    assert!(!listed.body.contains("Ask the provider"), "{listed:?}");
+    let guessed = page("ann@example.org", "").await;
+    assert!(guessed.body.contains("Ask the provider"), "{guessed:?}");
+    assert!(guessed.body.contains("pop.example.org"), "{guessed:?}");
+    assert_eq!(count.load(Ordering::SeqCst), 0);
+    let asked = page(" ann@example.org", "ask").await;
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    for text in [
+        "own web server",
+        "value=\"mail.example.org\"",
+        "value=\"1110\"",
+        "value=\"starttls\" selected",
+        "value=\"ann\"",
+    ] {
+        assert!(asked.body.contains(text), "{text} in {asked:?}");
+    }
+    // Without an answer, the guess stays.
+    for (address, why) in [
+        ("ann@example.net", "its file names no POP3 server"),
+        ("ann@example.com", "ann@example.com: &#60;404&#62;"),
+    ] {
+        let guess = page(address, "ask").await;
+        assert!(guess.body.contains("The provider does not say:"));
+        assert!(guess.body.contains(why), "{guess:?}");
+        assert!(guess.body.contains("value=\"pop.example."), "{guess:?}");
+    }
+    let fields = [
+        ("token", &*token.0),
+        ("host", "mail.example.org"),
+        ("port", "1110"),
+        ("tls", "starttls"),
+        ("listen", "127.0.0.1:1110"),
+        ("do", "test"),
+    ];
+    let done = browser.post("/", &fields).await;
+    assert!(done.body.contains("popgate is set up"), "{done:?}");
+    let choice = written.lock().unwrap().take().unwrap();
+    assert_eq!((choice.port, choice.tls), (1110, "starttls"));
+    server.await.unwrap().unwrap();
 }

@@ -2,11 +2,14 @@
 //!
 //! In: a mail address; out: what its server is likely to be. Nothing is asked on the net. Known are Mozilla's table
 //! (`ispdb.rs`), and what is here and not in that: providers that it does not list with POP3, and what is special about
-//! logging in. What is here precedes it. Any other server is guessed from the domain.
+//! logging in. What is here precedes it. Any other server is guessed from the domain, or read from the provider's own file
+//! (`config_xml.rs`) if a person had it asked for.
 
+mod config_xml;
 mod ispdb;
 mod pop3_server;
 
+pub(super) use self::config_xml::FileError;
 use self::pop3_server::{Address, Pop3Server, Protection};
 
 /// What is special about a provider.
@@ -26,6 +29,8 @@ pub(super) enum Catch {
 pub(super) enum Source {
     /// The provider is listed.
     Listed,
+    /// The provider's own file.
+    Provider,
     /// The domain's name.
     Guessed,
 }
@@ -101,6 +106,14 @@ pub(super) fn suggestion(address: &str) -> Option<Suggestion> {
     let mut domains = std::iter::once(&*address.domain).chain(above);
     let found = domains.find_map(|domain| listed(domain, &address));
     Some(found.unwrap_or_else(|| guessed(&address)))
+}
+
+/// The server that the provider's own file has for an address.
+pub(super) fn of_file(address: &str, file: &[u8]) -> Result<Suggestion, FileError> {
+    let address = Address::read(address).ok_or(FileError::NoPop3)?;
+    let server = config_xml::pop3_server(file)?;
+    let found = of(&server, &address.domain, &address, Source::Provider);
+    found.ok_or(FileError::NoPop3)
 }
 
 /// The server of a domain that is listed itself.

@@ -2,7 +2,7 @@
 //!
 //! In: requests that have the token of the address that `serve` printed; out: settings that were tested with a login at the
 //! provider, and written. Each form has the token, so that no session is needed. The password is used for the test alone.
-//! Nothing on the net is asked before the test.
+//! Nothing on the net is asked before the test, unless a person presses the button that asks the provider.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -22,9 +22,10 @@ use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use super::answer::{self, Frame};
-use super::mail_providers::{Catch, Source, Suggestion, suggestion};
+use super::mail_providers::{Catch, Source, Suggestion, of_file, suggestion};
 use super::sessions::{is_same, random};
 use super::state::OneTimeToken;
+use super::texts::Texts;
 use super::visitor::Language;
 use super::{FORM, protection};
 
@@ -48,6 +49,9 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) type TestLogin =
     dyn Fn(Choice, String, Zeroizing<String>) -> Later<Result<(), String>> + Send + Sync;
 
+/// Asks the provider of an address for its file `config-v1.1.xml`; an error is a sentence.
+pub(super) type AskProvider = dyn Fn(String) -> Later<Result<Vec<u8>, String>> + Send + Sync;
+
 /// Writes the configuration; returns the path of the file. An error is a sentence.
 pub(super) type WriteSettings = dyn Fn(&Choice) -> Result<String, String> + Send + Sync;
 
@@ -63,6 +67,8 @@ pub struct Setup {
     pub is_done: AtomicBool,
     /// What is proposed to mail programs.
     pub listen: SocketAddr,
+    /// How a provider is asked.
+    pub ask: Box<AskProvider>,
     /// How settings are tested.
     pub test: Box<TestLogin>,
     /// How they are written.
@@ -137,6 +143,7 @@ struct ServerPage<'p> {
     /// What to know about the provider.
     note: &'static str,
     problem: String,
+    may_ask: bool,
     may_skip: bool,
 }
 
@@ -179,6 +186,7 @@ async fn act(
     }
     match &*form.deed {
         "test" | "write" => finish(&setup, language, form).await,
+        "ask" => ask(&setup, language, form).await,
         _ => server(&setup, language, form),
     }
 }
@@ -193,30 +201,60 @@ async fn elsewhere(State(setup): State<Arc<Setup>>, language: Language, uri: Uri
 }
 
 /// From the address to its server.
-fn server(setup: &Setup, Language(texts): Language, mut form: SetupForm) -> Response {
-    let frame = Frame::without_person(texts);
-    let Some(found) = suggestion(&form.address) else {
-        return answer::page(&AddressPage {
-            frame,
+fn server(setup: &Setup, Language(texts): Language, form: SetupForm) -> Response {
+    match suggestion(&form.address) {
+        Some(found) => suggested(setup, texts, form, found, String::new()),
+        None => answer::page(&AddressPage {
+            frame: Frame::without_person(texts),
             token: &form.token,
             address: &form.address,
             problem: texts.setup_page.no_address,
-        });
+        }),
+    }
+}
+
+/// The same, from what the provider's own web server says.
+async fn ask(setup: &Setup, Language(texts): Language, form: SetupForm) -> Response {
+    let Some(guess) = suggestion(&form.address) else {
+        return server(setup, Language(texts), form);
     };
+    let asked = (setup.ask)(form.address.trim().to_owned()).await;
+    let found =
+        asked.and_then(|file| of_file(&form.address, &file).map_err(|error| error.to_string()));
+    match found {
+        Ok(found) => suggested(setup, texts, form, found, String::new()),
+        Err(why) => {
+            let problem = format!("{} {why}", texts.setup_page.ask_failed);
+            suggested(setup, texts, form, guess, problem)
+        }
+    }
+}
+
+/// The page of a server that may be right.
+fn suggested(
+    setup: &Setup,
+    texts: &'static Texts,
+    mut form: SetupForm,
+    found: Suggestion,
+    problem: String,
+) -> Response {
     let note = match (found.catch, found.source) {
         (Catch::AppPassword, _) => texts.setup_page.app_password,
         (Catch::OAuth, _) => texts.setup_page.oauth,
         (Catch::NoPop3, _) => texts.setup_page.no_pop3,
         (Catch::None, Source::Listed) => texts.setup_page.known,
+        (Catch::None, Source::Provider) => texts.setup_page.asked,
         (Catch::None, Source::Guessed) => texts.setup_page.guessed,
     };
+    let may_ask = found.source == Source::Guessed;
     let may_skip = found.catch == Catch::OAuth;
     form.suggest(found, setup.listen);
     answer::page(&ServerPage {
-        frame,
+        frame: Frame::without_person(texts),
         note,
+        may_ask,
         may_skip,
-        problem: String::new(),
+        problem,
         form: &form,
     })
 }
@@ -239,6 +277,7 @@ async fn finish(setup: &Setup, Language(texts): Language, mut form: SetupForm) -
             frame: Frame::without_person(texts),
             note: "",
             problem,
+            may_ask: false,
             may_skip: true,
             form,
         })
