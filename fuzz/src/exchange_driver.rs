@@ -324,7 +324,7 @@ impl Driven {
                         continue;
                     }
                     let held = HeldBack {
-                        notice: notice(&message, &request.verdict, &request.id.to_string()),
+                        notice: notice(&message, &request.verdict, &request.id.to_string(), None),
                         id: request.id.to_string().into(),
                     };
                     self.quarantine.push(message.into_owned());

@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
         assert_eq!(after.score, verdict.score, "in two stages");
     }
     marked(data, &verdict);
-    let notice = notice(data, &verdict, ID);
+    let notice = notice(data, &verdict, ID, None);
     assert!(notice.ends_with(b"\r\n") && header_end(&notice).is_some());
 }
 
@@ -46,6 +46,7 @@ fn marked(data: &[u8], verdict: &Verdict) {
     let style = MarkStyle {
         headers: HeaderMode::Always,
         subject_mark: "[SPAM] ".to_owned(),
+        console: None,
     };
     let wire = stuff(data).into_owned();
     let end = header_end(&wire);

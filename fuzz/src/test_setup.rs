@@ -22,6 +22,7 @@ fn setup(rules: RuleSet, headers: HeaderMode, hold: usize) -> Setup {
     let style = MarkStyle {
         headers,
         subject_mark: "[SPAM] ".to_owned(),
+        console: None,
     };
     let thresholds = Thresholds {
         tag_at: 5.0,

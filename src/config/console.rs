@@ -22,6 +22,12 @@ pub struct ConsoleConfig {
 }
 
 impl ConsoleConfig {
+    /// Where links to messages lead: its address, if it is served.
+    pub fn link(&self, admin: Option<SocketAddr>) -> Option<&str> {
+        let is_served = admin.is_some_and(|it| self.is_served_on(it));
+        self.address.as_deref().filter(|_| is_served)
+    }
+
     /// Whether it may be served on this address of the admin port.
     pub fn is_served_on(&self, admin: SocketAddr) -> bool {
         admin.ip().is_loopback() || self.tls || self.allow_plaintext
@@ -99,6 +105,17 @@ mod tests {
                 "{wrong}"
             );
         }
+    }
+
+    #[test]
+    fn links_lead_to_an_address_that_is_served() {
+        let (here, everywhere) = ("127.0.0.1:1".parse().ok(), "0.0.0.0:1".parse().ok());
+        let mut console = ConsoleConfig::default();
+        assert_eq!(console.link(here), None);
+        console.address = Some("https://mail.example.net".to_owned());
+        assert_eq!(console.link(here), Some("https://mail.example.net"));
+        assert_eq!(console.link(everywhere), None);
+        assert_eq!(console.link(None), None);
     }
 
     #[test]

@@ -75,6 +75,12 @@ pub fn digest(digest: &Digest<'_>) -> Bytes {
     if digest.more > 0 {
         let _ = write!(text, "\r\n... and {} more.\r\n", digest.more);
     }
+    if digest.console.is_some() {
+        text.push_str(
+            "\r\nTo see a message, or to get it back, open the address below it. Its page asks for the name and the \
+             password\r\nof this mailbox.\r\n",
+        );
+    }
     text.push_str("\r\nTo put a message back into this mailbox, the administrator enters\r\n\r\n");
     text.push_str("    popgate quarantine release ID\r\n");
     if !digest.login_suffix.is_empty() {

@@ -3,6 +3,8 @@
 //! In: a verdict and the settings; out: header fields and the mark before the subject. If this text is stored, the
 //! message gets the same octets again even after the settings change.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::spam_headers::{self, Mark};
@@ -16,6 +18,8 @@ pub struct MarkStyle {
     pub headers: HeaderMode,
     /// The prefix of a spam's subject; empty = none.
     pub subject_mark: String,
+    /// Where the console is reached, without a slash at the end: the report links to the message's page there.
+    pub console: Option<Arc<str>>,
 }
 
 /// The text of a mark; see the module.
@@ -39,7 +43,9 @@ impl MarkText {
             }
         };
         let fields = match has_fields {
-            true => Bytes::from(dot::stuff(&spam_headers::block(mark, id)).into_owned()),
+            true => Bytes::from(
+                dot::stuff(&spam_headers::block(mark, id, style.console.as_deref())).into_owned(),
+            ),
             false => Bytes::new(),
         };
         let subject_mark = match mark {

@@ -17,8 +17,8 @@ const SHOWN: usize = 200;
 
 /// The notice as on the wire, without the terminating dot line.
 ///
-/// `message` is the un-stuffed original.
-pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
+/// `message` is the un-stuffed original; `console` is where the console is reached, without a slash at the end.
+pub fn notice(message: &[u8], verdict: &Verdict, id: &str, console: Option<&str>) -> Bytes {
     // `None` if there is no field; an empty message has no header to read.
     let header = MessageParser::new().parse_headers(message);
     let header = header.as_ref();
@@ -61,6 +61,13 @@ pub fn notice(message: &[u8], verdict: &Verdict, id: &str) -> Bytes {
             hit.score,
             harmless(&hit.description),
             hit.rule
+        );
+    }
+    if let Some(console) = console {
+        let _ = write!(
+            body,
+            "\r\nTo see it, or to get it back, open its page (it asks for the name and the password of this mailbox):\r\n\r\n\
+             \x20   {console}/m/{id}\r\n"
         );
     }
     let _ = write!(

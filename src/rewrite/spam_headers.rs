@@ -38,7 +38,7 @@ pub(super) fn is_own(name: &[u8]) -> bool {
 /// The block of fields for the top of a message, with CRLF line ends.
 ///
 /// X-Popgate-Id is not last: a message that begins with a continuation line would extend the last field.
-pub(super) fn block(mark: &Mark<'_>, id: &str) -> Vec<u8> {
+pub(super) fn block(mark: &Mark<'_>, id: &str, console: Option<&str>) -> Vec<u8> {
     let mut text = format!("X-Popgate-Id: {id}\r\n");
     match mark {
         Mark::Spam(verdict) => {
@@ -47,6 +47,9 @@ pub(super) fn block(mark: &Mark<'_>, id: &str) -> Vec<u8> {
             let stars = verdict.score.clamp(0.0, MOST_STARS) as usize;
             let _ = write!(text, "X-Spam-Level: {}\r\n", "*".repeat(stars));
             report(&mut text, verdict);
+            if let Some(console) = console {
+                link(&mut text, console, id);
+            }
         }
         Mark::Ham(verdict) => status(&mut text, "No", verdict),
         Mark::Unscanned(reason) => {
@@ -123,6 +126,11 @@ fn report(text: &mut String, verdict: &Verdict) {
         let line = format!("\t* {:4.1} {}", hit.score, hit.rule);
         folded(text, line, "\t*     ", &hit.description);
     }
+}
+
+/// A line of the report: one word, which mail programs make a link of.
+fn link(text: &mut String, console: &str, id: &str) {
+    let _ = write!(text, "\t{console}/m/{id}\r\n");
 }
 
 /// Appends words to a line, and further lines where they do not fit.

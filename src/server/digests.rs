@@ -28,8 +28,17 @@ const LEAST_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 /// Rows that are read at a time.
 const PAGE: usize = 500;
 
+/// How a person gets at what is held.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ways<'a> {
+    /// What is behind the user's name in a login to the quarantine; empty = there are none.
+    pub(super) login_suffix: &'a str,
+    /// Where the console is reached, without a slash at the end.
+    pub(super) console: Option<&'a str>,
+}
+
 /// Makes those that are due; returns their number. `when` says which mailboxes get them, where messages are hidden or not
-/// unless a person has set that for the mailbox. `login_suffix` is what they say about logins to the quarantine.
+/// unless a person has set that for the mailbox. `ways` are those back to a message that they name.
 ///
 /// # Errors
 /// The store's; what was made so far stays.
@@ -37,7 +46,7 @@ pub(super) fn make(
     store: &dyn Store,
     now: Timestamp,
     (when, drop_mode): (DigestWhen, DropMode),
-    login_suffix: &str,
+    ways: Ways<'_>,
 ) -> Result<usize, StoreError> {
     let mut made = 0;
     for (mailbox, newest) in newest_held(store, now)? {
@@ -49,7 +58,7 @@ pub(super) fn make(
         let last = memory.last_digest;
         let since = last.unwrap_or_else(|| now.before(FIRST));
         if newest >= since && last.is_none_or(|last| is_due(last, now)) {
-            made += usize::from(make_one(store, &mailbox, (since, now), login_suffix)?);
+            made += usize::from(make_one(store, &mailbox, (since, now), ways)?);
         }
     }
     Ok(made)
@@ -101,7 +110,7 @@ fn make_one(
     store: &dyn Store,
     mailbox: &MailboxId,
     (since, now): (Timestamp, Timestamp),
-    login_suffix: &str,
+    ways: Ways<'_>,
 ) -> Result<bool, StoreError> {
     let mut query = QuarantineQuery {
         mailbox: Some(mailbox.clone()),
@@ -140,8 +149,8 @@ fn make_one(
         held: &listed,
         more: total - listed.len(),
         now: now.seconds(),
-        login_suffix,
-        console: None,
+        login_suffix: ways.login_suffix,
+        console: ways.console,
     });
     let entry = OwnEntry {
         // Two nodes that make it at the same time make one.
@@ -190,6 +199,11 @@ mod tests {
     const NOON: i64 = 1_782_907_200;
     const HOUR: i64 = 3600;
 
+    const WAYS: Ways<'_> = Ways {
+        login_suffix: "+q",
+        console: Some("https://mail.example.net:9110"),
+    };
+
     const DAILY: (DigestWhen, DropMode) = (DigestWhen::Daily, DropMode::Notice);
 
     fn mailbox(user: &str) -> MailboxId {
@@ -227,7 +241,7 @@ mod tests {
     fn a_digest_a_day_lists_what_was_held_since_the_last() {
         let dir = tempfile::tempdir().unwrap();
         let store = Sqlite::open(dir.path()).unwrap();
-        let make = |at| make(&store, Timestamp::from_seconds(at), DAILY, "+q").unwrap();
+        let make = |at| make(&store, Timestamp::from_seconds(at), DAILY, WAYS).unwrap();
         assert_eq!(make(NOON), 0);
         hold(&store, "ann", "1-1", NOON - 9 * 24 * HOUR);
         assert_eq!(make(NOON), 0);
@@ -241,6 +255,10 @@ mod tests {
         assert_eq!(entry.uidl.to_string(), "popgate-digest-20260701");
         assert!(text.contains("1-2") && !text.contains("1-1") && !text.contains("1-3"));
         assert!(text.contains("    ann+q\r\n"), "{text}");
+        assert!(
+            text.contains("https://mail.example.net:9110/m/1-2\r\n"),
+            "{text}"
+        );
         // Not again on this day, nor soon after it; nor where nothing is new.
         hold(&store, "ann", "1-5", NOON + HOUR);
         for later in [HOUR, 11 * HOUR] {
@@ -271,7 +289,12 @@ mod tests {
             store.apply(&[changed]).unwrap();
         }
         let make = |when, mode| {
-            let made = make(&store, Timestamp::from_seconds(NOON), (when, mode), "");
+            let made = make(
+                &store,
+                Timestamp::from_seconds(NOON),
+                (when, mode),
+                Ways::default(),
+            );
             let with = ["ann", "bob", "cid"].map(|user| digests(&store, user).len());
             (made.unwrap(), with)
         };
@@ -291,7 +314,13 @@ mod tests {
             hold(&store, "ann", &format!("f-{number:04}"), at);
         }
         assert_eq!(
-            make(&store, Timestamp::from_seconds(NOON), DAILY, "").unwrap(),
+            make(
+                &store,
+                Timestamp::from_seconds(NOON),
+                DAILY,
+                Ways::default()
+            )
+            .unwrap(),
             1
         );
         let (_, text) = digests(&store, "ann").remove(0);

@@ -49,6 +49,8 @@ impl Reloader {
             Ok(mut service) if problems.is_empty() => {
                 service.limits.sessions = self.initial.limits.sessions;
                 service.limits.pending_sessions = self.initial.limits.pending_sessions;
+                let link = self.initial.console.link(self.initial.admin);
+                service.style.console = link.map(Arc::from);
                 for what in postponed {
                     tracing::warn!("{what}");
                 }

@@ -94,6 +94,7 @@ pub(super) fn open(
         style: MarkStyle {
             headers: config.filter.headers,
             subject_mark: config.filter.subject_mark.clone(),
+            console: config.console.link(config.admin).map(Arc::from),
         },
         hold: HoldLimits {
             bytes: config.filter.hold_bytes,

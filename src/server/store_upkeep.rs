@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, SystemTime};
 
-use super::digests;
+use super::digests::{self, Ways};
 use super::open_store::OpenStore;
 use super::store::SharedStore;
 use crate::config::{Config, DropMode, StoreConfig};
@@ -41,6 +41,7 @@ impl Upkeep {
             data_dir: config.data_dir.clone(),
             config: config.store.clone(),
             drop_mode: config.filter.drop_mode,
+            console: config.console.link(config.admin).map(str::to_owned),
         };
         let thread = std::thread::Builder::new().name("store-upkeep".to_owned());
         let started = thread.spawn(move || {
@@ -74,6 +75,8 @@ struct Work {
     config: StoreConfig,
     /// What clients see of messages that are held back.
     drop_mode: DropMode,
+    /// Where the console is reached.
+    console: Option<String>,
 }
 
 impl Work {
@@ -98,8 +101,11 @@ impl Work {
 
     fn make_digests(&self, store: &dyn Store, now: SystemTime) {
         let when = (self.config.digest, self.drop_mode);
-        let suffix = &self.config.quarantine_login;
-        match digests::make(store, Timestamp::of(now), when, suffix) {
+        let ways = Ways {
+            login_suffix: &self.config.quarantine_login,
+            console: self.console.as_deref(),
+        };
+        match digests::make(store, Timestamp::of(now), when, ways) {
             Ok(0) => {}
             Ok(made) => tracing::info!(made, "listed for mailboxes what is held for them"),
             Err(error) => {
@@ -209,6 +215,7 @@ mod tests {
             data_dir: data_dir.to_owned(),
             config: Config::load(None, &Flags::default()).0.store,
             drop_mode: DropMode::Hide,
+            console: None,
         }
     }
 

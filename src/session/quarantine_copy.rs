@@ -38,6 +38,7 @@ pub(super) async fn put_away(
     request: QuarantineRequest,
 ) -> Option<HeldBack> {
     let quarantine = Arc::clone(service.quarantine.as_ref()?);
+    let console = service.style.console.clone();
     let deadline = Instant::from_std(request.deadline);
     let put = service.disk.run(LANE, move || {
         let message = dot::unstuff(&request.text);
@@ -51,7 +52,7 @@ pub(super) async fn put_away(
         };
         let id = quarantine.put(entry, held.hidden, &message)?;
         std::io::Result::Ok(HeldBack {
-            notice: notice(&message, &request.verdict, id.as_str()),
+            notice: notice(&message, &request.verdict, id.as_str(), console.as_deref()),
             id: id.as_str().into(),
         })
     });

@@ -9,6 +9,7 @@ mod console;
 mod console_access;
 mod console_administrator;
 mod console_held;
+mod console_links;
 mod console_review;
 mod console_roles;
 mod console_senders;

@@ -101,6 +101,7 @@ fn log_in(
     let style = MarkStyle {
         headers: settings.headers,
         subject_mark: String::new(),
+        console: None,
     };
     let config = ExchangeConfig {
         limits: Box::leak(Box::new(settings.limits)),

@@ -30,6 +30,7 @@ fn tagged(message: &str) -> String {
     let style = MarkStyle {
         headers: HeaderMode::Spam,
         subject_mark: "[SPAM] ".to_owned(),
+        console: None,
     };
     let wire = message.as_bytes();
     let verdict = stock().judge(wire);
@@ -194,7 +195,12 @@ fn a_delivered_message_is_judged_as_it_was() {
 fn notices_and_deleted_messages_are_skipped_and_counted() {
     let workspace = Workspace::new(0);
     let held = mail(true, 3);
-    let notice = notice(held.as_bytes(), &stock().judge(held.as_bytes()), "0-2");
+    let notice = notice(
+        held.as_bytes(),
+        &stock().judge(held.as_bytes()),
+        "0-2",
+        None,
+    );
     workspace.write("ham/notice.eml", &notice);
     let of = |flags: &str, number: u64| {
         let message = mail(false, number).replace('\r', "");

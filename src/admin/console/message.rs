@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use bytes::Bytes;
 
 use super::answer::{self, Frame};
 use super::shown::ShownRow;
@@ -12,12 +13,13 @@ use super::state::Console;
 use super::texts::Texts;
 use super::visitor::Visitor;
 use crate::filter::{
-    ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, KeptLesson, KeptNote, LEARNT, ListKind,
-    ListPattern,
+    ALLOWED, ALLOWED_IF_PROVEN, Action, BLOCKED, CORRECTED, Filter, KeptLesson, KeptNote, LEARNT,
+    ListKind, ListPattern,
 };
 use crate::learn::teaching;
-use crate::store::Store;
-use crate::store::records::{HeldState, HistoryRow, PopgateId};
+use crate::session::policy_of;
+use crate::store::records::{HeldState, HistoryRow, PopgateId, RuleScore};
+use crate::store::{Store, StoreError};
 
 /// All that the page shows.
 pub(super) struct Known {
@@ -38,8 +40,11 @@ impl Known {
         visitor: &Visitor,
         id: &str,
     ) -> Result<Option<Self>, String> {
-        let failed = |error: crate::store::StoreError| error.to_string();
-        let row = teaching::find(store, id).map_err(failed)?;
+        let failed = |error: StoreError| error.to_string();
+        let row = match teaching::find(store, id).map_err(failed)? {
+            Some(row) => Some(row),
+            None => of_quarantine(store, id).map_err(failed)?,
+        };
         let Some(row) = row.filter(|row| visitor.sees(&row.mailbox)) else {
             return Ok(None);
         };
@@ -61,11 +66,37 @@ impl Known {
     }
 }
 
+/// What the quarantine knows of a message that the history does not have, or has no more.
+fn of_quarantine(store: &dyn Store, id: &str) -> Result<Option<HistoryRow>, StoreError> {
+    let Some(id) = PopgateId::new(id) else {
+        return Ok(None);
+    };
+    let held = store.quarantined(&id)?;
+    let held = held.filter(|it| it.state != HeldState::Deleted);
+    let Some((held, mailbox)) = held.and_then(|it| it.mailbox.clone().map(|of| (it, of))) else {
+        return Ok(None);
+    };
+    let hits = held.reasons.iter().map(|reason| RuleScore {
+        rule: Arc::clone(&reason.rule),
+        score: reason.score,
+    });
+    Ok(Some(HistoryRow {
+        id,
+        mailbox,
+        uidl: held.uidl,
+        time: held.held_at,
+        from: Some(held.from),
+        subject: Some(held.subject),
+        score: held.score,
+        action: Action::Drop,
+        hits: hits.collect(),
+        features: Bytes::new(),
+        correction: None,
+    }))
+}
+
 /// Under which id a message is held, or was released.
-fn held(
-    store: &dyn Store,
-    row: &HistoryRow,
-) -> Result<Option<(PopgateId, HeldState)>, crate::store::StoreError> {
+fn held(store: &dyn Store, row: &HistoryRow) -> Result<Option<(PopgateId, HeldState)>, StoreError> {
     let of_uidl = match &row.uidl {
         Some(uidl) => store.held_as(&row.mailbox, uidl)?,
         None => None,
@@ -131,10 +162,17 @@ pub(super) async fn page(
 }
 
 /// The rules that hit, those that weigh most first.
-pub(super) fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) -> Vec<Reason> {
+fn by_weight(row: &HistoryRow) -> Vec<&RuleScore> {
     let mut hits: Vec<_> = row.hits.iter().collect();
     hits.sort_by(|a, b| b.score.abs().total_cmp(&a.score.abs()));
-    let reason = |hit: &crate::store::records::RuleScore| {
+    hits
+}
+
+/// The same for a page.
+pub(super) fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) -> Vec<Reason> {
+    let hits = by_weight(row);
+    let most = hits.first().map_or(1.0, |hit| hit.score.abs().max(1.0));
+    let reason = |hit: &RuleScore| {
         let meaning = filter.and_then(|filter| filter.meaning(&hit.rule));
         let of_rule = meaning.map(|(description, _)| description);
         let of_rule = of_rule.filter(|it| !it.is_empty());

@@ -10,6 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use url::form_urlencoded;
 
+use super::answer;
 use super::sessions::{Person, Session, is_same};
 use super::state::Console;
 use super::texts::{self, Texts};
@@ -17,6 +18,9 @@ use crate::mailbox_id::MailboxId;
 
 /// The cookie's name.
 pub(super) const NAME: &str = "popgate_session";
+
+/// Of Sec-Fetch-Site, by which browsers say who leads to a page.
+const FROM_ELSEWHERE: &str = "cross-site";
 
 /// Somebody who is logged in.
 #[derive(Debug, Clone)]
@@ -64,8 +68,20 @@ impl FromRequestParts<Arc<Console>> for Visitor {
                 session,
                 texts: texts::of(accepted_languages(&parts.headers)),
             }),
-            None => Err(Redirect::to(&login_for(parts)).into_response()),
+            None => Err(without_session(parts)),
         }
+    }
+}
+
+/// Browsers send the cookie (SameSite=Strict) with no request that another site leads to, such as a link in a webmail: a page
+/// of the console asks for the same once more. Whoever is not logged in is asked to.
+fn without_session(parts: &Parts) -> Response {
+    let led_by = parts.headers.get("sec-fetch-site");
+    let is_led_here = led_by.is_some_and(|it| it == FROM_ELSEWHERE);
+    let page = parts.uri.path_and_query().map(|it| it.as_str());
+    match page.filter(|it| is_led_here && parts.method == Method::GET && is_page(it)) {
+        Some(page) => answer::once_more(texts::of(accepted_languages(&parts.headers)), page),
+        None => Redirect::to(&login_for(parts)).into_response(),
     }
 }
 

@@ -13,6 +13,7 @@ pub fn driven(settings: &Settings, login_by: LoginBy, security: ClientSecurity) 
     let style = MarkStyle {
         headers: settings.headers,
         subject_mark: "[SPAM] ".to_owned(),
+        console: None,
     };
     let setup = Setup {
         limits: Box::leak(Box::new(settings.limits)),
