@@ -7,6 +7,7 @@
 
 mod buckets;
 mod clients;
+mod console;
 mod judging;
 mod labels;
 mod messages;
@@ -20,17 +21,18 @@ mod rule_hits;
 mod store;
 mod upstreams;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{Encoder, Histogram, IntCounter, IntGauge, TextEncoder};
 
 use crate::filter::{Thresholds, Verdict};
 use clients::Clients;
+use console::Console;
 use judging::Judging;
 pub use labels::{
-    ClientState, ConnectionOutcome, FeaturesLeftOut, Fetch, Flow, LoginOutcome, LookupOutcome,
-    MessageAction, OwnMessageEvent, OwnMessageKind, PrefetchOutcome, StoreOperation,
-    UnscannedReason,
+    ClientState, ConnectionOutcome, ConsoleAction, ConsoleLogin, ConsoleLoginOutcome,
+    FeaturesLeftOut, Fetch, Flow, LoginOutcome, LookupOutcome, MessageAction, OwnMessageEvent,
+    OwnMessageKind, PrefetchOutcome, StoreOperation, UnscannedReason,
 };
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
@@ -53,6 +55,7 @@ pub struct Metrics {
     upstreams: Upstreams,
     reloads: Reloads,
     store: Store,
+    console: Console,
     process: Process,
 }
 
@@ -75,6 +78,7 @@ impl Metrics {
             upstreams: Upstreams::new(&make),
             reloads: Reloads::new(&make),
             store: Store::new(&make),
+            console: Console::new(&make),
             process: Process::new(&make),
             registered: make.finish(),
         }
@@ -121,6 +125,42 @@ impl Metrics {
     /// Whether the files of the learned state can be used.
     pub fn learned_state_usable(&self, usable: bool) {
         self.judging.learned_state_usable.set(i64::from(usable));
+    }
+
+    /// A request to a page of the console, which is a route's pattern: its status, and how long it took.
+    pub fn console_request(&self, page: &str, status: u16, took: Duration) {
+        let class = match status / 100 {
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.console
+            .requests
+            .with_label_values(&[page, class])
+            .inc();
+        self.console.seconds.observe(took.as_secs_f64());
+    }
+
+    /// A login to the console.
+    pub fn console_login(&self, who: ConsoleLogin, outcome: ConsoleLoginOutcome) {
+        let logins = &self.console.logins;
+        logins
+            .with_label_values(&[who.label(), outcome.label()])
+            .inc();
+    }
+
+    /// Something that a person did in the console, with so many messages.
+    pub fn console_action(&self, action: ConsoleAction, count: u64) {
+        let actions = &self.console.actions;
+        actions.with_label_values(&[action.label()]).inc_by(count);
+    }
+
+    /// When the pause of filtering ends.
+    pub fn paused_until(&self, until: SystemTime) {
+        let since = until.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        self.console.paused_until.set(seconds);
     }
 
     /// The ids that rules may hit under.

@@ -204,6 +204,23 @@ def hide_mode():
                "sum(popgate_hidden_deleted_total{@})", "short", steps(GREEN), width=4))
 
 
+def console():
+    return row(
+        "Console",
+        curve("Requests", "Requests to the console and its API each minute, by class of the status.",
+              per_minute("popgate_console_requests_total", "status"), "cpm", width=5),
+        bars("Pages", "Requests by page, in the time shown.",
+             "sum by (page) (increase(popgate_console_requests_total{@}[$__range])) > 0", "{{page}}", width=5),
+        curve("Time", "From a request to the beginning of its response: median, 95 % and 99 % quantile.",
+              quantiles("popgate_console_seconds"), "s", width=5),
+        bars("Logins", "Since popgate started, by who they are for and what came of them.",
+             "sum by (who, outcome) (popgate_console_logins_total{@}) > 0", "{{who}} {{outcome}}", width=3),
+        bars("Actions", "What people did since popgate started.",
+             "sum by (action) (popgate_console_actions_total{@}) > 0", "{{action}}", width=3),
+        number("Pause left", "Until the administrator's pause of filtering ends: all mail passes unjudged.",
+               "max(clamp_min(popgate_paused_until_timestamp_seconds{@} - time(), 0))", "s", steps(GREEN, (1, RED)), width=3, height=8))
+
+
 def made():
     return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and problems of popgate.",
-                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble(), hide_mode()])
+                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble(), hide_mode(), console()])

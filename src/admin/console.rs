@@ -22,6 +22,7 @@
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
 
+mod access_log;
 mod actions;
 mod administrator;
 mod answer;
@@ -70,6 +71,7 @@ const FORM: usize = 16 << 10;
 
 /// Every path of the console. Each request has the client's address as an extension.
 pub(super) fn router(console: Arc<Console>) -> Router {
+    let observed = middleware::from_fn_with_state(Arc::clone(&console), access_log::observed);
     Router::new()
         .route("/", get(home::page))
         .route("/messages", get(messages::page))
@@ -99,6 +101,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .fallback(answer::not_found)
         .layer(DefaultBodyLimit::max(FORM))
         .layer(middleware::from_fn(protection::same_origin))
+        .layer(observed)
         .layer(middleware::map_response(protection::with_headers))
         .with_state(console)
 }

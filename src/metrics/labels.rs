@@ -233,3 +233,65 @@ impl Flow {
         }
     }
 }
+
+label! {
+    /// Who logs in to the console: the label `who`.
+    pub enum ConsoleLogin {
+        /// A user, by the password of their mailbox.
+        User = "user",
+        /// The administrator, by the password.
+        Administrator = "administrator",
+        /// The administrator, by the one-time token.
+        Token = "token",
+        /// A program, by a token of the API.
+        Api = "api",
+    }
+}
+
+label! {
+    /// What came of it: the label `outcome`.
+    pub enum ConsoleLoginOutcome {
+        /// They are in.
+        Ok = "ok",
+        /// The password or the token is wrong.
+        Denied = "denied",
+        /// There were too many failures.
+        Throttled = "throttled",
+        /// Nobody could be asked.
+        Error = "error",
+    }
+}
+
+label! {
+    /// What a person did in the console: the label `action`.
+    pub enum ConsoleAction {
+        /// A message is spam.
+        Spam = "spam",
+        /// A message is none.
+        Ham = "ham",
+        /// That was taken back.
+        UndoLabel = "undo_label",
+        /// A sender is allowed.
+        Allow = "allow",
+        /// A sender is blocked.
+        Block = "block",
+        /// A sender is on a list no more.
+        UndoList = "undo_list",
+        /// A held message was released.
+        Release = "release",
+        /// That was taken back.
+        UndoRelease = "undo_release",
+        /// A held message was deleted.
+        Delete = "delete",
+        /// The settings of a mailbox were changed.
+        Settings = "settings",
+        /// A mailbox was forgotten.
+        Forget = "forget",
+        /// A rule was changed.
+        Rule = "rule",
+        /// Filtering was paused.
+        Pause = "pause",
+        /// The pause was ended.
+        Resume = "resume",
+    }
+}

@@ -16,6 +16,10 @@ const OPEN_LABELS: &[(&str, &str)] = &[
         "rule",
         "the id of an active rule, `LEARNT`, `CORRECTED`, `ALLOWED`, `ALLOWED_IF_PROVEN` or `BLOCKED`",
     ),
+    (
+        "page",
+        "a path of the console, with `{id}` for that of a message; `other` for what is none",
+    ),
     ("name", "the file name of a certificate"),
     ("version", "popgate's version"),
     (

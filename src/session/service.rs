@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::access_log;
 use super::client::Client;
 use super::exchange::{ExchangeConfig, HoldLimits, MessageId, PrefetchLimits};
 use super::history::History;
@@ -15,6 +16,7 @@ use super::quotas::Quotas;
 use super::refusal::Refusal;
 use super::store_access::StoreAccess;
 use crate::config::{DropMode, Limits, ListenTls, LogMailboxes, Timeouts};
+use crate::mailbox_id::MailboxId;
 use crate::metrics::Metrics;
 use crate::net::places::Bounds;
 use crate::rewrite::MarkStyle;
@@ -95,6 +97,11 @@ impl Service {
     /// Whether the log may have one more line of this kind.
     pub(super) fn may_log(&self, kind: &'static str) -> Option<Suppressed> {
         self.quotas.log.admit(kind)
+    }
+
+    /// A mailbox as the log names it, if it does.
+    pub fn name_in_log(&self, mailbox: &MailboxId) -> Option<String> {
+        access_log::shown(mailbox, self.log_mailboxes)
     }
 
     /// The exchange's part of the configuration.

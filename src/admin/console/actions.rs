@@ -19,6 +19,7 @@ use super::visitor::{Visitor, is_page};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::{KeptLesson, ListKind};
 use crate::learn::teaching;
+use crate::metrics::ConsoleAction;
 use crate::store::Store;
 use crate::store::records::{Change, Label, ListEntry, Timestamp};
 
@@ -34,6 +35,22 @@ pub(super) enum Deed {
     UndoList,
     Release,
     UndoRelease,
+}
+
+impl Deed {
+    /// As the metrics name it.
+    pub(super) fn action(self) -> ConsoleAction {
+        match self {
+            Self::Spam => ConsoleAction::Spam,
+            Self::Ham => ConsoleAction::Ham,
+            Self::UndoLabel => ConsoleAction::UndoLabel,
+            Self::Allow => ConsoleAction::Allow,
+            Self::Block => ConsoleAction::Block,
+            Self::UndoList => ConsoleAction::UndoList,
+            Self::Release => ConsoleAction::Release,
+            Self::UndoRelease => ConsoleAction::UndoRelease,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +86,7 @@ pub(super) async fn act(
     });
     let done = done.await;
     if matches!(done, Ok(Outcome::Done)) {
-        tracing::info!(?deed, "done in the console");
+        console.did(deed.action(), 1);
     }
     outcome::answer(&visitor, done, &back)
 }

@@ -19,6 +19,7 @@ use super::outcome::{self, Outcome};
 use super::shown;
 use super::state::Console;
 use super::visitor::{Visitor, is_page};
+use crate::metrics::ConsoleAction;
 use crate::store::records::{HeldState, PopgateId, Quarantined, Timestamp};
 use crate::store::{QuarantineQuery, Store};
 
@@ -240,9 +241,14 @@ pub(super) async fn act(
             HeldDeed::Delete | HeldDeed::AskDelete => held_actions::delete(&own, store, &id),
         }
     });
-    let done = done.await;
-    if matches!(done, Ok(Outcome::Done)) {
-        tracing::info!(?deed, "done in the console");
+    let done = done.await?;
+    if matches!(done, Outcome::Done) {
+        let action = match deed {
+            HeldDeed::Release => ConsoleAction::Release,
+            HeldDeed::UndoRelease => ConsoleAction::UndoRelease,
+            HeldDeed::Delete | HeldDeed::AskDelete => ConsoleAction::Delete,
+        };
+        console.did(action, 1);
     }
     outcome::answer(&visitor, done, &back)
 }

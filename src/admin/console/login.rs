@@ -21,6 +21,7 @@ use super::sessions::Person;
 use super::state::Console;
 use super::texts::Texts;
 use super::visitor::{Language, NAME, Visitor, is_page, token};
+use crate::metrics::{ConsoleLogin, ConsoleLoginOutcome};
 use crate::session::{LoginDenied, mailbox_of_login};
 use crate::store::ConsolePassword;
 
@@ -88,11 +89,23 @@ pub(super) async fn log_in(
     headers: HeaderMap,
     Form(login): Form<Login>,
 ) -> Response {
+    let who = match &login {
+        Login::User { .. } => ConsoleLogin::User,
+        Login::Administrator { .. } => ConsoleLogin::Administrator,
+        Login::Token { .. } => ConsoleLogin::Token,
+    };
     let person = match login {
         Login::User { user, password } => user_of(&console, from, user, password).await,
         Login::Administrator { password } => administrator(&console, password).await,
         Login::Token { token } => by_token(&console, &token),
     };
+    let came = match &person {
+        Ok(_) => ConsoleLoginOutcome::Ok,
+        Err(Denied::Wrong(_)) => ConsoleLoginOutcome::Denied,
+        Err(Denied::Pause(_)) => ConsoleLoginOutcome::Throttled,
+        Err(Denied::Failed(_)) => ConsoleLoginOutcome::Error,
+    };
+    console.service().metrics.console_login(who, came);
     let denied = match person {
         Ok(person) => match console.sessions.begin(person) {
             Some(token) => {

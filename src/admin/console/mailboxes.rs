@@ -18,6 +18,7 @@ use super::answer::{self, Frame};
 use super::shown::minute;
 use super::state::{Console, Unanswered};
 use crate::mailbox_id::MailboxId;
+use crate::metrics::ConsoleAction;
 use crate::store::Store;
 use crate::store::records::{MailboxContents, MailboxSummary};
 
@@ -134,7 +135,7 @@ pub(super) async fn forget(
     });
     match done.await {
         Ok(true) => {
-            tracing::info!("a mailbox was forgotten in the console");
+            console.did(ConsoleAction::Forget, 1);
             Redirect::to("/mailboxes").into_response()
         }
         Ok(false) => answer::missing(&visitor),

@@ -61,10 +61,7 @@ pub(super) async fn act(
     });
     let (done, back) = match done.await {
         Ok(Some((choice, was))) => {
-            tracing::info!(
-                list = to.name(),
-                "a sender was put on a list in the console"
-            );
+            console.did(to.action(), 1);
             let fields = [
                 ("q", &*form.q),
                 ("whom", whom.as_str()),

@@ -19,6 +19,7 @@ use super::texts::Texts;
 use super::visitor::Visitor;
 use crate::filter::ListKind;
 use crate::mailbox_id::MailboxId;
+use crate::metrics::ConsoleAction;
 use crate::store::Store;
 use crate::store::records::{ListEntry, NamedSender};
 
@@ -65,6 +66,15 @@ impl ListState {
             Self::AllowUnproven => "allow-unproven",
             Self::Block => "block",
             Self::None => "none",
+        }
+    }
+
+    /// As the metrics name what puts somebody there.
+    pub(super) fn action(self) -> ConsoleAction {
+        match self {
+            Self::Allow | Self::AllowUnproven => ConsoleAction::Allow,
+            Self::Block => ConsoleAction::Block,
+            Self::None => ConsoleAction::UndoList,
         }
     }
 

@@ -18,6 +18,7 @@ use super::visitor::Visitor;
 use crate::config::{MailboxAssignment, MailboxOverrides, mailbox_keys};
 use crate::filter::Thresholds;
 use crate::mailbox_id::MailboxId;
+use crate::metrics::ConsoleAction;
 use crate::store::Store;
 use crate::store::records::{Change, MailboxSettings};
 
@@ -39,7 +40,7 @@ pub(super) async fn act(
     let saved = console.ask(move |store| save(store, &asking, &form, configured));
     match saved.await {
         Ok((Outcome::Done, Some((choice, before)))) => {
-            tracing::info!("the settings of a mailbox were changed in the console");
+            console.did(ConsoleAction::Settings, 1);
             let mut fields: Vec<_> = before.iter().map(|(key, it)| (&**key, &**it)).collect();
             fields.push(("saved", "1"));
             let back = choice.address("/settings", &fields);

@@ -23,6 +23,7 @@ use crate::config::ConsoleConfig;
 use crate::filter::Filter;
 use crate::filter::classifier::{Digest, WeightsOwner};
 use crate::learn::trainer::Trainer;
+use crate::metrics::ConsoleAction;
 use crate::net::DrainSignal;
 use crate::session::Service;
 use crate::store::records::Label;
@@ -135,6 +136,12 @@ impl Console {
     /// The service that is active now.
     pub(super) fn service(&self) -> Arc<Service> {
         self.service.load_full()
+    }
+
+    /// Tells the log and the metrics of something that a person did, with so many messages.
+    pub(super) fn did(&self, action: ConsoleAction, count: u64) {
+        tracing::info!(action = action.label(), count, "done in the console");
+        self.service().metrics.console_action(action, count);
     }
 
     /// The signal to stop.
