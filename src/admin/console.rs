@@ -9,6 +9,7 @@
 //! | `/` | logged in | four numbers |
 //! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
+//! | `/bulk` | the messages' user, the administrator | POST corrects or releases a selection of messages |
 //! | `/held`, `/held/ID`, `/held/ID/raw` | the message's user, the administrator | what is held back; POST releases, deletes; the message as it came |
 //! | `/review` | logged in | messages near the threshold, one after the other |
 //! | `/senders` | logged in | who is allowed, blocked and known; POST puts somebody on a list |
@@ -26,6 +27,7 @@ mod access_log;
 mod actions;
 mod administrator;
 mod answer;
+mod bulk;
 mod health;
 mod held;
 mod held_actions;
@@ -75,6 +77,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
     Router::new()
         .route("/", get(home::page))
         .route("/messages", get(messages::page))
+        .route("/bulk", post(bulk::act))
         .route("/m/{id}", get(message::page).post(actions::act))
         .route("/held", get(held::page))
         .route("/held/{id}", post(held::act))

@@ -78,6 +78,13 @@ pub(crate) async fn fetch(proxy: &mut Proxy, user: &str) -> Vec<String> {
     got
 }
 
+/// Fetches until all is as it should be: the server reads what is changed a moment later, and goes on as without a store
+/// while that does not answer in time.
+pub(crate) async fn fetch_until(proxy: &mut Proxy, user: &str, fits: impl Fn(&[String]) -> bool) {
+    let fetched = async { while !fits(&fetch(proxy, user).await) {} };
+    tokio::time::timeout(PATIENCE, fetched).await.unwrap();
+}
+
 pub(crate) fn address(proxy: &Proxy) -> SocketAddr {
     proxy.admin.as_ref().unwrap().0
 }

@@ -17,6 +17,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/m/ID block", [303, 303, 404, 303]),
     ("POST", "/m/ID undo-list", [303, 303, 404, 409]),
     ("POST", "/m/ID release", [303, 409, 404, 409]),
+    ("POST", "/bulk spam", [303, 200, 200, 200]),
     ("GET", "/held", [303, 200, 200, 200]),
     ("GET", "/held?mailbox=MAILBOX", [303, 200, 200, 200]),
     ("GET", "/held/HELD/raw", [303, 200, 404, 200]),

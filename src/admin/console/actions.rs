@@ -91,7 +91,7 @@ pub(super) async fn act(
     outcome::answer(&visitor, done, &back)
 }
 
-fn do_it(
+pub(super) fn do_it(
     console: &Console,
     store: &dyn Store,
     known: &Known,

@@ -1,7 +1,7 @@
 //! Messages that the filter is not sure of, one after the other, for a person who decides with one key each.
 //!
 //! In: the history of a mailbox, or of all; out: the newest message whose score is near the threshold for tagging and that
-//! nobody has corrected. Its buttons are those of the message's page; what was done last can be undone here.
+//! nobody has corrected, and those after it. Its buttons are those of the message's page; what was done last can be undone here.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::store::{HistoryQuery, Store};
 /// So far from the threshold the filter is not sure.
 const UNSURE: f64 = 2.0;
 
-/// Messages that are read at a time: of some nothing was kept that could be learned.
+/// Messages that are shown, and read at a time: of some nothing was kept that could be learned.
 const READ: usize = 20;
 
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +40,7 @@ pub(super) struct Asked {
 /// What the store says.
 struct Found {
     mailboxes: Choice,
-    unsure: Option<HistoryRow>,
+    unsure: Vec<HistoryRow>,
     done: Option<Known>,
 }
 
@@ -50,8 +50,12 @@ struct ReviewPage {
     frame: Frame,
     mailboxes: Choice,
     row: Option<ShownRow>,
+    /// Those that come after it, to be decided as a selection.
+    more: Vec<ShownRow>,
     reasons: Vec<Reason>,
     done: Option<ShownRow>,
+    /// Where a selection leads back to.
+    here: String,
     /// This page again, without what was decided.
     again: String,
     /// This page, once this message is decided.
@@ -89,7 +93,7 @@ pub(super) async fn page(
     let filter = service.judge.rules();
     let shown = |row: &HistoryRow| ShownRow::of(visitor.texts, filter, row);
     let done = found.done.filter(|it| it.row.correction.is_some());
-    let row = found.unsure.as_ref();
+    let row = found.unsure.first();
     let address = |after: &str, done: &str| {
         let fields = [("after", after), ("done", done)];
         found.mailboxes.address("/review", &fields)
@@ -103,6 +107,8 @@ pub(super) async fn page(
         skip: address(place.as_deref().unwrap_or_default(), ""),
         reasons: row.map_or_else(Vec::new, |it| reasons(visitor.texts, filter, it)),
         row: row.map(shown),
+        more: found.unsure.iter().skip(1).map(shown).collect(),
+        here: address(&asked.after, ""),
         done: done.map(|it| shown(&it.row)),
         mailboxes: found.mailboxes,
     })
@@ -114,15 +120,15 @@ fn place(text: &str) -> Option<(Timestamp, PopgateId)> {
     Some((time, PopgateId::new(id)?))
 }
 
-/// The newest message whose score is near the threshold, which nobody has corrected, and which can be taught.
+/// The newest messages whose score is near the threshold, which nobody has corrected, and which can be taught.
 fn unsure(
     store: &dyn Store,
     of: &Choice,
     configured: Thresholds,
     after: Option<(Timestamp, PopgateId)>,
-) -> Result<Option<HistoryRow>, String> {
+) -> Result<Vec<HistoryRow>, String> {
     if of.is_unknown {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let failed = |error: crate::store::StoreError| error.to_string();
     let tag_at = match &of.mailbox {
@@ -141,15 +147,17 @@ fn unsure(
         limit: READ,
         ..HistoryQuery::default()
     };
+    let mut found = Vec::new();
     loop {
         let rows = store.history(&query).map_err(failed)?;
         let is_last = rows.len() < READ;
         query.after = rows.last().map(|it| (it.time, it.id.clone()));
-        let found = rows.into_iter().find(|row| {
+        found.extend(rows.into_iter().filter(|row| {
             let note = KeptNote::read(&row.features).unwrap_or_default();
             matches!(note.lesson, KeptLesson::Kept(_))
-        });
-        if found.is_some() || is_last {
+        }));
+        if found.len() >= READ || is_last {
+            found.truncate(READ);
             return Ok(found);
         }
     }

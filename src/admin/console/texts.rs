@@ -3,6 +3,7 @@
 //! In: the languages that a browser accepts; out: the texts in the first one that there is. What rules say about a message
 //! is theirs, in English.
 
+mod bulk;
 mod health;
 mod held;
 mod mailboxes;
@@ -94,6 +95,7 @@ pub(super) struct Texts {
     pub(super) show: &'static str,
     pub(super) cancel: &'static str,
     pub(super) go_on: &'static str,
+    pub(super) bulk_page: bulk::BulkTexts,
     pub(super) held_page: held::HeldTexts,
     pub(super) review_page: review::ReviewTexts,
     pub(super) senders_page: senders::SendersTexts,
@@ -183,6 +185,7 @@ static ENGLISH: Texts = Texts {
     show: "Show",
     cancel: "Cancel",
     go_on: "Go on",
+    bulk_page: bulk::ENGLISH,
     held_page: held::ENGLISH,
     review_page: review::ENGLISH,
     senders_page: senders::ENGLISH,
@@ -272,6 +275,7 @@ static GERMAN: Texts = Texts {
     show: "Anzeigen",
     cancel: "Abbrechen",
     go_on: "Weiter",
+    bulk_page: bulk::GERMAN,
     held_page: held::GERMAN,
     review_page: review::GERMAN,
     senders_page: senders::GERMAN,

@@ -7,6 +7,7 @@ pub(in crate::admin::console) struct ReviewTexts {
     pub(in crate::admin::console) empty: &'static str,
     pub(in crate::admin::console) skip: &'static str,
     pub(in crate::admin::console) keys: &'static str,
+    pub(in crate::admin::console) more: &'static str,
 }
 
 pub(super) const ENGLISH: ReviewTexts = ReviewTexts {
@@ -14,6 +15,7 @@ pub(super) const ENGLISH: ReviewTexts = ReviewTexts {
     empty: "Nothing is left to review. Messages whose score is within two points of the threshold will be here, one after the other, until you have said what they are.",
     skip: "Leave it",
     keys: "Each letter is an access key: with Alt in most browsers, with Alt+Shift in Firefox, with Control+Option on a Mac.",
+    more: "The next ones",
 };
 
 pub(super) const GERMAN: ReviewTexts = ReviewTexts {
@@ -21,4 +23,5 @@ pub(super) const GERMAN: ReviewTexts = ReviewTexts {
     empty: "Es ist nichts mehr durchzusehen. Hier erscheinen nacheinander Nachrichten, deren Punktzahl höchstens zwei Punkte neben der Schwelle liegt, bis Sie gesagt haben, was sie sind.",
     skip: "Auslassen",
     keys: "Jeder Buchstabe ist eine Zugriffstaste: mit Alt in den meisten Browsern, mit Alt+Umschalt in Firefox, mit Control+Option auf dem Mac.",
+    more: "Die nächsten",
 };
