@@ -62,6 +62,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "filter",
             "learn",
             "mailbox_id",
+            "message",
             "metrics",
             "net",
             "session",

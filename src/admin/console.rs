@@ -9,6 +9,7 @@
 //! | `/` | logged in | four numbers |
 //! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
+//! | `/m/ID/page`, `/m/ID/source` | the same | what a held message looks like, in a sandbox; its source |
 //! | `/bulk` | the messages' user, the administrator | POST corrects or releases a selection of messages |
 //! | `/held`, `/held/ID`, `/held/ID/raw` | the message's user, the administrator | what is held back; POST releases, deletes; the message as it came |
 //! | `/review` | logged in | messages near the threshold, one after the other |
@@ -32,6 +33,7 @@ mod health;
 mod held;
 mod held_actions;
 mod home;
+mod kept_message;
 mod login;
 mod mail_program;
 mod mail_providers;
@@ -42,7 +44,9 @@ mod messages;
 mod operations;
 mod outcome;
 mod password_throttle;
+mod preview;
 mod protection;
+mod reading;
 mod review;
 mod rules;
 mod sender_actions;
@@ -54,6 +58,7 @@ mod setup;
 mod shown;
 mod state;
 mod texts;
+mod verdict_change;
 mod visitor;
 
 use std::sync::Arc;
@@ -79,6 +84,8 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/messages", get(messages::page))
         .route("/bulk", post(bulk::act))
         .route("/m/{id}", get(message::page).post(actions::act))
+        .route("/m/{id}/page", get(preview::page))
+        .route("/m/{id}/source", get(preview::source))
         .route("/held", get(held::page))
         .route("/held/{id}", post(held::act))
         .route("/held/{id}/raw", get(held::raw))

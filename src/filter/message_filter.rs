@@ -14,7 +14,7 @@ use crate::filter::brands::Brands;
 use crate::filter::classifier::{LearnedState, SUBJECT_MARK, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::context::{Context, Notes};
-use crate::filter::facts::FactValue;
+use crate::filter::facts::{FactValue, counted};
 use crate::filter::fnv::fnv;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
@@ -180,6 +180,16 @@ impl Filter {
     /// What the learned filter knows, if there is one.
     pub fn learned(&self) -> Option<&LearnedState> {
         self.learned.as_deref()
+    }
+
+    /// What counts of what servers on its way said about a message's sender (RFC 8601), in lower case, without comments.
+    pub fn counted_checks(&self, raw: &[u8]) -> Option<String> {
+        let (headers, content, context) =
+            (Headers::of(raw), Content::default(), Context::default());
+        let (lists, brands, work) = (&self.lists, &self.brands, Work::new(self.budget()));
+        let mail = MessageView::new(raw, &headers, &content, lists, brands, &context, &work)
+            .trusting_results_of(self.authserv_ids.as_deref());
+        counted(&mail)
     }
 
     /// What the learned filter's opinion adds.

@@ -83,6 +83,22 @@ pub(super) async fn look_up(service: &Service, mailbox: Option<MailboxId>) -> Kn
     asked.await.unwrap_or_default()
 }
 
+/// What a message of a mailbox would be judged with now. Blocks.
+///
+/// # Errors
+/// The store's.
+pub fn context_of(
+    service: &Service,
+    store: &dyn Store,
+    mailbox: &MailboxId,
+) -> Result<Context, StoreError> {
+    let memory = store.recall(mailbox, &[])?;
+    let known = KnownMailbox::read(store, mailbox, &memory, service.history.names())?;
+    let mut context = *known.context(service, Some(mailbox.clone()));
+    context.notes = Notes::None;
+    Ok(context)
+}
+
 /// Whether messages that are held back are hidden, by what a person has set or else by the configuration.
 pub fn hides(settings: &MailboxSettings, configured: DropMode) -> bool {
     let stored = settings.iter().map(|(key, value)| (&**key, &**value));

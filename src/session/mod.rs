@@ -58,7 +58,7 @@ pub use history::History;
 pub use judge::{Engine, Judge};
 pub use listener::Listener;
 pub use login_check::{LoginDenied, mailbox_of_login};
-pub use mailbox_context::{digest_of, hides, policy_of};
+pub use mailbox_context::{context_of, digest_of, hides, policy_of};
 pub use oauth::OAuthLogin;
 pub use oauth_shared::OAuthShared;
 pub use place::SessionPlace;

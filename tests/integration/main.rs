@@ -11,6 +11,7 @@ mod console_administrator;
 mod console_bulk;
 mod console_held;
 mod console_links;
+mod console_message;
 mod console_review;
 mod console_roles;
 mod console_senders;

@@ -66,7 +66,7 @@ def word(text):
 
 
 def message(number, field, payload):
-    """One with the payload in this field; it is spam, so that reasons are shown."""
+    """One with the payload in this field; it is held back, so that reasons, text, links and preview are shown."""
     raw = payload.replace("\u2028", " ").replace("\u202e", " ")
     value = {name: "harmless" for name in FIELDS}
     value[field] = payload
@@ -85,9 +85,9 @@ def message(number, field, payload):
         "MIME-Version: 1.0",
         'Content-Type: multipart/mixed; boundary="b"', "", "--b",
         "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: base64", "",
-        base64.b64encode(f"{text} zzspamzz".encode()).decode(), "--b",
+        base64.b64encode(f"{text} zzheldzz".encode()).decode(), "--b",
         "Content-Type: text/html; charset=utf-8", "Content-Transfer-Encoding: base64", "",
-        base64.b64encode(f"<html><body>{page}<p>zzspamzz</p></body></html>".encode()).decode(), "--b",
+        base64.b64encode(f"<html><body>{page}<p>zzheldzz</p></body></html>".encode()).decode(), "--b",
         f'Content-Type: application/pdf; name="{name}"',
         f'Content-Disposition: attachment; filename="{name}"', "Content-Transfer-Encoding: base64", "",
         base64.b64encode(b"%PDF-1.4").decode(), "--b--", "",

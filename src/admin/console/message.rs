@@ -1,4 +1,5 @@
-//! One message of the history: what was decided, why, and what a person may do about it.
+//! One message of the history: what was decided, why, what would have changed it, and what a person may do about it; where
+//! its octets are kept, also what it says.
 
 use std::sync::Arc;
 
@@ -8,9 +9,11 @@ use axum::response::Response;
 use bytes::Bytes;
 
 use super::answer::{self, Frame};
+use super::kept_message::{self, KeptMessage};
 use super::shown::ShownRow;
 use super::state::Console;
 use super::texts::Texts;
+use super::verdict_change::{WhatIf, what_if};
 use super::visitor::Visitor;
 use crate::filter::{
     ALLOWED, ALLOWED_IF_PROVEN, Action, BLOCKED, CORRECTED, Filter, KeptLesson, KeptNote, LEARNT,
@@ -106,9 +109,14 @@ fn held(store: &dyn Store, row: &HistoryRow) -> Result<Option<(PopgateId, HeldSt
     Ok(held.map(|it| (it.id, it.state)))
 }
 
+/// The widest bar of a reason, in units of the picture.
+const BAR: f64 = 50.0;
+
 /// A rule that hit.
 pub(super) struct Reason {
     rule: String,
+    /// Where its bar begins, and how wide it is: to the right for spam, to the left against it.
+    bar: (String, String),
     pub(super) points: String,
     pub(super) description: String,
     /// Rules' descriptions are.
@@ -130,6 +138,22 @@ struct MessagePage {
     is_released: bool,
     is_allowed: bool,
     is_blocked: bool,
+    thresholds: Option<ShownThresholds>,
+    what_if: Option<WhatIf>,
+    kept: Option<KeptMessage>,
+}
+
+impl MessagePage {
+    /// The reasons at these places.
+    fn named(&self, places: &[usize]) -> Vec<&Reason> {
+        let found = places.iter().filter_map(|place| self.reasons.get(*place));
+        found.collect()
+    }
+}
+
+struct ShownThresholds {
+    tag_at: String,
+    drop_at: Option<String>,
 }
 
 pub(super) async fn page(
@@ -137,16 +161,27 @@ pub(super) async fn page(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Response {
-    let asking = visitor.clone();
-    let known = console.ask(move |store| Known::of(store, &asking, &id));
-    let known = match known.await {
-        Ok(Some(known)) => known,
+    let (asking, own) = (visitor.clone(), Arc::clone(&console));
+    let found = console.ask(move |store| {
+        let Some(known) = Known::of(store, &asking, &id)? else {
+            return Ok(None);
+        };
+        let settings = store.settings(&known.row.mailbox);
+        let policy = policy_of(&settings.map_err(|error| error.to_string())?, &[]);
+        let kept = kept_message::of(&own, store, asking.texts, &known)?;
+        Ok(Some((known, policy, kept)))
+    });
+    let (known, policy, kept) = match found.await {
+        Ok(Some(found)) => found,
         Ok(None) => return answer::missing(&visitor),
         Err(why) => return answer::unanswered(&visitor, &why),
     };
     let service = console.service();
     let filter = service.judge.rules();
     let held = known.held.as_ref().map(|(_, state)| *state);
+    let thresholds = filter.map(|filter| policy.thresholds(filter.thresholds()));
+    let points: Vec<f64> = by_weight(&known.row).iter().map(|hit| hit.score).collect();
+    let scored = known.row.score.zip(thresholds);
     answer::page(&MessagePage {
         frame: Frame::of(&visitor),
         row: ShownRow::of(visitor.texts, filter, &known.row),
@@ -158,6 +193,12 @@ pub(super) async fn page(
         is_released: held == Some(HeldState::Released),
         is_allowed: known.listed == Some(ListKind::Allow),
         is_blocked: known.listed == Some(ListKind::Block),
+        thresholds: thresholds.map(|it| ShownThresholds {
+            tag_at: format!("{:.1}", it.tag_at),
+            drop_at: it.drop_at.map(|it| format!("{it:.1}")),
+        }),
+        what_if: scored.map(|(score, thresholds)| what_if(score, &points, thresholds)),
+        kept,
     })
 }
 
@@ -178,6 +219,11 @@ pub(super) fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) 
         let of_rule = of_rule.filter(|it| !it.is_empty());
         Reason {
             rule: hit.rule.to_string(),
+            bar: {
+                let width = hit.score.abs() / most * BAR;
+                let begin = if hit.score > 0.0 { 0.0 } else { -width };
+                (format!("{begin:.1}"), format!("{width:.1}"))
+            },
             points: format!("{:+.1}", hit.score),
             description: of_rule
                 .unwrap_or_else(|| without_rule(texts, &hit.rule))

@@ -12,33 +12,66 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Method, StatusCode};
 
+const OPENER_POLICY: &str = "cross-origin-opener-policy";
+
 /// Of every response. Browsers send `Origin: null` with a form of a page whose referrer policy is `no-referrer`, hence
 /// `same-origin`.
 static HEADERS: [(HeaderName, &str); 7] = [
     (
         CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'",
     ),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     (REFERRER_POLICY, "same-origin"),
     (CACHE_CONTROL, "no-store"),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
+    (HeaderName::from_static(OPENER_POLICY), "same-origin"),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     ),
 ];
 
+/// Of a response that shows what a sender has written as it is: it may be in a frame of the console, has an origin of its
+/// own, and neither runs, sends, loads nor leads anywhere.
+static OF_SANDBOXED: [(HeaderName, &str); 2] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; \
+         frame-ancestors 'self'",
+    ),
+    (X_FRAME_OPTIONS, "SAMEORIGIN"),
+];
+
+/// Of a page with the console's own script, without which it works as well.
+static OF_SCRIPTED: [(HeaderName, &str); 1] = [(
+    CONTENT_SECURITY_POLICY,
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'",
+)];
+
+/// Marks such a page.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scripted;
+
+/// Marks a response that shows what a sender has written as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sandboxed;
+
 /// Adds the headers.
 pub(super) async fn with_headers(mut response: Response) -> Response {
-    for (name, value) in &HEADERS {
+    let is_sandboxed = response.extensions().get::<Sandboxed>().is_some();
+    let is_scripted = response.extensions().get::<Scripted>().is_some();
+    let sandbox = OF_SANDBOXED.iter().filter(|_| is_sandboxed);
+    let more = OF_SCRIPTED.iter().filter(|_| is_scripted).chain(sandbox);
+    for (name, value) in HEADERS.iter().chain(more) {
         let value = HeaderValue::from_static(value);
         response.headers_mut().insert(name.clone(), value);
+    }
+    if is_sandboxed {
+        // A sandboxed page cannot have it: browsers would show none.
+        response.headers_mut().remove(OPENER_POLICY);
     }
     response
 }

@@ -15,7 +15,7 @@ use super::administrator::Administrator;
 use super::answer::{self, Frame};
 use super::state::Console;
 use super::visitor::Visitor;
-use crate::filter::{Action, Filter, LEARNT, Verdict};
+use crate::filter::{Filter, LEARNT, Verdict};
 
 /// The most octets of a form with a message.
 pub(super) const PASTED: usize = 1 << 20;
@@ -147,11 +147,7 @@ fn shown(visitor: &Visitor, verdict: &Verdict) -> Judged {
     });
     Judged {
         score: format!("{:.1}", verdict.score),
-        verdict: match verdict.action {
-            Action::Pass => texts.passed,
-            Action::Tag => texts.tagged,
-            Action::Drop => texts.held,
-        },
+        verdict: texts.action(verdict.action),
         hits: hits.collect(),
     }
 }

@@ -61,9 +61,7 @@ impl ShownRow {
 fn verdict(texts: &'static Texts, row: &HistoryRow) -> &'static str {
     match (row.score, row.action) {
         (None, _) => texts.unscanned,
-        (_, Action::Pass) => texts.passed,
-        (_, Action::Tag) => texts.tagged,
-        (_, Action::Drop) => texts.held,
+        (_, action) => texts.action(action),
     }
 }
 

@@ -7,11 +7,13 @@ mod bulk;
 mod health;
 mod held;
 mod mailboxes;
+mod message;
 mod review;
 mod rules;
 mod senders;
 mod settings;
 mod setup;
+use crate::filter::Action;
 
 /// The texts of a language; those of a single page are in a file of their own.
 #[derive(Debug)]
@@ -96,6 +98,7 @@ pub(super) struct Texts {
     pub(super) cancel: &'static str,
     pub(super) go_on: &'static str,
     pub(super) bulk_page: bulk::BulkTexts,
+    pub(super) message_page: message::MessageTexts,
     pub(super) held_page: held::HeldTexts,
     pub(super) review_page: review::ReviewTexts,
     pub(super) senders_page: senders::SendersTexts,
@@ -104,6 +107,17 @@ pub(super) struct Texts {
     pub(super) mailboxes_page: mailboxes::MailboxesTexts,
     pub(super) rules_page: rules::RulesTexts,
     pub(super) setup_page: setup::SetupTexts,
+}
+
+impl Texts {
+    /// What a verdict does.
+    pub(super) fn action(&self, action: Action) -> &'static str {
+        match action {
+            Action::Pass => self.passed,
+            Action::Tag => self.tagged,
+            Action::Drop => self.held,
+        }
+    }
 }
 
 static ENGLISH: Texts = Texts {
@@ -186,6 +200,7 @@ static ENGLISH: Texts = Texts {
     cancel: "Cancel",
     go_on: "Go on",
     bulk_page: bulk::ENGLISH,
+    message_page: message::ENGLISH,
     held_page: held::ENGLISH,
     review_page: review::ENGLISH,
     senders_page: senders::ENGLISH,
@@ -276,6 +291,7 @@ static GERMAN: Texts = Texts {
     cancel: "Abbrechen",
     go_on: "Weiter",
     bulk_page: bulk::GERMAN,
+    message_page: message::GERMAN,
     held_page: held::GERMAN,
     review_page: review::GERMAN,
     senders_page: senders::GERMAN,

@@ -133,6 +133,11 @@ impl<'m> Auth<'m> {
     }
 }
 
+/// What counts of what servers said about the sender: in lower case, without comments.
+pub(in crate::filter) fn counted(mail: &MessageView<'_>) -> Option<String> {
+    Auth::of(mail).map(|auth| auth.text.into_owned())
+}
+
 /// Whether results are of a server with one of these names, or in one of these domains.
 fn is_of(text: &str, ids: &[String]) -> bool {
     let text = uncommented(text);

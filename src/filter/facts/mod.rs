@@ -25,7 +25,7 @@ mod text_style;
 
 use crate::filter::rule_error::RuleError;
 
-pub(in crate::filter) use authentication::is_sender_authenticated;
+pub(in crate::filter) use authentication::{counted, is_sender_authenticated};
 pub use fact::{Fact, FactValue};
 
 const ALL: &[&[Fact]] = &[

@@ -114,7 +114,7 @@ impl Kept {
     ///
     /// # Errors
     /// As [`Self::message`].
-    pub(super) fn beginning(&self, octets: u64) -> io::Result<Vec<u8>> {
+    pub fn beginning(&self, octets: u64) -> io::Result<Vec<u8>> {
         let Place::File(path) = &self.place else {
             let mut message = self.message()?;
             message.truncate(usize::try_from(octets).unwrap_or(usize::MAX));
