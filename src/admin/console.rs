@@ -5,7 +5,7 @@
 //!
 //! | path | who | what |
 //! |---|---|---|
-//! | `/login`, `/logout`, `/style.css` | anybody | logging in and out |
+//! | `/login`, `/logout`, `/style.css`, `/console.js` | anybody | logging in and out |
 //! | `/` | logged in | four numbers |
 //! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
@@ -16,8 +16,10 @@
 //! | `/senders` | logged in | who is allowed, blocked and known; POST puts somebody on a list |
 //! | `/settings` | logged in | the settings of a mailbox; POST changes them |
 //! | `/health` | the administrator | what `popgate doctor` finds |
+//! | `/pause` | the administrator | POST pauses filtering, or ends that |
 //! | `/mailboxes`, `/mailboxes/forget` | the administrator | all mailboxes; POST forgets one |
 //! | `/rules` | the administrator | the rules; POST judges a message that is pasted |
+//! | `/rules/change` | the administrator | one rule; POST gives it other points, or switches it off |
 //! | `/mail-program` | logged in | the settings for mail programs, and whether one has fetched mail |
 //!
 //! Before there is a configuration, `setup.rs` serves pages of its own.
@@ -44,10 +46,12 @@ mod messages;
 mod operations;
 mod outcome;
 mod password_throttle;
+mod pause;
 mod preview;
 mod protection;
 mod reading;
 mod review;
+mod rule_changes;
 mod rules;
 mod sender_actions;
 mod senders;
@@ -68,7 +72,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 pub(super) use login::ClientAddress;
-pub use operations::{Check, CheckState, Operations};
+pub use operations::{Check, CheckState, LastReload, Operations, Reload, Reloaded};
 pub(super) use setup::router as setup_router;
 pub use setup::{Choice, Later, Setup, new_token};
 pub use state::{Console, OneTimeToken, TrainerOf};
@@ -82,6 +86,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
     Router::new()
         .route("/", get(home::page))
         .route("/messages", get(messages::page))
+        .route("/pause", post(pause::act))
         .route("/bulk", post(bulk::act))
         .route("/m/{id}", get(message::page).post(actions::act))
         .route("/m/{id}/page", get(preview::page))
@@ -104,10 +109,15 @@ pub(super) fn router(console: Arc<Console>) -> Router {
                 .post(rules::judge)
                 .layer(DefaultBodyLimit::max(rules::PASTED)),
         )
+        .route(
+            "/rules/change",
+            get(rule_changes::page).post(rule_changes::act),
+        )
         .route("/mail-program", get(mail_program::page))
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))
+        .route("/console.js", get(answer::script))
         .fallback(answer::not_found)
         .layer(DefaultBodyLimit::max(FORM))
         .layer(middleware::from_fn(protection::same_origin))

@@ -36,8 +36,8 @@ use tokio_rustls::server::TlsStream;
 use self::connections::Connections;
 use self::console::ClientAddress;
 pub use self::console::{
-    Check, CheckState, Choice, Console, Later, OneTimeToken, Operations, Setup, TrainerOf,
-    new_token,
+    Check, CheckState, Choice, Console, LastReload, Later, OneTimeToken, Operations, Reload,
+    Reloaded, Setup, TrainerOf, new_token,
 };
 pub use self::first_run::serve_setup;
 use crate::metrics::Metrics;

@@ -20,6 +20,7 @@ use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
 use crate::filter::rule::Rule;
+use crate::filter::rule_changes::ChangedRule;
 use crate::filter::rule_hits::{hits, report};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::rules::RuleSet;
@@ -44,6 +45,7 @@ pub struct Filter {
     lists: Lists,
     brands: Arc<Brands>,
     thresholds: Thresholds,
+    changed: Vec<ChangedRule>,
     version: String,
     reports_parts: bool,
     explains_ham: bool,
@@ -85,6 +87,7 @@ impl Filter {
             lists: set.lists().clone(),
             brands: Arc::clone(set.brands()),
             thresholds,
+            changed: set.changed().to_vec(),
             version: format!("{:012x}", version >> 16),
             reports_parts: false,
             explains_ham: false,
@@ -168,6 +171,11 @@ impl Filter {
         let rules = self.rules.rules.iter();
         let rules = rules.map(|rule| (&*rule.id, &*rule.description, rule.score));
         rules.filter(|(_, _, score)| *score != 0.0)
+    }
+
+    /// The rules that a person has changed in the console.
+    pub fn changed_rules(&self) -> &[ChangedRule] {
+        &self.changed
     }
 
     /// What a hit of a rule means: its description, and its clause, if it has one.

@@ -30,6 +30,7 @@ pub mod place;
 mod required_bytes;
 pub mod required_literals;
 pub mod rule;
+pub mod rule_changes;
 mod rule_error;
 mod rule_file;
 mod rule_hits;
@@ -53,6 +54,7 @@ pub use message_filter::{
     ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT,
 };
 pub use noted::{KeptLesson, KeptNote, Noted, NotedLesson};
+pub use rule_changes::{ChangedRule, RuleChange};
 pub use rule_error::RuleError;
 pub use rule_file::NamedText;
 pub use rules::RuleSet;

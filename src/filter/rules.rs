@@ -18,6 +18,7 @@ use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::pattern::{CompiledPatterns, Layer};
 use crate::filter::rule::{Rule, Test};
+use crate::filter::rule_changes::{self, ChangedRule, RuleChange};
 use crate::filter::rule_file::{self, IdOwner, NamedText};
 use crate::filter::stock;
 use crate::schema::Problem;
@@ -31,6 +32,8 @@ pub struct RuleSet {
     digest: u64,
     day: Option<Day>,
     learned_curves: Arc<LearnedCurves>,
+    /// What a person has changed in the console.
+    changed: Vec<ChangedRule>,
 }
 
 impl RuleSet {
@@ -66,6 +69,22 @@ impl RuleSet {
         reader.stock();
         reader.layer(Layer::Own, rules, lists);
         reader.finish()
+    }
+
+    /// Lays what a person has changed in the console over the rules.
+    #[must_use]
+    pub fn changed_by(mut self, changes: &[RuleChange]) -> Self {
+        for change in changes {
+            let score = change.score.map_or(u64::MAX, f64::to_bits);
+            self.digest = fnv(fnv(self.digest, change.id.as_bytes()), &score.to_be_bytes());
+        }
+        self.changed = rule_changes::apply(&mut self.rules, changes);
+        self
+    }
+
+    /// What a person has changed in the console.
+    pub fn changed(&self) -> &[ChangedRule] {
+        &self.changed
     }
 
     /// Sets the day: a [`crate::filter::Filter`] of this set leaves out rules that have expired by then.

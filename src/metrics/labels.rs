@@ -46,6 +46,8 @@ label! {
         Timeout = "timeout",
         /// The filter panicked.
         Panic = "panic",
+        /// The administrator has paused the filter.
+        Paused = "paused",
     }
 }
 

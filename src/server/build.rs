@@ -15,7 +15,7 @@ use super::service::{self, Persistent};
 use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
 use super::trainer::open_trainer_in_turn;
-use crate::admin::{Console, TrainerOf};
+use crate::admin::{Console, LastReload, TrainerOf};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::net::DrainSignal;
@@ -117,6 +117,7 @@ pub fn build(
         quotas: Arc::default(),
         oauth: Arc::default(),
         disk: Arc::new(ThreadPool::new("quarantine", DISK_THREADS, DISK_QUEUE)),
+        pause: Arc::default(),
         filter: Arc::default(),
         store: Arc::default(),
         judges: overrides.judges.take().unwrap_or_else(judges),
@@ -135,11 +136,21 @@ pub fn build(
             compile_later(service.judge.clone());
             let service = Arc::new(ArcSwap::from_pointee(service));
             let drain = Arc::new(DrainSignal::new());
+            let last_reload = Arc::<LastReload>::default();
             let admin_address = sockets.admin.as_ref().and_then(|it| it.local_addr().ok());
             Ok(Server {
                 console: admin_address
                     .filter(|it| config.console.is_served_on(*it))
-                    .map(|_| Arc::new(console(config, &addresses, &service, &drain))),
+                    .map(|_| {
+                        Arc::new(console(
+                            config,
+                            &addresses,
+                            &service,
+                            &drain,
+                            Arc::clone(&last_reload),
+                        ))
+                    }),
+                last_reload,
                 service,
                 certificates: Arc::new(ArcSwap::from_pointee(listeners.certificates)),
                 admin_address,
@@ -172,6 +183,7 @@ fn console(
     addresses: &[SocketAddr],
     service: &Arc<ArcSwap<Service>>,
     drain: &Arc<DrainSignal>,
+    last_reload: Arc<LastReload>,
 ) -> Console {
     let of_start = config.clone();
     let trainer: TrainerOf = Box::new(move |owner| {
@@ -182,7 +194,7 @@ fn console(
         Arc::clone(service),
         Arc::clone(drain),
         trainer,
-        operations(config, addresses),
+        operations(config, addresses, last_reload),
         config.data_dir.clone(),
         config.filter.hold_bytes,
         config.console.clone(),

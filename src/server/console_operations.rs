@@ -7,11 +7,15 @@ use tokio::runtime::Builder;
 
 use super::diagnosis::{Finding, diagnose};
 use super::forget_mailbox::forget_mailbox;
-use crate::admin::{Check, CheckState, Operations};
+use crate::admin::{Check, CheckState, LastReload, Operations};
 use crate::config::{Config, ListenTls};
 
 /// For the console of this server.
-pub(super) fn operations(config: &Config, addresses: &[SocketAddr]) -> Operations {
+pub(super) fn operations(
+    config: &Config,
+    addresses: &[SocketAddr],
+    last_reload: Arc<LastReload>,
+) -> Operations {
     let listeners = config.listen.iter().zip(addresses);
     let listeners = listeners.map(|(listen, address)| {
         let tls = match listen.tls {
@@ -24,6 +28,7 @@ pub(super) fn operations(config: &Config, addresses: &[SocketAddr]) -> Operation
     });
     let (checked, known) = (config.clone(), config.clone());
     Operations {
+        last_reload,
         listeners: listeners.collect(),
         diagnose: Arc::new(move || checks(&checked)),
         forget: Arc::new(move |store, messages, mailbox| {

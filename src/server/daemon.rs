@@ -3,7 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -35,8 +35,17 @@ pub async fn run(
     notify::ready();
     let loops = Arc::clone(server.loops());
     let reloader = server.reloader();
+    // One at a time: what was read first must not replace what was read later.
+    let turn = Arc::new(Mutex::new(()));
+    if let Some(console) = server.console() {
+        let (reloader, load, turn) = (reloader.clone(), Arc::clone(&load), Arc::clone(&turn));
+        console.reload_with(Arc::new(move || match reload(&reloader, &*load, &turn) {
+            Ok(_) => Ok(()),
+            Err(problems) => Err(problems.iter().map(ToString::to_string).collect()),
+        }));
+    }
     let rules = server.initial.filter.rules.clone();
-    let reloading = tokio::spawn(reload_on_change(reloader, load, reload_signal, rules));
+    let reloading = tokio::spawn(reload_on_change(reloader, load, turn, reload_signal, rules));
     let (shutdown, abort) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (first, second) = (Arc::clone(&shutdown), Arc::clone(&abort));
     tokio::spawn(async move {
@@ -59,6 +68,7 @@ pub async fn run(
 async fn reload_on_change(
     reloader: Reloader,
     load: Arc<LoadConfig>,
+    turn: Arc<Mutex<()>>,
     mut signal: ReloadSignal,
     mut rules: Option<PathBuf>,
 ) {
@@ -73,10 +83,10 @@ async fn reload_on_change(
         notify::reloading();
         // Taken before reading: changes during a reload cause another one.
         seen = watch::snapshot(rules.as_deref());
-        let (reloader, load) = (reloader.clone(), Arc::clone(&load));
+        let (reloader, load, turn) = (reloader.clone(), Arc::clone(&load), Arc::clone(&turn));
         // Reading files and compiling rules would delay clients.
-        match tokio::task::spawn_blocking(move || reload(&reloader, &*load)).await {
-            Ok(Some(config)) if config.filter.rules != rules => {
+        match tokio::task::spawn_blocking(move || reload(&reloader, &*load, &turn)).await {
+            Ok(Ok(config)) if config.filter.rules != rules => {
                 rules = config.filter.rules;
                 seen = watch::snapshot(rules.as_deref());
             }
@@ -88,20 +98,25 @@ async fn reload_on_change(
 }
 
 /// Reloads; the new configuration if it was applied.
-fn reload(reloader: &Reloader, load: &LoadConfig) -> Option<Config> {
+fn reload(
+    reloader: &Reloader,
+    load: &LoadConfig,
+    turn: &Mutex<()>,
+) -> Result<Config, Vec<Problem>> {
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
     let (config, problems) = load();
     match reloader.reload(&config, problems) {
         Ok(()) => {
             log::change(&config.log.level);
             tracing::info!("reloaded; new sessions use the new settings and rules");
-            Some(config)
+            Ok(config)
         }
         Err(problems) => {
-            for problem in problems {
+            for problem in &problems {
                 tracing::error!("{problem}");
             }
             tracing::error!("nothing was reloaded; everything stays as it was");
-            None
+            Err(problems)
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::filter::classifier::LearnedState;
 use crate::filter::{Filter, RuleSet};
 use crate::metrics::Metrics;
-use crate::rule_folder;
+use crate::rule_folder::RuleTexts;
 use crate::schema::Problem;
 use crate::store::{Knowledge, Unusable};
 
@@ -17,7 +17,7 @@ use crate::store::{Knowledge, Unusable};
 /// # Errors
 /// Every problem of every rule file.
 pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
-    rule_folder::load(config.filter.rules.as_deref())
+    RuleTexts::of(config.filter.rules.as_deref(), &config.data_dir)?.into_rules()
 }
 
 /// The filter of a configuration: its rules, without learned weights.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
@@ -12,6 +13,7 @@ use super::certificates::{self, Certificates, Listeners};
 use super::describe::announce;
 use super::overrides::Overrides;
 use super::service::{self, Persistent};
+use crate::admin::{LastReload, Reloaded};
 use crate::config::{Config, Listen};
 use crate::schema::Problem;
 use crate::session::{Listener, Service};
@@ -25,6 +27,8 @@ pub struct Reloader {
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) persistent: Persistent,
+    /// For those who ask how the last one went.
+    pub(super) last: Arc<LastReload>,
 }
 
 impl Reloader {
@@ -32,7 +36,17 @@ impl Reloader {
     ///
     /// # Errors
     /// Every problem; everything stays as it was then.
-    pub fn reload(&self, config: &Config, mut problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
+    pub fn reload(&self, config: &Config, problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
+        let applied = self.apply(config, problems);
+        let problems = applied.as_ref().err().into_iter().flatten();
+        self.last.record(Reloaded {
+            at: SystemTime::now(),
+            problems: problems.map(ToString::to_string).collect(),
+        });
+        applied
+    }
+
+    fn apply(&self, config: &Config, mut problems: Vec<Problem>) -> Result<(), Vec<Problem>> {
         let metrics = &self.persistent.metrics;
         let before = self.certificates.load();
         let opened = certificates::listeners(config, &before, &BTreeMap::new());

@@ -15,7 +15,7 @@ use super::reload::Reloader;
 use super::service::Persistent;
 use super::shared_lessons::LessonFollower;
 use super::store_upkeep::Upkeep;
-use crate::admin::Console;
+use crate::admin::{Console, LastReload};
 use crate::config::{Config, Listen};
 use crate::metrics::Metrics;
 use crate::net::heartbeat::Heartbeats;
@@ -44,6 +44,7 @@ pub struct Server {
     pub(super) drain: Arc<DrainSignal>,
     pub(super) loops: Arc<Heartbeats>,
     pub(super) console: Option<Arc<Console>>,
+    pub(super) last_reload: Arc<LastReload>,
 }
 
 impl Server {
@@ -97,6 +98,7 @@ impl Server {
             service: Arc::clone(&self.service),
             certificates: Arc::clone(&self.certificates),
             persistent: self.persistent.clone(),
+            last: Arc::clone(&self.last_reload),
         }
     }
 }

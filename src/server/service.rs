@@ -13,9 +13,10 @@ use crate::config::{Config, HistoryMode};
 use crate::filter::known_senders::SenderNames;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
+use crate::rule_folder::changes_file;
 use crate::schema::Problem;
 use crate::session::{
-    Engine, Hide, History, HoldLimits, Judge, Listener, OAuthShared, PrefetchLimits, Quotas,
+    Engine, Hide, History, HoldLimits, Judge, Listener, OAuthShared, Pause, PrefetchLimits, Quotas,
     Service,
 };
 use crate::store::quarantine::{HeldMessages, Maildir, QuarantineIndex};
@@ -38,6 +39,8 @@ pub(super) struct Persistent {
     pub(super) oauth: Arc<OAuthShared>,
     /// Threads that write to the quarantine.
     pub(super) disk: Arc<ThreadPool>,
+    /// The pause of filtering.
+    pub(super) pause: Arc<Pause>,
     /// The last filter.
     pub(super) filter: Arc<SharedFilter>,
     /// The store, once it is open.
@@ -91,6 +94,8 @@ pub(super) fn open(
             config.timeouts.filter,
             Arc::clone(&persistent.judges),
         ),
+        rule_changes: changes_file(config.filter.rules.as_deref(), &config.data_dir).map(Arc::from),
+        pause: Arc::clone(&persistent.pause),
         style: MarkStyle {
             headers: config.filter.headers,
             subject_mark: config.filter.subject_mark.clone(),

@@ -58,7 +58,7 @@ impl SharedFilter {
     ) -> Result<Arc<Filter>, Vec<Problem>> {
         // A panic leaves the last complete values.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let texts = RuleTexts::read(config.filter.rules.as_deref())?;
+        let texts = RuleTexts::of(config.filter.rules.as_deref(), &config.data_dir)?;
         let wanted = FilterOf {
             texts: texts.digest(),
             day: rule_folder::today(),

@@ -9,6 +9,7 @@ mod transfer;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::time::{Instant, timeout};
 
@@ -39,7 +40,7 @@ use super::spool::Spool;
 use super::timer::Timer;
 use crate::filter::{Context, Notes};
 use crate::mailbox_id::MailboxId;
-use crate::metrics::FeaturesLeftOut;
+use crate::metrics::{FeaturesLeftOut, UnscannedReason};
 use crate::net::{Drain, Stream};
 use crate::pop3::{Uidl, UpstreamNumber};
 use crate::upstream::Dialler;
@@ -371,6 +372,10 @@ impl<'s> Relay<'s> {
             if corrected.is_none_or(|as_spam| as_spam == (known == TakenFor::Spam)) {
                 return self.exchange.judged(Judgement::NotCorrected, now());
             }
+        }
+        if self.service.pause.until(SystemTime::now()).is_some() {
+            let unjudged = Judgement::Unscanned(UnscannedReason::Paused);
+            return self.exchange.judged(unjudged, now());
         }
         if recipient.context.notes == Notes::Full
             && !self.service.quotas.features.admits(Instant::now())

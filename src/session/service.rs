@@ -12,6 +12,7 @@ use super::judge::Judge;
 use super::listener::Listener;
 use super::log_throttle::Suppressed;
 use super::oauth::OAuthLogin;
+use super::pause::Pause;
 use super::quotas::Quotas;
 use super::refusal::Refusal;
 use super::store_access::StoreAccess;
@@ -50,6 +51,10 @@ pub struct Service {
     pub oauth: Vec<(String, OAuthLogin)>,
     /// The filter.
     pub judge: Judge,
+    /// The file of what a person has changed of the rules in the console; `None` = there is no place for one.
+    pub rule_changes: Option<Arc<Path>>,
+    /// While it lasts, nothing is judged.
+    pub pause: Arc<Pause>,
     /// How messages are marked.
     pub style: MarkStyle,
     /// The limits of holding a message.

@@ -53,9 +53,14 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("POST", "/mailboxes/forget forget", [303, 404, 404, 404]),
     ("GET", "/rules?q=spam", [303, 404, 404, 200]),
     ("POST", "/rules test", [303, 404, 404, 200]),
+    ("GET", "/rules/change?rule=TEST_SPAM", [303, 404, 404, 200]),
+    ("GET", "/rules/change?rule=NONE", [303, 404, 404, 404]),
+    ("POST", "/rules/change undo", [303, 404, 404, 404]),
+    ("POST", "/pause end", [303, 404, 404, 303]),
     ("GET", "/mail-program", [303, 200, 200, 200]),
     ("GET", "/login", [200, 200, 200, 200]),
     ("GET", "/style.css", [200, 200, 200, 200]),
+    ("GET", "/console.js", [200, 200, 200, 200]),
     ("GET", "/nothing", [404, 404, 404, 404]),
 ];
 
@@ -97,6 +102,7 @@ async fn everybody_sees_their_own_mailbox_and_no_other() {
                         ("form", &*forms[number]),
                         ("do", deed),
                         ("mailbox", "none"),
+                        ("rule", "NONE"),
                         ("message", "x"),
                     ];
                     person.post(&path, &fields).await

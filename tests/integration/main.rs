@@ -14,6 +14,7 @@ mod console_links;
 mod console_message;
 mod console_review;
 mod console_roles;
+mod console_rules;
 mod console_senders;
 mod console_settings;
 mod corpus;

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import chromium
 import console_probes as probes
+import console_tasks as tasks
 import hostile_mail
 from console_probes import must
 from gate import Popgate
@@ -218,6 +219,8 @@ def walk(browser, gate, user, javascript):
     until("what is blocked is tagged", lambda: not gate.deliver(user, f"more for {user}", "bob", "See you at noon."))
     person.click("Undo")
     until("what is no longer blocked passes", lambda: gate.deliver(user, f"more for {user}", "bob", "See you at noon."))
+    tasks.selection(gate, person, user)
+    tasks.held_message(gate, person, user, javascript)
     must(not person.elsewhere() and not person.ran, f"beyond the console: {person.elsewhere()} {person.ran}")
     for task, most in (("see why", 2), ("correct", 2), ("allow", 2), ("release", 3)):
         must(clicks[task] <= most, f"{task} takes {clicks[task]} clicks")
@@ -276,7 +279,7 @@ def everybody_everywhere(people, secrets):
                 seen += shows
                 if shows and name not in (owner, "administrator"):
                     leaks.append(f"{name} sees mail of {owner} at {path}")
-            if name == "nobody" and answer.status == 200 and path not in ("/login", "/style.css"):
+            if name == "nobody" and answer.status == 200 and path not in ("/login", "/style.css", "/console.js"):
                 leaks.append(f"nobody sees {path}")
     must(not leaks, f"leaks: {leaks}")
     must(seen > 10, "nobody sees anything: this would show no leak")
@@ -288,7 +291,7 @@ def pages_of(person):
     """One page of each kind that a person can reach: path by name."""
     kinds = {}
     for path in crawl(person):
-        if path.endswith("/raw"):
+        if path.endswith(("/raw", "/page", "/source")):  # not the console's own words
             continue
         kind = re.sub(r"[^a-z]+", "-", re.sub(r"^/m/[^/?]+", "/message", path.split("?")[0])).strip("-") or "overview"
         kinds.setdefault(kind, path)
@@ -358,7 +361,7 @@ def show_attacks(playwright, gate, sink, attacks):
         person = chromium.Person(browser, gate.base, csp=csp)
         person.log_in("ann", PASSWORD)
         until("all is in the history", lambda: person.open("/") and person.has(f"<b>{len(attacks)}</b>"))
-        to_do, seen = ["/", "/messages"], set()
+        to_do, seen, previews, framed = ["/", "/messages"], set(), 0, 0
         while to_do:
             path = to_do.pop()
             if path in seen or path.endswith("/raw") or len(seen) > 3000:
@@ -367,7 +370,11 @@ def show_attacks(playwright, gate, sink, attacks):
             must(person.open(path) < 500, f"{path} fails")
             shown += 1
             to_do += person.links() - seen
+            previews += path.startswith("/m/") and path.endswith("/page")
+            if re.fullmatch("/m/[^/]+", path) and len(person.page.frames) > 1:
+                framed += 1
         must(sum(path.startswith("/m/") for path in seen) >= len(attacks), f"only {len(seen)} pages were seen")
+        must(min(previews, framed) >= len(attacks), f"only {previews} previews were seen, {framed} of them in a frame")
         for payload in hostile_mail.PAYLOADS:
             text = quote(payload.format(sink=sink.address))
             for path in (f"/messages?q={text}&rule={text}&days={text}&mailbox={text}&verdict={text}&least={text}&after={text}",
@@ -564,6 +571,7 @@ def with_people(playwright, gate, parts, axe, pictures):
         ben = walk(browser, gate, "ben", False)
         people = {"administrator": admin, "ann": ann, "ben": ben, "nobody": nobody}
         everybody_everywhere(people, ("ann", "ben"))
+        tasks.rules_and_pause(gate, admin)
     else:
         ann = chromium.Person(browser, gate.base)
         gate.fetch("ann")

@@ -120,6 +120,12 @@ pub(super) async fn not_found(Language(texts): Language) -> Response {
     failure(frame, StatusCode::NOT_FOUND, texts.missing, "")
 }
 
+/// The only script: it copies settings where a browser lets it.
+pub(super) async fn script() -> Response {
+    let kind = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (kind, include_str!("console.js")).into_response()
+}
+
 pub(super) async fn style() -> Response {
     let kind = [(CONTENT_TYPE, "text/css; charset=utf-8")];
     (kind, include_str!("style.css")).into_response()

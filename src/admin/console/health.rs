@@ -9,7 +9,9 @@ use axum::response::Response;
 use super::administrator::Administrator;
 use super::answer::{self, Frame};
 use super::operations::{Check, CheckState};
+use super::shown::minute;
 use super::state::Console;
+use crate::store::records::Timestamp;
 
 /// A row of the page.
 struct ShownCheck {
@@ -24,6 +26,10 @@ struct ShownCheck {
 struct HealthPage {
     frame: Frame,
     problems: usize,
+    /// When settings and rules were read anew last, and what was wrong then.
+    reload: Option<(String, Vec<String>)>,
+    /// Rules that were changed here.
+    changed: usize,
     /// Problems first.
     checks: Vec<ShownCheck>,
 }
@@ -42,10 +48,17 @@ pub(super) async fn page(
         CheckState::Note => 1,
         CheckState::Fine => 2,
     });
+    let last = console.operations.last_reload.last();
+    let service = console.service();
     let texts = &visitor.texts.health_page;
     let is_wrong = |check: &&Check| check.state == CheckState::Wrong;
     answer::page(&HealthPage {
         frame: Frame::of(&visitor),
+        reload: last.map(|it| (minute(Timestamp::of(it.at)), it.problems)),
+        changed: service
+            .judge
+            .rules()
+            .map_or(0, |it| it.changed_rules().len()),
         problems: checks.iter().filter(is_wrong).count(),
         checks: checks
             .into_iter()

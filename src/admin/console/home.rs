@@ -1,13 +1,14 @@
 //! The first page: how much mail came, and what was done with it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
 use super::answer::{self, Frame};
+use super::shown::minute;
 use super::state::Console;
 use super::visitor::Visitor;
 use crate::store::HistoryCounts;
@@ -24,6 +25,8 @@ struct HomePage {
     frame: Frame,
     /// For the administrator.
     store_works: bool,
+    /// Until when filtering is paused.
+    paused_until: Option<String>,
     today: HistoryCounts,
     month: HistoryCounts,
 }
@@ -38,9 +41,11 @@ pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) 
         };
         Ok((since(DAY)?, since(DAY * DAYS)?))
     });
+    let paused_until = console.service().pause.until(SystemTime::now());
     match counted.await {
         Ok((today, month)) => answer::page(&HomePage {
             frame: Frame::of(&visitor),
+            paused_until: paused_until.map(|it| minute(Timestamp::of(it))),
             store_works: console.service().metrics.is_store_up(),
             today,
             month,

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::header::HeaderName;
 
 use super::answer::{self, Frame};
+use super::protection::Scripted;
 use super::shown::minute;
 use super::state::Console;
 use super::visitor::Visitor;
@@ -55,7 +56,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) 
         Err(why) => return answer::unanswered(&visitor, &why),
     };
     let places = console.operations.listeners.iter();
-    let page = answer::page(&MailProgramPage {
+    let mut page = answer::page(&MailProgramPage {
         frame: Frame::of(&visitor),
         places: places
             .map(|(tls, address)| Place {
@@ -70,6 +71,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) 
         programs: visitor.texts.setup_page.programs_menus,
         connected: seen.map(minute),
     });
+    page.extensions_mut().insert(Scripted);
     match seen {
         Some(_) => page,
         None => ([(HeaderName::from_static("refresh"), AGAIN)], page).into_response(),

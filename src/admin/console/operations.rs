@@ -1,10 +1,12 @@
-//! What the console asks of the server around it: to check everything that it needs, and to forget a mailbox.
+//! What the console asks of the server around it: to check everything that it needs, to forget a mailbox, to
+//! read its rules anew.
 //!
 //! In: functions of the server, which know its configuration; out: values for pages.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::mailbox_id::MailboxId;
 use crate::store::Store;
@@ -41,6 +43,37 @@ pub(super) type Diagnose = dyn Fn() -> Vec<Check> + Send + Sync;
 pub(super) type Forget =
     dyn Fn(&dyn Store, &HeldMessages, &MailboxId) -> Result<(), String> + Send + Sync;
 
+/// Reads settings, rules and certificates anew, as at SIGHUP; if that is refused, says why, and nothing changes. Blocks.
+pub type Reload = dyn Fn() -> Result<(), Vec<String>> + Send + Sync;
+
+/// When settings and rules were read anew last, and what was wrong then.
+#[derive(Debug, Default)]
+pub struct LastReload(Mutex<Option<Reloaded>>);
+
+/// A reload.
+#[derive(Debug, Clone)]
+pub struct Reloaded {
+    /// When.
+    pub at: SystemTime,
+    /// What was wrong; nothing = it was applied.
+    pub problems: Vec<String>,
+}
+
+impl LastReload {
+    /// Remembers one.
+    pub fn record(&self, reloaded: Reloaded) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reloaded);
+    }
+
+    /// The last one; `None` = there was none since the start.
+    pub fn last(&self) -> Option<Reloaded> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
 /// See the module.
 #[derive(Clone)]
 pub struct Operations {
@@ -50,6 +83,8 @@ pub struct Operations {
     pub diagnose: Arc<Diagnose>,
     /// Forgets a mailbox.
     pub forget: Arc<Forget>,
+    /// The last reload.
+    pub last_reload: Arc<LastReload>,
 }
 
 impl fmt::Debug for Operations {

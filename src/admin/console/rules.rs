@@ -55,7 +55,17 @@ struct RulesPage {
     /// `None`: they cannot be used.
     rules: Option<Vec<ShownRule>>,
     has_more: bool,
+    /// Those that were changed here.
+    changed: Vec<ShownChange>,
     judged: Option<Judged>,
+}
+
+/// A rule that was changed here.
+struct ShownChange {
+    id: String,
+    description: String,
+    before: String,
+    now: Option<String>,
 }
 
 pub(super) async fn page(
@@ -108,8 +118,20 @@ fn filled(console: &Console, visitor: &Visitor, q: String, judged: Option<Judged
         q,
         rules,
         has_more: count > PAGE,
+        changed: service.judge.rules().map_or_else(Vec::new, changed),
         judged,
     }
+}
+
+fn changed(filter: &Filter) -> Vec<ShownChange> {
+    let points = |score: f64| format!("{score:+.1}");
+    let changed = filter.changed_rules().iter().map(|it| ShownChange {
+        id: it.id.to_string(),
+        description: it.description.to_string(),
+        before: points(it.before),
+        now: it.score.map(points),
+    });
+    changed.collect()
 }
 
 /// The rules that have this in their name or description, the heaviest first.

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::operations::Operations;
+use super::operations::{Operations, Reload};
 use super::password_throttle::PasswordThrottle;
 use super::sessions::{Sessions, is_same, random};
 use crate::config::ConsoleConfig;
@@ -61,6 +61,9 @@ pub struct Console {
     pub(super) throttle: PasswordThrottle,
     token: Mutex<Option<(String, Instant)>>,
     turns: Arc<Semaphore>,
+    reload: OnceLock<Arc<Reload>>,
+    /// Whoever changes rules has it.
+    rule_turn: Mutex<()>,
 }
 
 impl fmt::Debug for Console {
@@ -105,7 +108,26 @@ impl Console {
             throttle: PasswordThrottle::default(),
             token: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            reload: OnceLock::new(),
+            rule_turn: Mutex::default(),
         }
+    }
+
+    /// Says how settings and rules are read anew; the first one counts.
+    pub fn reload_with(&self, reload: Arc<Reload>) {
+        let _ = self.reload.set(reload);
+    }
+
+    /// Reads settings and rules anew; `None` where nothing does. Blocks.
+    pub(super) fn reload(&self) -> Option<Result<(), Vec<String>>> {
+        self.reload.get().map(|reload| reload())
+    }
+
+    /// For one change of the rules at a time.
+    pub(super) fn rule_turn(&self) -> MutexGuard<'_, ()> {
+        self.rule_turn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether requests may be for a host of this name: an IP address, `localhost`, or what the configuration names. A page

@@ -8,11 +8,13 @@ mod health;
 mod held;
 mod mailboxes;
 mod message;
+mod pause;
 mod review;
 mod rules;
 mod senders;
 mod settings;
 mod setup;
+
 use crate::filter::Action;
 
 /// The texts of a language; those of a single page are in a file of their own.
@@ -100,6 +102,7 @@ pub(super) struct Texts {
     pub(super) bulk_page: bulk::BulkTexts,
     pub(super) message_page: message::MessageTexts,
     pub(super) held_page: held::HeldTexts,
+    pub(super) pause: pause::PauseTexts,
     pub(super) review_page: review::ReviewTexts,
     pub(super) senders_page: senders::SendersTexts,
     pub(super) settings_page: settings::SettingsTexts,
@@ -202,6 +205,7 @@ static ENGLISH: Texts = Texts {
     bulk_page: bulk::ENGLISH,
     message_page: message::ENGLISH,
     held_page: held::ENGLISH,
+    pause: pause::ENGLISH,
     review_page: review::ENGLISH,
     senders_page: senders::ENGLISH,
     settings_page: settings::ENGLISH,
@@ -293,6 +297,7 @@ static GERMAN: Texts = Texts {
     bulk_page: bulk::GERMAN,
     message_page: message::GERMAN,
     held_page: held::GERMAN,
+    pause: pause::GERMAN,
     review_page: review::GERMAN,
     senders_page: senders::GERMAN,
     settings_page: settings::GERMAN,

@@ -235,6 +235,13 @@ impl Proxy {
             admin: server.admin_address().zip(server.console().cloned()),
             ended,
         };
+        if let Some(console) = server.console() {
+            let reloader = server.reloader();
+            console.reload_with(Arc::new(move || {
+                let reloaded = reloader.reload(&config, Vec::new());
+                reloaded.map_err(|all| all.iter().map(ToString::to_string).collect())
+            }));
+        }
         let never = std::future::pending;
         tokio::spawn(server::run(server, never(), never()));
         proxy

@@ -17,6 +17,11 @@ pub(in crate::admin::console) struct HealthTexts {
     pub(in crate::admin::console) store_works: &'static str,
     pub(in crate::admin::console) store_fails: &'static str,
     pub(in crate::admin::console) check: &'static str,
+    pub(in crate::admin::console) reload: &'static str,
+    pub(in crate::admin::console) reload_applied: &'static str,
+    pub(in crate::admin::console) reload_refused: &'static str,
+    pub(in crate::admin::console) no_reload: &'static str,
+    pub(in crate::admin::console) changed_rules: &'static str,
 }
 
 pub(super) const ENGLISH: HealthTexts = HealthTexts {
@@ -34,6 +39,11 @@ pub(super) const ENGLISH: HealthTexts = HealthTexts {
     store_works: "popgate and its store work.",
     store_fails: "The store cannot be used: mail is served, but nothing is remembered.",
     check: "Check everything",
+    reload: "Last reload",
+    reload_applied: "settings and rules were read anew, and are applied.",
+    reload_refused: "nothing was applied; everything stays as it was:",
+    no_reload: "Settings and rules have not been read anew since the start.",
+    changed_rules: "Rules that were changed in the console:",
 };
 
 pub(super) const GERMAN: HealthTexts = HealthTexts {
@@ -51,4 +61,9 @@ pub(super) const GERMAN: HealthTexts = HealthTexts {
     store_works: "popgate und sein Speicher arbeiten.",
     store_fails: "Der Speicher ist nicht benutzbar: Mail wird ausgeliefert, aber nichts gemerkt.",
     check: "Alles prüfen",
+    reload: "Zuletzt neu geladen",
+    reload_applied: "Einstellungen und Regeln wurden neu gelesen und gelten.",
+    reload_refused: "Nichts wurde übernommen, alles bleibt, wie es war:",
+    no_reload: "Einstellungen und Regeln wurden seit dem Start nicht neu gelesen.",
+    changed_rules: "In der Konsole geänderte Regeln:",
 };

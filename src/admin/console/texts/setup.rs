@@ -44,6 +44,8 @@ pub(in crate::admin::console) struct SetupTexts {
     pub(in crate::admin::console) waiting: &'static str,
     pub(in crate::admin::console) connected: &'static str,
     pub(in crate::admin::console) again: &'static str,
+    pub(in crate::admin::console) copy: &'static str,
+    pub(in crate::admin::console) copied: &'static str,
     pub(in crate::admin::console) where_to: &'static str,
     /// The programs, and the way to the settings in each.
     pub(in crate::admin::console) programs_menus: [(&'static str, &'static str); 4],
@@ -90,6 +92,8 @@ pub(super) const ENGLISH: SetupTexts = SetupTexts {
     waiting: "Waiting for your mail program … fetch your mail there.",
     connected: "Connected. The last mail was judged at",
     again: "Look again",
+    copy: "Copy",
+    copied: "Copied",
     where_to: "Where it is in",
     programs_menus: [
         (
@@ -152,6 +156,8 @@ pub(super) const GERMAN: SetupTexts = SetupTexts {
     waiting: "Warten auf Ihr Mailprogramm … holen Sie dort Ihre Mail ab.",
     connected: "Verbunden. Die letzte Mail wurde bewertet um",
     again: "Erneut nachsehen",
+    copy: "Kopieren",
+    copied: "Kopiert",
     where_to: "Wo es steht in",
     programs_menus: [
         (
