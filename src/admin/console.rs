@@ -22,6 +22,8 @@
 //! | `/rules/change` | the administrator | one rule; POST gives it other points, or switches it off |
 //! | `/mail-program` | logged in | the settings for mail programs, and whether one has fetched mail |
 //!
+//! `api.rs` has the same for programs.
+//!
 //! Before there is a configuration, `setup.rs` serves pages of its own.
 //!
 //! RFC 6265 (cookies), RFC 6454 (origins).
@@ -30,6 +32,7 @@ mod access_log;
 mod actions;
 mod administrator;
 mod answer;
+mod api;
 mod bulk;
 mod health;
 mod held;
@@ -82,6 +85,7 @@ const FORM: usize = 16 << 10;
 
 /// Every path of the console. Each request has the client's address as an extension.
 pub(super) fn router(console: Arc<Console>) -> Router {
+    let api = api::router(&console);
     let observed = middleware::from_fn_with_state(Arc::clone(&console), access_log::observed);
     Router::new()
         .route("/", get(home::page))
@@ -124,4 +128,5 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .layer(observed)
         .layer(middleware::map_response(protection::with_headers))
         .with_state(console)
+        .merge(api)
 }

@@ -1,6 +1,7 @@
-//! `popgate passwd`: sets the password of the console's administrator.
+//! `popgate passwd`: sets the password of the console's administrator; makes and removes tokens of the console's API.
 //!
-//! In: a password, typed twice on a terminal or one line of stdin; out: its digest in the data directory.
+//! In: a password, typed twice on a terminal or one line of stdin, or a token's name; out: a digest in the data directory,
+//! and a token, once, on stdout.
 
 use std::io::{self, IsTerminal};
 
@@ -9,8 +10,9 @@ use clap::Args;
 use super::exit::{Ended, Error, Exit};
 use super::secret_input;
 use super::shared_args::DataArgs;
+use crate::config::Config;
 use crate::server::core_dumps;
-use crate::store::ConsolePassword;
+use crate::store::{ApiTokens, ConsolePassword};
 
 /// The fewest letters.
 const SHORTEST: usize = 8;
@@ -18,6 +20,16 @@ const SHORTEST: usize = 8;
 /// The arguments.
 #[derive(Debug, Args)]
 pub struct PasswdArgs {
+    /// Make a token of this name for a program that uses the console's API, instead of setting the password; one of the same
+    /// name no longer works
+    #[arg(long, value_name = "NAME", group = "tokens")]
+    api_token: Option<String>,
+    /// Remove the token of this name
+    #[arg(long, value_name = "NAME", group = "tokens")]
+    remove_api_token: Option<String>,
+    /// List the names of the tokens
+    #[arg(long, group = "tokens")]
+    api_tokens: bool,
     /// Where it is stored
     #[command(flatten)]
     place: DataArgs,
@@ -27,6 +39,18 @@ pub struct PasswdArgs {
 pub(super) fn run(args: &PasswdArgs) -> Ended {
     core_dumps::forbid();
     let config = args.place.load()?;
+    if let Some(name) = &args.api_token {
+        return add(&config, name);
+    }
+    if let Some(name) = &args.remove_api_token {
+        return remove(&config, name);
+    }
+    if args.api_tokens {
+        for name in ApiTokens::names(&config.data_dir)? {
+            println!("{name}");
+        }
+        return Ok(Exit::Fine);
+    }
     let password = secret_input::line("New password of the console's administrator: ")?;
     if password.chars().count() < SHORTEST {
         return Err(Error::Usage(format!(
@@ -41,4 +65,28 @@ pub(super) fn run(args: &PasswdArgs) -> Ended {
     ConsolePassword::set(&config.data_dir, &password)?;
     println!("set; it counts from the next login on");
     Ok(Exit::Fine)
+}
+
+/// The token alone is on stdout, so that a program can take it from there.
+fn add(config: &Config, name: &str) -> Ended {
+    let token = ApiTokens::add(&config.data_dir, name).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => Error::Usage(error.to_string()),
+        _ => Error::from(error),
+    })?;
+    println!("{token}");
+    eprintln!("it has the administrator's rights, counts at once, and is not shown again");
+    Ok(Exit::Fine)
+}
+
+fn remove(config: &Config, name: &str) -> Ended {
+    match ApiTokens::remove(&config.data_dir, name)? {
+        true => {
+            println!("removed; it counts no longer");
+            Ok(Exit::Fine)
+        }
+        false => {
+            eprintln!("there is no token `{name}`; `popgate passwd --api-tokens` lists them");
+            Ok(Exit::Negative)
+        }
+    }
 }

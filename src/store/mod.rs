@@ -3,6 +3,7 @@
 //! In: quarantined messages, the learned state, OAuth tokens, and what is remembered of mailboxes ([`Store`]); out: the
 //! same, after any crash.
 
+mod api_tokens;
 mod coded;
 mod console_password;
 mod contract;
@@ -28,6 +29,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
+pub use api_tokens::ApiTokens;
 pub use console_password::ConsolePassword;
 pub use contract::{
     Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,

@@ -61,6 +61,8 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/login", [200, 200, 200, 200]),
     ("GET", "/style.css", [200, 200, 200, 200]),
     ("GET", "/console.js", [200, 200, 200, 200]),
+    ("GET", "/api/v1/messages", [401, 401, 401, 401]),
+    ("POST", "/api/v1/messages/ID/spam", [401, 401, 401, 401]),
     ("GET", "/nothing", [404, 404, 404, 404]),
 ];
 

@@ -8,6 +8,7 @@ mod configs;
 mod console;
 mod console_access;
 mod console_administrator;
+mod console_api;
 mod console_bulk;
 mod console_held;
 mod console_links;

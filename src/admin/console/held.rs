@@ -17,7 +17,7 @@ use super::held_actions;
 use super::mailbox_choice::{self, Choice};
 use super::outcome::{self, Outcome};
 use super::shown;
-use super::state::Console;
+use super::state::{Console, Unanswered};
 use super::visitor::{Visitor, is_page};
 use crate::metrics::ConsoleAction;
 use crate::store::records::{HeldState, PopgateId, Quarantined, Timestamp};
@@ -94,6 +94,26 @@ pub(super) async fn page(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Response {
+    let (mailboxes, rows, next) = match found(&console, &visitor, &asked).await {
+        Ok(found) => found,
+        Err(why) => return answer::unanswered(&visitor, &why),
+    };
+    let address = |after: &str| mailboxes.address("/held", &[("after", after)]);
+    answer::page(&HeldPage {
+        frame: Frame::of(&visitor),
+        here: address(&asked.after),
+        rows: rows.iter().map(|it| HeldRow::of(&visitor, it)).collect(),
+        next: next.map(|it| address(&it)),
+        mailboxes,
+    })
+}
+
+/// Messages that are held back, of a mailbox or of all, and where the next page begins.
+pub(super) async fn found(
+    console: &Console,
+    visitor: &Visitor,
+    asked: &Asked,
+) -> Result<(Choice, Vec<Quarantined>, Option<String>), Unanswered> {
     let asking = visitor.clone();
     let (wanted, after) = (asked.mailbox.clone(), after(&asked.after));
     let found = console.ask(move |store| {
@@ -111,22 +131,12 @@ pub(super) async fn page(
         };
         Ok((choice, rows))
     });
-    let (mailboxes, mut rows) = match found.await {
-        Ok(found) => found,
-        Err(why) => return answer::unanswered(&visitor, &why),
-    };
+    let (mailboxes, mut rows) = found.await?;
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
-    let address = |after: &str| mailboxes.address("/held", &[("after", after)]);
     let last = rows.last().filter(|_| has_more);
-    let next = last.map(|it| address(&format!("{}.{}", it.held_at.seconds(), it.id)));
-    answer::page(&HeldPage {
-        frame: Frame::of(&visitor),
-        here: address(&asked.after),
-        rows: rows.iter().map(|it| HeldRow::of(&visitor, it)).collect(),
-        mailboxes,
-        next,
-    })
+    let next = last.map(|it| format!("{}.{}", it.held_at.seconds(), it.id));
+    Ok((mailboxes, rows, next))
 }
 
 /// A row of the page before, as an address names it.
@@ -188,7 +198,7 @@ pub(super) async fn raw(
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum HeldDeed {
+pub(super) enum HeldDeed {
     Release,
     UndoRelease,
     /// Asks about it.
@@ -230,7 +240,18 @@ pub(super) async fn act(
     if form.deed == HeldDeed::AskDelete {
         return ask(&console, &visitor, id, back).await;
     }
-    let (asking, own, deed) = (visitor.clone(), Arc::clone(&console), form.deed);
+    let done = do_it(&console, &visitor, id, form.deed).await;
+    outcome::answer(&visitor, done, &back)
+}
+
+/// Does it with a message that this person may see.
+pub(super) async fn do_it(
+    console: &Arc<Console>,
+    visitor: &Visitor,
+    id: String,
+    deed: HeldDeed,
+) -> Result<Outcome, Unanswered> {
+    let (asking, own) = (visitor.clone(), Arc::clone(console));
     let done = console.ask(move |store| {
         let Some((id, _)) = seen_by(store, &asking, &id)? else {
             return Ok(Outcome::Missing);
@@ -250,7 +271,7 @@ pub(super) async fn act(
         };
         console.did(action, 1);
     }
-    outcome::answer(&visitor, done, &back)
+    Ok(done)
 }
 
 /// Asks whether to delete it.

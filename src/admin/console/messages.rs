@@ -11,11 +11,11 @@ use url::form_urlencoded;
 
 use super::answer::{self, Frame};
 use super::shown::ShownRow;
-use super::state::Console;
+use super::state::{Console, Unanswered};
 use super::visitor::Visitor;
 use crate::filter::Action;
 use crate::mailbox_id::MailboxId;
-use crate::store::records::{PopgateId, Timestamp};
+use crate::store::records::{HistoryRow, PopgateId, Timestamp};
 use crate::store::{HistoryQuery, Store};
 
 /// Rows of a page.
@@ -118,6 +118,30 @@ pub(super) async fn page(
     visitor: Visitor,
     Query(filters): Query<Filters>,
 ) -> Response {
+    let (known, rows, next) = match history(&console, &visitor, &filters).await {
+        Ok(found) => found,
+        Err(why) => return answer::unanswered(&visitor, &why),
+    };
+    let service = console.service();
+    let filter = service.judge.rules();
+    let shown = rows.iter();
+    let shown = shown.map(|row| ShownRow::of(visitor.texts, filter, row));
+    answer::page(&MessagesPage {
+        frame: Frame::of(&visitor),
+        here: filters.address(&filters.after),
+        next: next.map(|after| filters.address(&after)),
+        filters,
+        mailboxes: known.iter().map(ToString::to_string).collect(),
+        rows: shown.collect(),
+    })
+}
+
+/// The mailboxes that may be chosen, the rows that fit, and where the next page begins.
+pub(super) async fn history(
+    console: &Console,
+    visitor: &Visitor,
+    filters: &Filters,
+) -> Result<(Vec<MailboxId>, Vec<HistoryRow>, Option<String>), Unanswered> {
     let (asking, wanted) = (visitor.clone(), filters.clone());
     let found = console.ask(move |store| {
         let known = known(store, &asking)?;
@@ -127,29 +151,12 @@ pub(super) async fn page(
         };
         Ok((known, rows))
     });
-    let (known, mut rows) = match found.await {
-        Ok(found) => found,
-        Err(why) => return answer::unanswered(&visitor, &why),
-    };
+    let (known, mut rows) = found.await?;
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let last = rows.last().filter(|_| has_more);
-    let next = last.map(|row| {
-        let after = format!("{}.{}", row.time.seconds(), row.id);
-        filters.address(&after)
-    });
-    let service = console.service();
-    let filter = service.judge.rules();
-    let shown = rows.iter();
-    let shown = shown.map(|row| ShownRow::of(visitor.texts, filter, row));
-    answer::page(&MessagesPage {
-        frame: Frame::of(&visitor),
-        here: filters.address(&filters.after),
-        filters,
-        mailboxes: known.iter().map(ToString::to_string).collect(),
-        rows: shown.collect(),
-        next,
-    })
+    let next = last.map(|row| format!("{}.{}", row.time.seconds(), row.id));
+    Ok((known, rows, next))
 }
 
 /// The mailboxes that the administrator may choose.

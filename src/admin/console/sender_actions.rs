@@ -77,14 +77,14 @@ pub(super) async fn act(
 }
 
 /// Whom a person means. A top-level domain must be meant: a user's name looks like one.
-fn pattern(text: &str) -> Option<ListPattern> {
+pub(super) fn pattern(text: &str) -> Option<ListPattern> {
     let pattern = ListPattern::parse(text)?;
     let is_clear = pattern.as_str().contains('.') || text.trim().starts_with('@');
     is_clear.then_some(pattern)
 }
 
 /// Puts them on the list; returns on which they were.
-fn put(
+pub(super) fn put(
     store: &dyn Store,
     of: &Choice,
     pattern: ListPattern,

@@ -172,7 +172,7 @@ pub(super) async fn page(
 }
 
 /// The entries that count for a mailbox (`None` = all that there are), and who has written to it, with this text.
-fn found(
+pub(super) fn found(
     store: &dyn Store,
     mailbox: Option<&MailboxId>,
     sought: &str,

@@ -23,7 +23,7 @@ use crate::store::Store;
 use crate::store::records::{Change, MailboxSettings};
 
 /// What came of it, and whose settings they were before.
-type Saved = (Outcome, Option<(Choice, MailboxSettings)>);
+pub(super) type Saved = (Outcome, Option<(Choice, MailboxSettings)>);
 
 /// Changes them.
 pub(super) async fn act(
@@ -51,7 +51,7 @@ pub(super) async fn act(
     }
 }
 
-fn save(
+pub(super) fn save(
     store: &dyn Store,
     visitor: &Visitor,
     form: &HashMap<String, String>,

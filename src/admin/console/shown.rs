@@ -74,7 +74,7 @@ fn class(row: &HistoryRow) -> &'static str {
 }
 
 /// Why, by the rules' clauses of today.
-fn sentence(filter: Option<&Filter>, row: &HistoryRow) -> Option<String> {
+pub(super) fn sentence(filter: Option<&Filter>, row: &HistoryRow) -> Option<String> {
     let filter = filter?;
     let hits: Vec<_> = row
         .hits
@@ -97,6 +97,22 @@ pub(super) fn minute(time: Timestamp) -> String {
             it.day(),
             it.hour(),
             it.minute()
+        ),
+        Err(_) => time.to_string(),
+    }
+}
+
+/// A time as programs write it (RFC 3339), in UTC.
+pub(super) fn rfc3339(time: Timestamp) -> String {
+    match OffsetDateTime::from_unix_timestamp(time.seconds()) {
+        Ok(it) => format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            it.year(),
+            u8::from(it.month()),
+            it.day(),
+            it.hour(),
+            it.minute(),
+            it.second()
         ),
         Err(_) => time.to_string(),
     }

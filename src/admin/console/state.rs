@@ -59,6 +59,8 @@ pub struct Console {
     config: ConsoleConfig,
     pub(super) sessions: Sessions,
     pub(super) throttle: PasswordThrottle,
+    /// Of wrong tokens of the API.
+    pub(super) api_throttle: PasswordThrottle,
     token: Mutex<Option<(String, Instant)>>,
     turns: Arc<Semaphore>,
     reload: OnceLock<Arc<Reload>>,
@@ -106,6 +108,7 @@ impl Console {
             config,
             sessions: Sessions::default(),
             throttle: PasswordThrottle::default(),
+            api_throttle: PasswordThrottle::default(),
             token: Mutex::default(),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
             reload: OnceLock::new(),
