@@ -8,6 +8,7 @@
 
 pub mod fit_error;
 pub mod kind_figures;
+pub mod message_scores;
 pub mod score_bounds;
 pub mod score_files;
 mod scored_mail;
@@ -22,6 +23,7 @@ use super::regression::{self, Column, Example, Prior};
 
 pub use fit_error::FitError;
 pub use kind_figures::KindFigures;
+use message_scores::MessageScore;
 use score_bounds::bounds;
 use scored_mail::{Scores, folds_of, with_scores};
 pub use task::{Fit, Model};
@@ -53,6 +55,8 @@ pub struct Fitted {
     pub curves: LearnedCurves,
     /// Mistakes by kind of mail, cross-validated.
     pub figures: Vec<KindFigures>,
+    /// Each message by what was fitted without its part.
+    pub by_message: Vec<MessageScore>,
     /// Senders and campaigns.
     pub campaigns: usize,
     /// Ham and spam.
@@ -126,6 +130,7 @@ pub fn fit(fit: &Fit<'_>, judged: &[Judged]) -> Result<Fitted, FitError> {
     Ok(Fitted {
         scores: mail.fitted(&scores),
         curves: scores.curves,
+        by_message: mail.by_message(&after_by_message),
         figures,
         campaigns: distinct.len(),
         messages: [judged.len() - spam, spam],
@@ -203,6 +208,16 @@ impl<'m> Mail<'m> {
         let untrained = self.fixed[number] + rules + shipped;
         let taught = self.unseen.taught(number, untrained);
         [untrained, untrained + curves.taught_points(&taught)]
+    }
+
+    /// Each message with the scores that it has by what was fitted without it.
+    fn by_message(&self, scores: &[[f64; 2]]) -> Vec<MessageScore> {
+        let messages = self.judged.iter().zip(scores).enumerate();
+        let each = messages.map(|(number, (message, scores))| {
+            let kind = &self.fit.kinds[message.group];
+            MessageScore::new(message, kind, *scores, self.unseen.shipped(number))
+        });
+        each.collect()
     }
 
     /// The best scores for some of the messages.

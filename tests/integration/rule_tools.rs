@@ -192,6 +192,36 @@ fn a_fit_writes_scores_and_nothing_else() {
 }
 
 #[test]
+fn a_fit_lists_each_message_by_what_was_fitted_without_it() {
+    let folder = folder(VALID);
+    mail(folder.path(), 120);
+    let flags = ["--own", "--dry-run", "--messages", "messages.jsonl"];
+    let (code, printed, errors) = popgate(folder.path(), &[&FIT[..], &flags].concat());
+    assert_eq!((code, &*errors), (0, ""), "{printed}");
+    let lines = fs::read_to_string(folder.path().join("messages.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 240);
+    let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    let mut keys: Vec<&String> = first.as_object().unwrap().keys().collect();
+    keys.sort();
+    let known = [
+        "kind",
+        "log_odds",
+        "path",
+        "rules",
+        "spam",
+        "taught",
+        "untrained",
+    ];
+    assert_eq!(keys, known);
+    let spam = lines.lines().filter(|line| line.contains("\"GOLD\""));
+    assert_eq!(spam.count(), 120);
+    let flags = ["--own", "--dry-run", "--messages", "gone/messages.jsonl"];
+    let (code, _, errors) = popgate(folder.path(), &[&FIT[..], &flags].concat());
+    assert_eq!(code, 2, "{errors}");
+    assert!(errors.contains("gone/messages.jsonl"), "{errors}");
+}
+
+#[test]
 fn a_fit_says_what_is_missing_and_writes_nothing() {
     let rules = VALID.replace("stock = false", "stock = false # none");
     let folder = folder(&rules);

@@ -20,6 +20,7 @@ use crate::filter::{Filter, LearnedCurve, NamedText};
 use crate::learn::build;
 use crate::learn::evaluation::{Evaluation, Judged};
 use crate::learn::fit::kind_figures::{KindFigures, interval};
+use crate::learn::fit::message_scores::MessageScore;
 use crate::learn::fit::score_bounds::may_change;
 use crate::learn::fit::{self, Fit, Fitted, Model, score_files};
 use crate::learn::kind_weights::{KindWeight, unused, weight_of};
@@ -55,6 +56,9 @@ pub struct FitArgs {
     /// Folder of ham.toml and spam.toml, as for `model build`
     #[arg(long, value_name = "DIR", requires = "teaches")]
     templates: Option<PathBuf>,
+    /// Write each message's score by what was fitted without its sender and campaign, as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    messages: Option<PathBuf>,
     /// Take threshold and rules from this configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -114,6 +118,9 @@ pub(in crate::cli) fn run(args: &FitArgs) -> Ended {
     };
     let judged = judged(args, &filter, &config)?;
     let fitted = fit::fit(&task, &judged).map_err(Error::failed)?;
+    if let Some(file) = &args.messages {
+        write_messages(file, &fitted.by_message)?;
+    }
     let report = report(&fitted);
     terminal::stdout(false).write_all(report.as_bytes())?;
     let Some(folder) = folder else {
@@ -163,6 +170,19 @@ fn judged(args: &FitArgs, filter: &Filter, config: &Config) -> Result<Vec<Judged
             "{count} could not be read: nothing is fitted"
         ))),
     }
+}
+
+fn write_messages(file: &Path, messages: &[MessageScore]) -> Result<(), Error> {
+    let lines = messages.iter().map(serde_json::to_string);
+    let lines: Result<Vec<String>, _> = lines.collect();
+    let lines = lines.map_err(|error| Error::failed(error.to_string()))?;
+    let failed = |error| {
+        Error::failed(format!(
+            "{}: {error}",
+            harmless(&file.display().to_string())
+        ))
+    };
+    std::fs::write(file, lines.join("\n") + "\n").map_err(failed)
 }
 
 fn write(args: &FitArgs, folder: &Path, files: &[NamedText], fitted: &Fitted) -> Ended {
