@@ -139,6 +139,7 @@ impl Page {
         self.traits.forms.extend(outlook.traits.forms);
         self.traits.passwords += outlook.traits.passwords;
         self.traits.images += outlook.traits.images;
+        self.traits.backgrounds += outlook.traits.backgrounds;
     }
 }
 

@@ -23,6 +23,8 @@ pub struct PageTraits {
     pub tiny: HiddenText,
     /// Number of images other than spacers.
     pub images: usize,
+    /// Number of elements with a background image from a file.
+    pub backgrounds: usize,
     /// The raw targets of forms.
     pub forms: Vec<String>,
     /// Number of password fields.
@@ -71,6 +73,11 @@ pub struct HiddenText {
 }
 
 impl PageTraits {
+    /// Whether it shows a picture, as an image or as a background.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.images > 0 || self.backgrounds > 0
+    }
+
     /// Adds text of the title.
     pub(crate) fn add_title(&mut self, text: &str) {
         let room = LABEL_LIMIT.saturating_sub(self.title.len());

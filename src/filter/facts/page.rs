@@ -75,7 +75,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "image-for-text",
-        "A clickable image with hardly any text.",
+        "A clickable image, or a link on a background image, with hardly any text.",
         image_for_text,
     ),
     Fact::holds("page-refreshes", "The HTML redirects by itself.", |mail| {
@@ -297,7 +297,9 @@ fn image_for_text(mail: &MessageView<'_>) -> Option<String> {
     if page.text.text.len() > LITTLE {
         return None;
     }
-    let anchor = mail.content.anchors.iter().find(|anchor| anchor.image)?;
+    let has_background = page.traits.as_ref().is_some_and(|it| it.backgrounds > 0);
+    let mut anchors = mail.content.anchors.iter();
+    let anchor = anchors.find(|anchor| anchor.image || has_background)?;
     Some(anchor.target.clone())
 }
 
@@ -311,7 +313,7 @@ fn text_only_links(mail: &MessageView<'_>) -> Option<String> {
     } else {
         shown
     };
-    let images = mail.content.page_traits().any(|traits| traits.images > 0);
+    let images = mail.content.page_traits().any(PageTraits::has_picture);
     let first = mail.web_links().next()?;
     (rest < LITTLE && !images).then(|| first.text.to_owned())
 }
@@ -322,7 +324,7 @@ fn empty_message(mail: &MessageView<'_>) -> Option<String> {
         .parts
         .iter()
         .any(|part| part.name.is_some() || part.attached);
-    let images = mail.content.page_traits().any(|traits| traits.images > 0);
+    let images = mail.content.page_traits().any(PageTraits::has_picture);
     let empty = visible(mail) == 0 && !files && !images && mail.subject().is_empty();
     empty.then(String::new)
 }

@@ -61,7 +61,10 @@ impl Reader<'_, '_> {
         match name {
             b"src" => self.tag.has_source = true,
             b"open" => self.tag.is_open = true,
-            b"background" => self.tag.hints.picture = Some(true),
+            b"background" => {
+                let hints = &mut self.tag.hints;
+                (hints.picture, hints.picture_file) = (Some(true), Some(true));
+            }
             // Browsers show links in blue, whatever the colour around them.
             b"href" if tag == Name::A => {
                 self.tag.hints.text = self.tag.hints.text.over(Paint::Rgb([0, 0, 238]));
@@ -179,7 +182,11 @@ impl Reader<'_, '_> {
         self.traits.pushed_down |= style.pushes;
         self.traits.red |= style.text.is_red();
         self.traits.loud_ground |= style.ground.is_loud();
+        let is_drawn = style.picture_file == Some(true);
         self.tag.style = declared;
+        if is_drawn && let Some(target) = url_in(value) {
+            self.link(&target, false);
+        }
     }
 
     fn measure(&mut self, value: &[u8]) {
@@ -219,4 +226,17 @@ impl Reader<'_, '_> {
             self.links.push(link);
         }
     }
+}
+
+/// The first `url(…)` of a style: that of a background image, if it has one.
+fn url_in(style: &[u8]) -> Option<String> {
+    const START: &[u8] = b"url(";
+    let at = style
+        .windows(START.len())
+        .position(|it| it.eq_ignore_ascii_case(START))?;
+    let rest = &style[at + START.len()..];
+    let end = memchr::memchr(b')', rest)?;
+    let is_quote = |letter: char| matches!(letter, '"' | '\'');
+    let target = as_utf_8(&rest[..end]);
+    Some(target.trim().trim_matches(is_quote).trim().to_owned())
 }

@@ -193,6 +193,7 @@ impl Reader<'_, '_> {
         if opened.look.gone || was_gone || opened.is_code {
             return;
         }
+        self.traits.backgrounds += usize::from(own.picture_file == Some(true));
         if opened.display == Display::Block {
             self.part_before(element, Display::Block);
         }

@@ -419,3 +419,36 @@ fn deep_and_wide_pages_are_limited() {
     let wide = "<a href=http://a>b</a>".repeat(1000);
     assert_eq!(page_of(&wide, LIMITS).links.len(), 10);
 }
+
+#[test]
+fn background_images_from_files_are_counted_and_those_of_an_attribute_are_links() {
+    let address = "https://a.example/p.png";
+    for (source, count, links) in [
+        (format!("<table background={address}><td>x"), 1, 1),
+        (format!("<p style='background:url({address})'>x"), 1, 1),
+        (
+            format!("<p style='background-image:URL(\"{address}\")'>x"),
+            1,
+            1,
+        ),
+        (
+            format!("<style>.b{{background:url({address})}}</style><p class=b>x"),
+            1,
+            0,
+        ),
+        (
+            format!("<p style='display:none;background:url({address})'>x"),
+            0,
+            1,
+        ),
+        (
+            "<p style='background:linear-gradient(red,blue)'>x".to_owned(),
+            0,
+            0,
+        ),
+    ] {
+        let page = page_of(&source, LIMITS);
+        assert_eq!(page.traits.backgrounds, count, "{source}");
+        assert_eq!(page.links, vec![address.to_owned(); links], "{source}");
+    }
+}

@@ -150,6 +150,16 @@ fn backgrounds_are_read() {
         assert_eq!((style.ground, style.picture), (ground, picture), "{text}");
     }
     assert_eq!(style("color:#FFF").text, white);
+    for (text, is_file) in [
+        ("background:url(x) no-repeat white", true),
+        ("background:#fff url('x')", true),
+        ("background-image:URL(\"x\")", true),
+        ("background-image:linear-gradient(red,blue)", false),
+        ("background-image:url(x);background:none", false),
+        ("background-image:none", false),
+    ] {
+        assert_eq!(style(text).picture_file, Some(is_file), "{text}");
+    }
 }
 
 #[test]

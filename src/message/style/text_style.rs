@@ -102,8 +102,10 @@ style! {
     off_indent: bool,
     /// Outlook does not show it.
     no_outlook: bool,
-    /// It has a background image.
+    /// It has a background image or a gradient.
     picture: bool,
+    /// Its background image comes from a file.
+    picture_file: bool,
     unicode_bidi: UnicodeBidi,
     right_to_left: bool,
 }

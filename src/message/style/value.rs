@@ -29,9 +29,7 @@ pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style
         P::Text => style.text = Paint::read(input).unwrap_or_default(),
         P::Ground => style.ground = Paint::read(input).unwrap_or_default(),
         P::Background => background(input, style),
-        P::BackgroundImage => {
-            style.picture = Some(word(input, |word| (word == "none").then_some(())).is_none());
-        }
+        P::BackgroundImage => background_image(input, style),
         P::Clip => style.clipped = Some(clips(input)),
         P::ClipPath => style.clear = Some(clips(input)),
         P::Overflow => style.cuts = word(input, |word| Some(matches!(word, "hidden" | "clip"))),
@@ -180,20 +178,36 @@ fn font(input: &mut Parser<'_>, style: &mut Style) {
 fn background(input: &mut Parser<'_>, style: &mut Style) {
     // The shorthand resets what it does not set.
     style.ground = Paint::Clear;
-    style.picture = Some(false);
+    (style.picture, style.picture_file) = (Some(false), Some(false));
     loop {
         if let Ok(paint) = input.try_parse(|input| Paint::read(input).ok_or(())) {
             style.ground = paint;
             continue;
         }
         match input.next() {
-            Ok(Token::UnquotedUrl(_) | Token::Function(_) | Token::BadUrl(_)) => {
-                style.picture = Some(true);
-            }
             Ok(Token::Delim('!')) | Err(_) => return,
-            Ok(_) => {}
+            Ok(token) => picture(token, style),
         }
     }
+}
+
+fn background_image(input: &mut Parser<'_>, style: &mut Style) {
+    let is_none = input.try_parse(|input| input.expect_ident_matching("none"));
+    (style.picture, style.picture_file) = (Some(is_none.is_err()), Some(false));
+    if let Ok(token) = input.next() {
+        picture(token, style);
+    }
+}
+
+/// A background image from a file, or one that is drawn.
+fn picture(token: &Token<'_>, style: &mut Style) {
+    let is_file = match token {
+        Token::UnquotedUrl(_) | Token::BadUrl(_) => true,
+        Token::Function(name) => name.eq_ignore_ascii_case("url"),
+        _ => return,
+    };
+    style.picture = Some(true);
+    style.picture_file = Some(is_file || style.picture_file == Some(true));
 }
 
 /// The lengths of the four sides, beginning with the top.
