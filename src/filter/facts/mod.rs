@@ -11,6 +11,7 @@ mod file_names;
 mod files;
 mod gateway;
 mod header;
+mod hosting;
 mod imitated_hosts;
 mod known_sender;
 mod link_encoding;
@@ -34,6 +35,7 @@ const ALL: &[&[Fact]] = &[
     file_names::FACTS,
     files::FACTS,
     header::FACTS,
+    hosting::FACTS,
     link_shapes::FACTS,
     links::FACTS,
     imitated_hosts::FACTS,
