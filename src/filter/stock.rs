@@ -13,8 +13,11 @@ files![
     FILES:
     "attachments.toml",
     "bulk.toml",
+    "cold-offers.toml",
     "conjunctions.toml",
+    "echoes.toml",
     "files.toml",
+    "fortunes.toml",
     "headers.toml",
     "html.toml",
     "identity.toml",
@@ -59,6 +62,8 @@ files![
     "sales.toml",
     "senders.toml",
     "subject.toml",
+    "temptations.toml",
+    "trades.toml",
     "trust.toml",
 ];
 
