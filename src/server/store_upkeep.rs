@@ -1,5 +1,5 @@
-//! What the store and the quarantine need from time to time: messages that have no row get one, and what is too old is
-//! deleted, in small steps.
+//! What the store and the quarantine need from time to time: messages that have no row get one, what is too old is
+//! deleted, and the history is indexed, in small steps.
 
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +17,9 @@ use crate::store::{Retention, Store, quarantine};
 
 /// Between two runs.
 const EVERY: Duration = Duration::from_secs(60 * 60);
+
+/// How many times in between the history is indexed.
+const INDEXED: u32 = 120;
 
 /// Between two steps: the database is free for others.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -49,8 +52,11 @@ impl Upkeep {
                 work.run(store.opened().as_ref(), SystemTime::now(), &mut || {
                     is_over(&ended, PAUSE)
                 });
-                if is_over(&ended, EVERY) {
-                    return;
+                for _ in 0..INDEXED {
+                    work.index(store.opened().as_ref(), &mut || is_over(&ended, PAUSE));
+                    if is_over(&ended, EVERY / INDEXED) {
+                        return;
+                    }
                 }
             }
         });
@@ -96,6 +102,28 @@ impl Work {
         }
         if let Some(store) = store {
             self.make_digests(&*store, now);
+        }
+    }
+
+    /// Indexes what was added to the history, so that it is searched fast.
+    fn index(&self, store: Option<&OpenStore>, pause: &mut dyn FnMut() -> bool) {
+        let Some(store) = store.map(OpenStore::store) else {
+            return;
+        };
+        let mut steps = 0_u64;
+        loop {
+            match store.index_history() {
+                Ok(false) => break,
+                Ok(true) if pause() => break,
+                Ok(true) => steps += 1,
+                Err(error) => {
+                    tracing::debug!("the history is indexed later: {error}");
+                    break;
+                }
+            }
+        }
+        if steps > 1 {
+            tracing::info!(steps, "indexed the history for searching");
         }
     }
 

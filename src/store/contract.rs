@@ -4,9 +4,12 @@
 //! their own, never by an event loop.
 
 use std::fmt;
+use std::iter::Sum;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::history_statistics::{HourCounts, RuleStatistics};
 use super::records::{
     Change, HeldState, HistoryRow, Lesson, ListEntry, MailboxContents, MailboxMemory,
     MailboxSettings, MailboxSummary, MessageRecord, NamedSender, PopgateId, Quarantined,
@@ -53,30 +56,26 @@ pub struct HistoryQuery {
     pub score_below: Option<f64>,
     /// Hit by the rule of this id.
     pub rule: Option<String>,
-    /// With this text in the sender or the subject; whether ASCII letters are upper or lower case does not matter.
+    /// Each word of this text is in the sender or in the subject, or is a part of a word there; upper and lower case,
+    /// letters with and without accents are the same.
     pub text: Option<String>,
     /// Only those whose verdict a person has corrected, or has not.
     pub corrected: Option<bool>,
     /// Older than this row of the previous page.
     pub after: Option<(Timestamp, PopgateId)>,
+    /// Newer than what [`Store::history_end`] said.
+    pub newer_than: Option<u64>,
     /// At most so many, the newest first.
     pub limit: usize,
 }
 
-impl HistoryQuery {
-    /// A pattern of LIKE for [`Self::text`], in which a backslash takes the meaning from the sign after it.
-    pub(super) fn like(&self) -> Option<String> {
-        let text = self.text.as_deref()?;
-        let mut pattern = String::from("%");
-        for letter in text.chars() {
-            if matches!(letter, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(letter);
-        }
-        pattern.push('%');
-        Some(pattern)
-    }
+/// Rows of the history, as far as was searched in time.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistoryPage {
+    /// The rows, the newest first.
+    pub rows: Vec<HistoryRow>,
+    /// Where the search was given up before it had so many rows as were asked for: it goes on after this row.
+    pub searched_to: Option<(Timestamp, PopgateId)>,
 }
 
 /// Numbers of messages in the history.
@@ -88,8 +87,32 @@ pub struct HistoryCounts {
     pub tagged: u64,
     /// Those that were held back.
     pub held: u64,
-    /// Those whose verdict a person corrected meanwhile.
+    /// How many verdicts a person corrected in this time.
     pub corrected: u64,
+}
+
+impl HistoryCounts {
+    /// All of these hours.
+    pub fn of(hours: &[HourCounts]) -> Self {
+        let each = hours.iter().map(|hour| Self {
+            arrived: hour.arrived,
+            tagged: hour.tagged,
+            held: hour.held,
+            corrected: hour.corrected,
+        });
+        each.sum()
+    }
+}
+
+impl Sum for HistoryCounts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, it| Self {
+            arrived: sum.arrived + it.arrived,
+            tagged: sum.tagged + it.tagged,
+            held: sum.held + it.held,
+            corrected: sum.corrected + it.corrected,
+        })
+    }
 }
 
 /// What is older than this is deleted; `None` = kept.
@@ -157,15 +180,48 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// A row of the history.
     fn history_row(&self, id: &PopgateId) -> Result<Option<HistoryRow>, StoreError>;
 
-    /// Rows of the history, the newest first.
-    fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError>;
+    /// Rows of the history, the newest first: in the order in which the store got them, which is that of their times
+    /// but for clocks that are set. It is given up after about this time, if there is one.
+    fn history_page(
+        &self,
+        query: &HistoryQuery,
+        limit: Option<Duration>,
+    ) -> Result<HistoryPage, StoreError>;
 
-    /// How many rows the history of a mailbox has since this time; `None` = that of all.
+    /// As [`Self::history_page`], however long it takes.
+    fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
+        Ok(self.history_page(query, None)?.rows)
+    }
+
+    /// Where the history ends: another number says that there are newer rows.
+    fn history_end(&self) -> Result<u64, StoreError>;
+
+    /// The messages of each hour in which there were any, from the hour of this time on; of a mailbox, or of all.
+    fn history_hours(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<Vec<HourCounts>, StoreError>;
+
+    /// How many those are.
     fn history_counts(
         &self,
         mailbox: Option<&MailboxId>,
         since: Timestamp,
-    ) -> Result<HistoryCounts, StoreError>;
+    ) -> Result<HistoryCounts, StoreError> {
+        let hours = self.history_hours(mailbox, since)?;
+        Ok(HistoryCounts::of(&hours))
+    }
+
+    /// The rules that hit since the hour of this time, and how often a person corrected those verdicts since then.
+    fn history_rules(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<RuleStatistics, StoreError>;
+
+    /// Indexes some of the history for searching, if there is enough that is not; `true` = there may be more.
+    fn index_history(&self) -> Result<bool, StoreError>;
 
     /// A message of the quarantine, in whatever state, with its body if the store keeps bodies.
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError>;
@@ -185,8 +241,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// How much there is about a mailbox.
     fn contents(&self, mailbox: &MailboxId) -> Result<MailboxContents, StoreError>;
 
-    /// Every mailbox, by name.
+    /// The names of all mailboxes, in their order.
+    fn mailbox_names(&self) -> Result<Vec<MailboxId>, StoreError>;
+
+    /// When the last message of a mailbox, or of all, was judged, if the history says so.
+    fn last_judged(&self, mailbox: Option<&MailboxId>) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Every mailbox, by name, with what there is about it.
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError>;
+
+    /// Those of these mailboxes that there are, by name. So many rows of a history are counted at most.
+    fn summaries(
+        &self,
+        mailboxes: &[MailboxId],
+        most: u64,
+    ) -> Result<Vec<MailboxSummary>, StoreError>;
 
     /// At most so many lessons that came after this number.
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError>;

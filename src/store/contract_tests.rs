@@ -1,6 +1,7 @@
 //! What every database must do, as tests that each one runs on an empty store.
 
 mod held;
+mod history_index;
 mod mailboxes;
 mod messages;
 
@@ -16,6 +17,7 @@ use crate::message::MessageDigest;
 use crate::pop3::Uidl;
 
 pub(super) use held::*;
+pub(super) use history_index::*;
 pub(super) use mailboxes::*;
 pub(super) use messages::*;
 
@@ -49,6 +51,8 @@ macro_rules! contract {
             history_is_paged,
             the_history_is_searched,
             messages_of_the_history_are_counted,
+            an_indexed_history_answers_as_one_that_is_read,
+            what_is_deleted_is_not_found_by_the_index,
             the_quarantine_is_paged,
             lessons_are_numbered,
             what_is_too_old_is_deleted_in_steps,

@@ -11,7 +11,9 @@ mod contract;
 mod contract_tests;
 pub mod durable_write;
 mod forget;
+mod history_index;
 mod history_key;
+mod history_statistics;
 mod knowledge;
 mod leftovers;
 pub mod postgres;
@@ -32,11 +34,12 @@ use std::path::Path;
 pub use api_tokens::ApiTokens;
 pub use console_password::ConsolePassword;
 pub use contract::{
-    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
-    Store,
+    Expired, HistoryCounts, HistoryPage, HistoryQuery, LessonsPlace, NumberedLesson,
+    QuarantineQuery, Retention, Store,
 };
 pub use forget::{Forgotten, forget_mailbox};
 pub use history_key::open_history_key;
+pub use history_statistics::{HourCounts, RuleHits, RuleStatistics};
 pub use knowledge::{Knowledge, KnowledgeError, Progress, SharedLessons, Taught, Unusable};
 pub use leftovers::remove_leftovers;
 pub use quarantine::Quarantine;

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::contract::{
-    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Expired, HistoryPage, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
     Store,
 };
+use super::history_statistics::{HourCounts, RuleStatistics};
 use super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
     MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
@@ -163,16 +164,36 @@ impl Store for ReopenedStore {
         self.with(|store| store.history_row(id))
     }
 
-    fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
-        self.with(|store| store.history(query))
+    fn history_page(
+        &self,
+        query: &HistoryQuery,
+        limit: Option<Duration>,
+    ) -> Result<HistoryPage, StoreError> {
+        self.with(|store| store.history_page(query, limit))
     }
 
-    fn history_counts(
+    fn history_end(&self) -> Result<u64, StoreError> {
+        self.with(|store| store.history_end())
+    }
+
+    fn history_hours(
         &self,
         mailbox: Option<&MailboxId>,
         since: Timestamp,
-    ) -> Result<HistoryCounts, StoreError> {
-        self.with(|store| store.history_counts(mailbox, since))
+    ) -> Result<Vec<HourCounts>, StoreError> {
+        self.with(|store| store.history_hours(mailbox, since))
+    }
+
+    fn history_rules(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<RuleStatistics, StoreError> {
+        self.with(|store| store.history_rules(mailbox, since))
+    }
+
+    fn index_history(&self) -> Result<bool, StoreError> {
+        self.with(|store| store.index_history())
     }
 
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {
@@ -197,6 +218,22 @@ impl Store for ReopenedStore {
 
     fn contents(&self, mailbox: &MailboxId) -> Result<MailboxContents, StoreError> {
         self.with(|store| store.contents(mailbox))
+    }
+
+    fn mailbox_names(&self) -> Result<Vec<MailboxId>, StoreError> {
+        self.with(|store| store.mailbox_names())
+    }
+
+    fn last_judged(&self, mailbox: Option<&MailboxId>) -> Result<Option<Timestamp>, StoreError> {
+        self.with(|store| store.last_judged(mailbox))
+    }
+
+    fn summaries(
+        &self,
+        mailboxes: &[MailboxId],
+        most: u64,
+    ) -> Result<Vec<MailboxSummary>, StoreError> {
+        self.with(|store| store.summaries(mailboxes, most))
     }
 
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError> {

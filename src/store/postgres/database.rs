@@ -8,9 +8,10 @@ use bytes::Bytes;
 use deadpool_postgres::Object;
 
 use super::super::contract::{
-    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Expired, HistoryPage, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
     Store,
 };
+use super::super::history_statistics::{HourCounts, RuleStatistics};
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
     MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
@@ -22,7 +23,8 @@ use super::failure::Failure;
 use super::listener::Listener;
 use super::target::Target;
 use super::{
-    apply, expire, history, lessons, mailboxes, messages, migrations, quarantine, recall, senders,
+    apply, expire, history, history_counts, history_indexing, history_search, lessons, mailboxes,
+    messages, migrations, quarantine, recall, senders,
 };
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
@@ -166,16 +168,36 @@ impl Store for Postgres {
         self.run(async |client| history::one(client, id).await)
     }
 
-    fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
-        self.run(async |client| history::page(client, query).await)
+    fn history_page(
+        &self,
+        query: &HistoryQuery,
+        limit: Option<Duration>,
+    ) -> Result<HistoryPage, StoreError> {
+        self.run(async |client| history_search::page(client, query, limit).await)
     }
 
-    fn history_counts(
+    fn history_end(&self) -> Result<u64, StoreError> {
+        self.run(async |client| history::end(client).await)
+    }
+
+    fn history_hours(
         &self,
         mailbox: Option<&MailboxId>,
         since: Timestamp,
-    ) -> Result<HistoryCounts, StoreError> {
-        self.run(async |client| history::counts(client, mailbox, since).await)
+    ) -> Result<Vec<HourCounts>, StoreError> {
+        self.run(async |client| history_counts::hours(client, mailbox, since).await)
+    }
+
+    fn history_rules(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<RuleStatistics, StoreError> {
+        self.run(async |client| history_counts::rules(client, mailbox, since).await)
+    }
+
+    fn index_history(&self) -> Result<bool, StoreError> {
+        self.run(async |client| history_indexing::index(client).await)
     }
 
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {
@@ -202,8 +224,24 @@ impl Store for Postgres {
         self.run(async |client| mailboxes::contents(client, mailbox).await)
     }
 
+    fn mailbox_names(&self) -> Result<Vec<MailboxId>, StoreError> {
+        self.run(async |client| mailboxes::names(client).await)
+    }
+
+    fn last_judged(&self, mailbox: Option<&MailboxId>) -> Result<Option<Timestamp>, StoreError> {
+        self.run(async |client| mailboxes::last_judged(client, mailbox).await)
+    }
+
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError> {
-        self.run(async |client| mailboxes::summaries(client).await)
+        self.run(async |client| mailboxes::summaries(client, None, u64::MAX).await)
+    }
+
+    fn summaries(
+        &self,
+        mailboxes: &[MailboxId],
+        most: u64,
+    ) -> Result<Vec<MailboxSummary>, StoreError> {
+        self.run(async |client| mailboxes::summaries(client, Some(mailboxes), most).await)
     }
 
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError> {

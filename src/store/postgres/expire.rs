@@ -86,6 +86,10 @@ async fn delete_forgotten(transaction: &Transaction<'_>) -> Result<Option<u64>, 
         return Ok(None);
     };
     let mailbox: i64 = row.try_get(0)?;
+    // Rows are deleted from the middle of chunks: those are indexed anew, without them.
+    let sql = "DELETE FROM history_chunks WHERE chunk IN
+         (SELECT number / 4096 FROM history WHERE mailbox = $1)";
+    transaction.execute(sql, &[&mailbox]).await?;
     let mut deleted = 0;
     for table in [
         "messages",

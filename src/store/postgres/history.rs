@@ -2,16 +2,12 @@
 
 use deadpool_postgres::Object;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
-use super::super::coded::{octets, optional_thousandths};
-use super::super::contract::{HistoryCounts, HistoryQuery};
-use super::super::records::{HistoryRow, PopgateId, RuleScore, Timestamp};
+use super::super::coded::optional_thousandths;
+use super::super::records::{HistoryRow, PopgateId, RuleScore};
 use super::columns::{self, small, storable};
 use super::failure::Failure;
 use super::statements::{Bound, bound, known, row, rows};
-use crate::mailbox_id::MailboxId;
-use crate::pop3::Uidl;
 
 const COLUMNS: &str =
     "history.id, upstream, user_name, uidl, time, sender, subject, score, action, hits, features,
@@ -53,98 +49,19 @@ pub(super) async fn one(client: &Object, id: &PopgateId) -> Result<Option<Histor
     found.map(|row| read(&row)).transpose()
 }
 
-pub(super) async fn page(
-    client: &Object,
-    query: &HistoryQuery,
-) -> Result<Vec<HistoryRow>, Failure> {
-    let (time, id) = match &query.after {
-        Some((time, id)) => (time.seconds(), id.as_str()),
-        None => (i64::MAX, ""),
-    };
-    let limit = octets(query.limit as u64);
-    let since = query.since.map_or(i64::MIN, Timestamp::seconds);
-    let uidl = query.uidl.as_ref().map(Uidl::octets);
-    let sql = |condition: &str| {
-        format!(
-            "SELECT {COLUMNS} WHERE (time, history.id) < ($1, $2) AND time >= $4
-               AND ($5::bytea IS NULL OR uidl = $5) AND time < $6
-               AND ($7::smallint IS NULL OR action = $7) AND ($8::bigint IS NULL OR score >= $8)
-               AND ($9::bigint IS NULL OR score < $9)
-               AND ($10::text IS NULL OR sender ILIKE $10 OR subject ILIKE $10)
-               AND ($11::jsonb IS NULL OR hits @> $11)
-               AND ($12::bool IS NULL OR $12 = EXISTS (SELECT 1 FROM messages AS it
-                 WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
-                   AND it.corrected IS NOT NULL))
-               AND {condition}
-             ORDER BY time DESC, history.id DESC LIMIT $3"
-        )
-    };
-    let before = query.before.map_or(i64::MAX, Timestamp::seconds);
-    let action = query.action.map(small);
-    let least = optional_thousandths(query.least_score);
-    let below = optional_thousandths(query.score_below);
-    let text = query.like();
-    let text = text.as_deref().map(storable);
-    let rule = query.rule.as_deref();
-    let rule = rule.map(|rule| serde_json::json!([[storable(rule)]]));
-    let mut values: Vec<&(dyn ToSql + Sync)> = vec![
-        &time,
-        &id,
-        &limit,
-        &since,
-        &uidl,
-        &before,
-        &action,
-        &least,
-        &below,
-        &text,
-        &rule,
-        &query.corrected,
-    ];
-    let found = match &query.mailbox {
-        Some(of) => {
-            let sql = sql("upstream = $13 AND user_name = $14");
-            let (upstream, user) = (of.upstream().as_str(), &**of.user());
-            values.extend([&upstream as &(dyn ToSql + Sync), &user]);
-            rows(client, &sql, &values).await?
-        }
-        None => {
-            let sql = sql("NOT forgotten");
-            rows(client, &sql, &values).await?
-        }
-    };
-    found.iter().map(read).collect()
+/// The number of the newest row.
+pub(super) async fn end(client: &Object) -> Result<u64, Failure> {
+    match row(client, "SELECT max(number) FROM history", &[]).await? {
+        Some(row) => columns::count(&row, 0),
+        None => Ok(0),
+    }
 }
 
-pub(super) async fn counts(
-    client: &Object,
-    mailbox: Option<&MailboxId>,
-    since: Timestamp,
-) -> Result<HistoryCounts, Failure> {
-    let (upstream, user) = match mailbox {
-        Some(of) => (of.upstream().as_str(), &**of.user()),
-        None => ("", ""),
-    };
-    let of = match mailbox {
-        Some(_) => concat!("mailbox = ", known!()),
-        None => "$1::text = $2::text AND mailbox NOT IN (SELECT id FROM mailboxes WHERE forgotten)",
-    };
-    let sql = format!(
-        "SELECT count(*), count(*) FILTER (WHERE action = 1), count(*) FILTER (WHERE action = 2),
-           (SELECT count(*) FROM messages WHERE corrected_at >= $3 AND {of})
-         FROM history WHERE time >= $3 AND {of}"
-    );
-    let since = since.seconds();
-    let found = row(client, &sql, &[&upstream, &user, &since]).await?;
-    let Some(row) = found else {
-        return Ok(HistoryCounts::default());
-    };
-    Ok(HistoryCounts {
-        arrived: columns::count(&row, 0)?,
-        tagged: columns::count(&row, 1)?,
-        held: columns::count(&row, 2)?,
-        corrected: columns::count(&row, 3)?,
-    })
+/// The rows with these numbers that are there still, the newest first.
+pub(super) async fn numbered(client: &Object, numbers: &[i64]) -> Result<Vec<HistoryRow>, Failure> {
+    let sql = format!("SELECT {COLUMNS} WHERE history.number = ANY ($1) ORDER BY number DESC");
+    let found = rows(client, &sql, &[&numbers]).await?;
+    found.iter().map(read).collect()
 }
 
 fn read(row: &Row) -> Result<HistoryRow, Failure> {

@@ -266,16 +266,59 @@ pub(super) fn digest_made(mailbox: &MailboxId, at: Timestamp) -> Bound<'_> {
     )
 }
 
-pub(super) async fn summaries(client: &Object) -> Result<Vec<MailboxSummary>, Failure> {
-    const SQL: &str = "SELECT upstream, user_name, coalesce(held, 0), coalesce(judged, 0), last_judged, kept
-         FROM mailboxes
-         LEFT JOIN (SELECT mailbox, count(*) AS held FROM quarantine WHERE state = 0 GROUP BY mailbox)
-           AS quarantined ON quarantined.mailbox = id
-         LEFT JOIN (SELECT mailbox, count(*) AS judged, max(time) AS last_judged FROM history GROUP BY mailbox)
-           AS recorded ON recorded.mailbox = id
-         LEFT JOIN (SELECT mailbox, jsonb_object_agg(key, value) AS kept FROM settings GROUP BY mailbox)
-           AS set ON set.mailbox = id
-         WHERE NOT forgotten ORDER BY user_name COLLATE \"C\", upstream COLLATE \"C\"";
+/// The number of a mailbox, if there is anything about it.
+pub(super) async fn number(client: &Object, mailbox: &MailboxId) -> Result<Option<i64>, Failure> {
+    const SQL: &str = "SELECT id FROM mailboxes WHERE upstream = $1 AND user_name = $2";
+    let (upstream, user) = (mailbox.upstream().as_str(), &**mailbox.user());
+    let found = row(client, SQL, &[&upstream, &user]).await?;
+    found.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+pub(super) async fn names(client: &Object) -> Result<Vec<MailboxId>, Failure> {
+    const SQL: &str = "SELECT upstream, user_name FROM mailboxes WHERE NOT forgotten
+         ORDER BY user_name COLLATE \"C\", upstream COLLATE \"C\"";
+    let found = rows(client, SQL, &[]).await?;
+    found.iter().map(|row| columns::mailbox(row, 0)).collect()
+}
+
+/// When the newest row was judged.
+pub(super) async fn last_judged(
+    client: &Object,
+    mailbox: Option<&MailboxId>,
+) -> Result<Option<Timestamp>, Failure> {
+    const OF_ALL: &str = "SELECT time FROM history
+         WHERE mailbox NOT IN (SELECT id FROM mailboxes WHERE forgotten)
+         ORDER BY number DESC LIMIT 1";
+    const OF_ONE: &str = concat!(
+        "SELECT time FROM history WHERE mailbox = ",
+        known!(),
+        " ORDER BY number DESC LIMIT 1"
+    );
+    let found = match mailbox {
+        Some(of) => {
+            let (upstream, user) = (of.upstream().as_str(), &**of.user());
+            row(client, OF_ONE, &[&upstream, &user]).await?
+        }
+        None => row(client, OF_ALL, &[]).await?,
+    };
+    found.map(|row| columns::time(&row, 0)).transpose()
+}
+
+/// Of these mailboxes, or of all; so many rows of a history are counted at most.
+pub(super) async fn summaries(
+    client: &Object,
+    mailboxes: Option<&[MailboxId]>,
+    most: u64,
+) -> Result<Vec<MailboxSummary>, Failure> {
+    const SQL: &str = "SELECT upstream, user_name,
+           (SELECT count(*) FROM quarantine WHERE mailbox = known.id AND state = 0),
+           (SELECT count(*) FROM (SELECT 1 FROM history WHERE mailbox = known.id LIMIT $4) AS counted),
+           (SELECT time FROM history WHERE mailbox = known.id ORDER BY number DESC LIMIT 1),
+           (SELECT jsonb_object_agg(key, value) FROM settings WHERE mailbox = known.id)
+         FROM mailboxes AS known
+         WHERE NOT forgotten AND ($1 OR (upstream, user_name) IN
+           (SELECT * FROM unnest($2::text[], $3::text[])))
+         ORDER BY user_name COLLATE \"C\", upstream COLLATE \"C\"";
     let summary = |row: &Row| {
         let has_settings = row.try_get::<_, Option<serde_json::Value>>(5)?.is_some();
         let settings: std::collections::BTreeMap<String, String> = match has_settings {
@@ -293,7 +336,12 @@ pub(super) async fn summaries(client: &Object) -> Result<Vec<MailboxSummary>, Fa
             last_judged: columns::optional_time(row, 4)?,
         })
     };
-    rows(client, SQL, &[]).await?.iter().map(summary).collect()
+    let of = mailboxes.unwrap_or_default();
+    let upstreams: Vec<&str> = of.iter().map(|it| it.upstream().as_str()).collect();
+    let users: Vec<&str> = of.iter().map(|it| &**it.user()).collect();
+    let (all, most) = (mailboxes.is_none(), octets(most));
+    let found = rows(client, SQL, &[&all, &upstreams, &users, &most]).await?;
+    found.iter().map(summary).collect()
 }
 
 pub(super) async fn contents(

@@ -10,7 +10,7 @@ use super::super::store_error::StoreErrorKind;
 use super::failure::Failure;
 
 /// The step to each version, from 1.
-const STEPS: &[&str] = &[include_str!("schema/1.sql")];
+const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// `popg`, and the first lock of it.
 const LOCK: i64 = 0x706f_7067_0001;
@@ -71,6 +71,12 @@ pub(super) async fn migrate(client: &mut Object) -> Result<i32, Failure> {
     let now = version(&*transaction).await?;
     if now == 0 {
         create_schema(&*transaction).await?;
+    }
+    if now > 0 && now < newest() {
+        tracing::info!(
+            "the tables of the database are brought from version {now} to {}: some seconds for a million messages",
+            newest()
+        );
     }
     let done = usize::try_from(now).unwrap_or(0);
     for step in &STEPS[done..] {

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::super::contract::{
-    Expired, HistoryCounts, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
+    Expired, HistoryPage, HistoryQuery, LessonsPlace, NumberedLesson, QuarantineQuery, Retention,
     Store,
 };
+use super::super::history_statistics::{HourCounts, RuleStatistics};
 use super::super::records::{
     Change, HistoryRow, ListEntry, MailboxContents, MailboxMemory, MailboxSettings, MailboxSummary,
     MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
@@ -23,8 +24,8 @@ use super::lock::Lock;
 use super::migrations::{self, Unfit};
 use super::readers::Readers;
 use super::{
-    apply, connection, expire, failure, history, lessons, mailboxes, messages, quarantine, recall,
-    rescue, senders,
+    apply, connection, expire, failure, history, history_counts, history_indexing, history_search,
+    lessons, mailboxes, messages, quarantine, recall, rescue, senders,
 };
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
@@ -88,7 +89,7 @@ impl Sqlite {
                 return Err(Unfit::Failed(error));
             }
             let mut writer = connection::writer(&path)?;
-            let before = migrations::migrate(&mut writer)?;
+            let before = migrations::migrate(&mut writer, &path)?;
             Ok((writer, before, checked))
         };
         let (writer, before, checked) = opened().map_err(|unfit| match unfit {
@@ -226,16 +227,42 @@ impl Store for Sqlite {
         self.read(|connection| history::one(connection, id))
     }
 
-    fn history(&self, query: &HistoryQuery) -> Result<Vec<HistoryRow>, StoreError> {
-        self.read(|connection| history::page(connection, query))
+    fn history_page(
+        &self,
+        query: &HistoryQuery,
+        limit: Option<Duration>,
+    ) -> Result<HistoryPage, StoreError> {
+        self.read(|connection| history_search::page(connection, query, limit))
     }
 
-    fn history_counts(
+    fn history_end(&self) -> Result<u64, StoreError> {
+        self.read(history::end)
+    }
+
+    fn history_hours(
         &self,
         mailbox: Option<&MailboxId>,
         since: Timestamp,
-    ) -> Result<HistoryCounts, StoreError> {
-        self.read(|connection| history::counts(connection, mailbox, since))
+    ) -> Result<Vec<HourCounts>, StoreError> {
+        self.read(|connection| history_counts::hours(connection, mailbox, since))
+    }
+
+    fn history_rules(
+        &self,
+        mailbox: Option<&MailboxId>,
+        since: Timestamp,
+    ) -> Result<RuleStatistics, StoreError> {
+        self.read(|connection| history_counts::rules(connection, mailbox, since))
+    }
+
+    fn index_history(&self) -> Result<bool, StoreError> {
+        match self.read(history_indexing::next)? {
+            Some(step) => {
+                self.write(|transaction| history_indexing::apply(transaction, &step))?;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     fn quarantined(&self, id: &PopgateId) -> Result<Option<Quarantined>, StoreError> {
@@ -265,8 +292,27 @@ impl Store for Sqlite {
         self.read(|connection| mailboxes::contents(connection, mailbox))
     }
 
+    fn mailbox_names(&self) -> Result<Vec<MailboxId>, StoreError> {
+        self.read(mailboxes::names)
+    }
+
+    fn last_judged(&self, mailbox: Option<&MailboxId>) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| mailboxes::last_judged(connection, mailbox))
+    }
+
     fn mailboxes(&self) -> Result<Vec<MailboxSummary>, StoreError> {
-        self.read(mailboxes::summaries)
+        self.read(|connection| {
+            let all = mailboxes::names(connection)?;
+            mailboxes::summaries(connection, &all, u64::MAX)
+        })
+    }
+
+    fn summaries(
+        &self,
+        mailboxes: &[MailboxId],
+        most: u64,
+    ) -> Result<Vec<MailboxSummary>, StoreError> {
+        self.read(|connection| mailboxes::summaries(connection, mailboxes, most))
     }
 
     fn lessons(&self, after: u64, limit: usize) -> Result<Vec<NumberedLesson>, StoreError> {

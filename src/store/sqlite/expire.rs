@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, params};
 
 use super::super::contract::{Expired, Retention};
-use super::messages;
+use super::{history_indexing, messages};
 
 /// Rows that one step deletes of each table.
 const ROWS: i64 = 500;
@@ -127,6 +127,7 @@ fn delete_forgotten(transaction: &Transaction<'_>) -> Result<Option<usize>> {
     let Some(mailbox) = found else {
         return Ok(None);
     };
+    history_indexing::forget_rows(transaction, mailbox, ROWS)?;
     let mut deleted = 0;
     for (table, key) in [
         ("messages", "uidl"),

@@ -3,13 +3,9 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::super::contract::{HistoryCounts, HistoryQuery};
-use super::super::records::{HistoryRow, Label, PopgateId, RuleScore, Timestamp};
+use super::super::records::{HistoryRow, Label, PopgateId, RuleScore};
 use super::columns::{self, Coded, CodedColumn};
-use super::mailboxes;
 use crate::filter::Action;
-use crate::mailbox_id::MailboxId;
-use crate::pop3::Uidl;
 
 const COLUMNS: &str =
     "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features,
@@ -46,91 +42,17 @@ pub(super) fn one(connection: &Connection, id: &PopgateId) -> Result<Option<Hist
     statement.query_row([id.as_str()], read).optional()
 }
 
-pub(super) fn page(connection: &Connection, query: &HistoryQuery) -> Result<Vec<HistoryRow>> {
-    let mut sql = format!("SELECT {COLUMNS} WHERE (time, history.id) < (?1, ?2) AND time >= ?5");
-    let mut mailbox = 0;
-    if let Some(of) = &query.mailbox {
-        let Some(number) = mailboxes::known(connection, of)? else {
-            return Ok(Vec::new());
-        };
-        mailbox = number;
-        sql.push_str(" AND history.mailbox = ?3");
-    } else {
-        sql.push_str(" AND forgotten = ?3");
-    }
-    sql.push_str(match query.uidl {
-        Some(_) => " AND uidl = ?6",
-        None => " AND ?6 IS NULL",
-    });
-    sql.push_str(
-        " AND time < ?7 AND (?8 IS NULL OR action = ?8) AND (?9 IS NULL OR score >= ?9)
-          AND (?10 IS NULL OR score < ?10)
-          AND (?11 IS NULL OR sender LIKE ?11 ESCAPE '\\' OR subject LIKE ?11 ESCAPE '\\')
-          AND (?12 IS NULL OR instr(hits, ?12) > 0)
-          AND (?13 IS NULL OR ?13 = EXISTS (SELECT 1 FROM messages AS it
-            WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
-              AND it.corrected IS NOT NULL))",
-    );
-    sql.push_str(" ORDER BY time DESC, history.id DESC LIMIT ?4");
-    let (time, id) = match &query.after {
-        Some((time, id)) => (time.seconds(), id.as_str()),
-        None => (i64::MAX, ""),
-    };
-    let mut statement = connection.prepare_cached(&sql)?;
-    let values = params![
-        time,
-        id,
-        mailbox,
-        columns::octets(query.limit as u64),
-        query.since.map_or(i64::MIN, Timestamp::seconds),
-        query.uidl.as_ref().map(Uidl::octets),
-        query.before.map_or(i64::MAX, Timestamp::seconds),
-        query.action.map(|action| action.code()),
-        columns::optional_thousandths(query.least_score),
-        columns::optional_thousandths(query.score_below),
-        query.like(),
-        query.rule.as_deref().map(hit_of),
-        query.corrected,
-    ];
-    statement.query_map(values, read)?.collect()
+/// The number of the newest row.
+pub(super) fn end(connection: &Connection) -> Result<u64> {
+    let mut statement = connection.prepare_cached("SELECT max(number) FROM history")?;
+    statement.query_row([], |row| columns::count(row, 0))
 }
 
-/// How the hit of a rule begins in the column of hits.
-fn hit_of(rule: &str) -> String {
-    let id = serde_json::to_string(rule).unwrap_or_default();
-    format!("[{id},")
-}
-
-pub(super) fn counts(
-    connection: &Connection,
-    mailbox: Option<&MailboxId>,
-    since: Timestamp,
-) -> Result<HistoryCounts> {
-    let number = match mailbox {
-        Some(of) => match mailboxes::known(connection, of)? {
-            Some(number) => Some(number),
-            None => return Ok(HistoryCounts::default()),
-        },
-        None => None,
-    };
-    let of = match number {
-        Some(_) => "mailbox = ?2",
-        None => "?2 IS NULL AND mailbox NOT IN (SELECT id FROM mailboxes WHERE forgotten = 1)",
-    };
-    let sql = format!(
-        "SELECT count(*), count(*) FILTER (WHERE action = 1), count(*) FILTER (WHERE action = 2),
-           (SELECT count(*) FROM messages WHERE corrected_at >= ?1 AND {of})
-         FROM history WHERE time >= ?1 AND {of}"
-    );
+/// The row with this number, if it is there still.
+pub(super) fn numbered(connection: &Connection, number: i64) -> Result<Option<HistoryRow>> {
+    let sql = format!("SELECT {COLUMNS} WHERE history.number = ?1");
     let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_row(params![since.seconds(), number], |row| {
-        Ok(HistoryCounts {
-            arrived: columns::count(row, 0)?,
-            tagged: columns::count(row, 1)?,
-            held: columns::count(row, 2)?,
-            corrected: columns::count(row, 3)?,
-        })
-    })
+    statement.query_row([number], read).optional()
 }
 
 fn read(row: &Row<'_>) -> Result<HistoryRow> {

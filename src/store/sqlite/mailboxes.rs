@@ -231,24 +231,62 @@ pub(super) fn digest_made(
     statement.execute(params![mailbox, at.seconds()]).map(drop)
 }
 
-pub(super) fn summaries(connection: &Connection) -> Result<Vec<MailboxSummary>> {
-    let mut statement = connection.prepare(
-        "SELECT upstream, user, id,
-           (SELECT count(*) FROM quarantine WHERE mailbox = mailboxes.id AND state = 0),
-           (SELECT count(*) FROM history WHERE mailbox = mailboxes.id),
-           (SELECT max(time) FROM history WHERE mailbox = mailboxes.id)
-         FROM mailboxes WHERE forgotten = 0 ORDER BY user, upstream",
+pub(super) fn names(connection: &Connection) -> Result<Vec<MailboxId>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT upstream, user FROM mailboxes WHERE forgotten = 0 ORDER BY user, upstream",
     )?;
-    let summary = |row: &Row<'_>| {
-        Ok(MailboxSummary {
-            mailbox: columns::mailbox(row, 0)?,
-            settings: settings(connection, row.get(2)?)?,
-            held: columns::count(row, 3)?,
-            history: columns::count(row, 4)?,
-            last_judged: columns::optional_time(row, 5)?,
-        })
+    let names = statement.query_map([], |row| columns::mailbox(row, 0))?;
+    names.collect()
+}
+
+/// When the newest row was judged.
+pub(super) fn last_judged(
+    connection: &Connection,
+    mailbox: Option<&MailboxId>,
+) -> Result<Option<Timestamp>> {
+    let (condition, number) = match mailbox {
+        Some(mailbox) => match known(connection, mailbox)? {
+            Some(number) => ("mailbox = ?1", number),
+            None => return Ok(None),
+        },
+        None => (
+            "?1 = 0 AND mailbox NOT IN (SELECT id FROM mailboxes WHERE forgotten = 1)",
+            0,
+        ),
     };
-    statement.query_map([], summary)?.collect()
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT time FROM history WHERE {condition} ORDER BY number DESC LIMIT 1"
+    ))?;
+    let time = statement.query_row([number], |row| columns::time(row, 0));
+    time.optional()
+}
+
+pub(super) fn summaries(
+    connection: &Connection,
+    mailboxes: &[MailboxId],
+    most: u64,
+) -> Result<Vec<MailboxSummary>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT (SELECT count(*) FROM quarantine WHERE mailbox = ?1 AND state = 0),
+           (SELECT count(*) FROM (SELECT 1 FROM history WHERE mailbox = ?1 LIMIT ?2)),
+           (SELECT time FROM history WHERE mailbox = ?1 ORDER BY number DESC LIMIT 1)",
+    )?;
+    let mut all = Vec::new();
+    for mailbox in mailboxes {
+        let Some(number) = known(connection, mailbox)? else {
+            continue;
+        };
+        all.push(statement.query_row([number, octets(most)], |row| {
+            Ok(MailboxSummary {
+                mailbox: mailbox.clone(),
+                settings: settings(connection, number)?,
+                held: columns::count(row, 0)?,
+                history: columns::count(row, 1)?,
+                last_judged: columns::optional_time(row, 2)?,
+            })
+        })?);
+    }
+    Ok(all)
 }
 
 pub(super) fn contents(connection: &Connection, mailbox: &MailboxId) -> Result<MailboxContents> {

@@ -2,6 +2,8 @@
 //!
 //! In: a connection that may write; out: tables of the newest version, or an error. Each step is a transaction.
 
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::store_error::{StoreError, StoreErrorKind};
@@ -10,7 +12,11 @@ use super::super::store_error::{StoreError, StoreErrorKind};
 pub(super) const APPLICATION_ID: i32 = 0x706f_7067;
 
 /// The step to each version, from 1.
-const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// The version that this program reads and writes.
 pub(super) fn newest() -> i32 {
@@ -55,10 +61,19 @@ pub(super) fn version(connection: &Connection) -> Result<i32, Unfit> {
 }
 
 /// Brings the tables to the newest version; returns the version that they had.
-pub(super) fn migrate(connection: &mut Connection) -> Result<i32, Unfit> {
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<i32, Unfit> {
     let before = version(connection)?;
     if before == newest() {
         return Ok(before);
+    }
+    if before > 0 {
+        let octets = std::fs::metadata(path).map_or(0, |about| about.len());
+        tracing::info!(
+            "{}: its tables are brought from version {before} to {}: some seconds for each GiB, it has {} MiB",
+            path.display(),
+            newest(),
+            octets >> 20
+        );
     }
     // Another process may do the same.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -83,7 +83,7 @@ fn salvage(data_dir: &Path) -> Result<Salvaged, StoreError> {
 fn copy(from: &Path, to: &Path) -> Result<u64, Unfit> {
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     target.pragma_update(None, "journal_mode", "memory")?;
-    migrations::migrate(&mut target)?;
+    migrations::migrate(&mut target, to)?;
     target.pragma_update(None, "foreign_keys", false)?;
     let Ok(source) = connection::reader(from) else {
         return Ok(0);
@@ -99,6 +99,8 @@ fn copy(from: &Path, to: &Path) -> Result<u64, Unfit> {
         copy_table(&source, &transaction, table)?;
     }
     while delete_orphans(&transaction, &tables)? > 0 {}
+    // What is indexed may have lost a part: all is indexed anew.
+    transaction.execute_batch("DELETE FROM history_chunks; DELETE FROM history_terms")?;
     let rows = tables.iter().try_fold(0, |sum, table| {
         let sql = format!("SELECT count(*) FROM {table}");
         let rows = transaction.query_row(&sql, [], |row| row.get::<_, i64>(0))?;

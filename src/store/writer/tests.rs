@@ -6,6 +6,7 @@ use std::sync::mpsc;
 
 use super::super::contract::*;
 use super::super::contract_tests::history_row;
+use super::super::history_statistics::{HourCounts, RuleStatistics};
 use super::super::records::*;
 use super::*;
 use crate::filter::classifier::{FeatureSet, Features};
@@ -62,10 +63,28 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn history_row(&self, _: &PopgateId) -> Answer<Option<HistoryRow>> {
         unused()
     }
-    fn history(&self, _: &HistoryQuery) -> Answer<Vec<HistoryRow>> {
+    fn history_page(&self, _: &HistoryQuery, _: Option<Duration>) -> Answer<HistoryPage> {
         unused()
     }
-    fn history_counts(&self, _: Option<&MailboxId>, _: Timestamp) -> Answer<HistoryCounts> {
+    fn history_end(&self) -> Answer<u64> {
+        unused()
+    }
+    fn history_hours(&self, _: Option<&MailboxId>, _: Timestamp) -> Answer<Vec<HourCounts>> {
+        unused()
+    }
+    fn history_rules(&self, _: Option<&MailboxId>, _: Timestamp) -> Answer<RuleStatistics> {
+        unused()
+    }
+    fn index_history(&self) -> Answer<bool> {
+        unused()
+    }
+    fn mailbox_names(&self) -> Answer<Vec<MailboxId>> {
+        unused()
+    }
+    fn last_judged(&self, _: Option<&MailboxId>) -> Answer<Option<Timestamp>> {
+        unused()
+    }
+    fn summaries(&self, _: &[MailboxId], _: u64) -> Answer<Vec<MailboxSummary>> {
         unused()
     }
     fn quarantined(&self, _: &PopgateId) -> Answer<Option<Quarantined>> {
