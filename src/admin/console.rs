@@ -1,13 +1,15 @@
 //! The console: pages for people who correct what the filter decided, without a shell.
 //!
 //! In: requests of browsers; out: pages rendered on the server, in English or German. Each control is a link or a form:
-//! nothing needs a script, and none would run. It fetches nothing on behalf of a message and shows senders' texts as text.
+//! nothing needs a script; the only one that runs shows new rows in the list of messages. It fetches nothing on behalf of a message and shows senders' texts as text.
 //!
 //! | path | who | what |
 //! |---|---|---|
-//! | `/login`, `/logout`, `/style.css`, `/console.js` | anybody | logging in and out |
-//! | `/` | logged in | four numbers |
+//! | `/login`, `/logout`, `/style.css`, `/console.js`, `/live.js` | anybody | logging in and out |
+//! | `/` | logged in | four numbers, and pictures of them |
+//! | `/statistics` | logged in | the same, and the rules that hit and that people overruled |
 //! | `/messages` | logged in | the history; a user's own mailbox, all mailboxes for the administrator |
+//! | `/messages/new` | logged in | the rows that are newer than what the page shows, for its script |
 //! | `/m/ID` | the message's user, the administrator | one message; POST corrects it |
 //! | `/m/ID/page`, `/m/ID/source` | the same | what a held message looks like, in a sandbox; its source |
 //! | `/bulk` | the messages' user, the administrator | POST corrects or releases a selection of messages |
@@ -34,6 +36,7 @@ mod administrator;
 mod answer;
 mod api;
 mod bulk;
+mod charts;
 mod health;
 mod held;
 mod held_actions;
@@ -46,10 +49,12 @@ mod mailbox_choice;
 mod mailboxes;
 mod message;
 mod messages;
+mod new_messages;
 mod operations;
 mod outcome;
 mod password_throttle;
 mod pause;
+mod period;
 mod preview;
 mod protection;
 mod reading;
@@ -64,6 +69,7 @@ mod settings_actions;
 mod setup;
 mod shown;
 mod state;
+mod statistics;
 mod texts;
 mod verdict_change;
 mod visitor;
@@ -92,6 +98,8 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/messages", get(messages::page))
         .route("/pause", post(pause::act))
         .route("/bulk", post(bulk::act))
+        .route("/messages/new", get(new_messages::rows))
+        .route("/statistics", get(statistics::page))
         .route("/m/{id}", get(message::page).post(actions::act))
         .route("/m/{id}/page", get(preview::page))
         .route("/m/{id}/source", get(preview::source))
@@ -122,6 +130,7 @@ pub(super) fn router(console: Arc<Console>) -> Router {
         .route("/logout", post(login::log_out))
         .route("/style.css", get(answer::style))
         .route("/console.js", get(answer::script))
+        .route("/live.js", get(answer::live_script))
         .fallback(answer::not_found)
         .layer(DefaultBodyLimit::max(FORM))
         .layer(middleware::from_fn(protection::same_origin))

@@ -9,6 +9,10 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/messages", [303, 200, 200, 200]),
     ("GET", "/messages?q=bargain", [303, 200, 200, 200]),
     ("GET", "/messages?mailbox=MAILBOX", [303, 200, 200, 200]),
+    ("GET", "/messages/new?newer=0", [401, 200, 204, 200]),
+    ("GET", "/messages/new?newer=x", [401, 400, 400, 400]),
+    ("GET", "/statistics", [303, 200, 200, 200]),
+    ("GET", "/statistics?mailbox=MAILBOX", [303, 200, 200, 200]),
     ("GET", "/m/ID", [303, 200, 404, 200]),
     ("GET", "/m/none", [303, 404, 404, 404]),
     ("POST", "/m/ID spam", [303, 303, 404, 303]),
@@ -63,6 +67,7 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/console.js", [200, 200, 200, 200]),
     ("GET", "/api/v1/messages", [401, 401, 401, 401]),
     ("POST", "/api/v1/messages/ID/spam", [401, 401, 401, 401]),
+    ("GET", "/live.js", [200, 200, 200, 200]),
     ("GET", "/nothing", [404, 404, 404, 404]),
 ];
 

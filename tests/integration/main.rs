@@ -18,6 +18,7 @@ mod console_roles;
 mod console_rules;
 mod console_senders;
 mod console_settings;
+mod console_statistics;
 mod corpus;
 mod costly;
 mod decode;

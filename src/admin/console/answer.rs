@@ -120,10 +120,16 @@ pub(super) async fn not_found(Language(texts): Language) -> Response {
     failure(frame, StatusCode::NOT_FOUND, texts.missing, "")
 }
 
-/// The only script: it copies settings where a browser lets it.
+/// It copies settings where a browser lets it.
 pub(super) async fn script() -> Response {
     let kind = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
     (kind, include_str!("console.js")).into_response()
+}
+
+/// It shows new rows of the list.
+pub(super) async fn live_script() -> Response {
+    let kind = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (kind, include_str!("live.js")).into_response()
 }
 
 pub(super) async fn style() -> Response {

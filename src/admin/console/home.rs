@@ -1,23 +1,19 @@
 //! The first page: how much mail came, and what was done with it.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 
 use super::answer::{self, Frame};
+use super::charts::{Chart, DAYS};
+use super::period::last_days;
 use super::shown::minute;
 use super::state::Console;
 use super::visitor::Visitor;
-use crate::store::HistoryCounts;
 use crate::store::records::Timestamp;
-
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
-/// How many days the longer time has.
-const DAYS: u32 = 30;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -27,28 +23,27 @@ struct HomePage {
     store_works: bool,
     /// Until when filtering is paused.
     paused_until: Option<String>,
-    today: HistoryCounts,
-    month: HistoryCounts,
+    /// Of hours and of days, each with the days that its numbers lead to.
+    charts: [(Chart, u32); 2],
 }
 
 pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
     let mailbox = visitor.mailbox().cloned();
+    let now = Timestamp::now();
     let counted = console.ask(move |store| {
-        let now = Timestamp::now();
-        let since = |age| {
-            let counts = store.history_counts(mailbox.as_ref(), now.before(age));
-            counts.map_err(|error| error.to_string())
-        };
-        Ok((since(DAY)?, since(DAY * DAYS)?))
+        let hours = store.history_hours(mailbox.as_ref(), last_days(now, DAYS));
+        hours.map_err(|error| error.to_string())
     });
     let paused_until = console.service().pause.until(SystemTime::now());
     match counted.await {
-        Ok((today, month)) => answer::page(&HomePage {
+        Ok(hours) => answer::page(&HomePage {
             frame: Frame::of(&visitor),
             paused_until: paused_until.map(|it| minute(Timestamp::of(it))),
             store_works: console.service().metrics.is_store_up(),
-            today,
-            month,
+            charts: [
+                (Chart::of_hours(visitor.texts, &hours, now), 1),
+                (Chart::of_days(visitor.texts, &hours, now), DAYS),
+            ],
         }),
         Err(why) => answer::unanswered(&visitor, &why),
     }

@@ -15,7 +15,6 @@ use super::protection::Scripted;
 use super::shown::minute;
 use super::state::Console;
 use super::visitor::Visitor;
-use crate::store::records::Timestamp;
 
 /// How many seconds the browser waits before it asks again. Not by an element of the page: that cannot be paused.
 const AGAIN: &str = "5";
@@ -41,15 +40,8 @@ struct MailProgramPage {
 pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
     let mailbox = visitor.mailbox().cloned();
     let seen = console.ask(move |store| {
-        let known = store.mailboxes().map_err(|error| error.to_string())?;
-        let mut own = known.into_iter();
-        let judged: Option<Timestamp> = match mailbox {
-            Some(mailbox) => own
-                .find(|it| it.mailbox == mailbox)
-                .and_then(|it| it.last_judged),
-            None => own.filter_map(|it| it.last_judged).max(),
-        };
-        Ok(judged)
+        let judged = store.last_judged(mailbox.as_ref());
+        judged.map_err(|error| error.to_string())
     });
     let seen = match seen.await {
         Ok(seen) => seen,

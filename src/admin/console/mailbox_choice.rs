@@ -6,6 +6,9 @@ use super::visitor::Visitor;
 use crate::mailbox_id::MailboxId;
 use crate::store::Store;
 
+/// The most mailboxes of a list to choose from; of more, the name is typed.
+const LISTED: usize = 200;
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
@@ -15,7 +18,9 @@ pub(super) struct Choice {
     pub(super) is_unknown: bool,
     /// The name that was chosen, or nothing.
     pub(super) name: String,
-    /// Those that the administrator may choose; a user has no choice.
+    /// Whether the person may choose, and there are any: a user has no choice.
+    pub(super) has_choice: bool,
+    /// Those that there are; of more than a list can show, none.
     pub(super) all: Vec<String>,
 }
 
@@ -26,16 +31,19 @@ pub(super) fn of(store: &dyn Store, visitor: &Visitor, name: &str) -> Result<Cho
             mailbox: Some(own.clone()),
             is_unknown: false,
             name: String::new(),
+            has_choice: false,
             all: Vec::new(),
         });
     }
-    let all = store.mailboxes().map_err(|error| error.to_string())?;
-    let chosen = all.iter().find(|it| it.mailbox.to_string() == name);
+    let all = store.mailbox_names().map_err(|error| error.to_string())?;
+    let chosen = all.iter().find(|it| it.to_string() == name);
+    let listed = all.iter().filter(|_| all.len() <= LISTED);
     Ok(Choice {
-        mailbox: chosen.map(|it| it.mailbox.clone()),
+        mailbox: chosen.cloned(),
         is_unknown: !name.is_empty() && chosen.is_none(),
         name: name.to_owned(),
-        all: all.iter().map(|it| it.mailbox.to_string()).collect(),
+        has_choice: !all.is_empty(),
+        all: listed.map(ToString::to_string).collect(),
     })
 }
 

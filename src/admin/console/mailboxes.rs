@@ -17,10 +17,17 @@ use super::administrator::Administrator;
 use super::answer::{self, Frame};
 use super::shown::minute;
 use super::state::{Console, Unanswered};
+use super::texts::MailboxesTexts;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::ConsoleAction;
 use crate::store::Store;
 use crate::store::records::{MailboxContents, MailboxSummary};
+
+/// Rows of a page.
+const PAGE: usize = 50;
+
+/// So many messages of a mailbox are counted.
+const COUNTED: u64 = 10_000;
 
 /// A row of the page.
 struct ShownMailbox {
@@ -28,34 +35,86 @@ struct ShownMailbox {
     /// Its name in a query.
     query: String,
     held: u64,
-    history: u64,
+    history: String,
     last_seen: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    /// A part of the name.
+    q: String,
+    /// The last mailbox of the page before.
+    after: String,
 }
 
 #[derive(Template)]
 #[template(path = "mailboxes.html")]
 struct MailboxesPage {
     frame: Frame,
+    q: String,
+    has_any: bool,
     mailboxes: Vec<ShownMailbox>,
+    next: Option<String>,
+}
+
+/// The mailboxes of a page, and whether there are any, and more.
+struct Found {
+    has_any: bool,
+    mailboxes: Vec<MailboxSummary>,
+    has_more: bool,
+}
+
+fn found(store: &dyn Store, wanted: &Wanted) -> Result<Found, String> {
+    let failed = |error: crate::store::StoreError| error.to_string();
+    let names = store.mailbox_names().map_err(failed)?;
+    let has_any = !names.is_empty();
+    let q = wanted.q.trim().to_lowercase();
+    let mut rest: Vec<MailboxId> = match wanted.after.is_empty() {
+        true => names,
+        false => {
+            let names = names.into_iter();
+            let rest = names.skip_while(|it| it.to_string() != wanted.after);
+            rest.skip(1).collect()
+        }
+    };
+    rest.retain(|it| it.to_string().to_lowercase().contains(&q));
+    let has_more = rest.len() > PAGE;
+    rest.truncate(PAGE);
+    Ok(Found {
+        has_any,
+        has_more,
+        mailboxes: store.summaries(&rest, COUNTED + 1).map_err(failed)?,
+    })
 }
 
 pub(super) async fn page(
     State(console): State<Arc<Console>>,
     Administrator(visitor): Administrator,
+    Query(wanted): Query<Wanted>,
 ) -> Response {
-    let known = console.ask(|store| store.mailboxes().map_err(|error| error.to_string()));
-    let known = match known.await {
-        Ok(known) => known,
+    let q = wanted.q.clone();
+    let found = match console.ask(move |store| found(store, &wanted)).await {
+        Ok(found) => found,
         Err(why) => return answer::unanswered(&visitor, &why),
     };
-    let never = visitor.texts.mailboxes_page.never;
+    let last = found.mailboxes.last().filter(|_| found.has_more);
+    let texts = &visitor.texts.mailboxes_page;
     answer::page(&MailboxesPage {
         frame: Frame::of(&visitor),
-        mailboxes: known.iter().map(|it| shown(it, never)).collect(),
+        has_any: found.has_any,
+        next: last.map(|last| {
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("q", &q);
+            query.append_pair("after", &last.mailbox.to_string());
+            format!("/mailboxes?{}", query.finish())
+        }),
+        q,
+        mailboxes: found.mailboxes.iter().map(|it| shown(it, texts)).collect(),
     })
 }
 
-fn shown(summary: &MailboxSummary, never: &str) -> ShownMailbox {
+fn shown(summary: &MailboxSummary, texts: &MailboxesTexts) -> ShownMailbox {
     let name = summary.mailbox.to_string();
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("mailbox", &name);
@@ -63,8 +122,11 @@ fn shown(summary: &MailboxSummary, never: &str) -> ShownMailbox {
         query: query.finish(),
         name,
         held: summary.held,
-        history: summary.history,
-        last_seen: summary.last_judged.map_or_else(|| never.to_owned(), minute),
+        history: match summary.history {
+            more if more > COUNTED => format!("{} {COUNTED}", texts.more_than),
+            counted => counted.to_string(),
+        },
+        last_seen: (summary.last_judged).map_or_else(|| texts.never.to_owned(), minute),
     }
 }
 
@@ -149,7 +211,11 @@ pub(super) async fn forget(
 
 /// A mailbox by its whole name.
 fn find(store: &dyn Store, name: &str) -> Result<Option<MailboxSummary>, String> {
-    let known = store.mailboxes().map_err(|error| error.to_string())?;
-    let is_it = |mailbox: &MailboxId| mailbox.to_string() == name;
-    Ok(known.into_iter().find(|it| is_it(&it.mailbox)))
+    let failed = |error: crate::store::StoreError| error.to_string();
+    let known = store.mailbox_names().map_err(failed)?;
+    let Some(mailbox) = known.into_iter().find(|it| it.to_string() == name) else {
+        return Ok(None);
+    };
+    let summary = store.summaries(&[mailbox], COUNTED).map_err(failed)?;
+    Ok(summary.into_iter().next())
 }

@@ -10,29 +10,37 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::answer::{self, Frame};
-use super::shown::ShownRow;
+use super::mailbox_choice::{self, Choice};
+use super::period::{DAY, day, last_days};
+use super::protection::Scripted;
+use super::shown::{ShownRow, minute};
 use super::state::{Console, Unanswered};
 use super::visitor::Visitor;
 use crate::filter::Action;
-use crate::mailbox_id::MailboxId;
 use crate::store::records::{HistoryRow, PopgateId, Timestamp};
-use crate::store::{HistoryQuery, Store};
+use crate::store::{HistoryPage, HistoryQuery, Store};
 
 /// Rows of a page.
 const PAGE: usize = 50;
+
+/// How long the store searches for a page.
+pub(super) const LIMIT: Duration = Duration::from_millis(25);
 
 /// What is asked for, as it is in the address. Empty fields of the form are left out.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filters {
-    /// A text in sender or subject.
+    /// Words in sender or subject.
     q: String,
     /// `pass`, `tag`, `drop` or `corrected`.
     verdict: String,
     rule: String,
     mailbox: String,
-    /// Days.
+    /// The last days.
     days: String,
+    /// The first and the last day, as `2026-11-29`.
+    from: String,
+    to: String,
     least: String,
     below: String,
     /// The last row of the page before: seconds, and the id.
@@ -40,22 +48,29 @@ pub(super) struct Filters {
 }
 
 impl Filters {
-    fn query(&self, visitor: &Visitor, known: &[MailboxId]) -> Option<HistoryQuery> {
+    /// The query, and the mailboxes; no query if a mailbox is named that there is not.
+    pub(super) fn query(
+        &self,
+        store: &dyn Store,
+        visitor: &Visitor,
+    ) -> Result<Option<(Choice, HistoryQuery)>, String> {
+        let choice = mailbox_choice::of(store, visitor, &self.mailbox)?;
+        let query = self.about(&choice);
+        Ok(query.map(|query| (choice, query)))
+    }
+
+    fn about(&self, choice: &Choice) -> Option<HistoryQuery> {
+        if choice.is_unknown {
+            return None;
+        }
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let named = given(&self.mailbox);
-        // Nobody sees more than their own mailbox, whatever the address says.
-        let mailbox = match (visitor.mailbox(), named) {
-            (Some(own), _) => Some(own.clone()),
-            (None, Some(name)) => Some(known.iter().find(|it| it.to_string() == name)?.clone()),
-            (None, None) => None,
-        };
         let days = self.days.parse::<u32>().ok();
+        let days = days.map(|days| last_days(Timestamp::now(), days));
+        let end = |day: Timestamp| Timestamp::from_seconds(day.seconds() + DAY);
         Some(HistoryQuery {
-            mailbox,
-            since: days.map(|days| {
-                let age = Duration::from_secs(24 * 3600).saturating_mul(days);
-                Timestamp::now().before(age)
-            }),
+            mailbox: choice.mailbox.clone(),
+            since: days.max(day(&self.from)),
+            before: day(&self.to).map(end),
             action: match &*self.verdict {
                 "pass" => Some(Action::Pass),
                 "tag" => Some(Action::Tag),
@@ -80,7 +95,11 @@ impl Filters {
     }
 
     /// The address of the same, after another row.
-    fn address(&self, after: &str) -> String {
+    pub(super) fn address(&self, after: &str) -> String {
+        self.address_at("/messages", after)
+    }
+
+    fn address_at(&self, path: &str, after: &str) -> String {
         let mut address = form_urlencoded::Serializer::new(String::new());
         for (name, value) in [
             ("q", &*self.q),
@@ -88,6 +107,8 @@ impl Filters {
             ("rule", &self.rule),
             ("mailbox", &self.mailbox),
             ("days", &self.days),
+            ("from", &self.from),
+            ("to", &self.to),
             ("least", &self.least),
             ("below", &self.below),
             ("after", after),
@@ -96,8 +117,14 @@ impl Filters {
                 address.append_pair(name, value);
             }
         }
-        format!("/messages?{}", address.finish())
+        format!("{path}?{}", address.finish())
     }
+}
+
+/// Where new rows come from.
+struct Live {
+    address: String,
+    end: u64,
 }
 
 #[derive(Template)]
@@ -105,12 +132,38 @@ impl Filters {
 struct MessagesPage {
     frame: Frame,
     filters: Filters,
-    /// Of which the administrator may choose.
-    mailboxes: Vec<String>,
+    mailboxes: Choice,
     rows: Vec<ShownRow>,
+    /// Of the newest rows.
+    live: Option<Live>,
     /// Where an action leads back to.
     here: String,
+    /// Up to when was searched, if not to the end.
+    searched_to: Option<String>,
     next: Option<String>,
+}
+
+/// What the store says.
+struct Found {
+    mailboxes: Choice,
+    page: HistoryPage,
+    end: u64,
+}
+
+fn find(store: &dyn Store, visitor: &Visitor, filters: &Filters) -> Result<Found, String> {
+    let failed = |error: crate::store::StoreError| error.to_string();
+    // What is added meanwhile is asked for again.
+    let end = store.history_end().map_err(failed)?;
+    let mailboxes = mailbox_choice::of(store, visitor, &filters.mailbox)?;
+    let page = match filters.about(&mailboxes) {
+        Some(query) => store.history_page(&query, Some(LIMIT)).map_err(failed)?,
+        None => HistoryPage::default(),
+    };
+    Ok(Found {
+        mailboxes,
+        page,
+        end,
+    })
 }
 
 pub(super) async fn page(
@@ -118,52 +171,75 @@ pub(super) async fn page(
     visitor: Visitor,
     Query(filters): Query<Filters>,
 ) -> Response {
-    let (known, rows, next) = match history(&console, &visitor, &filters).await {
+    let found = match history(&console, &visitor, &filters).await {
         Ok(found) => found,
         Err(why) => return answer::unanswered(&visitor, &why),
     };
+    let searched_to = found.searched_to.map(|(time, _)| minute(time));
+    let live = filters.after.is_empty().then(|| Live {
+        address: filters.address_at("/messages/new", ""),
+        end: found.end,
+    });
     let service = console.service();
     let filter = service.judge.rules();
-    let shown = rows.iter();
+    let shown = found.rows.iter();
     let shown = shown.map(|row| ShownRow::of(visitor.texts, filter, row));
-    answer::page(&MessagesPage {
+    let mut page = answer::page(&MessagesPage {
         frame: Frame::of(&visitor),
         here: filters.address(&filters.after),
-        next: next.map(|after| filters.address(&after)),
+        next: found.next.map(|after| filters.address(&after)),
         filters,
-        mailboxes: known.iter().map(ToString::to_string).collect(),
+        mailboxes: found.mailboxes,
         rows: shown.collect(),
-    })
+        live,
+        searched_to,
+    });
+    page.extensions_mut().insert(Scripted);
+    page
 }
 
-/// The mailboxes that may be chosen, the rows that fit, and where the next page begins.
+/// A page of the history.
+pub(super) struct Listed {
+    mailboxes: Choice,
+    /// The rows that fit.
+    pub(super) rows: Vec<HistoryRow>,
+    /// Up to which was searched, if not to the end.
+    searched_to: Option<(Timestamp, PopgateId)>,
+    /// Where the next page begins.
+    pub(super) next: Option<String>,
+    /// Where the history ended.
+    end: u64,
+}
+
+/// What the filters find of the mailboxes that the visitor may see.
 pub(super) async fn history(
     console: &Console,
     visitor: &Visitor,
     filters: &Filters,
-) -> Result<(Vec<MailboxId>, Vec<HistoryRow>, Option<String>), Unanswered> {
+) -> Result<Listed, Unanswered> {
     let (asking, wanted) = (visitor.clone(), filters.clone());
-    let found = console.ask(move |store| {
-        let known = known(store, &asking)?;
-        let rows = match wanted.query(&asking, &known) {
-            Some(query) => store.history(&query).map_err(|error| error.to_string())?,
-            None => Vec::new(),
-        };
-        Ok((known, rows))
-    });
-    let (known, mut rows) = found.await?;
+    let found = console.ask(move |store| find(store, &asking, &wanted));
+    let Found {
+        mailboxes,
+        page,
+        end,
+    } = found.await?;
+    let HistoryPage {
+        mut rows,
+        searched_to,
+    } = page;
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let last = rows.last().filter(|_| has_more);
-    let next = last.map(|row| format!("{}.{}", row.time.seconds(), row.id));
-    Ok((known, rows, next))
-}
-
-/// The mailboxes that the administrator may choose.
-fn known(store: &dyn Store, visitor: &Visitor) -> Result<Vec<MailboxId>, String> {
-    if visitor.mailbox().is_some() {
-        return Ok(Vec::new());
-    }
-    let all = store.mailboxes().map_err(|error| error.to_string())?;
-    Ok(all.into_iter().map(|it| it.mailbox).collect())
+    let last = last.map(|row| (row.time, row.id.clone()));
+    let searched_to = searched_to.filter(|_| !has_more);
+    let next = last.as_ref().or(searched_to.as_ref());
+    let next = next.map(|(time, id)| format!("{}.{id}", time.seconds()));
+    Ok(Listed {
+        mailboxes,
+        rows,
+        searched_to,
+        next,
+        end,
+    })
 }

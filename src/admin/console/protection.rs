@@ -1,7 +1,7 @@
 //! What keeps other web sites out: headers of every response, and the origin of every POST.
 //!
-//! In: requests and responses of the console; out: the same, or a refusal. A page of the console runs no script, loads
-//! nothing from elsewhere, is shown in no frame and stays in no cache; a form that another site sends is refused.
+//! In: requests and responses of the console; out: the same, or a refusal. A page of the console runs no script but
+//! the console's own, loads nothing from elsewhere, is shown in no frame and stays in no cache; a form that another site sends is refused.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -44,11 +44,11 @@ static OF_SANDBOXED: [(HeaderName, &str); 2] = [
     (X_FRAME_OPTIONS, "SAMEORIGIN"),
 ];
 
-/// Of a page with the console's own script, without which it works as well.
+/// Of a page with a script of the console, without which it works as well; it may ask the console.
 static OF_SCRIPTED: [(HeaderName, &str); 1] = [(
     CONTENT_SECURITY_POLICY,
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-     frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
 )];
 
 /// Marks such a page.

@@ -4,6 +4,7 @@
 //! nobody has corrected, and those after it. Its buttons are those of the message's page; what was done last can be undone here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -26,6 +27,12 @@ const UNSURE: f64 = 2.0;
 
 /// Messages that are shown, and read at a time: of some nothing was kept that could be learned.
 const READ: usize = 20;
+
+/// How often; then those that are older are not looked at.
+const READS: usize = 20;
+
+/// How long the store searches each time.
+const LIMIT: Duration = Duration::from_millis(25);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -148,17 +155,19 @@ fn unsure(
         ..HistoryQuery::default()
     };
     let mut found = Vec::new();
-    loop {
-        let rows = store.history(&query).map_err(failed)?;
-        let is_last = rows.len() < READ;
-        query.after = rows.last().map(|it| (it.time, it.id.clone()));
-        found.extend(rows.into_iter().filter(|row| {
+    for _ in 0..READS {
+        let page = store.history_page(&query, Some(LIMIT)).map_err(failed)?;
+        let last = page.rows.last().map(|it| (it.time, it.id.clone()));
+        let is_last = page.rows.len() < READ && page.searched_to.is_none();
+        found.extend(page.rows.into_iter().filter(|row| {
             let note = KeptNote::read(&row.features).unwrap_or_default();
             matches!(note.lesson, KeptLesson::Kept(_))
         }));
         if found.len() >= READ || is_last {
-            found.truncate(READ);
-            return Ok(found);
+            break;
         }
+        query.after = page.searched_to.or(last);
     }
+    found.truncate(READ);
+    Ok(found)
 }

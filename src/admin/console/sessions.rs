@@ -91,6 +91,14 @@ impl Sessions {
         Some(kept.session.clone())
     }
 
+    /// As [`Self::of`], for what nobody has asked for: a page that looks for news does not keep its session alive.
+    pub(super) fn unused(&self, token: &str) -> Option<Session> {
+        let now = Instant::now();
+        let all = self.lock();
+        let kept = all.get(&key(token)).filter(|kept| kept.lasts(now))?;
+        Some(kept.session.clone())
+    }
+
     /// Ends the session of a token.
     pub(super) fn end(&self, token: &str) {
         self.lock().remove(&key(token));
@@ -138,6 +146,19 @@ mod tests {
         }
         assert_eq!(sessions.of(&idle), None);
         tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(sessions.of(&token), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_for_news_does_not_keep_a_session() {
+        let sessions = Sessions::default();
+        let token = sessions.begin(Person::Administrator).unwrap();
+        for _ in 0..7 {
+            tokio::time::advance(IDLE / 8).await;
+            assert!(sessions.unused(&token).is_some());
+        }
+        tokio::time::advance(IDLE / 8).await;
+        assert_eq!(sessions.unused(&token), None);
         assert_eq!(sessions.of(&token), None);
     }
 

@@ -14,6 +14,9 @@ mod rules;
 mod senders;
 mod settings;
 mod setup;
+mod statistics;
+
+pub(super) use mailboxes::MailboxesTexts;
 
 use crate::filter::Action;
 
@@ -54,6 +57,8 @@ pub(super) struct Texts {
     pub(super) rule: &'static str,
     pub(super) mailbox: &'static str,
     pub(super) days: &'static str,
+    pub(super) from_day: &'static str,
+    pub(super) to_day: &'static str,
     pub(super) least: &'static str,
     pub(super) below: &'static str,
     pub(super) time: &'static str,
@@ -63,6 +68,7 @@ pub(super) struct Texts {
     pub(super) why: &'static str,
     pub(super) no_messages: &'static str,
     pub(super) older: &'static str,
+    pub(super) searched_to: &'static str,
     pub(super) no_sender: &'static str,
     pub(super) no_subject: &'static str,
     pub(super) not_kept: &'static str,
@@ -107,9 +113,10 @@ pub(super) struct Texts {
     pub(super) senders_page: senders::SendersTexts,
     pub(super) settings_page: settings::SettingsTexts,
     pub(super) health_page: health::HealthTexts,
-    pub(super) mailboxes_page: mailboxes::MailboxesTexts,
+    pub(super) mailboxes_page: MailboxesTexts,
     pub(super) rules_page: rules::RulesTexts,
     pub(super) setup_page: setup::SetupTexts,
+    pub(super) statistics_page: statistics::StatisticsTexts,
 }
 
 impl Texts {
@@ -157,6 +164,8 @@ static ENGLISH: Texts = Texts {
     rule: "Rule",
     mailbox: "Mailbox",
     days: "Days",
+    from_day: "From day",
+    to_day: "to day",
     least: "Score from",
     below: "below",
     time: "Time (UTC)",
@@ -166,6 +175,7 @@ static ENGLISH: Texts = Texts {
     why: "Why",
     no_messages: "No message fits. What a mail program fetches through popgate is listed here.",
     older: "Older messages",
+    searched_to: "There are many messages: this search has got back to",
     no_sender: "(no sender)",
     no_subject: "(no subject)",
     not_kept: "(not kept)",
@@ -213,6 +223,7 @@ static ENGLISH: Texts = Texts {
     mailboxes_page: mailboxes::ENGLISH,
     rules_page: rules::ENGLISH,
     setup_page: setup::ENGLISH,
+    statistics_page: statistics::ENGLISH,
 };
 
 static GERMAN: Texts = Texts {
@@ -249,6 +260,8 @@ static GERMAN: Texts = Texts {
     rule: "Regel",
     mailbox: "Postfach",
     days: "Tage",
+    from_day: "Vom Tag",
+    to_day: "bis zum Tag",
     least: "Punkte ab",
     below: "unter",
     time: "Zeit (UTC)",
@@ -258,6 +271,7 @@ static GERMAN: Texts = Texts {
     why: "Grund",
     no_messages: "Keine Nachricht passt. Hier steht, was ein Mailprogramm über popgate abholt.",
     older: "Ältere Nachrichten",
+    searched_to: "Es sind viele Nachrichten: Diese Suche reicht zurück bis",
     no_sender: "(kein Absender)",
     no_subject: "(kein Betreff)",
     not_kept: "(nicht gespeichert)",
@@ -305,6 +319,7 @@ static GERMAN: Texts = Texts {
     mailboxes_page: mailboxes::GERMAN,
     rules_page: rules::GERMAN,
     setup_page: setup::GERMAN,
+    statistics_page: statistics::GERMAN,
 };
 
 /// The languages; the first one is everybody's who has no other.

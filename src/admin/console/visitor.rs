@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
 use hyper::header::{ACCEPT_LANGUAGE, COOKIE};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method};
+use hyper::{HeaderMap, Method, StatusCode};
 use url::form_urlencoded;
 
 use super::answer;
@@ -82,6 +82,27 @@ impl FromRequestParts<Arc<Console>> for Visitor {
             }),
             None => Err(without_session(parts)),
         }
+    }
+}
+
+/// A page of somebody who is logged in, which looks for news by itself. Without a session it is told so, and not led to
+/// a login that nobody sees.
+#[derive(Debug)]
+pub(super) struct Watcher(pub(super) Visitor);
+
+impl FromRequestParts<Arc<Console>> for Watcher {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        console: &Arc<Console>,
+    ) -> Result<Self, StatusCode> {
+        let session = token(&parts.headers).and_then(|token| console.sessions.unused(token));
+        let session = session.ok_or(StatusCode::UNAUTHORIZED)?;
+        Ok(Self(Visitor {
+            session,
+            texts: texts::of(accepted_languages(&parts.headers)),
+        }))
     }
 }
 

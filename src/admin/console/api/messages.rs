@@ -104,12 +104,14 @@ pub(super) async fn list(
     Program(visitor): Program,
     Query(filters): Query<Filters>,
 ) -> Answer {
-    let (_, rows, next) = history(&console, &visitor, &filters).await?;
+    let found = history(&console, &visitor, &filters).await?;
     let service = console.service();
     let filter = service.judge.rules();
     Ok(as_json(&Page {
-        messages: rows.iter().map(|row| Message::of(filter, row)).collect(),
-        next,
+        messages: (found.rows.iter())
+            .map(|row| Message::of(filter, row))
+            .collect(),
+        next: found.next,
     }))
 }
 

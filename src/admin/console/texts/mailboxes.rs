@@ -5,6 +5,10 @@
 pub(in crate::admin::console) struct MailboxesTexts {
     pub(in crate::admin::console) title: &'static str,
     pub(in crate::admin::console) empty: &'static str,
+    pub(in crate::admin::console) search: &'static str,
+    pub(in crate::admin::console) none_fits: &'static str,
+    pub(in crate::admin::console) more: &'static str,
+    pub(in crate::admin::console) more_than: &'static str,
     pub(in crate::admin::console) held: &'static str,
     pub(in crate::admin::console) history: &'static str,
     pub(in crate::admin::console) last_seen: &'static str,
@@ -23,6 +27,10 @@ pub(in crate::admin::console) struct MailboxesTexts {
 pub(super) const ENGLISH: MailboxesTexts = MailboxesTexts {
     title: "Mailboxes",
     empty: "No mailbox is known yet. Each one will be here once a mail program has fetched its mail through popgate.",
+    search: "Part of the name",
+    none_fits: "No mailbox has this in its name.",
+    more: "More mailboxes",
+    more_than: "more than",
     held: "Held back",
     history: "In the history",
     last_seen: "Last judged (UTC)",
@@ -41,6 +49,10 @@ pub(super) const ENGLISH: MailboxesTexts = MailboxesTexts {
 pub(super) const GERMAN: MailboxesTexts = MailboxesTexts {
     title: "Postfächer",
     empty: "Noch ist kein Postfach bekannt. Jedes steht hier, sobald ein Mailprogramm seine Mail über popgate abgeholt hat.",
+    search: "Teil des Namens",
+    none_fits: "Kein Postfach hat das im Namen.",
+    more: "Weitere Postfächer",
+    more_than: "mehr als",
     held: "Zurückgehalten",
     history: "Im Verlauf",
     last_seen: "Zuletzt bewertet (UTC)",
