@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::answer;
 use super::held_actions;
-use super::message::Known;
+use super::known_message::Known;
 use super::outcome::{self, Outcome};
 use super::state::Console;
 use super::visitor::{Visitor, is_page};

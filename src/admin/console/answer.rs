@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::CONTENT_TYPE;
 
 use super::state::Unanswered;
 use super::texts::Texts;
@@ -96,23 +96,6 @@ pub(super) fn unanswered(visitor: &Visitor, why: &Unanswered) -> Response {
     };
     let status = StatusCode::SERVICE_UNAVAILABLE;
     failure(Frame::of(visitor), status, sentence, detail)
-}
-
-#[derive(Template)]
-#[template(path = "once_more.html")]
-struct OnceMorePage<'p> {
-    frame: Frame,
-    address: &'p str,
-}
-
-/// A page that asks for this address by itself, at once.
-pub(super) fn once_more(texts: &'static Texts, address: &str) -> Response {
-    let frame = Frame::without_person(texts);
-    let shown = page(&OnceMorePage { frame, address });
-    match HeaderValue::from_str(&format!("0; url={address}")) {
-        Ok(refresh) => ([(HeaderName::from_static("refresh"), refresh)], shown).into_response(),
-        Err(_) => shown,
-    }
 }
 
 pub(super) async fn not_found(Language(texts): Language) -> Response {

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 use super::actions::{self, Deed};
 use super::answer::{self, Frame};
-use super::message::Known;
+use super::known_message::Known;
 use super::outcome::Outcome;
 use super::state::Console;
 use super::texts::Texts;

@@ -4,7 +4,7 @@
 //! now; nothing is remembered of that.
 
 use super::held_actions;
-use super::message::Known;
+use super::known_message::Known;
 use super::reading::{self, Reading};
 use super::state::Console;
 use super::texts::Texts;

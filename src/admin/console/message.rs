@@ -6,108 +6,20 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bytes::Bytes;
 
 use super::answer::{self, Frame};
 use super::kept_message::{self, KeptMessage};
+use super::known_message::Known;
 use super::shown::ShownRow;
 use super::state::Console;
 use super::texts::Texts;
 use super::verdict_change::{WhatIf, what_if};
 use super::visitor::Visitor;
 use crate::filter::{
-    ALLOWED, ALLOWED_IF_PROVEN, Action, BLOCKED, CORRECTED, Filter, KeptLesson, KeptNote, LEARNT,
-    ListKind, ListPattern,
+    ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, KeptLesson, LEARNT, ListKind,
 };
-use crate::learn::teaching;
 use crate::session::policy_of;
-use crate::store::records::{HeldState, HistoryRow, PopgateId, RuleScore};
-use crate::store::{Store, StoreError};
-
-/// All that the page shows.
-pub(super) struct Known {
-    pub(super) row: HistoryRow,
-    pub(super) note: KeptNote,
-    /// Under which id it is or was held.
-    pub(super) held: Option<(PopgateId, HeldState)>,
-    /// Whom a list may name.
-    pub(super) sender: Option<ListPattern>,
-    /// The list of the mailbox that names the sender.
-    pub(super) listed: Option<ListKind>,
-}
-
-impl Known {
-    /// What is known of a message, by its id; `None` if there is none that this person sees.
-    pub(super) fn of(
-        store: &dyn Store,
-        visitor: &Visitor,
-        id: &str,
-    ) -> Result<Option<Self>, String> {
-        let failed = |error: StoreError| error.to_string();
-        let row = match teaching::find(store, id).map_err(failed)? {
-            Some(row) => Some(row),
-            None => of_quarantine(store, id).map_err(failed)?,
-        };
-        let Some(row) = row.filter(|row| visitor.sees(&row.mailbox)) else {
-            return Ok(None);
-        };
-        let note = KeptNote::read(&row.features).unwrap_or_default();
-        // Where the history is hashed, it names nobody.
-        let address = note.sender.as_deref().filter(|it| it.contains('@'));
-        let sender = address.and_then(ListPattern::parse);
-        let lists = store.lists(Some(&row.mailbox)).map_err(failed)?;
-        let listed = lists.iter().find(|it| {
-            it.mailbox.as_ref() == Some(&row.mailbox) && Some(&it.pattern) == sender.as_ref()
-        });
-        Ok(Some(Self {
-            held: held(store, &row).map_err(failed)?,
-            listed: listed.map(|it| it.list),
-            sender,
-            note,
-            row,
-        }))
-    }
-}
-
-/// What the quarantine knows of a message that the history does not have, or has no more.
-fn of_quarantine(store: &dyn Store, id: &str) -> Result<Option<HistoryRow>, StoreError> {
-    let Some(id) = PopgateId::new(id) else {
-        return Ok(None);
-    };
-    let held = store.quarantined(&id)?;
-    let held = held.filter(|it| it.state != HeldState::Deleted);
-    let Some((held, mailbox)) = held.and_then(|it| it.mailbox.clone().map(|of| (it, of))) else {
-        return Ok(None);
-    };
-    let hits = held.reasons.iter().map(|reason| RuleScore {
-        rule: Arc::clone(&reason.rule),
-        score: reason.score,
-    });
-    Ok(Some(HistoryRow {
-        id,
-        mailbox,
-        uidl: held.uidl,
-        time: held.held_at,
-        from: Some(held.from),
-        subject: Some(held.subject),
-        score: held.score,
-        action: Action::Drop,
-        hits: hits.collect(),
-        features: Bytes::new(),
-        correction: None,
-    }))
-}
-
-/// Under which id a message is held, or was released.
-fn held(store: &dyn Store, row: &HistoryRow) -> Result<Option<(PopgateId, HeldState)>, StoreError> {
-    let of_uidl = match &row.uidl {
-        Some(uidl) => store.held_as(&row.mailbox, uidl)?,
-        None => None,
-    };
-    let held = store.quarantined(&of_uidl.unwrap_or_else(|| row.id.clone()))?;
-    let held = held.filter(|it| it.mailbox.as_ref() == Some(&row.mailbox));
-    Ok(held.map(|it| (it.id, it.state)))
-}
+use crate::store::records::{HeldState, HistoryRow, RuleScore};
 
 /// The widest bar of a reason, in units of the picture.
 const BAR: f64 = 50.0;

@@ -14,7 +14,7 @@ use hyper::header::CONTENT_TYPE;
 
 use super::answer;
 use super::held_actions;
-use super::message::Known;
+use super::known_message::Known;
 use super::protection::Sandboxed;
 use super::reading::{self, Source};
 use super::state::Console;

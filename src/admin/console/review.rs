@@ -12,8 +12,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::answer::{self, Frame};
+use super::known_message::Known;
 use super::mailbox_choice::{self, Choice};
-use super::message::{Known, Reason, reasons};
+use super::message::{Reason, reasons};
 use super::shown::ShownRow;
 use super::state::Console;
 use super::visitor::Visitor;

@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, StatusCode};
 use url::form_urlencoded;
 
-use super::answer;
+use super::once_more;
 use super::sessions::{Person, Session, is_same};
 use super::state::Console;
 use super::texts::{self, Texts};
@@ -113,7 +113,7 @@ fn without_session(parts: &Parts) -> Response {
     let is_led_here = led_by.is_some_and(|it| it == FROM_ELSEWHERE);
     let page = parts.uri.path_and_query().map(|it| it.as_str());
     match page.filter(|it| is_led_here && parts.method == Method::GET && is_page(it)) {
-        Some(page) => answer::once_more(texts::of(accepted_languages(&parts.headers)), page),
+        Some(page) => once_more::page(texts::of(accepted_languages(&parts.headers)), page),
         None => Redirect::to(&login_for(parts)).into_response(),
     }
 }

@@ -16,7 +16,8 @@ use super::super::senders::{ListState, found};
 use super::super::settings_actions::save;
 use super::super::shown::rfc3339;
 use super::super::state::Console;
-use super::{Answer, ApiError, Program, as_json, done};
+use super::answer::{Answer, ApiError, as_json, done};
+use super::program::Program;
 use crate::config::mailbox_keys;
 use crate::metrics::ConsoleAction;
 

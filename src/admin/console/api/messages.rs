@@ -11,12 +11,13 @@ use serde::{Deserialize, de::IntoDeserializer};
 
 use super::super::actions::{self, Deed};
 use super::super::held::{self, HeldDeed};
-use super::super::message::Known;
+use super::super::known_message::Known;
 use super::super::messages::{Filters, history};
 use super::super::outcome::Outcome;
 use super::super::shown::{rfc3339, sentence};
 use super::super::state::Console;
-use super::{Answer, ApiError, Program, as_json, done};
+use super::answer::{Answer, ApiError, as_json, done};
+use super::program::Program;
 use crate::filter::{Action, Filter, KeptLesson, ListKind};
 use crate::store::records::{HeldState, HistoryRow, Label, Quarantined};
 

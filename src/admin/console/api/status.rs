@@ -10,7 +10,8 @@ use serde_json::json;
 use super::super::operations::CheckState;
 use super::super::shown::rfc3339;
 use super::super::state::Console;
-use super::{Answer, Program, as_json};
+use super::answer::{Answer, as_json};
+use super::program::Program;
 use crate::store::records::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
