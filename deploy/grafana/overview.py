@@ -213,7 +213,7 @@ def console():
              "sum by (page) (increase(popgate_console_requests_total{@}[$__range])) > 0", "{{page}}", width=5),
         curve("Time", "From a request to the beginning of its response: median, 95 % and 99 % quantile.",
               quantiles("popgate_console_seconds"), "s", width=5),
-        bars("Logins", "Since popgate started, by who they are for and what came of them.",
+        bars("Logins to the console", "Since popgate started, by who they are for and what came of them.",
              "sum by (who, outcome) (popgate_console_logins_total{@}) > 0", "{{who}} {{outcome}}", width=3),
         bars("Actions", "What people did since popgate started.",
              "sum by (action) (popgate_console_actions_total{@}) > 0", "{{action}}", width=3),

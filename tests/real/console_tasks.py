@@ -59,20 +59,21 @@ def held_message(gate, person, user, javascript):
 
 
 def rules_and_pause(gate, admin):
-    """The administrator switches a rule off and on again, and pauses the filter."""
+    """The administrator switches a rule off and on again, and pauses the filter. The texts have some points of their own: the rule
+    alone does not tag what the learned filter takes for ham."""
     admin.open("/rules?q=TAGGED")
     admin.click("Change TAGGED", role="link")
     admin.click("Switch off")
     must(admin.has("Changed here"), admin.page.inner_text("main")[:500])
-    must(gate.deliver("ann", "rule is off", "florist", "zzspamzz Tulips and daffodils are in bloom."), "a rule that is off still tags")
+    must(gate.deliver("ann", "rule is off", "florist", "zzspamzz Win a hamper, click here and claim it today."), "a rule that is off still tags")
     admin.open("/rules")
     admin.click("Undo")
     must(not admin.has("Changed here"), "the rule is still changed")
-    must(not gate.deliver("ann", "rule is on", "grocer", "zzspamzz Fresh bread is baked at seven."), "a rule that is on again does not tag")
+    must(not gate.deliver("ann", "rule is on", "grocer", "zzspamzz Win a cruise, click here and claim it today."), "a rule that is on again does not tag")
     admin.open("/")
     admin.click("an hour")
     must(admin.has("Filtering is paused"), admin.page.inner_text("main")[:500])
-    gate.deliver("ann", "paused", "dairy", "zzspamzz Milk comes on Tuesdays.")
+    gate.deliver("ann", "paused", "dairy", "zzspamzz Win a prize, click here and claim it today.")
     must(b"unscanned=paused" in gate.fetch("ann")[-1], "a message is judged during the pause")
     admin.click("Filter again now")
     must(b"X-Spam-Flag: YES" in gate.fetch("ann")[-1], "a message is not judged after the pause")

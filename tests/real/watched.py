@@ -21,6 +21,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from console_program import ConsoleProgram
 from dashboards import Expression, Question, comparisons, faults, filled, panels, questions, variables
 from server import end, find, free_ports
 from troubles import Load, Stage, Wrong, until
@@ -267,10 +268,14 @@ def watch(options, folder):
             raise Wrong(f"without faults clients failed: {load.failed[:3]}")
         well = load.sessions
         in_a_terminal(options, stage, prometheus)
+        program = ConsoleProgram(options.popgate, stage.path, stage.ports["admin"])
+        last.callback(program.stop)
         for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.hide_mode, stage.reloads):
             trouble()
         audience = Audience(prometheus, stage, boards)
         count = answered(audience)
+        if program.failed:
+            raise Wrong(f"a program of the console's API failed: {program.failed[:3]}")
         if found := [*audience.variables(), *(f"no panel and no alert uses {family}" for family in audience.unseen())]:
             raise Wrong("\n".join(found))
         rules = prometheus.rules()
