@@ -29,6 +29,7 @@ from console_probes import must
 from gate import Popgate
 from server import PASSWORD, Dovecot, find, free_ports
 
+MOST_LISTS = 150
 HOST, ADMINISTRATOR, SPAM = "127.0.0.1", "a long password for tests", "12-sextortion.eml"
 RULES = """[[rule]]
 id = "TAGGED"
@@ -361,10 +362,15 @@ def show_attacks(playwright, gate, sink, attacks):
         person = chromium.Person(browser, gate.base, csp=csp)
         person.log_in("ann", PASSWORD)
         until("all is in the history", lambda: person.open("/") and person.has(f"<b>{len(attacks)}</b>"))
-        to_do, seen, previews, framed = ["/", "/messages"], set(), 0, 0
+        to_do, seen, previews, framed, lists = ["/", "/messages"], set(), 0, 0, 0
         while to_do:
             path = to_do.pop()
-            if path in seen or path.endswith("/raw") or len(seen) > 3000:
+            if path in seen or path.endswith("/raw"):
+                continue
+            # Each message leads to lists by its rules and its sender: enough of these are much the same.
+            is_chosen = re.search("[?&](rule|q|mailbox|done)=", path)
+            lists += bool(is_chosen)
+            if is_chosen and lists > MOST_LISTS:
                 continue
             seen.add(path)
             must(person.open(path) < 500, f"{path} fails")
