@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::file_error::named;
 use super::{durable_write, private};
 
 /// The file's name.
@@ -90,7 +91,7 @@ fn read(data_dir: &Path) -> io::Result<Vec<(String, String)>> {
     let text = match fs::read_to_string(path(data_dir)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(named(data_dir, &error)),
+        Err(error) => return Err(named(&path(data_dir), &error)),
     };
     let lines = text.lines().map(|line| {
         let (name, digest) = line.split_once(' ')?;
@@ -98,7 +99,7 @@ fn read(data_dir: &Path) -> io::Result<Vec<(String, String)>> {
     });
     let damaged = || {
         let error = io::Error::other("is damaged; delete it, and make new tokens");
-        named(data_dir, &error)
+        named(&path(data_dir), &error)
     };
     lines.collect::<Option<_>>().ok_or_else(damaged)
 }
@@ -110,7 +111,7 @@ fn write(data_dir: &Path, all: &[(String, String)]) -> io::Result<()> {
         .collect();
     let written =
         private(data_dir).and_then(|()| durable_write::replace(&path(data_dir), lines.as_bytes()));
-    written.map_err(|error| named(data_dir, &error))
+    written.map_err(|error| named(&path(data_dir), &error))
 }
 
 fn digest_of(token: &str) -> String {
@@ -123,11 +124,6 @@ fn hexadecimal(octets: &[u8]) -> String {
 
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join(FILE)
-}
-
-fn named(data_dir: &Path, error: &io::Error) -> io::Error {
-    let path = path(data_dir);
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

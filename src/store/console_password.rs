@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::file_error::named;
 use super::{durable_write, private};
 
 /// The file's name.
@@ -48,7 +49,7 @@ impl ConsolePassword {
         let text = format!("{PREFIX}{salt}${digest}\n");
         let written = private(data_dir)
             .and_then(|()| durable_write::replace(&path(data_dir), text.as_bytes()));
-        written.map_err(|error| named(data_dir, &error))
+        written.map_err(|error| named(&path(data_dir), &error))
     }
 
     /// Whether this is the password; there is none if none was set.
@@ -59,11 +60,11 @@ impl ConsolePassword {
         let text = match fs::read_to_string(path(data_dir)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(named(data_dir, &error)),
+            Err(error) => return Err(named(&path(data_dir), &error)),
         };
         let damaged = || {
             let error = io::Error::other("is damaged; set the password again: popgate passwd");
-            named(data_dir, &error)
+            named(&path(data_dir), &error)
         };
         let parts = text.trim_end().strip_prefix(PREFIX);
         let (salt, kept) = parts
@@ -89,11 +90,6 @@ fn derived(password: &str, salt: &[u8]) -> io::Result<[u8; DIGEST]> {
 
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join(FILE)
-}
-
-fn named(data_dir: &Path, error: &io::Error) -> io::Error {
-    let path = path(data_dir);
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

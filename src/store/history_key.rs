@@ -9,6 +9,7 @@ use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::file_error;
 use super::{durable_write, private};
 
 /// The file's name.
@@ -23,10 +24,7 @@ const LENGTH: usize = 32;
 /// The system's, with the path, and if the file is something else.
 pub fn open_history_key(data_dir: &Path) -> io::Result<[u8; LENGTH]> {
     let path = data_dir.join(FILE);
-    let named = |error: io::Error| {
-        let message = format!("{}: {error}", path.display());
-        io::Error::new(error.kind(), message)
-    };
+    let named = |error: io::Error| file_error::named(&path, &error);
     match fs::read(&path) {
         Ok(octets) => octets.try_into().map_err(|_| {
             let message = format!("has not the {LENGTH} octets of a key; restore it, or remove it");

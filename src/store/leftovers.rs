@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 
+use super::file_error::named;
 use super::temporary::{self, Leftovers};
 use super::{durable_write, quarantine};
 
@@ -16,8 +17,7 @@ use super::{durable_write, quarantine};
 pub fn remove_leftovers(data_dir: &Path) -> io::Result<Leftovers> {
     let unfinished = |part: &str, is_temporary: &dyn Fn(&str) -> bool| {
         let folder = data_dir.join(part);
-        temporary::remove_abandoned(&folder, is_temporary)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
+        temporary::remove_abandoned(&folder, is_temporary).map_err(|error| named(&folder, &error))
     };
     let parts = [
         quarantine::remove_leftovers(data_dir)?,

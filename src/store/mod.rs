@@ -10,6 +10,7 @@ mod contract;
 #[cfg(test)]
 mod contract_tests;
 pub mod durable_write;
+mod file_error;
 mod forget;
 mod history_index;
 mod history_key;

@@ -58,8 +58,8 @@ async fn delete(client: &mut Object, chunk: i64) -> Result<bool, Failure> {
 }
 
 async fn index_chunk(client: &mut Object, chunk: i64) -> Result<bool, Failure> {
-    // A number is given before its row can be seen. Whoever has one from this chunk is waited for: it was given
-    // while that transaction had the table.
+    // A number is given before its row can be seen. The lock waits for each transaction that was given one from
+    // this chunk: it had the table locked meanwhile.
     let waited = client.transaction().await?;
     let wait = "LOCK TABLE history IN SHARE MODE";
     waited.batch_execute(wait).await?;
