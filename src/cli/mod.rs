@@ -96,7 +96,7 @@ pub enum Command {
     Mailboxes(mailboxes::MailboxesArgs),
     /// Forget everything about a mailbox
     Forget(forget::ForgetArgs),
-    /// Set the password of the console's administrator
+    /// Set the password of the console's administrator, or give programs tokens for its API
     Passwd(passwd::PasswdArgs),
     /// Copy the store, the index of the quarantine, into a file, also while popgate serves
     Backup(backup::BackupArgs),

@@ -64,7 +64,7 @@ pub struct Console {
     token: Mutex<Option<(String, Instant)>>,
     turns: Arc<Semaphore>,
     reload: OnceLock<Arc<Reload>>,
-    /// Whoever changes rules has it.
+    /// Held while rules are changed.
     rule_turn: Mutex<()>,
 }
 

@@ -107,7 +107,7 @@ impl FromRequestParts<Arc<Console>> for Watcher {
 }
 
 /// Browsers send the cookie (SameSite=Strict) with no request that another site leads to, such as a link in a webmail: a page
-/// of the console asks for the same once more. Whoever is not logged in is asked to.
+/// of the console asks for the same once more. A request without a session is sent to the login.
 fn without_session(parts: &Parts) -> Response {
     let led_by = parts.headers.get("sec-fetch-site");
     let is_led_here = led_by.is_some_and(|it| it == FROM_ELSEWHERE);

@@ -64,7 +64,7 @@ pub(super) const ENGLISH: SetupTexts = SetupTexts {
     ask: "Ask the provider",
     ask_hint: "popgate then asks the web server of the domain, and its host autoconfig, for the settings that they have for mail programs. The mail address is sent there.",
     ask_failed: "The provider does not say:",
-    unprotected: "The connection to this server is not encrypted: whoever is on the way can read name, password and mail. Use it only if your provider has no other.",
+    unprotected: "The connection to this server is not encrypted: others on the network can read name, password and mail. Use it only if your provider has no other.",
     app_password: "This provider takes a password that you make for mail programs in its settings, not the one of its web page.",
     oauth: "This provider takes no password, only OAuth: write the settings without a test, then use “popgate oauth add”.",
     no_pop3: "This provider has no POP3, so popgate cannot filter its mail.",
