@@ -161,6 +161,9 @@ async fn a_user_sees_why_corrects_it_and_takes_that_back() {
     let home = browser.get("/").await;
     assert!(home.body.contains("<b>3</b> arrived"), "{}", home.body);
     assert!(home.body.contains("<b>1</b> corrected"), "{}", home.body);
+    // What the fetch before has recorded must be in the store when it is taken back.
+    let again = fetch(&mut proxy, "ann").await;
+    assert_eq!(again[1], corrected[1]);
     press(&mut browser, &id, "undo-label").await;
     // The server reads what is learned, or no longer, a moment later.
     let marked = async { while !fetch(&mut proxy, "ann").await[1].contains("X-Spam-Flag: YES") {} };
