@@ -33,7 +33,8 @@ pub struct FilterConfig {
     pub classifier: bool,
     /// Whether it starts with the model that comes with popgate.
     pub shipped_model: bool,
-    /// The servers whose Authentication-Results count (RFC 8601 section 2.5); `None` = the topmost field's.
+    /// The servers whose Authentication-Results count (RFC 8601 section 2.5); `None` = the one that a mailbox's mail shows, or the topmost
+    /// field's.
     pub authserv_ids: Option<Arc<[String]>>,
 }
 

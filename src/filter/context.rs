@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::known_senders::KnownSenders;
+use crate::filter::receiving_server::ReceivingServer;
 use crate::filter::sender_lists::SenderLists;
 use crate::filter::thresholds::Thresholds;
 
@@ -19,6 +20,8 @@ pub struct Context {
     pub policy: Option<Arc<MailboxPolicy>>,
     /// Who has written to the mailbox; `None` if that is not known.
     pub senders: Option<Arc<KnownSenders>>,
+    /// Whose checks of the sender count, as far as the mailbox's mail says it.
+    pub receiving_server: Option<Arc<ReceivingServer>>,
     /// What of the message is to come with the verdict, for the history.
     pub notes: Notes,
 }

@@ -3,6 +3,7 @@
 //! In: a message whose verdict is being made; out: values for the history. No text of the body is among them.
 
 use crate::filter::classifier::{Digest, FeatureSet, PackedFeatures};
+use crate::filter::receiving_server::Observed;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Noted {
     pub address: Option<String>,
     /// Whether the receiving server vouches for it.
     pub is_authenticated: bool,
+    /// Who checked the sender, if the mailbox is not known by that yet.
+    pub checked_by: Option<Observed>,
     /// What the learned filter learns of it.
     pub lesson: KeptLesson,
 }

@@ -54,8 +54,13 @@ impl History {
             Some(noted) if self.is_kept() => {
                 let row = self.row(delivered, noted);
                 let seen = self.seen(delivered, noted).map(Change::SenderSeen);
+                let checked = noted.checked_by.clone();
+                let checked = checked.map(|observed| Change::SenderChecked {
+                    mailbox: delivered.mailbox.clone(),
+                    observed,
+                });
                 let row = Change::Recorded(Box::new(row));
-                seen.into_iter().chain([row]).collect()
+                seen.into_iter().chain([row]).chain(checked).collect()
             }
             _ => Vec::new(),
         }

@@ -10,6 +10,7 @@ use super::service::Service;
 use crate::config::{DigestWhen, DropMode, HistoryMode, MailboxOverrides};
 use crate::filter::classifier::WeightsOwner;
 use crate::filter::known_senders::{KnownSender, KnownSenders, SenderNames};
+use crate::filter::receiving_server::ReceivingServer;
 use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
 use crate::filter::{Context, Keeps, MailboxPolicy, Notes};
 use crate::mailbox_id::MailboxId;
@@ -24,6 +25,7 @@ const SENDERS: usize = 1792;
 pub(super) struct KnownMailbox {
     policy: Option<Arc<MailboxPolicy>>,
     senders: Option<Arc<KnownSenders>>,
+    receiving_server: Option<Arc<ReceivingServer>>,
 }
 
 impl KnownMailbox {
@@ -41,6 +43,7 @@ impl KnownMailbox {
         Ok(Self {
             policy: Some(policy_of(&memory.settings, &memory.lists)),
             senders: senders.transpose()?,
+            receiving_server: memory.receiving_server.clone().map(Arc::new),
         })
     }
 
@@ -66,6 +69,7 @@ impl KnownMailbox {
             },
             policy: self.policy,
             senders: self.senders,
+            receiving_server: self.receiving_server,
         })
     }
 }

@@ -49,6 +49,7 @@ pub(super) async fn recall(
         let set = MailboxMemory {
             settings: std::mem::take(&mut memory.settings),
             lists: std::mem::take(&mut memory.lists),
+            receiving_server: memory.receiving_server.take(),
             ..MailboxMemory::default()
         };
         let hides = hides(&set.settings, hide.mode);

@@ -47,6 +47,7 @@ macro_rules! contract {
             a_sender_counts_each_message_once,
             lists_and_settings_are_of_a_mailbox,
             what_there_is_about_a_mailbox_is_counted,
+            the_receiving_server_is_that_of_most_messages,
             own_entries_and_digests_are_kept,
             history_is_paged,
             the_history_is_searched,

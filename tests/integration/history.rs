@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use popgate::config::{HeaderMode, HistoryMode};
 use popgate::filter::classifier::{LearnedState, WeightsOwner};
+use popgate::filter::receiving_server::{CheckedBy, ReceivingServer};
 use popgate::filter::{Action, Filter, RuleSet, Thresholds};
 use popgate::learn::trainer::Trainer;
 use popgate::mailbox_id::{MailboxId, UpstreamId};
@@ -418,4 +419,39 @@ async fn a_known_sender_counts_if_authenticated_and_a_forged_one_is_named() {
         let expected: Vec<_> = expected.map(|it: usize| &names[it]).into_iter().collect();
         assert_eq!(found, expected, "{header}");
     }
+}
+
+#[tokio::test]
+async fn a_mailbox_whose_server_checks_nobody_trusts_no_field() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path();
+    let mut server = server(data, |_| ());
+    let hop = "Received: from a.example.org by mx.example.com; Sat, 28 Nov 2026 10:00:00 +0000\r\n";
+    let (_, unchecked) = MESSAGE.split_once("\r\n").unwrap();
+    let plain: Vec<_> = (0..12)
+        .map(|number| {
+            let id = format!("<p{number}@");
+            (
+                format!("p{number}"),
+                hop.to_owned() + &unchecked.replace("<1@", &id),
+            )
+        })
+        .collect();
+    let plain: Vec<_> = plain
+        .iter()
+        .map(|(uidl, text)| (&**uidl, &**text))
+        .collect();
+    fetch(&mut server, &plain).await;
+    rows(data, plain.len());
+    assert_eq!(counts(data, "bob@example.org"), Some((12, 0, 0)));
+    let store = Sqlite::open(data).unwrap();
+    let known = || store.recall(&mailbox(), &[]).unwrap().receiving_server;
+    assert_eq!(known(), Some(ReceivingServer::new(CheckedBy::Nobody, 12)));
+    let claimed = hop.to_owned() + MESSAGE;
+    let mut messages = plain.clone();
+    messages[11] = ("claimed", &*claimed);
+    fetch(&mut server, &messages).await;
+    rows(data, plain.len() + 1);
+    assert_eq!(counts(data, "bob@example.org"), Some((13, 0, 0)));
+    assert_eq!(known(), Some(ReceivingServer::new(CheckedBy::Nobody, 7)));
 }

@@ -6,6 +6,7 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
+use crate::filter::receiving_server::ReceivingServer;
 use crate::message::value;
 
 /// Fields with results that are looked at.
@@ -62,9 +63,9 @@ pub(super) const FACTS: &[Fact] = &[
     ),
 ];
 
-/// The results of the receiving server (RFC 8601): the topmost field, because a server adds its own
-/// above all that came with the message. A forged field says that checks failed only
-/// if the sender wants it to. Behind a gateway, which changes what was signed, the gateway's count.
+/// The results of the receiving server (RFC 8601), which adds its field above all that came with the message. A forged field
+/// says that checks failed only if the sender wants it to. Behind a gateway, which changes what was signed, the gateway's
+/// count.
 struct Auth<'m> {
     /// The field in lower case, without comments and quoted texts.
     text: Cow<'m, str>,
@@ -85,10 +86,7 @@ impl<'m> Auth<'m> {
                 is_of(&text, ids).then(|| uncommented(&text))
             });
         }
-        let text = mail.headers.text("authentication-results").to_lowercase();
-        if text.is_empty() {
-            return None;
-        }
+        let text = counting_field(mail)?;
         let newest = Auth {
             text: uncommented(&text).into(),
         };
@@ -131,6 +129,23 @@ impl<'m> Auth<'m> {
     fn passed(&self, method: &str) -> bool {
         self.results(method).any(|(result, _)| result == "pass")
     }
+}
+
+/// The field of the receiving server, in lower case: the topmost one; where the mailbox's mail says whose counts, that
+/// one's, or the topmost one if only a receiving server can have written it.
+fn counting_field(mail: &MessageView<'_>) -> Option<String> {
+    let mut fields = mail.headers.all("authentication-results").take(FIELDS);
+    let learned = mail.context.receiving_server.as_deref();
+    let Some(server) = learned.and_then(ReceivingServer::certain) else {
+        let topmost = value::text(fields.next()?).to_lowercase();
+        return (!topmost.is_empty()).then_some(topmost);
+    };
+    let topmost_counts = gateway::checked_by(mail).is_above;
+    let texts = fields.map(|raw| value::text(raw).to_lowercase());
+    let mut texts = texts.enumerate();
+    let counts =
+        |place, text: &str| place == 0 && topmost_counts || *server == gateway::server_of(text);
+    texts.find_map(|(place, text)| counts(place, &text).then_some(text))
 }
 
 /// What counts of what servers said about the sender: in lower case, without comments.

@@ -7,6 +7,7 @@
 
 use crate::filter::facts::sender::same_domain;
 use crate::filter::message_view::{MessageView, domain_of};
+use crate::filter::receiving_server::{CheckedBy, Observed};
 use crate::message::url::registrable;
 use crate::message::value;
 
@@ -119,6 +120,63 @@ pub(super) fn handed_over(mail: &MessageView<'_>) -> Option<String> {
         }
     }
     None
+}
+
+/// Who wrote the topmost field with results, and whether the receiving server did: above the Received field of the server
+/// that got the message from outside stands nothing of the sender's.
+pub(in crate::filter) fn checked_by(mail: &MessageView<'_>) -> Observed {
+    let mut by = CheckedBy::Nobody;
+    let mut is_above = false;
+    let mut received = Received::default();
+    for field in mail.headers.fields() {
+        let name = mail.headers.name(field);
+        if name.eq_ignore_ascii_case(b"authentication-results") && by == CheckedBy::Nobody {
+            by = server_of(&value::text(mail.headers.value(field)).to_lowercase());
+            is_above = !received.is_from_outside;
+        }
+        if name.eq_ignore_ascii_case(b"received") && !received.is_from_outside {
+            let text = value::text(mail.headers.value(field)).to_lowercase();
+            received.add(&text);
+        }
+    }
+    let has_own_name = match (&by, &received.own) {
+        (CheckedBy::Server(domain), Some(own)) => **domain == **own,
+        _ => false,
+    };
+    Observed {
+        is_above: is_above && received.hops > 0,
+        has_own_name,
+        by,
+    }
+}
+
+/// Received fields from the top, up to the one of the server that got the message from outside.
+#[derive(Default)]
+struct Received {
+    hops: usize,
+    /// The receiving domain.
+    own: Option<String>,
+    is_from_outside: bool,
+}
+
+impl Received {
+    fn add(&mut self, text: &str) {
+        self.hops += 1;
+        let Some(((from, _), by)) = sending_host(text).zip(word_after(text, "by ")) else {
+            return;
+        };
+        let own = self.own.get_or_insert_with(|| owner(by).to_owned());
+        self.is_from_outside = !is_inner(from, own) || self.hops >= HOPS;
+    }
+}
+
+/// The server that an Authentication-Results field names, in lower case.
+pub(super) fn server_of(text: &str) -> CheckedBy {
+    let name = text.trim_start().split([';', ' ', '\t', '(']).next();
+    match name.unwrap_or_default().trim_matches(['"', '.']) {
+        name if name.is_empty() || name.contains('=') => CheckedBy::Unnamed,
+        name => CheckedBy::Server(owner(name).into()),
+    }
 }
 
 fn owner(host: &str) -> &str {

@@ -28,6 +28,7 @@ use crate::filter::rule_error::RuleError;
 
 pub(in crate::filter) use authentication::{counted, is_sender_authenticated};
 pub use fact::{Fact, FactValue};
+pub(in crate::filter) use gateway::checked_by;
 
 const ALL: &[&[Fact]] = &[
     authentication::FACTS,

@@ -8,6 +8,7 @@ use crate::filter::context::{Context, Keeps};
 use crate::filter::facts;
 use crate::filter::message_view::MessageView;
 use crate::filter::noted::{KeptLesson, Noted, NotedLesson};
+use crate::filter::receiving_server::Observed;
 
 /// Octets of From and of a subject that are kept.
 const SHOWN: usize = 300;
@@ -33,12 +34,25 @@ impl Filter {
                 .then(|| cut(&mail.headers.text("subject"))),
             address: only.map(str::to_owned),
             is_authenticated: facts::is_sender_authenticated(mail),
+            checked_by: self.checked_by(context, mail),
             lesson: match features {
                 _ if self.learned.is_none() => KeptLesson::Never,
                 Some(features) => self.lesson(mail, features),
                 None => KeptLesson::LeftOut,
             },
         })
+    }
+
+    /// None if that is configured, or says nothing new of the mailbox.
+    fn checked_by(&self, context: &Context, mail: &MessageView<'_>) -> Option<Observed> {
+        if self.authserv_ids.is_some() {
+            return None;
+        }
+        let observed = facts::checked_by(mail);
+        let known = context.receiving_server.as_deref();
+        known
+            .is_none_or(|it| it.is_changed_by(&observed))
+            .then_some(observed)
     }
 
     /// As training would learn it.

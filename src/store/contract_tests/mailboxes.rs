@@ -1,6 +1,7 @@
 //! What is said of mailboxes, and how long it is kept.
 
 use super::*;
+use crate::filter::receiving_server::{CheckedBy, Observed, ReceivingServer};
 
 pub(in crate::store) fn lists_and_settings_are_of_a_mailbox(store: &dyn Store) {
     let new = |list, user: Option<&str>, pattern: &str| ListEntry {
@@ -55,6 +56,62 @@ pub(in crate::store) fn lists_and_settings_are_of_a_mailbox(store: &dyn Store) {
     let names: Vec<_> = store.mailboxes().unwrap();
     let names: Vec<_> = names.iter().map(|it| it.mailbox.to_string()).collect();
     assert_eq!(names, ["ann@pop.example.net", "bob@pop.example.net"]);
+}
+
+pub(in crate::store) fn the_receiving_server_is_that_of_most_messages(store: &dyn Store) {
+    let server = |name: &str| CheckedBy::Server(name.into());
+    let check = |by: &CheckedBy, is_above, times| {
+        let checked = Change::SenderChecked {
+            mailbox: mailbox("ann"),
+            observed: Observed {
+                by: by.clone(),
+                is_above,
+                has_own_name: false,
+            },
+        };
+        for _ in 0..times {
+            store.apply(std::slice::from_ref(&checked)).unwrap();
+        }
+        let memory = store.recall(&mailbox("ann"), &[]).unwrap();
+        memory
+            .receiving_server
+            .map(|it| (it.certain().cloned(), it))
+    };
+    let certain = |found: Option<(Option<CheckedBy>, ReceivingServer)>| found.and_then(|it| it.0);
+    let (a, b) = (server("a.example"), server("b.example"));
+    // Nothing is kept of a mailbox that nothing else is known of.
+    assert_eq!(check(&a, true, 1), None);
+    let set = Change::SettingChanged {
+        mailbox: mailbox("ann"),
+        key: "tag_at".into(),
+        value: Some("4".into()),
+    };
+    store.apply(&[set]).unwrap();
+    assert_eq!(certain(check(&CheckedBy::Nobody, false, 9)), None);
+    assert_eq!(
+        certain(check(&CheckedBy::Nobody, false, 1)),
+        Some(CheckedBy::Nobody)
+    );
+    // At most 20, of which some foreign fields take little, and one of the receiving server takes much.
+    assert_eq!(
+        certain(check(&CheckedBy::Nobody, false, 30)),
+        Some(CheckedBy::Nobody)
+    );
+    assert_eq!(certain(check(&b, false, 10)), Some(CheckedBy::Nobody));
+    assert_eq!(certain(check(&a, true, 1)), None);
+    assert_eq!(
+        check(&a, true, 1).map(|it| it.1),
+        Some(ReceivingServer::new(a.clone(), 1))
+    );
+    assert_eq!(certain(check(&a, true, 30)), Some(a.clone()));
+    // A provider that changes its servers.
+    assert_eq!(certain(check(&b, true, 2)), Some(a));
+    assert_eq!(certain(check(&b, true, 1)), None);
+    assert_eq!(certain(check(&b, true, 10)), Some(b));
+    assert_eq!(
+        certain(check(&CheckedBy::Unnamed, true, 14)),
+        Some(CheckedBy::Unnamed)
+    );
 }
 
 pub(in crate::store) fn own_entries_and_digests_are_kept(store: &dyn Store) {

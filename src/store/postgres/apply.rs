@@ -146,6 +146,9 @@ impl<'c> Batch<'c> {
                 self.need(mailbox);
                 self.push(mailboxes::set(mailbox, key, value.as_deref()));
             }
+            Change::SenderChecked { mailbox, observed } => {
+                self.push(mailboxes::sender_checked(mailbox, observed));
+            }
             Change::DigestMade { mailbox, at } => {
                 self.need(mailbox);
                 self.push(mailboxes::digest_made(mailbox, *at));

@@ -12,6 +12,7 @@ use super::super::records::{
 use super::columns::{self, small, storable};
 use super::failure::Failure;
 use super::statements::{Bound, bound, known, row, rows};
+use crate::filter::receiving_server::{CheckedBy, Observed, ReceivingServer};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -263,6 +264,44 @@ pub(super) fn digest_made(mailbox: &MailboxId, at: Timestamp) -> Bound<'_> {
         mailbox.upstream().as_str(),
         &**mailbox.user(),
         at.seconds(),
+    )
+}
+
+/// As far as its messages say it.
+pub(super) async fn receiving_server(
+    client: &Object,
+    mailbox: &MailboxId,
+) -> Result<Option<ReceivingServer>, Failure> {
+    const SQL: &str = "SELECT checked_by, checked_by_weight FROM mailboxes
+         WHERE upstream = $1 AND user_name = $2";
+    let (upstream, user) = (mailbox.upstream().as_str(), &**mailbox.user());
+    let Some(found) = row(client, SQL, &[&upstream, &user]).await? else {
+        return Ok(None);
+    };
+    let by: Option<&str> = found.try_get(0)?;
+    let weight: i16 = found.try_get(1)?;
+    let by = by.and_then(CheckedBy::read);
+    let weight = u8::try_from(weight).unwrap_or(0);
+    Ok(by.map(|by| ReceivingServer::new(by, weight)))
+}
+
+/// A majority vote: see `filter::receiving_server`.
+pub(super) fn sender_checked<'c>(mailbox: &'c MailboxId, observed: &Observed) -> Bound<'c> {
+    bound!(
+        "UPDATE mailboxes SET
+           checked_by_weight = CASE
+             WHEN checked_by = $3::text THEN least(checked_by_weight + 1, $5::smallint)
+             WHEN checked_by_weight > $4::smallint THEN checked_by_weight - $4::smallint
+             ELSE 1 END,
+           checked_by = CASE
+             WHEN checked_by = $3 OR checked_by_weight > $4 THEN checked_by
+             ELSE $3 END
+         WHERE upstream = $1 AND user_name = $2",
+        mailbox.upstream().as_str(),
+        &**mailbox.user(),
+        observed.by.text(),
+        i16::from(observed.weight()),
+        i16::from(ReceivingServer::MOST),
     )
 }
 

@@ -10,7 +10,11 @@ use super::super::store_error::StoreErrorKind;
 use super::failure::Failure;
 
 /// The step to each version, from 1.
-const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// `popg`, and the first lock of it.
 const LOCK: i64 = 0x706f_7067_0001;

@@ -1,4 +1,4 @@
-//! One look-up for all messages of a session: five questions that are sent together.
+//! One look-up for all messages of a session: six questions that are sent together.
 
 use deadpool_postgres::Object;
 
@@ -18,12 +18,13 @@ pub(super) async fn recall(
     mailbox: &MailboxId,
     uidls: &[Uidl],
 ) -> Result<MailboxMemory, Failure> {
-    let (found, lists, settings, own_entries, last_digest) = tokio::try_join!(
+    let (found, lists, settings, own_entries, last_digest, receiving_server) = tokio::try_join!(
         found(client, mailbox, uidls),
         mailboxes::lists(client, Some(mailbox)),
         mailboxes::settings(client, mailbox),
         mailboxes::own_entries(client, mailbox),
         mailboxes::last_digest(client, mailbox),
+        mailboxes::receiving_server(client, mailbox),
     )?;
     let mut memory = MailboxMemory {
         messages: Vec::new(),
@@ -32,6 +33,7 @@ pub(super) async fn recall(
         settings,
         lists,
         last_digest,
+        receiving_server,
     };
     memory.messages.resize_with(uidls.len(), || None);
     let stale_before = coded::day(Timestamp::now()) - STALE_DAYS;

@@ -8,6 +8,7 @@ use super::{
     Correction, Edit, HistoryRow, Lesson, ListEntry, ListKind, ListPattern, MessageRecord,
     MessageState, OwnEntry, PopgateId, Quarantined, SenderSeen, Timestamp,
 };
+use crate::filter::receiving_server::Observed;
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -133,6 +134,13 @@ pub enum Change {
     },
     /// A sender has written.
     SenderSeen(SenderSeen),
+    /// A message says who checks the senders of a mailbox, which is known.
+    SenderChecked {
+        /// Whose message.
+        mailbox: MailboxId,
+        /// What it says.
+        observed: Observed,
+    },
     /// A message was judged, for the history: a message that has a row keeps it.
     Recorded(Box<HistoryRow>),
     /// A message was learned or unlearned.
@@ -187,6 +195,7 @@ impl Change {
             | Self::OwnEntryRemoved { mailbox, .. }
             | Self::SettingChanged { mailbox, .. }
             | Self::DigestMade { mailbox, .. }
+            | Self::SenderChecked { mailbox, .. }
             | Self::MailboxForgotten { mailbox } => Some(mailbox),
             Self::Held { entry, .. } => entry.mailbox.as_ref(),
             Self::ListEntryAdded(entry) => entry.mailbox.as_ref(),
@@ -212,6 +221,7 @@ impl Change {
             | Self::DeletedByClient { .. }
             | Self::StillListed { .. }
             | Self::SenderSeen(_)
+            | Self::SenderChecked { .. }
             | Self::Recorded(_) => true,
             _ => false,
         }
@@ -247,6 +257,7 @@ impl Change {
             | Self::ListEntryRemoved { .. }
             | Self::SettingChanged { .. }
             | Self::SenderSeen(_)
+            | Self::SenderChecked { .. }
             | Self::DigestMade { .. }
             | Self::MailboxForgotten { .. } => 0,
         };

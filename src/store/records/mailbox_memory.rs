@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{ListEntry, OwnEntry, RememberedMessage, Timestamp};
+use crate::filter::receiving_server::ReceivingServer;
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -26,6 +27,8 @@ pub struct MailboxMemory {
     pub lists: Vec<ListEntry>,
     /// When its last digest was made.
     pub last_digest: Option<Timestamp>,
+    /// Whose checks of senders count, as far as its mail says it.
+    pub receiving_server: Option<ReceivingServer>,
 }
 
 /// A mailbox that the store knows.

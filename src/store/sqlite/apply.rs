@@ -139,6 +139,9 @@ fn apply_to_mailbox(connection: &Connection, change: &Change) -> Result<()> {
             key,
             value,
         } => mailboxes::set(connection, mailbox, key, value.as_deref()),
+        Change::SenderChecked { mailbox, observed } => {
+            mailboxes::sender_checked(connection, mailbox, observed)
+        }
         Change::DigestMade { mailbox, at } => mailboxes::digest_made(connection, mailbox, *at),
         _ => Ok(()), // those of messages
     }

@@ -8,6 +8,7 @@ use super::super::records::{
     OwnEntry, PopgateId, Timestamp,
 };
 use super::columns::{self, Coded, CodedColumn, octets};
+use crate::filter::receiving_server::{CheckedBy, Observed, ReceivingServer};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -229,6 +230,48 @@ pub(super) fn digest_made(
         "UPDATE mailboxes SET last_digest = max(ifnull(last_digest, 0), ?2) WHERE id = ?1",
     )?;
     statement.execute(params![mailbox, at.seconds()]).map(drop)
+}
+
+/// As far as its messages say it.
+pub(super) fn receiving_server(
+    connection: &Connection,
+    mailbox: i64,
+) -> Result<Option<ReceivingServer>> {
+    let mut statement = connection
+        .prepare_cached("SELECT checked_by, checked_by_weight FROM mailboxes WHERE id = ?1")?;
+    statement.query_row([mailbox], |row| {
+        let by: Option<String> = row.get(0)?;
+        let by = by.as_deref().and_then(CheckedBy::read);
+        Ok(by
+            .zip(row.get(1)?)
+            .map(|(by, weight)| ReceivingServer::new(by, weight)))
+    })
+}
+
+pub(super) fn sender_checked(
+    connection: &Connection,
+    mailbox: &MailboxId,
+    observed: &Observed,
+) -> Result<()> {
+    let Some(mailbox) = known(connection, mailbox)? else {
+        return Ok(());
+    };
+    // A majority vote: see `filter::receiving_server`.
+    let mut statement = connection.prepare_cached(
+        "UPDATE mailboxes SET
+           checked_by_weight = CASE
+             WHEN checked_by = ?2 THEN min(checked_by_weight + 1, ?4)
+             WHEN checked_by_weight > ?3 THEN checked_by_weight - ?3
+             ELSE 1 END,
+           checked_by = CASE
+             WHEN checked_by = ?2 OR checked_by_weight > ?3 THEN checked_by
+             ELSE ?2 END
+         WHERE id = ?1",
+    )?;
+    let (by, weight) = (observed.by.text(), observed.weight());
+    statement
+        .execute(params![mailbox, by, weight, ReceivingServer::MOST])
+        .map(drop)
 }
 
 pub(super) fn names(connection: &Connection) -> Result<Vec<MailboxId>> {

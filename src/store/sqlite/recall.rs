@@ -36,6 +36,7 @@ pub(super) fn recall(
         return Ok(memory);
     };
     memory.settings = mailboxes::settings(connection, number)?;
+    memory.receiving_server = mailboxes::receiving_server(connection, number)?;
     memory.own_entries = mailboxes::own_entries(connection, number)?;
     memory.last_digest = mailboxes::last_digest(connection, number)?;
     recall_messages(connection, number, uidls, &mut memory)?;

@@ -118,7 +118,7 @@ fn a_newer_database_is_refused_and_both_versions_are_named() {
     newer.pragma_update(None, "user_version", 77).unwrap();
     newer.execute_batch("PRAGMA journal_mode = delete").unwrap();
     drop(newer);
-    let words = ["version 77", "versions up to 3", env!("CARGO_PKG_VERSION")];
+    let words = ["version 77", "versions up to 4", env!("CARGO_PKG_VERSION")];
     assert_refused(dir.path(), StoreErrorKind::Incompatible, &words);
 }
 

@@ -1,0 +1,5 @@
+-- Version 3, in the schema `popgate`.
+
+-- Who checks the senders of its messages, by the votes of the messages: see `filter::receiving_server`.
+ALTER TABLE mailboxes ADD COLUMN checked_by text;
+ALTER TABLE mailboxes ADD COLUMN checked_by_weight smallint NOT NULL DEFAULT 0;

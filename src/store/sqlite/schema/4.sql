@@ -1,0 +1,5 @@
+-- Version 4.
+
+-- Who checks the senders of its messages, by the votes of the messages: see `filter::receiving_server`.
+ALTER TABLE mailboxes ADD COLUMN checked_by TEXT;
+ALTER TABLE mailboxes ADD COLUMN checked_by_weight INTEGER NOT NULL DEFAULT 0;
