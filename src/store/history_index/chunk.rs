@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::places::Places;
-use super::terms::{self, Terms, fold};
+use super::terms::{self, HITS, RULES, Terms, fold};
 use super::{ROWS, first_of};
 
 /// What is indexed of a row.
@@ -80,6 +80,7 @@ impl ChunkIndexer {
     pub(in crate::store) fn finish(mut self) -> IndexedChunk {
         self.found.sort_unstable();
         let mut places = Vec::new();
+        let mut hits = Vec::new();
         for of_term in self.found.chunk_by(|one, next| one / ROWS == next / ROWS) {
             places.clear();
             let low = of_term
@@ -87,11 +88,36 @@ impl ChunkIndexer {
                 .map(|it| u16::try_from(it % ROWS).unwrap_or(0));
             places.extend(low);
             if let Some(first) = of_term.first() {
-                self.made
-                    .terms
-                    .push((first / ROWS, Places::encode(&places)));
+                let term = first / ROWS;
+                if (RULES.0..=RULES.1).contains(&term) {
+                    hits.push((term, places.len()));
+                }
+                self.made.terms.push((term, Places::encode(&places)));
             }
         }
+        // The last kind of terms.
+        self.made.terms.push((HITS, encode_hits(&hits)));
         self.made
     }
+}
+
+/// Octets of a rule: its hash, and how many rows it has, which is at most [`ROWS`].
+const OF_RULE: usize = 6;
+
+fn encode_hits(hits: &[(i64, usize)]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(hits.len() * OF_RULE);
+    for (term, rows) in hits {
+        octets.extend_from_slice(&((term - RULES.0) as u32).to_le_bytes());
+        octets.extend_from_slice(&u16::try_from(*rows).unwrap_or(u16::MAX).to_le_bytes());
+    }
+    octets
+}
+
+/// The terms of rules with the number of their rows, of what was encoded.
+pub(in crate::store) fn decode_hits(octets: &[u8]) -> impl Iterator<Item = (i64, u64)> {
+    let (rules, _) = octets.as_chunks::<OF_RULE>();
+    rules.iter().map(|[a, b, c, d, low, high]| {
+        let term = RULES.0 + i64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+        (term, u64::from(u16::from_le_bytes([*low, *high])))
+    })
 }

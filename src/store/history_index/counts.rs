@@ -7,9 +7,19 @@ use std::collections::BTreeMap;
 use super::super::coded::Coded;
 use super::super::history_statistics::HourCounts;
 use super::super::records::Timestamp;
+use super::chunk::decode_hits;
 use super::places::Places;
-use super::terms::{ACTIONS, HOURS, MAILBOXES, RULES, action, mailbox};
+use super::terms::{ACTIONS, HITS, HOURS, MAILBOXES, RULES, action, first_hour, mailbox};
 use crate::filter::Action;
+
+/// What is counted of each chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Counts {
+    /// Messages and what became of them, by the hour.
+    Hours,
+    /// The hits of each rule.
+    Rules,
+}
 
 /// What is counted, and the sums.
 #[derive(Debug, Default)]
@@ -34,9 +44,16 @@ impl Counted {
         }
     }
 
-    /// The terms of mailboxes to look up in each chunk.
-    pub(in crate::store) fn mailboxes(&self) -> Vec<i64> {
-        self.of.iter().chain(&self.without).copied().collect()
+    /// The terms to look up first in each chunk, from the first to the last of each range, in their order.
+    pub(in crate::store) fn terms(&self, counts: Counts) -> Vec<(i64, i64)> {
+        let mailboxes = self.of.iter().chain(&self.without);
+        let mailboxes = mailboxes.map(|it| (*it, *it));
+        let hours = match counts {
+            // One range: actions come after the hours.
+            Counts::Hours => (HOURS.0, ACTIONS.1),
+            Counts::Rules => HOURS,
+        };
+        mailboxes.chain([hours]).collect()
     }
 
     /// Rows of a chunk that is not indexed.
@@ -55,9 +72,11 @@ impl Counted {
         self.hours.entry(hour).or_default().corrected += count;
     }
 
-    /// A hit in a row of a chunk that is not indexed; the number is the rule's term.
-    pub(in crate::store) fn add_hit(&mut self, rule: i64) {
-        *self.rules.entry(rule).or_default() += 1;
+    /// Rows that a rule hit; the number is the rule's term.
+    pub(in crate::store) fn add_hits(&mut self, rule: i64, rows: u64) {
+        if rows > 0 {
+            *self.rules.entry(rule).or_default() += rows;
+        }
     }
 
     /// The hours that have any, the oldest first.
@@ -79,19 +98,27 @@ impl Counted {
 
 /// One indexed chunk, whose terms come in their order.
 #[derive(Debug)]
-pub(in crate::store) struct HoursOfChunk<'c> {
-    counted: &'c mut Counted,
+pub(in crate::store) struct CountedChunk {
+    /// The term of the only mailbox that counts.
+    of: Option<i64>,
+    /// The first term of the hours that count.
+    since: i64,
     /// The rows that count, so far by mailbox alone.
     those: Places,
     without: Places,
-    /// Those of the hours that were asked for.
+    /// Those of the hours that count.
     within: Places,
     hours: Vec<(i64, Places)>,
+    /// Every row of the chunk counts, so far.
+    is_whole: bool,
 }
 
-impl<'c> HoursOfChunk<'c> {
-    pub(in crate::store) fn new(counted: &'c mut Counted) -> Self {
+impl CountedChunk {
+    /// With the rows of the hours from the one that begins then, in seconds since 1970.
+    pub(in crate::store) fn new(counted: &Counted, since: i64) -> Self {
         Self {
+            of: counted.of,
+            since: first_hour(since),
             those: match counted.of {
                 Some(_) => Places::NONE,
                 None => Places::ALL,
@@ -99,43 +126,59 @@ impl<'c> HoursOfChunk<'c> {
             without: Places::NONE,
             within: Places::NONE,
             hours: Vec::new(),
-            counted,
+            is_whole: counted.of.is_none(),
+        }
+    }
+
+    /// The terms to look up for [`Counts::Rules`] after the first ones; `None` if no row counts.
+    pub(in crate::store) fn rules(&self) -> Option<(i64, i64)> {
+        match (self.within.is_empty(), self.is_whole) {
+            (true, _) => None,
+            // Most chunks are such, and each has hundreds of rules.
+            (false, true) => Some((HITS, HITS)),
+            (false, false) => Some(RULES),
         }
     }
 
     /// The next term, in the order of terms: mailboxes, hours, what verdicts said, rules.
-    pub(in crate::store) fn add(&mut self, term: i64, octets: &[u8]) {
+    pub(in crate::store) fn add(&mut self, counted: &mut Counted, term: i64, octets: &[u8]) {
         let is_in = |kind: (i64, i64)| (kind.0..=kind.1).contains(&term);
+        if term == HITS {
+            decode_hits(octets).for_each(|(rule, rows)| counted.add_hits(rule, rows));
+            return;
+        }
         let mut places = Places::NONE;
         places.add_encoded(octets);
         if is_in(MAILBOXES) {
-            match self.counted.of == Some(term) {
+            match self.of == Some(term) {
                 true => self.those = places,
-                false => self.without.add(&places),
+                false => {
+                    self.without.add(&places);
+                    self.is_whole = false;
+                }
             }
-            return;
-        }
-        if is_in(HOURS) {
+        } else if is_in(HOURS) {
+            if term < self.since {
+                self.is_whole = false;
+                return;
+            }
             places.retain(&self.those);
             places.remove(&self.without);
             self.within.add(&places);
             self.hours.push((term - HOURS.0, places));
         } else if is_in(ACTIONS) {
-            self.count_action(term, &places);
+            self.count_action(counted, term, &places);
         } else if is_in(RULES) {
-            let hits = self.within.shared(&places);
-            if hits > 0 {
-                *self.counted.rules.entry(term).or_default() += hits;
-            }
+            counted.add_hits(term, self.within.shared(&places));
         }
     }
 
-    fn count_action(&mut self, term: i64, places: &Places) {
+    fn count_action(&self, counted: &mut Counted, term: i64, places: &Places) {
         for (hour, those) in &self.hours {
             let rows = those.shared(places);
             for said in [Action::Pass, Action::Tag, Action::Drop] {
                 if term == action(said.code()) && rows > 0 {
-                    self.counted.add_rows(*hour, said, rows);
+                    counted.add_rows(*hour, said, rows);
                 }
             }
         }

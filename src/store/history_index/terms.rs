@@ -20,6 +20,8 @@ pub(in crate::store) const HOURS: (i64, i64) = kind(2);
 pub(in crate::store) const ACTIONS: (i64, i64) = kind(3);
 pub(in crate::store) const SCORES: (i64, i64) = kind(4);
 pub(in crate::store) const RULES: (i64, i64) = kind(5);
+/// One term, with how many rows of the chunk each rule has in place of places.
+pub(in crate::store) const HITS: i64 = kind(6).0;
 
 /// Scores below and above have the first and the last tag; in thousandths.
 const LEAST: i64 = -20_000;

@@ -6,9 +6,7 @@ use deadpool_postgres::Object;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::super::history_index::{
-    ACTIONS, Counted, HOURS, HoursOfChunk, RULES, chunk_of, first_hour, rule,
-};
+use super::super::history_index::{Counted, CountedChunk, Counts, chunk_of, rule};
 use super::super::history_statistics::{CorrectedRules, HourCounts, RuleStatistics};
 use super::super::records::{Label, Timestamp};
 use super::columns;
@@ -27,7 +25,7 @@ pub(super) async fn hours(
     };
     let asked = since.seconds().div_euclid(3600) * 3600;
     if let Some((first, last, since)) = reach(client, asked).await? {
-        count_indexed(client, (first, last), since, ACTIONS, &mut counted).await?;
+        count_indexed(client, (first, last), since, Counts::Hours, &mut counted).await?;
         let sql = format!("SELECT time / 3600, action, count(*) {NOT_INDEXED} GROUP BY 1, 2");
         for row in &rows(client, &sql, &[&first, &last, &since, &number]).await? {
             let said = columns::decoded(row, 1)?;
@@ -55,12 +53,12 @@ pub(super) async fn rules(
     let asked = since.seconds().div_euclid(3600) * 3600;
     let mut names = BTreeMap::new();
     if let Some((first, last, since)) = reach(client, asked).await? {
-        count_indexed(client, (first, last), since, RULES, &mut counted).await?;
+        count_indexed(client, (first, last), since, Counts::Rules, &mut counted).await?;
         let sql = format!("SELECT hits {NOT_INDEXED}");
         for row in &rows(client, &sql, &[&first, &last, &since, &number]).await? {
             for name in names_of(row, 0)? {
                 let term = rule(&name);
-                counted.add_hit(term);
+                counted.add_hits(term, 1);
                 names.entry(term).or_insert(name);
             }
         }
@@ -129,26 +127,50 @@ async fn count_indexed(
     client: &Object,
     (first, last): (i64, i64),
     since: i64,
-    counts: (i64, i64),
+    counts: Counts,
     counted: &mut Counted,
 ) -> Result<(), Failure> {
-    // Each range of each chunk by the index, which begins with the chunk.
-    let sql = "SELECT known.chunk, it.term, it.places FROM history_chunks AS known
-         CROSS JOIN unnest($3::bigint[], $4::bigint[]) AS needed (first, last)
+    let sql = "SELECT chunk FROM history_chunks WHERE chunk BETWEEN $1 AND $2";
+    let found = rows(client, sql, &[&first, &last]).await?;
+    let mut chunks = BTreeMap::new();
+    for row in &found {
+        chunks.insert(row.try_get(0)?, CountedChunk::new(counted, since));
+    }
+    let of_each = counted.terms(counts);
+    let needed = chunks
+        .keys()
+        .flat_map(|chunk: &i64| of_each.iter().map(|it| (*chunk, *it)));
+    let needed = needed.collect();
+    add_terms(client, needed, &mut chunks, counted).await?;
+    if counts == Counts::Rules {
+        let needed = chunks.iter();
+        let needed = needed.filter_map(|(chunk, it)| Some((*chunk, it.rules()?)));
+        let needed = needed.collect();
+        add_terms(client, needed, &mut chunks, counted).await?;
+    }
+    Ok(())
+}
+
+/// Adds ranges of terms, each of a chunk.
+async fn add_terms(
+    client: &Object,
+    needed: Vec<(i64, (i64, i64))>,
+    chunks: &mut BTreeMap<i64, CountedChunk>,
+    counted: &mut Counted,
+) -> Result<(), Failure> {
+    // Each by the index, which begins with the chunk.
+    let sql = "SELECT needed.chunk, it.term, it.places
+         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS needed (chunk, first, last)
          CROSS JOIN LATERAL (SELECT term, places FROM history_terms
-           WHERE history_terms.chunk = known.chunk
+           WHERE history_terms.chunk = needed.chunk
              AND term BETWEEN needed.first AND needed.last OFFSET 0) AS it
-         WHERE known.chunk BETWEEN $1 AND $2 ORDER BY known.chunk, it.term";
-    let single = counted.mailboxes().into_iter().map(|it| (it, it));
-    let ranges = single.chain([(first_hour(since), HOURS.1), counts]);
-    let (lowest, highest): (Vec<i64>, Vec<i64>) = ranges.unzip();
-    let values: [&(dyn ToSql + Sync); 4] = [&first, &last, &lowest, &highest];
-    let found = rows(client, sql, &values).await?;
-    let chunk = |row: &Row| row.try_get::<_, i64>(0);
-    for of_chunk in found.chunk_by(|one, next| chunk(one).ok() == chunk(next).ok()) {
-        let mut in_chunk = HoursOfChunk::new(counted);
-        for row in of_chunk {
-            in_chunk.add(row.try_get(1)?, row.try_get(2)?);
+         ORDER BY needed.chunk, it.term";
+    let (of, ranges): (Vec<_>, Vec<_>) = needed.into_iter().unzip();
+    let (lowest, highest): (Vec<_>, Vec<_>) = ranges.into_iter().unzip();
+    let values: [&(dyn ToSql + Sync); 3] = [&of, &lowest, &highest];
+    for row in &rows(client, sql, &values).await? {
+        if let Some(chunk) = chunks.get_mut(&row.try_get(0)?) {
+            chunk.add(counted, row.try_get(1)?, row.try_get(2)?);
         }
     }
     Ok(())

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, Result, params};
 
-use super::super::history_index::{
-    ACTIONS, Counted, HOURS, HoursOfChunk, RULES, chunk_of, first_hour, first_of, rule,
-};
+use super::super::history_index::{Counted, CountedChunk, Counts, chunk_of, first_of, rule};
 use super::super::history_statistics::{CorrectedRules, HourCounts, RuleStatistics};
 use super::super::records::{Label, Timestamp};
 use super::columns::{self, CodedColumn};
@@ -14,13 +12,6 @@ use super::history::json;
 use super::mailboxes;
 use crate::filter::Action;
 use crate::mailbox_id::MailboxId;
-
-/// What is counted of each chunk.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Of {
-    Hours,
-    Rules,
-}
 
 pub(super) fn hours(
     connection: &Connection,
@@ -31,7 +22,7 @@ pub(super) fn hours(
         return Ok(Vec::new());
     };
     let since = since.seconds().div_euclid(3600) * 3600;
-    count(connection, number, since, Of::Hours, &mut counted)?;
+    count(connection, number, since, Counts::Hours, &mut counted)?;
     let of = match number {
         Some(_) => "mailbox = ?2",
         None => "?2 IS NULL AND mailbox NOT IN (SELECT id FROM mailboxes WHERE forgotten = 1)",
@@ -56,7 +47,7 @@ pub(super) fn rules(
         return Ok(RuleStatistics::default());
     };
     let since = since.seconds().div_euclid(3600) * 3600;
-    let mut names = count(connection, number, since, Of::Rules, &mut counted)?;
+    let mut names = count(connection, number, since, Counts::Rules, &mut counted)?;
     let mut statement = connection.prepare_cached("SELECT term, rule FROM history_rules")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -92,7 +83,7 @@ fn count(
     connection: &Connection,
     mailbox: Option<i64>,
     since: i64,
-    of: Of,
+    counts: Counts,
     counted: &mut Counted,
 ) -> Result<BTreeMap<i64, String>> {
     let mut names = BTreeMap::new();
@@ -116,10 +107,10 @@ fn count(
     // What is deleted by its age is in the index still.
     let since = since.max(oldest.div_euclid(3600) * 3600);
     for chunk in chunks.0..=chunks.1 {
-        match (indexed.contains(&chunk), of) {
-            (true, of) => count_indexed(connection, chunk, since, of, counted)?,
-            (false, Of::Hours) => read_hours(connection, chunk, mailbox, since, counted)?,
-            (false, Of::Rules) => {
+        match (indexed.contains(&chunk), counts) {
+            (true, _) => count_indexed(connection, chunk, since, counts, counted)?,
+            (false, Counts::Hours) => read_hours(connection, chunk, mailbox, since, counted)?,
+            (false, Counts::Rules) => {
                 read_rules(connection, chunk, mailbox, since, counted, &mut names)?;
             }
         }
@@ -131,26 +122,27 @@ fn count_indexed(
     connection: &Connection,
     chunk: i64,
     since: i64,
-    of: Of,
+    counts: Counts,
     counted: &mut Counted,
 ) -> Result<()> {
-    let mailboxes = counted.mailboxes();
-    let mut in_chunk = HoursOfChunk::new(counted);
+    let mut in_chunk = CountedChunk::new(counted, since);
     let mut statement = connection.prepare_cached(
         "SELECT term, places FROM history_terms WHERE chunk = ?1 AND term BETWEEN ?2 AND ?3",
     )?;
-    let last = match of {
-        Of::Hours => ACTIONS,
-        Of::Rules => RULES,
-    };
-    let ranges = mailboxes.into_iter().map(|it| (it, it));
-    for (first, last) in ranges.chain([(first_hour(since), HOURS.1), last]) {
+    let mut add = |in_chunk: &mut CountedChunk, counted: &mut Counted, (first, last)| {
         let mut rows = statement.query([chunk, first, last])?;
         while let Some(row) = rows.next()? {
-            in_chunk.add(row.get(0)?, row.get_ref(1)?.as_blob()?);
+            in_chunk.add(counted, row.get(0)?, row.get_ref(1)?.as_blob()?);
         }
+        Result::Ok(())
+    };
+    for range in counted.terms(counts) {
+        add(&mut in_chunk, counted, range)?;
     }
-    Ok(())
+    match (counts, in_chunk.rules()) {
+        (Counts::Rules, Some(range)) => add(&mut in_chunk, counted, range),
+        _ => Ok(()),
+    }
 }
 
 /// Rows of a chunk that is not indexed.
@@ -191,7 +183,7 @@ fn read_rules(
         let hits: Vec<(String, f64)> = json(row, 0)?;
         for (name, _) in hits {
             let term = rule(&name);
-            counted.add_hit(term);
+            counted.add_hits(term, 1);
             names.entry(term).or_insert(name);
         }
     }
