@@ -57,9 +57,10 @@ pub struct KeptNote {
 }
 
 /// The version of the octets that are written.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
-/// The version before it, which had the features as a list.
+/// Earlier versions: without the servers that the message came by, and the features as a list.
+const WITHOUT_HOPS: u8 = 2;
 const WITH_LIST: u8 = 1;
 
 /// Bits of what follows it.
@@ -94,7 +95,7 @@ impl KeptNote {
 
     /// Written octets without the features; `None` if there are none in them.
     pub fn without_features(octets: &[u8]) -> Option<Vec<u8>> {
-        let ([version @ (WITH_LIST | VERSION), flags, low, high], rest) =
+        let ([version @ WITH_LIST..=VERSION, flags, low, high], rest) =
             octets.split_first_chunk()?
         else {
             return None;
@@ -109,7 +110,7 @@ impl KeptNote {
 
     /// Reads octets; `None` if they are something else.
     pub fn read(octets: &[u8]) -> Option<Self> {
-        let ([version @ (WITH_LIST | VERSION), flags, low, high], rest) =
+        let ([version @ WITH_LIST..=VERSION, flags, low, high], rest) =
             octets.split_first_chunk()?
         else {
             return None;
@@ -135,7 +136,8 @@ fn lesson(version: u8, octets: &[u8]) -> Option<NotedLesson> {
     let (digest, rest) = octets.split_first_chunk()?;
     let (sender, features) = rest.split_first_chunk()?;
     let features = match version {
-        WITH_LIST => FeatureSet::from(&PackedFeatures::from_bytes(features)?),
+        WITH_LIST => FeatureSet::from(&PackedFeatures::from_bytes_without_hops(features)?),
+        WITHOUT_HOPS => FeatureSet::from_bytes_without_hops(features)?,
         _ => FeatureSet::from_bytes(features)?,
     };
     Some(NotedLesson {
@@ -148,12 +150,21 @@ fn lesson(version: u8, octets: &[u8]) -> Option<NotedLesson> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::classifier::Features;
+    use crate::filter::classifier::{Features, Hops};
 
-    fn features() -> Features {
+    /// Octets that say that no server is known.
+    const NO_HOPS: usize = 1;
+
+    fn without_hops() -> Features {
         Features::from_groups(&std::array::from_fn(|group| {
             vec![group as u32, 300, 70_000]
         }))
+    }
+
+    fn features() -> Features {
+        let mut features = without_hops();
+        features.hops = Hops::read(&[1, 3, 4]).unwrap();
+        features
     }
 
     #[test]
@@ -179,11 +190,22 @@ mod tests {
         let left = KeptNote::without_features(&octets).unwrap();
         assert_eq!(KeptNote::read(&left), Some(without));
         assert_eq!(KeptNote::without_features(&left), None);
-        // As the version before wrote it.
+        // As earlier versions wrote it, which knew nothing of servers.
+        let full = KeptNote {
+            lesson: KeptLesson::Kept(NotedLesson {
+                features: FeatureSet::of(&without_hops()),
+                ..lesson.clone()
+            }),
+            ..full
+        };
         let begin = octets.len() - lesson.features.bytes().len();
+        let mut before = octets[..octets.len() - NO_HOPS - 2].to_vec();
+        before[0] = WITHOUT_HOPS;
+        assert_eq!(KeptNote::read(&before), Some(full.clone()));
         let mut before = octets[..begin].to_vec();
         before[0] = WITH_LIST;
-        before.extend_from_slice(PackedFeatures::of(&features()).bytes());
+        let list = PackedFeatures::of(&without_hops());
+        before.extend_from_slice(&list.bytes()[..list.bytes().len() - NO_HOPS]);
         assert_eq!(KeptNote::read(&before), Some(full));
         for cut in 0..octets.len() {
             assert_eq!(KeptNote::read(&octets[..cut]), None, "{cut}");

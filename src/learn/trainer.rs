@@ -163,11 +163,13 @@ impl Trainer {
         self.taught += 1;
         // Before the work of looking at it.
         let known = self.known_as(raw);
-        if known.is_some_and(|(_, known)| known == is_spam) {
+        let digest = self.filter.digest(raw);
+        let owner = self.owner.as_ref();
+        let same = known.is_some_and(|(_, known)| known == is_spam);
+        if same && !self.memory.lacks_hops(owner, digest) {
             return Ok(Taught::Known);
         }
         let (_, features) = self.filter.judge_with_features(&original);
-        let digest = self.filter.digest(raw);
         if self.shared.is_some() {
             let sender = identity::sender(&original);
             if let Some((before, _)) = known
@@ -176,7 +178,7 @@ impl Trainer {
                 self.share(before, sender, None, &features)?;
             }
             self.share(digest, sender, Some(is_spam), &features)?;
-            return Ok(taught(known));
+            return Ok(taught(known, is_spam));
         }
         let owner = self.owner.as_ref();
         let mut changes = Vec::new();
@@ -199,7 +201,7 @@ impl Trainer {
         for change in &changes {
             self.knowledge.change(&self.memory, change)?;
         }
-        Ok(taught(known))
+        Ok(taught(known, is_spam))
     }
 
     /// Puts a lesson among those that wait for the store.
@@ -278,11 +280,13 @@ impl Trainer {
         let before = self.memory.knows(owner, noted.digest);
         let features = noted.features.unpack();
         if self.shared.is_some() {
-            if before == Some(is_spam) {
+            let says_more =
+                features.hops.are_known() && self.memory.lacks_hops(owner, noted.digest);
+            if before == Some(is_spam) && !says_more {
                 return Ok(Taught::Known);
             }
             self.share(noted.digest, noted.sender, Some(is_spam), &features)?;
-            return Ok(taught(before.map(|before| (noted.digest, before))));
+            return Ok(taught(before.map(|it| (noted.digest, it)), is_spam));
         }
         let lesson = Lesson {
             digest: noted.digest,
@@ -297,7 +301,7 @@ impl Trainer {
         for change in &changes {
             self.knowledge.change(&self.memory, change)?;
         }
-        Ok(taught(before.map(|before| (noted.digest, before))))
+        Ok(taught(before.map(|it| (noted.digest, it)), is_spam))
     }
 
     /// Takes back what a message was taught as; says whether it was taught.
@@ -369,9 +373,11 @@ impl Trainer {
     }
 }
 
-fn taught(known: Option<(Digest, bool)>) -> Taught {
+fn taught(known: Option<(Digest, bool)>, is_spam: bool) -> Taught {
     match known {
         None => Taught::New,
+        // What is new is only by which servers it came.
+        Some((_, before)) if before == is_spam => Taught::Known,
         Some(_) => Taught::Relabelled,
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use popgate::config::HeaderMode;
+use popgate::filter::classifier::counts::Counts;
 use popgate::filter::{CORRECTED, Filter, RuleSet, Thresholds};
 use popgate::learn::corpus;
 use popgate::learn::mail_file::MailFile;
@@ -423,4 +424,59 @@ fn state_learned_by_the_first_release_is_read_and_stays_in_effect() {
             .contains("account ann@example.org: 0 ham, 1 spam")
     );
     assert!(workspace.probabilities(Path::new("new.eml"), &[])[0] > before);
+}
+
+#[test]
+fn lessons_of_a_release_that_counted_no_servers_are_completed_by_training_again() {
+    let workspace = Workspace::new(0);
+    for name in ["weights", "samples"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/learned_state/format-2")
+            .join(name);
+        workspace.write(&format!("data/learnt/{name}"), &fs::read(from).unwrap());
+    }
+    let came = |number: u32| {
+        format!(
+            "Received: from relay{number}.example.org ([192.0.2.{number}]) by mx.example.net with ESMTP; Mon, 23 Nov 2026 \
+             04:00:00 +0000\r\n"
+        )
+    };
+    for (name, is_spam) in [("ham", false), ("spam", true)] {
+        for number in 0..6 {
+            let mail = came(number) + &early(is_spam, number);
+            workspace.write(&format!("{name}/{number}.eml"), mail.as_bytes());
+        }
+    }
+    let servers = || {
+        let (_, memory) = Knowledge::read(&workspace.path("data")).unwrap();
+        let shared = memory.shared();
+        let all: Vec<Counts> = shared.hops.iter().map(|(_, counts)| counts).collect();
+        let account = shared.accounts.values().next().unwrap().hops();
+        (all, account.len())
+    };
+    let six = Counts { ham: 6, spam: 6 };
+    assert_eq!(workspace.info(), "learned: 6 ham, 6 spam");
+    assert_eq!(servers(), (vec![], 0));
+    // What was learned before is taken back without a trace in the counts.
+    let said = workspace.run(&["train", "--spam", "ham/0.eml"], 0);
+    assert!(said.contains("1 of them were the other before"), "{said}");
+    assert_eq!(servers(), (vec![Counts { ham: 0, spam: 1 }], 0));
+    workspace.run(&["train", "--ham", "ham/0.eml"], 0);
+    for _ in 0..2 {
+        let said = workspace.run(&["train", "--ham", "ham", "--spam", "spam"], 0);
+        assert_eq!(said, "learned 0 ham and 0 spam, 12 were known already\n");
+        assert_eq!(servers(), (vec![six], 0));
+    }
+    let account = [
+        "train",
+        "--account",
+        "ann@example.org",
+        "--spam",
+        "spam/0.eml",
+    ];
+    workspace.run(&account, 0);
+    assert_eq!(servers(), (vec![six], 1));
+    assert_eq!(workspace.info(), "learned: 6 ham, 6 spam");
+    workspace.run(&["train", "--forget", "ham", "spam"], 0);
+    assert_eq!(servers(), (vec![], 1));
 }

@@ -349,7 +349,7 @@ fn a_learned_state_of_a_later_release_is_left_alone() {
             (&["scan", "ham"], 0),
         ] {
             let printed = workspace.run(verb, code);
-            let said = "written by a later popgate (format 9, this one knows 2)";
+            let said = "written by a later popgate (format 9, this one knows 3)";
             assert!(printed.contains(said), "{printed}");
         }
         assert_eq!(whole(name), newer(&good));

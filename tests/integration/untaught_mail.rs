@@ -2,7 +2,7 @@
 //!
 //! Lists are taught as ham, and the offers and swindles of one relay as spam. Neither that mail comes from the relay, nor
 //! that it does not come from a list, may condemn it: private letters come from the relay, too, and the list brings
-//! swindles.
+//! swindles. Where one server hands over both kinds, the relay says something of mail whose words say nothing.
 
 use std::fs;
 
@@ -69,9 +69,12 @@ const LIST: &str = "Received: from lists.example.org ([192.0.2.9]) by mail.examp
                     <mailto:growers@lists.example.org>\r\nPrecedence: list\r\n";
 
 /// A kind of mail.
+#[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
     route: &'static str,
+    /// The server that handed it over; that of its route, if there is none.
+    server: Option<&'static str>,
     /// Nine domains end in it.
     sender: &'static str,
     words: &'static [&'static str],
@@ -96,6 +99,7 @@ const fn kind(
     Kind {
         name,
         route,
+        server: None,
         sender,
         words,
         swindle,
@@ -122,10 +126,16 @@ impl Kind {
         };
         // Others than those that are taught, where the number is large.
         let domain = format!("{}{}.example", self.sender, number % 9 + number / 100 * 9);
+        let route = match self.server {
+            Some(server) => self
+                .route
+                .replace("mailhost.example ", &format!("{server} "))
+                .replace("mail.example.org ", &format!("{server} ")),
+            None => self.route.to_owned(),
+        };
         format!(
-            "{}From: someone{number}@{domain}\r\nTo: ann@example.net\r\nDate: Mon, 23 Nov 2026 04:00:00 +0000\r\n\
-             Message-ID: <{number}@{domain}>\r\nSubject: {subject}\r\nContent-Type: text/plain\r\n\r\n{body}\r\n",
-            self.route
+            "{route}From: someone{number}@{domain}\r\nTo: ann@example.net\r\nDate: Mon, 23 Nov 2026 04:00:00 +0000\r\n\
+             Message-ID: <{number}@{domain}>\r\nSubject: {subject}\r\nContent-Type: text/plain\r\n\r\n{body}\r\n"
         )
     }
 
@@ -175,4 +185,28 @@ fn what_was_not_taught_is_judged_as_before() {
     let [lists, letters, listed_swindles, offers] = figures();
     assert_eq!((lists, letters, listed_swindles), (0, 0, 20));
     assert!(offers >= 18, "{offers}: what was taught is not learned");
+}
+
+#[test]
+fn where_both_kinds_come_by_one_server_the_relay_counts() {
+    let [lists, _, offers, ..] = KINDS;
+    let vague = kind("vague", RELAY, "office", COMMON, false);
+    for (server, called) in [(None, 0), (Some("mx.example.net"), 20)] {
+        let by = |kind: Kind| Kind { server, ..kind };
+        let workspace = Workspace::new(0);
+        by(lists).write(&workspace, "taught-ham", 0..60);
+        by(offers).write(&workspace, "taught-spam", 0..60);
+        by(vague).write(&workspace, "vague", 100..120);
+        let other = Kind {
+            server: Some("mx.example.com"),
+            ..vague
+        };
+        other.write(&workspace, "by-another", 100..120);
+        workspace.run(
+            &["train", "--ham", "taught-ham", "--spam", "taught-spam"],
+            0,
+        );
+        let found = ["vague", "by-another"].map(|folder| called_spam(&workspace, folder));
+        assert_eq!(found, [called, 0], "{server:?}");
+    }
 }

@@ -6,8 +6,10 @@ use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::extract::Look;
 use crate::filter::classifier::features::{FeatureGroup, Features};
+use crate::filter::classifier::hops::HopCounts;
 use crate::filter::classifier::model::{self, Evidence, Weights};
 use crate::filter::classifier::shipped::{self, Shipped};
+use crate::filter::classifier::taught::{self, Lessons};
 use crate::filter::message_view::MessageView;
 
 /// The learned state as one account sees it at one moment.
@@ -19,6 +21,7 @@ pub struct AccountView<'m> {
     pub shipped: Option<&'m Shipped>,
     /// The number of learned messages.
     pub counts: Counts,
+    pub(super) hops: Arc<HopCounts>,
 }
 
 impl AccountView<'_> {
@@ -48,6 +51,23 @@ impl AccountView<'_> {
     /// Extracts the features for which weights are known.
     pub fn look<'r>(&self, mail: &MessageView<'_>, rules: impl Iterator<Item = &'r str>) -> Look {
         Look::at(mail, rules, self.groups())
+    }
+
+    /// The lessons that a message with these features is compared with.
+    pub fn lessons(&self, features: &Features) -> Lessons {
+        let own = self.own.as_ref().map(|own| own.hops());
+        let by_hop = features.hops.named().map(|hop| {
+            let own = own.as_ref().map(|own| own.by(hop)).unwrap_or_default();
+            let shared = self.hops.by(hop);
+            Counts {
+                ham: shared.ham + own.ham,
+                spam: shared.spam + own.spam,
+            }
+        });
+        Lessons {
+            counts: self.counts,
+            both_ways: taught::both_ways(by_hop),
+        }
     }
 
     /// The evidence of the learned weights on a message.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::filter::classifier::counts::Counts;
+use crate::filter::classifier::hops::HopCounts;
 use crate::filter::classifier::model::Table;
 
 /// Initial number of slots.
@@ -21,6 +22,7 @@ pub struct AccountWeights {
     used: AtomicU32,
     ham: AtomicU64,
     spam: AtomicU64,
+    hops: ArcSwap<HopCounts>,
 }
 
 /// A weight and the sum of its squared errors.
@@ -51,6 +53,7 @@ impl Default for AccountWeights {
             used: AtomicU32::new(0),
             ham: AtomicU64::new(0),
             spam: AtomicU64::new(0),
+            hops: ArcSwap::default(),
         }
     }
 }
@@ -83,6 +86,7 @@ impl AccountWeights {
             (&mut &copy).change(key, |_, _| pair);
         }
         copy.set_counts(self.counts());
+        copy.hops.store(self.hops());
         copy
     }
 
@@ -98,6 +102,16 @@ impl AccountWeights {
     pub fn set_counts(&self, counts: Counts) {
         self.ham.store(counts.ham, Ordering::Relaxed);
         self.spam.store(counts.spam, Ordering::Relaxed);
+    }
+
+    /// The servers that learned messages came by.
+    pub fn hops(&self) -> Arc<HopCounts> {
+        self.hops.load_full()
+    }
+
+    /// Sets the servers that learned messages came by.
+    pub fn set_hops(&self, hops: HopCounts) {
+        self.hops.store(Arc::new(hops));
     }
 
     /// Number of weights.

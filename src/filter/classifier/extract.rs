@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
+use crate::filter::classifier::hops::Hops;
 use crate::filter::message_view::MessageView;
 
 pub(super) use gather::link_features;
@@ -86,6 +87,10 @@ impl Look {
                 }
             }
             gatherer.end();
+        }
+        // They are beside what only lessons look at.
+        if groups.contains(&FeatureGroup::Trace) {
+            gatherer.features.hops = Hops::of(mail.headers);
         }
         Self {
             features: gatherer.features,

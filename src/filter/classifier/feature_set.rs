@@ -5,10 +5,12 @@
 //! them. Indexes are hashes: 13 bits each remain of 21.
 //!
 //! For each group: the number of indexes (as [`varint`]); for each bucket so many ones and a zero; the low bits of each
-//! index, all of the same width, the lowest bit first; each part fills its last byte with zeros.
+//! index, all of the same width, the lowest bit first; each part fills its last byte with zeros. Then the servers that the
+//! message came by.
 
 use crate::filter::classifier::features::{FEATURE_GROUPS, FeatureGroup, Features};
 use crate::filter::classifier::hash::BITS;
+use crate::filter::classifier::hops::Hops;
 use crate::filter::classifier::packed::PackedFeatures;
 use crate::filter::classifier::varint;
 
@@ -24,6 +26,7 @@ impl FeatureSet {
         for group in FeatureGroup::ALL {
             packer.pack(features.group(group), &mut bytes);
         }
+        features.hops.write(&mut bytes);
         Self(bytes.into())
     }
 
@@ -31,6 +34,13 @@ impl FeatureSet {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         unpack(bytes)?;
         Some(Self(bytes.into()))
+    }
+
+    /// The same, of a release that knew nothing of servers.
+    pub fn from_bytes_without_hops(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = bytes.to_vec();
+        Hops::default().write(&mut bytes);
+        Self::from_bytes(&bytes)
     }
 
     /// The bytes.
@@ -41,9 +51,12 @@ impl FeatureSet {
     /// The features, in each group sorted by index.
     pub fn unpack(&self) -> Features {
         // They were unpacked before, or packed here.
-        let mut groups = unpack(&self.0).unwrap_or_default();
+        let (mut groups, hops) = unpack(&self.0).unwrap_or_default();
         groups.iter_mut().for_each(|group| group.sort_unstable());
-        Features::from_groups(&groups)
+        Features {
+            hops,
+            ..Features::from_groups(&groups)
+        }
     }
 }
 
@@ -118,7 +131,7 @@ fn high_bytes(count: usize, buckets: usize) -> usize {
     (count + buckets).div_ceil(8)
 }
 
-fn unpack(mut bytes: &[u8]) -> Option<[Vec<u32>; FEATURE_GROUPS]> {
+fn unpack(mut bytes: &[u8]) -> Option<([Vec<u32>; FEATURE_GROUPS], Hops)> {
     let mut groups = <[Vec<u32>; FEATURE_GROUPS]>::default();
     for group in &mut groups {
         let count = varint::read(|| {
@@ -130,7 +143,7 @@ fn unpack(mut bytes: &[u8]) -> Option<[Vec<u32>; FEATURE_GROUPS]> {
             (*group, bytes) = unpack_group(bytes, count as usize)?;
         }
     }
-    bytes.is_empty().then_some(groups)
+    Some((groups, Hops::read(bytes)?))
 }
 
 fn unpack_group(bytes: &[u8], count: usize) -> Option<(Vec<u32>, &[u8])> {
@@ -204,6 +217,10 @@ mod tests {
             Features::from_groups(&groups),
             features([1405, 211, 27, 1130, 733, 416, 10, 3, 0]),
             features([1, 2, 3, 4, 5, 7, 8, 9, 25_000]),
+            Features {
+                hops: Hops::read(&[1, 0, 7]).unwrap(),
+                ..features([5; FEATURE_GROUPS])
+            },
         ] {
             let set = FeatureSet::of(&features);
             let packed = PackedFeatures::of(&features);

@@ -1,4 +1,6 @@
-//! The features of a message: indexes into the table of weights, in several groups.
+//! The features of a message: indexes into the table of weights, in several groups, and the servers that it came by.
+
+use crate::filter::classifier::hops::Hops;
 
 /// A group of features. Each learns independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,8 @@ impl FeatureGroup {
 pub struct Features {
     pub(super) indexes: Vec<u32>,
     pub(super) ends: [usize; FEATURE_GROUPS],
+    /// The servers that it came by.
+    pub hops: Hops,
 }
 
 impl Features {

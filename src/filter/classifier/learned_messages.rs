@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::filter::classifier::hash::Hash;
+use crate::filter::classifier::hops::Hops;
 use crate::filter::classifier::model::Step;
 use crate::filter::classifier::weights_owner::WeightsOwner;
 
@@ -24,6 +25,8 @@ pub struct Learned {
     pub is_spam: bool,
     /// By which step.
     pub step: Step,
+    /// By which servers it came; nothing if a release learned it that knew nothing of servers.
+    pub hops: Hops,
 }
 
 /// A learned message among the others.
@@ -167,6 +170,7 @@ mod tests {
         let learned = Learned {
             is_spam: true,
             step: Step::default(),
+            hops: Hops::default(),
         };
         messages.remember(key(0), learned);
         let one = messages.fingerprint();

@@ -13,6 +13,7 @@ use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::account_weights::AccountWeights;
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::Features;
+use crate::filter::classifier::hops::{HopCounts, Hops};
 use crate::filter::classifier::learned_messages::{
     Digest, Key, Learned, LearnedMessages, Remembered,
 };
@@ -79,6 +80,8 @@ pub struct Lesson<'l> {
 pub struct Shared {
     /// Messages learned for all accounts.
     pub counts: Counts,
+    /// The servers that they came by.
+    pub hops: Arc<HopCounts>,
     /// The weights of single accounts.
     pub accounts: HashMap<WeightsOwner, Arc<AccountWeights>>,
 }
@@ -151,6 +154,7 @@ impl LearnedState {
             own,
             shipped: self.shipped.as_deref(),
             counts,
+            hops: Arc::clone(&shared.hops),
         }
     }
 
@@ -160,7 +164,10 @@ impl LearnedState {
         let mut changes = Vec::new();
         if let Some(learned) = self.learned.about(&key) {
             if learned.is_spam == lesson.is_spam {
-                return Update::AlreadyLearned;
+                return match lesson.features.hops.are_known() && !learned.hops.are_known() {
+                    true => Update::Changes(with_hops(&key, &lesson).into()),
+                    false => Update::AlreadyLearned,
+                };
             }
             changes.push(change(&key, &lesson, learned, true));
         }
@@ -173,7 +180,12 @@ impl LearnedState {
         };
         let is_spam = lesson.is_spam;
         let step = model::step(&evidence, is_spam, belief);
-        changes.push(change(&key, &lesson, Learned { is_spam, step }, false));
+        let learned = Learned {
+            is_spam,
+            step,
+            hops: lesson.features.hops,
+        };
+        changes.push(change(&key, &lesson, learned, false));
         Update::Changes(changes)
     }
 
@@ -198,7 +210,11 @@ impl LearnedState {
 
     /// Applies a change. One thread at a time: two would lose each other's steps.
     pub fn apply(&self, change: &WeightChange) {
-        let Learned { is_spam, step } = change.learned;
+        let Learned {
+            is_spam,
+            step,
+            hops,
+        } = change.learned;
         let _learning = self.learning();
         let shared = self.shared.load_full();
         let count = |mut counts: Counts| {
@@ -210,12 +226,18 @@ impl LearnedState {
             };
             counts
         };
+        let count_hops = |before: &HopCounts| {
+            let mut counts = before.clone();
+            counts.count(hops, is_spam, change.back);
+            counts
+        };
         match &change.owner {
             None => {
                 let weights = self.weights.get_or_init(Weights::default);
                 take(&mut &*weights, change, &step);
                 self.shared.store(Arc::new(Shared {
                     counts: count(shared.counts),
+                    hops: Arc::new(count_hops(&shared.hops)),
                     accounts: shared.accounts.clone(),
                 }));
             }
@@ -236,6 +258,7 @@ impl LearnedState {
                 });
                 take(&mut &*account_weights, change, &step);
                 account_weights.set_counts(count(account_weights.counts()));
+                account_weights.set_hops(count_hops(&account_weights.hops()));
             }
         }
         let key = (change.owner.clone(), change.digest);
@@ -297,6 +320,7 @@ impl LearnedState {
             own.sort_by_key(|sample| sample.digest);
             pile::learn_on_top(&mut &new, &weight, &own);
             new.set_counts(account.counts());
+            new.set_hops(HopCounts::clone(&account.hops()));
             *account = Arc::new(new);
         }
         self.shared.store(Arc::new(shared));
@@ -352,6 +376,12 @@ impl LearnedState {
         self.learned.about(&key).map(|learned| learned.is_spam)
     }
 
+    /// Whether a message was learned by a release that did not say by which servers it came.
+    pub fn lacks_hops(&self, owner: Option<&WeightsOwner>, digest: Digest) -> bool {
+        let learned = self.learned.about(&(owner.cloned(), digest));
+        learned.is_some_and(|learned| !learned.hops.are_known())
+    }
+
     /// The shared weights, if there are any.
     pub fn weights(&self) -> Option<&Weights> {
         self.weights.get()
@@ -375,6 +405,19 @@ impl LearnedState {
     fn learning(&self) -> MutexGuard<'_, ()> {
         self.learning.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The changes that add by which servers a message came that is known already. Its weights stay.
+fn with_hops(key: &Key, lesson: &Lesson<'_>) -> [WeightChange; 2] {
+    let learned = |hops| Learned {
+        is_spam: lesson.is_spam,
+        step: Step::default(),
+        hops,
+    };
+    [
+        change(key, lesson, learned(Hops::default()), true),
+        change(key, lesson, learned(lesson.features.hops), false),
+    ]
 }
 
 fn change(key: &Key, lesson: &Lesson<'_>, learned: Learned, back: bool) -> WeightChange {

@@ -46,7 +46,8 @@ pub fn of(
     let shipped = known.shipped.map(|shipped| shipped.log_odds(features));
     let evidence = known.evidence(features);
     let untrained = shipped.map_or(0.0, |odds| curves.untrained.points(odds));
-    let taught = taught::taught(&evidence, known.counts, rules + untrained);
+    let lessons = known.lessons(features);
+    let taught = taught::taught(&evidence, lessons, rules + untrained);
     let log_odds = shipped.unwrap_or_default() + taught.log_odds + taught.likeness;
     let points = untrained + curves.taught_points(&taught);
     Opinion {

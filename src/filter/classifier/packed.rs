@@ -1,7 +1,8 @@
 //! Features in few bytes, as they are kept on disk and in memory to be learned again: for each group their number,
-//! and the distance of each index to the one before.
+//! and the distance of each index to the one before; then the servers that the message came by.
 
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
+use crate::filter::classifier::hops::Hops;
 use crate::filter::classifier::model::WEIGHTS;
 use crate::filter::classifier::varint;
 
@@ -21,6 +22,7 @@ impl PackedFeatures {
                 before = index;
             }
         }
+        features.hops.write(&mut bytes);
         Self(bytes.into())
     }
 
@@ -28,6 +30,13 @@ impl PackedFeatures {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         unpack(bytes, &mut Features::default())?;
         Some(Self(bytes.into()))
+    }
+
+    /// The same, as releases packed them that knew nothing of servers.
+    pub fn from_bytes_without_hops(bytes: &[u8]) -> Option<Self> {
+        let mut bytes = bytes.to_vec();
+        Hops::default().write(&mut bytes);
+        Self::from_bytes(&bytes)
     }
 
     /// The bytes.
@@ -69,7 +78,8 @@ fn unpack(mut bytes: &[u8], features: &mut Features) -> Option<()> {
         }
         *end = features.indexes.len();
     }
-    bytes.is_empty().then_some(())
+    features.hops = Hops::read(bytes)?;
+    Some(())
 }
 
 #[cfg(test)]
@@ -80,7 +90,10 @@ mod tests {
     fn packed_features_are_unpacked_and_others_refused() {
         let groups =
             std::array::from_fn(|group| vec![group as u32, 300, 70_000, WEIGHTS as u32 - 1]);
-        let features = Features::from_groups(&groups);
+        let features = Features {
+            hops: Hops::read(&[2, 1, 0, 2, 3]).unwrap(),
+            ..Features::from_groups(&groups)
+        };
         let packed = PackedFeatures::of(&features);
         assert_eq!(packed.unpack(), features);
         assert_eq!(
@@ -94,6 +107,13 @@ mod tests {
                 "{cut}"
             );
         }
+        let before = &packed.bytes()[..packed.bytes().len() - 5];
+        let before = PackedFeatures::from_bytes_without_hops(before).unwrap();
+        let without = Features {
+            hops: Hops::default(),
+            ..features
+        };
+        assert_eq!(before.unpack(), without);
         let more = [packed.bytes(), b"x"].concat();
         assert_eq!(PackedFeatures::from_bytes(&more), None);
     }

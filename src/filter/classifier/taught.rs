@@ -8,6 +8,9 @@
 //! message comes from counts as far as its content, or its score without lessons, points the same way. Measured by
 //! `benches/filter/learning --parts transfer`.
 //!
+//! Where lessons of both kinds came by the message's last server ([`super::hops`]), its origin tells nothing of a
+//! collection: both kinds do come that way, and what is beyond it tells them apart. There the evidence counts in full.
+//!
 //! Lessons are trusted gradually ([`TRUST`]), because a few prove little. As long as there is little of one kind, all
 //! mail seems to be of the other: only evidence beyond [`ORDINARY`] counts then, as mail has that resembles a learned
 //! message closely.
@@ -42,6 +45,10 @@ const SUPPORT: f64 = 2.0;
 /// No score supports more than this one.
 const MOST_SCORE: f64 = 8.0;
 
+/// Lessons of the rarer kind by a server after which half of the evidence of a message's origin counts in full. Of one
+/// in the wrong folder a twenty-sixth does.
+const BOTH: f64 = 5.0;
+
 /// Messages of the rarer kind after which half of the evidence is trusted.
 const TRUST: f64 = 12.0;
 
@@ -61,8 +68,27 @@ pub struct Taught {
     pub likeness: f64,
 }
 
+/// The lessons that a message is compared with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lessons {
+    /// All of them.
+    pub counts: Counts,
+    /// See [`both_ways`].
+    pub both_ways: f64,
+}
+
+/// How far both kinds of lessons came by one of the last servers of a message, from 0 to 1.
+pub fn both_ways(by_hop: impl Iterator<Item = Counts>) -> f64 {
+    let each = by_hop.map(|counts| {
+        let rarer = (counts.ham.min(counts.spam) as f64).powi(2);
+        rarer / (rarer + BOTH.powi(2))
+    });
+    each.fold(0.0, f64::max)
+}
+
 /// What lessons say of a message that scores so many points without them.
-pub fn taught(evidence: &Evidence, counts: Counts, score: f64) -> Taught {
+pub fn taught(evidence: &Evidence, lessons: Lessons, score: f64) -> Taught {
+    let counts = lessons.counts;
     let weighed = |groups: &[(FeatureGroup, f64)]| -> f64 {
         let each = groups
             .iter()
@@ -72,11 +98,12 @@ pub fn taught(evidence: &Evidence, counts: Counts, score: f64) -> Taught {
     let (content, origin) = (weighed(&CONTENT), weighed(&ORIGIN));
     let support = SUPPORT * (content + score.clamp(-MOST_SCORE, MOST_SCORE));
     let supported = origin.clamp(support.min(0.0), support.max(0.0));
+    let counted = supported + lessons.both_ways * (origin - supported);
     let all = content + origin;
     let beyond = all - all.clamp(-ORDINARY, ORDINARY);
     let trust = trust(counts);
     Taught {
-        log_odds: CALIBRATION * trust * (content + supported),
+        log_odds: CALIBRATION * trust * (content + counted),
         likeness: (1.0 - trust) * LIKENESS * beyond,
     }
 }
@@ -104,7 +131,8 @@ mod tests {
     };
 
     fn log_odds(evidence: &Evidence, counts: Counts, score: f64) -> f64 {
-        taught(evidence, counts, score).log_odds
+        let both_ways = 0.0;
+        taught(evidence, Lessons { counts, both_ways }, score).log_odds
     }
 
     fn evidence(of: &[(FeatureGroup, f32)]) -> Evidence {
@@ -130,8 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn relays_count_where_both_kinds_come() {
+        let of_its_origin = evidence(&[(FeatureGroup::Raw, 5.0), (FeatureGroup::Trace, 5.0)]);
+        let ways = |ham, spam| both_ways([Counts { ham, spam }].into_iter());
+        let found = |both_ways| {
+            let counts = MANY;
+            taught(&of_its_origin, Lessons { counts, both_ways }, -4.0).log_odds
+        };
+        let full = CALIBRATION * trust(MANY) * 14.0;
+        assert!(found(ways(1000, 1000)) > 0.99 * full);
+        assert!(found(ways(30, 900)) > 0.9 * full);
+        // Nobody was taught both kinds by it, or one of them by mistake.
+        assert_eq!(found(ways(1000, 0)), 0.0);
+        assert!(found(ways(1, 1000)) < 0.05 * full);
+        assert_eq!(found(both_ways(std::iter::empty())), 0.0);
+    }
+
+    #[test]
     fn of_one_kind_alone_only_a_close_likeness_counts() {
-        let one = Counts { ham: 0, spam: 1 };
         let alike = |found| {
             evidence(&[
                 (FeatureGroup::Raw, found),
@@ -142,6 +186,10 @@ mod tests {
             ])
         };
         // Whatever it scores.
+        let one = Lessons {
+            counts: Counts { ham: 0, spam: 1 },
+            both_ways: 0.0,
+        };
         assert_eq!(taught(&alike(4.0), one, -4.0), Taught::default());
         assert!(taught(&alike(10.0), one, -4.0).likeness > 5.0);
     }

@@ -5,9 +5,8 @@
 //! much.
 
 use super::task::{Fit, Model};
-use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::model::Evidence;
-use crate::filter::classifier::taught::{self as lessons, Taught};
+use crate::filter::classifier::taught::{self as lessons, Lessons, Taught};
 use crate::filter::classifier::{LearnedState, Shipped};
 use crate::learn::build;
 use crate::learn::cross_validation::taught;
@@ -19,9 +18,9 @@ use std::sync::Arc;
 struct Known {
     /// Log odds of spam by the shipped model.
     shipped: f64,
-    /// The evidence of lessons, and how many they were.
+    /// The evidence of lessons, and which they were.
     evidence: Evidence,
-    counts: Counts,
+    lessons: Lessons,
 }
 
 /// What is known of each message.
@@ -37,7 +36,7 @@ impl Unseen {
     /// What lessons say, if the message scores so many points without them.
     pub(super) fn taught(&self, number: usize, score: f64) -> Taught {
         let known = &self.0[number];
-        lessons::taught(&known.evidence, known.counts, score)
+        lessons::taught(&known.evidence, known.lessons, score)
     }
 }
 
@@ -69,7 +68,7 @@ pub(super) fn unseen(
             found[number] = Known {
                 shipped: model.as_ref().map_or(0.0, |model| model.log_odds(features)),
                 evidence: view.evidence(features),
-                counts: view.counts,
+                lessons: view.lessons(features),
             };
         }
     }

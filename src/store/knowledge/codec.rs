@@ -4,9 +4,10 @@
 //! messages learned. `journal` and `samples`: head, then records: length, change, CRC-32.
 //!
 //! Format 1, of popgate 0.1, is read, too: its changes do not say who sent a message, nor its messages in which order
-//! they were learned.
+//! they were learned. Format 2 does not say by which servers they came.
 
 mod numbers;
+mod tallies;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -19,13 +20,13 @@ use flate2::write::ZlibEncoder;
 
 use super::error::{KnowledgeError, VERSION};
 use crate::filter::classifier::account_weights::AccountWeights;
-use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::features::FEATURE_GROUPS;
 use crate::filter::classifier::learned_messages::{Learned, Remembered};
 use crate::filter::classifier::learned_state::{LearnedState, Shared, WeightChange};
 use crate::filter::classifier::model::{Table, WEIGHTS, Weights};
 use crate::filter::classifier::{Belief, Digest, PackedFeatures, WeightsOwner};
 use numbers::{In, Out, crc};
+use tallies::{WITH_HOPS, read_counts, read_hop_counts, read_hops, write_counts, write_hop_counts};
 
 /// The length of a head.
 pub(super) const HEAD: usize = 8 + 4 + 8 + 4;
@@ -184,7 +185,7 @@ pub(super) fn read_record(bytes: &[u8], version: u32) -> Option<(About, PackedFe
     let flags = input.take(1)?[0];
     let owner = input.text()?;
     let digest = input.take(16)?.try_into().ok()?;
-    let learned = read_learnt(&mut input)?;
+    let learned = read_learnt(&mut input, version)?;
     let about = About {
         owner: WeightsOwner::from_key(&owner),
         digest,
@@ -199,7 +200,11 @@ pub(super) fn read_record(bytes: &[u8], version: u32) -> Option<(About, PackedFe
         },
         back: flags & BACK != 0,
     };
-    Some((about, PackedFeatures::from_bytes(input.0)?, end))
+    let features = match version {
+        ..WITH_HOPS => PackedFeatures::from_bytes_without_hops(input.0)?,
+        _ => PackedFeatures::from_bytes(input.0)?,
+    };
+    Some((about, features, end))
 }
 
 /// The length of the record that begins with these four octets, as far as they say.
@@ -224,15 +229,20 @@ fn learned(out: &mut Out, learned: &Learned) {
     for error in learned.step {
         out.f32(error);
     }
+    learned.hops.write(&mut out.0);
 }
 
-fn read_learnt(input: &mut In<'_>) -> Option<Learned> {
+fn read_learnt(input: &mut In<'_>, version: u32) -> Option<Learned> {
     let is_spam = input.take(1)?[0] == 1;
     let mut step = [0.0; FEATURE_GROUPS];
     for error in &mut step {
         *error = input.f32()?;
     }
-    Some(Learned { is_spam, step })
+    Some(Learned {
+        is_spam,
+        step,
+        hops: read_hops(input, version)?,
+    })
 }
 
 /// The whole state.
@@ -246,13 +256,15 @@ pub(super) fn write_weights(memory: &LearnedState, generation: u64) -> Vec<u8> {
     let kept = weights.filter(|(_, (weight, spent))| *weight != 0.0 || *spent != 0.0);
     table(&mut out, kept.map(|(index, cell)| (index as u32, cell)));
     let shared = memory.shared();
-    counts(&mut out, shared.counts);
+    write_counts(&mut out, shared.counts);
+    write_hop_counts(&mut out, &shared.hops);
     out.u32(shared.accounts.len() as u32);
     let mut overlays: Vec<_> = shared.accounts.iter().collect();
     overlays.sort_unstable_by_key(|(account, _)| *account);
     for (account, overlay) in overlays {
         out.text(&account.key());
-        counts(&mut out, overlay.counts());
+        write_counts(&mut out, overlay.counts());
+        write_hop_counts(&mut out, &overlay.hops());
         let mut cells = overlay.entries();
         cells.sort_unstable_by_key(|(at, _)| *at);
         table(&mut out, cells.into_iter());
@@ -313,12 +325,14 @@ fn read_all(input: &mut In<'_>, head: Head) -> Option<LearnedState> {
     })?;
     let mut shared = Shared {
         counts: read_counts(input)?,
+        hops: Arc::new(read_hop_counts(input, head.version)?),
         ..Shared::default()
     };
     for _ in 0..input.u32()? {
         let owner = WeightsOwner::from_key(&input.text()?)?;
         let overlay = AccountWeights::default();
         overlay.set_counts(read_counts(input)?);
+        overlay.set_hops(read_hop_counts(input, head.version)?);
         read_table(input, |index, weight, spent| {
             (&mut &overlay).change(index, |_, _| (weight, spent));
         })?;
@@ -329,7 +343,7 @@ fn read_all(input: &mut In<'_>, head: Head) -> Option<LearnedState> {
         let owner = WeightsOwner::from_key(&input.text()?);
         let digest = input.take(16)?.try_into().ok()?;
         let remembered = Remembered {
-            learned: read_learnt(input)?,
+            learned: read_learnt(input, head.version)?,
             number: match head.version {
                 1 => place,
                 _ => input.u64()?,
@@ -339,18 +353,6 @@ fn read_all(input: &mut In<'_>, head: Head) -> Option<LearnedState> {
     }
     let generation = head.generation;
     Some(LearnedState::new(weights, shared, learned, generation))
-}
-
-fn counts(out: &mut Out, counts: Counts) {
-    out.u64(counts.ham);
-    out.u64(counts.spam);
-}
-
-fn read_counts(input: &mut In<'_>) -> Option<Counts> {
-    Some(Counts {
-        ham: input.u64()?,
-        spam: input.u64()?,
-    })
 }
 
 /// Cells in index order: distance to the next, weight, sum of squared errors.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::store::store_error::StoreError;
 
 /// The format of the files. A change that older releases would misread increments it.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Why the learned state cannot be read or written.
 #[derive(Debug)]

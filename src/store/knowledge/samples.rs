@@ -76,6 +76,7 @@ impl Knowledge {
                 learned: Learned {
                     is_spam: sample.is_spam,
                     step: Default::default(),
+                    hops: Default::default(),
                 },
                 belief: sample.belief,
                 back: false,

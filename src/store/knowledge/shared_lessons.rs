@@ -146,6 +146,7 @@ impl SharedLessons {
             learned: Learned {
                 is_spam: taught.is_spam.unwrap_or(false),
                 step: Default::default(),
+                hops: Default::default(),
             },
             belief: taught.belief,
             back: taught.is_spam.is_none(),

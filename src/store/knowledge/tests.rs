@@ -2,13 +2,26 @@
 
 use super::*;
 use crate::filter::classifier::features::{FEATURE_GROUPS, Features};
-use crate::filter::classifier::{Lesson, Update, WeightsOwner};
+use crate::filter::classifier::{Hops, Lesson, Update, WeightsOwner};
+use crate::message::Headers;
 
 /// Features, some of them shared by all messages.
 fn features(number: u32) -> Features {
     let view = |view: u32| vec![view, 1000 + view, 10_000 * (number + 1) + view];
     let views: [Vec<u32>; FEATURE_GROUPS] = std::array::from_fn(|at| view(at as u32));
-    Features::from_groups(&views)
+    let second = ["by mx.example.org", "by localhost"][number as usize % 2];
+    let mut features = Features::from_groups(&views);
+    features.hops = hops(&["by mx.example.net", second]);
+    features
+}
+
+/// The servers of a message with these Received fields.
+fn hops(received: &[&str]) -> Hops {
+    let fields: String = received
+        .iter()
+        .map(|it| format!("Received: {it}\r\n"))
+        .collect();
+    Hops::of(&Headers::of(format!("{fields}\r\n").as_bytes()))
 }
 
 fn teach(knowledge: &mut Knowledge, memory: &LearnedState, number: u32, account: Option<&str>) {
