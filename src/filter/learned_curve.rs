@@ -14,7 +14,9 @@
 //! points = [-4.0, 0.0, 0.0, 5.0]
 //! ```
 //!
-//! Both add up. Where lessons say nothing, the second adds nothing.
+//! Both add up. Where lessons say nothing, the second adds nothing. Weak evidence of lessons may be what distinguishes the
+//! collections that they came from; where one server handed over both kinds of them it is not, and there the flat part
+//! of the second table before 0 ends at [`WEAK`], so that mail like the mailbox's ham gets less.
 //!
 //! Between two points of a table it is a straight line, and beyond the ends it is flat.
 
@@ -48,12 +50,27 @@ impl LearnedCurves {
 
     /// The points for what lessons say, within those of the table.
     pub fn taught_points(&self, taught: &Taught) -> f64 {
-        let points = self.taught.points(taught.log_odds) - self.taught.points(0.0);
+        let reserve = (self.taught.flat_before_zero() - WEAK).max(0.0);
+        let points = |odds: f64| {
+            let firmer = taught.both_ways * reserve * (-odds / WEAK).clamp(0.0, 1.0);
+            self.taught.points(odds - firmer) - self.taught.points(0.0)
+        };
+        let supported = points(taught.supported);
+        let of_origin = points(taught.log_odds) - supported;
+        let points = supported + of_origin.clamp(-ORIGIN_LEAST, ORIGIN_MOST);
         let ends = self.taught.knots.first().zip(self.taught.knots.last());
         let (least, most) = ends.map_or((0.0, 0.0), |(first, last)| (first.1, last.1));
         (points + taught.likeness).clamp(least, most)
     }
 }
+
+/// Log odds that are weak evidence, whatever came by which server.
+const WEAK: f64 = 1.0;
+
+/// The most points that a message's origin takes, and adds, where nothing else says the same: a list brings swindles, too,
+/// and a relay of spam letters.
+const ORIGIN_LEAST: f64 = 2.0;
+const ORIGIN_MOST: f64 = 2.5;
 
 /// A line through points.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,6 +132,14 @@ impl LearnedCurve {
         }
     }
 
+    /// How far below 0 the points are those of 0.
+    fn flat_before_zero(&self) -> f64 {
+        let neutral = self.points(0.0);
+        let below = self.knots.iter().take_while(|(odds, _)| *odds < 0.0);
+        let mut flat = below.filter(|(_, points)| *points == neutral);
+        flat.next().map_or(0.0, |(odds, _)| -odds)
+    }
+
     /// The points of the table.
     pub fn knots(&self) -> &[(f64, f64)] {
         &self.knots
@@ -139,6 +164,37 @@ mod tests {
             (f64::INFINITY, 3.0),
         ] {
             assert_eq!(curve.points(odds), points, "{odds}");
+        }
+    }
+
+    #[test]
+    fn origin_alone_adds_little_and_weak_signs_of_ham_count_where_both_kinds_come() {
+        let curve = |knots: &[(f64, f64)]| LearnedCurve::new(knots.to_vec()).unwrap();
+        let taught = curve(&[(-10.5, -4.0), (-5.0, 0.0), (4.0, 0.0), (12.0, 6.0)]);
+        assert_eq!(taught.flat_before_zero(), 5.0);
+        assert_eq!(LearnedCurve::default().flat_before_zero(), 0.0);
+        let curves = LearnedCurves {
+            taught,
+            ..LearnedCurves::default()
+        };
+        let points = |supported, log_odds, both_ways| {
+            let taught = Taught {
+                log_odds,
+                supported,
+                both_ways,
+                likeness: 0.0,
+            };
+            curves.taught_points(&taught)
+        };
+        assert_eq!(points(12.0, 12.0, 1.0), 6.0);
+        assert_eq!(points(0.0, 12.0, 1.0), ORIGIN_MOST);
+        assert_eq!(points(8.0, 12.0, 1.0), 5.5);
+        assert_eq!(points(0.0, -10.5, 1.0), -ORIGIN_LEAST);
+        // As the table says, and as it would say of 4 less.
+        assert_eq!(points(-5.0, -5.0, 0.0), 0.0);
+        assert!((points(-3.75, -3.75, 1.0) + 2.0).abs() < 1e-9);
+        for weak in [0.0, -0.5, -1.0, 4.0] {
+            assert_eq!(points(weak, weak, 1.0), 0.0, "{weak}");
         }
     }
 

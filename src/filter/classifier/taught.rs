@@ -9,7 +9,8 @@
 //! `benches/filter/learning --parts transfer`.
 //!
 //! Where lessons of both kinds came by the message's last server ([`super::hops`]), its origin tells nothing of a
-//! collection: both kinds do come that way, and what is beyond it tells them apart. There the evidence counts in full.
+//! collection: both kinds do come that way, and what is beyond it tells them apart. There the evidence counts in full;
+//! how many points the part adds that nothing else supports is bounded (`learned_curve.rs`).
 //!
 //! Lessons are trusted gradually ([`TRUST`]), because a few prove little. As long as there is little of one kind, all
 //! mail seems to be of the other: only evidence beyond [`ORDINARY`] counts then, as mail has that resembles a learned
@@ -64,6 +65,10 @@ const LIKENESS: f64 = 0.3;
 pub struct Taught {
     /// Log odds of spam.
     pub log_odds: f64,
+    /// The same, without what only the message's origin says.
+    pub supported: f64,
+    /// How far both kinds of lessons came by one of its last servers, from 0 to 1.
+    pub both_ways: f64,
     /// Points for a close likeness to one of few lessons.
     pub likeness: f64,
 }
@@ -102,8 +107,11 @@ pub fn taught(evidence: &Evidence, lessons: Lessons, score: f64) -> Taught {
     let all = content + origin;
     let beyond = all - all.clamp(-ORDINARY, ORDINARY);
     let trust = trust(counts);
+    let log_odds = |evidence: f64| CALIBRATION * trust * evidence;
     Taught {
-        log_odds: CALIBRATION * trust * (content + counted),
+        log_odds: log_odds(content + counted),
+        supported: log_odds(content + supported),
+        both_ways: lessons.both_ways,
         likeness: (1.0 - trust) * LIKENESS * beyond,
     }
 }
