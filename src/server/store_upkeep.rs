@@ -324,6 +324,7 @@ mod tests {
                 uidl: uidl.clone(),
                 record: Box::new(record),
                 replaces: false,
+                as_taught: None,
             },
             Change::Held {
                 entry: Box::new(entry),

@@ -12,6 +12,7 @@ use super::mailbox_context::{KnownMailbox, hides};
 use super::own_messages;
 use super::service::Service;
 use super::stored_edit::{decision_of, edit_of};
+use crate::filter::{Action, CORRECTED, Verdict};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing, UpstreamNumber};
 use crate::store::records::{
@@ -265,8 +266,18 @@ pub(super) fn decided(
         uidl: decided.uidl,
         record: Box::new(record),
         replaces: decided.replaces,
+        as_taught: as_taught(&verdict),
     };
     store.record(std::iter::once(judged).chain(more).collect());
+}
+
+/// What a person had said that a verdict follows.
+fn as_taught(verdict: &Verdict) -> Option<Label> {
+    let is_taught = verdict.hits.iter().any(|hit| &*hit.rule == CORRECTED);
+    is_taught.then_some(match verdict.action {
+        Action::Pass => Label::Ham,
+        Action::Tag | Action::Drop => Label::Spam,
+    })
 }
 
 /// A client has deleted messages of the upstream's.

@@ -44,6 +44,7 @@ macro_rules! contract {
             what_was_released_is_deleted_with_its_entry,
             a_correction_stays_and_can_be_taken_back,
             a_decision_ends_with_the_correction_it_was_made_by,
+            a_late_verdict_does_not_outlive_its_correction,
             a_sender_counts_each_message_once,
             lists_and_settings_are_of_a_mailbox,
             what_there_is_about_a_mailbox_is_counted,
@@ -140,6 +141,7 @@ pub(super) fn judged(user: &str, of: &str, record: MessageRecord) -> Change {
         uidl: uidl(of),
         record: Box::new(record),
         replaces: false,
+        as_taught: None,
     }
 }
 

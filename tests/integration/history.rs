@@ -376,6 +376,7 @@ fn seen(data: &Path, address: &str, count: usize, days: i64, label: Label) {
             uidl: uidl.clone(),
             record: Box::new(record),
             replaces: false,
+            as_taught: None,
         };
         let sender = Change::SenderSeen(SenderSeen {
             mailbox: mailbox(),

@@ -161,6 +161,7 @@ fn hidden(data: &Path, uidl: &str) {
         uidl: uidl.clone(),
         record: Box::new(record(id)),
         replaces: false,
+        as_taught: None,
     };
     let held = Change::Held {
         entry: Box::new(entry),

@@ -299,6 +299,7 @@ fn correct(store: &dyn Store, row: &HistoryRow, label: Label) {
         uidl: uidl.clone(),
         record: Box::new(record(row.id.as_str())),
         replaces: false,
+        as_taught: None,
     };
     let corrected = Change::Corrected {
         mailbox: row.mailbox.clone(),

@@ -338,6 +338,7 @@ pub(in crate::store) fn messages_of_the_history_are_counted(store: &dyn Store) {
         uidl: uidl("u-b"),
         record: Box::new(record("b")),
         replaces: false,
+        as_taught: None,
     };
     let corrected = Change::Corrected {
         mailbox: ann.clone(),

@@ -176,6 +176,7 @@ pub(in crate::store) fn a_corrected_verdict_replaces_the_record(store: &dyn Stor
             uidl,
             record,
             replaces: true,
+            as_taught: None,
         },
         other => other,
     };
@@ -225,6 +226,70 @@ pub(in crate::store) fn a_correction_stays_and_can_be_taken_back(store: &dyn Sto
     assert_eq!((kept.id, kept.correction), (id("a-2"), Some(correction)));
     store.apply(&[correct(None)]).unwrap();
     assert_eq!(message(store, "one").correction, None);
+}
+
+pub(in crate::store) fn a_late_verdict_does_not_outlive_its_correction(store: &dyn Store) {
+    let correct = |of: &str, label: Option<Label>| Change::Corrected {
+        mailbox: mailbox("ann"),
+        uidl: uidl(of),
+        correction: label.map(|label| Correction { label, at: at(99) }),
+    };
+    let follows = |of: &str, as_taught| Change::Judged {
+        mailbox: mailbox("ann"),
+        uidl: uidl(of),
+        record: Box::new(MessageRecord {
+            state: MessageState::Delivered,
+            action: Action::Pass,
+            edit: None,
+            grown: 0,
+            first_seen: at(100),
+            delivered_at: Some(at(100)),
+            ..record("a-2")
+        }),
+        replaces: true,
+        as_taught,
+    };
+    let before = |of: &str| {
+        let first = MessageRecord {
+            state: MessageState::Delivered,
+            first_seen: at(98),
+            delivered_at: Some(at(98)),
+            ..record("a-1")
+        };
+        store.apply(&[judged("ann", of, first)]).unwrap();
+        store.apply(&[correct(of, Some(Label::Ham))]).unwrap();
+    };
+    let (ham, spam) = (Some(Label::Ham), Some(Label::Spam));
+    // Written in time: it goes with the correction, and the message is judged anew.
+    before("in time");
+    let changes = [follows("in time", ham), correct("in time", None)];
+    store.apply(&changes).unwrap();
+    assert_eq!(message(store, "in time").digest, None);
+    // Written late, and again and again: what was sent before the correction is sent again.
+    before("late");
+    let changes = [correct("late", None), follows("late", ham)];
+    store.apply(&changes).unwrap();
+    store.apply(&[follows("late", ham)]).unwrap();
+    let kept = message(store, "late");
+    assert_eq!((kept.id, kept.correction), (id("a-1"), None));
+    let history = HistoryQuery {
+        corrected: Some(true),
+        ..HistoryQuery::default()
+    };
+    assert!(store.history(&history).unwrap().is_empty());
+    // What follows nobody, or something else, is kept.
+    for (of, as_taught) in [("own", None), ("other", spam)] {
+        before(of);
+        let changes = [correct(of, None), follows(of, as_taught)];
+        store.apply(&changes).unwrap();
+        assert_eq!(message(store, of).id, id("a-2"), "{of}");
+    }
+    // It counts again once it is taught again.
+    store.apply(&[correct("late", ham)]).unwrap();
+    store.apply(&[follows("late", ham)]).unwrap();
+    let kept = message(store, "late");
+    assert_eq!(kept.id, id("a-2"));
+    assert_eq!(kept.correction.map(|it| it.label), ham);
 }
 
 pub(in crate::store) fn a_decision_ends_with_the_correction_it_was_made_by(store: &dyn Store) {

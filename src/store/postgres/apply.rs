@@ -54,6 +54,7 @@ impl<'c> Batch<'c> {
                 uidl,
                 record,
                 replaces,
+                as_taught,
             } => {
                 self.need(mailbox);
                 self.statements
@@ -61,7 +62,9 @@ impl<'c> Batch<'c> {
                 if self.versions.insert(&record.filter_version) {
                     self.push(messages::create_version(&record.filter_version));
                 }
-                self.push(messages::judged(mailbox, uidl, record, *replaces));
+                self.push(messages::judged(
+                    mailbox, uidl, record, *replaces, *as_taught,
+                ));
             }
             Change::Delivered { mailbox, uidl, at } => {
                 self.push(messages::delivered(mailbox, uidl, *at));
@@ -200,7 +203,7 @@ fn hold_again(id: &PopgateId, hidden: bool) -> Bound<'_> {
                 AND other.uidl = quarantine.uidl AND other.state = 0)
            RETURNING mailbox, uidl
          )
-         UPDATE messages SET state = $2, corrected = NULL, corrected_at = NULL
+         UPDATE messages SET state = $2, corrected_at = NULL
          FROM held WHERE messages.mailbox = held.mailbox AND messages.uidl = held.uidl
            AND messages.state = 4",
         id.as_str(),

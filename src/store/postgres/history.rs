@@ -12,7 +12,8 @@ use super::statements::{Bound, bound, known, row, rows};
 const COLUMNS: &str =
     "history.id, upstream, user_name, uidl, time, sender, subject, score, action, hits, features,
        (SELECT corrected FROM messages AS it
-         WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl) AS corrected
+         WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
+           AND corrected_at IS NOT NULL) AS corrected
      FROM history JOIN mailboxes ON mailboxes.id = history.mailbox";
 
 pub(super) fn add(row: &HistoryRow) -> Bound<'_> {

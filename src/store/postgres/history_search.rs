@@ -281,7 +281,7 @@ impl Search<'_> {
                AND ($7::bigint IS NULL OR score < $7) AND ($8::jsonb IS NULL OR hits @> $8)
                AND ($9::bool IS NULL OR $9 = EXISTS (SELECT 1 FROM messages AS it
                  WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
-                   AND it.corrected IS NOT NULL))
+                   AND it.corrected_at IS NOT NULL))
                AND ($10::bytea IS NULL OR uidl = $10)"
         );
         sql.push_str(match self.mailbox {

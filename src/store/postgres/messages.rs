@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use super::super::coded::{octets, optional_thousandths};
 use super::super::records::{
-    Correction, Edit, MessageRecord, MessageState, RememberedMessage, Timestamp,
+    Correction, Edit, Label, MessageRecord, MessageState, RememberedMessage, Timestamp,
 };
 use super::columns::{self, day, small};
 use super::failure::Failure;
@@ -118,6 +118,7 @@ pub(super) fn judged<'c>(
     uidl: &'c Uidl,
     record: &'c MessageRecord,
     replaces: bool,
+    as_taught: Option<Label>,
 ) -> Bound<'c> {
     bound!(
         concat!(
@@ -139,7 +140,9 @@ pub(super) fn judged<'c>(
                corrected = coalesce(messages.corrected, excluded.corrected),
                corrected_at = coalesce(messages.corrected_at, excluded.corrected_at),
                edit_flags = excluded.edit_flags, edit_block = excluded.edit_block
-             WHERE messages.state = 0 OR ($22 AND messages.state NOT IN (4, 6))"
+             WHERE (messages.state = 0 OR ($22 AND messages.state NOT IN (4, 6)))
+               AND ($23::smallint IS NULL OR messages.corrected_at IS NOT NULL
+                 OR messages.corrected IS DISTINCT FROM $23)"
         ),
         mailbox.upstream().as_str(),
         &**mailbox.user(),
@@ -163,6 +166,7 @@ pub(super) fn judged<'c>(
         record.grown,
         record.held_at.map(Timestamp::seconds),
         replaces,
+        as_taught.map(small),
     )
 }
 
@@ -210,7 +214,8 @@ pub(super) fn held<'c>(
     )
 }
 
-/// A decision that was made as a person said is not valid any more once that is taken back.
+/// A decision that was made as a person said is not valid any more once that is taken back. A label without a time is one
+/// that was taken back.
 pub(super) fn corrected<'c>(
     mailbox: &'c MailboxId,
     uidl: &'c Uidl,
@@ -224,7 +229,7 @@ pub(super) fn corrected<'c>(
                FROM messages WHERE mailbox = ",
             known!(),
             " AND uidl = $3)
-             UPDATE messages AS it SET corrected = $4, corrected_at = $5,
+             UPDATE messages AS it SET corrected = coalesce($4, it.corrected), corrected_at = $5,
                state = CASE WHEN old.is_void THEN 0 ELSE it.state END,
                digest = CASE WHEN old.is_void THEN NULL ELSE it.digest END,
                grown = CASE WHEN old.is_void THEN 0 ELSE it.grown END,

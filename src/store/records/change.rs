@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Correction, Edit, HistoryRow, Lesson, ListEntry, ListKind, ListPattern, MessageRecord,
+    Correction, Edit, HistoryRow, Label, Lesson, ListEntry, ListKind, ListPattern, MessageRecord,
     MessageState, OwnEntry, PopgateId, Quarantined, SenderSeen, Timestamp,
 };
 use crate::filter::receiving_server::Observed;
@@ -28,6 +28,9 @@ pub enum Change {
         /// Whether it replaces one of a message in any state but `Released` and `Discarded`: a person has corrected the
         /// verdict, or the original of a notice is gone.
         replaces: bool,
+        /// What a person had said that the verdict follows. If that was taken back meanwhile, nothing changes: a verdict that
+        /// is written late, or that is of a filter which has not read of it yet, does not outlive the correction.
+        as_taught: Option<Label>,
     },
     /// A client got a message that was judged before, as that says. The first delivery counts.
     Delivered {

@@ -51,10 +51,11 @@ fn apply(connection: &Connection, numbers: &mut Numbers, change: &Change) -> Res
             uidl,
             record,
             replaces,
+            as_taught,
         } => {
             let key = (numbers.mailbox(connection, mailbox)?, uidl);
             let version = numbers.version(connection, &record.filter_version)?;
-            messages::judged(connection, key, record, version, *replaces)
+            messages::judged(connection, key, record, version, *replaces, *as_taught)
         }
         Change::Delivered { mailbox, uidl, at } => {
             messages::delivered(connection, mailbox, uidl, *at)

@@ -10,7 +10,7 @@ use crate::filter::Action;
 const COLUMNS: &str =
     "history.id, upstream, user, uidl, time, sender, subject, score, action, hits, features,
        (SELECT corrected FROM messages AS it
-         WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl)
+         WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl AND corrected_at IS NOT NULL)
      FROM history JOIN mailboxes ON mailboxes.id = history.mailbox";
 
 pub(super) fn add(connection: &Connection, mailbox: i64, row: &HistoryRow) -> Result<()> {

@@ -258,7 +258,7 @@ impl Search<'_> {
                AND (?8 IS NULL OR instr(hits, ?8) > 0)
                AND (?9 IS NULL OR ?9 = EXISTS (SELECT 1 FROM messages AS it
                  WHERE it.mailbox = history.mailbox AND it.uidl = history.uidl
-                   AND it.corrected IS NOT NULL))",
+                   AND it.corrected_at IS NOT NULL))",
         );
         sql.push_str(match self.mailbox {
             Some(_) => " AND mailbox = ?10",

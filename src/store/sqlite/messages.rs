@@ -68,6 +68,7 @@ pub(super) fn read_remembered(
     })
 }
 
+/// A label without a time was taken back.
 fn correction(row: &Row<'_>, column: usize) -> Result<Option<Correction>> {
     let label = Label::read_optional(row, column)?;
     let at = columns::optional_time(row, column + 1)?;
@@ -130,7 +131,8 @@ const REPLACE: &str = "UPDATE SET
     last_listed = max(last_listed, excluded.last_listed),
     corrected = ifnull(corrected, excluded.corrected),
     corrected_at = ifnull(corrected_at, excluded.corrected_at)
-  WHERE state = 0 OR (?19 AND state NOT IN (4, 6))";
+  WHERE (state = 0 OR (?19 AND state NOT IN (4, 6)))
+    AND (?20 IS NULL OR corrected_at IS NOT NULL OR corrected IS NOT ?20)";
 
 /// See [`super::super::records::Change::Judged`].
 pub(super) fn judged(
@@ -139,6 +141,7 @@ pub(super) fn judged(
     record: &MessageRecord,
     version: i64,
     replaces: bool,
+    as_taught: Option<Label>,
 ) -> Result<()> {
     let uidl = uidl.octets();
     let digest = record.digest.map(MessageDigest::to_octets);
@@ -175,9 +178,10 @@ pub(super) fn judged(
         .prepare_cached("DELETE FROM messages WHERE mailbox = ?1 AND uidl = ?2 AND digest != ?3")?
         .execute(params![mailbox, uidl, digest])?;
     let replace = connection.prepare_cached(&format!("{INSERT} {REPLACE}"));
-    let values = [values, params![replaces]].concat();
+    let as_taught = as_taught.map(|label| label.code());
+    let values = [values, params![replaces, as_taught]].concat();
     match replace?.execute(&values[..])? {
-        0 => Ok(()), // it was delivered meanwhile
+        0 => Ok(()), // it was delivered meanwhile, or what it follows was taken back
         _ => put_edit(connection, mailbox, uidl, record.edit.as_ref()),
     }
 }
@@ -290,7 +294,7 @@ pub(super) fn held_again(
         MessageState::Held
     };
     let mut statement = connection.prepare_cached(
-        "UPDATE messages SET state = ?3, corrected = NULL, corrected_at = NULL
+        "UPDATE messages SET state = ?3, corrected_at = NULL
          WHERE mailbox = ?1 AND uidl = ?2 AND state = 4",
     )?;
     let values = params![mailbox, uidl, state.code()];
@@ -330,7 +334,8 @@ pub(super) fn original_gone(
     }
 }
 
-/// A decision that was made as a person said is not valid any more once that is taken back.
+/// A decision that was made as a person said is not valid any more once that is taken back. A label without a time is one
+/// that was taken back.
 pub(super) fn corrected(
     connection: &Connection,
     mailbox: &MailboxId,
@@ -349,7 +354,8 @@ pub(super) fn corrected(
         }
     }
     let mut statement = connection.prepare_cached(
-        "UPDATE messages SET corrected = ?3, corrected_at = ?4 WHERE mailbox = ?1 AND uidl = ?2",
+        "UPDATE messages SET corrected = ifnull(?3, corrected), corrected_at = ?4
+         WHERE mailbox = ?1 AND uidl = ?2",
     )?;
     let values = params![
         mailbox,
