@@ -187,7 +187,10 @@ fn no_recipient(mail: &MessageView<'_>) -> Option<String> {
         let address = to.addr.as_deref().unwrap_or_default();
         address.contains('@')
     });
-    (!named).then(|| mail.headers.text("to"))
+    let to = mail.headers.text("to");
+    // An archive has put a mark in the place of an address: there was one.
+    let is_removed = to.starts_with('[') && to.ends_with(']');
+    (!named && !is_removed).then_some(to)
 }
 
 fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
