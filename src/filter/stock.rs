@@ -11,6 +11,7 @@ macro_rules! files {
 files![
     /// Name and text of each rule file, by name.
     FILES:
+    "asks.toml",
     "attachments.toml",
     "bulk.toml",
     "cold-offers.toml",
@@ -64,6 +65,7 @@ files![
     "subject.toml",
     "temptations.toml",
     "trades.toml",
+    "traps.toml",
     "trust.toml",
 ];
 

@@ -4,6 +4,7 @@
 //! (with the words that prove it), false, or a number. A fact compares, counts and looks up; scores
 //! belong to rules. Its work is bounded by the limits of the message's content.
 
+mod answers;
 mod authentication;
 mod brand_claims;
 mod fact;
@@ -31,6 +32,7 @@ pub use fact::{Fact, FactValue};
 pub(in crate::filter) use gateway::checked_by;
 
 const ALL: &[&[Fact]] = &[
+    answers::FACTS,
     authentication::FACTS,
     brand_claims::FACTS,
     file_names::FACTS,
