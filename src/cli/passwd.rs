@@ -8,8 +8,10 @@ use std::io::{self, IsTerminal};
 use clap::Args;
 
 use super::exit::{Ended, Error, Exit};
+use super::opened_store;
 use super::secret_input;
 use super::shared_args::DataArgs;
+use super::terminal::harmless;
 use crate::config::Config;
 use crate::server::core_dumps;
 use crate::store::{ApiTokens, ConsolePassword};
@@ -24,10 +26,14 @@ pub struct PasswdArgs {
     /// name no longer works
     #[arg(long, value_name = "NAME", group = "tokens")]
     api_token: Option<String>,
+    /// The token sees and changes this mailbox alone (USER@UPSTREAM, or the user name where only one fits); without it, it
+    /// has the administrator's rights
+    #[arg(long, value_name = "NAME", requires = "api_token")]
+    mailbox: Option<String>,
     /// Remove the token of this name
     #[arg(long, value_name = "NAME", group = "tokens")]
     remove_api_token: Option<String>,
-    /// List the names of the tokens
+    /// List the names of the tokens, and the mailboxes that they are limited to
     #[arg(long, group = "tokens")]
     api_tokens: bool,
     /// Where it is stored
@@ -40,14 +46,17 @@ pub(super) fn run(args: &PasswdArgs) -> Ended {
     core_dumps::forbid();
     let config = args.place.load()?;
     if let Some(name) = &args.api_token {
-        return add(&config, name);
+        return add(&config, name, args.mailbox.as_deref());
     }
     if let Some(name) = &args.remove_api_token {
         return remove(&config, name);
     }
     if args.api_tokens {
-        for name in ApiTokens::names(&config.data_dir)? {
-            println!("{name}");
+        for token in ApiTokens::all(&config.data_dir)? {
+            match token.mailbox {
+                Some(of) => println!("{}  {}", token.name, harmless(&of.to_string())),
+                None => println!("{}", token.name),
+            }
         }
         return Ok(Exit::Fine);
     }
@@ -68,13 +77,23 @@ pub(super) fn run(args: &PasswdArgs) -> Ended {
 }
 
 /// The token alone is on stdout, so that a program can take it from there.
-fn add(config: &Config, name: &str) -> Ended {
-    let token = ApiTokens::add(&config.data_dir, name).map_err(|error| match error.kind() {
+fn add(config: &Config, name: &str, mailbox: Option<&str>) -> Ended {
+    let mailbox = mailbox.map(|it| {
+        let opened = opened_store::open(config)?;
+        opened_store::mailbox(config, &*opened.store(), it)
+    });
+    let mailbox = mailbox.transpose()?;
+    let made = ApiTokens::add(&config.data_dir, name, mailbox.as_ref());
+    let token = made.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => Error::Usage(error.to_string()),
         _ => Error::from(error),
     })?;
     println!("{token}");
-    eprintln!("it has the administrator's rights, counts at once, and is not shown again");
+    let rights = match mailbox {
+        Some(of) => format!("it is for {} alone", harmless(&of.to_string())),
+        None => "it has the administrator's rights".to_owned(),
+    };
+    eprintln!("{rights}, counts at once, and is not shown again");
     Ok(Exit::Fine)
 }
 

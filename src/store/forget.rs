@@ -6,6 +6,7 @@
 use std::io;
 use std::path::Path;
 
+use super::api_tokens::ApiTokens;
 use super::contract::{Retention, Store};
 use super::knowledge::Knowledge;
 use super::quarantine::{HeldMessages, Left};
@@ -23,7 +24,7 @@ pub struct Forgotten {
     pub held: u64,
     /// Messages that were learned for it alone.
     pub learned: u64,
-    /// OAuth tokens.
+    /// OAuth tokens, and those of the console's API for this mailbox alone.
     pub tokens: u64,
 }
 
@@ -53,7 +54,8 @@ pub fn forget_mailbox(
         true => Knowledge::forget_owners(data_dir, owners).map_err(io::Error::other)?,
         false => 0,
     };
-    let tokens = remove_tokens(data_dir, mailbox, upstreams)?;
+    let tokens =
+        remove_tokens(data_dir, mailbox, upstreams)? + ApiTokens::forget(data_dir, mailbox)?;
     let forget = Change::MailboxForgotten {
         mailbox: mailbox.clone(),
     };

@@ -32,7 +32,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, fchown, lchown};
 use std::path::Path;
 
-pub use api_tokens::ApiTokens;
+pub use api_tokens::{ApiToken, ApiTokens};
 pub use console_password::ConsolePassword;
 pub use contract::{
     Expired, HistoryCounts, HistoryPage, HistoryQuery, LessonsPlace, NumberedLesson,

@@ -53,7 +53,7 @@ impl Program {
 async fn started(data: &std::path::Path) -> (Proxy, Program) {
     let mut proxy = proxy(data).await;
     fetch(&mut proxy, "ann").await;
-    let token = ApiTokens::add(data, "test").unwrap();
+    let token = ApiTokens::add(data, "test", None).unwrap();
     user(&proxy, "ann")
         .await
         .get_until("/messages", ">worst</a>")

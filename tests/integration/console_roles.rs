@@ -1,5 +1,8 @@
 //! Which route shows what to whom: every route of the console, as everybody.
 
+use popgate::mailbox_id::{MailboxId, UpstreamId};
+use popgate::store::ApiTokens;
+
 use crate::console::{address, administrator, fetch, id_of, proxy, user};
 use crate::support::browser::Browser;
 
@@ -71,6 +74,87 @@ const ROUTES: &[(&str, &str, [u16; 4])] = &[
     ("GET", "/nothing", [404, 404, 404, 404]),
 ];
 
+/// A call of the API, and the status for a wrong token, for a token of the message's mailbox, for one of another mailbox,
+/// and for one with the administrator's rights.
+const CALLS: &[(&str, &str, &str, [u16; 4])] = &[
+    ("GET", "/api/v1/counts", "", [401, 200, 200, 200]),
+    ("GET", "/api/v1/mailboxes", "", [401, 200, 200, 200]),
+    ("GET", "/api/v1/health", "", [401, 404, 404, 200]),
+    ("GET", "/api/v1/messages", "", [401, 200, 200, 200]),
+    (
+        "GET",
+        "/api/v1/messages?mailbox=MAILBOX",
+        "",
+        [401, 200, 404, 200],
+    ),
+    ("GET", "/api/v1/messages/ID", "", [401, 200, 404, 200]),
+    ("POST", "/api/v1/messages/ID/spam", "", [401, 200, 404, 200]),
+    (
+        "POST",
+        "/api/v1/messages/ID/undo-label",
+        "",
+        [401, 200, 404, 200],
+    ),
+    (
+        "POST",
+        "/api/v1/messages/ID/allow",
+        "",
+        [401, 200, 404, 200],
+    ),
+    ("GET", "/api/v1/held", "", [401, 200, 200, 200]),
+    (
+        "GET",
+        "/api/v1/held?mailbox=MAILBOX",
+        "",
+        [401, 200, 404, 200],
+    ),
+    (
+        "POST",
+        "/api/v1/held/HELD/release",
+        "",
+        [401, 200, 404, 200],
+    ),
+    ("GET", "/api/v1/senders", "", [401, 200, 200, 200]),
+    (
+        "GET",
+        "/api/v1/senders?mailbox=MAILBOX",
+        "",
+        [401, 200, 404, 200],
+    ),
+    (
+        "POST",
+        "/api/v1/senders",
+        r#"{"whom":"eve@example.net","list":"block","mailbox":"MAILBOX"}"#,
+        [401, 200, 404, 200],
+    ),
+    (
+        "GET",
+        "/api/v1/settings?mailbox=MAILBOX",
+        "",
+        [401, 200, 404, 200],
+    ),
+    (
+        "POST",
+        "/api/v1/settings",
+        r#"{"mailbox":"MAILBOX","tag_at":"4"}"#,
+        [401, 200, 404, 200],
+    ),
+    (
+        "POST",
+        "/api/v1/settings",
+        r#"{"mailbox":"MAILBOX","locked":"on"}"#,
+        [401, 403, 404, 200],
+    ),
+    // The last call has locked it.
+    (
+        "POST",
+        "/api/v1/settings",
+        r#"{"mailbox":"MAILBOX","tag_at":"4"}"#,
+        [401, 403, 404, 200],
+    ),
+    ("GET", "/api/v1/nothing", "", [401, 404, 404, 404]),
+];
+
 /// What only the message's user and the administrator may see.
 const SECRETS: [&str; 3] = ["bargain</", "worst</", "zzdropzz"];
 
@@ -136,5 +220,57 @@ async fn everybody_sees_their_own_mailbox_and_no_other() {
                 .body
                 .contains(SECRETS[0])
         );
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_a_mailbox_sees_and_changes_that_one_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let mut proxy = proxy(data.path()).await;
+    fetch(&mut proxy, "ann").await;
+    fetch(&mut proxy, "bob").await;
+    let mut ann = user(&proxy, "ann").await;
+    let list = ann.get_until("/messages", ">worst</a>").await;
+    let id = id_of(&list.body, "bargain");
+    let held = id_of(&ann.get_until("/held", ">worst</a>").await.body, "worst");
+    let (_, mailbox) = list.body.split_once("<span>ann@").unwrap();
+    let upstream = UpstreamId::from_stored(mailbox.split('<').next().unwrap());
+    let token = |name: &str| {
+        let of = MailboxId::new(upstream.clone(), name);
+        ApiTokens::add(data.path(), name, of.as_ref()).unwrap()
+    };
+    let everything = ApiTokens::add(data.path(), "all", None).unwrap();
+    let tokens = [
+        "popgate_guess".to_owned(),
+        token("ann"),
+        token("bob"),
+        everything,
+    ];
+    let mailbox = format!("ann@{upstream}");
+    for (method, call, body, wanted) in CALLS {
+        let path = call.replace("HELD", &held).replace("ID", &id);
+        let path = path.replace("MAILBOX", &mailbox.replace('@', "%40"));
+        let body = body.replace("MAILBOX", &mailbox);
+        for (number, token) in tokens.iter().enumerate() {
+            let head = format!("Authorization: Bearer {token}\r\n");
+            let mut program = Browser::new(address(&proxy));
+            let answer = program.send(method, &path, &head, &body).await;
+            // Wrong tokens are slowed down after some.
+            let status = match answer.status {
+                429 => 401,
+                status => status,
+            };
+            assert_eq!(status, wanted[number], "{method} {call}: {number}");
+            let shown = answer.body.contains("ann@") || answer.body.contains(&id);
+            assert!(number % 2 == 1 || !shown, "{call}: {number}: {answer:?}");
+            if *call == "/api/v1/mailboxes" && number == 1 {
+                assert!(!answer.body.contains("bob@"), "{answer:?}");
+            }
+            if *call == "/api/v1/counts" && number > 0 {
+                let arrived = if number == 3 { 6 } else { 3 };
+                let arrived = format!("\"arrived\":{arrived}");
+                assert!(answer.body.contains(&arrived), "{number}: {answer:?}");
+            }
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The API: what the pages show and do, for programs, as JSON.
 //!
 //! In: requests with a token (RFC 6750) that `popgate passwd --api-token` has made; out: the same values and the same
-//! actions as those of the administrator's pages, or an object with a sentence that says what is wrong. No cookie counts
-//! here, so that no page of another site can use it through a browser; a browser is told nothing about other origins.
+//! actions as those of the administrator's pages, or of a user's where the token is for one mailbox, or an object with a
+//! sentence that says what is wrong. No cookie counts here, so that no page of another site can use it through a browser; a
+//! browser is told nothing about other origins.
 
 mod answer;
 mod lists;

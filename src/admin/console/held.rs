@@ -37,6 +37,13 @@ pub(super) struct Asked {
     after: String,
 }
 
+impl Asked {
+    /// The mailbox that is asked for; empty = none.
+    pub(super) fn mailbox(&self) -> &str {
+        &self.mailbox
+    }
+}
+
 /// A message of the quarantine, for a page.
 struct HeldRow {
     id: String,

@@ -48,6 +48,11 @@ pub(super) struct Filters {
 }
 
 impl Filters {
+    /// The mailbox that is asked for; empty = none.
+    pub(super) fn mailbox(&self) -> &str {
+        &self.mailbox
+    }
+
     /// The query, and the mailboxes; no query if a mailbox is named that there is not.
     pub(super) fn query(
         &self,

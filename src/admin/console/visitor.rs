@@ -31,10 +31,10 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// A program that has the administrator's rights; it has no forms.
-    pub(super) fn of_program() -> Self {
+    /// A program that has the rights of a mailbox's user, or the administrator's; it has no forms.
+    pub(super) fn of_program(mailbox: Option<MailboxId>) -> Self {
         let session = Session {
-            person: Person::Administrator,
+            person: mailbox.map_or(Person::Administrator, Person::User),
             form_token: String::new(),
         };
         Self {
@@ -151,12 +151,17 @@ impl<S: Sync> FromRequestParts<S> for Language {
 
 /// The token in the cookies of a request.
 pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, NAME)
+}
+
+/// A cookie of a request.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter();
     let cookies = cookies.filter_map(|it| it.to_str().ok());
     let mut cookies = cookies.flat_map(|it| it.split(';'));
     cookies.find_map(|cookie| {
         let (name, value) = cookie.trim().split_once('=')?;
-        (name == NAME).then_some(value)
+        (name == wanted).then_some(value)
     })
 }
 

@@ -20,6 +20,8 @@ pub(super) enum ApiError {
     Missing,
     /// What is there has changed, or nothing is kept that this needs.
     Impossible,
+    /// The administrator alone may change it.
+    Locked,
     /// What is asked for cannot be understood, for this reason.
     Wrong(String),
     /// It failed, for this reason.
@@ -55,6 +57,10 @@ impl IntoResponse for ApiError {
             Self::Impossible => (
                 StatusCode::CONFLICT,
                 "that cannot be done with it any more, or nothing was kept that it needs",
+            ),
+            Self::Locked => (
+                StatusCode::FORBIDDEN,
+                "the administrator has locked this: a token for one mailbox does not change it",
             ),
             Self::Wrong(why) => (StatusCode::UNPROCESSABLE_ENTITY, &**why),
             Self::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, &**why),
@@ -94,7 +100,6 @@ pub(super) fn done(outcome: Result<Outcome, Unanswered>) -> Answer {
         Outcome::Missing => Err(ApiError::Missing),
         Outcome::Impossible => Err(ApiError::Impossible),
         Outcome::Wrong(why) => Err(ApiError::Wrong(why)),
-        // Programs have the administrator's rights.
-        Outcome::Locked => Err(ApiError::Impossible),
+        Outcome::Locked => Err(ApiError::Locked),
     }
 }

@@ -18,7 +18,7 @@ use super::super::shown::rfc3339;
 use super::super::state::Console;
 use super::answer::{Answer, ApiError, as_json, done};
 use super::program::Program;
-use crate::config::mailbox_keys;
+use crate::config::{MailboxOverrides, mailbox_keys};
 use crate::metrics::ConsoleAction;
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,9 +55,11 @@ struct KnownSender {
 
 pub(super) async fn senders(
     State(console): State<Arc<Console>>,
-    Program(visitor): Program,
+    program: Program,
     Query(asked): Query<OfMailbox>,
 ) -> Answer {
+    program.may_name(&asked.mailbox)?;
+    let Program(visitor) = program;
     let found = console.ask(move |store| {
         let choice = mailbox_choice::of(store, &visitor, &asked.mailbox)?;
         match choice.is_unknown {
@@ -97,10 +99,12 @@ struct Wanted {
 
 pub(super) async fn put_sender(
     State(console): State<Arc<Console>>,
-    Program(visitor): Program,
+    program: Program,
     body: Bytes,
 ) -> Answer {
     let wanted: Wanted = read(&body)?;
+    program.may_name(&wanted.mailbox)?;
+    let Program(visitor) = program;
     let pattern = sender_actions::pattern(&wanted.whom);
     let pattern =
         pattern.ok_or_else(|| ApiError::Wrong(visitor.texts.senders_page.no_pattern.to_owned()))?;
@@ -120,9 +124,11 @@ pub(super) async fn put_sender(
 
 pub(super) async fn settings(
     State(console): State<Arc<Console>>,
-    Program(visitor): Program,
+    program: Program,
     Query(asked): Query<OfMailbox>,
 ) -> Answer {
+    program.may_name(&asked.mailbox)?;
+    let Program(visitor) = program;
     let found = console.ask(move |store| {
         let choice = mailbox_choice::of(store, &visitor, &asked.mailbox)?;
         let stored = choice.mailbox.map(|of| store.settings(&of)).transpose();
@@ -136,20 +142,26 @@ pub(super) async fn settings(
 
 pub(super) async fn change_settings(
     State(console): State<Arc<Console>>,
-    Program(visitor): Program,
+    program: Program,
     body: Bytes,
 ) -> Answer {
     let wanted: BTreeMap<String, Option<String>> = read(&body)?;
+    let named = wanted.get("mailbox").cloned().flatten().unwrap_or_default();
+    program.may_name(&named)?;
+    let Program(visitor) = program;
     let known = |key: &str| key == "mailbox" || mailbox_keys().any(|(it, _)| it == key);
     if let Some(key) = wanted.keys().find(|key| !known(key)) {
         return Err(ApiError::Wrong(format!(
             "`{key}` is no setting of a mailbox"
         )));
     }
+    let is_administrators = |key: &String| MailboxOverrides::is_administrators(key);
+    if visitor.mailbox().is_some() && wanted.keys().any(is_administrators) {
+        return Err(ApiError::Locked);
+    }
     let service = console.service();
     let configured = service.judge.rules().map(|filter| filter.thresholds());
     let saved = console.ask(move |store| {
-        let named = wanted.get("mailbox").cloned().flatten().unwrap_or_default();
         let choice = mailbox_choice::of(store, &visitor, &named)?;
         let Some(mailbox) = choice.mailbox else {
             return Ok(Outcome::Missing);

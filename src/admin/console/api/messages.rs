@@ -102,9 +102,11 @@ impl Message {
 
 pub(super) async fn list(
     State(console): State<Arc<Console>>,
-    Program(visitor): Program,
+    program: Program,
     Query(filters): Query<Filters>,
 ) -> Answer {
+    program.may_name(filters.mailbox())?;
+    let Program(visitor) = program;
     let found = history(&console, &visitor, &filters).await?;
     let service = console.service();
     let filter = service.judge.rules();
@@ -173,9 +175,11 @@ pub(super) async fn act(
 
 pub(super) async fn held(
     State(console): State<Arc<Console>>,
-    Program(visitor): Program,
+    program: Program,
     Query(asked): Query<held::Asked>,
 ) -> Answer {
+    program.may_name(asked.mailbox())?;
+    let Program(visitor) = program;
     let (_, rows, next) = held::found(&console, &visitor, &asked).await?;
     Ok(as_json(&Page {
         messages: rows.iter().map(held_row).collect(),

@@ -1,6 +1,7 @@
 //! Who uses the API: a program with a token of `popgate passwd --api-token` (RFC 6750).
 //!
-//! In: a request; out: the program, or what is wrong with its token. Wrong tokens are slowed down, right ones are not.
+//! In: a request; out: the program with its rights, or what is wrong with its token. Wrong tokens are slowed down, right ones
+//! are not.
 
 use std::sync::Arc;
 
@@ -14,8 +15,38 @@ use super::answer::ApiError;
 use crate::metrics::{ConsoleLogin, ConsoleLoginOutcome};
 use crate::store::ApiTokens;
 
-/// A program that has a token: it sees what the administrator sees.
+/// A program that has a token: it sees what the administrator sees, or what the user of one mailbox sees.
 pub(super) struct Program(pub(super) Visitor);
+
+/// A program whose token has the administrator's rights; for others there is nothing here.
+pub(super) struct AdministratorsProgram;
+
+impl Program {
+    /// Whether it may name this mailbox; empty: it names none.
+    pub(super) fn may_name(&self, mailbox: &str) -> Result<(), ApiError> {
+        match self.0.mailbox() {
+            Some(own) if !mailbox.is_empty() && own.to_string() != mailbox => {
+                Err(ApiError::Missing)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Console>> for AdministratorsProgram {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        console: &Arc<Console>,
+    ) -> Result<Self, ApiError> {
+        let Program(visitor) = Program::from_request_parts(parts, console).await?;
+        match visitor.mailbox() {
+            None => Ok(Self),
+            Some(_) => Err(ApiError::Missing),
+        }
+    }
+}
 
 impl FromRequestParts<Arc<Console>> for Program {
     type Rejection = ApiError;
@@ -35,11 +66,11 @@ impl FromRequestParts<Arc<Console>> for Program {
             return Err(ApiError::NoToken);
         };
         let data_dir = console.data_dir.clone();
-        let name = console.in_thread(move || ApiTokens::name_of(&data_dir, &token));
-        match name.await {
-            Ok(Ok(Some(_))) => {
+        let found = console.in_thread(move || ApiTokens::find(&data_dir, &token));
+        match found.await {
+            Ok(Ok(Some(token))) => {
                 told(ConsoleLoginOutcome::Ok);
-                Ok(Self(Visitor::of_program()))
+                Ok(Self(Visitor::of_program(token.mailbox)))
             }
             Ok(Ok(None)) => {
                 let limits = console.service().limits;

@@ -11,7 +11,7 @@ use super::super::operations::CheckState;
 use super::super::shown::rfc3339;
 use super::super::state::Console;
 use super::answer::{Answer, as_json};
-use super::program::Program;
+use super::program::{AdministratorsProgram, Program};
 use crate::store::records::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -28,12 +28,12 @@ fn one_day() -> u32 {
 
 pub(super) async fn counts(
     State(console): State<Arc<Console>>,
-    _: Program,
+    Program(visitor): Program,
     Query(asked): Query<Asked>,
 ) -> Answer {
     let since = Timestamp::now().before(DAY.saturating_mul(asked.days));
     let counts = console.ask(move |store| {
-        let counts = store.history_counts(None, since);
+        let counts = store.history_counts(visitor.mailbox(), since);
         counts.map_err(|error| error.to_string())
     });
     let counts = counts.await?;
@@ -45,11 +45,15 @@ pub(super) async fn counts(
     })))
 }
 
-pub(super) async fn mailboxes(State(console): State<Arc<Console>>, _: Program) -> Answer {
+pub(super) async fn mailboxes(
+    State(console): State<Arc<Console>>,
+    Program(visitor): Program,
+) -> Answer {
     let known = console.ask(|store| store.mailboxes().map_err(|error| error.to_string()));
     let known = known.await?;
     let names: Vec<_> = known
         .iter()
+        .filter(|it| visitor.sees(&it.mailbox))
         .map(|it| {
             json!({
                 "mailbox": it.mailbox.to_string(),
@@ -68,7 +72,10 @@ struct Check {
     to_do: String,
 }
 
-pub(super) async fn health(State(console): State<Arc<Console>>, _: Program) -> Answer {
+pub(super) async fn health(
+    State(console): State<Arc<Console>>,
+    _: AdministratorsProgram,
+) -> Answer {
     let diagnose = Arc::clone(&console.operations.diagnose);
     let checks = console.in_thread(move || diagnose()).await?;
     let checks: Vec<Check> = checks
