@@ -5,7 +5,7 @@ mod consent;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use zeroize::Zeroizing;
@@ -16,8 +16,8 @@ use super::shared_args::DataArgs;
 use super::terminal::harmless;
 use crate::config::{Config, OAuth, OAuthFlow, Upstream, duration};
 use crate::pop3::Secret;
-use crate::server::{core_dumps, upstreams};
-use crate::store::{Grant, GrantKind, Tokens};
+use crate::server::{core_dumps, grant_of, upstreams};
+use crate::store::{Grant, Tokens};
 use crate::upstream::{LoopDetection, TokenService};
 
 /// For one question to a provider.
@@ -252,24 +252,7 @@ fn granted(
         .enable_all()
         .build()?;
     let fresh = runtime.block_on(consent::ask(service, oauth, flow, account, wait))?;
-    let kind = match (flow, fresh.refresh) {
-        // It serves all accounts: the server keeps its own.
-        (OAuthFlow::ClientCredentials, _) => {
-            return Ok(Grant {
-                kind: GrantKind::ClientCredentials,
-                access: None,
-            });
-        }
-        (_, Some(refresh)) => GrantKind::RefreshToken(refresh),
-        (_, None) => {
-            return Err(Error::failed(
-                "the provider gave no refresh token, so the consent would end within hours; scope may lack offline_access (Microsoft), \
-                 or authorization_url access_type=offline and prompt=consent (Google)",
-            ));
-        }
-    };
-    let access = (fresh.until > SystemTime::now()).then_some((fresh.access, fresh.until));
-    Ok(Grant { kind, access })
+    grant_of(flow, fresh).map_err(Error::failed)
 }
 
 /// The password that the mail program will send.

@@ -2,21 +2,23 @@
 //!
 //! In: the address of the admin port; out: a file with settings that were tested, and the port, which the server takes over.
 
-use std::fmt::Write;
+mod consent;
+mod provider_login;
+mod settings_file;
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Notify;
-use zeroize::Zeroizing;
 
-use super::overrides::{Overrides, Root};
+use self::consent::Consents;
+use self::provider_login::log_in;
+use self::settings_file::settings;
 use super::signals::StopSignals;
-use crate::admin::{Choice, Later, OneTimeToken, Setup, new_token, serve_setup};
-use crate::config::{Config, Flags};
-use crate::session::mailbox_of_login;
+use crate::admin::{Choice, Consent, ConsentProblem, OneTimeToken, Setup, new_token, serve_setup};
 use crate::store::durable_write;
 use crate::upstream::ProviderFiles;
 
@@ -49,7 +51,10 @@ pub async fn set_up(
         let text = format!("cannot listen on {address}: {error}; choose another with --admin");
         io::Error::new(error.kind(), text)
     })?;
-    let (written, data_dir) = (file.to_owned(), data_dir.to_owned());
+    let (file, data_dir) = (file.to_owned(), data_dir.to_owned());
+    let written = data_dir.clone();
+    let write: Arc<WriteFile> = Arc::new(move |choice| write(&file, choice, &written));
+    let port = admin.local_addr()?.port();
     let setup = Arc::new(Setup {
         token: token.clone(),
         next_token: next_token.clone(),
@@ -57,15 +62,11 @@ pub async fn set_up(
         is_done: AtomicBool::new(false),
         listen: free_port(),
         ask: Box::new(|address| Box::pin(ask(address))),
-        test: Box::new(test),
-        write: Box::new(move |choice: &Choice| {
-            let text = settings(choice, &data_dir);
-            let created = durable_write::create(&written, text.as_bytes());
-            let path = written.display().to_string();
-            created
-                .map(|()| path.clone())
-                .map_err(|error| format!("{path}: {error}"))
+        test: Box::new(|choice, user, password| {
+            Box::pin(log_in(choice, user, password, Vec::new()))
         }),
+        consent: consent(Arc::new(Consents::new(port, data_dir)), Arc::clone(&write)),
+        write: Box::new(move |choice| write(choice)),
     });
     let mut stops = StopSignals::new()?;
     announce(&format!(
@@ -79,6 +80,43 @@ pub async fn set_up(
     }
     let token = next_token;
     Ok(Some(SetUp { admin, token }))
+}
+
+/// Writes the file, and returns its path; an error is a sentence.
+type WriteFile = dyn Fn(&Choice) -> Result<String, String> + Send + Sync;
+
+fn write(file: &Path, choice: &Choice, data_dir: &Path) -> Result<String, String> {
+    let text = settings(choice, data_dir);
+    let path = file.display().to_string();
+    match durable_write::create(file, text.as_bytes()) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(format!("{path}: {error}")),
+    }
+}
+
+/// The steps of a consent, for the pages.
+fn consent(consents: Arc<Consents>, write: Arc<WriteFile>) -> Consent {
+    let (asks, takes) = (Arc::clone(&consents), Arc::clone(&consents));
+    Consent::new(
+        Box::new(move |asking| {
+            let consents = Arc::clone(&asks);
+            Box::pin(async move { consents.begin(asking).await })
+        }),
+        Box::new(move |came| {
+            let consents = Arc::clone(&takes);
+            Box::pin(async move { consents.take(came).await })
+        }),
+        Box::new(move |is_tested| {
+            let (consents, write) = (Arc::clone(&consents), Arc::clone(&write));
+            Box::pin(async move {
+                let choice = match is_tested {
+                    true => consents.tested().await?,
+                    false => consents.granted().await?,
+                };
+                write(&choice).map_err(ConsentProblem::NotWritten)
+            })
+        }),
+    )
 }
 
 /// Where mail programs can connect: the usual port, unless it is taken or needs a privilege.
@@ -99,89 +137,4 @@ async fn ask(address: String) -> Result<Vec<u8>, String> {
     found
         .map(|file| file.to_vec())
         .map_err(|error| error.to_string())
-}
-
-fn test(choice: Choice, user: String, password: Zeroizing<String>) -> Later<Result<(), String>> {
-    Box::pin(log_in(choice, user, password))
-}
-
-/// Logs in at the provider, as a mail program would through popgate, and out again.
-async fn log_in(choice: Choice, user: String, password: Zeroizing<String>) -> Result<(), String> {
-    let flags = Flags {
-        listen: vec!["127.0.0.1:0".to_owned()],
-        upstream: Some(format!("{}:{}", bracketed(&choice.host), choice.port)),
-        upstream_tls: Some(choice.tls.to_owned()),
-        admin: Some("off".to_owned()),
-        data_dir: Some(PathBuf::new()),
-        rules: None,
-    };
-    let built = tokio::task::spawn_blocking(move || {
-        let (config, problems) = Config::load(None, &flags);
-        let overrides = Overrides {
-            root: Root::Kept,
-            ..Overrides::default()
-        };
-        super::build(&config, problems, overrides)
-    });
-    let server = built.await.map_err(|error| error.to_string())?;
-    let server = server.map_err(|error| error.to_string())?;
-    let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let drain = server.drain_signal().drain();
-    let mailbox = mailbox_of_login(server.service(), from, drain, &user, &password).await;
-    mailbox.map(drop).map_err(|denied| denied.to_string())
-}
-
-fn bracketed(host: &str) -> String {
-    match host.contains(':') {
-        true => format!("[{host}]"),
-        false => host.to_owned(),
-    }
-}
-
-/// The file. The form has let no character through that needs an escape.
-fn settings(choice: &Choice, data_dir: &Path) -> String {
-    let Choice {
-        host,
-        port,
-        tls,
-        listen,
-    } = choice;
-    let mut text = format!(
-        "# Written by popgate's first run. Every setting: deploy/settings.md.\n\n\
-         [[listen]]\naddress = \"{listen}\"\n\n\
-         [[upstream]]\nname = \"provider\"\nhost = \"{host}\"\nport = {port}\ntls = \"{tls}\"\n"
-    );
-    let dir = toml_edit::Value::from(data_dir.display().to_string());
-    let _ = write!(text, "\n[data]\ndir = {dir}\n");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::TlsMode;
-
-    #[test]
-    fn what_is_written_is_a_valid_configuration() {
-        for (host, tls, mode) in [
-            ("pop.example.net", "implicit", TlsMode::Implicit),
-            ("pop.example.net", "starttls", TlsMode::Starttls),
-            ("::1", "off", TlsMode::Off),
-        ] {
-            let choice = Choice {
-                host: host.to_owned(),
-                port: 4711,
-                tls,
-                listen: "127.0.0.1:1110".parse().unwrap(),
-            };
-            let text = settings(&choice, Path::new("a \"quoted\" folder"));
-            let (config, problems) = Config::parse("popgate.toml", &text, &Flags::default());
-            assert!(problems.is_empty(), "{problems:?} in\n{text}");
-            assert_eq!(config.upstreams[0].host, host);
-            assert_eq!(config.upstreams[0].port, 4711);
-            assert_eq!(config.upstreams[0].tls, mode);
-            assert_eq!(config.listen[0].address, choice.listen);
-            assert!(config.data_dir.ends_with("a \"quoted\" folder"));
-        }
-    }
 }

@@ -24,6 +24,7 @@ pub mod log;
 mod log_queue;
 pub mod mailbox_name;
 mod notify;
+mod oauth_grant;
 pub mod open_files;
 pub mod open_store;
 mod overrides;
@@ -42,6 +43,7 @@ mod watch;
 
 pub use build::{BuildError, build};
 pub use check::check;
+pub use oauth_grant::{NoRefreshToken, grant_of};
 pub use overrides::{Overrides, Root, SessionRuntime};
 pub use reload::Reloader;
 pub use running::{Server, run};

@@ -7,13 +7,13 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use popgate::admin::{Choice, Setup, new_token, serve_setup};
+use popgate::admin::{Choice, Consent, ConsentProblem, Setup, new_token, serve_setup};
 use tokio::sync::Notify;
 
 use crate::support::browser::Browser;
 
 /// A process that ends with the test.
-struct Ending(Child);
+pub(crate) struct Ending(pub(crate) Child);
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -23,7 +23,7 @@ impl Drop for Ending {
 }
 
 /// Reads on until a line has this.
-fn line_with(stderr: &mut BufReader<ChildStderr>, text: &str) -> String {
+pub(crate) fn line_with(stderr: &mut BufReader<ChildStderr>, text: &str) -> String {
     loop {
         let mut line = String::new();
         let length = stderr.read_line(&mut line).unwrap();
@@ -150,6 +150,11 @@ async fn a_provider_is_asked_on_request_only_and_what_it_says_is_written() {
             })
         }),
         test: Box::new(|_, _, _| Box::pin(async { Ok(()) })),
+        consent: Consent::new(
+            Box::new(|_| Box::pin(async { Err(ConsentProblem::NotAsked) })),
+            Box::new(|_| Box::pin(async { Err(ConsentProblem::NotAsked) })),
+            Box::new(|_| Box::pin(async { Err(ConsentProblem::NotAsked) })),
+        ),
         write: Box::new(move |choice: &Choice| {
             *kept.lock().unwrap() = Some(choice.clone());
             Ok("popgate.toml".to_owned())

@@ -72,6 +72,7 @@ mod verdicts;
 mod support;
 
 mod first_run;
+mod first_run_consent;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 mod fuzz_replay;

@@ -9,8 +9,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
 
 use crate::support::identity_provider::{
@@ -109,34 +107,13 @@ impl Setup {
             client.expect(b"+OK\r\n").await;
             client.send(format!("PASS {password}\r\n").as_bytes()).await;
             if accepts > 0 {
-                self.mail_server_accepts(user).await;
+                self.provider
+                    .mail_login(&self.mail, user, b"+OK welcome\r\n")
+                    .await;
             }
             received = shown(&client.line().await);
         }
         (received, serving.log())
-    }
-
-    /// The mail server accepts a token that the provider has issued.
-    async fn mail_server_accepts(&self, user: &str) {
-        let peer = Peer::accept(&self.mail).await;
-        let mut server = peer
-            .accepted(&self.provider.certified.acceptor)
-            .await
-            .unwrap();
-        server.send(b"+OK ready\r\n").await;
-        server.expect(b"CAPA\r\n").await;
-        server.send(b"+OK\r\nSASL XOAUTH2\r\n.\r\n").await;
-        server.expect(b"AUTH XOAUTH2\r\n").await;
-        server.send(b"+ \r\n").await;
-        let line = server.line().await;
-        let text = STANDARD.decode(line.trim_ascii()).unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let token = text
-            .strip_prefix(&format!("user={user}\x01auth=Bearer "))
-            .and_then(|rest| rest.strip_suffix("\x01\x01"))
-            .unwrap_or_else(|| panic!("{text:?}"));
-        assert!(self.provider.has_issued(token), "{token}");
-        server.send(b"+OK welcome\r\n").await;
     }
 }
 

@@ -35,6 +35,8 @@ struct MailProgramPage {
     /// The programs, and where the settings are in each.
     programs: [(&'static str, &'static str); 4],
     connected: Option<String>,
+    /// Whether the mail program sends a password that is popgate's alone (OAuth).
+    has_own_password: bool,
 }
 
 pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) -> Response {
@@ -62,6 +64,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, visitor: Visitor) 
             .collect(),
         programs: visitor.texts.setup_page.programs_menus,
         connected: seen.map(minute),
+        has_own_password: !console.service().oauth.is_empty(),
     });
     page.extensions_mut().insert(Scripted);
     match seen {

@@ -4,87 +4,28 @@
 //! provider, and written. Each form has the token, so that no session is needed. The password is used for the test alone.
 //! Nothing on the net is asked before the test, unless a person presses the button that asks the provider.
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use askama::Template;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Form, Router, middleware};
 use hyper::header::CONNECTION;
-use hyper::{StatusCode, Uri};
+use hyper::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
-use tokio::sync::Notify;
-use zeroize::Zeroizing;
 
 use super::answer::{self, Frame};
+use super::consent_steps::{Came, Way};
 use super::mail_providers::{Catch, Source, Suggestion, of_file, suggestion};
-use super::sessions::{is_same, random};
-use super::state::OneTimeToken;
+use super::registration::TokenProvider;
+use super::sessions::is_same;
+use super::setup_form::{SetupForm, chosen};
+use super::setup_state::{Setup, finished};
 use super::texts::Texts;
 use super::visitor::Language;
-use super::{FORM, protection};
-
-/// The settings that the pages ask for.
-#[derive(Debug, Clone)]
-pub struct Choice {
-    /// The provider's server.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// A value of `upstream.tls`.
-    pub tls: &'static str,
-    /// Where mail programs connect.
-    pub listen: SocketAddr,
-}
-
-/// Something that takes its time.
-pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Logs in with these settings, a user name and a password, and out again; an error is a sentence.
-pub(super) type TestLogin =
-    dyn Fn(Choice, String, Zeroizing<String>) -> Later<Result<(), String>> + Send + Sync;
-
-/// Asks the provider of an address for its file `config-v1.1.xml`; an error is a sentence.
-pub(super) type AskProvider = dyn Fn(String) -> Later<Result<Vec<u8>, String>> + Send + Sync;
-
-/// Writes the configuration; returns the path of the file. An error is a sentence.
-pub(super) type WriteSettings = dyn Fn(&Choice) -> Result<String, String> + Send + Sync;
-
-/// See the module.
-pub struct Setup {
-    /// Of the address that is printed.
-    pub token: OneTimeToken,
-    /// Lets the administrator into the console that is started then.
-    pub next_token: OneTimeToken,
-    /// Told when the settings are written and the last page is complete.
-    pub done: Notify,
-    /// Whether they are written.
-    pub is_done: AtomicBool,
-    /// What is proposed to mail programs.
-    pub listen: SocketAddr,
-    /// How a provider is asked.
-    pub ask: Box<AskProvider>,
-    /// How settings are tested.
-    pub test: Box<TestLogin>,
-    /// How they are written.
-    pub write: Box<WriteSettings>,
-}
-
-impl std::fmt::Debug for Setup {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Setup").finish_non_exhaustive()
-    }
-}
-
-/// A token for an address; `None` if the system has no random numbers.
-pub fn new_token() -> Option<OneTimeToken> {
-    random().map(OneTimeToken)
-}
+use super::{FORM, protection, setup_consent};
 
 /// Every path of the first run.
 pub(in crate::admin) fn router(setup: Arc<Setup>) -> Router {
@@ -102,28 +43,8 @@ pub(in crate::admin) fn router(setup: Arc<Setup>) -> Router {
 pub(super) struct Asked {
     #[serde(default)]
     token: String,
-}
-
-/// What the forms have in them; empty fields were not asked yet.
-#[derive(Deserialize)]
-pub(super) struct SetupForm {
-    token: String,
-    #[serde(default)]
-    address: String,
-    #[serde(default)]
-    host: String,
-    #[serde(default)]
-    port: String,
-    #[serde(default)]
-    tls: String,
-    #[serde(default)]
-    user: String,
-    #[serde(default)]
-    password: Zeroizing<String>,
-    #[serde(default)]
-    listen: String,
-    #[serde(default, rename = "do")]
-    deed: String,
+    /// Of the address that a provider sends the browser back with.
+    state: Option<String>,
 }
 
 #[derive(Template)]
@@ -145,21 +66,21 @@ struct ServerPage<'p> {
     problem: String,
     may_ask: bool,
     may_skip: bool,
-}
-
-#[derive(Template)]
-#[template(path = "setup_done.html")]
-struct DonePage<'p> {
-    frame: Frame,
-    file: &'p str,
-    next_token: &'p str,
+    /// Whether the provider may take a token in place of a password.
+    may_consent: bool,
 }
 
 async fn page(
     State(setup): State<Arc<Setup>>,
     Language(texts): Language,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
     Query(asked): Query<Asked>,
 ) -> Response {
+    if asked.state.is_some() {
+        let query = query.unwrap_or_default();
+        return setup_consent::returned(&setup, texts, &headers, &query).await;
+    }
     let frame = Frame::without_person(texts);
     if !is_same(&setup.token.0, &asked.token) {
         let sentence = texts.setup_page.wrong_token;
@@ -176,6 +97,7 @@ async fn page(
 async fn act(
     State(setup): State<Arc<Setup>>,
     language: Language,
+    headers: HeaderMap,
     Form(form): Form<SetupForm>,
 ) -> Response {
     let texts = language.0;
@@ -187,6 +109,13 @@ async fn act(
     match &*form.deed {
         "test" | "write" => finish(&setup, language, form).await,
         "ask" => ask(&setup, language, form).await,
+        "oauth" => setup_consent::page(texts, &form, String::new()),
+        "browser" => setup_consent::begin(&setup, texts, &headers, form, Way::Browser).await,
+        "device" => setup_consent::begin(&setup, texts, &headers, form, Way::Device).await,
+        "pasted" => setup_consent::take(&setup, texts, Came::Pasted(form.came)).await,
+        "consented" => setup_consent::take(&setup, texts, Came::Consented).await,
+        "again" => setup_consent::finish(&setup, texts, true).await,
+        "untested" => setup_consent::finish(&setup, texts, false).await,
         _ => server(&setup, language, form),
     }
 }
@@ -238,36 +167,28 @@ fn suggested(
     found: Suggestion,
     problem: String,
 ) -> Response {
-    let note = match (found.catch, found.source) {
+    let (source, is_oauth) = (found.source, found.catch == Catch::OAuth);
+    let note = match (found.catch, source) {
         (Catch::AppPassword, _) => texts.setup_page.app_password,
-        (Catch::OAuth, _) => texts.setup_page.oauth,
+        (Catch::OAuth, _) => "",
         (Catch::NoPop3, _) => texts.setup_page.no_pop3,
         (Catch::None, Source::Listed) => texts.setup_page.known,
         (Catch::None, Source::Provider) => texts.setup_page.asked,
         (Catch::None, Source::Guessed) => texts.setup_page.guessed,
     };
-    let may_ask = found.source == Source::Guessed;
-    let may_skip = found.catch == Catch::OAuth;
     form.suggest(found, setup.listen);
+    if is_oauth {
+        return setup_consent::page(texts, &form, problem);
+    }
     answer::page(&ServerPage {
         frame: Frame::without_person(texts),
         note,
-        may_ask,
-        may_skip,
+        may_ask: source == Source::Guessed,
+        may_skip: false,
+        may_consent: TokenProvider::of(&form.host).is_some(),
         problem,
         form: &form,
     })
-}
-
-impl SetupForm {
-    /// Fills in a server.
-    fn suggest(&mut self, found: Suggestion, listen: SocketAddr) {
-        self.host = found.host;
-        self.port = found.port.to_string();
-        found.tls.clone_into(&mut self.tls);
-        self.user = found.user;
-        self.listen = listen.to_string();
-    }
 }
 
 /// Tests the settings, if they are to be, and writes them.
@@ -279,6 +200,7 @@ async fn finish(setup: &Setup, Language(texts): Language, mut form: SetupForm) -
             problem,
             may_ask: false,
             may_skip: true,
+            may_consent: true,
             form,
         })
     };
@@ -295,35 +217,6 @@ async fn finish(setup: &Setup, Language(texts): Language, mut form: SetupForm) -
     }
     match (setup.write)(&choice) {
         Err(why) => wrong(&form, format!("{} {why}", texts.setup_page.not_written)),
-        Ok(file) => {
-            setup.is_done.store(true, Ordering::Release);
-            setup.done.notify_one();
-            let page = answer::page(&DonePage {
-                frame: Frame::without_person(texts),
-                file: &file,
-                next_token: &setup.next_token.0,
-            });
-            // What the browser asks for next, it asks the server that is started now.
-            ([(CONNECTION, "close")], page).into_response()
-        }
+        Ok(file) => finished(setup, texts, &file, false),
     }
-}
-
-/// The settings of a form; an error is the value that is none.
-fn chosen(form: &SetupForm) -> Result<Choice, String> {
-    let host = form.host.trim();
-    let is_host = |it: char| it.is_ascii_alphanumeric() || ".-:".contains(it);
-    if host.is_empty() || !host.chars().all(is_host) {
-        return Err(host.to_owned());
-    }
-    let port: u16 = form.port.trim().parse().map_err(|_| form.port.clone())?;
-    let tls = ["implicit", "starttls", "off"];
-    let tls = tls.into_iter().find(|it| *it == form.tls);
-    let listen = form.listen.trim().parse::<SocketAddr>();
-    Ok(Choice {
-        host: host.to_owned(),
-        port,
-        tls: tls.ok_or_else(|| form.tls.clone())?,
-        listen: listen.map_err(|_| form.listen.clone())?,
-    })
 }

@@ -4,6 +4,7 @@
 //! is theirs, in English.
 
 mod bulk;
+mod consent;
 mod health;
 mod held;
 mod mailboxes;
@@ -116,6 +117,7 @@ pub(super) struct Texts {
     pub(super) mailboxes_page: MailboxesTexts,
     pub(super) rules_page: rules::RulesTexts,
     pub(super) setup_page: setup::SetupTexts,
+    pub(super) consent_page: consent::ConsentTexts,
     pub(super) statistics_page: statistics::StatisticsTexts,
 }
 
@@ -223,6 +225,7 @@ static ENGLISH: Texts = Texts {
     mailboxes_page: mailboxes::ENGLISH,
     rules_page: rules::ENGLISH,
     setup_page: setup::ENGLISH,
+    consent_page: consent::ENGLISH,
     statistics_page: statistics::ENGLISH,
 };
 
@@ -319,6 +322,7 @@ static GERMAN: Texts = Texts {
     mailboxes_page: mailboxes::GERMAN,
     rules_page: rules::GERMAN,
     setup_page: setup::GERMAN,
+    consent_page: consent::GERMAN,
     statistics_page: statistics::GERMAN,
 };
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use url::Url;
@@ -142,6 +142,34 @@ impl IdentityProvider {
     /// Whether it has issued this access token.
     pub fn has_issued(&self, token: &str) -> bool {
         self.state.lock().unwrap().access_tokens.contains(token)
+    }
+
+    /// The mail server's side of one login with a token that the provider has issued, which gets this answer; the connection.
+    pub async fn mail_login(&self, mail: &TcpListener, user: &str, answer: &[u8]) -> Peer {
+        let peer = Peer::accept(mail).await;
+        let mut server = peer.accepted(&self.certified.acceptor).await.unwrap();
+        server.send(b"+OK ready\r\n").await;
+        server.expect(b"CAPA\r\n").await;
+        server.send(b"+OK\r\nSASL XOAUTH2\r\n.\r\n").await;
+        server.expect(b"AUTH XOAUTH2\r\n").await;
+        server.send(b"+ \r\n").await;
+        let line = server.line().await;
+        let text = STANDARD.decode(line.trim_ascii()).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let token = text
+            .strip_prefix(&format!("user={user}\x01auth=Bearer "))
+            .and_then(|rest| rest.strip_suffix("\x01\x01"))
+            .unwrap_or_else(|| panic!("{text:?}"));
+        assert!(self.has_issued(token), "{token}");
+        server.send(answer).await;
+        server
+    }
+
+    /// The same for a login that is the whole session.
+    pub async fn mail_login_alone(&self, mail: &TcpListener, user: &str) {
+        let mut server = self.mail_login(mail, user, b"+OK welcome\r\n").await;
+        server.expect(b"QUIT\r\n").await;
+        server.send(b"+OK bye\r\n").await;
     }
 
     /// What a browser does at the consent page: the address that it is sent to.
