@@ -148,7 +148,7 @@ pub(super) fn reasons(texts: &Texts, filter: Option<&Filter>, row: &HistoryRow) 
 }
 
 /// What adds points without being a rule; or it is a rule that there is no more.
-fn without_rule(texts: &Texts, name: &str) -> &'static str {
+pub(super) fn without_rule(texts: &Texts, name: &str) -> &'static str {
     match name {
         LEARNT => texts.is_learned,
         ALLOWED | ALLOWED_IF_PROVEN => texts.is_allowed,

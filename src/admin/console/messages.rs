@@ -53,6 +53,19 @@ impl Filters {
         &self.mailbox
     }
 
+    /// Whether one is set that is seldom asked for.
+    fn has_more(&self) -> bool {
+        let seldom = [
+            &self.rule,
+            &self.from,
+            &self.to,
+            &self.days,
+            &self.least,
+            &self.below,
+        ];
+        seldom.iter().any(|it| !it.is_empty())
+    }
+
     /// The query, and the mailboxes; no query if a mailbox is named that there is not.
     pub(super) fn query(
         &self,

@@ -13,8 +13,10 @@ use url::form_urlencoded;
 use super::answer::{self, Frame};
 use super::charts::{Chart, DAYS};
 use super::mailbox_choice::{self, Choice};
+use super::message::without_rule;
 use super::period::last_days;
 use super::state::Console;
+use super::texts::Texts;
 use super::visitor::Visitor;
 use crate::filter::Filter;
 use crate::store::records::Timestamp;
@@ -34,8 +36,9 @@ struct ShownRule {
     id: String,
     /// The address of the messages that it hit.
     messages: String,
-    /// What it says of them; empty if it is no longer active.
+    /// What it says of them, in English; or what it is if it is no rule, or none any more.
     meaning: String,
+    is_english: bool,
     hits: u64,
     share: String,
     called_ham: u64,
@@ -96,7 +99,10 @@ pub(super) async fn page(
     let (most_hits, wrong) = chosen(&rules);
     let shown = |rules: Vec<&RuleHits>| {
         let rules = rules.into_iter();
-        let shown = rules.map(|it| shown(it, service.judge.rules(), &mailboxes, arrived));
+        let shown = rules.map(|it| {
+            let filter = service.judge.rules();
+            shown(it, filter, &mailboxes, arrived, visitor.texts)
+        });
         shown.collect::<Vec<_>>()
     };
     answer::page(&StatisticsPage {
@@ -121,7 +127,13 @@ fn chosen(rules: &RuleStatistics) -> (Vec<&RuleHits>, Vec<&RuleHits>) {
     (most_hits, wrong)
 }
 
-fn shown(rule: &RuleHits, filter: Option<&Filter>, mailboxes: &Choice, arrived: u64) -> ShownRule {
+fn shown(
+    rule: &RuleHits,
+    filter: Option<&Filter>,
+    mailboxes: &Choice,
+    arrived: u64,
+    texts: &Texts,
+) -> ShownRule {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.append_pair("rule", &rule.rule);
     query.append_pair("days", &DAYS.to_string());
@@ -132,7 +144,11 @@ fn shown(rule: &RuleHits, filter: Option<&Filter>, mailboxes: &Choice, arrived: 
     ShownRule {
         id: rule.rule.to_string(),
         messages: format!("/messages?{}", query.finish()),
-        meaning: meaning.map_or_else(String::new, |(meaning, _)| meaning.to_owned()),
+        meaning: meaning.map_or_else(
+            || without_rule(texts, &rule.rule).to_owned(),
+            |(meaning, _)| meaning.to_owned(),
+        ),
+        is_english: meaning.is_some(),
         hits: rule.hits,
         share: per_cent(rule.hits, arrived),
         called_ham: rule.called_ham,
