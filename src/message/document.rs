@@ -1,8 +1,10 @@
 //! Documents: the links and active content of a PDF, and whether an Office file has macros.
 //!
-//! In: a decoded attachment, possibly truncated; out: links and properties. It renders nothing, resolves no references,
-//! decrypts nothing, and inflates at most a megabyte. PDF is ISO 32000-1, macros are MS-OVBA.
+//! In: a decoded attachment, possibly truncated; out: links, those in QR codes included, and properties. It renders
+//! nothing, resolves no references, decrypts nothing, and inflates at most a megabyte, and two pictures. PDF is ISO
+//! 32000-1, macros are MS-OVBA.
 
+mod pictures;
 mod stream;
 mod syntax;
 
@@ -27,6 +29,8 @@ const LINK_WORK: u64 = 15;
 pub struct Pdf {
     /// Link targets without duplicates; at most [`LINKS_LIMIT`] of [`LINK_LIMIT`] bytes.
     pub links: Vec<String>,
+    /// Links in the QR codes of its pictures.
+    pub qr_links: Vec<String>,
     /// Whether it contains scripts.
     pub javascript: bool,
     /// Whether it starts programs.
@@ -49,6 +53,9 @@ pub fn pdf(data: &[u8], work: &Work<'_>) -> Option<Pdf> {
     let data = &data[..work.afford(data.len(), syntax::SEARCH_WORK)];
     pdf.read(data, work);
     stream::each(data, work, &mut |objects| pdf.read(objects, work));
+    if !pdf.encrypted && pdf.pages <= pictures::PAGES {
+        pdf.qr_links = pictures::links(data, work);
+    }
     if pdf.encrypted {
         // Links in encrypted strings are ciphertext: only readable ones are kept.
         pdf.links.retain(|link| link.is_ascii());

@@ -66,11 +66,25 @@ pub(super) fn links(
         FileType::Gif => gif(&data, work),
         _ => None,
     };
-    let found = picture
-        .map(|picture| picture.codes(work))
-        .unwrap_or_default();
-    let links = found.into_iter().filter(|text| is_link(text));
-    links.collect()
+    picture.map_or_else(Vec::new, |picture| picture.links(work))
+}
+
+/// The links in the QR codes of a decoded JPEG.
+pub(super) fn jpeg_links(data: &[u8], work: &Work<'_>) -> Vec<String> {
+    let is_read = data.len() <= FILE_LIMIT;
+    let picture = is_read.then(|| jpeg(data, work)).flatten();
+    picture.map_or_else(Vec::new, |picture| picture.links(work))
+}
+
+/// The links in the QR codes of samples, so many per pixel, whose work is already counted.
+pub(super) fn sample_links(
+    size: (usize, usize),
+    samples: &[u8],
+    per_pixel: usize,
+    work: &Work<'_>,
+) -> Vec<String> {
+    let picture = Picture::of(size, samples, per_pixel);
+    picture.map_or_else(Vec::new, |picture| picture.links(work))
 }
 
 fn is_link(text: &str) -> bool {
@@ -97,6 +111,12 @@ impl Picture {
             height,
             shades,
         })
+    }
+
+    /// The links in its codes.
+    fn links(&self, work: &Work<'_>) -> Vec<String> {
+        let found = self.codes(work).into_iter();
+        found.filter(|text| is_link(text)).collect()
     }
 
     /// The texts of its codes. An error in the reader must not make the whole message pass unjudged.
@@ -135,7 +155,7 @@ fn luminance(red: u8, green: u8, blue: u8) -> u32 {
 }
 
 /// The size, if a picture of it is read; its work is counted.
-fn affordable(width: usize, height: usize, work: &Work<'_>) -> Option<(usize, usize)> {
+pub(super) fn affordable(width: usize, height: usize, work: &Work<'_>) -> Option<(usize, usize)> {
     let sides = SMALLEST..=SIDE;
     let is_read = sides.contains(&width) && sides.contains(&height) && width * height <= PIXELS;
     let cost = PIXEL_WORK * (width.min(SIDE) * height.min(SIDE)) as u64;

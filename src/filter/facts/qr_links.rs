@@ -8,7 +8,7 @@ use crate::message::url::Link;
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "qr-link",
-        "A picture, one of two at the most, has a QR code with a link.",
+        "A picture, one of two at the most, or a picture in a PDF of a few pages, has a QR code with a link.",
         |mail| mail.content.qr_links.first().cloned(),
     ),
     Fact::holds(

@@ -218,28 +218,27 @@ impl<'m, 's> Collector<'m, 's> {
         }
         for (one, encoding, kind) in pictures {
             let links = qr_code::links(kind, encoding, one.body.octets(self.raw), self.work);
-            for link in links {
-                let room = LINK_LIMIT > self.links.len();
-                if !room {
-                    return;
-                }
-                // Where there are others to click, this is one more.
-                if !self.anchors.is_empty() {
-                    let (text, target) = (String::new(), link.clone());
-                    let image = true;
-                    self.anchors.push((
-                        one.number,
-                        Anchor {
-                            text,
-                            target,
-                            image,
-                        },
-                    ));
-                }
-                self.links.push((one.number, link.clone()));
-                self.content.qr_links.push(link);
-            }
+            links
+                .into_iter()
+                .for_each(|link| self.qr_link(one.number, link));
         }
+    }
+
+    /// Takes the link of a QR code. Where there are others to click, this is one more.
+    fn qr_link(&mut self, number: usize, target: String) {
+        if self.links.len() >= LINK_LIMIT {
+            return;
+        }
+        if !self.anchors.is_empty() {
+            let anchor = Anchor {
+                text: String::new(),
+                target: target.clone(),
+                image: true,
+            };
+            self.anchors.push((number, anchor));
+        }
+        self.links.push((number, target.clone()));
+        self.content.qr_links.push(target);
     }
 
     /// Inspects a file if it is a PDF, or if it is of another type that can be inspected.
@@ -260,8 +259,12 @@ impl<'m, 's> Collector<'m, 's> {
         let room = LINK_LIMIT.saturating_sub(self.links.len());
         let links = links.take(room).map(|link| (one.number, link.clone()));
         self.links.extend(links);
+        let codes = file.pdf.as_ref().map(|pdf| pdf.qr_links.clone());
         let archive = file.archive.as_mut();
         let pages = archive.map(|archive| std::mem::take(&mut archive.pages));
+        for link in codes.unwrap_or_default() {
+            self.qr_link(one.number, link);
+        }
         for page in pages.unwrap_or_default() {
             self.archived_page(one.number, &page);
         }

@@ -23,7 +23,7 @@ const INPUT_WORK: u64 = 4;
 const OUTPUT_WORK: u64 = 3 + syntax::SEARCH_WORK;
 
 /// A dictionary is searched this far back from its stream.
-const DICTIONARY_LIMIT: usize = 1024;
+pub(super) const DICTIONARY_LIMIT: usize = 1024;
 
 /// Passes each object stream's bytes to `visit`, until the budget of work is used up.
 pub(super) fn each(data: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&[u8])) {
@@ -72,7 +72,7 @@ pub(super) fn each(data: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&[u8])) {
 
 // The beginning of the stream whose keyword this may be: it follows a dictionary and
 // precedes a line end (7.3.8.1).
-fn content(data: &[u8], keyword: usize) -> Option<usize> {
+pub(super) fn content(data: &[u8], keyword: usize) -> Option<usize> {
     if !data[..keyword].trim_ascii_end().ends_with(b">>") {
         return None;
     }

@@ -46,6 +46,7 @@ fn plain_objects() {
             "http://b".into(),
             "h:/".into(),
         ],
+        qr_links: Vec::new(),
         javascript: true,
         launch: true,
         form: true,
@@ -199,4 +200,103 @@ fn macros_are_recognized_by_member_names() {
     assert!(macros(&[&mark[..], &[0; 99], &name].concat(), &[]));
     assert!(!macros(&[&mark[..], &[0; 99]].concat(), &[]));
     assert!(!macros(&name, &[]));
+}
+
+const CODE: &str = "https://parcel.example/pay?id=4817";
+
+/// The rows of a picture of a code, four pixels a module, an octet per pixel.
+fn drawn(text: &str) -> (usize, Vec<u8>) {
+    let code = qrcode::QrCode::new(text).unwrap();
+    let (modules, margin) = (code.width(), 4);
+    let colours = code.to_colors();
+    let side = 4 * (modules + 2 * margin);
+    let mut shades = vec![255; side * side];
+    for (at, shade) in shades.iter_mut().enumerate() {
+        let (x, y) = (at % side / 4, at / side / 4);
+        let inside = |it: usize| (margin..modules + margin).contains(&it);
+        if inside(x) && inside(y) {
+            let colour = colours[(y - margin) * modules + x - margin];
+            *shade = if colour == qrcode::Color::Dark {
+                0
+            } else {
+                255
+            };
+        }
+    }
+    (side, shades)
+}
+
+fn picture(side: usize, more: &str, rows: &[u8]) -> Vec<u8> {
+    let dictionary =
+        format!("/Type/XObject/Subtype/Image/Width {side}/Height {side}/Filter/FlateDecode{more}");
+    stream(&dictionary, &deflated(rows))
+}
+
+#[test]
+fn links_in_codes_of_pictures() {
+    let (side, grey) = drawn(CODE);
+    let bits: Vec<u8> = grey
+        .chunks_exact(side)
+        .flat_map(|row| row.chunks(8))
+        .map(|eight| {
+            let set = eight.iter().enumerate().filter(|(_, shade)| **shade > 0);
+            set.map(|(at, _)| 0x80 >> at).sum()
+        })
+        .collect();
+    let coloured: Vec<u8> = grey.iter().flat_map(|shade| [*shade; 3]).collect();
+    // Each row as the difference from the one above.
+    let mut above = vec![0; side];
+    let mut differences = Vec::new();
+    for row in grey.chunks_exact(side) {
+        differences.push(2);
+        differences.extend(
+            row.iter()
+                .zip(&above)
+                .map(|(one, other)| one.wrapping_sub(*other)),
+        );
+        above = row.to_vec();
+    }
+    for (more, rows) in [
+        ("/ColorSpace/DeviceGray/BitsPerComponent 8", &grey),
+        ("/ColorSpace/DeviceGray/BitsPerComponent 1", &bits),
+        ("/ImageMask true/BitsPerComponent 1", &bits),
+        ("/ColorSpace/DeviceRGB/BitsPerComponent 8", &coloured),
+        (
+            "/ColorSpace/DeviceGray/BitsPerComponent 8/DecodeParms<</Predictor 15/Columns 1>>",
+            &differences,
+        ),
+    ] {
+        let pdf = read(&[&picture(side, more, rows)]);
+        assert_eq!(pdf.qr_links, [CODE], "{more}");
+        assert_eq!(pdf.links, [""; 0]);
+    }
+    let grey_picture = picture(side, "/ColorSpace/DeviceGray/BitsPerComponent 8", &grey);
+    for pages in [b"<</Type/Page>>".repeat(5), b"<</Encrypt 3 0 R>>".to_vec()] {
+        assert_eq!(read(&[&pages, &grey_picture]).qr_links, [""; 0]);
+    }
+    let (side, other) = drawn("WIFI:S:garden;P:tulips;;");
+    let pdf = read(&[&picture(side, "/ColorSpace/DeviceGray", &other)]);
+    assert_eq!(pdf.qr_links, [""; 0]);
+}
+
+#[test]
+fn damaged_pictures_are_read_without_harm() {
+    let (side, grey) = drawn(CODE);
+    for more in [
+        "/ColorSpace/DeviceGray/DecodeParms<</Predictor 15>>",
+        "/ColorSpace/DeviceRGB/BitsPerComponent 1",
+        "/ColorSpace/DeviceGray/BitsPerComponent 0",
+        "/ColorSpace/DeviceGray/Width 999999/Height 999999",
+        "/ColorSpace/DeviceGray/Width 4000/Height 4000",
+        "/Filter/DCTDecode",
+    ] {
+        let whole = picture(side, more, &grey);
+        for end in (0..whole.len()).step_by(31) {
+            read(&[&whole[..end]]);
+        }
+    }
+    let whole = picture(side, "/ColorSpace/DeviceGray", &grey);
+    let data = [b"%PDF-1.7\n", &whole[..]].concat();
+    let little = pdf(&data, &Work::new((side * side) as u64)).unwrap();
+    assert_eq!(little.qr_links, [""; 0]);
 }
