@@ -45,7 +45,7 @@ class Person:
         self.context = chromium.browser.new_context(
             java_script_enabled=javascript, color_scheme=scheme, viewport={"width": width, "height": 900}, locale=language,
             bypass_csp=not csp)
-        self.context.set_default_timeout(10000)
+        self.context.set_default_timeout(30000)
         if cookies:
             self.context.add_cookies(cookies)
         self.context.on("request", lambda request: self.requests.append(request.url))

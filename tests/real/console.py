@@ -406,11 +406,6 @@ def main():
         return 77
     from playwright.sync_api import sync_playwright
     parts, beside = options.only.split(","), None
-    if parts == PARTS:
-        # It needs no clock, and is most of the work: beside the rest, which waits often, but for the attacks, which measure.
-        parts.remove("hostile")
-        beside = subprocess.Popen([sys.executable, __file__, "--popgate", options.popgate, "--browser", options.browser, "--only", "hostile"],
-                                  start_new_session=True)
     folder = tempfile.mkdtemp(prefix="console-")
     os.chmod(folder, 0o755)
     begun = time.monotonic()
@@ -418,6 +413,11 @@ def main():
         with sync_playwright() as playwright:
             if "first" in parts:
                 first_run(playwright, options.popgate, os.path.join(folder, "first"), mailbox("ann")[0], axe, options.pictures)
+            if parts == PARTS:
+                # It is most of the work: beside the rest, which waits often, but for the first run and the attacks, which measure.
+                parts.remove("hostile")
+                beside = subprocess.Popen([sys.executable, __file__, "--popgate", options.popgate, "--browser", options.browser, "--only", "hostile"],
+                                          start_new_session=True)
             if {"people", "looks", "attacks"} & set(parts):
                 part = os.path.join(folder, "people")
                 os.mkdir(part)
