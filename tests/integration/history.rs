@@ -290,6 +290,11 @@ async fn what_is_taught_as_spam_is_tagged_alike_until_that_is_taken_back() {
     let mut server = started();
     let first = fetch(&mut server, &messages).await.remove(0);
     assert!(first.contains("CORRECTED"), "{first}");
+    let store = Sqlite::open(data).unwrap();
+    crate::support::until("the verdict is written", || {
+        let record = store.message(&mailbox(), &Uidl::new(b"one").unwrap());
+        record.unwrap().is_some_and(|it| it.action == Action::Tag)
+    });
     for _ in 0..2 {
         assert_eq!(fetch(&mut server, &messages).await[0], first);
     }

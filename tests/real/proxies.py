@@ -26,7 +26,7 @@ from fetch import Wire
 from gate import Popgate
 from played import Played
 from proxy_programs import PASSWORD, SERVER, USER, Dante, Microsocks, Tinyproxy, needs
-from server import Dovecot, free_ports
+from server import Dovecot
 
 HOST = "127.0.0.1"
 CONNECT = 2  # seconds that a proxy has
@@ -249,7 +249,11 @@ def run(program, folder, running):
     dovecot.start()
     started(dovecot)
     service, asked = token_service(dovecot.folder)
-    closed, blocked, unused = free_ports(3)
+    # Bound, so that nobody else gets them, and not listening.
+    silent = [socket.socket() for _ in range(3)]
+    for it in silent:
+        it.bind((HOST, 0))
+    closed, blocked, unused = (it.getsockname()[1] for it in silent)
     allowed = [dovecot.pop3, dovecot.pop3s, closed, service.server_port]
     programs = {f"{kind.__name__.lower()}{'-login' if login else ''}":
                 started(kind(os.path.join(folder, f"{kind.__name__}{login}"), login, allowed, [blocked]))
@@ -276,6 +280,8 @@ def run(program, folder, running):
         if code or len(asked) != 1 or "client_credentials" not in asked.pop():
             wrong.append(f"oauth add through {name}: {code}, {text}")
     service.shutdown()
+    for it in silent:
+        it.close()
     print(f"{len(good)} ways through {len(programs)} proxies, {len(bad)} failures")
     return [text for text in wrong if text]
 
