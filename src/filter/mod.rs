@@ -27,6 +27,7 @@ mod noted;
 pub mod overlap;
 pub mod pattern;
 pub mod place;
+mod received;
 pub mod receiving_server;
 mod required_bytes;
 pub mod required_literals;

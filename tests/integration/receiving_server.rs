@@ -44,6 +44,11 @@ fn the_field_of_the_receiving_server_counts() {
     let above = |name: &str| format!("{}{HOP}", named(name));
     let below = |name: &str| format!("{HOP}{}", named(name));
     let without_name = format!("{HOP}Authentication-Results: {PASS}");
+    // By a host without a name, which claims to be another, and that the message came to it.
+    let called = |name: &str| {
+        let claims = format!("Received: from {name} ([192.0.2.66]) by mx.example.com; now\r\n");
+        format!("{claims}{}", above("mx.example.com"))
+    };
     let failed = "Authentication-Results: mx.evil.example; dkim=none; dmarc=fail\r\n";
     for (known, fields, is_authenticated) in [
         // As long as nothing is certain, the topmost one.
@@ -62,6 +67,11 @@ fn the_field_of_the_receiving_server_counts() {
             false,
         ),
         (nobody(), named("mx.example.com"), false),
+        // Nor one that stands above a Received field which the sender wrote, by calling himself one of its hosts.
+        (nobody(), called("mx.example.com"), false),
+        (nobody(), called("localhost"), false),
+        (nobody(), called("mailer"), false),
+        (nobody(), called("mx.example.com."), false),
         // Until it does: nothing of the sender's stands above its Received field.
         (nobody(), above("mx.example.com"), true),
         (

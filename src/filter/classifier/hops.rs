@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use crate::filter::classifier::counts::Counts;
 use crate::filter::classifier::hash::Hash;
+use crate::filter::received::{Received, is_private};
 use crate::message::Headers;
 use crate::message::url::registrable;
-use crate::message::value;
 
 /// Servers of a message that count.
 pub const DEPTH: usize = 2;
@@ -22,23 +22,8 @@ pub const DEPTH: usize = 2;
 /// Received fields that are looked at: providers pass a message on within.
 const FIELDS: usize = 6;
 
-/// Octets of each that are looked at.
-const OCTETS: usize = 1000;
-
 /// Different from the salts of groups of features.
 const SALT: u64 = 2001;
-
-/// Ends of names that are no domain's.
-const PRIVATE: &[&str] = &[
-    "arpa",
-    "home",
-    "internal",
-    "intranet",
-    "lan",
-    "local",
-    "localdomain",
-    "localhost",
-];
 
 /// A server's domain, hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,8 +57,7 @@ impl Hops {
         let mut at = 0;
         let mut named = None;
         for raw in headers.all("received").take(FIELDS) {
-            let text = value::text(&raw[..raw.len().min(OCTETS)]).to_lowercase();
-            let Some(domain) = receiver(&text).and_then(domain) else {
+            let Some(domain) = Received::of(raw).by.and_then(|by| domain(&by)) else {
                 continue;
             };
             if named.as_ref() == Some(&domain) {
@@ -131,32 +115,10 @@ impl Hops {
     }
 }
 
-/// The host that wrote a Received field: what follows `by`, outside of comments.
-fn receiver(text: &str) -> Option<&str> {
-    let mut depth = 0_u32;
-    let mut words = text.split_ascii_whitespace();
-    while let Some(word) = words.next() {
-        if depth == 0 && word == "by" {
-            let host = words.next()?;
-            let end = host.find([';', '(', ',']).unwrap_or(host.len());
-            return Some(host[..end].trim_matches(['.', '<', '>']));
-        }
-        for letter in word.bytes() {
-            match letter {
-                b'(' => depth += 1,
-                b')' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-        }
-    }
-    None
-}
-
 /// The domain of a host; `None` if its name tells nothing.
 fn domain(host: &str) -> Option<String> {
     let is_name = host.contains('.') && !host.contains([':', '[', '@']);
-    let ending = host.rsplit('.').next()?;
-    if !is_name || PRIVATE.contains(&ending) {
+    if !is_name || is_private(host) {
         return None;
     }
     registrable(host).map(str::to_owned)

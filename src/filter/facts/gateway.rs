@@ -7,8 +7,8 @@
 
 use crate::filter::facts::sender::same_domain;
 use crate::filter::message_view::{MessageView, domain_of};
+use crate::filter::received::{Received, owner};
 use crate::filter::receiving_server::{CheckedBy, Observed};
-use crate::message::url::registrable;
 use crate::message::value;
 
 /// Received fields that are looked at: a provider's own servers are up to six.
@@ -54,13 +54,41 @@ pub(super) fn is_behind(mail: &MessageView<'_>) -> bool {
         || newest.contains("arc=pass") && is_sealed_by_known(mail)
 }
 
+/// A Received field of the servers nearest to the mailbox.
+struct Hop {
+    received: Received,
+    /// The message came from another server of the receiving domain.
+    is_inner: bool,
+}
+
+/// Reads Received fields from the top, up to the one of the server that got the message from outside.
+#[derive(Default)]
+struct Hops {
+    count: usize,
+    /// The receiving domain.
+    own: Option<String>,
+    is_at_boundary: bool,
+}
+
+impl Hops {
+    /// Reads the next field; `None` if it only notes that a server passed the message on within.
+    fn next(&mut self, raw: &[u8]) -> Option<Hop> {
+        self.count += 1;
+        let received = Received::of(raw);
+        let (from, by) = received.from.as_ref().zip(received.by.as_deref())?;
+        let own = self.own.get_or_insert_with(|| owner(by).to_owned());
+        let is_inner = from.is_inner(own) && self.count < HOPS;
+        self.is_at_boundary = !is_inner;
+        Some(Hop { received, is_inner })
+    }
+}
+
 /// What the receiving domain's own boundary server found, if it passed the message on within the domain: its field
 /// stands above the Received field that it wrote, and below those of the servers behind it. What the sender wrote stands
 /// below both.
 fn results_at_boundary(mail: &MessageView<'_>) -> Option<String> {
-    let mut receiver: Option<String> = None;
+    let mut hops = Hops::default();
     let mut found: Vec<String> = Vec::new();
-    let mut hops = 0;
     for field in mail.headers.fields() {
         let name = mail.headers.name(field);
         if name.eq_ignore_ascii_case(b"authentication-results") && found.len() < FIELDS {
@@ -69,57 +97,39 @@ fn results_at_boundary(mail: &MessageView<'_>) -> Option<String> {
         if !name.eq_ignore_ascii_case(b"received") {
             continue;
         }
-        hops += 1;
-        let text = value::text(mail.headers.value(field)).to_lowercase();
-        let Some((from, _)) = sending_host(&text) else {
+        let Some(hop) = hops.next(mail.headers.value(field)) else {
             continue;
         };
-        let by = word_after(&text, "by ")?;
-        let own = receiver.get_or_insert_with(|| owner(by).to_owned());
-        if is_inner(from, own) && hops < HOPS {
+        if hop.is_inner {
             continue;
         }
+        let by = hop.received.by?;
         // One server alone is the receiving one, whose field is the topmost.
-        let is_boundary = |text: &&String| text.split([';', ' ']).next() == Some(by);
-        let is_own = hops > 1 && by.contains('.') && owner(by) == own;
+        let is_own = hops.count > 1 && by.contains('.') && hops.own.as_deref() == Some(owner(&by));
+        let is_boundary = |text: &String| text.split([';', ' ']).next() == Some(&by);
         return found
-            .iter()
+            .into_iter()
             .skip(1)
             .find(is_boundary)
-            .filter(|_| is_own)
-            .cloned();
+            .filter(|_| is_own);
     }
     None
-}
-
-/// Whether a host is of the receiving domain, which `own` names.
-fn is_inner(from: &str, own: &str) -> bool {
-    !from.contains('.') || owner(from) == own || from.ends_with(".local")
 }
 
 /// The gateway that handed the message over to the receiving server, by the field that the latter wrote (RFC 5321
 /// section 4.4).
 pub(super) fn handed_over(mail: &MessageView<'_>) -> Option<String> {
-    let mut receiver = None;
-    for raw in mail.headers.all("received").take(HOPS) {
-        let text = value::text(raw).to_lowercase();
-        // Some servers note that they passed it on within.
-        let Some((from, is_looked_up)) = sending_host(&text) else {
-            continue;
-        };
-        let by = word_after(&text, "by ")?;
-        let own = &*receiver.get_or_insert_with(|| owner(by).to_owned());
-        // From server to server of the receiving domain.
-        if !is_inner(from, own) {
-            // Anybody can call himself a host of the recipient's.
-            let is_known = match is_looked_up {
-                true => is_gateway(mail, from),
-                false => mail.lists.has("mail-gateways", from),
-            };
-            return is_known.then(|| from.to_owned());
-        }
-    }
-    None
+    let mut hops = Hops::default();
+    let mut fields = mail.headers.all("received").take(HOPS);
+    // Some servers note that they passed it on within.
+    let hop = fields.find_map(|raw| hops.next(raw).filter(|hop| !hop.is_inner))?;
+    let from = hop.received.from?;
+    // Anybody can call himself a host of the recipient's.
+    let is_known = match from.is_looked_up {
+        true => is_gateway(mail, &from.name),
+        false => mail.lists.has("mail-gateways", &from.name),
+    };
+    is_known.then_some(from.name)
 }
 
 /// Who wrote the topmost field with results, and whether the receiving server did: above the Received field of the server
@@ -127,46 +137,25 @@ pub(super) fn handed_over(mail: &MessageView<'_>) -> Option<String> {
 pub(in crate::filter) fn checked_by(mail: &MessageView<'_>) -> Observed {
     let mut by = CheckedBy::Nobody;
     let mut is_above = false;
-    let mut received = Received::default();
+    let mut hops = Hops::default();
     for field in mail.headers.fields() {
         let name = mail.headers.name(field);
         if name.eq_ignore_ascii_case(b"authentication-results") && by == CheckedBy::Nobody {
             by = server_of(&value::text(mail.headers.value(field)).to_lowercase());
-            is_above = !received.is_from_outside;
+            is_above = !hops.is_at_boundary;
         }
-        if name.eq_ignore_ascii_case(b"received") && !received.is_from_outside {
-            let text = value::text(mail.headers.value(field)).to_lowercase();
-            received.add(&text);
+        if name.eq_ignore_ascii_case(b"received") && !hops.is_at_boundary {
+            hops.next(mail.headers.value(field));
         }
     }
-    let has_own_name = match (&by, &received.own) {
+    let has_own_name = match (&by, &hops.own) {
         (CheckedBy::Server(domain), Some(own)) => **domain == **own,
         _ => false,
     };
     Observed {
-        is_above: is_above && received.hops > 0,
+        is_above: is_above && hops.count > 0,
         has_own_name,
         by,
-    }
-}
-
-/// Received fields from the top, up to the one of the server that got the message from outside.
-#[derive(Default)]
-struct Received {
-    hops: usize,
-    /// The receiving domain.
-    own: Option<String>,
-    is_from_outside: bool,
-}
-
-impl Received {
-    fn add(&mut self, text: &str) {
-        self.hops += 1;
-        let Some(((from, _), by)) = sending_host(text).zip(word_after(text, "by ")) else {
-            return;
-        };
-        let own = self.own.get_or_insert_with(|| owner(by).to_owned());
-        self.is_from_outside = !is_inner(from, own) || self.hops >= HOPS;
     }
 }
 
@@ -177,10 +166,6 @@ pub(super) fn server_of(text: &str) -> CheckedBy {
         name if name.is_empty() || name.contains('=') => CheckedBy::Unnamed,
         name => CheckedBy::Server(owner(name).into()),
     }
-}
-
-fn owner(host: &str) -> &str {
-    registrable(host).unwrap_or(host)
 }
 
 /// Whether a host is that of a known gateway, or of the recipient's domain.
@@ -211,62 +196,5 @@ fn without_instance(text: &str) -> String {
     match text.split_once(';') {
         Some((instance, rest)) if instance.trim_start().starts_with("i=") => rest.trim().to_owned(),
         _ => text.to_owned(),
-    }
-}
-
-fn word_after<'t>(text: &'t str, mark: &str) -> Option<&'t str> {
-    let at = match text.starts_with(mark) {
-        true => 0,
-        false => text.find(&format!(" {mark}"))? + 1,
-    };
-    text[at + mark.len()..].split([' ', ';']).next()
-}
-
-/// The host that sent: the name that the receiving server found for its address, or else, with false, what it called
-/// itself.
-fn sending_host(text: &str) -> Option<(&str, bool)> {
-    let rest = text.strip_prefix("from ")?;
-    let named = rest.split(' ').next()?.trim_end_matches('.');
-    let comment = rest[named.len()..].trim_start_matches('.').trim_start();
-    let comment = comment.strip_prefix('(').unwrap_or_default();
-    let found = comment.split([' ', ')']).next().unwrap_or_default();
-    let found = found.trim_end_matches('.');
-    let is_name = found.contains('.')
-        && found.contains(|letter: char| letter.is_ascii_alphabetic())
-        && !found.contains(['[', ':', '=']);
-    match found {
-        _ if is_name => Some((found, true)),
-        "unknown" => Some(("unknown.invalid", false)),
-        _ => Some((named, false)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sending_host_is_the_one_that_was_looked_up() {
-        for (text, host) in [
-            ("from a.example (b.example [192.0.2.1]) by c", "b.example"),
-            ("from a.example (192.0.2.1) by c", "a.example"),
-            (
-                "from a.example (unknown [192.0.2.1]) by c",
-                "unknown.invalid",
-            ),
-            ("from a.example ([192.0.2.1]) by c", "a.example"),
-            ("from a.example. (b.example. [192.0.2.1]) by c", "b.example"),
-            ("from a.example (2001:db8::1) by c", "a.example"),
-            ("from a.example by c", "a.example"),
-        ] {
-            assert_eq!(
-                sending_host(text).map(|(host, _)| host),
-                Some(host),
-                "{text}"
-            );
-        }
-        assert_eq!(sending_host("by c with smtp"), None);
-        assert_eq!(word_after("from a by c with", "by "), Some("c"));
-        assert_eq!(word_after("by c; x", "by "), Some("c"));
     }
 }
