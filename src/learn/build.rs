@@ -111,8 +111,7 @@ pub struct Made {
     is_spam: bool,
     /// The number of its template.
     template: usize,
-    /// Messages made of that template.
-    copies: usize,
+    weight: f64,
 }
 
 /// The messages that a folder's templates make.
@@ -126,7 +125,7 @@ pub fn made_mail(templates: &Path) -> Result<Vec<Made>, ModelError> {
         features: filter.judge_with_features(message.text.as_bytes()).1,
         is_spam: message.is_spam,
         template: message.template,
-        copies: message.copies,
+        weight: message.weight,
     });
     Ok(made.collect())
 }
@@ -155,7 +154,7 @@ pub(super) fn train(
     let made = made.iter().map(|made| ModelSample {
         features: &made.features,
         is_spam: made.is_spam,
-        weight: 1.0 / (made.copies as f64).sqrt(),
+        weight: made.weight,
         campaign: judged.len() + made.template,
     });
     let samples: Vec<ModelSample<'_>> = mail.chain(made).collect();

@@ -14,6 +14,9 @@ use serde::Deserialize;
 /// Messages made of each template, of spam and of ham: about as many of both in all.
 const COPIES: [usize; 2] = [20, 12];
 
+/// What a template in another language than English counts beside one in English, of which there is real mail, too.
+const OTHER_LANGUAGE: f64 = 2.0;
+
 /// The same messages each time.
 const SEED: u64 = 1982;
 
@@ -29,8 +32,8 @@ struct Template {
     /// Documentation only.
     #[serde(rename = "topic")]
     _topic: String,
-    #[serde(rename = "language")]
-    _language: Option<String>,
+    /// As an ISO 639-1 code; English without it.
+    language: Option<String>,
     subject: Vec<String>,
     text: Vec<String>,
 }
@@ -56,8 +59,8 @@ pub struct Made {
     pub is_spam: bool,
     /// The number of its template, over both files.
     pub template: usize,
-    /// Messages made of that template.
-    pub copies: usize,
+    /// What it counts: a template as much as the root of its messages' number.
+    pub weight: f64,
 }
 
 /// The messages of a folder's templates.
@@ -74,12 +77,16 @@ pub fn messages(folder: &Path) -> Result<Vec<Made>, TemplateError> {
         let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         for template in &file.template {
             let copies = COPIES[usize::from(is_spam)];
+            let of_template = match template.language.as_deref() {
+                None | Some("en") => 1.0,
+                Some(_) => OTHER_LANGUAGE,
+            };
             for _ in 0..copies {
                 messages.push(Made {
                     text: message(template, is_spam, &mut random),
                     is_spam,
                     template: number,
-                    copies,
+                    weight: of_template / (copies as f64).sqrt(),
                 });
             }
             number += 1;
