@@ -32,7 +32,7 @@ use judging::Judging;
 pub use labels::{
     ClientState, ConnectionOutcome, ConsoleAction, ConsoleLogin, ConsoleLoginOutcome,
     FeaturesLeftOut, Fetch, Flow, LoginOutcome, LookupOutcome, MessageAction, OwnMessageEvent,
-    OwnMessageKind, PrefetchOutcome, StoreOperation, UnscannedReason,
+    OwnMessageKind, PrefetchOutcome, ReadAheadOutcome, StoreOperation, UnscannedReason,
 };
 use labels::{Direction, ReloadOutcome};
 use messages::Messages;
@@ -339,6 +339,11 @@ impl Metrics {
         seconds: f64,
     ) {
         self.prefetch.observe(outcomes, octets, seconds);
+    }
+
+    /// This became of so many messages that were read ahead of their clients' commands.
+    pub fn read_ahead(&self, outcome: ReadAheadOutcome, messages: u64) {
+        self.prefetch.read_ahead(outcome, messages);
     }
 
     /// Octets in files for clients that have not asked for them, more or fewer.

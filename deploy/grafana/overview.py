@@ -104,7 +104,9 @@ def latency():
               thresholds=steps(GREEN, (10, RED))),
         heat("Time to the first byte, all RETR", "Messages by time to the first byte. Clients give up after 20 to 60 seconds.",
              'sum by (le) (increase(popgate_first_byte_seconds_bucket{command="retr",@}[$__rate_interval]))', "s"),
-        curve("Whole RETR", "From the turn of a RETR to the last octet of its response.", quantiles("popgate_retr_seconds"), "s"))
+        curve("Whole RETR", "From the turn of a RETR to the last octet of its response.", quantiles("popgate_retr_seconds"), "s"),
+        curve("Read ahead", "Messages each minute that were asked for before their clients did (upstream.prefetch). unused: in vain.",
+              per_minute("popgate_read_ahead_messages_total", "outcome"), "cpm"))
 
 
 def limits():

@@ -1,6 +1,7 @@
 //! An input as a sequence of choices: whatever the octets are, they make a valid case.
 
 /// The choices that are left; after the last one, always the first alternative.
+#[derive(Clone, Copy)]
 pub struct Choices<'d>(&'d [u8]);
 
 impl<'d> Choices<'d> {

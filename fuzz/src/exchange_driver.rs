@@ -29,6 +29,8 @@ pub struct Setup {
     pub quarantine_suffix: &'static String,
     pub hold: HoldLimits,
     pub prefetch: &'static PrefetchLimits,
+    /// The most messages that are read ahead of the client's commands.
+    pub read_ahead: usize,
     pub filter: Arc<Filter>,
     /// The most bytes that one read returns.
     pub piece: usize,
@@ -53,6 +55,8 @@ pub struct Driven {
     greeting: BytesMut,
     connects: Connects,
     deadline: Instant,
+    /// Whether it waits for the upstream.
+    reads_upstream: bool,
     pub to_client: Vec<u8>,
     pub to_upstream: Vec<u8>,
     /// Whether the exchange closed the upstream connection, for instance after a denied login.
@@ -124,6 +128,7 @@ impl Driven {
             greeting: BytesMut::new(),
             connects: Connects::No,
             deadline: now,
+            reads_upstream: false,
             to_client: Vec::new(),
             to_upstream: Vec::new(),
             disconnected: false,
@@ -138,6 +143,7 @@ impl Driven {
             false => Asks::First,
         });
         driven.exchange.remember_mailbox(asks);
+        driven.exchange.set_read_ahead(setup.read_ahead);
         driven.run();
         driven
     }
@@ -198,6 +204,21 @@ impl Driven {
                 .upstream_broke(std::io::ErrorKind::UnexpectedEof.into());
             self.run();
         }
+    }
+
+    /// Whether the exchange reads from the upstream.
+    pub fn reads_upstream(&self) -> bool {
+        self.ended.is_none() && self.reads_upstream
+    }
+
+    /// How much of the upstream's octets is in memory.
+    pub fn octets_in_memory(&self) -> usize {
+        self.exchange.octets_in_memory()
+    }
+
+    /// Memory is plentiful, or not.
+    pub fn set_memory_is_plentiful(&mut self, is_plentiful: bool) {
+        self.exchange.set_memory_is_plentiful(is_plentiful);
     }
 
     /// Whether there is a connection to an upstream.
@@ -274,6 +295,7 @@ impl Driven {
             match action {
                 Action::Wait(wait) => {
                     self.deadline = wait.deadline;
+                    self.reads_upstream = wait.read_upstream;
                     if wait.deadline > self.now {
                         return;
                     }

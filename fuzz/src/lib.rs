@@ -23,6 +23,7 @@ pub mod judge;
 pub mod mailbox_view;
 pub mod pop3_client;
 pub mod proxy_header;
+pub mod read_ahead;
 pub mod remembered;
 pub mod rule_file;
 pub mod seeds;
@@ -46,7 +47,7 @@ macro_rules! targets {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = targets!(
+pub const TARGETS: [Target; 10] = targets!(
     configuration,
     documents,
     exchange,
@@ -55,5 +56,6 @@ pub const TARGETS: [Target; 9] = targets!(
     judge,
     mailbox_view,
     proxy_header,
+    read_ahead,
     rule_file
 );

@@ -83,6 +83,11 @@ pub fn mailbox_view() -> Seeds {
     exchange_model()
 }
 
+/// The same.
+pub fn read_ahead() -> Seeds {
+    exchange_model()
+}
+
 pub fn judge() -> Seeds {
     files("tests/messages", ".eml")
 }

@@ -38,6 +38,7 @@ fn setup(rules: RuleSet, headers: HeaderMode, hold: usize) -> Setup {
             time: Duration::from_secs(15),
         },
         prefetch: &PREFETCH,
+        read_ahead: 0,
         filter: Arc::new(Filter::new(rules, thresholds).unwrap()),
         piece: usize::MAX,
         remembered: None,

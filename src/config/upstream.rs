@@ -6,12 +6,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::address::host_and_port;
-use super::bounds::existing_file;
+use super::bounds::{count, existing_file};
 use super::limits::{UpstreamTimeouts, read_upstream_timeouts};
 use super::oauth::{self, OAuth};
 use super::tls_mode::TlsMode;
 use super::upstream_proxy::{self, UpstreamProxy};
 use crate::schema::Section;
+
+/// The most messages that may be read ahead of a client's commands.
+const MOST_PREFETCHED: i64 = 32;
 
 /// One POP3 server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub struct Upstream {
     pub proxy: Option<UpstreamProxy>,
     /// The one that is tried when this one cannot be reached: an index into `Config::upstreams`.
     pub fallback: Option<usize>,
+    /// The most messages that are read ahead of a client's commands; 0 for none.
+    pub prefetch: usize,
     /// Its own timeouts.
     pub timeouts: UpstreamTimeouts,
     /// How to log in with a token in place of the client's password.
@@ -53,6 +58,7 @@ impl Upstream {
             proxy_header: ProxyHeader::Off,
             proxy: None,
             fallback: None,
+            prefetch: 0,
             timeouts: UpstreamTimeouts::default(),
             oauth: None,
         }
@@ -146,6 +152,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Optio
     });
     let proxy = upstream_proxy::read(section, folder);
     let fallback = section.string("fallback");
+    let prefetch = count(section, "prefetch", 0, 0..=MOST_PREFETCHED);
     let timeouts = read_upstream_timeouts(section.section("timeouts"));
     let oauth = oauth::read(section, folder, tls);
     let upstream = Upstream {
@@ -158,6 +165,7 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<(Upstream, Optio
         proxy_header: proxy_header.unwrap_or(ProxyHeader::Off),
         proxy,
         fallback: None,
+        prefetch,
         timeouts,
         oauth,
     };

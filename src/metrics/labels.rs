@@ -170,6 +170,18 @@ label! {
 }
 
 label! {
+    /// What became of a message that was read ahead of its client's command: the label `outcome`.
+    pub enum ReadAheadOutcome {
+        /// The client asked for it.
+        Used = "used",
+        /// The client did not, or there was no room for it.
+        Unused = "unused",
+        /// The server has refused it.
+        Refused = "refused",
+    }
+}
+
+label! {
     /// What the store is asked for: the label `operation`.
     pub enum StoreOperation {
         /// A session's question.

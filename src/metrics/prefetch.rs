@@ -1,9 +1,9 @@
-//! Families of hide mode: messages that are fetched before their clients ask for them.
+//! Families of messages that are fetched before their clients ask for them: in hide mode, and those that are read ahead.
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
 
 use super::buckets::RESPONSE_SECONDS;
-use super::labels::PrefetchOutcome;
+use super::labels::{PrefetchOutcome, ReadAheadOutcome};
 use super::registry::Families;
 
 #[derive(Debug)]
@@ -11,6 +11,7 @@ pub(super) struct Prefetch {
     messages: IntCounterVec,
     bytes: IntCounter,
     seconds: Histogram,
+    read_ahead: IntCounterVec,
     pub(super) spooled_bytes: IntGauge,
     pub(super) expired: IntCounter,
 }
@@ -26,8 +27,17 @@ impl Prefetch {
         for outcome in PrefetchOutcome::ALL {
             messages.with_label_values(&[outcome.label()]);
         }
+        let read_ahead = make.counters(
+            "popgate_read_ahead_messages_total",
+            "Messages that were asked for before their clients did (upstream.prefetch), by what became of them",
+            &["outcome"],
+        );
+        for outcome in ReadAheadOutcome::ALL {
+            read_ahead.with_label_values(&[outcome.label()]);
+        }
         Self {
             messages,
+            read_ahead,
             bytes: make.counter(
                 "popgate_prefetched_bytes_total",
                 "Octets of the messages that were fetched before their clients asked for them, as their servers list them",
@@ -52,6 +62,11 @@ impl Prefetch {
 }
 
 impl Prefetch {
+    pub(super) fn read_ahead(&self, outcome: ReadAheadOutcome, messages: u64) {
+        let counter = self.read_ahead.with_label_values(&[outcome.label()]);
+        counter.inc_by(messages);
+    }
+
     pub(super) fn observe(
         &self,
         outcomes: impl IntoIterator<Item = (PrefetchOutcome, u32)>,

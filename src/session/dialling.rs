@@ -102,6 +102,11 @@ impl Upstream {
     pub(super) fn timeouts(&self) -> &Timeouts {
         self.server.dialler.timeouts()
     }
+
+    /// The most messages that are read ahead of the client's commands.
+    pub(super) fn prefetch(&self) -> usize {
+        self.server.dialler.upstream().prefetch
+    }
 }
 
 /// Dials an upstream, and its fallbacks; a failure of all is the last one's. It stops when the client

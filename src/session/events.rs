@@ -76,6 +76,7 @@ impl Observer<'_> {
             Event::DeliveredFirst(uidl) => {
                 mailbox_memory::delivered_first(self.service, self.mailbox(), uidl);
             }
+            Event::ReadAhead(outcome, messages) => metrics.read_ahead(outcome, messages as u64),
             Event::Prefetched(report) => self.prefetched(&report),
             Event::OwnDeleted(deleted) => {
                 let place = match self.quarantine_of {

@@ -28,6 +28,9 @@ const STANDSTILL: Duration = Duration::from_millis(50);
 /// Memory is short when less than this part of it is left.
 const SHORT: usize = 8;
 
+/// Memory is plentiful while less than this part of it is taken.
+const PLENTY: usize = 2;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct HeldOctets<'s> {
@@ -64,6 +67,11 @@ impl<'s> HeldOctets<'s> {
     pub(super) fn is_short(&self) -> bool {
         let most = self.service.limits.held_bytes;
         self.service.quotas.held.taken() > most - most / SHORT
+    }
+
+    /// Whether so much is left that messages may be kept for clients that have not asked for them.
+    pub(super) fn is_plentiful(&self) -> bool {
+        self.service.quotas.held.taken() <= self.service.limits.held_bytes / PLENTY
     }
 
     /// Reserves octets, if it has fewer; returns whether it has them. What it has it keeps.

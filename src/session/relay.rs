@@ -338,6 +338,7 @@ impl<'s> Relay<'s> {
         self.exchange.waited_for_upstream(waited);
         self.exchange
             .set_upstream_read(greeted.upstream.timeouts().upstream_read);
+        self.exchange.set_read_ahead(greeted.upstream.prefetch());
         self.upstream = Some(greeted.upstream);
         self.exchange
             .connected(greeted.greeting, greeted.rest, login, now());

@@ -42,6 +42,7 @@ dialogs! {
     a_banner_of_many_lines_is_its_first_line
     a_client_that_disconnects_without_quit_deletes_nothing
     a_client_that_half_closes_gets_its_responses
+    a_command_behind_a_message_read_ahead_fails_with_the_connection
     a_dot_in_lf_ends_what_is_relayed_while_it_arrives
     a_goodbye_before_an_idle_close_answers_no_command
     a_goodbye_without_crlf_answers_no_command
@@ -50,9 +51,13 @@ dialogs! {
     a_last_line_without_crlf_reaches_the_client
     a_late_sasl_response_is_not_relayed
     a_listing_without_its_last_line_end_is_complete
+    a_long_message_is_not_read_ahead
     a_mailbox_in_use_is_no_wrong_password
     a_malformed_fetch_is_judged_too
     a_message_over_hold_bytes_is_judged_by_its_first_octets
+    a_message_read_ahead_and_deleted_is_refused
+    a_message_that_is_too_long_to_be_kept_is_fetched_again
+    a_message_that_is_too_long_to_be_kept_streams
     a_second_answer_is_not_given_to_the_next_command
     a_server_may_break_off_after_quit
     a_server_may_close_after_dele
@@ -86,24 +91,32 @@ dialogs! {
     lf_message_ends_when_the_server_is_silent
     lf_message_ends_with_the_connection
     lf_message_over_hold_bytes_ends_when_the_server_is_silent
-    lf_message_with_mixed_lines_ends_when_the_server_is_silent
     lf_message_that_ends_at_hold_bytes_gets_crlf
+    lf_message_with_mixed_lines_ends_when_the_server_is_silent
     lf_messages_are_marked
     lf_messages_at_the_end_of_pipelined_answers_end_the_session
     malformed_commands_are_for_the_server_to_refuse
+    messages_read_ahead_are_marked_and_held_back
     mixed_lines_do_not_end_with_the_connection
+    nothing_is_read_ahead_where_messages_expire
+    nothing_is_read_ahead_where_the_client_pipelines
     octets_behind_an_answer_are_discarded
     odd_status_lines_are_errors_with_the_text_of_the_server
     odd_words_after_ok_are_success
     pipelined_commands_go_up_at_once_if_announced
     pipelined_dele_after_a_truncated_message_is_not_sent
     pipelined_dele_waits_for_the_message_before_it
+    read_ahead_ends_at_the_first_message_out_of_order
+    read_ahead_of_a_client_that_deletes
+    read_ahead_one_at_a_time_without_pipelining
     sizes_are_those_of_the_rewritten_messages
+    the_connection_ends_within_a_message_that_was_read_ahead
     the_size_of_a_marked_message_beyond_hold_bytes
     the_subject_mark_stays_outside_encoded_words
     tls_that_ends_between_answers_is_an_ordinary_end
     tls_that_ends_inside_a_message_invents_no_end
     tls_that_ends_instead_of_an_answer_is_said_in_plain_words
+    top_is_not_read_ahead
     trap_01_unsolicited_data_after_a_message_is_discarded
     trap_02_status_lines_end_in_crlf
     trap_03_the_final_dot_is_found_at_every_split

@@ -47,6 +47,7 @@ mod old_certificates;
 mod pieces;
 mod quarantine;
 mod quarantine_login;
+mod read_ahead;
 mod receiving_server;
 mod reference;
 mod refusals;

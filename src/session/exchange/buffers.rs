@@ -15,8 +15,10 @@ impl Exchange<'_> {
     /// What reading from the upstream needs.
     pub(super) fn memory_need(&self) -> MemoryNeed {
         let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
-        let is_held = matches!(self.response, Response::Held(_));
+        let is_paused = self.ahead_is_paused();
+        let is_held = matches!(self.response, Response::Held(_)) && !is_paused;
         let wanted = match &self.response {
+            _ if is_paused => 0,
             Response::Held(_) if buffered < UNCOUNTED => 0,
             // One more short read.
             Response::Held(_) if buffered < FLUSH => 2 * FLUSH,

@@ -28,13 +28,16 @@ impl Exchange<'_> {
     }
 
     pub(super) fn push_pending(&mut self, pending: Pending) {
-        if self.pending.is_empty() {
+        if self.owes_nothing() {
             self.turn = self.now;
             if let Some(upstream) = &mut self.upstream {
                 upstream.owes_since(self.now);
             }
         }
-        self.pending.push_back(pending);
+        match pending.is_own() {
+            true => self.push_before_ahead(pending),
+            false => self.pending.push_back(pending),
+        }
     }
 
     /// Queues a refusal and reports it to log and metrics.
@@ -79,7 +82,8 @@ impl Exchange<'_> {
         if self.phase.is_authorization() && !challenged && self.pending.iter().any(proves) {
             return false;
         }
-        if !challenged && (self.must_look() || self.is_response_pending() && !self.may_pipeline()) {
+        let waits = self.must_look() || self.is_response_pending() && !self.may_pipeline();
+        if !challenged && waits && !self.next_was_read_ahead() {
             return false;
         }
         match self.pending.back() {
@@ -100,6 +104,7 @@ impl Exchange<'_> {
         (settled || !command.deletes())
             && !self.must_recall_before(&command)
             && !self.must_discard_before(&command)
+            && !self.must_read_before(&command)
     }
 
     /// The limit on the client's line. RFC 2449 section 4 allows 255 octets, but the tokens of OAuth are
@@ -124,6 +129,7 @@ impl Exchange<'_> {
         self.ask_unique_ids();
         self.prefetch();
         self.discard_before_quit();
+        self.abandon_before_quit();
         while self.may_take() {
             let end = memchr(b'\n', &self.client.buffer);
             if end.unwrap_or(self.client.buffer.len()) > self.longest_line() {
@@ -144,6 +150,7 @@ impl Exchange<'_> {
                 return action;
             }
         }
+        self.read_ahead();
         None
     }
 
@@ -244,7 +251,17 @@ impl Exchange<'_> {
         if self.shows_quarantine() {
             return self.take_quarantine_command(command);
         }
-        let Some(command) = self.upstream_command(command) else {
+        if command == Command::Quit && self.quits_cut_off() {
+            return;
+        }
+        let is_in_vain = self.note_order(&command);
+        let command = self.upstream_command(command);
+        // It may ask for a message that was read ahead, and for none after that.
+        let is_taken = command.as_ref().is_some_and(|it| self.takes_read_ahead(it));
+        if is_in_vain {
+            self.abandon_read_ahead();
+        }
+        let Some(command) = command.filter(|_| !is_taken) else {
             return;
         };
         if self.takes_spooled(&command) {
@@ -271,6 +288,10 @@ impl Exchange<'_> {
             && let Some(login) = self.phase.relayed()
         {
             login.user_sent = true;
+        }
+        if self.ahead().is_some_and(|it| it.is_cut_off) {
+            // Nobody is there to read it: the command fails.
+            secret::wipe(&mut self.upstream_output);
         }
         self.fetching += usize::from(command.fetches());
         self.push_pending(Pending::Upstream(command));

@@ -50,7 +50,8 @@ impl Exchange<'_> {
 
     /// When the upstream has sent nothing for too long while a response is pending.
     fn upstream_ends(&self) -> Option<Instant> {
-        let owes = !self.pending.is_empty() && !matches!(self.response, Response::Challenge);
+        let owes = !self.pending.is_empty() && self.is_waited_behind_ahead();
+        let owes = owes && !matches!(self.response, Response::Challenge);
         let upstream = self.upstream.as_ref().filter(|_| owes)?;
         let patience = self.upstream_read;
         let patience = self.capa_patience().map_or(patience, |it| it.min(patience));
@@ -77,10 +78,13 @@ impl Exchange<'_> {
     /// What to wait for.
     pub(super) fn wait(&mut self) -> Wait {
         let mut deadline = self.upstream_ends().unwrap_or_else(|| self.silence_ends());
-        if let Response::Held(held) = &self.response {
+        if let Response::Held(held) = &self.response
+            && !held.retrieval.is_read_ahead()
+        {
             deadline = deadline.min(held.hold.until());
         }
-        if let Some(silence) = self.silence_needed() {
+        let is_paused = self.ahead_is_paused();
+        if let Some(silence) = self.silence_needed().filter(|_| !is_paused) {
             deadline = deadline.min(self.now + silence);
         }
         if self.must_look() {
@@ -90,7 +94,7 @@ impl Exchange<'_> {
         let upstream = self.upstream.as_ref();
         let buffered = upstream.map_or(0, |upstream| upstream.buffer.len());
         // While the client's response to a challenge is pending, the upstream's buffer is not consumed.
-        let full = challenged && buffered > FLUSH;
+        let full = challenged && buffered > FLUSH || is_paused;
         Wait {
             deadline,
             read_client: !self.client.ended

@@ -9,7 +9,7 @@ use super::recall_state::DiscardReason;
 use super::verdicts::Stored;
 use crate::filter::Verdict;
 use crate::message::MessageDigest;
-use crate::metrics::{Fetch, MessageAction, UnscannedReason};
+use crate::metrics::{Fetch, MessageAction, ReadAheadOutcome, UnscannedReason};
 use crate::pop3::{LoginAnswer, Uidl};
 use crate::session::failure::Failure;
 use crate::session::refusal::Refusal;
@@ -82,6 +82,8 @@ pub enum Event {
     DeliveredFirst(Uidl),
     /// The messages without a verdict were fetched, as far as the limits allow, or the session ends before.
     Prefetched(Box<PrefetchReport>),
+    /// Messages were read ahead of the client's commands, so many, and this became of them.
+    ReadAhead(ReadAheadOutcome, usize),
     /// The client has deleted these entries of popgate's own, and said QUIT.
     OwnDeleted(Vec<Uidl>),
     /// The client has deleted these messages of the upstream's, and the upstream has accepted QUIT.

@@ -87,6 +87,16 @@ impl Hold {
         }
     }
 
+    /// Whether as much of it was received as is held of a message, or no more is waited for.
+    pub(super) fn is_at_limit(&self, now: Instant) -> bool {
+        self.seen >= self.limits.bytes || now >= self.until
+    }
+
+    /// The client waits from now on.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.until = now + self.limits.time;
+    }
+
     /// Time spent waiting for the client does not count.
     pub(super) fn extend(&mut self, by: Duration) {
         self.until += by;

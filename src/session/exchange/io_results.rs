@@ -65,6 +65,12 @@ impl Exchange<'_> {
             self.client.ended = true;
         }
         self.client.heard = now;
+        // What the client may wait for now is owed from now on.
+        if self.owes_nothing()
+            && let Some(upstream) = &mut self.upstream
+        {
+            upstream.owes_since(now);
+        }
         let buffer = &self.client.buffer;
         let has_begun = !buffer.is_empty() && memchr(b'\n', buffer).is_none();
         self.client.line_since = has_begun.then(|| self.client.line_since.unwrap_or(now));

@@ -101,6 +101,7 @@ impl Exchange<'_> {
         self.count(taken)?;
         let bytes = self.consume(taken);
         let last = bytes.bytes().last().copied();
+        self.note_rows(bytes.bytes());
         match in_crlf {
             Some(text) => self.output.add(Bytes::from(text)),
             None => self.output.relay(bytes),
@@ -147,8 +148,12 @@ impl Exchange<'_> {
         self.count(taken)?;
         match notice {
             Some(notice) if ended => self.send_notice(retrieval, notice),
+            None if ended && retrieval.is_read_ahead() => self.read_ahead_answered(),
             None if ended => self.prefetched_too_long(),
             _ => {}
+        }
+        if retrieval.is_read_ahead() {
+            self.drained(taken);
         }
         Ok(ended)
     }

@@ -47,6 +47,7 @@ impl Exchange<'_> {
             Response::Sizes => self.note_size(text),
             _ => {}
         }
+        self.note_row(text);
         if let Some(mut shown) = self.shown(text) {
             shown.extend_from_slice(b"\r\n");
             // The upstream's line is relayed if it is unchanged.

@@ -13,6 +13,10 @@
 //! (AUTH).
 
 mod action;
+mod ahead;
+mod ahead_end;
+mod ahead_notes;
+mod ahead_state;
 mod buffers;
 mod commands;
 mod deadline;

@@ -80,7 +80,7 @@ impl Exchange<'_> {
     /// Sends the pieces; the rest is relayed unchanged.
     pub(super) fn send(&mut self, decided: Decided, action: MessageAction, pieces: Vec<Outgoing>) {
         let retrieval = decided.retrieval;
-        if retrieval.is_ahead {
+        if retrieval.is_for_listing() {
             return self.keep_prefetched(decided, action != MessageAction::Unscanned);
         }
         self.release(retrieval.fetch, action);

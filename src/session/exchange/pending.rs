@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::action::{QuarantineRequest, SpoolRequest};
+use super::ahead_state::{Asked, Ready};
 use super::event::DecidedMessage;
 use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
@@ -40,10 +41,14 @@ pub(super) enum Pending {
     HiddenSizes,
     /// The upstream's answer to popgate's own RETR, before the client is told any number.
     Prefetch(Candidate),
+    /// The upstream's answer to popgate's own RETR of a message that the client will probably ask for.
+    Ahead(Asked),
     /// The upstream's answer to popgate's own DELE.
     Discard(DiscardReason),
     /// popgate's answer to RETR or TOP of a message that it has fetched before, when its turn has come.
     Spooled(Command<UpstreamNumber>),
+    /// The answer to RETR of a message that was read ahead, until its turn has come.
+    Ready(Option<Box<Ready>>),
     /// popgate's answer about an entry of its own, when its turn has come: other commands before it count.
     OwnEntry(Command<OwnNumber>),
 }
@@ -58,15 +63,37 @@ impl Pending {
                 | Self::UniqueIds(_)
                 | Self::HiddenSizes
                 | Self::Prefetch(_)
+                | Self::Ahead(_)
                 | Self::Discard(_)
         )
+    }
+
+    /// Whether the client has not asked for it, and nothing waits for it.
+    pub(super) fn is_ahead(&self) -> bool {
+        matches!(self, Self::Ahead(_))
+    }
+
+    /// The message, if popgate has asked for it ahead of the client.
+    pub(super) fn asked_ahead(&self) -> Option<Asked> {
+        match self {
+            Self::Ahead(asked) => Some(*asked),
+            _ => None,
+        }
+    }
+
+    /// Whether the client waits for it.
+    pub(super) fn is_for_client(&self) -> bool {
+        match self {
+            Self::Upstream(_) => true,
+            _ => !self.is_of_upstream(),
+        }
     }
 
     /// Whether popgate answers it by itself.
     pub(super) fn is_own(&self) -> bool {
         matches!(
             self,
-            Self::Own(_) | Self::OwnEntry(_) | Self::Spooled(_) | Self::StartTls
+            Self::Own(_) | Self::OwnEntry(_) | Self::Spooled(_) | Self::Ready(_) | Self::StartTls
         )
     }
 
@@ -74,7 +101,7 @@ impl Pending {
     pub(super) fn fetches(&self) -> bool {
         match self {
             Self::Upstream(command) | Self::Spooled(command) => command.fetches(),
-            Self::Prefetch(_) => true,
+            Self::Prefetch(_) | Self::Ready(_) => true,
             Self::OwnEntry(command) => command.fetches(),
             _ => false,
         }

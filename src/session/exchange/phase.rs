@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::ahead_state::Ahead;
 use super::event::DecidedMessage;
 use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
+use super::pending::Response;
 use super::recall_state::{Discards, Recall};
 use super::spooled_state::Spooled;
 use super::verdicts::Verdicts;
@@ -83,6 +85,10 @@ pub(super) struct Transaction {
     pub(super) discards: Discards,
     /// Messages that were fetched before the client has asked for them.
     pub(super) spooled: Spooled,
+    /// Messages that are read ahead of the client's commands.
+    pub(super) ahead: Ahead,
+    /// The progress of the one that arrives, while an answer that needs no server is given before it.
+    pub(super) suspended: Option<Box<Response>>,
     /// Whether the server was seen to write unique-ids into messages.
     pub(super) writes_uidl: bool,
     /// The decision on the message that is being sent, if it is to be remembered.

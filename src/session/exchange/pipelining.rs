@@ -78,6 +78,9 @@ impl Exchange<'_> {
     /// A response to CAPA begins; no capability is known yet.
     pub(super) fn begin_capabilities(&mut self) {
         self.set_pipelining(Pipelining::NotAnnounced);
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            transaction.ahead.expires = Some(false);
+        }
     }
 
     /// A line of the upstream's capabilities.

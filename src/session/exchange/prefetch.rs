@@ -19,7 +19,7 @@ use super::pending::{Discarded, Pending, Response, Spooling};
 use super::phase::Phase;
 use super::prefetch_state::{Candidate, Next, Prefetch};
 use super::recall_state::{Listed, Recall};
-use super::retrieval_state::{Decided, Retrieval};
+use super::retrieval_state::{AskedFor, Decided, Retrieval};
 use super::state::Exchange;
 use super::verdicts::{Judged, Stored};
 use crate::filter::Action as FilterAction;
@@ -32,7 +32,7 @@ use crate::pop3::line_ends::LineEnds;
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A message that has begun is read to its end.
-const LONGEST_HOLD: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(60 * 60);
 
 impl Exchange<'_> {
     /// Begins, if there is anything to fetch.
@@ -95,7 +95,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// A line of the upstream's capabilities, which popgate has asked for.
+    /// A line of the upstream's capabilities.
     pub(super) fn note_expiry(&mut self, line: &[u8]) {
         let mut words = line
             .split(u8::is_ascii_whitespace)
@@ -103,11 +103,14 @@ impl Exchange<'_> {
         let is_expire = words
             .next()
             .is_some_and(|it| it.eq_ignore_ascii_case(b"EXPIRE"));
-        if is_expire
-            && words.next() == Some(b"0")
-            && let Some(prefetch) = self.prefetching()
-        {
+        if !is_expire || words.next() != Some(b"0") {
+            return;
+        }
+        if let Some(prefetch) = self.prefetching() {
             prefetch.expires();
+        }
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            transaction.ahead.expires = Some(true);
         }
     }
 
@@ -131,7 +134,7 @@ impl Exchange<'_> {
         if let Phase::Transaction(transaction) = &mut self.phase {
             transaction.spooled.has_fetched = true;
         }
-        let retrieval = Retrieval::ahead(candidate.message);
+        let retrieval = Retrieval::own(candidate.message, AskedFor::Listing);
         self.response = self.hold(retrieval, status, None);
         if let Response::Held(held) = &mut self.response {
             held.hold.extend(LONGEST_HOLD);

@@ -225,7 +225,10 @@ impl Exchange<'_> {
         };
         let transaction = self.phase.transaction();
         let known = transaction.map(|it| {
-            it.recall.octets() + it.verdicts.recalled_octets() + it.spooled.octets_in_memory()
+            it.recall.octets()
+                + it.verdicts.recalled_octets()
+                + it.spooled.octets_in_memory()
+                + it.ahead.octets_in_memory()
         });
         listing + known.unwrap_or(0)
     }

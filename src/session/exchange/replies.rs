@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::action::{Action, End};
+use super::ahead_state::Asked;
 use super::event::Event;
 use super::input::FromUpstream;
 use super::mechanism::Mechanism;
@@ -28,6 +29,7 @@ enum Owes {
     UniqueIds,
     HiddenSizes,
     Prefetch(Candidate),
+    Ahead(Asked),
     Discard(DiscardReason),
     Command(Command<UpstreamNumber>),
 }
@@ -36,9 +38,11 @@ impl Owes {
     fn shape(&self) -> Shape {
         match self {
             Self::Login => Shape::Challenges,
-            Self::Capabilities | Self::UniqueIds | Self::HiddenSizes | Self::Prefetch(_) => {
-                Shape::LinesIfOk
-            }
+            Self::Capabilities
+            | Self::UniqueIds
+            | Self::HiddenSizes
+            | Self::Prefetch(_)
+            | Self::Ahead(_) => Shape::LinesIfOk,
             Self::Discard(_) => Shape::Line,
             Self::Command(command) => command.shape(),
         }
@@ -100,7 +104,8 @@ impl Exchange<'_> {
             self.fetching -= 1;
         }
         self.after_unknown = false;
-        self.response = Response::Status;
+        self.response = self.resumed_ahead();
+        self.discard_unwanted();
         self.response_octets = 0;
         self.turn = self.now;
         // The client's idle time begins when no response is pending.
@@ -129,10 +134,15 @@ impl Exchange<'_> {
             Some(Pending::UniqueIds(_)) => Owes::UniqueIds,
             Some(Pending::HiddenSizes) => Owes::HiddenSizes,
             Some(Pending::Prefetch(candidate)) => Owes::Prefetch(*candidate),
+            Some(Pending::Ahead(asked)) => Owes::Ahead(*asked),
             Some(Pending::Discard(reason)) => Owes::Discard(*reason),
             Some(Pending::Spooled(command)) => {
                 let command = command.clone();
                 self.read_spooled(command);
+                return Ok(true);
+            }
+            Some(Pending::Ready(_)) => {
+                self.send_ready();
                 return Ok(true);
             }
             Some(Pending::OwnEntry(command)) => {
@@ -178,6 +188,8 @@ impl Exchange<'_> {
                 self.begin_prefetched(candidate, line);
             }
             (Owes::Prefetch(_), _) => self.prefetch_refused(),
+            (Owes::Ahead(asked), Meaning::LinesFollow) => self.begin_read_ahead(asked, line),
+            (Owes::Ahead(asked), _) => self.read_ahead_refused(asked),
             (Owes::Discard(reason), meaning) => {
                 self.discard_answered(reason, meaning == Meaning::Accepted);
             }
@@ -292,6 +304,7 @@ impl Exchange<'_> {
     ) {
         if accepted {
             self.note_transaction(command);
+            self.note_single_line(command, trim_end(line.bytes()));
         }
         self.login_answered(command, LoginAnswer::of(accepted, line.bytes()));
         match command {

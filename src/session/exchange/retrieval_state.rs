@@ -18,19 +18,39 @@ pub(super) struct Retrieval {
     /// TOP's count, if it shows less than the whole message.
     pub(super) lines: Option<Lines>,
     pub(super) fetch: Fetch,
-    /// Whether popgate asks for it by itself, before the client does.
-    pub(super) is_ahead: bool,
+    pub(super) asked: AskedFor,
+}
+
+/// Who a message is fetched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AskedFor {
+    /// The client, which waits for it.
+    Client,
+    /// popgate: the client's listing waits for it, in hide mode.
+    Listing,
+    /// popgate: the client will probably ask for it.
+    NextCommand,
 }
 
 impl Retrieval {
     /// Of popgate's own RETR.
-    pub(super) fn ahead(message: UpstreamNumber) -> Self {
+    pub(super) fn own(message: UpstreamNumber, asked: AskedFor) -> Self {
         Self {
             message: Some(message),
             lines: None,
             fetch: Fetch::Retr,
-            is_ahead: true,
+            asked,
         }
+    }
+
+    /// Whether it is fetched in hide mode, before the client is told any number.
+    pub(super) fn is_for_listing(&self) -> bool {
+        self.asked == AskedFor::Listing
+    }
+
+    /// Whether it is read ahead of the client's command.
+    pub(super) fn is_read_ahead(&self) -> bool {
+        self.asked == AskedFor::NextCommand
     }
 
     pub(super) fn of(command: &Command<UpstreamNumber>) -> Option<Self> {
@@ -39,26 +59,26 @@ impl Retrieval {
                 message: Some(message),
                 lines: None,
                 fetch: Fetch::Retr,
-                is_ahead: false,
+                asked: AskedFor::Client,
             }),
             Command::Malformed(Malformed::Retr) => Some(Self {
                 message: None,
                 lines: None,
                 fetch: Fetch::Retr,
-                is_ahead: false,
+                asked: AskedFor::Client,
             }),
             // How much a server shows without a count is up to it.
             Command::Malformed(Malformed::Top) => Some(Self {
                 message: None,
                 lines: Some(Lines(0)),
                 fetch: Fetch::Top,
-                is_ahead: false,
+                asked: AskedFor::Client,
             }),
             Command::Top(message, lines) => Some(Self {
                 message: Some(message),
                 lines: (!lines.means_whole()).then_some(lines),
                 fetch: Fetch::Top,
-                is_ahead: false,
+                asked: AskedFor::Client,
             }),
             _ => None,
         }

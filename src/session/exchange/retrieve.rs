@@ -13,7 +13,7 @@ use super::hold::{Hold, Next};
 use super::input::FromUpstream;
 use super::pending::{Discarded, Expected, Held, Lines, Loading, Quarantining, Response, Streamed};
 use super::phase::Phase;
-use super::retrieval_state::{Decided, Retrieval};
+use super::retrieval_state::{AskedFor, Decided, Retrieval};
 use super::silent_end::check_one_answer;
 use super::state::Exchange;
 use super::verdicts::{Decision, Finding, Judged, Known, KnownMark, Stored, Verdicts};
@@ -133,15 +133,20 @@ impl Exchange<'_> {
             return Ok(None);
         };
         let message = held.retrieval.message;
+        let is_read_ahead = held.retrieval.is_read_ahead();
         let (taken, whole) = match held.hold.look(&upstream.buffer, self.now) {
             Next::Wait if held.is_verified(&upstream.buffer) => (held.hold.seen(), false),
+            Next::Wait | Next::Part(_) if is_read_ahead => {
+                self.check_read_ahead();
+                return Ok(None);
+            }
             Next::Wait => return Ok(None),
             Next::Header(end) => {
                 held.header = end;
                 let is_known = held.expected.is_some() || self.known(message).is_some();
                 return Ok((!is_known).then_some(Action::JudgeHeader));
             }
-            Next::Part(_) if held.retrieval.is_ahead => {
+            Next::Part(_) if held.retrieval.is_for_listing() => {
                 self.skip_prefetched();
                 return Ok(None);
             }
@@ -190,9 +195,12 @@ impl Exchange<'_> {
             Some(expected) => self.verified(*expected, &decided),
             None => self.known(message),
         };
-        if decided.retrieval.is_ahead && self.is_past_prefetch() {
+        if decided.retrieval.is_for_listing() && self.is_past_prefetch() {
             self.keep_prefetched(decided, false);
             return Ok(None);
+        }
+        if is_read_ahead {
+            return Ok(self.request_verdict(decided, header, None));
         }
         Ok(self.decide(decided, known, header, is_enough))
     }
@@ -309,8 +317,12 @@ impl Exchange<'_> {
 
     /// The deadline for what is decided on a message.
     fn due(&mut self, retrieval: Retrieval) -> Instant {
-        let ahead = self.prefetch_due().filter(|_| retrieval.is_ahead);
-        ahead.unwrap_or(self.turn + FIRST_BYTE)
+        match retrieval.asked {
+            AskedFor::Listing => self.prefetch_due(),
+            AskedFor::NextCommand => Some(self.now + FIRST_BYTE),
+            AskedFor::Client => None,
+        }
+        .unwrap_or(self.turn + FIRST_BYTE)
     }
 
     /// The filter's result.
@@ -320,6 +332,9 @@ impl Exchange<'_> {
         else {
             return;
         };
+        if decided.retrieval.is_read_ahead() {
+            return self.keep_read_ahead(*decided, judgement);
+        }
         let finding = match judgement {
             Judgement::Unscanned(reason) => Finding::Unscanned(reason),
             Judgement::NotCorrected => {
@@ -349,7 +364,7 @@ impl Exchange<'_> {
             uidl: self.uidl(decided.retrieval.message),
             text: decided.text(),
             verdict: verdict.clone(),
-            hidden: decided.retrieval.is_ahead,
+            hidden: decided.retrieval.is_for_listing(),
             deadline: self.due(decided.retrieval),
         };
         let finding = Finding::Spam(verdict);
@@ -383,7 +398,7 @@ impl Exchange<'_> {
         let Some(HeldBack { id, notice }) = held else {
             return self.finish_as(decided, judged);
         };
-        if decided.retrieval.is_ahead {
+        if decided.retrieval.is_for_listing() {
             return self.hide_prefetched(&decided, id, judged);
         }
         let was = dot::unstuff(&decided.text()).len();

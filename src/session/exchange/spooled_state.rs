@@ -44,6 +44,10 @@ impl Spooled {
         self.messages.insert(spooling.message, kept);
     }
 
+    pub(super) fn has(&self, message: UpstreamNumber) -> bool {
+        self.messages.contains_key(&message)
+    }
+
     pub(super) fn remove(&mut self, message: UpstreamNumber) -> Option<Kept> {
         let kept = self.messages.remove(&message)?;
         self.octets -= kept.octets as u64;

@@ -82,6 +82,10 @@ pub struct Exchange<'s> {
     pub(super) delivered: Vec<Delivered>,
     /// Whether one command at a time goes up, whatever the upstream has announced.
     pub(super) one_at_a_time: bool,
+    /// The most messages that are read ahead of the client's commands.
+    pub(super) read_ahead: usize,
+    /// Whether there is memory for more than the client has asked for.
+    pub(super) memory_is_plentiful: bool,
     /// Whether mailboxes are remembered, and who asks for unique-ids then.
     pub(super) remembers: Option<Asks>,
     /// How many of the pending commands fetch a message.
@@ -170,6 +174,8 @@ impl<'s> Exchange<'s> {
             response_octets: 0,
             delivered: Vec::new(),
             one_at_a_time: false,
+            read_ahead: 0,
+            memory_is_plentiful: true,
             remembers: None,
             fetching: 0,
             capability_lines: 0,
@@ -275,6 +281,9 @@ impl<'s> Exchange<'s> {
         if self.disconnects || self.may_take_line() || self.take_silent_end()? {
             return Ok(None);
         }
+        if self.answers_lost_quit() || self.cut_off_ahead() {
+            return Ok(None);
+        }
         if let Some(end) = self.end()? {
             return Ok(Some(Action::Close(end)));
         }
@@ -289,8 +298,11 @@ impl<'s> Exchange<'s> {
 
     /// Whether the session has ended, after everything possible was done.
     fn end(&mut self) -> Result<Option<End>, Failure> {
-        if self.pending.is_empty() && self.ending.is_some() {
+        if self.owes_nothing() && self.ending.is_some() {
             return Ok(self.ending);
+        }
+        if self.is_cut_off() {
+            return Ok(None);
         }
         let challenged = matches!(self.response, Response::Challenge);
         // While popgate logs in, the client's response to a challenge is awaited even then: it would be taken for
@@ -322,8 +334,9 @@ impl<'s> Exchange<'s> {
                 }
             };
         }
-        // A client that closes at a challenge sends nothing more.
-        if (self.pending.is_empty() || challenged) && self.client.ended && !self.must_look() {
+        // A client that closes at a challenge sends nothing more. A command that waits behind messages on their way goes up.
+        let is_done = self.pending.is_empty() || !self.is_waited_behind_ahead();
+        if (is_done || challenged) && self.client.ended && !self.must_look() {
             return Ok(Some(End::ClientClosed));
         }
         Ok(None)
@@ -352,6 +365,7 @@ impl<'s> Exchange<'s> {
     /// The session ends: messages that are kept are not relayed.
     fn end_memory(&mut self) {
         self.end_prefetch();
+        self.forget_ahead();
         if let Phase::Transaction(transaction) = &mut self.phase {
             transaction.spooled.clear();
         }
@@ -378,6 +392,9 @@ impl<'s> Exchange<'s> {
 
     /// The state, for metrics and the log.
     pub fn state(&self) -> ClientState {
+        if self.owes_nothing() && matches!(self.phase, Phase::Transaction(_)) {
+            return ClientState::Transaction;
+        }
         match (&self.response, &self.phase) {
             (
                 Response::Held(_)
@@ -416,7 +433,7 @@ impl<'s> Exchange<'s> {
         }
         let inside = self.response.is_partly_sent() || !self.output.is_empty();
         // A line that answers nothing would be taken for the answer to the next command.
-        let owes_nothing = self.upstream.is_some() && self.pending.is_empty();
+        let owes_nothing = self.upstream.is_some() && self.owes_nothing();
         let Some(text) = failure.wire(inside || owes_nothing) else {
             return false;
         };
@@ -464,7 +481,8 @@ impl<'s> Exchange<'s> {
     /// Reports octets added or removed. Octets that are consumed but undecided are reported later.
     pub(super) fn report_edits(&mut self) {
         // What is kept for the client may still be relayed.
-        let kept = self.phase.transaction().map(|it| it.spooled.octets());
+        let kept = self.phase.transaction();
+        let kept = kept.map(|it| it.spooled.octets() + it.ahead.octets() as u64);
         let consumed = match self.response.is_undecided() {
             true => self.output.relayed() + self.reported.removed,
             false => self.consumed - kept.unwrap_or(0),

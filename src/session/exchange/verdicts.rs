@@ -208,6 +208,12 @@ impl Verdicts {
         Some(KnownMark::Judged(judged))
     }
 
+    /// Whether anything was decided on the message, even if it is not valid any more.
+    pub(super) fn is_known(&self, message: UpstreamNumber) -> bool {
+        let is_recalled = || self.recalled(message).is_some_and(|it| it != Known::No);
+        self.known.contains_key(&message) || is_recalled()
+    }
+
     /// What earlier sessions know of the messages, by number from 1.
     pub(super) fn recall(&mut self, mut recalled: Vec<Known>, may_be_corrected: bool) {
         recalled.shrink_to_fit();

@@ -24,6 +24,7 @@ pub(super) fn room(
         is_held,
         kept,
     } = need;
+    exchange.set_memory_is_plentiful(held.is_plentiful());
     if wanted > 0 && held.reserve(wanted) {
         exchange.make_room();
         return usize::MAX;

@@ -320,6 +320,7 @@ fn set(settings: &mut Settings, text: &str) {
     let value = value.trim();
     match key.trim() {
         "drop_at" => settings.drop_at = Some(value.parse().unwrap()),
+        "prefetch" => settings.prefetch = value.parse().unwrap(),
         "hold_bytes" => settings.hold_bytes = value.parse().unwrap(),
         "headers" if value == "always" => settings.headers = popgate::config::HeaderMode::Always,
         "headers" if value == "never" => settings.headers = popgate::config::HeaderMode::Never,

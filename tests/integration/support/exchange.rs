@@ -25,6 +25,7 @@ pub fn driven(settings: &Settings, login_by: LoginBy, security: ClientSecurity) 
             time: settings.hold_time,
         },
         prefetch: &PREFETCH,
+        read_ahead: settings.prefetch,
         filter: filter(settings.drop_at),
         piece: settings.piece,
         remembered: None,

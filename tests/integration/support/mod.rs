@@ -50,6 +50,8 @@ pub struct Settings {
     pub engine: Option<Engine>,
     pub drop_at: Option<f64>,
     pub headers: HeaderMode,
+    /// The most messages that are read ahead of a client's commands.
+    pub prefetch: usize,
     pub hold_bytes: usize,
     pub hold_time: Duration,
     pub timeouts: Timeouts,
@@ -97,6 +99,7 @@ impl Settings {
             engine: None,
             drop_at: None,
             headers: HeaderMode::Spam,
+            prefetch: 0,
             hold_bytes: 512 << 10,
             hold_time: Duration::from_secs(15),
             timeouts: Config::load(None, &Flags::default()).0.timeouts,
@@ -130,6 +133,7 @@ impl Settings {
         let (host, port) = (&self.host, self.upstream.port());
         let mut upstream = Upstream::new("test", host, port, self.tls);
         upstream.proxy = self.proxy;
+        upstream.prefetch = self.prefetch;
         (self.change)(&mut upstream);
         let first = (upstream, self.client_config.clone());
         let all = std::iter::once(first).chain(self.others);
