@@ -19,6 +19,9 @@ use crate::demo::server::SampleServer;
 use crate::server::signals::StopSignals;
 use crate::server::{self, Overrides, Root, Server, log};
 
+/// So many messages are read ahead of the client.
+const READ_AHEAD: usize = 8;
+
 /// Flags of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -48,7 +51,10 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
     // What the console shows: gone when the demonstration ends. A container may have no folder to write into.
     let data = tempfile::tempdir().ok();
     let folder = data.as_ref().map_or(Path::new(""), |data| data.path());
-    let (config, problems) = Config::load(None, &flags(args, &mailbox, folder));
+    let (mut config, problems) = Config::load(None, &flags(args, &mailbox, folder));
+    for upstream in &mut config.upstreams {
+        upstream.prefetch = READ_AHEAD;
+    }
     let overrides = Overrides {
         root: Root::Kept,
         ..Overrides::default()
