@@ -1,7 +1,7 @@
 """A distant server: a relay in front of it that delays each new connection, or each octet.
 
-In: the server's address, the delay of a connection in ms, and that of a round trip if there is one; out: a line with its
-own port, and connections with that delay.
+In: the server's address, the delay of a connection in ms, that of a round trip if there is one, and the address to listen on
+(127.0.0.1); out: a line with its own address, and connections with that delay.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def pump(reader, writer, way):
         writer.close()
 
 
-async def main(address, delay, trip):
+async def main(address, delay, trip, own):
     host, _, port = address.rpartition(":")
 
     async def relay(reader, writer):
@@ -43,11 +43,12 @@ async def main(address, delay, trip):
             return writer.close()
         await asyncio.gather(pump(reader, there[1], trip / 2), pump(there[0], writer, trip / 2))
 
-    server = await asyncio.start_server(relay, "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.start_server(relay, own, 0, backlog=4096)
     print("listening on %s:%d" % server.sockets[0].getsockname()[:2], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     connection, trip = float(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 0
-    asyncio.run(main(sys.argv[1], connection / 1000, trip / 1000))
+    own = sys.argv[4] if len(sys.argv) > 4 else "127.0.0.1"
+    asyncio.run(main(sys.argv[1], connection / 1000, trip / 1000, own))
