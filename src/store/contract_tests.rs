@@ -5,6 +5,7 @@ mod history_index;
 mod mailboxes;
 mod messages;
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -97,6 +98,9 @@ pub(super) fn id(text: &str) -> PopgateId {
     PopgateId::new(text).unwrap()
 }
 
+/// The same in all records, which are compared; of today, so that none is too old to be kept.
+static FIRST_SEEN: LazyLock<Timestamp> = LazyLock::new(Timestamp::now);
+
 /// A judged message; all that may be absent is there.
 pub(super) fn record(of: &str) -> MessageRecord {
     MessageRecord {
@@ -114,7 +118,7 @@ pub(super) fn record(of: &str) -> MessageRecord {
             block: Bytes::from_static(b"X-Spam-Flag: YES\r\n"),
             flags: 3,
         }),
-        first_seen: Timestamp::now(),
+        first_seen: *FIRST_SEEN,
         delivered_at: None,
         held_at: None,
         correction: None,

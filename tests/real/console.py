@@ -37,7 +37,7 @@ HOST, ADMINISTRATOR = "127.0.0.1", "a long password for tests"
 RULES = """[[rule]]
 id = "TAGGED"
 description = "The message has the word for spam"
-score = 6.0
+score = 10.0
 where = "body"
 phrases = ["zzspamzz"]
 
