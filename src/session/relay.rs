@@ -151,7 +151,12 @@ impl<'s> Relay<'s> {
     pub(super) async fn perform(&mut self, action: Action) -> Result<Option<End>, Failure> {
         // One-time work is in functions of its own: the memory of a session is that of its largest future.
         match action {
-            Action::Wait(wait) => self.wait(wait).await?,
+            Action::Wait(wait) => {
+                self.wait(wait).await?;
+                let pause = &self.service.pause;
+                self.exchange
+                    .set_filter_is_paused(|| pause.until(SystemTime::now()).is_some());
+            }
             Action::WriteClient => self.write_client().await?,
             Action::WriteUpstream => self.write_upstream().await?,
             Action::JudgeHeader => {

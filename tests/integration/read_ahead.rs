@@ -236,3 +236,18 @@ fn quit_waits_for_little_unless_deletions_depend_on_it() {
     assert_eq!(fetching.driven.to_client, b"+OK\r\n");
     fetching.driven.assert_octets_add_up();
 }
+
+/// Neither what is not read for lack of room, nor half of a message whose server hangs, is a failure of the server.
+#[test]
+fn a_silent_client_ends_the_session_within_a_message_that_was_read_ahead() {
+    for octets in [10 << 20, 300 << 10] {
+        let mut fetching = Fetching::logged_in(octets, 1000);
+        fetching.client("RETR 1", octets);
+        fetching.driven.client_sends(b"RETR 2\r\n");
+        fetching.deliver(octets, 200 << 10);
+        assert!(!fetching.owed.is_empty());
+        fetching.driven.pass_time_unread(Duration::from_secs(3600));
+        assert_eq!(fetching.driven.ended, Some(Ok("idle_timeout")), "{octets}");
+        assert!(fetching.count(ReadAheadOutcome::Unused) > 0);
+    }
+}

@@ -42,6 +42,11 @@ impl Exchange<'_> {
         self.memory_is_plentiful = is_plentiful;
     }
 
+    /// Whether filtering is paused, which counts when the client asks. It is asked only where messages are read ahead.
+    pub fn set_filter_is_paused(&mut self, is_paused: impl FnOnce() -> bool) {
+        self.filter_is_paused = self.read_ahead > 0 && is_paused();
+    }
+
     pub(super) fn ahead(&self) -> Option<&Ahead> {
         let transaction = self.phase.transaction()?;
         (self.read_ahead > 0).then_some(&transaction.ahead)
@@ -291,7 +296,7 @@ impl Exchange<'_> {
         } = *ready;
         decided.retrieval.asked = AskedFor::Client;
         let is_known = self.known(decided.retrieval.message).is_some();
-        match judgement.filter(|_| !is_known) {
+        match judgement.filter(|_| !is_known && !self.filter_is_paused) {
             Some(judgement) => {
                 self.response = Response::Judging(Box::new(decided));
                 self.judged(judgement, self.now);
@@ -329,6 +334,7 @@ impl Exchange<'_> {
             };
             ahead.keep(message, Ready { decided, judgement });
         }
+        self.looks_at_client = true;
         self.read_ahead_answered();
     }
 
@@ -341,6 +347,9 @@ impl Exchange<'_> {
             self.event(Event::ReadAhead(ReadAheadOutcome::Refused, 1));
         }
         self.read_ahead_answered();
+        // If it was a line that answers nothing, each of the others is the answer to the command before.
+        let under_way = self.unwant(|_| true);
+        self.unused(under_way);
     }
 
     /// All of the answer to popgate's own RETR was read.

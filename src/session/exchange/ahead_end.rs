@@ -26,6 +26,14 @@ impl Exchange<'_> {
         self.pending.iter().all(Pending::is_ahead)
     }
 
+    /// Whether the client waits for nothing: what is pending popgate has asked for to read ahead.
+    pub(super) fn owes_client_nothing(&self) -> bool {
+        let is_own = |it: &Pending| it.is_ahead() || matches!(it, Pending::Capabilities);
+        let asks = self.ahead().is_some_and(|it| it.next().is_some()) && !self.asks_for_itself();
+        let has_line = memchr(b'\n', &self.client.buffer).is_some();
+        self.owes_nothing() || asks && !has_line && self.pending.iter().all(is_own)
+    }
+
     /// Whether something waits behind messages that the client has not asked for.
     pub(super) fn is_waited_behind_ahead(&self) -> bool {
         !self.owes_nothing() || memchr(b'\n', &self.client.buffer).is_some()
@@ -122,7 +130,7 @@ impl Exchange<'_> {
     }
 
     /// Messages on their way that are not kept when they come; returns how many.
-    fn unwant(&mut self, which: impl Fn(&Asked) -> bool) -> usize {
+    pub(super) fn unwant(&mut self, which: impl Fn(&Asked) -> bool) -> usize {
         let mut unwanted = 0;
         for pending in &mut self.pending {
             if let Pending::Ahead(asked) = pending
@@ -146,7 +154,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn unused(&mut self, messages: usize) {
+    pub(super) fn unused(&mut self, messages: usize) {
         if messages > 0 {
             self.event(Event::ReadAhead(ReadAheadOutcome::Unused, messages));
         }
@@ -196,7 +204,14 @@ impl Exchange<'_> {
         self.phase.transaction().is_some_and(|transaction| {
             let discards = &transaction.discards;
             let by_reason = [DiscardReason::Person, DiscardReason::Age];
+            let deletes = |it: &Pending| {
+                matches!(
+                    it,
+                    Pending::Discard(_) | Pending::Upstream(Command::Dele(_))
+                )
+            };
             transaction.ahead.is_unclear
+                || self.pending.iter().any(deletes)
                 || transaction.view.deleted().next().is_some()
                 || discards.has_next()
                 || by_reason.iter().any(|it| discards.marked(*it) > 0)
@@ -256,7 +271,7 @@ impl Exchange<'_> {
     }
 
     /// What is on its way does not come any more; whether anything was.
-    fn lose_ahead(&mut self) -> bool {
+    pub(super) fn lose_ahead(&mut self) -> bool {
         let before = self.pending.len();
         let is_first = self.pending.front().is_some_and(Pending::is_ahead);
         let unused = self.unwant(|_| true);

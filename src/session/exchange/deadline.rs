@@ -68,6 +68,8 @@ impl Exchange<'_> {
                     Some(_) => End::Drained,
                     None => End::IdleTimeout,
                 });
+                // A message that nobody has asked for may have come in part.
+                self.lose_ahead();
                 self.pending.clear();
                 Ok(true)
             }
@@ -87,7 +89,7 @@ impl Exchange<'_> {
         if let Some(silence) = self.silence_needed().filter(|_| !is_paused) {
             deadline = deadline.min(self.now + silence);
         }
-        if self.must_look() {
+        if self.must_look() || std::mem::take(&mut self.looks_at_client) {
             deadline = self.now;
         }
         let challenged = matches!(self.response, Response::Challenge);

@@ -57,6 +57,8 @@ impl Exchange<'_> {
                 return Ok(Some(Action::WriteClient));
             }
             let has_progressed = match &self.response {
+                // The next one may be in the buffer, too.
+                Response::Status if self.looks_at_client && self.owes_nothing() => false,
                 Response::Status => self.take_status()?,
                 Response::Lines(_) => self.take_lines()?,
                 Response::Rows(_) => self.take_rows()?,

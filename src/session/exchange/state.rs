@@ -86,6 +86,9 @@ pub struct Exchange<'s> {
     pub(super) read_ahead: usize,
     /// Whether there is memory for more than the client has asked for.
     pub(super) memory_is_plentiful: bool,
+    pub(super) filter_is_paused: bool,
+    /// A message that was read ahead is kept: the client is looked at before the next one is judged.
+    pub(super) looks_at_client: bool,
     /// Whether mailboxes are remembered, and who asks for unique-ids then.
     pub(super) remembers: Option<Asks>,
     /// How many of the pending commands fetch a message.
@@ -176,6 +179,8 @@ impl<'s> Exchange<'s> {
             one_at_a_time: false,
             read_ahead: 0,
             memory_is_plentiful: true,
+            filter_is_paused: false,
+            looks_at_client: false,
             remembers: None,
             fetching: 0,
             capability_lines: 0,
@@ -278,6 +283,9 @@ impl<'s> Exchange<'s> {
         if matches!(self.response, Response::StartTls) {
             return Ok(Some(Action::StartTls));
         }
+        if self.looks_at_client {
+            return Ok(Some(Action::Wait(self.wait())));
+        }
         if self.disconnects || self.may_take_line() || self.take_silent_end()? {
             return Ok(None);
         }
@@ -343,7 +351,7 @@ impl<'s> Exchange<'s> {
     }
 
     /// Whether the answer that is owed is to a command of popgate's own that some servers do not know.
-    fn asks_for_itself(&self) -> bool {
+    pub(super) fn asks_for_itself(&self) -> bool {
         match self.pending.front() {
             Some(Pending::UniqueIds(_)) => true,
             Some(Pending::Capabilities) => {
@@ -433,7 +441,7 @@ impl<'s> Exchange<'s> {
         }
         let inside = self.response.is_partly_sent() || !self.output.is_empty();
         // A line that answers nothing would be taken for the answer to the next command.
-        let owes_nothing = self.upstream.is_some() && self.owes_nothing();
+        let owes_nothing = self.upstream.is_some() && self.owes_client_nothing();
         let Some(text) = failure.wire(inside || owes_nothing) else {
             return false;
         };
