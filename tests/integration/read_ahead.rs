@@ -10,7 +10,7 @@ use crate::fuzz::exchange_driver::{Driven, PLAIN, Setup};
 use crate::fuzz::test_setup::ham_only;
 
 /// Number of random sessions, each with its own seed.
-const CASES: u64 = 8_000;
+const CASES: u64 = 2_000;
 
 #[test]
 fn random_sessions_are_the_same_with_and_without_it() {
@@ -26,7 +26,7 @@ fn random_sessions_are_the_same_with_and_without_it() {
         }
     }
     // Sessions in which nothing is read ahead prove nothing.
-    assert!(ahead > 8_000, "{ahead} messages were read ahead");
+    assert!(ahead > 1_500, "{ahead} messages were read ahead");
 }
 
 /// What one read returns.

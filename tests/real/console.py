@@ -414,16 +414,21 @@ def main():
             if "first" in parts:
                 first_run(playwright, options.popgate, os.path.join(folder, "first"), mailbox("ann")[0], axe, options.pictures)
             if parts == PARTS:
-                # It is most of the work: beside the rest, which waits often, but for the first run and the attacks, which measure.
                 parts.remove("hostile")
-                beside = subprocess.Popen([sys.executable, __file__, "--popgate", options.popgate, "--browser", options.browser, "--only", "hostile"],
-                                          start_new_session=True)
+
+                def begin():
+                    nonlocal beside
+                    beside = subprocess.Popen([sys.executable, __file__, "--popgate", options.popgate, "--browser", options.browser, "--only", "hostile"],
+                                              start_new_session=True)
+            else:
+                def begin():
+                    """Nothing runs beside a part."""
             if {"people", "looks", "attacks"} & set(parts):
                 part = os.path.join(folder, "people")
                 os.mkdir(part)
                 gate = Gate(options.popgate, part, {"ann": mailbox("ann"), "ben": mailbox("ben"), "new": []})
                 try:
-                    with_people(playwright, gate, parts, axe, options.pictures, lambda: wait_for(beside))
+                    with_people(playwright, gate, parts, axe, options.pictures, begin, lambda: wait_for(beside))
                 finally:
                     gate.stop()
             if "hostile" in parts:
@@ -442,8 +447,9 @@ def wait_for(beside):
     must(beside is None or beside.wait(600) == 0, "what ran beside it has failed")
 
 
-def with_people(playwright, gate, parts, axe, pictures, alone):
-    """`alone` returns when nothing else runs."""
+def with_people(playwright, gate, parts, axe, pictures, begin, alone):
+    """`begin` starts what runs beside the rest, which is most of the work: the people's fetches depend on answers of the store within
+    milliseconds, and run before it. `alone` returns when nothing else runs."""
     browser = chromium.Chromium(playwright)
     admin = administrator(browser, gate)
     nobody, new = chromium.Person(browser, gate.base), chromium.Person(browser, gate.base)
@@ -452,6 +458,7 @@ def with_people(playwright, gate, parts, axe, pictures, alone):
     if "people" in parts:
         ann = walk(browser, gate, "ann", True)
         ben = walk(browser, gate, "ben", False)
+        begin()
         people = {"administrator": admin, "ann": ann, "ben": ben, "nobody": nobody}
         everybody_everywhere(people, ("ann", "ben"))
         tasks.rules_and_pause(gate, admin)
