@@ -2,7 +2,8 @@
 //! were fetched before the client asked for them.
 //!
 //! In: the client's commands, rows of listings, and messages that have come; out: the next message to ask for, and a message
-//! that is kept. All of it is bounded: in messages by the setting, in octets by [`MOST_OCTETS`].
+//! that is kept. Messages are bounded by the setting, their octets by [`MOST_OCTETS`];
+//! the sizes that LIST gave are as many as the mailbox has messages.
 
 use std::collections::VecDeque;
 
