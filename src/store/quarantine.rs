@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::contract::Store;
 use super::records::{Change, PopgateId, Quarantined, Timestamp};
@@ -29,6 +30,9 @@ use kept::{ENDING, id_of, is_same, named};
 pub use kept::{Kept, Left, find, kept};
 pub use messages::{HeldMessages, move_into};
 pub use release::{ReleaseError, as_mail, release, take_back};
+
+/// How long a message waits for its row; a client waits for it.
+const COMMITTED: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -155,6 +159,11 @@ impl Maildir {
         changes.push(Change::Held { entry, hidden });
         if let Some(index) = &self.index {
             index.writer.record_all(changes);
+            // Only the row says whose message it is, and a notice leads to it. Nothing leads to a hidden message before
+            // its row is there; without one it is judged anew.
+            if !hidden {
+                index.writer.caught_up_unless_stalled(COMMITTED);
+            }
         }
         Ok(id)
     }
@@ -194,7 +203,6 @@ fn is_message(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::Duration;
 
     use super::super::records::HeldState;
     use super::super::sqlite::Sqlite;
@@ -286,6 +294,26 @@ mod tests {
             mailbox: MailboxId::new(upstream, "ann"),
             uidl: Uidl::new(uidl.as_bytes()),
             ..entry_of(PopgateId::new(id).unwrap(), b"Subject: x\r\n\r\n")
+        }
+    }
+
+    #[test]
+    fn the_row_of_a_message_with_a_notice_is_there_before_the_notice() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(dir.path()).unwrap());
+        let limits = QueueLimits {
+            collected: Duration::from_secs(600),
+            ..QueueLimits::default()
+        };
+        let writer = Writer::start(Arc::clone(&store), limits, Arc::new(|_| {})).unwrap();
+        let quarantine = Maildir::new(dir.path()).with_index(QuarantineIndex {
+            store: Arc::clone(&store),
+            writer: Arc::new(writer),
+        });
+        for (id, uidl) in [("abc-1", "one"), ("abc-2", "two"), ("abc-3", "three")] {
+            let id = quarantine.put(entry(id, uidl), false, b"x").unwrap();
+            let row = store.quarantined(&id).unwrap().unwrap();
+            assert_eq!(row.mailbox, entry("x", uidl).mailbox);
         }
     }
 

@@ -70,6 +70,8 @@ struct State {
     sleep: Sleep,
     /// So many wait for progress.
     waiters: usize,
+    /// Somebody has waited in vain, and nothing was applied since.
+    is_stalled: bool,
     is_closed: bool,
     /// What is not applied yet is not wanted any more.
     is_abandoned: bool,
@@ -218,6 +220,7 @@ impl Queue {
     pub(super) fn applied(&self, count: Ticket, octets: usize) {
         let mut state = self.lock();
         state.applied += count;
+        state.is_stalled = false;
         let applied = state.applied;
         state.last_of.retain(|_, last| *last > applied);
         state.count = state
@@ -263,6 +266,19 @@ impl Queue {
         }
         state.waiters -= 1;
         state.applied >= last
+    }
+
+    /// The same; but a store that fails or hangs is waited for once, and not again until it has applied something.
+    pub(super) fn caught_up_unless_stalled(&self, last: Ticket, limit: Duration) -> bool {
+        if self.lock().is_stalled {
+            return false;
+        }
+        let done = self.caught_up(last, limit);
+        if !done {
+            let mut state = self.lock();
+            state.is_stalled = state.applied < last;
+        }
+        done
     }
 
     /// Waits before a batch is tried again; `false` if it is not wanted any more.

@@ -280,8 +280,12 @@ fn a_store_that_hangs_delays_nobody_and_memory_is_bounded() {
     let full = Dropped::QueueFull;
     assert_eq!(dropped(&events), [(1, full), (2, full)]);
     assert!(!writer.caught_up(Duration::ZERO));
+    // Who needs the store more than that waits for it once.
+    assert!(!writer.caught_up_unless_stalled(Duration::ZERO));
+    assert!(!writer.caught_up_unless_stalled(LONG));
     drop(hang);
     assert!(writer.caught_up(LONG));
+    assert!(writer.caught_up_unless_stalled(Duration::ZERO));
     assert_eq!(*store.kept.lock().unwrap(), ["a", "b", "c"]);
     let empty = WriterEvent::Waiting {
         changes: 0,
