@@ -91,7 +91,7 @@ pub fn build(
     let all: Vec<(usize, f64)> = all
         .map(|(number, message)| (number, weight(message)))
         .collect();
-    Ok(train(&judged, &all, &campaigns, &made))
+    Ok(train(&judged, &all, &campaigns, made.iter()))
 }
 
 /// A filter without rules: they tell the model nothing.
@@ -110,7 +110,7 @@ pub struct Made {
     features: Features,
     is_spam: bool,
     /// The number of its template.
-    template: usize,
+    pub template: usize,
     weight: f64,
 }
 
@@ -132,11 +132,11 @@ pub fn made_mail(templates: &Path) -> Result<Vec<Made>, ModelError> {
 
 /// Trains a model with some of the messages, by their numbers and with what each counts, and with those that templates
 /// made.
-pub(super) fn train(
+pub(super) fn train<'m>(
     judged: &[Judged],
     numbers: &[(usize, f64)],
     campaigns: &[usize],
-    made: &[Made],
+    made: impl Iterator<Item = &'m Made>,
 ) -> Shipped {
     let mut sizes: HashMap<usize, usize> = HashMap::new();
     for (number, _) in numbers {
@@ -151,7 +151,7 @@ pub(super) fn train(
             campaign,
         }
     });
-    let made = made.iter().map(|made| ModelSample {
+    let made = made.map(|made| ModelSample {
         features: &made.features,
         is_spam: made.is_spam,
         weight: made.weight,

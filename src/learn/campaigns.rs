@@ -106,6 +106,7 @@ mod tests {
             features: Features::from_groups(&groups),
             sender: 0,
             from: from.to_owned(),
+            template: None,
         }
     }
 

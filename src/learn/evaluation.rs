@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::corpus::{self, CorpusError, Message};
 use super::parallel::{Step, for_each_message};
+use super::training_templates::Made;
 use crate::filter::Filter;
 use crate::filter::classifier::{Features, WeightsOwner, identity};
 
@@ -38,6 +39,8 @@ pub struct Judged {
     pub sender: u32,
     /// The registrable domain that it claims to be from, or the address if that is of a free mailbox.
     pub from: String,
+    /// The number of the template that it was made of.
+    pub template: Option<usize>,
 }
 
 /// How to evaluate.
@@ -95,6 +98,24 @@ impl Evaluation<'_> {
         }
     }
 
+    /// Judges what templates made, as messages of a kind of mail with this number.
+    pub fn run_made(&self, made: &[Made], group_of: impl Fn(&Made) -> usize) -> Vec<Judged> {
+        let each = made.iter().map(|made| {
+            let message = Message {
+                path: format!("template {}", made.template),
+                raw: made.text.as_bytes().to_vec(),
+                length: made.text.len() as u64,
+                deleted: false,
+            };
+            let judged = self.judge(group_of(made), made.is_spam, message);
+            Judged {
+                template: Some(made.template),
+                ..judged
+            }
+        });
+        each.collect()
+    }
+
     fn judge(&self, group: usize, spam: bool, message: Message) -> Judged {
         let original = self.filter.original(&message.raw);
         let (verdict, features) = match self.studies {
@@ -117,6 +138,7 @@ impl Evaluation<'_> {
             features,
             sender: identity::sender(&original),
             from: self.filter.claimed_sender(&original),
+            template: None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod build;
 pub mod campaigns;
 pub mod corpus;
 pub mod cross_validation;
+pub mod delivered_templates;
 pub mod evaluation;
 pub mod figures;
 pub mod fit;

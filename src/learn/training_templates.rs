@@ -18,7 +18,7 @@ const COPIES: [usize; 2] = [20, 12];
 const OTHER_LANGUAGE: f64 = 2.0;
 
 /// The same messages each time.
-const SEED: u64 = 1982;
+pub(super) const SEED: u64 = 1982;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +28,7 @@ struct File {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Template {
+pub(super) struct Template {
     /// Documentation only.
     #[serde(rename = "topic")]
     _topic: String,
@@ -36,6 +36,12 @@ struct Template {
     language: Option<String>,
     subject: Vec<String>,
     text: Vec<String>,
+}
+
+impl Template {
+    fn is_english(&self) -> bool {
+        matches!(self.language.as_deref(), None | Some("en"))
+    }
 }
 
 /// A file of templates that cannot be used, and why.
@@ -70,29 +76,38 @@ pub struct Made {
 pub fn messages(folder: &Path) -> Result<Vec<Made>, TemplateError> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut messages = Vec::new();
-    let mut number = 0;
+    for (number, (template, is_spam)) in templates(folder)?.iter().enumerate() {
+        let copies = COPIES[usize::from(*is_spam)];
+        let of_template = match template.is_english() {
+            true => 1.0,
+            false => OTHER_LANGUAGE,
+        };
+        for _ in 0..copies {
+            messages.push(Made {
+                text: message(template, *is_spam, &mut random),
+                is_spam: *is_spam,
+                template: number,
+                weight: of_template / (copies as f64).sqrt(),
+            });
+        }
+    }
+    Ok(messages)
+}
+
+/// All templates of a folder, and which are of spam.
+pub(super) fn templates(folder: &Path) -> Result<Vec<(Template, bool)>, TemplateError> {
+    let mut templates = Vec::new();
     for (path, is_spam) in files(folder)? {
         let wrong = |error: String| TemplateError(path.clone(), error);
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        for template in &file.template {
-            let copies = COPIES[usize::from(is_spam)];
-            let of_template = match template.language.as_deref() {
-                None | Some("en") => 1.0,
-                Some(_) => OTHER_LANGUAGE,
-            };
-            for _ in 0..copies {
-                messages.push(Made {
-                    text: message(template, is_spam, &mut random),
-                    is_spam,
-                    template: number,
-                    weight: of_template / (copies as f64).sqrt(),
-                });
-            }
-            number += 1;
-        }
+        templates.extend(
+            file.template
+                .into_iter()
+                .map(|template| (template, is_spam)),
+        );
     }
-    Ok(messages)
+    Ok(templates)
 }
 
 /// The files of templates, and which are of spam: those in English and mixed, then those of languages by name.
@@ -120,11 +135,11 @@ fn files(folder: &Path) -> Result<Vec<(PathBuf, bool)>, TemplateError> {
     Ok(files)
 }
 
-const NAMES: &[&str] = &[
+pub(super) const NAMES: &[&str] = &[
     "Anna", "Tom", "Maria", "Peter", "Julia", "David", "Laura", "Jan", "Sofia", "Paul", "Nina",
     "Marco", "Elena", "Lukas", "Carla",
 ];
-const BRANDS: &[&str] = &[
+pub(super) const BRANDS: &[&str] = &[
     "PayPal",
     "Amazon",
     "Netflix",
@@ -140,7 +155,7 @@ const BRANDS: &[&str] = &[
     "Costco",
     "Coinbase",
 ];
-const CITIES: &[&str] = &[
+pub(super) const CITIES: &[&str] = &[
     "Berlin", "Paris", "Lyon", "Madrid", "Porto", "Milano", "Utrecht", "Leeds", "Boston", "Denver",
 ];
 const DAYS: &[&str] = &[
@@ -152,6 +167,17 @@ const DAYS: &[&str] = &[
     "Thursday",
     "11/04",
     "15.03.",
+];
+/// In other languages than English, as people of many countries write them in figures.
+const DATES: &[&str] = &[
+    "12.05.",
+    "3.6.2026",
+    "2.10.",
+    "11/04",
+    "15.03.",
+    "28/09/2026",
+    "7.1.",
+    "24.11.2026",
 ];
 const LOUD_SUMS: &[&str] = &[
     "2.99",
@@ -166,7 +192,7 @@ const LOUD_SUMS: &[&str] = &[
 const SUMS: &[&str] = &[
     "2.99", "49.90", "19,95", "350", "129.00", "84,50", "12.00", "1,240.10",
 ];
-const PATHS: &[&str] = &[
+pub(super) const PATHS: &[&str] = &[
     "secure", "account", "portal", "go", "track", "view", "login", "news", "a", "p", "item",
     "shop", "doc", "app",
 ];
@@ -184,65 +210,101 @@ const PREFIXES: &[&str] = &["Fw: ", "Fwd: ", "FW: ", "Enc: ", "WG: "];
 /// Each line of a template stays out of so many copies.
 const LEFT_OUT: f64 = 0.1;
 
+/// What a template says once: its blanks are filled in, and its alternatives chosen.
+pub(super) struct Text {
+    pub(super) subject: String,
+    pub(super) lines: Vec<String>,
+    /// A person's address.
+    mail: String,
+    pub(super) form: u8,
+}
+
+impl Text {
+    /// With links made by `link`.
+    pub(super) fn of(
+        template: &Template,
+        is_spam: bool,
+        link: &dyn Fn(&mut fastrand::Rng) -> String,
+        random: &mut fastrand::Rng,
+    ) -> Self {
+        let name = pick(NAMES, random);
+        let brand = pick(BRANDS, random);
+        let mail = format!("{}@example.net", pick(NAMES, random).to_lowercase());
+        let days = if template.is_english() { DAYS } else { DATES };
+        let fill = |text: &str, random: &mut fastrand::Rng| {
+            let mut filled = text.replace("{name}", name).replace("{brand}", brand);
+            filled = filled.replace("{mail}", &mail);
+            let sums = if is_spam { LOUD_SUMS } else { SUMS };
+            while let Some((before, rest)) = filled.split_once('{') {
+                let Some((key, after)) = rest.split_once('}') else {
+                    break;
+                };
+                let value = match key {
+                    "city" => pick(CITIES, random).to_owned(),
+                    "day" => pick(days, random).to_owned(),
+                    "number" => random.u32(10..1000).to_string(),
+                    "sum" => pick(&["$", "€", "£"], random).to_owned() + pick(sums, random),
+                    "link" => link(random),
+                    _ => code(random.usize(6..11), random),
+                };
+                filled = format!("{before}{value}{after}");
+            }
+            filled
+        };
+        let subjects: Vec<&str> = template.subject.iter().map(String::as_str).collect();
+        let mut subject = fill(pick(&subjects, random), random);
+        let mut lines = Vec::new();
+        for line in &template.text {
+            let alternatives: Vec<&str> = line.split(" | ").collect();
+            if random.f64() >= LEFT_OUT {
+                lines.push(fill(pick(&alternatives, random), random));
+            }
+        }
+        let form = random.u8(0..4);
+        if form == 3 {
+            let head = pick(FORWARDED, random)
+                .replace("{from}", name)
+                .replace("{mail}", &mail)
+                .replace("{subject}", &subject);
+            lines.splice(0..0, head.split('\n').map(str::to_owned));
+            subject.insert_str(0, pick(PREFIXES, random));
+        }
+        Self {
+            subject,
+            lines,
+            mail,
+            form,
+        }
+    }
+
+    /// The fields of the content, and the body: plain text, a page, or both.
+    pub(super) fn content(&self) -> String {
+        let plain = format!(
+            "Content-Type: text/plain; charset=utf-8\r\n\r\n{}\r\n",
+            self.lines.join("\r\n")
+        );
+        let paragraphs: String = self.lines.iter().map(|line| paragraph(line)).collect();
+        let page = format!(
+            "Content-Type: text/html; charset=utf-8\r\n\r\n<html><body>{paragraphs}</body></html>\r\n"
+        );
+        match self.form {
+            1 => page,
+            2 => format!(
+                "Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n{plain}\r\n--b\r\n{page}\r\n--b--\r\n"
+            ),
+            _ => plain,
+        }
+    }
+}
+
 fn message(template: &Template, is_spam: bool, random: &mut fastrand::Rng) -> String {
-    let name = pick(NAMES, random);
-    let brand = pick(BRANDS, random);
-    let mail = format!("{}@example.net", pick(NAMES, random).to_lowercase());
-    let fill = |text: &str, random: &mut fastrand::Rng| {
-        let mut filled = text.replace("{name}", name).replace("{brand}", brand);
-        filled = filled.replace("{mail}", &mail);
-        let sums = if is_spam { LOUD_SUMS } else { SUMS };
-        while let Some((before, rest)) = filled.split_once('{') {
-            let Some((key, after)) = rest.split_once('}') else {
-                break;
-            };
-            let value = match key {
-                "city" => pick(CITIES, random).to_owned(),
-                "day" => pick(DAYS, random).to_owned(),
-                "number" => random.u32(10..1000).to_string(),
-                "sum" => pick(&["$", "€", "£"], random).to_owned() + pick(sums, random),
-                "link" => link(random),
-                _ => code(random.usize(6..11), random),
-            };
-            filled = format!("{before}{value}{after}");
-        }
-        filled
-    };
-    let subjects: Vec<&str> = template.subject.iter().map(String::as_str).collect();
-    let mut subject = fill(pick(&subjects, random), random);
-    let mut lines = Vec::new();
-    for line in &template.text {
-        let alternatives: Vec<&str> = line.split(" | ").collect();
-        if random.f64() >= LEFT_OUT {
-            lines.push(fill(pick(&alternatives, random), random));
-        }
-    }
-    let form = random.u8(0..4);
-    if form == 3 {
-        let head = pick(FORWARDED, random)
-            .replace("{from}", name)
-            .replace("{mail}", &mail)
-            .replace("{subject}", &subject);
-        lines.splice(0..0, head.split('\n').map(str::to_owned));
-        subject.insert_str(0, pick(PREFIXES, random));
-    }
-    let head =
-        format!("From: a@b.example\r\nTo: {mail}\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n");
-    let plain = format!(
-        "Content-Type: text/plain; charset=utf-8\r\n\r\n{}\r\n",
-        lines.join("\r\n")
-    );
-    let page = format!(
-        "Content-Type: text/html; charset=utf-8\r\n\r\n<html><body>{}</body></html>\r\n",
-        lines.iter().map(|line| paragraph(line)).collect::<String>()
-    );
-    match form {
-        1 => head + &page,
-        2 => format!(
-            "{head}Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n{plain}\r\n--b\r\n{page}\r\n--b--\r\n"
-        ),
-        _ => head + &plain,
-    }
+    let text = Text::of(template, is_spam, &link, random);
+    format!(
+        "From: a@b.example\r\nTo: {}\r\nSubject: {}\r\nMIME-Version: 1.0\r\n{}",
+        text.mail,
+        text.subject,
+        text.content()
+    )
 }
 
 fn paragraph(line: &str) -> String {
@@ -256,11 +318,11 @@ fn paragraph(line: &str) -> String {
     format!("<p>{}</p>", words.collect::<Vec<_>>().join(" "))
 }
 
-fn pick<'t>(all: &[&'t str], random: &mut fastrand::Rng) -> &'t str {
+pub(super) fn pick<'t>(all: &[&'t str], random: &mut fastrand::Rng) -> &'t str {
     all[random.usize(..all.len())]
 }
 
-fn code(length: usize, random: &mut fastrand::Rng) -> String {
+pub(super) fn code(length: usize, random: &mut fastrand::Rng) -> String {
     (0..length)
         .map(|_| random.alphanumeric().to_ascii_uppercase())
         .collect()

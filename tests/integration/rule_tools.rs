@@ -222,6 +222,43 @@ fn a_fit_lists_each_message_by_what_was_fitted_without_it() {
 }
 
 #[test]
+fn a_fit_judges_what_templates_make_as_kinds_of_mail() {
+    let folder = folder(VALID);
+    mail(folder.path(), 120);
+    fs::create_dir(folder.path().join("made")).unwrap();
+    for (kind, word) in [("ham", "goldfish"), ("spam", "gold")] {
+        let template = format!(
+            "[[template]]\ntopic = \"t\"\nsubject = [\"A\", \"B\"]\ntext = [\"We have {word}.\", \"At {{link}}\"]\n"
+        );
+        let path = folder.path().join(format!("made/{kind}.toml"));
+        fs::write(path, template.repeat(3)).unwrap();
+    }
+    let teaches = ["--teaches", "ham=1", "--templates", "made"];
+    let own = ["--own", "--dry-run", "--messages", "messages.jsonl"];
+    let weights = ["--fit-templates", "--weight", "made/ham=5", "made/spam=2"];
+    let all = [&FIT[..], &teaches, &own, &weights].concat();
+    let (code, printed, errors) = popgate(folder.path(), &all);
+    assert_eq!((code, &*errors), (0, ""), "{printed}");
+    assert!(
+        printed.contains("fitted to 126 ham and 126 spam"),
+        "{printed}"
+    );
+    assert!(printed.contains("ham made/ham"), "{printed}");
+    let lines = fs::read_to_string(folder.path().join("messages.jsonl")).unwrap();
+    let of_template = |number| format!("\"path\":\"template {number}\"");
+    for number in 0..6 {
+        let own = lines
+            .lines()
+            .filter(|line| line.contains(&of_template(number)));
+        assert_eq!(own.count(), 2, "{number}");
+    }
+    let without = [&FIT[..], &["--own", "--fit-templates"]].concat();
+    let (code, _, errors) = popgate(folder.path(), &without);
+    assert_eq!(code, 64);
+    assert!(errors.contains("--templates"), "{errors}");
+}
+
+#[test]
 fn a_fit_says_what_is_missing_and_writes_nothing() {
     let rules = VALID.replace("stock = false", "stock = false # none");
     let folder = folder(&rules);

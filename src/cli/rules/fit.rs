@@ -18,12 +18,14 @@ use crate::config::{Config, Flags};
 use crate::filter::rule::Rule;
 use crate::filter::{Filter, LearnedCurve, NamedText};
 use crate::learn::build;
+use crate::learn::delivered_templates;
 use crate::learn::evaluation::{Evaluation, Judged};
 use crate::learn::fit::kind_figures::{KindFigures, interval};
 use crate::learn::fit::message_scores::MessageScore;
 use crate::learn::fit::score_bounds::may_change;
 use crate::learn::fit::{self, Fit, Fitted, Model, score_files};
 use crate::learn::kind_weights::{KindWeight, unused, weight_of};
+use crate::learn::training_templates::Made;
 use crate::rule_folder::RuleTexts;
 
 /// What a ham counts where no weight names its kind: a lost one costs more than a spam that is missed.
@@ -56,6 +58,9 @@ pub struct FitArgs {
     /// Folder of ham.toml and spam.toml, as for `model build`
     #[arg(long, value_name = "DIR", requires = "teaches")]
     templates: Option<PathBuf>,
+    /// Fit to what the templates make, too, as kinds DIR/ham and DIR/spam, each template judged without itself in the model
+    #[arg(long, requires = "templates")]
+    fit_templates: bool,
     /// Write each message's score by what was fitted without its sender and campaign, as a line of JSON
     #[arg(long, value_name = "FILE")]
     messages: Option<PathBuf>,
@@ -84,16 +89,11 @@ pub(in crate::cli) fn run(args: &FitArgs) -> Ended {
                 .to_owned(),
         ));
     }
-    let kinds: Vec<String> = args
-        .ham
-        .iter()
-        .chain(&args.spam)
-        .map(|path| path.display().to_string())
-        .collect();
+    let kinds = kinds(args);
     for (flag, weights) in [("weight", &args.weight), ("teaches", &args.teaches)] {
         if let Some(unused) = unused(weights, &kinds) {
             return Err(Error::Usage(format!(
-                "--{flag} {unused}: no path of --ham or --spam is so, or ends so"
+                "--{flag} {unused}: no path of --ham or --spam, or kind of --fit-templates, is so or ends so"
             )));
         }
     }
@@ -116,7 +116,8 @@ pub(in crate::cli) fn run(args: &FitArgs) -> Ended {
         model: model(args, &kinds)?,
         kinds,
     };
-    let judged = judged(args, &filter, &config)?;
+    let mut judged = judged(args, &filter, &config)?;
+    judged.extend(judged_templates(args, &filter, &config)?);
     let fitted = fit::fit(&task, &judged).map_err(Error::failed)?;
     if let Some(file) = &args.messages {
         write_messages(file, &fitted.by_message)?;
@@ -129,9 +130,21 @@ pub(in crate::cli) fn run(args: &FitArgs) -> Ended {
     write(args, folder, &files, &fitted)
 }
 
+/// The names of the kinds of mail: the paths, and those of what templates make.
+fn kinds(args: &FitArgs) -> Vec<String> {
+    let paths = args.ham.iter().chain(&args.spam);
+    let mut kinds: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+    if let Some(templates) = args.templates.as_ref().filter(|_| args.fit_templates) {
+        kinds.extend(["ham", "spam"].map(|name| templates.join(name).display().to_string()));
+    }
+    kinds
+}
+
 fn weights(args: &FitArgs, kinds: &[String]) -> Vec<f64> {
+    let of_templates = args.ham.len() + args.spam.len();
     let each = kinds.iter().enumerate().map(|(number, kind)| {
-        let usual = if number < args.ham.len() { HAM } else { 1.0 };
+        let is_ham = number < args.ham.len() || number == of_templates;
+        let usual = if is_ham { HAM } else { 1.0 };
         weight_of(kind, &args.weight).unwrap_or(usual)
     });
     each.collect()
@@ -150,15 +163,19 @@ fn model(args: &FitArgs, kinds: &[String]) -> Result<Model, Error> {
     })
 }
 
-/// Judges the mail; a fit to a part of it would not be what was asked for.
-fn judged(args: &FitArgs, filter: &Filter, config: &Config) -> Result<Vec<Judged>, Error> {
-    let evaluation = Evaluation {
+fn evaluation<'e>(args: &FitArgs, filter: &'e Filter, config: &Config) -> Evaluation<'e> {
+    Evaluation {
         filter,
         owner: None,
         limit: config.filter.hold_bytes,
         studies: true,
         jobs: args.jobs,
-    };
+    }
+}
+
+/// Judges the mail; a fit to a part of it would not be what was asked for.
+fn judged(args: &FitArgs, filter: &Filter, config: &Config) -> Result<Vec<Judged>, Error> {
+    let evaluation = evaluation(args, filter, config);
     let bar = Progress::new();
     let progress = &mut |share| bar.set(share, String::new);
     let (judged, unread) = evaluation.run(&args.ham, &args.spam, progress);
@@ -170,6 +187,22 @@ fn judged(args: &FitArgs, filter: &Filter, config: &Config) -> Result<Vec<Judged
             "{count} could not be read: nothing is fitted"
         ))),
     }
+}
+
+/// What the templates make, judged as mail that was delivered; nothing without `--fit-templates`.
+fn judged_templates(
+    args: &FitArgs,
+    filter: &Filter,
+    config: &Config,
+) -> Result<Vec<Judged>, Error> {
+    let Some(templates) = args.templates.as_ref().filter(|_| args.fit_templates) else {
+        return Ok(Vec::new());
+    };
+    let made = delivered_templates::delivered(templates);
+    let made = made.map_err(|error| Error::failed(harmless(&error.to_string())))?;
+    let first = args.ham.len() + args.spam.len();
+    let of_kind = |made: &Made| first + usize::from(made.is_spam);
+    Ok(evaluation(args, filter, config).run_made(&made, of_kind))
 }
 
 fn write_messages(file: &Path, messages: &[MessageScore]) -> Result<(), Error> {

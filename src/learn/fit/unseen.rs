@@ -11,6 +11,7 @@ use crate::filter::classifier::{LearnedState, Shipped};
 use crate::learn::build;
 use crate::learn::cross_validation::taught;
 use crate::learn::evaluation::Judged;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// What is known of a message without its like.
@@ -50,6 +51,10 @@ pub(super) fn unseen(
     let mut found = vec![Known::default(); judged.len()];
     for fold in 0..fit.folds {
         let others: Vec<usize> = (0..judged.len()).filter(|it| folds[*it] != fold).collect();
+        let own_templates: HashSet<usize> = (0..judged.len())
+            .filter(|number| folds[*number] == fold)
+            .filter_map(|number| judged[number].template)
+            .collect();
         let model = match &fit.model {
             Model::BuiltIn => Shipped::built_in(),
             Model::Built { weights, made } => {
@@ -58,10 +63,18 @@ pub(super) fn unseen(
                     .iter()
                     .filter_map(|number| Some((*number, weight(*number)?)));
                 let own: Vec<(usize, f64)> = own.collect();
+                let made = made
+                    .iter()
+                    .filter(|made| !own_templates.contains(&made.template));
                 Some(Arc::new(build::train(judged, &own, groups, made)))
             }
         };
-        let memory = taught(LearnedState::default(), judged, &others);
+        // Nobody teaches what templates make.
+        let lessons = others.iter().copied();
+        let lessons: Vec<usize> = lessons
+            .filter(|it| judged[*it].template.is_none())
+            .collect();
+        let memory = taught(LearnedState::default(), judged, &lessons);
         let view = memory.view_for(None);
         for number in (0..judged.len()).filter(|it| folds[*it] == fold) {
             let features = &judged[number].features;
