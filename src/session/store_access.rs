@@ -1,6 +1,6 @@
 //! The store, as sessions use it: never in their way.
 //!
-//! In: a session's question; out: the answer, or nothing after 200 ms: the session goes on as without a store then. A
+//! In: a session's question; out: the answer, or nothing after a second: the session goes on as without a store then. A
 //! store that has failed is not asked by each session anew, but by one after a while. Changes are handed to the writer,
 //! which never waits.
 
@@ -24,14 +24,15 @@ use crate::store::writer::Writer;
 use crate::store::{Store, StoreError};
 use crate::thread_pool::ThreadPool;
 
-/// How long a session waits for an answer.
-const BUDGET: Duration = Duration::from_millis(200);
+/// How long a session waits for an answer. Without one, what is released is not listed, and what is held is judged anew:
+/// on a busy machine that is worse than the wait, and with a store that is gone few sessions wait before it is given up.
+const BUDGET: Duration = Duration::from_secs(1);
 
 /// How long one waits that has nothing else to do.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much of it is spent on waiting for the changes of sessions before.
-const CATCH_UP: Duration = Duration::from_millis(100);
+const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// See the module.
 pub struct StoreAccess {

@@ -25,7 +25,7 @@ const HEADER: u64 = 64 << 10;
 const PAGE: usize = 200;
 
 /// How long a message waits for those that were held before it.
-const CATCH_UP: Duration = Duration::from_millis(100);
+const CATCH_UP: Duration = Duration::from_millis(500);
 
 /// How the quarantine uses the store.
 #[derive(Debug, Clone)]
