@@ -15,9 +15,7 @@ mod text_links;
 mod tokens;
 
 use html5gum::State;
-use html5gum::emitters::callback::CallbackEvent;
 
-use crate::message::charset::as_utf_8;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
@@ -27,6 +25,7 @@ use crate::message::work::Work;
 use cascade::Cascade;
 use open_elements::OpenElements;
 use shown::Shown;
+use tokens::Event;
 
 /// Limit on a link's visible text in bytes.
 const ANCHOR_TEXT_LIMIT: usize = 200;
@@ -235,13 +234,13 @@ enum Attribute {
 }
 
 impl tokens::Sink for Reader<'_, '_> {
-    fn take(&mut self, event: &CallbackEvent<'_>) -> bool {
+    fn take(&mut self, event: Event<'_>) -> bool {
         if !self.work.spend(TOKEN_WORK) {
             return false;
         }
         self.event(event);
         // If the source is read again anyway, the rest need not be read now.
-        let is_end_tag = matches!(event, CallbackEvent::EndTag { .. });
+        let is_end_tag = matches!(event, Event::EndTag(_));
         !(is_end_tag && self.cascade.is_late() && self.has_all_sheets())
     }
 
@@ -295,52 +294,46 @@ impl<'w, 's> Reader<'w, 's> {
         self.sheets_begun >= *sheets
     }
 
-    fn event(&mut self, event: &CallbackEvent<'_>) {
+    fn event(&mut self, event: Event<'_>) {
         match event {
-            CallbackEvent::OpenStartTag { name } => self.tag_begins(name),
-            CallbackEvent::AttributeName { name } => self.attribute_begins(name),
-            CallbackEvent::AttributeValue { value } => self.attribute_value(value),
-            CallbackEvent::CloseStartTag { self_closing } => self.tag_ends(*self_closing),
-            CallbackEvent::EndTag { name } => self.element_ends(name),
-            CallbackEvent::String { value } => self.string(value),
-            CallbackEvent::Comment { value } => self.comment(value),
-            CallbackEvent::Doctype { force_quirks, .. } => self.cascade.doctype(*force_quirks),
-            CallbackEvent::Error(_) => {}
+            Event::OpenStartTag(name) => self.tag_begins(name),
+            Event::AttributeName(name) => self.attribute_begins(name),
+            Event::AttributeValue(value) => self.attribute_value(value),
+            Event::CloseStartTag(self_closing) => self.tag_ends(self_closing),
+            Event::EndTag(name) => self.element_ends(name),
+            Event::Text(text) => self.string(text),
+            Event::Comment(text) => self.comment(text),
+            Event::Doctype(force_quirks) => self.cascade.doctype(force_quirks),
         }
     }
 
-    fn comment(&mut self, value: &[u8]) {
+    fn comment(&mut self, comment: &str) {
         // Conditional comments are longer, and stand between words.
-        self.comment_in_word = self.ended_in_letter && value.len() <= 40;
-        self.sheets_begun += cascade::sheets_in(value);
-        if value.len() > 8 && !self.open.is_code() {
-            let comment = as_utf_8(value);
+        self.comment_in_word = self.ended_in_letter && comment.len() <= 40;
+        self.sheets_begun += cascade::sheets_in(comment.as_bytes());
+        if comment.len() > 8 && !self.open.is_code() {
             let room = OUTLOOK_LIMIT.saturating_sub(self.outlook.len());
-            if let Some(html) = outlook::shown_in(&comment) {
+            if let Some(html) = outlook::shown_in(comment) {
                 self.outlook.push_str(cut(html, room));
             }
         }
     }
 
-    fn string(&mut self, value: &[u8]) {
-        let text = as_utf_8(value);
+    fn string(&mut self, text: &str) {
         if self.open.is_code() {
             if self
                 .open
                 .last()
                 .is_some_and(|last| last.element.name == Name::TITLE)
             {
-                self.traits.add_title(&text);
+                self.traits.add_title(text);
             }
-            self.cascade.sheet_text(&text);
+            self.cascade.sheet_text(text);
             return;
         }
         // HTML standard 13.2.6.4.7: NUL is ignored.
-        let text = if text.contains('\0') {
-            text.replace('\0', "").into()
-        } else {
-            text
-        };
+        let without_nul = memchr::memchr(0, text.as_bytes()).map(|_| text.replace('\0', ""));
+        let text = without_nul.as_deref().unwrap_or(text);
         let begins_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
         self.traits.split_words += usize::from(self.comment_in_word && begins_with_letter);
         self.comment_in_word = false;
@@ -350,13 +343,13 @@ impl<'w, 's> Reader<'w, 's> {
         }
         self.ended_in_letter = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
         match self.open.look().unseen() {
-            Some(why) => self.shown.conceal(&text, why),
+            Some(why) => self.shown.conceal(text, why),
             None => {
                 let is_within =
                     self.shown.text.is_within_word() && text.starts_with(char::is_alphanumeric);
                 let is_empty = self.empty > 0 && self.opened == 0;
                 self.traits.empty_in_words += usize::from(is_within && is_empty);
-                self.shown.show(&text);
+                self.shown.show(text);
             }
         }
         (self.opened, self.empty) = (0, 0);

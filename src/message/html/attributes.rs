@@ -85,23 +85,22 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub(super) fn attribute_value(&mut self, value: &[u8]) {
+    pub(super) fn attribute_value(&mut self, text: &str) {
         if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
-            let value = as_utf_8(value);
             let room = TAG_LIMIT - self.tag.kept.len();
             self.tag.kept.push_str("=\"");
-            self.tag.kept.push_str(cut(&value, room));
+            self.tag.kept.push_str(cut(text, room));
             self.tag.kept.push('"');
         }
-        self.compare(value);
+        self.compare(text);
+        let value = text.as_bytes();
         match self.attribute {
-            Attribute::Link { anchor } => self.link(&as_utf_8(value), anchor),
+            Attribute::Link { anchor } => self.link(text, anchor),
             Attribute::Action => {
-                let value = as_utf_8(value);
                 if self.traits.forms.len() < self.link_limit {
-                    self.traits.forms.push(cut(&value, TAG_LIMIT).to_owned());
+                    self.traits.forms.push(cut(text, TAG_LIMIT).to_owned());
                 }
-                self.link(&value, false);
+                self.link(text, false);
             }
             Attribute::Style => self.style(value),
             Attribute::TextColour => {
@@ -127,14 +126,13 @@ impl Reader<'_, '_> {
                 }
             }
             Attribute::Alternative => {
-                self.traits.add_logo(&String::from_utf8_lossy(value));
+                self.traits.add_logo(text);
             }
             Attribute::HttpEquiv => {
                 self.tag.refreshes = value.trim_ascii().eq_ignore_ascii_case(b"refresh");
             }
             Attribute::Content if self.tag.refreshes => {
-                let value = as_utf_8(value);
-                if let Some((_, target)) = value.split_once('=') {
+                if let Some((_, target)) = text.split_once('=') {
                     self.traits.refresh = Some(cut(target.trim(), TAG_LIMIT).to_owned());
                 }
             }
@@ -152,19 +150,18 @@ impl Reader<'_, '_> {
                 self.tag.holds_html = html.iter().any(|html| value.eq_ignore_ascii_case(html));
             }
             Attribute::Base => {
-                let value = as_utf_8(value);
                 self.base = self
                     .base
                     .take()
-                    .or_else(|| url::Url::parse(cut(&value, TAG_LIMIT)).ok());
+                    .or_else(|| url::Url::parse(cut(text, TAG_LIMIT)).ok());
             }
-            Attribute::Media => self.tag.media = as_utf_8(value).into_owned(),
+            Attribute::Media => self.tag.media = text.to_owned(),
             Attribute::Content | Attribute::Class | Attribute::Id | Attribute::Other => {}
         }
     }
 
     /// Passes the attribute to the selectors.
-    fn compare(&mut self, value: &[u8]) {
+    fn compare(&mut self, value: &str) {
         let name = match self.attribute {
             _ if !self.cascade.collects() => return,
             Attribute::Class => "class",
@@ -173,7 +170,7 @@ impl Reader<'_, '_> {
             _ if self.cascade.tests_attributes() => "",
             _ => return,
         };
-        self.cascade.attribute(name, &as_utf_8(value));
+        self.cascade.attribute(name, value);
     }
 
     fn style(&mut self, value: &[u8]) {

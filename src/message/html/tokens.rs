@@ -1,15 +1,45 @@
 //! The tokens of HTML, with the feedback that a tree builder gives the tokenizer.
 //!
 //! In: a source; out: its tokens, to a sink, which says where raw text begins and whether it is in foreign content,
-//! where `<style>` is an ordinary element and CDATA sections are text (HTML standard 13.2.5.42, 13.2.6.5).
+//! where `<style>` is an ordinary element and CDATA sections are text (HTML standard 13.2.5.42, 13.2.6.5). Tags, texts
+//! and comments as programs write them are read here, without a copy; anything odd is left to a tokenizer that knows
+//! every state of the standard ([`states`]).
 
-use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
-use html5gum::{Emitter, Error, ForwardingEmitter, Span, State, Tokenizer};
+mod references;
+mod states;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use html5gum::State;
+use memchr::{memchr, memchr2, memmem};
+
+use references::decoded;
+
+/// A token, or a part of a start tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Event<'e> {
+    /// The name of a start tag, in lower case.
+    OpenStartTag(&'e [u8]),
+    /// In lower case.
+    AttributeName(&'e [u8]),
+    /// Not empty.
+    AttributeValue(&'e str),
+    /// The end of a start tag, and whether that is `/>`.
+    CloseStartTag(bool),
+    /// The name of an end tag, in lower case.
+    EndTag(&'e [u8]),
+    /// All text between two other tokens.
+    Text(&'e str),
+    Comment(&'e str),
+    /// Whether it forces quirks.
+    Doctype(bool),
+}
 
 /// Takes tokens.
 pub(super) trait Sink {
     /// Takes a token; false stops the tokenizer.
-    fn take(&mut self, event: &CallbackEvent<'_>) -> bool;
+    fn take(&mut self, event: Event<'_>) -> bool;
     /// The tokenizer state after the start tag that was just taken.
     fn raw_text(&mut self) -> Option<State>;
     /// Whether the innermost open element is foreign.
@@ -18,44 +48,373 @@ pub(super) trait Sink {
 
 /// Tokenizes a source.
 pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
-    let emitter = Tokens(CallbackEmitter::new(Events(sink)));
-    // The iterator yields an item only to stop; without one, all of the source is read.
-    let _ = Tokenizer::new_with_emitter(source, emitter).next();
-}
-
-/// Stops the tokenizer.
-struct End;
-
-struct Events<'s, S>(&'s mut S);
-
-impl<S: Sink> Callback<End, ()> for Events<'_, S> {
-    fn handle_event(&mut self, event: CallbackEvent<'_>, _: Span<()>) -> Option<End> {
-        (!self.0.take(&event)).then_some(End)
+    let source = with_line_feeds(source);
+    let mut tokens = Tokens {
+        source: &source,
+        at: 0,
+        raw: None,
+        scratch: String::new(),
+        attributes: Vec::new(),
+        odd: 0,
+    };
+    while tokens.at < source.len() {
+        let has_read = match &tokens.raw {
+            None => tokens.data(sink),
+            Some(_) => tokens.raw_text(sink),
+        };
+        let goes_on = match has_read {
+            Ok(()) => true,
+            Err(Stop::Ended) => false,
+            Err(Stop::Odd) => tokens.odd(sink),
+        };
+        if !goes_on {
+            return;
+        }
     }
 }
 
-struct Tokens<'s, S: Sink>(CallbackEmitter<Events<'s, S>, End>);
-
-impl<S: Sink> ForwardingEmitter for Tokens<'_, S> {
-    type Token = End;
-
-    fn inner(&mut self) -> &mut impl Emitter<Token = End> {
-        &mut self.0
+/// A source with line ends in one form (HTML standard 13.2.3.5).
+fn with_line_feeds(source: &str) -> Cow<'_, str> {
+    let Some(first) = memchr(b'\r', source.as_bytes()) else {
+        return Cow::Borrowed(source);
+    };
+    let mut normal = String::with_capacity(source.len());
+    let mut rest = source;
+    let mut end = Some(first);
+    while let Some(at) = end {
+        normal.push_str(&rest[..at]);
+        normal.push('\n');
+        rest = &rest[at + 1..];
+        rest = rest.strip_prefix('\n').unwrap_or(rest);
+        end = memchr(b'\r', rest.as_bytes());
     }
+    normal.push_str(rest);
+    Cow::Owned(normal)
+}
 
-    fn emit_current_tag(&mut self) -> Option<State> {
-        let _ = self.0.emit_current_tag();
-        self.0.callback_mut().0.raw_text()
-    }
+/// Why a token was not read here.
+enum Stop {
+    /// It is odd.
+    Odd,
+    /// The sink wants no more.
+    Ended,
+}
 
-    /// Parse errors are not reported: otherwise octets would be looked at twice.
-    fn should_emit_errors(&mut self) -> bool {
-        false
-    }
+/// Raw text: the state that reads it, and the name of its element.
+struct Raw {
+    state: State,
+    name: Vec<u8>,
+}
 
-    fn emit_error(&mut self, _: Error) {}
+struct Tokens<'s> {
+    source: &'s str,
+    at: usize,
+    raw: Option<Raw>,
+    /// What is not in the source as it is: names in lower case, and texts with character references.
+    scratch: String,
+    attributes: Vec<(Piece, Piece)>,
+    /// How often something odd was met.
+    odd: usize,
+}
 
-    fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
-        self.0.callback_mut().0.is_foreign()
+/// A piece of the source, or of the scratch.
+#[derive(Clone)]
+enum Piece {
+    Source(Range<usize>),
+    Scratch(Range<usize>),
+}
+
+impl Piece {
+    fn text<'t>(&self, source: &'t str, scratch: &'t str) -> &'t str {
+        match self {
+            Self::Source(range) => &source[range.clone()],
+            Self::Scratch(range) => &scratch[range.clone()],
+        }
     }
 }
+
+/// Octets that are not in a value as it is.
+const ODD_IN_VALUE: [bool; 256] = {
+    let mut is_odd = [false; 256];
+    is_odd[0] = true;
+    is_odd[b'&' as usize] = true;
+    is_odd
+};
+
+fn is_blank(octet: u8) -> bool {
+    matches!(octet, b'\t' | b'\n' | 0x0c | b' ')
+}
+
+/// Passes a token to a sink.
+fn give<S: Sink>(sink: &mut S, event: Event<'_>) -> Result<(), Stop> {
+    match sink.take(event) {
+        true => Ok(()),
+        false => Err(Stop::Ended),
+    }
+}
+
+impl Tokens<'_> {
+    /// Reads a text and the tag or comment after it.
+    fn data<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        let octets = self.source.as_bytes();
+        self.scratch.clear();
+        let mut open = memchr2(b'<', b'&', &octets[self.at..]).map(|length| self.at + length);
+        let mut is_plain = true;
+        if let Some(at) = open.filter(|at| octets[*at] == b'&') {
+            is_plain = false;
+            open = memchr(b'<', &octets[at..]).map(|length| at + length);
+        }
+        let end = open.unwrap_or(octets.len());
+        let text = match is_plain {
+            true => Piece::Source(self.at..end),
+            false => self.decoded(self.at..end, false)?,
+        };
+        let Some(open) = open else {
+            self.at = end;
+            return self.give_text(&text, sink);
+        };
+        match octets.get(open + 1) {
+            Some(letter) if letter.is_ascii_alphabetic() => self.start_tag(&text, open + 1, sink),
+            Some(b'/') => self.end_tag(&text, open + 2, sink),
+            Some(b'!') => self.comment(&text, open + 2, sink),
+            _ => Err(Stop::Odd),
+        }
+    }
+
+    fn give_text<S: Sink>(&self, text: &Piece, sink: &mut S) -> Result<(), Stop> {
+        match text.text(self.source, &self.scratch) {
+            "" => Ok(()),
+            text => give(sink, Event::Text(text)),
+        }
+    }
+
+    /// A text or the value of an attribute, with its character references decoded.
+    fn decoded(&mut self, range: Range<usize>, is_attribute: bool) -> Result<Piece, Stop> {
+        let start = self.scratch.len();
+        decoded(&self.source[range], is_attribute, &mut self.scratch).ok_or(Stop::Odd)?;
+        Ok(Piece::Scratch(start..self.scratch.len()))
+    }
+
+    /// The name of a tag or an attribute, in lower case.
+    fn name(&mut self, range: Range<usize>) -> Result<Piece, Stop> {
+        let name = &self.source[range.clone()];
+        let octets = name.as_bytes();
+        if octets.contains(&0) {
+            return Err(Stop::Odd);
+        }
+        if !octets.iter().any(u8::is_ascii_uppercase) {
+            return Ok(Piece::Source(range));
+        }
+        let start = self.scratch.len();
+        let letters = name.chars().map(|letter| letter.to_ascii_lowercase());
+        self.scratch.extend(letters);
+        Ok(Piece::Scratch(start..self.scratch.len()))
+    }
+
+    fn start_tag<S: Sink>(&mut self, text: &Piece, begin: usize, sink: &mut S) -> Result<(), Stop> {
+        let octets = self.source.as_bytes();
+        let end = self.after(begin, |octet| {
+            is_blank(octet) || matches!(octet, b'/' | b'>')
+        });
+        let name = self.name(begin..end)?;
+        self.attributes.clear();
+        let mut at = end;
+        let self_closing = loop {
+            match octets.get(at) {
+                Some(b'>') => break false,
+                Some(b'/') if octets.get(at + 1) == Some(&b'>') => {
+                    at += 1;
+                    break true;
+                }
+                Some(b'/') => at += 1,
+                Some(octet) if is_blank(*octet) => at += 1,
+                Some(b'=') | None => return Err(Stop::Odd),
+                Some(_) => at = self.attribute(at)?,
+            }
+        };
+        self.at = at + 1;
+        self.give_text(text, sink)?;
+        let (source, scratch) = (self.source, &self.scratch);
+        let name = name.text(source, scratch).as_bytes();
+        give(sink, Event::OpenStartTag(name))?;
+        for (name, value) in &self.attributes {
+            let name = name.text(source, scratch).as_bytes();
+            give(sink, Event::AttributeName(name))?;
+            match value.text(source, scratch) {
+                "" => {}
+                value => give(sink, Event::AttributeValue(value))?,
+            }
+        }
+        give(sink, Event::CloseStartTag(self_closing))?;
+        self.raw = sink.raw_text().map(|state| Raw {
+            state,
+            name: name.to_vec(),
+        });
+        Ok(())
+    }
+
+    /// Reads an attribute; returns where it ends.
+    fn attribute(&mut self, begin: usize) -> Result<usize, Stop> {
+        let octets = self.source.as_bytes();
+        let ends = |octet| is_blank(octet) || matches!(octet, b'/' | b'>' | b'=');
+        let end = self.after(begin, ends);
+        let name = self.name(begin..end)?;
+        let equals = self.after(end, |octet| !is_blank(octet));
+        if octets.get(equals) != Some(&b'=') {
+            self.attributes.push((name, Piece::Source(end..end)));
+            return Ok(end);
+        }
+        let begin = self.after(equals + 1, |octet| !is_blank(octet));
+        let (range, end) = match octets.get(begin) {
+            Some(quote @ (b'"' | b'\'')) => {
+                let begin = begin + 1;
+                let is_end = |octet| octet == *quote;
+                let end = self.after(begin, |octet| {
+                    is_end(octet) || ODD_IN_VALUE[usize::from(octet)]
+                });
+                match octets.get(end) {
+                    Some(octet) if is_end(*octet) => {
+                        self.attributes.push((name, Piece::Source(begin..end)));
+                        return Ok(end + 1);
+                    }
+                    _ => {}
+                }
+                let end = self.after(end, is_end);
+                if end == octets.len() {
+                    return Err(Stop::Odd);
+                }
+                (begin..end, end + 1)
+            }
+            Some(b'>') | None => return Err(Stop::Odd),
+            Some(_) => {
+                let end = self.after(begin, |octet| is_blank(octet) || octet == b'>');
+                (begin..end, end)
+            }
+        };
+        if memchr(0, &octets[range.clone()]).is_some() {
+            return Err(Stop::Odd);
+        }
+        let value = self.decoded(range, true)?;
+        self.attributes.push((name, value));
+        Ok(end)
+    }
+
+    /// The first place from here with such an octet, or the end.
+    fn after(&self, from: usize, is_end: impl Fn(u8) -> bool) -> usize {
+        let rest = &self.source.as_bytes()[from..];
+        let length = rest.iter().position(|octet| is_end(*octet));
+        from + length.unwrap_or(rest.len())
+    }
+
+    /// Reads an end tag without attributes.
+    fn end_tag<S: Sink>(&mut self, text: &Piece, begin: usize, sink: &mut S) -> Result<(), Stop> {
+        let octets = self.source.as_bytes();
+        if !octets.get(begin).is_some_and(u8::is_ascii_alphabetic) {
+            return Err(Stop::Odd);
+        }
+        let end = self.after(begin, |octet| {
+            is_blank(octet) || matches!(octet, b'/' | b'>')
+        });
+        let name = self.name(begin..end)?;
+        let close = self.after(end, |octet| !is_blank(octet));
+        if octets.get(close) != Some(&b'>') {
+            return Err(Stop::Odd);
+        }
+        self.at = close + 1;
+        self.give_text(text, sink)?;
+        let name = name.text(self.source, &self.scratch).as_bytes();
+        give(sink, Event::EndTag(name))?;
+        self.raw = sink.raw_text().map(|state| Raw {
+            state,
+            name: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Reads a comment that ends as it should.
+    fn comment<S: Sink>(&mut self, text: &Piece, begin: usize, sink: &mut S) -> Result<(), Stop> {
+        let octets = &self.source.as_bytes()[begin..];
+        let begin = begin + 2;
+        let octets = octets.strip_prefix(b"--").ok_or(Stop::Odd)?;
+        let length = memmem::find(octets, b"-->").ok_or(Stop::Odd)?;
+        let comment = &octets[..length];
+        let is_odd = octets.starts_with(b">")
+            || octets.starts_with(b"->")
+            || memmem::find(comment, b"--!").is_some()
+            || comment.contains(&0);
+        if is_odd {
+            return Err(Stop::Odd);
+        }
+        self.at = begin + length + 3;
+        self.give_text(text, sink)?;
+        give(sink, Event::Comment(&self.source[begin..begin + length]))
+    }
+
+    /// Reads raw text and its end tag.
+    fn raw_text<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
+        let Some(raw) = self.raw.take() else {
+            return Ok(());
+        };
+        let read = self.raw_text_of(&raw, sink);
+        if matches!(read, Err(Stop::Odd)) {
+            self.raw = Some(raw);
+        }
+        read
+    }
+
+    fn raw_text_of<S: Sink>(&mut self, raw: &Raw, sink: &mut S) -> Result<(), Stop> {
+        self.scratch.clear();
+        let octets = self.source.as_bytes();
+        let open = match raw.state {
+            State::RcData | State::RawText | State::ScriptData => self.end_of_raw_text(&raw.name),
+            State::PlainText => None,
+            State::Data | State::CdataSection => return Err(Stop::Odd),
+        };
+        let range = self.at..open.unwrap_or(octets.len());
+        let text = &octets[range.clone()];
+        let is_odd = memchr(0, text).is_some()
+            || raw.state == State::ScriptData && memmem::find(text, b"<!--").is_some();
+        if is_odd {
+            return Err(Stop::Odd);
+        }
+        let text = match raw.state {
+            State::RcData => self.decoded(range.clone(), false)?,
+            _ => Piece::Source(range.clone()),
+        };
+        match open {
+            Some(open) => self.end_tag(&text, open + 2, sink),
+            None => {
+                self.at = range.end;
+                self.give_text(&text, sink)
+            }
+        }
+    }
+
+    /// Where the end tag of raw text begins.
+    fn end_of_raw_text(&self, name: &[u8]) -> Option<usize> {
+        let rest = &self.source.as_bytes()[self.at..];
+        let mut opens = memchr::memchr_iter(b'<', rest);
+        let is_end = |at: &usize| {
+            let tag = rest[at + 1..].strip_prefix(b"/");
+            let Some((found, after)) = tag.and_then(|tag| tag.split_at_checked(name.len())) else {
+                return false;
+            };
+            let ends = |octet: &u8| is_blank(*octet) || matches!(octet, b'/' | b'>');
+            found.eq_ignore_ascii_case(name) && after.first().is_some_and(ends)
+        };
+        Some(self.at + opens.find(is_end)?)
+    }
+
+    /// Leaves some tokens to [`states`], the more the more often that was necessary; returns whether more follow.
+    fn odd<S: Sink>(&mut self, sink: &mut S) -> bool {
+        self.odd += 1;
+        let raw = self.raw.take();
+        let read = states::read(&self.source[self.at..], raw, self.odd, sink);
+        self.at += read.octets;
+        self.raw = read.raw;
+        read.goes_on
+    }
+}
+
+#[cfg(test)]
+mod tests;
