@@ -104,7 +104,11 @@ impl Picture {
     /// Takes `samples` of so many bytes per pixel: grey or red, green and blue, with or without opacity.
     fn of(size: (usize, usize), samples: &[u8], per_pixel: usize) -> Option<Self> {
         let (width, height) = size;
-        let shades: Vec<u8> = samples.chunks_exact(per_pixel).map(shade).collect();
+        let shades: Vec<u8> = match per_pixel {
+            // Grey on nothing is grey.
+            1 => samples.to_vec(),
+            _ => samples.chunks_exact(per_pixel).map(shade).collect(),
+        };
         let is_whole = shades.len() >= width * height;
         is_whole.then_some(Self {
             width,

@@ -125,11 +125,17 @@ impl VisibleTextBuilder {
         let (mut run, mut at) = (0, 0);
         let fits = self.text.len() + piece.len() < self.limit;
         let is_visible = |byte: &u8| matches!(byte, b'!'..=b'~');
-        while let Some(byte) = bytes.get(at) {
-            if is_visible(byte) {
+        loop {
+            if fits && bytes.get(at).is_some_and(is_visible) {
+                at = after_plain(bytes, run, at);
+            }
+            while bytes.get(at).is_some_and(is_visible) {
                 at += 1;
-            } else if *byte == b' ' && at > run && fits && bytes.get(at + 1).is_some_and(is_visible)
-            {
+            }
+            let Some(byte) = bytes.get(at) else {
+                break;
+            };
+            if *byte == b' ' && at > run && fits && bytes.get(at + 1).is_some_and(is_visible) {
                 // One space between two words stays as it is.
                 at += 2;
             } else if *byte < 0x80 {
@@ -251,6 +257,51 @@ impl VisibleTextBuilder {
     }
 }
 
+/// The end of visible octets with single spaces between them, the first of which is here.
+pub(crate) fn after_words(bytes: &[u8], from: usize) -> usize {
+    let is_visible = |at: usize| matches!(bytes.get(at), Some(b'!'..=b'~'));
+    let mut at = after_plain(bytes, from, from);
+    loop {
+        if is_visible(at) {
+            at += 1;
+        } else if bytes.get(at) == Some(&b' ') && is_visible(at + 1) {
+            at += 2;
+        } else {
+            return at;
+        }
+    }
+}
+
+/// The place after visible octets and single spaces between them, eight at a time; the run of such octets has begun at
+/// `run`.
+fn after_plain(bytes: &[u8], run: usize, from: usize) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    const SPACES: u64 = ONES * b' ' as u64;
+    let mut at = from;
+    // The highest bit of an octet stands for it. A space needs an octet of the run before it.
+    let mut before = if from == run { 0x80 } else { 0 };
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
+        let octets = u64::from_le_bytes(*eight);
+        let beyond = octets | octets.wrapping_add(ONES);
+        let controls = octets.wrapping_sub(SPACES) & !octets;
+        let others = octets ^ SPACES;
+        let spaces = !((others & !HIGH).wrapping_add(!HIGH) | others | !HIGH);
+        let doubled = spaces & (spaces << 8 | before);
+        if (beyond | controls | doubled) & HIGH != 0 {
+            break;
+        }
+        before = spaces >> 56;
+        at += 8;
+    }
+    // Whether a space is followed by a visible octet is not known yet.
+    match before {
+        0 => at,
+        _ if at == from => at,
+        _ => at - 1,
+    }
+}
+
 /// The visible text of a text.
 pub fn visible(text: &str) -> String {
     let mut builder = VisibleTextBuilder::new(text.len());
@@ -286,6 +337,33 @@ mod tests {
         text.push("ee ");
         text.push(" now");
         assert_eq!(text.finish(), "free now");
+    }
+
+    #[test]
+    fn long_runs_are_as_short_ones() {
+        let pieces = [
+            "a",
+            "bcd",
+            " ",
+            "  ",
+            "\t",
+            "\u{7f}",
+            "é",
+            "\u{200b}",
+            "long word",
+            "\n",
+        ];
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..2_000 {
+            let text: String = (0..20).map(|_| pieces[random.usize(..10)]).collect();
+            let mut by_letter = VisibleTextBuilder::new(1000);
+            text.split_inclusive(|_| true)
+                .for_each(|letter| by_letter.push(letter));
+            // Invisible characters are looked at with those around them.
+            if !text.contains('\u{200b}') {
+                assert_eq!(visible(&text), by_letter.finish(), "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -36,16 +36,34 @@ pub(super) fn big_sum(text: &str) -> Option<&str> {
     found.then_some("million")
 }
 
+/// By octet: whether it is a small letter or a digit, which a word of capitals has none of.
+const SMALL: [bool; 256] = {
+    let mut small = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        small[octet] = matches!(octet as u8, b'a'..=b'z' | b'0'..=b'9');
+        octet += 1;
+    }
+    small
+};
+
 pub(super) fn capital_words_in_row(text: &str) -> usize {
     let (mut most, mut row) = (0, 0);
     let bytes = text.as_bytes();
     let mut start = 0;
-    for end in memchr::memchr_iter(b' ', bytes).chain([bytes.len()]) {
+    while start < bytes.len() {
+        let (mut end, mut has_small) = (start, false);
+        // This runs on every octet.
+        while let Some(&byte) = bytes.get(end)
+            && byte != b' '
+        {
+            has_small |= SMALL[usize::from(byte)];
+            end += 1;
+        }
         let word = &bytes[start..end];
         start = end + 1;
-        // Most words begin with a small letter.
-        let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        if word.iter().any(is_small) {
+        // Most words have a small letter.
+        if has_small {
             row = 0;
             continue;
         }

@@ -29,44 +29,39 @@ pub(super) fn trimmed(plain: &str) -> Option<String> {
 }
 
 pub(super) fn read(word: &str) -> Option<String> {
-    let word = word.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
     let bytes = word.as_bytes();
+    let start = bytes.iter().position(u8::is_ascii_alphanumeric)?;
+    let end = bytes.iter().rposition(u8::is_ascii_alphanumeric)? + 1;
+    let bytes = &bytes[start..end];
     if !(4..=WORD_LIMIT).contains(&bytes.len()) {
         return None;
     }
-    let letters = bytes
-        .iter()
-        .filter(|byte| byte.is_ascii_alphabetic())
-        .count();
-    let others: Vec<_> = bytes
-        .iter()
-        .filter(|byte| !byte.is_ascii_alphabetic())
-        .collect();
-    let all_apart = others.len() >= 3 && bytes.len() == 2 * others.len() + 1;
-    let separator = others.first().copied().copied();
-    if all_apart && separator.is_some_and(|byte| b".-_*".contains(&byte)) {
-        // P.a.y.p.a.l
-        let spelled = bytes.iter().step_by(2);
-        let spelled: String = spelled
-            .map(|byte| char::from(*byte).to_ascii_lowercase())
-            .collect();
-        let spelled_out = spelled.bytes().all(|byte| byte.is_ascii_alphabetic());
-        return (spelled_out && others.iter().all(|byte| Some(**byte) == separator))
-            .then_some(spelled);
+    let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic());
+    let letters = letters.count();
+    let others = || bytes.iter().filter(|byte| !byte.is_ascii_alphabetic());
+    let count = bytes.len() - letters;
+    if count >= 3 && bytes.len() == 2 * count + 1 {
+        let separator = others().next().copied().unwrap_or_default();
+        if b".-_*".contains(&separator) {
+            // P.a.y.p.a.l
+            let spelled = bytes.iter().step_by(2).copied();
+            let is_apart = spelled.clone().all(|byte| byte.is_ascii_alphabetic())
+                && others().all(|byte| *byte == separator);
+            return is_apart.then(|| {
+                let spelled = spelled.map(|byte| byte.to_ascii_lowercase());
+                spelled.map(char::from).collect()
+            });
+        }
     }
-    let for_letters = others
-        .iter()
-        .all(|byte| digit_for(char::from(**byte)).is_some());
-    let begins_with_letter = bytes[0].is_ascii_alphabetic();
-    let digits_within = (1..=3).contains(&others.len())
-        && for_letters
+    let digits_within = (1..=3).contains(&count)
         && letters >= 3
-        && (begins_with_letter || letters >= 4);
-    let capital_i = others.is_empty() && has_capital_for_l(bytes);
+        && (bytes[0].is_ascii_alphabetic() || letters >= 4)
+        && others().all(|byte| digit_for(char::from(*byte)).is_some());
+    let capital_i = count == 0 && has_capital_for_l(bytes);
     if !digits_within && !capital_i {
         return None;
     }
-    let spelled = word.chars().map(|letter| match letter {
+    let spelled = bytes.iter().map(|byte| match char::from(*byte) {
         'I' => 'l',
         letter => digit_for(letter).unwrap_or(letter.to_ascii_lowercase()),
     });

@@ -122,20 +122,26 @@ fn may_have_reading(word: &str, kinds: u8) -> bool {
         || kinds & MARK != 0 && KINDS[usize::from(second())] & MARK != 0
 }
 
-/// A quick test that most text fails: whether many octets are spaces, separators, or digits and symbols.
+/// A quick test that most text fails: whether it has enough words, and many octets are spaces, separators, or digits and
+/// symbols.
 fn may_be_spelled_out(text: &[u8]) -> bool {
+    let spaces = count(text, |byte| byte == b' ');
+    // Fewer words neither count nor make a row.
+    if spaces + 1 < WORDS.min(ROW) {
+        return false;
+    }
     let is_mark =
         |byte: u8| !byte.is_ascii_alphanumeric() && byte != b' ' && byte != b',' || byte >= 0x80;
     let is_sign = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'@' | b'$' | b'!' | b'|');
-    3 * count(text, |byte| byte == b' ') >= text.len()
+    3 * spaces >= text.len()
         || 6 * count(text, is_mark) >= text.len()
         || 25 * count(text, is_sign) >= text.len()
 }
 
 /// The number of octets of a kind.
 fn count(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
-    // Summing chunks whose count fits an octet is vectorized.
-    let chunks = text.chunks(255).map(|chunk| {
+    // Summing chunks whose count fits an octet is vectorized; these are whole vectors.
+    let chunks = text.chunks(240).map(|chunk| {
         let some = chunk.iter().map(|byte| u8::from(is(*byte)));
         usize::from(some.sum::<u8>())
     });

@@ -46,6 +46,14 @@ impl Alphabets {
         // Whether the previous letter has an accent: two on one letter, as in Vietnamese, count once.
         let mut is_marked = false;
         for letter in text.chars().chain([' ']) {
+            // Most letters.
+            if letter.is_ascii_alphabetic() {
+                latin += 1;
+                found.ascii += 1;
+                is_marked = false;
+                vowels.front += usize::from(matches!(letter, 'e' | 'i' | 'E'));
+                continue;
+            }
             vowels.take(letter);
             match letter {
                 ' ' => {
@@ -59,11 +67,6 @@ impl Alphabets {
                     found.latin += latin;
                     found.accented += accented;
                     (latin, accented) = (0, 0);
-                }
-                'a'..='z' | 'A'..='Z' => {
-                    latin += 1;
-                    found.ascii += 1;
-                    is_marked = false;
                 }
                 '\u{c0}'..='\u{2af}'
                 | '\u{1d80}'..='\u{1d9a}'
@@ -140,7 +143,7 @@ impl Vowels {
     fn take(&mut self, letter: char) {
         match letter {
             'ı' => self.dotless += 1,
-            'e' | 'i' | 'ö' | 'ü' | 'E' | 'İ' | 'Ö' | 'Ü' => self.front += 1,
+            'ö' | 'ü' | 'İ' | 'Ö' | 'Ü' => self.front += 1,
             _ => {}
         }
     }
