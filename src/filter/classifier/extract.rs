@@ -93,21 +93,23 @@ impl Look {
             gatherer.features.hops = Hops::of(mail.headers);
         }
         Self {
-            features: gatherer.features,
+            features: gatherer.finish(),
             text,
             words,
             found,
         }
     }
 
-    /// The features of words and pairs of words, with their text.
-    pub(super) fn words(&self) -> impl Iterator<Item = (u32, (&str, Option<&str>))> {
-        let word = |at: usize| &self.text[self.words[at].clone()];
-        let shown = move |found: &Found| {
-            let second = (found.gap > 0).then(|| word(found.at + found.gap));
-            (word(found.at), second)
-        };
+    /// The features of words and pairs of words, with where they were found.
+    pub(super) fn words(&self) -> impl Iterator<Item = (u32, &Found)> {
         let indexes = self.features.group(FeatureGroup::Words).iter().copied();
-        indexes.zip(self.found.iter().map(shown))
+        indexes.zip(&self.found)
+    }
+
+    /// The text of a word, and of the second one of a pair.
+    pub(super) fn shown(&self, found: &Found) -> (&str, Option<&str>) {
+        let word = |at: usize| &self.text[self.words[at].clone()];
+        let second = (found.gap > 0).then(|| word(found.at + found.gap));
+        (word(found.at), second)
     }
 }

@@ -72,12 +72,15 @@ pub fn reasons(
     let mut found: Vec<(f32, &str, &str)> = Vec::new();
     let loud = sign * learned * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
     let shipped_loud = sign * model::scale(size(FeatureGroup::Words));
-    for (index, (word, next)) in look.words() {
+    for (index, place) in look.words() {
         let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
         let weight = loud * weight(index) + shipped_loud * shipped;
-        // A short word alone means nothing to people.
-        if weight > 0.0 && (next.is_some() || word.len() >= SHORTEST) {
-            found.push((weight, word, next.unwrap_or_default()));
+        if weight > 0.0 {
+            let (word, next) = look.shown(place);
+            // A short word alone means nothing to people.
+            if next.is_some() || word.len() >= SHORTEST {
+                found.push((weight, word, next.unwrap_or_default()));
+            }
         }
     }
     if known.learned_anything() {

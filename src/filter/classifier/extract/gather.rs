@@ -1,6 +1,7 @@
 //! Collects features from header fields, words, links and parts, without duplicates in a group.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use memchr::memchr;
@@ -30,7 +31,7 @@ const USUAL: usize = 8 << 10;
 
 /// Where in the text a feature of [`FeatureGroup::Words`] was found.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found {
+pub(in crate::filter::classifier) struct Found {
     /// Index of its word.
     pub(super) at: usize,
     /// Distance to the second word; 0 if there is none.
@@ -41,6 +42,11 @@ pub(super) struct Found {
 fn bit(index: u32) -> (usize, u64) {
     let low = index as usize % (1 << SEEN);
     (low / 64, 1 << (low % 64))
+}
+
+thread_local! {
+    /// The bits of a gatherer between two messages: none is set.
+    static SEEN_BITS: Cell<Vec<u64>> = Cell::default();
 }
 
 /// Collects features group by group, without duplicates.
@@ -57,14 +63,22 @@ const SEEN: u32 = 17;
 
 impl Gatherer {
     pub(super) fn new() -> Self {
+        let mut seen = SEEN_BITS.take();
+        seen.resize(1 << (SEEN - 6), 0);
         Self {
             features: Features {
                 indexes: Vec::with_capacity(USUAL),
                 ..Features::default()
             },
             group: FeatureGroup::Raw,
-            seen: vec![0; 1 << (SEEN - 6)],
+            seen,
         }
+    }
+
+    /// The features, once all groups have ended.
+    pub(super) fn finish(self) -> Features {
+        SEEN_BITS.set(self.seen);
+        self.features
     }
 
     /// Adds a feature; returns whether it is new in its group.
@@ -89,14 +103,28 @@ impl Gatherer {
         }
     }
 
-    /// As [`Self::add`] for each, without a branch: whether one is new cannot be predicted.
     pub(super) fn grams(&mut self, salt: Hash, text: &[u8]) {
+        let windows = text.windows(4);
+        let most = windows.len();
+        let numbers = windows.map(|four| four.try_into().map_or(0, u32::from_le_bytes));
+        self.add_all(salt, numbers.map(u64::from), most);
+    }
+
+    /// Runs of letters.
+    pub(super) fn letters(&mut self, salt: Hash, text: &str) {
+        match text.is_ascii() {
+            true => self.grams(salt, text.as_bytes()),
+            false => self.add_all(salt, runs(text), text.len()),
+        }
+    }
+
+    /// As [`Self::add`] for each of at most so many numbers, without a branch: whether one is new cannot be predicted.
+    fn add_all(&mut self, salt: Hash, numbers: impl Iterator<Item = u64>, most: usize) {
         let indexes = &mut self.features.indexes;
         let mut length = indexes.len();
-        indexes.resize(length + text.len().saturating_sub(3), 0);
-        for window in text.windows(4) {
-            let number = window.try_into().map_or(0, u32::from_le_bytes);
-            let index = salt.with_number(u64::from(number)).index();
+        indexes.resize(length + most, 0);
+        for number in numbers {
+            let index = salt.with_number(number).index();
             let (word, bit) = bit(index);
             let word = &mut self.seen[word];
             indexes[length] = index;
@@ -104,17 +132,6 @@ impl Gatherer {
             *word |= bit;
         }
         indexes.truncate(length);
-    }
-
-    /// Runs of letters.
-    pub(super) fn letters(&mut self, salt: Hash, text: &str) {
-        if text.is_ascii() {
-            self.grams(salt, text.as_bytes());
-            return;
-        }
-        for run in runs(text) {
-            self.add(salt.with_number(run));
-        }
     }
 
     /// Words and pairs of words; returns where each feature was found.
