@@ -5,9 +5,10 @@
 //! it counts only at the beginning of a sender's display name.
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use foldhash::HashSet;
 
 use crate::filter::lists::uncommented;
-use crate::message::url::{ascii_host, registrable};
+use crate::message::url::{ascii_host, ascii_host_of};
 use crate::schema::Problem;
 
 /// All brands.
@@ -15,6 +16,8 @@ use crate::schema::Problem;
 pub struct Brands {
     brands: Vec<Brand>,
     names: Vec<(String, usize)>,
+    /// The domains of all brands.
+    domains: HashSet<String>,
     automaton: Option<AhoCorasick>,
 }
 
@@ -31,14 +34,8 @@ pub struct Brand {
 impl Brand {
     /// Whether a host belongs to the brand.
     pub fn owns(&self, host: &str) -> bool {
-        let host = ascii_host(host);
-        self.has(&host, registrable(&host).unwrap_or(&host))
-    }
-
-    fn has(&self, host: &str, registered: &str) -> bool {
-        self.domains
-            .iter()
-            .any(|domain| domain == registered || is_below(host, domain))
+        let host = ascii_host_of(host);
+        self.domains.iter().any(|domain| is_below(&host, domain))
     }
 }
 
@@ -76,9 +73,9 @@ impl Brands {
 
     /// Whether a host belongs to any brand.
     pub fn has_owner(&self, host: &str) -> bool {
-        let host = ascii_host(host);
-        let registered = registrable(&host).unwrap_or(&host);
-        self.brands.iter().any(|brand| brand.has(&host, registered))
+        let host = ascii_host_of(host);
+        let mut parents = host.match_indices('.').map(|(at, _)| &host[at + 1..]);
+        self.domains.contains(&*host) || parents.any(|parent| self.domains.contains(parent))
     }
 
     /// Adds the brands of a file; a brand of the same name is replaced.
@@ -97,6 +94,8 @@ impl Brands {
                 });
             }
         }
+        let domains = self.brands.iter().flat_map(|brand| &brand.domains);
+        self.domains = domains.cloned().collect();
         let names = self.names.iter().map(|(name, _)| name);
         // Names are short and few, so this cannot become too large.
         self.automaton = AhoCorasick::builder()
@@ -186,6 +185,8 @@ mod tests {
         assert_eq!(named("My shop", true), [""; 0]);
         let brand = brands.named_in("acme", false)[0];
         assert!(brand.owns("mail.acme.example") && !brand.owns("acme.example.org"));
+        assert!(brands.has_owner("Mail.ACME.example.") && brands.has_owner("shop.example"));
+        assert!(!brands.has_owner("acme.example.org") && !brands.has_owner("notacme.example"));
     }
 
     #[test]

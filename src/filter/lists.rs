@@ -5,10 +5,13 @@
 //! A domain matches itself and its subdomains; non-ASCII letters are compared as RFC 5891
 //! encodes them. It reads no file itself.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::message::url::ascii_host;
+use foldhash::{HashMap, HashSet};
+
+use crate::message::url::{ascii_host, ascii_host_of};
 use crate::schema::Problem;
 
 /// One list.
@@ -39,7 +42,7 @@ impl List {
 
     /// Whether a host or a parent domain is in it.
     pub fn has_host(&self, host: &str) -> bool {
-        let host = ascii_host(host);
+        let host = ascii_host_of(host);
         above(&host, self.labels).any(|name| self.entries.contains(name))
     }
 
@@ -51,7 +54,10 @@ impl List {
         if self.has_host(host) {
             return true;
         }
-        let host = ascii_host(host);
+        if self.paths.is_empty() {
+            return false;
+        }
+        let host = ascii_host_of(host);
         above(&host, self.labels).any(|name| {
             let paths = self.paths.get(name);
             paths.is_some_and(|paths| paths.iter().any(|start| path.starts_with(&**start)))
@@ -92,7 +98,7 @@ impl List {
     }
 }
 
-fn lower(text: &str) -> std::borrow::Cow<'_, str> {
+fn lower(text: &str) -> Cow<'_, str> {
     if text
         .bytes()
         .any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
@@ -118,12 +124,14 @@ fn labels(host: &str) -> usize {
 /// host of hundreds of labels.
 fn above(host: &str, most: usize) -> impl Iterator<Item = &str> {
     let mut next = Some(host);
-    if let Some((at, _)) = host.rmatch_indices('.').nth(most.saturating_sub(1)) {
+    let mut dots = memchr::memrchr_iter(b'.', host.as_bytes());
+    if let Some(at) = dots.nth(most.saturating_sub(1)) {
         next = Some(&host[at + 1..]);
     }
     std::iter::from_fn(move || {
         let name = next?;
-        next = name.split_once('.').map(|(_, above)| above);
+        let dot = memchr::memchr(b'.', name.as_bytes());
+        next = dot.map(|dot| &name[dot + 1..]);
         Some(name)
     })
 }

@@ -21,7 +21,7 @@ pub mod link;
 pub mod mime;
 pub mod page_traits;
 pub mod parameters;
-mod prehashed;
+pub(crate) mod prehashed;
 mod qr_code;
 mod quoted;
 mod style;

@@ -1,7 +1,18 @@
 //! Sets and maps whose keys are hashes already, which need no further hashing.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::sync::LazyLock;
+
+use foldhash::quality::RandomState;
+
+/// Hashes differ in each process: otherwise a sender could make up a word with the hash of another.
+static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+
+/// Hashes words for these sets.
+pub(crate) fn hasher() -> impl Hasher {
+    HASHES.build_hasher()
+}
 
 /// A set of hashes.
 pub(crate) type HashesSet = HashSet<u64, BuildHasherDefault<SameHash>>;

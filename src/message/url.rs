@@ -3,6 +3,8 @@
 //! In: a link as written in a message; out: its scheme, host, registrable domain, path and query.
 //! It resolves and fetches nothing; a link that no browser would follow has no host.
 
+use std::borrow::Cow;
+
 use url::{Host, Url};
 
 /// Longer hosts do not exist: a name has at most 253 octets (RFC 1035 section 2.3.4), and somewhat more before it is
@@ -108,6 +110,21 @@ pub fn registrable(host: &str) -> Option<&str> {
 
 /// A host as ASCII in lower case (RFC 5891); unchanged if it cannot be one.
 pub fn ascii_host(host: &str) -> String {
+    ascii_host_of(host).into_owned()
+}
+
+/// The same without a copy of what is in this form already, as most hosts are.
+pub(crate) fn ascii_host_of(host: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| matches!(byte, b'!'..=b'@' | b'['..=b'~');
+    match host.as_bytes() {
+        [.., b'.'] => {}
+        bytes if bytes.iter().all(|byte| is_plain(*byte)) => return Cow::Borrowed(host),
+        _ => {}
+    }
+    Cow::Owned(converted_host(host))
+}
+
+fn converted_host(host: &str) -> String {
     let host = host.trim().trim_end_matches('.');
     if host.is_ascii() {
         return host.to_ascii_lowercase();

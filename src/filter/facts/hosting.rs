@@ -1,7 +1,7 @@
 //! Facts about hosts where anybody can publish under a name of their own: who sends from there, and whose images lie
 //! there. Where links lead is among [the facts about links](super::links).
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::from_domain;

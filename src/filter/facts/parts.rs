@@ -1,7 +1,6 @@
 //! Facts about the parts of a message and their names.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
+use std::hash::Hasher;
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::MessageView;
@@ -10,6 +9,7 @@ use crate::message::content::{PartInfo, TextPart};
 use crate::message::decode::Encoding;
 use crate::message::header;
 use crate::message::mime::Kind;
+use crate::message::prehashed::{HashesSet, hasher};
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -126,19 +126,33 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
     Some((plain, page))
 }
 
-fn words(text: &str) -> HashSet<Cow<'_, str>> {
+/// The hashes of a text's words in lower case.
+fn words(text: &str) -> HashesSet {
     // The beginning is enough; a set of all words of a megabyte is too expensive.
     const LIMIT: usize = 8 << 10;
+    const SHORTEST: usize = 3;
+    const LONGEST: usize = 20;
     let text = crate::message::visible_text::cut(text, LIMIT);
-    let words = text.split(|letter: char| !letter.is_alphanumeric());
-    // Links appear in one and not in the other.
-    let plain = words.filter(|word| (3..=20).contains(&word.len()));
-    let is_small = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
-    let small = plain.map(|word| match word.bytes().all(is_small) {
-        true => Cow::Borrowed(word),
-        false => Cow::Owned(word.to_lowercase()),
-    });
-    small.collect()
+    let mut all = HashesSet::default();
+    all.reserve(text.len() / 16);
+    for word in text.split(|letter: char| !letter.is_alphanumeric()) {
+        // Links appear in one and not in the other.
+        if !(SHORTEST..=LONGEST).contains(&word.len()) {
+            continue;
+        }
+        let mut hasher = hasher();
+        if word.is_ascii() {
+            let mut lower = [0; LONGEST];
+            let lower = &mut lower[..word.len()];
+            lower.copy_from_slice(word.as_bytes());
+            lower.make_ascii_lowercase();
+            hasher.write(lower);
+        } else {
+            hasher.write(word.to_lowercase().as_bytes());
+        }
+        all.insert(hasher.finish());
+    }
+    all
 }
 
 fn alternatives_differ(mail: &MessageView<'_>) -> Option<String> {
@@ -185,7 +199,7 @@ fn eight_bit_as_seven(mail: &MessageView<'_>) -> Option<String> {
     let declared = mail.headers.text("content-transfer-encoding");
     let body = header::header_end(mail.raw)?;
     let lies = declared.eq_ignore_ascii_case("7bit") && !mail.raw[body..].is_ascii();
-    lies.then_some(declared)
+    lies.then(|| declared.to_owned())
 }
 
 fn encrypted_with_text(mail: &MessageView<'_>) -> Option<String> {

@@ -4,7 +4,8 @@
 //! each is parsed once.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use foldhash::HashMap;
 
 use crate::message::charset::as_utf_8;
 use crate::message::style::{CustomProperties, Declarations, Display, Style, uses_any};

@@ -4,11 +4,11 @@
 //! hidden. Hidden text within a word neither splits nor joins it. Hidden text that most newsletters have is not
 //! counted: a preheader at the top, and repetitions of the visible text for another screen size.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hasher;
 
 use super::look::Unseen;
 use crate::message::page_traits::{HiddenText, PageTraits};
-use crate::message::prehashed::HashesSet;
+use crate::message::prehashed::{HashesSet, hasher};
 use crate::message::visible_text::{VisibleText, VisibleTextBuilder};
 use crate::message::work::Work;
 
@@ -192,14 +192,14 @@ pub(super) fn new_letters(text: &str, among: &HashesSet) -> usize {
 }
 
 fn hash(word: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = hasher();
     for piece in word.as_bytes().chunks(16) {
         let mut octets = [0; 16];
         octets[..piece.len()].copy_from_slice(piece);
         octets.make_ascii_lowercase();
-        hasher.write(&octets);
+        hasher.write_u128(u128::from_le_bytes(octets));
     }
-    word.len().hash(&mut hasher);
+    hasher.write_usize(word.len());
     hasher.finish()
 }
 
