@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::context::Context;
-use crate::filter::message_view::{self, MessageView};
+use crate::filter::message_view::MessageView;
 use crate::filter::place::Place;
 use crate::filter::rule::{ExampleText, Rule, Test};
 use crate::filter::rule_matches::RuleMatches;
@@ -86,9 +86,7 @@ pub fn measure(rules: &RuleSet, samples: &[Vec<u8>], clock: Clock) -> Vec<Cost> 
             slowest = Some(per_kib(run, whole, clock));
         }
         for place in &rule.places {
-            let sample = texts
-                .entry(place)
-                .or_insert_with(|| enough(place, &opened, &mails));
+            let sample = texts.entry(place).or_insert_with(|| enough(place, &mails));
             let Ok(scanner) = Scanner::new(place.clone(), &[(0, rule, 0)], rules.lists()) else {
                 continue;
             };
@@ -122,20 +120,11 @@ fn wanted(rules: &RuleSet) -> Wanted {
 }
 
 /// Texts of a place, until there are enough.
-fn enough(
-    place: &Place,
-    opened: &[(&[u8], Headers<'_>, Content)],
-    mails: &[MessageView<'_>],
-) -> Vec<String> {
+fn enough(place: &Place, mails: &[MessageView<'_>]) -> Vec<String> {
     let mut all = Vec::new();
     let mut length = 0;
-    for ((_, headers, _), mail) in opened.iter().zip(mails) {
-        let texts = if place.is_in_header() {
-            message_view::header_texts(place, headers, &endless())
-        } else {
-            mail.texts(place)
-        };
-        for text in texts {
+    for mail in mails {
+        for text in mail.texts(place) {
             length += text.len();
             all.push(text.into_owned());
         }

@@ -64,8 +64,9 @@ fn context(raw: &[u8], sender: Option<KnownSender>) -> Context {
         senders.add(&format!("other{other}@example.edu"), KnownSender::default());
     }
     if sender.ham + sender.spam > 0 {
-        let from = Headers::of(raw).addresses("from");
-        for address in from.iter().filter_map(|from| from.addr.as_deref()) {
+        let headers = Headers::of(raw);
+        let from = headers.addresses("from");
+        for address in from.filter_map(|from| from.addr.as_deref()) {
             senders.add(&SenderNames::Plain.of(address), sender);
         }
     }

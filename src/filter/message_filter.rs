@@ -296,8 +296,13 @@ impl Filter {
         };
         let mut stopwatch = Stopwatch::start(self.clock);
         work.begin(Stage::Header);
+        let mut texts = Vec::new();
         for scanner in &self.rules.header {
-            let texts = message_view::header_texts(&scanner.place, headers, work);
+            texts.clear();
+            message_view::header_texts(&scanner.place, headers, work, &mut texts);
+            if texts.is_empty() {
+                continue;
+            }
             stage.decode_time += stopwatch.lap();
             scanner.scan(texts.iter().map(|text| &**text), &mut stage.matches, work);
             stage.rules_time += stopwatch.lap();

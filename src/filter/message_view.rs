@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashSet;
+
+use foldhash::{HashSet, HashSetExt};
 
 use crate::filter::brands::{Brand, Brands};
 use crate::filter::context::Context;
@@ -13,9 +14,10 @@ use crate::filter::lists::Lists;
 use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
 use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
+use crate::message::headers::Value;
 use crate::message::homoglyphs::SpelledOut;
 use crate::message::url::Link;
-use crate::message::value::{self, NamedAddress};
+use crate::message::value::NamedAddress;
 use crate::message::{Content, Headers, Work, charset, homoglyphs};
 
 /// Limit of values of one place, such as those of a repeated header field.
@@ -64,11 +66,14 @@ pub struct MessageView<'a> {
     pub authserv_ids: Option<&'a [String]>,
     links: OnceCell<Vec<Link<'a>>>,
     clicked: OnceCell<Vec<Link<'a>>>,
-    from: OnceCell<Vec<NamedAddress>>,
-    reply_to: OnceCell<Vec<NamedAddress>>,
-    to: OnceCell<Vec<NamedAddress>>,
+    /// The first link to each host, by index: of the clickable ones, and of those to web pages or images.
+    clicked_hosts: OnceCell<Vec<usize>>,
+    web_hosts: OnceCell<Vec<usize>>,
+    from: OnceCell<Vec<&'a NamedAddress>>,
+    reply_to: OnceCell<Vec<&'a NamedAddress>>,
+    to: OnceCell<Vec<&'a NamedAddress>>,
     from_domain: OnceCell<Option<String>>,
-    subject: OnceCell<String>,
+    subject: OnceCell<Cow<'a, str>>,
     brands_in_name: OnceCell<Vec<&'a Brand>>,
     brands_in_subject: OnceCell<Vec<&'a Brand>>,
     disguised: OnceCell<Vec<String>>,
@@ -98,6 +103,8 @@ impl<'a> MessageView<'a> {
             authserv_ids: None,
             links: OnceCell::new(),
             clicked: OnceCell::new(),
+            clicked_hosts: OnceCell::new(),
+            web_hosts: OnceCell::new(),
             from: OnceCell::new(),
             reply_to: OnceCell::new(),
             to: OnceCell::new(),
@@ -163,23 +170,39 @@ impl<'a> MessageView<'a> {
         self.links().iter().filter(|link| link.is_web())
     }
 
+    /// The hosts of clickable links, each once: newsletters have hundreds of links to one.
+    pub fn clicked_hosts(&self) -> impl Iterator<Item = &str> + Clone {
+        let links = self.clicked();
+        let firsts = self.clicked_hosts.get_or_init(|| firsts(links, |_| true));
+        firsts.iter().filter_map(|at| links[*at].host())
+    }
+
+    /// The hosts of links to web pages or images, each once.
+    pub fn web_hosts(&self) -> impl Iterator<Item = &str> + Clone {
+        let links = self.links();
+        let firsts = self
+            .web_hosts
+            .get_or_init(|| firsts(links, |link| link.is_web()));
+        firsts.iter().filter_map(|at| links[*at].host())
+    }
+
     /// The addresses in From.
-    pub fn from(&self) -> &[NamedAddress] {
-        self.from.get_or_init(|| self.headers.addresses("from"))
+    pub fn from(&self) -> &[&'a NamedAddress] {
+        let from = || self.headers.addresses("from").collect();
+        self.from.get_or_init(from)
     }
 
     /// The addresses in Reply-To.
-    pub fn reply_to(&self) -> &[NamedAddress] {
-        self.reply_to
-            .get_or_init(|| self.headers.addresses("reply-to"))
+    pub fn reply_to(&self) -> &[&'a NamedAddress] {
+        let reply_to = || self.headers.addresses("reply-to").collect();
+        self.reply_to.get_or_init(reply_to)
     }
 
     /// The addresses in To and Cc.
-    pub fn to(&self) -> &[NamedAddress] {
+    pub fn to(&self) -> &[&'a NamedAddress] {
         self.to.get_or_init(|| {
-            let mut all = self.headers.addresses("to");
-            all.extend(self.headers.addresses("cc"));
-            all
+            let to = self.headers.addresses("to");
+            to.chain(self.headers.addresses("cc")).collect()
         })
     }
 
@@ -246,7 +269,7 @@ impl<'a> MessageView<'a> {
     pub fn disguised(&self) -> &[String] {
         self.disguised.get_or_init(|| {
             let subject = self.headers.text("subject");
-            let mut words = homoglyphs::words(&subject);
+            let mut words = homoglyphs::words(subject);
             words.extend(homoglyphs::words(self.from_name()));
             for text in &self.content.texts {
                 words.extend(text.letters.words.iter().cloned());
@@ -299,7 +322,11 @@ impl<'a> MessageView<'a> {
         let content = self.content;
         let parts = content.parts.iter();
         match place {
-            Place::Field(_) | Place::HeaderBlock => header_texts(place, self.headers, self.work),
+            Place::Field(_) | Place::HeaderBlock => {
+                let mut texts = Vec::new();
+                header_texts(place, self.headers, self.work, &mut texts);
+                texts
+            }
             Place::Body => {
                 let mut texts: Vec<Cow<'_, str>> = all(self.visible());
                 texts.extend(self.other_readings());
@@ -360,22 +387,35 @@ impl<'a> MessageView<'a> {
 }
 
 /// A decoded value as a person reads it: with plain words in place of those in look-alike letters.
-fn as_read(text: String) -> String {
-    let plain = homoglyphs::plain(&text);
-    plain.unwrap_or(text)
+fn as_read(text: &str) -> Cow<'_, str> {
+    let plain = homoglyphs::plain(text);
+    plain.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// A decoded value as a person reads it, and if that differs, followed by what is written: some rules look for
 /// styled letters.
-fn read_and_written(text: String) -> String {
-    let plain = homoglyphs::plain(&text);
-    let read = plain.as_deref().unwrap_or(&text);
+fn read_and_written(text: &str) -> Cow<'_, str> {
+    let plain = homoglyphs::plain(text);
+    let read = plain.as_deref().unwrap_or(text);
     let mut readings = homoglyphs::other_readings(read, &SpelledOut::of(read));
     readings.extend(plain);
     match &*readings {
-        [] => text,
-        readings => format!("{} {text}", readings.join(" ")),
+        [] => Cow::Borrowed(text),
+        readings => Cow::Owned(format!("{} {text}", readings.join(" "))),
     }
+}
+
+/// The first of these links to each host, by index.
+fn firsts(links: &[Link<'_>], counts: impl Fn(&Link<'_>) -> bool) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let mut firsts = Vec::new();
+    for (at, link) in links.iter().enumerate() {
+        let host = link.host().filter(|_| counts(link));
+        if host.is_some_and(|host| seen.insert(host)) {
+            firsts.push(at);
+        }
+    }
+    firsts
 }
 
 /// The extension of a file name, lower case.
@@ -402,38 +442,38 @@ pub(crate) fn domain_of(address: &str) -> Option<String> {
     (!domain.is_empty()).then(|| crate::message::url::ascii_host(domain))
 }
 
-/// The texts of a place in the header.
+/// Adds the texts of a place in the header.
 pub(crate) fn header_texts<'h>(
     place: &Place,
     headers: &'h Headers<'_>,
     work: &Work<'_>,
-) -> Vec<Cow<'h, str>> {
+    texts: &mut Vec<Cow<'h, str>>,
+) {
     if !work.spend(FIELD_WORK * headers.fields().len() as u64) {
-        return Vec::new();
+        return;
     }
     let Place::Field(field) = place else {
         let block = headers.block();
         let block = &block[..work.afford(block.len().min(RAW_HEADER_LIMIT), 1)];
-        return vec![charset::as_utf_8(block)];
+        texts.push(charset::as_utf_8(block));
+        return;
     };
-    let mut texts = Vec::new();
     let values = headers
-        .all(&field.name)
-        .take_while(|value| work.spend(value_work(value)));
+        .values(&field.name)
+        .take_while(|value| work.spend(value_work(value.raw)));
     match field.which {
         Which::All => values
             .take(VALUE_LIMIT)
-            .for_each(|value| read_value(field, value, &mut texts)),
+            .for_each(|value| read_value(field, value, texts)),
         Which::First => values
             .take(1)
-            .for_each(|value| read_value(field, value, &mut texts)),
+            .for_each(|value| read_value(field, value, texts)),
         Which::Last => {
             if let Some(value) = values.last() {
-                read_value(field, value, &mut texts);
+                read_value(field, value, texts);
             }
         }
     }
-    texts
 }
 
 fn value_work(value: &[u8]) -> u64 {
@@ -445,25 +485,21 @@ fn value_work(value: &[u8]) -> u64 {
     VALUE_WORK + DECODED_WORK * value.len() as u64 + detection
 }
 
-fn read_value<'h>(field: &FieldPlace, raw: &'h [u8], texts: &mut Vec<Cow<'h, str>>) {
+fn read_value<'h>(field: &FieldPlace, value: Value<'h, 'h>, texts: &mut Vec<Cow<'h, str>>) {
+    let addresses = || value.addresses().iter();
     match field.form {
         FieldForm::Raw => {
-            let raw = &raw[..raw.len().min(RAW_HEADER_LIMIT)];
+            let raw = &value.raw[..value.raw.len().min(RAW_HEADER_LIMIT)];
             texts.push(charset::as_utf_8(raw.trim_ascii()));
         }
         FieldForm::Address => {
-            let addresses = value::addresses(raw).into_iter();
-            texts.extend(addresses.filter_map(|one| one.addr).map(Cow::Owned));
+            let addresses = addresses().filter_map(|one| one.addr.as_deref());
+            texts.extend(addresses.map(Cow::Borrowed));
         }
         FieldForm::Name => {
-            let names = value::addresses(raw).into_iter();
-            texts.extend(
-                names
-                    .filter_map(|one| one.name)
-                    .map(read_and_written)
-                    .map(Cow::Owned),
-            );
+            let names = addresses().filter_map(|one| one.name.as_deref());
+            texts.extend(names.map(read_and_written));
         }
-        FieldForm::Decoded => texts.push(Cow::Owned(read_and_written(value::text(raw)))),
+        FieldForm::Decoded => texts.push(read_and_written(value.text())),
     }
 }

@@ -3,6 +3,8 @@
 //! In: a message or its beginning; out: raw values, decoded texts, addresses, dates. It copies nothing, and reads a
 //! bounded number of fields.
 
+use std::cell::OnceCell;
+
 use mail_parser::DateTime;
 
 use crate::message::header::{self, Field};
@@ -32,8 +34,48 @@ const SHOWN_LIMIT: usize = 100;
 pub struct Headers<'a> {
     raw: &'a [u8],
     fields: Vec<Field>,
+    /// By field: the key of its name.
+    keys: Vec<u64>,
+    /// By field: what its value says, once somebody has asked.
+    read: Vec<Read>,
     end: usize,
     left_out: usize,
+}
+
+/// A value, decoded.
+#[derive(Debug, Default)]
+struct Read {
+    text: OnceCell<String>,
+    addresses: OnceCell<Vec<NamedAddress>>,
+}
+
+/// The value of a field.
+#[derive(Debug, Clone, Copy)]
+pub struct Value<'h, 'a> {
+    /// As it is written.
+    pub raw: &'a [u8],
+    read: &'h Read,
+}
+
+impl<'h> Value<'h, '_> {
+    /// Decoded.
+    pub fn text(&self) -> &'h str {
+        self.read.text.get_or_init(|| value::text(self.raw))
+    }
+
+    /// The addresses in it.
+    pub fn addresses(&self) -> &'h [NamedAddress] {
+        let addresses = &self.read.addresses;
+        addresses.get_or_init(|| value::addresses(self.raw))
+    }
+}
+
+/// A number that tells most names apart, ignoring case: a name's length and its first octets.
+fn key(name: &[u8]) -> u64 {
+    let first = name.iter().take(7);
+    first.fold(name.len() as u64, |key, octet| {
+        key << 8 | u64::from(octet | 0x20)
+    })
 }
 
 impl<'a> Headers<'a> {
@@ -51,8 +93,12 @@ impl<'a> Headers<'a> {
                 left_out += 1;
             }
         }
+        let mut read = Vec::new();
+        read.resize_with(fields.len(), Read::default);
         Self {
             raw,
+            keys: fields.iter().map(|it| key(&raw[it.name.clone()])).collect(),
+            read,
             fields,
             end,
             left_out,
@@ -85,9 +131,21 @@ impl<'a> Headers<'a> {
     }
 
     /// The raw values of all fields of this name.
-    pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'a [u8]> + 'h {
-        let named = self.fields.iter().filter(|field| field.is(self.raw, name));
-        named.map(|field| self.value(field))
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.values(name).map(|value| value.raw)
+    }
+
+    /// The values of all fields of this name.
+    pub fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = Value<'h, 'a>> {
+        let wanted = key(name.as_bytes());
+        let keys = self.keys.iter().enumerate();
+        let alike = keys.filter(move |(_, key)| **key == wanted);
+        let alike = alike.map(|(at, _)| (&self.fields[at], &self.read[at]));
+        let named = alike.filter(move |(field, _)| field.is(self.raw, name));
+        named.map(|(field, read)| Value {
+            raw: self.value(field),
+            read,
+        })
     }
 
     /// The value of the first field of this name.
@@ -101,18 +159,19 @@ impl<'a> Headers<'a> {
     }
 
     /// The first field of this name, decoded; empty if there is none.
-    pub fn text(&self, name: &str) -> String {
-        self.first(name).map(value::text).unwrap_or_default()
+    pub fn text(&self, name: &str) -> &str {
+        let first = self.values(name).next();
+        first.map_or("", |value| value.text())
     }
 
     /// The addresses in all fields of this name.
-    pub fn addresses(&self, name: &str) -> Vec<NamedAddress> {
-        self.all(name).flat_map(value::addresses).collect()
+    pub fn addresses<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h NamedAddress> {
+        self.values(name).flat_map(|value| value.addresses())
     }
 
     /// Date: in seconds since 1970 (RFC 5322 section 3.6.1).
     pub fn date(&self) -> Option<i64> {
-        seconds(&self.text("date"))
+        seconds(self.text("date"))
     }
 
     /// The time of receipt: the date of the topmost Received field (RFC 5321 section 4.4), which the receiving server
@@ -138,7 +197,7 @@ mod tests {
             To: c@d\r\nTo: e@f\r\nDate: Tue, 1 Jul 2025 12:00:00 +0200\r\n\r\nFrom: no";
         let headers = Headers::of(raw);
         assert_eq!(headers.text("from"), "A <a@b>");
-        assert_eq!(headers.addresses("to").len(), 2);
+        assert_eq!(headers.addresses("to").count(), 2);
         assert_eq!(headers.received(), headers.date().map(|date| date + 5));
         assert!(!headers.has("subject"));
         assert!(headers.block().ends_with(b"+0200\r\n"));
@@ -150,7 +209,7 @@ mod tests {
         let raw = format!("{many}Subject: z\r\n\r\n");
         let headers = Headers::of(raw.as_bytes());
         assert_eq!(
-            (&*headers.text("subject"), headers.left_out()),
+            (headers.text("subject"), headers.left_out()),
             ("z", FIELD_LIMIT)
         );
     }

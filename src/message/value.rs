@@ -8,7 +8,7 @@ use mail_parser::{Addr, HeaderValue};
 
 use crate::message::charset;
 use crate::message::encoded_word::{self, Piece};
-use crate::message::visible_text::{VisibleTextBuilder, visible};
+use crate::message::visible_text::{VisibleTextBuilder, after_words, visible};
 
 /// Limit on a value. Real ones are below 10 KiB; the parsers may take more than linear time.
 const VALUE_LIMIT: usize = 16 << 10;
@@ -27,7 +27,33 @@ pub struct NamedAddress {
 
 /// The value as text on one line, in display order.
 pub fn text(raw: &[u8]) -> String {
-    decoded(raw, VisibleTextBuilder::of_page)
+    plain_text(raw).unwrap_or_else(|| decoded(raw, VisibleTextBuilder::of_page))
+}
+
+/// The same for a value of printable ASCII without encoded words, as most are.
+fn plain_text(raw: &[u8]) -> Option<String> {
+    let raw = &raw[..raw.len().min(VALUE_LIMIT)];
+    let mut marks = memchr::memchr_iter(b'?', raw);
+    if marks.any(|at| at > 0 && raw[at - 1] == b'=') {
+        return None;
+    }
+    let mut text = String::with_capacity(raw.len());
+    let mut at = 0;
+    while let Some(octet) = raw.get(at) {
+        match octet {
+            b'!'..=b'~' => {
+                let end = after_words(raw, at);
+                if !text.is_empty() {
+                    text.push(' ');
+                }
+                text.push_str(str::from_utf8(&raw[at..end]).ok()?);
+                at = end;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => at += 1,
+            _ => return None,
+        }
+    }
+    Some(text)
 }
 
 /// The same in stored order, in which programs use a file name.
@@ -86,6 +112,12 @@ mod tests {
         let encoded = b" =?utf-8?B?R3LDvMOf?= =?iso-8859-1?Q?e=20?=\r\n =?utf-8?q?an?= all";
         assert_eq!(text(encoded), "Grüße an all");
         assert_eq!(text("größe".as_bytes()), "größe");
+        assert_eq!(text(b"\r\n\t a =  ? b\r\n c \r\n"), "a = ? b c");
+        assert_eq!(text(b"a\x0bb\x0cc\x7fd"), "ab cd");
+        assert_eq!(
+            text(b"one two three four=?five  six \tseven\x01"),
+            "one two three four=?five six seven"
+        );
         assert_eq!(text(b" =?utf-8?b?!!!?= left"), "=?utf-8?b?!!!?= left");
         assert_eq!(text(b"fr=?utf-8?q?ee?=(=?utf-8?q?now?=)"), "free(now)");
         assert_eq!(text(b"caf\xe9"), "café");

@@ -7,7 +7,9 @@ use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
 use crate::filter::receiving_server::ReceivingServer;
-use crate::message::value;
+
+/// The field with results.
+const FIELD: &str = "authentication-results";
 
 /// Fields with results that are looked at.
 const FIELDS: usize = 12;
@@ -80,9 +82,9 @@ impl<'m> Auth<'m> {
     fn read(mail: &MessageView<'_>) -> Option<String> {
         if let Some(ids) = mail.authserv_ids {
             // A configured server removes fields that carry its name from what it accepts (RFC 8601 section 5).
-            let mut fields = mail.headers.all("authentication-results").take(FIELDS);
-            return fields.find_map(|raw| {
-                let text = value::text(raw).to_lowercase();
+            let mut fields = mail.headers.values(FIELD).take(FIELDS);
+            return fields.find_map(|value| {
+                let text = value.text().to_lowercase();
                 is_of(&text, ids).then(|| uncommented(&text))
             });
         }
@@ -134,14 +136,14 @@ impl<'m> Auth<'m> {
 /// The field of the receiving server, in lower case: the topmost one; where the mailbox's mail says whose counts, that
 /// one's, or the topmost one if only a receiving server can have written it.
 fn counting_field(mail: &MessageView<'_>) -> Option<String> {
-    let mut fields = mail.headers.all("authentication-results").take(FIELDS);
+    let mut fields = mail.headers.values(FIELD).take(FIELDS);
     let learned = mail.context.receiving_server.as_deref();
     let Some(server) = learned.and_then(ReceivingServer::certain) else {
-        let topmost = value::text(fields.next()?).to_lowercase();
+        let topmost = fields.next()?.text().to_lowercase();
         return (!topmost.is_empty()).then_some(topmost);
     };
     let topmost_counts = gateway::checked_by(mail).is_above;
-    let texts = fields.map(|raw| value::text(raw).to_lowercase());
+    let texts = fields.map(|value| value.text().to_lowercase());
     let mut texts = texts.enumerate();
     let counts =
         |place, text: &str| place == 0 && topmost_counts || *server == gateway::server_of(text);
@@ -275,9 +277,9 @@ fn one_click_signed(mail: &MessageView<'_>) -> Option<String> {
         return None;
     }
     let from = auth_proven(mail)?;
-    let mut signatures = mail.headers.all("dkim-signature").take(SIGNATURES);
-    let is_covered = signatures.any(|raw| {
-        let text = value::text(raw).to_lowercase();
+    let mut signatures = mail.headers.values("dkim-signature").take(SIGNATURES);
+    let is_covered = signatures.any(|value| {
+        let text = value.text().to_lowercase();
         let tag = |name: &str| {
             let mut tags = text.split(';').map(str::trim);
             tags.find_map(|tag| tag.strip_prefix(name)?.trim_start().strip_prefix('='))

@@ -9,6 +9,7 @@ use crate::filter::facts::sender::same_domain;
 use crate::filter::message_view::{MessageView, domain_of};
 use crate::filter::received::{Received, owner};
 use crate::filter::receiving_server::{CheckedBy, Observed};
+use crate::message::headers::Value;
 use crate::message::value;
 
 /// Received fields that are looked at: a provider's own servers are up to six.
@@ -28,14 +29,14 @@ pub(super) fn results(mail: &MessageView<'_>, newest: &str) -> Option<String> {
     if !is_handed_over && !is_vouched_for() {
         return None;
     }
-    let below = mail.headers.all("authentication-results").skip(1);
+    let below = mail.headers.values("authentication-results").skip(1);
     let names = [
         "authentication-results-original",
         "arc-authentication-results",
     ];
-    let others = names.iter().flat_map(|name| mail.headers.all(name));
+    let others = names.iter().flat_map(|name| mail.headers.values(name));
     let texts = below.chain(others).take(FIELDS);
-    let mut texts = texts.map(|raw| without_instance(&value::text(raw).to_lowercase()));
+    let mut texts = texts.map(|value| without_instance(&value.text().to_lowercase()));
     texts.find(|text| {
         let server = text.split([';', ' ']).next().unwrap_or_default();
         let is_known = match is_handed_over {
@@ -179,9 +180,9 @@ fn is_gateway(mail: &MessageView<'_>, host: &str) -> bool {
 
 /// Whether all who sealed the message are known to seal what they found.
 fn is_sealed_by_known(mail: &MessageView<'_>) -> bool {
-    let mut seals = mail.headers.all("arc-seal").take(FIELDS).peekable();
-    let known = |raw: &[u8]| {
-        let text = value::text(raw).to_lowercase();
+    let mut seals = mail.headers.values("arc-seal").take(FIELDS).peekable();
+    let known = |value: Value<'_, '_>| {
+        let text = value.text().to_lowercase();
         let mut tags = text.split(';').map(str::trim);
         let domain = tags.find_map(|tag| tag.strip_prefix("d="));
         domain.is_some_and(|domain| {

@@ -4,7 +4,6 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::{MessageView, domain_of};
-use crate::message::value;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -133,7 +132,7 @@ fn reply_without_thread(mail: &MessageView<'_>) -> Option<String> {
     (says_reply && !thread.iter().any(|name| mail.headers.has(name))).then(|| subject.to_owned())
 }
 
-fn message_id(mail: &MessageView<'_>) -> Option<String> {
+fn message_id<'m>(mail: &'m MessageView<'_>) -> Option<&'m str> {
     let id = mail.headers.text("message-id");
     (!id.is_empty()).then_some(id)
 }
@@ -149,7 +148,7 @@ fn message_id_is_sender(mail: &MessageView<'_>) -> Option<String> {
     let id = message_id(mail)?;
     let right = domain_of(id.trim_matches(['<', '>']))?;
     let (local, _) = mail.from_address()?.rsplit_once('@')?;
-    (!local.is_empty() && local.eq_ignore_ascii_case(&right)).then_some(id)
+    (!local.is_empty() && local.eq_ignore_ascii_case(&right)).then(|| id.to_owned())
 }
 
 fn message_id_other_domain(mail: &MessageView<'_>) -> Option<String> {
@@ -190,7 +189,7 @@ fn no_recipient(mail: &MessageView<'_>) -> Option<String> {
     let to = mail.headers.text("to");
     // An archive has put a mark in the place of an address: there was one.
     let is_removed = to.starts_with('[') && to.ends_with(']');
-    (!named && !is_removed).then_some(to)
+    (!named && !is_removed).then(|| to.to_owned())
 }
 
 fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
@@ -205,11 +204,11 @@ fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
 fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
     let mut names = ["subject", "from"].iter();
     let found = names.find_map(|name| {
-        let raw = mail.headers.first(name)?;
-        let lower = raw.to_ascii_lowercase();
+        let value = mail.headers.values(name).next()?;
+        let lower = value.raw.to_ascii_lowercase();
         let base64 = memchr::memmem::find(&lower, b"?b?").is_some();
-        let text = value::text(raw);
-        (base64 && text.len() >= 8 && text.is_ascii()).then_some(text)
+        let text = value.text();
+        (base64 && text.len() >= 8 && text.is_ascii()).then(|| text.to_owned())
     })?;
     // Gateways encode what they mark.
     (!gateway::is_behind(mail)).then_some(found)

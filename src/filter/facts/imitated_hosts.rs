@@ -5,7 +5,7 @@ use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
 use crate::filter::message_view::MessageView;
 use crate::message::homoglyphs;
-use crate::message::url::{Link, registrable, shown_host};
+use crate::message::url::{registrable, shown_host};
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -35,7 +35,7 @@ pub(super) fn psl_knows(host: &str) -> bool {
 }
 
 fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
-    let mut hosts = mail.web_links().filter_map(Link::host);
+    let mut hosts = mail.web_hosts();
     hosts.find_map(|host| {
         if !host.contains("xn--") {
             return None;
@@ -48,7 +48,7 @@ fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
 
 /// A host that looks like a brand's name in letters of another alphabet, or with accents.
 fn link_alike_brand(mail: &MessageView<'_>) -> Option<String> {
-    let mut hosts = mail.web_links().filter_map(Link::host);
+    let mut hosts = mail.web_hosts();
     hosts.find_map(|host| {
         if !host.contains("xn--") {
             return None;
@@ -64,7 +64,7 @@ fn link_alike_brand(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
-    let mut hosts = mail.web_links().filter_map(Link::host);
+    let mut hosts = mail.web_hosts();
     // A host of the sender's own, who is who it says.
     let proven = auth_proven(mail);
     hosts.find_map(|host| {
@@ -89,7 +89,7 @@ fn link_imitates_sender(mail: &MessageView<'_>) -> Option<String> {
     if own.len() < 8 {
         return None;
     }
-    let mut hosts = mail.web_links().filter_map(Link::host);
+    let mut hosts = mail.web_hosts();
     let found =
         hosts.find(|host| registrable(host).is_some_and(|other| one_edit_apart(own, other)))?;
     Some(found.to_owned())

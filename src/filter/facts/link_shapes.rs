@@ -136,10 +136,14 @@ fn link_holds_recipient_in_script(mail: &MessageView<'_>) -> Option<String> {
         .collect();
     let links = mail.clicked();
     let found = links.iter().take(LINKS).find(|link| {
-        let is_script = link.path().to_ascii_lowercase().ends_with(".php");
+        let path = link.path().as_bytes();
+        let is_script = path.last_chunk::<4>();
+        if !is_script.is_some_and(|end| end.eq_ignore_ascii_case(b".php")) {
+            return false;
+        }
         let query = link.query().unwrap_or_default().to_lowercase();
         let query = query.replace("%40", "@");
-        is_script && recipients.iter().any(|to| query.contains(&**to))
+        recipients.iter().any(|to| query.contains(&**to))
     })?;
     Some(found.text.to_owned())
 }

@@ -111,7 +111,7 @@ pub(super) const FACTS: &[Fact] = &[
         "link-domain-count",
         "How many registered domains the links lead to.",
         |mail| {
-            let domains: BTreeSet<_> = mail.web_links().filter_map(Link::domain).collect();
+            let domains: BTreeSet<_> = mail.web_hosts().filter_map(registrable).collect();
             domains.len() as f64
         },
     ),
@@ -124,8 +124,7 @@ pub(super) const FACTS: &[Fact] = &[
 
 fn clicked_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
     let list = mail.lists.named(list)?;
-    let links = mail.clicked();
-    let mut hosts = links.iter().filter_map(Link::host);
+    let mut hosts = mail.clicked_hosts();
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
 
@@ -133,6 +132,10 @@ fn clicked_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
 fn shown(text: &str) -> Option<String> {
     let text = text.trim();
     if text.contains(char::is_whitespace) || text.contains('@') || text.len() > 200 {
+        return None;
+    }
+    // A host has a dot, and others than this one are not ASCII.
+    if text.is_ascii() && !text.contains(['.', '%']) {
         return None;
     }
     let with_scheme = text.starts_with("http://") || text.starts_with("https://");
@@ -234,7 +237,7 @@ fn link_open_redirect(mail: &MessageView<'_>) -> Option<String> {
 
 fn link_image_host(mail: &MessageView<'_>) -> Option<String> {
     let list = mail.lists.named("image-hosts")?;
-    let mut hosts = mail.web_links().filter_map(Link::host);
+    let mut hosts = mail.web_hosts();
     hosts.find(|host| list.has_host(host)).map(str::to_owned)
 }
 
@@ -274,8 +277,7 @@ fn link_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn link_host_of_many_labels(mail: &MessageView<'_>) -> Option<String> {
-    let links = mail.clicked();
-    let found = links.iter().filter_map(Link::host).find(|host| {
+    let found = mail.clicked_hosts().find(|host| {
         let own = registrable(host).map_or(0, |domain| domain.split('.').count());
         own > 0 && host.split('.').count() >= own + 4
     })?;
@@ -284,8 +286,7 @@ fn link_host_of_many_labels(mail: &MessageView<'_>) -> Option<String> {
 
 fn links_none_of_sender(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
-    let links = mail.clicked();
-    let mut hosts = links.iter().filter_map(Link::host);
+    let mut hosts = mail.clicked_hosts();
     let first = hosts.clone().next()?;
     let own = hosts.any(|host| same_domain(host, from));
     (!own).then(|| first.to_owned())
@@ -293,10 +294,11 @@ fn links_none_of_sender(mail: &MessageView<'_>) -> Option<String> {
 
 fn links_all_one(mail: &MessageView<'_>) -> Option<String> {
     let from = from_domain(mail)?;
-    let links = mail.clicked();
-    let hosts: BTreeSet<_> = links.iter().filter_map(Link::host).collect();
-    let host = (hosts.len() == 1).then(|| hosts.first())??;
-    (!same_domain(host, from)).then(|| (*host).to_owned())
+    let mut hosts = mail.clicked_hosts();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return None;
+    };
+    (!same_domain(host, from)).then(|| host.to_owned())
 }
 
 fn link_data(mail: &MessageView<'_>) -> Option<String> {

@@ -262,8 +262,11 @@ fn brand_disguised(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn subject_disguised(mail: &MessageView<'_>) -> Option<String> {
-    let texts = [mail.headers.text("subject"), mail.from_name().to_owned()];
-    texts.into_iter().find(|text| homoglyphs::is_foreign(text))
+    let texts = [mail.headers.text("subject"), mail.from_name()];
+    let found = texts
+        .into_iter()
+        .find(|text| homoglyphs::is_foreign(text))?;
+    Some(found.to_owned())
 }
 
 fn brand_in_address(mail: &MessageView<'_>) -> Option<String> {
