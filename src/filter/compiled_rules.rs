@@ -36,10 +36,18 @@ pub(crate) struct CompiledRules {
     pub(crate) facts: Vec<&'static Fact>,
     /// Rules that test a fact, by its index in `facts`.
     pub(crate) fact_rules: Vec<(usize, usize, Range)>,
-    /// Rules that hit without a match.
-    pub(crate) missing: Vec<usize>,
     /// Combinations, each after the rules it refers to.
     pub(crate) combined: Vec<Combined>,
+    /// Combinations that are looked at first, in this order, so that few depend on each other at once.
+    pub(crate) first: Vec<usize>,
+    /// By rule: the end of its part of `referrers`.
+    pub(crate) referrer_ends: Vec<usize>,
+    /// By rule that hits by matches of its own: the combinations that it is part of, by index, and as which part.
+    pub(crate) referrers: Vec<(usize, Role)>,
+    /// Rules that hit by something other than matches of their own.
+    pub(crate) asked: Vec<usize>,
+    /// By rule: what is known of it when nothing matches.
+    pub(crate) unknown: Vec<Known>,
     /// The rules that depend on what is known beyond the message.
     pub(crate) of_context: HashSet<Arc<str>>,
     /// What to decode of a message.
@@ -63,8 +71,32 @@ pub(crate) enum Hits {
     AtLeast(u32),
     /// No match.
     None,
-    /// Depends on other rules.
-    Combined,
+    /// Depends on a fact, by index in `fact_rules`: it is so at least so many times.
+    Fact(usize, u32),
+    /// Depends on other rules, by index in `combined`.
+    Combined(usize),
+    /// Depends on rules that depend on it, which is refused.
+    Never,
+}
+
+/// What is known of a rule so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing.
+    Nothing,
+    /// It hits.
+    Hits,
+    /// It does not.
+    Misses,
+}
+
+impl From<bool> for Known {
+    fn from(hits: bool) -> Self {
+        match hits {
+            true => Self::Hits,
+            false => Self::Misses,
+        }
+    }
 }
 
 /// A combination, by rule indexes.
@@ -73,9 +105,31 @@ pub(crate) struct Combined {
     pub(crate) rule: usize,
     pub(crate) all: Vec<Part>,
     pub(crate) any: Vec<Part>,
-    pub(crate) none: Vec<Part>,
     pub(crate) at_least: usize,
+    /// The parts in the order in which they are asked for.
+    pub(crate) asked: Asked,
 }
+
+/// Which part of a combination a rule is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    All,
+    Any,
+    None,
+}
+
+/// The parts of a combination that are not counted as their rules match, those that cost least first.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// How many of `all` are counted.
+    pub(crate) counted: u32,
+    pub(crate) all: Vec<Part>,
+    pub(crate) any: Vec<Part>,
+    pub(crate) none: Vec<Part>,
+}
+
+/// So many combinations may depend on each other before the innermost is looked at first.
+const DEEPEST: usize = 30;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
@@ -91,6 +145,7 @@ impl CompiledRules {
         let mut compiled = Self::default();
         let mut places = compiled.sort(rules);
         compiled.combine(rules);
+        compiled.find_asked();
         compiled.find_rules_of_context();
         if !compiled.facts.is_empty() {
             compiled.wanted = Wanted {
@@ -146,13 +201,12 @@ impl CompiledRules {
                 score: rule.score,
                 hits: match rule.test {
                     Test::Missing => Hits::None,
-                    Test::Combined(_) => Hits::Combined,
+                    Test::Fact(..) => Hits::Fact(self.fact_rules.len(), rule.at_least),
+                    // Its place is not known yet.
+                    Test::Combined(_) => Hits::Never,
                     _ => Hits::AtLeast(rule.at_least),
                 },
             });
-            if let Test::Missing = rule.test {
-                self.missing.push(number);
-            }
             for place in &rule.places {
                 place.want(&mut self.wanted);
             }
@@ -190,6 +244,18 @@ impl CompiledRules {
         })
     }
 
+    fn find_asked(&mut self) {
+        for (number, rule) in self.rules.iter().enumerate() {
+            self.unknown.push(match rule.hits {
+                Hits::AtLeast(_) => Known::Misses,
+                _ => Known::Nothing,
+            });
+            if !matches!(rule.hits, Hits::AtLeast(_)) {
+                self.asked.push(number);
+            }
+        }
+    }
+
     /// Also those that are made of others.
     fn find_rules_of_context(&mut self) {
         let mut found = vec![false; self.rules.len()];
@@ -197,11 +263,9 @@ impl CompiledRules {
             found[*rule] = self.facts[*fact].is_of_context;
         }
         for combined in &self.combined {
-            let mut parts = combined
-                .all
-                .iter()
-                .chain(&combined.any)
-                .chain(&combined.none);
+            // What is counted is of the message's texts alone.
+            let asked = &combined.asked;
+            let mut parts = asked.all.iter().chain(&asked.any).chain(&asked.none);
             found[combined.rule] = parts.any(|part| match part {
                 Part::Rule(rule) => found[*rule],
                 Part::Fact(fact) => self.facts[*fact].is_of_context,
@@ -213,6 +277,9 @@ impl CompiledRules {
     }
 
     fn combine(&mut self, rules: &[Rule]) {
+        // By rule: how many combinations are looked at within one another to know whether it hits.
+        let mut depths = vec![0; rules.len()];
+        let mut referrers = Vec::new();
         // Reading the set refused cycles.
         for number in combination::order(rules).unwrap_or_default() {
             let Test::Combined(combination) = &rules[number].test else {
@@ -228,17 +295,83 @@ impl CompiledRules {
                 };
                 members.iter().map(part).collect()
             };
+            let (all, any) = (parts(&combination.all), parts(&combination.any));
+            let none = parts(&combination.none);
+            let depth = |part: &Part| match *part {
+                Part::Rule(rule) => depths[rule],
+                Part::Fact(_) | Part::Never => 0,
+            };
+            let deepest = all.iter().chain(&any).chain(&none).map(depth).max();
+            depths[number] = deepest.unwrap_or(0) + 1;
+            if depths[number] > DEEPEST {
+                self.first.push(number);
+                depths[number] = 0;
+            }
+            self.rules[number].hits = Hits::Combined(self.combined.len());
             let combined = Combined {
                 rule: number,
-                all: parts(&combination.all),
-                any: parts(&combination.any),
-                none: parts(&combination.none),
-                at_least: match combination.any.len() {
+                at_least: match any.len() {
                     0 => 0,
                     _ => rules[number].at_least as usize,
                 },
+                asked: Asked {
+                    counted: all.iter().filter(|part| self.is_counted(**part)).count() as u32,
+                    all: self.by_cost(&all),
+                    any: self.by_cost(&any),
+                    none: self.by_cost(&none),
+                },
+                all,
+                any,
             };
+            let place = self.combined.len();
+            let roles = [
+                (&combined.all, Role::All),
+                (&combined.any, Role::Any),
+                (&none, Role::None),
+            ];
+            for (parts, role) in roles {
+                for part in parts {
+                    if let Part::Rule(rule) = *part
+                        && self.is_counted(*part)
+                    {
+                        referrers.push((rule, (place, role)));
+                    }
+                }
+            }
             self.combined.push(combined);
         }
+        referrers.sort_by_key(|(rule, _)| *rule);
+        let end = |rule| referrers.partition_point(|(other, _)| *other <= rule);
+        self.referrer_ends = (0..rules.len()).map(end).collect();
+        self.referrers = referrers.into_iter().map(|(_, it)| it).collect();
+    }
+
+    /// The combinations that a rule is part of.
+    pub(crate) fn referrers(&self, rule: usize) -> &[(usize, Role)] {
+        let before = rule.checked_sub(1);
+        let start = before.map_or(0, |before| self.referrer_ends[before]);
+        &self.referrers[start..self.referrer_ends[rule]]
+    }
+
+    /// Whether a part is counted when its rule matches.
+    fn is_counted(&self, part: Part) -> bool {
+        matches!(part, Part::Rule(rule) if matches!(self.rules[rule].hits, Hits::AtLeast(_)))
+    }
+
+    /// The other parts in the order in which they are asked for.
+    fn by_cost(&self, parts: &[Part]) -> Vec<Part> {
+        let cost = |part: &Part| match *part {
+            Part::Never => 0,
+            Part::Rule(rule) => match self.rules[rule].hits {
+                Hits::AtLeast(_) | Hits::None | Hits::Never => 0,
+                Hits::Combined(_) => 1,
+                Hits::Fact(..) => 2,
+            },
+            Part::Fact(_) => 2,
+        };
+        let parts = parts.iter().copied();
+        let mut parts: Vec<Part> = parts.filter(|part| !self.is_counted(*part)).collect();
+        parts.sort_by_key(cost);
+        parts
     }
 }

@@ -14,7 +14,7 @@ use crate::filter::brands::Brands;
 use crate::filter::classifier::{LearnedState, SUBJECT_MARK, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::context::{Context, Notes};
-use crate::filter::facts::{FactValue, counted};
+use crate::filter::facts::{Facts, counted};
 use crate::filter::fnv::fnv;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
@@ -71,8 +71,7 @@ pub struct HeaderStage {
 const MESSAGE_WORK: u64 = 60_000_000;
 const RULE_WORK: u64 = 10_000;
 
-/// Units of work for a fact, and for the learned filter, which looks at a bounded part of a message.
-const FACT_WORK: u64 = 100;
+/// Units of work for the learned filter, which looks at a bounded part of a message.
 const LEARNED_WORK: u64 = 60_000;
 
 impl Filter {
@@ -340,11 +339,12 @@ impl Filter {
         let mail = MessageView::new(raw, headers, &content, lists, brands, context, work)
             .trusting_results_of(self.authserv_ids.as_deref());
         self.search(&mail, &mut matches);
-        let facts = self.measure(&mail, &mut matches);
-        let hits = hits(&self.rules, &mut matches, &facts);
+        work.begin(Stage::Facts);
+        let facts = Facts::new(&self.rules.facts, &mail);
+        let hits = hits(&self.rules, &mut matches, &facts, self.reports_parts);
         header_time += stopwatch.lap();
         let mut verdict = Verdict {
-            hits: report(&self.rules, matches, &hits, self.reports_parts),
+            hits: report(&self.rules, &matches, &hits),
             decode_time,
             rules_time: header_time,
             ..self.nothing_found(context, raw.len())
@@ -390,30 +390,6 @@ impl Filter {
                 matches.add(*rule, &count.to_string());
             }
         }
-    }
-
-    /// The facts that rules test.
-    fn measure(&self, mail: &MessageView<'_>, matches: &mut RuleMatches) -> Vec<FactValue> {
-        mail.work.begin(Stage::Facts);
-        let facts = self.rules.facts.iter().map(|fact| {
-            // What it reads letter by letter is counted there.
-            mail.work.spend(FACT_WORK);
-            match mail.work.is_in_vain() {
-                true => FactValue::No,
-                false => fact.of(mail),
-            }
-        });
-        let facts: Vec<FactValue> = facts.collect();
-        for (rule, fact, range) in &self.rules.fact_rules {
-            match &facts[*fact] {
-                FactValue::Yes(text) => matches.add(*rule, text),
-                FactValue::Number(number) if range.has(*number) => {
-                    matches.add(*rule, &number.to_string());
-                }
-                FactValue::No | FactValue::Number(_) => {}
-            }
-        }
-        facts
     }
 
     fn nothing_found(&self, context: &Context, bytes_judged: usize) -> Verdict {

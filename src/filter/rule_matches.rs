@@ -1,73 +1,126 @@
 //! What the scanners found in a message: matches by rule.
 
+use std::ops::Range;
+
 use crate::message::visible_text::cut;
 
 /// Bytes of matched text that are kept: a line of a report.
 const TEXT_LIMIT: usize = 80;
 
-/// What was found so far, by rule. Few rules match a message: only these have a text.
+/// What was found so far, by rule. Few rules match a message: only these have a count and a text.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleMatches {
-    counts: Vec<u32>,
-    /// By rule that matches: its index in `texts` and one more; 0 for others.
+    /// By rule that matches: its index in `found` and one more; 0 for others.
     places: Vec<u32>,
-    texts: Vec<(usize, String)>,
-    /// By phrase: whether it was counted.
-    pub(crate) seen: Vec<bool>,
+    found: Vec<Found>,
+    /// What the rules match, by their ranges.
+    texts: String,
+    /// A bit for each phrase: whether it was counted. There are tens of thousands.
+    seen: Vec<u64>,
+}
+
+/// The matches of a rule.
+#[derive(Debug, Clone)]
+struct Found {
+    rule: usize,
+    count: u32,
+    text: Range<usize>,
 }
 
 impl RuleMatches {
     pub(crate) fn new(rules: usize, phrases: usize) -> Self {
         Self {
-            counts: vec![0; rules],
             places: vec![0; rules],
-            texts: Vec::with_capacity(USUAL),
-            seen: vec![false; phrases],
+            found: Vec::with_capacity(USUAL),
+            texts: String::with_capacity(USUAL_TEXT),
+            seen: vec![0; phrases.div_ceil(64)],
         }
     }
 
     pub(crate) fn add(&mut self, rule: usize, matched: &str) {
-        self.counts[rule] += 1;
         let place = &mut self.places[rule];
         if *place == 0 {
-            self.texts.push((rule, String::new()));
-            *place = self.texts.len() as u32;
+            self.found.push(Found {
+                rule,
+                count: 0,
+                text: 0..0,
+            });
+            *place = self.found.len() as u32;
         }
-        let (_, text) = &mut self.texts[*place as usize - 1];
-        if text.is_empty() {
-            text.push_str(cut(matched.trim(), TEXT_LIMIT));
+        let Found { count, text, .. } = &mut self.found[*place as usize - 1];
+        *count += 1;
+        let texts = &mut self.texts;
+        if Range::is_empty(text) {
+            let start = texts.len();
+            texts.push_str(cut(matched.trim(), TEXT_LIMIT));
+            *text = start..texts.len();
         } else if text.len() + 2 + matched.len() <= TEXT_LIMIT {
-            text.push_str(", ");
-            text.push_str(matched);
+            // Others may stand behind it.
+            if text.end < texts.len() {
+                let start = texts.len();
+                let same = texts[text.clone()].to_owned();
+                texts.push_str(&same);
+                *text = start..texts.len();
+            }
+            texts.push_str(", ");
+            texts.push_str(matched);
+            text.end = texts.len();
         }
+    }
+
+    /// Whether a phrase was counted.
+    pub(crate) fn has_seen(&self, phrase: usize) -> bool {
+        self.seen[phrase / 64] >> (phrase % 64) & 1 != 0
+    }
+
+    /// Notes that a phrase was counted.
+    pub(crate) fn see(&mut self, phrase: usize) {
+        self.seen[phrase / 64] |= 1 << (phrase % 64);
+    }
+
+    fn found(&self, rule: usize) -> Option<&Found> {
+        let place = self.places[rule] as usize;
+        self.found.get(place.checked_sub(1)?)
     }
 
     /// How often a rule matches.
     pub(crate) fn count(&self, rule: usize) -> u32 {
-        self.counts[rule]
+        self.found(rule).map_or(0, |found| found.count)
     }
 
     /// The rules that match.
     pub(crate) fn rules(&self) -> impl Iterator<Item = usize> {
-        self.texts.iter().map(|(rule, _)| *rule)
+        self.found.iter().map(|found| found.rule)
     }
 
     /// What a rule matches.
     pub(crate) fn text(&self, rule: usize) -> &str {
-        match self.places[rule] {
-            0 => "",
-            place => &self.texts[place as usize - 1].1,
-        }
-    }
-
-    /// The same, to keep.
-    pub(crate) fn take_text(&mut self, rule: usize) -> String {
-        match self.places[rule] {
-            0 => String::new(),
-            place => std::mem::take(&mut self.texts[place as usize - 1].1),
-        }
+        let found = self.found(rule);
+        found.map_or("", |found| &self.texts[found.text.clone()])
     }
 }
 
 /// Room for the rules that match most messages.
 const USUAL: usize = 64;
+
+/// Room for what they match.
+const USUAL_TEXT: usize = 1 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_rule_has_the_texts_of_its_matches() {
+        let mut matches = RuleMatches::new(3, 70);
+        for (rule, text) in [(0, " a "), (2, "b"), (0, "c"), (0, "d"), (2, "e"), (1, "")] {
+            matches.add(rule, text);
+        }
+        matches.add(1, &"x".repeat(100));
+        matches.add(1, "y");
+        assert_eq!((matches.text(0), matches.text(2)), ("a, c, d", "b, e"));
+        assert_eq!((matches.text(1), matches.count(1)), (&*"x".repeat(80), 3));
+        matches.see(69);
+        assert!(matches.has_seen(69) && !matches.has_seen(5));
+    }
+}

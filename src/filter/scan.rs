@@ -231,7 +231,7 @@ impl Scanner {
                             woken.push(regex);
                         }
                     }
-                    Find::Phrase { phrase, .. } if matches.seen[phrase] => {}
+                    Find::Phrase { phrase, .. } if matches.has_seen(phrase) => {}
                     Find::Phrase { .. } | Find::Near { .. } => is_word = true,
                 }
             }
@@ -267,8 +267,8 @@ impl Scanner {
                     }
                 }
                 Find::Phrase { rule, phrase, open } => {
-                    if !matches.seen[phrase] && stands_alone(text, at.clone(), open) {
-                        matches.seen[phrase] = true;
+                    if !matches.has_seen(phrase) && stands_alone(text, at.clone(), open) {
+                        matches.see(phrase);
                         matches.add(rule, &text[at.clone()]);
                     }
                 }

@@ -18,6 +18,7 @@ mod known_sender;
 mod link_encoding;
 mod link_shapes;
 mod links;
+mod measured;
 mod page;
 mod parts;
 mod qr_links;
@@ -30,6 +31,7 @@ use crate::filter::rule_error::RuleError;
 pub(in crate::filter) use authentication::{counted, is_sender_authenticated};
 pub use fact::{Fact, FactValue};
 pub(in crate::filter) use gateway::checked_by;
+pub(in crate::filter) use measured::Facts;
 
 const ALL: &[&[Fact]] = &[
     answers::FACTS,
