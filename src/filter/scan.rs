@@ -95,23 +95,26 @@ struct Seen {
 type FoundWord = (usize, usize, u32);
 
 thread_local! {
-    static SEEN: Cell<Seen> = Cell::default();
+    static SEEN: Cell<Option<Box<Seen>>> = Cell::default();
 }
 
 impl Seen {
     /// Of this thread, with room for these numbers of regexes and near rules.
-    fn with_room(regexes: usize, nears: usize) -> Self {
-        let mut seen = SEEN.take();
-        seen.awake.resize(seen.awake.len().max(regexes), false);
-        let nears = seen.last.len().max(nears);
-        seen.last.resize(nears, LastSeen::default());
+    fn with_room(regexes: usize, nears: usize) -> Box<Self> {
+        let mut seen = SEEN.take().unwrap_or_default();
+        if seen.awake.len() < regexes {
+            seen.awake.resize(regexes, false);
+        }
+        if seen.last.len() < nears {
+            seen.last.resize(nears, LastSeen::default());
+        }
         seen
     }
 
     /// Gives it back. What is dropped instead is made anew: after a text that was not scanned to its end.
-    fn keep(self) {
+    fn keep(self: Box<Self>) {
         if self.folded.capacity() <= KEPT {
-            SEEN.set(self);
+            SEEN.set(Some(self));
         }
     }
 }
@@ -144,6 +147,9 @@ impl Scanner {
             let text = work.beginning(text, units);
             self.scan_words(text, &mut seen, matches, work);
             let have = self.wake_loose(text, &mut seen.woken, work);
+            if seen.woken.is_empty() && seen.begun.is_empty() {
+                continue;
+            }
             let text = affordable(text, seen.woken.len(), work);
             for regex in seen.woken.drain(..) {
                 seen.awake[regex] = false;
@@ -256,18 +262,20 @@ impl Scanner {
         (last, begun): (&mut [LastSeen], &mut Vec<usize>),
         matches: &mut RuleMatches,
     ) {
+        // It is known to stand alone at its beginning.
+        let is_closed = stands_alone(text, at.clone(), false);
         for find in self.finds.of(number) {
             match *find {
                 Find::Literal { .. } => {}
                 Find::Near { near, group, open } => {
-                    if stands_alone(text, at.clone(), open) {
+                    if open || is_closed {
                         begun.push(near);
                         let rule = &self.nears[near];
                         rule.saw(group, text, at.clone(), &mut last[near], matches);
                     }
                 }
                 Find::Phrase { rule, phrase, open } => {
-                    if !matches.has_seen(phrase) && stands_alone(text, at.clone(), open) {
+                    if (open || is_closed) && !matches.has_seen(phrase) {
                         matches.see(phrase);
                         matches.add(rule, &text[at.clone()]);
                     }
@@ -280,7 +288,10 @@ impl Scanner {
     fn wake_loose(&self, text: &str, woken: &mut Vec<usize>, work: &Work<'_>) -> ByteSet {
         if text.len() <= SHORT {
             woken.extend(&self.loose_regexes);
-            return ByteSet::of(text.as_bytes());
+            return match woken.is_empty() {
+                true => ByteSet::ALL,
+                false => ByteSet::of(text.as_bytes()),
+            };
         }
         let sets = self.loose.iter();
         for (set, regexes) in sets.zip(self.loose_regexes.chunks(LOOSE_TOGETHER)) {

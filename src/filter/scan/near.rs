@@ -12,7 +12,10 @@ pub(super) struct NearRule {
 
 /// Where the last word of each group was seen in a text.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LastSeen([Option<(usize, usize)>; 4]);
+pub(super) struct LastSeen([Option<(usize, usize)>; GROUPS]);
+
+/// The most groups of a rule.
+const GROUPS: usize = 4;
 
 impl NearRule {
     pub(super) fn saw(
@@ -24,10 +27,14 @@ impl NearRule {
         matches: &mut RuleMatches,
     ) {
         last.0[group] = Some((at.start, at.end));
-        let seen: Option<Vec<_>> = last.0[..self.groups].iter().copied().collect();
-        let Some(mut seen) = seen else {
-            return;
-        };
+        let mut seen = [(0, 0); GROUPS];
+        let seen = &mut seen[..self.groups];
+        for (place, last) in seen.iter_mut().zip(&last.0) {
+            match last {
+                Some(last) => *place = *last,
+                None => return,
+            }
+        }
         seen.sort_unstable();
         let apart = |pair: &[(usize, usize)]| {
             // One word may be part of phrases of two groups.

@@ -6,18 +6,23 @@
 use std::ops::Range;
 
 use super::word_edge::IN_WORD;
+use super::word_index::HASH;
 
-/// Bits of an octet by which words are selected: these tell ASCII letters apart.
-const BITS: u32 = 5;
-const BUCKETS: usize = 1 << (2 * BITS);
+/// Bits of the hash of two octets by which words are selected.
+const BITS: u32 = 12;
+const BUCKETS: usize = 1 << BITS;
+
+/// Whether a word may begin here after another octet than one of an ASCII word, and after such a one.
+const AFTER_OTHERS: u8 = 1;
+const WITHIN: u8 = 2;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct ShortWords {
-    /// By bucket, and whether the octet before belongs to an ASCII word: whether a word may begin there.
-    may_begin: [[u64; 2]; BUCKETS / 64],
+    /// By bucket: whether a word may begin there.
+    may_begin: Box<[u8; BUCKETS]>,
     /// By bucket: the end of its words.
-    ends: Box<[u16; BUCKETS]>,
+    ends: Box<[u32; BUCKETS]>,
     words: Vec<ShortWord>,
 }
 
@@ -37,8 +42,8 @@ fn number(octets: &[u8]) -> u32 {
 }
 
 fn bucket(octets: u32) -> usize {
-    let low = (1 << BITS) - 1;
-    (octets & low | (octets >> 8 & low) << BITS) as usize
+    // The shift leaves 12 bits.
+    ((octets & 0xffff).wrapping_mul(HASH) >> (32 - BITS)) as usize
 }
 
 impl ShortWords {
@@ -47,7 +52,7 @@ impl ShortWords {
         if words.is_empty() {
             return None;
         }
-        let mut may_begin = [[0; 2]; BUCKETS / 64];
+        let mut may_begin = Box::new([0; BUCKETS]);
         let mut sorted = Vec::new();
         for (word, number_of_word, anywhere) in words {
             let one = ShortWord {
@@ -57,19 +62,20 @@ impl ShortWords {
                 number: *number_of_word,
             };
             // Any octet may follow a single one.
-            let seconds = if word.len() == 1 { 0..1 << BITS } else { 0..1 };
+            let seconds = if word.len() == 1 { 0..1 << 8 } else { 0..1 };
             for second in seconds {
                 let bucket = bucket(one.octets | second << 8);
-                let bit = 1 << (bucket % 64);
-                may_begin[bucket / 64][0] |= bit;
-                if *anywhere || !IN_WORD[usize::from(word[0])] {
-                    may_begin[bucket / 64][1] |= bit;
-                }
+                may_begin[bucket] |= match *anywhere || !IN_WORD[usize::from(word[0])] {
+                    true => AFTER_OTHERS | WITHIN,
+                    false => AFTER_OTHERS,
+                };
                 sorted.push((bucket, one));
             }
         }
-        sorted.sort_by_key(|(bucket, _)| *bucket);
-        let end = |bucket| sorted.partition_point(|(other, _)| *other <= bucket) as u16;
+        sorted.sort_by_key(|(bucket, one)| (*bucket, one.number));
+        // Two second octets may be in one bucket.
+        sorted.dedup_by_key(|(bucket, one)| (*bucket, one.number));
+        let end = |bucket| sorted.partition_point(|(other, _)| *other <= bucket) as u32;
         Some(Box::new(Self {
             may_begin,
             ends: Box::new(std::array::from_fn(end)),
@@ -78,9 +84,9 @@ impl ShortWords {
     }
 
     /// Whether a word may begin with these octets.
+    #[inline]
     pub(super) fn may_begin(&self, octets: u32, is_within: bool) -> bool {
-        let bucket = bucket(octets);
-        self.may_begin[bucket / 64][usize::from(is_within)] >> (bucket % 64) & 1 != 0
+        self.may_begin[bucket(octets)] >> u8::from(is_within) & 1 != 0
     }
 
     /// The words that begin at a place.
@@ -94,7 +100,7 @@ impl ShortWords {
         let octets = number(rest);
         let bucket = bucket(octets);
         let start = bucket.checked_sub(1).map_or(0, |before| self.ends[before]);
-        for word in &self.words[usize::from(start)..usize::from(self.ends[bucket])] {
+        for word in &self.words[start as usize..self.ends[bucket] as usize] {
             if octets & word.mask == word.octets && word.length <= rest.len() {
                 found(at..at + word.length, word.number)?;
             }

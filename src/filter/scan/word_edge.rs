@@ -18,6 +18,19 @@ pub(super) const IN_WORD: [bool; 256] = {
 
 /// Whether a match is not part of a longer word; punctuation at its edge is a boundary. An open one may be continued.
 pub(super) fn stands_alone(text: &str, range: Range<usize>, open: bool) -> bool {
+    let octet = |at: usize| text.as_bytes().get(at).copied().unwrap_or(b' ');
+    let before = range.start.checked_sub(1).map_or(b' ', octet);
+    let (first, last) = (octet(range.start), octet(range.end.saturating_sub(1)));
+    let after = octet(range.end);
+    // Most text.
+    if (before | first | last | after).is_ascii() {
+        let is_in = |octet: u8| IN_WORD[usize::from(octet)];
+        return !(is_in(before) && is_in(first)) && (open || !(is_in(last) && is_in(after)));
+    }
+    letters_stand_alone(text, range, open)
+}
+
+fn letters_stand_alone(text: &str, range: Range<usize>, open: bool) -> bool {
     let (before, found, after) = (
         &text[..range.start],
         &text[range.clone()],
@@ -68,6 +81,7 @@ mod tests {
         assert!(stands_alone("a$$$b", 1..4, false));
         assert!(stands_alone("suspended", 0..7, true));
         assert!(!stands_alone("unsuspended", 2..9, true));
+        assert!(stands_alone("", 0..0, false) && stands_alone("a", 0..1, false));
     }
 
     #[track_caller]

@@ -1,8 +1,9 @@
 //! Finds all of many words in a text by their first four octets.
 //!
 //! In: words in lower case, once; then texts in lower case; out: each place where a word is, overlapping ones, too. An
-//! octet of text costs one look into a bitmap that fits the L1 cache; where the bitmap says that a word may begin, and the
-//! next octets do, too, the longest one is found by bisection, and the others are its beginnings. Places where one of few
+//! octet of text costs one look into a bitmap that fits the L1 cache; where the bitmap says that a word may begin, and
+//! another one that the next octets go on like one, the longest is found by bisection, and the others are its beginnings.
+//! The rest of the index is larger than that cache. Places where one of few
 //! words may begin are found many octets at once (Teddy). Building it is sorting the words: an automaton of
 //! the same words takes fifty times as long and as much memory.
 
@@ -17,7 +18,7 @@ use super::word_edge::IN_WORD;
 /// Octets by which words are found.
 const KEY: usize = 4;
 
-/// Bits of a bitmap, as powers of two: the largest is 8 KiB, and there are two of it.
+/// Bits of a bitmap, as powers of two: the largest is 8 KiB, and there are four of it.
 const FEWEST_BITS: u32 = 9;
 const MOST_BITS: u32 = 16;
 
@@ -39,6 +40,10 @@ pub(super) struct WordIndex {
     beginnings: Box<[u32]>,
     /// By hash of a key, and whether the octet before belongs to an ASCII word: whether a word may begin there.
     may_begin: Box<[[u64; 2]]>,
+    /// By hash of a key: whether a word ends within the two octets after it.
+    ends_soon: Box<[u64]>,
+    /// By hash of a key and the two octets after it: whether a word begins so.
+    goes_on: Box<[u64]>,
     /// The keys with the words that begin so, by hash; a key without words ends a search.
     keys: Box<[Key]>,
     /// Words shorter than a key.
@@ -53,35 +58,13 @@ struct Key {
     octets: u32,
     first: u32,
     end: u32,
-    /// A bit for each octet that may follow, and for each that may follow that; all if a word may end before.
-    fifth: u64,
-    sixth: u64,
 }
 
-impl Key {
-    fn new(octets: u32, word: u32) -> Self {
-        Self {
-            octets,
-            first: word,
-            end: word + 1,
-            fifth: 0,
-            sixth: 0,
-        }
-    }
-
-    fn add(&mut self, word: &[u8]) {
-        self.fifth |= word.get(KEY).map_or(u64::MAX, |octet| bit(*octet));
-        self.sixth |= word.get(KEY + 1).map_or(u64::MAX, |octet| bit(*octet));
-    }
-
-    /// Whether one of its words may go on like the text after the key.
-    fn goes_on(&self, rest: &[u8]) -> bool {
-        let has = |set: u64, at: usize| match rest.get(at) {
-            Some(octet) => set & bit(*octet) != 0,
-            None => set == u64::MAX,
-        };
-        has(self.fifth, KEY) && has(self.sixth, KEY + 1)
-    }
+/// A key and the two octets after it; `None` if there are fewer.
+fn longer_key(text: &[u8]) -> Option<u64> {
+    let six: &[u8; KEY + 2] = text.first_chunk()?;
+    let octets = six.iter().rev();
+    Some(octets.fold(0, |all, octet| all << 8 | u64::from(*octet)))
 }
 
 /// Up to eight octets after the key, in an order as that of the octets where they differ.
@@ -97,15 +80,32 @@ fn next_octets(text: &[u8]) -> u64 {
     }
 }
 
-fn bit(octet: u8) -> u64 {
-    1 << (octet % 64)
-}
-
 /// 2^32 divided by the golden ratio: odd and without a pattern.
-const HASH: u32 = 0x9e37_79b1;
+pub(super) const HASH: u32 = 0x9e37_79b1;
 
 fn hash(key: u32, bits: u32) -> usize {
     (key.wrapping_mul(HASH) >> (32 - bits)) as usize
+}
+
+/// The same for longer keys: 2^64 divided by the golden ratio.
+fn longer_hash(key: u64, bits: u32) -> usize {
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
+}
+
+/// A set of hashes of so many bits.
+fn set_of(hashes: impl Iterator<Item = usize>, bits: u32) -> Box<[u64]> {
+    let mut set = vec![0; 1 << (bits - 6)];
+    hashes.for_each(|hash| set[hash / 64] |= 1 << (hash % 64));
+    set.into()
+}
+
+/// The bits of the hashes in such a set.
+fn bits_of(set: &[u64]) -> u32 {
+    set.len().trailing_zeros() + 6
+}
+
+fn has(set: &[u64], hash: usize) -> bool {
+    set[hash / 64] >> (hash % 64) & 1 != 0
 }
 
 impl WordIndex {
@@ -139,13 +139,22 @@ impl WordIndex {
             let key = u32::from_le_bytes(*key);
             match keys.last_mut() {
                 Some(last) if last.octets == key => last.end = number as u32 + 1,
-                _ => keys.push(Key::new(key, number as u32)),
-            }
-            if let Some(last) = keys.last_mut() {
-                last.add(word);
+                _ => keys.push(Key {
+                    octets: key,
+                    first: number as u32,
+                    end: number as u32 + 1,
+                }),
             }
         }
+        let bits = bits_for(words.len());
+        let keyed = words.iter().filter(|word| word.len() >= KEY);
+        let soon = keyed.clone().filter(|word| longer_key(word).is_none());
+        let soon = soon.filter_map(|word| word.first_chunk());
+        let soon = soon.map(|key| hash(u32::from_le_bytes(*key), bits));
+        let longer = keyed.filter_map(|word| longer_key(word));
         Self {
+            ends_soon: set_of(soon, bits),
+            goes_on: set_of(longer.map(|key| longer_hash(key, bits)), bits),
             may_begin: bitmap(words, anywhere, &keys),
             keys: table(&keys),
             octets: octets.into(),
@@ -245,7 +254,14 @@ impl WordIndex {
         found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
     ) -> Result<(), E> {
         let rest = &text[at..];
-        let Some(key) = self.with_key(key).filter(|key| key.goes_on(rest)) else {
+        let goes_on = || {
+            longer_key(rest)
+                .is_some_and(|key| has(&self.goes_on, longer_hash(key, bits_of(&self.goes_on))))
+        };
+        if !has(&self.ends_soon, hash(key, bits_of(&self.ends_soon))) && !goes_on() {
+            return Ok(());
+        }
+        let Some(key) = self.with_key(key) else {
             return Ok(());
         };
         let (mut first, mut end) = (key.first, key.end);
@@ -293,12 +309,15 @@ impl WordIndex {
     }
 }
 
+/// The bits of the hashes of so many words.
+fn bits_for(words: usize) -> u32 {
+    let wanted = (16 * words.max(1)).next_power_of_two().trailing_zeros();
+    wanted.clamp(FEWEST_BITS, MOST_BITS)
+}
+
 /// See [`WordIndex::may_begin`].
 fn bitmap(words: &[&[u8]], anywhere: &[bool], keys: &[Key]) -> Box<[[u64; 2]]> {
-    let wanted = (32 * keys.len().max(1))
-        .next_power_of_two()
-        .trailing_zeros();
-    let bits = wanted.clamp(FEWEST_BITS, MOST_BITS);
+    let bits = bits_for(2 * keys.len());
     let mut may_begin = vec![[0; 2]; 1 << (bits - 6)];
     for key in keys {
         let hash = hash(key.octets, bits);
