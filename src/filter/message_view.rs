@@ -12,6 +12,7 @@ use crate::filter::brands::{Brand, Brands};
 use crate::filter::context::Context;
 use crate::filter::lists::Lists;
 use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
+use crate::filter::received::Received;
 use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
 use crate::message::headers::Value;
@@ -79,6 +80,8 @@ pub struct MessageView<'a> {
     disguised: OnceCell<Vec<String>>,
     spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
     sender_checks: OnceCell<Option<String>>,
+    /// By Received field.
+    received: OnceCell<Vec<OnceCell<Received>>>,
 }
 
 impl<'a> MessageView<'a> {
@@ -115,6 +118,7 @@ impl<'a> MessageView<'a> {
             disguised: OnceCell::new(),
             spelled_out: OnceCell::new(),
             sender_checks: OnceCell::new(),
+            received: OnceCell::new(),
         }
     }
 
@@ -184,6 +188,17 @@ impl<'a> MessageView<'a> {
             .web_hosts
             .get_or_init(|| firsts(links, |link| link.is_web()));
         firsts.iter().filter_map(|at| links[*at].host())
+    }
+
+    /// A Received field, counted from the topmost one.
+    pub(in crate::filter) fn received(&self, number: usize) -> Option<&Received> {
+        let fields = || self.headers.all("received");
+        let all = self.received.get_or_init(|| {
+            let cells = fields().map(|_| OnceCell::new());
+            cells.collect()
+        });
+        let read = || Received::of(fields().nth(number).unwrap_or_default());
+        Some(all.get(number)?.get_or_init(read))
     }
 
     /// The addresses in From.

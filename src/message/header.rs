@@ -67,16 +67,17 @@ impl Iterator for Fields<'_> {
             self.at = end;
             // RFC 5322 section 2.2: a name is printable US-ASCII without the colon. White space
             // before the colon is obsolete syntax (section 4.5.8) that still occurs.
-            let Some(colon) = memchr(b':', line) else {
-                continue;
-            };
-            let name = line[..colon].trim_ascii_end();
-            if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
+            let is_name = |octet: &u8| octet.is_ascii_graphic() && *octet != b':';
+            let length = line.iter().take_while(|octet| is_name(octet)).count();
+            let blanks = line[length..].iter();
+            let blanks = blanks.take_while(|octet| octet.is_ascii_whitespace());
+            let colon = length + blanks.count();
+            if length == 0 || line.get(colon) != Some(&b':') {
                 continue;
             }
             let value_end = start + trim_line_end(&self.raw[start..end]).len();
             return Some(Field {
-                name: start..start + name.len(),
+                name: start..start + length,
                 value: start + colon + 1..value_end,
                 whole: start..end,
             });

@@ -133,13 +133,25 @@ fn whole_groups<'b>(body: &'b [u8], decoded: &mut Vec<u8>) -> &'b [u8] {
 /// The 24 bits of a group; more if an octet is not of the alphabet.
 #[inline]
 fn group(a: u8, b: u8, c: u8, d: u8) -> u32 {
-    let value = |octet: u8| u32::from(BASE64_VALUES[usize::from(octet)]);
-    value(a) << 18
-        | value(b) << 12
-        | value(c) << 6
-        | value(d)
-        | (value(a) | value(b) | value(c) | value(d)) >> 6 << 24
+    let bits = |place: usize, octet: u8| BASE64_BITS[place][usize::from(octet)];
+    bits(0, a) | bits(1, b) | bits(2, c) | bits(3, d)
 }
+
+/// By place in a group, and octet: its bits, or a higher one if it is not of the alphabet.
+static BASE64_BITS: [[u32; 256]; 4] = {
+    let mut bits = [[1 << 24; 256]; 4];
+    let mut octet = 0;
+    while octet < 256 {
+        let value = BASE64_VALUES[octet] as u32;
+        let mut place = 0;
+        while place < 4 && value < 64 {
+            bits[place][octet] = value << (18 - 6 * place);
+            place += 1;
+        }
+        octet += 1;
+    }
+    bits
+};
 
 fn end_group(bits: u32, count: u32, decoded: &mut Vec<u8>) {
     let octets = (bits << (6 * (4 - count))).to_be_bytes();

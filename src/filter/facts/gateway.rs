@@ -56,8 +56,8 @@ pub(super) fn is_behind(mail: &MessageView<'_>) -> bool {
 }
 
 /// A Received field of the servers nearest to the mailbox.
-struct Hop {
-    received: Received,
+struct Hop<'m> {
+    received: &'m Received,
     /// The message came from another server of the receiving domain.
     is_inner: bool,
 }
@@ -73,9 +73,9 @@ struct Hops {
 
 impl Hops {
     /// Reads the next field; `None` if it only notes that a server passed the message on within.
-    fn next(&mut self, raw: &[u8]) -> Option<Hop> {
+    fn next<'m>(&mut self, mail: &'m MessageView<'_>) -> Option<Hop<'m>> {
+        let received = mail.received(self.count)?;
         self.count += 1;
-        let received = Received::of(raw);
         let (from, by) = received.from.as_ref().zip(received.by.as_deref())?;
         let own = self.own.get_or_insert_with(|| owner(by).to_owned());
         let is_inner = from.is_inner(own) && self.count < HOPS;
@@ -98,16 +98,16 @@ fn results_at_boundary(mail: &MessageView<'_>) -> Option<String> {
         if !name.eq_ignore_ascii_case(b"received") {
             continue;
         }
-        let Some(hop) = hops.next(mail.headers.value(field)) else {
+        let Some(hop) = hops.next(mail) else {
             continue;
         };
         if hop.is_inner {
             continue;
         }
-        let by = hop.received.by?;
+        let by = hop.received.by.as_deref()?;
         // One server alone is the receiving one, whose field is the topmost.
-        let is_own = hops.count > 1 && by.contains('.') && hops.own.as_deref() == Some(owner(&by));
-        let is_boundary = |text: &String| text.split([';', ' ']).next() == Some(&by);
+        let is_own = hops.count > 1 && by.contains('.') && hops.own.as_deref() == Some(owner(by));
+        let is_boundary = |text: &String| text.split([';', ' ']).next() == Some(by);
         return found
             .into_iter()
             .skip(1)
@@ -123,14 +123,14 @@ pub(super) fn handed_over(mail: &MessageView<'_>) -> Option<String> {
     let mut hops = Hops::default();
     let mut fields = mail.headers.all("received").take(HOPS);
     // Some servers note that they passed it on within.
-    let hop = fields.find_map(|raw| hops.next(raw).filter(|hop| !hop.is_inner))?;
-    let from = hop.received.from?;
+    let hop = fields.find_map(|_| hops.next(mail).filter(|hop| !hop.is_inner))?;
+    let from = hop.received.from.as_ref()?;
     // Anybody can call himself a host of the recipient's.
     let is_known = match from.is_looked_up {
         true => is_gateway(mail, &from.name),
         false => mail.lists.has("mail-gateways", &from.name),
     };
-    is_known.then_some(from.name)
+    is_known.then(|| from.name.clone())
 }
 
 /// Who wrote the topmost field with results, and whether the receiving server did: above the Received field of the server
@@ -146,7 +146,7 @@ pub(in crate::filter) fn checked_by(mail: &MessageView<'_>) -> Observed {
             is_above = !hops.is_at_boundary;
         }
         if name.eq_ignore_ascii_case(b"received") && !hops.is_at_boundary {
-            hops.next(mail.headers.value(field));
+            hops.next(mail);
         }
     }
     let has_own_name = match (&by, &hops.own) {

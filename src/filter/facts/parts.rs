@@ -197,8 +197,11 @@ fn text_needlessly_base64(mail: &MessageView<'_>) -> Option<String> {
 
 fn eight_bit_as_seven(mail: &MessageView<'_>) -> Option<String> {
     let declared = mail.headers.text("content-transfer-encoding");
+    if !declared.eq_ignore_ascii_case("7bit") {
+        return None;
+    }
     let body = header::header_end(mail.raw)?;
-    let lies = declared.eq_ignore_ascii_case("7bit") && !mail.raw[body..].is_ascii();
+    let lies = !mail.raw[body..].is_ascii();
     lies.then(|| declared.to_owned())
 }
 

@@ -74,18 +74,21 @@ pub(super) fn target(link: &str) -> Option<String> {
     let (scheme, rest) = link.split_once("://")?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
-    let is_mentioned = |mark: &&[u8]| memmem::find(rest.as_bytes(), mark).is_some();
-    if !scheme.starts_with("http") || !MARKS.iter().any(is_mentioned) {
-        return None;
-    }
-    let host = host.split(':').next()?.to_ascii_lowercase();
+    let host = host.split(':').next()?.as_bytes();
     let is_of = |service: &str| {
-        let before = host.strip_suffix(service);
-        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        let parts = host.len().checked_sub(service.len());
+        let parts = parts.map(|length| host.split_at(length));
+        parts.is_some_and(|(before, end)| {
+            end.eq_ignore_ascii_case(service.as_bytes()) && matches!(before, [] | [.., b'.'])
+        })
     };
     let mut services = SERVICES.iter();
     let (_, _, form) = services
         .find(|(service, start, _)| is_of(service) && (path.starts_with(start) || *start == "/"))?;
+    let is_mentioned = |mark: &&[u8]| memmem::find(rest.as_bytes(), mark).is_some();
+    if !scheme.starts_with("http") || !MARKS.iter().any(is_mentioned) {
+        return None;
+    }
     let found = match form {
         Form::Parameter(name) => decoded(parameter(path, name)?).into_owned(),
         Form::Domain(name) => format!("http://{}/", decoded(parameter(path, name)?)),
