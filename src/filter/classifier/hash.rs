@@ -31,6 +31,14 @@ impl Hash {
         Self(mix(hash ^ last(words.remainder())))
     }
 
+    /// The same, where what of it does not depend on the hash was computed before.
+    pub(super) fn with_word(self, word: Word<'_>) -> Self {
+        match word {
+            Word::Short(number) => Self(mix(self.0 ^ number)),
+            Word::Long(bytes) => self.with(bytes),
+        }
+    }
+
     /// Adds a number.
     pub(super) fn with_number(self, number: u64) -> Self {
         Self(mix(self.0 ^ number))
@@ -45,6 +53,23 @@ impl Hash {
     pub(super) fn index(self) -> u32 {
         // BITS is below 32.
         (self.0 >> (64 - BITS)) as u32
+    }
+}
+
+/// Bytes that are added to several hashes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Word<'w> {
+    /// Their number and themselves, if they are fewer than eight.
+    Short(u64),
+    Long(&'w [u8]),
+}
+
+impl<'w> Word<'w> {
+    pub(super) fn of(bytes: &'w [u8]) -> Self {
+        match bytes.len() {
+            ..8 => Self::Short(bytes.len() as u64 ^ last(bytes)),
+            _ => Self::Long(bytes),
+        }
     }
 }
 
@@ -79,6 +104,15 @@ mod tests {
             let mut padded = [0; 8];
             padded[..bytes.len()].copy_from_slice(&bytes);
             assert_eq!(last(&bytes), u64::from_le_bytes(padded));
+        }
+    }
+
+    #[test]
+    fn words_are_hashed_as_their_bytes() {
+        for count in 0..20 {
+            let bytes = vec![b'x'; count];
+            let hash = Hash::salted(1);
+            assert_eq!(hash.with_word(Word::of(&bytes)).0, hash.with(&bytes).0);
         }
     }
 

@@ -8,7 +8,7 @@ use memchr::memchr;
 
 use super::letters::{beginning, runs};
 use crate::filter::classifier::features::{FeatureGroup, Features};
-use crate::filter::classifier::hash::Hash;
+use crate::filter::classifier::hash::{Hash, Word};
 use crate::filter::classifier::header_names::is_evidence;
 use crate::filter::message_view::MessageView;
 use crate::message::url::Link;
@@ -137,21 +137,28 @@ impl Gatherer {
     /// Words and pairs of words; returns where each feature was found.
     pub(super) fn words(&mut self, own: Hash, text: &str, words: &[Range<usize>]) -> Vec<Found> {
         let mut found = Vec::with_capacity(3 * words.len());
-        for (at, word) in words.iter().enumerate() {
-            let first = own.with(text[word.clone()].as_bytes());
+        let mut rest = words.iter();
+        let mut next = || {
+            let range = rest.next()?;
+            Some(Word::of(&text.as_bytes()[range.clone()]))
+        };
+        // A word, and those after it.
+        let mut row: [Option<Word<'_>>; GAPS + 1] = std::array::from_fn(|_| next());
+        let mut at = 0;
+        while let [Some(word), others @ ..] = row {
+            let first = own.with_word(word);
             if self.add(first) {
                 found.push(Found { at, gap: 0 });
             }
-            for gap in 1..=GAPS {
-                let other = words.get(at + gap);
-                let pair = other.map(|other| {
-                    let other = text[other.clone()].as_bytes();
-                    first.with_number(gap as u64).with(other)
-                });
-                if pair.is_some_and(|pair| self.add(pair)) {
+            for (gap, other) in (1..).zip(others.into_iter().flatten()) {
+                let pair = first.with_number(gap as u64).with_word(other);
+                if self.add(pair) {
                     found.push(Found { at, gap });
                 }
             }
+            row.rotate_left(1);
+            row[GAPS] = next();
+            at += 1;
         }
         found
     }

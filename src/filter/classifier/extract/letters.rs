@@ -61,33 +61,18 @@ fn ascii_words(text: &[u8]) -> Vec<Range<usize>> {
 fn any_words(text: &str) -> Vec<Range<usize>> {
     let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
     let mut words = Vec::new();
-    for piece in text.split_ascii_whitespace() {
+    for part in text.split_whitespace() {
+        let part = part.trim_matches(is_mark);
         if words.len() >= WORDS {
             break;
         }
-        if piece.is_ascii() && !piece.contains('\u{b}') {
-            let octets = piece.as_bytes();
-            let is_letter = |octet: &u8| KINDS[usize::from(octet & 0x7f)] == 0;
-            if let Some(first) = octets.iter().position(is_letter) {
-                let last = octets.iter().rposition(is_letter).unwrap_or(first);
-                let end = (last + 1).min(first + WORD_BYTES);
-                words.push(start(piece) + first..start(piece) + end);
+        if part.is_ascii() || !part.contains(is_unspaced) {
+            let word = beginning(part, WORD_BYTES);
+            if !word.is_empty() {
+                words.push(start(word)..start(word) + word.len());
             }
-            continue;
-        }
-        for part in piece.split_whitespace() {
-            let part = part.trim_matches(is_mark);
-            if words.len() >= WORDS {
-                break;
-            }
-            if part.is_ascii() || !part.contains(is_unspaced) {
-                let word = beginning(part, WORD_BYTES);
-                if !word.is_empty() {
-                    words.push(start(word)..start(word) + word.len());
-                }
-            } else {
-                add_unspaced(part, start(part), &mut words);
-            }
+        } else {
+            add_unspaced(part, start(part), &mut words);
         }
     }
     words.truncate(WORDS);
