@@ -7,7 +7,7 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 use foldhash::HashSet;
 
-use crate::filter::lists::uncommented;
+use crate::filter::lists::{above, labels, uncommented};
 use crate::message::url::{ascii_host, ascii_host_of};
 use crate::schema::Problem;
 
@@ -18,6 +18,8 @@ pub struct Brands {
     names: Vec<(String, usize)>,
     /// The domains of all brands.
     domains: HashSet<String>,
+    /// The most labels that one of them has.
+    labels: usize,
     automaton: Option<AhoCorasick>,
 }
 
@@ -74,8 +76,7 @@ impl Brands {
     /// Whether a host belongs to any brand.
     pub fn has_owner(&self, host: &str) -> bool {
         let host = ascii_host_of(host);
-        let mut parents = host.match_indices('.').map(|(at, _)| &host[at + 1..]);
-        self.domains.contains(&*host) || parents.any(|parent| self.domains.contains(parent))
+        above(&host, self.labels).any(|name| self.domains.contains(name))
     }
 
     /// Adds the brands of a file; a brand of the same name is replaced.
@@ -96,6 +97,8 @@ impl Brands {
         }
         let domains = self.brands.iter().flat_map(|brand| &brand.domains);
         self.domains = domains.cloned().collect();
+        let labels = self.domains.iter().map(|domain| labels(domain));
+        self.labels = labels.max().unwrap_or(0);
         let names = self.names.iter().map(|(name, _)| name);
         // Names are short and few, so this cannot become too large.
         self.automaton = AhoCorasick::builder()

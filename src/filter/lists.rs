@@ -116,13 +116,13 @@ fn normal(entry: &str) -> String {
     }
 }
 
-fn labels(host: &str) -> usize {
+pub(super) fn labels(host: &str) -> usize {
     host.split('.').count()
 }
 
 /// A host and its parent domains, longest first; none of more than `most` labels. A sender may write a
 /// host of hundreds of labels.
-fn above(host: &str, most: usize) -> impl Iterator<Item = &str> {
+pub(super) fn above(host: &str, most: usize) -> impl Iterator<Item = &str> {
     let mut next = Some(host);
     let mut dots = memchr::memrchr_iter(b'.', host.as_bytes());
     if let Some(at) = dots.nth(most.saturating_sub(1)) {

@@ -81,7 +81,7 @@ pub struct MessageView<'a> {
     spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
     sender_checks: OnceCell<Option<String>>,
     /// By Received field.
-    received: OnceCell<Vec<OnceCell<Received>>>,
+    received: OnceCell<Vec<(&'a [u8], OnceCell<Received>)>>,
 }
 
 impl<'a> MessageView<'a> {
@@ -192,13 +192,12 @@ impl<'a> MessageView<'a> {
 
     /// A Received field, counted from the topmost one.
     pub(in crate::filter) fn received(&self, number: usize) -> Option<&Received> {
-        let fields = || self.headers.all("received");
         let all = self.received.get_or_init(|| {
-            let cells = fields().map(|_| OnceCell::new());
-            cells.collect()
+            let fields = self.headers.all("received");
+            fields.map(|field| (field, OnceCell::new())).collect()
         });
-        let read = || Received::of(fields().nth(number).unwrap_or_default());
-        Some(all.get(number)?.get_or_init(read))
+        let (field, read) = all.get(number)?;
+        Some(read.get_or_init(|| Received::of(field)))
     }
 
     /// The addresses in From.

@@ -336,13 +336,17 @@ impl Tokens<'_> {
         let octets = &self.source.as_bytes()[begin..];
         let begin = begin + 2;
         let octets = octets.strip_prefix(b"--").ok_or(Stop::Odd)?;
-        let length = memmem::find(octets, b"-->").ok_or(Stop::Odd)?;
-        let comment = &octets[..length];
-        let is_odd = octets.starts_with(b">")
-            || octets.starts_with(b"->")
-            || memmem::find(comment, b"--!").is_some()
-            || comment.contains(&0);
-        if is_odd {
+        if octets.starts_with(b">") || octets.starts_with(b"->") {
+            return Err(Stop::Odd);
+        }
+        // What follows is looked at on the way: `--!>` ends a comment, too, and nothing beyond it may be searched for each
+        // of them.
+        let mut ends = memmem::find_iter(octets, b"--").flat_map(|at| [at, at + 1]);
+        let is_end = |at: &usize| {
+            octets[*at..].starts_with(b"--") && matches!(octets.get(at + 2), Some(b'>' | b'!'))
+        };
+        let length = ends.find(is_end).ok_or(Stop::Odd)?;
+        if octets[length + 2] == b'!' || octets[..length].contains(&0) {
             return Err(Stop::Odd);
         }
         self.at = begin + length + 3;

@@ -90,7 +90,12 @@ impl Reader for Counted<'_> {
         if rest.is_empty() {
             return Ok(None);
         }
-        let length = rest.iter().position(|octet| needle.contains(octet));
+        let length = match *needle {
+            [one] => memchr::memchr(one, rest),
+            [one, two] => memchr::memchr2(one, two, rest),
+            [one, two, three] => memchr::memchr3(one, two, three, rest),
+            _ => rest.iter().position(|octet| needle.contains(octet)),
+        };
         // What is looked for is a chunk by itself.
         let length = length.unwrap_or(rest.len()).max(1);
         self.at.set(self.at.get() + length);
