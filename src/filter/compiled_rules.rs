@@ -44,8 +44,11 @@ pub(crate) struct CompiledRules {
     pub(crate) referrer_ends: Vec<usize>,
     /// By rule that hits by matches of its own: the combinations that it is part of, by index, and as which part.
     pub(crate) referrers: Vec<(usize, Role)>,
-    /// Rules that hit by something other than matches of their own.
-    pub(crate) asked: Vec<usize>,
+    /// Rules that hit by something other than matches of their own: those with a score, and the others.
+    pub(crate) asked: Vec<Ask>,
+    pub(crate) asked_without_score: Vec<Ask>,
+    /// By combination: how many of its parts must match by themselves.
+    pub(crate) needed: Vec<u32>,
     /// By rule: what is known of it when nothing matches.
     pub(crate) unknown: Vec<Known>,
     /// The rules that depend on what is known beyond the message.
@@ -110,6 +113,13 @@ pub(crate) struct Combined {
     pub(crate) asked: Asked,
 }
 
+/// A rule that is asked whether it hits; the combination that it is, by index.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask {
+    pub(crate) rule: usize,
+    pub(crate) combination: Option<usize>,
+}
+
 /// Which part of a combination a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -121,8 +131,6 @@ pub(crate) enum Role {
 /// The parts of a combination that are not counted as their rules match, those that cost least first.
 #[derive(Debug, Default)]
 pub(crate) struct Asked {
-    /// How many of `all` are counted.
-    pub(crate) counted: u32,
     pub(crate) all: Vec<Part>,
     pub(crate) any: Vec<Part>,
     pub(crate) none: Vec<Part>,
@@ -250,9 +258,19 @@ impl CompiledRules {
                 Hits::AtLeast(_) => Known::Misses,
                 _ => Known::Nothing,
             });
-            if !matches!(rule.hits, Hits::AtLeast(_)) {
-                self.asked.push(number);
-            }
+            let combination = match rule.hits {
+                Hits::AtLeast(_) => continue,
+                Hits::Combined(combination) => Some(combination),
+                Hits::None | Hits::Fact(..) | Hits::Never => None,
+            };
+            let asked = match rule.score == 0.0 {
+                true => &mut self.asked_without_score,
+                false => &mut self.asked,
+            };
+            asked.push(Ask {
+                rule: number,
+                combination,
+            });
         }
     }
 
@@ -315,7 +333,6 @@ impl CompiledRules {
                     _ => rules[number].at_least as usize,
                 },
                 asked: Asked {
-                    counted: all.iter().filter(|part| self.is_counted(**part)).count() as u32,
                     all: self.by_cost(&all),
                     any: self.by_cost(&any),
                     none: self.by_cost(&none),
@@ -323,6 +340,9 @@ impl CompiledRules {
                 all,
                 any,
             };
+            let counted = combined.all.iter().filter(|part| self.is_counted(**part));
+            let needed = counted.count() as u32;
+            self.needed.push(needed);
             let place = self.combined.len();
             let roles = [
                 (&combined.all, Role::All),

@@ -3,7 +3,7 @@
 //! In: what the scanners found, and the facts; out: the rules that hit. A fact is measured, and a combination looked at,
 //! when the first rule asks for it: most combinations fail by what is known already.
 
-use crate::filter::compiled_rules::{CompiledRules, Hits, Known, Part, Role};
+use crate::filter::compiled_rules::{Ask, CompiledRules, Hits, Known, Part, Role};
 use crate::filter::facts::{FactValue, Facts};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::verdict::Hit;
@@ -39,9 +39,18 @@ pub(crate) fn hits(
     for first in &rules.first {
         search.hits(*first);
     }
-    let counts = |rule: &usize| parts || rules.rules[*rule].score != 0.0;
-    found.extend(&rules.asked);
-    found.retain(|rule| counts(rule) && search.hits(*rule));
+    found.retain(|rule| parts || rules.rules[*rule].score != 0.0);
+    let others: &[Ask] = match parts {
+        true => &rules.asked_without_score,
+        false => &[],
+    };
+    for ask in rules.asked.iter().chain(others) {
+        // Most combinations lack something.
+        let may_hit = ask.combination.is_none_or(|number| search.may_hit(number));
+        if may_hit && search.hits(ask.rule) {
+            found.push(ask.rule);
+        }
+    }
     found.sort_unstable();
     found
 }
@@ -127,14 +136,21 @@ impl Search<'_, '_, '_> {
         }
     }
 
+    /// Whether a combination hits if its other parts let it.
+    fn may_hit(&self, number: usize) -> bool {
+        let counted = &self.counted[number];
+        counted.all >= self.rules.needed[number] && counted.none == 0
+    }
+
     fn combination_hits(&mut self, number: usize) -> bool {
-        let rules = self.rules;
-        let combined = &rules.combined[number];
-        let (asked, counted) = (&combined.asked, self.counted[number]);
-        if counted.all < asked.counted || counted.none > 0 {
+        if !self.may_hit(number) {
             return false;
         }
-        let missing = combined.at_least.saturating_sub(counted.any as usize);
+        let rules = self.rules;
+        let combined = &rules.combined[number];
+        let asked = &combined.asked;
+        let counted = self.counted[number].any as usize;
+        let missing = combined.at_least.saturating_sub(counted);
         if !asked.all.iter().all(|part| self.holds(*part))
             || !self.are_enough(&asked.any, missing)
             || asked.none.iter().any(|part| self.holds(*part))

@@ -140,10 +140,14 @@ impl VisibleTextBuilder {
                 at += 2;
             } else if *byte < 0x80 {
                 self.append(&piece[run..at]);
+                let start = at;
+                while let Some(blank @ (b'\t'..=b'\r' | b' ')) = bytes.get(at) {
+                    self.lines += usize::from(*blank == b'\n' && self.keeps_lines);
+                    at += 1;
+                }
+                self.space |= at > start;
                 // Other control characters, such as NUL, are invisible.
-                self.space |= matches!(*byte, b'\t'..=b'\r' | b' ');
-                self.lines += usize::from(*byte == b'\n' && self.keeps_lines);
-                at += 1;
+                at = at.max(start + 1);
                 run = at;
             } else {
                 let Some(letter) = piece[at..].chars().next() else {

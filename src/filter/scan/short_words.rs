@@ -6,11 +6,13 @@
 use std::ops::Range;
 
 use super::word_edge::IN_WORD;
-use super::word_index::HASH;
 
 /// Bits of the hash of two octets by which words are selected.
 const BITS: u32 = 12;
 const BUCKETS: usize = 1 << BITS;
+
+/// 2^32 divided by the golden ratio: odd and without a pattern.
+const HASH: u32 = 0x9e37_79b1;
 
 /// Whether a word may begin here after another octet than one of an ASCII word, and after such a one.
 const AFTER_OTHERS: u8 = 1;

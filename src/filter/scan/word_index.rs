@@ -81,7 +81,7 @@ fn next_octets(text: &[u8]) -> u64 {
 }
 
 /// 2^32 divided by the golden ratio: odd and without a pattern.
-pub(super) const HASH: u32 = 0x9e37_79b1;
+const HASH: u32 = 0x9e37_79b1;
 
 fn hash(key: u32, bits: u32) -> usize {
     (key.wrapping_mul(HASH) >> (32 - bits)) as usize
