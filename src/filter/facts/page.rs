@@ -254,7 +254,7 @@ fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
 
 fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
     let subject = mail.headers.text("subject");
-    let named = homoglyphs::foreign_words(&subject) + homoglyphs::foreign_words(mail.from_name());
+    let named = homoglyphs::foreign_words(subject) + homoglyphs::foreign_words(mail.from_name());
     let texts = mail.content.texts.iter();
     let texts = texts.map(|text| text.letters.mixed_words);
     (named + texts.sum::<usize>()) as f64

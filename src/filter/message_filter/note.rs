@@ -29,9 +29,9 @@ impl Filter {
         let only = addresses.find(|address| address.contains('@'));
         let only = only.filter(|_| !addresses.any(|address| address.contains('@')));
         Arc::new(Noted {
-            from: cut(&mail.headers.text("from")),
+            from: cut(mail.headers.text("from")),
             subject: (keeps.unwrap_or_default() == Keeps::All)
-                .then(|| cut(&mail.headers.text("subject"))),
+                .then(|| cut(mail.headers.text("subject"))),
             address: only.map(str::to_owned),
             is_authenticated: facts::is_sender_authenticated(mail),
             checked_by: self.checked_by(context, mail),

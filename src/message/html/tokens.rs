@@ -6,6 +6,7 @@
 //! every state of the standard ([`states`]).
 
 mod references;
+mod sink;
 mod states;
 
 use std::borrow::Cow;
@@ -15,36 +16,8 @@ use html5gum::State;
 use memchr::{memchr, memchr2, memmem};
 
 use references::decoded;
-
-/// A token, or a part of a start tag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Event<'e> {
-    /// The name of a start tag, in lower case.
-    OpenStartTag(&'e [u8]),
-    /// In lower case.
-    AttributeName(&'e [u8]),
-    /// Not empty.
-    AttributeValue(&'e str),
-    /// The end of a start tag, and whether that is `/>`.
-    CloseStartTag(bool),
-    /// The name of an end tag, in lower case.
-    EndTag(&'e [u8]),
-    /// All text between two other tokens.
-    Text(&'e str),
-    Comment(&'e str),
-    /// Whether it forces quirks.
-    Doctype(bool),
-}
-
-/// Takes tokens.
-pub(super) trait Sink {
-    /// Takes a token; false stops the tokenizer.
-    fn take(&mut self, event: Event<'_>) -> bool;
-    /// The tokenizer state after the start tag that was just taken.
-    fn raw_text(&mut self) -> Option<State>;
-    /// Whether the innermost open element is foreign.
-    fn is_foreign(&self) -> bool;
-}
+use sink::Raw;
+pub(super) use sink::{Event, Sink};
 
 /// Tokenizes a source.
 pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
@@ -98,12 +71,6 @@ enum Stop {
     Odd,
     /// The sink wants no more.
     Ended,
-}
-
-/// Raw text: the state that reads it, and the name of its element.
-struct Raw {
-    state: State,
-    name: Vec<u8>,
 }
 
 struct Tokens<'s> {

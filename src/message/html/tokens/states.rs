@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
 use html5gum::{Emitter, Error, ForwardingEmitter, Reader, Span, State, Tokenizer};
 
-use super::{Event, Raw, Sink};
+use super::sink::{Event, Raw, Sink};
 use crate::message::charset::as_utf_8;
 
 /// What was read.

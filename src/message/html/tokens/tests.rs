@@ -1,3 +1,5 @@
+//! Tests of the tokenizer: whatever the source, its tokens are those of all states of the standard.
+
 use super::*;
 
 /// Notes tokens.
