@@ -17,7 +17,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use super::contract::Store;
 use super::records::{Change, PopgateId, Quarantined, Timestamp};
@@ -30,9 +29,6 @@ use kept::{ENDING, id_of, is_same, named};
 pub use kept::{Kept, Left, find, kept};
 pub use messages::{HeldMessages, move_into};
 pub use release::{ReleaseError, as_mail, release, take_back};
-
-/// How long a message waits for its row; a client waits for it.
-const COMMITTED: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Debug)]
@@ -154,15 +150,17 @@ impl Maildir {
             }
         }
         self.store(&entry.id, message)?;
-        let id = entry.id.clone();
+        let (id, mailbox) = (entry.id.clone(), entry.mailbox.clone());
         let entry = Box::new(entry);
         changes.push(Change::Held { entry, hidden });
         if let Some(index) = &self.index {
             index.writer.record_all(changes);
-            // Only the row says whose message it is, and a notice leads to it. Nothing leads to a hidden message before
-            // its row is there; without one it is judged anew.
-            if !hidden {
-                index.writer.caught_up_unless_stalled(COMMITTED);
+            // Nothing leads to a hidden message before its row is there; without one it is judged anew.
+            if !hidden && !index.keeps_row(&id, mailbox.as_ref()) {
+                if let Some(kept) = find(&self.data_dir, id.as_str())? {
+                    kept.leave(Left::Purged)?;
+                }
+                return Err(io::Error::other("the store does not take its row"));
             }
         }
         Ok(id)
@@ -203,6 +201,7 @@ fn is_message(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::super::records::HeldState;
     use super::super::sqlite::Sqlite;
@@ -318,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn a_message_whose_row_is_lost_is_not_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(dir.path()).unwrap());
+        let limits = QueueLimits {
+            changes: 0,
+            ..QueueLimits::default()
+        };
+        let writer = Writer::start(Arc::clone(&store), limits, Arc::new(|_| {})).unwrap();
+        let quarantine = Maildir::new(dir.path()).with_index(QuarantineIndex {
+            store,
+            writer: Arc::new(writer),
+        });
+        let lost = quarantine.put(entry("abc-1", "one"), false, b"x");
+        assert!(lost.unwrap_err().to_string().contains("row"));
+        assert_eq!(kept(dir.path()).unwrap(), []);
+    }
+
+    #[test]
     fn a_message_is_held_once_however_often_it_is_fetched() {
         let dir = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(dir.path()).unwrap());
@@ -358,9 +375,10 @@ mod tests {
         assert_eq!(put("abc-5", "one"), "abc-5");
         let row = store.quarantined(&PopgateId::new("abc-1").unwrap());
         assert_eq!(row.unwrap().unwrap().state, HeldState::Deleted);
-        // A store that is gone holds back nothing but the knowledge that it is held.
+        // While the store is gone, a message is held, or not at all.
         fs::remove_file(dir.path().join("popgate.sqlite")).unwrap();
-        let twice = quarantine.put(entry("abc-6", "one"), false, b"x").unwrap();
-        assert_eq!(twice.as_str(), "abc-6");
+        let held = quarantine.put(entry("abc-6", "one"), false, b"x");
+        let is_there = find(dir.path(), "abc-6").unwrap().is_some();
+        assert_eq!(held.is_ok(), is_there);
     }
 }

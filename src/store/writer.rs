@@ -93,16 +93,11 @@ impl Writer {
         self.queue.caught_up(self.queue.last(), limit)
     }
 
-    /// The same for what should be in the store before its reader goes on, but for a store that fails or hangs: it delays
-    /// one of them, and not each.
-    pub fn caught_up_unless_stalled(&self, limit: Duration) -> bool {
-        let last = self.queue.last();
-        self.queue.caught_up_unless_stalled(last, limit)
-    }
-
-    /// The same for what may concern this mailbox.
+    /// The same for what may concern this mailbox; but a store that fails or hangs delays one of those who wait, and not
+    /// each: see [`Queue::caught_up_unless_stalled`].
     pub fn caught_up_with(&self, mailbox: &MailboxId, limit: Duration) -> bool {
-        self.queue.caught_up(self.queue.last_of(mailbox), limit)
+        let last = self.queue.last_of(mailbox);
+        self.queue.caught_up_unless_stalled(last, limit)
     }
 
     /// Ends: waits until everything is applied, or this time has passed; what is left is lost. Blocks. Changes that are

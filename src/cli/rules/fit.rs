@@ -58,7 +58,7 @@ pub struct FitArgs {
     /// Folder of ham.toml and spam.toml, as for `model build`
     #[arg(long, value_name = "DIR", requires = "teaches")]
     templates: Option<PathBuf>,
-    /// Fit to what the templates make, too, as kinds DIR/ham and DIR/spam, each template judged without itself in the model
+    /// Fit to two messages of each template, too, as kinds DIR/ham and DIR/spam, judged by a model without that template
     #[arg(long, requires = "templates")]
     fit_templates: bool,
     /// Write each message's score by what was fitted without its sender and campaign, as a line of JSON
@@ -90,10 +90,14 @@ pub(in crate::cli) fn run(args: &FitArgs) -> Ended {
         ));
     }
     let kinds = kinds(args);
-    for (flag, weights) in [("weight", &args.weight), ("teaches", &args.teaches)] {
-        if let Some(unused) = unused(weights, &kinds) {
+    let paths = &kinds[..paths(args)];
+    for (flag, weights, kinds, named) in [
+        ("weight", &args.weight, &*kinds, "kind of mail"),
+        ("teaches", &args.teaches, paths, "path of --ham or --spam"),
+    ] {
+        if let Some(unused) = unused(weights, kinds) {
             return Err(Error::Usage(format!(
-                "--{flag} {unused}: no path of --ham or --spam, or kind of --fit-templates, is so or ends so"
+                "--{flag} {unused}: no {named} is so, or ends so"
             )));
         }
     }
@@ -140,8 +144,13 @@ fn kinds(args: &FitArgs) -> Vec<String> {
     kinds
 }
 
+/// How many kinds are paths: the first ones.
+fn paths(args: &FitArgs) -> usize {
+    args.ham.len() + args.spam.len()
+}
+
 fn weights(args: &FitArgs, kinds: &[String]) -> Vec<f64> {
-    let of_templates = args.ham.len() + args.spam.len();
+    let of_templates = paths(args);
     let each = kinds.iter().enumerate().map(|(number, kind)| {
         let is_ham = number < args.ham.len() || number == of_templates;
         let usual = if is_ham { HAM } else { 1.0 };
@@ -156,9 +165,11 @@ fn model(args: &FitArgs, kinds: &[String]) -> Result<Model, Error> {
         return Ok(Model::BuiltIn);
     };
     let made = build::made_mail(templates);
-    let weights = kinds.iter().map(|kind| weight_of(kind, &args.teaches));
+    // What templates make teaches by itself.
+    let (of_paths, of_templates) = kinds.split_at(paths(args));
+    let weights = of_paths.iter().map(|kind| weight_of(kind, &args.teaches));
     Ok(Model::Built {
-        weights: weights.collect(),
+        weights: weights.chain(of_templates.iter().map(|_| None)).collect(),
         made: made.map_err(|error| Error::failed(harmless(&error.to_string())))?,
     })
 }
@@ -200,7 +211,7 @@ fn judged_templates(
     };
     let made = delivered_templates::delivered(templates);
     let made = made.map_err(|error| Error::failed(harmless(&error.to_string())))?;
-    let first = args.ham.len() + args.spam.len();
+    let first = paths(args);
     let of_kind = |made: &Made| first + usize::from(made.is_spam);
     Ok(evaluation(args, filter, config).run_made(&made, of_kind))
 }

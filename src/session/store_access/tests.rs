@@ -50,7 +50,7 @@ async fn a_session_reads_what_the_one_before_has_handed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_costs_200_ms_once_and_then_nothing() {
+async fn a_store_that_hangs_is_waited_for_by_three_mailboxes_and_then_by_none() {
     let dir = tempfile::tempdir().unwrap();
     let (access, metrics) = access(dir.path(), 1);
     let (release, hang) = mpsc::channel::<()>();

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::kept::{self, Kept, Left};
+use crate::mailbox_id::MailboxId;
 use crate::message::Headers;
 use crate::store::contract::{QuarantineQuery, Store};
 use crate::store::records::{
@@ -27,6 +28,9 @@ const PAGE: usize = 200;
 /// How long a message waits for those that were held before it.
 const CATCH_UP: Duration = Duration::from_millis(500);
 
+/// How long a message waits for its row; a client waits for it. More than the store waits for a lock.
+const COMMITTED: Duration = Duration::from_secs(3);
+
 /// How the quarantine uses the store.
 #[derive(Debug, Clone)]
 pub struct QuarantineIndex {
@@ -39,8 +43,23 @@ pub struct QuarantineIndex {
 impl QuarantineIndex {
     /// The id under which a message is held already. A store that fails says no: then it is held twice.
     pub(super) fn held_as(&self, entry: &Quarantined) -> Option<PopgateId> {
-        self.writer.caught_up(CATCH_UP);
+        if let Some(mailbox) = &entry.mailbox {
+            self.writer.caught_up_with(mailbox, CATCH_UP);
+        }
         held_id(&*self.store, entry).ok().flatten()
+    }
+
+    /// Whether the row of a message, which was handed over, will be there: it is, or the store is late. Only the row says
+    /// whose message it is, and a notice leads to it.
+    pub(super) fn keeps_row(&self, id: &PopgateId, mailbox: Option<&MailboxId>) -> bool {
+        let Some(mailbox) = mailbox else {
+            return true;
+        };
+        if !self.writer.caught_up_with(mailbox, COMMITTED) {
+            return true;
+        }
+        // What did not fit into the queue, or was refused, is lost.
+        !matches!(self.store.quarantined(id), Ok(None))
     }
 }
 

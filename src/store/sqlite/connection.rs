@@ -18,7 +18,7 @@ pub const FILE: &str = "popgate.sqlite";
 pub(super) const WRITER_WAITS: Duration = Duration::from_secs(2);
 
 /// How long a reader waits: readers wait for nobody but a process that recovers the log.
-const READER_WAITS: Duration = Duration::from_millis(150);
+const READER_WAITS: Duration = Duration::from_millis(500);
 
 /// The statements of a connection that stay compiled.
 const STATEMENTS: usize = 64;

@@ -70,7 +70,7 @@ struct State {
     sleep: Sleep,
     /// So many wait for progress.
     waiters: usize,
-    /// Somebody has waited in vain, and nothing was applied since.
+    /// Somebody has waited in vain while nothing was applied, and nothing was since.
     is_stalled: bool,
     is_closed: bool,
     /// What is not applied yet is not wanted any more.
@@ -268,15 +268,19 @@ impl Queue {
         state.applied >= last
     }
 
-    /// The same; but a store that fails or hangs is waited for once, and not again until it has applied something.
+    /// The same; but once somebody has waited in vain while nothing was applied, nobody waits until something is.
     pub(super) fn caught_up_unless_stalled(&self, last: Ticket, limit: Duration) -> bool {
-        if self.lock().is_stalled {
-            return false;
-        }
+        let before = {
+            let state = self.lock();
+            if state.is_stalled {
+                return state.applied >= last;
+            }
+            state.applied
+        };
         let done = self.caught_up(last, limit);
         if !done {
             let mut state = self.lock();
-            state.is_stalled = state.applied < last;
+            state.is_stalled |= state.applied == before;
         }
         done
     }

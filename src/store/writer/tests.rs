@@ -280,12 +280,13 @@ fn a_store_that_hangs_delays_nobody_and_memory_is_bounded() {
     let full = Dropped::QueueFull;
     assert_eq!(dropped(&events), [(1, full), (2, full)]);
     assert!(!writer.caught_up(Duration::ZERO));
-    // Who needs the store more than that waits for it once.
-    assert!(!writer.caught_up_unless_stalled(Duration::ZERO));
-    assert!(!writer.caught_up_unless_stalled(LONG));
+    // Once one has waited for a mailbox in vain, nobody does.
+    let of = change("a").mailbox().unwrap().clone();
+    assert!(!writer.caught_up_with(&of, Duration::ZERO));
+    assert!(!writer.caught_up_with(&of, LONG));
     drop(hang);
     assert!(writer.caught_up(LONG));
-    assert!(writer.caught_up_unless_stalled(Duration::ZERO));
+    assert!(writer.caught_up_with(&of, LONG));
     assert_eq!(*store.kept.lock().unwrap(), ["a", "b", "c"]);
     let empty = WriterEvent::Waiting {
         changes: 0,
