@@ -69,8 +69,8 @@ fn message(template: &Template, is_spam: bool, domain: &str, random: &mut fastra
         format!("https://{leads_to}/{path}").to_lowercase()
     };
     let mut text = Text::of(template, is_spam, &link, random);
-    // A person passes on few of them.
-    if text.form == 3 {
+    // People pass on few of them.
+    if text.is_passed_on() {
         text = Text::of(template, is_spam, &link, random);
     }
     let mut reply_to = String::new();

@@ -98,7 +98,7 @@ impl Evaluation<'_> {
         }
     }
 
-    /// Judges what templates made, as messages of a kind of mail with this number.
+    /// Judges what templates made, one after the other; `group_of` says of which kind of mail each is.
     pub fn run_made(&self, made: &[Made], group_of: impl Fn(&Made) -> usize) -> Vec<Judged> {
         let each = made.iter().map(|made| {
             let message = Message {

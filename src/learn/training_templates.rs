@@ -207,6 +207,9 @@ const FORWARDED: &[&str] = &[
 ];
 const PREFIXES: &[&str] = &["Fw: ", "Fwd: ", "FW: ", "Enc: ", "WG: "];
 
+/// The form of a message that a person passes on; the others are plain text, a page, and both.
+const PASSED_ON: u8 = 3;
+
 /// Each line of a template stays out of so many copies.
 const LEFT_OUT: f64 = 0.1;
 
@@ -216,7 +219,7 @@ pub(super) struct Text {
     pub(super) lines: Vec<String>,
     /// A person's address.
     mail: String,
-    pub(super) form: u8,
+    form: u8,
 }
 
 impl Text {
@@ -261,7 +264,7 @@ impl Text {
             }
         }
         let form = random.u8(0..4);
-        if form == 3 {
+        if form == PASSED_ON {
             let head = pick(FORWARDED, random)
                 .replace("{from}", name)
                 .replace("{mail}", &mail)
@@ -275,6 +278,11 @@ impl Text {
             mail,
             form,
         }
+    }
+
+    /// Whether a person passes it on.
+    pub(super) fn is_passed_on(&self) -> bool {
+        self.form == PASSED_ON
     }
 
     /// The fields of the content, and the body: plain text, a page, or both.

@@ -87,14 +87,14 @@ impl Writer {
         }
     }
 
-    /// Waits until what was handed over so far is applied, or this time has passed: a session reads what the one before
-    /// wrote. Blocks.
+    /// Waits until what was handed over so far is applied, or this time has passed. Blocks.
+    #[cfg(test)]
     pub fn caught_up(&self, limit: Duration) -> bool {
         self.queue.caught_up(self.queue.last(), limit)
     }
 
-    /// The same for what may concern this mailbox; but a store that fails or hangs delays one of those who wait, and not
-    /// each: see [`Queue::caught_up_unless_stalled`].
+    /// Waits until what was handed over so far and may concern this mailbox is applied, or this time has passed: a session
+    /// reads what the one before wrote. A store that fails or hangs delays one of those who wait, and not each. Blocks.
     pub fn caught_up_with(&self, mailbox: &MailboxId, limit: Duration) -> bool {
         let last = self.queue.last_of(mailbox);
         self.queue.caught_up_unless_stalled(last, limit)

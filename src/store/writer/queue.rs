@@ -234,6 +234,7 @@ impl Queue {
     }
 
     /// The change that was handed over last.
+    #[cfg(test)]
     pub(super) fn last(&self) -> Ticket {
         self.lock().pushed
     }
