@@ -50,6 +50,7 @@ dialogs! {
     a_last_line_with_cr_alone_reaches_the_client
     a_last_line_without_crlf_reaches_the_client
     a_late_sasl_response_is_not_relayed
+    a_listing_asked_for_ahead_does_not_outlive_dele
     a_listing_without_its_last_line_end_is_complete
     a_long_message_is_not_read_ahead
     a_mailbox_in_use_is_no_wrong_password
@@ -110,6 +111,7 @@ dialogs! {
     read_ahead_of_a_client_that_deletes
     read_ahead_one_at_a_time_without_pipelining
     sizes_are_those_of_the_rewritten_messages
+    stat_and_list_are_asked_for_together
     the_connection_ends_within_a_message_that_was_read_ahead
     the_size_of_a_marked_message_beyond_hold_bytes
     the_subject_mark_stays_outside_encoded_words

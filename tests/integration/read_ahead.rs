@@ -67,7 +67,8 @@ impl Fetching {
             sent: 0,
             average,
         };
-        for line in ["USER a", "PASS b", "CAPA", "STAT"] {
+        // Before PIPELINING is announced, LIST is not asked for together with STAT.
+        for line in ["USER a", "PASS b", "STAT", "CAPA"] {
             fetching.client(line, octets);
         }
         fetching

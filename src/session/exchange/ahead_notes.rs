@@ -12,6 +12,7 @@ impl Exchange<'_> {
     fn listed(&self) -> Option<Listing> {
         match (&self.response, self.pending.front()?) {
             (Response::Sizes, _) => Some(Listing::List),
+            (Response::ListingAhead(listing), _) => Some(*listing),
             (Response::Rows(_) | Response::Listing(_), Pending::Upstream(command)) => match command
             {
                 Command::List(None) => Some(Listing::List),

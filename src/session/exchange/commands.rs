@@ -103,6 +103,7 @@ impl Exchange<'_> {
         let command = Command::parse(self.client.first_line());
         (settled || !command.deletes())
             && !self.must_recall_before(&command)
+            && !self.must_list_before(&command)
             && !self.must_discard_before(&command)
             && !self.must_read_before(&command)
     }
@@ -126,6 +127,7 @@ impl Exchange<'_> {
     /// Processes the client's commands as far as possible; returns the action that one of them needs.
     pub(super) fn take_commands(&mut self) -> Option<Action> {
         self.ask_capabilities();
+        self.ask_listings();
         self.ask_unique_ids();
         self.prefetch();
         self.discard_before_quit();
@@ -255,6 +257,9 @@ impl Exchange<'_> {
             return;
         }
         let is_in_vain = self.note_order(&command);
+        if self.takes_listing(&command) {
+            return;
+        }
         let command = self.upstream_command(command);
         // It may ask for a message that was read ahead, and for none after that.
         let is_taken = command.as_ref().is_some_and(|it| self.takes_read_ahead(it));

@@ -35,7 +35,7 @@ impl Exchange<'_> {
         if text == b"." {
             self.check_nothing_follows(0)?;
             match self.response {
-                Response::OwnCapabilities => self.answered(),
+                Response::OwnCapabilities | Response::ListingAhead(_) => self.answered(),
                 Response::UniqueIds => self.unique_ids_complete(),
                 Response::Sizes => self.sizes_complete(),
                 _ => self.end_listing(line),
@@ -48,6 +48,7 @@ impl Exchange<'_> {
             _ => {}
         }
         self.note_row(text);
+        self.note_listing_row(text);
         if let Some(mut shown) = self.shown(text) {
             shown.extend_from_slice(b"\r\n");
             // The upstream's line is relayed if it is unchanged.

@@ -27,6 +27,8 @@ mod input;
 mod io_results;
 mod lines;
 mod listing;
+mod listing_answers;
+mod listings_ahead;
 mod login_checks;
 mod login_method;
 mod login_state;

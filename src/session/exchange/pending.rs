@@ -7,6 +7,7 @@ use super::ahead_state::{Asked, Ready};
 use super::event::DecidedMessage;
 use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
+use super::listing_answers::ListingCommand;
 use super::mailbox_view::{Listing, OwnNumber};
 use super::prefetch_state::Candidate;
 use super::recall_state::DiscardReason;
@@ -39,6 +40,8 @@ pub(super) enum Pending {
     UniqueIds(UidlListing),
     /// The upstream's answer to LIST, which popgate has asked for itself.
     HiddenSizes,
+    /// The upstream's answer to STAT, LIST or UIDL that the client will probably ask for.
+    ListingAhead(ListingCommand),
     /// The upstream's answer to popgate's own RETR, before the client is told any number.
     Prefetch(Candidate),
     /// The upstream's answer to popgate's own RETR of a message that the client will probably ask for.
@@ -62,6 +65,7 @@ impl Pending {
                 | Self::Capabilities
                 | Self::UniqueIds(_)
                 | Self::HiddenSizes
+                | Self::ListingAhead(_)
                 | Self::Prefetch(_)
                 | Self::Ahead(_)
                 | Self::Discard(_)
@@ -131,6 +135,8 @@ pub(super) enum Response {
     UniqueIds,
     /// Each line is a number and a size, for popgate itself.
     Sizes,
+    /// Each line is kept until the client asks for the listing.
+    ListingAhead(Listing),
     /// The driver looks up what is remembered of the messages with these ids, unless it was not asked yet.
     Recalling(Option<Box<UidlListing>>),
     /// The driver reads an earlier decision on the message that comes.
@@ -293,6 +299,7 @@ impl Response {
             | Self::OwnCapabilities
             | Self::UniqueIds
             | Self::Sizes
+            | Self::ListingAhead(_)
             | Self::Recalling(_)
             | Self::Loading(_)
             | Self::OwnMessage(_)

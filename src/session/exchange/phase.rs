@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::ahead_state::Ahead;
 use super::event::DecidedMessage;
+use super::listing_answers::ListingAnswers;
 use super::login_state::LocalLogin;
 use super::mailbox_view::MailboxView;
 use super::pending::Response;
@@ -87,6 +88,8 @@ pub(super) struct Transaction {
     pub(super) spooled: Spooled,
     /// Messages that are read ahead of the client's commands.
     pub(super) ahead: Ahead,
+    /// Answers to STAT, LIST and UIDL that have come before the client has asked for them.
+    pub(super) listing_answers: ListingAnswers,
     /// The progress of the one that arrives, while an answer that needs no server is given before it.
     pub(super) suspended: Option<Box<Response>>,
     /// Whether the server was seen to write unique-ids into messages.

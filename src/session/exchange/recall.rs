@@ -229,6 +229,7 @@ impl Exchange<'_> {
                 + it.verdicts.recalled_octets()
                 + it.spooled.octets_in_memory()
                 + it.ahead.octets_in_memory()
+                + it.listing_answers.octets()
         });
         listing + known.unwrap_or(0)
     }
@@ -250,15 +251,19 @@ impl Exchange<'_> {
 
     /// Adds the rows of popgate's own entries at the end of a listing.
     pub(super) fn add_own_rows(&mut self, listing: Listing) {
-        let Some(transaction) = self.phase.transaction() else {
-            return;
-        };
-        let view = &transaction.view;
-        let Some(own) = view.own() else { return };
-        let rows = own
-            .places()
-            .filter_map(|place| view.own_line(place, listing));
-        let rows: String = rows.map(|row| row + "\r\n").collect();
+        let rows: String = self.own_rows(listing).collect();
         self.output.add(Bytes::from(rows));
+    }
+
+    /// The rows of popgate's own entries in a listing, with their line ends.
+    pub(super) fn own_rows(&self, listing: Listing) -> impl Iterator<Item = String> {
+        let view = self.phase.transaction().map(|it| &it.view);
+        let own = view.and_then(|view| Some((view, view.own()?)));
+        own.into_iter().flat_map(move |(view, own)| {
+            let lines = own
+                .places()
+                .filter_map(move |place| view.own_line(place, listing));
+            lines.map(|line| line + "\r\n")
+        })
     }
 }

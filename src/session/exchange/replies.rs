@@ -6,6 +6,7 @@ use super::action::{Action, End};
 use super::ahead_state::Asked;
 use super::event::Event;
 use super::input::FromUpstream;
+use super::listing_answers::ListingCommand;
 use super::mechanism::Mechanism;
 use super::pending::{Pending, Response};
 use super::phase::Phase;
@@ -28,6 +29,7 @@ enum Owes {
     Capabilities,
     UniqueIds,
     HiddenSizes,
+    ListingAhead(ListingCommand),
     Prefetch(Candidate),
     Ahead(Asked),
     Discard(DiscardReason),
@@ -44,6 +46,7 @@ impl Owes {
             | Self::Prefetch(_)
             | Self::Ahead(_) => Shape::LinesIfOk,
             Self::Discard(_) => Shape::Line,
+            Self::ListingAhead(listing_command) => listing_command.command().shape(),
             Self::Command(command) => command.shape(),
         }
     }
@@ -68,6 +71,7 @@ impl Exchange<'_> {
                 | Response::OwnCapabilities
                 | Response::UniqueIds
                 | Response::Sizes
+                | Response::ListingAhead(_)
                 | Response::Mechanisms => self.take_text_line()?,
                 Response::Held(_) => match self.take_held()? {
                     Some(action) => return Ok(Some(action)),
@@ -135,6 +139,7 @@ impl Exchange<'_> {
             Some(Pending::Capabilities) => Owes::Capabilities,
             Some(Pending::UniqueIds(_)) => Owes::UniqueIds,
             Some(Pending::HiddenSizes) => Owes::HiddenSizes,
+            Some(Pending::ListingAhead(listing_command)) => Owes::ListingAhead(*listing_command),
             Some(Pending::Prefetch(candidate)) => Owes::Prefetch(*candidate),
             Some(Pending::Ahead(asked)) => Owes::Ahead(*asked),
             Some(Pending::Discard(reason)) => Owes::Discard(*reason),
@@ -182,10 +187,14 @@ impl Exchange<'_> {
                     _ => self.answered(),
                 }
             }
-            (Owes::UniqueIds, Meaning::LinesFollow) => self.response = Response::UniqueIds,
+            (Owes::UniqueIds, Meaning::LinesFollow) => self.begin_unique_ids(&line),
             (Owes::UniqueIds, _) => self.unique_ids_refused(),
             (Owes::HiddenSizes, Meaning::LinesFollow) => self.response = Response::Sizes,
             (Owes::HiddenSizes, _) => self.sizes_complete(),
+            (Owes::ListingAhead(listing_command), meaning) => {
+                let accepted = matches!(meaning, Meaning::Accepted | Meaning::LinesFollow);
+                self.begin_listing_ahead(listing_command, accepted, &line);
+            }
             (Owes::Prefetch(candidate), Meaning::LinesFollow) => {
                 self.begin_prefetched(candidate, line);
             }
