@@ -113,6 +113,7 @@ impl Driven {
             prefetch: setup.prefetch,
             style: setup.style,
             quarantine_suffix: setup.quarantine_suffix,
+            judges: true,
             new_id: || ID,
         };
         let login = now + setup.timeouts.login;

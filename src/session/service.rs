@@ -16,7 +16,7 @@ use super::pause::Pause;
 use super::quotas::Quotas;
 use super::refusal::Refusal;
 use super::store_access::StoreAccess;
-use crate::config::{DropMode, Limits, ListenTls, LogMailboxes, Timeouts};
+use crate::config::{DropMode, HeaderMode, Limits, ListenTls, LogMailboxes, Timeouts};
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Metrics;
 use crate::net::places::Bounds;
@@ -118,8 +118,15 @@ impl Service {
             prefetch: &self.hide.prefetch,
             style: &self.style,
             quarantine_suffix: &self.quarantine_suffix,
+            judges: self.judges(),
             new_id,
         }
+    }
+
+    /// Whether anything may be found in a message, noted of it, or added to it. What a store says of a mailbox (lists,
+    /// corrections, earlier decisions) counts, too.
+    fn judges(&self) -> bool {
+        self.store.is_some() || !self.judge.is_idle() || self.style.headers == HeaderMode::Always
     }
 
     /// The OAuth login of an upstream, if it has one.

@@ -113,6 +113,7 @@ fn log_in(
         prefetch: &crate::fuzz::test_setup::PREFETCH,
         style: Box::leak(Box::new(style)),
         quarantine_suffix: Box::leak(Box::new("+quarantine".to_owned())),
+        judges: true,
         new_id: || MessageId {
             seconds: 0,
             random: 0,

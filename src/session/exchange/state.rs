@@ -38,6 +38,8 @@ pub struct ExchangeConfig<'s> {
     pub hold: HoldLimits,
     /// How much may be fetched before the first answer about messages, in hide mode.
     pub prefetch: &'s PrefetchLimits,
+    /// Whether messages are judged; if not, they are relayed as they come.
+    pub judges: bool,
     /// How messages are marked.
     pub style: &'s MarkStyle,
     /// What is behind the user's name in a login to the quarantine; empty = there are none.
