@@ -85,6 +85,7 @@
 //!
 //! 1. `session/judge.rs`, `Judge::header`, `message`: wire octets → un-stuffed octets.
 //! 2. `filter/message_filter.rs`, `judge_header`: the header while the body still arrives → a `HeaderStage`.
+//!    `filter/message_filter/early.rs`, `passes_by_header`: whether it may go to the client now, and be judged later.
 //! 3. `message/headers.rs`, `Headers::of`: octets → fields; `message/decode.rs`: encoded words, charsets.
 //! 4. `message/content.rs`, `Content::of`: octets → `mime.rs`, `walk`: parts → texts, pages, files, links, within limits.
 //! 5. `message/html.rs`, `read`: a page → `visible_text.rs`, links, `page_traits.rs`; `homoglyphs.rs` spells look-alikes.

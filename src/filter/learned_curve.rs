@@ -48,6 +48,16 @@ impl LearnedCurves {
         })
     }
 
+    /// The most points that an opinion adds, whatever the message is.
+    pub(crate) fn most(&self, has_shipped: bool) -> f64 {
+        let highest = |curve: &LearnedCurve| curve.knots.last().map_or(0.0, |(_, points)| *points);
+        let shipped = match has_shipped {
+            true => highest(&self.untrained),
+            false => 0.0,
+        };
+        rounded(shipped + highest(&self.taught)).max(0.0)
+    }
+
     /// The points for what lessons say, within those of the table.
     pub fn taught_points(&self, taught: &Taught) -> f64 {
         let reserve = (self.taught.flat_before_zero() - WEAK).max(0.0);
@@ -62,6 +72,11 @@ impl LearnedCurves {
         let (least, most) = ends.map_or((0.0, 0.0), |(first, last)| (first.1, last.1));
         (points + taught.likeness).clamp(least, most)
     }
+}
+
+/// People read one decimal.
+pub(crate) fn rounded(points: f64) -> f64 {
+    (points * 10.0).round() / 10.0
 }
 
 /// Log odds that are weak evidence, whatever came by which server.

@@ -3,6 +3,7 @@
 //! In: a message, whole or truncated, or its header first and the rest later; out: a
 //! [`Verdict`]. It never fails: what cannot be decoded is judged raw.
 
+mod early;
 mod learned;
 mod listed;
 mod note;
@@ -16,6 +17,7 @@ use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::context::{Context, Notes};
 use crate::filter::facts::{Facts, counted};
 use crate::filter::fnv::fnv;
+use crate::filter::header_rules::HeaderRules;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
@@ -42,6 +44,7 @@ pub const CORRECTED: &str = "CORRECTED";
 #[derive(Debug)]
 pub struct Filter {
     rules: CompiledRules,
+    header_rules: HeaderRules,
     lists: Lists,
     brands: Arc<Brands>,
     thresholds: Thresholds,
@@ -74,6 +77,13 @@ const RULE_WORK: u64 = 10_000;
 /// Units of work for the learned filter, which looks at a bounded part of a message.
 const LEARNED_WORK: u64 = 60_000;
 
+impl HeaderStage {
+    /// The work that it took.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+}
+
 impl Filter {
     /// Compiles the rules, except those that have expired by the set's day ([`RuleSet::on`]).
     pub fn new(set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
@@ -81,8 +91,10 @@ impl Filter {
         let drop_at = thresholds.drop_at.map_or(u64::MAX, f64::to_bits);
         version = fnv(version, &drop_at.to_be_bytes());
         let rules: Vec<Rule> = set.unexpired().cloned().collect();
+        let compiled = CompiledRules::new(&rules, set.lists())?;
         Ok(Self {
-            rules: CompiledRules::new(&rules, set.lists())?,
+            header_rules: HeaderRules::of(&rules, &compiled),
+            rules: compiled,
             lists: set.lists().clone(),
             brands: Arc::clone(set.brands()),
             thresholds,
@@ -371,6 +383,8 @@ impl Filter {
         verdict.work = work.spent();
         verdict.partial = work.partial();
         verdict.left_out = work.left_out();
+        // Of others it makes no difference.
+        verdict.passes_by_header = verdict.partial.is_some() && self.passes_by(context, headers);
         verdict
     }
 
@@ -403,6 +417,7 @@ impl Filter {
             work: 0,
             partial: None,
             left_out: 0,
+            passes_by_header: false,
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,
             opinion: None,

@@ -17,6 +17,7 @@ pub mod day;
 pub mod examples;
 pub mod facts;
 mod fnv;
+mod header_rules;
 pub mod known_senders;
 pub mod learned_curve;
 mod list_pattern;

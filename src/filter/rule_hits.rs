@@ -15,6 +15,25 @@ pub(crate) fn hits(
     facts: &Facts<'_, '_>,
     parts: bool,
 ) -> Vec<usize> {
+    let others: &[Ask] = match parts {
+        true => &rules.asked_without_score,
+        false => &[],
+    };
+    let asked = rules.asked.iter().chain(others);
+    let mut found = found(rules, matches, facts, &rules.first, asked);
+    found.retain(|rule| parts || rules.rules[*rule].score != 0.0);
+    found.sort_unstable();
+    found
+}
+
+/// The rules that hit by matches of their own, and those of `asked` that hit; `first` are looked at before these.
+pub(crate) fn found<'r>(
+    rules: &'r CompiledRules,
+    matches: &mut RuleMatches,
+    facts: &Facts<'_, '_>,
+    first: &[usize],
+    asked: impl Iterator<Item = &'r Ask>,
+) -> Vec<usize> {
     let mut known = rules.unknown.clone();
     let mut counted = vec![Counted::default(); rules.combined.len()];
     let mut found = Vec::new();
@@ -36,22 +55,16 @@ pub(crate) fn hits(
         known,
         counted,
     };
-    for first in &rules.first {
+    for first in first {
         search.hits(*first);
     }
-    found.retain(|rule| parts || rules.rules[*rule].score != 0.0);
-    let others: &[Ask] = match parts {
-        true => &rules.asked_without_score,
-        false => &[],
-    };
-    for ask in rules.asked.iter().chain(others) {
+    for ask in asked {
         // Most combinations lack something.
         let may_hit = ask.combination.is_none_or(|number| search.may_hit(number));
         if may_hit && search.hits(ask.rule) {
             found.push(ask.rule);
         }
     }
-    found.sort_unstable();
     found
 }
 

@@ -41,6 +41,8 @@ pub struct Verdict {
     pub work: u64,
     /// Why it is made of a part of the message only, if it is.
     pub partial: Option<Partial>,
+    /// Whether the message passes whatever is in the parts that the verdict is not made of: its header has settled that.
+    pub passes_by_header: bool,
     /// How many parts of the message were not looked into.
     pub left_out: usize,
     /// Time spent on decoding.

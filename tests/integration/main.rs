@@ -44,6 +44,7 @@ mod oauth;
 mod oauth_consent;
 mod oauth_proxy;
 mod old_certificates;
+mod passes_by_header;
 mod pieces;
 mod quarantine;
 mod quarantine_login;

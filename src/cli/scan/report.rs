@@ -239,6 +239,7 @@ mod tests {
             work: 81_000,
             partial: None,
             left_out: 0,
+            passes_by_header: false,
             decode_time: Duration::from_micros(140),
             rules_time: Duration::from_micros(3),
             opinion: None,

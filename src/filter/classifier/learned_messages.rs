@@ -54,6 +54,8 @@ pub struct LearnedMessages {
     next: AtomicU64,
     /// A sum over all that does not depend on their order.
     fingerprint: AtomicU64,
+    /// How many of them are spam, by owner. Changed while `all` is.
+    spam: RwLock<HashMap<Option<WeightsOwner>, usize>>,
 }
 
 impl LearnedMessages {
@@ -63,6 +65,7 @@ impl LearnedMessages {
         Self {
             next: AtomicU64::new(last.map_or(0, |last| last + 1)),
             fingerprint: AtomicU64::new(all.iter().fold(0, sum)),
+            spam: RwLock::new(spam_by_owner(&all)),
             all: RwLock::new(all),
         }
     }
@@ -74,6 +77,27 @@ impl LearnedMessages {
 
     fn all_mut(&self) -> RwLockWriteGuard<'_, HashMap<Key, Remembered>> {
         self.all.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether any of them is spam for this owner.
+    pub(super) fn has_spam(&self, owner: Option<&WeightsOwner>) -> bool {
+        let spam = self.spam.read().unwrap_or_else(PoisonError::into_inner);
+        spam.contains_key(&owner.cloned())
+    }
+
+    fn spam_mut(&self) -> RwLockWriteGuard<'_, HashMap<Option<WeightsOwner>, usize>> {
+        self.spam.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One spam less for this owner.
+    fn lose_spam(&self, owner: &Option<WeightsOwner>) {
+        let mut spam = self.spam_mut();
+        if let Some(count) = spam.get_mut(owner) {
+            *count -= 1;
+            if *count == 0 {
+                spam.remove(owner);
+            }
+        }
     }
 
     /// How a message was learned, if it was.
@@ -90,8 +114,14 @@ impl LearnedMessages {
         let mut sum = fingerprint(&key, learned.is_spam);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut all = self.all_mut();
+        if learned.is_spam {
+            *self.spam_mut().entry(key.0.clone()).or_default() += 1;
+        }
         if let Some(before) = all.insert(key.clone(), Remembered { learned, number }) {
             sum ^= fingerprint(&key, before.learned.is_spam);
+            if before.learned.is_spam {
+                self.lose_spam(&key.0);
+            }
         }
         if all.len() > MOST {
             let mut numbers: Vec<u64> = all.values().map(|it| it.number).collect();
@@ -103,14 +133,18 @@ impl LearnedMessages {
                 }
                 stays
             });
+            *self.spam_mut() = spam_by_owner(&all);
         }
         drop(all);
         self.fingerprint.fetch_xor(sum, Ordering::Relaxed);
     }
 
     pub(super) fn forget(&self, key: &Key) {
-        let before = self.all_mut().remove(key);
-        if let Some(before) = before {
+        let mut all = self.all_mut();
+        if let Some(before) = all.remove(key) {
+            if before.learned.is_spam {
+                self.lose_spam(&key.0);
+            }
             let sum = fingerprint(key, before.learned.is_spam);
             self.fingerprint.fetch_xor(sum, Ordering::Relaxed);
         }
@@ -119,7 +153,9 @@ impl LearnedMessages {
     /// Forgets the messages of an owner; returns how many there were.
     pub(super) fn forget_owner(&self, owner: &WeightsOwner) -> u64 {
         let (mut sum, mut count) = (0, 0);
-        self.all_mut().retain(|key, it| {
+        let mut all = self.all_mut();
+        self.spam_mut().remove(&Some(owner.clone()));
+        all.retain(|key, it| {
             let stays = key.0.as_ref() != Some(owner);
             if !stays {
                 sum ^= fingerprint(key, it.learned.is_spam);
@@ -140,7 +176,10 @@ impl LearnedMessages {
 
     pub(super) fn replace_with(&self, other: &Self) {
         let theirs = std::mem::take(&mut *other.all_mut());
-        let before = std::mem::replace(&mut *self.all_mut(), theirs);
+        let mut all = self.all_mut();
+        *self.spam_mut() = std::mem::take(&mut *other.spam_mut());
+        let before = std::mem::replace(&mut *all, theirs);
+        drop(all);
         // Not while others wait.
         drop(before);
         for (own, theirs) in [
@@ -150,6 +189,14 @@ impl LearnedMessages {
             own.store(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
         }
     }
+}
+
+fn spam_by_owner(all: &HashMap<Key, Remembered>) -> HashMap<Option<WeightsOwner>, usize> {
+    let mut spam = HashMap::new();
+    for (owner, _) in all.iter().filter(|it| it.1.learned.is_spam).map(|it| it.0) {
+        *spam.entry(owner.clone()).or_default() += 1;
+    }
+    spam
 }
 
 /// A learned message's part of the fingerprint.
@@ -192,5 +239,38 @@ mod tests {
         };
         messages.remember(key(0), ham);
         assert_ne!(messages.fingerprint(), one);
+    }
+
+    #[test]
+    fn it_is_known_whose_messages_are_spam() {
+        let messages = LearnedMessages::default();
+        let ann = WeightsOwner::User("ann".into());
+        let learned = |is_spam| Learned {
+            is_spam,
+            step: Step::default(),
+            hops: Hops::default(),
+        };
+        let key = |owner: Option<&WeightsOwner>, octet: u8| (owner.cloned(), [octet; 16]);
+        let spam = |messages: &LearnedMessages| [None, Some(&ann)].map(|it| messages.has_spam(it));
+        messages.remember(key(Some(&ann), 1), learned(false));
+        assert_eq!(spam(&messages), [false, false]);
+        messages.remember(key(Some(&ann), 1), learned(true));
+        messages.remember(key(Some(&ann), 1), learned(true));
+        messages.remember(key(None, 2), learned(true));
+        assert_eq!(spam(&messages), [true, true]);
+        let again = LearnedMessages::new(messages.all().clone());
+        assert_eq!(spam(&again), [true, true]);
+        messages.forget(&key(None, 2));
+        assert_eq!(spam(&messages), [false, true]);
+        messages.remember(key(Some(&ann), 1), learned(false));
+        assert_eq!(spam(&messages), [false, false]);
+        messages.replace_with(&again);
+        assert_eq!(spam(&messages), [true, true]);
+        messages.forget_owner(&ann);
+        assert_eq!(spam(&messages), [true, false]);
+        for number in 0..=MOST {
+            messages.remember((None, (number as u128).to_be_bytes()), learned(false));
+        }
+        assert_eq!(spam(&messages), [false, false]);
     }
 }

@@ -335,6 +335,13 @@ impl LearnedState {
         labels.find_map(|label| label)
     }
 
+    /// Whether a person has said of any message that it is spam, for this mailbox or for all.
+    pub fn has_spam(&self, owner: Option<&WeightsOwner>) -> bool {
+        let fallback = owner.and_then(WeightsOwner::fallback);
+        let mut owners = [owner, fallback.as_ref()].into_iter().flatten();
+        owners.any(|owner| self.learned.has_spam(Some(owner))) || self.learned.has_spam(None)
+    }
+
     /// Whether anything was learned for this owner alone.
     pub fn has_owner(&self, owner: &WeightsOwner) -> bool {
         self.shared.load().accounts.contains_key(owner)

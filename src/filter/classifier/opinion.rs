@@ -13,7 +13,7 @@ use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::model;
 use crate::filter::classifier::taught;
-use crate::filter::learned_curve::LearnedCurves;
+use crate::filter::learned_curve::{LearnedCurves, rounded};
 use crate::filter::message_view::MessageView;
 
 /// Number of words and links considered as reasons.
@@ -52,8 +52,7 @@ pub fn of(
     let points = untrained + curves.taught_points(&taught);
     Opinion {
         probability: 1.0 / (1.0 + (-log_odds).exp()),
-        // People read one decimal.
-        points: (points * 10.0).round() / 10.0,
+        points: rounded(points),
         log_odds,
     }
 }

@@ -22,47 +22,56 @@ pub(super) const FACTS: &[Fact] = &[
         "auth-nothing-passed",
         "The receiving server checked the sender, and no check passed.",
         auth_nothing_passed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "auth-dmarc-failed",
         "The receiving server says that the sender's domain disowns the message (DMARC).",
         auth_dmarc_failed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "auth-spf-failed",
         "The receiving server says that the sender's domain does not send from there (SPF).",
         auth_spf_failed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "auth-dkim-failed",
         "The receiving server says that the message's signature is invalid (DKIM).",
         auth_dkim_failed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "auth-passed",
         "The receiving server says that the message is from the sender's domain (DMARC, or an aligned DKIM or SPF pass).",
         auth_passed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "auth-proven",
         "The receiving server says that the sender's domain has signed the message (DMARC, or an aligned DKIM pass).",
         auth_proven,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "sender-well-known",
         "The receiving server says that a known brand's own domain has signed the message, and it is no free mail provider's.",
         sender_well_known,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "one-click-signed",
         "A list that one leaves with one click (RFC 8058), with fields that the signature of the sender's domain covers, as the receiving server says.",
         one_click_signed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "auth-other-domain",
         "The receiving server's checks passed only for another domain than the sender's.",
         auth_other_domain,
-    ),
+    )
+    .of_header(),
 ];
 
 /// The results of the receiving server (RFC 8601), which adds its field above all that came with the message. A forged field

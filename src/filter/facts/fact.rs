@@ -12,6 +12,8 @@ pub struct Fact {
     measure: Measure,
     /// Whether it is about what is known beyond the message.
     pub(in crate::filter) is_of_context: bool,
+    /// Whether it needs nothing of the message but its header.
+    pub(in crate::filter) is_of_header: bool,
 }
 
 /// How a fact is computed.
@@ -45,6 +47,7 @@ impl Fact {
             about,
             measure: Measure::Holds(measure),
             is_of_context: false,
+            is_of_header: false,
         }
     }
 
@@ -58,6 +61,7 @@ impl Fact {
             about,
             measure: Measure::Number(measure),
             is_of_context: false,
+            is_of_header: false,
         }
     }
 
@@ -65,6 +69,15 @@ impl Fact {
     pub(super) const fn of_context(self) -> Self {
         Self {
             is_of_context: true,
+            ..self
+        }
+    }
+
+    /// It needs nothing of the message but its header, and looks at that however much work was done before: it is the same
+    /// whether more of the message has come or not.
+    pub(super) const fn of_header(self) -> Self {
+        Self {
+            is_of_header: true,
             ..self
         }
     }

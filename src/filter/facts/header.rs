@@ -10,82 +10,98 @@ pub(super) const FACTS: &[Fact] = &[
         "header-duplicated",
         "A field that may occur only once occurs twice.",
         duplicated,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "header-contradicts",
         "From, Subject or Date occurs twice, with different values.",
         contradicts,
-    ),
+    )
+    .of_header(),
     Fact::number(
         "date-skew-hours",
         "By how many hours Date differs from the time of receipt; negative means in the past.",
         date_skew_hours,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "reply-without-thread",
         "The subject says it is a reply, but no field references another message.",
         reply_without_thread,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "message-id-holds-recipient",
         "The Message-ID contains the recipient's address.",
         message_id_holds_recipient,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "message-id-is-sender",
         "The Message-ID has the local part of the sender's address after the @.",
         message_id_is_sender,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "message-id-other-domain",
         "The Message-ID's domain is neither the sender's nor that of bounces.",
         message_id_other_domain,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "recipient-in-subject",
         "The subject contains the recipient's address.",
         recipient_in_subject,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "recipient-name-in-subject",
         "The subject contains the local part of the recipient's address as a word.",
         recipient_name_in_subject,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "no-recipient",
         "Neither To nor Cc names an address.",
         no_recipient,
-    ),
+    )
+    .of_header(),
     Fact::number(
         "recipient-count",
         "How many addresses To and Cc name.",
         |mail| mail.to().iter().filter(|to| to.addr.is_some()).count() as f64,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "recipients-sorted",
         "Five or more recipients are in alphabetical order.",
         recipients_sorted,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "needless-encoding",
         "The subject or the sender's name is encoded in base64 though it is plain ASCII.",
         needless_encoding,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "list-coherent",
         "A mailing list's fields match each other or the sender.",
         list_coherent,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "list-addressed",
         "The message names a mailing list, and is addressed to it.",
         list_addressed,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "bulk-fields",
         "The message declares itself as bulk: List-Unsubscribe, Precedence, Feedback-ID.",
         bulk_fields,
-    ),
+    )
+    .of_header(),
 ];
 
 // RFC 5322 section 3.6: these occur at most once.

@@ -21,37 +21,43 @@ pub(super) const FACTS: &[Fact] = &[
         "The sender is authenticated, and so were three or more messages of the same address to this mailbox over at least a week, none of them spam.",
         sender_known,
     )
-    .of_context(),
+    .of_context()
+    .of_header(),
     Fact::holds(
         "sender-forged",
         "All messages of this address to this mailbox, three or more, were authenticated, and this one is not.",
         sender_forged,
     )
-    .of_context(),
+    .of_context()
+    .of_header(),
     Fact::holds(
         "sender-unwanted",
         "The sender is authenticated, and all messages of the same address to this mailbox, two or more, were spam.",
         sender_unwanted,
     )
-    .of_context(),
+    .of_context()
+    .of_header(),
     Fact::holds(
         "sender-first-time",
         "This mailbox, which knows others, has no message of this address, and none of its domain.",
         sender_first_time,
     )
-    .of_context(),
+    .of_context()
+    .of_header(),
     Fact::number(
         "sender-ham",
         "How many messages of this address to this mailbox were not spam.",
         |mail| about(mail).map_or(0.0, |it| f64::from(it.ham)),
     )
-    .of_context(),
+    .of_context()
+    .of_header(),
     Fact::number(
         "sender-spam",
         "How many messages of this address to this mailbox were spam.",
         |mail| about(mail).map_or(0.0, |it| f64::from(it.spam)),
     )
-    .of_context(),
+    .of_context()
+    .of_header(),
 ];
 
 /// The only address in From, and who is known.

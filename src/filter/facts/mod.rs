@@ -79,7 +79,15 @@ pub(crate) fn yes_or_no(name: &str) -> Result<&'static Fact, RuleError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::filter::context::Context;
+    use crate::filter::message_view::MessageView;
+    use crate::filter::rule::ExampleText;
+    use crate::filter::rules::RuleSet;
+    use crate::message::header::header_end;
+    use crate::message::{Content, Headers, Wanted, Work};
 
     #[test]
     fn fact_names_are_unique() {
@@ -95,5 +103,63 @@ mod tests {
             assert!(fact.about.ends_with('.'), "{}: {}", fact.name, fact.about);
         }
         assert!(named("no-such").is_err());
+    }
+
+    #[test]
+    fn facts_of_the_header_are_the_same_without_a_body() {
+        let set = RuleSet::stock().unwrap();
+        let all_content = Wanted {
+            text: true,
+            source: true,
+            tags: true,
+            parts: true,
+            files: true,
+        };
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let (context, mut held) = (Context::default(), HashSet::new());
+        let files = ["messages", "verdicts"]
+            .iter()
+            .flat_map(|it| std::fs::read_dir(folder.join(it)).unwrap());
+        let mut messages: Vec<Vec<u8>> = files
+            .map(|file| std::fs::read(file.unwrap().path()).unwrap_or_default())
+            .collect();
+        for examples in set.iter().map(|rule| &rule.examples) {
+            let both = examples.hit.iter().chain(&examples.miss);
+            messages.extend(both.filter_map(|example| match &example.text {
+                ExampleText::Message(text) => Some(text.clone().into_bytes()),
+                ExampleText::Value(_) => None,
+            }));
+        }
+        for raw in messages {
+            let Some(end) = header_end(&raw) else {
+                continue;
+            };
+            let (work, spent) = (Work::new(1 << 40), Work::brief(0));
+            let _ = spent.spend(1);
+            let whole = (Headers::of(&raw), Content::of(&raw, all_content, &work));
+            let header = (Headers::of(&raw[..end]), Content::default());
+            let view = |(headers, content), raw, work| {
+                MessageView::new(
+                    raw,
+                    headers,
+                    content,
+                    set.lists(),
+                    set.brands(),
+                    &context,
+                    work,
+                )
+            };
+            let whole = view((&whole.0, &whole.1), &raw, &work);
+            // Nothing may be spent, either.
+            let header = view((&header.0, &header.1), b"", &spent);
+            for fact in all().filter(|fact| fact.is_of_header) {
+                let value = fact.of(&whole);
+                assert_eq!(value, fact.of(&header), "{}", fact.name);
+                if !matches!(value, FactValue::No) {
+                    held.insert(fact.name);
+                }
+            }
+        }
+        assert!(held.len() > 30, "{held:?}");
     }
 }

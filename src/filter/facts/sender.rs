@@ -11,67 +11,80 @@ pub(super) const FACTS: &[Fact] = &[
         "name-holds-other-address",
         "The sender's display name is an address, but not the one the message comes from.",
         name_holds_other_address,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "from-free-mail",
         "The sender uses a free mailbox.",
         from_free_mail,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "from-abused-tld",
         "The sender's domain is under a top-level domain that is mostly abused.",
         from_abused_tld,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "from-dynamic-dns",
         "The sender's domain is a dynamic DNS name or a free host's.",
         from_dynamic_dns,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "from-is-recipient",
         "The message claims to come from its own recipient.",
         from_is_recipient,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "reply-to-free-mail",
         "Replies go to a free mailbox in another domain than the sender's.",
         reply_to_free_mail,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "reply-to-other-domain",
         "Replies go to another domain than the sender's.",
         reply_to_other_domain,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "reply-to-other-free-mail",
         "Sender and replies are two different free mailboxes.",
         reply_to_other_free_mail,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "reply-to-imitates",
         "Replies go to a domain that looks like the sender's but is another.",
         reply_to_imitates,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "reply-to-is-recipient",
         "Replies go back to the recipient.",
         reply_to_is_recipient,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "return-path-other-domain",
         "Bounces go to another domain than the sender's.",
         return_path_other_domain,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "brand-in-name",
         "The sender's display name is a known brand's, but the sender's domain is not.",
         brand_in_name,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "brand-in-subject",
         "The subject names a known brand, but the sender's domain is not that brand's.",
         brand_in_subject,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "brand-disguised",
         "A known brand's name is written with look-alike letters.",
@@ -81,22 +94,26 @@ pub(super) const FACTS: &[Fact] = &[
         "subject-disguised",
         "Words of the subject or of the sender's name use letters of another alphabet, or are broken up with marks.",
         subject_disguised,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "brand-in-address",
         "The sender's address contains a known brand's name, but its domain is not that brand's.",
         brand_in_address,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "brand-is-sender",
         "The sender's domain belongs to the brand that the display name or the subject names.",
         brand_is_sender,
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "recipient-domain-in-name",
         "The sender's display name contains the recipient's domain or address, but the sender's domain is another.",
         recipient_domain_in_name,
-    ),
+    )
+    .of_header(),
 ];
 
 /// Whether two hosts have the same owner, judging by their names.

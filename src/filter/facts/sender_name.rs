@@ -13,12 +13,14 @@ pub(super) const FACTS: &[Fact] = &[
         "name-unlike-domain",
         "The sender's display name has no word or initials in common with the sender's domain, which is no free mail provider's.",
         |mail| compared(mail, Likeness::None),
-    ),
+    )
+    .of_header(),
     Fact::holds(
         "name-like-domain",
         "The sender's display name has a word or initials in common with the sender's domain, which is no free mail provider's.",
         |mail| compared(mail, Likeness::Some),
-    ),
+    )
+    .of_header(),
 ];
 
 /// Shorter words occur in others by chance.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::listed::CLEARLY;
+use super::listed::{CLEARLY, allowed};
 use super::{CORRECTED, Filter, LEARNT};
 use crate::filter::classifier::account_view::AccountView;
 use crate::filter::classifier::{
@@ -209,7 +209,7 @@ fn correct(verdict: &mut Verdict, is_spam: bool) {
     let tag_at = verdict.thresholds.tag_at;
     let (kind, wanted) = match is_spam {
         true => ("spam", verdict.score.max(tag_at + CLEARLY)),
-        false => ("ham", verdict.score.min(tag_at - CLEARLY).min(0.0)),
+        false => ("ham", allowed(verdict.score, tag_at)),
     };
     verdict.settle(wanted, |score| Hit {
         rule: CORRECTED.into(),

@@ -5,7 +5,7 @@ use crate::filter::context::Context;
 use crate::filter::facts;
 use crate::filter::list_pattern::ListPattern;
 use crate::filter::message_view::MessageView;
-use crate::filter::sender_lists::{From, ListOwner, Says};
+use crate::filter::sender_lists::{From, ListOwner, Listed, Says};
 use crate::filter::verdict::{Hit, Verdict};
 
 /// The name of an allow entry among the rules that hit.
@@ -26,18 +26,7 @@ const SENDERS: usize = 20;
 impl Filter {
     /// Takes the score to where a list wants it.
     pub(super) fn apply_lists(context: &Context, mail: &MessageView<'_>, verdict: &mut Verdict) {
-        let Some(lists) = context.lists() else {
-            return;
-        };
-        let addresses = mail.from().iter().filter_map(|from| from.addr.as_deref());
-        let addresses = addresses.filter(|address| address.contains('@'));
-        let senders: Vec<_> = addresses.map(ListPattern::normal).take(SENDERS).collect();
-        let all: Vec<&str> = senders.iter().map(String::as_str).collect();
-        let from = match &*all {
-            [one] if mail.headers.all("from").count() == 1 => From::One(one),
-            _ => From::Unclear(&all),
-        };
-        let Some(listed) = lists.decide(from, || facts::is_sender_authenticated(mail)) else {
+        let Some(listed) = Self::listed(context, mail) else {
             return;
         };
         let whose = match listed.of {
@@ -59,7 +48,7 @@ impl Filter {
         };
         let thresholds = verdict.thresholds;
         let wanted = match listed.says {
-            Says::Allowed => verdict.score.min(thresholds.tag_at - CLEARLY).min(0.0),
+            Says::Allowed => allowed(verdict.score, thresholds.tag_at),
             Says::NotAuthenticated => verdict.score,
             Says::Blocked => {
                 let tagged = thresholds.tag_at + CLEARLY;
@@ -75,4 +64,23 @@ impl Filter {
             text: listed.pattern.to_string(),
         });
     }
+
+    /// The entry that decides on a message, by its header.
+    pub(super) fn listed(context: &Context, mail: &MessageView<'_>) -> Option<Listed> {
+        let lists = context.lists()?;
+        let addresses = mail.from().iter().filter_map(|from| from.addr.as_deref());
+        let addresses = addresses.filter(|address| address.contains('@'));
+        let senders: Vec<_> = addresses.map(ListPattern::normal).take(SENDERS).collect();
+        let all: Vec<&str> = senders.iter().map(String::as_str).collect();
+        let from = match &*all {
+            [one] if mail.headers.all("from").count() == 1 => From::One(one),
+            _ => From::Unclear(&all),
+        };
+        lists.decide(from, || facts::is_sender_authenticated(mail))
+    }
+}
+
+/// The score of a message that is allowed, or is ham to a person, if it is so much otherwise.
+pub(super) fn allowed(score: f64, tag_at: f64) -> f64 {
+    score.min(tag_at - CLEARLY).min(0.0)
 }

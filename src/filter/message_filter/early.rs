@@ -1,0 +1,100 @@
+//! Whether a message passes whatever follows its header.
+//!
+//! In: what is known of the mailbox, and a header; out: whether each verdict is Pass that can still come. That is so if an
+//! allow entry decides, which the header says alone, or if the highest score is too low that the rules, which the header
+//! has not decided, and the learned filter can still reach. A person's word on the message itself outranks both, and is
+//! found by all of the message: nothing is settled where any message was taught as spam.
+
+use super::listed::allowed;
+use super::{Filter, HeaderStage};
+use crate::filter::context::Context;
+use crate::filter::facts::Facts;
+use crate::filter::message_view::MessageView;
+use crate::filter::sender_lists::Says;
+use crate::filter::thresholds::Action;
+use crate::message::{Content, Headers, Work};
+
+/// Sums are rounded, and added up in another order, when a message is judged.
+const ROUNDING: f64 = 1e-5;
+
+impl Filter {
+    /// Whether the message with this header passes, whatever follows it. `stage` is what [`Filter::judge_header_within`]
+    /// has found, if it could be known.
+    pub fn passes_by_header(
+        &self,
+        context: &Context,
+        header: &[u8],
+        stage: Option<&HeaderStage>,
+    ) -> bool {
+        // Nearly always nothing needs to be read.
+        self.may_pass_by_header(context)
+            && self.passes_with(context, &Headers::of(header), || stage.cloned())
+    }
+
+    /// The same of a message that was judged, if what was found in its header is not known any more.
+    pub fn passes_by_header_of(&self, context: &Context, message: &[u8]) -> bool {
+        self.passes_by(context, &Headers::of(message))
+    }
+
+    pub(super) fn passes_by(&self, context: &Context, headers: &Headers<'_>) -> bool {
+        let judge = || Some(self.judge_fields(headers, &Work::new(self.budget())));
+        self.may_pass_by_header(context) && self.passes_with(context, headers, judge)
+    }
+
+    /// Whether there are headers by which a message passes.
+    fn may_pass_by_header(&self, context: &Context) -> bool {
+        let owner = context.owner.as_ref();
+        let is_taught = || self.learned.as_ref().is_some_and(|it| it.has_spam(owner));
+        (context.lists().is_some() || self.rules_may_pass(context)) && !is_taught()
+    }
+
+    /// Whether there are headers by which a message passes that is on no list.
+    fn rules_may_pass(&self, context: &Context) -> bool {
+        self.passes_at(context, self.header_rules.least() + self.most_learned())
+    }
+
+    fn passes_with(
+        &self,
+        context: &Context,
+        headers: &Headers<'_>,
+        stage: impl FnOnce() -> Option<HeaderStage>,
+    ) -> bool {
+        let (content, work) = (Content::default(), Work::new(self.budget()));
+        let (lists, brands) = (&self.lists, &self.brands);
+        let mail = MessageView::new(b"", headers, &content, lists, brands, context, &work)
+            .trusting_results_of(self.authserv_ids.as_deref());
+        match Self::listed(context, &mail).map(|listed| listed.says) {
+            Some(Says::Blocked) => return false,
+            Some(Says::Allowed) => {
+                let tag_at = context.thresholds(self.thresholds).tag_at;
+                return self.passes_at(context, allowed(f64::MAX, tag_at));
+            }
+            Some(Says::NotAuthenticated) | None => {}
+        }
+        if !self.rules_may_pass(context) {
+            return false;
+        }
+        if self.is_idle() {
+            return true;
+        }
+        let stage = stage().filter(|it| it.version == self.version && it.partial.is_none());
+        stage.is_some_and(|HeaderStage { mut matches, .. }| {
+            let facts = Facts::new(&self.rules.facts, &mail);
+            let highest = self.header_rules.highest(&self.rules, &mut matches, &facts);
+            self.passes_at(context, highest + self.most_learned())
+        })
+    }
+
+    fn passes_at(&self, context: &Context, highest: f64) -> bool {
+        let thresholds = context.thresholds(self.thresholds);
+        thresholds.action(highest + ROUNDING) == Action::Pass
+    }
+
+    /// The most that the learned filter adds. It may learn until the message is judged.
+    fn most_learned(&self) -> f64 {
+        let learned = self.learned.as_ref();
+        learned.map_or(0.0, |learned| {
+            self.learned_curves.most(learned.shipped().is_some())
+        })
+    }
+}
