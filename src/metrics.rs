@@ -408,6 +408,16 @@ impl Metrics {
             .inc();
     }
 
+    /// A message goes to the client before it is complete and judged.
+    pub fn released_early(&self) {
+        self.messages.released_early.inc();
+    }
+
+    /// So many octets of such a message are on their way to the client, which are all.
+    pub fn relayed_early(&self, octets: u64) {
+        self.messages.released_early_bytes.inc_by(octets);
+    }
+
     /// A message without a verdict.
     pub fn unscanned(&self, reason: UnscannedReason) {
         self.messages

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use popgate::config::{Limits, Timeouts};
-use popgate::filter::Filter;
+use popgate::filter::{Context, Filter};
 use popgate::pop3::UpstreamNumber;
 use popgate::pop3::dot::unstuff;
 use popgate::rewrite::{MarkStyle, notice};
@@ -46,6 +46,8 @@ pub struct Driven {
     greeting_timeout: Duration,
     /// The most bytes that one read returns.
     pub piece: usize,
+    /// Whether messages are relayed that pass whatever follows their header.
+    pub releases_early: bool,
     /// Whether the quarantine fails.
     pub quarantine_fails: bool,
     /// Whether messages that were fetched ahead cannot be kept.
@@ -123,6 +125,7 @@ impl Driven {
             now,
             greeting_timeout: setup.timeouts.greeting,
             piece: setup.piece,
+            releases_early: true,
             quarantine_fails: false,
             spool_fails: false,
             spool: BTreeMap::new(),
@@ -324,7 +327,12 @@ impl Driven {
                 Action::JudgeHeader => {
                     let header = unstuff(self.exchange.held_header()).into_owned();
                     let stage = self.filter.judge_header(&header);
-                    self.exchange.header_judged(Some(stage));
+                    let passes = self.exchange.early_need().is_some()
+                        && self.releases_early
+                        && self
+                            .filter
+                            .passes_by_header(&Context::default(), &header, Some(&stage));
+                    self.exchange.header_judged(Some(stage), passes, self.now);
                 }
                 Action::Judge(request) => {
                     let message = unstuff(&request.text);

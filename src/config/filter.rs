@@ -27,6 +27,8 @@ pub struct FilterConfig {
     pub hold_bytes: usize,
     /// How long a message is held until its verdict.
     pub hold_time: Duration,
+    /// Whether a message is relayed as it comes that passes whatever follows its header.
+    pub early_release: bool,
     /// A folder of rules on top of the built-in ones; an empty folder means no rules.
     pub rules: Option<PathBuf>,
     /// Whether the learned filter is used.
@@ -102,6 +104,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         // Clients give up at about 60 s without a byte; the first one must be out within 20.
         Duration::from_millis(10)..=Duration::from_secs(19),
     );
+    let early_release = section.boolean("early_release").unwrap_or(true);
     let rules = section.string("rules").filter(|rules| !rules.is_empty());
     let classifier = section.boolean("classifier").unwrap_or(true);
     let shipped_model = section.boolean("shipped_model").unwrap_or(true);
@@ -116,6 +119,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         subject_mark: subject_mark.unwrap_or_else(|| "[SPAM] ".to_owned()),
         hold_bytes,
         hold_time,
+        early_release,
         rules: rules.map(|rules| folder.join(rules)),
         classifier,
         shipped_model,

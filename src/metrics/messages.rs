@@ -18,6 +18,8 @@ pub(super) struct Messages {
     pub(super) held_bytes: Histogram,
     pub(super) holding: IntGauge,
     pub(super) memory_waits: IntCounter,
+    pub(super) released_early: IntCounter,
+    pub(super) released_early_bytes: IntCounter,
     pub(super) first_byte: [Histogram; 2],
     pub(super) retr_seconds: Histogram,
     pub(super) quarantine_failures: IntCounter,
@@ -61,6 +63,14 @@ impl Messages {
             memory_waits: make.counter(
                 "popgate_memory_waits_total",
                 "Times that an upstream had to wait because limits.held_bytes was reached",
+            ),
+            released_early: make.counter(
+                "popgate_released_early_total",
+                "Messages that went to their clients as they came, before they were complete, because they pass whatever follows their header",
+            ),
+            released_early_bytes: make.counter(
+                "popgate_released_early_bytes_total",
+                "Octets of messages that went to their clients before they were complete, counted at their end",
             ),
             first_byte: [Fetch::Retr, Fetch::Top]
                 .map(|fetch| first_byte.with_label_values(&[fetch.label()])),

@@ -105,6 +105,7 @@ pub(super) fn open(
             bytes: config.filter.hold_bytes,
             time: config.filter.hold_time,
         },
+        early_release: config.filter.early_release,
         hide: Hide {
             mode: config.filter.drop_mode,
             prefetch: PrefetchLimits {

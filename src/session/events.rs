@@ -71,6 +71,9 @@ impl Observer<'_> {
                     self.decided(decided, Progress::Delivered);
                 }
             }
+            Event::ReleasedEarly => metrics.released_early(),
+            Event::RelayedEarly(octets) => metrics.relayed_early(octets),
+            Event::JudgedAfter(decided) => self.decided(decided, Progress::Delivered),
             Event::JudgedAhead(decided) => self.decided(decided, Progress::Judged),
             Event::Hidden(decided) => self.decided(decided, Progress::Hidden),
             Event::DeliveredFirst(uidl) => {

@@ -165,6 +165,22 @@ impl Judge {
         }
     }
 
+    /// Whether a message passes whatever follows this header, of which the rules have found this.
+    pub(super) fn passes_by_header(
+        &self,
+        context: &Context,
+        wire: &[u8],
+        stage: Option<&HeaderStage>,
+    ) -> bool {
+        let passes = |filter: &Arc<Filter>| {
+            guarded(|| filter.passes_by_header(context, &dot::unstuff(wire), stage))
+        };
+        match &self.engine {
+            Engine::Rules(filter) => passes(filter).unwrap_or(false),
+            Engine::Broken(_) => false,
+        }
+    }
+
     /// The verdict on a message, or on the part received, before this deadline.
     pub(super) async fn message(
         &self,
@@ -214,6 +230,7 @@ impl Judge {
         let job = {
             let (filter, stop) = (Arc::clone(filter), Arc::clone(&stop));
             let (context, wire) = (recipient.context.clone(), wire.clone());
+            let stage = stage.clone();
             move || {
                 let work = Work::new(filter.budget()).stopped_by(&stop);
                 verdict(&filter, &context, stage, &wire, &work)
@@ -222,11 +239,19 @@ impl Judge {
         if let Some(judgement) = self.awaited(recipient.lane(), job, &stop, by).await {
             return judgement;
         }
-        // The pool has not come to it in time: a verdict on a little is better than none.
-        let work = Work::new(INLINE_WORK).without_compiling();
-        let judged = guarded(|| verdict(filter, &recipient.context, None, wire, &work));
+        // The pool has not come to it in time: a verdict on a little is better than none. What was found in the header
+        // counts all the same, since it may have settled that the message passes.
+        let known = stage.as_ref().map_or(0, HeaderStage::work);
+        let work = Work::new(known + INLINE_WORK).without_compiling();
+        let context = &recipient.context;
+        let judged = guarded(|| {
+            let verdict = verdict(filter, context, stage, wire, &work);
+            let passes = filter.passes_by_header_of(context, &dot::unstuff(wire));
+            (verdict, passes)
+        });
         match judged {
-            Some(mut verdict) => {
+            Some((mut verdict, passes)) => {
+                verdict.passes_by_header = passes;
                 verdict.partial = Some(Partial::Time);
                 Judgement::Judged(verdict)
             }

@@ -38,7 +38,7 @@ use super::refusal::Refusal;
 use super::service::Service;
 use super::spool::Spool;
 use super::timer::Timer;
-use crate::filter::{Context, Notes};
+use crate::filter::{Context, HeaderStage, Notes};
 use crate::mailbox_id::MailboxId;
 use crate::metrics::{FeaturesLeftOut, UnscannedReason};
 use crate::net::{Drain, Stream};
@@ -160,13 +160,7 @@ impl<'s> Relay<'s> {
             Action::WriteClient => self.write_client().await?,
             Action::WriteUpstream => self.write_upstream().await?,
             Action::JudgeHeader => {
-                let judge = &self.service.judge;
-                // What it finds takes some KiB until the message is judged.
-                let stage = match self.held.is_short() {
-                    true => None,
-                    false => judge.header(self.exchange.held_header(), &mut self.pace),
-                };
-                self.exchange.header_judged(stage);
+                Box::pin(self.judge_header()).await;
                 self.pace.give_way().await;
             }
             Action::Judge(request) => {
@@ -354,6 +348,32 @@ impl<'s> Relay<'s> {
         client_tls::start_tls(self.service, client, connection, self.login_deadline).await?;
         self.exchange.tls_started();
         Ok(())
+    }
+
+    async fn judge_header(&mut self) {
+        let judge = &self.service.judge;
+        // What it finds takes some KiB until the message is judged.
+        let stage = match self.held.is_short() {
+            true => None,
+            false => judge.header(self.exchange.held_header(), &mut self.pace),
+        };
+        let passes = self.passes_by_header(stage.as_ref()).await;
+        self.exchange.header_judged(stage, passes, now());
+    }
+
+    /// Whether the message that arrives passes whatever follows its header, and may be relayed from now on. What is kept
+    /// of it is judged later: without memory for that it is held, so that nothing is relayed without a record.
+    async fn passes_by_header(&mut self, stage: Option<&HeaderStage>) -> bool {
+        let service = self.service;
+        let Some(octets) = self.exchange.early_need() else {
+            return false;
+        };
+        if !service.early_release || service.pause.until(SystemTime::now()).is_some() {
+            return false;
+        }
+        let context = self.context().await;
+        let header = self.exchange.held_header();
+        service.judge.passes_by_header(&context, header, stage) && self.held.reserve(octets)
     }
 
     async fn judge(&mut self, request: JudgeRequest) {

@@ -59,6 +59,8 @@ pub struct Service {
     pub style: MarkStyle,
     /// The limits of holding a message.
     pub hold: HoldLimits,
+    /// Whether a message that passes whatever follows its header is relayed as it comes.
+    pub early_release: bool,
     /// The timeouts.
     pub timeouts: Timeouts,
     /// The limits.

@@ -24,6 +24,7 @@ mod costly;
 mod decode;
 mod dialogs;
 mod differential;
+mod early_release;
 mod eval;
 mod exchange_login;
 mod exchange_model;

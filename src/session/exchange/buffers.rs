@@ -23,14 +23,14 @@ impl Exchange<'_> {
             // One more short read.
             Response::Held(_) if buffered < FLUSH => 2 * FLUSH,
             Response::Held(_) => FLUSH + self.config.hold.bytes,
-            Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH,
+            Response::Lines(_) | Response::Discarded(_) => 4 * FLUSH + self.copied_octets(),
             _ => 0,
         };
         MemoryNeed {
             buffered,
             wanted,
             is_held,
-            kept: self.recalled_octets(),
+            kept: self.kept_octets(),
         }
     }
 
@@ -63,7 +63,12 @@ impl Exchange<'_> {
     /// Octets that are in memory: read from the upstream, or not written to the client yet.
     pub fn octets_in_memory(&self) -> usize {
         let buffered = self.upstream.as_ref().map_or(0, |it| it.buffer.len());
-        self.output.len() + buffered + self.recalled_octets()
+        self.output.len() + buffered + self.kept_octets()
+    }
+
+    /// Octets that the session keeps beside its buffers.
+    fn kept_octets(&self) -> usize {
+        self.recalled_octets() + self.copied_octets()
     }
 
     /// Whether no response is pending.

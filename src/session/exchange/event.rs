@@ -72,6 +72,12 @@ pub enum Event {
     LoginFailed(Mechanism, Box<Failure>),
     /// The response to RETR or TOP begins to be sent, this long after its turn came.
     Released(MessageAction, Fetch, Duration),
+    /// A message begins to be sent before it is complete and judged: it passes whatever is in the rest.
+    ReleasedEarly,
+    /// All of such a message was relayed, so many octets.
+    RelayedEarly(u64),
+    /// A message that the client has got was judged then.
+    JudgedAfter(Box<DecidedMessage>),
     /// All of it is written to the client, this long after its turn came; with the decision if that is to be remembered.
     Delivered(Fetch, Option<Box<DecidedMessage>>, Duration),
     /// A message was judged before a client has asked for it.

@@ -74,11 +74,13 @@ impl Exchange<'_> {
             self.check_nothing_follows(taken)?;
         }
         let bytes = self.consume(taken);
+        self.copy_relayed(bytes.bytes());
         self.output.relay(bytes);
         if ended {
             if let Some(retrieval) = retrieval {
                 self.note_strict_end();
                 self.delivered(retrieval);
+                self.end_relayed();
             }
             self.answered();
         }

@@ -21,6 +21,8 @@ mod buffers;
 mod commands;
 mod deadline;
 mod discards;
+mod early;
+mod early_copy;
 mod event;
 mod hold;
 mod input;

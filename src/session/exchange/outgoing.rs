@@ -104,6 +104,7 @@ impl Exchange<'_> {
                         retrieval,
                         ends,
                         stated,
+                        copy: None,
                     })),
                 });
             }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::action::{QuarantineRequest, SpoolRequest};
 use super::ahead_state::{Asked, Ready};
+use super::early_copy::EarlyCopy;
 use super::event::DecidedMessage;
 use super::hold::Hold;
 use super::input::{ClientLine, FromUpstream};
@@ -179,6 +180,8 @@ pub(super) struct Streamed {
     pub(super) ends: LineEnds,
     /// Its octets, as the upstream states them.
     pub(super) stated: Option<u64>,
+    /// What is kept of it, if it is judged once the client has it.
+    pub(super) copy: Option<Box<EarlyCopy>>,
 }
 
 /// A message on whose decision the driver is asked.

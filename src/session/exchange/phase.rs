@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ahead_state::Ahead;
+use super::early_copy::Relayed;
 use super::event::DecidedMessage;
 use super::listing_answers::ListingAnswers;
 use super::login_state::LocalLogin;
@@ -96,6 +97,8 @@ pub(super) struct Transaction {
     pub(super) writes_uidl: bool,
     /// The decision on the message that is being sent, if it is to be remembered.
     pub(super) decided: Option<Box<DecidedMessage>>,
+    /// A message that was relayed before it was judged, and is judged once the client has it.
+    pub(super) relayed: Option<Box<Relayed>>,
 }
 
 impl Phase {

@@ -56,6 +56,9 @@ impl Exchange<'_> {
     /// Processes the responses as far as received.
     pub(super) fn take_responses(&mut self) -> Result<Option<Action>, Failure> {
         loop {
+            if let Some(action) = self.judge_relayed() {
+                return Ok(Some(action));
+            }
             if self.output.len() >= FLUSH {
                 return Ok(Some(Action::WriteClient));
             }

@@ -31,7 +31,7 @@ use crate::rewrite::top_of;
 use crate::session::failure::Failure;
 
 /// Counted from the turn of the command, so that the client gets the first byte within 20 seconds.
-const FIRST_BYTE: Duration = Duration::from_secs(19);
+pub(super) const FIRST_BYTE: Duration = Duration::from_secs(19);
 
 impl Exchange<'_> {
     /// The upstream answered `+OK`; the message follows.
@@ -60,6 +60,7 @@ impl Exchange<'_> {
                         retrieval,
                         ends,
                         stated,
+                        copy: None,
                     })),
                 })
             }
@@ -262,13 +263,6 @@ impl Exchange<'_> {
         }
     }
 
-    /// The result of the header rules.
-    pub fn header_judged(&mut self, stage: Option<HeaderStage>) {
-        if let Response::Held(held) = &mut self.response {
-            held.hold.header_judged(stage);
-        }
-    }
-
     fn send_known(&mut self, decided: Decided, known: KnownMark) {
         match known {
             KnownMark::None => self.send_unchanged(decided),
@@ -330,6 +324,9 @@ impl Exchange<'_> {
     /// The filter's result.
     pub fn judged(&mut self, judgement: Judgement, now: Instant) {
         self.resume(now);
+        if let Some(decided) = self.take_relayed() {
+            return self.relayed_judged(&decided, judgement);
+        }
         let Response::Judging(decided) = std::mem::replace(&mut self.response, Response::Status)
         else {
             return;
@@ -419,23 +416,33 @@ impl Exchange<'_> {
 
     /// Sends a message according to its verdict, and remembers that.
     fn finish(&mut self, decided: Decided, finding: Finding) {
-        // A verdict on a part of the message says so even on mail that passes.
-        let passes = matches!(&finding, Finding::Ham(verdict) if verdict.partial.is_none());
+        // A verdict on a part of the message says so even on mail that passes, but not where the rest makes no difference:
+        // such a message may be on its way to the client before it is judged.
+        let passes = matches!(
+            &finding,
+            Finding::Ham(verdict) if verdict.partial.is_none() || verdict.passes_by_header
+        );
         if passes && self.config.style.headers != HeaderMode::Always {
-            if let Some((message, verdicts)) = self.remembers(&decided) {
-                verdicts.pass(message);
-                if let Phase::Transaction(transaction) = &mut self.phase {
-                    transaction.view.grow(message, 0);
-                }
-                if self.uidl(Some(message)).is_some() {
-                    let id = (self.config.new_id)().to_string().into();
-                    self.remember(&decided, id, finding, Stored::Unchanged, 0);
-                }
-            }
+            self.note_passed(&decided, finding);
             return self.send_unchanged(decided);
         }
         let id = (self.config.new_id)();
         self.finish_as(decided, Judged { id, finding });
+    }
+
+    /// Remembers that a message is relayed unchanged.
+    pub(super) fn note_passed(&mut self, decided: &Decided, finding: Finding) {
+        let Some((message, verdicts)) = self.remembers(decided) else {
+            return;
+        };
+        verdicts.pass(message);
+        if let Phase::Transaction(transaction) = &mut self.phase {
+            transaction.view.grow(message, 0);
+        }
+        if self.uidl(Some(message)).is_some() {
+            let id = (self.config.new_id)().to_string().into();
+            self.remember(decided, id, finding, Stored::Unchanged, 0);
+        }
     }
 
     /// Sends a message with a mark, and remembers that.

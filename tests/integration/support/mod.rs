@@ -54,6 +54,8 @@ pub struct Settings {
     pub prefetch: usize,
     pub hold_bytes: usize,
     pub hold_time: Duration,
+    /// Whether a message is relayed as it comes that passes whatever follows its header.
+    pub early_release: bool,
     pub timeouts: Timeouts,
     pub limits: Limits,
     pub data_dir: Option<PathBuf>,
@@ -102,6 +104,7 @@ impl Settings {
             prefetch: 0,
             hold_bytes: 512 << 10,
             hold_time: Duration::from_secs(15),
+            early_release: true,
             timeouts: Config::load(None, &Flags::default()).0.timeouts,
             limits: Config::load(None, &Flags::default()).0.limits,
             data_dir: None,
@@ -175,6 +178,7 @@ impl Settings {
         config.filter.headers = self.headers;
         config.filter.hold_bytes = self.hold_bytes;
         config.filter.hold_time = self.hold_time;
+        config.filter.early_release = self.early_release;
         config.timeouts = self.timeouts;
         config.limits = self.limits;
         (config, overrides)
