@@ -157,6 +157,40 @@ async fn a_slow_client_does_not_use_up_the_next_messages_hold_time() {
     assert_eq!(proxy.metric(unscanned), 0.0);
 }
 
+/// Without rules, learned filter and store there is nothing to wait for: the first part comes before the rest is sent.
+#[tokio::test(start_paused = true)]
+async fn a_message_is_relayed_as_it_comes_where_nothing_is_judged() {
+    let no_rules = tempfile::tempdir().unwrap();
+    for headers in [HeaderMode::Spam, HeaderMode::Always] {
+        let mut server = ServerInMemory::new(|it| {
+            it.rules = no_rules.path().to_owned();
+            it.headers = headers;
+            it.early_release = false;
+        });
+        let (mut client, mut upstream) = server.logged_in().await;
+        client.send(b"RETR 1\r\n").await;
+        upstream.expect(b"RETR 1\r\n").await;
+        let first = b"+OK\r\nSubject: a\r\n\r\ntext\r\n";
+        upstream.send(first).await;
+        let got = timeout(Duration::from_secs(1), client.take(first.len())).await;
+        let is_held = headers == HeaderMode::Always;
+        assert_eq!(got.is_err(), is_held, "{headers:?}");
+        upstream.send(b"more\r\n.\r\n").await;
+        let rest = client.answer().await;
+        if !is_held {
+            assert_eq!(shown(&got.unwrap()), shown(first));
+            assert_eq!(shown(&rest), shown(b"more\r\n.\r\n"));
+        }
+        let passed = "popgate_messages_total{action=\"pass\",command=\"retr\"}";
+        assert_eq!(server.proxy.metric(passed), 1.0);
+        client.send(b"QUIT\r\n").await;
+        upstream.expect(b"QUIT\r\n").await;
+        upstream.send(b"+OK\r\n").await;
+        client.expect(b"+OK\r\n").await;
+        server.proxy.session_end().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_over_its_hold_time_is_marked_unscanned_not_ham() {
     let hold = Duration::from_millis(300);
