@@ -38,11 +38,18 @@ struct ShortWord {
 }
 
 /// Up to three octets as a number.
+#[inline]
 fn number(octets: &[u8]) -> u32 {
-    let octets = octets.iter().take(3).rev();
-    octets.fold(0, |number, octet| number << 8 | u32::from(*octet))
+    let three = match *octets {
+        [a, b, c, ..] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        [] => [0; 4],
+    };
+    u32::from_le_bytes(three)
 }
 
+#[inline]
 fn bucket(octets: u32) -> usize {
     // The shift leaves 12 bits.
     ((octets & 0xffff).wrapping_mul(HASH) >> (32 - BITS)) as usize

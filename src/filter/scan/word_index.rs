@@ -61,10 +61,10 @@ struct Key {
 }
 
 /// A key and the two octets after it; `None` if there are fewer.
+#[inline]
 fn longer_key(text: &[u8]) -> Option<u64> {
-    let six: &[u8; KEY + 2] = text.first_chunk()?;
-    let octets = six.iter().rev();
-    Some(octets.fold(0, |all, octet| all << 8 | u64::from(*octet)))
+    let [a, b, c, d, e, f] = *text.first_chunk::<{ KEY + 2 }>()?;
+    Some(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
 }
 
 /// Up to eight octets after the key, in an order as that of the octets where they differ.
