@@ -17,8 +17,8 @@ use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::hops::Hops;
 use crate::filter::message_view::MessageView;
 
-pub(super) use gather::link_features;
-use gather::{Found, Gatherer, fields, visible, written};
+pub(super) use gather::{Found, link_features};
+use gather::{Gatherer, fields, visible, written};
 use letters::{beginning, words};
 
 /// Limits of what is looked at.
@@ -106,10 +106,16 @@ impl Look {
         indexes.zip(&self.found)
     }
 
+    /// Whether it is a pair of words, or a word of at least so many bytes.
+    pub(super) fn is_long(&self, found: &Found, bytes: usize) -> bool {
+        let (word, second) = found.words();
+        second.is_some() || self.words[word].len() >= bytes
+    }
+
     /// The text of a word, and of the second one of a pair.
     pub(super) fn shown(&self, found: &Found) -> (&str, Option<&str>) {
         let word = |at: usize| &self.text[self.words[at].clone()];
-        let second = (found.gap > 0).then(|| word(found.at + found.gap));
-        (word(found.at), second)
+        let (first, second) = found.words();
+        (word(first), second.map(word))
     }
 }

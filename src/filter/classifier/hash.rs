@@ -32,6 +32,7 @@ impl Hash {
     }
 
     /// The same, where what of it does not depend on the hash was computed before.
+    #[inline]
     pub(super) fn with_word(self, word: Word<'_>) -> Self {
         match word {
             Word::Short(number) => Self(mix(self.0 ^ number)),
@@ -40,6 +41,7 @@ impl Hash {
     }
 
     /// Adds a number.
+    #[inline]
     pub(super) fn with_number(self, number: u64) -> Self {
         Self(mix(self.0 ^ number))
     }
@@ -50,6 +52,7 @@ impl Hash {
     }
 
     /// The index of its weight.
+    #[inline]
     pub(super) fn index(self) -> u32 {
         // BITS is below 32.
         (self.0 >> (64 - BITS)) as u32
@@ -65,6 +68,7 @@ pub(super) enum Word<'w> {
 }
 
 impl<'w> Word<'w> {
+    #[inline]
     pub(super) fn of(bytes: &'w [u8]) -> Self {
         match bytes.len() {
             ..8 => Self::Short(bytes.len() as u64 ^ last(bytes)),
@@ -74,6 +78,7 @@ impl<'w> Word<'w> {
 }
 
 /// Fewer than eight bytes as a little-endian number, without a loop: most words are short.
+#[inline]
 fn last(bytes: &[u8]) -> u64 {
     let at = |at: usize| u64::from(bytes[at]) << (8 * at);
     let count = bytes.len();
@@ -88,6 +93,7 @@ fn last(bytes: &[u8]) -> u64 {
     }
 }
 
+#[inline]
 fn mix(hash: u64) -> u64 {
     let hash = (hash ^ (hash >> 32)).wrapping_mul(GOLDEN);
     hash ^ (hash >> 29)

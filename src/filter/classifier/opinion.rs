@@ -8,7 +8,7 @@
 //! ([`taught`]). How many points log odds are worth is said by rule files ([`LearnedCurves`]).
 
 use crate::filter::classifier::account_view::AccountView;
-use crate::filter::classifier::extract::{LINKS, Look, link_features};
+use crate::filter::classifier::extract::{Found, LINKS, Look, link_features};
 use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::model;
@@ -57,6 +57,13 @@ pub fn of(
     }
 }
 
+/// What contributes to spam, or to ham.
+#[derive(Clone, Copy)]
+enum Reason<'r> {
+    Words(&'r Found),
+    Link(&'r str),
+}
+
 /// The words and links that contribute most to spam, or to ham.
 pub fn reasons(
     known: &AccountView<'_>,
@@ -68,18 +75,15 @@ pub fn reasons(
     let sign = if for_spam { 1.0 } else { -1.0 };
     let weight = known.weight();
     let size = |group: FeatureGroup| look.features.group(group).len();
-    let mut found: Vec<(f32, &str, &str)> = Vec::new();
+    let mut found: Vec<(f32, Reason<'_>)> = Vec::new();
     let loud = sign * learned * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
     let shipped_loud = sign * model::scale(size(FeatureGroup::Words));
     for (index, place) in look.words() {
         let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
         let weight = loud * weight(index) + shipped_loud * shipped;
-        if weight > 0.0 {
-            let (word, next) = look.shown(place);
-            // A short word alone means nothing to people.
-            if next.is_some() || word.len() >= SHORTEST {
-                found.push((weight, word, next.unwrap_or_default()));
-            }
+        // A short word alone means nothing to people.
+        if weight > 0.0 && look.is_long(place, SHORTEST) {
+            found.push((weight, Reason::Words(place)));
         }
     }
     if known.learned_anything() {
@@ -89,7 +93,7 @@ pub fn reasons(
             link_features(link, own, &mut |hash, text| {
                 let weight = loud * weight(hash.index());
                 if weight > 0.0 && text.len() >= SHORTEST {
-                    found.push((weight, text, ""));
+                    found.push((weight, Reason::Link(text)));
                 }
             });
         }
@@ -101,7 +105,12 @@ pub fn reasons(
     }
     found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut named: Vec<String> = Vec::new();
-    for (_, first, second) in found {
+    for (_, reason) in found {
+        let (first, second) = match reason {
+            Reason::Words(place) => look.shown(place),
+            Reason::Link(text) => (text, None),
+        };
+        let second = second.unwrap_or_default();
         let text = format!("{first} {second}");
         let text = text.trim_end();
         // A word and a pair that contains it are one reason.

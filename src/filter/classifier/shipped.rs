@@ -154,6 +154,7 @@ impl Shipped {
     }
 
     /// The weight at an index.
+    #[inline]
     pub fn weight(&self, index: u32) -> f32 {
         f32::from(self.steps[index as usize]) * self.step
     }

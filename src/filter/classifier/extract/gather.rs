@@ -30,15 +30,25 @@ const LABELS: usize = 32;
 const USUAL: usize = 8 << 10;
 
 /// Where in the text a feature of [`FeatureGroup::Words`] was found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(in crate::filter::classifier) struct Found {
     /// Index of its word.
-    pub(super) at: usize,
+    at: u32,
     /// Distance to the second word; 0 if there is none.
-    pub(super) gap: usize,
+    gap: u32,
+}
+
+impl Found {
+    /// The indexes of its word, and of the second one of a pair.
+    pub(super) fn words(self) -> (usize, Option<usize>) {
+        let second = self.at + self.gap;
+        let second = (self.gap > 0).then_some(second as usize);
+        (self.at as usize, second)
+    }
 }
 
 /// The word and the bit of a feature.
+#[inline]
 fn bit(index: u32) -> (usize, u64) {
     let low = index as usize % (1 << SEEN);
     (low / 64, 1 << (low % 64))
@@ -98,8 +108,14 @@ impl Gatherer {
     pub(super) fn end(&mut self) {
         let number = self.group as usize;
         self.features.ends[number] = self.features.indexes.len();
-        for index in self.features.group(self.group) {
-            self.seen[bit(*index).0] = 0;
+        let group = self.features.group(self.group);
+        // Clearing all is vectorized: it takes as long as clearing so many.
+        if group.len() > self.seen.len() / 8 {
+            self.seen.fill(0);
+        } else {
+            for index in group {
+                self.seen[bit(*index).0] = 0;
+            }
         }
     }
 
@@ -136,30 +152,38 @@ impl Gatherer {
 
     /// Words and pairs of words; returns where each feature was found.
     pub(super) fn words(&mut self, own: Hash, text: &str, words: &[Range<usize>]) -> Vec<Found> {
-        let mut found = Vec::with_capacity(3 * words.len());
-        let mut rest = words.iter();
-        let mut next = || {
-            let range = rest.next()?;
-            Some(Word::of(&text.as_bytes()[range.clone()]))
+        let most = (GAPS + 1) * words.len();
+        let mut found = vec![Found::default(); most];
+        let words = words
+            .iter()
+            .map(|at| Word::of(&text.as_bytes()[at.clone()]));
+        let words: Vec<Word<'_>> = words.collect();
+        let start = self.features.indexes.len();
+        self.features.indexes.resize(start + most, 0);
+        let indexes = &mut self.features.indexes[start..];
+        let mut count = 0;
+        // Without a branch, as in `add_all`.
+        let mut add = |hash: Hash, at: usize, gap: usize| {
+            let index = hash.index();
+            let (word, bit) = bit(index);
+            let word = &mut self.seen[word];
+            indexes[count] = index;
+            found[count] = Found {
+                at: at as u32,
+                gap: gap as u32,
+            };
+            count += usize::from(*word & bit == 0);
+            *word |= bit;
         };
-        // A word, and those after it.
-        let mut row: [Option<Word<'_>>; GAPS + 1] = std::array::from_fn(|_| next());
-        let mut at = 0;
-        while let [Some(word), others @ ..] = row {
-            let first = own.with_word(word);
-            if self.add(first) {
-                found.push(Found { at, gap: 0 });
+        for (at, word) in words.iter().enumerate() {
+            let first = own.with_word(*word);
+            add(first, at, 0);
+            for (gap, other) in (1..).zip(words[at + 1..].iter().take(GAPS)) {
+                add(first.with_number(gap as u64).with_word(*other), at, gap);
             }
-            for (gap, other) in (1..).zip(others.into_iter().flatten()) {
-                let pair = first.with_number(gap as u64).with_word(other);
-                if self.add(pair) {
-                    found.push(Found { at, gap });
-                }
-            }
-            row.rotate_left(1);
-            row[GAPS] = next();
-            at += 1;
         }
+        self.features.indexes.truncate(start + count);
+        found.truncate(count);
         found
     }
 

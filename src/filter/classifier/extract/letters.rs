@@ -160,16 +160,13 @@ pub(super) fn runs(text: &str) -> impl Iterator<Item = u64> {
 }
 
 /// A run as one number; of ASCII it is that of its bytes.
+#[inline]
 fn number(run: &[char]) -> u64 {
-    let bits = if run.iter().all(char::is_ascii) {
-        8
-    } else {
-        16
-    };
-    let letters = run.iter().rev();
-    letters.fold(0, |number, letter| {
-        number << bits | u64::from(u32::from(*letter) & 0xffff)
-    })
+    let letter = |at: usize| run.get(at).map_or(0, |letter| u64::from(*letter));
+    let (a, b, c, d) = (letter(0), letter(1), letter(2), letter(3));
+    let bits = if (a | b | c | d) < 0x80 { 8 } else { 16 };
+    let part = |letter: u64, place: u32| (letter & 0xffff) << (place * bits);
+    part(a, 0) | part(b, 1) | part(c, 2) | part(d, 3)
 }
 
 pub(super) fn beginning(text: &str, bytes: usize) -> &str {
