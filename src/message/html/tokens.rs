@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use html5gum::State;
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memchr3, memmem};
 
 use references::decoded;
 use sink::Raw;
@@ -48,20 +48,22 @@ pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
 
 /// A source with line ends in one form (HTML standard 13.2.3.5).
 fn with_line_feeds(source: &str) -> Cow<'_, str> {
-    let Some(first) = memchr(b'\r', source.as_bytes()) else {
+    let octets = source.as_bytes();
+    let mut returns = memchr_iter(b'\r', octets).peekable();
+    if returns.peek().is_none() {
         return Cow::Borrowed(source);
-    };
-    let mut normal = String::with_capacity(source.len());
-    let mut rest = source;
-    let mut end = Some(first);
-    while let Some(at) = end {
-        normal.push_str(&rest[..at]);
-        normal.push('\n');
-        rest = &rest[at + 1..];
-        rest = rest.strip_prefix('\n').unwrap_or(rest);
-        end = memchr(b'\r', rest.as_bytes());
     }
-    normal.push_str(rest);
+    let mut normal = String::with_capacity(source.len());
+    let mut from = 0;
+    for at in returns {
+        normal.push_str(&source[from..at]);
+        from = at + 1;
+        // That of CRLF is copied with what follows it.
+        if octets.get(from) != Some(&b'\n') {
+            normal.push('\n');
+        }
+    }
+    normal.push_str(&source[from..]);
     Cow::Owned(normal)
 }
 
@@ -92,6 +94,7 @@ enum Piece {
 }
 
 impl Piece {
+    #[inline]
     fn text<'t>(&self, source: &'t str, scratch: &'t str) -> &'t str {
         match self {
             Self::Source(range) => &source[range.clone()],
@@ -100,15 +103,33 @@ impl Piece {
     }
 }
 
-/// Octets that are not in a value as it is.
-const ODD_IN_VALUE: [bool; 256] = {
-    let mut is_odd = [false; 256];
-    is_odd[0] = true;
-    is_odd[b'&' as usize] = true;
-    is_odd
+/// Kinds of octets in the names of tags and attributes: which end both, which end that of an attribute only, and which
+/// are not in a name as it is.
+const ENDS: u8 = 1;
+const ENDS_ATTRIBUTE: u8 = 2;
+const UPPER: u8 = 4;
+const NUL: u8 = 8;
+
+/// By octet: its kind; 0 for most.
+static IN_NAME: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        kinds[octet] = match octet as u8 {
+            0 => NUL,
+            b'=' => ENDS_ATTRIBUTE,
+            b'/' | b'>' => ENDS,
+            b'A'..=b'Z' => UPPER,
+            octet if is_blank(octet) => ENDS,
+            _ => 0,
+        };
+        octet += 1;
+    }
+    kinds
 };
 
-fn is_blank(octet: u8) -> bool {
+#[inline]
+const fn is_blank(octet: u8) -> bool {
     matches!(octet, b'\t' | b'\n' | 0x0c | b' ')
 }
 
@@ -162,30 +183,33 @@ impl Tokens<'_> {
         Ok(Piece::Scratch(start..self.scratch.len()))
     }
 
-    /// The name of a tag or an attribute, in lower case.
-    fn name(&mut self, range: Range<usize>) -> Result<Piece, Stop> {
-        let name = &self.source[range.clone()];
-        let octets = name.as_bytes();
-        if octets.contains(&0) {
+    /// The name of a tag or an attribute, in lower case, and where it ends: at the first octet of these kinds.
+    #[inline]
+    fn name(&mut self, begin: usize, ends: u8) -> Result<(Piece, usize), Stop> {
+        let rest = &self.source.as_bytes()[begin..];
+        let mut kinds = 0;
+        let length = rest.iter().position(|octet| {
+            let kind = IN_NAME[usize::from(*octet)];
+            kinds |= kind;
+            kind & ends != 0
+        });
+        let end = begin + length.unwrap_or(rest.len());
+        if kinds & NUL != 0 {
             return Err(Stop::Odd);
         }
-        if !octets.iter().any(u8::is_ascii_uppercase) {
-            return Ok(Piece::Source(range));
+        if kinds & UPPER == 0 {
+            return Ok((Piece::Source(begin..end), end));
         }
         let start = self.scratch.len();
-        let letters = name.chars().map(|letter| letter.to_ascii_lowercase());
-        self.scratch.extend(letters);
-        Ok(Piece::Scratch(start..self.scratch.len()))
+        self.scratch.push_str(&self.source[begin..end]);
+        self.scratch[start..].make_ascii_lowercase();
+        Ok((Piece::Scratch(start..self.scratch.len()), end))
     }
 
     fn start_tag<S: Sink>(&mut self, text: &Piece, begin: usize, sink: &mut S) -> Result<(), Stop> {
         let octets = self.source.as_bytes();
-        let end = self.after(begin, |octet| {
-            is_blank(octet) || matches!(octet, b'/' | b'>')
-        });
-        let name = self.name(begin..end)?;
+        let (name, mut at) = self.name(begin, ENDS)?;
         self.attributes.clear();
-        let mut at = end;
         let self_closing = loop {
             match octets.get(at) {
                 Some(b'>') => break false,
@@ -223,9 +247,7 @@ impl Tokens<'_> {
     /// Reads an attribute; returns where it ends.
     fn attribute(&mut self, begin: usize) -> Result<usize, Stop> {
         let octets = self.source.as_bytes();
-        let ends = |octet| is_blank(octet) || matches!(octet, b'/' | b'>' | b'=');
-        let end = self.after(begin, ends);
-        let name = self.name(begin..end)?;
+        let (name, end) = self.name(begin, ENDS | ENDS_ATTRIBUTE)?;
         let equals = self.after(end, |octet| !is_blank(octet));
         if octets.get(equals) != Some(&b'=') {
             self.attributes.push((name, Piece::Source(end..end)));
@@ -235,21 +257,13 @@ impl Tokens<'_> {
         let (range, end) = match octets.get(begin) {
             Some(quote @ (b'"' | b'\'')) => {
                 let begin = begin + 1;
-                let is_end = |octet| octet == *quote;
-                let end = self.after(begin, |octet| {
-                    is_end(octet) || ODD_IN_VALUE[usize::from(octet)]
-                });
-                match octets.get(end) {
-                    Some(octet) if is_end(*octet) => {
-                        self.attributes.push((name, Piece::Source(begin..end)));
-                        return Ok(end + 1);
-                    }
-                    _ => {}
+                // A value as it is has neither character references nor NUL.
+                let end = memchr3(*quote, b'&', 0, &octets[begin..]).ok_or(Stop::Odd)? + begin;
+                if octets[end] == *quote {
+                    self.attributes.push((name, Piece::Source(begin..end)));
+                    return Ok(end + 1);
                 }
-                let end = self.after(end, is_end);
-                if end == octets.len() {
-                    return Err(Stop::Odd);
-                }
+                let end = memchr(*quote, &octets[end..]).ok_or(Stop::Odd)? + end;
                 (begin..end, end + 1)
             }
             Some(b'>') | None => return Err(Stop::Odd),
@@ -267,6 +281,7 @@ impl Tokens<'_> {
     }
 
     /// The first place from here with such an octet, or the end.
+    #[inline]
     fn after(&self, from: usize, is_end: impl Fn(u8) -> bool) -> usize {
         let rest = &self.source.as_bytes()[from..];
         let length = rest.iter().position(|octet| is_end(*octet));
@@ -279,10 +294,7 @@ impl Tokens<'_> {
         if !octets.get(begin).is_some_and(u8::is_ascii_alphabetic) {
             return Err(Stop::Odd);
         }
-        let end = self.after(begin, |octet| {
-            is_blank(octet) || matches!(octet, b'/' | b'>')
-        });
-        let name = self.name(begin..end)?;
+        let (name, end) = self.name(begin, ENDS)?;
         let close = self.after(end, |octet| !is_blank(octet));
         if octets.get(close) != Some(&b'>') {
             return Err(Stop::Odd);
@@ -364,7 +376,7 @@ impl Tokens<'_> {
     /// Where the end tag of raw text begins.
     fn end_of_raw_text(&self, name: &[u8]) -> Option<usize> {
         let rest = &self.source.as_bytes()[self.at..];
-        let mut opens = memchr::memchr_iter(b'<', rest);
+        let mut opens = memchr_iter(b'<', rest);
         let is_end = |at: &usize| {
             let tag = rest[at + 1..].strip_prefix(b"/");
             let Some((found, after)) = tag.and_then(|tag| tag.split_at_checked(name.len())) else {
