@@ -38,7 +38,10 @@ impl Element {
 
 impl Default for Element {
     fn default() -> Self {
-        Self::of(Name::default())
+        Self {
+            name: Name::default(),
+            traits: &Traits::NONE,
+        }
     }
 }
 

@@ -48,7 +48,12 @@ impl Name {
 
     /// A bit for the name, which other names may share.
     pub(crate) fn bit(self) -> u64 {
+        1 << self.hash(6)
+    }
+
+    /// A hash of so many bits.
+    pub(crate) const fn hash(self, bits: u32) -> usize {
         let folded = (self.0 >> 64) as u64 ^ self.0 as u64;
-        1 << (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+        (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
     }
 }

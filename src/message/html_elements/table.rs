@@ -12,13 +12,36 @@ use super::traits::{
 
 /// The traits of the element with this name.
 pub(super) fn traits_of(name: Name) -> &'static Traits {
-    match NAMES.binary_search(&name) {
-        Ok(at) => &TRAITS[at],
-        Err(_) => &Traits::NONE,
+    let mut place = name.hash(BITS);
+    loop {
+        match usize::from(PLACES[place]) {
+            0 => return &Traits::NONE,
+            number if NAMES[number - 1] == name => return &TRAITS[number - 1],
+            _ => place = (place + 1) % PLACES.len(),
+        }
     }
 }
 
-static NAMES: [Name; ELEMENTS.len()] = {
+/// Bits of a name's hash: at most half of the places are taken.
+const BITS: u32 = 9;
+const _: () = assert!(ELEMENTS.len() < 1 << (BITS - 1));
+
+/// By hash of a name: the number of its element, counted from 1; it is there, or further on before the next 0.
+static PLACES: [u8; 1 << BITS] = {
+    let mut places = [0; 1 << BITS];
+    let mut at = 0;
+    while at < ELEMENTS.len() {
+        let mut place = NAMES[at].hash(BITS);
+        while places[place] != 0 {
+            place = (place + 1) % places.len();
+        }
+        at += 1;
+        places[place] = at as u8;
+    }
+    places
+};
+
+const NAMES: [Name; ELEMENTS.len()] = {
     let mut names = [Name::A; ELEMENTS.len()];
     let mut at = 0;
     while at < ELEMENTS.len() {
