@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use cssparser::{ParseError, Parser, Token};
 use memchr::memmem;
@@ -31,6 +32,9 @@ struct Value {
     is_of_root: bool,
 }
 
+/// Every style attribute is searched for these.
+static DASHES: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"--"));
+
 /// Whether a text may reference a custom property.
 pub(crate) fn uses_any(css: &str) -> bool {
     names_any(css) && find_var(css).is_some()
@@ -39,7 +43,7 @@ pub(crate) fn uses_any(css: &str) -> bool {
 /// Whether a text contains the name of a custom property: `.a--b`, `<!--` and `-->` do not count.
 fn names_any(css: &str) -> bool {
     let bytes = css.as_bytes();
-    let mut found = memmem::find_iter(bytes, b"--");
+    let mut found = DASHES.find_iter(bytes);
     found.any(|at| {
         let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
         let after = bytes.get(at + 2).copied().unwrap_or(b'>');
