@@ -51,7 +51,7 @@ impl SpelledOut {
             start = end + 1;
             found.words += 1;
             // Most words are letters only.
-            if kinds == 0 && word.len() > 1 {
+            if kinds & !OTHER == 0 && word.len() > 1 {
                 found.letters += std::mem::take(&mut row).letters_of_words();
                 continue;
             }
@@ -94,7 +94,10 @@ const BEYOND_ASCII: u8 = 1;
 const MARK: u8 = 2;
 const SIGN: u8 = 4;
 
-/// By octet: its kind; 0 for letters and what no such word needs.
+/// What no word with symbols for letters has, such as a slash or an `8`.
+const OTHER: u8 = 8;
+
+/// By octet: its kinds; 0 for letters, and punctuation at the edge of a word.
 const KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let mut octet = 0;
@@ -103,12 +106,11 @@ const KINDS: [u8; 256] = {
         kinds[octet] = if octet >= 0x80 {
             BEYOND_ASCII
         } else {
+            let sign = letter_for(letter, 'i').is_some();
+            let is_of_word = sign || letter.is_ascii_alphabetic() || is_edge(letter);
             (if is_mark(letter) { MARK } else { 0 })
-                | (if letter_for(letter, 'i').is_some() {
-                    SIGN
-                } else {
-                    0
-                })
+                | (if sign { SIGN } else { 0 })
+                | (if is_of_word { 0 } else { OTHER })
         };
         octet += 1;
     }
@@ -118,7 +120,8 @@ const KINDS: [u8; 256] = {
 /// A quick test for words with these kinds of octets.
 fn may_have_reading(word: &str, kinds: u8) -> bool {
     let second = || word.as_bytes().get(1).copied().unwrap_or_default();
-    kinds & (BEYOND_ASCII | SIGN) != 0
+    kinds & BEYOND_ASCII != 0
+        || kinds & (SIGN | OTHER) == SIGN
         || kinds & MARK != 0 && KINDS[usize::from(second())] & MARK != 0
 }
 
@@ -249,6 +252,22 @@ fn is_word(letters: &str) -> bool {
     letters.chars().count() >= 3 && letters.chars().all(char::is_alphabetic)
 }
 
+/// Punctuation before and after a word with symbols for letters.
+const BEFORE: [char; 3] = ['(', '"', '\''];
+const AFTER: [char; 9] = ['.', ',', ';', ':', '!', '?', ')', '"', '\''];
+
+/// Whether either list has it.
+const fn is_edge(letter: char) -> bool {
+    let mut at = 0;
+    while at < AFTER.len() {
+        if letter == AFTER[at] {
+            return true;
+        }
+        at += 1;
+    }
+    letter == '('
+}
+
 const fn is_mark(mark: char) -> bool {
     matches!(
         mark,
@@ -262,10 +281,7 @@ fn is_leet(word: &str) -> bool {
     if !word.is_ascii() {
         return false;
     }
-    let end = ['.', ',', ';', ':', '!', '?', ')', '"', '\''];
-    let word = word
-        .trim_end_matches(end)
-        .trim_start_matches(['(', '"', '\'']);
+    let word = word.trim_end_matches(AFTER).trim_start_matches(BEFORE);
     let (mut letters, mut signs) = (0, 0);
     for byte in word.bytes() {
         match letter_for(char::from(byte), 'i') {
