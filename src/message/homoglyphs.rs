@@ -12,7 +12,11 @@ mod look_alike;
 mod spelled_out;
 mod word;
 
+use std::cell::LazyCell;
 use std::ops::Range;
+
+use encoding_rs::Encoding;
+use memchr::{memchr, memchr_iter, memrchr};
 
 use ascii::Apart;
 use look_alike::Glyph;
@@ -42,12 +46,13 @@ impl Letters {
         if text.is_ascii() {
             return (letters, Vec::new());
         }
-        let alphabets = Alphabets::of(text);
-        let (mut all, mut mixed, mut styled, mut unusual) = (0_usize, 0_usize, 0_usize, 0_usize);
+        // Words with nothing unusual but their quotation marks do not need it.
+        let alphabets = LazyCell::new(|| Alphabets::of(text));
+        let all = words_in(text);
+        let (mut mixed, mut styled, mut unusual) = (0_usize, 0_usize, 0_usize);
         let mut readings = Vec::new();
-        for word in Words::of(text) {
-            all += 1;
-            if word.text.is_ascii() || flags::is_only(word.text) {
+        for word in beyond_ascii(text) {
+            if flags::is_only(word.text) {
                 continue;
             }
             let Some(Reading { plain, writing }) = word::read(word.text, &alphabets) else {
@@ -202,6 +207,31 @@ pub fn is_foreign(text: &str) -> bool {
 /// The number of words of a short text that mix letters of two scripts, or carry stray combining marks.
 pub fn foreign_words(text: &str) -> usize {
     Letters::of(text).0.mixed_words
+}
+
+/// The number of words of a text that is not empty, as [`Words`] finds them.
+fn words_in(text: &str) -> usize {
+    memchr_iter(b' ', text.as_bytes()).count() + usize::from(!text.ends_with(' '))
+}
+
+/// The words of a text that are not ASCII.
+fn beyond_ascii(text: &str) -> impl Iterator<Item = Word<'_>> {
+    let octets = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let first = at + Encoding::ascii_valid_up_to(&octets[at..]);
+        if first == octets.len() {
+            return None;
+        }
+        let start = memrchr(b' ', &octets[at..first]).map_or(at, |blank| at + blank + 1);
+        let length = memchr(b' ', &octets[first..]);
+        at = length.map_or(octets.len(), |length| first + length);
+        Some(Word {
+            text: &text[start..at],
+            start,
+            is_odd: true,
+        })
+    })
 }
 
 /// The words of a text, and whether each contains anything but ASCII letters.

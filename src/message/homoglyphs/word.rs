@@ -3,6 +3,7 @@
 //! In: a word, and which letters the whole text has; out: how a person reads it, if its letters are not those it shows.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -203,7 +204,10 @@ struct Made {
     style_before: Option<bool>,
 }
 
-pub(super) fn read(word: &str, alphabets: &Alphabets) -> Option<Reading> {
+pub(super) fn read(
+    word: &str,
+    alphabets: &LazyCell<Alphabets, impl FnOnce() -> Alphabets>,
+) -> Option<Reading> {
     if word.len() > 6 * WORD_LIMIT {
         return None;
     }
@@ -221,7 +225,11 @@ pub(super) fn read(word: &str, alphabets: &Alphabets) -> Option<Reading> {
     }
     let rest = composed.chars().skip(WORD_LIMIT);
     plain.extend(rest);
-    match made.writing(alphabets) {
+    let writing = match made.is_plain() {
+        true => None,
+        false => made.writing(alphabets),
+    };
+    match writing {
         Some(writing) => Some(Reading { plain, writing }),
         None if composed != word => Some(Reading {
             plain: composed.into_owned(),
@@ -315,6 +323,22 @@ impl Made {
         self.touching_style |=
             is_styled.is_some() && self.style_before.is_some() && is_styled != self.style_before;
         self.style_before = is_styled;
+    }
+
+    /// Whether the word has ordinary Latin letters and signs only.
+    fn is_plain(&self) -> bool {
+        let counts = [
+            self.own,
+            self.foreign,
+            self.styled,
+            self.unusual,
+            self.phonetic,
+            self.wide,
+            self.marks,
+            self.longest_row,
+            self.accented,
+        ];
+        counts.into_iter().sum::<usize>() == 0 && !self.touching && !self.touching_style
     }
 
     fn writing(&self, alphabets: &Alphabets) -> Option<Writing> {
