@@ -16,7 +16,6 @@ pub(crate) fn own(text: &str) -> Option<String> {
     // Most texts quote nothing.
     memchr::memmem::find(text.as_bytes(), b"\n>")?;
     let is_quoted = |line: &str| line.starts_with('>');
-    let words = |line: &str| line.split_ascii_whitespace().count();
     let (mut before, mut own, mut others, mut lines) = (0, 0, 0, 0);
     for line in text.lines() {
         if is_quoted(line) {
@@ -25,7 +24,7 @@ pub(crate) fn own(text: &str) -> Option<String> {
         } else {
             own += words(line);
             if lines == 0 {
-                before += words(line);
+                before = own;
             }
         }
     }
@@ -43,9 +42,49 @@ pub(crate) fn own(text: &str) -> Option<String> {
     Some(kept)
 }
 
+/// The number of words of a line.
+fn words(line: &str) -> usize {
+    let is_blank = |octet: u8| matches!(octet, b' ' | b'\t' | b'\n' | 0x0c | b'\r');
+    let octets = line.as_bytes();
+    let Some(first) = octets.first() else {
+        return 0;
+    };
+    // A word begins after a blank. Summing what fits an octet is vectorized.
+    let (before, after) = (&octets[..octets.len() - 1], &octets[1..]);
+    let chunks = before.chunks(240).zip(after.chunks(240));
+    let begun = chunks.map(|(before, after)| {
+        let pairs = before.iter().zip(after);
+        let begins = pairs.map(|(one, next)| u8::from(is_blank(*one) & !is_blank(*next)));
+        usize::from(begins.sum::<u8>())
+    });
+    usize::from(!is_blank(*first)) + begun.sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_parted_by_white_space() {
+        let long = "word \t".repeat(300);
+        for line in [
+            "",
+            " ",
+            "a",
+            " a",
+            "a ",
+            "a b",
+            "\ta\u{a0}b  c\r",
+            "é ü\u{b}x",
+            &long,
+        ] {
+            assert_eq!(
+                words(line),
+                line.split_ascii_whitespace().count(),
+                "{line:?}"
+            );
+        }
+    }
 
     #[test]
     fn quotations_are_left_out_of_replies() {
