@@ -177,22 +177,25 @@ const BASE64_VALUES: [u8; 256] = {
 /// (3), even after the "=" of a soft line break.
 pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len());
-    let mut rest = body;
-    while let Some(at) = memchr::memchr(b'=', rest) {
-        decoded.extend_from_slice(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = after_soft_break(rest) {
-            rest = after;
-        } else if let [high, low, after @ ..] = rest
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'=', body) {
+        decoded.extend_from_slice(&body[from..at]);
+        let rest = &body[at + 1..];
+        // None of them holds an equals sign.
+        let taken = if let [high, low, ..] = rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
         {
             decoded.push(high << 4 | low);
-            rest = after;
+            2
+        } else if let Some(after) = after_soft_break(rest) {
+            rest.len() - after.len()
         } else {
             decoded.push(b'=');
-        }
+            0
+        };
+        from = at + 1 + taken;
     }
-    decoded.extend_from_slice(rest);
+    decoded.extend_from_slice(&body[from..]);
     decoded
 }
 
