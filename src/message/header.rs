@@ -43,6 +43,17 @@ pub fn header_end(raw: &[u8]) -> Option<usize> {
     }
 }
 
+/// By octet: whether a name may have it: printable US-ASCII without the colon (RFC 5322 section 2.2).
+static IN_NAME: [bool; 256] = {
+    let mut is_in_name = [false; 256];
+    let mut octet = b'!';
+    while octet <= b'~' {
+        is_in_name[octet as usize] = octet != b':';
+        octet += 1;
+    }
+    is_in_name
+};
+
 /// See [`fields`].
 #[derive(Debug)]
 pub struct Fields<'a> {
@@ -65,13 +76,14 @@ impl Iterator for Fields<'_> {
                 end = line_end(self.raw, end);
             }
             self.at = end;
-            // RFC 5322 section 2.2: a name is printable US-ASCII without the colon. White space
-            // before the colon is obsolete syntax (section 4.5.8) that still occurs.
-            let is_name = |octet: &u8| octet.is_ascii_graphic() && *octet != b':';
-            let length = line.iter().take_while(|octet| is_name(octet)).count();
-            let blanks = line[length..].iter();
-            let blanks = blanks.take_while(|octet| octet.is_ascii_whitespace());
-            let colon = length + blanks.count();
+            let is_name = |octet: &u8| IN_NAME[usize::from(*octet)];
+            let length = line.iter().position(|octet| !is_name(octet));
+            let length = length.unwrap_or(line.len());
+            // White space before the colon is obsolete syntax (RFC 5322 section 4.5.8) that still occurs.
+            let mut colon = length;
+            while line.get(colon).is_some_and(u8::is_ascii_whitespace) {
+                colon += 1;
+            }
             if length == 0 || line.get(colon) != Some(&b':') {
                 continue;
             }
