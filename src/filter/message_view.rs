@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use foldhash::{HashSet, HashSetExt};
+use foldhash::{HashMap, HashSet, HashSetExt};
 
 use crate::filter::brands::{Brand, Brands};
 use crate::filter::context::Context;
@@ -159,7 +159,15 @@ impl<'a> MessageView<'a> {
             let mut seen = HashSet::new();
             let targets = anchors.iter().map(|anchor| &*anchor.target);
             let links = targets.filter(|target| seen.insert(*target));
-            self.parsed(links).filter(Link::is_web).collect()
+            // Nearly all of them were parsed among all links.
+            let links = links.take_while(|link| self.work.spend(link_work(link)));
+            let known = self.links.get().map_or(&[][..], Vec::as_slice);
+            let known: HashMap<_, _> = known.iter().map(|link| (link.text, link)).collect();
+            let parsed = links.map(|text| match known.get(text) {
+                Some(link) => Link::clone(link),
+                None => Link::new(text),
+            });
+            parsed.filter(Link::is_web).collect()
         })
     }
 
