@@ -6,8 +6,13 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A set with more members is dropped: it would match too many texts by chance.
+/// Larger sets of texts are not combined with what precedes or follows.
 const SET_LIMIT: usize = 64;
+
+/// A set with more members is dropped: it would match too many texts by chance. One larger than the other limit counts
+/// only if its members are long: lists of words, which without one run on every text.
+const MOST: usize = 1000;
+const LONG: usize = 3;
 
 /// Shorter literals are in nearly every text.
 const SHORTEST: usize = 2;
@@ -137,8 +142,13 @@ fn alternation(parts: &[Hir]) -> Analysis {
         exact: exact
             .map(|sets| sets.concat())
             .filter(|set| set.len() <= SET_LIMIT),
-        inner: inner.filter(|set| set.len() <= SET_LIMIT),
+        inner: inner.filter(is_selective),
     }
+}
+
+/// Whether a set is worth a search for its members.
+fn is_selective(set: &Set) -> bool {
+    set.len() <= SET_LIMIT || set.len() <= MOST && shortest(set) >= LONG
 }
 
 fn cross(heads: &Set, tails: &Set) -> Option<Set> {
@@ -267,6 +277,17 @@ mod tests {
         assert_eq!(literals("(?:foo)+"), ["foo"]);
         assert_eq!(literals("w{3}-(?:ab){2,}c"), ["w-ab"]);
         assert_eq!(literals("(?i)für"), ["fÜr", "für"]);
+        let list = |octets: usize| -> Vec<String> {
+            let letters = (b'a'..=b'z').zip((b'a'..=b'z').cycle().skip(7));
+            let letters = letters.map(|(one, other)| format!("{}{}", one as char, other as char));
+            let words = letters.flat_map(|pair| (0..4).map(move |digit| format!("{pair}{digit}")));
+            words.map(|word| word[..octets].to_owned()).collect()
+        };
+        assert_eq!(
+            literals(&format!("[0-9](?:{}|[0-9]zzz)", list(3).join("|"))).len(),
+            105
+        );
+        assert!(literals(&format!("[0-9](?:{}|[0-9]zzz)", list(2).join("|"))).is_empty());
     }
 
     #[test]
