@@ -44,7 +44,7 @@ pub(crate) struct CompiledRules {
     pub(crate) referrer_ends: Vec<usize>,
     /// By rule that hits by matches of its own: the combinations that it is part of, by index, and as which part.
     pub(crate) referrers: Vec<(usize, Role)>,
-    /// Rules that hit by something other than matches of their own: those with a score, and the others.
+    /// Rules that may hit without a match of any rule: those with a score, and the others.
     pub(crate) asked: Vec<Ask>,
     pub(crate) asked_without_score: Vec<Ask>,
     /// By combination: how many of its parts must match by themselves.
@@ -260,6 +260,8 @@ impl CompiledRules {
             });
             let combination = match rule.hits {
                 Hits::AtLeast(_) => continue,
+                // It is found by the rules that must match.
+                Hits::Combined(combination) if self.needed[combination] > 0 => continue,
                 Hits::Combined(combination) => Some(combination),
                 Hits::None | Hits::Fact(..) | Hits::Never => None,
             };

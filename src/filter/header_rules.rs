@@ -60,7 +60,8 @@ impl HeaderRules {
         matches: &mut RuleMatches,
         facts: &Facts<'_, '_>,
     ) -> f64 {
-        let hits = found(rules, matches, facts, &self.first, self.asked.iter());
+        let asked = (&*self.first, self.asked.iter());
+        let hits = found(rules, matches, facts, asked, |rule| self.is_decided[rule]);
         let decided = hits.into_iter().filter(|rule| self.is_decided[*rule]);
         let scores = decided.map(|rule| rules.rules[rule].score);
         self.undecided + scores.sum::<f64>()

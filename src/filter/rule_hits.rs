@@ -20,23 +20,27 @@ pub(crate) fn hits(
         false => &[],
     };
     let asked = rules.asked.iter().chain(others);
-    let mut found = found(rules, matches, facts, &rules.first, asked);
-    found.retain(|rule| parts || rules.rules[*rule].score != 0.0);
+    let wants = |rule: usize| parts || rules.rules[rule].score != 0.0;
+    let mut found = found(rules, matches, facts, (&rules.first, asked), wants);
+    found.retain(|rule| wants(*rule));
     found.sort_unstable();
     found
 }
 
-/// The rules that hit by matches of their own, and those of `asked` that hit; `first` are looked at before these.
+/// The rules that hit by matches of their own, those of the asked that hit, and those combinations of such matches that are
+/// wanted. Of what is asked, the first part is looked at before the second.
 pub(crate) fn found<'r>(
     rules: &'r CompiledRules,
     matches: &mut RuleMatches,
     facts: &Facts<'_, '_>,
-    first: &[usize],
-    asked: impl Iterator<Item = &'r Ask>,
+    (first, asked): (&[usize], impl Iterator<Item = &'r Ask>),
+    wants: impl Fn(usize) -> bool,
 ) -> Vec<usize> {
     let mut known = rules.unknown.clone();
     let mut counted = vec![Counted::default(); rules.combined.len()];
     let mut found = Vec::new();
+    // Combinations all of whose parts that must match do.
+    let mut candidates = Vec::new();
     for rule in matches.rules() {
         if let Hits::AtLeast(least) = rules.rules[rule].hits
             && matches.count(rule) >= least
@@ -45,6 +49,9 @@ pub(crate) fn found<'r>(
             found.push(rule);
             for (place, role) in rules.referrers(rule) {
                 counted[*place].add(*role);
+                if *role == Role::All && counted[*place].all == rules.needed[*place] {
+                    candidates.push(*place);
+                }
             }
         }
     }
@@ -63,6 +70,12 @@ pub(crate) fn found<'r>(
         let may_hit = ask.combination.is_none_or(|number| search.may_hit(number));
         if may_hit && search.hits(ask.rule) {
             found.push(ask.rule);
+        }
+    }
+    for number in candidates {
+        let rule = rules.combined[number].rule;
+        if wants(rule) && search.may_hit(number) && search.hits(rule) {
+            found.push(rule);
         }
     }
     found
