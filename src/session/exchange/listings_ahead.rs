@@ -162,7 +162,7 @@ impl Exchange<'_> {
         }
         match command {
             ListingCommand::Rows(listing) if accepted => {
-                self.response = Response::ListingAhead(listing)
+                self.response = Response::ListingAhead(listing);
             }
             // What is refused is asked for again, so that the client gets the server's words.
             _ => self.answered(),
