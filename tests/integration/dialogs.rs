@@ -51,6 +51,7 @@ dialogs! {
     a_last_line_without_crlf_reaches_the_client
     a_late_sasl_response_is_not_relayed
     a_listing_asked_for_ahead_does_not_outlive_dele
+    a_listing_that_comes_after_dele_is_not_used
     a_listing_without_its_last_line_end_is_complete
     a_long_message_is_not_read_ahead
     a_mailbox_in_use_is_no_wrong_password
@@ -64,6 +65,7 @@ dialogs! {
     a_server_may_close_after_dele
     a_server_may_close_instead_of_an_answer_to_capa
     a_server_may_close_instead_of_an_answer_to_quit
+    a_server_that_closes_before_a_listing_asked_for_ahead_ends_the_session
     a_server_that_refuses_capa_gets_one_command_at_a_time
     a_warning_before_the_close_reaches_the_client
     an_empty_line_is_an_error

@@ -28,8 +28,13 @@ impl Exchange<'_> {
 
     /// Whether the client waits for nothing: what is pending popgate has asked for to read ahead.
     pub(super) fn owes_client_nothing(&self) -> bool {
-        let is_own = |it: &Pending| it.is_ahead() || matches!(it, Pending::Capabilities);
-        let asks = self.ahead().is_some_and(|it| it.next().is_some()) && !self.asks_for_itself();
+        let is_own = |it: &Pending| {
+            it.is_ahead() || matches!(it, Pending::Capabilities | Pending::ListingAhead(_))
+        };
+        let is_listing = |it: &Pending| matches!(it, Pending::ListingAhead(_));
+        let reads_ahead = self.ahead().is_some_and(|it| it.next().is_some());
+        let lists_ahead = self.pending.iter().any(is_listing);
+        let asks = (reads_ahead || lists_ahead) && !self.asks_for_itself();
         let has_line = memchr(b'\n', &self.client.buffer).is_some();
         self.owes_nothing() || asks && !has_line && self.pending.iter().all(is_own)
     }

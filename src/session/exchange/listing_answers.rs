@@ -55,6 +55,8 @@ impl ListingCommand {
 pub(super) struct ListingAnswers {
     /// Whether the server was asked, or is not to be asked any more.
     pub(super) is_over: bool,
+    /// Whether the mailbox may have changed since: what still comes is not kept.
+    is_ended: bool,
     /// Each with CRLF at its line ends and without its final dot.
     kept: Vec<(ListingCommand, Vec<u8>)>,
 }
@@ -69,6 +71,7 @@ impl ListingAnswers {
     pub(super) fn end(&mut self) {
         *self = Self {
             is_over: true,
+            is_ended: true,
             kept: Vec::new(),
         };
     }
@@ -76,6 +79,9 @@ impl ListingAnswers {
     /// An answer begins with this status line, without its end.
     pub(super) fn begin(&mut self, command: ListingCommand, status: &[u8]) {
         self.kept.retain(|(it, _)| *it != command);
+        if self.is_ended {
+            return;
+        }
         self.kept.push((command, Vec::new()));
         self.add(command, status);
     }

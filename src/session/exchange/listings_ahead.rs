@@ -100,17 +100,16 @@ impl Exchange<'_> {
         let Some((listing, answer)) = listing.zip(answer) else {
             return false;
         };
+        // Behind messages that are on their way, sizes may be others when its turn comes.
+        let is_own = |it: &Pending| matches!(it, Pending::ListingAhead(_) | Pending::Capabilities);
+        if !self.pending.iter().all(is_own) {
+            return false;
+        }
         self.note_numbers_told(command);
         let text = self.shown_listing(listing, answer);
         // The client need not wait for the others, of which it gets nothing yet.
-        let is_own = |it: &Pending| matches!(it, Pending::ListingAhead(_) | Pending::Capabilities);
-        match self.pending.iter().all(is_own) {
-            true => {
-                self.output.add(text);
-                self.client.heard = self.now;
-            }
-            false => self.push_pending(Pending::Own(text)),
-        }
+        self.output.add(text);
+        self.client.heard = self.now;
         true
     }
 
