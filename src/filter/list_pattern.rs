@@ -23,6 +23,9 @@ pub enum ListPattern {
     Domain(Arc<str>),
 }
 
+/// No entry's domain is longer in ASCII: 253 octets, of which those beyond ASCII may take several.
+const LONGEST_DOMAIN: usize = 1024;
+
 impl ListPattern {
     /// An address (`ann@example.net`) or a domain (`example.net`, `@example.net`); `None` if it is neither.
     pub fn parse(text: &str) -> Option<Self> {
@@ -49,7 +52,8 @@ impl ListPattern {
     pub fn names(address: &str) -> impl Iterator<Item = &str> {
         let domain = address.rsplit_once('@').map(|(_, domain)| domain);
         let domains = std::iter::successors(domain, |name| Some(name.split_once('.')?.1));
-        std::iter::once(address).chain(domains)
+        // A field may have thousands of labels.
+        std::iter::once(address).chain(domains.filter(|domain| domain.len() <= LONGEST_DOMAIN))
     }
 
     /// An address in the form in which entries are compared: in lower case, its domain in ASCII (RFC 5891).

@@ -333,6 +333,7 @@ impl Filter {
         work: &Work<'_>,
         look: impl FnOnce(&MessageView<'_>, &Verdict),
     ) -> Verdict {
+        let header_stage = self.may_pass_by_header(context).then(|| stage.clone());
         let HeaderStage {
             mut matches,
             mut decode_time,
@@ -384,7 +385,8 @@ impl Filter {
         verdict.partial = work.partial();
         verdict.left_out = work.left_out();
         // Of others it makes no difference.
-        verdict.passes_by_header = verdict.partial.is_some() && self.passes_by(context, headers);
+        verdict.passes_by_header = verdict.partial.is_some()
+            && header_stage.is_some_and(|it| self.passes_with(context, headers, || Some(it)));
         verdict
     }
 

@@ -171,7 +171,13 @@ impl Judge {
         context: &Context,
         wire: &[u8],
         stage: Option<&HeaderStage>,
+        pace: &mut Pace,
     ) -> bool {
+        // It is looked at on this thread.
+        if !pace.expects_little(wire) {
+            return false;
+        }
+        pace.worked(wire.len() as u64);
         let passes = |filter: &Arc<Filter>| {
             guarded(|| filter.passes_by_header(context, &dot::unstuff(wire), stage))
         };
@@ -194,11 +200,10 @@ impl Judge {
             Engine::Rules(filter) => filter,
             Engine::Broken(fail) => return self.broken(*fail, by).await,
         };
-        let mut stage = stage;
         let context = &recipient.context;
         if pace.expects_little(&wire) || filter.is_idle_in(context) {
             let work = Work::brief(INLINE_WORK);
-            let judged = guarded(|| verdict(filter, context, stage.take(), &wire, &work));
+            let judged = guarded(|| verdict(filter, context, stage.clone(), &wire, &work));
             pace.worked(work.spent());
             match judged {
                 None => return Judgement::Unscanned(UnscannedReason::Panic),
@@ -245,9 +250,8 @@ impl Judge {
         let work = Work::new(known + INLINE_WORK).without_compiling();
         let context = &recipient.context;
         let judged = guarded(|| {
-            let verdict = verdict(filter, context, stage, wire, &work);
-            let passes = filter.passes_by_header_of(context, &dot::unstuff(wire));
-            (verdict, passes)
+            let passes = filter.passes_by_header(context, &dot::unstuff(wire), stage.as_ref());
+            (verdict(filter, context, stage, wire, &work), passes)
         });
         match judged {
             Some((mut verdict, passes)) => {

@@ -373,7 +373,10 @@ impl<'s> Relay<'s> {
         }
         let context = self.context().await;
         let header = self.exchange.held_header();
-        service.judge.passes_by_header(&context, header, stage) && self.held.reserve(octets)
+        service
+            .judge
+            .passes_by_header(&context, header, stage, &mut self.pace)
+            && self.held.reserve(octets)
     }
 
     async fn judge(&mut self, request: JudgeRequest) {

@@ -31,18 +31,8 @@ impl Filter {
             && self.passes_with(context, &Headers::of(header), || stage.cloned())
     }
 
-    /// The same of a message that was judged, if what was found in its header is not known any more.
-    pub fn passes_by_header_of(&self, context: &Context, message: &[u8]) -> bool {
-        self.passes_by(context, &Headers::of(message))
-    }
-
-    pub(super) fn passes_by(&self, context: &Context, headers: &Headers<'_>) -> bool {
-        let judge = || Some(self.judge_fields(headers, &Work::new(self.budget())));
-        self.may_pass_by_header(context) && self.passes_with(context, headers, judge)
-    }
-
     /// Whether there are headers by which a message passes.
-    fn may_pass_by_header(&self, context: &Context) -> bool {
+    pub(super) fn may_pass_by_header(&self, context: &Context) -> bool {
         let owner = context.owner.as_ref();
         let is_taught = || self.learned.as_ref().is_some_and(|it| it.has_spam(owner));
         (context.lists().is_some() || self.rules_may_pass(context)) && !is_taught()
@@ -53,7 +43,7 @@ impl Filter {
         self.passes_at(context, self.header_rules.least() + self.most_learned())
     }
 
-    fn passes_with(
+    pub(super) fn passes_with(
         &self,
         context: &Context,
         headers: &Headers<'_>,

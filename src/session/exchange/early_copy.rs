@@ -82,6 +82,7 @@ impl EarlyCopy {
         };
         let mut wire = self.wire;
         wire.truncate(wire.len() - kept);
+        wire.shrink_to_fit();
         Relayed {
             header: self.header,
             is_asked: false,

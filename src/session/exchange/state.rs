@@ -254,6 +254,10 @@ impl<'s> Exchange<'s> {
         if self.upstream.is_none() && self.phase.relayed().is_some() {
             return Ok(Some(Action::Connect));
         }
+        // The record of a message that the client has does not wait for what comes next.
+        if let Some(action) = self.judge_relayed() {
+            return Ok(Some(action));
+        }
         // What has come before a command is sent cannot be its response.
         if self.pending.is_empty() {
             self.take_unsolicited()?;
