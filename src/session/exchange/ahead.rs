@@ -34,7 +34,7 @@ use crate::pop3::{ClientNumber, Command, UpstreamNumber};
 impl Exchange<'_> {
     /// So many messages may be read ahead of the client's commands.
     pub fn set_read_ahead(&mut self, messages: usize) {
-        self.read_ahead = messages;
+        self.read_ahead = u32::try_from(messages).unwrap_or(u32::MAX);
     }
 
     /// Whether there is memory for more than the client has asked for.
@@ -130,7 +130,7 @@ impl Exchange<'_> {
         if self.pending.iter().any(asks_capabilities) {
             return None;
         }
-        let most = self.read_ahead;
+        let most = self.read_ahead as usize;
         let longest = self.config.hold.bytes;
         let Phase::Transaction(transaction) = &mut self.phase else {
             return None;

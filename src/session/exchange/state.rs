@@ -85,7 +85,7 @@ pub struct Exchange<'s> {
     /// Whether one command at a time goes up, whatever the upstream has announced.
     pub(super) one_at_a_time: bool,
     /// The most messages that are read ahead of the client's commands.
-    pub(super) read_ahead: usize,
+    pub(super) read_ahead: u32,
     /// Whether there is memory for more than the client has asked for.
     pub(super) memory_is_plentiful: bool,
     pub(super) filter_is_paused: bool,
