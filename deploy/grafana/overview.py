@@ -106,7 +106,11 @@ def latency():
              'sum by (le) (increase(popgate_first_byte_seconds_bucket{command="retr",@}[$__rate_interval]))', "s"),
         curve("Whole RETR", "From the turn of a RETR to the last octet of its response.", quantiles("popgate_retr_seconds"), "s"),
         curve("Read ahead", "Messages each minute that were asked for before their clients did (upstream.prefetch). unused: in vain.",
-              per_minute("popgate_read_ahead_messages_total", "outcome"), "cpm"))
+              per_minute("popgate_read_ahead_messages_total", "outcome"), "cpm"),
+        curve("Released early", "Messages each minute that went to their clients as they came, because they pass whatever follows their "
+              "header.", [query("60 * sum(rate(popgate_released_early_total{@}[$__rate_interval]))", "messages")], "cpm"),
+        curve("Octets released early", "Octets each second of such messages, counted at their end.",
+              [query("sum(rate(popgate_released_early_bytes_total{@}[$__rate_interval]))", "octets")], "Bps"))
 
 
 def limits():
