@@ -386,7 +386,7 @@ impl Filter {
         verdict.left_out = work.left_out();
         // Of others it makes no difference.
         verdict.passes_by_header = verdict.partial.is_some()
-            && header_stage.is_some_and(|it| self.passes_with(context, headers, || Some(it)));
+            && header_stage.is_some_and(|it| self.passes_with(context, headers, Some(&it)));
         verdict
     }
 

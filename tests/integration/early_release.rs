@@ -75,14 +75,6 @@ async fn begin(client: &mut Peer, upstream: &mut Peer, status: &[u8], first: &[u
     upstream.send(first).await;
 }
 
-async fn quit(server: &mut ServerInMemory, mut client: Peer, mut upstream: Peer) {
-    client.send(b"QUIT\r\n").await;
-    upstream.expect(b"QUIT\r\n").await;
-    upstream.send(b"+OK\r\n").await;
-    client.expect(b"+OK\r\n").await;
-    server.proxy.session_end().await;
-}
-
 /// What the store has of the message, once it has it.
 fn record(data: &Path) -> MessageRecord {
     let mailbox = MailboxId::new(UpstreamId::new("127.0.0.1", 110), "a").unwrap();
@@ -142,7 +134,7 @@ async fn fetched(message: &Stalls, early: bool) -> (Vec<u8>, bool, MessageRecord
     again.extend(client.answer().await);
     assert_eq!(shown(&again), shown(&all));
     let counts = ["popgate_score_count", EARLY, EARLY_OCTETS].map(|it| server.proxy.metric(it));
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
     (all, is_at_once, without_time(record(data.path())), counts)
 }
 
@@ -233,7 +225,7 @@ async fn others_mail_is_held() {
         let marked = shown(&client.answer().await);
         assert!(marked.contains("X-Spam-Flag: YES"), "{marked}");
         assert_eq!(server.proxy.metric(EARLY), 0.0);
-        quit(server, client, upstream).await;
+        server.quit(client, upstream).await;
     }
 }
 
@@ -280,7 +272,7 @@ async fn what_follows_in_the_pipeline_is_answered_in_order() {
     let second = shown(&client.answer().await);
     assert!(second.contains("[SPAM] zzsubjectzz"), "{second}");
     assert_eq!(server.proxy.metric("popgate_score_count"), 2.0);
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +285,7 @@ async fn with_fields_on_all_mail_nothing_is_released_early() {
     client.line().await;
     let marked = shown(&client.answer().await);
     assert!(marked.contains("X-Spam-Status: No"), "{marked}");
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
 }
 
 /// What a person said of the message itself outranks the list, and is known by all of it.
@@ -317,7 +309,7 @@ async fn a_message_that_was_taught_as_spam_is_held() {
     let marked = shown(&client.answer().await);
     assert!(marked.contains("X-Spam-Flag: YES"), "{marked}");
     assert_eq!(server.proxy.metric(EARLY), 0.0);
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
 }
 
 /// What is released early is still recorded: that takes memory for a copy.
@@ -347,7 +339,7 @@ async fn where_no_memory_is_left_for_a_copy_a_message_is_held() {
     for _ in 0..3 {
         server.proxy.session_end().await;
     }
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
     assert_eq!(record(data.path()).state, MessageState::Delivered);
 }
 

@@ -55,14 +55,6 @@ async fn fetch(client: &mut Peer, upstream: &mut Peer, number: usize) -> (String
     (status, shown(&client.answer().await))
 }
 
-async fn quit(server: &mut ServerInMemory, mut client: Peer, mut upstream: Peer) {
-    client.send(b"QUIT\r\n").await;
-    upstream.expect(b"QUIT\r\n").await;
-    upstream.send(b"+OK\r\n").await;
-    client.expect(b"+OK\r\n").await;
-    server.proxy.session_end().await;
-}
-
 fn held(data: &std::path::Path) -> usize {
     std::fs::read_dir(data.join("quarantine/new")).map_or(0, Iterator::count)
 }
@@ -94,7 +86,7 @@ async fn every_session_gets_the_same_octets_and_sizes() {
         client.send(b"LIST\r\n").await;
         list(&mut client, &mut upstream).await
     };
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
     assert_eq!(held(data.path()), 1);
     let judged = |server: &ServerInMemory| server.proxy.metric("popgate_score_count");
     let before = judged(&server);
@@ -122,7 +114,7 @@ async fn every_session_gets_the_same_octets_and_sizes() {
             assert_eq!(status, format!("+OK {octets} octets\\r\\n"));
         }
     }
-    quit(&mut server, client, upstream).await;
+    server.quit(client, upstream).await;
     assert_eq!((judged(&server), before), (0.0, 3.0));
     assert_eq!(held(data.path()), 1);
 }
@@ -172,7 +164,7 @@ async fn a_server_without_uidl_has_no_memory_beyond_the_session() {
         client.line().await;
         let message = shown(&client.answer().await);
         assert!(message.contains("X-Spam-Flag: YES"), "{message}");
-        quit(&mut server, client, upstream).await;
+        server.quit(client, upstream).await;
     }
     assert_eq!(server.proxy.metric("popgate_score_count"), 2.0);
 }
@@ -191,7 +183,7 @@ async fn a_store_that_goes_away_costs_no_session() {
         let message = shown(&client.answer().await);
         assert!(message.contains("X-Spam-Flag: YES"), "{message}");
         assert!(message.contains("[SPAM] zzsubjectzz"), "{message}");
-        quit(&mut server, client, upstream).await;
+        server.quit(client, upstream).await;
         let file = data.path().join(FILE);
         match round {
             0 => std::fs::write(&file, "not a database").unwrap(),

@@ -183,11 +183,7 @@ async fn a_message_is_relayed_as_it_comes_where_nothing_is_judged() {
         }
         let passed = "popgate_messages_total{action=\"pass\",command=\"retr\"}";
         assert_eq!(server.proxy.metric(passed), 1.0);
-        client.send(b"QUIT\r\n").await;
-        upstream.expect(b"QUIT\r\n").await;
-        upstream.send(b"+OK\r\n").await;
-        client.expect(b"+OK\r\n").await;
-        server.proxy.session_end().await;
+        server.quit(client, upstream).await;
     }
 }
 

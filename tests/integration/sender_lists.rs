@@ -16,7 +16,7 @@ use popgate::store::records::{Change, PopgateId};
 use popgate::store::sqlite::Sqlite;
 use serde_json::Value;
 
-use crate::support::{self, Peer, ServerInMemory, shown};
+use crate::support::{self, ServerInMemory, shown};
 
 const PROVEN: &str = "Authentication-Results: mx.example.com; dkim=pass header.d=example.org; \
                       dmarc=pass header.from=example.org\r\n";
@@ -240,16 +240,8 @@ async fn fetched(server: &mut ServerInMemory, message: &str) -> String {
         .await;
     client.line().await;
     let got = String::from_utf8(client.answer().await).unwrap();
-    quit(server, client, upstream).await;
+    server.quit(client, upstream).await;
     got
-}
-
-async fn quit(server: &mut ServerInMemory, mut client: Peer, mut upstream: Peer) {
-    client.send(b"QUIT\r\n").await;
-    upstream.expect(b"QUIT\r\n").await;
-    upstream.send(b"+OK\r\n").await;
-    client.expect(b"+OK\r\n").await;
-    server.proxy.session_end().await;
 }
 
 /// Another process changes the store while popgate serves.

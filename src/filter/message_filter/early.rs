@@ -27,8 +27,7 @@ impl Filter {
         stage: Option<&HeaderStage>,
     ) -> bool {
         // Nearly always nothing needs to be read.
-        self.may_pass_by_header(context)
-            && self.passes_with(context, &Headers::of(header), || stage.cloned())
+        self.may_pass_by_header(context) && self.passes_with(context, &Headers::of(header), stage)
     }
 
     /// Whether there are headers by which a message passes.
@@ -47,7 +46,7 @@ impl Filter {
         &self,
         context: &Context,
         headers: &Headers<'_>,
-        stage: impl FnOnce() -> Option<HeaderStage>,
+        stage: Option<&HeaderStage>,
     ) -> bool {
         let (content, work) = (Content::default(), Work::new(self.budget()));
         let (lists, brands) = (&self.lists, &self.brands);
@@ -67,8 +66,9 @@ impl Filter {
         if self.is_idle() {
             return true;
         }
-        let stage = stage().filter(|it| it.version == self.version && it.partial.is_none());
-        stage.is_some_and(|HeaderStage { mut matches, .. }| {
+        let stage = stage.filter(|it| it.version == self.version && it.partial.is_none());
+        stage.is_some_and(|stage| {
+            let mut matches = stage.matches.clone();
             let facts = Facts::new(&self.rules.facts, &mail);
             let highest = self.header_rules.highest(&self.rules, &mut matches, &facts);
             self.passes_at(context, highest + self.most_learned())

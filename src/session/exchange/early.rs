@@ -25,8 +25,6 @@ use crate::config::HeaderMode;
 use crate::filter::{Action as FilterAction, HeaderStage};
 use crate::metrics::{Fetch, MessageAction, UnscannedReason};
 use crate::pop3::dot::EndOfAnswer;
-use crate::pop3::line::ends_in_bare_lf;
-use crate::pop3::line_ends::LineEnds;
 use crate::pop3::reply::stated_octets;
 
 impl Exchange<'_> {
@@ -68,20 +66,13 @@ impl Exchange<'_> {
         self.note_written_id(retrieval.message, &header);
         self.release(retrieval.fetch, MessageAction::Pass);
         self.event(Event::ReleasedEarly);
-        let ends = LineEnds::after_status(ends_in_bare_lf(status.bytes()));
-        let stated = stated_octets(status.bytes());
         let copy = EarlyCopy::new(stage, status.clone(), self.config.hold.bytes);
+        let message = Streamed {
+            copy: Some(Box::new(copy)),
+            ..Streamed::new(retrieval, &status)
+        };
         self.relay_line(status);
-        self.response = Response::Lines(Lines {
-            end: EndOfAnswer::new(),
-            is_complete: false,
-            message: Some(Box::new(Streamed {
-                retrieval,
-                ends,
-                stated,
-                copy: Some(Box::new(copy)),
-            })),
-        });
+        self.response = Response::Lines(Lines::of_message(EndOfAnswer::new(), message));
     }
 
     /// These octets of the message are relayed.

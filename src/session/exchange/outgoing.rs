@@ -14,9 +14,7 @@ use super::verdicts::{Finding, Judged, Stored};
 use crate::message::header::header_end;
 use crate::metrics::{Fetch, MessageAction};
 use crate::pop3::dot;
-use crate::pop3::line::ends_in_bare_lf;
-use crate::pop3::line_ends::LineEnds;
-use crate::pop3::reply::{restated, stated_octets};
+use crate::pop3::reply::restated;
 use crate::rewrite::{Mark, MarkText, Piece, Plan};
 
 impl Exchange<'_> {
@@ -93,20 +91,9 @@ impl Exchange<'_> {
         }
         match decided.rest {
             Some(end) => {
-                let status = decided.status.bytes();
-                let mut ends = LineEnds::after_status(ends_in_bare_lf(status));
-                ends.see(decided.wire.bytes());
-                let stated = stated_octets(status);
-                self.response = Response::Lines(Lines {
-                    end,
-                    is_complete: false,
-                    message: Some(Box::new(Streamed {
-                        retrieval,
-                        ends,
-                        stated,
-                        copy: None,
-                    })),
-                });
+                let mut message = Streamed::new(retrieval, &decided.status);
+                message.ends.see(decided.wire.bytes());
+                self.response = Response::Lines(Lines::of_message(end, message));
             }
             None => {
                 self.delivered(retrieval);

@@ -17,8 +17,10 @@ use super::verdicts::{Judged, Stored};
 use crate::message::MessageDigest;
 use crate::metrics::Fetch;
 use crate::pop3::dot::EndOfAnswer;
+use crate::pop3::line::ends_in_bare_lf;
 use crate::pop3::line_ends::LineEnds;
 use crate::pop3::listing_end::EndOfListing;
+use crate::pop3::reply::stated_octets;
 use crate::pop3::{Command, Uidl, UidlListing, UpstreamNumber};
 
 /// Invalid commands until the client is rejected.
@@ -182,6 +184,29 @@ pub(super) struct Streamed {
     pub(super) stated: Option<u64>,
     /// What is kept of it, if it is judged once the client has it.
     pub(super) copy: Option<Box<EarlyCopy>>,
+}
+
+impl Lines {
+    /// Of a message, up to this end of it.
+    pub(super) fn of_message(end: EndOfAnswer, message: Streamed) -> Self {
+        Self {
+            end,
+            is_complete: false,
+            message: Some(Box::new(message)),
+        }
+    }
+}
+
+impl Streamed {
+    /// With this status line, before any line of it is relayed.
+    pub(super) fn new(retrieval: Retrieval, status: &FromUpstream) -> Self {
+        Self {
+            retrieval,
+            ends: LineEnds::after_status(ends_in_bare_lf(status.bytes())),
+            stated: stated_octets(status.bytes()),
+            copy: None,
+        }
+    }
 }
 
 /// A message on whose decision the driver is asked.

@@ -51,18 +51,9 @@ impl Exchange<'_> {
         self.response = match known {
             Some(Decision::Pass) if !self.checks_corrections() => {
                 self.release(retrieval.fetch, MessageAction::Pass);
-                let stated = stated_octets(status.bytes());
+                let message = Streamed::new(retrieval, &status);
                 self.relay_line(status);
-                Response::Lines(Lines {
-                    end: EndOfAnswer::new(),
-                    is_complete: false,
-                    message: Some(Box::new(Streamed {
-                        retrieval,
-                        ends,
-                        stated,
-                        copy: None,
-                    })),
-                })
+                Response::Lines(Lines::of_message(EndOfAnswer::new(), message))
             }
             Some(Decision::Notice(text)) if !self.checks_corrections() => {
                 Response::Discarded(Box::new(Discarded {

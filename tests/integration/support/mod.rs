@@ -533,6 +533,15 @@ impl ServerInMemory {
         (client, upstream)
     }
 
+    /// Both sides quit, and the session ends.
+    pub async fn quit(&mut self, mut client: Peer, mut upstream: Peer) {
+        client.send(b"QUIT\r\n").await;
+        upstream.expect(b"QUIT\r\n").await;
+        upstream.send(b"+OK\r\n").await;
+        client.expect(b"+OK\r\n").await;
+        self.proxy.session_end().await;
+    }
+
     /// One more session before its upstream's greeting.
     pub fn unconnected(&self) -> (Peer, Peer) {
         let (client, near_client) = tokio::io::duplex(PIPE);
