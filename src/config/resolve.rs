@@ -57,7 +57,7 @@ impl Config {
 /// The path of every setting there is.
 pub fn keys() -> Vec<String> {
     let text = "[[listen]]\n[[listen.sni]]\n[[upstream]]\nhost = \"pop.example.net\"\n";
-    let source = TomlFile::new("", text);
+    let source = TomlFile::new("", text).noting_asked_keys();
     let parsed = source.parse();
     let _ = file(&mut Section::top(&source, &parsed), Path::new(""));
     source.asked().into_keys().collect()
@@ -69,7 +69,9 @@ pub(super) fn resolve(
     folder: &Path,
     flags: &Flags,
 ) -> (Config, Vec<Problem>) {
-    let source = TomlFile::with_renamed(name, text, RENAMED);
+    let source = TomlFile::new(name, text)
+        .with_renamed(RENAMED)
+        .noting_asked_keys();
     let parsed = source.parse();
     let mut top = Section::top(&source, &parsed);
     let mut config = file(&mut top, folder);

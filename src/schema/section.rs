@@ -243,10 +243,11 @@ impl<'r, 't> Section<'r, 't> {
 
     fn ask(&mut self, key: &'static str) {
         self.known.push(key);
-        let line = self
-            .find(key)
-            .map_or(0, |value| self.file.line(value.span().start));
-        self.file.ask(self.key(key), line);
+        self.file.ask(|| {
+            let value = self.find(key);
+            let line = value.map_or(0, |value| self.file.line(value.span().start));
+            (self.key(key), line)
+        });
     }
 
     fn find(&self, key: &str) -> Option<&'r Spanned<DeValue<'t>>> {

@@ -44,7 +44,8 @@ pub struct TomlFile<'t> {
     problems: RefCell<Vec<Problem>>,
     /// Whether the text is not valid TOML.
     broken: Cell<bool>,
-    asked: RefCell<BTreeMap<String, usize>>,
+    /// The keys that were asked for, with their lines, where somebody wants to know them.
+    asked: Option<RefCell<BTreeMap<String, usize>>>,
     renamed: Renamed,
 }
 
@@ -54,11 +55,6 @@ pub type Renamed = &'static [(&'static str, &'static str, &'static str)];
 impl<'t> TomlFile<'t> {
     /// `text`, which was read from `file`.
     pub fn new(file: &str, text: &'t str) -> Self {
-        Self::with_renamed(file, text, &[])
-    }
-
-    /// The same; an unknown key that is in `renamed` is answered with its new name.
-    pub fn with_renamed(file: &str, text: &'t str, renamed: Renamed) -> Self {
         Self {
             file: file.to_owned(),
             text,
@@ -67,8 +63,23 @@ impl<'t> TomlFile<'t> {
                 .collect(),
             problems: RefCell::new(Vec::new()),
             broken: Cell::new(false),
-            asked: RefCell::new(BTreeMap::new()),
-            renamed,
+            asked: None,
+            renamed: &[],
+        }
+    }
+
+    /// Answers an unknown key that is in `renamed` with its new name.
+    #[must_use]
+    pub fn with_renamed(self, renamed: Renamed) -> Self {
+        Self { renamed, ..self }
+    }
+
+    /// Notes which keys are asked for ([`Self::asked`]).
+    #[must_use]
+    pub fn noting_asked_keys(self) -> Self {
+        Self {
+            asked: Some(RefCell::default()),
+            ..self
         }
     }
 
@@ -103,9 +114,12 @@ impl<'t> TomlFile<'t> {
         1 + self.lines.partition_point(|begin| *begin <= at)
     }
 
-    /// A key was asked for.
-    pub(super) fn ask(&self, path: String, line: usize) {
-        self.asked.borrow_mut().insert(path, line);
+    /// A key was asked for; `key` gives its path and its line.
+    pub(super) fn ask(&self, key: impl FnOnce() -> (String, usize)) {
+        if let Some(asked) = &self.asked {
+            let (path, line) = key();
+            asked.borrow_mut().insert(path, line);
+        }
     }
 
     /// The new name of a key of this table, if `key` is an old one.
@@ -116,9 +130,10 @@ impl<'t> TomlFile<'t> {
             .map(|(_, _, new)| *new)
     }
 
-    /// The path of every key that was asked for, and its line; 0 if it is not in the file.
+    /// The path of every key that was asked for, and its line; 0 if it is not in the file. Empty unless they are noted.
     pub fn asked(&self) -> BTreeMap<String, usize> {
-        self.asked.borrow().clone()
+        let asked = self.asked.as_ref().map(|asked| asked.borrow().clone());
+        asked.unwrap_or_default()
     }
 
     /// All problems, in the order of their lines.
