@@ -21,7 +21,6 @@ use crate::filter::header_rules::HeaderRules;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
-use crate::filter::rule::Rule;
 use crate::filter::rule_changes::ChangedRule;
 use crate::filter::rule_hits::{hits, report};
 use crate::filter::rule_matches::RuleMatches;
@@ -86,11 +85,11 @@ impl HeaderStage {
 
 impl Filter {
     /// Compiles the rules, except those that have expired by the set's day ([`RuleSet::on`]).
-    pub fn new(set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
+    pub fn new(mut set: RuleSet, thresholds: Thresholds) -> Result<Self, Vec<Problem>> {
         let mut version = fnv(set.digest(), &thresholds.tag_at.to_bits().to_be_bytes());
         let drop_at = thresholds.drop_at.map_or(u64::MAX, f64::to_bits);
         version = fnv(version, &drop_at.to_be_bytes());
-        let rules: Vec<Rule> = set.unexpired().cloned().collect();
+        let rules = set.take_unexpired();
         let compiled = CompiledRules::new(&rules, set.lists())?;
         Ok(Self {
             header_rules: HeaderRules::of(&rules, &compiled),

@@ -6,10 +6,8 @@
 //! are ASCII (plus the no-break space), `\w` contains all non-ASCII characters, and `(?i)` does not
 //! match the long s as `s` nor the Kelvin sign as `k`.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use rayon::prelude::*;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
@@ -68,6 +66,14 @@ impl Pattern {
         })
     }
 
+    /// A regex of a rule of such a layer.
+    pub(crate) fn of_layer(text: &str, layer: Layer) -> Result<Self, RuleError> {
+        match layer {
+            Layer::Stock => Self::of_stock(text),
+            Layer::Own => Self::new(text),
+        }
+    }
+
     /// The regex's text, as it is compiled.
     pub fn source(&self) -> &str {
         &self.source
@@ -108,31 +114,6 @@ pub(crate) enum Layer {
     Stock,
     /// The user's own.
     Own,
-}
-
-/// Regexes by their texts, compiled in parallel.
-#[derive(Debug, Default)]
-pub(crate) struct CompiledPatterns(HashMap<String, Result<Pattern, RuleError>>);
-
-impl CompiledPatterns {
-    pub(crate) fn of(texts: Vec<String>, layer: Layer) -> Self {
-        let made: Vec<_> = texts
-            .par_iter()
-            .map(|text| match layer {
-                Layer::Stock => Pattern::of_stock(text),
-                Layer::Own => Pattern::new(text),
-            })
-            .collect();
-        Self(texts.into_iter().zip(made).collect())
-    }
-
-    /// As [`Pattern::new`].
-    pub(crate) fn pattern(&self, text: &str) -> Result<Pattern, RuleError> {
-        match self.0.get(text) {
-            Some(made) => made.clone(),
-            None => Pattern::new(text),
-        }
-    }
 }
 
 fn has_anchor(hir: &Hir) -> bool {

@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::filter::day::Day;
 use crate::filter::learned_curve::LearnedCurves;
-use crate::filter::pattern::CompiledPatterns;
+use crate::filter::pattern::Layer;
 use crate::filter::rule::{Rule, ScoreBounds};
 use crate::filter::rule_error::RuleError;
 use crate::message::visible_text::visible;
@@ -114,46 +114,93 @@ pub(crate) fn is_alone(text: &str) -> bool {
     stock.is_some_and(|stock| stock.get_ref().as_bool() == Some(false))
 }
 
-/// The regexes of a file's rules.
-pub(crate) fn regexes(text: &str) -> Vec<String> {
-    let (table, _) = DeTable::parse_recoverable(text);
-    let rules = table.get_ref().get("rule");
-    let rules = rules.and_then(|rules| rules.get_ref().as_array());
-    let regex = |rule: &Spanned<DeValue<'_>>| {
-        let regex = rule.get_ref().as_table()?.get("regex")?;
-        regex.get_ref().as_str().map(str::to_owned)
-    };
-    rules.into_iter().flatten().filter_map(regex).collect()
+/// One parsed file.
+pub(crate) struct RuleFile<'t> {
+    report: TomlFile<'t>,
+    table: Spanned<DeTable<'t>>,
+    file: Arc<str>,
 }
 
-/// Reads one file; `id_owners` says where each id was defined.
-pub(crate) fn file(
-    (name, text): &NamedText,
-    patterns: &CompiledPatterns,
-    layer: usize,
-    id_owners: &mut HashMap<String, IdOwner>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Entry> {
-    let report = TomlFile::new(name, text);
-    let table = report.parse();
-    let mut top = Section::top(&report, &table);
-    top.boolean("stock");
-    let file: Arc<str> = name.as_str().into();
-    let curves = LearnedCurves::read(&mut top);
-    let mut entries: Vec<Entry> = curves.into_iter().map(Entry::Curves).collect();
-    for (number, section) in top.sections("rule").into_iter().enumerate() {
-        let line = report.line(section.at());
-        let source = Source {
-            report: &report,
-            table: rule_table(table.get_ref(), number),
-            file: file.clone(),
-            line,
-        };
-        entries.extend(entry(section, &source, patterns, layer, id_owners));
+impl<'t> RuleFile<'t> {
+    /// Parses a file.
+    pub(crate) fn parse((name, text): &'t NamedText) -> Self {
+        let report = TomlFile::new(name, text);
+        let table = report.parse();
+        Self {
+            report,
+            table,
+            file: name.as_str().into(),
+        }
     }
-    top.finish();
-    problems.extend(report.into_problems());
-    entries
+
+    /// By rule: who else has its id. Files are asked in their order, and each adds its ids to `id_owners`.
+    pub(crate) fn claim_ids(
+        &self,
+        layer: usize,
+        id_owners: &mut HashMap<String, IdOwner>,
+    ) -> Vec<IdClaim> {
+        let rules = self.table.get_ref().get("rule");
+        let rules = rules.and_then(|rules| rules.get_ref().as_array());
+        let claim = |rule: &Spanned<DeValue<'_>>| {
+            let id = rule.get_ref().as_table().and_then(|rule| rule.get("id"));
+            let id = id.and_then(|id| id.get_ref().as_str());
+            let Some(id) = id.filter(|id| rule_id(id).is_ok()) else {
+                return IdClaim::default();
+            };
+            match id_owners.get(id) {
+                Some(first) if first.layer == layer => IdClaim {
+                    is_known_before: false,
+                    used_at: Some(first.position.clone()),
+                },
+                earlier => {
+                    let is_known_before = earlier.is_some();
+                    let line = self.report.line(rule.span().start);
+                    let position = format!("{}:{line}", self.file);
+                    id_owners.insert(id.to_owned(), IdOwner { layer, position });
+                    IdClaim {
+                        is_known_before,
+                        used_at: None,
+                    }
+                }
+            }
+        };
+        rules.into_iter().flatten().map(claim).collect()
+    }
+
+    /// Reads its entries, and what is wrong with it.
+    pub(crate) fn read(self, claims: &[IdClaim], layer: Layer) -> (Vec<Entry>, Vec<Problem>) {
+        let Self {
+            report,
+            table,
+            file,
+        } = self;
+        let mut top = Section::top(&report, &table);
+        top.boolean("stock");
+        let curves = LearnedCurves::read(&mut top);
+        let mut entries: Vec<Entry> = curves.into_iter().map(Entry::Curves).collect();
+        let sections = top.sections("rule").into_iter().enumerate();
+        for ((number, section), claim) in sections.zip(claims) {
+            let line = report.line(section.at());
+            let source = Source {
+                report: &report,
+                table: rule_table(table.get_ref(), number),
+                file: file.clone(),
+                line,
+            };
+            entries.extend(entry(section, &source, layer, claim));
+        }
+        top.finish();
+        (entries, report.into_problems())
+    }
+}
+
+/// Who else has a rule's id.
+#[derive(Debug, Default)]
+pub(crate) struct IdClaim {
+    /// An earlier layer has a rule with this id.
+    is_known_before: bool,
+    /// Where the same layer uses the id before.
+    used_at: Option<String>,
 }
 
 fn rule_table<'a, 't>(top: &'a DeTable<'t>, number: usize) -> Option<&'a DeTable<'t>> {
@@ -172,15 +219,14 @@ struct Source<'a, 't> {
 fn entry(
     mut section: Section<'_, '_>,
     source: &Source<'_, '_>,
-    patterns: &CompiledPatterns,
-    layer: usize,
-    id_owners: &mut HashMap<String, IdOwner>,
+    layer: Layer,
+    claim: &IdClaim,
 ) -> Option<Entry> {
-    let (id, known_before) = identity(&mut section, source, layer, id_owners);
+    let id = identity(&mut section, claim);
     let keys = common_keys(&mut section);
     let changes = CHANGES.iter().any(|key| section.has(key));
     let own = OWN.iter().any(|key| section.has(key));
-    if known_before && changes && !own {
+    if claim.is_known_before && changes && !own {
         section.finish();
         return Some(keys.into_override(id?));
     }
@@ -194,7 +240,7 @@ fn entry(
             "has no score; write what a hit adds, such as score = 1.5 (0 for a part of other rules)",
         );
     }
-    let looks = test_keys::looks(&mut section, patterns);
+    let looks = test_keys::looks(&mut section, layer);
     let (places, test) = match looks {
         Some((places, test)) => (Some(places), Some(test)),
         None => (None, None),
@@ -225,13 +271,8 @@ fn entry(
     })))
 }
 
-/// Reads the id; also returns whether an earlier layer has a rule with this id.
-fn identity(
-    section: &mut Section<'_, '_>,
-    source: &Source<'_, '_>,
-    layer: usize,
-    id_owners: &mut HashMap<String, IdOwner>,
-) -> (Option<String>, bool) {
+/// Reads the id.
+fn identity(section: &mut Section<'_, '_>, claim: &IdClaim) -> Option<String> {
     let id = section.parsed("id", |id| {
         rule_id(id)
             .map(str::to_owned)
@@ -240,26 +281,15 @@ fn identity(
     if !section.has("id") {
         section.wrong("has no id; write id = \"SOME_NAME\"");
     }
-    let Some(id) = id else {
-        return (None, false);
-    };
+    let id = id?;
     section.rename(format!("rule {id}"));
-    let mut known_before = false;
-    match id_owners.get(&id) {
-        Some(first) if first.layer == layer => {
-            let position = &first.position;
-            section.problem(
-                "id",
-                format!("is already used at {position}; choose another"),
-            );
-        }
-        earlier => {
-            known_before = earlier.is_some();
-            let position = format!("{}:{}", source.file, source.line);
-            id_owners.insert(id.clone(), IdOwner { layer, position });
-        }
+    if let Some(position) = &claim.used_at {
+        section.problem(
+            "id",
+            format!("is already used at {position}; choose another"),
+        );
     }
-    (Some(id), known_before)
+    Some(id)
 }
 
 /// The keys that rules and overrides have in common.

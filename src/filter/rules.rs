@@ -16,10 +16,10 @@ use crate::filter::day::Day;
 use crate::filter::fnv::{FNV_OFFSET, fnv};
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
-use crate::filter::pattern::{CompiledPatterns, Layer};
+use crate::filter::pattern::Layer;
 use crate::filter::rule::{Rule, Test};
 use crate::filter::rule_changes::{self, ChangedRule, RuleChange};
-use crate::filter::rule_file::{self, IdOwner, NamedText};
+use crate::filter::rule_file::{self, IdOwner, NamedText, RuleFile};
 use crate::filter::stock;
 use crate::schema::Problem;
 
@@ -39,19 +39,19 @@ pub struct RuleSet {
 impl RuleSet {
     /// The compiled-in rules.
     pub fn stock() -> Result<Self, Vec<Problem>> {
-        let mut reader = STOCK_LISTS.clone();
-        reader.stock();
-        reader.finish()
+        Reader::of_stock().finish()
     }
 
     /// The rule and list files of a folder on top of the stock. The stock rules are left out if it has
     /// no rule file, or one with `stock = false`; the stock lists remain.
     pub fn of_folder(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
-        let mut reader = STOCK_LISTS.clone();
-        if !rules.is_empty() && !rules.iter().any(|(_, text)| rule_file::is_alone(text)) {
-            reader.stock();
-        }
-        reader.layer(Layer::Own, rules, lists);
+        let is_alone = rules.is_empty() || rules.iter().any(|(_, text)| rule_file::is_alone(text));
+        let mut reader = match is_alone {
+            true => STOCK_LISTS.clone(),
+            false => Reader::of_stock(),
+        };
+        reader.lists(lists);
+        reader.layer(Layer::Own, rules);
         reader.finish()
     }
 
@@ -59,15 +59,15 @@ impl RuleSet {
     pub fn parse(files: impl IntoIterator<Item = NamedText>) -> Result<Self, Vec<Problem>> {
         let files: Vec<_> = files.into_iter().collect();
         let mut reader = STOCK_LISTS.clone();
-        reader.layer(Layer::Own, &files, &[]);
+        reader.layer(Layer::Own, &files);
         reader.finish()
     }
 
     /// Reads rule and list files on top of the stock.
     pub fn over_stock(rules: &[NamedText], lists: &[NamedText]) -> Result<Self, Vec<Problem>> {
-        let mut reader = STOCK_LISTS.clone();
-        reader.stock();
-        reader.layer(Layer::Own, rules, lists);
+        let mut reader = Reader::of_stock();
+        reader.lists(lists);
+        reader.layer(Layer::Own, rules);
         reader.finish()
     }
 
@@ -96,13 +96,14 @@ impl RuleSet {
         }
     }
 
-    /// The enabled rules that have not expired by the set's day.
-    pub(crate) fn unexpired(&self) -> impl Iterator<Item = &Rule> {
-        let expired = |rule: &Rule| match (rule.expires, self.day) {
-            (Some(expires), Some(day)) => expires <= day,
-            _ => false,
-        };
-        self.rules.iter().filter(move |rule| !expired(rule))
+    /// Takes the enabled rules that have not expired by the set's day.
+    pub(crate) fn take_unexpired(&mut self) -> Vec<Rule> {
+        let mut rules = std::mem::take(&mut self.rules);
+        rules.retain(|rule| match (rule.expires, self.day) {
+            (Some(expires), Some(day)) => expires > day,
+            _ => true,
+        });
+        rules
     }
 
     /// Number of enabled rules.
@@ -144,10 +145,21 @@ fn built_in((name, text): &(&str, &str)) -> NamedText {
     (format!("rules/{name}"), (*text).to_owned())
 }
 
+/// Parses files of very different sizes: each is scheduled alone.
+fn parsed(files: &[NamedText]) -> Vec<RuleFile<'_>> {
+    let files = files.par_iter().with_max_len(1);
+    files.map(RuleFile::parse).collect()
+}
+
 /// Reads files layer by layer.
 #[derive(Clone)]
 struct Reader {
+    /// All but its rules.
     set: RuleSet,
+    /// In their order; `None` in place of one that was disabled.
+    rules: Vec<Option<Rule>>,
+    /// By id: the place in `rules`.
+    places: HashMap<Arc<str>, usize>,
     /// By id: where each rule was defined.
     id_owners: HashMap<String, IdOwner>,
     problems: Vec<Problem>,
@@ -157,7 +169,7 @@ struct Reader {
 static STOCK_LISTS: LazyLock<Reader> = LazyLock::new(|| {
     let mut reader = Reader::default();
     let lists: Vec<_> = stock::LISTS.iter().map(built_in).collect();
-    reader.layer(Layer::Stock, &[], &lists);
+    reader.lists(&lists);
     reader
 });
 
@@ -168,6 +180,8 @@ impl Default for Reader {
                 digest: FNV_OFFSET,
                 ..RuleSet::default()
             },
+            rules: Vec::new(),
+            places: HashMap::new(),
             id_owners: HashMap::new(),
             problems: Vec::new(),
         }
@@ -175,12 +189,16 @@ impl Default for Reader {
 }
 
 impl Reader {
-    fn stock(&mut self) {
+    /// With the stock lists and rules.
+    fn of_stock() -> Self {
         let rules: Vec<_> = stock::FILES.iter().map(built_in).collect();
-        self.layer(Layer::Stock, &rules, &[]);
+        let (mut reader, files) = rayon::join(|| STOCK_LISTS.clone(), || parsed(&rules));
+        reader.parsed_layer(Layer::Stock, &rules, files);
+        reader
     }
 
-    fn layer(&mut self, of: Layer, rules: &[NamedText], lists: &[NamedText]) {
+    /// Other threads may wait for the stock lists: reading lists must not wait for a thread.
+    fn lists(&mut self, lists: &[NamedText]) {
         for (name, text) in lists {
             self.set.digest = fnv(self.set.digest, text.as_bytes());
             let path = Path::new(name);
@@ -191,53 +209,57 @@ impl Reader {
                 self.set.lists.read(&list, name, text, &mut self.problems);
             }
         }
-        let layer = 1 + self
-            .id_owners
-            .values()
-            .map(|owner| owner.layer)
-            .max()
-            .unwrap_or(0);
-        let regexes = rules.par_iter().map(|(_, text)| rule_file::regexes(text));
-        let regexes = regexes.collect::<Vec<_>>().concat();
-        let patterns = CompiledPatterns::of(regexes, of);
-        for file in rules {
-            self.set.digest = fnv(self.set.digest, file.1.as_bytes());
-            let entries = rule_file::file(
-                file,
-                &patterns,
-                layer,
-                &mut self.id_owners,
-                &mut self.problems,
-            );
-            for entry in entries {
-                self.take(entry);
-            }
+    }
+
+    fn layer(&mut self, of: Layer, rules: &[NamedText]) {
+        self.parsed_layer(of, rules, parsed(rules));
+    }
+
+    fn parsed_layer(&mut self, of: Layer, rules: &[NamedText], files: Vec<RuleFile<'_>>) {
+        for (_, text) in rules {
+            self.set.digest = fnv(self.set.digest, text.as_bytes());
+        }
+        let owners = self.id_owners.values();
+        let layer = 1 + owners.map(|owner| owner.layer).max().unwrap_or(0);
+        let claim = |file: &RuleFile<'_>| file.claim_ids(layer, &mut self.id_owners);
+        let claims: Vec<_> = files.iter().map(claim).collect();
+        let files = files.into_par_iter().zip(claims).with_max_len(1);
+        let read = files.map(|(file, claims)| file.read(&claims, of));
+        for (entries, problems) in read.collect::<Vec<_>>() {
+            self.problems.extend(problems);
+            self.take(entries);
         }
     }
 
-    fn take(&mut self, entry: rule_file::Entry) {
-        let at = |id: &str| self.set.rules.iter().position(|rule| &*rule.id == id);
-        match entry {
-            rule_file::Entry::Rule(rule) => match at(&rule.id) {
-                Some(at) => self.set.rules[at] = *rule,
-                None => self.set.rules.push(*rule),
-            },
-            rule_file::Entry::Curves(curves) => self.set.learned_curves = Arc::new(curves),
-            rule_file::Entry::Off(id) => {
-                if let Some(at) = at(&id) {
-                    self.set.rules.remove(at);
+    fn take(&mut self, entries: Vec<rule_file::Entry>) {
+        for entry in entries {
+            let at = |id: &str| self.places.get(id).copied();
+            match entry {
+                rule_file::Entry::Rule(rule) => match at(&rule.id) {
+                    Some(at) => self.rules[at] = Some(*rule),
+                    None => {
+                        self.places.insert(Arc::clone(&rule.id), self.rules.len());
+                        self.rules.push(Some(*rule));
+                    }
+                },
+                rule_file::Entry::Curves(curves) => self.set.learned_curves = Arc::new(curves),
+                rule_file::Entry::Off(id) => {
+                    if let Some(at) = self.places.remove(&*id) {
+                        self.rules[at] = None;
+                    }
                 }
-            }
-            rule_file::Entry::Override(changed) => {
-                // A rule that its own layer disables stays disabled.
-                if let Some(at) = at(&changed.id) {
-                    changed.apply(&mut self.set.rules[at]);
+                rule_file::Entry::Override(changed) => {
+                    // A rule that its own layer disables stays disabled.
+                    if let Some(rule) = at(&changed.id).and_then(|at| self.rules[at].as_mut()) {
+                        changed.apply(rule);
+                    }
                 }
             }
         }
     }
 
     fn finish(mut self) -> Result<RuleSet, Vec<Problem>> {
+        self.set.rules = self.rules.into_iter().flatten().collect();
         self.problems
             .extend(combination::check(&self.set.rules, |id| {
                 self.id_owners.contains_key(id)

@@ -1,7 +1,7 @@
 //! The keys for where a rule looks and what for: `where`, its test, and `at_least`.
 
 use crate::filter::facts::{self, Fact};
-use crate::filter::pattern::{CompiledPatterns, Pattern};
+use crate::filter::pattern::{Layer, Pattern};
 use crate::filter::place::Place;
 use crate::filter::rule::{Combination, Member, Near, Range, Test};
 use crate::message::visible_text::visible;
@@ -116,10 +116,7 @@ fn place(section: &mut Section<'_, '_>) -> Option<Where> {
 }
 
 /// The places and the test of a rule.
-pub(super) fn looks(
-    section: &mut Section<'_, '_>,
-    patterns: &CompiledPatterns,
-) -> Option<(Vec<Place>, Test)> {
+pub(super) fn looks(section: &mut Section<'_, '_>, layer: Layer) -> Option<(Vec<Place>, Test)> {
     let given = Given {
         place: place(section),
         words: section.strings("words"),
@@ -127,7 +124,7 @@ pub(super) fn looks(
         near: section.lists("near"),
         within: within(section),
         regex: section.parsed("regex", |text| {
-            patterns.pattern(text).map_err(|error| error.to_string())
+            Pattern::of_layer(text, layer).map_err(|error| error.to_string())
         }),
         exists: section.boolean("exists"),
         missing: section.boolean("missing"),
