@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::config::Config;
-use crate::filter::classifier::LearnedState;
+use crate::filter::classifier::{LearnedState, Shipped};
 use crate::filter::{Filter, RuleSet};
 use crate::metrics::Metrics;
 use crate::rule_folder::RuleTexts;
@@ -36,6 +36,9 @@ pub fn load(config: &Config) -> Result<Filter, Vec<Problem>> {
 /// # Errors
 /// As [`load`].
 pub fn with_learned(config: &Config) -> Result<(Filter, Option<Unusable>), Vec<Problem>> {
+    if config.filter.classifier && config.filter.shipped_model {
+        Shipped::prepare();
+    }
     let filter = load(config)?;
     if !config.filter.classifier {
         return Ok((filter, None));

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::filter::learned;
 use crate::config::Config;
-use crate::filter::classifier::LearnedState;
+use crate::filter::classifier::{LearnedState, Shipped};
 use crate::filter::day::Day;
 use crate::filter::{Filter, SourceDigest, Thresholds};
 use crate::metrics::Metrics;
@@ -74,6 +74,9 @@ impl SharedFilter {
             && *of == wanted
         {
             return Ok(Arc::clone(filter));
+        }
+        if config.filter.classifier && config.filter.shipped_model {
+            Shipped::prepare();
         }
         let rules = texts.into_rules()?;
         let filter = Filter::new(rules, wanted.thresholds)?.timed_by(Instant::now);
