@@ -308,6 +308,11 @@ fn after_plain(bytes: &[u8], run: usize, from: usize) -> usize {
 
 /// The visible text of a text.
 pub fn visible(text: &str) -> String {
+    // Most texts that people write in settings and rules are visible as they are.
+    let is_plain = |octet: u8| octet.is_ascii_graphic() || octet == b' ';
+    if text.trim_ascii() == text && text.bytes().all(is_plain) && !text.contains("  ") {
+        return text.to_owned();
+    }
     let mut builder = VisibleTextBuilder::new(text.len());
     builder.push(text);
     builder.finish()

@@ -83,7 +83,7 @@ impl Scanner {
                     self.loose_regexes.push(regex);
                 }
                 let find = Find::Literal { regex };
-                words.extend(literals.into_iter().map(|text| Word { text, find }));
+                words.extend(literals.into_iter().map(|text| Word::new(text, find)));
                 self.regexes.push(Search {
                     rule: number,
                     at_least: rule.at_least,
@@ -119,7 +119,10 @@ impl Scanner {
     /// Indexes words, some of which have several meanings.
     fn index(&mut self, mut words: Vec<Word>) -> Result<(), RuleError> {
         // Stable: meanings of one word stay in the order of the rules.
-        words.sort_by(|one, other| one.text.cmp(&other.text));
+        words.sort_by(|one, other| {
+            let order = one.begin.cmp(&other.begin);
+            order.then_with(|| one.text.cmp(&other.text))
+        });
         let finds: Vec<Find> = words.iter().map(|word| word.find).collect();
         let (mut texts, mut anywhere, mut ranges) = (Vec::<&[u8]>::new(), Vec::new(), Vec::new());
         let mut start = 0;
@@ -153,21 +156,36 @@ fn ending(text: &str) -> (&str, bool) {
 
 /// A word as it is in a folded text, and one of its meanings.
 struct Word {
+    /// Its first octets as a number, in the order of the texts: most comparisons end with it.
+    begin: u64,
     text: Vec<u8>,
     find: Find,
+}
+
+impl Word {
+    fn new(text: Vec<u8>, find: Find) -> Self {
+        let mut begin = [0; 8];
+        let octets = text.len().min(begin.len());
+        begin[..octets].copy_from_slice(&text[..octets]);
+        Self {
+            begin: u64::from_be_bytes(begin),
+            text,
+            find,
+        }
+    }
 }
 
 /// Adds a word in all of its spellings.
 fn spell(text: &str, find: Find, words: &mut Vec<Word>) {
     if !text.contains(['ı', 'ğ', 'ş', 'Ğ', 'Ş']) {
         let text = folded(&composed(text));
-        words.push(Word { text, find });
+        words.push(Word::new(text, find));
         return;
     }
     for spelling in spellings(text) {
         let text = folded(&composed(&spelling));
         // Several spellings may have one form.
-        words.push(Word { text, find });
+        words.push(Word::new(text, find));
     }
 }
 
