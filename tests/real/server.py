@@ -93,6 +93,23 @@ def free_ports(count):
     return ports
 
 
+def family_seconds(pid):
+    """Processor seconds of a process and of all that it has started."""
+    ticks, spent, parents = os.sysconf("SC_CLK_TCK"), {}, {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(name)] = int(fields[1])
+        spent[int(name)] = (int(fields[11]) + int(fields[12])) / ticks
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(spent.get(member, 0) for member in family)
+
+
 def make_certificates(folder, names="DNS:localhost,IP:127.0.0.1"):
     """A private authority and a certificate of it for localhost, or for other names."""
     def openssl(*args):
