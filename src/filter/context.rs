@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::filter::classifier::WeightsOwner;
+use crate::filter::findings::Findings;
 use crate::filter::known_senders::KnownSenders;
 use crate::filter::receiving_server::ReceivingServer;
 use crate::filter::sender_lists::SenderLists;
@@ -24,6 +25,8 @@ pub struct Context {
     pub receiving_server: Option<Arc<ReceivingServer>>,
     /// What of the message is to come with the verdict, for the history.
     pub notes: Notes,
+    /// What others say of the message; `None` if they were not asked.
+    pub findings: Option<Arc<Findings>>,
 }
 
 /// What of a message comes with its verdict.

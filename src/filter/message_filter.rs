@@ -4,6 +4,7 @@
 //! [`Verdict`]. It never fails: what cannot be decoded is judged raw.
 
 mod early;
+mod external;
 mod learned;
 mod listed;
 mod note;
@@ -31,6 +32,7 @@ use crate::filter::verdict::Verdict;
 use crate::message::{Content, Headers, Partial, Stage, Work};
 use crate::schema::Problem;
 
+pub use external::{NotAsked, Subject};
 pub use listed::{ALLOWED, ALLOWED_IF_PROVEN, BLOCKED};
 
 /// The name of the learned filter's points among the rules that hit.
@@ -372,8 +374,15 @@ impl Filter {
             features = self.ask_weights(learned, context, &mail, &mut verdict);
             verdict.classifier_time = stopwatch.lap();
         }
+        let findings = context.findings.as_deref();
+        if let Some(findings) = findings {
+            findings.add_hits(&mut verdict);
+        }
         // A list outranks what the filter finds, and a correction outranks both.
         Self::apply_lists(context, &mail, &mut verdict);
+        if let Some(findings) = findings {
+            findings.apply_least(&mut verdict);
+        }
         self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
         verdict.noted = match context.notes {
             Notes::None => None,

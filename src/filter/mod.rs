@@ -16,6 +16,7 @@ pub mod cost;
 pub mod day;
 pub mod examples;
 pub mod facts;
+pub mod findings;
 mod fnv;
 mod header_rules;
 pub mod known_senders;
@@ -51,10 +52,11 @@ pub mod verdict;
 
 pub use because::because;
 pub use context::{Context, DropAt, Keeps, MailboxPolicy, Notes};
+pub use findings::Findings;
 pub use learned_curve::{LearnedCurve, LearnedCurves};
 pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{
-    ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT,
+    ALLOWED, ALLOWED_IF_PROVEN, BLOCKED, CORRECTED, Filter, HeaderStage, LEARNT, NotAsked, Subject,
 };
 pub use noted::{KeptLesson, KeptNote, Noted, NotedLesson};
 pub use rule_changes::{ChangedRule, RuleChange};

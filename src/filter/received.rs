@@ -55,9 +55,42 @@ impl Received {
             by: receiving_host(&text).map(str::to_owned),
         }
     }
+
+    /// What the host that sent called itself, in lower case.
+    pub(in crate::filter) fn helo(raw: &[u8]) -> Option<String> {
+        let text = value::text(&raw[..raw.len().min(OCTETS)]).to_lowercase();
+        let rest = text.strip_prefix("from ")?;
+        let called = rest.split(' ').next()?;
+        Some(called.trim_matches(['[', ']', '.']).to_owned())
+    }
 }
 
 impl SendingHost {
+    /// Its address, if that is one of the Internet.
+    pub(in crate::filter) fn public_address(&self) -> Option<IpAddr> {
+        let is_public = |it: &IpAddr| match it {
+            IpAddr::V4(it) => {
+                !it.is_private()
+                    && !it.is_loopback()
+                    && !it.is_link_local()
+                    && !it.is_unspecified()
+                    && !it.is_broadcast()
+                    && !it.is_multicast()
+                    // Carrier-grade NAT (RFC 6598).
+                    && (u32::from(*it) >> 22) != (u32::from_be_bytes([100, 64, 0, 0]) >> 22)
+            }
+            IpAddr::V6(it) => {
+                !it.is_loopback()
+                    && !it.is_unique_local()
+                    && !it.is_unicast_link_local()
+                    && !it.is_unspecified()
+                    && !it.is_multicast()
+            }
+        };
+        let address = self.address.map(|it| it.to_canonical());
+        address.filter(is_public)
+    }
+
     /// Whether a host is of the receiving domain `own`, as far as the sender could not have made it up: its name was looked
     /// up, or its address is one of a private network, where a server without a domain is the receiver's, too.
     pub(in crate::filter) fn is_inner(&self, own: &str) -> bool {

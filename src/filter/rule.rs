@@ -12,6 +12,14 @@ use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
 use crate::filter::rule_error::RuleError;
 
+/// Whether a rule may have this id.
+pub fn is_rule_id(id: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let begins = id.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_');
+    // The id is used in a header and as a metric label; hence its letters and length.
+    begins && id.bytes().all(known) && (3..=64).contains(&id.len())
+}
+
 /// One rule.
 #[derive(Debug, Clone)]
 pub struct Rule {

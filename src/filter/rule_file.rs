@@ -16,7 +16,7 @@ use toml::de::{DeTable, DeValue};
 use crate::filter::day::Day;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::pattern::Layer;
-use crate::filter::rule::{Rule, ScoreBounds};
+use crate::filter::rule::{Rule, ScoreBounds, is_rule_id};
 use crate::filter::rule_error::RuleError;
 use crate::message::visible_text::visible;
 use crate::schema::{Problem, Section, TomlFile};
@@ -381,11 +381,8 @@ fn score_key(section: &mut Section<'_, '_>, key: &'static str) -> Option<f64> {
 }
 
 fn rule_id(id: &str) -> Result<&str, RuleError> {
-    let known = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-    let begins = id.starts_with(|letter: char| letter.is_ascii_uppercase() || letter == '_');
-    // The id is used in a header and as a metric label; hence its letters and length.
-    if !begins || !id.bytes().all(known) || !(3..=64).contains(&id.len()) {
-        return Err(RuleError::InvalidId(id.to_owned()));
+    match is_rule_id(id) {
+        true => Ok(id),
+        false => Err(RuleError::InvalidId(id.to_owned())),
     }
-    Ok(id)
 }

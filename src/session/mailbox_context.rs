@@ -70,6 +70,7 @@ impl KnownMailbox {
             policy: self.policy,
             senders: self.senders,
             receiving_server: self.receiving_server,
+            findings: None,
         })
     }
 }

@@ -29,6 +29,14 @@ impl WeightsOwner {
         }
     }
 
+    /// The user's name.
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Mailbox(mailbox) => mailbox.user(),
+            Self::User(user) => user,
+        }
+    }
+
     /// The key to store it under.
     pub fn key(&self) -> String {
         match self {

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::gateway;
+use crate::filter::facts::own_checks;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
-use crate::filter::receiving_server::ReceivingServer;
+use crate::filter::receiving_server::{CheckedBy, ReceivingServer};
 
 /// The field with results.
 const FIELD: &str = "authentication-results";
@@ -97,6 +98,15 @@ impl<'m> Auth<'m> {
                 is_of(&text, ids).then(|| uncommented(&text))
             });
         }
+        let claimed = Self::claimed(mail);
+        if is_checked_by_trusted(mail) {
+            return claimed;
+        }
+        own_checks::results(mail, claimed.as_deref()).or(claimed)
+    }
+
+    /// What the field says that counts, or that of a gateway.
+    fn claimed(mail: &MessageView<'_>) -> Option<String> {
         let text = counting_field(mail)?;
         let newest = Auth {
             text: uncommented(&text).into(),
@@ -140,6 +150,14 @@ impl<'m> Auth<'m> {
     fn passed(&self, method: &str) -> bool {
         self.results(method).any(|(result, _)| result == "pass")
     }
+}
+
+/// Whether it is certain whose field counts: such a server removes what others write in its name.
+pub(in crate::filter) fn is_checked_by_trusted(mail: &MessageView<'_>) -> bool {
+    let learned = mail.context.receiving_server.as_deref();
+    let certain = learned.and_then(ReceivingServer::certain);
+    mail.authserv_ids.is_some()
+        || matches!(certain, Some(CheckedBy::Server(_) | CheckedBy::Unnamed))
 }
 
 /// The field of the receiving server, in lower case: the topmost one; where the mailbox's mail says whose counts, that

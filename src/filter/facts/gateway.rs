@@ -5,6 +5,8 @@
 //! of the gateway count. A field that anybody can write counts only if its host is a known gateway's or the recipient's,
 //! and the receiving server got the message from such a host, or found its ARC seals valid (RFC 8617).
 
+use core::net::IpAddr;
+
 use crate::filter::facts::sender::same_domain;
 use crate::filter::message_view::{MessageView, domain_of};
 use crate::filter::received::{Received, owner};
@@ -17,6 +19,9 @@ const HOPS: usize = 12;
 
 /// Fields with results that are looked at, and seals.
 const FIELDS: usize = 12;
+
+/// Hosts behind the boundary that are named.
+const EARLIER: usize = 5;
 
 /// The results of a gateway, in the form of an Authentication-Results field in lower case; None if there is no
 /// gateway, or if it told nothing.
@@ -115,6 +120,44 @@ fn results_at_boundary(mail: &MessageView<'_>) -> Option<String> {
             .filter(|_| is_own);
     }
     None
+}
+
+/// The host that handed a message over to the receiving domain, by the field of the server there that got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::filter) struct Boundary {
+    /// Its address.
+    pub address: IpAddr,
+    /// What it called itself.
+    pub helo: String,
+    /// The addresses of the hosts that had the message before, as far as fields say that anybody may have written.
+    pub earlier: Vec<IpAddr>,
+}
+
+/// See [`Boundary`]; `None` if no field names an address, or only one within a private network.
+pub(in crate::filter) fn boundary(mail: &MessageView<'_>) -> Option<Boundary> {
+    let mut hops = Hops::default();
+    let mut found = None;
+    for value in mail.headers.all("received").take(HOPS) {
+        if hops.is_at_boundary {
+            break;
+        }
+        let Some(hop) = hops.next(mail) else {
+            continue;
+        };
+        let by = hop.received.by.as_deref().unwrap_or_default();
+        if !hop.is_inner && by.contains('.') {
+            let from = hop.received.from.as_ref()?;
+            found = Some((from.public_address()?, Received::helo(value)?));
+        }
+    }
+    let (address, helo) = found?;
+    let others = (hops.count..HOPS).map_while(|place| mail.received(place));
+    let earlier = others.filter_map(|it| it.from.as_ref()?.public_address());
+    Some(Boundary {
+        address,
+        helo,
+        earlier: earlier.take(EARLIER).collect(),
+    })
 }
 
 /// The gateway that handed the message over to the receiving server, by the field that the latter wrote (RFC 5321

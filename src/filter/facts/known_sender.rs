@@ -74,6 +74,11 @@ fn about(mail: &MessageView<'_>) -> Option<KnownSender> {
     senders.about(address)
 }
 
+/// Whether the sender is known for wanted mail.
+pub(in crate::filter) fn is_sender_known(mail: &MessageView<'_>) -> bool {
+    sender_known(mail).is_some()
+}
+
 fn sender_known(mail: &MessageView<'_>) -> Option<String> {
     let KnownSender {
         days,

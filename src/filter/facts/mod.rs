@@ -19,6 +19,7 @@ mod link_encoding;
 mod link_shapes;
 mod links;
 mod measured;
+mod own_checks;
 mod page;
 mod parts;
 mod qr_links;
@@ -28,9 +29,12 @@ mod text_style;
 
 use crate::filter::rule_error::RuleError;
 
-pub(in crate::filter) use authentication::{counted, is_sender_authenticated};
+pub(in crate::filter) use authentication::{
+    counted, is_checked_by_trusted, is_sender_authenticated,
+};
 pub use fact::{Fact, FactValue};
-pub(in crate::filter) use gateway::checked_by;
+pub(in crate::filter) use gateway::{Boundary, boundary, checked_by};
+pub(in crate::filter) use known_sender::is_sender_known;
 pub(in crate::filter) use measured::Facts;
 
 const ALL: &[&[Fact]] = &[
@@ -45,6 +49,7 @@ const ALL: &[&[Fact]] = &[
     links::FACTS,
     imitated_hosts::FACTS,
     known_sender::FACTS,
+    own_checks::FACTS,
     page::FACTS,
     parts::FACTS,
     qr_links::FACTS,

@@ -1,0 +1,398 @@
+//! What others than the message say of it: its signatures as popgate itself verified them, DNS lists, scanners.
+//!
+//! In: results, which the caller has gathered; out: the same for facts and for hits of a verdict. What could not be asked is
+//! a [`CheckFailure`] with a sentence: it adds nothing to a score.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::filter::thresholds::Thresholds;
+use crate::filter::verdict::{Hit, Verdict};
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Findings {
+    /// The signatures of the message (RFC 6376); `None` if they were not verified.
+    pub dkim: Option<Vec<SignatureFinding>>,
+    /// Whether the host at the receiving domain's boundary may send for the envelope sender (RFC 7208); `None` if that was
+    /// not asked.
+    pub spf: Option<SpfFinding>,
+    /// What the sender's domain wants to be done (RFC 7489); `None` if that was not asked, or is not known.
+    pub dmarc: Option<DmarcFinding>,
+    /// What lists and scanners say.
+    pub hits: Vec<ExternalHit>,
+    /// What could not be asked.
+    pub failures: Vec<CheckFailure>,
+}
+
+/// A signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureFinding {
+    /// The domain that has signed, in lower case.
+    pub domain: String,
+    /// What names its key.
+    pub selector: String,
+    /// Whether it is valid.
+    pub result: SignatureResult,
+    /// The domain only tries signatures out (t=y): it is to be treated as if it had not signed.
+    pub is_test: bool,
+    /// It covers only so many octets of the body (l=), which is longer.
+    pub covers: Option<u64>,
+}
+
+/// Whether a signature is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureResult {
+    /// It is.
+    Passed,
+    /// It is not: the message was changed, or somebody else has signed.
+    Failed,
+    /// It was valid for a time that is over (x=).
+    Expired,
+    /// The domain has withdrawn the key.
+    Revoked,
+    /// The domain has no such key.
+    NoKey,
+    /// It is longer than that of any key in use, and was not verified.
+    TooLong,
+    /// It, or its key, cannot be read.
+    Unreadable,
+    /// The key could not be asked for.
+    NotChecked,
+}
+
+/// What SPF says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpfFinding {
+    /// The domain of the envelope sender, in lower case.
+    pub domain: String,
+    /// The result.
+    pub result: SpfResult,
+}
+
+/// A result of SPF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpfResult {
+    /// The host may send for the domain.
+    Pass,
+    /// It may not.
+    Fail,
+    /// It probably may not.
+    SoftFail,
+    /// The domain does not say.
+    Neutral,
+    /// The domain has no record.
+    None,
+    /// The record is wrong.
+    Wrong,
+}
+
+/// What DMARC says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DmarcFinding {
+    /// The domain in From, in lower case.
+    pub domain: String,
+    /// What its owner wants to be done with mail that does not pass.
+    pub policy: DmarcPolicy,
+    /// Whether a signature or the sending host is the domain's, as the policy wants it; `None` if too little is known.
+    pub passed: Option<bool>,
+}
+
+/// A policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DmarcPolicy {
+    /// Nothing.
+    None,
+    /// To treat it as suspicious.
+    Quarantine,
+    /// To refuse it.
+    Reject,
+}
+
+/// What a list or a scanner says of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExternalHit {
+    /// The name of the list or scanner, as configured.
+    pub check: String,
+    /// The name among the rules that hit.
+    pub rule: String,
+    /// One sentence for people.
+    pub description: String,
+    /// What it adds to the sum.
+    pub score: f64,
+    /// What was listed or found.
+    pub text: String,
+    /// What is done at least with the message, whatever its score; it outranks lists of senders.
+    pub at_least: Option<AtLeast>,
+}
+
+/// What is done at least with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtLeast {
+    /// It is tagged.
+    Tag,
+    /// It is held back, or tagged where nothing is held back.
+    Drop,
+}
+
+/// Something that could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckFailure {
+    /// The name of the list or scanner, or `dkim`, `spf`, `dmarc`.
+    pub check: String,
+    /// Why not, for metrics.
+    pub kind: FailureKind,
+    /// Why not, for people.
+    pub sentence: String,
+}
+
+/// Why something could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// No answer came in time.
+    Timeout,
+    /// The server cannot be reached, or has closed the connection.
+    Unreachable,
+    /// The server refuses the question.
+    Refused,
+    /// The server says that it has failed.
+    ServerFailure,
+    /// What came is no answer to the question.
+    Nonsense,
+    /// An answer that the configuration does not declare.
+    UndeclaredAnswer,
+    /// The list refuses those who ask by a public resolver, or too often.
+    ListRefuses,
+    /// It has failed again and again, and is not asked for a while.
+    BreakerOpen,
+    /// Too much is asked at a time.
+    Busy,
+    /// The message is larger than what is asked about.
+    TooLarge,
+    /// It is not among the recorded answers.
+    NotRecorded,
+}
+
+impl FailureKind {
+    /// All.
+    pub const ALL: [Self; 11] = [
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Refused,
+        Self::ServerFailure,
+        Self::Nonsense,
+        Self::UndeclaredAnswer,
+        Self::ListRefuses,
+        Self::BreakerOpen,
+        Self::Busy,
+        Self::TooLarge,
+        Self::NotRecorded,
+    ];
+
+    /// As metrics name it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::ServerFailure => "server_failure",
+            Self::Nonsense => "nonsense",
+            Self::UndeclaredAnswer => "undeclared_answer",
+            Self::ListRefuses => "list_refuses",
+            Self::BreakerOpen => "breaker_open",
+            Self::Busy => "busy",
+            Self::TooLarge => "too_large",
+            Self::NotRecorded => "not_recorded",
+        }
+    }
+}
+
+impl fmt::Display for CheckFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.check, self.sentence)
+    }
+}
+
+impl SignatureFinding {
+    /// Whether the domain has signed all of the message, and means it.
+    pub fn proves(&self) -> bool {
+        self.result == SignatureResult::Passed && !self.is_test && self.covers.is_none()
+    }
+}
+
+impl Findings {
+    /// Whether nothing was found, and nothing failed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another check has found.
+    pub fn add(&mut self, other: Self) {
+        self.dkim = other.dkim.or(self.dkim.take());
+        self.spf = other.spf.or(self.spf.take());
+        self.dmarc = other.dmarc.or(self.dmarc.take());
+        self.hits.extend(other.hits);
+        self.failures.extend(other.failures);
+    }
+
+    /// What was found of the signatures, if that is all there is to know.
+    pub(in crate::filter) fn signatures(&self) -> Option<&[SignatureFinding]> {
+        let all = self.dkim.as_deref()?;
+        let is_known = |it: &SignatureFinding| it.result != SignatureResult::NotChecked;
+        (all.iter().all(is_known) || all.iter().any(SignatureFinding::proves)).then_some(all)
+    }
+
+    /// Adds the hits of lists and scanners, each name once with its highest score.
+    pub(in crate::filter) fn add_hits(&self, verdict: &mut Verdict) {
+        let mut added: Vec<Hit> = Vec::new();
+        for hit in &self.hits {
+            match added.iter_mut().find(|it| *it.rule == *hit.rule) {
+                Some(known) if known.score >= hit.score => {}
+                Some(known) => {
+                    known.score = hit.score;
+                    known.text.clone_from(&hit.text);
+                }
+                None => added.push(Hit {
+                    rule: hit.rule.as_str().into(),
+                    description: hit.description.as_str().into(),
+                    because: None,
+                    score: hit.score,
+                    text: hit.text.clone(),
+                }),
+            }
+        }
+        if !added.is_empty() {
+            verdict.hits.extend(added);
+            verdict.add_up();
+        }
+    }
+
+    /// Takes the score to where what was found wants it at least.
+    pub(in crate::filter) fn apply_least(&self, verdict: &mut Verdict) {
+        let Thresholds { tag_at, drop_at } = verdict.thresholds;
+        let least = |hit: &ExternalHit| match hit.at_least? {
+            AtLeast::Tag => Some(tag_at),
+            AtLeast::Drop => Some(drop_at.map_or(tag_at, |at| at.max(tag_at))),
+        };
+        for hit in &self.hits {
+            let missing = least(hit).map_or(0.0, |least| least - verdict.score);
+            let mut hits = verdict.hits.iter_mut();
+            if missing > 0.0
+                && let Some(found) = hits.find(|it| *it.rule == *hit.rule)
+            {
+                found.score = ((found.score + missing) * 1e6).round() / 1e6;
+                verdict.add_up();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Action;
+    use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
+    use crate::filter::{Context, Filter, ListKind, ListPattern, MailboxPolicy, RuleSet};
+    use std::sync::Arc;
+
+    fn hit(rule: &str, score: f64, at_least: Option<AtLeast>) -> ExternalHit {
+        ExternalHit {
+            check: "list".to_owned(),
+            rule: rule.to_owned(),
+            description: "The host is listed".to_owned(),
+            score,
+            text: "192.0.2.1".to_owned(),
+            at_least,
+        }
+    }
+
+    fn judged(hits: Vec<ExternalHit>, lists: SenderLists) -> Verdict {
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: Some(10.0),
+        };
+        let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 1\nwhere = \"body\"\nwords = [\"spam\"]\n";
+        let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+        let findings = Findings {
+            hits,
+            ..Findings::default()
+        };
+        let context = Context {
+            findings: Some(Arc::new(findings)),
+            policy: Some(Arc::new(MailboxPolicy {
+                lists,
+                ..MailboxPolicy::default()
+            })),
+            ..Context::default()
+        };
+        let filter = Filter::new(rules, thresholds).unwrap();
+        filter.judge_in(&context, b"From: ann@example.net\n\nspam\n")
+    }
+
+    fn allowing() -> SenderLists {
+        let mut lists = SenderLists::default();
+        let ann = ListPattern::parse("ann@example.net").unwrap();
+        lists.add(ListKind::Allow, ListOwner::Everybody, &ann, Trust::Anybody);
+        lists
+    }
+
+    #[test]
+    fn each_name_counts_once_with_its_highest_score() {
+        let hits = vec![
+            hit("LISTED", 2.0, None),
+            hit("LISTED", 3.5, None),
+            hit("LISTED", 1.0, None),
+        ];
+        let verdict = judged(hits, SenderLists::default());
+        assert_eq!((verdict.score, verdict.action), (4.5, Action::Pass));
+        let rules: Vec<_> = verdict.hits.iter().map(|hit| &*hit.rule).collect();
+        assert_eq!(rules, ["LISTED", "WORD"]);
+    }
+
+    #[test]
+    fn what_is_done_at_least_outranks_lists_of_senders_and_what_adds_up_does_not() {
+        let listed = judged(vec![hit("LISTED", 20.0, None)], allowing());
+        assert_eq!(listed.action, Action::Pass, "{:?}", listed.hits);
+        for (least, action) in [(AtLeast::Tag, Action::Tag), (AtLeast::Drop, Action::Drop)] {
+            for lists in [SenderLists::default(), allowing()] {
+                let verdict = judged(vec![hit("VIRUS", 0.0, Some(least))], lists);
+                assert_eq!(verdict.action, action, "{:?}", verdict.hits);
+                let sum: f64 = verdict.hits.iter().map(|hit| hit.score).sum();
+                assert!((sum - verdict.score).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn findings_are_the_same_after_they_were_written_and_read() {
+        let findings = Findings {
+            dkim: Some(vec![SignatureFinding {
+                domain: "example.net".to_owned(),
+                selector: "a".to_owned(),
+                result: SignatureResult::Passed,
+                is_test: false,
+                covers: Some(3),
+            }]),
+            hits: vec![hit("LISTED", 2.0, Some(AtLeast::Tag))],
+            failures: vec![CheckFailure {
+                check: "list".to_owned(),
+                kind: FailureKind::ListRefuses,
+                sentence: "the list refuses queries".to_owned(),
+            }],
+            ..Findings::default()
+        };
+        let text = serde_json::to_string(&findings).unwrap();
+        assert_eq!(serde_json::from_str::<Findings>(&text).unwrap(), findings);
+        assert_eq!(
+            serde_json::from_str::<Findings>("{}").unwrap(),
+            Findings::default()
+        );
+    }
+}
