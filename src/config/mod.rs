@@ -17,6 +17,7 @@ mod limits;
 mod listen;
 mod log;
 mod mailbox_settings;
+mod network;
 mod oauth;
 mod oauth_flow;
 mod oauth_provider;
@@ -42,6 +43,10 @@ pub use limits::{Limits, Timeouts, UpstreamTimeouts};
 pub use listen::{KeyPair, Listen, ListenTls, Sni};
 pub use log::{LogConfig, LogFormat, LogMailboxes};
 pub use mailbox_settings::{MailboxAssignment, MailboxOverrides, mailbox_keys};
+pub use network::{
+    DnsList, DnsListCode, DnsListKind, DnsServers, ListAnswer, ListHash, ListedThing,
+    NetworkConfig, is_refusal,
+};
 pub use oauth::OAuth;
 pub use oauth_flow::OAuthFlow;
 pub use postgres_address::{PostgresAddress, StoreEncryption};

@@ -11,7 +11,7 @@ use super::flags::{Flags, overlay};
 use super::listen::{self, Listen};
 use super::renamed::RENAMED;
 use super::settings::{Config, Origin, Process};
-use super::{console, data, filter, limits, log, route, upstream};
+use super::{console, data, filter, limits, log, network, route, upstream};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
@@ -56,7 +56,8 @@ impl Config {
 
 /// The path of every setting there is.
 pub fn keys() -> Vec<String> {
-    let text = "[[listen]]\n[[listen.sni]]\n[[upstream]]\nhost = \"pop.example.net\"\n";
+    let text = "[[listen]]\n[[listen.sni]]\n[[upstream]]\nhost = \"pop.example.net\"\n\
+                [[dns_list]]\n";
     let source = TomlFile::new("", text).noting_asked_keys();
     let parsed = source.parse();
     let _ = file(&mut Section::top(&source, &parsed), Path::new(""));
@@ -112,6 +113,8 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     }
     let routes = route::read(top.section("route"), &index_of);
     let filter = filter::read(top.section("filter"), folder);
+    let lists = network::read_lists(top);
+    let network = network::read(top.section("network"), lists);
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();
@@ -129,6 +132,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         upstreams,
         routes,
         filter,
+        network,
         admin: admin.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 9110)))),
         console,
         data_dir,

@@ -10,6 +10,7 @@ use super::filter::FilterConfig;
 use super::limits::{Limits, Timeouts};
 use super::listen::Listen;
 use super::log::LogConfig;
+use super::network::NetworkConfig;
 use super::route::Routes;
 use super::upstream::Upstream;
 use crate::schema::Problem;
@@ -25,6 +26,8 @@ pub struct Config {
     pub routes: Routes,
     /// Judging and rewriting.
     pub filter: FilterConfig,
+    /// What others are asked about a message.
+    pub network: NetworkConfig,
     /// The address of metrics and health checks; `None` = off.
     pub admin: Option<SocketAddr>,
     /// The pages for people on it.

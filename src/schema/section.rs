@@ -210,6 +210,35 @@ impl<'r, 't> Section<'r, 't> {
             .collect()
     }
 
+    /// The tables of a table with keys of the user's own, each with its key.
+    ///
+    /// As with [`Section::entries`], every key is known.
+    pub fn tables(&self) -> Vec<(&'r str, Section<'r, 't>)> {
+        let mut tables = Vec::new();
+        for (key, value) in self.table.into_iter().flatten() {
+            let key = key.get_ref().as_ref();
+            let path = self.key(&format!("\"{key}\""));
+            let at = value.span().start;
+            let table = value.get_ref().as_table();
+            if table.is_none() {
+                let message = format!("must be a table, but is {}", kind(value.get_ref()));
+                self.file.add(at, &path, message);
+                continue;
+            }
+            tables.push((
+                key,
+                Section {
+                    file: self.file,
+                    path,
+                    at,
+                    table,
+                    known: Vec::new(),
+                },
+            ));
+        }
+        tables
+    }
+
     /// Reports every key that was not asked for.
     pub fn finish(self) {
         let table: String = self.path.split(['[', ']']).step_by(2).collect();
