@@ -20,6 +20,7 @@
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | what outlives a session: what is remembered of mailboxes, the quarantine, learned state, OAuth tokens |
 //! | [`metrics`], [`admin`] | every metric family, and HTTP to read them; the console, pages for people |
+//! | [`external`] | what name servers and scanners say of a message, within a budget of time |
 //! | [`thread_pool`] | bounded threads for work that blocks or computes, one pool per kind of work |
 //! | [`thread_priority`] | how urgent the work of a thread is |
 //! | [`demo`] | a sample mailbox server, for demonstration and tests |
@@ -86,6 +87,7 @@
 //! 1. `session/judge.rs`, `Judge::header`, `message`: wire octets → un-stuffed octets.
 //! 2. `filter/message_filter.rs`, `judge_header`: the header while the body still arrives → a `HeaderStage`.
 //!    `filter/message_filter/early.rs`, `passes_by_header`: whether it may go to the client now, and be judged later.
+//!    `session/relay/checks.rs`, `external.rs`: what others say of it, if that is configured → `Findings` in the context.
 //! 3. `message/headers.rs`, `Headers::of`: octets → fields; `message/decode.rs`: encoded words, charsets.
 //! 4. `message/content.rs`, `Content::of`: octets → `mime.rs`, `walk`: parts → texts, pages, files, links, within limits.
 //! 5. `message/html.rs`, `read`: a page → `visible_text.rs`, links, `page_traits.rs`; `homoglyphs.rs` spells look-alikes.
@@ -115,6 +117,7 @@ pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod external;
 pub mod filter;
 pub mod import;
 pub mod learn;

@@ -8,6 +8,7 @@
 mod buckets;
 mod clients;
 mod console;
+mod external;
 mod judging;
 mod labels;
 mod messages;
@@ -25,9 +26,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus::{Encoder, Histogram, IntCounter, IntGauge, TextEncoder};
 
-use crate::filter::{Thresholds, Verdict};
+use crate::filter::{NotAsked, Thresholds, Verdict};
 use clients::Clients;
 use console::Console;
+pub use external::CheckMeter;
+use external::External;
 use judging::Judging;
 pub use labels::{
     ClientState, ConnectionOutcome, ConsoleAction, ConsoleLogin, ConsoleLoginOutcome,
@@ -56,6 +59,7 @@ pub struct Metrics {
     reloads: Reloads,
     store: Store,
     console: Console,
+    external: External,
     process: Process,
 }
 
@@ -79,6 +83,7 @@ impl Metrics {
             reloads: Reloads::new(&make),
             store: Store::new(&make),
             console: Console::new(&make),
+            external: External::new(&make),
             process: Process::new(&make),
             registered: make.finish(),
         }
@@ -154,6 +159,21 @@ impl Metrics {
     pub fn console_action(&self, action: ConsoleAction, count: u64) {
         let actions = &self.console.actions;
         actions.with_label_values(&[action.label()]).inc_by(count);
+    }
+
+    /// The series of a list or scanner, which exist from now on.
+    pub fn check(&self, name: &str) -> CheckMeter {
+        self.external.meter(name)
+    }
+
+    /// Others were asked about a message, which waited for them so long once it was complete.
+    pub fn asked_others(&self, waited: Duration) {
+        self.external.asked(waited);
+    }
+
+    /// Nobody else was asked about a message.
+    pub fn asked_nobody(&self, why: NotAsked) {
+        self.external.not_asked(why);
     }
 
     /// When the pause of filtering ends.

@@ -32,6 +32,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["filter", "schema"]),
     ("store", &["filter", "mailbox_id", "message", "pop3"]),
     ("metrics", &["filter", "mailbox_id", "message", "pop3"]),
+    (
+        "external",
+        &["config", "filter", "message", "metrics", "thread_pool"],
+    ),
     ("thread_priority", &[]),
     ("thread_pool", &["thread_priority"]),
     ("net", &["thread_pool", "thread_priority"]),
@@ -43,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "session",
         &[
             "config",
+            "external",
             "filter",
             "mailbox_id",
             "message",
@@ -87,6 +92,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "admin",
             "config",
+            "external",
             "filter",
             "learn",
             "mailbox_id",
@@ -109,6 +115,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "admin",
             "config",
             "demo",
+            "external",
             "filter",
             "import",
             "learn",

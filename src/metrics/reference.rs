@@ -14,7 +14,11 @@ const OPEN_LABELS: &[(&str, &str)] = &[
     ),
     (
         "rule",
-        "the id of an active rule, `LEARNT`, `CORRECTED`, `ALLOWED`, `ALLOWED_IF_PROVEN` or `BLOCKED`",
+        "the id of an active rule, `LEARNT`, `CORRECTED`, `ALLOWED`, `ALLOWED_IF_PROVEN` or `BLOCKED`; also what `[[dns_list]]` and `[[scanner]]` name",
+    ),
+    (
+        "check",
+        "the name of a `[[dns_list]]` or `[[scanner]]`, `dkim`, `spf` or `dmarc`",
     ),
     (
         "page",

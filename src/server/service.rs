@@ -10,6 +10,7 @@ use super::shared_filter::SharedFilter;
 use super::store::SharedStore;
 use super::upstreams;
 use crate::config::{Config, HistoryMode};
+use crate::external::ExternalChecks;
 use crate::filter::known_senders::SenderNames;
 use crate::metrics::Metrics;
 use crate::rewrite::MarkStyle;
@@ -106,6 +107,7 @@ pub(super) fn open(
             time: config.filter.hold_time,
         },
         early_release: config.filter.early_release,
+        external: ExternalChecks::new(&config.network, &persistent.metrics),
         hide: Hide {
             mode: config.filter.drop_mode,
             prefetch: PrefetchLimits {

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Judgement;
 use super::pace::{INLINE_WORK, Pace};
-use crate::filter::{Context, Filter, HeaderStage, Verdict};
+use crate::filter::{Context, Filter, HeaderStage, NotAsked, Subject, Verdict};
 use crate::message::{Partial, Work};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
@@ -185,6 +185,51 @@ impl Judge {
             Engine::Rules(filter) => passes(filter).unwrap_or(false),
             Engine::Broken(_) => false,
         }
+    }
+
+    /// What others may be asked about the message with this header, of which the rules have found this.
+    ///
+    /// # Errors
+    /// Why nobody is asked; `None` if there are no rules, or they fail.
+    pub(super) fn asks_about(
+        &self,
+        context: &Context,
+        header: &[u8],
+        stage: Option<&HeaderStage>,
+        of_authenticated: bool,
+        pace: &mut Pace,
+    ) -> Result<Subject, Option<NotAsked>> {
+        let filter = self.rules().ok_or(None)?;
+        pace.worked(header.len() as u64);
+        let asked = || filter.asks_about(context, &dot::unstuff(header), stage, of_authenticated);
+        guarded(asked).ok_or(None)?.map_err(Some)
+    }
+
+    /// The hosts of a message's links, at most so many, as far as they are found before this deadline.
+    pub(super) async fn hosts_of_links(
+        &self,
+        recipient: &Recipient,
+        wire: &Bytes,
+        most: usize,
+        by: Instant,
+        pace: &mut Pace,
+    ) -> Vec<String> {
+        let Engine::Rules(filter) = &self.engine else {
+            return Vec::new();
+        };
+        if pace.expects_little(wire) {
+            let work = Work::brief(INLINE_WORK);
+            let hosts = guarded(|| filter.hosts_of_links(&dot::unstuff(wire), most, &work));
+            pace.worked(work.spent());
+            return hosts.unwrap_or_default();
+        }
+        let (filter, wire) = (Arc::clone(filter), wire.clone());
+        let found = self.pool.run(recipient.lane(), move || {
+            let work = Work::new(filter.budget());
+            filter.hosts_of_links(&dot::unstuff(&wire), most, &work)
+        });
+        let found = timeout_at(by, found).await;
+        found.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// The verdict on a message, or on the part received, before this deadline.

@@ -3,6 +3,7 @@
 //! In: the client's connection; out: bytes on the connections, metrics and log lines. The order of events is
 //! decided by the exchange. `transfer` moves the octets, `memory` bounds them.
 
+mod checks;
 mod memory;
 mod transfer;
 
@@ -38,6 +39,7 @@ use super::refusal::Refusal;
 use super::service::Service;
 use super::spool::Spool;
 use super::timer::Timer;
+use crate::external::Pending;
 use crate::filter::{Context, HeaderStage, Notes};
 use crate::mailbox_id::MailboxId;
 use crate::metrics::{FeaturesLeftOut, UnscannedReason};
@@ -72,6 +74,8 @@ pub(super) struct Relay<'s> {
     timer: Timer,
     /// What is known of the mailbox, once the store was asked.
     context: Option<Box<Context>>,
+    /// What others are asked about the message that arrives.
+    pending_checks: Option<Box<Pending>>,
     /// The work of its messages.
     pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -116,6 +120,7 @@ impl<'s> Relay<'s> {
             login_deadline,
             timer: Timer::new(),
             context: None,
+            pending_checks: None,
             pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
@@ -358,6 +363,9 @@ impl<'s> Relay<'s> {
             false => judge.header(self.exchange.held_header(), &mut self.pace),
         };
         let passes = self.passes_by_header(stage.as_ref()).await;
+        if self.service.external.is_some() && !passes {
+            Box::pin(self.ask_by_header(stage.as_ref())).await;
+        }
         self.exchange.header_judged(stage, passes, now());
     }
 
@@ -389,6 +397,7 @@ impl<'s> Relay<'s> {
             known,
             text,
             held,
+            asks,
             deadline,
         } = request;
         let deadline = Instant::from_std(deadline);
@@ -413,6 +422,11 @@ impl<'s> Relay<'s> {
             let metrics = &self.service.metrics;
             metrics.features_left_out(FeaturesLeftOut::Rate, 1);
         }
+        if self.service.external.is_some() {
+            let findings = self.ask_others(&recipient, header.as_ref(), &text, asks, deadline);
+            recipient.context.findings = Box::pin(findings).await;
+        }
+        let (judge, pace) = (&self.service.judge, &mut self.pace);
         let judgement = judge.message(recipient, header, text, deadline, pace);
         let judgement = judgement.await;
         if let Judgement::Judged(verdict) = &judgement {

@@ -17,6 +17,7 @@ use super::quotas::Quotas;
 use super::refusal::Refusal;
 use super::store_access::StoreAccess;
 use crate::config::{DropMode, HeaderMode, Limits, ListenTls, LogMailboxes, Timeouts};
+use crate::external::ExternalChecks;
 use crate::mailbox_id::MailboxId;
 use crate::metrics::Metrics;
 use crate::net::places::Bounds;
@@ -61,6 +62,8 @@ pub struct Service {
     pub hold: HoldLimits,
     /// Whether a message that passes whatever follows its header is relayed as it comes.
     pub early_release: bool,
+    /// Who else is asked about messages; `None` = nobody.
+    pub external: Option<Arc<ExternalChecks>>,
     /// The timeouts.
     pub timeouts: Timeouts,
     /// The limits.

@@ -110,8 +110,21 @@ pub struct JudgeRequest {
     pub text: Bytes,
     /// Octets that were held.
     pub held: usize,
+    /// Whether others may be asked about it.
+    pub asks: AsksOthers,
     /// The deadline for the verdict: the client is waiting for the first octet.
     pub deadline: Instant,
+}
+
+/// Whether others may be asked about a message before it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsksOthers {
+    /// No: the client has it already, since its header decides.
+    No,
+    /// About what is there of it.
+    OfPart,
+    /// About all of it.
+    OfWhole,
 }
 
 /// The result of a request to judge.

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::action::{Action, JudgeRequest, Judgement};
+use super::action::{Action, AsksOthers, JudgeRequest, Judgement};
 use super::early_copy::{EarlyCopy, Relayed};
 use super::event::Event;
 use super::pending::{Lines, Response, Streamed};
@@ -119,6 +119,7 @@ impl Exchange<'_> {
             known: None,
             text: relayed.decided.text(),
             held: relayed.decided.wire.len(),
+            asks: AsksOthers::No,
             deadline,
         })))
     }

@@ -61,8 +61,9 @@ mod upstream_login;
 mod verdicts;
 
 pub use action::{
-    Action, End, HeldBack, JudgeRequest, Judgement, LoginRequest, MemoryNeed, MessageId, Proof,
-    QuarantineRequest, RecallRequest, SpoolRequest, TakenFor, UpstreamLogin, Wait,
+    Action, AsksOthers, End, HeldBack, JudgeRequest, Judgement, LoginRequest, MemoryNeed,
+    MessageId, Proof, QuarantineRequest, RecallRequest, SpoolRequest, TakenFor, UpstreamLogin,
+    Wait,
 };
 pub use buffers::UNCOUNTED;
 pub(super) use deadline::DRAIN_SILENCE;

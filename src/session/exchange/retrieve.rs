@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::action::{Action, HeldBack, JudgeRequest, Judgement, QuarantineRequest, TakenFor};
+use super::action::{
+    Action, AsksOthers, HeldBack, JudgeRequest, Judgement, QuarantineRequest, TakenFor,
+};
 use super::event::{DecidedMessage, Event};
 use super::hold::{Hold, Next};
 use super::input::FromUpstream;
@@ -294,6 +296,10 @@ impl Exchange<'_> {
             known,
             text: decided.text(),
             held: decided.wire.len(),
+            asks: match decided.is_whole() && decided.retrieval.fetch == Fetch::Retr {
+                true => AsksOthers::OfWhole,
+                false => AsksOthers::OfPart,
+            },
             deadline: self.due(decided.retrieval),
         };
         // If it is judged anew although it is known, a person has corrected what was decided.

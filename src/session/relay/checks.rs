@@ -1,0 +1,113 @@
+//! Asking others about a message: from its header on, and once more when it is complete.
+//!
+//! In: a header, later the message; out: what was found in time, for the judge. Nothing of it runs where nobody is to be
+//! asked. What is asked must not depend on how the network has split the message: a header that came with the body is asked
+//! about when the message is judged.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::Relay;
+use crate::external::{Complete, LINKS, Pending};
+use crate::filter::{Findings, HeaderStage, NotAsked};
+use crate::message::header::header_end;
+use crate::pop3::dot;
+use crate::session::exchange::AsksOthers;
+use crate::session::judge::Recipient;
+
+impl Relay<'_> {
+    /// Asks about the header of the message that arrives.
+    pub(super) async fn ask_by_header(&mut self, stage: Option<&HeaderStage>) {
+        self.pending_checks = None;
+        if self.service.pause.until(SystemTime::now()).is_some() {
+            return;
+        }
+        let context = self.context().await;
+        let header = self.exchange.held_header();
+        let Some(checks) = &self.service.external else {
+            return;
+        };
+        let of_authenticated = checks.asks_of_authenticated();
+        let judge = &self.service.judge;
+        let subject = judge.asks_about(&context, header, stage, of_authenticated, &mut self.pace);
+        self.pending_checks = subject
+            .ok()
+            .map(|subject| Box::new(checks.start(subject, header)));
+    }
+
+    /// What others say of the message, which is complete as far as it is held; `None` if they are not asked.
+    pub(super) async fn ask_others(
+        &mut self,
+        recipient: &Recipient,
+        stage: Option<&HeaderStage>,
+        wire: &Bytes,
+        asks: AsksOthers,
+        deadline: Instant,
+    ) -> Option<Arc<Findings>> {
+        let pending = self.pending_checks.take().filter(|it| it.is_of(wire));
+        let checks = self.service.external.as_ref()?;
+        let judge = &self.service.judge;
+        let is_whole = match asks {
+            AsksOthers::No => {
+                self.service.metrics.asked_nobody(NotAsked::Settled);
+                return None;
+            }
+            AsksOthers::OfPart => false,
+            AsksOthers::OfWhole => true,
+        };
+        let pending: Pending = match pending {
+            Some(pending) => *pending,
+            None => {
+                let header = &wire[..header_end(wire).unwrap_or(wire.len())];
+                let of_authenticated = checks.asks_of_authenticated();
+                let context = &recipient.context;
+                let subject =
+                    judge.asks_about(context, header, stage, of_authenticated, &mut self.pace);
+                match subject {
+                    Ok(subject) => checks.start(subject, header),
+                    Err(why) => {
+                        if let Some(why) = why {
+                            self.service.metrics.asked_nobody(why);
+                        }
+                        return None;
+                    }
+                }
+            }
+        };
+        let by = deadline.min(Instant::now() + checks.budget());
+        let hosts_of_links = match checks.wants_links() {
+            true => {
+                let hosts = judge.hosts_of_links(recipient, wire, LINKS, by, &mut self.pace);
+                hosts.await
+            }
+            false => Vec::new(),
+        };
+        let message = match dot::unstuff(wire) {
+            // What is not stuffed is not copied.
+            std::borrow::Cow::Borrowed(_) => wire.clone(),
+            std::borrow::Cow::Owned(message) => message.into(),
+        };
+        let complete = Complete {
+            message,
+            is_whole,
+            hosts_of_links,
+            recipient: recipient
+                .context
+                .owner
+                .as_ref()
+                .map(|owner| owner.user().to_owned()),
+        };
+        let findings = pending.results(&complete, by).await;
+        for failure in &findings.failures {
+            tracing::debug!(
+                check = failure.check,
+                kind = failure.kind.label(),
+                "{failure}"
+            );
+        }
+        Some(Arc::new(findings))
+    }
+}
