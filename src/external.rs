@@ -6,17 +6,33 @@
 //!
 //! It never asks about a message whose header decides ([`NotAsked`](crate::filter::NotAsked)), and changes no message.
 
+mod breaker;
+mod complete;
+mod dkim;
+mod dmarc;
+mod dns;
+mod lists;
+mod network;
+mod replay;
+mod spf;
+
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::NetworkConfig;
+use crate::config::{DnsList, NetworkConfig};
 use crate::filter::{Findings, Subject};
 use crate::metrics::Metrics;
+use crate::thread_pool::ThreadPool;
+use network::{Network, OfHeader};
+
+pub use complete::Complete;
+pub use dns::{Check, Failure};
+pub use network::ZoneAnswer;
+pub use replay::{Replay, ReplayCounts};
 
 /// Hosts of links that are asked about.
 pub const LINKS: usize = 20;
@@ -27,22 +43,11 @@ const GRACE: Duration = Duration::from_millis(10);
 /// Who is asked, and how. Shared by all sessions.
 #[derive(Debug)]
 pub struct ExternalChecks {
-    settings: NetworkConfig,
+    budget: Duration,
+    ask_authenticated: bool,
+    network: Option<Network>,
     hasher: RandomState,
     metrics: Arc<Metrics>,
-}
-
-/// A message that is complete, as far as it is held.
-#[derive(Debug, Clone)]
-pub struct Complete {
-    /// Its octets as they came, without dot-stuffing.
-    pub message: Bytes,
-    /// Whether that is all of it.
-    pub is_whole: bool,
-    /// The hosts of its links, if they were [asked for](ExternalChecks::wants_links).
-    pub hosts_of_links: Vec<String>,
-    /// The name of the mailbox, if it is known.
-    pub recipient: Option<String>,
 }
 
 /// What was asked about a message whose header is known. Dropping it ends the questions.
@@ -52,7 +57,7 @@ pub struct Pending {
     subject: Arc<Subject>,
     /// A hash of the header and its length: the message may not be the one that is completed.
     header: (usize, u64),
-    of_header: Task<Findings>,
+    of_header: Task<OfHeader>,
 }
 
 /// A task that ends when nobody waits for it.
@@ -66,55 +71,89 @@ impl<T> Drop for Task<T> {
 }
 
 impl ExternalChecks {
-    /// As configured; `None` if nobody is to be asked.
-    pub fn new(settings: &NetworkConfig, metrics: &Arc<Metrics>) -> Option<Arc<Self>> {
-        settings.asks().then(|| {
+    /// As configured; `None` if nobody is to be asked. What takes long is computed in this pool.
+    ///
+    /// # Errors
+    /// If the system's name servers are not known, in words.
+    pub fn new(
+        settings: &NetworkConfig,
+        metrics: &Arc<Metrics>,
+        pool: &Arc<ThreadPool>,
+        replay: Option<Arc<Replay>>,
+    ) -> Result<Option<Arc<Self>>, String> {
+        let network = match settings.asks() || (replay.is_some() && settings.has_checks()) {
+            true => Some(Network::new(settings, metrics, Arc::clone(pool), replay)?),
+            false => None,
+        };
+        let is_any = network.is_some();
+        Ok(is_any.then(|| {
             Arc::new(Self {
-                settings: settings.clone(),
+                budget: settings.budget,
+                ask_authenticated: settings.ask_authenticated,
+                network,
                 hasher: RandomState::new(),
                 metrics: Arc::clone(metrics),
             })
-        })
+        }))
     }
 
     /// How long a message waits at most once it is complete.
     pub fn budget(&self) -> Duration {
-        self.settings.budget
+        self.budget
     }
 
     /// Whether others are also asked about senders for whom the receiving server vouches.
     pub fn asks_of_authenticated(&self) -> bool {
-        self.settings.ask_authenticated
+        self.ask_authenticated
     }
 
     /// Whether anybody is asked about links.
     pub fn wants_links(&self) -> bool {
-        false
+        self.network.as_ref().is_some_and(Network::wants_links)
     }
 
-    /// Asks about a message whose header this is, as it is on the wire.
-    pub fn start(self: &Arc<Self>, subject: Subject, header: &[u8]) -> Pending {
+    /// Asks about a message with this header, without dot-stuffing. `wire` is the same as it came.
+    pub fn start(self: &Arc<Self>, subject: Subject, header: &[u8], wire: &[u8]) -> Pending {
         let subject = Arc::new(subject);
-        let by = Instant::now() + self.settings.budget;
+        let by = Instant::now() + self.budget;
+        let (network, keys) = (self.network.as_ref(), subject.from_domain());
+        let keys = network.map_or(Vec::new(), |it| it.key_names(header, keys.as_deref()));
         let of_header = {
             let (checks, subject) = (Arc::clone(self), Arc::clone(&subject));
-            tokio::spawn(async move { checks.of_header(&subject, by).await })
+            tokio::spawn(async move {
+                match &checks.network {
+                    Some(network) => network.of_header(&subject, &keys, by).await,
+                    None => OfHeader::default(),
+                }
+            })
         };
         Pending {
             checks: Arc::clone(self),
             subject,
-            header: (header.len(), self.hasher.hash_one(header)),
+            header: (wire.len(), self.hasher.hash_one(wire)),
             of_header: Task(of_header),
         }
     }
 
-    async fn of_header(&self, _subject: &Subject, _by: Instant) -> Findings {
-        Findings::default()
+    /// The names under which its hits are among the rules.
+    pub fn rules(&self) -> Vec<String> {
+        self.network.as_ref().map_or(Vec::new(), Network::rules)
+    }
+
+    /// How a list answers at its test points.
+    pub async fn test_list(&self, list: &DnsList) -> ZoneAnswer {
+        match &self.network {
+            Some(network) => network.test(list, Instant::now() + self.budget).await,
+            None => ZoneAnswer::HasNone,
+        }
     }
 
     /// What is asked once all of the message is there. Each question ends by itself at `by`.
-    async fn of_message(&self, _subject: &Subject, _complete: &Complete, _by: Instant) -> Findings {
-        Findings::default()
+    async fn of_message(&self, subject: &Subject, complete: &Complete, by: Instant) -> Findings {
+        match &self.network {
+            Some(network) => network.of_links(subject, complete, by).await,
+            None => Findings::default(),
+        }
     }
 }
 
@@ -129,14 +168,16 @@ impl Pending {
     /// What was found by this deadline, and within the budget.
     pub async fn results(mut self, complete: &Complete, deadline: Instant) -> Findings {
         let began = Instant::now();
-        let by = deadline.min(began + self.checks.settings.budget);
+        let by = deadline.min(began + self.checks.budget);
         let of_message = self.checks.of_message(&self.subject, complete, by);
         let of_header = timeout_at(by + GRACE, &mut self.of_header.0);
         let (of_message, of_header) = tokio::join!(of_message, of_header);
         let mut findings = of_message;
         // A task that panics, or that is late, has found nothing.
-        if let Ok(Ok(of_header)) = of_header {
-            findings.add(of_header);
+        if let (Ok(Ok(of_header)), Some(network)) = (of_header, &self.checks.network) {
+            let from = self.subject.from_domain();
+            let verified = network.verify(of_header, complete, from, by + GRACE);
+            findings.add(verified.await);
         }
         self.checks.metrics.asked_others(began.elapsed());
         findings

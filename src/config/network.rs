@@ -169,7 +169,12 @@ impl DnsServers {
 impl NetworkConfig {
     /// Whether any question is configured.
     pub fn asks(&self) -> bool {
-        self.dns.is_some() && (self.dkim || self.spf || self.dmarc || !self.lists.is_empty())
+        self.dns.is_some() && self.has_checks()
+    }
+
+    /// Whether there are questions to name servers, even if there are no name servers.
+    pub fn has_checks(&self) -> bool {
+        self.dkim || self.spf || self.dmarc || !self.lists.is_empty()
     }
 }
 

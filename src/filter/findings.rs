@@ -7,9 +7,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::filter::thresholds::Thresholds;
-use crate::filter::verdict::{Hit, Verdict};
-
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -248,127 +245,11 @@ impl Findings {
         let is_known = |it: &SignatureFinding| it.result != SignatureResult::NotChecked;
         (all.iter().all(is_known) || all.iter().any(SignatureFinding::proves)).then_some(all)
     }
-
-    /// Adds the hits of lists and scanners, each name once with its highest score.
-    pub(in crate::filter) fn add_hits(&self, verdict: &mut Verdict) {
-        let mut added: Vec<Hit> = Vec::new();
-        for hit in &self.hits {
-            match added.iter_mut().find(|it| *it.rule == *hit.rule) {
-                Some(known) if known.score >= hit.score => {}
-                Some(known) => {
-                    known.score = hit.score;
-                    known.text.clone_from(&hit.text);
-                }
-                None => added.push(Hit {
-                    rule: hit.rule.as_str().into(),
-                    description: hit.description.as_str().into(),
-                    because: None,
-                    score: hit.score,
-                    text: hit.text.clone(),
-                }),
-            }
-        }
-        if !added.is_empty() {
-            verdict.hits.extend(added);
-            verdict.add_up();
-        }
-    }
-
-    /// Takes the score to where what was found wants it at least.
-    pub(in crate::filter) fn apply_least(&self, verdict: &mut Verdict) {
-        let Thresholds { tag_at, drop_at } = verdict.thresholds;
-        let least = |hit: &ExternalHit| match hit.at_least? {
-            AtLeast::Tag => Some(tag_at),
-            AtLeast::Drop => Some(drop_at.map_or(tag_at, |at| at.max(tag_at))),
-        };
-        for hit in &self.hits {
-            let missing = least(hit).map_or(0.0, |least| least - verdict.score);
-            let mut hits = verdict.hits.iter_mut();
-            if missing > 0.0
-                && let Some(found) = hits.find(|it| *it.rule == *hit.rule)
-            {
-                found.score = ((found.score + missing) * 1e6).round() / 1e6;
-                verdict.add_up();
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Action;
-    use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
-    use crate::filter::{Context, Filter, ListKind, ListPattern, MailboxPolicy, RuleSet};
-    use std::sync::Arc;
-
-    fn hit(rule: &str, score: f64, at_least: Option<AtLeast>) -> ExternalHit {
-        ExternalHit {
-            check: "list".to_owned(),
-            rule: rule.to_owned(),
-            description: "The host is listed".to_owned(),
-            score,
-            text: "192.0.2.1".to_owned(),
-            at_least,
-        }
-    }
-
-    fn judged(hits: Vec<ExternalHit>, lists: SenderLists) -> Verdict {
-        let thresholds = Thresholds {
-            tag_at: 5.0,
-            drop_at: Some(10.0),
-        };
-        let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 1\nwhere = \"body\"\nwords = [\"spam\"]\n";
-        let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
-        let findings = Findings {
-            hits,
-            ..Findings::default()
-        };
-        let context = Context {
-            findings: Some(Arc::new(findings)),
-            policy: Some(Arc::new(MailboxPolicy {
-                lists,
-                ..MailboxPolicy::default()
-            })),
-            ..Context::default()
-        };
-        let filter = Filter::new(rules, thresholds).unwrap();
-        filter.judge_in(&context, b"From: ann@example.net\n\nspam\n")
-    }
-
-    fn allowing() -> SenderLists {
-        let mut lists = SenderLists::default();
-        let ann = ListPattern::parse("ann@example.net").unwrap();
-        lists.add(ListKind::Allow, ListOwner::Everybody, &ann, Trust::Anybody);
-        lists
-    }
-
-    #[test]
-    fn each_name_counts_once_with_its_highest_score() {
-        let hits = vec![
-            hit("LISTED", 2.0, None),
-            hit("LISTED", 3.5, None),
-            hit("LISTED", 1.0, None),
-        ];
-        let verdict = judged(hits, SenderLists::default());
-        assert_eq!((verdict.score, verdict.action), (4.5, Action::Pass));
-        let rules: Vec<_> = verdict.hits.iter().map(|hit| &*hit.rule).collect();
-        assert_eq!(rules, ["LISTED", "WORD"]);
-    }
-
-    #[test]
-    fn what_is_done_at_least_outranks_lists_of_senders_and_what_adds_up_does_not() {
-        let listed = judged(vec![hit("LISTED", 20.0, None)], allowing());
-        assert_eq!(listed.action, Action::Pass, "{:?}", listed.hits);
-        for (least, action) in [(AtLeast::Tag, Action::Tag), (AtLeast::Drop, Action::Drop)] {
-            for lists in [SenderLists::default(), allowing()] {
-                let verdict = judged(vec![hit("VIRUS", 0.0, Some(least))], lists);
-                assert_eq!(verdict.action, action, "{:?}", verdict.hits);
-                let sum: f64 = verdict.hits.iter().map(|hit| hit.score).sum();
-                assert!((sum - verdict.score).abs() < 1e-6);
-            }
-        }
-    }
 
     #[test]
     fn findings_are_the_same_after_they_were_written_and_read() {
@@ -380,7 +261,14 @@ mod tests {
                 is_test: false,
                 covers: Some(3),
             }]),
-            hits: vec![hit("LISTED", 2.0, Some(AtLeast::Tag))],
+            hits: vec![ExternalHit {
+                check: "list".to_owned(),
+                rule: "LISTED".to_owned(),
+                description: "The host is listed".to_owned(),
+                score: 2.0,
+                text: "192.0.2.1".to_owned(),
+                at_least: Some(AtLeast::Tag),
+            }],
             failures: vec![CheckFailure {
                 check: "list".to_owned(),
                 kind: FailureKind::ListRefuses,

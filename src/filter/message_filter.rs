@@ -376,12 +376,12 @@ impl Filter {
         }
         let findings = context.findings.as_deref();
         if let Some(findings) = findings {
-            findings.add_hits(&mut verdict);
+            Self::add_external(findings, &mut verdict);
         }
         // A list outranks what the filter finds, and a correction outranks both.
         Self::apply_lists(context, &mail, &mut verdict);
         if let Some(findings) = findings {
-            findings.apply_least(&mut verdict);
+            Self::apply_least(findings, &mut verdict);
         }
         self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
         verdict.noted = match context.notes {

@@ -82,7 +82,13 @@ pub(super) fn open(
             }
         })
         .ok();
-    let (Some(engine), Some(router), Some(oauth)) = (engine, router, oauth) else {
+    let (metrics, judges) = (&persistent.metrics, &persistent.judges);
+    let external = ExternalChecks::new(&config.network, metrics, judges, None)
+        .map_err(|wrong| problems.push(config.problem("network.dns", wrong)))
+        .ok();
+    let (Some(engine), Some(router), Some(oauth), Some(external)) =
+        (engine, router, oauth, external)
+    else {
         return Err(problems);
     };
     let store = persistent.store.access();
@@ -107,7 +113,7 @@ pub(super) fn open(
             time: config.filter.hold_time,
         },
         early_release: config.filter.early_release,
-        external: ExternalChecks::new(&config.network, &persistent.metrics),
+        external,
         hide: Hide {
             mode: config.filter.drop_mode,
             prefetch: PrefetchLimits {

@@ -58,10 +58,10 @@ impl KnownMailbox {
     }
 
     /// For the messages of a session.
-    pub(super) fn context(self, service: &Service, mailbox: Option<MailboxId>) -> Box<Context> {
+    pub(super) fn context(self, service: &Service, mailbox: Option<MailboxId>) -> Context {
         let policy = self.policy.as_ref();
         let is_kept = policy.is_none_or(|policy| policy.keeps != Keeps::Nothing);
-        Box::new(Context {
+        Context {
             owner: mailbox.map(WeightsOwner::Mailbox),
             notes: match service.store.is_some() && service.history.is_kept() && is_kept {
                 true => Notes::Full,
@@ -71,7 +71,7 @@ impl KnownMailbox {
             senders: self.senders,
             receiving_server: self.receiving_server,
             findings: None,
-        })
+        }
     }
 }
 
@@ -99,7 +99,7 @@ pub fn context_of(
 ) -> Result<Context, StoreError> {
     let memory = store.recall(mailbox, &[])?;
     let known = KnownMailbox::read(store, mailbox, &memory, service.history.names())?;
-    let mut context = *known.context(service, Some(mailbox.clone()));
+    let mut context = known.context(service, Some(mailbox.clone()));
     context.notes = Notes::None;
     Ok(context)
 }

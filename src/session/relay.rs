@@ -73,13 +73,27 @@ pub(super) struct Relay<'s> {
     login_deadline: Instant,
     timer: Timer,
     /// What is known of the mailbox, once the store was asked.
-    context: Option<Box<Context>>,
-    /// What others are asked about the message that arrives.
-    pending_checks: Option<Box<Pending>>,
+    known: Option<Box<Known>>,
     /// The work of its messages.
     pace: Pace,
     drain: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_draining: bool,
+}
+
+/// What is known of the mailbox, and of the message that arrives: idle sessions are small.
+struct Known {
+    context: Context,
+    /// What others are asked about that message.
+    checks: Option<Pending>,
+}
+
+impl Known {
+    fn new(context: Context) -> Self {
+        Self {
+            context,
+            checks: None,
+        }
+    }
 }
 
 impl<'s> Relay<'s> {
@@ -119,8 +133,7 @@ impl<'s> Relay<'s> {
             log: AccessLog::new(),
             login_deadline,
             timer: Timer::new(),
-            context: None,
-            pending_checks: None,
+            known: None,
             pace: Pace::default(),
             drain: Box::pin(drain.stopping()),
             is_draining: false,
@@ -440,19 +453,21 @@ impl<'s> Relay<'s> {
         let recalled = mailbox_memory::recall(self.service, self.mailbox(), request.ids).await;
         let (recalled, known) = recalled.unzip();
         let known = known.unwrap_or_default();
-        self.context = Some(known.context(self.service, self.mailbox()));
+        let context = known.context(self.service, self.mailbox());
+        self.known = Some(Box::new(Known::new(context)));
         self.exchange.recalled(recalled, now());
     }
 
     /// What is known of the mailbox, looked up once. Without an answer nothing is.
     async fn context(&mut self) -> Context {
-        if let Some(context) = &self.context {
-            return Context::clone(context);
+        if let Some(known) = &self.known {
+            return Context::clone(&known.context);
         }
         let mailbox = self.mailbox();
         let known = mailbox_context::look_up(self.service, mailbox.clone()).await;
-        let context = self.context.insert(known.context(self.service, mailbox));
-        Context::clone(context)
+        let context = known.context(self.service, mailbox);
+        let known = self.known.insert(Box::new(Known::new(context)));
+        Context::clone(&known.context)
     }
 
     async fn spool(&mut self, request: SpoolRequest) {

@@ -21,7 +21,6 @@ use crate::session::judge::Recipient;
 impl Relay<'_> {
     /// Asks about the header of the message that arrives.
     pub(super) async fn ask_by_header(&mut self, stage: Option<&HeaderStage>) {
-        self.pending_checks = None;
         if self.service.pause.until(SystemTime::now()).is_some() {
             return;
         }
@@ -33,9 +32,12 @@ impl Relay<'_> {
         let of_authenticated = checks.asks_of_authenticated();
         let judge = &self.service.judge;
         let subject = judge.asks_about(&context, header, stage, of_authenticated, &mut self.pace);
-        self.pending_checks = subject
+        let pending = subject
             .ok()
-            .map(|subject| Box::new(checks.start(subject, header)));
+            .map(|subject| checks.start(subject, &dot::unstuff(header), header));
+        if let Some(known) = &mut self.known {
+            known.checks = pending;
+        }
     }
 
     /// What others say of the message, which is complete as far as it is held; `None` if they are not asked.
@@ -47,7 +49,8 @@ impl Relay<'_> {
         asks: AsksOthers,
         deadline: Instant,
     ) -> Option<Arc<Findings>> {
-        let pending = self.pending_checks.take().filter(|it| it.is_of(wire));
+        let pending = self.known.as_mut().and_then(|known| known.checks.take());
+        let pending = pending.filter(|it| it.is_of(wire));
         let checks = self.service.external.as_ref()?;
         let judge = &self.service.judge;
         let is_whole = match asks {
@@ -59,7 +62,7 @@ impl Relay<'_> {
             AsksOthers::OfWhole => true,
         };
         let pending: Pending = match pending {
-            Some(pending) => *pending,
+            Some(pending) => pending,
             None => {
                 let header = &wire[..header_end(wire).unwrap_or(wire.len())];
                 let of_authenticated = checks.asks_of_authenticated();
@@ -67,7 +70,7 @@ impl Relay<'_> {
                 let subject =
                     judge.asks_about(context, header, stage, of_authenticated, &mut self.pace);
                 match subject {
-                    Ok(subject) => checks.start(subject, header),
+                    Ok(subject) => checks.start(subject, &dot::unstuff(header), header),
                     Err(why) => {
                         if let Some(why) = why {
                             self.service.metrics.asked_nobody(why);

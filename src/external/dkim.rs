@@ -1,0 +1,524 @@
+//! Signatures of messages (DKIM, RFC 6376), verified on the octets as they came.
+//!
+//! In: a header, of which the names of keys follow, later the whole message and the keys; out: a finding for each signature
+//! that is looked at. It asks nobody itself. What may be made costly is bounded before the library sees it: signatures,
+//! their length, the fields that they name, and the fields of the header.
+
+use std::borrow::{Borrow, Cow};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use futures_util::FutureExt;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::op::ResponseCode;
+use mail_auth::common::crypto::HashAlgorithm;
+use mail_auth::common::parse::TxtRecordParser;
+use mail_auth::common::verify::{DomainKey, VerifySignature};
+use mail_auth::dkim::{Canonicalization, DkimError, Signature};
+use mail_auth::{
+    AuthenticatedMessage, DkimOutput, DkimResult, DnsError, Error, MessageAuthenticator,
+    Parameters, ResolverCache, Txt,
+};
+
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+
+use super::dns::{Failure, Record, is_name, no_resolver};
+use crate::filter::findings::{SignatureFinding, SignatureResult};
+use crate::message::Headers;
+use crate::message::header::{self, Field};
+use crate::message::url::registrable;
+use crate::message::value;
+
+/// Signatures that are verified: the sender's own, its mailer's, and a few more.
+const SIGNATURES: usize = 5;
+
+/// Octets of a signature's field; a real one with RSA-4096 and many names has 2,000.
+const FIELD: usize = 8 << 10;
+
+/// Octets of a signature: RSA-4096, which is the longest in use (RFC 8301 section 3.2).
+const SIGNATURE: usize = 512;
+
+/// Names of fields in a signature, and fields of a header: each name is looked for among all fields.
+const NAMES: usize = 200;
+const FIELDS: usize = 2000;
+
+/// The key of a signature, as it is published.
+pub(super) type Keys = HashMap<String, Result<Vec<Record>, Failure>>;
+
+/// The part of a message that is verified, and what is known of the rest.
+struct Chosen<'m> {
+    /// With those signatures only that are verified.
+    message: Cow<'m, [u8]>,
+    too_long: Vec<SignatureFinding>,
+}
+
+/// The names of the keys that a header's signatures need, each once.
+pub(super) fn key_names(header: &[u8], from: Option<&str>) -> Vec<String> {
+    let chosen = choose(header, from);
+    let Some(parsed) = AuthenticatedMessage::parse_with_opts(&chosen.message, None, false) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = Vec::new();
+    for signature in parsed.dkim_headers.iter().map(|it| &it.header) {
+        let name = key_name(signature);
+        if is_name(&name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Verifies the signatures of a whole message, at this time in seconds since 1970.
+pub(super) fn verify(
+    message: &[u8],
+    from: Option<&str>,
+    keys: &Keys,
+    now: u64,
+) -> Vec<SignatureFinding> {
+    let Chosen { message, too_long } = choose(message, from);
+    let mut findings = too_long;
+    let parsed = AuthenticatedMessage::parse_with_opts(&message, None, false);
+    let (Some(mut parsed), Some(library)) = (parsed, library()) else {
+        return findings;
+    };
+    let mut expired = Vec::new();
+    let mut known = KnownKeys::default();
+    for header in &mut parsed.dkim_headers {
+        let signature = &mut header.header;
+        // The library would go by the clock, and ask for more than keys.
+        let Signature { x, t, .. } = *signature;
+        expired.push(x != 0 && (x <= now || x < t));
+        signature.x = 0;
+        signature.r = false;
+        signature.atps = None;
+        known.add(signature, keys);
+    }
+    let lengths = hash_beginnings(&mut parsed);
+    let parameters = Parameters::new(&parsed).with_txt_cache(&known);
+    // Everything is known: it waits for nothing.
+    let Some(outputs) = library.verify_dkim(parameters).now_or_never() else {
+        return findings;
+    };
+    let (with, without): (Vec<_>, Vec<_>) = outputs.iter().partition(|it| it.signature().is_some());
+    for (output, is_expired) in with.into_iter().zip(expired) {
+        if let Some(signature) = output.signature() {
+            let whole = lengths.iter().find(|(form, _)| *form == signature.cb);
+            let whole = whole.map_or(0, |(_, length)| *length);
+            findings.push(finding(output, signature, whole, keys, is_expired));
+        }
+    }
+    findings.extend(without.iter().map(|_| SignatureFinding {
+        domain: String::new(),
+        selector: String::new(),
+        result: SignatureResult::Unreadable,
+        is_test: false,
+        covers: None,
+    }));
+    findings
+}
+
+fn finding(
+    output: &DkimOutput<'_>,
+    signature: &Signature,
+    whole: u64,
+    keys: &Keys,
+    is_expired: bool,
+) -> SignatureFinding {
+    let result = match output.result() {
+        DkimResult::Pass if is_expired => SignatureResult::Expired,
+        DkimResult::Pass => SignatureResult::Passed,
+        DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch)) => SignatureResult::Failed,
+        DkimResult::Fail(_) => SignatureResult::Failed,
+        DkimResult::PermError(Error::Dkim(DkimError::RevokedPublicKey)) => SignatureResult::Revoked,
+        DkimResult::PermError(Error::Dns(DnsError::RecordNotFound(_))) => SignatureResult::NoKey,
+        DkimResult::TempError(_) => SignatureResult::NotChecked,
+        DkimResult::Neutral(_) | DkimResult::PermError(_) | DkimResult::None => {
+            SignatureResult::Unreadable
+        }
+    };
+    let key = keys
+        .get(&key_name(signature))
+        .and_then(|it| it.as_ref().ok());
+    SignatureFinding {
+        domain: signature.d.to_lowercase(),
+        selector: signature.s.to_lowercase(),
+        result,
+        is_test: key.is_some_and(|records| records.iter().any(is_test)),
+        covers: (signature.l != 0 && signature.l < whole).then_some(signature.l),
+    }
+}
+
+/// The library, without anybody whom it could ask.
+pub(super) fn library() -> Option<&'static MessageAuthenticator> {
+    static LIBRARY: OnceLock<Option<MessageAuthenticator>> = OnceLock::new();
+    let made = LIBRARY.get_or_init(|| {
+        let resolver: Result<TokioResolver, String> = no_resolver();
+        resolver.ok().map(MessageAuthenticator)
+    });
+    made.as_ref()
+}
+
+fn key_name(signature: &Signature) -> String {
+    let name = signature.domain_key().to_lowercase();
+    name.trim_end_matches('.').to_owned()
+}
+
+/// Whether a key is published for tests only (RFC 6376 section 3.6.1).
+fn is_test(record: &Record) -> bool {
+    let Record::Txt(text) = record else {
+        return false;
+    };
+    let mut tags = text.split(';').filter_map(|tag| tag.split_once('='));
+    let flags = tags.find(|(name, _)| name.trim() == "t");
+    flags.is_some_and(|(_, flags)| flags.split(':').any(|flag| flag.trim() == "y"))
+}
+
+/// Keys by the name that the library asks for.
+#[derive(Default)]
+struct KnownKeys(HashMap<Box<str>, Txt>);
+
+impl KnownKeys {
+    fn add(&mut self, signature: &Signature, keys: &Keys) {
+        let name = key_name(signature);
+        let key = match keys.get(&name) {
+            Some(Ok(records)) => key_of(records),
+            Some(Err(failure)) => {
+                Txt::Error(Error::Dns(DnsError::Resolver(failure.sentence.clone())))
+            }
+            // It was not asked for: it is no name.
+            None => not_found(),
+        };
+        self.0.insert(format!("{name}.").into(), key);
+    }
+}
+
+pub(super) fn not_found() -> Txt {
+    Txt::Error(Error::Dns(DnsError::RecordNotFound(ResponseCode::NXDomain)))
+}
+
+/// The first key that can be read, as the library does it.
+fn key_of(records: &[Record]) -> Txt {
+    let mut found = not_found();
+    for record in records {
+        let Record::Txt(text) = record else {
+            continue;
+        };
+        match DomainKey::parse(text.as_bytes()) {
+            Ok(key) => return key.into(),
+            Err(error) => found = Txt::Error(error),
+        }
+    }
+    found
+}
+
+impl ResolverCache<Box<str>, Txt> for KnownKeys {
+    fn get<Q>(&self, name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        Some(self.0.get(name).cloned().unwrap_or_else(not_found))
+    }
+
+    fn remove<Q>(&self, _: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        None
+    }
+
+    fn insert(&self, _: Box<str>, _: Txt, _: std::time::Instant) {}
+}
+
+/// Leaves out signatures beyond the bounds: those of the sender's domain come first.
+fn choose<'m>(raw: &'m [u8], from: Option<&str>) -> Chosen<'m> {
+    let mut too_long = Vec::new();
+    let mut signatures: Vec<(Field, bool)> = Vec::new();
+    let mut left_out: Vec<Range<usize>> = Vec::new();
+    for field in header::fields(raw).filter(|field| field.is(raw, "dkim-signature")) {
+        // The tags of a long one cannot be trusted to be read in no time, either.
+        let text = &raw[field.value.clone()];
+        let tag = |name| tag(&text[..text.len().min(FIELD)], name).unwrap_or_default();
+        let domain = tag("d").to_lowercase();
+        let names = tag("h").split(':').count();
+        let octets = tag("b")
+            .bytes()
+            .filter(|it| !it.is_ascii_whitespace())
+            .count()
+            / 4
+            * 3;
+        if text.len() > FIELD || names > NAMES || octets > SIGNATURE + 2 {
+            left_out.push(field.whole);
+            if too_long.len() < SIGNATURES {
+                too_long.push(SignatureFinding {
+                    domain,
+                    selector: tag("s").to_lowercase(),
+                    result: SignatureResult::TooLong,
+                    is_test: false,
+                    covers: None,
+                });
+            }
+            continue;
+        }
+        let is_own = from.is_some_and(|from| {
+            registrable(from).unwrap_or(from) == registrable(&domain).unwrap_or(&domain)
+        });
+        signatures.push((field, is_own));
+    }
+    if signatures.len() > SIGNATURES {
+        signatures.sort_by_key(|(_, is_own)| !is_own);
+        left_out.extend(signatures.drain(SIGNATURES..).map(|(field, _)| field.whole));
+    }
+    // Each name is looked for among all fields.
+    if !signatures.is_empty() && Headers::of(raw).fields().len() > FIELDS {
+        left_out.extend(signatures.drain(..).map(|(field, _)| field.whole));
+    }
+    if left_out.is_empty() {
+        return Chosen {
+            message: Cow::Borrowed(raw),
+            too_long,
+        };
+    }
+    left_out.sort_by_key(|range| range.start);
+    let mut message = Vec::with_capacity(raw.len());
+    let mut at = 0;
+    for range in left_out {
+        message.extend_from_slice(&raw[at..range.start]);
+        at = range.end;
+    }
+    message.extend_from_slice(&raw[at..]);
+    Chosen {
+        message: Cow::Owned(message),
+        too_long,
+    }
+}
+
+/// The value of a tag of a signature.
+fn tag(field: &[u8], name: &str) -> Option<String> {
+    let text = value::text(field);
+    let mut tags = text.split(';').filter_map(|tag| tag.split_once('='));
+    let found = tags.find(|(it, _)| it.trim() == name)?;
+    Some(found.1.trim().to_owned())
+}
+
+/// A body as it is signed (RFC 6376 sections 3.4.3 and 3.4.4).
+fn canonical(body: &[u8], form: Canonicalization) -> Vec<u8> {
+    let mut signed = Vec::with_capacity(body.len() + 2);
+    let mut empty = 0;
+    for line in body.split_inclusive(|it| *it == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let blank = |it: &u8| matches!(it, b' ' | b'\t');
+        let line = match form {
+            Canonicalization::Simple => line,
+            Canonicalization::Relaxed => {
+                &line[..line
+                    .iter()
+                    .rposition(|it| !blank(it))
+                    .map_or(0, |it| it + 1)]
+            }
+        };
+        if line.is_empty() {
+            empty += 1;
+            continue;
+        }
+        for _ in 0..std::mem::take(&mut empty) {
+            signed.extend_from_slice(b"\r\n");
+        }
+        match form {
+            Canonicalization::Simple => signed.extend_from_slice(line),
+            Canonicalization::Relaxed => {
+                let mut was_blank = false;
+                for octet in line {
+                    match blank(octet) {
+                        true if was_blank => {}
+                        true => signed.push(b' '),
+                        false => signed.push(*octet),
+                    }
+                    was_blank = blank(octet);
+                }
+            }
+        }
+        signed.extend_from_slice(b"\r\n");
+    }
+    signed
+}
+
+/// Computes the digests of bodies of which only the beginning is signed: the library counts octets of the body as it came,
+/// but those of the signed form count (section 3.4.5). Returns how long each form is.
+fn hash_beginnings(parsed: &mut AuthenticatedMessage<'_>) -> Vec<(Canonicalization, u64)> {
+    let mut lengths = Vec::new();
+    let body = parsed.raw_message.get(parsed.body_offset as usize..);
+    let body = body.unwrap_or_default();
+    for (form, algorithm, length, hash) in &mut parsed.body_hashes {
+        if *length == 0 {
+            continue;
+        }
+        let signed = canonical(body, *form);
+        lengths.push((*form, signed.len() as u64));
+        let end = usize::try_from(*length).unwrap_or(usize::MAX);
+        let algorithm = match algorithm {
+            HashAlgorithm::Sha1 => &SHA1_FOR_LEGACY_USE_ONLY,
+            HashAlgorithm::Sha256 => &SHA256,
+        };
+        // A signature of more than there is cannot be valid.
+        *hash = signed
+            .get(..end)
+            .map_or(Vec::new(), |it| digest(algorithm, it).as_ref().to_vec());
+    }
+    lengths
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::filter::findings::FailureKind;
+
+    /// When the messages of tests/dkim were signed, about.
+    const THEN: u64 = 1_800_000_000;
+
+    fn folder() -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim")
+    }
+
+    fn message(name: &str) -> Vec<u8> {
+        std::fs::read(folder().join(format!("{name}.eml"))).unwrap()
+    }
+
+    /// Keys of that folder, for the signatures of this message.
+    fn keys(message: &[u8]) -> Keys {
+        let known = std::fs::read_to_string(folder().join("keys.txt")).unwrap();
+        let known: HashMap<_, _> = known.lines().filter_map(|it| it.split_once(' ')).collect();
+        let names = key_names(message, Some("example.net"));
+        let found = names.into_iter().map(|name| {
+            let record = known
+                .get(&*name)
+                .map(|text| Record::Txt((*text).to_owned()));
+            (name, Ok(record.into_iter().collect()))
+        });
+        found.collect()
+    }
+
+    fn verified(message: &[u8]) -> Vec<SignatureFinding> {
+        verify(message, Some("example.net"), &keys(message), THEN)
+    }
+
+    fn results(message: &[u8]) -> Vec<SignatureResult> {
+        verified(message).iter().map(|it| it.result).collect()
+    }
+
+    #[test]
+    fn results_are_those_of_another_program() {
+        let expected = std::fs::read_to_string(folder().join("expected.txt")).unwrap();
+        let mut count = 0;
+        for (name, result) in expected.lines().filter_map(|it| it.split_once(' ')) {
+            let found = results(&message(name));
+            let has_passed = found == [SignatureResult::Passed];
+            assert_eq!(has_passed, result == "pass", "{name}: {found:?}");
+            count += 1;
+        }
+        assert!(count >= 28, "{count}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_signature_is_said() {
+        use SignatureResult as R;
+        for (name, result) in [
+            ("body-changed", R::Failed),
+            ("header-changed", R::Failed),
+            ("revoked", R::Revoked),
+            ("no-key", R::NoKey),
+        ] {
+            assert_eq!(results(&message(name)), [result], "{name}");
+        }
+        let appended = verified(&message("length-appended")).remove(0);
+        assert!(appended.covers.is_some() && !appended.proves());
+        let whole = verified(&message("length-whole")).remove(0);
+        assert!(whole.covers.is_none() && whole.proves(), "{whole:?}");
+        let test = verified(&message("test-mode")).remove(0);
+        assert!(test.is_test && test.result == R::Passed && !test.proves());
+        let raw = message("rsa2048-rr");
+        let silent = keys(&raw).into_keys().map(|name| {
+            let failure = Failure::new(FailureKind::Timeout, "no answer");
+            (name, Err(failure))
+        });
+        let found = verify(&raw, None, &silent.collect(), THEN);
+        assert_eq!(found[0].result, R::NotChecked);
+        assert_eq!(results(b"From: ann@example.net\r\n\r\nx\r\n"), []);
+        assert_eq!(
+            results(b"DKIM-Signature: v=1; a=x\r\n\r\nx\r\n"),
+            [R::Unreadable]
+        );
+    }
+
+    /// A signature with another time is another signature: this one is made here, and so is invalid, too.
+    #[test]
+    fn the_time_of_a_signature_is_compared_with_the_time_that_is_given() {
+        let raw = message("rsa2048-rr");
+        let text = String::from_utf8_lossy(&raw).into_owned();
+        let with_end = text.replacen("v=1;", "v=1; x=1700000000;", 1).into_bytes();
+        // That it has expired is no news if it was never valid.
+        assert_eq!(results(&with_end), [SignatureResult::Failed]);
+    }
+
+    #[test]
+    fn what_would_be_costly_is_left_out() {
+        let raw = message("rsa2048-rr");
+        let end = raw.windows(10).position(|it| it == b"Received: ").unwrap();
+        let (signature, rest) = raw.split_at(end);
+        // A signature among many is found if it is the sender's.
+        let other =
+            b"DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=a; h=from; bh=YQ==; b=YQ==\r\n";
+        let many = [other.repeat(1000), signature.to_vec(), rest.to_vec()].concat();
+        let found = verified(&many);
+        assert_eq!(found.len(), SIGNATURES);
+        assert_eq!(
+            found.iter().filter(|it| it.proves()).count(),
+            1,
+            "{found:?}"
+        );
+        assert_eq!(key_names(&many, Some("example.net")).len(), 2);
+        let long = format!(
+            "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b={}\r\n",
+            "YWFh".repeat(400)
+        );
+        let many_names = format!(
+            "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=a; h={}; bh=YQ==; b=YQ==\r\n",
+            "a:".repeat(300)
+        );
+        for field in [long, many_names] {
+            let raw = [field.as_bytes(), rest].concat();
+            assert_eq!(results(&raw), [SignatureResult::TooLong], "{field}");
+        }
+        let fields = "X: y\r\n".repeat(FIELDS);
+        assert_eq!(results(&[fields.as_bytes(), &raw].concat()), []);
+    }
+
+    #[test]
+    fn bodies_have_the_signed_form() {
+        use Canonicalization::{Relaxed, Simple};
+        for (body, simple, relaxed) in [
+            ("", "", ""),
+            ("a\r\n", "a\r\n", "a\r\n"),
+            ("a \t b \r\n\r\n\r\n", "a \t b \r\n", "a b\r\n"),
+            (" a\n\nb", " a\r\n\r\nb\r\n", " a\r\n\r\nb\r\n"),
+            ("a\r\n \r\n", "a\r\n \r\n", "a\r\n"),
+        ] {
+            assert_eq!(
+                canonical(body.as_bytes(), Simple),
+                simple.as_bytes(),
+                "{body:?}"
+            );
+            assert_eq!(
+                canonical(body.as_bytes(), Relaxed),
+                relaxed.as_bytes(),
+                "{body:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What the owner of the sender's domain wants to be done with mail that is not from there (DMARC, RFC 7489).
+//!
+//! In: the domain in From, and what signatures and SPF have shown; out: the policy, and whether the message passes.
+
+use mail_auth::common::parse::TxtRecordParser;
+use mail_auth::dmarc::{Alignment, Dmarc, Policy};
+use tokio::time::Instant;
+
+use super::dns::{Check, Dns, Failure, Kind, Record, is_name};
+use crate::filter::findings::{
+    DmarcFinding, DmarcPolicy, SignatureFinding, SignatureResult, SpfFinding, SpfResult,
+};
+use crate::message::url::registrable;
+
+/// A policy that was found.
+#[derive(Debug, Clone)]
+pub(super) struct Published {
+    domain: String,
+    policy: DmarcPolicy,
+    is_strict_for_dkim: bool,
+    is_strict_for_spf: bool,
+}
+
+/// Asks for the policy of a domain: its own, or that of the domain that was registered.
+pub(super) async fn policy(
+    dns: &Dns,
+    check: &Check,
+    domain: &str,
+    by: Instant,
+) -> Result<Option<Published>, Failure> {
+    let registered = registrable(domain).unwrap_or(domain);
+    for of in [domain, registered] {
+        let name = format!("_dmarc.{of}");
+        if !is_name(&name) {
+            return Ok(None);
+        }
+        if let Some(record) = record(&dns.ask(check, &name, Kind::Txt, by).await?) {
+            return Ok(published(&record, domain, of == domain));
+        }
+        if of == registered {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// The record, of which there may be one (section 6.6.3).
+fn record(records: &[Record]) -> Option<Dmarc> {
+    let texts = records.iter().filter_map(|it| match it {
+        Record::Txt(text) => Dmarc::parse(text.as_bytes()).ok(),
+        _ => None,
+    });
+    let mut found = texts.fuse();
+    found.next().filter(|_| found.next().is_none())
+}
+
+fn published(record: &Dmarc, domain: &str, is_own: bool) -> Option<Published> {
+    let wanted = match is_own {
+        false if record.sp != Policy::Unspecified => record.sp,
+        _ => record.p,
+    };
+    let policy = match (wanted, record.t) {
+        (Policy::None, _) | (Policy::Quarantine, true) => DmarcPolicy::None,
+        (Policy::Quarantine, false) | (Policy::Reject, true) => DmarcPolicy::Quarantine,
+        (Policy::Reject, false) => DmarcPolicy::Reject,
+        (Policy::Unspecified, _) => return None,
+    };
+    Some(Published {
+        domain: domain.to_owned(),
+        policy,
+        is_strict_for_dkim: record.adkim == Alignment::Strict,
+        is_strict_for_spf: record.aspf == Alignment::Strict,
+    })
+}
+
+impl Published {
+    /// Whether a message passes. One whose signatures, or whose sending host, were not checked may.
+    pub(super) fn finding(
+        self,
+        signatures: Option<&[SignatureFinding]>,
+        spf: Option<&SpfFinding>,
+    ) -> DmarcFinding {
+        let is_aligned = |domain: &str, is_strict: bool| match is_strict {
+            true => domain == self.domain,
+            false => {
+                registrable(domain).unwrap_or(domain)
+                    == registrable(&self.domain).unwrap_or(&self.domain)
+            }
+        };
+        let signed = signatures
+            .unwrap_or_default()
+            .iter()
+            .any(|it| it.proves() && is_aligned(&it.domain, self.is_strict_for_dkim));
+        let sent = spf.is_some_and(|it| {
+            it.result == SpfResult::Pass && is_aligned(&it.domain, self.is_strict_for_spf)
+        });
+        let is_checked = |it: &SignatureFinding| it.result != SignatureResult::NotChecked;
+        let is_all_known =
+            spf.is_some() && signatures.is_some_and(|all| all.iter().all(is_checked));
+        DmarcFinding {
+            passed: match signed || sent {
+                true => Some(true),
+                false => is_all_known.then_some(false),
+            },
+            domain: self.domain,
+            policy: self.policy,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str, is_own: bool) -> Option<Published> {
+        let record = record(&[Record::Txt(text.to_owned())])?;
+        published(&record, "mail.example.net", is_own)
+    }
+
+    fn signed(domain: &str, result: SignatureResult) -> Vec<SignatureFinding> {
+        vec![SignatureFinding {
+            domain: domain.to_owned(),
+            selector: "a".to_owned(),
+            result,
+            is_test: false,
+            covers: None,
+        }]
+    }
+
+    fn sent(domain: &str, result: SpfResult) -> SpfFinding {
+        SpfFinding {
+            domain: domain.to_owned(),
+            result,
+        }
+    }
+
+    #[test]
+    fn the_policy_is_the_domains_own_or_that_for_domains_below() {
+        let policy = |text, is_own| of(text, is_own).map(|it| it.policy);
+        let both = "v=DMARC1; p=reject; sp=none";
+        assert_eq!(policy(both, true), Some(DmarcPolicy::Reject));
+        assert_eq!(policy(both, false), Some(DmarcPolicy::None));
+        assert_eq!(
+            policy("v=DMARC1; p=quarantine", false),
+            Some(DmarcPolicy::Quarantine)
+        );
+        // A test is one step milder (RFC 9989 section 4.7).
+        assert_eq!(
+            policy("v=DMARC1; p=reject; t=y", true),
+            Some(DmarcPolicy::Quarantine)
+        );
+        assert_eq!(policy("v=spf1 -all", true), None);
+        let twice = Record::Txt("v=DMARC1; p=reject".to_owned());
+        assert!(record(&[twice.clone(), twice]).is_none());
+    }
+
+    #[test]
+    fn alignment_is_strict_or_by_registered_domain_and_nothing_fails_that_was_not_checked() {
+        use SignatureResult::{Failed, NotChecked, Passed};
+        let finding = |text, dkim: Option<&[SignatureFinding]>, spf: Option<&SpfFinding>| {
+            of(text, true).map(|it| it.finding(dkim, spf).passed)
+        };
+        let (relaxed, strict) = ("v=DMARC1; p=reject", "v=DMARC1; p=reject; adkim=s; aspf=s");
+        let parent = signed("example.net", Passed);
+        let none = sent("example.net", SpfResult::None);
+        assert_eq!(finding(relaxed, Some(&parent), None), Some(Some(true)));
+        assert_eq!(
+            finding(strict, Some(&parent), Some(&none)),
+            Some(Some(false))
+        );
+        let pass = sent("example.net", SpfResult::Pass);
+        assert_eq!(finding(relaxed, None, Some(&pass)), Some(Some(true)));
+        assert_eq!(finding(strict, None, Some(&pass)), Some(None));
+        let failed = signed("mail.example.net", Failed);
+        assert_eq!(
+            finding(relaxed, Some(&failed), Some(&none)),
+            Some(Some(false))
+        );
+        assert_eq!(finding(relaxed, Some(&failed), None), Some(None));
+        let unknown = signed("mail.example.net", NotChecked);
+        assert_eq!(finding(relaxed, Some(&unknown), Some(&none)), Some(None));
+        let mut partial = signed("mail.example.net", Passed);
+        partial[0].covers = Some(3);
+        assert_eq!(
+            finding(relaxed, Some(&partial), Some(&none)),
+            Some(Some(false))
+        );
+    }
+}

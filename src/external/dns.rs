@@ -1,0 +1,425 @@
+//! Questions to name servers: bounded in number and time, answered from a cache where possible, with typed failures.
+//!
+//! In: a name and a kind of record; out: the records, which may be none, or why there is no usable answer. Each list, and
+//! each check of popgate's own, has a breaker: one that hangs makes only the first messages wait.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::breaker::{Breaker, Changed};
+use super::replay::Replay;
+use crate::config::DnsServers;
+use crate::filter::findings::{CheckFailure, FailureKind};
+use crate::metrics::{CheckMeter, Metrics};
+
+/// A name that is longer is no question (RFC 1035 section 2.3.4).
+const LONGEST_NAME: usize = 253;
+
+/// Records of an answer that are looked at.
+const RECORDS: usize = 50;
+
+/// A complaint about the same check is repeated after this time.
+const REPEATED: Duration = Duration::from_secs(600);
+
+/// A record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Record {
+    A(Ipv4Addr),
+    Aaaa(Ipv6Addr),
+    /// Its texts, joined.
+    Txt(String),
+    Mx(u16, String),
+    Ptr(String),
+}
+
+/// A kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    A,
+    Aaaa,
+    Txt,
+    Mx,
+    Ptr,
+}
+
+impl Kind {
+    fn label(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Txt => "TXT",
+            Self::Mx => "MX",
+            Self::Ptr => "PTR",
+        }
+    }
+
+    fn record_type(self) -> RecordType {
+        match self {
+            Self::A => RecordType::A,
+            Self::Aaaa => RecordType::AAAA,
+            Self::Txt => RecordType::TXT,
+            Self::Mx => RecordType::MX,
+            Self::Ptr => RecordType::PTR,
+        }
+    }
+}
+
+/// Why there is no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// For metrics.
+    pub kind: FailureKind,
+    /// For people.
+    pub sentence: String,
+}
+
+impl Failure {
+    /// Of this kind.
+    pub fn new(kind: FailureKind, sentence: impl Into<String>) -> Self {
+        Self {
+            kind,
+            sentence: sentence.into(),
+        }
+    }
+
+    /// As a finding about a message.
+    pub fn of(self, check: &str) -> CheckFailure {
+        CheckFailure {
+            check: check.to_owned(),
+            kind: self.kind,
+            sentence: self.sentence,
+        }
+    }
+}
+
+/// One list, scanner or check of popgate's own: its breaker, its series, and when it was last complained about.
+#[derive(Debug)]
+pub struct Check {
+    name: String,
+    breaker: Breaker,
+    meter: CheckMeter,
+    complained: Mutex<Option<Instant>>,
+}
+
+impl Check {
+    /// So many failures in a row open the breaker.
+    pub fn new(name: &str, limit: u32, metrics: &Metrics) -> Self {
+        Self {
+            name: name.to_owned(),
+            breaker: Breaker::new(limit),
+            meter: metrics.check(name),
+            complained: Mutex::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its series.
+    pub fn meter(&self) -> &CheckMeter {
+        &self.meter
+    }
+
+    /// Whether it may be asked now.
+    ///
+    /// # Errors
+    /// While its breaker is open.
+    pub fn admit(&self) -> Result<(), Failure> {
+        if self.breaker.admits(Instant::now()) {
+            return Ok(());
+        }
+        let kind = FailureKind::BreakerOpen;
+        self.meter.failed(kind);
+        let sentence = "is not asked for a while, since it has failed again and again";
+        Err(Failure::new(kind, sentence))
+    }
+
+    /// It has answered.
+    pub fn succeeded(&self) {
+        if self.breaker.succeeded() == Changed::Closed {
+            self.meter.breaker_open(false);
+            tracing::info!(check = self.name, "answers again");
+        }
+    }
+
+    /// It has not. Whether that is its own fault decides whether it will be asked again soon.
+    pub fn failed(&self, failure: &Failure, is_its_fault: bool) {
+        self.meter.failed(failure.kind);
+        if is_its_fault && self.breaker.failed(Instant::now()) == Changed::Opened {
+            self.meter.breaker_open(true);
+            let sentence = &failure.sentence;
+            tracing::warn!(
+                check = self.name,
+                "is not asked for a while, since it has failed again and again: {sentence}"
+            );
+        }
+    }
+
+    /// Writes a line into the log, unless there was one a short while ago.
+    pub fn complain(&self, failure: &Failure) {
+        let now = Instant::now();
+        let mut last = self
+            .complained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| now.duration_since(last) >= REPEATED) {
+            *last = Some(now);
+            tracing::warn!(check = self.name, "{}", failure.sentence);
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Dns {
+    /// `None`: only recorded answers are known.
+    resolver: Option<TokioResolver>,
+    permits: Semaphore,
+    budget: Duration,
+    replay: Option<Arc<Replay>>,
+}
+
+impl Dns {
+    /// Asks these servers; without any, only what is recorded.
+    ///
+    /// # Errors
+    /// If the system's cannot be read, in words.
+    pub(super) fn new(
+        servers: Option<&DnsServers>,
+        cache: usize,
+        lookups: usize,
+        budget: Duration,
+        replay: Option<Arc<Replay>>,
+    ) -> Result<Self, String> {
+        let resolver = servers.map(|servers| resolver(servers, cache, budget));
+        Ok(Self {
+            resolver: resolver.transpose()?,
+            permits: Semaphore::new(lookups),
+            budget,
+            replay,
+        })
+    }
+
+    /// The present, for what expires.
+    pub(super) fn replay(&self) -> Option<&Replay> {
+        self.replay.as_deref()
+    }
+
+    /// The records of a name; none if it does not exist, or has none of this kind.
+    pub(super) async fn ask(
+        &self,
+        check: &Check,
+        name: &str,
+        kind: Kind,
+        by: Instant,
+    ) -> Result<Vec<Record>, Failure> {
+        let Some(replay) = &self.replay else {
+            return self.ask_servers(check, name, kind, by).await;
+        };
+        let question = format!("dns {} {name}", kind.label());
+        if let Some(answer) = replay.answer(&question) {
+            return answer;
+        }
+        let answer = self.ask_servers(check, name, kind, by).await;
+        if self.resolver.is_some() {
+            replay.record(&question, &answer);
+        }
+        answer
+    }
+
+    async fn ask_servers(
+        &self,
+        check: &Check,
+        name: &str,
+        kind: Kind,
+        by: Instant,
+    ) -> Result<Vec<Record>, Failure> {
+        let Some(resolver) = &self.resolver else {
+            let kind = FailureKind::NotRecorded;
+            check.meter().failed(kind);
+            return Err(Failure::new(
+                kind,
+                format!("no answer about {name} is recorded"),
+            ));
+        };
+        let Some(question) = question(name) else {
+            return Ok(Vec::new());
+        };
+        check.admit()?;
+        let began = Instant::now();
+        let Ok(Ok(_permit)) = timeout_at(by, self.permits.acquire()).await else {
+            let failure = Failure::new(FailureKind::Busy, "too many questions are under way");
+            check.failed(&failure, false);
+            return Err(failure);
+        };
+        let asked = timeout_at(by, resolver.lookup(question, kind.record_type())).await;
+        let failure = match asked {
+            Ok(Ok(lookup)) => {
+                check.succeeded();
+                check.meter().answered(began.elapsed());
+                let records = lookup.answers().iter().take(RECORDS);
+                return Ok(records.filter_map(|it| read(&it.data, kind)).collect());
+            }
+            Ok(Err(error)) => match failure_of(&error, began.elapsed()) {
+                Some(failure) => failure,
+                None => {
+                    check.succeeded();
+                    check.meter().answered(began.elapsed());
+                    return Ok(Vec::new());
+                }
+            },
+            Err(_) => timed_out(began.elapsed()),
+        };
+        // A question that came late says nothing of who was asked.
+        let had_time = failure.kind != FailureKind::Timeout || began.elapsed() >= self.budget / 2;
+        check.failed(&failure, had_time);
+        Err(failure)
+    }
+}
+
+fn timed_out(waited: Duration) -> Failure {
+    let waited = waited.as_millis();
+    Failure::new(
+        FailureKind::Timeout,
+        format!("no answer within {waited} ms"),
+    )
+}
+
+/// A resolver that asks these servers.
+fn resolver(servers: &DnsServers, cache: usize, budget: Duration) -> Result<TokioResolver, String> {
+    let (config, mut options) = match servers {
+        DnsServers::System => read_system_conf().map_err(|error| {
+            format!("the system's name servers are not known: {error}; write their addresses, such as [\"127.0.0.1:53\"]")
+        })?,
+        DnsServers::Addresses(addresses) => {
+            let servers = addresses.iter().map(|address| {
+                let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
+                for connection in &mut connections {
+                    connection.port = address.port();
+                }
+                NameServerConfig::new(address.ip(), true, connections)
+            });
+            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
+            (config, ResolverOpts::default())
+        }
+    };
+    // Names are asked as they are: the machine's own hosts and domain say nothing about mail.
+    options.use_hosts_file = ResolveHosts::Never;
+    let config = ResolverConfig::from_parts(None, Vec::new(), config.name_servers().to_vec());
+    options.timeout = budget / 2;
+    options.attempts = 1;
+    options.cache_size = cache as u64;
+    options.preserve_intermediates = false;
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        .with_options(options)
+        .build()
+        .map_err(|error| format!("no name servers can be asked: {error}"))
+}
+
+/// A resolver that knows no server.
+pub(super) fn no_resolver() -> Result<TokioResolver, String> {
+    let config = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Whether a text may be a part of a name that is asked: names in mail may have anything in them.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    name.len() <= LONGEST_NAME && name.split('.').all(is_label)
+}
+
+fn question(name: &str) -> Option<Name> {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return None;
+    }
+    Name::from_ascii(format!("{name}.")).ok()
+}
+
+fn read(data: &RData, kind: Kind) -> Option<Record> {
+    let plain = |name: &Name| {
+        let name = name.to_ascii().to_ascii_lowercase();
+        name.trim_end_matches('.').to_owned()
+    };
+    match (data, kind) {
+        (RData::A(address), Kind::A) => Some(Record::A(address.0)),
+        (RData::AAAA(address), Kind::Aaaa) => Some(Record::Aaaa(address.0)),
+        (RData::TXT(txt), Kind::Txt) => {
+            let octets: Vec<u8> = txt.txt_data.iter().flat_map(|it| it.to_vec()).collect();
+            Some(Record::Txt(String::from_utf8_lossy(&octets).into_owned()))
+        }
+        (RData::MX(mx), Kind::Mx) => Some(Record::Mx(mx.preference, plain(&mx.exchange))),
+        (RData::PTR(name), Kind::Ptr) => Some(Record::Ptr(plain(&name.0))),
+        _ => None,
+    }
+}
+
+/// Why there is no answer; `None` if the answer is that there is nothing.
+fn failure_of(error: &NetError, waited: Duration) -> Option<Failure> {
+    let (kind, sentence) = match error {
+        NetError::Timeout => return Some(timed_out(waited)),
+        NetError::Busy => (
+            FailureKind::Busy,
+            "too many questions are under way".to_owned(),
+        ),
+        NetError::Io(error) => (
+            FailureKind::Unreachable,
+            format!("no name server can be reached: {error}"),
+        ),
+        NetError::NoConnections => (
+            FailureKind::Unreachable,
+            "no name server can be reached".to_owned(),
+        ),
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain | ResponseCode::NoError => return None,
+            code => refusal(code),
+        },
+        NetError::Dns(DnsError::ResponseCode(code)) => refusal(*code),
+        other => (
+            FailureKind::Nonsense,
+            format!("what came is no answer: {other}"),
+        ),
+    };
+    Some(Failure::new(kind, sentence))
+}
+
+fn refusal(code: ResponseCode) -> (FailureKind, String) {
+    match code {
+        ResponseCode::Refused => (
+            FailureKind::Refused,
+            "the name server refuses the question (REFUSED)".to_owned(),
+        ),
+        ResponseCode::ServFail => (
+            FailureKind::ServerFailure,
+            "the name server says that it has failed (SERVFAIL)".to_owned(),
+        ),
+        code => (
+            FailureKind::Nonsense,
+            format!("the name server answers with an error: {code}"),
+        ),
+    }
+}

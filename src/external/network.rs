@@ -1,0 +1,277 @@
+//! What name servers are asked about a message: by its header, by its links; and what follows from that for its sender.
+//!
+//! In: what is known of a message; out: findings. The questions of a message run side by side, and each has an end of its
+//! own: one that hangs hides nothing of the others' answers.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
+
+use super::complete::Complete;
+use super::dns::{Check, Dns, Failure, Kind, Record};
+use super::lists::{Known, List, test_points};
+use super::replay::Replay;
+use super::{dkim, dmarc, spf};
+use crate::config::{DnsList, NetworkConfig};
+use crate::filter::findings::SignatureResult;
+use crate::filter::{Findings, Subject};
+use crate::metrics::Metrics;
+use crate::thread_pool::ThreadPool;
+
+/// Failures in a row after which popgate's own checks pause: those of one sender's name server are no reason.
+const FAILURES: u32 = 20;
+
+/// Up to so many octets a message is verified on the session's thread: to hand it to another costs more.
+const INLINE: usize = 32 << 10;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Network {
+    dns: Dns,
+    lists: Vec<List>,
+    dkim: Option<Check>,
+    spf: Option<Check>,
+    dmarc: Option<Check>,
+    pool: Arc<ThreadPool>,
+}
+
+/// What was found by a header: what the whole message is needed for comes later.
+#[derive(Debug, Default)]
+pub(super) struct OfHeader {
+    findings: Findings,
+    keys: dkim::Keys,
+    policy: Option<dmarc::Published>,
+}
+
+/// How a list answers at its test points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ZoneAnswer {
+    /// As a list does.
+    Fine,
+    /// It has no test points.
+    HasNone,
+    /// It answers nothing where each list does: it is closed, or its name is not right.
+    Empty,
+    /// It has everything: it is closed, or a name server redirects what does not exist.
+    Everything,
+    /// It does not answer, or refuses to.
+    Failed(Failure),
+}
+
+impl Network {
+    pub(super) fn new(
+        settings: &NetworkConfig,
+        metrics: &Metrics,
+        pool: Arc<ThreadPool>,
+        replay: Option<Arc<Replay>>,
+    ) -> Result<Self, String> {
+        let servers = settings.dns.as_ref();
+        let own = |is_on: bool, name| is_on.then(|| Check::new(name, FAILURES, metrics));
+        Ok(Self {
+            dns: Dns::new(
+                servers,
+                settings.cache,
+                settings.lookups,
+                settings.budget,
+                replay,
+            )?,
+            lists: settings
+                .lists
+                .iter()
+                .map(|list| List::new(list, metrics))
+                .collect(),
+            dkim: own(settings.dkim, "dkim"),
+            spf: own(settings.spf, "spf"),
+            dmarc: own(settings.dmarc, "dmarc"),
+            pool,
+        })
+    }
+
+    pub(super) fn wants_links(&self) -> bool {
+        self.lists.iter().any(List::wants_links)
+    }
+
+    pub(super) fn rules(&self) -> Vec<String> {
+        self.lists.iter().flat_map(List::rules).collect()
+    }
+
+    /// The names of the keys that a header's signatures need.
+    pub(super) fn key_names(&self, header: &[u8], from: Option<&str>) -> Vec<String> {
+        match self.dkim {
+            Some(_) => dkim::key_names(header, from),
+            None => Vec::new(),
+        }
+    }
+
+    /// Asks what a header is enough for.
+    pub(super) async fn of_header(
+        &self,
+        subject: &Subject,
+        keys: &[String],
+        by: Instant,
+    ) -> OfHeader {
+        let lists = self.lists.iter();
+        let lists = lists.map(|list| list.ask(&self.dns, subject, Known::Header, by));
+        let (listed, keys, spf, policy) = tokio::join!(
+            join_all(lists),
+            self.keys(keys, by),
+            self.spf(subject, by),
+            self.policy(subject, by),
+        );
+        let mut of_header = OfHeader {
+            keys,
+            ..OfHeader::default()
+        };
+        let findings = &mut of_header.findings;
+        listed.into_iter().for_each(|it| findings.add(it));
+        findings.add(spf);
+        match policy {
+            Ok(policy) => of_header.policy = policy,
+            Err(failure) => findings.failures.push(failure.of("dmarc")),
+        }
+        of_header
+    }
+
+    /// Asks about the hosts of a message's links.
+    pub(super) async fn of_links(
+        &self,
+        subject: &Subject,
+        complete: &Complete,
+        by: Instant,
+    ) -> Findings {
+        let mut findings = Findings::default();
+        if complete.hosts_of_links.is_empty() {
+            return findings;
+        }
+        let known = Known::Links(&complete.hosts_of_links);
+        let lists = self.lists.iter().filter(|list| list.wants_links());
+        let asked = lists.map(|list| list.ask(&self.dns, subject, known, by));
+        let found = join_all(asked).await;
+        found.into_iter().for_each(|it| findings.add(it));
+        findings
+    }
+
+    /// Verifies the signatures of a whole message, and applies the policy of the sender's domain.
+    pub(super) async fn verify(
+        &self,
+        of_header: OfHeader,
+        complete: &Complete,
+        from: Option<String>,
+        by: Instant,
+    ) -> Findings {
+        let OfHeader {
+            mut findings,
+            keys,
+            policy,
+        } = of_header;
+        if let Some(check) = self.dkim.as_ref().filter(|_| complete.is_whole) {
+            for (name, key) in &keys {
+                if let Err(failure) = key {
+                    let sentence = format!("the key {name} is not known: {}", failure.sentence);
+                    let failure = Failure::new(failure.kind, sentence);
+                    findings.failures.push(failure.of("dkim"));
+                }
+            }
+            let (message, now) = (complete.message.clone(), self.now());
+            let verify = move || dkim::verify(&message, from.as_deref(), &keys, now);
+            findings.dkim = match complete.message.len() <= INLINE {
+                true => Some(verify()),
+                // Mailboxes take turns in the filter only: this is at most some milliseconds.
+                false => {
+                    let verified = timeout_at(by, self.pool.run(0, verify)).await;
+                    verified.ok().and_then(Result::ok)
+                }
+            };
+            let signatures = findings.dkim.iter().flatten();
+            if signatures
+                .clone()
+                .any(|it| it.result == SignatureResult::Passed)
+            {
+                check.meter().hit();
+            }
+        }
+        if let (Some(policy), Some(check)) = (policy, &self.dmarc) {
+            let finding = policy.finding(findings.dkim.as_deref(), findings.spf.as_ref());
+            if finding.passed == Some(true) {
+                check.meter().hit();
+            }
+            findings.dmarc = Some(finding);
+        }
+        findings
+    }
+
+    /// The time by which signatures expire.
+    fn now(&self) -> u64 {
+        let now = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            since.map_or(0, |since| since.as_secs())
+        };
+        self.dns.replay().map_or_else(now, Replay::time)
+    }
+
+    async fn keys(&self, names: &[String], by: Instant) -> dkim::Keys {
+        let Some(check) = &self.dkim else {
+            return dkim::Keys::new();
+        };
+        let asked = names.iter().map(|name| async move {
+            let key = self.dns.ask(check, name, Kind::Txt, by).await;
+            (name.clone(), key)
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+
+    async fn spf(&self, subject: &Subject, by: Instant) -> Findings {
+        let mut findings = Findings::default();
+        let Some(check) = &self.spf else {
+            return findings;
+        };
+        let (Some(host), Some(sender)) = (subject.boundary, &subject.return_path) else {
+            return findings;
+        };
+        let helo = subject.helo.as_deref().unwrap_or_default();
+        match spf::check(&self.dns, check, (host, helo), sender, by).await {
+            Ok(found) => {
+                if found.as_ref().is_some_and(spf::passes) {
+                    check.meter().hit();
+                }
+                findings.spf = found;
+            }
+            Err(failure) => findings.failures.push(failure.of("spf")),
+        }
+        findings
+    }
+
+    async fn policy(
+        &self,
+        subject: &Subject,
+        by: Instant,
+    ) -> Result<Option<dmarc::Published>, Failure> {
+        match (&self.dmarc, subject.from_domain()) {
+            (Some(check), Some(domain)) => dmarc::policy(&self.dns, check, &domain, by).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// How a list answers at its test points (RFC 5782 section 5).
+    pub(super) async fn test(&self, list: &DnsList, by: Instant) -> ZoneAnswer {
+        let Some([listed, unlisted]) = test_points(list) else {
+            return ZoneAnswer::HasNone;
+        };
+        let Some(known) = self.lists.iter().find(|it| it.is(list)) else {
+            return ZoneAnswer::HasNone;
+        };
+        let (listed, unlisted) = tokio::join!(
+            known.test(&self.dns, &listed, by),
+            known.test(&self.dns, &unlisted, by)
+        );
+        let has = |records: &[Record]| !records.is_empty();
+        match (listed, unlisted) {
+            (Err(failure), _) | (_, Err(failure)) => ZoneAnswer::Failed(failure),
+            (_, Ok(records)) if has(&records) => ZoneAnswer::Everything,
+            (Ok(records), _) if has(&records) => ZoneAnswer::Fine,
+            _ => ZoneAnswer::Empty,
+        }
+    }
+}
