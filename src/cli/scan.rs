@@ -4,6 +4,7 @@
 //! order of the paths, and an exit code. It changes no file, and one that cannot be read keeps no
 //! other from being judged.
 
+mod replayed;
 mod report;
 
 use std::io::{self, ErrorKind, Write};
@@ -28,6 +29,7 @@ use crate::learn::parallel::{Step, for_each_message};
 use crate::server;
 use crate::session::policy_of;
 use crate::store::records::ListEntry;
+use replayed::Replayed;
 
 /// Judge messages in files, folders, Maildirs and mbox files
 #[derive(Debug, Clone, Args)]
@@ -54,6 +56,10 @@ pub struct ScanArgs {
     /// Name the rules that add nothing, too: the parts of others
     #[arg(long)]
     pub parts: bool,
+    /// Ask name servers about the messages, too, as [network] says, and record their answers in this folder; what is
+    /// recorded there is not asked again
+    #[arg(long, value_name = "DIR")]
+    pub replay: Option<PathBuf>,
     /// Judge N messages at a time [default: one per processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -70,9 +76,13 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
         owner,
         ..Context::default()
     };
+    let replayed = args.replay.as_deref();
+    let replayed = replayed.map(|folder| Replayed::open(folder, &config));
+    let replayed = replayed.transpose()?;
     let scan = Scan {
         filter: &filter,
         context: &context,
+        replayed: replayed.as_ref(),
         files: &files,
         limit: config.filter.hold_bytes,
         print: match (args.json, args.brief) {
@@ -89,6 +99,9 @@ pub(super) fn run(args: &ScanArgs) -> Ended {
     let mut written = scan.all(args.jobs, &mut output, &mut counts);
     if !args.json && written.is_ok() {
         written = writeln!(output, "{}", counts.line());
+    }
+    if let Some(replayed) = &replayed {
+        replayed.report();
     }
     match written.and_then(|()| output.flush()) {
         // A reader that closes the pipe, such as `head`, has seen enough.
@@ -192,6 +205,7 @@ impl Counts {
 struct Scan<'a> {
     filter: &'a Filter,
     context: &'a Context,
+    replayed: Option<&'a Replayed>,
     files: &'a [MailFile],
     limit: usize,
     print: fn(&Message, &Verdict) -> String,
@@ -207,7 +221,19 @@ impl Scan<'_> {
         let judge = |_, message: Message| {
             // As it was on its way: what popgate and mail programs added since is not judged.
             let original = self.filter.original(&message.raw);
-            let verdict = self.filter.judge_in(self.context, &original);
+            let verdict = match self.replayed {
+                Some(replayed) => {
+                    let is_whole = message.raw.len() as u64 == message.length;
+                    let (filter, context) = (self.filter, self.context);
+                    let findings = replayed.findings(filter, context, &original, is_whole);
+                    let context = Context {
+                        findings,
+                        ..context.clone()
+                    };
+                    filter.judge_in(&context, &original)
+                }
+                None => self.filter.judge_in(self.context, &original),
+            };
             (verdict.is_spam(), (self.print)(&message, &verdict))
         };
         let bar = Progress::for_files(self.files.len());
@@ -277,6 +303,7 @@ mod tests {
         for jobs in [1, 3, 16] {
             let scan = Scan {
                 context: &Context::default(),
+                replayed: None,
                 filter: &filter,
                 files: &files,
                 limit: 50,
@@ -311,6 +338,7 @@ mod tests {
         std::fs::write(&path, "From: a\n\nb").expect("a file");
         let filter = filter();
         let scan = Scan {
+            replayed: None,
             context: &Context::default(),
             filter: &filter,
             files: &vec![MailFile::named(&path); 1000],

@@ -22,6 +22,10 @@ pub(super) fn announce(service: &Service) {
         let counted = filter.scores().map(|(rule, _)| &**rule);
         metrics.rules(counted.chain([LEARNT, CORRECTED, ALLOWED, ALLOWED_IF_PROVEN, BLOCKED]));
     }
+    if let Some(external) = &service.external {
+        let names = external.rules();
+        service.metrics.rules(names.iter().map(String::as_str));
+    }
     for port in &service.listeners {
         service.metrics.listener(&port.name);
     }

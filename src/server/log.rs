@@ -110,11 +110,19 @@ impl Write for Stderr {
     }
 }
 
+/// A name server that lies makes the library complain of each of its packets.
+fn with_libraries(level: &str) -> String {
+    match level {
+        "debug" | "trace" => level.to_owned(),
+        _ => format!("{level},hickory_net=error,hickory_resolver=error"),
+    }
+}
+
 fn filter(level: &str) -> EnvFilter {
     let said = std::env::var(LEVEL).unwrap_or_default();
     // If set but empty it would turn the log off.
     match said.trim() {
-        "" => EnvFilter::new(level),
-        said => EnvFilter::try_new(said).unwrap_or_else(|_| EnvFilter::new(level)),
+        "" => EnvFilter::new(with_libraries(level)),
+        said => EnvFilter::try_new(said).unwrap_or_else(|_| EnvFilter::new(with_libraries(level))),
     }
 }

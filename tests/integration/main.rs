@@ -28,6 +28,7 @@ mod early_release;
 mod eval;
 mod exchange_login;
 mod exchange_model;
+mod external;
 mod faults;
 mod filter;
 mod garbage;

@@ -7,6 +7,7 @@ mod database;
 mod finding;
 mod firewall;
 mod machine;
+mod network;
 mod servers;
 
 pub use finding::Finding;
@@ -20,5 +21,6 @@ pub async fn diagnose(config: &Config, report: &mut dyn FnMut(Finding)) {
     machine::check(config, &mut findings);
     database::check(config, &mut findings);
     servers::check(config, &mut findings).await;
+    network::check(config, &mut findings).await;
     firewall::check(config, &mut findings);
 }

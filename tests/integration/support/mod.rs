@@ -15,6 +15,7 @@ pub mod edits;
 pub mod exchange;
 pub mod identity_provider;
 pub mod mailbox;
+pub mod name_server;
 pub mod played_proxy;
 pub mod provider;
 
@@ -24,8 +25,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use popgate::config::{
-    Config, ConsoleConfig, DropMode, Flags, HeaderMode, HistoryMode, Limits, Listen, Routes,
-    StoreKind, Timeouts, TlsMode, Upstream,
+    Config, ConsoleConfig, DropMode, Flags, HeaderMode, HistoryMode, Limits, Listen, NetworkConfig,
+    Routes, StoreKind, Timeouts, TlsMode, Upstream,
 };
 use popgate::filter::{Filter, Thresholds};
 use popgate::metrics::Metrics;
@@ -88,6 +89,8 @@ pub struct Settings {
     pub admin: bool,
     /// Who reaches the console, and how.
     pub console: ConsoleConfig,
+    /// What others are asked.
+    pub network: Option<NetworkConfig>,
 }
 
 impl Settings {
@@ -126,6 +129,7 @@ impl Settings {
             classifier: false,
             admin: false,
             console: ConsoleConfig::default(),
+            network: None,
         }
     }
 
@@ -161,6 +165,9 @@ impl Settings {
         config.upstreams = upstreams;
         config.routes = self.routes;
         config.console = self.console.clone();
+        if let Some(network) = self.network {
+            config.network = network;
+        }
         config.admin = self.admin.then(|| ([127, 0, 0, 1], 0).into());
         config.data_dir = self.data_dir.unwrap_or_default();
         if !self.store {

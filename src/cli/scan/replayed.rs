@@ -1,0 +1,143 @@
+//! What others say of the messages that are scanned: recorded in a folder, or replayed from it.
+//!
+//! In: a message; out: what name servers said of it when it was first scanned with this folder. What is not recorded is asked
+//! if the configuration names servers, and recorded.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use memchr::{memchr_iter, memmem};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::cli::exit::Error;
+use crate::config::Config;
+use crate::external::{Complete, ExternalChecks, LINKS, Replay};
+use crate::filter::{Context, Filter, Findings};
+use crate::message::Work;
+use crate::message::header::header_end;
+use crate::metrics::Metrics;
+use crate::thread_pool::ThreadPool;
+
+/// See the module.
+pub(super) struct Replayed {
+    replay: Arc<Replay>,
+    checks: Option<Arc<ExternalChecks>>,
+    handle: Handle,
+    /// Ends the event loop when it is dropped.
+    end: Option<oneshot::Sender<()>>,
+    event_loop: Option<JoinHandle<()>>,
+}
+
+impl Replayed {
+    /// Opens the folder.
+    pub(super) fn open(folder: &Path, config: &Config) -> Result<Self, Error> {
+        let replay = Replay::open(folder)
+            .map_err(|error| Error::failed(format!("{}: {error}", folder.display())))?;
+        let replay = Arc::new(replay);
+        let (metrics, pool) = (Arc::new(Metrics::new()), ThreadPool::new("verify", 0, 0));
+        let checks = ExternalChecks::new(
+            &config.network,
+            &metrics,
+            &Arc::new(pool),
+            Some(Arc::clone(&replay)),
+        );
+        let checks = checks.map_err(|wrong| Error::failed(format!("network.dns: {wrong}")))?;
+        if checks.is_none() {
+            eprintln!(
+                "popgate: nobody is asked: the configuration has no checks in [network], and no [[dns_list]]"
+            );
+        }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel();
+        let event_loop = std::thread::Builder::new()
+            .name("network".to_owned())
+            .spawn(move || {
+                // An error means that nobody needs it any more.
+                let _ = runtime.block_on(ended);
+            })?;
+        Ok(Self {
+            replay,
+            checks,
+            handle,
+            end: Some(end),
+            event_loop: Some(event_loop),
+        })
+    }
+
+    /// What others say of a message, of which that may be a part.
+    pub(super) fn findings(
+        &self,
+        filter: &Filter,
+        context: &Context,
+        message: &[u8],
+        is_whole: bool,
+    ) -> Option<Arc<Findings>> {
+        let checks = self.checks.as_ref()?;
+        let header = &message[..header_end(message).unwrap_or(message.len())];
+        let of_authenticated = checks.asks_of_authenticated();
+        let subject = filter.asks_about(context, header, None, of_authenticated);
+        let subject = subject.ok()?;
+        let hosts_of_links = match checks.wants_links() {
+            true => filter.hosts_of_links(message, LINKS, &Work::new(filter.budget())),
+            false => Vec::new(),
+        };
+        let message = as_sent(message);
+        let complete = Complete {
+            is_whole,
+            hosts_of_links,
+            recipient: None,
+            message: message.clone(),
+        };
+        let header = &message[..header_end(&message).unwrap_or(message.len())];
+        let findings = self.handle.block_on(async {
+            let pending = checks.start(subject, header, header);
+            let by = Instant::now() + checks.budget();
+            pending.results(&complete, by).await
+        });
+        Some(Arc::new(findings))
+    }
+
+    /// Says what was recorded.
+    pub(super) fn report(&self) {
+        let counts = self.replay.counts();
+        eprintln!(
+            "popgate: {} recorded answers used, {} new ones recorded",
+            counts.used, counts.new
+        );
+        if let Some(error) = counts.failed {
+            eprintln!("popgate: answers cannot be recorded: {error}");
+        }
+    }
+}
+
+impl Drop for Replayed {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(event_loop) = self.event_loop.take() {
+            // It runs nothing that may panic.
+            let _ = event_loop.join();
+        }
+    }
+}
+
+/// With the line ends of mail on its way, where a file has those of the system.
+fn as_sent(message: &[u8]) -> Bytes {
+    let ends = memchr_iter(b'\n', message).count();
+    if memmem::find_iter(message, b"\r\n").count() == ends {
+        return Bytes::copy_from_slice(message);
+    }
+    let mut sent = Vec::with_capacity(message.len() + ends);
+    for line in message.split_inclusive(|it| *it == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        sent.extend_from_slice(text.strip_suffix(b"\r").unwrap_or(text));
+        if line.ends_with(b"\n") {
+            sent.extend_from_slice(b"\r\n");
+        }
+    }
+    sent.into()
+}

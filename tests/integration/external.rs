@@ -1,0 +1,374 @@
+//! What others say of messages: DNS lists and signatures, with a name server that answers, and with one that does not.
+//!
+//! The name server has real sockets, so that time is real, too: what answers does so at once, and what does not is waited
+//! for as long as the budget of a test.
+
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use popgate::config::{Config, Flags, NetworkConfig};
+use popgate::filter::{ListKind, ListPattern};
+use popgate::mailbox_id::{MailboxId, UpstreamId};
+use popgate::store::Store;
+use popgate::store::records::{Change, ListEntry, Timestamp};
+use popgate::store::sqlite::Sqlite;
+use tokio::time::Instant;
+
+use crate::support::mailbox::{Messages, Session};
+use crate::support::name_server::{NameServer, Reply};
+use crate::support::{ServerInMemory, Settings};
+
+/// Nothing is as late as that.
+const LONG: &str = "15s";
+const SHORT: &str = "100ms";
+
+const LISTED: &str = "1.2.0.192.list.example";
+
+const MESSAGE: &str = "Received: from mail.example.net (mail.example.net [192.0.2.1]) by mx.example.com; \
+                       Mon, 2 Nov 2026 10:00:00 +0000\r\n\
+                       From: Ann <ann@example.net>\r\nTo: bob@example.com\r\nSubject: hello\r\n\r\n\
+                       See http://www.shop.example.org/x and more.\r\n";
+
+const LISTS: &str = "\
+[[dns_list]]
+name = \"hosts\"
+zone = \"list.example\"
+kind = \"address\"
+[dns_list.codes]
+\"127.0.0.2\" = { fact = \"HOST_LISTED\", score = 6.0, text = \"The host is on a list\" }
+
+[[dns_list]]
+name = \"domains\"
+zone = \"domains.example\"
+kind = \"domain\"
+of = [\"from\", \"links\"]
+[dns_list.codes]
+\"127.0.1.2\" = { fact = \"DOMAIN_LISTED\", score = 2.5, text = \"A domain is on a list\" }
+";
+
+fn network(server: &NameServer, budget: &str, more: &str) -> NetworkConfig {
+    let address = server.address;
+    let text = format!("[network]\ndns = [\"{address}\"]\nbudget = \"{budget}\"\n{more}");
+    // The bounds of a budget are for people.
+    let (mut config, problems) = Config::parse(
+        "popgate.toml",
+        &text.replace(LONG, "10s"),
+        &Flags::default(),
+    );
+    assert_eq!(problems, []);
+    if budget == LONG {
+        config.network.budget = Duration::from_secs(15);
+    }
+    config.network
+}
+
+fn proxy(
+    server: &NameServer,
+    budget: &str,
+    more: &str,
+    change: impl FnOnce(&mut Settings),
+) -> ServerInMemory {
+    let network = network(server, budget, more);
+    ServerInMemory::new(|it| {
+        it.network = Some(network);
+        change(it);
+    })
+}
+
+/// What the client gets of one message.
+async fn fetched(proxy: &mut ServerInMemory, message: &[u8]) -> String {
+    let messages: Messages = vec![("one", message.to_vec())];
+    let mut session = Session::new(proxy, "a", &messages).await;
+    let status = session.ask("RETR 1").await;
+    assert!(status.starts_with("+OK"), "{status}");
+    let got = session.client.answer().await;
+    let left = session.quit(proxy).await.left;
+    assert_eq!(left, messages);
+    String::from_utf8(got).unwrap()
+}
+
+fn unchanged(message: &str) -> String {
+    format!("{message}.\r\n")
+}
+
+#[tokio::test]
+async fn what_lists_say_is_added_to_the_score_and_named() {
+    let server = NameServer::start().await;
+    server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+    server.set(
+        "example.org.domains.example",
+        Reply::A(vec![[127, 0, 1, 2]]),
+    );
+    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+    let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+    assert!(got.contains("score=8.5"), "{got}");
+    assert!(
+        got.contains("HOST_LISTED") && got.contains("DOMAIN_LISTED"),
+        "{got}"
+    );
+    assert_eq!(
+        server.take_asked(),
+        [
+            LISTED,
+            "example.net.domains.example",
+            "example.org.domains.example"
+        ]
+    );
+    let metric = |line: &str| proxy.proxy.metric(line);
+    assert_eq!(metric("popgate_external_hits_total{check=\"hosts\"}"), 1.0);
+    assert_eq!(
+        metric("popgate_external_hits_total{check=\"domains\"}"),
+        1.0
+    );
+    assert_eq!(metric("popgate_external_asked_total"), 1.0);
+    assert_eq!(metric("popgate_rule_hits_total{rule=\"HOST_LISTED\"}"), 1.0);
+}
+
+#[tokio::test]
+async fn answers_are_kept_and_asked_for_once() {
+    let server = NameServer::start().await;
+    server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+    fetched(&mut proxy, MESSAGE.as_bytes()).await;
+    server.take_asked();
+    let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+    assert!(got.contains("HOST_LISTED"), "{got}");
+    assert!(!server.take_asked().contains(&LISTED.to_owned()));
+}
+
+/// What is not an answer of a list adds nothing, whatever it is, and the message comes as it is.
+#[tokio::test]
+async fn what_is_no_answer_of_a_list_is_an_error_with_a_name_and_changes_nothing() {
+    for (reply, kind) in [
+        (Reply::A(vec![[127, 255, 255, 254]]), "list_refuses"),
+        (Reply::A(vec![[127, 0, 0, 99]]), "undeclared_answer"),
+        (Reply::A(vec![[192, 0, 2, 80]]), "nonsense"),
+        (
+            Reply::A(vec![[127, 0, 0, 2], [127, 255, 255, 255]]),
+            "list_refuses",
+        ),
+        (Reply::Error(2), "server_failure"),
+        (Reply::Error(5), "refused"),
+        (Reply::Error(4), "nonsense"),
+    ] {
+        let server = NameServer::start().await;
+        server.set(LISTED, reply.clone());
+        let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert_eq!(got, unchanged(MESSAGE), "{reply:?}");
+        let error = format!("popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}");
+        assert_eq!(proxy.proxy.metric(&error), 1.0, "{reply:?}");
+        assert_eq!(
+            proxy
+                .proxy
+                .metric("popgate_external_hits_total{check=\"hosts\"}"),
+            0.0
+        );
+    }
+}
+
+/// A server that hangs, or whose answers are somebody else's, is waited for as long as the budget, at most; and what
+/// another list says meanwhile counts.
+#[tokio::test]
+async fn what_does_not_answer_is_waited_for_within_the_budget_and_hides_no_other_answer() {
+    for reply in [Reply::Silence, Reply::OtherId, Reply::Garbage] {
+        let server = NameServer::start().await;
+        server.set(LISTED, reply.clone());
+        server.set(
+            "example.net.domains.example",
+            Reply::A(vec![[127, 0, 1, 2]]),
+        );
+        let lists = LISTS.replace("score = 2.5", "score = 5.5");
+        let mut proxy = proxy(&server, SHORT, &lists, |_| {});
+        let began = Instant::now();
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert!(began.elapsed() < Duration::from_secs(5), "{reply:?}");
+        assert!(
+            got.contains("DOMAIN_LISTED") && !got.contains("HOST_LISTED"),
+            "{reply:?}: {got}"
+        );
+        let asked = |kind| {
+            let line = format!("popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}");
+            proxy.proxy.metric(&line)
+        };
+        assert_eq!(asked("timeout") + asked("nonsense"), 1.0, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_fails_again_and_again_is_not_waited_for() {
+    let server = NameServer::start().await;
+    server.set(LISTED, Reply::Error(2));
+    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+    for _ in 0..8 {
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert_eq!(got, unchanged(MESSAGE));
+    }
+    let metric = |line: &str| proxy.proxy.metric(line);
+    let errors = |kind| {
+        metric(&format!(
+            "popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}"
+        ))
+    };
+    assert_eq!(
+        (errors("server_failure"), errors("breaker_open")),
+        (5.0, 3.0)
+    );
+    assert_eq!(
+        metric("popgate_external_breaker_open{check=\"hosts\"}"),
+        1.0
+    );
+    // The other list works.
+    assert_eq!(
+        metric("popgate_external_breaker_open{check=\"domains\"}"),
+        0.0
+    );
+}
+
+/// A mailbox with an entry for the sender.
+fn listing(data: &Path, list: ListKind) {
+    let mailbox = MailboxId::new(UpstreamId::new("127.0.0.1", 110), "a").unwrap();
+    let entry = ListEntry {
+        list,
+        mailbox: Some(mailbox),
+        pattern: ListPattern::parse("example.net").unwrap(),
+        trusts_unauthenticated: true,
+        added: Timestamp::now(),
+    };
+    let store = Sqlite::open(data).unwrap();
+    store.apply(&[Change::ListEntryAdded(entry)]).unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_asked_about_senders_on_lists_of_the_mailbox() {
+    for list in [ListKind::Allow, ListKind::Block] {
+        let server = NameServer::start().await;
+        server.otherwise(Reply::A(vec![[127, 0, 0, 2]]));
+        let data = tempfile::tempdir().unwrap();
+        listing(data.path(), list);
+        let mut proxy = proxy(&server, LONG, LISTS, |it| {
+            it.data_dir = Some(data.path().to_owned());
+            it.store = true;
+        });
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert_eq!(got == unchanged(MESSAGE), list == ListKind::Allow, "{got}");
+        assert!(server.take_asked().is_empty());
+        let line = "popgate_external_not_asked_total{reason=\"settled\"}";
+        assert_eq!(proxy.proxy.metric(line), 1.0);
+    }
+}
+
+/// Read in one piece or in many, held or looked at with its header, the message is the same to others.
+#[tokio::test]
+async fn what_is_asked_does_not_depend_on_how_a_message_arrives() {
+    let mut all = Vec::new();
+    for piece in [usize::MAX, 300, 7] {
+        let server = NameServer::start().await;
+        server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+        let mut proxy = proxy(&server, LONG, LISTS, |it| it.piece = piece);
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert!(got.contains("HOST_LISTED"), "{piece}: {got}");
+        all.push(server.take_asked());
+    }
+    assert!(all.iter().all(|it| *it == all[0]), "{all:?}");
+}
+
+fn signed(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim");
+    std::fs::read(folder.join(format!("{name}.eml"))).unwrap()
+}
+
+fn publish_keys(server: &NameServer) {
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim/keys.txt");
+    for line in std::fs::read_to_string(keys).unwrap().lines() {
+        let (name, text) = line.split_once(' ').unwrap();
+        server.set(name, Reply::Txt(text.to_owned()));
+    }
+}
+
+/// A rule that tells what is known of the sender.
+fn rules(folder: &Path) {
+    let rule = |id: &str, fact: &str, score: f64| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\ndescription = \"d\"\nscore = {score:?}\nfact = \"{fact}\"\n"
+        )
+    };
+    let text = [
+        rule("OWN_ALIGNED", "own-dkim-aligned", 5.0),
+        rule("OWN_FAILED", "own-dkim-failed", 6.0),
+        rule("AUTH_PROVEN_TEST", "auth-proven", 0.5),
+    ];
+    std::fs::write(folder.join("rules.toml"), text.concat()).unwrap();
+}
+
+#[tokio::test]
+async fn signatures_are_verified_on_the_octets_as_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    rules(folder.path());
+    // There is a line with a leading dot in each message, and a claim that does not count above some.
+    let claim = b"Authentication-Results: mx.example.com; dkim=fail; dmarc=fail\r\n";
+    let forged = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net\r\n";
+    for (message, expected) in [
+        (
+            signed("rsa2048-rr"),
+            &["OWN_ALIGNED", "AUTH_PROVEN_TEST"][..],
+        ),
+        (signed("ed-ss"), &["OWN_ALIGNED", "AUTH_PROVEN_TEST"]),
+        (
+            [claim, &*signed("rsa2048-rr")].concat(),
+            &["OWN_ALIGNED", "AUTH_PROVEN_TEST"],
+        ),
+        (signed("body-changed"), &["OWN_FAILED"]),
+        ([forged, &*signed("body-changed")].concat(), &["OWN_FAILED"]),
+    ] {
+        let server = NameServer::start().await;
+        publish_keys(&server);
+        let mut proxy = proxy(&server, LONG, "dkim = true\n", |it| {
+            it.rules = folder.path().to_owned()
+        });
+        let got = fetched(&mut proxy, &message).await;
+        for rule in ["OWN_ALIGNED", "OWN_FAILED", "AUTH_PROVEN_TEST"] {
+            assert_eq!(
+                got.contains(rule),
+                expected.contains(&rule),
+                "{rule}: {got}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_beyond_the_hold_limit_and_one_whose_key_is_not_told_are_not_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    rules(folder.path());
+    let server = NameServer::start().await;
+    publish_keys(&server);
+    let mut long = signed("rsa2048-rr");
+    long.extend_from_slice("more\r\n".repeat(2000).as_bytes());
+    let mut small = proxy(&server, LONG, "dkim = true\n", |it| {
+        it.rules = folder.path().to_owned();
+        it.hold_bytes = 4096;
+    });
+    let got = fetched(&mut small, &long).await;
+    assert!(!got.contains("OWN_"), "{got}");
+    server.set("rsa2048._domainkey.example.net", Reply::Silence);
+    let mut proxy = proxy(&server, SHORT, "dkim = true\n", |it| {
+        it.rules = folder.path().to_owned()
+    });
+    let got = fetched(&mut proxy, &signed("rsa2048-rr")).await;
+    assert!(!got.contains("OWN_"), "{got}");
+    let line = "popgate_external_errors_total{check=\"dkim\",kind=\"timeout\"}";
+    assert_eq!(proxy.proxy.metric(line), 1.0);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_where_nothing_is_configured() {
+    let server = NameServer::start().await;
+    let mut proxy = proxy(&server, LONG, "", |_| {});
+    let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+    assert_eq!(got, unchanged(MESSAGE));
+    assert!(server.take_asked().is_empty());
+    assert_eq!(proxy.proxy.metric("popgate_external_asked_total"), 0.0);
+}
