@@ -195,6 +195,22 @@ def store():
              "sum(popgate_discarded_messages_total{@})", "deleted", width=8))
 
 
+def others():
+    return row(
+        "Others' opinions",
+        curve("Messages", "About which others were asked, each minute, and those about which nobody was, by reason.",
+              [query("60 * sum(rate(popgate_external_asked_total{@}[$__rate_interval]))", "asked"),
+               query("60 * sum by (reason) (rate(popgate_external_not_asked_total{@}[$__rate_interval]))", "{{reason}}")], "cpm", width=5),
+        curve("Wait of a message", "How long a complete message waited for the answers; network.budget is the bound.",
+              quantiles("popgate_external_wait_seconds", shares=(50, 95, 99)), "s", width=5),
+        curve("Time of an answer", "By list or scanner, 95 %; answers that were kept included.",
+              quantiles("popgate_external_seconds", by="check", shares=(95,)), "s", width=5),
+        curve("Hits", "Messages of which a list or scanner said something, each minute.",
+              per_minute("popgate_external_hits_total", "check"), "cpm", width=4),
+        bars("No answers", "By list or scanner and kind, in the time shown. The alert PopgateExternalCheckFails.",
+             "sum by (check, kind) (increase(popgate_external_errors_total{@}[$__range])) > 0", "{{check}} {{kind}}", width=5))
+
+
 def hide_mode():
     return row(
         "Hide mode",
@@ -229,4 +245,4 @@ def console():
 
 def made():
     return dashboard("popgate-overview", "popgate: overview", "Sessions, mail, throughput, latency, limits and problems of popgate.",
-                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble(), hide_mode(), console()])
+                     [now(), mail(), sessions(), throughput(), latency(), limits(), store(), trouble(), hide_mode(), others(), console()])

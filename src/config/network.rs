@@ -351,7 +351,6 @@ fn codes(section: &mut Section<'_, '_>) -> Vec<DnsListCode> {
             code.wrong(format!(
                 "`{answer}` is no answer of a list; write one such as \"127.0.0.2\", or \"127.0.0.&8\" for a bit; 127.255.255.x is an error of the list in any case"
             ));
-            code.finish();
             continue;
         };
         let fact = code.parsed("fact", |fact| match is_rule_id(fact) {

@@ -372,3 +372,119 @@ async fn nothing_is_asked_where_nothing_is_configured() {
     assert!(server.take_asked().is_empty());
     assert_eq!(proxy.proxy.metric("popgate_external_asked_total"), 0.0);
 }
+
+/// What the built program prints, while the name server of the test goes on answering.
+async fn run(arguments: &[&str], folder: &Path) -> (i32, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_popgate"));
+    command.args(arguments).current_dir(folder);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = output.await.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let code = output.status.code().unwrap_or(-1);
+    (code, String::from_utf8(said).unwrap())
+}
+
+fn write_configuration(folder: &Path, server: &NameServer, more: &str) {
+    let address = server.address;
+    let text = format!(
+        "[[upstream]]\nhost = \"127.0.0.1\"\nport = 9\n[data]\nstore = \"off\"\n[network]\ndns = [\"{address}\"]\nbudget = \"10s\"\n{more}"
+    );
+    std::fs::write(folder.join("popgate.toml"), text).unwrap();
+}
+
+#[tokio::test]
+async fn a_scan_with_recorded_answers_asks_nobody_and_judges_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = NameServer::start().await;
+    publish_keys(&server);
+    server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+    write_configuration(folder.path(), &server, &format!("dkim = true\n{LISTS}"));
+    // A file has the line ends of the system.
+    let message = String::from_utf8(signed("rsa2048-rr"))
+        .unwrap()
+        .replace("\r\n", "\n");
+    std::fs::write(folder.path().join("mail"), message).unwrap();
+    let arguments = [
+        "scan",
+        "--json",
+        "--replay",
+        "answers",
+        "--config",
+        "popgate.toml",
+        "mail",
+    ];
+    let without_time = |said: &str| {
+        let line = said.lines().find(|line| line.starts_with('{')).unwrap();
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["micros"] = 0.into();
+        line
+    };
+    let (_, first) = run(&arguments, folder.path()).await;
+    assert!(
+        first.contains("HOST_LISTED") && first.contains("0 recorded answers used"),
+        "{first}"
+    );
+    let asked = server.take_asked();
+    assert!(
+        asked.contains(&"rsa2048._domainkey.example.net".to_owned()),
+        "{asked:?}"
+    );
+    // Whatever would be answered now.
+    server.otherwise(Reply::Error(2));
+    server.set(LISTED, Reply::Error(3));
+    let (_, second) = run(&arguments, folder.path()).await;
+    assert_eq!(without_time(&first), without_time(&second));
+    assert!(
+        server.take_asked().is_empty() && second.contains("0 new ones"),
+        "{second}"
+    );
+    // Without a folder nobody is asked, either.
+    let (_, third) = run(
+        &["scan", "--json", "--config", "popgate.toml", "mail"],
+        folder.path(),
+    )
+    .await;
+    assert!(
+        !third.contains("HOST_LISTED") && server.take_asked().is_empty(),
+        "{third}"
+    );
+}
+
+#[tokio::test]
+async fn doctor_asks_each_list_at_its_test_point_and_says_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = NameServer::start().await;
+    let point = "2.0.0.127.list.example";
+    let lists = LISTS.split("\n\n").next().unwrap();
+    write_configuration(folder.path(), &server, lists);
+    for (listed, unlisted, words) in [
+        (
+            Reply::A(vec![[127, 0, 0, 2]]),
+            Reply::Error(3),
+            "answers at its test point",
+        ),
+        (
+            Reply::Error(3),
+            Reply::Error(3),
+            "does not have its test point",
+        ),
+        (
+            Reply::A(vec![[127, 0, 0, 2]]),
+            Reply::A(vec![[127, 0, 0, 2]]),
+            "lists what no list has",
+        ),
+        (
+            Reply::A(vec![[127, 255, 255, 254]]),
+            Reply::Error(3),
+            "refuses queries from a public resolver",
+        ),
+        (Reply::Error(2), Reply::Error(2), "SERVFAIL"),
+    ] {
+        server.set(point, listed);
+        server.set("1.0.0.127.list.example", unlisted);
+        let (_, said) = run(&["doctor", "--config", "popgate.toml"], folder.path()).await;
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(words), "{words}: {said}");
+        assert!(server.take_asked().contains(&point.to_owned()));
+    }
+}

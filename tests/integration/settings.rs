@@ -60,6 +60,7 @@ fn the_generated_reference_pages_are_up_to_date() {
     // Each setting has a row.
     let rows = popgate::cli::pages::settings().matches("\n| `").count();
     let tables = [
+        "dns_list.codes",
         "listen",
         "listen.sni",
         "upstream",
@@ -119,6 +120,15 @@ fn the_configurations_in_the_gateway_page_are_valid() {
     blocks.extend(blocks_of("deploy/gateway.md", "[route.user_name]"));
     assert!(blocks.len() >= 4, "only {} blocks", blocks.len());
     load_all(&blocks);
+}
+
+#[test]
+fn the_lists_in_the_page_about_them_are_valid() {
+    let blocks = blocks_of("deploy/lists.md", "[network]");
+    let configs = load_all(&blocks);
+    let lists = configs.iter().map(|config| config.network.lists.len());
+    assert!(lists.sum::<usize>() >= 6, "{} blocks", blocks.len());
+    assert!(configs.iter().any(|config| config.network.dkim));
 }
 
 #[test]
