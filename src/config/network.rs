@@ -1,5 +1,6 @@
 //! `[network]` and `[[dns_list]]`: what popgate asks name servers about a message. All of it is off by default.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -170,6 +171,16 @@ impl NetworkConfig {
     /// Whether any question is configured.
     pub fn asks(&self) -> bool {
         self.dns.is_some() && self.has_checks()
+    }
+
+    /// The most that the lists add to a score: each name counts once, with its highest score.
+    pub fn most_points(&self) -> f64 {
+        let mut most: BTreeMap<&str, f64> = BTreeMap::new();
+        for code in self.lists.iter().flat_map(|list| &list.codes) {
+            let known = most.entry(&code.fact).or_default();
+            *known = known.max(code.score);
+        }
+        most.values().sum()
     }
 
     /// Whether there are questions to name servers, even if there are no name servers.

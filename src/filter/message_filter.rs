@@ -57,6 +57,7 @@ pub struct Filter {
     learned: Option<Arc<LearnedState>>,
     learned_curves: Arc<LearnedCurves>,
     authserv_ids: Option<Arc<[String]>>,
+    most_external: f64,
     clock: Option<Clock>,
 }
 
@@ -107,6 +108,7 @@ impl Filter {
             learned: None,
             learned_curves: Arc::clone(set.learned_curves()),
             authserv_ids: None,
+            most_external: 0.0,
             clock: None,
         })
     }
@@ -169,7 +171,7 @@ impl Filter {
 
     /// Whether a message is judged without a look at it: there are no lists either.
     pub fn is_idle_in(&self, context: &Context) -> bool {
-        self.is_idle() && context.lists().is_none()
+        self.is_idle() && context.lists().is_none() && context.findings.is_none()
     }
 
     /// The rules with a score, each with its score.

@@ -131,7 +131,10 @@ impl Service {
     /// Whether anything may be found in a message, noted of it, or added to it. What a store says of a mailbox (lists,
     /// corrections, earlier decisions) counts, too.
     fn judges(&self) -> bool {
-        self.store.is_some() || !self.judge.is_idle() || self.style.headers == HeaderMode::Always
+        self.store.is_some()
+            || !self.judge.is_idle()
+            || self.external.is_some()
+            || self.style.headers == HeaderMode::Always
     }
 
     /// The OAuth login of an upstream, if it has one.

@@ -275,6 +275,28 @@ async fn what_is_asked_does_not_depend_on_how_a_message_arrives() {
     assert!(all.iter().all(|it| *it == all[0]), "{all:?}");
 }
 
+/// What lists may add counts when it is reckoned whether a header settles what happens.
+#[tokio::test]
+async fn lists_count_where_there_are_no_rules_or_few() {
+    let rule = "[[rule]]\nid = \"HELLO\"\ndescription = \"d\"\nscore = 1.0\nwhere = \"subject\"\nwords = [\"hello\"]\n";
+    for (rules, score) in [("", "score=6.0"), (rule, "score=7.0")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
+        for listed in [true, false] {
+            let server = NameServer::start().await;
+            if listed {
+                server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+            }
+            let mut proxy = proxy(&server, LONG, LISTS, |it| {
+                it.rules = folder.path().to_owned();
+            });
+            let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+            assert_eq!(got.contains(score), listed, "{got}");
+            assert_eq!(got == unchanged(MESSAGE), !listed, "{got}");
+        }
+    }
+}
+
 fn signed(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim");
     std::fs::read(folder.join(format!("{name}.eml"))).unwrap()
@@ -326,7 +348,7 @@ async fn signatures_are_verified_on_the_octets_as_they_came() {
         let server = NameServer::start().await;
         publish_keys(&server);
         let mut proxy = proxy(&server, LONG, "dkim = true\n", |it| {
-            it.rules = folder.path().to_owned()
+            it.rules = folder.path().to_owned();
         });
         let got = fetched(&mut proxy, &message).await;
         for rule in ["OWN_ALIGNED", "OWN_FAILED", "AUTH_PROVEN_TEST"] {
@@ -355,7 +377,7 @@ async fn a_message_beyond_the_hold_limit_and_one_whose_key_is_not_told_are_not_v
     assert!(!got.contains("OWN_"), "{got}");
     server.set("rsa2048._domainkey.example.net", Reply::Silence);
     let mut proxy = proxy(&server, SHORT, "dkim = true\n", |it| {
-        it.rules = folder.path().to_owned()
+        it.rules = folder.path().to_owned();
     });
     let got = fetched(&mut proxy, &signed("rsa2048-rr")).await;
     assert!(!got.contains("OWN_"), "{got}");

@@ -2,7 +2,7 @@
 //!
 //! In: what is known of the mailbox, and a header; out: whether each verdict is Pass that can still come. That is so if an
 //! allow entry decides, which the header says alone, or if the highest score is too low that the rules, which the header
-//! has not decided, and the learned filter can still reach. A person's word on the message itself outranks both, and is
+//! has not decided, the learned filter and lists and scanners can still reach. A person's word on the message itself outranks both, and is
 //! found by all of the message: nothing is settled where any message was taught as spam.
 
 use super::listed::allowed;
@@ -39,7 +39,7 @@ impl Filter {
 
     /// Whether there are headers by which a message passes that is on no list.
     fn rules_may_pass(&self, context: &Context) -> bool {
-        self.passes_at(context, self.header_rules.least() + self.most_learned())
+        self.passes_at(context, self.header_rules.least() + self.most_added())
     }
 
     pub(super) fn passes_with(
@@ -71,7 +71,7 @@ impl Filter {
             let mut matches = stage.matches.clone();
             let facts = Facts::new(&self.rules.facts, &mail);
             let highest = self.header_rules.highest(&self.rules, &mut matches, &facts);
-            self.passes_at(context, highest + self.most_learned())
+            self.passes_at(context, highest + self.most_added())
         })
     }
 
@@ -80,11 +80,12 @@ impl Filter {
         thresholds.action(highest + ROUNDING) == Action::Pass
     }
 
-    /// The most that the learned filter adds. It may learn until the message is judged.
-    fn most_learned(&self) -> f64 {
+    /// The most that the learned filter, which may learn until the message is judged, and others' opinions add.
+    fn most_added(&self) -> f64 {
         let learned = self.learned.as_ref();
-        learned.map_or(0.0, |learned| {
+        let learned = learned.map_or(0.0, |learned| {
             self.learned_curves.most(learned.shipped().is_some())
-        })
+        });
+        learned + self.most_external
     }
 }

@@ -77,6 +77,15 @@ impl Subject {
 }
 
 impl Filter {
+    /// Reckons with what others may say of a message: it adds at most so much to a score.
+    #[must_use]
+    pub fn expecting_external(self, most: f64) -> Self {
+        Self {
+            most_external: most,
+            ..self
+        }
+    }
+
     /// What others may be asked about the message with this header. `stage` is what the header rules have found, if that is
     /// known already.
     ///
