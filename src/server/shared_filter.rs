@@ -36,6 +36,8 @@ struct FilterOf {
     thresholds: Thresholds,
     subject_mark: String,
     authserv_ids: Option<Arc<[String]>>,
+    /// What others may add to a score.
+    most_external: f64,
     learned: Option<LearnedOf>,
 }
 
@@ -65,6 +67,7 @@ impl SharedFilter {
             thresholds: config.filter.thresholds,
             subject_mark: config.filter.subject_mark.clone(),
             authserv_ids: config.filter.authserv_ids.clone(),
+            most_external: config.network.most_points(),
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
@@ -82,7 +85,8 @@ impl SharedFilter {
         let filter = Filter::new(rules, wanted.thresholds)?.timed_by(Instant::now);
         let mut filter = filter
             .marking_subjects(&config.filter.subject_mark)
-            .trusting_results_of(config.filter.authserv_ids.clone());
+            .trusting_results_of(config.filter.authserv_ids.clone())
+            .expecting_external(wanted.most_external);
         let state = match &wanted.learned {
             Some(of) => Some((of.clone(), last.learned(of, config, metrics)?)),
             None => {
