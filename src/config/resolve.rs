@@ -11,7 +11,7 @@ use super::flags::{Flags, overlay};
 use super::listen::{self, Listen};
 use super::renamed::RENAMED;
 use super::settings::{Config, Origin, Process};
-use super::{console, data, filter, limits, log, network, route, upstream};
+use super::{console, data, filter, limits, log, network, route, scanner, upstream};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
@@ -57,7 +57,7 @@ impl Config {
 /// The path of every setting there is.
 pub fn keys() -> Vec<String> {
     let text = "[[listen]]\n[[listen.sni]]\n[[upstream]]\nhost = \"pop.example.net\"\n\
-                [[dns_list]]\n";
+                [[dns_list]]\n[[scanner]]\nkind = \"rspamd\"\n";
     let source = TomlFile::new("", text).noting_asked_keys();
     let parsed = source.parse();
     let _ = file(&mut Section::top(&source, &parsed), Path::new(""));
@@ -115,6 +115,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let filter = filter::read(top.section("filter"), folder);
     let lists = network::read_lists(top);
     let network = network::read(top.section("network"), lists);
+    let scanners = scanner::read_all(top, folder, filter.thresholds);
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();
@@ -133,6 +134,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         routes,
         filter,
         network,
+        scanners,
         admin: admin.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 9110)))),
         console,
         data_dir,

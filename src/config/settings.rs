@@ -12,6 +12,7 @@ use super::listen::Listen;
 use super::log::LogConfig;
 use super::network::NetworkConfig;
 use super::route::Routes;
+use super::scanner::Scanner;
 use super::upstream::Upstream;
 use crate::schema::Problem;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub filter: FilterConfig,
     /// What others are asked about a message.
     pub network: NetworkConfig,
+    /// Other scanners that are asked about messages.
+    pub scanners: Vec<Scanner>,
     /// The address of metrics and health checks; `None` = off.
     pub admin: Option<SocketAddr>,
     /// The pages for people on it.
