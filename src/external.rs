@@ -14,6 +14,7 @@ mod dns;
 mod lists;
 mod network;
 mod replay;
+pub mod scanners;
 mod spf;
 
 use std::hash::{BuildHasher, RandomState};
@@ -23,11 +24,12 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::{DnsList, NetworkConfig};
+use crate::config::{DnsList, NetworkConfig, Scanner};
 use crate::filter::{Findings, Subject};
 use crate::metrics::Metrics;
 use crate::thread_pool::ThreadPool;
 use network::{Network, OfHeader};
+use scanners::Scanners;
 
 pub use complete::Complete;
 pub use dns::{Check, Failure};
@@ -46,6 +48,7 @@ pub struct ExternalChecks {
     budget: Duration,
     ask_authenticated: bool,
     network: Option<Network>,
+    scanners: Option<Scanners>,
     hasher: RandomState,
     metrics: Arc<Metrics>,
 }
@@ -77,20 +80,28 @@ impl ExternalChecks {
     /// If the system's name servers are not known, in words.
     pub fn new(
         settings: &NetworkConfig,
+        scanners: &[Scanner],
         metrics: &Arc<Metrics>,
         pool: &Arc<ThreadPool>,
         replay: Option<Arc<Replay>>,
     ) -> Result<Option<Arc<Self>>, String> {
         let network = match settings.asks() || (replay.is_some() && settings.has_checks()) {
-            true => Some(Network::new(settings, metrics, Arc::clone(pool), replay)?),
+            true => Some(Network::new(
+                settings,
+                metrics,
+                Arc::clone(pool),
+                replay.clone(),
+            )?),
             false => None,
         };
-        let is_any = network.is_some();
+        let scanners = Scanners::new(scanners, metrics, replay);
+        let is_any = network.is_some() || scanners.is_some();
         Ok(is_any.then(|| {
             Arc::new(Self {
                 budget: settings.budget,
                 ask_authenticated: settings.ask_authenticated,
                 network,
+                scanners,
                 hasher: RandomState::new(),
                 metrics: Arc::clone(metrics),
             })
@@ -137,7 +148,9 @@ impl ExternalChecks {
 
     /// The names under which its hits are among the rules.
     pub fn rules(&self) -> Vec<String> {
-        self.network.as_ref().map_or(Vec::new(), Network::rules)
+        let of_network = self.network.as_ref().map_or(Vec::new(), Network::rules);
+        let of_scanners = self.scanners.as_ref().map_or(Vec::new(), Scanners::rules);
+        [of_network, of_scanners].concat()
     }
 
     /// How a list answers at its test points.
@@ -150,10 +163,21 @@ impl ExternalChecks {
 
     /// What is asked once all of the message is there. Each question ends by itself at `by`.
     async fn of_message(&self, subject: &Subject, complete: &Complete, by: Instant) -> Findings {
-        match &self.network {
-            Some(network) => network.of_links(subject, complete, by).await,
-            None => Findings::default(),
-        }
+        let of_links = async {
+            match &self.network {
+                Some(network) => network.of_links(subject, complete, by).await,
+                None => Findings::default(),
+            }
+        };
+        let of_scanners = async {
+            match &self.scanners {
+                Some(scanners) => scanners.scan_all(subject, complete, by).await,
+                None => Findings::default(),
+            }
+        };
+        let (mut findings, of_scanners) = tokio::join!(of_links, of_scanners);
+        findings.add(of_scanners);
+        findings
     }
 }
 

@@ -34,7 +34,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("metrics", &["filter", "mailbox_id", "message", "pop3"]),
     (
         "external",
-        &["config", "filter", "message", "metrics", "thread_pool"],
+        &[
+            "config",
+            "filter",
+            "message",
+            "metrics",
+            "pop3",
+            "thread_pool",
+            "upstream",
+        ],
     ),
     ("thread_priority", &[]),
     ("thread_pool", &["thread_priority"]),
@@ -172,6 +180,7 @@ const SLEEPS: &[(&str, &str)] = &[
     ("src/net/heartbeat.rs", "time is paused"),
     ("src/net/keyed_turns.rs", "time is paused"),
     ("src/admin/mod.rs", "time is paused"),
+    ("src/external/scanners/tests.rs", "time is paused"),
 ];
 
 /// One file of src.

@@ -69,6 +69,12 @@ impl Breaker {
         }
     }
 
+    /// Whether it is open.
+    pub(super) fn is_open(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.open.is_some()
+    }
+
     /// There was a usable answer.
     pub(super) fn succeeded(&self) -> Changed {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// The name of a virus among the rules that hit.
+pub const VIRUS: &str = "VIRUS";
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -155,8 +158,12 @@ pub struct CheckFailure {
 pub enum FailureKind {
     /// No answer came in time.
     Timeout,
-    /// The server cannot be reached, or has closed the connection.
+    /// The server cannot be reached.
     Unreachable,
+    /// Popgate may not use the server's socket.
+    Permission,
+    /// The server has closed the connection before its answer was complete.
+    Closed,
     /// The server refuses the question.
     Refused,
     /// The server says that it has failed.
@@ -179,9 +186,11 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// All.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Timeout,
         Self::Unreachable,
+        Self::Permission,
+        Self::Closed,
         Self::Refused,
         Self::ServerFailure,
         Self::Nonsense,
@@ -198,6 +207,8 @@ impl FailureKind {
         match self {
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
+            Self::Permission => "permission",
+            Self::Closed => "closed",
             Self::Refused => "refused",
             Self::ServerFailure => "server_failure",
             Self::Nonsense => "nonsense",

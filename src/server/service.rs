@@ -83,7 +83,7 @@ pub(super) fn open(
         })
         .ok();
     let (metrics, judges) = (&persistent.metrics, &persistent.judges);
-    let external = ExternalChecks::new(&config.network, metrics, judges, None)
+    let external = ExternalChecks::new(&config.network, &config.scanners, metrics, judges, None)
         .map_err(|wrong| problems.push(config.problem("network.dns", wrong)))
         .ok();
     let (Some(engine), Some(router), Some(oauth), Some(external)) =

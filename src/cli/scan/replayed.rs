@@ -41,6 +41,7 @@ impl Replayed {
         let (metrics, pool) = (Arc::new(Metrics::new()), ThreadPool::new("verify", 0, 0));
         let checks = ExternalChecks::new(
             &config.network,
+            &config.scanners,
             &metrics,
             &Arc::new(pool),
             Some(Arc::clone(&replay)),
@@ -48,7 +49,7 @@ impl Replayed {
         let checks = checks.map_err(|wrong| Error::failed(format!("network.dns: {wrong}")))?;
         if checks.is_none() {
             eprintln!(
-                "popgate: nobody is asked: the configuration has no checks in [network], and no [[dns_list]]"
+                "popgate: nobody is asked: the configuration has no checks in [network], no [[dns_list]] and no [[scanner]]"
             );
         }
         let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -29,7 +29,7 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
         Arc::new(Metrics::new()),
         Arc::new(ThreadPool::new("verify", 0, 0)),
     );
-    let checks = match ExternalChecks::new(&settings, &metrics, &pool, None) {
+    let checks = match ExternalChecks::new(&settings, &[], &metrics, &pool, None) {
         Ok(Some(checks)) => checks,
         Ok(None) => return,
         Err(wrong) => return findings.wrong("name servers", wrong, ""),
