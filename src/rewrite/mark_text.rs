@@ -9,7 +9,11 @@ use bytes::Bytes;
 
 use super::spam_headers::{self, Mark};
 use crate::config::HeaderMode;
+use crate::filter::{VIRUS, Verdict};
 use crate::pop3::dot;
+
+/// The longest name of a virus in a subject.
+const LONGEST_NAME: usize = 48;
 
 /// The rewriting settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,12 +53,12 @@ impl MarkText {
             false => Bytes::new(),
         };
         let subject_mark = match mark {
-            Mark::Spam(_) => style.subject_mark.as_str(),
-            Mark::Ham(_) | Mark::Unscanned(_) => "",
+            Mark::Spam(verdict) => subject_mark(verdict, style),
+            Mark::Ham(_) | Mark::Unscanned(_) => Box::default(),
         };
         Self {
             fields,
-            subject_mark: subject_mark.into(),
+            subject_mark,
         }
     }
 
@@ -66,5 +70,18 @@ impl MarkText {
     /// The octets it takes in memory.
     pub fn octets(&self) -> usize {
         size_of::<Self>() + self.fields.len() + self.subject_mark.len()
+    }
+}
+
+/// The configured mark, or the name of the virus; none if no mark is configured.
+fn subject_mark(verdict: &Verdict, style: &MarkStyle) -> Box<str> {
+    let virus = verdict.hits.iter().find(|hit| *hit.rule == *VIRUS);
+    match virus.filter(|_| !style.subject_mark.is_empty()) {
+        Some(virus) => {
+            let fits = |letter: &char| letter.is_ascii_alphanumeric() || ".-_:/".contains(*letter);
+            let name = virus.text.chars().filter(fits).take(LONGEST_NAME);
+            format!("[{VIRUS} {}] ", name.collect::<String>()).into()
+        }
+        None => style.subject_mark.as_str().into(),
     }
 }

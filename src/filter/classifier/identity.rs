@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest as sha256};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::header_names::{senders, senders_name};
 use crate::filter::classifier::learned_messages::Digest;
-use crate::filter::classifier::original::{SUBJECT_MARK, after_from_lines};
+use crate::filter::classifier::original::{SUBJECT_MARK, after_from_lines, virus_mark};
 use crate::message::header::{fields, header_end};
 
 /// As much of a body is looked at: copies of longer messages are cut in different places when they are judged.
@@ -62,6 +62,11 @@ pub fn digest(raw: &[u8], subject_mark: &str) -> Digest {
 
 /// Takes a mark off the subject whose words begin here.
 fn unmark(text: &mut Vec<u8>, begin: usize, subject_mark: &str) {
+    // The words begin behind a space, and so does what is left.
+    if let Some(length) = text.get(begin + 1..).and_then(virus_mark) {
+        text.drain(begin..begin + length);
+        return;
+    }
     for mark in [subject_mark, SUBJECT_MARK] {
         let words: Vec<&str> = mark.split_ascii_whitespace().collect();
         let mark = format!(" {}", words.join(" "));
@@ -181,7 +186,9 @@ mod tests {
     #[test]
     fn all_copies_of_a_message_have_one_identity() {
         let tagged = MAIL.replace("Subject: ", "Subject: [SPAM] ");
+        let infected = MAIL.replace("Subject: ", "Subject: [VIRUS Eicar-1.x] ");
         let copies = [
+            ("with a virus", infected),
             ("LF", MAIL.replace('\r', "")),
             (
                 "tagged",

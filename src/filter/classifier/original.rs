@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::filter::classifier::header_names::{is_bookkeeping, is_popgates};
+use crate::filter::findings::VIRUS;
 use crate::message::header::{Field, fields};
 
 /// The mark before the subject of spam unless another is configured.
@@ -56,10 +57,22 @@ pub fn original<'m>(raw: &'m [u8], subject_mark: &str) -> Cow<'m, [u8]> {
     Cow::Owned(original)
 }
 
+/// The length of the mark of a virus at the beginning of a subject, which is there in place of the configured one:
+/// `[VIRUS name] `.
+pub(super) fn virus_mark(subject: &[u8]) -> Option<usize> {
+    let rest = subject.strip_prefix(b"[")?.strip_prefix(VIRUS.as_bytes())?;
+    let name = rest.strip_prefix(b" ")?;
+    let end = memchr::memmem::find(name, b"] ")?;
+    (!name[..end].contains(&b' ')).then(|| subject.len() - name.len() + end + 2)
+}
+
 /// Where popgate's mark is in a subject.
 fn mark_of(raw: &[u8], field: &Field, subject_mark: &str, ours: bool) -> Option<Range<usize>> {
     let value = &raw[field.value.clone()];
     let start = field.value.start + usize::from(value.first() == Some(&b' '));
+    if ours && let Some(length) = virus_mark(&raw[start..field.value.end]) {
+        return Some(start..start + length);
+    }
     // The mark may have been another when the message was marked.
     let marks = [subject_mark, if ours { SUBJECT_MARK } else { "" }];
     let is_there = |mark: &&str| !mark.is_empty() && raw[start..].starts_with(mark.as_bytes());
@@ -125,6 +138,11 @@ mod tests {
                 "X-Popgate-Id: 1\r\nX-Spam-Flag: YES\r\n{}",
                 mail.replace("Subject: ", "Subject: [SPAM] ")
             ),
+            // Tagged with the name of a virus.
+            format!(
+                "X-Popgate-Id: 1\r\nX-Spam-Flag: YES\r\n{}",
+                mail.replace("Subject: ", "Subject: [VIRUS Eicar-1.x] ")
+            ),
             // Tagged in the subject only.
             mail.replace("Subject: ", "Subject: [SPAM] "),
             // Passed with headers.
@@ -137,6 +155,9 @@ mod tests {
         for copy in table {
             assert_eq!(of(&copy), mail, "{copy}");
         }
+        // A sender hides no words in it.
+        let forged = "Subject: [VIRUS cheap-pills] x\n\nbody";
+        assert_eq!(of(forged), forged);
         let other = "Subject: [SPAM] x\n\nbody";
         assert_eq!(original(other.as_bytes(), "*** "), other.as_bytes());
     }
