@@ -8,6 +8,7 @@ mod finding;
 mod firewall;
 mod machine;
 mod network;
+mod scanners;
 mod servers;
 
 pub use finding::Finding;
@@ -22,5 +23,6 @@ pub async fn diagnose(config: &Config, report: &mut dyn FnMut(Finding)) {
     database::check(config, &mut findings);
     servers::check(config, &mut findings).await;
     network::check(config, &mut findings).await;
+    scanners::check(config, &mut findings).await;
     firewall::check(config, &mut findings);
 }
