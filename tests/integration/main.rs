@@ -59,6 +59,7 @@ mod release;
 mod routes;
 mod rule_tools;
 mod rules;
+mod scanners;
 mod secrets;
 mod sender_lists;
 mod settings;

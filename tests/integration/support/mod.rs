@@ -17,6 +17,7 @@ pub mod identity_provider;
 pub mod mailbox;
 pub mod name_server;
 pub mod played_proxy;
+pub mod played_scanner;
 pub mod provider;
 
 use std::net::SocketAddr;
@@ -91,6 +92,8 @@ pub struct Settings {
     pub console: ConsoleConfig,
     /// What others are asked.
     pub network: Option<NetworkConfig>,
+    /// The scanners beside it.
+    pub scanners: Vec<popgate::config::Scanner>,
 }
 
 impl Settings {
@@ -130,6 +133,7 @@ impl Settings {
             admin: false,
             console: ConsoleConfig::default(),
             network: None,
+            scanners: Vec::new(),
         }
     }
 
@@ -188,6 +192,7 @@ impl Settings {
         config.filter.early_release = self.early_release;
         config.timeouts = self.timeouts;
         config.limits = self.limits;
+        config.scanners = self.scanners;
         (config, overrides)
     }
 }
