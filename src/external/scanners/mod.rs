@@ -175,6 +175,8 @@ impl Scanner {
         let Settings {
             at_a_time, timeout, ..
         } = self.settings;
+        // What a message has for this scanner.
+        let whole = timeout.min(by.saturating_duration_since(Instant::now()));
         let Ok(Ok(_permit)) = timeout_at(by, self.at_a_time.acquire()).await else {
             return Err(ScannerError::Busy(at_a_time));
         };
@@ -190,8 +192,8 @@ impl Scanner {
         let time = limit.saturating_duration_since(asked);
         let answer = answer.unwrap_or(Err(ScannerError::Timeout(time)));
         match &answer {
-            // Others have used up its time.
-            Err(ScannerError::Timeout(time)) if *time < timeout / 2 => {}
+            // Waiting for its turn has used up its time.
+            Err(ScannerError::Timeout(time)) if *time < whole / 2 => {}
             Err(error) if error.is_the_scanners() => self.failed(error),
             _ => self.succeeded(),
         }
