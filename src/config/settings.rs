@@ -12,7 +12,7 @@ use super::listen::Listen;
 use super::log::LogConfig;
 use super::network::NetworkConfig;
 use super::route::Routes;
-use super::scanner::Scanner;
+use super::scanner::{Scanner, ScannerKind};
 use super::upstream::Upstream;
 use crate::schema::Problem;
 
@@ -74,6 +74,15 @@ impl Config {
     pub fn needs_upstream(&self) -> bool {
         let by_name = !self.routes.user_names.hosts.is_empty();
         !by_name && self.listen.iter().any(|listen| !listen.transparent)
+    }
+
+    /// The most that lists and scanners add to a score; a virus is enough whatever else is there.
+    pub fn most_external_points(&self) -> f64 {
+        let scanners = self.scanners.iter().map(|scanner| match &scanner.kind {
+            ScannerKind::Rspamd { worth, .. } | ScannerKind::Spamd { worth } => worth.most,
+            ScannerKind::Clamd { .. } => f64::INFINITY,
+        });
+        self.network.most_points() + scanners.sum::<f64>()
     }
 
     /// A problem that shows only when a setting is used, with the place that it comes from.

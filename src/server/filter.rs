@@ -28,7 +28,7 @@ pub fn load(config: &Config) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
     let filter = filter.marking_subjects(&config.filter.subject_mark);
     let filter = filter.trusting_results_of(config.filter.authserv_ids.clone());
-    let filter = filter.expecting_external(config.network.most_points());
+    let filter = filter.expecting_external(config.most_external_points());
     Ok(filter.timed_by(Instant::now))
 }
 

@@ -67,7 +67,7 @@ impl SharedFilter {
             thresholds: config.filter.thresholds,
             subject_mark: config.filter.subject_mark.clone(),
             authserv_ids: config.filter.authserv_ids.clone(),
-            most_external: config.network.most_points(),
+            most_external: config.most_external_points(),
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
