@@ -53,14 +53,23 @@ pub struct ExternalChecks {
     metrics: Arc<Metrics>,
 }
 
+/// Who is asked about a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Everybody,
+    /// Scanners that look for viruses: nobody else is needed.
+    VirusScanners,
+}
+
 /// What was asked about a message whose header is known. Dropping it ends the questions.
 #[derive(Debug)]
 pub struct Pending {
     checks: Arc<ExternalChecks>,
+    whom: Whom,
     subject: Arc<Subject>,
     /// A hash of the header and its length: the message may not be the one that is completed.
     header: (usize, u64),
-    of_header: Task<OfHeader>,
+    of_header: Option<Task<OfHeader>>,
 }
 
 /// A task that ends when nobody waits for it.
@@ -118,31 +127,43 @@ impl ExternalChecks {
         self.ask_authenticated
     }
 
-    /// Whether anybody is asked about links.
-    pub fn wants_links(&self) -> bool {
-        self.network.as_ref().is_some_and(Network::wants_links)
+    /// Whether a scanner looks for viruses: it is asked about every message, also of senders whom nobody else is asked about.
+    pub fn looks_for_viruses(&self) -> bool {
+        let scanners = self.scanners.as_ref();
+        scanners.is_some_and(Scanners::looks_for_viruses)
+    }
+
+    /// Asks the scanners that look for viruses about a message with this header, as it came.
+    pub fn start_for_viruses(self: &Arc<Self>, wire: &[u8]) -> Pending {
+        Pending {
+            checks: Arc::clone(self),
+            whom: Whom::VirusScanners,
+            subject: Arc::default(),
+            header: (wire.len(), self.hasher.hash_one(wire)),
+            of_header: None,
+        }
     }
 
     /// Asks about a message with this header, without dot-stuffing. `wire` is the same as it came.
     pub fn start(self: &Arc<Self>, subject: Subject, header: &[u8], wire: &[u8]) -> Pending {
         let subject = Arc::new(subject);
         let by = Instant::now() + self.budget;
-        let (network, keys) = (self.network.as_ref(), subject.from_domain());
-        let keys = network.map_or(Vec::new(), |it| it.key_names(header, keys.as_deref()));
-        let of_header = {
+        let of_header = self.network.as_ref().map(|network| {
+            let keys = network.key_names(header, subject.from_domain().as_deref());
             let (checks, subject) = (Arc::clone(self), Arc::clone(&subject));
-            tokio::spawn(async move {
+            Task(tokio::spawn(async move {
                 match &checks.network {
                     Some(network) => network.of_header(&subject, &keys, by).await,
                     None => OfHeader::default(),
                 }
-            })
-        };
+            }))
+        });
         Pending {
             checks: Arc::clone(self),
+            whom: Whom::Everybody,
             subject,
             header: (wire.len(), self.hasher.hash_one(wire)),
-            of_header: Task(of_header),
+            of_header,
         }
     }
 
@@ -162,16 +183,24 @@ impl ExternalChecks {
     }
 
     /// What is asked once all of the message is there. Each question ends by itself at `by`.
-    async fn of_message(&self, subject: &Subject, complete: &Complete, by: Instant) -> Findings {
+    async fn of_message(
+        &self,
+        whom: Whom,
+        subject: &Subject,
+        complete: &Complete,
+        by: Instant,
+    ) -> Findings {
         let of_links = async {
             match &self.network {
-                Some(network) => network.of_links(subject, complete, by).await,
-                None => Findings::default(),
+                Some(network) if whom == Whom::Everybody => {
+                    network.of_links(subject, complete, by).await
+                }
+                _ => Findings::default(),
             }
         };
         let of_scanners = async {
             match &self.scanners {
-                Some(scanners) => scanners.scan_all(subject, complete, by).await,
+                Some(scanners) => scanners.scan(whom, subject, complete, by).await,
                 None => Findings::default(),
             }
         };
@@ -189,16 +218,31 @@ impl Pending {
         header.is_some_and(|header| self.checks.hasher.hash_one(header) == hash)
     }
 
+    /// Whether anybody is asked about links.
+    pub fn wants_links(&self) -> bool {
+        let network = self.checks.network.as_ref();
+        self.whom == Whom::Everybody && network.is_some_and(Network::wants_links)
+    }
+
+    /// Whether the message itself is needed, not only what its header and its links say.
+    pub fn wants_message(&self) -> bool {
+        let network = self.checks.network.as_ref();
+        self.checks.scanners.is_some() || network.is_some_and(Network::verifies_signatures)
+    }
+
     /// What was found by this deadline, and within the budget.
     pub async fn results(mut self, complete: &Complete, deadline: Instant) -> Findings {
         let began = Instant::now();
         let by = deadline.min(began + self.checks.budget);
-        let of_message = self.checks.of_message(&self.subject, complete, by);
-        let of_header = timeout_at(by + GRACE, &mut self.of_header.0);
-        let (of_message, of_header) = tokio::join!(of_message, of_header);
-        let mut findings = of_message;
+        let checks = Arc::clone(&self.checks);
+        let of_message = checks.of_message(self.whom, &self.subject, complete, by);
+        let of_header = async {
+            let task = self.of_header.as_mut()?;
+            timeout_at(by + GRACE, &mut task.0).await.ok()?.ok()
+        };
+        let (mut findings, of_header) = tokio::join!(of_message, of_header);
         // A task that panics, or that is late, has found nothing.
-        if let (Ok(Ok(of_header)), Some(network)) = (of_header, &self.checks.network) {
+        if let (Some(of_header), Some(network)) = (of_header, &self.checks.network) {
             let from = self.subject.from_domain();
             let verified = network.verify(of_header, complete, from, by + GRACE);
             findings.add(verified.await);

@@ -93,6 +93,10 @@ impl Network {
         self.lists.iter().any(List::wants_links)
     }
 
+    pub(super) fn verifies_signatures(&self) -> bool {
+        self.dkim.is_some()
+    }
+
     pub(super) fn rules(&self) -> Vec<String> {
         self.lists.iter().flat_map(List::rules).collect()
     }

@@ -205,6 +205,11 @@ impl Judge {
         guarded(asked).ok_or(None)?.map_err(Some)
     }
 
+    /// How long it may take for one message.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// The hosts of a message's links, at most so many, as far as they are found before this deadline.
     pub(super) async fn hosts_of_links(
         &self,

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use popgate::config::{DropMode, HeaderMode};
+use popgate::config::{Config, DropMode, Flags, HeaderMode, OnVirus};
 use popgate::filter::classifier::WeightsOwner;
 use popgate::filter::{ListKind, ListPattern};
 use popgate::mailbox_id::{MailboxId, UpstreamId};
@@ -16,6 +16,7 @@ use popgate::store::sqlite::Sqlite;
 use tokio::time::timeout;
 
 use crate::support::mailbox::{Messages, Session};
+use crate::support::played_scanner::{Answer, PlayedScanner};
 use crate::support::{self, Peer, ServerInMemory, Settings, shown};
 
 const HEADER: &str = "Authentication-Results: mx.example.com; dkim=pass header.d=example.org; \
@@ -385,4 +386,25 @@ async fn a_message_that_costs_too_much_gets_no_mark_either_way() {
         assert!(got == text.as_bytes(), "early: {early}");
         session.quit(&mut server).await;
     }
+}
+
+/// Viruses come from people whose mail is wanted, too.
+#[tokio::test]
+async fn where_viruses_are_looked_for_nothing_is_released_early() {
+    let scanner = PlayedScanner::new(Answer::Proper);
+    let mut settings = scanner.settings(OnVirus::Tag);
+    // This clock is not paused.
+    settings.timeout = Duration::from_secs(60);
+    let (_data, server) = allowing(|it| {
+        it.scanners = vec![settings];
+        let mut network = Config::load(None, &Flags::default()).0.network;
+        network.budget = Duration::from_secs(60);
+        it.network = Some(network);
+    });
+    let (mut client, mut upstream) = server.logged_in().await;
+    begin(&mut client, &mut upstream, b"+OK\r\n", HEADER.as_bytes()).await;
+    upstream.send(b"zzvirus\r\n.\r\n").await;
+    let got = shown(&client.answer().await);
+    assert!(got.contains("Subject: [VIRUS Test.Virus-1] hello"), "{got}");
+    assert_eq!(server.proxy.metric(EARLY), 0.0);
 }

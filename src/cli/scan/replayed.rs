@@ -82,21 +82,26 @@ impl Replayed {
         let header = &message[..header_end(message).unwrap_or(message.len())];
         let of_authenticated = checks.asks_of_authenticated();
         let subject = filter.asks_about(context, header, None, of_authenticated);
-        let subject = subject.ok()?;
-        let hosts_of_links = match checks.wants_links() {
+        let sent = as_sent(message);
+        let header = &sent[..header_end(&sent).unwrap_or(sent.len())];
+        // Tasks begin here.
+        let _entered = self.handle.enter();
+        let pending = match subject {
+            Ok(subject) => checks.start(subject, header, header),
+            Err(_) if checks.looks_for_viruses() => checks.start_for_viruses(header),
+            Err(_) => return None,
+        };
+        let hosts_of_links = match pending.wants_links() {
             true => filter.hosts_of_links(message, LINKS, &Work::new(filter.budget())),
             false => Vec::new(),
         };
-        let message = as_sent(message);
         let complete = Complete {
             is_whole,
             hosts_of_links,
             recipient: None,
-            message: message.clone(),
+            message: sent.clone(),
         };
-        let header = &message[..header_end(&message).unwrap_or(message.len())];
         let findings = self.handle.block_on(async {
-            let pending = checks.start(subject, header, header);
             let by = Instant::now() + checks.budget();
             pending.results(&complete, by).await
         });

@@ -31,6 +31,7 @@ pub use answer::{Envelope, ScannerAnswer, ScannerScore, ScannerSymbol};
 pub use error::ScannerError;
 
 use self::connection::Kept;
+use super::Whom;
 use super::breaker::{Breaker, Changed};
 use super::complete::Complete;
 use super::replay::Replay;
@@ -94,14 +95,29 @@ impl Scanners {
             .collect()
     }
 
-    /// Asks all of them at once: each has an answer, or a reason, by then.
-    pub async fn scan_all(&self, subject: &Subject, complete: &Complete, by: Instant) -> Findings {
+    /// Whether one of them looks for viruses.
+    pub fn looks_for_viruses(&self) -> bool {
+        let mut scanners = self.scanners.iter();
+        scanners.any(|(scanner, _)| scanner.looks_for_viruses())
+    }
+
+    /// Asks them at once, or those that look for viruses: each has an answer, or a reason, by then.
+    pub(super) async fn scan(
+        &self,
+        whom: Whom,
+        subject: &Subject,
+        complete: &Complete,
+        by: Instant,
+    ) -> Findings {
         let envelope = Envelope {
             client: subject.boundary,
             helo: subject.helo.clone(),
             sender: subject.return_path.clone(),
         };
-        let asked = self.scanners.iter().map(async |(scanner, meter)| {
+        let scanners = self.scanners.iter();
+        let scanners =
+            scanners.filter(|(scanner, _)| whom == Whom::Everybody || scanner.looks_for_viruses());
+        let asked = scanners.map(async |(scanner, meter)| {
             let begun = Instant::now();
             let answer = match complete.is_whole {
                 true => {
@@ -156,6 +172,11 @@ impl Scanner {
             fails: AtomicBool::new(false),
             settings,
         }
+    }
+
+    /// Whether it looks for viruses, which have nothing to do with who sends them.
+    fn looks_for_viruses(&self) -> bool {
+        matches!(self.settings.kind, ScannerKind::Clamd { .. })
     }
 
     /// What it says of a whole message, which is not dot-stuffed.

@@ -440,7 +440,11 @@ async fn answers_are_recorded_and_replayed() {
     for _ in 0..2 {
         let replay = Arc::new(Replay::open(folder.path()).unwrap());
         let scanners = Scanners::new(&configured, &metrics, Some(replay)).unwrap();
-        found.push(scanners.scan_all(&subject, &complete(), by).await);
+        found.push(
+            scanners
+                .scan(Whom::Everybody, &subject, &complete(), by)
+                .await,
+        );
         // Nobody is there the second time.
         for settings in &mut configured {
             settings.address = ScannerAddress::Unix(folder.path().join("nowhere"));
@@ -453,7 +457,10 @@ async fn answers_are_recorded_and_replayed() {
         message: Bytes::from_static(b"another"),
         ..complete()
     };
-    let failures = scanners.scan_all(&subject, &other, by).await.failures;
+    let failures = scanners
+        .scan(Whom::Everybody, &subject, &other, by)
+        .await
+        .failures;
     assert!(
         failures
             .iter()
@@ -484,7 +491,9 @@ async fn all_are_asked_at_once_and_each_has_a_finding() {
     let begun = Instant::now();
     let by = begun + LIMIT * 2;
     let subject = Subject::default();
-    let found = scanners.scan_all(&subject, &complete(), by).await;
+    let found = scanners
+        .scan(Whom::Everybody, &subject, &complete(), by)
+        .await;
     assert_eq!(begun.elapsed(), LIMIT);
     let hits: Vec<_> = found
         .hits
@@ -514,7 +523,7 @@ async fn all_are_asked_at_once_and_each_has_a_finding() {
         is_whole: false,
         ..complete()
     };
-    let found = scanners.scan_all(&subject, &part, by).await;
+    let found = scanners.scan(Whom::Everybody, &subject, &part, by).await;
     assert_eq!(found.failures.len(), 3);
     assert_eq!(found.failures[0].kind, FailureKind::TooLarge);
     assert_eq!(rspamd.connections(), 1);

@@ -34,7 +34,10 @@ impl Filter {
     pub(super) fn may_pass_by_header(&self, context: &Context) -> bool {
         let owner = context.owner.as_ref();
         let is_taught = || self.learned.as_ref().is_some_and(|it| it.has_spam(owner));
-        (context.lists().is_some() || self.rules_may_pass(context)) && !is_taught()
+        // Also a sender on an allow list may send a virus.
+        self.most_external.is_finite()
+            && (context.lists().is_some() || self.rules_may_pass(context))
+            && !is_taught()
     }
 
     /// Whether there are headers by which a message passes that is on no list.

@@ -4,6 +4,7 @@
 //! asked. What is asked must not depend on how the network has split the message: a header that came with the body is asked
 //! about when the message is judged.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -32,9 +33,9 @@ impl Relay<'_> {
         let of_authenticated = checks.asks_of_authenticated();
         let judge = &self.service.judge;
         let subject = judge.asks_about(&context, header, stage, of_authenticated, &mut self.pace);
-        let pending = subject
-            .ok()
-            .map(|subject| checks.start(subject, &dot::unstuff(header), header));
+        // About others it is found out, and counted, when they are complete.
+        let pending = subject.ok();
+        let pending = pending.map(|it| checks.start(it, &dot::unstuff(header), header));
         if let Some(known) = &mut self.known {
             known.checks = pending;
         }
@@ -71,6 +72,7 @@ impl Relay<'_> {
                     judge.asks_about(context, header, stage, of_authenticated, &mut self.pace);
                 match subject {
                     Ok(subject) => checks.start(subject, &dot::unstuff(header), header),
+                    Err(_) if checks.looks_for_viruses() => checks.start_for_viruses(header),
                     Err(why) => {
                         if let Some(why) = why {
                             self.service.metrics.asked_nobody(why);
@@ -80,18 +82,23 @@ impl Relay<'_> {
                 }
             }
         };
-        let by = deadline.min(Instant::now() + checks.budget());
-        let hosts_of_links = match checks.wants_links() {
+        // What the judge needs is not waited for.
+        let judging = deadline.checked_sub(judge.limit()).unwrap_or(deadline);
+        let by = judging.min(Instant::now() + checks.budget());
+        let hosts_of_links = match pending.wants_links() {
             true => {
                 let hosts = judge.hosts_of_links(recipient, wire, LINKS, by, &mut self.pace);
                 hosts.await
             }
             false => Vec::new(),
         };
-        let message = match dot::unstuff(wire) {
-            // What is not stuffed is not copied.
-            std::borrow::Cow::Borrowed(_) => wire.clone(),
-            std::borrow::Cow::Owned(message) => message.into(),
+        let message = match pending.wants_message() {
+            true => match dot::unstuff(wire) {
+                // What is not stuffed is not copied.
+                Cow::Borrowed(_) => wire.clone(),
+                Cow::Owned(message) => message.into(),
+            },
+            false => Bytes::new(),
         };
         let complete = Complete {
             message,
