@@ -10,6 +10,33 @@ use serde::{Deserialize, Serialize};
 /// The name of a virus among the rules that hit.
 pub const VIRUS: &str = "VIRUS";
 
+/// The mark of a virus before a subject, in place of the configured one: `[VIRUS name] `.
+pub fn virus_mark(name: &str) -> String {
+    let name = name.bytes().filter(is_in_virus_mark).take(LONGEST_IN_MARK);
+    format!("[{VIRUS} {}] ", name.map(char::from).collect::<String>())
+}
+
+/// The length of such a mark at the beginning of a subject, which may end with it.
+pub(in crate::filter) fn virus_mark_length(subject: &[u8]) -> Option<usize> {
+    let rest = subject.strip_prefix(b"[")?.strip_prefix(VIRUS.as_bytes())?;
+    let name = rest.strip_prefix(b" ")?;
+    let length = name.iter().take_while(|it| is_in_virus_mark(it)).count();
+    let after = name[length..].strip_prefix(b"]")?;
+    let spaces = match after {
+        [] => 0,
+        [b' ', ..] => 1,
+        _ => return None,
+    };
+    (length <= LONGEST_IN_MARK).then(|| subject.len() - after.len() + spaces)
+}
+
+/// The longest name of a virus in a subject.
+const LONGEST_IN_MARK: usize = 48;
+
+fn is_in_virus_mark(letter: &u8) -> bool {
+    letter.is_ascii_alphanumeric() || b".-_:/".contains(letter)
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -261,6 +288,36 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_written_as_the_mark_of_a_virus_is_one() {
+        for name in [
+            "",
+            "Eicar-1.x",
+            "Win.A/b:c_d",
+            "a b\u{e4}(c)",
+            &"x".repeat(500),
+        ] {
+            let mark = virus_mark(name);
+            assert_eq!(virus_mark_length(mark.as_bytes()), Some(mark.len()));
+            let subject = format!("{mark}hello] ");
+            assert_eq!(virus_mark_length(subject.as_bytes()), Some(mark.len()));
+            // An empty subject, after a mail program has taken the space away.
+            let end = mark.trim_end();
+            assert_eq!(virus_mark_length(end.as_bytes()), Some(end.len()));
+        }
+        for other in [
+            "[VIRUS a b] x",
+            "[VIRUS cheap,pills] x",
+            "[VIRUS a]x",
+            "[VIRUS] x",
+            "[VIRUS a",
+            " [VIRUS a] x",
+            &format!("[VIRUS {}] x", "x".repeat(49)),
+        ] {
+            assert_eq!(virus_mark_length(other.as_bytes()), None, "{other}");
+        }
+    }
 
     #[test]
     fn findings_are_the_same_after_they_were_written_and_read() {

@@ -9,11 +9,8 @@ use bytes::Bytes;
 
 use super::spam_headers::{self, Mark};
 use crate::config::HeaderMode;
-use crate::filter::{VIRUS, Verdict};
+use crate::filter::{VIRUS, Verdict, virus_mark};
 use crate::pop3::dot;
-
-/// The longest name of a virus in a subject.
-const LONGEST_NAME: usize = 48;
 
 /// The rewriting settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,11 +74,7 @@ impl MarkText {
 fn subject_mark(verdict: &Verdict, style: &MarkStyle) -> Box<str> {
     let virus = verdict.hits.iter().find(|hit| *hit.rule == *VIRUS);
     match virus.filter(|_| !style.subject_mark.is_empty()) {
-        Some(virus) => {
-            let fits = |letter: &char| letter.is_ascii_alphanumeric() || ".-_:/".contains(*letter);
-            let name = virus.text.chars().filter(fits).take(LONGEST_NAME);
-            format!("[{VIRUS} {}] ", name.collect::<String>()).into()
-        }
+        Some(virus) => virus_mark(&virus.text).into(),
         None => style.subject_mark.as_str().into(),
     }
 }

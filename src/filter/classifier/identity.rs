@@ -9,7 +9,8 @@ use ring::digest::{SHA256, digest as sha256};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::header_names::{senders, senders_name};
 use crate::filter::classifier::learned_messages::Digest;
-use crate::filter::classifier::original::{SUBJECT_MARK, after_from_lines, virus_mark};
+use crate::filter::classifier::original::{SUBJECT_MARK, after_from_lines};
+use crate::filter::findings::virus_mark_length;
 use crate::message::header::{fields, header_end};
 
 /// As much of a body is looked at: copies of longer messages are cut in different places when they are judged.
@@ -63,8 +64,15 @@ pub fn digest(raw: &[u8], subject_mark: &str) -> Digest {
 /// Takes a mark off the subject whose words begin here.
 fn unmark(text: &mut Vec<u8>, begin: usize, subject_mark: &str) {
     // The words begin behind a space, and so does what is left.
-    if let Some(length) = text.get(begin + 1..).and_then(virus_mark) {
-        text.drain(begin..begin + length);
+    if let Some(words) = text.get(begin + 1..)
+        && let Some(length) = virus_mark_length(words)
+    {
+        let end = match length == words.len() {
+            // Nothing is left.
+            true => begin + 1 + length,
+            false => begin + length,
+        };
+        text.drain(begin..end);
         return;
     }
     for mark in [subject_mark, SUBJECT_MARK] {
@@ -230,6 +238,11 @@ mod tests {
         for (name, copy) in copies {
             assert_eq!(of(&copy), of(MAIL), "{name}");
         }
+        let empty = MAIL.replace("One two\r\n three", "");
+        for mark in ["[SPAM] ", "[VIRUS Eicar-1.x] ", "[VIRUS ] "] {
+            let marked = empty.replace("Subject: ", &format!("Subject: {mark}"));
+            assert_eq!(of(&marked), of(&empty), "{mark} alone");
+        }
         let mark = digest(
             MAIL.replace("Subject: ", "Subject: SPAM:").as_bytes(),
             "SPAM:",
@@ -247,6 +260,14 @@ mod tests {
             ("here on", "there on"),
         ] {
             assert_ne!(of(&MAIL.replace(from, to)), of(MAIL), "{from}");
+        }
+        // Words that popgate would not write as the name of a virus.
+        for mark in [
+            "[VIRUS cheap,pills]",
+            &format!("[VIRUS {}]", "x".repeat(49)),
+        ] {
+            let longer = MAIL.replace("Subject: ", &format!("Subject: {mark} "));
+            assert_ne!(of(&longer), of(MAIL), "{mark}");
         }
         // Beyond what is looked at.
         let long = |end: &str| format!("{MAIL}{}{end}", "x".repeat(BODY));

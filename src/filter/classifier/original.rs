@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::filter::classifier::header_names::{is_bookkeeping, is_popgates};
-use crate::filter::findings::VIRUS;
+use crate::filter::findings::virus_mark_length;
 use crate::message::header::{Field, fields};
 
 /// The mark before the subject of spam unless another is configured.
@@ -57,20 +57,11 @@ pub fn original<'m>(raw: &'m [u8], subject_mark: &str) -> Cow<'m, [u8]> {
     Cow::Owned(original)
 }
 
-/// The length of the mark of a virus at the beginning of a subject, which is there in place of the configured one:
-/// `[VIRUS name] `.
-pub(super) fn virus_mark(subject: &[u8]) -> Option<usize> {
-    let rest = subject.strip_prefix(b"[")?.strip_prefix(VIRUS.as_bytes())?;
-    let name = rest.strip_prefix(b" ")?;
-    let end = memchr::memmem::find(name, b"] ")?;
-    (!name[..end].contains(&b' ')).then(|| subject.len() - name.len() + end + 2)
-}
-
 /// Where popgate's mark is in a subject.
 fn mark_of(raw: &[u8], field: &Field, subject_mark: &str, ours: bool) -> Option<Range<usize>> {
     let value = &raw[field.value.clone()];
     let start = field.value.start + usize::from(value.first() == Some(&b' '));
-    if ours && let Some(length) = virus_mark(&raw[start..field.value.end]) {
+    if ours && let Some(length) = virus_mark_length(&raw[start..field.value.end]) {
         return Some(start..start + length);
     }
     // The mark may have been another when the message was marked.
@@ -158,6 +149,11 @@ mod tests {
         // A sender hides no words in it.
         let forged = "Subject: [VIRUS cheap-pills] x\n\nbody";
         assert_eq!(of(forged), forged);
+        let tagged = |mark: &str| format!("X-Popgate-Id: 1\nSubject: {mark}\n\nbody");
+        assert_eq!(of(&tagged("[VIRUS Eicar] ")), "Subject: \n\nbody");
+        assert_eq!(of(&tagged("[VIRUS Eicar]")), "Subject: \n\nbody");
+        let long = format!("[VIRUS {}] ", "x".repeat(49));
+        assert!(of(&tagged(&long)).contains(&long));
         let other = "Subject: [SPAM] x\n\nbody";
         assert_eq!(original(other.as_bytes(), "*** "), other.as_bytes());
     }
