@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::bounds::{count, duration, number};
 use crate::filter::rule::is_rule_id;
+use crate::filter::{SCANNER, is_name_of_scanners};
 use crate::schema::Section;
 
 /// What name servers are asked about a message.
@@ -365,6 +366,9 @@ fn codes(section: &mut Section<'_, '_>) -> Vec<DnsListCode> {
             continue;
         };
         let fact = code.parsed("fact", |fact| match is_rule_id(fact) {
+            true if is_name_of_scanners(fact) => Err(format!(
+                "`{fact}` is a name for what scanners find, as are all that begin with {SCANNER}; choose another"
+            )),
             true => Ok(fact.to_owned()),
             false => Err(format!(
                 "`{fact}` is not a valid name; write 3 to 64 capital letters, digits and underscores, not beginning with a digit"

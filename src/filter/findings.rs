@@ -10,6 +10,14 @@ use serde::{Deserialize, Serialize};
 /// The name of a virus among the rules that hit.
 pub const VIRUS: &str = "VIRUS";
 
+/// How the name of a spam scanner begins among the rules that hit.
+pub const SCANNER: &str = "SCANNER_";
+
+/// Whether scanners' hits are called so: neither a rule nor an answer of a list may have such a name.
+pub fn is_name_of_scanners(rule: &str) -> bool {
+    rule == VIRUS || rule.starts_with(SCANNER)
+}
+
 /// The mark of a virus before a subject, in place of the configured one: `[VIRUS name] `.
 pub fn virus_mark(name: &str) -> String {
     let name = name.bytes().filter(is_in_virus_mark).take(LONGEST_IN_MARK);

@@ -3,12 +3,16 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::filter::findings::SCANNER;
+
 /// A value of a rule file that cannot be used. The message says what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleError {
     /// An id with other characters or another length than allowed.
     InvalidId(String),
+    /// An id that hits of scanners have.
+    ScannersId(String),
     /// A day that does not exist or is written in another way.
     NotADate(String),
     /// A place that does not exist.
@@ -52,6 +56,10 @@ impl fmt::Display for RuleError {
             Self::InvalidId(id) => write!(
                 f,
                 "`{id}` is not a valid id; write 3 to 64 capital letters, digits and underscores, not beginning with a digit"
+            ),
+            Self::ScannersId(id) => write!(
+                f,
+                "`{id}` is a name for what scanners find, as are all that begin with {SCANNER}; choose another"
             ),
             Self::NotADate(text) => write!(
                 f,

@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::filter::day::Day;
+use crate::filter::findings::is_name_of_scanners;
 use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::pattern::Layer;
 use crate::filter::rule::{Rule, ScoreBounds, is_rule_id};
@@ -382,6 +383,7 @@ fn score_key(section: &mut Section<'_, '_>, key: &'static str) -> Option<f64> {
 
 fn rule_id(id: &str) -> Result<&str, RuleError> {
     match is_rule_id(id) {
+        true if is_name_of_scanners(id) => Err(RuleError::ScannersId(id.to_owned())),
         true => Ok(id),
         false => Err(RuleError::InvalidId(id.to_owned())),
     }

@@ -18,6 +18,10 @@ const LONGEST_ID: usize = 64;
 const SHORTEST_ID: usize = 3;
 const SCORE_LIMIT: f64 = 100.0;
 
+/// Ids that popgate keeps for what scanners find: this one, and those that begin so.
+const OF_VIRUSES: &str = "VIRUS";
+const OF_SCANNERS: &str = "SCANNER_";
+
 /// The conversion state of a rule.
 #[derive(Debug, Clone, PartialEq)]
 enum Conversion {
@@ -78,6 +82,9 @@ impl Converter<'_> {
             .filter(|letter| known(*letter))
             .take(LONGEST_ID - 5)
             .collect();
+        if id == OF_VIRUSES || id.starts_with(OF_SCANNERS) {
+            id.insert(0, '_');
+        }
         while id.len() < SHORTEST_ID {
             id.push('_');
         }

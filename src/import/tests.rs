@@ -192,3 +192,15 @@ fn the_last_definition_wins() {
     assert_eq!(refusal(text, "AAA"), "never hits");
     assert!(entry(text, "BBB").ends_with("'(?-u)b'"));
 }
+
+#[test]
+fn names_for_what_scanners_find_get_others() {
+    for (name, id) in [
+        ("VIRUS", "_VIRUS"),
+        ("SCANNER_A", "_SCANNER_A"),
+        ("VIRUS_A", "VIRUS_A"),
+    ] {
+        let text = format!("body {name} /b/");
+        assert_ne!(entry(&text, id), "", "{name}");
+    }
+}
