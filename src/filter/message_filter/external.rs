@@ -163,6 +163,7 @@ impl Filter {
                 Some(known) if known.score >= hit.score => {}
                 Some(known) => {
                     known.score = hit.score;
+                    known.description = hit.description.as_str().into();
                     known.text.clone_from(&hit.text);
                 }
                 None => added.push(Hit {
@@ -285,12 +286,13 @@ mod tests {
 
     #[test]
     fn each_name_counts_once_with_its_highest_score() {
-        let hits = vec![
-            hit("LISTED", 2.0, None),
-            hit("LISTED", 3.5, None),
-            hit("LISTED", 1.0, None),
-        ];
+        let said = |score, description: &str| ExternalHit {
+            description: description.to_owned(),
+            ..hit("LISTED", score, None)
+        };
+        let hits = vec![said(2.0, "one"), said(3.5, "two"), said(1.0, "three")];
         let verdict = judged(hits, SenderLists::default());
+        assert_eq!(&*verdict.hits[0].description, "two");
         assert_eq!((verdict.score, verdict.action), (4.5, Action::Pass));
         let rules: Vec<_> = verdict.hits.iter().map(|hit| &*hit.rule).collect();
         assert_eq!(rules, ["LISTED", "WORD"]);
