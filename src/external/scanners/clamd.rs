@@ -26,6 +26,8 @@ pub(super) struct Session {
     connection: Connection,
     /// How many questions it was asked.
     asked: u64,
+    /// Whether the last of them was sent whole: else the next one would be taken for its rest.
+    is_sent: bool,
 }
 
 /// The name of the virus in a message, if there is one.
@@ -44,6 +46,7 @@ pub(super) async fn scan(
     let mut session = Session {
         connection: connect(address).await?,
         asked: 0,
+        is_sent: true,
     };
     let answer = ask(&mut session, message).await;
     keep(kept, session, answer)
@@ -55,7 +58,7 @@ fn keep<T>(
     answer: Result<T, ScannerError>,
 ) -> Result<T, ScannerError> {
     // After a failure nobody knows what the next answer belongs to.
-    if answer.is_ok() {
+    if answer.is_ok() && session.is_sent {
         kept.keep(session);
     }
     answer
@@ -67,7 +70,9 @@ async fn ask(session: &mut Session, message: &Bytes) -> Result<Option<String>, S
     let (mut read, mut write) = split(&mut session.connection);
     let question = send(&mut write, number == 1, message);
     let answer = read_until(&mut read, Some(0), LONGEST_ANSWER);
-    verdict(&converse(question, answer).await?, number)
+    let answered = converse(question, answer).await?;
+    session.is_sent = answered.is_sent;
+    verdict(&answered.answer, number)
 }
 
 async fn send(
@@ -127,7 +132,7 @@ pub(super) async fn version(address: &ScannerAddress) -> Result<String, ScannerE
     let (mut read, mut write) = split(&mut connection);
     let question = write.write_all(b"zVERSION\0");
     let answer = read_until(&mut read, Some(0), LONGEST_ANSWER);
-    let answer = converse(question, answer).await?;
+    let answer = converse(question, answer).await?.answer;
     match std::str::from_utf8(&answer) {
         Ok(text) if text.starts_with("ClamAV ") => Ok(printed(text, LONGEST_NAME)),
         _ => Err(ScannerError::protocol("the version of a clamd", &answer)),
@@ -137,6 +142,30 @@ pub(super) async fn version(address: &ScannerAddress) -> Result<String, ScannerE
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::UnixStream;
+
+    /// The rest of a message that was not sent is never sent: what follows would be taken for it.
+    #[tokio::test]
+    async fn a_session_without_the_whole_question_is_not_kept() {
+        for (octets, is_kept) in [(1 << 20, false), (100, true)] {
+            let (near, mut far) = UnixStream::pair().unwrap();
+            let mut session = Session {
+                connection: Box::new(near),
+                asked: 0,
+                is_sent: true,
+            };
+            let message = Bytes::from(vec![b'x'; octets]);
+            let play = async {
+                far.read_exact(&mut [0; 100]).await.unwrap();
+                far.write_all(b"1: stream: OK\0").await.unwrap();
+            };
+            let (answer, ()) = tokio::join!(ask(&mut session, &message), play);
+            let kept = Kept::new(1);
+            assert_eq!(keep(&kept, session, answer), Ok(None));
+            assert_eq!(kept.take().is_some(), is_kept, "{octets} octets");
+        }
+    }
 
     #[test]
     fn answers_are_read_strictly() {

@@ -83,17 +83,23 @@ impl<T> Kept<T> {
     }
 }
 
+/// An answer, and whether its question was sent whole.
+pub(super) struct Answered<T> {
+    pub(super) answer: T,
+    pub(super) is_sent: bool,
+}
+
 /// Sends a question while its answer is read: a scanner may answer, and close, before it has read everything.
 pub(super) async fn converse<T>(
     question: impl Future<Output = io::Result<()>>,
     answer: impl Future<Output = Result<T, ScannerError>>,
-) -> Result<T, ScannerError> {
+) -> Result<Answered<T>, ScannerError> {
     let (mut question, mut answer) = (pin!(question), pin!(answer));
     tokio::select! {
         biased;
-        answer = &mut answer => answer,
+        answer = &mut answer => answer.map(|answer| Answered { answer, is_sent: false }),
         sent = &mut question => match (sent, answer.await) {
-            (_, Ok(answer)) => Ok(answer),
+            (sent, Ok(answer)) => Ok(Answered { answer, is_sent: sent.is_ok() }),
             // Why it was not sent says more than that there is no answer.
             (Err(error), Err(ScannerError::Closed)) => Err(ScannerError::of_io(&error)),
             (_, Err(error)) => Err(error),

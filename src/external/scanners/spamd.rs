@@ -49,7 +49,8 @@ async fn ask(
         // It reads to the end, whatever the length says.
         write.shutdown().await
     };
-    converse(question, read_until(&mut read, None, LONGEST_ANSWER)).await
+    let answered = converse(question, read_until(&mut read, None, LONGEST_ANSWER)).await?;
+    Ok(answered.answer)
 }
 
 /// The code, its name and the version of an answer's first line: `SPAMD/1.1 0 EX_OK`.
