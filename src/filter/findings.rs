@@ -215,13 +215,15 @@ pub enum FailureKind {
     Busy,
     /// The message is larger than what is asked about.
     TooLarge,
+    /// Only a part of the message was there.
+    InPart,
     /// It is not among the recorded answers.
     NotRecorded,
 }
 
 impl FailureKind {
     /// All.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Timeout,
         Self::Unreachable,
         Self::Permission,
@@ -234,6 +236,7 @@ impl FailureKind {
         Self::BreakerOpen,
         Self::Busy,
         Self::TooLarge,
+        Self::InPart,
         Self::NotRecorded,
     ];
 
@@ -252,6 +255,7 @@ impl FailureKind {
             Self::BreakerOpen => "breaker_open",
             Self::Busy => "busy",
             Self::TooLarge => "too_large",
+            Self::InPart => "in_part",
             Self::NotRecorded => "not_recorded",
         }
     }

@@ -143,7 +143,7 @@ async fn what_is_longer_than_what_is_held_is_not_sent() {
     let got = fetch(&mut client, &mut upstream, 1, message.as_bytes()).await;
     assert_eq!(got, message);
     assert_eq!(scanner.connections(), 0);
-    let line = "popgate_external_errors_total{check=\"clamd\",kind=\"too_large\"}";
+    let line = "popgate_external_errors_total{check=\"clamd\",kind=\"in_part\"}";
     assert_eq!(proxy.metric(line), 1.0);
 }
 

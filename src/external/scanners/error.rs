@@ -42,7 +42,7 @@ pub enum ScannerError {
     Failed(String),
     /// So many messages are with it already.
     Busy(usize),
-    /// Only a part of the message is there: it is larger than what is held.
+    /// Only a part of the message is there.
     InPart,
     /// It has failed again and again just now.
     Paused,
@@ -92,7 +92,8 @@ impl ScannerError {
             Self::Timeout(_) => FailureKind::Timeout,
             Self::Closed => FailureKind::Closed,
             Self::Protocol { .. } | Self::AnswerTooLong(_) => FailureKind::Nonsense,
-            Self::InPart | Self::TooLarge(..) | Self::RefusedSize(_) => FailureKind::TooLarge,
+            Self::TooLarge(..) | Self::RefusedSize(_) => FailureKind::TooLarge,
+            Self::InPart => FailureKind::InPart,
             Self::Failed(_) => FailureKind::ServerFailure,
             Self::Busy(_) => FailureKind::Busy,
             Self::Paused => FailureKind::BreakerOpen,
@@ -153,7 +154,9 @@ impl fmt::Display for ScannerError {
             Self::RefusedSize(words) => write!(f, "the message is larger than it takes: `{words}`"),
             Self::Failed(words) => write!(f, "it failed: `{words}`"),
             Self::Busy(most) => write!(f, "not asked: {most} messages are with it already"),
-            Self::InPart => f.write_str("not asked: the message is larger than filter.hold_bytes"),
+            Self::InPart => f.write_str(
+                "not asked: only a part of the message was there (filter.hold_bytes, filter.hold_seconds, limits.held_bytes, or TOP)",
+            ),
             Self::Paused => f.write_str("not asked for a while: it failed again and again"),
         }
     }

@@ -525,7 +525,7 @@ async fn all_are_asked_at_once_and_each_has_a_finding() {
     };
     let found = scanners.scan(Whom::Everybody, &subject, &part, by).await;
     assert_eq!(found.failures.len(), 3);
-    assert_eq!(found.failures[0].kind, FailureKind::TooLarge);
+    assert_eq!(found.failures[0].kind, FailureKind::InPart);
     assert_eq!(rspamd.connections(), 1);
 }
 
