@@ -21,8 +21,10 @@ pub enum ScannerError {
     Permission,
     /// It cannot be reached for another reason.
     Unreachable(String),
-    /// It has not answered within this time.
+    /// It has not answered within this time, which is its timeout.
     Timeout(Duration),
+    /// It has not answered within this time, which is what was left of the message's.
+    OutOfBudget(Duration),
     /// It has closed the connection before its answer was complete.
     Closed,
     /// This is not the answer of such a scanner.
@@ -89,7 +91,7 @@ impl ScannerError {
                 FailureKind::Unreachable
             }
             Self::Permission => FailureKind::Permission,
-            Self::Timeout(_) => FailureKind::Timeout,
+            Self::Timeout(_) | Self::OutOfBudget(_) => FailureKind::Timeout,
             Self::Closed => FailureKind::Closed,
             Self::Protocol { .. } | Self::AnswerTooLong(_) => FailureKind::Nonsense,
             Self::TooLarge(..) | Self::RefusedSize(_) => FailureKind::TooLarge,
@@ -119,6 +121,9 @@ impl ScannerError {
             }
             Self::Unreachable(_) => "is address right, and does a firewall let it through?",
             Self::Timeout(_) => "is it busy or stopped? else write a longer timeout",
+            Self::OutOfBudget(_) => {
+                "is it busy or stopped? else write a longer network.budget, which is for all of a message's answers"
+            }
             Self::Protocol { .. } => "do kind and address belong together?",
             Self::RefusedSize(_) => "write a max_size that is not above the scanner's own limit",
             Self::Closed | Self::Failed(_) => "its own log says why",
@@ -139,7 +144,12 @@ impl fmt::Display for ScannerError {
             Self::NoSocket => f.write_str("there is no such socket"),
             Self::Permission => f.write_str("popgate's user may not use its socket"),
             Self::Unreachable(error) => write!(f, "cannot be reached: {error}"),
-            Self::Timeout(limit) => write!(f, "no answer within {limit:?}"),
+            Self::Timeout(limit) => write!(f, "no answer within {}", in_milliseconds(*limit)),
+            Self::OutOfBudget(limit) => write!(
+                f,
+                "no answer within {}, which is what was left of the time for this message",
+                in_milliseconds(*limit)
+            ),
             Self::Closed => f.write_str("it closed the connection before its answer was complete"),
             Self::Protocol { expected, line } => {
                 write!(f, "its answer is not {expected}: `{line}`")
@@ -163,3 +173,8 @@ impl fmt::Display for ScannerError {
 }
 
 impl std::error::Error for ScannerError {}
+
+/// Nobody wants to read nanoseconds.
+fn in_milliseconds(time: Duration) -> String {
+    format!("{} ms", (time.as_secs_f64() * 1e3).round())
+}

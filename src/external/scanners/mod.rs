@@ -211,10 +211,13 @@ impl Scanner {
         let limit = by.min(asked + timeout);
         let answer = timeout_at(limit, self.ask(message, envelope)).await;
         let time = limit.saturating_duration_since(asked);
-        let answer = answer.unwrap_or(Err(ScannerError::Timeout(time)));
+        let answer = answer.unwrap_or(Err(match time < timeout {
+            true => ScannerError::OutOfBudget(time),
+            false => ScannerError::Timeout(time),
+        }));
         match &answer {
             // Waiting for its turn has used up its time.
-            Err(ScannerError::Timeout(time)) if *time < whole / 2 => {}
+            Err(ScannerError::OutOfBudget(time)) if *time < whole / 2 => {}
             Err(error) if error.is_the_scanners() => self.failed(error),
             _ => self.succeeded(),
         }

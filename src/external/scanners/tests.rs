@@ -375,14 +375,16 @@ async fn a_scanner_that_hangs_is_not_asked_for_a_while() {
         spamd.scan(&message, &Envelope::default(), by).await
     };
     for _ in 0..5 {
-        assert_eq!(scan(&spamd).await, Err(ScannerError::Timeout(LIMIT)));
+        let error = scan(&spamd).await.unwrap_err();
+        assert_eq!(error, ScannerError::OutOfBudget(LIMIT));
+        assert!(error.to_do().contains("network.budget"), "{error}");
     }
     let begun = Instant::now();
     let error = scan(&spamd).await.unwrap_err();
     assert_eq!(error.kind(), FailureKind::BreakerOpen);
     assert_eq!((begun.elapsed(), played.connections()), (Duration::ZERO, 5));
     tokio::time::advance(Duration::from_secs(10)).await;
-    assert_eq!(scan(&spamd).await, Err(ScannerError::Timeout(LIMIT)));
+    assert_eq!(scan(&spamd).await, Err(ScannerError::OutOfBudget(LIMIT)));
     assert!(matches!(scan(&spamd).await, Err(ScannerError::Paused)));
     tokio::time::advance(Duration::from_secs(20)).await;
     assert!(scan(&spamd).await.is_ok());
@@ -506,7 +508,7 @@ async fn all_are_asked_at_once_and_each_has_a_finding() {
     ];
     assert_eq!(hits, expected);
     let failures: Vec<_> = found.failures.iter().map(ToString::to_string).collect();
-    assert_eq!(failures, ["spamd: no answer within 800ms"]);
+    assert_eq!(failures, ["spamd: no answer within 800 ms"]);
     let text = String::from_utf8(metrics.text()).unwrap();
     for line in [
         "popgate_external_hits_total{check=\"rspamd\"} 1",
@@ -577,6 +579,9 @@ fn every_failure_has_a_sentence() {
         "its answer is not that of a clamd: `HTTP/1.1 200 OK`"
     );
     assert!(ScannerError::Permission.to_do().contains("group"));
+    let time = Duration::from_nanos(799_600_123);
+    let late = ScannerError::OutOfBudget(time).to_string();
+    assert!(late.starts_with("no answer within 800 ms,"), "{late}");
     let long = ScannerError::failed(&[b'\n'; 500]).to_string();
     assert!(long.len() < 120 && !long.contains('\n'), "{long}");
 }
