@@ -115,7 +115,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let filter = filter::read(top.section("filter"), folder);
     let lists = network::read_lists(top);
     let network = network::read(top.section("network"), lists);
-    let scanners = scanner::read_all(top, folder, filter.thresholds);
+    let scanners = scanner::read_all(top, folder, &filter, &network);
     let mut section = top.section("admin");
     let admin = section.parsed("address", admin_address);
     section.finish();

@@ -1,6 +1,5 @@
 //! `[[scanner]]`: another scanner that is asked about messages: rspamd, SpamAssassin's spamd, or ClamAV's clamd.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +7,10 @@ use std::time::Duration;
 use super::address::host_and_port;
 use super::bounds::{count, duration, number, octets};
 use super::client_secret::{self, ClientSecret};
-use crate::filter::Thresholds;
+use super::filter::FilterConfig;
+use super::network::{DnsList, NetworkConfig, name_of_check};
+use super::units;
+use crate::filter::{SCANNER, VIRUS};
 use crate::schema::Section;
 
 /// A scanner.
@@ -105,6 +107,23 @@ impl ScannerKind {
     }
 }
 
+impl Scanner {
+    /// The name of its hits among the rules: `VIRUS`, or that of the scanner as in `SCANNER_RSPAMD`.
+    pub fn rule(&self) -> String {
+        let letter = |letter: char| match letter {
+            'a'..='z' | 'A'..='Z' | '0'..='9' => letter.to_ascii_uppercase(),
+            _ => '_',
+        };
+        match self.kind {
+            ScannerKind::Clamd { .. } => VIRUS.to_owned(),
+            ScannerKind::Rspamd { .. } | ScannerKind::Spamd { .. } => {
+                let name: String = self.name.chars().map(letter).collect();
+                format!("{SCANNER}{name}")
+            }
+        }
+    }
+}
+
 /// The kinds, with the port that each one's Debian package listens on.
 const KINDS: [(&str, u16); 3] = [("rspamd", 11333), ("spamd", 783), ("clamd", 3310)];
 
@@ -114,30 +133,21 @@ const SPAM_KEYS: [&str; 3] = ["score", "score_most", "score_least"];
 /// The longest path of a Unix socket that the kernel takes.
 const LONGEST_SOCKET: usize = 107;
 
-/// `thresholds` are those of `[filter]`.
+/// Compares them with the other sections' settings, too.
 pub(super) fn read_all(
     top: &mut Section<'_, '_>,
     folder: &Path,
-    thresholds: Thresholds,
+    filter: &FilterConfig,
+    network: &NetworkConfig,
 ) -> Vec<Scanner> {
-    let mut names = BTreeSet::new();
     let mut scanners = Vec::new();
     for mut section in top.sections("scanner") {
-        let scanner = read(&mut section, folder);
+        let scanner = read(&mut section, folder, filter, network.budget);
         if let Some(scanner) = scanner {
-            if !names.insert(scanner.name.clone()) {
-                let message = format!("another [[scanner]] is called `{}`", scanner.name);
-                section.problem("name", message);
+            if let Some(taken) = taken(&scanner, &scanners, &network.lists) {
+                section.problem("name", taken);
             }
-            let drops = ScannerKind::Clamd {
-                on_virus: OnVirus::Drop,
-            };
-            if scanner.kind == drops && thresholds.drop_at.is_none() {
-                section.problem(
-                    "on_virus",
-                    "\"drop\" needs filter.drop_at, and with 0 nothing is held back; write 1000 there if that is for viruses only",
-                );
-            }
+            compare(&section, &scanner, filter, network.budget);
             scanners.push(scanner);
         }
         section.finish();
@@ -145,7 +155,62 @@ pub(super) fn read_all(
     scanners
 }
 
-fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<Scanner> {
+/// Who else has its name, in metrics or among the rules.
+fn taken(scanner: &Scanner, others: &[Scanner], lists: &[DnsList]) -> Option<String> {
+    let Scanner { name, kind, .. } = scanner;
+    if others.iter().any(|it| it.name == *name) {
+        return Some(format!("another [[scanner]] is called `{name}`"));
+    }
+    if lists.iter().any(|it| it.name == *name) {
+        return Some(format!("a [[dns_list]] is called `{name}`; choose another"));
+    }
+    let rule = scanner.rule();
+    let is_virus = matches!(kind, ScannerKind::Clamd { .. });
+    let other = others.iter().find(|it| !is_virus && it.rule() == rule)?;
+    Some(format!(
+        "`{name}` and `{}` are both {rule} among the rules; choose another",
+        other.name
+    ))
+}
+
+/// What is written and has no effect because of the other sections.
+fn compare(section: &Section<'_, '_>, scanner: &Scanner, filter: &FilterConfig, budget: Duration) {
+    let drops = ScannerKind::Clamd {
+        on_virus: OnVirus::Drop,
+    };
+    if scanner.kind == drops && filter.thresholds.drop_at.is_none() {
+        section.problem(
+            "on_virus",
+            "\"drop\" needs filter.drop_at, and with 0 nothing is held back; write 1000 there if that is for viruses only",
+        );
+    }
+    if section.has("max_size") && scanner.max_size > filter.hold_bytes {
+        let [size, held] =
+            [scanner.max_size, filter.hold_bytes].map(|it| units::size_text(it as u64));
+        section.problem(
+            "max_size",
+            format!(
+                "\"{size}\" is more than filter.hold_bytes, which is \"{held}\": what is longer than that is not sent to it; raise hold_bytes, or remove max_size"
+            ),
+        );
+    }
+    if section.has("timeout") && scanner.timeout > budget {
+        section.problem(
+            "timeout",
+            format!(
+                "\"{:?}\" is more than network.budget, which is \"{budget:?}\" and for all of a message's answers; raise budget, or write a shorter timeout",
+                scanner.timeout
+            ),
+        );
+    }
+}
+
+fn read(
+    section: &mut Section<'_, '_>,
+    folder: &Path,
+    filter: &FilterConfig,
+    budget: Duration,
+) -> Option<Scanner> {
     let given = section.parsed("kind", kind);
     if !section.has("kind") {
         section.wrong("kind is missing; write \"rspamd\", \"spamd\" or \"clamd\"");
@@ -156,12 +221,13 @@ fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<Scanner> {
     let timeout = duration(
         section,
         "timeout",
-        Duration::from_millis(800),
+        Duration::from_millis(800).min(budget),
         Duration::from_millis(10)..=Duration::from_secs(15),
     );
-    let max_size = octets(section, "max_size", 1 << 20, 1 << 10..=64 << 20);
-    let at_a_time = count(section, "at_a_time", 16, 1..=1000);
+    let usual_size = filter.hold_bytes.min(1 << 20) as u64;
+    let max_size = octets(section, "max_size", usual_size, 1 << 10..=64 << 20);
     let is = |kind| given.is_none_or(|(given, _)| given == kind);
+    let at_a_time = count(section, "at_a_time", 16, 1..=1000);
     let worth = worth(section, !is("clamd") || given.is_none());
     let on_virus = section.parsed("on_virus", on_virus);
     let password = section.parsed("password_file", |file| {
@@ -218,7 +284,7 @@ fn kind(text: &str) -> Result<(&'static str, u16), String> {
 fn name(text: &str) -> Result<String, String> {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     match (1..=32).contains(&text.len()) && text.chars().all(fits) {
-        true => Ok(text.to_owned()),
+        true => name_of_check(text),
         false => Err(format!(
             "`{text}` is no name; write 1 to 32 letters, digits, or any of - _ ."
         )),

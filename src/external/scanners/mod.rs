@@ -91,7 +91,7 @@ impl Scanners {
     pub fn rules(&self) -> Vec<String> {
         let scanners = self.scanners.iter();
         scanners
-            .map(|(scanner, _)| points::rule(&scanner.settings))
+            .map(|(scanner, _)| scanner.settings.rule())
             .collect()
     }
 

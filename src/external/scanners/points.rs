@@ -2,7 +2,6 @@
 
 use super::answer::{ScannerAnswer, ScannerScore};
 use crate::config::{OnVirus, Scanner, ScannerKind, SpamWorth};
-use crate::filter::VIRUS;
 use crate::filter::findings::{AtLeast, ExternalHit};
 
 /// Symbols that the report of a message names.
@@ -13,7 +12,7 @@ pub(super) fn hit(settings: &Scanner, answer: &ScannerAnswer) -> Option<External
     let check = settings.name.clone();
     match (&settings.kind, answer) {
         (ScannerKind::Clamd { on_virus }, ScannerAnswer::Virus { name }) => Some(ExternalHit {
-            rule: rule(settings),
+            rule: settings.rule(),
             description: format!("{check} has found the virus {name}"),
             check,
             // What is done with it does not depend on points.
@@ -30,7 +29,7 @@ pub(super) fn hit(settings: &Scanner, answer: &ScannerAnswer) -> Option<External
         ) => {
             let score = in_proportion(worth, found);
             (score != 0.0).then(|| ExternalHit {
-                rule: rule(settings),
+                rule: settings.rule(),
                 description: described(&check, found),
                 check,
                 score,
@@ -40,22 +39,6 @@ pub(super) fn hit(settings: &Scanner, answer: &ScannerAnswer) -> Option<External
         }
         _ => None,
     }
-}
-
-/// The name of its hits among the rules: `VIRUS`, or that of the scanner as in `SCANNER_RSPAMD`.
-pub(super) fn rule(settings: &Scanner) -> String {
-    let scanner = match settings.kind {
-        ScannerKind::Clamd { .. } => return VIRUS.to_owned(),
-        ScannerKind::Rspamd { .. } | ScannerKind::Spamd { .. } => &settings.name,
-    };
-    let letter = |letter: char| match letter {
-        'a'..='z' | 'A'..='Z' | '0'..='9' => letter.to_ascii_uppercase(),
-        _ => '_',
-    };
-    format!(
-        "SCANNER_{}",
-        scanner.chars().map(letter).collect::<String>()
-    )
 }
 
 fn described(scanner: &str, found: &ScannerScore) -> String {
@@ -87,7 +70,7 @@ fn in_proportion(worth: &SpamWorth, found: &ScannerScore) -> f64 {
         false => 0.0,
     };
     let points = worth.score * share;
-    // rspamd tells the threshold for rejecting only, and that it would mark a message as spam below it.
+    // An rspamd of which only the threshold for rejecting is known would mark a message as spam below it.
     let points = match found.is_spam {
         true => points.max(worth.score),
         false => points.min(worth.score),

@@ -12,15 +12,5 @@ pub(super) async fn check(config: &Config, findings: &mut Findings<'_>) {
             Ok(version) => findings.fine(&what, format!("{version} at {address}")),
             Err(error) => findings.wrong(&what, format!("{address}: {error}"), error.to_do()),
         }
-        let wanted = settings.timeout;
-        if wanted > config.network.budget {
-            let budget = config.network.budget;
-            findings.note(
-                &what,
-                format!(
-                    "its timeout of {wanted:?} is cut short by network.budget, which is {budget:?}"
-                ),
-            );
-        }
     }
 }
