@@ -4,14 +4,11 @@ import os
 import random
 import socket
 import threading
-import time
-
-SLOW = 2.5  # seconds until an answer: far beyond popgate's budget
 
 
 class Between:
-    """Passes everything on to `scanner`, until `mode` is another: slow, garbage, endless, half, closes, or `other`, which
-    passes on to the scanner `other`. A change of it closes all connections; so does the scanner's restart."""
+    """Passes everything on to `scanner`, until `mode` is another: garbage, half, closes, or `other`, which passes on to the
+    scanner `other`. A change of it closes all connections; so does the scanner's restart."""
 
     def __init__(self, path, scanner):
         self.path, self.scanner, self.other = path, scanner, None
@@ -58,10 +55,6 @@ class Between:
         if mode == "garbage":
             connection.recv(65536)
             connection.sendall(random.randbytes(300) + b"\r\n\0")
-        elif mode == "endless":
-            connection.recv(65536)
-            while True:
-                connection.sendall(b"1: stream: X" * 400)
         else:
             with scanner.connected() as far:
                 far.settimeout(30)
@@ -70,8 +63,6 @@ class Between:
 
     def answers(self, mode, far, connection):
         while octets := far.recv(65536):
-            if mode == "slow":
-                time.sleep(SLOW)
             if mode == "half":
                 connection.sendall(octets[:9])
                 return

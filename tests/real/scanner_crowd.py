@@ -63,7 +63,9 @@ class Clients:
         reader, writer = await self.connected(user)
         try:
             for number, (name, original, wire) in enumerate(self.mailbox, 1):
-                await asyncio.sleep(random.uniform(0.2, 2) * pause)
+                await self.rest(random.uniform(0.2, 2) * pause)
+                if self.over.value:
+                    break
                 begun = time.monotonic()
                 await self.say(reader, writer, f"RETR {number}")
                 self.found.first.append((begun, time.monotonic() - begun))
@@ -83,8 +85,14 @@ class Clients:
         if outcome.kind != "spam" or not is_spam:
             found.wrong.append(f"{name} came as {outcome.kind}: {outcome.reason}\n{got[:300]!r}")
 
+    async def rest(self, seconds):
+        """Waits so long, or until it is over."""
+        until = time.monotonic() + seconds
+        while not self.over.value and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, 0.2))
+
     async def again(self, user, pause):
-        await asyncio.sleep(random.uniform(0, 2) * pause)  # they do not all log in at once
+        await self.rest(random.uniform(0, 2) * pause)  # they do not all log in at once
         while not self.over.value:
             self.found.sessions += 1
             try:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 
-from server import end, find, free_ports
+from server import end, find
 
 HOST = "127.0.0.1"
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + b"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
@@ -32,23 +32,21 @@ def users(*names):
 
 
 class Program:
-    """A scanner that runs until `stop()`; `address` is what popgate calls it."""
+    """A scanner that runs from `start()` until `stop()`; `address` is what popgate calls it."""
 
     kind, program, owners = "", "", ()
     half_closes = True  # a client says so that its question is complete
 
-    def __init__(self, folder, unix=False):
-        self.folder, self.unix = folder, unix
+    def __init__(self, folder, port, unix):
+        self.folder, self.port, self.unix = folder, port, unix
         os.makedirs(folder)
         os.chmod(folder, 0o755)
         self.user = users(*self.owners)
-        self.port, = free_ports(1)
         self.socket = os.path.join(folder, "socket")
         self.address = f"unix:{self.socket}" if unix else f"{HOST}:{self.port}"
         self.command = self.configure()
         self.give(folder)
         self.process = None
-        self.start()
 
     def write(self, name, text, mode=0o644):
         path = os.path.join(self.folder, name)
@@ -131,7 +129,9 @@ class Program:
             return f.read()[-2000:]
 
     def stop(self):
-        if self.process and self.process.poll() is None:
+        if not self.process:
+            return
+        if self.process.poll() is None:
             self.signal(signal.SIGCONT)
             end(self.process)
         try:
