@@ -25,10 +25,19 @@ by `popgate reference settings`; [config.toml](config.toml) has the same as a fi
 /// The whole page.
 pub fn page() -> String {
     let mut page = BEGIN.to_owned();
-    for line in SAMPLE.lines().skip_while(|line| !line.starts_with('[')) {
-        let is_off = line.starts_with("# ");
-        let line = line.strip_prefix("# ").unwrap_or(line);
-        let (setting, says) = split(line);
+    let mut lines = SAMPLE.lines().skip_while(|line| !line.starts_with('['));
+    // Within a section that is off, settings that are not set are off once more; elsewhere all of it are examples.
+    let mut off = "# ";
+    while let Some(line) = lines.next() {
+        let begins_section = line.trim_start_matches("# ").starts_with('[');
+        if begins_section {
+            let own = lines.clone();
+            let mut own = own.take_while(|it| !it.trim_start_matches("# ").starts_with('['));
+            let has_both = line.starts_with("# ") && own.any(|it| it.starts_with("# # "));
+            off = if has_both { "# # " } else { "# " };
+        }
+        let is_off = line.starts_with(off);
+        let (setting, says) = split(line.trim_start_matches("# "));
         if setting.starts_with('[') {
             let _ = write!(page, "\n## `{setting}`\n\n");
             if !says.is_empty() {

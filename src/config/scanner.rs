@@ -227,7 +227,13 @@ fn read(
     let usual_size = filter.hold_bytes.min(1 << 20) as u64;
     let max_size = octets(section, "max_size", usual_size, 1 << 10..=64 << 20);
     let is = |kind| given.is_none_or(|(given, _)| given == kind);
-    let at_a_time = count(section, "at_a_time", 16, 1..=1000);
+    // By default spamd has five processes, and one more would have to wait within its timeout.
+    let usual_at_a_time = if given.is_some() && is("spamd") {
+        4
+    } else {
+        16
+    };
+    let at_a_time = count(section, "at_a_time", usual_at_a_time, 1..=1000);
     let worth = worth(section, !is("clamd") || given.is_none());
     let on_virus = section.parsed("on_virus", on_virus);
     let password = section.parsed("password_file", |file| {

@@ -36,6 +36,33 @@ fn the_sample_configuration_lists_every_setting_with_its_default() {
     assert_eq!(sample, default);
 }
 
+/// What is off only once there is what a scanner has if it is not written.
+#[test]
+fn the_sample_of_a_scanner_has_its_defaults() {
+    let sample = include_str!("../../deploy/config.toml");
+    let lines = sample
+        .lines()
+        .map(|line| line.strip_prefix("# ").unwrap_or(line));
+    let lines = lines.skip_while(|line| !line.starts_with("[[scanner]]"));
+    let own: Vec<_> = lines
+        .take_while(|line| !line.starts_with("[admin]"))
+        .collect();
+    let read = |text: &str| {
+        let (config, problems) = Config::parse("popgate.toml", text, &Flags::default());
+        assert_eq!(problems, []);
+        config.scanners
+    };
+    assert!(own.len() > 6, "{own:?}");
+    assert_eq!(
+        read(&own.join("\n")),
+        read("[[scanner]]\nkind = \"rspamd\"\n")
+    );
+    for (kind, at_a_time) in [("spamd", 4), ("clamd", 16)] {
+        let scanner = read(&format!("[[scanner]]\nkind = \"{kind}\"\n"));
+        assert_eq!(scanner[0].at_a_time, at_a_time, "{kind}");
+    }
+}
+
 #[test]
 fn the_generated_reference_pages_are_up_to_date() {
     for (page, name, made) in [
