@@ -5,7 +5,7 @@ Each is asked on TCP and on a Unix socket, alone: spam is tagged, a virus is tag
 original in quarantine, and everything else arrives octet for octet. Then 100 clients fetch while all three at once are
 gone, killed, stopped, talk garbage, answer in part, or are another scanner than they should be, and while popgate may not use
 their sockets. Nothing is lost, nothing is tagged that is not spam, the failure is counted and logged, and scanners that were
-killed or stopped are asked again. The times to the first octet and of other sessions' NOOP are printed; they fail only at
+killed are asked again. The times to the first octet and of other sessions' NOOP are printed; they fail only at
 several times what popgate promises. Exit 77 if a program is missing.
 """
 
@@ -150,7 +150,7 @@ def held_back(program, folder, upstream, messages, clamd):
 class Fault:
     """A fault of all scanners at once: what begins it and ends it, and which kinds of failures it is counted as: those of each
     scanner are among `kinds`, and the first of these is counted at least once. (A question that was under way is closed.)
-    Whether the scanners are asked again is waited for after some."""
+    `recovers`: it is waited for that the scanners are asked again."""
 
     def __init__(self, name, kinds, begin, end, recovers=False):
         self.name, self.kinds, self.main, self.begin, self.end = name, {*kinds, "closed"}, kinds[0], begin, end
@@ -189,7 +189,7 @@ def faults(programs, betweens):
 
     yield Fault("no socket", ["unreachable"], away("", ".away"), away(".away", ""))
     yield Fault("killed", ["closed"], each(lambda it: it.kill()), each(lambda it: it.start()), recovers=True)
-    yield Fault("hung", ["timeout", "busy"], each(lambda it: it.stop_time()), each(lambda it: it.go_on()), recovers=True)
+    yield Fault("hung", ["timeout", "busy"], each(lambda it: it.stop_time()), each(lambda it: it.go_on()))
     yield Fault("garbage", ["nonsense", "closed"], switch("garbage"), switch("passes"))
     yield Fault("half an answer", ["closed", "nonsense"], switch("half"), switch("passes"))
     yield Fault("another scanner", ["nonsense", "server_failure", "closed", "timeout", "busy"], exchange, switch("passes"))
