@@ -2,15 +2,17 @@
 //!
 //! In: a folder, and questions by a text that names all of them; out: what was answered when the question was first asked.
 //! New answers are added to its file `answers.jsonl`, a JSON object a line; the time of the first recording counts as the
-//! present for what expires.
+//! present for what expires. It tells with whom somebody corresponds: nobody else may read it.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use memchr::memrchr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,15 +65,23 @@ impl Replay {
     pub fn open(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(FILE);
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let file = options.open(&path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        let mut octets = Vec::new();
+        (&file).read_to_end(&mut octets)?;
+        // A line without an end was not written to its end.
+        let whole = memrchr(b'\n', &octets).map_or(0, |end| end + 1);
+        if whole < octets.len() {
+            file.set_len(whole as u64)?;
+            octets.truncate(whole);
+        }
+        let text = String::from_utf8(octets)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let mut known = HashMap::new();
-        for (number, line) in BufReader::new(&file).lines().enumerate() {
-            let line = line?;
-            let Line { question, answer } = serde_json::from_str(&line).map_err(|error| {
+        for (number, line) in text.lines().enumerate() {
+            let Line { question, answer } = serde_json::from_str(line).map_err(|error| {
                 let message = format!("{}:{}: {error}", path.display(), number + 1);
                 io::Error::new(io::ErrorKind::InvalidData, message)
             })?;
@@ -167,6 +177,24 @@ mod tests {
         assert_eq!(second.answer("a"), Some(vec![1, 2]));
         let counts = second.counts();
         assert_eq!((counts.used, counts.new), (1, 0));
+    }
+
+    #[test]
+    fn a_line_that_was_not_written_to_its_end_is_left_out_and_nobody_else_reads_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        Replay::open(folder.path()).unwrap().record("a", &1);
+        let mut torn = std::fs::read_to_string(&path).unwrap();
+        torn.push_str("{\"question\":\"b\",\"ans");
+        std::fs::write(&path, torn).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let second = Replay::open(folder.path()).unwrap();
+        assert_eq!(second.answer("a"), Some(1));
+        second.record("b", &2);
+        let third = Replay::open(folder.path()).unwrap();
+        assert_eq!((third.answer("a"), third.answer("b")), (Some(1), Some(2)));
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
