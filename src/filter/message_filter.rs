@@ -58,6 +58,8 @@ pub struct Filter {
     learned_curves: Arc<LearnedCurves>,
     authserv_ids: Option<Arc<[String]>>,
     most_external: f64,
+    /// Whether popgate verifies signatures itself.
+    verifies: bool,
     clock: Option<Clock>,
 }
 
@@ -109,6 +111,7 @@ impl Filter {
             learned_curves: Arc::clone(set.learned_curves()),
             authserv_ids: None,
             most_external: 0.0,
+            verifies: false,
             clock: None,
         })
     }

@@ -28,7 +28,9 @@ pub fn load(config: &Config) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
     let filter = filter.marking_subjects(&config.filter.subject_mark);
     let filter = filter.trusting_results_of(config.filter.authserv_ids.clone());
-    let filter = filter.expecting_external(config.most_external_points());
+    let filter = filter
+        .expecting_external(config.most_external_points())
+        .verifying_signatures(config.network.dkim);
     Ok(filter.timed_by(Instant::now))
 }
 

@@ -38,6 +38,7 @@ struct FilterOf {
     authserv_ids: Option<Arc<[String]>>,
     /// What others may add to a score.
     most_external: f64,
+    verifies: bool,
     learned: Option<LearnedOf>,
 }
 
@@ -68,6 +69,7 @@ impl SharedFilter {
             subject_mark: config.filter.subject_mark.clone(),
             authserv_ids: config.filter.authserv_ids.clone(),
             most_external: config.most_external_points(),
+            verifies: config.network.dkim,
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
@@ -86,7 +88,8 @@ impl SharedFilter {
         let mut filter = filter
             .marking_subjects(&config.filter.subject_mark)
             .trusting_results_of(config.filter.authserv_ids.clone())
-            .expecting_external(wanted.most_external);
+            .expecting_external(wanted.most_external)
+            .verifying_signatures(wanted.verifies);
         let state = match &wanted.learned {
             Some(of) => Some((of.clone(), last.learned(of, config, metrics)?)),
             None => {

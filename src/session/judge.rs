@@ -28,6 +28,10 @@ use crate::thread_pool::{NotDone, ThreadPool};
 /// it, not the filter's whole time.
 const PARTS: u32 = 4;
 
+/// Nobody is asked about a message whose header is longer, since it is read on the session's thread. Real ones have at most
+/// some ten thousand octets.
+const LONGEST_HEADER: usize = 128 << 10;
+
 /// How long a filter that was told to stop may take to judge what it has found.
 const STOPPING: Duration = Duration::from_millis(500);
 
@@ -190,7 +194,8 @@ impl Judge {
     /// What others may be asked about the message with this header, of which the rules have found this.
     ///
     /// # Errors
-    /// Why nobody is asked; `None` if there are no rules, or they fail.
+    /// Why nobody is asked; `None` if there are no rules, or they fail. What the rules have found in the header is not known
+    /// if that was too much work, or if it has come with the body.
     pub(super) fn asks_about(
         &self,
         context: &Context,
@@ -200,6 +205,14 @@ impl Judge {
         pace: &mut Pace,
     ) -> Result<Subject, Option<NotAsked>> {
         let filter = self.rules().ok_or(None)?;
+        if header.len() > LONGEST_HEADER {
+            return Err(Some(NotAsked::TooLong));
+        }
+        let found = match stage {
+            Some(_) => None,
+            None => self.header(header, pace),
+        };
+        let stage = stage.or(found.as_ref());
         pace.worked(header.len() as u64);
         let asked = || filter.asks_about(context, &dot::unstuff(header), stage, of_authenticated);
         guarded(asked).ok_or(None)?.map_err(Some)
@@ -229,8 +242,10 @@ impl Judge {
             return hosts.unwrap_or_default();
         }
         let (filter, wire) = (Arc::clone(filter), wire.clone());
+        let stop = Arc::new(AtomicBool::new(false));
+        let _stop_at_end = StopOnDrop(Arc::clone(&stop));
         let found = self.pool.run(recipient.lane(), move || {
-            let work = Work::new(filter.budget());
+            let work = Work::new(filter.budget()).stopped_by(&stop);
             filter.hosts_of_links(&dot::unstuff(&wire), most, &work)
         });
         let found = timeout_at(by, found).await;
@@ -421,6 +436,21 @@ mod tests {
         for outcome in [a, b, c, d] {
             assert!(matches!(outcome, Judgement::Judged(_)), "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn nobody_is_asked_about_a_header_that_is_too_long_to_be_read_in_passing() {
+        let judge = judge(Engine::Rules(stock()), 60);
+        let asked = |length| {
+            let header = format!("From: ann@example.net\r\nX: {}\r\n\r\n", "y".repeat(length));
+            let (context, header) = (Context::default(), header.as_bytes());
+            let subject = judge.asks_about(&context, header, None, false, &mut Pace::default());
+            subject.map(|it| it.from)
+        };
+        assert_eq!(asked(100), Ok(Some("ann@example.net".to_owned())));
+        // Its header rules are too much to be applied here.
+        assert_eq!(asked(100_000), Ok(Some("ann@example.net".to_owned())));
+        assert_eq!(asked(LONGEST_HEADER), Err(Some(NotAsked::TooLong)));
     }
 
     /// A regex that is not compiled yet, and work beyond a millisecond's, are for the pool; and so is the next

@@ -81,7 +81,8 @@ impl Replayed {
         let checks = self.checks.as_ref()?;
         let header = &message[..header_end(message).unwrap_or(message.len())];
         let of_authenticated = checks.asks_of_authenticated();
-        let subject = filter.asks_about(context, header, None, of_authenticated);
+        let stage = filter.judge_header(header);
+        let subject = filter.asks_about(context, header, Some(&stage), of_authenticated);
         let sent = as_sent(message);
         let header = &sent[..header_end(&sent).unwrap_or(sent.len())];
         // Tasks begin here.

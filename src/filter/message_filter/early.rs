@@ -55,7 +55,7 @@ impl Filter {
         let (lists, brands) = (&self.lists, &self.brands);
         let mail = MessageView::new(b"", headers, &content, lists, brands, context, &work)
             .trusting_results_of(self.authserv_ids.as_deref());
-        match Self::listed(context, &mail).map(|listed| listed.says) {
+        match self.listed_for_sure(context, &mail).map(|it| it.says) {
             Some(Says::Blocked) => return false,
             Some(Says::Allowed) => {
                 let tag_at = context.thresholds(self.thresholds).tag_at;

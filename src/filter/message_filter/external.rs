@@ -31,11 +31,18 @@ pub enum NotAsked {
     Known,
     /// The receiving server, which is certain, vouches for the sender.
     Authenticated,
+    /// Its header is longer than what is read while others wait.
+    TooLong,
 }
 
 impl NotAsked {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Settled, Self::Known, Self::Authenticated];
+    pub const ALL: [Self; 4] = [
+        Self::Settled,
+        Self::Known,
+        Self::Authenticated,
+        Self::TooLong,
+    ];
 
     /// As metrics name it.
     pub fn label(self) -> &'static str {
@@ -43,6 +50,7 @@ impl NotAsked {
             Self::Settled => "settled",
             Self::Known => "known",
             Self::Authenticated => "authenticated",
+            Self::TooLong => "too_long",
         }
     }
 }
@@ -86,8 +94,15 @@ impl Filter {
         }
     }
 
-    /// What others may be asked about the message with this header. `stage` is what the header rules have found, if that is
-    /// known already.
+    /// Reckons with popgate's own look at signatures: what anybody may have written of the sender keeps nobody from being
+    /// asked.
+    #[must_use]
+    pub fn verifying_signatures(self, verifies: bool) -> Self {
+        Self { verifies, ..self }
+    }
+
+    /// What others may be asked about the message with this header. `stage` is what the header rules have found, if that
+    /// is known: it is not found out here.
     ///
     /// # Errors
     /// Why nobody is asked.
@@ -100,23 +115,25 @@ impl Filter {
     ) -> Result<Subject, NotAsked> {
         let headers = Headers::of(header);
         let (content, work) = (Content::default(), Work::new(self.budget()));
-        if self.may_pass_by_header(context) {
-            let judged = match stage {
-                Some(_) => None,
-                None => Some(self.judge_header(header)),
-            };
-            if self.passes_with(context, &headers, stage.or(judged.as_ref())) {
-                return Err(NotAsked::Settled);
-            }
+        if self.may_pass_by_header(context) && self.passes_with(context, &headers, stage) {
+            return Err(NotAsked::Settled);
         }
         let (lists, brands) = (&self.lists, &self.brands);
         let mail = MessageView::new(b"", &headers, &content, lists, brands, context, &work)
             .trusting_results_of(self.authserv_ids.as_deref());
-        let listed = Self::listed(context, &mail).map(|it| it.says);
-        if matches!(listed, Some(Says::Allowed | Says::Blocked)) {
+        let is_allowed = || {
+            let listed = self.listed_for_sure(context, &mail);
+            listed.is_some_and(|it| it.says == Says::Allowed)
+        };
+        let is_settled = match Self::listed(context, &mail).map(|it| it.says) {
+            Some(Says::Allowed) => is_allowed(),
+            Some(Says::Blocked) => true,
+            Some(Says::NotAuthenticated) | None => false,
+        };
+        if is_settled {
             return Err(NotAsked::Settled);
         }
-        if facts::is_sender_known(&mail) {
+        if self.believes_claims(&mail) && facts::is_sender_known(&mail) {
             return Err(NotAsked::Known);
         }
         if !asks_of_authenticated
@@ -282,6 +299,45 @@ mod tests {
         let ann = ListPattern::parse("ann@example.net").unwrap();
         lists.add(ListKind::Allow, ListOwner::Everybody, &ann, Trust::Anybody);
         lists
+    }
+
+    /// An entry wants authentication, and the message says of itself that there was some.
+    #[test]
+    fn what_anybody_may_have_written_keeps_nobody_from_being_asked() {
+        let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
+        let mut lists = SenderLists::default();
+        let ann = ListPattern::parse("ann@example.net").unwrap();
+        let trust = Trust::Authenticated;
+        lists.add(ListKind::Allow, ListOwner::Everybody, &ann, trust);
+        let context = Context {
+            policy: Some(Arc::new(MailboxPolicy {
+                lists,
+                ..MailboxPolicy::default()
+            })),
+            ..Context::default()
+        };
+        let header = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\nFrom: ann@example.net\n\n";
+        let ids: Arc<[String]> = Arc::new(["mx.example.com".to_owned()]);
+        for (verifies, ids, is_settled) in [
+            (false, None, true),
+            (true, None, false),
+            (true, Some(ids), true),
+        ] {
+            let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+            let thresholds = Thresholds {
+                tag_at: 5.0,
+                drop_at: None,
+            };
+            let filter = Filter::new(rules, thresholds).unwrap();
+            let filter = filter
+                .verifying_signatures(verifies)
+                .trusting_results_of(ids);
+            let stage = filter.judge_header(header);
+            let asked = filter.asks_about(&context, header, Some(&stage), true);
+            assert_eq!(asked == Err(NotAsked::Settled), is_settled, "{verifies}");
+            let passes = filter.passes_by_header(&context, header, Some(&stage));
+            assert_eq!(passes, is_settled, "{verifies}");
+        }
     }
 
     #[test]

@@ -67,6 +67,31 @@ impl Filter {
 
     /// The entry that decides on a message, by its header.
     pub(super) fn listed(context: &Context, mail: &MessageView<'_>) -> Option<Listed> {
+        Self::decided(context, mail, || facts::is_sender_authenticated(mail))
+    }
+
+    /// The same where popgate has not looked at signatures yet, but will: until then what anybody may have written proves
+    /// nothing.
+    pub(super) fn listed_for_sure(
+        &self,
+        context: &Context,
+        mail: &MessageView<'_>,
+    ) -> Option<Listed> {
+        Self::decided(context, mail, || {
+            self.believes_claims(mail) && facts::is_sender_authenticated(mail)
+        })
+    }
+
+    /// Whether what a server says of the sender counts as long as popgate has not looked itself.
+    pub(super) fn believes_claims(&self, mail: &MessageView<'_>) -> bool {
+        !self.verifies || facts::is_checked_by_trusted(mail)
+    }
+
+    fn decided(
+        context: &Context,
+        mail: &MessageView<'_>,
+        is_authenticated: impl Fn() -> bool,
+    ) -> Option<Listed> {
         let lists = context.lists()?;
         let addresses = mail.from().iter().filter_map(|from| from.addr.as_deref());
         let addresses = addresses.filter(|address| address.contains('@'));
@@ -76,7 +101,7 @@ impl Filter {
             [one] if mail.headers.all("from").count() == 1 => From::One(one),
             _ => From::Unclear(&all),
         };
-        lists.decide(from, || facts::is_sender_authenticated(mail))
+        lists.decide(from, is_authenticated)
     }
 }
 
