@@ -7,10 +7,13 @@
 //! It never asks about a message whose header decides ([`NotAsked`](crate::filter::NotAsked)), and changes no message.
 
 mod breaker;
+mod check;
 mod complete;
 mod dkim;
 mod dmarc;
 mod dns;
+mod guarded;
+mod kept;
 mod lists;
 mod network;
 mod replay;

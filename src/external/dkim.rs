@@ -1,13 +1,14 @@
 //! Signatures of messages (DKIM, RFC 6376), verified on the octets as they came.
 //!
 //! In: a header, of which the names of keys follow, later the whole message and the keys; out: a finding for each signature
-//! that is looked at. It asks nobody itself. What may be made costly is bounded before the library sees it: signatures,
-//! their length, the fields that they name, and the fields of the header.
+//! that is looked at. It asks nobody itself. What may be made costly is bounded before the library sees it, and once more
+//! by what the library has read ([`choice`]).
 
-use std::borrow::{Borrow, Cow};
+mod choice;
+
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use futures_util::FutureExt;
@@ -26,63 +27,68 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 use super::dns::{Failure, Record, is_name, no_resolver};
 use crate::filter::findings::{SignatureFinding, SignatureResult};
-use crate::message::Headers;
-use crate::message::header::{self, Field};
-use crate::message::url::registrable;
-use crate::message::value;
-
-/// Signatures that are verified: the sender's own, its mailer's, and a few more.
-const SIGNATURES: usize = 5;
-
-/// Octets of a signature's field; a real one with RSA-4096 and many names has 2,000.
-const FIELD: usize = 8 << 10;
-
-/// Octets of a signature: RSA-4096, which is the longest in use (RFC 8301 section 3.2).
-const SIGNATURE: usize = 512;
-
-/// Names of fields in a signature, and fields of a header: each name is looked for among all fields.
-const NAMES: usize = 200;
-const FIELDS: usize = 2000;
+use choice::{Chosen, NAMES, SIGNATURE, SIGNATURES, choose};
 
 /// The key of a signature, as it is published.
 pub(super) type Keys = HashMap<String, Result<Vec<Record>, Failure>>;
 
-/// The part of a message that is verified, and what is known of the rest.
-struct Chosen<'m> {
-    /// With those signatures only that are verified.
-    message: Cow<'m, [u8]>,
-    too_long: Vec<SignatureFinding>,
+/// What was found of a message's signatures.
+#[derive(Debug, Default)]
+pub(super) struct Verified {
+    pub(super) signatures: Vec<SignatureFinding>,
+    /// Why none of them was verified, if its header forbids that.
+    pub(super) refused: Option<Failure>,
 }
 
-/// The names of the keys that a header's signatures need, each once.
+/// The names of the keys that a header's signatures need, each once. The library is not asked: this is done while a header
+/// arrives.
 pub(super) fn key_names(header: &[u8], from: Option<&str>) -> Vec<String> {
     let chosen = choose(header, from);
-    let Some(parsed) = AuthenticatedMessage::parse_with_opts(&chosen.message, None, false) else {
-        return Vec::new();
-    };
     let mut names: Vec<String> = Vec::new();
-    for signature in parsed.dkim_headers.iter().map(|it| &it.header) {
-        let name = key_name(signature);
-        if is_name(&name) && !names.contains(&name) {
-            names.push(name);
+    for signature in &chosen.signatures {
+        let name = format!("{}._domainkey.{}", signature.selector, signature.domain);
+        let name = name.trim_end_matches('.');
+        if is_name(name) && !names.iter().any(|it| it == name) {
+            names.push(name.to_owned());
         }
     }
     names
 }
 
 /// Verifies the signatures of a whole message, at this time in seconds since 1970.
-pub(super) fn verify(
-    message: &[u8],
-    from: Option<&str>,
-    keys: &Keys,
-    now: u64,
-) -> Vec<SignatureFinding> {
-    let Chosen { message, too_long } = choose(message, from);
-    let mut findings = too_long;
-    let parsed = AuthenticatedMessage::parse_with_opts(&message, None, false);
+pub(super) fn verify(message: &[u8], from: Option<&str>, keys: &Keys, now: u64) -> Verified {
+    let chosen = choose(message, from);
+    let raw = chosen.message(message);
+    let Chosen {
+        signatures,
+        findings,
+        refused,
+        ..
+    } = chosen;
+    let mut verified = Verified {
+        signatures: findings,
+        refused,
+    };
+    // The library reads nothing that has no signature.
+    if !signatures.is_empty() {
+        verified.signatures.extend(by_library(&raw, keys, now));
+    }
+    verified
+}
+
+/// What the library finds.
+fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
+    let mut findings = Vec::new();
+    let parsed = AuthenticatedMessage::parse_with_opts(message, None, false);
     let (Some(mut parsed), Some(library)) = (parsed, library()) else {
         return findings;
     };
+    // It may have read more than was chosen: what counts is what it has read.
+    parsed.dkim_headers.retain(|it| {
+        let Signature { h, b, .. } = &it.header;
+        h.len() <= NAMES && b.len() <= SIGNATURE
+    });
+    parsed.dkim_headers.truncate(SIGNATURES);
     let mut expired = Vec::new();
     let mut known = KnownKeys::default();
     for header in &mut parsed.dkim_headers {
@@ -233,77 +239,6 @@ impl ResolverCache<Box<str>, Txt> for KnownKeys {
     fn insert(&self, _: Box<str>, _: Txt, _: std::time::Instant) {}
 }
 
-/// Leaves out signatures beyond the bounds: those of the sender's domain come first.
-fn choose<'m>(raw: &'m [u8], from: Option<&str>) -> Chosen<'m> {
-    let mut too_long = Vec::new();
-    let mut signatures: Vec<(Field, bool)> = Vec::new();
-    let mut left_out: Vec<Range<usize>> = Vec::new();
-    for field in header::fields(raw).filter(|field| field.is(raw, "dkim-signature")) {
-        // The tags of a long one cannot be trusted to be read in no time, either.
-        let text = &raw[field.value.clone()];
-        let tag = |name| tag(&text[..text.len().min(FIELD)], name).unwrap_or_default();
-        let domain = tag("d").to_lowercase();
-        let names = tag("h").split(':').count();
-        let octets = tag("b")
-            .bytes()
-            .filter(|it| !it.is_ascii_whitespace())
-            .count()
-            / 4
-            * 3;
-        if text.len() > FIELD || names > NAMES || octets > SIGNATURE + 2 {
-            left_out.push(field.whole);
-            if too_long.len() < SIGNATURES {
-                too_long.push(SignatureFinding {
-                    domain,
-                    selector: tag("s").to_lowercase(),
-                    result: SignatureResult::TooLong,
-                    is_test: false,
-                    covers: None,
-                });
-            }
-            continue;
-        }
-        let is_own = from.is_some_and(|from| {
-            registrable(from).unwrap_or(from) == registrable(&domain).unwrap_or(&domain)
-        });
-        signatures.push((field, is_own));
-    }
-    if signatures.len() > SIGNATURES {
-        signatures.sort_by_key(|(_, is_own)| !is_own);
-        left_out.extend(signatures.drain(SIGNATURES..).map(|(field, _)| field.whole));
-    }
-    // Each name is looked for among all fields.
-    if !signatures.is_empty() && Headers::of(raw).fields().len() > FIELDS {
-        left_out.extend(signatures.drain(..).map(|(field, _)| field.whole));
-    }
-    if left_out.is_empty() {
-        return Chosen {
-            message: Cow::Borrowed(raw),
-            too_long,
-        };
-    }
-    left_out.sort_by_key(|range| range.start);
-    let mut message = Vec::with_capacity(raw.len());
-    let mut at = 0;
-    for range in left_out {
-        message.extend_from_slice(&raw[at..range.start]);
-        at = range.end;
-    }
-    message.extend_from_slice(&raw[at..]);
-    Chosen {
-        message: Cow::Owned(message),
-        too_long,
-    }
-}
-
-/// The value of a tag of a signature.
-fn tag(field: &[u8], name: &str) -> Option<String> {
-    let text = value::text(field);
-    let mut tags = text.split(';').filter_map(|tag| tag.split_once('='));
-    let found = tags.find(|(it, _)| it.trim() == name)?;
-    Some(found.1.trim().to_owned())
-}
-
 /// A body as it is signed (RFC 6376 sections 3.4.3 and 3.4.4).
 fn canonical(body: &[u8], form: Canonicalization) -> Vec<u8> {
     let mut signed = Vec::with_capacity(body.len() + 2);
@@ -405,7 +340,7 @@ mod tests {
     }
 
     fn verified(message: &[u8]) -> Vec<SignatureFinding> {
-        verify(message, Some("example.net"), &keys(message), THEN)
+        verify(message, Some("example.net"), &keys(message), THEN).signatures
     }
 
     fn results(message: &[u8]) -> Vec<SignatureResult> {
@@ -448,7 +383,7 @@ mod tests {
             (name, Err(failure))
         });
         let found = verify(&raw, None, &silent.collect(), THEN);
-        assert_eq!(found[0].result, R::NotChecked);
+        assert_eq!(found.signatures[0].result, R::NotChecked);
         assert_eq!(results(b"From: ann@example.net\r\n\r\nx\r\n"), []);
         assert_eq!(
             results(b"DKIM-Signature: v=1; a=x\r\n\r\nx\r\n"),
@@ -495,8 +430,88 @@ mod tests {
             let raw = [field.as_bytes(), rest].concat();
             assert_eq!(results(&raw), [SignatureResult::TooLong], "{field}");
         }
-        let fields = "X: y\r\n".repeat(FIELDS);
-        assert_eq!(results(&[fields.as_bytes(), &raw].concat()), []);
+    }
+
+    fn refused(message: &[u8]) -> (Vec<SignatureResult>, Option<FailureKind>) {
+        let verified = verify(message, Some("example.net"), &keys(message), THEN);
+        let results = verified.signatures.iter().map(|it| it.result);
+        (results.collect(), verified.refused.map(|it| it.kind))
+    }
+
+    #[test]
+    fn a_header_that_is_costly_or_ambiguous_is_refused() {
+        use SignatureResult::{Passed, TooLong, Unreadable};
+        let raw = message("rsa2048-rr");
+        let before = |text: &str| refused(&[text.as_bytes(), &raw].concat());
+        assert_eq!(before("X: y\r\n"), (vec![Passed], None));
+        let too_large = (vec![TooLong], Some(FailureKind::TooLarge));
+        assert_eq!(before(&"X: y\r\n".repeat(2000)), too_large);
+        assert_eq!(
+            before(&format!("X: {}\r\n", "y".repeat(132_000))),
+            too_large
+        );
+        // Lines in which the library would see signatures that were not chosen, or the end of the header.
+        let unreadable = (vec![Unreadable], Some(FailureKind::Nonsense));
+        for line in [
+            "DKIM-Signature\n : v=1; d=example.net\r\n",
+            "DKIM-Signature\r\n : v=1; d=example.net\r\n",
+            " DKIM-Signature: v=1; d=example.net\r\n",
+            "DKIM- Signature: v=1; d=example.net\r\n",
+            "DKIM-\rSignature: v=1; d=example.net\r\n",
+            "Message -Instance: m=1\r\n",
+            "no field\r\n",
+            "\r\r\n",
+        ] {
+            assert_eq!(before(line), unreadable, "{line:?}");
+        }
+        assert_eq!(before("X Y: z\r\n"), (vec![Passed], None));
+        let folded =
+            "DKIM-Signature\n : v=1; a=rsa-sha256; d=a.example; s=a; h=from; bh=YQ==; b=YQ==\r\n";
+        let alone = [
+            folded.repeat(1000).as_bytes(),
+            b"From: ann@example.net\r\n\r\n",
+        ]
+        .concat();
+        assert_eq!(refused(&alone), (vec![], None));
+    }
+
+    /// The library reads them, in a time that grows with the square of their length.
+    #[test]
+    fn fields_of_another_kind_of_signature_are_kept_from_the_library() {
+        use SignatureResult::{Passed, TooLong};
+        let raw = message("rsa2048-rr");
+        let long = format!("DKIM2-Signature: {}\r\n", "a=b;".repeat(20_000));
+        assert_eq!(
+            refused(&[long.as_bytes(), &raw].concat()),
+            (vec![Passed], None)
+        );
+        let naming = "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=a; h=from:DKIM2-Signature; bh=YQ==; b=YQ==\r\n";
+        let named = [naming.as_bytes(), long.as_bytes(), b"\r\nx\r\n"].concat();
+        assert_eq!(
+            refused(&named),
+            (vec![TooLong], Some(FailureKind::TooLarge))
+        );
+    }
+
+    #[test]
+    fn tags_that_could_be_read_in_two_ways_are_not_read() {
+        for tags in [
+            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; h=to",
+            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; B=YQ==",
+            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; b h=YQ==",
+            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; nonsense",
+        ] {
+            let raw = format!("DKIM-Signature: {tags}\r\nFrom: ann@example.net\r\n\r\nx\r\n");
+            let found = verified(raw.as_bytes()).remove(0);
+            assert_eq!(found.result, SignatureResult::Unreadable, "{tags}");
+            assert_eq!(found.domain, "example.net");
+            assert!(key_names(raw.as_bytes(), None).is_empty());
+        }
+        // What the library reads counts: it takes the rest of a wrong number for another tag.
+        let many = "a:".repeat(300);
+        let tags = "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==";
+        let raw = format!("DKIM-Signature: {tags}; t=1zh={many}\r\nFrom: a@b\r\n\r\nx\r\n");
+        assert!(verified(raw.as_bytes()).is_empty());
     }
 
     #[test]

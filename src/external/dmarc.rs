@@ -7,6 +7,7 @@ use mail_auth::dmarc::{Alignment, Dmarc, Policy};
 use tokio::time::Instant;
 
 use super::dns::{Check, Dns, Failure, Kind, Record, is_name};
+use super::guarded::guarded;
 use crate::filter::findings::{
     DmarcFinding, DmarcPolicy, SignatureFinding, SignatureResult, SpfFinding, SpfResult,
 };
@@ -34,7 +35,9 @@ pub(super) async fn policy(
         if !is_name(&name) {
             return Ok(None);
         }
-        if let Some(record) = record(&dns.ask(check, &name, Kind::Txt, by).await?) {
+        let answer = dns.ask(check, &name, Kind::Txt, by).await?;
+        let records = answer.usable(check);
+        if let Some(record) = guarded(|| record(&records))? {
             return Ok(published(&record, domain, of == domain));
         }
         if of == registered {
@@ -74,11 +77,13 @@ fn published(record: &Dmarc, domain: &str, is_own: bool) -> Option<Published> {
 }
 
 impl Published {
-    /// Whether a message passes. One whose signatures, or whose sending host, were not checked may.
+    /// Whether a message passes. One may whose signatures, or whose sending host, were not checked, if they would show it: if
+    /// they are of the domain itself, or if it is not known of which. `sender` is the domain of the envelope sender.
     pub(super) fn finding(
         self,
         signatures: Option<&[SignatureFinding]>,
         spf: Option<&SpfFinding>,
+        sender: Option<&str>,
     ) -> DmarcFinding {
         let is_aligned = |domain: &str, is_strict: bool| match is_strict {
             true => domain == self.domain,
@@ -94,9 +99,13 @@ impl Published {
         let sent = spf.is_some_and(|it| {
             it.result == SpfResult::Pass && is_aligned(&it.domain, self.is_strict_for_spf)
         });
-        let is_checked = |it: &SignatureFinding| it.result != SignatureResult::NotChecked;
-        let is_all_known =
-            spf.is_some() && signatures.is_some_and(|all| all.iter().all(is_checked));
+        let is_known = |it: &SignatureFinding| {
+            it.result != SignatureResult::NotChecked
+                || !is_aligned(&it.domain, self.is_strict_for_dkim)
+        };
+        let is_other = |sender: &str| !is_aligned(sender, self.is_strict_for_spf);
+        let is_all_known = (spf.is_some() || sender.is_some_and(is_other))
+            && signatures.is_some_and(|all| all.iter().all(is_known));
         DmarcFinding {
             passed: match signed || sent {
                 true => Some(true),
@@ -158,7 +167,7 @@ mod tests {
     fn alignment_is_strict_or_by_registered_domain_and_nothing_fails_that_was_not_checked() {
         use SignatureResult::{Failed, NotChecked, Passed};
         let finding = |text, dkim: Option<&[SignatureFinding]>, spf: Option<&SpfFinding>| {
-            of(text, true).map(|it| it.finding(dkim, spf).passed)
+            of(text, true).map(|it| it.finding(dkim, spf, None).passed)
         };
         let (relaxed, strict) = ("v=DMARC1; p=reject", "v=DMARC1; p=reject; adkim=s; aspf=s");
         let parent = signed("example.net", Passed);
@@ -179,6 +188,28 @@ mod tests {
         assert_eq!(finding(relaxed, Some(&failed), None), Some(None));
         let unknown = signed("mail.example.net", NotChecked);
         assert_eq!(finding(relaxed, Some(&unknown), Some(&none)), Some(None));
+        // What was not checked does not matter if it could not show anything.
+        let of_other = signed("example.org", NotChecked);
+        assert_eq!(
+            finding(relaxed, Some(&of_other), Some(&none)),
+            Some(Some(false))
+        );
+        assert_eq!(
+            finding(
+                strict,
+                Some(&signed("example.net", NotChecked)),
+                Some(&none)
+            ),
+            Some(Some(false))
+        );
+        for (sender, passed) in [
+            ("example.org", Some(false)),
+            ("example.net", None),
+            ("mail.example.net", None),
+        ] {
+            let found = of(relaxed, true).map(|it| it.finding(Some(&failed), None, Some(sender)));
+            assert_eq!(found.map(|it| it.passed), Some(passed), "{sender}");
+        }
         let mut partial = signed("mail.example.net", Passed);
         partial[0].covers = Some(3);
         assert_eq!(

@@ -4,7 +4,7 @@
 //! each check of popgate's own, has a breaker: one that hangs makes only the first messages wait.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -20,20 +20,18 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::breaker::{Breaker, Changed};
+use super::kept::Kept;
 use super::replay::Replay;
 use crate::config::DnsServers;
 use crate::filter::findings::{CheckFailure, FailureKind};
-use crate::metrics::{CheckMeter, Metrics};
+
+pub use super::check::Check;
 
 /// A name that is longer is no question (RFC 1035 section 2.3.4).
 const LONGEST_NAME: usize = 253;
 
 /// Records of an answer that are looked at.
 const RECORDS: usize = 50;
-
-/// A complaint about the same check is repeated after this time.
-const REPEATED: Duration = Duration::from_secs(600);
 
 /// A record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +46,7 @@ pub(super) enum Record {
 }
 
 /// A kind of record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     A,
     Aaaa,
@@ -107,82 +105,26 @@ impl Failure {
     }
 }
 
-/// One list, scanner or check of popgate's own: its breaker, its series, and when it was last complained about.
+/// What name servers have answered.
 #[derive(Debug)]
-pub struct Check {
-    name: String,
-    breaker: Breaker,
-    meter: CheckMeter,
-    complained: Mutex<Option<Instant>>,
+pub(super) struct Answer {
+    records: Vec<Record>,
+    /// It was asked for now: what was kept says nothing of who would be asked.
+    pub(super) is_fresh: bool,
 }
 
-impl Check {
-    /// So many failures in a row open the breaker.
-    pub fn new(name: &str, limit: u32, metrics: &Metrics) -> Self {
-        Self {
-            name: name.to_owned(),
-            breaker: Breaker::new(limit),
-            meter: metrics.check(name),
-            complained: Mutex::default(),
+impl Answer {
+    /// Its records, before it is known whether they are of any use.
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// It is an answer to the question: whoever gave it works.
+    pub(super) fn usable(self, check: &Check) -> Vec<Record> {
+        if self.is_fresh {
+            check.succeeded();
         }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its series.
-    pub fn meter(&self) -> &CheckMeter {
-        &self.meter
-    }
-
-    /// Whether it may be asked now.
-    ///
-    /// # Errors
-    /// While its breaker is open.
-    pub fn admit(&self) -> Result<(), Failure> {
-        if self.breaker.admits(Instant::now()) {
-            return Ok(());
-        }
-        let kind = FailureKind::BreakerOpen;
-        self.meter.failed(kind);
-        let sentence = "is not asked for a while, since it has failed again and again";
-        Err(Failure::new(kind, sentence))
-    }
-
-    /// It has answered.
-    pub fn succeeded(&self) {
-        if self.breaker.succeeded() == Changed::Closed {
-            self.meter.breaker_open(false);
-            tracing::info!(check = self.name, "answers again");
-        }
-    }
-
-    /// It has not. Whether that is its own fault decides whether it will be asked again soon.
-    pub fn failed(&self, failure: &Failure, is_its_fault: bool) {
-        self.meter.failed(failure.kind);
-        if is_its_fault && self.breaker.failed(Instant::now()) == Changed::Opened {
-            self.meter.breaker_open(true);
-            let sentence = &failure.sentence;
-            tracing::warn!(
-                check = self.name,
-                "is not asked for a while, since it has failed again and again: {sentence}"
-            );
-        }
-    }
-
-    /// Writes a line into the log, unless there was one a short while ago.
-    pub fn complain(&self, failure: &Failure) {
-        let now = Instant::now();
-        let mut last = self
-            .complained
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if last.is_none_or(|last| now.duration_since(last) >= REPEATED) {
-            *last = Some(now);
-            tracing::warn!(check = self.name, "{}", failure.sentence);
-        }
+        self.records
     }
 }
 
@@ -191,6 +133,7 @@ impl Check {
 pub(super) struct Dns {
     /// `None`: only recorded answers are known.
     resolver: Option<TokioResolver>,
+    kept: Kept,
     permits: Semaphore,
     budget: Duration,
     replay: Option<Arc<Replay>>,
@@ -208,9 +151,10 @@ impl Dns {
         budget: Duration,
         replay: Option<Arc<Replay>>,
     ) -> Result<Self, String> {
-        let resolver = servers.map(|servers| resolver(servers, cache, budget));
+        let resolver = servers.map(|servers| resolver(servers, budget));
         Ok(Self {
             resolver: resolver.transpose()?,
+            kept: Kept::new(cache),
             permits: Semaphore::new(lookups),
             budget,
             replay,
@@ -222,24 +166,36 @@ impl Dns {
         self.replay.as_deref()
     }
 
-    /// The records of a name; none if it does not exist, or has none of this kind.
+    /// The records of a name; none if it does not exist, or has none of this kind. What fails is counted; that an answer
+    /// is [usable](Answer::usable) is for the caller to say.
     pub(super) async fn ask(
         &self,
         check: &Check,
         name: &str,
         kind: Kind,
         by: Instant,
-    ) -> Result<Vec<Record>, Failure> {
+    ) -> Result<Answer, Failure> {
+        let old = |records| Answer {
+            records,
+            is_fresh: false,
+        };
         let Some(replay) = &self.replay else {
             return self.ask_servers(check, name, kind, by).await;
         };
         let question = format!("dns {} {name}", kind.label());
-        if let Some(answer) = replay.answer(&question) {
-            return answer;
+        let recorded: Option<Result<Vec<Record>, Failure>> = replay.answer(&question);
+        match recorded {
+            Some(Ok(records)) => return Ok(old(records)),
+            Some(Err(failure)) if is_said(&failure) => return Err(failure),
+            Some(Err(_)) | None => {}
         }
         let answer = self.ask_servers(check, name, kind, by).await;
-        if self.resolver.is_some() {
-            replay.record(&question, &answer);
+        match &answer {
+            Ok(Answer { records, .. }) => replay.record(&question, &Ok::<_, Failure>(records)),
+            Err(failure) if is_said(failure) => {
+                replay.record(&question, &Err::<Vec<Record>, _>(failure));
+            }
+            Err(_) => {}
         }
         answer
     }
@@ -250,7 +206,7 @@ impl Dns {
         name: &str,
         kind: Kind,
         by: Instant,
-    ) -> Result<Vec<Record>, Failure> {
+    ) -> Result<Answer, Failure> {
         let Some(resolver) = &self.resolver else {
             let kind = FailureKind::NotRecorded;
             check.meter().failed(kind);
@@ -259,38 +215,67 @@ impl Dns {
                 format!("no answer about {name} is recorded"),
             ));
         };
-        let Some(question) = question(name) else {
-            return Ok(Vec::new());
+        let old = |records| Answer {
+            records,
+            is_fresh: false,
         };
-        check.admit()?;
+        let Some(question) = question(name) else {
+            return Ok(old(Vec::new()));
+        };
         let began = Instant::now();
+        if let Some(records) = self.kept.get(kind, name) {
+            check.meter().answered(began.elapsed());
+            return Ok(old(records));
+        }
+        check.admit()?;
         let Ok(Ok(_permit)) = timeout_at(by, self.permits.acquire()).await else {
             let failure = Failure::new(FailureKind::Busy, "too many questions are under way");
             check.failed(&failure, false);
             return Err(failure);
         };
         let asked = timeout_at(by, resolver.lookup(question, kind.record_type())).await;
+        let answered = |records: Vec<Record>, seconds: u32| {
+            check.meter().answered(began.elapsed());
+            let time = Duration::from_secs(seconds.into());
+            self.kept.add(kind, name, &records, time);
+            Ok(Answer {
+                records,
+                is_fresh: true,
+            })
+        };
         let failure = match asked {
             Ok(Ok(lookup)) => {
-                check.succeeded();
-                check.meter().answered(began.elapsed());
+                let time = lookup.answers().iter().map(|it| it.ttl).min();
                 let records = lookup.answers().iter().take(RECORDS);
-                return Ok(records.filter_map(|it| read(&it.data, kind)).collect());
+                let records = records.filter_map(|it| read(&it.data, kind)).collect();
+                return answered(records, time.unwrap_or_default());
             }
             Ok(Err(error)) => match failure_of(&error, began.elapsed()) {
                 Some(failure) => failure,
-                None => {
-                    check.succeeded();
-                    check.meter().answered(began.elapsed());
-                    return Ok(Vec::new());
-                }
+                None => return answered(Vec::new(), time_of_nothing(&error)),
             },
             Err(_) => timed_out(began.elapsed()),
         };
         // A question that came late says nothing of who was asked.
         let had_time = failure.kind != FailureKind::Timeout || began.elapsed() >= self.budget / 2;
-        check.failed(&failure, had_time);
+        check.failed(&failure, had_time && check.is_at_fault(&failure, name, by));
         Err(failure)
+    }
+}
+
+/// Whether a server has said so, and would again.
+fn is_said(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::Refused | FailureKind::ServerFailure
+    )
+}
+
+/// For how many seconds it is known that there is nothing.
+fn time_of_nothing(error: &NetError) -> u32 {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => none.negative_ttl.unwrap_or_default(),
+        _ => 0,
     }
 }
 
@@ -303,7 +288,7 @@ fn timed_out(waited: Duration) -> Failure {
 }
 
 /// A resolver that asks these servers.
-fn resolver(servers: &DnsServers, cache: usize, budget: Duration) -> Result<TokioResolver, String> {
+fn resolver(servers: &DnsServers, budget: Duration) -> Result<TokioResolver, String> {
     let (config, mut options) = match servers {
         DnsServers::System => read_system_conf().map_err(|error| {
             format!("the system's name servers are not known: {error}; write their addresses, such as [\"127.0.0.1:53\"]")
@@ -325,7 +310,8 @@ fn resolver(servers: &DnsServers, cache: usize, budget: Duration) -> Result<Toki
     let config = ResolverConfig::from_parts(None, Vec::new(), config.name_servers().to_vec());
     options.timeout = budget / 2;
     options.attempts = 1;
-    options.cache_size = cache as u64;
+    // Answers are kept elsewhere.
+    options.cache_size = 0;
     options.preserve_intermediates = false;
     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         .with_options(options)
@@ -421,5 +407,35 @@ fn refusal(code: ResponseCode) -> (FailureKind, String) {
             FailureKind::Nonsense,
             format!("the name server answers with an error: {code}"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    /// What was only late, or not asked, when it was recorded is asked for again.
+    #[tokio::test]
+    async fn recorded_is_what_a_server_has_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let replay = Replay::open(folder.path()).unwrap();
+        let failed = |kind| Err::<Vec<Record>, _>(Failure::new(kind, "recorded"));
+        replay.record("dns A late.example", &failed(FailureKind::Timeout));
+        replay.record("dns A paused.example", &failed(FailureKind::BreakerOpen));
+        replay.record("dns A refused.example", &failed(FailureKind::Refused));
+        let budget = Duration::from_secs(1);
+        let dns = Dns::new(None, 8, 8, budget, Some(Arc::new(replay))).unwrap();
+        let check = Check::own("dkim", &Metrics::new());
+        for (name, kind) in [
+            ("late.example", FailureKind::NotRecorded),
+            ("paused.example", FailureKind::NotRecorded),
+            ("refused.example", FailureKind::Refused),
+        ] {
+            let answer = dns
+                .ask(&check, name, Kind::A, Instant::now() + budget)
+                .await;
+            assert_eq!(answer.unwrap_err().kind, kind, "{name}");
+        }
     }
 }

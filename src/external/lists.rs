@@ -75,8 +75,9 @@ impl List {
         name: &str,
         by: Instant,
     ) -> Result<Vec<Record>, Failure> {
-        let records = dns.ask(&self.check, name, Kind::A, by).await?;
-        self.read(&records).map(|_| records)
+        let answer = dns.ask(&self.check, name, Kind::A, by).await?;
+        self.read(answer.records())?;
+        Ok(answer.usable(&self.check))
     }
 
     /// Asks about what has become known of a message.
@@ -101,8 +102,12 @@ impl List {
                     findings.failures.push(failure);
                 }
             };
-            match answer.map(|records| self.read(&records)) {
-                Ok(Ok(Meaning { codes, undeclared })) => {
+            let is_fresh = answer.as_ref().is_ok_and(|it| it.is_fresh);
+            match answer.map(|answer| self.read(answer.records()).map(|it| (it, answer))) {
+                Ok(Ok((Meaning { codes, undeclared }, answer))) => {
+                    if undeclared.is_none() {
+                        answer.usable(&self.check);
+                    }
                     if let Some(answer) = undeclared {
                         let failure = undeclared_answer(answer);
                         self.check.failed(&failure, false);
@@ -123,7 +128,7 @@ impl List {
                     findings.hits.extend(hits);
                 }
                 Ok(Err(refused)) => {
-                    self.check.failed(&refused, true);
+                    self.check.failed(&refused, is_fresh);
                     self.check.complain(&refused);
                     failed(refused);
                 }

@@ -3,6 +3,7 @@
 //! In: what is known of a message; out: findings. The questions of a message run side by side, and each has an end of its
 //! own: one that hangs hides nothing of the others' answers.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,18 +11,17 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::complete::Complete;
+use super::dkim::Verified;
 use super::dns::{Check, Dns, Failure, Kind, Record};
+use super::guarded::{guarded, panicked};
 use super::lists::{Known, List, test_points};
 use super::replay::Replay;
 use super::{dkim, dmarc, spf};
 use crate::config::{DnsList, NetworkConfig};
-use crate::filter::findings::SignatureResult;
+use crate::filter::findings::{FailureKind, SignatureFinding, SignatureResult};
 use crate::filter::{Findings, Subject};
 use crate::metrics::Metrics;
-use crate::thread_pool::ThreadPool;
-
-/// Failures in a row after which popgate's own checks pause: those of one sender's name server are no reason.
-const FAILURES: u32 = 20;
+use crate::thread_pool::{NotDone, ThreadPool};
 
 /// Up to so many octets a message is verified on the session's thread: to hand it to another costs more.
 const INLINE: usize = 32 << 10;
@@ -43,6 +43,8 @@ pub(super) struct OfHeader {
     findings: Findings,
     keys: dkim::Keys,
     policy: Option<dmarc::Published>,
+    /// The domain of the envelope sender.
+    sender: Option<String>,
 }
 
 /// How a list answers at its test points.
@@ -68,7 +70,7 @@ impl Network {
         replay: Option<Arc<Replay>>,
     ) -> Result<Self, String> {
         let servers = settings.dns.as_ref();
-        let own = |is_on: bool, name| is_on.then(|| Check::new(name, FAILURES, metrics));
+        let own = |is_on: bool, name| is_on.then(|| Check::own(name, metrics));
         Ok(Self {
             dns: Dns::new(
                 servers,
@@ -102,10 +104,17 @@ impl Network {
     }
 
     /// The names of the keys that a header's signatures need.
-    pub(super) fn key_names(&self, header: &[u8], from: Option<&str>) -> Vec<String> {
+    ///
+    /// # Errors
+    /// If they cannot be found out.
+    pub(super) fn key_names(
+        &self,
+        header: &[u8],
+        from: Option<&str>,
+    ) -> Result<Vec<String>, Failure> {
         match self.dkim {
-            Some(_) => dkim::key_names(header, from),
-            None => Vec::new(),
+            Some(_) => guarded(|| dkim::key_names(header, from)),
+            None => Ok(Vec::new()),
         }
     }
 
@@ -113,24 +122,30 @@ impl Network {
     pub(super) async fn of_header(
         &self,
         subject: &Subject,
-        keys: &[String],
+        keys: &Result<Vec<String>, Failure>,
         by: Instant,
     ) -> OfHeader {
+        let names = keys.as_deref().unwrap_or_default();
         let lists = self.lists.iter();
         let lists = lists.map(|list| list.ask(&self.dns, subject, Known::Header, by));
-        let (listed, keys, spf, policy) = tokio::join!(
+        let (listed, known, spf, policy) = tokio::join!(
             join_all(lists),
-            self.keys(keys, by),
+            self.keys(names, by),
             self.spf(subject, by),
             self.policy(subject, by),
         );
         let mut of_header = OfHeader {
-            keys,
+            keys: known,
+            sender: subject.return_path_domain(),
             ..OfHeader::default()
         };
         let findings = &mut of_header.findings;
         listed.into_iter().for_each(|it| findings.add(it));
         findings.add(spf);
+        if let (Err(failure), Some(check)) = (keys, &self.dkim) {
+            check.failed(failure, false);
+            findings.failures.push(failure.clone().of("dkim"));
+        }
         match policy {
             Ok(policy) => of_header.policy = policy,
             Err(failure) => findings.failures.push(failure.of("dmarc")),
@@ -169,8 +184,10 @@ impl Network {
             mut findings,
             keys,
             policy,
+            sender,
         } = of_header;
         if let Some(check) = self.dkim.as_ref().filter(|_| complete.is_whole) {
+            let mut failed = Vec::new();
             for (name, key) in &keys {
                 if let Err(failure) = key {
                     let sentence = format!("the key {name} is not known: {}", failure.sentence);
@@ -178,32 +195,63 @@ impl Network {
                     findings.failures.push(failure.of("dkim"));
                 }
             }
-            let (message, now) = (complete.message.clone(), self.now());
-            let verify = move || dkim::verify(&message, from.as_deref(), &keys, now);
-            findings.dkim = match complete.message.len() <= INLINE {
-                true => Some(verify()),
-                // Mailboxes take turns in the filter only: this is at most some milliseconds.
-                false => {
-                    let verified = timeout_at(by, self.pool.run(0, verify)).await;
-                    verified.ok().and_then(Result::ok)
+            match self.signatures(complete, keys, from, by).await {
+                Ok(Verified {
+                    signatures,
+                    refused,
+                }) => {
+                    let passed = |it: &SignatureFinding| it.result == SignatureResult::Passed;
+                    if signatures.iter().any(passed) {
+                        check.meter().hit();
+                    }
+                    findings.dkim = Some(signatures);
+                    failed.extend(refused);
                 }
-            };
-            let signatures = findings.dkim.iter().flatten();
-            if signatures
-                .clone()
-                .any(|it| it.result == SignatureResult::Passed)
-            {
-                check.meter().hit();
+                Err(failure) => failed.push(failure),
+            }
+            for failure in failed {
+                check.failed(&failure, false);
+                findings.failures.push(failure.of("dkim"));
             }
         }
         if let (Some(policy), Some(check)) = (policy, &self.dmarc) {
-            let finding = policy.finding(findings.dkim.as_deref(), findings.spf.as_ref());
+            let finding = policy.finding(
+                findings.dkim.as_deref(),
+                findings.spf.as_ref(),
+                sender.as_deref(),
+            );
             if finding.passed == Some(true) {
                 check.meter().hit();
             }
             findings.dmarc = Some(finding);
         }
         findings
+    }
+
+    async fn signatures(
+        &self,
+        complete: &Complete,
+        keys: dkim::Keys,
+        from: Option<String>,
+        by: Instant,
+    ) -> Result<Verified, Failure> {
+        let (message, now) = (complete.message.clone(), self.now());
+        let verify = move || dkim::verify(&message, from.as_deref(), &keys, now);
+        if complete.message.len() <= INLINE {
+            return guarded(verify);
+        }
+        // Mailboxes take turns, as they do in the filter.
+        let mut hasher = DefaultHasher::new();
+        complete.recipient.hash(&mut hasher);
+        let verified = timeout_at(by, self.pool.run(hasher.finish(), verify)).await;
+        let (kind, why) = match verified {
+            Ok(Ok(verified)) => return Ok(verified),
+            Ok(Err(NotDone::Panicked)) => return Err(panicked()),
+            Ok(Err(not_done)) => (FailureKind::Busy, not_done.to_string()),
+            Err(_) => (FailureKind::Timeout, "there was no time".to_owned()),
+        };
+        let sentence = format!("the signatures were not verified: {why}");
+        Err(Failure::new(kind, sentence))
     }
 
     /// The time by which signatures expire.
@@ -221,7 +269,7 @@ impl Network {
         };
         let asked = names.iter().map(|name| async move {
             let key = self.dns.ask(check, name, Kind::Txt, by).await;
-            (name.clone(), key)
+            (name.clone(), key.map(|it| it.usable(check)))
         });
         join_all(asked).await.into_iter().collect()
     }

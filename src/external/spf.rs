@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::dkim::{library, not_found};
 use super::dns::{Check, Dns, Failure, Kind, Record, is_name};
+use super::guarded::guarded;
 use crate::filter::findings::{FailureKind, SpfFinding, SpfResult};
 
 /// Questions about one message: ten terms (RFC 7208 section 4.6.4), some of which need more than one.
@@ -45,7 +46,7 @@ pub(super) async fn check(
     }
     let mut known = Answers::default();
     for _ in 0..QUESTIONS {
-        let (found, missed) = evaluate(&known, (host, helo), sender);
+        let (found, missed) = guarded(|| evaluate(&known, (host, helo), sender))?;
         let Some((kind, name)) = missed else {
             return read(found, domain);
         };
@@ -55,14 +56,18 @@ pub(super) async fn check(
         };
         // What is no name does not exist.
         let records = match is_name(name.trim_end_matches('.')) {
-            true => dns.ask(check, name.trim_end_matches('.'), kind, by).await?,
+            true => {
+                let answer = dns.ask(check, name.trim_end_matches('.'), kind, by).await?;
+                answer.usable(check)
+            }
             false => Vec::new(),
         };
-        known.add(kind, &name, host, records);
+        guarded(|| known.add(kind, &name, host, records))?;
         if kind == Kind::Aaaa && known.has_exists && known.ipv6_is_empty(&name) {
             // It asks for addresses of version 4 in any case (section 5.7).
             let plain = name.trim_end_matches('.');
-            if !dns.ask(check, plain, Kind::A, by).await?.is_empty() {
+            let answer = dns.ask(check, plain, Kind::A, by).await?;
+            if !answer.usable(check).is_empty() {
                 known.add(kind, &name, host, vec![Record::Aaaa(Ipv6Addr::UNSPECIFIED)]);
             }
         }

@@ -219,11 +219,13 @@ pub enum FailureKind {
     InPart,
     /// It is not among the recorded answers.
     NotRecorded,
+    /// Popgate itself has failed.
+    Panicked,
 }
 
 impl FailureKind {
     /// All.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Timeout,
         Self::Unreachable,
         Self::Permission,
@@ -238,6 +240,7 @@ impl FailureKind {
         Self::TooLarge,
         Self::InPart,
         Self::NotRecorded,
+        Self::Panicked,
     ];
 
     /// As metrics name it.
@@ -257,6 +260,7 @@ impl FailureKind {
             Self::TooLarge => "too_large",
             Self::InPart => "in_part",
             Self::NotRecorded => "not_recorded",
+            Self::Panicked => "panicked",
         }
     }
 }
@@ -289,10 +293,16 @@ impl Findings {
         self.failures.extend(other.failures);
     }
 
-    /// What was found of the signatures, if that is all there is to know.
-    pub(in crate::filter) fn signatures(&self) -> Option<&[SignatureFinding]> {
+    /// What was found of the signatures, if that is all there is to know of the sender: a signature that was not checked
+    /// leaves it open only if its domain would be the sender's.
+    pub(in crate::filter) fn signatures(
+        &self,
+        is_senders: impl Fn(&str) -> bool,
+    ) -> Option<&[SignatureFinding]> {
         let all = self.dkim.as_deref()?;
-        let is_known = |it: &SignatureFinding| it.result != SignatureResult::NotChecked;
+        let is_known = |it: &SignatureFinding| {
+            it.result != SignatureResult::NotChecked || !is_senders(&it.domain)
+        };
         (all.iter().all(is_known) || all.iter().any(SignatureFinding::proves)).then_some(all)
     }
 }
@@ -329,6 +339,31 @@ mod tests {
         ] {
             assert_eq!(virus_mark_length(other.as_bytes()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_signature_of_another_domain_that_was_not_checked_leaves_nothing_open() {
+        let signature = |domain: &str, result| SignatureFinding {
+            domain: domain.to_owned(),
+            selector: "a".to_owned(),
+            result,
+            is_test: false,
+            covers: None,
+        };
+        let is_known = |all: &[SignatureFinding]| {
+            let findings = Findings {
+                dkim: Some(all.to_vec()),
+                ..Findings::default()
+            };
+            findings.signatures(|it| it == "example.net").is_some()
+        };
+        let other = signature("example.org", SignatureResult::NotChecked);
+        let own = signature("example.net", SignatureResult::NotChecked);
+        let failed = signature("example.net", SignatureResult::Failed);
+        let proving = signature("example.com", SignatureResult::Passed);
+        assert!(is_known(&[]) && is_known(&[other.clone(), failed]));
+        assert!(is_known(&[own.clone(), proving]));
+        assert!(!is_known(&[other, own]));
     }
 
     #[test]

@@ -229,6 +229,56 @@ async fn who_fails_again_and_again_is_not_waited_for() {
     );
 }
 
+fn from_host(last: u8) -> String {
+    MESSAGE.replace("192.0.2.1", &format!("192.0.2.{last}"))
+}
+
+/// It answers, but that is not what a list is asked for.
+#[tokio::test]
+async fn a_list_that_refuses_or_answers_nonsense_is_not_asked_for_a_while() {
+    for (answer, kind) in [
+        ([127, 255, 255, 254], "list_refuses"),
+        ([192, 0, 2, 80], "nonsense"),
+    ] {
+        let server = NameServer::start().await;
+        server.otherwise(Reply::A(vec![answer]));
+        let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+        for last in 1..=8 {
+            let message = from_host(last);
+            assert_eq!(
+                fetched(&mut proxy, message.as_bytes()).await,
+                unchanged(&message)
+            );
+        }
+        let metric = |line: &str| proxy.proxy.metric(line);
+        let errors = |kind| {
+            metric(&format!(
+                "popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}"
+            ))
+        };
+        assert_eq!((errors(kind), errors("breaker_open")), (5.0, 3.0), "{kind}");
+        let line = "popgate_external_breaker_open{check=\"hosts\"}";
+        assert_eq!(metric(line), 1.0, "{kind}");
+    }
+}
+
+/// An answer that was kept says nothing of the server.
+#[tokio::test]
+async fn kept_answers_make_no_failure_undone() {
+    let server = NameServer::start().await;
+    server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+    fetched(&mut proxy, MESSAGE.as_bytes()).await;
+    server.otherwise(Reply::Error(2));
+    for last in 2..=6 {
+        fetched(&mut proxy, from_host(last).as_bytes()).await;
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert!(got.contains("HOST_LISTED"), "{got}");
+    }
+    let line = "popgate_external_breaker_open{check=\"hosts\"}";
+    assert_eq!(proxy.proxy.metric(line), 1.0);
+}
+
 /// A mailbox with an entry for the sender.
 fn listing(data: &Path, list: ListKind) {
     let mailbox = MailboxId::new(UpstreamId::new("127.0.0.1", 110), "a").unwrap();

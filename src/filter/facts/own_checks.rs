@@ -109,10 +109,15 @@ pub(super) const FACTS: &[Fact] = &[
 ];
 
 fn signatures<'m>(mail: &'m MessageView<'_>) -> Option<&'m [SignatureFinding]> {
-    mail.context
-        .findings
-        .as_deref()
-        .and_then(Findings::signatures)
+    of_findings(mail, mail.context.findings.as_deref()?)
+}
+
+fn of_findings<'f>(
+    mail: &MessageView<'_>,
+    findings: &'f Findings,
+) -> Option<&'f [SignatureFinding]> {
+    let from = from_domain(mail);
+    findings.signatures(|domain| from.is_some_and(|from| same_domain(domain, from)))
 }
 
 /// The domain of the first signature that is so.
@@ -134,7 +139,9 @@ fn aligned<'m>(mail: &'m MessageView<'_>) -> Option<&'m str> {
 fn dkim_failed(mail: &MessageView<'_>) -> Option<String> {
     let all = signatures(mail)?;
     let counting = || all.iter().filter(|it| !it.is_test);
-    let is_any = counting().any(|it| it.result == SignatureResult::Passed);
+    // Also one of another domain may be valid.
+    let may_be = [SignatureResult::Passed, SignatureResult::NotChecked];
+    let is_any = counting().any(|it| may_be.contains(&it.result));
     counting()
         .next()
         .filter(|_| !is_any)
@@ -156,7 +163,7 @@ fn dmarc(mail: &MessageView<'_>, passed: bool, policies: &[DmarcPolicy]) -> Opti
 /// found nothing out, or if the message came by a gateway, which breaks signatures.
 pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<String> {
     let findings = mail.context.findings.as_deref()?;
-    let signatures = findings.signatures()?;
+    let signatures = of_findings(mail, findings)?;
     let is_proven = signatures.iter().any(SignatureFinding::proves);
     if !is_proven && gateway::is_behind(mail) {
         return None;
