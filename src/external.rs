@@ -10,6 +10,8 @@ mod breaker;
 mod check;
 mod complete;
 mod dkim;
+mod dkim_body;
+mod dkim_tags;
 mod dmarc;
 mod dns;
 mod guarded;

@@ -17,16 +17,17 @@ use hickory_resolver::proto::op::ResponseCode;
 use mail_auth::common::crypto::HashAlgorithm;
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::common::verify::{DomainKey, VerifySignature};
-use mail_auth::dkim::{Canonicalization, DkimError, Signature};
+use mail_auth::dkim::{DkimError, Signature};
 use mail_auth::{
     AuthenticatedMessage, DkimOutput, DkimResult, DnsError, Error, MessageAuthenticator,
     Parameters, ResolverCache, Txt,
 };
 
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
-
+use super::dkim_body::{self, NOTHING};
+use super::dkim_tags::{Tags, is_for_mail, is_test, may_count};
 use super::dns::{Failure, Record, is_name, no_resolver};
 use crate::filter::findings::{SignatureFinding, SignatureResult};
+use crate::message::header::header_end;
 use choice::{Chosen, NAMES, SIGNATURE, SIGNATURES, choose};
 
 /// The key of a signature, as it is published.
@@ -79,7 +80,9 @@ pub(super) fn verify(message: &[u8], from: Option<&str>, keys: &Keys, now: u64) 
 /// What the library finds.
 fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
     let mut findings = Vec::new();
-    let parsed = AuthenticatedMessage::parse_with_opts(message, None, false);
+    // Its body is hashed here.
+    let header = &message[..header_end(message).unwrap_or(message.len())];
+    let parsed = AuthenticatedMessage::parse_with_opts(header, None, false);
     let (Some(mut parsed), Some(library)) = (parsed, library()) else {
         return findings;
     };
@@ -89,33 +92,47 @@ fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
         h.len() <= NAMES && b.len() <= SIGNATURE
     });
     parsed.dkim_headers.truncate(SIGNATURES);
-    let mut expired = Vec::new();
+    let mut stated = Vec::new();
     let mut known = KnownKeys::default();
     for header in &mut parsed.dkim_headers {
         let signature = &mut header.header;
+        stated.push(Stated::read(header.value, signature, now));
         // The library would go by the clock, and ask for more than keys.
-        let Signature { x, t, .. } = *signature;
-        expired.push(x != 0 && (x <= now || x < t));
         signature.x = 0;
         signature.r = false;
         signature.atps = None;
+        // A second sender above the one that was signed is not the sender's (section 8.15).
+        signature.h.push("from".to_owned());
+        let hash = (signature.cb, signature.a.into(), signature.l, Vec::new());
+        if signature.l == NOTHING && !parsed.body_hashes.contains(&hash) {
+            parsed.body_hashes.push(hash);
+        }
         known.add(signature, keys);
     }
-    let lengths = hash_beginnings(&mut parsed);
+    // Those of signatures that do not count are not needed.
+    let signatures = || parsed.dkim_headers.iter().map(|it| &it.header);
+    parsed.body_hashes.retain(|(form, algorithm, length, _)| {
+        signatures()
+            .any(|it| it.cb == *form && HashAlgorithm::from(it.a) == *algorithm && it.l == *length)
+    });
+    let lengths = dkim_body::hash(&message[header.len()..], &mut parsed.body_hashes);
     let parameters = Parameters::new(&parsed).with_txt_cache(&known);
     // Everything is known: it waits for nothing.
     let Some(outputs) = library.verify_dkim(parameters).now_or_never() else {
         return findings;
     };
-    let (with, without): (Vec<_>, Vec<_>) = outputs.iter().partition(|it| it.signature().is_some());
-    for (output, is_expired) in with.into_iter().zip(expired) {
-        if let Some(signature) = output.signature() {
-            let whole = lengths.iter().find(|(form, _)| *form == signature.cb);
-            let whole = whole.map_or(0, |(_, length)| *length);
-            findings.push(finding(output, signature, whole, keys, is_expired));
-        }
+    let verified = outputs.iter().filter_map(|it| Some((it, it.signature()?)));
+    for ((output, signature), stated) in verified.zip(stated) {
+        let whole = lengths.iter().find(|(form, _)| *form == signature.cb);
+        let whole = whole.map_or(0, |(_, length)| *length);
+        findings.push(finding(output, signature, whole, keys, stated));
     }
-    findings.extend(without.iter().map(|_| SignatureFinding {
+    // The library tells of some of them only.
+    let unreadable = parsed.errors.iter().filter(|it| {
+        let name = it.name.trim_ascii_end();
+        name.eq_ignore_ascii_case(b"dkim-signature")
+    });
+    findings.extend(unreadable.map(|_| SignatureFinding {
         domain: String::new(),
         selector: String::new(),
         result: SignatureResult::Unreadable,
@@ -125,15 +142,38 @@ fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
     findings
 }
 
+/// What a signature says of itself, and the library is not asked for.
+struct Stated {
+    may_count: bool,
+    is_expired: bool,
+}
+
+impl Stated {
+    fn read(field: &[u8], signature: &mut Signature, now: u64) -> Self {
+        let Signature { x, t, .. } = *signature;
+        let text = String::from_utf8_lossy(field);
+        let tags = Tags::read(&text);
+        let signs_nothing = |tags: &Tags<'_>| tags.value("l").is_some();
+        if signature.l == 0 && tags.as_ref().is_some_and(signs_nothing) {
+            signature.l = NOTHING;
+        }
+        Self {
+            may_count: tags.is_some_and(|tags| may_count(&tags, signature)),
+            is_expired: x != 0 && (x <= now || x < t),
+        }
+    }
+}
+
 fn finding(
     output: &DkimOutput<'_>,
     signature: &Signature,
     whole: u64,
     keys: &Keys,
-    is_expired: bool,
+    stated: Stated,
 ) -> SignatureFinding {
     let result = match output.result() {
-        DkimResult::Pass if is_expired => SignatureResult::Expired,
+        _ if !stated.may_count => SignatureResult::Unreadable,
+        DkimResult::Pass if stated.is_expired => SignatureResult::Expired,
         DkimResult::Pass => SignatureResult::Passed,
         DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch)) => SignatureResult::Failed,
         DkimResult::Fail(_) => SignatureResult::Failed,
@@ -147,12 +187,18 @@ fn finding(
     let key = keys
         .get(&key_name(signature))
         .and_then(|it| it.as_ref().ok());
+    let is_test = |record: &Record| matches!(record, Record::Txt(text) if is_test(text));
+    let covers = match signature.l {
+        0 => whole,
+        NOTHING => 0,
+        length => length,
+    };
     SignatureFinding {
         domain: signature.d.to_lowercase(),
         selector: signature.s.to_lowercase(),
         result,
         is_test: key.is_some_and(|records| records.iter().any(is_test)),
-        covers: (signature.l != 0 && signature.l < whole).then_some(signature.l),
+        covers: (covers < whole).then_some(covers),
     }
 }
 
@@ -169,16 +215,6 @@ pub(super) fn library() -> Option<&'static MessageAuthenticator> {
 fn key_name(signature: &Signature) -> String {
     let name = signature.domain_key().to_lowercase();
     name.trim_end_matches('.').to_owned()
-}
-
-/// Whether a key is published for tests only (RFC 6376 section 3.6.1).
-fn is_test(record: &Record) -> bool {
-    let Record::Txt(text) = record else {
-        return false;
-    };
-    let mut tags = text.split(';').filter_map(|tag| tag.split_once('='));
-    let flags = tags.find(|(name, _)| name.trim() == "t");
-    flags.is_some_and(|(_, flags)| flags.split(':').any(|flag| flag.trim() == "y"))
 }
 
 /// Keys by the name that the library asks for.
@@ -212,6 +248,9 @@ fn key_of(records: &[Record]) -> Txt {
             continue;
         };
         match DomainKey::parse(text.as_bytes()) {
+            Ok(_) if !is_for_mail(text) => {
+                found = Txt::Error(Error::Dkim(DkimError::UnsupportedKeyType));
+            }
             Ok(key) => return key.into(),
             Err(error) => found = Txt::Error(error),
         }
@@ -237,74 +276,6 @@ impl ResolverCache<Box<str>, Txt> for KnownKeys {
     }
 
     fn insert(&self, _: Box<str>, _: Txt, _: std::time::Instant) {}
-}
-
-/// A body as it is signed (RFC 6376 sections 3.4.3 and 3.4.4).
-fn canonical(body: &[u8], form: Canonicalization) -> Vec<u8> {
-    let mut signed = Vec::with_capacity(body.len() + 2);
-    let mut empty = 0;
-    for line in body.split_inclusive(|it| *it == b'\n') {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let blank = |it: &u8| matches!(it, b' ' | b'\t');
-        let line = match form {
-            Canonicalization::Simple => line,
-            Canonicalization::Relaxed => {
-                &line[..line
-                    .iter()
-                    .rposition(|it| !blank(it))
-                    .map_or(0, |it| it + 1)]
-            }
-        };
-        if line.is_empty() {
-            empty += 1;
-            continue;
-        }
-        for _ in 0..std::mem::take(&mut empty) {
-            signed.extend_from_slice(b"\r\n");
-        }
-        match form {
-            Canonicalization::Simple => signed.extend_from_slice(line),
-            Canonicalization::Relaxed => {
-                let mut was_blank = false;
-                for octet in line {
-                    match blank(octet) {
-                        true if was_blank => {}
-                        true => signed.push(b' '),
-                        false => signed.push(*octet),
-                    }
-                    was_blank = blank(octet);
-                }
-            }
-        }
-        signed.extend_from_slice(b"\r\n");
-    }
-    signed
-}
-
-/// Computes the digests of bodies of which only the beginning is signed: the library counts octets of the body as it came,
-/// but those of the signed form count (section 3.4.5). Returns how long each form is.
-fn hash_beginnings(parsed: &mut AuthenticatedMessage<'_>) -> Vec<(Canonicalization, u64)> {
-    let mut lengths = Vec::new();
-    let body = parsed.raw_message.get(parsed.body_offset as usize..);
-    let body = body.unwrap_or_default();
-    for (form, algorithm, length, hash) in &mut parsed.body_hashes {
-        if *length == 0 {
-            continue;
-        }
-        let signed = canonical(body, *form);
-        lengths.push((*form, signed.len() as u64));
-        let end = usize::try_from(*length).unwrap_or(usize::MAX);
-        let algorithm = match algorithm {
-            HashAlgorithm::Sha1 => &SHA1_FOR_LEGACY_USE_ONLY,
-            HashAlgorithm::Sha256 => &SHA256,
-        };
-        // A signature of more than there is cannot be valid.
-        *hash = signed
-            .get(..end)
-            .map_or(Vec::new(), |it| digest(algorithm, it).as_ref().to_vec());
-    }
-    lengths
 }
 
 #[cfg(test)]
@@ -385,20 +356,39 @@ mod tests {
         let found = verify(&raw, None, &silent.collect(), THEN);
         assert_eq!(found.signatures[0].result, R::NotChecked);
         assert_eq!(results(b"From: ann@example.net\r\n\r\nx\r\n"), []);
-        assert_eq!(
-            results(b"DKIM-Signature: v=1; a=x\r\n\r\nx\r\n"),
-            [R::Unreadable]
-        );
+        for field in ["v=1; a=x", "hello", "v=1; a=rsa-sha256; d=a; s=b; h=from"] {
+            let raw = format!("DKIM-Signature: {field}\r\n\r\nx\r\n");
+            assert_eq!(results(raw.as_bytes()), [R::Unreadable], "{field}");
+        }
     }
 
-    /// A signature with another time is another signature: this one is made here, and so is invalid, too.
     #[test]
     fn the_time_of_a_signature_is_compared_with_the_time_that_is_given() {
-        let raw = message("rsa2048-rr");
-        let text = String::from_utf8_lossy(&raw).into_owned();
-        let with_end = text.replacen("v=1;", "v=1; x=1700000000;", 1).into_bytes();
+        // It ends with 1900000000.
+        let raw = message("expires");
+        let at = |now| {
+            verify(&raw, Some("example.net"), &keys(&raw), now)
+                .signatures
+                .remove(0)
+        };
+        assert!(at(1_899_999_999).proves());
+        let late = at(1_900_000_000);
+        assert!(late.result == SignatureResult::Expired && !late.proves());
         // That it has expired is no news if it was never valid.
-        assert_eq!(results(&with_end), [SignatureResult::Failed]);
+        let changed = [&*raw, b"more\r\n"].concat();
+        let changed = verify(&changed, None, &keys(&raw), 1_900_000_000);
+        assert_eq!(changed.signatures[0].result, SignatureResult::Failed);
+    }
+
+    #[test]
+    fn a_length_of_zero_signs_no_body_and_a_sender_above_is_not_signed() {
+        let raw = message("length-zero");
+        let found = verified(&raw).remove(0);
+        assert_eq!(found.result, SignatureResult::Passed);
+        assert!(found.covers == Some(0) && !found.proves());
+        // That signature names From once.
+        let forged = [b"From: eve@example.net\r\n", &*raw].concat();
+        assert_eq!(results(&forged), [SignatureResult::Failed]);
     }
 
     #[test]
@@ -512,28 +502,5 @@ mod tests {
         let tags = "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==";
         let raw = format!("DKIM-Signature: {tags}; t=1zh={many}\r\nFrom: a@b\r\n\r\nx\r\n");
         assert!(verified(raw.as_bytes()).is_empty());
-    }
-
-    #[test]
-    fn bodies_have_the_signed_form() {
-        use Canonicalization::{Relaxed, Simple};
-        for (body, simple, relaxed) in [
-            ("", "", ""),
-            ("a\r\n", "a\r\n", "a\r\n"),
-            ("a \t b \r\n\r\n\r\n", "a \t b \r\n", "a b\r\n"),
-            (" a\n\nb", " a\r\n\r\nb\r\n", " a\r\n\r\nb\r\n"),
-            ("a\r\n \r\n", "a\r\n \r\n", "a\r\n"),
-        ] {
-            assert_eq!(
-                canonical(body.as_bytes(), Simple),
-                simple.as_bytes(),
-                "{body:?}"
-            );
-            assert_eq!(
-                canonical(body.as_bytes(), Relaxed),
-                relaxed.as_bytes(),
-                "{body:?}"
-            );
-        }
     }
 }

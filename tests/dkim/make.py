@@ -6,10 +6,13 @@ private keys are thrown away. Needs dkimpy and openssl.
 """
 
 import base64
+import hashlib
 import pathlib
 import subprocess
 
 import dkim
+from dkim.canonicalization import CanonicalizationPolicy
+from dkim.crypto import parse_pem_private_key
 
 HERE = pathlib.Path(__file__).parent
 BODY = b"Hello  Bob,  \r\n\r\nthe figures\tare here.\r\n.leading dot\r\nsmall umlauts: \xc3\xa4\r\n\r\n\r\n"
@@ -65,6 +68,22 @@ def main():
                         ("sr", (b"simple", b"relaxed")), ("ss", (b"simple", b"simple"))]:
         for selector in ["rsa1024", "rsa2048", "rsa4096", "ed"]:
             sign(f"{selector}-{name}", selector, forms)
+
+    def sign_with(name, key, **tags):
+        """By tags that dkimpy has no parameter for."""
+        signer = dkim.DKIM(MESSAGE)
+        signer.hasher = hashlib.sha256
+        policy = CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
+        body = policy.canonicalize_body(signer.body)[:int(tags.get("l", 1 << 30))]
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        tags = {"v": "1", "a": "rsa-sha256", "c": "relaxed/relaxed", "d": "example.net", "s": key, **tags,
+                "h": "from:subject", "bh": digest, "b": "0" * 60}
+        field = signer.gen_header([(name.encode(), value.encode()) for name, value in tags.items()], [b"from", b"subject"],
+                                  policy, b"DKIM-Signature", parse_pem_private_key(private[key]))
+        made[name] = b"DKIM-Signature: " + field + MESSAGE
+
+    sign_with("expires", "rsa2048", x="1900000000")
+    sign_with("length-zero", "rsa2048", l="0")
     sign("body-changed", "rsa2048", change=lambda it: it.replace(b"figures\tare", b"figures\twere"))
     sign("header-changed", "rsa2048", change=lambda it: it.replace(b"Subject: Figures", b"Subject: Forged"))
     sign("spaces-changed-relaxed", "rsa2048", change=lambda it: it.replace(b"Hello  Bob,  ", b"Hello Bob,"))
