@@ -18,9 +18,11 @@ mod guarded;
 mod kept;
 mod lists;
 mod network;
+mod record;
 mod replay;
 pub mod scanners;
 mod spf;
+mod whom;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use crate::metrics::Metrics;
 use crate::thread_pool::ThreadPool;
 use network::{Network, OfHeader};
 use scanners::Scanners;
+use whom::Whom;
 
 pub use complete::Complete;
 pub use dns::{Check, Failure};
@@ -56,14 +59,6 @@ pub struct ExternalChecks {
     scanners: Option<Scanners>,
     hasher: RandomState,
     metrics: Arc<Metrics>,
-}
-
-/// Who is asked about a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whom {
-    Everybody,
-    /// Scanners that look for viruses: nobody else is needed.
-    VirusScanners,
 }
 
 /// What was asked about a message whose header is known. Dropping it ends the questions.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::breaker::{Breaker, Changed};
-use super::dns::Failure;
+use super::record::Failure;
 use crate::filter::findings::FailureKind;
 use crate::message::url::registrable;
 use crate::metrics::{CheckMeter, Metrics};

@@ -3,7 +3,6 @@
 //! In: a name and a kind of record; out: the records, which may be none, or why there is no usable answer. Each list, and
 //! each check of popgate's own, has a breaker: one that hangs makes only the first messages wait.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,96 +13,25 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData};
 use hickory_resolver::system_conf::read_system_conf;
-use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::kept::Kept;
 use super::replay::Replay;
 use crate::config::DnsServers;
-use crate::filter::findings::{CheckFailure, FailureKind};
+use crate::filter::findings::FailureKind;
 
 pub use super::check::Check;
+pub use super::record::Failure;
+pub(super) use super::record::{Kind, Record};
 
 /// A name that is longer is no question (RFC 1035 section 2.3.4).
 const LONGEST_NAME: usize = 253;
 
 /// Records of an answer that are looked at.
 const RECORDS: usize = 50;
-
-/// A record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Record {
-    A(Ipv4Addr),
-    Aaaa(Ipv6Addr),
-    /// Its texts, joined.
-    Txt(String),
-    Mx(u16, String),
-    Ptr(String),
-}
-
-/// A kind of record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    A,
-    Aaaa,
-    Txt,
-    Mx,
-    Ptr,
-}
-
-impl Kind {
-    fn label(self) -> &'static str {
-        match self {
-            Self::A => "A",
-            Self::Aaaa => "AAAA",
-            Self::Txt => "TXT",
-            Self::Mx => "MX",
-            Self::Ptr => "PTR",
-        }
-    }
-
-    fn record_type(self) -> RecordType {
-        match self {
-            Self::A => RecordType::A,
-            Self::Aaaa => RecordType::AAAA,
-            Self::Txt => RecordType::TXT,
-            Self::Mx => RecordType::MX,
-            Self::Ptr => RecordType::PTR,
-        }
-    }
-}
-
-/// Why there is no usable answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// For metrics.
-    pub kind: FailureKind,
-    /// For people.
-    pub sentence: String,
-}
-
-impl Failure {
-    /// Of this kind.
-    pub fn new(kind: FailureKind, sentence: impl Into<String>) -> Self {
-        Self {
-            kind,
-            sentence: sentence.into(),
-        }
-    }
-
-    /// As a finding about a message.
-    pub fn of(self, check: &str) -> CheckFailure {
-        CheckFailure {
-            check: check.to_owned(),
-            kind: self.kind,
-            sentence: self.sentence,
-        }
-    }
-}
 
 /// What name servers have answered.
 #[derive(Debug)]

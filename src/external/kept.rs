@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::dns::{Kind, Record};
+use super::record::{Kind, Record};
 
 /// No answer is kept for longer.
 const LONGEST: Duration = Duration::from_secs(3600);

@@ -31,10 +31,10 @@ pub use answer::{Envelope, ScannerAnswer, ScannerScore, ScannerSymbol};
 pub use error::ScannerError;
 
 use self::connection::Kept;
-use super::Whom;
 use super::breaker::{Breaker, Changed};
 use super::complete::Complete;
 use super::replay::Replay;
+use super::whom::Whom;
 use crate::config::{Scanner as Settings, ScannerKind};
 use crate::filter::findings::CheckFailure;
 use crate::filter::{Findings, Subject};
