@@ -168,3 +168,35 @@ class Impostor:
         except OSError:
             pass
         self.socket.close()
+
+
+class Listing:
+    """A list in the DNS on a free port of loopback that has every name, until `stop()`; where it `refuses`, each third
+    question."""
+
+    def __init__(self):
+        self.socket = socket.socket(type=socket.SOCK_DGRAM)
+        self.socket.bind((HOST, 0))
+        self.address = "%s:%d" % self.socket.getsockname()
+        self.refuses, self.questions = False, 0
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                packet, client = self.socket.recvfrom(4096)
+                question, kind = question_of(packet)
+                self.questions += 1
+                says = "127.255.255.254" if self.refuses and self.questions % 3 == 0 else "127.0.0.2"
+                self.socket.sendto(answer(packet, question, says if kind == A else None), client)
+            except OSError:
+                return
+            except IndexError:
+                pass  # it was no question
+
+    def stop(self):
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()

@@ -14,6 +14,7 @@ import time
 
 import mail
 from gate import Popgate
+from name_servers import Listing
 from server import PASSWORD, make_certificates
 from staged import Staged, on_the_wire
 
@@ -87,6 +88,7 @@ class Stage:
         endless = [whole[:-3], 3 * HELD, whole[-3:]]
         mailbox = [late, endless, *([on_the_wire(sample)] for sample in samples)]
         self.servers = {name: Staged(mailbox) for name in ("isp", "office")}
+        self.listing = Listing()
         self.program, self.folder, self.path = program, folder, os.path.join(folder, "popgate.toml")
         self.certificate()
         with open(self.path, "w") as f:
@@ -108,6 +110,9 @@ class Stage:
         return (f'[[listen]]\naddress = "127.0.0.1:0"\nupstream = "isp"\n\n'
                 f'[[listen]]\naddress = "127.0.0.1:0"\ntls = "implicit"\ncertificate = "server.pem"\nkey = "server.key"\nupstream = "office"\n\n'
                 f'{upstreams}[filter]\ndrop_at = 12.0\nhold_seconds = "{HELD}s"\n\n[admin]\naddress = "127.0.0.1:0"\n\n'
+                f'[network]\ndns = ["{self.listing.address}"]\n\n[[dns_list]]\nname = "listing"\nzone = "list.example"\n'
+                'kind = "domain"\nof = ["from"]\n'
+                'codes = { "127.0.0.2" = { fact = "LISTED", score = 0.01, text = "The sender is listed" } }\n\n'
                 f'[data]\ndir = "{self.folder}/data"\n')
 
     def isp(self, user="joe", password=PASSWORD):
@@ -148,6 +153,10 @@ class Stage:
             with contextlib.suppress(poplib.error_proto):
                 self.isp(user=f"user{number}" if number < 12 else "guess", password="wrong")
         until(lambda: self.counted("popgate_refused_total", reason="login_throttled"), "a guesser is refused")
+
+    def list_refuses(self):
+        self.listing.refuses = True
+        until(lambda: self.counted("popgate_external_errors_total", kind="list_refuses"), "a list refuses")
 
     def slow_headers(self):
         boxes = [self.isp(user=f"patient{number}") for number in range(4)]
@@ -196,6 +205,7 @@ class Stage:
 
     def stop(self):
         self.gate.stop()
+        self.listing.stop()
         self.servers["isp"].close()
         with contextlib.suppress(OSError):
             self.servers["office"].close()

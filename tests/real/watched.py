@@ -270,7 +270,7 @@ def watch(options, folder):
         in_a_terminal(options, stage, prometheus)
         program = ConsoleProgram(options.popgate, stage.path, stage.ports["admin"])
         last.callback(program.stop)
-        for trouble in (stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.hide_mode, stage.reloads):
+        for trouble in (stage.list_refuses, stage.wrong_passwords, stage.slow_headers, stage.leave_while_held, stage.server_gone, stage.hide_mode, stage.reloads):
             trouble()
         audience = Audience(prometheus, stage, boards)
         count = answered(audience)
