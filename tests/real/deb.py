@@ -105,7 +105,7 @@ class Package:
         with open(os.path.join(root, "deploy/config.toml")) as file:
             lines = file.read().splitlines()
         # Prose does not parse; what is left of the comments does.
-        bare = [re.sub(r"^# (?=\[|[a-z_]+ = )", "", line) for line in lines]
+        bare = [re.sub(r"^(?:# ){1,2}(?=\[|[a-z_]+ = )", "", line) for line in lines]
         whole = tomllib.loads("\n".join(line for line in bare if not line.startswith("# ")))
         wanted = sorted(settings(whole))
         page = gzip.decompress(self.contents["usr/share/man/man5/popgate.toml.5.gz"]).decode()
