@@ -24,8 +24,8 @@ import time
 from edits import judge, tidy
 from gate import Popgate
 from name_servers import Impostor, Unbound, a, txt
-from scanner_crowd import Crowd, judged
-from server import PASSWORD, find
+from scanner_crowd import Crowd, fetched, judged
+from server import find
 from staged import Staged, on_the_wire
 
 poplib._MAXLINE = 1 << 20  # its own bound is 2048 octets
@@ -130,16 +130,6 @@ class Gate(Popgate):
         """By check: how many answers there were."""
         metrics = self.metrics()
         return {check: metrics.get(f'popgate_external_seconds_count{{check="{check}"}}', 0) for check in CHECKS}
-
-
-def fetched(port):
-    client = poplib.POP3("127.0.0.1", port, timeout=30)
-    client.user("ann")
-    client.pass_(PASSWORD)
-    count, _ = client.stat()
-    found = [b"".join(line + b"\r\n" for line in client.retr(number)[1]) for number in range(1, count + 1)]
-    client.quit()
-    return found
 
 
 def tests_of(got):

@@ -115,13 +115,14 @@ def answer(packet, question, address=None, code=0):
     return packet[:2] + bytes([0x85, 0x80 | code]) + b"\0\1" + bytes([0, bool(address)]) + b"\0\0\0\0" + question + records
 
 
-class Impostor:
-    """Answers in the place of a name server until `stop()`: garbage, REFUSED, or (slow) too late that everything is listed."""
+class Played:
+    """A name server of this process, until `stop()`; `answered` answers a packet."""
 
-    def __init__(self, port, mode):
+    def __init__(self, port):
         self.socket = socket.socket(type=socket.SOCK_DGRAM)
         self.socket.bind((HOST, port))
-        self.answered = getattr(self, mode)
+
+    def start(self):
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -139,6 +140,23 @@ class Impostor:
             self.socket.sendto(packet, client)
         except OSError:
             pass  # it has ended
+
+    def stop(self):
+        # Another may take the port only when the thread no longer waits for it.
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
+
+
+class Impostor(Played):
+    """Answers in the place of a name server until `stop()`: garbage, REFUSED, or (slow) too late that everything is listed."""
+
+    def __init__(self, port, mode):
+        super().__init__(port)
+        self.answered = getattr(self, mode)
+        self.start()
 
     def garbage(self, packet, client):
         """Each is nonsense, and each that can be read says that something is listed which was not asked about."""
@@ -161,42 +179,19 @@ class Impostor:
         timer.daemon = True
         timer.start()
 
-    def stop(self):
-        # Another may take the port only when the thread no longer waits for it.
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.socket.close()
 
-
-class Listing:
+class Listing(Played):
     """A list in the DNS on a free port of loopback that has every name, until `stop()`; where it `refuses`, each third
     question."""
 
     def __init__(self):
-        self.socket = socket.socket(type=socket.SOCK_DGRAM)
-        self.socket.bind((HOST, 0))
+        super().__init__(0)
         self.address = "%s:%d" % self.socket.getsockname()
         self.refuses, self.questions = False, 0
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.start()
 
-    def serve(self):
-        while True:
-            try:
-                packet, client = self.socket.recvfrom(4096)
-                question, kind = question_of(packet)
-                self.questions += 1
-                says = "127.255.255.254" if self.refuses and self.questions % 3 == 0 else "127.0.0.2"
-                self.socket.sendto(answer(packet, question, says if kind == A else None), client)
-            except OSError:
-                return
-            except IndexError:
-                pass  # it was no question
-
-    def stop(self):
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.socket.close()
+    def answered(self, packet, client):
+        question, kind = question_of(packet)
+        self.questions += 1
+        says = "127.255.255.254" if self.refuses and self.questions % 3 == 0 else "127.0.0.2"
+        self.send(answer(packet, question, says if kind == A else None), client)

@@ -7,6 +7,7 @@ answer; this process notes how late it was itself.
 import asyncio
 import dataclasses
 import multiprocessing
+import poplib
 import random
 import re
 import time
@@ -33,6 +34,17 @@ class Found:
     wrong: list = dataclasses.field(default_factory=list)
     first: list = dataclasses.field(default_factory=list)
     noop: list = dataclasses.field(default_factory=list)
+
+
+def fetched(port):
+    """The messages of a mailbox, un-stuffed."""
+    client = poplib.POP3("127.0.0.1", port, timeout=30)
+    client.user("ann")
+    client.pass_(PASSWORD)
+    count, _ = client.stat()
+    found = [b"".join(line + b"\r\n" for line in client.retr(number)[1]) for number in range(1, count + 1)]
+    client.quit()
+    return found
 
 
 def judged(original, wire):

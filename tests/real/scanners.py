@@ -12,7 +12,6 @@ several times what popgate promises. Exit 77 if a program is missing.
 import argparse
 import concurrent.futures
 import os
-import poplib
 import re
 import shutil
 import subprocess
@@ -23,9 +22,9 @@ import time
 
 from gate import Popgate
 from scanner_between import Between
-from scanner_crowd import Crowd, judged
+from scanner_crowd import Crowd, fetched, judged
 from scanner_programs import EICAR, KINDS, MARK, SPAM, needs, users
-from server import PASSWORD, free_ports
+from server import free_ports
 from staged import Staged, on_the_wire
 
 BUDGET = 0.8    # seconds that a message may wait while scanners fail
@@ -87,17 +86,6 @@ class Gate(Popgate):
             if name.startswith(f"popgate_external_{family}{{") and f'check="{check}"' in name:
                 found[(re.search(r'kind="(\w+)"', name) or [0, ""])[1]] = value
         return found
-
-
-def fetched(port):
-    client = poplib.POP3("127.0.0.1", port, timeout=30)
-    client.user("ann")
-    client.pass_(PASSWORD)
-    count, _ = client.stat()
-    # The lines are un-stuffed.
-    found = [b"".join(line + b"\r\n" for line in client.retr(number)[1]) for number in range(1, count + 1)]
-    client.quit()
-    return found
 
 
 def verdicts(program, folder, upstream, messages, kind, scanner):
