@@ -56,8 +56,8 @@ pub struct ScanArgs {
     /// Name the rules that add nothing, too: the parts of others
     #[arg(long)]
     pub parts: bool,
-    /// Ask name servers about the messages, too, as [network] says, and record their answers in this folder; what is
-    /// recorded there is not asked again
+    /// Ask name servers and scanners about the messages, too, as the configuration says, and record their answers in this
+    /// folder; what is recorded there is not asked again
     #[arg(long, value_name = "DIR")]
     pub replay: Option<PathBuf>,
     /// Judge N messages at a time [default: one per processor]

@@ -47,7 +47,7 @@ impl Answer {
         &self.records
     }
 
-    /// It is an answer to the question: whoever gave it works.
+    /// It is an answer to the question: the server that gave it works.
     pub(super) fn usable(self, check: &Check) -> Vec<Record> {
         if self.is_fresh {
             check.succeeded();

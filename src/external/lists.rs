@@ -1,7 +1,7 @@
 //! Lists in the DNS (RFC 5782): addresses of hosts, domains, hashes of e-mail addresses.
 //!
 //! In: what is known of a message; out: hits for the answers that the configuration declares. Every other answer is a
-//! failure with a sentence, which adds nothing: a list that is closed, or that refuses whoever asks too often, answers
+//! failure with a sentence, which adds nothing: a list that is closed, or that refuses clients that ask too often, answers
 //! everything with something, and so do name servers that redirect what does not exist.
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,9 +1,9 @@
 //! Whether a message passes whatever follows its header.
 //!
 //! In: what is known of the mailbox, and a header; out: whether each verdict is Pass that can still come. That is so if an
-//! allow entry decides, which the header says alone, or if the highest score is too low that the rules, which the header
-//! has not decided, the learned filter and lists and scanners can still reach. A person's word on the message itself outranks both, and is
-//! found by all of the message: nothing is settled where any message was taught as spam.
+//! allow entry decides, which the header says alone, or if the highest score is too low that can still be reached: by the
+//! rules that the header has not decided, the learned filter, lists in the DNS and scanners. A person's word on the message
+//! itself outranks both, and is found by all of the message: nothing is settled where any message was taught as spam.
 
 use super::listed::allowed;
 use super::{Filter, HeaderStage};
