@@ -16,24 +16,23 @@ use popgate::session::Engine;
 use popgate::store::Store;
 use popgate::store::records::{Change, ListEntry, Timestamp};
 use popgate::store::sqlite::Sqlite;
-use tokio::time::Instant;
 
 use crate::support::mailbox::{Messages, Session};
 use crate::support::name_server::{NameServer, Reply};
 use crate::support::{ServerInMemory, Settings};
 
 /// Nothing is as late as that.
-const LONG: &str = "15s";
-const SHORT: &str = "100ms";
+pub(crate) const LONG: &str = "15s";
+pub(crate) const SHORT: &str = "100ms";
 
-const LISTED: &str = "1.2.0.192.list.example";
+pub(crate) const LISTED: &str = "1.2.0.192.list.example";
 
-const MESSAGE: &str = "Received: from mail.example.net (mail.example.net [192.0.2.1]) by mx.example.com; \
+pub(crate) const MESSAGE: &str = "Received: from mail.example.net (mail.example.net [192.0.2.1]) by mx.example.com; \
                        Mon, 2 Nov 2026 10:00:00 +0000\r\n\
                        From: Ann <ann@example.net>\r\nTo: bob@example.com\r\nSubject: hello\r\n\r\n\
                        See http://www.shop.example.org/x and more.\r\n";
 
-const LISTS: &str = "\
+pub(crate) const LISTS: &str = "\
 [[dns_list]]
 name = \"hosts\"
 zone = \"list.example\"
@@ -66,7 +65,7 @@ fn network(server: &NameServer, budget: &str, more: &str) -> NetworkConfig {
     config.network
 }
 
-fn proxy(
+pub(crate) fn proxy(
     server: &NameServer,
     budget: &str,
     more: &str,
@@ -80,7 +79,7 @@ fn proxy(
 }
 
 /// What the client gets of one message.
-async fn fetched(proxy: &mut ServerInMemory, message: &[u8]) -> String {
+pub(crate) async fn fetched(proxy: &mut ServerInMemory, message: &[u8]) -> String {
     let messages: Messages = vec![("one", message.to_vec())];
     let mut session = Session::new(proxy, "a", &messages).await;
     let status = session.ask("RETR 1").await;
@@ -91,7 +90,7 @@ async fn fetched(proxy: &mut ServerInMemory, message: &[u8]) -> String {
     String::from_utf8(got).unwrap()
 }
 
-fn unchanged(message: &str) -> String {
+pub(crate) fn unchanged(message: &str) -> String {
     format!("{message}.\r\n")
 }
 
@@ -138,145 +137,6 @@ async fn answers_are_kept_and_asked_for_once() {
     let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
     assert!(got.contains("HOST_LISTED"), "{got}");
     assert!(!server.take_asked().contains(&LISTED.to_owned()));
-}
-
-/// What is not an answer of a list adds nothing, whatever it is, and the message comes as it is.
-#[tokio::test]
-async fn what_is_no_answer_of_a_list_is_an_error_with_a_name_and_changes_nothing() {
-    for (reply, kind) in [
-        (Reply::A(vec![[127, 255, 255, 254]]), "list_refuses"),
-        (Reply::A(vec![[127, 0, 0, 99]]), "undeclared_answer"),
-        (Reply::A(vec![[192, 0, 2, 80]]), "nonsense"),
-        (
-            Reply::A(vec![[127, 0, 0, 2], [127, 255, 255, 255]]),
-            "list_refuses",
-        ),
-        (Reply::Error(2), "server_failure"),
-        (Reply::Error(5), "refused"),
-        (Reply::Error(4), "nonsense"),
-    ] {
-        let server = NameServer::start().await;
-        server.set(LISTED, reply.clone());
-        let mut proxy = proxy(&server, LONG, LISTS, |_| {});
-        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
-        assert_eq!(got, unchanged(MESSAGE), "{reply:?}");
-        let error = format!("popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}");
-        assert_eq!(proxy.proxy.metric(&error), 1.0, "{reply:?}");
-        assert_eq!(
-            proxy
-                .proxy
-                .metric("popgate_external_hits_total{check=\"hosts\"}"),
-            0.0
-        );
-    }
-}
-
-/// A server that hangs, or whose answers are somebody else's, is waited for as long as the budget, at most; and what
-/// another list says meanwhile counts.
-#[tokio::test]
-async fn what_does_not_answer_is_waited_for_within_the_budget_and_hides_no_other_answer() {
-    for reply in [Reply::Silence, Reply::OtherId, Reply::Garbage] {
-        let server = NameServer::start().await;
-        server.set(LISTED, reply.clone());
-        server.set(
-            "example.net.domains.example",
-            Reply::A(vec![[127, 0, 1, 2]]),
-        );
-        let lists = LISTS.replace("score = 2.5", "score = 5.5");
-        let mut proxy = proxy(&server, SHORT, &lists, |_| {});
-        let began = Instant::now();
-        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
-        assert!(began.elapsed() < Duration::from_secs(5), "{reply:?}");
-        assert!(
-            got.contains("DOMAIN_LISTED") && !got.contains("HOST_LISTED"),
-            "{reply:?}: {got}"
-        );
-        let asked = |kind| {
-            let line = format!("popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}");
-            proxy.proxy.metric(&line)
-        };
-        assert_eq!(asked("timeout") + asked("nonsense"), 1.0, "{reply:?}");
-    }
-}
-
-#[tokio::test]
-async fn who_fails_again_and_again_is_not_waited_for() {
-    let server = NameServer::start().await;
-    server.set(LISTED, Reply::Error(2));
-    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
-    for _ in 0..8 {
-        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
-        assert_eq!(got, unchanged(MESSAGE));
-    }
-    let metric = |line: &str| proxy.proxy.metric(line);
-    let errors = |kind| {
-        metric(&format!(
-            "popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}"
-        ))
-    };
-    assert_eq!(
-        (errors("server_failure"), errors("breaker_open")),
-        (5.0, 3.0)
-    );
-    assert_eq!(
-        metric("popgate_external_breaker_open{check=\"hosts\"}"),
-        1.0
-    );
-    // The other list works.
-    assert_eq!(
-        metric("popgate_external_breaker_open{check=\"domains\"}"),
-        0.0
-    );
-}
-
-fn from_host(last: u8) -> String {
-    MESSAGE.replace("192.0.2.1", &format!("192.0.2.{last}"))
-}
-
-/// It answers, but that is not what a list is asked for.
-#[tokio::test]
-async fn a_list_that_refuses_or_answers_nonsense_is_not_asked_for_a_while() {
-    for (answer, kind) in [
-        ([127, 255, 255, 254], "list_refuses"),
-        ([192, 0, 2, 80], "nonsense"),
-    ] {
-        let server = NameServer::start().await;
-        server.otherwise(Reply::A(vec![answer]));
-        let mut proxy = proxy(&server, LONG, LISTS, |_| {});
-        for last in 1..=8 {
-            let message = from_host(last);
-            assert_eq!(
-                fetched(&mut proxy, message.as_bytes()).await,
-                unchanged(&message)
-            );
-        }
-        let metric = |line: &str| proxy.proxy.metric(line);
-        let errors = |kind| {
-            metric(&format!(
-                "popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}"
-            ))
-        };
-        assert_eq!((errors(kind), errors("breaker_open")), (5.0, 3.0), "{kind}");
-        let line = "popgate_external_breaker_open{check=\"hosts\"}";
-        assert_eq!(metric(line), 1.0, "{kind}");
-    }
-}
-
-/// An answer that was kept says nothing of the server.
-#[tokio::test]
-async fn kept_answers_make_no_failure_undone() {
-    let server = NameServer::start().await;
-    server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
-    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
-    fetched(&mut proxy, MESSAGE.as_bytes()).await;
-    server.otherwise(Reply::Error(2));
-    for last in 2..=6 {
-        fetched(&mut proxy, from_host(last).as_bytes()).await;
-        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
-        assert!(got.contains("HOST_LISTED"), "{got}");
-    }
-    let line = "popgate_external_breaker_open{check=\"hosts\"}";
-    assert_eq!(proxy.proxy.metric(line), 1.0);
 }
 
 /// A mailbox with an entry for the sender.
@@ -361,94 +221,18 @@ fn few(rules: &str) -> Engine {
     Engine::Rules(Arc::new(filter.expecting_external(8.5)))
 }
 
-fn signed(name: &str) -> Vec<u8> {
+pub(crate) fn signed(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim");
     std::fs::read(folder.join(format!("{name}.eml"))).unwrap()
 }
 
-fn publish_keys(server: &NameServer) {
+pub(crate) fn publish_keys(server: &NameServer) {
     let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim/keys.txt");
     for line in std::fs::read_to_string(keys).unwrap().lines() {
         let (name, text) = line.split_once(' ').unwrap();
         server.set(name, Reply::Txt(text.to_owned()));
     }
 }
-
-/// A rule that tells what is known of the sender.
-fn rules(folder: &Path) {
-    let rule = |id: &str, fact: &str, score: f64| {
-        format!(
-            "[[rule]]\nid = \"{id}\"\ndescription = \"d\"\nscore = {score:?}\nfact = \"{fact}\"\n"
-        )
-    };
-    let text = [
-        rule("OWN_ALIGNED", "own-dkim-aligned", 5.0),
-        rule("OWN_FAILED", "own-dkim-failed", 6.0),
-        rule("AUTH_PROVEN_TEST", "auth-proven", 0.5),
-    ];
-    std::fs::write(folder.join("rules.toml"), text.concat()).unwrap();
-}
-
-#[tokio::test]
-async fn signatures_are_verified_on_the_octets_as_they_came() {
-    let folder = tempfile::tempdir().unwrap();
-    rules(folder.path());
-    // There is a line with a leading dot in each message, and a claim that does not count above some.
-    let claim = b"Authentication-Results: mx.example.com; dkim=fail; dmarc=fail\r\n";
-    let forged = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net\r\n";
-    for (message, expected) in [
-        (
-            signed("rsa2048-rr"),
-            &["OWN_ALIGNED", "AUTH_PROVEN_TEST"][..],
-        ),
-        (signed("ed-ss"), &["OWN_ALIGNED", "AUTH_PROVEN_TEST"]),
-        (
-            [claim, &*signed("rsa2048-rr")].concat(),
-            &["OWN_ALIGNED", "AUTH_PROVEN_TEST"],
-        ),
-        (signed("body-changed"), &["OWN_FAILED"]),
-        ([forged, &*signed("body-changed")].concat(), &["OWN_FAILED"]),
-    ] {
-        let server = NameServer::start().await;
-        publish_keys(&server);
-        let mut proxy = proxy(&server, LONG, "dkim = true\n", |it| {
-            it.rules = folder.path().to_owned();
-        });
-        let got = fetched(&mut proxy, &message).await;
-        for rule in ["OWN_ALIGNED", "OWN_FAILED", "AUTH_PROVEN_TEST"] {
-            assert_eq!(
-                got.contains(rule),
-                expected.contains(&rule),
-                "{rule}: {got}"
-            );
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_message_beyond_the_hold_limit_and_one_whose_key_is_not_told_are_not_verified() {
-    let folder = tempfile::tempdir().unwrap();
-    rules(folder.path());
-    let server = NameServer::start().await;
-    publish_keys(&server);
-    let mut long = signed("rsa2048-rr");
-    long.extend_from_slice("more\r\n".repeat(2000).as_bytes());
-    let mut small = proxy(&server, LONG, "dkim = true\n", |it| {
-        it.rules = folder.path().to_owned();
-        it.hold_bytes = 4096;
-    });
-    let got = fetched(&mut small, &long).await;
-    assert!(!got.contains("OWN_"), "{got}");
-    server.set("rsa2048._domainkey.example.net", Reply::Silence);
-    let mut proxy = proxy(&server, SHORT, "dkim = true\n", |it| {
-        it.rules = folder.path().to_owned();
-    });
-    let got = fetched(&mut proxy, &signed("rsa2048-rr")).await;
-    assert!(!got.contains("OWN_"), "{got}");
-    let line = "popgate_external_errors_total{check=\"dkim\",kind=\"timeout\"}";
-    assert_eq!(proxy.proxy.metric(line), 1.0);
-}
-
 #[tokio::test]
 async fn nothing_is_asked_where_nothing_is_configured() {
     let server = NameServer::start().await;

@@ -29,6 +29,8 @@ mod eval;
 mod exchange_login;
 mod exchange_model;
 mod external;
+mod external_failures;
+mod external_senders;
 mod faults;
 mod filter;
 mod garbage;
