@@ -180,7 +180,8 @@ const SLEEPS: &[(&str, &str)] = &[
     ("src/net/heartbeat.rs", "time is paused"),
     ("src/net/keyed_turns.rs", "time is paused"),
     ("src/admin/mod.rs", "time is paused"),
-    ("src/external/scanners/tests.rs", "time is paused"),
+    ("src/external/scanners/tests/asking.rs", "time is paused"),
+    ("tests/integration/scanners.rs", "time is paused"),
 ];
 
 /// One file of src.
