@@ -165,6 +165,10 @@ fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
                 Some(path) => with_model(filter, path)?,
                 None => filter,
             };
+            let filter = match args.replay {
+                Some(_) => filter.checking_senders(config.network.own_checks()),
+                None => filter,
+            };
             let filter = match args.parts {
                 true => filter.reporting_parts(),
                 false => filter,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::bounds::{count, duration, number};
 use crate::filter::rule::is_rule_id;
-use crate::filter::{SCANNER, is_name_of_scanners};
+use crate::filter::{OwnChecks, SCANNER, is_name_of_scanners};
 use crate::schema::Section;
 
 /// What name servers are asked about a message.
@@ -172,6 +172,15 @@ impl NetworkConfig {
     /// Whether any question is configured.
     pub fn asks(&self) -> bool {
         self.dns.is_some() && self.has_checks()
+    }
+
+    /// The checks of senders that popgate makes itself.
+    pub fn own_checks(&self) -> OwnChecks {
+        OwnChecks {
+            dkim: self.dkim,
+            spf: self.spf,
+            dmarc: self.dmarc,
+        }
     }
 
     /// The most that the lists add to a score: each name counts once, with its highest score.

@@ -45,6 +45,17 @@ fn is_in_virus_mark(letter: &u8) -> bool {
     letter.is_ascii_alphanumeric() || b".-_:/".contains(letter)
 }
 
+/// The checks of senders that popgate makes itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OwnChecks {
+    /// Signatures are verified.
+    pub dkim: bool,
+    /// The host at the receiving domain's boundary is compared with the envelope sender's domain.
+    pub spf: bool,
+    /// The policy of the sender's domain is asked for.
+    pub dmarc: bool,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

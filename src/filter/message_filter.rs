@@ -17,6 +17,7 @@ use crate::filter::classifier::{LearnedState, SUBJECT_MARK, WeightsOwner};
 use crate::filter::compiled_rules::CompiledRules;
 use crate::filter::context::{Context, Notes};
 use crate::filter::facts::{Facts, counted};
+use crate::filter::findings::OwnChecks;
 use crate::filter::fnv::fnv;
 use crate::filter::header_rules::HeaderRules;
 use crate::filter::learned_curve::LearnedCurves;
@@ -58,8 +59,8 @@ pub struct Filter {
     learned_curves: Arc<LearnedCurves>,
     authserv_ids: Option<Arc<[String]>>,
     most_external: f64,
-    /// Whether popgate verifies signatures itself.
-    verifies: bool,
+    /// Which checks of senders popgate makes itself.
+    own_checks: OwnChecks,
     clock: Option<Clock>,
 }
 
@@ -111,7 +112,7 @@ impl Filter {
             learned_curves: Arc::clone(set.learned_curves()),
             authserv_ids: None,
             most_external: 0.0,
-            verifies: false,
+            own_checks: OwnChecks::default(),
             clock: None,
         })
     }
@@ -213,7 +214,8 @@ impl Filter {
             (Headers::of(raw), Content::default(), Context::default());
         let (lists, brands, work) = (&self.lists, &self.brands, Work::new(self.budget()));
         let mail = MessageView::new(raw, &headers, &content, lists, brands, &context, &work)
-            .trusting_results_of(self.authserv_ids.as_deref());
+            .trusting_results_of(self.authserv_ids.as_deref())
+            .making(self.own_checks);
         counted(&mail)
     }
 
@@ -356,7 +358,8 @@ impl Filter {
         decode_time += stopwatch.lap();
         let (lists, brands) = (&self.lists, &self.brands);
         let mail = MessageView::new(raw, headers, &content, lists, brands, context, work)
-            .trusting_results_of(self.authserv_ids.as_deref());
+            .trusting_results_of(self.authserv_ids.as_deref())
+            .making(self.own_checks);
         self.search(&mail, &mut matches);
         work.begin(Stage::Facts);
         let facts = Facts::new(&self.rules.facts, &mail);

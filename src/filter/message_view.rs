@@ -10,6 +10,7 @@ use foldhash::{HashMap, HashSet, HashSetExt};
 
 use crate::filter::brands::{Brand, Brands};
 use crate::filter::context::Context;
+use crate::filter::findings::OwnChecks;
 use crate::filter::lists::Lists;
 use crate::filter::place::{FieldForm, FieldPlace, FileMark, Place, UriPiece, Which};
 use crate::filter::received::Received;
@@ -65,6 +66,8 @@ pub struct MessageView<'a> {
     pub work: &'a Work<'a>,
     /// The servers whose Authentication-Results count; `None` = the topmost field's.
     pub authserv_ids: Option<&'a [String]>,
+    /// Which checks of the sender popgate makes itself: what anybody may have written of them proves nothing.
+    pub own_checks: OwnChecks,
     links: OnceCell<Vec<Link<'a>>>,
     clicked: OnceCell<Vec<Link<'a>>>,
     /// The first link to each host, by index: of the clickable ones, and of those to web pages or images.
@@ -104,6 +107,7 @@ impl<'a> MessageView<'a> {
             context,
             work,
             authserv_ids: None,
+            own_checks: OwnChecks::default(),
             links: OnceCell::new(),
             clicked: OnceCell::new(),
             clicked_hosts: OnceCell::new(),
@@ -128,6 +132,11 @@ impl<'a> MessageView<'a> {
             authserv_ids,
             ..self
         }
+    }
+
+    /// Makes these checks of the sender itself.
+    pub fn making(self, own_checks: OwnChecks) -> Self {
+        Self { own_checks, ..self }
     }
 
     /// What the hop that counts found about the sender; `read` finds it, once.

@@ -52,7 +52,9 @@ pub mod verdict;
 
 pub use because::because;
 pub use context::{Context, DropAt, Keeps, MailboxPolicy, Notes};
-pub use findings::{FailureKind, Findings, SCANNER, VIRUS, is_name_of_scanners, virus_mark};
+pub use findings::{
+    FailureKind, Findings, OwnChecks, SCANNER, VIRUS, is_name_of_scanners, virus_mark,
+};
 pub use learned_curve::{LearnedCurve, LearnedCurves};
 pub use list_pattern::{ListKind, ListPattern};
 pub use message_filter::{

@@ -20,7 +20,8 @@ pub fn rules(config: &Config) -> Result<RuleSet, Vec<Problem>> {
     RuleTexts::of(config.filter.rules.as_deref(), &config.data_dir)?.into_rules()
 }
 
-/// The filter of a configuration: its rules, without learned weights.
+/// The filter of a configuration: its rules, without learned weights. It makes no checks of senders itself, as where nobody
+/// is asked.
 ///
 /// # Errors
 /// Every problem of every rule file.
@@ -28,9 +29,7 @@ pub fn load(config: &Config) -> Result<Filter, Vec<Problem>> {
     let filter = rules(config).and_then(|rules| Filter::new(rules, config.filter.thresholds))?;
     let filter = filter.marking_subjects(&config.filter.subject_mark);
     let filter = filter.trusting_results_of(config.filter.authserv_ids.clone());
-    let filter = filter
-        .expecting_external(config.most_external_points())
-        .verifying_signatures(config.network.dkim);
+    let filter = filter.expecting_external(config.most_external_points());
     Ok(filter.timed_by(Instant::now))
 }
 

@@ -12,7 +12,7 @@ use super::filter::learned;
 use crate::config::Config;
 use crate::filter::classifier::{LearnedState, Shipped};
 use crate::filter::day::Day;
-use crate::filter::{Filter, SourceDigest, Thresholds};
+use crate::filter::{Filter, OwnChecks, SourceDigest, Thresholds};
 use crate::metrics::Metrics;
 use crate::rule_folder::{self, RuleTexts};
 use crate::schema::Problem;
@@ -38,7 +38,7 @@ struct FilterOf {
     authserv_ids: Option<Arc<[String]>>,
     /// What others may add to a score.
     most_external: f64,
-    verifies: bool,
+    own_checks: OwnChecks,
     learned: Option<LearnedOf>,
 }
 
@@ -69,7 +69,7 @@ impl SharedFilter {
             subject_mark: config.filter.subject_mark.clone(),
             authserv_ids: config.filter.authserv_ids.clone(),
             most_external: config.most_external_points(),
-            verifies: config.network.dkim,
+            own_checks: config.network.own_checks(),
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
@@ -89,7 +89,7 @@ impl SharedFilter {
             .marking_subjects(&config.filter.subject_mark)
             .trusting_results_of(config.filter.authserv_ids.clone())
             .expecting_external(wanted.most_external)
-            .verifying_signatures(wanted.verifies);
+            .checking_senders(wanted.own_checks);
         let state = match &wanted.learned {
             Some(of) => Some((of.clone(), last.learned(of, config, metrics)?)),
             None => {

@@ -15,7 +15,7 @@ fn rules(folder: &Path) {
     let text = [
         rule("OWN_ALIGNED", "own-dkim-aligned", 5.0),
         rule("OWN_FAILED", "own-dkim-failed", 6.0),
-        rule("AUTH_PROVEN_TEST", "auth-proven", 0.5),
+        rule("AUTH_PROVEN_TEST", "auth-proven", 5.5),
     ];
     std::fs::write(folder.join("rules.toml"), text.concat()).unwrap();
 }
@@ -62,7 +62,9 @@ async fn a_message_beyond_the_hold_limit_and_one_whose_key_is_not_told_are_not_v
     rules(folder.path());
     let server = NameServer::start().await;
     publish_keys(&server);
-    let mut long = signed("rsa2048-rr");
+    // What anybody may have written proves no more than it does where signatures are verified.
+    let forged = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net\r\n";
+    let mut long = [forged, &*signed("rsa2048-rr")].concat();
     long.extend_from_slice("more\r\n".repeat(2000).as_bytes());
     let mut small = proxy(&server, LONG, "dkim = true\n", |it| {
         it.rules = folder.path().to_owned();
@@ -70,12 +72,15 @@ async fn a_message_beyond_the_hold_limit_and_one_whose_key_is_not_told_are_not_v
     });
     let got = fetched(&mut small, &long).await;
     assert!(!got.contains("OWN_"), "{got}");
+    assert!(!got.contains("AUTH_PROVEN_TEST"), "{got}");
     server.set("rsa2048._domainkey.example.net", Reply::Silence);
     let mut proxy = proxy(&server, SHORT, "dkim = true\n", |it| {
         it.rules = folder.path().to_owned();
     });
-    let got = fetched(&mut proxy, &signed("rsa2048-rr")).await;
+    let message = [forged, &*signed("rsa2048-rr")].concat();
+    let got = fetched(&mut proxy, &message).await;
     assert!(!got.contains("OWN_"), "{got}");
+    assert!(!got.contains("AUTH_PROVEN_TEST"), "{got}");
     let line = "popgate_external_errors_total{check=\"dkim\",kind=\"timeout\"}";
     assert_eq!(proxy.proxy.metric(line), 1.0);
 }

@@ -26,11 +26,20 @@ const EARLIER: usize = 5;
 /// The results of a gateway, in the form of an Authentication-Results field in lower case; None if there is no
 /// gateway, or if it told nothing.
 pub(super) fn results(mail: &MessageView<'_>, newest: &str) -> Option<String> {
+    let is_vouched_for = || newest.contains("arc=pass") && is_sealed_by_known(mail);
+    results_if(mail, is_vouched_for)
+}
+
+/// The same by the hosts that had the message alone, whatever fields say that anybody may have written.
+pub(super) fn results_by_path(mail: &MessageView<'_>) -> Option<String> {
+    results_if(mail, || false)
+}
+
+fn results_if(mail: &MessageView<'_>, is_vouched_for: impl Fn() -> bool) -> Option<String> {
     if let Some(text) = results_at_boundary(mail) {
         return Some(text);
     }
     let is_handed_over = handed_over(mail).is_some();
-    let is_vouched_for = || newest.contains("arc=pass") && is_sealed_by_known(mail);
     if !is_handed_over && !is_vouched_for() {
         return None;
     }

@@ -202,6 +202,8 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
             };
             pieces.push(format!("spf={result} smtp.mailfrom={}", spf.domain));
         }
+        // It was to be found out.
+        None if mail.own_checks.spf => {}
         None => {
             for claim in claims().filter(|it| it.starts_with("spf=")) {
                 is_sent_by_own_host |= claim.starts_with("spf=pass")
@@ -217,6 +219,7 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
         Some(true) => pieces.push(format!("dmarc=pass header.from={domain}")),
         Some(false) if claims_pass("dmarc") => pieces.push("dmarc=none".to_owned()),
         Some(false) => pieces.push(format!("dmarc=fail header.from={domain}")),
+        None if mail.own_checks.dmarc => {}
         None => {
             let counts = |claim: &&str| match claim.starts_with("dmarc=pass") {
                 true => is_sent_by_own_host || aligned(mail).is_some(),
@@ -226,4 +229,122 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
         }
     }
     Some(pieces.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::filter::findings::{DmarcFinding, OwnChecks, SpfFinding};
+    use crate::filter::{Context, Filter, RuleSet, Thresholds};
+
+    const ALL: OwnChecks = OwnChecks {
+        dkim: true,
+        spf: true,
+        dmarc: true,
+    };
+
+    fn signature(result: SignatureResult) -> Findings {
+        Findings {
+            dkim: Some(vec![SignatureFinding {
+                domain: "example.net".to_owned(),
+                selector: "a".to_owned(),
+                result,
+                is_test: false,
+                covers: None,
+            }]),
+            ..Findings::default()
+        }
+    }
+
+    /// Which of the facts hold: that the sender is proven, that it has passed, that nothing has.
+    fn facts(own_checks: OwnChecks, findings: Option<Findings>, header: &str) -> [bool; 3] {
+        let names = ["auth-proven", "auth-passed", "auth-nothing-passed"];
+        let rules = names.map(|fact| {
+            format!(
+                "[[rule]]\nid = \"{}\"\ndescription = \"d\"\nscore = 1.0\nfact = \"{fact}\"\n",
+                fact.to_uppercase().replace('-', "_")
+            )
+        });
+        let rules = RuleSet::parse([("rules.toml".to_owned(), rules.concat())]).unwrap();
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: None,
+        };
+        let filter = Filter::new(rules, thresholds).unwrap();
+        let filter = filter.checking_senders(own_checks);
+        let context = Context {
+            findings: findings.map(Arc::new),
+            ..Context::default()
+        };
+        let message = format!("{header}From: ann@example.net\r\n\r\nx\r\n");
+        let verdict = filter.judge_in(&context, message.as_bytes());
+        let hit = |name: &str| verdict.hits.iter().any(|hit| *hit.rule == *name);
+        ["AUTH_PROVEN", "AUTH_PASSED", "AUTH_NOTHING_PASSED"].map(hit)
+    }
+
+    const CLAIM: &str = "Authentication-Results: mx.example.com; dkim=pass header.d=example.net; spf=pass smtp.mailfrom=example.net; dmarc=pass header.from=example.net\r\n";
+
+    #[test]
+    fn a_claim_proves_nothing_where_popgate_was_to_find_out_and_could_not() {
+        let nothing = [false; 3];
+        // Without own checks it counts.
+        let none = OwnChecks::default();
+        assert_eq!(facts(none, None, CLAIM), [true, true, false]);
+        for findings in [
+            None,
+            Some(Findings::default()),
+            Some(signature(SignatureResult::NotChecked)),
+        ] {
+            assert_eq!(facts(ALL, findings.clone(), CLAIM), nothing, "{findings:?}");
+            // Nor does it make the sender worse.
+            let failed = CLAIM.replace("=pass", "=fail");
+            assert_eq!(facts(ALL, findings, &failed), nothing);
+        }
+        let known = |result| facts(ALL, Some(signature(result)), CLAIM);
+        assert_eq!(known(SignatureResult::Passed), [true, true, false]);
+        assert_eq!(known(SignatureResult::Failed)[..2], [false, false]);
+        // Whoever writes such a field may also write that somebody has sealed it.
+        let sealed = format!(
+            "ARC-Seal: i=1; a=rsa-sha256; d=google.com; s=a; cv=none; b=YQ==\r\n{}",
+            CLAIM.replace("; dkim", "; arc=pass; dkim")
+        );
+        assert_eq!(facts(ALL, None, &sealed), nothing);
+    }
+
+    #[test]
+    fn each_check_that_could_not_be_made_leaves_its_claim_without_effect() {
+        let unsigned = Findings {
+            dkim: Some(Vec::new()),
+            ..Findings::default()
+        };
+        let dkim = OwnChecks {
+            dkim: true,
+            ..OwnChecks::default()
+        };
+        let passed = |own, findings: &Findings| facts(own, Some(findings.clone()), CLAIM)[1];
+        assert!(passed(dkim, &unsigned), "SPF was left to the server");
+        assert!(!passed(ALL, &unsigned));
+        let dmarc = OwnChecks { spf: false, ..ALL };
+        let spf = OwnChecks {
+            dmarc: false,
+            ..ALL
+        };
+        assert!(!passed(spf, &unsigned));
+        assert!(passed(dmarc, &unsigned), "SPF was left to the server");
+        let found = Findings {
+            spf: Some(SpfFinding {
+                domain: "example.net".to_owned(),
+                result: SpfResult::Pass,
+            }),
+            dmarc: Some(DmarcFinding {
+                domain: "example.net".to_owned(),
+                policy: DmarcPolicy::Reject,
+                passed: Some(true),
+            }),
+            ..unsigned
+        };
+        assert!(passed(ALL, &found));
+    }
 }

@@ -54,7 +54,8 @@ impl Filter {
         let (content, work) = (Content::default(), Work::new(self.budget()));
         let (lists, brands) = (&self.lists, &self.brands);
         let mail = MessageView::new(b"", headers, &content, lists, brands, context, &work)
-            .trusting_results_of(self.authserv_ids.as_deref());
+            .trusting_results_of(self.authserv_ids.as_deref())
+            .making(self.own_checks);
         match self.listed_for_sure(context, &mail).map(|it| it.says) {
             Some(Says::Blocked) => return false,
             Some(Says::Allowed) => {
@@ -63,7 +64,8 @@ impl Filter {
             }
             Some(Says::NotAuthenticated) | None => {}
         }
-        if !self.rules_may_pass(context) {
+        // What popgate finds of the sender may make rules hit that look at the header alone.
+        if !self.rules_may_pass(context) || !self.believes_claims(&mail) {
             return false;
         }
         if self.is_idle() {

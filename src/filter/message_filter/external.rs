@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use super::{Filter, HeaderStage};
 use crate::filter::context::Context;
 use crate::filter::facts::{self, Boundary};
-use crate::filter::findings::{AtLeast, ExternalHit, Findings};
+use crate::filter::findings::{AtLeast, ExternalHit, Findings, OwnChecks};
 use crate::filter::list_pattern::ListPattern;
 use crate::filter::message_view::{MessageView, domain_of};
 use crate::filter::sender_lists::Says;
@@ -94,11 +94,11 @@ impl Filter {
         }
     }
 
-    /// Reckons with popgate's own look at signatures: what anybody may have written of the sender keeps nobody from being
-    /// asked.
+    /// Reckons with popgate's own checks of senders: what anybody may have written of a sender keeps nobody from being
+    /// asked, and proves nothing where popgate could not find out itself.
     #[must_use]
-    pub fn verifying_signatures(self, verifies: bool) -> Self {
-        Self { verifies, ..self }
+    pub fn checking_senders(self, own_checks: OwnChecks) -> Self {
+        Self { own_checks, ..self }
     }
 
     /// What others may be asked about the message with this header. `stage` is what the header rules have found, if that
@@ -120,7 +120,8 @@ impl Filter {
         }
         let (lists, brands) = (&self.lists, &self.brands);
         let mail = MessageView::new(b"", &headers, &content, lists, brands, context, &work)
-            .trusting_results_of(self.authserv_ids.as_deref());
+            .trusting_results_of(self.authserv_ids.as_deref())
+            .making(self.own_checks);
         let is_allowed = || {
             let listed = self.listed_for_sure(context, &mail);
             listed.is_some_and(|it| it.says == Says::Allowed)
@@ -318,7 +319,7 @@ mod tests {
         };
         let header = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\nFrom: ann@example.net\n\n";
         let ids: Arc<[String]> = Arc::new(["mx.example.com".to_owned()]);
-        for (verifies, ids, is_settled) in [
+        for (dkim, ids, is_settled) in [
             (false, None, true),
             (true, None, false),
             (true, Some(ids), true),
@@ -330,13 +331,16 @@ mod tests {
             };
             let filter = Filter::new(rules, thresholds).unwrap();
             let filter = filter
-                .verifying_signatures(verifies)
+                .checking_senders(OwnChecks {
+                    dkim,
+                    ..OwnChecks::default()
+                })
                 .trusting_results_of(ids);
             let stage = filter.judge_header(header);
             let asked = filter.asks_about(&context, header, Some(&stage), true);
-            assert_eq!(asked == Err(NotAsked::Settled), is_settled, "{verifies}");
+            assert_eq!(asked == Err(NotAsked::Settled), is_settled, "{dkim}");
             let passes = filter.passes_by_header(&context, header, Some(&stage));
-            assert_eq!(passes, is_settled, "{verifies}");
+            assert_eq!(passes, is_settled, "{dkim}");
         }
     }
 

@@ -84,7 +84,7 @@ impl Filter {
 
     /// Whether what a server says of the sender counts as long as popgate has not looked itself.
     pub(super) fn believes_claims(&self, mail: &MessageView<'_>) -> bool {
-        !self.verifies || facts::is_checked_by_trusted(mail)
+        !self.own_checks.dkim || facts::is_checked_by_trusted(mail)
     }
 
     fn decided(
