@@ -6,6 +6,7 @@
 //! It opens no socket and reads no rule: that is for the rooms that use the values.
 
 mod address;
+mod asked;
 mod bounds;
 mod client_secret;
 mod console;

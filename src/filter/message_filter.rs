@@ -61,6 +61,8 @@ pub struct Filter {
     most_external: f64,
     /// Which checks of senders popgate makes itself.
     own_checks: OwnChecks,
+    /// Changes with whom a verdict asks; 0 = nobody.
+    asked: u64,
     clock: Option<Clock>,
 }
 
@@ -113,6 +115,7 @@ impl Filter {
             authserv_ids: None,
             most_external: 0.0,
             own_checks: OwnChecks::default(),
+            asked: 0,
             clock: None,
         })
     }

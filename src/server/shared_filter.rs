@@ -39,6 +39,7 @@ struct FilterOf {
     /// What others may add to a score.
     most_external: f64,
     own_checks: OwnChecks,
+    asked: String,
     learned: Option<LearnedOf>,
 }
 
@@ -70,6 +71,7 @@ impl SharedFilter {
             authserv_ids: config.filter.authserv_ids.clone(),
             most_external: config.most_external_points(),
             own_checks: config.network.own_checks(),
+            asked: config.asked(),
             learned: config.filter.classifier.then(|| LearnedOf {
                 data_dir: config.data_dir.clone(),
                 shipped_model: config.filter.shipped_model,
@@ -89,7 +91,8 @@ impl SharedFilter {
             .marking_subjects(&config.filter.subject_mark)
             .trusting_results_of(config.filter.authserv_ids.clone())
             .expecting_external(wanted.most_external)
-            .checking_senders(wanted.own_checks);
+            .checking_senders(wanted.own_checks)
+            .asking(&wanted.asked);
         let state = match &wanted.learned {
             Some(of) => Some((of.clone(), last.learned(of, config, metrics)?)),
             None => {
@@ -167,6 +170,13 @@ mod tests {
             &second,
             &shared.of(&config, &metrics).unwrap()
         ));
+        // Another opinion is asked for: what was judged without it is judged anew.
+        let before = shared.of(&config, &metrics).unwrap().version();
+        let text = "[network]\ndns = \"system\"\ndkim = true\n";
+        config.network = Config::parse("popgate.toml", text, &Flags::default())
+            .0
+            .network;
+        assert_ne!(before, shared.of(&config, &metrics).unwrap().version());
         config.filter.classifier = false;
         shared.of(&config, &metrics).unwrap();
         // Nobody keeps the filters and the state of earlier configurations.

@@ -9,6 +9,7 @@ use super::{Filter, HeaderStage};
 use crate::filter::context::Context;
 use crate::filter::facts::{self, Boundary};
 use crate::filter::findings::{AtLeast, ExternalHit, Findings, OwnChecks};
+use crate::filter::fnv::fnv;
 use crate::filter::list_pattern::ListPattern;
 use crate::filter::message_view::{MessageView, domain_of};
 use crate::filter::sender_lists::Says;
@@ -99,6 +100,17 @@ impl Filter {
     #[must_use]
     pub fn checking_senders(self, own_checks: OwnChecks) -> Self {
         Self { own_checks, ..self }
+    }
+
+    /// Changes the [version](Self::version) with whom a verdict asks and what answers are worth, as a text that is empty if
+    /// nobody is asked: verdicts that are kept were made with other answers.
+    #[must_use]
+    pub fn asking(self, asked: &str) -> Self {
+        let asked = match asked {
+            "" => 0,
+            asked => fnv(0, asked.as_bytes()),
+        };
+        Self { asked, ..self }
     }
 
     /// What others may be asked about the message with this header. `stage` is what the header rules have found, if that

@@ -85,13 +85,12 @@ impl Filter {
             .learned
             .as_ref()
             .map_or(0, |learned| learned.revision());
-        match learned {
-            0 => self.version.clone(),
-            learned => {
-                let version = fnv(fnv(0, self.version.as_bytes()), &learned.to_be_bytes());
-                format!("{:012x}", version >> 16)
-            }
-        }
+        let changing = [learned, self.asked];
+        let changing = changing.into_iter().filter(|it| *it != 0);
+        changing.fold(self.version.clone(), |version, it| {
+            let version = fnv(fnv(0, version.as_bytes()), &it.to_be_bytes());
+            format!("{:012x}", version >> 16)
+        })
     }
 
     /// Whether a person has said of any message what it is.
