@@ -71,6 +71,11 @@ impl EndOfAnswer {
     }
 }
 
+/// Whether a response's text has any dot-stuffing: without it [`unstuff`] makes no copy.
+pub fn is_stuffed(wire: &[u8]) -> bool {
+    wire.first() == Some(&b'.') || memmem::find(wire, b"\r\n.").is_some()
+}
+
 /// Removes the dot-stuffing from a response's text (without its final dot line).
 ///
 /// Borrowed where there is none, as in most mail.

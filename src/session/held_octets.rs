@@ -95,6 +95,24 @@ impl<'s> HeldOctets<'s> {
         }
     }
 
+    /// Reserves memory for a copy of some of the octets that it holds. Returns how many of them are to be [given
+    /// back](Self::give_back) with the copy; `None` if there is no memory.
+    pub(super) fn reserve_copy(&mut self, in_memory: usize, copy: usize) -> Option<usize> {
+        let before = self.octets;
+        let wanted = (in_memory + copy).saturating_sub(UNCOUNTED);
+        self.reserve(wanted).then(|| self.octets - before)
+    }
+
+    /// Gives octets back that it has.
+    pub(super) fn give_back(&mut self, octets: usize) {
+        let less = octets.min(self.octets);
+        if less > 0 {
+            self.octets -= less;
+            self.service.metrics.holds(-(less as i64));
+            self.service.quotas.held.give_back(less);
+        }
+    }
+
     fn took(&mut self, more: usize) {
         if more > 0 {
             self.octets += more;
@@ -107,11 +125,7 @@ impl<'s> HeldOctets<'s> {
         let less = self
             .octets
             .saturating_sub(in_memory.saturating_sub(UNCOUNTED));
-        if less > 0 {
-            self.octets -= less;
-            self.service.metrics.holds(-(less as i64));
-            self.service.quotas.held.give_back(less);
-        }
+        self.give_back(less);
     }
 
     /// No memory is left: until when to wait for it.

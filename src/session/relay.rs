@@ -436,7 +436,8 @@ impl<'s> Relay<'s> {
             metrics.features_left_out(FeaturesLeftOut::Rate, 1);
         }
         if self.service.external.is_some() {
-            let findings = self.ask_others(&recipient, header.as_ref(), &text, asks, deadline);
+            let message = (&text, held);
+            let findings = self.ask_others(&recipient, header.as_ref(), message, asks, deadline);
             recipient.context.findings = Box::pin(findings).await;
         }
         let (judge, pace) = (&self.service.judge, &mut self.pace);

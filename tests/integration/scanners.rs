@@ -147,6 +147,38 @@ async fn what_is_longer_than_what_is_held_is_not_sent() {
     assert_eq!(proxy.metric(line), 1.0);
 }
 
+/// A message with a line that begins with a dot is copied without dot-stuffing.
+#[tokio::test(start_paused = true)]
+async fn the_copy_that_a_scanner_gets_is_counted_while_it_is_asked() {
+    let line = "..a line that begins with a dot\r\n";
+    let message = format!("+OK\r\nSubject: dots\r\n\r\n{}.\r\n", line.repeat(4000));
+    let octets = message.len() as f64;
+    let holding = |proxy: &Proxy| proxy.metric("popgate_holding_bytes");
+    let scanner = PlayedScanner::new(Answer::Hangs);
+    // Without memory for the copy nothing is sent, and the message comes at once.
+    for (held_bytes, is_asked) in [(1 << 20, true), (200 << 10, false)] {
+        let settings = scanner.settings(OnVirus::Tag);
+        let (proxy, mut client, mut upstream) = session(|it| {
+            it.scanners = vec![settings];
+            it.limits.held_bytes = held_bytes;
+        })
+        .await;
+        let before = scanner.connections();
+        client.send(b"RETR 1\r\n").await;
+        upstream.expect(b"RETR 1\r\n").await;
+        upstream.send(message.as_bytes()).await;
+        if is_asked {
+            tokio::time::sleep(LIMIT / 2).await;
+            assert!(holding(&proxy) > 1.6 * octets, "{}", holding(&proxy));
+        }
+        assert_eq!(client.answer().await, message.as_bytes());
+        assert!(holding(&proxy) < octets, "{}", holding(&proxy));
+        assert_eq!(scanner.connections() > before, is_asked);
+        let error = "popgate_external_errors_total{check=\"clamd\",kind=\"in_part\"}";
+        assert_eq!(proxy.metric(error), f64::from(u8::from(!is_asked)));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn doctor_says_what_answers_and_what_to_do() {
     let (mut config, _) = Config::load(None, &Flags::default());

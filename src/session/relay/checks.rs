@@ -41,12 +41,13 @@ impl Relay<'_> {
         }
     }
 
-    /// What others say of the message, which is complete as far as it is held; `None` if they are not asked.
+    /// What others say of the message, which is complete as far as it is held, in so much memory; `None` if they are not
+    /// asked.
     pub(super) async fn ask_others(
         &mut self,
         recipient: &Recipient,
         stage: Option<&HeaderStage>,
-        wire: &Bytes,
+        (wire, held): (&Bytes, usize),
         asks: AsksOthers,
         deadline: Instant,
     ) -> Option<Arc<Findings>> {
@@ -92,13 +93,18 @@ impl Relay<'_> {
             }
             false => Vec::new(),
         };
-        let message = match pending.wants_message() {
-            true => match dot::unstuff(wire) {
-                // What is not stuffed is not copied.
-                Cow::Borrowed(_) => wire.clone(),
-                Cow::Owned(message) => message.into(),
+        // What is not stuffed is not copied; without memory for a copy the message is not there.
+        let copy = match pending.wants_message() && dot::is_stuffed(wire) {
+            true => self.held.reserve_copy(held, wire.len()),
+            false => Some(0),
+        };
+        let (message, is_whole) = match (pending.wants_message(), copy) {
+            (true, Some(_)) => match dot::unstuff(wire) {
+                Cow::Borrowed(_) => (wire.clone(), is_whole),
+                Cow::Owned(message) => (message.into(), is_whole),
             },
-            false => Bytes::new(),
+            (false, _) => (Bytes::new(), is_whole),
+            (true, None) => (Bytes::new(), false),
         };
         let complete = Complete {
             message,
@@ -111,6 +117,8 @@ impl Relay<'_> {
                 .map(|owner| owner.user().to_owned()),
         };
         let findings = pending.results(&complete, by).await;
+        drop(complete);
+        self.held.give_back(copy.unwrap_or_default());
         for failure in &findings.failures {
             tracing::debug!(
                 check = failure.check,
