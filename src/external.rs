@@ -22,6 +22,7 @@ mod record;
 mod replay;
 pub mod scanners;
 mod spf;
+mod udp_sockets;
 mod whom;
 
 use std::hash::{BuildHasher, RandomState};

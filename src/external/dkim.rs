@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 
 use futures_util::FutureExt;
 use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolverConfig;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::ResponseCode;
 use mail_auth::common::crypto::HashAlgorithm;
 use mail_auth::common::parse::TxtRecordParser;
@@ -25,7 +27,7 @@ use mail_auth::{
 
 use super::dkim_body::{self, NOTHING};
 use super::dkim_tags::{Tags, is_for_mail, is_test, may_count};
-use super::dns::{Failure, Record, is_name, no_resolver};
+use super::dns::{Failure, Record, is_name};
 use crate::filter::findings::{SignatureFinding, SignatureResult};
 use crate::message::header::header_end;
 use choice::{Chosen, NAMES, SIGNATURE, SIGNATURES, choose};
@@ -206,7 +208,9 @@ fn finding(
 pub(super) fn library() -> Option<&'static MessageAuthenticator> {
     static LIBRARY: OnceLock<Option<MessageAuthenticator>> = OnceLock::new();
     let made = LIBRARY.get_or_init(|| {
-        let resolver: Result<TokioResolver, String> = no_resolver();
+        let config = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
+        let provider = TokioRuntimeProvider::default();
+        let resolver = TokioResolver::builder_with_config(config, provider).build();
         resolver.ok().map(MessageAuthenticator)
     });
     made.as_ref()

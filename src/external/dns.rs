@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData};
@@ -20,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::kept::Kept;
 use super::replay::Replay;
+use super::udp_sockets::Sockets;
 use crate::config::DnsServers;
 use crate::filter::findings::FailureKind;
 
@@ -60,7 +60,7 @@ impl Answer {
 #[derive(Debug)]
 pub(super) struct Dns {
     /// `None`: only recorded answers are known.
-    resolver: Option<TokioResolver>,
+    resolver: Option<Resolver<Sockets>>,
     kept: Kept,
     permits: Semaphore,
     budget: Duration,
@@ -216,7 +216,7 @@ fn timed_out(waited: Duration) -> Failure {
 }
 
 /// A resolver that asks these servers.
-fn resolver(servers: &DnsServers, budget: Duration) -> Result<TokioResolver, String> {
+fn resolver(servers: &DnsServers, budget: Duration) -> Result<Resolver<Sockets>, String> {
     let (config, mut options) = match servers {
         DnsServers::System => read_system_conf().map_err(|error| {
             format!("the system's name servers are not known: {error}; write their addresses, such as [\"127.0.0.1:53\"]")
@@ -241,18 +241,10 @@ fn resolver(servers: &DnsServers, budget: Duration) -> Result<TokioResolver, Str
     // Answers are kept elsewhere.
     options.cache_size = 0;
     options.preserve_intermediates = false;
-    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+    Resolver::builder_with_config(config, Sockets::default())
         .with_options(options)
         .build()
         .map_err(|error| format!("no name servers can be asked: {error}"))
-}
-
-/// A resolver that knows no server.
-pub(super) fn no_resolver() -> Result<TokioResolver, String> {
-    let config = ResolverConfig::from_parts(None, Vec::new(), Vec::new());
-    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        .build()
-        .map_err(|error| error.to_string())
 }
 
 /// Whether a text may be a part of a name that is asked: names in mail may have anything in them.

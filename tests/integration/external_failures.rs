@@ -21,6 +21,8 @@ async fn what_is_no_answer_of_a_list_is_an_error_with_a_name_and_changes_nothing
         (Reply::Error(2), "server_failure"),
         (Reply::Error(5), "refused"),
         (Reply::Error(4), "nonsense"),
+        (Reply::Bare(5), "refused"),
+        (Reply::Bare(2), "server_failure"),
     ] {
         let server = NameServer::start().await;
         server.set(LISTED, reply.clone());

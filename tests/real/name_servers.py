@@ -169,7 +169,7 @@ class Impostor(Played):
             answer(packet, question, "127.0.0.2")[:-3], answer(packet, question)[:12] + b"\xc0\x0c" * 20]), client)
 
     def refuses(self, packet, client):
-        """As most do it: unbound leaves out the question, so that popgate cannot know what is refused."""
+        """As most do it; unbound leaves out the question."""
         self.send(answer(packet, question_of(packet)[0], code=REFUSED), client)
 
     def slow(self, packet, client):

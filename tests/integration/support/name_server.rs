@@ -15,6 +15,8 @@ pub enum Reply {
     Txt(String),
     /// An error: 2 is SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
     Error(u8),
+    /// An error without the question, as unbound refuses clients.
+    Bare(u8),
     /// Nothing.
     Silence,
     /// Octets that are no message, behind the right id.
@@ -91,6 +93,10 @@ impl Shared {
         let (code, records): (u8, Vec<Vec<u8>>) = match &reply {
             Reply::Silence => return None,
             Reply::Garbage => return Some([&query[..2], &[0x81, 0x80, 0xff, 0xff, 1]].concat()),
+            Reply::Bare(code) => {
+                let flags = [0x81, 0x80 | code];
+                return Some([&query[..2], &flags, &[0; 8]].concat());
+            }
             Reply::Error(code) => (*code, Vec::new()),
             Reply::A(_) if asks_txt => (0, Vec::new()),
             Reply::A(all) => (0, all.iter().map(|it| record(1, it)).collect()),
