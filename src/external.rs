@@ -17,6 +17,7 @@ mod dns;
 mod guarded;
 mod kept;
 mod lists;
+mod name_servers;
 mod network;
 mod record;
 mod replay;

@@ -411,6 +411,9 @@ pub(super) fn name_of_check(name: &str) -> Result<String, String> {
         true if matches!(name, "dkim" | "spf" | "dmarc") => Err(format!(
             "`{name}` is the name of popgate's own check; choose another"
         )),
+        true if name == "dns" => Err(
+            "`dns` is what the name servers are called in metrics; choose another name".to_owned(),
+        ),
         true => Ok(name.to_owned()),
         false => Err(format!(
             "`{name}` is no name for metrics; write up to 64 letters, digits, hyphens, dots and underscores"

@@ -18,10 +18,12 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::kept::Kept;
+use super::name_servers::{NameServers, is_answer};
 use super::replay::Replay;
 use super::udp_sockets::Sockets;
 use crate::config::DnsServers;
 use crate::filter::findings::FailureKind;
+use crate::metrics::Metrics;
 
 pub use super::check::Check;
 pub use super::record::Failure;
@@ -60,7 +62,7 @@ impl Answer {
 #[derive(Debug)]
 pub(super) struct Dns {
     /// `None`: only recorded answers are known.
-    resolver: Option<Resolver<Sockets>>,
+    servers: Option<NameServers>,
     kept: Kept,
     permits: Semaphore,
     budget: Duration,
@@ -77,11 +79,13 @@ impl Dns {
         cache: usize,
         lookups: usize,
         budget: Duration,
+        metrics: &Metrics,
         replay: Option<Arc<Replay>>,
     ) -> Result<Self, String> {
         let resolver = servers.map(|servers| resolver(servers, budget));
+        let resolver = resolver.transpose()?;
         Ok(Self {
-            resolver: resolver.transpose()?,
+            servers: resolver.map(|resolver| NameServers::new(resolver, metrics)),
             kept: Kept::new(cache),
             permits: Semaphore::new(lookups),
             budget,
@@ -103,12 +107,34 @@ impl Dns {
         kind: Kind,
         by: Instant,
     ) -> Result<Answer, Failure> {
+        self.asked(check, name, kind, by, false).await
+    }
+
+    /// The same after an answer of that check, whose question was admitted.
+    pub(super) async fn ask_further(
+        &self,
+        check: &Check,
+        name: &str,
+        kind: Kind,
+        by: Instant,
+    ) -> Result<Answer, Failure> {
+        self.asked(check, name, kind, by, true).await
+    }
+
+    async fn asked(
+        &self,
+        check: &Check,
+        name: &str,
+        kind: Kind,
+        by: Instant,
+        is_admitted: bool,
+    ) -> Result<Answer, Failure> {
         let old = |records| Answer {
             records,
             is_fresh: false,
         };
         let Some(replay) = &self.replay else {
-            return self.ask_servers(check, name, kind, by).await;
+            return self.ask_servers(check, name, kind, by, is_admitted).await;
         };
         let question = format!("dns {} {name}", kind.label());
         let recorded: Option<Result<Vec<Record>, Failure>> = replay.answer(&question);
@@ -117,7 +143,7 @@ impl Dns {
             Some(Err(failure)) if is_said(&failure) => return Err(failure),
             Some(Err(_)) | None => {}
         }
-        let answer = self.ask_servers(check, name, kind, by).await;
+        let answer = self.ask_servers(check, name, kind, by, is_admitted).await;
         match &answer {
             Ok(Answer { records, .. }) => replay.record(&question, &Ok::<_, Failure>(records)),
             Err(failure) if is_said(failure) => {
@@ -134,8 +160,9 @@ impl Dns {
         name: &str,
         kind: Kind,
         by: Instant,
+        is_admitted: bool,
     ) -> Result<Answer, Failure> {
-        let Some(resolver) = &self.resolver else {
+        let Some(servers) = &self.servers else {
             let kind = FailureKind::NotRecorded;
             check.meter().failed(kind);
             return Err(Failure::new(
@@ -155,13 +182,24 @@ impl Dns {
             check.meter().answered(began.elapsed());
             return Ok(old(records));
         }
-        check.admit()?;
+        if !is_admitted {
+            check.admit()?;
+        }
+        servers
+            .admit(by)
+            .inspect_err(|failure| check.meter().failed(failure.kind))?;
         let Ok(Ok(_permit)) = timeout_at(by, self.permits.acquire()).await else {
             let failure = Failure::new(FailureKind::Busy, "too many questions are under way");
             check.failed(&failure, false);
             return Err(failure);
         };
+        let resolver = servers.resolver();
         let asked = timeout_at(by, resolver.lookup(question, kind.record_type())).await;
+        match &asked {
+            Ok(Ok(_)) => servers.answered(),
+            Ok(Err(error)) if is_answer(error) => servers.answered(),
+            _ => {}
+        }
         let answered = |records: Vec<Record>, seconds: u32| {
             check.meter().answered(began.elapsed());
             let time = Duration::from_secs(seconds.into());
@@ -186,6 +224,13 @@ impl Dns {
         };
         // A question that came late says nothing of who was asked.
         let had_time = failure.kind != FailureKind::Timeout || began.elapsed() >= self.budget / 2;
+        let is_silence = matches!(
+            failure.kind,
+            FailureKind::Timeout | FailureKind::Unreachable
+        );
+        if had_time && is_silence {
+            servers.silent();
+        }
         check.failed(&failure, had_time && check.is_at_fault(&failure, name, by));
         Err(failure)
     }
@@ -333,7 +378,6 @@ fn refusal(code: ResponseCode) -> (FailureKind, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Metrics;
 
     /// What was only late, or not asked, when it was recorded is asked for again.
     #[tokio::test]
@@ -345,7 +389,7 @@ mod tests {
         replay.record("dns A paused.example", &failed(FailureKind::BreakerOpen));
         replay.record("dns A refused.example", &failed(FailureKind::Refused));
         let budget = Duration::from_secs(1);
-        let dns = Dns::new(None, 8, 8, budget, Some(Arc::new(replay))).unwrap();
+        let dns = Dns::new(None, 8, 8, budget, &Metrics::new(), Some(Arc::new(replay))).unwrap();
         let check = Check::own("dkim", &Metrics::new());
         for (name, kind) in [
             ("late.example", FailureKind::NotRecorded),

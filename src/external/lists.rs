@@ -5,13 +5,14 @@
 //! everything with something, and so do name servers that redirect what does not exist.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use md5::{Digest, Md5};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use tokio::time::Instant;
 
-use super::dns::{Check, Dns, Failure, Kind, Record, is_name};
+use super::dns::{Answer, Check, Dns, Failure, Kind, Record, is_name};
 use crate::config::{DnsList, DnsListKind, ListHash, ListedThing, is_refusal};
 use crate::filter::findings::{ExternalHit, FailureKind};
 use crate::filter::{Findings, Subject};
@@ -29,6 +30,8 @@ const NAMES: usize = 20;
 pub(super) struct List {
     list: DnsList,
     check: Check,
+    /// What was found out last about whether it lists everything.
+    lists_everything: Mutex<Option<bool>>,
 }
 
 /// What of a message is known.
@@ -52,6 +55,7 @@ impl List {
         Self {
             check: Check::new(&list.name, FAILURES, metrics),
             list: list.clone(),
+            lists_everything: Mutex::default(),
         }
     }
 
@@ -80,6 +84,33 @@ impl List {
         Ok(answer.usable(&self.check))
     }
 
+    /// Whether it has what no list has. Nobody is on a list that lists everything: it is closed, or a name server redirects
+    /// names that do not exist.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    async fn lists_everything(&self, dns: &Dns, by: Instant) -> Result<bool, Failure> {
+        let name = unlisted(&self.list);
+        let answer = dns.ask_further(&self.check, &name, Kind::A, by).await;
+        let lists = match answer {
+            Ok(answer) => {
+                let meaning = self.read(answer.records());
+                meaning.is_ok_and(|it| !it.is_empty())
+            }
+            // It was recorded before this was asked.
+            Err(failure) if failure.kind == FailureKind::NotRecorded => false,
+            Err(failure) => return Err(failure),
+        };
+        let last = self.lists_everything.lock();
+        *last.unwrap_or_else(PoisonError::into_inner) = Some(lists);
+        Ok(lists)
+    }
+
+    fn listed_everything(&self) -> Option<bool> {
+        let last = self.lists_everything.lock();
+        *last.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks about what has become known of a message.
     pub(super) async fn ask(
         &self,
@@ -93,8 +124,20 @@ impl List {
             let answer = dns.ask(&self.check, &question.name, Kind::A, by).await;
             (question, answer)
         });
+        let answers = join_all(asked).await;
         let mut findings = Findings::default();
-        for (question, answer) in join_all(asked).await {
+        let lists_any = |answer: &Answer| {
+            let meaning = self.read(answer.records());
+            meaning.is_ok_and(|it| !it.is_empty())
+        };
+        let is_suspect = answers
+            .iter()
+            .any(|(_, it)| it.as_ref().is_ok_and(lists_any));
+        let lists_everything = match is_suspect {
+            true => self.lists_everything(dns, by).await,
+            false => Ok(false),
+        };
+        for (question, answer) in answers {
             let mut failed = |failure: Failure| {
                 let failure = failure.of(&self.list.name);
                 // The same for each of its questions.
@@ -104,10 +147,23 @@ impl List {
             };
             let is_fresh = answer.as_ref().is_ok_and(|it| it.is_fresh);
             match answer.map(|answer| self.read(answer.records()).map(|it| (it, answer))) {
+                Ok(Ok((meaning, _))) if !meaning.is_empty() && lists_everything == Ok(true) => {
+                    let failure = everything_is_listed(&unlisted(&self.list));
+                    self.check.failed(&failure, is_fresh);
+                    self.check.complain(&failure);
+                    failed(failure);
+                }
+                // It is not known whether it would have answered anything so; what was kept was known to be good.
+                Ok(Ok((meaning, _)))
+                    if !meaning.is_empty()
+                        && let Err(failure) = &lists_everything
+                        && (is_fresh || self.listed_everything() != Some(false)) =>
+                {
+                    failed(failure.clone());
+                }
                 Ok(Ok((Meaning { codes, undeclared }, answer))) => {
-                    if undeclared.is_none() {
-                        answer.usable(&self.check);
-                    }
+                    // An answer that is not declared is one of a list: of what it knows, the configuration may want only a part.
+                    answer.usable(&self.check);
                     if let Some(answer) = undeclared {
                         let failure = undeclared_answer(answer);
                         self.check.failed(&failure, false);
@@ -225,6 +281,12 @@ struct Meaning {
     undeclared: Option<Ipv4Addr>,
 }
 
+impl Meaning {
+    fn is_empty(&self) -> bool {
+        self.codes.is_empty() && self.undeclared.is_none()
+    }
+}
+
 fn refusal(answer: Ipv4Addr) -> Failure {
     let why = match answer.octets()[3] {
         252 => "the list does not know the zone: is its name written right?",
@@ -240,6 +302,13 @@ fn refusal(answer: Ipv4Addr) -> Failure {
 fn no_answer_of_a_list(answer: Ipv4Addr) -> Failure {
     let sentence = format!(
         "the answer {answer} is none of a list: the list is closed, or a name server redirects names that do not exist"
+    );
+    Failure::new(FailureKind::Nonsense, sentence)
+}
+
+fn everything_is_listed(unlisted: &str) -> Failure {
+    let sentence = format!(
+        "the list has {unlisted}, which no list has: it is closed, or a name server redirects names that do not exist"
     );
     Failure::new(FailureKind::Nonsense, sentence)
 }
@@ -326,10 +395,22 @@ fn base32(octets: &[u8]) -> String {
 /// A question to which each list of its kind answers, and one to which none does (RFC 5782 section 5).
 pub(super) fn test_points(list: &DnsList) -> Option<[String; 2]> {
     let zone = &list.zone;
+    let listed = match list.kind {
+        DnsListKind::Address => format!("2.0.0.127.{zone}"),
+        DnsListKind::Domain => format!("test.{zone}"),
+        DnsListKind::Hash(_) => return None,
+    };
+    Some([listed, unlisted(list)])
+}
+
+/// A question to which no list answers. Of lists of hashes no document says so; nobody has an address in this domain (RFC
+/// 6761 section 6.4).
+fn unlisted(list: &DnsList) -> String {
+    let zone = &list.zone;
     match list.kind {
-        DnsListKind::Address => Some([format!("2.0.0.127.{zone}"), format!("1.0.0.127.{zone}")]),
-        DnsListKind::Domain => Some([format!("test.{zone}"), format!("invalid.{zone}")]),
-        DnsListKind::Hash(_) => None,
+        DnsListKind::Address => format!("1.0.0.127.{zone}"),
+        DnsListKind::Domain => format!("invalid.{zone}"),
+        DnsListKind::Hash(hash) => format!("{}.{zone}", hashed(hash, "nobody@list.invalid")),
     }
 }
 

@@ -77,6 +77,7 @@ impl Network {
                 settings.cache,
                 settings.lookups,
                 settings.budget,
+                metrics,
                 replay,
             )?,
             lists: settings

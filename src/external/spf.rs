@@ -358,7 +358,8 @@ mod tests {
             }
         }
         let budget = Duration::from_secs(1);
-        let dns = Dns::new(None, 0, 8, budget, Some(Arc::new(replay))).unwrap();
+        let metrics = Metrics::new();
+        let dns = Dns::new(None, 0, 8, budget, &metrics, Some(Arc::new(replay))).unwrap();
         let own = Check::new("spf", 5, &Metrics::new());
         let by = Instant::now() + budget;
         let host = host.parse().unwrap();

@@ -112,9 +112,12 @@ async fn what_lists_say_is_added_to_the_score_and_named() {
     assert_eq!(
         server.take_asked(),
         [
+            // What no list has is asked for, too, where a list has something.
+            "1.0.0.127.list.example",
             LISTED,
             "example.net.domains.example",
-            "example.org.domains.example"
+            "example.org.domains.example",
+            "invalid.domains.example",
         ]
     );
     let metric = |line: &str| proxy.proxy.metric(line);

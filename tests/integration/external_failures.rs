@@ -147,3 +147,98 @@ async fn kept_answers_make_no_failure_undone() {
     let line = "popgate_external_breaker_open{check=\"hosts\"}";
     assert_eq!(proxy.proxy.metric(line), 1.0);
 }
+
+/// A list that is closed, or a name server that redirects what does not exist.
+#[tokio::test]
+async fn a_list_that_lists_what_no_list_has_adds_nothing_and_is_not_asked_for_a_while() {
+    // One code that the configuration declares, and one that it does not.
+    for answer in [[127, 0, 0, 2], [127, 0, 0, 99]] {
+        let server = NameServer::start().await;
+        server.otherwise(Reply::A(vec![answer]));
+        let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+        for last in 1..=8 {
+            let message = from_host(last);
+            let got = fetched(&mut proxy, message.as_bytes()).await;
+            assert_eq!(got, unchanged(&message), "{answer:?}");
+        }
+        let metric = |line: &str| proxy.proxy.metric(line);
+        let errors = |kind| {
+            let line = format!("popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}");
+            metric(&line)
+        };
+        assert_eq!((errors("nonsense"), errors("breaker_open")), (5.0, 3.0));
+        assert_eq!(
+            metric("popgate_external_breaker_open{check=\"hosts\"}"),
+            1.0
+        );
+        assert_eq!(metric("popgate_external_hits_total{check=\"hosts\"}"), 0.0);
+    }
+    // One that has something undeclared now and then is a list as others are.
+    let server = NameServer::start().await;
+    let mut proxy = proxy(&server, LONG, LISTS, |_| {});
+    for last in 1..=8 {
+        let name = format!("{last}.2.0.192.list.example");
+        server.set(&name, Reply::A(vec![[127, 0, 0, 99]]));
+        fetched(&mut proxy, from_host(last).as_bytes()).await;
+    }
+    let metric = |line: &str| proxy.proxy.metric(line);
+    let line = "popgate_external_errors_total{check=\"hosts\",kind=\"undeclared_answer\"}";
+    assert_eq!(metric(line), 8.0);
+    assert_eq!(
+        metric("popgate_external_breaker_open{check=\"hosts\"}"),
+        0.0
+    );
+}
+
+fn from_domain(number: usize) -> String {
+    MESSAGE.replace("ann@example.net", &format!("ann@d{number}.example"))
+}
+
+/// They are found out by the third message, whatever is asked, and found to answer again by one message alone.
+#[tokio::test]
+async fn name_servers_that_hang_are_not_waited_for() {
+    let server = NameServer::start().await;
+    server.otherwise(Reply::Silence);
+    let mut proxy = proxy(&server, SHORT, "spf = true\ndmarc = true\n", |_| {});
+    let open = "popgate_external_breaker_open{check=\"dns\"}";
+    for number in 0..3 {
+        let message = from_domain(number);
+        assert_eq!(proxy.proxy.metric(open), 0.0, "{number}");
+        let got = fetched(&mut proxy, message.as_bytes()).await;
+        assert_eq!(got, unchanged(&message));
+        // From the second one on the root is asked for, too: its time is over now, or will be soon.
+        let line = "popgate_external_errors_total{check=\"dns\",kind=\"timeout\"}";
+        while proxy.proxy.metric(line) < number as f64 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(proxy.proxy.metric(open), 1.0);
+    server.take_asked();
+    let message = from_domain(4);
+    let got = fetched(&mut proxy, message.as_bytes()).await;
+    assert_eq!(got, unchanged(&message));
+    assert!(server.take_asked().is_empty());
+    let line = "popgate_external_errors_total{check=\"dmarc\",kind=\"breaker_open\"}";
+    assert_eq!(proxy.proxy.metric(line), 1.0);
+}
+
+/// It is the name servers of senders that hang.
+#[tokio::test]
+async fn senders_whose_name_servers_hang_end_no_check_for_others() {
+    let server = NameServer::start().await;
+    let mut proxy = proxy(&server, SHORT, "spf = true\ndmarc = true\n", |_| {});
+    for number in 0..6 {
+        server.set(&format!("_dmarc.d{number}.example"), Reply::Silence);
+        let message = from_domain(number);
+        let got = fetched(&mut proxy, message.as_bytes()).await;
+        assert_eq!(got, unchanged(&message));
+    }
+    let metric = |line: &str| proxy.proxy.metric(line);
+    let line = "popgate_external_errors_total{check=\"dmarc\",kind=\"timeout\"}";
+    assert_eq!(metric(line), 6.0);
+    assert_eq!(metric("popgate_external_breaker_open{check=\"dns\"}"), 0.0);
+    assert_eq!(
+        metric("popgate_external_breaker_open{check=\"dmarc\"}"),
+        0.0
+    );
+}

@@ -252,7 +252,10 @@ class Faults:
         yield Fault("refused", ["refused"], lambda: self.replace("refuses"))
         yield Fault("unbound refuses", ["refused"], lambda: server.restart(refuses=True))
         yield Fault("redirected", ["nonsense"], lambda: server.restart(redirected=dict.fromkeys(ZONES, "203.0.113.80")), False)
-        yield Fault("wrong codes", ["undeclared_answer"], lambda: server.restart(redirected=dict.fromkeys(ZONES, "127.0.0.99")), False)
+        # A list that has what no list has: whether it declares the answer or not, it says nothing.
+        yield Fault("wrong codes", ["nonsense"], lambda: server.restart(redirected=dict.fromkeys(ZONES, "127.0.0.99")), False)
+        declared = {zone: "127.0.1.2" if zone.startswith("domains") else "127.0.0.2" for zone in ZONES}
+        yield Fault("lists everything", ["nonsense"], lambda: server.restart(redirected=declared), False)
         yield Fault("127.255.255.254", ["list_refuses"], lambda: server.restart(redirected=everywhere), False)
 
     def replace(self, mode):
