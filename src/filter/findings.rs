@@ -4,6 +4,7 @@
 //! a [`CheckFailure`] with a sentence: it adds nothing to a score.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -198,6 +199,13 @@ pub struct CheckFailure {
     pub sentence: String,
 }
 
+/// Checks that were not made. They add nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotMade {
+    /// What could not be asked.
+    pub failed: Vec<CheckFailure>,
+}
+
 /// Why something could not be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -276,6 +284,16 @@ impl FailureKind {
     }
 }
 
+impl NotMade {
+    /// The octets that it takes.
+    pub fn octets(&self) -> usize {
+        let failed = self.failed.iter();
+        let failed =
+            failed.map(|it| size_of::<CheckFailure>() + it.check.len() + it.sentence.len());
+        size_of::<Self>() + failed.sum::<usize>()
+    }
+}
+
 impl fmt::Display for CheckFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.check, self.sentence)
@@ -293,6 +311,14 @@ impl Findings {
     /// Whether nothing was found, and nothing failed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What was not found out, if anything.
+    pub(in crate::filter) fn not_made(&self) -> Option<Arc<NotMade>> {
+        let not_made = NotMade {
+            failed: self.failures.clone(),
+        };
+        (not_made != NotMade::default()).then(|| Arc::new(not_made))
     }
 
     /// Adds what another check has found.

@@ -388,6 +388,7 @@ impl Filter {
         let findings = context.findings.as_deref();
         if let Some(findings) = findings {
             Self::add_external(findings, &mut verdict);
+            verdict.not_made = findings.not_made();
         }
         // A list outranks what the filter finds, and a correction outranks both.
         Self::apply_lists(context, &mail, &mut verdict);
@@ -438,6 +439,7 @@ impl Filter {
             work: 0,
             partial: None,
             left_out: 0,
+            not_made: None,
             passes_by_header: false,
             decode_time: Duration::ZERO,
             rules_time: Duration::ZERO,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::classifier::Opinion;
+use crate::filter::findings::NotMade;
 use crate::filter::noted::Noted;
 use crate::filter::thresholds::{Action, Thresholds};
 use crate::message::Partial;
@@ -45,6 +46,8 @@ pub struct Verdict {
     pub passes_by_header: bool,
     /// How many parts of the message were not looked into.
     pub left_out: usize,
+    /// The checks of others that were not made, if there are any.
+    pub not_made: Option<Arc<NotMade>>,
     /// Time spent on decoding.
     pub decode_time: Duration,
     /// Time spent on rules.

@@ -26,6 +26,8 @@ const OWN: &[&str] = &[
 
 /// RFC 5322 section 2.1.1: lines should have no more than 78 characters.
 const WIDTH: usize = 78;
+/// Checks that could not be made, of which the report tells.
+const NOT_CHECKED: usize = 5;
 /// One star per point; SpamAssassin has the same limit.
 const MOST_STARS: f64 = 50.0;
 
@@ -125,6 +127,13 @@ fn report(text: &mut String, verdict: &Verdict) {
     for hit in &verdict.hits {
         let line = format!("\t* {:4.1} {}", hit.score, hit.rule);
         folded(text, line, "\t*     ", &hit.description);
+    }
+    let Some(not_made) = &verdict.not_made else {
+        return;
+    };
+    for failure in not_made.failed.iter().take(NOT_CHECKED) {
+        let line = format!("\t* not checked ({}):", failure.kind.label());
+        folded(text, line, "\t*     ", &failure.to_string());
     }
 }
 

@@ -28,6 +28,9 @@ struct Line<'a> {
     bytes_judged: usize,
     /// Why the verdict is made of a part of the message only.
     partial: Option<&'a str>,
+    /// Checks that could not be made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_checked: Vec<NotChecked<'a>>,
     work: u64,
     micros: u128,
 }
@@ -37,6 +40,13 @@ struct RuleLine<'a> {
     id: &'a str,
     score: f64,
     hit: &'a str,
+}
+
+#[derive(Serialize)]
+struct NotChecked<'a> {
+    check: &'a str,
+    kind: &'a str,
+    why: &'a str,
 }
 
 fn action_name(action: Action) -> &'static str {
@@ -54,6 +64,7 @@ fn verdict_name(verdict: &Verdict) -> &'static str {
 /// One JSON object and a line end.
 pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
     let hits = verdict.hits.iter();
+    let not_made = verdict.not_made.as_deref();
     let line = Line {
         path: &message.path,
         verdict: verdict_name(verdict),
@@ -73,6 +84,15 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
         bytes: message.length,
         bytes_judged: verdict.bytes_judged,
         partial: verdict.partial.map(Partial::label),
+        not_checked: not_made
+            .map_or(&[][..], |it| &it.failed)
+            .iter()
+            .map(|it| NotChecked {
+                check: &it.check,
+                kind: it.kind.label(),
+                why: &it.sentence,
+            })
+            .collect(),
         work: verdict.work,
         micros: verdict.time().as_micros(),
     };
@@ -85,6 +105,7 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
 /// The verdict, each rule that hit with what it found, and what would have changed the verdict.
 pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
     let width = terminal::width();
+    let not_made = verdict.not_made.as_deref();
     let mut text = String::new();
     let mut line = |line: &str, indent| {
         for line in wrapped(line, width, indent) {
@@ -107,6 +128,11 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
             let _ = write!(hit_line, ": \u{201c}{}\u{201d}", harmless(&hit.text));
         }
         line(&hit_line, HITS);
+    }
+    for failure in not_made.map_or(&[][..], |it| &it.failed) {
+        let kind = failure.kind.label();
+        let not_checked = harmless(&format!("not checked ({kind}): {failure}"));
+        line(&format!("{:HITS$}{not_checked}", ""), HITS);
     }
     if let Some(partial) = verdict.partial {
         line(&format!("{:HITS$}{}", "", of_a_part(partial)), HITS);
@@ -217,7 +243,9 @@ fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::{Hit, Thresholds};
+    use crate::filter::findings::{CheckFailure, NotMade};
+    use crate::filter::{FailureKind, Hit, Thresholds};
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn verdict(action: Action) -> Verdict {
@@ -239,6 +267,7 @@ mod tests {
             work: 81_000,
             partial: None,
             left_out: 0,
+            not_made: None,
             passes_by_header: false,
             decode_time: Duration::from_micros(140),
             rules_time: Duration::from_micros(3),
@@ -283,6 +312,26 @@ mod tests {
             report.contains("not looked into: 3 parts, budget used up"),
             "{report}"
         );
+    }
+
+    #[test]
+    fn checks_that_could_not_be_made_are_named_with_their_reason() {
+        let failed = Verdict {
+            not_made: Some(Arc::new(NotMade {
+                failed: vec![CheckFailure {
+                    check: "hosts".to_owned(),
+                    kind: FailureKind::Timeout,
+                    sentence: "no answer within 800 ms".to_owned(),
+                }],
+            })),
+            ..verdict(Action::Tag)
+        };
+        let report = text(&message(), &failed);
+        let words = "not checked (timeout): hosts: no answer within 800 ms\n";
+        assert!(report.contains(words), "{report}");
+        let line = json(&message(), &failed);
+        let part = r#""not_checked":[{"check":"hosts","kind":"timeout","why":"no answer within 800 ms"}],"#;
+        assert!(line.contains(part), "{line}");
     }
 
     #[test]

@@ -88,6 +88,16 @@ pub(super) enum Finding {
 }
 
 impl Finding {
+    /// The octets of what a verdict says of checks that were not made.
+    fn not_made(&self) -> usize {
+        match self {
+            Self::Spam(verdict) | Self::Ham(verdict) => {
+                verdict.not_made.as_ref().map_or(0, |it| it.octets())
+            }
+            Self::Unscanned(_) => 0,
+        }
+    }
+
     fn verdict_mut(&mut self) -> Option<&mut Verdict> {
         match self {
             Self::Spam(verdict) | Self::Ham(verdict) => Some(verdict),
@@ -169,7 +179,9 @@ impl Kept {
     fn octets(&self) -> usize {
         match self {
             Self::Pass => 0,
-            Self::Mark(mark) => size_of::<KeptMark>() + mark.hits.octets(),
+            Self::Mark(mark) => {
+                size_of::<KeptMark>() + mark.hits.octets() + mark.judged.finding.not_made()
+            }
             Self::Text(mark) => size_of::<MessageAction>() + mark.0.octets(),
             Self::Notice(text) => size_of::<Bytes>() + text.len(),
         }
