@@ -8,20 +8,20 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::complete::Complete;
 use super::dkim::Verified;
 use super::dns::{Check, Dns, Failure, Kind, Record};
-use super::guarded::{guarded, panicked};
+use super::guarded::{guarded, guarded_in};
 use super::lists::{Known, List, test_points};
 use super::replay::Replay;
 use super::{dkim, dmarc, spf};
 use crate::config::{DnsList, NetworkConfig};
-use crate::filter::findings::{FailureKind, SignatureFinding, SignatureResult};
+use crate::filter::findings::{SignatureFinding, SignatureResult};
 use crate::filter::{Findings, Subject};
 use crate::metrics::Metrics;
-use crate::thread_pool::{NotDone, ThreadPool};
+use crate::thread_pool::ThreadPool;
 
 /// Up to so many octets a message is verified on the session's thread: to hand it to another costs more.
 const INLINE: usize = 32 << 10;
@@ -244,15 +244,11 @@ impl Network {
         // Mailboxes take turns, as they do in the filter.
         let mut hasher = DefaultHasher::new();
         complete.recipient.hash(&mut hasher);
-        let verified = timeout_at(by, self.pool.run(hasher.finish(), verify)).await;
-        let (kind, why) = match verified {
-            Ok(Ok(verified)) => return Ok(verified),
-            Ok(Err(NotDone::Panicked)) => return Err(panicked()),
-            Ok(Err(not_done)) => (FailureKind::Busy, not_done.to_string()),
-            Err(_) => (FailureKind::Timeout, "there was no time".to_owned()),
-        };
-        let sentence = format!("the signatures were not verified: {why}");
-        Err(Failure::new(kind, sentence))
+        let verified = guarded_in(&self.pool, hasher.finish(), by, verify).await;
+        verified.map_err(|Failure { kind, sentence }| {
+            let sentence = format!("the signatures were not verified: {sentence}");
+            Failure::new(kind, sentence)
+        })
     }
 
     /// The time by which signatures expire.
