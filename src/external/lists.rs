@@ -22,6 +22,9 @@ use crate::metrics::Metrics;
 /// Failures in a row after which a list is not asked for a while.
 const FAILURES: u32 = 5;
 
+/// URIBL and SURBL answer so to those whom they refuse. Lists that mean something by it declare it.
+const REFUSED: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
 /// Names that one list is asked for about one message.
 const NAMES: usize = 20;
 
@@ -259,6 +262,9 @@ impl List {
             }
             let codes = self.list.codes.iter().enumerate();
             let found: Vec<_> = codes.filter(|(_, code)| code.answer.has(answer)).collect();
+            if found.is_empty() && answer == REFUSED {
+                return Err(refusal(answer));
+            }
             if found.is_empty() {
                 meaning.undeclared = Some(answer);
             }
@@ -513,6 +519,7 @@ mod tests {
         // One such answer spoils all.
         for (answer, kind) in [
             ([127, 255, 255, 254], FailureKind::ListRefuses),
+            ([127, 0, 0, 1], FailureKind::ListRefuses),
             ([192, 0, 2, 7], FailureKind::Nonsense),
         ] {
             let failure = read(&[[127, 0, 0, 2], answer]).unwrap_err();
