@@ -269,6 +269,7 @@ fn subject(mail: &MessageView<'_>) -> Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::known_senders::{KnownSender, KnownSenders, SenderNames};
     use crate::filter::sender_lists::{ListOwner, SenderLists, Trust};
     use crate::filter::{Action, ListKind, MailboxPolicy, RuleSet};
     use std::sync::Arc;
@@ -353,6 +354,45 @@ mod tests {
             assert_eq!(asked == Err(NotAsked::Settled), is_settled, "{dkim}");
             let passes = filter.passes_by_header(&context, header, Some(&stage));
             assert_eq!(passes, is_settled, "{dkim}");
+        }
+    }
+
+    /// A sender of wanted mail is asked about as others are, unless it is certain that he is the sender.
+    #[test]
+    fn known_senders_are_asked_about_where_anybody_may_claim_to_be_one() {
+        let known = KnownSender {
+            days: 100,
+            authenticated: 50,
+            ham: 50,
+            spam: 0,
+        };
+        let mut senders = KnownSenders::new(SenderNames::Plain, true);
+        senders.add("ann@example.net", known);
+        let context = Context {
+            senders: Some(Arc::new(senders)),
+            ..Context::default()
+        };
+        let header = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\nFrom: ann@example.net\n\n";
+        let ids: Arc<[String]> = Arc::new(["mx.example.com".to_owned()]);
+        for (dkim, ids, is_known) in [
+            (false, None, true),
+            (true, None, false),
+            (true, Some(ids), true),
+        ] {
+            let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
+            let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+            let thresholds = Thresholds {
+                tag_at: 5.0,
+                drop_at: None,
+            };
+            let filter = Filter::new(rules, thresholds).unwrap();
+            let own_checks = OwnChecks {
+                dkim,
+                ..OwnChecks::default()
+            };
+            let filter = filter.checking_senders(own_checks).trusting_results_of(ids);
+            let asked = filter.asks_about(&context, header, None, true);
+            assert_eq!(asked == Err(NotAsked::Known), is_known, "{dkim}");
         }
     }
 
