@@ -34,11 +34,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{DnsList, NetworkConfig, Scanner};
-use crate::filter::{Findings, Subject};
+use crate::filter::{Findings, NotAsked, Subject};
 use crate::metrics::Metrics;
 use crate::thread_pool::ThreadPool;
 use network::{Network, OfHeader};
-use scanners::Scanners;
+use scanners::{Points, Scanners};
 use whom::Whom;
 
 pub use complete::Complete;
@@ -48,6 +48,9 @@ pub use replay::{Replay, ReplayCounts};
 
 /// Hosts of links that are asked about.
 pub const LINKS: usize = 20;
+
+/// This part of the budget spam scanners wait for the answers of name servers, by which it may be decided what is done.
+const FIRST: u32 = 4;
 
 /// What the tasks of a message may take beyond the time at which they should have ended.
 const GRACE: Duration = Duration::from_millis(10);
@@ -184,31 +187,18 @@ impl ExternalChecks {
         }
     }
 
-    /// What is asked once all of the message is there. Each question ends by itself at `by`.
-    async fn of_message(
+    /// What scanners find, once all of the message is there. Each question ends by itself at `by`.
+    async fn scanned(
         &self,
         whom: Whom,
         subject: &Subject,
         complete: &Complete,
         by: Instant,
     ) -> Findings {
-        let of_links = async {
-            match &self.network {
-                Some(network) if whom == Whom::Everybody => {
-                    network.of_links(subject, complete, by).await
-                }
-                _ => Findings::default(),
-            }
-        };
-        let of_scanners = async {
-            match &self.scanners {
-                Some(scanners) => scanners.scan(whom, subject, complete, by).await,
-                None => Findings::default(),
-            }
-        };
-        let (mut findings, of_scanners) = tokio::join!(of_links, of_scanners);
-        findings.add(of_scanners);
-        findings
+        match &self.scanners {
+            Some(scanners) => scanners.scan(whom, subject, complete, by).await,
+            None => Findings::default(),
+        }
     }
 }
 
@@ -232,24 +222,78 @@ impl Pending {
         self.checks.scanners.is_some() || network.is_some_and(Network::verifies_signatures)
     }
 
-    /// What was found by this deadline, and within the budget.
-    pub async fn results(mut self, complete: &Complete, deadline: Instant) -> Findings {
+    /// What was found by this deadline, and within the budget. Spam scanners are not asked about a whole message of which
+    /// `is_decided` says, by what name servers have said in a part of the budget, that so many points change nothing. Who
+    /// looks for viruses is asked in any case, and at once.
+    pub async fn results(
+        mut self,
+        complete: &Complete,
+        deadline: Instant,
+        mut is_decided: impl FnMut(&Findings, Points) -> bool,
+    ) -> Findings {
         let began = Instant::now();
-        let by = deadline.min(began + self.checks.budget);
+        let budget = self.checks.budget;
+        let by = deadline.min(began + budget);
         let checks = Arc::clone(&self.checks);
-        let of_message = checks.of_message(self.whom, &self.subject, complete, by);
+        let subject = Arc::clone(&self.subject);
+        let scanned = |whom| checks.scanned(whom, &subject, complete, by);
+        let others = async {
+            if self.whom != Whom::Everybody {
+                return Findings::default();
+            }
+            let scanners = checks.scanners.as_ref();
+            let points = scanners.and_then(Scanners::points);
+            let mut by_network = std::pin::pin!(self.by_network(complete, by));
+            let Some((scanners, points)) = scanners.zip(points) else {
+                return by_network.await;
+            };
+            let first = by.min(began + budget / FIRST);
+            let early = match complete.is_whole {
+                true => timeout_at(first, &mut by_network).await.ok(),
+                false => None,
+            };
+            match early {
+                Some(mut found) if is_decided(&found, points) => {
+                    checks.metrics.asked_nobody(NotAsked::Decided);
+                    found.not_needed = scanners.names_for_spam();
+                    found
+                }
+                Some(mut found) => {
+                    found.add(scanned(Whom::SpamScanners).await);
+                    found
+                }
+                // It is not waited for any longer, so that nobody who hangs hides what scanners say.
+                None => {
+                    let (mut found, by_scanners) =
+                        tokio::join!(by_network, scanned(Whom::SpamScanners));
+                    found.add(by_scanners);
+                    found
+                }
+            }
+        };
+        let (mut findings, viruses) = tokio::join!(others, scanned(Whom::VirusScanners));
+        findings.add(viruses);
+        checks.metrics.asked_others(began.elapsed());
+        findings
+    }
+
+    /// What name servers say: of the header, which was asked about before, and of links; and what follows for signatures.
+    async fn by_network(&mut self, complete: &Complete, by: Instant) -> Findings {
+        let Some(network) = &self.checks.network else {
+            return Findings::default();
+        };
+        let of_links = network.of_links(&self.subject, complete, by);
         let of_header = async {
             let task = self.of_header.as_mut()?;
             timeout_at(by + GRACE, &mut task.0).await.ok()?.ok()
         };
-        let (mut findings, of_header) = tokio::join!(of_message, of_header);
+        let (mut findings, of_header) = tokio::join!(of_links, of_header);
         // A task that panics, or that is late, has found nothing.
-        if let (Some(of_header), Some(network)) = (of_header, &self.checks.network) {
+        if let Some(of_header) = of_header {
             let from = self.subject.from_domain();
             let verified = network.verify(of_header, complete, from, by + GRACE);
             findings.add(verified.await);
         }
-        self.checks.metrics.asked_others(began.elapsed());
         findings
     }
 }

@@ -5,6 +5,19 @@
 pub(super) enum Whom {
     /// Everybody who is configured.
     Everybody,
-    /// Scanners that look for viruses: nobody else is needed.
+    /// Scanners that look for viruses.
     VirusScanners,
+    /// Those that do not.
+    SpamScanners,
+}
+
+impl Whom {
+    /// Whether a scanner is one of them.
+    pub(super) fn has_scanner(self, looks_for_viruses: bool) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::VirusScanners => looks_for_viruses,
+            Self::SpamScanners => !looks_for_viruses,
+        }
+    }
 }

@@ -72,6 +72,8 @@ pub struct Findings {
     pub hits: Vec<ExternalHit>,
     /// What could not be asked.
     pub failures: Vec<CheckFailure>,
+    /// Scanners that were not asked, since their points would not have changed what is done with the message.
+    pub not_needed: Vec<String>,
 }
 
 /// A signature.
@@ -204,6 +206,8 @@ pub struct CheckFailure {
 pub struct NotMade {
     /// What could not be asked.
     pub failed: Vec<CheckFailure>,
+    /// Scanners that were not asked, since their points would not have changed what is done.
+    pub not_needed: Vec<String>,
 }
 
 /// Why something could not be asked.
@@ -290,7 +294,9 @@ impl NotMade {
         let failed = self.failed.iter();
         let failed =
             failed.map(|it| size_of::<CheckFailure>() + it.check.len() + it.sentence.len());
-        size_of::<Self>() + failed.sum::<usize>()
+        let not_needed = self.not_needed.iter();
+        let not_needed = not_needed.map(|it| size_of::<String>() + it.len());
+        size_of::<Self>() + failed.sum::<usize>() + not_needed.sum::<usize>()
     }
 }
 
@@ -317,6 +323,7 @@ impl Findings {
     pub(in crate::filter) fn not_made(&self) -> Option<Arc<NotMade>> {
         let not_made = NotMade {
             failed: self.failures.clone(),
+            not_needed: self.not_needed.clone(),
         };
         (not_made != NotMade::default()).then(|| Arc::new(not_made))
     }
@@ -328,6 +335,7 @@ impl Findings {
         self.dmarc = other.dmarc.or(self.dmarc.take());
         self.hits.extend(other.hits);
         self.failures.extend(other.failures);
+        self.not_needed.extend(other.not_needed);
     }
 
     /// What was found of the signatures, if that is all there is to know of the sender: a signature that was not checked

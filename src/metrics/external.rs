@@ -28,7 +28,7 @@ impl External {
     pub(super) fn new(make: &Families) -> Self {
         let not_asked = make.counters(
             "popgate_external_not_asked_total",
-            "Messages about which nobody else was asked although checks are configured",
+            "Messages about which nobody else, or no spam scanner, was asked although checks are configured",
             &["reason"],
         );
         for reason in NotAsked::ALL {

@@ -18,7 +18,7 @@ const OPEN_LABELS: &[(&str, &str)] = &[
     ),
     (
         "check",
-        "the name of a `[[dns_list]]` or `[[scanner]]`, `dkim`, `spf` or `dmarc`",
+        "the name of a `[[dns_list]]` or `[[scanner]]`, `dkim`, `spf` or `dmarc`; `dns` for the name servers themselves",
     ),
     (
         "page",

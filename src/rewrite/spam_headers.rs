@@ -135,6 +135,11 @@ fn report(text: &mut String, verdict: &Verdict) {
         let line = format!("\t* not checked ({}):", failure.kind.label());
         folded(text, line, "\t*     ", &failure.to_string());
     }
+    for scanner in &not_made.not_needed {
+        let line = "\t* not asked:".to_owned();
+        let why = format!("{scanner}: its points would have changed nothing");
+        folded(text, line, "\t*     ", &why);
+    }
 }
 
 /// A line of the report: one word, which mail programs make a link of.

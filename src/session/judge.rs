@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::Judgement;
 use super::pace::{INLINE_WORK, Pace};
-use crate::filter::{Context, Filter, HeaderStage, NotAsked, Subject, Verdict};
+use crate::filter::{Context, Filter, Findings, HeaderStage, NotAsked, Notes, Subject, Verdict};
 use crate::message::{Partial, Work};
 use crate::metrics::UnscannedReason;
 use crate::pop3::dot;
@@ -250,6 +250,35 @@ impl Judge {
         });
         let found = timeout_at(by, found).await;
         found.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// Whether what is done with a message of which others say this is the same if scanners add so much, at least and at
+    /// most. It is found out on this thread: if that takes more than a little work, it is not known, and they are asked
+    /// meanwhile.
+    pub(super) fn is_decided(
+        &self,
+        recipient: &Recipient,
+        stage: Option<&HeaderStage>,
+        wire: &Bytes,
+        findings: &Findings,
+        (least, most): (f64, f64),
+        pace: &mut Pace,
+    ) -> bool {
+        let Engine::Rules(filter) = &self.engine else {
+            return false;
+        };
+        if !pace.expects_little(wire) {
+            return false;
+        }
+        let context = Context {
+            findings: Some(Arc::new(findings.clone())),
+            notes: Notes::None,
+            ..recipient.context.clone()
+        };
+        let work = Work::brief(INLINE_WORK);
+        let judged = guarded(|| verdict(filter, &context, stage.cloned(), wire, &work));
+        pace.worked(work.spent());
+        judged.is_some_and(|it| filter.is_decided(&it, least, most))
     }
 
     /// The verdict on a message, or on the part received, before this deadline.

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use popgate::config::ScannerKind;
 use tokio::time::Instant;
 
 use crate::external::{LISTED, LISTS, LONG, MESSAGE, SHORT, fetched, proxy, unchanged};
 use crate::support::name_server::{NameServer, Reply};
+use crate::support::played_scanner::{Answer, PlayedScanner};
 
 /// What is not an answer of a list adds nothing, whatever it is, and the message comes as it is.
 #[tokio::test]
@@ -241,4 +243,24 @@ async fn senders_whose_name_servers_hang_end_no_check_for_others() {
         metric("popgate_external_breaker_open{check=\"dmarc\"}"),
         0.0
     );
+}
+
+/// Nor does a scanner wait for a name server for as long as the budget.
+#[tokio::test]
+async fn name_servers_that_hang_hide_no_scanners_answer() {
+    const SPAM: &[u8] =
+        b"SPAMD/1.1 0 EX_OK\r\nContent-length: 2\r\nSpam: True ; 10.0 / 5.0\r\n\r\nA\n";
+    let server = NameServer::start().await;
+    server.set(LISTED, Reply::Silence);
+    let spamd = PlayedScanner::new(Answer::Says(SPAM));
+    let mut settings = spamd.settings_for_spam();
+    if let ScannerKind::Spamd { worth } = &mut settings.kind {
+        worth.score = 6.0;
+        worth.most = 6.0;
+    }
+    let mut proxy = proxy(&server, "1s", LISTS, |it| it.scanners = vec![settings]);
+    let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+    assert!(got.contains("SCANNER_SPAMD"), "{got}");
+    let line = "popgate_external_errors_total{check=\"hosts\",kind=\"timeout\"}";
+    assert_eq!(proxy.proxy.metric(line), 1.0);
 }

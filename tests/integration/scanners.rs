@@ -2,10 +2,13 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use popgate::config::{Config, Flags, OnVirus};
+use popgate::filter::{Filter, RuleSet, Thresholds};
 use popgate::server::diagnosis::{Finding, diagnose};
+use popgate::session::Engine;
 use tokio::time::Instant;
 
 use crate::support::played_scanner::{Answer, LIMIT, PlayedScanner};
@@ -145,6 +148,66 @@ async fn what_is_longer_than_what_is_held_is_not_sent() {
     assert_eq!(scanner.connections(), 0);
     let line = "popgate_external_errors_total{check=\"clamd\",kind=\"in_part\"}";
     assert_eq!(proxy.metric(line), 1.0);
+}
+
+/// A filter with words of 1, 6 and 12 points.
+fn words() -> Engine {
+    let rule = |word: &str, score: u8| {
+        let id = word.to_uppercase();
+        format!(
+            "[[rule]]\nid = \"{id}\"\ndescription = \"d\"\nscore = {score}\nwhere = \"body\"\nwords = [\"{word}\"]\n"
+        )
+    };
+    let text = [rule("zzone", 1), rule("zzsix", 6), rule("zztwelve", 12)].concat();
+    let rules = RuleSet::parse([("rules.toml".to_owned(), text)]).unwrap();
+    let thresholds = Thresholds {
+        tag_at: 5.0,
+        drop_at: None,
+    };
+    Engine::Rules(Arc::new(Filter::new(rules, thresholds).unwrap()))
+}
+
+/// clamd is asked about every message, and who looks for spam where its points may change what is done.
+#[tokio::test(start_paused = true)]
+async fn spam_scanners_are_asked_about_what_is_not_decided_yet() {
+    const SPAM: &[u8] =
+        b"SPAMD/1.1 0 EX_OK\r\nContent-length: 2\r\nSpam: True ; 10.0 / 5.0\r\n\r\nA\n";
+    let spamd = PlayedScanner::new(Answer::Says(SPAM));
+    let clamd = PlayedScanner::new(Answer::Proper);
+    let settings = vec![spamd.settings_for_spam(), clamd.settings(OnVirus::Tag)];
+    let (proxy, mut client, mut upstream) = session(|it| {
+        it.engine = Some(words());
+        it.scanners = settings;
+    })
+    .await;
+    let decided = "popgate_external_not_asked_total{reason=\"decided\"}";
+    for (number, (word, asked, score)) in [
+        ("nothing", 0, None),
+        ("zzone", 1, Some("score=5.0")),
+        ("zzsix", 1, Some("score=6.0")),
+        ("zztwelve zzvirus", 1, Some("score=12.0")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let message =
+            format!("+OK\r\nFrom: a@example.net\r\nSubject: hello\r\n\r\n{word}\r\n.\r\n");
+        let at = u8::try_from(number).unwrap() + 1;
+        let got = fetch(&mut client, &mut upstream, at, message.as_bytes()).await;
+        match score {
+            Some(score) => assert!(got.contains(score), "{got}"),
+            None => assert_eq!(got, message),
+        }
+        assert_eq!(spamd.connections(), asked, "{word}");
+        let report = got.replace("\r\n\t", " ").replace("*     ", "");
+        let words = "not asked: spamd: its points would have changed nothing";
+        assert_eq!(report.contains(words), number > 1, "{got}");
+        assert_eq!(report.contains("[VIRUS"), number == 3, "{got}");
+    }
+    assert_eq!(proxy.metric(decided), 3.0);
+    assert_eq!(clamd.connections(), 1);
+    let line = "popgate_external_seconds_count{check=\"clamd\"}";
+    assert_eq!(proxy.metric(line), 4.0);
 }
 
 /// A message with a line that begins with a dot is copied without dot-stuffing.

@@ -104,7 +104,16 @@ impl Replayed {
         };
         let findings = self.handle.block_on(async {
             let by = Instant::now() + checks.budget();
-            pending.results(&complete, by).await
+            pending
+                .results(&complete, by, |findings, points| {
+                    let context = Context {
+                        findings: Some(Arc::new(findings.clone())),
+                        ..context.clone()
+                    };
+                    let verdict = filter.judge_in(&context, message);
+                    filter.is_decided(&verdict, points.least, points.most)
+                })
+                .await
         });
         Some(Arc::new(findings))
     }

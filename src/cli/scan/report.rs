@@ -31,6 +31,9 @@ struct Line<'a> {
     /// Checks that could not be made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     not_checked: Vec<NotChecked<'a>>,
+    /// Scanners that were not asked, since they would have changed nothing.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    not_needed: &'a [String],
     work: u64,
     micros: u128,
 }
@@ -93,6 +96,7 @@ pub(super) fn json(message: &Message, verdict: &Verdict) -> String {
                 why: &it.sentence,
             })
             .collect(),
+        not_needed: not_made.map_or(&[], |it| &it.not_needed),
         work: verdict.work,
         micros: verdict.time().as_micros(),
     };
@@ -133,6 +137,11 @@ pub(super) fn text(message: &Message, verdict: &Verdict) -> String {
         let kind = failure.kind.label();
         let not_checked = harmless(&format!("not checked ({kind}): {failure}"));
         line(&format!("{:HITS$}{not_checked}", ""), HITS);
+    }
+    for scanner in not_made.map_or(&[][..], |it| &it.not_needed) {
+        let why = "its points would have changed nothing";
+        let not_asked = harmless(&format!("not asked: {scanner}: {why}"));
+        line(&format!("{:HITS$}{not_asked}", ""), HITS);
     }
     if let Some(partial) = verdict.partial {
         line(&format!("{:HITS$}{}", "", of_a_part(partial)), HITS);
@@ -323,6 +332,7 @@ mod tests {
                     kind: FailureKind::Timeout,
                     sentence: "no answer within 800 ms".to_owned(),
                 }],
+                ..NotMade::default()
             })),
             ..verdict(Action::Tag)
         };

@@ -53,6 +53,15 @@ pub struct Scanners {
     replay: Option<Arc<Replay>>,
 }
 
+/// What answers may add to a score, together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Points {
+    /// At least; 0 or less.
+    pub least: f64,
+    /// At most; 0 or more.
+    pub most: f64,
+}
+
 /// One of them.
 #[derive(Debug)]
 pub struct Scanner {
@@ -101,7 +110,32 @@ impl Scanners {
         scanners.any(|(scanner, _)| scanner.looks_for_viruses())
     }
 
-    /// Asks them at once, or those that look for viruses: each has an answer, or a reason, by then.
+    /// The least and the most that spam scanners add to a score; `None` if there are none.
+    pub(super) fn points(&self) -> Option<Points> {
+        let worths = self.scanners.iter();
+        let mut worths = worths
+            .filter_map(|(scanner, _)| match &scanner.settings.kind {
+                ScannerKind::Rspamd { worth, .. } | ScannerKind::Spamd { worth } => Some(worth),
+                ScannerKind::Clamd { .. } => None,
+            })
+            .peekable();
+        worths.peek()?;
+        let mut points = Points::default();
+        for worth in worths {
+            points.least += worth.least;
+            points.most += worth.most;
+        }
+        Some(points)
+    }
+
+    /// The names of those that are not asked for viruses.
+    pub(super) fn names_for_spam(&self) -> Vec<String> {
+        let scanners = self.scanners.iter().map(|(scanner, _)| scanner);
+        let scanners = scanners.filter(|it| !it.looks_for_viruses());
+        scanners.map(|it| it.settings.name.clone()).collect()
+    }
+
+    /// Asks these at once: each has an answer, or a reason, by then.
     pub(super) async fn scan(
         &self,
         whom: Whom,
@@ -116,7 +150,7 @@ impl Scanners {
         };
         let scanners = self.scanners.iter();
         let scanners =
-            scanners.filter(|(scanner, _)| whom == Whom::Everybody || scanner.looks_for_viruses());
+            scanners.filter(|(scanner, _)| whom.has_scanner(scanner.looks_for_viruses()));
         let asked = scanners.map(async |(scanner, meter)| {
             let begun = Instant::now();
             let answer = match complete.is_whole {

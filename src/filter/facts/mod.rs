@@ -36,6 +36,7 @@ pub use fact::{Fact, FactValue};
 pub(in crate::filter) use gateway::{Boundary, boundary, checked_by};
 pub(in crate::filter) use known_sender::is_sender_known;
 pub(in crate::filter) use measured::Facts;
+pub(in crate::filter) use own_checks::LISTED;
 
 const ALL: &[&[Fact]] = &[
     answers::FACTS,

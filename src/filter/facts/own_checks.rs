@@ -9,6 +9,9 @@ use crate::filter::findings::{
 };
 use crate::filter::message_view::MessageView;
 
+/// The name of the fact that others say something that counts.
+pub(in crate::filter) const LISTED: &str = "dns-listed";
+
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
         "own-dkim-passed",
@@ -98,7 +101,7 @@ pub(super) const FACTS: &[Fact] = &[
     )
     .of_context(),
     Fact::holds(
-        "dns-listed",
+        LISTED,
         "A DNS list or a scanner says something about the message that counts.",
         |mail| {
             let mut hits = mail.context.findings.as_deref()?.hits.iter();

@@ -15,7 +15,7 @@ use crate::filter::thresholds::Action;
 use crate::message::{Content, Headers, Work};
 
 /// Sums are rounded, and added up in another order, when a message is judged.
-const ROUNDING: f64 = 1e-5;
+pub(super) const ROUNDING: f64 = 1e-5;
 
 impl Filter {
     /// Whether the message with this header passes, whatever follows it. `stage` is what [`Filter::judge_header_within`]

@@ -5,9 +5,10 @@
 
 use core::net::IpAddr;
 
+use super::early::ROUNDING;
 use super::{Filter, HeaderStage};
 use crate::filter::context::Context;
-use crate::filter::facts::{self, Boundary};
+use crate::filter::facts::{self, Boundary, LISTED};
 use crate::filter::findings::{AtLeast, ExternalHit, Findings, OwnChecks};
 use crate::filter::fnv::fnv;
 use crate::filter::list_pattern::ListPattern;
@@ -34,15 +35,18 @@ pub enum NotAsked {
     Authenticated,
     /// Its header is longer than what is read while others wait.
     TooLong,
+    /// Spam scanners only: what is done with it is the same whatever they say.
+    Decided,
 }
 
 impl NotAsked {
     /// All.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Settled,
         Self::Known,
         Self::Authenticated,
         Self::TooLong,
+        Self::Decided,
     ];
 
     /// As metrics name it.
@@ -52,6 +56,7 @@ impl NotAsked {
             Self::Known => "known",
             Self::Authenticated => "authenticated",
             Self::TooLong => "too_long",
+            Self::Decided => "decided",
         }
     }
 }
@@ -156,6 +161,20 @@ impl Filter {
             return Err(NotAsked::Authenticated);
         }
         Ok(subject(&mail))
+    }
+
+    /// Whether what is done with a message is the same if others add so much to this verdict's score, at least and at most. A
+    /// verdict of a part of it does not say so, nor does one with rules that count what others say beside their points.
+    pub fn is_decided(&self, verdict: &Verdict, least: f64, most: f64) -> bool {
+        let counts_others = self.rules.facts.iter().any(|it| it.name == LISTED);
+        let Verdict {
+            score,
+            thresholds,
+            action,
+            ..
+        } = verdict;
+        let same = |points: f64| thresholds.action(score + points) == *action;
+        verdict.partial.is_none() && !counts_others && same(least) && same(most + ROUNDING)
     }
 
     /// The hosts that a message's links lead to, and the addresses in its links, each once: as many as the work suffices for.
@@ -394,6 +413,50 @@ mod tests {
             let asked = filter.asks_about(&context, header, None, true);
             assert_eq!(asked == Err(NotAsked::Known), is_known, "{dkim}");
         }
+    }
+
+    #[test]
+    fn it_is_decided_where_points_change_nothing() {
+        let decided = |score: f64, least, most| {
+            let rule = format!(
+                "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = {score:?}\nwhere = \"body\"\nwords = [\"spam\"]\n"
+            );
+            let rules = RuleSet::parse([("rules.toml".to_owned(), rule)]).unwrap();
+            let thresholds = Thresholds {
+                tag_at: 5.0,
+                drop_at: Some(10.0),
+            };
+            let filter = Filter::new(rules, thresholds).unwrap();
+            let verdict = filter.judge(b"From: ann@example.net\n\nspam\n");
+            assert_eq!(verdict.score, score);
+            filter.is_decided(&verdict, least, most)
+        };
+        for (score, least, most, expected) in [
+            (0.9, 0.0, 4.0, true),
+            (1.0, 0.0, 4.0, false),
+            (5.0, 0.0, 4.0, true),
+            (5.0, -0.1, 4.0, false),
+            (6.0, 0.0, 4.0, false),
+            (12.0, -2.0, 100.0, true),
+            (12.0, -2.1, 0.0, false),
+        ] {
+            assert_eq!(
+                decided(score, least, most),
+                expected,
+                "{score} {least} {most}"
+            );
+        }
+        // What counts beside the points is not reckoned with.
+        let rule =
+            "[[rule]]\nid = \"ANY\"\ndescription = \"d\"\nscore = 9\nfact = \"dns-listed\"\n";
+        let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: None,
+        };
+        let filter = Filter::new(rules, thresholds).unwrap();
+        let verdict = filter.judge(b"From: ann@example.net\n\nspam\n");
+        assert!(!filter.is_decided(&verdict, 0.0, 1.0));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Relay;
+use crate::external::scanners::Points;
 use crate::external::{Complete, LINKS, Pending};
 use crate::filter::{Findings, HeaderStage, NotAsked};
 use crate::message::header::header_end;
@@ -116,7 +117,12 @@ impl Relay<'_> {
                 .as_ref()
                 .map(|owner| owner.user().to_owned()),
         };
-        let findings = pending.results(&complete, by).await;
+        let pace = &mut self.pace;
+        let is_decided = |findings: &Findings, points: Points| {
+            let points = (points.least, points.most);
+            judge.is_decided(recipient, stage, wire, findings, points, pace)
+        };
+        let findings = pending.results(&complete, by, is_decided).await;
         drop(complete);
         self.held.give_back(copy.unwrap_or_default());
         for failure in &findings.failures {

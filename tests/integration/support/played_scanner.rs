@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use popgate::config::{OnVirus, Scanner, ScannerAddress, ScannerKind};
+use popgate::config::{OnVirus, Scanner, ScannerAddress, ScannerKind, SpamWorth};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -59,6 +59,20 @@ impl PlayedScanner {
             timeout: LIMIT,
             max_size: 1 << 20,
             at_a_time: 16,
+        }
+    }
+
+    /// The setting for it as one for spam, whose threshold is worth 3 points.
+    pub fn settings_for_spam(&self) -> Scanner {
+        let worth = SpamWorth {
+            score: 3.0,
+            most: 4.0,
+            least: 0.0,
+        };
+        Scanner {
+            name: "spamd".to_owned(),
+            kind: ScannerKind::Spamd { worth },
+            ..self.settings(OnVirus::Tag)
         }
     }
 
