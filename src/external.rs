@@ -28,6 +28,7 @@ mod whom;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -37,6 +38,7 @@ use crate::config::{DnsList, NetworkConfig, Scanner};
 use crate::filter::{Findings, NotAsked, Subject};
 use crate::metrics::Metrics;
 use crate::thread_pool::ThreadPool;
+use guarded::guarded;
 use network::{Network, OfHeader};
 use scanners::{Points, Scanners};
 use whom::Whom;
@@ -77,13 +79,40 @@ pub struct Pending {
     of_header: Option<Task<OfHeader>>,
 }
 
-/// A task that ends when nobody waits for it.
+/// Work that goes on by itself, and ends when nobody waits for it. What needs nobody, since all answers are kept, is done at
+/// once: a task would cost more than that.
 #[derive(Debug)]
-struct Task<T>(JoinHandle<T>);
+enum Task<T> {
+    Done(Option<T>),
+    Running(JoinHandle<T>),
+}
+
+impl<T: Send + 'static> Task<T> {
+    fn start(work: impl Future<Output = T> + Send + 'static) -> Self {
+        let mut work = Box::pin(work);
+        let mut nobody = Context::from_waker(Waker::noop());
+        match guarded(|| work.as_mut().poll(&mut nobody)) {
+            Ok(Poll::Ready(result)) => Self::Done(Some(result)),
+            // It is polled again by its task, which is then what is woken.
+            Ok(Poll::Pending) => Self::Running(tokio::spawn(work)),
+            Err(_) => Self::Done(None),
+        }
+    }
+
+    /// The result, if there is one by then: a task that panics has none.
+    async fn result(&mut self, by: Instant) -> Option<T> {
+        match self {
+            Self::Done(result) => result.take(),
+            Self::Running(task) => timeout_at(by, task).await.ok()?.ok(),
+        }
+    }
+}
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Self::Running(task) = self {
+            task.abort();
+        }
     }
 }
 
@@ -154,14 +183,14 @@ impl ExternalChecks {
         let subject = Arc::new(subject);
         let by = Instant::now() + self.budget;
         let of_header = self.network.as_ref().map(|network| {
-            let keys = network.key_names(header, subject.from_domain().as_deref());
+            let chosen = network.choose(header, subject.from_domain().as_deref());
             let (checks, subject) = (Arc::clone(self), Arc::clone(&subject));
-            Task(tokio::spawn(async move {
+            Task::start(async move {
                 match &checks.network {
-                    Some(network) => network.of_header(&subject, &keys, by).await,
+                    Some(network) => network.of_header(&subject, chosen, by).await,
                     None => OfHeader::default(),
                 }
-            }))
+            })
         });
         Pending {
             checks: Arc::clone(self),
@@ -285,7 +314,7 @@ impl Pending {
         let of_links = network.of_links(&self.subject, complete, by);
         let of_header = async {
             let task = self.of_header.as_mut()?;
-            timeout_at(by + GRACE, &mut task.0).await.ok()?.ok()
+            task.result(by + GRACE).await
         };
         let (mut findings, of_header) = tokio::join!(of_links, of_header);
         // A task that panics, or that is late, has found nothing.

@@ -29,8 +29,9 @@ use super::dkim_body::{self, NOTHING};
 use super::dkim_tags::{Tags, is_for_mail, is_test, may_count};
 use super::dns::{Failure, Record, is_name};
 use crate::filter::findings::{SignatureFinding, SignatureResult};
-use crate::message::header::header_end;
-use choice::{Chosen, NAMES, SIGNATURE, SIGNATURES, choose};
+use choice::{NAMES, SIGNATURE, SIGNATURES};
+
+pub(super) use choice::{Chosen, choose};
 
 /// The key of a signature, as it is published.
 pub(super) type Keys = HashMap<String, Result<Vec<Record>, Failure>>;
@@ -43,10 +44,8 @@ pub(super) struct Verified {
     pub(super) refused: Option<Failure>,
 }
 
-/// The names of the keys that a header's signatures need, each once. The library is not asked: this is done while a header
-/// arrives.
-pub(super) fn key_names(header: &[u8], from: Option<&str>) -> Vec<String> {
-    let chosen = choose(header, from);
+/// The names of the keys that the chosen signatures need, each once.
+pub(super) fn key_names(chosen: &Chosen) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for signature in &chosen.signatures {
         let name = format!("{}._domainkey.{}", signature.selector, signature.domain);
@@ -58,32 +57,40 @@ pub(super) fn key_names(header: &[u8], from: Option<&str>) -> Vec<String> {
     names
 }
 
-/// Verifies the signatures of a whole message, at this time in seconds since 1970.
-pub(super) fn verify(message: &[u8], from: Option<&str>, keys: &Keys, now: u64) -> Verified {
-    let chosen = choose(message, from);
-    let raw = chosen.message(message);
-    let Chosen {
-        signatures,
-        findings,
-        refused,
-        ..
-    } = chosen;
+/// Verifies the signatures of a whole message that were chosen by its header, at this time in seconds since 1970.
+pub(super) fn verify(
+    message: &[u8],
+    chosen: &Chosen,
+    from: Option<&str>,
+    keys: &Keys,
+    now: u64,
+) -> Verified {
+    let again;
+    let chosen = match chosen.is_of(message) {
+        true => chosen,
+        false => {
+            again = choose(message, from);
+            &again
+        }
+    };
     let mut verified = Verified {
-        signatures: findings,
-        refused,
+        signatures: chosen.findings.clone(),
+        refused: chosen.refused.clone(),
     };
     // The library reads nothing that has no signature.
-    if !signatures.is_empty() {
-        verified.signatures.extend(by_library(&raw, keys, now));
+    if !chosen.signatures.is_empty() {
+        let found = by_library(message, chosen, keys, now);
+        verified.signatures.extend(found);
     }
     verified
 }
 
 /// What the library finds.
-fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
+fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, now: u64) -> Vec<SignatureFinding> {
     let mut findings = Vec::new();
-    // Its body is hashed here.
-    let header = &message[..header_end(message).unwrap_or(message.len())];
+    // The body is hashed here.
+    let (header, body) = chosen.parts(message);
+    let header = &*header;
     let parsed = AuthenticatedMessage::parse_with_opts(header, None, false);
     let (Some(mut parsed), Some(library)) = (parsed, library()) else {
         return findings;
@@ -98,7 +105,10 @@ fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
     let mut known = KnownKeys::default();
     for header in &mut parsed.dkim_headers {
         let signature = &mut header.header;
-        stated.push(Stated::read(header.value, signature, now));
+        let mut said = Stated::read(header.value, signature, now);
+        // What it names must have been looked for.
+        said.may_count &= chosen.has_all(&signature.h);
+        stated.push(said);
         // The library would go by the clock, and ask for more than keys.
         signature.x = 0;
         signature.r = false;
@@ -117,7 +127,7 @@ fn by_library(message: &[u8], keys: &Keys, now: u64) -> Vec<SignatureFinding> {
         signatures()
             .any(|it| it.cb == *form && HashAlgorithm::from(it.a) == *algorithm && it.l == *length)
     });
-    let lengths = dkim_body::hash(&message[header.len()..], &mut parsed.body_hashes);
+    let lengths = dkim_body::hash(body, &mut parsed.body_hashes);
     let parameters = Parameters::new(&parsed).with_txt_cache(&known);
     // Everything is known: it waits for nothing.
     let Some(outputs) = library.verify_dkim(parameters).now_or_never() else {
@@ -283,228 +293,4 @@ impl ResolverCache<Box<str>, Txt> for KnownKeys {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::filter::findings::FailureKind;
-
-    /// When the messages of tests/dkim were signed, about.
-    const THEN: u64 = 1_800_000_000;
-
-    fn folder() -> std::path::PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dkim")
-    }
-
-    fn message(name: &str) -> Vec<u8> {
-        std::fs::read(folder().join(format!("{name}.eml"))).unwrap()
-    }
-
-    /// Keys of that folder, for the signatures of this message.
-    fn keys(message: &[u8]) -> Keys {
-        let known = std::fs::read_to_string(folder().join("keys.txt")).unwrap();
-        let known: HashMap<_, _> = known.lines().filter_map(|it| it.split_once(' ')).collect();
-        let names = key_names(message, Some("example.net"));
-        let found = names.into_iter().map(|name| {
-            let record = known
-                .get(&*name)
-                .map(|text| Record::Txt((*text).to_owned()));
-            (name, Ok(record.into_iter().collect()))
-        });
-        found.collect()
-    }
-
-    fn verified(message: &[u8]) -> Vec<SignatureFinding> {
-        verify(message, Some("example.net"), &keys(message), THEN).signatures
-    }
-
-    fn results(message: &[u8]) -> Vec<SignatureResult> {
-        verified(message).iter().map(|it| it.result).collect()
-    }
-
-    #[test]
-    fn results_are_those_of_another_program() {
-        let expected = std::fs::read_to_string(folder().join("expected.txt")).unwrap();
-        let mut count = 0;
-        for (name, result) in expected.lines().filter_map(|it| it.split_once(' ')) {
-            let found = results(&message(name));
-            let has_passed = found == [SignatureResult::Passed];
-            assert_eq!(has_passed, result == "pass", "{name}: {found:?}");
-            count += 1;
-        }
-        assert!(count >= 28, "{count}");
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_signature_is_said() {
-        use SignatureResult as R;
-        for (name, result) in [
-            ("body-changed", R::Failed),
-            ("header-changed", R::Failed),
-            ("revoked", R::Revoked),
-            ("no-key", R::NoKey),
-        ] {
-            assert_eq!(results(&message(name)), [result], "{name}");
-        }
-        let appended = verified(&message("length-appended")).remove(0);
-        assert!(appended.covers.is_some() && !appended.proves());
-        let whole = verified(&message("length-whole")).remove(0);
-        assert!(whole.covers.is_none() && whole.proves(), "{whole:?}");
-        let test = verified(&message("test-mode")).remove(0);
-        assert!(test.is_test && test.result == R::Passed && !test.proves());
-        let raw = message("rsa2048-rr");
-        let silent = keys(&raw).into_keys().map(|name| {
-            let failure = Failure::new(FailureKind::Timeout, "no answer");
-            (name, Err(failure))
-        });
-        let found = verify(&raw, None, &silent.collect(), THEN);
-        assert_eq!(found.signatures[0].result, R::NotChecked);
-        assert_eq!(results(b"From: ann@example.net\r\n\r\nx\r\n"), []);
-        for field in ["v=1; a=x", "hello", "v=1; a=rsa-sha256; d=a; s=b; h=from"] {
-            let raw = format!("DKIM-Signature: {field}\r\n\r\nx\r\n");
-            assert_eq!(results(raw.as_bytes()), [R::Unreadable], "{field}");
-        }
-    }
-
-    #[test]
-    fn the_time_of_a_signature_is_compared_with_the_time_that_is_given() {
-        // It ends with 1900000000.
-        let raw = message("expires");
-        let at = |now| {
-            verify(&raw, Some("example.net"), &keys(&raw), now)
-                .signatures
-                .remove(0)
-        };
-        assert!(at(1_899_999_999).proves());
-        let late = at(1_900_000_000);
-        assert!(late.result == SignatureResult::Expired && !late.proves());
-        // That it has expired is no news if it was never valid.
-        let changed = [&*raw, b"more\r\n"].concat();
-        let changed = verify(&changed, None, &keys(&raw), 1_900_000_000);
-        assert_eq!(changed.signatures[0].result, SignatureResult::Failed);
-    }
-
-    #[test]
-    fn a_length_of_zero_signs_no_body_and_a_sender_above_is_not_signed() {
-        let raw = message("length-zero");
-        let found = verified(&raw).remove(0);
-        assert_eq!(found.result, SignatureResult::Passed);
-        assert!(found.covers == Some(0) && !found.proves());
-        // That signature names From once.
-        let forged = [b"From: eve@example.net\r\n", &*raw].concat();
-        assert_eq!(results(&forged), [SignatureResult::Failed]);
-    }
-
-    #[test]
-    fn what_would_be_costly_is_left_out() {
-        let raw = message("rsa2048-rr");
-        let end = raw.windows(10).position(|it| it == b"Received: ").unwrap();
-        let (signature, rest) = raw.split_at(end);
-        // A signature among many is found if it is the sender's.
-        let other =
-            b"DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=a; h=from; bh=YQ==; b=YQ==\r\n";
-        let many = [other.repeat(1000), signature.to_vec(), rest.to_vec()].concat();
-        let found = verified(&many);
-        assert_eq!(found.len(), SIGNATURES);
-        assert_eq!(
-            found.iter().filter(|it| it.proves()).count(),
-            1,
-            "{found:?}"
-        );
-        assert_eq!(key_names(&many, Some("example.net")).len(), 2);
-        let long = format!(
-            "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b={}\r\n",
-            "YWFh".repeat(400)
-        );
-        let many_names = format!(
-            "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=a; h={}; bh=YQ==; b=YQ==\r\n",
-            "a:".repeat(300)
-        );
-        for field in [long, many_names] {
-            let raw = [field.as_bytes(), rest].concat();
-            assert_eq!(results(&raw), [SignatureResult::TooLong], "{field}");
-        }
-    }
-
-    fn refused(message: &[u8]) -> (Vec<SignatureResult>, Option<FailureKind>) {
-        let verified = verify(message, Some("example.net"), &keys(message), THEN);
-        let results = verified.signatures.iter().map(|it| it.result);
-        (results.collect(), verified.refused.map(|it| it.kind))
-    }
-
-    #[test]
-    fn a_header_that_is_costly_or_ambiguous_is_refused() {
-        use SignatureResult::{Passed, TooLong, Unreadable};
-        let raw = message("rsa2048-rr");
-        let before = |text: &str| refused(&[text.as_bytes(), &raw].concat());
-        assert_eq!(before("X: y\r\n"), (vec![Passed], None));
-        let too_large = (vec![TooLong], Some(FailureKind::TooLarge));
-        assert_eq!(before(&"X: y\r\n".repeat(2000)), too_large);
-        assert_eq!(
-            before(&format!("X: {}\r\n", "y".repeat(132_000))),
-            too_large
-        );
-        // Lines in which the library would see signatures that were not chosen, or the end of the header.
-        let unreadable = (vec![Unreadable], Some(FailureKind::Nonsense));
-        for line in [
-            "DKIM-Signature\n : v=1; d=example.net\r\n",
-            "DKIM-Signature\r\n : v=1; d=example.net\r\n",
-            " DKIM-Signature: v=1; d=example.net\r\n",
-            "DKIM- Signature: v=1; d=example.net\r\n",
-            "DKIM-\rSignature: v=1; d=example.net\r\n",
-            "Message -Instance: m=1\r\n",
-            "no field\r\n",
-            "\r\r\n",
-        ] {
-            assert_eq!(before(line), unreadable, "{line:?}");
-        }
-        assert_eq!(before("X Y: z\r\n"), (vec![Passed], None));
-        let folded =
-            "DKIM-Signature\n : v=1; a=rsa-sha256; d=a.example; s=a; h=from; bh=YQ==; b=YQ==\r\n";
-        let alone = [
-            folded.repeat(1000).as_bytes(),
-            b"From: ann@example.net\r\n\r\n",
-        ]
-        .concat();
-        assert_eq!(refused(&alone), (vec![], None));
-    }
-
-    /// The library reads them, in a time that grows with the square of their length.
-    #[test]
-    fn fields_of_another_kind_of_signature_are_kept_from_the_library() {
-        use SignatureResult::{Passed, TooLong};
-        let raw = message("rsa2048-rr");
-        let long = format!("DKIM2-Signature: {}\r\n", "a=b;".repeat(20_000));
-        assert_eq!(
-            refused(&[long.as_bytes(), &raw].concat()),
-            (vec![Passed], None)
-        );
-        let naming = "DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=a; h=from:DKIM2-Signature; bh=YQ==; b=YQ==\r\n";
-        let named = [naming.as_bytes(), long.as_bytes(), b"\r\nx\r\n"].concat();
-        assert_eq!(
-            refused(&named),
-            (vec![TooLong], Some(FailureKind::TooLarge))
-        );
-    }
-
-    #[test]
-    fn tags_that_could_be_read_in_two_ways_are_not_read() {
-        for tags in [
-            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; h=to",
-            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; B=YQ==",
-            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; b h=YQ==",
-            "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==; nonsense",
-        ] {
-            let raw = format!("DKIM-Signature: {tags}\r\nFrom: ann@example.net\r\n\r\nx\r\n");
-            let found = verified(raw.as_bytes()).remove(0);
-            assert_eq!(found.result, SignatureResult::Unreadable, "{tags}");
-            assert_eq!(found.domain, "example.net");
-            assert!(key_names(raw.as_bytes(), None).is_empty());
-        }
-        // What the library reads counts: it takes the rest of a wrong number for another tag.
-        let many = "a:".repeat(300);
-        let tags = "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==";
-        let raw = format!("DKIM-Signature: {tags}; t=1zh={many}\r\nFrom: a@b\r\n\r\nx\r\n");
-        assert!(verified(raw.as_bytes()).is_empty());
-    }
-}
+mod tests;

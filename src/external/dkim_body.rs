@@ -3,6 +3,8 @@
 //! In: a body as it came; out: the digests of its signed forms, and their lengths. The library is not asked for them: it
 //! keeps lines of blanks at the end in relaxed form, leaves out each CR, and counts octets of the body as it came.
 
+use std::ops::Range;
+
 use mail_auth::common::crypto::HashAlgorithm;
 use mail_auth::dkim::Canonicalization;
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
@@ -42,15 +44,41 @@ pub(super) fn hash(body: &[u8], hashes: &mut [BodyHash]) -> Vec<(Canonicalizatio
     lengths
 }
 
-/// Calls with one piece of the signed form after another (sections 3.4.3 and 3.4.4).
+/// Calls with one piece of the signed form after another (sections 3.4.3 and 3.4.4). Lines that have that form already are one
+/// piece with those before them.
 fn for_each_piece(body: &[u8], form: Canonicalization, mut piece: impl FnMut(&[u8])) {
     let (mut relaxed, mut empty, mut is_empty) = (Vec::new(), 0, true);
-    for line in body.split_inclusive(|it| *it == b'\n') {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
+    // Lines as they are signed, up to the last one that is not empty.
+    let mut run: Option<Range<usize>> = None;
+    let mut next = 0;
+    for whole in body.split_inclusive(|it| *it == b'\n') {
+        let at = next;
+        next += whole.len();
+        let line = whole.strip_suffix(b"\n").unwrap_or(whole);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = match form {
-            Canonicalization::Simple => line,
-            Canonicalization::Relaxed => {
+        let is_formed = form == Canonicalization::Simple || is_relaxed(line);
+        if is_formed && whole.len() == line.len() + 2 {
+            match &mut run {
+                _ if line.is_empty() => empty += 1,
+                // Empty lines between are a part of it.
+                Some(run) => {
+                    run.end = next;
+                    empty = 0;
+                }
+                None => {
+                    (0..std::mem::take(&mut empty)).for_each(|_| piece(b"\r\n"));
+                    run = Some(at..next);
+                    is_empty = false;
+                }
+            }
+            continue;
+        }
+        if let Some(run) = run.take() {
+            piece(&body[run]);
+        }
+        let line = match is_formed {
+            true => line,
+            false => {
                 relax(line, &mut relaxed);
                 &relaxed
             }
@@ -60,16 +88,29 @@ fn for_each_piece(body: &[u8], form: Canonicalization, mut piece: impl FnMut(&[u
             continue;
         }
         // Empty lines count only before others.
-        for _ in 0..std::mem::take(&mut empty) {
-            piece(b"\r\n");
-        }
+        (0..std::mem::take(&mut empty)).for_each(|_| piece(b"\r\n"));
         piece(line);
         piece(b"\r\n");
         is_empty = false;
     }
+    if let Some(run) = run {
+        piece(&body[run]);
+    }
     if is_empty && form == Canonicalization::Simple {
         piece(b"\r\n");
     }
+}
+
+/// Whether a line has the relaxed form.
+fn is_relaxed(line: &[u8]) -> bool {
+    let mut was_blank = false;
+    for octet in line {
+        if *octet == b'\t' || (*octet == b' ' && was_blank) {
+            return false;
+        }
+        was_blank = *octet == b' ';
+    }
+    !was_blank
 }
 
 /// One blank for several, and none at the end.
@@ -113,6 +154,22 @@ mod tests {
             (" a\n\nb", " a\r\n\r\nb\r\n", " a\r\n\r\nb\r\n"),
             ("a\r\n \r\n", "a\r\n \r\n", "a\r\n"),
             ("a\rb\r\r\n", "a\rb\r\r\n", "a\rb\r\r\n"),
+            ("a\r\n\r\nb", "a\r\n\r\nb\r\n", "a\r\n\r\nb\r\n"),
+            (
+                "a\r\n\r\n \r\n\r\nb\r\n\r\n",
+                "a\r\n\r\n \r\n\r\nb\r\n",
+                "a\r\n\r\n\r\n\r\nb\r\n",
+            ),
+            (
+                "\r\n\na\r\n\nb\n",
+                "\r\n\r\na\r\n\r\nb\r\n",
+                "\r\n\r\na\r\n\r\nb\r\n",
+            ),
+            (
+                "a \r\n\r\nb\t\r\nc\r\n",
+                "a \r\n\r\nb\t\r\nc\r\n",
+                "a\r\n\r\nb\r\nc\r\n",
+            ),
         ] {
             assert_eq!(form(body, Simple), simple, "{body:?}");
             assert_eq!(form(body, Relaxed), relaxed, "{body:?}");

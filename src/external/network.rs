@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::complete::Complete;
-use super::dkim::Verified;
+use super::dkim::{Chosen, Verified};
 use super::dns::{Check, Dns, Failure, Kind, Record};
 use super::guarded::{guarded, guarded_in};
 use super::lists::{Known, List, test_points};
@@ -41,6 +41,7 @@ pub(super) struct Network {
 #[derive(Debug, Default)]
 pub(super) struct OfHeader {
     findings: Findings,
+    chosen: Chosen,
     keys: dkim::Keys,
     policy: Option<dmarc::Published>,
     /// The domain of the envelope sender.
@@ -104,18 +105,14 @@ impl Network {
         self.lists.iter().flat_map(List::rules).collect()
     }
 
-    /// The names of the keys that a header's signatures need.
+    /// The signatures of a header that are verified.
     ///
     /// # Errors
     /// If they cannot be found out.
-    pub(super) fn key_names(
-        &self,
-        header: &[u8],
-        from: Option<&str>,
-    ) -> Result<Vec<String>, Failure> {
+    pub(super) fn choose(&self, header: &[u8], from: Option<&str>) -> Result<Chosen, Failure> {
         match self.dkim {
-            Some(_) => guarded(|| dkim::key_names(header, from)),
-            None => Ok(Vec::new()),
+            Some(_) => guarded(|| dkim::choose(header, from)),
+            None => Ok(Chosen::default()),
         }
     }
 
@@ -123,29 +120,34 @@ impl Network {
     pub(super) async fn of_header(
         &self,
         subject: &Subject,
-        keys: &Result<Vec<String>, Failure>,
+        chosen: Result<Chosen, Failure>,
         by: Instant,
     ) -> OfHeader {
-        let names = keys.as_deref().unwrap_or_default();
+        let (chosen, failed) = match chosen {
+            Ok(chosen) => (chosen, None),
+            Err(failure) => (Chosen::default(), Some(failure)),
+        };
+        let names = dkim::key_names(&chosen);
         let lists = self.lists.iter();
         let lists = lists.map(|list| list.ask(&self.dns, subject, Known::Header, by));
         let (listed, known, spf, policy) = tokio::join!(
             join_all(lists),
-            self.keys(names, by),
+            self.keys(&names, by),
             self.spf(subject, by),
             self.policy(subject, by),
         );
         let mut of_header = OfHeader {
             keys: known,
+            chosen,
             sender: subject.return_path_domain(),
             ..OfHeader::default()
         };
         let findings = &mut of_header.findings;
         listed.into_iter().for_each(|it| findings.add(it));
         findings.add(spf);
-        if let (Err(failure), Some(check)) = (keys, &self.dkim) {
-            check.failed(failure, false);
-            findings.failures.push(failure.clone().of("dkim"));
+        if let (Some(failure), Some(check)) = (failed, &self.dkim) {
+            check.failed(&failure, false);
+            findings.failures.push(failure.of("dkim"));
         }
         match policy {
             Ok(policy) => of_header.policy = policy,
@@ -183,6 +185,7 @@ impl Network {
     ) -> Findings {
         let OfHeader {
             mut findings,
+            chosen,
             keys,
             policy,
             sender,
@@ -196,7 +199,7 @@ impl Network {
                     findings.failures.push(failure.of("dkim"));
                 }
             }
-            match self.signatures(complete, keys, from, by).await {
+            match self.signatures(complete, chosen, keys, from, by).await {
                 Ok(Verified {
                     signatures,
                     refused,
@@ -232,12 +235,13 @@ impl Network {
     async fn signatures(
         &self,
         complete: &Complete,
+        chosen: Chosen,
         keys: dkim::Keys,
         from: Option<String>,
         by: Instant,
     ) -> Result<Verified, Failure> {
         let (message, now) = (complete.message.clone(), self.now());
-        let verify = move || dkim::verify(&message, from.as_deref(), &keys, now);
+        let verify = move || dkim::verify(&message, &chosen, from.as_deref(), &keys, now);
         if complete.message.len() <= INLINE {
             return guarded(verify);
         }

@@ -1,10 +1,11 @@
 //! Which signatures of a header are verified, and whether any are.
 //!
-//! In: a header, or a message; out: the fields that the library may see, and findings for those that it may not. What costs
-//! more than in proportion to its length is bounded here: signatures, their length, the names in them, the fields of the
+//! In: a header, or a message; out: the fields that the library needs, and findings for those that it may not see. What
+//! costs more than in proportion to its length is bounded here: signatures, their length, the names in them, the fields of the
 //! header. A header that the library would divide otherwise than this module is refused: those bounds would not hold for it.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::super::dns::Failure;
@@ -34,41 +35,59 @@ const DKIM: &str = "dkim-signature";
 const OTHERS: [&str; 2] = ["dkim2-signature", "message-instance"];
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Chosen {
+#[derive(Debug, Clone, Default)]
+pub(in crate::external) struct Chosen {
     /// Those that are verified.
     pub(super) signatures: Vec<Candidate>,
     /// What is known of others without the library.
     pub(super) findings: Vec<SignatureFinding>,
     /// Why none is verified, if so.
     pub(super) refused: Option<Failure>,
+    /// Where the header ends.
+    header: usize,
+    /// Names of fields that the library sees all of, in lower case; others are of no signature.
+    names: HashSet<Vec<u8>>,
     /// Fields that the library does not see, in order.
     left_out: Vec<Range<usize>>,
 }
 
 /// A signature that is verified.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) domain: String,
     pub(super) selector: String,
     whole: Range<usize>,
     is_own: bool,
+    /// The names of the fields that it signs, in lower case.
+    names: Vec<Vec<u8>>,
 }
 
 impl Chosen {
-    /// The message without what is left out.
-    pub(super) fn message<'m>(&self, raw: &'m [u8]) -> Cow<'m, [u8]> {
+    /// Whether it is of a message with this header, whose end was found again.
+    pub(super) fn is_of(&self, raw: &[u8]) -> bool {
+        self.header == header_end(raw).unwrap_or(raw.len())
+    }
+
+    /// The header without what is left out, and the body.
+    pub(super) fn parts<'m>(&self, raw: &'m [u8]) -> (Cow<'m, [u8]>, &'m [u8]) {
+        let (header, body) = raw.split_at(self.header.min(raw.len()));
         if self.left_out.is_empty() {
-            return Cow::Borrowed(raw);
+            return (Cow::Borrowed(header), body);
         }
-        let mut message = Vec::with_capacity(raw.len());
+        let mut kept = Vec::with_capacity(header.len());
         let mut at = 0;
         for range in &self.left_out {
-            message.extend_from_slice(&raw[at..range.start]);
+            kept.extend_from_slice(header.get(at..range.start).unwrap_or_default());
             at = range.end;
         }
-        message.extend_from_slice(&raw[at..]);
-        Cow::Owned(message)
+        kept.extend_from_slice(header.get(at..).unwrap_or_default());
+        (Cow::Owned(kept), body)
+    }
+
+    /// Whether the library sees all fields with these names.
+    pub(super) fn has_all<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> bool {
+        let mut names = names.into_iter();
+        names.all(|it| self.names.contains(&it.as_bytes().to_ascii_lowercase()))
     }
 
     fn found(&mut self, domain: String, selector: String, result: SignatureResult) {
@@ -104,25 +123,28 @@ impl Chosen {
 }
 
 /// Chooses signatures within the bounds: those of the sender's domain come first.
-pub(super) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
+pub(in crate::external) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
     let header = &raw[..header_end(raw).unwrap_or(raw.len())];
-    let mut chosen = Chosen::default();
+    let mut chosen = Chosen {
+        header: header.len(),
+        ..Chosen::default()
+    };
     let (mut fields, mut others): (usize, Vec<Field>) = (0, Vec::new());
-    let mut is_named = false;
     for field in header::fields(header) {
         fields += 1;
-        if OTHERS.iter().any(|name| field.is(header, name)) {
-            others.push(field);
-            continue;
-        }
         if !field.is(header, DKIM) {
+            // Beyond that nothing is verified.
+            if fields <= FIELDS {
+                others.push(field);
+            }
             continue;
         }
         let text = &header[field.value.clone()];
         let tags = Tags::of(&text[..text.len().min(FIELD)]);
         let (domain, selector) = (tags.name("d"), tags.name("s"));
         let names = || tags.value("h").split(|it| *it == b':');
-        let octets = tags.value("b").len() / 4 * 3;
+        let digits = tags.value("b").iter();
+        let octets = digits.filter(|it| !it.is_ascii_whitespace()).count() / 4 * 3;
         let result = match text.len() > FIELD || octets > SIGNATURE + 2 || names().count() > NAMES {
             true => Some(SignatureResult::TooLong),
             false => (!tags.is_readable).then_some(SignatureResult::Unreadable),
@@ -132,7 +154,6 @@ pub(super) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
             chosen.found(domain, selector, result);
             continue;
         }
-        is_named |= names().any(|it| OTHERS.iter().any(|name| is_name(it, name)));
         let is_own = from.is_some_and(|from| {
             registrable(from).unwrap_or(from) == registrable(&domain).unwrap_or(&domain)
         });
@@ -141,6 +162,7 @@ pub(super) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
             selector,
             whole: field.whole,
             is_own,
+            names: names().map(plain).collect(),
         });
     }
     if chosen.signatures.is_empty() {
@@ -152,7 +174,16 @@ pub(super) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
         let beyond = signatures.drain(SIGNATURES..);
         chosen.left_out.extend(beyond.map(|it| it.whole));
     }
-    let octets: usize = others.iter().map(|it| it.whole.len()).sum();
+    // Who may have sent the message is signed, or the signature does not count.
+    chosen.names.insert(b"from".to_vec());
+    for signature in &mut chosen.signatures {
+        chosen.names.extend(std::mem::take(&mut signature.names));
+    }
+    let is_named = OTHERS.iter().any(|it| chosen.names.contains(it.as_bytes()));
+    let costly = others
+        .iter()
+        .filter(|it| OTHERS.iter().any(|name| it.is(header, name)));
+    let octets: usize = costly.map(|it| it.whole.len()).sum();
     let refused = if header.len() > HEADER {
         Some((FailureKind::TooLarge, "the header is too long"))
     } else if fields > FIELDS {
@@ -169,10 +200,14 @@ pub(super) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
     if let Some(why) = refused {
         return chosen.refuse(why);
     }
-    if !is_named {
-        chosen
-            .left_out
-            .extend(others.into_iter().map(|it| it.whole));
+    // What no signature names is of no use to the library.
+    let mut name = Vec::new();
+    for field in others {
+        name.clear();
+        name.extend(header[field.name].iter().map(u8::to_ascii_lowercase));
+        if !chosen.names.contains(&name) {
+            chosen.left_out.push(field.whole);
+        }
     }
     chosen.left_out.sort_by_key(|range| range.start);
     chosen
@@ -206,21 +241,22 @@ fn is_name(octets: &[u8], name: &str) -> bool {
     octets.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// The tags of a signature (RFC 6376 section 3.2), without white space.
-struct Tags {
-    all: Vec<(Vec<u8>, Vec<u8>)>,
+/// A text in lower case without white space.
+fn plain(text: &[u8]) -> Vec<u8> {
+    let mut plain = text.to_ascii_lowercase();
+    plain.retain(|it| !it.is_ascii_whitespace());
+    plain
+}
+
+/// The tags of a signature (RFC 6376 section 3.2).
+struct Tags<'m> {
+    all: Vec<(&'m [u8], &'m [u8])>,
     /// Each name occurs once, and is one. The library takes others for tags, too, and the last of a name.
     is_readable: bool,
 }
 
-impl Tags {
-    fn of(field: &[u8]) -> Self {
-        let plain = |text: &[u8]| {
-            let octets = text.iter().copied();
-            octets
-                .filter(|it| !it.is_ascii_whitespace())
-                .collect::<Vec<_>>()
-        };
+impl<'m> Tags<'m> {
+    fn of(field: &'m [u8]) -> Self {
         let mut tags = Self {
             all: Vec::new(),
             is_readable: true,
@@ -232,11 +268,11 @@ impl Tags {
             };
             let name = tag[..end].trim_ascii();
             let is_letter = |it: &u8| it.is_ascii_lowercase() || it.is_ascii_digit() || *it == b'_';
-            let is_new = !tags.all.iter().any(|(known, _)| known == name);
+            let is_new = !tags.all.iter().any(|(known, _)| *known == name);
             tags.is_readable &= !name.is_empty() && name.iter().all(is_letter) && is_new;
             // A field of tags alone would have thousands.
             if tags.all.len() < NAMES {
-                tags.all.push((name.to_vec(), plain(&tag[end + 1..])));
+                tags.all.push((name, &tag[end + 1..]));
             } else {
                 tags.is_readable = false;
                 break;
@@ -245,14 +281,15 @@ impl Tags {
         tags
     }
 
-    fn value(&self, name: &str) -> &[u8] {
+    /// A value as it is written.
+    fn value(&self, name: &str) -> &'m [u8] {
         let mut all = self.all.iter();
-        let found = all.find(|(it, _)| it == name.as_bytes());
+        let found = all.find(|(it, _)| *it == name.as_bytes());
         found.map_or(b"", |(_, value)| value)
     }
 
     /// A value that is a part of a name in the DNS.
     fn name(&self, name: &str) -> String {
-        String::from_utf8_lossy(self.value(name)).to_lowercase()
+        String::from_utf8_lossy(&plain(self.value(name))).to_lowercase()
     }
 }
