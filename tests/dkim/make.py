@@ -2,7 +2,8 @@
 """Signs the messages of this folder with dkimpy, which shares no code with popgate's library, by new keys.
 
 Writes NAME.eml (CRLF), keys.txt (a name and its TXT record a line), and expected.txt: the results of dkimpy itself. The
-private keys are thrown away. Needs dkimpy and openssl.
+private keys are thrown away. Needs dkimpy and openssl. It leaves alone what has rfc in its name: the examples of RFC 6376 (appendix
+A.2 and C) and RFC 8463 (appendix A), with their keys.
 """
 
 import base64

@@ -1,4 +1,4 @@
-//! Messages of tests/dkim, which another program has signed.
+//! Messages of tests/dkim: signed by another program, and the examples of the standards.
 
 use std::path::Path;
 
@@ -18,7 +18,8 @@ fn message(name: &str) -> Vec<u8> {
 
 /// Keys of that folder, for the signatures of this message.
 fn keys(message: &[u8]) -> Keys {
-    let known = std::fs::read_to_string(folder().join("keys.txt")).unwrap();
+    let read = |name| std::fs::read_to_string(folder().join(name)).unwrap();
+    let known = read("keys.txt") + &read("rfc-keys.txt");
     let known: HashMap<_, _> = known.lines().filter_map(|it| it.split_once(' ')).collect();
     let names = key_names(&choose(message, Some("example.net")));
     let found = names.into_iter().map(|name| {
@@ -54,6 +55,18 @@ fn results_are_those_of_another_program() {
         count += 1;
     }
     assert!(count >= 28, "{count}");
+}
+
+/// RFC 6376 appendix A.2, and RFC 8463 appendix A.3 with a signature of each algorithm.
+#[test]
+fn the_examples_of_the_standards_are_valid() {
+    use SignatureResult::{Failed, Passed};
+    for (name, count, changed) in [("rfc6376", 1, "dinner"), ("rfc8463", 2, "hungry")] {
+        let raw = message(name);
+        assert_eq!(results(&raw), vec![Passed; count], "{name}");
+        let other = String::from_utf8(raw).unwrap().replace(changed, "other");
+        assert_eq!(results(other.as_bytes()), vec![Failed; count], "{name}");
+    }
 }
 
 #[test]
