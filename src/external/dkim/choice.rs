@@ -191,6 +191,13 @@ pub(in crate::external) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
     } else if is_named && octets > FIELD {
         let why = "fields that are signed are too long";
         Some((FailureKind::TooLarge, why))
+    } else if others
+        .iter()
+        .any(|it| chosen.names.contains(&name_of(header, it)) && is_spaced(it))
+    {
+        // The library takes it for another field, and mail programs do not.
+        let why = "a field that is signed has white space before its colon";
+        Some((FailureKind::Nonsense, why))
     } else if !is_plain(header) {
         let why = "the header has lines that are no fields";
         Some((FailureKind::Nonsense, why))
@@ -201,16 +208,22 @@ pub(in crate::external) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
         return chosen.refuse(why);
     }
     // What no signature names is of no use to the library.
-    let mut name = Vec::new();
     for field in others {
-        name.clear();
-        name.extend(header[field.name].iter().map(u8::to_ascii_lowercase));
-        if !chosen.names.contains(&name) {
+        if !chosen.names.contains(&name_of(header, &field)) {
             chosen.left_out.push(field.whole);
         }
     }
     chosen.left_out.sort_by_key(|range| range.start);
     chosen
+}
+
+fn name_of(header: &[u8], field: &Field) -> Vec<u8> {
+    header[field.name.clone()].to_ascii_lowercase()
+}
+
+/// Whether there is more than the colon between a field's name and its value.
+fn is_spaced(field: &Field) -> bool {
+    field.name.end + 1 != field.value.start
 }
 
 /// Whether the library finds the same fields. It ends a header at a line without colon, or goes on to the next one, and

@@ -189,6 +189,7 @@ fn a_header_that_is_costly_or_ambiguous_is_refused() {
         "Message -Instance: m=1\r\n",
         "no field\r\n",
         "\r\r\n",
+        "From : eve@example.net\r\n",
     ] {
         assert_eq!(before(line), unreadable, "{line:?}");
     }
