@@ -17,6 +17,7 @@
 //! | [`learn`] | corpora, training, the shipped model, evaluation |
 //! | [`rule_folder`] | rule files read from a folder |
 //! | [`import`] | SpamAssassin's rules in, ours out |
+//! | [`public_suffix`] | which domain a registrant owns |
 //! | [`rewrite`] | from a verdict to insertions and removals, or a notice |
 //! | [`store`] | what outlives a session: what is remembered of mailboxes, the quarantine, learned state, OAuth tokens |
 //! | [`metrics`], [`admin`] | every metric family, and HTTP to read them; the console, pages for people |
@@ -126,6 +127,7 @@ pub mod message;
 pub mod metrics;
 pub mod net;
 pub mod pop3;
+pub mod public_suffix;
 pub mod rewrite;
 pub mod rule_folder;
 pub mod schema;

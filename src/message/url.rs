@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use url::{Host, Url};
 
+pub use crate::public_suffix::registrable_domain as registrable;
+
 /// Longer hosts do not exist: a name has at most 253 octets (RFC 1035 section 2.3.4), and somewhat more before it is
 /// decoded. Converting a name to ASCII (RFC 3492) takes time quadratic in its length.
 const HOST_LIMIT: usize = 300;
@@ -92,20 +94,6 @@ impl<'a> Link<'a> {
     pub fn port(&self) -> Option<u16> {
         self.url.as_ref()?.port()
     }
-}
-
-/// The registrable domain according to the public suffix list; `None` for IP addresses and bare suffixes.
-pub fn registrable(host: &str) -> Option<&str> {
-    let host = host.trim_end_matches('.');
-    // An IP address is not a name; the list would take its last two parts for a domain.
-    if host
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.')
-        || host.starts_with('[')
-    {
-        return None;
-    }
-    psl::domain_str(host)
 }
 
 /// A host as ASCII in lower case (RFC 5891); unchanged if it cannot be one.

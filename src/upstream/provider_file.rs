@@ -25,6 +25,7 @@ use url::{Host, Url};
 use super::resolver::{ChosenBy, Resolver};
 use super::{TlsConfigError, client_config, happy_eyeballs};
 use crate::net::http;
+use crate::public_suffix::registrable_domain;
 
 /// Files have a few KiB.
 const LONGEST: usize = 64 << 10;
@@ -169,7 +170,7 @@ impl ProviderFiles {
 /// What the host belongs to, by the public suffix list.
 fn domain_of(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
-    psl::domain_str(host).unwrap_or(host)
+    registrable_domain(host).unwrap_or(host)
 }
 
 /// Whether anybody on the Internet reaches it.

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::public_suffix::registrable_domain;
 use crate::thread_pool::ThreadPool;
 
 /// How long a failure is the answer for a name: clients that try again at once do not cost a lookup each.
@@ -160,7 +161,7 @@ impl Resolver {
         };
         let (pool, lane) = match chosen_by {
             ChosenBy::Administrator => (&self.configured, host),
-            ChosenBy::Client => (&self.chosen, psl::domain_str(host).unwrap_or(host)),
+            ChosenBy::Client => (&self.chosen, registrable_domain(host).unwrap_or(host)),
         };
         pool.detach(number(lane), work)
             .map_err(|_| failed("too many other names wait for an answer"))?;

@@ -11,6 +11,7 @@ mod pop3_server;
 
 pub(super) use self::config_xml::FileError;
 use self::pop3_server::{Address, Pop3Server, Protection};
+use crate::public_suffix::registrable_domain;
 
 /// What is special about a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +103,7 @@ static APP_PASSWORDS: &[&str] = &[
 pub(super) fn suggestion(address: &str) -> Option<Suggestion> {
     let address = Address::read(address)?;
     // A department's or a city's domain has the servers of the whole, where it is not listed itself.
-    let above = psl::domain_str(&address.domain);
+    let above = registrable_domain(&address.domain);
     let mut domains = std::iter::once(&*address.domain).chain(above);
     let found = domains.find_map(|domain| listed(domain, &address));
     Some(found.unwrap_or_else(|| guessed(&address)))

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::filter::facts::fact::Fact;
-use crate::filter::facts::imitated_hosts::psl_knows;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::{MessageView, domain_of};
+use crate::public_suffix::has_known_suffix;
 
 /// So many signs @ are looked at; a text with more is a list of people.
 const SIGNS: usize = 40;
@@ -81,7 +81,7 @@ fn address_at(text: &str, at: usize) -> Option<String> {
 
 /// Whether it may be a host of the Internet: its suffix is known, or for examples (RFC 2606).
 fn is_host(domain: &str) -> bool {
-    psl_knows(domain) || domain.ends_with(".example") || domain.ends_with(".test")
+    has_known_suffix(domain) || domain.ends_with(".example") || domain.ends_with(".test")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
 use crate::filter::message_view::MessageView;
 use crate::message::homoglyphs;
 use crate::message::url::{registrable, shown_host};
+use crate::public_suffix::has_known_suffix;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -29,10 +30,6 @@ pub(super) const FACTS: &[Fact] = &[
         link_imitates_sender,
     ),
 ];
-
-pub(super) fn psl_knows(host: &str) -> bool {
-    psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known())
-}
 
 fn link_homograph(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_hosts();
@@ -75,8 +72,9 @@ fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
         // A shop's path may name a brand, its host must not.
         let words = shown_host(host).replace(['.', '-', '_'], " ");
         let brands = mail.brands.named_in(&words, false);
-        let foreign =
-            psl_knows(host) && !brands.is_empty() && !brands.iter().any(|brand| brand.owns(host));
+        let foreign = has_known_suffix(host)
+            && !brands.is_empty()
+            && !brands.iter().any(|brand| brand.owns(host));
         // Each customer has a name under the service's own domain.
         let customer = mail.lists.has("bulk-senders", domain);
         (foreign && !customer).then(|| host.to_owned())

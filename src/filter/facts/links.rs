@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use memchr::memmem::Finder;
 
 use crate::filter::facts::fact::Fact;
-use crate::filter::facts::imitated_hosts::psl_knows;
 use crate::filter::facts::link_encoding::{base64, hexadecimal, inner, percent_decoded};
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
 use crate::message::url::{Link, registrable};
+use crate::public_suffix::has_known_suffix;
 
 pub(super) const FACTS: &[Fact] = &[
     Fact::holds(
@@ -143,7 +143,7 @@ fn shown(text: &str) -> Option<String> {
     let domain = registrable(&host)?;
     // `index.php` and `Node.js` are not hosts: without a scheme the suffix must be a real one.
     let suffix = domain.rsplit('.').next()?;
-    let known = psl_knows(&host) && !["js", "py", "sh", "rs", "md", "pl"].contains(&suffix);
+    let known = has_known_suffix(&host) && !["js", "py", "sh", "rs", "md", "pl"].contains(&suffix);
     (with_scheme || known).then_some(host)
 }
 

@@ -16,6 +16,7 @@ use crate::filter::message_view::MessageView;
 use crate::filter::thresholds::Action;
 use crate::filter::verdict::{Hit, Verdict};
 use crate::message::{Headers, Work};
+use crate::public_suffix::registrable_domain;
 
 impl Filter {
     /// Adds the learned filter's opinion to each verdict.
@@ -74,7 +75,7 @@ impl Filter {
             .is_some_and(|free| free.has_host(host))
         {
             true => address,
-            false => psl::domain_str(host).unwrap_or(host).to_owned(),
+            false => registrable_domain(host).unwrap_or(host).to_owned(),
         }
     }
 
