@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use encoding_rs::Encoding;
 use memchr::memchr2;
 use unicode_normalization::UnicodeNormalization;
 
@@ -28,6 +29,10 @@ pub(super) fn fold(text: &str, folded: &mut Vec<u8>) {
     folded.clear();
     folded.extend_from_slice(text.as_bytes());
     folded.make_ascii_lowercase();
+    // Most text is ASCII, and this is known much sooner.
+    if text.is_ascii() {
+        return;
+    }
     let mut at = 0;
     while at < folded.len() {
         match folded[at] {
@@ -61,18 +66,13 @@ pub(super) fn folded(text: &str) -> Vec<u8> {
 
 /// The number of octets before the first that is not ASCII.
 fn ascii_octets(octets: &[u8]) -> usize {
-    const MANY: usize = 16;
-    let chunks = octets.chunks(MANY);
-    let whole = chunks.take_while(|chunk| chunk.is_ascii()).count() * MANY;
-    let rest = octets.get(whole..).unwrap_or_default();
-    let some = rest.iter().take_while(|octet| octet.is_ascii()).count();
-    octets.len().min(whole + some)
+    Encoding::ascii_valid_up_to(octets)
 }
 
 /// Text with letters and their accents as one character each, which is how rules are written.
 pub(super) fn composed(text: &str) -> Cow<'_, str> {
     // The first octets of combining accents.
-    if memchr2(0xcc, 0xcd, text.as_bytes()).is_none() {
+    if text.is_ascii() || memchr2(0xcc, 0xcd, text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
     // An ASCII character is not composed with those before it: most text needs no look at all.
