@@ -233,11 +233,12 @@ impl Scanner {
             for find in self.finds.of(number) {
                 match *find {
                     Find::Literal { regex } => {
+                        let regex = regex as usize;
                         if !std::mem::replace(&mut awake[regex], true) {
                             woken.push(regex);
                         }
                     }
-                    Find::Phrase { phrase, .. } if matches.has_seen(phrase) => {}
+                    Find::Phrase { phrase, .. } if matches.has_seen(phrase as usize) => {}
                     Find::Phrase { .. } | Find::Near { .. } => is_word = true,
                 }
             }
@@ -269,15 +270,23 @@ impl Scanner {
                 Find::Literal { .. } => {}
                 Find::Near { near, group, open } => {
                     if open || is_closed {
+                        let near = near as usize;
                         begun.push(near);
                         let rule = &self.nears[near];
-                        rule.saw(group, text, at.clone(), &mut last[near], matches);
+                        rule.saw(
+                            usize::from(group),
+                            text,
+                            at.clone(),
+                            &mut last[near],
+                            matches,
+                        );
                     }
                 }
                 Find::Phrase { rule, phrase, open } => {
+                    let phrase = phrase as usize;
                     if (open || is_closed) && !matches.has_seen(phrase) {
                         matches.see(phrase);
-                        matches.add(rule, &text[at.clone()]);
+                        matches.add(rule as usize, &text[at.clone()]);
                     }
                 }
             }

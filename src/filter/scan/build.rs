@@ -66,8 +66,8 @@ impl Scanner {
                 for (at, text) in list.iter().enumerate() {
                     let (text, open) = ending(text);
                     let find = Find::Phrase {
-                        rule: number,
-                        phrase: phrase + at,
+                        rule: number as u32,
+                        phrase: (phrase + at) as u32,
                         open,
                     };
                     spell(text, find, words);
@@ -82,7 +82,9 @@ impl Scanner {
                 if literals.is_empty() {
                     self.loose_regexes.push(regex);
                 }
-                let find = Find::Literal { regex };
+                let find = Find::Literal {
+                    regex: regex as u32,
+                };
                 words.extend(literals.into_iter().map(|text| Word::new(text, find)));
                 self.regexes.push(Search {
                     rule: number,
@@ -106,7 +108,12 @@ impl Scanner {
         for (group, list) in rule.groups.iter().enumerate() {
             for text in list {
                 let (text, open) = ending(text);
-                spell(text, Find::Near { near, group, open }, words);
+                let find = Find::Near {
+                    near: near as u32,
+                    group: group as u8,
+                    open,
+                };
+                spell(text, find, words);
             }
         }
         self.nears.push(NearRule {

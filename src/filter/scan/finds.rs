@@ -9,6 +9,9 @@ pub(super) struct Finds {
     ends: Box<[u32]>,
 }
 
+/// There are so many that their size tells how many of them the caches hold.
+const _: () = assert!(size_of::<Find>() <= 12);
+
 impl Finds {
     /// The meanings of each word.
     pub(super) fn new<'f>(words: impl Iterator<Item = &'f [Find]>) -> Self {
@@ -34,17 +37,9 @@ impl Finds {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Find {
     /// A rule's word or phrase, if it is a whole word; each phrase counts once.
-    Phrase {
-        rule: usize,
-        phrase: usize,
-        open: bool,
-    },
+    Phrase { rule: u32, phrase: u32, open: bool },
     /// One of a group's words.
-    Near {
-        near: usize,
-        group: usize,
-        open: bool,
-    },
+    Near { near: u32, group: u8, open: bool },
     /// This regex may match.
-    Literal { regex: usize },
+    Literal { regex: u32 },
 }

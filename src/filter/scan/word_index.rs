@@ -1,7 +1,7 @@
 //! Finds all of many words in a text by their first four octets.
 //!
 //! In: words in lower case, once; then texts in lower case; out: each place where a word is, overlapping ones, too. An
-//! octet of text costs one look into a bitmap that fits the L1 cache; where the bitmap says that a word may begin, and
+//! octet of text costs one look into bitmaps that fit the L1 cache; where the bitmap says that a word may begin, and
 //! another one that the next octets go on like one, the longest is found by bisection, and the others are its beginnings.
 //! The rest of the index is larger than that cache. Places where one of few
 //! words may begin are found many octets at once (Teddy). Building it is sorting the words: an automaton of
@@ -18,9 +18,11 @@ use super::word_edge::IN_WORD;
 /// Octets by which words are found.
 const KEY: usize = 4;
 
-/// Bits of a bitmap, as powers of two: the largest is 8 KiB, and there are four of it.
+/// Bits of the hashes of keys, and of longer keys: the sets of the former fit into the L1 cache, and few octets of a text
+/// are looked for in the latter.
 const FEWEST_BITS: u32 = 9;
 const MOST_BITS: u32 = 16;
+const MOST_LONGER_BITS: u32 = 18;
 
 /// So many different keys, or fewer, are searched for with vector instructions.
 const FEW: usize = 32;
@@ -32,16 +34,11 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(super) struct WordIndex {
     octets: Box<[u8]>,
-    /// By word: the end of its octets.
-    ends: Box<[u32]>,
+    words: Box<[Word]>,
     /// By word: the eight octets after its key as a number, for comparing.
     nexts: Box<[u64]>,
-    /// By word: the longest other one that it begins with and that has a key.
-    beginnings: Box<[u32]>,
-    /// By hash of a key, and whether the octet before belongs to an ASCII word: whether a word may begin there.
-    may_begin: Box<[[u64; 2]]>,
-    /// By hash of a key: whether a word ends within the two octets after it.
-    ends_soon: Box<[u64]>,
+    /// By hash of a key: what words begin so.
+    begins: Box<[Begins]>,
     /// By hash of a key and the two octets after it: whether a word begins so.
     goes_on: Box<[u64]>,
     /// The keys with the words that begin so, by hash; a key without words ends a search.
@@ -52,12 +49,31 @@ pub(super) struct WordIndex {
     few: Option<packed::Searcher>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// The end of its octets.
+    end: u32,
+    length: u32,
+    /// The longest other one that it begins with and that has a key.
+    beginning: u32,
+}
+
 /// Words with the same first octets.
 #[derive(Debug, Clone, Copy, Default)]
 struct Key {
     octets: u32,
     first: u32,
     end: u32,
+}
+
+/// Sets of hashes of keys, 64 hashes of each side by side: what is asked about one hash is in one line of the cache.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
+struct Begins {
+    /// Whether a word may begin there if the octet before does not belong to an ASCII word, and if it does.
+    words: [u64; 2],
+    /// Whether a word ends within the two octets after the key.
+    ends_soon: u64,
 }
 
 /// A key and the two octets after it; `None` if there are fewer.
@@ -112,16 +128,19 @@ impl WordIndex {
     /// Indexes words, which are sorted, different, in lower case and not empty. Those of `anywhere` are also found
     /// within longer words; of the others, those that begin with an ASCII letter or digit need not be.
     pub(super) fn new(words: &[&[u8]], anywhere: &[bool]) -> Self {
-        let mut ends = Vec::with_capacity(words.len());
+        let mut all = Vec::with_capacity(words.len());
         let mut octets = Vec::with_capacity(words.iter().map(|word| word.len()).sum());
-        let mut beginnings = vec![NONE; words.len()];
         let mut keys: Vec<Key> = Vec::new();
         let mut short = Vec::new();
         // The words with which the one before begins, and itself.
         let mut open: Vec<usize> = Vec::new();
         for (number, word) in words.iter().enumerate() {
             octets.extend_from_slice(word);
-            ends.push(octets.len() as u32);
+            all.push(Word {
+                end: octets.len() as u32,
+                length: word.len() as u32,
+                beginning: NONE,
+            });
             let Some(key) = word.first_chunk() else {
                 short.push((*word, number as u32, anywhere[number]));
                 continue;
@@ -133,7 +152,7 @@ impl WordIndex {
                 open.pop();
             }
             if let Some(last) = open.last() {
-                beginnings[number] = *last as u32;
+                all[number].beginning = *last as u32;
             }
             open.push(number);
             let key = u32::from_le_bytes(*key);
@@ -146,21 +165,15 @@ impl WordIndex {
                 }),
             }
         }
-        let bits = bits_for(words.len());
-        let keyed = words.iter().filter(|word| word.len() >= KEY);
-        let soon = keyed.clone().filter(|word| longer_key(word).is_none());
-        let soon = soon.filter_map(|word| word.first_chunk());
-        let soon = soon.map(|key| hash(u32::from_le_bytes(*key), bits));
-        let longer = keyed.filter_map(|word| longer_key(word));
+        let bits = bits_for(words.len(), MOST_LONGER_BITS);
+        let longer = words.iter().filter_map(|word| longer_key(word));
         Self {
-            ends_soon: set_of(soon, bits),
             goes_on: set_of(longer.map(|key| longer_hash(key, bits)), bits),
-            may_begin: bitmap(words, anywhere, &keys),
+            begins: begins(words, anywhere, &keys),
             keys: table(&keys),
             octets: octets.into(),
-            ends: ends.into(),
+            words: all.into(),
             nexts: words.iter().map(|word| next_octets(word)).collect(),
-            beginnings: beginnings.into(),
             few: few(&keys, &short),
             short: ShortWords::new(&short),
         }
@@ -168,9 +181,8 @@ impl WordIndex {
 
     /// The octets of a word.
     fn word(&self, number: u32) -> &[u8] {
-        let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.octets[start as usize..self.ends[number] as usize]
+        let Word { end, length, .. } = self.words[number as usize];
+        &self.octets[(end - length) as usize..end as usize]
     }
 
     /// Calls `found` with the place and the number of each word, by the place where it begins; after an error no more.
@@ -201,7 +213,7 @@ impl WordIndex {
         text: &[u8],
         found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
     ) -> Result<(), E> {
-        let shift = 32 - (self.may_begin.len().trailing_zeros() + 6);
+        let shift = 32 - (self.begins.len().trailing_zeros() + 6);
         let short = self.short.as_deref();
         let mut key = begin
             .iter()
@@ -210,7 +222,8 @@ impl WordIndex {
         for (at, octet) in rest.iter().enumerate() {
             key = key >> 8 | u32::from(*octet) << 24;
             let hash = (key.wrapping_mul(HASH) >> shift) as usize;
-            let may_begin = self.may_begin[hash / 64][usize::from(is_within)] >> (hash % 64) & 1;
+            let begins = &self.begins[hash / 64];
+            let may_begin = begins.words[usize::from(is_within)] >> (hash % 64) & 1;
             if let Some(short) = short
                 && short.may_begin(key, is_within)
             {
@@ -218,7 +231,10 @@ impl WordIndex {
             }
             is_within = IN_WORD[(key & 0xff) as usize];
             if may_begin != 0 {
-                self.find_at(text, at, key, found)?;
+                let ends_soon = begins.ends_soon >> (hash % 64) & 1 != 0;
+                if ends_soon || self.goes_on(&text[at..]) {
+                    self.find_at(text, at, key, found)?;
+                }
             }
         }
         Ok(())
@@ -245,6 +261,13 @@ impl WordIndex {
         Ok(())
     }
 
+    /// Whether a word may begin with a key and the two octets after it.
+    #[inline]
+    fn goes_on(&self, text: &[u8]) -> bool {
+        longer_key(text)
+            .is_some_and(|key| has(&self.goes_on, longer_hash(key, bits_of(&self.goes_on))))
+    }
+
     /// The words that begin at a place.
     fn find_at<E>(
         &self,
@@ -254,13 +277,6 @@ impl WordIndex {
         found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
     ) -> Result<(), E> {
         let rest = &text[at..];
-        let goes_on = || {
-            longer_key(rest)
-                .is_some_and(|key| has(&self.goes_on, longer_hash(key, bits_of(&self.goes_on))))
-        };
-        if !has(&self.ends_soon, hash(key, bits_of(&self.ends_soon))) && !goes_on() {
-            return Ok(());
-        }
         let Some(key) = self.with_key(key) else {
             return Ok(());
         };
@@ -275,19 +291,32 @@ impl WordIndex {
                 _ => first = middle,
             }
         }
-        let last = self.word(first);
-        let mut pairs = last.iter().zip(rest);
-        let same = pairs.position(|(one, other)| one != other);
-        let same = same.unwrap_or(last.len().min(rest.len()));
+        let same = self.octets_in_common(first, next, rest);
         let mut number = first;
         while number != NONE {
-            let length = self.word(number).len();
+            let word = &self.words[number as usize];
+            let length = word.length as usize;
             if length <= same {
                 found(at..at + length, number)?;
             }
-            number = self.beginnings[number as usize];
+            number = word.beginning;
         }
         Ok(())
+    }
+
+    /// How many octets at the beginning of a text, whose key is that of a word, are those of the word. `next` are those after
+    /// the key.
+    fn octets_in_common(&self, number: u32, next: u64, text: &[u8]) -> usize {
+        let differing = self.nexts[number as usize] ^ next;
+        let length = (self.words[number as usize].length as usize).min(text.len());
+        // Most words are not longer: then no look at their octets is needed.
+        let known = KEY + (differing.leading_zeros() / 8) as usize;
+        if differing != 0 || length <= known {
+            return known.min(length);
+        }
+        let mut pairs = self.word(number)[known..].iter().zip(&text[known..]);
+        let differs = pairs.position(|(one, other)| one != other);
+        differs.map_or(length, |same| known + same)
     }
 
     /// The words that begin with a key.
@@ -310,24 +339,26 @@ impl WordIndex {
 }
 
 /// The bits of the hashes of so many words.
-fn bits_for(words: usize) -> u32 {
+fn bits_for(words: usize, most: u32) -> u32 {
     let wanted = (16 * words.max(1)).next_power_of_two().trailing_zeros();
-    wanted.clamp(FEWEST_BITS, MOST_BITS)
+    wanted.clamp(FEWEST_BITS, most)
 }
 
-/// See [`WordIndex::may_begin`].
-fn bitmap(words: &[&[u8]], anywhere: &[bool], keys: &[Key]) -> Box<[[u64; 2]]> {
-    let bits = bits_for(2 * keys.len());
-    let mut may_begin = vec![[0; 2]; 1 << (bits - 6)];
+/// See [`WordIndex::begins`].
+fn begins(words: &[&[u8]], anywhere: &[bool], keys: &[Key]) -> Box<[Begins]> {
+    let bits = bits_for(2 * keys.len(), MOST_BITS);
+    let mut begins = vec![Begins::default(); 1 << (bits - 6)];
     for key in keys {
         let hash = hash(key.octets, bits);
-        let mut some = key.first as usize..key.end as usize;
-        let is_within = some.any(|word| anywhere[word] || !IN_WORD[usize::from(words[word][0])]);
-        let bit = 1_u64 << (hash % 64);
-        may_begin[hash / 64][0] |= bit;
-        may_begin[hash / 64][1] |= if is_within { bit } else { 0 };
+        let some = key.first as usize..key.end as usize;
+        let is_within = |word: usize| anywhere[word] || !IN_WORD[usize::from(words[word][0])];
+        let bit = |is: bool| u64::from(is) << (hash % 64);
+        let begins = &mut begins[hash / 64];
+        begins.words[0] |= bit(true);
+        begins.words[1] |= bit(some.clone().any(is_within));
+        begins.ends_soon |= bit(some.clone().any(|word| words[word].len() < KEY + 2));
     }
-    may_begin.into()
+    begins.into()
 }
 
 /// See [`WordIndex::keys`]: at most half full.
@@ -429,7 +460,14 @@ mod tests {
                 };
                 (0..count).map(|_| one(&mut random)).collect()
             };
+            // Longer ones go on after what is compared as one number.
             let (mut words, texts) = (some(count, 9), some(20, 60));
+            words.extend(some(count / 4, 20));
+            words.extend(
+                texts
+                    .iter()
+                    .filter_map(|text| text.get(..18).map(str::to_owned)),
+            );
             words.sort_unstable();
             words.dedup();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
