@@ -46,6 +46,11 @@ impl Hash {
         Self(mix(self.0 ^ number))
     }
 
+    /// The indexes of its weights with a number of 32 bits added: what does not depend on the number is computed once.
+    pub(super) fn indexes_with(self) -> Indexes {
+        Indexes(self.0 ^ self.0 >> 32)
+    }
+
     /// All.
     pub(super) fn whole(self) -> u64 {
         self.0
@@ -58,6 +63,22 @@ impl Hash {
         (self.0 >> (64 - BITS)) as u32
     }
 }
+
+/// See [`Hash::indexes_with`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Indexes(u64);
+
+impl Indexes {
+    /// The same as [`Hash::index`] after [`Hash::with_number`]: of what `mix` does after the multiplication the highest bits
+    /// get nothing.
+    #[inline]
+    pub(super) fn of(self, number: u32) -> u32 {
+        ((self.0 ^ u64::from(number)).wrapping_mul(GOLDEN) >> (64 - BITS)) as u32
+    }
+}
+
+/// The last step of `mix` shifts by more.
+const _: () = assert!(BITS <= 29);
 
 /// Bytes that are added to several hashes.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +140,16 @@ mod tests {
             let bytes = vec![b'x'; count];
             let hash = Hash::salted(1);
             assert_eq!(hash.with_word(Word::of(&bytes)).0, hash.with(&bytes).0);
+        }
+    }
+
+    #[test]
+    fn indexes_with_numbers_are_those_of_the_hash() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..1000 {
+            let (hash, number) = (Hash::salted(random.u64(..)), random.u32(..));
+            let index = hash.with_number(u64::from(number)).index();
+            assert_eq!(hash.indexes_with().of(number), index);
         }
     }
 

@@ -71,10 +71,13 @@ pub(super) struct Gatherer {
 /// one in 170 is lost because its bits equal another's; always the same ones.
 const SEEN: u32 = 17;
 
+/// Words of these bits.
+const SEEN_WORDS: usize = 1 << (SEEN - 6);
+
 impl Gatherer {
     pub(super) fn new() -> Self {
         let mut seen = SEEN_BITS.take();
-        seen.resize(1 << (SEEN - 6), 0);
+        seen.resize(SEEN_WORDS, 0);
         Self {
             features: Features {
                 indexes: Vec::with_capacity(USUAL),
@@ -120,34 +123,48 @@ impl Gatherer {
     }
 
     pub(super) fn grams(&mut self, salt: Hash, text: &[u8]) {
-        let windows = text.windows(4);
-        let most = windows.len();
-        let numbers = windows.map(|four| four.try_into().map_or(0, u32::from_le_bytes));
-        self.add_all(salt, numbers.map(u64::from), most);
+        let Some((begin, rest)) = text.split_first_chunk::<3>() else {
+            return;
+        };
+        let begin = begin.iter();
+        let mut gram = begin.fold(0, |gram, octet| gram >> 8 | u32::from(*octet) << 24);
+        let grams = rest.iter().map(|octet| {
+            gram = gram >> 8 | u32::from(*octet) << 24;
+            gram
+        });
+        let indexes = salt.indexes_with();
+        self.add_all(grams.map(|gram| indexes.of(gram)), rest.len());
     }
 
     /// Runs of letters.
     pub(super) fn letters(&mut self, salt: Hash, text: &str) {
         match text.is_ascii() {
             true => self.grams(salt, text.as_bytes()),
-            false => self.add_all(salt, runs(text), text.len()),
+            false => {
+                let indexes = runs(text).map(|run| salt.with_number(run).index());
+                self.add_all(indexes, text.len());
+            }
         }
     }
 
-    /// As [`Self::add`] for each of at most so many numbers, without a branch: whether one is new cannot be predicted.
-    fn add_all(&mut self, salt: Hash, numbers: impl Iterator<Item = u64>, most: usize) {
+    /// As [`Self::add`] for each of at most so many indexes, without a branch: whether one is new cannot be predicted.
+    fn add_all(&mut self, all: impl Iterator<Item = u32>, most: usize) {
         let indexes = &mut self.features.indexes;
-        let mut length = indexes.len();
-        indexes.resize(length + most, 0);
-        for number in numbers {
-            let index = salt.with_number(number).index();
+        let start = indexes.len();
+        indexes.resize(start + most, 0);
+        let new = &mut indexes[start..];
+        let Some(seen) = self.seen.first_chunk_mut::<SEEN_WORDS>() else {
+            return;
+        };
+        let mut length = 0;
+        for index in all {
             let (word, bit) = bit(index);
-            let word = &mut self.seen[word];
-            indexes[length] = index;
+            let word = &mut seen[word];
+            new[length] = index;
             length += usize::from(*word & bit == 0);
             *word |= bit;
         }
-        indexes.truncate(length);
+        indexes.truncate(start + length);
     }
 
     /// Words and pairs of words; returns where each feature was found.
