@@ -64,6 +64,41 @@ enum Reason<'r> {
     Link(&'r str),
 }
 
+/// The reasons with the largest weights.
+#[derive(Default)]
+struct Loudest<'r> {
+    /// More than are wanted, until they are too many.
+    found: Vec<(f32, Reason<'r>)>,
+    /// As many have at least this weight, which is positive.
+    least: f32,
+}
+
+impl<'r> Loudest<'r> {
+    fn add(&mut self, weight: f32, reason: Reason<'r>) {
+        self.found.push((weight, reason));
+        if self.found.len() >= 4 * LOUDEST {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        if self.found.len() > LOUDEST {
+            let last = LOUDEST - 1;
+            self.found
+                .select_nth_unstable_by(last, |a, b| b.0.total_cmp(&a.0));
+            self.found.truncate(LOUDEST);
+            self.least = self.found[last].0;
+        }
+    }
+
+    /// The loudest first.
+    fn sorted(mut self) -> Vec<(f32, Reason<'r>)> {
+        self.cut();
+        self.found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        self.found
+    }
+}
+
 /// The words and links that contribute most to spam, or to ham.
 pub fn reasons(
     known: &AccountView<'_>,
@@ -75,37 +110,33 @@ pub fn reasons(
     let sign = if for_spam { 1.0 } else { -1.0 };
     let weight = known.weight();
     let size = |group: FeatureGroup| look.features.group(group).len();
-    let mut found: Vec<(f32, Reason<'_>)> = Vec::new();
+    let mut found = Loudest::default();
     let loud = sign * learned * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
     let shipped_loud = sign * model::scale(size(FeatureGroup::Words));
+    let is_taught = known.learned_anything();
     for (index, place) in look.words() {
         let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
-        let weight = loud * weight(index) + shipped_loud * shipped;
+        let taught = if is_taught { weight(index) } else { 0.0 };
+        let weight = loud * taught + shipped_loud * shipped;
         // A short word alone means nothing to people.
-        if weight > 0.0 && look.is_long(place, SHORTEST) {
-            found.push((weight, Reason::Words(place)));
+        if weight > found.least && look.is_long(place, SHORTEST) {
+            found.add(weight, Reason::Words(place));
         }
     }
-    if known.learned_anything() {
+    if is_taught {
         let loud = sign * learned * model::loudness(FeatureGroup::Links, size(FeatureGroup::Links));
         let own = Hash::salted(salt(FeatureGroup::Links));
         for link in mail.links().iter().take(LINKS) {
             link_features(link, own, &mut |hash, text| {
                 let weight = loud * weight(hash.index());
-                if weight > 0.0 && text.len() >= SHORTEST {
-                    found.push((weight, Reason::Link(text)));
+                if weight > found.least && text.len() >= SHORTEST {
+                    found.add(weight, Reason::Link(text));
                 }
             });
         }
     }
-    // Only a few are needed; the rest need not be sorted.
-    if found.len() > LOUDEST {
-        found.select_nth_unstable_by(LOUDEST, |a, b| b.0.total_cmp(&a.0));
-        found.truncate(LOUDEST);
-    }
-    found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
     let mut named: Vec<String> = Vec::new();
-    for (_, reason) in found {
+    for (_, reason) in found.sorted() {
         let (first, second) = match reason {
             Reason::Words(place) => look.shown(place),
             Reason::Link(text) => (text, None),
