@@ -61,40 +61,66 @@ pub struct Fields<'a> {
     at: usize,
 }
 
+impl Fields<'_> {
+    /// The field that begins here, or nothing if the line is none; `None` at the end of the header.
+    fn here(&mut self) -> Option<Option<Field>> {
+        let start = self.at;
+        let mut end = line_end(self.raw, start);
+        let line = trim_line_end(&self.raw[start..end]);
+        if line.is_empty() {
+            return None;
+        }
+        while matches!(self.raw.get(end), Some(b' ' | b'\t')) {
+            end = line_end(self.raw, end);
+        }
+        self.at = end;
+        let is_name = |octet: &u8| IN_NAME[usize::from(*octet)];
+        let length = line.iter().position(|octet| !is_name(octet));
+        let length = length.unwrap_or(line.len());
+        // White space before the colon is obsolete syntax (RFC 5322 section 4.5.8) that still occurs.
+        let mut colon = length;
+        while line.get(colon).is_some_and(u8::is_ascii_whitespace) {
+            colon += 1;
+        }
+        if length == 0 || line.get(colon) != Some(&b':') {
+            return Some(None);
+        }
+        let value_end = start + trim_line_end(&self.raw[start..end]).len();
+        Some(Some(Field {
+            name: start..start + length,
+            value: start + colon + 1..value_end,
+            whole: start..end,
+        }))
+    }
+}
+
 impl Iterator for Fields<'_> {
     type Item = Field;
 
     fn next(&mut self) -> Option<Field> {
         loop {
-            let start = self.at;
-            let mut end = line_end(self.raw, start);
-            let line = trim_line_end(&self.raw[start..end]);
-            if line.is_empty() {
-                return None;
+            if let Some(field) = self.here()? {
+                return Some(field);
             }
-            while matches!(self.raw.get(end), Some(b' ' | b'\t')) {
-                end = line_end(self.raw, end);
-            }
-            self.at = end;
-            let is_name = |octet: &u8| IN_NAME[usize::from(*octet)];
-            let length = line.iter().position(|octet| !is_name(octet));
-            let length = length.unwrap_or(line.len());
-            // White space before the colon is obsolete syntax (RFC 5322 section 4.5.8) that still occurs.
-            let mut colon = length;
-            while line.get(colon).is_some_and(u8::is_ascii_whitespace) {
-                colon += 1;
-            }
-            if length == 0 || line.get(colon) != Some(&b':') {
-                continue;
-            }
-            let value_end = start + trim_line_end(&self.raw[start..end]).len();
-            return Some(Field {
-                name: start..start + length,
-                value: start + colon + 1..value_end,
-                whole: start..end,
-            });
         }
     }
+}
+
+/// The fields whose names begin with this small letter, in either case. The others are passed over.
+pub fn fields_beginning(raw: &[u8], letter: u8) -> impl Iterator<Item = Field> {
+    let mut fields = fields(raw);
+    std::iter::from_fn(move || {
+        loop {
+            let first = *raw.get(fields.at)?;
+            if first | 0x20 == letter || matches!(first, b'\r' | b'\n') {
+                if let Some(field) = fields.here()? {
+                    return Some(field);
+                }
+            } else {
+                fields.at = line_end(raw, fields.at);
+            }
+        }
+    })
 }
 
 fn line_end(raw: &[u8], from: usize) -> usize {
@@ -140,6 +166,23 @@ mod tests {
     fn lines_that_are_not_fields_are_skipped() {
         let raw = " folded first\r\nFrom me Mon\r\n: empty\r\nbad name: x\r\nTo: b\r\n junk";
         assert_eq!(shown(raw), pairs(&[("To", " b\r\n junk")]));
+    }
+
+    #[test]
+    fn fields_are_found_by_their_first_letter() {
+        let table = [
+            "A: 1\r\nCc: 2\r\n c: no\r\nC:3\r\nDc: no\r\ncontent: 4\r\n\r\nC: body",
+            "\rC: a\nC no\nC: b\r\n\r\n",
+            " c: folded first\nc: d",
+            "",
+            "c",
+        ];
+        for raw in table {
+            let of_letter = |field: &Field| raw[field.name.clone()].starts_with(['c', 'C']);
+            let expected: Vec<_> = fields(raw.as_bytes()).filter(of_letter).collect();
+            let found: Vec<_> = fields_beginning(raw.as_bytes(), b'c').collect();
+            assert_eq!(found, expected, "{raw:?}");
+        }
     }
 
     #[test]

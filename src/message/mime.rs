@@ -238,7 +238,8 @@ struct Declarations<'a> {
 impl<'a> Declarations<'a> {
     fn of(header: &'a [u8]) -> Self {
         let mut found = Self::default();
-        for field in header::fields(header) {
+        // `Content-…`
+        for field in header::fields_beginning(header, b'c') {
             let value = &header[field.value.clone()];
             if field.is(header, "Content-Type") {
                 if found.types.len() < TYPE_LIMIT {
