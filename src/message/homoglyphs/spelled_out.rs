@@ -43,7 +43,9 @@ impl SpelledOut {
         while start <= octets.len() {
             let mut kinds = 0;
             let mut end = start;
-            while let Some(octet) = octets.get(end).filter(|octet| **octet != b' ') {
+            while let Some(octet) = octets.get(end)
+                && *octet != b' '
+            {
                 kinds |= KINDS[usize::from(*octet)];
                 end += 1;
             }
@@ -51,7 +53,7 @@ impl SpelledOut {
             start = end + 1;
             found.words += 1;
             // Most words are letters only.
-            if kinds & !OTHER == 0 && word.len() > 1 {
+            if kinds & !(OTHER | LETTER) == 0 && word.len() > 1 {
                 found.letters += std::mem::take(&mut row).letters_of_words();
                 continue;
             }
@@ -97,7 +99,10 @@ const SIGN: u8 = 4;
 /// What no word with symbols for letters has, such as a slash or an `8`.
 const OTHER: u8 = 8;
 
-/// By octet: its kinds; 0 for letters, and punctuation at the edge of a word.
+/// ASCII letters: a number is no word.
+const LETTER: u8 = 16;
+
+/// By octet: its kinds; 0 for punctuation at the edge of a word.
 const KINDS: [u8; 256] = {
     let mut kinds = [0; 256];
     let mut octet = 0;
@@ -111,6 +116,11 @@ const KINDS: [u8; 256] = {
             (if is_mark(letter) { MARK } else { 0 })
                 | (if sign { SIGN } else { 0 })
                 | (if is_of_word { 0 } else { OTHER })
+                | (if letter.is_ascii_alphabetic() {
+                    LETTER
+                } else {
+                    0
+                })
         };
         octet += 1;
     }
@@ -121,35 +131,64 @@ const KINDS: [u8; 256] = {
 fn may_have_reading(word: &str, kinds: u8) -> bool {
     let second = || word.as_bytes().get(1).copied().unwrap_or_default();
     kinds & BEYOND_ASCII != 0
-        || kinds & (SIGN | OTHER) == SIGN
+        || kinds & (SIGN | OTHER | LETTER) == SIGN | LETTER
         || kinds & MARK != 0 && KINDS[usize::from(second())] & MARK != 0
 }
 
 /// A quick test that most text fails: whether it has enough words, and many octets are spaces, separators, or digits and
 /// symbols.
 fn may_be_spelled_out(text: &[u8]) -> bool {
-    let spaces = count(text, |byte| byte == b' ');
+    let Counts {
+        spaces,
+        marks,
+        signs,
+    } = Counts::of(text);
     // Fewer words neither count nor make a row.
-    if spaces + 1 < WORDS.min(ROW) {
-        return false;
-    }
-    let is_mark =
-        |byte: u8| !byte.is_ascii_alphanumeric() && byte != b' ' && byte != b',' || byte >= 0x80;
-    let is_sign = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'@' | b'$' | b'!' | b'|');
-    3 * spaces >= text.len()
-        || 6 * count(text, is_mark) >= text.len()
-        || 25 * count(text, is_sign) >= text.len()
+    spaces + 1 >= WORDS.min(ROW)
+        && (3 * spaces >= text.len() || 6 * marks >= text.len() || 25 * signs >= text.len())
 }
 
-/// The number of octets of a kind.
-fn count(text: &[u8], is: impl Fn(u8) -> bool) -> usize {
-    // Summing chunks whose count fits an octet is vectorized; these are whole vectors.
-    let chunks = text.chunks(240).map(|chunk| {
-        let some = chunk.iter().map(|byte| u8::from(is(*byte)));
-        usize::from(some.sum::<u8>())
-    });
-    chunks.sum()
+/// The numbers of spaces, of separators and the like, and of digits and symbols that stand for letters.
+struct Counts {
+    spaces: usize,
+    marks: usize,
+    signs: usize,
 }
+
+impl Counts {
+    fn of(text: &[u8]) -> Self {
+        let (mut spaces, mut marks, mut signs) = (0, 0, 0);
+        for chunk in text.chunks(COUNTED) {
+            // All three in one number.
+            let some: u32 = chunk.iter().map(|octet| COUNTS[usize::from(*octet)]).sum();
+            spaces += (some & 0x3ff) as usize;
+            marks += (some >> 10 & 0x3ff) as usize;
+            signs += (some >> 20) as usize;
+        }
+        Self {
+            spaces,
+            marks,
+            signs,
+        }
+    }
+}
+
+/// Octets whose counts fit ten bits each.
+const COUNTED: usize = 1023;
+
+/// By octet: what it counts for, in ten bits each.
+const COUNTS: [u32; 256] = {
+    let mut counts = [0; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let byte = octet as u8;
+        let is_mark = !byte.is_ascii_alphanumeric() && byte != b' ' && byte != b',';
+        let is_sign = byte.is_ascii_digit() || matches!(byte, b'@' | b'$' | b'!' | b'|');
+        counts[octet] = (byte == b' ') as u32 | (is_mark as u32) << 10 | (is_sign as u32) << 20;
+        octet += 1;
+    }
+    counts
+};
 
 /// A row of single letters.
 #[derive(Default)]
