@@ -424,6 +424,37 @@ fn costly_messages_are_judged_by_what_a_person_sees() {
 }
 
 /// What is only large or full of links reaches no part of the budget.
+/// Fields of many names that are costly to decode leave the places with more rules their part of the budget.
+#[test]
+fn a_header_padded_with_costly_fields_is_judged_by_its_subject() {
+    let names = [
+        "Received",
+        "DKIM-Signature",
+        "In-Reply-To",
+        "References",
+        "X-Mailer",
+        "Message-ID",
+    ];
+    let mut mail = HEADER.as_bytes().to_vec();
+    for name in names {
+        mail.extend(
+            format!("{name}: x")
+                .bytes()
+                .chain(*b"\xff\xfe y\r\n")
+                .collect::<Vec<_>>()
+                .repeat(200),
+        );
+    }
+    mail.extend(format!("\r\n{TEXT}").bytes());
+    let verdict = filter().judge(&mail);
+    assert!(within_budget(&verdict));
+    for rule in OF_HEADER {
+        assert!(has(&verdict, rule), "{rule}: {:?}", verdict.hits);
+    }
+    assert!(!has(&verdict, "FROM_MISSING"), "{:?}", verdict.hits);
+    assert_eq!(verdict.action, Action::Tag);
+}
+
 #[test]
 fn large_ordinary_messages_are_judged_whole() {
     let words = "Please find below the minutes of our meeting on Tuesday. ";
