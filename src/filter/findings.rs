@@ -57,6 +57,13 @@ pub struct OwnChecks {
     pub dmarc: bool,
 }
 
+impl OwnChecks {
+    /// Whether there is any.
+    pub fn is_any(self) -> bool {
+        self.dkim || self.spf || self.dmarc
+    }
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

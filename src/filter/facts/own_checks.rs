@@ -161,40 +161,60 @@ fn dmarc(mail: &MessageView<'_>, passed: bool, policies: &[DmarcPolicy]) -> Opti
     (dmarc.passed == Some(passed) && policies.contains(&dmarc.policy)).then(|| dmarc.domain.clone())
 }
 
-/// What popgate found, in the form of a field of RFC 8601, in place of what a server claims that may be anybody. Of methods
-/// that it has not checked the claim counts, but for one that rests on signatures that popgate knows better. `None` if it
-/// found nothing out, or if the message came by a gateway, which breaks signatures.
+/// Whether popgate looks at senders itself, or has.
+pub(super) fn are_made(mail: &MessageView<'_>) -> bool {
+    let has_found = |it: &Findings| it.dkim.is_some() || it.spf.is_some() || it.dmarc.is_some();
+    mail.own_checks.is_any() || mail.context.findings.as_deref().is_some_and(has_found)
+}
+
+/// What popgate found, in the form of a field of RFC 8601, in place of what a server claims that may be anybody. Such a claim
+/// proves nothing: it counts only against the sender, and only by a method that popgate was not to check. What popgate was to
+/// check and could not has no result. Behind a gateway, which breaks signatures, its results count. `None` if nothing counts.
 pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<String> {
-    let findings = mail.context.findings.as_deref()?;
-    let signatures = of_findings(mail, findings)?;
-    let is_proven = signatures.iter().any(SignatureFinding::proves);
+    let nothing = Findings::default();
+    let findings = mail.context.findings.as_deref().unwrap_or(&nothing);
+    let signatures = of_findings(mail, findings);
+    let is_proven = signatures.is_some_and(|all| all.iter().any(SignatureFinding::proves));
     if !is_proven && gateway::is_behind(mail) {
-        return None;
+        return gateway::results_by_path(mail);
     }
-    let claims = || claimed.unwrap_or_default().split(';').map(str::trim);
-    let claims_pass = |method: &str| {
-        let passes = |claim: &str| claim.strip_prefix(method) == Some("=pass");
-        claims().any(|claim| passes(claim.split(' ').next().unwrap_or_default()))
+    let claims: Vec<Claim<'_>> = claimed
+        .unwrap_or_default()
+        .split(';')
+        .filter_map(Claim::of)
+        .collect();
+    let softens = |method: &str| {
+        let mut claims = claims.iter();
+        claims.any(|it| it.method == method && it.result == "pass")
     };
-    let mut pieces = vec!["popgate".to_owned()];
-    for signature in signatures.iter().filter(|it| !it.is_test) {
-        let result = match signature.result {
-            _ if signature.proves() => "pass",
-            // Something on the way of the message may have changed it.
-            _ if claims_pass("dkim") => "neutral",
-            SignatureResult::Failed => "fail",
-            _ => "neutral",
-        };
-        pieces.push(format!("dkim={result} header.d={}", signature.domain));
-    }
-    if pieces.len() == 1 {
-        pieces.push("dkim=none".to_owned());
-    }
+    let denials = |method: &'static str| {
+        let denying = claims.iter().filter(move |it| it.method == method);
+        let denying = denying.filter(|it| it.denies());
+        denying.map(|it| format!("{}={}", it.method, it.result))
+    };
     let domain = from_domain(mail).unwrap_or_default();
-    let mut is_sent_by_own_host = false;
+    let mut pieces = Vec::new();
+    match signatures {
+        Some(all) => {
+            for signature in all.iter().filter(|it| !it.is_test) {
+                let result = match signature.result {
+                    _ if signature.proves() => "pass",
+                    // Something on the way of the message may have changed it.
+                    _ if softens("dkim") => "neutral",
+                    SignatureResult::Failed => "fail",
+                    _ => "neutral",
+                };
+                pieces.push(result_for("dkim", result, "header.d", &signature.domain));
+            }
+            if pieces.is_empty() {
+                pieces.push("dkim=none".to_owned());
+            }
+        }
+        None if mail.own_checks.dkim || findings.dkim.is_some() => {}
+        None => pieces.extend(denials("dkim")),
+    }
     match &findings.spf {
         Some(spf) => {
-            is_sent_by_own_host = spf.result == SpfResult::Pass && same_domain(&spf.domain, domain);
             let result = match spf.result {
                 SpfResult::Pass => "pass",
                 SpfResult::Fail => "fail",
@@ -203,35 +223,59 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
                 SpfResult::None => "none",
                 SpfResult::Wrong => "permerror",
             };
-            pieces.push(format!("spf={result} smtp.mailfrom={}", spf.domain));
+            pieces.push(result_for("spf", result, "smtp.mailfrom", &spf.domain));
         }
-        // It was to be found out.
         None if mail.own_checks.spf => {}
-        None => {
-            for claim in claims().filter(|it| it.starts_with("spf=")) {
-                is_sent_by_own_host |= claim.starts_with("spf=pass")
-                    && claim
-                        .rsplit(['=', '@', ' '])
-                        .next()
-                        .is_some_and(|of| same_domain(of, domain));
-                pieces.push(claim.to_owned());
-            }
-        }
+        None => pieces.extend(denials("spf")),
     }
-    match findings.dmarc.as_ref().and_then(|it| it.passed) {
-        Some(true) => pieces.push(format!("dmarc=pass header.from={domain}")),
-        Some(false) if claims_pass("dmarc") => pieces.push("dmarc=none".to_owned()),
-        Some(false) => pieces.push(format!("dmarc=fail header.from={domain}")),
+    match findings.dmarc.as_ref().map(|it| it.passed) {
+        Some(Some(true)) => pieces.push(result_for("dmarc", "pass", "header.from", domain)),
+        Some(Some(false)) if softens("dmarc") => pieces.push("dmarc=none".to_owned()),
+        Some(Some(false)) => pieces.push(result_for("dmarc", "fail", "header.from", domain)),
+        Some(None) => {}
         None if mail.own_checks.dmarc => {}
-        None => {
-            let counts = |claim: &&str| match claim.starts_with("dmarc=pass") {
-                true => is_sent_by_own_host || aligned(mail).is_some(),
-                false => claim.starts_with("dmarc="),
-            };
-            pieces.extend(claims().filter(counts).map(str::to_owned));
-        }
+        None => pieces.extend(denials("dmarc")),
     }
-    Some(pieces.join("; "))
+    (!pieces.is_empty()).then(|| format!("popgate; {}", pieces.join("; ")))
+}
+
+/// A result of a method with the domain that it is about, if that is a name: anything else could be read as a further result.
+fn result_for(method: &str, result: &str, property: &str, domain: &str) -> String {
+    let is_of_name = |it: char| it.is_alphanumeric() || matches!(it, '.' | '-' | '_');
+    match !domain.is_empty() && domain.chars().all(is_of_name) {
+        true => format!("{method}={result} {property}={domain}"),
+        false => format!("{method}={result}"),
+    }
+}
+
+/// What a field says first between two semicolons. What follows counts for nothing: it may look like another result.
+#[derive(Debug, Clone, Copy)]
+struct Claim<'c> {
+    method: &'c str,
+    result: &'c str,
+}
+
+impl<'c> Claim<'c> {
+    fn of(piece: &'c str) -> Option<Self> {
+        let first = piece.split_ascii_whitespace().next()?;
+        let (method, result) = first.split_once('=')?;
+        Some(Self { method, result })
+    }
+
+    /// Whether it says that the sender has not passed, and not even by a guess.
+    fn denies(self) -> bool {
+        const DENYING: [&str; 8] = [
+            "fail",
+            "hardfail",
+            "softfail",
+            "neutral",
+            "none",
+            "policy",
+            "permerror",
+            "temperror",
+        ];
+        DENYING.contains(&self.result)
+    }
 }
 
 #[cfg(test)]
@@ -264,10 +308,21 @@ mod tests {
     /// Which of the facts hold: that the sender is proven, that it has passed, that nothing has.
     fn facts(own_checks: OwnChecks, findings: Option<Findings>, header: &str) -> [bool; 3] {
         let names = ["auth-proven", "auth-passed", "auth-nothing-passed"];
+        holding(names, own_checks, findings, header)
+    }
+
+    /// Which of these facts hold.
+    fn holding<const N: usize>(
+        names: [&str; N],
+        own_checks: OwnChecks,
+        findings: Option<Findings>,
+        header: &str,
+    ) -> [bool; N] {
+        let id = |fact: &str| fact.to_uppercase().replace('-', "_");
         let rules = names.map(|fact| {
             format!(
                 "[[rule]]\nid = \"{}\"\ndescription = \"d\"\nscore = 1.0\nfact = \"{fact}\"\n",
-                fact.to_uppercase().replace('-', "_")
+                id(fact)
             )
         });
         let rules = RuleSet::parse([("rules.toml".to_owned(), rules.concat())]).unwrap();
@@ -283,8 +338,8 @@ mod tests {
         };
         let message = format!("{header}From: ann@example.net\r\n\r\nx\r\n");
         let verdict = filter.judge_in(&context, message.as_bytes());
-        let hit = |name: &str| verdict.hits.iter().any(|hit| *hit.rule == *name);
-        ["AUTH_PROVEN", "AUTH_PASSED", "AUTH_NOTHING_PASSED"].map(hit)
+        let hit = |name: &str| verdict.hits.iter().any(|hit| *hit.rule == *id(name));
+        names.map(hit)
     }
 
     const CLAIM: &str = "Authentication-Results: mx.example.com; dkim=pass header.d=example.net; spf=pass smtp.mailfrom=example.net; dmarc=pass header.from=example.net\r\n";
@@ -316,8 +371,77 @@ mod tests {
         assert_eq!(facts(ALL, None, &sealed), nothing);
     }
 
+    const SWITCHES: [[bool; 3]; 8] = [
+        [false, false, false],
+        [true, false, false],
+        [false, true, false],
+        [false, false, true],
+        [true, true, false],
+        [true, false, true],
+        [false, true, true],
+        [true, true, true],
+    ];
+
+    fn sent(result: SpfResult) -> SpfFinding {
+        SpfFinding {
+            domain: "example.net".to_owned(),
+            result,
+        }
+    }
+
+    fn owned(passed: bool) -> DmarcFinding {
+        DmarcFinding {
+            domain: "example.net".to_owned(),
+            policy: DmarcPolicy::Reject,
+            passed: Some(passed),
+        }
+    }
+
     #[test]
-    fn each_check_that_could_not_be_made_leaves_its_claim_without_effect() {
+    fn a_claim_proves_nothing_with_any_check_of_ones_own() {
+        for [dkim, spf, dmarc] in SWITCHES {
+            let own = OwnChecks { dkim, spf, dmarc };
+            let is_any = dkim || spf || dmarc;
+            let failed = Findings {
+                dkim: dkim.then(Vec::new),
+                spf: spf.then(|| sent(SpfResult::Fail)),
+                dmarc: dmarc.then(|| owned(false)),
+                ..Findings::default()
+            };
+            for findings in [None, Some(Findings::default()), Some(failed)] {
+                for claim in [
+                    CLAIM,
+                    "Authentication-Results: mx.example.com; spf=pass smtp.mailfrom=example.net; dmarc=pass header.from=example.net\r\n",
+                    "Authentication-Results: mx.example.com dmarc=none dmarc=pass\r\n",
+                    "Authentication-Results: mx.example.com; spf=none dkim=pass header.d=example.net; dkim=none dmarc=pass; dmarc=none spf=pass smtp.mailfrom=example.net\r\n",
+                ] {
+                    let [proven, passed, _] = facts(own, findings.clone(), claim);
+                    let name = format!("{own:?} {findings:?} {claim}");
+                    assert!(!is_any || !(proven || passed), "{name}");
+                }
+            }
+            let found = Findings {
+                dkim: dkim.then(|| signature(SignatureResult::Passed).dkim.unwrap()),
+                spf: spf.then(|| sent(SpfResult::Pass)),
+                dmarc: dmarc.then(|| owned(true)),
+                ..Findings::default()
+            };
+            let [proven, passed, _] = facts(own, Some(found), "");
+            assert_eq!((proven, passed), (dkim || dmarc, is_any), "{own:?}");
+        }
+    }
+
+    /// It comes from the message.
+    #[test]
+    fn the_domain_of_a_signature_is_no_further_result() {
+        let mut findings = signature(SignatureResult::Failed);
+        let all = findings.dkim.iter_mut().flatten();
+        all.for_each(|it| it.domain = "example.org dmarc=pass".to_owned());
+        assert_eq!(facts(ALL, Some(findings), ""), [false; 3]);
+    }
+
+    #[test]
+    fn what_was_left_to_the_server_counts_against_the_sender() {
         let unsigned = Findings {
             dkim: Some(Vec::new()),
             ..Findings::default()
@@ -326,28 +450,12 @@ mod tests {
             dkim: true,
             ..OwnChecks::default()
         };
-        let passed = |own, findings: &Findings| facts(own, Some(findings.clone()), CLAIM)[1];
-        assert!(passed(dkim, &unsigned), "SPF was left to the server");
-        assert!(!passed(ALL, &unsigned));
-        let dmarc = OwnChecks { spf: false, ..ALL };
-        let spf = OwnChecks {
-            dmarc: false,
-            ..ALL
+        let nothing_passed = |own, claim: &str| {
+            let claim = format!("Authentication-Results: mx.example.com; {claim}\r\n");
+            facts(own, Some(unsigned.clone()), &claim)[2]
         };
-        assert!(!passed(spf, &unsigned));
-        assert!(passed(dmarc, &unsigned), "SPF was left to the server");
-        let found = Findings {
-            spf: Some(SpfFinding {
-                domain: "example.net".to_owned(),
-                result: SpfResult::Pass,
-            }),
-            dmarc: Some(DmarcFinding {
-                domain: "example.net".to_owned(),
-                policy: DmarcPolicy::Reject,
-                passed: Some(true),
-            }),
-            ..unsigned
-        };
-        assert!(passed(ALL, &found));
+        assert!(nothing_passed(dkim, "spf=fail"));
+        assert!(!nothing_passed(dkim, "spf=pass smtp.mailfrom=example.net"));
+        assert!(!nothing_passed(ALL, "spf=fail"), "it was to be found out");
     }
 }

@@ -334,6 +334,21 @@ mod tests {
         lists
     }
 
+    /// Every combination of checks, with and without servers whose results count; and whether claims are believed.
+    fn switched(
+        ids: &Arc<[String]>,
+    ) -> impl Iterator<Item = (OwnChecks, Option<Arc<[String]>>, bool)> {
+        (0..8).flat_map(move |bits| {
+            let own_checks = OwnChecks {
+                dkim: bits & 1 != 0,
+                spf: bits & 2 != 0,
+                dmarc: bits & 4 != 0,
+            };
+            let trusting = (own_checks, Some(Arc::clone(ids)), true);
+            [(own_checks, None, bits == 0), trusting]
+        })
+    }
+
     /// An entry wants authentication, and the message says of itself that there was some.
     #[test]
     fn what_anybody_may_have_written_keeps_nobody_from_being_asked() {
@@ -351,28 +366,23 @@ mod tests {
         };
         let header = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\nFrom: ann@example.net\n\n";
         let ids: Arc<[String]> = Arc::new(["mx.example.com".to_owned()]);
-        for (dkim, ids, is_settled) in [
-            (false, None, true),
-            (true, None, false),
-            (true, Some(ids), true),
-        ] {
+        for (own_checks, ids, is_settled) in switched(&ids) {
             let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
             let thresholds = Thresholds {
                 tag_at: 5.0,
                 drop_at: None,
             };
             let filter = Filter::new(rules, thresholds).unwrap();
-            let filter = filter
-                .checking_senders(OwnChecks {
-                    dkim,
-                    ..OwnChecks::default()
-                })
-                .trusting_results_of(ids);
+            let filter = filter.checking_senders(own_checks).trusting_results_of(ids);
             let stage = filter.judge_header(header);
             let asked = filter.asks_about(&context, header, Some(&stage), true);
-            assert_eq!(asked == Err(NotAsked::Settled), is_settled, "{dkim}");
+            assert_eq!(
+                asked == Err(NotAsked::Settled),
+                is_settled,
+                "{own_checks:?}"
+            );
             let passes = filter.passes_by_header(&context, header, Some(&stage));
-            assert_eq!(passes, is_settled, "{dkim}");
+            assert_eq!(passes, is_settled, "{own_checks:?}");
         }
     }
 
@@ -393,11 +403,7 @@ mod tests {
         };
         let header = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\nFrom: ann@example.net\n\n";
         let ids: Arc<[String]> = Arc::new(["mx.example.com".to_owned()]);
-        for (dkim, ids, is_known) in [
-            (false, None, true),
-            (true, None, false),
-            (true, Some(ids), true),
-        ] {
+        for (own_checks, ids, is_known) in switched(&ids) {
             let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
             let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
             let thresholds = Thresholds {
@@ -405,13 +411,9 @@ mod tests {
                 drop_at: None,
             };
             let filter = Filter::new(rules, thresholds).unwrap();
-            let own_checks = OwnChecks {
-                dkim,
-                ..OwnChecks::default()
-            };
             let filter = filter.checking_senders(own_checks).trusting_results_of(ids);
             let asked = filter.asks_about(&context, header, None, true);
-            assert_eq!(asked == Err(NotAsked::Known), is_known, "{dkim}");
+            assert_eq!(asked == Err(NotAsked::Known), is_known, "{own_checks:?}");
         }
     }
 

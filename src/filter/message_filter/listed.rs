@@ -70,7 +70,7 @@ impl Filter {
         Self::decided(context, mail, || facts::is_sender_authenticated(mail))
     }
 
-    /// The same where popgate has not looked at signatures yet, but will: until then what anybody may have written proves
+    /// The same where popgate has not looked at the sender yet, but will: until then what anybody may have written proves
     /// nothing.
     pub(super) fn listed_for_sure(
         &self,
@@ -84,7 +84,7 @@ impl Filter {
 
     /// Whether what a server says of the sender counts as long as popgate has not looked itself.
     pub(super) fn believes_claims(&self, mail: &MessageView<'_>) -> bool {
-        !self.own_checks.dkim || facts::is_checked_by_trusted(mail)
+        !self.own_checks.is_any() || facts::is_checked_by_trusted(mail)
     }
 
     fn decided(
