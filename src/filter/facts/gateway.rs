@@ -64,9 +64,12 @@ fn results_if(mail: &MessageView<'_>, is_vouched_for: impl Fn() -> bool) -> Opti
 /// Whether the message came by a gateway or a forwarder, which may have encoded or marked its fields anew.
 pub(super) fn is_behind(mail: &MessageView<'_>) -> bool {
     let newest = mail.headers.text("authentication-results").to_lowercase();
-    handed_over(mail).is_some()
-        || results_at_boundary(mail).is_some()
-        || newest.contains("arc=pass") && is_sealed_by_known(mail)
+    is_behind_by_path(mail) || newest.contains("arc=pass") && is_sealed_by_known(mail)
+}
+
+/// The same by the hosts that had the message alone, whatever fields say that anybody may have written.
+pub(super) fn is_behind_by_path(mail: &MessageView<'_>) -> bool {
+    handed_over(mail).is_some() || results_at_boundary(mail).is_some()
 }
 
 /// A Received field of the servers nearest to the mailbox.

@@ -175,7 +175,13 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
     let findings = mail.context.findings.as_deref().unwrap_or(&nothing);
     let signatures = of_findings(mail, findings);
     let is_proven = signatures.is_some_and(|all| all.iter().any(SignatureFinding::proves));
-    if !is_proven && gateway::is_behind(mail) {
+    // What stands below the receiving server's Received field may be the sender's, and takes away nothing that was found.
+    let is_above = gateway::checked_by(mail).is_above;
+    let is_behind = match is_above {
+        true => gateway::is_behind(mail),
+        false => gateway::is_behind_by_path(mail),
+    };
+    if !is_proven && is_behind {
         return gateway::results_by_path(mail);
     }
     let claims: Vec<Claim<'_>> = claimed
@@ -185,7 +191,7 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
         .collect();
     let softens = |method: &str| {
         let mut claims = claims.iter();
-        claims.any(|it| it.method == method && it.result == "pass")
+        is_above && claims.any(|it| it.method == method && it.result == "pass")
     };
     let denials = |method: &'static str| {
         let denying = claims.iter().filter(move |it| it.method == method);
@@ -457,5 +463,32 @@ mod tests {
         assert!(nothing_passed(dkim, "spf=fail"));
         assert!(!nothing_passed(dkim, "spf=pass smtp.mailfrom=example.net"));
         assert!(!nothing_passed(ALL, "spf=fail"), "it was to be found out");
+    }
+
+    #[test]
+    fn a_claim_takes_no_penalty_away_unless_it_is_above_what_the_sender_wrote() {
+        let own = "Received: from mail.example.net (mail.example.net [192.0.2.1]) by mx.example.com; Tue, 1 Jul 2025 12:00:00 +0000\r\n";
+        let mut failed = signature(SignatureResult::Failed);
+        failed.spf = Some(sent(SpfResult::Fail));
+        failed.dmarc = Some(owned(false));
+        let sealed = format!(
+            "{}ARC-Seal: i=1; a=rsa-sha256; d=google.com; s=a; cv=none; b=YQ==\r\n",
+            CLAIM.replace("; dkim", "; arc=pass; dkim")
+        );
+        let guessed = CLAIM.replace("dmarc=pass", "dmarc=bestguesspass");
+        for (header, dkim_failed, dmarc_failed) in [
+            (String::new(), true, true),
+            (CLAIM.to_owned(), true, true),
+            (sealed.clone(), true, true),
+            (guessed, true, true),
+            (format!("{own}{CLAIM}"), true, true),
+            (format!("{own}{sealed}"), true, true),
+            (format!("{CLAIM}{own}"), false, false),
+            (format!("{sealed}{own}"), false, false),
+        ] {
+            let names = ["auth-dkim-failed", "auth-dmarc-failed"];
+            let found = holding(names, ALL, Some(failed.clone()), &header);
+            assert_eq!(found, [dkim_failed, dmarc_failed], "{header}");
+        }
     }
 }
