@@ -57,13 +57,22 @@ pub(super) fn key_names(chosen: &Chosen) -> Vec<String> {
     names
 }
 
-/// Verifies the signatures of a whole message that were chosen by its header, at this time in seconds since 1970.
+/// When a message is verified, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct When {
+    /// When the receiving domain got it, if that is known: then its signatures must have been valid (RFC 6376 section 3.5),
+    /// not when it is fetched, which may be weeks later.
+    pub(super) arrived: Option<u64>,
+    pub(super) now: u64,
+}
+
+/// Verifies the signatures of a whole message that were chosen by its header.
 pub(super) fn verify(
     message: &[u8],
     chosen: &Chosen,
     from: Option<&str>,
     keys: &Keys,
-    now: u64,
+    when: When,
 ) -> Verified {
     let again;
     let chosen = match chosen.is_of(message) {
@@ -79,14 +88,14 @@ pub(super) fn verify(
     };
     // The library reads nothing that has no signature.
     if !chosen.signatures.is_empty() {
-        let found = by_library(message, chosen, keys, now);
+        let found = by_library(message, chosen, keys, when);
         verified.signatures.extend(found);
     }
     verified
 }
 
 /// What the library finds.
-fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, now: u64) -> Vec<SignatureFinding> {
+fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, when: When) -> Vec<SignatureFinding> {
     let mut findings = Vec::new();
     // The body is hashed here.
     let (header, body) = chosen.parts(message);
@@ -105,7 +114,7 @@ fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, now: u64) -> Vec<Sig
     let mut known = KnownKeys::default();
     for header in &mut parsed.dkim_headers {
         let signature = &mut header.header;
-        let mut said = Stated::read(header.value, signature, now);
+        let mut said = Stated::read(header.value, signature, when);
         // What it names must have been looked for.
         said.may_count &= chosen.has_all(&signature.h);
         stated.push(said);
@@ -158,10 +167,12 @@ fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, now: u64) -> Vec<Sig
 struct Stated {
     may_count: bool,
     is_expired: bool,
+    /// It may have been valid when the message arrived.
+    may_be_late: bool,
 }
 
 impl Stated {
-    fn read(field: &[u8], signature: &mut Signature, now: u64) -> Self {
+    fn read(field: &[u8], signature: &mut Signature, when: When) -> Self {
         let Signature { x, t, .. } = *signature;
         let text = String::from_utf8_lossy(field);
         let tags = Tags::read(&text);
@@ -169,9 +180,12 @@ impl Stated {
         if signature.l == 0 && tags.as_ref().is_some_and(signs_nothing) {
             signature.l = NOTHING;
         }
+        // The server that wrote the date may have a clock of its own.
+        let at = when.arrived.map_or(when.now, |it| it.min(when.now));
         Self {
             may_count: tags.is_some_and(|tags| may_count(&tags, signature)),
-            is_expired: x != 0 && (x <= now || x < t),
+            is_expired: x != 0 && (x <= at || x < t),
+            may_be_late: when.arrived.is_none() && x >= t,
         }
     }
 }
@@ -185,6 +199,7 @@ fn finding(
 ) -> SignatureFinding {
     let result = match output.result() {
         _ if !stated.may_count => SignatureResult::Unreadable,
+        DkimResult::Pass if stated.is_expired && stated.may_be_late => SignatureResult::NotChecked,
         DkimResult::Pass if stated.is_expired => SignatureResult::Expired,
         DkimResult::Pass => SignatureResult::Passed,
         DkimResult::Neutral(Error::Dkim(DkimError::FailedBodyHashMatch)) => SignatureResult::Failed,

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::complete::Complete;
-use super::dkim::{Chosen, Verified};
+use super::dkim::{Chosen, Verified, When};
 use super::dns::{Check, Dns, Failure, Kind, Record};
 use super::guarded::{guarded, guarded_in};
 use super::lists::{Known, List, test_points};
@@ -46,6 +46,8 @@ pub(super) struct OfHeader {
     policy: Option<dmarc::Published>,
     /// The domain of the envelope sender.
     sender: Option<String>,
+    /// When the receiving domain got the message.
+    arrived: Option<u64>,
 }
 
 /// How a list answers at its test points.
@@ -140,6 +142,7 @@ impl Network {
             keys: known,
             chosen,
             sender: subject.return_path_domain(),
+            arrived: subject.arrived,
             ..OfHeader::default()
         };
         let findings = &mut of_header.findings;
@@ -189,6 +192,7 @@ impl Network {
             keys,
             policy,
             sender,
+            arrived,
         } = of_header;
         if let Some(check) = self.dkim.as_ref().filter(|_| complete.is_whole) {
             let mut failed = Vec::new();
@@ -199,7 +203,13 @@ impl Network {
                     findings.failures.push(failure.of("dkim"));
                 }
             }
-            match self.signatures(complete, chosen, keys, from, by).await {
+            let when = When {
+                arrived,
+                now: self.now(),
+            };
+            let verify =
+                move |message: &[u8]| dkim::verify(message, &chosen, from.as_deref(), &keys, when);
+            match self.signatures(complete, verify, by).await {
                 Ok(Verified {
                     signatures,
                     refused,
@@ -235,13 +245,11 @@ impl Network {
     async fn signatures(
         &self,
         complete: &Complete,
-        chosen: Chosen,
-        keys: dkim::Keys,
-        from: Option<String>,
+        verify: impl FnOnce(&[u8]) -> Verified + Send + 'static,
         by: Instant,
     ) -> Result<Verified, Failure> {
-        let (message, now) = (complete.message.clone(), self.now());
-        let verify = move || dkim::verify(&message, &chosen, from.as_deref(), &keys, now);
+        let message = complete.message.clone();
+        let verify = move || verify(&message);
         if complete.message.len() <= INLINE {
             return guarded(verify);
         }
@@ -255,7 +263,7 @@ impl Network {
         })
     }
 
-    /// The time by which signatures expire.
+    /// The time, in seconds since 1970.
     fn now(&self) -> u64 {
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH);

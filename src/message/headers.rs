@@ -177,9 +177,13 @@ impl<'a> Headers<'a> {
     /// The time of receipt: the date of the topmost Received field (RFC 5321 section 4.4), which the receiving server
     /// wrote.
     pub fn received(&self) -> Option<i64> {
-        let newest = self.text("received");
-        seconds(newest.rsplit_once(';')?.1)
+        received_at(self.text("received"))
     }
+}
+
+/// The date of a Received field, in seconds since 1970.
+pub fn received_at(field: &str) -> Option<i64> {
+    seconds(field.rsplit_once(';')?.1)
 }
 
 fn seconds(date: &str) -> Option<i64> {

@@ -33,7 +33,15 @@ fn keys(message: &[u8]) -> Keys {
 
 /// As it is done where nothing was chosen before.
 fn verify(message: &[u8], from: Option<&str>, keys: &Keys, now: u64) -> Verified {
-    super::verify(message, &choose(message, from), from, keys, now)
+    super::verify(message, &choose(message, from), from, keys, when(now))
+}
+
+/// The message is verified as it arrives.
+fn when(now: u64) -> When {
+    When {
+        arrived: Some(now),
+        now,
+    }
 }
 
 fn verified(message: &[u8]) -> Vec<SignatureFinding> {
@@ -116,6 +124,24 @@ fn the_time_of_a_signature_is_compared_with_the_time_that_is_given() {
     let changed = [&*raw, b"more\r\n"].concat();
     let changed = verify(&changed, None, &keys(&raw), 1_900_000_000);
     assert_eq!(changed.signatures[0].result, SignatureResult::Failed);
+}
+
+#[test]
+fn a_signature_expires_by_when_the_message_arrived() {
+    let raw = message("expires");
+    let at = |arrived, now| {
+        let when = When { arrived, now };
+        let chosen = choose(&raw, None);
+        super::verify(&raw, &chosen, None, &keys(&raw), when).signatures[0].result
+    };
+    let (before, late) = (1_899_999_999, 1_900_000_000);
+    assert_eq!(at(Some(before), late + 999), SignatureResult::Passed);
+    assert_eq!(at(Some(late), late + 999), SignatureResult::Expired);
+    // Whoever wrote the date was ahead of time.
+    assert_eq!(at(Some(late + 999), before), SignatureResult::Passed);
+    // It may have arrived while it was valid.
+    assert_eq!(at(None, before), SignatureResult::Passed);
+    assert_eq!(at(None, late), SignatureResult::NotChecked);
 }
 
 #[test]
@@ -216,7 +242,7 @@ fn fields_that_no_signature_names_make_no_difference() {
     // One that is named counts, however its name is written.
     let from = [b"fROM: eve@example.net\r\n", &*raw].concat();
     assert_eq!(results(&from), [Failed]);
-    let late = super::verify(&with, &choose(&raw, None), None, &keys(&raw), THEN);
+    let late = super::verify(&with, &choose(&raw, None), None, &keys(&raw), when(THEN));
     assert_eq!(late.signatures[0].result, Passed);
 }
 

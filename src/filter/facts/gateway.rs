@@ -11,7 +11,7 @@ use crate::filter::facts::sender::same_domain;
 use crate::filter::message_view::{MessageView, domain_of};
 use crate::filter::received::{Received, owner};
 use crate::filter::receiving_server::{CheckedBy, Observed};
-use crate::message::headers::Value;
+use crate::message::headers::{Value, received_at};
 use crate::message::value;
 
 /// Received fields that are looked at: a provider's own servers are up to six.
@@ -170,6 +170,14 @@ pub(in crate::filter) fn boundary(mail: &MessageView<'_>) -> Option<Boundary> {
         helo,
         earlier: earlier.take(EARLIER).collect(),
     })
+}
+
+/// When the receiving domain got the message, in seconds since 1970: by the field of its server that got it from outside.
+pub(in crate::filter) fn arrived(mail: &MessageView<'_>) -> Option<i64> {
+    let mut hops = Hops::default();
+    let mut fields = mail.headers.values("received").take(HOPS);
+    let field = fields.find(|_| hops.next(mail).is_some_and(|hop| !hop.is_inner))?;
+    received_at(field.text())
 }
 
 /// The gateway that handed the message over to the receiving server, by the field that the latter wrote (RFC 5321

@@ -33,7 +33,7 @@ pub(in crate::filter) use authentication::{
     counted, is_checked_by_trusted, is_sender_authenticated,
 };
 pub use fact::{Fact, FactValue};
-pub(in crate::filter) use gateway::{Boundary, boundary, checked_by};
+pub(in crate::filter) use gateway::{Boundary, arrived, boundary, checked_by};
 pub(in crate::filter) use known_sender::is_sender_known;
 pub(in crate::filter) use measured::Facts;
 pub(in crate::filter) use own_checks::LISTED;

@@ -76,6 +76,8 @@ pub struct Subject {
     pub helo: Option<String>,
     /// The addresses of the hosts that had the message before, by fields that anybody may have written.
     pub earlier: Vec<IpAddr>,
+    /// When the receiving domain got the message, in seconds since 1970.
+    pub arrived: Option<u64>,
 }
 
 impl Subject {
@@ -282,6 +284,7 @@ fn subject(mail: &MessageView<'_>) -> Subject {
         boundary,
         helo,
         earlier,
+        arrived: facts::arrived(mail).and_then(|it| it.try_into().ok()),
     }
 }
 
@@ -415,6 +418,33 @@ mod tests {
             let asked = filter.asks_about(&context, header, None, true);
             assert_eq!(asked == Err(NotAsked::Known), is_known, "{own_checks:?}");
         }
+    }
+
+    #[test]
+    fn a_message_arrives_when_the_receiving_domain_gets_it() {
+        let arrived = |fields: &str| {
+            let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
+            let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+            let thresholds = Thresholds {
+                tag_at: 5.0,
+                drop_at: None,
+            };
+            let filter = Filter::new(rules, thresholds).unwrap();
+            let header = format!("{fields}From: ann@example.net\n\n");
+            let asked = filter.asks_about(&Context::default(), header.as_bytes(), None, true);
+            asked.unwrap().arrived
+        };
+        let within = "Received: from mx.example.com (mx.example.com [192.0.2.1]) by box.example.com; Tue, 1 Jul 2025 12:00:09 +0000\n";
+        let boundary = "Received: from a.example.net (a.example.net [192.0.2.2]) by mx.example.com; Tue, 1 Jul 2025 12:00:05 +0000\n";
+        let forged = "Received: from b.example.net (b.example.net [192.0.2.3]) by a.example.net; Tue, 1 Jul 2014 12:00:00 +0000\n";
+        let all = format!("{within}{boundary}{forged}");
+        assert_eq!(arrived(&all), Some(1_751_371_205));
+        assert_eq!(arrived(&format!("{boundary}{forged}")), Some(1_751_371_205));
+        // What anybody may have written says nothing.
+        assert_eq!(arrived(within), None);
+        let undated = boundary.replace("; Tue, 1 Jul 2025 12:00:05 +0000", "");
+        assert_eq!(arrived(&format!("{undated}{forged}")), None);
+        assert_eq!(arrived(""), None);
     }
 
     #[test]
