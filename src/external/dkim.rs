@@ -101,15 +101,34 @@ fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, when: When) -> Vec<S
     let (header, body) = chosen.parts(message);
     let header = &*header;
     let parsed = AuthenticatedMessage::parse_with_opts(header, None, false);
+    let nothing = || {
+        let all = chosen.signatures.iter();
+        all.map(choice::Candidate::not_checked).collect()
+    };
     let (Some(mut parsed), Some(library)) = (parsed, library()) else {
-        return findings;
+        return nothing();
     };
     // It may have read more than was chosen: what counts is what it has read.
+    let mut count = 0;
     parsed.dkim_headers.retain(|it| {
-        let Signature { h, b, .. } = &it.header;
-        h.len() <= NAMES && b.len() <= SIGNATURE
+        let Signature { d, s, h, b, .. } = &it.header;
+        let fits = h.len() <= NAMES && b.len() <= SIGNATURE;
+        count += usize::from(fits);
+        if fits && count <= SIGNATURES {
+            return true;
+        }
+        findings.push(SignatureFinding {
+            domain: d.to_lowercase(),
+            selector: s.to_lowercase(),
+            result: match fits {
+                true => SignatureResult::NotChecked,
+                false => SignatureResult::TooLong,
+            },
+            is_test: false,
+            covers: None,
+        });
+        false
     });
-    parsed.dkim_headers.truncate(SIGNATURES);
     let mut stated = Vec::new();
     let mut known = KnownKeys::default();
     for header in &mut parsed.dkim_headers {
@@ -140,7 +159,7 @@ fn by_library(message: &[u8], chosen: &Chosen, keys: &Keys, when: When) -> Vec<S
     let parameters = Parameters::new(&parsed).with_txt_cache(&known);
     // Everything is known: it waits for nothing.
     let Some(outputs) = library.verify_dkim(parameters).now_or_never() else {
-        return findings;
+        return nothing();
     };
     let verified = outputs.iter().filter_map(|it| Some((it, it.signature()?)));
     for ((output, signature), stated) in verified.zip(stated) {

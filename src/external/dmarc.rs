@@ -8,9 +8,7 @@ use tokio::time::Instant;
 
 use super::dns::{Check, Dns, Failure, Kind, Record, is_name};
 use super::guarded::guarded;
-use crate::filter::findings::{
-    DmarcFinding, DmarcPolicy, SignatureFinding, SignatureResult, SpfFinding, SpfResult,
-};
+use crate::filter::findings::{DmarcFinding, DmarcPolicy, SignatureFinding, SpfFinding, SpfResult};
 use crate::message::url::registrable;
 
 /// A policy that was found.
@@ -100,8 +98,7 @@ impl Published {
             it.result == SpfResult::Pass && is_aligned(&it.domain, self.is_strict_for_spf)
         });
         let is_known = |it: &SignatureFinding| {
-            it.result != SignatureResult::NotChecked
-                || !is_aligned(&it.domain, self.is_strict_for_dkim)
+            it.is_verified() || !is_aligned(&it.domain, self.is_strict_for_dkim)
         };
         let is_other = |sender: &str| !is_aligned(sender, self.is_strict_for_spf);
         let is_all_known = (spf.is_some() || sender.is_some_and(is_other))
@@ -120,6 +117,7 @@ impl Published {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::findings::SignatureResult;
 
     fn of(text: &str, is_own: bool) -> Option<Published> {
         let record = record(&[Record::Txt(text.to_owned())])?;
@@ -188,6 +186,8 @@ mod tests {
         assert_eq!(finding(relaxed, Some(&failed), None), Some(None));
         let unknown = signed("mail.example.net", NotChecked);
         assert_eq!(finding(relaxed, Some(&unknown), Some(&none)), Some(None));
+        let long = signed("mail.example.net", SignatureResult::TooLong);
+        assert_eq!(finding(relaxed, Some(&long), Some(&none)), Some(None));
         // What was not checked does not matter if it could not show anything.
         let of_other = signed("example.org", NotChecked);
         assert_eq!(

@@ -116,7 +116,8 @@ pub enum SignatureResult {
     TooLong,
     /// It, or its key, cannot be read.
     Unreadable,
-    /// The key could not be asked for.
+    /// It was not verified: the key could not be asked for, the message has too many signatures or a header that is costly or
+    /// ambiguous, or nobody knows whether it came before the time of the signature was over.
     NotChecked,
 }
 
@@ -314,6 +315,14 @@ impl fmt::Display for CheckFailure {
 }
 
 impl SignatureFinding {
+    /// Whether it was verified. If not, it says nothing, neither for nor against the sender.
+    pub fn is_verified(&self) -> bool {
+        !matches!(
+            self.result,
+            SignatureResult::NotChecked | SignatureResult::TooLong
+        )
+    }
+
     /// Whether the domain has signed all of the message, and means it.
     pub fn proves(&self) -> bool {
         self.result == SignatureResult::Passed && !self.is_test && self.covers.is_none()
@@ -352,9 +361,7 @@ impl Findings {
         is_senders: impl Fn(&str) -> bool,
     ) -> Option<&[SignatureFinding]> {
         let all = self.dkim.as_deref()?;
-        let is_known = |it: &SignatureFinding| {
-            it.result != SignatureResult::NotChecked || !is_senders(&it.domain)
-        };
+        let is_known = |it: &SignatureFinding| it.is_verified() || !is_senders(&it.domain);
         (all.iter().all(is_known) || all.iter().any(SignatureFinding::proves)).then_some(all)
     }
 }
@@ -411,11 +418,12 @@ mod tests {
         };
         let other = signature("example.org", SignatureResult::NotChecked);
         let own = signature("example.net", SignatureResult::NotChecked);
+        let long = signature("example.net", SignatureResult::TooLong);
         let failed = signature("example.net", SignatureResult::Failed);
         let proving = signature("example.com", SignatureResult::Passed);
         assert!(is_known(&[]) && is_known(&[other.clone(), failed]));
         assert!(is_known(&[own.clone(), proving]));
-        assert!(!is_known(&[other, own]));
+        assert!(!is_known(&[other, own]) && !is_known(&[long]));
     }
 
     #[test]

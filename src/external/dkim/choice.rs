@@ -51,13 +51,24 @@ pub(in crate::external) struct Chosen {
     left_out: Vec<Range<usize>>,
 }
 
+/// How near a signature's domain is to the sender's, the nearest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kinship {
+    /// It is the same.
+    Same,
+    /// They are of one owner.
+    Registered,
+    /// They have nothing in common, or there is no sender.
+    None,
+}
+
 /// A signature that is verified.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) domain: String,
     pub(super) selector: String,
     whole: Range<usize>,
-    is_own: bool,
+    kinship: Kinship,
     /// The names of the fields that it signs, in lower case.
     names: Vec<Vec<u8>>,
 }
@@ -91,7 +102,8 @@ impl Chosen {
     }
 
     fn found(&mut self, domain: String, selector: String, result: SignatureResult) {
-        if self.findings.len() < SIGNATURES {
+        let same = self.findings.iter().filter(|it| it.result == result);
+        if same.count() < SIGNATURES {
             self.findings.push(SignatureFinding {
                 domain,
                 selector,
@@ -102,23 +114,29 @@ impl Chosen {
         }
     }
 
-    /// Nothing is verified.
+    /// Nothing is verified, so that nothing is known of any of them.
     fn refuse(mut self, (kind, why): (FailureKind, &str)) -> Self {
-        let result = match kind {
-            FailureKind::TooLarge => SignatureResult::TooLong,
-            _ => SignatureResult::Unreadable,
-        };
-        for Candidate {
-            domain, selector, ..
-        } in std::mem::take(&mut self.signatures)
-        {
-            self.found(domain, selector, result);
-        }
+        let not_verified = std::mem::take(&mut self.signatures);
+        self.findings
+            .extend(not_verified.iter().map(Candidate::not_checked));
         self.refused = Some(Failure::new(
             kind,
             format!("no signature is verified: {why}"),
         ));
         self
+    }
+}
+
+impl Candidate {
+    /// What is known of it if it is not verified.
+    pub(super) fn not_checked(&self) -> SignatureFinding {
+        SignatureFinding {
+            domain: self.domain.clone(),
+            selector: self.selector.clone(),
+            result: SignatureResult::NotChecked,
+            is_test: false,
+            covers: None,
+        }
     }
 }
 
@@ -154,14 +172,20 @@ pub(in crate::external) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
             chosen.found(domain, selector, result);
             continue;
         }
-        let is_own = from.is_some_and(|from| {
-            registrable(from).unwrap_or(from) == registrable(&domain).unwrap_or(&domain)
-        });
+        let kinship = match from {
+            Some(from) if *from == *domain => Kinship::Same,
+            Some(from)
+                if registrable(from).unwrap_or(from) == registrable(&domain).unwrap_or(&domain) =>
+            {
+                Kinship::Registered
+            }
+            _ => Kinship::None,
+        };
         chosen.signatures.push(Candidate {
             domain,
             selector,
             whole: field.whole,
-            is_own,
+            kinship,
             names: names().map(plain).collect(),
         });
     }
@@ -170,7 +194,10 @@ pub(in crate::external) fn choose(raw: &[u8], from: Option<&str>) -> Chosen {
     }
     let signatures = &mut chosen.signatures;
     if signatures.len() > SIGNATURES {
-        signatures.sort_by_key(|it| !it.is_own);
+        signatures.sort_by_key(|it| it.kinship);
+        // One tells of all: the sender's own are the first of those that are cut, too.
+        let first = signatures[SIGNATURES].not_checked();
+        chosen.findings.push(first);
         let beyond = signatures.drain(SIGNATURES..);
         chosen.left_out.extend(beyond.map(|it| it.whole));
     }

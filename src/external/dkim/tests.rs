@@ -165,7 +165,7 @@ fn what_would_be_costly_is_left_out() {
         b"DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=a; h=from; bh=YQ==; b=YQ==\r\n";
     let many = [other.repeat(1000), signature.to_vec(), rest.to_vec()].concat();
     let found = verified(&many);
-    assert_eq!(found.len(), SIGNATURES);
+    assert_eq!(found.len(), SIGNATURES + 1);
     assert_eq!(
         found.iter().filter(|it| it.proves()).count(),
         1,
@@ -186,6 +186,26 @@ fn what_would_be_costly_is_left_out() {
     }
 }
 
+#[test]
+fn signatures_that_are_cut_are_not_checked() {
+    let field = |domain: &str| {
+        format!("DKIM-Signature: v=1; a=rsa-sha256; d={domain}; s=a; h=from; bh=YQ==; b=YQ==\r\n")
+    };
+    let not_checked = |fields: &str| {
+        let raw = format!("{fields}From: ann@example.net\r\n\r\nx\r\n");
+        let found = verified(raw.as_bytes()).into_iter();
+        let cut = found.filter(|it| it.result == SignatureResult::NotChecked);
+        cut.map(|it| it.domain).collect::<Vec<_>>()
+    };
+    let (own, below) = (field("example.net"), field("sub.example.net"));
+    let other = field("example.org");
+    assert_eq!(not_checked(&own.repeat(SIGNATURES)), [""; 0]);
+    assert_eq!(not_checked(&own.repeat(SIGNATURES + 1)), ["example.net"]);
+    // The sender's own come before those of his owner, and those before others.
+    let many = [other, below, own.repeat(SIGNATURES)].concat();
+    assert_eq!(not_checked(&many), ["sub.example.net"]);
+}
+
 fn refused(message: &[u8]) -> (Vec<SignatureResult>, Option<FailureKind>) {
     let verified = verify(message, Some("example.net"), &keys(message), THEN);
     let results = verified.signatures.iter().map(|it| it.result);
@@ -194,18 +214,19 @@ fn refused(message: &[u8]) -> (Vec<SignatureResult>, Option<FailureKind>) {
 
 #[test]
 fn a_header_that_is_costly_or_ambiguous_is_refused() {
-    use SignatureResult::{Passed, TooLong, Unreadable};
+    use SignatureResult::{NotChecked, Passed};
     let raw = message("rsa2048-rr");
     let before = |text: &str| refused(&[text.as_bytes(), &raw].concat());
     assert_eq!(before("X: y\r\n"), (vec![Passed], None));
-    let too_large = (vec![TooLong], Some(FailureKind::TooLarge));
+    // What is refused counts neither for nor against the sender.
+    let too_large = (vec![NotChecked], Some(FailureKind::TooLarge));
     assert_eq!(before(&"X: y\r\n".repeat(2000)), too_large);
     assert_eq!(
         before(&format!("X: {}\r\n", "y".repeat(132_000))),
         too_large
     );
     // Lines in which the library would see signatures that were not chosen, or the end of the header.
-    let unreadable = (vec![Unreadable], Some(FailureKind::Nonsense));
+    let unreadable = (vec![NotChecked], Some(FailureKind::Nonsense));
     for line in [
         "DKIM-Signature\n : v=1; d=example.net\r\n",
         "DKIM-Signature\r\n : v=1; d=example.net\r\n",
@@ -249,7 +270,7 @@ fn fields_that_no_signature_names_make_no_difference() {
 /// The library reads them, in a time that grows with the square of their length.
 #[test]
 fn fields_of_another_kind_of_signature_are_kept_from_the_library() {
-    use SignatureResult::{Passed, TooLong};
+    use SignatureResult::{NotChecked, Passed};
     let raw = message("rsa2048-rr");
     let long = format!("DKIM2-Signature: {}\r\n", "a=b;".repeat(20_000));
     assert_eq!(
@@ -260,7 +281,7 @@ fn fields_of_another_kind_of_signature_are_kept_from_the_library() {
     let named = [naming.as_bytes(), long.as_bytes(), b"\r\nx\r\n"].concat();
     assert_eq!(
         refused(&named),
-        (vec![TooLong], Some(FailureKind::TooLarge))
+        (vec![NotChecked], Some(FailureKind::TooLarge))
     );
 }
 
@@ -282,5 +303,7 @@ fn tags_that_could_be_read_in_two_ways_are_not_read() {
     let many = "a:".repeat(300);
     let tags = "v=1; a=rsa-sha256; d=example.net; s=a; h=from; bh=YQ==; b=YQ==";
     let raw = format!("DKIM-Signature: {tags}; t=1zh={many}\r\nFrom: a@b\r\n\r\nx\r\n");
-    assert!(verified(raw.as_bytes()).is_empty());
+    let found = verified(raw.as_bytes()).remove(0);
+    assert_eq!(found.result, SignatureResult::TooLong);
+    assert_eq!(found.domain, "example.net");
 }

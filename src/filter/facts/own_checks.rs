@@ -143,8 +143,8 @@ fn dkim_failed(mail: &MessageView<'_>) -> Option<String> {
     let all = signatures(mail)?;
     let counting = || all.iter().filter(|it| !it.is_test);
     // Also one of another domain may be valid.
-    let may_be = [SignatureResult::Passed, SignatureResult::NotChecked];
-    let is_any = counting().any(|it| may_be.contains(&it.result));
+    let may_be = |it: &SignatureFinding| it.result == SignatureResult::Passed || !it.is_verified();
+    let is_any = counting().any(may_be);
     counting()
         .next()
         .filter(|_| !is_any)
@@ -489,6 +489,17 @@ mod tests {
             let names = ["auth-dkim-failed", "auth-dmarc-failed"];
             let found = holding(names, ALL, Some(failed.clone()), &header);
             assert_eq!(found, [dkim_failed, dmarc_failed], "{header}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_verified_counts_neither_for_nor_against() {
+        for result in [SignatureResult::NotChecked, SignatureResult::TooLong] {
+            let names = ["own-dkim-failed", "auth-dkim-failed", "auth-nothing-passed"];
+            let mut findings = signature(result);
+            findings.spf = Some(sent(SpfResult::None));
+            let found = holding(names, ALL, Some(findings), CLAIM);
+            assert_eq!(found, [false; 3], "{result:?}");
         }
     }
 }
