@@ -1,4 +1,8 @@
-//! What the owner of the sender's domain wants to be done with mail that is not from there (DMARC, RFC 7489).
+//! What the owner of the sender's domain wants to be done with mail that is not from there (DMARC).
+//!
+//! It follows RFC 7489: the record is that of the domain in From, or else of the domain that was registered, by the Public
+//! Suffix List. Of its successor, RFC 9989, it knows `t=y`, and takes `pct=0` for the same; other values of `pct`, which that
+//! has abolished, are all of the mail.
 //!
 //! In: the domain in From, and what signatures and SPF have shown; out: the policy, and whether the message passes.
 
@@ -35,8 +39,11 @@ pub(super) async fn policy(
         }
         let answer = dns.ask(check, &name, Kind::Txt, by).await?;
         let records = answer.usable(check);
-        if let Some(record) = guarded(|| record(&records))? {
-            return Ok(published(&record, domain, of == domain));
+        match guarded(|| record(&records))? {
+            Found::One(record) => return Ok(published(&record, domain, of == domain)),
+            // The domain above is not asked for what this one has said wrongly.
+            Found::Wrong => return Ok(None),
+            Found::Nothing => {}
         }
         if of == registered {
             break;
@@ -45,14 +52,41 @@ pub(super) async fn policy(
     Ok(None)
 }
 
+/// What a domain has published.
+enum Found {
+    Nothing,
+    One(Dmarc),
+    /// More than one record, or one that cannot be read.
+    Wrong,
+}
+
 /// The record, of which there may be one (section 6.6.3).
-fn record(records: &[Record]) -> Option<Dmarc> {
-    let texts = records.iter().filter_map(|it| match it {
-        Record::Txt(text) => Dmarc::parse(text.as_bytes()).ok(),
+fn record(records: &[Record]) -> Found {
+    let mut texts = records.iter().filter_map(|it| match it {
+        Record::Txt(text) => Some(text).filter(|text| is_of_dmarc(text)),
         _ => None,
     });
-    let mut found = texts.fuse();
-    found.next().filter(|_| found.next().is_none())
+    let Some(text) = texts.next() else {
+        return Found::Nothing;
+    };
+    match (texts.next(), Dmarc::parse(text.as_bytes())) {
+        (None, Ok(mut record)) => {
+            record.t |= tag(text, "pct") == Some("0");
+            Found::One(record)
+        }
+        _ => Found::Wrong,
+    }
+}
+
+/// Whether a record begins as each of this kind does (section 6.4).
+fn is_of_dmarc(text: &str) -> bool {
+    let first = text.split(';').next().and_then(|it| it.split_once('='));
+    first.is_some_and(|(name, version)| name.trim() == "v" && version.trim() == "DMARC1")
+}
+
+fn tag<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let mut tags = text.split(';').filter_map(|it| it.split_once('='));
+    tags.find_map(|(it, value)| it.trim().eq_ignore_ascii_case(name).then(|| value.trim()))
 }
 
 fn published(record: &Dmarc, domain: &str, is_own: bool) -> Option<Published> {
@@ -116,12 +150,19 @@ impl Published {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::external::replay::Replay;
     use crate::filter::findings::SignatureResult;
+    use crate::metrics::Metrics;
 
     fn of(text: &str, is_own: bool) -> Option<Published> {
-        let record = record(&[Record::Txt(text.to_owned())])?;
-        published(&record, "mail.example.net", is_own)
+        match record(&[Record::Txt(text.to_owned())]) {
+            Found::One(record) => published(&record, "mail.example.net", is_own),
+            Found::Nothing | Found::Wrong => None,
+        }
     }
 
     fn signed(domain: &str, result: SignatureResult) -> Vec<SignatureFinding> {
@@ -143,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_policy_is_the_domains_own_or_that_for_domains_below() {
-        let policy = |text, is_own| of(text, is_own).map(|it| it.policy);
+        let policy = |text: &str, is_own| of(text, is_own).map(|it| it.policy);
         let both = "v=DMARC1; p=reject; sp=none";
         assert_eq!(policy(both, true), Some(DmarcPolicy::Reject));
         assert_eq!(policy(both, false), Some(DmarcPolicy::None));
@@ -156,9 +197,44 @@ mod tests {
             policy("v=DMARC1; p=reject; t=y", true),
             Some(DmarcPolicy::Quarantine)
         );
+        // So was a share of nothing (RFC 7489 section 6.3).
+        for (pct, expected) in [
+            ("0", DmarcPolicy::Quarantine),
+            ("1", DmarcPolicy::Reject),
+            ("100", DmarcPolicy::Reject),
+        ] {
+            let text = format!("v=DMARC1; p=reject; pct={pct}; rua=mailto:a@example.net");
+            assert_eq!(policy(&text, true), Some(expected), "{text}");
+        }
         assert_eq!(policy("v=spf1 -all", true), None);
-        let twice = Record::Txt("v=DMARC1; p=reject".to_owned());
-        assert!(record(&[twice.clone(), twice]).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_domain_above_is_asked_only_where_there_is_no_record() {
+        let (strict, other) = ("v=DMARC1; p=reject", "v=DMARC1; p=none");
+        for (own, expected) in [
+            (vec![], Some(DmarcPolicy::Reject)),
+            (vec!["v=spf1 -all"], Some(DmarcPolicy::Reject)),
+            (vec!["hello", other], Some(DmarcPolicy::None)),
+            (vec![other, other], None),
+            (vec![other, strict], None),
+            (vec!["v=DMARC1; p=nonsense"], None),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let replay = Replay::open(folder.path()).unwrap();
+            for (name, texts) in [("mail.example.net", &own), ("example.net", &vec![strict])] {
+                let texts = texts.iter().map(|it| Record::Txt((*it).to_owned()));
+                let answer: Result<Vec<Record>, Failure> = Ok(texts.collect());
+                replay.record(&format!("dns TXT _dmarc.{name}"), &answer);
+            }
+            let (budget, metrics) = (Duration::from_secs(1), Metrics::new());
+            let dns = Dns::new(None, 0, 8, budget, &metrics, Some(Arc::new(replay))).unwrap();
+            let check = Check::new("dmarc", 5, &metrics);
+            let by = Instant::now() + budget;
+            let found = policy(&dns, &check, "mail.example.net", by).await;
+            let found = found.unwrap().map(|it| it.policy);
+            assert_eq!(found, expected, "{own:?}");
+        }
     }
 
     #[test]
