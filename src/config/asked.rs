@@ -32,6 +32,10 @@ impl Config {
             pieces.extend(lists.iter().map(list));
         }
         pieces.push(format!("authenticated {ask_authenticated}"));
+        // A longer message is not there whole: nobody sees it.
+        if *dkim || !self.scanners.is_empty() {
+            pieces.push(format!("whole {}", self.filter.hold_bytes));
+        }
         pieces.extend(self.scanners.iter().map(scanner));
         pieces.join("\n")
     }
@@ -110,6 +114,19 @@ mod tests {
         ] {
             assert!(BASE.contains(from), "{from}");
             assert_ne!(asked(&BASE.replacen(from, to, 1)), base, "{to}");
+        }
+        // What decides whether a message is there whole matters to those alone who need it so.
+        let longer = "[filter]\nhold_bytes = \"1MiB\"\n";
+        let spf = "[network]\ndns = [\"192.0.2.53\"]\nspf = true\n";
+        for (settings, matters) in [
+            (BASE, true),
+            ("[[scanner]]\nkind = \"clamd\"\n", true),
+            ("[network]\ndns = [\"192.0.2.53\"]\ndkim = true\n", true),
+            (spf, false),
+            ("", false),
+        ] {
+            let changed = asked(&format!("{longer}{settings}")) != asked(settings);
+            assert_eq!(changed, matters, "{settings}");
         }
         let clamd = "[[scanner]]\nkind = \"clamd\"\n";
         let drops = "[filter]\ndrop_at = 9.0\n[[scanner]]\nkind = \"clamd\"\non_virus = \"drop\"\n";
