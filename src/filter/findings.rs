@@ -335,10 +335,17 @@ impl Findings {
         *self == Self::default()
     }
 
-    /// What was not found out, if anything.
+    /// What was not found out, if anything: of each check each kind of failure once, though it was asked more than once.
     pub(in crate::filter) fn not_made(&self) -> Option<Arc<NotMade>> {
+        let mut failed: Vec<CheckFailure> = Vec::new();
+        for failure in &self.failures {
+            let is_same = |it: &CheckFailure| it.check == failure.check && it.kind == failure.kind;
+            if !failed.iter().any(is_same) {
+                failed.push(failure.clone());
+            }
+        }
         let not_made = NotMade {
-            failed: self.failures.clone(),
+            failed,
             not_needed: self.not_needed.clone(),
         };
         (not_made != NotMade::default()).then(|| Arc::new(not_made))
@@ -424,6 +431,32 @@ mod tests {
         assert!(is_known(&[]) && is_known(&[other.clone(), failed]));
         assert!(is_known(&[own.clone(), proving]));
         assert!(!is_known(&[other, own]) && !is_known(&[long]));
+    }
+
+    #[test]
+    fn a_check_that_fails_twice_in_the_same_way_is_told_once() {
+        let failure = |check: &str, kind, sentence: &str| CheckFailure {
+            check: check.to_owned(),
+            kind,
+            sentence: sentence.to_owned(),
+        };
+        let findings = Findings {
+            failures: vec![
+                failure("list", FailureKind::Timeout, "by header"),
+                failure("list", FailureKind::Timeout, "by links"),
+                failure("list", FailureKind::Refused, "by links"),
+                failure("other", FailureKind::Timeout, "by header"),
+            ],
+            ..Findings::default()
+        };
+        let not_made = findings.not_made().unwrap();
+        let told = not_made.failed.iter().map(|it| (&*it.check, it.kind));
+        let expected = [
+            ("list", FailureKind::Timeout),
+            ("list", FailureKind::Refused),
+            ("other", FailureKind::Timeout),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -131,9 +131,14 @@ fn report(text: &mut String, verdict: &Verdict) {
     let Some(not_made) = &verdict.not_made else {
         return;
     };
-    for failure in not_made.failed.iter().take(NOT_CHECKED) {
+    // Scanners' are the last, and are not cut.
+    let more = not_made.failed.len().saturating_sub(NOT_CHECKED);
+    for failure in not_made.failed.iter().skip(more) {
         let line = format!("\t* not checked ({}):", failure.kind.label());
         folded(text, line, "\t*     ", &failure.to_string());
+    }
+    if more > 0 {
+        let _ = write!(text, "\t* not checked: {more} more\r\n");
     }
     for scanner in &not_made.not_needed {
         let line = "\t* not asked:".to_owned();
@@ -164,4 +169,41 @@ fn folded(text: &mut String, mut line: String, next: &str, words: &str) {
         line.push_str(&word);
     }
     let _ = write!(text, "{line}\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::filter::findings::{CheckFailure, NotMade};
+    use crate::filter::{FailureKind, Filter, RuleSet, Thresholds};
+
+    #[test]
+    fn of_many_checks_that_were_not_made_the_last_are_told_and_the_others_counted() {
+        let rules = RuleSet::parse(Vec::<(String, String)>::new()).unwrap();
+        let thresholds = Thresholds {
+            tag_at: 0.0,
+            drop_at: None,
+        };
+        let mut verdict = Filter::new(rules, thresholds).unwrap().judge(b"\r\nx");
+        for (count, expected) in [(5, ""), (7, "\t* not checked: 2 more\r\n")] {
+            let failed = (0..count).map(|number| CheckFailure {
+                check: format!("check-{number}"),
+                kind: FailureKind::Timeout,
+                sentence: "no answer".to_owned(),
+            });
+            verdict.not_made = Some(Arc::new(NotMade {
+                failed: failed.collect(),
+                not_needed: Vec::new(),
+            }));
+            let block = block(&Mark::Spam(&verdict), "id", None);
+            let text = String::from_utf8(block).unwrap();
+            assert_eq!(text.matches("not checked (timeout):").count(), 5, "{text}");
+            let last = format!("check-{}: no answer", count - 1);
+            assert!(text.contains(&last), "{text}");
+            assert!(text.contains(expected), "{text}");
+            assert_eq!(text.contains("more"), count > 5, "{text}");
+        }
+    }
 }
