@@ -62,6 +62,7 @@ pub use login_check::{LoginDenied, mailbox_of_login};
 pub use mailbox_context::{context_of, digest_of, hides, policy_of};
 pub use oauth::OAuthLogin;
 pub use oauth_shared::OAuthShared;
+pub use pace::is_little;
 pub use pause::Pause;
 pub use place::SessionPlace;
 pub use quotas::Quotas;

@@ -13,6 +13,11 @@ pub(super) const INLINE_WORK: u64 = 1_500_000;
 /// After so much work of one session, the other sessions of its thread have their turn.
 const TURN_WORK: u64 = 500_000;
 
+/// Whether the session's thread itself judges a message of so many octets that takes so much work.
+pub fn is_little(octets: usize, work: u64) -> bool {
+    octets <= INLINE && work <= INLINE_WORK
+}
+
 /// The work of a digest: about an octet each nanosecond.
 fn digest_work(wire: &[u8]) -> u64 {
     wire.len() as u64

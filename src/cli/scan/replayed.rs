@@ -15,11 +15,13 @@ use tokio::time::Instant;
 
 use crate::cli::exit::Error;
 use crate::config::Config;
+use crate::external::scanners::Points;
 use crate::external::{Complete, ExternalChecks, LINKS, Replay};
-use crate::filter::{Context, Filter, Findings};
+use crate::filter::{Context, Filter, Findings, HeaderStage};
 use crate::message::Work;
 use crate::message::header::header_end;
 use crate::metrics::Metrics;
+use crate::session::is_little;
 use crate::thread_pool::ThreadPool;
 
 /// See the module.
@@ -110,8 +112,8 @@ impl Replayed {
                         findings: Some(Arc::new(findings.clone())),
                         ..context.clone()
                     };
-                    let verdict = filter.judge_in(&context, message);
-                    filter.is_decided(&verdict, points.least, points.most)
+                    let octets = sent.len();
+                    is_decided(filter, &context, stage.clone(), (message, octets), points)
                 })
                 .await
         });
@@ -141,6 +143,20 @@ impl Drop for Replayed {
     }
 }
 
+/// Whether a session would have found out, before it asks scanners, that these points change nothing: of a message of so many
+/// octets on its way.
+fn is_decided(
+    filter: &Filter,
+    context: &Context,
+    stage: HeaderStage,
+    (message, octets): (&[u8], usize),
+    Points { least, most }: Points,
+) -> bool {
+    let work = Work::new(filter.budget());
+    let verdict = filter.judge_within(context, Some(stage), message, &work);
+    is_little(octets, verdict.work) && filter.is_decided(&verdict, least, most)
+}
+
 /// With the line ends of mail on its way, where a file has those of the system.
 fn as_sent(message: &[u8]) -> Bytes {
     let ends = memchr_iter(b'\n', message).count();
@@ -156,4 +172,39 @@ fn as_sent(message: &[u8]) -> Bytes {
         }
     }
     sent.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::{RuleSet, Thresholds};
+
+    /// What a session does not judge on its own thread is sent to scanners without that.
+    #[test]
+    fn of_a_long_message_nothing_is_decided_before_scanners_are_asked() {
+        let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 1\nwhere = \"body\"\nwords = [\"spam\"]\n";
+        let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+        let thresholds = Thresholds {
+            tag_at: 50.0,
+            drop_at: None,
+        };
+        let filter = Filter::new(rules, thresholds).unwrap();
+        for (lines, expected) in [(1, true), (4000, true), (5000, false)] {
+            let message = format!("From: ann@example.net\r\n\r\n{}", "hello\r\n".repeat(lines));
+            let message = message.as_bytes();
+            let stage = filter.judge_header(message);
+            let points = Points {
+                least: 0.0,
+                most: 4.0,
+            };
+            let found = is_decided(
+                &filter,
+                &Context::default(),
+                stage,
+                (message, message.len()),
+                points,
+            );
+            assert_eq!(found, expected, "{lines} lines");
+        }
+    }
 }
