@@ -74,7 +74,7 @@ impl Kept {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         let most_octets = self.most.saturating_mul(OCTETS_EACH).max(LARGEST * 2);
-        if state.answers.len() >= self.most || state.octets + octets > most_octets {
+        while state.answers.len() >= self.most || state.octets + octets > most_octets {
             // Some must go, too, so that not each new one looks at all of them.
             let mut goes = false;
             state.answers.retain(|_, it| {
